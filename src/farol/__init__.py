@@ -1,0 +1,3 @@
+"""Farol: early warning for schools."""
+
+__version__ = "0.1.0"

@@ -1,0 +1,128 @@
+"""One tree of errors. Each says what was expected, what came, where, and what to do.
+
+No error carries a pupil's value: `got` names a kind ("text", "a number above 10"), never the value.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+from farol.i18n import LOCALES, Message, msg
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where something is: any of a file, a sheet, a row (1-based, as a spreadsheet shows it), a column, a field."""
+
+    file: str | None = None
+    sheet: str | None = None
+    row: int | None = None
+    column: str | None = None
+    field: str | None = None
+
+    def render(self, locale: str) -> str:
+        """`file, sheet X, row 7, column Y` in `locale`; empty when nothing is known."""
+        labels = (
+            (self.file, msg("file {name}", name=self.file)),
+            (self.sheet, msg("sheet {name}", name=self.sheet)),
+            (self.row, msg("row {name}", name=self.row)),
+            (self.column, msg("column {name}", name=self.column)),
+            (self.field, msg("field {name}", name=self.field)),
+        )
+        return ", ".join(label.render(locale) for value, label in labels if value is not None)
+
+    def as_dict(self) -> dict[str, str | int]:
+        """Only what is known, for JSON."""
+        pairs = (("file", self.file), ("sheet", self.sheet), ("row", self.row), ("column", self.column))
+        return {key: value for key, value in (*pairs, ("field", self.field)) if value is not None}
+
+
+NOWHERE = Place()
+
+
+class FarolError(Exception):
+    """What goes wrong in a way we foresaw. `code` is stable and for machines; the rest is for people."""
+
+    code: ClassVar[str] = "error"
+
+    def __init__(
+        self,
+        problem: Message,
+        *,
+        expected: Message | None = None,
+        got: Message | None = None,
+        where: Place = NOWHERE,
+        fix: Message | None = None,
+    ) -> None:
+        super().__init__(problem)
+        self.problem = problem
+        self.expected = expected
+        self.got = got
+        self.where = where
+        self.fix = fix
+
+    def lines(self, locale: str = LOCALES[0]) -> list[str]:
+        """The error as lines for a terminal, the problem first."""
+        labelled = (
+            (msg("Where: {text}", text=self.where.render(locale)) if self.where != NOWHERE else None),
+            (msg("Expected: {text}", text=self.expected) if self.expected else None),
+            (msg("Got: {text}", text=self.got) if self.got else None),
+            (msg("What to do: {text}", text=self.fix) if self.fix else None),
+        )
+        return [self.problem.render(locale), *(line.render(locale) for line in labelled if line is not None)]
+
+    def as_dict(self, locale: str = LOCALES[0]) -> dict[str, object]:
+        """The one JSON shape of an error: `code`, `message`, and what is known of the rest."""
+        body: dict[str, object] = {"code": self.code, "message": self.problem.render(locale)}
+        for key, text in (("expected", self.expected), ("got", self.got), ("fix", self.fix)):
+            if text is not None:
+                body[key] = text.render(locale)
+        if self.where != NOWHERE:
+            body["where"] = self.where.as_dict()
+        return body
+
+    def __str__(self) -> str:
+        return " ".join(self.lines("en"))
+
+
+class WorkbookError(FarolError):
+    """A workbook that cannot be read or used."""
+
+    code = "workbook"
+
+
+class ProfileError(FarolError):
+    """A profile that is not what the format says."""
+
+    code = "profile"
+
+
+class PlanError(FarolError):
+    """A training plan that cannot be carried out, or that would use the future."""
+
+    code = "plan"
+
+
+class BundleError(FarolError):
+    """A trained model that is missing, damaged or of another format."""
+
+    code = "bundle"
+
+
+class StoreError(FarolError):
+    """The database cannot be reached, or refused."""
+
+    code = "store"
+
+
+class InputError(FarolError):
+    """A request, an option or a value that cannot be used."""
+
+    code = "input"
+
+
+class MissingExtraError(FarolError):
+    """Something that needs an extra which is not installed."""
+
+    code = "missing_extra"

@@ -1,0 +1,88 @@
+"""Two voices: every text a person reads is written once, in English, and translated through gettext.
+
+We build texts lazily: an error is raised deep inside the reader, long before anybody knows in which
+language it will be read, so it carries a `Message` and is rendered at the edge (CLI, API, page).
+"""
+
+from __future__ import annotations
+
+import gettext as _gettext
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from functools import lru_cache
+from pathlib import Path
+
+LOCALES = ("pt_BR", "en")
+"""The locales we speak, the default first."""
+
+_CATALOGS = Path(__file__).parent / "locale"
+
+
+@dataclass(frozen=True, slots=True)
+class Message:
+    """An English template and its values; `str()` gives English, `render` any locale."""
+
+    template: str
+    values: Mapping[str, object] = field(default_factory=dict)
+
+    def render(self, locale: str) -> str:
+        """The text in `locale` (one of `LOCALES`); values that are messages are rendered too."""
+        text = translate(self.template, locale)
+        if not self.values:
+            return text
+        return text.format_map(
+            {key: value.render(locale) if isinstance(value, Message) else value for key, value in self.values.items()}
+        )
+
+    def __str__(self) -> str:
+        return self.render("en")
+
+
+def msg(template: str, /, **values: object) -> Message:
+    """A `Message`; the template is a literal, so that the catalogue can be extracted from the source."""
+    return Message(template, values)
+
+
+@lru_cache(maxsize=len(LOCALES))
+def catalog(locale: str) -> _gettext.NullTranslations:
+    """The gettext catalogue of a locale; English is the source language and needs none."""
+    if locale == "en":
+        return _gettext.NullTranslations()
+    return _gettext.translation("farol", localedir=_CATALOGS, languages=[locale], fallback=True)
+
+
+def translate(text: str, locale: str) -> str:
+    """One source text in a locale; a text the catalogue lacks comes back as written."""
+    return catalog(locale).gettext(text) if text else text
+
+
+def negotiate(wanted: str | None, default: str = LOCALES[0]) -> str:
+    """The locale for an `Accept-Language` value, a POSIX locale or a bare tag such as `en` or `pt-BR`.
+
+    Quality values are honoured; what we do not speak is passed over; nothing usable gives `default`.
+    """
+    offers: list[tuple[float, int, str]] = []
+    for position, part in enumerate((wanted or "").split(",")):
+        tag, _, parameters = part.partition(";")
+        language = tag.strip().replace("_", "-").split("-")[0].split(".")[0].lower()
+        match = next((locale for locale in LOCALES if locale.split("_")[0] == language), None)
+        if match is None:
+            continue
+        name, _, value = parameters.strip().partition("=")
+        try:
+            quality = float(value) if name == "q" else 1.0
+        except ValueError:
+            quality = 0.0
+        if quality > 0:
+            offers.append((-quality, position, match))
+    return min(offers)[2] if offers else default
+
+
+def terminal_locale(environ: Mapping[str, str] = os.environ) -> str:
+    """The locale of a command: `FAROL_LOCALE`, else what the terminal says, else Portuguese."""
+    for name in ("FAROL_LOCALE", "LC_ALL", "LC_MESSAGES", "LANG"):
+        value = environ.get(name)
+        if value and value.split(".")[0] not in ("C", "POSIX"):
+            return negotiate(value)
+    return LOCALES[0]

@@ -1,0 +1,136 @@
+"""A school's data, described and not coded: frozen values read from a profile TOML.
+
+Everything Farol knows about a programme's workbook (headers, kinds of column, ranges, recodings, the label rule,
+the age table, the tasks) stands in a profile. The built-in one is `profiles/pede.toml`; its comments are the
+reference of the format.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Literal
+
+Kind = Literal["identifier", "number", "category", "date", "personal", "ignored"]
+Operator = Literal["<", "<=", ">", ">=", "=="]
+Severity = Literal["info", "warning", "error"]
+
+
+@dataclass(frozen=True, slots=True)
+class Text:
+    """A text in both languages."""
+
+    pt: str
+    en: str
+
+    def in_locale(self, locale: str) -> str:
+        """The text for a locale of `farol.i18n.LOCALES`."""
+        return self.en if locale == "en" else self.pt
+
+
+@dataclass(frozen=True, slots=True)
+class Recode:
+    """A rule for a text cell: `pattern` (a regular expression, whole match on the folded text) → value.
+
+    `value` is a number or a category name; None takes group 1 of the match; `missing` makes the cell empty.
+    `finding` is the code under which the doctor reports cells that the rule touched; None reports nothing.
+    """
+
+    pattern: str
+    value: float | str | None
+    missing: bool
+    finding: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class ZeroIsMissing:
+    """Zero means "not answered": always (`column` None), or only where another column equals a value."""
+
+    column: str | None
+    equals: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class Column:
+    """One column of the profile. `name` is the code name (`IAA`, `phase`, `student`)."""
+
+    name: str
+    kind: Kind
+    aliases: tuple[str, ...]  # `{year}` and `{yy}` stand for the sheet's own year
+    meaning: Text
+    minimum: float | None
+    maximum: float | None
+    tolerance: float  # values this far outside the range are rounding and are clipped to it
+    integer: bool
+    required: bool  # the workbook is useless when no sheet has it
+    every_sheet: bool  # … or when any sheet lacks it (identifier, label)
+    zero_is_missing: ZeroIsMissing | None
+    dates_as_numbers: bool  # January 1900 dates are numbers formatted as dates: the day is the value
+    date_order: Literal["mdy", "dmy", "ymd"] | None  # of dates written as text
+    recodes: tuple[Recode, ...]
+    categories: tuple[str, ...]  # allowed results of a category's recodes, empty when free
+    usual: tuple[float, ...]  # the only values the programme gives (IAN: 2.5, 5, 10), empty when any
+
+
+@dataclass(frozen=True, slots=True)
+class Derived:
+    """A column computed from others, row by row: `minuend − subtrahend`, or a table lookup on `source`.
+
+    A derived column whose name is also a sheet column only fills that column's missing values.
+    The name `year` is available as the sheet's year.
+    """
+
+    name: str
+    kind: Literal["difference", "table"]
+    minuend: str | None
+    subtrahend: str | None
+    source: str | None
+    table: tuple[tuple[float, float], ...]  # ascending (upper bound inclusive, value); the last bound is inf
+    meaning: Text
+    minimum: float | None
+    maximum: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class Label:
+    """`at_risk` is 1 where `column operator value`. `equals` names (minuend, subtrahend) that must give the column."""
+
+    column: str
+    operator: Operator
+    value: float
+    minuend: str | None
+    subtrahend: str | None
+    negative: Text  # the words of prediction 0
+    positive: Text  # the words of prediction 1
+
+
+@dataclass(frozen=True, slots=True)
+class Task:
+    """A question as data: features of year t, label of year t + horizon."""
+
+    name: str
+    title: Text
+    question: Text
+    horizon: int  # 0 this year, 1 next year
+    features: tuple[str, ...]
+    hidden: tuple[str, ...]  # features of which training sees every row a second time without them
+    impute: bool  # median, missing indicator and scaling; without it the model takes missing values natively
+    monotone: Mapping[str, int]  # feature → −1 (a higher value never raises the risk) or +1
+    context: tuple[str, ...]  # optional inputs of the API besides the features that are sheet columns
+    limits: Text  # what a reader must know first
+
+
+@dataclass(frozen=True, slots=True)
+class Profile:
+    """A whole profile. `fingerprint` is the sha256 of the TOML's bytes, `source` those bytes."""
+
+    name: str
+    title: Text
+    sheet_pattern: str  # `PEDE{year}`
+    columns: Mapping[str, Column]
+    derived: Mapping[str, Derived]
+    label: Label
+    tasks: Mapping[str, Task]
+    audit: tuple[str, ...]  # category columns for the fairness audit, never inputs
+    fingerprint: str
+    source: bytes

@@ -1,0 +1,37 @@
+"""Fixtures that every test may want: the two workbooks, and a clean place to work in."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+
+from farol.workbook.sample import write_sample
+
+PROJECT = Path(__file__).resolve().parents[1]
+
+
+@pytest.fixture(scope="session")
+def sample_workbook(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The workbook that Farol ships, freshly generated."""
+    return write_sample(tmp_path_factory.mktemp("sample") / "sample.xlsx")
+
+
+@pytest.fixture(scope="session")
+def real_workbook() -> Path:
+    """The real workbook; where it is absent the test is skipped, except in CI, where it must be there."""
+    path = Path(os.environ.get("FAROL_PEDE_WORKBOOK", PROJECT.parent / "shared" / "data" / "pede-2022-2024.xlsx"))
+    if not path.exists():
+        if os.environ.get("CI") == "true":
+            pytest.fail("CI needs the real workbook: set FAROL_PEDE_WORKBOOK")
+        pytest.skip("the real workbook is not here; set FAROL_PEDE_WORKBOOK to test with it")
+    return path
+
+
+@pytest.fixture(autouse=True)
+def _no_settings_of_the_developer(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Tests see the default settings, whatever the shell has."""
+    for name in list(os.environ):
+        if name.startswith("FAROL_") and name != "FAROL_PEDE_WORKBOOK":
+            monkeypatch.delenv(name)
