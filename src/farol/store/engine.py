@@ -1,0 +1,216 @@
+"""From a URL to an SQLAlchemy engine set up as we want it, and from a driver's error to ours."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from urllib.parse import quote, quote_plus
+
+from sqlalchemy import URL, Connection, Engine, create_engine, event, make_url
+from sqlalchemy.exc import ArgumentError, DBAPIError, IntegrityError, NoSuchModuleError
+from sqlalchemy.exc import TimeoutError as PoolTimeoutError
+from sqlalchemy.pool import ConnectionPoolEntry
+
+from farol.errors import MissingExtraError, Place, StoreError
+from farol.i18n import Message, msg
+
+IMMEDIATE = "farol_immediate"
+"""Execution option: this transaction will write, so SQLite takes the write lock at once and waits for it in turn."""
+
+BUSY_SECONDS = "10"
+CONNECT_SECONDS = "5"
+
+
+def open_engine(url: str) -> Engine:
+    """An engine for an SQLite file or a PostgreSQL database; nothing is connected yet.
+
+    SQLite: every transaction is explicit, a second writer waits up to ten seconds (`?timeout=` in the URL says
+    otherwise), commits are flushed to the disk. PostgreSQL goes through psycopg 3, a plain `postgresql://` too.
+    Raises StoreError, MissingExtraError.
+    """
+    parsed = parse_url(url)
+    try:
+        if parsed.get_backend_name() == "sqlite":
+            return _sqlite_engine(parsed)
+        return create_engine(parsed, hide_parameters=True, pool_pre_ping=True)
+    except NoSuchModuleError:
+        raise _unknown_database(parsed) from None
+    except ModuleNotFoundError as error:
+        raise MissingExtraError(
+            msg("PostgreSQL needs the Python package {name}, which is not installed.", name=error.name),
+            fix=msg("Install it with {command}", command='pip install "farol[postgresql]"'),
+        ) from error
+
+
+def parse_url(url: str) -> URL:
+    """The URL with its driver and our defaults filled in; StoreError when it is not one we can use."""
+    try:
+        parsed = make_url(url)
+    except (ArgumentError, ValueError):
+        # The text is not repeated: it may hold a password that we could not find in it.
+        raise StoreError(
+            msg("The database's URL cannot be read."),
+            expected=_expected(),
+            fix=msg("Correct FAROL_DATABASE_URL, or leave it out to use a file in the data folder."),
+        ) from None
+    backend, _, driver = parsed.drivername.partition("+")
+    if backend == "sqlite" and driver in ("", "pysqlite"):
+        if not parsed.database or ":memory:" in parsed.database:
+            raise StoreError(
+                msg("A database in memory would forget every prediction when the program ends."),
+                expected=_expected(),
+            )
+        return parsed.update_query_dict({"timeout": parsed.query.get("timeout", BUSY_SECONDS)})
+    if backend in ("postgresql", "postgres") and driver in ("", "psycopg"):
+        timeout = parsed.query.get("connect_timeout", CONNECT_SECONDS)
+        return parsed.set(drivername="postgresql+psycopg").update_query_dict({"connect_timeout": timeout})
+    raise _unknown_database(parsed)
+
+
+def describe(url: URL) -> str:
+    """The database in words that hold no secret: a path, or host, port and name."""
+    if url.get_backend_name() == "sqlite":
+        return url.database or ""
+    host = url.host or url.query.get("host", "localhost")
+    return f"{host}:{url.port or 5432}/{url.database or ''}"
+
+
+@contextmanager
+def store_errors(url: URL) -> Iterator[None]:
+    """Turns what the driver raises inside the block into StoreError.
+
+    The driver's own error is not chained: its text may quote the row, or the URL with its password.
+    """
+    try:
+        yield
+    except IntegrityError as error:
+        raise StoreError(
+            msg("The database refused the row: {code}.", code=_code(error.orig)),
+            where=Place(file=describe(url)),
+            fix=msg("A prediction is stored once; if its id is new, the database is not the one Farol made."),
+        ) from None
+    except PoolTimeoutError:
+        raise StoreError(
+            msg("All connections to the database are in use."),
+            where=Place(file=describe(url)),
+            fix=msg("Try again in a moment."),
+        ) from None
+    except DBAPIError as error:
+        raise _translated(error.orig, url) from None
+    except sqlite3.Error as error:  # from the pragmas of a new connection, which SQLAlchemy does not wrap
+        raise _translated(error, url) from None
+
+
+def _sqlite_engine(url: URL) -> Engine:
+    database = url.database or ""
+    if not database.startswith("file:"):
+        folder = Path(database).parent
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise StoreError(
+                msg("The folder of the database cannot be made: {reason}.", reason=error.strerror or str(error)),
+                where=Place(file=str(folder)),
+                fix=msg("Choose another place with FAROL_DATA or FAROL_DATABASE_URL."),
+            ) from error
+    engine = create_engine(url, hide_parameters=True)
+    event.listen(engine, "connect", _prepare_sqlite)
+    event.listen(engine, "begin", _begin_sqlite)
+    return engine
+
+
+def _prepare_sqlite(connection: sqlite3.Connection, _entry: ConnectionPoolEntry) -> None:
+    # The module's own implicit BEGIN comes too late to make schema changes part of a transaction, and is never
+    # IMMEDIATE: we say BEGIN ourselves.
+    connection.isolation_level = None
+    connection.execute("PRAGMA foreign_keys = ON")
+    connection.execute("PRAGMA synchronous = FULL")
+
+
+def _begin_sqlite(connection: Connection) -> None:
+    writes = connection.get_execution_options().get(IMMEDIATE, False)
+    connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")
+
+
+_SQLITE = {
+    "SQLITE_READONLY": (
+        msg("The database is read-only."),
+        msg("Give this user the right to write the file and its folder."),
+    ),
+    "SQLITE_FULL": (msg("The disk is full."), msg("Make room on the disk, then try again.")),
+    "SQLITE_CANTOPEN": (
+        msg("The database cannot be opened."),
+        msg("Check that the path is a file and that this user may read and write it."),
+    ),
+    "SQLITE_NOTADB": (
+        msg("The file is not an SQLite database."),
+        msg("Move it away or name another file; Farol makes a new one."),
+    ),
+    "SQLITE_CORRUPT": (
+        msg("The database file is damaged."),
+        msg("Restore a copy, or save what is left with `sqlite3 FILE .recover`."),
+    ),
+    "SQLITE_BUSY": (
+        msg("The database is locked by another program."),
+        msg("Wait a moment and try again; if it stays so, end the program that holds it."),
+    ),
+    "SQLITE_IOERR": (msg("The disk failed to read or write."), msg("Check the disk and the room left on it.")),
+}
+
+_POSTGRESQL = {
+    "53100": _SQLITE["SQLITE_FULL"],
+    "25006": (
+        msg("The database is read-only."),
+        msg("Connect to the primary server, not to a replica."),
+    ),
+    "42501": (
+        msg("The database's user may not do this."),
+        msg("Grant it the right to create and write tables."),
+    ),
+}
+
+
+def _translated(error: BaseException | None, url: URL) -> StoreError:
+    code = _code(error)
+    if isinstance(error, sqlite3.Error):
+        family = "_".join(code.split("_")[:2])
+        known = _SQLITE.get(family)
+    else:
+        known = _POSTGRESQL.get(code)
+        if known is None and (not code or code[:2] in ("08", "28", "3D", "57")):
+            return StoreError(
+                msg("The database cannot be reached."),
+                got=Message(_without_secrets(error, url)),
+                where=Place(file=describe(url)),
+                fix=msg("Check that it is running, and the host, name, user and password in FAROL_DATABASE_URL."),
+            )
+    problem, fix = known or (msg("The database refused: {code}.", code=code), None)
+    return StoreError(problem, got=Message(code), where=Place(file=describe(url)), fix=fix)
+
+
+def _code(error: BaseException | None) -> str:
+    """SQLite's name of the error or PostgreSQL's SQLSTATE; empty when there is none, as on a failed connection."""
+    return str(getattr(error, "sqlite_errorname", None) or getattr(error, "sqlstate", None) or "")
+
+
+def _without_secrets(error: BaseException | None, url: URL) -> str:
+    text = str(error).strip().splitlines()[0]
+    secrets = [str(url.password or ""), str(url.query.get("password", ""))]
+    for secret in filter(None, secrets):
+        for form in (secret, quote(secret, safe=""), quote_plus(secret)):
+            text = text.replace(form, "***")
+    return text
+
+
+def _unknown_database(url: URL) -> StoreError:
+    return StoreError(
+        msg("Farol cannot use the database {name}.", name=url.drivername),
+        expected=_expected(),
+        fix=msg("Correct FAROL_DATABASE_URL, or leave it out to use a file in the data folder."),
+    )
+
+
+def _expected() -> Message:
+    return msg("{sqlite} or {postgresql}", sqlite="sqlite:///data/farol.db", postgresql="postgresql://user@host/name")

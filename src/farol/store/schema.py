@@ -1,0 +1,87 @@
+"""Brings a database forward to the tables this program knows, once, whoever else is starting at the same time."""
+
+from __future__ import annotations
+
+import sqlite3
+import time
+from pathlib import Path
+
+from sqlalchemy import Connection, Engine, inspect, text
+
+from farol.errors import Place, StoreError
+from farol.i18n import msg
+from farol.store import migrations
+from farol.store.engine import IMMEDIATE, describe
+
+_ADVISORY_LOCK = 0x6661726F6C  # "farol": any number that no other program locks
+_WAL_ATTEMPTS, _WAL_PAUSE = 500, 0.02  # seconds between attempts
+
+
+def migrate(engine: Engine) -> None:
+    """Makes or updates the tables; nothing happens, and Alembic is not imported, where they are up to date.
+
+    Raises StoreError when a newer Farol has been here. Driver errors pass through.
+    """
+    with engine.connect() as connection:
+        if _revision(connection) == migrations.REVISIONS[-1]:
+            return
+    if engine.dialect.name == "sqlite":
+        _use_wal(engine)
+    with engine.connect().execution_options(**{IMMEDIATE: True}) as connection, connection.begin():
+        if engine.dialect.name == "postgresql":
+            connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": _ADVISORY_LOCK})
+        # Another process may have done it while we waited for the lock.
+        if _revision(connection) != migrations.REVISIONS[-1]:
+            _upgrade(connection)
+
+
+def _revision(connection: Connection) -> str | None:
+    if not inspect(connection).has_table("alembic_version"):
+        return None
+    found: str | None = connection.execute(text("SELECT version_num FROM alembic_version")).scalar()
+    if found is not None and found not in migrations.REVISIONS:
+        raise StoreError(
+            msg("The database was made by a newer version of Farol."),
+            expected=msg("revision {text} at most", text=migrations.REVISIONS[-1]),
+            got=msg("revision {text}", text=found),
+            where=Place(file=describe(connection.engine.url)),
+            fix=msg("Update Farol, or use another database."),
+        )
+    return found
+
+
+def _use_wal(engine: Engine) -> None:
+    """Write-ahead logging: readers and the writer do not wait for each other. The file remembers it.
+
+    SQLite does not honour the busy timeout for this change, so processes that make the file at the same moment
+    take turns here. Where the file system has no shared memory the mode stays as it was; commits are safe in both.
+    """
+    for _ in range(_WAL_ATTEMPTS):
+        if _is_wal(engine):
+            return
+        time.sleep(_WAL_PAUSE)
+
+
+def _is_wal(engine: Engine) -> bool:
+    connection = engine.raw_connection()
+    try:
+        connection.cursor().execute("PRAGMA journal_mode = WAL")
+    except sqlite3.OperationalError as error:
+        if error.sqlite_errorcode != sqlite3.SQLITE_BUSY:
+            raise
+        return False
+    finally:
+        connection.close()
+    return True
+
+
+def _upgrade(connection: Connection) -> None:
+    # Alembic takes a third of a second to import, and serving seldom needs it.
+    from alembic import command  # noqa: PLC0415
+    from alembic.config import Config  # noqa: PLC0415
+
+    config = Config()
+    config.set_main_option("script_location", str(Path(migrations.__file__).parent))
+    config.set_main_option("path_separator", "os")
+    config.attributes["connection"] = connection
+    command.upgrade(config, "head")

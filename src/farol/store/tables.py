@@ -1,0 +1,65 @@
+"""The tables as SQLAlchemy sees them today. How a database gets there stands in `farol.store.migrations`."""
+
+from __future__ import annotations
+
+from sqlalchemy import (
+    BigInteger,
+    Column,
+    Date,
+    Double,
+    Index,
+    Integer,
+    MetaData,
+    SmallInteger,
+    String,
+    Table,
+    Text,
+)
+
+metadata = MetaData()
+
+# SQLite numbers rows by itself only where the key is exactly INTEGER.
+_KEY = BigInteger().with_variant(Integer, "sqlite")
+
+predictions = Table(
+    "predictions",
+    metadata,
+    Column("seq", _KEY, primary_key=True, autoincrement=True),
+    Column("id", String(36), nullable=False, unique=True),
+    Column("at", BigInteger, nullable=False),  # microseconds since 1970, UTC
+    Column("task", Text, nullable=False),
+    Column("version", Text, nullable=False),
+    Column("source", Text, nullable=False),
+    Column("features", Text, nullable=False),  # JSON object
+    Column("prediction", SmallInteger, nullable=False),
+    Column("label", Text, nullable=False),
+    Column("probability", Double, nullable=False),
+    Column("threshold", Double, nullable=False),
+    Column("warnings", Text, nullable=False),  # JSON array of codes
+    Index("ix_predictions_task_seq", "task", "seq"),
+)
+
+feature_counts = Table(
+    "feature_counts",
+    metadata,
+    Column("task", Text, primary_key=True),
+    Column("version", Text, primary_key=True),
+    Column("day", Date, primary_key=True),  # of America/Sao_Paulo
+    Column("feature", Text, primary_key=True),
+    Column("bin", Integer, primary_key=True, autoincrement=False),
+    Column("count", BigInteger, nullable=False),
+)
+
+drift_snapshots = Table(
+    "drift_snapshots",
+    metadata,
+    Column("seq", _KEY, primary_key=True, autoincrement=True),
+    Column("id", String(36), nullable=False, unique=True),
+    Column("at", BigInteger, nullable=False),  # microseconds since 1970, UTC
+    Column("task", Text, nullable=False),
+    Column("version", Text, nullable=False),
+    Column("first", Date, nullable=True),
+    Column("last", Date, nullable=False),
+    Column("payload", Text, nullable=False),  # JSON object
+    Index("ix_drift_snapshots_task_seq", "task", "seq"),
+)
