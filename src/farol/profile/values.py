@@ -1,9 +1,4 @@
-"""A school's data, described and not coded: frozen values read from a profile TOML.
-
-Everything Farol knows about a programme's workbook (headers, kinds of column, ranges, recodings, the label rule,
-the age table, the tasks) stands in a profile. The built-in one is `profiles/pede.toml`; its comments are the
-reference of the format.
-"""
+"""What a profile holds, as frozen values."""
 
 from __future__ import annotations
 
@@ -13,6 +8,7 @@ from typing import Literal
 
 Kind = Literal["identifier", "number", "category", "date", "personal", "ignored"]
 Operator = Literal["<", "<=", ">", ">=", "=="]
+DateOrder = Literal["mdy", "dmy", "ymd"]
 Severity = Literal["info", "warning", "error"]
 
 
@@ -66,10 +62,13 @@ class Column:
     every_sheet: bool  # … or when any sheet lacks it (identifier, label)
     zero_is_missing: ZeroIsMissing | None
     dates_as_numbers: bool  # January 1900 dates are numbers formatted as dates: the day is the value
-    date_order: Literal["mdy", "dmy", "ymd"] | None  # of dates written as text
+    date_order: DateOrder | None  # of dates written as text
     recodes: tuple[Recode, ...]
     categories: tuple[str, ...]  # allowed results of a category's recodes, empty when free
     usual: tuple[float, ...]  # the only values the programme gives (IAN: 2.5, 5, 10), empty when any
+    constant: bool  # a student keeps the value over the years: a change is reported
+    max_step: float | None  # a greater change from one year to the next is reported
+    year_fills: str | None  # of a date: the number column whose missing values its year fills
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,0 +1,39 @@
+"""A school's data, described and not coded: frozen values read from a profile TOML.
+
+Everything Farol knows about a programme's workbook (headers, kinds of column, ranges, recodings, the label rule,
+the age table, the tasks) stands in a profile. The built-in one is `profiles/pede.toml`; its comments are the
+reference of the format.
+"""
+
+from farol.profile.folding import fold
+from farol.profile.parsing import load_profile, parse_profile
+from farol.profile.values import (
+    Column,
+    Derived,
+    Kind,
+    Label,
+    Operator,
+    Profile,
+    Recode,
+    Severity,
+    Task,
+    Text,
+    ZeroIsMissing,
+)
+
+__all__ = [
+    "Column",
+    "Derived",
+    "Kind",
+    "Label",
+    "Operator",
+    "Profile",
+    "Recode",
+    "Severity",
+    "Task",
+    "Text",
+    "ZeroIsMissing",
+    "fold",
+    "load_profile",
+    "parse_profile",
+]

@@ -1,0 +1,77 @@
+"""What must hold between the parts of a profile: names that are used exist, and headers mean one thing."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from farol.i18n import msg
+from farol.profile.folding import fold
+from farol.profile.table import Table
+from farol.profile.values import Kind, Profile
+
+YEAR = "year"
+"""The name by which derived columns use the sheet's year."""
+
+
+def check_references(profile: Profile, top: Table) -> None:
+    """Raise `ProfileError` at the first name that nothing is called, and at a header that two columns claim."""
+    _check_identifier(profile, top)
+    _check_aliases(profile, top)
+    numbers = _of_kind(profile, "number")
+    for name, column in profile.columns.items():
+        place = top.table("columns").table(name)
+        if column.zero_is_missing and column.zero_is_missing.column is not None:
+            require_known(place, "zero_is_missing", [column.zero_is_missing.column], numbers)
+        if column.year_fills is not None:
+            require_known(place, "year_fills", [column.year_fills], numbers)
+    _check_derived(profile, top, numbers)
+    label = profile.label
+    require_known(top.table("label"), "column", [label.column], numbers)
+    require_known(top.table("label"), "difference", _present(label.minuend, label.subtrahend), numbers)
+    for name, task in profile.tasks.items():
+        place = top.table("tasks").table(name)
+        require_known(place, "features", task.features, [*numbers, *profile.derived])
+        require_known(place, "context", task.context, numbers)
+    require_known(top, "audit", profile.audit, _of_kind(profile, "category"))
+
+
+def _check_identifier(profile: Profile, top: Table) -> None:
+    found = _of_kind(profile, "identifier")
+    if len(found) != 1:
+        raise top.wrong("columns", msg("exactly one column of kind identifier"), found)
+
+
+def _check_aliases(profile: Profile, top: Table) -> None:
+    owner: dict[str, str] = {}
+    for name, column in profile.columns.items():
+        for alias in column.aliases:
+            other = owner.setdefault(fold(alias), name)
+            if other != name:
+                expected = msg("a header that no other column has ({other} has it too)", other=other)
+                raise top.table("columns").table(name).wrong("aliases", expected, alias)
+
+
+def _check_derived(profile: Profile, top: Table, numbers: Iterable[str]) -> None:
+    # A derived column may use those above it, so that one pass in the file's order computes them all.
+    known = [YEAR, *numbers]
+    for name, derived in profile.derived.items():
+        place = top.table("derived").table(name)
+        others = [other for other in known if other != name]
+        require_known(place, "difference", _present(derived.minuend, derived.subtrahend), others)
+        require_known(place, "source", _present(derived.source), others)
+        known.append(name)
+
+
+def require_known(table: Table, key: str, names: Iterable[str], known: Iterable[str]) -> None:
+    """Raise `ProfileError` at the first of `names`, the value of `key`, that is not among `known`."""
+    for name in names:
+        if name not in known:
+            raise table.unknown(key, known, value=name)
+
+
+def _of_kind(profile: Profile, kind: Kind) -> list[str]:
+    return [name for name, column in profile.columns.items() if column.kind == kind]
+
+
+def _present(*names: str | None) -> list[str]:
+    return [name for name in names if name is not None]

@@ -1,0 +1,300 @@
+"""A profile TOML into frozen values. Every wrong key, value or type is a `ProfileError` that names it."""
+
+from __future__ import annotations
+
+import hashlib
+import itertools
+import math
+import re
+import tomllib
+from collections.abc import Iterable
+from importlib import resources
+from pathlib import Path
+from typing import cast, get_args
+
+from farol.errors import Place, ProfileError
+from farol.i18n import msg
+from farol.profile.checking import check_references, require_known
+from farol.profile.table import MISSING, Table, is_number
+from farol.profile.values import Column, DateOrder, Derived, Kind, Label, Operator, Profile, Recode, Task, ZeroIsMissing
+
+FORMAT = 1
+_BUILT_IN = resources.files("farol") / "profiles"
+
+_ONLY_FOR: dict[str, tuple[Kind, ...]] = {
+    "integer": ("number",),
+    "range": ("number",),
+    "tolerance": ("number",),
+    "zero_is_missing": ("number",),
+    "dates_as_numbers": ("number",),
+    "usual": ("number",),
+    "max_step": ("number",),
+    "categories": ("category",),
+    "date_order": ("date",),
+    "year_fills": ("date",),
+    "recode": ("number", "category"),
+    "constant": ("number", "category"),
+}
+"""Keys of a column that make sense for some kinds only."""
+
+
+def load_profile(name_or_path: str | Path) -> Profile:
+    """The built-in profile of that name, or the one in the file at that path.
+
+    Raises `ProfileError` when there is neither, when the file is not TOML, and for anything wrong inside it.
+    """
+    built_in = _BUILT_IN / f"{name_or_path}.toml"
+    if isinstance(name_or_path, str) and re.fullmatch(r"[a-z0-9-]+", name_or_path) and built_in.is_file():
+        return parse_profile(built_in.read_bytes(), f"{name_or_path}.toml")
+    path = Path(name_or_path)
+    try:
+        source = path.read_bytes()
+    except (OSError, ValueError) as error:
+        names = sorted(item.name.removesuffix(".toml") for item in _BUILT_IN.iterdir())
+        raise ProfileError(
+            msg("There is no profile {name}.", name=repr(str(name_or_path))),
+            expected=msg("a built-in profile ({names}) or the path of a profile TOML", names=", ".join(names)),
+        ) from error
+    return parse_profile(source, path.name)
+
+
+def parse_profile(source: bytes, origin: str) -> Profile:
+    """The profile that the bytes of a TOML file describe; `origin` names the file in errors."""
+    try:
+        values = tomllib.loads(source.decode("utf-8"))
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise ProfileError(
+            msg("The profile is not a TOML file: {reason}", reason=str(error)), where=Place(file=origin)
+        ) from error
+    top = Table(values, "", origin)
+    top.integer("format", FORMAT, FORMAT)
+    profile = _profile(top, source)
+    check_references(profile, top)
+    return profile
+
+
+def _profile(top: Table, source: bytes) -> Profile:
+    columns, derived, tasks = top.table("columns"), top.table("derived", {}), top.table("tasks")
+    profile = Profile(
+        name=top.string("name"),
+        title=top.text("title"),
+        sheet_pattern=_sheet_pattern(top),
+        columns={name: _column(name, table) for name, table in columns.named()},
+        derived={name: _derived(name, table) for name, table in derived.named()},
+        label=_label(top.table("label")),
+        tasks={name: _task(name, table) for name, table in tasks.named()},
+        audit=top.strings("audit", ()),
+        fingerprint=hashlib.sha256(source).hexdigest(),
+        source=source,
+    )
+    top.close()
+    return profile
+
+
+def _sheet_pattern(top: Table) -> str:
+    pattern = top.string("sheets")
+    if pattern.count("{year}") != 1 or set("{}") & set(pattern.replace("{year}", "")):
+        raise top.wrong("sheets", msg("a sheet name with {year} in the year's place, once", year="{year}"))
+    return pattern
+
+
+def _column(name: str, table: Table) -> Column:
+    kind = cast(Kind, table.choice("kind", get_args(Kind)))
+    for key, kinds in _ONLY_FOR.items():
+        if key in table and kind not in kinds:
+            raise table.wrong(key, msg("a key that a column of kind {kind} has", kind=kind))
+    required = table.choice("required", ("every", "some"), "")
+    minimum, maximum = _range(table)
+    column = Column(
+        name=name,
+        kind=kind,
+        aliases=_aliases(table),
+        meaning=table.text("meaning"),
+        minimum=minimum,
+        maximum=maximum,
+        tolerance=table.number("tolerance", 0.0, minimum=0.0),
+        integer=table.boolean("integer", False),
+        required=bool(required),
+        every_sheet=required == "every",
+        zero_is_missing=_zero_is_missing(table),
+        dates_as_numbers=table.boolean("dates_as_numbers", False),
+        date_order=_date_order(table),
+        recodes=tuple(_recode(item, kind) for item in table.tables("recode", ())),
+        categories=table.strings("categories", ()),
+        usual=table.numbers("usual", ()),
+        constant=table.boolean("constant", False),
+        max_step=table.number("max_step", minimum=0.0) if "max_step" in table else None,
+        year_fills=table.string("year_fills") if "year_fills" in table else None,
+    )
+    table.close()
+    _check_recoded_categories(table, column)
+    return column
+
+
+def _aliases(table: Table) -> tuple[str, ...]:
+    aliases = table.strings("aliases")
+    expected = msg("at least one header, with no braces but {year} and {yy}", year="{year}", yy="{yy}")
+    if not aliases:
+        raise table.wrong("aliases", expected)
+    for alias in aliases:
+        if set("{}") & set(alias.replace("{year}", "").replace("{yy}", "")):
+            raise table.wrong("aliases", expected, alias)
+    return aliases
+
+
+def _range(table: Table) -> tuple[float | None, float | None]:
+    limits = table.numbers("range", ())
+    if "range" not in table:
+        return None, None
+    if len(limits) != 2 or limits[0] >= limits[1]:
+        raise table.wrong("range", msg("two numbers, the lower first"))
+    return limits
+
+
+def _date_order(table: Table) -> DateOrder | None:
+    if "date_order" not in table:
+        return None
+    return cast(DateOrder, table.choice("date_order", get_args(DateOrder)))
+
+
+def _zero_is_missing(table: Table) -> ZeroIsMissing | None:
+    expected = msg("true, false, or {example}", example='{ column = "…", equals = … }')
+    value = table.raw("zero_is_missing", False, expected)
+    if isinstance(value, bool):
+        return ZeroIsMissing(column=None, equals=None) if value else None
+    if not isinstance(value, dict):
+        raise table.wrong("zero_is_missing", expected)
+    inner = table.table("zero_is_missing")
+    rule = ZeroIsMissing(column=inner.string("column"), equals=inner.number("equals"))
+    inner.close()
+    return rule
+
+
+def _recode(table: Table, kind: Kind) -> Recode:
+    pattern = table.string("pattern")
+    try:
+        groups = re.compile(pattern).groups
+    except re.error as error:
+        raise table.wrong("pattern", msg("a regular expression ({reason})", reason=str(error))) from error
+    missing = table.boolean("missing", False)
+    finding = table.string("finding") if "finding" in table else None
+    value = _recode_value(table, kind)
+    table.close()
+    if missing and value is not None:
+        raise table.wrong("value", msg("no value beside missing = true"))
+    if not missing and value is None and groups == 0:
+        raise table.wrong("pattern", msg("a pattern with a group, or a value, or missing = true"))
+    return Recode(pattern=pattern, value=value, missing=missing, finding=finding)
+
+
+def _recode_value(table: Table, kind: Kind) -> float | str | None:
+    expected = msg("a number") if kind == "number" else msg("a text that is not empty")
+    value = table.raw("value", None, expected)
+    if value is None:
+        return None
+    if kind == "number" and is_number(value) and math.isfinite(value):
+        return float(value)
+    if kind != "number" and isinstance(value, str) and value.strip():
+        return value
+    raise table.wrong("value", expected)
+
+
+def _check_recoded_categories(table: Table, column: Column) -> None:
+    for recode in column.recodes:
+        if column.categories and isinstance(recode.value, str) and recode.value not in column.categories:
+            raise table.unknown("recode", column.categories, value=recode.value)
+
+
+def _derived(name: str, table: Table) -> Derived:
+    if ("difference" in table) == ("table" in table):
+        raise table.wrong("difference", msg("either difference or source with table"))
+    minuend, subtrahend = _pair(table, "difference")
+    steps = _steps(table) if "table" in table else ()
+    minimum, maximum = _range(table)
+    derived = Derived(
+        name=name,
+        kind="table" if steps else "difference",
+        minuend=minuend,
+        subtrahend=subtrahend,
+        source=table.string("source") if steps else None,
+        table=steps,
+        meaning=table.text("meaning"),
+        minimum=minimum,
+        maximum=maximum,
+    )
+    table.close()
+    return derived
+
+
+def _pair(table: Table, key: str) -> tuple[str | None, str | None]:
+    names = table.strings(key, ())
+    if key not in table:
+        return None, None
+    if len(names) != 2:
+        raise table.wrong(key, msg("two column names: from which, and which is taken away"))
+    return names
+
+
+def _steps(table: Table) -> tuple[tuple[float, float], ...]:
+    expected = msg("pairs [upper bound, value], bounds ascending, the last one inf")
+    value = table.raw("table", MISSING, expected)
+    if not isinstance(value, list) or not all(_is_step(step) for step in value):
+        raise table.wrong("table", expected)
+    bounds = [float(bound) for bound, _ in value]
+    ascending = all(low < high for low, high in itertools.pairwise(bounds))
+    if not bounds or not ascending or bounds[-1] != math.inf:
+        raise table.wrong("table", expected)
+    return tuple((float(bound), float(result)) for bound, result in value)
+
+
+def _is_step(step: object) -> bool:
+    if not isinstance(step, list) or len(step) != 2 or not all(is_number(item) for item in step):
+        return False
+    return not math.isnan(step[0]) and math.isfinite(step[1])
+
+
+def _label(table: Table) -> Label:
+    minuend, subtrahend = _pair(table, "difference")
+    label = Label(
+        column=table.string("column"),
+        operator=cast(Operator, table.choice("operator", get_args(Operator))),
+        value=table.number("value"),
+        minuend=minuend,
+        subtrahend=subtrahend,
+        negative=table.text("negative"),
+        positive=table.text("positive"),
+    )
+    table.close()
+    return label
+
+
+def _task(name: str, table: Table) -> Task:
+    features = table.strings("features")
+    if not features:
+        raise table.wrong("features", msg("at least one column"))
+    task = Task(
+        name=name,
+        title=table.text("title"),
+        question=table.text("question"),
+        horizon=table.integer("horizon", 0, 1),
+        features=features,
+        hidden=table.strings("hidden", ()),
+        impute=table.boolean("impute"),
+        monotone=_monotone(table.table("monotone", {}), features),
+        context=table.strings("context", ()),
+        limits=table.text("limits"),
+    )
+    require_known(table, "hidden", task.hidden, features)
+    table.close()
+    return task
+
+
+def _monotone(table: Table, features: Iterable[str]) -> dict[str, int]:
+    signs: dict[str, int] = {}
+    for feature in table:
+        if feature not in features:
+            raise table.unknown(feature, features)
+        signs[feature] = table.integer(feature, -1, 1)
+        if signs[feature] == 0:
+            raise table.wrong(feature, msg("-1 or 1"))
+    return signs
