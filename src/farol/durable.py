@@ -1,0 +1,40 @@
+"""Files written so that a crash, or a pulled plug, leaves either the old content or the new one."""
+
+from __future__ import annotations
+
+import os
+import secrets
+from pathlib import Path
+
+FOLDERS_CAN_SYNC = os.name != "nt"
+"""Windows cannot open a folder to sync it, and its file systems keep a rename in their own journal."""
+
+
+def write_file(path: Path, content: bytes) -> None:
+    """Write a new file and wait until the disk has it. FileExistsError when it is there already."""
+    with path.open("xb") as file:
+        file.write(content)
+        file.flush()
+        os.fsync(file.fileno())
+
+
+def replace_file(path: Path, content: bytes) -> None:
+    """Put `content` in place of the file, if any, in one step: a reader sees the old bytes or the new."""
+    fresh = path.with_name(f".{path.name}.{secrets.token_hex(4)}")
+    try:
+        write_file(fresh, content)
+        fresh.replace(path)
+    finally:
+        fresh.unlink(missing_ok=True)
+    sync_folder(path.parent)
+
+
+def sync_folder(path: Path) -> None:
+    """Wait until the disk has the folder's entries: the names of new and renamed files."""
+    if not FOLDERS_CAN_SYNC:
+        return
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
