@@ -26,6 +26,7 @@ from farol.durable import sync_folder, write_file
 from farol.errors import BundleError, Place, ProfileError
 from farol.features import Preprocessing
 from farol.i18n import Message, msg
+from farol.inputs import Inputs
 from farol.profile import Profile, Task, parse_profile
 from farol.reference import Reference
 from farol.training.result import TrainedModel
@@ -91,6 +92,7 @@ class Bundle:
     manifest: Manifest
     profile: Profile
     task_spec: Task
+    inputs: Inputs
     preprocessing: Preprocessing
     reference: Reference
     report: Mapping[str, Any]
@@ -314,6 +316,7 @@ def _assemble(path: Path, manifest: Manifest, files: Mapping[str, bytes]) -> Bun
         manifest=manifest,
         profile=profile,
         task_spec=task,
+        inputs=Inputs.of(profile, task),
         preprocessing=preprocessing,
         reference=reference,
         report=report if isinstance(report, dict) else {},

@@ -1,0 +1,155 @@
+"""From a bundle and columns to answers. A single pupil is scored by the same lines as a million.
+
+Scoring needs numpy and ONNX Runtime alone: it must start fast and stay small, since it is what runs day and night.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from math import isnan
+
+import numpy as np
+import onnxruntime
+from numpy.typing import NDArray
+from onnxruntime.capi import onnxruntime_pybind11_state as ort_errors
+
+from farol.bundle import Bundle
+from farol.errors import BundleError, InputError, Place
+from farol.features import Floats
+from farol.i18n import msg
+from farol.inputs import InputProblem, Inputs, InputWarning
+from farol.profile import Profile, Task, Text
+
+__all__ = ["Answer", "InputProblem", "InputWarning", "Scorer", "Scores", "check_inputs", "label_text", "warnings_for"]
+
+_ERRORS_ONLY = 3
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Scores:
+    """Answers for n rows: `prediction` is 1 where `probability` is at least the bundle's threshold."""
+
+    probability: Floats  # (n,)
+    prediction: NDArray[np.int64]  # (n,)
+    features: Floats  # (n, k) raw, NaN missing
+    bins: NDArray[np.int64]  # (n, k) of the bundle's reference
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Answer:
+    """The answer for one pupil. `features` are raw, None missing; `bins` those of the bundle's reference."""
+
+    probability: float
+    prediction: int
+    label: Text
+    features: Mapping[str, float | None]
+    bins: Mapping[str, int]
+
+
+class Scorer:
+    """A bundle ready to answer. Safe to use from several threads at once."""
+
+    def __init__(self, bundle: Bundle) -> None:
+        """Load the model. Raises BundleError when it is not a model of the bundle's features."""
+        self.bundle = bundle
+        self._session = _session(bundle)
+
+    def score(self, columns: Mapping[str, Floats], year: Floats) -> Scores:
+        """Score sheet columns (n,) of the sheets' years (n,); a column that is absent is missing for everybody.
+
+        Values are taken as the sheets' cleaning would: see `farol.inputs.Inputs.clean`. ValueError when the columns'
+        lengths differ.
+        """
+        missing = np.full(year.shape, np.nan)
+        return self._scores(np.stack([columns.get(name, missing) for name in self.bundle.inputs.columns]), year)
+
+    def score_one(self, values: Mapping[str, float | None], year: int) -> Answer:
+        """Score one pupil from sheet columns, None or absent where missing; unknown names are passed over.
+
+        Raises InputError when nothing was given from which any feature could be had: such an answer would only
+        repeat how frequent lag is.
+        """
+        names = self.bundle.inputs.columns
+        given = [np.nan if (value := values.get(name)) is None else value for name in names]
+        scores = self._scores(np.array(given, dtype=np.float64)[:, np.newaxis], np.array([year], dtype=np.float64))
+        features = scores.features[0].tolist()
+        if np.isnan(scores.features).all():
+            raise InputError(
+                msg("Nothing was given from which to answer."),
+                expected=msg("at least one of {names}", names=", ".join(names)),
+            )
+        prediction = int(scores.prediction[0])
+        order = self.bundle.task_spec.features
+        return Answer(
+            probability=float(scores.probability[0]),
+            prediction=prediction,
+            label=_label(self.bundle, prediction),
+            features={name: None if isnan(value) else value for name, value in zip(order, features, strict=True)},
+            bins=dict(zip(order, scores.bins[0].tolist(), strict=True)),
+        )
+
+    def _scores(self, inputs: Floats, year: Floats) -> Scores:
+        bundle = self.bundle
+        clean = bundle.inputs.clean(inputs)
+        features = bundle.inputs.plan.matrix(dict(zip(bundle.inputs.columns, clean, strict=True)), year)
+        # The model's float32 is widened before it is compared, so that a stored probability and threshold agree
+        # with the stored prediction.
+        (both,) = self._session.run(["probabilities"], {"x": bundle.preprocessing.transform(features)})
+        probability = both[:, 1].astype(np.float64)
+        prediction = (probability >= bundle.manifest.threshold).astype(np.int64)
+        return Scores(probability, prediction, features, bundle.reference.index(features))
+
+
+def check_inputs(profile: Profile, task: Task, values: Mapping[str, object]) -> list[InputProblem]:
+    """Every field of `values` that cannot be used: see `farol.inputs.Inputs.problems`."""
+    return list(Inputs.of(profile, task).problems(values))
+
+
+def warnings_for(bundle: Bundle, values: Mapping[str, float | None]) -> tuple[InputWarning, ...]:
+    """What to know of the bundle's answer for `values`: see `farol.inputs.Inputs.warnings`."""
+    return bundle.inputs.warnings(values)
+
+
+def label_text(bundle: Bundle, prediction: int, locale: str) -> str:
+    """The profile's words for a prediction of 0 or 1."""
+    return _label(bundle, prediction).in_locale(locale)
+
+
+def _label(bundle: Bundle, prediction: int) -> Text:
+    return bundle.profile.label.positive if prediction else bundle.profile.label.negative
+
+
+def _session(bundle: Bundle) -> onnxruntime.InferenceSession:
+    options = onnxruntime.SessionOptions()
+    # One row costs ten microseconds: threads would cost more than they bring, and serving has its own.
+    options.intra_op_num_threads = 1
+    options.inter_op_num_threads = 1
+    options.log_severity_level = _ERRORS_ONLY
+    try:
+        session = onnxruntime.InferenceSession(bundle.onnx, options, providers=["CPUExecutionProvider"])
+    except (
+        ort_errors.Fail,
+        ort_errors.InvalidArgument,
+        ort_errors.InvalidGraph,
+        ort_errors.InvalidProtobuf,
+        ort_errors.NotImplemented,
+        ort_errors.RuntimeException,
+    ) as error:
+        raise _not_a_model(bundle) from error
+    inputs = [(node.name, node.type, node.shape[1:]) for node in session.get_inputs()]
+    outputs = {node.name: node.shape[1:] for node in session.get_outputs()}
+    if inputs != [("x", "tensor(float)", [bundle.preprocessing.width])] or outputs.get("probabilities") != [2]:
+        raise _not_a_model(bundle)
+    return session
+
+
+def _not_a_model(bundle: Bundle) -> BundleError:
+    return BundleError(
+        msg("model.onnx is not a model that this Farol can run."),
+        expected=msg(
+            "one input x of {width} numbers, and probabilities of two classes", width=bundle.preprocessing.width
+        ),
+        where=Place(file=str(bundle.path / "model.onnx")),
+        fix=msg("Train again with `farol train`."),
+    )
