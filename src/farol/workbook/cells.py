@@ -1,0 +1,318 @@
+"""From the cells of one column to clean values: pure functions, one column in, values and notes out.
+
+A cell is what a reader gives: text, float, int, bool, a date, `""` or None for nothing, or a `CellError` where a
+formula failed. A note says under which code which positions (0-based, within the column) were odd; the doctor makes
+findings of them.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import math
+import re
+from collections import Counter, defaultdict
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import cache, lru_cache
+
+import numpy as np
+from numpy.typing import NDArray
+
+from farol.profile import Column, fold
+from farol.workbook.texts import error_kind, has_decimal_comma, parse_date, parse_number, small_number_date
+
+Floats = NDArray[np.float64]
+Objects = NDArray[np.object_]
+Cell = object
+
+NOTHING = math.nan
+
+
+@dataclass(frozen=True, slots=True)
+class CellError:
+    """A cell whose formula failed; `kind` is what the spreadsheet shows, such as `#N/A`."""
+
+    kind: str
+
+
+EMPTY_TEXT = CellError("")
+"""A cell that holds a text without characters: something to a spreadsheet, nothing to a reader."""
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """What a column's cells come from.
+
+    `typed`: the format tells numbers from text, so that a number written as text is worth a word.
+    `epoch`: day 0 of the dates that a spreadsheet makes of small numbers.
+    """
+
+    typed: bool = True
+    epoch: dt.date = dt.date(1899, 12, 31)
+
+
+@dataclass(frozen=True, slots=True)
+class Note:
+    """What is odd about some cells: a finding's code, their positions, and words for its message."""
+
+    code: str
+    positions: tuple[int, ...]
+    details: Mapping[str, object] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Numbers:
+    """A number or date column: float64, NaN where there is nothing."""
+
+    values: Floats
+    notes: tuple[Note, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Categories:
+    """A category or identifier column: text, None where there is nothing."""
+
+    values: Objects
+    notes: tuple[Note, ...]
+
+
+FROM_WORKBOOK = Source()
+_EPOCH = dt.date(1970, 1, 1)
+_LAST_SMALL_DATE = 59
+"""Beyond it Excel counts a 29 February 1900 that never was."""
+
+
+def number_column(cells: Sequence[Cell], column: Column, source: Source = FROM_WORKBOOK) -> Numbers:
+    """The numbers of a `number` column, inside its range; what cannot be read or is out of range is NaN."""
+    noted = _Notes()
+    plain = [cell if type(cell) is float else NOTHING for cell in cells]
+    read = lru_cache(maxsize=None, typed=True)(lambda cell: _odd_number(cell, column, source))
+    for position, cell in enumerate(cells):
+        if type(cell) is not float and cell != "":
+            plain[position], code = read(cell)
+            noted.add(code, position, cell)
+    return Numbers(_in_range(np.array(plain, dtype=np.float64), column, noted), noted.all())
+
+
+def date_column(cells: Sequence[Cell], column: Column) -> Numbers:
+    """The dates of a `date` column as days since 1970-01-01.
+
+    Where a spreadsheet took dates written in another country's order, it turned into dates, with day and month
+    swapped, exactly those whose day could be a month, and left the rest as text. So when every date cell has a day
+    up to 12 and no text date could have been read that way, the date cells are swapped back.
+    """
+    noted = _Notes()
+    in_text: dict[int, dt.date] = {}
+    in_cells: dict[int, dt.date] = {}
+    for position, cell in enumerate(cells):
+        if isinstance(cell, dt.date):
+            in_cells[position] = cell.date() if isinstance(cell, dt.datetime) else cell
+        elif not noted.add_nothing(position, cell):
+            date = parse_date(cell, column.date_order) if isinstance(cell, str) else None
+            noted.add("unreadable_text" if date is None else "text_date", position, cell)
+            if date is not None:
+                in_text[position] = date
+    if column.date_order in ("mdy", "dmy") and _were_swapped(in_text.values(), in_cells.values()):
+        noted.add_all("swapped_date", in_cells)
+        in_cells = {at: date.replace(month=date.day, day=date.month) for at, date in in_cells.items()}
+    days = np.full(len(cells), NOTHING)
+    for position, date in (in_text | in_cells).items():
+        days[position] = (date - _EPOCH).days
+    return Numbers(days, noted.all())
+
+
+def category_column(cells: Sequence[Cell], column: Column) -> Categories:
+    """The categories of a column after the profile's recodings; what is not among its categories is None."""
+    noted = _Notes()
+    values = np.full(len(cells), None, dtype=np.object_)
+    read = lru_cache(maxsize=None, typed=True)(lambda cell: _category(plain_text(cell), column))
+    for position, cell in enumerate(cells):
+        if cell != "" and not noted.add_nothing(position, cell):
+            values[position], code = read(cell)
+            noted.add(code, position, cell)
+    return Categories(values, noted.all())
+
+
+def identifier_column(cells: Sequence[Cell]) -> Categories:
+    """Identifiers as text; 12.0 is "12"; error cells and empty ones are None."""
+    noted = _Notes()
+    values = np.full(len(cells), None, dtype=np.object_)
+    for position, cell in enumerate(cells):
+        if not noted.add_nothing(position, cell):
+            values[position] = plain_text(cell)
+    return Categories(values, noted.all())
+
+
+def zero_as_missing(values: Floats, where: NDArray[np.bool_]) -> Numbers:
+    """`values` with NaN for the zeros of the rows `where` a zero means "not answered"."""
+    noted = _Notes()
+    zeros = where & (values == 0)
+    noted.add_all("zero_not_answered", np.flatnonzero(zeros).tolist())
+    return Numbers(np.where(zeros, NOTHING, values), noted.all())
+
+
+def years_of(days: Floats, column: Column) -> Floats:
+    """The years of dates (days since 1970-01-01), NaN outside the range of the number column they are for."""
+    years = np.full(len(days), NOTHING)
+    given = ~np.isnan(days)
+    years[given] = days[given].astype("datetime64[D]").astype("datetime64[Y]").astype(np.int64) + 1970
+    return _in_range(years, column, _Notes())
+
+
+def error_notes(cells: Sequence[Cell]) -> tuple[Note, ...]:
+    """Where formulas failed in a column that is not read otherwise."""
+    noted = _Notes()
+    for position, cell in enumerate(cells):
+        if isinstance(cell, CellError) and cell is not EMPTY_TEXT:
+            noted.add("error_cell", position, cell)
+    return noted.all()
+
+
+def plain_text(cell: Cell) -> str:
+    """A cell as a person would type it: single spaces, whole numbers without decimals."""
+    if isinstance(cell, float) and cell.is_integer():
+        return str(int(cell))
+    return " ".join(str(cell).split())
+
+
+def is_empty(cell: Cell) -> bool:
+    """Whether a cell holds nothing that a person could see."""
+    return cell is None or cell is EMPTY_TEXT or (isinstance(cell, str) and not cell.strip())
+
+
+class _Notes:
+    """Positions by code while a column is read. Of the cells only error kinds are kept, never a pupil's value."""
+
+    def __init__(self) -> None:
+        self._positions: defaultdict[str, list[int]] = defaultdict(list)
+        self._kinds: Counter[str] = Counter()
+
+    def add(self, code: str | None, position: int, cell: Cell) -> None:
+        """Note one cell; no code is nothing to note."""
+        if code is not None:
+            self._positions[code].append(position)
+        if code == "error_cell":
+            self._kinds[_error_kind(cell) or ""] += 1
+
+    def add_nothing(self, position: int, cell: Cell) -> bool:
+        """Whether a cell holds no value, being empty or an error, which is noted."""
+        code = _nothing(cell)
+        self.add(code or None, position, cell)
+        return code is not None
+
+    def add_all(self, code: str, positions: Iterable[int]) -> None:
+        """Note many cells."""
+        for position in positions:
+            self._positions[code].append(position)
+
+    def all(self) -> tuple[Note, ...]:
+        """The notes, by code."""
+        kinds = ", ".join(f"{kind} × {count}" for kind, count in sorted(self._kinds.items()))
+        return tuple(
+            Note(code, tuple(positions), {"kinds": kinds} if code == "error_cell" else {})
+            for code, positions in sorted(self._positions.items())
+        )
+
+
+def _nothing(cell: Cell) -> str | None:
+    """None when a cell holds a value; else the code under which to note its holding none, or "" for none."""
+    if cell is EMPTY_TEXT:
+        return "empty_text"
+    if _error_kind(cell) is not None:
+        return "error_cell"
+    return "" if is_empty(cell) else None
+
+
+def _error_kind(cell: Cell) -> str | None:
+    if isinstance(cell, CellError):
+        return cell.kind
+    return error_kind(cell) if isinstance(cell, str) else None
+
+
+def _odd_number(cell: Cell, column: Column, source: Source) -> tuple[float, str | None]:
+    """The value of a cell that is not a float, and the code under which to note it."""
+    nothing = _nothing(cell)
+    if nothing is not None:
+        return NOTHING, nothing or None
+    if isinstance(cell, int) and not isinstance(cell, bool):
+        return float(cell), None
+    if isinstance(cell, dt.date):
+        return _date_as_number(cell, column, source)
+    if isinstance(cell, str):
+        return _text_as_number(cell, column, source)
+    return NOTHING, "unreadable_text"
+
+
+def _date_as_number(cell: dt.date, column: Column, source: Source) -> tuple[float, str]:
+    day = cell.date() if isinstance(cell, dt.datetime) else cell
+    number = (day - source.epoch).days
+    if column.dates_as_numbers and 0 <= number <= _LAST_SMALL_DATE:
+        return float(number), "age_as_date"
+    return NOTHING, "unreadable_text"
+
+
+def _text_as_number(cell: str, column: Column, source: Source) -> tuple[float, str | None]:
+    number = parse_number(cell)
+    if number is not None:
+        if not source.typed:
+            return number, None
+        return number, "decimal_comma" if has_decimal_comma(cell) else "number_as_text"
+    small = small_number_date(cell, source.epoch) if column.dates_as_numbers else None
+    if small is not None:
+        return small, "age_as_date"
+    value, code = _recoded(cell, column)
+    if isinstance(value, str):
+        value = parse_number(value)
+        return (NOTHING, "unreadable_text") if value is None else (value, code)
+    return (NOTHING if value is None else value), code
+
+
+def _category(text: str, column: Column) -> tuple[str | None, str | None]:
+    value, code = _recoded(text, column)
+    if code == "unreadable_text" and not column.categories:
+        return text, None
+    if column.categories and value is not None and value not in column.categories:
+        return None, "unreadable_text"
+    return None if value is None else str(value), code
+
+
+def _recoded(text: str, column: Column) -> tuple[float | str | None, str | None]:
+    """What the first of the column's rules that fits makes of a text; no rule: `unreadable_text`."""
+    folded = fold(text)
+    for recode in column.recodes:
+        match = _compiled(recode.pattern).fullmatch(folded)
+        if match:
+            found = match[1] if recode.value is None and not recode.missing else recode.value
+            return found, recode.finding
+    return None, "unreadable_text"
+
+
+@cache
+def _compiled(pattern: str) -> re.Pattern[str]:
+    return re.compile(pattern)
+
+
+def _in_range(values: Floats, column: Column, noted: _Notes) -> Floats:
+    """`values` clipped where rounding took them out of the range, NaN where they are no value of the column."""
+    low = -np.inf if column.minimum is None else column.minimum
+    high = np.inf if column.maximum is None else column.maximum
+    outside = (values < low) | (values > high)
+    far = (values < low - column.tolerance) | (values > high + column.tolerance) | np.isinf(values)
+    broken = column.integer & ~far & (values != np.round(values)) & ~np.isnan(values)
+    noted.add_all("rounded_to_range", np.flatnonzero(outside & ~far).tolist())
+    noted.add_all("out_of_range", np.flatnonzero(far).tolist())
+    noted.add_all("not_whole", np.flatnonzero(broken).tolist())
+    kept = np.where(far | broken, NOTHING, np.clip(values, low, high))
+    if column.usual:
+        unusual = ~np.isnan(kept) & ~np.isin(kept, column.usual)
+        noted.add_all("unusual_value", np.flatnonzero(unusual).tolist())
+    return kept
+
+
+def _were_swapped(in_text: Collection[dt.date], in_cells: Collection[dt.date]) -> bool:
+    return (
+        bool(in_text)
+        and bool(in_cells)
+        and all(date.day > 12 for date in in_text)
+        and all(date.day <= 12 for date in in_cells)
+    )

@@ -1,0 +1,163 @@
+"""What the doctor can find, and the words for it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from types import MappingProxyType
+
+from farol.i18n import Message, msg
+from farol.profile import Severity
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """Something odd in a sheet: where, how grave, and what was done about it.
+
+    `severity`: info is normal for this data, warning wants a look, error means rows or columns were lost. `column` is
+    the header as written; `rows` are as a spreadsheet shows them (1-based), all of them; `count` counts cells, or
+    rows, or headers. No message holds a pupil's value.
+    """
+
+    code: str
+    severity: Severity
+    sheet: str
+    column: str | None
+    rows: tuple[int, ...]
+    count: int
+    message: Message
+    action: Message
+
+
+@dataclass(frozen=True, slots=True)
+class Quirk:
+    """A kind of finding: its gravity and its words."""
+
+    severity: Severity
+    message: Message
+    action: Message
+
+
+QUIRKS: Mapping[str, Quirk] = {
+    "error_cell": Quirk(
+        "warning", msg("Cells hold a formula's error ({kinds})."), msg("They are read as missing, not as zero.")
+    ),
+    "empty_text": Quirk("info", msg("Cells hold a text without characters."), msg("They are read as missing.")),
+    "age_as_date": Quirk(
+        "info",
+        msg("Numbers were formatted as dates in January 1900."),
+        msg("The number behind the date is used."),
+    ),
+    "swapped_date": Quirk(
+        "warning",
+        msg("Date cells have day and month swapped: none has a day above 12, and every date written as text does."),
+        msg("They are swapped back."),
+    ),
+    "text_date": Quirk("info", msg("Dates are written as text."), msg("They are read in the profile's order.")),
+    "class_as_phase": Quirk(
+        "info", msg("Cells hold the class in the phase's place."), msg("The phase is taken from it.")
+    ),
+    "not_assessed": Quirk(
+        "info", msg("Cells hold a word that stands for a value still to come."), msg("They are read as missing.")
+    ),
+    "recoded": Quirk("info", msg("Cells are covered by a rule of the profile."), msg("The rule's value is used.")),
+    "rounded_to_range": Quirk(
+        "info", msg("Values are outside the range by no more than rounding."), msg("They are set to the range's end.")
+    ),
+    "out_of_range": Quirk("warning", msg("Values are outside the range."), msg("They are read as missing.")),
+    "not_whole": Quirk("warning", msg("Values are not whole numbers."), msg("They are read as missing.")),
+    "unusual_value": Quirk(
+        "warning", msg("Values are in range, but the programme never gives them."), msg("They are kept.")
+    ),
+    "zero_not_answered": Quirk(
+        "info", msg("A zero stands for a value that was not given."), msg("It is read as missing.")
+    ),
+    "number_as_text": Quirk("info", msg("Numbers are stored as text."), msg("They are read as numbers.")),
+    "decimal_comma": Quirk(
+        "info", msg("Numbers are stored as text with a decimal comma."), msg("They are read as numbers.")
+    ),
+    "unreadable_text": Quirk(
+        "warning", msg("Cells hold something that is no value of the column."), msg("They are read as missing.")
+    ),
+    "missing_student": Quirk(
+        "error", msg("Rows have values, but no code for the pupil."), msg("The rows are left out.")
+    ),
+    "blank_row": Quirk("info", msg("Rows are blank."), msg("They are left out.")),
+    "no_label": Quirk(
+        "warning",
+        msg("Rows have no value that tells whether the pupil is at risk."),
+        msg("They are kept, without label."),
+    ),
+    "lag_contradiction": Quirk(
+        "warning",
+        msg("In these rows {own} is not {minuend} minus {subtrahend}."),
+        msg("{own} is kept as written."),
+    ),
+    "duplicate_header": Quirk(
+        "info",
+        msg("Several headers mean the same column: {headers}."),
+        msg("Column {chosen} is read, the others are not."),
+    ),
+    "conflicting_header": Quirk(
+        "warning",
+        msg("Several filled columns mean the same, and differ: {headers}."),
+        msg("Column {chosen} is read, the others are not."),
+    ),
+    "repeated_header": Quirk("info", msg("The header stands in several columns."), msg("None of them is read.")),
+    "unnamed_column": Quirk("warning", msg("The column has values and no header."), msg("It is not read.")),
+    "empty_column": Quirk("info", msg("The column has a header and no values."), msg("Nothing is read from it.")),
+    "missing_column": Quirk(
+        "info", msg("The sheet has no column for {own}."), msg("Its values are missing in this year.")
+    ),
+    "unknown_column": Quirk("warning", msg("The profile does not know this header."), msg("The column is not read.")),
+    "history_column": Quirk(
+        "info", msg("The column repeats another year's {own}."), msg("It is not taken for this year's value.")
+    ),
+    "filled_from_date": Quirk(
+        "info", msg("{own} is not given in these rows."), msg("It is filled with the year of the date.")
+    ),
+    "changed_between_years": Quirk(
+        "warning",
+        msg("{own} is another one than in {earlier}, for the same pupils."),
+        msg("Each year keeps what its own sheet says."),
+    ),
+    "jump_between_years": Quirk(
+        "warning",
+        msg("{own} moved by {step} or more since {earlier}, for the same pupils."),
+        msg("Each year keeps what its own sheet says."),
+    ),
+    "unlinked": Quirk(
+        "info",
+        msg("Pupils are not in the next year's sheet ({later})."),
+        msg("They have no label for the next year, and do not serve to learn it."),
+    ),
+}
+
+
+def finding(
+    code: str,
+    *,
+    sheet: str,
+    column: str | None = None,
+    rows: Iterable[int] = (),
+    count: int | None = None,
+    severity: Severity | None = None,
+    words: str | None = None,
+    details: Mapping[str, object] = MappingProxyType({}),
+) -> Finding:
+    """A finding in the words of its code, or of `words`; the code of a profile's own rule has those of `recoded`.
+
+    `count` is the number of rows where it is not given.
+    """
+    quirk = QUIRKS.get(words or code, QUIRKS["recoded"])
+    places = tuple(rows)
+    return Finding(
+        code=code,
+        severity=severity or quirk.severity,
+        sheet=sheet,
+        column=column,
+        rows=places,
+        count=len(places) if count is None else count,
+        message=Message(quirk.message.template, details),
+        action=Message(quirk.action.template, details),
+    )

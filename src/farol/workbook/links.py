@@ -1,0 +1,78 @@
+"""The same pupil in one year and the next."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from farol.profile import Column, Profile
+from farol.workbook.cells import Floats, Objects
+from farol.workbook.findings import Finding, finding
+from farol.workbook.tables import YearTable
+
+
+def next_values(student: Objects, year: NDArray[np.int64], values: Floats) -> Floats:
+    """For each row (n,), the value of the same student in the following year; NaN where there is no such row."""
+    place = {key: position for position, key in enumerate(zip(student, year.tolist(), strict=True))}
+    following = [place.get((who, when + 1), -1) for who, when in zip(student, year.tolist(), strict=True)]
+    found = np.array(following, dtype=np.int64)
+    return np.where(found >= 0, np.append(values, np.nan)[found], np.nan)
+
+
+def compare_years(tables: Sequence[YearTable], profile: Profile) -> Iterator[Finding]:
+    """What is odd between a year's sheet and the next one's: who is gone, and what changed that should not."""
+    by_year = {table.year: table for table in tables}
+    for earlier in tables:
+        later = by_year.get(earlier.year + 1)
+        if later is None:
+            continue
+        before, after = _common(earlier.student, later.student)
+        gone = np.ones(len(earlier.row), dtype=np.bool_)
+        gone[before] = False
+        if gone.any():
+            rows = earlier.row[gone].tolist()
+            yield finding("unlinked", sheet=earlier.sheet, rows=rows, details={"later": later.sheet})
+        for column in profile.columns.values():
+            yield from _changes(column, earlier, later, before, after)
+
+
+def _common(earlier: Objects, later: Objects) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """The positions of the same students in both."""
+    place = {student: position for position, student in enumerate(later)}
+    pairs = [(position, place[student]) for position, student in enumerate(earlier) if student in place]
+    both = np.array(pairs, dtype=np.int64).reshape(-1, 2)
+    return both[:, 0], both[:, 1]
+
+
+def _changes(
+    column: Column,
+    earlier: YearTable,
+    later: YearTable,
+    before: NDArray[np.int64],
+    after: NDArray[np.int64],
+) -> Iterator[Finding]:
+    if column.kind == "number":
+        first, second = earlier.numbers[column.name][before], later.numbers[column.name][after]
+        known = ~np.isnan(first) & ~np.isnan(second)
+        step = np.abs(np.where(known, second - first, 0.0))
+        moved = {
+            "changed_between_years": step > 0 if column.constant else None,
+            "jump_between_years": step > column.max_step if column.max_step is not None else None,
+        }
+    elif column.kind == "category" and column.constant:
+        old, new = earlier.categories[column.name][before], later.categories[column.name][after]
+        moved = {"changed_between_years": (old != new) & ~_absent(old) & ~_absent(new)}
+    else:
+        return
+    for code, mask in moved.items():
+        if mask is not None and mask.any():
+            header = later.headers.get(column.name)
+            rows = sorted(later.row[after[mask]].tolist())
+            details = {"own": header or column.name, "earlier": earlier.sheet, "step": column.max_step}
+            yield finding(code, sheet=later.sheet, column=header, rows=rows, details=details)
+
+
+def _absent(values: Objects) -> NDArray[np.bool_]:
+    return np.array([value is None for value in values], dtype=np.bool_)

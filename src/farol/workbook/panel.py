@@ -1,0 +1,120 @@
+"""Student × year: the years' tables one under the other, with the label of the same year and of the next."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TypeVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+from farol.errors import Place, WorkbookError
+from farol.i18n import msg
+from farol.profile import Profile
+from farol.workbook.cells import Floats, Objects
+from farol.workbook.findings import Finding
+from farol.workbook.links import compare_years, next_values
+from farol.workbook.sheets import DEFAULT_LIMITS, Limits, read_sheets
+from farol.workbook.tables import YearTable, read_table
+
+_Array = TypeVar("_Array", Floats, Objects)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Panel:
+    """One row for a student and a year, ordered by year and sheet row; all arrays have length n.
+
+    `numbers` has every number column of the profile (NaN missing), `categories` every category column (None missing),
+    `dates` every date column in days since 1970-01-01: dates serve to compute ages and never leave the process.
+    `label` is 1 at risk, 0 not, NaN unknown; `next_label` is the same student's in the following year, NaN where
+    that year has no row. `fingerprint` is a sha256 over the profile and all values.
+    """
+
+    profile: Profile
+    student: Objects
+    year: NDArray[np.int64]
+    numbers: Mapping[str, Floats]
+    dates: Mapping[str, Floats]
+    categories: Mapping[str, Objects]
+    label: Floats
+    next_label: Floats
+    findings: tuple[Finding, ...]
+    fingerprint: str
+
+    @property
+    def years(self) -> tuple[int, ...]:
+        """The years present, ascending."""
+        return tuple(np.unique(self.year).tolist())
+
+    def select(self, mask: NDArray[np.bool_]) -> Panel:
+        """The rows where `mask` (n,) holds; findings and fingerprint stay those of the whole."""
+        return replace(
+            self,
+            student=self.student[mask],
+            year=self.year[mask],
+            numbers={name: values[mask] for name, values in self.numbers.items()},
+            dates={name: values[mask] for name, values in self.dates.items()},
+            categories={name: values[mask] for name, values in self.categories.items()},
+            label=self.label[mask],
+            next_label=self.next_label[mask],
+        )
+
+
+def read_panel(path: Path, profile: Profile, limits: Limits = DEFAULT_LIMITS) -> Panel:
+    """The clean panel of a workbook. Raises `WorkbookError` for what cannot be used."""
+    path = Path(path)
+    tables = [read_table(sheet, profile) for sheet in read_sheets(path, profile, limits)]
+    _require_columns(path, profile, tables)
+    student = np.concatenate([table.student for table in tables])
+    year = np.concatenate([np.full(len(table.row), table.year, dtype=np.int64) for table in tables])
+    label = np.concatenate([table.label for table in tables])
+    panel = Panel(
+        profile=profile,
+        student=student,
+        year=year,
+        numbers=_stacked([table.numbers for table in tables]),
+        dates=_stacked([table.dates for table in tables]),
+        categories=_stacked([table.categories for table in tables]),
+        label=label,
+        next_label=next_values(student, year, label),
+        findings=_ordered([*(f for table in tables for f in table.findings), *compare_years(tables, profile)]),
+        fingerprint="",
+    )
+    return replace(panel, fingerprint=_fingerprint(panel))
+
+
+def _require_columns(path: Path, profile: Profile, tables: Sequence[YearTable]) -> None:
+    present = {name for table in tables for name in table.headers}
+    missing = [c for c in profile.columns.values() if c.required and c.name not in present]
+    if missing:
+        raise WorkbookError(
+            msg("No sheet has the columns {headers}.", headers=", ".join(c.aliases[0] for c in missing)),
+            expected=msg("each of them in at least one sheet"),
+            where=Place(file=path.name),
+            fix=msg("Correct the header, or add its spelling to the profile's aliases."),
+        )
+
+
+def _stacked(parts: Sequence[Mapping[str, _Array]]) -> dict[str, _Array]:
+    return {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
+
+
+def _ordered(findings: Sequence[Finding]) -> tuple[Finding, ...]:
+    """In an order that the order of sheets and columns does not change."""
+    return tuple(sorted(findings, key=lambda f: (f.sheet, f.code, f.column or "", f.rows)))
+
+
+def _fingerprint(panel: Panel) -> str:
+    digest = hashlib.sha256(panel.profile.fingerprint.encode())
+    digest.update(panel.year.tobytes())
+    for name, floats in sorted({**panel.numbers, **panel.dates}.items()):
+        digest.update(name.encode())
+        # Minus zero equals zero, and a NaN may carry any payload: both must not show in the digest.
+        digest.update(np.where(np.isnan(floats), np.nan, floats + 0.0).tobytes())
+    for name, texts in sorted({**panel.categories, "": panel.student}.items()):
+        digest.update(f"{name}\0".encode())
+        digest.update("\0".join("" if text is None else f"={text}" for text in texts).encode())
+    return digest.hexdigest()

@@ -1,0 +1,294 @@
+"""One raw sheet → one year's table: headers resolved, columns cleaned, everything odd told."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from types import MappingProxyType
+
+import numpy as np
+from numpy.typing import NDArray
+
+from farol.errors import Place, WorkbookError
+from farol.i18n import msg
+from farol.profile import Column, Kind, Profile, Severity
+from farol.workbook.cells import (
+    Cell,
+    CellError,
+    Floats,
+    Note,
+    Numbers,
+    Objects,
+    category_column,
+    date_column,
+    error_notes,
+    identifier_column,
+    is_empty,
+    number_column,
+    years_of,
+    zero_as_missing,
+)
+from farol.workbook.findings import Finding, finding
+from farol.workbook.headers import of_year
+from farol.workbook.labels import at_risk, contradictions
+from farol.workbook.selection import select_columns
+from farol.workbook.sheets import RawSheet
+
+_NO_DETAILS: Mapping[str, object] = MappingProxyType({})
+
+ROWS_SHOWN = 20
+"""An error names no more rows than this."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class YearTable:
+    """The pupils of one sheet; arrays are parallel to `row`, the row that a spreadsheet shows (1-based).
+
+    `numbers`, `dates` and `categories` have every column of their kind in the profile, all missing where the sheet
+    has none; `headers` has the sheet's own headers of the columns it has.
+    """
+
+    sheet: str
+    year: int
+    row: NDArray[np.int64]
+    student: Objects
+    numbers: Mapping[str, Floats]
+    dates: Mapping[str, Floats]
+    categories: Mapping[str, Objects]
+    label: Floats
+    headers: Mapping[str, str]
+    findings: tuple[Finding, ...]
+
+
+def read_table(raw: RawSheet, profile: Profile) -> YearTable:
+    """The table of a sheet.
+
+    Raises `WorkbookError` when it has no column with the pupils' codes or the label, when a code stands in it twice,
+    and when most cells of a column of numbers that is needed are no numbers.
+    """
+    return _Reader(raw, profile).table()
+
+
+class _Reader:
+    """One sheet being read: the rows kept, and what was found so far."""
+
+    def __init__(self, raw: RawSheet, profile: Profile) -> None:
+        self._raw = raw
+        self._profile = profile
+        self._selection = select_columns(raw, profile)
+        self._findings = list(self._selection.findings)
+        self._row = np.arange(len(raw.rows) + 1, dtype=np.int64)[self._selection.first_row :]
+        self._kept: list[int] | None = None  # positions of the rows with a pupil; None is all of them
+
+    def table(self) -> YearTable:
+        """Clean the columns, in an order in which each finds what it needs."""
+        student = self._students()
+        numbers = {column.name: self._numbers(column) for column in self._columns("number")}
+        self._drop_zeros(numbers)
+        dates = {column.name: self._dates(column) for column in self._columns("date")}
+        filled = self._fill_years(dates, numbers)
+        categories = {column.name: self._categories(column) for column in self._columns("category")}
+        self._report_missing_columns(filled)
+        self._report_label(numbers)
+        self._report_unread_errors()
+        return YearTable(
+            sheet=self._raw.name,
+            year=self._raw.year,
+            row=self._row,
+            student=student,
+            numbers=numbers,
+            dates=dates,
+            categories=categories,
+            label=at_risk(self._profile.label, numbers),
+            headers=self._headers(),
+            findings=tuple(self._findings),
+        )
+
+    def _columns(self, kind: Kind) -> Iterator[Column]:
+        return (column for column in self._profile.columns.values() if column.kind == kind)
+
+    def _headers(self) -> dict[str, str]:
+        return {name: heading.text for name, heading in self._selection.chosen.items()}
+
+    def _own_header(self, column: Column) -> str:
+        """What the school calls a column: the sheet's own header, else the profile's first."""
+        heading = self._selection.chosen.get(column.name)
+        return heading.text if heading else of_year(column.aliases[0], self._raw.year)
+
+    def _cells(self, column: Column) -> Sequence[Cell] | None:
+        """The cells of a column in the rows kept; None when the sheet does not have it."""
+        heading = self._selection.chosen.get(column.name)
+        if heading is None:
+            return None
+        cells = self._selection.cells[heading.position]
+        return cells if self._kept is None else [cells[position] for position in self._kept]
+
+    def _report(
+        self, code: str, header: str | None, positions: Iterable[int], details: Mapping[str, object] = _NO_DETAILS
+    ) -> None:
+        rows = self._row[list(positions)].tolist()
+        if rows:
+            self._findings.append(finding(code, sheet=self._raw.name, column=header, rows=rows, details=details))
+
+    def _report_notes(self, column: Column, notes: Iterable[Note]) -> None:
+        header = self._selection.chosen[column.name].text
+        for note in notes:
+            self._report(note.code, header, note.positions, note.details)
+
+    def _students(self) -> Objects:
+        """The codes of the pupils; from here on only rows that have one are read."""
+        column = next(self._columns("identifier"))
+        header = self._selection.chosen[column.name].text
+        read = identifier_column(self._cells(column) or ())
+        without = [position for position, code in enumerate(read.values) if code is None]
+        blank = set(self._blank(without))
+        self._report("blank_row", None, sorted(blank))
+        self._report("missing_student", header, [position for position in without if position not in blank])
+        if self._raw.blank_tail:
+            self._findings.append(finding("blank_row", sheet=self._raw.name, rows=self._raw.blank_tail))
+        present = np.array([code is not None for code in read.values], dtype=np.bool_)
+        if without:
+            self._kept = np.flatnonzero(present).tolist()
+        self._row = self._row[present]
+        student = read.values[present]
+        self._refuse_duplicates(student, header)
+        return student
+
+    def _blank(self, positions: Iterable[int]) -> Iterator[int]:
+        for position in positions:
+            if all(is_empty(cells[position]) for cells in self._selection.cells):
+                yield position
+
+    def _refuse_duplicates(self, student: Objects, header: str) -> None:
+        times = Counter(student.tolist())
+        rows = [int(row) for row, code in zip(self._row, student, strict=True) if times[code] > 1]
+        if rows:
+            raise WorkbookError(
+                msg("The sheet has the same pupil's code in several rows."),
+                expected=msg("each code once"),
+                got=msg(
+                    "{count} codes more than once, in the rows {rows}",
+                    count=sum(times[code] > 1 for code in times),
+                    rows=", ".join(map(str, rows[:ROWS_SHOWN])) + (" …" if len(rows) > ROWS_SHOWN else ""),
+                ),
+                where=Place(sheet=self._raw.name, column=header),
+                fix=msg("Keep one row for each pupil in each year."),
+            )
+
+    def _numbers(self, column: Column) -> Floats:
+        cells = self._cells(column)
+        if cells is None:
+            return np.full(len(self._row), np.nan)
+        read = number_column(cells, column, self._raw.source)
+        self._refuse_text(column, read)
+        self._report_notes(column, read.notes)
+        return read.values
+
+    def _refuse_text(self, column: Column, read: Numbers) -> None:
+        """Where most of what stands in a needed column is no number, the columns have probably slipped."""
+        unreadable = sum(len(note.positions) for note in read.notes if note.code == "unreadable_text")
+        if unreadable > np.count_nonzero(~np.isnan(read.values)) and _is_needed(self._profile, column.name):
+            raise WorkbookError(
+                msg("The column does not hold numbers in most of its rows."),
+                expected=msg("numbers"),
+                got=msg("something else in {count} rows", count=unreadable),
+                where=Place(sheet=self._raw.name, column=self._selection.chosen[column.name].text),
+                fix=msg("See whether the column has slipped under another one's header."),
+            )
+
+    def _drop_zeros(self, numbers: dict[str, Floats]) -> None:
+        for column in self._columns("number"):
+            rule = column.zero_is_missing
+            if rule is None or column.name not in self._selection.chosen:
+                continue
+            everywhere = np.ones(len(self._row), dtype=np.bool_)
+            where = everywhere if rule.column is None else numbers[rule.column] == rule.equals
+            read = zero_as_missing(numbers[column.name], where)
+            numbers[column.name] = read.values
+            self._report_notes(column, read.notes)
+
+    def _dates(self, column: Column) -> Floats:
+        cells = self._cells(column)
+        if cells is None:
+            return np.full(len(self._row), np.nan)
+        read = date_column(cells, column)
+        self._report_notes(column, read.notes)
+        return read.values
+
+    def _fill_years(self, dates: Mapping[str, Floats], numbers: dict[str, Floats]) -> set[str]:
+        """Fill number columns by the years of dates; the names of those that the sheet itself does not have."""
+        filled = set()
+        for column in self._columns("date"):
+            if column.year_fills is None:
+                continue
+            target = self._profile.columns[column.year_fills]
+            years = years_of(dates[column.name], target)
+            gaps = np.isnan(numbers[target.name]) & ~np.isnan(years)
+            if gaps.any():
+                numbers[target.name] = np.where(gaps, years, numbers[target.name])
+                header = self._selection.chosen[column.name].text
+                self._report(
+                    "filled_from_date", header, np.flatnonzero(gaps).tolist(), {"own": self._own_header(target)}
+                )
+                filled.add(target.name)
+        return filled
+
+    def _categories(self, column: Column) -> Objects:
+        cells = self._cells(column)
+        if cells is None:
+            return np.full(len(self._row), None, dtype=np.object_)
+        read = category_column(cells, column)
+        self._report_notes(column, read.notes)
+        return read.values
+
+    def _report_missing_columns(self, filled: set[str]) -> None:
+        for column in self._profile.columns.values():
+            absent = column.name not in self._selection.chosen and column.name not in filled
+            if absent and column.kind in ("number", "date", "category"):
+                severity: Severity = "warning" if column.required else "info"
+                own = self._own_header(column)
+                self._findings.append(
+                    finding("missing_column", sheet=self._raw.name, count=1, severity=severity, details={"own": own})
+                )
+
+    def _report_label(self, numbers: Mapping[str, Floats]) -> None:
+        label = self._profile.label
+        header = self._selection.chosen[label.column].text
+        self._report("no_label", header, np.flatnonzero(np.isnan(numbers[label.column])).tolist())
+        headers = self._headers()
+        self._report(
+            "lag_contradiction",
+            header,
+            np.flatnonzero(contradictions(label, numbers)).tolist(),
+            {
+                "own": header,
+                "minuend": headers.get(label.minuend or "", ""),
+                "subtrahend": headers.get(label.subtrahend or "", ""),
+            },
+        )
+
+    def _report_unread_errors(self) -> None:
+        """Formula errors in columns that are not read: nothing is lost by them, but a tidy owner wants to know."""
+        read = {heading.position for heading in self._selection.chosen.values()}
+        for heading, cells in zip(self._selection.headings, self._selection.cells, strict=True):
+            if heading.position in read or CellError not in set(map(type, cells)):
+                continue
+            for note in error_notes(cells):
+                rows = [position + self._selection.first_row for position in note.positions]
+                self._findings.append(
+                    finding(
+                        "error_cell",
+                        sheet=self._raw.name,
+                        column=heading.text,
+                        rows=rows,
+                        severity="info",
+                        details=note.details,
+                    )
+                )
+
+
+def _is_needed(profile: Profile, name: str) -> bool:
+    """Whether the label, a required column or a task rests on a column."""
+    tasks = {name for task in profile.tasks.values() for name in (*task.features, *task.context)}
+    return profile.columns[name].required or name == profile.label.column or name in tasks

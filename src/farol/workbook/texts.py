@@ -1,0 +1,114 @@
+"""Numbers, dates and spreadsheet errors that stand in a cell as text."""
+
+from __future__ import annotations
+
+import datetime as dt
+import re
+
+from farol.profile import DateOrder
+
+_NUMBER = re.compile(r"[+-]?(?:[0-9]+(?:[.,][0-9]*)?|[.,][0-9]+)(?:[eE][+-]?[0-9]{1,3})?")
+_GROUPED = re.compile(r"[+-]?[0-9]{1,3}(?:(?:\.[0-9]{3})+,[0-9]+|(?:,[0-9]{3})+\.[0-9]+)")
+_DATE = re.compile(r"([0-9]{1,4})([/.-])([0-9]{1,2})\2([0-9]{1,4})(?:[ T][0-9:.]+)?")
+_ERRORS = frozenset(
+    [
+        "#n/a",
+        "#n/d",
+        "#div/0!",
+        "#ref!",
+        "#value!",
+        "#valor!",
+        "#name?",
+        "#nome?",
+        "#num!",
+        "#núm!",
+        "#null!",
+        "#nulo!",
+        "#spill!",
+        "#calc!",
+    ]
+)
+_CENTURY_TURN = 50
+"""A year written with two digits is of this century below this, else of the last."""
+
+
+def parse_number(text: str) -> float | None:
+    """The number a text writes, with a decimal point or comma; None when it is no plain number.
+
+    >>> parse_number("7,5"), parse_number(" 7.5 "), parse_number("1.234,5"), parse_number("1,234.5")
+    (7.5, 7.5, 1234.5, 1234.5)
+    >>> parse_number("7 ou 8"), parse_number("nan"), parse_number("1_0"), parse_number("")
+    (None, None, None, None)
+    """
+    text = text.strip()
+    if _NUMBER.fullmatch(text):
+        return float(text.replace(",", "."))
+    if _GROUPED.fullmatch(text):
+        whole, _, decimals = text.rpartition("," if text.rfind(",") > text.rfind(".") else ".")
+        return float(f"{whole.replace('.', '').replace(',', '')}.{decimals}")
+    return None
+
+
+def has_decimal_comma(text: str) -> bool:
+    """Whether a text that is a number writes its decimals after a comma."""
+    return text.rfind(",") > text.rfind(".")
+
+
+def parse_date(text: str, order: DateOrder | None) -> dt.date | None:
+    """The date a text writes: year-month-day always, else day and month in the `order` given; None when it is none.
+
+    >>> parse_date("6/17/2015", "mdy"), parse_date("17/06/2015 00:00", "dmy"), parse_date("2015-06-17", None)
+    (datetime.date(2015, 6, 17), datetime.date(2015, 6, 17), datetime.date(2015, 6, 17))
+    >>> parse_date("17/6/2015", "mdy"), parse_date("17/6/2015", None), parse_date("soon", "mdy")
+    (None, None, None)
+    """
+    match = _DATE.fullmatch(text.strip())
+    if match is None:
+        return None
+    first, middle, last = match[1], match[3], match[4]
+    if len(first) == 4:
+        year, month, day = first, middle, last
+    elif order == "mdy":
+        year, month, day = last, first, middle
+    elif order == "dmy":
+        year, month, day = last, middle, first
+    else:
+        return None
+    try:
+        return dt.date(_whole_year(year), int(month), int(day))
+    except ValueError:
+        return None
+
+
+def small_number_date(text: str, epoch: dt.date) -> float | None:
+    """The number behind a text such as "1/8/1900" or "1900-01-08": a small number that was formatted as a date.
+
+    In January one of the two parts besides the year is 1 whatever their order, so the other one is the day.
+    """
+    match = _DATE.fullmatch(text.strip())
+    if match is None:
+        return None
+    parts = [match[1], match[3], match[4]]
+    year = next((part for part in (parts[0], parts[2]) if part == "1900"), None)
+    if year is None:
+        return None
+    parts.remove(year)
+    month, day = sorted(map(int, parts))
+    if month != 1 or not 1 <= day <= 31:
+        return None
+    return float((dt.date(1900, 1, day) - epoch).days)
+
+
+def error_kind(text: str) -> str | None:
+    """The spreadsheet error that a text is (`#N/A`, in English or Portuguese), else None."""
+    if not text.lstrip().startswith("#"):
+        return None
+    kind = text.strip()
+    return kind.upper() if kind.lower() in _ERRORS else None
+
+
+def _whole_year(year: str) -> int:
+    number = int(year)
+    if len(year) > 2:
+        return number
+    return number + (2000 if number < _CENTURY_TURN else 1900)
