@@ -20,7 +20,9 @@ class Settings(BaseSettings):
         None, description="SQLAlchemy URL of the store; without it, SQLite in `farol.db` in the data folder."
     )
     locale: str = Field("pt_BR", description="Language when the reader asks for none: `pt_BR` or `en`.")
-    timezone: str = Field("America/Sao_Paulo", description="Time zone in which times are shown; they are stored in UTC.")
+    timezone: str = Field(
+        "America/Sao_Paulo", description="Time zone in which times are shown; they are stored in UTC."
+    )
     host: str = Field("127.0.0.1", description="Address to listen on.")
     port: int = Field(8000, ge=1, le=65535, description="Port to listen on.")
     open_network: bool = Field(
@@ -34,7 +36,9 @@ class Settings(BaseSettings):
         1_000_000_000, ge=1_000, description="Largest decompressed size of a workbook, in bytes."
     )
     max_workbook_cells: int = Field(50_000_000, ge=1_000, description="Most cells a workbook may have.")
-    journal_queue: int = Field(1_024, ge=1, description="Most predictions waiting to be stored; beyond it the answer is 503.")
+    journal_queue: int = Field(
+        1_024, ge=1, description="Most predictions waiting to be stored; beyond it the answer is 503."
+    )
 
     @property
     def store_url(self) -> str:

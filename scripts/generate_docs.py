@@ -1,0 +1,100 @@
+"""Write the pages of docs/ that are made from the program, or with --check tell which are stale.
+
+docs/cli.md is the help of every command; docs/settings.md is the table of `farol.settings`.
+"""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+from farol.settings import Settings
+
+PROJECT = Path(__file__).resolve().parents[1]
+COMMANDS: tuple[tuple[str, ...], ...] = (
+    (),
+    ("demo",),
+    ("sample",),
+    ("check",),
+    ("train",),
+    ("models",),
+    *(("models", name) for name in ("list", "show", "verify", "promote", "rollback", "export")),
+    ("serve",),
+    ("log",),
+    ("log", "export"),
+    ("drift",),
+    ("simulate",),
+)
+
+
+def help_of(command: tuple[str, ...]) -> str:
+    """The plain English help of one command, at a fixed width."""
+    environment = {
+        **{name: value for name, value in os.environ.items() if not name.startswith("FAROL_")},
+        "FAROL_LOCALE": "en",
+        "NO_COLOR": "1",
+        "TERMINAL_WIDTH": "100",
+        "COLUMNS": "100",
+        "PYTHONIOENCODING": "utf-8",
+    }
+    for name in ("FORCE_COLOR", "GITHUB_ACTIONS", "PY_COLORS"):
+        environment.pop(name, None)
+    farol = Path(sys.executable).with_name("farol")
+    done = subprocess.run([farol, *command, "--help"], env=environment, capture_output=True, text=True, check=True)
+    return "\n".join(line.rstrip() for line in done.stdout.strip("\n").splitlines())
+
+
+def cli_page() -> Iterator[str]:
+    """docs/cli.md, line by line."""
+    yield "# The command line"
+    yield ""
+    yield "Made by `make docs` from the program itself; a test fails when it is stale. `FAROL_LOCALE=pt_BR` or `en`"
+    yield "chooses the language of a command; without it the terminal's language does, and Portuguese is the default."
+    yield "An error that we foresaw is told in lines and ends the command with exit code 2."
+    for command in COMMANDS:
+        yield ""
+        yield f"## `{' '.join(('farol', *command))}`"
+        yield ""
+        yield "```text"
+        yield help_of(command).strip()
+        yield "```"
+
+
+def settings_page() -> Iterator[str]:
+    """docs/settings.md, line by line."""
+    yield "# Settings"
+    yield ""
+    yield "Made by `make docs` from `farol.settings`. Every setting is an environment variable; a command's option of"
+    yield "the same name wins over it."
+    yield ""
+    yield "| variable | default | what it is |"
+    yield "|---|---|---|"
+    for name, field in Settings.model_fields.items():
+        default = "" if field.default is None else f"`{field.default}`"
+        yield f"| `FAROL_{name.upper()}` | {default} | {field.description} |"
+
+
+PAGES = {"cli.md": cli_page, "settings.md": settings_page}
+
+
+def main(arguments: list[str]) -> int:
+    """Write the pages, or with `--check` return 1 when one is not what would be written."""
+    stale = []
+    for name, page in PAGES.items():
+        text = "\n".join(page()) + "\n"
+        path = PROJECT / "docs" / name
+        if not path.exists() or path.read_text(encoding="utf-8") != text:
+            stale.append(name)
+            if "--check" not in arguments:
+                path.write_text(text, encoding="utf-8")
+    if "--check" in arguments and stale:
+        print(f"stale: {', '.join(stale)}; run `make docs`")
+        return 1
+    return 0
+
+
+if __name__ == "__main__":
+    raise SystemExit(main(sys.argv[1:]))

@@ -1,0 +1,93 @@
+"""Two voices: what is asked for is spoken, and nothing is left untranslated."""
+
+from __future__ import annotations
+
+import pytest
+
+from farol.errors import InputError, Place
+from farol.i18n import msg, negotiate, terminal_locale, translate
+from scripts import catalog
+
+
+@pytest.mark.parametrize(
+    ("wanted", "locale"),
+    [
+        (None, "pt_BR"),
+        ("", "pt_BR"),
+        ("en", "en"),
+        ("en-US,en;q=0.9", "en"),
+        ("pt-PT", "pt_BR"),
+        ("pt_BR.UTF-8", "pt_BR"),
+        ("de, en;q=0.5, pt;q=0.7", "pt_BR"),
+        ("de;q=0.9, en;q=0.8, pt;q=0.1", "en"),
+        ("en;q=0, pt;q=0.1", "pt_BR"),
+        ("en;q=abc", "pt_BR"),
+        ("*", "pt_BR"),
+        ("fr", "pt_BR"),
+    ],
+)
+def test_the_best_language_we_speak_is_chosen(wanted: str | None, locale: str) -> None:
+    assert negotiate(wanted) == locale
+
+
+@pytest.mark.parametrize(
+    ("environ", "locale"),
+    [
+        ({}, "pt_BR"),
+        ({"LANG": "C.UTF-8"}, "pt_BR"),
+        ({"LANG": "en_US.UTF-8"}, "en"),
+        ({"LANG": "en_US.UTF-8", "LC_ALL": "pt_BR.UTF-8"}, "pt_BR"),
+        ({"LANG": "pt_BR.UTF-8", "FAROL_LOCALE": "en"}, "en"),
+    ],
+)
+def test_a_command_speaks_the_language_of_the_terminal(environ: dict[str, str], locale: str) -> None:
+    assert terminal_locale(environ) == locale
+
+
+def test_a_message_is_rendered_in_either_language_with_messages_inside() -> None:
+    message = msg("Where: {text}", text=msg("sheet {name}", name="PEDE2022"))
+    assert str(message) == "Where: sheet PEDE2022"
+    assert message.render("pt_BR") == "Onde: aba PEDE2022"
+
+
+def test_a_text_without_translation_comes_back_as_written() -> None:
+    assert translate("not in any catalogue", "pt_BR") == "not in any catalogue"
+    assert translate("", "pt_BR") == ""
+
+
+def test_an_error_says_what_was_expected_what_came_where_and_what_to_do() -> None:
+    error = InputError(
+        msg("field {name}", name="x"),
+        expected=msg("row {name}", name=1),
+        got=msg("row {name}", name=2),
+        where=Place(file="a.xlsx", sheet="S", row=7, column="IAA"),
+        fix=msg("column {name}", name="IAA"),
+    )
+    assert error.lines("pt_BR") == [
+        "campo x",
+        "Onde: arquivo a.xlsx, aba S, linha 7, coluna IAA",
+        "Esperado: linha 1",
+        "Recebido: linha 2",
+        "O que fazer: coluna IAA",
+    ]
+    assert error.as_dict("en") == {
+        "code": "input",
+        "message": "field x",
+        "expected": "row 1",
+        "got": "row 2",
+        "fix": "column IAA",
+        "where": {"file": "a.xlsx", "sheet": "S", "row": 7, "column": "IAA"},
+    }
+    assert "What to do: column IAA" in str(error)
+    assert InputError(msg("field {name}", name="x")).as_dict("en") == {"code": "input", "message": "field x"}
+
+
+def test_every_text_has_its_portuguese_and_the_compiled_catalogue_is_fresh() -> None:
+    assert list(catalog.problems()) == []
+
+
+def test_the_catalogue_check_can_fail(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(catalog, "extracted", lambda: {"new text {a}": "x.py:1", "row {name}": "y.py:2"})
+    found = "\n".join(catalog.problems())
+    assert "x.py:1: not translated: 'new text {a}'" in found
+    assert "no longer in the source: 'sheet {name}'" in found
