@@ -1,0 +1,45 @@
+"""`farol check`."""
+
+from __future__ import annotations
+
+import json
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from farol.cli.terminal import LOCALE, _, open_panel, open_profile, read_settings
+
+
+class Format(StrEnum):
+    """How a command prints its answer."""
+
+    text = "text"
+    json = "json"
+
+
+WorkbookArgument = Annotated[
+    Path,
+    typer.Argument(
+        metavar=_("WORKBOOK"),
+        help=_("The workbook: xlsx, xls, ods, csv, parquet, or a folder of csv or parquet."),
+    ),
+]
+ProfileOption = Annotated[
+    str | None,
+    typer.Option("--profile", help=_("Profile of the school's data: a TOML file, or `pede`."), show_default="pede"),
+]
+FormatOption = Annotated[Format, typer.Option("--format", help=_("Print for people or for programs."))]
+
+
+def check(workbook: WorkbookArgument, output: FormatOption = Format.text, profile: ProfileOption = None) -> None:
+    """Print what the doctor found."""
+    from farol.workbook.doctor import as_dict, render_text
+
+    settings = read_settings(profile=profile)
+    panel = open_panel(workbook, open_profile(settings), settings)
+    if output is Format.json:
+        print(json.dumps(as_dict(panel, LOCALE), ensure_ascii=False, indent=2))
+    else:
+        print(render_text(panel, LOCALE))

@@ -1,0 +1,76 @@
+"""The commands, put together: `app` is the typer application that `farol.cli.main` runs."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from farol import __version__
+from farol.cli import check, demo, log, models, serve, train, watch
+from farol.cli.terminal import _
+from farol.cli.voice import Command, Group
+
+app = typer.Typer(
+    cls=Group,
+    name="farol",
+    help=_("Early warning for schools: which pupils risk falling behind, why, and whether the answer still holds."),
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+
+
+def _print_version(wanted: bool) -> None:
+    if wanted:
+        print(f"farol {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def root(
+    version: Annotated[
+        bool,
+        typer.Option("--version", callback=_print_version, is_eager=True, help=_("Show the version and exit.")),
+    ] = False,
+) -> None:
+    """Options of `farol` itself; each is eager and does its work in its callback."""
+
+
+START = _("Start here")
+app.command(
+    cls=Command,
+    help=_("Do it all with a workbook, or with an invented sample: train, fill the log, serve."),
+    rich_help_panel=START,
+)(demo.demo)
+app.command(
+    cls=Command,
+    help=_("Write an invented sample workbook with the shape and the quirks of a real one."),
+    rich_help_panel=START,
+)(demo.sample)
+
+DATA = _("Data and models")
+app.command(
+    cls=Command,
+    help=_("Read a workbook and tell what is odd in it, where, and what was done about it."),
+    rich_help_panel=DATA,
+)(check.check)
+app.command(
+    cls=Command, help=_("Train the models with a workbook and write them as verified bundles."), rich_help_panel=DATA
+)(train.train)
+app.add_typer(models.app, name="models", rich_help_panel=DATA)
+
+SERVICE = _("Service")
+app.command(cls=Command, help=_("Serve the API and the pages."), rich_help_panel=SERVICE)(serve.serve)
+app.add_typer(log.app, name="log", rich_help_panel=SERVICE)
+app.command(
+    cls=Command,
+    help=_("Compare what was predicted with the training data: is the answer still to be trusted?"),
+    rich_help_panel=SERVICE,
+)(watch.drift)
+app.command(
+    cls=Command,
+    help=_("Write simulated production data through the same scoring and storing path."),
+    rich_help_panel=SERVICE,
+)(watch.simulate)

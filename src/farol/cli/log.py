@@ -1,0 +1,36 @@
+"""`farol log`: the predictions that were stored."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from farol.cli.serve import DataOption
+from farol.cli.terminal import _, read_settings, say
+from farol.cli.voice import Command, Group
+from farol.i18n import msg
+
+app = typer.Typer(cls=Group, help=_("The predictions that were stored."), no_args_is_help=True)
+
+
+@app.callback()
+def root() -> None:
+    """`log` is a group even while it has one command."""
+
+
+@app.command(cls=Command, help=_("Write every stored prediction to a CSV file, the oldest first."))
+def export(
+    file: Annotated[Path, typer.Argument(metavar=_("FILE"), help=_("The CSV file to write."))],
+    task: Annotated[str | None, typer.Option("--task", help=_("Only this task."))] = None,
+    data: DataOption = None,
+) -> None:
+    """Stream the log to a file."""
+    from farol.store.database import Store
+    from farol.store.exporting import write_csv_file
+
+    settings = read_settings(data=data)
+    with Store.open(settings.store_url) as store:
+        written = write_csv_file(store.stream(task), file, settings.timezone)
+    say(msg("wrote {n} predictions to {path}", n=written, path=file))

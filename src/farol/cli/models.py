@@ -1,0 +1,118 @@
+"""`farol models`: the versions of each task."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+from rich.table import Table
+
+from farol.cli.check import Format, FormatOption
+from farol.cli.terminal import OUT, _, read_settings, say
+from farol.cli.train import ArtifactsOption
+from farol.cli.voice import Command, Group
+from farol.i18n import msg
+
+if TYPE_CHECKING:
+    from farol.registry import Registry
+
+app = typer.Typer(
+    cls=Group, help=_("The trained models: list, verify, promote, roll back, export."), no_args_is_help=True
+)
+
+TaskArgument = Annotated[str, typer.Argument(metavar=_("TASK"), help=_("current or next-year"))]
+VersionArgument = Annotated[
+    str | None, typer.Argument(metavar=_("VERSION"), help=_("A version; without it, the promoted one."))
+]
+
+
+def open_registry(artifacts: Path | None) -> Registry:
+    """The registry of the artifacts folder in force."""
+    from farol.registry import Registry
+
+    return Registry(read_settings(artifacts=artifacts).artifacts)
+
+
+@app.command("list", cls=Command, help=_("List every version of every task, with its state."))
+def list_(output: FormatOption = Format.text, artifacts: ArtifactsOption = None) -> None:
+    """One row a version."""
+    registry = open_registry(artifacts)
+    rows = [
+        {
+            "task": task,
+            "version": entry.version,
+            "promoted": entry.version == registry.promoted(task),
+            "problem": entry.problem.render("en") if entry.problem else None,
+            "headline": dict(entry.headline),
+        }
+        for task in registry.tasks()
+        for entry in registry.versions(task)
+    ]
+    if output is Format.json:
+        print(json.dumps(rows, ensure_ascii=False, indent=2))
+        return
+    if not rows:
+        say(msg("No models yet. Train with `farol train WORKBOOK`."))
+        return
+    table = Table(box=None, pad_edge=False)
+    for heading in (_("task"), _("version"), _("state"), "roc_auc"):
+        table.add_column(heading)
+    for row in rows:
+        state = _("damaged") if row["problem"] else _("promoted") if row["promoted"] else ""
+        headline = row["headline"]
+        auc = headline.get("roc_auc") if isinstance(headline, dict) else None
+        table.add_row(str(row["task"]), str(row["version"]), state, "–" if auc is None else f"{auc:.3f}")
+    OUT.print(table)
+
+
+@app.command(cls=Command, help=_("Show what a version is made of: years, features, metrics, files."))
+def show(task: TaskArgument, version: VersionArgument = None, artifacts: ArtifactsOption = None) -> None:
+    """The manifest and the report, as JSON."""
+    bundle = open_registry(artifacts).load(task, version)
+    manifest = json.loads((bundle.path / "manifest.json").read_bytes())
+    print(json.dumps({"manifest": manifest, "report": bundle.report}, ensure_ascii=False, indent=2))
+
+
+@app.command(cls=Command, help=_("Check every file of a version against its manifest."))
+def verify(task: TaskArgument, version: VersionArgument = None, artifacts: ArtifactsOption = None) -> None:
+    """Exit code 2 and the difference when something is not as it was written."""
+    bundle = open_registry(artifacts).load(task, version)
+    say(msg("{task} {version}: every file is as it was written.", task=task, version=bundle.version))
+    for note in bundle.notes:
+        say(note)
+
+
+@app.command(cls=Command, help=_("Serve this version of a task from now on."))
+def promote(
+    task: TaskArgument,
+    version: Annotated[str, typer.Argument(metavar=_("VERSION"), help=_("The version to serve."))],
+    artifacts: ArtifactsOption = None,
+) -> None:
+    """Verify, then promote."""
+    open_registry(artifacts).promote(task, version)
+    say(msg("{task} serves {version} now.", task=task, version=version))
+
+
+@app.command(cls=Command, help=_("Go back to the version that was served before."))
+def rollback(task: TaskArgument, artifacts: ArtifactsOption = None) -> None:
+    """Promote the previous version again."""
+    version = open_registry(artifacts).rollback(task)
+    say(msg("{task} serves {version} now.", task=task, version=version))
+
+
+@app.command(cls=Command, help=_("Write model.pkl, scaler.pkl, imputer.pkl and features_used.pkl for notebooks."))
+def export(
+    task: TaskArgument,
+    folder: Annotated[Path, typer.Argument(metavar=_("FOLDER"), help=_("Where to write them."))],
+    version: Annotated[
+        str | None, typer.Option("--version", help=_("A version; without it, the promoted one."))
+    ] = None,
+    artifacts: ArtifactsOption = None,
+) -> None:
+    """Pickles for scikit-learn users; Farol itself never loads one."""
+    from farol.export import export_pickles
+
+    for path in export_pickles(open_registry(artifacts).load(task, version), folder):
+        say(msg("wrote {path}", path=path))

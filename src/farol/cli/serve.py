@@ -1,0 +1,52 @@
+"""`farol serve`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from farol.cli.terminal import _, read_settings, say
+from farol.cli.train import ArtifactsOption
+from farol.i18n import msg
+
+if TYPE_CHECKING:
+    from farol.settings import Settings
+
+DataOption = Annotated[
+    Path | None,
+    typer.Option("--data", help=_("Folder of the database and of what commands write."), show_default="data"),
+]
+HostOption = Annotated[str | None, typer.Option("--host", help=_("Address to listen on."), show_default="127.0.0.1")]
+PortOption = Annotated[
+    int | None, typer.Option("--port", min=1, max=65535, help=_("Port to listen on."), show_default="8000")
+]
+
+
+def serve(
+    host: HostOption = None,
+    port: PortOption = None,
+    artifacts: ArtifactsOption = None,
+    data: DataOption = None,
+) -> None:
+    """Serve until interrupted."""
+    run(read_settings(host=host, port=port, artifacts=artifacts, data=data))
+
+
+def run(settings: Settings) -> None:
+    """Serve with these settings; refuses an address that anyone could reach."""
+    import uvicorn
+
+    from farol.api.service import check_binding
+    from farol.app import create_app
+
+    check_binding(settings)
+    host = f"[{settings.host}]" if ":" in settings.host else settings.host
+    base = f"http://{host}:{settings.port}"
+    say(msg("Farol is at {base}", base=base))
+    say(msg("  {base}/                      what this is, and how to read an answer", base=base))
+    say(msg("  {base}/monitoring/dashboard  can the answers still be trusted", base=base))
+    say(msg("  {base}/docs                  the API, to try", base=base))
+    say(msg("Press Ctrl+C to stop."))
+    uvicorn.run(create_app(settings), host=settings.host, port=settings.port, access_log=False, log_level="warning")

@@ -1,0 +1,160 @@
+"""`farol train`, and the training that `farol demo` shares with it."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
+from rich.table import Table
+
+from farol.cli.check import ProfileOption, WorkbookArgument
+from farol.cli.terminal import ERR, LOCALE, OUT, _, open_panel, open_profile, read_settings, say
+from farol.errors import InputError
+from farol.i18n import Message, msg
+
+if TYPE_CHECKING:
+    from farol.profile import Task
+    from farol.settings import Settings
+    from farol.workbook.panel import Panel
+
+ArtifactsOption = Annotated[
+    Path | None,
+    typer.Option("--artifacts", help=_("Folder of the trained models."), show_default="artifacts"),
+]
+SeedOption = Annotated[
+    int, typer.Option("--seed", min=0, help=_("Seed of everything random: the same seed, the same bundle."))
+]
+
+POINTER = "workbook.json"
+"""Where, in the artifacts folder, the path of the last workbook trained on stands: `simulate` resamples its rows."""
+
+HEADLINES = ("precision", "recall", "f1", "roc_auc")
+
+
+def train(
+    workbook: WorkbookArgument,
+    task: Annotated[
+        str, typer.Option("--task", help=_("Which task of the profile: current, next-year, or all."))
+    ] = "all",
+    artifacts: ArtifactsOption = None,
+    profile: ProfileOption = None,
+    seed: SeedOption = 0,
+    promote: Annotated[
+        bool, typer.Option("--promote/--no-promote", help=_("Serve the new models, or only keep them."))
+    ] = True,
+) -> None:
+    """Train the tasks asked for and write a bundle of each."""
+    settings = read_settings(artifacts=artifacts, profile=profile)
+    train_workbook(workbook, settings, task=task, seed=seed, promote=promote)
+
+
+def chosen_tasks(tasks: dict[str, Task], task: str) -> list[str]:
+    """The names that `--task` means.
+
+    Raises:
+        InputError: the profile has no such task.
+    """
+    if task == "all":
+        return list(tasks)
+    if task not in tasks:
+        raise InputError(
+            msg("There is no task {task}.", task=task),
+            expected=msg("{names} or all", names=", ".join(tasks)),
+            fix=msg("Choose one of them with --task."),
+        )
+    return [task]
+
+
+def train_workbook(
+    workbook: Path, settings: Settings, *, task: str = "all", seed: int = 0, promote: bool = True
+) -> Panel:
+    """Read, train, write, promote and print; the panel comes back for who goes on with it."""
+    from farol.bundle import write_bundle
+    from farol.registry import Registry
+    from farol.training.train import train as fit
+
+    profile = open_profile(settings)
+    names = chosen_tasks(dict(profile.tasks), task)
+    columns = (SpinnerColumn(), TextColumn("{task.description}"), BarColumn(), TimeElapsedColumn())
+    written: list[tuple[str, Path]] = []
+    with Progress(*columns, console=ERR, transient=not ERR.is_terminal) as bars:
+        bar = bars.add_task(msg("Reading {file}", file=workbook.name).render(LOCALE), total=1.0)
+        panel = open_panel(workbook, profile, settings)
+        bars.update(bar, completed=1.0)
+        for name in names:
+            bar = bars.add_task(name, total=1.0)
+
+            def progress(message: Message, fraction: float, bar: object = bar, name: str = name) -> None:
+                bars.update(bar, completed=fraction, description=f"{name}: {message.render(LOCALE)}")  # type: ignore[arg-type]
+
+            trained = fit(panel, name, seed=seed, progress=progress)
+            written.append((name, write_bundle(settings.artifacts, trained)))
+            bars.update(bar, completed=1.0)
+    registry = Registry(settings.artifacts)
+    for name, path in written:
+        if promote:
+            registry.promote(name, path.name)
+        report = json.loads((path / "report.json").read_bytes())
+        print_report(report, profile.tasks[name], path)
+    remember_workbook(workbook, settings)
+    return panel
+
+
+def print_report(report: dict[str, object], task: Task, path: Path) -> None:
+    """The headline metrics of a bundle's test, with their intervals."""
+    test = report["test"]
+    assert isinstance(test, dict)  # noqa: S101  # report.json is our own, verified by its bundle
+    OUT.print()
+    OUT.print(f"[bold]{task.title.in_locale(LOCALE)}[/bold] · {task.name} · {path.name}")
+    say(
+        msg(
+            "Trained on {train} ({n_train} rows), tested on {test} ({n_test} rows)",
+            train=_years(report["train_years"]),
+            n_train=report["n_train"],
+            test=_years(report["test_years"]),
+            n_test=report["n_test"],
+        )
+    )
+    table = Table(box=None, pad_edge=False)
+    for heading in (_("metric"), _("value"), _("95% interval")):
+        table.add_column(heading, justify="left" if heading == _("metric") else "right")
+    for name in HEADLINES:
+        metric = test[name]
+        interval = "–" if metric["low"] is None else f"{metric['low']:.3f}–{metric['high']:.3f}"
+        table.add_row(name, "–" if metric["value"] is None else f"{metric['value']:.3f}", interval)
+    OUT.print(table)
+    OUT.print(task.limits.in_locale(LOCALE), style="yellow", markup=False)
+
+
+def _years(years: object) -> str:
+    """`2022→2023, 2023→2024` for pairs of years, `2022, 2023` for years."""
+    assert isinstance(years, list)  # noqa: S101  # report.json is our own
+    return ", ".join("→".join(map(str, year)) if isinstance(year, list) else str(year) for year in years)
+
+
+def workbook_digest(workbook: Path) -> str:
+    """sha256 over a workbook's bytes, or over the files of a folder in the order of their names."""
+    digest = hashlib.sha256()
+    for file in sorted(workbook.iterdir()) if workbook.is_dir() else [workbook]:
+        if file.is_file():
+            digest.update(file.read_bytes())
+    return digest.hexdigest()
+
+
+def remember_workbook(workbook: Path, settings: Settings) -> None:
+    """Note which workbook the models in `artifacts` come from. The note holds a path, never a row."""
+    note = {"path": str(workbook.resolve()), "sha256": workbook_digest(workbook)}
+    (settings.artifacts / POINTER).write_text(json.dumps(note, ensure_ascii=False, indent=2) + "\n", encoding="utf-8")
+
+
+def remembered_workbook(settings: Settings) -> dict[str, str] | None:
+    """The note that `remember_workbook` left, or None when nothing was trained here or the note is unreadable."""
+    try:
+        note = json.loads((settings.artifacts / POINTER).read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return None
+    return note if isinstance(note, dict) and {"path", "sha256"} <= note.keys() else None

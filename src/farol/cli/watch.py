@@ -1,0 +1,161 @@
+"""`farol drift` and `farol simulate`."""
+
+from __future__ import annotations
+
+import json
+from datetime import UTC, datetime
+from enum import StrEnum
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+from rich.table import Table
+
+from farol.cli.check import Format, FormatOption, ProfileOption
+from farol.cli.serve import DataOption
+from farol.cli.terminal import LOCALE, OUT, _, open_panel, read_settings, say
+from farol.cli.train import ArtifactsOption, SeedOption, remembered_workbook
+from farol.errors import InputError
+from farol.i18n import msg
+
+if TYPE_CHECKING:
+    from farol.monitoring.drift import DriftReport
+    from farol.settings import Settings
+    from farol.workbook.panel import Panel
+
+
+class Shift(StrEnum):
+    """How far the simulated pupils are from the real ones."""
+
+    none = "none"
+    moderate = "moderate"
+    severe = "severe"
+
+
+def drift(
+    task: Annotated[str, typer.Option("--task", help=_("Which task: current or next-year."))] = "current",
+    window: Annotated[str, typer.Option("--window", help=_("How far back: 7d, 30d, 90d, or all."))] = "30d",
+    file: Annotated[
+        Path | None,
+        typer.Option("--input", help=_("Compare this workbook's last year instead of what was predicted.")),
+    ] = None,
+    snapshot: Annotated[bool, typer.Option("--snapshot", help=_("Keep the figures in the history."))] = False,
+    output: FormatOption = Format.text,
+    artifacts: ArtifactsOption = None,
+    data: DataOption = None,
+) -> None:
+    """Print the drift of a window, or of a workbook."""
+    from farol.monitoring.drift import drift_of_panel, drift_report, parse_window, take_snapshot
+    from farol.registry import Registry
+    from farol.store.database import Store
+
+    settings = read_settings(artifacts=artifacts, data=data)
+    bundle = Registry(settings.artifacts).load(task)
+    if file is not None:
+        if snapshot:
+            raise InputError(
+                msg("A workbook's drift is not kept in the history."),
+                fix=msg("Leave out --snapshot or --input."),
+            )
+        report = drift_of_panel(bundle, open_panel(file, bundle.profile, settings))
+    else:
+        chosen = parse_window(window, now=datetime.now(UTC))
+        with Store.open(settings.store_url) as store:
+            report = drift_report(store, bundle, chosen)
+            if snapshot:
+                take_snapshot(store, bundle, chosen)
+    if output is Format.json:
+        print(json.dumps(report.as_dict(LOCALE), ensure_ascii=False, indent=2))
+    else:
+        print_drift(report)
+
+
+def print_drift(report: DriftReport) -> None:
+    """The report as a table, one row a feature, and the verdict in words."""
+    body = report.as_dict(LOCALE)
+    features = body["features"]
+    assert isinstance(features, list)  # noqa: S101  # our own report
+    table = Table(box=None, pad_edge=False)
+    for heading in (_("feature"), "PSI", _("critical value"), "n", _("missing"), _("verdict"), _("alarm")):
+        table.add_column(heading)
+    for row in features:
+        table.add_row(
+            row["feature"],
+            _figure(row["psi"]),
+            _figure(row["critical"]),
+            str(row["n"]),
+            "–" if row["missing_share"] is None else f"{row['missing_share']:.0%}",
+            row["verdict_label"],
+            _("yes") if row["alarm"] else _("no"),
+        )
+    OUT.print(table)
+    say(msg("Whole: {verdict}", verdict=body["verdict_label"]))
+
+
+def _figure(value: float | None) -> str:
+    return "–" if value is None else f"{value:.3f}"
+
+
+def simulate(
+    n: Annotated[int, typer.Option("--n", min=1, max=1_000_000, help=_("How many predictions."))] = 500,
+    shift: Annotated[
+        Shift, typer.Option("--shift", help=_("How far the simulated pupils differ from the real ones."))
+    ] = Shift.none,
+    task: Annotated[str, typer.Option("--task", help=_("Which task: current, next-year, or all."))] = "all",
+    days: Annotated[int, typer.Option("--days", min=1, max=3_650, help=_("Spread them over this many past days."))] = 1,
+    seed: SeedOption = 0,
+    workbook: Annotated[
+        Path | None,
+        typer.Option("--workbook", help=_("Whose last year to draw from; without it, the workbook last trained on.")),
+    ] = None,
+    profile: ProfileOption = None,
+    artifacts: ArtifactsOption = None,
+    data: DataOption = None,
+) -> None:
+    """Draw pupils of the last year, shift them, score and store them."""
+    from farol.profile import load_profile
+
+    settings = read_settings(artifacts=artifacts, data=data, profile=profile)
+    source = workbook or known_workbook(settings)
+    panel = open_panel(source, load_profile(settings.profile), settings)
+    simulate_panel(panel, settings, task=task, n=n, shift=shift, days=days, seed=seed)
+
+
+def simulate_panel(
+    panel: Panel, settings: Settings, *, task: str, n: int, shift: Shift, days: int = 1, seed: int = 0
+) -> None:
+    """Simulate `n` predictions of a task (or of each) and say how many were stored."""
+    from farol.monitoring.simulate import simulate as write
+    from farol.registry import Registry
+    from farol.scoring import Scorer
+    from farol.store.database import Store
+
+    registry = Registry(settings.artifacts)
+    with Store.open(settings.store_url) as store:
+        for name in registry.tasks() if task == "all" else [task]:
+            scorer = Scorer(registry.load(name))
+            written = write(panel, scorer, store, n=n, shift=shift.value, seed=seed, days=days, now=datetime.now(UTC))
+            say(msg("{task}: stored {n} simulated predictions", task=name, n=written))
+
+
+def known_workbook(settings: Settings) -> Path:
+    """The workbook last trained on.
+
+    Raises:
+        InputError: none is known, or it is no longer where it was.
+    """
+    note = remembered_workbook(settings)
+    if note is None:
+        raise InputError(
+            msg("No workbook to draw pupils from."),
+            expected=msg("models trained in {folder}", folder=settings.artifacts),
+            fix=msg("Train first with `farol train WORKBOOK`, or name one with --workbook."),
+        )
+    path = Path(note["path"])
+    if not path.exists():
+        raise InputError(
+            msg("The workbook last trained on is no longer where it was."),
+            got=msg("no file at {path}", path=path),
+            fix=msg("Name it with --workbook."),
+        )
+    return path
