@@ -1,0 +1,193 @@
+"""The served model, and the references it must beat.
+
+The served model is gradient-boosted trees (Chen & Guestrin, XGBoost, 2016): six leaves, one hundred rounds at a rate
+of 0.05, monotone where the profile says that sense demands it. The settings come from forward comparisons over
+years, not from cross-validation inside one year, and nothing here looks at the year it is tested on.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+
+import numpy as np
+import onnxruntime
+import xgboost
+from numpy.typing import NDArray
+from onnxmltools import convert_xgboost
+from onnxmltools.convert.common.data_types import FloatTensorType
+from sklearn.ensemble import RandomForestClassifier
+from sklearn.linear_model import LogisticRegression
+
+from farol.features import Preprocessing
+from farol.i18n import Message, msg
+from farol.profile import Task
+from farol.training.audit import Rule
+from farol.training.plan import Rows
+
+Floats = NDArray[np.float64]
+Singles = NDArray[np.float32]
+
+ROUNDS = 100
+SETTINGS: Mapping[str, object] = {
+    "objective": "binary:logistic",
+    "tree_method": "hist",
+    "grow_policy": "lossguide",
+    "max_leaves": 6,
+    "max_depth": 0,
+    "learning_rate": 0.05,
+    "nthread": 1,  # sums in one order, so the same rows give the same trees; a year trains in 0.1 s anyway
+}
+ONNX_OPSET = 15
+ONNX_TOLERANCE = 1e-5
+FOLDS = 5
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Fitted:
+    """A trained model with the preprocessing that its inputs go through."""
+
+    preprocessing: Preprocessing
+    booster: xgboost.Booster
+
+    def probability(self, matrix: Floats) -> Floats:
+        """The probability (n,) of being at risk for raw features (n, k)."""
+        inputs = self.preprocessing.transform(matrix)
+        found: Floats = self.booster.inplace_predict(inputs).astype(np.float64)
+        return found
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Baseline:
+    """Another answer to the same question, with its probabilities (n,) for the test rows."""
+
+    name: str
+    title: Message
+    probability: Floats
+
+
+def fit_served(task: Task, train: Rows, *, seed: int) -> Fitted:
+    """The served model of a task, from training rows.
+
+    Where the task hides features, every row is seen a second time without them, so that the answer for a pupil
+    without them is learned and not invented. Preprocessing is learned from the rows as they are.
+    """
+    preprocessing = Preprocessing.fit(train.matrix, task.features, impute=task.impute)
+    seen, answers = train.matrix, train.label
+    if task.hidden:
+        seen, answers = np.concatenate((seen, without(task, seen))), np.tile(answers, 2)
+    settings = {**SETTINGS, "seed": seed, "monotone_constraints": _constraints(task, preprocessing)}
+    rows = xgboost.DMatrix(preprocessing.transform(seen), label=answers, nthread=1)
+    return Fitted(preprocessing, xgboost.train(settings, rows, ROUNDS))
+
+
+def without(task: Task, matrix: Floats) -> Floats:
+    """A copy of raw features (n, k) in which the task's hidden features are missing."""
+    hidden = matrix.copy()
+    hidden[:, [task.features.index(name) for name in task.hidden]] = np.nan
+    return hidden
+
+
+def without_hidden(task: Task, fitted: Fitted, test: Rows) -> Baseline:
+    """The model's own answers for the test rows when the hidden features are withheld."""
+    title = msg("Farol without {names}", names=", ".join(task.hidden))
+    return Baseline("without_hidden", title, fitted.probability(without(task, test.matrix)))
+
+
+def _constraints(task: Task, preprocessing: Preprocessing) -> str:
+    """One sign per model input; the missing flags behind the values are free."""
+    signs = [task.monotone.get(name, 0) for name in task.features]
+    free = [0] * (preprocessing.width - len(signs))
+    return f"({','.join(map(str, signs + free))})"
+
+
+def out_of_fold(task: Task, train: Rows, *, seed: int) -> Floats:
+    """Probabilities (n,) for training rows, from models that never saw any row of that pupil."""
+    found = np.full(train.label.shape, np.nan)
+    for held in _folds(train.student, seed):
+        found[held] = fit_served(task, train.select(~held), seed=seed).probability(train.matrix[held])
+    return found
+
+
+def _folds(students: NDArray[np.object_], seed: int) -> Iterator[NDArray[np.bool_]]:
+    """Masks (n,) that split the rows by pupil into `FOLDS` parts."""
+    names, pupil = np.unique(students.astype(np.str_), return_inverse=True)
+    fold = np.random.default_rng(seed).permutation(names.size)[pupil] % FOLDS
+    for part in range(FOLDS):
+        yield fold == part
+
+
+def onnx_bytes(fitted: Fitted, matrix: Floats) -> bytes:
+    """The model as ONNX: input `x` (n, m) float32, output `probabilities` (n, 2); the same trees, the same bytes.
+
+    It is run against XGBoost on `matrix` (n, k), each feature missing once, and all missing at once.
+
+    Raises:
+        ArithmeticError: the two differ by more than `ONNX_TOLERANCE`; the conversion cannot be trusted.
+    """
+    inputs = fitted.preprocessing.transform(_with_gaps(matrix))
+    converted = convert_xgboost(
+        fitted.booster,
+        name="farol",  # else a random one, and other bytes each time
+        initial_types=[("x", FloatTensorType([None, inputs.shape[1]]))],
+        target_opset=ONNX_OPSET,
+    )
+    source: bytes = converted.SerializeToString(deterministic=True)
+    session = onnxruntime.InferenceSession(source, providers=["CPUExecutionProvider"])
+    (answers,) = session.run(["probabilities"], {"x": inputs})
+    difference = float(np.abs(answers[:, 1] - fitted.booster.inplace_predict(inputs)).max())
+    if difference > ONNX_TOLERANCE:
+        raise ArithmeticError(f"ONNX differs from XGBoost by {difference:.1e}, more than {ONNX_TOLERANCE:.0e}")
+    return source
+
+
+def _with_gaps(matrix: Floats) -> Floats:
+    """The rows, then a row for each feature missing alone, then one with nothing at all."""
+    gaps = np.resize(matrix, (matrix.shape[1], matrix.shape[1]))
+    np.fill_diagonal(gaps, np.nan)
+    return np.concatenate((matrix, gaps, np.full((1, matrix.shape[1]), np.nan)))
+
+
+def model_json(fitted: Fitted) -> bytes:
+    """XGBoost's own JSON of the model, as `Booster.load_model` reads it."""
+    return bytes(fitted.booster.save_raw("json"))
+
+
+# ── References ─────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def stays_as_it_is(train: Rows, test: Rows) -> Baseline:
+    """Who is at risk now will be; one whose present state is unknown gets the share of the training rows."""
+    found = np.where(np.isnan(test.now), train.label.mean(), test.now)
+    return Baseline("stays_as_it_is", msg("Who is behind now stays behind"), found)
+
+
+def rate_table(column: str, train: Rows, test: Rows) -> Baseline:
+    """The share at risk of the training rows with the same value of the label's column; the overall one if new."""
+    known = train.column[~np.isnan(train.column)]
+    shares = {value: float(train.label[train.column == value].mean()) for value in np.unique(known).tolist()}
+    found = np.array([shares.get(value, float(train.label.mean())) for value in test.column.tolist()])
+    return Baseline("rate_table", msg("Share at risk for the same {column}", column=column), found)
+
+
+def single_rule(task: Task, rule: Rule, train: Rows, test: Rows) -> Baseline:
+    """One rule on one feature, learned from training rows; who lacks the feature gets their share at risk."""
+    found = rule.split.predict(test.matrix[:, task.features.index(rule.column)])
+    filled = np.where(np.isnan(found), train.label.mean(), found)
+    return Baseline("single_rule", msg("One rule: {rule}", rule=rule.split.words), filled)
+
+
+def logistic_regression(task: Task, train: Rows, test: Rows) -> Baseline:
+    """L2-penalised logistic regression (C = 1) on the same features, imputed, flagged and scaled."""
+    preprocessing = Preprocessing.fit(train.matrix, task.features, impute=True)
+    known, asked = (preprocessing.transform(rows.matrix).astype(np.float64) for rows in (train, test))
+    model = LogisticRegression(max_iter=1_000).fit(known, train.label)
+    return Baseline("logistic_regression", msg("Logistic regression"), model.predict_proba(asked)[:, 1])
+
+
+def random_forest(task: Task, train: Rows, test: Rows, *, seed: int) -> Baseline:
+    """Breiman's random forest, 300 trees, on the same features, imputed and flagged."""
+    preprocessing = Preprocessing.fit(train.matrix, task.features, impute=True)
+    known, asked = (preprocessing.transform(rows.matrix) for rows in (train, test))
+    model = RandomForestClassifier(300, min_samples_leaf=5, random_state=seed, n_jobs=1).fit(known, train.label)
+    return Baseline("random_forest", msg("Random forest"), model.predict_proba(asked)[:, 1])

@@ -1,0 +1,30 @@
+"""The sample workbook's panel and both tasks trained on it, once for all tests of training."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from farol.profile import load_profile
+from farol.training.result import TrainedModel
+from farol.training.train import train
+from farol.workbook.panel import Panel, read_panel
+
+
+@pytest.fixture(scope="session")
+def panel(sample_workbook: Path) -> Panel:
+    return read_panel(sample_workbook, load_profile("pede"))
+
+
+@pytest.fixture(scope="session")
+def trained(panel: Panel) -> Mapping[str, TrainedModel]:
+    return {name: train(panel, name) for name in panel.profile.tasks}
+
+
+@pytest.fixture(scope="session")
+def reports(trained: Mapping[str, TrainedModel]) -> Mapping[str, dict[str, Any]]:
+    return {name: json.loads(model.files["report.json"]) for name, model in trained.items()}

@@ -1,0 +1,37 @@
+"""One half, unless another threshold is clearly better on pupils the model had not seen."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from farol.training.threshold import choose_threshold
+
+
+def test_half_stays_when_nothing_is_clearly_better() -> None:
+    generator = np.random.default_rng(0)
+    probability = generator.random(200)
+    label = (generator.random(200) < probability).astype(np.float64)
+    found = choose_threshold(label, probability, seed=0)
+    assert found.value == 0.5
+    assert "more likely than not" in str(found.reason)
+    assert found.f1_at_best >= found.f1_at_half
+
+
+def test_half_stays_when_all_are_right() -> None:
+    label = np.tile([0.0, 1.0], 50)
+    found = choose_threshold(label, np.where(label == 1, 0.99, 0.01), seed=0)
+    assert (found.value, found.best, found.f1_at_half) == (0.5, 0.5, 1.0)
+
+
+def test_another_is_taken_when_it_is_better_by_more_than_chance() -> None:
+    generator = np.random.default_rng(0)
+    probability = generator.random(2_000) * 0.6
+    label = (probability > 0.3).astype(np.float64)
+    found = choose_threshold(label, probability, seed=0)
+    assert found.value == found.best == 0.3
+    assert "at 30%" in str(found.reason)
+
+
+def test_nobody_predicted_and_nobody_at_risk_is_no_f1() -> None:
+    found = choose_threshold(np.zeros(40), np.full(40, 0.01), seed=0)
+    assert (found.value, found.f1_at_half) == (0.5, 0.0)
