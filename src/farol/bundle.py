@@ -13,7 +13,7 @@ import secrets
 import shutil
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from importlib import metadata
 from pathlib import Path
 from typing import Any, ClassVar
@@ -90,13 +90,13 @@ class Bundle:
 
     path: Path
     manifest: Manifest
-    profile: Profile
-    task_spec: Task
-    inputs: Inputs
-    preprocessing: Preprocessing
-    reference: Reference
-    report: Mapping[str, Any]
-    files: Mapping[str, bytes]
+    profile: Profile = field(repr=False)
+    task_spec: Task = field(repr=False)
+    inputs: Inputs = field(repr=False)
+    preprocessing: Preprocessing = field(repr=False)
+    reference: Reference = field(repr=False)
+    report: Mapping[str, Any] = field(repr=False)
+    files: Mapping[str, bytes] = field(repr=False)
     notes: tuple[Message, ...]
 
     @property

@@ -74,15 +74,15 @@ class Inputs:
     def clean(self, values: Floats) -> Floats:
         """Inputs (m, n) as the sheets' cleaning would leave them; a value out of range is missing. Idempotent."""
         within = (values >= self.low - self.tolerance) & (values <= self.high + self.tolerance) & np.isfinite(values)
-        missing = ~within | (self.zero_is_missing & (values == 0))
-        return np.where(missing, np.nan, np.minimum(np.maximum(values, self.low), self.high))
+        clipped = np.minimum(np.maximum(values, self.low), self.high)
+        return np.where(~within | (self.zero_is_missing & (clipped == 0)), np.nan, clipped)
 
     def problems(self, values: Mapping[str, object]) -> Iterator[InputProblem]:
         """Every field that cannot be used, in the order given. None is a missing value, and is no problem."""
         for name, value in values.items():
             column = self.columns.get(name)
             if column is None:
-                known = msg("one of {names}", names=", ".join(self.columns))
+                known = msg("one of the fields {names}", names=", ".join(self.columns))
                 yield InputProblem("unknown_field", name, msg("{field} is not known here.", field=name), known)
             elif value is not None and (found := _problem(column, value)) is not None:
                 yield InputProblem(found[0], name, found[1], _expected(column))
@@ -97,13 +97,16 @@ class Inputs:
             value = values.get(name)
             if value is None:
                 continue
-            if value == 0 and _zero_is_missing(column):
+            clipped = value
+            if column.minimum is not None:
+                clipped = max(clipped, column.minimum)
+            if column.maximum is not None:
+                clipped = min(clipped, column.maximum)
+            if clipped == 0 and _zero_is_missing(column):
                 yield InputWarning("zero_not_answered", name, msg("{field}: zero means not answered.", field=name))
                 continue
             given.add(name)
-            if (column.minimum is not None and value < column.minimum) or (
-                column.maximum is not None and value > column.maximum
-            ):
+            if clipped != value:
                 text = msg("{field} is a rounding beyond its range and was taken as the end of it.", field=name)
                 yield InputWarning("clipped", name, text)
             elif column.usual and value not in column.usual:

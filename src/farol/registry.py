@@ -68,7 +68,7 @@ class Registry:
 
     def load(self, task: str, version: str | None = None) -> Bundle:
         """The bundle of a version, verified; of the promoted one when none is named."""
-        chosen = version or self.promoted(task)
+        chosen = self.promoted(task) if version is None else version
         if chosen is None:
             raise BundleError(
                 msg("No version of {task} is promoted.", task=task),
