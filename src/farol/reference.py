@@ -16,8 +16,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from farol.canonical import canonical_json, parse_json
-from farol.features import Floats
 from farol.i18n import msg
+
+Floats = NDArray[np.float64]
 
 MOST_BINS = 10
 """Most bins of a feature, those for unseen and for missing values aside."""
