@@ -1,0 +1,257 @@
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from dataclasses import replace
+from datetime import UTC, date, datetime, timedelta
+from math import inf
+
+import numpy as np
+import pytest
+
+from farol.bundle import Bundle
+from farol.errors import InputError
+from farol.features import feature_matrix
+from farol.monitoring.drift import (
+    DriftReport,
+    FeatureDrift,
+    Window,
+    check,
+    drift_of_panel,
+    drift_report,
+    parse_window,
+    take_snapshot,
+)
+from farol.monitoring.psi import critical_value, exact_critical_value, psi
+from farol.reference import Reference
+from farol.store.database import Store
+from farol.store.records import Prediction, uuid7
+from farol.workbook.panel import Panel
+
+NOW = datetime(2024, 7, 1, 2, 30, tzinfo=UTC)  # still 30 June in São Paulo
+ALL = Window("all", None, date(2024, 6, 30))
+
+Counts = dict[str, dict[int, int]]
+
+
+def like_training(bundle: Bundle, n: int) -> Counts:
+    """About `n` predictions a feature, in the proportions of the reference."""
+    return {
+        bins.feature: {i: round(count * n / bundle.reference.n) for i, count in enumerate(bins.counts)}
+        for bins in bundle.reference.features
+    }
+
+
+def of(report: DriftReport, feature: str) -> FeatureDrift:
+    return next(one for one in report.features if one.feature == feature)
+
+
+@pytest.mark.parametrize(
+    ("text", "first", "last", "days"),
+    [
+        ("7d", date(2024, 6, 24), date(2024, 6, 30), 7),
+        (" 30D ", date(2024, 6, 1), date(2024, 6, 30), 30),
+        ("90d", date(2024, 4, 2), date(2024, 6, 30), 90),
+        ("1d@2024-01-31", date(2024, 1, 31), date(2024, 1, 31), 1),
+        ("all", None, date(2024, 6, 30), None),
+        ("all@2023-12-31", None, date(2023, 12, 31), None),
+    ],
+)
+def test_a_window_is_days_of_sao_paulo_up_to_now_or_to_a_day(
+    text: str, first: date | None, last: date, days: int | None
+) -> None:
+    window = parse_window(text, now=NOW)
+    assert (window.first, window.last, window.days) == (first, last, days)
+
+
+def test_a_window_as_json() -> None:
+    assert parse_window("7d", now=NOW).as_dict() == {"name": "7d", "from": "2024-06-24", "to": "2024-06-30", "days": 7}
+    assert parse_window("all", now=NOW).as_dict() == {"name": "all", "from": None, "to": "2024-06-30", "days": None}
+
+
+@pytest.mark.parametrize("text", ["", "0d", "3661d", "30", "d", "-7d", "7 d", "week", "٣d", "99999d", "@2024-01-01"])
+def test_what_is_no_window_is_refused_with_what_is(text: str) -> None:
+    with pytest.raises(InputError, match="30d, 90d") as caught:
+        parse_window(text, now=NOW)
+    assert caught.value.problem.template == "This is not a window of time."
+
+
+@pytest.mark.parametrize("text", ["30d@", "30d@2024-02-30", "all@yesterday"])
+def test_what_is_no_day_is_refused_with_an_example(text: str) -> None:
+    with pytest.raises(InputError, match="30d@2024-06-30"):
+        parse_window(text, now=NOW)
+
+
+def test_a_window_does_not_reach_before_the_calendar() -> None:
+    with pytest.raises(InputError, match="before the calendar"):
+        parse_window("30d@0001-01-05", now=NOW)
+
+
+def test_the_proportions_of_training_are_no_drift(bundle: Bundle) -> None:
+    report = check(bundle, like_training(bundle, 2000), window=ALL)
+    assert {feature.verdict for feature in report.features} == {"none"}
+    assert (report.verdict, report.alarm) == ("none", False)
+    assert report.n == pytest.approx(2000, abs=10)
+
+
+def test_every_figure_is_that_of_the_counts(bundle: Bundle) -> None:
+    counts = like_training(bundle, 400)
+    missing = bundle.reference.features[1].size - 1
+    counts["IEG"] = {0: 300, missing: 100}
+    ieg = of(check(bundle, counts, window=ALL), "IEG")
+    was, seen = np.array(ieg.reference), np.array(ieg.current)
+    assert ieg.psi == float(psi(was, seen))
+    assert (ieg.n, ieg.missing_share) == (400, 0.25)
+    assert ieg.reference_missing_share == was[-1] / was.sum()
+    assert ieg.critical == max(
+        critical_value(400, int(was.sum()), int((was + seen > 0).sum()), 0.001),
+        exact_critical_value(ieg.reference, ieg.current, 0.001),
+    )
+    assert (ieg.band, ieg.verdict, ieg.alarm) == ("severe", "severe", True)
+    assert ieg.low < ieg.psi < ieg.high
+
+
+def test_a_moderate_drift_of_one_feature_is_the_whole_reports_verdict(bundle: Bundle) -> None:
+    counts = like_training(bundle, 5000)
+    order = sorted(counts["IDA"], key=lambda i: counts["IDA"][i])
+    moved = round(0.28 * counts["IDA"][order[-1]])
+    for _ in range(3):
+        for i, j in zip(order[:3], order[-3:], strict=True):
+            counts["IDA"][i] += moved
+            counts["IDA"][j] -= moved
+        report = check(bundle, counts, window=ALL)
+        if of(report, "IDA").band != "none":
+            break
+    assert of(report, "IDA").verdict == "moderate"
+    assert (report.verdict, report.alarm) == ("moderate", True)
+
+
+def test_fewer_than_thirty_predictions_say_nothing(bundle: Bundle) -> None:
+    report = check(bundle, {"IAA": {0: 29}, "IEG": {0: 30}}, window=ALL)
+    assert (of(report, "IAA").verdict, of(report, "IAA").alarm) == ("insufficient_data", False)
+    assert (of(report, "IEG").verdict, of(report, "IEG").alarm) == ("severe", True)
+    assert report.verdict == "severe"
+
+
+def test_a_band_that_chance_alone_may_reach_is_insufficient_data_and_no_alarm(bundle: Bundle) -> None:
+    rng = np.random.default_rng(3)
+    counts = {
+        bins.feature: dict(enumerate(rng.multinomial(40, np.array(bins.counts) / bundle.reference.n).tolist()))
+        for bins in bundle.reference.features
+    }
+    report = check(bundle, counts, window=ALL)
+    beyond = [feature for feature in report.features if feature.band != "none"]
+    assert beyond
+    assert {feature.verdict for feature in beyond} == {"insufficient_data"}
+    assert (report.verdict, report.alarm) == ("insufficient_data", False)
+
+
+def test_nothing_predicted_is_null_in_json_and_not_a_number(bundle: Bundle) -> None:
+    report = check(bundle, {}, window=ALL)
+    assert (report.features[0].high, report.features[0].critical) == (inf, inf)
+    body = json.loads(json.dumps(report.as_dict("en"), allow_nan=False))
+    first = body["features"][0]
+    assert [first[name] for name in ("psi", "high", "critical", "missing_share")] == [None] * 4
+    assert (body["n"], body["verdict"], body["verdict_label"]) == (0, "insufficient_data", "Insufficient data")
+
+
+def test_the_report_as_json_speaks_both_languages(bundle: Bundle) -> None:
+    report = check(bundle, {**like_training(bundle, 1000), "IAA": {0: 1000}}, window=ALL)
+    portuguese, english = report.as_dict("pt_BR"), report.as_dict("en")
+    features = portuguese["features"]
+    assert isinstance(features, list)
+    iaa, ieg = features[:2]
+    assert list(iaa) == [
+        "feature",
+        "meaning",
+        "psi",
+        "low",
+        "high",
+        "critical",
+        "n",
+        "verdict",
+        "band",
+        "alarm",
+        "verdict_label",
+        "missing_share",
+        "reference_missing_share",
+        "bins",
+        "reference",
+        "current",
+    ]
+    assert (iaa["feature"], iaa["meaning"], iaa["verdict_label"]) == (
+        "IAA",
+        "Indicador de autoavaliação",
+        "Drift severo",
+    )
+    assert ieg["verdict_label"] == "Sem drift"
+    assert len(iaa["bins"]) == len(iaa["reference"]) == len(iaa["current"])
+    assert (portuguese["verdict_label"], english["verdict_label"]) == ("Drift severo", "Severe drift")
+    assert portuguese["reference"] == {"n": bundle.reference.n, "years": [2022, 2023]}
+    assert (portuguese["task"], portuguese["version"], portuguese["alarm"]) == ("current", bundle.version, True)
+
+
+def test_a_derived_feature_has_its_meaning_too(bundle_of: Callable[[str], Bundle]) -> None:
+    report = check(bundle_of("next-year"), {}, window=ALL)
+    assert of(report, "years_in_programme").meaning.en == "Years in the programme"
+
+
+def _stored(bundle: Bundle, at: datetime, n: int) -> list[Prediction]:
+    """Predictions whose every feature is missing."""
+    bins = {one.feature: one.size - 1 for one in bundle.reference.features}
+    return [
+        Prediction(uuid7(at), at, bundle.task, bundle.version, "api", {}, 0, "x", 0.1, 0.5, (), bins) for _ in range(n)
+    ]
+
+
+def test_the_report_of_a_window_counts_what_was_stored_in_it(bundle: Bundle, store: Store) -> None:
+    for days in (0, 6, 7, 400):
+        store.write(_stored(bundle, NOW - timedelta(days=days), 10))
+    store.write([replace(row, version="other") for row in _stored(bundle, NOW, 5)])
+    found = {name: drift_report(store, bundle, parse_window(name, now=NOW)).n for name in ("7d", "30d", "all")}
+    assert found == {"7d": 20, "30d": 30, "all": 40}
+
+
+def test_a_snapshot_is_kept_as_it_was_and_survives_json(bundle: Bundle, store: Store) -> None:
+    store.write(_stored(bundle, NOW, 40))
+    window = parse_window("7d", now=NOW)
+    taken = take_snapshot(store, bundle, window, at=NOW)
+    later = take_snapshot(store, bundle, parse_window("all", now=NOW))
+    assert store.snapshots("current", 5) == [later, taken]
+    assert (taken.at, taken.first, taken.last, later.first) == (NOW, window.first, window.last, None)
+    assert later.at > NOW
+    report = drift_report(store, bundle, window)
+    assert (taken.payload["n"], taken.payload["verdict"], taken.payload["alarm"]) == (40, "severe", True)
+    features = taken.payload["features"]
+    assert isinstance(features, list)
+    assert [(one["feature"], one["psi"]) for one in features] == [(f.feature, f.psi) for f in report.features]
+    assert features[0]["current"] == list(report.features[0].current)
+
+
+def test_looking_changes_nothing(bundle: Bundle, store: Store) -> None:
+    drift_report(store, bundle, ALL)
+    assert (store.total(), store.snapshots("current", 5)) == (0, [])
+
+
+def test_a_workbook_is_compared_by_its_last_year_through_the_same_bins(bundle: Bundle, panel: Panel) -> None:
+    report = drift_of_panel(bundle, panel)
+    assert report.window == Window("2024", date(2024, 1, 1), date(2024, 12, 31))
+    # The reference of this bundle is that very year.
+    assert [feature.psi for feature in report.features] == pytest.approx([0] * 10, abs=1e-12)
+    assert report.n == int((panel.year == 2024).sum())
+    earlier = drift_of_panel(bundle, panel.select(panel.year == 2022))
+    ipp = of(earlier, "IPP")
+    assert (ipp.missing_share, ipp.verdict) == (1.0, "severe")
+
+
+def test_an_imputed_reference_invents_drift_and_the_raw_one_does_not(bundle: Bundle, panel: Panel) -> None:
+    rows = panel.select(panel.year == 2024)
+    matrix = feature_matrix(bundle.profile, bundle.task_spec, rows.numbers, rows.year.astype(np.float64))
+    imputed = np.where(np.isnan(matrix), np.nanmedian(matrix, axis=0), matrix)
+    names = bundle.task_spec.features
+    raw = replace(bundle, reference=Reference.fit(matrix, names))
+    piled = replace(bundle, reference=Reference.fit(imputed, names))
+    honest, invented = of(drift_of_panel(raw, panel), "INGLES"), of(drift_of_panel(piled, panel), "INGLES")
+    assert honest.missing_share is not None
+    assert honest.missing_share > 0.3
+    assert (honest.verdict, invented.verdict) == ("none", "severe")
