@@ -71,12 +71,18 @@ MEASURES: Mapping[str, Measure] = {
 
 @dataclass(frozen=True, slots=True)
 class Estimate:
-    """A metric's value with its 95% interval, or None for all three and the reason."""
+    """A metric's value with its 95% interval."""
 
-    value: float | None
-    low: float | None
-    high: float | None
-    reason: Message | None = None
+    value: float
+    low: float
+    high: float
+
+
+@dataclass(frozen=True, slots=True)
+class Undefined:
+    """A metric that these rows do not have, and why."""
+
+    reason: Message
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,12 +91,12 @@ class Evaluation:
 
     n: int
     positives: int
-    estimates: Mapping[str, Estimate] = field(repr=False)
+    estimates: Mapping[str, Estimate | Undefined] = field(repr=False)
     confusion: Mapping[str, int] = field(repr=False)
 
     def values(self) -> dict[str, float]:
         """The estimates that are defined, by name."""
-        return {name: one.value for name, one in self.estimates.items() if one.value is not None}
+        return {name: one.value for name, one in self.estimates.items() if isinstance(one, Estimate)}
 
 
 def evaluate(
@@ -106,10 +112,10 @@ def evaluate(
     rows = _Rows.of(positive, probability, threshold)
     value = {name: float(column[0]) for name, column in _measured(rows, np.ones((1, label.size))).items()}
     drawn = [_measured(rows, weights) for weights in _resamples(label.size, resamples, seed)]
-    estimates = {}
+    estimates: dict[str, Estimate | Undefined] = {}
     for name, measure in MEASURES.items():
         if np.isnan(value[name]):
-            estimates[name] = Estimate(None, None, None, measure.undefined if label.size else _NO_ROWS)
+            estimates[name] = Undefined(measure.undefined if label.size else _NO_ROWS)
             continue
         draws = np.concatenate([[value[name]], *(columns[name] for columns in drawn)])
         tail = (1 - COVERAGE) / 2

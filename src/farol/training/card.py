@@ -1,0 +1,107 @@
+"""The model card (Mitchell et al., 2019): one self-contained page, Portuguese first, then the same in English."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+
+from jinja2 import Environment, PackageLoader, StrictUndefined
+
+from farol.i18n import LOCALES, Message, msg, translate
+from farol.training.charts import Answers, Chart, charts
+from farol.training.metrics import MEASURES, Estimate, Evaluation, Undefined
+from farol.training.report import Json, Study
+
+_ENVIRONMENT = Environment(
+    loader=PackageLoader("farol.training"),
+    autoescape=True,
+    undefined=StrictUndefined,
+    trim_blocks=True,
+    lstrip_blocks=True,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Cell:
+    """One metric as read: its value and interval, or a dash and the reason why there is none."""
+
+    value: str
+    interval: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """One line of the table of metrics: whose answers, over how many rows, and a cell a metric."""
+
+    title: str
+    n: int
+    positives: int
+    cells: Mapping[str, Cell]
+
+
+@dataclass(frozen=True, slots=True)
+class Section:
+    """The card in one language. `report` is the whole report, whose own texts stand under `key`."""
+
+    locale: str
+    report: Json
+    lines: tuple[Line, ...]
+    charts: tuple[Chart, ...]
+
+    @property
+    def lang(self) -> str:
+        """The language, as HTML names it."""
+        return self.locale.replace("_", "-")
+
+    @property
+    def key(self) -> str:
+        """The key of the report's texts."""
+        return self.locale[:2]
+
+    def gettext(self, text: str) -> str:
+        """A text of the template."""
+        return translate(text, self.locale)
+
+    def percent(self, share: float) -> str:
+        """A share, to the tenth of a percent."""
+        return f"{_number(100 * share, 1, self.locale)}%"
+
+
+def card_html(study: Study, body: Json, answers: Answers) -> bytes:
+    """`card.html` of a study whose report is `body`: Portuguese, then English, with the same figures."""
+    sections = [Section(locale, body, tuple(_lines(study, locale)), charts(answers, locale)) for locale in LOCALES]
+    page = _ENVIRONMENT.get_template("card.html").render(sections=sections, measures=tuple(MEASURES), years=_years)
+    return page.encode()
+
+
+def _years(cohort: Mapping[str, object]) -> str:
+    """The year of a cohort of the report, or the years from its features to its label."""
+    years = cohort["features"]
+    first = years[-1] if isinstance(years, list) else years
+    return f"{first}" if first == cohort["label"] else f"{first} → {cohort['label']}"
+
+
+def _lines(study: Study, locale: str) -> Iterator[Line]:
+    groups = {"onset": msg("Farol, those not behind now"), "recovery": msg("Farol, those behind now")}
+    found: list[tuple[Message, Evaluation]] = [(msg("Farol"), study.evaluation)]
+    if study.hidden is not None:
+        found.append((msg("Farol without {names}", names=", ".join(study.task.hidden)), study.hidden))
+    found += [(groups[name], evaluation) for name, evaluation in study.groups.items()]
+    found += [(baseline.title, evaluation) for baseline, evaluation in study.baselines]
+    for title, evaluation in found:
+        cells = {name: _cell(estimate, locale) for name, estimate in evaluation.estimates.items()}
+        yield Line(title.render(locale), evaluation.n, evaluation.positives, cells)
+
+
+def _cell(estimate: Estimate | Undefined, locale: str) -> Cell:
+    if isinstance(estimate, Undefined):
+        return Cell("–", "", estimate.reason.render(locale))
+    low, high = (_number(value, 3, locale) for value in (estimate.low, estimate.high))
+    return Cell(_number(estimate.value, 3, locale), f"{low} – {high}", "")
+
+
+def _number(value: float, digits: int, locale: str) -> str:
+    """A number with the locale's decimal mark."""
+    text = f"{value:.{digits}f}"
+    return text.replace(".", ",") if locale == "pt_BR" else text

@@ -1,0 +1,85 @@
+"""The card is one file that needs nothing, reads in both languages and says what it must not be taken for."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from html.parser import HTMLParser
+from typing import Any
+
+import pytest
+
+from farol.training.result import TrainedModel
+
+TASKS = ("current", "next-year")
+Trained = Mapping[str, TrainedModel]
+
+
+class Outline(HTMLParser):
+    """Tags with their attributes, and whether every one opened is closed."""
+
+    VOID = ("meta", "br", "link", "img", "input")
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.tags: list[tuple[str, dict[str, str | None]]] = []
+        self.open: list[str] = []
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.tags.append((tag, dict(attrs)))
+        if tag not in self.VOID:
+            self.open.append(tag)
+
+    def handle_endtag(self, tag: str) -> None:
+        assert self.open.pop() == tag
+
+
+@pytest.fixture(params=TASKS)
+def card(request: pytest.FixtureRequest, trained: Trained) -> str:
+    return trained[request.param].files["card.html"].decode()
+
+
+def outline(card: str) -> Outline:
+    parsed = Outline()
+    parsed.feed(card)
+    assert parsed.open == []
+    return parsed
+
+
+def test_the_card_is_self_contained_and_runs_nothing(card: str) -> None:
+    tags = outline(card).tags
+    assert not {tag for tag, _ in tags} & {"script", "link", "iframe", "img", "object"}
+    assert all((attrs.get("href") or "#").startswith("#") for _, attrs in tags)
+    assert not re.search(r"url\((?!#)|@import|javascript:", card)
+
+
+def test_the_card_speaks_portuguese_then_english(card: str) -> None:
+    articles = [attrs["lang"] for tag, attrs in outline(card).tags if tag == "article"]
+    assert articles == ["pt-BR", "en"]
+    portuguese, english = card.split('<article id="en"')
+    assert "Quão bom ele é" in portuguese
+    assert "How good it is" in english
+    assert "How good it is" not in portuguese
+    assert re.search(r"<td class=\"value\">\d,\d{3}", portuguese)
+    assert re.search(r"<td class=\"value\">\d\.\d{3}", english)
+
+
+def test_every_figure_has_words_and_every_identifier_is_its_own(card: str) -> None:
+    tags = outline(card).tags
+    figures = [attrs for tag, attrs in tags if attrs.get("role") == "img"]
+    assert len(figures) == 8
+    assert all(len(attrs["aria-label"] or "") > 60 for attrs in figures)
+    identifiers = [attrs["id"] for _, attrs in tags if "id" in attrs]
+    assert len(identifiers) == len(set(identifiers))
+
+
+def test_the_card_holds_no_time_stamp(card: str) -> None:
+    assert not re.search(r"20\d\d-\d\d-\d\d|\d\d:\d\d:\d\d", card)
+
+
+def test_the_card_shows_the_reports_figures(trained: Trained) -> None:
+    card = trained["next-year"].files["card.html"].decode()
+    figure: Any = trained["next-year"].headline["roc_auc"]
+    assert f"{figure:.3f}".replace(".", ",") in card
+    assert "Farol, those behind now" in card
+    assert "Farol without IAN" in trained["current"].files["card.html"].decode()

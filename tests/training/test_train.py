@@ -1,0 +1,246 @@
+"""From a workbook to a trained model: what is in it, what it says of itself, and that it is the same each time."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Mapping
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import onnxruntime
+import pytest
+
+from farol.errors import PlanError
+from farol.features import Preprocessing, feature_matrix
+from farol.i18n import Message
+from farol.profile import load_profile
+from farol.reference import Reference
+from farol.training.metrics import MEASURES
+from farol.training.plan import make_plan, rows_of
+from farol.training.result import TrainedModel
+from farol.training.train import train
+from farol.workbook.panel import Panel, read_panel
+
+Reports = Mapping[str, dict[str, Any]]
+Trained = Mapping[str, TrainedModel]
+TASKS = ("current", "next-year")
+
+
+def every_number(value: object) -> list[float]:
+    """All floats of a report, however deep."""
+    if isinstance(value, dict):
+        return [number for item in value.values() for number in every_number(item)]
+    if isinstance(value, list):
+        return [number for item in value for number in every_number(item)]
+    return [value] if isinstance(value, float) else []
+
+
+@pytest.mark.parametrize("task", TASKS)
+def test_a_trained_model_has_every_file_of_a_bundle(trained: Trained, task: str) -> None:
+    assert set(trained[task].files) == {
+        "profile.toml",
+        "model.json",
+        "model.onnx",
+        "preprocessing.json",
+        "reference.json",
+        "report.json",
+        "card.html",
+    }
+    assert trained[task].last_year == 2024
+    assert set(trained[task].headline) == set(MEASURES)
+
+
+def test_years_and_rows_are_those_of_the_plan(reports: Reports, panel: Panel) -> None:
+    current, following = reports["current"], reports["next-year"]
+    assert (current["train_years"], current["test_years"]) == ([2022, 2023], [2024])
+    assert (following["train_years"], following["test_years"]) == ([2022], [2023])
+    assert following["plan"]["test"] == [{"features": [2023], "label": 2024}]
+    assert current["n_train"] + current["n_test"] == panel.year.size
+    linked = ~np.isnan(panel.next_label)
+    assert following["n_train"] == int((linked & (panel.year == 2022)).sum())
+    assert following["n_test"] == int((linked & (panel.year == 2023)).sum())
+
+
+@pytest.mark.parametrize("task", TASKS)
+def test_every_metric_has_its_interval(reports: Reports, task: str) -> None:
+    report = reports[task]
+    sets = [report["test"], *report["baselines"].values(), *report.get("groups", {}).values()]
+    for figures in sets:
+        for name in MEASURES:
+            one = figures[name]
+            assert one["low"] <= one["value"] <= one["high"], name
+        assert sum(figures["confusion"].values()) == figures["n"]
+    assert all(round(number, 6) == number for number in every_number(report))
+
+
+def test_the_current_task_says_first_that_ian_is_the_answer(reports: Reports, trained: Trained) -> None:
+    report = reports["current"]
+    (leak,) = report["leakage"]["columns"]
+    assert (leak["column"], leak["feature"], leak["share"]) == ("IAN", True, 1.0)
+    assert leak["rule"] == {"pt": "IAN = 10 ⇔ sem risco", "en": "IAN = 10 ⇔ not at risk"}
+    assert report["notice"]["en"].startswith("IAN is the answer in other words: IAN = 10 ⇔ not at risk, in")
+    assert report["test"]["roc_auc"]["value"] == 1.0
+    assert 0.5 < report["without_ian"]["roc_auc"]["value"] < 0.85
+    assert report["baselines"]["single_rule"]["roc_auc"]["value"] == 1.0
+    card = trained["current"].files["card.html"].decode()
+    assert card.index("IAN é a própria resposta") < card.index("<table>")
+
+
+def test_the_next_year_stands_apart_by_onset_and_recovery_beside_its_references(reports: Reports) -> None:
+    report = reports["next-year"]
+    groups = report["groups"]
+    assert groups["onset"]["n"] + groups["recovery"]["n"] == report["n_test"]
+    assert set(report["baselines"]) == {"stays_as_it_is", "rate_table", "logistic_regression", "random_forest"}
+    assert report["test"]["roc_auc"]["value"] > report["baselines"]["stays_as_it_is"]["roc_auc"]["value"]
+    assert (report["notice"], report["leakage"]["columns"]) == (None, [])
+    assert "groups" not in reports["current"]
+    assert "without_ian" not in report
+
+
+def test_what_is_served_is_what_the_description_asks(reports: Reports) -> None:
+    assert reports["current"]["served"]["refit"] is False
+    assert reports["current"]["served"]["n"] == reports["current"]["n_train"]
+    following = reports["next-year"]
+    assert following["served"]["refit"] is True
+    assert following["served"]["n"] == following["n_train"] + following["n_test"]
+
+
+def test_a_column_wholly_empty_in_training_is_told_and_survived(reports: Reports, panel: Panel) -> None:
+    assert reports["next-year"]["empty_columns"] == ["IPP"]  # 2022 has none
+    (ipp,) = [one for one in reports["next-year"]["features"] if one["name"] == "IPP"]
+    assert (ipp["missing_train"], ipp["missing_test"] < 1) == (1.0, True)
+    early = replace(panel, numbers={**panel.numbers, "IPP": np.full(panel.year.size, np.nan)})
+    report = json.loads(train(early, "current").files["report.json"])
+    assert report["empty_columns"] == ["IPP"]
+
+
+def test_the_reference_is_raw_training_values_not_imputed_ones(trained: Trained, panel: Panel) -> None:
+    profile = panel.profile
+    task = profile.tasks["current"]
+    rows = panel.year < 2024
+    matrix = feature_matrix(profile, task, panel.numbers, panel.year.astype(np.float64))[rows]
+    assert trained["current"].files["reference.json"] == Reference.fit(matrix, task.features).to_json()
+    reference = Reference.from_json(trained["current"].files["reference.json"])
+    missing = {one.feature: one.counts[-1] for one in reference.features}
+    assert missing["IPP"] == int(np.isnan(matrix[:, task.features.index("IPP")]).sum()) > 0
+
+
+def test_the_files_alone_give_the_reported_score(trained: Trained, reports: Reports, panel: Panel) -> None:
+    model = trained["current"]
+    task = panel.profile.tasks["current"]
+    matrix = feature_matrix(panel.profile, task, panel.numbers, panel.year.astype(np.float64))
+    plan = make_plan(task, panel.years)
+    test = rows_of(panel, plan, matrix, (plan.test,))
+    inputs = Preprocessing.from_json(model.files["preprocessing.json"]).transform(test.matrix)
+    session = onnxruntime.InferenceSession(model.files["model.onnx"], providers=["CPUExecutionProvider"])
+    (answers,) = session.run(["probabilities"], {"x": inputs})
+    brier = float(np.mean((answers[:, 1].astype(np.float64) - test.label) ** 2))
+    assert brier == pytest.approx(reports["current"]["test"]["brier"]["value"], abs=1e-6)
+
+
+_DIGESTS = """
+import hashlib, json, sys
+from pathlib import Path
+from farol.profile import load_profile
+from farol.training.train import train
+from farol.workbook.panel import read_panel
+panel = read_panel(Path(sys.argv[1]), load_profile("pede"))
+print(json.dumps({
+    name: {file: hashlib.sha256(data).hexdigest() for file, data in train(panel, name).files.items()}
+    for name in panel.profile.tasks
+}))
+"""
+
+
+def test_training_again_in_other_processes_gives_the_same_bytes(sample_workbook: Path) -> None:
+    first, second = (
+        json.loads(
+            subprocess.run(
+                [sys.executable, "-c", _DIGESTS, str(sample_workbook)],
+                env={**os.environ, "PYTHONHASHSEED": seed},
+                capture_output=True,
+                check=True,
+                timeout=120,
+            ).stdout
+        )
+        for seed in ("1", "2")
+    )
+    assert first == second
+    assert set(first) == set(TASKS)
+
+
+def test_another_seed_is_told_and_changes_the_intervals(panel: Panel, reports: Reports) -> None:
+    other = train(panel, "current", seed=1)
+    report = json.loads(other.files["report.json"])
+    assert (other.seed, report["seed"]) == (1, 1)
+    assert report["without_ian"]["roc_auc"]["low"] != reports["current"]["without_ian"]["roc_auc"]["low"]
+
+
+def test_progress_is_told_from_nothing_to_all(panel: Panel) -> None:
+    told: list[tuple[Message, float]] = []
+    train(panel, "current", progress=lambda message, fraction: told.append((message, fraction)))
+    fractions = [fraction for _, fraction in told]
+    assert fractions == sorted(fractions)
+    assert (fractions[0], fractions[-1]) == (0.0, 1.0)
+    assert all(message.render("pt_BR") != str(message) for message, _ in told)
+
+
+def test_what_cannot_be_trained_is_refused_before_training(panel: Panel) -> None:
+    with pytest.raises(PlanError, match="no task nonsense") as caught:
+        train(panel, "nonsense")
+    assert "current, next-year" in str(caught.value)
+    with pytest.raises(PlanError, match="two pairs of consecutive years"):
+        train(panel.select(panel.year > 2022), "next-year")
+    few = panel.select((panel.year == 2024) | (np.cumsum(panel.year == 2023) <= 20) & (panel.year == 2023))
+    with pytest.raises(PlanError, match="20 rows"):
+        train(few, "current")
+    with pytest.raises(PlanError, match="same answer"):
+        train(panel.select((panel.label == 1) | (panel.year == 2024)), "current")
+
+
+def test_a_constant_feature_and_a_test_of_one_answer_do_not_stop_a_training(panel: Panel) -> None:
+    constant = replace(panel, numbers={**panel.numbers, "IEG": np.full(panel.year.size, 7.0)})
+    model = train(constant.select((panel.label == 1) | (panel.year < 2024)), "current")
+    report = json.loads(model.files["report.json"])
+    assert '<small class="reason">todas estas linhas têm a mesma resposta' in model.files["card.html"].decode()
+    assert "roc_auc" not in model.headline
+    assert report["test"]["roc_auc"]["value"] is None
+    assert report["test"]["roc_auc"]["reason"]["pt"] == "todas estas linhas têm a mesma resposta"
+    assert report["test"]["recall"]["value"] == 1.0
+
+
+def test_features_none_of_which_make_a_rule_leave_the_regression_alone(panel: Panel) -> None:
+    profile = panel.profile
+    blind = replace(profile.tasks["current"], features=("IAA", "IEG"), hidden=())
+    empty = {name: np.full(panel.year.size, np.nan) for name in blind.features}
+    school = replace(
+        panel,
+        profile=replace(profile, tasks={"current": blind}),
+        numbers={**panel.numbers, **empty},
+    )
+    report = json.loads(train(school, "current").files["report.json"])
+    assert set(report["baselines"]) == {"logistic_regression"}
+    assert report["empty_columns"] == ["IAA", "IEG"]
+    assert report["test"]["roc_auc"]["value"] == 0.5
+
+
+@pytest.mark.real
+def test_the_real_workbook_trains_in_time_and_forecasts_as_well_as_promised(real_workbook: Path) -> None:
+    start = time.perf_counter()
+    real = read_panel(real_workbook, load_profile("pede"))
+    reports = {name: json.loads(train(real, name).files["report.json"]) for name in TASKS}
+    assert time.perf_counter() - start < 60
+    following = reports["next-year"]
+    assert following["test"]["roc_auc"]["value"] >= 0.87
+    for name, baseline in following["baselines"].items():
+        assert following["test"]["roc_auc"]["value"] > baseline["roc_auc"]["value"], name
+        assert following["test"]["brier"]["value"] < baseline["brier"]["value"], name
+    assert [one["column"] for one in reports["current"]["leakage"]["columns"]] == ["IAN"]
+    assert reports["current"]["leakage"]["columns"][0]["share"] == 1.0
+    assert reports["current"]["n_train"] == 860 + 1014
