@@ -15,7 +15,8 @@ from farol.canonical import canonical_json
 from farol.features import Floats
 from farol.reference import BLOCK, FeatureBins, Reference
 
-NAN, INF = float("nan"), float("inf")
+NAN = float("nan")
+INF = float("inf")
 
 
 def columns(elements: st.SearchStrategy[float], *, least: int = 0) -> st.SearchStrategy[Floats]:
@@ -28,7 +29,7 @@ FEW_VALUES = columns(st.sampled_from([2.5, 5.0, 10.0, NAN]))
 
 def test_many_values_are_binned_at_tenths_of_the_training_rows() -> None:
     bins = FeatureBins.fit(np.arange(1.0, 101.0), "IDA")
-    assert bins.edges == (10, 20, 30, 40, 50, 60, 70, 80, 90)
+    assert list(bins.edges or ()) == list(range(10, 100, 10))
     assert bins.values is None
     assert bins.counts == (9, 10, 10, 10, 10, 10, 10, 10, 10, 11, 0)
 
