@@ -22,6 +22,8 @@ YEARS = (2022, 2023, 2024)
 PUPILS = {2022: 860, 2023: 1014, 2024: 1156}
 STAYING = {2022: 600, 2023: 765}
 RETURNING = {2023: 0, 2024: 6}  # who were away for one sheet
+_OTHER_SEX = {2023: 12, 2024: 0}  # pupils of whom this sheet says otherwise than the one before
+_OTHER_BIRTH = {2023: 4, 2024: 4}
 REFERENCE_DAY = {2022: (12, 31), 2023: (10, 26), 2024: (6, 30)}
 """Month and day on which the programme took the pupils' age."""
 
@@ -30,10 +32,10 @@ _AGES_OF_IDEAL = np.array([(7, 9), (9, 10), (10, 12), (12, 14), (14, 15), (15, 1
 _ENTERING = {  # pupils new to the sheets: how many of each phase, and the share that is behind
     2022: ((190, 192, 155, 148, 76, 60, 18, 21, 0, 0), 0.70),
     2023: ((154, 57, 71, 29, 24, 18, 7, 10, 44, 0), 0.53),
-    2024: ((118, 55, 53, 43, 41, 27, 10, 2, 3, 28), 0.57),
+    2024: ((118, 55, 53, 43, 41, 27, 10, 2, 3, 28), 0.53),
 }
 _JOINED_YEARS_AGO = (0.46, 0.16, 0.06, 0.16, 0.08, 0.05, 0.03)
-_PROMOTION = {2022: 1.1, 2023: 1.85}  # logit of an average pupil's promotion at the end of the year
+_PROMOTION = {2022: 1.1, 2023: 2.0}  # logit of an average pupil's promotion at the end of the year
 _CATCHING_UP = 2.3  # a phase of lag makes promotion likelier by this, in logits
 _PULL = {2022: 0.1, 2023: 0.25}  # what a phase of lag weighs in staying, in logits
 _GRADES = {2022: (5.9, 6.4, 5.9), 2023: (6.4, 6.9, 6.2), 2024: (6.4, 6.2, 6.7)}
@@ -85,7 +87,7 @@ def school_years(rng: np.random.Generator, scale: float) -> tuple[SchoolYear, ..
     years = [assessed(rng, 2022, entering(rng, 2022, scaled(PUPILS[2022], scale), 1), scale)]
     for year in YEARS[1:]:
         stay = staying(rng, years[-1], scaled(STAYING[year - 1], scale))
-        kept = recorded_again(rng, promoted(rng, years[-1]).take(stay), scale)
+        kept = recorded_again(rng, year, promoted(rng, years[-1]).take(stay), scale)
         away = years[0].roster.take(~np.isin(years[0].roster.number, years[-1].roster.number))
         back = away.take(np.arange(min(scaled(RETURNING[year], scale), len(away.number))))
         back = replace(back, phase=np.minimum(back.phase + 1, 8))
@@ -153,12 +155,12 @@ def promoted(rng: np.random.Generator, school: SchoolYear) -> Roster:
     return replace(school.roster, phase=np.minimum(phase + up + leap, 9))
 
 
-def recorded_again(rng: np.random.Generator, roster: Roster, scale: float) -> Roster:
+def recorded_again(rng: np.random.Generator, year: int, roster: Roster, scale: float) -> Roster:
     """The roster typed anew: for some the sex is another one, for some the year of birth."""
     girl, birth = roster.girl.copy(), roster.birth.copy()
     everyone = np.ones(len(girl), dtype=np.bool_)
-    girl[pick(rng, everyone, scaled(6, scale))] ^= True
-    birth[pick(rng, everyone, scaled(4, scale))] -= np.timedelta64(365, "D")
+    girl[pick(rng, everyone, scaled(_OTHER_SEX[year], scale))] ^= True
+    birth[pick(rng, everyone, scaled(_OTHER_BIRTH[year], scale))] -= np.timedelta64(365, "D")
     return replace(roster, girl=girl, birth=birth)
 
 
