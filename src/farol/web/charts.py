@@ -1,0 +1,172 @@
+"""The two charts of the drift page, as inline SVG from Vega-Lite.
+
+We load the renderer at the first chart, not with the service, and keep what was drawn: it takes 0.5 s to start and some
+ten milliseconds a chart, most of them for measuring text in whatever fonts it finds. So sizes are fixed (`autosize`
+none), and the labels of the bins, whose places we know, we write ourselves. The colours are presentation attributes,
+which the style sheet replaces for dark mode and print; no style attribute is left that a strict content security policy
+would refuse.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from functools import lru_cache
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from babel.dates import format_date
+from markupsafe import Markup
+
+from farol.monitoring.psi import MODERATE, SEVERE
+
+WIDTH = 320
+"""Width of a chart in its own units; the page scales it."""
+
+_REFERENCE = "#17222c"
+_CURRENT = "#3f86a6"
+_LABELS = "#4b5661"
+_GRID = "#dcdcd6"
+_MODERATE = "#8a5a00"
+_SEVERE = "#a3261b"
+
+_TOP, _STEP, _FONT = 2, 19, 12
+
+_CONFIG: dict[str, Any] = {
+    "aria": False,
+    "background": None,
+    "font": "sans-serif",
+    "view": {"stroke": None},
+    "axis": {
+        "domain": False,
+        "domainColor": _LABELS,
+        "ticks": False,
+        "gridColor": _GRID,
+        "labelColor": _LABELS,
+        "labelFontSize": _FONT,
+        "labelLimit": 0,
+        "labelOverlap": False,
+        "labelBound": False,
+        "labelFlush": False,
+        "labelPadding": 6,
+        "title": None,
+    },
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Bar:
+    """One bin of a distribution: its label and its share of each side (0 to 1; None when that side is empty)."""
+
+    label: str
+    reference: float | None
+    current: float | None
+
+
+def distribution(bars: Sequence[Bar], locale: str) -> Markup:
+    """Bars of what came, with a mark where training was, one row a bin."""
+    rows = [{"row": number, "reference": bar.reference, "current": bar.current} for number, bar in enumerate(bars)]
+    longest = max((len(bar.label) for bar in bars), default=0)
+    left = min(20 + 6 * longest, 150)
+    band = {"field": "row", "type": "ordinal", "axis": None}
+    share = {"type": "quantitative", "scale": {"domainMin": 0, "nice": 3}}
+    spec = {
+        "data": {"values": rows},
+        "width": WIDTH - left - 22,
+        "height": {"step": _STEP},
+        "padding": {"left": left, "top": _TOP, "right": 22, "bottom": 20},
+        "encoding": {"y": band},
+        "layer": [
+            {
+                "mark": {"type": "bar", "height": 10, "color": _CURRENT},
+                "encoding": {"x": {**share, "field": "current", "axis": {"format": "%", "tickCount": 3}}},
+            },
+            {
+                "mark": {"type": "tick", "thickness": 2.5, "size": 16, "color": _REFERENCE, "opacity": 1},
+                "encoding": {"x": {**share, "field": "reference"}},
+            },
+        ],
+    }
+    labels = Markup().join(
+        Markup('<text x="{}" y="{}" text-anchor="end" font-size="{}" fill="{}">{}</text>').format(
+            left - 8, _TOP + _STEP * number + 13, _FONT, _LABELS, bar.label
+        )
+        for number, bar in enumerate(bars)
+    )
+    return _draw(spec, locale, labels)
+
+
+def history(points: Sequence[tuple[datetime, float]], locale: str, timezone: ZoneInfo) -> Markup:
+    """PSI over time (at least one point, oldest first) against the two bands; the ends of the axis are dated."""
+    rows = [{"at": at.timestamp(), "psi": psi} for at, psi in points]
+    top = max([*(psi for _, psi in points), SEVERE]) * 1.15
+    first, last = (at.timestamp() for at in (points[0][0], points[-1][0]))
+    days = [json.dumps(_short_day(at, locale, timezone)) for at in (points[0][0], points[-1][0])]
+    time = {
+        "field": "at",
+        "type": "quantitative",
+        "scale": {"zero": False, "nice": False},
+        "axis": {
+            "values": sorted({first, last}),
+            "labelExpr": f"datum.value == {first!r} ? {days[0]} : {days[1]}",
+            "grid": False,
+            "domain": True,
+        },
+    }
+    height = {
+        "field": "psi",
+        "type": "quantitative",
+        "scale": {"domain": [0, top], "nice": False},
+        "axis": {"values": [MODERATE, SEVERE], "format": ".2~f", "grid": False},
+    }
+    bands = [(MODERATE, _MODERATE, [2, 3]), (SEVERE, _SEVERE, [6, 3])]
+    spec = {
+        "data": {"values": rows},
+        "width": WIDTH - 82,
+        "height": 150,
+        "padding": {"left": 42, "top": 8, "right": 40, "bottom": 22},
+        "layer": [
+            *(
+                {
+                    "data": {"values": [{}]},
+                    "mark": {"type": "rule", "color": colour, "strokeDash": dash, "strokeWidth": 1.25},
+                    "encoding": {"y": {"datum": band}},
+                }
+                for band, colour, dash in bands
+            ),
+            {
+                "mark": {
+                    "type": "line",
+                    "color": _CURRENT,
+                    "strokeWidth": 2,
+                    "point": {"color": _CURRENT, "size": 34, "fill": _CURRENT},
+                },
+                "encoding": {"x": time, "y": height},
+            },
+        ],
+    }
+    return _draw(spec, locale, Markup())
+
+
+def _short_day(at: datetime, locale: str, timezone: ZoneInfo) -> str:
+    return format_date(at.astimezone(timezone).date(), format="d MMM yy", locale=locale)
+
+
+def _draw(spec: dict[str, Any], locale: str, labels: Markup) -> Markup:
+    whole = {"autosize": {"type": "none"}, "config": _CONFIG, **spec}
+    view, body = _rendered(json.dumps(whole, sort_keys=True), locale)
+    # The figure around names the drawing; we hide its parts, so that nobody hears thirty unnamed shapes.
+    drawing = Markup('<svg viewBox="{}" aria-hidden="true" focusable="false">{}{}</svg>')
+    return drawing.format(view, labels, body)
+
+
+@lru_cache(maxsize=512)
+def _rendered(spec: str, locale: str) -> tuple[str, Markup]:
+    import vl_convert  # noqa: PLC0415  # 60 MB and half a second that only a reader of charts should pay
+
+    drawn = vl_convert.vegalite_to_svg(json.loads(spec), format_locale="pt-BR" if locale == "pt_BR" else "en-US")
+    opening, _, body = drawn.partition(">")
+    view = opening.partition('viewBox="')[2].partition('"')[0]
+    return view, Markup(body.removesuffix("</svg>"))  # noqa: S704  # the renderer escapes every text it draws

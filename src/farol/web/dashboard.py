@@ -1,0 +1,249 @@
+"""The drift page: a window's report, feature by feature, with its distributions and its history."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from markupsafe import Markup
+
+from farol.bundle import Bundle
+from farol.errors import InputError, Place
+from farol.i18n import msg
+from farol.monitoring.drift import ENOUGH, DriftReport, FeatureDrift, drift_report, parse_window
+from farol.monitoring.psi import MODERATE, SEVERE
+from farol.store.records import Snapshot
+from farol.web.charts import Bar, distribution, history
+from farol.web.locale import NOTHING, Reader
+from farol.web.served import Service, bundles
+from farol.web.status import Status, status_of
+
+SNAPSHOTS = 60
+"""How far back the history goes, in snapshots."""
+
+PATH = "/monitoring/dashboard"
+WINDOW = "30d"
+_GRAVITY = ("severe", "moderate", "none", "insufficient_data")
+
+
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """One option of a picker."""
+
+    value: str
+    label: str
+    selected: bool
+
+
+@dataclass(frozen=True, slots=True)
+class BinView:
+    """One row of the table beside a distribution."""
+
+    label: str
+    reference: str
+    current: str
+
+
+@dataclass(frozen=True, slots=True)
+class PointView:
+    """One row of the table beside a history."""
+
+    at: str
+    psi: str
+    status: Status
+
+
+@dataclass(frozen=True, slots=True)
+class Past:
+    """A feature in one snapshot."""
+
+    at: datetime
+    psi: float
+    verdict: str
+
+
+@dataclass(frozen=True, slots=True)
+class FeatureView:
+    """A feature as the page shows it; numbers are texts already."""
+
+    name: str
+    anchor: str
+    meaning: str
+    status: Status
+    words: Markup
+    psi: str
+    interval: Markup | str
+    critical: str
+    n: str
+    missing_reference: str
+    missing_now: str
+    bins: tuple[BinView, ...]
+    distribution: Markup
+    history: Markup | None
+    points: tuple[PointView, ...]
+
+
+def dashboard_values(
+    service: Service, reader: Reader, task: str | None, window: str, now: datetime
+) -> dict[str, object]:
+    """What the template of the drift page needs; InputError for a task or window that is none of ours."""
+    served = bundles(service)
+    if not served:
+        return {"tasks": []}
+    bundle = chosen_bundle(service, task)
+    store = service.store
+    report = drift_report(store, bundle, parse_window(window, now=now))
+    snapshots = [kept for kept in store.snapshots(bundle.task, SNAPSHOTS) if kept.version == bundle.version]
+    views = [_feature(drift, snapshots, reader) for drift in sorted(report.features, key=_urgency)]
+    return {
+        "tasks": [
+            Choice(one.task, one.task_spec.title.in_locale(reader.locale), one.task == bundle.task) for one in served
+        ],
+        "windows": _windows(window, reader),
+        "overall": status_of(report.verdict, reader),
+        "period": _period(report, reader),
+        "n": reader.number(report.n, 0),
+        "stored": reader.number(store.total(bundle.task), 0),
+        "reference_n": reader.number(report.reference_n, 0),
+        "reference_years": reader.listing(report.reference_years),
+        "model_version": bundle.version,
+        "moderate": reader.number(MODERATE),
+        "severe": reader.number(SEVERE),
+        "features": views,
+        "history_words": _history_words(snapshots, reader),
+        "snapshot_url": reader.url(f"{PATH}/snapshot", task=bundle.task, window=window),
+        "bar_key": Markup('<span class="key"></span>'),
+        "mark_key": Markup('<span class="key mark"></span>'),
+    }
+
+
+def chosen_bundle(service: Service, task: str | None) -> Bundle:
+    """The bundle of a task, or of the first question; InputError when the task is not served."""
+    served = {bundle.task: bundle for bundle in bundles(service)}
+    bundle = served.get(task) if task else next(iter(served.values()), None)
+    if bundle is None:
+        raise InputError(
+            msg("No model is served for this question."),
+            expected=msg("one of {names}", names=", ".join(served)) if served else None,
+            where=Place(field="task"),
+        )
+    return bundle
+
+
+def _urgency(drift: FeatureDrift) -> tuple[int, float]:
+    return _GRAVITY.index(drift.verdict), -(drift.psi or 0.0)
+
+
+def _windows(window: str, reader: Reader) -> list[Choice]:
+    _ = reader.gettext
+    known = {
+        "7d": _("The last 7 days"),
+        "30d": _("The last 30 days"),
+        "90d": _("The last 90 days"),
+        "365d": _("The last year"),
+        "all": _("All there is"),
+    }
+    return [Choice(value, label, value == window) for value, label in ({window: window} | known).items()]
+
+
+def _period(report: DriftReport, reader: Reader) -> Markup:
+    first, last = report.window.first, report.window.last
+    if first is None:
+        return reader.gettext("until {last}", last=reader.day(last))
+    return reader.gettext("{first} to {last}", first=reader.day(first), last=reader.day(last))
+
+
+def _feature(drift: FeatureDrift, snapshots: Sequence[Snapshot], reader: Reader) -> FeatureView:
+    past = _past(drift.feature, snapshots)
+    bins = list(_bins(drift, reader.locale))
+    return FeatureView(
+        name=drift.feature,
+        anchor=f"feature-{drift.feature}",
+        meaning=drift.meaning.in_locale(reader.locale),
+        status=status_of(drift.verdict, reader),
+        words=_words(drift, reader),
+        psi=reader.number(drift.psi, 3),
+        interval=_interval(drift, reader),
+        critical=reader.number(drift.critical, 3),
+        n=reader.number(drift.n, 0),
+        missing_reference=reader.percent(drift.reference_missing_share, 1),
+        missing_now=reader.percent(drift.missing_share, 1),
+        bins=tuple(
+            BinView(bar.label, _cell(before, bar.reference, reader), _cell(now, bar.current, reader))
+            for bar, before, now in zip(bins, drift.reference, drift.current, strict=True)
+        ),
+        distribution=distribution(bins, reader.locale),
+        history=history([(past.at, past.psi) for past in past], reader.locale, reader.timezone) if past else None,
+        points=tuple(
+            PointView(reader.moment(one.at), reader.number(one.psi, 3), status_of(one.verdict, reader))
+            for one in reversed(past)
+        ),
+    )
+
+
+def _bins(drift: FeatureDrift, locale: str) -> Iterator[Bar]:
+    before, now = sum(drift.reference), sum(drift.current)
+    for label, was, came in zip(drift.bins.labels(locale), drift.reference, drift.current, strict=True):
+        yield Bar(label, round(was / before, 4), round(came / now, 4) if now else None)
+
+
+def _cell(count: int, share: float | None, reader: Reader) -> str:
+    return NOTHING if share is None else f"{reader.percent(share, 1)} ({reader.number(count, 0)})"
+
+
+def _interval(drift: FeatureDrift, reader: Reader) -> Markup | str:
+    if drift.psi is None:
+        return ""
+    return reader.gettext("({low} to {high})", low=reader.number(drift.low, 3), high=reader.number(drift.high, 3))
+
+
+def _words(drift: FeatureDrift, reader: Reader) -> Markup:
+    """What the figures of a feature mean."""
+    _ = reader.gettext
+    if drift.psi is None:
+        return _("Nothing arrived in this period. The marks show the training data.")
+    values = {"psi": reader.number(drift.psi, 3), "critical": reader.number(drift.critical, 3)}
+    if drift.alarm:
+        return _(
+            "Alarm: its PSI of {psi} is above {critical}, which chance alone seldom exceeds. It has changed.", **values
+        )
+    if drift.verdict == "none":
+        return _("Its PSI of {psi} is small. It looks like what the model learned from.", **values)
+    if drift.n < ENOUGH:
+        return _("With fewer than {enough} predictions nothing can be said of it.", enough=ENOUGH)
+    return _(
+        "Its PSI of {psi} looks high, but with so few predictions chance alone may give up to {critical}: no alarm.",
+        **values,
+    )
+
+
+def _past(feature: str, snapshots: Sequence[Snapshot]) -> list[Past]:
+    """A feature in each snapshot that could measure it, the oldest first."""
+    found = []
+    for snapshot in reversed(snapshots):
+        for kept in payload_features(snapshot):
+            match kept:
+                case {"feature": str(name), "psi": int() | float() as psi, "verdict": str(verdict)} if name == feature:
+                    found.append(Past(snapshot.at, float(psi), verdict))
+    return found
+
+
+def payload_features(snapshot: Snapshot) -> Sequence[object]:
+    """What a snapshot kept of its features; nothing where it is none of ours."""
+    features = snapshot.payload.get("features")
+    return features if isinstance(features, list) else ()
+
+
+def _history_words(snapshots: Sequence[Snapshot], reader: Reader) -> Markup:
+    _ = reader.gettext
+    if not snapshots:
+        return _(
+            "There is no snapshot of this version yet. A snapshot keeps the figures of a period, so that a trend shows."
+        )
+    return _(
+        "Snapshots of this version: {count}, the latest of {at}. A snapshot keeps the figures of a period, so that a "
+        "trend shows.",
+        count=reader.number(len(snapshots), 0),
+        at=reader.moment(snapshots[0].at),
+    )

@@ -1,0 +1,107 @@
+"""The reader of a page: their language, their numbers and dates, and links that keep their choice."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import date, datetime
+from urllib.parse import urlencode
+from zoneinfo import ZoneInfo
+
+from babel.dates import format_date, format_datetime
+from babel.numbers import format_decimal, format_percent
+from markupsafe import Markup, escape
+from starlette.requests import Request
+
+from farol.i18n import LOCALES, negotiate, translate
+from farol.settings import Settings
+
+NOTHING = "–"
+"""What stands in a cell without a value."""
+
+_LANGUAGES = {"pt_BR": ("pt-BR", "Português"), "en": ("en", "English")}
+
+
+@dataclass(frozen=True, slots=True)
+class Language:
+    """One entry of the language switch."""
+
+    tag: str
+    name: str
+    url: str
+    current: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Reader:
+    """Who reads: `chosen` is true when the address itself asks for the language."""
+
+    locale: str
+    chosen: bool
+    timezone: ZoneInfo
+
+    @property
+    def tag(self) -> str:
+        """The language tag of HTML: `pt-BR` or `en`."""
+        return _LANGUAGES[self.locale][0]
+
+    def gettext(self, template: str, /, **values: object) -> Markup:
+        """A text in the reader's language; values are escaped unless they are markup already."""
+        return escape(translate(template, self.locale)).format(**values)
+
+    def number(self, value: float | None, digits: int = 2) -> str:
+        """A number with the reader's decimal sign; a dash for nothing and NaN."""
+        if value is None or math.isnan(value):
+            return NOTHING
+        if math.isinf(value):
+            return "∞" if value > 0 else "−∞"
+        pattern = "#,##0." + "0" * digits if digits else "#,##0"
+        return format_decimal(value, format=pattern, locale=self.locale)
+
+    def percent(self, share: float | None, digits: int = 0) -> str:
+        """A share of one as a percentage; a dash for nothing and NaN."""
+        if share is None or math.isnan(share):
+            return NOTHING
+        return format_percent(share, format="0." + "0" * digits + "%" if digits else "0%", locale=self.locale)
+
+    def moment(self, at: datetime) -> str:
+        """A date and time in the reader's words and the programme's time zone."""
+        return format_datetime(at, format="d MMM y, HH:mm", tzinfo=self.timezone, locale=self.locale)
+
+    def day(self, on: date) -> str:
+        """A date in the reader's words."""
+        return format_date(on, format="d MMM y", locale=self.locale)
+
+    def listing(self, items: Iterable[object]) -> str:
+        """Things in a row, with commas."""
+        return ", ".join(map(str, items))
+
+    def url(self, path: str, **query: str) -> str:
+        """A link inside Farol that keeps the language the reader chose."""
+        if self.chosen:
+            query["lang"] = self.tag
+        return f"{path}?{urlencode(query)}" if query else path
+
+
+def reader_of(request: Request, settings: Settings) -> Reader:
+    """The reader behind a request: `?lang=`, else `Accept-Language`, else the language of the settings."""
+    default = negotiate(settings.locale)
+    wanted = request.query_params.get("lang", "")
+    chosen = negotiate(wanted, "") in LOCALES
+    locale = negotiate(wanted) if chosen else negotiate(request.headers.get("accept-language"), default)
+    return Reader(locale=locale, chosen=chosen, timezone=ZoneInfo(settings.timezone))
+
+
+def languages(request: Request, reader: Reader) -> list[Language]:
+    """The language switch: this very page in every language."""
+    kept = [(key, value) for key, value in request.query_params.multi_items() if key != "lang"]
+    return [
+        Language(
+            tag=tag,
+            name=name,
+            url=f"{request.url.path}?{urlencode([*kept, ('lang', tag)])}",
+            current=locale == reader.locale,
+        )
+        for locale, (tag, name) in _LANGUAGES.items()
+    ]

@@ -1,0 +1,39 @@
+"""The verdicts of drift as a reader sees them: a key for colour and shape, a word, and what it means."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from markupsafe import Markup
+
+from farol.monitoring.drift import verdict_label
+from farol.web.locale import Reader
+
+
+@dataclass(frozen=True, slots=True)
+class Status:
+    """`key` is the verdict, which the style sheet and the icons know; `meaning` speaks of all features together."""
+
+    key: str
+    word: str
+    meaning: Markup
+
+
+def status_of(verdict: str, reader: Reader) -> Status:
+    """The status of a verdict of `farol.monitoring.drift`."""
+    _ = reader.gettext
+    meaning = {
+        "none": _("What arrives looks like what the model learned from. Nothing speaks against its answers."),
+        "moderate": _(
+            "Some features have changed more than chance explains. Look at those at the top of the list: is it "
+            "another kind of pupil, or another way of filling in the survey?"
+        ),
+        "severe": _(
+            "At least one feature has changed so much that the model is being asked about pupils it never saw. "
+            "Check how the data was filled in; if it is right, train again with newer years."
+        ),
+        "insufficient_data": _(
+            "There are too few predictions in this period to tell drift from chance. Choose a longer period, or wait."
+        ),
+    }[verdict]
+    return Status(verdict, verdict_label(verdict, reader.locale), meaning)

@@ -1,0 +1,41 @@
+"""The templates: escaping on, undefined names are errors, texts in the reader's language."""
+
+from __future__ import annotations
+
+import hashlib
+from importlib.metadata import version
+from pathlib import Path
+
+from fastapi import Request
+from jinja2 import Environment, PackageLoader, StrictUndefined
+from markupsafe import Markup
+from starlette.responses import HTMLResponse
+
+from farol.web.locale import Reader, languages
+
+STATIC = Path(__file__).parent / "static"
+
+_STYLE = hashlib.sha256((STATIC / "farol.css").read_bytes()).hexdigest()[:12]
+
+
+def _code(text: str) -> Markup:
+    return Markup("<code>{}</code>").format(text)
+
+
+def _link(url: str, text: str) -> Markup:
+    return Markup('<a href="{}">{}</a>').format(url, text)
+
+
+_ENVIRONMENT = Environment(
+    loader=PackageLoader("farol.web"), autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
+)
+_ENVIRONMENT.globals.update(code=_code, link=_link, style_version=_STYLE, version=version("farol"))
+
+
+def page(
+    request: Request, reader: Reader, template: str, values: dict[str, object], *, status: int = 200
+) -> HTMLResponse:
+    """A page of ours in the reader's language."""
+    common = {"reader": reader, "languages": languages(request, reader), "_": reader.gettext}
+    text = _ENVIRONMENT.get_template(template).render(common | values)
+    return HTMLResponse(text, status, {"Content-Language": reader.tag})

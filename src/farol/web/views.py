@@ -1,0 +1,117 @@
+"""The pages: routes that parse, call one function and render. What goes wrong is told on a page, too."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import UTC, datetime
+from typing import Annotated
+from urllib.parse import urlsplit
+
+from fastapi import APIRouter, FastAPI, Query, Request
+from fastapi.responses import HTMLResponse, RedirectResponse, Response
+from fastapi.staticfiles import StaticFiles
+
+from farol.errors import FarolError, InputError, StoreError
+from farol.i18n import msg
+from farol.monitoring.drift import parse_window, take_snapshot
+from farol.web.dashboard import PATH, WINDOW, chosen_bundle, dashboard_values
+from farol.web.home import home_values
+from farol.web.locale import Reader, reader_of
+from farol.web.served import Service, service_of
+from farol.web.templating import STATIC, page
+
+router = APIRouter(include_in_schema=False)
+
+CARD_POLICY = (
+    "default-src 'none'; style-src 'unsafe-inline'; img-src data:; base-uri 'none'; form-action 'none'; "
+    "frame-ancestors 'none'"
+)
+"""A card is one file and carries its style in itself; nothing else may load or run in it."""
+
+Task = Annotated[str | None, Query(max_length=100)]
+Window = Annotated[str, Query(max_length=20)]
+
+
+def mount_static(app: FastAPI) -> None:
+    """Serve the style sheet and the icon under /static."""
+    app.mount("/static", StaticFiles(directory=STATIC), name="static")
+
+
+@router.get("/")
+def home(request: Request) -> Response:
+    """The introduction."""
+    base = str(request.base_url).rstrip("/")
+    return _answer(
+        request, lambda service, reader: _page(request, reader, "home", home_values(service, reader, base, _now()))
+    )
+
+
+@router.get(PATH)
+def dashboard(request: Request, task: Task = None, window: Window = WINDOW, taken: str = "") -> Response:
+    """The drift page."""
+
+    def answer(service: Service, reader: Reader) -> Response:
+        values = dashboard_values(service, reader, task, window, _now())
+        return _page(request, reader, "dashboard", values | {"taken": bool(taken)})
+
+    return _answer(request, answer)
+
+
+@router.post(f"{PATH}/snapshot")
+def snapshot(request: Request, task: Task = None, window: Window = WINDOW) -> Response:
+    """Keep the figures of a window, then show the drift page again."""
+
+    def answer(service: Service, reader: Reader) -> Response:
+        if not _same_origin(request):
+            return _error(request, reader, InputError(msg("This was asked for by a page that is not ours.")), 403)
+        bundle = chosen_bundle(service, task)
+        take_snapshot(service.store, bundle, parse_window(window, now=_now()))
+        return RedirectResponse(reader.url(PATH, task=bundle.task, window=window, taken="1"), 303)
+
+    return _answer(request, answer)
+
+
+@router.get("/models/{task}/card")
+def card(request: Request, task: str) -> Response:
+    """The model card of the version that is served, as training wrote it."""
+
+    def answer(service: Service, reader: Reader) -> Response:
+        scorer = service.scorers.get(task)
+        if scorer is None:
+            return _error(request, reader, InputError(msg("No model is served under this address.")), 404)
+        return HTMLResponse(scorer.bundle.files["card.html"], headers={"Content-Security-Policy": CARD_POLICY})
+
+    return _answer(request, answer)
+
+
+def _answer(request: Request, make: Callable[[Service, Reader], Response]) -> Response:
+    service = service_of(request)
+    reader = reader_of(request, service.settings)
+    try:
+        return make(service, reader)
+    except StoreError as error:
+        return _error(request, reader, error, 503)
+    except FarolError as error:
+        return _error(request, reader, error, 422)
+
+
+def _page(request: Request, reader: Reader, name: str, values: dict[str, object]) -> Response:
+    return page(request, reader, f"{name}.html", values | {"here": name})
+
+
+def _error(request: Request, reader: Reader, error: FarolError, status: int) -> Response:
+    problem, *details = error.lines(reader.locale)
+    return page(request, reader, "error.html", {"problem": problem, "details": details, "here": "error"}, status=status)
+
+
+def _same_origin(request: Request) -> bool:
+    """Only our own page may press the button: another site's could otherwise press it in the reader's name."""
+    site = request.headers.get("sec-fetch-site")
+    if site is not None:
+        return site == "same-origin"
+    origin = request.headers.get("origin")
+    return origin is None or urlsplit(origin).netloc == request.headers.get("host")
+
+
+def _now() -> datetime:
+    return datetime.now(UTC)

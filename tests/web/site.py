@@ -1,0 +1,98 @@
+"""A small working site: two models with whole reports, four weeks of predictions that drift, four snapshots."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import numpy as np
+
+from farol.bundle import read_bundle, write_bundle
+from farol.canonical import canonical_json
+from farol.features import Floats
+from farol.i18n import LOCALES
+from farol.monitoring.drift import parse_window, take_snapshot
+from farol.registry import Registry
+from farol.scoring import Scorer, label_text
+from farol.settings import Settings
+from farol.store.database import Store
+from farol.store.records import Prediction, uuid7
+from tests.bundles import invented_columns, trained_model
+
+CARD = """<!doctype html><html lang="pt-BR"><head><meta charset="utf-8"><title>Ficha</title>
+<style>h1 { color: rgb(1, 2, 3) }</style></head><body><main><h1>Ficha do modelo</h1></main>
+<script>document.title = "ran"</script></body></html>"""
+
+
+def figures(value: float, low: float, high: float) -> dict[str, dict[str, float]]:
+    """A part of a report that has one metric."""
+    return {"roc_auc": {"value": value, "low": low, "high": high}}
+
+
+REPORTS: dict[str, dict[str, object]] = {
+    "current": {
+        "test": figures(1.0, 1.0, 1.0),
+        "without_ian": figures(0.69, 0.65, 0.73),
+        "notice": {
+            "pt": "IAN é a resposta em outras palavras: IAN = 10 ⇔ sem risco, em 100% de 562 linhas.",
+            "en": "IAN is the answer in other words: IAN = 10 ⇔ not at risk, in 100% of 562 rows.",
+        },
+    },
+    "next-year": {
+        "test": figures(0.884, 0.851, 0.915),
+        "groups": {"onset": figures(0.871, 0.82, 0.918), "recovery": figures(0.862, 0.807, 0.909)},
+        "notice": None,
+    },
+}
+
+
+def settings_in(folder: Path, **values: object) -> Settings:
+    """Settings whose folders are inside `folder`."""
+    return Settings(artifacts=folder / "artifacts", data=folder / "data", **values)  # type: ignore[arg-type]
+
+
+def build_site(folder: Path, *, now: datetime | None = None) -> Settings:
+    """Models, predictions and snapshots under `folder`; `next-year` drifts, `current` has too few predictions."""
+    settings = settings_in(folder)
+    for task, report in REPORTS.items():
+        model = trained_model(task)
+        files = dict(model.files) | {"report.json": canonical_json({"task": task} | report), "card.html": CARD.encode()}
+        bundle = read_bundle(write_bundle(settings.artifacts, replace(model, files=files)))
+        Registry(settings.artifacts).promote(task, bundle.version)
+    moment = now or datetime.now(UTC)
+    with Store.open(settings.store_url) as store:
+        scorer = Scorer(Registry(settings.artifacts).load("next-year"))
+        for week in range(4):
+            at = moment - timedelta(days=21 - 7 * week)
+            store.write(predictions(scorer, n=150, at=at, shift=0.6 * week, seed=week))
+            take_snapshot(store, scorer.bundle, parse_window("7d", now=at), at=at)
+        few = Scorer(Registry(settings.artifacts).load("current"))
+        store.write(predictions(few, n=12, at=moment, shift=0.0, seed=9))
+    return settings
+
+
+def predictions(scorer: Scorer, *, n: int, at: datetime, shift: float, seed: int) -> list[Prediction]:
+    """Answers for invented pupils whose first three features are `shift` lower than in training."""
+    bundle = scorer.bundle
+    columns: dict[str, Floats] = dict(invented_columns(bundle.profile, bundle.task_spec, n=n, seed=seed + 100))
+    for name in ("IAA", "IEG", "IPS"):
+        columns[name] = np.clip(columns[name] - shift, 0, 10)
+    scores = scorer.score(columns, np.full(n, 2024.0))
+    names = bundle.task_spec.features
+    return [
+        Prediction(
+            id=uuid7(at + timedelta(milliseconds=row)),
+            at=at + timedelta(milliseconds=row),
+            task=bundle.task,
+            version=bundle.version,
+            source="simulation",
+            features={name: None if np.isnan(values[row]) else float(values[row]) for name, values in columns.items()},
+            prediction=int(scores.prediction[row]),
+            label=label_text(bundle, int(scores.prediction[row]), LOCALES[0]),
+            probability=float(scores.probability[row]),
+            threshold=bundle.manifest.threshold,
+            bins={name: int(bin_) for name, bin_ in zip(names, scores.bins[row], strict=True)},
+        )
+        for row in range(n)
+    ]

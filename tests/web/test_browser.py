@@ -1,0 +1,187 @@
+"""The pages in a real Chromium: nothing fails, everybody can use them, on any screen and on paper."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from itertools import pairwise
+from typing import Any
+
+import pytest
+from axe_playwright_python.sync_playwright import Axe
+from playwright.sync_api import Browser, Page
+
+pytestmark = pytest.mark.browser
+
+HOME, DASHBOARD = "/", "/monitoring/dashboard"
+SHORT = "/monitoring/dashboard?task=current"
+PAGES = (HOME, DASHBOARD, SHORT, "/monitoring/dashboard?window=nonsense")
+DESKTOP, PHONE = (1280, 900), (320, 640)
+
+
+@contextmanager
+def opened(browser: Browser, size: tuple[int, int] = DESKTOP, **options: Any) -> Iterator[Page]:
+    """A page that remembers what went wrong in `page.troubles`."""
+    context = browser.new_context(viewport={"width": size[0], "height": size[1]}, **options)
+    page = context.new_page()
+    troubles: list[str] = []
+    page.on("console", lambda message: troubles.append(message.text))
+    page.on("pageerror", lambda error: troubles.append(str(error)))
+    page.on("requestfailed", lambda request: troubles.append(request.url))
+    page.on("response", lambda answer: troubles.append(answer.url) if answer.status == 404 else None)
+    try:
+        yield page
+        expected = "the server responded with a status of 422"
+        assert [trouble for trouble in troubles if expected not in trouble] == []
+    finally:
+        context.close()
+
+
+@pytest.mark.parametrize("locale", ["pt-BR", "en-GB"])
+@pytest.mark.parametrize("path", PAGES)
+def test_nothing_fails_in_either_language(chromium: Browser, site: str, path: str, locale: str) -> None:
+    with opened(chromium, locale=locale) as page:
+        page.goto(site + path)
+        assert page.locator("html").get_attribute("lang") == locale.replace("-GB", "")
+        assert page.evaluate("getComputedStyle(document.body).backgroundColor") == "rgb(251, 250, 246)"
+
+
+@pytest.mark.parametrize("size", [DESKTOP, PHONE], ids=["desktop", "phone"])
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("path", [HOME, DASHBOARD])
+def test_axe_finds_no_violation(chromium: Browser, site: str, path: str, scheme: Any, size: tuple[int, int]) -> None:
+    with opened(chromium, size, color_scheme=scheme) as page:
+        page.goto(site + path)
+        found = Axe().run(page)
+    assert found.violations_count == 0, found.generate_report()
+
+
+def test_axe_finds_no_violation_where_there_is_little_to_show(chromium: Browser, site: str, empty_site: str) -> None:
+    for address in (empty_site + HOME, empty_site + DASHBOARD, site + PAGES[3]):
+        with opened(chromium) as page:
+            page.goto(address)
+            found = Axe().run(page)
+        assert found.violations_count == 0, found.generate_report()
+
+
+@pytest.mark.parametrize("path", PAGES)
+def test_nothing_scrolls_sideways_on_the_narrowest_phone(chromium: Browser, site: str, path: str) -> None:
+    with opened(chromium, PHONE) as page:
+        page.goto(site + path)
+        page.evaluate("for (const part of document.querySelectorAll('details')) part.open = true")
+        assert page.evaluate("document.documentElement.scrollWidth") <= PHONE[0]
+
+
+@pytest.mark.parametrize("path", [HOME, DASHBOARD])
+def test_everything_is_there_without_javascript(chromium: Browser, site: str, path: str) -> None:
+    texts = []
+    for enabled in (True, False):
+        with opened(chromium, java_script_enabled=enabled) as page:
+            page.goto(site + path)
+            texts.append(page.locator("body").inner_text())
+    assert texts[0] == texts[1]
+    assert len(texts[0]) > 2000
+
+
+def test_the_pickers_work_without_javascript(chromium: Browser, site: str) -> None:
+    with opened(chromium, java_script_enabled=False) as page:
+        page.goto(f"{site}{DASHBOARD}?lang=en")
+        page.select_option("#task", "current")
+        page.select_option("#window", "90d")
+        page.get_by_role("button", name="Show").click()
+        assert "task=current&window=90d" in page.url
+        assert page.locator("html").get_attribute("lang") == "en"
+        assert page.locator("#task").input_value() == "current"
+        assert page.get_by_text("There are too few predictions in this period").count() == 1
+
+
+def test_a_snapshot_is_taken_by_its_button(chromium: Browser, site: str) -> None:
+    with opened(chromium, java_script_enabled=False) as page:
+        page.goto(f"{site}{SHORT}&lang=en")
+        assert page.get_by_text("There is no snapshot of this version yet").count() == 1
+        page.get_by_role("button", name="Take a snapshot now").click()
+        assert page.get_by_role("status").inner_text() == "A snapshot was taken and is part of the history below."
+        assert page.get_by_text("Snapshots of this version: 1").count() == 1
+        assert "task=current" in page.url
+
+
+@pytest.mark.parametrize("path", [HOME, DASHBOARD])
+def test_the_keyboard_reaches_every_control_and_shows_where_it_is(chromium: Browser, site: str, path: str) -> None:
+    with opened(chromium) as page:
+        page.goto(site + path)
+        wanted = page.locator("a[href], button, select, summary, pre[tabindex]").count()
+        page.evaluate(
+            "window.reached = []; document.addEventListener('focusin', event => { const look = "
+            "getComputedStyle(event.target); reached.push([event.target, look.outlineStyle, look.outlineWidth]) })"
+        )
+        for _ in range(wanted):
+            page.keyboard.press("Tab")
+        distinct = page.evaluate("new Set(reached.map(one => one[0])).size")
+        looks = page.evaluate("reached.map(one => one[1] + one[2])")
+    assert distinct == wanted
+    assert set(looks) == {"solid3px"}
+
+
+@pytest.mark.parametrize("path", PAGES)
+def test_headings_and_landmarks_are_in_order(chromium: Browser, site: str, path: str) -> None:
+    with opened(chromium) as page:
+        page.goto(site + path)
+        levels = page.evaluate("[...document.querySelectorAll('h1,h2,h3,h4')].map(h => Number(h.tagName[1]))")
+        assert levels[0] == 1
+        assert levels.count(1) == 1
+        assert all(after - before <= 1 for before, after in pairwise(levels))
+        for role in ("banner", "main", "contentinfo"):
+            assert page.get_by_role(role).count() == 1
+
+
+def test_status_has_a_word_a_shape_and_a_colour(chromium: Browser, site: str) -> None:
+    look = "all => all.map(e => [e.innerText, e.querySelector('path').getAttribute('d'), getComputedStyle(e).color])"
+    looks: dict[str, tuple[str, str]] = {}
+    with opened(chromium) as page:
+        for path in (DASHBOARD, SHORT):
+            page.goto(f"{site}{path}{'&' if '?' in path else '?'}lang=en")
+            found = page.locator(".stack .status").evaluate_all(look)
+            looks |= {word: (shape, colour) for word, shape, colour in found}
+    assert set(looks) == {"No drift", "Moderate drift", "Severe drift", "Insufficient data"}
+    assert len({shape for shape, _ in looks.values()}) == 4
+    assert len({colour for _, colour in looks.values()}) == 4
+
+
+def test_charts_follow_the_dark_colours(chromium: Browser, site: str) -> None:
+    fills = []
+    for scheme in ("light", "dark"):
+        with opened(chromium, color_scheme=scheme) as page:
+            page.goto(site + DASHBOARD)
+            bar = page.locator(".chart [fill='#3f86a6']").first
+            fills.append(bar.evaluate("e => getComputedStyle(e).fill"))
+    assert fills == ["rgb(63, 134, 166)", "rgb(79, 151, 184)"]
+
+
+def test_a_screen_reader_gets_tables_and_named_charts(chromium: Browser, site: str) -> None:
+    with opened(chromium, PHONE) as page:
+        page.goto(f"{site}{DASHBOARD}?lang=en")
+        overview = page.get_by_role("table").first
+        assert overview.get_by_role("row").count() == 16
+        assert overview.get_by_role("rowheader", name="IAA").count() == 1
+        assert page.get_by_role("img", name="distribution of IAA").count() == 1
+        assert page.get_by_role("img", name="history of the PSI of IAA").count() == 1
+        page.get_by_text("The numbers: IAA").click()
+        assert page.get_by_role("table", name="Distribution of IAA").get_by_role("row").count() == 12
+
+
+def test_paper_has_the_numbers_and_none_of_the_controls(chromium: Browser, site: str) -> None:
+    with opened(chromium) as page:
+        page.goto(f"{site}{DASHBOARD}?lang=en")
+        page.emulate_media(media="print")
+        assert not page.get_by_role("button", name="Show").is_visible()
+        assert not page.get_by_role("link", name="English").is_visible()
+        assert page.get_by_role("table", name="Distribution of IAA").is_visible()
+        assert page.pdf(format="A4").startswith(b"%PDF")
+
+
+def test_a_model_card_shows_its_style_and_runs_nothing(chromium: Browser, site: str) -> None:
+    with chromium.new_context() as context:
+        page = context.new_page()
+        page.goto(f"{site}/models/next-year/card")
+        assert page.title() == "Ficha"
+        assert page.locator("h1").evaluate("e => getComputedStyle(e).color") == "rgb(1, 2, 3)"

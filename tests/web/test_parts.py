@@ -1,0 +1,125 @@
+"""The small parts of the pages: numbers and dates of a reader, charts, what a report or a snapshot may lack."""
+
+from __future__ import annotations
+
+import math
+import re
+from dataclasses import replace
+from datetime import UTC, date, datetime, timedelta
+from zoneinfo import ZoneInfo
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from markupsafe import Markup
+
+from farol.bundle import read_bundle
+from farol.monitoring.drift import check, parse_window
+from farol.profile import load_profile
+from farol.store.records import Snapshot
+from farol.web.charts import Bar, distribution, history
+from farol.web.dashboard import _past, _words
+from farol.web.home import Estimate, _invented, estimate
+from farol.web.locale import Reader
+from tests.bundles import make_bundle
+
+ZONE = ZoneInfo("America/Sao_Paulo")
+PT, EN = Reader("pt_BR", False, ZONE), Reader("en", True, ZONE)
+NEW_YEAR = datetime(2025, 1, 1, 1, 30, tzinfo=UTC)
+
+
+def test_numbers_are_written_as_the_reader_does() -> None:
+    assert [PT.number(1234.5), EN.number(1234.5)] == ["1.234,50", "1,234.50"]
+    assert [PT.number(1234.5, 0), EN.number(7, 0)] == ["1.234", "7"]
+    assert [PT.percent(0.1234, 1), EN.percent(0.1234), PT.percent(1.0)] == ["12,3%", "12%", "100%"]
+
+
+@pytest.mark.parametrize("nothing", [None, math.nan])
+def test_nothing_is_a_dash(nothing: float | None) -> None:
+    assert PT.number(nothing) == EN.percent(nothing) == "–"
+
+
+def test_the_infinite_has_a_sign() -> None:
+    assert [PT.number(math.inf), PT.number(-math.inf)] == ["∞", "−∞"]
+
+
+def test_times_are_those_of_the_programmes_zone() -> None:
+    assert EN.moment(NEW_YEAR) == "31 Dec 2024, 22:30"
+    assert PT.moment(NEW_YEAR).startswith("31 dez. 2024")
+    assert EN.day(date(2024, 3, 9)) == "9 Mar 2024"
+
+
+@given(st.text())
+def test_a_value_in_a_text_is_escaped(value: str) -> None:
+    text = EN.gettext("workbook of {name}", name=value)
+    assert isinstance(text, Markup)
+    assert not set("<>\"'") & set(text)
+
+
+def test_markup_in_a_text_stays_markup() -> None:
+    assert EN.gettext("see {link}", link=Markup("<b>x</b>")) == "see <b>x</b>"
+
+
+def test_a_link_carries_a_chosen_language_only() -> None:
+    assert [PT.url("/"), EN.url("/"), PT.url("/a", b="c d")] == ["/", "/?lang=en", "/a?b=c+d"]
+
+
+def test_a_distribution_draws_a_bar_and_a_mark_for_each_bin() -> None:
+    drawn = distribution([Bar("até <2", 0.25, 0.5), Bar("2 ou mais", 0.75, 0.5)], "pt_BR")
+    assert drawn.count('fill="#3f86a6"') == 2
+    assert len(re.findall(r'<path[^>]*fill="#17222c"', drawn)) == 2
+    assert "até &lt;2" in drawn
+    assert "style=" not in drawn
+
+
+def test_a_distribution_of_nothing_shows_the_training_data_alone() -> None:
+    drawn = distribution([Bar("a", 0.25, None), Bar("b", 0.75, None)], "en")
+    assert len(re.findall(r'<path[^>]*fill="#17222c"', drawn)) == 2
+
+
+def test_a_history_names_its_first_and_last_day_and_both_bands() -> None:
+    points = [(NEW_YEAR + timedelta(days=day), 0.01 * day) for day in range(10)]
+    drawn = history(points, "pt_BR", ZONE)
+    assert re.findall(r">([^<>]+)</text>", drawn) == ["31 dez. 24", "9 jan. 25", "0,1", "0,25"]
+    assert drawn.count("stroke-dasharray") == 2
+
+
+def test_a_history_of_one_snapshot_is_one_point() -> None:
+    drawn = history([(NEW_YEAR, 0.4)], "en", ZONE)
+    assert re.findall(r">([^<>]+)</text>", drawn) == ["31 Dec 24", "0.1", "0.25"]
+
+
+def test_a_report_may_lack_a_metric() -> None:
+    assert estimate({}, "test") is None
+    assert estimate({"test": {"roc_auc": {"value": None}}}, "test") is None
+    found = estimate({"test": {"roc_auc": {"value": 0.5, "low": 0.25, "high": 0.75}}}, "test")
+    assert found == Estimate(0.5, 0.25, 0.75)
+
+
+def test_an_invented_value_is_in_range_and_usual() -> None:
+    columns = load_profile("pede").columns
+    assert _invented(columns["IAN"], 3) == 5
+    assert all(0 <= _invented(columns["IAA"], place) <= 10 for place in range(30))
+    assert 0 <= _invented(replace(columns["IAA"], minimum=None, maximum=None), 0) <= 10
+
+
+def test_a_snapshot_of_another_shape_is_passed_over() -> None:
+    entry = {"feature": "IAA", "psi": 0.2, "verdict": "moderate"}
+    payloads: list[dict[str, object]] = [
+        {"features": [entry]},
+        {"features": "none"},
+        {"features": [{**entry, "feature": "IEG"}, {**entry, "psi": None}]},
+    ]
+    kept = [
+        Snapshot(str(i), NEW_YEAR + timedelta(days=i), "current", "v", None, NEW_YEAR.date(), payload)
+        for i, payload in enumerate(payloads)
+    ]
+    assert [(past.psi, past.verdict) for past in _past("IAA", kept)] == [(0.2, "moderate")]
+
+
+def test_a_high_figure_that_chance_may_give_is_no_alarm(tmp_path_factory: pytest.TempPathFactory) -> None:
+    bundle = read_bundle(make_bundle(tmp_path_factory.mktemp("chance")))
+    counts = {"IAA": {0: 9, 1: 1, 2: 5, 3: 1, 4: 2, 5: 3, 6: 2, 7: 2, 8: 3, 9: 2, 10: 1}}
+    report = check(bundle, counts, window=parse_window("7d", now=NEW_YEAR))
+    assert report.features[0].verdict == "insufficient_data"
+    assert "chance alone may give up to" in _words(report.features[0], EN)

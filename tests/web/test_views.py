@@ -1,0 +1,225 @@
+"""What the pages say, asked over HTTP of a real server."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+import httpx
+import pytest
+
+from farol.registry import Registry
+from tests.bundles import make_bundle
+from tests.web.conftest import serving
+from tests.web.site import settings_in
+
+DASHBOARD = "/monitoring/dashboard"
+SNAPSHOT = f"{DASHBOARD}/snapshot"
+
+
+@pytest.fixture(scope="module")
+def broken_web(tmp_path_factory: pytest.TempPathFactory) -> Iterator[httpx.Client]:
+    """A site of one model whose report says nothing, with a database that cannot be opened."""
+    folder = tmp_path_factory.mktemp("broken")
+    (folder / "file").write_text("")
+    settings = settings_in(folder, database_url=f"sqlite:///{folder / 'file' / 'farol.db'}", locale="en")
+    Registry(settings.artifacts).promote("current", make_bundle(settings.artifacts).name)
+    with serving(settings) as address, httpx.Client(base_url=address) as client:
+        yield client
+
+
+@pytest.mark.parametrize(
+    ("query", "wanted", "tag"),
+    [
+        ("", None, "pt-BR"),
+        ("", "de", "pt-BR"),
+        ("", "en-GB,pt;q=0.5", "en"),
+        ("?lang=en", "pt-BR", "en"),
+        ("?lang=pt-BR", "en", "pt-BR"),
+        ("?lang=xx", "en", "en"),
+    ],
+)
+def test_the_address_then_the_browser_then_the_settings_choose_the_language(
+    web: httpx.Client, query: str, wanted: str | None, tag: str
+) -> None:
+    answer = web.get(f"/{query}", headers={"Accept-Language": wanted} if wanted else {"Accept-Language": ""})
+    assert answer.headers["content-language"] == tag
+    assert f'<html lang="{tag}">' in answer.text
+
+
+def test_the_settings_give_the_language_of_whoever_asks_for_none(broken_web: httpx.Client) -> None:
+    assert '<html lang="en">' in broken_web.get("/").text
+
+
+def test_a_chosen_language_is_kept_by_links_and_another_is_not_forced(web: httpx.Client) -> None:
+    assert f'href="{DASHBOARD}?lang=en"' in web.get("/?lang=en").text
+    assert f'href="{DASHBOARD}"' in web.get("/", headers={"Accept-Language": "en"}).text
+
+
+def test_the_language_switch_keeps_the_rest_of_the_address(web: httpx.Client) -> None:
+    page = web.get(f"{DASHBOARD}?task=current&window=90d&lang=en").text
+    assert f'href="{DASHBOARD}?task=current&amp;window=90d&amp;lang=pt-BR"' in page
+
+
+def test_numbers_and_dates_are_the_readers(web: httpx.Client) -> None:
+    portuguese, english = (web.get(f"{DASHBOARD}?lang={tag}&window=7d@2024-03-09").text for tag in ("pt-BR", "en"))
+    assert "3 mar. 2024 a 9 mar. 2024" in portuguese
+    assert "3 Mar 2024 to 9 Mar 2024" in english
+    assert "abaixo de 0,10 sem drift" in portuguese
+    assert "below 0.10 no drift" in english
+
+
+def test_the_introduction_leads_with_next_year_and_reads_ian_first(web: httpx.Client) -> None:
+    page = web.get("/?lang=pt-BR").text
+    assert page.index("O aluno estará em defasagem no próximo ano?") < page.index(
+        "O aluno está em defasagem neste ano?"
+    )
+    guide = page[page.index('class="guide"') :]
+    assert guide.index("IAN é a própria resposta") < guide.index("Faltar não é estar na média")
+
+
+def test_the_introduction_says_what_is_served(web: httpx.Client) -> None:
+    page = re.sub(r"<[^>]+>", "", web.get("/?lang=en").text)
+    for words in (
+        "0.88 ROC AUC (0.85 to 0.92)",
+        "ahead in 88% of cases",
+        "Among pupils not behind now0.87 (0.82–0.92)",
+        "This figure is no foresight. IAN is the answer in other words",
+        "Without IAN0.69 (0.65–0.73)",
+        "600",
+    ):
+        assert words in page
+
+
+def test_the_example_is_answered_by_the_service(web: httpx.Client) -> None:
+    page = web.get("/").text.replace("&#34;", '"').replace("&#39;", "'")
+    address, body = re.findall(r"curl -X POST (\S+) .*?-d '(\{.*?\})'", page, flags=re.DOTALL)[0]
+    answer = httpx.post(address, content=body, headers={"Content-Type": "application/json"})
+    assert answer.status_code == 200
+    assert address.endswith("/forecast")
+
+
+def test_every_link_of_the_pages_leads_somewhere(web: httpx.Client) -> None:
+    links = {link for path in ("/", DASHBOARD) for link in re.findall(r'href="(/[^"#]*)"', web.get(path).text)}
+    assert len(links) > 12
+    assert {link: web.get(link.replace("&amp;", "&")).status_code for link in links} == dict.fromkeys(links, 200)
+
+
+def test_pages_hold_no_script_and_no_style_of_their_own(web: httpx.Client) -> None:
+    for path in ("/", DASHBOARD):
+        page = web.get(path).text
+        assert not re.search(r"<script|<style|\sstyle=|\son\w+=|javascript:", page)
+        assert "https://" not in page
+
+
+def test_before_any_model_the_pages_say_how_to_train_one(empty_web: httpx.Client) -> None:
+    page = empty_web.get("/?lang=en").text
+    assert "farol train workbook.xlsx" in page
+    assert "farol demo" in page
+    assert "IAN is the answer in other words" in page
+    assert "Nothing to watch yet" in empty_web.get(f"{DASHBOARD}?lang=en").text
+
+
+def test_an_introduction_stands_while_the_store_is_down(broken_web: httpx.Client) -> None:
+    answer = broken_web.get("/")
+    assert answer.status_code == 200
+    assert "The service now" in answer.text
+    assert "ROC AUC" not in answer.text
+    assert '<td role="cell" data-label="Drift">–</td>' in answer.text
+
+
+def test_a_dashboard_without_its_store_says_so_on_a_page(broken_web: httpx.Client) -> None:
+    answer = broken_web.get(DASHBOARD)
+    assert answer.status_code == 503
+    assert "This page cannot be shown" in answer.text
+
+
+@pytest.mark.parametrize("query", ["task=other", "window=soon", "window=%3Cscript%3E"])
+def test_what_cannot_be_used_is_told_on_a_page_and_not_repeated(web: httpx.Client, query: str) -> None:
+    answer = web.get(f"{DASHBOARD}?lang=en&{query}")
+    assert answer.status_code == 422
+    assert "<script" not in answer.text
+
+
+def test_a_window_without_predictions_says_so_for_every_feature(web: httpx.Client) -> None:
+    page = web.get(f"{DASHBOARD}?lang=en&window=7d@2020-01-01").text
+    assert page.count("Nothing arrived in this period") == 15
+    assert "Insufficient data" in page
+    assert ">nan" not in page.lower()
+
+
+def test_a_window_of_everything_has_an_end_alone(web: httpx.Client) -> None:
+    assert "<dd>until " in web.get(f"{DASHBOARD}?lang=en&window=all").text
+
+
+def test_few_predictions_are_told_from_high_figures_by_chance(web: httpx.Client) -> None:
+    few = web.get(f"{DASHBOARD}?lang=en&task=current").text
+    assert "With fewer than 30 predictions nothing can be said of it." in few
+
+
+def test_features_come_by_gravity_and_name_their_meaning(web: httpx.Client) -> None:
+    page = web.get(f"{DASHBOARD}?lang=en").text
+    order = re.findall(r"</svg>([A-Z][a-z]+ drift)</span></td>", page)[:15]
+    ranks = [("Severe drift", "Moderate drift", "No drift").index(word) for word in order]
+    assert ranks == sorted(ranks)
+    assert len(set(ranks)) == 3
+    assert "Self-evaluation" in page
+
+
+def test_a_snapshot_leads_back_to_the_page_it_was_asked_from(web: httpx.Client) -> None:
+    answer = web.post(f"{SNAPSHOT}?task=next-year&window=7d&lang=en", headers={"Sec-Fetch-Site": "same-origin"})
+    assert answer.status_code == 303
+    assert answer.headers["location"] == f"{DASHBOARD}?task=next-year&window=7d&taken=1&lang=en"
+
+
+@pytest.mark.parametrize(
+    "headers",
+    [
+        {"Sec-Fetch-Site": "cross-site"},
+        {"Sec-Fetch-Site": "none"},
+        {"Origin": "https://example.org"},
+        {"Origin": "null"},
+    ],
+)
+def test_another_site_cannot_press_the_button(web: httpx.Client, headers: dict[str, str]) -> None:
+    assert web.post(SNAPSHOT, headers=headers).status_code == 403
+
+
+def test_an_older_browser_that_only_says_its_origin_may(web: httpx.Client) -> None:
+    assert web.post(f"{SNAPSHOT}?window=7d", headers={"Origin": str(web.base_url).rstrip("/")}).status_code == 303
+
+
+def test_a_snapshot_needs_a_model(empty_web: httpx.Client) -> None:
+    assert empty_web.post(SNAPSHOT).status_code == 422
+
+
+def test_a_card_is_served_as_it_was_written_under_a_policy_of_its_own(web: httpx.Client) -> None:
+    answer = web.get("/models/current/card")
+    assert "<h1>Ficha do modelo</h1>" in answer.text
+    policy = answer.headers["content-security-policy"]
+    assert policy.startswith("default-src 'none'; style-src 'unsafe-inline'")
+    assert "script" not in policy
+
+
+def test_there_is_no_card_of_what_is_not_served(web: httpx.Client) -> None:
+    answer = web.get("/models/nothing/card?lang=en")
+    assert answer.status_code == 404
+    assert "No model is served under this address." in answer.text
+
+
+def test_the_style_sheet_may_be_kept_and_pages_may_not(web: httpx.Client) -> None:
+    link = re.findall(r'href="(/static/farol\.css\?v=\w{12})"', web.get("/").text)[0]
+    assert web.get(link).headers["content-type"].startswith("text/css")
+    assert "etag" in web.get(link).headers
+    assert web.get("/").headers["cache-control"] == "no-store"
+
+
+def test_no_template_prints_a_name_it_was_not_given() -> None:
+    from jinja2 import StrictUndefined
+
+    from farol.web import templating
+
+    assert templating._ENVIRONMENT.undefined is StrictUndefined
+    assert templating._ENVIRONMENT.autoescape is True
+    assert (Path(templating.__file__).parent / "static" / "favicon.svg").exists()
