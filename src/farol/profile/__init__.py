@@ -9,6 +9,7 @@ from farol.profile.folding import fold
 from farol.profile.parsing import load_profile, parse_profile
 from farol.profile.values import (
     Column,
+    DateOrder,
     Derived,
     Kind,
     Label,
@@ -23,6 +24,7 @@ from farol.profile.values import (
 
 __all__ = [
     "Column",
+    "DateOrder",
     "Derived",
     "Kind",
     "Label",

@@ -10,7 +10,7 @@ from __future__ import annotations
 import datetime as dt
 import math
 import re
-from collections import Counter, defaultdict
+from collections import defaultdict
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cache, lru_cache
@@ -185,14 +185,14 @@ class _Notes:
 
     def __init__(self) -> None:
         self._positions: defaultdict[str, list[int]] = defaultdict(list)
-        self._kinds: Counter[str] = Counter()
+        self._kinds: set[str] = set()
 
     def add(self, code: str | None, position: int, cell: Cell) -> None:
         """Note one cell; no code is nothing to note."""
         if code is not None:
             self._positions[code].append(position)
         if code == "error_cell":
-            self._kinds[_error_kind(cell) or ""] += 1
+            self._kinds.add(_error_kind(cell) or "")
 
     def add_nothing(self, position: int, cell: Cell) -> bool:
         """Whether a cell holds no value, being empty or an error, which is noted."""
@@ -207,7 +207,7 @@ class _Notes:
 
     def all(self) -> tuple[Note, ...]:
         """The notes, by code."""
-        kinds = ", ".join(f"{kind} × {count}" for kind, count in sorted(self._kinds.items()))
+        kinds = ", ".join(sorted(self._kinds))
         return tuple(
             Note(code, tuple(positions), {"kinds": kinds} if code == "error_cell" else {})
             for code, positions in sorted(self._positions.items())

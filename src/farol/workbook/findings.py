@@ -15,8 +15,8 @@ class Finding:
     """Something odd in a sheet: where, how grave, and what was done about it.
 
     `severity`: info is normal for this data, warning wants a look, error means rows or columns were lost. `column` is
-    the header as written; `rows` are as a spreadsheet shows them (1-based), all of them; `count` counts cells, or
-    rows, or headers. No message holds a pupil's value.
+    the header as written, or for a column that is not there as the profile writes it. `rows` are as a spreadsheet
+    shows them (1-based), all of them; `count` counts cells, or rows, or headers. No message holds a pupil's value.
     """
 
     code: str
@@ -72,6 +72,9 @@ QUIRKS: Mapping[str, Quirk] = {
     "zero_not_answered": Quirk(
         "info", msg("A zero stands for a value that was not given."), msg("It is read as missing.")
     ),
+    "mostly_missing": Quirk(
+        "info", msg("More than half of the pupils have no value here."), msg("They are kept, with the value missing.")
+    ),
     "number_as_text": Quirk("info", msg("Numbers are stored as text."), msg("They are read as numbers.")),
     "decimal_comma": Quirk(
         "info", msg("Numbers are stored as text with a decimal comma."), msg("They are read as numbers.")
@@ -107,11 +110,11 @@ QUIRKS: Mapping[str, Quirk] = {
     "unnamed_column": Quirk("warning", msg("The column has values and no header."), msg("It is not read.")),
     "empty_column": Quirk("info", msg("The column has a header and no values."), msg("Nothing is read from it.")),
     "missing_column": Quirk(
-        "info", msg("The sheet has no column for {own}."), msg("Its values are missing in this year.")
+        "info", msg("The sheet does not have this column."), msg("Its values are missing in this year.")
     ),
     "unknown_column": Quirk("warning", msg("The profile does not know this header."), msg("The column is not read.")),
     "history_column": Quirk(
-        "info", msg("The column repeats another year's {own}."), msg("It is not taken for this year's value.")
+        "info", msg("The column is of another year."), msg("It is not taken for this year's value.")
     ),
     "filled_from_date": Quirk(
         "info", msg("{own} is not given in these rows."), msg("It is filled with the year of the date.")
@@ -123,8 +126,11 @@ QUIRKS: Mapping[str, Quirk] = {
     ),
     "jump_between_years": Quirk(
         "warning",
-        msg("{own} moved by {step} or more since {earlier}, for the same pupils."),
+        msg("{own} moved by more than {step} since {earlier}, for the same pupils."),
         msg("Each year keeps what its own sheet says."),
+    ),
+    "renamed_column": Quirk(
+        "info", msg("In {earlier} the header was written otherwise ({before})."), msg("Both are read as one column.")
     ),
     "unlinked": Quirk(
         "info",

@@ -68,11 +68,12 @@ class HeaderIndex:
     def header_row(self, rows: Sequence[Sequence[object]]) -> int:
         """The index of the row that holds the headers: of the first rows, the one with most known headers."""
         first_filled = next((i for i, row in enumerate(rows) if any(header_text(cell) for cell in row)), 0)
-        counts = [self._known_headers(row) for row in rows[: first_filled + HEADER_SEARCH_ROWS]]
+        counts = [self.known_headers(row) for row in rows[: first_filled + HEADER_SEARCH_ROWS]]
         most = max(counts, default=0)
         return counts.index(most) if most else first_filled
 
-    def _known_headers(self, row: Sequence[object]) -> int:
+    def known_headers(self, row: Sequence[object]) -> int:
+        """How many columns of the profile a row names."""
         return len({self._exact.get(fold(header_text(cell)), ("",))[0] for cell in row} - {""})
 
 
@@ -99,9 +100,9 @@ def column_letters(position: int) -> str:
     return letters
 
 
-def sheet_year(profile: Profile, name: str) -> int | None:
-    """The year of a sheet (or of a file without its extension) by its name; None when it is not a year's."""
-    match = _any_year(fold(profile.sheet_pattern)).fullmatch(fold(name))
+def sheet_year(pattern: str, name: str) -> int | None:
+    """The year of a sheet (or of a file without its extension) whose name fits a profile's `sheet_pattern`, or None."""
+    match = _any_year(fold(pattern)).fullmatch(fold(name))
     return int(match.group("year")) if match else None
 
 

@@ -7,9 +7,10 @@ from collections.abc import Iterator, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from farol.profile import Column, Profile
+from farol.profile import Column, Profile, fold
 from farol.workbook.cells import Floats, Objects
 from farol.workbook.findings import Finding, finding
+from farol.workbook.headers import of_year
 from farol.workbook.tables import YearTable
 
 
@@ -34,6 +35,7 @@ def compare_years(tables: Sequence[YearTable], profile: Profile) -> Iterator[Fin
         if gone.any():
             rows = earlier.row[gone].tolist()
             yield finding("unlinked", sheet=earlier.sheet, rows=rows, details={"later": later.sheet})
+        yield from _renamed(earlier, later)
         for column in profile.columns.values():
             yield from _changes(column, earlier, later, before, after)
 
@@ -44,6 +46,18 @@ def _common(earlier: Objects, later: Objects) -> tuple[NDArray[np.int64], NDArra
     pairs = [(position, place[student]) for position, student in enumerate(earlier) if student in place]
     both = np.array(pairs, dtype=np.int64).reshape(-1, 2)
     return both[:, 0], both[:, 1]
+
+
+def _renamed(earlier: YearTable, later: YearTable) -> Iterator[Finding]:
+    for name, header in later.headers.items():
+        before = earlier.headers.get(name)
+        if before is not None and _without_year(before, earlier.year) != _without_year(header, later.year):
+            details = {"earlier": earlier.sheet, "before": before}
+            yield finding("renamed_column", sheet=later.sheet, column=header, count=1, details=details)
+
+
+def _without_year(header: str, year: int) -> str:
+    return fold(header).replace(str(year), "").replace(f"{year % 100:02}", "")
 
 
 def _changes(
@@ -70,7 +84,11 @@ def _changes(
         if mask is not None and mask.any():
             header = later.headers.get(column.name)
             rows = sorted(later.row[after[mask]].tolist())
-            details = {"own": header or column.name, "earlier": earlier.sheet, "step": column.max_step}
+            details = {
+                "own": header or of_year(column.aliases[0], later.year),
+                "earlier": earlier.sheet,
+                "step": f"{column.max_step:g}" if column.max_step is not None else "",
+            }
             yield finding(code, sheet=later.sheet, column=header, rows=rows, details=details)
 
 

@@ -11,8 +11,8 @@ from farol.i18n import Message, msg
 from farol.profile import Column, Profile, Severity
 from farol.workbook.cells import Cell, is_empty
 from farol.workbook.findings import Finding, finding
-from farol.workbook.headers import HeaderIndex, Heading, column_letters, of_year
-from farol.workbook.sheets import RawSheet
+from farol.workbook.headers import HeaderIndex, Heading, column_letters
+from farol.workbook.raw import RawSheet
 
 HEADERS_SHOWN = 60
 """An error lists no more headers than this."""
@@ -106,13 +106,7 @@ def _about_headings(
         elif heading.meaning == "unknown":
             yield finding("unknown_column", sheet=raw.name, column=heading.text, count=1)
         elif heading.meaning == "history" and column is not None:
-            yield finding(
-                "history_column",
-                sheet=raw.name,
-                column=heading.text,
-                count=1,
-                details={"own": of_year(column.aliases[0], raw.year)},
-            )
+            yield finding("history_column", sheet=raw.name, column=heading.text, count=1)
 
 
 def _about_duplicates(

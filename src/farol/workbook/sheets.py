@@ -1,61 +1,107 @@
 """Open a workbook safely, whatever its format: raw cells with their places.
 
-Nothing here knows what a column means; cells come out as they stand, with formula errors marked.
+Nothing here knows what a column means; cells come out as they stand, with failed formulas marked.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from collections import Counter
 from pathlib import Path
-
-from python_calamine import CalamineError, CalamineWorkbook
 
 from farol.errors import Place, WorkbookError
 from farol.i18n import msg
 from farol.profile import Profile
-from farol.workbook.cells import FROM_WORKBOOK, Cell, Source
-from farol.workbook.headers import sheet_year
+from farol.workbook.columnar import read_parquet
+from farol.workbook.delimited import FROM_TEXT, decoded, read_delimited
+from farol.workbook.headers import HeaderIndex, sheet_year
+from farol.workbook.limits import DEFAULT_LIMITS, Limits, too_large
+from farol.workbook.raw import RawSheet, RawWorkbook
+from farol.workbook.spreadsheets import read_xls, read_zip
 
+__all__ = ["DEFAULT_LIMITS", "Limits", "RawSheet", "read_sheets"]
 
-@dataclass(frozen=True, slots=True)
-class Limits:
-    """What a workbook may weigh: a small file can unpack into more than a machine has."""
+NAMES_SHOWN = 20
 
-    max_bytes: int = 100_000_000
-    max_unpacked_bytes: int = 1_000_000_000
-    max_cells: int = 50_000_000
-
-
-DEFAULT_LIMITS = Limits()
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class RawSheet:
-    """One year's sheet: `rows[i]` is the row that a spreadsheet shows as i + 1; cells as the reader gives them.
-
-    `blank_tail` has the numbers (1-based) of formatted rows without values after the last one.
-    """
-
-    name: str
-    year: int
-    rows: Sequence[Sequence[Cell]]
-    source: Source = FROM_WORKBOOK
-    blank_tail: tuple[int, ...] = ()
+_ZIP, _OLE, _PARQUET = b"PK", b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1", b"PAR1"
+_FILES_OF_A_FOLDER = (".csv", ".tsv", ".txt", ".parquet")
 
 
 def read_sheets(path: Path, profile: Profile, limits: Limits = DEFAULT_LIMITS) -> tuple[RawSheet, ...]:
-    """The sheets of the profile's years, in the order of the years."""
+    """The sheets of the profile's years, in the order of the years.
+
+    `path` is an xlsx, xls or ods workbook, a csv or parquet file whose name (without extension) is a year's, or a
+    folder of such files. The format is known by the content, not by the extension. Raises `WorkbookError` for what
+    is no such thing, is damaged, is protected by a password, is beyond the `limits`, or has no year.
+    """
+    workbook = _read_folder(path, profile, limits) if path.is_dir() else _read_file(path, profile, limits)
+    if not workbook.sheets:
+        names = [*workbook.names[:NAMES_SHOWN], *(["…"] if len(workbook.names) > NAMES_SHOWN else [])]
+        raise WorkbookError(
+            msg("The workbook has no sheet of any year."),
+            expected=msg("sheets (or csv and parquet files) named {pattern}", pattern=_example(profile)),
+            got=msg("{names}", names=", ".join(names) or "—"),
+            where=Place(file=path.name),
+            fix=msg("Rename the sheets, or use the profile that describes this workbook."),
+        )
+    years = Counter(sheet.year for sheet in workbook.sheets)
+    for year, count in years.items():
+        if count > 1:
+            raise WorkbookError(
+                msg("Several sheets are of the year {year}.", year=year),
+                expected=msg("one sheet a year"),
+                got=msg("{names}", names=", ".join(s.name for s in workbook.sheets if s.year == year)),
+                where=Place(file=path.name),
+            )
+    return tuple(sorted(workbook.sheets, key=lambda sheet: sheet.year))
+
+
+def _example(profile: Profile) -> str:
+    return profile.sheet_pattern.replace("{year}", "2024")
+
+
+def _read_folder(path: Path, profile: Profile, limits: Limits) -> RawWorkbook:
+    files = sorted(file for file in path.iterdir() if file.suffix.lower() in _FILES_OF_A_FOLDER and file.is_file())
+    wanted = [file for file in files if sheet_year(profile.sheet_pattern, file.stem) is not None]
+    size = sum(file.stat().st_size for file in wanted)
+    if size > limits.max_bytes:
+        raise too_large(msg("bytes"), limits.max_bytes, path.name)
+    sheets = [sheet for file in wanted for sheet in _read_file(file, profile, limits).sheets]
+    return RawWorkbook([file.name for file in files], sheets)
+
+
+def _read_file(path: Path, profile: Profile, limits: Limits) -> RawWorkbook:
+    content = _content(path, limits)
+    if content.startswith(_ZIP):
+        return read_zip(content, profile.sheet_pattern, limits, path.name)
+    if content.startswith(_OLE):
+        return read_xls(content, profile.sheet_pattern, limits, path.name)
+    year = sheet_year(profile.sheet_pattern, path.stem)
+    if year is None:
+        decoded(content, path.name)  # a file of another kind is told from a csv of another name
+        return RawWorkbook([path.name], [])
+    if content.startswith(_PARQUET):
+        sheet = RawSheet(path.stem, year, read_parquet(content, limits, path.name))
+    else:
+        rows = read_delimited(content, HeaderIndex(profile, year), limits, path.name)
+        sheet = RawSheet(path.stem, year, rows, FROM_TEXT)
+    return RawWorkbook([path.name], [sheet])
+
+
+def _content(path: Path, limits: Limits) -> bytes:
     try:
-        names = CalamineWorkbook.from_path(path).sheet_names
-    except (CalamineError, OSError) as error:
-        raise WorkbookError(msg("The file is not a workbook."), where=Place(file=path.name)) from error
-    years = {name: year for name in names if (year := sheet_year(profile, name)) is not None}
-
-    def read(name: str) -> RawSheet:
-        rows = CalamineWorkbook.from_path(path).get_sheet_by_name(name).to_python(skip_empty_area=False)
-        return RawSheet(name, years[name], rows)
-
-    with ThreadPoolExecutor(max_workers=2) as threads:
-        return tuple(sorted(threads.map(read, years), key=lambda sheet: sheet.year))
+        with path.open("rb") as file:
+            content = file.read(limits.max_bytes + 1)
+    except FileNotFoundError as error:
+        raise WorkbookError(
+            msg("There is no such file."), where=Place(file=str(path)), fix=msg("Check the path and the name.")
+        ) from error
+    except (OSError, ValueError) as error:
+        raise WorkbookError(
+            msg("The file cannot be opened: {reason}", reason=getattr(error, "strerror", None) or type(error).__name__),
+            where=Place(file=str(path)),
+        ) from error
+    if len(content) > limits.max_bytes:
+        raise too_large(msg("bytes"), limits.max_bytes, path.name)
+    if not content:
+        raise WorkbookError(msg("The file is empty."), expected=msg("a workbook"), where=Place(file=path.name))
+    return content

@@ -32,10 +32,12 @@ from farol.workbook.cells import (
 from farol.workbook.findings import Finding, finding
 from farol.workbook.headers import of_year
 from farol.workbook.labels import at_risk, contradictions
+from farol.workbook.raw import RawSheet
 from farol.workbook.selection import select_columns
-from farol.workbook.sheets import RawSheet
 
 _NO_DETAILS: Mapping[str, object] = MappingProxyType({})
+
+_MOSTLY = 0.5
 
 ROWS_SHOWN = 20
 """An error names no more rows than this."""
@@ -90,6 +92,7 @@ class _Reader:
         filled = self._fill_years(dates, numbers)
         categories = {column.name: self._categories(column) for column in self._columns("category")}
         self._report_missing_columns(filled)
+        self._report_mostly_missing(numbers)
         self._report_label(numbers)
         self._report_unread_errors()
         return YearTable(
@@ -143,10 +146,11 @@ class _Reader:
         read = identifier_column(self._cells(column) or ())
         without = [position for position, code in enumerate(read.values) if code is None]
         blank = set(self._blank(without))
-        self._report("blank_row", None, sorted(blank))
+        tail = range(len(self._raw.rows) + 1, self._raw.formatted_rows + 1)
+        rows = [*self._row[sorted(blank)].tolist(), *tail]
+        if rows:
+            self._findings.append(finding("blank_row", sheet=self._raw.name, rows=rows))
         self._report("missing_student", header, [position for position in without if position not in blank])
-        if self._raw.blank_tail:
-            self._findings.append(finding("blank_row", sheet=self._raw.name, rows=self._raw.blank_tail))
         present = np.array([code is not None for code in read.values], dtype=np.bool_)
         if without:
             self._kept = np.flatnonzero(present).tolist()
@@ -249,8 +253,15 @@ class _Reader:
                 severity: Severity = "warning" if column.required else "info"
                 own = self._own_header(column)
                 self._findings.append(
-                    finding("missing_column", sheet=self._raw.name, count=1, severity=severity, details={"own": own})
+                    finding("missing_column", sheet=self._raw.name, column=own, count=1, severity=severity)
                 )
+
+    def _report_mostly_missing(self, numbers: Mapping[str, Floats]) -> None:
+        for column in self._columns("number"):
+            missing = np.isnan(numbers[column.name])
+            known = self._selection.chosen.get(column.name)
+            if known and column.required and missing.mean() > _MOSTLY and not missing.all():
+                self._report("mostly_missing", known.text, np.flatnonzero(missing).tolist())
 
     def _report_label(self, numbers: Mapping[str, Floats]) -> None:
         label = self._profile.label

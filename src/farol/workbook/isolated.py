@@ -1,0 +1,88 @@
+"""xls and ods are read in a process of their own.
+
+Given a damaged file of these two, the reader (calamine 0.37) can panic, ask for terabytes or never end: that must not
+take the service with it. xlsx is measured before it is read and does not need this.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import json
+import subprocess
+import sys
+from io import BytesIO
+from typing import BinaryIO, TextIO
+
+from python_calamine import CalamineError, CalamineWorkbook, PasswordError
+
+from farol.i18n import msg
+from farol.workbook.cells import Cell
+from farol.workbook.headers import sheet_year
+from farol.workbook.limits import Limits, damaged, encrypted, too_large
+
+SECONDS = 120.0
+
+Rows = list[list[Cell]]
+
+_PROGRAM = "import sys; from farol.workbook.isolated import main; main(sys.argv, sys.stdin.buffer, sys.stdout)"
+
+
+def read_isolated(content: bytes, pattern: str, limits: Limits, file: str) -> tuple[list[str], dict[str, Rows]]:
+    """The names of all sheets, and the rows of those whose name fits `pattern`. Raises `WorkbookError`."""
+    # -P: a file in the working folder must not pass for a module.
+    command = [sys.executable, "-P", "-c", _PROGRAM, pattern, str(limits.max_cells)]
+    try:
+        done = subprocess.run(  # noqa: S603 - our own interpreter and program; the file only comes on its input
+            command, input=content, capture_output=True, timeout=SECONDS, check=True
+        )
+        answer = json.loads(done.stdout, object_hook=_revived)
+    except (subprocess.SubprocessError, json.JSONDecodeError) as error:
+        raise damaged(file) from error
+    match answer:
+        case {"names": names, "sheets": sheets}:
+            return names, sheets
+        case {"refused": "password"}:
+            raise encrypted(file)
+        case {"refused": "cells"}:
+            raise too_large(msg("cells"), limits.max_cells, file)
+        case _:
+            raise damaged(file)
+
+
+def main(arguments: list[str], source: BinaryIO, target: TextIO) -> None:
+    """The child process: a workbook on `source`, its sheets as JSON on `target`."""
+    _, pattern, max_cells = arguments
+    json.dump(_answer(source.read(), pattern, int(max_cells)), target, default=_plain)
+
+
+def _answer(content: bytes, pattern: str, max_cells: int) -> dict[str, object]:
+    try:
+        workbook = CalamineWorkbook.from_filelike(BytesIO(content))
+        sheets = {
+            name: workbook.get_sheet_by_name(name)
+            for name in workbook.sheet_names
+            if sheet_year(pattern, name) is not None
+        }
+    except PasswordError:
+        return {"refused": "password"}
+    except CalamineError:
+        return {"refused": "damaged"}
+    if sum(sheet.total_height * sheet.total_width for sheet in sheets.values()) > max_cells:
+        return {"refused": "cells"}
+    rows = {name: sheet.to_python(skip_empty_area=False) for name, sheet in sheets.items()}
+    return {"names": workbook.sheet_names, "sheets": rows}
+
+
+def _plain(cell: object) -> object:
+    """A date as JSON; what else a cell may be (a time, a duration) as its text."""
+    if isinstance(cell, dt.date):
+        return {"date": cell.isoformat()}
+    return str(cell)
+
+
+def _revived(values: dict[str, object]) -> object:
+    match values:
+        case {"date": str(text)}:
+            return dt.datetime.fromisoformat(text) if "T" in text else dt.date.fromisoformat(text)
+        case _:
+            return values

@@ -1,0 +1,134 @@
+"""xlsx, xls and ods through calamine: fast, and careful with what it is given."""
+
+from __future__ import annotations
+
+import datetime as dt
+import html
+import posixpath
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from io import BytesIO
+from typing import Any
+
+from python_calamine import CalamineError, CalamineWorkbook
+
+from farol.i18n import msg
+from farol.workbook.archive import Archive
+from farol.workbook.cells import FROM_WORKBOOK, CellError, Source
+from farol.workbook.headers import sheet_year
+from farol.workbook.isolated import read_isolated
+from farol.workbook.limits import Limits, damaged, encrypted, not_a_workbook, too_large
+from farol.workbook.markup import empty_shared_strings, read_marks
+from farol.workbook.markup_ods import read_ods_marks
+from farol.workbook.raw import RawSheet, RawWorkbook
+
+THREADS = 2
+
+_STRINGS = "xl/sharedStrings.xml"
+_SHEET = re.compile(r"<(?:\w+:)?sheet\s([^>]*)>")
+_RELATION = re.compile(r"<(?:\w+:)?Relationship\s([^>]*)>")
+_ATTRIBUTE = re.compile(r"(?:(\w+):)?(\w+)\s*=\s*(?:\"([^\"]*)\"|'([^']*)')")
+_ENCRYPTED_PACKAGE = "EncryptedPackage".encode("utf-16-le")
+_ODS = Source(epoch=dt.date(1899, 12, 30))
+
+
+def read_zip(content: bytes, pattern: str, limits: Limits, file: str) -> RawWorkbook:
+    """An xlsx or ods workbook: the sheets whose name fits `pattern`. Raises `WorkbookError`."""
+    archive = Archive(content, file, limits)
+    if "xl/workbook.xml" in archive:
+        return _read_xlsx(content, archive, pattern, limits, file)
+    if "content.xml" in archive:
+        return _read_ods(content, archive, pattern, limits, file)
+    raise not_a_workbook(file)
+
+
+def read_xls(content: bytes, pattern: str, limits: Limits, file: str) -> RawWorkbook:
+    """An xls workbook, in which failed cells cannot be told from empty ones. Raises `WorkbookError`."""
+    if _ENCRYPTED_PACKAGE in content:
+        raise encrypted(file)
+    names, rows = read_isolated(content, pattern, limits, file)
+    years = _years(names, pattern)
+    return RawWorkbook(names, [RawSheet(name, years[name], cells) for name, cells in rows.items()])
+
+
+def _read_ods(content: bytes, archive: Archive, pattern: str, limits: Limits, file: str) -> RawWorkbook:
+    if b"encryption-data" in archive.read("META-INF/manifest.xml"):
+        raise encrypted(file)
+    archive.check()
+    marks = read_ods_marks(archive.read("content.xml"))
+    for name, mark in marks.items():
+        if mark.span > limits.max_cells:
+            raise too_large(msg("cells"), limits.max_cells, file, name)
+    names, rows = read_isolated(content, pattern, limits, file)
+    years = _years(names, pattern)
+    for name, cells in rows.items():
+        _place(cells, marks[name].odd if name in marks else {})
+    return RawWorkbook(names, [RawSheet(name, years[name], cells, _ODS) for name, cells in rows.items()])
+
+
+def _read_xlsx(content: bytes, archive: Archive, pattern: str, limits: Limits, file: str) -> RawWorkbook:
+    parts = _parts(archive, file)
+    years = _years(parts, pattern)
+    archive.check(but=[parts[name] for name in years])
+    strings = archive.read(_STRINGS) if _STRINGS in archive else b""
+    empty = empty_shared_strings(strings)
+
+    def read(name: str) -> RawSheet:
+        marks = read_marks(archive.read(parts[name]), limits.max_cells, empty)
+        if marks is None:
+            raise damaged(file, name)
+        if marks.span > limits.max_cells:
+            raise too_large(msg("cells"), limits.max_cells, file, name)
+        try:
+            # Each thread opens the workbook for itself: calamine reads one sheet at a time of one that is open.
+            sheet = CalamineWorkbook.from_filelike(BytesIO(content)).get_sheet_by_name(name)
+            cells = sheet.to_python(skip_empty_area=False)
+        except CalamineError as error:
+            raise damaged(file, name) from error
+        _place(cells, marks.odd)
+        return RawSheet(name, years[name], cells, FROM_WORKBOOK, marks.rows)
+
+    with ThreadPoolExecutor(max_workers=THREADS) as threads:
+        return RawWorkbook(list(parts), list(threads.map(read, years)))
+
+
+def _years(names: Iterable[str], pattern: str) -> dict[str, int]:
+    """The year of each sheet that is a year's."""
+    return {name: year for name in names if (year := sheet_year(pattern, name)) is not None}
+
+
+def _parts(archive: Archive, file: str) -> dict[str, str]:
+    """The member of the archive that holds each sheet, by the sheet's name."""
+    relations = "xl/_rels/workbook.xml.rels"
+    if relations not in archive:
+        raise damaged(file)
+    targets = {}
+    for attributes in map(_attributes, _RELATION.findall(_decoded(archive, relations))):
+        targets[attributes.get("Id", "")] = _member(attributes.get("Target", ""))
+    parts = {}
+    for attributes in map(_attributes, _SHEET.findall(_decoded(archive, "xl/workbook.xml"))):
+        part = targets.get(attributes.get("id", ""), "")
+        if part in archive:
+            parts[attributes.get("name", "")] = part
+    return parts
+
+
+def _decoded(archive: Archive, name: str) -> str:
+    return archive.read(name).decode("utf-8", "replace")
+
+
+def _attributes(text: str) -> Mapping[str, str]:
+    found = _ATTRIBUTE.findall(text)
+    return {name: html.unescape(double or single) for _, name, double, single in found}
+
+
+def _member(target: str) -> str:
+    """The archive's name of a relation's target, which is relative to `xl/` or absolute."""
+    return target.lstrip("/") if target.startswith("/") else posixpath.normpath(f"xl/{target}")
+
+
+def _place(cells: Sequence[list[Any]], odd: Mapping[tuple[int, int], CellError]) -> None:
+    for (row, column), error in odd.items():
+        if row < len(cells) and column < len(cells[row]):
+            cells[row][column] = error
