@@ -144,7 +144,7 @@ def test_the_bands_alone_would_cry_wolf() -> None:
 def test_a_shift_of_half_a_standard_deviation_is_noticed_at_200_rows() -> None:
     edges = [-np.inf, *stats.norm.ppf(np.arange(1, 10) / 10), np.inf]
     shares, shifted = np.diff(stats.norm.cdf(edges)), np.diff(stats.norm.cdf(edges, loc=-0.5))
-    assert alarms(shares, shifted, 200, 1600, 300).mean() >= 0.9
+    assert alarms(shares, shifted, 200, 1600, 150).mean() >= 0.9
 
 
 @pytest.mark.parametrize("n", [100, 500, 5000])

@@ -2,7 +2,8 @@ from __future__ import annotations
 
 import asyncio
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Coroutine, Sequence
+from typing import Any, TypeVar
 
 import pytest
 
@@ -12,6 +13,13 @@ from farol.store.database import Store
 from farol.store.journal import Journal, JournalFullError
 from farol.store.records import Prediction
 from tests.store.rows import EVER, row
+
+T = TypeVar("T")
+
+
+def run(scenario: Coroutine[Any, Any, T]) -> T:
+    """A request that nobody answers fails the test instead of hanging it."""
+    return asyncio.run(asyncio.wait_for(scenario, 20))
 
 
 class Gate(Store):
@@ -37,7 +45,7 @@ def test_an_answer_comes_back_stored(store: Store) -> None:
         await journal.close()
         return answer
 
-    answer = asyncio.run(scenario())
+    answer = run(scenario())
     assert [one.id for one in store.latest(5)] == [answer.id]
 
 
@@ -48,7 +56,7 @@ def test_many_at_once_are_all_stored_and_counted(store: Store) -> None:
         await journal.close()
         return answers
 
-    answers = asyncio.run(scenario())
+    answers = run(scenario())
     assert {one.id for one in store.stream()} == {one.id for one in answers}
     assert store.counts("current", "2024-abc", *EVER) == {"IAA": {1: 300}}
 
@@ -73,7 +81,7 @@ def test_what_comes_during_a_commit_goes_into_the_next_as_one_group() -> None:
         await journal.close()
         return gate
 
-    assert asyncio.run(scenario()).groups == [1, 4, 2]
+    assert run(scenario()).groups == [1, 4, 2]
 
 
 def test_a_full_journal_refuses_at_once_and_says_when_to_come_back() -> None:
@@ -92,7 +100,7 @@ def test_a_full_journal_refuses_at_once_and_says_when_to_come_back() -> None:
         await journal.submit(row)
         await journal.close()
 
-    asyncio.run(scenario())
+    run(scenario())
 
 
 def test_when_the_commit_fails_everybody_in_it_is_told_and_the_next_group_is_tried() -> None:
@@ -107,7 +115,7 @@ def test_when_the_commit_fails_everybody_in_it_is_told_and_the_next_group_is_tri
         assert isinstance(await journal.submit(row), Prediction)
         await journal.close()
 
-    asyncio.run(scenario())
+    run(scenario())
 
 
 def test_who_cannot_be_scored_harms_nobody_else(store: Store) -> None:
@@ -124,7 +132,7 @@ def test_who_cannot_be_scored_harms_nobody_else(store: Store) -> None:
         await journal.close()
         return outcomes
 
-    outcomes = asyncio.run(scenario())
+    outcomes = run(scenario())
     assert [type(outcome) for outcome in outcomes] == [Prediction, InputError, ZeroDivisionError, Prediction]
     assert store.total() == 2
 
@@ -144,7 +152,7 @@ def test_who_leaves_before_the_commit_is_not_stored_and_harms_nobody() -> None:
         await journal.close()
         return gate
 
-    assert asyncio.run(scenario()).groups == [1, 1]
+    assert run(scenario()).groups == [1, 1]
 
 
 def test_closing_stores_what_waits_and_takes_no_more() -> None:
@@ -162,8 +170,8 @@ def test_closing_stores_what_waits_and_takes_no_more() -> None:
         assert all(task.done() and not task.exception() for task in waiting)
         return gate
 
-    assert sum(asyncio.run(scenario()).groups) == 2
+    assert sum(run(scenario()).groups) == 2
 
 
 def test_a_journal_nobody_used_closes() -> None:
-    asyncio.run(Journal(Gate(), queue_size=1).close())
+    run(Journal(Gate(), queue_size=1).close())

@@ -20,12 +20,12 @@ from farol.store.records import Prediction, uuid7
 if TYPE_CHECKING:
     from farol.workbook.panel import Panel
 
-LOWERED: Mapping[str, float] = {"none": 1.0, "moderate": 1.5, "severe": 2.5}
+LOWERED: Mapping[str, float] = {"none": 1.0, "moderate": 1.55, "severe": 2.5}
 """By how much values fall: the value at rank u of the year becomes the one at rank u to this power (0 to 1).
 
 A Lehmann alternative (1953): whatever the feature's distribution, its PSI against the unshifted one is at most
-(γ − 1)² / γ, that is 0.17 and 0.90, and close to it in ten bins. In units of a standard deviation of a normal feature
-the mean falls by about 0.35 and 0.8. Every value remains one that some pupil had.
+(γ − 1)² / γ, that is 0.20 and 0.90, and close to it in ten bins. In units of a standard deviation of a normal feature
+the mean falls by about 0.4 and 1. Every value remains one that some pupil had.
 """
 
 LOST: Mapping[str, float] = {"none": 0.0, "moderate": 0.0, "severe": 0.2}
