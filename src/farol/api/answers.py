@@ -1,0 +1,246 @@
+"""The shapes of what the routes answer. They document; the routes build the values themselves."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from farol.api.texts import marked as _
+
+
+class Shape(BaseModel):
+    """What all shapes share: nothing unsaid, so that a test which reads an answer back finds what is undocumented."""
+
+    model_config = ConfigDict(extra="forbid")
+
+
+class FieldError(Shape):
+    field: str = Field(description=_("The field or parameter; what does not look like a name is shown as `?`."))
+    problem: str
+    expected: str | None
+
+
+class ErrorDetail(Shape):
+    code: str = Field(description=_("Stable, for programs."))
+    message: str = Field(description=_("For people, in the language of the request."))
+    fields: list[FieldError]
+    fix: str | None = Field(description=_("What to do about it."))
+    request_id: str = Field(description=_("The `X-Request-ID` of the request; the service's log has it too."))
+
+
+class ErrorAnswer(Shape):
+    model_config = ConfigDict(
+        json_schema_extra={
+            "description": _("The one shape of every error. It never repeats a value that was sent."),
+            "examples": [
+                {
+                    "error": {
+                        "code": "invalid_fields",
+                        "message": "Alguns campos não podem ser usados.",
+                        "fields": [
+                            {
+                                "field": "IAA",
+                                "problem": "IAA está fora da faixa.",
+                                "expected": "um número de 0 a 10, ou nada",
+                            }
+                        ],
+                        "fix": "Corrija os campos indicados.",
+                        "request_id": "4b399992fb24461597378cd806d60873",
+                    }
+                }
+            ],
+        }
+    )
+
+    error: ErrorDetail
+
+
+class WarningAnswer(Shape):
+    code: str = Field(description=_("Stable, for programs."))
+    field: str
+    message: str = Field(description=_("For people, in the language of the request."))
+
+
+class PredictionAnswer(Shape):
+    model_config = ConfigDict(
+        json_schema_extra={
+            "examples": [
+                {
+                    "prediction": 1,
+                    "prediction_label": "Aluno possui risco de defasagem",
+                    "probability": 0.73,
+                    "prediction_id": "019b0a1e-7c00-7000-8000-000000000000",
+                    "task": "current",
+                    "model_version": "2024-0123456789",
+                    "threshold": 0.5,
+                    "warnings": [
+                        {
+                            "code": "unusual_value",
+                            "field": "IAN",
+                            "message": "IAN tem um valor que o programa nunca dá; ele dá 2,5, 5, 10.",
+                        }
+                    ],
+                }
+            ]
+        }
+    )
+
+    prediction: Literal[0, 1] = Field(description=_("1: at risk."))
+    prediction_label: str = Field(description=_("The prediction in words, in the language of the request."))
+    probability: float = Field(ge=0, le=1, description=_("Of being at risk."))
+    prediction_id: str = Field(description=_("Under which the prediction is stored."))
+    task: str
+    model_version: str
+    threshold: float = Field(description=_("The prediction is 1 from this probability on."))
+    warnings: list[WarningAnswer] = Field(description=_("What to know before using this answer."))
+
+
+class StoredPrediction(Shape):
+    prediction_id: str
+    timestamp: str = Field(description=_("In the time zone of the service, with its offset."))
+    timestamp_utc: str
+    task: str
+    model_version: str
+    source: Literal["api", "simulation", "command"]
+    features: dict[str, float | None] = Field(description=_("As they were given; what was absent is absent."))
+    prediction: Literal[0, 1]
+    prediction_label: str = Field(description=_("As it was stored: in the words of the profile, in Portuguese."))
+    probability: float
+    threshold: float
+    warnings: list[str] = Field(description=_("Codes."))
+
+
+class PredictionsAnswer(Shape):
+    timezone: str
+    limit: int
+    predictions: list[StoredPrediction] = Field(description=_("The latest first."))
+
+
+class TaskHealth(Shape):
+    serving: str | None = Field(description=_("The version that answers; null when none does."))
+    problem: str | None = Field(description=_("Why no version, or not the promoted one, is served."))
+
+
+class StoreHealth(Shape):
+    problem: str | None
+
+
+class HealthAnswer(Shape):
+    status: Literal["alive"]
+    started_at: str
+    uptime_seconds: float
+    versions: dict[str, str]
+    tasks: dict[str, TaskHealth]
+    store: StoreHealth
+
+
+class ReadyAnswer(Shape):
+    ready: Literal[True]
+    tasks: dict[str, TaskHealth]
+    store: StoreHealth
+
+
+class VersionAnswer(Shape):
+    version: str
+    promoted: bool
+    problem: str | None = Field(description=_("Why this version cannot be used; null when it can."))
+    train_years: list[int]
+    test_years: list[int]
+    headline: dict[str, float] = Field(description=_("Metrics on the test years."))
+    features: list[str]
+
+
+class TaskAnswer(Shape):
+    task: str
+    route: str | None
+    title: str
+    question: str
+    limits: str = Field(description=_("What a reader must know first."))
+    promoted: str | None
+    serving: str | None
+    problem: str | None
+    versions: list[VersionAnswer]
+
+
+class ModelsAnswer(Shape):
+    tasks: list[TaskAnswer]
+
+
+Verdict = Literal["insufficient_data", "none", "moderate", "severe"]
+Band = Literal["none", "moderate", "severe"]
+
+
+class DriftFigures(Shape):
+    feature: str
+    psi: float | None = Field(description=_("Population stability index; null when nothing was counted."))
+    low: float = Field(description=_("Lower end of the 95% interval of the PSI."))
+    high: float | None = Field(description=_("Upper end; null when there is none."))
+    critical: float | None = Field(description=_("What chance alone stays below; null when there is no such limit."))
+    n: int = Field(description=_("How many predictions were counted."))
+    verdict: Verdict
+    verdict_label: str = Field(description=_("The verdict in words, in the language of the request."))
+    band: Band = Field(description=_("Of the PSI alone: below 0.1, below 0.25, above."))
+    alarm: bool = Field(description=_("Beyond a band and beyond chance."))
+
+
+class FeatureDriftAnswer(DriftFigures):
+    meaning: str
+    missing_share: float | None
+    reference_missing_share: float
+    bins: list[str] = Field(description=_("What each bin holds; the last one is for missing values."))
+    reference: list[int] = Field(description=_("Training values in each bin."))
+    current: list[int] = Field(description=_("Predictions in each bin."))
+
+
+class SnapshotFeature(DriftFigures):
+    current: list[int] = Field(description=_("Predictions in each bin."))
+
+
+class Days(Shape):
+    first: str | None = Field(alias="from", description=_("First day, included; null: from the beginning."))
+    last: str = Field(alias="to", description=_("Last day, included."))
+
+
+class WindowAnswer(Days):
+    name: str
+    days: int | None
+
+
+class ReferenceAnswer(Shape):
+    n: int
+    years: list[int]
+
+
+class DriftAnswer(Shape):
+    task: str
+    version: str
+    window: WindowAnswer
+    n: int = Field(description=_("How many predictions were counted."))
+    reference: ReferenceAnswer
+    verdict: Verdict
+    verdict_label: str = Field(description=_("The verdict in words, in the language of the request."))
+    alarm: bool
+    alpha: float = Field(description=_("Chance of any alarm in a window without drift."))
+    features: list[FeatureDriftAnswer]
+
+
+class SnapshotAnswer(Shape):
+    snapshot_id: str
+    timestamp: str = Field(description=_("In the time zone of the service, with its offset."))
+    timestamp_utc: str
+    task: str
+    model_version: str
+    window: Days
+    n: int = Field(description=_("How many predictions were counted."))
+    reference_n: int
+    verdict: Verdict
+    verdict_label: str = Field(description=_("The verdict in words, in the language of the request."))
+    alarm: bool
+    features: list[SnapshotFeature]
+
+
+class HistoryAnswer(Shape):
+    timezone: str
+    limit: int
+    snapshots: list[SnapshotAnswer] = Field(description=_("The latest first."))

@@ -1,0 +1,188 @@
+"""The one shape of every error that leaves the service as JSON, whichever route, status or layer it comes from.
+
+    {"error": {"code", "message", "fields": [{"field", "problem", "expected"}], "fix", "request_id"}}
+
+No value that was sent is ever repeated: `field` names a field, `problem` and `expected` are our own words.
+"""
+
+from __future__ import annotations
+
+import logging
+import re
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from fastapi import FastAPI, Request
+from fastapi.exceptions import RequestValidationError
+from fastapi.responses import JSONResponse
+from starlette.exceptions import HTTPException
+
+from farol.api.answers import ErrorAnswer
+from farol.api.texts import marked as _
+from farol.errors import BundleError, FarolError, InputError, StoreError
+from farol.i18n import LOCALES, Message, msg, negotiate
+from farol.store.journal import JournalFullError
+
+logger = logging.getLogger("farol.api")
+
+RETRY_SECONDS = 2
+"""After how long a model or a database may be back: the service looks every second."""
+
+_NAME = re.compile(r"[^\W\d]\w{0,39}")
+
+
+@dataclass(frozen=True, slots=True)
+class FieldProblem:
+    """What is wrong with one field, and what it should have been."""
+
+    field: str
+    problem: Message
+    expected: Message | None = None
+
+
+class Refusal(Exception):  # noqa: N818  an answer, and not always a fault
+    """A request that is answered with an error: status, stable code, words, fields, what to do."""
+
+    def __init__(
+        self,
+        status: int,
+        code: str,
+        message: Message,
+        *,
+        fields: Sequence[FieldProblem] = (),
+        fix: Message | None = None,
+        headers: Mapping[str, str] | None = None,
+    ) -> None:
+        super().__init__(code)
+        self.status = status
+        self.code = code
+        self.message = message
+        self.fields = tuple(fields)
+        self.fix = fix
+        self.headers = dict(headers or {})
+
+
+def shown_name(name: str) -> str:
+    """A field's name as an error may repeat it; what looks like anything but a name is not repeated."""
+    return name if _NAME.fullmatch(name) else "?"
+
+
+def locale_of(request: Request) -> str:
+    """The language of an answer: `?lang=`, else `Accept-Language`, else the service's own."""
+    default = getattr(request.app.state, "locale", LOCALES[0])
+    return negotiate(request.query_params.get("lang"), negotiate(request.headers.get("accept-language"), default))
+
+
+def error_body(refusal: Refusal, locale: str, request_id: str) -> dict[str, Any]:
+    """The one shape, in a language."""
+    fields = [
+        {
+            "field": item.field,
+            "problem": item.problem.render(locale),
+            "expected": item.expected.render(locale) if item.expected else None,
+        }
+        for item in refusal.fields
+    ]
+    return {
+        "error": {
+            "code": refusal.code,
+            "message": refusal.message.render(locale),
+            "fields": fields,
+            "fix": refusal.fix.render(locale) if refusal.fix else None,
+            "request_id": request_id,
+        }
+    }
+
+
+def error_response(request: Request, refusal: Refusal) -> JSONResponse:
+    """The refusal as an answer to `request`."""
+    body = error_body(refusal, locale_of(request), request.state.request_id)
+    return JSONResponse(body, refusal.status, refusal.headers)
+
+
+def internal_error() -> Refusal:
+    """What a person reads when the fault is ours: the log has the rest, under the request id."""
+    return Refusal(
+        500,
+        "internal",
+        msg("Something went wrong on our side; nothing was answered."),
+        fix=msg("Try again. If it stays, give the request id to whoever runs this service: its log has the details."),
+    )
+
+
+def from_tree(error: FarolError) -> Refusal:
+    """The refusal for an error of the tree that reached a route; what is not the caller's doing is logged."""
+    headers: Mapping[str, str] = {}
+    if isinstance(error, InputError):
+        status = 422
+    else:
+        status = 503 if isinstance(error, StoreError | BundleError) else 500
+        seconds = error.retry_after if isinstance(error, JournalFullError) else RETRY_SECONDS
+        headers = {"Retry-After": str(seconds)} if status == 503 else {}
+        logger.error("%s", error)
+    name = error.where.field
+    fields = [FieldProblem(name, error.problem, error.expected)] if name else []
+    return Refusal(status, error.code, error.problem, fields=fields, fix=error.fix or error.expected, headers=headers)
+
+
+_SEE_DOCS = msg("GET /docs says which routes there are and what each takes.")
+_HTTP: Mapping[int, tuple[str, Message]] = {
+    404: ("not_found", msg("There is nothing at this address.")),
+    405: ("method_not_allowed", msg("This address does not take this method.")),
+}
+
+
+def _from_http(error: HTTPException) -> Refusal:
+    """Starlette's own refusals; their texts are English and may repeat input, so ours stand instead."""
+    code, message = _HTTP.get(error.status_code, ("refused", msg("The request was refused.")))
+    return Refusal(error.status_code, code, message, fix=_SEE_DOCS, headers=error.headers)
+
+
+def _from_query(error: RequestValidationError) -> Refusal:
+    """What is wrong with the parameters of an address (bodies are read in `farol.api.body`)."""
+    fields = []
+    for item in error.errors():
+        name = shown_name(str(item["loc"][-1]))
+        fields.append(FieldProblem(name, msg("{field} cannot be used.", field=name), _expected(item.get("ctx", {}))))
+    message = msg("A parameter of the address cannot be used.")
+    return Refusal(422, "invalid_parameter", message, fields=fields, fix=_SEE_DOCS)
+
+
+def _expected(context: Mapping[str, Any]) -> Message:
+    if "le" in context:
+        return msg("a whole number of at most {maximum}", maximum=context["le"])
+    if "ge" in context:
+        return msg("a whole number of at least {minimum}", minimum=context["ge"])
+    return msg("a whole number")
+
+
+def refusals(*statuses: int) -> dict[int | str, dict[str, Any]]:
+    """The refusals a route documents, for `responses=`."""
+    return {status: {"model": ErrorAnswer, "description": _STATUSES[status]} for status in statuses}
+
+
+_STATUSES = {
+    400: _("The body is not JSON."),
+    403: _("A page of another site asked."),
+    413: _("The body is too large."),
+    415: _("The body is not declared as JSON."),
+    422: _("A field or parameter cannot be used; `fields` names it."),
+    500: _("Our fault; the log has the details under the request id."),
+    503: _("No model, or the database cannot be used, or too much is waiting; `Retry-After` says when to try again."),
+}
+
+
+def install(app: FastAPI) -> None:
+    """Make every refusal of `app` take the one shape."""
+
+    def answer(kind: type[Exception], refusal_of: Callable[[Any], Refusal]) -> None:
+        async def handler(request: Request, error: Exception) -> JSONResponse:
+            return error_response(request, refusal_of(error))
+
+        app.add_exception_handler(kind, handler)
+
+    answer(Refusal, lambda refusal: refusal)
+    answer(FarolError, from_tree)
+    answer(HTTPException, _from_http)
+    answer(RequestValidationError, _from_query)

@@ -1,0 +1,136 @@
+"""What stands around every request: its id, its size limit, security headers, one log line, and the last resort.
+
+Plain ASGI, so that bodies and long answers stream through untouched.
+"""
+
+from __future__ import annotations
+
+import logging
+import re
+import time
+import uuid
+from collections.abc import Mapping
+from pathlib import Path
+from traceback import extract_tb
+
+from fastapi import Request
+from starlette.datastructures import Headers, MutableHeaders
+from starlette.requests import ClientDisconnect
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from farol.api.errors import Refusal, error_response, internal_error, locale_of
+from farol.i18n import msg
+
+access = logging.getLogger("farol.access")
+logger = logging.getLogger("farol.api")
+
+_REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{1,64}")
+
+SECURITY_HEADERS: Mapping[str, str] = {
+    "Content-Security-Policy": (
+        "default-src 'self'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'; object-src 'none'"
+    ),
+    "Cross-Origin-Opener-Policy": "same-origin",
+    "Cross-Origin-Resource-Policy": "same-origin",
+    "Permissions-Policy": "camera=(), geolocation=(), microphone=()",
+    "Referrer-Policy": "no-referrer",
+    "X-Content-Type-Options": "nosniff",
+    "X-Frame-Options": "DENY",
+}
+
+
+class BrokenOffError(Exception):
+    """An answer that failed after it began: the connection is cut, so that nobody takes a part for the whole."""
+
+
+class Guard:
+    """The middleware; `max_body_bytes` bounds bodies of declared and of undeclared length alike."""
+
+    def __init__(self, app: ASGIApp, *, max_body_bytes: int) -> None:
+        self._app = app
+        self._max_body_bytes = max_body_bytes
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        started = time.perf_counter()
+        headers = Headers(scope=scope)
+        request_id = _request_id(headers)
+        scope.setdefault("state", {})["request_id"] = request_id
+        request = Request(scope)
+        status = 0
+
+        async def send_guarded(message: Message) -> None:
+            nonlocal status
+            if message["type"] == "http.response.start":
+                status = message["status"]
+                _complete(MutableHeaders(scope=message), request, request_id)
+            await send(message)
+
+        try:
+            refusal = self._declared_too_large(headers)
+            if refusal is not None:
+                await error_response(request, refusal)(scope, receive, send_guarded)
+            else:
+                await self._app(scope, self._counted(receive), send_guarded)
+        except ClientDisconnect:
+            pass  # whoever asked has gone: there is nobody to answer
+        except Exception as error:  # noqa: BLE001  the last resort: whatever it is, no traceback reaches a user
+            logger.critical("request %s failed: %s at %s", request_id, type(error).__name__, _places(error))
+            if status:
+                raise BrokenOffError(request_id) from None
+            await error_response(request, internal_error())(scope, receive, send_guarded)
+        finally:
+            milliseconds = (time.perf_counter() - started) * 1000
+            route = getattr(scope.get("route"), "path", "-")
+            access.info("%s %s %d %.1f ms %s", scope["method"], route, status, milliseconds, request_id)
+
+    def _declared_too_large(self, headers: Headers) -> Refusal | None:
+        length = headers.get("content-length", "0")
+        return self._too_large() if length.isdecimal() and int(length) > self._max_body_bytes else None
+
+    def _counted(self, receive: Receive) -> Receive:
+        """`receive`, refusing once more bytes have come than may come."""
+        total = 0
+
+        async def receive_counted() -> Message:
+            nonlocal total
+            message = await receive()
+            total += len(message.get("body", b""))
+            if total > self._max_body_bytes:
+                raise self._too_large()
+            return message
+
+        return receive_counted
+
+    def _too_large(self) -> Refusal:
+        return Refusal(
+            413,
+            "body_too_large",
+            msg("The body is larger than the {limit} bytes this service takes.", limit=self._max_body_bytes),
+            fix=msg("Send one pupil a request."),
+        )
+
+
+def _request_id(headers: Headers) -> str:
+    """The caller's id when it is a plain short token, else a new one."""
+    given = headers.get("x-request-id", "")
+    return given if _REQUEST_ID.fullmatch(given) else uuid.uuid4().hex
+
+
+def _places(error: Exception) -> str:
+    """Where it happened, the innermost first. A whole traceback could hold a pupil's value in its last line."""
+    frames = extract_tb(error.__traceback__)[-8:]
+    return " < ".join(f"{'/'.join(Path(frame.filename).parts[-2:])}:{frame.lineno}" for frame in reversed(frames))
+
+
+def _complete(headers: MutableHeaders, request: Request, request_id: str) -> None:
+    """What every answer carries; what a route has set itself stays."""
+    headers["X-Request-ID"] = request_id
+    for name, value in SECURITY_HEADERS.items():
+        headers.setdefault(name, value)
+    headers.setdefault("Content-Language", locale_of(request).replace("_", "-"))
+    headers.add_vary_header("Accept-Language")
+    if "etag" not in headers:  # static files have one and may be kept; anything else may speak of pupils
+        headers.setdefault("Cache-Control", "no-store")

@@ -1,0 +1,194 @@
+"""`/monitoring/*`: what was answered, and whether it can still be trusted. GET changes nothing."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from datetime import UTC, datetime
+from itertools import chain, islice
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Query, Request
+from fastapi.responses import JSONResponse, StreamingResponse
+
+from farol.api.answers import DriftAnswer, HistoryAnswer, PredictionsAnswer, SnapshotAnswer
+from farol.api.errors import FieldProblem, Refusal, locale_of, refusals
+from farol.api.service import ROUTES, Service
+from farol.api.texts import marked as _
+from farol.api.times import both_times
+from farol.errors import InputError
+from farol.i18n import Message, msg
+from farol.monitoring.drift import Window, drift_report, parse_window, take_snapshot, verdict_label
+from farol.store.exporting import write_csv
+from farol.store.records import Prediction, Snapshot
+
+router = APIRouter(prefix="/monitoring", tags=["monitoring"])
+
+MOST = 1_000
+"""Rows or snapshots that one answer may have."""
+
+Limit = Annotated[int, Query(ge=1, le=MOST, description=_("How many, from 1 to 1000."))]
+AnyTask = Annotated[str | None, Query(description=_("Only this task: `current` or `next-year`."))]
+OneTask = Annotated[str, Query(description=_("`current` or `next-year`."))]
+WindowName = Annotated[
+    str, Query(description=_("`7d`, `30d`, `90d` or another number of days, or `all`; as of a day: `30d@2024-06-30`."))
+]
+
+
+@router.get(
+    "/predictions",
+    operation_id="list_predictions",
+    summary=_("The latest predictions"),
+    description=_("As they were stored, the latest first."),
+    response_model=PredictionsAnswer,
+    response_description=_("The answer."),
+    responses=refusals(422, 500, 503),
+)
+def predictions(request: Request, limit: Limit = 50, task: AnyTask = None) -> JSONResponse:
+    service: Service = request.app.state.service
+    rows = service.store.latest(limit, None if task is None else _known(task))
+    return JSONResponse(
+        {
+            "timezone": service.timezone.key,
+            "limit": limit,
+            "predictions": [_prediction(row, service) for row in rows],
+        }
+    )
+
+
+@router.get(
+    "/predictions.csv",
+    operation_id="export_predictions",
+    summary=_("All predictions as a table"),
+    description=_("Streamed, the oldest first; the columns of the original's log come first."),
+    response_class=StreamingResponse,
+    response_description=_("The answer."),
+    responses={200: {"content": {"text/csv": {"schema": {"type": "string"}}}}, **refusals(422, 500, 503)},
+)
+def predictions_csv(request: Request, task: AnyTask = None) -> StreamingResponse:
+    service: Service = request.app.state.service
+    rows = service.store.stream(None if task is None else _known(task))
+    pieces = write_csv(_begun(rows), service.log_profile, service.timezone)
+    return StreamingResponse(
+        pieces,
+        media_type="text/csv",
+        headers={"Content-Disposition": 'attachment; filename="predictions_log.csv"'},
+    )
+
+
+@router.get(
+    "/drift",
+    operation_id="drift",
+    summary=_("Drift now"),
+    description=_(
+        "PSI of each feature of the model that answers: its training values against the predictions of a window. "
+        "`verdict_label` has the words; an alarm needs a band and more than chance would give."
+    ),
+    response_model=DriftAnswer,
+    response_description=_("The answer."),
+    responses=refusals(422, 500, 503),
+)
+def drift(request: Request, task: OneTask = "current", window: WindowName = "30d") -> JSONResponse:
+    service: Service = request.app.state.service
+    bundle = service.served(_known(task)).bundle
+    return JSONResponse(drift_report(service.store, bundle, _window(window)).as_dict(locale_of(request)))
+
+
+@router.get(
+    "/drift/history",
+    operation_id="drift_history",
+    summary=_("Drift as it was kept"),
+    description=_("The snapshots of a task, the latest first."),
+    response_model=HistoryAnswer,
+    response_description=_("The answer."),
+    responses=refusals(422, 500, 503),
+)
+def drift_history(request: Request, task: OneTask = "current", limit: Limit = 30) -> JSONResponse:
+    service: Service = request.app.state.service
+    kept = service.store.snapshots(_known(task), limit)
+    return JSONResponse(
+        {
+            "timezone": service.timezone.key,
+            "limit": limit,
+            "snapshots": [_snapshot(one, service, locale_of(request)) for one in kept],
+        }
+    )
+
+
+@router.post(
+    "/drift/snapshots",
+    operation_id="take_drift_snapshot",
+    summary=_("Keep the drift of now"),
+    description=_("Stores one snapshot for the history."),
+    status_code=201,
+    response_model=SnapshotAnswer,
+    response_description=_("The answer."),
+    responses=refusals(403, 413, 422, 500, 503),
+)
+def drift_snapshot(request: Request, task: OneTask = "current", window: WindowName = "30d") -> JSONResponse:
+    if request.headers.get("sec-fetch-site", "none") not in ("none", "same-origin"):
+        # A page of another site must not act through the browser of whoever reads it. The predicting routes are
+        # safe from that: a browser does not send JSON to another site unasked, and we answer no such question.
+        raise Refusal(
+            403,
+            "cross_site",
+            msg("A page of another site asked for this; only this service's own pages and programs may."),
+            fix=msg("Call the service from a program, or from its own pages."),
+        )
+    service: Service = request.app.state.service
+    bundle = service.served(_known(task)).bundle
+    kept = take_snapshot(service.store, bundle, _window(window))
+    return JSONResponse(_snapshot(kept, service, locale_of(request)), 201)
+
+
+def _known(task: str) -> str:
+    if task not in ROUTES:
+        raise _unusable("task", msg("There is no such task."), msg("one of {names}", names=", ".join(ROUTES)))
+    return task
+
+
+def _window(name: str) -> Window:
+    try:
+        return parse_window(name, now=datetime.now(UTC))
+    except InputError as error:
+        raise _unusable("window", error.problem, error.expected) from None
+
+
+def _unusable(parameter: str, problem: Message, expected: Message | None) -> Refusal:
+    message = msg("A parameter of the address cannot be used.")
+    return Refusal(422, "invalid_parameter", message, fields=[FieldProblem(parameter, problem, expected)])
+
+
+def _begun(rows: Iterator[Prediction]) -> Iterable[Prediction]:
+    """The same rows, the first already read: a store that cannot be read is told before the answer begins."""
+    return chain(list(islice(rows, 1)), rows)
+
+
+def _prediction(row: Prediction, service: Service) -> dict[str, Any]:
+    return {
+        "prediction_id": row.id,
+        **both_times(row.at, service.timezone),
+        "task": row.task,
+        "model_version": row.version,
+        "source": row.source,
+        "features": dict(row.features),
+        "prediction": row.prediction,
+        "prediction_label": row.label,
+        "probability": row.probability,
+        "threshold": row.threshold,
+        "warnings": list(row.warnings),
+    }
+
+
+def _snapshot(kept: Snapshot, service: Service, locale: str) -> dict[str, Any]:
+    payload: dict[str, Any] = dict(kept.payload)
+    features = [{**one, "verdict_label": verdict_label(one["verdict"], locale)} for one in payload.pop("features")]
+    return {
+        "snapshot_id": kept.id,
+        **both_times(kept.at, service.timezone),
+        "task": kept.task,
+        "model_version": kept.version,
+        "window": {"from": kept.first.isoformat() if kept.first else None, "to": kept.last.isoformat()},
+        **payload,
+        "verdict_label": verdict_label(payload["verdict"], locale),
+        "features": features,
+    }

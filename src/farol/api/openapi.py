@@ -1,0 +1,87 @@
+"""`GET /openapi.json` and `GET /docs`: the interface described, from the models served now, in the reader's language.
+
+The assets of the page come from the package fastapi-offline (Swagger UI): nothing is fetched from elsewhere.
+"""
+
+from __future__ import annotations
+
+from functools import cache
+from importlib.resources import files
+from typing import Any
+
+from fastapi import APIRouter, FastAPI, Request
+from fastapi.openapi.utils import get_openapi
+from fastapi.responses import HTMLResponse, JSONResponse
+from starlette.staticfiles import StaticFiles
+
+import farol
+from farol.api.errors import locale_of
+from farol.api.service import ROUTES, Service
+from farol.api.texts import marked as _
+from farol.api.texts import translated
+from farol.i18n import msg
+
+router = APIRouter(include_in_schema=False)
+
+_ABOUT = _(
+    "Which pupils risk falling behind. Every answer is stored before it is given. Errors have one shape, and never "
+    "repeat a value that was sent. `?lang=en` or `Accept-Language` chooses the language."
+)
+_TAGS = {
+    "predictions": _("Ask about one pupil."),
+    "monitoring": _("What was answered, and whether it can still be trusted. GET changes nothing."),
+    "state": _("How the service is, and what it serves."),
+}
+DOCS_POLICY = (
+    "default-src 'self'; img-src 'self' data:; base-uri 'none'; form-action 'self'; frame-ancestors 'none'; "
+    "object-src 'none'"
+)
+
+
+def describe(app: FastAPI, service: Service, locale: str) -> dict[str, Any]:
+    """The OpenAPI 3.1 document of the JSON routes in `locale`; inputs are those of the models served now."""
+    document: dict[str, Any] = get_openapi(
+        title="Farol",
+        version=farol.__version__,
+        description=_ABOUT,
+        routes=app.routes,
+        tags=[{"name": name, "description": text} for name, text in _TAGS.items()],
+    )
+    document = dict(translated(document, locale))
+    for task, route in ROUTES.items():
+        form = service.form(task)
+        schema = {"type": "object"} if form is None else form.json_schema(locale)
+        name = f"{route.strip('/').capitalize()}Inputs"
+        document["components"]["schemas"][name] = schema
+        content: dict[str, Any] = {"schema": {"$ref": f"#/components/schemas/{name}"}}
+        if form is not None:
+            content["example"] = form.example()
+        document["paths"][route]["post"]["requestBody"] = {"required": True, "content": {"application/json": content}}
+    return document
+
+
+@router.get("/openapi.json")
+def openapi(request: Request) -> JSONResponse:
+    return JSONResponse(describe(request.app, request.app.state.service, locale_of(request)))
+
+
+@router.get("/docs")
+async def docs(request: Request) -> HTMLResponse:
+    locale = locale_of(request)
+    page = _page().format(
+        lang=locale.replace("_", "-"),
+        title=msg("Farol: the routes").render(locale),
+        without_script=msg("This page needs JavaScript; openapi.json says the same to programs.").render(locale),
+    )
+    return HTMLResponse(page, headers={"Content-Security-Policy": DOCS_POLICY})
+
+
+def mount_assets(app: FastAPI) -> None:
+    """Serve the page's scripts and styles under /docs/assets."""
+    own = str(files("farol.api") / "static")
+    app.mount("/docs/assets", StaticFiles(directory=own, packages=[("fastapi_offline", "static")]), name="docs-assets")
+
+
+@cache
+def _page() -> str:
+    return (files("farol.api") / "static" / "docs.html").read_text(encoding="utf-8")

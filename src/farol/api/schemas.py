@@ -1,0 +1,132 @@
+"""What a task takes as input: the JSON schema that shows it, and the reading of a body by the same rules.
+
+The rules themselves are `farol.inputs`, which commands and batches go by too; here they become fields of a request.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from difflib import get_close_matches
+from typing import Any, Self
+
+from farol.api.errors import FieldProblem, Refusal, shown_name
+from farol.features import YEAR
+from farol.i18n import Message, msg
+from farol.inputs import InputProblem, Inputs
+from farol.profile import Column, Profile, Task
+
+YEARS = (1990, 2100)
+"""Range of the optional `year` of a task whose features depend on it."""
+
+_POSITIONS = (0.85, 0.72, 0.68, 0.70, 0.65, 0.78, 0.65, 0.70, 0.60, 0.80)
+"""Where in its range each value of the example stands: on a scale from 0 to 10, the example of the original."""
+
+_CONTEXT_EXAMPLE = {"phase": 3.0, "ideal_phase": 4.0, "age": 14.0, "year_joined": 2021.0, "lag": -1.0}
+"""An invented pupil whose context agrees with itself; another name gets a place in its range."""
+
+
+@dataclass(frozen=True, slots=True)
+class Given:
+    """What a caller gave: absent stays absent, null is None."""
+
+    values: Mapping[str, float | None]
+    year: int | None
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class InputForm:
+    """The inputs of one task under one profile, as a request gives them."""
+
+    inputs: Inputs
+    takes_year: bool
+
+    @classmethod
+    def of(cls, profile: Profile, task: Task) -> Self:
+        """The form of a task: every sheet column it can use, and `year` where a feature is derived from it."""
+        inputs = Inputs.of(profile, task)
+        return cls(inputs, takes_year=any(YEAR in step.sources for step in inputs.plan.steps))
+
+    def read(self, body: Mapping[str, Any]) -> Given:
+        """The values of a JSON object; Refusal (422) naming every field that cannot be used."""
+        values = dict(body)
+        year = values.pop(YEAR, None) if self.takes_year else None
+        problems = [self._problem(problem) for problem in self.inputs.problems(values)]
+        if year is not None and not _is_year(year):
+            expected = msg("a year from {minimum} to {maximum}", minimum=YEARS[0], maximum=YEARS[1])
+            problems.append(FieldProblem(YEAR, msg("{field} is not a year.", field=YEAR), expected))
+        if problems:
+            raise Refusal(
+                422,
+                "invalid_fields",
+                msg("Some fields cannot be used."),
+                fields=problems,
+                fix=msg("Correct the fields named, or leave out what is not known. GET /docs says what each takes."),
+            )
+        return Given(values, None if year is None else int(year))
+
+    def json_schema(self, locale: str) -> dict[str, Any]:
+        """The schema of the object, with ranges, meanings and an example, for OpenAPI 3.1."""
+        properties = {name: _property(column, locale) for name, column in self.inputs.columns.items()}
+        if self.takes_year:
+            meaning = msg("Year the values are of; without it, the present year.")
+            properties[YEAR] = {
+                "type": ["integer", "null"],
+                "minimum": YEARS[0],
+                "maximum": YEARS[1],
+                "description": meaning.render(locale),
+            }
+        return {
+            "type": "object",
+            "title": self.inputs.task.title.in_locale(locale),
+            "description": self.inputs.task.question.in_locale(locale),
+            "additionalProperties": False,
+            "minProperties": 1,
+            "properties": properties,
+            "examples": [self.example()],
+        }
+
+    def example(self) -> dict[str, float | int]:
+        """An invented pupil."""
+        columns = self.inputs.columns.items()
+        return {name: _example(column, position) for position, (name, column) in enumerate(columns)}
+
+    def _problem(self, problem: InputProblem) -> FieldProblem:
+        if problem.code != "unknown_field":
+            return FieldProblem(problem.field, problem.message, problem.expected)
+        known = {name.upper(): name for name in self.inputs.columns}
+        near = get_close_matches(problem.field[:40].upper(), known, n=1)
+        expected = msg("perhaps {name}", name=known[near[0]]) if near else problem.expected
+        return FieldProblem(shown_name(problem.field), msg("This field is not known here."), expected)
+
+
+def _is_year(value: object) -> bool:
+    # Bodies are read with every number as float, so a boolean is the only other thing that would compare.
+    return isinstance(value, float) and YEARS[0] <= value <= YEARS[1] and value.is_integer()
+
+
+def _property(column: Column, locale: str) -> dict[str, Any]:
+    described: dict[str, Any] = {"type": ["integer" if column.integer else "number", "null"]}
+    if column.minimum is not None:
+        described["minimum"] = column.minimum
+    if column.maximum is not None:
+        described["maximum"] = column.maximum
+    described["description"] = " ".join(text.render(locale) for text in _description(column, locale))
+    return described
+
+
+def _description(column: Column, locale: str) -> Iterator[Message]:
+    yield Message(f"{column.meaning.in_locale(locale)}.")
+    if column.tolerance:
+        yield msg("Up to {tolerance} beyond the range is taken for rounding.", tolerance=f"{column.tolerance:g}")
+    if column.usual:
+        yield msg("Usual values: {values}.", values=", ".join(f"{value:g}" for value in column.usual))
+
+
+def _example(column: Column, position: int) -> float | int:
+    minimum = 0.0 if column.minimum is None else column.minimum
+    maximum = minimum + 10.0 if column.maximum is None else column.maximum
+    value = _CONTEXT_EXAMPLE.get(column.name, float("nan"))
+    if not minimum <= value <= maximum:
+        value = minimum + (maximum - minimum) * _POSITIONS[position % len(_POSITIONS)]
+    return round(value) if column.integer else round(value, 2)

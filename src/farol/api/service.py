@@ -1,0 +1,165 @@
+"""What the routes and pages share: the models served, the store, its journal. One for each app."""
+
+from __future__ import annotations
+
+import logging
+import threading
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from zoneinfo import ZoneInfo
+
+from farol.api.binding import check_binding
+from farol.api.schemas import Given, InputForm
+from farol.bundle import Bundle
+from farol.errors import BundleError, FarolError, StoreError
+from farol.i18n import msg
+from farol.profile import Profile, load_profile
+from farol.registry import Registry
+from farol.scoring import Scorer, warnings_for
+from farol.settings import Settings
+from farol.store.database import Store
+from farol.store.journal import Journal
+from farol.store.records import Prediction, uuid7
+
+__all__ = ["ROUTES", "Served", "Service", "check_binding"]
+
+logger = logging.getLogger("farol.api")
+
+ROUTES: Mapping[str, str] = {"current": "/predict", "next-year": "/forecast"}
+"""The tasks that are served, and the route that answers each."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Served:
+    """One model in use."""
+
+    bundle: Bundle
+    scorer: Scorer
+    form: InputForm
+
+    def prediction(self, given: Given, at: datetime, year: int) -> Prediction:
+        """The answer to what was given, as the store keeps it."""
+        answer = self.scorer.score_one(given.values, year if given.year is None else given.year)
+        return Prediction(
+            id=uuid7(at),
+            at=at,
+            task=self.bundle.task,
+            version=self.bundle.version,
+            source="api",
+            features=given.values,
+            prediction=answer.prediction,
+            label=answer.label.pt,
+            probability=answer.probability,
+            threshold=self.bundle.manifest.threshold,
+            warnings=tuple(warning.code for warning in warnings_for(self.bundle, given.values)),
+            bins=answer.bins,
+        )
+
+
+class Service:
+    """The state of a running service. `refresh` blocks and belongs in a thread; what it finds replaces what was."""
+
+    def __init__(self, settings: Settings) -> None:
+        self.settings = settings
+        self.started = datetime.now(UTC)
+        self.timezone = ZoneInfo(settings.timezone)
+        self.profile: Profile = load_profile(settings.profile)
+        self.registry = Registry(settings.artifacts)
+        unread = BundleError(msg("The models are still being read."), fix=msg("Try again in a moment."))
+        self.problems: dict[str, FarolError] = dict.fromkeys(ROUTES, unread)
+        self.store_problem: FarolError | None = None
+        self._served: dict[str, Served] = {}
+        self._store: Store | None = None
+        self._journal: Journal | None = None
+        self._refreshing = threading.Lock()
+        self._default_forms = {
+            name: InputForm.of(self.profile, task) for name, task in self.profile.tasks.items() if name in ROUTES
+        }
+
+    @property
+    def scorers(self) -> Mapping[str, Scorer]:
+        """Task → what scores it, for the tasks that are served."""
+        return {task: served.scorer for task, served in self._served.items()}
+
+    def served(self, task: str) -> Served:
+        """The model that answers for `task`, one of ROUTES; BundleError when there is none."""
+        served = self._served.get(task)
+        if served is None:
+            problem = self.problems[task]
+            raise BundleError(
+                msg("No model answers {route} yet: {problem}", route=ROUTES[task], problem=problem.problem),
+                fix=problem.fix,
+            )
+        return served
+
+    def serving(self, task: str) -> str | None:
+        """The version that answers for `task`."""
+        served = self._served.get(task)
+        return None if served is None else served.bundle.version
+
+    def form(self, task: str) -> InputForm | None:
+        """The inputs of `task`: of the model served, else of the default profile, if it has the task."""
+        served = self._served.get(task)
+        return self._default_forms.get(task) if served is None else served.form
+
+    @property
+    def log_profile(self) -> Profile:
+        """The profile whose columns the exported log has: that of the models served, else the default one."""
+        return next((served.bundle.profile for served in self._served.values()), self.profile)
+
+    @property
+    def store(self) -> Store:
+        """The store; StoreError while it cannot be opened."""
+        if self._store is None:
+            problem = self.store_problem or StoreError(msg("The database is still being opened."))
+            raise StoreError(problem.problem, fix=problem.fix)
+        return self._store
+
+    @property
+    def journal(self) -> Journal:
+        """The journal of the store; StoreError while that cannot be opened."""
+        if self._journal is None:
+            self._journal = Journal(self.store, queue_size=self.settings.journal_queue)
+        return self._journal
+
+    def refresh(self) -> None:
+        """Open the store if that is still to be done, and serve the models that are promoted now."""
+        with self._refreshing:
+            if self._store is None:
+                self._open_store()
+            for task in ROUTES:
+                self._refresh_task(task)
+
+    async def close(self) -> None:
+        """Store and answer what is waiting, then let go of the database."""
+        if self._journal is not None:
+            await self._journal.close()
+        if self._store is not None:
+            self._store.close()
+
+    def _open_store(self) -> None:
+        try:
+            self._store = Store.open(self.settings.store_url)
+        except FarolError as error:
+            if str(error) != str(self.store_problem):
+                logger.warning("The store cannot be used. %s", error)
+            self.store_problem = error
+        else:
+            self.store_problem = None
+
+    def _refresh_task(self, task: str) -> None:
+        """Serve the promoted version. One that cannot be read is refused, and the one before keeps answering."""
+        try:
+            version = self.registry.promoted(task)
+            if version is None or version != self.serving(task):
+                bundle = self.registry.load(task, version)
+                form = InputForm.of(bundle.profile, bundle.task_spec)
+                self._served = {**self._served, task: Served(bundle, Scorer(bundle), form)}
+                logger.info("Serving %s %s.", task, version)
+        except FarolError as error:
+            if str(error) != str(self.problems.get(task)):
+                logger.warning("The promoted version of %s is not served. %s", task, error)
+            self.problems = {**self.problems, task: error}
+        else:
+            self.problems = {name: problem for name, problem in self.problems.items() if name != task}

@@ -1,0 +1,50 @@
+"""A plain client for an app in this process: a running lifespan, one event loop in a thread, httpx over ASGI."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import httpx
+from anyio.from_thread import BlockingPortal, start_blocking_portal
+from fastapi import FastAPI
+
+
+class Client:
+    """Requests to a running app, one after the other."""
+
+    def __init__(self, portal: BlockingPortal, http: httpx.AsyncClient) -> None:
+        self._portal = portal
+        self._http = http
+
+    def request(self, method: str, url: str, **options: Any) -> httpx.Response:
+        async def send() -> httpx.Response:
+            return await self._http.request(method, url, **options)
+
+        return self._portal.call(send)
+
+    def get(self, url: str, **options: Any) -> httpx.Response:
+        return self.request("GET", url, **options)
+
+    def post(self, url: str, **options: Any) -> httpx.Response:
+        return self.request("POST", url, **options)
+
+    def together(self, times: int, method: str, url: str, **options: Any) -> list[httpx.Response]:
+        """The same request several times at once."""
+
+        async def send() -> list[httpx.Response]:
+            return await asyncio.gather(*(self._http.request(method, url, **options) for _ in range(times)))
+
+        return self._portal.call(send)
+
+
+@contextmanager
+def running(app: FastAPI) -> Iterator[Client]:
+    """A client of `app`, started before and stopped after."""
+    transport = httpx.ASGITransport(app, raise_app_exceptions=False)
+    with start_blocking_portal() as portal, portal.wrap_async_context_manager(app.router.lifespan_context(app)):
+        http = httpx.AsyncClient(transport=transport, base_url="http://farol.test")
+        with portal.wrap_async_context_manager(http):
+            yield Client(portal, http)

@@ -1,0 +1,39 @@
+"""What every error must look like."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import httpx
+
+from farol.api.answers import ErrorAnswer
+
+PUPIL = {
+    "IAA": 8.5,
+    "IEG": 7.2,
+    "IPS": 6.8,
+    "IPP": 7.0,
+    "IDA": 6.5,
+    "IPV": 7.8,
+    "IAN": 10.0,
+    "PORTUGUES": 7.0,
+    "MATEMATICA": 6.0,
+    "INGLES": 8.0,
+}
+"""An invented pupil of whom all ten are known, every value a usual one."""
+
+
+def error_of(response: httpx.Response, status: int, code: str) -> dict[str, Any]:
+    """The error in a response, which must have the one shape, this status and this code."""
+    assert response.status_code == status, response.text
+    body: dict[str, Any] = response.json()
+    ErrorAnswer.model_validate(body, strict=True)
+    assert body["error"]["code"] == code
+    assert body["error"]["request_id"] == response.headers["x-request-id"]
+    error: dict[str, Any] = body["error"]
+    return error
+
+
+def fields_of(error: dict[str, Any]) -> dict[str, str]:
+    """Field → problem."""
+    return {item["field"]: item["problem"] for item in error["fields"]}

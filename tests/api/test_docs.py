@@ -1,0 +1,95 @@
+"""docs/api.md says what is so: every example is run, and every route is there."""
+
+from __future__ import annotations
+
+import json
+import re
+import shlex
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+
+from farol.api.guard import SECURITY_HEADERS
+from tests.api.client import Client
+
+PAGE = (Path(__file__).resolve().parents[2] / "docs" / "api.md").read_text(encoding="utf-8")
+EXAMPLES = re.findall(r"```console\n\$ (curl [^\n]+)\n(\d{3})\n(.*?)```", PAGE, flags=re.DOTALL)
+FREE = {"headline"}
+"""Keys whose content depends on the model."""
+
+
+def ask(client: Client, command: str) -> httpx.Response:
+    """What a curl command of the page gets."""
+    words = shlex.split(command)[1:]
+    method, headers, content, url = "GET", {}, None, ""
+    while words:
+        match words.pop(0):
+            case "-X":
+                method = words.pop(0)
+            case "-H":
+                name, _, value = words.pop(0).partition(": ")
+                headers[name] = value
+            case "-d":
+                content = words.pop(0)
+            case "-O" | "-J":
+                pass
+            case address:
+                url = address.removeprefix("http://127.0.0.1:8000")
+    return client.request(method, url, headers=headers, content=content)
+
+
+def shape(value: Any, key: str = "") -> Any:
+    """Keys in their nesting, a list as its first item, numbers alike; an empty list or null fits anything."""
+    if isinstance(value, dict) and key not in FREE:
+        return {name: shape(inner, name) for name, inner in value.items()}
+    if isinstance(value, list):
+        return [shape(value[0])] if value else []
+    if isinstance(value, bool | str | None):
+        return type(value).__name__
+    return "free" if isinstance(value, dict) else "number"
+
+
+@pytest.mark.parametrize(("command", "status", "answer"), EXAMPLES, ids=range(len(EXAMPLES)))
+def test_the_example_gives_what_the_page_says(client: Client, command: str, status: str, answer: str) -> None:
+    client.post("/predict", json={"IAA": 8.5, "IAN": 6.5})
+    ask(
+        client,
+        next(command for command, _, _ in EXAMPLES if command.startswith("curl -X POST") and "/predict " in command),
+    )
+    client.post("/monitoring/drift/snapshots")
+    response = ask(client, command)
+    assert response.status_code == int(status)
+    if response.headers["content-type"].startswith("text/csv"):
+        assert response.text.splitlines()[0] == answer.strip()
+    else:
+        said = json.loads(answer)
+        assert shape(response.json()) == shape(said)
+        if response.is_error:
+            assert response.json()["error"] | {"request_id": ""} == said["error"] | {"request_id": ""}
+
+
+def test_every_route_of_the_description_is_on_the_page_with_an_example(shared: Client) -> None:
+    paths = shared.get("/openapi.json").json()["paths"]
+    routes = {f"{method.upper()} {path}" for path, methods in paths.items() for method in methods}
+    assert set(re.findall(r"^### ((?:GET|POST) \S+)$", PAGE, flags=re.MULTILINE)) == routes
+    shown = set()
+    for command, _, _ in EXAMPLES:
+        method = "POST" if "-X POST" in command else "GET"
+        shown.add(f"{method} {re.findall(r'http://127.0.0.1:8000([^ ?]+)', command.replace(chr(39), ' '))[0]}")
+    assert shown == routes
+
+
+def test_every_parameter_and_status_is_on_the_page(shared: Client) -> None:
+    paths = shared.get("/openapi.json").json()["paths"]
+    for path, methods in paths.items():
+        for operation in methods.values():
+            for parameter in operation.get("parameters", []):
+                assert f"`{parameter['name']}`" in PAGE, (path, parameter["name"])
+            for status in operation["responses"].keys() - {"200", "201"}:
+                assert f"| {status} |" in PAGE, (path, status)
+
+
+def test_the_content_policy_is_as_said() -> None:
+    assert SECURITY_HEADERS["Content-Security-Policy"].startswith("default-src 'self';")

@@ -1,0 +1,163 @@
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+from playwright.sync_api import Page, sync_playwright
+
+from farol.api.openapi import describe
+from farol.app import create_app
+from farol.settings import Settings
+from tests.api.client import Client, running
+from tests.api.server import serving
+from tests.api.shape import PUPIL
+
+ORIGINAL = {
+    "IAA": 8.5,
+    "IEG": 7.2,
+    "IPS": 6.8,
+    "IPP": 7.0,
+    "IDA": 6.5,
+    "IPV": 7.8,
+    "IAN": 6.5,
+    "PORTUGUES": 7.0,
+    "MATEMATICA": 6.0,
+    "INGLES": 8.0,
+}
+"""The example body of the original description."""
+
+
+@pytest.fixture(scope="module")
+def document(shared: Client) -> dict[str, Any]:
+    found: dict[str, Any] = shared.get("/openapi.json?lang=en").json()
+    return found
+
+
+def operations(document: dict[str, Any]) -> Iterator[tuple[str, str, dict[str, Any]]]:
+    for path, methods in document["paths"].items():
+        for method, operation in methods.items():
+            yield path, method, operation
+
+
+def test_every_route_has_words_an_answer_and_its_errors(document: dict[str, Any]) -> None:
+    assert document["openapi"].startswith("3.1")
+    for path, _, operation in operations(document):
+        assert operation["summary"], path
+        assert operation["description"], path
+        assert operation["tags"], path
+        responses = operation["responses"]
+        assert {"200", "201"} & responses.keys(), path
+        for status in responses.keys() - {"200", "201"}:
+            schema = responses[status]["content"]["application/json"]["schema"]
+            assert schema == {"$ref": "#/components/schemas/ErrorAnswer"}, (path, status)
+        assert "500" in responses
+    for route in ("/predict", "/forecast"):
+        assert {"400", "413", "415", "422", "503"} <= document["paths"][route]["post"]["responses"].keys()
+
+
+def test_nothing_refers_to_a_schema_that_is_not_there(shared: Client) -> None:
+    text = shared.get("/openapi.json").text
+    named = set(re.findall(r'"#/components/schemas/([^"]+)"', text))
+    assert named <= shared.get("/openapi.json").json()["components"]["schemas"].keys()
+    assert "HTTPValidationError" not in text
+
+
+def test_inputs_are_shown_with_ranges_and_meanings(document: dict[str, Any]) -> None:
+    schemas = document["components"]["schemas"]
+    predict, forecast = schemas["PredictInputs"], schemas["ForecastInputs"]
+    assert list(predict["properties"]) == list(ORIGINAL)
+    for described in predict["properties"].values():
+        assert (described["minimum"], described["maximum"]) == (0, 10)
+        assert described["type"] == ["number", "null"]
+    assert predict["properties"]["IAN"]["description"] == (
+        "Adequacy to the level. Up to 0.011 beyond the range is taken for rounding. Usual values: 2.5, 5, 10."
+    )
+    assert predict["additionalProperties"] is False
+    context = {"phase", "ideal_phase", "age", "lag", "year_joined", "year"}
+    assert forecast["properties"].keys() - predict["properties"].keys() == context
+    assert forecast["properties"]["phase"]["type"] == ["integer", "null"]
+
+
+def test_the_example_is_the_originals_and_is_answered(document: dict[str, Any], shared: Client) -> None:
+    for route in ("/predict", "/forecast"):
+        body = document["paths"][route]["post"]["requestBody"]
+        assert body["required"]
+        example = body["content"]["application/json"]["example"]
+        assert {name: example[name] for name in ORIGINAL} == ORIGINAL
+        assert shared.post(route, json=example).status_code == 200
+
+
+def test_the_description_speaks_both_languages(shared: Client) -> None:
+    portuguese = shared.get("/openapi.json").json()
+    english = shared.get("/openapi.json?lang=en").json()
+    assert portuguese["paths"]["/models"]["get"]["summary"] == "Que modelos existem"
+    assert english["paths"]["/models"]["get"]["summary"] == "Which models there are"
+    assert portuguese["components"]["schemas"]["PredictInputs"]["properties"]["IAA"]["description"].startswith(
+        "Indicador de autoavaliação."
+    )
+    assert portuguese.keys() == english.keys()
+
+
+def test_without_models_the_default_profile_describes_the_inputs(tmp_path: Path) -> None:
+    with running(create_app(Settings(artifacts=tmp_path, data=tmp_path))) as client:
+        schemas = client.get("/openapi.json").json()["components"]["schemas"]
+    assert list(schemas["PredictInputs"]["properties"]) == list(PUPIL)
+
+
+def test_a_profile_without_the_task_leaves_its_inputs_open(tmp_path: Path) -> None:
+    app = create_app(Settings(artifacts=tmp_path, data=tmp_path))
+    del app.state.service._default_forms["next-year"]
+    document = describe(app, app.state.service, "en")
+    assert document["components"]["schemas"]["ForecastInputs"] == {"type": "object"}
+    assert "example" not in document["paths"]["/forecast"]["post"]["requestBody"]["content"]["application/json"]
+
+
+def test_programs_that_ask_the_app_itself_get_the_same(tmp_path: Path) -> None:
+    app = create_app(Settings(artifacts=tmp_path, data=tmp_path))
+    assert app.openapi() == describe(app, app.state.service, "en")
+
+
+def test_the_docs_page_names_nothing_outside(shared: Client) -> None:
+    page = shared.get("/docs")
+    assert page.headers["content-type"].startswith("text/html")
+    assert "://" not in page.text
+    assert "<script>" not in page.text
+    for source in re.findall(r'(?:src|href)="([^"]+)"', page.text):
+        assert source == "data:," or shared.get(f"/{source}").status_code == 200, source
+    assert '<html lang="en">' in shared.get("/docs?lang=en").text
+
+
+@pytest.fixture(scope="module")
+def page() -> Iterator[Page]:
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path="/usr/bin/chromium")
+        yield browser.new_page(locale="en-US")
+        browser.close()
+
+
+@pytest.mark.browser
+def test_the_docs_work_in_a_browser_with_nothing_from_elsewhere(
+    page: Page, free_port: int, trained: Path, tmp_path: Path
+) -> None:
+    console: list[str] = []
+    requested: list[str] = []
+    page.on("console", lambda message: console.append(message.text))
+    page.on("pageerror", lambda error: console.append(str(error)))
+    page.on("request", lambda request: requested.append(request.url))
+    with serving(free_port, trained, tmp_path) as server:
+        page.goto(f"{server.base}/docs")
+        predict = page.locator("#operations-predictions-predict")
+        predict.locator(".opblock-summary-control").click()
+        predict.get_by_role("button", name="Try it out").click()
+        predict.get_by_role("button", name="Execute").click()
+        answered = predict.locator(".live-responses-table .response").first
+        answered.wait_for()
+        assert "200" in answered.inner_text()
+        assert "Student is" in answered.inner_text(), "the page's language is the answer's"
+        assert httpx.get(f"{server.base}/monitoring/predictions").json()["predictions"][0]["features"] == ORIGINAL
+    assert console == []
+    assert all(url.startswith((server.base, "data:")) for url in requested)

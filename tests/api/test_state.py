@@ -1,0 +1,223 @@
+from __future__ import annotations
+
+import json
+import sqlite3
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import closing, contextmanager
+from pathlib import Path
+
+import pytest
+
+from farol.api.answers import HealthAnswer, ModelsAnswer, ReadyAnswer
+from farol.app import create_app
+from farol.registry import Registry
+from farol.settings import Settings
+from tests.api.client import Client, running
+from tests.api.shape import PUPIL, error_of, fields_of
+from tests.bundles import make_bundle
+
+
+@pytest.fixture(autouse=True)
+def _impatient(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("farol.app.REFRESH_SECONDS", 0.02)
+
+
+def until(true: Callable[[], bool]) -> None:
+    """Wait until something holds."""
+    for _ in range(300):
+        if true():
+            return
+        time.sleep(0.02)
+    raise AssertionError("it never came to hold")
+
+
+def problem_of(client: Client, task: str = "current") -> str | None:
+    problem: str | None = client.get("/health?lang=en").json()["tasks"][task]["problem"]
+    return problem
+
+
+def test_health_says_what_runs_and_since_when(shared: Client) -> None:
+    body = shared.get("/health").json()
+    HealthAnswer.model_validate(body, strict=True)
+    assert body["uptime_seconds"] >= 0
+    assert body["started_at"].endswith("-03:00")
+    assert {"farol", "python", "fastapi", "onnxruntime"} <= body["versions"].keys()
+
+
+def test_ready_when_both_models_and_the_store_can_be_used(shared: Client) -> None:
+    body = shared.get("/ready").json()
+    ReadyAnswer.model_validate(body, strict=True)
+    assert all(task["serving"] and task["problem"] is None for task in body["tasks"].values())
+
+
+def test_without_models_it_is_alive_not_ready_and_says_what_to_do(tmp_path: Path) -> None:
+    with running(create_app(Settings(artifacts=tmp_path / "none", data=tmp_path))) as client:
+        assert client.get("/health").status_code == 200
+        response = client.get("/ready?lang=en")
+        error = error_of(response, 503, "not_ready")
+        assert list(fields_of(error)) == ["tasks.current", "tasks.next-year"]
+        assert "farol train" in error["fields"][0]["expected"]
+        assert response.headers["retry-after"]
+        for route in ("/predict", "/forecast"):
+            error = error_of(client.post(f"{route}?lang=en", json=PUPIL), 503, "bundle")
+            assert "farol train" in error["fix"]
+            assert str(tmp_path) not in json.dumps(error)
+        error_of(client.get("/monitoring/drift"), 503, "bundle")
+        assert client.get("/models").json()["tasks"][0]["promoted"] is None
+
+
+def test_a_model_promoted_while_it_runs_is_served(artifacts: Path, settings: Settings, client: Client) -> None:
+    before = client.post("/predict", json=PUPIL).json()["model_version"]
+    after = next(entry.version for entry in Registry(artifacts).versions("current") if not entry.promoted)
+    Registry(artifacts).promote("current", after)
+    until(lambda: client.get("/ready").json()["tasks"]["current"]["serving"] == after)
+    assert client.post("/predict", json=PUPIL).json()["model_version"] == after != before
+    Registry(artifacts).rollback("current")
+    until(lambda: bool(client.post("/predict", json=PUPIL).json()["model_version"] == before))
+
+
+def test_the_first_model_of_all_is_served_without_a_restart(tmp_path: Path) -> None:
+    with running(create_app(Settings(artifacts=tmp_path / "artifacts", data=tmp_path))) as client:
+        for task in ("current", "next-year"):
+            Registry(tmp_path / "artifacts").promote(task, make_bundle(tmp_path / "artifacts", task).name)
+        until(lambda: client.get("/ready").status_code == 200)
+        assert client.post("/predict", json=PUPIL).status_code == 200
+
+
+def test_a_damaged_model_is_refused_with_the_reason_and_the_last_good_one_answers(
+    artifacts: Path, client: Client, caplog: pytest.LogCaptureFixture
+) -> None:
+    good = client.post("/predict", json=PUPIL).json()
+    other = next(entry for entry in Registry(artifacts).versions("current") if not entry.promoted)
+    model = other.path / "model.onnx"
+    data = bytearray(model.read_bytes())
+    data[len(data) // 2] ^= 1
+    model.write_bytes(data)
+    (artifacts / "current" / "promoted.json").write_text(json.dumps({"version": other.version, "history": []}))
+    until(lambda: problem_of(client) is not None)
+
+    assert "model.onnx was changed" in str(problem_of(client))
+    ready = client.get("/ready?lang=en").json()
+    assert ready["ready"]
+    assert "model.onnx was changed" in ready["tasks"]["current"]["problem"]
+    answer = client.post("/predict", json=PUPIL).json()
+    assert (answer["model_version"], answer["probability"]) == (good["model_version"], good["probability"])
+    listed = client.get("/models?lang=en").json()["tasks"][0]
+    assert (listed["promoted"], listed["serving"]) == (other.version, good["model_version"])
+    damaged = next(version for version in listed["versions"] if version["version"] == other.version)
+    assert "model.onnx was changed" in damaged["problem"]
+    assert damaged["features"] == []
+    time.sleep(0.2)
+    assert len([record for record in caplog.records if "is not served" in record.getMessage()]) == 1, "told once"
+
+    data[len(data) // 2] ^= 1
+    model.write_bytes(data)
+    until(lambda: problem_of(client) is None)
+    assert client.get("/health").json()["tasks"]["current"]["serving"] == other.version
+
+
+def test_a_damaged_choice_does_not_take_the_service_down(artifacts: Path, client: Client) -> None:
+    (artifacts / "current" / "promoted.json").write_text("{")
+    until(lambda: problem_of(client) is not None)
+    assert client.post("/predict", json=PUPIL).status_code == 200
+    listed = client.get("/models?lang=en").json()["tasks"][0]
+    assert "promoted.json" in listed["problem"]
+    assert listed["versions"] == []
+
+
+def test_a_choice_that_was_taken_away_leaves_the_last_one_answering(artifacts: Path, client: Client) -> None:
+    (artifacts / "current" / "promoted.json").unlink()
+    until(lambda: problem_of(client) is not None)
+    assert client.post("/predict", json=PUPIL).status_code == 200
+
+
+def test_models_lists_tasks_versions_and_what_is_known_of_them(shared: Client) -> None:
+    body = shared.get("/models?lang=en").json()
+    ModelsAnswer.model_validate(body, strict=True)
+    current, forecast = body["tasks"]
+    assert (current["task"], current["route"], forecast["route"]) == ("current", "/predict", "/forecast")
+    assert current["limits"].startswith("IAN is the answer in other words")
+    assert len(current["versions"]) == 2
+    served = next(version for version in current["versions"] if version["promoted"])
+    assert served["version"] == current["serving"] == current["promoted"]
+    assert served["headline"] == {"roc_auc": 0.75}
+    assert (served["train_years"], served["test_years"]) == ([2022, 2023], [2024])
+    assert served["features"] == list(PUPIL)
+
+
+def test_a_task_nobody_asks_for_is_listed_all_the_same(artifacts: Path, settings: Settings) -> None:
+    (artifacts / "current").rename(artifacts / "elsewhere")
+    with running(create_app(settings)) as client:
+        tasks = {task["task"]: task for task in client.get("/models").json()["tasks"]}
+    assert tasks["elsewhere"]["route"] is None
+    assert tasks["elsewhere"]["title"] == "elsewhere"
+    assert all(version["problem"] for version in tasks["elsewhere"]["versions"])
+
+
+def test_an_unusable_database_is_told_nothing_is_answered_and_it_is_tried_again(
+    settings: Settings, tmp_path: Path
+) -> None:
+    data = tmp_path / "data"
+    data.write_text("not a folder")
+    with running(create_app(settings)) as client:
+        assert client.get("/health").json()["store"]["problem"]
+        error = error_of(client.get("/ready"), 503, "not_ready")
+        assert list(fields_of(error)) == ["store"]
+        for response in (
+            client.post("/predict", json=PUPIL),
+            client.get("/monitoring/predictions"),
+            client.get("/monitoring/predictions.csv"),
+            client.get("/monitoring/drift"),
+            client.get("/monitoring/drift/history"),
+            client.post("/monitoring/drift/snapshots"),
+        ):
+            assert error_of(response, 503, "store")["fix"]
+            assert str(tmp_path) not in response.text
+        data.unlink()
+        until(lambda: client.get("/ready").status_code == 200)
+        assert client.post("/predict", json=PUPIL).status_code == 200
+        assert client.get("/health").json()["store"]["problem"] is None
+
+
+@contextmanager
+def locked(database: Path) -> Iterator[sqlite3.Connection]:
+    """Another program holds the database."""
+    with closing(sqlite3.connect(database, isolation_level=None, check_same_thread=False)) as connection:
+        connection.execute("BEGIN IMMEDIATE")
+        yield connection
+
+
+def impatient_of_locks(settings: Settings) -> Settings:
+    """The same, waiting for a locked database only a second."""
+    return settings.model_copy(update={"database_url": f"{settings.store_url}?timeout=1"})
+
+
+def test_what_cannot_be_stored_is_not_answered(settings: Settings) -> None:
+    with running(create_app(impatient_of_locks(settings))) as client:
+        assert client.post("/predict", json=PUPIL).status_code == 200
+        with locked(settings.data / "farol.db"):
+            response = client.post("/predict", json=PUPIL)
+            error_of(response, 503, "store")
+            assert "probability" not in response.text
+            assert response.headers["retry-after"]
+            assert client.get("/monitoring/predictions").status_code == 200, "reading does not wait for a writer"
+        assert client.post("/predict", json=PUPIL).status_code == 200
+        assert len(client.get("/monitoring/predictions").json()["predictions"]) == 2
+
+
+def test_when_too_many_wait_the_rest_are_told_so_at_once(settings: Settings) -> None:
+    settings = settings.model_copy(update={"journal_queue": 2})
+    with running(create_app(settings)) as client:
+        client.post("/predict", json=PUPIL)
+        with locked(settings.data / "farol.db") as connection:
+            threading.Timer(0.3, connection.rollback).start()
+            responses = client.together(8, "POST", "/predict", json=PUPIL)
+        busy = [response for response in responses if response.status_code != 200]
+        assert 5 <= len(busy) <= 6, "one group being stored, two waiting"
+        for response in busy:
+            error_of(response, 503, "store_busy")
+            assert response.headers["retry-after"] == "1"
+        stored = client.get("/monitoring/predictions").json()["predictions"]
+        assert len(stored) == 1 + len(responses) - len(busy)
