@@ -5,12 +5,12 @@ from __future__ import annotations
 import unicodedata
 from functools import lru_cache
 
-_DEGREES = {ord("º"): None, ord("°"): None}
+_DEGREES = dict.fromkeys(map(ord, "ºª°"))
 
 
 @lru_cache(maxsize=4096)
 def fold(text: str) -> str:
-    """`text` without case, accents, º and °, and with single spaces between its words.
+    """`text` without case, accents, º, ª and °, and with single spaces between its words.
 
     >>> fold("  Nº  Av"), fold("N° Av"), fold("Inglês"), fold("ALFA  (2º e 3º ano)")
     ('n av', 'n av', 'ingles', 'alfa (2 e 3 ano)')
