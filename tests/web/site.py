@@ -43,6 +43,7 @@ REPORTS: dict[str, dict[str, object]] = {
         "test": figures(0.884, 0.851, 0.915),
         "groups": {"onset": figures(0.871, 0.82, 0.918), "recovery": figures(0.862, 0.807, 0.909)},
         "notice": None,
+        "served": {"years": [2022, 2023, 2024]},
     },
 }
 

@@ -89,6 +89,11 @@ def test_a_history_of_one_snapshot_is_one_point() -> None:
     assert re.findall(r">([^<>]+)</text>", drawn) == ["31 Dec 24", "0.1", "0.25"]
 
 
+def test_labels_of_the_bands_do_not_cover_each_other_beside_a_high_peak() -> None:
+    drawn = history([(NEW_YEAR, 0.4), (NEW_YEAR + timedelta(days=1), 10.9)], "pt_BR", ZONE)
+    assert re.findall(r">([^<>]+)</text>", drawn)[2:] == ["0,25", "10,9"]
+
+
 def test_a_report_may_lack_a_metric() -> None:
     assert estimate({}, "test") is None
     assert estimate({"test": {"roc_auc": {"value": None}}}, "test") is None

@@ -88,6 +88,9 @@ def test_the_introduction_says_what_is_served(web: httpx.Client) -> None:
         "This figure is no foresight. IAN is the answer in other words",
         "Without IAN0.69 (0.65–0.73)",
         "600",
+        "2022 → 2023, 2023 → 2024, 2024 → 2025",
+        "2024 → 2025, knowing only 2022 → 2023, 2023 → 2024",
+        "2022, 2023",
     ):
         assert words in page
 

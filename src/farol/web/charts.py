@@ -101,7 +101,10 @@ def distribution(bars: Sequence[Bar], locale: str) -> Markup:
 def history(points: Sequence[tuple[datetime, float]], locale: str, timezone: ZoneInfo) -> Markup:
     """PSI over time (at least one point, oldest first) against the two bands; the ends of the axis are dated."""
     rows = [{"at": at.timestamp(), "psi": psi} for at, psi in points]
-    top = max([*(psi for _, psi in points), SEVERE]) * 1.15
+    peak = max(SEVERE, *(psi for _, psi in points))
+    top = peak * 1.15
+    # Beside a high peak the two bands lie so close that their labels would cover each other.
+    marks = [MODERATE, SEVERE] if top < 1.6 else [SEVERE, peak]
     first, last = (at.timestamp() for at in (points[0][0], points[-1][0]))
     days = [json.dumps(_short_day(at, locale, timezone)) for at in (points[0][0], points[-1][0])]
     time = {
@@ -119,7 +122,7 @@ def history(points: Sequence[tuple[datetime, float]], locale: str, timezone: Zon
         "field": "psi",
         "type": "quantitative",
         "scale": {"domain": [0, top], "nice": False},
-        "axis": {"values": [MODERATE, SEVERE], "format": ".2~f", "grid": False},
+        "axis": {"values": marks, "format": ".2~f", "grid": False},
     }
     bands = [(MODERATE, _MODERATE, [2, 3]), (SEVERE, _SEVERE, [6, 3])]
     spec = {

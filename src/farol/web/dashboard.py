@@ -16,7 +16,7 @@ from farol.monitoring.psi import MODERATE, SEVERE
 from farol.store.records import Snapshot
 from farol.web.charts import Bar, distribution, history
 from farol.web.locale import NOTHING, Reader
-from farol.web.served import Service, bundles
+from farol.web.served import Service, bundles, served_years
 from farol.web.status import Status, status_of
 
 SNAPSHOTS = 60
@@ -106,7 +106,7 @@ def dashboard_values(
         "n": reader.number(report.n, 0),
         "stored": reader.number(store.total(bundle.task), 0),
         "reference_n": reader.number(report.reference_n, 0),
-        "reference_years": reader.listing(report.reference_years),
+        "reference_years": served_years(bundle),
         "model_version": bundle.version,
         "moderate": reader.number(MODERATE),
         "severe": reader.number(SEVERE),

@@ -15,7 +15,7 @@ from farol.features import sheet_inputs
 from farol.monitoring.drift import drift_report, parse_window
 from farol.profile import Column, Profile
 from farol.web.locale import NOTHING, Reader
-from farol.web.served import Service, bundles
+from farol.web.served import Service, bundles, served_years, year_names
 from farol.web.status import Status, status_of
 
 DRIFT_DAYS = 30
@@ -56,7 +56,7 @@ class ServedTask:
     question: str
     version: str
     learned: str
-    checked: str
+    checked: Markup | str
     score: Interval | None
     score_words: Markup
     notice: str | None
@@ -114,8 +114,8 @@ def _task(bundle: Bundle, service: Service, reader: Reader, now: datetime) -> Se
         title=spec.title.in_locale(locale),
         question=spec.question.in_locale(locale),
         version=bundle.version,
-        learned=reader.listing(bundle.manifest.train_years),
-        checked=reader.listing(bundle.manifest.test_years),
+        learned=served_years(bundle),
+        checked=_checked(bundle, reader),
         score=_interval(auc, reader),
         score_words=_(
             "Of two pupils, one who turned out behind and one who did not, it puts the first one ahead in {share} of "
@@ -127,6 +127,15 @@ def _task(bundle: Bundle, service: Service, reader: Reader, now: datetime) -> Se
         stored=stored,
         drift=drift,
     )
+
+
+def _checked(bundle: Bundle, reader: Reader) -> Markup | str:
+    """The years of the test, and what the model had seen by then, where it has seen more since."""
+    tested = year_names(bundle, bundle.manifest.test_years)
+    before = year_names(bundle, bundle.manifest.train_years)
+    if before == served_years(bundle):
+        return tested
+    return reader.gettext("{tested}, knowing only {before}", tested=tested, before=before)
 
 
 def _stored(bundle: Bundle, service: Service, reader: Reader, now: datetime) -> tuple[str, Status | None]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Protocol
 
 from fastapi import Request
@@ -35,6 +35,21 @@ def service_of(request: Request) -> Service:
     """The service of the app that answers this request."""
     service: Service = request.app.state.service
     return service
+
+
+def served_years(bundle: Bundle) -> str:
+    """The years that the model in use learned from: after its test it is trained again with all there are."""
+    match bundle.report.get("served"):
+        case {"years": [*years]}:
+            return year_names(bundle, years)
+        case _:
+            return year_names(bundle, bundle.manifest.train_years)
+
+
+def year_names(bundle: Bundle, years: Iterable[object]) -> str:
+    """Years in a row; where the question looks ahead, each with the year of its answer: `2022 → 2023`."""
+    ahead = bundle.task_spec.horizon
+    return ", ".join(f"{year} → {int(str(year)) + ahead}" if ahead else str(year) for year in years)
 
 
 def bundles(service: Service) -> list[Bundle]:
