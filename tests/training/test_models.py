@@ -1,4 +1,4 @@
-"""The served model keeps its promises, and the references are what they say."""
+"""The served model keeps its promises."""
 
 from __future__ import annotations
 
@@ -10,8 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from onnxmltools import convert_xgboost
 
-from farol.training import models
-from farol.training.audit import best_rule
+from farol.training import models, references
 
 from .making import noisy, rows, task
 
@@ -79,7 +78,7 @@ def test_without_its_hidden_feature_the_answer_is_modest_and_learned() -> None:
     assert honest.probability(nothing)[0] == pytest.approx(0.4, abs=0.1)
     careless = models.fit_served(task(impute=True), rows(matrix, label), seed=0)
     assert careless.probability(nothing)[0] < 0.05  # an imputed IAN says "no risk" of somebody unknown
-    withheld = models.without_hidden(spec, honest, rows(matrix, label)).probability
+    withheld = references.without_hidden(spec, honest, rows(matrix, label)).probability
     assert 0.1 < withheld.mean() < 0.7
     assert not np.isnan(matrix).any()
 
@@ -97,37 +96,3 @@ def test_an_answer_out_of_fold_comes_from_a_model_that_never_saw_the_pupil() -> 
     # The labels are noise: whoever sees a pupil's other row knows his answer, whoever does not is guessing.
     assert abs(((found > 0.5) == twice.label).mean() - 0.5) < 0.08
     assert ((models.fit_served(task(), twice, seed=0).probability(twice.matrix) > 0.5) == twice.label).mean() > 0.7
-
-
-def test_references_by_hand() -> None:
-    train = rows(np.zeros((4, 2)), np.array([1.0, 0, 1, 1]), column=np.array([-1.0, 0, 0, np.nan]))
-    test = rows(
-        np.zeros((4, 2)),
-        np.zeros(4),
-        now=np.array([1.0, 0, np.nan, 0]),
-        column=np.array([-1.0, 0, 7, np.nan]),
-    )
-    assert models.stays_as_it_is(train, test).probability.tolist() == [1, 0, 0.75, 0]
-    assert models.rate_table("lag", train, test).probability.tolist() == [1, 0.5, 0.75, 0.75]
-
-
-def test_one_rule_answers_by_its_split_and_by_the_share_where_it_knows_nothing() -> None:
-    matrix = np.repeat([[2.5, 0.0], [10.0, 0.0]], 20, axis=0)
-    label = np.repeat([1.0, 0.0], 20)
-    rule = best_rule("a", matrix[:, 0], label)
-    assert rule is not None
-    asked = rows(np.array([[2.5, 0], [10, 0], [np.nan, 0]]), np.zeros(3))
-    assert models.single_rule(task(), rule, rows(matrix, label), asked).probability.tolist() == [1, 0, 0.5]
-
-
-def test_reference_models_learn_with_gaps_and_empty_columns() -> None:
-    matrix, label = noisy(300, k=3)
-    matrix[:, 2] = np.nan
-    matrix[::5, 1] = np.nan
-    asked, truth = noisy(300, k=3, seed=1)
-    spec = task(("a", "b", "c"))
-    for reference in (
-        models.logistic_regression(spec, rows(matrix, label), rows(asked, truth)),
-        models.random_forest(spec, rows(matrix, label), rows(asked, truth), seed=0),
-    ):
-        assert ((reference.probability > 0.5) == truth).mean() > 0.75

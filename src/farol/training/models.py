@@ -1,6 +1,6 @@
-"""The served model, and the references it must beat.
+"""The served model.
 
-The served model is gradient-boosted trees (Chen & Guestrin, XGBoost, 2016): six leaves, one hundred rounds at a rate
+It is gradient-boosted trees (Chen & Guestrin, XGBoost, 2016): six leaves, one hundred rounds at a rate
 of 0.05, monotone where the profile says that sense demands it. The settings come from forward comparisons over
 years, not from cross-validation inside one year, and nothing here looks at the year it is tested on.
 """
@@ -16,13 +16,9 @@ import xgboost
 from numpy.typing import NDArray
 from onnxmltools import convert_xgboost
 from onnxmltools.convert.common.data_types import FloatTensorType
-from sklearn.ensemble import RandomForestClassifier
-from sklearn.linear_model import LogisticRegression
 
 from farol.features import Preprocessing
-from farol.i18n import Message, msg
 from farol.profile import Task
-from farol.training.audit import Rule
 from farol.training.plan import Rows
 
 Floats = NDArray[np.float64]
@@ -57,15 +53,6 @@ class Fitted:
         return found
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class Baseline:
-    """Another answer to the same question, with its probabilities (n,) for the test rows."""
-
-    name: str
-    title: Message
-    probability: Floats
-
-
 def fit_served(task: Task, train: Rows, *, seed: int) -> Fitted:
     """The served model of a task, from training rows.
 
@@ -86,12 +73,6 @@ def without(task: Task, matrix: Floats) -> Floats:
     hidden = matrix.copy()
     hidden[:, [task.features.index(name) for name in task.hidden]] = np.nan
     return hidden
-
-
-def without_hidden(task: Task, fitted: Fitted, test: Rows) -> Baseline:
-    """The model's own answers for the test rows when the hidden features are withheld."""
-    title = msg("Farol without {names}", names=", ".join(task.hidden))
-    return Baseline("without_hidden", title, fitted.probability(without(task, test.matrix)))
 
 
 def _constraints(task: Task, preprocessing: Preprocessing) -> str:
@@ -151,43 +132,3 @@ def _with_gaps(matrix: Floats) -> Floats:
 def model_json(fitted: Fitted) -> bytes:
     """XGBoost's own JSON of the model, as `Booster.load_model` reads it."""
     return bytes(fitted.booster.save_raw("json"))
-
-
-# ── References ─────────────────────────────────────────────────────────────────────────────────────────────────────
-
-
-def stays_as_it_is(train: Rows, test: Rows) -> Baseline:
-    """Who is at risk now will be; one whose present state is unknown gets the share of the training rows."""
-    found = np.where(np.isnan(test.now), train.label.mean(), test.now)
-    return Baseline("stays_as_it_is", msg("Who is behind now stays behind"), found)
-
-
-def rate_table(column: str, train: Rows, test: Rows) -> Baseline:
-    """The share at risk of the training rows with the same value of the label's column; the overall one if new."""
-    known = train.column[~np.isnan(train.column)]
-    shares = {value: float(train.label[train.column == value].mean()) for value in np.unique(known).tolist()}
-    found = np.array([shares.get(value, float(train.label.mean())) for value in test.column.tolist()])
-    return Baseline("rate_table", msg("Share at risk for the same {column}", column=column), found)
-
-
-def single_rule(task: Task, rule: Rule, train: Rows, test: Rows) -> Baseline:
-    """One rule on one feature, learned from training rows; who lacks the feature gets their share at risk."""
-    found = rule.split.predict(test.matrix[:, task.features.index(rule.column)])
-    filled = np.where(np.isnan(found), train.label.mean(), found)
-    return Baseline("single_rule", msg("One rule: {rule}", rule=rule.split.words), filled)
-
-
-def logistic_regression(task: Task, train: Rows, test: Rows) -> Baseline:
-    """L2-penalised logistic regression (C = 1) on the same features, imputed, flagged and scaled."""
-    preprocessing = Preprocessing.fit(train.matrix, task.features, impute=True)
-    known, asked = (preprocessing.transform(rows.matrix).astype(np.float64) for rows in (train, test))
-    model = LogisticRegression(max_iter=1_000).fit(known, train.label)
-    return Baseline("logistic_regression", msg("Logistic regression"), model.predict_proba(asked)[:, 1])
-
-
-def random_forest(task: Task, train: Rows, test: Rows, *, seed: int) -> Baseline:
-    """Breiman's random forest, 300 trees, on the same features, imputed and flagged."""
-    preprocessing = Preprocessing.fit(train.matrix, task.features, impute=True)
-    known, asked = (preprocessing.transform(rows.matrix) for rows in (train, test))
-    model = RandomForestClassifier(300, min_samples_leaf=5, random_state=seed, n_jobs=1).fit(known, train.label)
-    return Baseline("random_forest", msg("Random forest"), model.predict_proba(asked)[:, 1])

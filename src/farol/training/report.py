@@ -18,8 +18,8 @@ from farol.i18n import Message, msg
 from farol.profile import Task, Text
 from farol.training.audit import GIVES_AWAY, Rule
 from farol.training.metrics import MEASURES, RESAMPLES, Evaluation, Undefined
-from farol.training.models import Baseline
 from farol.training.plan import Cohort, Plan, Rows
+from farol.training.references import Baseline
 from farol.training.threshold import Threshold
 
 Floats = NDArray[np.float64]

@@ -14,7 +14,7 @@ from farol.features import feature_matrix
 from farol.i18n import Message, msg
 from farol.profile import Task
 from farol.reference import Reference
-from farol.training import audit, models
+from farol.training import audit, models, references
 from farol.training.card import card_html
 from farol.training.charts import Answers
 from farol.training.metrics import Evaluation, evaluate
@@ -55,7 +55,7 @@ def train(panel: Panel, task_name: str, *, seed: int = 0, progress: Progress = s
     progress(msg("Training and testing"), 0.2)
     tested = models.fit_served(task, rows, seed=seed)
     probability = tested.probability(test.matrix)
-    hidden = models.without_hidden(task, tested, test) if task.hidden else None
+    hidden = references.without_hidden(task, tested, test) if task.hidden else None
     baselines = _baselines(panel, task, rows, test, seed=seed)
 
     progress(msg("Measuring, with intervals"), 0.5)
@@ -128,15 +128,15 @@ def _judged(test: Rows, threshold: float, seed: int, answers: Floats, mask: Mask
     return evaluate(test.label[chosen], answers[chosen], threshold, seed=seed)
 
 
-def _baselines(panel: Panel, task: Task, train: Rows, test: Rows, *, seed: int) -> list[models.Baseline]:
+def _baselines(panel: Panel, task: Task, train: Rows, test: Rows, *, seed: int) -> list[references.Baseline]:
     """The references of a task, learned from the training rows: simpler models, and rules a person would use."""
-    regression = models.logistic_regression(task, train, test)
+    regression = references.logistic_regression(task, train, test)
     if task.horizon == 0:
         rules = audit.best_rules(dict(zip(task.features, train.matrix.T, strict=True)), train.label)
-        return [regression, *(models.single_rule(task, rule, train, test) for rule in rules[:1])]
+        return [regression, *(references.single_rule(task, rule, train, test) for rule in rules[:1])]
     return [
         regression,
-        models.random_forest(task, train, test, seed=seed),
-        models.stays_as_it_is(train, test),
-        models.rate_table(panel.profile.label.column, train, test),
+        references.random_forest(task, train, test, seed=seed),
+        references.stays_as_it_is(train, test),
+        references.rate_table(panel.profile.label.column, train, test),
     ]
