@@ -31,7 +31,7 @@ def extracted() -> dict[str, str]:
     for name, line, text, _comments, _context in extract_from_dir(
         SOURCE,
         method_map=[("**.py", "python"), ("**/templates/**", "jinja2.ext.babel_extract")],
-        keywords=KEYWORDS,  # type: ignore[arg-type]  # Babel's stubs leave None out
+        keywords=KEYWORDS,
     ):
         if isinstance(text, str) and text:
             found.setdefault(text, f"{name}:{line}")

@@ -7,8 +7,9 @@ from typing import Annotated
 
 import typer
 
+from farol.cli.check import ProfileOption
 from farol.cli.serve import DataOption
-from farol.cli.terminal import _, read_settings, say
+from farol.cli.terminal import _, open_profile, read_settings, say
 from farol.cli.voice import Command, Group
 from farol.i18n import msg
 
@@ -25,12 +26,13 @@ def export(
     file: Annotated[Path, typer.Argument(metavar=_("FILE"), help=_("The CSV file to write."))],
     task: Annotated[str | None, typer.Option("--task", help=_("Only this task."))] = None,
     data: DataOption = None,
+    profile: ProfileOption = None,
 ) -> None:
     """Stream the log to a file."""
     from farol.store.database import Store
     from farol.store.exporting import write_csv_file
 
-    settings = read_settings(data=data)
+    settings = read_settings(data=data, profile=profile)
     with Store.open(settings.store_url) as store:
-        written = write_csv_file(store.stream(task), file, settings.timezone)
+        written = write_csv_file(store.stream(task), file, open_profile(settings), settings.timezone)
     say(msg("wrote {n} predictions to {path}", n=written, path=file))

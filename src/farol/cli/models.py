@@ -10,7 +10,7 @@ import typer
 from rich.table import Table
 
 from farol.cli.check import Format, FormatOption
-from farol.cli.terminal import OUT, _, read_settings, say
+from farol.cli.terminal import LOCALE, OUT, _, read_settings, say
 from farol.cli.train import ArtifactsOption
 from farol.cli.voice import Command, Group
 from farol.i18n import msg
@@ -43,9 +43,9 @@ def list_(output: FormatOption = Format.text, artifacts: ArtifactsOption = None)
         {
             "task": task,
             "version": entry.version,
-            "promoted": entry.version == registry.promoted(task),
-            "problem": entry.problem.render("en") if entry.problem else None,
-            "headline": dict(entry.headline),
+            "promoted": entry.promoted,
+            "problem": entry.problem.as_dict(LOCALE) if entry.problem else None,
+            "headline": dict(entry.manifest.headline) if entry.manifest else {},
         }
         for task in registry.tasks()
         for entry in registry.versions(task)
