@@ -16,13 +16,12 @@ from typing import BinaryIO, TextIO
 from python_calamine import CalamineError, CalamineWorkbook, PasswordError
 
 from farol.i18n import msg
-from farol.workbook.cells import Cell
 from farol.workbook.headers import sheet_year
 from farol.workbook.limits import Limits, damaged, encrypted, too_large
 
 SECONDS = 120.0
 
-Rows = list[list[Cell]]
+Rows = list[list[object]]
 
 _PROGRAM = "import sys; from farol.workbook.isolated import main; main(sys.argv, sys.stdin.buffer, sys.stdout)"
 

@@ -20,6 +20,7 @@ _SIMPLE_SPAN = 9_999 * 702
 _NOT_SIMPLE = re.compile(rb'<c(?! r="[A-Z]{1,2}[1-9][0-9]{0,3}"[ />])(?![a-zA-Z])')
 """A cell that does not begin as nearly all do, `<c r="AB1234"`, in a row and column of few letters and digits."""
 
+_SIMPLE_REFERENCE = re.compile(rb"([A-Z]{1,2})([0-9]{1,4})")
 _ODD = re.compile(
     rb' t="(?:(e)"'
     rb'|str"[^>]*>(?:<f[^>]*>[^<]*</f>|<f[^>]*/>)?<v(?: ?/>|></v>)'
@@ -72,25 +73,31 @@ def empty_shared_strings(table: bytes) -> frozenset[int]:
 
 def _simple_marks(sheet: bytes, empty_strings: Collection[int]) -> Marks:
     """As `_any_marks`, by searching for the odd cells alone."""
-    odd = {}
+    found: list[tuple[int, CellError]] = []
     for match in _ODD.finditer(sheet):
-        place = _simple_place(sheet, match.start())
-        odd[place] = _failure(_inside(sheet, sheet.index(b">", match.start()) + 1)) if match[1] else EMPTY_TEXT
+        failed = match[1] is not None
+        found.append(
+            (match.start(), _failure(_inside(sheet, _tag_end(sheet, match.start()))) if failed else EMPTY_TEXT)
+        )
     if empty_strings:
         indices = b"|".join(b"%d" % index for index in sorted(empty_strings))
-        for match in re.finditer(rb' t="s"[^>]*><v>(?:%b)</v>' % indices, sheet):
-            odd[_simple_place(sheet, match.start())] = EMPTY_TEXT
-    last = sheet.rfind(b'<c r="')
-    rows = _simple_place(sheet, last + 1)[0] + 1 if last >= 0 else 0
-    return Marks(rows, _SIMPLE_SPAN, odd)
+        shared = re.finditer(rb' t="s"[^>]*><v>(?:%b)</v>' % indices, sheet)
+        found += [(match.start(), EMPTY_TEXT) for match in shared]
+    odd = {place: error for at, error in found if (place := _simple_place(sheet, at)) is not None}
+    last = _simple_place(sheet, len(sheet))
+    return Marks(last[0] + 1 if last else 0, _SIMPLE_SPAN, odd)
 
 
-def _simple_place(sheet: bytes, position: int) -> tuple[int, int]:
-    """The cell in whose tag `position` lies."""
-    start = sheet.rfind(b'<c r="', 0, position + 6) + 6
-    reference = sheet[start : sheet.index(b'"', start)]
-    letters = reference.rstrip(b"0123456789")
-    return int(reference[len(letters) :]) - 1, _column(letters)
+def _simple_place(sheet: bytes, position: int) -> tuple[int, int] | None:
+    """The last cell whose tag begins before `position`."""
+    start = sheet.rfind(b'<c r="', 0, position)
+    reference = _SIMPLE_REFERENCE.match(sheet, start + 6) if start >= 0 else None
+    return (int(reference[2]) - 1, _column(reference[1])) if reference else None
+
+
+def _tag_end(sheet: bytes, position: int) -> int:
+    end = sheet.find(b">", position)
+    return end + 1 if end >= 0 else len(sheet)
 
 
 def _any_marks(sheet: bytes, empty_strings: Collection[int]) -> Marks | None:

@@ -21,9 +21,9 @@ _MOST_REPEATED = 10_000
 def read_ods_marks(content: bytes) -> dict[str, Marks]:
     """The marks of each sheet by its name, from the content.xml of an ods workbook; `span` is exact."""
     parts = list(_SHEET.finditer(content))
-    ends = [part.start() for part in parts[1:]] + [len(content)]
+    ends = [*(part.start() for part in parts), len(content)][1:]
     marks = {}
-    for part, end in zip(parts, ends, strict=True):
+    for part, end in zip(parts, ends, strict=False):
         name = _NAME.search(part[1])
         if name is not None:
             text = (name[1] or name[2] or b"").decode("utf-8", "replace")

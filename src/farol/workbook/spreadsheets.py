@@ -25,6 +25,7 @@ from farol.workbook.raw import RawSheet, RawWorkbook
 
 THREADS = 2
 
+_MANIFEST = "META-INF/manifest.xml"
 _STRINGS = "xl/sharedStrings.xml"
 _SHEET = re.compile(r"<(?:\w+:)?sheet\s([^>]*)>")
 _RELATION = re.compile(r"<(?:\w+:)?Relationship\s([^>]*)>")
@@ -53,7 +54,7 @@ def read_xls(content: bytes, pattern: str, limits: Limits, file: str) -> RawWork
 
 
 def _read_ods(content: bytes, archive: Archive, pattern: str, limits: Limits, file: str) -> RawWorkbook:
-    if b"encryption-data" in archive.read("META-INF/manifest.xml"):
+    if _MANIFEST in archive and b"encryption-data" in archive.read(_MANIFEST):
         raise encrypted(file)
     archive.check()
     marks = read_ods_marks(archive.read("content.xml"))

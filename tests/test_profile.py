@@ -1,0 +1,240 @@
+"""A profile describes a school, and a wrong one is refused by the name of what is wrong in it."""
+
+from __future__ import annotations
+
+import hashlib
+import math
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from farol.errors import ProfileError
+from farol.profile import Text, ZeroIsMissing, fold, load_profile, parse_profile
+from tests.schools import PROFILE
+
+SMALL = """
+format = 1
+name = "small"
+title = { pt = "Pequena", en = "Small" }
+sheets = "Year {year}"
+
+[label]
+column = "absences"
+operator = ">="
+value = 20
+negative = { pt = "Não", en = "No" }
+positive = { pt = "Sim", en = "Yes" }
+
+[columns.code]
+kind = "identifier"
+aliases = ["Code"]
+meaning = { pt = "Código", en = "Code" }
+
+[columns.absences]
+kind = "number"
+aliases = ["Absences", "Absences {yy}"]
+range = [0, 200]
+meaning = { pt = "Faltas", en = "Absences" }
+zero_is_missing = false
+recode = [{ pattern = 'none', value = 0 }]
+
+[columns.shift]
+kind = "category"
+aliases = ["Shift"]
+meaning = { pt = "Turno", en = "Shift" }
+categories = ["day", "night"]
+recode = [{ pattern = 'd', value = "day" }]
+
+[columns.born]
+kind = "date"
+aliases = ["Born"]
+meaning = { pt = "Nascimento", en = "Birth" }
+date_order = "dmy"
+
+[derived.years]
+difference = ["year", "absences"]
+meaning = { pt = "Anos", en = "Years" }
+
+[derived.stage]
+source = "absences"
+table = [[5, 1], [inf, 2]]
+meaning = { pt = "Etapa", en = "Stage" }
+
+[tasks.current]
+title = { pt = "Agora", en = "Now" }
+question = { pt = "Agora?", en = "Now?" }
+horizon = 0
+features = ["absences", "stage"]
+impute = true
+limits = { pt = "Nenhum.", en = "None." }
+"""
+
+
+def test_the_built_in_profile_describes_pede() -> None:
+    profile = load_profile("pede")
+    assert profile.sheet_pattern == "PEDE{year}"
+    assert (profile.label.column, profile.label.operator, profile.label.value) == ("lag", "<", 0.0)
+    assert profile.columns["IEG"].zero_is_missing == ZeroIsMissing(column="assessments", equals=0.0)
+    assert profile.columns["IAA"].zero_is_missing == ZeroIsMissing(column=None, equals=None)
+    assert profile.derived["ideal_phase"].table[-1] == (math.inf, 8.0)
+    assert profile.tasks["next-year"].monotone["lag"] == -1
+    assert profile.columns["phase"].max_step == 1.0
+    assert profile.columns["birth_date"].year_fills == "birth_year"
+
+
+def test_a_profile_can_be_read_again_from_its_own_bytes() -> None:
+    profile = load_profile("pede")
+    assert profile.fingerprint == hashlib.sha256(profile.source).hexdigest()
+    assert parse_profile(profile.source, "elsewhere") == profile
+
+
+def test_a_profile_is_read_from_a_file(tmp_path: Path) -> None:
+    assert load_profile(PROFILE).name == "aurora"
+    path = tmp_path / "small.toml"
+    path.write_text(SMALL, encoding="utf-8")
+    assert load_profile(str(path)).name == "small"
+
+
+def test_texts_speak_both_languages() -> None:
+    text = Text(pt="sim", en="yes")
+    assert (text.in_locale("pt_BR"), text.in_locale("en")) == ("sim", "yes")
+
+
+@pytest.mark.parametrize("name", ["nowhere", "no/such.toml", ".", "a\0b"])
+def test_a_profile_that_is_not_there_names_those_that_are(name: str) -> None:
+    with pytest.raises(ProfileError) as refused:
+        load_profile(name)
+    assert "pede" in str(refused.value)
+    assert repr(name) in str(refused.value)
+
+
+@pytest.mark.parametrize("source", [b"format = ", b"\xff\xfe", b"a = 1\na = 2"])
+def test_what_is_not_toml_is_refused(source: bytes) -> None:
+    with pytest.raises(ProfileError) as refused:
+        parse_profile(source, "mine.toml")
+    assert refused.value.where.file == "mine.toml"
+
+
+WRONG = [
+    # what is replaced, by what, the key that the error names, what it says besides
+    ("format = 1", "format = 2", "format", "from 1 to 1"),
+    ("format = 1", "", "format", "missing"),
+    ("format = 1", "format = true", "format", "True"),
+    ('name = "small"', "name = 3", "name", "3"),
+    ('name = "small"', 'name = " "', "name", "not empty"),
+    ('title = { pt = "Pequena", en = "Small" }', 'title = { pt = "Pequena" }', "title", "both languages"),
+    ('title = { pt = "Pequena", en = "Small" }', 'title = { pt = "Pequena", en = "" }', "title", "both languages"),
+    ('title = { pt = "Pequena", en = "Small" }', 'title = "Small"', "title", "'Small'"),
+    ('"Year {year}"', '"Year"', "sheets", "{year}"),
+    ('"Year {year}"', '"Year {year} {yy}"', "sheets", "{year}"),
+    ('"Year {year}"', '"Year {year}"\nshets = 1', "shets", "Did you mean 'sheets'?"),
+    ('"Year {year}"', '"Year {year}"\nzzz = 1', "zzz", "one of format, columns"),
+    ('"Year {year}"', '"Year {year}"\naudit = ["shift", "shift"]', "audit", "none twice"),
+    ('"Year {year}"', '"Year {year}"\naudit = [""]', "audit", "none empty"),
+    ('"Year {year}"', '"Year {year}"\naudit = "shift"', "audit", "a list of texts"),
+    ('"Year {year}"', '"Year {year}"\naudit = ["absences"]', "audit", "one of shift"),
+    ('"Year {year}"', '"Year {year}"\naudit = ["shft"]', "audit", "Did you mean 'shift'?"),
+    ("[columns.code]", "[columnas.code]", "columnas", "Did you mean 'columns'?"),
+    ('kind = "identifier"', 'kind = "ignored"', "columns", "exactly one column of kind identifier"),
+    ('kind = "identifier"', 'kind = "identifer"', "columns.code.kind", "'identifer'"),
+    ('kind = "identifier"', "", "columns.code.kind", "identifier, number"),
+    ('aliases = ["Code"]', "aliases = []", "columns.code.aliases", "at least one header"),
+    ('aliases = ["Code"]', 'aliases = ["{Code}"]', "columns.code.aliases", "{Code}"),
+    ('aliases = ["Code"]', 'aliases = ["SHÍFT "]', "columns.shift.aliases", "code has it too"),
+    ('aliases = ["Code"]', 'aliases = ["Code"]\nrange = [0, 1]', "columns.code.range", "kind identifier"),
+    ('aliases = ["Code"]', 'aliases = ["Code"]\nrequired = "all"', "columns.code.required", "every, some"),
+    ('aliases = ["Code"]', 'aliases = ["Code"]\nneeded = true', "columns.code.needed", "not known"),
+    ("range = [0, 200]", "range = [200, 0]", "columns.absences.range", "the lower first"),
+    ("range = [0, 200]", "range = [0]", "columns.absences.range", "two numbers"),
+    ("range = [0, 200]", 'range = ["a", "b"]', "columns.absences.range", "a list of numbers"),
+    ("range = [0, 200]", "range = [0, inf]", "columns.absences.range", "a list of numbers"),
+    ("range = [0, 200]", "tolerance = -1", "columns.absences.tolerance", "not below 0"),
+    ("range = [0, 200]", "tolerance = nan", "columns.absences.tolerance", "nan"),
+    ("range = [0, 200]", "integer = 1", "columns.absences.integer", "true or false"),
+    ("range = [0, 200]", 'max_step = "x"', "columns.absences.max_step", "a number"),
+    ("zero_is_missing = false", 'zero_is_missing = "no"', "columns.absences.zero_is_missing", "true, false"),
+    (
+        "zero_is_missing = false",
+        'zero_is_missing = { column = "absence", equals = 0 }',
+        "columns.absences.zero_is_missing",
+        "Did you mean 'absences'?",
+    ),
+    (
+        "zero_is_missing = false",
+        'zero_is_missing = { column = "absences" }',
+        "columns.absences.zero_is_missing.equals",
+        "missing",
+    ),
+    ("pattern = 'none', value = 0", "pattern = '(', value = 0", "columns.absences.recode[0].pattern", "regular"),
+    ("pattern = 'none', value = 0", "pattern = 'none'", "columns.absences.recode[0].pattern", "a group"),
+    ("value = 0 }", 'value = "x" }', "columns.absences.recode[0].value", "a number"),
+    ("value = 0 }", "value = 0, missing = true }", "columns.absences.recode[0].value", "no value beside"),
+    ("value = 0 }", "value = 0, finding = 3 }", "columns.absences.recode[0].finding", "not empty"),
+    ('value = "day"', "value = 1", "columns.shift.recode[0].value", "a text"),
+    ('value = "day"', 'value = "dai"', "columns.shift.recode", "Did you mean 'day'?"),
+    ("recode = [{ pattern = 'none', value = 0 }]", "recode = [1]", "columns.absences.recode", "a list of tables"),
+    ('date_order = "dmy"', 'date_order = "ydm"', "columns.born.date_order", "mdy, dmy, ymd"),
+    ('date_order = "dmy"', 'year_fills = "shift"', "columns.born.year_fills", "one of absences"),
+    ('difference = ["year", "absences"]', "", "derived.years.difference", "either difference or source"),
+    ('difference = ["year", "absences"]', 'difference = ["year"]', "derived.years.difference", "two column names"),
+    ('["year", "absences"]', '["year", "stage"]', "derived.years.difference", "not known"),
+    ('["year", "absences"]', '["year", "years"]', "derived.years.difference", "not known"),
+    ('source = "absences"', 'source = "absence"', "derived.stage.source", "Did you mean 'absences'?"),
+    ("[[5, 1], [inf, 2]]", "[[5, 1], [6, 2]]", "derived.stage.table", "the last one inf"),
+    ("[[5, 1], [inf, 2]]", "[[6, 1], [5, 2], [inf, 3]]", "derived.stage.table", "ascending"),
+    ("[[5, 1], [inf, 2]]", "[]", "derived.stage.table", "pairs"),
+    ("[[5, 1], [inf, 2]]", "[[5, 1, 2]]", "derived.stage.table", "pairs"),
+    ("[[5, 1], [inf, 2]]", "[[inf, inf]]", "derived.stage.table", "pairs"),
+    ("[[5, 1], [inf, 2]]", "5", "derived.stage.table", "pairs"),
+    ('column = "absences"', 'column = "absense"', "label.column", "Did you mean 'absences'?"),
+    ('operator = ">="', 'operator = "=>"', "label.operator", "<, <=, >, >=, =="),
+    ("value = 20", 'value = "20"', "label.value", "a number"),
+    ("value = 20", 'value = 20\ndifference = ["absences", "shift"]', "label.difference", "'shift'"),
+    ('features = ["absences", "stage"]', "features = []", "tasks.current.features", "at least one"),
+    ('features = ["absences", "stage"]', 'features = ["staje"]', "tasks.current.features", "Did you mean 'stage'?"),
+    ("horizon = 0", "horizon = 2", "tasks.current.horizon", "from 0 to 1"),
+    ("horizon = 0", 'horizon = 0\nhidden = ["years"]', "tasks.current.hidden", "one of absences, stage"),
+    ("horizon = 0", 'horizon = 0\ncontext = ["stage"]', "tasks.current.context", "one of absences"),
+    ("horizon = 0", "horizon = 0\nmonotone = { stage = 0 }", "tasks.current.monotone.stage", "-1 or 1"),
+    ("horizon = 0", "horizon = 0\nmonotone = { stag = 1 }", "tasks.current.monotone.stag", "Did you mean 'stage'?"),
+    ("horizon = 0", "horizon = 0\nmonotone = 1", "tasks.current.monotone", "a table"),
+]
+
+
+@pytest.mark.parametrize(("old", "new", "key", "said"), WRONG)
+def test_a_wrong_profile_is_refused_by_key_value_and_expectation(old: str, new: str, key: str, said: str) -> None:
+    assert old in SMALL
+    with pytest.raises(ProfileError) as refused:
+        parse_profile(SMALL.replace(old, new, 1).encode(), "small.toml")
+    error = refused.value
+    assert (error.where.field or "") == key
+    assert said in str(error)
+    assert error.where.file == "small.toml"
+
+
+def test_the_profile_of_these_tests_is_right_before_it_is_spoilt() -> None:
+    profile = parse_profile(SMALL.encode(), "small.toml")
+    assert profile.columns["absences"].zero_is_missing is None
+    assert profile.columns["shift"].recodes[0].value == "day"
+    assert profile.columns["born"].date_order == "dmy"
+    assert profile.tasks["current"].context == ()
+
+
+@pytest.mark.parametrize(
+    ("header", "same"),
+    [("Inglês", " INGLES "), ("Nº  Av", "n° av"), ("1ª série", "1 serie"), ("Fase\u00a0Ideal", "fase ideal")],
+)
+def test_headers_that_a_hand_varies_are_the_same(header: str, same: str) -> None:
+    assert fold(header) == fold(same)
+
+
+@given(st.text())
+def test_folding_a_folded_text_changes_nothing(text: str) -> None:
+    assert fold(fold(text)) == fold(text)
+
+
+@given(st.text())
+def test_spaces_around_and_case_never_matter(text: str) -> None:
+    assert fold(f"  {text}\t") == fold(text)
