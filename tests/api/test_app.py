@@ -8,6 +8,7 @@ import subprocess
 import sys
 import threading
 import time
+from datetime import UTC, datetime
 from pathlib import Path
 
 import httpx
@@ -15,8 +16,10 @@ import pytest
 
 import farol.app
 from farol.api.binding import check_binding, is_loopback
+from farol.api.schemas import Given
+from farol.api.service import Service
 from farol.app import create_app
-from farol.errors import InputError, ProfileError
+from farol.errors import InputError, ProfileError, StoreError
 from farol.settings import Settings
 from farol.store.database import Store
 from tests.api.client import running
@@ -143,6 +146,25 @@ def test_sigterm_lets_what_is_under_way_be_stored_and_answered(free_port: int, t
         stored = {row.id for row in store.latest(10_000)}
     assert stored == set(answered)
     assert len(broken) == 4, "the port was closed"
+
+
+def test_closing_waits_for_what_is_being_stored(trained: Path, tmp_path: Path) -> None:
+    service = Service(Settings(artifacts=trained, data=tmp_path))
+    service.refresh()
+    served, now = service.served("current"), datetime.now(UTC)
+
+    async def ask_and_close() -> str:
+        asked = asyncio.create_task(service.journal.submit(lambda: served.prediction(Given(PUPIL, None), now, 2024)))
+        await asyncio.sleep(0)
+        await service.close()
+        assert asked.done()
+        with pytest.raises(StoreError):
+            await service.journal.submit(lambda: served.prediction(Given(PUPIL, None), now, 2024))
+        return (await asked).id
+
+    answered = asyncio.run(ask_and_close())
+    with Store.open(service.settings.store_url) as store:
+        assert [row.id for row in store.latest(10)] == [answered]
 
 
 def test_a_service_that_never_answered_closes_as_well(tmp_path: Path) -> None:

@@ -107,6 +107,22 @@ def test_a_declared_body_that_is_too_large_is_refused_unread(settings: Settings)
         assert client.post("/predict", json=PUPIL).status_code == 200
 
 
+def test_a_declared_body_that_is_too_large_is_not_even_read() -> None:
+    app = create_app(Settings())
+    sent: list[Any] = []
+
+    async def never(*_: Any) -> Any:
+        raise AssertionError("nothing was to be read")
+
+    async def send(message: Any) -> None:
+        sent.append(message)
+
+    headers = [(b"content-length", b"11")]
+    scope = {"type": "http", "method": "POST", "path": "/", "headers": headers, "query_string": b"", "app": app}
+    asyncio.run(Guard(never, max_body_bytes=10)(scope, never, send))
+    assert sent[0]["status"] == 413
+
+
 def test_a_body_of_undeclared_length_is_bounded_too(settings: Settings) -> None:
     async def endless() -> AsyncIterator[bytes]:
         for _ in range(10_000):

@@ -95,6 +95,12 @@ def test_the_log_is_streamed_as_csv_with_the_originals_columns_first(asked: Clie
     assert [row["task"] for row in only] == ["next-year"]
 
 
+def test_a_log_that_cannot_be_read_is_told_before_it_begins(settings: Settings, asked: Client) -> None:
+    with closing(sqlite3.connect(settings.data / "farol.db")) as connection:
+        connection.execute("DROP TABLE predictions")
+    error_of(asked.get("/monitoring/predictions.csv"), 503, "store")
+
+
 def test_an_empty_log_is_a_header(client: Client) -> None:
     assert client.get("/monitoring/predictions.csv").text.splitlines()[1:] == []
 

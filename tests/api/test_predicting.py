@@ -6,6 +6,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
+import numpy as np
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -121,6 +122,21 @@ def test_a_forecast_takes_the_context_and_the_year_it_is_of(shared: Client) -> N
     default = shared.post("/forecast", json=body).json()
     assert default["probability"] == shared.post("/forecast", json=body | {"year": now}).json()["probability"]
     assert default["probability"] == shared.post("/forecast", json=body | {"year": None}).json()["probability"]
+
+
+def test_the_years_in_the_programme_are_counted_to_the_year_given(client: Client, settings: Settings) -> None:
+    for year in (2021, 2024, 2024):
+        answer = client.post("/forecast", json=PUPIL | {"year_joined": 2021, "year": year}).json()
+    today = datetime.now(ZoneInfo("America/Sao_Paulo")).date()
+    with Store.open(settings.store_url) as store:
+        counts = store.counts("next-year", answer["model_version"], today, today)["years_in_programme"]
+    bins = next(
+        bins
+        for bins in Registry(settings.artifacts).load("next-year").reference.features
+        if bins.feature == "years_in_programme"
+    )
+    at_once, three_years = bins.index(np.array([0.0, 3.0])).tolist()
+    assert counts == {at_once: 1, three_years: 2}
 
 
 @pytest.mark.parametrize("year", [1989, 2101, 2023.5, "2023", True, [2023], "NaN"])
