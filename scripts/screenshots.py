@@ -6,13 +6,12 @@ takes about a minute. The last week of the simulated month is shifted, so that t
 
 from __future__ import annotations
 
-import shutil
 import sys
 import tempfile
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
-from playwright.sync_api import Browser, sync_playwright
+from playwright.sync_api import Browser
 
 PROJECT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(PROJECT))
@@ -28,7 +27,8 @@ from farol.store.database import Store  # noqa: E402
 from farol.training.train import train  # noqa: E402
 from farol.workbook.panel import read_panel  # noqa: E402
 from farol.workbook.sample import write_sample  # noqa: E402
-from tests.web.conftest import FLAGS, serving  # noqa: E402
+from tests.browser import chromium_browser  # noqa: E402
+from tests.web.conftest import serving  # noqa: E402
 
 IMAGES = PROJECT / "docs" / "images"
 LARGEST = 250_000
@@ -77,11 +77,9 @@ def main() -> None:
     with (
         tempfile.TemporaryDirectory() as folder,
         serving(fill(Path(folder))) as address,
-        sync_playwright() as playwright,
+        chromium_browser() as browser,
     ):
-        browser = playwright.chromium.launch(executable_path=shutil.which("chromium"), args=FLAGS)
         take(browser, address)
-        browser.close()
 
 
 if __name__ == "__main__":

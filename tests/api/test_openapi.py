@@ -7,7 +7,7 @@ from typing import Any
 
 import httpx
 import pytest
-from playwright.sync_api import Page, sync_playwright
+from playwright.sync_api import Page
 
 from farol.api.openapi import describe
 from farol.app import create_app
@@ -15,6 +15,7 @@ from farol.settings import Settings
 from tests.api.client import Client, running
 from tests.api.server import serving
 from tests.api.shape import PUPIL
+from tests.browser import chromium_browser
 
 ORIGINAL = {
     "IAA": 8.5,
@@ -133,10 +134,8 @@ def test_the_docs_page_names_nothing_outside(shared: Client) -> None:
 
 @pytest.fixture(scope="module")
 def page() -> Iterator[Page]:
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path="/usr/bin/chromium")
+    with chromium_browser() as browser:
         yield browser.new_page(locale="en-US")
-        browser.close()
 
 
 @pytest.mark.browser

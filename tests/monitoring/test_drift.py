@@ -255,3 +255,10 @@ def test_an_imputed_reference_invents_drift_and_the_raw_one_does_not(bundle: Bun
     assert honest.missing_share is not None
     assert honest.missing_share > 0.3
     assert (honest.verdict, invented.verdict) == ("none", "severe")
+
+
+def test_the_years_compared_with_are_those_the_served_model_learned_from(bundle: Bundle) -> None:
+    window = Window("all", None, date(2024, 6, 30))
+    assert check(replace(bundle, report={}), {}, window=window).reference_years == bundle.manifest.train_years
+    served = replace(bundle, report={"served": {"years": [2022, 2023, 2024]}})
+    assert check(served, {}, window=window).reference_years == (2022, 2023, 2024)

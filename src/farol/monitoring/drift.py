@@ -222,9 +222,18 @@ def check(bundle: Bundle, counts: Mapping[str, Mapping[int, int]], *, window: Wi
         version=bundle.version,
         window=window,
         reference_n=bundle.reference.n,
-        reference_years=bundle.manifest.train_years,
+        reference_years=_reference_years(bundle),
         features=tuple(_feature(bundle.profile, bins, counts.get(bins.feature, {}), alpha) for bins in features),
     )
+
+
+def _reference_years(bundle: Bundle) -> tuple[int, ...]:
+    """The years of the rows whose bins were frozen: those the served model learned from, refit included."""
+    match bundle.report.get("served"):
+        case {"years": [*years]}:
+            return tuple(int(str(year)) for year in years)
+        case _:
+            return bundle.manifest.train_years
 
 
 def drift_report(store: Store, bundle: Bundle, window: Window) -> DriftReport:
