@@ -39,10 +39,10 @@ _PROMOTION = {2022: 1.1, 2023: 2.0}  # logit of an average pupil's promotion at 
 _CATCHING_UP = 2.3  # a phase of lag makes promotion likelier by this, in logits
 _PULL = {2022: 0.1, 2023: 0.25}  # what a phase of lag weighs in staying, in logits
 _GRADES = {2022: (5.9, 6.4, 5.9), 2023: (6.4, 6.9, 6.2), 2024: (6.4, 6.2, 6.7)}
-_IPS = {
-    2022: (4.4, 5.0, 5.6, 6.3, 7.5, 7.5),
-    2023: (2.52, 2.52, 5.0, 5.02, 7.52, 7.52),
-    2024: (2.51, 5.01, 6.26, 7.51, 7.51, 8.13),
+_IPS = {  # the scale of each year: its values, and out of how many pupils each is given
+    2022: {3.8: 1, 4.4: 2, 5.0: 10, 5.6: 12, 6.3: 5, 6.9: 6, 7.5: 58, 8.1: 4, 8.8: 1, 9.4: 1, 10.0: 1},
+    2023: {2.52: 28, 3.77: 8, 4.39: 1, 5.01: 14, 5.63: 4, 6.26: 3, 6.89: 4, 7.52: 31, 8.14: 1, 8.76: 1, 9.38: 1},
+    2024: {2.51: 5, 3.76: 1, 4.38: 1, 5.01: 4, 5.63: 7, 6.26: 14, 6.88: 7, 7.51: 46, 8.13: 5, 8.75: 2, 9.38: 2},
 }
 _IPV = {2022: 7.25, 2023: 8.05, 2024: 7.4}
 _IEG = {2022: 1.45, 2023: 2.15, 2024: 1.9}
@@ -203,7 +203,7 @@ def _indicators(rng: np.random.Generator, year: int, roster: Roster, scale: floa
     values = {
         "IAA": (10 * _logistic(2.1 + 0.9 * seen(0.25))).round(1),
         "IEG": (10 * _logistic(_IEG[year] + 0.8 * seen(0.7))).round(1 if year < 2024 else 6),
-        "IPS": rng.choice(_IPS[year], n),
+        "IPS": rng.choice(list(_IPS[year]), n, p=np.array(list(_IPS[year].values())) / sum(_IPS[year].values())),
         "IPP": np.clip(7.5 + 0.95 * seen(0.5), 2, 10).round(4),
         "IPV": np.clip(_IPV[year] + seen(0.75), 2.5, 10).round(3),
         "MATEMATICA": mathematics,
