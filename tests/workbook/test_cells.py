@@ -1,0 +1,276 @@
+"""From the cells of one column to values and notes."""
+
+from __future__ import annotations
+
+import datetime as dt
+import math
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from farol.profile import Column, Recode
+from farol.workbook.cells import (
+    EMPTY_TEXT,
+    Cell,
+    CellError,
+    Note,
+    Numbers,
+    Source,
+    category_column,
+    date_column,
+    error_notes,
+    identifier_column,
+    number_column,
+    years_of,
+    zero_as_missing,
+)
+from tests.workbook.making import PEDE
+
+GRADE = PEDE.columns["IAA"]
+PHASE = PEDE.columns["phase"]
+AGE = PEDE.columns["age"]
+BORN = PEDE.columns["birth_date"]
+SEX = PEDE.columns["sex"]
+FREE = PEDE.columns["class"]
+TEXT = Source(typed=False)
+ODS = Source(epoch=dt.date(1899, 12, 30))
+
+
+def values(numbers: Numbers) -> list[float | None]:
+    """The values, None for missing."""
+    return [None if math.isnan(value) else value for value in numbers.values.tolist()]
+
+
+def codes(notes: tuple[Note, ...]) -> dict[str, tuple[int, ...]]:
+    """Positions by code."""
+    return {note.code: note.positions for note in notes}
+
+
+def days(year: int, month: int, day: int) -> float:
+    """Days since 1970-01-01."""
+    return float((dt.date(year, month, day) - dt.date(1970, 1, 1)).days)
+
+
+def test_plain_numbers_pass_and_nothing_is_said() -> None:
+    read = number_column([0.0, 7.5, "", None, 10, " "], GRADE)
+    assert values(read) == [0.0, 7.5, None, None, 10.0, None]
+    assert read.notes == ()
+
+
+def test_a_failed_formula_is_missing_and_told_apart_from_an_empty_cell() -> None:
+    read = number_column(["", CellError("#N/A"), "#div/0!", EMPTY_TEXT, 1.0], GRADE)
+    assert values(read) == [None, None, None, None, 1.0]
+    assert read.notes == (
+        Note("empty_text", (3,), {}),
+        Note("error_cell", (1, 2), {"kinds": "#DIV/0!, #N/A"}),
+    )
+
+
+def test_numbers_written_as_text_are_numbers() -> None:
+    read = number_column(["7.5", "7,5", 7.5], GRADE)
+    assert values(read) == [7.5, 7.5, 7.5]
+    assert codes(read.notes) == {"number_as_text": (0,), "decimal_comma": (1,)}
+
+
+def test_where_everything_is_text_a_number_as_text_is_no_news() -> None:
+    read = number_column(["7.5", "7,5", ""], GRADE, TEXT)
+    assert values(read) == [7.5, 7.5, None]
+    assert read.notes == ()
+
+
+def test_what_is_no_number_is_missing_and_told() -> None:
+    read = number_column(["a lot", True, dt.date(2020, 1, 1), dt.time(1, 2), 5.0], GRADE)
+    assert values(read) == [None, None, None, None, 5.0]
+    assert codes(read.notes) == {"unreadable_text": (0, 1, 2, 3)}
+
+
+def test_rounding_beyond_the_range_is_clipped_and_what_is_further_out_is_dropped() -> None:
+    read = number_column([10.01, 10.002, -0.01, 10.02, -1.0, math.inf, 10.0], GRADE)
+    assert values(read) == [10.0, 10.0, 0.0, None, None, None, 10.0]
+    assert codes(read.notes) == {"rounded_to_range": (0, 1, 2), "out_of_range": (3, 4, 5)}
+
+
+def test_without_a_range_only_infinity_is_no_value() -> None:
+    read = number_column([1e9, -1e9, math.inf], replace(GRADE, minimum=None, maximum=None))
+    assert values(read) == [1e9, -1e9, None]
+
+
+def test_a_column_of_whole_numbers_takes_no_fractions() -> None:
+    read = number_column([2.0, 2.5], PHASE)
+    assert values(read) == [2.0, None]
+    assert codes(read.notes) == {"not_whole": (1,)}
+
+
+def test_a_value_the_programme_never_gives_is_kept_and_told() -> None:
+    read = number_column([2.5, 5.0, 6.5, "", 10.0], PEDE.columns["IAN"])
+    assert values(read) == [2.5, 5.0, 6.5, None, 10.0]
+    assert codes(read.notes) == {"unusual_value": (2,)}
+
+
+def test_ages_formatted_as_dates_are_ages_again() -> None:
+    read = number_column([dt.date(1900, 1, 8), dt.datetime.fromisoformat("1900-01-12"), 9.0, dt.date(1900, 2, 2)], AGE)
+    assert values(read) == [8.0, 12.0, 9.0, 33.0]
+    assert codes(read.notes) == {"age_as_date": (0, 1, 3)}
+
+
+def test_an_open_document_counts_the_days_of_1900_from_a_day_earlier() -> None:
+    assert values(number_column([dt.date(1900, 1, 7)], AGE, ODS)) == [8.0]
+
+
+def test_ages_formatted_as_dates_survive_a_csv() -> None:
+    read = number_column(["1/8/1900", "12/01/1900", "9"], AGE, TEXT)
+    assert values(read) == [8.0, 12.0, 9.0]
+    assert codes(read.notes) == {"age_as_date": (0, 1)}
+
+
+def test_a_real_date_is_no_age() -> None:
+    read = number_column([dt.date(2015, 1, 8), dt.date(1899, 12, 1), "1/8/2015"], AGE)
+    assert values(read) == [None, None, None]
+    assert codes(read.notes) == {"unreadable_text": (0, 1, 2)}
+
+
+def test_a_class_in_the_place_of_a_phase_gives_the_phase() -> None:
+    read = number_column(["7E", "ALFA", "FASE 3", 9.0, "8", "alfa b", "2 ab", "??"], PHASE)
+    assert values(read) == [7.0, 0.0, 3.0, 9.0, 8.0, 0.0, 2.0, None]
+    assert codes(read.notes) == {"class_as_phase": (0, 5, 6), "number_as_text": (4,), "unreadable_text": (7,)}
+
+
+@pytest.mark.parametrize(
+    ("text", "phase"),
+    [("ALFA  (2º e 3º ano)", 0.0), ("Fase 2 (5° e 6° ano)", 2.0), ("Fase 8 (Universitários)", 8.0), ("3", 3.0)],
+)
+def test_an_ideal_phase_is_read_whatever_degree_sign_it_has(text: str, phase: float) -> None:
+    assert values(number_column([text], PEDE.columns["ideal_phase"])) == [phase]
+
+
+def test_a_word_for_a_value_still_to_come_is_missing() -> None:
+    read = number_column(["INCLUIR", 7.0], PEDE.columns["inde"])
+    assert values(read) == [None, 7.0]
+    assert codes(read.notes) == {"not_assessed": (0,)}
+
+
+def test_a_recoding_to_something_that_is_no_number_is_told() -> None:
+    rule = Recode(pattern="x(.*)", value=None, missing=False, finding="touched")
+    read = number_column(["x7", "xy"], replace(GRADE, recodes=(rule,)))
+    assert values(read) == [7.0, None]
+    assert codes(read.notes) == {"touched": (0,), "unreadable_text": (1,)}
+
+
+def test_zero_is_missing_only_where_it_stands_for_no_answer() -> None:
+    read = zero_as_missing(np.array([0.0, 0.0, 5.0]), np.array([True, False, True]))
+    assert values(read) == [None, 0.0, 5.0]
+    assert codes(read.notes) == {"zero_not_answered": (0,)}
+    assert zero_as_missing(np.array([1.0]), np.array([True])).notes == ()
+
+
+def test_dates_with_day_and_month_swapped_are_swapped_back() -> None:
+    read = date_column(["6/17/2015", dt.date(2014, 3, 2), "12/25/2013", dt.datetime.fromisoformat("2012-12-11")], BORN)
+    assert values(read) == [days(2015, 6, 17), days(2014, 2, 3), days(2013, 12, 25), days(2012, 11, 12)]
+    assert codes(read.notes) == {"swapped_date": (1, 3), "text_date": (0, 2)}
+
+
+@pytest.mark.parametrize(
+    "cells",
+    [
+        ["6/17/2015", dt.date(2014, 3, 13)],  # a date cell that was not swapped
+        ["6/7/2015", dt.date(2014, 3, 2)],  # a text that could have become a date
+        [dt.date(2014, 3, 2), dt.date(2013, 5, 6)],  # no text: nothing went wrong
+    ],
+)
+def test_dates_are_not_swapped_without_certainty(cells: list[Cell]) -> None:
+    read = date_column(cells, BORN)
+    assert "swapped_date" not in codes(read.notes)
+    assert values(read)[-1] in (days(2014, 3, 13), days(2014, 3, 2), days(2013, 5, 6))
+
+
+def test_dates_of_a_profile_that_writes_the_year_first_are_never_swapped() -> None:
+    read = date_column(["2015-06-17", dt.date(2014, 3, 2)], replace(BORN, date_order="ymd"))
+    assert values(read) == [days(2015, 6, 17), days(2014, 3, 2)]
+
+
+def test_what_is_no_date_is_missing_and_told() -> None:
+    read = date_column(["soon", 41000.0, "", CellError("#N/A"), EMPTY_TEXT, None], BORN)
+    assert values(read) == [None] * 6
+    assert codes(read.notes) == {"unreadable_text": (0, 1), "error_cell": (3,), "empty_text": (4,)}
+
+
+def test_the_years_of_dates_stay_in_the_range_of_the_column_they_fill() -> None:
+    born = np.array([days(2010, 12, 31), math.nan, days(1900, 1, 1), days(1969, 12, 31) + 365 * 20])
+    years = years_of(born, PEDE.columns["birth_year"])
+    assert years.tolist()[0] == 2010.0
+    assert np.isnan(years).tolist() == [False, True, True, False]
+
+
+def test_categories_are_recoded_and_others_told() -> None:
+    read = category_column(["Menina", "MASCULINO", "", "?", CellError("#N/A"), None, EMPTY_TEXT], SEX)
+    assert read.values.tolist() == ["F", "M", None, None, None, None, None]
+    assert codes(read.notes) == {"unreadable_text": (3,), "error_cell": (4,), "empty_text": (6,)}
+
+
+def test_free_categories_are_kept_as_written_with_single_spaces() -> None:
+    read = category_column(["7  E", 9.0, 9.5, True], FREE)
+    assert read.values.tolist() == ["7 E", "9", "9.5", "True"]
+    assert read.notes == ()
+
+
+def test_a_category_rule_may_take_a_part_of_the_text_and_must_give_a_known_category() -> None:
+    rule = Recode(pattern="sex (.)", value=None, missing=False, finding="touched")
+    read = category_column(["sex f", "sex F"], replace(SEX, recodes=(rule,), categories=("f",)))
+    assert read.values.tolist() == ["f", "f"]
+    assert codes(read.notes) == {"touched": (0, 1)}
+    assert codes(category_column(["sex x"], replace(SEX, recodes=(rule,))).notes) == {"unreadable_text": (0,)}
+
+
+def test_a_category_that_stands_for_no_value_is_missing() -> None:
+    read = category_column(["INCLUIR", "Ágata", "Agata"], PEDE.columns["stone"])
+    assert read.values.tolist() == [None, "agate", "agate"]
+    assert codes(read.notes) == {"not_assessed": (0,)}
+
+
+def test_identifiers_are_text_whatever_the_sheet_made_of_them() -> None:
+    read = identifier_column([" RA-1 ", 12.0, 13, "", None, CellError("#REF!"), "#N/A", EMPTY_TEXT])
+    assert read.values.tolist() == ["RA-1", "12", "13", None, None, None, None, None]
+
+
+def test_errors_are_found_in_columns_that_are_not_read() -> None:
+    assert error_notes(["a", CellError("#N/A"), EMPTY_TEXT, 1.0]) == (Note("error_cell", (1,), {"kinds": "#N/A"}),)
+    assert error_notes(["a"]) == ()
+
+
+cells = st.one_of(
+    st.floats(),
+    st.integers(),
+    st.booleans(),
+    st.text(),
+    st.dates(),
+    st.datetimes(),
+    st.timedeltas(),
+    st.none(),
+    st.just(CellError("#N/A")),
+    st.just(EMPTY_TEXT),
+)
+
+
+@given(st.lists(cells), st.sampled_from([GRADE, PHASE, AGE, PEDE.columns["IAN"]]))
+def test_whatever_stands_in_a_column_its_numbers_are_in_range(found: list[Cell], column: Column) -> None:
+    read = number_column(found, column).values
+    known = read[~np.isnan(read)]
+    assert len(read) == len(found)
+    assert column.minimum is not None
+    assert column.maximum is not None
+    assert ((known >= column.minimum) & (known <= column.maximum)).all()
+
+
+@given(st.lists(cells))
+def test_whatever_stands_in_a_column_it_is_read(found: list[Cell]) -> None:
+    assert len(date_column(found, BORN).values) == len(found)
+    assert set(category_column(found, SEX).values) <= {"F", "M", None}
+    assert len(identifier_column(found).values) == len(found)
+
+
+@given(st.floats(0, 10).map(lambda number: f"{number:.3f}"))
+def test_a_grade_is_the_same_with_comma_or_dot(text: str) -> None:
+    assert values(number_column([text], GRADE)) == values(number_column([text.replace(".", ",")], GRADE))

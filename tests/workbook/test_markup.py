@@ -1,0 +1,135 @@
+"""What the markup of a sheet tells and its reader does not."""
+
+from __future__ import annotations
+
+import pytest
+
+from farol.workbook.cells import EMPTY_TEXT, CellError
+from farol.workbook.markup import empty_shared_strings, read_marks
+from farol.workbook.markup_ods import read_ods_marks
+
+ENOUGH = 50_000_000
+
+
+def sheet(*rows: str) -> bytes:
+    """A sheet's markup around its rows."""
+    return f"<worksheet><cols><col min='1'/></cols><sheetData>{''.join(rows)}</sheetData></worksheet>".encode()
+
+
+SIMPLE = sheet(
+    '<row r="1"><c r="A1" t="inlineStr"><is><t>RA</t></is></c><c r="B1" t="str"><f>"x"</f><v>x</v></c></row>',
+    '<row r="2"><c r="A2" s="3" t="e"><f>1/0</f><v>#DIV/0!</v></c><c r="B2" t="e"><v>#N/A</v></c></row>',
+    '<row r="3"><c r="A3" t="inlineStr" /><c r="B3" t="inlineStr"><is><t></t></is></c></row>',
+    '<row r="4"><c r="A4" t="str"><f>""</f><v></v></c><c r="AB4" t="s"><v>7</v></c><c r="AC4" t="s"><v>8</v></c></row>',
+    '<row r="5"><c r="A5" t="e"><v>a pupil</v></c><c r="B5" t="e"/><c r="C5"><v>1</v></c></row>',
+    '<row r="6"><c r="A6" s="1" /></row><row r="7"></row>',
+)
+ODD = {
+    (1, 0): CellError("#DIV/0!"),
+    (1, 1): CellError("#N/A"),
+    (2, 0): EMPTY_TEXT,
+    (2, 1): EMPTY_TEXT,
+    (3, 0): EMPTY_TEXT,
+    (3, 27): EMPTY_TEXT,
+    (4, 0): CellError("#ERROR"),
+    (4, 1): CellError("#ERROR"),
+}
+
+
+def test_failed_cells_and_empty_texts_are_found_with_their_places() -> None:
+    marks = read_marks(SIMPLE, ENOUGH, {7})
+    assert marks is not None
+    assert marks.odd == ODD
+    assert marks.rows == 6  # the sixth row is only formatted, the seventh has no cell at all
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        SIMPLE.replace(b"<c ", b"<x:c ")
+        .replace(b"</c>", b"</x:c>")
+        .replace(b"<v>", b"<x:v>")
+        .replace(b"<row", b"<x:row"),
+        SIMPLE.replace(b'r="A', b"r='A").replace(b'1"', b"1'").replace(b"r='A1'", b"r = 'A1'").replace(b'"', b"'"),
+        SIMPLE.replace(b"<c r=", b"<c  r="),
+        SIMPLE.replace(b'<c r="A2" s="3" t="e">', b'<c t="e" s="3" r="A2">'),
+    ],
+    ids=["prefix", "quotes", "spaces", "order"],
+)
+def test_they_are_found_however_the_markup_is_written(other: bytes) -> None:
+    marks = read_marks(other, ENOUGH, {7})
+    assert marks is not None
+    assert marks.odd == ODD
+    assert (marks.rows, marks.span) == (6, 6 * 29)
+
+
+def test_cells_without_a_place_follow_the_one_before() -> None:
+    marks = read_marks(sheet("<row><c t='e'><v>#N/A</v></c></row><row><c/><c t='e'><v>#REF!</v></c></row>"), ENOUGH)
+    assert marks is not None
+    assert marks.odd == {(0, 0): CellError("#N/A"), (1, 1): CellError("#REF!")}
+    assert marks.span == 4
+
+
+def test_a_sheet_is_measured_exactly_where_it_might_be_too_large() -> None:
+    marks = read_marks(SIMPLE, 1000, {7})
+    assert marks is not None
+    assert (marks.span, marks.odd) == (6 * 29, ODD)
+    far = read_marks(sheet('<row r="1"><c r="A1"/></row><row r="1048576"><c r="XFD1048576"/></row>'), ENOUGH)
+    assert far is not None
+    assert far.span == 1_048_576 * 16_384
+
+
+@pytest.mark.parametrize(
+    "broken",
+    [
+        sheet('<row r="1"><c r="A99999999"/></row>'),
+        sheet('<row r="1"><c r="A1048577"/></row>'),
+        sheet('<row r="1"><c r="XFE1"/></row>'),
+        sheet('<row r="1"><c r="A0"/></row>'),
+        sheet('<row r="99999999"><c/></row>'),
+        sheet('<row r="9x"><c/></row>'),
+        sheet("<c><v>1</v></c>"),
+        SIMPLE.decode().encode("utf-16"),
+    ],
+)
+def test_markup_that_no_spreadsheet_writes_is_refused(broken: bytes) -> None:
+    assert read_marks(broken, ENOUGH) is None
+
+
+@pytest.mark.parametrize("text", [b"", b'<x t="e"', b'<x t="e"><c r="A1">', b'<c r="A1" t="e"', b'<c r="A1" t="e">'])
+def test_markup_that_ends_early_does_no_harm(text: bytes) -> None:
+    marks = read_marks(text, ENOUGH)
+    assert marks is None or set(marks.odd.values()) <= {CellError("#ERROR")}
+
+
+def test_shared_strings_without_characters_are_known_by_their_index() -> None:
+    table = (
+        b'<sst><si><t>a</t></si><si><t/></si><si><t xml:space="preserve"></t></si><si><r><t>b</t></r></si><si/></sst>'
+    )
+    assert empty_shared_strings(table) == {1, 2, 4}
+    assert empty_shared_strings(b"") == frozenset()
+
+
+def test_an_ods_sheet_tells_its_failed_cells_and_its_size() -> None:
+    failed = 'office:value-type="string" calcext:value-type="error"'
+    content = f"""
+      <office:spreadsheet><table:table table:name="PEDE &amp; Co">
+      <table:table-column table:number-columns-repeated="3"/>
+      <table:table-row table:number-rows-repeated="2"><table:table-cell office:value-type="float" office:value="1"/>
+        <table:table-cell {failed} table:number-columns-repeated="2"><text:p>#N/A</text:p></table:table-cell>
+      </table:table-row>
+      <table:table-row><table:covered-table-cell/><table:table-cell {failed}/></table:table-row>
+      <table:table-row table:number-rows-repeated="1048000"><table:table-cell table:number-columns-repeated="16384"/>
+      </table:table-row></table:table>
+      <table:table table:name='Big'><table:table-row table:number-rows-repeated="1000000">
+        <table:table-cell {failed} table:number-columns-repeated="1000000"/></table:table-row></table:table>
+      <table:table table:style="x"></table:table></office:spreadsheet>""".encode()
+    marks = read_ods_marks(content)
+    assert set(marks) == {"PEDE & Co", "Big"}
+    error = CellError("#N/A")
+    assert marks["PEDE & Co"].odd == {
+        (0, 1): error, (0, 2): error, (1, 1): error, (1, 2): error, (2, 1): CellError("#ERROR")
+    }  # fmt: skip
+    assert (marks["PEDE & Co"].rows, marks["PEDE & Co"].span) == (3, 9)
+    assert (marks["Big"].span, marks["Big"].odd) == (10**12, {})
+    assert read_ods_marks(b"") == {}
