@@ -5,8 +5,11 @@
 #   sudo scripts/verify_image.sh
 #
 # PYTHON_IMAGE   a base image to build on; without it, one is made of Debian with its own Python
+# SUITE          of which Debian: trixie (Python 3.13) unless told otherwise, bookworm (3.11)
 # PIP_CONF       a pip.conf for the build (an index of your own); it goes in as a build secret
 # BUILD_VOLUMES  more for `buildah build`, such as "--volume /srv/wheels:/srv/wheels:ro"
+# STORAGE_DRIVER vfs, where overlays cannot be mounted
+# DATABASE_URL   an empty PostgreSQL database to try the image against as well
 # WORK           a folder for all of it (a temporary one, removed at the end)
 set -euo pipefail
 cd "$(dirname "$0")/.."
@@ -17,8 +20,10 @@ IMAGE=localhost/farol:verify
 PORT="${PORT:-8765}"
 SERVER=""
 SCRATCH=""
-export STORAGE_DRIVER=vfs BUILDAH_ISOLATION=chroot
-buildah() { command buildah --root "$WORK/storage" --runroot "$WORK/run" "$@"; }
+export BUILDAH_ISOLATION=chroot
+buildah() {
+    command buildah --root "$WORK/storage" --runroot "$WORK/run" ${STORAGE_DRIVER:+--storage-driver "$STORAGE_DRIVER"} "$@"
+}
 say() { printf '\n== %s\n' "$*"; }
 pass() { printf 'ok: %s\n' "$*"; }
 fail() { printf 'FAILED: %s\n' "$*" >&2; exit 1; }
@@ -26,19 +31,21 @@ fail() { printf 'FAILED: %s\n' "$*" >&2; exit 1; }
 clean() {
     # A server that outlives its test would hold the mounts.
     [ -z "$SERVER" ] || { kill "$SERVER" 2>/dev/null || true; wait "$SERVER" 2>/dev/null || true; }
-    [ -z "$SCRATCH" ] || umount --recursive "$SCRATCH/root" 2>/dev/null || true
+    [ -z "$SCRATCH" ] || ! mountpoint --quiet "$SCRATCH/root" || umount --recursive "$SCRATCH/root"
     buildah rm --all >/dev/null 2>&1 || true
     [ -n "$KEEP" ] || rm -rf --one-file-system "$WORK"
 }
 trap clean EXIT
 
 if [ -z "${PYTHON_IMAGE:-}" ]; then
-    PYTHON_IMAGE=localhost/farol-base:latest
+    SUITE="${SUITE:-trixie}"
+    PYTHON_IMAGE="localhost/farol-base:$SUITE"
     if ! buildah images --quiet "$PYTHON_IMAGE" >/dev/null 2>&1; then
-        say "a base image of Debian and its Python"
-        debootstrap --variant=minbase --include=python3,python3-venv,python3-distutils,ca-certificates \
-            bookworm "$WORK/base" >"$WORK/debootstrap.log"
-        ln -sf python3 "$WORK/base/usr/bin/python"
+        say "a base image of Debian $SUITE and its Python"
+        packages=python3,python3-venv,ca-certificates
+        # debootstrap does not see that bookworm's distutils is wanted by another name.
+        [ "$SUITE" != bookworm ] || packages+=,python3-distutils
+        debootstrap --variant=minbase --include="$packages" "$SUITE" "$WORK/base" >"$WORK/debootstrap.log"
         container=$(buildah from scratch)
         buildah add --quiet "$container" "$WORK/base" / >/dev/null
         buildah commit --quiet "$container" "$PYTHON_IMAGE" >/dev/null
@@ -71,6 +78,8 @@ expected = {
 for name, value in expected.items():
     assert config[name] == value, (name, config[name])
 assert not any("OPEN_NETWORK" in line for line in config["Env"]), config["Env"]
+# ONNX Runtime's own builds report to their maker unless told not to before they start.
+assert "ORT_DISABLE_TELEMETRY=1" in config["Env"], config["Env"]
 assert config["Labels"]["org.opencontainers.image.licenses"] == "MIT"
 test = config["Healthcheck"]["Test"]
 assert test[0] == "CMD", test
@@ -91,12 +100,14 @@ found=$(find "$ROOT"/opt/farol/lib/python3*/site-packages/farol "$ROOT/srv" -ina
 [ ! -s "$ROOT/etc/pip.conf" ] || fail "pip.conf stayed in the image"
 [ ! -e "$ROOT/opt/farol/bin/pip" ] || fail "pip is still there"
 if [ -n "${PIP_CONF:-}" ]; then
-    sed -n 's/^[^=]*= *//p' "$PIP_CONF" | tr ' ' '\n' | grep -E '^(https?|file)://' | while read -r address; do
-        if grep -rIlF -- "$address" "$ROOT/opt/farol" "$ROOT/etc" "$WORK/image.json"; then fail "an index address stayed in the image"; fi
-    done
+    while read -r address; do
+        found=$(grep -rIlF -- "$address" "$ROOT/opt/farol" "$ROOT/etc" "$WORK/image.json" || true)
+        [ -z "$found" ] || fail "the address of an index stayed in $found"
+    done < <(sed -n 's/^[^=]*= *//p' "$PIP_CONF" | tr ' ' '\n' | grep -E '^(https?|file)://' || true)
 fi
 pass "no workbook, no database, no pip, no pip.conf, no address of an index"
-du -sm "$ROOT" "$ROOT/opt/farol" | sed "s#$ROOT#image: #; s/^/MB /"
+printf 'sizes: %s MB in all, %s MB of it Farol and its libraries\n' \
+    "$(du -sm "$ROOT" | cut -f1)" "$(du -sm "$ROOT/opt/farol" | cut -f1)"
 
 # As compose.yaml runs it: the root read-only, a small /tmp, the two volumes, user 10001, no capability, no new ones.
 SCRATCH="$WORK/scratch"
@@ -115,13 +126,13 @@ mount -o remount,bind,ro "$SCRATCH/root/srv/workbooks"
 mount -t tmpfs -o mode=755,size=64k tmpfs "$SCRATCH/root/dev"
 for device in null:3 zero:5 random:8 urandom:9; do mknod -m 666 "$SCRATCH/root/dev/${device%:*}" c 1 "${device#*:}"; done
 
+mapfile -t ENVIRONMENT < <(python3 -c 'import json, sys; print(*json.load(open(sys.argv[1]))["Docker"]["config"]["Env"], sep="\n")' \
+    "$WORK/image.json")
 MORE=()
 inside() {
     # exec all along, so that $! is the program itself and signals reach it.
-    exec chroot --userspec=10001:10001 --groups= "$SCRATCH/root" env -i \
-        PATH=/opt/farol/bin:/usr/local/bin:/usr/bin:/bin HOME=/srv/farol PYTHONDONTWRITEBYTECODE=1 PYTHONUNBUFFERED=1 \
-        FAROL_HOST=0.0.0.0 FAROL_PORT="$PORT" FAROL_LOCALE=en \
-        FAROL_ARTIFACTS=/srv/farol/artifacts FAROL_DATA=/srv/farol/data "${MORE[@]}" \
+    exec chroot --userspec=10001:10001 --groups= "$SCRATCH/root" \
+        env -i "${ENVIRONMENT[@]}" HOME=/srv/farol FAROL_PORT="$PORT" FAROL_LOCALE=en "${MORE[@]}" \
         setpriv --no-new-privs sh -c 'cd /srv/farol && exec "$@"' sh "$@"
 }
 run() { (inside "$@"); }
@@ -147,7 +158,7 @@ MORE=(FAROL_OPEN_NETWORK=true)
 
 mapfile -d '' -t HEALTH < <(python3 -c 'import json, sys; sys.stdout.write("".join(a + "\0" for a in json.load(open(sys.argv[1]))))' "$WORK/health.json")
 start() {
-    run farol serve >"$WORK/serve.log" 2>&1 &
+    inside farol serve >"$WORK/serve.log" 2>&1 & # not `run`: its $! would be a shell around it
     SERVER=$!
     for _ in $(seq 60); do
         kill -0 "$SERVER" 2>/dev/null || { cat "$WORK/serve.log" >&2; fail "the server ended"; }
@@ -162,7 +173,9 @@ stop() {
     kill -TERM "$SERVER"
     wait "$SERVER" || code=$?
     SERVER=""
+    # uvicorn ends in order and then passes the signal on, hence 143. An orderly end leaves no write-ahead log.
     [ "$code" = 0 ] || [ "$code" = 143 ] || { cat "$WORK/serve.log" >&2; fail "the server ended with $code"; }
+    [ ! -e "$SCRATCH/data/farol.db-wal" ] || fail "the database was not closed"
 }
 
 say "without a model: alive, not ready"
@@ -198,9 +211,22 @@ stop
 start
 ask || fail "no answer after a restart"
 stop
+if grep -qi telemetry "$WORK/serve.log" "$WORK/train.log"; then fail "a library speaks of telemetry"; fi
 stored=$(run farol log export /tmp/log.csv >/dev/null && wc -l <"$SCRATCH/root/tmp/log.csv")
 [ "$stored" = 3 ] || fail "expected two stored answers and a header, found $stored lines"
 [ "$(stat -c %u "$SCRATCH/data/farol.db")" = 10001 ] || fail "the database is not the user's"
 pass "healthy; two answers, one before and one after a restart, are both in the log"
+
+if [ -n "${DATABASE_URL:-}" ]; then
+    say "the same with PostgreSQL"
+    MORE+=(FAROL_DATABASE_URL="$DATABASE_URL")
+    start
+    run "${HEALTH[@]}" || fail "the health check fails with PostgreSQL"
+    ask || fail "no answer with PostgreSQL"
+    stop
+    stored=$(run farol log export /tmp/postgresql.csv >/dev/null && wc -l <"$SCRATCH/root/tmp/postgresql.csv")
+    [ "$stored" = 2 ] || fail "expected one stored answer and a header, found $stored lines"
+    pass "ready, answering and storing"
+fi
 
 say "all of it held"

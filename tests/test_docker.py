@@ -1,0 +1,112 @@
+"""What the container files promise, as far as it shows without an engine; scripts/verify_image.sh shows the rest."""
+
+from __future__ import annotations
+
+import json
+import re
+import subprocess
+import sys
+from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from threading import Thread
+from typing import ClassVar
+
+import pytest
+
+from farol.settings import Settings
+
+PROJECT = Path(__file__).resolve().parents[1]
+DOCKERFILE = (PROJECT / "Dockerfile").read_text("utf-8")
+COMPOSE = (PROJECT / "compose.yaml").read_text("utf-8")
+IGNORED = (PROJECT / ".dockerignore").read_text("utf-8")
+
+
+class Ready(BaseHTTPRequestHandler):
+    """Answers GET /ready with `status`, and everything else with 404."""
+
+    status: ClassVar[int] = 200
+
+    def do_GET(self) -> None:  # the name that http.server calls
+        self.send_response(self.status if self.path == "/ready" else 404)
+        self.end_headers()
+
+    def log_message(self, *_: object) -> None:
+        """Be quiet."""
+
+
+@pytest.fixture
+def port() -> Iterator[int]:
+    with ThreadingHTTPServer(("127.0.0.1", 0), Ready) as server:
+        thread = Thread(target=server.serve_forever)
+        thread.start()
+        yield server.server_port
+        server.shutdown()
+        thread.join()
+
+
+def health(port: int) -> int:
+    match = re.search(r"^HEALTHCHECK .*?\n\s+CMD (\[.*\])$", DOCKERFILE, re.MULTILINE)
+    assert match
+    program, *arguments = json.loads(match[1])
+    assert program == "python"
+    command = [sys.executable, *arguments]
+    return subprocess.run(command, env={"FAROL_PORT": str(port)}, capture_output=True, check=False).returncode
+
+
+@pytest.mark.parametrize(("status", "healthy"), [(200, True), (503, False), (404, False)])
+def test_the_health_check_asks_whether_farol_is_ready(
+    port: int, status: int, healthy: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(Ready, "status", status)
+    assert (health(port) == 0) is healthy
+
+
+def test_the_health_check_fails_when_nobody_answers(port: int) -> None:
+    with ThreadingHTTPServer(("127.0.0.1", 0), Ready) as closed:
+        free = closed.server_port
+    assert free != port
+    assert health(free) != 0
+
+
+def test_the_image_is_given_nothing_but_code_and_lock() -> None:
+    lines = [line for line in IGNORED.splitlines() if line and not line.startswith("#")]
+    assert lines[0] == "*"
+    let_in = {line[1:] for line in lines if line.startswith("!")}
+    assert let_in == {"requirements/run.txt", "pyproject.toml", "README.md", "LICENSE", "src"}
+    copied = {
+        word for line in re.findall(r"^COPY (?!--from)(.*)$", DOCKERFILE, re.MULTILINE) for word in line.split()[:-1]
+    }
+    assert copied == let_in
+    assert lines.index("**/*.xlsx") > lines.index("!src")  # the last rule that matches is the one that counts
+
+
+def test_no_address_of_an_index_is_written_anywhere() -> None:
+    assert not re.search(r"https?://(?!127\.0\.0\.1)", DOCKERFILE + COMPOSE)
+    assert "index-url" not in DOCKERFILE + COMPOSE
+
+
+def test_it_runs_as_nobody_in_particular_and_is_open_only_where_the_port_is_not() -> None:
+    assert re.search(r"^USER [1-9]\d*:[1-9]\d*$", DOCKERFILE, re.MULTILINE)
+    assert "OPEN_NETWORK=" not in DOCKERFILE
+    assert 'FAROL_OPEN_NETWORK: "true"' in COMPOSE
+    assert re.findall(r'^\s+- "?([\d.:]*:\d+:\d+)"?$', COMPOSE, re.MULTILINE) == ["127.0.0.1:8000:8000"]
+
+
+def test_every_setting_named_exists() -> None:
+    environment = re.search(r"^ENV PATH=.*?(?=^\w)", DOCKERFILE, re.MULTILINE | re.DOTALL)
+    assert environment
+    named = set(re.findall(r"FAROL_(\w+)=", environment[0])) | set(
+        re.findall(r"^\s+FAROL_(\w+):", COMPOSE, re.MULTILINE)
+    )
+    assert named >= {"HOST", "ARTIFACTS", "DATA", "OPEN_NETWORK", "DATABASE_URL", "LOCALE"}
+    assert {name.lower() for name in named} <= Settings.model_fields.keys()
+
+
+def test_an_empty_database_url_means_sqlite(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("FAROL_DATABASE_URL", "")  # what compose.yaml gives when nobody set it
+    assert Settings().store_url.startswith("sqlite:///")
+
+
+def test_libraries_are_told_to_call_nobody() -> None:
+    assert re.search(r"^\s+ORT_DISABLE_TELEMETRY=1 \\$", DOCKERFILE, re.MULTILINE)
