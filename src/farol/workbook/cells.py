@@ -159,6 +159,14 @@ def years_of(days: Floats, column: Column) -> Floats:
     return _in_range(years, column, _Notes())
 
 
+def months_of(days: Floats) -> Floats:
+    """The months (1–12) of dates (days since 1970-01-01); NaN where there is none."""
+    months = np.full(len(days), NOTHING)
+    given = ~np.isnan(days)
+    months[given] = days[given].astype("datetime64[D]").astype("datetime64[M]").astype(np.int64) % 12 + 1
+    return months
+
+
 def error_notes(cells: Sequence[Cell]) -> tuple[Note, ...]:
     """Where formulas failed in a column that is not read otherwise."""
     noted = _Notes()

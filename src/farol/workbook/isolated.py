@@ -13,11 +13,11 @@ import sys
 from io import BytesIO
 from typing import BinaryIO, TextIO
 
-from python_calamine import CalamineError, CalamineWorkbook, PasswordError
+from python_calamine import CalamineError, CalamineWorkbook
 
 from farol.i18n import msg
 from farol.workbook.headers import sheet_year
-from farol.workbook.limits import Limits, damaged, encrypted, too_large
+from farol.workbook.limits import Limits, damaged, too_large
 
 SECONDS = 120.0
 
@@ -40,8 +40,6 @@ def read_isolated(content: bytes, pattern: str, limits: Limits, file: str) -> tu
     match answer:
         case {"names": names, "sheets": sheets}:
             return names, sheets
-        case {"refused": "password"}:
-            raise encrypted(file)
         case {"refused": "cells"}:
             raise too_large(msg("cells"), limits.max_cells, file)
         case _:
@@ -62,8 +60,6 @@ def _answer(content: bytes, pattern: str, max_cells: int) -> dict[str, object]:
             for name in workbook.sheet_names
             if sheet_year(pattern, name) is not None
         }
-    except PasswordError:
-        return {"refused": "password"}
     except CalamineError:
         return {"refused": "damaged"}
     if sum(sheet.total_height * sheet.total_width for sheet in sheets.values()) > max_cells:

@@ -30,7 +30,9 @@ _STRINGS = "xl/sharedStrings.xml"
 _SHEET = re.compile(r"<(?:\w+:)?sheet\s([^>]*)>")
 _RELATION = re.compile(r"<(?:\w+:)?Relationship\s([^>]*)>")
 _ATTRIBUTE = re.compile(r"(?:(\w+):)?(\w+)\s*=\s*(?:\"([^\"]*)\"|'([^']*)')")
-_ENCRYPTED_PACKAGE = "EncryptedPackage".encode("utf-16-le")
+_ENCRYPTED_XLSX = "EncryptedPackage".encode("utf-16-le")
+_ENCRYPTED_XLS = re.compile(rb"\x09\x08\x10\x00\x00\x06\x05\x00.{12}(?:\x86\x00\x00\x00)?\x2f\x00", re.DOTALL)
+"""The record FILEPASS right behind the workbook's first one (BOF), or behind WRITEPROTECT."""
 _ODS = Source(epoch=dt.date(1899, 12, 30))
 
 
@@ -46,7 +48,7 @@ def read_zip(content: bytes, pattern: str, limits: Limits, file: str) -> RawWork
 
 def read_xls(content: bytes, pattern: str, limits: Limits, file: str) -> RawWorkbook:
     """An xls workbook, in which failed cells cannot be told from empty ones. Raises `WorkbookError`."""
-    if _ENCRYPTED_PACKAGE in content:
+    if _ENCRYPTED_XLSX in content or _ENCRYPTED_XLS.search(content):
         raise encrypted(file)
     names, rows = read_isolated(content, pattern, limits, file)
     years = _years(names, pattern)
@@ -54,7 +56,9 @@ def read_xls(content: bytes, pattern: str, limits: Limits, file: str) -> RawWork
 
 
 def _read_ods(content: bytes, archive: Archive, pattern: str, limits: Limits, file: str) -> RawWorkbook:
-    if _MANIFEST in archive and b"encryption-data" in archive.read(_MANIFEST):
+    if _MANIFEST not in archive:
+        raise damaged(file)
+    if b"encryption-data" in archive.read(_MANIFEST):
         raise encrypted(file)
     archive.check()
     marks = read_ods_marks(archive.read("content.xml"))

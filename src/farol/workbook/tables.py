@@ -25,6 +25,7 @@ from farol.workbook.cells import (
     error_notes,
     identifier_column,
     is_empty,
+    months_of,
     number_column,
     years_of,
     zero_as_missing,
@@ -36,8 +37,6 @@ from farol.workbook.raw import RawSheet
 from farol.workbook.selection import select_columns
 
 _NO_DETAILS: Mapping[str, object] = MappingProxyType({})
-
-_MOSTLY = 0.5
 
 ROWS_SHOWN = 20
 """An error names no more rows than this."""
@@ -89,7 +88,7 @@ class _Reader:
         numbers = {column.name: self._numbers(column) for column in self._columns("number")}
         self._drop_zeros(numbers)
         dates = {column.name: self._dates(column) for column in self._columns("date")}
-        filled = self._fill_years(dates, numbers)
+        filled = self._fill_years(dates, numbers) | self._fill_months(dates, numbers)
         categories = {column.name: self._categories(column) for column in self._columns("category")}
         self._report_missing_columns(filled)
         self._report_mostly_missing(numbers)
@@ -238,6 +237,20 @@ class _Reader:
                 filled.add(target.name)
         return filled
 
+    def _fill_months(self, dates: Mapping[str, Floats], numbers: dict[str, Floats]) -> set[str]:
+        """Fill number columns by the months of dates; their names.
+
+        Nothing is reported: a date that is missing, or that fills its year, is told of already, and no school has a
+        column of months that it could miss.
+        """
+        filled = set()
+        for column in self._columns("date"):
+            if column.month_fills is not None:
+                given = numbers[column.month_fills]
+                numbers[column.month_fills] = np.where(np.isnan(given), months_of(dates[column.name]), given)
+                filled.add(column.month_fills)
+        return filled
+
     def _categories(self, column: Column) -> Objects:
         cells = self._cells(column)
         if cells is None:
@@ -260,7 +273,8 @@ class _Reader:
         for column in self._columns("number"):
             missing = np.isnan(numbers[column.name])
             known = self._selection.chosen.get(column.name)
-            if known and column.required and missing.mean() > _MOSTLY and not missing.all():
+            most = len(missing) // 2 < np.count_nonzero(missing) < len(missing)
+            if known and column.required and most:
                 self._report("mostly_missing", known.text, np.flatnonzero(missing).tolist())
 
     def _report_label(self, numbers: Mapping[str, Floats]) -> None:
