@@ -57,6 +57,11 @@ def test_both_tasks_stand_in_one_file() -> None:
     ]
 
 
+def test_where_there_was_no_answer_the_cells_are_empty() -> None:
+    (read,) = exported(replace(row(), prediction=None, probability=None, label="Sem resposta"))
+    assert (read["prediction"], read["probability"], read["prediction_label"]) == ("", "", "Sem resposta")
+
+
 @pytest.mark.parametrize("start", ["=", "+", "-", "@", "\t", "\r"])
 def test_text_that_a_spreadsheet_would_run_is_made_harmless(start: str) -> None:
     (read,) = exported(

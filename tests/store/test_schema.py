@@ -5,19 +5,24 @@ import subprocess
 import sys
 import threading
 import time
+from dataclasses import replace
+from datetime import date
 from pathlib import Path
 
 import pytest
+from alembic import command
 from alembic.autogenerate import compare_metadata
 from alembic.config import Config
 from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
-from sqlalchemy import text
+from sqlalchemy import Connection, inspect, text
+from sqlalchemy.exc import IntegrityError
 
 from farol.errors import StoreError
 from farol.store import migrations, schema
-from farol.store.database import Store
-from farol.store.tables import metadata
+from farol.store.database import Store, _prediction_values
+from farol.store.engine import open_engine
+from farol.store.tables import feature_counts, metadata, predictions
 from tests.store.rows import row
 
 OPEN_AND_WRITE = """
@@ -45,8 +50,10 @@ def test_every_revision_is_listed_in_order() -> None:
 
 
 def test_processes_that_start_at_once_migrate_once_and_all_work(url: str) -> None:
-    command = [sys.executable, "-c", OPEN_AND_WRITE, url]
-    processes = [subprocess.Popen(command, stdin=subprocess.PIPE, stderr=subprocess.PIPE, text=True) for _ in range(3)]
+    arguments = [sys.executable, "-c", OPEN_AND_WRITE, url]
+    processes = [
+        subprocess.Popen(arguments, stdin=subprocess.PIPE, stderr=subprocess.PIPE, text=True) for _ in range(3)
+    ]
     for process in processes:
         assert process.stdin is not None
         process.stdin.write("go\n")
@@ -114,3 +121,72 @@ def test_a_lock_that_is_never_released_is_an_error_and_not_an_endless_wait(
     with pytest.raises(StoreError, match="locked by another program"):
         Store.open(f"sqlite:///{path}?timeout=0.01")
     other.close()
+
+
+def upgraded_to(url: str, revision: str) -> None:
+    """A database as the Farol of that revision made it."""
+    engine = open_engine(url)
+    config = Config()
+    config.set_main_option("script_location", str(Path(migrations.__file__).parent))
+    config.set_main_option("path_separator", "os")
+    with engine.begin() as connection:
+        config.attributes["connection"] = connection
+        command.upgrade(config, revision)
+    engine.dispose()
+
+
+def test_a_database_of_the_first_farol_keeps_its_rows_and_takes_answers_that_are_none(url: str) -> None:
+    upgraded_to(url, "0001")
+    engine = open_engine(url)
+    old = [row({"IAA": 7.5}), row({"IAA": None}, task="next-year", probability=0.25)]
+    with engine.begin() as connection:
+        for one in old:
+            connection.execute(predictions.insert(), _prediction_values(one))
+        connection.execute(
+            feature_counts.insert(),
+            {"task": "current", "version": "v", "day": date(2024, 5, 10), "feature": "IAA", "bin": 7, "count": 41},
+        )
+        with pytest.raises(IntegrityError), connection.begin_nested():
+            connection.execute(predictions.insert(), _prediction_values(replace(row(), prediction=None)))
+    engine.dispose()
+
+    with Store.open(url) as store:
+        none = replace(row(), prediction=None, probability=None, label="Sem resposta")
+        store.write([none])
+        found = list(store.stream())
+        assert [one.id for one in found] == [*(one.id for one in old), none.id]
+        assert [(one.prediction, one.probability) for one in found] == [(1, 0.75), (1, 0.25), (None, None)]
+        assert [dict(one.features) for one in found[:2]] == [dict(one.features) for one in old]
+        assert store.counts("current", "v", date(2024, 5, 10), date(2024, 5, 10)) == {"IAA": {7: 41}}
+        assert [one.id for one in store.latest(5, "next-year")] == [old[1].id]
+        with pytest.raises(StoreError, match="refused the row"):  # an id is still stored once
+            store.write([none])
+        with store.engine.connect() as connection:
+            context = MigrationContext.configure(connection, opts={"compare_type": True})
+            assert compare_metadata(context, metadata) == []
+            assert {index["name"] for index in inspect(connection).get_indexes("predictions")} >= {
+                "ix_predictions_task_seq"
+            }
+
+
+def test_an_update_that_fails_half_way_leaves_the_database_as_it_was(
+    sqlite_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    upgraded_to(sqlite_url, "0001")
+
+    def upgrade(connection: Connection) -> None:
+        _upgrade(connection)
+        raise KeyboardInterrupt
+
+    _upgrade = schema._upgrade
+    monkeypatch.setattr(schema, "_upgrade", upgrade)
+    with pytest.raises(KeyboardInterrupt):
+        Store.open(sqlite_url)
+    monkeypatch.undo()
+    engine = open_engine(sqlite_url)
+    with engine.connect() as connection:
+        assert schema._revision(connection) == "0001"
+        nullable = {column["name"]: column["nullable"] for column in inspect(connection).get_columns("predictions")}
+    engine.dispose()
+    assert not nullable["prediction"]
+    Store.open(sqlite_url).close()

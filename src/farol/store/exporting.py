@@ -36,8 +36,8 @@ def write_csv(rows: Iterable[Prediction], profile: Profile, timezone: str | Zone
 
     The features, prediction, prediction_label, probability, timestamp (ISO 8601 with the offset of `timezone`), then
     prediction_id, task, model_version, source, threshold, warnings (codes separated by spaces), then the context. An
-    input that was missing or not given is an empty cell. A text that a spreadsheet would run as a formula gets an
-    apostrophe in front; numbers are left as they are.
+    input that was missing or not given is an empty cell, and so are prediction and probability where there was no
+    answer. A text that a spreadsheet would run as a formula gets an apostrophe in front; numbers are left as they are.
     """
     zone = timezone if isinstance(timezone, ZoneInfo) else ZoneInfo(timezone)
     features, context = columns_of(profile)

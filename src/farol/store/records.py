@@ -21,7 +21,7 @@ _MICROSECOND = timedelta(microseconds=1)
 
 @dataclass(frozen=True, slots=True)
 class Prediction:
-    """One answer, as it was given.
+    """One answer, as it was given; `prediction` and `probability` are None together, where it was that there is none.
 
     `features` are the inputs as they came (None: given as missing; absent: not given); `bins` says which bin of the
     bundle's reference each feature of the model fell into: it is counted when the row is written and not kept by
@@ -34,9 +34,9 @@ class Prediction:
     version: str
     source: Source
     features: Mapping[str, float | None]
-    prediction: int
+    prediction: int | None
     label: str
-    probability: float
+    probability: float | None
     threshold: float
     warnings: tuple[str, ...] = ()
     bins: Mapping[str, int] = field(default_factory=dict)

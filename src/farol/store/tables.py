@@ -31,9 +31,9 @@ predictions = Table(
     Column("version", Text, nullable=False),
     Column("source", Text, nullable=False),
     Column("features", Text, nullable=False),  # JSON object
-    Column("prediction", SmallInteger, nullable=False),
+    Column("prediction", SmallInteger, nullable=True),  # null, with the probability: no answer was given
     Column("label", Text, nullable=False),
-    Column("probability", Double, nullable=False),
+    Column("probability", Double, nullable=True),
     Column("threshold", Double, nullable=False),
     Column("warnings", Text, nullable=False),  # JSON array of codes
     Index("ix_predictions_task_seq", "task", "seq"),
