@@ -177,7 +177,7 @@ WRONG = [
     ("recode = [{ pattern = 'none', value = 0 }]", "recode = [1]", "columns.absences.recode", "a list of tables"),
     ('date_order = "dmy"', 'date_order = "ydm"', "columns.born.date_order", "mdy, dmy, ymd"),
     ('date_order = "dmy"', 'year_fills = "shift"', "columns.born.year_fills", "one of absences"),
-    ('difference = ["year", "absences"]', "", "derived.years.difference", "either difference or source"),
+    ('difference = ["year", "absences"]', "", "derived.years.difference", "either difference"),
     ('difference = ["year", "absences"]', 'difference = ["year"]', "derived.years.difference", "two column names"),
     ('["year", "absences"]', '["year", "stage"]', "derived.years.difference", "not known"),
     ('["year", "absences"]', '["year", "years"]', "derived.years.difference", "not known"),

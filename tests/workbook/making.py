@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from types import MappingProxyType
 
 from openpyxl import Workbook
 
@@ -33,14 +34,13 @@ PUPIL: Mapping[str, object] = {
 """One ordinary pupil; every column that some sheet must have."""
 
 
-def pupils(count: int = 3, *, without: Sequence[str] = (), **columns: Sequence[object]) -> list[list[object]]:
-    """A header row and `count` ordinary pupils "RA-1", "RA-2", …; `columns` replaces or adds whole columns.
-
-    A header that is no Python name goes into `columns` by `**{"Data de Nasc": […]}`.
-    """
+def pupils(
+    count: int = 3, columns: Mapping[str, Sequence[object]] = MappingProxyType({}), *, without: Sequence[str] = ()
+) -> list[list[object]]:
+    """A header row and `count` ordinary pupils "RA-1", "RA-2", …; `columns` replaces or adds whole columns."""
     table: dict[str, Sequence[object]] = {"RA": [f"RA-{number + 1}" for number in range(count)]}
     table |= {header: [value] * count for header, value in PUPIL.items() if header not in without}
-    table |= columns
+    table |= dict(columns)
     return [list(table), *(list(row) for row in zip(*table.values(), strict=True))]
 
 

@@ -1,0 +1,294 @@
+"""From a sheet to clean columns: headers resolved, quirks handled, each told with its place."""
+
+from __future__ import annotations
+
+import datetime as dt
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from farol.errors import WorkbookError
+from farol.profile import Profile, parse_profile
+from farol.workbook.labels import contradictions
+from farol.workbook.panel import Panel, read_panel
+from tests.workbook.making import PEDE, Rows, changed, found, only, pupils, write_xlsx
+
+
+def read(folder: Path, rows: Rows, year: int = 2022, profile: Profile = PEDE) -> Panel:
+    """The panel of one sheet."""
+    return read_panel(write_xlsx(folder / "book.xlsx", {f"PEDE{year}": rows}), profile)
+
+
+def refused(folder: Path, rows: Rows) -> str:
+    """What is said of a sheet that cannot be used."""
+    with pytest.raises(WorkbookError) as error:
+        read(folder, rows)
+    assert error.value.lines("pt_BR")
+    return str(error.value)
+
+
+def values(panel: Panel, name: str) -> list[float | None]:
+    """A number column, None for missing."""
+    return [None if np.isnan(value) else value for value in panel.numbers[name].tolist()]
+
+
+def test_an_ordinary_sheet_is_read_and_little_is_said(tmp_path: Path) -> None:
+    panel = read(tmp_path, pupils(2))
+    assert panel.student.tolist() == ["RA-1", "RA-2"]
+    assert values(panel, "IAA") == [8.5, 8.5]
+    assert values(panel, "ideal_phase") == [3.0, 3.0]
+    assert panel.label.tolist() == [1.0, 1.0]
+    assert {finding.code for finding in panel.findings} == {"missing_column"}
+    missing = {finding.column: finding.severity for finding in panel.findings}
+    assert missing["Data de Nasc"] == missing["INDE 22"] == "info"
+
+
+def test_names_are_dropped_at_the_door(tmp_path: Path) -> None:
+    panel = read(tmp_path, pupils(2, {"Nome": ["Ana Souza", "Rui Lima"]}))
+    everything = repr((panel.student, panel.numbers, panel.categories, panel.dates, panel.findings))
+    assert "Ana" not in everything
+    assert "name" not in panel.categories
+
+
+def test_no_value_of_a_pupil_stands_in_a_finding(tmp_path: Path) -> None:
+    rows = pupils(
+        3, {"IAA": ["segredo", 1.0, 2.0], "Gênero": ["segredo", "Menina", "Menino"], "Nº Av": [77.0, 1.0, 1.0]}
+    )
+    panel = read(tmp_path, rows)
+    said = " ".join(f"{f.message} {f.action} {f.column}" for f in panel.findings)
+    assert {f.code for f in panel.findings} >= {"unreadable_text", "out_of_range"}
+    assert "segredo" not in said
+    assert "77" not in said
+
+
+def test_findings_name_sheet_row_column_gravity_and_remedy(tmp_path: Path) -> None:
+    finding = only(read(tmp_path, pupils(3, {"IAA": [7.0, "#N/A", "#N/A"]})), "error_cell")
+    assert (finding.sheet, finding.column, finding.rows, finding.count) == ("PEDE2022", "IAA", (3, 4), 2)
+    assert finding.severity == "warning"
+    assert str(finding.message) == "Cells hold a formula's error (#N/A)."
+    assert str(finding.action) == "They are read as missing, not as zero."
+
+
+def test_errors_in_columns_that_are_not_read_are_told_too(tmp_path: Path) -> None:
+    finding = only(read(tmp_path, pupils(3, {"Cg": [1.0, "#REF!", 2.0]})), "error_cell")
+    assert (finding.column, finding.rows, finding.severity) == ("Cg", (3,), "info")
+
+
+def test_blank_rows_and_rows_without_a_code_are_left_out_and_told(tmp_path: Path) -> None:
+    rows = pupils(4, {"RA": ["RA-1", None, "RA-3", None]})
+    rows[2] = [None] * len(rows[2])
+    panel = read(tmp_path, rows)
+    assert panel.student.tolist() == ["RA-1", "RA-3"]
+    assert values(panel, "IAA") == [8.5, 8.5]
+    assert only(panel, "blank_row").rows == (3,)
+    without = only(panel, "missing_student")
+    assert (without.rows, without.severity, without.column) == ((5,), "error", "RA")
+
+
+def test_rows_are_counted_as_a_spreadsheet_shows_them(tmp_path: Path) -> None:
+    rows: Rows = [["PEDE, pesquisa de 2022"], [None], *pupils(3, {"IAA": [7.0, 8.0, "#N/A"]})]
+    assert only(read(tmp_path, rows), "error_cell").rows == (6,)
+
+
+def test_a_formatted_row_behind_the_last_pupil_is_blank(tmp_path: Path) -> None:
+    assert only(read(tmp_path, [*pupils(2), [""]]), "blank_row").rows == (4,)
+
+
+def test_zero_means_not_answered_where_the_profile_says_so(tmp_path: Path) -> None:
+    rows = pupils(3, {"IAA": [0, 5, 0], "IEG": [0, 0, 5], "IPS": [0, 5, 5], "Nº Av": [0, 2, 0]})
+    panel = read(tmp_path, rows)
+    assert values(panel, "IAA") == [None, 5.0, None]
+    assert values(panel, "IEG") == [None, 0.0, 5.0]
+    assert values(panel, "IPS") == [0.0, 5.0, 5.0]
+    assert [(f.column, f.rows) for f in found(panel, "zero_not_answered")] == [("IAA", (2, 4)), ("IEG", (2,))]
+
+
+def test_of_two_headers_for_one_column_the_filled_one_is_read(tmp_path: Path) -> None:
+    rows = pupils(2, {"Pedra 23": [None, None], "Pedra 2023": ["Ágata", "Topázio"]})
+    panel = read(tmp_path, rows, 2023)
+    assert panel.categories["stone"].tolist() == ["agate", "topaz"]
+    finding = only(panel, "duplicate_header")
+    assert (finding.column, finding.count, finding.severity) == ("Pedra 2023", 2, "info")
+    assert "Pedra 23 (O), Pedra 2023 (P)" in str(finding.message)
+
+
+def test_two_filled_columns_that_differ_are_a_warning(tmp_path: Path) -> None:
+    rows = pupils(2, {"Matem": [4.0, 5.0], "Mat": [7.0, 8.0]})
+    panel = read(tmp_path, rows)
+    assert values(panel, "MATEMATICA") == [4.0, 5.0]  # the profile names "Matem" first
+    assert only(panel, "duplicate_header").severity == "warning"
+    same = read(tmp_path, pupils(2, {"Matem": [4.0, 5.0], "Mat": [4.0, 5.0]}))
+    assert only(same, "duplicate_header").severity == "info"
+
+
+def test_a_header_twice_that_nobody_reads_is_told(tmp_path: Path) -> None:
+    header, row = pupils(1)
+    rows = [[*header, "Destaque IPV", "destaque  ipv"], [*row, "x", "x"]]
+    finding = only(read(tmp_path, rows), "duplicate_header")
+    assert (finding.column, finding.count) == ("Destaque IPV", 2)
+
+
+def test_empty_unknown_and_nameless_columns_are_told(tmp_path: Path) -> None:
+    rows = pupils(1, {"Cor": ["azul"], "Cf": [None], "IPP": [None]})
+    panel = read(tmp_path, [[*rows[0], None, None, "Cg"], [*rows[1], "x", None, 1.0]])
+    assert only(panel, "unknown_column").column == "Cor"
+    assert {(f.column, f.severity) for f in found(panel, "empty_column")} == {("Cf", "info"), ("IPP", "warning")}
+    assert only(panel, "unnamed_column").column == "Q"
+
+
+def test_another_years_column_is_not_taken_for_this_years(tmp_path: Path) -> None:
+    panel = read(tmp_path, pupils(1, {"INDE 22": [5.0], "INDE 2023": [7.0]}), 2023)
+    assert values(panel, "inde") == [7.0]
+    assert only(panel, "history_column").column == "INDE 22"
+
+
+def test_the_birth_year_comes_from_the_birth_date_where_it_is_not_given(tmp_path: Path) -> None:
+    dates = [dt.date(2010, 5, 20), dt.date(2011, 5, 21), None]
+    panel = read(tmp_path, pupils(3, {"Data de Nasc": dates, "Ano nasc": [2009, None, None]}))
+    assert values(panel, "birth_year") == [2009.0, 2011.0, None]
+    finding = only(panel, "filled_from_date")
+    assert (finding.column, finding.rows) == ("Data de Nasc", (3,))
+    assert "Ano nasc" in str(finding.message)
+
+
+def test_a_birth_date_fills_nothing_unless_the_profile_says_so(tmp_path: Path) -> None:
+    profile = parse_profile(changed(PEDE, 'year_fills = "birth_year"\n', ""), "other.toml")
+    panel = read(tmp_path, pupils(1, {"Data de Nasc": [dt.date(2010, 5, 20)]}), 2022, profile)
+    assert values(panel, "birth_year") == [None]
+
+
+def test_swapped_birth_dates_are_swapped_back(tmp_path: Path) -> None:
+    panel = read(tmp_path, pupils(2, {"Data de Nasc": [dt.date(2010, 5, 3), "5/20/2010"]}))
+    assert panel.dates["birth_date"].tolist() == [
+        float((dt.date(2010, 3, 5) - dt.date(1970, 1, 1)).days),
+        float((dt.date(2010, 5, 20) - dt.date(1970, 1, 1)).days),
+    ]
+    assert only(panel, "swapped_date").rows == (2,)
+
+
+def test_a_column_that_most_pupils_lack_is_told(tmp_path: Path) -> None:
+    panel = read(tmp_path, pupils(3, {"Inglês": [None, 5.0, None]}))
+    assert only(panel, "mostly_missing").rows == (2, 4)
+    assert found(read(tmp_path, pupils(2, {"Inglês": [None, 5.0]})), "mostly_missing") == []
+
+
+def test_rows_whose_lag_contradicts_the_phases_are_told_and_kept(tmp_path: Path) -> None:
+    panel = read(tmp_path, pupils(3, {"Defas": [-1, 0, None]}))
+    assert panel.label.tolist()[:2] == [1.0, 0.0]
+    assert np.isnan(panel.label[2])
+    finding = only(panel, "lag_contradiction")
+    assert (finding.column, finding.rows) == ("Defas", (3,))
+    assert str(finding.message) == "In these rows Defas is not Fase minus Fase ideal."
+    assert only(panel, "no_label").rows == (4,)
+
+
+@pytest.mark.parametrize(
+    ("operator", "value", "labels"),
+    [("<", 0, [1, 0, 0]), ("<=", 0, [1, 1, 0]), (">", 0, [0, 0, 1]), (">=", 0, [0, 1, 1]), ("==", 0, [0, 1, 0])],
+)
+def test_the_label_follows_the_rule_of_the_profile(
+    tmp_path: Path, operator: str, value: int, labels: list[int]
+) -> None:
+    source = changed(PEDE, 'operator = "<"\nvalue = 0', f'operator = "{operator}"\nvalue = {value}')
+    profile = parse_profile(source, "other.toml")
+    panel = read(tmp_path, pupils(3, {"Defas": [-1, 0, 1]}), 2022, profile)
+    assert panel.label.tolist() == labels
+
+
+def test_a_label_without_a_difference_contradicts_nobody() -> None:
+    label = replace(PEDE.label, minuend=None, subtrahend=None)
+    assert contradictions(label, {"lag": np.array([5.0])}).tolist() == [False]
+
+
+@pytest.mark.parametrize(
+    ("header", "said"), [("RA", "no column with the pupil's code"), ("Defas", "no column that tells whether")]
+)
+def test_a_sheet_without_code_or_label_is_refused(tmp_path: Path, header: str, said: str) -> None:
+    rows = [["?" if cell == header else cell for cell in row] for row in pupils(1)]
+    text = refused(tmp_path, rows)
+    assert said in text
+    assert "sheet PEDE2022" in text
+    assert "?, Fase" in text or "Fase ideal, ?" in text
+
+
+def test_another_column_that_every_sheet_must_have_is_named(tmp_path: Path) -> None:
+    source = changed(PEDE, 'aliases = ["IAA"]', 'required = "every"\naliases = ["IAA"]')
+    profile = parse_profile(source.replace(b'zero_is_missing = true\nrequired = "some"', b""), "other.toml")
+    with pytest.raises(WorkbookError, match="no column for IAA"):
+        read(tmp_path, pupils(1, without=["IAA"]), 2022, profile)
+
+
+def test_many_headers_are_not_all_listed(tmp_path: Path) -> None:
+    text = refused(tmp_path, [[f"h{number}" for number in range(70)]])
+    assert "h59, …" in text
+    assert "h60" not in text
+    assert "—" in refused(tmp_path, [[]])
+
+
+def test_a_column_missing_in_every_sheet_is_refused_and_in_one_sheet_only_told(tmp_path: Path) -> None:
+    with pytest.raises(WorkbookError, match="No sheet has the columns IPP") as error:
+        read(tmp_path, pupils(1, without=["IPP"]))
+    assert error.value.where.file == "book.xlsx"
+    sheets = {"PEDE2022": pupils(1, without=["IPP"]), "PEDE2023": pupils(1)}
+    panel = read_panel(write_xlsx(tmp_path / "both.xlsx", sheets), PEDE)
+    assert values(panel, "IPP") == [None, 7.5]
+    assert [f.severity for f in found(panel, "missing_column", "PEDE2022") if f.column == "IPP"] == ["warning"]
+
+
+def test_the_same_code_twice_in_a_sheet_is_refused_without_naming_it(tmp_path: Path) -> None:
+    text = refused(tmp_path, pupils(5, {"RA": ["RA-1", "RA-2", " RA-1", "RA-4", "RA-2"]}))
+    assert "2 codes more than once, in the rows 2, 3, 4, 6" in text
+    assert "RA-1" not in text
+
+
+def test_of_many_rows_with_the_same_code_the_first_are_named(tmp_path: Path) -> None:
+    text = refused(tmp_path, pupils(30, {"RA": ["x"] * 30}))
+    assert "20, 21 …" in text
+    assert ", 22" not in text
+
+
+def test_text_where_numbers_belong_in_most_rows_is_refused(tmp_path: Path) -> None:
+    text = refused(tmp_path, pupils(5, {"IDA": ["bom", "ruim", "bom", 5.0, 6.0]}))
+    assert "column IDA" in text
+    assert "something else in 3 rows" in text
+    panel = read(tmp_path, pupils(4, {"IDA": ["bom", "ruim", 5.0, 6.0]}))
+    assert only(panel, "unreadable_text").rows == (2, 3)
+
+
+def test_text_in_a_column_that_nothing_rests_on_does_not_stop_the_reading(tmp_path: Path) -> None:
+    panel = read(tmp_path, pupils(2, {"Nº Av": ["muitas", "poucas"]}))
+    assert values(panel, "assessments") == [None, None]
+    assert only(panel, "unreadable_text").column == "Nº Av"
+
+
+def test_the_quirks_of_texts_are_told_by_their_own_codes(tmp_path: Path) -> None:
+    rows = pupils(
+        4,
+        {
+            "Fase": ["2B", "ALFA", "2", 2],
+            "IDA": ["7,5", 10.01, 11.0, 5.0],
+            "IAN": [5.0, 5.0, 6.5, 5.0],
+            "Pedra": [None] * 4,
+            "INDE 22": ["INCLUIR", 5.0, 5.0, 5.0],
+            "Idade 22": [dt.date(1900, 1, 9), 9, 9.5, 9],
+        },
+    )
+    panel = read(tmp_path, rows)
+    told = {(f.code, f.column): f.rows for f in panel.findings if f.rows}
+    assert told == {
+        ("class_as_phase", "Fase"): (2,),
+        ("number_as_text", "Fase"): (4,),
+        ("lag_contradiction", "Defas"): (3,),
+        ("decimal_comma", "IDA"): (2,),
+        ("rounded_to_range", "IDA"): (3,),
+        ("out_of_range", "IDA"): (4,),
+        ("unusual_value", "IAN"): (4,),
+        ("not_assessed", "INDE 22"): (2,),
+        ("age_as_date", "Idade 22"): (2,),
+        ("not_whole", "Idade 22"): (4,),
+    }
+    assert values(panel, "phase") == [2.0, 0.0, 2.0, 2.0]
+    assert values(panel, "IDA") == [7.5, 10.0, None, 5.0]
+    assert values(panel, "age") == [9.0, 9.0, None, 9.0]
