@@ -18,7 +18,7 @@ from farol.errors import BundleError, InputError
 from farol.features import Floats
 from farol.inputs import Inputs
 from farol.profile import load_profile
-from farol.scoring import Scorer, check_inputs, label_text, warnings_for
+from farol.scoring import NO_ANSWER, Scorer, abstention, check_inputs, label_text, warnings_for
 from tests.bundles import invented_columns, make_bundle, one_row, trained_model
 
 NAN = float("nan")
@@ -107,6 +107,33 @@ def test_missing_and_unknown_columns_are_missing_values(bundle: Bundle, scorer: 
     nothing = scorer.score({"moon": np.zeros(2)}, np.full(2, 2024.0))
     assert np.isnan(nothing.features).all()
     assert (nothing.bins == [bins.size - 1 for bins in bundle.reference.features]).all()
+
+
+def test_of_pupils_unlike_any_in_training_there_is_no_answer(tmp_path: Path) -> None:
+    bundle = read_bundle(make_bundle(tmp_path, "next-year", report={"support": {"least_given": 3}}))
+    scorer = Scorer(bundle)
+    scores = scorer.score({"IAA": np.array([5.0, 5.0]), "IDA": np.array([6.0, 6.0]), "IPS": np.array([NAN, 7.0])},
+                          np.full(2, 2024.0))  # fmt: skip
+    assert scores.prediction.tolist()[0] == NO_ANSWER
+    assert np.isnan(scores.probability).tolist() == [True, False]
+    assert scores.prediction[1] in (0, 1)
+    scant, enough = (scorer.score_one({"IAA": 5.0, "IDA": 6.0, "IPS": ips}, 2024) for ips in (None, 7.0))
+    assert (scant.abstained, scant.prediction, scant.probability) == (True, None, None)
+    assert scant.label.pt == label_text(bundle, None, "pt_BR") == "Sem resposta: foi informado muito pouco"
+    assert scant.bins["IAA"] == enough.bins["IAA"], "what came is counted all the same"
+    assert not enough.abstained
+    assert enough.probability == scores.probability[1]
+    words = abstention(bundle, scant.features)
+    assert f"2 of {len(bundle.task_spec.features)} " in words.render("en")
+    assert "at least 3" in words.render("en")
+    assert words.render("pt_BR").startswith("Não há resposta")
+
+
+@pytest.mark.parametrize("support", [None, {}, {"least_given": None}])
+def test_a_bundle_that_does_not_say_what_it_needs_answers_all(tmp_path: Path, support: object) -> None:
+    scorer = Scorer(read_bundle(make_bundle(tmp_path, report={"support": support})))
+    assert scorer.least_given == 0
+    assert scorer.score({}, np.array([2024.0])).prediction[0] in (0, 1)
 
 
 def test_no_rows_have_no_answers(scorer: Scorer) -> None:

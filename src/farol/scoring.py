@@ -1,5 +1,8 @@
 """From a bundle and columns to answers. A single pupil is scored by the same lines as a million.
 
+Where fewer features are given than nearly all training rows had, there is no answer: the model would only repeat what
+is usual for pupils of whom it never saw the like.
+
 Scoring needs numpy and ONNX Runtime alone: it must start fast and stay small, since it is what runs day and night.
 """
 
@@ -17,11 +20,25 @@ from onnxruntime.capi import onnxruntime_pybind11_state as ort_errors
 from farol.bundle import Bundle
 from farol.errors import BundleError, InputError, Place
 from farol.features import Floats
-from farol.i18n import msg
+from farol.i18n import Message, msg
 from farol.inputs import InputProblem, Inputs, InputWarning
 from farol.profile import Profile, Task, Text
 
-__all__ = ["Answer", "InputProblem", "InputWarning", "Scorer", "Scores", "check_inputs", "label_text", "warnings_for"]
+__all__ = [
+    "Answer",
+    "InputProblem",
+    "InputWarning",
+    "Scorer",
+    "Scores",
+    "abstention",
+    "check_inputs",
+    "label_text",
+    "least_given",
+    "warnings_for",
+]
+
+NO_ANSWER = -1
+"""The prediction of a row of `Scores` that has no answer."""
 
 _ERRORS_ONLY = 3
 
@@ -30,21 +47,29 @@ _ERRORS_ONLY = 3
 class Scores:
     """Answers for n rows: `prediction` is 1 where `probability` is at least the bundle's threshold."""
 
-    probability: Floats  # (n,)
-    prediction: NDArray[np.int64]  # (n,)
+    probability: Floats  # (n,) NaN where there is no answer
+    prediction: NDArray[np.int64]  # (n,) -1 where there is no answer
     features: Floats  # (n, k) raw, NaN missing
     bins: NDArray[np.int64]  # (n, k) of the bundle's reference
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Answer:
-    """The answer for one pupil. `features` are raw, None missing; `bins` those of the bundle's reference."""
+    """The answer for one pupil. `features` are raw, None missing; `bins` those of the bundle's reference.
 
-    probability: float
-    prediction: int
+    `probability` and `prediction` are None where too little was given to answer from.
+    """
+
+    probability: float | None
+    prediction: int | None
     label: Text
     features: Mapping[str, float | None]
     bins: Mapping[str, int]
+
+    @property
+    def abstained(self) -> bool:
+        """Whether there is no answer."""
+        return self.prediction is None
 
 
 class Scorer:
@@ -53,6 +78,7 @@ class Scorer:
     def __init__(self, bundle: Bundle) -> None:
         """Load the model. Raises BundleError when it is not a model of the bundle's features."""
         self.bundle = bundle
+        self.least_given = least_given(bundle)
         self._session = _session(bundle)
 
     def score(self, columns: Mapping[str, Floats], year: Floats) -> Scores:
@@ -79,10 +105,11 @@ class Scorer:
                 msg("Nothing was given from which to answer."),
                 expected=msg("at least one of {names}", names=", ".join(names)),
             )
-        prediction = int(scores.prediction[0])
         order = self.bundle.task_spec.features
+        abstained = scores.prediction[0] == NO_ANSWER
+        prediction = None if abstained else int(scores.prediction[0])
         return Answer(
-            probability=float(scores.probability[0]),
+            probability=None if abstained else float(scores.probability[0]),
             prediction=prediction,
             label=_label(self.bundle, prediction),
             features={name: None if isnan(value) else value for name, value in zip(order, features, strict=True)},
@@ -98,6 +125,8 @@ class Scorer:
         (both,) = self._session.run(["probabilities"], {"x": bundle.preprocessing.transform(features)})
         probability = both[:, 1].astype(np.float64)
         prediction = (probability >= bundle.manifest.threshold).astype(np.int64)
+        scant = (~np.isnan(features)).sum(axis=1) < self.least_given
+        probability[scant], prediction[scant] = np.nan, NO_ANSWER
         return Scores(probability, prediction, features, bundle.reference.index(features))
 
 
@@ -111,12 +140,35 @@ def warnings_for(bundle: Bundle, values: Mapping[str, float | None]) -> tuple[In
     return bundle.inputs.warnings(values)
 
 
-def label_text(bundle: Bundle, prediction: int, locale: str) -> str:
-    """The profile's words for a prediction of 0 or 1."""
+def least_given(bundle: Bundle) -> int:
+    """How many features must be known for an answer: fewer than almost any training row had; 0 in older bundles."""
+    match bundle.report.get("support"):
+        case {"least_given": int(least)}:
+            return least
+        case _:
+            return 0
+
+
+def abstention(bundle: Bundle, features: Mapping[str, float | None]) -> Message:
+    """Why there is no answer for these features, for the reader."""
+    return msg(
+        "There is no answer: {given} of {all} pieces of information are known of this pupil, and the model learned "
+        "from pupils of whom at least {least} were known.",
+        given=sum(value is not None for value in features.values()),
+        all=len(features),
+        least=least_given(bundle),
+    )
+
+
+def label_text(bundle: Bundle, prediction: int | None, locale: str) -> str:
+    """The profile's words for a prediction of 0 or 1, ours for None."""
     return _label(bundle, prediction).in_locale(locale)
 
 
-def _label(bundle: Bundle, prediction: int) -> Text:
+def _label(bundle: Bundle, prediction: int | None) -> Text:
+    if prediction is None:
+        words = msg("No answer: too little was given")
+        return Text(pt=words.render("pt_BR"), en=words.render("en"))
     return bundle.profile.label.positive if prediction else bundle.profile.label.negative
 
 

@@ -114,3 +114,17 @@ def test_a_feature_the_workbook_lacks_stays_missing_under_a_shift(panel: Panel, 
 def test_another_shift_is_refused(panel: Panel, bundle: Bundle, store: Store) -> None:
     with pytest.raises(InputError, match="none, moderate, severe"):
         simulate(panel, Scorer(bundle), store, n=1, shift="huge", seed=1, now=NOW)
+
+
+def test_pupils_of_whom_too_little_is_known_are_stored_without_an_answer_and_counted(
+    panel: Panel, bundle: Bundle, store: Store
+) -> None:
+    strict = replace(bundle, report={**bundle.report, "support": {"least_given": 9}})
+    simulate(panel, Scorer(strict), store, n=200, shift="severe", seed=5, now=NOW)
+    rows = list(store.stream())
+    without = [row for row in rows if row.prediction is None]
+    assert 0 < len(without) < len(rows)
+    assert all(row.probability is None and row.label.startswith("Sem resposta") for row in without)
+    assert all(row.prediction in (0, 1) and row.probability is not None for row in rows if row not in without)
+    counts = store.counts("current", bundle.version, date(2024, 6, 1), date(2024, 7, 2))
+    assert sum(counts["IAN"].values()) == 200

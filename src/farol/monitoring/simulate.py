@@ -13,7 +13,7 @@ from farol.errors import InputError
 from farol.features import Floats, sheet_inputs
 from farol.i18n import LOCALES, msg
 from farol.profile import Column
-from farol.scoring import Scorer, label_text, warnings_for
+from farol.scoring import NO_ANSWER, Scorer, label_text, warnings_for
 from farol.store.database import Store
 from farol.store.records import Prediction, uuid7
 
@@ -104,7 +104,7 @@ def _predictions(
     rows = []
     for i, at in enumerate(moments):
         given = {name: None if np.isnan(values[i]) else float(values[i]) for name, values in columns.items()}
-        prediction = int(scores.prediction[i])
+        prediction = None if scores.prediction[i] == NO_ANSWER else int(scores.prediction[i])
         rows.append(
             Prediction(
                 id=uuid7(at),
@@ -115,7 +115,7 @@ def _predictions(
                 features=given,
                 prediction=prediction,
                 label=label_text(bundle, prediction, LOCALES[0]),
-                probability=float(scores.probability[i]),
+                probability=None if prediction is None else float(scores.probability[i]),
                 threshold=bundle.manifest.threshold,
                 warnings=tuple(warning.code for warning in warnings_for(bundle, given)),
                 bins=dict(zip(features, _integers(scores.bins[i]), strict=True)),
