@@ -96,7 +96,8 @@ def test_columns_of_another_length_than_year_are_refused_and_never_stretched() -
 
 def test_inputs_are_the_features_of_the_sheets_then_the_context() -> None:
     assert sheet_inputs(PEDE, PEDE.tasks["current"]) == INDICATORS
-    assert sheet_inputs(PEDE, NEXT) == (*INDICATORS, "phase", "ideal_phase", "age", "lag", "year_joined")
+    context = ("age", "birth_year", "birth_month", "year_joined")
+    assert sheet_inputs(PEDE, NEXT) == (*INDICATORS, "phase", "ideal_phase", "lag", *context)
 
 
 @pytest.mark.parametrize(

@@ -78,10 +78,90 @@ def test_the_built_in_profile_describes_pede() -> None:
     assert (profile.label.column, profile.label.operator, profile.label.value) == ("lag", "<", 0.0)
     assert profile.columns["IEG"].zero_is_missing == ZeroIsMissing(column="assessments", equals=0.0)
     assert profile.columns["IAA"].zero_is_missing == ZeroIsMissing(column=None, equals=None)
-    assert profile.derived["ideal_phase"].table[-1] == (math.inf, 8.0)
+    assert profile.derived["ideal_phase"].kind == "expected"
     assert profile.tasks["next-year"].monotone["lag"] == -1
     assert profile.columns["phase"].max_step == 1.0
     assert profile.columns["birth_date"].year_fills == "birth_year"
+    assert profile.columns["birth_date"].month_fills == "birth_month"
+    assert profile.level == "phase"
+    assert profile.tasks["next-year"].changeable == profile.tasks["current"].features
+    assert profile.tasks["current"].changeable == profile.tasks["current"].features
+
+
+def test_the_age_rule_of_pede_is_dated_and_its_words_moved_before_its_table_did() -> None:
+    rule = load_profile("pede").rule
+    assert rule is not None
+    assert (rule.column, rule.age, rule.birth_year, rule.birth_month) == (
+        "ideal_phase",
+        "age",
+        "birth_year",
+        "birth_month",
+    )
+    assert [(one.since, one.month, one.day) for one in rule.dated] == [(2022, 12, 31), (2023, 10, 26), (2024, 6, 30)]
+    old, new = rule.dated[0].applied, rule.dated[2].applied
+    assert (old[0], new[0]) == ((8.0, 0.0), (7.0, 0.0))
+    assert old[1:] == new[1:] == rule.dated[1].applied[1:]
+    assert old[-1] == (math.inf, 8.0)
+    assert [(one.applied, one.written) for one in rule.dated] == [(old, old), (old, new), (new, new)]
+
+
+def ruled(*changes: tuple[str, str]) -> bytes:
+    """The built-in profile with texts replaced, each of which stands in it."""
+    text = load_profile("pede").source.decode()
+    for before, after in changes:
+        assert before in text
+        text = text.replace(before, after, 1)
+    return text.encode()
+
+
+RULE_23 = "from = 2023  # its words changed"
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "field", "words"),
+    [
+        ('level = "phase"', 'level = "fase"', "level", "not known"),
+        ('level = "phase"', "", "rule.column", "takes away from the level"),
+        ('column = "ideal_phase"\nage', 'column = "phase"\nage', "rule.column", "takes away from the level"),
+        ('age = "age"\n', 'age = "idade"\n', "rule.age", "not known"),
+        ('birth_year = "birth_year"\n', 'birth_year = "sex"\n', "rule.birth_year", "not known"),
+        ('birth_month = "birth_month"\n', 'birth_month = "month"\n', "rule.birth_month", "birth_month"),
+        ('month_fills = "birth_month"', 'month_fills = "month"', "columns.birth_date.month_fills", "birth_month"),
+        (RULE_23, "from = 2022  #", "rule.dated[1].from", "a later year"),
+        (RULE_23, "from = '23'  #", "rule.dated[1].from", "whole number"),
+        ('day = "10-26"', 'day = "26 Oct"', "rule.dated[1].day", "MM-DD"),
+        ('day = "10-26"', 'day = "02-30"', "rule.dated[1].day", "MM-DD"),
+        ("written = [[7, 0]", "written = [[9, 0]", "rule.dated[1].written", "ascending"),
+        ('day = "10-26"', 'day = "10-26"\ndays = 3', "rule.dated[1].days", "one of"),
+        ('rule = "chance"\npromotions = 0', 'rule = "luck"\npromotions = 0', "derived.p_pass.rule", "chance"),
+        ('rule = "chance"\npromotions = 0', 'rule = "chance"', "derived.p_pass.promotions", "from 0 to 3"),
+        ('integer = true\naliases = ["Fase"]', 'aliases = ["Fase"]', "level", "whole numbers with a range"),
+        ("changeable = [", 'changeable = ["phase", ', "tasks.current.changeable", "not known"),
+    ],
+)
+def test_what_is_wrong_in_a_rule_of_ages_is_named(before: str, after: str, field: str, words: str) -> None:
+    with pytest.raises(ProfileError) as caught:
+        parse_profile(ruled((before, after)), "school.toml")
+    assert caught.value.where is not None
+    assert caught.value.where.field == field
+    assert words in str(caught.value)
+
+
+def test_a_rule_of_ages_has_at_least_one_date() -> None:
+    text = load_profile("pede").source.decode()
+    first, last = text.index("[[rule.dated]]"), text.index("# ── Columns")
+    with pytest.raises(ProfileError, match="at least one dated rule"):
+        parse_profile((text[:first] + "dated = []\n" + text[last:]).encode(), "school.toml")
+    with pytest.raises(ProfileError, match=r"a profile with a \[rule\] of ages"):
+        parse_profile((text[: text.index("[rule]")] + text[last:]).encode(), "school.toml")
+
+
+def test_a_rule_of_ages_needs_no_dates_of_birth() -> None:
+    rule = parse_profile(
+        ruled(('birth_year = "birth_year"\n', ""), ('birth_month = "birth_month"\n', "")), "school.toml"
+    ).rule
+    assert rule is not None
+    assert (rule.birth_year, rule.birth_month) == (None, None)
 
 
 def test_a_profile_can_be_read_again_from_its_own_bytes() -> None:

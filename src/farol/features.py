@@ -6,13 +6,14 @@ is resolved once, in a `FeaturePlan`, since at serving time looking it up anew w
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Self
 
 import numpy as np
 from numpy.typing import NDArray
 
+from farol.ages import Ages, Births, LookUp
 from farol.canonical import canonical_json, parse_json
 from farol.errors import Place, ProfileError
 from farol.i18n import msg
@@ -24,47 +25,74 @@ YEAR = "year"
 """The name under which derived columns find the sheet's year."""
 
 
+KNOWN = "known"
+"""The name under which they find the year up to which the rule of ages is known."""
+
+_BASE, _STATE = " base", " state"  # what is known of birthdays, computed once for all features that use it
+
+Columns = Mapping[str, Floats]
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class Step:
-    """One derived column, ready to be computed. A table is held as two arrays, a difference as two names."""
+    """One derived column, ready to be computed."""
 
     name: str
-    left: str
-    right: str | None  # None: a table lookup on `left`
-    bounds: Floats
-    results: Floats
+    needs: tuple[tuple[str, ...], ...]  # of each group of columns one is enough, and the last the likeliest known
+    sources: tuple[str, ...]  # every column that is of use
+    function: Callable[[Columns], Floats]
     minimum: float
     maximum: float
     fills: bool  # the sheets have this column too: only its gaps are filled
 
     @classmethod
-    def of(cls, derived: Derived, *, fills: bool) -> Self:
+    def of(cls, derived: Derived, profile: Profile, *, fills: bool) -> Self:
         """The step of a derived column of the profile."""
-        left, right = (derived.minuend, derived.subtrahend) if derived.kind == "difference" else (derived.source, None)
+        needs, sources, function = _computing(derived, profile)
         return cls(
             name=derived.name,
-            left=str(left),
-            right=right,
-            bounds=np.array([bound for bound, _ in derived.table], dtype=np.float64),
-            results=np.array([value for _, value in derived.table] + [np.nan], dtype=np.float64),
+            needs=needs,
+            sources=sources,
+            function=function,
             minimum=-np.inf if derived.minimum is None else derived.minimum,
             maximum=np.inf if derived.maximum is None else derived.maximum,
             fills=fills,
         )
 
-    @property
-    def sources(self) -> tuple[str, ...]:
-        """The columns this one is computed from."""
-        return (self.left,) if self.right is None else (self.left, self.right)
-
-    def compute(self, columns: Mapping[str, Floats]) -> Floats:
-        """The derived values (n,); NaN where a source is missing or the result is out of range."""
-        if self.right is not None:
-            values = columns[self.left] - columns[self.right]
-        else:
-            # NaN sorts behind every bound and so finds the NaN that stands behind the table's last result.
-            values = self.results[np.searchsorted(self.bounds, columns[self.left], side="left")]
+    def compute(self, columns: Columns) -> Floats:
+        """The derived values (n,); NaN where what it needs is missing or the result is out of range."""
+        values = self.function(columns)
         return np.where((values >= self.minimum) & (values <= self.maximum), values, np.nan)
+
+
+_Computing = tuple[tuple[tuple[str, ...], ...], tuple[str, ...], Callable[[Columns], Floats]]
+
+
+def _computing(derived: Derived, profile: Profile) -> _Computing:
+    """What a derived column needs, what it reads, and how it comes from that."""
+    if derived.kind == "difference":
+        left, right = str(derived.minuend), str(derived.subtrahend)
+        return ((left,), (right,)), (left, right), lambda columns: columns[left] - columns[right]
+    if derived.kind == "table":
+        source, table = str(derived.source), LookUp.of(derived.table)
+        return ((source,),), (source,), lambda columns: table(columns[source])
+    ages = Ages.of(profile)
+    if ages is None:
+        raise ProfileError(
+            msg("The derived column {name} needs the rule of ages.", name=derived.name),
+            expected=msg("a profile with a [rule] of ages"),
+            where=Place(field=f"derived.{derived.name}.rule"),
+        )
+    rule = ages.rule
+    if derived.kind == "expected":
+        return ((rule.age,),), (rule.age, YEAR), lambda columns: ages.expected(columns[rule.age], columns[YEAR])
+    level, promotions = str(profile.level), derived.promotions
+
+    def chance(columns: Columns) -> Floats:
+        return ages.chance(columns[level], Births(columns[_BASE], columns[_STATE]), columns[KNOWN], promotions)
+
+    born = () if rule.birth_year is None else (rule.birth_year,)
+    return ((level,), (*born, rule.age)), (level, *ages.sources, YEAR), chance
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -74,6 +102,7 @@ class FeaturePlan:
     features: tuple[str, ...]
     reads: tuple[str, ...]
     steps: tuple[Step, ...]
+    ages: Ages | None  # where a step asks for the chances of the rule of ages
 
     @classmethod
     def of(cls, profile: Profile, task: Task) -> Self:
@@ -82,15 +111,23 @@ class FeaturePlan:
         steps: dict[str, Step] = {}
         for feature in task.features:
             _resolve(feature, profile, (), reads, steps)
-        return cls(features=task.features, reads=tuple(reads), steps=tuple(steps.values()))
+        by_age = any(profile.derived[name].kind == "chance" for name in steps)
+        return cls(
+            features=task.features,
+            reads=tuple(reads),
+            steps=tuple(steps.values()),
+            ages=Ages.of(profile) if by_age else None,
+        )
 
-    def matrix(self, columns: Mapping[str, Floats], year: Floats) -> Floats:
+    def matrix(self, columns: Columns, year: Floats, known: int | None = None) -> Floats:
         """The raw features (n, k) in the task's order, NaN where missing.
 
         `columns` are sheet columns (n,) by name; one that is absent is missing for everybody. `year` (n,) is the
-        sheet's year. Raises ValueError when a column has another length than `year`.
+        sheet's year. What the rule of ages makes of next year is by the rules known in `known`, else in `year`: rows
+        of years past teach what next year may bring under the rule of the moment of prediction.
+        Raises ValueError when a column has another length than `year`.
         """
-        values: dict[str, Floats] = {YEAR: year}
+        values: dict[str, Floats] = {YEAR: year, KNOWN: year if known is None else np.full(year.shape, float(known))}
         for name in self.reads:
             column = columns.get(name)
             if column is None:
@@ -98,6 +135,9 @@ class FeaturePlan:
             elif column.shape != year.shape:
                 raise ValueError(f"column {name} has shape {column.shape}, year has {year.shape}")
             values[name] = column
+        if self.ages is not None:
+            births = self.ages.births(values, year)
+            values[_BASE], values[_STATE] = births.base, births.state
         for step in self.steps:
             computed = step.compute(values)
             if step.fills:
@@ -119,8 +159,16 @@ class FeaturePlan:
         step = next((step for step in self.steps if step.name == feature), None)
         if step is None:
             return (feature,)
-        missing = tuple(name for source in step.sources for name in self.needed(source, given))
+        missing = tuple(name for group in step.needs for name in self._needed_of(group, given))
         return (feature,) if missing and step.fills else missing
+
+    def _needed_of(self, group: tuple[str, ...], given: frozenset[str]) -> tuple[str, ...]:
+        asked: tuple[str, ...] = ()
+        for name in group:
+            asked = self.needed(name, given)
+            if not asked:
+                break
+        return asked
 
 
 def _resolve(
@@ -145,15 +193,15 @@ def _resolve(
             where=Place(field=name),
         )
     if derived is not None:
-        step = Step.of(derived, fills=in_sheets)
+        step = Step.of(derived, profile, fills=in_sheets)
         for source in step.sources:
             _resolve(source, profile, (*path, name), reads, steps)
         steps[name] = step
 
 
-def feature_matrix(profile: Profile, task: Task, columns: Mapping[str, Floats], year: Floats) -> Floats:
+def feature_matrix(profile: Profile, task: Task, columns: Columns, year: Floats, known: int | None = None) -> Floats:
     """The raw features (n, k) of a task in `task.features` order; see `FeaturePlan.matrix`."""
-    return FeaturePlan.of(profile, task).matrix(columns, year)
+    return FeaturePlan.of(profile, task).matrix(columns, year, known)
 
 
 def sheet_inputs(profile: Profile, task: Task) -> tuple[str, ...]:

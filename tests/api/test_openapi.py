@@ -78,7 +78,7 @@ def test_inputs_are_shown_with_ranges_and_meanings(document: dict[str, Any]) -> 
         "Adequacy to the level. Up to 0.011 beyond the range is taken for rounding. Usual values: 2.5, 5, 10."
     )
     assert predict["additionalProperties"] is False
-    context = {"phase", "ideal_phase", "age", "lag", "year_joined", "year"}
+    context = {"phase", "ideal_phase", "age", "birth_year", "birth_month", "lag", "year_joined", "year"}
     assert forecast["properties"].keys() - predict["properties"].keys() == context
     assert forecast["properties"]["phase"]["type"] == ["integer", "null"]
 

@@ -298,5 +298,5 @@ def test_a_bundle_of_another_profile_brings_its_own_fields(trained: Path) -> Non
     bundle = read_bundle(next((trained / "next-year").glob("2*")))
     form = InputForm.of(bundle.profile, bundle.task_spec)
     assert form.takes_year
-    assert list(form.inputs.columns) == [*PUPIL, "phase", "ideal_phase", "age", "lag", "year_joined"]
+    assert list(form.inputs.columns) == [*PUPIL, "phase", "ideal_phase", "lag", "age", "birth_year", "birth_month", "year_joined"]
     assert form.read({"year": 2024.0, "IAA": 5.0}).year == 2024

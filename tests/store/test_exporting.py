@@ -31,7 +31,7 @@ def test_the_columns_are_the_originals_in_its_order_then_ours() -> None:
     (header,) = "".join(write_csv([], PEDE, ZONE)).splitlines()
     assert header == (
         "IAA,IEG,IPS,IPP,IDA,IPV,IAN,PORTUGUES,MATEMATICA,INGLES,prediction,prediction_label,probability,timestamp,"
-        "prediction_id,task,model_version,source,threshold,warnings,phase,ideal_phase,age,year_joined,lag"
+        "prediction_id,task,model_version,source,threshold,warnings,phase,ideal_phase,age,birth_year,birth_month,year_joined,lag"
     )
 
 
@@ -44,7 +44,7 @@ def test_a_line_as_it_is_written() -> None:
     lines = "".join(write_csv([one], PEDE, ZoneInfo(ZONE))).split("\r\n")
     assert lines[1] == (
         "7.5,,,,,,10.0,,,,1,Aluno possui risco de defasagem,0.75,2024-05-09T23:30:15.000250-03:00,"
-        f"{one.id},current,2024-abc,api,0.5,missing_feature unusual_value,3.0,,,,-1.0"
+        f"{one.id},current,2024-abc,api,0.5,missing_feature unusual_value,3.0,,,,,,-1.0"
     )
     assert lines[2:] == [""]
 
@@ -100,7 +100,7 @@ def test_a_long_log_comes_in_pieces_and_is_not_gathered() -> None:
 def test_context_that_is_a_feature_of_one_task_stands_after_the_features_of_all() -> None:
     features, context = columns_of(PEDE)
     assert features == PEDE.tasks["current"].features
-    assert context == ("phase", "ideal_phase", "age", "year_joined", "lag")
+    assert context == ("phase", "ideal_phase", "age", "birth_year", "birth_month", "year_joined", "lag")
 
 
 def test_a_file_is_written_whole_and_its_rows_are_counted(tmp_path: Path) -> None:

@@ -8,7 +8,9 @@ reference of the format.
 from farol.profile.folding import fold
 from farol.profile.parsing import load_profile, parse_profile
 from farol.profile.values import (
+    AgeRule,
     Column,
+    DatedRule,
     DateOrder,
     Derived,
     Kind,
@@ -23,8 +25,10 @@ from farol.profile.values import (
 )
 
 __all__ = [
+    "AgeRule",
     "Column",
     "DateOrder",
+    "DatedRule",
     "Derived",
     "Kind",
     "Label",

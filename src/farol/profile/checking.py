@@ -24,10 +24,14 @@ def check_references(profile: Profile, top: Table) -> None:
             require_known(place, "zero_is_missing", [column.zero_is_missing.column], numbers)
         if column.year_fills is not None:
             require_known(place, "year_fills", [column.year_fills], numbers)
+        if column.month_fills is not None:
+            require_known(place, "month_fills", [column.month_fills], numbers)
     _check_derived(profile, top, numbers)
     label = profile.label
     require_known(top.table("label"), "column", [label.column], numbers)
     require_known(top.table("label"), "difference", _present(label.minuend, label.subtrahend), numbers)
+    require_known(top, "level", _present(profile.level), numbers)
+    _check_rule(profile, top, numbers)
     for name, task in profile.tasks.items():
         place = top.table("tasks").table(name)
         require_known(place, "features", task.features, [*numbers, *profile.derived])
@@ -49,6 +53,25 @@ def _check_aliases(profile: Profile, top: Table) -> None:
             if other != name:
                 expected = msg("a header that no other column has ({other} has it too)", other=other)
                 raise top.table("columns").table(name).wrong("aliases", expected, alias)
+
+
+def _check_rule(profile: Profile, top: Table, numbers: Iterable[str]) -> None:
+    rule = profile.rule
+    if rule is None:
+        for name, derived in profile.derived.items():
+            if derived.kind in ("expected", "chance"):
+                raise top.table("derived").table(name).wrong("rule", msg("a profile with a [rule] of ages"))
+        return
+    place = top.table("rule")
+    for key, column in (("age", rule.age), ("birth_year", rule.birth_year), ("birth_month", rule.birth_month)):
+        require_known(place, key, _present(column), numbers)
+    # The chance of being at risk is that of this very difference: with another one it would speak of something else.
+    label = profile.label
+    if profile.level is None or (label.minuend, label.subtrahend) != (profile.level, rule.column):
+        raise place.wrong("column", msg("the column that the label's difference takes away from the level"))
+    level = profile.columns[profile.level]
+    if not level.integer or level.minimum is None:
+        raise top.wrong("level", msg("a column of whole numbers with a range, where a rule of ages looks levels up"))
 
 
 def _check_derived(profile: Profile, top: Table, numbers: Iterable[str]) -> None:

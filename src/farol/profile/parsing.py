@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import itertools
 import math
 import re
 import tomllib
@@ -15,8 +14,21 @@ from typing import cast, get_args
 from farol.errors import Place, ProfileError
 from farol.i18n import msg
 from farol.profile.checking import check_references, require_known
-from farol.profile.table import MISSING, Table, is_number
-from farol.profile.values import Column, DateOrder, Derived, Kind, Label, Operator, Profile, Recode, Task, ZeroIsMissing
+from farol.profile.rules import age_rule, steps
+from farol.profile.table import Table, is_number
+from farol.profile.values import (
+    Column,
+    DateOrder,
+    Derived,
+    DerivedKind,
+    Kind,
+    Label,
+    Operator,
+    Profile,
+    Recode,
+    Task,
+    ZeroIsMissing,
+)
 
 FORMAT = 1
 _BUILT_IN = resources.files("farol") / "profiles"
@@ -32,6 +44,7 @@ _ONLY_FOR: dict[str, tuple[Kind, ...]] = {
     "categories": ("category",),
     "date_order": ("date",),
     "year_fills": ("date",),
+    "month_fills": ("date",),
     "recode": ("number", "category"),
     "constant": ("number", "category"),
 }
@@ -86,6 +99,8 @@ def _profile(top: Table, source: bytes) -> Profile:
         audit=top.strings("audit", ()),
         fingerprint=hashlib.sha256(source).hexdigest(),
         source=source,
+        level=top.string("level") if "level" in top else None,
+        rule=age_rule(top.table("rule")) if "rule" in top else None,
     )
     top.close()
     return profile
@@ -125,6 +140,7 @@ def _column(name: str, table: Table) -> Column:
         constant=table.boolean("constant", False),
         max_step=table.number("max_step", minimum=0.0) if "max_step" in table else None,
         year_fills=table.string("year_fills") if "year_fills" in table else None,
+        month_fills=table.string("month_fills") if "month_fills" in table else None,
     )
     table.close()
     _check_recoded_categories(table, column)
@@ -206,21 +222,23 @@ def _check_recoded_categories(table: Table, column: Column) -> None:
 
 
 def _derived(name: str, table: Table) -> Derived:
-    if ("difference" in table) == ("table" in table):
-        raise table.wrong("difference", msg("either difference or source with table"))
+    if sum(key in table for key in ("difference", "table", "rule")) != 1:
+        raise table.wrong("difference", msg("either difference, or source with table, or rule"))
     minuend, subtrahend = _pair(table, "difference")
-    steps = _steps(table) if "table" in table else ()
+    lookup = steps(table, "table") if "table" in table else ()
+    kind = table.choice("rule", ("expected", "chance")) if "rule" in table else "table" if lookup else "difference"
     minimum, maximum = _range(table)
     derived = Derived(
         name=name,
-        kind="table" if steps else "difference",
+        kind=cast(DerivedKind, kind),
         minuend=minuend,
         subtrahend=subtrahend,
-        source=table.string("source") if steps else None,
-        table=steps,
+        source=table.string("source") if lookup else None,
+        table=lookup,
         meaning=table.text("meaning"),
         minimum=minimum,
         maximum=maximum,
+        promotions=float(table.integer("promotions", 0, 3)) if kind == "chance" else 0.0,
     )
     table.close()
     return derived
@@ -233,24 +251,6 @@ def _pair(table: Table, key: str) -> tuple[str | None, str | None]:
     if len(names) != 2:
         raise table.wrong(key, msg("two column names: from which, and which is taken away"))
     return names
-
-
-def _steps(table: Table) -> tuple[tuple[float, float], ...]:
-    expected = msg("pairs [upper bound, value], bounds ascending, the last one inf")
-    value = table.raw("table", MISSING, expected)
-    if not isinstance(value, list) or not all(_is_step(step) for step in value):
-        raise table.wrong("table", expected)
-    bounds = [float(bound) for bound, _ in value]
-    ascending = all(low < high for low, high in itertools.pairwise(bounds))
-    if not bounds or not ascending or bounds[-1] != math.inf:
-        raise table.wrong("table", expected)
-    return tuple((float(bound), float(result)) for bound, result in value)
-
-
-def _is_step(step: object) -> bool:
-    if not isinstance(step, list) or len(step) != 2 or not all(is_number(item) for item in step):
-        return False
-    return not math.isnan(step[0]) and math.isfinite(step[1])
 
 
 def _label(table: Table) -> Label:
@@ -283,8 +283,10 @@ def _task(name: str, table: Table) -> Task:
         monotone=_monotone(table.table("monotone", {}), features),
         context=table.strings("context", ()),
         limits=table.text("limits"),
+        changeable=table.strings("changeable", ()),
     )
     require_known(table, "hidden", task.hidden, features)
+    require_known(table, "changeable", task.changeable, features)
     table.close()
     return task
 

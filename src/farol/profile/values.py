@@ -8,6 +8,7 @@ from typing import Literal
 
 Kind = Literal["identifier", "number", "category", "date", "personal", "ignored"]
 Operator = Literal["<", "<=", ">", ">=", "=="]
+DerivedKind = Literal["difference", "table", "expected", "chance"]
 DateOrder = Literal["mdy", "dmy", "ymd"]
 Severity = Literal["info", "warning", "error"]
 
@@ -69,18 +70,21 @@ class Column:
     constant: bool  # a student keeps the value over the years: a change is reported
     max_step: float | None  # a greater change from one year to the next is reported
     year_fills: str | None  # of a date: the number column whose missing values its year fills
+    month_fills: str | None = None  # … and the one whose missing values its month (1–12) fills
 
 
 @dataclass(frozen=True, slots=True)
 class Derived:
-    """A column computed from others, row by row: `minuend − subtrahend`, or a table lookup on `source`.
+    """A column computed from others, row by row: `minuend − subtrahend`, a table lookup on `source`, or the age rule.
 
+    By the rule: what the table applied in the row's year gives for the age (`expected`), or the chance of being at
+    risk the year after, if the pupil goes up by `promotions` levels (`chance`).
     A derived column whose name is also a sheet column only fills that column's missing values.
     The name `year` is available as the sheet's year.
     """
 
     name: str
-    kind: Literal["difference", "table"]
+    kind: DerivedKind
     minuend: str | None
     subtrahend: str | None
     source: str | None
@@ -88,6 +92,32 @@ class Derived:
     meaning: Text
     minimum: float | None
     maximum: float | None
+    promotions: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class DatedRule:
+    """The age rule as one year's sheet had it: the day on which ages were taken, and which level an age should be at.
+
+    `written` is the table that the sheet's own words say, where it is another one than was applied.
+    """
+
+    since: int  # the year of the sheet; the tables hold until a later rule, the day for this sheet only
+    month: int
+    day: int
+    applied: tuple[tuple[float, float], ...]  # ascending (upper bound inclusive, level); the last bound is inf
+    written: tuple[tuple[float, float], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class AgeRule:
+    """How `column`, which the label takes away from the level, comes from a pupil's age. `dated` is ascending."""
+
+    column: str
+    age: str
+    birth_year: str | None
+    birth_month: str | None
+    dated: tuple[DatedRule, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,6 +147,7 @@ class Task:
     monotone: Mapping[str, int]  # feature → −1 (a higher value never raises the risk) or +1
     context: tuple[str, ...]  # optional inputs of the API besides the features that are sheet columns
     limits: Text  # what a reader must know first
+    changeable: tuple[str, ...] = ()  # features that a programme can work on, unlike an age
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,3 +164,5 @@ class Profile:
     audit: tuple[str, ...]  # category columns for the fairness audit, never inputs
     fingerprint: str
     source: bytes
+    level: str | None = None  # the column of a pupil's stage, for tables by level
+    rule: AgeRule | None = None

@@ -1,0 +1,198 @@
+"""What the rule of ages makes of a pupil next year, known to the month and no further.
+
+The level a pupil should be at follows from the age on a reference day, and both the table and the day move from one
+sheet to the next. Whoever forecasts from one sheet knows the tables that it applied and that it wrote down, and does
+not know the day the next one will take: the PEDE took three different days in three years. So next year's day is
+spread evenly over the ends of its twelve months. At the end of a month the month of birth says the age as exactly as
+the day does, so the day of birth is never needed, neither here nor from whoever asks.
+
+A pupil's possible ages next year are three in a row: the age `base`, the one after and the one after that, with
+shares that add up to one. They are known from the year and month of birth; less well from the year of birth, or from
+the age on a sheet's own reference day; and worst from an age taken nobody knows when.
+"""
+
+from __future__ import annotations
+
+import operator
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Self
+
+import numpy as np
+from numpy.typing import NDArray
+
+from farol.profile import AgeRule, Operator, Profile
+
+Floats = NDArray[np.float64]
+Integers = NDArray[np.int64]
+
+MONTHS = 12
+OLDEST = 120
+MOST_PROMOTIONS = 3
+_HALF_A_MONTH = 15
+
+_COMPARE: Mapping[Operator, Callable[[Floats, float], NDArray[np.bool_]]] = {
+    "<": operator.lt,
+    "<=": operator.le,
+    ">": operator.gt,
+    ">=": operator.ge,
+    "==": operator.eq,
+}
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class LookUp:
+    """A table of (upper bound inclusive, result) as arrays, ready to be looked up in."""
+
+    bounds: Floats  # (b,)
+    results: Floats  # (b + 1,)
+
+    @classmethod
+    def of(cls, table: tuple[tuple[float, float], ...]) -> Self:
+        """The table of a profile, its last bound inf."""
+        # NaN sorts behind every bound and so finds the NaN that stands behind the table's last result.
+        results = [*(result for _, result in table), np.nan]
+        return cls(np.array([bound for bound, _ in table]), np.array(results))
+
+    def __call__(self, values: Floats) -> Floats:
+        """What the table gives for values (n,); NaN for NaN."""
+        found: Floats = self.results[np.searchsorted(self.bounds, values, side="left")]
+        return found
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Births:
+    """What is known of the birthdays of n pupils: `base` (n,) the youngest age they can have next year, NaN unknown;
+    `state` (n,) how well it is known, and from what: a row of `shares`."""
+
+    base: Floats
+    state: Floats
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Ages:
+    """A profile's age rule, ready to be computed with: whatever it can be asked is looked up, for one pupil or many."""
+
+    rule: AgeRule
+    since: Integers  # (r,) the years of the dated rules
+    passed: Floats  # (r,) how many months' birthdays have passed on the sheet's own day
+    tables: tuple[LookUp, ...]  # the different ones among those applied
+    applied: Integers  # (r,) which of them
+    lowest: float  # the level of the first column of `odds`
+    odds: Floats  # (r, s, b, l) the chance by rule, state, youngest age and level
+
+    @classmethod
+    def of(cls, profile: Profile) -> Self | None:
+        """The rule of a profile; None when it has none."""
+        rule = profile.rule
+        if rule is None:
+            return None
+        column, label = profile.columns[str(profile.level)], profile.label
+        lowest, highest = column.minimum or 0.0, column.maximum or 0.0
+        levels = np.arange(lowest, highest + MOST_PROMOTIONS + 1)
+        ages = np.arange(OLDEST + 3, dtype=np.float64)
+        risks = np.array(
+            [
+                np.mean(
+                    [
+                        _COMPARE[label.operator](levels[:, np.newaxis] - LookUp.of(table)(ages), label.value)
+                        for table in (one.applied, one.written)
+                    ],
+                    axis=0,
+                )
+                for one in rule.dated
+            ]
+        )  # (r, l, ages): the share of the tables known by which a level at an age is at risk
+        three = np.stack([risks[:, :, later : later + OLDEST + 1] for later in range(3)], axis=-1)
+        applied = list(dict.fromkeys(one.applied for one in rule.dated))
+        return cls(
+            rule=rule,
+            since=np.array([one.since for one in rule.dated], dtype=np.int64),
+            passed=np.array([one.month - (one.day < _HALF_A_MONTH) for one in rule.dated], dtype=np.float64),
+            tables=tuple(LookUp.of(table) for table in applied),
+            applied=np.array([applied.index(one.applied) for one in rule.dated], dtype=np.int64),
+            lowest=lowest,
+            # In one piece: else every look-up would copy it.
+            odds=np.ascontiguousarray(np.einsum("rlbj,sj->rsbl", three, _shares())),
+        )
+
+    @property
+    def sources(self) -> tuple[str, ...]:
+        """The columns from which ages are known, the best first."""
+        names = (self.rule.birth_year, self.rule.birth_month, self.rule.age)
+        return tuple(name for name in names if name is not None)
+
+    def known_in(self, year: Floats) -> Integers:
+        """Which dated rule (n,) is the latest up to each year (n,); the first one for what is before them all."""
+        found: Integers = np.maximum(self.since.searchsorted(year, side="right") - 1, 0)
+        return found
+
+    def expected(self, age: Floats, year: Floats) -> Floats:
+        """The level (n,) for an age (n,) by the table applied in each year (n,); NaN where the age is."""
+        which = self.applied[self.known_in(year)]
+        found = self.tables[0](age)
+        for position, table in enumerate(self.tables[1:], start=1):
+            found = np.where(which == position, table(age), found)
+        return found
+
+    def births(self, columns: Mapping[str, Floats], year: Floats) -> Births:
+        """What sheet columns (n,) of some years (n,) say of the pupils' birthdays."""
+        born, month, age = self._given(columns, year)
+        state = np.where(np.isnan(month), MONTHS, month - 1)
+        by_age = np.isnan(born)
+        state = np.where(by_age, MONTHS + 1 + self._passed(year, otherwise=MONTHS + 1), state)
+        return Births(np.where(by_age, np.floor(age), year - born), state)
+
+    def possible(self, columns: Mapping[str, Floats], year: Floats) -> Births:
+        """Every month of birth that the columns leave possible, alike likely: arrays (n, 12).
+
+        Where the month is known all twelve are that month, and where nothing is known all are unknown.
+        """
+        born, month, age = (values[:, np.newaxis] for values in self._given(columns, year))
+        state = np.where(np.isnan(month) | np.isnan(born), np.arange(MONTHS), month - 1)
+        # An age taken nobody knows when is taken for one of the end of the year.
+        passed = self._passed(year, otherwise=MONTHS)[:, np.newaxis]
+        base = np.where(np.isnan(born), np.floor(age) + (state >= passed), year[:, np.newaxis] - born)
+        return Births(base, state)
+
+    def chance(self, level: Floats, births: Births, known: Floats, promotions: float = 0.0) -> Floats:
+        """The probability that the label's rule says at risk next year, `promotions` levels above `level` (n,).
+
+        It is over next year's reference day and the tables known in the year `known` (n,); NaN where the level or the
+        birthday is. The answer has the shape of the births, (n,) or (n, 12), with `level` and `known` as (n, 1) then.
+        """
+        _, states, bases, levels = self.odds.shape
+        base = np.minimum(np.maximum(births.base, 0), bases - 1)
+        place = np.minimum(np.maximum(np.rint(level + (promotions - self.lowest)), 0), levels - 1)
+        flat = ((self.known_in(known) * states + births.state) * bases + base) * levels + place
+        unknown = np.isnan(flat)
+        found = self.odds.take(np.where(unknown, 0, flat).astype(np.int64))
+        return np.where(unknown, np.nan, found)
+
+    def _given(self, columns: Mapping[str, Floats], year: Floats) -> tuple[Floats, Floats, Floats]:
+        """Year of birth, month of birth and age (n,), NaN where missing."""
+        missing = np.full(year.shape, np.nan)
+        names = (self.rule.birth_year, self.rule.birth_month, self.rule.age)
+        born, month, age = (missing if name is None else columns.get(name, missing) for name in names)
+        return born, month, age
+
+    def _passed(self, year: Floats, *, otherwise: float) -> Floats:
+        """How many months' birthdays (n,) have passed on the day of the year's sheet; `otherwise` if it is unknown."""
+        which = self.known_in(year)
+        return np.where(self.since[which] == year, self.passed[which], otherwise)
+
+
+def _shares() -> Floats:
+    """By state (s, 3), the shares of next year's month ends at which a pupil has the youngest age, one and two more.
+
+    States 0–11 are the months of birth, in a known year; 12 is a known year alone; 13–25 an age alone, taken when the
+    birthdays of 0–12 months had passed; 26 an age taken nobody knows when.
+
+    Born in month b of a known year, a pupil has had the birthday at the ends of months b … 12. Of an age alone, taken
+    when the birthdays of m months had passed, m twelfths were born a year later than the others.
+    """
+    had = (MONTHS - np.arange(MONTHS)) / MONTHS
+    by_month = np.column_stack((1 - had, had, np.zeros(MONTHS)))
+    later = np.roll(by_month, 1, axis=1)
+    by_day = np.array([np.concatenate((by_month[:m], later[m:])).mean(axis=0) for m in range(MONTHS + 1)])
+    return np.concatenate((by_month, by_month.mean(axis=0, keepdims=True), by_day, by_day.mean(axis=0, keepdims=True)))
