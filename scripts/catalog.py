@@ -10,6 +10,7 @@ import io
 import string
 import sys
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from pathlib import Path
 
 from babel.messages.catalog import Catalog
@@ -56,10 +57,13 @@ def merged() -> tuple[Catalog, list[str]]:
 def compiled(catalog: Catalog) -> bytes:
     """The bytes of farol.mo; they depend on the translations alone."""
     buffer = io.BytesIO()
-    slim = Catalog(locale="pt_BR", project="farol", header_comment="", fuzzy=False)
+    # Babel would write the present moment into the file, and it would be stale a minute later.
+    never = datetime(2000, 1, 1, tzinfo=UTC)
+    slim = Catalog(
+        locale="pt_BR", project="farol", header_comment="", fuzzy=False, creation_date=never, revision_date=never
+    )
     for message in sorted((m for m in catalog if m.id), key=lambda m: str(m.id)):
         slim.add(message.id, message.string)
-    slim.mime_headers = [("Content-Type", "text/plain; charset=utf-8"), ("Plural-Forms", slim.plural_forms)]
     write_mo(buffer, slim)
     return buffer.getvalue()
 

@@ -66,8 +66,8 @@ def empty_web(empty_site: str) -> Iterator[httpx.Client]:
         yield client
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def chromium() -> Iterator[Browser]:
-    """The browser that looks at the pages."""
+    """The browser that looks at the pages; gone with them, since its event loop would be in the way of other tests."""
     with chromium_browser() as browser:
         yield browser
