@@ -26,6 +26,11 @@ print(urllib.request.urlopen(request, timeout=30).read().decode())
 PY
 }
 
+expect() {  # expect TEXT METHOD PATH [JSON]: the body holds the text
+    local text="$1"; shift
+    case "$(fetch "$@")" in *"$text"*) ;; *) echo "$1 $2 does not hold $text" >&2; exit 1 ;; esac
+}
+
 start() {  # start SECONDS COMMAND…: in the background, until /ready answers
     local limit="$1"; shift
     set -m; "$@" & server=$!; set +m
@@ -53,9 +58,9 @@ answer = json.loads(sys.argv[1])
 missing = {"prediction", "prediction_label", "probability"} - answer.keys()
 sys.exit(f"the answer lacks {missing}") if missing else print({key: answer[key] for key in ("prediction", "prediction_label")})
 PY
-fetch GET / | grep -q "Farol"
-fetch GET /monitoring/dashboard | grep -q "PSI"
-fetch GET "/monitoring/drift?task=current" | grep -q '"features"'
+expect "Farol" GET /
+expect "PSI" GET /monitoring/dashboard
+expect '"features"' GET "/monitoring/drift?task=current"
 stop
 
 echo "── make ${options[0]}, the second time: it reuses what is there"
@@ -68,6 +73,6 @@ python3 -m venv "$folder/plain"
 mkdir "$folder/empty"
 cd "$folder/empty"
 start 300 "$folder/plain/bin/farol" demo --port "$port"
-fetch POST /predict "$body" | grep -q '"prediction"'
+expect '"prediction"' POST /predict "$body"
 stop
 echo "README: everything held"
