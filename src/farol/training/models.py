@@ -56,15 +56,18 @@ class Fitted:
 def fit_served(task: Task, train: Rows, *, seed: int) -> Fitted:
     """The served model of a task, from training rows.
 
+    Where the rule of ages may move, the rows are repeated over what it may be (`farol.training.repetition`).
     Where the task hides features, every row is seen a second time without them, so that the answer for a pupil
     without them is learned and not invented. Preprocessing is learned from the rows as they are.
     """
     preprocessing = Preprocessing.fit(train.matrix, task.features, impute=task.impute)
-    seen, answers = train.matrix, train.label
+    taught = train.taught()
+    seen, answers, weight = taught.matrix, taught.label, taught.weight
     if task.hidden:
         seen, answers = np.concatenate((seen, without(task, seen))), np.tile(answers, 2)
+        weight = None if weight is None else np.tile(weight, 2)
     settings = {**SETTINGS, "seed": seed, "monotone_constraints": _constraints(task, preprocessing)}
-    rows = xgboost.DMatrix(preprocessing.transform(seen), label=answers, nthread=1)
+    rows = xgboost.DMatrix(preprocessing.transform(seen), label=answers, weight=weight, nthread=1)
     return Fitted(preprocessing, xgboost.train(settings, rows, ROUNDS))
 
 

@@ -8,7 +8,7 @@ checked before any training starts; the rows chosen by it are checked again from
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from farol.errors import PlanError
 from farol.i18n import Message, msg
 from farol.profile import Task
+from farol.training.repetition import Repeats, Taught
 from farol.workbook.panel import Panel
 
 Floats = NDArray[np.float64]
@@ -70,6 +71,18 @@ def make_plan(task: Task, years: Iterable[int]) -> Plan:
     plan = Plan(task.name, task.horizon, known[-1], train, test, serve=train if task.horizon == 0 else cohorts)
     check_plan(plan)
     return plan
+
+
+def earlier_plans(plan: Plan) -> tuple[Plan, ...]:
+    """The plans with which every year before the tested one is tested in its turn, by a model that knew only the years
+    before it; ascending. None for a question of the same year, whose test is the last year's.
+    """
+    if plan.horizon == 0:
+        return ()
+    pairs = plan.train
+    return tuple(
+        Plan(plan.task, plan.horizon, pairs[at].as_of, pairs[:at], pairs[at], pairs[:at]) for at in range(1, len(pairs))
+    )
 
 
 def _needed(task: Task) -> Message:
@@ -132,18 +145,28 @@ class Rows:
     label: Floats  # the answer to learn: 0 or 1
     now: Floats  # the answer of the row's own year, NaN where unknown
     column: Floats  # the column that defines the answer, in the row's own year
+    repeats: Repeats | None = None  # how training repeats them over the rules that next year may bring
 
     def select(self, mask: NDArray[np.bool_]) -> Rows:
         """Only the rows of `mask` (n,)."""
-        return Rows(*(getattr(self, field.name)[mask] for field in fields(self)))
+        arrays = {field.name: getattr(self, field.name)[mask] for field in fields(self) if field.name != "repeats"}
+        return replace(self, **arrays, repeats=None if self.repeats is None else self.repeats.select(mask))
+
+    def taught(self) -> Taught:
+        """What a model is fitted to: the rows as they are, or repeated."""
+        if self.repeats is None:
+            return Taught(self.matrix, self.label, None)
+        return self.repeats.taught(self.matrix, self.label)
 
 
-def rows_of(panel: Panel, plan: Plan, matrix: Floats, cohorts: Iterable[Cohort]) -> Rows:
+def rows_of(
+    panel: Panel, plan: Plan, matrix: Floats, cohorts: Iterable[Cohort], repeats: Repeats | None = None
+) -> Rows:
     """The rows of some cohorts whose answer is known, of a panel with raw features `matrix` (n, k)."""
     label = panel.label if plan.horizon == 0 else panel.next_label
     chosen = np.isin(panel.year, [cohort.as_of for cohort in cohorts]) & ~np.isnan(label)
     column = panel.numbers[panel.profile.label.column]
-    return Rows(panel.student, panel.year, matrix, label, panel.label, column).select(chosen)
+    return Rows(panel.student, panel.year, matrix, label, panel.label, column, repeats).select(chosen)
 
 
 def check_rows(plan: Plan, train: Rows, test: Rows) -> None:
