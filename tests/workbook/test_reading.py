@@ -154,7 +154,8 @@ def test_the_birth_year_comes_from_the_birth_date_where_it_is_not_given(tmp_path
 
 
 def test_a_birth_date_fills_nothing_unless_the_profile_says_so(tmp_path: Path) -> None:
-    profile = parse_profile(changed(PEDE, 'year_fills = "birth_year"\n', ""), "other.toml")
+    source = changed(PEDE, 'year_fills = "birth_year"\n', "").replace(b'month_fills = "birth_month"\n', b"")
+    profile = parse_profile(source, "other.toml")
     panel = read(tmp_path, pupils(1, {"Data de Nasc": [dt.date(2010, 5, 20)]}), 2022, profile)
     assert values(panel, "birth_year") == [None]
 

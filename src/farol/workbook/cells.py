@@ -125,9 +125,9 @@ def category_column(cells: Sequence[Cell], column: Column) -> Categories:
     """The categories of a column after the profile's recodings; what is not among its categories is None."""
     noted = _Notes()
     values = np.full(len(cells), None, dtype=np.object_)
-    read = lru_cache(maxsize=None, typed=True)(lambda cell: _category(plain_text(cell), column))
+    read = lru_cache(maxsize=None, typed=True)(lambda cell: _category(cell, column))
     for position, cell in enumerate(cells):
-        if cell != "" and not noted.add_nothing(position, cell):
+        if cell != "":
             values[position], code = read(cell)
             noted.add(code, position, cell)
     return Categories(values, noted.all())
@@ -197,8 +197,9 @@ class _Notes:
 
     def add(self, code: str | None, position: int, cell: Cell) -> None:
         """Note one cell; no code is nothing to note."""
-        if code is not None:
-            self._positions[code].append(position)
+        if code is None:
+            return
+        self._positions[code].append(position)
         if code == "error_cell":
             self._kinds.add(_error_kind(cell) or "")
 
@@ -275,7 +276,12 @@ def _text_as_number(cell: str, column: Column, source: Source) -> tuple[float, s
     return (NOTHING if value is None else value), code
 
 
-def _category(text: str, column: Column) -> tuple[str | None, str | None]:
+def _category(cell: Cell, column: Column) -> tuple[str | None, str | None]:
+    """The category of a cell, and the code under which to note it."""
+    nothing = _nothing(cell)
+    if nothing is not None:
+        return None, nothing or None
+    text = plain_text(cell)
     value, code = _recoded(text, column)
     if code == "unreadable_text" and not column.categories:
         return text, None

@@ -40,9 +40,9 @@ def select_columns(raw: RawSheet, profile: Profile) -> Selection:
     headings = index.headings(raw.rows[at]) if raw.rows else []
     below = raw.rows[at + 1 :]
     cells: list[Sequence[Cell]] = list(zip(*below, strict=True)) if below else [() for _ in headings]
-    filled = [sum(not is_empty(cell) for cell in column) for column in cells]
+    filled = [_is_filled(column) for column in cells]
     candidates = _candidates(headings, profile)
-    chosen = {name: _best(found, filled) for name, found in candidates.items()}
+    chosen = {name: _best(found, cells) for name, found in candidates.items()}
     _require_columns(raw, profile, headings, chosen)
     findings = [
         *_about_headings(raw, profile, headings, filled),
@@ -50,6 +50,10 @@ def select_columns(raw: RawSheet, profile: Profile) -> Selection:
         *_about_repeats(raw, profile, headings),
     ]
     return Selection(headings, cells, chosen, at + 2, tuple(findings))
+
+
+def _is_filled(cells: Sequence[Cell]) -> bool:
+    return cells.count("") < len(cells) and any(not is_empty(cell) for cell in cells)
 
 
 def _candidates(headings: Sequence[Heading], profile: Profile) -> dict[str, list[Heading]]:
@@ -60,8 +64,12 @@ def _candidates(headings: Sequence[Heading], profile: Profile) -> dict[str, list
     return dict(found)
 
 
-def _best(headings: Sequence[Heading], filled: Sequence[int]) -> Heading:
-    # The order of columns must not matter, so the profile's order of spellings decides before the position does.
+def _best(headings: Sequence[Heading], cells: Sequence[Sequence[Cell]]) -> Heading:
+    """The heading to read a column under: one with values, then the profile's first spelling, then the fullest."""
+    if len(headings) == 1:
+        return headings[0]
+    filled = {h.position: sum(not is_empty(cell) for cell in cells[h.position]) for h in headings}
+    # The order of columns must not matter, so a position decides last.
     return min(headings, key=lambda h: (filled[h.position] == 0, h.rank, -filled[h.position], h.position))
 
 
@@ -92,7 +100,7 @@ def _listed(headers: Sequence[str]) -> str:
 
 
 def _about_headings(
-    raw: RawSheet, profile: Profile, headings: Sequence[Heading], filled: Sequence[int]
+    raw: RawSheet, profile: Profile, headings: Sequence[Heading], filled: Sequence[bool]
 ) -> Iterator[Finding]:
     for heading in headings:
         column = profile.columns.get(heading.column or "")
@@ -114,7 +122,7 @@ def _about_duplicates(
     candidates: dict[str, list[Heading]],
     chosen: dict[str, Heading],
     cells: Sequence[Sequence[Cell]],
-    filled: Sequence[int],
+    filled: Sequence[bool],
 ) -> Iterator[Finding]:
     for name, headings in candidates.items():
         if len(headings) == 1:
