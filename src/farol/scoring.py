@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 from onnxruntime.capi import onnxruntime_pybind11_state as ort_errors
 
 from farol.bundle import Bundle
+from farol.contributions import Contributions
 from farol.errors import BundleError, InputError, Place
 from farol.features import Floats
 from farol.i18n import Message, msg
@@ -76,9 +77,10 @@ class Scorer:
     """A bundle ready to answer. Safe to use from several threads at once."""
 
     def __init__(self, bundle: Bundle) -> None:
-        """Load the model. Raises BundleError when it is not a model of the bundle's features."""
+        """Load the model. Raises BundleError when it is not a model of the bundle's features that can be explained."""
         self.bundle = bundle
         self.least_given = least_given(bundle)
+        self.contributions = Contributions.of(bundle.files["model.json"], bundle.preprocessing)
         self._session = _session(bundle)
 
     def score(self, columns: Mapping[str, Floats], year: Floats) -> Scores:

@@ -1,0 +1,73 @@
+"""What a probability has been worth: the band of risk it falls into, and what came true of such answers.
+
+The bands are measured when a model is trained and stand in its report: how many of the pupils in a band, whom the
+model had not seen, were at risk in the end.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from farol.i18n import Message, msg
+
+
+@dataclass(frozen=True, slots=True)
+class Band:
+    """Probabilities from `low` to `high`; of such pupils a share between the two others (95%) was at risk."""
+
+    low: float
+    high: float
+    expected_low: float
+    expected_high: float
+
+    def as_dict(self) -> dict[str, object]:
+        """For JSON."""
+        return {
+            "low": self.low,
+            "high": self.high,
+            "expected": {"low": self.expected_low, "high": self.expected_high},
+        }
+
+    @property
+    def words(self) -> Message:
+        """The band for a reader."""
+        return msg(
+            "Of pupils with a risk between {low} and {high}, {expected_low} to {expected_high} were behind in the end.",
+            low=f"{self.low:.0%}",
+            high=f"{self.high:.0%}",
+            expected_low=f"{self.expected_low:.0%}",
+            expected_high=f"{self.expected_high:.0%}",
+        )
+
+
+def band_of(report: Mapping[str, object], probability: float | None) -> Band | None:
+    """The band of a probability by a bundle's report; None without an answer, and in reports that have no bands."""
+    match report.get("bands"):
+        case {"bands": [*bands]} if probability is not None:
+            read = [band for band in map(_read, bands) if band is not None]
+            # The last one that begins at or below it: so an edge belongs above, and 1 to the last band.
+            return next((band for band in reversed(read) if band.low <= probability), None)
+        case _:
+            return None
+
+
+def _read(source: object) -> Band | None:
+    match source:
+        case {
+            "low": int() | float() as low,
+            "high": int() | float() as high,
+            "expected": {"low": int() | float() as expected_low, "high": int() | float() as expected_high},
+        }:
+            return Band(float(low), float(high), float(expected_low), float(expected_high))
+        case _:
+            return None
+
+
+def prevalence_range(report: Mapping[str, object]) -> tuple[float, float] | None:
+    """The least and the greatest share at risk among the years the model was trained and tested on; None if unsaid."""
+    match report.get("prevalence"):
+        case {"train": int() | float() as train, "test": int() | float() as test}:
+            return min(float(train), float(test)), max(float(train), float(test))
+        case _:
+            return None
