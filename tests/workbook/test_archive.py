@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import struct
+import tracemalloc
 import zipfile
 
 import pytest
@@ -50,7 +51,11 @@ def test_a_bomb_that_says_it_is_small_is_refused() -> None:
     while size in content:
         at = content.index(size)
         content[at : at + 4] = struct.pack("<L", 100)
+    tracemalloc.start()
     assert "damaged" in refused(bytes(content))
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert peak < 1_000_000  # it was not even unpacked to find out
 
 
 def test_a_member_that_holds_less_than_it_says_is_refused() -> None:

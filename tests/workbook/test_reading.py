@@ -123,6 +123,20 @@ def test_two_filled_columns_that_differ_are_a_warning(tmp_path: Path) -> None:
     assert only(same, "duplicate_header").severity == "info"
 
 
+def test_of_two_filled_columns_the_profiles_first_spelling_wins_then_the_fuller_one(tmp_path: Path) -> None:
+    base = pupils(3, without=["Matem"])
+    short, spelt, full = [4.0, None, None], [5.0, 5.0, None], [6.0, 6.0, 6.0]
+    columns: list[tuple[str, list[float | None]]] = [
+        ("Mat", [*full]),
+        ("Matem", short),
+        ("Mat ", [*full]),
+        ("matem", spelt),
+    ]
+    header = [*base[0], *(name for name, _ in columns)]
+    rows = [[*row, *(cells[at] for _, cells in columns)] for at, row in enumerate(base[1:])]
+    assert values(read(tmp_path, [header, *rows]), "MATEMATICA") == [5.0, 5.0, None]
+
+
 def test_a_header_twice_that_nobody_reads_is_told(tmp_path: Path) -> None:
     header, row = pupils(1)
     rows = [[*header, "Destaque IPV", "destaque  ipv"], [*row, "x", "x"]]

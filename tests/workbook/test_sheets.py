@@ -200,6 +200,18 @@ def test_a_decimal_comma_does_not_pass_for_a_separator(tmp_path: Path) -> None:
     assert sheet.source.typed is False
 
 
+def test_the_separator_is_the_one_that_names_columns_not_the_most_frequent(tmp_path: Path) -> None:
+    path = tmp_path / "PEDE2022.csv"
+    path.write_text("RA;Escola\n1;a, b, c, d\n2;a, b, c, d, e\n", encoding="utf-8")
+    assert read(path)["PEDE2022"] == [["RA", "Escola"], ["1", "a, b, c, d"], ["2", "a, b, c, d, e"]]
+
+
+def test_an_ods_counts_the_days_of_1900_as_libreoffice_does(tmp_path: Path) -> None:
+    rows = pupils(1, {"Idade 22": [dt.date(1900, 1, 7)]})
+    panel = read_panel(write_ods(tmp_path / "a.ods", {"PEDE2022": rows}), PEDE)
+    assert panel.numbers["age"].tolist() == [8.0]
+
+
 def test_a_csv_row_with_a_stray_separator_is_refused(tmp_path: Path) -> None:
     path = tmp_path / "PEDE2022.csv"
     path.write_text("RA,Mat,Por\n1,7,8,\n2,7,5,8\n3,1,1,1,1\n", encoding="utf-8")

@@ -15,13 +15,6 @@ def fold(text: str) -> str:
     >>> fold("  Nº  Av"), fold("N° Av"), fold("Inglês"), fold("ALFA  (2º e 3º ano)")
     ('n av', 'n av', 'ingles', 'alfa (2 e 3 ano)')
     """
-    # Case folding can bring accents and degree signs back (as in "İ"), so we strip until nothing changes.
-    before, after = "", text
-    while before != after:
-        before, after = after, _stripped(after).casefold()
-    return " ".join(after.split())
-
-
-def _stripped(text: str) -> str:
-    decomposed = unicodedata.normalize("NFKD", text.translate(_DEGREES))
-    return "".join(c for c in decomposed.translate(_DEGREES) if not unicodedata.combining(c))
+    decomposed = unicodedata.normalize("NFKD", text.translate(_DEGREES)).translate(_DEGREES)
+    plain = "".join(character for character in decomposed if not unicodedata.combining(character))
+    return " ".join(plain.casefold().split())
