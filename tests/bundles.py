@@ -90,7 +90,7 @@ def trained_model(
         "support": {"least_given": 1},
         "standing": {
             "level": "phase",
-            "medians": {str(level): {"IAA": 8.0, "IDA": 6.2, "lag": -1.0} for level in range(9)},
+            "medians": {str(level): {name: 6.2 for name in spec.features if name != "IAA"} for level in range(9)},
         },
     }
     return TrainedModel(

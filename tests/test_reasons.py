@@ -138,7 +138,7 @@ def test_what_a_reason_says_is_the_pupils_and_the_profiles(bundle: Bundle, score
         assert one.changeable == (name in bundle.task_spec.changeable)
     assert found["IDA"].meaning == bundle.profile.columns["IDA"].meaning
     assert found["IDA"].standing == Standing(3.0, 6.2, "below")
-    assert found["IEG"].standing is None, "the report knows no median of it"
+    assert found["IAA"].standing is None, "the report knows no median of it"
 
 
 def scored(bundle: Bundle, report: dict[str, object], **values: float) -> dict[str, Reason]:

@@ -22,6 +22,7 @@ from farol.app import create_app
 from farol.errors import InputError, ProfileError, StoreError
 from farol.settings import Settings
 from farol.store.database import Store
+from farol.store.records import Prediction
 from tests.api.client import running
 from tests.api.server import serving
 from tests.api.shape import PUPIL
@@ -153,13 +154,17 @@ def test_closing_waits_for_what_is_being_stored(trained: Path, tmp_path: Path) -
     service.refresh()
     served, now = service.served("current"), datetime.now(UTC)
 
+    def make() -> Prediction:
+        given = Given(PUPIL, None)
+        return served.prediction(given, served.answer(given, 2024), now)
+
     async def ask_and_close() -> str:
-        asked = asyncio.create_task(service.journal.submit(lambda: served.prediction(Given(PUPIL, None), now, 2024)))
+        asked = asyncio.create_task(service.journal.submit(make))
         await asyncio.sleep(0)
         await service.close()
         assert asked.done()
         with pytest.raises(StoreError):
-            await service.journal.submit(lambda: served.prediction(Given(PUPIL, None), now, 2024))
+            await service.journal.submit(make)
         return (await asked).id
 
     answered = asyncio.run(ask_and_close())

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import json
 import math
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from zoneinfo import ZoneInfo
@@ -13,14 +14,17 @@ from hypothesis import strategies as st
 
 from farol.api.answers import PredictionAnswer
 from farol.api.schemas import InputForm
-from farol.bundle import read_bundle
+from farol.app import create_app
+from farol.bundle import read_bundle, write_bundle
 from farol.profile import load_profile
+from farol.reasons import reasons_for
 from farol.registry import Registry
 from farol.scoring import Scorer
 from farol.settings import Settings
 from farol.store.database import Store
-from tests.api.client import Client
+from tests.api.client import Client, running
 from tests.api.shape import PUPIL, error_of, fields_of
+from tests.bundles import make_bundle, trained_model
 
 JSON = {"Content-Type": "application/json"}
 
@@ -298,5 +302,93 @@ def test_a_bundle_of_another_profile_brings_its_own_fields(trained: Path) -> Non
     bundle = read_bundle(next((trained / "next-year").glob("2*")))
     form = InputForm.of(bundle.profile, bundle.task_spec)
     assert form.takes_year
-    assert list(form.inputs.columns) == [*PUPIL, "phase", "ideal_phase", "lag", "age", "birth_year", "birth_month", "year_joined"]
+    assert list(form.inputs.columns) == [
+        *PUPIL,
+        "phase",
+        "ideal_phase",
+        "lag",
+        "age",
+        "birth_year",
+        "birth_month",
+        "year_joined",
+    ]
     assert form.read({"year": 2024.0, "IAA": 5.0}).year == 2024
+
+
+# ── Reasons, bands, no answer ──────────────────────────────────────────────────────────────────────────────────────
+
+FORECAST = PUPIL | {"IDA": 4.5, "IPS": None, "phase": 3, "age": 14, "lag": -1, "year_joined": 2021, "year": 2024}
+
+
+@pytest.mark.parametrize("route", ["/predict", "/forecast"])
+def test_reasons_are_given_when_asked_for_and_only_then(shared: Client, route: str) -> None:
+    assert shared.post(route, json=PUPIL).json()["reasons"] == []
+    answer = shared.post(f"{route}?reasons=3&lang=en", json=PUPIL).json()
+    PredictionAnswer.model_validate(answer, strict=True)
+    assert 1 <= len(answer["reasons"]) <= 3
+    sizes = [abs(one["contribution"]) for one in answer["reasons"]]
+    assert sizes == sorted(sizes, reverse=True)
+    assert all("associated with" in one["text"] for one in answer["reasons"])
+    assert "se associa" in shared.post(f"{route}?reasons=1", json=PUPIL).json()["reasons"][0]["text"]
+
+
+def test_the_reasons_are_those_of_the_promoted_model(shared: Client, trained: Path) -> None:
+    answer = shared.post("/forecast?reasons=10&lang=en", json=FORECAST).json()
+    scorer = Scorer(Registry(trained).load("next-year"))
+    values = {name: value for name, value in FORECAST.items() if name != "year"}
+    expected = reasons_for(scorer, scorer.score_one(values, 2024), 10)
+    assert answer["reasons"] == [one.as_dict("en") for one in expected]
+    assert "IPS" in {one["feature"] for one in answer["reasons"] if one["value"] is None} or len(expected) < 10
+
+
+@pytest.mark.parametrize("wrong", ["-1", "11", "three", "1.5"])
+def test_so_many_reasons_cannot_be_asked_for(shared: Client, wrong: str) -> None:
+    error = error_of(shared.post(f"/predict?reasons={wrong}", json=PUPIL), 422, "invalid_parameter")
+    assert list(fields_of(error)) == ["reasons"]
+
+
+def test_the_answer_has_the_band_of_its_probability(shared: Client) -> None:
+    answer = shared.post("/forecast", json=FORECAST).json()
+    assert answer["band"]["low"] <= answer["probability"] <= answer["band"]["high"]
+    assert answer["band"]["expected"].keys() == {"low", "high"}
+    assert (answer["abstained"], answer["abstention"]) == (False, None)
+
+
+def test_of_a_pupil_of_whom_too_little_is_known_there_is_no_answer_and_it_is_stored_as_none(
+    settings: Settings,
+) -> None:
+    path = make_bundle(settings.artifacts, "next-year", report={"support": {"least_given": 8}})
+    Registry(settings.artifacts).promote("next-year", path.name)
+    with running(create_app(settings)) as client:
+        answer = client.post("/forecast?reasons=3&lang=en", json={"phase": 3, "lag": -1}).json()
+        PredictionAnswer.model_validate(answer, strict=True)
+        assert (answer["prediction"], answer["probability"], answer["band"], answer["reasons"]) == (
+            None,
+            None,
+            None,
+            [],
+        )
+        assert answer["abstained"] is True
+        assert answer["prediction_label"] == "No answer: too little was given"
+        assert "at least 8" in answer["abstention"]
+        assert {warning["code"] for warning in answer["warnings"]} == {"missing_feature"}
+        (listed,) = client.get("/monitoring/predictions").json()["predictions"]
+        assert (listed["prediction"], listed["probability"]) == (None, None)
+        assert listed["prediction_label"].startswith("Sem resposta")
+        line = client.get("/monitoring/predictions.csv").text.splitlines()[1]
+        assert ",,Sem resposta: foi informado muito pouco,," in line
+        drift = client.get("/monitoring/drift?task=next-year").json()
+        assert drift["n"] == 1, "what came is counted, whether it was answered or not"
+        for page in ("/", "/monitoring/dashboard?task=next-year"):
+            assert client.get(page).status_code == 200
+        enough = client.post("/forecast", json=FORECAST).json()
+        assert enough["prediction"] in (0, 1)
+
+
+def test_a_model_that_cannot_give_reasons_is_not_served(settings: Settings) -> None:
+    trained = trained_model("current")
+    broken = replace(trained, files={**trained.files, "model.json": b"{}"})
+    Registry(settings.artifacts).promote("current", write_bundle(settings.artifacts, broken).name)
+    with running(create_app(settings)) as client:
+        error = error_of(client.post("/predict", json=PUPIL), 503, "bundle")
+        assert "model.json" in error["message"]

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime
+from typing import Annotated
 
-from fastapi import APIRouter, Request
+from fastapi import APIRouter, Query, Request
 from fastapi.responses import JSONResponse
 
 from farol.api.answers import PredictionAnswer
@@ -14,45 +15,68 @@ from farol.api.errors import Refusal, locale_of, refusals
 from farol.api.schemas import Given
 from farol.api.service import ROUTES, Served, Service
 from farol.api.texts import marked as _
+from farol.bands import band_of
 from farol.errors import InputError
 from farol.i18n import msg
-from farol.scoring import label_text, warnings_for
+from farol.reasons import reasons_for
+from farol.scoring import Answer, abstention, label_text, warnings_for
 from farol.store.records import Prediction
 
 router = APIRouter(tags=["predictions"])
 
 _STATUSES = (400, 413, 415, 422, 500, 503)
 
+MOST_REASONS = 10
 
-def _endpoint(task: str) -> Callable[[Request], Awaitable[JSONResponse]]:
-    async def answer(request: Request) -> JSONResponse:
+ReasonsWanted = Annotated[
+    int, Query(ge=0, le=MOST_REASONS, description=_("Up to how many reasons to give for the answer, from 0 to 10."))
+]
+
+
+def _endpoint(task: str) -> Callable[[Request, int], Awaitable[JSONResponse]]:
+    async def answer(request: Request, reasons: ReasonsWanted = 0) -> JSONResponse:
         service: Service = request.app.state.service
         served = service.served(task)
         given = served.form.read(await read_object(request))
         at = datetime.now(UTC)
         year = at.astimezone(service.timezone).year
+        answers: list[Answer] = []  # what the journal's thread answered, for what is not stored
+
+        def make() -> Prediction:
+            answers.append(served.answer(given, year))
+            return served.prediction(given, answers[0], at)
+
         try:
-            stored = await service.journal.submit(lambda: served.prediction(given, at, year))
+            stored = await service.journal.submit(make)
         except InputError as error:  # nothing was given, or nothing that counts
             fix = msg("Give {what}.", what=error.expected)
             raise Refusal(422, "nothing_given", error.problem, fix=fix) from None
-        return JSONResponse(_answer(served, given, stored, locale_of(request)))
+        body = _body(served, given, answers[0], stored, reasons=reasons, locale=locale_of(request))
+        return JSONResponse(body)
 
     return answer
 
 
-def _answer(served: Served, given: Given, stored: Prediction, locale: str) -> dict[str, object]:
+def _body(
+    served: Served, given: Given, answer: Answer, stored: Prediction, *, reasons: int, locale: str
+) -> dict[str, object]:
+    bundle = served.bundle
+    band = band_of(bundle.report, stored.probability)
     return {
         "prediction": stored.prediction,
-        "prediction_label": label_text(served.bundle, stored.prediction, locale),
+        "prediction_label": label_text(bundle, stored.prediction, locale),
         "probability": stored.probability,
+        "band": None if band is None else band.as_dict(),
+        "abstained": answer.abstained,
+        "abstention": abstention(bundle, answer.features).render(locale) if answer.abstained else None,
+        "reasons": [reason.as_dict(locale) for reason in reasons_for(served.scorer, answer, reasons)],
         "prediction_id": stored.id,
         "task": stored.task,
         "model_version": stored.version,
         "threshold": stored.threshold,
         "warnings": [
             {"code": warning.code, "field": warning.field, "message": warning.message.render(locale)}
-            for warning in warnings_for(served.bundle, given.values)
+            for warning in warnings_for(bundle, given.values)
         ],
     }
 
@@ -65,7 +89,8 @@ router.add_api_route(
     summary=_("Is the pupil behind this year?"),
     description=_(
         "Takes the indicators and grades of one pupil, each a number in its range, null, or left out. The answer is "
-        "stored before it is given. IAN is this year's lag in other words: with it, being right is not predicting."
+        "stored before it is given; its reasons are not, they follow from what is. IAN is this year's lag in other "
+        "words: with it, being right is not predicting."
     ),
     response_model=PredictionAnswer,
     response_description=_("The answer."),
@@ -78,8 +103,9 @@ router.add_api_route(
     operation_id="forecast",
     summary=_("Will the pupil be behind next year?"),
     description=_(
-        "Takes the same as /predict, and what is known besides: level, expected level, age, year of joining, lag. "
-        "The answer is stored before it is given. The less is given, the less it is worth."
+        "Takes the same as /predict, and what is known besides: level, expected level, age, year and month of birth, "
+        "year of joining, lag. The answer is stored before it is given; its reasons are not, they follow from what is. "
+        "The less is given, the less it is worth, and where too little is given there is none."
     ),
     response_model=PredictionAnswer,
     response_description=_("The answer."),

@@ -16,7 +16,7 @@ from farol.errors import BundleError, FarolError, StoreError
 from farol.i18n import msg
 from farol.profile import Profile, load_profile
 from farol.registry import Registry
-from farol.scoring import Scorer, warnings_for
+from farol.scoring import Answer, Scorer, warnings_for
 from farol.settings import Settings
 from farol.store.database import Store
 from farol.store.journal import Journal
@@ -38,9 +38,12 @@ class Served:
     scorer: Scorer
     form: InputForm
 
-    def prediction(self, given: Given, at: datetime, year: int) -> Prediction:
-        """The answer to what was given, as the store keeps it."""
-        answer = self.scorer.score_one(given.values, year if given.year is None else given.year)
+    def answer(self, given: Given, year: int) -> Answer:
+        """The answer to what was given, of `year` unless it says of which it is."""
+        return self.scorer.score_one(given.values, year if given.year is None else given.year)
+
+    def prediction(self, given: Given, answer: Answer, at: datetime) -> Prediction:
+        """An answer as the store keeps it."""
         return Prediction(
             id=uuid7(at),
             at=at,
