@@ -94,9 +94,18 @@ class Registry:
             )
         return bundle
 
-    def promote(self, task: str, version: str) -> None:
-        """Serve `version` from now on. It is verified first; promoting the served version changes nothing."""
-        self.load(task, version)
+    def promote(self, task: str, version: str, *, force: bool = False) -> None:
+        """Serve `version` from now on. It is verified first; promoting the served version changes nothing.
+
+        BundleError, too, when the version's own report says that it should not be served, unless forced.
+        """
+        bundle = self.load(task, version)
+        if not (force or bundle.report.get("promotable", True)):
+            raise BundleError(
+                msg("By its own report, version {version} of {task} should not be served.", version=version, task=task),
+                where=Place(file=str(bundle.path / "report.json"), field="promotion"),
+                fix=msg("Its card.html says why. To serve it all the same, promote it with --force."),
+            )
         with self._alone(task):
             current = self._choice(task)
             if current.version == version:

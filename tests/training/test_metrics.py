@@ -113,7 +113,11 @@ def test_a_thousand_resamples_of_a_test_year_take_well_under_two_seconds() -> No
     ("label", "probability", "undefined"),
     [
         ([1, 1, 1], [0.9, 0.8, 0.7], {"roc_auc": "same answer"}),
-        ([0, 0, 0], [0.9, 0.8, 0.7], {"roc_auc": "same answer", "recall": "at risk", "average_precision": "at risk"}),
+        (
+            [0, 0, 0],
+            [0.9, 0.8, 0.7],
+            {"roc_auc": "same answer", "recall": "at risk", "average_precision": "at risk", "recall_top": "at risk"},
+        ),
         ([0, 1, 1], [0.1, 0.2, 0.3], {"precision": "predicted"}),
         (
             [0, 0],
@@ -124,6 +128,7 @@ def test_a_thousand_resamples_of_a_test_year_take_well_under_two_seconds() -> No
                 "f1": "nobody is",
                 "roc_auc": "same",
                 "average_precision": "at risk",
+                "recall_top": "at risk",
             },
         ),
         ([], [], dict.fromkeys(MEASURES, "no rows")),

@@ -96,7 +96,11 @@ def test_the_next_year_stands_apart_by_onset_and_recovery_beside_its_references(
     report = reports["next-year"]
     groups = report["groups"]
     assert groups["onset"]["n"] + groups["recovery"]["n"] == report["n_test"]
-    assert set(report["baselines"]) == {"stays_as_it_is", "rate_table", "logistic_regression", "random_forest"}
+    rules = {"stays_as_it_is", "rate_table", "best_single", "whole_level"}
+    learned = {"logistic_regression", "random_forest", "boosting_machine"}
+    left_out = {one["name"] for one in report["left_out"]}
+    assert set(report["baselines"]) == (rules | learned) - left_out
+    assert {name for name, one in report["baselines"].items() if one["simple"]} == rules == set(report["beats"])
     assert report["test"]["roc_auc"]["value"] > report["baselines"]["stays_as_it_is"]["roc_auc"]["value"]
     assert (report["notice"], report["leakage"]["columns"]) == (None, [])
     assert "groups" not in reports["current"]

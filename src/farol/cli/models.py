@@ -11,7 +11,7 @@ from rich.table import Table
 
 from farol.cli.check import Format, FormatOption
 from farol.cli.terminal import LOCALE, OUT, _, read_settings, say
-from farol.cli.train import ArtifactsOption
+from farol.cli.train import ArtifactsOption, ForceOption
 from farol.cli.voice import Command, Group
 from farol.i18n import msg
 
@@ -88,10 +88,11 @@ def verify(task: TaskArgument, version: VersionArgument = None, artifacts: Artif
 def promote(
     task: TaskArgument,
     version: Annotated[str, typer.Argument(metavar=_("VERSION"), help=_("The version to serve."))],
+    force: ForceOption = False,
     artifacts: ArtifactsOption = None,
 ) -> None:
     """Verify, then promote."""
-    open_registry(artifacts).promote(task, version)
+    open_registry(artifacts).promote(task, version, force=force)
     say(msg("{task} serves {version} now.", task=task, version=version))
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -19,6 +20,7 @@ from farol.i18n import Message, msg
 if TYPE_CHECKING:
     from farol.profile import Task
     from farol.settings import Settings
+    from farol.training.capacity import Capacity
     from farol.workbook.panel import Panel
 
 ArtifactsOption = Annotated[
@@ -28,11 +30,15 @@ ArtifactsOption = Annotated[
 SeedOption = Annotated[
     int, typer.Option("--seed", min=0, help=_("Seed of everything random: the same seed, the same bundle."))
 ]
+ForceOption = Annotated[
+    bool,
+    typer.Option("--force", help=_("Serve the model even if its own report says that it should not be served.")),
+]
 
 POINTER = "workbook.json"
 """Where, in the artifacts folder, the path of the last workbook trained on stands: `simulate` resamples its rows."""
 
-HEADLINES = ("precision", "recall", "f1", "roc_auc")
+HEADLINES = ("precision", "recall", "f1", "roc_auc", "average_precision", "brier", "precision_top")
 
 
 def train(
@@ -46,10 +52,28 @@ def train(
     promote: Annotated[
         bool, typer.Option("--promote/--no-promote", help=_("Serve the new models, or only keep them."))
     ] = True,
+    force: ForceOption = False,
+    capacity: Annotated[
+        str,
+        typer.Option(
+            "--capacity",
+            metavar=_("PLACES"),
+            help=_(
+                "How many pupils the team can attend to, such as 60 or 20%: the report measures lists of that length."
+            ),
+        ),
+    ] = "20%",
+    quick: Annotated[
+        bool,
+        typer.Option("--quick", help=_("Leave the slow comparisons out and measure more roughly; the report says so.")),
+    ] = False,
 ) -> None:
     """Train the tasks asked for and write a bundle of each."""
+    from farol.training.capacity import parse_capacity
+
     settings = read_settings(artifacts=artifacts, profile=profile)
-    train_workbook(workbook, settings, task=task, seed=seed, promote=promote)
+    options = Options(parse_capacity(capacity), quick, promote, force)
+    train_workbook(workbook, settings, task=task, seed=seed, options=options)
 
 
 def chosen_tasks(tasks: dict[str, Task], task: str) -> list[str]:
@@ -69,14 +93,27 @@ def chosen_tasks(tasks: dict[str, Task], task: str) -> list[str]:
     return [task]
 
 
+@dataclass(frozen=True, slots=True)
+class Options:
+    """How to train: the capacity (None: the usual one), in a hurry or not, and whether and how to promote."""
+
+    capacity: Capacity | None = None
+    quick: bool = False
+    promote: bool = True
+    force: bool = False
+
+
 def train_workbook(
-    workbook: Path, settings: Settings, *, task: str = "all", seed: int = 0, promote: bool = True
+    workbook: Path, settings: Settings, *, task: str = "all", seed: int = 0, options: Options | None = None
 ) -> Panel:
     """Read, train, write, promote and print; the panel comes back for who goes on with it."""
     from farol.bundle import write_bundle
     from farol.registry import Registry
+    from farol.training.capacity import USUAL
     from farol.training.train import train as fit
 
+    options = options or Options()
+    capacity = options.capacity or USUAL
     profile = open_profile(settings)
     names = chosen_tasks(dict(profile.tasks), task)
     columns = (SpinnerColumn(), TextColumn("{task.description}"), BarColumn(), TimeElapsedColumn())
@@ -91,15 +128,19 @@ def train_workbook(
             def progress(message: Message, fraction: float, bar: object = bar, name: str = name) -> None:
                 bars.update(bar, completed=fraction, description=f"{name}: {message.render(LOCALE)}")  # type: ignore[arg-type]
 
-            trained = fit(panel, name, seed=seed, progress=progress)
+            trained = fit(panel, name, seed=seed, quick=options.quick, capacity=capacity, progress=progress)
             written.append((name, write_bundle(settings.artifacts, trained)))
             bars.update(bar, completed=1.0)
     registry = Registry(settings.artifacts)
     for name, path in written:
-        if promote:
-            registry.promote(name, path.name)
         report = json.loads((path / "report.json").read_bytes())
         print_report(report, profile.tasks[name], path)
+        if not options.promote:
+            continue
+        if report["promotable"] or options.force:
+            registry.promote(name, path.name, force=options.force)
+        else:
+            say(msg("Not served: to serve it all the same, use --force."))
     remember_workbook(workbook, settings)
     return panel
 
@@ -128,6 +169,12 @@ def print_report(report: dict[str, object], task: Task, path: Path) -> None:
         table.add_row(name, "–" if metric["value"] is None else f"{metric['value']:.3f}", interval)
     OUT.print(table)
     OUT.print(task.limits.in_locale(LOCALE), style="yellow", markup=False)
+    promotion = report["promotion"]
+    assert isinstance(promotion, dict)  # noqa: S101  # report.json is our own
+    for reason in promotion["reasons"]:
+        OUT.print(reason[LOCALE[:2]], style="green" if report["promotable"] else "yellow", markup=False)
+    if report["quick"]:
+        say(msg("Made with --quick: before serving it for good, train without."))
 
 
 def _years(years: object) -> str:

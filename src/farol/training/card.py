@@ -9,8 +9,9 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from farol.i18n import LOCALES, Message, msg, translate
 from farol.training.charts import Answers, Chart, charts
-from farol.training.metrics import MEASURES, Estimate, Evaluation, Undefined
-from farol.training.report import Json, Study
+from farol.training.metrics import COMPARED, MEASURES, Estimate, Evaluation, Undefined
+from farol.training.sections import Json
+from farol.training.study import Study
 
 _ENVIRONMENT = Environment(
     loader=PackageLoader("farol.training"),
@@ -19,6 +20,9 @@ _ENVIRONMENT = Environment(
     trim_blocks=True,
     lstrip_blocks=True,
 )
+
+SHOWN = ("roc_auc", "average_precision", "brier", "ece", "precision_top", "precision", "recall")
+"""The metrics by which the references are shown beside the model."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,15 +67,47 @@ class Section:
         """A text of the template."""
         return translate(text, self.locale)
 
-    def percent(self, share: float) -> str:
-        """A share, to the tenth of a percent."""
-        return f"{_number(100 * share, 1, self.locale)}%"
+    def percent(self, share: float, digits: int = 1) -> str:
+        """A share, to the tenth of a percent unless told."""
+        return f"{_number(100 * share, digits, self.locale)}%"
+
+    def number(self, value: float, digits: int = 1) -> str:
+        """A number with so many digits after the mark; none where there is nothing after it."""
+        return _number(value, 0 if float(value).is_integer() else digits, self.locale)
+
+    def share(self, figure: Mapping[str, float | None]) -> Cell:
+        """A share of the report as percents, or a dash."""
+        value, low, high = figure["value"], figure["low"], figure["high"]
+        if value is None or low is None or high is None:
+            return Cell("–", "", "")
+        return Cell(self.percent(value, 0), f"{_number(100 * low, 0, self.locale)} – {self.percent(high, 0)}", "")
+
+    def points(self, figure: Mapping[str, float | None]) -> Cell:
+        """A difference of the report with its sign, in the metric's own unit, or a dash."""
+        value, low, high = figure["value"], figure["low"], figure["high"]
+        if value is None or low is None or high is None:
+            return Cell("–", "", "")
+        return Cell(self._signed(value), f"{self._signed(low)} … {self._signed(high)}", "")
+
+    def _signed(self, value: float) -> str:
+        return _number(value, 3, self.locale, sign=True)
+
+    def title(self, name: str) -> str:
+        """What a reader calls a set of pupils of the report."""
+        known = {
+            "all": msg("everybody"),
+            "onset": msg("not behind now (new cases)"),
+            "recovery": msg("behind now (who stays behind)"),
+        }
+        return known[name].render(self.locale) if name in known else name
 
 
 def card_html(study: Study, body: Json, answers: Answers) -> bytes:
     """`card.html` of a study whose report is `body`: Portuguese, then English, with the same figures."""
     sections = [Section(locale, body, tuple(_lines(study, locale)), charts(answers, locale)) for locale in LOCALES]
-    page = _ENVIRONMENT.get_template("card.html").render(sections=sections, measures=tuple(MEASURES), years=_years)
+    page = _ENVIRONMENT.get_template("card.html").render(
+        sections=sections, measures=tuple(MEASURES), shown=SHOWN, compared=COMPARED, years=_years
+    )
     return page.encode()
 
 
@@ -88,7 +124,7 @@ def _lines(study: Study, locale: str) -> Iterator[Line]:
     if study.hidden is not None:
         found.append((msg("Farol without {names}", names=", ".join(study.task.hidden)), study.hidden))
     found += [(groups[name], evaluation) for name, evaluation in study.groups.items()]
-    found += [(baseline.title, evaluation) for baseline, evaluation in study.baselines]
+    found += [(baseline.title, evaluation) for baseline, evaluation, _ in study.baselines]
     for title, evaluation in found:
         cells = {name: _cell(estimate, locale) for name, estimate in evaluation.estimates.items()}
         yield Line(title.render(locale), evaluation.n, evaluation.positives, cells)
@@ -101,7 +137,8 @@ def _cell(estimate: Estimate | Undefined, locale: str) -> Cell:
     return Cell(_number(estimate.value, 3, locale), f"{low} – {high}", "")
 
 
-def _number(value: float, digits: int, locale: str) -> str:
-    """A number with the locale's decimal mark."""
-    text = f"{value:.{digits}f}"
+def _number(value: float, digits: int, locale: str, *, sign: bool = False) -> str:
+    """A number with the locale's decimal mark and, if asked, its sign; nothing is minus zero."""
+    rounded = round(value, digits) + 0.0
+    text = (f"{rounded:+.{digits}f}" if sign else f"{rounded:.{digits}f}").replace("-", "−")
     return text.replace(".", ",") if locale == "pt_BR" else text

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -32,6 +32,7 @@ _CONFIG = {
     },
     "legend": {"labelFontSize": 12, "title": None, "orient": "bottom", "labelLimit": 300, "symbolSize": 120},
 }
+_BAND_CURVES, _BAND_STEPS = 200, 50
 _LINE_POINTS = 200  # of a curve: more than an eye sees, far less than a large school's rows
 
 
@@ -117,13 +118,30 @@ def _svg(spec: Mapping[str, object], locale: str) -> str:
 
 
 Figure = tuple[Message, Message, dict[str, object]]
-Lines = list[tuple[Floats, Floats]]
+Points = Callable[[Floats, Floats], tuple[Floats, Floats]]
+
+
+def curve_band(points: Points, label: Floats, probability: Floats) -> list[dict[str, float]]:
+    """Between which heights 95% of the curves of resampled rows (n,) run, at steps over the unit interval."""
+    generator = np.random.default_rng(0)
+    steps = np.linspace(0, 1, _BAND_STEPS + 1)
+    heights = []
+    for _ in range(_BAND_CURVES):
+        chosen = generator.integers(0, label.size, label.size)
+        x, y = points(label[chosen], probability[chosen])
+        heights.append(np.interp(steps, x, y))
+    low, high = np.quantile(np.array(heights), [0.025, 0.975], axis=0)
+    return [
+        {"x": round(float(x), 4), "low": round(float(a), 4), "high": round(float(b), 4)}
+        for x, a, b in zip(steps, low, high, strict=True)
+    ]
 
 
 def _curves(
-    answers: Answers, locale: str, x: Message, y: Message, lines: Lines, *, diagonal: bool
+    answers: Answers, locale: str, x: Message, y: Message, points: Points, *, diagonal: bool
 ) -> dict[str, object]:
-    """Two lines over the unit square, the model's and the reference's, and the diagonal of chance if asked."""
+    """Two lines over the unit square, the model's with its interval and the reference's, and chance's if asked."""
+    lines = [points(answers.label, p) for p in (answers.probability, answers.reference)]
     axis = {"type": "quantitative", "scale": {"domain": [0, 1]}, "axis": {"format": ".0%", "tickCount": 5}}
     names = _names(answers, locale)
     encoding = {
@@ -139,7 +157,16 @@ def _curves(
         for i, (a, b) in enumerate(zip(*(_thinned(values) for values in line), strict=True))
     ]
     drawn = {"data": {"values": rows}, "mark": {"type": "line", "strokeWidth": 2.5}, "encoding": encoding}
-    return {"width": WIDTH, "height": HEIGHT, "layer": [*([_diagonal()] if diagonal else []), drawn]}
+    band = {
+        "data": {"values": curve_band(points, answers.label, answers.probability)},
+        "mark": {"type": "area", "color": BLUE, "opacity": 0.15},
+        "encoding": {
+            "x": {"field": "x", **axis, "title": x.render(locale)},
+            "y": {"field": "low", **axis, "title": y.render(locale)},
+            "y2": {"field": "high"},
+        },
+    }
+    return {"width": WIDTH, "height": HEIGHT, "layer": [*([_diagonal()] if diagonal else []), band, drawn]}
 
 
 def _names(answers: Answers, locale: str) -> list[str]:
@@ -161,26 +188,32 @@ def _diagonal() -> dict[str, object]:
 
 
 def _roc(answers: Answers, locale: str) -> Figure:
-    lines = [roc_points(answers.label, p) for p in (answers.probability, answers.reference)]
     return (
         msg("ROC curve"),
         msg(
             "For each threshold, the share of those at risk who are found against the share of the others who are "
-            "alarmed for nothing. The dotted line is chance; the further above it, the better."
+            "alarmed for nothing. The dotted line is chance; the further above it, the better. The shade is the 95% "
+            "interval."
         ),
-        _curves(answers, locale, msg("false alarms"), msg("found (recall)"), lines, diagonal=True),
+        _curves(answers, locale, msg("false alarms"), msg("found (recall)"), roc_points, diagonal=True),
     )
 
 
 def _precision_recall(answers: Answers, locale: str) -> Figure:
-    lines = [precision_recall_points(answers.label, p) for p in (answers.probability, answers.reference)]
     return (
         msg("Precision and recall"),
         msg(
             "For each threshold, how many of those pointed out really are at risk against how many of those at risk "
-            "are found. The higher and the further right, the better."
+            "are found. The higher and the further right, the better. The shade is the 95% interval."
         ),
-        _curves(answers, locale, msg("found (recall)"), msg("right when pointed out"), lines, diagonal=False),
+        _curves(
+            answers,
+            locale,
+            msg("found (recall)"),
+            msg("right when pointed out"),
+            precision_recall_points,
+            diagonal=False,
+        ),
     )
 
 

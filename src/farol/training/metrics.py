@@ -19,7 +19,10 @@ Floats = NDArray[np.float64]
 Integers = NDArray[np.int64]
 
 RESAMPLES = 1_000
+QUICK_RESAMPLES = 200
 COVERAGE = 0.95
+TOP_SHARE = 0.2
+"""The share of pupils, most at risk first, of `precision_top` and `recall_top`."""
 CALIBRATION_BINS = 10
 _CELLS_AT_ONCE = 4_000_000  # of the matrix of weights: 32 MB, however many test rows there are
 
@@ -65,6 +68,18 @@ MEASURES: Mapping[str, Measure] = {
         False,
         _NO_ROWS,
     ),
+    "precision_top": Measure(
+        msg("Precision in the top 20%"),
+        msg("of the fifth of the pupils with the highest probabilities, the share who really are at risk"),
+        True,
+        _NO_ROWS,
+    ),
+    "recall_top": Measure(
+        msg("Recall in the top 20%"),
+        msg("of those at risk, the share among the fifth of the pupils with the highest probabilities"),
+        True,
+        _NONE_AT_RISK,
+    ),
 }
 """Every metric by its key in `report.json`, in the order in which a reader meets them."""
 
@@ -109,19 +124,63 @@ def evaluate(
     the interval of a well calibrated model could lie wholly above its own value.
     """
     positive = label == 1
-    rows = _Rows.of(positive, probability, threshold)
+    rows = _Rows.of(positive, probability, threshold, whole_top(label.size, TOP_SHARE))
     value = {name: float(column[0]) for name, column in _measured(rows, np.ones((1, label.size))).items()}
     drawn = [_measured(rows, weights) for weights in _resamples(label.size, resamples, seed)]
-    estimates: dict[str, Estimate | Undefined] = {}
-    for name, measure in MEASURES.items():
-        if np.isnan(value[name]):
-            estimates[name] = Undefined(measure.undefined if label.size else _NO_ROWS)
-            continue
-        draws = np.concatenate([[value[name]], *(columns[name] for columns in drawn)])
-        tail = (1 - COVERAGE) / 2
-        low, high = np.quantile(draws[~np.isnan(draws)], [tail, 1 - tail])
-        estimates[name] = Estimate(value[name], min(float(low), value[name]), max(float(high), value[name]))
+    estimates = {name: _estimate(name, value[name], [one[name] for one in drawn], label.size) for name in MEASURES}
     return Evaluation(label.size, int(positive.sum()), estimates, _confusion(positive, rows.predicted))
+
+
+COMPARED = ("roc_auc", "average_precision", "brier", "precision_top")
+"""The metrics of which a model's difference to a reference is reported."""
+
+
+def compare(
+    label: Floats, ours: Floats, theirs: Floats, *, seed: int, resamples: int = RESAMPLES
+) -> dict[str, Estimate | Undefined]:
+    """`ours` (n,) minus `theirs` (n,) in every metric of `COMPARED`, with paired intervals.
+
+    Both answers are measured on the same resamples, so what makes a resample easy or hard for both cancels out.
+    """
+    top = whole_top(label.size, TOP_SHARE)
+    sides = [_Rows.of(label == 1, answers, 0.5, top) for answers in (ours, theirs)]
+
+    def difference(weights: Floats) -> dict[str, Floats]:
+        mine, other = (_measured(rows, weights) for rows in sides)
+        return {name: mine[name] - other[name] for name in COMPARED}
+
+    value = difference(np.ones((1, label.size)))
+    drawn = [difference(weights) for weights in _resamples(label.size, resamples, seed)]
+    return {name: _estimate(name, float(value[name][0]), [one[name] for one in drawn], label.size) for name in COMPARED}
+
+
+def top_estimates(
+    label: Floats, probability: Floats, k: int, *, seed: int, resamples: int = RESAMPLES
+) -> tuple[Estimate | Undefined, Estimate | Undefined]:
+    """Precision and recall among the `k` highest of `probability` (n,), ties at the cut counted in part."""
+    rows = _Rows.of(label == 1, probability, 0.5, k)
+    value = _measured(rows, np.ones((1, label.size)))
+    drawn = [_measured(rows, weights) for weights in _resamples(label.size, resamples, seed)]
+    precision, recall = (
+        _estimate(name, float(value[name][0]), [one[name] for one in drawn], label.size)
+        for name in ("precision_top", "recall_top")
+    )
+    return precision, recall
+
+
+def whole_top(rows: int, share: float) -> int:
+    """How many of `rows` a share is: rounded down, at least one where there are any."""
+    return min(rows, max(1, int(rows * share + 1e-9)))
+
+
+def _estimate(name: str, value: float, drawn: list[Floats], rows: int) -> Estimate | Undefined:
+    """A value with the percentile interval of its resamples, widened to hold it."""
+    if np.isnan(value):
+        return Undefined(MEASURES[name].undefined if rows else _NO_ROWS)
+    draws = np.concatenate([[value], *drawn])
+    tail = (1 - COVERAGE) / 2
+    low, high = np.quantile(draws[~np.isnan(draws)], [tail, 1 - tail])
+    return Estimate(value, min(float(low), value), max(float(high), value))
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,14 +193,15 @@ class _Rows:
     order: Integers  # rows by descending probability
     starts: Integers  # where, in that order, each group of equal probabilities starts
     bins: Integers  # calibration bin of each row
+    top: int  # how many rows `precision_top` and `recall_top` look at
 
     @classmethod
-    def of(cls, positive: NDArray[np.bool_], probability: Floats, threshold: float) -> _Rows:
+    def of(cls, positive: NDArray[np.bool_], probability: Floats, threshold: float, top: int) -> _Rows:
         order = np.argsort(-probability, kind="stable")
         ranked = probability[order]
         starts = np.flatnonzero(np.r_[ranked.size > 0, ranked[1:] != ranked[:-1]])
         bins = calibration_bins(probability, CALIBRATION_BINS)
-        return cls(positive, probability, probability >= threshold, order, starts, bins)
+        return cls(positive, probability, probability >= threshold, order, starts, bins, top)
 
 
 def calibration_bins(probability: Floats, bins: int) -> Integers:
@@ -175,6 +235,7 @@ def _measured(rows: _Rows, weights: Floats) -> dict[str, Floats]:
     at_risk = rows.positive[rows.order]
     hits = _by_group(ranked * at_risk, rows.starts)
     misses = _by_group(ranked * ~at_risk, rows.starts)
+    top_hits, top_rows = _top(hits, hits + misses, rows.top)
     return {
         "precision": _ratio(true_positive, predicted),
         "recall": _ratio(true_positive, positives),
@@ -183,7 +244,20 @@ def _measured(rows: _Rows, weights: Floats) -> dict[str, Floats]:
         "average_precision": _average_precision(hits, misses),
         "brier": _ratio(weights @ squared, total),
         "ece": _ratio(_calibration_gaps(rows, weights), total),
+        "precision_top": _ratio(top_hits, top_rows),
+        "recall_top": _ratio(top_hits, positives),
     }
+
+
+def _top(hits: Floats, members: Floats, top: int) -> tuple[Floats, Floats]:
+    """At risk (b,) and rows (b,) among the first `top` rows; of a group that the cut goes through, its part.
+
+    That part is what a random choice among pupils with the same probability gives on average.
+    """
+    before = np.cumsum(members, axis=1) - members
+    part = np.clip(_ratio(top - before, members), 0, 1)
+    part[np.isnan(part)] = 0
+    return (hits * part).sum(axis=1), (members * part).sum(axis=1)
 
 
 def _by_group(weights: Floats, starts: Integers) -> Floats:

@@ -2,21 +2,31 @@
 
 from __future__ import annotations
 
+import warnings
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from importlib import import_module
+from importlib.util import find_spec
 
 import numpy as np
 from numpy.typing import NDArray
 from sklearn.ensemble import RandomForestClassifier
 from sklearn.linear_model import LogisticRegression
+from sklearn.metrics import roc_auc_score
 
 from farol.features import Preprocessing
 from farol.i18n import Message, msg
 from farol.profile import Task
-from farol.training.audit import Rule
+from farol.training.audit import Rule, best_rules
 from farol.training.models import Fitted, without
-from farol.training.plan import Rows
+from farol.training.plan import Cohort, Plan, Rows
+from farol.workbook.panel import Panel
 
 Floats = NDArray[np.float64]
+
+EBM = "interpret"
+EBM_TITLE = msg("Explainable boosting machine")
+FOREST_TITLE = msg("Random forest")
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -26,6 +36,16 @@ class Baseline:
     name: str
     title: Message
     probability: Floats
+    simple: bool = False  # a rule that a person could use without a computer: the model must beat it
+
+
+@dataclass(frozen=True, slots=True)
+class Absent:
+    """A reference that was not made, and why."""
+
+    name: str
+    title: Message
+    reason: Message
 
 
 def without_hidden(task: Task, fitted: Fitted, test: Rows) -> Baseline:
@@ -37,22 +57,54 @@ def without_hidden(task: Task, fitted: Fitted, test: Rows) -> Baseline:
 def stays_as_it_is(train: Rows, test: Rows) -> Baseline:
     """Who is at risk now will be; one whose present state is unknown gets the share of the training rows."""
     found = np.where(np.isnan(test.now), train.label.mean(), test.now)
-    return Baseline("stays_as_it_is", msg("Who is behind now stays behind"), found)
+    return Baseline("stays_as_it_is", msg("Who is behind now stays behind"), found, simple=True)
 
 
 def rate_table(column: str, train: Rows, test: Rows) -> Baseline:
     """The share at risk of the training rows with the same value of the label's column; the overall one if new."""
-    known = train.column[~np.isnan(train.column)]
-    shares = {value: float(train.label[train.column == value].mean()) for value in np.unique(known).tolist()}
-    found = np.array([shares.get(value, float(train.label.mean())) for value in test.column.tolist()])
-    return Baseline("rate_table", msg("Share at risk for the same {column}", column=column), found)
+    found = _rates(train.column, train.label, test.column)
+    return Baseline("rate_table", msg("Share at risk for the same {column}", column=column), found, simple=True)
+
+
+def whole_level(column: str, known: Floats, train: Rows, asked: Floats) -> Baseline:
+    """The share at risk of the training rows of the same level: `known` (n,) in training, `asked` (m,) in testing."""
+    found = _rates(known, train.label, asked)
+    return Baseline("whole_level", msg("Target the whole {column}", column=column), found, simple=True)
+
+
+def _rates(known: Floats, label: Floats, asked: Floats) -> Floats:
+    """For each value asked (m,) the share at risk where the same is known (n,); the overall one if it is new."""
+    values = np.unique(known[~np.isnan(known)]).tolist()
+    shares = {value: float(label[known == value].mean()) for value in values}
+    return np.array([shares.get(value, float(label.mean())) for value in asked.tolist()])
+
+
+def best_single(task: Task, candidates: Sequence[str], train: Rows, test: Rows) -> Baseline | None:
+    """Logistic regression on the one candidate with the greatest ROC AUC on the training rows; None without any.
+
+    Who lacks it counts as one of the training median, with a flag for missing.
+    """
+    best: tuple[float, str, Floats] | None = None
+    for name in candidates:
+        column = [task.features.index(name)]
+        if np.unique(train.matrix[:, column][~np.isnan(train.matrix[:, column])]).size < 2:
+            continue
+        preprocessing = Preprocessing.fit(train.matrix[:, column], (name,), impute=True)
+        known, asked = (preprocessing.transform(rows.matrix[:, column]).astype(np.float64) for rows in (train, test))
+        model = LogisticRegression(max_iter=1_000).fit(known, train.label)
+        auc = float(roc_auc_score(train.label, model.predict_proba(known)[:, 1]))
+        if best is None or auc > best[0]:
+            best = auc, name, model.predict_proba(asked)[:, 1]
+    if best is None:
+        return None
+    return Baseline("best_single", msg("Best single indicator: {column}", column=best[1]), best[2], simple=True)
 
 
 def single_rule(task: Task, rule: Rule, train: Rows, test: Rows) -> Baseline:
     """One rule on one feature, learned from training rows; who lacks the feature gets their share at risk."""
     found = rule.split.predict(test.matrix[:, task.features.index(rule.column)])
     filled = np.where(np.isnan(found), train.label.mean(), found)
-    return Baseline("single_rule", msg("One rule: {rule}", rule=rule.split.words), filled)
+    return Baseline("single_rule", msg("One rule: {rule}", rule=rule.split.words), filled, simple=True)
 
 
 def logistic_regression(task: Task, train: Rows, test: Rows) -> Baseline:
@@ -68,4 +120,69 @@ def random_forest(task: Task, train: Rows, test: Rows, *, seed: int) -> Baseline
     preprocessing = Preprocessing.fit(train.matrix, task.features, impute=True)
     known, asked = (preprocessing.transform(rows.matrix) for rows in (train, test))
     model = RandomForestClassifier(300, min_samples_leaf=5, random_state=seed, n_jobs=1).fit(known, train.label)
-    return Baseline("random_forest", msg("Random forest"), model.predict_proba(asked)[:, 1])
+    return Baseline("random_forest", FOREST_TITLE, model.predict_proba(asked)[:, 1])
+
+
+def boosting_machine(task: Task, train: Rows, test: Rows, *, seed: int) -> Baseline | Absent:
+    """Explainable boosting machine (Nori et al., InterpretML, 2019) on the raw features, where it is installed.
+
+    Four bags instead of fourteen and ten interactions: on a year of pupils more of them changed nothing but the time.
+    """
+    if find_spec(EBM) is None:
+        return Absent("boosting_machine", EBM_TITLE, msg("not installed: `pip install farol[references]`"))
+    model = import_module(f"{EBM}.glassbox").ExplainableBoostingClassifier(
+        feature_names=list(task.features), outer_bags=4, interactions=10, random_state=seed, n_jobs=1
+    )
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # of columns with missing or few values, which ours have by nature
+        model.fit(train.matrix, train.label.astype(np.int64))
+        found = model.predict_proba(test.matrix)[:, 1].astype(np.float64)
+    return Baseline("boosting_machine", EBM_TITLE, found)
+
+
+def answered(panel: Panel, plan: Plan, cohorts: Sequence[Cohort]) -> Panel:
+    """The rows of some cohorts whose answer is known: those, and in the order, that `plan.rows_of` chooses."""
+    label = panel.label if plan.horizon == 0 else panel.next_label
+    return panel.select(np.isin(panel.year, [cohort.as_of for cohort in cohorts]) & ~np.isnan(label))
+
+
+def references_of(
+    panel: Panel,
+    task: Task,
+    plan: Plan,
+    train: Rows,
+    test: Rows,
+    *,
+    seed: int,
+    quick: bool,
+    progress: Callable[[Message, float], None],
+) -> tuple[tuple[Baseline, ...], tuple[Absent, ...]]:
+    """The references of a task, learned from the training rows, and those left out; `quick` leaves out the slow ones.
+
+    `progress` is told which one is being made and the fraction (0–1) of them that is behind.
+    """
+    progress(msg("Comparing with {name}", name=msg("rules a person would use")), 0.0)
+    regression = logistic_regression(task, train, test)
+    if task.horizon == 0:
+        rules = best_rules(dict(zip(task.features, train.matrix.T, strict=True)), train.label)
+        return (regression, *(single_rule(task, rule, train, test) for rule in rules[:1])), ()
+    sheet = task.changeable or tuple(name for name in task.features if name in panel.profile.columns)
+    found = [regression, stays_as_it_is(train, test), rate_table(panel.profile.label.column, train, test)]
+    single = best_single(task, sheet, train, test)
+    if single is not None:
+        found.append(single)
+    level = panel.profile.level
+    if level is not None:
+        known, asked = (answered(panel, plan, cohorts).numbers[level] for cohorts in (plan.train, (plan.test,)))
+        found.append(whole_level(level, known, train, asked))
+    if quick:
+        reason = msg("left out by --quick")
+        slow = (("random_forest", FOREST_TITLE), ("boosting_machine", EBM_TITLE))
+        return tuple(found), tuple(Absent(name, title, reason) for name, title in slow)
+    progress(msg("Comparing with {name}", name=FOREST_TITLE), 0.2)
+    found.append(random_forest(task, train, test, seed=seed))
+    progress(msg("Comparing with {name}", name=EBM_TITLE), 0.4)
+    machine = boosting_machine(task, train, test, seed=seed)
+    if isinstance(machine, Absent):
+        return tuple(found), (machine,)
+    return (*found, machine), ()

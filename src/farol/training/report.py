@@ -6,59 +6,22 @@ seed and library versions give the same bytes. Every text in it is there in both
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
 from importlib.metadata import version
 
 import numpy as np
 import xgboost
-from numpy.typing import NDArray
 
-from farol.i18n import Message, msg
-from farol.profile import Task, Text
-from farol.training.audit import GIVES_AWAY, Rule
-from farol.training.metrics import MEASURES, RESAMPLES, Evaluation, Undefined
-from farol.training.plan import Cohort, Plan, Rows
-from farol.training.references import Baseline
-from farol.training.threshold import Threshold
-
-Floats = NDArray[np.float64]
-Json = dict[str, object]
+from farol.i18n import msg
+from farol.profile import Task
+from farol.training import sections
+from farol.training.audit import GIVES_AWAY
+from farol.training.metrics import MEASURES
+from farol.training.plan import Cohort, Rows
+from farol.training.sections import Json, both
+from farol.training.study import Study
 
 FORMAT = 1
 DECIMALS = 6  # more would be noise of the machine, and other bytes on another one
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Study:
-    """Everything that a training found out, before it is written down."""
-
-    task: Task
-    plan: Plan
-    seed: int
-    train: Rows
-    test: Rows
-    served: Rows
-    threshold: Threshold
-    evaluation: Evaluation
-    groups: Mapping[str, Evaluation]  # `onset` and `recovery`, where the question is of a later year
-    hidden: Evaluation | None  # the same test rows without the task's hidden features
-    baselines: tuple[tuple[Baseline, Evaluation], ...]
-    rules: tuple[Rule, ...]  # the best of every column audited
-    data_fingerprint: str
-    profile_fingerprint: str
-
-    @property
-    def leaks(self) -> tuple[Rule, ...]:
-        """The columns that give the answer away."""
-        return tuple(rule for rule in self.rules if rule.leaks)
-
-
-def both(text: Message | Text) -> dict[str, str]:
-    """A text in both languages."""
-    if isinstance(text, Text):
-        return {"pt": text.pt, "en": text.en}
-    return {"pt": text.render("pt_BR"), "en": text.render("en")}
 
 
 def report(study: Study) -> Json:
@@ -83,11 +46,27 @@ def report(study: Study) -> Json:
         "n_train": int(study.train.label.size),
         "n_test": int(study.test.label.size),
         "prevalence": {"train": float(study.train.label.mean()), "test": float(study.test.label.mean())},
-        "test": _evaluation(study.evaluation),
+        "test": sections.evaluation(study.evaluation),
         "baselines": {
-            baseline.name: {"title": both(baseline.title), **_evaluation(evaluation)}
-            for baseline, evaluation in study.baselines
+            baseline.name: {
+                "title": both(baseline.title),
+                "simple": baseline.simple,
+                **sections.evaluation(evaluation),
+                "difference": sections.figures(differences),
+            }
+            for baseline, evaluation, differences in study.baselines
         },
+        "left_out": [{"name": one.name, "title": both(one.title), "reason": both(one.reason)} for one in study.absent],
+        "quick": study.quick,
+        "beats": sections.beats(study.gate, study.baselines),
+        "promotable": study.gate.promotable,
+        "promotion": {"reasons": [both(reason) for reason in study.gate.reasons]},
+        "capacity": sections.capacity(study.lists, study.guard),
+        "expected": sections.counts(study.counts),
+        "bands": sections.bands(study.bands),
+        "support": {"least_given": study.least_given},
+        "calibration": sections.shown_for(study.train.label, study.test.label),
+        "fairness": sections.fairness(study.fairness),
         "leakage": _leakage(study),
         "served": {
             "years": [cohort.as_of for cohort in plan.serve],
@@ -96,7 +75,13 @@ def report(study: Study) -> Json:
             "refit": plan.serve != plan.train,
         },
         "features": [
-            {"name": name, "missing_train": missing[0], "missing_test": missing[1], "missing_served": missing[2]}
+            {
+                "name": name,
+                "meaning": both(study.meanings[name]),
+                "missing_train": missing[0],
+                "missing_test": missing[1],
+                "missing_served": missing[2],
+            }
             for name, *missing in zip(
                 task.features,
                 *(np.isnan(rows.matrix).mean(axis=0).tolist() for rows in (study.train, study.test, study.served)),
@@ -106,10 +91,10 @@ def report(study: Study) -> Json:
         "empty_columns": _empty(task, study.train),
         "hidden_features": list(task.hidden),
         "threshold": {
-            "value": study.threshold.value,
-            "how": both(study.threshold.reason),
-            "best_out_of_fold": study.threshold.best,
-            "f1_out_of_fold": {"half": study.threshold.f1_at_half, "best": study.threshold.f1_at_best},
+            "value": study.guard.threshold.value,
+            "how": both(study.guard.threshold.reason),
+            "best_out_of_fold": study.guard.threshold.best,
+            "f1_out_of_fold": {"half": study.guard.threshold.f1_at_half, "best": study.guard.threshold.f1_at_best},
         },
         "measures": {
             name: {
@@ -119,16 +104,23 @@ def report(study: Study) -> Json:
             }
             for name, measure in MEASURES.items()
         },
-        "intervals": {"coverage": 0.95, "method": "bootstrap percentile over test rows", "resamples": RESAMPLES},
+        "intervals": {"coverage": 0.95, "method": "bootstrap percentile over test rows", "resamples": study.resamples},
         "libraries": libraries(),
         "seed": study.seed,
         "data_fingerprint": study.data_fingerprint,
         "profile_fingerprint": study.profile_fingerprint,
     }
+    if study.level is not None:
+        body["standing"] = {
+            "level": study.level,
+            "medians": {level: dict(values) for level, values in study.standing.items()},
+        }
+    if study.rolling:
+        body["rolling"] = [{"as_of": year, **sections.evaluation(evaluation)} for year, evaluation in study.rolling]
     if study.groups:
-        body["groups"] = {name: _evaluation(evaluation) for name, evaluation in study.groups.items()}
+        body["groups"] = {name: sections.evaluation(evaluation) for name, evaluation in study.groups.items()}
     if study.hidden is not None:
-        body[without_key(task)] = _evaluation(study.hidden)
+        body[without_key(task)] = sections.evaluation(study.hidden)
     return {key: _rounded(value) for key, value in body.items()}
 
 
@@ -146,17 +138,6 @@ def libraries() -> dict[str, str]:
 
 def _cohort(cohort: Cohort) -> Json:
     return {"features": list(cohort.features), "label": cohort.label}
-
-
-def _evaluation(evaluation: Evaluation) -> Json:
-    body: Json = {"n": evaluation.n, "positives": evaluation.positives, "confusion": dict(evaluation.confusion)}
-    for name, estimate in evaluation.estimates.items():
-        body[name] = (
-            {"value": None, "low": None, "high": None, "reason": both(estimate.reason)}
-            if isinstance(estimate, Undefined)
-            else {"value": estimate.value, "low": estimate.low, "high": estimate.high}
-        )
-    return body
 
 
 def _notice(study: Study) -> dict[str, str] | None:
@@ -188,6 +169,18 @@ def _leakage(study: Study) -> Json:
                 "n": rule.n,
             }
             for rule in study.leaks
+        ],
+        "sums": [
+            {
+                "target": one.target,
+                "weights": dict(one.weights),
+                "constant": one.constant,
+                "features": all(column in study.task.features for column in one.weights),
+                "words": both(one.words),
+                "share": one.rule.share,
+                "n": one.rule.n,
+            }
+            for one in study.sums
         ],
         "checked": [
             {"column": rule.column, "rule": both(rule.split.words), "share": rule.share, "n": rule.n}

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from functools import partial
+from collections.abc import Callable, Iterator
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,18 +13,20 @@ from farol.features import feature_matrix
 from farol.i18n import Message, msg
 from farol.profile import Task
 from farol.reference import Reference
-from farol.training import audit, models, references
+from farol.training import models, references
+from farol.training.capacity import USUAL, Capacity, check_capacity, guarded
 from farol.training.card import card_html
 from farol.training.charts import Answers
-from farol.training.metrics import Evaluation, evaluate
-from farol.training.plan import Rows, check_rows, make_plan, rows_of
-from farol.training.report import DECIMALS, Study, libraries, report
+from farol.training.metrics import QUICK_RESAMPLES, RESAMPLES
+from farol.training.plan import Plan, Rows, check_rows, earlier_plans, make_plan, rows_of
+from farol.training.repetition import repeats_of
+from farol.training.report import DECIMALS, libraries, report
 from farol.training.result import TrainedModel
+from farol.training.study import Tested, make_study
 from farol.training.threshold import choose_threshold
 from farol.workbook.panel import Panel
 
 Floats = NDArray[np.float64]
-Mask = NDArray[np.bool_]
 Progress = Callable[[Message, float], None]
 
 
@@ -33,59 +34,72 @@ def silent(_message: Message, _fraction: float) -> None:
     """Progress that nobody watches."""
 
 
-def train(panel: Panel, task_name: str, *, seed: int = 0, progress: Progress = silent) -> TrainedModel:
+def train(
+    panel: Panel,
+    task_name: str,
+    *,
+    seed: int = 0,
+    quick: bool = False,
+    capacity: Capacity = USUAL,
+    progress: Progress = silent,
+) -> TrainedModel:
     """Train, test and describe one task of the panel's profile.
 
-    `progress` is told what is being done and the fraction (0–1) that is behind. The same panel, seed and library
-    versions give the same bytes.
+    `quick` leaves the slow references out and draws fewer resamples; the report says so. `capacity` is the length of
+    the lists that the report measures. `progress` is told what is being done and the fraction (0–1) that is behind.
+    The same panel, options and library versions give the same bytes.
 
     Raises:
         PlanError: no such task, or years or rows that cannot be trained and tested on without using the future.
+        InputError: the capacity is nearly everyone in the test year.
     """
     task = _task(panel, task_name)
     progress(msg("Planning {task}", task=task.name), 0.0)
     plan = make_plan(task, panel.years)
-    matrix = feature_matrix(panel.profile, task, panel.numbers, panel.year.astype(np.float64))
-    rows, test, served = (rows_of(panel, plan, matrix, cohorts) for cohorts in (plan.train, (plan.test,), plan.serve))
+    matrix, rows, test = _rows(panel, task, plan)
+    known = plan.last_year  # what is served knows the rule of ages of the last survey; what is tested must not
+    later = feature_matrix(panel.profile, task, panel.numbers, panel.year.astype(np.float64), known)
+    served = rows_of(panel, plan, later, plan.serve, repeats_of(panel, task, known))
     check_rows(plan, rows, test)
+    check_capacity(capacity, test.label.size)
+    resamples = QUICK_RESAMPLES if quick else RESAMPLES
 
-    progress(msg("Choosing the threshold on pupils the model has not seen"), 0.1)
-    threshold = choose_threshold(rows.label, models.out_of_fold(task, rows, seed=seed), seed=seed)
+    progress(msg("Choosing the threshold on pupils the model has not seen"), 0.05)
+    out_of_fold = models.out_of_fold(task, rows, seed=seed)
+    guard = guarded(choose_threshold(rows.label, out_of_fold, seed=seed), out_of_fold, capacity)
 
-    progress(msg("Training and testing"), 0.2)
+    progress(msg("Training and testing"), 0.15)
     tested = models.fit_served(task, rows, seed=seed)
     probability = tested.probability(test.matrix)
     hidden = references.without_hidden(task, tested, test) if task.hidden else None
-    baselines = _baselines(panel, task, rows, test, seed=seed)
 
-    progress(msg("Measuring, with intervals"), 0.5)
-    judge = partial(_judged, test, threshold.value, seed)
-    groups = {"onset": test.now == 0, "recovery": test.now == 1} if task.horizon > 0 else {}
-    study = Study(
-        task=task,
-        plan=plan,
+    def told(message: Message, part: float) -> None:
+        progress(message, 0.2 + 0.4 * part)
+
+    baselines, absent = references.references_of(panel, task, plan, rows, test, seed=seed, quick=quick, progress=told)
+
+    progress(msg("Measuring, with intervals, and looking for what gives the answer away"), 0.6)
+    answers = Tested(rows, test, served, out_of_fold, probability, hidden, baselines, absent, guard)
+    study = make_study(
+        panel,
+        task,
+        plan,
+        matrix,
+        answers,
+        capacity=capacity,
         seed=seed,
-        train=rows,
-        test=test,
-        served=served,
-        threshold=threshold,
-        evaluation=judge(probability),
-        groups={name: judge(probability, mask) for name, mask in groups.items()},
-        hidden=None if hidden is None else judge(hidden.probability),
-        baselines=tuple((baseline, judge(baseline.probability)) for baseline in baselines),
-        rules=audit.audit(panel, plan, task.features, matrix),
-        data_fingerprint=panel.fingerprint,
-        profile_fingerprint=panel.profile.fingerprint,
+        quick=quick,
+        resamples=resamples,
     )
 
-    progress(msg("Making the model that will be served"), 0.7)
+    progress(msg("Making the model that will be served"), 0.85)
     final = tested if plan.serve == plan.train else models.fit_served(task, served, seed=seed)
     onnx = models.onnx_bytes(final, served.matrix)
 
-    progress(msg("Writing the report and the model card"), 0.8)
+    progress(msg("Writing the report and the model card"), 0.9)
     body = report(study)
     beside = baselines[0] if hidden is None else hidden
-    answers = Answers(test.label, probability, beside.probability, beside.title, threshold.value)
+    drawn = Answers(test.label, probability, beside.probability, beside.title, guard.threshold.value)
     trained = TrainedModel(
         task=task.name,
         files={
@@ -95,13 +109,13 @@ def train(panel: Panel, task_name: str, *, seed: int = 0, progress: Progress = s
             "preprocessing.json": final.preprocessing.to_json(),
             "reference.json": Reference.fit(served.matrix, task.features).to_json(),
             "report.json": canonical_json(body),
-            "card.html": card_html(study, body, answers),
+            "card.html": card_html(study, body, drawn),
         },
         train_years=tuple(cohort.as_of for cohort in plan.train),
         test_years=(plan.test.as_of,),
         last_year=plan.last_year,
         seed=seed,
-        threshold=threshold.value,
+        threshold=guard.threshold.value,
         features=task.features,
         data_fingerprint=panel.fingerprint,
         profile_fingerprint=panel.profile.fingerprint,
@@ -112,6 +126,28 @@ def train(panel: Panel, task_name: str, *, seed: int = 0, progress: Progress = s
     return trained
 
 
+def _rows(panel: Panel, task: Task, plan: Plan) -> tuple[Floats, Rows, Rows]:
+    """The raw features (n, k) of a panel as the test year's survey knew them, and the rows that train and test."""
+    known = plan.test.as_of
+    matrix = feature_matrix(panel.profile, task, panel.numbers, panel.year.astype(np.float64), known)
+    train_rows = rows_of(panel, plan, matrix, plan.train, repeats_of(panel, task, known))
+    return matrix, train_rows, rows_of(panel, plan, matrix, (plan.test,))
+
+
+def _rolling(panel: Panel, task: Task, plan: Plan, *, seed: int) -> Iterator[tuple[int, Floats, Floats]]:
+    """Each year before the test year in its turn, with labels and the answers of a model that knew earlier ones alone.
+
+    A year for which too few rows came before is left out.
+    """
+    for earlier in earlier_plans(plan):
+        _, rows, test = _rows(panel, task, earlier)
+        try:
+            check_rows(earlier, rows, test)
+        except PlanError:
+            continue
+        yield earlier.test.as_of, test.label, models.fit_served(task, rows, seed=seed).probability(test.matrix)
+
+
 def _task(panel: Panel, name: str) -> Task:
     tasks = panel.profile.tasks
     if name not in tasks:
@@ -120,23 +156,3 @@ def _task(panel: Panel, name: str) -> Task:
             expected=msg("one of {names}", names=", ".join(tasks)),
         )
     return tasks[name]
-
-
-def _judged(test: Rows, threshold: float, seed: int, answers: Floats, mask: Mask | None = None) -> Evaluation:
-    """The metrics of answers (n,) for all test rows, or for some."""
-    chosen = slice(None) if mask is None else mask
-    return evaluate(test.label[chosen], answers[chosen], threshold, seed=seed)
-
-
-def _baselines(panel: Panel, task: Task, train: Rows, test: Rows, *, seed: int) -> list[references.Baseline]:
-    """The references of a task, learned from the training rows: simpler models, and rules a person would use."""
-    regression = references.logistic_regression(task, train, test)
-    if task.horizon == 0:
-        rules = audit.best_rules(dict(zip(task.features, train.matrix.T, strict=True)), train.label)
-        return [regression, *(references.single_rule(task, rule, train, test) for rule in rules[:1])]
-    return [
-        regression,
-        references.random_forest(task, train, test, seed=seed),
-        references.stays_as_it_is(train, test),
-        references.rate_table(panel.profile.label.column, train, test),
-    ]

@@ -1,0 +1,186 @@
+"""The sections of `report.json` that hold figures: plain dicts of what the studies found."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import numpy as np
+from numpy.typing import NDArray
+
+from farol.i18n import Message, msg
+from farol.profile import Text
+from farol.training import fairness as audit
+from farol.training.bands import Bands
+from farol.training.capacity import Counts, Guard, Lists, TopList
+from farol.training.fairness import Division
+from farol.training.gate import Differences, Gate
+from farol.training.metrics import Estimate, Evaluation, Undefined
+from farol.training.references import Baseline
+
+Floats = NDArray[np.float64]
+Json = dict[str, object]
+
+
+def both(text: Message | Text) -> dict[str, str]:
+    """A text in both languages."""
+    if isinstance(text, Text):
+        return {"pt": text.pt, "en": text.en}
+    return {"pt": text.render("pt_BR"), "en": text.render("en")}
+
+
+def figure(estimate: Estimate | Undefined) -> Json:
+    """A figure with its interval, or why there is none."""
+    if isinstance(estimate, Undefined):
+        return {"value": None, "low": None, "high": None, "reason": both(estimate.reason)}
+    return {"value": estimate.value, "low": estimate.low, "high": estimate.high}
+
+
+def figures(estimates: Mapping[str, Estimate | Undefined]) -> Json:
+    """Figures by name."""
+    return {name: figure(estimate) for name, estimate in estimates.items()}
+
+
+def evaluation(one: Evaluation) -> Json:
+    """All metrics of one set of rows."""
+    return {
+        "n": one.n,
+        "positives": one.positives,
+        "confusion": dict(one.confusion),
+        **figures(one.estimates),
+    }
+
+
+def beats(gate: Gate, baselines: tuple[tuple[Baseline, Evaluation, Differences], ...]) -> Json:
+    """For each simple rule whether the model beats it, and the differences that say so."""
+    return {
+        baseline.name: {
+            "title": both(baseline.title),
+            "beats": gate.beats[baseline.name],
+            "roc_auc": figure(differences["roc_auc"]),
+            "brier": figure(differences["brier"]),
+        }
+        for baseline, _, differences in baselines
+        if baseline.simple
+    }
+
+
+def capacity(lists: Lists, guard: Guard) -> Json:
+    """The lists of the capacity and of other lengths, and what the threshold points out in training."""
+    return {
+        "capacity": str(lists.capacity),
+        "count": lists.capacity.count,
+        "share": lists.capacity.share,
+        "lists": {name: _list(one) for name, one in lists.lists.items()},
+        "table": [_list(one) for one in lists.table],
+        "flagged_out_of_fold": guard.flagged,
+        "chooses": guard.chooses,
+    }
+
+
+def _list(one: TopList) -> Json:
+    return {
+        "k": one.k,
+        "n": one.n,
+        "positives": one.positives,
+        "expected": figure(one.expected),
+        "realised": one.realised,
+        "by_chance": one.k * one.positives / one.n,
+        "precision": figure(one.precision),
+        "recall": figure(one.recall),
+        "ties": {"probability": one.cut, "pupils": one.tied, "places": one.placed},
+    }
+
+
+def counts(found: Mapping[str, Counts]) -> Json:
+    """Pupils expected at risk, with the interval that chance alone gives, how many were, and how often it held them."""
+    groups: dict[str, Json] = {
+        name: {
+            "n": one.n,
+            "expected": figure(one.expected),
+            "realised": one.realised,
+            "compatible": one.expected.low <= one.realised <= one.expected.high,
+        }
+        for name, one in found.items()
+    }
+    return {"groups": groups, "of": len(groups), "compatible": sum(bool(one["compatible"]) for one in groups.values())}
+
+
+def bands(found: Bands) -> Json:
+    """The bands of probability; `covered` is null where no test pupil fell into the band."""
+    return {
+        "edges": list(found.edges),
+        "bands": [
+            {
+                "low": band.low,
+                "high": band.high,
+                "n_train": band.n_train,
+                "expected": {"low": band.expected.low, "high": band.expected.high},
+                "n_test": band.n_test,
+                "observed": figure(band.observed)
+                if band.n_test
+                else {"value": None, "low": None, "high": None, "reason": both(msg("there are no rows"))},
+                "covered": band.covered,
+            }
+            for band in found.bands
+        ],
+        "coverage": found.coverage,
+    }
+
+
+def shown_for(train: Floats, test: Floats) -> Json:
+    """Between which shares at risk the calibration was shown, and the warning that goes with it."""
+    low, high = sorted((float(train.mean()), float(test.mean())))
+    return {
+        "prevalence": {"low": low, "high": high},
+        "note": both(
+            msg(
+                "That probabilities mean what they say was checked where {low} to {high} of the pupils were at risk. "
+                "In a year or a school outside that range they may be too high or too low; "
+                "their order is less affected.",
+                low=f"{low:.0%}",
+                high=f"{high:.0%}",
+            )
+        ),
+    }
+
+
+def fairness(divisions: tuple[tuple[Text, Division], ...]) -> Json:
+    """Each division's groups and gaps. A figure of too few pupils is null, with `evidence` saying so; never a pass."""
+    return {
+        "fewest_rows": audit.FEWEST_ROWS,
+        "fewest_cases": audit.FEWEST_CASES,
+        "measures": {name: both(title) for name, title in audit.MEASURES.items()},
+        "divisions": [
+            {
+                "column": division.column,
+                "title": both(title),
+                "groups": [
+                    {
+                        "name": group.name,
+                        "n": group.n,
+                        "positives": group.positives,
+                        "flagged": group.flagged,
+                        **{name: _evidence(estimate) for name, estimate in group.figures.items()},
+                    }
+                    for group in division.groups
+                ],
+                "gaps": [
+                    {
+                        "measure": gap.measure,
+                        "most": gap.most,
+                        "least": gap.least,
+                        **figure(gap.difference),
+                        "shown": gap.shown,
+                    }
+                    for gap in division.gaps
+                ],
+            }
+            for title, division in divisions
+        ],
+    }
+
+
+def _evidence(estimate: Estimate | None) -> Json:
+    if estimate is None:
+        return {"value": None, "low": None, "high": None, "evidence": "insufficient"}
+    return {**figure(estimate), "evidence": "sufficient"}
