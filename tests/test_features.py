@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Callable
 from dataclasses import replace
 
@@ -50,6 +51,15 @@ def test_a_lag_is_derived_from_phase_and_age_through_the_age_table() -> None:
 
 def test_bounds_of_a_table_belong_to_the_row_they_close() -> None:
     assert features(age=[10.0, 11.0, 11.5, 12.0])["ideal_phase"] == [2.0, 2.0, 3.0, 3.0]
+
+
+def test_a_table_that_is_no_rule_of_ages_is_looked_up_the_same_in_every_year() -> None:
+    text = Text("texto", "text")
+    stage = Derived("stage", "table", None, None, "age", ((8.0, 1.0), (math.inf, 2.0)), text, None, None)
+    task = replace(NEXT, features=("stage", "age"))
+    ages = np.array([8.0, 8.5, NAN])
+    found = feature_matrix(with_derived(stage), task, {"age": ages}, np.array([2022.0, 2023.0, 2024.0]))
+    np.testing.assert_array_equal(found[:, 0], [1, 2, NAN])
 
 
 def test_a_derived_column_fills_only_the_gaps_of_its_sheet_column() -> None:

@@ -25,6 +25,8 @@ from farol.workbook.panel import Panel
 
 Floats = NDArray[np.float64]
 
+_UNKNOWN = -np.inf  # in place of NaN, which equals nothing, where looks are compared
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Taught:
@@ -46,11 +48,17 @@ class Repeats:
     state: Floats  # (n, 12)
     level: Floats  # (n,)
     next_level: Floats  # (n,)
+    forgets: bool = True  # whether each row is repeated once more with nothing known of its birthday
 
     def select(self, mask: NDArray[np.bool_]) -> Repeats:
         """Only the rows of `mask` (n,)."""
         changed = {name: getattr(self, name)[mask] for name in ("base", "state", "level", "next_level")}
         return replace(self, **changed)
+
+    @property
+    def varying(self) -> tuple[int, ...]:
+        """The positions of the features in which repetitions differ."""
+        return tuple(position for position, _ in self.chances)
 
     def features(self, matrix: Floats) -> Floats:
         """The features (n, 12, k) of every repetition of the rows (n, k)."""
@@ -67,17 +75,37 @@ class Repeats:
         found = self._chance(self.next_level, 0.0)
         return np.where(np.isnan(found), label[:, np.newaxis], found)
 
+    def labels_by_rule(self, label: Floats) -> Floats:
+        """The label (r, n, 12) of each repetition under every rule: each known table at each month's end in turn.
+
+        As in `labels`, of which this is the detail, it is the row's own where the level or the birthday is unknown.
+        """
+        month = np.arange(MONTHS)[:, np.newaxis, np.newaxis]
+        age = self.base + (month >= self.state)  # (12, n, 12)
+        found = self.ages.by_table(self.next_level[:, np.newaxis], age, self.known)
+        own = np.broadcast_to(label[:, np.newaxis], found.shape)
+        return np.where(np.isnan(found), own, found).reshape(-1, *self.base.shape)
+
     def taught(self, matrix: Floats, label: Floats) -> Taught:
-        """The repetitions of rows (n, k) with labels (n,), those of a row that look the same taken together."""
+        """The repetitions of rows (n, k) with labels (n,), those of a row that look the same taken together.
+
+        Once more each row stands there with nothing known of its birthday, so that the answer without is learned.
+        """
         repeated, soft = self.features(matrix), self.labels(label)
-        varying = [position for position, _ in self.chances]
-        row = np.repeat(np.arange(label.size, dtype=np.float64), MONTHS)
+        varying = list(self.varying)
+        if self.forgets:
+            unknown = matrix.copy()
+            unknown[:, varying] = np.nan
+            repeated = np.concatenate((repeated, unknown[:, np.newaxis]), axis=1)
+            soft = np.column_stack((soft, soft.mean(axis=1)))
+        row = np.repeat(np.arange(label.size, dtype=np.float64), soft.shape[1])
         looks = np.column_stack((row, repeated[:, :, varying].reshape(row.size, len(varying))))
-        # Unknown chances are NaN in all twelve, so that a number in their place joins them and nothing else.
-        _, first, joined = np.unique(np.nan_to_num(looks, nan=-1.0), axis=0, return_index=True, return_inverse=True)
+        _, first, joined = np.unique(
+            np.where(np.isnan(looks), _UNKNOWN, looks), axis=0, return_index=True, return_inverse=True
+        )
         count = np.bincount(joined.ravel()).astype(np.float64)
         total = np.bincount(joined.ravel(), weights=soft.ravel())
-        return Taught(repeated.reshape(row.size, -1)[first], total / count, count / MONTHS)
+        return Taught(repeated.reshape(row.size, -1)[first], total / count, count / soft.shape[1])
 
     def _chance(self, level: Floats, promotions: float) -> Floats:
         births = Births(self.base, self.state)

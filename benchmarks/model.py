@@ -1,0 +1,326 @@
+"""What the forecast of next year is worth, and what was tried for it: every figure of docs/model.md.
+
+    python benchmarks/model.py WORKBOOK [--tried] [--seeds 3]
+
+Without options, the goals' table: the served design trained on all pairs of years but the last, tested on the last.
+With --tried also every candidate, judged on training years alone under every rule that the next year may bring (the
+criterion of `farol.training.selection`), beside what it gives in the test year, which chose nothing.
+"""
+
+from __future__ import annotations
+
+import argparse
+import time
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+from sklearn.isotonic import IsotonicRegression
+from sklearn.linear_model import LogisticRegression
+
+from farol.features import feature_matrix
+from farol.profile import AgeRule, Profile, Task, load_profile
+from farol.training import models
+from farol.training.metrics import Estimate, calibration_bins, evaluate
+from farol.training.plan import Plan, Rows, make_plan, rows_of
+from farol.training.repetition import Repeats, repeats_of
+from farol.training.selection import AcrossRules, Model, across_rules, better, out_of_fold_repeated
+from farol.workbook.panel import Panel, read_panel
+
+Floats = NDArray[np.float64]
+TASK = "next-year"
+GOALS: Mapping[str, tuple[str, float]] = {
+    "roc_auc": ("ROC AUC", 0.90),
+    "average_precision": ("average precision", 0.87),
+    "brier": ("Brier score", 0.125),
+    "ece": ("calibration error (10 bins)", 0.05),
+    "onset": ("AUC, onset (highest level apart)", 0.88),
+    "recovery": ("AUC, recovery", 0.92),
+    "precision_top": ("precision, top 20%", 0.93),
+}
+LOWER_IS_BETTER = ("brier", "ece")
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class YearsRepeats(Repeats):
+    """Repeats with two more features: years until the expected level passes the present one, and the one after."""
+
+    years: tuple[int, int] = (0, 0)
+
+    @property
+    def varying(self) -> tuple[int, ...]:
+        return (*(position for position, _ in self.chances), *self.years)
+
+    def features(self, matrix: Floats) -> Floats:
+        found = Repeats.features(self, matrix)
+        for promotions, position in enumerate(self.years):
+            found[:, :, position] = years_of_slack(self, self.level, promotions)
+        return found
+
+
+def years_of_slack(repeats: Repeats, level: Floats, promotions: int) -> Floats:
+    """Years (n, 12), from the mean age of next year, until the expected level is above `promotions` levels more."""
+    dated = repeats.ages.rule.dated[int(repeats.ages.known_in(np.array([float(repeats.known)]))[0])]
+    ages = np.arange(100.0)
+    passing = []
+    for table in (dated.applied, dated.written):
+        expected = np.array([next(result for bound, result in table if age <= bound) for age in ages])
+        first = [float(ages[expected > one][0]) if (expected > one).any() else np.nan for one in np.arange(12.0)]
+        place = np.clip(np.nan_to_num(level + promotions), 0, 11).astype(np.int64)
+        passing.append(np.where(np.isnan(level), np.nan, np.array(first)[place]))
+    mean_age = repeats.base + (12 - repeats.state) / 12
+    found: Floats = np.mean(passing, axis=0)[:, np.newaxis] - mean_age
+    return found
+
+
+@dataclass(frozen=True, slots=True)
+class Candidate:
+    """One way to forecast: what the model sees, what it is taught, how it grows and how it is calibrated."""
+
+    name: str
+    features: Callable[[Task], tuple[str, ...]] = lambda task: task.features
+    repeated: bool = True
+    written: bool = True
+    years: bool = False
+    forgets: bool = True
+    rounds: int = models.ROUNDS
+    settings: Mapping[str, object] = field(default_factory=dict)
+    calibration: str = "none"
+
+
+def without(*names: str) -> Callable[[Task], tuple[str, ...]]:
+    return lambda task: tuple(name for name in task.features if name not in names)
+
+
+CHANCES = ("p_pass", "p_pass_if_promoted")
+DESIGN = Candidate("the design: repeated, chances")
+CANDIDATES = (
+    Candidate("as before: age, no chances, not repeated", lambda t: (*without(*CHANCES)(t), "age"), repeated=False),
+    Candidate("chances, not repeated", repeated=False),
+    Candidate("age in place of chances, repeated", lambda t: (*without(*CHANCES)(t), "age")),
+    Candidate("repeated, the applied table alone", written=False),
+    DESIGN,
+    Candidate("… never without a birthday", forgets=False),
+    Candidate("… and age", lambda t: (*t.features, "age")),
+    Candidate("… without level and expected level", without("phase", "ideal_phase")),
+    Candidate("… without years in the programme", without("years_in_programme")),
+    Candidate("… and years of slack", years=True),
+    Candidate("… years of slack in place of chances", without(*CHANCES), years=True),
+    Candidate("… 50 rounds", rounds=50),
+    Candidate("… 200 rounds", rounds=200),
+    Candidate("… 400 rounds", rounds=400),
+    Candidate("… 4 leaves", settings={"max_leaves": 4}),
+    Candidate("… 10 leaves", settings={"max_leaves": 10}),
+    Candidate("… 16 leaves", settings={"max_leaves": 16}),
+    Candidate("… 5 pupils a leaf at least", settings={"min_child_weight": 5}),
+    Candidate(
+        "… half of rows and features a tree, 200", rounds=200, settings={"subsample": 0.5, "colsample_bytree": 0.5}
+    ),
+    Candidate("… Platt scaling", calibration="platt"),
+    Candidate("… isotonic calibration", calibration="isotonic"),
+)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Prepared:
+    """A candidate's view of the panel: the training rows, how they repeat, and the test rows' features."""
+
+    task: Task
+    rows: Rows
+    repeats: Repeats
+    test: Rows
+
+
+def prepare(panel: Panel, plan: Plan, candidate: Candidate) -> Prepared:
+    base = panel.profile.tasks[TASK]
+    features = candidate.features(base)
+    task = replace(base, features=features, monotone={n: s for n, s in base.monotone.items() if n in features})
+    school = panel if candidate.written else replace(panel, profile=applied_only(panel.profile))
+    known, year = plan.test.as_of, panel.year.astype(np.float64)
+    matrix = feature_matrix(school.profile, task, panel.numbers, year, known)
+    repeats = repeats_of(school, task, known)
+    if repeats is None:
+        whole = repeats_of(school, base, known)
+        assert whole is not None, "the profile has no rule of ages"
+        repeats = replace(whole, chances=(), forgets=False)
+    repeats = replace(repeats, forgets=repeats.forgets and candidate.forgets)
+    if candidate.years:
+        matrix, repeats, task = with_years(panel, task, matrix, repeats)
+    rows = rows_of(panel, plan, matrix, plan.train, repeats)
+    assert rows.repeats is not None
+    taught = rows if candidate.repeated else replace(rows, repeats=None)
+    return Prepared(task, taught, rows.repeats, rows_of(panel, plan, matrix, (plan.test,)))
+
+
+def applied_only(profile: Profile) -> Profile:
+    rule = profile.rule
+    assert isinstance(rule, AgeRule)
+    return replace(profile, rule=replace(rule, dated=tuple(replace(one, written=one.applied) for one in rule.dated)))
+
+
+def with_years(panel: Panel, task: Task, matrix: Floats, repeats: Repeats) -> tuple[Floats, Repeats, Task]:
+    births = repeats.ages.possible(panel.numbers, panel.year.astype(np.float64))
+    whole = replace(repeats, base=births.base, state=births.state)
+    columns = [years_of_slack(whole, repeats.level, promotions).mean(axis=1) for promotions in (0, 1)]
+    k = matrix.shape[1]
+    names = ("years_of_slack", "years_of_slack_if_promoted")
+    wider = replace(task, features=(*task.features, *names), monotone={**task.monotone, **dict.fromkeys(names, -1)})
+    parts = {name: getattr(repeats, name) for name in Repeats.__dataclass_fields__}
+    return np.column_stack((matrix, *columns)), YearsRepeats(**parts, years=(k, k + 1)), wider
+
+
+def fitted(candidate: Candidate, task: Task, rows: Rows, repeats: Repeats, *, seed: int) -> Model:
+    """A candidate's model of some rows, calibrated where it is to be by answers out of fold of those rows alone."""
+
+    def plain(some: Rows) -> Model:
+        settings = {**models.SETTINGS, **candidate.settings}
+        return models.fit_served(task, some, seed=seed, rounds=candidate.rounds, settings=settings).probability
+
+    answer = plain(rows)
+    if candidate.calibration == "none":
+        return answer
+    said, truth = out_of_fold_repeated(plain, rows, repeats, seed=seed).ravel(), repeats.labels(rows.label).ravel()
+    if candidate.calibration == "isotonic":
+        steps = IsotonicRegression(out_of_bounds="clip", y_min=0.001, y_max=0.999).fit(said, truth)
+        return lambda matrix: steps.predict(answer(matrix))
+    both, labels = np.tile(said, 2), np.repeat([1.0, 0.0], said.size)
+    line = LogisticRegression(C=1e6).fit(logit(both), labels, sample_weight=np.concatenate((truth, 1 - truth)))
+    return lambda matrix: line.predict_proba(logit(answer(matrix)))[:, 1]
+
+
+def logit(probability: Floats) -> Floats:
+    clipped = np.clip(probability, 1e-6, 1 - 1e-6)
+    found: Floats = np.log(clipped / (1 - clipped))[:, np.newaxis]
+    return found
+
+
+def judged(panel: Panel, plan: Plan, candidate: Candidate, seeds: int) -> tuple[AcrossRules, dict[str, float]]:
+    """A candidate across rules, the mean over foldings, and in the test year."""
+    ready = prepare(panel, plan, candidate)
+    reference = prepare(panel, plan, DESIGN).repeats
+    found = []
+    for seed in range(seeds):
+
+        def fit(some: Rows, seed: int = seed) -> Model:
+            repeats = ready.repeats.select(np.isin(ready.rows.student, some.student))
+            return fitted(candidate, ready.task, some, repeats, seed=seed)
+
+        said = out_of_fold_repeated(fit, ready.rows, ready.repeats, seed=seed)
+        found.append(across_rules(said, ready.rows, reference))
+    mean = AcrossRules(*(np.mean([getattr(one, name) for one in found], axis=0) for name in AcrossRules.__slots__))
+    answer = fitted(candidate, ready.task, ready.rows, ready.repeats, seed=0)
+    return mean, dict(measured(panel, ready.test, answer(ready.test.matrix)))
+
+
+def measured(panel: Panel, test: Rows, said: Floats) -> Iterator[tuple[str, float]]:
+    values = evaluate(test.label, said, 0.5, seed=0, resamples=1).values()
+    yield from ((name, values[name]) for name in GOALS if name in values)
+    for name, mask in groups(panel, test).items():
+        yield name, evaluate(test.label[mask], said[mask], 0.5, seed=0, resamples=1).values()["roc_auc"]
+
+
+def groups(panel: Panel, test: Rows) -> dict[str, NDArray[np.bool_]]:
+    """Who is not behind now, the highest level apart (it cannot fall behind), and who is."""
+    place = {key: at for at, key in enumerate(zip(panel.student, panel.year.tolist(), strict=True))}
+    rows = [place[key] for key in zip(test.student, test.year.tolist(), strict=True)]
+    level = panel.numbers[str(panel.profile.level)][rows]
+    derived = panel.profile.rule
+    assert derived is not None
+    highest = max(result for _, result in derived.dated[-1].applied)
+    return {"onset": (test.now == 0) & (level < highest), "recovery": test.now == 1}
+
+
+def perfect_ece(said: Floats, *, draws: int = 2_000) -> tuple[float, float]:
+    """The calibration error that a model right about every probability would show: its mean, its 95% quantile."""
+    labels = np.random.default_rng(0).random((draws, said.size)) < said
+    bins = calibration_bins(said, 10)
+    member = bins[:, np.newaxis] == np.arange(10)
+    gaps = np.abs((said - labels) @ member).sum(axis=1) / said.size
+    return float(gaps.mean()), float(np.quantile(gaps, 0.95))
+
+
+def goals(panel: Panel, plan: Plan) -> None:
+    ready = prepare(panel, plan, DESIGN)
+    answer = fitted(DESIGN, ready.task, ready.rows, ready.repeats, seed=0)
+    said, test = answer(ready.test.matrix), ready.test
+    whole = evaluate(test.label, said, 0.5, seed=0).estimates
+    parts = {
+        name: evaluate(test.label[mask], said[mask], 0.5, seed=0).estimates["roc_auc"]
+        for name, mask in groups(panel, test).items()
+    }
+    print(f"Trained on {[one.as_of for one in plan.train]}, tested on {plan.test.as_of} → {plan.test.label}: ", end="")
+    print(f"{test.label.size} pupils, {int(test.label.sum())} behind\n")
+    print("| | goal | measured | 95% interval | |\n|---|---|---|---|---|")
+    for name, (title, goal) in GOALS.items():
+        one = {**whole, **parts}[name]
+        if not isinstance(one, Estimate):
+            print(f"| {title} | | not defined for these rows: {one.reason} | | |")
+            continue
+        lower = name in LOWER_IS_BETTER
+        met = one.value <= goal if lower else one.value >= goal
+        bound, verdict = f"{'≤' if lower else '≥'} {goal}", "met" if met else "missed"
+        print(f"| {title} | {bound} | {one.value:.3f} | {one.low:.3f}–{one.high:.3f} | {verdict} |")
+    mean, high = perfect_ece(said)
+    print(f"\nWere every probability right, the calibration error would be {mean:.3f} with these rows,", end=" ")
+    print(f"and up to {high:.3f} in 19 of 20 tests.")
+    sizes = {name: (int(mask.sum()), int(test.label[mask].sum())) for name, mask in groups(panel, test).items()}
+    print("Onset and recovery: " + ", ".join(f"{name} {n} pupils, {k} behind" for name, (n, k) in sizes.items()))
+    print(f"\nThe same model when less is known of the birthday (the rest as above):\n\n{HEAD_TEST}")
+    for title, gone in (
+        ("year and month of birth", ()),
+        ("year of birth", ("birth_month",)),
+        ("age", ("birth_month", "birth_year")),
+        ("nothing", ("birth_month", "birth_year", "age")),
+    ):
+        blank = np.full(panel.year.shape, np.nan)
+        less = replace(panel, numbers={**panel.numbers, **dict.fromkeys(gone, blank)})
+        other = prepare(less, plan, DESIGN).test
+        print(row(title, dict(measured(panel, other, answer(other.matrix)))))
+
+
+HEAD_TEST = "| | AUC | AP | Brier | ECE | onset | recovery | top 20% |\n|---|---|---|---|---|---|---|---|"
+
+
+def row(title: str, values: Mapping[str, float]) -> str:
+    return f"| {title} | " + " | ".join(f"{values[name]:.3f}" for name in GOALS) + " |"
+
+
+def tried(panel: Panel, plan: Plan, seeds: int) -> None:
+    print(f"\nCandidates across rules, out of fold in training years (mean of {seeds} foldings): the criterion.")
+    print("Better: how much lower the log loss is than the design's, and its standard error over pupils.\n")
+    print("| | log loss | better | ± | worst | Brier | AUC | worst | onset | ECE |")
+    print("|---" * 10 + "|")
+    tests, design = [], judged(panel, plan, DESIGN, seeds)[0]
+    for candidate in CANDIDATES:
+        across, test = judged(panel, plan, candidate, seeds)
+        tests.append(row(candidate.name, test))
+        names = ("worst_log_loss", "brier", "roc_auc", "worst_roc_auc", "onset_roc_auc", "ece")
+        rest = " | ".join(f"{getattr(across, name):.3f}" for name in names)
+        gain, error = better(across, design)
+        print(f"| {candidate.name} | {across.log_loss:.4f} | {gain:+.4f} | {error:.4f} | {rest} |", flush=True)
+    print(f"\nThe same candidates in the test year, which chose nothing:\n\n{HEAD_TEST}")
+    print("\n".join(tests) + "\n")
+    share = float(np.mean([cohort.as_of > min(panel.years) for cohort in plan.train]))
+    print(f"History: {share:.0%} of the training pairs have a sheet of the year before.")
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("workbook", type=Path)
+    parser.add_argument("--profile", default="pede")
+    parser.add_argument("--tried", action="store_true", help="also every candidate (some minutes)")
+    parser.add_argument("--seeds", type=int, default=3, help="foldings to average over")
+    options = parser.parse_args()
+    start = time.perf_counter()
+    panel = read_panel(options.workbook, load_profile(options.profile))
+    plan = make_plan(panel.profile.tasks[TASK], panel.years)
+    goals(panel, plan)
+    if options.tried:
+        tried(panel, plan, options.seeds)
+    print(f"\n{time.perf_counter() - start:.0f} s")
+
+
+if __name__ == "__main__":
+    main()
