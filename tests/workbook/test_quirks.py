@@ -28,6 +28,8 @@ QUIRKS = {
     "not_assessed",
     "number_as_text",
     "renamed_column",
+    "respelled",
+    "respelled_between_years",
     "rounded_to_range",
     "swapped_date",
     "text_date",
@@ -107,3 +109,16 @@ def test_ages_agree_with_the_birth_dates_that_were_swapped_back(real: Panel) -> 
     day = 19_656.0  # 26 October 2023, in days since 1970-01-01
     age = (day - real.dates["birth_date"][here]) // 365.2425
     assert (age == real.numbers["age"][here]).mean() > 0.99
+
+
+@pytest.mark.real
+def test_words_written_otherwise_are_told(real: Panel) -> None:
+    assert counts(real, "respelled", "PEDE2023") == {"Instituição de ensino": 1}
+    # Girls and boys, every level, a stone with and without its accent: of the levels, the words changed meaning too.
+    assert counts(real, "respelled_between_years", "PEDE2023") == {
+        "Fase": 951,
+        "Fase Ideal": 936,
+        "Gênero": 1014,
+        "Instituição de ensino": 1005,
+        "Pedra 2023": 246,
+    }

@@ -132,6 +132,16 @@ QUIRKS: Mapping[str, Quirk] = {
     "renamed_column": Quirk(
         "info", msg("In {earlier} the header was written otherwise ({before})."), msg("Both are read as one column.")
     ),
+    "respelled": Quirk(
+        "info",
+        msg("Words differ from the usual ones of the column in case, accents or spaces only."),
+        msg("They are read as the same."),
+    ),
+    "respelled_between_years": Quirk(
+        "info",
+        msg("{count} values of {own} are written otherwise than in {earlier}."),
+        msg("Both are read as the same; see whether they still mean the same."),
+    ),
     "unlinked": Quirk(
         "info",
         msg("Pupils are not in the next year's sheet ({later})."),

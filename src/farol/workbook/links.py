@@ -11,6 +11,7 @@ from farol.profile import Column, Profile, fold
 from farol.workbook.cells import Floats, Objects
 from farol.workbook.findings import Finding, finding
 from farol.workbook.headers import of_year
+from farol.workbook.spellings import respelled
 from farol.workbook.tables import YearTable
 
 
@@ -36,6 +37,7 @@ def compare_years(tables: Sequence[YearTable], profile: Profile) -> Iterator[Fin
             rows = earlier.row[gone].tolist()
             yield finding("unlinked", sheet=earlier.sheet, rows=rows, details={"later": later.sheet})
         yield from _renamed(earlier, later)
+        yield from _respelled(earlier, later)
         for column in profile.columns.values():
             yield from _changes(column, earlier, later, before, after)
 
@@ -54,6 +56,17 @@ def _renamed(earlier: YearTable, later: YearTable) -> Iterator[Finding]:
         if before is not None and _without_year(before, earlier.year) != _without_year(header, later.year):
             details = {"earlier": earlier.sheet, "before": before}
             yield finding("renamed_column", sheet=later.sheet, column=header, count=1, details=details)
+
+
+def _respelled(earlier: YearTable, later: YearTable) -> Iterator[Finding]:
+    for name, words in later.spellings.items():
+        changed = respelled(earlier.spellings.get(name, {}), words)
+        if changed:
+            header = later.headers[name]
+            values = (later.numbers if name in later.numbers else later.categories)[name]
+            rows = [row for row, value in zip(later.row.tolist(), values, strict=True) if value in changed]
+            details = {"own": header, "earlier": earlier.sheet, "count": len(changed)}
+            yield finding("respelled_between_years", sheet=later.sheet, column=header, rows=rows, details=details)
 
 
 def _without_year(header: str, year: int) -> str:

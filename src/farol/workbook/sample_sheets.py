@@ -35,7 +35,7 @@ _PRIVATE_2022 = (("Rede Decisão", 0.97), ("Escola JP II", 0.03))
 _PRIVATE_2023 = (
     ("Privada - Programa de Apadrinhamento", 0.48), ("Privada *Parcerias com Bolsa 100%", 0.28), ("Privada", 0.13),
     ("Privada - Pagamento por *Empresa Parceira", 0.04), ("Concluiu o 3º EM", 0.04),
-    ("Nenhuma das opções acima", 0.02), ("Privada - Programa de apadrinhamento", 0.01),
+    ("Nenhuma das opções acima", 0.03),
 )  # fmt: skip
 _PRIVATE_2024 = (
     ("Privada - Programa de Apadrinhamento", 0.4), ("Privada", 0.3), ("Privada *Parcerias com Bolsa 100%", 0.15),
@@ -126,7 +126,7 @@ def sheet_2023(rng: np.random.Generator, first: SchoolYear, school: SchoolYear) 
         ("Idade", ages),
         ("Gênero", np.where(people.girl, "Feminino", "Masculino").tolist()),
         ("Ano ingresso", people.joined.tolist()),
-        ("Instituição de ensino", _schools(rng, school, "Pública", _PRIVATE_2023)),
+        ("Instituição de ensino", _misspelt(_schools(rng, school, "Pública", _PRIVATE_2023))),
         ("Pedra 20", _words(people.stone_2020)),
         ("Pedra 21", _words(people.stone_2021)),
         ("Pedra 22", _words(_stone(_history(first, people.number)))),
@@ -265,6 +265,13 @@ def _history(school: SchoolYear, number: Ints) -> Floats:
     """INDE of an earlier year by pupil; NaN for who was not there."""
     known = dict(zip(school.roster.number.tolist(), school.values["INDE"].tolist(), strict=True))
     return np.array([known.get(one, np.nan) for one in number.tolist()])
+
+
+def _misspelt(schools: list[str]) -> list[str]:
+    """The last school of the commonest private kind without its capital, as somebody typed it once."""
+    usual = _PRIVATE_2023[0][0]
+    last = max(position for position, school in enumerate(schools) if school == usual)
+    return [*schools[:last], usual.replace("Apadrinhamento", "apadrinhamento"), *schools[last + 1 :]]
 
 
 def _schools(

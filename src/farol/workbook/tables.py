@@ -35,6 +35,7 @@ from farol.workbook.headers import of_year
 from farol.workbook.labels import at_risk, contradictions
 from farol.workbook.raw import RawSheet
 from farol.workbook.selection import select_columns
+from farol.workbook.spellings import Spellings, spellings_of
 
 _NO_DETAILS: Mapping[str, object] = MappingProxyType({})
 
@@ -47,7 +48,8 @@ class YearTable:
     """The pupils of one sheet; arrays are parallel to `row`, the row that a spreadsheet shows (1-based).
 
     `numbers`, `dates` and `categories` have every column of their kind in the profile, all missing where the sheet
-    has none; `headers` has the sheet's own headers of the columns it has.
+    has none; `headers` has the sheet's own headers of the columns it has, and `spellings` how the values of those with
+    rules for text are written there.
     """
 
     sheet: str
@@ -59,6 +61,7 @@ class YearTable:
     categories: Mapping[str, Objects]
     label: Floats
     headers: Mapping[str, str]
+    spellings: Mapping[str, Spellings]
     findings: tuple[Finding, ...]
 
 
@@ -79,6 +82,7 @@ class _Reader:
         self._profile = profile
         self._selection = select_columns(raw, profile)
         self._findings = list(self._selection.findings)
+        self._spellings: dict[str, Spellings] = {}
         self._row = np.arange(len(raw.rows) + 1, dtype=np.int64)[self._selection.first_row :]
         self._kept: list[int] | None = None  # positions of the rows with a pupil; None is all of them
 
@@ -104,6 +108,7 @@ class _Reader:
             categories=categories,
             label=at_risk(self._profile.label, numbers),
             headers=self._headers(),
+            spellings=self._spellings,
             findings=tuple(self._findings),
         )
 
@@ -186,7 +191,13 @@ class _Reader:
         read = number_column(cells, column, self._raw.source)
         self._refuse_text(column, read)
         self._report_notes(column, read.notes)
+        self._note_spellings(column, cells, read.values)
         return read.values
+
+    def _note_spellings(self, column: Column, cells: Sequence[Cell], values: Floats | Objects) -> None:
+        if column.recodes:
+            self._spellings[column.name], odd = spellings_of(cells, values)
+            self._report("respelled", self._selection.chosen[column.name].text, odd)
 
     def _refuse_text(self, column: Column, read: Numbers) -> None:
         """Where most of what stands in a needed column is no number, the columns have probably slipped."""
@@ -257,6 +268,7 @@ class _Reader:
             return np.full(len(self._row), None, dtype=np.object_)
         read = category_column(cells, column)
         self._report_notes(column, read.notes)
+        self._note_spellings(column, cells, read.values)
         return read.values
 
     def _report_missing_columns(self, filled: set[str]) -> None:
