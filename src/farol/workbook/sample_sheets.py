@@ -267,7 +267,7 @@ def _history(school: SchoolYear, number: Ints) -> Floats:
     return np.array([known.get(one, np.nan) for one in number.tolist()])
 
 
-def _misspelt(schools: list[str]) -> list[str]:
+def _misspelt(schools: list[Cell]) -> list[Cell]:
     """The last school of the commonest private kind without its capital, as somebody typed it once."""
     usual = _PRIVATE_2023[0][0]
     last = max(position for position, school in enumerate(schools) if school == usual)
