@@ -139,7 +139,7 @@ def make_study(
         counts=counts_of(test.label, probability, {**groups, **_by_level(asked, level)}),
         fairness=_fairness(asked, test.label, probability, threshold),
         bands=bands_of(train.label, tested.out_of_fold, test.label, probability),
-        least_given=least_given(train.matrix),
+        least_given=least_given(served.matrix),  # of the model that answers, which has seen the test years too
         standing={} if stands is None else medians(served.matrix, task.features, stands),
         level=level,
         meanings={name: _meaning(panel.profile, name) for name in task.features},
