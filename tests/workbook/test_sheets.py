@@ -302,6 +302,14 @@ def test_a_file_of_another_kind_is_not_a_workbook(tmp_path: Path, content: bytes
     assert "not a workbook" in refused(path)
 
 
+@pytest.mark.parametrize("name", ["PEDE2024.xlsx", "PEDE2024.XLS", "other.ods"])
+def test_a_text_under_a_workbooks_name_is_not_a_workbook(tmp_path: Path, name: str) -> None:
+    path = tmp_path / name
+    path.write_text("RA;Fase;Defas\n1;2;0\n")
+    with pytest.raises(WorkbookError, match="not a workbook"):
+        read_sheets(path, PEDE)
+
+
 def test_a_zip_of_another_kind_is_not_a_workbook(tmp_path: Path) -> None:
     path = tmp_path / "a.xlsx"
     with zipfile.ZipFile(path, "w") as archive:

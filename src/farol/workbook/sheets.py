@@ -14,7 +14,7 @@ from farol.profile import Profile
 from farol.workbook.columnar import read_parquet
 from farol.workbook.delimited import FROM_TEXT, decoded, read_delimited
 from farol.workbook.headers import HeaderIndex, sheet_year
-from farol.workbook.limits import DEFAULT_LIMITS, Limits, too_large
+from farol.workbook.limits import DEFAULT_LIMITS, Limits, not_a_workbook, too_large
 from farol.workbook.raw import RawSheet, RawWorkbook
 from farol.workbook.spreadsheets import read_xls, read_zip
 
@@ -23,6 +23,7 @@ __all__ = ["DEFAULT_LIMITS", "Limits", "RawSheet", "read_sheets"]
 NAMES_SHOWN = 20
 
 _ZIP, _OLE, _PARQUET = b"PK", b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1", b"PAR1"
+_SPREADSHEETS = (".xlsx", ".xlsm", ".xls", ".ods")
 _FILES_OF_A_FOLDER = (".csv", ".tsv", ".txt", ".parquet")
 
 
@@ -75,6 +76,8 @@ def _read_file(path: Path, profile: Profile, limits: Limits) -> RawWorkbook:
         return read_zip(content, profile.sheet_pattern, limits, path.name)
     if content.startswith(_OLE):
         return read_xls(content, profile.sheet_pattern, limits, path.name)
+    if path.suffix.lower() in _SPREADSHEETS:
+        raise not_a_workbook(path.name)  # some text under a workbook's name: not a csv, and not worth a guess
     year = sheet_year(profile.sheet_pattern, path.stem)
     if year is None:
         decoded(content, path.name)  # a file of another kind is told from a csv of another name
