@@ -78,6 +78,8 @@ class Ages:
     passed: Floats  # (r,) how many months' birthdays have passed on the sheet's own day
     tables: tuple[LookUp, ...]  # the different ones among those applied
     applied: Integers  # (r,) which of them
+    at_risk: Callable[[Floats, float], NDArray[np.bool_]]
+    value: float
     lowest: float  # the level of the first column of `odds`
     odds: Floats  # (r, s, b, l) the chance by rule, state, youngest age and level
 
@@ -111,6 +113,8 @@ class Ages:
             passed=np.array([one.month - (one.day < _HALF_A_MONTH) for one in rule.dated], dtype=np.float64),
             tables=tuple(LookUp.of(table) for table in applied),
             applied=np.array([applied.index(one.applied) for one in rule.dated], dtype=np.int64),
+            at_risk=_COMPARE[label.operator],
+            value=label.value,
             lowest=lowest,
             # In one piece: else every look-up would copy it.
             odds=np.ascontiguousarray(np.einsum("rlbj,sj->rsbl", three, _shares())),
@@ -168,6 +172,12 @@ class Ages:
         unknown = np.isnan(flat)
         found = self.odds.take(np.where(unknown, 0, flat).astype(np.int64))
         return np.where(unknown, np.nan, found)
+
+    def by_table(self, level: Floats, age: Floats, known: int) -> Floats:
+        """1 or 0 (2, …) by the label's rule for a level at an age, under the tables applied and written of `known`."""
+        dated = self.rule.dated[int(self.known_in(np.array([float(known)]))[0])]
+        after = np.stack([level - LookUp.of(table)(age) for table in (dated.applied, dated.written)])
+        return np.where(np.isnan(after), np.nan, self.at_risk(after, self.value))
 
     def _given(self, columns: Mapping[str, Floats], year: Floats) -> tuple[Floats, Floats, Floats]:
         """Year of birth, month of birth and age (n,), NaN where missing."""

@@ -79,7 +79,8 @@ def train(
     baselines, absent = references.references_of(panel, task, plan, rows, test, seed=seed, quick=quick, progress=told)
 
     progress(msg("Measuring, with intervals, and looking for what gives the answer away"), 0.6)
-    answers = Tested(rows, test, served, out_of_fold, probability, hidden, baselines, absent, guard)
+    rolling = tuple(_rolling(panel, task, plan, seed=seed))
+    answers = Tested(rows, test, served, out_of_fold, probability, hidden, baselines, absent, guard, rolling)
     study = make_study(
         panel,
         task,
