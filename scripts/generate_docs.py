@@ -22,6 +22,8 @@ COMMANDS: tuple[tuple[str, ...], ...] = (
     ("train",),
     ("models",),
     *(("models", name) for name in ("list", "show", "verify", "promote", "rollback", "export")),
+    ("list",),
+    ("explain",),
     ("serve",),
     ("log",),
     ("log", "export"),

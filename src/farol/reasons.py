@@ -58,7 +58,14 @@ class Reason:
         return "raises" if self.contribution > 0 else "lowers"
 
     def text(self, locale: str) -> str:
-        """The reason as a sentence or two."""
+        """The reason in words that stand alone: what cannot be worked on is called so."""
+        if self.changeable:
+            return self.sentence(locale)
+        template = msg("{sentence} It is context, not something to work on directly.", sentence=self.sentence(locale))
+        return template.render(locale)
+
+    def sentence(self, locale: str) -> str:
+        """What the pupil has, and what it is associated with."""
         fact = self._fact(locale)
         raises = self.contribution > 0
         if self.value is None and raises:
@@ -69,8 +76,6 @@ class Reason:
             whole = msg("{fact}. This is associated with a higher risk.", fact=fact)
         else:
             whole = msg("{fact}. This is associated with a lower risk.", fact=fact)
-        if not self.changeable:
-            whole = msg("{sentence} It is context, not something to work on directly.", sentence=whole)
         return whole.render(locale)
 
     def as_dict(self, locale: str) -> dict[str, object]:

@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from farol import __version__
-from farol.cli import check, demo, log, models, serve, train, watch
+from farol.cli import check, demo, explain, lists, log, models, serve, train, watch
 from farol.cli.terminal import _
 from farol.cli.voice import Command, Group
 
@@ -60,6 +60,19 @@ app.command(
     cls=Command, help=_("Train the models with a workbook and write them as verified bundles."), rich_help_panel=DATA
 )(train.train)
 app.add_typer(models.app, name="models", rich_help_panel=DATA)
+
+ANSWERS = _("Answers")
+app.command(
+    "list",
+    cls=Command,
+    help=_("List the pupils of the last year who most need a look, as many as the team can attend to."),
+    rich_help_panel=ANSWERS,
+)(lists.list_)
+app.command(
+    cls=Command,
+    help=_("Tell one pupil's answer in words: how likely, why, what is not known, and its limits."),
+    rich_help_panel=ANSWERS,
+)(explain.explain)
 
 SERVICE = _("Service")
 app.command(cls=Command, help=_("Serve the API and the pages."), rich_help_panel=SERVICE)(serve.serve)

@@ -1,0 +1,112 @@
+"""`farol list`."""
+
+from __future__ import annotations
+
+import json
+from enum import StrEnum
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+from rich.table import Table
+
+from farol.cli.check import Format, FormatOption, WorkbookArgument
+from farol.cli.explain import MOST_REASONS, TaskOption, scorer_and_panel
+from farol.cli.terminal import LOCALE, OUT, _, read_settings, say
+from farol.cli.train import ArtifactsOption
+from farol.errors import InputError, Place
+from farol.i18n import msg
+
+if TYPE_CHECKING:
+    from farol.lists import PupilList
+
+
+class Whom(StrEnum):
+    """Of whom the list is made."""
+
+    all = "all"
+    onset = "onset"
+    recovery = "recovery"
+
+
+def list_(
+    workbook: WorkbookArgument,
+    task: TaskOption = "next-year",
+    capacity: Annotated[
+        str,
+        typer.Option(
+            "--capacity", metavar=_("PLACES"), help=_("How many pupils the team can attend to, such as 60 or 20%.")
+        ),
+    ] = "20%",
+    by: Annotated[
+        Whom, typer.Option("--by", help=_("Everybody, only pupils not behind now (onset), or only those who are."))
+    ] = Whom.all,
+    reasons: Annotated[
+        int, typer.Option("--reasons", min=0, max=MOST_REASONS, help=_("Up to how many reasons to give."))
+    ] = 0,
+    csv: Annotated[Path | None, typer.Option("--csv", help=_("Write the list to this CSV file."))] = None,
+    output: FormatOption = Format.text,
+    artifacts: ArtifactsOption = None,
+) -> None:
+    """Score the last year and print the likeliest."""
+    from farol.lists import By, pupil_list
+    from farol.training.capacity import parse_capacity
+
+    places = parse_capacity(capacity)
+    scorer, panel = scorer_and_panel(workbook, task, read_settings(artifacts=artifacts))
+    found = pupil_list(scorer, panel, places, by=By(by.value), reasons=reasons)
+    if csv is not None:
+        write(found, csv)
+    if output is Format.json:
+        print(json.dumps(found.as_dict(LOCALE), ensure_ascii=False, indent=2))
+    elif csv is None:
+        show(found)
+    else:
+        say(msg("wrote {n} pupils to {path}", n=len(found.pupils), path=csv))
+        for note in found.notes():
+            say(note)
+
+
+def write(found: PupilList, path: Path) -> None:
+    """The list as a file, whole or not at all.
+
+    Raises:
+        InputError: the file cannot be written.
+    """
+    from farol.durable import replace_file
+
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        replace_file(path, found.csv(LOCALE).encode())
+    except OSError as error:
+        raise InputError(
+            msg("The file cannot be written: {reason}.", reason=error.strerror or str(error)),
+            where=Place(file=str(path)),
+        ) from error
+
+
+def show(found: PupilList) -> None:
+    """The list, what to expect by level, and what to know."""
+    task = found.bundle.task_spec
+    OUT.print(f"[bold]{task.question.in_locale(LOCALE)}[/bold]")
+    say(msg("{places} of {n} pupils of {year}", places=len(found.pupils), n=found.group.n, year=found.year))
+    table = Table(box=None, pad_edge=False)
+    for heading in ("", "RA", _("level"), _("risk"), _("behind now"), _("tied"), _("reasons")):
+        table.add_column(heading)
+    for pupil in found.pupils:
+        now = "–" if pupil.at_risk_now is None else _("yes") if pupil.at_risk_now else _("no")
+        level = "–" if pupil.level is None else f"{pupil.level:g}"
+        cells = [str(pupil.rank), pupil.student, level, f"{pupil.probability:.0%}", now, "=" if pupil.tied else ""]
+        table.add_row(*cells, " ".join(reason.text(LOCALE) for reason in pupil.reasons))
+    OUT.print(table)
+    levels = Table(box=None, pad_edge=False)
+    for heading in (_("level"), _("pupils"), _("expected at risk"), _("most likely")):
+        levels.add_column(heading)
+    for stage, expected in found.levels:
+        likely = msg("{low} to {high}", low=expected.low, high=expected.high).render(LOCALE)
+        levels.add_row(f"{stage:g}", str(expected.n), f"{expected.value:.0f}", likely)
+    OUT.print()
+    OUT.print(levels)
+    for note in found.notes():
+        say(note)
+    OUT.print(task.limits.in_locale(LOCALE), style="yellow", markup=False)
