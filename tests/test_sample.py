@@ -271,7 +271,8 @@ def test_the_ideal_phase_follows_the_age(book: Book) -> None:
     for year, header in ((2022, "Idade 22"), (2023, "Idade"), (2024, "Idade")):
         for row in book.rows[year]:
             age = row[header].day if isinstance(row[header], datetime) else row[header]
-            assert phase_of(row[YEAR_NAMES[year][2]]) == table.get(age, 8)
+            moved = year == 2024 and age == 8  # what the words of 2023 said, the sheet of 2024 did
+            assert phase_of(row[YEAR_NAMES[year][2]]) == (1 if moved else table.get(age, 8))
 
 
 def test_the_age_is_taken_on_the_day_of_the_year(book: Book) -> None:

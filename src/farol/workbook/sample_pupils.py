@@ -29,6 +29,7 @@ REFERENCE_DAY = {2022: (12, 31), 2023: (10, 26), 2024: (6, 30)}
 
 _IDEAL_OF_AGE = np.array([0] * 9 + [1, 2, 2, 3, 3, 4, 5, 6, 7, 8])
 _AGES_OF_IDEAL = np.array([(7, 9), (9, 10), (10, 12), (12, 14), (14, 15), (15, 16), (16, 17), (17, 18), (18, 22)])
+_YOUNGEST_OF_PHASE_1 = {2022: 9, 2023: 9, 2024: 8}  # the words of 2023 said 8, and the next sheet did as they said
 _ENTERING = {  # pupils new to the sheets: how many of each phase, and the share that is behind
     2022: ((190, 192, 155, 148, 76, 60, 18, 21, 0, 0), 0.70),
     2023: ((154, 57, 71, 29, 24, 18, 7, 10, 44, 0), 0.53),
@@ -116,7 +117,7 @@ def entering(rng: np.random.Generator, year: int, count: int, start: int) -> Ros
     late = rng.random(count) < _logistic(np.log(behind / (1 - behind)) - 0.55 * ability)
     lateness = rng.choice([1, 2, 3], count, p=[0.73, 0.24, 0.03])
     lag = np.where(late, -lateness, rng.choice([0, 1], count, p=[0.93, 0.07]))
-    low, high = _AGES_OF_IDEAL[np.clip(phase - lag, 0, 8)].T
+    low, high = _ages_of_ideal(year)[np.clip(phase - lag, 0, 8)].T
     days_old = (rng.integers(low, high) * 365.25 + rng.random(count) * 364).astype(np.int64) + 1
     years_ago = rng.choice(7, count, p=_JOINED_YEARS_AGO) if year == YEARS[0] else np.zeros(count, dtype=np.int64)
     stones = rng.choice(4, (2, count), p=[0.12, 0.24, 0.45, 0.19])
@@ -131,6 +132,13 @@ def entering(rng: np.random.Generator, year: int, count: int, start: int) -> Ros
         stone_2021=np.where(year - years_ago <= 2021, stones[1], -1),
         phase=phase,
     )
+
+
+def _ages_of_ideal(year: int) -> Ints:
+    """The youngest age (included) and the oldest (not) of each expected phase, as pupils enter with them."""
+    ages = _AGES_OF_IDEAL.copy()
+    ages[0, 1] = ages[1, 0] = _YOUNGEST_OF_PHASE_1[year]
+    return ages
 
 
 def staying(rng: np.random.Generator, school: SchoolYear, count: int) -> Flags:
@@ -167,7 +175,7 @@ def recorded_again(rng: np.random.Generator, year: int, roster: Roster, scale: f
 def assessed(rng: np.random.Generator, year: int, roster: Roster, scale: float) -> SchoolYear:
     """The year's ages, lags and indicators."""
     age = age_on(roster.birth, year)
-    ideal_phase = _IDEAL_OF_AGE[np.minimum(age, 18)]
+    ideal_phase = np.where(age == 8, int(_YOUNGEST_OF_PHASE_1[year] <= 8), _IDEAL_OF_AGE[np.minimum(age, 18)])
     lag = roster.phase - ideal_phase
     values = _indicators(rng, year, roster, scale)
     values["IAN"] = np.select([lag >= 0, lag >= -2], [10.0, 5.0], 2.5)
