@@ -1,10 +1,11 @@
 """What the forecast of next year is worth, and what was tried for it: every figure of docs/model.md.
 
-    python benchmarks/model.py WORKBOOK [--tried] [--seeds 3]
+    python benchmarks/model.py WORKBOOK [--rules] [--tried] [--seeds 5]
 
 Without options, the goals' table: the served design trained on all pairs of years but the last, tested on the last.
-With --tried also every candidate, judged on training years alone under every rule that the next year may bring (the
-criterion of `farol.training.selection`), beside what it gives in the test year, which chose nothing.
+With --rules also what the sheets say of the rule of ages. With --tried also every candidate, judged on training years
+alone under every rule that the next year may bring (the criterion of `farol.training.selection`), and then beside it
+what each gives in the test year, which chose nothing.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ import argparse
 import time
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
+from datetime import date, timedelta
 from pathlib import Path
 
 import numpy as np
@@ -20,13 +22,15 @@ from numpy.typing import NDArray
 from sklearn.isotonic import IsotonicRegression
 from sklearn.linear_model import LogisticRegression
 
+from farol.ages import LookUp
 from farol.features import feature_matrix
-from farol.profile import AgeRule, Profile, Task, load_profile
+from farol.profile import AgeRule, DatedRule, Profile, Task, load_profile
 from farol.training import models
 from farol.training.metrics import Estimate, calibration_bins, evaluate
 from farol.training.plan import Plan, Rows, make_plan, rows_of
 from farol.training.repetition import Repeats, repeats_of
 from farol.training.selection import AcrossRules, Model, across_rules, better, out_of_fold_repeated
+from farol.workbook.links import next_values
 from farol.workbook.panel import Panel, read_panel
 
 Floats = NDArray[np.float64]
@@ -241,6 +245,45 @@ def perfect_ece(said: Floats, *, draws: int = 2_000) -> tuple[float, float]:
     return float(gaps.mean()), float(np.quantile(gaps, 0.95))
 
 
+def rules(panel: Panel) -> None:
+    """What the sheets themselves say of the rule of ages, and of who falls behind."""
+    rule = panel.profile.rule
+    assert rule is not None
+    tables = list(dict.fromkeys(table for one in rule.dated for table in (one.applied, one.written)))
+    names = [f"≤{table[0][0]:g} → {table[0][1]:g}" for table in tables]
+    print("\nRows whose expected level is the table's for the age on a day:\n")
+    print(f"| sheet | age | {' | '.join(names)} |\n|---" + "|---" * (len(names) + 1) + "|")
+    (dates,) = panel.dates.values()
+    for year in panel.years:
+        rows = panel.year == year
+        level = panel.numbers[rule.column][rows]
+        ages = {"as written": panel.numbers[rule.age][rows]}
+        ages |= {f"on {one.month:02}-{one.day:02}": age_on(dates[rows], year, one) for one in rule.dated}
+        for title, age in ages.items():
+            known = ~np.isnan(age) & ~np.isnan(level)
+            if known.any():
+                shares = [np.mean(LookUp.of(table)(age[known]) == level[known]) for table in tables]
+                print(f"| {year} | {title} | " + " | ".join(f"{share:.1%}" for share in shares) + " |")
+    level = panel.numbers[str(panel.profile.level)]
+    following = next_values(panel.student, panel.year, level)
+    highest = max(result for _, result in rule.dated[-1].applied)
+    print("\nOf pupils not behind, below the highest level, who are in the next sheet, those behind there:\n")
+    for year in panel.years[:-1]:
+        some = (panel.year == year) & (panel.label == 0) & (level < highest) & ~np.isnan(panel.next_label + following)
+        for title, mask in (("kept in their level", following <= level), ("promoted", following > level)):
+            chosen = some & mask
+            print(f"- {year} → {year + 1}, {title}: {int(panel.next_label[chosen].sum())} of {int(chosen.sum())}")
+
+
+def age_on(born: Floats, year: int, day: DatedRule) -> Floats:
+    """Whole years (n,) on a day of a year, of birth dates in days since 1970-01-01."""
+    found = np.full(born.shape, np.nan)
+    known = ~np.isnan(born)
+    dates = [date(1970, 1, 1) + timedelta(days=int(one)) for one in born[known]]
+    found[known] = [year - one.year - ((one.month, one.day) > (day.month, day.day)) for one in dates]
+    return found
+
+
 def goals(panel: Panel, plan: Plan) -> None:
     ready = prepare(panel, plan, DESIGN)
     answer = fitted(DESIGN, ready.task, ready.rows, ready.repeats, seed=0)
@@ -311,12 +354,15 @@ def main() -> None:
     parser.add_argument("workbook", type=Path)
     parser.add_argument("--profile", default="pede")
     parser.add_argument("--tried", action="store_true", help="also every candidate (some minutes)")
-    parser.add_argument("--seeds", type=int, default=3, help="foldings to average over")
+    parser.add_argument("--rules", action="store_true", help="also what the sheets say of the rule of ages")
+    parser.add_argument("--seeds", type=int, default=5, help="foldings to average over")
     options = parser.parse_args()
     start = time.perf_counter()
     panel = read_panel(options.workbook, load_profile(options.profile))
     plan = make_plan(panel.profile.tasks[TASK], panel.years)
     goals(panel, plan)
+    if options.rules:
+        rules(panel)
     if options.tried:
         tried(panel, plan, options.seeds)
     print(f"\n{time.perf_counter() - start:.0f} s")

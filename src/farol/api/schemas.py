@@ -22,7 +22,15 @@ YEARS = (1990, 2100)
 _POSITIONS = (0.85, 0.72, 0.68, 0.70, 0.65, 0.78, 0.65, 0.70, 0.60, 0.80)
 """Where in its range each value of the example stands: on a scale from 0 to 10, the example of the original."""
 
-_CONTEXT_EXAMPLE = {"phase": 3.0, "ideal_phase": 4.0, "age": 14.0, "year_joined": 2021.0, "lag": -1.0}
+_CONTEXT_EXAMPLE = {
+    "phase": 3.0,
+    "ideal_phase": 4.0,
+    "age": 14.0,
+    "birth_year": 2010.0,
+    "birth_month": 3.0,
+    "year_joined": 2021.0,
+    "lag": -1.0,
+}
 """An invented pupil whose context agrees with itself; another name gets a place in its range."""
 
 
