@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from farol.bands import Band, band_of, prevalence_range
+from farol.bands import Band, band_of, prevalence_range, risk_text
 from farol.bundle import Bundle, read_bundle
 from farol.profile import Text
 from farol.reasons import NEGLIGIBLE, Reason, Standing, explain_rows, number_text, reasons_for
@@ -222,6 +222,15 @@ def test_a_report_without_bands_gives_none(report: dict[str, object]) -> None:
 
 def test_no_answer_is_in_no_band() -> None:
     assert band_of({"bands": invented_bands()}, None) is None
+
+
+@pytest.mark.parametrize(
+    ("probability", "portuguese"),
+    [(0.0, "0,1%"), (0.0042, "0,4%"), (0.01, "1%"), (0.614, "61%"), (0.99, "99%"), (0.9961, "99,6%"), (1.0, "99,9%")],
+)
+def test_no_risk_is_told_as_certain(probability: float, portuguese: str) -> None:
+    assert risk_text(probability, "pt_BR") == portuguese
+    assert risk_text(probability, "en") == portuguese.replace(",", ".")
 
 
 def test_the_range_of_prevalence_is_that_of_training_and_test() -> None:

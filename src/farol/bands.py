@@ -52,6 +52,15 @@ def band_of(report: Mapping[str, object], probability: float | None) -> Band | N
             return None
 
 
+def risk_text(probability: float, locale: str) -> str:
+    """A probability for a reader: whole percent, near certainty with a decimal, and never certainty itself."""
+    percent = min(max(100 * probability, 0.1), 99.9)
+    if 1 <= percent <= 99:
+        return f"{percent:.0f}%"
+    text = f"{percent:.1f}%"
+    return text if locale == "en" else text.replace(".", ",")
+
+
 def _read(source: object) -> Band | None:
     match source:
         case {

@@ -8,7 +8,7 @@ from math import isnan
 
 import numpy as np
 
-from farol.bands import Band, band_of
+from farol.bands import Band, band_of, risk_text
 from farol.bundle import Bundle
 from farol.errors import InputError
 from farol.i18n import Message, msg
@@ -39,7 +39,8 @@ class Explanation:
         if self.answer.probability is None:
             yield abstention(self.bundle, self.answer.features).render(locale)
         else:
-            yield f"{self.answer.label.in_locale(locale)}: {_share(self.answer.probability, locale)}"
+            risk = msg("a risk of {share}", share=risk_text(self.answer.probability, locale))
+            yield f"{self.answer.label.in_locale(locale)}: {risk.render(locale)}"
             if self.band is not None:
                 yield self.band.words.render(locale)
         for heading, changeable in (
@@ -123,7 +124,3 @@ def explain_pupil(scorer: Scorer, panel: Panel, student: str, *, year: int | Non
 
 def _given(value: float) -> float | None:
     return None if isnan(value) else value
-
-
-def _share(probability: float, locale: str) -> str:
-    return msg("a risk of {share}", share=f"{probability:.0%}").render(locale)

@@ -87,6 +87,8 @@ def write(found: PupilList, path: Path) -> None:
 
 def show(found: PupilList) -> None:
     """The list, what to expect by level, and what to know."""
+    from farol.bands import risk_text
+
     task = found.bundle.task_spec
     OUT.print(f"[bold]{task.question.in_locale(LOCALE)}[/bold]")
     say(msg("{places} of {n} pupils of {year}", places=len(found.pupils), n=found.group.n, year=found.year))
@@ -96,7 +98,14 @@ def show(found: PupilList) -> None:
     for pupil in found.pupils:
         now = "–" if pupil.at_risk_now is None else _("yes") if pupil.at_risk_now else _("no")
         level = "–" if pupil.level is None else f"{pupil.level:g}"
-        cells = [str(pupil.rank), pupil.student, level, f"{pupil.probability:.0%}", now, "=" if pupil.tied else ""]
+        cells = [
+            str(pupil.rank),
+            pupil.student,
+            level,
+            risk_text(pupil.probability, LOCALE),
+            now,
+            "=" if pupil.tied else "",
+        ]
         table.add_row(*cells, " ".join(reason.text(LOCALE) for reason in pupil.reasons))
     OUT.print(table)
     levels = Table(box=None, pad_edge=False)
