@@ -142,6 +142,40 @@ def test_train_prints_the_four_metrics_and_what_to_know_first(folder: Path, run:
     assert len([row for row in listed if row["task"] == "current"]) == 2
 
 
+def test_train_in_a_hurry_says_so_and_measures_lists_of_the_capacity(run: Run, tmp_path: Path) -> None:
+    artifacts = ("--artifacts", str(tmp_path))
+    options = ("--task", "next-year", "--quick", "--capacity", "60", *artifacts)
+    assert "--quick" in run("train", "data/sample-workbook.xlsx", *options)
+    report = json.loads(run("models", "show", "next-year", *artifacts))["report"]
+    assert (report["quick"], report["promotable"]) == (True, True)
+    assert {one["k"] for one in report["capacity"]["lists"].values()} == {60}
+    assert "sixty" in run("train", "data/sample-workbook.xlsx", "--capacity", "sixty", code=2)
+
+
+def test_a_model_that_beats_no_rule_is_kept_and_served_only_by_force(
+    run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from farol.i18n import msg
+    from farol.training import study
+    from farol.training.gate import Gate
+
+    rules = dict.fromkeys(("stays_as_it_is", "rate_table", "best_single", "whole_level"), False)
+    verdict = Gate(rules, promotable=False, reasons=(msg("the reason why"),))
+    monkeypatch.setattr(study, "gate", lambda *_, **__: verdict)
+    artifacts, choice = ("--artifacts", str(tmp_path)), tmp_path / "next-year" / "promoted.json"
+    train = ("train", "data/sample-workbook.xlsx", "--task", "next-year", "--quick", *artifacts)
+    printed = run(*train)
+    assert "the reason why" in printed
+    assert "--force" in printed
+    assert not choice.exists()
+    (version,) = [path.name for path in choice.parent.iterdir() if path.is_dir()]
+    assert "--force" in run("models", "promote", "next-year", version, *artifacts, code=2)
+    run("models", "promote", "next-year", version, "--force", *artifacts)
+    choice.unlink()
+    run(*train, "--force")
+    assert json.loads(choice.read_bytes())["version"] == version
+
+
 def test_train_names_the_tasks_there_are(run: Run) -> None:
     assert "next-year" in run("train", "data/sample-workbook.xlsx", "--task", "tomorrow", code=2)
 

@@ -8,15 +8,18 @@ import sqlite3
 import subprocess
 import sys
 from contextlib import closing
+from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path
 
 import pytest
 
 from farol import durable, registry
+from farol.bundle import write_bundle
+from farol.canonical import canonical_json
 from farol.errors import BundleError
 from farol.registry import PROMOTED, Registry
-from tests.bundles import make_bundle
+from tests.bundles import make_bundle, trained_model
 
 
 @pytest.fixture(scope="module")
@@ -104,6 +107,30 @@ def test_a_damaged_version_is_neither_promoted_nor_rolled_back_to(models: Regist
     with pytest.raises(BundleError, match=r"model\.onnx"):
         models.promote("current", older)
     assert models.promoted("current") == newer
+
+
+@pytest.fixture
+def unfit(tmp_path: Path) -> tuple[Registry, str]:
+    """A version whose own report says that it should not be served."""
+    trained = trained_model("next-year")
+    report = {**json.loads(trained.files["report.json"]), "promotable": False}
+    files = {**trained.files, "report.json": canonical_json(report)}
+    return Registry(tmp_path), write_bundle(tmp_path, replace(trained, files=files)).name
+
+
+def test_a_version_that_should_not_be_served_is_kept_and_shown_but_not_promoted(unfit: tuple[Registry, str]) -> None:
+    models, version = unfit
+    with pytest.raises(BundleError, match="should not be served") as caught:
+        models.promote("next-year", version)
+    assert "--force" in str(caught.value.fix)
+    assert models.promoted("next-year") is None
+    assert [entry.problem for entry in models.versions("next-year")] == [None]
+
+
+def test_a_version_that_should_not_be_served_is_promoted_by_force(unfit: tuple[Registry, str]) -> None:
+    models, version = unfit
+    models.promote("next-year", version, force=True)
+    assert models.promoted("next-year") == version
 
 
 def test_an_unknown_version_is_refused_listing_the_known_ones(models: Registry) -> None:

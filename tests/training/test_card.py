@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+from dataclasses import replace
 from html.parser import HTMLParser
 from typing import Any
 
+import numpy as np
 import pytest
 
 from farol.training.result import TrainedModel
+from farol.training.train import train
+from farol.workbook.panel import Panel
 
 TASKS = ("current", "next-year")
 Trained = Mapping[str, TrainedModel]
@@ -83,3 +87,34 @@ def test_the_card_shows_the_reports_figures(trained: Trained) -> None:
     assert f"{figure:.3f}".replace(".", ",") in card
     assert "Farol, those behind now" in card
     assert "Farol without IAN" in trained["current"].files["card.html"].decode()
+
+
+def test_the_card_says_whether_it_may_be_served_and_what_to_do_with_it(trained: Trained) -> None:
+    for name, words in (("next-year", "Supera todas as regras simples"), ("current", "definição da resposta")):
+        portuguese = trained[name].files["card.html"].decode().split('<article id="en"')[0]
+        assert words in portuguese
+        assert portuguese.index("Pode ser servido?") < portuguese.index("O que fazer com ele") < 12_000
+
+
+def test_what_is_not_shown_is_never_called_fair(card: str) -> None:
+    english = card.split('<article id="en"')[1]
+    assert "insufficient evidence" in english
+    assert "no proof that there is no difference" in english
+    for word in ("passed", "fair ", "unbiased"):
+        assert word not in english
+
+
+def test_a_hasty_card_says_so(panel: Panel) -> None:
+    model = train(panel, "next-year", quick=True)
+    card = model.files["card.html"].decode()
+    assert "Feito às pressas (--quick)" in card
+    assert "left out by --quick" in card
+
+
+def test_a_model_that_may_not_be_served_says_so(trained: Trained, panel: Panel) -> None:
+    asked = panel.year == panel.years[-2]
+    turned = replace(panel, next_label=np.where(asked, 1 - panel.next_label, panel.next_label))
+    card = train(turned, "next-year", quick=True).files["card.html"].decode()
+    assert "Só com --force" in card
+    assert "It does not beat this rule: Who is behind now stays behind." in card
+    assert "Só com --force" not in trained["next-year"].files["card.html"].decode()

@@ -2,10 +2,18 @@
 
 from __future__ import annotations
 
+import sys
+from dataclasses import replace
+from types import ModuleType
+
 import numpy as np
+import pytest
+from numpy.typing import NDArray
 
 from farol.training import references
 from farol.training.audit import best_rule
+from farol.training.plan import make_plan, rows_of
+from farol.workbook.panel import Panel
 
 from .making import noisy, rows, task
 
@@ -42,3 +50,93 @@ def test_reference_models_learn_with_gaps_and_empty_columns() -> None:
         references.random_forest(spec, rows(matrix, label), rows(asked, truth), seed=0),
     ):
         assert ((reference.probability > 0.5) == truth).mean() > 0.75
+
+
+def test_the_whole_level_is_its_share_in_training_and_the_overall_one_where_it_is_new() -> None:
+    train = rows(np.zeros((4, 2)), np.array([1.0, 0, 1, 1]))
+    level, asked = np.array([0.0, 0, 1, np.nan]), np.array([0.0, 1, 9, np.nan])
+    found = references.whole_level("phase", level, train, asked)
+    assert (found.probability.tolist(), found.simple) == ([0.5, 1, 0.75, 0.75], True)
+
+
+def test_the_best_single_indicator_is_chosen_in_training_never_in_testing() -> None:
+    matrix, label = noisy(300, k=3)
+    matrix[:, 2] = np.nan
+    asked = np.random.default_rng(1).uniform(0, 10, (300, 3))
+    opposite = rows(asked, (asked[:, 1] < 5).astype(np.float64))  # the test year would choose the other
+    found = references.best_single(task(("a", "b", "c")), ("c", "b", "a"), rows(matrix, label), opposite)
+    assert found is not None
+    assert str(found.title) == "Best single indicator: a"
+    assert np.corrcoef(found.probability, asked[:, 0])[0, 1] < -0.9
+    assert references.best_single(task(("a", "b", "c")), ("c",), rows(matrix, label), opposite) is None
+
+
+class FakeMachine:
+    """What we use of InterpretML: fits, and answers with the share it saw."""
+
+    def __init__(self, **options: object) -> None:
+        assert options["n_jobs"] == 1
+        assert options["feature_names"] == ["a", "b"]
+
+    def fit(self, matrix: NDArray[np.float64], label: NDArray[np.int64]) -> None:
+        assert label.dtype.kind == "i"
+        assert matrix.dtype == np.float64
+        self.share = label.mean()
+
+    def predict_proba(self, matrix: NDArray[np.float64]) -> NDArray[np.float64]:
+        return np.column_stack((np.full(len(matrix), 1 - self.share), np.full(len(matrix), self.share)))
+
+
+def test_the_boosting_machine_takes_part_where_it_is_installed(monkeypatch: pytest.MonkeyPatch) -> None:
+    matrix, label = noisy(60)
+    package, glassbox = ModuleType("interpret"), ModuleType("interpret.glassbox")
+    glassbox.ExplainableBoostingClassifier = FakeMachine  # type: ignore[attr-defined] # a module made by hand
+    monkeypatch.setitem(sys.modules, "interpret", package)
+    monkeypatch.setitem(sys.modules, "interpret.glassbox", glassbox)
+    monkeypatch.setattr(references, "find_spec", lambda _: object())
+    found = references.boosting_machine(task(), rows(matrix, label), rows(matrix[:5], label[:5]), seed=0)
+    assert isinstance(found, references.Baseline)
+    assert found.probability.tolist() == [label.mean()] * 5
+    assert not found.simple
+
+
+def test_the_boosting_machine_is_told_absent_where_it_is_not_installed(monkeypatch: pytest.MonkeyPatch) -> None:
+    matrix, label = noisy(60)
+    monkeypatch.setattr(references, "find_spec", lambda _: None)
+    found = references.boosting_machine(task(), rows(matrix, label), rows(matrix, label), seed=0)
+    assert isinstance(found, references.Absent)
+    assert "farol[references]" in str(found.reason)
+
+
+@pytest.mark.parametrize("installed", [True, False])
+def test_references_that_are_left_out_are_named(panel: Panel, monkeypatch: pytest.MonkeyPatch, installed: bool) -> None:
+    spec = panel.profile.tasks["next-year"]
+    plan = make_plan(spec, panel.years)
+    features = ("IEG", "lag")
+    spec = replace(spec, features=features, changeable=("IEG",))
+    matrix = np.column_stack([panel.numbers[name] for name in features])
+    train, test = rows_of(panel, plan, matrix, plan.train), rows_of(panel, plan, matrix, (plan.test,))
+    made = references.Baseline("boosting_machine", references.EBM_TITLE, np.zeros(test.label.size))
+    gone = references.Absent("boosting_machine", references.EBM_TITLE, references.EBM_TITLE)
+    monkeypatch.setattr(references, "boosting_machine", lambda *_, **__: made if installed else gone)
+    told: list[float] = []
+    for quick in (False, True):
+        found, absent = references.references_of(
+            panel, spec, plan, train, test, seed=0, quick=quick, progress=lambda _, part: told.append(part)
+        )
+        names = {one.name for one in found} | {one.name for one in absent}
+        assert {"random_forest", "boosting_machine", "best_single", "whole_level"} <= names
+        assert {one.name for one in absent} == (
+            {"random_forest", "boosting_machine"} if quick else set() if installed else {"boosting_machine"}
+        )
+    assert told == [*sorted(told[:3]), 0.0]
+
+
+def test_without_indicators_or_levels_those_references_are_not_there(panel: Panel) -> None:
+    school = replace(panel, profile=replace(panel.profile, level=None))
+    spec = replace(panel.profile.tasks["next-year"], features=("IEG",), changeable=("IEG",))
+    plan = make_plan(spec, panel.years)
+    nothing = np.full((panel.year.size, 1), np.nan)
+    train, test = rows_of(panel, plan, nothing, plan.train), rows_of(panel, plan, nothing, (plan.test,))
+    found, _ = references.references_of(school, spec, plan, train, test, seed=0, quick=True, progress=lambda *_: None)
+    assert {one.name for one in found} == {"logistic_regression", "stays_as_it_is", "rate_table"}

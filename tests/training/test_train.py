@@ -16,11 +16,12 @@ import numpy as np
 import onnxruntime
 import pytest
 
-from farol.errors import PlanError
+from farol.errors import InputError, PlanError
 from farol.features import Preprocessing, feature_matrix
 from farol.i18n import Message
 from farol.profile import load_profile
 from farol.reference import Reference
+from farol.training.capacity import Capacity
 from farol.training.metrics import MEASURES
 from farol.training.plan import make_plan, rows_of
 from farol.training.result import TrainedModel
@@ -184,6 +185,60 @@ def test_another_seed_is_told_and_changes_the_intervals(panel: Panel, reports: R
     report = json.loads(other.files["report.json"])
     assert (other.seed, report["seed"]) == (1, 1)
     assert report["without_ian"]["roc_auc"]["low"] != reports["current"]["without_ian"]["roc_auc"]["low"]
+
+
+def test_in_a_hurry_the_slow_references_are_left_out_and_the_report_says_so(panel: Panel) -> None:
+    start = time.perf_counter()
+    hasty = {name: json.loads(train(panel, name, quick=True).files["report.json"]) for name in TASKS}
+    assert time.perf_counter() - start < 15
+    assert all(report["quick"] for report in hasty.values())
+    left_out = {one["name"]: one["reason"]["en"] for one in hasty["next-year"]["left_out"]}
+    assert left_out == dict.fromkeys(("random_forest", "boosting_machine"), "left out by --quick")
+    assert hasty["next-year"]["intervals"]["resamples"] == 200
+    assert not {"random_forest", "boosting_machine"} & set(hasty["next-year"]["baselines"])
+
+
+def test_both_tasks_may_be_served_and_say_why(reports: Reports) -> None:
+    assert [reports[name]["promotable"] for name in TASKS] == [True, True]
+    assert all(one["beats"] for one in reports["next-year"]["beats"].values())
+    assert not reports["current"]["beats"]["single_rule"]["beats"]
+    assert "definition of the answer" in reports["current"]["promotion"]["reasons"][0]["en"]
+
+
+def test_lists_of_the_capacity_stand_in_the_report_for_onset_and_recovery_apart(panel: Panel) -> None:
+    report = json.loads(train(panel, "next-year", quick=True, capacity=Capacity(40, None)).files["report.json"])
+    lists = report["capacity"]["lists"]
+    assert {name: one["k"] for name, one in lists.items()} == {"all": 40, "onset": 40, "recovery": 40}
+    for one in lists.values():
+        assert one["expected"]["low"] <= one["expected"]["value"] <= one["expected"]["high"] <= 40
+        assert one["precision"]["value"] == pytest.approx(one["realised"] / 40, abs=1e-6)
+    with pytest.raises(InputError, match="nearly everyone"):
+        train(panel, "next-year", capacity=Capacity(report["n_test"], None))
+
+
+def test_the_threshold_does_not_depend_on_the_answers_of_the_test_year(panel: Panel) -> None:
+    task = panel.profile.tasks["next-year"]
+    asked = panel.year == make_plan(task, panel.years).test.as_of
+    turned = replace(panel, next_label=np.where(asked, 1 - panel.next_label, panel.next_label))
+    one, other = (json.loads(train(each, "next-year", quick=True).files["report.json"]) for each in (panel, turned))
+    assert one["threshold"] == other["threshold"]
+    assert one["test"]["roc_auc"]["value"] == pytest.approx(1 - other["test"]["roc_auc"]["value"], abs=1e-5)
+    assert (one["promotable"], other["promotable"]) == (True, False)
+
+
+def test_bands_support_and_standing_are_there_for_who_answers(reports: Reports) -> None:
+    report = reports["next-year"]
+    bands = report["bands"]["bands"]
+    assert [one["low"] for one in bands[1:]] == [one["high"] for one in bands[:-1]]
+    assert (bands[0]["low"], bands[-1]["high"]) == (0.0, 1.0)
+    assert sum(one["n_train"] for one in bands) == report["n_train"]
+    assert sum(one["n_test"] for one in bands) == report["n_test"]
+    assert report["bands"]["coverage"] >= 0.8
+    assert 1 <= report["support"]["least_given"] <= len(report["features"])
+    assert report["standing"]["level"] == "phase"
+    assert set(report["standing"]["medians"]["2"]) <= {one["name"] for one in report["features"]}
+    low, high = report["calibration"]["prevalence"].values()
+    assert sorted(report["prevalence"].values()) == sorted((low, high))
 
 
 def test_progress_is_told_from_nothing_to_all(panel: Panel) -> None:

@@ -27,6 +27,8 @@ PRESENT = 0.5
 """Columns with a value in fewer of the rows are left out of sums of many."""
 EXPLAINED = 0.5
 """A sum that explains less of its target than this does not give it."""
+NEGLIGIBLE = 0.001
+"""A column that explains no more of the target than this is dropped from a sum."""
 _DIGITS = 6  # of a sum: what least squares leaves of an exact one is noise of the machine
 
 
@@ -37,6 +39,7 @@ class SumRule:
     target: str
     weights: Mapping[str, float]
     constant: float
+    explained: float  # share of the target's variance
     rule: Rule
 
     @property
@@ -51,7 +54,7 @@ def sum_rules(columns: Mapping[str, Floats], targets: Mapping[str, Floats], labe
     """The sums of `columns` (n,; NaN missing) that give the label (n,) away, at most two for each target.
 
     Least squares fits each target, a column from which the label can be read, by every pair of columns and by all
-    columns that are mostly there; of the latter, columns are dropped while that costs no right answer. Columns
+    columns that are mostly there; of the latter, columns are dropped while that costs next to nothing. Columns
     that give it alone have no place here: pass those that do not.
     """
     found: list[SumRule] = []
@@ -105,13 +108,16 @@ def _many(name: str, target: Floats, columns: Mapping[str, Floats], label: Float
     best = _fit(name, target, columns, kept, label) if len(kept) > 2 else None
     while best is not None:
         fits = [_fit(name, target, columns, [other for other in kept if other != column], label) for column in kept]
-        shorter = max(
-            (one for one in fits if one is not None), key=lambda one: (one.rule.share, one.rule.n), default=None
-        )
-        if shorter is None or shorter.rule.share < best.rule.share:
+        shorter = max((one for one in fits if one is not None), key=lambda one: one.explained, default=None)
+        if shorter is None or not _as_good(shorter, best):
             yield best
             return
         best, kept = shorter, list(shorter.weights)
+
+
+def _as_good(shorter: SumRule, longer: SumRule) -> bool:
+    negligible = max(NEGLIGIBLE, (1 - longer.explained) / 5)  # a sum that is not exact need not be so near
+    return shorter.rule.share >= longer.rule.share and shorter.explained >= longer.explained - negligible
 
 
 def _fit(
@@ -125,10 +131,12 @@ def _fit(
     design = np.column_stack((matrix[known], np.ones(int(known.sum()))))
     weights = np.linalg.lstsq(design, target[known], rcond=None)[0]
     total = design @ weights
-    if ((total - target[known]) ** 2).sum() > (1 - EXPLAINED) * ((target[known] - target[known].mean()) ** 2).sum():
+    spread = float(((target[known] - target[known].mean()) ** 2).sum())
+    explained = 1 - float(((total - target[known]) ** 2).sum()) / spread if spread > 0 else 0.0
+    if explained < EXPLAINED:
         return None
     rule = best_rule(name, np.round(total, _DIGITS).astype(np.float64), label[known])
     if rule is None or not rule.leaks:
         return None
     *terms, constant = weights.tolist()
-    return SumRule(name, dict(zip(chosen, terms, strict=True)), constant, rule)
+    return SumRule(name, dict(zip(chosen, terms, strict=True)), constant, explained, rule)
