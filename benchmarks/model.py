@@ -321,6 +321,10 @@ def goals(panel: Panel, plan: Plan) -> None:
         less = replace(panel, numbers={**panel.numbers, **dict.fromkeys(gone, blank)})
         other = prepare(less, plan, DESIGN).test
         print(row(title, dict(measured(panel, other, answer(other.matrix)))))
+    untaught = replace(DESIGN, forgets=False)
+    never = prepare(panel, plan, untaught)
+    answer = fitted(untaught, never.task, never.rows, never.repeats, seed=0)
+    print(row("nothing, had it never been taught so", dict(measured(panel, other, answer(other.matrix)))))
 
 
 HEAD_TEST = "| | AUC | AP | Brier | ECE | onset | recovery | top 20% |\n|---|---|---|---|---|---|---|---|"
