@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
@@ -75,19 +75,36 @@ class Section:
         """A number with so many digits after the mark; none where there is nothing after it."""
         return _number(value, 0 if float(value).is_integer() else digits, self.locale)
 
+    def figure(self, figure: Mapping[str, float | None]) -> Cell:
+        """A metric of the report, or a dash."""
+        return self._cell(figure, lambda low, high: f"{self.three(low)} – {self.three(high)}", self.three)
+
+    def three(self, value: float) -> str:
+        """A number with three decimals."""
+        return _number(value, 3, self.locale)
+
     def share(self, figure: Mapping[str, float | None]) -> Cell:
         """A share of the report as percents, or a dash."""
-        value, low, high = figure["value"], figure["low"], figure["high"]
-        if value is None or low is None or high is None:
-            return Cell("–", "", "")
-        return Cell(self.percent(value, 0), f"{_number(100 * low, 0, self.locale)} – {self.percent(high, 0)}", "")
+        return self._cell(
+            figure,
+            lambda low, high: f"{_number(100 * low, 0, self.locale)} – {self.percent(high, 0)}",
+            lambda value: self.percent(value, 0),
+        )
 
     def points(self, figure: Mapping[str, float | None]) -> Cell:
         """A difference of the report with its sign, in the metric's own unit, or a dash."""
+        return self._cell(figure, lambda low, high: f"{self._signed(low)} … {self._signed(high)}", self._signed)
+
+    def _cell(
+        self,
+        figure: Mapping[str, float | None],
+        interval: Callable[[float, float], str],
+        text: Callable[[float], str],
+    ) -> Cell:
         value, low, high = figure["value"], figure["low"], figure["high"]
         if value is None or low is None or high is None:
             return Cell("–", "", "")
-        return Cell(self._signed(value), f"{self._signed(low)} … {self._signed(high)}", "")
+        return Cell(text(value), interval(low, high), "")
 
     def _signed(self, value: float) -> str:
         return _number(value, 3, self.locale, sign=True)
