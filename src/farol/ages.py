@@ -165,13 +165,24 @@ class Ages:
         It is over next year's reference day and the tables known in the year `known` (n,); NaN where the level or the
         birthday is. The answer has the shape of the births, (n,) or (n, 12), with `level` and `known` as (n, 1) then.
         """
+        return self.chance_from(self.start(births, known), level, promotions)
+
+    def start(self, births: Births, known: Floats) -> Floats:
+        """Where in the table of chances the levels of each pupil begin, NaN where the birthday is unknown.
+
+        What `chance` does in two steps, so that several chances of the same pupils share the first.
+        """
         _, states, bases, levels = self.odds.shape
         base = np.minimum(np.maximum(births.base, 0), bases - 1)
-        place = np.minimum(np.maximum(np.rint(level + (promotions - self.lowest)), 0), levels - 1)
-        flat = ((self.known_in(known) * states + births.state) * bases + base) * levels + place
-        unknown = np.isnan(flat)
-        found = self.odds.take(np.where(unknown, 0, flat).astype(np.int64))
-        return np.where(unknown, np.nan, found)
+        found: Floats = ((self.known_in(known) * states + births.state) * bases + base) * levels
+        return found
+
+    def chance_from(self, start: Floats, level: Floats, promotions: float) -> Floats:
+        """The second step of `chance`."""
+        highest = self.odds.shape[3] - 1
+        place = start + np.minimum(np.maximum(np.rint(level + (promotions - self.lowest)), 0), highest)
+        unknown = np.isnan(place)
+        return np.where(unknown, np.nan, self.odds.take(np.where(unknown, 0, place).astype(np.int64)))
 
     def by_table(self, level: Floats, age: Floats, known: int) -> Floats:
         """1 or 0 (2, …) by the label's rule for a level at an age, under the tables applied and written of `known`."""

@@ -13,7 +13,7 @@ from typing import Self
 import numpy as np
 from numpy.typing import NDArray
 
-from farol.ages import Ages, Births, LookUp
+from farol.ages import Ages, LookUp
 from farol.canonical import canonical_json, parse_json
 from farol.errors import Place, ProfileError
 from farol.i18n import msg
@@ -28,7 +28,7 @@ YEAR = "year"
 KNOWN = "known"
 """The name under which they find the year up to which the rule of ages is known."""
 
-_BASE, _STATE = " base", " state"  # what is known of birthdays, computed once for all features that use it
+_START = " start"  # what is known of birthdays and rules, computed once for all features that use it
 
 Columns = Mapping[str, Floats]
 
@@ -89,7 +89,7 @@ def _computing(derived: Derived, profile: Profile) -> _Computing:
     level, promotions = str(profile.level), derived.promotions
 
     def chance(columns: Columns) -> Floats:
-        return ages.chance(columns[level], Births(columns[_BASE], columns[_STATE]), columns[KNOWN], promotions)
+        return ages.chance_from(columns[_START], columns[level], promotions)
 
     born = () if rule.birth_year is None else (rule.birth_year,)
     return ((level,), (*born, rule.age)), (level, *ages.sources, YEAR), chance
@@ -136,8 +136,7 @@ class FeaturePlan:
                 raise ValueError(f"column {name} has shape {column.shape}, year has {year.shape}")
             values[name] = column
         if self.ages is not None:
-            births = self.ages.births(values, year)
-            values[_BASE], values[_STATE] = births.base, births.state
+            values[_START] = self.ages.start(self.ages.births(values, year), values[KNOWN])
         for step in self.steps:
             computed = step.compute(values)
             if step.fills:
