@@ -136,7 +136,11 @@ def _years(cohort: Mapping[str, object]) -> str:
 
 
 def _lines(study: Study, locale: str) -> Iterator[Line]:
-    groups = {"onset": msg("Farol, those not behind now"), "recovery": msg("Farol, those behind now")}
+    groups = {
+        "onset": msg("Farol, those not behind now"),
+        "onset_below_top": msg("Farol, those not behind now, without the highest level, which cannot fall behind"),
+        "recovery": msg("Farol, those behind now"),
+    }
     found: list[tuple[Message, Evaluation]] = [(msg("Farol"), study.evaluation)]
     if study.hidden is not None:
         found.append((msg("Farol without {names}", names=", ".join(study.task.hidden)), study.hidden))

@@ -39,7 +39,7 @@ class Study:
     guard: Guard
     evaluation: Evaluation
     rolling: tuple[tuple[int, Evaluation], ...]  # every year that was tested in its turn, the test year last
-    groups: Mapping[str, Evaluation]  # `onset` and `recovery`, where the question is of a later year
+    groups: Mapping[str, Evaluation]  # `onset`, `recovery` …, where the question is of a later year
     hidden: Evaluation | None  # the same test rows without the task's hidden features
     baselines: tuple[tuple[Baseline, Evaluation, Differences], ...]
     absent: tuple[Absent, ...]
@@ -128,7 +128,10 @@ def make_study(
             ),
             *([(plan.test.as_of, evaluation)] if task.horizon > 0 else []),
         ),
-        groups={name: judged(probability, mask) for name, mask in groups.items()},
+        groups={
+            name: judged(probability, mask)
+            for name, mask in {**groups, **_below_top(panel.profile, asked, groups)}.items()
+        },
         hidden=None if tested.hidden is None else judged(tested.hidden.probability),
         baselines=tuple((one, judged(one.probability), differences) for one, differences in compared),
         absent=tested.absent,
@@ -146,6 +149,17 @@ def make_study(
         data_fingerprint=panel.fingerprint,
         profile_fingerprint=panel.profile.fingerprint,
     )
+
+
+def _below_top(profile: Profile, asked: Panel, groups: Mapping[str, Mask]) -> dict[str, Mask]:
+    """Those not behind now, without the pupils on or above the highest level that any age should be at.
+
+    They cannot fall behind by the rule, so that knowing it of them is no merit of a model. Nobody without such a rule.
+    """
+    if profile.level is None or profile.rule is None or "onset" not in groups:
+        return {}
+    highest = max(level for dated in profile.rule.dated for _, level in dated.applied)
+    return {"onset_below_top": groups["onset"] & (asked.numbers[profile.level] < highest)}
 
 
 def _meaning(profile: Profile, feature: str) -> Text:
