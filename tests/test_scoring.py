@@ -79,9 +79,10 @@ def test_one_pupil_gets_the_answer_it_has_among_others(bundle: Bundle, scorer: S
 
 
 def test_a_probability_at_the_threshold_is_a_prediction_of_risk(bundle: Bundle, scorer: Scorer) -> None:
-    answer = scorer.score_one(ORIGINAL, 2024)
-    exact = replace(bundle, manifest=replace(bundle.manifest, threshold=answer.probability))
-    above = replace(bundle, manifest=replace(bundle.manifest, threshold=float(np.nextafter(answer.probability, 1))))
+    probability = scorer.score_one(ORIGINAL, 2024).probability
+    assert probability is not None
+    exact = replace(bundle, manifest=replace(bundle.manifest, threshold=probability))
+    above = replace(bundle, manifest=replace(bundle.manifest, threshold=float(np.nextafter(probability, 1))))
     assert Scorer(exact).score_one(ORIGINAL, 2024).prediction == 1
     assert Scorer(above).score_one(ORIGINAL, 2024).prediction == 0
 
