@@ -10,7 +10,7 @@ import pytest
 from sklearn import metrics as sk
 
 from farol.i18n import LOCALES, msg
-from farol.training.charts import Answers, charts, precision_recall_points, reliability_points, roc_points
+from farol.training.charts import Answers, charts, curve_band, precision_recall_points, reliability_points, roc_points
 
 
 def answers(n: int = 300) -> Answers:
@@ -30,6 +30,18 @@ def test_curves_are_those_of_scikit_learn() -> None:
     expected = sk.precision_recall_curve(one.label, one.probability)
     np.testing.assert_allclose(precision, expected[0][:-1][::-1])
     np.testing.assert_allclose(recall, expected[1][:-1][::-1])
+
+
+def test_the_shade_of_a_curve_holds_it_and_narrows_with_more_pupils() -> None:
+    widths = []
+    for n in (100, 2_000):
+        one = answers(n)
+        band = curve_band(roc_points, one.label, one.probability)
+        curve = np.interp([point["x"] for point in band], *roc_points(one.label, one.probability))
+        inside = [point["low"] <= y <= point["high"] for point, y in zip(band, curve, strict=True)]
+        assert np.mean(inside) > 0.9
+        widths.append(np.mean([point["high"] - point["low"] for point in band]))
+    assert widths[1] < widths[0] / 2
 
 
 def test_reliability_by_hand() -> None:

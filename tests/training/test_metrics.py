@@ -12,7 +12,16 @@ from numpy.typing import NDArray
 from sklearn import metrics as sk
 
 from farol.training import metrics
-from farol.training.metrics import MEASURES, Estimate, Undefined, calibration_bins, evaluate
+from farol.training.metrics import (
+    COMPARED,
+    MEASURES,
+    Estimate,
+    Undefined,
+    calibration_bins,
+    compare,
+    evaluate,
+    whole_top,
+)
 
 Floats = NDArray[np.float64]
 
@@ -81,6 +90,41 @@ def test_the_interval_is_that_of_a_plain_bootstrap() -> None:
         plain.append(sk.roc_auc_score(label[rows], probability[rows]))
     assert found.low == pytest.approx(np.quantile(plain, 0.025), abs=0.015)
     assert found.high == pytest.approx(np.quantile(plain, 0.975), abs=0.015)
+
+
+def test_a_difference_is_ours_minus_theirs_and_its_interval_is_paired() -> None:
+    label, ours = drawn(300, seed=1)
+    theirs = np.clip(ours + np.random.default_rng(2).normal(0, 0.04, 300), 0, 1)
+    found = compare(label, ours, theirs, seed=0, resamples=500)
+    one, other = (evaluate(label, answers, 0.5, seed=0, resamples=500).estimates for answers in (ours, theirs))
+    assert set(found) == set(COMPARED)
+    for name, difference in found.items():
+        mine, rival = one[name], other[name]
+        assert isinstance(difference, Estimate)
+        assert isinstance(mine, Estimate)
+        assert isinstance(rival, Estimate)
+        assert difference.value == pytest.approx(mine.value - rival.value)
+        assert difference.low <= difference.value <= difference.high
+        # The two answers are nearly the same, so what they share cancels out.
+        assert difference.high - difference.low < 0.7 * (mine.high - mine.low), name
+    same = compare(label, ours, ours, seed=0, resamples=50)["roc_auc"]
+    assert same == Estimate(0.0, 0.0, 0.0)
+
+
+def test_a_difference_of_what_cannot_be_computed_says_why() -> None:
+    found = compare(np.ones(20), np.linspace(0, 1, 20), np.zeros(20), seed=0, resamples=20)
+    assert isinstance(found["roc_auc"], Undefined)
+    assert isinstance(found["brier"], Estimate)
+    assert all(isinstance(one, Undefined) for one in compare(*[np.zeros(0)] * 3, seed=0).values())
+
+
+@pytest.mark.parametrize(
+    ("rows", "share", "whole"), [(378, 0.2, 75), (10, 0.3, 3), (4, 0.2, 1), (0, 0.2, 0), (7, 1.0, 7)]
+)
+def test_a_share_is_a_whole_number_of_pupils_at_most_the_share_and_at_least_one(
+    rows: int, share: float, whole: int
+) -> None:
+    assert whole_top(rows, share) == whole
 
 
 def test_many_rows_are_resampled_in_parts_with_the_same_result(monkeypatch: pytest.MonkeyPatch) -> None:
