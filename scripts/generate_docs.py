@@ -25,6 +25,8 @@ COMMANDS: tuple[tuple[str, ...], ...] = (
     ("list",),
     ("explain",),
     ("serve",),
+    ("keys",),
+    *(("keys", name) for name in ("create", "list", "revoke")),
     ("log",),
     ("log", "export"),
     ("drift",),

@@ -7,7 +7,7 @@ for, so that importing this module neither reads settings nor touches a disk.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager, suppress
 from typing import Any
 
@@ -17,12 +17,13 @@ import farol
 from farol.api import routes
 from farol.api.openapi import describe
 from farol.api.service import Service
+from farol.errors import StoreError
 from farol.i18n import LOCALES, negotiate
 from farol.settings import Settings
 from farol.web import views
 
 REFRESH_SECONDS = 1.0
-"""How soon a newly promoted model is served, or a database that has come back is used."""
+"""How soon a newly promoted model is served, a database that has come back is used, a key is known or refused."""
 
 
 class Farol(FastAPI):
@@ -44,13 +45,16 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     @asynccontextmanager
     async def lifespan(_app: FastAPI) -> AsyncIterator[None]:
         await asyncio.to_thread(service.refresh)
-        watcher = asyncio.create_task(_keep_fresh(service), name="farol-refresh")
+        await _read_keys(service)
+        # Two tasks: reading a new model takes longer than keys may be old.
+        watchers = [asyncio.create_task(_every_second(once, service)) for once in (_refresh, _read_keys)]
         try:
             yield
         finally:
-            watcher.cancel()
-            with suppress(asyncio.CancelledError):
-                await watcher
+            for watcher in watchers:
+                watcher.cancel()
+                with suppress(asyncio.CancelledError):
+                    await watcher
             await service.close()
 
     app = Farol(
@@ -65,16 +69,25 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     )
     app.state.service = service
     app.state.locale = negotiate(settings.locale)
-    routes.install(app, max_body_bytes=settings.max_body_bytes)
+    routes.install(app, service)
     app.include_router(views.router)
     views.mount_static(app)
     return app
 
 
-async def _keep_fresh(service: Service) -> None:
+async def _every_second(once: Callable[[Service], Awaitable[None]], service: Service) -> None:
     while True:
         await asyncio.sleep(REFRESH_SECONDS)
-        await asyncio.to_thread(service.refresh)
+        await once(service)
+
+
+async def _refresh(service: Service) -> None:
+    await asyncio.to_thread(service.refresh)
+
+
+async def _read_keys(service: Service) -> None:
+    with suppress(StoreError):  # told by /ready, and to whoever asks once the keys known are too old
+        await service.keyring.read()
 
 
 def __getattr__(name: str) -> FastAPI:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Literal
 
 from pydantic import Field
 from pydantic_settings import BaseSettings, SettingsConfigDict
@@ -27,8 +28,37 @@ class Settings(BaseSettings):
     port: int = Field(default=8000, ge=1, le=65535, description="Port to listen on.")
     open_network: bool = Field(
         default=False,
-        description="Allow listening beyond this machine although nothing asks who is calling. "
-        "Only behind something that does, such as a container port published to 127.0.0.1.",
+        description="Allow listening beyond this machine although there is no key yet, so that nobody is asked who "
+        "they are. Only behind something that asks, or with a container port published to 127.0.0.1.",
+    )
+    allowed_hosts: str = Field(
+        default="",
+        pattern=r"^(\s*(\*|(\*\.)?[A-Za-z0-9._-]+|\[[0-9A-Fa-f:.]+\])\s*(,|$))*$",
+        description="Names under which the service may be asked, separated by commas; `*.example.org` takes every name "
+        "below it, `*` any. Empty: any, unless it listens on this machine alone, where only names of this machine "
+        "are taken. Those are always taken.",
+    )
+    cors_origins: str = Field(
+        default="",
+        pattern=r"^(https?://[^\s,/*]+(\s*,\s*https?://[^\s,/*]+)*)?$",
+        description="Other sites whose pages may ask and read the answers, such as `https://painel.example.org`, "
+        "separated by commas; they still need a key where there are keys. Empty: none.",
+    )
+    rate_limit: float = Field(
+        default=0,
+        ge=0,
+        allow_inf_nan=False,
+        description="Requests a second that each key may make of each worker, and, while there is no key, all callers "
+        "together; beyond it the answer is 429. 0: no limit.",
+    )
+    rate_burst: int = Field(
+        default=20, ge=1, description="Requests a key may make at once after a pause, before `FAROL_RATE_LIMIT` counts."
+    )
+    log_level: Literal["debug", "info", "warning", "error"] = Field(
+        default="warning", description="What `farol serve` logs: `info` has a line for every request."
+    )
+    log_format: Literal["text", "json"] = Field(
+        default="text", description="How `farol serve` logs: lines for people, or a JSON object a line."
     )
     max_body_bytes: int = Field(default=1_000_000, ge=1_000, description="Largest request body accepted, in bytes.")
     max_workbook_bytes: int = Field(
@@ -43,6 +73,20 @@ class Settings(BaseSettings):
     )
 
     @property
+    def host_names(self) -> tuple[str, ...]:
+        """`allowed_hosts` one by one, in lower case."""
+        return _listed(self.allowed_hosts.lower())
+
+    @property
+    def origins(self) -> tuple[str, ...]:
+        """`cors_origins` one by one."""
+        return _listed(self.cors_origins)
+
+    @property
     def store_url(self) -> str:
         """The SQLAlchemy URL in force."""
         return self.database_url or f"sqlite:///{self.data / 'farol.db'}"
+
+
+def _listed(text: str) -> tuple[str, ...]:
+    return tuple(filter(None, (part.strip() for part in text.split(","))))

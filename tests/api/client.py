@@ -45,6 +45,6 @@ def running(app: FastAPI) -> Iterator[Client]:
     """A client of `app`, started before and stopped after."""
     transport = httpx.ASGITransport(app, raise_app_exceptions=False)
     with start_blocking_portal() as portal, portal.wrap_async_context_manager(app.router.lifespan_context(app)):
-        http = httpx.AsyncClient(transport=transport, base_url="http://farol.test")
+        http = httpx.AsyncClient(transport=transport, base_url="http://localhost")
         with portal.wrap_async_context_manager(http):
             yield Client(portal, http)

@@ -190,8 +190,8 @@ def test_an_address_of_this_machine_is_listened_on(host: str) -> None:
 
 
 @pytest.mark.parametrize("host", ["0.0.0.0", "::", "", "192.168.0.10", "farol.example", "localhost.example"])
-def test_an_address_that_others_reach_is_refused_unless_allowed(host: str) -> None:
+def test_an_address_that_others_reach_is_refused_unless_allowed(host: str, tmp_path: Path) -> None:
     with pytest.raises(InputError) as caught:
-        check_binding(Settings(host=host))
+        check_binding(Settings(host=host, data=tmp_path))
     assert "FAROL_OPEN_NETWORK=true" in json.dumps(caught.value.as_dict("en"))
     check_binding(Settings(host=host, open_network=True))

@@ -236,7 +236,7 @@ def test_one_line_is_logged_for_a_request_with_its_route_and_no_more(
 
 
 def test_a_body_with_a_nonsense_length_is_counted(shared: Client) -> None:
-    request = httpx.Request("POST", "http://farol.test/predict", content=b"{}", headers={"Content-Length": "x"})
+    request = httpx.Request("POST", "http://localhost/predict", content=b"{}", headers={"Content-Length": "x"})
     response = shared.post(
         "/predict", content=request.content, headers={"Content-Length": "x", "Content-Type": "application/json"}
     )

@@ -159,15 +159,17 @@ def _expected(context: Mapping[str, Any]) -> Message:
 
 def refusals(*statuses: int) -> dict[int | str, dict[str, Any]]:
     """The refusals a route documents, for `responses=`."""
-    return {status: {"model": ErrorAnswer, "description": _STATUSES[status]} for status in statuses}
+    return {status: {"model": ErrorAnswer, "description": STATUSES[status]} for status in statuses}
 
 
-_STATUSES = {
-    400: _("The body is not JSON."),
-    403: _("A page of another site asked."),
+STATUSES = {
+    400: _("The body is not JSON, or the service does not go by the name it was asked under."),
+    401: _("There are keys, and none that is known was sent; `WWW-Authenticate` says how."),
+    403: _("The key's role does not allow this, or a page of another site asked."),
     413: _("The body is too large."),
     415: _("The body is not declared as JSON."),
     422: _("A field or parameter cannot be used; `fields` names it."),
+    429: _("Asked more often than the service allows; `Retry-After` says when to try again."),
     500: _("Our fault; the log has the details under the request id."),
     503: _("No model, or the database cannot be used, or too much is waiting; `Retry-After` says when to try again."),
 }

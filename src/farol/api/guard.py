@@ -9,9 +9,7 @@ import logging
 import re
 import time
 import uuid
-from collections.abc import Mapping
-from pathlib import Path
-from traceback import extract_tb
+from collections.abc import Callable, Mapping
 
 from fastapi import Request
 from starlette.datastructures import Headers, MutableHeaders
@@ -19,6 +17,7 @@ from starlette.requests import ClientDisconnect
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from farol.api.errors import Refusal, error_response, internal_error, locale_of
+from farol.api.logs import FIELDS, places
 from farol.i18n import msg
 
 access = logging.getLogger("farol.access")
@@ -43,12 +42,17 @@ class BrokenOffError(Exception):
     """An answer that failed after it began: the connection is cut, so that nobody takes a part for the whole."""
 
 
+Observe = Callable[[str, str, int, float], None]
+"""Is told of each request its method, route, status (0: the caller had gone) and seconds."""
+
+
 class Guard:
     """The middleware; `max_body_bytes` bounds bodies of declared and of undeclared length alike."""
 
-    def __init__(self, app: ASGIApp, *, max_body_bytes: int) -> None:
+    def __init__(self, app: ASGIApp, *, max_body_bytes: int, observe: Observe | None = None) -> None:
         self._app = app
         self._max_body_bytes = max_body_bytes
+        self._observe = _log if observe is None else _log_and(observe)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
@@ -77,14 +81,12 @@ class Guard:
         except ClientDisconnect:
             pass  # whoever asked has gone: there is nobody to answer
         except Exception as error:  # noqa: BLE001  the last resort: whatever it is, no traceback reaches a user
-            logger.critical("request %s failed: %s at %s", request_id, type(error).__name__, _places(error))
+            logger.critical("request %s failed: %s at %s", request_id, type(error).__name__, places(error))
             if status:
                 raise BrokenOffError(request_id) from None
             await error_response(request, internal_error())(scope, receive, send_guarded)
         finally:
-            milliseconds = (time.perf_counter() - started) * 1000
-            route = getattr(scope.get("route"), "path", "-")
-            access.info("%s %s %d %.1f ms %s", scope["method"], route, status, milliseconds, request_id)
+            self._observe(scope, status, time.perf_counter() - started)
 
     def _declared_too_large(self, headers: Headers) -> Refusal | None:
         length = headers.get("content-length", "0")
@@ -113,16 +115,34 @@ class Guard:
         )
 
 
+def _log(scope: Scope, status: int, seconds: float) -> None:
+    """One line: no query, body or header, and of the address only the route's template, which holds no value."""
+    if access.isEnabledFor(logging.INFO):
+        method, route, milliseconds = scope["method"], _route(scope), seconds * 1000
+        request_id = scope["state"]["request_id"]
+        known = {"request_id": request_id, "method": method, "route": route, "status": status}
+        extra = {FIELDS: known | {"milliseconds": round(milliseconds, 1)}}
+        access.info("%s %s %d %.1f ms %s", method, route, status, milliseconds, request_id, extra=extra)
+
+
+def _log_and(observe: Observe) -> Callable[[Scope, int, float], None]:
+    def both(scope: Scope, status: int, seconds: float) -> None:
+        _log(scope, status, seconds)
+        observe(scope["method"], _route(scope), status, seconds)
+
+    return both
+
+
+def _route(scope: Scope) -> str:
+    """The template of the route, as `farol.api.access` found it, or else the framework."""
+    route: str = scope["state"].get("route") or getattr(scope.get("route"), "path", "-")
+    return route
+
+
 def _request_id(headers: Headers) -> str:
     """The caller's id when it is a plain short token, else a new one."""
     given = headers.get("x-request-id", "")
     return given if _REQUEST_ID.fullmatch(given) else uuid.uuid4().hex
-
-
-def _places(error: Exception) -> str:
-    """Where it happened, the innermost first. A whole traceback could hold a pupil's value in its last line."""
-    frames = extract_tb(error.__traceback__)[-8:]
-    return " < ".join(f"{'/'.join(Path(frame.filename).parts[-2:])}:{frame.lineno}" for frame in reversed(frames))
 
 
 def _complete(headers: MutableHeaders, request: Request, request_id: str) -> None:

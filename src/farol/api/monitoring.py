@@ -10,6 +10,7 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Query, Request
 from fastapi.responses import JSONResponse, StreamingResponse
 
+from farol.api.access import cross_site, same_site
 from farol.api.answers import DriftAnswer, HistoryAnswer, PredictionsAnswer, SnapshotAnswer
 from farol.api.errors import FieldProblem, Refusal, locale_of, refusals
 from farol.api.service import ROUTES, Service
@@ -125,15 +126,10 @@ def drift_history(request: Request, task: OneTask = "current", limit: Limit = 30
     responses=refusals(403, 413, 422, 500, 503),
 )
 def drift_snapshot(request: Request, task: OneTask = "current", window: WindowName = "30d") -> JSONResponse:
-    if request.headers.get("sec-fetch-site", "none") not in ("none", "same-origin"):
+    if not same_site(request.headers):
         # A page of another site must not act through the browser of whoever reads it. The predicting routes are
         # safe from that: a browser does not send JSON to another site unasked, and we answer no such question.
-        raise Refusal(
-            403,
-            "cross_site",
-            msg("A page of another site asked for this; only this service's own pages and programs may."),
-            fix=msg("Call the service from a program, or from its own pages."),
-        )
+        raise cross_site()
     service: Service = request.app.state.service
     bundle = service.served(_known(task)).bundle
     kept = take_snapshot(service.store, bundle, _window(window))

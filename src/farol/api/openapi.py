@@ -15,7 +15,8 @@ from fastapi.responses import HTMLResponse, JSONResponse
 from starlette.staticfiles import StaticFiles
 
 import farol
-from farol.api.errors import locale_of
+from farol.api.errors import STATUSES, locale_of
+from farol.api.roles import role_of
 from farol.api.service import ROUTES, Service
 from farol.api.texts import marked as _
 from farol.api.texts import translated
@@ -47,6 +48,7 @@ def describe(app: FastAPI, service: Service, locale: str) -> dict[str, Any]:
         routes=app.routes,
         tags=[{"name": name, "description": text} for name, text in _TAGS.items()],
     )
+    _say_who_may_ask(document)
     document = dict(translated(document, locale))
     for task, route in ROUTES.items():
         form = service.form(task)
@@ -58,6 +60,31 @@ def describe(app: FastAPI, service: Service, locale: str) -> dict[str, Any]:
             content["example"] = form.example()
         document["paths"][route]["post"]["requestBody"] = {"required": True, "content": {"application/json": content}}
     return document
+
+
+_SCHEMES = {
+    "bearer": {"type": "http", "scheme": "bearer", "description": _("A key, as `farol keys create` shows it once.")},
+    "header": {"type": "apiKey", "in": "header", "name": "X-API-Key", "description": _("The same key.")},
+    "basic": {
+        "type": "http",
+        "scheme": "basic",
+        "description": _("The same key as password, for browsers; the user may be anything."),
+    },
+}
+
+
+def _say_who_may_ask(document: dict[str, Any]) -> None:
+    """Add to each operation the role it needs, and the refusals that `farol.api.access` may answer."""
+    document["components"]["securitySchemes"] = _SCHEMES
+    schema = {"$ref": "#/components/schemas/ErrorAnswer"}
+    for path, operations in document["paths"].items():
+        for method, operation in operations.items():
+            role = role_of(method.upper(), path)
+            # The empty one says that a key may not be needed: while there has never been any, none is asked for.
+            operation["security"] = [{}, *({scheme: [role.value]} for scheme in _SCHEMES)] if role else []
+            for status in (400, 401, 403, 429, 503) if role else (400,):
+                said = {"description": STATUSES[status], "content": {"application/json": {"schema": schema}}}
+                operation["responses"].setdefault(str(status), said)
 
 
 @router.get("/openapi.json")

@@ -51,6 +51,7 @@ def _endpoint(task: str) -> Callable[[Request, int], Awaitable[JSONResponse]]:
         except InputError as error:  # nothing was given, or nothing that counts
             fix = msg("Give {what}.", what=error.expected)
             raise Refusal(422, "nothing_given", error.problem, fix=fix) from None
+        service.metrics.predicted(task, stored.prediction)
         body = _body(served, given, answers[0], stored, reasons=reasons, locale=locale_of(request))
         return JSONResponse(body)
 

@@ -3,15 +3,29 @@
 from __future__ import annotations
 
 from fastapi import FastAPI
+from starlette.middleware.cors import CORSMiddleware
 
 from farol.api import errors, monitoring, openapi, predicting, state
+from farol.api.access import Access
 from farol.api.guard import Guard
+from farol.api.service import Service
 
 
-def install(app: FastAPI, *, max_body_bytes: int) -> None:
-    """Give `app` the routes, the one error shape and the guard; `app.state.service` is the caller's to set."""
+def install(app: FastAPI, service: Service) -> None:
+    """Give `app` the routes, the one error shape, and around them guard, CORS where wished, and access."""
+    settings = service.settings
     errors.install(app)
     for router in (predicting.router, monitoring.router, state.router, openapi.router):
         app.include_router(router)
     openapi.mount_assets(app)
-    app.add_middleware(Guard, max_body_bytes=max_body_bytes)
+    # What is added last stands outermost.
+    app.add_middleware(Access, settings=settings, keyring=service.keyring)
+    if settings.origins:
+        app.add_middleware(
+            CORSMiddleware,
+            allow_origins=settings.origins,
+            allow_methods=("GET", "POST"),
+            allow_headers=("Authorization", "Content-Type", "X-API-Key", "X-Request-ID"),
+            expose_headers=("Retry-After", "X-Request-ID"),
+        )
+    app.add_middleware(Guard, max_body_bytes=settings.max_body_bytes, observe=service.metrics.answered)

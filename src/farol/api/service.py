@@ -10,6 +10,8 @@ from datetime import UTC, datetime
 from zoneinfo import ZoneInfo
 
 from farol.api.binding import check_binding
+from farol.api.keyring import Keyring
+from farol.api.metrics import Metrics
 from farol.api.schemas import Given, InputForm
 from farol.bundle import Bundle
 from farol.errors import BundleError, FarolError, StoreError
@@ -76,6 +78,8 @@ class Service:
         self._store: Store | None = None
         self._journal: Journal | None = None
         self._refreshing = threading.Lock()
+        self.keyring = Keyring(lambda: self.store)
+        self.metrics = Metrics(waiting=self._waiting, serving=self._versions)
         self._default_forms = {
             name: InputForm.of(self.profile, task) for name, task in self.profile.tasks.items() if name in ROUTES
         }
@@ -123,7 +127,9 @@ class Service:
     def journal(self) -> Journal:
         """The journal of the store; StoreError while that cannot be opened."""
         if self._journal is None:
-            self._journal = Journal(self.store, queue_size=self.settings.journal_queue)
+            self._journal = Journal(
+                self.store, queue_size=self.settings.journal_queue, committed=self.metrics.committed
+            )
         return self._journal
 
     def refresh(self) -> None:
@@ -140,6 +146,12 @@ class Service:
             await self._journal.close()
         if self._store is not None:
             self._store.close()
+
+    def _waiting(self) -> int:
+        return 0 if self._journal is None else self._journal.waiting
+
+    def _versions(self) -> dict[str, str]:
+        return {task: served.bundle.version for task, served in self._served.items()}
 
     def _open_store(self) -> None:
         try:

@@ -1,4 +1,4 @@
-"""`GET /health`, `GET /ready`, `GET /models`: how the service is, and what it serves."""
+"""`GET /health`, `/ready`, `/models`, `/metrics`: how the service is, what it serves, what it did."""
 
 from __future__ import annotations
 
@@ -7,11 +7,12 @@ from datetime import UTC, datetime
 from importlib import metadata
 
 from fastapi import APIRouter, Request
-from fastapi.responses import JSONResponse
+from fastapi.responses import JSONResponse, Response
 
 import farol
 from farol.api.answers import HealthAnswer, ModelsAnswer, ReadyAnswer
 from farol.api.errors import RETRY_SECONDS, FieldProblem, Refusal, locale_of, refusals
+from farol.api.metrics import CONTENT_TYPE
 from farol.api.service import ROUTES, Service
 from farol.api.texts import marked as _
 from farol.errors import BundleError, FarolError, StoreError
@@ -95,6 +96,20 @@ def models(request: Request) -> JSONResponse:
     locale = locale_of(request)
     names = dict.fromkeys([*ROUTES, *service.registry.tasks()])
     return JSONResponse({"tasks": [_task(service, name, locale) for name in names]})
+
+
+@router.get(
+    "/metrics",
+    operation_id="metrics",
+    summary=_("Figures for Prometheus"),
+    description=_("What this process counted since it started, in Prometheus's text format."),
+    response_class=Response,
+    response_description=_("The answer."),
+    responses={200: {"content": {"text/plain": {"schema": {"type": "string"}}}}, **refusals(500)},
+)
+def metrics(request: Request) -> Response:
+    service: Service = request.app.state.service
+    return Response(service.metrics.text(), media_type=CONTENT_TYPE)
 
 
 def _task(service: Service, name: str, locale: str) -> dict[str, object]:

@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from farol import __version__
-from farol.cli import check, demo, explain, lists, log, models, serve, train, watch
+from farol.cli import check, demo, explain, keys, lists, log, models, serve, train, watch
 from farol.cli.terminal import _
 from farol.cli.voice import Command, Group
 
@@ -76,6 +76,7 @@ app.command(
 
 SERVICE = _("Service")
 app.command(cls=Command, help=_("Serve the API and the pages."), rich_help_panel=SERVICE)(serve.serve)
+app.add_typer(keys.app, name="keys", rich_help_panel=SERVICE)
 app.add_typer(log.app, name="log", rich_help_panel=SERVICE)
 app.command(
     cls=Command,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -14,6 +15,16 @@ from farol.i18n import msg
 if TYPE_CHECKING:
     from farol.settings import Settings
 
+
+class LogLevel(StrEnum):
+    """The least that is logged."""
+
+    debug = "debug"
+    info = "info"
+    warning = "warning"
+    error = "error"
+
+
 DataOption = Annotated[
     Path | None,
     typer.Option("--data", help=_("Folder of the database and of what commands write."), show_default="data"),
@@ -24,20 +35,28 @@ PortOption = Annotated[
 ]
 
 
+LogLevelOption = Annotated[
+    LogLevel | None,
+    typer.Option("--log-level", help=_("What to log; info has a line for every request."), show_default="warning"),
+]
+
+
 def serve(
     host: HostOption = None,
     port: PortOption = None,
     artifacts: ArtifactsOption = None,
     data: DataOption = None,
+    log_level: LogLevelOption = None,
 ) -> None:
     """Serve until interrupted."""
-    run(read_settings(host=host, port=port, artifacts=artifacts, data=data))
+    run(read_settings(host=host, port=port, artifacts=artifacts, data=data, log_level=log_level))
 
 
 def run(settings: Settings) -> None:
     """Serve with these settings; refuses an address that anyone could reach."""
     import uvicorn
 
+    from farol.api.logs import logging_config
     from farol.api.service import check_binding
     from farol.app import create_app
 
@@ -49,4 +68,10 @@ def run(settings: Settings) -> None:
     say(msg("  {base}/monitoring/dashboard  can the answers still be trusted", base=base))
     say(msg("  {base}/docs                  the API, to try", base=base))
     say(msg("Press Ctrl+C to stop."))
-    uvicorn.run(create_app(settings), host=settings.host, port=settings.port, access_log=False, log_level="warning")
+    uvicorn.run(
+        create_app(settings),
+        host=settings.host,
+        port=settings.port,
+        access_log=False,  # ours says no more than a route's template
+        log_config=logging_config(settings),
+    )

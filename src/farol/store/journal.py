@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import ClassVar
@@ -29,14 +30,28 @@ class Journal:
     makes it and a lone request waits for nobody. For use from one event loop.
     """
 
-    def __init__(self, store: Store, *, queue_size: int, group_size: int = 256) -> None:
+    def __init__(
+        self,
+        store: Store,
+        *,
+        queue_size: int,
+        group_size: int = 256,
+        committed: Callable[[float], None] = lambda _seconds: None,
+    ) -> None:
+        """`committed` is told, in the worker thread, how many seconds each transaction took."""
         self._store = store
+        self._committed = committed
         self._queue_size = queue_size
         self._group_size = group_size
         self._waiting: list[_Waiting] = []
         self._worker: asyncio.Task[None] | None = None
         self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="farol-journal")
         self._closed = False
+
+    @property
+    def waiting(self) -> int:
+        """How many predictions wait for a group."""
+        return len(self._waiting)
 
     async def submit(self, make: Callable[[], Prediction]) -> Prediction:
         """What `make` returns, once it is stored. `make` runs in the worker thread, with the others of its group.
@@ -69,7 +84,7 @@ class Journal:
             group = [one for one in self._waiting[: self._group_size] if not one[1].done()]
             del self._waiting[: self._group_size]
             makers = [make for make, _ in group]
-            commit = asyncio.get_running_loop().run_in_executor(self._thread, _commit, self._store, makers)
+            commit = asyncio.get_running_loop().run_in_executor(self._thread, self._commit, makers)
             # wait() does not raise what the commit raised: it belongs to the requesters, and this task must go on.
             await asyncio.wait([commit])
             failure = commit.exception()
@@ -82,12 +97,13 @@ class Journal:
                 else:
                     future.set_exception(outcome)
 
-
-def _commit(store: Store, makers: Sequence[Callable[[], Prediction]]) -> Sequence[Prediction | BaseException]:
-    """What each maker gave or raised, all that was given being stored."""
-    outcomes = [_attempt(make) for make in makers]
-    store.write([outcome for outcome in outcomes if isinstance(outcome, Prediction)])
-    return outcomes
+    def _commit(self, makers: Sequence[Callable[[], Prediction]]) -> Sequence[Prediction | BaseException]:
+        """What each maker gave or raised, all that was given being stored."""
+        outcomes = [_attempt(make) for make in makers]
+        began = time.perf_counter()
+        self._store.write([outcome for outcome in outcomes if isinstance(outcome, Prediction)])
+        self._committed(time.perf_counter() - began)
+        return outcomes
 
 
 def _attempt(make: Callable[[], Prediction]) -> Prediction | Exception:

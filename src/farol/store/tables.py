@@ -50,6 +50,18 @@ feature_counts = Table(
     Column("count", BigInteger, nullable=False),
 )
 
+api_keys = Table(
+    "api_keys",
+    metadata,
+    Column("prefix", String(12), primary_key=True),  # of the key, which itself is nowhere
+    Column("digest", String(64), nullable=False),  # SHA-256 of the whole key, in hexadecimal
+    Column("role", Text, nullable=False),
+    Column("name", Text, nullable=False),
+    Column("created", BigInteger, nullable=False),  # these three: microseconds since 1970, UTC
+    Column("expires", BigInteger, nullable=True),
+    Column("revoked", BigInteger, nullable=True),
+)
+
 drift_snapshots = Table(
     "drift_snapshots",
     metadata,

@@ -1,0 +1,75 @@
+"""How the service logs: lines for people or JSON objects, one a line, to standard error."""
+
+from __future__ import annotations
+
+import json
+import logging
+from datetime import UTC, datetime
+from pathlib import Path
+from traceback import extract_tb
+from types import TracebackType
+from typing import Any
+
+from farol.settings import Settings
+
+FIELDS = "farol"
+"""The attribute of a record that holds what a JSON line says beside the message."""
+
+_ExcInfo = tuple[type[BaseException], BaseException, TracebackType | None] | tuple[None, None, None]
+
+
+def logging_config(settings: Settings) -> dict[str, Any]:
+    """For `logging.config.dictConfig`: ours and the server's at the level wished for, all others' warnings."""
+    formatter = JsonLines if settings.log_format == "json" else TextLines
+    level = settings.log_level.upper()
+    return {
+        "version": 1,
+        "disable_existing_loggers": False,
+        "formatters": {"lines": {"()": formatter}},
+        "handlers": {"stderr": {"class": "logging.StreamHandler", "formatter": "lines"}},
+        "root": {"level": "WARNING", "handlers": ["stderr"]},
+        "loggers": {"farol": {"level": level}, "uvicorn": {"level": level}},
+    }
+
+
+def places(error: BaseException) -> str:
+    """Where it happened, the innermost first. A whole traceback could hold a pupil's value in its last line."""
+    frames = extract_tb(error.__traceback__)[-8:]
+    return " < ".join(f"{'/'.join(Path(frame.filename).parts[-2:])}:{frame.lineno}" for frame in reversed(frames))
+
+
+class TextLines(logging.Formatter):
+    """Time in UTC, level, logger, message; of an exception its kind and places, not its words."""
+
+    def __init__(self) -> None:
+        super().__init__("%(asctime)s %(levelname)s %(name)s %(message)s")
+
+    def formatTime(self, record: logging.LogRecord, datefmt: str | None = None) -> str:  # noqa: N802  logging's name
+        return _time(record)
+
+    def formatException(self, ei: _ExcInfo) -> str:  # noqa: N802  logging's name
+        return "" if ei[1] is None else _exception(ei[1])
+
+
+class JsonLines(logging.Formatter):
+    """The same as a JSON object, with what the record says beside its message."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        line = {
+            "time": _time(record),
+            "level": record.levelname.lower(),
+            "logger": record.name,
+            "message": record.getMessage(),
+            **getattr(record, FIELDS, {}),
+        }
+        if record.exc_info and record.exc_info[1]:
+            line["exception"] = _exception(record.exc_info[1])
+        return json.dumps(line, ensure_ascii=False)
+
+
+def _time(record: logging.LogRecord) -> str:
+    return datetime.fromtimestamp(record.created, UTC).isoformat(timespec="milliseconds")
+
+
+def _exception(error: BaseException) -> str:
+    return f"{type(error).__name__} at {places(error)}"

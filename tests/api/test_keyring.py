@@ -1,0 +1,90 @@
+"""Keys in memory: read together, trusted for two seconds, older than that never."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+
+from farol.api import keyring
+from farol.api.keyring import MOST_AGE, Keyring
+from farol.errors import StoreError
+from farol.i18n import msg
+from farol.store.database import Store
+from farol.store.keys import ApiKey, Keys, Role, make_key
+
+
+def test_it_trusts_what_it_read_for_two_seconds_counted_from_before_the_query(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    now = 100.0
+    monkeypatch.setattr(time, "monotonic", lambda: now)
+    with Store.open(f"sqlite:///{tmp_path / 'farol.db'}") as store:
+        _, key = make_key(Role.read, "x", at=datetime.now(UTC))
+        Keys(store).add(key)
+
+        def slow() -> Store:
+            nonlocal now
+            now += 0.5
+            return store
+
+        ring = Keyring(slow)
+        assert (ring.fresh, dict(ring.last_known)) == (None, {})
+        ring._read()
+        for later, known in ((101.9, True), (102.0, False)):
+            now = later
+            assert (ring.fresh is not None) == known
+        assert list(ring.last_known) == [key.prefix]
+    assert MOST_AGE == 2.0
+
+
+def test_all_who_wait_wait_for_one_reading_and_leaving_ends_it_for_nobody(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    reads: list[float] = []
+    with Store.open(f"sqlite:///{tmp_path / 'farol.db'}") as store:
+
+        class Slow(Keys):
+            def all(self) -> list[ApiKey]:
+                reads.append(time.monotonic())
+                time.sleep(0.1)
+                return super().all()
+
+        monkeypatch.setattr(keyring, "Keys", Slow)
+        ring = Keyring(lambda: store)
+
+        async def ask() -> None:
+            waiting = [asyncio.create_task(ring.read()) for _ in range(5)]
+            await asyncio.sleep(0.02)
+            waiting[0].cancel()
+            answers = await asyncio.gather(*waiting, return_exceptions=True)
+            assert isinstance(answers[0], asyncio.CancelledError)
+            assert answers[1:] == [{}] * 4
+
+        asyncio.run(ask())
+    assert len(reads) == 1
+
+
+def test_a_failed_reading_is_told_to_all_and_tried_again(tmp_path: Path) -> None:
+    with Store.open(f"sqlite:///{tmp_path / 'farol.db'}") as store:
+        away = True
+
+        def sometimes() -> Store:
+            if away:
+                raise StoreError(msg("Away."))
+            return store
+
+        async def ask() -> None:
+            nonlocal away
+            ring = Keyring(sometimes)
+            failed = await asyncio.gather(ring.read(), ring.read(), return_exceptions=True)
+            assert [str(error) for error in failed] == ["Away.", "Away."]
+            assert ring.fresh is None
+            away = False
+            assert await ring.read() == {}
+            assert ring.fresh == {}
+
+        asyncio.run(ask())

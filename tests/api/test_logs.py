@@ -1,0 +1,109 @@
+"""What is logged, in both forms, and what never is."""
+
+from __future__ import annotations
+
+import json
+import logging
+import logging.config
+import subprocess
+import sys
+from collections.abc import Iterator
+
+import pytest
+
+from farol.api.logs import JsonLines, TextLines, logging_config
+from farol.settings import Settings
+from tests.api.client import Client
+
+SECRET = "Maria tem 3,5 em IDA"
+
+
+@pytest.fixture
+def failed() -> logging.LogRecord:
+    """The record of an exception whose words hold a value."""
+    with pytest.raises(ValueError, match="could not convert") as caught:
+        float(SECRET)
+    told = (caught.type, caught.value, caught.tb)
+    return logging.getLogger("farol.x").makeRecord("farol.x", 40, "f", 1, "Ação %d", (1,), told)
+
+
+@pytest.fixture
+def access(shared: Client, caplog: pytest.LogCaptureFixture) -> Iterator[logging.LogRecord]:
+    """The record of a request."""
+    with caplog.at_level(logging.INFO, "farol.access"):
+        shared.get("/monitoring/predictions?task=current", headers={"X-Request-ID": "abc"})
+        (record,) = [record for record in caplog.records if record.name == "farol.access"]
+        yield record
+
+
+def test_a_request_is_one_json_object_on_one_line(access: logging.LogRecord) -> None:
+    line = JsonLines().format(access)
+    assert "\n" not in line
+    found = json.loads(line)
+    of_a_request = {"request_id", "method", "route", "status", "milliseconds"}
+    assert found.keys() == {"time", "level", "logger", "message"} | of_a_request
+    assert found["time"].endswith("+00:00")
+    assert isinstance(found["milliseconds"], float)
+    del found["time"], found["milliseconds"], found["message"]
+    assert found == {
+        "level": "info",
+        "logger": "farol.access",
+        "request_id": "abc",
+        "method": "GET",
+        "route": "/monitoring/predictions",
+        "status": 200,
+    }
+    assert "task" not in line
+
+
+def test_a_request_is_one_line_for_people(access: logging.LogRecord) -> None:
+    words = TextLines().format(access).split()
+    assert words[1:6] == ["INFO", "farol.access", "GET", "/monitoring/predictions", "200"]
+    assert words[0].endswith("+00:00")
+
+
+def test_an_exception_is_told_by_its_kind_and_place_without_its_words(failed: logging.LogRecord) -> None:
+    found = json.loads(JsonLines().format(failed))
+    assert (found["message"], found["level"]) == ("Ação 1", "error")
+    assert found["exception"].startswith("ValueError at api/test_logs.py:")
+    text = TextLines().format(failed)
+    assert "ValueError at api/test_logs.py:" in text
+    assert SECRET not in text + str(found)
+
+
+def test_an_exception_that_is_none_is_no_trouble() -> None:
+    record = logging.getLogger("x").makeRecord("x", 40, "f", 1, "told", (), (None, None, None))
+    assert "exception" not in json.loads(JsonLines().format(record))
+    assert TextLines().format(record).endswith("told")
+
+
+WRITE = """
+import logging, logging.config, sys
+from farol.api.logs import logging_config
+from farol.settings import Settings
+logging.config.dictConfig(logging_config(Settings(log_level=sys.argv[1], log_format=sys.argv[2])))
+for name in ("farol.access", "uvicorn.error", "sqlalchemy.engine"):
+    logging.getLogger(name).debug("debug")
+    logging.getLogger(name).info("info")
+    logging.getLogger(name).warning("warning")
+"""
+
+
+@pytest.mark.parametrize(
+    ("level", "ours"),
+    [("warning", ["warning"]), ("info", ["info", "warning"]), ("debug", ["debug", "info", "warning"])],
+)
+def test_the_level_is_ours_and_the_servers_and_of_others_only_warnings_come(level: str, ours: list[str]) -> None:
+    done = subprocess.run([sys.executable, "-c", WRITE, level, "json"], capture_output=True, text=True, check=True)
+    assert done.stdout == ""
+    lines = [json.loads(line) for line in done.stderr.splitlines()]
+    told = {
+        name: [line["message"] for line in lines if line["logger"] == name] for name in {x["logger"] for x in lines}
+    }
+    assert told == {"farol.access": ours, "uvicorn.error": ours, "sqlalchemy.engine": ["warning"]}
+
+
+@pytest.mark.parametrize(("name", "form"), [("text", TextLines), ("json", JsonLines)])
+def test_the_form_is_a_setting(monkeypatch: pytest.MonkeyPatch, name: str, form: type) -> None:
+    monkeypatch.setenv("FAROL_LOG_FORMAT", name)
+    assert logging_config(Settings())["formatters"]["lines"]["()"] is form

@@ -1,0 +1,151 @@
+"""`farol keys`: a key is shown once, listed by what it begins with, and revoked."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import httpx
+import pytest
+
+from farol.cli import main
+from farol.cli.keys import RoleName
+from farol.settings import Settings
+from farol.store.database import Store
+from farol.store.keys import Keys, Role, make_key
+
+FAROL = Path(sys.executable).with_name("farol")
+Run = Callable[..., tuple[str, str]]
+
+
+@pytest.fixture
+def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Run:
+    """A command in this process and an empty folder; what it printed to both."""
+
+    def run(*arguments: str, code: int = 0) -> tuple[str, str]:
+        monkeypatch.chdir(tmp_path)
+        monkeypatch.setattr(sys, "argv", ["farol", *arguments])
+        with pytest.raises(SystemExit) as exit_:
+            main()
+        printed = capsys.readouterr()
+        assert (exit_.value.code or 0) == code, printed.out + printed.err
+        return printed.out, printed.err
+
+    return run
+
+
+def test_the_key_alone_is_on_standard_output_and_is_not_shown_again(run: Run, tmp_path: Path) -> None:
+    out, err = run("keys", "create", "--role", "read", "--name", " Secretaria ")
+    assert re.fullmatch(r"farol_[0-9a-f]{12}_[0-9a-f]{64}\n", out)
+    assert out[6:18] in err
+    assert out[19:].strip() not in err
+    for listed in (run("keys", "list")[0], run("keys", "list", "--format", "json")[0]):
+        assert out[6:18] in listed
+        assert "Secretaria" in listed
+        assert out[19:].strip() not in listed
+    everything = b"".join(path.read_bytes() for path in tmp_path.rglob("*") if path.is_file())
+    assert out[19:].strip().encode() not in everything
+
+
+def test_a_key_has_a_state_and_an_end(run: Run, tmp_path: Path) -> None:
+    for name, term in (("days", "90d"), ("hours", "12h")):
+        run("keys", "create", "--role", "manage", "--name", name, "--expires", term)
+    prefix = run("keys", "create", "--role", "predict", "--name", "gone")[0][6:18]
+    run("keys", "revoke", prefix)
+    past = datetime.now(UTC) - timedelta(days=2)
+    with Store.open(f"sqlite:///{tmp_path / 'data' / 'farol.db'}") as store:
+        Keys(store).add(make_key(Role.read, "old", at=past, expires=past + timedelta(days=1))[1])
+    found = {row["name"]: row for row in json.loads(run("keys", "list", "--format", "json")[0])}
+    assert {name: row["state"] for name, row in found.items()} == {
+        "days": "active",
+        "hours": "active",
+        "gone": "revoked",
+        "old": "expired",
+    }
+    assert found["gone"].keys() == {"prefix", "role", "name", "state", "created", "expires", "revoked"}
+    assert found["gone"]["expires"] is None
+    for name, length in (("days", timedelta(days=90)), ("hours", timedelta(hours=12))):
+        created, expires = (datetime.fromisoformat(found[name][key]) for key in ("created", "expires"))
+        assert expires - created == length
+    table = run("keys", "list")[0]
+    assert len(table.splitlines()) == 5
+    assert found["days"]["expires"][:10] in table
+
+
+def test_no_keys_is_said_with_what_it_means(run: Run) -> None:
+    assert len(run("keys", "list")[0].splitlines()) == 1
+    assert json.loads(run("keys", "list", "--format", "json")[0]) == []
+
+
+def test_a_revoked_key_stays_revoked_and_an_unknown_one_is_told(run: Run) -> None:
+    prefix = run("keys", "create", "--role", "read", "--name", "x")[0][6:18]
+    for _ in range(2):
+        assert prefix in run("keys", "revoke", prefix)[0]
+    assert "farol keys list" in run("keys", "revoke", "000000000000", code=2)[1]
+
+
+@pytest.mark.parametrize("term", ["90", "0d", "d", "-1d", "1w", "90 d", "999999d"])
+def test_a_term_that_is_none_is_refused(run: Run, term: str) -> None:
+    assert "90d" in run("keys", "create", "--role", "read", "--name", "x", "--expires", term, code=2)[1]
+    assert json.loads(run("keys", "list", "--format", "json")[0]) == []
+
+
+@pytest.mark.parametrize("name", ["", "  ", "a\nb", "x" * 101])
+def test_a_name_that_would_spoil_the_list_is_refused(run: Run, name: str) -> None:
+    assert "100" in run("keys", "create", "--role", "read", "--name", name, code=2)[1]
+
+
+def test_the_roles_of_the_command_are_those_of_the_store() -> None:
+    assert [role.value for role in RoleName] == [role.value for role in Role]
+
+
+def test_serve_asks_for_the_key_and_logs_each_request_as_json(tmp_path: Path, free_port: int) -> None:
+    """From `farol keys create` to a served address that others reach, and down to a log without the key."""
+    settings = Settings(data=tmp_path / "data")
+    text, key = make_key(Role.read, "x", at=datetime.now(UTC))
+    with Store.open(settings.store_url) as store:
+        Keys(store).add(key)
+    environment = {**os.environ, "FAROL_LOCALE": "en", "FAROL_LOG_FORMAT": "json"}
+    server = subprocess.Popen(
+        [FAROL, "serve", "--host", "0.0.0.0", "--port", str(free_port), "--log-level", "info"],
+        cwd=tmp_path,
+        env=environment,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    base = f"http://127.0.0.1:{free_port}"
+    try:
+        deadline = time.monotonic() + 30
+        while True:
+            try:
+                httpx.get(f"{base}/health")
+                break
+            except httpx.TransportError:
+                assert server.poll() is None, server.communicate()
+                assert time.monotonic() < deadline
+                time.sleep(0.1)
+        assert httpx.get(f"{base}/models").status_code == 401
+        assert httpx.get(f"{base}/models?x=1", auth=("anyone", text)).status_code == 200
+        with Store.open(settings.store_url) as store:
+            Keys(store).revoke(key.prefix, datetime.now(UTC))
+        began = time.monotonic()
+        while httpx.get(f"{base}/models", headers={"X-API-Key": text}).status_code == 200:
+            time.sleep(0.05)
+        assert time.monotonic() - began < 2.2
+    finally:
+        server.send_signal(signal.SIGTERM)
+        printed, logged = server.communicate(timeout=30)
+    lines = [json.loads(line) for line in logged.splitlines()]
+    asked = [line for line in lines if line["logger"] == "farol.access" and line["route"] == "/models"]
+    assert [line["status"] for line in asked[:2]] == [401, 200]
+    assert text not in printed + logged
+    assert "x=1" not in logged
