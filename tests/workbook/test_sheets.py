@@ -296,8 +296,9 @@ def test_what_is_not_there_or_empty_or_closed_says_so(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("content", [b"\x89PNG\r\n\x1a\n\0\0", b"\xff\xfea", b"\x81\x8d"])
-def test_a_file_of_another_kind_is_not_a_workbook(tmp_path: Path, content: bytes) -> None:
-    path = tmp_path / "photo.xlsx"
+@pytest.mark.parametrize("name", ["photo.xlsx", "photo.csv"])
+def test_a_file_of_another_kind_is_not_a_workbook(tmp_path: Path, content: bytes, name: str) -> None:
+    path = tmp_path / name
     path.write_bytes(content)
     assert "not a workbook" in refused(path)
 
