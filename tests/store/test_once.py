@@ -5,12 +5,18 @@ from __future__ import annotations
 import asyncio
 import subprocess
 import sys
+import threading
+import time
 from dataclasses import replace
 from hashlib import sha256
 
-from farol.store.database import Store
+import pytest
+from sqlalchemy import text
+
+from farol.store.database import Store, _prediction_values
 from farol.store.journal import Journal
-from farol.store.records import Prediction
+from farol.store.records import Prediction, uuid7
+from farol.store.tables import predictions
 from tests.store.rows import EVER, NOON, counters, recounted, row
 
 
@@ -107,3 +113,27 @@ def test_processes_that_send_the_same_keys_at_once_all_get_the_same_answers(url:
         assert store.total() == 120 + 3 * 10
         assert {one.id for one in store.stream() if one.key_hash} == set().union(*answers.values())
         assert counters(store, "current", "2024-abc", [NOON.date()]) == recounted(store.stream())
+
+
+@pytest.mark.postgresql
+@pytest.mark.parametrize("backwards", [False, True])
+def test_writers_who_wait_for_each_others_keys_never_wait_in_a_ring(postgresql_url: str, backwards: bool) -> None:
+    low, high = sorted((keyed("a"), keyed("b")), key=lambda one: str(one.key_hash))
+    with Store.open(postgresql_url) as store, Store.open(postgresql_url) as other:
+        with store.engine.connect() as connection:
+            connection.execute(predictions.insert(), _prediction_values(low))
+            again = sorted((keyed_again(low), keyed_again(high)), key=lambda one: str(one.key_hash), reverse=backwards)
+            thread = threading.Thread(target=other.write, args=(again,))
+            thread.start()
+            waiting = text("SELECT count(*) FROM pg_locks WHERE NOT granted")
+            while not connection.execute(waiting).scalar():
+                time.sleep(0.01)
+            connection.execute(predictions.insert(), _prediction_values(high))
+            connection.commit()
+        thread.join()
+        assert {one.id for one in store.stream()} == {low.id, high.id}
+
+
+def keyed_again(row: Prediction) -> Prediction:
+    """The same request, answered once more."""
+    return replace(row, id=uuid7(NOON))
