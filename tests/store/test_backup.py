@@ -135,11 +135,13 @@ def test_an_empty_store_is_restored_into_and_one_with_snapshots_is_not_empty(liv
         store.write_snapshot(Snapshot(uuid7(NOON), NOON, "current", "v", None, NOON.date(), {}))
     with pytest.raises(InputError, match="not empty"):
         restore(url_of(tmp_path / "third.db"), copy)
-    with sqlite3.connect(tmp_path / "theirs.db") as connection:
-        connection.execute("CREATE TABLE accounts (name TEXT)")
-    connection.close()
-    with pytest.raises(InputError, match="not empty"):
-        restore(url_of(tmp_path / "theirs.db"), copy)
+    for name, table in (("theirs.db", "accounts"), ("keys.db", "api_keys")):
+        with sqlite3.connect(tmp_path / name) as connection:
+            connection.execute(f"CREATE TABLE {table} (name TEXT)")
+            connection.execute(f"INSERT INTO {table} VALUES ('x')")
+        connection.close()
+        with pytest.raises(InputError, match="not empty"):
+            restore(url_of(tmp_path / name), copy)
 
 
 def damage(file: Path) -> None:
