@@ -29,6 +29,10 @@ COMMANDS: tuple[tuple[str, ...], ...] = (
     *(("keys", name) for name in ("create", "list", "revoke")),
     ("log",),
     ("log", "export"),
+    ("store",),
+    *(("store", name) for name in ("recount", "purge", "backup", "restore")),
+    ("students",),
+    *(("students", name) for name in ("export", "erase")),
     ("drift",),
     ("simulate",),
 )

@@ -156,7 +156,8 @@ def test_closing_waits_for_what_is_being_stored(trained: Path, tmp_path: Path) -
 
     def make() -> Prediction:
         given = Given(PUPIL, None)
-        return served.prediction(given, served.answer(given, 2024), now)
+        answer = served.scorer.score_one(PUPIL, 2024)
+        return served.prediction(given, answer, now, year=2024, key_hash=None, body_hash=None)
 
     async def ask_and_close() -> str:
         asked = asyncio.create_task(service.journal.submit(make))

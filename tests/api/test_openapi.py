@@ -70,8 +70,15 @@ def test_nothing_refers_to_a_schema_that_is_not_there(shared: Client) -> None:
 def test_inputs_are_shown_with_ranges_and_meanings(document: dict[str, Any]) -> None:
     schemas = document["components"]["schemas"]
     predict, forecast = schemas["PredictInputs"], schemas["ForecastInputs"]
-    assert list(predict["properties"]) == list(ORIGINAL)
-    for described in predict["properties"].values():
+    assert list(predict["properties"]) == [*ORIGINAL, "student"]
+    assert predict["properties"]["student"] == forecast["properties"]["student"]
+    assert predict["properties"]["student"] == {
+        "type": ["string", "null"],
+        "minLength": 1,
+        "maxLength": 64,
+        "description": "The programme's own code of the pupil, to find, export and erase what is stored. No input.",
+    }
+    for described in (predict["properties"][name] for name in ORIGINAL):
         assert (described["minimum"], described["maximum"]) == (0, 10)
         assert described["type"] == ["number", "null"]
     assert predict["properties"]["IAN"]["description"] == (
@@ -106,7 +113,7 @@ def test_the_description_speaks_both_languages(shared: Client) -> None:
 def test_without_models_the_default_profile_describes_the_inputs(tmp_path: Path) -> None:
     with running(create_app(Settings(artifacts=tmp_path, data=tmp_path))) as client:
         schemas = client.get("/openapi.json").json()["components"]["schemas"]
-    assert list(schemas["PredictInputs"]["properties"]) == list(PUPIL)
+    assert list(schemas["PredictInputs"]["properties"]) == [*PUPIL, "student"]
 
 
 def test_a_profile_without_the_task_leaves_its_inputs_open(tmp_path: Path) -> None:

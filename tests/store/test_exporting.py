@@ -31,22 +31,29 @@ def test_the_columns_are_the_originals_in_its_order_then_ours() -> None:
     (header,) = "".join(write_csv([], PEDE, ZONE)).splitlines()
     assert header == (
         "IAA,IEG,IPS,IPP,IDA,IPV,IAN,PORTUGUES,MATEMATICA,INGLES,prediction,prediction_label,probability,timestamp,"
-        "prediction_id,task,model_version,source,threshold,warnings,phase,ideal_phase,age,birth_year,birth_month,year_joined,lag"
+        "prediction_id,task,model_version,source,threshold,warnings,student,phase,ideal_phase,age,birth_year,birth_month,year_joined,lag"
     )
 
 
 def test_a_line_as_it_is_written() -> None:
-    one = row(
-        {"IAA": 7.5, "IPP": None, "IAN": 10.0, "lag": -1.0, "phase": 3.0},
-        at=datetime(2024, 5, 10, 2, 30, 15, 250, tzinfo=UTC),
-        warnings=("missing_feature", "unusual_value"),
+    one = replace(
+        row(
+            {"IAA": 7.5, "IPP": None, "IAN": 10.0, "lag": -1.0, "phase": 3.0},
+            at=datetime(2024, 5, 10, 2, 30, 15, 250, tzinfo=UTC),
+            warnings=("missing_feature", "unusual_value"),
+        ),
+        student="RA-7",
     )
     lines = "".join(write_csv([one], PEDE, ZoneInfo(ZONE))).split("\r\n")
     assert lines[1] == (
         "7.5,,,,,,10.0,,,,1,Aluno possui risco de defasagem,0.75,2024-05-09T23:30:15.000250-03:00,"
-        f"{one.id},current,2024-abc,api,0.5,missing_feature unusual_value,3.0,,,,,,-1.0"
+        f"{one.id},current,2024-abc,api,0.5,missing_feature unusual_value,RA-7,3.0,,,,,,-1.0"
     )
     assert lines[2:] == [""]
+
+
+def test_a_student_that_was_not_given_is_an_empty_cell() -> None:
+    assert exported(row())[0]["student"] == ""
 
 
 def test_both_tasks_stand_in_one_file() -> None:
@@ -65,12 +72,19 @@ def test_where_there_was_no_answer_the_cells_are_empty() -> None:
 @pytest.mark.parametrize("start", ["=", "+", "-", "@", "\t", "\r"])
 def test_text_that_a_spreadsheet_would_run_is_made_harmless(start: str) -> None:
     (read,) = exported(
-        replace(row(), label=f"{start}cmd|' /C calc'!A0", version=f"{start}1+1", warnings=(f"{start}x",))
+        replace(
+            row(),
+            label=f"{start}cmd|' /C calc'!A0",
+            version=f"{start}1+1",
+            warnings=(f"{start}x",),
+            student=f"{start}1",
+        )
     )
-    assert [read[name] for name in ("prediction_label", "model_version", "warnings")] == [
+    assert [read[name] for name in ("prediction_label", "model_version", "warnings", "student")] == [
         f"'{start}cmd|' /C calc'!A0",
         f"'{start}1+1",
         f"'{start}x",
+        f"'{start}1",
     ]
 
 

@@ -30,11 +30,12 @@ class Gate(Store):
         self.groups: list[int] = []
         self.failing = False
 
-    def write(self, rows: Sequence[Prediction]) -> None:
+    def write(self, rows: Sequence[Prediction]) -> list[Prediction]:
         assert self.gate.wait(10)
         self.groups.append(len(rows))
         if self.failing:
             raise StoreError(msg("The disk is full."))
+        return list(rows)
 
 
 def test_an_answer_comes_back_stored(store: Store) -> None:

@@ -22,6 +22,7 @@ from farol.errors import StoreError
 from farol.store import migrations, schema
 from farol.store.database import Store, _prediction_values
 from farol.store.engine import open_engine
+from farol.store.records import Prediction
 from farol.store.tables import feature_counts, metadata, predictions
 from tests.store.rows import row
 
@@ -135,19 +136,25 @@ def upgraded_to(url: str, revision: str) -> None:
     engine.dispose()
 
 
+def values_of_the_first_farol(row: Prediction) -> dict[str, object]:
+    """The columns that a row had at the beginning."""
+    later = {"student", "year", "key_hash", "body_hash"}
+    return {name: value for name, value in _prediction_values(row).items() if name not in later}
+
+
 def test_a_database_of_the_first_farol_keeps_its_rows_and_takes_answers_that_are_none(url: str) -> None:
     upgraded_to(url, "0001")
     engine = open_engine(url)
     old = [row({"IAA": 7.5}), row({"IAA": None}, task="next-year", probability=0.25)]
     with engine.begin() as connection:
         for one in old:
-            connection.execute(predictions.insert(), _prediction_values(one))
+            connection.execute(predictions.insert(), values_of_the_first_farol(one))
         connection.execute(
             feature_counts.insert(),
             {"task": "current", "version": "v", "day": date(2024, 5, 10), "feature": "IAA", "bin": 7, "count": 41},
         )
         with pytest.raises(IntegrityError), connection.begin_nested():
-            connection.execute(predictions.insert(), _prediction_values(replace(row(), prediction=None)))
+            connection.execute(predictions.insert(), values_of_the_first_farol(replace(row(), prediction=None)))
     engine.dispose()
 
     with Store.open(url) as store:
@@ -156,6 +163,7 @@ def test_a_database_of_the_first_farol_keeps_its_rows_and_takes_answers_that_are
         found = list(store.stream())
         assert [one.id for one in found] == [*(one.id for one in old), none.id]
         assert [(one.prediction, one.probability) for one in found] == [(1, 0.75), (1, 0.25), (None, None)]
+        assert {(one.student, one.year, one.key_hash, one.body_hash) for one in found} == {(None, None, None, None)}
         assert [dict(one.features) for one in found[:2]] == [dict(one.features) for one in old]
         assert store.counts("current", "v", date(2024, 5, 10), date(2024, 5, 10)) == {"IAA": {7: 41}}
         assert [one.id for one in store.latest(5, "next-year")] == [old[1].id]
@@ -165,7 +173,10 @@ def test_a_database_of_the_first_farol_keeps_its_rows_and_takes_answers_that_are
             context = MigrationContext.configure(connection, opts={"compare_type": True})
             assert compare_metadata(context, metadata) == []
             assert {index["name"] for index in inspect(connection).get_indexes("predictions")} >= {
-                "ix_predictions_task_seq"
+                "ix_predictions_task_seq",
+                "ix_predictions_at",
+                "ix_predictions_student",
+                "ux_predictions_key_hash",
             }
 
 

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime
-from typing import Annotated
+from typing import Annotated, cast
 
 from fastapi import APIRouter, Query, Request
 from fastapi.responses import JSONResponse
@@ -12,6 +13,7 @@ from fastapi.responses import JSONResponse
 from farol.api.answers import PredictionAnswer
 from farol.api.body import read_object
 from farol.api.errors import Refusal, locale_of, refusals
+from farol.api.retries import REPLAYED, KeyGiven, hashes_of, reused
 from farol.api.schemas import Given
 from farol.api.service import ROUTES, Served, Service
 from farol.api.texts import marked as _
@@ -33,29 +35,49 @@ ReasonsWanted = Annotated[
 ]
 
 
-def _endpoint(task: str) -> Callable[[Request, int], Awaitable[JSONResponse]]:
-    async def answer(request: Request, reasons: ReasonsWanted = 0) -> JSONResponse:
+def _endpoint(task: str) -> Callable[[Request, int, str | None], Awaitable[JSONResponse]]:
+    # The key is declared for the description, and read from the request, where two of them are seen to be two.
+    async def answer(request: Request, reasons: ReasonsWanted = 0, key: KeyGiven = None) -> JSONResponse:
         service: Service = request.app.state.service
         served = service.served(task)
         given = served.form.read(await read_object(request))
+        hashes = hashes_of(request, ROUTES[task], given)
         at = datetime.now(UTC)
-        year = at.astimezone(service.timezone).year
-        answers: list[Answer] = []  # what the journal's thread answered, for what is not stored
+        year = at.astimezone(service.timezone).year if given.year is None else given.year
+        made: list[tuple[Answer, Prediction]] = []  # what the journal's thread answered, for what is not stored
 
         def make() -> Prediction:
-            answers.append(served.answer(given, year))
-            return served.prediction(given, answers[0], at)
+            scored = served.scorer.score_one(given.values, year)
+            row = served.prediction(given, scored, at, year=year, key_hash=hashes.key, body_hash=hashes.body)
+            made.append((scored, row))
+            return row
 
         try:
             stored = await service.journal.submit(make)
         except InputError as error:  # nothing was given, or nothing that counts
             fix = msg("Give {what}.", what=error.expected)
             raise Refusal(422, "nothing_given", error.problem, fix=fix) from None
-        service.metrics.predicted(task, stored.prediction)
-        body = _body(served, given, answers[0], stored, reasons=reasons, locale=locale_of(request))
-        return JSONResponse(body)
+        locale = locale_of(request)
+        scored, row = made[0]
+        if stored is row:
+            service.metrics.predicted(task, stored.prediction)
+            return JSONResponse(_body(served, given, scored, stored, reasons=reasons, locale=locale))
+        if stored.body_hash != hashes.body:
+            raise reused()
+        body = await _again(service, served, given, stored, reasons=reasons, locale=locale)
+        return JSONResponse(body, headers=REPLAYED)
 
     return answer
+
+
+async def _again(
+    service: Service, served: Served, given: Given, stored: Prediction, *, reasons: int, locale: str
+) -> dict[str, object]:
+    """The body of an answer that was given before, by the model that gave it."""
+    if served.bundle.version != stored.version:
+        served = await asyncio.to_thread(service.former, stored.task, stored.version)
+    scored = served.scorer.score_one(given.values, cast(int, stored.year))  # a row with a key has its year
+    return _body(served, given, scored, stored, reasons=reasons, locale=locale)
 
 
 def _body(

@@ -15,6 +15,9 @@ from farol.features import YEAR
 from farol.i18n import Message, msg
 from farol.inputs import InputProblem, Inputs
 from farol.profile import Column, Profile, Task
+from farol.store.records import LONGEST_STUDENT, student_code
+
+STUDENT = "student"
 
 YEARS = (1990, 2100)
 """Range of the optional `year` of a task whose features depend on it."""
@@ -36,10 +39,11 @@ _CONTEXT_EXAMPLE = {
 
 @dataclass(frozen=True, slots=True)
 class Given:
-    """What a caller gave: absent stays absent, null is None."""
+    """What a caller gave: absent stays absent, null is None. `student` is whose it is, and no input of the model."""
 
     values: Mapping[str, float | None]
     year: int | None
+    student: str | None = None
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -58,11 +62,16 @@ class InputForm:
     def read(self, body: Mapping[str, Any]) -> Given:
         """The values of a JSON object; Refusal (422) naming every field that cannot be used."""
         values = dict(body)
+        student = values.pop(STUDENT, None)
         year = values.pop(YEAR, None) if self.takes_year else None
         problems = [self._problem(problem) for problem in self.inputs.problems(values)]
         if year is not None and not _is_year(year):
             expected = msg("a year from {minimum} to {maximum}", minimum=YEARS[0], maximum=YEARS[1])
             problems.append(FieldProblem(YEAR, msg("{field} is not a year.", field=YEAR), expected))
+        code = student_code(student)
+        if student is not None and code is None:
+            expected = msg("a text of 1 to {most} characters", most=LONGEST_STUDENT)
+            problems.append(FieldProblem(STUDENT, msg("{field} is not the code of a pupil.", field=STUDENT), expected))
         if problems:
             raise Refusal(
                 422,
@@ -71,7 +80,7 @@ class InputForm:
                 fields=problems,
                 fix=msg("Correct the fields named, or leave out what is not known. GET /docs says what each takes."),
             )
-        return Given(values, None if year is None else int(year))
+        return Given(values, None if year is None else int(year), code)
 
     def json_schema(self, locale: str) -> dict[str, Any]:
         """The schema of the object, with ranges, meanings and an example, for OpenAPI 3.1."""
@@ -84,6 +93,13 @@ class InputForm:
                 "maximum": YEARS[1],
                 "description": meaning.render(locale),
             }
+        whose = msg("The programme's own code of the pupil, to find, export and erase what is stored. No input.")
+        properties[STUDENT] = {
+            "type": ["string", "null"],
+            "minLength": 1,
+            "maxLength": LONGEST_STUDENT,
+            "description": whose.render(locale),
+        }
         return {
             "type": "object",
             "title": self.inputs.task.title.in_locale(locale),

@@ -7,6 +7,7 @@ import threading
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from typing import Self
 from zoneinfo import ZoneInfo
 
 from farol.api.binding import check_binding
@@ -40,12 +41,15 @@ class Served:
     scorer: Scorer
     form: InputForm
 
-    def answer(self, given: Given, year: int) -> Answer:
-        """The answer to what was given, of `year` unless it says of which it is."""
-        return self.scorer.score_one(given.values, year if given.year is None else given.year)
+    @classmethod
+    def of(cls, bundle: Bundle) -> Self:
+        """A bundle, ready to answer. BundleError when its model cannot be run."""
+        return cls(bundle, Scorer(bundle), InputForm.of(bundle.profile, bundle.task_spec))
 
-    def prediction(self, given: Given, answer: Answer, at: datetime) -> Prediction:
-        """An answer as the store keeps it."""
+    def prediction(
+        self, given: Given, answer: Answer, at: datetime, *, year: int, key_hash: str | None, body_hash: str | None
+    ) -> Prediction:
+        """An answer for inputs of `year`, as the store keeps it."""
         return Prediction(
             id=uuid7(at),
             at=at,
@@ -59,6 +63,10 @@ class Served:
             threshold=self.bundle.manifest.threshold,
             warnings=tuple(warning.code for warning in warnings_for(self.bundle, given.values)),
             bins=answer.bins,
+            student=given.student,
+            year=year,
+            key_hash=key_hash,
+            body_hash=body_hash,
         )
 
 
@@ -99,6 +107,10 @@ class Service:
                 fix=problem.fix,
             )
         return served
+
+    def former(self, task: str, version: str) -> Served:
+        """A version that was served once, read now: it blocks. BundleError when it is gone."""
+        return Served.of(self.registry.load(task, version))
 
     def serving(self, task: str) -> str | None:
         """The version that answers for `task`."""
@@ -168,9 +180,7 @@ class Service:
         try:
             version = self.registry.promoted(task)
             if version is None or version != self.serving(task):
-                bundle = self.registry.load(task, version)
-                form = InputForm.of(bundle.profile, bundle.task_spec)
-                self._served = {**self._served, task: Served(bundle, Scorer(bundle), form)}
+                self._served = {**self._served, task: Served.of(self.registry.load(task, version))}
                 logger.info("Serving %s %s.", task, version)
         except FarolError as error:
             if str(error) != str(self.problems.get(task)):

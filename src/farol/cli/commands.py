@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from farol import __version__
-from farol.cli import check, demo, explain, keys, lists, log, models, serve, train, watch
+from farol.cli import check, demo, explain, keys, lists, log, models, serve, store, students, train, watch
 from farol.cli.terminal import _
 from farol.cli.voice import Command, Group
 
@@ -78,6 +78,8 @@ SERVICE = _("Service")
 app.command(cls=Command, help=_("Serve the API and the pages."), rich_help_panel=SERVICE)(serve.serve)
 app.add_typer(keys.app, name="keys", rich_help_panel=SERVICE)
 app.add_typer(log.app, name="log", rich_help_panel=SERVICE)
+app.add_typer(store.app, name="store", rich_help_panel=SERVICE)
+app.add_typer(students.app, name="students", rich_help_panel=SERVICE)
 app.command(
     cls=Command,
     help=_("Compare what was predicted with the training data: is the answer still to be trusted?"),

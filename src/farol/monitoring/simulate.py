@@ -119,6 +119,7 @@ def _predictions(
                 threshold=bundle.manifest.threshold,
                 warnings=tuple(warning.code for warning in warnings_for(bundle, given)),
                 bins=dict(zip(features, _integers(scores.bins[i]), strict=True)),
+                year=int(year[i]),
             )
         )
     return rows

@@ -4,20 +4,24 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import date
 from typing import Any, Self
 
-from sqlalchemy import Connection, Engine, RowMapping, Select, func, select
+from sqlalchemy import Connection, Engine, RowMapping, Select, func, select, text
 from sqlalchemy.dialects import postgresql, sqlite
 
 from farol.store.engine import IMMEDIATE, open_engine, store_errors
 from farol.store.records import Prediction, Snapshot, day_of, microseconds, moment
 from farol.store.schema import migrate
-from farol.store.tables import drift_snapshots, feature_counts, predictions
+from farol.store.tables import HAS_KEY, drift_snapshots, feature_counts, predictions
 
-_PAGE = 1_000
+PAGE = 1_000
+"""Rows read at once."""
+
+CounterKey = tuple[str, str, date, str, int]
+"""Task, version, day, feature, bin."""
 
 
 class Store:
@@ -29,11 +33,19 @@ class Store:
     def __init__(self, engine: Engine) -> None:
         self.engine = engine
         self._written = engine.execution_options(**{IMMEDIATE: True})
-        insert = postgresql.insert if engine.dialect.name == "postgresql" else sqlite.insert
+        is_postgresql = engine.dialect.name == "postgresql"
+        # SQLite's transactions see one moment in any case.
+        self._of_one_moment = engine.execution_options(isolation_level="REPEATABLE READ") if is_postgresql else engine
+        insert = postgresql.insert if is_postgresql else sqlite.insert
         counted = insert(feature_counts)
         self._add_counts = counted.on_conflict_do_update(
             index_elements=list(feature_counts.primary_key),
             set_={"count": feature_counts.c.count + counted.excluded.count},
+        )
+        self._add_once = (
+            insert(predictions)
+            .on_conflict_do_nothing(index_elements=[predictions.c.key_hash], index_where=HAS_KEY)
+            .returning(predictions.c.id)
         )
 
     @classmethod
@@ -67,28 +79,54 @@ class Store:
         with self._reading() as connection:
             connection.execute(select(1))
 
-    def write(self, rows: Sequence[Prediction]) -> None:
-        """Stores all rows and adds to the counters in one transaction: all of it, flushed to the disk, or nothing."""
+    def write(self, rows: Sequence[Prediction]) -> list[Prediction]:
+        """Stores all rows and adds to the counters in one transaction: all of it, flushed to the disk, or nothing.
+
+        Returns what is stored, row for row. A row whose `key_hash` is stored already, by whichever process, or stands
+        earlier among `rows`, is neither stored nor counted: the one that has it comes back instead. Whether its
+        `body_hash` is the same is for the caller to see.
+        """
         if not rows:
-            return
-        counts = Counter(
-            (row.task, row.version, day_of(row.at), feature, position)
-            for row in rows
-            for feature, position in row.bins.items()
-        )
+            return []
+        plain = [row for row in rows if row.key_hash is None]
+        keyed = {row.key_hash: row for row in reversed(rows) if row.key_hash is not None}
         with self._writing() as connection:
-            connection.execute(predictions.insert(), [_prediction_values(row) for row in rows])
-            if counts:
-                # In one order, so that two processes never wait for each other's counters in a ring.
-                names = ("task", "version", "day", "feature", "bin")
-                values = [{**dict(zip(names, key, strict=True)), "count": n} for key, n in sorted(counts.items())]
-                connection.execute(self._add_counts, values)
+            if plain:
+                connection.execute(predictions.insert(), [_prediction_values(row) for row in plain])
+            first = self._write_once(connection, keyed) if keyed else {}
+            counts = Counter(
+                (row.task, row.version, day_of(row.at), feature, position)
+                for row in (*plain, *(row for key, row in keyed.items() if first[key] is row))
+                for feature, position in row.bins.items()
+            )
+            self.add_counts(connection, counts)
+        return [row if row.key_hash is None else first[row.key_hash] for row in rows]
+
+    def add_counts(self, connection: Connection, counts: Mapping[CounterKey, int]) -> None:
+        """Adds to the counters, in the transaction of `connection`."""
+        if counts:
+            # In one order, so that two processes never wait for each other's counters in a ring.
+            names = ("task", "version", "day", "feature", "bin")
+            values = [{**dict(zip(names, key, strict=True)), "count": n} for key, n in sorted(counts.items())]
+            connection.execute(self._add_counts, values)
+
+    def _write_once(self, connection: Connection, keyed: Mapping[str, Prediction]) -> dict[str, Prediction]:
+        """Key hash → the row that is stored under it: the one given, or the one that was there first."""
+        # In one order everywhere: two processes that wait for each other's keys would wait for ever.
+        values = [_prediction_values(keyed[key]) for key in sorted(keyed)]
+        written = set(connection.execute(self._add_once, values).scalars())
+        found = {key: row for key, row in keyed.items() if row.id in written}
+        lost = [key for key in keyed if key not in found]
+        if lost:
+            query = select(predictions).where(predictions.c.key_hash.in_(lost))
+            found |= {row["key_hash"]: prediction_of(row) for row in connection.execute(query).mappings()}
+        return found
 
     def latest(self, limit: int, task: str | None = None) -> list[Prediction]:
         """The last `limit` predictions, the newest first."""
         query = _of_task(select(predictions), task).order_by(predictions.c.seq.desc()).limit(limit)
         with self._reading() as connection:
-            return [_prediction(row) for row in connection.execute(query).mappings()]
+            return [prediction_of(row) for row in connection.execute(query).mappings()]
 
     def stream(self, task: str | None = None) -> Iterator[Prediction]:
         """All predictions stored by now, the oldest first, in constant memory.
@@ -101,10 +139,10 @@ class Store:
         while True:
             query = _of_task(select(predictions), task).where(predictions.c.seq > seq, predictions.c.seq <= end)
             with self._reading() as connection:
-                page = connection.execute(query.order_by(predictions.c.seq).limit(_PAGE)).mappings().all()
+                page = connection.execute(query.order_by(predictions.c.seq).limit(PAGE)).mappings().all()
             if not page:
                 return
-            yield from map(_prediction, page)
+            yield from map(prediction_of, page)
             seq = page[-1]["seq"]
 
     def total(self, task: str | None = None) -> int:
@@ -152,6 +190,33 @@ class Store:
             return [_snapshot(row) for row in connection.execute(query).mappings()]
 
     @contextmanager
+    def moment(self) -> Iterator[Connection]:
+        """All that is read inside is of one moment, whoever writes meanwhile; nothing may be written."""
+        with store_errors(self.engine.url), self._of_one_moment.begin() as connection:
+            yield connection
+
+    @contextmanager
+    def alone(self) -> Iterator[Connection]:
+        """One transaction, kept whole or not at all, during which nobody else writes predictions: they wait."""
+        with self._writing() as connection:
+            if self.engine.dialect.name == "postgresql":
+                connection.execute(text("LOCK TABLE predictions IN SHARE ROW EXCLUSIVE MODE"))
+            yield connection
+
+    def settle(self) -> None:
+        """SQLite: empties the write-ahead log into the database, so that what was erased is no longer in it.
+
+        Where somebody is reading just now, the log is emptied in the course of things. PostgreSQL does it in its own.
+        """
+        if self.engine.dialect.name == "sqlite":
+            with store_errors(self.engine.url):
+                connection = self.engine.raw_connection()
+                try:
+                    connection.cursor().execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
+                finally:
+                    connection.close()
+
+    @contextmanager
     def _reading(self) -> Iterator[Connection]:
         with store_errors(self.engine.url), self.engine.connect() as connection:
             yield connection
@@ -183,10 +248,15 @@ def _prediction_values(row: Prediction) -> dict[str, object]:
         "probability": row.probability,
         "threshold": row.threshold,
         "warnings": _json(list(row.warnings)),
+        "student": row.student,
+        "year": row.year,
+        "key_hash": row.key_hash,
+        "body_hash": row.body_hash,
     }
 
 
-def _prediction(row: RowMapping) -> Prediction:
+def prediction_of(row: RowMapping) -> Prediction:
+    """A row of the table of predictions, read."""
     return Prediction(
         id=row["id"],
         at=moment(row["at"]),
@@ -199,6 +269,10 @@ def _prediction(row: RowMapping) -> Prediction:
         probability=row["probability"],
         threshold=row["threshold"],
         warnings=tuple(json.loads(row["warnings"])),
+        student=row["student"],
+        year=row["year"],
+        key_hash=row["key_hash"],
+        body_hash=row["body_hash"],
     )
 
 

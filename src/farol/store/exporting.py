@@ -20,7 +20,7 @@ from farol.store.records import Prediction
 
 _PIECE = 500
 _ORIGINAL = ("prediction", "prediction_label", "probability", "timestamp")
-_OURS = ("prediction_id", "task", "model_version", "source", "threshold", "warnings")
+_OURS = ("prediction_id", "task", "model_version", "source", "threshold", "warnings", "student")
 _RUNS = ("=", "+", "-", "@", "\t", "\r")
 
 
@@ -35,9 +35,10 @@ def write_csv(rows: Iterable[Prediction], profile: Profile, timezone: str | Zone
     """The CSV in pieces of some hundred lines (RFC 4180), the header first; memory stays constant.
 
     The features, prediction, prediction_label, probability, timestamp (ISO 8601 with the offset of `timezone`), then
-    prediction_id, task, model_version, source, threshold, warnings (codes separated by spaces), then the context. An
-    input that was missing or not given is an empty cell, and so are prediction and probability where there was no
-    answer. A text that a spreadsheet would run as a formula gets an apostrophe in front; numbers are left as they are.
+    prediction_id, task, model_version, source, threshold, warnings (codes separated by spaces), student, then the
+    context. An input that was missing or not given is an empty cell, and so are prediction and probability where there
+    was no answer, and a student that was not given. A text that a spreadsheet would run as a formula gets an apostrophe
+    in front; numbers are left as they are.
     """
     zone = timezone if isinstance(timezone, ZoneInfo) else ZoneInfo(timezone)
     features, context = columns_of(profile)
@@ -102,6 +103,7 @@ def _cells(row: Prediction, features: tuple[str, ...], context: tuple[str, ...],
         row.source,
         row.threshold,
         _harmless(" ".join(row.warnings)),
+        None if row.student is None else _harmless(row.student),
         *(row.features.get(name) for name in context),
     ]
 

@@ -56,6 +56,8 @@ class Journal:
     async def submit(self, make: Callable[[], Prediction]) -> Prediction:
         """What `make` returns, once it is stored. `make` runs in the worker thread, with the others of its group.
 
+        Where what it returns has a `key_hash` that is stored already, the prediction that was stored first.
+
         Raises what `make` raises; StoreError when the row could not be stored; JournalFullError at once when
         `queue_size` predictions are waiting already. Whoever is cancelled while waiting is left out of the group if it
         has not been taken yet, and changes nothing for the others.
@@ -101,9 +103,9 @@ class Journal:
         """What each maker gave or raised, all that was given being stored."""
         outcomes = [_attempt(make) for make in makers]
         began = time.perf_counter()
-        self._store.write([outcome for outcome in outcomes if isinstance(outcome, Prediction)])
+        stored = iter(self._store.write([outcome for outcome in outcomes if isinstance(outcome, Prediction)]))
         self._committed(time.perf_counter() - began)
-        return outcomes
+        return [next(stored) if isinstance(outcome, Prediction) else outcome for outcome in outcomes]
 
 
 def _attempt(make: Callable[[], Prediction]) -> Prediction | Exception:

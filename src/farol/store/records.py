@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import os
+import unicodedata
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, date, datetime, time, timedelta
 from typing import Literal
 from uuid import UUID
 from zoneinfo import ZoneInfo
@@ -14,6 +15,9 @@ Source = Literal["api", "simulation", "command"]
 
 ZONE = ZoneInfo("America/Sao_Paulo")
 """The days of the counters are days of this zone, whatever zone times are shown in."""
+
+LONGEST_STUDENT = 64
+"""Characters that the programme's code of a pupil may have."""
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND = timedelta(microseconds=1)
@@ -25,7 +29,9 @@ class Prediction:
 
     `features` are the inputs as they came (None: given as missing; absent: not given); `bins` says which bin of the
     bundle's reference each feature of the model fell into: it is counted when the row is written and not kept by
-    row, so a prediction that was read back has none. `label` is in the profile's Portuguese words.
+    row, so a prediction that was read back has none. `label` is in the profile's Portuguese words. `student` is the
+    programme's own code of the pupil, if it was given; `year` the year the inputs are of (None in rows of an older
+    Farol). `key_hash` and `body_hash` are those of a request that may be sent again, see `Store.write`.
     """
 
     id: str  # uuid7, see `uuid7`
@@ -40,6 +46,10 @@ class Prediction:
     threshold: float
     warnings: tuple[str, ...] = ()
     bins: Mapping[str, int] = field(default_factory=dict)
+    student: str | None = None
+    year: int | None = None
+    key_hash: str | None = None
+    body_hash: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,6 +65,18 @@ class Snapshot:
     payload: Mapping[str, object]  # JSON values
 
 
+def student_code(given: object) -> str | None:
+    """A pupil's code as it is stored and looked for; None for what cannot be one.
+
+    A text of 1 to 64 printable characters, spaces around it cut off, in Unicode's composed form: the same code typed
+    on two machines must find the same rows.
+    """
+    if not isinstance(given, str):
+        return None
+    code = unicodedata.normalize("NFC", given.strip())
+    return code if 1 <= len(code) <= LONGEST_STUDENT and code.isprintable() else None
+
+
 def microseconds(at: datetime) -> int:
     """Microseconds since 1970 UTC, exact; `at` is aware."""
     return (at - _EPOCH) // _MICROSECOND
@@ -68,6 +90,11 @@ def moment(count: int) -> datetime:
 def day_of(at: datetime) -> date:
     """The day of the counters on which `at` falls."""
     return at.astimezone(ZONE).date()
+
+
+def start_of(day: date) -> datetime:
+    """The first moment of a day of the counters."""
+    return datetime.combine(day, time(), ZONE)
 
 
 def uuid7(at: datetime) -> str:

@@ -36,8 +36,19 @@ predictions = Table(
     Column("probability", Double, nullable=True),
     Column("threshold", Double, nullable=False),
     Column("warnings", Text, nullable=False),  # JSON array of codes
+    Column("student", String(64), nullable=True),  # the programme's code of the pupil, if it was given
+    Column("year", SmallInteger, nullable=True),  # which the inputs are of; null in rows of an older Farol
+    Column("key_hash", String(64), nullable=True),  # of a request that may be sent again
+    Column("body_hash", String(64), nullable=True),
     Index("ix_predictions_task_seq", "task", "seq"),
+    Index("ix_predictions_at", "at"),
 )
+
+# Partial: most rows have neither, and pay nothing for these.
+HAS_KEY = predictions.c.key_hash.is_not(None)
+_has_student = predictions.c.student.is_not(None)
+Index("ux_predictions_key_hash", predictions.c.key_hash, unique=True, sqlite_where=HAS_KEY, postgresql_where=HAS_KEY)
+Index("ix_predictions_student", predictions.c.student, sqlite_where=_has_student, postgresql_where=_has_student)
 
 feature_counts = Table(
     "feature_counts",

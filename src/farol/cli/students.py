@@ -1,0 +1,109 @@
+"""`farol students`: what is stored of one pupil."""
+
+from __future__ import annotations
+
+import json
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Annotated
+from zoneinfo import ZoneInfo
+
+import typer
+
+from farol.cli.serve import DataOption
+from farol.cli.terminal import _, read_settings, say
+from farol.cli.train import ArtifactsOption
+from farol.cli.voice import Command, Group
+from farol.errors import InputError, Place
+from farol.i18n import msg
+
+app = typer.Typer(cls=Group, help=_("What is stored of one pupil: export it, erase it."), no_args_is_help=True)
+
+StudentArgument = Annotated[
+    str, typer.Argument(metavar="RA", help=_("The programme's own code of the pupil, as it was given with `student`."))
+]
+
+
+@app.command(cls=Command, help=_("Write everything that is stored of a pupil, as JSON."))
+def export(
+    student: StudentArgument,
+    output: Annotated[
+        Path | None, typer.Option("--output", metavar=_("FILE"), help=_("A new file; without it, standard output."))
+    ] = None,
+    data: DataOption = None,
+) -> None:
+    """Every row of the pupil; an empty list where there is none."""
+    from farol.store.database import Store
+    from farol.store.students import export as rows_of
+
+    settings = read_settings(data=data)
+    with Store.open(settings.store_url) as store:
+        found = rows_of(store, _code(student), timezone=ZoneInfo(settings.timezone), now=datetime.now(UTC))
+    text = json.dumps(found, ensure_ascii=False, indent=2)
+    if output is None:
+        print(text)
+        return
+    _write(output, text + "\n")
+    say(msg("wrote {path}; keep it as you keep the workbook", path=output))
+
+
+@app.command(cls=Command, help=_("Erase every prediction that is stored of a pupil, and say what remains."))
+def erase(student: StudentArgument, data: DataOption = None, artifacts: ArtifactsOption = None) -> None:
+    """Rows and what they added to the counters, in one transaction."""
+    from farol.registry import Registry
+    from farol.store.database import Store
+    from farol.store.students import erase as erase_rows
+
+    settings = read_settings(data=data, artifacts=artifacts)
+    with Store.open(settings.store_url) as store:
+        erased = erase_rows(store, _code(student), Registry(settings.artifacts))
+    say(msg("erased {n} predictions of this pupil", n=erased.rows))
+    if erased.kept:
+        versions = ", ".join(f"{task} {version}" for task, version in erased.kept)
+        say(msg("The counters of {versions} still count some of them, without identity.", versions=versions))
+        say(msg("Their models are gone; with them back, `farol store recount --repair` takes these counts out too."))
+    elif erased.rows:
+        say(msg("They are taken out of the counters that drift is measured by."))
+    say(
+        msg(
+            "What remains: rows stored without a code, snapshots of drift (counts only), trained models, and every "
+            "backup or export made before, which must be erased where it is kept. See docs/privacy.md."
+        )
+    )
+
+
+def _code(given: str) -> str:
+    """The code as it is stored.
+
+    Raises:
+        InputError: no pupil can have it.
+    """
+    from farol.store.records import LONGEST_STUDENT, student_code
+
+    code = student_code(given)
+    if code is None:
+        raise InputError(
+            msg("{field} is not the code of a pupil.", field="RA"),
+            expected=msg("a text of 1 to {most} characters", most=LONGEST_STUDENT),
+        )
+    return code
+
+
+def _write(path: Path, text: str) -> None:
+    """A new file that only its owner may read."""
+    import os
+
+    from farol.durable import sync_folder
+
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with os.fdopen(os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600), "w", encoding="utf-8") as file:
+            file.write(text)
+            file.flush()
+            os.fsync(file.fileno())
+        sync_folder(path.parent)
+    except OSError as error:
+        raise InputError(
+            msg("The file cannot be written: {reason}.", reason=error.strerror or str(error)),
+            where=Place(file=str(path)),
+        ) from error
