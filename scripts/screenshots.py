@@ -1,35 +1,32 @@
 """The pictures of the README: the pages over the sample workbook, in Chromium, both languages, into docs/images.
 
-Run with the project's environment: `python scripts/screenshots.py`. It trains both tasks on the sample first, and
+Run with the project's environment: `python -m scripts.screenshots`. It trains both tasks on the sample first, and
 takes about a minute. The last week of the simulated month is shifted, so that there is something to see.
 """
 
 from __future__ import annotations
 
-import sys
 import tempfile
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from playwright.sync_api import Browser
 
+from farol.bundle import read_bundle, write_bundle
+from farol.monitoring.drift import parse_window, take_snapshot
+from farol.monitoring.simulate import simulate
+from farol.profile import load_profile
+from farol.registry import Registry
+from farol.scoring import Scorer
+from farol.settings import Settings
+from farol.store.database import Store
+from farol.training.train import train
+from farol.workbook.panel import read_panel
+from farol.workbook.sample import write_sample
+from tests.browser import chromium_browser
+from tests.web.conftest import serving
+
 PROJECT = Path(__file__).resolve().parents[1]
-sys.path.insert(0, str(PROJECT))
-
-from farol.bundle import read_bundle, write_bundle  # noqa: E402  # the path above comes first
-from farol.monitoring.drift import parse_window, take_snapshot  # noqa: E402
-from farol.monitoring.simulate import simulate  # noqa: E402
-from farol.profile import load_profile  # noqa: E402
-from farol.registry import Registry  # noqa: E402
-from farol.scoring import Scorer  # noqa: E402
-from farol.settings import Settings  # noqa: E402
-from farol.store.database import Store  # noqa: E402
-from farol.training.train import train  # noqa: E402
-from farol.workbook.panel import read_panel  # noqa: E402
-from farol.workbook.sample import write_sample  # noqa: E402
-from tests.browser import chromium_browser  # noqa: E402
-from tests.web.conftest import serving  # noqa: E402
-
 IMAGES = PROJECT / "docs" / "images"
 LARGEST = 250_000
 SHOTS = {

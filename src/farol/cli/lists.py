@@ -93,7 +93,9 @@ def show(found: PupilList) -> None:
     OUT.print(f"[bold]{task.question.in_locale(LOCALE)}[/bold]")
     say(msg("{places} of {n} pupils of {year}", places=len(found.pupils), n=found.group.n, year=found.year))
     table = Table(box=None, pad_edge=False)
-    for heading in ("", "RA", _("level"), _("risk"), _("behind now"), _("tied"), _("reasons")):
+    asked = any(pupil.reasons for pupil in found.pupils)
+    headings = ("", "RA", _("level"), _("risk"), _("behind now"), _("tied"))
+    for heading in (*headings, _("reasons")) if asked else headings:
         table.add_column(heading)
     for pupil in found.pupils:
         now = "–" if pupil.at_risk_now is None else _("yes") if pupil.at_risk_now else _("no")
@@ -106,7 +108,8 @@ def show(found: PupilList) -> None:
             now,
             "=" if pupil.tied else "",
         ]
-        table.add_row(*cells, " ".join(reason.text(LOCALE) for reason in pupil.reasons))
+        words = " ".join(reason.text(LOCALE) for reason in pupil.reasons)
+        table.add_row(*cells, *([words] if asked else []))
     OUT.print(table)
     levels = Table(box=None, pad_edge=False)
     for heading in (_("level"), _("pupils"), _("expected at risk"), _("most likely")):
