@@ -276,7 +276,7 @@ def test_serve_answers_and_stops_when_asked(folder: Path, free_port: int) -> Non
         [FAROL, "serve", "--port", str(free_port)], cwd=folder, env=environment, stdout=subprocess.PIPE, text=True
     )
     try:
-        deadline = time.monotonic() + 30
+        deadline = time.monotonic() + 60
         while True:
             try:
                 with urllib.request.urlopen(f"http://127.0.0.1:{free_port}/ready", timeout=5) as answer:
