@@ -16,7 +16,11 @@ from pathlib import Path
 import pytest
 
 from farol.cli import main
+from farol.registry import Registry
+from farol.scoring import Scorer
 from scripts.generate_docs import COMMANDS
+from tests.schools import PROFILE as SCHOOL
+from tests.schools import write_school
 
 FAROL = Path(sys.executable).with_name("farol")
 
@@ -290,3 +294,19 @@ def test_serve_answers_and_stops_when_asked(folder: Path, free_port: int) -> Non
         server.send_signal(signal.SIGTERM)
         printed, _ = server.communicate(timeout=30)
     assert f"http://127.0.0.1:{free_port}" in printed
+
+
+def test_another_school_goes_from_its_files_to_predictions_by_its_profile_alone(tmp_path: Path) -> None:
+    files = write_school(tmp_path / "files")
+    options = ("--workbook", str(files), "--profile", str(SCHOOL), "--no-serve")
+    done = command(tmp_path, "demo", *options)
+    assert done.returncode == 0, done.stderr
+    assert "current: stored 500" in done.stdout
+    # Its forecast may not beat a simple rule, and is then kept and not served: the rest goes on without it.
+    again = command(tmp_path, "demo", *options)
+    assert again.returncode == 0, again.stderr
+    assert "already" in again.stdout
+    scorer = Scorer(Registry(tmp_path / "artifacts").load("current"))
+    answer = scorer.score_one({"reading": 35.0, "arithmetic": 40.0, "homework": 20.0}, 2023)
+    assert answer.prediction in {0, 1}
+    assert answer.probability is not None

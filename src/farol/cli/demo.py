@@ -12,7 +12,7 @@ from farol.cli.check import ProfileOption
 from farol.cli.serve import DataOption, HostOption, PortOption, run
 from farol.cli.terminal import _, open_panel, open_profile, read_settings, say
 from farol.cli.train import ArtifactsOption, remembered_workbook, train_workbook, workbook_digest
-from farol.cli.watch import Shift, simulate_panel
+from farol.cli.watch import Shift, promoted_tasks, simulate_panel
 from farol.i18n import msg
 
 if TYPE_CHECKING:
@@ -74,7 +74,7 @@ def prepare(settings: Settings, workbook: Path | None) -> None:
 
 
 def is_trained(settings: Settings, workbook: Path) -> bool:
-    """Whether every task of the profile serves a sound model trained with this very workbook."""
+    """Whether every task of the profile was trained with this very workbook, and what is served of it is sound."""
     from farol.errors import BundleError
     from farol.registry import Registry
 
@@ -83,10 +83,11 @@ def is_trained(settings: Settings, workbook: Path) -> bool:
         return False
     registry, profile = Registry(settings.artifacts), open_profile(settings)
     try:
-        bundles = [registry.load(task) for task in profile.tasks]
+        bundles = [registry.load(task) for task in promoted_tasks(registry)]
     except BundleError:
         return False
-    return all(bundle.profile.fingerprint == profile.fingerprint for bundle in bundles)
+    known = set(profile.tasks) <= set(registry.tasks())
+    return known and bool(bundles) and all(bundle.profile.fingerprint == profile.fingerprint for bundle in bundles)
 
 
 def fill_log(settings: Settings, workbook: Path) -> None:
@@ -99,7 +100,7 @@ def fill_log(settings: Settings, workbook: Path) -> None:
     simulate_panel(panel, settings, task="all", n=SIMULATED, shift=Shift.none, days=SIMULATED_DAYS)
     registry, now = Registry(settings.artifacts), datetime.now(UTC)
     with Store.open(settings.store_url) as store:
-        for task in registry.tasks():
+        for task in promoted_tasks(registry):
             bundle = registry.load(task)
             for weeks in reversed(range(SIMULATED_DAYS // SNAPSHOT_EVERY)):
                 moment = now - timedelta(days=weeks * SNAPSHOT_EVERY)

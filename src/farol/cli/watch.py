@@ -20,6 +20,7 @@ from farol.i18n import msg
 
 if TYPE_CHECKING:
     from farol.monitoring.drift import DriftReport
+    from farol.registry import Registry
     from farol.settings import Settings
     from farol.workbook.panel import Panel
 
@@ -121,6 +122,11 @@ def simulate(
     simulate_panel(panel, settings, task=task, n=n, shift=shift, days=days, seed=seed)
 
 
+def promoted_tasks(registry: Registry) -> list[str]:
+    """The tasks that are served: a model that beats no simple rule is kept, and not promoted."""
+    return [task for task in registry.tasks() if registry.promoted(task) is not None]
+
+
 def simulate_panel(
     panel: Panel, settings: Settings, *, task: str, n: int, shift: Shift, days: int = 1, seed: int = 0
 ) -> None:
@@ -132,7 +138,7 @@ def simulate_panel(
 
     registry = Registry(settings.artifacts)
     with Store.open(settings.store_url) as store:
-        for name in registry.tasks() if task == "all" else [task]:
+        for name in promoted_tasks(registry) if task == "all" else [task]:
             scorer = Scorer(registry.load(name))
             written = write(panel, scorer, store, n=n, shift=shift.value, seed=seed, days=days, now=datetime.now(UTC))
             say(msg("{task}: stored {n} simulated predictions", task=name, n=written))
