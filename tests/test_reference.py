@@ -13,7 +13,7 @@ from hypothesis.extra import numpy as hnp
 
 from farol.canonical import canonical_json
 from farol.features import Floats
-from farol.reference import BLOCK, FeatureBins, Reference
+from farol.reference import BLOCK, FeatureBins, Reference, Tally, score_index
 
 NAN = float("nan")
 INF = float("inf")
@@ -152,9 +152,73 @@ def first(content: dict[str, object]) -> dict[str, object]:
     return found
 
 
+def test_a_probability_is_in_one_of_a_hundred_equal_bins_or_is_no_answer() -> None:
+    values = np.array([0.0, 0.00999, 0.01, 0.5, 0.999, 1.0, NAN, np.nextafter(0.01, 0)])
+    assert score_index(values).tolist() == [0, 0, 1, 50, 99, 99, 100, 0]
+
+
+@given(columns(st.one_of(st.floats(0, 1), st.just(NAN))))
+def test_every_probability_is_in_exactly_one_bin(values: Floats) -> None:
+    found = score_index(values)
+    assert ((found >= 0) & (found <= 100)).all()
+    np.testing.assert_array_equal(np.isnan(values), found == 100)
+    assert (np.diff(found[np.argsort(values)]) >= 0).all()
+
+
+def test_outside_is_below_the_least_or_above_the_greatest_training_value() -> None:
+    train = np.array([[2.0, NAN], [5.0, NAN], [3.0, NAN]])
+    reference = Reference.fit(train, ["x", "never"])
+    assert [(bins.lowest, bins.highest) for bins in reference.features] == [(2.0, 5.0), (None, None)]
+    asked = np.array([[1.9, 7.0], [2.0, NAN], [5.0, 0.0], [5.1, 0.0], [NAN, 1.0], [INF, 1.0]])
+    assert reference.outside(asked)[:, 0].tolist() == [True, False, False, True, False, True]
+    # Of a feature that no training row had there is no range to be outside of.
+    assert not reference.outside(asked)[:, 1].any()
+
+
+def test_answers_and_levels_are_counted_beside_the_features() -> None:
+    matrix = np.array([[1.0], [2.0], [NAN], [4.0]])
+    reference = Reference.fit(
+        matrix,
+        ["x"],
+        probability=np.array([0.105, 0.6, NAN, 1.0]),
+        threshold=0.6,
+        level=np.array([3.0, 3.0, 4.0, NAN]),
+    )
+    assert reference.score == tuple({10: 1, 60: 1, 99: 1, 100: 1}.get(i, 0) for i in range(101))
+    assert reference.predicted == (1, 2, 1)
+    assert reference.features[0].edges == (2.0, 4.0)
+    assert set(reference.by_level) == {"3", "4"}
+    third = reference.by_level["3"]
+    assert (third.features, third.predicted) == (((1, 1, 0, 0),), (1, 1, 0))
+    assert reference.by_level["4"].predicted == (0, 0, 1)
+    assert Reference.from_json(reference.to_json()) == reference
+    without = Reference.fit(matrix, ["x"], level=np.array([3.0, 3.0, 4.0, 4.0]))
+    assert (without.score, without.by_level["4"]) == (None, Tally(((0, 0, 1, 1),), None, None))
+    assert Reference.from_json(without.to_json()) == without
+
+
+def test_the_reference_of_an_older_bundle_is_read_without_what_it_lacks() -> None:
+    older = {"feature": "x", "edges": [2.0, 3.0], "values": None, "counts": [5, 10, 5, 0]}
+    reference = Reference.from_json(canonical_json({"n": 20, "features": [older]}))
+    assert (reference.score, reference.predicted, reference.by_level) == (None, None, {})
+    assert (reference.features[0].lowest, reference.features[0].highest) == (None, None)
+    assert not reference.outside(np.array([[-1e9], [1e9]])).any()
+
+
 @pytest.mark.parametrize(
     "change",
     [
+        lambda content: content.update(by_level=[]),
+        lambda content: content.update(by_level={"3": 7}),
+        lambda content: content.update(by_level={"3": {"features": [], "score": None, "predicted": None}}),
+        lambda content: content.update(by_level={"3": {"features": [[5]], "score": None, "predicted": None}}),
+        lambda content: content.update(predicted=[20, 0]),
+        lambda content: content.update(predicted=[20, 1, 0]),
+        lambda content: content.update(predicted=[21, -1, 0]),
+        lambda content: content.update(predicted="many"),
+        lambda content: content.update(score=[20]),
+        lambda content: first(content).update(lowest=None, highest=3.0),
+        lambda content: first(content).update(lowest="two"),
         lambda content: content.pop("n"),
         lambda content: content.update(n=7),
         lambda content: content.update(features=[3]),
@@ -169,7 +233,7 @@ def first(content: dict[str, object]) -> dict[str, object]:
     ],
 )
 def test_what_is_no_reference_is_refused(change: Change) -> None:
-    bins = FeatureBins("x", (2.0, 3.0), None, (5, 10, 5, 0))
+    bins = FeatureBins("x", (2.0, 3.0), None, (5, 10, 5, 0), 1.0, 4.0)
     content = json.loads(Reference((bins,), 20).to_json())
     change(content)
     with pytest.raises(ValueError, match=r"."):

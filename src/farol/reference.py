@@ -3,11 +3,14 @@
 A feature of few values is binned by value, any other at training quantiles. A bin of quantiles holds its lower edge
 and not its upper one: [edge, next edge). Every edge is a value seen in training and above the least one, so that no
 bin is empty in training. The first and last bins are open, and the last of all is for missing values.
+
+Frozen beside them: what the model answered for training rows that it had not seen, and all counts by level of the
+programme, so that other answers can be told from other pupils.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import pairwise
 from typing import Self
@@ -27,19 +30,35 @@ ROWS_PER_VALUE = 5
 """A feature is binned by value only where each value has on average this many training rows: with fewer, what looks
 discrete may be a continuous feature of which we saw little."""
 
+SCORE_BINS = 100
+"""Equal bins of the probability, from 0 to 1; behind them stands one more for no answer."""
+
+ANSWERS = 3
+"""Bins of the prediction: 0, 1, and 2 for no answer."""
+
+
+def score_index(probability: Floats) -> NDArray[np.int64]:
+    """The bin (n,) of each probability (n,): [0, 0.01), [0.01, 0.02) … [0.99, 1]; NaN, no answer, is in the last."""
+    cells = np.minimum(probability * SCORE_BINS, SCORE_BINS - 1)
+    found: NDArray[np.int64] = np.where(np.isnan(cells), SCORE_BINS, cells).astype(np.int64)
+    return found
+
 
 @dataclass(frozen=True, slots=True)
 class FeatureBins:
     """The bins of one feature and how many training rows fell in each.
 
     Either `edges` (one bin more than edges, then missing) or `values` (a bin each, then other values, then missing);
-    the other one is None. `counts` has one number a bin, the last for missing.
+    the other one is None. `counts` has one number a bin, the last for missing. `lowest` and `highest` are the least
+    and greatest training value; None where there was none, and in bundles of an older Farol.
     """
 
     feature: str
     edges: tuple[float, ...] | None
     values: tuple[float, ...] | None
     counts: tuple[int, ...]
+    lowest: float | None = None
+    highest: float | None = None
 
     @classmethod
     def fit(cls, values: Floats, feature: str) -> Self:
@@ -51,7 +70,8 @@ class FeatureBins:
         seen = tuple(distinct.tolist()) if discrete else None
         empty = cls(feature, edges, seen, ())
         counts = np.bincount(empty.index(values), minlength=empty.size)
-        return cls(feature, edges, seen, tuple(counts.tolist()))
+        lowest, highest = (float(present[0]), float(present[-1])) if present.size else (None, None)
+        return cls(feature, edges, seen, tuple(counts.tolist()), lowest, highest)
 
     @property
     def size(self) -> int:
@@ -112,42 +132,155 @@ class _Binning:
 
 
 @dataclass(frozen=True, slots=True)
+class Tally:
+    """How many rows fell in each bin of every feature, of the probability (101) and of the prediction (3).
+
+    `score` and `predicted` are of answers for rows that the model had not seen; None where they are not known.
+    """
+
+    features: tuple[tuple[int, ...], ...]
+    score: tuple[int, ...] | None
+    predicted: tuple[int, ...] | None
+
+
+@dataclass(frozen=True, slots=True)
 class Reference:
-    """The bins of all features of a task, in order, and the number of training rows."""
+    """The bins of all features of a task, in order, and the number of training rows.
+
+    `score` are the counts of training rows by probability (100 equal bins, then no answer), and `predicted` by
+    prediction (0, 1, no answer), from models that had not seen the pupil: those of a model for its own rows are more
+    extreme than it will be for anybody else. `by_level` has the counts of the rows of each level of the programme,
+    under the level as text ("3"). All three are None or empty in bundles of an older Farol.
+    """
 
     features: tuple[FeatureBins, ...]
     n: int
+    score: tuple[int, ...] | None = None
+    predicted: tuple[int, ...] | None = None
+    by_level: Mapping[str, Tally] = field(default_factory=dict)
     _binning: _Binning = field(init=False, repr=False, compare=False)
+    _bounds: tuple[Floats, Floats] = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "_binning", _Binning.of(self.features))
+        lowest = [-np.inf if bins.lowest is None else bins.lowest for bins in self.features]
+        highest = [np.inf if bins.highest is None else bins.highest for bins in self.features]
+        object.__setattr__(self, "_bounds", (np.array(lowest), np.array(highest)))
 
     @classmethod
-    def fit(cls, matrix: Floats, names: Sequence[str]) -> Self:
-        """Freeze the bins of raw training rows (n, k)."""
-        columns = zip(matrix.T, names, strict=True)
-        return cls(tuple(FeatureBins.fit(column, name) for column, name in columns), matrix.shape[0])
+    def fit(
+        cls,
+        matrix: Floats,
+        names: Sequence[str],
+        *,
+        probability: Floats | None = None,
+        threshold: float = 0.5,
+        level: Floats | None = None,
+    ) -> Self:
+        """Freeze the bins of raw training rows (n, k).
+
+        `probability` (n,) are answers for these rows by models that had not seen the pupil, NaN for no answer;
+        `threshold` makes predictions of them. `level` (n,) is each row's level in the programme, NaN unknown.
+        """
+        features = tuple(FeatureBins.fit(column, name) for column, name in zip(matrix.T, names, strict=True))
+        reference = cls(features, matrix.shape[0])
+        bins = reference.index(matrix)
+        whole = _tally(reference, bins, probability, threshold)
+        by_level = {}
+        for value in [] if level is None else np.unique(level[~np.isnan(level)]).tolist():
+            rows = level == value
+            answers = None if probability is None else probability[rows]
+            by_level[f"{value:g}"] = _tally(reference, bins[rows], answers, threshold)
+        return cls(features, matrix.shape[0], whole.score, whole.predicted, by_level)
 
     def index(self, matrix: Floats) -> NDArray[np.int64]:
         """The bin (n, k) of each raw value (n, k)."""
         return self._binning.index(matrix)
 
+    def outside(self, matrix: Floats) -> NDArray[np.bool_]:
+        """Whether each raw value (n, k) lies below the least or above the greatest of training; a gap never does."""
+        lowest, highest = self._bounds
+        found: NDArray[np.bool_] = (matrix < lowest) | (matrix > highest)
+        return found
+
     def to_json(self) -> bytes:
         """Canonical JSON; `from_json` gives back an equal reference."""
         features = [
-            {"feature": bins.feature, "edges": bins.edges, "values": bins.values, "counts": bins.counts}
+            {
+                "feature": bins.feature,
+                "edges": bins.edges,
+                "values": bins.values,
+                "counts": bins.counts,
+                "lowest": bins.lowest,
+                "highest": bins.highest,
+            }
             for bins in self.features
         ]
-        return canonical_json({"n": self.n, "features": features})
+        by_level = {
+            level: {"features": tally.features, "score": tally.score, "predicted": tally.predicted}
+            for level, tally in self.by_level.items()
+        }
+        return canonical_json(
+            {
+                "n": self.n,
+                "features": features,
+                "score": self.score,
+                "predicted": self.predicted,
+                "by_level": by_level,
+            }
+        )
 
     @classmethod
     def from_json(cls, source: bytes) -> Self:
-        """Read what `to_json` wrote; ValueError when it is something else."""
+        """Read what `to_json` wrote, or an older Farol; ValueError when it is something else."""
         match parse_json(source):
-            case {"n": int(n), "features": list(features)}:
-                return cls(tuple(_read_bins(feature, n) for feature in features), n)
+            case {"n": int(n), "features": list(features), **later}:
+                bins = tuple(_read_bins(feature, n) for feature in features)
             case _:
                 raise ValueError("not a reference")
+        match later.get("by_level", {}):
+            case dict(levels):
+                by_level = {str(level): _read_tally(tally, bins) for level, tally in levels.items()}
+            case _:
+                raise ValueError("not the counts by level")
+        score = _read_counts(later.get("score"), SCORE_BINS + 1, n)
+        return cls(bins, n, score, _read_counts(later.get("predicted"), ANSWERS, n), by_level)
+
+
+def _tally(reference: Reference, bins: NDArray[np.int64], probability: Floats | None, threshold: float) -> Tally:
+    counts = tuple(_counted(column, one.size) for one, column in zip(reference.features, bins.T, strict=True))
+    if probability is None:
+        return Tally(counts, None, None)
+    predicted = np.where(np.isnan(probability), ANSWERS - 1, probability >= threshold).astype(np.int64)
+    return Tally(counts, _counted(score_index(probability), SCORE_BINS + 1), _counted(predicted, ANSWERS))
+
+
+def _counted(bins: NDArray[np.int64], size: int) -> tuple[int, ...]:
+    return tuple(np.bincount(bins, minlength=size).tolist())
+
+
+def _read_tally(source: object, bins: Sequence[FeatureBins]) -> Tally:
+    match source:
+        case {"features": [[*first], *rest], "score": score, "predicted": predicted} if len(rest) + 1 == len(bins):
+            n = sum(count for count in first if isinstance(count, int))
+            features = tuple(_read_counts(one, of.size, n) or () for one, of in zip((first, *rest), bins, strict=True))
+            return Tally(features, _read_counts(score, SCORE_BINS + 1, n), _read_counts(predicted, ANSWERS, n))
+        case _:
+            raise ValueError("not the counts of a level")
+
+
+def _read_counts(source: object, size: int, n: int) -> tuple[int, ...] | None:
+    """Counts of `n` rows in `size` bins; None where there are none."""
+    match source:
+        case None:
+            return None
+        case [*numbers]:
+            counts = tuple(number for number in numbers if isinstance(number, int))
+        case _:
+            raise ValueError("not counts")
+    if len(counts) != size or min(counts) < 0 or sum(counts) != n:
+        raise ValueError("counts of bins are one a bin, and their sum is the number of rows")
+    return counts
 
 
 def _read_bins(source: object, n: int) -> FeatureBins:
@@ -157,8 +290,11 @@ def _read_bins(source: object, n: int) -> FeatureBins:
             "edges": list() | None as edges,
             "values": list() | None as values,
             "counts": list(counts),
+            **later,
         }:
-            bins = FeatureBins(name, _floats(edges), _floats(values), tuple(int(count) for count in counts))
+            numbers = tuple(int(count) for count in counts)
+            lowest, highest = _read_bound(later.get("lowest")), _read_bound(later.get("highest"))
+            bins = FeatureBins(name, _floats(edges), _floats(values), numbers, lowest, highest)
         case _:
             raise ValueError("not the bins of a feature")
     points = bins.edges if bins.values is None else bins.values
@@ -168,7 +304,19 @@ def _read_bins(source: object, n: int) -> FeatureBins:
         raise ValueError("edges and values of bins ascend")
     if len(bins.counts) != bins.size or min(bins.counts) < 0 or sum(bins.counts) != n:
         raise ValueError("counts of bins are one a bin, and their sum is n")
+    if (bins.lowest is None) != (bins.highest is None):
+        raise ValueError("a feature has a least and a greatest value, or neither")
     return bins
+
+
+def _read_bound(source: object) -> float | None:
+    match source:
+        case None:
+            return None
+        case int() | float():
+            return float(source)
+        case _:
+            raise ValueError("not a value of a feature")
 
 
 def _floats(numbers: list[float] | None) -> tuple[float, ...] | None:

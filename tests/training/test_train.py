@@ -23,7 +23,9 @@ from farol.profile import load_profile
 from farol.reference import Reference
 from farol.training.capacity import Capacity
 from farol.training.metrics import MEASURES
+from farol.training.models import out_of_fold
 from farol.training.plan import make_plan, rows_of
+from farol.training.repetition import repeats_of
 from farol.training.result import TrainedModel
 from farol.training.train import train
 from farol.workbook.panel import Panel, read_panel
@@ -134,10 +136,45 @@ def test_the_reference_is_raw_training_values_not_imputed_ones(trained: Trained,
     task = profile.tasks["current"]
     rows = panel.year < 2024
     matrix = feature_matrix(profile, task, panel.numbers, panel.year.astype(np.float64))[rows]
-    assert trained["current"].files["reference.json"] == Reference.fit(matrix, task.features).to_json()
     reference = Reference.from_json(trained["current"].files["reference.json"])
+    assert reference.features == Reference.fit(matrix, task.features).features
     missing = {one.feature: one.counts[-1] for one in reference.features}
     assert missing["IPP"] == int(np.isnan(matrix[:, task.features.index("IPP")]).sum()) > 0
+
+
+@pytest.mark.parametrize("name", ["current", "next-year"])
+def test_the_reference_of_answers_is_of_pupils_the_model_had_not_seen(
+    trained: Trained, panel: Panel, name: str
+) -> None:
+    model = trained[name]
+    task = panel.profile.tasks[name]
+    plan = make_plan(task, panel.years)
+    matrix = feature_matrix(panel.profile, task, panel.numbers, panel.year.astype(np.float64), plan.last_year)
+    rows = rows_of(panel, plan, matrix, plan.serve, repeats_of(panel, task, plan.last_year))
+    unseen = out_of_fold(task, rows, seed=0)
+    least = json.loads(model.files["report.json"])["support"]["least_given"]
+    answered = (~np.isnan(rows.matrix)).sum(axis=1) >= least
+    reference = Reference.from_json(model.files["reference.json"])
+    at_risk = int((unseen[answered] >= model.threshold).sum())
+    assert reference.predicted == (int(answered.sum()) - at_risk, at_risk, int((~answered).sum()))
+    whole = np.floor(unseen[answered] * 100).astype(np.int64)
+    assert reference.score == (*np.bincount(np.minimum(whole, 99), minlength=100).tolist(), int((~answered).sum()))
+    # The model that serves knows its own rows better than it will know anybody else.
+    session = onnxruntime.InferenceSession(model.files["model.onnx"], providers=["CPUExecutionProvider"])
+    inputs = Preprocessing.from_json(model.files["preprocessing.json"]).transform(rows.matrix)
+    own = session.run(["probabilities"], {"x": inputs})[0][:, 1]
+    assert np.abs(own - rows.label).mean() < np.abs(unseen - rows.label).mean()
+
+
+def test_the_reference_has_the_counts_of_every_level_too(trained: Trained, panel: Panel) -> None:
+    reference = Reference.from_json(trained["next-year"].files["reference.json"])
+    phase = panel.numbers["phase"][(panel.year < 2024) & ~np.isnan(panel.next_label)]
+    counted = {level: tally.predicted for level, tally in reference.by_level.items()}
+    assert {level: sum(counts or ()) for level, counts in counted.items()} == {
+        f"{value:g}": int((phase == value).sum()) for value in np.unique(phase[~np.isnan(phase)])
+    }
+    together = np.sum([tally.features[0] for tally in reference.by_level.values()], axis=0)
+    assert together.tolist() == list(reference.features[0].counts)
 
 
 def test_the_files_alone_give_the_reported_score(trained: Trained, reports: Reports, panel: Panel) -> None:

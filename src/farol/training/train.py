@@ -96,6 +96,16 @@ def train(
     progress(msg("Making the model that will be served"), 0.85)
     final = tested if plan.serve == plan.train else models.fit_served(task, served, seed=seed)
     onnx = models.onnx_bytes(final, served.matrix)
+    scant = (~np.isnan(served.matrix)).sum(axis=1) < study.least_given  # whom the served model would not answer
+    unseen = out_of_fold if plan.serve == plan.train else models.out_of_fold(task, served, seed=seed)
+    level = panel.profile.level
+    reference = Reference.fit(
+        served.matrix,
+        task.features,
+        probability=np.where(scant, np.nan, unseen),
+        threshold=guard.threshold.value,
+        level=None if level is None else references.answered(panel, plan, plan.serve).numbers[level],
+    )
 
     progress(msg("Writing the report and the model card"), 0.9)
     body = report(study)
@@ -108,7 +118,7 @@ def train(
             "model.json": models.model_json(final),
             "model.onnx": onnx,
             "preprocessing.json": final.preprocessing.to_json(),
-            "reference.json": Reference.fit(served.matrix, task.features).to_json(),
+            "reference.json": reference.to_json(),
             "report.json": canonical_json(body),
             "card.html": card_html(study, body, drawn),
         },
