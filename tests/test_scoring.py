@@ -19,6 +19,7 @@ from farol.features import Floats
 from farol.inputs import Inputs
 from farol.profile import load_profile
 from farol.scoring import NO_ANSWER, Scorer, abstention, check_inputs, label_text, warnings_for
+from farol.tallies import total
 from tests.bundles import invented_columns, make_bundle, one_row, trained_model
 
 NAN = float("nan")
@@ -72,10 +73,13 @@ def test_one_pupil_gets_the_answer_it_has_among_others(bundle: Bundle, scorer: S
         answer = scorer.score_one(given_values, 2024)
         assert answer.probability == scores.probability[row]
         assert answer.prediction == scores.prediction[row]
-        assert list(answer.bins.values()) == scores.bins[row].tolist()
+        bins = scorer.layout.counts(total(scorer.layout, [answer.cells]))
+        assert [list(bins[name]) for name in bundle.task_spec.features] == [
+            [bin_] for bin_ in scores.bins[row].tolist()
+        ]
         raw = [NAN if value is None else value for value in answer.features.values()]
         np.testing.assert_array_equal(raw, scores.features[row])
-        assert tuple(answer.features) == tuple(answer.bins) == bundle.task_spec.features
+        assert tuple(answer.features) == bundle.task_spec.features
 
 
 def test_a_probability_at_the_threshold_is_a_prediction_of_risk(bundle: Bundle, scorer: Scorer) -> None:
@@ -121,7 +125,10 @@ def test_of_pupils_unlike_any_in_training_there_is_no_answer(tmp_path: Path) -> 
     scant, enough = (scorer.score_one({"IAA": 5.0, "IDA": 6.0, "IPS": ips}, 2024) for ips in (None, 7.0))
     assert (scant.abstained, scant.prediction, scant.probability) == (True, None, None)
     assert scant.label.pt == label_text(bundle, None, "pt_BR") == "Sem resposta: foi informado muito pouco"
-    assert scant.bins["IAA"] == enough.bins["IAA"], "what came is counted all the same"
+    counted = [scorer.layout.counts(total(scorer.layout, [answer.cells])) for answer in (scant, enough)]
+    assert counted[0]["IAA"] == counted[1]["IAA"], "what came is counted all the same"
+    assert (counted[0]["=prediction"], counted[0]["=score"]) == ({2: 1}, {100: 1})
+    assert counted[1]["=prediction"] == {enough.prediction: 1}
     assert not enough.abstained
     assert enough.probability == scores.probability[1]
     words = abstention(bundle, scant.features)

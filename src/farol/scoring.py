@@ -24,6 +24,8 @@ from farol.features import Floats
 from farol.i18n import Message, msg
 from farol.inputs import InputProblem, Inputs, InputWarning
 from farol.profile import Profile, Task, Text
+from farol.reference import ANSWERS, score_index
+from farol.tallies import OUTSIDE, PREDICTION, SCORE, Layout
 
 __all__ = [
     "Answer",
@@ -56,7 +58,7 @@ class Scores:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Answer:
-    """The answer for one pupil. `features` are raw, None missing; `bins` those of the bundle's reference.
+    """The answer for one pupil. `features` are raw, None missing; `cells` where it counts, in the scorer's layout.
 
     `probability` and `prediction` are None where too little was given to answer from.
     """
@@ -65,7 +67,7 @@ class Answer:
     prediction: int | None
     label: Text
     features: Mapping[str, float | None]
-    bins: Mapping[str, int]
+    cells: tuple[int, ...]
 
     @property
     def abstained(self) -> bool:
@@ -81,6 +83,9 @@ class Scorer:
         self.bundle = bundle
         self.least_given = least_given(bundle)
         self.contributions = Contributions.of(bundle.files["model.json"], bundle.preprocessing)
+        self.layout = Layout.of(bundle.task_spec.features, [bins.size for bins in bundle.reference.features])
+        self._starts = np.array([self.layout.starts[name] for name in bundle.task_spec.features], dtype=np.int64)
+        self._labels = {answer: _label(bundle, answer) for answer in (None, 0, 1)}
         self._session = _session(bundle)
 
     def score(self, columns: Mapping[str, Floats], year: Floats) -> Scores:
@@ -101,22 +106,44 @@ class Scorer:
         names = self.bundle.inputs.columns
         given = [np.nan if (value := values.get(name)) is None else value for name in names]
         scores = self._scores(np.array(given, dtype=np.float64)[:, np.newaxis], np.array([year], dtype=np.float64))
-        features = scores.features[0].tolist()
         if np.isnan(scores.features).all():
-            raise InputError(
-                msg("Nothing was given from which to answer."),
-                expected=msg("at least one of {names}", names=", ".join(names)),
-            )
+            raise nothing_given(self.bundle)
+        return self.answers(scores)[0]
+
+    def answers(self, scores: Scores) -> list[Answer]:
+        """The answer of each row of `scores`, one by one; a row of which nothing is known gets no answer."""
         order = self.bundle.task_spec.features
-        abstained = scores.prediction[0] == NO_ANSWER
-        prediction = None if abstained else int(scores.prediction[0])
-        return Answer(
-            probability=None if abstained else float(scores.probability[0]),
-            prediction=prediction,
-            label=_label(self.bundle, prediction),
-            features={name: None if isnan(value) else value for name, value in zip(order, features, strict=True)},
-            bins=dict(zip(order, scores.bins[0].tolist(), strict=True)),
+        starts = self.layout.starts
+        outside = self.bundle.reference.outside(scores.features)
+        answered = scores.prediction != NO_ANSWER
+        cells = np.column_stack(
+            (
+                scores.bins + self._starts,
+                starts[SCORE] + score_index(scores.probability),
+                starts[PREDICTION] + np.where(answered, scores.prediction, ANSWERS - 1),
+            )
+        ).tolist()
+        beyond: dict[int, list[int]] = {}
+        for row, position in np.argwhere(outside).tolist():
+            beyond.setdefault(row, []).append(starts[OUTSIDE] + position)
+        found = []
+        rows = zip(
+            scores.probability.tolist(), scores.prediction.tolist(), scores.features.tolist(), cells, strict=True
         )
+        for row, (probability, prediction, features, inside) in enumerate(rows):
+            answer = None if prediction == NO_ANSWER else prediction
+            found.append(
+                Answer(
+                    probability=None if answer is None else probability,
+                    prediction=answer,
+                    label=self._labels[answer],
+                    features={
+                        name: None if isnan(value) else value for name, value in zip(order, features, strict=True)
+                    },
+                    cells=tuple(inside + beyond.get(row, [])),
+                )
+            )
+        return found
 
     def _scores(self, inputs: Floats, year: Floats) -> Scores:
         bundle = self.bundle
@@ -130,6 +157,14 @@ class Scorer:
         scant = (~np.isnan(features)).sum(axis=1) < self.least_given
         probability[scant], prediction[scant] = np.nan, NO_ANSWER
         return Scores(probability, prediction, features, bundle.reference.index(features))
+
+
+def nothing_given(bundle: Bundle) -> InputError:
+    """The refusal to answer from nothing: the answer would only repeat how frequent lag is."""
+    names = ", ".join(bundle.inputs.columns)
+    return InputError(
+        msg("Nothing was given from which to answer."), expected=msg("at least one of {names}", names=names)
+    )
 
 
 def check_inputs(profile: Profile, task: Task, values: Mapping[str, object]) -> list[InputProblem]:

@@ -70,7 +70,7 @@ def test_nothing_refers_to_a_schema_that_is_not_there(shared: Client) -> None:
 def test_inputs_are_shown_with_ranges_and_meanings(document: dict[str, Any]) -> None:
     schemas = document["components"]["schemas"]
     predict, forecast = schemas["PredictInputs"], schemas["ForecastInputs"]
-    assert list(predict["properties"]) == [*ORIGINAL, "student"]
+    assert list(predict["properties"]) == [*ORIGINAL, "student", "class"]
     assert predict["properties"]["student"] == forecast["properties"]["student"]
     assert predict["properties"]["student"] == {
         "type": ["string", "null"],
@@ -113,7 +113,7 @@ def test_the_description_speaks_both_languages(shared: Client) -> None:
 def test_without_models_the_default_profile_describes_the_inputs(tmp_path: Path) -> None:
     with running(create_app(Settings(artifacts=tmp_path, data=tmp_path))) as client:
         schemas = client.get("/openapi.json").json()["components"]["schemas"]
-    assert list(schemas["PredictInputs"]["properties"]) == [*PUPIL, "student"]
+    assert list(schemas["PredictInputs"]["properties"]) == [*PUPIL, "student", "class"]
 
 
 def test_a_profile_without_the_task_leaves_its_inputs_open(tmp_path: Path) -> None:

@@ -85,7 +85,27 @@ def test_what_was_predicted_is_counted_for_drift(client: Client, settings: Setti
     today = datetime.now(ZoneInfo("America/Sao_Paulo")).date()
     with Store.open(settings.store_url) as store:
         counts = store.counts("current", answer["model_version"], today, today)
-    assert {feature: sum(bins.values()) for feature, bins in counts.items()} == dict.fromkeys(PUPIL, 1)
+        slices = store.slices("current", answer["model_version"], today, today)
+    counted = {name: sum(bins.values()) for name, bins in counts.items()}
+    assert counted.pop("=outside", 0) < len(PUPIL)
+    assert counted == dict.fromkeys([*PUPIL, "=score", "=prediction"], 1)
+    assert counts["=prediction"] == {answer["prediction"]: 1}
+    assert counts["=score"] == {int(answer["probability"] * 100): 1}
+    assert slices == {"": 1, "source=api": 1}
+
+
+def test_an_answer_counts_in_its_level_and_class_too(client: Client, settings: Settings) -> None:
+    body = PUPIL | {"phase": 3, "class": " 8B ", "student": "RA-1"}
+    answer = client.post("/forecast", json=body).json()
+    today = datetime.now(ZoneInfo("America/Sao_Paulo")).date()
+    with Store.open(settings.store_url) as store:
+        slices = store.slices("next-year", answer["model_version"], today, today)
+        (row,) = store.latest(1)
+    assert slices == {"": 1, "source=api": 1, "phase=3": 1, "class=8B": 1}
+    assert (row.group, row.student) == ("8B", "RA-1")
+    assert "class" not in row.features
+    refused = error_of(client.post("/forecast", json=PUPIL | {"class": 8}), 422, "invalid_fields")
+    assert list(fields_of(refused)) == ["class"]
 
 
 def test_a_hundredth_above_ten_is_clipped_with_a_warning(shared: Client) -> None:

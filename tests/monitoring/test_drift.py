@@ -26,6 +26,7 @@ from farol.monitoring.psi import critical_value, exact_critical_value, psi
 from farol.reference import Reference
 from farol.store.database import Store
 from farol.store.records import Prediction, uuid7
+from farol.tallies import Counted
 from farol.workbook.panel import Panel
 
 NOW = datetime(2024, 7, 1, 2, 30, tzinfo=UTC)  # still 30 June in São Paulo
@@ -198,9 +199,10 @@ def test_a_derived_feature_has_its_meaning_too(bundle_of: Callable[[str], Bundle
 
 def _stored(bundle: Bundle, at: datetime, n: int) -> list[Prediction]:
     """Predictions whose every feature is missing."""
-    bins = {one.feature: one.size - 1 for one in bundle.reference.features}
+    missing = Counted.of({one.feature: one.size - 1 for one in bundle.reference.features})
     return [
-        Prediction(uuid7(at), at, bundle.task, bundle.version, "api", {}, 0, "x", 0.1, 0.5, (), bins) for _ in range(n)
+        Prediction(uuid7(at), at, bundle.task, bundle.version, "api", {}, 0, "x", 0.1, 0.5, (), missing)
+        for _ in range(n)
     ]
 
 

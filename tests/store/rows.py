@@ -8,6 +8,7 @@ from datetime import UTC, date, datetime
 
 from farol.store.database import Store
 from farol.store.records import Prediction, day_of, uuid7
+from farol.tallies import Counted
 
 NOON = datetime(2024, 5, 10, 15, 0, tzinfo=UTC)
 EVER = (date.min, date(9999, 12, 31))
@@ -36,7 +37,7 @@ def row(
         probability=probability,
         threshold=0.5,
         warnings=warnings,
-        bins={name: bin_of(value) for name, value in given.items()},
+        counted=Counted.of({name: bin_of(value) for name, value in given.items()}),
     )
 
 

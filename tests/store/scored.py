@@ -8,7 +8,8 @@ from datetime import datetime
 import numpy as np
 
 from farol.scoring import Scorer
-from farol.store.records import Prediction, uuid7
+from farol.store.answered import row_of
+from farol.store.records import Prediction
 from tests.bundles import invented_columns
 from tests.store.rows import NOON
 
@@ -20,25 +21,11 @@ def answered(
     at: datetime = NOON,
     year: int = 2024,
     student: str | None = None,
+    group: str | None = None,
 ) -> Prediction:
     """One answer, with the bins that the service would count it in."""
-    bundle = scorer.bundle
     answer = scorer.score_one(values, year)
-    return Prediction(
-        id=uuid7(at),
-        at=at,
-        task=bundle.task,
-        version=bundle.version,
-        source="api",
-        features=values,
-        prediction=answer.prediction,
-        label=answer.label.pt,
-        probability=answer.probability,
-        threshold=bundle.manifest.threshold,
-        bins=answer.bins,
-        student=student,
-        year=year,
-    )
+    return row_of(scorer, answer, values, at=at, year=year, source="api", student=student, group=group)
 
 
 def pupils(scorer: Scorer, n: int, *, seed: int = 0) -> list[dict[str, float | None]]:

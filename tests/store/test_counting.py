@@ -9,7 +9,6 @@ from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 
 import pytest
-from sqlalchemy import delete, insert, update
 
 from farol.monitoring.simulate import simulate
 from farol.profile import load_profile
@@ -17,7 +16,7 @@ from farol.registry import Registry
 from farol.scoring import Scorer
 from farol.store.counting import recount, repair
 from farol.store.database import PAGE, Store
-from farol.store.tables import feature_counts
+from farol.tallies import Counted, total, union
 from farol.workbook.panel import read_panel
 from tests.bundles import make_bundle
 from tests.store.rows import EVER, NOON, row
@@ -74,24 +73,31 @@ def test_whatever_is_wrong_with_a_counter_is_told_and_repaired(store: Store, art
     store.write([answered(current, one) for one in values])
     store.write([answered(current, one, at=NOON + timedelta(days=1)) for one in values])
     whole = store.counts("current", current.bundle.version, *EVER)
-    table = feature_counts.c
     version = current.bundle.version
-    (least, *_), (wrong, *_) = sorted(whole["IAA"]), sorted(whole["IEG"])
-    of_day = (table.day == DAY) & (table.version == version)
+    ips = store.counts("current", version, DAY, DAY)["IPS"]
     with store.alone() as connection:
-        missing = connection.execute(delete(feature_counts).where(of_day, table.feature == "IPS")).rowcount
-        connection.execute(update(feature_counts).where(table.feature == "IAA", table.bin == least).values(count=99))
-        for day in (DAY, DAY - timedelta(days=9)):  # the second is a day without any row
-            one = {"task": "current", "version": version, "day": day, "feature": "IDA", "bin": 77, "count": 5}
-            connection.execute(insert(feature_counts), [one])
+        layout, cells = store.tallying.stored(connection)["current", version, DAY, ""]
+        counts = layout.counts(cells)
+        del counts["IPS"]
+        least = min(counts["IAA"])
+        counts["IAA"][least] = 99
+        counts["extra"] = {77: 5}
+        wrong = union(layout, Counted.of({"extra": 77}).layout)
+        tally = wrong, wrong.vector(counts)
+        before = ("current", version, DAY - timedelta(days=9), "")  # a day without any row
+        store.tallying.put(connection, {("current", version, DAY, ""): tally, before: tally})
+        store.tallying.drop(connection, "current", version, DAY + timedelta(days=1))
     registry = Registry(artifacts)
     found = recount(store, registry)
-    told = {(one.day, one.feature, one.bin): (one.counted, one.rows) for one in found.differences}
-    assert told[DAY, "IDA", 77] == told[DAY - timedelta(days=9), "IDA", 77] == (5, 0)
-    assert len([key for key in told if key[1] == "IPS"]) == missing
-    assert all(counted == 0 < rows for key, (counted, rows) in told.items() if key[1] == "IPS")
-    assert {counted for key, (counted, _) in told.items() if key[1:] == ("IAA", least)} == {99}
-    assert not any(key[1:] == ("IEG", wrong) for key in told)
+    told = {(one.day, one.slice, one.name, one.bin): (one.counted, one.rows) for one in found.differences}
+    assert told[DAY, "", "extra", 77] == told[DAY - timedelta(days=9), "", "extra", 77] == (5, 0)
+    assert {key[3]: n for key, n in told.items() if key[0] == DAY and key[2] == "IPS"} == {
+        bin_: (0, n) for bin_, n in ips.items()
+    }
+    assert told[DAY, "", "IAA", least][0] == 99
+    assert not any(key[0] == DAY and (key[2] == "IEG" or key[1] != "") for key in told)
+    dropped = {key[1:3] for key in told if key[0] == DAY + timedelta(days=1)}
+    assert {("", "=score"), ("source=api", "IAA"), ("source=api", "=prediction")} <= dropped
     repair(store, registry, found.cells)
     assert recount(store, registry).differences == ()
     assert store.counts("current", version, *EVER) == whole
@@ -105,7 +111,7 @@ def test_a_row_that_does_not_say_its_year_is_taken_to_be_of_its_day_and_counted_
     found = recount(store, Registry(artifacts))
     assert (found.undated, found.differences) == (5, ())
     store.write([replace(answered(forecast, values[0] | {"year_joined": 2016.0}, year=2016), year=None)])
-    assert {one.feature for one in recount(store, Registry(artifacts)).differences} == {"years_in_programme"}
+    assert {one.name for one in recount(store, Registry(artifacts)).differences} >= {"years_in_programme"}
 
 
 def test_what_a_lost_model_counted_is_said_to_be_unproven(
@@ -127,9 +133,10 @@ def test_what_a_lost_model_counted_is_said_to_be_unproven(
 
 
 def test_counters_of_a_lost_model_on_a_day_without_rows_are_wrong_and_go(store: Store, artifacts: Path) -> None:
-    one = {"task": "current", "version": "2020-gone", "day": DAY, "feature": "IAA", "bin": 1, "count": 2}
+    gone = Counted.of({"IAA": 1})
     with store.alone() as connection:
-        connection.execute(insert(feature_counts), [one])
+        tally = gone.layout, total(gone.layout, [gone.cells, gone.cells])
+        store.tallying.put(connection, {("current", "2020-gone", DAY, ""): tally})
     registry = Registry(artifacts)
     found = recount(store, registry)
     assert [(difference.counted, difference.rows) for difference in found.differences] == [(2, 0)]

@@ -31,7 +31,7 @@ def test_a_row_comes_back_as_it_was_written(store: Store) -> None:
         1,
         0.5,
     )
-    assert read.bins == {}
+    assert read.counted is None
 
 
 def test_latest_gives_the_newest_first_of_one_task_or_of_all(store: Store) -> None:

@@ -160,7 +160,7 @@ def test_too_many_users_at_once_is_told(sqlite_store: Store) -> None:
 def role(postgresql_url: str) -> Iterator[str]:
     """A PostgreSQL user who may connect to an empty database and nothing else."""
     with Store.open(postgresql_url) as store, store.engine.begin() as connection:
-        connection.execute(text("DROP TABLE alembic_version, api_keys, predictions, feature_counts, drift_snapshots"))
+        connection.execute(text("DROP TABLE alembic_version, api_keys, predictions, tallies, drift_snapshots"))
         connection.execute(text('CREATE ROLE "guest" LOGIN'))
     yield "guest"
     with Store.open(postgresql_url) as store, store.engine.begin() as connection:

@@ -5,13 +5,12 @@ from __future__ import annotations
 from datetime import UTC, date, datetime, timedelta
 
 import pytest
-from sqlalchemy import insert
 
 from farol.errors import InputError
 from farol.store.database import Store
 from farol.store.records import Snapshot, uuid7
 from farol.store.retention import Purged, parse_age, purge
-from farol.store.tables import feature_counts
+from farol.tallies import Counted, total
 from tests.store.rows import NOON, counters, recounted, row
 
 
@@ -33,9 +32,10 @@ def test_whole_days_go_with_their_counters_and_the_rest_stays_true(store: Store)
     for at in days:
         store.write([row({"IAA": 1.0}, at=at), row({"IAA": 2.0, "IEG": None}, at=at, version="other")])
     store.write([row(at=datetime(2024, 5, 9, 2, 59, 59, tzinfo=UTC)), row(at=datetime(2024, 5, 9, 3, 0, tzinfo=UTC))])
-    orphan = {"task": "t", "version": "v", "day": date(2020, 1, 1), "feature": "IAA", "bin": 1, "count": 2}
+    orphan = Counted.of({"IAA": 1})
     with store.alone() as connection:
-        connection.execute(insert(feature_counts), [orphan])
+        tally = orphan.layout, total(orphan.layout, [orphan.cells])
+        store.tallying.add(connection, {("t", "v", date(2020, 1, 1), ""): tally})
     snapshot = Snapshot(uuid7(NOON), NOON - timedelta(days=9), "current", "v", None, date(2024, 5, 1), {"n": 1})
     store.write_snapshot(snapshot)
 

@@ -15,7 +15,7 @@ from alembic.autogenerate import compare_metadata
 from alembic.config import Config
 from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
-from sqlalchemy import Connection, inspect, text
+from sqlalchemy import BigInteger, Column, Connection, Date, Integer, MetaData, Table, Text, inspect, text
 from sqlalchemy.exc import IntegrityError
 
 from farol.errors import StoreError
@@ -23,7 +23,7 @@ from farol.store import migrations, schema
 from farol.store.database import Store, _prediction_values
 from farol.store.engine import open_engine
 from farol.store.records import Prediction
-from farol.store.tables import feature_counts, metadata, predictions
+from farol.store.tables import metadata, predictions
 from tests.store.rows import row
 
 OPEN_AND_WRITE = """
@@ -136,9 +136,22 @@ def upgraded_to(url: str, revision: str) -> None:
     engine.dispose()
 
 
+FEATURE_COUNTS = Table(
+    "feature_counts",
+    MetaData(),
+    Column("task", Text, primary_key=True),
+    Column("version", Text, primary_key=True),
+    Column("day", Date, primary_key=True),
+    Column("feature", Text, primary_key=True),
+    Column("bin", Integer, primary_key=True, autoincrement=False),
+    Column("count", BigInteger, nullable=False),
+)
+"""How 0001 counted, a row for each bin; 0020 made one tally of a day."""
+
+
 def values_of_the_first_farol(row: Prediction) -> dict[str, object]:
     """The columns that a row had at the beginning."""
-    later = {"student", "year", "key_hash", "body_hash"}
+    later = {"student", "class", "year", "key_hash", "body_hash"}
     return {name: value for name, value in _prediction_values(row).items() if name not in later}
 
 
@@ -150,7 +163,7 @@ def test_a_database_of_the_first_farol_keeps_its_rows_and_takes_answers_that_are
         for one in old:
             connection.execute(predictions.insert(), values_of_the_first_farol(one))
         connection.execute(
-            feature_counts.insert(),
+            FEATURE_COUNTS.insert(),
             {"task": "current", "version": "v", "day": date(2024, 5, 10), "feature": "IAA", "bin": 7, "count": 41},
         )
         with pytest.raises(IntegrityError), connection.begin_nested():

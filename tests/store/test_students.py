@@ -74,7 +74,8 @@ def test_a_code_is_found_again_as_it_was_stored(text: str) -> None:
 
 def test_everything_of_one_pupil_is_exported_and_nothing_of_another(store: Store) -> None:
     at = datetime(2024, 5, 10, 2, 30, tzinfo=UTC)
-    mine = replace(row({"IAA": 7.5, "IPP": None}, at=at, warnings=("missing_feature",)), student=RA, year=2024)
+    given = {"IAA": 7.5, "IPP": None}
+    mine = replace(row(given, at=at, warnings=("missing_feature",)), student=RA, year=2024, group="8B")
     none = replace(row(), student=RA, prediction=None, probability=None, label="Sem resposta")
     store.write([mine, row(), replace(row(), student="RA-2"), none])
     body = export(store, RA, timezone=ZONE, now=NOON)
@@ -88,6 +89,7 @@ def test_everything_of_one_pupil_is_exported_and_nothing_of_another(store: Store
         "task": "current",
         "model_version": "2024-abc",
         "source": "api",
+        "class": "8B",
         "year": 2024,
         "features": {"IAA": 7.5, "IPP": None},
         "prediction": 1,

@@ -11,13 +11,13 @@ import numpy as np
 from farol.bundle import read_bundle, write_bundle
 from farol.canonical import canonical_json
 from farol.features import Floats
-from farol.i18n import LOCALES
 from farol.monitoring.drift import parse_window, take_snapshot
 from farol.registry import Registry
-from farol.scoring import Scorer, label_text
+from farol.scoring import Scorer
 from farol.settings import Settings
+from farol.store.answered import row_of
 from farol.store.database import Store
-from farol.store.records import Prediction, uuid7
+from farol.store.records import Prediction
 from tests.bundles import invented_columns, trained_model
 
 CARD = """<!doctype html><html lang="pt-BR"><head><meta charset="utf-8"><title>Ficha</title>
@@ -80,20 +80,14 @@ def predictions(scorer: Scorer, *, n: int, at: datetime, shift: float, seed: int
     for name in ("IAA", "IEG", "IPS"):
         columns[name] = np.clip(columns[name] - shift, 0, 10)
     scores = scorer.score(columns, np.full(n, 2024.0))
-    names = bundle.task_spec.features
     return [
-        Prediction(
-            id=uuid7(at + timedelta(milliseconds=row)),
+        row_of(
+            scorer,
+            answer,
+            {name: None if np.isnan(values[row]) else float(values[row]) for name, values in columns.items()},
             at=at + timedelta(milliseconds=row),
-            task=bundle.task,
-            version=bundle.version,
+            year=2024,
             source="simulation",
-            features={name: None if np.isnan(values[row]) else float(values[row]) for name, values in columns.items()},
-            prediction=int(scores.prediction[row]),
-            label=label_text(bundle, int(scores.prediction[row]), LOCALES[0]),
-            probability=float(scores.probability[row]),
-            threshold=bundle.manifest.threshold,
-            bins={name: int(bin_) for name, bin_ in zip(names, scores.bins[row], strict=True)},
         )
-        for row in range(n)
+        for row, answer in enumerate(scorer.answers(scores))
     ]

@@ -56,7 +56,8 @@ def hashes_of(request: Request, route: str, given: Given) -> Hashes:
         expected = msg("one text of 1 to {most} visible ASCII characters", most=255)
         problem = FieldProblem(HEADER, msg("{field} cannot be used.", field=HEADER), expected)
         raise Refusal(422, "invalid_parameter", msg("A header cannot be used."), fields=[problem], fix=_FIX)
-    body = canonical_json({"values": dict(given.values), "year": given.year, "student": given.student})
+    whose = {"student": given.student} | ({} if given.group is None else {"class": given.group})
+    body = canonical_json({"values": dict(given.values), "year": given.year} | whose)
     return Hashes(_sha256(f"{route}\n{keys[0]}".encode()), _sha256(body))
 
 

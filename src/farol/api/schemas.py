@@ -18,6 +18,7 @@ from farol.profile import Column, Profile, Task
 from farol.store.records import LONGEST_STUDENT, student_code
 
 STUDENT = "student"
+GROUP = "class"
 
 YEARS = (1990, 2100)
 """Range of the optional `year` of a task whose features depend on it."""
@@ -39,11 +40,12 @@ _CONTEXT_EXAMPLE = {
 
 @dataclass(frozen=True, slots=True)
 class Given:
-    """What a caller gave: absent stays absent, null is None. `student` is whose it is, and no input of the model."""
+    """What a caller gave: absent stays absent, null is None. `student` and `group`, the class, are no inputs."""
 
     values: Mapping[str, float | None]
     year: int | None
     student: str | None = None
+    group: str | None = None
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -62,16 +64,21 @@ class InputForm:
     def read(self, body: Mapping[str, Any]) -> Given:
         """The values of a JSON object; Refusal (422) naming every field that cannot be used."""
         values = dict(body)
-        student = values.pop(STUDENT, None)
+        student, group = values.pop(STUDENT, None), values.pop(GROUP, None)
         year = values.pop(YEAR, None) if self.takes_year else None
         problems = [self._problem(problem) for problem in self.inputs.problems(values)]
         if year is not None and not _is_year(year):
             expected = msg("a year from {minimum} to {maximum}", minimum=YEARS[0], maximum=YEARS[1])
             problems.append(FieldProblem(YEAR, msg("{field} is not a year.", field=YEAR), expected))
-        code = student_code(student)
-        if student is not None and code is None:
-            expected = msg("a text of 1 to {most} characters", most=LONGEST_STUDENT)
-            problems.append(FieldProblem(STUDENT, msg("{field} is not the code of a pupil.", field=STUDENT), expected))
+        codes = {}
+        for name, what, code in (
+            (STUDENT, msg("{field} is not the code of a pupil.", field=STUDENT), student),
+            (GROUP, msg("{field} is not the name of a class.", field=GROUP), group),
+        ):
+            codes[name] = student_code(code)
+            if code is not None and codes[name] is None:
+                expected = msg("a text of 1 to {most} characters", most=LONGEST_STUDENT)
+                problems.append(FieldProblem(name, what, expected))
         if problems:
             raise Refusal(
                 422,
@@ -80,7 +87,7 @@ class InputForm:
                 fields=problems,
                 fix=msg("Correct the fields named, or leave out what is not known. GET /docs says what each takes."),
             )
-        return Given(values, None if year is None else int(year), code)
+        return Given(values, None if year is None else int(year), codes[STUDENT], codes[GROUP])
 
     def json_schema(self, locale: str) -> dict[str, Any]:
         """The schema of the object, with ranges, meanings and an example, for OpenAPI 3.1."""
@@ -99,6 +106,13 @@ class InputForm:
             "minLength": 1,
             "maxLength": LONGEST_STUDENT,
             "description": whose.render(locale),
+        }
+        which = msg("The pupil's class, as the programme calls it, to tell classes apart in monitoring. No input.")
+        properties[GROUP] = {
+            "type": ["string", "null"],
+            "minLength": 1,
+            "maxLength": LONGEST_STUDENT,
+            "description": which.render(locale),
         }
         return {
             "type": "object",

@@ -19,11 +19,12 @@ from farol.errors import BundleError, FarolError, StoreError
 from farol.i18n import msg
 from farol.profile import Profile, load_profile
 from farol.registry import Registry
-from farol.scoring import Answer, Scorer, warnings_for
+from farol.scoring import Answer, Scorer
 from farol.settings import Settings
+from farol.store.answered import row_of
 from farol.store.database import Store
 from farol.store.journal import Journal
-from farol.store.records import Prediction, uuid7
+from farol.store.records import Prediction
 
 __all__ = ["ROUTES", "Served", "Service", "check_binding"]
 
@@ -50,21 +51,15 @@ class Served:
         self, given: Given, answer: Answer, at: datetime, *, year: int, key_hash: str | None, body_hash: str | None
     ) -> Prediction:
         """An answer for inputs of `year`, as the store keeps it."""
-        return Prediction(
-            id=uuid7(at),
+        return row_of(
+            self.scorer,
+            answer,
+            given.values,
             at=at,
-            task=self.bundle.task,
-            version=self.bundle.version,
-            source="api",
-            features=given.values,
-            prediction=answer.prediction,
-            label=answer.label.pt,
-            probability=answer.probability,
-            threshold=self.bundle.manifest.threshold,
-            warnings=tuple(warning.code for warning in warnings_for(self.bundle, given.values)),
-            bins=answer.bins,
-            student=given.student,
             year=year,
+            source="api",
+            student=given.student,
+            group=given.group,
             key_hash=key_hash,
             body_hash=body_hash,
         )

@@ -130,8 +130,8 @@ def _print(found: Recount, *, repaired: bool) -> None:
         values = {"task": one.task, "version": one.version, "n": one.rows, "problem": one.problem.problem}
         say(msg("{task} {version}: its {n} predictions cannot be counted anew. {problem}", **values))
     for difference in found.differences[:SHOWN]:
-        values = asdict(difference)
-        say(msg("{task} {version}, {day}, {feature}, bin {bin}: counted {counted}, rows {rows}", **values))
+        values = asdict(difference) | {"slice": difference.slice or "*"}
+        say(msg("{task} {version}, {day}, {slice}, {name}, bin {bin}: counted {counted}, rows {rows}", **values))
     if len(found.differences) > SHOWN:
         say(msg("… and {n} more; --format json has all", n=len(found.differences) - SHOWN))
     if not found.differences:

@@ -7,15 +7,15 @@ from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
 import numpy as np
-from numpy.typing import NDArray
 
 from farol.errors import InputError
 from farol.features import Floats, sheet_inputs
-from farol.i18n import LOCALES, msg
+from farol.i18n import msg
 from farol.profile import Column
-from farol.scoring import NO_ANSWER, Scorer, label_text, warnings_for
+from farol.scoring import Scorer
+from farol.store.answered import row_of
 from farol.store.database import Store
-from farol.store.records import Prediction, uuid7
+from farol.store.records import Prediction
 
 if TYPE_CHECKING:
     from farol.workbook.panel import Panel
@@ -98,33 +98,9 @@ def _lower(values: Floats, ordered: Floats, power: float, lost: float, rng: np.r
 def _predictions(
     scorer: Scorer, columns: Mapping[str, Floats], year: Floats, moments: list[datetime]
 ) -> list[Prediction]:
-    bundle = scorer.bundle
-    scores = scorer.score(columns, year)
-    features = bundle.task_spec.features
+    answers = scorer.answers(scorer.score(columns, year))
     rows = []
-    for i, at in enumerate(moments):
+    for i, (at, answer) in enumerate(zip(moments, answers, strict=True)):
         given = {name: None if np.isnan(values[i]) else float(values[i]) for name, values in columns.items()}
-        prediction = None if scores.prediction[i] == NO_ANSWER else int(scores.prediction[i])
-        rows.append(
-            Prediction(
-                id=uuid7(at),
-                at=at,
-                task=bundle.task,
-                version=bundle.version,
-                source="simulation",
-                features=given,
-                prediction=prediction,
-                label=label_text(bundle, prediction, LOCALES[0]),
-                probability=None if prediction is None else float(scores.probability[i]),
-                threshold=bundle.manifest.threshold,
-                warnings=tuple(warning.code for warning in warnings_for(bundle, given)),
-                bins=dict(zip(features, _integers(scores.bins[i]), strict=True)),
-                year=int(year[i]),
-            )
-        )
+        rows.append(row_of(scorer, answer, given, at=at, year=int(year[i]), source="simulation"))
     return rows
-
-
-def _integers(values: NDArray[np.int64]) -> list[int]:
-    whole: list[int] = values.tolist()
-    return whole

@@ -8,18 +8,21 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, timedelta
 
 import numpy as np
-from sqlalchemy import ColumnElement, Connection, delete, select
+from sqlalchemy import ColumnElement, Connection, select
 
 from farol.errors import BundleError
 from farol.registry import Registry
 from farol.scoring import Scorer
-from farol.store.database import PAGE, CounterKey, Store, prediction_of
+from farol.store.answered import counted_in
+from farol.store.database import PAGE, Store, prediction_of
 from farol.store.records import Prediction, day_of, microseconds, start_of
-from farol.store.tables import feature_counts, predictions
+from farol.store.tables import predictions
+from farol.store.tallying import Tally, TallyKey, add_up, added
+from farol.tallies import Layout
 
 Cell = tuple[str, str, date]
 """Task, version, day: what is counted anew as one."""
@@ -27,12 +30,13 @@ Cell = tuple[str, str, date]
 
 @dataclass(frozen=True, slots=True)
 class Difference:
-    """A counter that is not what the rows say."""
+    """A counter that is not what the rows say. `name` is a feature, or one of `farol.tallies`."""
 
     task: str
     version: str
     day: date
-    feature: str
+    slice: str
+    name: str
     bin: int
     counted: int
     rows: int
@@ -79,21 +83,17 @@ class Binner:
         found = self._of(task, version)
         return found if isinstance(found, BundleError) else None
 
-    def count(self, rows: Sequence[Prediction]) -> Counter[CounterKey]:
-        """The counters of rows; of those whose bundle cannot be read, none."""
-        counts: Counter[CounterKey] = Counter()
+    def count(self, rows: Sequence[Prediction]) -> dict[TallyKey, Tally]:
+        """What the rows add to the tallies; those whose bundle cannot be read, nothing."""
         groups: dict[tuple[str, str], list[Prediction]] = {}
         for row in rows:
             groups.setdefault((row.task, row.version), []).append(row)
+        counted: list[Prediction] = []
         for (task, version), group in groups.items():
             scorer = self._of(task, version)
-            if isinstance(scorer, BundleError):
-                continue
-            features = scorer.bundle.task_spec.features
-            for row, bins in zip(group, _bins(scorer, group), strict=True):
-                day = day_of(row.at)
-                counts.update((task, version, day, name, bin_) for name, bin_ in zip(features, bins, strict=True))
-        return counts
+            if not isinstance(scorer, BundleError):
+                counted += _counted(scorer, group)
+        return add_up(counted)
 
     def _of(self, task: str, version: str) -> Scorer | BundleError:
         if (task, version) not in self._known:
@@ -107,24 +107,25 @@ class Binner:
 def recount(store: Store, registry: Registry) -> Recount:
     """Compares every counter with the rows, all of one moment, while others go on writing. Changes nothing."""
     binner = Binner(registry)
-    counts: Counter[CounterKey] = Counter()
+    counted: dict[TallyKey, Tally] = {}
     rows: Counter[tuple[str, str]] = Counter()
     unproven: set[Cell] = set()
     undated = 0
     with store.moment() as connection:
         for page in _pages(connection):
-            counts.update(binner.count(page))
+            _take_in(counted, binner.count(page))
             for row in page:
                 rows[row.task, row.version] += 1
                 if binner.problem(row.task, row.version) is not None:
                     unproven.add((row.task, row.version, day_of(row.at)))
                 else:
                     undated += row.year is None
-        stored = _stored(connection)
+        stored = store.tallying.stored(connection)
     differences = [
-        Difference(*key, counted=stored.get(key, 0), rows=counts[key])
-        for key in sorted(stored.keys() | counts.keys())
-        if key[:3] not in unproven and stored.get(key, 0) != counts[key]
+        Difference(*key, *one)
+        for key in sorted(stored.keys() | counted.keys())
+        if key[:3] not in unproven
+        for one in _differences(stored.get(key, _EMPTY), counted.get(key, _EMPTY))
     ]
     without = [
         Unproven(task, version, n, problem)
@@ -150,14 +151,13 @@ def count_anew(store: Store, connection: Connection, binner: Binner, cell: Cell)
     False, and nothing changed, where there are rows and no bundle to count them by.
     """
     task, version, day = cell
-    counts: Counter[CounterKey] = Counter()
+    counted: dict[TallyKey, Tally] = {}
     for page in connection.execute(select(predictions).where(_in_cell(cell))).mappings().partitions(PAGE):
         if binner.problem(task, version) is not None:
             return False
-        counts.update(binner.count([prediction_of(row) for row in page]))
-    table = feature_counts.c
-    connection.execute(delete(feature_counts).where(table.task == task, table.version == version, table.day == day))
-    store.add_counts(connection, counts)
+        _take_in(counted, binner.count([prediction_of(row) for row in page]))
+    store.tallying.drop(connection, task, version, day)
+    store.tallying.put(connection, counted)
     return True
 
 
@@ -179,16 +179,32 @@ def _pages(connection: Connection) -> Iterator[list[Prediction]]:
         seq = page[-1]["seq"]
 
 
-def _stored(connection: Connection) -> Mapping[CounterKey, int]:
-    table = feature_counts.c
-    query = select(table.task, table.version, table.day, table.feature, table.bin, table.count)
-    return {(task, version, day, name, bin_): int(n) for task, version, day, name, bin_, n in connection.execute(query)}
+_EMPTY: Tally = Layout(()), np.zeros(0, dtype=np.int64)
 
 
-def _bins(scorer: Scorer, rows: Sequence[Prediction]) -> list[list[int]]:
+def _take_in(counted: dict[TallyKey, Tally], more: Mapping[TallyKey, Tally]) -> None:
+    for key, tally in more.items():
+        counted[key] = added(counted[key], tally) if key in counted else tally
+
+
+def _differences(stored: Tally, rows: Tally) -> Iterator[tuple[str, int, int, int]]:
+    """Name, bin, what is stored and what the rows say, where these differ."""
+    first, second = stored[0].counts(stored[1]), rows[0].counts(rows[1])
+    for name in sorted(first.keys() | second.keys()):
+        was, found = first.get(name, {}), second.get(name, {})
+        for bin_ in sorted(was.keys() | found.keys()):
+            if was.get(bin_, 0) != found.get(bin_, 0):
+                yield name, bin_, was.get(bin_, 0), found.get(bin_, 0)
+
+
+def _counted(scorer: Scorer, rows: Sequence[Prediction]) -> list[Prediction]:
+    """The rows, each saying again where it counts."""
     names = scorer.bundle.inputs.columns
     values = {name: [row.features.get(name) for row in rows] for name in names}
     columns = {name: np.array([np.nan if one is None else one for one in given]) for name, given in values.items()}
     years = [day_of(row.at).year if row.year is None else row.year for row in rows]
-    bins: list[list[int]] = scorer.score(columns, np.array(years, dtype=np.float64)).bins.tolist()
-    return bins
+    answers = scorer.answers(scorer.score(columns, np.array(years, dtype=np.float64)))
+    return [
+        replace(row, counted=counted_in(scorer, answer, row.features, source=row.source, group=row.group))
+        for row, answer in zip(rows, answers, strict=True)
+    ]

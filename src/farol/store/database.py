@@ -3,25 +3,23 @@
 from __future__ import annotations
 
 import json
-from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import date
 from typing import Any, Self
 
-from sqlalchemy import Connection, Engine, RowMapping, Select, func, select, text
+from sqlalchemy import ColumnElement, Connection, Engine, RowMapping, Select, func, select, text
 from sqlalchemy.dialects import postgresql, sqlite
 
 from farol.store.engine import IMMEDIATE, open_engine, store_errors
-from farol.store.records import Prediction, Snapshot, day_of, microseconds, moment
+from farol.store.records import Prediction, Snapshot, microseconds, moment
 from farol.store.schema import migrate
-from farol.store.tables import HAS_KEY, drift_snapshots, feature_counts, predictions
+from farol.store.tables import HAS_KEY, drift_snapshots, predictions, tallies
+from farol.store.tallying import Tallying, add_up
+from farol.tallies import PREDICTION, WHOLE
 
 PAGE = 1_000
 """Rows read at once."""
-
-CounterKey = tuple[str, str, date, str, int]
-"""Task, version, day, feature, bin."""
 
 
 class Store:
@@ -37,11 +35,7 @@ class Store:
         # SQLite's transactions see one moment in any case.
         self._of_one_moment = engine.execution_options(isolation_level="REPEATABLE READ") if is_postgresql else engine
         insert = postgresql.insert if is_postgresql else sqlite.insert
-        counted = insert(feature_counts)
-        self._add_counts = counted.on_conflict_do_update(
-            index_elements=list(feature_counts.primary_key),
-            set_={"count": feature_counts.c.count + counted.excluded.count},
-        )
+        self.tallying = Tallying(engine.dialect.name)
         self._add_once = (
             insert(predictions)
             .on_conflict_do_nothing(index_elements=[predictions.c.key_hash], index_where=HAS_KEY)
@@ -94,21 +88,9 @@ class Store:
             if plain:
                 connection.execute(predictions.insert(), [_prediction_values(row) for row in plain])
             first = self._write_once(connection, keyed) if keyed else {}
-            counts = Counter(
-                (row.task, row.version, day_of(row.at), feature, position)
-                for row in (*plain, *(row for key, row in keyed.items() if first[key] is row))
-                for feature, position in row.bins.items()
-            )
-            self.add_counts(connection, counts)
+            new = plain + [row for key, row in keyed.items() if first[key] is row] if keyed else plain
+            self.tallying.add(connection, add_up(new))
         return [row if row.key_hash is None else first[row.key_hash] for row in rows]
-
-    def add_counts(self, connection: Connection, counts: Mapping[CounterKey, int]) -> None:
-        """Adds to the counters, in the transaction of `connection`."""
-        if counts:
-            # In one order, so that two processes never wait for each other's counters in a ring.
-            names = ("task", "version", "day", "feature", "bin")
-            values = [{**dict(zip(names, key, strict=True)), "count": n} for key, n in sorted(counts.items())]
-            connection.execute(self._add_counts, values)
 
     def _write_once(self, connection: Connection, keyed: Mapping[str, Prediction]) -> dict[str, Prediction]:
         """Key hash → the row that is stored under it: the one given, or the one that was there first."""
@@ -150,23 +132,27 @@ class Store:
         with self._reading() as connection:
             return int(connection.execute(_of_task(select(func.count()).select_from(predictions), task)).scalar_one())
 
-    def counts(self, task: str, version: str, first: date, last: date) -> dict[str, dict[int, int]]:
-        """Feature → bin → predictions, over the days (America/Sao_Paulo) from `first` to `last`, both included.
+    def counts(
+        self, task: str, version: str, first: date, last: date, slice_: str = WHOLE
+    ) -> dict[str, dict[int, int]]:
+        """What is counted → bin → answers, over the days (America/Sao_Paulo) from `first` to `last`, both included.
 
-        Read from the counters, so the cost depends on days, features and bins, never on the number of predictions.
+        The names are those of the version's features and of `farol.tallies`. Read from the tallies, so the cost depends
+        on the days, never on the number of predictions.
         """
-        table = feature_counts.c
-        query = (
-            select(table.feature, table.bin, func.sum(table.count))
-            .where(table.task == task, table.version == version, table.day.between(first, last))
-            .group_by(table.feature, table.bin)
-            .order_by(table.feature, table.bin)
-        )
-        found: dict[str, dict[int, int]] = {}
         with self._reading() as connection:
-            for feature, position, count in connection.execute(query):
-                found.setdefault(feature, {})[position] = int(count)
-        return found
+            return self.tallying.counts(connection, (task, version), first=first, last=last, slice_=slice_)
+
+    def slices(self, task: str, version: str, first: date, last: date) -> dict[str, int]:
+        """Slice → how many answers were counted in it over these days; "" is all of them."""
+        table = tallies.c
+        query = select(table.slice).where(*_of_days(task, version, first, last)).distinct().order_by(table.slice)
+        with self._reading() as connection:
+            found = {}
+            for slice_ in connection.execute(query).scalars().all():
+                counts = self.tallying.counts(connection, (task, version), first=first, last=last, slice_=slice_)
+                found[slice_] = sum(counts.get(PREDICTION, {}).values())
+            return found
 
     def write_snapshot(self, snapshot: Snapshot) -> None:
         """Keeps a drift report."""
@@ -227,6 +213,11 @@ class Store:
             yield connection
 
 
+def _of_days(task: str, version: str, first: date, last: date) -> tuple[ColumnElement[bool], ...]:
+    table = tallies.c
+    return table.task == task, table.version == version, table.day.between(first, last)
+
+
 def _of_task(query: Select[Any], task: str | None) -> Select[Any]:
     return query if task is None else query.where(predictions.c.task == task)
 
@@ -249,6 +240,7 @@ def _prediction_values(row: Prediction) -> dict[str, object]:
         "threshold": row.threshold,
         "warnings": _json(list(row.warnings)),
         "student": row.student,
+        "class": row.group,
         "year": row.year,
         "key_hash": row.key_hash,
         "body_hash": row.body_hash,
@@ -270,6 +262,7 @@ def prediction_of(row: RowMapping) -> Prediction:
         threshold=row["threshold"],
         warnings=tuple(json.loads(row["warnings"])),
         student=row["student"],
+        group=row["class"],
         year=row["year"],
         key_hash=row["key_hash"],
         body_hash=row["body_hash"],

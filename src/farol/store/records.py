@@ -5,11 +5,13 @@ from __future__ import annotations
 import os
 import unicodedata
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
 from typing import Literal
 from uuid import UUID
 from zoneinfo import ZoneInfo
+
+from farol.tallies import Counted
 
 Source = Literal["api", "simulation", "command"]
 
@@ -27,11 +29,11 @@ _MICROSECOND = timedelta(microseconds=1)
 class Prediction:
     """One answer, as it was given; `prediction` and `probability` are None together, where it was that there is none.
 
-    `features` are the inputs as they came (None: given as missing; absent: not given); `bins` says which bin of the
-    bundle's reference each feature of the model fell into: it is counted when the row is written and not kept by
-    row, so a prediction that was read back has none. `label` is in the profile's Portuguese words. `student` is the
-    programme's own code of the pupil, if it was given; `year` the year the inputs are of (None in rows of an older
-    Farol). `key_hash` and `body_hash` are those of a request that may be sent again, see `Store.write`.
+    `features` are the inputs as they came (None: given as missing; absent: not given); `counted` says where the answer
+    counts: that is added up when the row is written and not kept by row, so a prediction that was read back has none.
+    `label` is in the profile's Portuguese words. `student` is the programme's own code of the pupil and `group` the
+    class, if they were given; `year` the year the inputs are of (None in rows of an older Farol). `key_hash` and
+    `body_hash` are those of a request that may be sent again, see `Store.write`.
     """
 
     id: str  # uuid7, see `uuid7`
@@ -45,8 +47,9 @@ class Prediction:
     probability: float | None
     threshold: float
     warnings: tuple[str, ...] = ()
-    bins: Mapping[str, int] = field(default_factory=dict)
+    counted: Counted | None = None
     student: str | None = None
+    group: str | None = None
     year: int | None = None
     key_hash: str | None = None
     body_hash: str | None = None

@@ -12,7 +12,7 @@ from farol.errors import InputError
 from farol.i18n import msg
 from farol.store.database import Store
 from farol.store.records import day_of, microseconds, moment, start_of
-from farol.store.tables import feature_counts, predictions
+from farol.store.tables import predictions, tallies
 
 _AGE = re.compile(r"([1-9]\d{0,4})d", re.ASCII)
 
@@ -48,7 +48,7 @@ def purge(store: Store, first: date) -> Purged:
             day = first if oldest is None else min(first, day_of(moment(oldest)) + timedelta(days=1))
             before = predictions.c.at < microseconds(start_of(day))
             rows += connection.execute(delete(predictions).where(before)).rowcount
-            connection.execute(delete(feature_counts).where(feature_counts.c.day < day))
+            connection.execute(delete(tallies).where(tallies.c.day < day))
         if day == first:
             break
     store.settle()

@@ -39,6 +39,7 @@ def export(store: Store, student: str, *, timezone: ZoneInfo, now: datetime) -> 
                 "task": row.task,
                 "model_version": row.version,
                 "source": row.source,
+                "class": row.group,
                 "year": row.year,
                 "features": dict(row.features),
                 "prediction": row.prediction,

@@ -9,6 +9,7 @@ from sqlalchemy import (
     Double,
     Index,
     Integer,
+    LargeBinary,
     MetaData,
     SmallInteger,
     String,
@@ -37,6 +38,7 @@ predictions = Table(
     Column("threshold", Double, nullable=False),
     Column("warnings", Text, nullable=False),  # JSON array of codes
     Column("student", String(64), nullable=True),  # the programme's code of the pupil, if it was given
+    Column("class", String(64), nullable=True),  # the pupil's class, if it was given
     Column("year", SmallInteger, nullable=True),  # which the inputs are of; null in rows of an older Farol
     Column("key_hash", String(64), nullable=True),  # of a request that may be sent again
     Column("body_hash", String(64), nullable=True),
@@ -50,15 +52,15 @@ _has_student = predictions.c.student.is_not(None)
 Index("ux_predictions_key_hash", predictions.c.key_hash, unique=True, sqlite_where=HAS_KEY, postgresql_where=HAS_KEY)
 Index("ix_predictions_student", predictions.c.student, sqlite_where=_has_student, postgresql_where=_has_student)
 
-feature_counts = Table(
-    "feature_counts",
+tallies = Table(
+    "tallies",
     metadata,
     Column("task", Text, primary_key=True),
     Column("version", Text, primary_key=True),
     Column("day", Date, primary_key=True),  # of America/Sao_Paulo
-    Column("feature", Text, primary_key=True),
-    Column("bin", Integer, primary_key=True, autoincrement=False),
-    Column("count", BigInteger, nullable=False),
+    Column("slice", Text, primary_key=True),  # "" is all answers; else such as "source=api"
+    Column("layout", Text, nullable=False),  # what each cell counts: `farol.tallies.Layout.text`
+    Column("cells", LargeBinary, nullable=False),  # unsigned 32-bit integers, the least significant byte first
 )
 
 api_keys = Table(
