@@ -6,7 +6,7 @@ model had not seen, were at risk in the end.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from farol.i18n import Message, msg
@@ -41,15 +41,26 @@ class Band:
         )
 
 
+def bands_of(report: Mapping[str, object]) -> tuple[Band, ...]:
+    """The bands of a bundle's report, the lowest first; none in reports that have none."""
+    match report.get("bands"):
+        case {"bands": [*bands]}:
+            return tuple(band for band in map(_read, bands) if band is not None)
+        case _:
+            return ()
+
+
+def band_in(bands: Sequence[Band], probability: float | None) -> Band | None:
+    """The band of a probability; None without an answer or bands."""
+    if probability is None:
+        return None
+    # The last one that begins at or below it: so an edge belongs above, and 1 to the last band.
+    return next((band for band in reversed(bands) if band.low <= probability), None)
+
+
 def band_of(report: Mapping[str, object], probability: float | None) -> Band | None:
     """The band of a probability by a bundle's report; None without an answer, and in reports that have no bands."""
-    match report.get("bands"):
-        case {"bands": [*bands]} if probability is not None:
-            read = [band for band in map(_read, bands) if band is not None]
-            # The last one that begins at or below it: so an edge belongs above, and 1 to the last band.
-            return next((band for band in reversed(read) if band.low <= probability), None)
-        case _:
-            return None
+    return band_in(bands_of(report), probability)
 
 
 def risk_text(probability: float, locale: str) -> str:

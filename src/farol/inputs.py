@@ -6,8 +6,9 @@ clipped, a zero that means "not answered" is missing.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+from functools import lru_cache
 from math import isfinite
 from numbers import Real
 from typing import Self
@@ -42,6 +43,41 @@ class InputWarning:
     message: Message
 
 
+@dataclass(frozen=True, slots=True)
+class Rule:
+    """What one value must be: a number from `lowest` to `highest`, rounding included; `low` to `high` when clipped."""
+
+    low: float
+    high: float
+    lowest: float
+    highest: float
+    is_whole: bool
+    zero_is_missing: bool
+    usual: frozenset[float]
+
+    @classmethod
+    def of(cls, column: Column) -> Self:
+        """The rule of a column."""
+        low = -np.inf if column.minimum is None else column.minimum
+        high = np.inf if column.maximum is None else column.maximum
+        return cls(
+            low=low,
+            high=high,
+            # The greatest float is the last that is finite.
+            lowest=max(low - column.tolerance, -_GREATEST),
+            highest=min(high + column.tolerance, _GREATEST),
+            is_whole=column.integer,
+            zero_is_missing=_zero_is_missing(column),
+            usual=frozenset(column.usual),
+        )
+
+
+_GREATEST = float(np.finfo(np.float64).max)
+
+_REMEMBERED = 1024
+"""Sets of given columns whose warnings are kept: callers who leave out the same columns get the same warnings."""
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class Inputs:
     """The inputs of a task, resolved once: m sheet columns with their rules, and the plan from them to features."""
@@ -53,6 +89,11 @@ class Inputs:
     high: Floats  # (m, 1)
     tolerance: Floats  # (m, 1)
     zero_is_missing: NDArray[np.bool_]  # (m, 1)
+    rules: Mapping[str, Rule]  # the same for one value at a time
+    _missing: Callable[[frozenset[str]], tuple[InputWarning, ...]] = field(init=False, repr=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "_missing", lru_cache(maxsize=_REMEMBERED)(self._missing_among))
 
     @classmethod
     def of(cls, profile: Profile, task: Task) -> Self:
@@ -69,6 +110,7 @@ class Inputs:
             high=_upright([np.inf if column.maximum is None else column.maximum for column in rules]),
             tolerance=_upright([column.tolerance for column in rules]),
             zero_is_missing=_upright([_zero_is_missing(column) for column in rules]).astype(np.bool_),
+            rules={name: Rule.of(column) for name, column in columns.items()},
         )
 
     def clean(self, values: Floats) -> Floats:
@@ -79,7 +121,17 @@ class Inputs:
 
     def problems(self, values: Mapping[str, object]) -> Iterator[InputProblem]:
         """Every field that cannot be used, in the order given. None is a missing value, and is no problem."""
+        rules = self.rules
         for name, value in values.items():
+            rule = rules.get(name)
+            # The one case that nearly every value is; whatever it does not let through is looked at closely.
+            if (
+                rule is not None
+                and type(value) is float
+                and rule.lowest <= value <= rule.highest
+                and (not rule.is_whole or value.is_integer())
+            ):
+                continue
             column = self.columns.get(name)
             if column is None:
                 known = msg("one of the fields {names}", names=", ".join(self.columns))
@@ -92,30 +144,30 @@ class Inputs:
         return tuple(self._warnings(values))
 
     def _warnings(self, values: Mapping[str, float | None]) -> Iterator[InputWarning]:
-        given = set()
-        for name, column in self.columns.items():
+        given = []
+        for name, rule in self.rules.items():
             value = values.get(name)
             if value is None:
                 continue
-            clipped = value
-            if column.minimum is not None:
-                clipped = max(clipped, column.minimum)
-            if column.maximum is not None:
-                clipped = min(clipped, column.maximum)
-            if clipped == 0 and _zero_is_missing(column):
+            if rule.zero_is_missing and min(max(value, rule.low), rule.high) == 0:
                 yield InputWarning("zero_not_answered", name, msg("{field}: zero means not answered.", field=name))
                 continue
-            given.add(name)
-            if clipped != value:
+            given.append(name)
+            if not rule.low <= value <= rule.high:
                 text = msg("{field} is a rounding beyond its range and was taken as the end of it.", field=name)
                 yield InputWarning("clipped", name, text)
-            elif column.usual and value not in column.usual:
-                usual = ", ".join(f"{number:g}" for number in column.usual)
+            elif rule.usual and value not in rule.usual:
+                usual = ", ".join(f"{number:g}" for number in self.columns[name].usual)
                 text = msg(
                     "{field} has a value that the programme never gives; it gives {usual}.", field=name, usual=usual
                 )
                 yield InputWarning("unusual_value", name, text)
-        known = frozenset(given)
+        yield from self._missing(frozenset(given))
+
+    def _missing_among(self, known: frozenset[str]) -> tuple[InputWarning, ...]:
+        return tuple(self._missing_warnings(known))
+
+    def _missing_warnings(self, known: frozenset[str]) -> Iterator[InputWarning]:
         missing = dict.fromkeys(name for feature in self.task.features for name in self.plan.needed(feature, known))
         for name in missing:
             text = msg("{field} is missing: the less is given, the less the answer is worth.", field=name)

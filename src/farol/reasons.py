@@ -134,7 +134,11 @@ class Explained:
 
 def explain_rows(scorer: Scorer, columns: Mapping[str, Floats], year: Floats, k: int) -> Explained:
     """Score rows as `Scorer.score` does, with up to `k` reasons for each that has an answer."""
-    scores = scorer.score(columns, year)
+    return explain_scores(scorer, scorer.score(columns, year), k)
+
+
+def explain_scores(scorer: Scorer, scores: Scores, k: int) -> Explained:
+    """Up to `k` reasons for each row of `scores` that has an answer."""
     contributions = scorer.contributions(scores.features)
     chosen = _greatest(contributions, k)
     chosen[scores.prediction == NO_ANSWER] = -1

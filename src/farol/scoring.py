@@ -8,7 +8,7 @@ Scoring needs numpy and ONNX Runtime alone: it must start fast and stay small, s
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from math import isnan
 
@@ -97,15 +97,20 @@ class Scorer:
         missing = np.full(year.shape, np.nan)
         return self._scores(np.stack([columns.get(name, missing) for name in self.bundle.inputs.columns]), year)
 
+    def score_rows(self, rows: Sequence[Mapping[str, float | None]], years: Sequence[int]) -> Scores:
+        """Score n pupils, each given as for `score_one`, of n years."""
+        names = self.bundle.inputs.columns
+        given = [[values.get(name) for values in rows] for name in names]
+        # numpy makes NaN of None.
+        return self._scores(np.array(given, dtype=np.float64), np.array(years, dtype=np.float64))
+
     def score_one(self, values: Mapping[str, float | None], year: int) -> Answer:
         """Score one pupil from sheet columns, None or absent where missing; unknown names are passed over.
 
         Raises InputError when nothing was given from which any feature could be had: such an answer would only
         repeat how frequent lag is.
         """
-        names = self.bundle.inputs.columns
-        given = [np.nan if (value := values.get(name)) is None else value for name in names]
-        scores = self._scores(np.array(given, dtype=np.float64)[:, np.newaxis], np.array([year], dtype=np.float64))
+        scores = self.score_rows((values,), (year,))
         if np.isnan(scores.features).all():
             raise nothing_given(self.bundle)
         return self.answers(scores)[0]

@@ -110,6 +110,8 @@ def _read_part(part: object) -> tuple[str, int]:
 
 def union(first: Layout, second: Layout) -> Layout:
     """A layout with room for what either counts; the first one itself where it has that."""
+    if first == second:
+        return first
     sizes = dict(first.sizes)
     for name, size in second.sizes:
         sizes[name] = max(size, sizes.get(name, 0))

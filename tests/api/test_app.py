@@ -15,6 +15,7 @@ import httpx
 import pytest
 
 import farol.app
+from farol.api.answering import Asked, Question
 from farol.api.binding import check_binding, is_loopback
 from farol.api.schemas import Given
 from farol.api.service import Service
@@ -22,7 +23,6 @@ from farol.app import create_app
 from farol.errors import InputError, ProfileError, StoreError
 from farol.settings import Settings
 from farol.store.database import Store
-from farol.store.records import Prediction
 from tests.api.client import running
 from tests.api.server import serving
 from tests.api.shape import PUPIL
@@ -154,18 +154,16 @@ def test_closing_waits_for_what_is_being_stored(trained: Path, tmp_path: Path) -
     service.refresh()
     served, now = service.served("current"), datetime.now(UTC)
 
-    def make() -> Prediction:
-        given = Given(PUPIL, None)
-        answer = served.scorer.score_one(PUPIL, 2024)
-        return served.prediction(given, answer, now, year=2024, key_hash=None, body_hash=None)
+    def asked_now() -> Asked:
+        return Asked(served, Question(Given(PUPIL, None), now, 2024))
 
     async def ask_and_close() -> str:
-        asked = asyncio.create_task(service.journal.submit(make))
+        asked = asyncio.create_task(service.journal.submit(asked_now()))
         await asyncio.sleep(0)
         await service.close()
         assert asked.done()
         with pytest.raises(StoreError):
-            await service.journal.submit(make)
+            await service.journal.submit(asked_now())
         return (await asked).id
 
     answered = asyncio.run(ask_and_close())

@@ -10,16 +10,22 @@ import pytest
 from farol.errors import InputError, StoreError
 from farol.i18n import msg
 from farol.store.database import Store
-from farol.store.journal import Journal, JournalFullError
+from farol.store.journal import Journal, JournalFullError, Made
 from farol.store.records import Prediction
 from tests.store.rows import EVER, row
 
 T = TypeVar("T")
+Maker = Callable[[], Prediction]
 
 
 def run(scenario: Coroutine[Any, Any, T]) -> T:
     """A request that nobody answers fails the test instead of hanging it."""
     return asyncio.run(asyncio.wait_for(scenario, 20))
+
+
+def called(makers: Sequence[Maker]) -> list[Made]:
+    """What each maker of a group gives; what one raises is raised for all of them."""
+    return [make() for make in makers]
 
 
 class Gate(Store):
@@ -40,7 +46,7 @@ class Gate(Store):
 
 def test_an_answer_comes_back_stored(store: Store) -> None:
     async def scenario() -> Prediction:
-        journal = Journal(store, queue_size=10)
+        journal = Journal(store, called, queue_size=10)
         answer = await journal.submit(row)
         assert await asyncio.to_thread(store.total) == 1
         await journal.close()
@@ -52,7 +58,7 @@ def test_an_answer_comes_back_stored(store: Store) -> None:
 
 def test_many_at_once_are_all_stored_and_counted(store: Store) -> None:
     async def scenario() -> list[Prediction]:
-        journal = Journal(store, queue_size=500)
+        journal = Journal(store, called, queue_size=500)
         answers = await asyncio.gather(*(journal.submit(lambda: row({"IAA": 1.0})) for _ in range(300)))
         await journal.close()
         return answers
@@ -62,7 +68,7 @@ def test_many_at_once_are_all_stored_and_counted(store: Store) -> None:
     assert store.counts("current", "2024-abc", *EVER) == {"IAA": {1: 300}}
 
 
-async def _held(journal: Journal, gate: Gate, make: Callable[[], Prediction] = row) -> asyncio.Task[Prediction]:
+async def _held(journal: Journal[Maker], gate: Gate, make: Maker = row) -> asyncio.Task[Prediction]:
     """A request whose commit has begun and waits at the gate."""
     task = asyncio.create_task(journal.submit(make))
     await asyncio.sleep(0.02)
@@ -72,7 +78,7 @@ async def _held(journal: Journal, gate: Gate, make: Callable[[], Prediction] = r
 def test_what_comes_during_a_commit_goes_into_the_next_as_one_group() -> None:
     async def scenario() -> Gate:
         gate = Gate()
-        journal = Journal(gate, queue_size=10, group_size=4)
+        journal = Journal(gate, called, queue_size=10, group_size=4)
         first = await _held(journal, gate)
         rest = [asyncio.create_task(journal.submit(row)) for _ in range(6)]
         await asyncio.sleep(0.02)
@@ -88,7 +94,7 @@ def test_what_comes_during_a_commit_goes_into_the_next_as_one_group() -> None:
 def test_a_full_journal_refuses_at_once_and_says_when_to_come_back() -> None:
     async def scenario() -> None:
         gate = Gate()
-        journal = Journal(gate, queue_size=2)
+        journal = Journal(gate, called, queue_size=2)
         first = await _held(journal, gate)
         rest = [asyncio.create_task(journal.submit(row)) for _ in range(2)]
         await asyncio.sleep(0.02)
@@ -109,7 +115,7 @@ def test_when_the_commit_fails_everybody_in_it_is_told_and_the_next_group_is_tri
         gate = Gate()
         gate.failing = True
         gate.gate.set()
-        journal = Journal(gate, queue_size=10)
+        journal = Journal(gate, called, queue_size=10)
         outcomes = await asyncio.gather(*(journal.submit(row) for _ in range(3)), return_exceptions=True)
         assert [type(outcome) for outcome in outcomes] == [StoreError] * 3
         gate.failing = False
@@ -127,7 +133,7 @@ def test_who_cannot_be_scored_harms_nobody_else(store: Store) -> None:
         raise ZeroDivisionError
 
     async def scenario() -> list[Prediction | BaseException]:
-        journal = Journal(store, queue_size=10)
+        journal = Journal(store, called, queue_size=10)
         makers = (row, unusable, broken, row)
         outcomes = await asyncio.gather(*map(journal.submit, makers), return_exceptions=True)
         await journal.close()
@@ -138,10 +144,24 @@ def test_who_cannot_be_scored_harms_nobody_else(store: Store) -> None:
     assert store.total() == 2
 
 
+def test_why_nothing_was_made_is_told_to_who_asked(store: Store) -> None:
+    def refused(makers: Sequence[Maker]) -> list[Made]:
+        return [InputError(msg("Nothing was given.")) if make is None else make() for make in makers]
+
+    async def scenario() -> list[Prediction | BaseException]:
+        journal = Journal(store, refused, queue_size=10)
+        outcomes = await asyncio.gather(*(journal.submit(one) for one in (row, None)), return_exceptions=True)  # type: ignore[arg-type]
+        await journal.close()
+        return outcomes
+
+    assert [type(outcome) for outcome in run(scenario())] == [Prediction, InputError]
+    assert store.total() == 1
+
+
 def test_who_leaves_before_the_commit_is_not_stored_and_harms_nobody() -> None:
     async def scenario() -> Gate:
         gate = Gate()
-        journal = Journal(gate, queue_size=10)
+        journal = Journal(gate, called, queue_size=10)
         first = await _held(journal, gate)
         leaving, staying = (asyncio.create_task(journal.submit(row)) for _ in range(2))
         await asyncio.sleep(0.02)
@@ -159,7 +179,7 @@ def test_who_leaves_before_the_commit_is_not_stored_and_harms_nobody() -> None:
 def test_closing_stores_what_waits_and_takes_no_more() -> None:
     async def scenario() -> Gate:
         gate = Gate()
-        journal = Journal(gate, queue_size=10)
+        journal = Journal(gate, called, queue_size=10)
         waiting = [await _held(journal, gate), asyncio.create_task(journal.submit(row))]
         await asyncio.sleep(0.02)
         closing = asyncio.create_task(journal.close())
@@ -175,4 +195,4 @@ def test_closing_stores_what_waits_and_takes_no_more() -> None:
 
 
 def test_a_journal_nobody_used_closes() -> None:
-    run(Journal(Gate(), queue_size=1).close())
+    run(Journal(Gate(), called, queue_size=1).close())

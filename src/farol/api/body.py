@@ -6,10 +6,9 @@ depend on that. NaN and Infinity are no JSON; we read them all the same, so that
 
 from __future__ import annotations
 
+import codecs
 import json
 from typing import Any
-
-from fastapi import Request
 
 from farol.api.errors import FieldProblem, Refusal, shown_name
 from farol.i18n import Message, msg
@@ -20,29 +19,21 @@ MOST_FIELDS = 100
 _SEND_JSON = msg("Send a JSON object in UTF-8, such as the example in GET /docs.")
 
 
-async def read_object(request: Request) -> dict[str, Any]:
-    """The JSON object in the body of `request`; every number comes as float. Raises Refusal."""
-    media_type = request.headers.get("content-type", "").partition(";")[0].strip().lower()
-    if media_type != "application/json":
+def refuse_other_than_json(content_type: bytes) -> None:
+    """Raises Refusal (415) unless the header says JSON."""
+    if content_type != b"application/json" and content_type.partition(b";")[0].strip().lower() != b"application/json":
         raise Refusal(
             415,
             "unsupported_media_type",
             msg("The body must be JSON."),
             fix=msg("Send the header {header}.", header="Content-Type: application/json"),
         )
-    return parse_object(await request.body())
 
 
 def parse_object(body: bytes) -> dict[str, Any]:
-    """The JSON object that `body` holds. Raises Refusal."""
+    """The JSON object that `body` holds; every number comes as float. Raises Refusal."""
     try:
-        # Whole numbers become floats at once: Python's own would spend a long time on a million digits.
-        found = json.loads(
-            body.decode("utf-8-sig"),
-            parse_int=float,
-            parse_constant=float,
-            object_pairs_hook=_once_each,
-        )
+        found = _decode(body.removeprefix(codecs.BOM_UTF8).decode())
     except UnicodeDecodeError:
         raise _invalid(msg("The body is not text in UTF-8.")) from None
     except json.JSONDecodeError as error:
@@ -73,3 +64,7 @@ def _once_each(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
 
 def _invalid(message: Message) -> Refusal:
     return Refusal(400, "invalid_json", message, fix=_SEND_JSON)
+
+
+# Whole numbers become floats at once: Python's own would spend a long time on a million digits.
+_decode = json.JSONDecoder(parse_int=float, parse_constant=float, object_pairs_hook=_once_each).decode

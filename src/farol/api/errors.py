@@ -19,9 +19,10 @@ from fastapi.responses import JSONResponse
 from starlette.exceptions import HTTPException
 
 from farol.api.answers import ErrorAnswer
+from farol.api.asked import locale_in
 from farol.api.texts import marked as _
 from farol.errors import BundleError, FarolError, InputError, StoreError
-from farol.i18n import LOCALES, Message, msg, negotiate
+from farol.i18n import Message, msg
 from farol.store.journal import JournalFullError
 
 logger = logging.getLogger("farol.api")
@@ -69,9 +70,8 @@ def shown_name(name: str) -> str:
 
 
 def locale_of(request: Request) -> str:
-    """The language of an answer: `?lang=`, else `Accept-Language`, else the service's own."""
-    default = getattr(request.app.state, "locale", LOCALES[0])
-    return negotiate(request.query_params.get("lang"), negotiate(request.headers.get("accept-language"), default))
+    """The language of an answer to `request`: see `locale_in`."""
+    return locale_in(request.scope)
 
 
 def error_body(refusal: Refusal, locale: str, request_id: str) -> dict[str, Any]:
@@ -126,7 +126,7 @@ def from_tree(error: FarolError) -> Refusal:
     return Refusal(status, error.code, error.problem, fields=fields, fix=error.fix or error.expected, headers=headers)
 
 
-_SEE_DOCS = msg("GET /docs says which routes there are and what each takes.")
+SEE_DOCS = msg("GET /docs says which routes there are and what each takes.")
 _HTTP: Mapping[int, tuple[str, Message]] = {
     404: ("not_found", msg("There is nothing at this address.")),
     405: ("method_not_allowed", msg("This address does not take this method.")),
@@ -136,7 +136,7 @@ _HTTP: Mapping[int, tuple[str, Message]] = {
 def _from_http(error: HTTPException) -> Refusal:
     """Starlette's own refusals; their texts are English and may repeat input, so ours stand instead."""
     code, message = _HTTP.get(error.status_code, ("refused", msg("The request was refused.")))
-    return Refusal(error.status_code, code, message, fix=_SEE_DOCS, headers=error.headers)
+    return Refusal(error.status_code, code, message, fix=SEE_DOCS, headers=error.headers)
 
 
 def _from_query(error: RequestValidationError) -> Refusal:
@@ -146,7 +146,7 @@ def _from_query(error: RequestValidationError) -> Refusal:
         name = shown_name(str(item["loc"][-1]))
         fields.append(FieldProblem(name, msg("{field} cannot be used.", field=name), _expected(item.get("ctx", {}))))
     message = msg("A parameter of the address cannot be used.")
-    return Refusal(422, "invalid_parameter", message, fields=fields, fix=_SEE_DOCS)
+    return Refusal(422, "invalid_parameter", message, fields=fields, fix=SEE_DOCS)
 
 
 def _expected(context: Mapping[str, Any]) -> Message:

@@ -6,24 +6,24 @@ Plain ASGI, so that bodies and long answers stream through untouched.
 from __future__ import annotations
 
 import logging
+import os
 import re
 import time
-import uuid
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 
 from fastapi import Request
-from starlette.datastructures import Headers, MutableHeaders
 from starlette.requests import ClientDisconnect
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from farol.api.errors import Refusal, error_response, internal_error, locale_of
+from farol.api.asked import fields_of, locale_in
+from farol.api.errors import Refusal, error_response, internal_error
 from farol.api.logs import FIELDS, places
-from farol.i18n import msg
+from farol.i18n import LOCALES, msg
 
 access = logging.getLogger("farol.access")
 logger = logging.getLogger("farol.api")
 
-_REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{1,64}")
+_REQUEST_ID = re.compile(rb"[A-Za-z0-9._-]{1,64}")
 
 SECURITY_HEADERS: Mapping[str, str] = {
     "Content-Security-Policy": (
@@ -59,23 +59,22 @@ class Guard:
             await self._app(scope, receive, send)
             return
         started = time.perf_counter()
-        headers = Headers(scope=scope)
-        request_id = _request_id(headers)
-        scope.setdefault("state", {})["request_id"] = request_id
-        request = Request(scope)
+        fields = fields_of(scope)
+        request_id = _request_id(fields)
+        scope["state"]["request_id"] = request_id
         status = 0
 
         async def send_guarded(message: Message) -> None:
             nonlocal status
             if message["type"] == "http.response.start":
                 status = message["status"]
-                _complete(MutableHeaders(scope=message), request, request_id)
+                message["headers"] = _complete(message.get("headers", ()), locale_in(scope), request_id)
             await send(message)
 
         try:
-            refusal = self._declared_too_large(headers)
+            refusal = self._declared_too_large(fields)
             if refusal is not None:
-                await error_response(request, refusal)(scope, receive, send_guarded)
+                await error_response(Request(scope), refusal)(scope, receive, send_guarded)
             else:
                 await self._app(scope, self._counted(receive), send_guarded)
         except ClientDisconnect:
@@ -84,13 +83,13 @@ class Guard:
             logger.critical("request %s failed: %s at %s", request_id, type(error).__name__, places(error))
             if status:
                 raise BrokenOffError(request_id) from None
-            await error_response(request, internal_error())(scope, receive, send_guarded)
+            await error_response(Request(scope), internal_error())(scope, receive, send_guarded)
         finally:
             self._observe(scope, status, time.perf_counter() - started)
 
-    def _declared_too_large(self, headers: Headers) -> Refusal | None:
-        length = headers.get("content-length", "0")
-        return self._too_large() if length.isdecimal() and int(length) > self._max_body_bytes else None
+    def _declared_too_large(self, fields: Mapping[bytes, bytes]) -> Refusal | None:
+        length = fields.get(b"content-length", b"0")
+        return self._too_large() if length.isdigit() and int(length) > self._max_body_bytes else None
 
     def _counted(self, receive: Receive) -> Receive:
         """`receive`, refusing once more bytes have come than may come."""
@@ -139,18 +138,30 @@ def _route(scope: Scope) -> str:
     return route
 
 
-def _request_id(headers: Headers) -> str:
+def _request_id(fields: Mapping[bytes, bytes]) -> str:
     """The caller's id when it is a plain short token, else a new one."""
-    given = headers.get("x-request-id", "")
-    return given if _REQUEST_ID.fullmatch(given) else uuid.uuid4().hex
+    given = fields.get(b"x-request-id")
+    if given is not None and _REQUEST_ID.fullmatch(given):
+        return given.decode()
+    return os.urandom(16).hex()
 
 
-def _complete(headers: MutableHeaders, request: Request, request_id: str) -> None:
-    """What every answer carries; what a route has set itself stays."""
-    headers["X-Request-ID"] = request_id
-    for name, value in SECURITY_HEADERS.items():
-        headers.setdefault(name, value)
-    headers.setdefault("Content-Language", locale_of(request).replace("_", "-"))
-    headers.add_vary_header("Accept-Language")
-    if "etag" not in headers:  # static files have one and may be kept; anything else may speak of pupils
-        headers.setdefault("Cache-Control", "no-store")
+_SECURITY = tuple((name.lower().encode(), value.encode()) for name, value in SECURITY_HEADERS.items())
+_LANGUAGES = {locale: (b"content-language", locale.replace("_", "-").encode()) for locale in LOCALES}
+_VARY, _VARIES = (b"vary", b"Accept-Language"), b"accept-language"
+_NO_STORE = (b"cache-control", b"no-store")
+
+
+def _complete(headers: Iterable[tuple[bytes, bytes]], locale: str, request_id: str) -> list[tuple[bytes, bytes]]:
+    """The headers with what every answer carries; what a route has set itself stays."""
+    found = [(name.lower(), value) for name, value in headers if name.lower() != b"x-request-id"]
+    given = dict(found)
+    found.append((b"x-request-id", request_id.encode()))
+    found += [one for one in _SECURITY if one[0] not in given]
+    if b"content-language" not in given:
+        found.append(_LANGUAGES[locale])
+    if _VARIES not in given.get(b"vary", b"").lower():
+        found.append(_VARY)
+    if b"etag" not in given and b"cache-control" not in given:
+        found.append(_NO_STORE)  # static files have an etag and may be kept; anything else may speak of pupils
+    return found

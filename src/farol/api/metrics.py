@@ -43,6 +43,7 @@ class Metrics:
         self._predictions = Counter(
             "farol_predictions", "Predictions stored and answered.", ["task", "label"], registry=self._registry
         )
+        self._answers: dict[tuple[str, int | None], Counter] = {}
         self._commits = Histogram(
             "farol_commit_seconds",
             "Transactions of the journal, each of one or more predictions.",
@@ -65,7 +66,10 @@ class Metrics:
 
     def predicted(self, task: str, prediction: int | None) -> None:
         """A prediction that was stored."""
-        self._predictions.labels(task, _LABELS[prediction]).inc()
+        counter = self._answers.get((task, prediction))
+        if counter is None:
+            counter = self._answers[task, prediction] = self._predictions.labels(task, _LABELS[prediction])
+        counter.inc()
 
     def committed(self, seconds: float) -> None:
         """A transaction of the journal."""

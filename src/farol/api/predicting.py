@@ -1,30 +1,33 @@
-"""`POST /predict` and `POST /forecast`: read, score, store, answer."""
+"""`POST /predict` and `POST /forecast`: read, score, store, answer.
+
+FastAPI describes these two routes, but does not run them (`farol.api.direct` does): what it does for each request, to
+find the function and what that takes, costs as much as all that these do.
+"""
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable
+import json
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Annotated, cast
+from urllib.parse import parse_qsl
 
-from fastapi import APIRouter, Query, Request
-from fastapi.responses import JSONResponse
+from fastapi import APIRouter, Query
+from starlette.requests import ClientDisconnect
+from starlette.types import ASGIApp, Receive, Scope, Send
 
+from farol.api.answering import Asked, Question, Scored, answer_body, score_questions
 from farol.api.answers import PredictionAnswer
-from farol.api.body import read_object
-from farol.api.errors import Refusal, locale_of, refusals
+from farol.api.asked import fields_of, locale_in
+from farol.api.body import parse_object, refuse_other_than_json
+from farol.api.errors import SEE_DOCS, FieldProblem, Refusal, refusals
 from farol.api.retries import REPLAYED, KeyGiven, hashes_of, reused
-from farol.api.schemas import Given
-from farol.api.service import ROUTES, Served, Service
+from farol.api.served import ROUTES, Served
+from farol.api.service import Service
 from farol.api.texts import marked as _
-from farol.bands import band_of
-from farol.errors import InputError
 from farol.i18n import msg
-from farol.reasons import reasons_for
-from farol.scoring import Answer, abstention, label_text, warnings_for
 from farol.store.records import Prediction
-
-router = APIRouter(tags=["predictions"])
 
 _STATUSES = (400, 413, 415, 422, 500, 503)
 
@@ -34,79 +37,100 @@ ReasonsWanted = Annotated[
     int, Query(ge=0, le=MOST_REASONS, description=_("Up to how many reasons to give for the answer, from 0 to 10."))
 ]
 
+_encode = json.JSONEncoder(ensure_ascii=False, allow_nan=False, separators=(",", ":")).encode
 
-def _endpoint(task: str) -> Callable[[Request, int, str | None], Awaitable[JSONResponse]]:
-    # The key is declared for the description, and read from the request, where two of them are seen to be two.
-    async def answer(request: Request, reasons: ReasonsWanted = 0, key: KeyGiven = None) -> JSONResponse:
-        service: Service = request.app.state.service
-        served = service.served(task)
-        given = served.form.read(await read_object(request))
-        hashes = hashes_of(request, ROUTES[task], given)
-        at = datetime.now(UTC)
-        year = at.astimezone(service.timezone).year if given.year is None else given.year
-        made: list[tuple[Answer, Prediction]] = []  # what the journal's thread answered, for what is not stored
 
-        def make() -> Prediction:
-            scored = served.scorer.score_one(given.values, year)
-            row = served.prediction(given, scored, at, year=year, key_hash=hashes.key, body_hash=hashes.body)
-            made.append((scored, row))
-            return row
+def answering(service: Service, task: str) -> ASGIApp:
+    """What answers the requests of a task's route."""
 
-        try:
-            stored = await service.journal.submit(make)
-        except InputError as error:  # nothing was given, or nothing that counts
-            fix = msg("Give {what}.", what=error.expected)
-            raise Refusal(422, "nothing_given", error.problem, fix=fix) from None
-        locale = locale_of(request)
-        scored, row = made[0]
-        if stored is row:
-            service.metrics.predicted(task, stored.prediction)
-            return JSONResponse(_body(served, given, scored, stored, reasons=reasons, locale=locale))
-        if stored.body_hash != hashes.body:
-            raise reused()
-        body = await _again(service, served, given, stored, reasons=reasons, locale=locale)
-        return JSONResponse(body, headers=REPLAYED)
+    async def answer(scope: Scope, receive: Receive, send: Send) -> None:
+        body, extra = await _answer(service, task, scope, receive)
+        content = _encode(body).encode()
+        headers = [
+            (b"content-type", b"application/json"),
+            (b"content-length", str(len(content)).encode()),
+            *((name.lower().encode(), value.encode()) for name, value in extra.items()),
+        ]
+        await send({"type": "http.response.start", "status": 200, "headers": headers})
+        await send({"type": "http.response.body", "body": content})
 
     return answer
 
 
+async def _answer(
+    service: Service, task: str, scope: Scope, receive: Receive
+) -> tuple[dict[str, object], dict[str, str]]:
+    """The body of the answer and the headers that are its own."""
+    served = service.served(task)
+    wanted = _reasons_wanted(scope["query_string"])
+    refuse_other_than_json(fields_of(scope).get(b"content-type", b""))
+    given = served.form.read(parse_object(await _read(receive)))
+    hashes = hashes_of(scope, ROUTES[task], given)
+    at = datetime.now(UTC)
+    year = at.astimezone(service.timezone).year if given.year is None else given.year
+    asked = Asked(served, Question(given, at, year, hashes, wanted))
+    stored = await service.journal.submit(asked)
+    scored = cast(Scored, asked.scored)  # the journal has made it
+    locale = locale_in(scope)
+    if stored is scored.row:
+        service.metrics.predicted(task, stored.prediction)
+        return answer_body(served, scored, stored, locale), {}
+    if stored.body_hash != hashes.body:
+        raise reused()
+    return await _again(service, served, asked.question, stored, locale), dict(REPLAYED)
+
+
 async def _again(
-    service: Service, served: Served, given: Given, stored: Prediction, *, reasons: int, locale: str
+    service: Service, served: Served, question: Question, stored: Prediction, locale: str
 ) -> dict[str, object]:
     """The body of an answer that was given before, by the model that gave it."""
     if served.bundle.version != stored.version:
         served = await asyncio.to_thread(service.former, stored.task, stored.version)
-    scored = served.scorer.score_one(given.values, cast(int, stored.year))  # a row with a key has its year
-    return _body(served, given, scored, stored, reasons=reasons, locale=locale)
+    # A row with a key has its year; and what was answered once can be answered again.
+    (scored,) = score_questions(served, [replace(question, year=cast(int, stored.year))], source="api")
+    return answer_body(served, cast(Scored, scored), stored, locale)
 
 
-def _body(
-    served: Served, given: Given, answer: Answer, stored: Prediction, *, reasons: int, locale: str
-) -> dict[str, object]:
-    bundle = served.bundle
-    band = band_of(bundle.report, stored.probability)
-    return {
-        "prediction": stored.prediction,
-        "prediction_label": label_text(bundle, stored.prediction, locale),
-        "probability": stored.probability,
-        "band": None if band is None else band.as_dict(),
-        "abstained": answer.abstained,
-        "abstention": abstention(bundle, answer.features).render(locale) if answer.abstained else None,
-        "reasons": [reason.as_dict(locale) for reason in reasons_for(served.scorer, answer, reasons)],
-        "prediction_id": stored.id,
-        "task": stored.task,
-        "model_version": stored.version,
-        "threshold": stored.threshold,
-        "warnings": [
-            {"code": warning.code, "field": warning.field, "message": warning.message.render(locale)}
-            for warning in warnings_for(bundle, given.values)
-        ],
-    }
+async def _read(receive: Receive) -> bytes:
+    """The whole body. ClientDisconnect when its sender goes before the end."""
+    parts = []
+    while True:
+        message = await receive()
+        if message["type"] == "http.disconnect":
+            raise ClientDisconnect
+        parts.append(message.get("body", b""))
+        if not message.get("more_body", False):
+            return b"".join(parts)
 
 
+def _reasons_wanted(query: bytes) -> int:
+    """The parameter `reasons` of an address, the last one where there are several. Refusal (422)."""
+    given = dict(parse_qsl(query.decode("latin-1"), keep_blank_values=True)).get("reasons") if query else None
+    if given is None:
+        return 0
+    text = given.strip()
+    number = int(text) if text.isdecimal() and len(text) <= 9 else -1
+    if not 0 <= number <= MOST_REASONS:
+        expected = msg("a whole number from {minimum} to {maximum}", minimum=0, maximum=MOST_REASONS)
+        problem = FieldProblem("reasons", msg("{field} cannot be used.", field="reasons"), expected)
+        raise Refusal(
+            422,
+            "invalid_parameter",
+            msg("A parameter of the address cannot be used."),
+            fields=[problem],
+            fix=SEE_DOCS,
+        )
+    return number
+
+
+async def _described(reasons: ReasonsWanted = 0, key: KeyGiven = None) -> None:
+    """What FastAPI describes of the two routes."""
+
+
+router = APIRouter(tags=["predictions"])
 router.add_api_route(
     ROUTES["current"],
-    _endpoint("current"),
+    _described,
     methods=["POST"],
     operation_id="predict",
     summary=_("Is the pupil behind this year?"),
@@ -121,7 +145,7 @@ router.add_api_route(
 )
 router.add_api_route(
     ROUTES["next-year"],
-    _endpoint("next-year"),
+    _described,
     methods=["POST"],
     operation_id="forecast",
     summary=_("Will the pupil be behind next year?"),

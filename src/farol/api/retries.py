@@ -12,7 +12,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Annotated
 
-from fastapi import Header, Request
+from fastapi import Header
+from starlette.types import Scope
 
 from farol.api.errors import FieldProblem, Refusal
 from farol.api.schemas import Given
@@ -21,6 +22,7 @@ from farol.canonical import canonical_json
 from farol.i18n import msg
 
 HEADER = "Idempotency-Key"
+_HEADER = HEADER.lower().encode()
 REPLAYED: Mapping[str, str] = {"Idempotent-Replayed": "true"}
 """What an answer that was given before carries."""
 
@@ -47,11 +49,14 @@ class Hashes:
     body: str | None
 
 
-def hashes_of(request: Request, route: str, given: Given) -> Hashes:
+NO_KEY = Hashes(None, None)
+
+
+def hashes_of(scope: Scope, route: str, given: Given) -> Hashes:
     """The hashes of a request. Refusal (422) for a key that is none, or given twice."""
-    keys = request.headers.getlist(HEADER)
+    keys = [value.decode("latin-1") for name, value in scope["headers"] if name == _HEADER]
     if not keys:
-        return Hashes(None, None)
+        return NO_KEY
     if len(keys) > 1 or not _KEY.fullmatch(keys[0]):
         expected = msg("one text of 1 to {most} visible ASCII characters", most=255)
         problem = FieldProblem(HEADER, msg("{field} cannot be used.", field=HEADER), expected)

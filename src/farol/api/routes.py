@@ -7,7 +7,9 @@ from starlette.middleware.cors import CORSMiddleware
 
 from farol.api import errors, monitoring, openapi, predicting, state
 from farol.api.access import Access
+from farol.api.direct import Direct
 from farol.api.guard import Guard
+from farol.api.served import ROUTES
 from farol.api.service import Service
 
 
@@ -19,6 +21,7 @@ def install(app: FastAPI, service: Service) -> None:
         app.include_router(router)
     openapi.mount_assets(app)
     # What is added last stands outermost.
+    app.add_middleware(Direct, routes={route: predicting.answering(service, task) for task, route in ROUTES.items()})
     app.add_middleware(Access, settings=settings, keyring=service.keyring)
     if settings.origins:
         app.add_middleware(

@@ -5,64 +5,27 @@ from __future__ import annotations
 import logging
 import threading
 from collections.abc import Mapping
-from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Self
 from zoneinfo import ZoneInfo
 
+from farol.api.answering import Asked, make_group
 from farol.api.binding import check_binding
 from farol.api.keyring import Keyring
 from farol.api.metrics import Metrics
-from farol.api.schemas import Given, InputForm
-from farol.bundle import Bundle
+from farol.api.schemas import InputForm
+from farol.api.served import ROUTES, Served
 from farol.errors import BundleError, FarolError, StoreError
 from farol.i18n import msg
 from farol.profile import Profile, load_profile
 from farol.registry import Registry
-from farol.scoring import Answer, Scorer
+from farol.scoring import Scorer
 from farol.settings import Settings
-from farol.store.answered import row_of
 from farol.store.database import Store
 from farol.store.journal import Journal
-from farol.store.records import Prediction
 
 __all__ = ["ROUTES", "Served", "Service", "check_binding"]
 
 logger = logging.getLogger("farol.api")
-
-ROUTES: Mapping[str, str] = {"current": "/predict", "next-year": "/forecast"}
-"""The tasks that are served, and the route that answers each."""
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Served:
-    """One model in use."""
-
-    bundle: Bundle
-    scorer: Scorer
-    form: InputForm
-
-    @classmethod
-    def of(cls, bundle: Bundle) -> Self:
-        """A bundle, ready to answer. BundleError when its model cannot be run."""
-        return cls(bundle, Scorer(bundle), InputForm.of(bundle.profile, bundle.task_spec))
-
-    def prediction(
-        self, given: Given, answer: Answer, at: datetime, *, year: int, key_hash: str | None, body_hash: str | None
-    ) -> Prediction:
-        """An answer for inputs of `year`, as the store keeps it."""
-        return row_of(
-            self.scorer,
-            answer,
-            given.values,
-            at=at,
-            year=year,
-            source="api",
-            student=given.student,
-            group=given.group,
-            key_hash=key_hash,
-            body_hash=body_hash,
-        )
 
 
 class Service:
@@ -79,7 +42,7 @@ class Service:
         self.store_problem: FarolError | None = None
         self._served: dict[str, Served] = {}
         self._store: Store | None = None
-        self._journal: Journal | None = None
+        self._journal: Journal[Asked] | None = None
         self._refreshing = threading.Lock()
         self.keyring = Keyring(lambda: self.store)
         self.metrics = Metrics(waiting=self._waiting, serving=self._versions)
@@ -131,11 +94,11 @@ class Service:
         return self._store
 
     @property
-    def journal(self) -> Journal:
+    def journal(self) -> Journal[Asked]:
         """The journal of the store; StoreError while that cannot be opened."""
         if self._journal is None:
             self._journal = Journal(
-                self.store, queue_size=self.settings.journal_queue, committed=self.metrics.committed
+                self.store, make_group, queue_size=self.settings.journal_queue, committed=self.metrics.committed
             )
         return self._journal
 

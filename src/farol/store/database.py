@@ -14,6 +14,7 @@ from sqlalchemy.dialects import postgresql, sqlite
 from farol.store.engine import IMMEDIATE, open_engine, store_errors
 from farol.store.records import Prediction, Snapshot, microseconds, moment
 from farol.store.schema import migrate
+from farol.store.statements import Statement
 from farol.store.tables import HAS_KEY, drift_snapshots, predictions, tallies
 from farol.store.tallying import Tallying, add_up
 from farol.tallies import PREDICTION, WHOLE
@@ -35,7 +36,8 @@ class Store:
         # SQLite's transactions see one moment in any case.
         self._of_one_moment = engine.execution_options(isolation_level="REPEATABLE READ") if is_postgresql else engine
         insert = postgresql.insert if is_postgresql else sqlite.insert
-        self.tallying = Tallying(engine.dialect.name)
+        self.tallying = Tallying(engine)
+        self._add = Statement.of(predictions.insert(), engine, _STORED)
         self._add_once = (
             insert(predictions)
             .on_conflict_do_nothing(index_elements=[predictions.c.key_hash], index_where=HAS_KEY)
@@ -86,7 +88,7 @@ class Store:
         keyed = {row.key_hash: row for row in reversed(rows) if row.key_hash is not None}
         with self._writing() as connection:
             if plain:
-                connection.execute(predictions.insert(), [_prediction_values(row) for row in plain])
+                self._add.run_many(connection, [tuple(_prediction_values(row).values()) for row in plain])
             first = self._write_once(connection, keyed) if keyed else {}
             new = plain + [row for key, row in keyed.items() if first[key] is row] if keyed else plain
             self.tallying.add(connection, add_up(new))
@@ -222,8 +224,9 @@ def _of_task(query: Select[Any], task: str | None) -> Select[Any]:
     return query if task is None else query.where(predictions.c.task == task)
 
 
-def _json(value: object) -> str:
-    return json.dumps(value, ensure_ascii=False, allow_nan=False, separators=(",", ":"))
+_json = json.JSONEncoder(ensure_ascii=False, allow_nan=False, separators=(",", ":")).encode
+
+_STORED = tuple(column.name for column in predictions.columns if column.name != "seq")
 
 
 def _prediction_values(row: Prediction) -> dict[str, object]:
@@ -238,7 +241,7 @@ def _prediction_values(row: Prediction) -> dict[str, object]:
         "label": row.label,
         "probability": row.probability,
         "threshold": row.threshold,
-        "warnings": _json(list(row.warnings)),
+        "warnings": _json(row.warnings) if row.warnings else "[]",
         "student": row.student,
         "class": row.group,
         "year": row.year,

@@ -34,7 +34,8 @@ def open_engine(url: str) -> Engine:
     try:
         if parsed.get_backend_name() == "sqlite":
             return _sqlite_engine(parsed)
-        return create_engine(parsed, hide_parameters=True, pool_pre_ping=True)
+        # Values by position, as SQLite takes them: see `farol.store.statements`.
+        return create_engine(parsed, hide_parameters=True, pool_pre_ping=True, paramstyle="format")
     except ModuleNotFoundError as error:
         raise MissingExtraError(
             msg("PostgreSQL needs the Python package {name}, which is not installed.", name=error.name),

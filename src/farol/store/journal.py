@@ -6,14 +6,18 @@ import asyncio
 import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from typing import ClassVar
+from typing import ClassVar, Generic, TypeVar
 
 from farol.errors import StoreError
 from farol.i18n import msg
 from farol.store.database import Store
 from farol.store.records import Prediction
 
-_Waiting = tuple[Callable[[], Prediction], asyncio.Future[Prediction]]
+A = TypeVar("A")
+"""What is asked of the journal: whatever `make` makes a prediction of."""
+
+Made = Prediction | Exception
+"""What was made of something asked, or why nothing was."""
 
 
 class JournalFullError(StoreError):
@@ -23,7 +27,7 @@ class JournalFullError(StoreError):
     retry_after: ClassVar[int] = 1
 
 
-class Journal:
+class Journal(Generic[A]):
     """Gathers the predictions in flight and commits them as one transaction, then answers all of them.
 
     While one group is being committed in a worker thread the next one gathers, so a group is as large as the load
@@ -33,17 +37,22 @@ class Journal:
     def __init__(
         self,
         store: Store,
+        make: Callable[[Sequence[A]], Sequence[Made]],
         *,
         queue_size: int,
         group_size: int = 256,
         committed: Callable[[float], None] = lambda _seconds: None,
     ) -> None:
-        """`committed` is told, in the worker thread, how many seconds each transaction took."""
+        """`make` makes the predictions of a group, or says why not, one for each; it runs in the worker thread.
+
+        `committed` is told there how many seconds each transaction took.
+        """
         self._store = store
+        self._make = make
         self._committed = committed
         self._queue_size = queue_size
         self._group_size = group_size
-        self._waiting: list[_Waiting] = []
+        self._waiting: list[tuple[A, asyncio.Future[Prediction]]] = []
         self._worker: asyncio.Task[None] | None = None
         self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="farol-journal")
         self._closed = False
@@ -53,14 +62,14 @@ class Journal:
         """How many predictions wait for a group."""
         return len(self._waiting)
 
-    async def submit(self, make: Callable[[], Prediction]) -> Prediction:
-        """What `make` returns, once it is stored. `make` runs in the worker thread, with the others of its group.
+    async def submit(self, asked: A) -> Prediction:
+        """What is made of `asked`, once it is stored.
 
-        Where what it returns has a `key_hash` that is stored already, the prediction that was stored first.
+        Where that has a `key_hash` that is stored already, the prediction that was stored first.
 
-        Raises what `make` raises; StoreError when the row could not be stored; JournalFullError at once when
-        `queue_size` predictions are waiting already. Whoever is cancelled while waiting is left out of the group if it
-        has not been taken yet, and changes nothing for the others.
+        Raises the reason why nothing was made; StoreError when the row could not be stored; JournalFullError at once
+        when `queue_size` predictions are waiting already. Whoever is cancelled while waiting is left out of the group
+        if it has not been taken yet, and changes nothing for the others.
         """
         if self._closed:
             raise StoreError(msg("The service is stopping and takes no more predictions."))
@@ -69,7 +78,7 @@ class Journal:
                 msg("Too many predictions are waiting to be stored."), fix=msg("Try again in a moment.")
             )
         future: asyncio.Future[Prediction] = asyncio.get_running_loop().create_future()
-        self._waiting.append((make, future))
+        self._waiting.append((asked, future))
         if self._worker is None or self._worker.done():
             self._worker = asyncio.create_task(self._work(), name="farol-journal")
         return await future
@@ -85,8 +94,8 @@ class Journal:
         while self._waiting:
             group = [one for one in self._waiting[: self._group_size] if not one[1].done()]
             del self._waiting[: self._group_size]
-            makers = [make for make, _ in group]
-            commit = asyncio.get_running_loop().run_in_executor(self._thread, self._commit, makers)
+            asked = [one for one, _ in group]
+            commit = asyncio.get_running_loop().run_in_executor(self._thread, self._commit, asked)
             # wait() does not raise what the commit raised: it belongs to the requesters, and this task must go on.
             await asyncio.wait([commit])
             failure = commit.exception()
@@ -99,17 +108,19 @@ class Journal:
                 else:
                     future.set_exception(outcome)
 
-    def _commit(self, makers: Sequence[Callable[[], Prediction]]) -> Sequence[Prediction | BaseException]:
-        """What each maker gave or raised, all that was given being stored."""
-        outcomes = [_attempt(make) for make in makers]
+    def _commit(self, asked: Sequence[A]) -> Sequence[Made]:
+        """What was made of each, all predictions being stored."""
+        made = self._made(asked)
         began = time.perf_counter()
-        stored = iter(self._store.write([outcome for outcome in outcomes if isinstance(outcome, Prediction)]))
+        stored = iter(self._store.write([one for one in made if isinstance(one, Prediction)]))
         self._committed(time.perf_counter() - began)
-        return [next(stored) if isinstance(outcome, Prediction) else outcome for outcome in outcomes]
+        return [next(stored) if isinstance(one, Prediction) else one for one in made]
 
-
-def _attempt(make: Callable[[], Prediction]) -> Prediction | Exception:
-    try:
-        return make()
-    except Exception as error:  # noqa: BLE001  it is not swallowed: `submit` raises it to whoever asked
-        return error
+    def _made(self, asked: Sequence[A]) -> Sequence[Made]:
+        """What `make` gives; where it fails for the group, what it gives for each alone: one must not harm others."""
+        try:
+            return self._make(asked)
+        except Exception as error:  # noqa: BLE001  it is not swallowed: `submit` raises it to whoever asked
+            if len(asked) == 1:
+                return [error]
+            return [made for one in asked for made in self._made([one])]

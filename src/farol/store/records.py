@@ -8,7 +8,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
 from typing import Literal
-from uuid import UUID
 from zoneinfo import ZoneInfo
 
 from farol.tallies import Counted
@@ -109,4 +108,5 @@ def uuid7(at: datetime) -> str:
     millisecond, rest = divmod(microseconds(at), 1000)
     fraction = rest * 4096 // 1000
     random = int.from_bytes(os.urandom(8), "big") & (1 << 62) - 1
-    return str(UUID(int=millisecond << 80 | 0x7 << 76 | fraction << 64 | 0b10 << 62 | random))
+    digits = f"{millisecond << 80 | 0x7 << 76 | fraction << 64 | 0b10 << 62 | random:032x}"
+    return f"{digits[:8]}-{digits[8:12]}-{digits[12:16]}-{digits[16:20]}-{digits[20:]}"

@@ -7,14 +7,16 @@ to it, taken last so that it is held for no longer than the commit takes.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import date
+from functools import lru_cache
 
 import numpy as np
-from sqlalchemy import ColumnElement, Connection, delete, select, text
+from sqlalchemy import Connection, Engine, bindparam, delete, func, literal_column, or_, select
 from sqlalchemy.dialects import postgresql, sqlite
 
 from farol.store.records import Prediction, day_of
+from farol.store.statements import Statement
 from farol.store.tables import tallies
 from farol.tallies import WHOLE, Counts, Layout, moved, read_layout, total, union
 
@@ -28,19 +30,18 @@ _CELL = np.dtype("<u4")
 
 def add_up(rows: Iterable[Prediction]) -> dict[TallyKey, Tally]:
     """What rows add to the tallies; rows that do not say where they count add nothing."""
-    cells: dict[TallyKey, dict[Layout, list[Sequence[int]]]] = {}
+    alike: dict[tuple[str, str, date, Layout, tuple[str, ...]], list[Sequence[int]]] = {}
     for row in rows:
         counted = row.counted
         if counted is not None:
-            day = day_of(row.at)
-            for slice_ in (WHOLE, *counted.slices):
-                of_slice = cells.setdefault((row.task, row.version, day, slice_), {})
-                of_slice.setdefault(counted.layout, []).append(counted.cells)
+            key = row.task, row.version, day_of(row.at), counted.layout, counted.slices
+            alike.setdefault(key, []).append(counted.cells)
     found: dict[TallyKey, Tally] = {}
-    for key, layouts in cells.items():
-        for layout, groups in layouts.items():
-            tally = layout, total(layout, groups)
-            found[key] = tally if key not in found else added(found[key], tally)
+    for (task, version, day, layout, slices), groups in alike.items():
+        tally = layout, total(layout, groups)
+        for slice_ in (WHOLE, *slices):
+            key_ = task, version, day, slice_
+            found[key_] = tally if key_ not in found else added(found[key_], tally)
     return found
 
 
@@ -51,51 +52,54 @@ def added(first: Tally, second: Tally) -> Tally:
 
 
 class Tallying:
-    """The statements for one kind of database: `sqlite` or `postgresql`."""
+    """The statements for one database."""
 
-    def __init__(self, dialect: str) -> None:
-        insert = (postgresql.insert if dialect == "postgresql" else sqlite.insert)(tallies)
-        self._locks = dialect == "postgresql"
-        self._put = insert.on_conflict_do_update(
+    def __init__(self, engine: Engine) -> None:
+        is_postgresql = engine.dialect.name == "postgresql"
+        insert = (postgresql.insert if is_postgresql else sqlite.insert)(tallies)
+        put = insert.on_conflict_do_update(
             index_elements=list(tallies.primary_key),
             set_={"layout": insert.excluded.layout, "cells": insert.excluded.cells},
         )
+        lock = select(func.pg_advisory_xact_lock(func.hashtextextended(bindparam("name"), literal_column("0"))))
+        self._engine = engine
+        self._put = Statement.of(put, engine)
+        self._lock = Statement.of(lock, engine) if is_postgresql else None
+        self._select = lru_cache(maxsize=64)(self._selecting)
+        # What the driver takes for a day.
+        self._day: Callable[[date], object] = (lambda day: day) if is_postgresql else date.isoformat
 
     def add(self, connection: Connection, tallied: Mapping[TallyKey, Tally]) -> None:
         """Adds to the tallies that are stored."""
         versions: dict[tuple[str, str, date], list[str]] = {}
         for task, version, day, slice_ in sorted(tallied):  # in one order: nobody waits for another in a ring
             versions.setdefault((task, version, day), []).append(slice_)
-        for cell, slices in versions.items():
-            if self._locks:
-                lock = text("SELECT pg_advisory_xact_lock(hashtextextended(:name, 0))")
-                connection.execute(lock, {"name": f"farol {cell[0]} {cell[1]}"})
-            stored = self._read(connection, cell, slices)
-            self.put(
-                connection,
-                {
-                    (*cell, slice_): added(stored[slice_], tallied[*cell, slice_])
-                    if slice_ in stored
-                    else tallied[*cell, slice_]
-                    for slice_ in slices
-                },
-            )
+        for (task, version, day), slices in versions.items():
+            if self._lock is not None:
+                self._lock.run(connection, {"name": f"farol {task} {version}"})
+            values = {"task": task, "version": version, "day": self._day(day)}
+            values |= {f"slice_{position}": slice_ for position, slice_ in enumerate(slices)}
+            together = {(task, version, day, slice_): tallied[task, version, day, slice_] for slice_ in slices}
+            for found in self._select(len(slices)).run(connection, values):
+                key = task, version, day, found.slice
+                together[key] = added(_tally(found.layout, found.cells), together[key])
+            self.put(connection, together)
 
     def put(self, connection: Connection, tallied: Mapping[TallyKey, Tally]) -> None:
         """Writes tallies in the place of those that are stored."""
-        if tallied:
-            values = [
-                {
-                    "task": task,
-                    "version": version,
-                    "day": day,
-                    "slice": slice_,
-                    "layout": layout.text,
-                    "cells": cells.astype(_CELL).tobytes(),
-                }
-                for (task, version, day, slice_), (layout, cells) in tallied.items()
-            ]
-            connection.execute(self._put, values)
+        rows = [
+            {
+                "task": task,
+                "version": version,
+                "day": self._day(day),
+                "slice": slice_,
+                "layout": layout.text,
+                "cells": cells.astype(_CELL).tobytes(),
+            }
+            for (task, version, day, slice_), (layout, cells) in tallied.items()
+        ]
+        if rows:
+            self._put.run_many(connection, [[row[name] for name in self._put.names] for row in rows])
 
     def counts(
         self, connection: Connection, version: tuple[str, str], *, first: date, last: date, slice_: str
@@ -131,12 +135,16 @@ class Tallying:
             for one in connection.execute(select(tallies))
         }
 
-    def _read(self, connection: Connection, cell: tuple[str, str, date], slices: Sequence[str]) -> dict[str, Tally]:
+    def _selecting(self, n: int) -> Statement:
+        """The tallies of a day in `n` slices."""
         table = tallies.c
-        of_slices: ColumnElement[bool] = table.slice.in_(slices)
-        of_cell = (table.task == cell[0], table.version == cell[1], table.day == cell[2])
-        query = select(table.slice, table.layout, table.cells).where(*of_cell, of_slices)
-        return {slice_: _tally(layout, cells) for slice_, layout, cells in connection.execute(query)}
+        query = select(table.slice, table.layout, table.cells).where(
+            table.task == bindparam("task"),
+            table.version == bindparam("version"),
+            table.day == bindparam("day"),
+            or_(*(table.slice == bindparam(f"slice_{position}") for position in range(n))),
+        )
+        return Statement.of(query, self._engine)
 
 
 def _tally(layout: str, cells: bytes) -> Tally:
