@@ -24,7 +24,8 @@ from farol.features import Floats
 from farol.i18n import Message, msg
 from farol.inputs import InputProblem, Inputs, InputWarning
 from farol.profile import Profile, Task, Text
-from farol.reference import ANSWERS, score_index
+from farol.reference import ANSWERS, SCORE_BINS, score_index
+from farol.single import Single
 from farol.tallies import OUTSIDE, PREDICTION, SCORE, Layout
 
 __all__ = [
@@ -44,6 +45,7 @@ NO_ANSWER = -1
 """The prediction of a row of `Scores` that has no answer."""
 
 _ERRORS_ONLY = 3
+_OUTPUTS = ["probabilities"]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -85,6 +87,8 @@ class Scorer:
         self.contributions = Contributions.of(bundle.files["model.json"], bundle.preprocessing)
         self.layout = Layout.of(bundle.task_spec.features, [bins.size for bins in bundle.reference.features])
         self._starts = np.array([self.layout.starts[name] for name in bundle.task_spec.features], dtype=np.int64)
+        self._order = bundle.task_spec.features
+        self._single = Single(bundle.profile, bundle.inputs, bundle.preprocessing, bundle.reference, self.layout.starts)
         self._labels = {answer: _label(bundle, answer) for answer in (None, 0, 1)}
         self._session = _session(bundle)
 
@@ -110,10 +114,28 @@ class Scorer:
         Raises InputError when nothing was given from which any feature could be had: such an answer would only
         repeat how frequent lag is.
         """
-        scores = self.score_rows((values,), (year,))
-        if np.isnan(scores.features).all():
+        features = self._single.features(values, float(year))
+        given = len(features) - features.count(None)
+        if not given:
             raise nothing_given(self.bundle)
-        return self.answers(scores)[0]
+        starts, (cells, outside) = self.layout.starts, self._single.cells(features)
+        probability, prediction = None, None
+        score = SCORE_BINS
+        if given >= self.least_given:
+            (both,) = self._session.run(_OUTPUTS, {"x": self._single.model_inputs(features)})
+            probability = float(both.item(1))
+            prediction = int(probability >= self.bundle.manifest.threshold)
+            score = int(min(probability * SCORE_BINS, SCORE_BINS - 1))
+        cells += (starts[SCORE] + score, starts[PREDICTION] + (ANSWERS - 1 if prediction is None else prediction))
+        if outside:
+            cells += [starts[OUTSIDE] + position for position in outside]
+        return Answer(
+            probability=probability,
+            prediction=prediction,
+            label=self._labels[prediction],
+            features=dict(zip(self._order, features, strict=True)),
+            cells=tuple(cells),
+        )
 
     def answers(self, scores: Scores) -> list[Answer]:
         """The answer of each row of `scores`, one by one; a row of which nothing is known gets no answer."""
@@ -156,7 +178,7 @@ class Scorer:
         features = bundle.inputs.plan.matrix(dict(zip(bundle.inputs.columns, clean, strict=True)), year)
         # The model's float32 is widened before it is compared, so that a stored probability and threshold agree
         # with the stored prediction.
-        (both,) = self._session.run(["probabilities"], {"x": bundle.preprocessing.transform(features)})
+        (both,) = self._session.run(_OUTPUTS, {"x": bundle.preprocessing.transform(features)})
         probability = both[:, 1].astype(np.float64)
         prediction = (probability >= bundle.manifest.threshold).astype(np.int64)
         scant = (~np.isnan(features)).sum(axis=1) < self.least_given
