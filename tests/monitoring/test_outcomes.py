@@ -41,9 +41,10 @@ def forecast(
     student: str, probability: float | None, *, version: str, lag: float | None = None, **features: float | None
 ) -> Prediction:
     """A forecast made in 2023, at risk from one half on."""
-    made = row({"lag": lag, "phase": 3.0} | features, at=THEN, task="next-year", version=version)
+    made = row({}, at=THEN, task="next-year", version=version)
     answer = None if probability is None else int(probability >= 0.5)
-    return replace(made, student=student, year=2023, probability=probability, prediction=answer)
+    given = {"lag": lag, "phase": 3.0} | features
+    return replace(made, features=given, student=student, year=2023, probability=probability, prediction=answer)
 
 
 def year_of(store: Store, version: str) -> list[Outcome]:

@@ -19,7 +19,7 @@ from farol.registry import Registry
 from farol.settings import Settings
 from farol.store.database import Store
 from farol.web.locale import Reader
-from farol.web.outcomes import _overall
+from farol.web.outcomes import _overall, _report
 from tests.played import play
 from tests.web.conftest import serving
 from tests.web.site import settings_in
@@ -98,6 +98,17 @@ def test_the_verdict_on_all_together_is_the_gravest_one(report: Realised) -> Non
     assert said("worse")[0] == "moderate"
     assert said("within") == said("better") == ("none", said("within")[1])
     assert said("unknown")[0] == "insufficient_data"
+
+
+def test_what_a_card_or_the_leavers_do_not_say_is_left_out(report: Realised) -> None:
+    reader = Reader("en", False, ZoneInfo("America/Sao_Paulo"))
+    few = replace(report.leavers, left=None)
+    bands = tuple(replace(band, expected=None, kept=None) for band in report.bands)
+    values = _report(replace(report, leavers=few, bands=bands), load_profile("pede"), reader)
+    assert values["leavers"] is None
+    shown = values["bands"]
+    assert isinstance(shown, tuple)
+    assert {(band.expected, band.word) for band in shown} == {("–", "cannot be told")}
 
 
 @pytest.mark.browser
