@@ -77,7 +77,7 @@ def test_of_few_pupils_nothing_is_concluded(n: int, positives: int) -> None:
         assert {one.verdict for one in found} == {"unknown"}
         assert str(n) in str(found[0].reason)
         assert found[0].difference is not None
-    assert {one.verdict for one in compare_with(promised(60, 20), came(60, 40))} == {"within"}
+    assert {one.verdict for one in compare_with(promised(100, 20), came(100, 80))} == {"within"}
 
 
 def test_the_calibration_error_of_far_fewer_pupils_is_not_compared() -> None:

@@ -20,10 +20,10 @@ from farol.training.metrics import COVERAGE, MEASURES, Estimate, Evaluation, Und
 Verdict = Literal["within", "better", "worse", "unknown"]
 
 COMPARED = ("roc_auc", "average_precision", "precision", "recall", "f1", "brier", "ece")
-FEWEST_ROWS = 60
+FEWEST_ROWS = 100
 FEWEST_CASES = 20
 """Of fewer pupils, or fewer at risk or not at risk, nothing is concluded: resampling them gives intervals that are too
-narrow near the ends of the scale, and of 50 pupils the verdict was wrong in 11% of years.
+narrow near the ends of the scale, and of 60 pupils the verdict was wrong in 9% of years.
 """
 FEWEST_FOR_ECE = 0.5
 """The calibration error of few pupils is greater by chance alone: the share of the promised pupils that is enough."""
