@@ -11,11 +11,13 @@ from pathlib import Path
 import numpy as np
 import openpyxl
 import pytest
+from sqlalchemy import update
 
 from farol.cli import main
 from farol.profile import load_profile
 from farol.settings import Settings
 from farol.store.database import Store
+from farol.store.tables import outcomes
 from farol.workbook.panel import read_panel
 from tests.played import promoted
 
@@ -42,11 +44,13 @@ def then(sample_workbook: Path, tmp_path_factory: pytest.TempPathFactory) -> Pat
 def run(tmp_path: Path, artifacts: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Run:
     """A command in this process, with this test's database; what it printed."""
 
-    def run(*arguments: str, code: int = 0) -> str:
-        folders = ["--artifacts", str(artifacts), "--data", str(tmp_path / "data")]
+    folder = artifacts
+
+    def run(*arguments: str, code: int = 0, artifacts: bool = True) -> str:
+        folders = ["--data", str(tmp_path / "data"), *(["--artifacts", str(folder)] if artifacts else [])]
         monkeypatch.setattr(sys, "argv", ["farol", *arguments, *folders])
         monkeypatch.setattr("farol.cli.terminal_locale", lambda: "en")
-        for module in ("terminal", "outcomes"):
+        for module in ("terminal", "outcomes", "store"):
             monkeypatch.setattr(f"farol.cli.{module}.LOCALE", "en")
         with pytest.raises(SystemExit) as exit_:
             main()
@@ -124,6 +128,18 @@ def test_few_pupils_who_left_have_no_mean(run: Run, sample_workbook: Path, monke
     run("forecast", str(sample_workbook), "--year", "2023", "--at", "2023-12-15")
     monkeypatch.setattr("farol.monitoring.outcomes.FEWEST_OF_A_MEAN", 10_000)
     assert "Mean risk" not in run("outcomes", str(sample_workbook))
+
+
+def test_erasing_and_purging_reach_outcomes_and_say_so(run: Run, sample_workbook: Path, tmp_path: Path) -> None:
+    panel = read_panel(sample_workbook, load_profile("pede"))
+    student = str(panel.student[panel.year == 2024][0])
+    run("outcomes", str(sample_workbook))
+    assert "erased outcomes of this pupil: 1" in run("students", "erase", student)
+    settings = Settings(data=tmp_path / "data")
+    with Store.open(settings.store_url) as store, store.alone() as connection:
+        connection.execute(update(outcomes).values(changed=0))
+    left = int((panel.year == 2024).sum()) - 1
+    assert f"removed outcomes: {left}" in run("store", "purge", "--older-than", "30d", artifacts=False)
 
 
 @pytest.mark.parametrize("day", ["yesterday", "2023-02-30", "9999-01-01"])

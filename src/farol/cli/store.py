@@ -78,7 +78,7 @@ def purge(
         purged = remove(store, first)
     say(msg("removed {n} predictions of before {day}, and what they added to the counters", n=purged.rows, day=first))
     if purged.outcomes:
-        say(msg("and {n} outcomes of pupils", n=purged.outcomes))
+        say(msg("removed outcomes: {n}", n=purged.outcomes))
     say(msg("What remains: snapshots of drift (counts only), and every backup and export made before."))
 
 
