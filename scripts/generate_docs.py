@@ -24,6 +24,8 @@ COMMANDS: tuple[tuple[str, ...], ...] = (
     *(("models", name) for name in ("list", "show", "verify", "promote", "rollback", "export")),
     ("list",),
     ("explain",),
+    ("forecast",),
+    ("outcomes",),
     ("serve",),
     ("keys",),
     *(("keys", name) for name in ("create", "list", "revoke")),

@@ -282,6 +282,20 @@ def test_bands_support_and_standing_are_there_for_who_answers(reports: Reports) 
     assert sorted(report["prevalence"].values()) == sorted((low, high))
 
 
+def test_the_card_tells_apart_the_pupils_who_get_an_answer(panel: Panel, reports: Reports) -> None:
+    """Of pupils of whom too little is known the service says nothing: a promise of its answers is without them."""
+    asked = np.flatnonzero((panel.year == 2023) & ~np.isnan(panel.next_label))[:3]  # fewer than half a percent
+    numbers = {name: values.copy() for name, values in panel.numbers.items()}
+    for values in numbers.values():
+        values[asked] = np.nan
+    numbers["lag"][asked] = panel.numbers["lag"][asked]
+    report = json.loads(train(replace(panel, numbers=numbers), "next-year", quick=True).files["report.json"])
+    whole, answered = report["test"], report["answered"]
+    assert set(answered) == {"test", *report["groups"]}
+    assert answered["test"]["n"] == whole["n"] - 3
+    assert sum(answered[name]["n"] for name in ("onset", "recovery")) == answered["test"]["n"]
+
+
 def test_progress_is_told_from_nothing_to_all(panel: Panel) -> None:
     told: list[tuple[Message, float]] = []
     train(panel, "current", progress=lambda message, fraction: told.append((message, fraction)))

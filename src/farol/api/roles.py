@@ -26,6 +26,8 @@ _ROLES: Mapping[str, Role | None] = {
     "GET /monitoring/predictions.csv": Role.read,
     "GET /monitoring/drift": Role.read,
     "GET /monitoring/drift/history": Role.read,
+    "GET /monitoring/outcomes": Role.read,
+    "GET /monitoring/results": Role.read,
     "POST /monitoring/drift/snapshots": Role.manage,
     "POST /monitoring/dashboard/snapshot": Role.manage,
     "GET /health": None,

@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from farol import __version__
-from farol.cli import check, demo, explain, keys, lists, log, models, serve, store, students, train, watch
+from farol.cli import check, demo, explain, keys, lists, log, models, outcomes, serve, store, students, train, watch
 from farol.cli.terminal import _
 from farol.cli.voice import Command, Group
 
@@ -73,6 +73,16 @@ app.command(
     help=_("Tell one pupil's answer in words: how likely, why, what is not known, and its limits."),
     rich_help_panel=ANSWERS,
 )(explain.explain)
+app.command(
+    cls=Command,
+    help=_("Forecast every pupil of a sheet and keep the answers, so that next year's sheet can answer them."),
+    rich_help_panel=ANSWERS,
+)(outcomes.forecast)
+app.command(
+    cls=Command,
+    help=_("Read next year's sheet: what came true of the forecasts, beside what the model's card promised."),
+    rich_help_panel=ANSWERS,
+)(outcomes.outcomes)
 
 SERVICE = _("Service")
 app.command(cls=Command, help=_("Serve the API and the pages."), rich_help_panel=SERVICE)(serve.serve)

@@ -77,6 +77,8 @@ def purge(
     with Store.open(settings.store_url) as store:
         purged = remove(store, first)
     say(msg("removed {n} predictions of before {day}, and what they added to the counters", n=purged.rows, day=first))
+    if purged.outcomes:
+        say(msg("removed outcomes: {n}", n=purged.outcomes))
     say(msg("What remains: snapshots of drift (counts only), and every backup and export made before."))
 
 

@@ -58,6 +58,8 @@ def erase(student: StudentArgument, data: DataOption = None, artifacts: Artifact
     with Store.open(settings.store_url) as store:
         erased = erase_rows(store, _code(student), Registry(settings.artifacts))
     say(msg("erased {n} predictions of this pupil", n=erased.rows))
+    if erased.outcomes:
+        say(msg("erased outcomes of this pupil: {n}", n=erased.outcomes))
     if erased.kept:
         versions = ", ".join(f"{task} {version}" for task, version in erased.kept)
         say(msg("The counters of {versions} still count some of them, without identity.", versions=versions))

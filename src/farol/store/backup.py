@@ -158,7 +158,7 @@ def _verified(file: Path, *, of: Path) -> int:
 
 def _holds_anything(connection: sqlite3.Connection) -> bool:
     tables = _tables(connection)
-    kept = sorted(tables.intersection((*_KEPT, "api_keys")))
+    kept = sorted(tables.intersection((*_KEPT, "api_keys", "outcomes")))
     if tables and not kept:
         return True  # somebody else's database
     rows = (connection.execute(f"SELECT EXISTS (SELECT 1 FROM {name})").fetchone() for name in kept)  # noqa: S608  our names

@@ -11,6 +11,7 @@ from sqlalchemy import delete, func, select
 from farol.errors import InputError
 from farol.i18n import msg
 from farol.store.database import Store
+from farol.store.outcomes import purge_outcomes
 from farol.store.records import day_of, microseconds, moment, start_of
 from farol.store.tables import predictions, tallies
 
@@ -19,10 +20,11 @@ _AGE = re.compile(r"([1-9]\d{0,4})d", re.ASCII)
 
 @dataclass(frozen=True, slots=True)
 class Purged:
-    """How many rows went, and the first day that was kept."""
+    """How many rows and outcomes went, and the first day that was kept."""
 
     rows: int
     first: date
+    outcomes: int = 0
 
 
 def parse_age(text: str, *, now: datetime) -> date:
@@ -39,9 +41,10 @@ def purge(store: Store, first: date) -> Purged:
     """Removes every row and counter of the days (America/Sao_Paulo) before `first`.
 
     A day a transaction, the oldest first: whoever writes waits for one day only, and what is interrupted can be run
-    again. Rows and counters of a day go together, so that they agree at every moment. Snapshots of drift stay.
+    again. Rows and counters of a day go together, so that they agree at every moment. Outcomes that no sheet has said
+    anew since then go too. Snapshots of drift stay.
     """
-    rows = 0
+    rows = outcomes = 0
     while True:
         with store.alone() as connection:
             oldest = connection.execute(select(func.min(predictions.c.at))).scalar()
@@ -49,7 +52,8 @@ def purge(store: Store, first: date) -> Purged:
             before = predictions.c.at < microseconds(start_of(day))
             rows += connection.execute(delete(predictions).where(before)).rowcount
             connection.execute(delete(tallies).where(tallies.c.day < day))
+            outcomes += purge_outcomes(connection, microseconds(start_of(day)))
         if day == first:
             break
     store.settle()
-    return Purged(rows, first)
+    return Purged(rows, first, outcomes)

@@ -88,3 +88,26 @@ drift_snapshots = Table(
     Column("payload", Text, nullable=False),  # JSON object
     Index("ix_drift_snapshots_task_seq", "task", "seq"),
 )
+
+outcomes = Table(
+    "outcomes",
+    metadata,
+    Column("year", SmallInteger, primary_key=True, autoincrement=False),
+    Column("student", String(64), primary_key=True),
+    Column("label", SmallInteger, nullable=True),  # null: the sheet has the pupil and no answer
+    Column("groups", Text, nullable=False),  # JSON object: audit column → the pupil's group in that sheet
+    Column("fingerprint", String(64), nullable=False),  # of the sheet that says so
+    Column("recorded", BigInteger, nullable=False),  # when the year was read first; this and the next: microseconds
+    Column("changed", BigInteger, nullable=False),  # when this row last said something new
+)
+
+outcome_forecasts = Table(
+    "outcome_forecasts",
+    metadata,
+    Column("year", SmallInteger, primary_key=True, autoincrement=False),  # of the outcome
+    Column("task", Text, primary_key=True),
+    Column("student", String(64), primary_key=True),
+    Column("version", Text, primary_key=True),
+    Column("seq", BigInteger, nullable=False),  # of the last prediction of this version before the outcome
+    Column("answers", Integer, nullable=False),  # how many there were; all but the last are replaced
+)

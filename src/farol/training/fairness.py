@@ -20,6 +20,7 @@ from farol.training.metrics import COVERAGE, Estimate
 
 Floats = NDArray[np.float64]
 Values = NDArray[np.object_] | Floats
+Mask = NDArray[np.bool_]
 
 FEWEST_ROWS = 30
 FEWEST_CASES = 10
@@ -68,19 +69,23 @@ class Division:
 
 
 def fairness(
-    columns: Mapping[str, Values], label: Floats, probability: Floats, threshold: float
+    columns: Mapping[str, Values], label: Floats, probability: Floats, threshold: float | Floats
 ) -> tuple[Division, ...]:
-    """The audit of test rows (n,) by each column (n,); a row without a value in a column is in no group of it."""
-    return tuple(_division(name, values, label, probability, threshold) for name, values in columns.items())
+    """The audit of test rows (n,) by each column (n,); a row without a value in a column is in no group of it.
+
+    The threshold is one for all, or, where several models answered, one a row (n,).
+    """
+    flagged = probability >= threshold
+    return tuple(_division(name, values, label, probability, flagged) for name, values in columns.items())
 
 
-def _division(column: str, values: Values, label: Floats, probability: Floats, threshold: float) -> Division:
+def _division(column: str, values: Values, label: Floats, probability: Floats, flagged: Mask) -> Division:
     masks = dict(_groups(values))
-    groups = tuple(_group(name, label[mask], probability[mask], threshold, COVERAGE) for name, mask in masks.items())
-    return Division(column, groups, tuple(_gaps(masks, groups, label, probability, threshold)))
+    groups = tuple(_group(name, label[m], probability[m], flagged[m], COVERAGE) for name, m in masks.items())
+    return Division(column, groups, tuple(_gaps(masks, groups, label, probability, flagged)))
 
 
-def _groups(values: Values) -> Iterator[tuple[str, NDArray[np.bool_]]]:
+def _groups(values: Values) -> Iterator[tuple[str, Mask]]:
     if values.dtype == np.object_:
         for name in sorted({str(value) for value in values if value is not None}):
             yield name, values == name
@@ -90,8 +95,8 @@ def _groups(values: Values) -> Iterator[tuple[str, NDArray[np.bool_]]]:
             yield f"{number:g}", numbers == number
 
 
-def _group(name: str, label: Floats, probability: Floats, threshold: float, coverage: float) -> Group:
-    at_risk, flagged = label == 1, probability >= threshold
+def _group(name: str, label: Floats, probability: Floats, flagged: Mask, coverage: float) -> Group:
+    at_risk = label == 1
     n, positives, pointed = int(label.size), int(at_risk.sum()), int(flagged.sum())
     hits = int((at_risk & flagged).sum())
     came = share_of(positives, n, coverage=coverage)
@@ -112,11 +117,11 @@ def _group(name: str, label: Floats, probability: Floats, threshold: float, cove
 
 
 def _gaps(
-    masks: Mapping[str, NDArray[np.bool_]],
+    masks: Mapping[str, Mask],
     groups: Sequence[Group],
     label: Floats,
     probability: Floats,
-    threshold: float,
+    flagged: Mask,
 ) -> Iterator[Gap]:
     for measure in MEASURES:
         told = [group.name for group in groups if group.figures[measure] is not None]
@@ -128,9 +133,9 @@ def _gaps(
             name: figure
             for name in told
             if (
-                figure := _group(name, label[masks[name]], probability[masks[name]], threshold, coverage).figures[
-                    measure
-                ]
+                figure := _group(
+                    name, label[masks[name]], probability[masks[name]], flagged[masks[name]], coverage
+                ).figures[measure]
             )
         }
         one, other = max(pairs, key=lambda pair: abs(wide[pair[0]].value - wide[pair[1]].value))

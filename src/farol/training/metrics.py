@@ -115,11 +115,12 @@ class Evaluation:
 
 
 def evaluate(
-    label: Floats, probability: Floats, threshold: float, *, seed: int, resamples: int = RESAMPLES
+    label: Floats, probability: Floats, threshold: float | Floats, *, seed: int, resamples: int = RESAMPLES
 ) -> Evaluation:
     """All metrics of `probability` (n,) against `label` (n,) of 0 and 1, with intervals.
 
-    `prediction = probability >= threshold`. A resample in which a metric is undefined is left out of its interval.
+    `prediction = probability >= threshold`; a threshold may differ by row (n,). A resample in which a metric is
+    undefined is left out of its interval.
     The interval is widened to hold the estimate: a resample's calibration error is biased upward, and without that
     the interval of a well calibrated model could lie wholly above its own value.
     """
@@ -196,7 +197,7 @@ class _Rows:
     top: int  # how many rows `precision_top` and `recall_top` look at
 
     @classmethod
-    def of(cls, positive: NDArray[np.bool_], probability: Floats, threshold: float, top: int) -> _Rows:
+    def of(cls, positive: NDArray[np.bool_], probability: Floats, threshold: float | Floats, top: int) -> _Rows:
         order = np.argsort(-probability, kind="stable")
         ranked = probability[order]
         starts = np.flatnonzero(np.r_[ranked.size > 0, ranked[1:] != ranked[:-1]])

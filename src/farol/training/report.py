@@ -119,6 +119,8 @@ def report(study: Study) -> Json:
         body["rolling"] = [{"as_of": year, **sections.evaluation(evaluation)} for year, evaluation in study.rolling]
     if study.groups:
         body["groups"] = {name: sections.evaluation(evaluation) for name, evaluation in study.groups.items()}
+    if study.answered:
+        body["answered"] = {name: sections.evaluation(evaluation) for name, evaluation in study.answered.items()}
     if study.hidden is not None:
         body[without_key(task)] = sections.evaluation(study.hidden)
     return {key: _rounded(value) for key, value in body.items()}

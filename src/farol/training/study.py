@@ -40,6 +40,9 @@ class Study:
     evaluation: Evaluation
     rolling: tuple[tuple[int, Evaluation], ...]  # every year that was tested in its turn, the test year last
     groups: Mapping[str, Evaluation]  # `onset`, `recovery` …, where the question is of a later year
+    answered: Mapping[
+        str, Evaluation
+    ]  # `test` and its groups without pupils who would get no answer; {} if all get one
     hidden: Evaluation | None  # the same test rows without the task's hidden features
     baselines: tuple[tuple[Baseline, Evaluation, Differences], ...]
     absent: tuple[Absent, ...]
@@ -95,6 +98,8 @@ def make_study(
     train, test, served = tested.train, tested.test, tested.served
     probability, threshold = tested.probability, tested.guard.threshold.value
     groups: dict[str, Mask] = {"onset": test.now == 0, "recovery": test.now == 1} if task.horizon > 0 else {}
+    least = least_given(served.matrix)  # of the model that answers, which has seen the test years too
+    enough = (~np.isnan(test.matrix)).sum(axis=1) >= least
 
     def judged(answers: Floats, mask: Mask | None = None) -> Evaluation:
         chosen = slice(None) if mask is None else mask
@@ -109,6 +114,7 @@ def make_study(
     leaks = tuple(rule.column for rule in rules if rule.leaks and rule.column in task.features)
     level = panel.profile.level
     asked = answered(panel, plan, (plan.test,))
+    all_groups = {**groups, **_below_top(panel.profile, asked, groups)}
     stands = None if level is None else answered(panel, plan, plan.serve).numbers[level]
     return Study(
         task=task,
@@ -128,9 +134,12 @@ def make_study(
             ),
             *([(plan.test.as_of, evaluation)] if task.horizon > 0 else []),
         ),
-        groups={
-            name: judged(probability, mask)
-            for name, mask in {**groups, **_below_top(panel.profile, asked, groups)}.items()
+        groups={name: judged(probability, mask) for name, mask in all_groups.items()},
+        answered={}
+        if enough.all()
+        else {
+            "test": judged(probability, enough),
+            **{name: judged(probability, mask & enough) for name, mask in all_groups.items()},
         },
         hidden=None if tested.hidden is None else judged(tested.hidden.probability),
         baselines=tuple((one, judged(one.probability), differences) for one, differences in compared),
@@ -142,7 +151,7 @@ def make_study(
         counts=counts_of(test.label, probability, {**groups, **_by_level(asked, level)}),
         fairness=_fairness(asked, test.label, probability, threshold),
         bands=bands_of(train.label, tested.out_of_fold, test.label, probability),
-        least_given=least_given(served.matrix),  # of the model that answers, which has seen the test years too
+        least_given=least,
         standing={} if stands is None else medians(served.matrix, task.features, stands),
         level=level,
         meanings={name: _meaning(panel.profile, name) for name in task.features},

@@ -1,4 +1,4 @@
-"""The two charts of the drift page, as inline SVG from Vega-Lite.
+"""The charts of the pages, as inline SVG from Vega-Lite.
 
 We load the renderer at the first chart, not with the service, and keep what was drawn: it takes 0.5 s to start and some
 ten milliseconds a chart, most of them for measuring text in whatever fonts it finds. So sizes are fixed (`autosize`
@@ -151,6 +151,54 @@ def history(points: Sequence[tuple[datetime, float]], locale: str, timezone: Zon
         ],
     }
     return _draw(spec, locale, Markup())
+
+
+@dataclass(frozen=True, slots=True)
+class Span:
+    """A figure promised and realised, each as (low, value, high) between 0 and 1; None where there is none."""
+
+    label: str
+    promised: tuple[float, float, float] | None
+    came: tuple[float, float, float] | None
+
+
+def spans(rows: Sequence[Span], locale: str) -> Markup:
+    """Two intervals a row on one axis from 0 to 1: what was promised above, what came true below it."""
+    left, step = 150, 34
+    layers = []
+    for key, colour, thick, shift in (("promised", _REFERENCE, 2.0, -7), ("came", _CURRENT, 4.0, 6)):
+        values = [
+            {"row": number, "low": span[0], "value": span[1], "high": span[2]}
+            for number, row in enumerate(rows)
+            if (span := getattr(row, key)) is not None
+        ]
+        across = {"type": "quantitative", "scale": {"domain": [0, 1]}, "axis": {"tickCount": 5, "format": ".1~f"}}
+        place = {"field": "row", "type": "ordinal", "axis": None, "scale": {"domain": list(range(len(rows)))}}
+        layers += [
+            {
+                "data": {"values": values},
+                "mark": {"type": "rule", "color": colour, "strokeWidth": thick, "yOffset": shift},
+                "encoding": {"y": place, "x": {**across, "field": "low"}, "x2": {"field": "high"}},
+            },
+            {
+                "data": {"values": values},
+                "mark": {"type": "point", "filled": True, "color": colour, "size": 60, "opacity": 1, "yOffset": shift},
+                "encoding": {"y": place, "x": {**across, "field": "value"}},
+            },
+        ]
+    spec = {
+        "width": WIDTH - left - 16,
+        "height": {"step": step},
+        "padding": {"left": left, "top": _TOP, "right": 16, "bottom": 20},
+        "layer": layers,
+    }
+    labels = Markup().join(
+        Markup('<text x="{}" y="{}" text-anchor="end" font-size="{}" fill="{}">{}</text>').format(
+            left - 8, _TOP + step * number + step // 2 + 4, _FONT, _LABELS, row.label
+        )
+        for number, row in enumerate(rows)
+    )
+    return _draw(spec, locale, labels)
 
 
 def _short_day(at: datetime, locale: str, timezone: ZoneInfo) -> str:

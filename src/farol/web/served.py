@@ -10,6 +10,7 @@ from fastapi import Request
 from farol.bundle import Bundle
 from farol.errors import FarolError
 from farol.profile import Profile
+from farol.registry import Registry
 from farol.scoring import Scorer
 from farol.settings import Settings
 from farol.store.database import Store
@@ -20,7 +21,12 @@ class Service(Protocol):
 
     settings: Settings
     profile: Profile
+    registry: Registry
     problems: dict[str, FarolError]
+
+    @property
+    def log_profile(self) -> Profile:
+        """The profile of the models served, else the default one."""
 
     @property
     def scorers(self) -> Mapping[str, Scorer]:

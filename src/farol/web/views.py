@@ -17,6 +17,8 @@ from farol.monitoring.drift import parse_window, take_snapshot
 from farol.web.dashboard import PATH, WINDOW, chosen_bundle, dashboard_values
 from farol.web.home import home_values
 from farol.web.locale import Reader, reader_of
+from farol.web.outcomes import PATH as RESULTS
+from farol.web.outcomes import outcomes_values
 from farol.web.served import Service, service_of
 from farol.web.templating import STATIC, page
 
@@ -30,6 +32,7 @@ CARD_POLICY = (
 
 Task = Annotated[str | None, Query(max_length=100)]
 Window = Annotated[str, Query(max_length=20)]
+Year = Annotated[str | None, Query(max_length=20)]
 
 
 def mount_static(app: FastAPI) -> None:
@@ -55,6 +58,15 @@ def dashboard(request: Request, task: Task = None, window: Window = WINDOW, take
         return _page(request, reader, "dashboard", values | {"taken": bool(taken)})
 
     return _answer(request, answer)
+
+
+@router.get(RESULTS)
+def results(request: Request, task: Task = None, year: Year = None) -> Response:
+    """What came true, beside what was promised."""
+    return _answer(
+        request,
+        lambda service, reader: _page(request, reader, "outcomes", outcomes_values(service, reader, task, year)),
+    )
 
 
 @router.post(f"{PATH}/snapshot")

@@ -1,0 +1,55 @@
+"""`GET /monitoring/outcomes`: what came true of the forecasts, beside what was promised."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from fastapi import APIRouter, Query, Request
+from fastapi.responses import JSONResponse
+
+from farol.api.errors import FieldProblem, Refusal, locale_of, refusals
+from farol.api.outcome_answers import OutcomesAnswer
+from farol.api.service import ROUTES, Service
+from farol.api.texts import marked as _
+from farol.i18n import Message, msg
+from farol.monitoring.outcomes import realised
+from farol.store.outcomes import years_of
+
+router = APIRouter(prefix="/monitoring", tags=["monitoring"])
+
+OneTask = Annotated[str, Query(description=_("`current` or `next-year`."))]
+OneYear = Annotated[
+    int | None, Query(ge=1, le=9999, description=_("The year of the sheet that said what came true; the last one."))
+]
+
+
+@router.get(
+    "/outcomes",
+    operation_id="outcomes",
+    summary=_("What came true"),
+    description=_(
+        "The forecasts of a task beside the next sheet, which `farol outcomes` reads: how many matched, left and are "
+        "new, and every metric promised and realised, with its interval and a verdict. Counts and metrics, no pupil."
+    ),
+    response_model=OutcomesAnswer,
+    response_description=_("The answer."),
+    responses=refusals(422, 500, 503),
+)
+def outcomes(request: Request, task: OneTask = "next-year", year: OneYear = None) -> JSONResponse:
+    service: Service = request.app.state.service
+    if task not in ROUTES:
+        raise _unusable("task", msg("There is no such task."), msg("one of {names}", names=", ".join(ROUTES)))
+    years = years_of(service.store, task)
+    if year is not None and year not in years:
+        names = msg("one of {names}", names=", ".join(map(str, years))) if years else None
+        raise _unusable("year", msg("No forecast of this question has outcomes of that year."), names)
+    chosen = years[-1] if year is None and years else year
+    profile = service.log_profile
+    found = None if chosen is None else realised(service.store, service.registry, profile, task, chosen)
+    body = None if found is None else found.as_dict(locale_of(request))
+    return JSONResponse({"task": task, "years": years, "outcomes": body})
+
+
+def _unusable(parameter: str, problem: Message, expected: Message | None) -> Refusal:
+    message = msg("A parameter of the address cannot be used.")
+    return Refusal(422, "invalid_parameter", message, fields=[FieldProblem(parameter, problem, expected)])

@@ -1,0 +1,264 @@
+"""The page of outcomes: what was promised and what came true, a year later."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from markupsafe import Markup
+
+from farol.errors import InputError, Place
+from farol.i18n import msg
+from farol.monitoring.outcomes import Part, Realised, realised
+from farol.monitoring.promises import WORDS, Comparison, Verdict
+from farol.profile import Profile
+from farol.store.outcomes import years_of
+from farol.training.fairness import MEASURES as GROUP_MEASURES
+from farol.training.metrics import MEASURES, Estimate
+from farol.web.charts import Span, spans
+from farol.web.dashboard import Choice
+from farol.web.locale import NOTHING, Reader
+from farol.web.served import Service
+
+PATH = "/monitoring/results"
+
+_STATUS: dict[Verdict, str] = {
+    "within": "none",
+    "better": "none",
+    "worse": "moderate",
+    "unknown": "insufficient_data",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class MetricView:
+    """One metric as the page shows it."""
+
+    name: str
+    meaning: str
+    promised: Markup | str
+    came: Markup | str
+    key: str
+    word: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class PartView:
+    """Some of the pupils: their metrics and a chart of them."""
+
+    anchor: str
+    title: Markup | str
+    words: Markup
+    metrics: tuple[MetricView, ...]
+    chart: Markup
+
+
+@dataclass(frozen=True, slots=True)
+class BandView:
+    """One row of the table of bands."""
+
+    band: str
+    n: str
+    said: str
+    expected: str
+    came: str
+    key: str
+    word: str
+
+
+@dataclass(frozen=True, slots=True)
+class DivisionView:
+    """The groups of a column; a row is the group's name, its numbers, its figures."""
+
+    title: str
+    headings: tuple[str, ...]
+    rows: tuple[tuple[str, ...], ...]
+
+
+def outcomes_values(service: Service, reader: Reader, task: str | None, year: str | None) -> dict[str, object]:
+    """What the template needs; InputError for a task or a year that has no outcomes."""
+    profile = service.log_profile
+    known = {name: years_of(service.store, name) for name in profile.tasks}
+    known = {name: years for name, years in known.items() if years}
+    if task is not None and task not in profile.tasks:
+        expected = msg("one of {names}", names=", ".join(profile.tasks))
+        raise InputError(msg("There is no such task."), expected=expected, where=Place(field="task"))
+    # The question that looks ahead comes first, as on the other pages.
+    order = sorted(known, key=lambda name: (-profile.tasks[name].horizon, name))
+    chosen = task or next(iter(order), None)
+    if chosen not in known:
+        return {"report": None}
+    wanted = {str(one): one for one in known[chosen]}
+    when = known[chosen][-1] if year is None else wanted.get(year)
+    report = None if when is None else realised(service.store, service.registry, profile, chosen, when)
+    if report is None:
+        expected = msg("one of {names}", names=", ".join(map(str, known[chosen])))
+        problem = msg("No forecast of this question has outcomes of that year.")
+        raise InputError(problem, expected=expected, where=Place(field="year"))
+    return {
+        "report": report,
+        "tasks": [Choice(name, profile.tasks[name].title.in_locale(reader.locale), name == chosen) for name in order],
+        "years": [Choice(str(one), str(one), one == when) for one in reversed(known[chosen])],
+        "path": PATH,
+        **_report(report, profile, reader),
+    }
+
+
+def _report(report: Realised, profile: Profile, reader: Reader) -> dict[str, object]:
+    _ = reader.gettext
+    titles = {
+        "onset": _("Pupils who were not behind when the forecast was made"),
+        "recovery": _("Pupils who were behind when the forecast was made"),
+        "onset_below_top": _("Pupils who were not behind, and whose level lets them fall behind"),
+    }
+    key, words = _overall(report, reader)
+    versions = [_part(one, _("Version {version}", version=one.name), reader) for one in report.versions]
+    return {
+        "key": key,
+        "verdict": words,
+        "facts": tuple(_facts(report, reader)),
+        "parts": [
+            _part(report.together, _("All pupils who can be measured"), reader),
+            *(_part(one, titles[one.name], reader) for one in report.groups),
+            *versions,
+        ],
+        "bands": tuple(_bands(report, reader)),
+        "divisions": tuple(_divisions(report, profile, reader)),
+        "leavers": _leavers(report, reader),
+        "notes": [note.render(reader.locale) for note in report.notes],
+        "promised_key": Markup('<span class="key mark"></span>'),
+        "came_key": Markup('<span class="key"></span>'),
+    }
+
+
+def _overall(report: Realised, reader: Reader) -> tuple[str, Markup]:
+    """One sentence on all pupils together."""
+    _ = reader.gettext
+    by_verdict: dict[Verdict, list[str]] = {"within": [], "better": [], "worse": [], "unknown": []}
+    for one in report.together.comparisons:
+        by_verdict[one.verdict].append(MEASURES[one.metric].title.render(reader.locale))
+    if by_verdict["worse"]:
+        return "moderate", _("Worse than the card promised: {names}.", names=reader.listing(by_verdict["worse"]))
+    if by_verdict["within"] or by_verdict["better"]:
+        return "none", _("What came true is compatible with what the model's card promised.")
+    return "insufficient_data", _("Whether the promise was kept cannot be told yet.")
+
+
+def _facts(report: Realised, reader: Reader) -> Iterator[tuple[Markup, str]]:
+    _ = reader.gettext
+    counts = report.counts
+    yield _("Pupils forecast"), reader.number(counts.forecast, 0)
+    yield _("Found again in the sheet of {year}", year=report.year), reader.number(counts.matched, 0)
+    yield _("Left"), reader.number(counts.left, 0)
+    yield _("New in the sheet"), reader.number(counts.new, 0)
+    yield _("Without an answer in the sheet"), reader.number(counts.without_label, 0)
+    yield _("Without an answer from the model"), reader.number(counts.unanswered, 0)
+    yield _("Measured"), reader.number(counts.measured, 0)
+    yield _("Model version"), report.version or NOTHING
+
+
+def _part(part: Part, title: Markup | str, reader: Reader) -> PartView:
+    _ = reader.gettext
+    before, came = part.prevalence
+    share = {"came": _share(came, reader), "n": reader.number(part.evaluation.n, 0)}
+    words = (
+        _("{n} pupils; {came} of them are behind now.", **share)
+        if before is None
+        else _(
+            "{n} pupils; {came} of them are behind now. The card was measured where {before} were.",
+            **share,
+            before=_share(before, reader),
+        )
+    )
+    drawn = [_span(one, reader) for one in part.comparisons]
+    metrics = tuple(_metric(one, reader) for one in part.comparisons)
+    return PartView(f"part-{part.name}", title, words, metrics, spans(drawn, reader.locale))
+
+
+def _metric(one: Comparison, reader: Reader) -> MetricView:
+    measure = MEASURES[one.metric]
+    meaning = measure.meaning.render(reader.locale)
+    if not measure.greater_is_better:
+        meaning = reader.gettext("{meaning}; the lower, the better", meaning=meaning)
+    return MetricView(
+        name=measure.title.render(reader.locale),
+        meaning=meaning,
+        promised=_figure(one.promised, reader),
+        came=_figure(one.realised, reader),
+        key=_STATUS[one.verdict],
+        word=WORDS[one.verdict].render(reader.locale),
+        reason="" if one.reason is None else one.reason.render(reader.locale),
+    )
+
+
+def _span(one: Comparison, reader: Reader) -> Span:
+    def ends(figure: Estimate | None) -> tuple[float, float, float] | None:
+        return None if figure is None else (figure.low, figure.value, figure.high)
+
+    return Span(MEASURES[one.metric].title.render(reader.locale), ends(one.promised), ends(one.realised))
+
+
+def _bands(report: Realised, reader: Reader) -> Iterator[BandView]:
+    _ = reader.gettext
+    for band in report.bands:
+        kept = {None: "insufficient_data", True: "none", False: "moderate"}[band.kept]
+        word = {None: _("cannot be told"), True: _("as expected"), False: _("not as expected")}[band.kept]
+        expected = NOTHING
+        if band.expected is not None:
+            low, high = (reader.percent(share) for share in (band.expected.low, band.expected.high))
+            expected = _("{low} to {high}", low=low, high=high)
+        yield BandView(
+            band=_("{low} to {high}", low=reader.percent(band.low), high=reader.percent(band.high)),
+            n=reader.number(band.n, 0),
+            said=reader.percent(band.said),
+            expected=expected,
+            came=NOTHING if band.came is None else _share(band.came, reader),
+            key=kept,
+            word=word,
+        )
+
+
+def _divisions(report: Realised, profile: Profile, reader: Reader) -> Iterator[DivisionView]:
+    _ = reader.gettext
+    figures = tuple(title.render(reader.locale) for title in GROUP_MEASURES.values())
+    for division in report.divisions:
+        yield DivisionView(
+            title=profile.columns[division.column].meaning.in_locale(reader.locale),
+            headings=(_("Pupils"), _("Behind now"), _("Pointed out"), *figures),
+            rows=tuple(
+                (
+                    group.name,
+                    *(reader.number(n, 0) for n in (group.n, group.positives, group.flagged)),
+                    *(
+                        NOTHING if figure is None else _share(figure, reader)
+                        for figure in (group.figures[name] for name in GROUP_MEASURES)
+                    ),
+                )
+                for group in division.groups
+            ),
+        )
+
+
+def _leavers(report: Realised, reader: Reader) -> Markup | None:
+    left, stayed = report.leavers.left, report.leavers.stayed
+    if left is None or stayed is None:
+        return None
+    return reader.gettext(
+        "The forecasts of those who left said a risk of {left} on average, those of pupils who stayed {stayed}.",
+        left=_share(left, reader),
+        stayed=_share(stayed, reader),
+    )
+
+
+def _figure(figure: Estimate | None, reader: Reader) -> Markup | str:
+    """A value, and under it its interval."""
+    if figure is None:
+        return NOTHING
+    value, low, high = (reader.number(one, 3) for one in (figure.value, figure.low, figure.high))
+    return Markup("{}<small>{}</small>").format(value, reader.gettext("{low} to {high}", low=low, high=high))
+
+
+def _share(figure: Estimate, reader: Reader) -> str:
+    value, low, high = (reader.percent(one) for one in (figure.value, figure.low, figure.high))
+    return reader.gettext("{value} ({low} to {high})", value=value, low=low, high=high)

@@ -1,0 +1,122 @@
+"""The page of outcomes: what was promised and what came true, for whoever reads it, on any screen."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+from zoneinfo import ZoneInfo
+
+import httpx
+import pytest
+from axe_playwright_python.sync_playwright import Axe
+from playwright.sync_api import Browser
+
+from farol.monitoring.outcomes import Realised, realised
+from farol.profile import load_profile
+from farol.registry import Registry
+from farol.settings import Settings
+from farol.store.database import Store
+from farol.web.locale import Reader
+from farol.web.outcomes import _overall, _report
+from tests.played import play
+from tests.web.conftest import serving
+from tests.web.site import settings_in
+from tests.web.test_browser import DESKTOP, PHONE, opened
+
+PAGE = "/monitoring/results"
+
+
+@pytest.fixture(scope="module")
+def settings(tmp_path_factory: pytest.TempPathFactory, sample_workbook: Path) -> Settings:
+    found = settings_in(tmp_path_factory.mktemp("results"))
+    play(found, sample_workbook)
+    return found
+
+
+@pytest.fixture(scope="module")
+def results(settings: Settings) -> Iterator[str]:
+    with serving(settings) as address:
+        yield address
+
+
+@pytest.fixture
+def pages(results: str) -> Iterator[httpx.Client]:
+    with httpx.Client(base_url=results, timeout=30) as client:
+        yield client
+
+
+@pytest.fixture(scope="module")
+def report(settings: Settings) -> Realised:
+    with Store.open(settings.store_url) as store:
+        found = realised(store, Registry(settings.artifacts), load_profile("pede"), "next-year", 2024)
+    assert found is not None
+    return found
+
+
+def test_the_page_says_what_was_promised_and_what_came_true(pages: httpx.Client, report: Realised) -> None:
+    text = pages.get(PAGE, params={"lang": "en"}).text
+    assert "Worse than the card promised" in text
+    assert "may have been helped" in text
+    assert f"<dd>{report.counts.matched}</dd>" in text
+    for part in (report.together, *report.groups):
+        assert f'id="part-{part.name}"' in text
+    assert text.count("<svg viewBox") >= 4
+    assert "RA-" not in text
+    assert (
+        "A promessa foi cumprida?"
+        in pages.get(PAGE, params={"lang": "pt-BR", "task": "next-year", "year": "2024"}).text
+    )
+
+
+def test_every_page_leads_there(pages: httpx.Client) -> None:
+    assert 'href="/monitoring/results?lang=en"' in pages.get("/?lang=en").text
+
+
+@pytest.mark.parametrize("query", ["task=nobody", "task=next-year&year=2019", "year=next"])
+def test_what_is_not_there_is_told_on_a_page(pages: httpx.Client, query: str) -> None:
+    answer = pages.get(f"{PAGE}?{query}")
+    assert (answer.status_code, answer.headers["content-type"]) == (422, "text/html; charset=utf-8")
+
+
+def test_where_nothing_was_answered_yet_the_page_says_how(pages: httpx.Client, empty_web: httpx.Client) -> None:
+    for client, query in ((empty_web, ""), (pages, "&task=current")):
+        text = client.get(f"{PAGE}?lang=en{query}").text
+        assert "Nothing to compare yet" in text
+        assert "farol outcomes" in text
+
+
+def test_the_verdict_on_all_together_is_the_gravest_one(report: Realised) -> None:
+    reader = Reader("en", False, ZoneInfo("America/Sao_Paulo"))
+
+    def said(verdict: Any) -> tuple[str, str]:
+        compared = tuple(replace(one, verdict=verdict) for one in report.together.comparisons)
+        key, words = _overall(replace(report, together=replace(report.together, comparisons=compared)), reader)
+        return key, str(words)
+
+    assert said("worse")[0] == "moderate"
+    assert said("within") == said("better") == ("none", said("within")[1])
+    assert said("unknown")[0] == "insufficient_data"
+
+
+def test_what_a_card_or_the_leavers_do_not_say_is_left_out(report: Realised) -> None:
+    reader = Reader("en", False, ZoneInfo("America/Sao_Paulo"))
+    few = replace(report.leavers, left=None)
+    bands = tuple(replace(band, expected=None, kept=None) for band in report.bands)
+    values = _report(replace(report, leavers=few, bands=bands), load_profile("pede"), reader)
+    assert values["leavers"] is None
+    shown = values["bands"]
+    assert isinstance(shown, tuple)
+    assert {(band.expected, band.word) for band in shown} == {("–", "cannot be told")}
+
+
+@pytest.mark.browser
+@pytest.mark.parametrize("size", [DESKTOP, PHONE], ids=["desktop", "phone"])
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_axe_finds_no_violation(chromium: Browser, results: str, scheme: Any, size: tuple[int, int]) -> None:
+    with opened(chromium, size, color_scheme=scheme) as page:
+        page.goto(results + PAGE)
+        found = Axe().run(page)
+        assert page.evaluate("document.documentElement.scrollWidth") <= size[0]
+    assert found.violations_count == 0, found.generate_report()
