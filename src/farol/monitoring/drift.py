@@ -233,8 +233,8 @@ def drift_of_panel(bundle: Bundle, panel: Panel) -> DriftReport:
     matrix = feature_matrix(bundle.profile, bundle.task_spec, rows.numbers, rows.year.astype(np.float64))
     reference = bundle.reference
     counts = {
-        bins.feature: dict(enumerate(np.bincount(column, minlength=bins.size).tolist()))
-        for bins, column in zip(reference.features, reference.index(matrix).T, strict=True)
+        bins.feature: dict(enumerate(counted))
+        for bins, counted in zip(reference.features, reference.count(matrix), strict=True)
     }
     counts[OUTSIDE] = dict(enumerate(reference.outside(matrix).sum(axis=0).tolist()))
     return check(bundle, counts, window=Window(str(year), date(year, 1, 1), date(year, 12, 31)))
