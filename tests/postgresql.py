@@ -10,6 +10,7 @@ import shutil
 import subprocess
 import tempfile
 from collections.abc import Iterator
+from contextlib import contextmanager
 from importlib.metadata import files
 from pathlib import Path
 from uuid import uuid4
@@ -24,6 +25,13 @@ _USER = "nobody" if os.geteuid() == 0 else None
 @pytest.fixture(scope="session")
 def postgresql_server() -> Iterator[str]:
     """The folder of the socket of a server that lives as long as the test session; the superuser is `postgres`."""
+    with running_postgresql() as folder:
+        yield folder
+
+
+@contextmanager
+def running_postgresql() -> Iterator[str]:
+    """The folder of the socket of a server; benchmarks use it too."""
     # Not pytest's own temporary folder: its path may be too long for a socket, and only its owner may enter it.
     folder = Path(tempfile.mkdtemp(prefix="farol-pg-"))
     try:

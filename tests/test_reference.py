@@ -13,7 +13,7 @@ from hypothesis.extra import numpy as hnp
 
 from farol.canonical import canonical_json
 from farol.features import Floats
-from farol.reference import BLOCK, FeatureBins, Reference, Tally, score_index
+from farol.reference import BLOCK, CACHED, FeatureBins, Reference, Tally, score_index
 
 NAN = float("nan")
 INF = float("inf")
@@ -93,6 +93,23 @@ def test_every_float_is_in_exactly_one_bin_and_counts_sum_to_n(train: Floats, la
         known = list(bins.values or ())
         expected = [known.index(value) if value in known else len(known) for value in later[~np.isnan(later)].tolist()]
         assert found[~np.isnan(later)].tolist() == expected
+
+
+@settings(max_examples=150, deadline=None)
+@given(st.one_of(ANY_COLUMN, FEW_VALUES), ANY_COLUMN)
+def test_counting_is_binning_and_counting_the_bins(train: Floats, later: Floats) -> None:
+    bins = FeatureBins.fit(train, "x")
+    assert bins.count(later).tolist() == np.bincount(bins.index(later), minlength=bins.size).tolist()
+
+
+def test_counting_goes_on_beyond_one_block() -> None:
+    train = np.concatenate([np.arange(100.0), [NAN] * 7])
+    many = np.resize(train, CACHED * 2 + 123)
+    matrix = np.stack([many, np.where(many > 50, 1.0, 2.0)], axis=1)
+    reference = Reference.fit(np.stack([train, np.where(train > 50, 1.0, 2.0)], axis=1), ["x", "y"])
+    bins = reference.index(matrix)
+    expected = [np.bincount(bins[:, i], minlength=one.size).tolist() for i, one in enumerate(reference.features)]
+    assert [list(counts) for counts in reference.count(matrix)] == expected
 
 
 @settings(max_examples=100, deadline=None)

@@ -69,7 +69,7 @@ class FeatureBins:
         edges = None if discrete else _quantile_edges(present)
         seen = tuple(distinct.tolist()) if discrete else None
         empty = cls(feature, edges, seen, ())
-        counts = np.bincount(empty.index(values), minlength=empty.size)
+        counts = empty.count(values)
         lowest, highest = (float(present[0]), float(present[-1])) if present.size else (None, None)
         return cls(feature, edges, seen, tuple(counts.tolist()), lowest, highest)
 
@@ -81,6 +81,27 @@ class FeatureBins:
     def index(self, values: Floats) -> NDArray[np.int64]:
         """The bin (n,) of each value (n,): any float, infinities included, is in exactly one; NaN is in the last."""
         return _Binning.of((self,)).index(values[:, np.newaxis])[:, 0]
+
+    def count(self, values: Floats) -> NDArray[np.int64]:
+        """How many of the values (n,) fall in each bin: (bins,), as `index` would have it, and far faster.
+
+        For each edge is counted how many values reach it: no value's bin is ever written down, and a block of values
+        stays in the processor's cache while all edges pass over it.
+        """
+        points = (self.edges if self.values is None else self.values) or ()
+        compare = np.greater_equal if self.values is None else np.equal
+        found = np.zeros(len(points), dtype=np.int64)
+        missing, truth = 0, np.empty(CACHED, dtype=np.bool_)
+        for start in range(0, values.size, CACHED):
+            block = np.ascontiguousarray(values[start : start + CACHED])
+            into = truth[: block.size]
+            missing += int(np.count_nonzero(np.isnan(block, out=into)))
+            for position, point in enumerate(points):
+                found[position] += np.count_nonzero(compare(block, point, out=into))
+        present = values.size - missing
+        if self.values is not None:
+            return np.array([*found, present - found.sum(), missing], dtype=np.int64)
+        return np.array([*-np.diff(found, prepend=present, append=0), missing], dtype=np.int64)
 
     def labels(self, locale: str) -> tuple[str, ...]:
         """What a reader sees on an axis, one text a bin, in `locale`."""
@@ -97,6 +118,9 @@ class FeatureBins:
             texts = [msg("any value").render(locale)]
         return (*texts, msg("missing").render(locale))
 
+
+CACHED = 16_384
+"""Values counted at once: with their comparisons they stay in the cache of one core."""
 
 BLOCK = 65_536
 """Rows indexed at once: every value is compared with every edge, and the comparisons have to fit in memory."""
@@ -196,6 +220,11 @@ class Reference:
     def index(self, matrix: Floats) -> NDArray[np.int64]:
         """The bin (n, k) of each raw value (n, k)."""
         return self._binning.index(matrix)
+
+    def count(self, matrix: Floats) -> tuple[tuple[int, ...], ...]:
+        """How many raw values (n, k) fall in each bin of each feature; fastest where each feature lies in one piece."""
+        columns = zip(self.features, matrix.T, strict=True)
+        return tuple(tuple(bins.count(column).tolist()) for bins, column in columns)
 
     def outside(self, matrix: Floats) -> NDArray[np.bool_]:
         """Whether each raw value (n, k) lies below the least or above the greatest of training; a gap never does."""

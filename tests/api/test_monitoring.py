@@ -70,6 +70,9 @@ def test_times_are_shown_in_sao_paulo_with_offset_and_in_utc(asked: Client) -> N
         ("drift?task=", "task", "one of current, next-year"),
         ("drift?window=segredo", "window", "7d, 30d"),
         ("drift?window=0d", "window", "7d, 30d"),
+        ("drift?window=since:segredo", "window", "a version of task current"),
+        ("drift?slice=segredo", "slice", "one of source, class, phase, then ="),
+        ("drift?same_levels=true", "same_levels", "predictions with a level"),
         ("drift/history?limit=1001", "limit", "a whole number of at most 1000"),
         ("drift/history?task=segredo", "task", "one of current, next-year"),
     ],
@@ -128,6 +131,12 @@ def test_drift_that_is_there_raises_the_alarm_in_the_bands_words(client: Client)
     iaa = body["features"][0]
     assert (iaa["verdict"], iaa["verdict_label"], iaa["alarm"], iaa["n"]) == ("severe", "Drift severo", True, 80)
     assert iaa["psi"] >= 0.25
+    assert "distribution" in iaa["alarms"]
+    # The answers were counted too, and by source.
+    assert (body["score"]["feature"], body["score"]["n"], body["rate"]["alarm"]) == ("=score", 80, True)
+    by_source = client.get("/monitoring/drift?slice=source%3Dapi").json()
+    assert (by_source["slice"], by_source["n"]) == ("source=api", 80)
+    assert client.get("/monitoring/drift?slice=source%3Dcommand").json()["n"] == 0
     assert body["alarm"]
 
 

@@ -13,6 +13,7 @@ from farol.bundle import Bundle, read_bundle, write_bundle
 from farol.features import feature_matrix
 from farol.profile import load_profile
 from farol.reference import Reference
+from farol.scoring import Scorer
 from farol.store.database import Store
 from farol.workbook.panel import Panel, read_panel
 from tests.bundles import trained_model
@@ -33,7 +34,16 @@ def bundle_of(panel: Panel, tmp_path_factory: pytest.TempPathFactory) -> Callabl
         rows = panel.select(panel.year == panel.years[-1])
         profile = panel.profile
         matrix = feature_matrix(profile, profile.tasks[task], rows.numbers, rows.year.astype(np.float64))
-        reference = Reference.fit(matrix, trained.features).to_json()
+        # The model learned from invented pupils, so that it has seen none of these.
+        scorer = Scorer(read_bundle(write_bundle(folder / "first", trained)))
+        answers = scorer.score(rows.numbers, rows.year.astype(np.float64))
+        reference = Reference.fit(
+            matrix,
+            trained.features,
+            probability=answers.probability,
+            threshold=trained.threshold,
+            level=rows.numbers["phase"],
+        ).to_json()
         return read_bundle(write_bundle(folder, replace(trained, files={**trained.files, "reference.json": reference})))
 
     return make

@@ -10,7 +10,6 @@ import numpy as np
 import pytest
 
 from farol.bundle import Bundle
-from farol.errors import InputError
 from farol.features import feature_matrix
 from farol.monitoring.drift import (
     DriftReport,
@@ -22,11 +21,14 @@ from farol.monitoring.drift import (
     parse_window,
     take_snapshot,
 )
-from farol.monitoring.psi import critical_value, exact_critical_value, psi
-from farol.reference import Reference
+from farol.monitoring.figures import feature_drift
+from farol.monitoring.null import exact_criticals, rounded
+from farol.monitoring.psi import psi
+from farol.profile import Text
+from farol.reference import FeatureBins, Reference
 from farol.store.database import Store
 from farol.store.records import Prediction, uuid7
-from farol.tallies import Counted
+from farol.tallies import OUTSIDE, PREDICTION, SCORE, Counted
 from farol.workbook.panel import Panel
 
 NOW = datetime(2024, 7, 1, 2, 30, tzinfo=UTC)  # still 30 June in São Paulo
@@ -47,47 +49,6 @@ def of(report: DriftReport, feature: str) -> FeatureDrift:
     return next(one for one in report.features if one.feature == feature)
 
 
-@pytest.mark.parametrize(
-    ("text", "first", "last", "days"),
-    [
-        ("7d", date(2024, 6, 24), date(2024, 6, 30), 7),
-        (" 30D ", date(2024, 6, 1), date(2024, 6, 30), 30),
-        ("90d", date(2024, 4, 2), date(2024, 6, 30), 90),
-        ("1d@2024-01-31", date(2024, 1, 31), date(2024, 1, 31), 1),
-        ("all", None, date(2024, 6, 30), None),
-        ("all@2023-12-31", None, date(2023, 12, 31), None),
-    ],
-)
-def test_a_window_is_days_of_sao_paulo_up_to_now_or_to_a_day(
-    text: str, first: date | None, last: date, days: int | None
-) -> None:
-    window = parse_window(text, now=NOW)
-    assert (window.first, window.last, window.days) == (first, last, days)
-
-
-def test_a_window_as_json() -> None:
-    assert parse_window("7d", now=NOW).as_dict() == {"name": "7d", "from": "2024-06-24", "to": "2024-06-30", "days": 7}
-    assert parse_window("all", now=NOW).as_dict() == {"name": "all", "from": None, "to": "2024-06-30", "days": None}
-
-
-@pytest.mark.parametrize("text", ["", "0d", "3661d", "30", "d", "-7d", "7 d", "week", "٣d", "99999d", "@2024-01-01"])
-def test_what_is_no_window_is_refused_with_what_is(text: str) -> None:
-    with pytest.raises(InputError, match="30d, 90d") as caught:
-        parse_window(text, now=NOW)
-    assert caught.value.problem.template == "This is not a window of time."
-
-
-@pytest.mark.parametrize("text", ["30d@", "30d@2024-02-30", "all@yesterday"])
-def test_what_is_no_day_is_refused_with_an_example(text: str) -> None:
-    with pytest.raises(InputError, match="30d@2024-06-30"):
-        parse_window(text, now=NOW)
-
-
-def test_a_window_does_not_reach_before_the_calendar() -> None:
-    with pytest.raises(InputError, match="before the calendar"):
-        parse_window("30d@0001-01-05", now=NOW)
-
-
 def test_the_proportions_of_training_are_no_drift(bundle: Bundle) -> None:
     report = check(bundle, like_training(bundle, 2000), window=ALL)
     assert {feature.verdict for feature in report.features} == {"none"}
@@ -104,10 +65,11 @@ def test_every_figure_is_that_of_the_counts(bundle: Bundle) -> None:
     assert ieg.psi == float(psi(was, seen))
     assert (ieg.n, ieg.missing_share) == (400, 0.25)
     assert ieg.reference_missing_share == was[-1] / was.sum()
-    assert ieg.critical == max(
-        critical_value(400, int(was.sum()), int((was + seen > 0).sum()), 0.001),
-        exact_critical_value(ieg.reference, ieg.current, 0.001),
-    )
+    # Eleven figures share what a kind of test may spend.
+    exact = exact_criticals(ieg.reference, len(was) - 1, rounded(400), 0.002 / 11, 0.006 / 11)
+    assert ieg.critical == exact.psi
+    assert ieg.superiority is not None
+    assert ieg.superiority.critical == exact.distance
     assert (ieg.band, ieg.verdict, ieg.alarm) == ("severe", "severe", True)
     assert ieg.low < ieg.psi < ieg.high
 
@@ -173,6 +135,10 @@ def test_the_report_as_json_speaks_both_languages(bundle: Bundle) -> None:
         "verdict",
         "band",
         "alarm",
+        "alarms",
+        "superiority",
+        "missing",
+        "unseen",
         "verdict_label",
         "missing_share",
         "reference_missing_share",
@@ -188,8 +154,116 @@ def test_the_report_as_json_speaks_both_languages(bundle: Bundle) -> None:
     assert ieg["verdict_label"] == "Sem drift"
     assert len(iaa["bins"]) == len(iaa["reference"]) == len(iaa["current"])
     assert (portuguese["verdict_label"], english["verdict_label"]) == ("Drift severo", "Severe drift")
-    assert portuguese["reference"] == {"n": bundle.reference.n, "years": [2022, 2023]}
+    assert portuguese["reference"] == {
+        "n": bundle.reference.n,
+        "years": [2022, 2023],
+        "rows": "todas as linhas de treino",
+    }
+    assert (portuguese["slice"], portuguese["score"], portuguese["rate"]) == ("", None, None)
+    assert iaa["alarms"] == ["distribution", "missing", "superiority"]
     assert (portuguese["task"], portuguese["version"], portuguese["alarm"]) == ("current", bundle.version, True)
+
+
+def answers(*, at_risk: int, of: int, cell: int) -> Counts:
+    """Answers of one probability, `at_risk` of them 1."""
+    return {SCORE: {cell: of}, PREDICTION: {0: of - at_risk, 1: at_risk}}
+
+
+def test_the_models_answers_are_one_more_feature_and_their_rate_is_checked(bundle: Bundle) -> None:
+    reference = bundle.reference
+    assert reference.score is not None
+    assert reference.predicted is not None
+    like = {SCORE: dict(enumerate(reference.score)), PREDICTION: dict(enumerate(reference.predicted))}
+    same = check(bundle, {**like_training(bundle, 2000), **like}, window=ALL)
+    assert same.score is not None
+    assert same.rate is not None
+    assert (same.score.psi, same.score.verdict, same.rate.verdict, same.verdict) == (0.0, "none", "none", "none")
+    other = check(bundle, {**like_training(bundle, 2000), **answers(at_risk=300, of=300, cell=99)}, window=ALL)
+    assert other.score is not None
+    assert other.rate is not None
+    assert (other.score.feature, other.score.n, other.score.alarms) == (SCORE, 300, ("distribution", "superiority"))
+    assert (other.rate.value, other.rate.verdict) == (1.0, "severe")
+    assert other.rate.reference == reference.predicted[1] / sum(reference.predicted[:2])
+    # The features alone are as they were: it is the answers that raise the alarm.
+    assert ({feature.verdict for feature in other.features}, other.verdict) == ({"none"}, "severe")
+    assert other.score.labels("en")[-1] == "no answer"
+    body = json.loads(json.dumps(other.as_dict("pt_BR"), allow_nan=False))
+    assert body["score"]["meaning"] == "O risco que o modelo responde"
+    assert body["rate"]["alarm"] is True
+
+
+def test_no_answer_for_many_is_told(bundle: Bundle) -> None:
+    found = check(bundle, {SCORE: {50: 60, 100: 40}, PREDICTION: {0: 60, 2: 40}}, window=ALL)
+    assert found.score is not None
+    assert found.rate is not None
+    assert (found.score.missing.value, found.score.missing.alarm, found.rate.n) == (0.4, True, 60)
+
+
+def test_what_was_not_counted_is_left_out(bundle: Bundle) -> None:
+    counted = answers(at_risk=10, of=100, cell=20)
+    older = replace(bundle, reference=replace(bundle.reference, score=None, predicted=None))
+    for report in (check(bundle, like_training(bundle, 500), window=ALL), check(older, counted, window=ALL)):
+        assert (report.score, report.rate) == (None, None)
+
+
+def test_missing_values_are_tested_on_their_own(bundle: Bundle) -> None:
+    counts = like_training(bundle, 400)
+    ieg = bundle.reference.features[1]
+    gone = {i: round(n * 0.7) for i, n in counts["IEG"].items()}
+    counts["IEG"] = {**gone, ieg.size - 1: gone[ieg.size - 1] + 400 - sum(gone.values())}
+    found = of(check(bundle, counts, window=ALL), "IEG")
+    assert found.missing.alarm
+    assert found.missing.value == pytest.approx(0.3, abs=0.06)
+    assert (found.superiority and found.superiority.verdict) == "none"
+    assert "missing" in found.alarms
+
+
+def test_values_that_training_never_had_are_told(bundle: Bundle) -> None:
+    counts = like_training(bundle, 400)
+    names = [bins.feature for bins in bundle.reference.features]
+    counts[OUTSIDE] = {names.index("IDA"): 40}
+    ian = bundle.reference.features[names.index("IAN")]
+    counts["IAN"][ian.size - 2] += 40
+    report = check(bundle, counts, window=ALL)
+    unseen = {name: of(report, name).unseen for name in ("IDA", "IAN", "IEG")}
+    assert {name: one and one.verdict for name, one in unseen.items()} == {
+        "IDA": "moderate",
+        "IAN": "moderate",
+        "IEG": "none",
+    }
+    assert unseen["IDA"] is not None
+    assert unseen["IDA"].value == pytest.approx(0.1, abs=0.005)
+    assert of(report, "IDA").alarms == ("unseen",)
+
+
+def test_an_older_bundle_does_not_say_its_range(bundle: Bundle) -> None:
+    features = tuple(replace(bins, lowest=None, highest=None) for bins in bundle.reference.features)
+    older = replace(bundle, reference=replace(bundle.reference, features=features))
+    report = check(older, like_training(older, 100), window=ALL)
+    assert [one.feature for one in report.features if one.unseen is not None] == ["IAN"]
+    assert report.features[0].as_dict("en")["unseen"] is None
+
+
+def test_a_value_that_one_training_row_had_is_expected_once_in_as_many_rows(bundle: Bundle) -> None:
+    bins = replace(of(check(bundle, {}, window=ALL), "IAN").bins, counts=(*(1, 1, bundle.reference.n - 2), 0, 0))
+    found = feature_drift(
+        bins,
+        Text(pt="", en=""),
+        bins.counts,
+        (0, 0, 100, 0, 0),
+        outside=0,
+        trained=bundle.reference.n,
+        family=11,
+    )
+    assert found.unseen is not None
+    assert found.unseen.reference == 2 / bundle.reference.n
+
+
+def test_a_feature_that_training_never_had_has_no_order_and_is_told_when_it_comes(bundle: Bundle) -> None:
+    never = FeatureBins("IPP", (), None, (0, 400))
+    found = feature_drift(never, Text(pt="", en=""), never.counts, (60, 0), outside=0, trained=400, family=11)
+    assert (found.superiority, found.unseen) == (None, None)
+    assert (found.missing.verdict, found.verdict) == ("severe", "severe")
 
 
 def test_a_derived_feature_has_its_meaning_too(bundle_of: Callable[[str], Bundle]) -> None:
@@ -228,6 +302,19 @@ def test_a_snapshot_is_kept_as_it_was_and_survives_json(bundle: Bundle, store: S
     assert isinstance(features, list)
     assert [(one["feature"], one["psi"]) for one in features] == [(f.feature, f.psi) for f in report.features]
     assert features[0]["current"] == list(report.features[0].current)
+    assert (taken.payload["score"], taken.payload["rate"]) == (None, None)
+
+
+def test_a_snapshot_keeps_the_answers_too(bundle: Bundle, store: Store) -> None:
+    sure = Counted.of({SCORE: 95, PREDICTION: 1})
+    store.write([replace(row, counted=sure) for row in _stored(bundle, NOW, 100)])
+    taken = take_snapshot(store, bundle, parse_window("7d", now=NOW), at=NOW)
+    (kept,) = store.snapshots("current", 1)
+    assert kept == taken
+    score, rate = taken.payload["score"], taken.payload["rate"]
+    assert isinstance(score, dict)
+    assert isinstance(rate, dict)
+    assert (score["feature"], score["n"], rate["value"]) == (SCORE, 100, 1.0)
 
 
 def test_looking_changes_nothing(bundle: Bundle, store: Store) -> None:

@@ -12,7 +12,7 @@ from sqlalchemy import text
 
 from farol.errors import StoreError
 from farol.store.database import Store
-from farol.store.records import Snapshot, uuid7
+from farol.store.records import Snapshot, day_of, uuid7
 from tests.store.rows import EVER, NOON, counters, recounted, row
 
 
@@ -196,3 +196,10 @@ def test_a_database_that_restarted_is_found_again(postgresql_url: str) -> None:
             )
         store.write([row()])
         assert store.total() == 2
+
+
+def test_the_first_day_of_a_version_is_known(store: Store) -> None:
+    assert store.first_day("current", "v1") is None
+    one = row()
+    store.write([replace(one, id=uuid7(one.at), at=one.at - timedelta(days=3)), one])
+    assert store.first_day(one.task, one.version) == day_of(one.at) - timedelta(days=3)

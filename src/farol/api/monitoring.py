@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from itertools import chain, islice
 from typing import Annotated, Any
@@ -18,7 +19,8 @@ from farol.api.texts import marked as _
 from farol.api.times import both_times
 from farol.errors import InputError
 from farol.i18n import Message, msg
-from farol.monitoring.drift import Window, drift_report, parse_window, take_snapshot, verdict_label
+from farol.monitoring.cohorts import parse_slice
+from farol.monitoring.drift import Window, drift_report, take_snapshot, verdict_label, window_of
 from farol.store.exporting import write_csv
 from farol.store.records import Prediction, Snapshot
 
@@ -31,7 +33,24 @@ Limit = Annotated[int, Query(ge=1, le=MOST, description=_("How many, from 1 to 1
 AnyTask = Annotated[str | None, Query(description=_("Only this task: `current` or `next-year`."))]
 OneTask = Annotated[str, Query(description=_("`current` or `next-year`."))]
 WindowName = Annotated[
-    str, Query(description=_("`7d`, `30d`, `90d` or another number of days, or `all`; as of a day: `30d@2024-06-30`."))
+    str,
+    Query(
+        description=_(
+            "`7d`, `30d`, `90d` or another number of days, or `all`; as of a day: `30d@2024-06-30`. A school year: "
+            "`year:2024`. Between days: `2024-03-01..2024-05-31`. Since a version answered: `since:2024-0123456789`."
+        )
+    ),
+]
+SliceName = Annotated[
+    str,
+    Query(
+        alias="slice",
+        description=_("Only these predictions: `phase=3`, `class=8B` or `source=api`. A level is held against itself."),
+    ),
+]
+SameLevels = Annotated[
+    bool,
+    Query(description=_("Compare with training rows weighted to the window's levels: other answers, or other pupils?")),
 ]
 
 
@@ -81,17 +100,29 @@ def predictions_csv(request: Request, task: AnyTask = None) -> StreamingResponse
     operation_id="drift",
     summary=_("Drift now"),
     description=_(
-        "PSI of each feature of the model that answers: its training values against the predictions of a window. "
-        "`verdict_label` has the words; an alarm needs a band and more than chance would give."
+        "Each feature of the model that answers, and its answers: training values against the predictions of a window. "
+        "`verdict_label` has the words; an alarm needs a band and more than chance would give. Without drift, at most "
+        "one such check in a hundred raises any alarm."
     ),
     response_model=DriftAnswer,
     response_description=_("The answer."),
     responses=refusals(422, 500, 503),
 )
-def drift(request: Request, task: OneTask = "current", window: WindowName = "30d") -> JSONResponse:
+def drift(
+    request: Request,
+    task: OneTask = "current",
+    window: WindowName = "30d",
+    part: SliceName = "",
+    same_levels: SameLevels = False,
+) -> JSONResponse:
     service: Service = request.app.state.service
     bundle = service.served(_known(task)).bundle
-    return JSONResponse(drift_report(service.store, bundle, _window(window)).as_dict(locale_of(request)))
+    chosen = _window(window, service, task)
+    with _parameter("slice"):
+        wanted = parse_slice(bundle, part)
+    with _parameter("same_levels"):
+        report = drift_report(service.store, bundle, chosen, part=wanted, same_levels=same_levels)
+    return JSONResponse(report.as_dict(locale_of(request)))
 
 
 @router.get(
@@ -132,7 +163,7 @@ def drift_snapshot(request: Request, task: OneTask = "current", window: WindowNa
         raise cross_site()
     service: Service = request.app.state.service
     bundle = service.served(_known(task)).bundle
-    kept = take_snapshot(service.store, bundle, _window(window))
+    kept = take_snapshot(service.store, bundle, _window(window, service, task))
     return JSONResponse(_snapshot(kept, service, locale_of(request)), 201)
 
 
@@ -142,11 +173,17 @@ def _known(task: str) -> str:
     return task
 
 
-def _window(name: str) -> Window:
+def _window(name: str, service: Service, task: str) -> Window:
+    with _parameter("window"):
+        return window_of(name, store=service.store, task=task, now=datetime.now(UTC))
+
+
+@contextmanager
+def _parameter(name: str) -> Iterator[None]:
     try:
-        return parse_window(name, now=datetime.now(UTC))
+        yield
     except InputError as error:
-        raise _unusable("window", error.problem, error.expected) from None
+        raise _unusable(name, error.problem, error.expected) from None
 
 
 def _unusable(parameter: str, problem: Message, expected: Message | None) -> Refusal:
@@ -175,9 +212,15 @@ def _prediction(row: Prediction, service: Service) -> dict[str, Any]:
     }
 
 
+_LATER: Mapping[str, object] = {"alarms": [], "superiority": None, "missing": None, "unseen": None}
+"""What snapshots of an older Farol do not have."""
+
+
 def _snapshot(kept: Snapshot, service: Service, locale: str) -> dict[str, Any]:
-    payload: dict[str, Any] = dict(kept.payload)
-    features = [{**one, "verdict_label": verdict_label(one["verdict"], locale)} for one in payload.pop("features")]
+    payload: dict[str, Any] = {"score": None, "rate": None, **kept.payload}
+    payload["features"] = [_figure(one, locale) for one in payload["features"]]
+    if payload["score"] is not None:
+        payload["score"] = _figure(payload["score"], locale)
     return {
         "snapshot_id": kept.id,
         **both_times(kept.at, service.timezone),
@@ -186,5 +229,8 @@ def _snapshot(kept: Snapshot, service: Service, locale: str) -> dict[str, Any]:
         "window": {"from": kept.first.isoformat() if kept.first else None, "to": kept.last.isoformat()},
         **payload,
         "verdict_label": verdict_label(payload["verdict"], locale),
-        "features": features,
     }
+
+
+def _figure(kept: Mapping[str, Any], locale: str) -> dict[str, Any]:
+    return {**_LATER, **kept, "verdict_label": verdict_label(kept["verdict"], locale)}

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from datetime import UTC, datetime
 from enum import StrEnum
+from math import isfinite
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -35,7 +36,16 @@ class Shift(StrEnum):
 
 def drift(
     task: Annotated[str, typer.Option("--task", help=_("Which task: current or next-year."))] = "current",
-    window: Annotated[str, typer.Option("--window", help=_("How far back: 7d, 30d, 90d, or all."))] = "30d",
+    window: Annotated[
+        str, typer.Option("--window", help=_("7d, 30d, 90d, all, year:2024, 2024-03-01..2024-05-31, or since:VERSION."))
+    ] = "30d",
+    part: Annotated[
+        str, typer.Option("--slice", help=_("Only these predictions: phase=3, class=8B or source=api."))
+    ] = "",
+    same_levels: Annotated[
+        bool,
+        typer.Option("--same-levels", help=_("Compare with training rows weighted to the levels of the window.")),
+    ] = False,
     file: Annotated[
         Path | None,
         typer.Option("--input", help=_("Compare this workbook's last year instead of what was predicted.")),
@@ -46,7 +56,8 @@ def drift(
     data: DataOption = None,
 ) -> None:
     """Print the drift of a window, or of a workbook."""
-    from farol.monitoring.drift import drift_of_panel, drift_report, parse_window, take_snapshot
+    from farol.monitoring.cohorts import parse_slice
+    from farol.monitoring.drift import drift_of_panel, drift_report, take_snapshot, window_of
     from farol.registry import Registry
     from farol.store.database import Store
 
@@ -60,9 +71,10 @@ def drift(
             )
         report = drift_of_panel(bundle, open_panel(file, bundle.profile, settings))
     else:
-        chosen = parse_window(window, now=datetime.now(UTC))
+        wanted = parse_slice(bundle, part)
         with Store.open(settings.store_url) as store:
-            report = drift_report(store, bundle, chosen)
+            chosen = window_of(window, store=store, task=task, now=datetime.now(UTC))
+            report = drift_report(store, bundle, chosen, part=wanted, same_levels=same_levels)
             if snapshot:
                 take_snapshot(store, bundle, chosen)
     if output is Format.json:
@@ -72,29 +84,56 @@ def drift(
 
 
 def print_drift(report: DriftReport) -> None:
-    """The report as a table, one row a feature, and the verdict in words."""
-    body = report.as_dict(LOCALE)
-    features = body["features"]
-    assert isinstance(features, list)  # noqa: S101  # our own report
+    """The report as a table, one row a feature and one for the score, and the verdict in words."""
+    from farol.monitoring.verdicts import kind_label, verdict_label
+    from farol.tallies import SCORE
+
     table = Table(box=None, pad_edge=False)
-    for heading in (_("feature"), "PSI", _("critical value"), "n", _("missing"), _("verdict"), _("alarm")):
+    headings = (_("feature"), "PSI", _("critical value"), "n", _("above"), _("missing"), _("unseen"), _("verdict"))
+    for heading in (*headings, _("alarm")):
         table.add_column(heading)
-    for row in features:
+    for one in report.figures:
         table.add_row(
-            row["feature"],
-            _figure(row["psi"]),
-            _figure(row["critical"]),
-            str(row["n"]),
-            "–" if row["missing_share"] is None else f"{row['missing_share']:.0%}",
-            row["verdict_label"],
-            _("yes") if row["alarm"] else _("no"),
+            _("answers") if one.feature == SCORE else one.feature,
+            _figure(one.psi),
+            _figure(one.critical if isfinite(one.critical) else None),
+            str(one.n),
+            _percent(None if one.superiority is None else one.superiority.value),
+            f"{_percent(one.missing.reference)} → {_percent(one.missing.value)}",
+            _percent(None if one.unseen is None else one.unseen.value),
+            verdict_label(one.verdict, LOCALE),
+            ", ".join(kind_label(kind, LOCALE) for kind in one.alarms) or _("no"),
         )
     OUT.print(table)
-    say(msg("Whole: {verdict}", verdict=body["verdict_label"]))
+    rate = report.rate
+    if rate is not None and rate.value is not None:
+        say(
+            msg(
+                "Answered “at risk”: {now} ({low} to {high}), {then} in training: {verdict}",
+                now=_percent(rate.value),
+                low=_percent(rate.low),
+                high=_percent(rate.high),
+                then=_percent(rate.reference),
+                verdict=verdict_label(rate.verdict, LOCALE),
+            )
+        )
+    say(
+        msg(
+            "Compared with: {rows} ({n}, of {years})",
+            rows=report.basis,
+            n=report.reference_n,
+            years=", ".join(map(str, report.reference_years)),
+        )
+    )
+    say(msg("Whole: {verdict}", verdict=verdict_label(report.verdict, LOCALE)))
 
 
 def _figure(value: float | None) -> str:
     return "–" if value is None else f"{value:.3f}"
+
+
+def _percent(value: float | None) -> str:
+    return "–" if value is None else f"{value:.0%}"
 
 
 def simulate(

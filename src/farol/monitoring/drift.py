@@ -1,24 +1,23 @@
-"""Whether the pupils we answer for still look like those the model was trained on, feature by feature.
+"""Whether the pupils we answer for, and the answers, still look like those of training.
 
 Verdicts are made so that they can be believed. The fixed bands (0.1, 0.25) say how large a drift is; whether there is
 any is a question of chance, and at 30 predictions chance alone exceeds the bands nearly always. So:
 
-- `insufficient_data`: fewer than 30 predictions, or a PSI beyond the first band that chance alone may well give;
-- `none`: a PSI below 0.1;
-- `moderate`, `severe`: a PSI in that band and above its critical value. Exactly these raise the alarm.
+- `insufficient_data`: fewer than 30 predictions, or a figure beyond the first band that chance alone may well give;
+- `none`: within the first band;
+- `moderate`, `severe`: in that band and beyond chance. Exactly these raise the alarm.
 
-The critical value holds for all features of the task together (Bonferroni): without drift, at most one window in a
-hundred raises any alarm.
+Tested are of every feature and of the model's answers: the distribution (PSI), whether values moved up or down, what
+is missing; of features also what training never had; and the share of answers 1. All together are one family: without
+drift, at most one check in a hundred raises any alarm (`farol.monitoring.verdicts`).
 """
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import UTC, date, datetime, timedelta
-from math import isfinite
-from typing import TYPE_CHECKING, Literal
+from datetime import UTC, date, datetime
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -26,154 +25,61 @@ from farol.bundle import Bundle
 from farol.errors import InputError
 from farol.features import feature_matrix
 from farol.i18n import Message, msg
-from farol.monitoring.psi import (
-    ALPHA,
-    MODERATE,
-    Band,
-    band,
-    critical_value,
-    exact_critical_value,
-    interval,
-    psi,
-    used_bins,
-)
-from farol.profile import Profile, Text
-from farol.reference import FeatureBins
+from farol.monitoring.cohorts import Basis, added, all_rows, basis_of_slice, level_of
+from farol.monitoring.cohorts import same_levels as weighted_rows
+from farol.monitoring.figures import FeatureDrift, Moved, feature_drift
+from farol.monitoring.scores import cells_of, merged, score_bins, score_meaning
+from farol.monitoring.shares import ShareDrift, share_drift
+from farol.monitoring.verdicts import ALPHA, ENOUGH, SPENT, Verdict, gravest, is_alarm, verdict_label
+from farol.monitoring.windows import LONGEST_WINDOW, Window, parse_window, window_of
+from farol.reference import ANSWERS, SCORE_BINS
 from farol.store.database import Store
-from farol.store.records import Snapshot, day_of, uuid7
+from farol.store.records import Snapshot, uuid7
+from farol.tallies import OUTSIDE, PREDICTION, SCORE, WHOLE
 
 if TYPE_CHECKING:
     from farol.workbook.panel import Panel
 
-Verdict = Literal["insufficient_data", "none", "moderate", "severe"]
+__all__ = [
+    "ENOUGH",
+    "LONGEST_WINDOW",
+    "DriftReport",
+    "FeatureDrift",
+    "Moved",
+    "ShareDrift",
+    "Verdict",
+    "Window",
+    "check",
+    "drift_of_panel",
+    "drift_report",
+    "parse_window",
+    "take_snapshot",
+    "verdict_label",
+    "window_of",
+]
 
-ENOUGH = 30
-"""Fewer predictions than this say nothing."""
-
-LONGEST_WINDOW = 3_660
-
-_LABELS: Mapping[str, Message] = {
-    "insufficient_data": msg("Insufficient data"),
-    "none": msg("No drift"),
-    "moderate": msg("Moderate drift"),
-    "severe": msg("Severe drift"),
-}
-
-
-@dataclass(frozen=True, slots=True)
-class Window:
-    """Days of America/Sao_Paulo, both ends included; `first` None: from the beginning. `name`: how it was asked for."""
-
-    name: str
-    first: date | None
-    last: date
-
-    @property
-    def days(self) -> int | None:
-        """How many days; None without a beginning."""
-        return None if self.first is None else (self.last - self.first).days + 1
-
-    def as_dict(self) -> dict[str, object]:
-        """For JSON: `name`, `from` and `to` as ISO dates, `days`."""
-        first = None if self.first is None else self.first.isoformat()
-        return {"name": self.name, "from": first, "to": self.last.isoformat(), "days": self.days}
-
-
-def parse_window(text: str, *, now: datetime) -> Window:
-    """`7d`, `30d`, `90d` (any number of days), `all`, each optionally as of a day: `30d@2024-06-30`.
-
-    Without a day the window ends today; `now` is aware. Raises InputError.
-    """
-    span, _, day = text.strip().lower().partition("@")
-    match = re.fullmatch(r"(\d{1,4})d", span, re.ASCII)
-    days = int(match[1]) if match else 0
-    if span != "all" and not 1 <= days <= LONGEST_WINDOW:
-        raise InputError(
-            msg("This is not a window of time."),
-            expected=msg("7d, 30d, 90d or another number of days up to {most}d, or all", most=LONGEST_WINDOW),
-        )
-    last = day_of(now)
-    if "@" in text:
-        try:
-            last = date.fromisoformat(day)
-        except ValueError:
-            raise InputError(
-                msg("This is not the last day of a window."),
-                expected=msg("a date like {example}", example="30d@2024-06-30"),
-            ) from None
-    if span == "all":
-        return Window(text, None, last)
-    if days > last.toordinal():
-        raise InputError(msg("This window begins before the calendar does."))
-    return Window(text, last - timedelta(days=days - 1), last)
-
-
-@dataclass(frozen=True, slots=True)
-class FeatureDrift:
-    """One feature's figures. `reference` and `current` are counts, one a bin of `bins`, the last for missing.
-
-    Where nothing was counted, `psi` and `missing_share` are None and `high` and `critical` infinite. `low` and `high`
-    are a 95% interval; `band` is that of the PSI alone, `verdict` what can be said.
-    """
-
-    feature: str
-    meaning: Text
-    bins: FeatureBins
-    reference: tuple[int, ...]
-    current: tuple[int, ...]
-    n: int
-    psi: float | None
-    low: float
-    high: float
-    critical: float
-    missing_share: float | None
-    reference_missing_share: float
-    band: Band
-    verdict: Verdict
-
-    @property
-    def alarm(self) -> bool:
-        """The PSI is beyond a band and beyond chance."""
-        return self.verdict in ("moderate", "severe")
-
-    def as_dict(self, locale: str) -> dict[str, object]:
-        """For JSON and pages: every field, the verdict and the bins in words too; null for what is not finite."""
-        return {
-            "feature": self.feature,
-            "meaning": self.meaning.in_locale(locale),
-            **self.figures(),
-            "verdict_label": verdict_label(self.verdict, locale),
-            "missing_share": self.missing_share,
-            "reference_missing_share": self.reference_missing_share,
-            "bins": list(self.bins.labels(locale)),
-            "reference": list(self.reference),
-            "current": list(self.current),
-        }
-
-    def figures(self) -> dict[str, object]:
-        """What a snapshot keeps of a feature, besides its name and counts."""
-        return {
-            "psi": self.psi,
-            "low": self.low,
-            "high": self.high if isfinite(self.high) else None,
-            "critical": self.critical if isfinite(self.critical) else None,
-            "n": self.n,
-            "verdict": self.verdict,
-            "band": self.band,
-            "alarm": self.alarm,
-        }
+Counts = Mapping[str, Mapping[int, int]]
 
 
 @dataclass(frozen=True, slots=True)
 class DriftReport:
-    """All features of a task over one window, compared with the `reference_n` training rows of `reference_years`."""
+    """All features of a task over one window, and its answers, compared with training rows.
+
+    `part` is the slice of the window ("" for all of it); `basis` says which training rows, `reference_n` how many,
+    of `reference_years`. `score` and `rate` (the share of answers 1) are None where they were not counted: in
+    bundles, and for predictions, of an older Farol.
+    """
 
     task: str
     version: str
     window: Window
+    part: str
+    basis: Message
     reference_n: int
     reference_years: tuple[int, ...]
     features: tuple[FeatureDrift, ...]
+    score: FeatureDrift | None
+    rate: ShareDrift | None
 
     @property
     def n(self) -> int:
@@ -181,16 +87,20 @@ class DriftReport:
         return max((feature.n for feature in self.features), default=0)
 
     @property
+    def figures(self) -> tuple[FeatureDrift, ...]:
+        """The features, then the score if it was counted."""
+        return self.features if self.score is None else (*self.features, self.score)
+
+    @property
     def alarm(self) -> bool:
-        """Any feature raises it."""
-        return any(feature.alarm for feature in self.features)
+        """Any figure raises it."""
+        return is_alarm(self.verdict)
 
     @property
     def verdict(self) -> Verdict:
-        """The gravest alarm; without one, `none` only where every feature allows saying so."""
-        verdicts = {feature.verdict for feature in self.features}
-        order: tuple[Verdict, ...] = ("severe", "moderate", "insufficient_data")
-        return next((verdict for verdict in order if verdict in verdicts), "none")
+        """The gravest alarm; without one, `none` only where every figure allows saying so."""
+        answers = [] if self.rate is None else [self.rate.verdict]
+        return gravest([*(figure.verdict for figure in self.figures), *answers])
 
     def as_dict(self, locale: str) -> dict[str, object]:
         """For JSON and pages, words in `locale`."""
@@ -198,33 +108,83 @@ class DriftReport:
             "task": self.task,
             "version": self.version,
             "window": self.window.as_dict(),
+            "slice": self.part,
             "n": self.n,
-            "reference": {"n": self.reference_n, "years": list(self.reference_years)},
+            "reference": {
+                "n": self.reference_n,
+                "years": list(self.reference_years),
+                "rows": self.basis.render(locale),
+            },
             "verdict": self.verdict,
             "verdict_label": verdict_label(self.verdict, locale),
             "alarm": self.alarm,
             "alpha": ALPHA,
             "features": [feature.as_dict(locale) for feature in self.features],
+            "score": None if self.score is None else self.score.as_dict(locale),
+            "rate": None if self.rate is None else self.rate.as_dict(),
         }
 
 
-def verdict_label(verdict: str, locale: str) -> str:
-    """A verdict in the original system's words."""
-    return _LABELS[verdict].render(locale)
+def check(
+    bundle: Bundle, counts: Counts, *, window: Window, part: str = "", against: Basis | None = None
+) -> DriftReport:
+    """The report for counts by name and bin, as `Store.counts` gives them; a feature without any has n = 0.
 
-
-def check(bundle: Bundle, counts: Mapping[str, Mapping[int, int]], *, window: Window) -> DriftReport:
-    """The report for counts by feature and bin, as `Store.counts` gives them; a feature without any has n = 0."""
+    `against` is what to compare with; without it, all training rows.
+    """
+    basis = all_rows(bundle) if against is None else against
     features = bundle.reference.features
-    alpha = ALPHA / len(features)
+    family = len(features) + 1  # the score is one more
+    outside = counts.get(OUTSIDE, {})
     return DriftReport(
         task=bundle.task,
         version=bundle.version,
         window=window,
-        reference_n=bundle.reference.n,
+        part=part,
+        basis=basis.words,
+        reference_n=round(basis.n),
         reference_years=_reference_years(bundle),
-        features=tuple(_feature(bundle.profile, bins, counts.get(bins.feature, {}), alpha) for bins in features),
+        features=tuple(
+            feature_drift(
+                bins,
+                (bundle.profile.columns.get(bins.feature) or bundle.profile.derived[bins.feature]).meaning,
+                was,
+                cells_of(counts.get(bins.feature, {}), bins.size),
+                outside=outside.get(position, 0),
+                trained=bundle.reference.n,
+                family=family,
+            )
+            for position, (bins, was) in enumerate(zip(features, basis.features, strict=True))
+        ),
+        score=_score(basis, bundle, counts, family),
+        rate=_rate(basis, counts),
     )
+
+
+def _score(basis: Basis, bundle: Bundle, counts: Counts, family: int) -> FeatureDrift | None:
+    counted = counts.get(SCORE)
+    if basis.score is None or bundle.reference.score is None or counted is None:
+        return None
+    bins = score_bins(bundle.reference.score)
+    current = tuple(int(count) for count in merged(bins, cells_of(counted, SCORE_BINS + 1)))
+    return feature_drift(
+        bins,
+        score_meaning(),
+        merged(bins, basis.score),
+        current,
+        outside=0,
+        trained=bundle.reference.n,
+        family=family,
+    )
+
+
+def _rate(basis: Basis, counts: Counts) -> ShareDrift | None:
+    counted = counts.get(PREDICTION)
+    if basis.predicted is None or counted is None:
+        return None
+    no, yes, _ = cells_of(counted, ANSWERS)
+    was_no, was_yes, _ = basis.predicted
+    return share_drift(yes, no + yes, was_yes, was_no + was_yes, alpha=SPENT["rate"])
 
 
 def _reference_years(bundle: Bundle) -> tuple[int, ...]:
@@ -236,22 +196,47 @@ def _reference_years(bundle: Bundle) -> tuple[int, ...]:
             return bundle.manifest.train_years
 
 
-def drift_report(store: Store, bundle: Bundle, window: Window) -> DriftReport:
-    """The report for what was predicted in a window, read from the counters. Changes nothing. Raises StoreError."""
-    counts = store.counts(bundle.task, bundle.version, window.first or date.min, window.last)
-    return check(bundle, counts, window=window)
+def drift_report(
+    store: Store, bundle: Bundle, window: Window, *, part: str = WHOLE, same_levels: bool = False
+) -> DriftReport:
+    """The report for what was predicted in a window, read from the counters. Changes nothing.
+
+    `part` is a slice, such as `phase=3`, `class=8B` or `source=api`: one of a level is compared with the training rows
+    of that level. `same_levels` compares the whole window with training rows weighted to have its levels, so that
+    other pupils are told from other answers. Raises StoreError; InputError for `same_levels` of a slice, and where no
+    level is known on both sides.
+    """
+    first = window.first or date.min
+    if not same_levels:
+        counts = store.counts(bundle.task, bundle.version, first, window.last, part)
+        return check(bundle, counts, window=window, part=part, against=basis_of_slice(bundle, part))
+    if part != WHOLE:
+        raise InputError(msg("A slice is not compared level by level."), fix=msg("Leave out one of the two."))
+    sizes = {
+        level: n
+        for slice_, n in store.slices(bundle.task, bundle.version, first, window.last).items()
+        if (level := level_of(bundle, slice_)) is not None and level in bundle.reference.by_level
+    }
+    basis = weighted_rows(bundle, sizes)
+    slices = [f"{bundle.profile.level}={level}" for level in sizes]
+    counts = added({one: store.counts(bundle.task, bundle.version, first, window.last, one) for one in slices})
+    return check(bundle, counts, window=window, against=basis)
 
 
 def drift_of_panel(bundle: Bundle, panel: Panel) -> DriftReport:
-    """The report for the last year of a workbook, through the same bins, whatever was predicted or stored."""
+    """The report for the last year of a workbook, through the same bins, whatever was predicted or stored.
+
+    The model is not asked: of its answers the report says nothing.
+    """
     year = panel.years[-1]
     rows = panel.select(panel.year == year)
     matrix = feature_matrix(bundle.profile, bundle.task_spec, rows.numbers, rows.year.astype(np.float64))
-    positions = bundle.reference.index(matrix)
+    reference = bundle.reference
     counts = {
-        bins.feature: dict(enumerate(np.bincount(column, minlength=bins.size).tolist()))
-        for bins, column in zip(bundle.reference.features, positions.T, strict=True)
+        bins.feature: dict(enumerate(counted))
+        for bins, counted in zip(reference.features, reference.count(matrix), strict=True)
     }
+    counts[OUTSIDE] = dict(enumerate(reference.outside(matrix).sum(axis=0).tolist()))
     return check(bundle, counts, window=Window(str(year), date(year, 1, 1), date(year, 12, 31)))
 
 
@@ -270,47 +255,14 @@ def take_snapshot(store: Store, bundle: Bundle, window: Window, *, at: datetime 
             "reference_n": report.reference_n,
             "verdict": report.verdict,
             "alarm": report.alarm,
-            "features": [
-                {"feature": feature.feature, **feature.figures(), "current": list(feature.current)}
-                for feature in report.features
-            ],
+            "features": [_kept(feature) for feature in report.features],
+            "score": None if report.score is None else _kept(report.score),
+            "rate": None if report.rate is None else report.rate.as_dict(),
         },
     )
     store.write_snapshot(snapshot)
     return snapshot
 
 
-def _feature(profile: Profile, bins: FeatureBins, counted: Mapping[int, int], alpha: float) -> FeatureDrift:
-    current = tuple(counted.get(position, 0) for position in range(bins.size))
-    was, seen = np.array(bins.counts), np.array(current)
-    n, m = int(seen.sum()), int(was.sum())
-    figure = float(psi(was, seen))
-    critical = critical_value(n, m, int(used_bins(was, seen)), alpha)
-    if n >= ENOUGH and figure >= MODERATE and figure > critical:
-        # About to raise an alarm: the approximate critical value is not good enough for that.
-        critical = max(critical, exact_critical_value(bins.counts, current, alpha))
-    low, high = interval(was, seen)
-    described = profile.columns.get(bins.feature) or profile.derived[bins.feature]
-    return FeatureDrift(
-        feature=bins.feature,
-        meaning=described.meaning,
-        bins=bins,
-        reference=bins.counts,
-        current=current,
-        n=n,
-        psi=figure if n else None,
-        low=low,
-        high=high,
-        critical=critical,
-        missing_share=current[-1] / n if n else None,
-        reference_missing_share=bins.counts[-1] / m,
-        band=band(figure),
-        verdict=_verdict(n, figure, critical),
-    )
-
-
-def _verdict(n: int, figure: float, critical: float) -> Verdict:
-    found = band(figure)
-    if n < ENOUGH or (found != "none" and figure <= critical):
-        return "insufficient_data"
-    return found
+def _kept(figure: FeatureDrift) -> dict[str, object]:
+    return {"feature": figure.feature, **figure.figures(), "current": list(figure.current)}

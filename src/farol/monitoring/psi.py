@@ -10,23 +10,17 @@ from __future__ import annotations
 
 from functools import lru_cache
 from math import erfc, exp, lgamma, log, sqrt
-from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
+from farol.monitoring.verdicts import Band
+
 Floats = NDArray[np.float64]
 Counts = NDArray[np.float64] | NDArray[np.int64]
-Band = Literal["none", "moderate", "severe"]
 
 MODERATE, SEVERE = 0.10, 0.25
 """The bands of the original system: below 0.1 no drift, below 0.25 moderate, else severe."""
-
-ALPHA = 0.01
-"""Chance that any feature of a task raises an alarm in a window without drift."""
-
-_SPLITS = 9_999
-_MOST_POOLED = 10**9  # more rows than numpy splits; there chance moves no PSI by a visible amount
 
 _Z95 = 1.959963984540054
 
@@ -72,33 +66,15 @@ def interval(reference: Counts, current: Counts) -> tuple[float, float]:
 
 
 @lru_cache(maxsize=4096)
-def critical_value(n: int, m: int, bins: int, alpha: float) -> float:
+def critical_value(n: int, m: float, bins: int, alpha: float) -> float:
     """The PSI that two samples of one distribution, of n and m rows over `bins` bins, exceed with chance `alpha`.
 
-    Infinity where n or m is 0, 0 where one bin holds everything.
+    Roughly, where no bin is rare: see `farol.monitoring.null`. Infinity where n or m is 0, 0 where one bin holds
+    everything.
     """
     if n == 0 or m == 0:
         return float("inf")
     return (1 / n + 1 / m) * chi_square_quantile(bins - 1, alpha)
-
-
-@lru_cache(maxsize=4096)
-def exact_critical_value(reference: tuple[int, ...], current: tuple[int, ...], alpha: float) -> float:
-    """Like `critical_value`, for these very counts, and valid whatever their shape.
-
-    χ² promises too much where bins are nearly empty: the logarithm weighs a rare bin that happens to be empty heavily,
-    and false alarms come up to twenty times as often as stated. If nothing changed, the rows of both sides are one
-    pool split by chance; so we split it so `_SPLITS` times, with a fixed seed, and take the PSI that at most `alpha`
-    of the splits exceed (a Monte Carlo permutation test: Dwass 1957; its level holds exactly). About 10 ms.
-    """
-    seen, was = np.array(current), np.array(reference)
-    n, m = int(seen.sum()), int(was.sum())
-    if n + m >= _MOST_POOLED:
-        return critical_value(n, m, int(used_bins(was, seen)), alpha)
-    splits = np.random.default_rng(0).multivariate_hypergeometric(was + seen, n, size=_SPLITS, method="marginals")
-    figures = np.sort(psi(was + seen - splits, splits))
-    # An observed PSI above the k-th largest of B has a chance of at most k / (B + 1).
-    return float(figures[-max(1, int(alpha * (_SPLITS + 1)))])
 
 
 def band(value: float) -> Band:

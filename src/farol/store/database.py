@@ -145,6 +145,14 @@ class Store:
         with self._reading() as connection:
             return self.tallying.counts(connection, (task, version), first=first, last=last, slice_=slice_)
 
+    def first_day(self, task: str, version: str) -> date | None:
+        """The first day (America/Sao_Paulo) on which a version answered; None where it never did."""
+        table = tallies.c
+        query = select(func.min(table.day)).where(table.task == task, table.version == version, table.slice == WHOLE)
+        with self._reading() as connection:
+            found: date | None = connection.execute(query).scalar_one()
+            return found
+
     def slices(self, task: str, version: str, first: date, last: date) -> dict[str, int]:
         """Slice → how many answers were counted in it over these days; "" is all of them."""
         table = tallies.c

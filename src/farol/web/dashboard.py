@@ -11,9 +11,10 @@ from markupsafe import Markup
 from farol.bundle import Bundle
 from farol.errors import InputError, Place
 from farol.i18n import msg
-from farol.monitoring.drift import ENOUGH, DriftReport, FeatureDrift, drift_report, parse_window
+from farol.monitoring.drift import ENOUGH, DriftReport, FeatureDrift, drift_report, window_of
 from farol.monitoring.psi import MODERATE, SEVERE
 from farol.store.records import Snapshot
+from farol.tallies import SCORE
 from farol.web.charts import Bar, distribution, history
 from farol.web.locale import NOTHING, Reader
 from farol.web.served import Service, bundles, served_years
@@ -76,8 +77,10 @@ class FeatureView:
     interval: Markup | str
     critical: str
     n: str
+    above: str
     missing_reference: str
     missing_now: str
+    unseen: str
     bins: tuple[BinView, ...]
     distribution: Markup
     history: Markup | None
@@ -93,9 +96,9 @@ def dashboard_values(
         return {"tasks": []}
     bundle = chosen_bundle(service, task)
     store = service.store
-    report = drift_report(store, bundle, parse_window(window, now=now))
+    report = drift_report(store, bundle, window_of(window, store=store, task=bundle.task, now=now))
     snapshots = [kept for kept in store.snapshots(bundle.task, SNAPSHOTS) if kept.version == bundle.version]
-    views = [_feature(drift, snapshots, reader) for drift in sorted(report.features, key=_urgency)]
+    views = [_feature(drift, snapshots, reader) for drift in sorted(report.figures, key=_urgency)]
     return {
         "tasks": [
             Choice(one.task, one.task_spec.title.in_locale(reader.locale), one.task == bundle.task) for one in served
@@ -103,6 +106,7 @@ def dashboard_values(
         "windows": _windows(window, reader),
         "overall": status_of(report.verdict, reader),
         "period": _period(report, reader),
+        "rate": _rate(report, reader),
         "n": reader.number(report.n, 0),
         "stored": reader.number(store.total(bundle.task), 0),
         "reference_n": reader.number(report.reference_n, 0),
@@ -156,10 +160,11 @@ def _period(report: DriftReport, reader: Reader) -> Markup:
 
 def _feature(drift: FeatureDrift, snapshots: Sequence[Snapshot], reader: Reader) -> FeatureView:
     past = _past(drift.feature, snapshots)
+    name = reader.gettext("Answers") if drift.feature == SCORE else drift.feature
     bins = list(_bins(drift, reader.locale))
     return FeatureView(
-        name=drift.feature,
-        anchor=f"feature-{drift.feature}",
+        name=name,
+        anchor="answers" if drift.feature == SCORE else f"feature-{drift.feature}",
         meaning=drift.meaning.in_locale(reader.locale),
         status=status_of(drift.verdict, reader),
         words=_words(drift, reader),
@@ -167,8 +172,10 @@ def _feature(drift: FeatureDrift, snapshots: Sequence[Snapshot], reader: Reader)
         interval=_interval(drift, reader),
         critical=reader.number(drift.critical, 3),
         n=reader.number(drift.n, 0),
+        above=NOTHING if drift.superiority is None else reader.percent(drift.superiority.value, 0),
         missing_reference=reader.percent(drift.reference_missing_share, 1),
         missing_now=reader.percent(drift.missing_share, 1),
+        unseen=NOTHING if drift.unseen is None else reader.percent(drift.unseen.value, 1),
         bins=tuple(
             BinView(bar.label, _cell(before, bar.reference, reader), _cell(now, bar.current, reader))
             for bar, before, now in zip(bins, drift.reference, drift.current, strict=True)
@@ -184,11 +191,11 @@ def _feature(drift: FeatureDrift, snapshots: Sequence[Snapshot], reader: Reader)
 
 def _bins(drift: FeatureDrift, locale: str) -> Iterator[Bar]:
     before, now = sum(drift.reference), sum(drift.current)
-    for label, was, came in zip(drift.bins.labels(locale), drift.reference, drift.current, strict=True):
+    for label, was, came in zip(drift.labels(locale), drift.reference, drift.current, strict=True):
         yield Bar(label, round(was / before, 4), round(came / now, 4) if now else None)
 
 
-def _cell(count: int, share: float | None, reader: Reader) -> str:
+def _cell(count: float, share: float | None, reader: Reader) -> str:
     return NOTHING if share is None else f"{reader.percent(share, 1)} ({reader.number(count, 0)})"
 
 
@@ -205,24 +212,69 @@ def _words(drift: FeatureDrift, reader: Reader) -> Markup:
         return _("Nothing arrived in this period. The marks show the training data.")
     values = {"psi": reader.number(drift.psi, 3), "critical": reader.number(drift.critical, 3)}
     if drift.alarm:
-        return _(
-            "Alarm: its PSI of {psi} is above {critical}, which chance alone seldom exceeds. It has changed.", **values
-        )
+        return Markup(" ").join(_alarms(drift, reader))
     if drift.verdict == "none":
         return _("Its PSI of {psi} is small. It looks like what the model learned from.", **values)
     if drift.n < ENOUGH:
         return _("With fewer than {enough} predictions nothing can be said of it.", enough=ENOUGH)
+    if drift.band == "none":
+        return _(
+            "Its PSI of {psi} is small. Another figure looks high, but chance alone may give that.",
+            **values,
+        )
     return _(
         "Its PSI of {psi} looks high, but with so few predictions chance alone may give up to {critical}: no alarm.",
         **values,
     )
 
 
+def _alarms(drift: FeatureDrift, reader: Reader) -> Iterator[Markup]:
+    """A sentence for each figure that raises the alarm."""
+    _ = reader.gettext
+    if "distribution" in drift.alarms:
+        yield _(
+            "Alarm: its PSI of {psi} is above {critical}, which chance alone seldom exceeds. It has changed.",
+            psi=reader.number(drift.psi, 3),
+            critical=reader.number(drift.critical, 3),
+        )
+    if drift.superiority is not None and drift.superiority.alarm:
+        share = reader.percent(drift.superiority.value, 0)
+        if drift.superiority.value < 0.5:
+            yield _("Alarm: values are lower. One of now is above one of training in only {share}.", share=share)
+        else:
+            yield _("Alarm: values are higher. One of now is above one of training in {share}.", share=share)
+    if drift.missing.alarm:
+        yield _(
+            "Alarm: {now} are missing, where {then} were.",
+            now=reader.percent(drift.missing.value, 1),
+            then=reader.percent(drift.missing.reference, 1),
+        )
+    if drift.unseen is not None and drift.unseen.alarm:
+        yield _("Alarm: {now} are values that training never had.", now=reader.percent(drift.unseen.value, 1))
+
+
+def _rate(report: DriftReport, reader: Reader) -> Markup | None:
+    """The share of answers “at risk”, beside that of training pupils whom the model had not seen."""
+    rate = report.rate
+    if rate is None or rate.value is None:
+        return None
+    _ = reader.gettext
+    values = {
+        "now": reader.percent(rate.value, 1),
+        "low": reader.percent(rate.low, 1),
+        "high": reader.percent(rate.high, 1),
+        "then": reader.percent(rate.reference, 1),
+    }
+    if rate.alarm:
+        return _("{now} ({low} to {high}); in training {then}. This is beyond chance.", **values)
+    return _("{now} ({low} to {high}); in training {then}. This is within chance.", **values)
+
+
 def _past(feature: str, snapshots: Sequence[Snapshot]) -> list[Past]:
     """A feature in each snapshot that could measure it, the oldest first."""
     found = []
     for snapshot in reversed(snapshots):
-        for kept in payload_features(snapshot):
+        for kept in (*payload_features(snapshot), snapshot.payload.get("score")):
             match kept:
                 case {"feature": str(name), "psi": int() | float() as psi, "verdict": str(verdict)} if name == feature:
                     found.append(Past(snapshot.at, float(psi), verdict))

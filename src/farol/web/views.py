@@ -13,7 +13,7 @@ from fastapi.staticfiles import StaticFiles
 
 from farol.errors import FarolError, InputError, StoreError
 from farol.i18n import msg
-from farol.monitoring.drift import parse_window, take_snapshot
+from farol.monitoring.drift import take_snapshot, window_of
 from farol.web.dashboard import PATH, WINDOW, chosen_bundle, dashboard_values
 from farol.web.home import home_values
 from farol.web.locale import Reader, reader_of
@@ -77,7 +77,8 @@ def snapshot(request: Request, task: Task = None, window: Window = WINDOW) -> Re
         if not _same_origin(request):
             return _error(request, reader, InputError(msg("This was asked for by a page that is not ours.")), 403)
         bundle = chosen_bundle(service, task)
-        take_snapshot(service.store, bundle, parse_window(window, now=_now()))
+        store = service.store
+        take_snapshot(store, bundle, window_of(window, store=store, task=bundle.task, now=_now()))
         return RedirectResponse(reader.url(PATH, task=bundle.task, window=window, taken="1"), 303)
 
     return _answer(request, answer)

@@ -1,0 +1,293 @@
+"""How often a check cries wolf when nothing changed, and how often it finds what did: Farol and its peers.
+
+    python benchmarks/false_alarms.py [WORKBOOK] [--simulations 2000] [--peers PYTHON …]
+
+Without a workbook the sample is used. The population is all training rows of the question `current`: ten features,
+the model's out-of-fold answer. Every simulation draws a reference from it, as many rows as training had, with
+replacement, freezes bins anew on it, and draws the rows to be checked from the same population: so the reference is
+the finite sample that it is in life, and both sides share what features have in common. Any alarm of any figure
+(features, score, rate of answers 1) counts against Farol. Rows are drawn one by one; that pupils of one month may
+resemble each other more than that is not simulated.
+
+Shifts move one feature by half a standard deviation of its known values, down in even simulations and up in odd ones,
+cut to the profile's range; a feature of few values is reweighted until its mean has moved as far. Missing: a feature
+of which nothing was missing loses 15% of its values. `--peers` names the Pythons of environments that have Evidently
+or NannyML; they check the same samples, fewer of them (docs/monitoring.md says how to install them).
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from datetime import date
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from farol.bundle import Bundle, read_bundle, write_bundle
+from farol.features import Floats, feature_matrix
+from farol.monitoring.drift import DriftReport, Window, check
+from farol.monitoring.shares import wilson
+from farol.profile import Column, load_profile
+from farol.reference import ANSWERS, SCORE_BINS, Reference, score_index
+from farol.tallies import OUTSIDE, PREDICTION, SCORE
+from farol.training import models
+from farol.training.plan import make_plan, rows_of
+from farol.training.train import train
+from farol.workbook.panel import Panel, read_panel
+from farol.workbook.sample import write_sample
+
+TASK = "current"
+SIZES = (10, 30, 50, 100, 500, 5_000)
+LIMIT = 0.01
+SHIFT, LOST = 0.5, 0.15
+SHIFT_AT, LOST_AT = 200, 100
+POWER = 0.9
+PEER_SIMULATIONS = {"evidently": 40, "nannyml": 100}
+ALL = Window("all", None, date(2024, 12, 31))
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Population:
+    """The rows that everything is drawn from, with the model's answers for them."""
+
+    bundle: Bundle
+    matrix: Floats  # (n, k) raw features
+    probability: Floats  # (n,) out of fold; NaN for no answer
+
+    @property
+    def n(self) -> int:
+        """How many rows, and of how many a reference is drawn."""
+        return int(self.probability.size)
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The features."""
+        return self.bundle.task_spec.features
+
+
+def population(panel: Panel, folder: Path) -> Population:
+    """The training rows of the task, and a bundle of it."""
+    task = panel.profile.tasks[TASK]
+    bundle = read_bundle(write_bundle(folder, train(panel, TASK, quick=True)))
+    plan = make_plan(task, panel.years)
+    matrix = feature_matrix(panel.profile, task, panel.numbers, panel.year.astype(np.float64))
+    rows = rows_of(panel, plan, matrix, plan.serve)
+    scant = (~np.isnan(rows.matrix)).sum(axis=1) < bundle.report["support"]["least_given"]
+    probability = models.out_of_fold(task, rows, seed=0)
+    return Population(bundle, rows.matrix, np.where(scant, np.nan, probability))
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Trial:
+    """A reference, and its rows as indices of the population."""
+
+    bundle: Bundle
+    rows: NDArray[np.int64]
+
+
+def trial(of: Population, rng: np.random.Generator) -> Trial:
+    """A reference of as many rows as training had, drawn with replacement, and its bins frozen anew."""
+    rows = rng.integers(0, of.n, of.n)
+    threshold = of.bundle.manifest.threshold
+    reference = Reference.fit(of.matrix[rows], of.names, probability=of.probability[rows], threshold=threshold)
+    return Trial(replace(of.bundle, reference=reference), rows)
+
+
+def report(bundle: Bundle, matrix: Floats, probability: Floats) -> DriftReport:
+    """The check of some rows, counted as the store counts them."""
+    reference, threshold = bundle.reference, bundle.manifest.threshold
+    answers = np.where(np.isnan(probability), ANSWERS - 1, probability >= threshold).astype(np.int64)
+    bins = reference.index(matrix)
+    counts = {one.feature: counted(bins[:, i], one.size) for i, one in enumerate(reference.features)}
+    counts[SCORE] = counted(score_index(probability), SCORE_BINS + 1)
+    counts[PREDICTION] = counted(answers, ANSWERS)
+    counts[OUTSIDE] = dict(enumerate(reference.outside(matrix).sum(axis=0).tolist()))
+    return check(bundle, counts, window=ALL)
+
+
+def counted(bins: NDArray[np.int64], size: int) -> dict[int, int]:
+    """Counts by bin."""
+    return dict(enumerate(np.bincount(bins, minlength=size).tolist()))
+
+
+def fixed_bands(reference: Floats, current: Floats) -> float:
+    """The greatest PSI of any feature as usual: known values, numpy histograms, ten bins at reference quantiles."""
+    greatest = 0.0
+    for was, seen in zip(reference.T, current.T, strict=True):
+        before, now = was[~np.isnan(was)], seen[~np.isnan(seen)]
+        edges = np.unique(np.quantile(before, np.linspace(0, 1, 11)))
+        edges[0], edges[-1] = -np.inf, np.inf
+        p = np.histogram(before, edges)[0] / max(before.size, 1) + 1e-4
+        q = np.histogram(now, edges)[0] / max(now.size, 1) + 1e-4
+        greatest = max(greatest, float(np.sum((q - p) * np.log(q / p))) if now.size else 0.0)
+    return greatest
+
+
+def shifted(column: Column, values: Floats, drawn: Floats, sign: float, rng: np.random.Generator) -> Floats:
+    """`drawn` values (n,) moved by half a standard deviation of all `values`; gaps stay gaps."""
+    known = values[~np.isnan(values)]
+    present = ~np.isnan(drawn)
+    moved = drawn.copy()
+    if np.unique(known).size > 10:
+        low = -np.inf if column.minimum is None else column.minimum
+        high = np.inf if column.maximum is None else column.maximum
+        moved[present] = np.clip(drawn[present] + sign * SHIFT * known.std(), low, high)
+        return moved
+    points, counts = np.unique(known, return_counts=True)
+    target = known.mean() + sign * SHIFT * known.std()
+    low, high = -50.0, 50.0
+    for _ in range(80):
+        tilt = (low + high) / 2
+        weights = counts * np.exp(tilt * (points - points.mean()) / known.std())
+        if float(points @ weights / weights.sum()) > target:
+            high = tilt
+        else:
+            low = tilt
+    moved[present] = rng.choice(points, int(present.sum()), p=weights / weights.sum())
+    return moved
+
+
+def share(found: int, of: int) -> str:
+    """A share with its 95% interval."""
+    low, high = wilson(found, of)
+    return f"{found / of:7.2%} ({low:.2%} to {high:.2%})"
+
+
+def false_alarms(of: Population, simulations: int, seed: int) -> bool:
+    """Prints how often nothing raised an alarm; whether Farol keeps its promise within the noise of the simulation."""
+    raised = dict.fromkeys(SIZES, 0)
+    moderate, severe = dict.fromkeys(SIZES, 0), dict.fromkeys(SIZES, 0)
+    by_kind: dict[str, int] = {}
+    rng = np.random.default_rng(seed)
+    for _ in range(simulations):
+        drawn = trial(of, rng)
+        for n in SIZES:
+            rows = rng.integers(0, of.n, n)
+            found = report(drawn.bundle, of.matrix[rows], of.probability[rows])
+            raised[n] += found.alarm
+            for kind in kinds(found):
+                by_kind[kind] = by_kind.get(kind, 0) + 1
+            psi = fixed_bands(of.matrix[drawn.rows], of.matrix[rows])
+            moderate[n] += psi >= 0.1
+            severe[n] += psi >= 0.25
+    print(f"\nNo drift: share of checks with any alarm, {simulations} simulations each (95% interval)")
+    print(f"{'n':>6}  {'Farol':34}{'PSI ≥ 0.1, ten bins':34}{'PSI ≥ 0.25, ten bins':34}")
+    for n in SIZES:
+        row = (share(one[n], simulations) for one in (raised, moderate, severe))
+        print(f"{n:>6}  " + "".join(f"{cell:34}" for cell in row))
+    print("by kind, of all checks: " + ", ".join(f"{kind} {count}" for kind, count in sorted(by_kind.items())))
+    return all(wilson(count, simulations)[0] <= LIMIT for count in raised.values())
+
+
+def kinds(found: DriftReport) -> Iterator[str]:
+    """Which figures raised the alarm."""
+    for figure in found.features:
+        yield from figure.alarms
+    if found.score is not None:
+        yield from (f"score {kind}" for kind in found.score.alarms)
+    if found.rate is not None and found.rate.alarm:
+        yield "rate"
+
+
+def power(of: Population, simulations: int, seed: int) -> None:
+    """Prints how often each shift is found, by any figure and by the PSI with the bands alone."""
+    columns = of.bundle.profile.columns
+    print(
+        f"\nShift of {SHIFT} sd in one feature, n = {SHIFT_AT}, {simulations} simulations: share of checks that find it"
+    )
+    print(f"{'feature':14}{'known':>7}  {'Farol, that feature':34}{'PSI ≥ 0.1, any feature':34}")
+    for position, name in enumerate(of.names):
+        rng = np.random.default_rng([seed, position])
+        found = bands = 0
+        for i in range(simulations):
+            drawn = trial(of, rng)
+            rows = rng.integers(0, of.n, SHIFT_AT)
+            matrix = of.matrix[rows]
+            values = of.matrix[:, position]
+            matrix[:, position] = shifted(columns[name], values, matrix[:, position], (-1.0) ** (i + 1), rng)
+            found += report(drawn.bundle, matrix, of.probability[rows]).features[position].alarm
+            bands += fixed_bands(of.matrix[drawn.rows], matrix) >= 0.1
+        known = 1 - float(np.isnan(of.matrix[:, position]).mean())
+        print(f"{name:14}{known:>7.0%}  {share(found, simulations):34}{share(bands, simulations):34}")
+
+
+def lost(of: Population, simulations: int, seed: int) -> None:
+    """Prints how often a missing share that goes from 0 to 15% is found."""
+    rng = np.random.default_rng([seed, 99])
+    position = of.names.index("IEG")
+    whole = replace(of, matrix=of.matrix.copy())
+    column = whole.matrix[:, position]
+    column[np.isnan(column)] = np.nanmedian(column)
+    found = 0
+    for _ in range(simulations):
+        drawn = trial(whole, rng)
+        rows = rng.integers(0, of.n, LOST_AT)
+        matrix = whole.matrix[rows]
+        matrix[rng.random(LOST_AT) < LOST, position] = np.nan
+        found += report(drawn.bundle, matrix, of.probability[rows]).features[position].alarm
+    print(f"\nMissing 0 → {LOST:.0%} in one feature, n = {LOST_AT}: found in {share(found, simulations)}")
+
+
+def peers(of: Population, pythons: list[str], seed: int) -> None:
+    """Runs every peer found in the given Pythons on samples drawn alike, and prints the same tables."""
+    rng = np.random.default_rng([seed, 7])
+    simulations = max(PEER_SIMULATIONS.values())
+    samples: dict[str, NDArray[np.float64]] = {}
+    for i in range(simulations):
+        samples[f"reference/{i}"] = of.matrix[rng.integers(0, of.n, of.n)]
+        for n in SIZES:
+            samples[f"none {n}/{i}"] = of.matrix[rng.integers(0, of.n, n)]
+        moved = of.matrix[rng.integers(0, of.n, SHIFT_AT)]
+        position = i % len(of.names)
+        column = of.bundle.profile.columns[of.names[position]]
+        sign = (-1.0) ** (i // len(of.names))
+        moved[:, position] = shifted(column, of.matrix[:, position], moved[:, position], sign, rng)
+        samples[f"shift {SHIFT_AT}/{i}"] = moved
+        gone = of.matrix[rng.integers(0, of.n, LOST_AT)]
+        gone[rng.random(LOST_AT) < LOST, of.names.index("IEG")] = np.nan
+        samples[f"missing {LOST_AT}/{i}"] = gone
+    quiet = {"DO_NOT_TRACK": "1", "NML_DISABLE_USAGE_LOGGING": "1", "PYTHONWARNINGS": "ignore"}
+    with tempfile.TemporaryDirectory() as folder:
+        file = Path(folder) / "samples.npz"
+        np.savez(file, **samples)  # type: ignore[arg-type]  # the stub takes the keywords for allow_pickle
+        for python in pythons:
+            command = [python, str(Path(__file__).with_name("peers.py")), "alarms", str(file), *of.names]
+            command += [f"--{name}={count}" for name, count in PEER_SIMULATIONS.items()]
+            answer = subprocess.run(command, capture_output=True, text=True, check=True, env={**os.environ, **quiet})
+            for line in answer.stdout.splitlines():
+                found = json.loads(line)
+                print(f"\n{found['peer']}, {found['simulations']} simulations each: any alarm of a feature")
+                for name, count in found["raised"].items():
+                    print(f"  {name:14}{share(count, found['simulations'])}")
+
+
+def main(arguments: list[str]) -> None:
+    """Everything in one run."""
+    parser = argparse.ArgumentParser(description="False alarms and power of drift checks.")
+    parser.add_argument("workbook", nargs="?", type=Path)
+    parser.add_argument("--simulations", type=int, default=2_000)
+    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--peers", nargs="*", default=[], metavar="PYTHON")
+    given = parser.parse_args(arguments)
+    with tempfile.TemporaryDirectory() as folder:
+        workbook = given.workbook or write_sample(Path(folder) / "sample.xlsx")
+        of = population(read_panel(workbook, load_profile("pede")), Path(folder))
+    print(f"{of.n} rows, {len(of.names)} features, the score and the rate; seed {given.seed}")
+    kept = false_alarms(of, given.simulations, given.seed)
+    power(of, max(1, given.simulations // 4), given.seed)
+    lost(of, given.simulations, given.seed)
+    if given.peers:
+        peers(of, given.peers, given.seed)
+    print(f"\nat most {LIMIT:.0%} of checks without drift raise an alarm: {'yes' if kept else 'NO'}")
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])

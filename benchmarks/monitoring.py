@@ -1,0 +1,280 @@
+"""What monitoring costs: PSI from rows against its rivals, and a drift report over HTTP with ten million predictions.
+
+    python benchmarks/monitoring.py [--rows 1000000] [--predictions 10000000] [--peers PYTHON …] [--only rows|http]
+
+(a) The PSI of ten features of a million rows that are in memory already, against the usual way, `np.histogram` of a
+pandas column with edges at reference quantiles, and against Evidently's PSI preset (`--peers` names the Python of an
+environment that has it). The reference is 2,000 rows: what Farol reads of it are counts, the rivals its rows.
+
+(b) `GET /monitoring/drift` of a real server, over HTTP on a kept connection, with ten thousand stored predictions and
+with ten million, on SQLite and on PostgreSQL (the one that the tests start). Rows are written by the database itself,
+the counters as the store would have written them. Half of the features drift, so that the costly path is taken; the
+first request, which draws what chance gives, is shown apart.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from statistics import median
+
+import httpx
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+from sqlalchemy import text
+
+from farol.bundle import Bundle, read_bundle
+from farol.features import Floats
+from farol.monitoring.psi import psi
+from farol.reference import Reference
+from farol.registry import Registry
+from farol.scoring import Scorer
+from farol.store.database import Store
+from farol.store.records import day_of, microseconds
+from farol.tallies import PREDICTION, SCORE, WHOLE
+from tests.bundles import make_bundle
+
+NAMES = [f"f{i}" for i in range(10)]
+SMALL = 10_000
+DAYS = 30
+REQUESTS = 200
+
+
+def rows_of(n: int, seed: int) -> Floats:
+    """Invented rows (n, 10): continuous, rounded and heaped features, a tenth missing; each column in one piece."""
+    rng = np.random.default_rng(seed)
+    columns = [rng.normal(6, 2, n) if i % 3 else rng.gamma(3, 2, n).round(1) for i in range(len(NAMES))]
+    matrix = np.asfortranarray(np.stack(columns, axis=1))
+    matrix[rng.random((n, len(NAMES))) < 0.1] = np.nan
+    return matrix
+
+
+def ours(reference: Reference, current: Floats) -> list[float]:
+    """PSI of each feature: counts of the rows in the frozen bins."""
+    counted = zip(reference.features, reference.count(current), strict=True)
+    return [float(psi(np.array(bins.counts), np.array(counts))) for bins, counts in counted]
+
+
+def usual(reference: pd.DataFrame, current: pd.DataFrame) -> list[float]:
+    """The usual way: known values of a column, histograms with edges at ten reference quantiles, a little added."""
+    found = []
+    for name in reference.columns:
+        before, now = reference[name].dropna().to_numpy(), current[name].dropna().to_numpy()
+        edges = np.unique(np.quantile(before, np.linspace(0, 1, 11)))
+        edges[0], edges[-1] = -np.inf, np.inf
+        p = np.histogram(now, bins=edges)[0] / now.size + 1e-6
+        q = np.histogram(before, bins=edges)[0] / before.size + 1e-6
+        found.append(float(np.sum((p - q) * np.log(p / q))))
+    return found
+
+
+def independent(reference: Reference, current: Floats) -> list[float]:
+    """The same figures by other means: numpy's histogram in our bins, the formula written out."""
+    found = []
+    for bins, column in zip(reference.features, current.T, strict=True):
+        known = column[~np.isnan(column)]
+        edges = np.array([-np.inf, *(bins.edges or ()), np.inf])
+        seen = np.array([*np.histogram(known, edges)[0], column.size - known.size], dtype=np.float64)
+        was = np.array(bins.counts, dtype=np.float64)
+        together, weight = (seen + was) / (seen.sum() + was.sum()), len(seen) / 2
+        p = (seen + weight * together) / (seen.sum() + weight)
+        q = (was + weight * together) / (was.sum() + weight)
+        found.append(float(np.sum((p - q) * np.log(p / q))))
+    return found
+
+
+def best(run: Callable[[], object], times: int = 5) -> float:
+    """The shortest of some runs, in seconds."""
+    seconds = []
+    for _ in range(times):
+        start = time.perf_counter()
+        run()
+        seconds.append(time.perf_counter() - start)
+    return min(seconds)
+
+
+def from_rows(n: int, pythons: list[str]) -> None:
+    """Prints part (a)."""
+    before, now = rows_of(2_000, 1), rows_of(n, 2)
+    reference = Reference.fit(before, NAMES)
+    frames = pd.DataFrame(before, columns=NAMES), pd.DataFrame(now, columns=NAMES)
+    difference = max(abs(a - b) for a, b in zip(ours(reference, now), independent(reference, now), strict=True))
+    mine = best(lambda: ours(reference, now))
+    rival = best(lambda: usual(*frames), 3)
+    print(f"PSI of ten features, {n:,} rows in memory, best of five")
+    print(f"  Farol                        {mine * 1e3:10.1f} ms   differs from numpy's by at most {difference:.1e}")
+    print(f"  pandas and np.histogram      {rival * 1e3:10.1f} ms   {rival / mine:8.1f} times")
+    quiet = {**os.environ, "DO_NOT_TRACK": "1", "PYTHONWARNINGS": "ignore"}
+    with tempfile.TemporaryDirectory() as folder:
+        file = Path(folder) / "rows.npz"
+        if pythons:
+            np.savez(file, reference=before, current=now)
+        for python in pythons:
+            command = [python, str(Path(__file__).with_name("peers.py")), "psi", str(file), *NAMES]
+            answer = subprocess.run(command, capture_output=True, text=True, check=True, env=quiet)
+            for line in answer.stdout.splitlines():
+                found = json.loads(line)
+                seconds = found["seconds"]
+                print(f"  {found['peer']:28} {seconds * 1e3:10.1f} ms   {seconds / mine:8.1f} times")
+
+
+def fill(url: str, bundle: Bundle, n: int) -> None:
+    """Writes `n` predictions of the last thirty days: rows by the database itself, and the tallies they make."""
+    now = datetime.now(UTC)
+    first = microseconds(now - timedelta(days=DAYS - 1))
+    step = max(1, (DAYS - 1) * 86_400_000_000 // n)
+    with Store.open(url) as store, store.engine.begin() as connection:
+        if store.engine.dialect.name == "postgresql":
+            numbers, key = f"SELECT i FROM generate_series(0, {n - 1}) AS numbers(i)", "lpad(to_hex(i), 36, '0')"
+        else:
+            numbers, key = (
+                f"WITH RECURSIVE numbers(i) AS (SELECT 0 UNION ALL SELECT i + 1 FROM numbers WHERE i < {n - 1}) "
+                "SELECT i FROM numbers",
+                "printf('%036x', i)",
+            )
+        columns = "id, at, task, version, source, features, prediction, label, probability, threshold, warnings, year"
+        connection.execute(
+            text(
+                f"INSERT INTO predictions ({columns}) SELECT {key}, {first} + i * CAST({step} AS BIGINT), :task, "
+                ":version, 'api', :features, 1, 'x', 0.75, 0.5, '[]', 2024 "
+                f"FROM ({numbers}) AS rows"
+            ),
+            {"task": bundle.task, "version": bundle.version, "features": '{"IAA": 7.5, "IAN": 5.0}'},
+        )
+    with Store.open(url) as store:
+        put_tallies(store, bundle, n, now)
+
+
+def put_tallies(store: Store, bundle: Bundle, n: int, now: datetime) -> None:
+    """The counters of `n` predictions in equal parts on each day, half of the features drifted."""
+    layout = Scorer(bundle).layout
+    reference = bundle.reference
+    each = n // DAYS
+    counts = {
+        bins.feature: spread(bins.counts[::-1] if i % 2 else bins.counts, each)
+        for i, bins in enumerate(reference.features)
+    }
+    counts[SCORE] = spread(reference.score or (), each)
+    counts[PREDICTION] = spread(reference.predicted or (), each)
+    vector = layout.vector(counts)
+    slices = (WHOLE, "source=api", *(f"phase={level}" for level in range(9)))
+    for back in range(DAYS):
+        day = day_of(now - timedelta(days=back))
+        with store.alone() as connection:
+            store.tallying.put(
+                connection, {(bundle.task, bundle.version, day, slice_): (layout, vector) for slice_ in slices}
+            )
+
+
+def spread(counts: tuple[int, ...], n: int) -> dict[int, int]:
+    """`n` rows in the proportions of `counts`."""
+    shares: NDArray[np.float64] = np.array(counts) / max(1, sum(counts))
+    ends = np.round(np.cumsum(shares) * n).astype(np.int64)
+    return dict(enumerate(np.diff(ends, prepend=0).tolist()))
+
+
+@contextmanager
+def postgresql() -> Iterator[str]:
+    """The PostgreSQL that the tests start, with an empty database: its URL."""
+    import psycopg
+
+    from tests.postgresql import running_postgresql
+
+    with running_postgresql() as folder:
+        with psycopg.connect(f"host={folder} user=postgres dbname=postgres", autocommit=True) as connection:
+            for name in ("small", "large"):
+                connection.execute(f"CREATE DATABASE {name}".encode())
+        yield folder
+
+
+@contextmanager
+def serving(artifacts: Path, data: Path, url: str) -> Iterator[str]:
+    """A real server in a process of its own: its address."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    environ = {**os.environ, "FAROL_ARTIFACTS": str(artifacts), "FAROL_DATA": str(data), "FAROL_DATABASE_URL": url}
+    command = [sys.executable, "-m", "uvicorn", "farol.app:app", "--port", str(port), "--log-level", "warning"]
+    with subprocess.Popen(command, env=environ) as process:
+        try:
+            base = f"http://127.0.0.1:{port}"
+            for _ in range(600):
+                try:
+                    if httpx.get(f"{base}/ready", timeout=1).is_success:
+                        break
+                except httpx.TransportError:
+                    pass
+                time.sleep(0.05)
+            yield base
+        finally:
+            process.terminate()
+
+
+def asked(base: str) -> tuple[float, float, float, int]:
+    """Seconds of the first request, the median of the rest, that of `GET /health`, and how many were counted."""
+    seconds: list[float] = []
+    floor: list[float] = []
+    with httpx.Client(base_url=base) as client:
+        for _ in range(REQUESTS + 1):
+            for path, into in (("/monitoring/drift?task=current&window=30d", seconds), ("/health", floor)):
+                start = time.perf_counter()
+                answer = client.get(path)
+                into.append(time.perf_counter() - start)
+        answer = client.get("/monitoring/drift?task=current&window=30d").raise_for_status()
+    return seconds[0], median(seconds[1:]), median(floor), answer.json()["n"]
+
+
+def over_http(n: int) -> None:
+    """Prints part (b)."""
+    with tempfile.TemporaryDirectory() as folder, postgresql() as server:
+        artifacts = Path(folder) / "artifacts"
+        bundle = read_bundle(make_bundle(artifacts))
+        Registry(artifacts).promote(bundle.task, bundle.version)
+        print(f"\nGET /monitoring/drift?window=30d over HTTP, {REQUESTS} requests")
+        for name, url in (
+            ("SQLite", f"sqlite:///{folder}/{{}}.db"),
+            ("PostgreSQL", f"postgresql://postgres@/{{}}?host={server}"),
+        ):
+            medians = []
+            for size, count in (("small", SMALL), ("large", n)):
+                start = time.perf_counter()
+                fill(url.format(size), bundle, count)
+                filled = time.perf_counter() - start
+                with serving(artifacts, Path(folder), url.format(size)) as base:
+                    first, middle, floor, counted = asked(base)
+                medians.append(middle)
+                print(
+                    f"  {name:11}{count:>12,} stored ({filled:.0f} s to fill), {counted:,} counted: "
+                    f"median {middle * 1e3:.2f} ms, GET /health {floor * 1e3:.2f} ms, the first {first * 1e3:.0f} ms",
+                    flush=True,
+                )
+            print(f"  {name:11}{medians[1] / medians[0]:.2f} times as long with {n / SMALL:,.0f} times as many")
+
+
+def main(arguments: list[str]) -> None:
+    """Both parts."""
+    parser = argparse.ArgumentParser(description="What monitoring costs.")
+    parser.add_argument("--rows", type=int, default=1_000_000)
+    parser.add_argument("--predictions", type=int, default=10_000_000)
+    parser.add_argument("--peers", nargs="*", default=[], metavar="PYTHON")
+    parser.add_argument("--only", choices=("rows", "http"))
+    given = parser.parse_args(arguments)
+    if given.only != "http":
+        from_rows(given.rows, given.peers)
+    if given.only != "rows":
+        over_http(given.predictions)
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])

@@ -1,0 +1,145 @@
+"""What the peers say of given samples. Run by the benchmarks, under the Python of an environment that has them.
+
+    PYTHON benchmarks/peers.py alarms SAMPLES.npz FEATURE … [--evidently=40] [--nannyml=100]
+    PYTHON benchmarks/peers.py psi ROWS.npz FEATURE …
+    PYTHON benchmarks/peers.py cbpe ROWS.npz
+
+One line of JSON for each peer that is installed. Needs numpy and pandas besides; imports nothing of Farol.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+import time
+from collections.abc import Callable
+from importlib import import_module
+from importlib.util import find_spec
+from typing import Any
+
+import numpy as np
+
+Alarms = Callable[[Any, Any], bool]
+
+
+def frame(values: Any, names: list[str]) -> Any:
+    """A pandas frame."""
+    return import_module("pandas").DataFrame(values, columns=names)
+
+
+def evidently_report(method: str | None) -> Callable[[Any, Any], dict[str, Any]]:
+    """Evidently's preset of data drift, all columns numerical."""
+    evidently = import_module("evidently")
+    preset = import_module("evidently.presets").DataDriftPreset
+    chosen = {} if method is None else {"method": method}
+
+    def run(reference: Any, current: Any) -> dict[str, Any]:
+        definition = evidently.DataDefinition(numerical_columns=list(reference.columns))
+        before, now = (evidently.Dataset.from_pandas(rows, data_definition=definition) for rows in (reference, current))
+        done = evidently.Report([preset(**chosen)], include_tests=True).run(now, before)
+        found: dict[str, Any] = done.dict()
+        return found
+
+    return run
+
+
+def evidently_alarms(method: str | None) -> Alarms:
+    """Whether Evidently's own test of any column fails."""
+    run = evidently_report(method)
+
+    def raised(reference: Any, current: Any) -> bool:
+        tests = run(reference, current)["tests"]
+        return any(test["name"].startswith("Value Drift") and test["status"].value == "FAIL" for test in tests)
+
+    return raised
+
+
+def nannyml_alarms() -> Alarms:
+    """Whether NannyML's univariate drift, as it comes, alerts for any column; the window is one chunk."""
+    nannyml = import_module("nannyml")
+
+    def raised(reference: Any, current: Any) -> bool:
+        names = list(reference.columns)
+        calculator = nannyml.UnivariateDriftCalculator(column_names=names, chunk_size=len(current))
+        found = calculator.fit(reference).calculate(current).filter(period="analysis").to_df()
+        alerts = [column for column in found.columns if column[-1] == "alert"]
+        return bool(found[alerts].to_numpy().any())
+
+    return raised
+
+
+def alarms(file: str, names: list[str], simulations: dict[str, int]) -> None:
+    """Prints how many samples of each kind each peer raises an alarm for."""
+    peers: list[tuple[str, str, Callable[[], Alarms]]] = [
+        ("evidently", "Evidently, its default tests", lambda: evidently_alarms(None)),
+        ("evidently", "Evidently, PSI preset", lambda: evidently_alarms("psi")),
+        ("nannyml", "NannyML, univariate drift", nannyml_alarms),
+    ]
+    samples = np.load(file)
+    kinds = list(dict.fromkeys(name.split("/")[0] for name in samples.files if not name.startswith("reference")))
+    for module, title, make in peers:
+        if find_spec(module) is None:
+            continue
+        raised, times = make(), simulations[module]
+        counts = dict.fromkeys(kinds, 0)
+        for i in range(times):
+            reference = frame(samples[f"reference/{i}"], names)
+            for kind in kinds:
+                counts[kind] += raised(reference, frame(samples[f"{kind}/{i}"], names))
+        version = import_module(module).__version__
+        print(json.dumps({"peer": f"{title} ({version})", "simulations": times, "raised": counts}), flush=True)
+
+
+def psi(file: str, names: list[str]) -> None:
+    """Prints how long Evidently's PSI preset takes for the rows of a file, frames already made."""
+    if find_spec("evidently") is None:
+        return
+    rows = np.load(file)
+    reference, current = frame(rows["reference"], names), frame(rows["current"], names)
+    run = evidently_report("psi")
+    run(reference.head(100), current.head(100))
+    start = time.perf_counter()
+    found = run(reference, current)
+    seconds = time.perf_counter() - start
+    values = {one["config"]["column"]: float(one["value"]) for one in found["metrics"] if "column" in one["config"]}
+    version = import_module("evidently").__version__
+    print(json.dumps({"peer": f"Evidently, PSI preset ({version})", "seconds": seconds, "psi": values}))
+
+
+def cbpe(file: str) -> None:
+    """Prints NannyML's estimated performance of answers, all of them one chunk."""
+    if find_spec("nannyml") is None:
+        return
+    nannyml, rows = import_module("nannyml"), np.load(file)
+    metrics = ["roc_auc", "precision", "recall", "f1", "accuracy"]
+    estimator = nannyml.CBPE(
+        y_pred_proba="probability",
+        y_pred="prediction",
+        y_true="label",
+        problem_type="classification_binary",
+        metrics=metrics,
+        chunk_size=len(rows["probability"]),
+    )
+    before = {name: rows[f"reference_{name}"] for name in ("probability", "prediction", "label")}
+    now = {name: rows[name] for name in ("probability", "prediction")}
+    pandas = import_module("pandas")
+    found = estimator.fit(pandas.DataFrame(before)).estimate(pandas.DataFrame(now)).filter(period="analysis").to_df()
+    values = {metric: float(found[(metric, "value")].iloc[0]) for metric in metrics}
+    print(json.dumps({"peer": f"NannyML, CBPE ({nannyml.__version__})", "estimated": values}))
+
+
+def main(arguments: list[str]) -> None:
+    """One of the three."""
+    what, file, *rest = arguments
+    names = [one for one in rest if not one.startswith("--")]
+    options = dict(one.removeprefix("--").split("=") for one in rest if one.startswith("--"))
+    if what == "alarms":
+        alarms(file, names, {name: int(count) for name, count in options.items()})
+    elif what == "psi":
+        psi(file, names)
+    else:
+        cbpe(file)
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])
