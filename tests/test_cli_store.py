@@ -159,4 +159,5 @@ def test_the_tables_are_taken_back_for_an_older_farol_and_what_is_lost_is_told(s
     assert "lost: 40 × whose a prediction is" in printed
     assert "is at 0010" in printed
     assert "one of empty, 0001, 0002" in run("store", "downgrade", "9999", code=2)
-    assert "counted 40 predictions anew" in run("store", "recount")
+    assert "counted 40 predictions anew" in run("store", "recount", "--repair")
+    assert "every counter is what the rows say" in run("store", "recount")

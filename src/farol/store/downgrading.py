@@ -35,7 +35,7 @@ _LOSSES: Mapping[str, tuple[tuple[str, Message], ...]] = {
         ("SELECT count(*) FROM predictions WHERE class IS NOT NULL", msg("of which class a prediction is")),
         (
             "SELECT count(*) FROM tallies",
-            msg("tallies by slice and of the answers (those of features stay; `farol store recount --repair` counts anew)"),
+            msg("tallies by slice and of the answers (those of features stay)"),
         ),
     ),
 }
