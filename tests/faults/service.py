@@ -110,7 +110,7 @@ class Service:
         finally:
             caller.close()
 
-    def wait_for(self, true: Callable[[], bool], seconds: float = 30) -> None:
+    def wait_for(self, true: Callable[[], bool], seconds: float = 60) -> None:
         """Until it is so; a server that does not answer yet is no reason to give up, one that ended is."""
         end = time.monotonic() + seconds
         while time.monotonic() < end:
