@@ -189,13 +189,15 @@ def postgresql() -> Iterator[str]:
     """The PostgreSQL that the tests start, with an empty database: its URL."""
     import psycopg
 
-    from tests.postgresql import running_postgresql
+    from tests.postgresql import running_cluster
 
-    with running_postgresql() as folder:
-        with psycopg.connect(f"host={folder} user=postgres dbname=postgres", autocommit=True) as connection:
-            for name in ("small", "large"):
-                connection.execute(f"CREATE DATABASE {name}".encode())
-        yield folder
+    with (
+        running_cluster() as cluster,
+        psycopg.connect(cluster.url(), autocommit=True) as connection,
+    ):
+        for name in ("small", "large"):
+            connection.execute(f"CREATE DATABASE {name}".encode())
+        yield str(cluster.folder)
 
 
 @contextmanager

@@ -32,7 +32,7 @@ COMMANDS: tuple[tuple[str, ...], ...] = (
     ("log",),
     ("log", "export"),
     ("store",),
-    *(("store", name) for name in ("recount", "purge", "backup", "restore")),
+    *(("store", name) for name in ("recount", "purge", "backup", "restore", "downgrade")),
     ("students",),
     *(("students", name) for name in ("export", "erase")),
     ("drift",),

@@ -11,6 +11,7 @@ import subprocess
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from importlib.metadata import files
 from pathlib import Path
 from uuid import uuid4
@@ -22,33 +23,61 @@ import pytest
 _USER = "nobody" if os.geteuid() == 0 else None
 
 
-@pytest.fixture(scope="session")
-def postgresql_server() -> Iterator[str]:
-    """The folder of the socket of a server that lives as long as the test session; the superuser is `postgres`."""
-    with running_postgresql() as folder:
-        yield folder
+@dataclass(frozen=True, slots=True)
+class Cluster:
+    """A server of our own; the superuser is `postgres`."""
+
+    folder: Path
+    binaries: Path
+
+    @property
+    def data(self) -> Path:
+        return self.folder / "data"
+
+    def start(self) -> None:
+        settings = f"-c listen_addresses='' -k {self.folder} -c fsync=off -c max_connections=60"
+        _run(self.binaries / "pg_ctl", "start", "-w", "-D", self.data, "-l", self.folder / "log", "-o", settings)
+
+    def stop(self, mode: str = "immediate") -> None:
+        _run(self.binaries / "pg_ctl", "stop", "-w", "-m", mode, "-D", self.data)
+
+    def new_database(self) -> str:
+        """The URL of an empty one."""
+        name = f"farol_{uuid4().hex}"
+        with psycopg.connect(self.url(), autocommit=True) as connection:
+            connection.execute(f"CREATE DATABASE {name}".encode())
+        return self.url(name)
+
+    def url(self, database: str = "postgres") -> str:
+        return f"postgresql://postgres@/{database}?host={self.folder}"
 
 
 @contextmanager
-def running_postgresql() -> Iterator[str]:
-    """The folder of the socket of a server; benchmarks use it too."""
+def running_cluster() -> Iterator[Cluster]:
+    """A server that lives as long as the block."""
     # Not pytest's own temporary folder: its path may be too long for a socket, and only its owner may enter it.
     folder = Path(tempfile.mkdtemp(prefix="farol-pg-"))
     try:
-        binaries = _binaries(folder)
+        cluster = Cluster(folder, _binaries(folder))
         if _USER is not None:
             shutil.chown(folder, _USER)
-        data = folder / "data"
-        options = ["--auth=trust", "--encoding=UTF8", "--no-sync", "--username=postgres", f"--pgdata={data}"]
-        _run(binaries / "initdb", *options)
-        settings = f"-c listen_addresses='' -k {folder} -c fsync=off -c max_connections=60"
-        _run(binaries / "pg_ctl", "start", "-w", "-D", str(data), "-l", str(folder / "log"), "-o", settings)
+        options = ["--auth=trust", "--encoding=UTF8", "--no-sync", "--username=postgres", f"--pgdata={cluster.data}"]
+        _run(cluster.binaries / "initdb", *options)
+        cluster.start()
         try:
-            yield str(folder)
+            yield cluster
         finally:
-            _run(binaries / "pg_ctl", "stop", "-w", "-m", "immediate", "-D", str(data))
+            if (cluster.data / "postmaster.pid").exists():
+                cluster.stop()
     finally:
         shutil.rmtree(folder)
+
+
+@pytest.fixture(scope="session")
+def postgresql_server() -> Iterator[str]:
+    """The folder of the socket of a server that lives as long as the test session; the superuser is `postgres`."""
+    with running_cluster() as cluster:
+        yield str(cluster.folder)
 
 
 @pytest.fixture

@@ -149,3 +149,15 @@ def test_a_backup_is_written_and_put_back(store: Store, run: Run) -> None:
     assert "erase them again" in printed
     assert "restored 40" in run("store", "restore", "copy.db", "--data", "elsewhere")
     assert "every counter is what the rows say" in run("store", "recount")
+
+
+def test_the_tables_are_taken_back_for_an_older_farol_and_what_is_lost_is_told(store: Store, run: Run) -> None:
+    told = run("store", "downgrade", "0010", code=2)
+    assert "40 × whose a prediction is" in told
+    assert "--force" in told
+    printed = run("store", "downgrade", "0010", "--force")
+    assert "lost: 40 × whose a prediction is" in printed
+    assert "is at 0010" in printed
+    assert "one of empty, 0001, 0002" in run("store", "downgrade", "9999", code=2)
+    assert "counted 40 predictions anew" in run("store", "recount", "--repair")
+    assert "every counter is what the rows say" in run("store", "recount")

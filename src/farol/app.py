@@ -7,7 +7,7 @@ for, so that importing this module neither reads settings nor touches a disk.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 from typing import Any
 
@@ -23,7 +23,10 @@ from farol.settings import Settings
 from farol.web import views
 
 REFRESH_SECONDS = 1.0
-"""How soon a newly promoted model is served, a database that has come back is used, a key is known or refused."""
+"""How soon a database that has come back is used, a model whose folder was mended, a key known or refused."""
+
+FOLLOW_SECONDS = 0.25
+"""How often we look whether another version was chosen: all workers are to serve it within a second."""
 
 
 class Farol(FastAPI):
@@ -46,8 +49,8 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     async def lifespan(_app: FastAPI) -> AsyncIterator[None]:
         await asyncio.to_thread(service.refresh)
         await _read_keys(service)
-        # Two tasks: reading a new model takes longer than keys may be old.
-        watchers = [asyncio.create_task(_every_second(once, service)) for once in (_refresh, _read_keys)]
+        # A task each: reading a new model takes longer than keys may be old.
+        watchers = [asyncio.create_task(watch(service)) for watch in (_refresh, _read_keys_again, _follow)]
         try:
             yield
         finally:
@@ -75,14 +78,24 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     return app
 
 
-async def _every_second(once: Callable[[Service], Awaitable[None]], service: Service) -> None:
+async def _refresh(service: Service) -> None:
     while True:
         await asyncio.sleep(REFRESH_SECONDS)
-        await once(service)
+        await asyncio.to_thread(service.refresh)
 
 
-async def _refresh(service: Service) -> None:
-    await asyncio.to_thread(service.refresh)
+async def _read_keys_again(service: Service) -> None:
+    while True:
+        await asyncio.sleep(REFRESH_SECONDS)
+        await _read_keys(service)
+
+
+async def _follow(service: Service) -> None:
+    while True:
+        await asyncio.sleep(FOLLOW_SECONDS)
+        service.metrics.tell()
+        if service.is_another_chosen():
+            await asyncio.to_thread(service.refresh)
 
 
 async def _read_keys(service: Service) -> None:

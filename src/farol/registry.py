@@ -66,6 +66,14 @@ class Registry:
         """The version served, or None. BundleError when promoted.json is damaged."""
         return self._choice(task).version
 
+    def stamp(self, task: str) -> tuple[int, int] | None:
+        """Another one than before when a version may have been chosen since; costs one `stat`, reads nothing."""
+        try:
+            found = self._file(task).stat()
+        except OSError:  # nothing is chosen yet; what else is wrong is for `promoted` to say
+            return None
+        return found.st_mtime_ns, found.st_ino
+
     def load(self, task: str, version: str | None = None) -> Bundle:
         """The bundle of a version, verified; of the promoted one when none is named."""
         chosen = self.promoted(task) if version is None else version

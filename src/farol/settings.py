@@ -26,6 +26,9 @@ class Settings(BaseSettings):
     )
     host: str = Field(default="127.0.0.1", description="Address to listen on.")
     port: int = Field(default=8000, ge=1, le=65535, description="Port to listen on.")
+    workers: int = Field(
+        default=1, ge=1, le=64, description="Processes that `farol serve` answers with, on one port and one database."
+    )
     open_network: bool = Field(
         default=False,
         description="Allow listening beyond this machine although there is no key yet, so that nobody is asked who "

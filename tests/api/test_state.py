@@ -1,7 +1,6 @@
 from __future__ import annotations
 
 import json
-import sqlite3
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -14,6 +13,7 @@ from farol.api.answers import HealthAnswer, ModelsAnswer, ReadyAnswer
 from farol.app import create_app
 from farol.registry import Registry
 from farol.settings import Settings
+from farol.store.driver import sqlite
 from tests.api.client import Client, running
 from tests.api.shape import PUPIL, error_of, fields_of
 from tests.bundles import make_bundle
@@ -182,9 +182,9 @@ def test_an_unusable_database_is_told_nothing_is_answered_and_it_is_tried_again(
 
 
 @contextmanager
-def locked(database: Path) -> Iterator[sqlite3.Connection]:
+def locked(database: Path) -> Iterator[sqlite.Connection]:
     """Another program holds the database."""
-    with closing(sqlite3.connect(database, isolation_level=None, check_same_thread=False)) as connection:
+    with closing(sqlite.connect(database, isolation_level=None, check_same_thread=False)) as connection:
         connection.execute("BEGIN IMMEDIATE")
         yield connection
 

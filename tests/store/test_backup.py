@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import sqlite3
 import stat
 import subprocess
 import sys
@@ -20,6 +19,7 @@ from farol.registry import Registry
 from farol.store.backup import Copied, backup, restore
 from farol.store.counting import recount
 from farol.store.database import Store
+from farol.store.driver import sqlite
 from farol.store.records import Snapshot, uuid7
 from tests.api.server import serving
 from tests.api.shape import PUPIL
@@ -47,7 +47,7 @@ def test_a_backup_is_one_sound_file_that_only_its_owner_reads(live: Path, tmp_pa
     assert copied == Copied(3, copy.stat().st_size)
     assert [path.name for path in copy.parent.iterdir()] == ["copy.db"]
     assert stat.S_IMODE(copy.stat().st_mode) == 0o600
-    with sqlite3.connect(f"file:{copy}?mode=ro&immutable=1", uri=True) as connection:
+    with sqlite.connect(f"file:{copy}?mode=ro&immutable=1", uri=True) as connection:
         assert connection.execute("PRAGMA journal_mode").fetchone() == ("delete",)
         assert connection.execute("PRAGMA integrity_check").fetchone() == ("ok",)
     connection.close()
@@ -88,7 +88,7 @@ def test_what_an_older_farol_made_is_backed_up_as_it_is_and_brought_up_to_date_w
     old, copy, new = tmp_path / "old.db", tmp_path / "copy.db", tmp_path / "new" / "farol.db"
     upgraded_to(url_of(old), "0001")
     backup(url_of(old), copy)
-    with sqlite3.connect(old) as connection:
+    with sqlite.connect(old) as connection:
         assert connection.execute("SELECT version_num FROM alembic_version").fetchone() == ("0001",)
     connection.close()
     restore(url_of(new), copy)
@@ -136,7 +136,7 @@ def test_an_empty_store_is_restored_into_and_one_with_snapshots_is_not_empty(liv
     with pytest.raises(InputError, match="not empty"):
         restore(url_of(tmp_path / "third.db"), copy)
     for name, table in (("theirs.db", "accounts"), ("keys.db", "api_keys")):
-        with sqlite3.connect(tmp_path / name) as connection:
+        with sqlite.connect(tmp_path / name) as connection:
             connection.execute(f"CREATE TABLE {table} (name TEXT)")
             connection.execute(f"INSERT INTO {table} VALUES ('x')")
         connection.close()
@@ -162,13 +162,13 @@ def test_what_is_no_sound_backup_is_refused_before_anything_is_touched(live: Pat
     with pytest.raises(StoreError, match="not an SQLite database"):
         restore(url_of(live), tmp_path / "text.db", force=True)
     for name in ("empty.db", "theirs.db"):
-        with sqlite3.connect(tmp_path / name) as connection:
+        with sqlite.connect(tmp_path / name) as connection:
             if name == "theirs.db":
                 connection.execute("CREATE TABLE accounts (name TEXT)")
         connection.close()
         with pytest.raises(InputError, match="not a database of Farol"):
             restore(url_of(live), tmp_path / name, force=True)
-    with sqlite3.connect(tmp_path / "unversioned.db") as connection:
+    with sqlite.connect(tmp_path / "unversioned.db") as connection:
         for table in ("alembic_version", "predictions", "drift_snapshots"):
             connection.execute(f"CREATE TABLE {table} (version_num TEXT)")
     connection.close()
@@ -176,7 +176,7 @@ def test_what_is_no_sound_backup_is_refused_before_anything_is_touched(live: Pat
         restore(url_of(live), tmp_path / "unversioned.db", force=True)
     newer = tmp_path / "newer.db"
     backup(url_of(live), newer)
-    with sqlite3.connect(newer) as connection:
+    with sqlite.connect(newer) as connection:
         connection.execute("UPDATE alembic_version SET version_num = '9999'")
     connection.close()
     with pytest.raises(InputError, match="newer version"):

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sqlite3
 import sys
 import traceback
 from collections.abc import Iterator
@@ -13,6 +12,7 @@ from sqlalchemy import event, text
 
 from farol.errors import FarolError, MissingExtraError, StoreError
 from farol.store.database import Store
+from farol.store.driver import sqlite
 from farol.store.engine import parse_url
 from tests.store.rows import EVER, row
 
@@ -99,13 +99,13 @@ def test_a_read_only_file_answers_questions_and_refuses_rows(sqlite_url: str, tm
 
 def test_a_read_only_file_without_tables_is_an_error(tmp_path: Path) -> None:
     path = tmp_path / "farol.db"
-    sqlite3.connect(path).execute("CREATE TABLE other (x)").connection.close()
+    sqlite.connect(path).execute("CREATE TABLE other (x)").connection.close()
     with pytest.raises(StoreError, match="read-only"):
         Store.open(f"sqlite:///file:{path}?mode=ro&uri=true")
 
 
 def test_a_full_disk_is_told_and_leaves_counters_equal_to_rows(sqlite_store: Store) -> None:
-    def limit(connection: sqlite3.Connection, _entry: object) -> None:
+    def limit(connection: sqlite.Connection, _entry: object) -> None:
         connection.execute("PRAGMA max_page_count = 20")
 
     sqlite_store.write([row({"IAA": 1.0})])
@@ -119,7 +119,7 @@ def test_a_full_disk_is_told_and_leaves_counters_equal_to_rows(sqlite_store: Sto
 
 def test_a_file_locked_by_another_program_is_told_after_the_timeout(sqlite_url: str, tmp_path: Path) -> None:
     with Store.open(f"{sqlite_url}?timeout=0.01") as store:
-        other = sqlite3.connect(tmp_path / "farol.db", isolation_level=None)
+        other = sqlite.connect(tmp_path / "farol.db", isolation_level=None)
         other.execute("BEGIN IMMEDIATE")
         with pytest.raises(StoreError, match="locked by another program"):
             store.write([row()])

@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-import sqlite3
 import subprocess
 import sys
 import threading
@@ -21,6 +20,7 @@ from sqlalchemy.exc import IntegrityError
 from farol.errors import StoreError
 from farol.store import migrations, schema
 from farol.store.database import Store, _prediction_values
+from farol.store.driver import sqlite
 from farol.store.engine import open_engine
 from farol.store.records import Prediction
 from farol.store.tables import metadata, predictions
@@ -69,10 +69,10 @@ def test_processes_that_start_at_once_migrate_once_and_all_work(url: str) -> Non
 def test_a_process_that_comes_second_leaves_what_the_first_made(url: str, monkeypatch: pytest.MonkeyPatch) -> None:
     with Store.open(url) as first:
         first.write([row()])
-        found = schema._revision
+        found = schema.revision_of
         answers = iter([None, found])
         # The first look is too early: the other process made its tables between it and our lock.
-        monkeypatch.setattr(schema, "_revision", lambda c: look(c) if (look := next(answers)) else None)
+        monkeypatch.setattr(schema, "revision_of", lambda c: look(c) if (look := next(answers)) else None)
         with Store.open(url) as second:
             assert second.total() == 1
 
@@ -97,7 +97,7 @@ def test_a_database_of_a_newer_farol_is_refused(url: str) -> None:
 
 def test_a_lock_held_while_the_file_is_being_made_is_waited_for(tmp_path: Path) -> None:
     path = tmp_path / "farol.db"
-    other = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
+    other = sqlite.connect(path, isolation_level=None, check_same_thread=False)
     other.execute("BEGIN IMMEDIATE")
 
     def let_go() -> None:
@@ -117,7 +117,7 @@ def test_a_lock_that_is_never_released_is_an_error_and_not_an_endless_wait(
 ) -> None:
     monkeypatch.setattr(schema, "_WAL_ATTEMPTS", 2)
     path = tmp_path / "farol.db"
-    other = sqlite3.connect(path, isolation_level=None)
+    other = sqlite.connect(path, isolation_level=None)
     other.execute("BEGIN IMMEDIATE")
     with pytest.raises(StoreError, match="locked by another program"):
         Store.open(f"sqlite:///{path}?timeout=0.01")
@@ -209,7 +209,7 @@ def test_an_update_that_fails_half_way_leaves_the_database_as_it_was(
     monkeypatch.undo()
     engine = open_engine(sqlite_url)
     with engine.connect() as connection:
-        assert schema._revision(connection) == "0001"
+        assert schema.revision_of(connection) == "0001"
         nullable = {column["name"]: column["nullable"] for column in inspect(connection).get_columns("predictions")}
     engine.dispose()
     assert not nullable["prediction"]

@@ -178,7 +178,11 @@ class TaskHealth(Shape):
 
 
 class StoreHealth(Shape):
+    software: str | None = Field(description=_("The database in use and its version; null while it cannot be opened."))
     problem: str | None
+    caution: str | None = Field(
+        description=_("What is to be feared of this version with so many workers; null when nothing is.")
+    )
 
 
 class HealthAnswer(Shape):

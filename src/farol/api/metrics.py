@@ -1,12 +1,20 @@
-"""What `GET /metrics` counts, in the text format of Prometheus. One registry an application, in this process."""
+"""What `GET /metrics` counts, in the text format of Prometheus. One registry an application.
+
+With several workers each keeps its figures in a file of its own, and whichever is asked adds all of them up: that is
+the library's own way (https://prometheus.github.io/client_python/multiprocess/), begun by `farol serve`, which names
+the folder. What a worker that died had counted stays counted, so that a counter never falls; what it had waiting goes.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+import os
+from collections.abc import Callable, Mapping
 
-from prometheus_client import CollectorRegistry, Counter, Histogram, disable_created_metrics, generate_latest
-from prometheus_client.core import GaugeMetricFamily
-from prometheus_client.registry import Collector
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, disable_created_metrics, generate_latest
+from prometheus_client.multiprocess import MultiProcessCollector
+
+FOLDER = "PROMETHEUS_MULTIPROC_DIR"
+"""The environment variable that names the folder of the workers' files. It must be set before the library is loaded."""
 
 CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 
@@ -20,7 +28,7 @@ _LABELS = {None: "no_answer", 0: "not_at_risk", 1: "at_risk"}
 
 
 class Metrics:
-    """Counted as it happens; `waiting` (predictions to be stored) and `serving` (task → version) are asked when read.
+    """Counted as it happens; `waiting` (predictions to be stored) and `serving` (task → version) are asked by `tell`.
 
     Every label is of a set that callers cannot make larger: an address they invent counts as the route `-`.
     """
@@ -50,7 +58,23 @@ class Metrics:
             buckets=_COMMIT_SECONDS,
             registry=self._registry,
         )
-        self._registry.register(_State(waiting, serving))
+        self._queue = Gauge(
+            "farol_journal_waiting",
+            "Predictions waiting to be stored.",
+            multiprocess_mode="livesum",
+            registry=self._registry,
+        )
+        self._bundles = Gauge(
+            "farol_bundle_info",
+            "Workers that serve this version.",
+            ["task", "version"],
+            multiprocess_mode="livesum",
+            registry=self._registry,
+        )
+        self._waiting = waiting
+        self._serving = serving
+        self._told: set[tuple[str, str]] = set()
+        self._folder = os.environ.get(FOLDER)
 
     def answered(self, method: str, route: str, status: int, seconds: float) -> None:
         """A request; a status of 0 says that its caller had gone."""
@@ -75,23 +99,24 @@ class Metrics:
         """A transaction of the journal."""
         self._commits.observe(seconds)
 
+    def tell(self) -> None:
+        """Notes what is not counted but so at this moment, for whichever worker is asked next."""
+        self._queue.set(self._waiting())
+        now = set(self._serving().items())
+        for task, version in self._told - now:
+            self._bundles.labels(task, version).set(0)
+        for task, version in now - self._told:
+            self._bundles.labels(task, version).set(1)
+        if not self._folder:  # else the others still have it, and a gauge of ours at 0 adds nothing
+            for gone in self._told - now:
+                self._bundles.remove(*gone)
+        self._told = now
+
     def text(self) -> bytes:
         """All of it, as CONTENT_TYPE says."""
-        return generate_latest(self._registry)
-
-
-class _State(Collector):
-    """What is not counted but so at the moment it is read."""
-
-    def __init__(self, waiting: Callable[[], int], serving: Callable[[], Mapping[str, str]]) -> None:
-        self._waiting = waiting
-        self._serving = serving
-
-    def collect(self) -> Iterator[GaugeMetricFamily]:
-        queue = GaugeMetricFamily("farol_journal_waiting", "Predictions waiting to be stored.")
-        queue.add_metric([], self._waiting())
-        yield queue
-        served = GaugeMetricFamily("farol_bundle_info", "1 for the version served.", labels=["task", "version"])
-        for task, version in self._serving().items():
-            served.add_metric([task, version], 1)
-        yield served
+        self.tell()
+        if not self._folder:
+            return generate_latest(self._registry)
+        registry = CollectorRegistry()
+        MultiProcessCollector(registry, self._folder)  # type: ignore[no-untyped-call]  # theirs lacks its annotation
+        return generate_latest(registry)

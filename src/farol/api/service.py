@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import threading
+import time
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from zoneinfo import ZoneInfo
@@ -15,17 +16,21 @@ from farol.api.metrics import Metrics
 from farol.api.schemas import InputForm
 from farol.api.served import ROUTES, Served
 from farol.errors import BundleError, FarolError, StoreError
-from farol.i18n import msg
+from farol.i18n import Message, msg
 from farol.profile import Profile, load_profile
 from farol.registry import Registry
 from farol.scoring import Scorer
 from farol.settings import Settings
 from farol.store.database import Store
 from farol.store.journal import Journal
+from farol.store.probing import caution, probe, software
 
 __all__ = ["ROUTES", "Served", "Service", "check_binding"]
 
 logger = logging.getLogger("farol.api")
+
+CHECK_SECONDS = 1.0
+"""How long an answer to whether the store can be written holds."""
 
 
 class Service:
@@ -44,6 +49,9 @@ class Service:
         self._store: Store | None = None
         self._journal: Journal[Asked] | None = None
         self._refreshing = threading.Lock()
+        self._chosen: dict[str, object] = {}
+        self._checking = threading.Lock()
+        self._checked = float("-inf")
         self.keyring = Keyring(lambda: self.store)
         self.metrics = Metrics(waiting=self._waiting, serving=self._versions)
         self._default_forms = {
@@ -89,9 +97,19 @@ class Service:
     def store(self) -> Store:
         """The store; StoreError while it cannot be opened."""
         if self._store is None:
-            problem = self.store_problem or StoreError(msg("The database is still being opened."))
+            problem = self.store_problem or _opening()
             raise StoreError(problem.problem, fix=problem.fix)
         return self._store
+
+    @property
+    def store_caution(self) -> Message | None:
+        """What is to be feared of the SQLite in use with so many workers."""
+        return None if self._store is None else caution(self._store, self.settings.workers)
+
+    @property
+    def store_software(self) -> str | None:
+        """The database in use and its version; None while it cannot be opened."""
+        return None if self._store is None else software(self._store)
 
     @property
     def journal(self) -> Journal[Asked]:
@@ -107,8 +125,34 @@ class Service:
         with self._refreshing:
             if self._store is None:
                 self._open_store()
+            elif self.store_problem is not None:
+                self.check_store()
             for task in ROUTES:
                 self._refresh_task(task)
+
+    def is_another_chosen(self) -> bool:
+        """Whether another version of a task may have been promoted since this was asked last. Costs a `stat` a task."""
+        now: dict[str, object] = {task: self.registry.stamp(task) for task in ROUTES}
+        before, self._chosen = self._chosen, now
+        return now != before
+
+    def check_store(self) -> FarolError | None:
+        """Why nothing can be stored now; None when it can. Writes a page that changes nothing, once a second at most.
+
+        A database may be readable and yet take no row: its disk is full, its file may not be written.
+        """
+        with self._checking:
+            if self._store is None:
+                return self.store_problem or _opening()
+            if time.monotonic() - self._checked >= CHECK_SECONDS:
+                try:
+                    probe(self._store)
+                except StoreError as error:
+                    self._cannot_store(error)
+                else:
+                    self.store_problem = None
+                self._checked = time.monotonic()
+        return self.store_problem
 
     async def close(self) -> None:
         """Store and answer what is waiting, then let go of the database."""
@@ -127,11 +171,17 @@ class Service:
         try:
             self._store = Store.open(self.settings.store_url)
         except FarolError as error:
-            if str(error) != str(self.store_problem):
-                logger.warning("The store cannot be used. %s", error)
-            self.store_problem = error
+            self._cannot_store(error)
         else:
             self.store_problem = None
+            caution = self.store_caution
+            if caution is not None:
+                logger.warning("%s", caution)
+
+    def _cannot_store(self, error: FarolError) -> None:
+        if str(error) != str(self.store_problem):
+            logger.warning("The store cannot be used. %s", error)
+        self.store_problem = error
 
     def _refresh_task(self, task: str) -> None:
         """Serve the promoted version. One that cannot be read is refused, and the one before keeps answering."""
@@ -146,3 +196,7 @@ class Service:
             self.problems = {**self.problems, task: error}
         else:
             self.problems = {name: problem for name, problem in self.problems.items() if name != task}
+
+
+def _opening() -> StoreError:
+    return StoreError(msg("The database is still being opened."))

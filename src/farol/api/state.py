@@ -15,7 +15,7 @@ from farol.api.errors import RETRY_SECONDS, FieldProblem, Refusal, locale_of, re
 from farol.api.metrics import CONTENT_TYPE
 from farol.api.service import ROUTES, Service
 from farol.api.texts import marked as _
-from farol.errors import BundleError, FarolError, StoreError
+from farol.errors import BundleError, FarolError
 from farol.i18n import msg
 from farol.profile import Task
 from farol.registry import Entry
@@ -45,7 +45,7 @@ async def health(request: Request) -> JSONResponse:
             "uptime_seconds": round((datetime.now(UTC) - service.started).total_seconds(), 3),
             "versions": versions | {name: metadata.version(name) for name in _LIBRARIES},
             "tasks": _tasks(service, locale),
-            "store": {"problem": _words(service.store_problem, locale)},
+            "store": _store(service, locale),
         }
     )
 
@@ -70,16 +70,15 @@ def ready(request: Request) -> JSONResponse:
         for task in ROUTES
         if service.serving(task) is None
     ]
-    try:
-        service.store.ping()
-    except StoreError as error:
-        missing.append(FieldProblem("store", error.problem, error.fix))
+    problem = service.check_store()
+    if problem is not None:
+        missing.append(FieldProblem("store", problem.problem, problem.fix))
     if missing:
         fix = msg("Each of `fields` says what is missing, and `expected` what to do.")
         message = msg("The service cannot answer yet.")
         headers = {"Retry-After": str(RETRY_SECONDS)}
         raise Refusal(503, "not_ready", message, fields=missing, fix=fix, headers=headers)
-    return JSONResponse({"ready": True, "tasks": _tasks(service, locale), "store": {"problem": None}})
+    return JSONResponse({"ready": True, "tasks": _tasks(service, locale), "store": _store(service, locale)})
 
 
 @router.get(
@@ -102,7 +101,7 @@ def models(request: Request) -> JSONResponse:
     "/metrics",
     operation_id="metrics",
     summary=_("Figures for Prometheus"),
-    description=_("What this process counted since it started, in Prometheus's text format."),
+    description=_("What all workers together counted since the service started, in Prometheus's text format."),
     response_class=Response,
     response_description=_("The answer."),
     responses={200: {"content": {"text/plain": {"schema": {"type": "string"}}}}, **refusals(500)},
@@ -151,6 +150,15 @@ def _tasks(service: Service, locale: str) -> dict[str, dict[str, str | None]]:
     return {
         task: {"serving": service.serving(task), "problem": _words(service.problems.get(task), locale)}
         for task in ROUTES
+    }
+
+
+def _store(service: Service, locale: str) -> dict[str, str | None]:
+    caution = service.store_caution
+    return {
+        "software": service.store_software,
+        "problem": _words(service.store_problem, locale),
+        "caution": None if caution is None else caution.render(locale),
     }
 
 

@@ -41,24 +41,27 @@ LogLevelOption = Annotated[
 ]
 
 
+WorkersOption = Annotated[
+    int | None,
+    typer.Option("--workers", min=1, max=64, help=_("Processes that answer, on one database."), show_default="1"),
+]
+
+
 def serve(
     host: HostOption = None,
     port: PortOption = None,
+    workers: WorkersOption = None,
     artifacts: ArtifactsOption = None,
     data: DataOption = None,
     log_level: LogLevelOption = None,
 ) -> None:
     """Serve until interrupted."""
-    run(read_settings(host=host, port=port, artifacts=artifacts, data=data, log_level=log_level))
+    run(read_settings(host=host, port=port, workers=workers, artifacts=artifacts, data=data, log_level=log_level))
 
 
 def run(settings: Settings) -> None:
-    """Serve with these settings; refuses an address that anyone could reach."""
-    import uvicorn
-
-    from farol.api.logs import logging_config
-    from farol.api.service import check_binding
-    from farol.app import create_app
+    """Serve with these settings, by as many processes as they say; refuses an address that anyone could reach."""
+    from farol.api.binding import check_binding
 
     check_binding(settings)
     host = f"[{settings.host}]" if ":" in settings.host else settings.host
@@ -68,6 +71,16 @@ def run(settings: Settings) -> None:
     say(msg("  {base}/monitoring/dashboard  can the answers still be trusted", base=base))
     say(msg("  {base}/docs                  the API, to try", base=base))
     say(msg("Press Ctrl+C to stop."))
+    if settings.workers > 1:
+        from farol.cli.workers import supervise
+
+        supervise(settings)
+        return
+    import uvicorn
+
+    from farol.api.logs import logging_config
+    from farol.app import create_app
+
     uvicorn.run(
         create_app(settings),
         host=settings.host,

@@ -9,7 +9,6 @@ from __future__ import annotations
 import os
 import secrets
 import shlex
-import sqlite3
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
@@ -22,6 +21,7 @@ from farol.durable import sync_folder
 from farol.errors import InputError, Place, StoreError
 from farol.i18n import msg
 from farol.store.database import Store
+from farol.store.driver import sqlite
 from farol.store.engine import open_engine, parse_url, store_errors
 from farol.store.migrations import REVISIONS
 
@@ -86,7 +86,7 @@ def restore(url: str, file: Path, *, force: bool = False) -> Copied:
     rows = _verified(file, of=file)
     engine = open_engine(url)
     try:
-        with store_errors(engine.url), closing(sqlite3.connect(target, timeout=_BUSY_SECONDS)) as into:
+        with store_errors(engine.url), closing(sqlite.connect(target, timeout=_BUSY_SECONDS)) as into:
             if not force and _holds_anything(into):
                 raise InputError(
                     msg("The database is not empty: restoring would replace all it holds."),
@@ -122,11 +122,11 @@ def _command(tool: str, url: URL, file: Path) -> str:
 def _copy_out(url: str, file: Path) -> None:
     engine = open_engine(url)
     try:
-        with store_errors(engine.url), closing(sqlite3.connect(file)) as into:
+        with store_errors(engine.url), closing(sqlite.connect(file)) as into:
             connection = engine.raw_connection()
             try:
                 driver = connection.driver_connection
-                assert isinstance(driver, sqlite3.Connection)  # noqa: S101  `_file_of` let nothing else through
+                assert isinstance(driver, sqlite.Connection)  # noqa: S101  `_file_of` let nothing else through
                 driver.backup(into)
             finally:
                 connection.close()
@@ -156,7 +156,7 @@ def _verified(file: Path, *, of: Path) -> int:
     return int(rows)
 
 
-def _holds_anything(connection: sqlite3.Connection) -> bool:
+def _holds_anything(connection: sqlite.Connection) -> bool:
     tables = _tables(connection)
     kept = sorted(tables.intersection((*_KEPT, "api_keys", "outcomes")))
     if tables and not kept:
@@ -165,11 +165,11 @@ def _holds_anything(connection: sqlite3.Connection) -> bool:
     return any(found for (found,) in rows)
 
 
-def _tables(connection: sqlite3.Connection) -> set[str]:
+def _tables(connection: sqlite.Connection) -> set[str]:
     return {str(name) for (name,) in connection.execute("SELECT name FROM sqlite_master WHERE type = 'table'")}
 
 
 @contextmanager
-def _opened(file: Path) -> Iterator[sqlite3.Connection]:
-    with closing(sqlite3.connect(f"file:{quote(str(file.resolve()))}?mode=ro", uri=True)) as connection:
+def _opened(file: Path) -> Iterator[sqlite.Connection]:
+    with closing(sqlite.connect(f"file:{quote(str(file.resolve()))}?mode=ro", uri=True)) as connection:
         yield connection

@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
-import sqlite3
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from urllib.parse import quote, quote_plus
 
-from sqlalchemy import URL, Connection, Engine, create_engine, event, make_url
+from sqlalchemy import URL, Connection, Engine, ExceptionContext, create_engine, event, make_url
 from sqlalchemy.exc import ArgumentError, DBAPIError, IntegrityError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 from sqlalchemy.pool import ConnectionPoolEntry
 
 from farol.errors import MissingExtraError, Place, StoreError
 from farol.i18n import Message, msg
+from farol.store.driver import sqlite
+from farol.store.presence import watch
 
 IMMEDIATE = "farol_immediate"
 """Execution option: this transaction will write, so SQLite takes the write lock at once and waits for it in turn."""
@@ -98,7 +99,7 @@ def store_errors(url: URL) -> Iterator[None]:
         ) from None
     except DBAPIError as error:
         raise _translated(error.orig, url) from None
-    except sqlite3.Error as error:  # from the pragmas of a new connection, which SQLAlchemy does not wrap
+    except sqlite.Error as error:  # from the pragmas of a new connection, which SQLAlchemy does not wrap
         raise _translated(error, url) from None
 
 
@@ -114,13 +115,16 @@ def _sqlite_engine(url: URL) -> Engine:
                 where=Place(file=str(folder)),
                 fix=msg("Choose another place with FAROL_DATA or FAROL_DATABASE_URL."),
             ) from error
-    engine = create_engine(url, hide_parameters=True)
+    engine = create_engine(url, hide_parameters=True, module=sqlite)
+    if not database.startswith("file:"):
+        watch(engine, Path(database))
     event.listen(engine, "connect", _prepare_sqlite)
     event.listen(engine, "begin", _begin_sqlite)
+    event.listen(engine, "handle_error", _give_up_connection)
     return engine
 
 
-def _prepare_sqlite(connection: sqlite3.Connection, _entry: ConnectionPoolEntry) -> None:
+def _prepare_sqlite(connection: sqlite.Connection, _entry: ConnectionPoolEntry) -> None:
     # The module's own implicit BEGIN comes too late to make schema changes part of a transaction, and is never
     # IMMEDIATE: we say BEGIN ourselves.
     connection.isolation_level = None
@@ -128,6 +132,12 @@ def _prepare_sqlite(connection: sqlite3.Connection, _entry: ConnectionPoolEntry)
     connection.execute("PRAGMA synchronous = FULL")
     # What is erased must be gone from the file, and not only from its index.
     connection.execute("PRAGMA secure_delete = ON")
+
+
+def _give_up_connection(context: ExceptionContext) -> None:
+    """A connection opened while the file could not be written stays so; one that met a fault may have kept it."""
+    if _code(context.original_exception).startswith(("SQLITE_READONLY", "SQLITE_IOERR", "SQLITE_CANTOPEN")):
+        context.is_disconnect = True
 
 
 def _begin_sqlite(connection: Connection) -> None:
@@ -175,7 +185,7 @@ _POSTGRESQL = {
 
 def _translated(error: BaseException | None, url: URL) -> StoreError:
     code = _code(error)
-    if isinstance(error, sqlite3.Error):
+    if isinstance(error, sqlite.Error):
         family = "_".join(code.split("_")[:2])
         known = _SQLITE.get(family)
     else:

@@ -2,16 +2,22 @@
 
 from __future__ import annotations
 
-import sqlite3
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from sqlalchemy import Connection, Engine, inspect, text
 
 from farol.errors import Place, StoreError
 from farol.i18n import msg
 from farol.store import migrations
+from farol.store.driver import sqlite
 from farol.store.engine import IMMEDIATE, describe
+
+if TYPE_CHECKING:
+    from alembic.config import Config
 
 _ADVISORY_LOCK = 0x6661726F6C  # "farol": any number that no other program locks
 _WAL_ATTEMPTS, _WAL_PAUSE = 500, 0.02  # seconds between attempts
@@ -23,19 +29,27 @@ def migrate(engine: Engine) -> None:
     Raises StoreError when a newer Farol has been here. Driver errors pass through.
     """
     with engine.connect() as connection:
-        if _revision(connection) == migrations.REVISIONS[-1]:
+        if revision_of(connection) == migrations.REVISIONS[-1]:
             return
     if engine.dialect.name == "sqlite":
         _use_wal(engine)
-    with engine.connect().execution_options(**{IMMEDIATE: True}) as connection, connection.begin():
-        if engine.dialect.name == "postgresql":
-            connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": _ADVISORY_LOCK})
+    with alone(engine) as connection:
         # Another process may have done it while we waited for the lock.
-        if _revision(connection) != migrations.REVISIONS[-1]:
+        if revision_of(connection) != migrations.REVISIONS[-1]:
             _upgrade(connection)
 
 
-def _revision(connection: Connection) -> str | None:
+@contextmanager
+def alone(engine: Engine) -> Iterator[Connection]:
+    """One transaction, during which no other process changes the tables; whoever comes second waits."""
+    with engine.connect().execution_options(**{IMMEDIATE: True}) as connection, connection.begin():
+        if engine.dialect.name == "postgresql":
+            connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": _ADVISORY_LOCK})
+        yield connection
+
+
+def revision_of(connection: Connection) -> str | None:
+    """Which revision a database is at, None when it is empty; StoreError when a newer Farol made it."""
     if not inspect(connection).has_table("alembic_version"):
         return None
     found: str | None = connection.execute(text("SELECT version_num FROM alembic_version")).scalar()
@@ -66,8 +80,8 @@ def _is_wal(engine: Engine) -> bool:
     connection = engine.raw_connection()
     try:
         connection.cursor().execute("PRAGMA journal_mode = WAL")
-    except sqlite3.OperationalError as error:
-        if error.sqlite_errorcode != sqlite3.SQLITE_BUSY:
+    except sqlite.OperationalError as error:
+        if error.sqlite_errorcode != sqlite.SQLITE_BUSY:
             raise
         return False
     finally:
@@ -78,10 +92,16 @@ def _is_wal(engine: Engine) -> bool:
 def _upgrade(connection: Connection) -> None:
     # Alembic takes a third of a second to import, and serving seldom needs it.
     from alembic import command  # noqa: PLC0415
-    from alembic.config import Config  # noqa: PLC0415
+
+    command.upgrade(alembic_config(connection), "head")
+
+
+def alembic_config(connection: Connection) -> Config:
+    """What Alembic needs to know of our revisions; they run in the transaction of `connection`."""
+    from alembic.config import Config  # noqa: PLC0415  as above
 
     config = Config()
     config.set_main_option("script_location", str(Path(migrations.__file__).parent))
     config.set_main_option("path_separator", "os")
     config.attributes["connection"] = connection
-    command.upgrade(config, "head")
+    return config

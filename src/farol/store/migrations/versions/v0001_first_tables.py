@@ -49,3 +49,10 @@ def upgrade() -> None:
         sa.Column("payload", sa.Text, nullable=False),
     )
     op.create_index("ix_drift_snapshots_task_seq", "drift_snapshots", ["task", "seq"])
+
+
+def downgrade() -> None:
+    """Take it back: nothing is left."""
+    op.drop_table("drift_snapshots")
+    op.drop_table("feature_counts")
+    op.drop_table("predictions")

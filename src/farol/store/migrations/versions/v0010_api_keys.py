@@ -21,3 +21,8 @@ def upgrade() -> None:
         sa.Column("expires", sa.BigInteger, nullable=True),
         sa.Column("revoked", sa.BigInteger, nullable=True),
     )
+
+
+def downgrade() -> None:
+    """Take it back: all keys are gone, and nobody is asked who they are."""
+    op.drop_table("api_keys")

@@ -20,6 +20,14 @@ def upgrade() -> None:
     _create_partial_index("ux_predictions_key_hash", "key_hash", unique=True)
 
 
+def downgrade() -> None:
+    """Take it back. Rows stay, and no longer say whose they are, of which year, and which request they answer."""
+    for index in ("ux_predictions_key_hash", "ix_predictions_student", "ix_predictions_at"):
+        op.drop_index(index, "predictions")
+    for column in ("body_hash", "key_hash", "year", "student"):
+        op.drop_column("predictions", column)
+
+
 def _create_partial_index(name: str, column: str, *, unique: bool = False) -> None:
     given = sa.text(f"{column} IS NOT NULL")
     op.create_index(name, "predictions", [column], unique=unique, sqlite_where=given, postgresql_where=given)

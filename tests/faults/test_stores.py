@@ -1,0 +1,167 @@
+"""A store that takes no rows: 503 while it lasts, /ready says so, and all is well again by itself when it is over."""
+
+from __future__ import annotations
+
+import ctypes
+import os
+import resource
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+from tests.api.shape import PUPIL
+from tests.faults.load import Load, Notes, verdict
+from tests.faults.service import Service
+from tests.postgresql import Cluster
+
+LINUX = pytest.mark.skipif(sys.platform != "linux", reason="limits of another process are set on Linux alone")
+
+
+def goes_away_and_comes_back(
+    service: Service, away: Callable[[], None], back: Callable[[], None], *, wholly: bool = True
+) -> None:
+    """Under load: refused while it is away, answered again when it is back, and every promise kept."""
+    notes = Notes()
+    with Load(service, notes, callers=4):
+        service.wait_for(lambda: len(notes.acknowledged) > 20)
+        away()
+        service.wait_for(lambda: not_ready(service))
+        before = notes.statuses[200]
+        service.wait_for(lambda: notes.statuses[503] > 8)
+        # A full disk may take a row yet: where the log is begun anew there is room in the file itself.
+        service.wait_for(lambda: is_refused(service))
+        assert service.ask("GET", "/health").status == 200
+        if wholly:
+            assert notes.statuses[200] - before <= 8, "answers that were under way, and no others"
+        back()
+        after = notes.statuses[200]
+        service.wait_for(lambda: notes.statuses[200] > after + 20)
+        service.wait_for(lambda: service.ask("GET", "/ready").status == 200)
+    notes.send_again(service)
+    assert notes.statuses[0] == 0, "no connection was broken, nothing was started again"
+    found = verdict(service, notes)
+    assert found.kept, found
+
+
+def is_refused(service: Service) -> bool:
+    answer = service.ask("POST", "/predict", PUPIL)
+    if answer.status == 200:
+        return False
+    assert (answer.status, answer.body["error"]["code"]) == (503, "store")
+    assert answer.headers["retry-after"]
+    return True
+
+
+def not_ready(service: Service) -> bool:
+    answer = service.ask("GET", "/ready")
+    if answer.status == 200:
+        return False
+    assert answer.status == 503
+    assert [item["field"] for item in answer.body["error"]["fields"]] == ["store"]
+    assert answer.headers["retry-after"]
+    return True
+
+
+@pytest.fixture
+def service(trained: Path, tmp_path: Path) -> Iterator[Service]:
+    with Service(trained, tmp_path, f"sqlite:///{tmp_path / 'data' / 'farol.db'}") as service:
+        yield service
+
+
+def test_the_folder_of_the_file_is_away(service: Service, tmp_path: Path) -> None:
+    data, elsewhere = tmp_path / "data", tmp_path / "elsewhere"
+    goes_away_and_comes_back(service, lambda: move(data, elsewhere), lambda: move(elsewhere, data))
+
+
+def move(source: Path, target: Path) -> None:
+    source.rename(target)
+
+
+@LINUX
+def test_files_may_grow_no_more(service: Service, tmp_path: Path) -> None:
+    """A quota, as the system has it for any user: the write that would cross it fails."""
+    assert service.process is not None
+    pid = service.process.pid
+    largest = max(file.stat().st_size for file in (tmp_path / "data").iterdir())
+    unlimited = resource.prlimit(pid, resource.RLIMIT_FSIZE)
+    goes_away_and_comes_back(
+        service,
+        lambda: resource.prlimit(pid, resource.RLIMIT_FSIZE, (min(largest, 4096), unlimited[1])) and None,
+        lambda: resource.prlimit(pid, resource.RLIMIT_FSIZE, unlimited) and None,
+        wholly=False,
+    )
+
+
+@contextmanager
+def small_disk(folder: Path) -> Iterator[Path]:
+    """Two megabytes of a real file system; where we may not mount one, the test is skipped."""
+    folder.mkdir()
+    done = subprocess.run(["mount", "-t", "tmpfs", "-o", "size=2m", "tmpfs", folder], check=False, capture_output=True)
+    if done.returncode:
+        pytest.skip("no file system may be mounted here; test_files_may_grow_no_more stands in")
+    try:
+        yield folder
+    finally:
+        subprocess.run(["umount", "--lazy", folder], check=True)
+
+
+@LINUX
+def test_a_disk_that_is_full(trained: Path, tmp_path: Path) -> None:
+    with (
+        small_disk(tmp_path / "disk") as disk,
+        Service(trained, tmp_path, f"sqlite:///{disk / 'farol.db'}") as service,
+    ):
+        ballast = disk / "ballast"
+
+        def fill() -> None:
+            with ballast.open("wb", buffering=0) as file:
+                while True:
+                    try:
+                        file.write(bytes(4096))
+                    except OSError:
+                        return
+
+        goes_away_and_comes_back(service, fill, ballast.unlink, wholly=False)
+
+
+def without_the_right_to_ignore_modes() -> None:
+    """Root may write what nobody may; without this capability it is as any user. Called in a new process."""
+    if os.geteuid() == 0:
+        for capability in (1, 2):  # CAP_DAC_OVERRIDE, CAP_DAC_READ_SEARCH; 24 is PR_CAPBSET_DROP
+            assert ctypes.CDLL(None).prctl(24, capability, 0, 0, 0) == 0
+
+
+@LINUX
+def test_a_file_made_read_only_is_not_ready_and_is_again_when_it_may_be_written(trained: Path, tmp_path: Path) -> None:
+    """A connection that is open goes on writing, so the mode counts from the next start on."""
+    data = tmp_path / "data"
+    url = f"sqlite:///{data / 'farol.db'}"
+    notes = Notes()
+    with Service(trained, tmp_path, url, before=without_the_right_to_ignore_modes) as service:
+        with Load(service, notes, callers=2):
+            service.wait_for(lambda: len(notes.acknowledged) > 20)
+        service.kill()
+        modes = {path: path.stat().st_mode for path in (data, *data.iterdir())}
+        for path in sorted(modes, reverse=True):
+            path.chmod(0o555 if path.is_dir() else 0o444)
+        service.start(ready=False)
+        assert not_ready(service)
+        refused = service.ask("POST", "/predict", PUPIL)
+        assert (refused.status, refused.body["error"]["code"]) == (503, "store")
+        assert refused.headers["retry-after"]
+        for path, mode in sorted(modes.items()):
+            path.chmod(mode)
+        service.wait_for(lambda: service.ask("GET", "/ready").status == 200)
+        assert service.ask("POST", "/predict", PUPIL).status == 200
+        notes.send_again(service)
+        assert verdict(service, notes).kept
+
+
+@pytest.mark.postgresql
+def test_postgresql_is_stopped_and_started_again(trained: Path, tmp_path: Path, cluster: Cluster) -> None:
+    with Service(trained, tmp_path, cluster.new_database()) as service:
+        goes_away_and_comes_back(service, cluster.stop, cluster.start)

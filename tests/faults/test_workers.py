@@ -1,0 +1,127 @@
+"""Several workers are one service: they count together, follow a promotion together, and end together."""
+
+from __future__ import annotations
+
+import signal
+import subprocess
+import threading
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from farol.registry import Registry
+from farol.store.database import Store
+from tests.api.shape import PUPIL
+from tests.api.test_metrics import value
+from tests.faults.load import Load, Notes, verdict
+from tests.faults.service import BROKEN, Caller, Service
+
+
+@pytest.fixture
+def service(trained: Path, tmp_path: Path) -> Iterator[Service]:
+    artifacts = tmp_path / "artifacts"
+    artifacts.mkdir()
+    for task in trained.iterdir():
+        folder = artifacts / task.name
+        folder.mkdir()
+        for version in task.iterdir():
+            if version.is_dir():
+                (folder / version.name).symlink_to(version)
+        (folder / "promoted.json").write_bytes((task / "promoted.json").read_bytes())
+    with Service(artifacts, tmp_path, f"sqlite:///{tmp_path / 'data' / 'farol.db'}", 2) as service:
+        yield service
+
+
+def metrics(service: Service) -> str:
+    return service.ask("GET", "/metrics").content.decode()
+
+
+def test_a_promotion_under_load_fails_no_request_and_all_follow_within_a_second(service: Service) -> None:
+    registry = Registry(service.artifacts)
+    first = registry.promoted("current")
+    (second,) = [entry.version for entry in registry.versions("current") if entry.version != first]
+    seen: list[tuple[float, float, int, str]] = []
+
+    def ask(stop: threading.Event) -> None:
+        caller = Caller(service.port)
+        while not stop.is_set():
+            began = time.monotonic()
+            answer = caller.ask("POST", "/predict", PUPIL)
+            seen.append((began, time.monotonic(), answer.status, answer.body.get("model_version", "")))
+        caller.close()
+
+    stop = threading.Event()
+    threads = [threading.Thread(target=ask, args=(stop,)) for _ in range(6)]
+    for thread in threads:
+        thread.start()
+    chosen: list[tuple[float, str]] = []
+    for choose in (lambda: registry.promote("current", second), lambda: registry.rollback("current")):
+        choose()
+        chosen.append((time.monotonic(), str(registry.promoted("current"))))
+        time.sleep(1.4)
+    stop.set()
+    for thread in threads:
+        thread.join()
+    assert {status for _, _, status, _ in seen} == {200}
+    assert {version for *_, version in seen} == {first, second}
+    for (at, version), until in zip(chosen, (chosen[1][0], float("inf")), strict=True):
+        late = [began - at for began, _, _, found in seen if at + 1 < began < until - 0.1 and found != version]
+        assert not late, f"{version} was not served {max(late):.2f} s after it was chosen"
+
+
+def test_figures_are_those_of_all_workers_and_never_fall(service: Service) -> None:
+    for _ in range(24):  # each on a connection of its own, so that both workers have some
+        assert service.ask("POST", "/predict", PUPIL).status == 200
+
+    def predictions(text: str) -> float:
+        labels = ("at_risk", "not_at_risk")
+        return sum(value(text, "farol_predictions_total", task="current", label=label) or 0 for label in labels)
+
+    version = str(Registry(service.artifacts).promoted("current"))
+    service.wait_for(lambda: value(metrics(service), "farol_bundle_info", task="current", version=version) == 2)
+    assert {predictions(metrics(service)) for _ in range(8)} == {24}
+    before = service.worker_pids()
+    service.kill_worker()
+    service.wait_for(lambda: len(set(service.worker_pids()) - set(before)) == 1)
+    service.wait_for(lambda: value(metrics(service), "farol_bundle_info", task="current", version=version) == 2)
+    assert service.ask("POST", "/predict", PUPIL).status == 200
+    assert predictions(metrics(service)) == 25, "what the dead one had counted stays counted"
+
+
+def test_sigterm_drains_every_worker(service: Service) -> None:
+    notes = Notes()
+    with Load(service, notes):
+        service.wait_for(lambda: len(notes.acknowledged) > 50)
+        workers = service.worker_pids()
+        assert service.process is not None
+        service.process.send_signal(signal.SIGTERM)
+        service.process.wait(15)
+        assert len(workers) == 2
+        assert not any(is_running(pid) for pid in workers)
+    found = verdict(service, notes)
+    assert found.kept
+    with Store.open(service.url) as store:
+        assert {row.id for row in store.stream()} == set(notes.acknowledged.values()), "stored, and not answered"
+
+
+def test_workers_do_not_outlive_a_supervisor_that_was_killed(service: Service) -> None:
+    workers = service.worker_pids()
+    assert service.process is not None
+    service.process.kill()
+    service.process.wait()
+    end = time.monotonic() + 10
+    while any(is_running(pid) for pid in workers) and time.monotonic() < end:
+        time.sleep(0.02)
+    assert not any(is_running(pid) for pid in workers)
+    with pytest.raises(BROKEN):
+        service.ask("GET", "/health")
+    service.start()
+    assert service.ask("POST", "/predict", PUPIL).status == 200
+
+
+def is_running(pid: int) -> bool:
+    """Whether there is such a process, one that ended and was not yet taken note of aside."""
+    found = subprocess.run(["ps", "-o", "stat=", "-p", str(pid)], capture_output=True, text=True, check=False)
+    return bool(found.stdout.strip()) and not found.stdout.startswith("Z")
