@@ -7,9 +7,10 @@ for, so that importing this module neither reads settings nor touches a disk.
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager, suppress
-from typing import Any
+from typing import Any, TypeVar
 
 from fastapi import FastAPI
 
@@ -17,13 +18,21 @@ import farol
 from farol.api import routes
 from farol.api.openapi import describe
 from farol.api.service import Service
+from farol.api.watching import Watch
 from farol.errors import StoreError
 from farol.i18n import LOCALES, negotiate
 from farol.settings import Settings
 from farol.web import views
 
+logger = logging.getLogger("farol.app")
+
+T = TypeVar("T")
+
 REFRESH_SECONDS = 1.0
 """How soon a newly promoted model is served, a database that has come back is used, a key is known or refused."""
+
+WATCH_SECONDS = 5.0
+"""How often a worker looks whether a check or an alert is due."""
 
 
 class Farol(FastAPI):
@@ -37,17 +46,22 @@ class Farol(FastAPI):
 def create_app(settings: Settings | None = None) -> FastAPI:
     """The application for `settings`, by default those of the environment.
 
-    The models and the database are opened when it starts, not here. Raises ProfileError for an unusable profile.
+    The models and the database are opened when it starts, not here. Raises ProfileError for an unusable profile,
+    InputError for a schedule, a window or an alert that cannot be carried out.
     """
     settings = settings or Settings()
     service = Service(settings)
+    watch = Watch(service)
+    service.metrics.add(watch)
 
     @asynccontextmanager
     async def lifespan(_app: FastAPI) -> AsyncIterator[None]:
         await asyncio.to_thread(service.refresh)
         await _read_keys(service)
         # Two tasks: reading a new model takes longer than keys may be old.
-        watchers = [asyncio.create_task(_every_second(once, service)) for once in (_refresh, _read_keys)]
+        watchers = [asyncio.create_task(_every(REFRESH_SECONDS, once, service)) for once in (_refresh, _read_keys)]
+        # Two again: a receiver that does not answer must not hold up a check.
+        watchers += [asyncio.create_task(_every(WATCH_SECONDS, _in_thread, once)) for once in (watch.look, watch.send)]
         try:
             yield
         finally:
@@ -55,6 +69,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
                 watcher.cancel()
                 with suppress(asyncio.CancelledError):
                     await watcher
+            await asyncio.to_thread(watch.stop)
             await service.close()
 
     app = Farol(
@@ -75,10 +90,17 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     return app
 
 
-async def _every_second(once: Callable[[Service], Awaitable[None]], service: Service) -> None:
+async def _every(seconds: float, once: Callable[[T], Awaitable[None]], given: T) -> None:
     while True:
-        await asyncio.sleep(REFRESH_SECONDS)
-        await once(service)
+        await asyncio.sleep(seconds)
+        await once(given)
+
+
+async def _in_thread(once: Callable[[], None]) -> None:
+    try:
+        await asyncio.to_thread(once)
+    except Exception:  # a mistake of ours must not end the watching for good, and unnoticed
+        logger.exception("Watching failed; it is tried again.")
 
 
 async def _refresh(service: Service) -> None:

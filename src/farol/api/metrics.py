@@ -75,6 +75,10 @@ class Metrics:
         """A transaction of the journal."""
         self._commits.observe(seconds)
 
+    def add(self, collector: Collector) -> None:
+        """Tell what another part knows, too; it is asked at every reading, so it must know it already."""
+        self._registry.register(collector)
+
     def text(self) -> bytes:
         """All of it, as CONTENT_TYPE says."""
         return generate_latest(self._registry)

@@ -46,7 +46,7 @@ WindowName = Annotated[
 )
 def predictions(request: Request, limit: Limit = 50, task: AnyTask = None) -> JSONResponse:
     service: Service = request.app.state.service
-    rows = service.store.latest(limit, None if task is None else _known(task))
+    rows = service.store.latest(limit, None if task is None else known_task(task))
     return JSONResponse(
         {
             "timezone": service.timezone.key,
@@ -67,7 +67,7 @@ def predictions(request: Request, limit: Limit = 50, task: AnyTask = None) -> JS
 )
 def predictions_csv(request: Request, task: AnyTask = None) -> StreamingResponse:
     service: Service = request.app.state.service
-    rows = service.store.stream(None if task is None else _known(task))
+    rows = service.store.stream(None if task is None else known_task(task))
     pieces = write_csv(_begun(rows), service.log_profile, service.timezone)
     return StreamingResponse(
         pieces,
@@ -90,8 +90,8 @@ def predictions_csv(request: Request, task: AnyTask = None) -> StreamingResponse
 )
 def drift(request: Request, task: OneTask = "current", window: WindowName = "30d") -> JSONResponse:
     service: Service = request.app.state.service
-    bundle = service.served(_known(task)).bundle
-    return JSONResponse(drift_report(service.store, bundle, _window(window)).as_dict(locale_of(request)))
+    bundle = service.served(known_task(task)).bundle
+    return JSONResponse(drift_report(service.store, bundle, window_of(window)).as_dict(locale_of(request)))
 
 
 @router.get(
@@ -105,12 +105,12 @@ def drift(request: Request, task: OneTask = "current", window: WindowName = "30d
 )
 def drift_history(request: Request, task: OneTask = "current", limit: Limit = 30) -> JSONResponse:
     service: Service = request.app.state.service
-    kept = service.store.snapshots(_known(task), limit)
+    kept = service.store.snapshots(known_task(task), limit)
     return JSONResponse(
         {
             "timezone": service.timezone.key,
             "limit": limit,
-            "snapshots": [_snapshot(one, service, locale_of(request)) for one in kept],
+            "snapshots": [snapshot_answer(one, service, locale_of(request)) for one in kept],
         }
     )
 
@@ -131,18 +131,20 @@ def drift_snapshot(request: Request, task: OneTask = "current", window: WindowNa
         # safe from that: a browser does not send JSON to another site unasked, and we answer no such question.
         raise cross_site()
     service: Service = request.app.state.service
-    bundle = service.served(_known(task)).bundle
-    kept = take_snapshot(service.store, bundle, _window(window))
-    return JSONResponse(_snapshot(kept, service, locale_of(request)), 201)
+    bundle = service.served(known_task(task)).bundle
+    kept = take_snapshot(service.store, bundle, window_of(window))
+    return JSONResponse(snapshot_answer(kept, service, locale_of(request)), 201)
 
 
-def _known(task: str) -> str:
+def known_task(task: str) -> str:
+    """The task, if it is one; Refusal otherwise."""
     if task not in ROUTES:
         raise _unusable("task", msg("There is no such task."), msg("one of {names}", names=", ".join(ROUTES)))
     return task
 
 
-def _window(name: str) -> Window:
+def window_of(name: str) -> Window:
+    """The window of a parameter; Refusal where it is none."""
     try:
         return parse_window(name, now=datetime.now(UTC))
     except InputError as error:
@@ -175,7 +177,8 @@ def _prediction(row: Prediction, service: Service) -> dict[str, Any]:
     }
 
 
-def _snapshot(kept: Snapshot, service: Service, locale: str) -> dict[str, Any]:
+def snapshot_answer(kept: Snapshot, service: Service, locale: str) -> dict[str, Any]:
+    """A snapshot as the API tells it."""
     payload: dict[str, Any] = dict(kept.payload)
     features = [{**one, "verdict_label": verdict_label(one["verdict"], locale)} for one in payload.pop("features")]
     return {

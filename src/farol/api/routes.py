@@ -5,7 +5,7 @@ from __future__ import annotations
 from fastapi import FastAPI
 from starlette.middleware.cors import CORSMiddleware
 
-from farol.api import errors, monitoring, openapi, predicting, state
+from farol.api import errors, history, monitoring, openapi, predicting, state
 from farol.api.access import Access
 from farol.api.direct import Direct
 from farol.api.guard import Guard
@@ -17,7 +17,7 @@ def install(app: FastAPI, service: Service) -> None:
     """Give `app` the routes, the one error shape, and around them guard, CORS where wished, and access."""
     settings = service.settings
     errors.install(app)
-    for router in (predicting.router, monitoring.router, state.router, openapi.router):
+    for router in (predicting.router, monitoring.router, history.router, state.router, openapi.router):
         app.include_router(router)
     openapi.mount_assets(app)
     # What is added last stands outermost.

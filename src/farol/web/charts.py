@@ -98,19 +98,39 @@ def distribution(bars: Sequence[Bar], locale: str) -> Markup:
     return _draw(spec, locale, labels)
 
 
-def history(points: Sequence[tuple[datetime, float]], locale: str, timezone: ZoneInfo) -> Markup:
-    """PSI over time (at least one point, oldest first) against the two bands; the ends of the axis are dated."""
+@dataclass(frozen=True, slots=True)
+class Mark:
+    """Something that happened, drawn as a line through a history; `label` is short, as in "1"."""
+
+    at: datetime
+    label: str
+
+
+def history(
+    points: Sequence[tuple[datetime, float]],
+    locale: str,
+    timezone: ZoneInfo,
+    marks: Sequence[Mark] = (),
+    *,
+    width: int = WIDTH,
+) -> Markup:
+    """PSI over time (at least one point, oldest first) against the two bands; the ends of the axis are dated.
+
+    Marks before the first point are left out; one after the last makes the axis longer.
+    """
     rows = [{"at": at.timestamp(), "psi": psi} for at, psi in points]
     peak = max(SEVERE, *(psi for _, psi in points))
     top = peak * 1.15
     # Beside a high peak the two bands lie so close that their labels would cover each other.
-    marks = [MODERATE, SEVERE] if top < 1.6 else [SEVERE, peak]
-    first, last = (at.timestamp() for at in (points[0][0], points[-1][0]))
-    days = [json.dumps(_short_day(at, locale, timezone)) for at in (points[0][0], points[-1][0])]
+    levels = [MODERATE, SEVERE] if top < 1.6 else [SEVERE, peak]
+    shown = [mark for mark in marks if mark.at >= points[0][0]]
+    ends = points[0][0], max([points[-1][0], *(mark.at for mark in shown)])
+    first, last = (at.timestamp() for at in ends)
+    days = [json.dumps(_short_day(at, locale, timezone)) for at in ends]
     time = {
         "field": "at",
         "type": "quantitative",
-        "scale": {"zero": False, "nice": False},
+        "scale": {"zero": False, "nice": False, **({"domain": [first, last]} if last > first else {})},
         "axis": {
             "values": sorted({first, last}),
             "labelExpr": f"datum.value == {first!r} ? {days[0]} : {days[1]}",
@@ -122,14 +142,14 @@ def history(points: Sequence[tuple[datetime, float]], locale: str, timezone: Zon
         "field": "psi",
         "type": "quantitative",
         "scale": {"domain": [0, top], "nice": False},
-        "axis": {"values": marks, "format": ".2~f", "grid": False},
+        "axis": {"values": levels, "format": ".2~f", "grid": False},
     }
     bands = [(MODERATE, _MODERATE, [2, 3]), (SEVERE, _SEVERE, [6, 3])]
     spec = {
         "data": {"values": rows},
-        "width": WIDTH - 82,
+        "width": width - 82,
         "height": 150,
-        "padding": {"left": 42, "top": 8, "right": 40, "bottom": 22},
+        "padding": {"left": 42, "top": 18 if shown else 8, "right": 40, "bottom": 22},
         "layer": [
             *(
                 {
@@ -139,6 +159,7 @@ def history(points: Sequence[tuple[datetime, float]], locale: str, timezone: Zon
                 }
                 for band, colour, dash in bands
             ),
+            *_marked(shown, time),
             {
                 "mark": {
                     "type": "line",
@@ -151,6 +172,17 @@ def history(points: Sequence[tuple[datetime, float]], locale: str, timezone: Zon
         ],
     }
     return _draw(spec, locale, Markup())
+
+
+def _marked(marks: Sequence[Mark], time: dict[str, Any]) -> list[dict[str, Any]]:
+    if not marks:
+        return []
+    data = {"values": [{"at": mark.at.timestamp(), "label": mark.label} for mark in marks]}
+    label = {"type": "text", "color": _REFERENCE, "fontSize": _FONT, "baseline": "bottom", "dy": -3}
+    return [
+        {"data": data, "mark": {"type": "rule", "color": _REFERENCE, "strokeWidth": 1}, "encoding": {"x": time}},
+        {"data": data, "mark": label, "encoding": {"x": time, "y": {"value": 0}, "text": {"field": "label"}}},
+    ]
 
 
 def _short_day(at: datetime, locale: str, timezone: ZoneInfo) -> str:
