@@ -9,6 +9,7 @@ import numpy as np
 from farol.bundle import Bundle
 from farol.store.database import Store
 from farol.store.records import Prediction, uuid7
+from farol.tallies import Counted, Layout
 
 
 def answered(store: Store, bundle: Bundle, *, at: datetime, n: int, moved: bool = False, seed: int = 0) -> None:
@@ -20,6 +21,7 @@ def answered(store: Store, bundle: Bundle, *, at: datetime, n: int, moved: bool 
     }
     if moved:
         drawn[bundle.reference.features[0].feature] = [0] * n
+    layout = Layout(tuple((bins.feature, bins.size) for bins in bundle.reference.features))
     store.write(
         [
             Prediction(
@@ -33,7 +35,7 @@ def answered(store: Store, bundle: Bundle, *, at: datetime, n: int, moved: bool 
                 label="",
                 probability=0.1,
                 threshold=0.5,
-                bins={name: int(positions[row]) for name, positions in drawn.items()},
+                counted=Counted(layout, tuple(layout.starts[name] + int(bin_[row]) for name, bin_ in drawn.items())),
                 year=at.year,
             )
             for row in range(n)

@@ -227,7 +227,7 @@ def test_the_tables_of_watching_come_and_go_and_the_rest_stays(url: str) -> None
     with engine.begin() as connection:
         assert watching <= set(inspect(connection).get_table_names())
         config.attributes["connection"] = connection
-        command.downgrade(config, "0011")
+        command.downgrade(config, "0020")
     with engine.begin() as connection:
         assert not watching & set(inspect(connection).get_table_names())
         assert connection.execute(text("SELECT count(*) FROM predictions")).scalar_one() == 1

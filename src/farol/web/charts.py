@@ -177,11 +177,30 @@ def history(
 def _marked(marks: Sequence[Mark], time: dict[str, Any]) -> list[dict[str, Any]]:
     if not marks:
         return []
-    data = {"values": [{"at": mark.at.timestamp(), "label": mark.label} for mark in marks]}
+    data = {"values": [{"at": mark.at.timestamp()} for mark in marks]}
+    named = {"values": _labels(marks, time["scale"].get("domain", (0.0, 0.0)))}
     label = {"type": "text", "color": _REFERENCE, "fontSize": _FONT, "baseline": "bottom", "dy": -3}
     return [
         {"data": data, "mark": {"type": "rule", "color": _REFERENCE, "strokeWidth": 1}, "encoding": {"x": time}},
-        {"data": data, "mark": label, "encoding": {"x": time, "y": {"value": 0}, "text": {"field": "label"}}},
+        {"data": named, "mark": label, "encoding": {"x": time, "y": {"value": 0}, "text": {"field": "label"}}},
+    ]
+
+
+def _labels(marks: Sequence[Mark], domain: Sequence[float]) -> list[dict[str, object]]:
+    """One label for marks that lie too close for two: `1–3`."""
+    near = (domain[1] - domain[0]) / 25
+    groups: list[list[Mark]] = []
+    for mark in sorted(marks, key=lambda one: one.at):
+        if groups and (mark.at - groups[-1][0].at).total_seconds() <= near:
+            groups[-1].append(mark)
+        else:
+            groups.append([mark])
+    return [
+        {
+            "at": group[0].at.timestamp(),
+            "label": group[0].label if len(group) == 1 else f"{group[0].label}–{group[-1].label}",
+        }
+        for group in groups
     ]
 
 
