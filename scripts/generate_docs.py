@@ -27,16 +27,19 @@ COMMANDS: tuple[tuple[str, ...], ...] = (
     ("forecast",),
     ("outcomes",),
     ("serve",),
+    ("alerts",),
+    *(("alerts", name) for name in ("check", "status", "test", "retry", "secret", "rules")),
     ("keys",),
     *(("keys", name) for name in ("create", "list", "revoke")),
     ("log",),
     ("log", "export"),
     ("store",),
-    *(("store", name) for name in ("recount", "purge", "backup", "restore", "downgrade")),
+    *(("store", name) for name in ("recount", "purge", "compact", "backup", "restore", "downgrade")),
     ("students",),
     *(("students", name) for name in ("export", "erase")),
     ("drift",),
     ("simulate",),
+    ("report",),
 )
 
 

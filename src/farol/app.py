@@ -7,9 +7,10 @@ for, so that importing this module neither reads settings nor touches a disk.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+import logging
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager, suppress
-from typing import Any
+from typing import Any, TypeVar
 
 from fastapi import FastAPI
 
@@ -17,16 +18,24 @@ import farol
 from farol.api import routes
 from farol.api.openapi import describe
 from farol.api.service import Service
+from farol.api.watching import Watch
 from farol.errors import StoreError
 from farol.i18n import LOCALES, negotiate
 from farol.settings import Settings
 from farol.web import views
+
+logger = logging.getLogger("farol.app")
+
+T = TypeVar("T")
 
 REFRESH_SECONDS = 1.0
 """How soon a database that has come back is used, a model whose folder was mended, a key known or refused."""
 
 FOLLOW_SECONDS = 0.25
 """How often we look whether another version was chosen: all workers are to serve it within a second."""
+
+WATCH_SECONDS = 5.0
+"""How often a worker looks whether a check or an alert is due."""
 
 
 class Farol(FastAPI):
@@ -40,17 +49,26 @@ class Farol(FastAPI):
 def create_app(settings: Settings | None = None) -> FastAPI:
     """The application for `settings`, by default those of the environment.
 
-    The models and the database are opened when it starts, not here. Raises ProfileError for an unusable profile.
+    The models and the database are opened when it starts, not here. Raises ProfileError for an unusable profile,
+    InputError for a schedule, a window or an alert that cannot be carried out.
     """
     settings = settings or Settings()
     service = Service(settings)
+    watch = Watch(service)
+    service.metrics.add(watch)
 
     @asynccontextmanager
     async def lifespan(_app: FastAPI) -> AsyncIterator[None]:
         await asyncio.to_thread(service.refresh)
         await _read_keys(service)
-        # A task each: reading a new model takes longer than keys may be old.
-        watchers = [asyncio.create_task(watch(service)) for watch in (_refresh, _read_keys_again, _follow)]
+        # A task each: reading a new model takes longer than keys may be old, and a receiver that does not answer must
+        # not hold up a check.
+        watchers = [
+            asyncio.create_task(_every(REFRESH_SECONDS, _refresh, service)),
+            asyncio.create_task(_every(REFRESH_SECONDS, _read_keys, service)),
+            asyncio.create_task(_every(FOLLOW_SECONDS, _follow, service)),
+            *(asyncio.create_task(_every(WATCH_SECONDS, _in_thread, once)) for once in (watch.look, watch.send)),
+        ]
         try:
             yield
         finally:
@@ -58,6 +76,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
                 watcher.cancel()
                 with suppress(asyncio.CancelledError):
                     await watcher
+            await asyncio.to_thread(watch.stop)
             await service.close()
 
     app = Farol(
@@ -78,10 +97,21 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     return app
 
 
-async def _refresh(service: Service) -> None:
+async def _every(seconds: float, once: Callable[[T], Awaitable[None]], given: T) -> None:
     while True:
-        await asyncio.sleep(REFRESH_SECONDS)
-        await asyncio.to_thread(service.refresh)
+        await asyncio.sleep(seconds)
+        await once(given)
+
+
+async def _in_thread(once: Callable[[], None]) -> None:
+    try:
+        await asyncio.to_thread(once)
+    except Exception:  # a mistake of ours must not end the watching for good, and unnoticed
+        logger.exception("Watching failed; it is tried again.")
+
+
+async def _refresh(service: Service) -> None:
+    await asyncio.to_thread(service.refresh)
 
 
 async def _read_keys_again(service: Service) -> None:

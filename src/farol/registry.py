@@ -74,6 +74,10 @@ class Registry:
             return None
         return found.st_mtime_ns, found.st_ino
 
+    def past(self, task: str) -> tuple[str, ...]:
+        """The versions served before the present one, the latest last. BundleError when promoted.json is damaged."""
+        return self._choice(task).history
+
     def load(self, task: str, version: str | None = None) -> Bundle:
         """The bundle of a version, verified; of the promoted one when none is named."""
         chosen = self.promoted(task) if version is None else version

@@ -5,14 +5,15 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Literal
 
-from pydantic import Field
+from pydantic import Field, SecretStr
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 
 class Settings(BaseSettings):
     """Settings from the environment (`FAROL_ARTIFACTS`, …); a field's description is its documentation."""
 
-    model_config = SettingsConfigDict(env_prefix="FAROL_", frozen=True, extra="forbid")
+    # A value that is refused may be a secret: it stands in no error.
+    model_config = SettingsConfigDict(env_prefix="FAROL_", frozen=True, extra="forbid", hide_input_in_errors=True)
 
     artifacts: Path = Field(default=Path("artifacts"), description="Folder of the trained models.")
     data: Path = Field(default=Path("data"), description="Folder of the database and of what commands write.")
@@ -73,6 +74,41 @@ class Settings(BaseSettings):
     max_workbook_cells: int = Field(default=50_000_000, ge=1_000, description="Most cells a workbook may have.")
     journal_queue: int = Field(
         default=1_024, ge=1, description="Most predictions waiting to be stored; beyond it the answer is 503."
+    )
+    check_schedule: str = Field(
+        default="",
+        description="When the service checks for drift by itself: a cron expression such as `0 6 * * *` (in "
+        "`FAROL_TIMEZONE`), or an interval such as `6h` or `30m`. Empty: never; `farol alerts check` does the same by "
+        "cron.",
+    )
+    check_window: str = Field(default="30d", description="The window that checks look at: `7d`, `30d`, `90d`, `all`.")
+    alert_webhook_url: SecretStr | None = Field(
+        default=None,
+        description="Where changes of the drift alarm are posted as JSON, signed as the Standard Webhooks say; with "
+        "`FAROL_ALERT_WEBHOOK_SECRET`. Never shown: it may hold a token.",
+    )
+    alert_webhook_secret: SecretStr | None = Field(
+        default=None,
+        description="What they are signed with: `whsec_` and 24 to 64 bytes in base64, as `farol alerts secret` makes.",
+    )
+    alert_email_to: str = Field(
+        default="", description="Who gets an e-mail when the drift alarm changes: addresses separated by commas."
+    )
+    alert_email_from: str = Field(default="", description="The sender of these e-mails.")
+    alert_smtp_host: str = Field(default="", description="The mail server that takes them.")
+    alert_smtp_port: int = Field(default=587, ge=1, le=65535, description="Its port.")
+    alert_smtp_security: Literal["starttls", "tls", "none"] = Field(
+        default="starttls",
+        description="How the way to the mail server is encrypted: `starttls` (port 587), `tls` (465), or `none`, which "
+        "refuses to send a password.",
+    )
+    alert_smtp_user: str = Field(default="", description="Who to log in as at the mail server; empty: no login.")
+    alert_smtp_password: SecretStr | None = Field(default=None, description="The password of that user. Never shown.")
+    alert_link: str = Field(
+        default="",
+        pattern=r"^(https?://[^\s]+)?$",
+        description="Address under which people reach the service, such as `https://farol.example.org`: alerts link to "
+        "its drift page. Empty: no link.",
     )
 
     @property

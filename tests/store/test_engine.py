@@ -14,6 +14,7 @@ from farol.errors import FarolError, MissingExtraError, StoreError
 from farol.store.database import Store
 from farol.store.driver import sqlite
 from farol.store.engine import parse_url
+from farol.store.tables import metadata
 from tests.store.rows import EVER, row
 
 SECRET = "s3cr3t pa@ss"
@@ -160,7 +161,8 @@ def test_too_many_users_at_once_is_told(sqlite_store: Store) -> None:
 def role(postgresql_url: str) -> Iterator[str]:
     """A PostgreSQL user who may connect to an empty database and nothing else."""
     with Store.open(postgresql_url) as store, store.engine.begin() as connection:
-        connection.execute(text("DROP TABLE alembic_version, api_keys, predictions, tallies, drift_snapshots"))
+        metadata.drop_all(connection)
+        connection.execute(text("DROP TABLE alembic_version"))
         connection.execute(text('CREATE ROLE "guest" LOGIN'))
     yield "guest"
     with Store.open(postgresql_url) as store, store.engine.begin() as connection:

@@ -214,3 +214,26 @@ def test_an_update_that_fails_half_way_leaves_the_database_as_it_was(
     engine.dispose()
     assert not nullable["prediction"]
     Store.open(sqlite_url).close()
+
+
+def test_the_tables_of_watching_come_and_go_and_the_rest_stays(url: str) -> None:
+    with Store.open(url) as store:
+        store.write([row()])
+    engine = open_engine(url)
+    config = Config()
+    config.set_main_option("script_location", str(Path(migrations.__file__).parent))
+    config.set_main_option("path_separator", "os")
+    watching = {"events", "alert_states", "outbox", "turns"}
+    with engine.begin() as connection:
+        assert watching <= set(inspect(connection).get_table_names())
+        config.attributes["connection"] = connection
+        command.downgrade(config, "0020")
+    with engine.begin() as connection:
+        assert not watching & set(inspect(connection).get_table_names())
+        assert connection.execute(text("SELECT count(*) FROM predictions")).scalar_one() == 1
+    engine.dispose()
+    with Store.open(url) as store:
+        assert store.total() == 1
+        with store.engine.connect() as connection:
+            context = MigrationContext.configure(connection, opts={"compare_type": True})
+            assert compare_metadata(context, metadata) == []

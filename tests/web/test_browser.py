@@ -164,7 +164,7 @@ def test_a_screen_reader_gets_tables_and_named_charts(chromium: Browser, site: s
         page.goto(f"{site}{DASHBOARD}?lang=en")
         overview = page.get_by_role("table").first
         features = load_profile("pede").tasks["next-year"].features
-        assert overview.get_by_role("row").count() == 1 + len(features)
+        assert overview.get_by_role("row").count() == 2 + len(features), "the heading, and the answers themselves"
         assert overview.get_by_role("rowheader", name="IAA").count() == 1
         assert page.get_by_role("img", name="distribution of IAA").count() == 1
         assert page.get_by_role("img", name="history of the PSI of IAA").count() == 1

@@ -17,7 +17,7 @@ from farol.bundle import read_bundle
 from farol.monitoring.drift import check, parse_window
 from farol.profile import load_profile
 from farol.store.records import Snapshot
-from farol.web.charts import Bar, distribution, history
+from farol.web.charts import Bar, Mark, distribution, history
 from farol.web.dashboard import _past, _words
 from farol.web.home import Estimate, _invented, estimate
 from farol.web.locale import Reader
@@ -128,3 +128,14 @@ def test_a_high_figure_that_chance_may_give_is_no_alarm(tmp_path_factory: pytest
     report = check(bundle, counts, window=parse_window("7d", now=NEW_YEAR))
     assert report.features[0].verdict == "insufficient_data"
     assert "chance alone may give up to" in _words(report.features[0], EN)
+
+
+def test_events_that_lie_close_share_one_label_and_those_before_the_first_point_are_left_out() -> None:
+    start = datetime(2024, 5, 1, 12, tzinfo=UTC)
+    points = [(start + timedelta(days=day), 0.1) for day in (0, 20)]
+    marks = [Mark(start + timedelta(days=day), str(number)) for number, day in enumerate((-5, 1, 1.2, 10, 30))]
+    drawn = str(history(points, "en", ZoneInfo("UTC"), marks))
+    assert re.findall(r">([0-9–]+)</text>", drawn) == ["1–2", "3", "4"]
+    assert "31 May 24" in drawn, "an event after the last snapshot makes the axis longer"
+    alone = str(history(points[:1], "en", ZoneInfo("UTC"), [Mark(start, "1")]))
+    assert re.findall(r">([0-9–]+)</text>", alone) == ["1"]

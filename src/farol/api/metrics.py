@@ -12,6 +12,7 @@ from collections.abc import Callable, Mapping
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, disable_created_metrics, generate_latest
 from prometheus_client.multiprocess import MultiProcessCollector
+from prometheus_client.registry import Collector
 
 FOLDER = "PROMETHEUS_MULTIPROC_DIR"
 """The environment variable that names the folder of the workers' files. It must be set before the library is loaded."""
@@ -73,6 +74,7 @@ class Metrics:
         )
         self._waiting = waiting
         self._serving = serving
+        self._added: list[Collector] = []
         self._told: set[tuple[str, str]] = set()
         self._folder = os.environ.get(FOLDER)
 
@@ -112,11 +114,18 @@ class Metrics:
                 self._bundles.remove(*gone)
         self._told = now
 
+    def add(self, collector: Collector) -> None:
+        """Tell what another part knows, too; it is asked at every reading, so it must know it already."""
+        self._added.append(collector)
+
     def text(self) -> bytes:
         """All of it, as CONTENT_TYPE says."""
         self.tell()
-        if not self._folder:
-            return generate_latest(self._registry)
-        registry = CollectorRegistry()
-        MultiProcessCollector(registry, self._folder)  # type: ignore[no-untyped-call]  # theirs lacks its annotation
-        return generate_latest(registry)
+        counted = self._registry
+        if self._folder:
+            counted = CollectorRegistry()
+            MultiProcessCollector(counted, self._folder)  # type: ignore[no-untyped-call]  # theirs lacks its annotation
+        known = CollectorRegistry()  # apart: every worker knows the same
+        for collector in self._added:
+            known.register(collector)
+        return generate_latest(counted) + generate_latest(known)

@@ -65,7 +65,7 @@ SameLevels = Annotated[
 )
 def predictions(request: Request, limit: Limit = 50, task: AnyTask = None) -> JSONResponse:
     service: Service = request.app.state.service
-    rows = service.store.latest(limit, None if task is None else _known(task))
+    rows = service.store.latest(limit, None if task is None else known_task(task))
     return JSONResponse(
         {
             "timezone": service.timezone.key,
@@ -86,7 +86,7 @@ def predictions(request: Request, limit: Limit = 50, task: AnyTask = None) -> JS
 )
 def predictions_csv(request: Request, task: AnyTask = None) -> StreamingResponse:
     service: Service = request.app.state.service
-    rows = service.store.stream(None if task is None else _known(task))
+    rows = service.store.stream(None if task is None else known_task(task))
     pieces = write_csv(_begun(rows), service.log_profile, service.timezone)
     return StreamingResponse(
         pieces,
@@ -116,8 +116,8 @@ def drift(
     same_levels: SameLevels = False,
 ) -> JSONResponse:
     service: Service = request.app.state.service
-    bundle = service.served(_known(task)).bundle
-    chosen = _window(window, service, task)
+    bundle = service.served(known_task(task)).bundle
+    chosen = window_in(window, service, task)
     with _parameter("slice"):
         wanted = parse_slice(bundle, part)
     with _parameter("same_levels"):
@@ -136,12 +136,12 @@ def drift(
 )
 def drift_history(request: Request, task: OneTask = "current", limit: Limit = 30) -> JSONResponse:
     service: Service = request.app.state.service
-    kept = service.store.snapshots(_known(task), limit)
+    kept = service.store.snapshots(known_task(task), limit)
     return JSONResponse(
         {
             "timezone": service.timezone.key,
             "limit": limit,
-            "snapshots": [_snapshot(one, service, locale_of(request)) for one in kept],
+            "snapshots": [snapshot_answer(one, service, locale_of(request)) for one in kept],
         }
     )
 
@@ -162,18 +162,20 @@ def drift_snapshot(request: Request, task: OneTask = "current", window: WindowNa
         # safe from that: a browser does not send JSON to another site unasked, and we answer no such question.
         raise cross_site()
     service: Service = request.app.state.service
-    bundle = service.served(_known(task)).bundle
-    kept = take_snapshot(service.store, bundle, _window(window, service, task))
-    return JSONResponse(_snapshot(kept, service, locale_of(request)), 201)
+    bundle = service.served(known_task(task)).bundle
+    kept = take_snapshot(service.store, bundle, window_in(window, service, task))
+    return JSONResponse(snapshot_answer(kept, service, locale_of(request)), 201)
 
 
-def _known(task: str) -> str:
+def known_task(task: str) -> str:
+    """The task, if it is one; Refusal otherwise."""
     if task not in ROUTES:
         raise _unusable("task", msg("There is no such task."), msg("one of {names}", names=", ".join(ROUTES)))
     return task
 
 
-def _window(name: str, service: Service, task: str) -> Window:
+def window_in(name: str, service: Service, task: str) -> Window:
+    """The window of a parameter; Refusal where it is none."""
     with _parameter("window"):
         return window_of(name, store=service.store, task=task, now=datetime.now(UTC))
 
@@ -216,7 +218,8 @@ _LATER: Mapping[str, object] = {"alarms": [], "superiority": None, "missing": No
 """What snapshots of an older Farol do not have."""
 
 
-def _snapshot(kept: Snapshot, service: Service, locale: str) -> dict[str, Any]:
+def snapshot_answer(kept: Snapshot, service: Service, locale: str) -> dict[str, Any]:
+    """A snapshot as the API tells it."""
     payload: dict[str, Any] = {"score": None, "rate": None, **kept.payload}
     payload["features"] = [_figure(one, locale) for one in payload["features"]]
     if payload["score"] is not None:

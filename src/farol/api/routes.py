@@ -5,7 +5,7 @@ from __future__ import annotations
 from fastapi import FastAPI
 from starlette.middleware.cors import CORSMiddleware
 
-from farol.api import errors, monitoring, openapi, outcomes, predicting, state
+from farol.api import errors, history, monitoring, openapi, outcomes, predicting, state
 from farol.api.access import Access
 from farol.api.direct import Direct
 from farol.api.guard import Guard
@@ -17,8 +17,8 @@ def install(app: FastAPI, service: Service) -> None:
     """Give `app` the routes, the one error shape, and around them guard, CORS where wished, and access."""
     settings = service.settings
     errors.install(app)
-    for router in (predicting.router, monitoring.router, outcomes.router, state.router, openapi.router):
-        app.include_router(router)
+    for module in (predicting, monitoring, history, outcomes, state, openapi):
+        app.include_router(module.router)
     openapi.mount_assets(app)
     # What is added last stands outermost.
     app.add_middleware(Direct, routes={route: predicting.answering(service, task) for task, route in ROUTES.items()})

@@ -7,7 +7,23 @@ from typing import Annotated
 import typer
 
 from farol import __version__
-from farol.cli import check, demo, explain, keys, lists, log, models, outcomes, serve, store, students, train, watch
+from farol.cli import (
+    alerts,
+    check,
+    demo,
+    explain,
+    keys,
+    lists,
+    log,
+    models,
+    outcomes,
+    report,
+    serve,
+    store,
+    students,
+    train,
+    watch,
+)
 from farol.cli.terminal import _
 from farol.cli.voice import Command, Group
 
@@ -86,6 +102,7 @@ app.command(
 
 SERVICE = _("Service")
 app.command(cls=Command, help=_("Serve the API and the pages."), rich_help_panel=SERVICE)(serve.serve)
+app.add_typer(alerts.app, name="alerts", rich_help_panel=SERVICE)
 app.add_typer(keys.app, name="keys", rich_help_panel=SERVICE)
 app.add_typer(log.app, name="log", rich_help_panel=SERVICE)
 app.add_typer(store.app, name="store", rich_help_panel=SERVICE)
@@ -100,3 +117,8 @@ app.command(
     help=_("Write simulated production data through the same scoring and storing path."),
     rich_help_panel=SERVICE,
 )(watch.simulate)
+app.command(
+    cls=Command,
+    help=_("Write what was found in a window as one file for people: what changed, how far, since when."),
+    rich_help_panel=SERVICE,
+)(report.report)

@@ -82,6 +82,22 @@ def purge(
     say(msg("What remains: snapshots of drift (counts only), and every backup and export made before."))
 
 
+@app.command(
+    cls=Command,
+    help=_("Thin out the history of drift: all of a month, one a day for 400 days, one a week from there on."),
+)
+def compact(data: DataOption = None) -> None:
+    """What every check does afterwards, too."""
+    from farol.store.database import Store
+    from farol.store.history import compact as thin_out
+    from farol.store.outbox import Outbox
+
+    now = datetime.now(UTC)
+    with Store.open(read_settings(data=data).store_url) as store:
+        removed, forgotten = thin_out(store, now), Outbox(store).forget(now)
+    say(msg("removed {n} snapshots, and {m} alerts delivered long ago", n=removed, m=forgotten))
+
+
 @app.command(cls=Command, help=_("Copy the database to a file, also while the service is running."))
 def backup(
     file: Annotated[Path, typer.Argument(metavar=_("FILE"), help=_("The new file to write."))],

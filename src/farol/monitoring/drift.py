@@ -242,14 +242,20 @@ def drift_of_panel(bundle: Bundle, panel: Panel) -> DriftReport:
 
 def take_snapshot(store: Store, bundle: Bundle, window: Window, *, at: datetime | None = None) -> Snapshot:
     """Keep the report of a window under the moment `at` (aware; now when None). Raises StoreError."""
-    report, moment = drift_report(store, bundle, window), datetime.now(UTC) if at is None else at
-    snapshot = Snapshot(
-        id=uuid7(moment),
-        at=moment,
+    snapshot = snapshot_of(drift_report(store, bundle, window), datetime.now(UTC) if at is None else at)
+    store.write_snapshot(snapshot)
+    return snapshot
+
+
+def snapshot_of(report: DriftReport, at: datetime) -> Snapshot:
+    """What the history keeps of a report that was made at a moment (aware)."""
+    return Snapshot(
+        id=uuid7(at),
+        at=at,
         task=report.task,
         version=report.version,
-        first=window.first,
-        last=window.last,
+        first=report.window.first,
+        last=report.window.last,
         payload={
             "n": report.n,
             "reference_n": report.reference_n,
@@ -260,8 +266,6 @@ def take_snapshot(store: Store, bundle: Bundle, window: Window, *, at: datetime 
             "rate": None if report.rate is None else report.rate.as_dict(),
         },
     )
-    store.write_snapshot(snapshot)
-    return snapshot
 
 
 def _kept(figure: FeatureDrift) -> dict[str, object]:

@@ -41,6 +41,10 @@ _LOSSES: Mapping[str, tuple[tuple[str, Message], ...]] = {
     "0030": (
         ("SELECT count(*) FROM outcomes", msg("outcomes: what came true of forecasts; `farol outcomes` reads it anew")),
     ),
+    "0040": (
+        ("SELECT count(*) FROM events", msg("events of the history")),
+        ("SELECT count(*) FROM outbox WHERE due IS NOT NULL", msg("alerts that are still to be sent")),
+    ),
 }
 """Revision → what taking it back loses: how many it concerns, and what it is. The database is asked before."""
 

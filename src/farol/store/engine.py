@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from urllib.parse import quote, quote_plus
 
-from sqlalchemy import URL, Connection, Engine, ExceptionContext, create_engine, event, make_url
+from sqlalchemy import URL, Connection, Engine, ExceptionContext, Table, create_engine, event, make_url
+from sqlalchemy.dialects import postgresql
+from sqlalchemy.dialects import sqlite as sqlite_dialect
 from sqlalchemy.exc import ArgumentError, DBAPIError, IntegrityError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 from sqlalchemy.pool import ConnectionPoolEntry
@@ -225,3 +227,10 @@ def _unknown_database(url: URL) -> StoreError:
 
 def _expected() -> Message:
     return msg("{sqlite} or {postgresql}", sqlite="sqlite:///data/farol.db", postgresql="postgresql://user@host/name")
+
+
+def insert_new(connection: Connection, table: Table, values: Mapping[str, object]) -> bool:
+    """Inserts a row unless a unique column of it is taken; whether it was inserted."""
+    insert = postgresql.insert if connection.dialect.name == "postgresql" else sqlite_dialect.insert
+    new = insert(table).values(**values).on_conflict_do_nothing()
+    return connection.execute(new.returning(*table.primary_key)).first() is not None

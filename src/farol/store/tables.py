@@ -15,6 +15,7 @@ from sqlalchemy import (
     String,
     Table,
     Text,
+    UniqueConstraint,
 )
 
 metadata = MetaData()
@@ -110,4 +111,56 @@ outcome_forecasts = Table(
     Column("version", Text, primary_key=True),
     Column("seq", BigInteger, nullable=False),  # of the last prediction of this version before the outcome
     Column("answers", Integer, nullable=False),  # how many there were; all but the last are replaced
+)
+
+# What watching needs: what happened, the state of each task's alert, what is still to be sent, whose turn a check is.
+
+events = Table(
+    "events",
+    metadata,
+    Column("seq", _KEY, primary_key=True, autoincrement=True),
+    Column("id", String(36), nullable=False, unique=True),
+    Column("at", BigInteger, nullable=False),  # microseconds since 1970, UTC, as every moment here
+    Column("kind", Text, nullable=False),
+    Column("task", Text, nullable=True),
+    Column("details", Text, nullable=False),  # JSON object
+    Column("once", String(200), nullable=True, unique=True),  # what is noticed by several workers is recorded once
+    Index("ix_events_at", "at"),
+)
+
+alert_states = Table(
+    "alert_states",
+    metadata,
+    Column("task", Text, primary_key=True),
+    Column("version", Text, nullable=False),
+    Column("verdict", Text, nullable=False),
+    Column("since", BigInteger, nullable=False),
+    Column("checked", BigInteger, nullable=False),
+    Column("figures", Text, nullable=False),  # JSON object: the last check
+)
+
+outbox = Table(
+    "outbox",
+    metadata,
+    Column("seq", _KEY, primary_key=True, autoincrement=True),
+    Column("message", String(36), nullable=False),  # the same on every channel
+    Column("channel", Text, nullable=False),
+    Column("at", BigInteger, nullable=False),
+    Column("body", Text, nullable=False),  # JSON object
+    Column("attempts", Integer, nullable=False),
+    Column("due", BigInteger, nullable=True),  # null: delivered, or set aside
+    Column("delivered", BigInteger, nullable=True),
+    Column("problem", Text, nullable=True),  # of the last attempt
+    UniqueConstraint("message", "channel", name="uq_outbox_message"),
+    Index("ix_outbox_due", "due"),
+)
+
+turns = Table(
+    "turns",
+    metadata,
+    Column("name", Text, primary_key=True),
+    Column("schedule", Text, nullable=False),
+    Column("due", BigInteger, nullable=False),
+    Column("holder", String(36), nullable=True),
+    Column("until", BigInteger, nullable=True),  # of the holder's lease
 )

@@ -98,19 +98,39 @@ def distribution(bars: Sequence[Bar], locale: str) -> Markup:
     return _draw(spec, locale, labels)
 
 
-def history(points: Sequence[tuple[datetime, float]], locale: str, timezone: ZoneInfo) -> Markup:
-    """PSI over time (at least one point, oldest first) against the two bands; the ends of the axis are dated."""
+@dataclass(frozen=True, slots=True)
+class Mark:
+    """Something that happened, drawn as a line through a history; `label` is short, as in "1"."""
+
+    at: datetime
+    label: str
+
+
+def history(
+    points: Sequence[tuple[datetime, float]],
+    locale: str,
+    timezone: ZoneInfo,
+    marks: Sequence[Mark] = (),
+    *,
+    width: int = WIDTH,
+) -> Markup:
+    """PSI over time (at least one point, oldest first) against the two bands; the ends of the axis are dated.
+
+    Marks before the first point are left out; one after the last makes the axis longer.
+    """
     rows = [{"at": at.timestamp(), "psi": psi} for at, psi in points]
     peak = max(SEVERE, *(psi for _, psi in points))
     top = peak * 1.15
     # Beside a high peak the two bands lie so close that their labels would cover each other.
-    marks = [MODERATE, SEVERE] if top < 1.6 else [SEVERE, peak]
-    first, last = (at.timestamp() for at in (points[0][0], points[-1][0]))
-    days = [json.dumps(_short_day(at, locale, timezone)) for at in (points[0][0], points[-1][0])]
+    levels = [MODERATE, SEVERE] if top < 1.6 else [SEVERE, peak]
+    shown = [mark for mark in marks if mark.at >= points[0][0]]
+    ends = points[0][0], max([points[-1][0], *(mark.at for mark in shown)])
+    first, last = (at.timestamp() for at in ends)
+    days = [json.dumps(_short_day(at, locale, timezone)) for at in ends]
     time = {
         "field": "at",
         "type": "quantitative",
-        "scale": {"zero": False, "nice": False},
+        "scale": {"zero": False, "nice": False, **({"domain": [first, last]} if last > first else {})},
         "axis": {
             "values": sorted({first, last}),
             "labelExpr": f"datum.value == {first!r} ? {days[0]} : {days[1]}",
@@ -122,14 +142,14 @@ def history(points: Sequence[tuple[datetime, float]], locale: str, timezone: Zon
         "field": "psi",
         "type": "quantitative",
         "scale": {"domain": [0, top], "nice": False},
-        "axis": {"values": marks, "format": ".2~f", "grid": False},
+        "axis": {"values": levels, "format": ".2~f", "grid": False},
     }
     bands = [(MODERATE, _MODERATE, [2, 3]), (SEVERE, _SEVERE, [6, 3])]
     spec = {
         "data": {"values": rows},
-        "width": WIDTH - 82,
+        "width": width - 82,
         "height": 150,
-        "padding": {"left": 42, "top": 8, "right": 40, "bottom": 22},
+        "padding": {"left": 42, "top": 18 if shown else 8, "right": 40, "bottom": 22},
         "layer": [
             *(
                 {
@@ -139,6 +159,7 @@ def history(points: Sequence[tuple[datetime, float]], locale: str, timezone: Zon
                 }
                 for band, colour, dash in bands
             ),
+            *_marked(shown, time),
             {
                 "mark": {
                     "type": "line",
@@ -199,6 +220,36 @@ def spans(rows: Sequence[Span], locale: str) -> Markup:
         for number, row in enumerate(rows)
     )
     return _draw(spec, locale, labels)
+
+
+def _marked(marks: Sequence[Mark], time: dict[str, Any]) -> list[dict[str, Any]]:
+    if not marks:
+        return []
+    data = {"values": [{"at": mark.at.timestamp()} for mark in marks]}
+    named = {"values": _labels(marks, time["scale"].get("domain", (0.0, 0.0)))}
+    label = {"type": "text", "color": _REFERENCE, "fontSize": _FONT, "baseline": "bottom", "dy": -3}
+    return [
+        {"data": data, "mark": {"type": "rule", "color": _REFERENCE, "strokeWidth": 1}, "encoding": {"x": time}},
+        {"data": named, "mark": label, "encoding": {"x": time, "y": {"value": 0}, "text": {"field": "label"}}},
+    ]
+
+
+def _labels(marks: Sequence[Mark], domain: Sequence[float]) -> list[dict[str, object]]:
+    """One label for marks that lie too close for two: `1–3`."""
+    near = (domain[1] - domain[0]) / 25
+    groups: list[list[Mark]] = []
+    for mark in sorted(marks, key=lambda one: one.at):
+        if groups and (mark.at - groups[-1][0].at).total_seconds() <= near:
+            groups[-1].append(mark)
+        else:
+            groups.append([mark])
+    return [
+        {
+            "at": group[0].at.timestamp(),
+            "label": group[0].label if len(group) == 1 else f"{group[0].label}–{group[-1].label}",
+        }
+        for group in groups
+    ]
 
 
 def _short_day(at: datetime, locale: str, timezone: ZoneInfo) -> str:

@@ -13,15 +13,20 @@ from farol.errors import InputError, Place
 from farol.i18n import msg
 from farol.monitoring.drift import ENOUGH, DriftReport, FeatureDrift, drift_report, window_of
 from farol.monitoring.psi import MODERATE, SEVERE
+from farol.store.events import Events
 from farol.store.records import Snapshot
 from farol.tallies import SCORE
-from farol.web.charts import Bar, distribution, history
+from farol.web.charts import Bar, Mark, distribution, history
+from farol.web.happenings import happenings, marks_of, payload_features, timeline
 from farol.web.locale import NOTHING, Reader
 from farol.web.served import Service, bundles, served_years
 from farol.web.status import Status, status_of
 
 SNAPSHOTS = 60
 """How far back the history goes, in snapshots."""
+
+EVENTS = 30
+"""And in events."""
 
 PATH = "/monitoring/dashboard"
 WINDOW = "30d"
@@ -97,15 +102,18 @@ def dashboard_values(
     bundle = chosen_bundle(service, task)
     store = service.store
     report = drift_report(store, bundle, window_of(window, store=store, task=bundle.task, now=now))
-    snapshots = [kept for kept in store.snapshots(bundle.task, SNAPSHOTS) if kept.version == bundle.version]
-    views = [_feature(drift, snapshots, reader) for drift in sorted(report.figures, key=_urgency)]
+    kept = store.snapshots(bundle.task, SNAPSHOTS)
+    snapshots = [one for one in kept if one.version == bundle.version]
+    events = Events(store).latest(EVENTS, bundle.task)
+    marks = marks_of(events)
+    views = feature_views(report, snapshots, marks, reader)
     return {
         "tasks": [
             Choice(one.task, one.task_spec.title.in_locale(reader.locale), one.task == bundle.task) for one in served
         ],
         "windows": _windows(window, reader),
         "overall": status_of(report.verdict, reader),
-        "period": _period(report, reader),
+        "period": period_words(report, reader),
         "rate": _rate(report, reader),
         "n": reader.number(report.n, 0),
         "stored": reader.number(store.total(bundle.task), 0),
@@ -115,11 +123,21 @@ def dashboard_values(
         "moderate": reader.number(MODERATE),
         "severe": reader.number(SEVERE),
         "features": views,
+        "timeline": timeline(kept, marks, reader),
+        "happenings": happenings(events, reader),
         "history_words": _history_words(snapshots, reader),
+        "report_url": reader.url("/monitoring/report.html", task=bundle.task, window=window),
         "snapshot_url": reader.url(f"{PATH}/snapshot", task=bundle.task, window=window),
         "bar_key": Markup('<span class="key"></span>'),
         "mark_key": Markup('<span class="key mark"></span>'),
     }
+
+
+def feature_views(
+    report: DriftReport, snapshots: Sequence[Snapshot], marks: Sequence[Mark], reader: Reader
+) -> list[FeatureView]:
+    """Every feature of a report, the most changed first; `snapshots` are of its version, the latest first."""
+    return [_feature(drift, snapshots, marks, reader) for drift in sorted(report.figures, key=_urgency)]
 
 
 def chosen_bundle(service: Service, task: str | None) -> Bundle:
@@ -151,19 +169,24 @@ def _windows(window: str, reader: Reader) -> list[Choice]:
     return [Choice(value, label, value == window) for value, label in ({window: window} | known).items()]
 
 
-def _period(report: DriftReport, reader: Reader) -> Markup:
+def period_words(report: DriftReport, reader: Reader) -> Markup:
+    """The days of a report's window."""
     first, last = report.window.first, report.window.last
     if first is None:
         return reader.gettext("until {last}", last=reader.day(last))
     return reader.gettext("{first} to {last}", first=reader.day(first), last=reader.day(last))
 
 
-def _feature(drift: FeatureDrift, snapshots: Sequence[Snapshot], reader: Reader) -> FeatureView:
+def name_of(drift: FeatureDrift, reader: Reader) -> str:
+    """What a page calls a feature, or the score."""
+    return reader.gettext("Answers") if drift.feature == SCORE else drift.feature
+
+
+def _feature(drift: FeatureDrift, snapshots: Sequence[Snapshot], marks: Sequence[Mark], reader: Reader) -> FeatureView:
     past = _past(drift.feature, snapshots)
-    name = reader.gettext("Answers") if drift.feature == SCORE else drift.feature
     bins = list(_bins(drift, reader.locale))
     return FeatureView(
-        name=name,
+        name=name_of(drift, reader),
         anchor="answers" if drift.feature == SCORE else f"feature-{drift.feature}",
         meaning=drift.meaning.in_locale(reader.locale),
         status=status_of(drift.verdict, reader),
@@ -181,7 +204,7 @@ def _feature(drift: FeatureDrift, snapshots: Sequence[Snapshot], reader: Reader)
             for bar, before, now in zip(bins, drift.reference, drift.current, strict=True)
         ),
         distribution=distribution(bins, reader.locale),
-        history=history([(past.at, past.psi) for past in past], reader.locale, reader.timezone) if past else None,
+        history=history([(one.at, one.psi) for one in past], reader.locale, reader.timezone, marks) if past else None,
         points=tuple(
             PointView(reader.moment(one.at), reader.number(one.psi, 3), status_of(one.verdict, reader))
             for one in reversed(past)
@@ -279,12 +302,6 @@ def _past(feature: str, snapshots: Sequence[Snapshot]) -> list[Past]:
                 case {"feature": str(name), "psi": int() | float() as psi, "verdict": str(verdict)} if name == feature:
                     found.append(Past(snapshot.at, float(psi), verdict))
     return found
-
-
-def payload_features(snapshot: Snapshot) -> Sequence[object]:
-    """What a snapshot kept of its features; nothing where it is none of ours."""
-    features = snapshot.payload.get("features")
-    return features if isinstance(features, list) else ()
 
 
 def _history_words(snapshots: Sequence[Snapshot], reader: Reader) -> Markup:

@@ -39,3 +39,8 @@ def page(
     common = {"reader": reader, "languages": languages(request, reader), "_": reader.gettext}
     text = _ENVIRONMENT.get_template(template).render(common | values)
     return HTMLResponse(text, status, {"Content-Language": reader.tag})
+
+
+def document(reader: Reader, template: str, values: dict[str, object]) -> str:
+    """A file of ours that stands for itself, in the reader's language."""
+    return _ENVIRONMENT.get_template(template).render({"reader": reader, "_": reader.gettext} | values)

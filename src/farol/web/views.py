@@ -14,11 +14,13 @@ from fastapi.staticfiles import StaticFiles
 from farol.errors import FarolError, InputError, StoreError
 from farol.i18n import msg
 from farol.monitoring.drift import take_snapshot, window_of
+from farol.monitoring.reporting import report_of
 from farol.web.dashboard import PATH, WINDOW, chosen_bundle, dashboard_values
 from farol.web.home import home_values
 from farol.web.locale import Reader, reader_of
 from farol.web.outcomes import PATH as RESULTS
 from farol.web.outcomes import outcomes_values
+from farol.web.report import POLICY, report_html
 from farol.web.served import Service, service_of
 from farol.web.templating import STATIC, page
 
@@ -80,6 +82,23 @@ def snapshot(request: Request, task: Task = None, window: Window = WINDOW) -> Re
         store = service.store
         take_snapshot(store, bundle, window_of(window, store=store, task=bundle.task, now=_now()))
         return RedirectResponse(reader.url(PATH, task=bundle.task, window=window, taken="1"), 303)
+
+    return _answer(request, answer)
+
+
+@router.get("/monitoring/report.html")
+def report(request: Request, task: Task = None, window: Window = WINDOW) -> Response:
+    """The report of a window, as one file to keep."""
+
+    def answer(service: Service, reader: Reader) -> Response:
+        bundle, now = chosen_bundle(service, task), _now()
+        made = report_of(service.store, bundle, window_of(window, store=service.store, task=bundle.task, now=now), now)
+        headers = {
+            "Content-Security-Policy": POLICY,
+            "Content-Language": reader.tag,
+            "Content-Disposition": f'inline; filename="farol-{bundle.task}-{made.drift.window.last}.html"',
+        }
+        return HTMLResponse(report_html(made, reader), headers=headers)
 
     return _answer(request, answer)
 

@@ -3,5 +3,5 @@
 A migration that was released is never edited: the next one is added, here and as a file in `versions`.
 """
 
-REVISIONS = ("0001", "0002", "0010", "0011", "0020", "0030")
+REVISIONS = ("0001", "0002", "0010", "0011", "0020", "0030", "0040")
 """Every revision there is, in order. Alembic is loaded only where the database is not at the last one."""

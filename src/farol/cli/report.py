@@ -1,0 +1,66 @@
+"""`farol report`."""
+
+from __future__ import annotations
+
+import json
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Annotated
+from zoneinfo import ZoneInfo
+
+import typer
+
+from farol.cli.serve import DataOption
+from farol.cli.terminal import LOCALE, _, read_settings, say
+from farol.cli.train import ArtifactsOption
+from farol.errors import InputError, Place
+from farol.i18n import msg
+
+
+def report(
+    task: Annotated[str, typer.Option("--task", help=_("Which task: current or next-year."))] = "next-year",
+    window: Annotated[
+        str, typer.Option("--window", help=_("7d, 30d, 90d, all, year:2024, 2024-03-01..2024-05-31, or since:VERSION."))
+    ] = "30d",
+    out: Annotated[
+        Path | None,
+        typer.Option("--out", help=_("The HTML file to write; it needs no other."), show_default="report.html"),
+    ] = None,
+    as_json: Annotated[bool, typer.Option("--json", help=_("Write the same as JSON, beside it."))] = False,
+    pdf: Annotated[bool, typer.Option("--pdf", help=_("Write it as PDF beside it, through a Chromium."))] = False,
+    artifacts: ArtifactsOption = None,
+    data: DataOption = None,
+) -> None:
+    """One window of one task, as files."""
+    from farol.durable import replace_file
+    from farol.monitoring.drift import window_of
+    from farol.monitoring.reporting import report_of
+    from farol.registry import Registry
+    from farol.store.database import Store
+    from farol.web.locale import Reader
+    from farol.web.printing import print_pdf
+    from farol.web.report import report_html
+
+    settings = read_settings(artifacts=artifacts, data=data)
+    now, zone = datetime.now(UTC), ZoneInfo(settings.timezone)
+    bundle = Registry(settings.artifacts).load(task)
+    with Store.open(settings.store_url) as store:
+        made = report_of(store, bundle, window_of(window, store=store, task=task, now=now), now)
+    html = report_html(made, Reader(LOCALE, False, zone))
+    path = out or Path("report.html")
+    files = {path: html.encode()}
+    if as_json:
+        body = json.dumps(made.as_dict(LOCALE, zone), ensure_ascii=False, indent=2)
+        files[path.with_suffix(".json")] = body.encode()
+    if pdf:
+        files[path.with_suffix(".pdf")] = print_pdf(html)
+    for file, content in files.items():
+        try:
+            file.parent.mkdir(parents=True, exist_ok=True)
+            replace_file(file, content)
+        except OSError as error:
+            raise InputError(
+                msg("The report cannot be written: {reason}.", reason=error.strerror or type(error).__name__),
+                where=Place(file=str(file)),
+            ) from error
+        say(msg("wrote {path}", path=file))

@@ -1,0 +1,48 @@
+"""A check: the drift of a window for each model served, kept in the history, told where it changed.
+
+`farol alerts check` and the service's own schedule run this same function.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import datetime
+
+from farol.bundle import Bundle
+from farol.monitoring.alerts import QUIET, Wording, judge
+from farol.monitoring.drift import DriftReport, drift_report, parse_window, snapshot_of
+from farol.store.database import Store
+from farol.store.history import compact
+from farol.store.outbox import Outbox
+from farol.store.states import AlertState, Change, Judged, States
+
+
+@dataclass(frozen=True, slots=True)
+class Checked:
+    """What a check of one task found, and what it changed (None: nothing)."""
+
+    report: DriftReport
+    change: Change | None
+
+
+def check_all(store: Store, bundles: Iterable[Bundle], window: str, now: datetime, wording: Wording) -> list[Checked]:
+    """Check each model over a window such as `30d`: a snapshot each, then the state, the event and the messages.
+
+    The last three are one transaction. Snapshots and letters that are old enough go afterwards. Raises InputError for
+    a window that is none, StoreError.
+    """
+    found = [_check(store, bundle, window, now, wording) for bundle in bundles]
+    compact(store, now)
+    Outbox(store).forget(now)
+    return found
+
+
+def _check(store: Store, bundle: Bundle, window: str, now: datetime, wording: Wording) -> Checked:
+    report = drift_report(store, bundle, parse_window(window, now=now))
+    store.write_snapshot(snapshot_of(report, now))
+
+    def judged(before: AlertState) -> Judged:
+        return judge(before, report, bundle, now, wording)
+
+    return Checked(report, States(store).advance(bundle.task, bundle.version, now, QUIET, judged))

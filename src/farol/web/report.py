@@ -1,0 +1,60 @@
+"""A report as one HTML file that needs nothing else: its style and its charts are in it, and it prints well."""
+
+from __future__ import annotations
+
+from markupsafe import Markup
+
+from farol.monitoring.psi import MODERATE, SEVERE
+from farol.monitoring.reporting import SECTIONS, Report
+from farol.web.dashboard import feature_views, name_of, period_words
+from farol.web.happenings import happenings, marks_of, timeline
+from farol.web.locale import Reader
+from farol.web.served import served_years
+from farol.web.status import status_of
+from farol.web.templating import STATIC, document
+
+POLICY = (
+    "default-src 'none'; style-src 'unsafe-inline'; img-src data:; base-uri 'none'; form-action 'none'; "
+    "frame-ancestors 'none'"
+)
+"""Nothing may load or run in the file: it carries its style in itself."""
+
+_STYLE = (STATIC / "farol.css").read_text(encoding="utf-8")
+
+
+def report_html(report: Report, reader: Reader) -> str:
+    """The file, in the reader's language and time zone."""
+    bundle, drift = report.bundle, report.drift
+    marks = marks_of(report.events)
+    own = [one for one in report.snapshots if one.version == bundle.version]
+    views = feature_views(drift, own, marks, reader)
+    alarms = {name_of(feature, reader) for feature in drift.figures if feature.alarm}
+    manifest = bundle.manifest
+    values: dict[str, object] = {
+        "sections": SECTIONS,
+        "style": Markup(_STYLE),  # noqa: S704  # our own file; it would be no style sheet if it were escaped
+        "policy": POLICY,
+        "title": bundle.task_spec.title.in_locale(reader.locale),
+        "question": bundle.task_spec.question.in_locale(reader.locale),
+        "limits": bundle.task_spec.limits.in_locale(reader.locale),
+        "made": reader.moment(report.made),
+        "overall": status_of(drift.verdict, reader),
+        "period": period_words(drift, reader),
+        "n": reader.number(drift.n, 0),
+        "reference_n": reader.number(drift.reference_n, 0),
+        "reference_years": served_years(bundle),
+        "model_version": bundle.version,
+        "moderate": reader.number(MODERATE),
+        "severe": reader.number(SEVERE),
+        "features": views,
+        "alarms": [view for view in views if view.name in alarms],
+        "timeline": timeline(report.snapshots, marks, reader),
+        "happenings": happenings(report.events, reader),
+        "snapshots_n": reader.number(len(report.snapshots), 0),
+        "train_years": reader.listing(manifest.train_years),
+        "test_years": reader.listing(manifest.test_years),
+        "headline": [(name, reader.number(value, 3)) for name, value in manifest.headline.items()],
+        "bar_key": Markup('<span class="key"></span>'),
+        "mark_key": Markup('<span class="key mark"></span>'),
+    }
+    return document(reader, "report.html", values)

@@ -1,0 +1,114 @@
+"""The history with its events, and the report, as JSON and as a page."""
+
+from __future__ import annotations
+
+import re
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from farol.api.history import EventfulHistoryAnswer, ReportAnswer
+from farol.monitoring.alerts import Wording
+from farol.monitoring.checking import check_all
+from farol.monitoring.noticing import notice_served
+from farol.monitoring.reporting import SECTIONS
+from farol.registry import Registry
+from farol.settings import Settings
+from farol.store.database import Store
+from farol.store.events import OUTCOMES, SERVED, Events
+from tests.api.client import Client
+from tests.api.shape import error_of
+from tests.monitoring.counted import answered
+
+NOW = datetime.now(UTC)
+DAY = timedelta(days=1)
+ENGLISH = {"Accept-Language": "en"}
+
+
+@pytest.fixture
+def watched(client: Client, settings: Settings) -> Client:
+    """A service that was checked, and to which this and that has happened."""
+    registry = Registry(settings.artifacts)
+    bundle = registry.load("current")
+    with Store.open(settings.store_url) as store:
+        answered(store, bundle, at=NOW - 40 * DAY, n=400)
+        answered(store, bundle, at=NOW - DAY, n=400, moved=True)
+        notice_served(store, registry, bundle, NOW - 50 * DAY)
+        for ago in (40, 1):
+            check_all(store, [bundle], "7d", NOW - ago * DAY, Wording("en", ()))
+        events = Events(store)
+        events.record(SERVED, NOW - 2 * DAY, "current", {"version": "v2", "previous": "v1", "by": "rollback"})
+        events.record(OUTCOMES, NOW - DAY, None, {"matched": 412})
+        ended = {"reason": "version", "from": "severe", "to": "none"}
+        events.record("alert", NOW - DAY / 2, "current", ended)
+        events.record("of tomorrow", NOW - DAY / 4, "current", {})
+    return client
+
+
+def test_snapshots_and_events_stand_together_the_latest_first(watched: Client) -> None:
+    body = watched.get("/monitoring/history", headers=ENGLISH).json()
+    EventfulHistoryAnswer.model_validate(body, strict=True)
+    assert [one["verdict"] for one in body["snapshots"]] == ["severe", "none"]
+    assert [one["text"] for one in body["events"]][:5] == [
+        "of tomorrow",
+        "The alarm ended with the version it was about.",
+        "What really happened was recorded.",
+        "The alarm changed: No drift → Severe drift.",
+        "Version v2 answers again: rolled back.",
+    ]
+    assert body["events"][2]["details"] == {"matched": 412}
+    assert {one["kind"] for one in body["events"]} >= {"served", "workbook", "outcomes", "alert"}
+    assert len(watched.get("/monitoring/history?limit=1").json()["events"]) == 1
+    assert "Registrado" not in watched.get("/monitoring/history").text
+    assert "Foi registrado o que de fato aconteceu." in watched.get("/monitoring/history").text
+    error_of(watched.get("/monitoring/history?task=segredo"), 422, "invalid_parameter")
+
+
+def test_the_report_is_of_its_window(watched: Client) -> None:
+    body = watched.get("/monitoring/report?task=current&window=7d", headers=ENGLISH).json()
+    ReportAnswer.model_validate(body, strict=True)
+    assert body["sections"] == list(SECTIONS)
+    assert set(SECTIONS) <= body.keys()
+    assert (body["summary"]["verdict"], body["summary"]["n"]) == ("severe", 400)
+    assert body["summary"]["window"]["days"] == 7
+    assert len(body["history"]["snapshots"]) == 1
+    assert not any(one["kind"] == "workbook" for one in body["history"]["events"])
+    whole = watched.get("/monitoring/report?task=current&window=all").json()
+    assert len(whole["history"]["snapshots"]) == 2
+    assert any(one["kind"] == "workbook" for one in whole["history"]["events"])
+    error_of(watched.get("/monitoring/report?window=segredo"), 422, "invalid_parameter")
+
+
+def test_the_page_of_a_report_needs_nothing_else_and_runs_nothing(watched: Client) -> None:
+    response = watched.get("/monitoring/report.html?task=current&window=all", headers=ENGLISH)
+    assert response.status_code == 200
+    page = response.text
+    assert "default-src 'none'" in response.headers["content-security-policy"]
+    assert "<script" not in page
+    assert re.findall(r'(?:src|href)="(?!#)', page) == []
+    assert "url(" not in page
+    for words in ("Severe drift", "400", "What happened", "Version v2 answers again", "roc_auc", "0.750", "IAA"):
+        assert words in page
+    assert page.count("<svg") > 4
+
+
+def test_a_report_without_drift_history_or_events_says_so(client: Client) -> None:
+    page = client.get("/monitoring/report.html?task=current", headers=ENGLISH).text
+    assert "No feature is in alarm" in page
+    assert "Snapshots in this period: 0." in page
+    assert "What happened</th>" not in page
+
+
+def test_the_dashboard_lists_what_happened_and_links_to_the_report(watched: Client) -> None:
+    page = watched.get("/monitoring/dashboard?task=current&window=7d", headers=ENGLISH).text
+    assert "The alarm changed: No drift → Severe drift." in page
+    assert "/monitoring/report.html?task=current&amp;window=7d" in page
+    assert "The greatest PSI of each snapshot" in page
+
+
+def test_reading_a_report_or_a_history_changes_nothing(watched: Client, settings: Settings) -> None:
+    with Store.open(settings.store_url) as store:
+        before = store.snapshots("current", 99), Events(store).latest(99)
+        for path in ("history?task=current", "report?task=current", "report.html?task=current"):
+            assert watched.get(f"/monitoring/{path}").status_code == 200
+        assert (store.snapshots("current", 99), Events(store).latest(99)) == before
