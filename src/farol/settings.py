@@ -65,6 +65,25 @@ class Settings(BaseSettings):
         default="text", description="How `farol serve` logs: lines for people, or a JSON object a line."
     )
     max_body_bytes: int = Field(default=1_000_000, ge=1_000, description="Largest request body accepted, in bytes.")
+    max_batch_bytes: int = Field(
+        default=8_000_000,
+        ge=1_000,
+        description="Largest JSON body of a batch, and of a request of the Open Inference Protocol, in bytes.",
+    )
+    max_batch_rows: int = Field(
+        default=10_000, ge=1, description="Most rows of such a request; beyond it the answer is 413."
+    )
+    max_stream_bytes: int = Field(
+        default=100_000_000, ge=1_000, description="Largest NDJSON body of a batch, in bytes."
+    )
+    max_stream_rows: int = Field(
+        default=100_000, ge=1, description="Most rows of an NDJSON batch; what comes after them is not read."
+    )
+    max_line_bytes: int = Field(
+        default=64_000,
+        ge=1_000,
+        description="Longest line of an NDJSON batch, in bytes; a longer row is refused.",
+    )
     max_workbook_bytes: int = Field(
         default=100_000_000, ge=1_000, description="Largest workbook file accepted, in bytes."
     )

@@ -7,6 +7,7 @@ from typing import Any
 import httpx
 
 from farol.api.answers import ErrorAnswer
+from farol.api.v2_answers import V2Error
 
 PUPIL = {
     "IAA": 8.5,
@@ -24,8 +25,11 @@ PUPIL = {
 
 
 def error_of(response: httpx.Response, status: int, code: str) -> dict[str, Any]:
-    """The error in a response, which must have the one shape, this status and this code."""
+    """The error in a response, which must have the one shape, this status and this code; below /v2, the text alone."""
     assert response.status_code == status, response.text
+    if response.url.path.startswith("/v2"):
+        V2Error.model_validate(response.json(), strict=True)
+        return {"message": response.json()["error"], "fix": response.json()["error"]}
     body: dict[str, Any] = response.json()
     ErrorAnswer.model_validate(body, strict=True)
     assert body["error"]["code"] == code

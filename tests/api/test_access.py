@@ -23,11 +23,14 @@ from farol.api.binding import check_binding
 from farol.api.roles import UNSTATED, wanted_of
 from farol.app import create_app
 from farol.errors import InputError
+from farol.registry import Registry
 from farol.settings import Settings
 from farol.store.database import Store
 from farol.store.keys import Keys, Role, make_key
 from tests.api.client import Client, running
 from tests.api.shape import PUPIL, error_of
+
+INFER = {"inputs": [{"name": "IAA", "shape": [1], "datatype": "FP64", "data": [8.5]}]}
 
 ELSEWHERE = "https://elsewhere.example"
 
@@ -59,6 +62,7 @@ class Locked:
 
     client: Client
     keys: dict[Role, str]
+    version: str
 
 
 @pytest.fixture(scope="module")
@@ -66,7 +70,7 @@ def locked(trained: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[
     settings = Settings(artifacts=trained, data=tmp_path_factory.mktemp("locked"))
     keys = {role: add_key(settings, role)[0] for role in Role}
     with running(create_app(settings)) as client:
-        yield Locked(client, keys)
+        yield Locked(client, keys, str(Registry(trained).promoted("current")))
 
 
 def routes() -> list[tuple[str, str]]:
@@ -81,20 +85,22 @@ def routes() -> list[tuple[str, str]]:
 
 ROUTES = routes()
 OPEN = {"/health", "/ready", "/docs", "/openapi.json", "/docs/assets", "/static"}
+OPEN |= {"/v2/health/live", "/v2/health/ready", "/v2/models/{name}/ready", "/v2/models/{name}/versions/{version}/ready"}
 
 
 def address(path: str) -> str:
-    return {"/docs/assets": "/docs/assets/docs.js", "/static": "/static/farol.css"}.get(
-        path, path.replace("{task}", "current")
-    )
+    path = path.replace("{task}", "current").replace("{name}", "current").replace("{version}", "0")
+    return {"/docs/assets": "/docs/assets/docs.js", "/static": "/static/farol.css"}.get(path, path)
 
 
 def needed(method: str, path: str) -> Role | None:
     """What the description of the issue says, written here a second time."""
     if path in OPEN:
         return None
+    if path.startswith("/v2"):
+        return Role.predict
     if method == "POST":
-        return Role.predict if path in ("/predict", "/forecast") else Role.manage
+        return Role.predict if path.startswith(("/predict", "/forecast")) else Role.manage
     return Role.read
 
 
@@ -116,7 +122,9 @@ def test_every_route_is_answered_to_its_role_and_to_no_other(
     locked: Locked, method: str, path: str, role: Role | None
 ) -> None:
     headers = bearer(locked.keys[role]) if role else {}
-    response = locked.client.request(method, f"{address(path)}?lang=en", headers=headers, json=PUPIL)
+    url = address(path).replace("/versions/0", f"/versions/{locked.version}")
+    body = INFER if path.endswith("/infer") else [PUPIL] if path.endswith("/batch") else PUPIL
+    response = locked.client.request(method, f"{url}?lang=en", headers=headers, json=body)
     wanted = needed(method, path)
     if wanted is None or (role and role.allows(wanted)):
         assert response.status_code in (200, 201, 303), response.text

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Iterator
 from pathlib import Path
@@ -7,6 +8,7 @@ from typing import Any
 
 import httpx
 import pytest
+from jsonschema import Draft202012Validator
 from playwright.sync_api import Page
 
 from farol.api.openapi import describe
@@ -54,10 +56,53 @@ def test_every_route_has_words_an_answer_and_its_errors(document: dict[str, Any]
         assert {"200", "201"} & responses.keys(), path
         for status in responses.keys() - {"200", "201"}:
             schema = responses[status]["content"]["application/json"]["schema"]
-            assert schema == {"$ref": "#/components/schemas/ErrorAnswer"}, (path, status)
+            name = "V2Error" if path.startswith("/v2") else "ErrorAnswer"
+            assert schema == {"$ref": f"#/components/schemas/{name}"}, (path, status)
         assert "500" in responses
     for route in ("/predict", "/forecast"):
         assert {"400", "413", "415", "422", "503"} <= document["paths"][route]["post"]["responses"].keys()
+
+
+@pytest.mark.parametrize("lang", ["pt", "en"])
+def test_every_body_and_every_answer_has_an_example_of_its_own_schema(shared: Client, lang: str) -> None:
+    document = shared.get(f"/openapi.json?lang={lang}").json()
+    bodies = 0
+    for path, method, operation in operations(document):
+        assert (method == "post" and "snapshots" not in path) == ("requestBody" in operation), path
+        bodies += "requestBody" in operation
+        for status, response in [("body", operation.get("requestBody")), *operation["responses"].items()]:
+            if response is None:
+                continue
+            assert status == "body" or response["description"], (path, status)
+            for kind, content in response["content"].items():
+                validator = Draft202012Validator({**content["schema"], "components": document["components"]})
+                validator.validate(content["example"])
+                assert content["example"], (path, status, kind)
+    assert bodies == 6
+
+
+def test_the_examples_speak_the_language_asked_for(shared: Client) -> None:
+    for lang, words in (("pt", "Aluno possui risco"), ("en", "Student is at risk")):
+        document = shared.get(f"/openapi.json?lang={lang}").json()
+        answered = document["paths"]["/predict/batch"]["post"]["responses"]["200"]["content"]
+        assert answered["application/json"]["example"][0]["answer"]["prediction_label"].startswith(words)
+        assert answered["application/x-ndjson"]["example"]["answer"]["prediction_label"].startswith(words)
+        assert document["components"]["schemas"]["PredictionAnswer"]["examples"][0]["prediction_label"].startswith(
+            words
+        )
+    error = document["paths"]["/v2/models/{name}/infer"]["post"]["responses"]["422"]["content"]["application/json"]
+    assert error["example"]["error"].startswith("Some fields cannot be used. IAA is out of its range. Expected:")
+
+
+def test_the_examples_of_bodies_are_answered(client: Client, document: dict[str, Any]) -> None:
+    for path, _, operation in operations(document):
+        for kind, content in operation.get("requestBody", {"content": {}})["content"].items():
+            version = client.get("/models/current").json()["version"]
+            body = json.dumps(content["example"])
+            address = path.replace("{name}", "current").replace("{version}", version)
+            response = client.post(address, content=body, headers={"Content-Type": kind})
+            assert response.status_code == 200, (path, response.text)
+            assert '"error":{' not in response.text
 
 
 def test_nothing_refers_to_a_schema_that_is_not_there(shared: Client) -> None:
@@ -167,3 +212,11 @@ def test_the_docs_work_in_a_browser_with_nothing_from_elsewhere(
         assert httpx.get(f"{server.base}/monitoring/predictions").json()["predictions"][0]["features"] == ORIGINAL
     assert console == []
     assert all(url.startswith((server.base, "data:")) for url in requested)
+
+
+def test_another_schools_columns_and_tasks_are_described_too(tmp_path: Path) -> None:
+    profile = str(Path(__file__).resolve().parents[1] / "schools" / "aurora.toml")
+    app = create_app(Settings(artifacts=tmp_path, data=tmp_path, profile=profile))
+    app.state.service._default_forms.clear()
+    example = describe(app, app.state.service, "en")["components"]["schemas"]["PredictionAnswer"]["examples"][0]
+    assert example["reasons"] == []

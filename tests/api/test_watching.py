@@ -300,7 +300,7 @@ def client_service(client: Client) -> Service:
 
 
 def make_due_now(service: Service) -> None:
-    watch = next(one for one in service.metrics._registry._collector_to_names if isinstance(one, Watch))
+    watch = next(one for one in service.metrics._added if isinstance(one, Watch))
     watch.look()
     make_due(service.store)
     watch.look()

@@ -157,7 +157,7 @@ class StoredPrediction(Shape):
     timestamp_utc: str
     task: str
     model_version: str
-    source: Literal["api", "simulation", "command"]
+    source: Literal["api", "batch", "v2", "simulation", "command"]
     features: dict[str, float | None] = Field(description=_("As they were given; what was absent is absent."))
     prediction: Literal[0, 1] | None = Field(description=_("1: at risk; null: no answer."))
     prediction_label: str = Field(description=_("As it was stored: in the words of the profile, in Portuguese."))

@@ -51,7 +51,8 @@ def parse_object(body: bytes) -> dict[str, Any]:
     return found
 
 
-def _once_each(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+def once_each(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    """The object of these pairs; Refusal (422) where a name stands twice."""
     found = dict(pairs)
     if len(found) < len(pairs):
         names = [name for name, _ in pairs]
@@ -67,4 +68,4 @@ def _invalid(message: Message) -> Refusal:
 
 
 # Whole numbers become floats at once: Python's own would spend a long time on a million digits.
-_decode = json.JSONDecoder(parse_int=float, parse_constant=float, object_pairs_hook=_once_each).decode
+_decode = json.JSONDecoder(parse_int=float, parse_constant=float, object_pairs_hook=once_each).decode

@@ -2,6 +2,8 @@
 
     {"error": {"code", "message", "fields": [{"field", "problem", "expected"}], "fix", "request_id"}}
 
+Below /v2 the Open Inference Protocol prescribes {"error": "a text"}: there the same is said in one text.
+
 No value that was sent is ever repeated: `field` names a field, `problem` and `expected` are our own words.
 """
 
@@ -21,6 +23,7 @@ from starlette.exceptions import HTTPException
 from farol.api.answers import ErrorAnswer
 from farol.api.asked import locale_in
 from farol.api.texts import marked as _
+from farol.api.v2_answers import V2Error
 from farol.errors import BundleError, FarolError, InputError, StoreError
 from farol.i18n import Message, msg
 from farol.store.journal import JournalFullError
@@ -95,9 +98,25 @@ def error_body(refusal: Refusal, locale: str, request_id: str) -> dict[str, Any]
     }
 
 
+def error_text(refusal: Refusal, locale: str) -> str:
+    """All of a refusal in one text."""
+    said = [refusal.message, *(_in_one(item) for item in refusal.fields), *([refusal.fix] if refusal.fix else [])]
+    return " ".join(message.render(locale) for message in said)
+
+
+def _in_one(item: FieldProblem) -> Message:
+    if item.expected is None:
+        return item.problem
+    return msg("{problem} Expected: {expected}.", problem=item.problem, expected=item.expected)
+
+
 def error_response(request: Request, refusal: Refusal) -> JSONResponse:
     """The refusal as an answer to `request`."""
-    body = error_body(refusal, locale_of(request), request.state.request_id)
+    locale = locale_of(request)
+    path: str = request.scope["path"].removeprefix(request.scope.get("root_path", ""))
+    if path == "/v2" or path.startswith("/v2/"):
+        return JSONResponse({"error": error_text(refusal, locale)}, refusal.status, refusal.headers)
+    body = error_body(refusal, locale, request.state.request_id)
     return JSONResponse(body, refusal.status, refusal.headers)
 
 
@@ -108,6 +127,16 @@ def internal_error() -> Refusal:
         "internal",
         msg("Something went wrong on our side; nothing was answered."),
         fix=msg("Try again. If it stays, give the request id to whoever runs this service: its log has the details."),
+    )
+
+
+def too_large(limit: int) -> Refusal:
+    """What is said of a body of more than `limit` bytes."""
+    return Refusal(
+        413,
+        "body_too_large",
+        msg("The body is larger than the {limit} bytes this service takes.", limit=limit),
+        fix=msg("Send less at once."),
     )
 
 
@@ -162,11 +191,17 @@ def refusals(*statuses: int) -> dict[int | str, dict[str, Any]]:
     return {status: {"model": ErrorAnswer, "description": STATUSES[status]} for status in statuses}
 
 
+def v2_refusals(*statuses: int) -> dict[int | str, dict[str, Any]]:
+    """The same for a route below /v2."""
+    return {status: {"model": V2Error, "description": STATUSES[status]} for status in statuses}
+
+
 STATUSES = {
     400: _("The body is not JSON, or the service does not go by the name it was asked under."),
     401: _("There are keys, and none that is known was sent; `WWW-Authenticate` says how."),
     403: _("The key's role does not allow this, or a page of another site asked."),
-    413: _("The body is too large."),
+    404: _("There is no such task, or the version does not answer now."),
+    413: _("The body is too large, or has too many rows."),
     415: _("The body is not declared as JSON."),
     422: _("A field or parameter cannot be used; `fields` names it."),
     429: _("Asked more often than the service allows; `Retry-After` says when to try again."),

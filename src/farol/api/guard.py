@@ -10,15 +10,16 @@ import os
 import re
 import time
 from collections.abc import Callable, Iterable, Mapping
+from types import MappingProxyType
 
 from fastapi import Request
 from starlette.requests import ClientDisconnect
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from farol.api.asked import fields_of, locale_in
-from farol.api.errors import Refusal, error_response, internal_error
+from farol.api.errors import Refusal, error_response, internal_error, too_large
 from farol.api.logs import FIELDS, places
-from farol.i18n import LOCALES, msg
+from farol.i18n import LOCALES
 
 access = logging.getLogger("farol.access")
 logger = logging.getLogger("farol.api")
@@ -47,10 +48,21 @@ Observe = Callable[[str, str, int, float], None]
 
 
 class Guard:
-    """The middleware; `max_body_bytes` bounds bodies of declared and of undeclared length alike."""
+    """The middleware; `max_body_bytes` bounds bodies of declared and of undeclared length alike.
 
-    def __init__(self, app: ASGIApp, *, max_body_bytes: int, observe: Observe | None = None) -> None:
+    `larger` has another limit for routes of many pupils, by the last part of their path.
+    """
+
+    def __init__(
+        self,
+        app: ASGIApp,
+        *,
+        max_body_bytes: int,
+        larger: Mapping[str, int] = MappingProxyType({}),
+        observe: Observe | None = None,
+    ) -> None:
         self._app = app
+        self._larger = larger
         self._max_body_bytes = max_body_bytes
         self._observe = _log if observe is None else _log_and(observe)
 
@@ -72,11 +84,12 @@ class Guard:
             await send(message)
 
         try:
-            refusal = self._declared_too_large(fields)
+            limit = self._larger.get(scope["path"].rpartition("/")[2], self._max_body_bytes)
+            refusal = _declared_too_large(fields, limit)
             if refusal is not None:
                 await error_response(Request(scope), refusal)(scope, receive, send_guarded)
             else:
-                await self._app(scope, self._counted(receive), send_guarded)
+                await self._app(scope, _counted(receive, limit), send_guarded)
         except ClientDisconnect:
             pass  # whoever asked has gone: there is nobody to answer
         except Exception as error:  # noqa: BLE001  the last resort: whatever it is, no traceback reaches a user
@@ -87,31 +100,25 @@ class Guard:
         finally:
             self._observe(scope, status, time.perf_counter() - started)
 
-    def _declared_too_large(self, fields: Mapping[bytes, bytes]) -> Refusal | None:
-        length = fields.get(b"content-length", b"0")
-        return self._too_large() if length.isdigit() and int(length) > self._max_body_bytes else None
 
-    def _counted(self, receive: Receive) -> Receive:
-        """`receive`, refusing once more bytes have come than may come."""
-        total = 0
+def _declared_too_large(fields: Mapping[bytes, bytes], limit: int) -> Refusal | None:
+    length = fields.get(b"content-length", b"0")
+    return too_large(limit) if length.isdigit() and int(length) > limit else None
 
-        async def receive_counted() -> Message:
-            nonlocal total
-            message = await receive()
-            total += len(message.get("body", b""))
-            if total > self._max_body_bytes:
-                raise self._too_large()
-            return message
 
-        return receive_counted
+def _counted(receive: Receive, limit: int) -> Receive:
+    """`receive`, refusing once more bytes have come than may come."""
+    total = 0
 
-    def _too_large(self) -> Refusal:
-        return Refusal(
-            413,
-            "body_too_large",
-            msg("The body is larger than the {limit} bytes this service takes.", limit=self._max_body_bytes),
-            fix=msg("Send one pupil a request."),
-        )
+    async def receive_counted() -> Message:
+        nonlocal total
+        message = await receive()
+        total += len(message.get("body", b""))
+        if total > limit:
+            raise too_large(limit)
+        return message
+
+    return receive_counted
 
 
 def _log(scope: Scope, status: int, seconds: float) -> None:

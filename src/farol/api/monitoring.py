@@ -14,7 +14,8 @@ from fastapi.responses import JSONResponse, StreamingResponse
 from farol.api.access import cross_site, same_site
 from farol.api.answers import DriftAnswer, HistoryAnswer, PredictionsAnswer, SnapshotAnswer
 from farol.api.errors import FieldProblem, Refusal, locale_of, refusals
-from farol.api.service import ROUTES, Service
+from farol.api.served import ROUTES
+from farol.api.service import Service
 from farol.api.texts import marked as _
 from farol.api.times import both_times
 from farol.errors import InputError

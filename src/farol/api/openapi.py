@@ -15,11 +15,15 @@ from fastapi.responses import HTMLResponse, JSONResponse
 from starlette.staticfiles import StaticFiles
 
 import farol
+from farol.api.batch import NDJSON
 from farol.api.errors import STATUSES, locale_of
+from farol.api.examples import answer_examples, body_examples, error_example, infer_example
 from farol.api.roles import role_of
-from farol.api.service import ROUTES, Service
+from farol.api.served import ROUTES
+from farol.api.service import Service
 from farol.api.texts import marked as _
 from farol.api.texts import translated
+from farol.api.v2_answers import InferRequest
 from farol.i18n import msg
 
 router = APIRouter(include_in_schema=False)
@@ -30,6 +34,7 @@ _ABOUT = _(
 )
 _TAGS = {
     "predictions": _("Ask about one pupil."),
+    "protocol": _("The same models in the Open Inference Protocol (V2, REST), for tools that speak it."),
     "monitoring": _("What was answered, and whether it can still be trusted. GET changes nothing."),
     "state": _("How the service is, and what it serves."),
 }
@@ -55,11 +60,54 @@ def describe(app: FastAPI, service: Service, locale: str) -> dict[str, Any]:
         schema = {"type": "object"} if form is None else form.json_schema(locale)
         name = f"{route.strip('/').capitalize()}Inputs"
         document["components"]["schemas"][name] = schema
-        content: dict[str, Any] = {"schema": {"$ref": f"#/components/schemas/{name}"}}
+        body: dict[str, Any] = {"schema": _reference(name)}
         if form is not None:
-            content["example"] = form.example()
-        document["paths"][route]["post"]["requestBody"] = {"required": True, "content": {"application/json": content}}
+            body["example"] = form.example()
+        _take(document, route, {"application/json": body})
+        rows = body_examples(service, task) if form is not None else {}
+        shapes = {
+            "application/json": {"type": "array", "minItems": 1, "items": _reference(name)},
+            NDJSON: _reference(name),
+        }
+        contents: dict[str, dict[str, Any]] = {kind: {"schema": shape} for kind, shape in shapes.items()}
+        for kind, example in rows.items():
+            contents[kind]["example"] = example
+        _take(document, f"{route}/batch", contents)
+        answered = document["paths"][f"{route}/batch"]["post"]["responses"]["200"]["content"]
+        answered[NDJSON] = {"schema": _reference("RowAnswer")}
+    asked = InferRequest.model_json_schema(ref_template="#/components/schemas/{model}")
+    document["components"]["schemas"] |= translated({**asked.pop("$defs"), "InferRequest": asked}, locale)
+    for path in document["paths"]:
+        if path.endswith("/infer"):
+            body = {"schema": _reference("InferRequest"), "example": infer_example()}
+            _take(document, path, {"application/json": body})
+    _show_answers(document, service, locale)
     return document
+
+
+def _reference(name: str) -> dict[str, Any]:
+    return {"$ref": f"#/components/schemas/{name}"}
+
+
+def _take(document: dict[str, Any], path: str, content: dict[str, Any]) -> None:
+    document["paths"][path]["post"]["requestBody"] = {"required": True, "content": content}
+
+
+def _show_answers(document: dict[str, Any], service: Service, locale: str) -> None:
+    """Give every answer an example, in `locale`."""
+    examples = answer_examples(service, locale)
+    for path, operations in document["paths"].items():
+        for operation in operations.values():
+            for status, response in operation["responses"].items():
+                for kind, content in response["content"].items():
+                    if int(status) < 400:
+                        found = examples.get(operation["operationId"], {})  # a test fails where there is none
+                        content["example"] = found[0] if kind == NDJSON and isinstance(found, list) else found
+                    else:
+                        content["example"] = error_example(int(status), locale, is_protocol=path.startswith("/v2"))
+    schemas = document["components"]["schemas"]
+    schemas["PredictionAnswer"]["examples"] = [examples["predict"]]
+    schemas["ErrorAnswer"]["examples"] = [error_example(422, locale, is_protocol=False)]
 
 
 _SCHEMES = {
@@ -76,10 +124,14 @@ _SCHEMES = {
 def _say_who_may_ask(document: dict[str, Any]) -> None:
     """Add to each operation the role it needs, and the refusals that `farol.api.access` may answer."""
     document["components"]["securitySchemes"] = _SCHEMES
-    schema = {"$ref": "#/components/schemas/ErrorAnswer"}
+    for name in ("HTTPValidationError", "ValidationError"):
+        document["components"]["schemas"].pop(name, None)
     for path, operations in document["paths"].items():
         for method, operation in operations.items():
             role = role_of(method.upper(), path)
+            schema = _reference("V2Error" if path.startswith("/v2") else "ErrorAnswer")
+            if "HTTPValidationError" in str(operation["responses"].get("422")):
+                del operation["responses"]["422"]  # the framework's own, for a part of a path, which takes any text
             # The empty one says that a key may not be needed: while there has never been any, none is asked for.
             operation["security"] = [{}, *({scheme: [role.value]} for scheme in _SCHEMES)] if role else []
             for status in (400, 401, 403, 429, 503) if role else (400,):

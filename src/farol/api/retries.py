@@ -54,16 +54,31 @@ NO_KEY = Hashes(None, None)
 
 def hashes_of(scope: Scope, route: str, given: Given) -> Hashes:
     """The hashes of a request. Refusal (422) for a key that is none, or given twice."""
-    keys = [value.decode("latin-1") for name, value in scope["headers"] if name == _HEADER]
+    key = key_of(scope)
+    return NO_KEY if key is None else _hashes(f"{route}\n{key}", given)
+
+
+def hashes_of_row(key: str | None, route: str, index: int, given: Given) -> Hashes:
+    """The hashes of one row of a batch: its key is that of the request together with the row's place in it."""
+    return NO_KEY if key is None else _hashes(f"{route}\n{key}\n{index}", given)
+
+
+def key_of(scope: Scope) -> str | None:
+    """The key of a request. Refusal (422) for one that is none, or given twice."""
+    keys: list[str] = [value.decode("latin-1") for name, value in scope["headers"] if name == _HEADER]
     if not keys:
-        return NO_KEY
+        return None
     if len(keys) > 1 or not _KEY.fullmatch(keys[0]):
         expected = msg("one text of 1 to {most} visible ASCII characters", most=255)
         problem = FieldProblem(HEADER, msg("{field} cannot be used.", field=HEADER), expected)
         raise Refusal(422, "invalid_parameter", msg("A header cannot be used."), fields=[problem], fix=_FIX)
+    return keys[0]
+
+
+def _hashes(name: str, given: Given) -> Hashes:
     whose = {"student": given.student} | ({} if given.group is None else {"class": given.group})
     body = canonical_json({"values": dict(given.values), "year": given.year} | whose)
-    return Hashes(_sha256(f"{route}\n{keys[0]}".encode()), _sha256(body))
+    return Hashes(_sha256(name.encode()), _sha256(body))
 
 
 def reused() -> Refusal:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from fastapi import FastAPI
 from starlette.middleware.cors import CORSMiddleware
 
-from farol.api import errors, history, monitoring, openapi, outcomes, predicting, state
+from farol.api import batch, describing, errors, history, monitoring, openapi, outcomes, predicting, state, v2
 from farol.api.access import Access
 from farol.api.direct import Direct
 from farol.api.guard import Guard
@@ -17,7 +17,7 @@ def install(app: FastAPI, service: Service) -> None:
     """Give `app` the routes, the one error shape, and around them guard, CORS where wished, and access."""
     settings = service.settings
     errors.install(app)
-    for module in (predicting, monitoring, history, outcomes, state, openapi):
+    for module in (predicting, batch, v2, monitoring, history, outcomes, state, describing, openapi):
         app.include_router(module.router)
     openapi.mount_assets(app)
     # What is added last stands outermost.
@@ -31,4 +31,9 @@ def install(app: FastAPI, service: Service) -> None:
             allow_headers=("Authorization", "Content-Type", "X-API-Key", "X-Request-ID"),
             expose_headers=("Retry-After", "X-Request-ID"),
         )
-    app.add_middleware(Guard, max_body_bytes=settings.max_body_bytes, observe=service.metrics.answered)
+    app.add_middleware(
+        Guard,
+        max_body_bytes=settings.max_body_bytes,
+        larger={"batch": max(settings.max_batch_bytes, settings.max_stream_bytes), "infer": settings.max_batch_bytes},
+        observe=service.metrics.answered,
+    )

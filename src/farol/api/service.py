@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 import threading
 import time
@@ -33,6 +34,10 @@ CHECK_SECONDS = 1.0
 """How long an answer to whether the store can be written holds."""
 
 
+GROUPS_AT_ONCE = 2
+"""Groups of rows that batches of one worker may score and store at once: single pupils must not wait for batches."""
+
+
 class Service:
     """The state of a running service. `refresh` blocks and belongs in a thread; what it finds replaces what was."""
 
@@ -52,6 +57,7 @@ class Service:
         self._chosen: dict[str, object] = {}
         self._checking = threading.Lock()
         self._checked = float("-inf")
+        self.groups = asyncio.Semaphore(GROUPS_AT_ONCE)
         self.keyring = Keyring(lambda: self.store)
         self.metrics = Metrics(waiting=self._waiting, serving=self._versions)
         self._default_forms = {

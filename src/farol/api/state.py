@@ -13,7 +13,8 @@ import farol
 from farol.api.answers import HealthAnswer, ModelsAnswer, ReadyAnswer
 from farol.api.errors import RETRY_SECONDS, FieldProblem, Refusal, locale_of, refusals
 from farol.api.metrics import CONTENT_TYPE
-from farol.api.service import ROUTES, Service
+from farol.api.served import ROUTES
+from farol.api.service import Service
 from farol.api.texts import marked as _
 from farol.errors import BundleError, FarolError
 from farol.i18n import msg

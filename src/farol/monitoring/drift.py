@@ -143,7 +143,7 @@ def check(
         part=part,
         basis=basis.words,
         reference_n=round(basis.n),
-        reference_years=_reference_years(bundle),
+        reference_years=reference_years(bundle),
         features=tuple(
             feature_drift(
                 bins,
@@ -187,7 +187,7 @@ def _rate(basis: Basis, counts: Counts) -> ShareDrift | None:
     return share_drift(yes, no + yes, was_yes, was_no + was_yes, alpha=SPENT["rate"])
 
 
-def _reference_years(bundle: Bundle) -> tuple[int, ...]:
+def reference_years(bundle: Bundle) -> tuple[int, ...]:
     """The years of the rows whose bins were frozen: those the served model learned from, refit included."""
     match bundle.report.get("served"):
         case {"years": [*years]}:

@@ -12,7 +12,7 @@ from zoneinfo import ZoneInfo
 
 from farol.tallies import Counted
 
-Source = Literal["api", "simulation", "command"]
+Source = Literal["api", "batch", "v2", "simulation", "command"]
 
 ZONE = ZoneInfo("America/Sao_Paulo")
 """The days of the counters are days of this zone, whatever zone times are shown in."""

@@ -1,0 +1,256 @@
+"""`POST /predict/batch` and `/forecast/batch`: many pupils in one request, each with its own answer or its own error.
+
+Rows are taken in groups. A group is scored as one batch and stored in one transaction, and only then answered. A
+group that could not be stored is told row by row; the next one is tried again.
+
+An answer to NDJSON goes out while the body still comes in. Many clients read nothing before they have sent everything,
+and would wait for us as we for them: so what they do not take yet waits in a file, not in memory.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import time
+from collections.abc import AsyncIterator, Callable, Coroutine, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from itertools import islice
+from typing import Any, cast
+
+from fastapi import APIRouter, Request
+from fastapi.responses import Response
+
+from farol.api.answering import Question, Scored, answer_body, score_questions
+from farol.api.backlog import LinesResponse
+from farol.api.errors import Refusal, error_body, from_tree, locale_of, refusals, too_large
+from farol.api.predicting import ReasonsWanted
+from farol.api.retries import KeyGiven, hashes_of_row, key_of, reused
+from farol.api.row_answers import RowAnswer
+from farol.api.rows import Lines, Row, parse_array, parse_line, too_many
+from farol.api.served import ROUTES, Served
+from farol.api.service import Service
+from farol.api.texts import marked as _
+from farol.errors import FarolError, StoreError
+from farol.i18n import msg
+from farol.store.records import Prediction
+
+router = APIRouter(tags=["predictions"])
+
+GROUP = 500
+"""Rows that are scored and stored together."""
+
+NDJSON = "application/x-ndjson"
+
+_STATUSES = (400, 413, 415, 422, 500, 503)
+
+Entry = Mapping[str, object]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Batch:
+    """One request for many answers. The model that is served when it begins answers all of it."""
+
+    service: Service
+    served: Served
+    route: str
+    key: str | None
+    reasons: int
+    locale: str
+    request_id: str
+
+    def entries(self, first: int, rows: Sequence[Row]) -> list[Entry]:
+        """The entries of one group, whose first row has the index `first`. Blocks.
+
+        Raises StoreError when the first group of all cannot be stored; of a later one the entries say so.
+        """
+        at = datetime.now(UTC)
+        found = [self._question(first + place, row, at) for place, row in enumerate(rows)]
+        questions = {place: one for place, one in enumerate(found) if isinstance(one, Question)}
+        answers = score_questions(self.served, list(questions.values()), source="batch")
+        outcomes = dict(zip(questions, answers, strict=True))
+        scored = {place: one for place, one in outcomes.items() if isinstance(one, Scored)}
+        refusals_of = {place: one for place, one in (*enumerate(found), *outcomes.items()) if isinstance(one, Refusal)}
+        try:
+            rows_stored = self._stored([one.row for one in scored.values()])
+        except StoreError as error:
+            if not first:
+                raise
+            refusals_of |= dict.fromkeys(scored, from_tree(error))
+            rows_stored, scored = [], {}
+        stored = dict(zip(scored, rows_stored, strict=True))
+        return [
+            self.refused(first + place, refusals_of[place])
+            if place in refusals_of
+            else self._answered(first + place, scored[place], questions[place], stored[place])
+            for place in range(len(rows))
+        ]
+
+    def refused(self, index: int | None, refusal: Refusal) -> Entry:
+        """The entry of a row that has no answer; without an index, the last word on the whole request."""
+        error = error_body(refusal, self.locale, self.request_id)["error"]
+        return {"index": index, "status": refusal.status, "replayed": False, "answer": None, "error": error}
+
+    def _question(self, index: int, row: Row, at: datetime) -> Question | Refusal:
+        if isinstance(row, Refusal):
+            return row
+        try:
+            given = self.served.form.read(row)
+        except Refusal as refusal:
+            return refusal
+        year = at.astimezone(self.service.timezone).year if given.year is None else given.year
+        return Question(given, at, year, hashes_of_row(self.key, self.route, index, given), self.reasons)
+
+    def _stored(self, rows: Sequence[Prediction]) -> list[Prediction]:
+        if not rows:
+            return []
+        began = time.perf_counter()
+        stored = self.service.store.write(rows)
+        self.service.metrics.committed(time.perf_counter() - began)
+        return stored
+
+    def _answered(self, index: int, scored: Scored, question: Question, stored: Prediction) -> Entry:
+        served = self.served
+        replayed = stored is not scored.row
+        if not replayed:
+            self.service.metrics.predicted(stored.task, stored.prediction)
+        elif stored.body_hash != question.hashes.body:
+            return self.refused(index, reused())
+        elif stored.version != served.bundle.version or stored.year != question.year:
+            try:
+                served = self._former(stored)
+            except FarolError as error:
+                return self.refused(index, from_tree(error))
+            # A row with a key has its year; and what was answered once can be answered again.
+            then = replace(question, year=cast(int, stored.year))
+            scored = cast(Scored, score_questions(served, [then], source="batch")[0])
+        body = answer_body(served, scored, stored, self.locale)
+        return {"index": index, "status": 200, "replayed": replayed, "answer": body, "error": None}
+
+    def _former(self, stored: Prediction) -> Served:
+        if stored.version == self.served.bundle.version:
+            return self.served
+        return self.service.former(stored.task, stored.version)
+
+
+async def answered(batch: Batch, first: int, rows: Sequence[Row | bytes]) -> list[Entry]:
+    """The entries of one group, made in a thread: see `Batch.entries`."""
+
+    def work() -> list[Entry]:
+        return batch.entries(first, [parse_line(row) if isinstance(row, bytes) else row for row in rows])
+
+    async with batch.service.groups:
+        return await asyncio.to_thread(work)
+
+
+async def _json_answer(request: Request, batch: Batch) -> Response:
+    settings = batch.service.settings
+    body = await read_at_most(request, settings.max_batch_bytes)
+    rows = await asyncio.to_thread(parse_array, body, settings.max_batch_rows)
+    pieces: list[bytes] = []
+    for first in range(0, len(rows), GROUP):
+        pieces += map(_dumped, await answered(batch, first, rows[first : first + GROUP]))
+    return Response(b"[" + b",".join(pieces) + b"]", media_type="application/json")
+
+
+async def _lines(request: Request, batch: Batch) -> AsyncIterator[bytes]:
+    """Answers to lines, as these come: a group is what has come, up to GROUP, so that few rows do not wait for more."""
+    settings = batch.service.settings
+    lines, count = Lines(settings.max_line_bytes), 0
+
+    async def some(found: Iterator[bytes | Refusal]) -> AsyncIterator[bytes]:
+        nonlocal count
+        while rows := list(islice(found, min(GROUP, settings.max_stream_rows + 1 - count))):
+            fitting = rows[: settings.max_stream_rows - count]
+            if fitting:
+                entries = await answered(batch, count, fitting)
+                count += len(fitting)
+                yield b"".join(_dumped(entry) + b"\n" for entry in entries)
+            if len(fitting) < len(rows):
+                raise too_many(settings.max_stream_rows)
+
+    try:
+        async for piece in request.stream():
+            async for answers in some(lines.feed(piece)):
+                yield answers
+        async for answers in some(lines.end()):
+            yield answers
+    except Refusal as refusal:
+        if not count:
+            raise
+        yield _dumped(batch.refused(None, refusal)) + b"\n"
+
+
+async def _ndjson_answer(request: Request, batch: Batch) -> Response:
+    pieces = _lines(request, batch)
+    # Whatever stands against the whole of it is told by the status: so we begin when the first group is answered.
+    begin = await anext(pieces, None)
+    if begin is None:
+        words = msg("There are no rows.")
+        raise Refusal(422, "nothing_given", words, fix=msg("Send a JSON object a line."))
+    return LinesResponse(begin, pieces, media_type=NDJSON, folder=batch.service.settings.data)
+
+
+async def read_at_most(request: Request, most: int) -> bytes:
+    """The body of a request, which may have `most` bytes. Raises Refusal (413)."""
+    length = request.headers.get("content-length", "0")
+    if length.isdecimal() and int(length) > most:
+        raise too_large(most)
+    body = bytearray()
+    async for piece in request.stream():
+        body += piece
+        if len(body) > most:
+            raise too_large(most)
+    return bytes(body)
+
+
+def _endpoint(task: str) -> Callable[[Request, int, str | None], Coroutine[Any, Any, Response]]:
+    async def answer(request: Request, reasons: ReasonsWanted = 0, key: KeyGiven = None) -> Response:
+        media_type = request.headers.get("content-type", "").partition(";")[0].strip().lower()
+        answers = {"application/json": _json_answer, NDJSON: _ndjson_answer}.get(media_type)
+        if answers is None:
+            header = f"Content-Type: application/json ({NDJSON})"
+            words = msg("The body must be JSON or NDJSON.")
+            raise Refusal(415, "unsupported_media_type", words, fix=msg("Send the header {header}.", header=header))
+        service: Service = request.app.state.service
+        batch = Batch(
+            service=service,
+            served=service.served(task),
+            route=f"{ROUTES[task]}/batch",
+            key=key_of(request.scope),
+            reasons=reasons,
+            locale=locale_of(request),
+            request_id=request.state.request_id,
+        )
+        return await answers(request, batch)
+
+    return answer
+
+
+def _dumped(entry: Entry) -> bytes:
+    return json.dumps(entry, ensure_ascii=False, allow_nan=False, separators=(",", ":")).encode()
+
+
+def _add_route(task: str, operation_id: str, summary: str, description: str) -> None:
+    router.add_api_route(
+        f"{ROUTES[task]}/batch",
+        _endpoint(task),
+        methods=["POST"],
+        operation_id=operation_id,
+        summary=summary,
+        description=description,
+        response_model=list[RowAnswer],
+        response_description=_("One entry a row, in the order of the rows."),
+        responses=refusals(*_STATUSES),
+    )
+
+
+_ABOUT = _(
+    "Takes an array of what the route for one pupil takes (`application/json`), or one such object a line "
+    "(`application/x-ndjson`), which is answered a line each while more come in. Each row has the answer or the error "
+    "that it would have alone; rows that can be used are stored before they are answered, the others are not stored. "
+    "When the first rows cannot be stored, the whole answer is 503; when later ones cannot, their entries say so. "
+    "Sent again under the same `Idempotency-Key`, rows that were stored get their first answer again."
+)
+_add_route("current", "predict_batch", _("Which pupils are behind this year?"), _ABOUT)
+_add_route("next-year", "forecast_batch", _("Which pupils will be behind next year?"), _ABOUT)

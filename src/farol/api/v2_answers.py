@@ -1,0 +1,91 @@
+"""The shapes of the Open Inference Protocol, as it is spoken here."""
+
+from __future__ import annotations
+
+from typing import Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from farol.api.answers import Shape
+from farol.api.texts import marked as _
+
+Datatype = Literal[
+    "FP64", "FP32", "FP16", "BF16", "INT64", "INT32", "INT16", "INT8", "UINT64", "UINT32", "UINT16", "UINT8", "BYTES"
+]
+
+
+class V2Error(Shape):
+    error: str = Field(description=_("For people, in the language of the request. It never repeats a value sent."))
+
+
+class ServerAnswer(Shape):
+    name: str
+    version: str
+    extensions: list[str] = Field(description=_("None: data comes and goes as JSON."))
+
+
+class LiveAnswer(Shape):
+    live: Literal[True]
+
+
+class ServerReadyAnswer(Shape):
+    ready: Literal[True]
+
+
+class ModelReadyAnswer(Shape):
+    name: str
+    ready: Literal[True]
+
+
+class TensorMetadata(Shape):
+    name: str
+    datatype: Datatype
+    shape: list[int] = Field(description=_("[-1]: as many as there are rows."))
+
+
+class ModelMetadataAnswer(Shape):
+    name: str
+    versions: list[str]
+    platform: str
+    inputs: list[TensorMetadata] = Field(description=_("Each may be left out."))
+    outputs: list[TensorMetadata]
+
+
+class Asked(BaseModel):
+    """Requests may hold more than is said: the protocol lets clients add parameters."""
+
+    model_config = ConfigDict(extra="allow")
+
+
+class InputTensor(Asked):
+    name: str = Field(description=_("A column, `rows`, `year`, `student` or `class`."))
+    shape: list[int] = Field(description=_("[n] or [n, 1]; of `rows` [n, k]."), min_length=1, max_length=2)
+    datatype: Datatype
+    data: list[Any] = Field(description=_("Flat, or nested as the shape is; null: missing."))
+    parameters: dict[str, Any] | None = None
+
+
+class OutputWanted(Asked):
+    name: Literal["probability", "prediction", "prediction_label", "prediction_id"]
+    parameters: dict[str, Any] | None = None
+
+
+class InferRequest(Asked):
+    id: str | None = Field(default=None, description=_("Comes back with the answer."))
+    parameters: dict[str, Any] | None = None
+    inputs: list[InputTensor] = Field(min_length=1)
+    outputs: list[OutputWanted] | None = Field(default=None, description=_("What to answer; without it, all."))
+
+
+class OutputTensor(Shape):
+    name: str
+    datatype: Literal["FP64", "INT64", "BYTES"]
+    shape: list[int]
+    data: list[float | str | None]
+
+
+class InferAnswer(Shape):
+    model_name: str
+    model_version: str
+    id: str | None = Field(default=None, description=_("That of the request, if it had one."))
+    outputs: list[OutputTensor]

@@ -1,0 +1,106 @@
+"""Rows of a batch: read strictly, one by one, in constant memory."""
+
+from __future__ import annotations
+
+import asyncio
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from farol.api import backlog
+from farol.api.backlog import Backlog
+from farol.api.errors import Refusal
+from farol.api.rows import Lines, parse_array, parse_line
+
+
+@given(st.lists(st.binary(max_size=30).map(lambda line: line.replace(b"\n", b" "))), st.lists(st.integers(1, 40)))
+def test_lines_are_the_same_however_they_are_cut_into_pieces(lines: list[bytes], sizes: list[int]) -> None:
+    body, reader, found = b"\n".join(lines), Lines(1_000), []
+    for size in [*sizes, len(body)]:
+        found += list(reader.feed(body[:size]))
+        body = body[size:]
+    found += list(reader.end())
+    assert found == [line.strip() for line in lines if line.strip()]
+
+
+@given(st.integers(1, 70))
+def test_a_line_that_is_too_long_is_refused_and_the_next_is_read(size: int) -> None:
+    body, reader, found = b"a" * 50 + b"\n" + b"b" * 51 + b"\r\n\n" + b"c" * 200 + b"\nd", Lines(50), []
+    for start in range(0, len(body), size):
+        found += list(reader.feed(body[start : start + size]))
+        assert len(reader._begun) <= 50
+    found += list(reader.end())
+    codes = [one.code if isinstance(one, Refusal) else one for one in found]
+    assert codes == [b"a" * 50, "line_too_long", "line_too_long", b"d"]
+
+
+@pytest.mark.parametrize(
+    ("line", "code"),
+    [
+        (b"{", "invalid_json"),
+        (b"\xff\xfe{}", "invalid_json"),
+        (b"[" * 100_000, "invalid_json"),
+        (b"[1]", "invalid_json"),
+        (b"null", "invalid_json"),
+        (b'{"IAA": 1, "IAA": 1}', "invalid_fields"),
+        (b"{" + b",".join(b'"f%d": 1' % number for number in range(101)) + b"}", "too_many_fields"),
+    ],
+)
+def test_a_row_that_is_no_object_is_refused_alone(line: bytes, code: str) -> None:
+    found = parse_line(line)
+    assert isinstance(found, Refusal)
+    assert found.code == code
+
+
+def test_in_an_array_an_object_with_a_field_given_twice_spoils_only_itself() -> None:
+    good, twice, inside, no_object = parse_array(b'[{"IAA": 1}, {"IAA": 1, "IAA": 2}, {"IAA": {"a": 1, "a": 2}}, 7]', 4)
+    assert good == {"IAA": 1.0}
+    assert isinstance(twice, Refusal)
+    assert isinstance(inside, dict)
+    assert isinstance(no_object, Refusal)
+
+
+@pytest.mark.parametrize(
+    ("body", "code"),
+    [
+        (b"{}", "invalid_json"),
+        (b"[{}", "invalid_json"),
+        (b"\xff\xfe[]", "invalid_json"),
+        (b"[" * 100_000, "invalid_json"),
+        (b"[]", "nothing_given"),
+        (b"[{},{},{}]", "too_many_rows"),
+    ],
+)
+def test_what_is_no_array_of_rows_is_refused_as_a_whole(body: bytes, code: str) -> None:
+    with pytest.raises(Refusal) as caught:
+        parse_array(body, 2)
+    assert caught.value.code == code
+
+
+def test_what_waits_to_be_sent_keeps_its_order_and_gives_its_room_back(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(backlog, "PIECE", 7)
+    monkeypatch.setattr(backlog, "IN_MEMORY", 20)
+
+    async def run() -> bytes:
+        waiting, taken = Backlog(tmp_path), b""
+        waiting.put(b"0123456789" * 10)
+        taken += await waiting.take()
+        waiting.put(b"abc")
+        while len(taken) < 103:
+            taken += await waiting.take()
+        assert waiting._written == 0
+        later = asyncio.create_task(waiting.take())
+        await asyncio.sleep(0)
+        waiting.put(b"later")
+        taken += await later
+        waiting.end()
+        assert await waiting.take() == b""
+        waiting.close()
+        return taken
+
+    assert asyncio.run(run()) == b"0123456789" * 10 + b"abclater"
+    assert list(tmp_path.iterdir()) == [], "a file without a name"
