@@ -28,6 +28,7 @@ _ROLES: Mapping[str, Role | None] = {
     "GET /monitoring/drift/history": Role.read,
     "GET /monitoring/outcomes": Role.read,
     "GET /monitoring/results": Role.read,
+    "GET /monitoring/performance": Role.read,
     "POST /monitoring/drift/snapshots": Role.manage,
     "POST /monitoring/dashboard/snapshot": Role.manage,
     "GET /health": None,
