@@ -50,7 +50,7 @@ LIMIT = 0.01
 SHIFT, LOST = 0.5, 0.15
 SHIFT_AT, LOST_AT = 200, 100
 POWER = 0.9
-PEER_SIMULATIONS = {"evidently": 40, "nannyml": 100}
+PEER_SIMULATIONS = {"evidently": 12, "nannyml": 60}
 ALL = Window("all", None, date(2024, 12, 31))
 
 

@@ -23,7 +23,8 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from statistics import median
@@ -49,6 +50,7 @@ NAMES = [f"f{i}" for i in range(10)]
 SMALL = 10_000
 DAYS = 30
 REQUESTS = 200
+DRIFT = "/monitoring/drift?task=current&window=30d"
 
 
 def rows_of(n: int, seed: int) -> Floats:
@@ -223,18 +225,29 @@ def serving(artifacts: Path, data: Path, url: str) -> Iterator[str]:
             process.terminate()
 
 
-def asked(base: str) -> tuple[float, float, float, int]:
-    """Seconds of the first request, the median of the rest, that of `GET /health`, and how many were counted."""
-    seconds: list[float] = []
-    floor: list[float] = []
-    with httpx.Client(base_url=base) as client:
+@dataclass
+class Times:
+    """Seconds of each request, and how many predictions the report has."""
+
+    drift: list[float] = field(default_factory=list)
+    health: list[float] = field(default_factory=list)
+    counted: int = 0
+
+
+def asked(bases: list[str]) -> list[Times]:
+    """The servers asked in turn, so that whatever else the machine does falls on all of them alike."""
+    found = [Times() for _ in bases]
+    with ExitStack() as stack:
+        clients = [stack.enter_context(httpx.Client(base_url=base)) for base in bases]
         for _ in range(REQUESTS + 1):
-            for path, into in (("/monitoring/drift?task=current&window=30d", seconds), ("/health", floor)):
-                start = time.perf_counter()
-                answer = client.get(path)
-                into.append(time.perf_counter() - start)
-        answer = client.get("/monitoring/drift?task=current&window=30d").raise_for_status()
-    return seconds[0], median(seconds[1:]), median(floor), answer.json()["n"]
+            for client, times in zip(clients, found, strict=True):
+                for path, into in ((DRIFT, times.drift), ("/health", times.health)):
+                    start = time.perf_counter()
+                    client.get(path)
+                    into.append(time.perf_counter() - start)
+        for client, times in zip(clients, found, strict=True):
+            times.counted = client.get(DRIFT).raise_for_status().json()["n"]
+    return found
 
 
 def over_http(n: int) -> None:
@@ -243,25 +256,25 @@ def over_http(n: int) -> None:
         artifacts = Path(folder) / "artifacts"
         bundle = read_bundle(make_bundle(artifacts))
         Registry(artifacts).promote(bundle.task, bundle.version)
-        print(f"\nGET /monitoring/drift?window=30d over HTTP, {REQUESTS} requests")
+        print(f"\nGET {DRIFT} over HTTP, {REQUESTS} requests to each server, in turn")
         for name, url in (
             ("SQLite", f"sqlite:///{folder}/{{}}.db"),
             ("PostgreSQL", f"postgresql://postgres@/{{}}?host={server}"),
         ):
-            medians = []
-            for size, count in (("small", SMALL), ("large", n)):
-                start = time.perf_counter()
+            sizes = {"small": SMALL, "large": n}
+            for size, count in sizes.items():
                 fill(url.format(size), bundle, count)
-                filled = time.perf_counter() - start
-                with serving(artifacts, Path(folder), url.format(size)) as base:
-                    first, middle, floor, counted = asked(base)
-                medians.append(middle)
+            with ExitStack() as stack:
+                bases = [stack.enter_context(serving(artifacts, Path(folder), url.format(size))) for size in sizes]
+                found = asked(bases)
+            for count, times in zip(sizes.values(), found, strict=True):
                 print(
-                    f"  {name:11}{count:>12,} stored ({filled:.0f} s to fill), {counted:,} counted: "
-                    f"median {middle * 1e3:.2f} ms, GET /health {floor * 1e3:.2f} ms, the first {first * 1e3:.0f} ms",
-                    flush=True,
+                    f"  {name:11}{count:>12,} stored, {times.counted:,} counted: median "
+                    f"{median(times.drift[1:]) * 1e3:.2f} ms (GET /health {median(times.health) * 1e3:.2f} ms), "
+                    f"the first {times.drift[0] * 1e3:.0f} ms"
                 )
-            print(f"  {name:11}{medians[1] / medians[0]:.2f} times as long with {n / SMALL:,.0f} times as many")
+            small, large = (median(times.drift[1:]) for times in found)
+            print(f"  {name:11}{large / small:.2f} times as long with {n / SMALL:,.0f} times as many", flush=True)
 
 
 def main(arguments: list[str]) -> None:

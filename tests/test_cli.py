@@ -247,6 +247,16 @@ def test_drift_is_told_to_people_and_programs(run: Run, tmp_path: Path) -> None:
     assert "PSI" in empty
 
 
+def test_slices_levels_and_expected_performance_are_told(run: Run) -> None:
+    part = run("drift", "--task", "current", "--window", "all", "--slice", "source=simulation")
+    assert "“em risco”" in part
+    assert "same-levels" not in run("drift", "--task", "next-year", "--window", "all", "--same-levels")
+    body = json.loads(run("estimate", "--task", "current", "--window", "all", "--format", "json"))
+    assert body["measures"]["roc_auc"]["low"] <= body["measures"]["roc_auc"]["value"] <= 1
+    assert "roc_auc" in run("estimate", "--window", "all", "--slice", "source=simulation")
+    assert "phase" in run("estimate", "--slice", "gender=f", code=2)
+
+
 def test_a_severe_simulation_raises_alarms(run: Run, tmp_path: Path) -> None:
     run("simulate", "--shift", "severe", "--task", "current", "--data", str(tmp_path))
     body = json.loads(run("drift", "--task", "current", "--data", str(tmp_path), "--format", "json"))

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import lru_cache
 from itertools import pairwise
 from typing import Self
 
@@ -103,6 +104,7 @@ class FeatureBins:
             return np.array([*found, present - found.sum(), missing], dtype=np.int64)
         return np.array([*-np.diff(found, prepend=present, append=0), missing], dtype=np.int64)
 
+    @lru_cache(maxsize=512)  # noqa: B019  # of values: it keeps a few bins alive, and no state
     def labels(self, locale: str) -> tuple[str, ...]:
         """What a reader sees on an axis, one text a bin, in `locale`."""
         if self.values is not None:

@@ -12,7 +12,7 @@ from fastapi import APIRouter, Query, Request
 from fastapi.responses import JSONResponse, StreamingResponse
 
 from farol.api.access import cross_site, same_site
-from farol.api.answers import DriftAnswer, HistoryAnswer, PredictionsAnswer, SnapshotAnswer
+from farol.api.answers import DriftAnswer, HistoryAnswer, PerformanceAnswer, PredictionsAnswer, SnapshotAnswer
 from farol.api.errors import FieldProblem, Refusal, locale_of, refusals
 from farol.api.served import ROUTES
 from farol.api.service import Service
@@ -22,6 +22,7 @@ from farol.errors import InputError
 from farol.i18n import Message, msg
 from farol.monitoring.cohorts import parse_slice
 from farol.monitoring.drift import Window, drift_report, take_snapshot, verdict_label, window_of
+from farol.monitoring.estimation import performance
 from farol.store.exporting import write_csv
 from farol.store.records import Prediction, Snapshot
 
@@ -143,6 +144,38 @@ def drift_history(request: Request, task: OneTask = "current", limit: Limit = 30
             "timezone": service.timezone.key,
             "limit": limit,
             "snapshots": [snapshot_answer(one, service, locale_of(request)) for one in kept],
+        }
+    )
+
+
+@router.get(
+    "/performance",
+    operation_id="estimate_performance",
+    summary=_("How good the answers probably are"),
+    description=_(
+        "Before anybody knows who fell behind: performance expected from the probabilities of a window, if they are "
+        "worth what they were in training. `assumptions` says what has to hold."
+    ),
+    response_model=PerformanceAnswer,
+    response_description=_("The answer."),
+    responses=refusals(422, 500, 503),
+)
+def estimated_performance(
+    request: Request, task: OneTask = "current", window: WindowName = "30d", part: SliceName = ""
+) -> JSONResponse:
+    service: Service = request.app.state.service
+    bundle = service.served(_known(task)).bundle
+    chosen = _window(window, service, task)
+    with _parameter("slice"):
+        wanted = parse_slice(bundle, part)
+    estimation = performance(service.store, bundle, chosen, part=wanted)
+    return JSONResponse(
+        {
+            "task": bundle.task,
+            "version": bundle.version,
+            "window": chosen.as_dict(),
+            "slice": wanted,
+            **estimation.as_dict(locale_of(request)),
         }
     )
 

@@ -44,6 +44,7 @@ _ROLES: Mapping[str, Role | None] = {
     "GET /monitoring/history": Role.read,
     "GET /monitoring/report": Role.read,
     "GET /monitoring/report.html": Role.read,
+    "GET /monitoring/performance": Role.read,
     "POST /monitoring/drift/snapshots": Role.manage,
     "POST /monitoring/dashboard/snapshot": Role.manage,
     "GET /health": None,

@@ -114,6 +114,11 @@ app.command(
 )(watch.drift)
 app.command(
     cls=Command,
+    help=_("Say how good the answers of a window probably are, before anybody knows who fell behind."),
+    rich_help_panel=SERVICE,
+)(watch.estimate)
+app.command(
+    cls=Command,
     help=_("Write simulated production data through the same scoring and storing path."),
     rich_help_panel=SERVICE,
 )(watch.simulate)

@@ -83,6 +83,46 @@ def drift(
         print_drift(report)
 
 
+def estimate(
+    task: Annotated[str, typer.Option("--task", help=_("Which task: current or next-year."))] = "current",
+    window: Annotated[
+        str, typer.Option("--window", help=_("7d, 30d, 90d, all, year:2024, 2024-03-01..2024-05-31, or since:VERSION."))
+    ] = "30d",
+    part: Annotated[
+        str, typer.Option("--slice", help=_("Only these predictions: phase=3, class=8B or source=api."))
+    ] = "",
+    output: FormatOption = Format.text,
+    artifacts: ArtifactsOption = None,
+    data: DataOption = None,
+) -> None:
+    """Say how good the answers of a window probably are, before anybody knows who fell behind."""
+    from farol.monitoring.cohorts import parse_slice
+    from farol.monitoring.drift import window_of
+    from farol.monitoring.estimation import performance
+    from farol.registry import Registry
+    from farol.store.database import Store
+
+    settings = read_settings(artifacts=artifacts, data=data)
+    bundle = Registry(settings.artifacts).load(task)
+    wanted = parse_slice(bundle, part)
+    with Store.open(settings.store_url) as store:
+        chosen = window_of(window, store=store, task=task, now=datetime.now(UTC))
+        estimation = performance(store, bundle, chosen, part=wanted)
+    if output is Format.json:
+        body = {"task": task, "version": bundle.version, "window": chosen.as_dict(), "slice": wanted}
+        print(json.dumps(body | estimation.as_dict(LOCALE), ensure_ascii=False, indent=2))
+        return
+    table = Table(box=None, pad_edge=False)
+    for heading in (_("metric"), _("expected"), _("from"), _("to")):
+        table.add_column(heading)
+    for name, one in estimation.measures.items():
+        table.add_row(name, _figure(one.value), _figure(one.low), _figure(one.high))
+    OUT.print(table)
+    say(msg("Answers: {n}; expected at risk: {share}", n=estimation.n, share=_percent(estimation.at_risk)))
+    for words in estimation.assumptions:
+        say(words)
+
+
 def print_drift(report: DriftReport) -> None:
     """The report as a table, one row a feature and one for the score, and the verdict in words."""
     from farol.monitoring.verdicts import kind_label, verdict_label
