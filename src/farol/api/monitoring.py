@@ -164,8 +164,8 @@ def estimated_performance(
     request: Request, task: OneTask = "current", window: WindowName = "30d", part: SliceName = ""
 ) -> JSONResponse:
     service: Service = request.app.state.service
-    bundle = service.served(_known(task)).bundle
-    chosen = _window(window, service, task)
+    bundle = service.served(known_task(task)).bundle
+    chosen = window_in(window, service, task)
     with _parameter("slice"):
         wanted = parse_slice(bundle, part)
     estimation = performance(service.store, bundle, chosen, part=wanted)
