@@ -43,6 +43,7 @@ from farol.registry import Registry
 from farol.scoring import Scorer
 from farol.store.database import Store
 from farol.store.records import day_of, microseconds
+from farol.store.statements import cursor_of
 from farol.tallies import PREDICTION, SCORE, WHOLE
 from tests.bundles import make_bundle
 
@@ -175,7 +176,8 @@ def put_tallies(store: Store, bundle: Bundle, n: int, now: datetime) -> None:
         day = day_of(now - timedelta(days=back))
         with store.alone() as connection:
             store.tallying.put(
-                connection, {(bundle.task, bundle.version, day, slice_): (layout, vector) for slice_ in slices}
+                cursor_of(connection),
+                {(bundle.task, bundle.version, day, slice_): (layout, vector) for slice_ in slices},
             )
 
 

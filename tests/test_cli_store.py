@@ -16,6 +16,7 @@ from farol.cli import main
 from farol.registry import Registry
 from farol.scoring import Scorer
 from farol.store.database import Store
+from farol.store.statements import cursor_of
 from tests.bundles import make_bundle
 from tests.store.rows import row
 from tests.store.scored import answered, pupils
@@ -105,7 +106,7 @@ def test_counters_are_proven_and_mended(store: Store, run: Run) -> None:
     assert "counted 40 predictions anew" in run("store", "recount")
     with store.alone() as connection:
         for key, (layout, cells) in store.tallying.stored(connection).items():
-            store.tallying.put(connection, {key: (layout, cells + (cells > 0))})
+            store.tallying.put(cursor_of(connection), {key: (layout, cells + (cells > 0))})
     told = run("store", "recount", code=1)
     assert "IAA, bin" in told
     assert "more; --format json has all" in told

@@ -7,6 +7,7 @@ for, so that importing this module neither reads settings nor touches a disk.
 from __future__ import annotations
 
 import asyncio
+import gc
 import logging
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager, suppress
@@ -61,6 +62,8 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     async def lifespan(_app: FastAPI) -> AsyncIterator[None]:
         await asyncio.to_thread(service.refresh)
         await _read_keys(service)
+        gc.collect()
+        gc.freeze()  # what is there now stays: the collector need not look at it again and again
         # A task each: reading a new model takes longer than keys may be old, and a receiver that does not answer must
         # not hold up a check.
         watchers = [

@@ -141,7 +141,16 @@ class Inputs:
 
     def warnings(self, values: Mapping[str, float | None]) -> tuple[InputWarning, ...]:
         """What to know of the answer for `values`, which have no problems."""
-        return tuple(self._warnings(values))
+        rules, given = self.rules, []
+        for name, value in values.items():
+            if value is None or name not in rules:
+                continue
+            rule = rules[name]
+            is_odd = (rule.zero_is_missing and value == 0) or (rule.usual and value not in rule.usual)
+            if is_odd or not rule.low <= value <= rule.high:
+                return tuple(self._warnings(values))
+            given.append(name)
+        return self._missing(frozenset(given))
 
     def _warnings(self, values: Mapping[str, float | None]) -> Iterator[InputWarning]:
         given = []

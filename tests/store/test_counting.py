@@ -16,6 +16,7 @@ from farol.registry import Registry
 from farol.scoring import Scorer
 from farol.store.counting import recount, repair
 from farol.store.database import PAGE, Store
+from farol.store.statements import cursor_of
 from farol.tallies import Counted, total, union
 from farol.workbook.panel import read_panel
 from tests.bundles import make_bundle
@@ -85,7 +86,7 @@ def test_whatever_is_wrong_with_a_counter_is_told_and_repaired(store: Store, art
         wrong = union(layout, Counted.of({"extra": 77}).layout)
         tally = wrong, wrong.vector(counts)
         before = ("current", version, DAY - timedelta(days=9), "")  # a day without any row
-        store.tallying.put(connection, {("current", version, DAY, ""): tally, before: tally})
+        store.tallying.put(cursor_of(connection), {("current", version, DAY, ""): tally, before: tally})
         store.tallying.drop(connection, "current", version, DAY + timedelta(days=1))
     registry = Registry(artifacts)
     found = recount(store, registry)
@@ -136,7 +137,7 @@ def test_counters_of_a_lost_model_on_a_day_without_rows_are_wrong_and_go(store: 
     gone = Counted.of({"IAA": 1})
     with store.alone() as connection:
         tally = gone.layout, total(gone.layout, [gone.cells, gone.cells])
-        store.tallying.put(connection, {("current", "2020-gone", DAY, ""): tally})
+        store.tallying.put(cursor_of(connection), {("current", "2020-gone", DAY, ""): tally})
     registry = Registry(artifacts)
     found = recount(store, registry)
     assert [(difference.counted, difference.rows) for difference in found.differences] == [(2, 0)]

@@ -10,6 +10,7 @@ from farol.errors import InputError
 from farol.store.database import Store
 from farol.store.records import Snapshot, uuid7
 from farol.store.retention import Purged, parse_age, purge
+from farol.store.statements import cursor_of
 from farol.tallies import Counted, total
 from tests.store.rows import NOON, counters, recounted, row
 
@@ -35,7 +36,7 @@ def test_whole_days_go_with_their_counters_and_the_rest_stays_true(store: Store)
     orphan = Counted.of({"IAA": 1})
     with store.alone() as connection:
         tally = orphan.layout, total(orphan.layout, [orphan.cells])
-        store.tallying.add(connection, {("t", "v", date(2020, 1, 1), ""): tally})
+        store.tallying.add(cursor_of(connection), {("t", "v", date(2020, 1, 1), ""): tally})
     snapshot = Snapshot(uuid7(NOON), NOON - timedelta(days=9), "current", "v", None, date(2024, 5, 1), {"n": 1})
     store.write_snapshot(snapshot)
 

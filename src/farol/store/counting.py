@@ -20,6 +20,7 @@ from farol.scoring import Scorer
 from farol.store.answered import counted_in
 from farol.store.database import PAGE, Store, prediction_of
 from farol.store.records import Prediction, day_of, microseconds, start_of
+from farol.store.statements import cursor_of
 from farol.store.tables import predictions
 from farol.store.tallying import Tally, TallyKey, add_up, added
 from farol.tallies import Layout
@@ -157,7 +158,7 @@ def count_anew(store: Store, connection: Connection, binner: Binner, cell: Cell)
             return False
         _take_in(counted, binner.count([prediction_of(row) for row in page]))
     store.tallying.drop(connection, task, version, day)
-    store.tallying.put(connection, counted)
+    store.tallying.put(cursor_of(connection), counted)
     return True
 
 

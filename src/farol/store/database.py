@@ -10,11 +10,13 @@ from typing import Any, Self
 
 from sqlalchemy import ColumnElement, Connection, Engine, RowMapping, Select, func, select, text
 from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.engine.interfaces import DBAPICursor
+from sqlalchemy.exc import DBAPIError
 
 from farol.store.engine import IMMEDIATE, open_engine, store_errors
 from farol.store.records import Prediction, Snapshot, microseconds, moment
 from farol.store.schema import migrate
-from farol.store.statements import Statement
+from farol.store.statements import Statement, cursor_of
 from farol.store.tables import HAS_KEY, drift_snapshots, predictions, tallies
 from farol.store.tallying import Tallying, add_up
 from farol.tallies import PREDICTION, WHOLE
@@ -37,6 +39,7 @@ class Store:
         self._of_one_moment = engine.execution_options(isolation_level="REPEATABLE READ") if is_postgresql else engine
         insert = postgresql.insert if is_postgresql else sqlite.insert
         self.tallying = Tallying(engine)
+        self._dbapi: Any = engine.dialect.loaded_dbapi
         self._add = Statement.of(predictions.insert(), engine, _STORED)
         self._add_once = (
             insert(predictions)
@@ -84,15 +87,24 @@ class Store:
         """
         if not rows:
             return []
+        if all(row.key_hash is None for row in rows):
+            with self._at_once() as cursor:
+                self._write_new(cursor, rows)
+            return list(rows)
         plain = [row for row in rows if row.key_hash is None]
         keyed = {row.key_hash: row for row in reversed(rows) if row.key_hash is not None}
         with self._writing() as connection:
-            if plain:
-                self._add.run_many(connection, [tuple(_prediction_values(row).values()) for row in plain])
-            first = self._write_once(connection, keyed) if keyed else {}
-            new = plain + [row for key, row in keyed.items() if first[key] is row] if keyed else plain
-            self.tallying.add(connection, add_up(new))
+            first = self._write_once(connection, keyed)
+            cursor = cursor_of(connection)
+            self.tallying.add(cursor, add_up(row for key, row in keyed.items() if first[key] is row))
+            self._write_new(cursor, plain)
         return [row if row.key_hash is None else first[row.key_hash] for row in rows]
+
+    def _write_new(self, cursor: DBAPICursor, rows: Sequence[Prediction]) -> None:
+        """Rows that are stored as they are."""
+        if rows:
+            self._add.run_many(cursor, [_stored_values(row) for row in rows])
+            self.tallying.add(cursor, add_up(rows))
 
     def _write_once(self, connection: Connection, keyed: Mapping[str, Prediction]) -> dict[str, Prediction]:
         """Key hash → the row that is stored under it: the one given, or the one that was there first."""
@@ -218,6 +230,32 @@ class Store:
             yield connection
 
     @contextmanager
+    def _at_once(self) -> Iterator[DBAPICursor]:
+        """A transaction that writes, on the driver's own connection: what SQLAlchemy does for each would cost more
+        than the group of a journal takes to write. A connection that met an error is not used again."""
+        driver_error = self._dbapi.Error
+        with store_errors(self.engine.url):
+            connection = None
+            try:
+                connection = self.engine.raw_connection()
+                cursor = connection.cursor()
+                if self.engine.dialect.name == "sqlite":
+                    cursor.execute("BEGIN IMMEDIATE")
+                yield cursor
+                connection.commit()
+            except driver_error as error:
+                if connection is not None:
+                    connection.invalidate()
+                raise DBAPIError.instance("", None, error, driver_error, hide_parameters=True) from None
+            except BaseException:
+                if connection is not None:
+                    connection.rollback()
+                raise
+            finally:
+                if connection is not None:
+                    connection.close()
+
+    @contextmanager
     def _writing(self) -> Iterator[Connection]:
         with store_errors(self.engine.url), self._written.begin() as connection:
             yield connection
@@ -256,6 +294,11 @@ def _prediction_values(row: Prediction) -> dict[str, object]:
         "key_hash": row.key_hash,
         "body_hash": row.body_hash,
     }
+
+
+def _stored_values(row: Prediction) -> tuple[object, ...]:
+    """The same, in the order of `_STORED`."""
+    return tuple(_prediction_values(row).values())
 
 
 def prediction_of(row: RowMapping) -> Prediction:

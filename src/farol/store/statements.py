@@ -11,7 +11,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Self
 
-from sqlalchemy import Connection, CursorResult, Engine
+from sqlalchemy import Connection, Engine
+from sqlalchemy.engine.interfaces import DBAPICursor
 from sqlalchemy.sql import ClauseElement
 
 
@@ -30,10 +31,16 @@ class Statement:
         )
         return cls(compiled.string, tuple(compiled.positiontup))
 
-    def run(self, connection: Connection, values: Mapping[str, object]) -> CursorResult[Any]:
-        """Run it once."""
-        return connection.exec_driver_sql(self.sql, tuple(values[name] for name in self.names))
+    def run(self, cursor: DBAPICursor, values: Mapping[str, object]) -> Sequence[Any]:
+        """Run it once: the rows it gives."""
+        cursor.execute(self.sql, tuple(values[name] for name in self.names))
+        return cursor.fetchall()
 
-    def run_many(self, connection: Connection, rows: Sequence[Sequence[object]]) -> None:
+    def run_many(self, cursor: DBAPICursor, rows: Sequence[Sequence[object]]) -> None:
         """Run it for each row of values, in the order of `names`."""
-        connection.exec_driver_sql(self.sql, [tuple(row) for row in rows])
+        cursor.executemany(self.sql, rows)
+
+
+def cursor_of(connection: Connection) -> DBAPICursor:
+    """The driver's own cursor, in the transaction of `connection`."""
+    return connection.connection.cursor()

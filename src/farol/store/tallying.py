@@ -14,6 +14,7 @@ from functools import lru_cache
 import numpy as np
 from sqlalchemy import Connection, Engine, bindparam, delete, func, literal_column, or_, select
 from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.engine.interfaces import DBAPICursor
 
 from farol.store.records import Prediction, day_of
 from farol.store.statements import Statement
@@ -69,23 +70,23 @@ class Tallying:
         # What the driver takes for a day.
         self._day: Callable[[date], object] = (lambda day: day) if is_postgresql else date.isoformat
 
-    def add(self, connection: Connection, tallied: Mapping[TallyKey, Tally]) -> None:
+    def add(self, cursor: DBAPICursor, tallied: Mapping[TallyKey, Tally]) -> None:
         """Adds to the tallies that are stored."""
         versions: dict[tuple[str, str, date], list[str]] = {}
         for task, version, day, slice_ in sorted(tallied):  # in one order: nobody waits for another in a ring
             versions.setdefault((task, version, day), []).append(slice_)
         for (task, version, day), slices in versions.items():
             if self._lock is not None:
-                self._lock.run(connection, {"name": f"farol {task} {version}"})
+                self._lock.run(cursor, {"name": f"farol {task} {version}"})
             values = {"task": task, "version": version, "day": self._day(day)}
             values |= {f"slice_{position}": slice_ for position, slice_ in enumerate(slices)}
             together = {(task, version, day, slice_): tallied[task, version, day, slice_] for slice_ in slices}
-            for found in self._select(len(slices)).run(connection, values):
-                key = task, version, day, found.slice
-                together[key] = added(_tally(found.layout, found.cells), together[key])
-            self.put(connection, together)
+            for slice_, layout, cells in self._select(len(slices)).run(cursor, values):
+                key = task, version, day, slice_
+                together[key] = added(_tally(layout, cells), together[key])
+            self.put(cursor, together)
 
-    def put(self, connection: Connection, tallied: Mapping[TallyKey, Tally]) -> None:
+    def put(self, cursor: DBAPICursor, tallied: Mapping[TallyKey, Tally]) -> None:
         """Writes tallies in the place of those that are stored."""
         rows = [
             {
@@ -99,7 +100,7 @@ class Tallying:
             for (task, version, day, slice_), (layout, cells) in tallied.items()
         ]
         if rows:
-            self._put.run_many(connection, [[row[name] for name in self._put.names] for row in rows])
+            self._put.run_many(cursor, [tuple(row[name] for name in self._put.names) for row in rows])
 
     def counts(
         self, connection: Connection, version: tuple[str, str], *, first: date, last: date, slice_: str
