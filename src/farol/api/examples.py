@@ -77,6 +77,9 @@ def answer_examples(service: Service, locale: str) -> dict[str, object]:
         "drift_history": {**listed, "snapshots": [shot]},
         "take_drift_snapshot": shot,
         "outcomes": {"task": "next-year", "years": [], "outcomes": None},
+        "estimate_performance": _performance(),
+        "history": {**listed, "task": "current", "snapshots": [shot], "events": []},
+        "report": _report(service, locale, shot),
         "health": {
             "status": "alive",
             "started_at": "2026-03-02T18:24:00-03:00",
@@ -248,6 +251,49 @@ def _snapshot(locale: str) -> Json:
         "features": [{**_figures(locale), "current": [310, 317, 13]}],
         "score": None,
         "rate": None,
+    }
+
+
+def _performance() -> Json:
+    measures = ("roc_auc", "precision", "recall", "f1", "accuracy", "brier_score")
+    return {
+        "task": "current",
+        "version": _VERSION,
+        "window": {"name": "30d", **_DAYS, "days": 30},
+        "slice": "",
+        "n": 640,
+        "abstained": 3,
+        "threshold": 0.5,
+        "at_risk": 0.31,
+        "measures": {name: {"value": 0.75, "low": 0.71, "high": 0.79} for name in measures},
+        "assumptions": [],
+    }
+
+
+def _report(service: Service, locale: str, shot: Json) -> Json:
+    drift, words = _drift(locale), _words(service, "current", locale)
+    told = ("window", "reference", "n", "verdict", "verdict_label", "alarm")
+    kept = ("timestamp", "model_version", "window", "n", "verdict", "verdict_label")
+    return {
+        "made_at": _TIMES["timestamp"],
+        "farol": farol.__version__,
+        "task": "current",
+        "title": words["title"],
+        "question": words["question"],
+        "model_version": _VERSION,
+        "sections": ["summary", "verdicts"],
+        "summary": {name: drift[name] for name in told},
+        "verdicts": drift["features"],
+        "distributions": [],
+        "history": {"snapshots": [{name: shot[name] for name in kept}], "events": []},
+        "model": {
+            "train_years": [2022, 2023],
+            "test_years": [2024],
+            "headline": {"roc_auc": 0.75},
+            "threshold": 0.5,
+            "features": ["IAA", "IDA"],
+            "limits": words["limits"],
+        },
     }
 
 
