@@ -16,6 +16,7 @@ from __future__ import annotations
 import operator
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Self
 
 import numpy as np
@@ -86,18 +87,23 @@ class Ages:
     @classmethod
     def of(cls, profile: Profile) -> Self | None:
         """The rule of a profile; None when it has none."""
-        rule = profile.rule
-        if rule is None:
+        if profile.rule is None:
             return None
         column, label = profile.columns[str(profile.level)], profile.label
-        lowest, highest = column.minimum or 0.0, column.maximum or 0.0
+        return cls._ready(profile.rule, label.operator, label.value, (column.minimum or 0.0, column.maximum or 0.0))
+
+    @classmethod
+    @lru_cache(maxsize=8)
+    def _ready(cls, rule: AgeRule, at_risk: Operator, value: float, range_: tuple[float, float]) -> Self:
+        """The look-ups, which take a megabyte: made once for all that ask."""
+        lowest, highest = range_
         levels = np.arange(lowest, highest + MOST_PROMOTIONS + 1)
         ages = np.arange(OLDEST + 3, dtype=np.float64)
         risks = np.array(
             [
                 np.mean(
                     [
-                        _COMPARE[label.operator](levels[:, np.newaxis] - LookUp.of(table)(ages), label.value)
+                        _COMPARE[at_risk](levels[:, np.newaxis] - LookUp.of(table)(ages), value)
                         for table in (one.applied, one.written)
                     ],
                     axis=0,
@@ -113,8 +119,8 @@ class Ages:
             passed=np.array([one.month - (one.day < _HALF_A_MONTH) for one in rule.dated], dtype=np.float64),
             tables=tuple(LookUp.of(table) for table in applied),
             applied=np.array([applied.index(one.applied) for one in rule.dated], dtype=np.int64),
-            at_risk=_COMPARE[label.operator],
-            value=label.value,
+            at_risk=_COMPARE[at_risk],
+            value=value,
             lowest=lowest,
             # In one piece: else every look-up would copy it.
             odds=np.ascontiguousarray(np.einsum("rlbj,sj->rsbl", three, _shares())),
