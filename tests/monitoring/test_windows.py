@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import re
 from datetime import UTC, date, datetime
 
 import pytest
 
 from farol.errors import InputError
-from farol.monitoring.windows import parse_window
+from farol.monitoring.windows import WINDOW_PATTERN, parse_window
 
 NOW = datetime(2024, 7, 1, 2, 30, tzinfo=UTC)  # still 30 June in São Paulo
 
@@ -82,3 +83,18 @@ def test_what_is_no_day_is_refused_with_an_example(text: str) -> None:
 def test_a_window_does_not_reach_before_the_calendar() -> None:
     with pytest.raises(InputError, match="before the calendar"):
         parse_window("30d@0001-01-05", now=NOW)
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["7d", "3660d", "all", "30d@2024-06-30", "all@2024-12-31", "year:2024", "2024-03-01..2024-05-31", "since:2024-0"],
+)
+def test_the_pattern_takes_every_form_of_a_window(text: str) -> None:
+    assert re.search(WINDOW_PATTERN, text)
+
+
+@pytest.mark.parametrize("text", ["", "0d", "3661d", "7", "7d@", "2024-13-01..2024-05-31", "year:24", "since:", "now"])
+def test_the_pattern_takes_nothing_that_is_no_window(text: str) -> None:
+    assert not re.search(WINDOW_PATTERN, text)
+    with pytest.raises(InputError):
+        parse_window(text, now=NOW)

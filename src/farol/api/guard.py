@@ -19,7 +19,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from farol.api.asked import fields_of, locale_in
 from farol.api.errors import Refusal, error_response, internal_error, too_large
 from farol.api.logs import FIELDS, places
-from farol.i18n import LOCALES
+from farol.i18n import LOCALES, msg
 
 access = logging.getLogger("farol.access")
 logger = logging.getLogger("farol.api")
@@ -85,7 +85,7 @@ class Guard:
 
         try:
             limit = self._larger.get(scope["path"].rpartition("/")[2], self._max_body_bytes)
-            refusal = _declared_too_large(fields, limit)
+            refusal = _declared_too_large(fields, limit) or _unreadable(scope)
             if refusal is not None:
                 await error_response(Request(scope), refusal)(scope, receive, send_guarded)
             else:
@@ -103,7 +103,18 @@ class Guard:
 
 def _declared_too_large(fields: Mapping[bytes, bytes], limit: int) -> Refusal | None:
     length = fields.get(b"content-length", b"0")
-    return too_large(limit) if length.isdigit() and int(length) > limit else None
+    # Python reads no number of thousands of digits; one of twenty is too many bytes for anybody.
+    return too_large(limit) if length.isdigit() and (len(length) > 20 or int(length) > limit) else None
+
+
+def _unreadable(scope: Scope) -> Refusal | None:
+    """Servers let any bytes through in an address, but what reads them later expects it as RFC 3986 has it."""
+    if scope["query_string"].isascii():
+        return None
+    words = msg("The address has bytes that no address may have.")
+    return Refusal(
+        400, "invalid_address", words, fix=msg("Write them percent-encoded, as in {example}.", example="%C3%A7")
+    )
 
 
 def _counted(receive: Receive, limit: int) -> Receive:

@@ -23,6 +23,7 @@ from farol.i18n import Message, msg
 from farol.monitoring.cohorts import parse_slice
 from farol.monitoring.drift import Window, drift_report, take_snapshot, verdict_label, window_of
 from farol.monitoring.estimation import performance
+from farol.monitoring.windows import WINDOW_PATTERN
 from farol.store.exporting import write_csv
 from farol.store.records import Prediction, Snapshot
 
@@ -32,15 +33,20 @@ MOST = 1_000
 """Rows or snapshots that one answer may have."""
 
 Limit = Annotated[int, Query(ge=1, le=MOST, description=_("How many, from 1 to 1000."))]
-AnyTask = Annotated[str | None, Query(description=_("Only this task: `current` or `next-year`."))]
-OneTask = Annotated[str, Query(description=_("`current` or `next-year`."))]
+# The schema says what is taken; what is not is refused by the route, in its own words, which the framework has not.
+_TASKS = {"enum": list(ROUTES)}
+AnyTask = Annotated[
+    str | None, Query(description=_("Only this task: `current` or `next-year`."), json_schema_extra={**_TASKS})
+]
+OneTask = Annotated[str, Query(description=_("`current` or `next-year`."), json_schema_extra={**_TASKS})]
 WindowName = Annotated[
     str,
     Query(
         description=_(
             "`7d`, `30d`, `90d` or another number of days, or `all`; as of a day: `30d@2024-06-30`. A school year: "
             "`year:2024`. Between days: `2024-03-01..2024-05-31`. Since a version answered: `since:2024-0123456789`."
-        )
+        ),
+        json_schema_extra={"pattern": WINDOW_PATTERN},
     ),
 ]
 SliceName = Annotated[
@@ -48,6 +54,7 @@ SliceName = Annotated[
     Query(
         alias="slice",
         description=_("Only these predictions: `phase=3`, `class=8B` or `source=api`. A level is held against itself."),
+        json_schema_extra={"pattern": "^([a-z_]+=.+)?$"},
     ),
 ]
 SameLevels = Annotated[

@@ -24,7 +24,7 @@ from farol.api.service import Service
 from farol.api.texts import marked as _
 from farol.api.texts import translated
 from farol.api.v2_answers import InferRequest
-from farol.i18n import msg
+from farol.i18n import msg, translate
 
 router = APIRouter(include_in_schema=False)
 
@@ -32,6 +32,7 @@ _ABOUT = _(
     "Which pupils risk falling behind. Every answer is stored before it is given. Errors have one shape, and never "
     "repeat a value that was sent. `?lang=en` or `Accept-Language` chooses the language."
 )
+_ANYTHING = _("Anything else: this row gets an error of its own, and the others are answered.")
 _TAGS = {
     "predictions": _("Ask about one pupil."),
     "protocol": _("The same models in the Open Inference Protocol (V2, REST), for tools that speak it."),
@@ -53,7 +54,7 @@ def describe(app: FastAPI, service: Service, locale: str) -> dict[str, Any]:
         routes=app.routes,
         tags=[{"name": name, "description": text} for name, text in _TAGS.items()],
     )
-    _say_who_may_ask(document)
+    _say_who_may_ask(document, has_keys=bool(service.keyring.last_known))
     document = dict(translated(document, locale))
     for task, route in ROUTES.items():
         form = service.form(task)
@@ -66,8 +67,8 @@ def describe(app: FastAPI, service: Service, locale: str) -> dict[str, Any]:
         _take(document, route, {"application/json": body})
         rows = body_examples(service, task) if form is not None else {}
         shapes = {
-            "application/json": {"type": "array", "minItems": 1, "items": _reference(name)},
-            NDJSON: _reference(name),
+            "application/json": {"type": "array", "minItems": 1, "items": _row(name, locale)},
+            NDJSON: _row(name, locale),
         }
         contents: dict[str, dict[str, Any]] = {kind: {"schema": shape} for kind, shape in shapes.items()}
         for kind, example in rows.items():
@@ -87,6 +88,11 @@ def describe(app: FastAPI, service: Service, locale: str) -> dict[str, Any]:
 
 def _reference(name: str) -> dict[str, Any]:
     return {"$ref": f"#/components/schemas/{name}"}
+
+
+def _row(name: str, locale: str) -> dict[str, Any]:
+    """A row of a batch. One that cannot be used refuses only itself, so the request may hold anything."""
+    return {"anyOf": [_reference(name), {"description": translate(_ANYTHING, locale)}]}
 
 
 def _take(document: dict[str, Any], path: str, content: dict[str, Any]) -> None:
@@ -121,7 +127,7 @@ _SCHEMES = {
 }
 
 
-def _say_who_may_ask(document: dict[str, Any]) -> None:
+def _say_who_may_ask(document: dict[str, Any], *, has_keys: bool) -> None:
     """Add to each operation the role it needs, and the refusals that `farol.api.access` may answer."""
     document["components"]["securitySchemes"] = _SCHEMES
     for name in ("HTTPValidationError", "ValidationError"):
@@ -132,8 +138,9 @@ def _say_who_may_ask(document: dict[str, Any]) -> None:
             schema = _reference("V2Error" if path.startswith("/v2") else "ErrorAnswer")
             if "HTTPValidationError" in str(operation["responses"].get("422")):
                 del operation["responses"]["422"]  # the framework's own, for a part of a path, which takes any text
-            # The empty one says that a key may not be needed: while there has never been any, none is asked for.
-            operation["security"] = [{}, *({scheme: [role.value]} for scheme in _SCHEMES)] if role else []
+            # The empty one says that no key is needed: while there has never been any, none is asked for.
+            nobody: list[dict[str, list[str]]] = [] if has_keys else [{}]
+            operation["security"] = [*nobody, *({scheme: [role.value]} for scheme in _SCHEMES)] if role else []
             for status in (400, 401, 403, 429, 503) if role else (400,):
                 said = {"description": STATUSES[status], "content": {"application/json": {"schema": schema}}}
                 operation["responses"].setdefault(str(status), said)

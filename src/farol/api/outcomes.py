@@ -17,7 +17,7 @@ from farol.store.outcomes import years_of
 
 router = APIRouter(prefix="/monitoring", tags=["monitoring"])
 
-OneTask = Annotated[str, Query(description=_("`current` or `next-year`."))]
+OneTask = Annotated[str, Query(description=_("`current` or `next-year`."), json_schema_extra={"enum": list(ROUTES)})]
 OneYear = Annotated[
     int | None, Query(ge=1, le=9999, description=_("The year of the sheet that said what came true; the last one."))
 ]

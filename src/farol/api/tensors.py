@@ -44,6 +44,7 @@ class Tensor:
 
 def rows_of(document: Mapping[str, Any], form: InputForm, most: int) -> list[dict[str, Any]]:
     """The rows of an inference request, each what the route for one pupil takes. Raises Refusal."""
+    _check_parameters(document, "parameters")
     found = document.get("inputs")
     if not isinstance(found, list) or not found:
         raise _unusable("inputs", msg("an array of at least one tensor"))
@@ -127,9 +128,11 @@ def _flat(values: list[Any]) -> list[object]:
     return flat
 
 
-def _check_parameters(source: Mapping[object, object], field: str) -> None:
+def _check_parameters(source: Mapping[Any, object], field: str) -> None:
     parameters = source.get("parameters")
-    if isinstance(parameters, dict) and parameters.keys() & _REFUSED:
+    if parameters is not None and not isinstance(parameters, dict):
+        raise _unusable("parameters", msg("an object"))
+    if parameters and parameters.keys() & _REFUSED:
         raise binary(field)
 
 

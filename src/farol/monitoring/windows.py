@@ -13,6 +13,13 @@ from farol.store.records import day_of
 
 LONGEST_WINDOW = 3_660
 
+_DAY = "[0-9]{4}-(0[1-9]|1[0-2])-(0[1-9]|[12][0-9]|3[01])"
+WINDOW_PATTERN = (
+    rf"^(((3660|36[0-5][0-9]|3[0-5][0-9]{{2}}|[12][0-9]{{3}}|[1-9][0-9]{{0,2}})d|all)(@{_DAY})?"
+    rf"|year:[0-9]{{4}}|{_DAY}\.\.{_DAY}|since:.+)$"
+)
+"""What a window looks like, for readers of schemas; that a day exists and a range is in order, no pattern says."""
+
 _DAYS = re.compile(r"(\d{1,4})d", re.ASCII)
 _YEAR = re.compile(r"year:(\d{4})", re.ASCII)
 

@@ -1,0 +1,175 @@
+"""Bytes nobody meant: whatever comes in a request or stands in a bundle, there is an answer or a clear refusal.
+
+`benchmarks/fuzz.py` does the same for longer, led by coverage.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from anyio.from_thread import BlockingPortal, start_blocking_portal
+from fastapi import FastAPI
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from farol.app import create_app
+from farol.bundle import FILES, MANIFEST, read_bundle
+from farol.errors import BundleError
+from farol.registry import Registry
+from farol.settings import Settings
+from tests.bundles import make_bundle
+from tests.fuzzing import Change, Request, asked, copied, mutated, read_or_refused, signed
+
+QUICK = settings(
+    max_examples=120, deadline=None, derandomize=True, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
+
+PATHS = (
+    "/predict",
+    "/forecast",
+    "/predict/batch",
+    "/forecast/batch",
+    "/v2/models/current/infer",
+    "/v2/models/next-year/infer",
+    "/monitoring/drift",
+    "/monitoring/drift/snapshots",
+    "/monitoring/predictions",
+    "/monitoring/predictions.csv",
+    "/monitoring/outcomes",
+    "/monitoring/dashboard",
+    "/models",
+    "/models/current/card",
+    "/docs",
+    "/static/%2e%2e/app.py",
+    "/",
+)
+NAMES = (b"accept", b"accept-language", b"authorization", b"content-length", b"content-type", b"idempotency-key")
+MORE = (b"x-api-key", b"x-request-id", b"origin", b"sec-fetch-site", b"traceparent", b"range", b"if-none-match")
+
+raw = st.binary(max_size=60)
+texts = st.sampled_from(
+    [b"application/json", b"application/x-ndjson", b"text/html", b"pt-BR,en;q=0.5", b"-1", b"1e9", b"9" * 5000]
+)
+headers = st.lists(st.tuples(st.sampled_from(NAMES + MORE), texts | raw), max_size=5)
+pairs = st.sampled_from(["lang", "task", "window", "limit", "slice", "year", "reasons", "same_levels", "taken"])
+queries = raw | st.lists(st.tuples(pairs, st.text(max_size=12)), max_size=3).map(
+    lambda found: "&".join(f"{name}={value}" for name, value in found).encode("utf-8", "replace")
+)
+words = st.sampled_from(
+    ["IAA", "IDA", "phase", "year", "student", "class", "inputs", "outputs", "data", "shape", "name"]
+)
+values = st.recursive(
+    st.none() | st.booleans() | st.integers(-(10**30), 10**30) | st.floats() | st.text(max_size=6),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(words, inner, max_size=4),
+    max_leaves=8,
+)
+bodies = raw | values.map(lambda found: json.dumps(found).encode())
+
+changes = st.builds(Change, st.integers(0, 1 << 20), st.integers(0, 40), st.binary(max_size=12))
+
+
+@pytest.fixture(scope="module")
+def good(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Artifacts with both tasks promoted."""
+    artifacts = tmp_path_factory.mktemp("fuzz") / "artifacts"
+    for task in ("current", "next-year"):
+        Registry(artifacts).promote(task, make_bundle(artifacts, task).name)
+    return artifacts
+
+
+@pytest.fixture(scope="module")
+def served(good: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[BlockingPortal, FastAPI]]:
+    app = create_app(Settings(artifacts=good, data=tmp_path_factory.mktemp("fuzz-data")))
+    with start_blocking_portal() as portal, portal.wrap_async_context_manager(app.router.lifespan_context(app)):
+        yield portal, app
+
+
+METHODS = ("GET", "POST", "HEAD", "OPTIONS", "PUT", "TRACE")
+
+
+@QUICK
+@given(st.builds(Request, st.sampled_from(METHODS), st.sampled_from(PATHS), queries, headers, bodies))
+def test_any_bytes_of_a_request_are_answered_or_refused(served: tuple[BlockingPortal, FastAPI], sent: Request) -> None:
+    asked(served, sent.method, sent.path, query=sent.query, headers=sent.headers, body=sent.body)
+
+
+@QUICK
+@given(st.sampled_from(PATHS[:6]), queries, bodies)
+def test_any_body_declared_as_json_is_answered_or_refused(
+    served: tuple[BlockingPortal, FastAPI], path: str, query: bytes, body: bytes
+) -> None:
+    answer = asked(served, "POST", path, query=query, headers=[(b"content-type", b"application/json")], body=body)
+    json.loads(answer.body)
+
+
+@QUICK
+@given(st.text(max_size=40))
+def test_any_path_is_answered_or_refused(served: tuple[BlockingPortal, FastAPI], path: str) -> None:
+    assert asked(served, "GET", f"/{path}", headers=[]).status in (200, 307, 404)
+
+
+@pytest.fixture(scope="module")
+def bundle(good: Path) -> Path:
+    return next(path for path in (good / "next-year").iterdir() if path.is_dir())
+
+
+@QUICK
+@given(st.sampled_from((MANIFEST, *FILES)), changes)
+def test_a_bundle_of_which_any_byte_was_changed_is_refused(
+    bundle: Path, tmp_path: Path, name: str, change: Change
+) -> None:
+    folder = copied(bundle, tmp_path / "bundle")
+    before = (folder / name).read_bytes()
+    after = mutated(before, change)
+    (folder / name).write_bytes(after)
+    assert (read_or_refused(folder) is None) == (after != before)
+
+
+@QUICK
+@given(st.sampled_from(FILES), changes)
+def test_a_changed_bundle_that_is_signed_again_is_read_or_refused_and_nothing_else(
+    bundle: Path, tmp_path: Path, name: str, change: Change
+) -> None:
+    folder = copied(bundle, tmp_path / "bundle")
+    (folder / name).write_bytes(mutated((folder / name).read_bytes(), change))
+    read_or_refused(signed(folder))
+
+
+@QUICK
+@given(st.sampled_from([name for name in FILES if name.endswith(".json")]), st.data())
+def test_a_bundle_whose_json_says_something_else_is_read_or_refused_and_nothing_else(
+    bundle: Path, tmp_path: Path, name: str, data: st.DataObject
+) -> None:
+    folder = copied(bundle, tmp_path / "bundle")
+    content = json.loads((folder / name).read_bytes())
+    place = content
+    while isinstance(place, dict | list) and place:
+        key = data.draw(st.sampled_from(sorted(place) if isinstance(place, dict) else list(range(len(place)))))
+        if not isinstance(place[key], dict | list) or not place[key] or data.draw(st.booleans()):
+            place[key] = data.draw(values)
+            break
+        place = place[key]
+    (folder / name).write_text(json.dumps(content), encoding="utf-8")
+    read_or_refused(signed(folder))
+
+
+@pytest.mark.parametrize("name", [MANIFEST, *FILES])
+def test_a_bundle_never_leads_elsewhere_nor_fills_the_memory(bundle: Path, tmp_path: Path, name: str) -> None:
+    for kind in ("link", "folder", "pipe", "huge"):
+        folder = copied(bundle, tmp_path / kind)
+        (folder / name).unlink()
+        if kind == "link":
+            (folder / name).symlink_to(bundle / name)
+        elif kind == "folder":
+            (folder / name).mkdir()
+        elif kind == "pipe":
+            os.mkfifo(folder / name)
+        else:
+            with (folder / name).open("wb") as file:
+                file.truncate(1 << 40)  # sparse: it says a tebibyte and takes no room
+        with pytest.raises(BundleError):
+            read_bundle(folder)
