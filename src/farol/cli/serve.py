@@ -78,6 +78,7 @@ def run(settings: Settings) -> None:
         return
     import uvicorn
 
+    from farol.api.heads import HTTP
     from farol.api.logs import logging_config
     from farol.app import create_app
 
@@ -85,6 +86,7 @@ def run(settings: Settings) -> None:
         create_app(settings),
         host=settings.host,
         port=settings.port,
+        http=HTTP,
         access_log=False,  # ours says no more than a route's template
         log_config=logging_config(settings),
     )

@@ -16,6 +16,7 @@ from prometheus_client.multiprocess import mark_process_dead
 from uvicorn import Config
 from uvicorn.supervisors import Multiprocess
 
+from farol.api.heads import HTTP
 from farol.api.logs import logging_config
 from farol.api.metrics import FOLDER
 from farol.profile import load_profile
@@ -43,6 +44,7 @@ def supervise(settings: Settings) -> None:
             host=settings.host,
             port=settings.port,
             workers=settings.workers,
+            http=HTTP,
             access_log=False,  # ours says no more than a route's template
             log_config=logging_config(settings),
         )
