@@ -68,6 +68,30 @@ def test_without_models_it_is_alive_not_ready_and_says_what_to_do(tmp_path: Path
         assert client.get("/models").json()["tasks"][0]["promoted"] is None
 
 
+@pytest.mark.parametrize("address", ["/ready", "/v2/health/ready"])
+def test_a_school_that_uses_one_question_alone_is_ready(tmp_path: Path, address: str) -> None:
+    artifacts = tmp_path / "artifacts"
+    Registry(artifacts).promote("next-year", make_bundle(artifacts, "next-year").name)
+    make_bundle(artifacts, "current")  # trained, and never promoted
+    with running(create_app(Settings(artifacts=artifacts, data=tmp_path))) as client:
+        assert client.get(address).status_code == 200
+        assert client.post("/forecast", json=PUPIL).status_code == 200
+        error_of(client.post("/predict", json=PUPIL), 503, "bundle")
+        tasks = client.get("/ready").json()["tasks"]
+    assert tasks["current"]["serving"] is None
+    assert tasks["current"]["problem"]
+    assert tasks["next-year"]["problem"] is None
+
+
+@pytest.mark.parametrize("choice", ['{"version": "2024-0000000000", "history": []}', "{"])
+def test_a_model_that_was_chosen_and_cannot_answer_is_missed(artifacts: Path, tmp_path: Path, choice: str) -> None:
+    (artifacts / "current" / "promoted.json").write_text(choice)
+    with running(create_app(Settings(artifacts=artifacts, data=tmp_path / "data"))) as client:
+        assert list(fields_of(error_of(client.get("/ready"), 503, "not_ready"))) == ["tasks.current"]
+        assert client.get("/v2/health/ready").status_code == 503
+        assert client.post("/forecast", json=PUPIL).status_code == 200
+
+
 def test_a_model_promoted_while_it_runs_is_served(artifacts: Path, settings: Settings, client: Client) -> None:
     before = client.post("/predict", json=PUPIL).json()["model_version"]
     after = next(entry.version for entry in Registry(artifacts).versions("current") if not entry.promoted)

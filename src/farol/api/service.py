@@ -89,6 +89,21 @@ class Service:
         served = self._served.get(task)
         return None if served is None else served.bundle.version
 
+    def unanswered(self) -> tuple[str, ...]:
+        """The tasks for which a model should answer and none does. Reads the disk.
+
+        A school may use one route alone: where a task is served, one of which no version was ever promoted is not
+        missed. Where none is served, all are.
+        """
+        missing = tuple(task for task in ROUTES if self.serving(task) is None)
+        return missing if len(missing) == len(ROUTES) else tuple(filter(self._is_promoted, missing))
+
+    def _is_promoted(self, task: str) -> bool:
+        try:
+            return self.registry.promoted(task) is not None
+        except BundleError:  # a choice that cannot be read is one
+            return True
+
     def form(self, task: str) -> InputForm | None:
         """The inputs of `task`: of the model served, else of the default profile, if it has the task."""
         served = self._served.get(task)

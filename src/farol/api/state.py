@@ -56,8 +56,9 @@ async def health(request: Request) -> JSONResponse:
     operation_id="ready",
     summary=_("Can the service answer?"),
     description=_(
-        "200 when a verified model answers for each task and the database can be used; otherwise 503, with what is "
-        "missing as `fields`. A newly promoted model that was refused is named here while the one before answers."
+        "200 when a verified model answers for each task of which one was promoted, at least for one, and the database "
+        "can be used; otherwise 503, with what is missing as `fields`. A newly promoted model that was refused is "
+        "named here while the one before answers."
     ),
     response_model=ReadyAnswer,
     response_description=_("The answer."),
@@ -68,8 +69,7 @@ def ready(request: Request) -> JSONResponse:
     locale = locale_of(request)
     missing = [
         FieldProblem(f"tasks.{task}", service.problems[task].problem, service.problems[task].fix)
-        for task in ROUTES
-        if service.serving(task) is None
+        for task in service.unanswered()
     ]
     problem = service.check_store()
     if problem is not None:

@@ -24,7 +24,7 @@ from farol.api.describing import known
 from farol.api.errors import Refusal, from_tree, locale_of, v2_refusals
 from farol.api.retries import HEADER
 from farol.api.schemas import GROUP, STUDENT
-from farol.api.served import ROUTES, Served
+from farol.api.served import Served
 from farol.api.service import Service
 from farol.api.tensors import TEXT, binary, outputs_wanted, rows_of
 from farol.api.texts import marked as _
@@ -81,14 +81,14 @@ async def live() -> JSONResponse:
     "/health/ready",
     operation_id="v2_ready",
     summary=_("Can the service answer?"),
-    description=_("200 when a verified model answers for each task and the database can be used; otherwise 503."),
+    description=_("200 or 503, as GET /ready."),
     response_model=ServerReadyAnswer,
     response_description=_("The answer."),
     responses=v2_refusals(500, 503),
 )
 def ready(request: Request) -> JSONResponse:
     service: Service = request.app.state.service
-    for task in ROUTES:
+    for task in service.unanswered():
         service.served(task)
     _check_store(service)
     return JSONResponse({"ready": True})
