@@ -81,6 +81,26 @@ def test_every_body_and_every_answer_has_an_example_of_its_own_schema(shared: Cl
     assert bodies == 6
 
 
+def test_the_examples_of_a_window_have_something_to_say(document: dict[str, Any]) -> None:
+    def of(path: str) -> dict[str, Any]:
+        answered = document["paths"][f"/monitoring/{path}"]["get"]["responses"]["200"]["content"]["application/json"]
+        example: dict[str, Any] = answered["example"]
+        return example
+
+    assert of("history")["events"][0]["text"] == "Version 2024-0123456789 answers from here on."
+    assert of("report")["history"]["snapshots"][0]["n"] == of("report")["summary"]["n"] == of("drift")["n"] == 640
+    figures = of("performance")
+    assert figures["n"] == 640
+    assert all(one["low"] <= one["value"] <= one["high"] for one in figures["measures"].values())
+    outcomes = of("outcomes")["outcomes"]
+    counts = outcomes["counts"]
+    assert counts["matched"] + counts["left"] == counts["forecast"]
+    assert counts["matched"] + counts["new"] == counts["pupils"]
+    for part in (outcomes["together"], *outcomes["groups"]):
+        assert sum(part["confusion"].values()) == part["n"]
+        assert part["metrics"][0]["verdict_label"] == "as promised"
+
+
 def test_the_examples_speak_the_language_asked_for(shared: Client) -> None:
     for lang, words in (("pt", "Aluno possui risco"), ("en", "Student is at risk")):
         document = shared.get(f"/openapi.json?lang={lang}").json()

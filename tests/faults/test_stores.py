@@ -8,7 +8,7 @@ import resource
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import pytest
@@ -98,9 +98,11 @@ def test_files_may_grow_no_more(service: Service, tmp_path: Path) -> None:
 
 @contextmanager
 def small_disk(folder: Path) -> Iterator[Path]:
-    """Two megabytes of a real file system; where we may not mount one, the test is skipped."""
+    """A file system of its own; where we may not mount one, the test is skipped. Small enough to be filled at once, and
+    with room for what the load writes before and after, the log of SQLite first of all.
+    """
     folder.mkdir()
-    done = subprocess.run(["mount", "-t", "tmpfs", "-o", "size=2m", "tmpfs", folder], check=False, capture_output=True)
+    done = subprocess.run(["mount", "-t", "tmpfs", "-o", "size=32m", "tmpfs", folder], check=False, capture_output=True)
     if done.returncode:
         pytest.skip("no file system may be mounted here; test_files_may_grow_no_more stands in")
     try:
@@ -119,11 +121,10 @@ def test_a_disk_that_is_full(trained: Path, tmp_path: Path) -> None:
 
         def fill() -> None:
             with ballast.open("wb", buffering=0) as file:
-                while True:
-                    try:
-                        file.write(bytes(4096))
-                    except OSError:
-                        return
+                for size in (65536, 4096):  # the last page too
+                    with suppress(OSError):
+                        while file.write(bytes(size)) == size:
+                            pass
 
         goes_away_and_comes_back(service, fill, ballast.unlink, wholly=False)
 

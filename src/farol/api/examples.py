@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from typing import Any
 
 import farol
+from farol.api import monitoring_examples as monitored
 from farol.api.errors import FieldProblem, Refusal, error_body, error_text, internal_error, too_large
 from farol.api.schemas import InputForm
 from farol.api.served import ROUTES
@@ -40,7 +41,7 @@ def answer_examples(service: Service, locale: str) -> dict[str, object]:
     single = {task: prediction(service, task, locale) for task in ROUTES}
     batch = {task: [_row(0, one), _refused_row(1, locale)] for task, one in single.items()}
     serving = {"tasks": {task: {"serving": _VERSION, "problem": None} for task in ROUTES}, "store": _STORE}
-    shot = _snapshot(locale)
+    shot, drift, model = _snapshot(locale), _drift(locale), _model(service, "current", locale)
     names = {"name": "current", "versions": [_VERSION], "platform": "onnx_onnxv1"}
     tensors = {
         **names,
@@ -73,13 +74,13 @@ def answer_examples(service: Service, locale: str) -> dict[str, object]:
         "v2_infer_version": inferred,
         "list_predictions": {**listed, "predictions": [_stored(single["current"], service)]},
         "export_predictions": "IAA,IEG,prediction,prediction_label,probability,timestamp\n",
-        "drift": _drift(locale),
+        "drift": drift,
         "drift_history": {**listed, "snapshots": [shot]},
         "take_drift_snapshot": shot,
-        "outcomes": {"task": "next-year", "years": [], "outcomes": None},
-        "estimate_performance": _performance(),
-        "history": {**listed, "task": "current", "snapshots": [shot], "events": []},
-        "report": _report(service, locale, shot),
+        "history": monitored.history(shot, locale),
+        "report": monitored.report(drift, shot, model, locale),
+        "estimate_performance": monitored.performance(drift, locale),
+        "outcomes": monitored.outcomes(_VERSION, locale),
         "health": {
             "status": "alive",
             "started_at": "2026-03-02T18:24:00-03:00",
@@ -90,7 +91,7 @@ def answer_examples(service: Service, locale: str) -> dict[str, object]:
         "ready": {"ready": True, **serving},
         "models": {"tasks": [_task(service, "current", locale)]},
         "metrics": 'farol_requests_total{method="POST",route="/predict",status="200"} 2.0\n',
-        "model": _model(service, "current", locale),
+        "model": model,
     }
 
 
@@ -251,49 +252,6 @@ def _snapshot(locale: str) -> Json:
         "features": [{**_figures(locale), "current": [310, 317, 13]}],
         "score": None,
         "rate": None,
-    }
-
-
-def _performance() -> Json:
-    measures = ("roc_auc", "precision", "recall", "f1", "accuracy", "brier_score")
-    return {
-        "task": "current",
-        "version": _VERSION,
-        "window": {"name": "30d", **_DAYS, "days": 30},
-        "slice": "",
-        "n": 640,
-        "abstained": 3,
-        "threshold": 0.5,
-        "at_risk": 0.31,
-        "measures": {name: {"value": 0.75, "low": 0.71, "high": 0.79} for name in measures},
-        "assumptions": [],
-    }
-
-
-def _report(service: Service, locale: str, shot: Json) -> Json:
-    drift, words = _drift(locale), _words(service, "current", locale)
-    told = ("window", "reference", "n", "verdict", "verdict_label", "alarm")
-    kept = ("timestamp", "model_version", "window", "n", "verdict", "verdict_label")
-    return {
-        "made_at": _TIMES["timestamp"],
-        "farol": farol.__version__,
-        "task": "current",
-        "title": words["title"],
-        "question": words["question"],
-        "model_version": _VERSION,
-        "sections": ["summary", "verdicts"],
-        "summary": {name: drift[name] for name in told},
-        "verdicts": drift["features"],
-        "distributions": [],
-        "history": {"snapshots": [{name: shot[name] for name in kept}], "events": []},
-        "model": {
-            "train_years": [2022, 2023],
-            "test_years": [2024],
-            "headline": {"roc_auc": 0.75},
-            "threshold": 0.5,
-            "features": ["IAA", "IDA"],
-            "limits": words["limits"],
-        },
     }
 
 

@@ -1,0 +1,145 @@
+"""Examples of what `/monitoring/*` answers about a window, made with the code that makes the real answers."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import Any
+from zoneinfo import ZoneInfo
+
+import farol
+from farol.monitoring import happenings
+from farol.monitoring.estimation import estimate
+from farol.monitoring.matching import Counts
+from farol.monitoring.outcomes import Leavers
+from farol.monitoring.promises import Comparison, as_figure
+from farol.monitoring.worth import BandWorth
+from farol.reference import SCORE_BINS
+from farol.store.events import Event
+from farol.training.metrics import Estimate
+
+Json = dict[str, Any]
+
+_ZONE = ZoneInfo("America/Sao_Paulo")
+_AT = datetime(2026, 3, 2, 21, 24, 0, 521_000, UTC)
+_EVENT = "019b0a1e-7c00-7000-8000-0000000000e0"
+
+
+def history(snapshot: Json, locale: str) -> Json:
+    """An answer of GET /monitoring/history."""
+    return {
+        "timezone": _ZONE.key,
+        "task": snapshot["task"],
+        "limit": 1,
+        "snapshots": [snapshot],
+        "events": [_event(snapshot, locale)],
+    }
+
+
+def report(drift: Json, snapshot: Json, model: Json, locale: str) -> Json:
+    """An answer of GET /monitoring/report about the same window, snapshot and model as the other examples."""
+    of_snapshot = ("model_version", "window", "n", "verdict", "verdict_label")
+    kept = {"timestamp": _AT.astimezone(_ZONE).isoformat(timespec="seconds")}
+    return {
+        "made_at": kept["timestamp"],
+        "farol": farol.__version__,
+        **{name: model[name] for name in ("task", "title", "question")},
+        "model_version": model["version"],
+        "sections": ["summary", "verdicts", "distributions", "history", "model"],
+        "summary": {name: drift[name] for name in ("window", "reference", "n", "verdict", "verdict_label", "alarm")},
+        "verdicts": drift["features"],
+        "distributions": [],
+        "history": {
+            "snapshots": [{**kept, **{name: snapshot[name] for name in of_snapshot}}],
+            "events": [_event(snapshot, locale)],
+        },
+        "model": {
+            **{name: model[name] for name in ("train_years", "test_years", "threshold", "limits")},
+            "headline": {one["name"]: one["value"] for one in model["metrics"]},
+            "features": [one["name"] for one in model["features"]],
+        },
+    }
+
+
+def performance(drift: Json, locale: str) -> Json:
+    """An answer of GET /monitoring/performance: of 640 probabilities from 0.05 to 0.94."""
+    cells = [0] * (SCORE_BINS + 1)
+    for first, count in ((5, 30), (25, 20), (55, 8), (90, 6)):
+        cells[first : first + 5] = [2 * count] * 5
+    return {
+        **{name: drift[name] for name in ("task", "version", "window", "slice")},
+        **estimate(tuple(cells), 0.5).as_dict(locale),
+    }
+
+
+def outcomes(version: str, locale: str) -> Json:
+    """An answer of GET /monitoring/outcomes, a year after 600 forecasts."""
+    share = Estimate(0.3, 0.262, 0.342)
+    return {
+        "task": "next-year",
+        "years": [2025],
+        "outcomes": {
+            "task": "next-year",
+            "year": 2025,
+            "forecast_year": 2024,
+            "first_recorded": _AT.isoformat(timespec="seconds"),
+            "last_changed": _AT.isoformat(timespec="seconds"),
+            "counts": Counts(
+                forecast=600,
+                pupils=650,
+                matched=510,
+                left=90,
+                new=140,
+                without_label=8,
+                unanswered=2,
+                measured=500,
+                replaced=12,
+            ).as_dict(),
+            "model_version": version,
+            "together": _part("all", 500, 150, locale),
+            "groups": [_part("onset", 320, 40, locale), _part("recovery", 180, 110, locale)],
+            "versions": [],
+            "divisions": [_division()],
+            "calibration": [BandWorth(0.7, 0.9, 60, 0.78, Estimate(0.75, 0.628, 0.842), share, kept=True).as_dict()],
+            "leavers": Leavers(
+                90, 510, Estimate(0.41, 0.36, 0.46), Estimate(0.33, 0.31, 0.35), Estimate(0.08, 0.026, 0.134)
+            ).as_dict(),
+            "notes": [],
+        },
+    }
+
+
+def _event(snapshot: Json, locale: str) -> Json:
+    details = {"version": snapshot["model_version"], "by": "promotion"}
+    return happenings.as_dict(Event(_EVENT, _AT, "served", snapshot["task"], details), locale, _ZONE)
+
+
+def _part(name: str, n: int, positives: int, locale: str) -> Json:
+    promised, realised = Estimate(0.81, 0.78, 0.84), Estimate(0.79, 0.75, 0.83)
+    compared = Comparison("roc_auc", promised, realised, Estimate(-0.02, -0.088, 0.048), "within", None)
+    hits, quiet = positives * 2 // 3, (n - positives) * 3 // 4
+    return {
+        "name": name,
+        "n": n,
+        "positives": positives,
+        "confusion": {
+            "true_positive": hits,
+            "false_positive": n - positives - quiet,
+            "true_negative": quiet,
+            "false_negative": positives - hits,
+        },
+        "promised_n": 600,
+        "prevalence": {
+            "promised": as_figure(Estimate(0.28, 0.246, 0.317)),
+            "realised": as_figure(Estimate(positives / n, positives / n - 0.04, positives / n + 0.04)),
+        },
+        "metrics": [compared.as_dict(locale)],
+    }
+
+
+def _division() -> Json:
+    recall = as_figure(Estimate(0.67, 0.56, 0.76))
+    figures = {"recall": recall, "false_positive_rate": None, "precision": None, "calibration": None}
+    group = {"n": 250, "positives": 80, "flagged": 95, **figures}
+    gap = {"measure": "recall", "most": "1", "least": "2", "difference": as_figure(Estimate(0.05, -0.09, 0.19))}
+    groups = [{"name": name, **group} for name in ("1", "2")]
+    return {"column": "phase", "groups": groups, "gaps": [{**gap, "shown": False}]}
