@@ -171,6 +171,8 @@ def test_a_server_that_is_down_or_silent_is_told(free_port: int, silent: int, mo
     monkeypatch.setattr(mail, "SECONDS", 0.05)
     with pytest.raises(DeliveryError, match="did not answer in time"):
         channel(silent).send(letter())
+    with pytest.raises(DeliveryError, match="did not answer in time"):
+        channel(silent, security="tls").send(letter())
 
 
 def test_a_server_that_hangs_up_is_told() -> None:

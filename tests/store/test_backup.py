@@ -187,6 +187,20 @@ def test_what_is_no_sound_backup_is_refused_before_anything_is_touched(live: Pat
     assert live.read_bytes() == before
 
 
+def test_a_copy_that_can_be_read_and_contradicts_itself_is_refused(live: Path, tmp_path: Path) -> None:
+    copy, before = tmp_path / "copy.db", live.read_bytes()
+    backup(url_of(live), copy)
+    with sqlite.connect(copy) as connection:
+        connection.execute("CREATE TABLE odd (x)")
+        connection.execute("INSERT INTO odd VALUES (NULL)")
+        connection.execute("PRAGMA writable_schema = ON")
+        connection.execute("UPDATE sqlite_master SET sql = 'CREATE TABLE odd (x NOT NULL)' WHERE name = 'odd'")
+    connection.close()
+    with pytest.raises(StoreError, match="damaged"):
+        restore(url_of(live), copy, force=True)
+    assert live.read_bytes() == before
+
+
 def test_of_postgresql_its_own_tools_are_named_and_no_password(tmp_path: Path) -> None:
     url = "postgresql://farol:segredo@db.example:5433/farol?password=segredo&sslmode=require"
     with pytest.raises(InputError) as caught:

@@ -48,7 +48,8 @@ def features_counted(store: Store) -> dict[str, dict[int, int]]:
 @pytest.mark.parametrize("target", [EMPTY, *REVISIONS[:-1]])
 def test_rows_survive_the_way_back_to_any_revision_and_forward_again(url: str, target: str) -> None:
     none = replace(row(), prediction=None, probability=None, label="Sem resposta")
-    plain = [row({"IAA": 7.5}), replace(row({"IAA": None}), student="RA-1", year=2024)]
+    uncounted = row({}, version="2024-def")  # a day of a version that has no counter of a feature
+    plain = [row({"IAA": 7.5}), replace(row({"IAA": None}), student="RA-1", year=2024), uncounted]
     with Store.open(url) as store:
         store.write([*plain, none])
         counted = features_counted(store)
