@@ -6,7 +6,6 @@ Plain ASGI, so that bodies and long answers stream through untouched.
 from __future__ import annotations
 
 import logging
-import os
 import re
 import time
 from collections.abc import Callable, Iterable, Mapping
@@ -19,6 +18,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from farol.api.asked import fields_of, locale_in
 from farol.api.errors import Refusal, error_response, internal_error, too_large
 from farol.api.logs import FIELDS, places
+from farol.entropy import random_word
 from farol.i18n import LOCALES, msg
 
 access = logging.getLogger("farol.access")
@@ -161,7 +161,7 @@ def _request_id(fields: Mapping[bytes, bytes]) -> str:
     given = fields.get(b"x-request-id")
     if given is not None and _REQUEST_ID.fullmatch(given):
         return given.decode()
-    return os.urandom(16).hex()
+    return f"{random_word() << 64 | random_word():032x}"
 
 
 _SECURITY = tuple((name.lower().encode(), value.encode()) for name, value in SECURITY_HEADERS.items())

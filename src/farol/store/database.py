@@ -16,7 +16,7 @@ from sqlalchemy.exc import DBAPIError
 from farol.store.engine import IMMEDIATE, open_engine, store_errors
 from farol.store.records import Prediction, Snapshot, microseconds, moment
 from farol.store.schema import migrate
-from farol.store.statements import Statement, cursor_of
+from farol.store.statements import Rows, cursor_of
 from farol.store.tables import HAS_KEY, drift_snapshots, predictions, tallies
 from farol.store.tallying import Tallying, add_up
 from farol.tallies import PREDICTION, WHOLE
@@ -40,7 +40,7 @@ class Store:
         insert = postgresql.insert if is_postgresql else sqlite.insert
         self.tallying = Tallying(engine)
         self._dbapi: Any = engine.dialect.loaded_dbapi
-        self._add = Statement.of(predictions.insert(), engine, _STORED)
+        self._add = Rows(predictions.insert(), _STORED, engine)
         self._add_once = (
             insert(predictions)
             .on_conflict_do_nothing(index_elements=[predictions.c.key_hash], index_where=HAS_KEY)
@@ -102,9 +102,8 @@ class Store:
 
     def _write_new(self, cursor: DBAPICursor, rows: Sequence[Prediction]) -> None:
         """Rows that are stored as they are."""
-        if rows:
-            self._add.run_many(cursor, [_stored_values(row) for row in rows])
-            self.tallying.add(cursor, add_up(rows))
+        self._add.run(cursor, [_stored_values(row) for row in rows])
+        self.tallying.add(cursor, add_up(rows))
 
     def _write_once(self, connection: Connection, keyed: Mapping[str, Prediction]) -> dict[str, Prediction]:
         """Key hash → the row that is stored under it: the one given, or the one that was there first."""

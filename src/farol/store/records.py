@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import unicodedata
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -10,6 +9,7 @@ from datetime import UTC, date, datetime, time, timedelta
 from typing import Literal
 from zoneinfo import ZoneInfo
 
+from farol.entropy import random_word
 from farol.tallies import Counted
 
 Source = Literal["api", "batch", "v2", "simulation", "command"]
@@ -107,6 +107,6 @@ def uuid7(at: datetime) -> str:
     """
     millisecond, rest = divmod(microseconds(at), 1000)
     fraction = rest * 4096 // 1000
-    random = int.from_bytes(os.urandom(8), "big") & (1 << 62) - 1
+    random = random_word() & (1 << 62) - 1
     digits = f"{millisecond << 80 | 0x7 << 76 | fraction << 64 | 0b10 << 62 | random:032x}"
     return f"{digits[:8]}-{digits[8:12]}-{digits[12:16]}-{digits[16:20]}-{digits[20:]}"

@@ -9,11 +9,16 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
+from itertools import chain
 from typing import Any, Self
 
-from sqlalchemy import Connection, Engine
+from sqlalchemy import Connection, Engine, Insert, bindparam
 from sqlalchemy.engine.interfaces import DBAPICursor
 from sqlalchemy.sql import ClauseElement
+
+MOST_ROWS = 128
+"""Rows of one INSERT: with our columns, well within the 32,766 values that SQLite takes."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,11 +29,9 @@ class Statement:
     names: tuple[str, ...]
 
     @classmethod
-    def of(cls, statement: ClauseElement, engine: Engine, columns: Sequence[str] | None = None) -> Self:
-        """Compile for the engine, which takes values by position; `columns` are those that an insert gives."""
-        compiled: Any = statement.compile(
-            dialect=engine.dialect, column_keys=None if columns is None else list(columns)
-        )
+    def of(cls, statement: ClauseElement, engine: Engine) -> Self:
+        """Compile for the engine, which takes values by position."""
+        compiled: Any = statement.compile(dialect=engine.dialect)
         return cls(compiled.string, tuple(compiled.positiontup))
 
     def run(self, cursor: DBAPICursor, values: Mapping[str, object]) -> Sequence[Any]:
@@ -36,9 +39,37 @@ class Statement:
         cursor.execute(self.sql, tuple(values[name] for name in self.names))
         return cursor.fetchall()
 
-    def run_many(self, cursor: DBAPICursor, rows: Sequence[Sequence[object]]) -> None:
-        """Run it for each row of values, in the order of `names`."""
-        cursor.executemany(self.sql, rows)
+
+class Rows:
+    """An INSERT of any number of rows, as few statements as can be.
+
+    SQLite's driver lets other threads run at every step of a statement and then has to wait for its turn again: a row
+    a step would cost the journal more in waiting than in writing.
+    """
+
+    def __init__(self, insert: Insert, columns: Sequence[str], engine: Engine) -> None:
+        """`columns` are those that each row gives, in their order."""
+        self._insert, self._columns, self._engine = insert, tuple(columns), engine
+        self._of = lru_cache(maxsize=None)(self._compiled)
+
+    def run(self, cursor: DBAPICursor, rows: Sequence[Sequence[object]]) -> None:
+        """Insert rows of values."""
+        start = 0
+        while start < len(rows):
+            # Powers of two: few different statements, so that the driver knows each already.
+            size = min(MOST_ROWS, 1 << (len(rows) - start).bit_length() - 1)
+            chunk = rows[start : start + size]
+            cursor.execute(self._of(size), tuple(chain.from_iterable(chunk)))
+            start += size
+
+    def _compiled(self, size: int) -> str:
+        rows: list[dict[str, Any]] = [
+            {name: bindparam(f"{name}_{row}") for name in self._columns} for row in range(size)
+        ]
+        statement = Statement.of(self._insert.values(rows), self._engine)
+        if statement.names != tuple(f"{name}_{row}" for row in range(size) for name in self._columns):
+            raise ValueError("the values of an INSERT stand in another order than its columns")
+        return statement.sql
 
 
 def cursor_of(connection: Connection) -> DBAPICursor:

@@ -17,7 +17,7 @@ from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.engine.interfaces import DBAPICursor
 
 from farol.store.records import Prediction, day_of
-from farol.store.statements import Statement
+from farol.store.statements import Rows, Statement
 from farol.store.tables import tallies
 from farol.tallies import WHOLE, Counts, Layout, moved, read_layout, total, union
 
@@ -64,7 +64,7 @@ class Tallying:
         )
         lock = select(func.pg_advisory_xact_lock(func.hashtextextended(bindparam("name"), literal_column("0"))))
         self._engine = engine
-        self._put = Statement.of(put, engine)
+        self._put = Rows(put, [column.name for column in tallies.columns], engine)
         self._lock = Statement.of(lock, engine) if is_postgresql else None
         self._select = lru_cache(maxsize=64)(self._selecting)
         # What the driver takes for a day.
@@ -88,19 +88,13 @@ class Tallying:
 
     def put(self, cursor: DBAPICursor, tallied: Mapping[TallyKey, Tally]) -> None:
         """Writes tallies in the place of those that are stored."""
-        rows = [
-            {
-                "task": task,
-                "version": version,
-                "day": self._day(day),
-                "slice": slice_,
-                "layout": layout.text,
-                "cells": cells.astype(_CELL).tobytes(),
-            }
-            for (task, version, day, slice_), (layout, cells) in tallied.items()
-        ]
-        if rows:
-            self._put.run_many(cursor, [tuple(row[name] for name in self._put.names) for row in rows])
+        self._put.run(
+            cursor,
+            [
+                (task, version, self._day(day), slice_, layout.text, cells.astype(_CELL).tobytes())
+                for (task, version, day, slice_), (layout, cells) in tallied.items()
+            ],
+        )
 
     def counts(
         self, connection: Connection, version: tuple[str, str], *, first: date, last: date, slice_: str
