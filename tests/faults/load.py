@@ -142,6 +142,6 @@ def verdict(service: Service, notes: Notes) -> Verdict:
         acknowledged=len(notes.acknowledged),
         stored=len(rows),
         lost=sum(students.get(identifier) != asked.student for asked, identifier in notes.acknowledged.items()),
-        doubled=sum(n > 1 for n in (ids + Counter(row.student for row in rows)).values()),
+        doubled=sum(n > 1 for n in (ids + Counter(filter(None, students.values()))).values()),
         differences=len(found.differences),
     )

@@ -19,23 +19,43 @@ from tests.faults.load import Load, Notes, verdict
 from tests.faults.service import BROKEN, Caller, Service
 
 
-@pytest.fixture
-def service(trained: Path, tmp_path: Path) -> Iterator[Service]:
-    artifacts = tmp_path / "artifacts"
+@pytest.fixture(scope="module")
+def installed(trained: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
+    folder = tmp_path_factory.mktemp("workers")
+    artifacts = folder / "artifacts"
     artifacts.mkdir()
     for task in trained.iterdir():
-        folder = artifacts / task.name
-        folder.mkdir()
+        of_task = artifacts / task.name
+        of_task.mkdir()
         for version in task.iterdir():
             if version.is_dir():
-                (folder / version.name).symlink_to(version)
-        (folder / "promoted.json").write_bytes((task / "promoted.json").read_bytes())
-    with Service(artifacts, tmp_path, f"sqlite:///{tmp_path / 'data' / 'farol.db'}", 2) as service:
+                (of_task / version.name).symlink_to(version)
+        (of_task / "promoted.json").write_bytes((task / "promoted.json").read_bytes())
+    with Service(artifacts, folder, f"sqlite:///{folder / 'data' / 'farol.db'}", 2) as service:
         yield service
+
+
+@pytest.fixture
+def service(installed: Service) -> Service:
+    """Two workers; started again where the test before ended them."""
+    assert installed.process is not None
+    if installed.process.poll() is not None:
+        installed.start()
+    return installed
+
+
+def stored(service: Service) -> set[str]:
+    with Store.open(service.url) as store:
+        return {row.id for row in store.stream()}
 
 
 def metrics(service: Service) -> str:
     return service.ask("GET", "/metrics").content.decode()
+
+
+def predictions(text: str) -> float:
+    labels = ("at_risk", "not_at_risk")
+    return sum(value(text, "farol_predictions_total", task="current", label=label) or 0 for label in labels)
 
 
 def test_a_promotion_under_load_fails_no_request_and_all_follow_within_a_second(service: Service) -> None:
@@ -72,26 +92,23 @@ def test_a_promotion_under_load_fails_no_request_and_all_follow_within_a_second(
 
 
 def test_figures_are_those_of_all_workers_and_never_fall(service: Service) -> None:
+    begin = predictions(metrics(service))
     for _ in range(24):  # each on a connection of its own, so that both workers have some
         assert service.ask("POST", "/predict", PUPIL).status == 200
 
-    def predictions(text: str) -> float:
-        labels = ("at_risk", "not_at_risk")
-        return sum(value(text, "farol_predictions_total", task="current", label=label) or 0 for label in labels)
-
     version = str(Registry(service.artifacts).promoted("current"))
     service.wait_for(lambda: value(metrics(service), "farol_bundle_info", task="current", version=version) == 2)
-    assert {predictions(metrics(service)) for _ in range(8)} == {24}
+    assert {predictions(metrics(service)) for _ in range(8)} == {begin + 24}
     before = service.worker_pids()
     service.kill_worker()
     service.wait_for(lambda: len(set(service.worker_pids()) - set(before)) == 1)
     service.wait_for(lambda: value(metrics(service), "farol_bundle_info", task="current", version=version) == 2)
     assert service.ask("POST", "/predict", PUPIL).status == 200
-    assert predictions(metrics(service)) == 25, "what the dead one had counted stays counted"
+    assert predictions(metrics(service)) == begin + 25, "what the dead one had counted stays counted"
 
 
 def test_sigterm_drains_every_worker(service: Service) -> None:
-    notes = Notes()
+    notes, before = Notes(), stored(service)
     with Load(service, notes):
         service.wait_for(lambda: len(notes.acknowledged) > 50)
         workers = service.worker_pids()
@@ -100,10 +117,8 @@ def test_sigterm_drains_every_worker(service: Service) -> None:
         service.process.wait(15)
         assert len(workers) == 2
         assert not any(is_running(pid) for pid in workers)
-    found = verdict(service, notes)
-    assert found.kept
-    with Store.open(service.url) as store:
-        assert {row.id for row in store.stream()} == set(notes.acknowledged.values()), "stored, and not answered"
+    assert verdict(service, notes).kept
+    assert stored(service) - before == set(notes.acknowledged.values()), "stored, and not answered"
 
 
 def test_workers_do_not_outlive_a_supervisor_that_was_killed(service: Service) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from datetime import date
 from typing import Any, Self
 
@@ -234,25 +234,22 @@ class Store:
         than the group of a journal takes to write. A connection that met an error is not used again."""
         driver_error = self._dbapi.Error
         with store_errors(self.engine.url):
-            connection = None
             try:
-                connection = self.engine.raw_connection()
-                cursor = connection.cursor()
-                if self.engine.dialect.name == "sqlite":
-                    cursor.execute("BEGIN IMMEDIATE")
-                yield cursor
-                connection.commit()
+                with closing(self.engine.raw_connection()) as connection:
+                    try:
+                        cursor = connection.cursor()
+                        if self.engine.dialect.name == "sqlite":
+                            cursor.execute("BEGIN IMMEDIATE")
+                        yield cursor
+                        connection.commit()
+                    except driver_error:
+                        connection.invalidate()
+                        raise
+                    except BaseException:
+                        connection.rollback()
+                        raise
             except driver_error as error:
-                if connection is not None:
-                    connection.invalidate()
                 raise DBAPIError.instance("", None, error, driver_error, hide_parameters=True) from None
-            except BaseException:
-                if connection is not None:
-                    connection.rollback()
-                raise
-            finally:
-                if connection is not None:
-                    connection.close()
 
     @contextmanager
     def _writing(self) -> Iterator[Connection]:
