@@ -11,7 +11,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from farol.api.logs import JsonLines, TextLines, logging_config
+from farol.api.logs import JsonLines, Repeats, TextLines, logging_config
 from farol.settings import Settings
 from tests.api.client import Client
 
@@ -79,7 +79,7 @@ def test_an_exception_that_is_none_is_no_trouble() -> None:
 
 WRITE = """
 import logging, logging.config, sys
-from farol.api.logs import logging_config
+from farol.api.logs import Repeats, logging_config
 from farol.settings import Settings
 logging.config.dictConfig(logging_config(Settings(log_level=sys.argv[1], log_format=sys.argv[2])))
 for name in ("farol.access", "uvicorn.error", "sqlalchemy.engine"):
@@ -107,3 +107,20 @@ def test_the_level_is_ours_and_the_servers_and_of_others_only_warnings_come(leve
 def test_the_form_is_a_setting(monkeypatch: pytest.MonkeyPatch, name: str, form: type) -> None:
     monkeypatch.setenv("FAROL_LOG_FORMAT", name)
     assert logging_config(Settings())["formatters"]["lines"]["()"] is form
+
+
+def test_the_same_fault_is_told_once_a_second_and_others_at_once() -> None:
+    now = 100.0
+    repeats = Repeats(lambda: now)
+
+    def told(text: str, level: int = logging.ERROR) -> bool:
+        return repeats.filter(logging.LogRecord("farol.api", level, "here", 1, text, None, None))
+
+    assert [told("The disk is full.") for _ in range(3)] == [True, False, False]
+    assert told("The database is locked.")
+    assert all(told("POST /predict 200", logging.INFO) for _ in range(3))
+    now = 101.0
+    assert [told("The disk is full.") for _ in range(2)] == [True, False]
+    for number in range(1_000):  # what is remembered stays small
+        assert told(f"fault {number}")
+    assert len(repeats._told) <= 256

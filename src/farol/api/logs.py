@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import json
 import logging
+import math
+import time
+from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
 from traceback import extract_tb
@@ -26,7 +29,8 @@ def logging_config(settings: Settings) -> dict[str, Any]:
         "version": 1,
         "disable_existing_loggers": False,
         "formatters": {"lines": {"()": formatter}},
-        "handlers": {"stderr": {"class": "logging.StreamHandler", "formatter": "lines"}},
+        "filters": {"repeats": {"()": Repeats}},
+        "handlers": {"stderr": {"class": "logging.StreamHandler", "formatter": "lines", "filters": ["repeats"]}},
         "root": {"level": "WARNING", "handlers": ["stderr"]},
         "loggers": {"farol": {"level": level}, "uvicorn": {"level": level}},
     }
@@ -36,6 +40,33 @@ def places(error: BaseException) -> str:
     """Where it happened, the innermost first. A whole traceback could hold a pupil's value in its last line."""
     frames = extract_tb(error.__traceback__)[-8:]
     return " < ".join(f"{'/'.join(Path(frame.filename).parts[-2:])}:{frame.lineno}" for frame in reversed(frames))
+
+
+class Repeats(logging.Filter):
+    """Lets the same fault through once a second.
+
+    A full disk fails every request, a thousand times a second, and the log may be on the same disk.
+    """
+
+    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
+        super().__init__()
+        self._clock = clock
+        self._told: dict[str, float] = {}
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        """Whether to tell it; what is less than a warning always."""
+        if record.levelno < logging.WARNING:
+            return True
+        text, now = record.getMessage(), self._clock()
+        if now - self._told.get(text, -math.inf) < _REPEAT_SECONDS:
+            return False
+        if len(self._told) >= _REPEATS_KNOWN:
+            self._told.clear()
+        self._told[text] = now
+        return True
+
+
+_REPEAT_SECONDS, _REPEATS_KNOWN = 1.0, 256
 
 
 class TextLines(logging.Formatter):
