@@ -27,6 +27,7 @@ COMMANDS: tuple[tuple[str, ...], ...] = (
     ("forecast",),
     ("outcomes",),
     ("serve",),
+    ("status",),
     ("alerts",),
     *(("alerts", name) for name in ("check", "status", "test", "retry", "secret", "rules")),
     ("keys",),

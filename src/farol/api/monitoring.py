@@ -127,9 +127,9 @@ def drift(
     service: Service = request.app.state.service
     bundle = service.served(known_task(task)).bundle
     chosen = window_in(window, service, task)
-    with _parameter("slice"):
+    with parameter("slice"):
         wanted = parse_slice(bundle, part)
-    with _parameter("same_levels"):
+    with parameter("same_levels"):
         report = drift_report(service.store, bundle, chosen, part=wanted, same_levels=same_levels)
     return JSONResponse(report.as_dict(locale_of(request)))
 
@@ -173,7 +173,7 @@ def estimated_performance(
     service: Service = request.app.state.service
     bundle = service.served(known_task(task)).bundle
     chosen = window_in(window, service, task)
-    with _parameter("slice"):
+    with parameter("slice"):
         wanted = parse_slice(bundle, part)
     estimation = performance(service.store, bundle, chosen, part=wanted)
     return JSONResponse(
@@ -217,12 +217,13 @@ def known_task(task: str) -> str:
 
 def window_in(name: str, service: Service, task: str) -> Window:
     """The window of a parameter; Refusal where it is none."""
-    with _parameter("window"):
+    with parameter("window"):
         return window_of(name, store=service.store, task=task, now=datetime.now(UTC))
 
 
 @contextmanager
-def _parameter(name: str) -> Iterator[None]:
+def parameter(name: str) -> Iterator[None]:
+    """What a parameter of the address breaks becomes a Refusal that names it."""
     try:
         yield
     except InputError as error:

@@ -41,6 +41,8 @@ _ROLES: Mapping[str, Role | None] = {
     "GET /monitoring/drift/history": Role.read,
     "GET /monitoring/outcomes": Role.read,
     "GET /monitoring/results": Role.read,
+    "GET /monitoring/status": Role.read,
+    "GET /monitoring/advice": Role.read,
     "GET /monitoring/history": Role.read,
     "GET /monitoring/report": Role.read,
     "GET /monitoring/report.html": Role.read,

@@ -5,7 +5,7 @@ from __future__ import annotations
 from fastapi import FastAPI
 from starlette.middleware.cors import CORSMiddleware
 
-from farol.api import batch, describing, errors, history, monitoring, openapi, outcomes, predicting, state, v2
+from farol.api import batch, describing, errors, history, monitoring, openapi, outcomes, predicting, state, status, v2
 from farol.api.access import Access
 from farol.api.direct import Direct
 from farol.api.guard import Guard
@@ -17,7 +17,7 @@ def install(app: FastAPI, service: Service) -> None:
     """Give `app` the routes, the one error shape, and around them guard, CORS where wished, and access."""
     settings = service.settings
     errors.install(app)
-    for module in (predicting, batch, v2, monitoring, history, outcomes, state, describing, openapi):
+    for module in (predicting, batch, v2, monitoring, history, outcomes, status, state, describing, openapi):
         app.include_router(module.router)
     openapi.mount_assets(app)
     # What is added last stands outermost.

@@ -19,6 +19,7 @@ from farol.cli import (
     outcomes,
     report,
     serve,
+    status,
     store,
     students,
     train,
@@ -102,6 +103,11 @@ app.command(
 
 SERVICE = _("Service")
 app.command(cls=Command, help=_("Serve the API and the pages."), rich_help_panel=SERVICE)(serve.serve)
+app.command(
+    cls=Command,
+    help=_("Say in plain words what to do about each model, and why. Exit code 1 where there is something to do."),
+    rich_help_panel=SERVICE,
+)(status.status)
 app.add_typer(alerts.app, name="alerts", rich_help_panel=SERVICE)
 app.add_typer(keys.app, name="keys", rich_help_panel=SERVICE)
 app.add_typer(log.app, name="log", rich_help_panel=SERVICE)

@@ -75,6 +75,25 @@ def basis_of_slice(bundle: Bundle, part: str) -> Basis:
     return Basis(_rows(tally), tally.features, tally.score, tally.predicted, words)
 
 
+def without(bundle: Bundle, basis: Basis, part: str) -> Basis:
+    """A basis of whole rows without those of a slice's level; itself for a slice by anything else."""
+    level = level_of(bundle, part)
+    tally = None if level is None else bundle.reference.by_level.get(level)
+    if tally is None:
+        return basis
+
+    def less(counts: tuple[float, ...], taken: tuple[int, ...]) -> tuple[float, ...]:
+        return tuple(count - gone for count, gone in zip(counts, taken, strict=True))
+
+    return Basis(
+        basis.n - _rows(tally),
+        tuple(less(counts, taken) for counts, taken in zip(basis.features, tally.features, strict=True)),
+        None if basis.score is None or tally.score is None else less(basis.score, tally.score),
+        None if basis.predicted is None or tally.predicted is None else less(basis.predicted, tally.predicted),
+        basis.words,
+    )
+
+
 def same_levels(bundle: Bundle, sizes: Mapping[str, int]) -> Basis:
     """All training rows, weighted to have the levels of `sizes` (level → predictions).
 

@@ -133,9 +133,7 @@ def check(
     `against` is what to compare with; without it, all training rows.
     """
     basis = all_rows(bundle) if against is None else against
-    features = bundle.reference.features
-    family = len(features) + 1  # the score is one more
-    outside = counts.get(OUTSIDE, {})
+    family = len(bundle.reference.features) + 1  # the score is one more
     return DriftReport(
         task=bundle.task,
         version=bundle.version,
@@ -144,24 +142,34 @@ def check(
         basis=basis.words,
         reference_n=round(basis.n),
         reference_years=reference_years(bundle),
-        features=tuple(
-            feature_drift(
-                bins,
-                (bundle.profile.columns.get(bins.feature) or bundle.profile.derived[bins.feature]).meaning,
-                was,
-                cells_of(counts.get(bins.feature, {}), bins.size),
-                outside=outside.get(position, 0),
-                trained=bundle.reference.n,
-                family=family,
-            )
-            for position, (bins, was) in enumerate(zip(features, basis.features, strict=True))
-        ),
-        score=_score(basis, bundle, counts, family),
+        features=features_of(bundle, counts, basis, family),
+        score=score_of(basis, bundle, counts, family),
         rate=_rate(basis, counts),
     )
 
 
-def _score(basis: Basis, bundle: Bundle, counts: Counts, family: int) -> FeatureDrift | None:
+def features_of(
+    bundle: Bundle, counts: Counts, basis: Basis, family: int, only: frozenset[str] | None = None
+) -> tuple[FeatureDrift, ...]:
+    """The figures of the features, or of some of them, each one of `family` figures that share the one percent."""
+    outside = counts.get(OUTSIDE, {})
+    return tuple(
+        feature_drift(
+            bins,
+            (bundle.profile.columns.get(bins.feature) or bundle.profile.derived[bins.feature]).meaning,
+            was,
+            cells_of(counts.get(bins.feature, {}), bins.size),
+            outside=outside.get(position, 0),
+            trained=bundle.reference.n,
+            family=family,
+        )
+        for position, (bins, was) in enumerate(zip(bundle.reference.features, basis.features, strict=True))
+        if only is None or bins.feature in only
+    )
+
+
+def score_of(basis: Basis, bundle: Bundle, counts: Counts, family: int) -> FeatureDrift | None:
+    """The model's answers as one of `family` figures; None where they were not counted."""
     counted = counts.get(SCORE)
     if basis.score is None or bundle.reference.score is None or counted is None:
         return None

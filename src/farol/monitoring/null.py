@@ -14,7 +14,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import lru_cache
-from math import floor, log
+from math import ceil, floor, inf, log
 
 import numpy as np
 from numpy.typing import NDArray
@@ -26,6 +26,9 @@ Floats = NDArray[np.float64]
 
 DRAWS = 9_999
 """A figure above the k-th largest of B drawn ones has a chance of at most k / (B + 1) (Dwass, 1957)."""
+
+MOST_DRAWS = 199_999
+"""For the small levels that many tests at once leave to each. At smaller ones still, nothing is beyond chance."""
 
 _STEP = 1.02
 _EXACT_TO = 200
@@ -65,11 +68,14 @@ def exact_criticals(
 
     `ordered`: how many of the first bins are in order; the rest take no part in the superiority. Give `rounded(n)`.
     """
-    drawn, was = further_rows(reference, n), np.array(reference)
+    least = min(psi_alpha, distance_alpha)
+    draws = DRAWS if least * (DRAWS + 1) >= 1 else min(MOST_DRAWS, ceil(1 / least))
+    drawn, was = further_rows(reference, n, draws), np.array(reference)
     figures = psi(was, drawn)
     distances = np.abs(superiority(was[:ordered], drawn[:, :ordered]) - 0.5)
     return Criticals(_exceeded(figures, psi_alpha), _exceeded(distances, distance_alpha))
 
 
 def _exceeded(drawn: Floats, alpha: float) -> float:
-    return float(np.sort(drawn)[-max(1, int(alpha * (drawn.size + 1)))])
+    place = int(alpha * (drawn.size + 1))
+    return float(np.sort(drawn)[-place]) if place else inf

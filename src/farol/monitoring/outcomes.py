@@ -156,10 +156,10 @@ def realised(store: Store, registry: Registry, profile: Profile, task: str, year
         counts=counts_of(known, last, matched),
         version=versions[0] if versions else None,
         matched=matched,
-        together=_part("all", matched, _promise(main, "test")),
-        groups=tuple(_part(name, matched.select(mask), _promise(main, name)) for name, mask in groups.items()),
+        together=_part("all", matched, promise_of(main, "test")),
+        groups=tuple(_part(name, matched.select(mask), promise_of(main, name)) for name, mask in groups.items()),
         versions=tuple(
-            _part(version, own, _promise(bundle_of(registry, task, version), "test"))
+            _part(version, own, promise_of(bundle_of(registry, task, version), "test"))
             for version, own in _by_version(known, profile, spec)
         ),
         divisions=fairness(matched.columns, matched.label, matched.probability, matched.threshold),
@@ -200,7 +200,7 @@ def _evaluated(label: bytes, probability: bytes, threshold: bytes) -> Evaluation
     return evaluate(labels, said, least, seed=SEED)
 
 
-def _promise(bundle: Bundle | None, name: str) -> Promise | None:
+def promise_of(bundle: Bundle | None, name: str) -> Promise | None:
     """What a card promises of `test` or a group of it: of pupils who get an answer, where it tells them apart."""
     if bundle is None:
         return None

@@ -184,7 +184,7 @@ def name_of(drift: FeatureDrift, reader: Reader) -> str:
 
 def _feature(drift: FeatureDrift, snapshots: Sequence[Snapshot], marks: Sequence[Mark], reader: Reader) -> FeatureView:
     past = _past(drift.feature, snapshots)
-    bins = list(_bins(drift, reader.locale))
+    bins = list(bins_of(drift, reader.locale))
     return FeatureView(
         name=name_of(drift, reader),
         anchor="answers" if drift.feature == SCORE else f"feature-{drift.feature}",
@@ -199,10 +199,7 @@ def _feature(drift: FeatureDrift, snapshots: Sequence[Snapshot], marks: Sequence
         missing_reference=reader.percent(drift.reference_missing_share, 1),
         missing_now=reader.percent(drift.missing_share, 1),
         unseen=NOTHING if drift.unseen is None else reader.percent(drift.unseen.value, 1),
-        bins=tuple(
-            BinView(bar.label, _cell(before, bar.reference, reader), _cell(now, bar.current, reader))
-            for bar, before, now in zip(bins, drift.reference, drift.current, strict=True)
-        ),
+        bins=bin_views(drift, bins, reader),
         distribution=distribution(bins, reader.locale),
         history=history([(one.at, one.psi) for one in past], reader.locale, reader.timezone, marks) if past else None,
         points=tuple(
@@ -212,10 +209,19 @@ def _feature(drift: FeatureDrift, snapshots: Sequence[Snapshot], marks: Sequence
     )
 
 
-def _bins(drift: FeatureDrift, locale: str) -> Iterator[Bar]:
+def bin_views(drift: FeatureDrift, bars: Sequence[Bar], reader: Reader) -> tuple[BinView, ...]:
+    """The table beside a distribution."""
+    return tuple(
+        BinView(bar.label, _cell(before, bar.reference, reader), _cell(now, bar.current, reader))
+        for bar, before, now in zip(bars, drift.reference, drift.current, strict=True)
+    )
+
+
+def bins_of(drift: FeatureDrift, locale: str) -> Iterator[Bar]:
+    """The bars of a distribution; shares are None where one side is empty."""
     before, now = sum(drift.reference), sum(drift.current)
     for label, was, came in zip(drift.labels(locale), drift.reference, drift.current, strict=True):
-        yield Bar(label, round(was / before, 4), round(came / now, 4) if now else None)
+        yield Bar(label, round(was / before, 4) if before else None, round(came / now, 4) if now else None)
 
 
 def _cell(count: float, share: float | None, reader: Reader) -> str:

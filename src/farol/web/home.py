@@ -12,8 +12,10 @@ from markupsafe import Markup
 from farol.bundle import Bundle
 from farol.errors import FarolError, StoreError
 from farol.features import sheet_inputs
-from farol.monitoring.drift import drift_report, parse_window
+from farol.monitoring.standing import Standing
 from farol.profile import Column, Profile
+from farol.web.advice import PATH as ADVICE
+from farol.web.advice import Line, line_of, standings_of
 from farol.web.locale import NOTHING, Reader
 from farol.web.served import Service, bundles, served_years, year_names
 from farol.web.status import Status, status_of
@@ -63,6 +65,7 @@ class ServedTask:
     groups: tuple[Group, ...]
     stored: str
     drift: Status | None
+    advice: Line | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,8 +89,9 @@ class Route:
 def home_values(service: Service, reader: Reader, base: str, now: datetime) -> dict[str, object]:
     """What the template of the introduction needs; `base` is the address of the service, without a slash at the end."""
     served = bundles(service)
+    known = _standings(service, now)
     return {
-        "tasks": [_task(bundle, service, reader, now) for bundle in served],
+        "tasks": [_task(bundle, service, reader, known.get(bundle.task)) for bundle in served],
         "problems": [" ".join(problem.lines(reader.locale)) for problem in _problems(service)],
         "guide": list(_guide(service.profile, reader)),
         "drift_days": DRIFT_DAYS,
@@ -105,10 +109,9 @@ def _problems(service: Service) -> Iterator[FarolError]:
         yield error
 
 
-def _task(bundle: Bundle, service: Service, reader: Reader, now: datetime) -> ServedTask:
+def _task(bundle: Bundle, service: Service, reader: Reader, standing: Standing | None) -> ServedTask:
     spec, locale, _ = bundle.task_spec, reader.locale, reader.gettext
     auc = estimate(bundle.report, "test")
-    stored, drift = _stored(bundle, service, reader, now)
     return ServedTask(
         name=bundle.task,
         title=spec.title.in_locale(locale),
@@ -124,8 +127,9 @@ def _task(bundle: Bundle, service: Service, reader: Reader, now: datetime) -> Se
         ),
         notice=_in_locale(bundle.report.get("notice"), locale),
         groups=tuple(_groups(bundle, reader)),
-        stored=stored,
-        drift=drift,
+        stored=NOTHING if standing is None else reader.number(service.store.total(bundle.task), 0),
+        drift=None if standing is None or standing.drift is None else status_of(standing.drift.verdict, reader),
+        advice=None if standing is None else line_of(standing, reader),
     )
 
 
@@ -138,13 +142,12 @@ def _checked(bundle: Bundle, reader: Reader) -> Markup | str:
     return reader.gettext("{tested}, knowing only {before}", tested=tested, before=before)
 
 
-def _stored(bundle: Bundle, service: Service, reader: Reader, now: datetime) -> tuple[str, Status | None]:
-    """How many predictions are stored and how they drift; the page stands even while the store is down."""
+def _standings(service: Service, now: datetime) -> dict[str, Standing]:
+    """How each model stands; the page stands even while the store is down."""
     try:
-        report = drift_report(service.store, bundle, parse_window(f"{DRIFT_DAYS}d", now=now))
-        return reader.number(service.store.total(bundle.task), 0), status_of(report.verdict, reader)
+        return {one.task: one for one in standings_of(service, f"{DRIFT_DAYS}d", now, deep=False)}
     except StoreError:
-        return NOTHING, None
+        return {}
 
 
 def estimate(report: Mapping[str, object], part: str) -> Estimate | None:
@@ -283,6 +286,8 @@ def _routes(reader: Reader, served: list[Bundle]) -> Iterator[Route]:
     yield Route("GET", "/monitoring/predictions.csv", _("All predictions as a table"), "/monitoring/predictions.csv")
     yield Route("GET", "/monitoring/drift", _("Drift, as JSON"), "/monitoring/drift")
     yield Route("GET", "/monitoring/dashboard", _("Drift, as a page with charts"), reader.url("/monitoring/dashboard"))
+    yield Route("GET", "/monitoring/status", _("What to do, as JSON"), "/monitoring/status")
+    yield Route("GET", ADVICE, _("What to do, as a page"), reader.url(ADVICE))
     yield Route("GET", "/health", _("Is the service alive?"), "/health")
     yield Route("GET", "/ready", _("Can it answer and store?"), "/ready")
     yield Route("GET", "/docs", _("All routes, to try in the browser"), "/docs")

@@ -15,6 +15,8 @@ from farol.errors import FarolError, InputError, StoreError
 from farol.i18n import msg
 from farol.monitoring.drift import take_snapshot, window_of
 from farol.monitoring.reporting import report_of
+from farol.web.advice import PATH as ADVICE
+from farol.web.advice import advice_values
 from farol.web.dashboard import PATH, WINDOW, chosen_bundle, dashboard_values
 from farol.web.home import home_values
 from farol.web.locale import Reader, reader_of
@@ -68,6 +70,15 @@ def results(request: Request, task: Task = None, year: Year = None) -> Response:
     return _answer(
         request,
         lambda service, reader: _page(request, reader, "outcomes", outcomes_values(service, reader, task, year)),
+    )
+
+
+@router.get(ADVICE)
+def advice(request: Request, window: Window = WINDOW) -> Response:
+    """What to do about each model."""
+    return _answer(
+        request,
+        lambda service, reader: _page(request, reader, "advice", advice_values(service, reader, window, _now())),
     )
 
 

@@ -1,0 +1,89 @@
+"""Figures, days and slices as they stand in an advice: words that know the reader's decimal sign and dates."""
+
+from __future__ import annotations
+
+from datetime import date
+
+from farol.i18n import Message, msg
+from farol.monitoring.drift import DriftReport
+from farol.monitoring.figures import FeatureDrift
+from farol.monitoring.slices import Slice
+from farol.monitoring.windows import Window
+from farol.tallies import SCORE
+
+
+def name_of(one: FeatureDrift) -> Message | str:
+    """What people call a feature, or the model's answers."""
+    return msg("the answers") if one.feature == SCORE else one.feature
+
+
+def part_words(one: Slice) -> Message:
+    """A slice in words."""
+    match one.kind:
+        case "phase":
+            return msg("phase {value}", value=one.value)
+        case "class":
+            return msg("class {value}", value=one.value)
+        case "source":
+            return msg("the source {value}", value=one.value)
+        case _:
+            return msg("{name} {value}", name=one.kind, value=one.value)
+
+
+def missing(one: FeatureDrift) -> dict[str, object]:
+    """The share missing now and in training, as values of a text."""
+    return {"now": percent(one.missing.value or 0.0), "then": percent(one.missing.reference)}
+
+
+def compared(drift: DriftReport) -> Message:
+    """How many predictions of which days were compared with which rows."""
+    return msg(
+        "{n} predictions of {window}, compared with: {rows} ({m}, of {years}).",
+        n=drift.n,
+        window=days(drift.window),
+        rows=drift.basis,
+        m=drift.reference_n,
+        years=", ".join(map(str, drift.reference_years)),
+    )
+
+
+def train_again() -> Message:
+    """The step that is only ever proposed."""
+    return msg(
+        "Train with the newest workbook, compare the cards, promote only if you agree: {train}, then {promote}.",
+        train="`farol train WORKBOOK`",
+        promote="`farol models promote`",
+    )
+
+
+def days(window: Window) -> Message:
+    """The days of a window."""
+    if window.first is None:
+        return msg("all days until {last}", last=day(window.last))
+    return msg("{first} to {last}", first=day(window.first), last=day(window.last))
+
+
+def day(on: date) -> Message:
+    """A day as the reader writes it."""
+    return msg("{year}-{month}-{day}", year=on.year, month=f"{on.month:02}", day=f"{on.day:02}")
+
+
+def percent(share: float) -> str:
+    """A share in whole points of a hundred, the same in both languages."""
+    return f"{share:.0%}"
+
+
+def decimal(value: float) -> Message:
+    """A figure of two decimals, with the reader's decimal sign."""
+    whole, _, parts = f"{value:.2f}".partition(".")
+    return msg("{whole}.{parts}", whole=whole, parts=parts)
+
+
+def span(value: float, low: float, high: float) -> Message:
+    """A figure with its interval."""
+    return msg("{value} ({low} to {high})", value=decimal(value), low=decimal(low), high=decimal(high))
+
+
+def dashboard(drift: DriftReport) -> Message:
+    """The page with all figures."""
+    return msg("See /monitoring/dashboard?task={task}&window={window}", task=drift.task, window=drift.window.name)

@@ -1,0 +1,129 @@
+"""The page of advice: what to do about each model, the words first and the figures after."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from markupsafe import Markup, escape
+
+from farol.i18n import Message
+from farol.monitoring.facts import KINDS, Advice, Kind
+from farol.monitoring.standing import Standing, real_problems, standings
+from farol.web.charts import distribution
+from farol.web.dashboard import BinView, bin_views, bins_of, name_of
+from farol.web.locale import NOTHING, Reader
+from farol.web.served import Service, bundles
+
+PATH = "/monitoring/advice"
+
+_STATUS: dict[Kind, str] = {
+    "distrust": "severe",
+    "retrain": "moderate",
+    "look": "moderate",
+    "cohort": "none",
+    "too_little": "insufficient_data",
+    "nothing": "none",
+}
+_CODE = re.compile(r"`([^`]+)`|(/monitoring/[\w/.?&=:-]*[\w])")
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """The gravest advice in a few words, with the colour and shape of its gravity."""
+
+    key: str
+    word: str
+
+
+@dataclass(frozen=True, slots=True)
+class AdviceView:
+    """One advice as the page shows it; `feature` is empty where there is no distribution to show."""
+
+    key: str
+    word: str
+    what: Markup
+    why: tuple[Markup, ...]
+    steps: tuple[Markup, ...]
+    feature: str
+    meaning: str
+    chart: Markup
+    bins: tuple[BinView, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class StandingView:
+    """A model and what to do about it."""
+
+    anchor: str
+    title: str
+    version: str
+    advice: tuple[AdviceView, ...]
+
+
+def advice_values(service: Service, reader: Reader, window: str, now: datetime) -> dict[str, object]:
+    """What the template needs. InputError for a window that is none; StoreError."""
+    return {
+        "standings": [standing_view(one, reader) for one in standings_of(service, window, now)],
+        "bar_key": Markup('<span class="key"></span>'),
+        "mark_key": Markup('<span class="key mark"></span>'),
+    }
+
+
+def standings_of(service: Service, window: str, now: datetime, *, deep: bool = True) -> Sequence[Standing]:
+    """How the models of a service stand. Raises InputError and StoreError."""
+    problems = real_problems(service.registry, service.problems)
+    return standings(service.store, service.registry, bundles(service), problems, window=window, now=now, deep=deep)
+
+
+def line_of(one: Standing, reader: Reader) -> Line:
+    """The gravest advice, for other pages."""
+    return Line(_STATUS[one.lead], KINDS[one.lead].render(reader.locale))
+
+
+def standing_view(one: Standing, reader: Reader) -> StandingView:
+    """A model as the page shows it."""
+    return StandingView(
+        anchor=f"task-{one.task}",
+        title=one.task if one.title is None else one.title.in_locale(reader.locale),
+        version=one.version or NOTHING,
+        advice=tuple(advice_view(advice, reader) for advice in one.advice),
+    )
+
+
+def advice_view(one: Advice, reader: Reader) -> AdviceView:
+    """One advice, and the two distributions where it has a feature to look at."""
+    figure = one.figure
+    bars = [] if figure is None else list(bins_of(figure, reader.locale))
+    return AdviceView(
+        key=_STATUS[one.kind],
+        word=KINDS[one.kind].render(reader.locale),
+        what=_marked(one.what, reader),
+        why=tuple(_marked(words, reader) for words in one.why),
+        steps=tuple(_marked(words, reader) for words in one.steps),
+        feature="" if figure is None else name_of(figure, reader),
+        meaning="" if figure is None else figure.meaning.in_locale(reader.locale),
+        chart=Markup() if figure is None else distribution(bars, reader.locale),
+        bins=() if figure is None else bin_views(figure, bars, reader),
+    )
+
+
+def _marked(words: Message, reader: Reader) -> Markup:
+    """Commands as code, and pages of ours as links."""
+
+    def mark(found: re.Match[str]) -> str:
+        command, page = found.groups()
+        if command is not None:
+            return str(Markup("<code>{}</code>").format(command))
+        path, _, query = page.partition("?")
+        asked = dict(pair.partition("=")[::2] for pair in query.split("&") if pair)
+        return str(Markup('<a href="{}">{}</a>').format(reader.url(path, **asked), path))
+
+    text = words.render(reader.locale)
+    pieces, at = [], 0
+    for found in _CODE.finditer(text):
+        pieces += [escape(text[at : found.start()]), Markup(mark(found))]  # noqa: S704  # made of escaped parts just above
+        at = found.end()
+    return Markup().join([*pieces, escape(text[at:])])
