@@ -79,7 +79,7 @@ def test_an_exception_that_is_none_is_no_trouble() -> None:
 
 WRITE = """
 import logging, logging.config, sys
-from farol.api.logs import Repeats, logging_config
+from farol.api.logs import logging_config
 from farol.settings import Settings
 logging.config.dictConfig(logging_config(Settings(log_level=sys.argv[1], log_format=sys.argv[2])))
 for name in ("farol.access", "uvicorn.error", "sqlalchemy.engine"):

@@ -51,18 +51,18 @@ class Repeats(logging.Filter):
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
         super().__init__()
         self._clock = clock
-        self._told: dict[str, float] = {}
+        self._told: dict[tuple[str, str], float] = {}
 
     def filter(self, record: logging.LogRecord) -> bool:
         """Whether to tell it; what is less than a warning always."""
         if record.levelno < logging.WARNING:
             return True
-        text, now = record.getMessage(), self._clock()
-        if now - self._told.get(text, -math.inf) < _REPEAT_SECONDS:
+        words, now = (record.name, record.getMessage()), self._clock()
+        if now - self._told.get(words, -math.inf) < _REPEAT_SECONDS:
             return False
         if len(self._told) >= _REPEATS_KNOWN:
             self._told.clear()
-        self._told[text] = now
+        self._told[words] = now
         return True
 
 
