@@ -36,6 +36,9 @@ class Gate(Store):
         self.groups: list[int] = []
         self.failing = False
 
+    def begin(self, rows: Sequence[Prediction]) -> None:
+        """As a database that has another writer."""
+
     def write(self, rows: Sequence[Prediction]) -> list[Prediction]:
         assert self.gate.wait(10)
         self.groups.append(len(rows))

@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
+import threading
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+from pathlib import Path
+
 import pytest
 from sqlalchemy import select
 
+from farol.errors import StoreError
 from farol.store.database import Store
 from farol.store.statements import MOST_ROWS, Rows
 from farol.store.tables import predictions
-from tests.store.rows import row
+from tests.store.rows import EVER, row
 
 
 @pytest.mark.parametrize("n", [1, 2, 3, 7, 64, MOST_ROWS - 1, MOST_ROWS, MOST_ROWS + 1, 3 * MOST_ROWS + 5])
@@ -25,4 +31,61 @@ def test_columns_in_another_order_than_the_tables_are_refused_not_mixed_up(sqlit
     columns = [column.name for column in predictions.columns if column.name != "seq"]
     swapped = Rows(predictions.insert(), columns[::-1], sqlite_store.engine)
     with sqlite_store._at_once() as cursor, pytest.raises(ValueError, match="another order"):
-        swapped.run(cursor, [[None] * len(columns)])
+        swapped.run(cursor, [[None] * len(columns)])  # type: ignore[arg-type]  # nobody else writes: there is one
+
+
+def test_what_was_begun_is_seen_by_nobody_until_it_is_committed_elsewhere(sqlite_store: Store) -> None:
+    rows = [row({"IAA": 1.0}), row({"IAA": 2.0})]
+    commit = sqlite_store.begin(rows)
+    assert commit is not None
+    assert sqlite_store.total() == 0
+    with ThreadPoolExecutor(1) as thread:
+        assert thread.submit(commit).result(10) == rows
+    assert sqlite_store.total() == 2
+    assert sqlite_store.counts("current", "2024-abc", *EVER) == {"IAA": {1: 1, 2: 1}}
+
+
+def test_beside_another_writer_nothing_is_begun_and_nobody_waits(sqlite_store: Store) -> None:
+    with sqlite_store.alone():
+        assert sqlite_store.begin([row()]) is None
+    assert sqlite_store.total() == 0
+    commit = sqlite_store.begin([row()])
+    assert commit is not None
+    writer = threading.Thread(target=sqlite_store.write, args=([row()],))
+    writer.start()  # patient: it waits for what was begun
+    commit()
+    writer.join(10)
+    assert sqlite_store.total() == 2
+
+
+def test_what_only_another_thread_can_write_is_not_begun(store: Store) -> None:
+    assert store.begin([]) is None
+    assert store.begin([replace(row(), key_hash="a" * 64, body_hash="b")]) is None
+    begun = store.begin([row()])
+    assert (begun is None) == (store.engine.dialect.name == "postgresql")
+    if begun is not None:
+        begun()
+
+
+def test_what_cannot_be_begun_leaves_nothing_behind(sqlite_store: Store) -> None:
+    first = row()
+    sqlite_store.write([first])
+    with pytest.raises(StoreError, match="refused the row"):
+        sqlite_store.begin([row(), first])
+    assert sqlite_store.total() == 1
+    with sqlite_store.alone():  # and no lock
+        pass
+    with sqlite_store.engine.begin() as connection:
+        connection.exec_driver_sql("DROP TABLE tallies")
+    with pytest.raises(StoreError):
+        sqlite_store.begin([row()])
+
+
+def test_another_fault_than_another_writer_is_told_when_beginning(sqlite_store: Store) -> None:
+    sqlite_store.write([row()])
+    path = Path(str(sqlite_store.engine.url.database))
+    for name in (path, Path(f"{path}-wal")):
+        name.write_bytes(b"this is no database any more" * 200)
+    sqlite_store.close()
+    with pytest.raises(StoreError):
+        sqlite_store.begin([row()])

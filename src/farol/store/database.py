@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import closing, contextmanager
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import ExitStack, closing, contextmanager
 from datetime import date
-from typing import Any, Self
+from typing import Any, Self, cast
 
 from sqlalchemy import ColumnElement, Connection, Engine, RowMapping, Select, func, select, text
 from sqlalchemy.dialects import postgresql, sqlite
@@ -40,6 +40,7 @@ class Store:
         insert = postgresql.insert if is_postgresql else sqlite.insert
         self.tallying = Tallying(engine)
         self._dbapi: Any = engine.dialect.loaded_dbapi
+        self._patience = f"PRAGMA busy_timeout = {round(1000 * float(str(engine.url.query.get('timeout', 0))))}"
         self._add = Rows(predictions.insert(), _STORED, engine)
         self._add_once = (
             insert(predictions)
@@ -89,7 +90,7 @@ class Store:
             return []
         if all(row.key_hash is None for row in rows):
             with self._at_once() as cursor:
-                self._write_new(cursor, rows)
+                self._write_new(cast(DBAPICursor, cursor), rows)
             return list(rows)
         plain = [row for row in rows if row.key_hash is None]
         keyed = {row.key_hash: row for row in reversed(rows) if row.key_hash is not None}
@@ -99,6 +100,31 @@ class Store:
             self.tallying.add(cursor, add_up(row for key, row in keyed.items() if first[key] is row))
             self._write_new(cursor, plain)
         return [row if row.key_hash is None else first[row.key_hash] for row in rows]
+
+    def begin(self, rows: Sequence[Prediction]) -> Callable[[], list[Prediction]] | None:
+        """Writes rows in a transaction that stays open: what comes back commits it, and returns what `write` does.
+
+        SQLite's driver lets other threads run at every statement, and then has to wait for its turn: beside a busy
+        event loop that takes longer than the writing. So the loop's own thread writes, which takes a fraction of a
+        millisecond, and leaves to another thread only the commit, which waits for the disk. None, and nothing is
+        written, where that would be waiting too: while somebody else is writing, on PostgreSQL, and for rows with a
+        key. Then `write` is for another thread to call. Raises StoreError, and so does what comes back.
+        """
+        if self.engine.dialect.name != "sqlite" or not rows or any(row.key_hash is not None for row in rows):
+            return None
+        transaction = ExitStack()
+        with transaction:
+            cursor = transaction.enter_context(self._at_once(patient=False))
+            if cursor is None:
+                return None
+            self._write_new(cursor, rows)
+            transaction = transaction.pop_all()
+
+        def commit() -> list[Prediction]:
+            with transaction:
+                return list(rows)
+
+        return commit
 
     def _write_new(self, cursor: DBAPICursor, rows: Sequence[Prediction]) -> None:
         """Rows that are stored as they are."""
@@ -229,18 +255,20 @@ class Store:
             yield connection
 
     @contextmanager
-    def _at_once(self) -> Iterator[DBAPICursor]:
+    def _at_once(self, *, patient: bool = True) -> Iterator[DBAPICursor | None]:
         """A transaction that writes, on the driver's own connection: what SQLAlchemy does for each would cost more
-        than the group of a journal takes to write. A connection that met an error is not used again."""
+        than the group of a journal takes to write. A connection that met an error is not used again.
+
+        Without `patient`, None where SQLite has another writer just now; nothing is begun then.
+        """
         driver_error = self._dbapi.Error
         with store_errors(self.engine.url):
             try:
                 with closing(self.engine.raw_connection()) as connection:
                     try:
                         cursor = connection.cursor()
-                        if self.engine.dialect.name == "sqlite":
-                            cursor.execute("BEGIN IMMEDIATE")
-                        yield cursor
+                        begun = self.engine.dialect.name != "sqlite" or self._begun(cursor, patient=patient)
+                        yield cursor if begun else None
                         connection.commit()
                     except driver_error:
                         connection.invalidate()
@@ -250,6 +278,22 @@ class Store:
                         raise
             except driver_error as error:
                 raise DBAPIError.instance("", None, error, driver_error, hide_parameters=True) from None
+
+    def _begun(self, cursor: DBAPICursor, *, patient: bool) -> bool:
+        """Whether a transaction of SQLite that writes was begun."""
+        if patient:
+            cursor.execute("BEGIN IMMEDIATE")
+            return True
+        cursor.execute("PRAGMA busy_timeout = 0")
+        try:
+            cursor.execute("BEGIN IMMEDIATE")
+        except self._dbapi.OperationalError as error:
+            if not str(getattr(error, "sqlite_errorname", "")).startswith("SQLITE_BUSY"):
+                raise
+            return False
+        finally:
+            cursor.execute(self._patience)
+        return True
 
     @contextmanager
     def _writing(self) -> Iterator[Connection]:

@@ -6,6 +6,7 @@ import asyncio
 import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from typing import ClassVar, Generic, TypeVar
 
 from farol.errors import StoreError
@@ -43,9 +44,9 @@ class Journal(Generic[A]):
         group_size: int = 256,
         committed: Callable[[float], None] = lambda _seconds: None,
     ) -> None:
-        """`make` makes the predictions of a group, or says why not, one for each; it runs in the worker thread.
+        """`make` makes the predictions of a group, or says why not, one for each.
 
-        `committed` is told there how many seconds each transaction took.
+        `committed` is told how many seconds each transaction took.
         """
         self._store = store
         self._make = make
@@ -94,12 +95,7 @@ class Journal(Generic[A]):
         while self._waiting:
             group = [one for one in self._waiting[: self._group_size] if not one[1].done()]
             del self._waiting[: self._group_size]
-            asked = [one for one, _ in group]
-            commit = asyncio.get_running_loop().run_in_executor(self._thread, self._commit, asked)
-            # wait() does not raise what the commit raised: it belongs to the requesters, and this task must go on.
-            await asyncio.wait([commit])
-            failure = commit.exception()
-            outcomes = [failure] * len(group) if failure is not None else commit.result()
+            outcomes = await self._outcomes([one for one, _ in group])
             for (_, future), outcome in zip(group, outcomes, strict=True):
                 if future.done():  # cancelled while its group was being committed
                     continue
@@ -108,12 +104,24 @@ class Journal(Generic[A]):
                 else:
                     future.set_exception(outcome)
 
-    def _commit(self, asked: Sequence[A]) -> Sequence[Made]:
-        """What was made of each, all predictions being stored."""
+    async def _outcomes(self, asked: Sequence[A]) -> Sequence[Prediction | BaseException]:
+        """What was made of each, all predictions being stored, or why not."""
         made = self._made(asked)
+        rows = [one for one in made if isinstance(one, Prediction)]
         began = time.perf_counter()
-        stored = iter(self._store.write([one for one in made if isinstance(one, Prediction)]))
+        try:
+            pending = self._store.begin(rows)
+        except Exception as error:  # noqa: BLE001  it is not swallowed: `submit` raises it to whoever asked
+            return [error] * len(asked)
+        finish = partial(self._store.write, rows) if pending is None else pending
+        commit = asyncio.get_running_loop().run_in_executor(self._thread, finish)
+        # wait() does not raise what the commit raised: it belongs to the requesters, and this task must go on.
+        await asyncio.wait([commit])
+        failure = commit.exception()
+        if failure is not None:
+            return [failure] * len(asked)
         self._committed(time.perf_counter() - began)
+        stored = iter(commit.result())
         return [next(stored) if isinstance(one, Prediction) else one for one in made]
 
     def _made(self, asked: Sequence[A]) -> Sequence[Made]:
