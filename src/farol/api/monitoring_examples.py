@@ -110,6 +110,7 @@ def outcomes(version: str, locale: str) -> Json:
             "versions": [],
             "divisions": [_division()],
             "calibration": [BandWorth(0.7, 0.9, 60, 0.78, Estimate(0.75, 0.628, 0.842), share, kept=True).as_dict()],
+            "expected_before": {"n": 500, "measures": {"roc_auc": 0.79, "precision": 0.64}},
             "leavers": Leavers(
                 90, 510, Estimate(0.41, 0.36, 0.46), Estimate(0.33, 0.31, 0.35), Estimate(0.08, 0.026, 0.134)
             ).as_dict(),
