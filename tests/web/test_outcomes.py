@@ -70,6 +70,16 @@ def test_the_page_says_what_was_promised_and_what_came_true(pages: httpx.Client,
     )
 
 
+def test_the_report_of_a_window_has_the_advice_and_what_came_true(pages: httpx.Client) -> None:
+    text = pages.get("/monitoring/report.html", params={"lang": "en", "window": "30d@2023-12-31"}).text
+    assert text.index("worse than promised.") < text.index('id="verdicts"') < text.index('id="outcomes"')
+    assert "Promised (95% interval)" in text[text.index('id="outcomes"') :]
+    assert "RA-" not in text
+    told = pages.get("/monitoring/report", params={"lang": "en", "window": "30d@2023-12-31"}).json()
+    assert told["advice"][0]["kind"] == "distrust"
+    assert told["outcomes"]["year"] == 2024
+
+
 def test_every_page_leads_there(pages: httpx.Client) -> None:
     assert 'href="/monitoring/results?lang=en"' in pages.get("/?lang=en").text
 

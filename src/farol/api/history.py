@@ -19,7 +19,9 @@ from farol.api.answers import (
 )
 from farol.api.errors import locale_of, refusals
 from farol.api.monitoring import Limit, OneTask, WindowName, known_task, snapshot_answer, window_in
+from farol.api.outcome_answers import RealisedAnswer
 from farol.api.service import Service
+from farol.api.status import AdviceAnswer
 from farol.api.texts import marked as _
 from farol.monitoring.happenings import as_dict
 from farol.monitoring.reporting import report_of
@@ -87,8 +89,10 @@ class ReportAnswer(Shape):
     model_version: str
     sections: list[str] = Field(description=_("The sections, each a key of this object, in the order of the page."))
     summary: ReportSummary
+    advice: list[AdviceAnswer] = Field(description=_("The gravest first; at least one."))
     verdicts: list[FeatureDriftAnswer]
     distributions: list[str] = Field(description=_("The features in alarm; their counts stand under `verdicts`."))
+    outcomes: RealisedAnswer | None = Field(description=_("Null while no sheet was read that answers forecasts."))
     history: ReportHistory
     model: ReportModel
 
@@ -135,5 +139,5 @@ def history(request: Request, task: OneTask = "current", limit: Limit = 100) -> 
 def report(request: Request, task: OneTask = "next-year", window: WindowName = "30d") -> JSONResponse:
     service: Service = request.app.state.service
     bundle = service.served(known_task(task)).bundle
-    made = report_of(service.store, bundle, window_in(window, service, task), datetime.now(UTC))
+    made = report_of(service.store, service.registry, bundle, window_in(window, service, task), datetime.now(UTC))
     return JSONResponse(made.as_dict(locale_of(request), service.timezone))

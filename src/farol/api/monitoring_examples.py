@@ -7,11 +7,14 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 import farol
+from farol.i18n import msg
 from farol.monitoring import happenings
 from farol.monitoring.estimation import estimate
+from farol.monitoring.facts import Advice
 from farol.monitoring.matching import Counts
 from farol.monitoring.outcomes import Leavers
 from farol.monitoring.promises import Comparison, as_figure
+from farol.monitoring.reporting import SECTIONS
 from farol.monitoring.worth import BandWorth
 from farol.reference import SCORE_BINS
 from farol.store.events import Event
@@ -44,10 +47,12 @@ def report(drift: Json, snapshot: Json, model: Json, locale: str) -> Json:
         "farol": farol.__version__,
         **{name: model[name] for name in ("task", "title", "question")},
         "model_version": model["version"],
-        "sections": ["summary", "verdicts", "distributions", "history", "model"],
+        "sections": list(SECTIONS),
         "summary": {name: drift[name] for name in ("window", "reference", "n", "verdict", "verdict_label", "alarm")},
+        "advice": [_nothing_to_do(locale)],
         "verdicts": drift["features"],
         "distributions": [],
+        "outcomes": None,
         "history": {
             "snapshots": [{**kept, **{name: snapshot[name] for name in of_snapshot}}],
             "events": [_event(snapshot, locale)],
@@ -58,6 +63,11 @@ def report(drift: Json, snapshot: Json, model: Json, locale: str) -> Json:
             "features": [one["name"] for one in model["features"]],
         },
     }
+
+
+def _nothing_to_do(locale: str) -> dict[str, object]:
+    words = msg("What arrives looks like what the model learned from, and nothing speaks against its answers.")
+    return Advice("nothing", msg("The answers can be relied on as before."), (words,), ()).as_dict(locale)
 
 
 def performance(drift: Json, locale: str) -> Json:
@@ -100,6 +110,7 @@ def outcomes(version: str, locale: str) -> Json:
             "versions": [],
             "divisions": [_division()],
             "calibration": [BandWorth(0.7, 0.9, 60, 0.78, Estimate(0.75, 0.628, 0.842), share, kept=True).as_dict()],
+            "expected_before": {"n": 500, "measures": {"roc_auc": 0.79, "precision": 0.64}},
             "leavers": Leavers(
                 90, 510, Estimate(0.41, 0.36, 0.46), Estimate(0.33, 0.31, 0.35), Estimate(0.08, 0.026, 0.134)
             ).as_dict(),

@@ -100,6 +100,13 @@ class LeaversAnswer(Shape):
     difference: IntervalAnswer | None
 
 
+class ExpectedBefore(Shape):
+    n: int = Field(description=_("Pupils whom this version answered; below 30 nothing is estimated."))
+    measures: dict[str, float | None] = Field(
+        description=_("What the probabilities alone let expect; null: undefined.")
+    )
+
+
 class RealisedAnswer(Shape):
     task: str
     year: int = Field(description=_("Of the sheet that said what came true."))
@@ -114,6 +121,9 @@ class RealisedAnswer(Shape):
     divisions: list[DivisionAnswer] = Field(description=_("By level and by the audit columns."))
     calibration: list[WorthAnswer]
     leavers: LeaversAnswer
+    expected_before: ExpectedBefore = Field(
+        description=_("The estimate that could be made before the sheet was there.")
+    )
     notes: list[str] = Field(description=_("What the figures cannot say by themselves."))
 
 

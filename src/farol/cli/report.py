@@ -43,9 +43,10 @@ def report(
 
     settings = read_settings(artifacts=artifacts, data=data)
     now, zone = datetime.now(UTC), ZoneInfo(settings.timezone)
-    bundle = Registry(settings.artifacts).load(task)
+    registry = Registry(settings.artifacts)
+    bundle = registry.load(task)
     with Store.open(settings.store_url) as store:
-        made = report_of(store, bundle, window_of(window, store=store, task=task, now=now), now)
+        made = report_of(store, registry, bundle, window_of(window, store=store, task=task, now=now), now)
     html = report_html(made, Reader(LOCALE, False, zone))
     path = out or Path("report.html")
     files = {path: html.encode()}

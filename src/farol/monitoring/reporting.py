@@ -13,13 +13,17 @@ from zoneinfo import ZoneInfo
 from farol import __version__
 from farol.bundle import Bundle
 from farol.monitoring import happenings
+from farol.monitoring.advice import advise
 from farol.monitoring.drift import DriftReport, Window, drift_report, verdict_label
+from farol.monitoring.facts import Advice
+from farol.monitoring.outcomes import Realised
+from farol.monitoring.standing import gather
+from farol.registry import Registry
 from farol.store.database import Store
 from farol.store.events import Event, Events
 from farol.store.records import Snapshot, day_of
 
-SECTIONS = ("summary", "verdicts", "distributions", "history", "model")
-"""Outcomes and advice belong between `distributions` and `history`."""
+SECTIONS = ("summary", "advice", "verdicts", "distributions", "outcomes", "history", "model")
 
 MOST = 1_000
 """Snapshots and events looked through for those of the window."""
@@ -32,6 +36,8 @@ class Report:
     made: datetime  # aware
     bundle: Bundle
     drift: DriftReport
+    advice: tuple[Advice, ...]
+    realised: Realised | None  # None where no sheet has answered forecasts of the task
     snapshots: tuple[Snapshot, ...]
     events: tuple[Event, ...]
 
@@ -49,8 +55,10 @@ class Report:
             "summary": {
                 name: drift[name] for name in ("window", "reference", "n", "verdict", "verdict_label", "alarm")
             },
+            "advice": [one.as_dict(locale) for one in self.advice],
             "verdicts": drift["features"],
             "distributions": [feature.feature for feature in self.drift.figures if feature.alarm],
+            "outcomes": None if self.realised is None else self.realised.as_dict(locale),
             "history": {
                 "snapshots": [_snapshot(one, locale, timezone) for one in self.snapshots],
                 "events": [happenings.as_dict(one, locale, timezone) for one in self.events],
@@ -66,17 +74,20 @@ class Report:
         }
 
 
-def report_of(store: Store, bundle: Bundle, window: Window, now: datetime) -> Report:
+def report_of(store: Store, registry: Registry, bundle: Bundle, window: Window, now: datetime) -> Report:
     """The report of a window of the model's task, made at a moment (aware). Changes nothing. Raises StoreError."""
 
     def inside(one: Snapshot | Event) -> bool:
         day = day_of(one.at)
         return (window.first is None or day >= window.first) and day <= window.last
 
+    facts = gather(store, registry, bundle, window)
     return Report(
         made=now,
         bundle=bundle,
-        drift=drift_report(store, bundle, window),
+        drift=facts.drift or drift_report(store, bundle, window),
+        advice=advise(facts),
+        realised=facts.realised,
         snapshots=tuple(filter(inside, store.snapshots(bundle.task, MOST))),
         events=tuple(filter(inside, Events(store).latest(MOST, bundle.task))),
     )

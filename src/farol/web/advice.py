@@ -93,16 +93,16 @@ def standing_view(one: Standing, reader: Reader) -> StandingView:
     )
 
 
-def advice_view(one: Advice, reader: Reader) -> AdviceView:
-    """One advice, and the two distributions where it has a feature to look at."""
+def advice_view(one: Advice, reader: Reader, *, linked: bool = True) -> AdviceView:
+    """One advice, and the two distributions where it has a feature to look at. No links in a file alone."""
     figure = one.figure
     bars = [] if figure is None else list(bins_of(figure, reader.locale))
     return AdviceView(
         key=_STATUS[one.kind],
         word=KINDS[one.kind].render(reader.locale),
-        what=_marked(one.what, reader),
-        why=tuple(_marked(words, reader) for words in one.why),
-        steps=tuple(_marked(words, reader) for words in one.steps),
+        what=_marked(one.what, reader, linked=linked),
+        why=tuple(_marked(words, reader, linked=linked) for words in one.why),
+        steps=tuple(_marked(words, reader, linked=linked) for words in one.steps),
         feature="" if figure is None else name_of(figure, reader),
         meaning="" if figure is None else figure.meaning.in_locale(reader.locale),
         chart=Markup() if figure is None else distribution(bars, reader.locale),
@@ -110,13 +110,13 @@ def advice_view(one: Advice, reader: Reader) -> AdviceView:
     )
 
 
-def _marked(words: Message, reader: Reader) -> Markup:
+def _marked(words: Message, reader: Reader, *, linked: bool) -> Markup:
     """Commands as code, and pages of ours as links."""
 
     def mark(found: re.Match[str]) -> str:
         command, page = found.groups()
-        if command is not None:
-            return str(Markup("<code>{}</code>").format(command))
+        if command is not None or not linked:
+            return str(Markup("<code>{}</code>").format(command or page))
         path, _, query = page.partition("?")
         asked = dict(pair.partition("=")[::2] for pair in query.split("&") if pair)
         return str(Markup('<a href="{}">{}</a>').format(reader.url(path, **asked), path))

@@ -113,14 +113,14 @@ def _report(report: Realised, profile: Profile, reader: Reader) -> dict[str, obj
         "onset_below_top": _("Pupils who were not behind, and whose level lets them fall behind"),
     }
     key, words = _overall(report, reader)
-    versions = [_part(one, _("Version {version}", version=one.name), reader) for one in report.versions]
+    versions = [part_view(one, _("Version {version}", version=one.name), reader) for one in report.versions]
     return {
         "key": key,
         "verdict": words,
         "facts": tuple(_facts(report, reader)),
         "parts": [
-            _part(report.together, _("All pupils who can be measured"), reader),
-            *(_part(one, titles[one.name], reader) for one in report.groups),
+            part_view(report.together, _("All pupils who can be measured"), reader),
+            *(part_view(one, titles[one.name], reader) for one in report.groups),
             *versions,
         ],
         "bands": tuple(_bands(report, reader)),
@@ -158,7 +158,8 @@ def _facts(report: Realised, reader: Reader) -> Iterator[tuple[Markup, str]]:
     yield _("Model version"), report.version or NOTHING
 
 
-def _part(part: Part, title: Markup | str, reader: Reader) -> PartView:
+def part_view(part: Part, title: Markup | str, reader: Reader) -> PartView:
+    """Some of the pupils, for this page and for reports."""
     _ = reader.gettext
     before, came = part.prevalence
     share = {"came": _share(came, reader), "n": reader.number(part.evaluation.n, 0)}

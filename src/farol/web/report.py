@@ -6,9 +6,11 @@ from markupsafe import Markup
 
 from farol.monitoring.psi import MODERATE, SEVERE
 from farol.monitoring.reporting import SECTIONS, Report
+from farol.web.advice import advice_view
 from farol.web.dashboard import feature_views, name_of, period_words
 from farol.web.happenings import happenings, marks_of, timeline
 from farol.web.locale import Reader
+from farol.web.outcomes import part_view
 from farol.web.served import served_years
 from farol.web.status import status_of
 from farol.web.templating import STATIC, document
@@ -29,7 +31,7 @@ def report_html(report: Report, reader: Reader) -> str:
     own = [one for one in report.snapshots if one.version == bundle.version]
     views = feature_views(drift, own, marks, reader)
     alarms = {name_of(feature, reader) for feature in drift.figures if feature.alarm}
-    manifest = bundle.manifest
+    manifest, came, _ = bundle.manifest, report.realised, reader.gettext
     values: dict[str, object] = {
         "sections": SECTIONS,
         "style": Markup(_STYLE),  # noqa: S704  # our own file; it would be no style sheet if it were escaped
@@ -48,6 +50,9 @@ def report_html(report: Report, reader: Reader) -> str:
         "severe": reader.number(SEVERE),
         "features": views,
         "alarms": [view for view in views if view.name in alarms],
+        "advices": [advice_view(one, reader, linked=False) for one in report.advice],
+        "outcomes": None if came is None else part_view(came.together, _("All pupils who can be measured"), reader),
+        "outcome_notes": [] if came is None else [note.render(reader.locale) for note in came.notes],
         "timeline": timeline(report.snapshots, marks, reader),
         "happenings": happenings(report.events, reader),
         "snapshots_n": reader.number(len(report.snapshots), 0),

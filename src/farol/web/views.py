@@ -103,7 +103,8 @@ def report(request: Request, task: Task = None, window: Window = WINDOW) -> Resp
 
     def answer(service: Service, reader: Reader) -> Response:
         bundle, now = chosen_bundle(service, task), _now()
-        made = report_of(service.store, bundle, window_of(window, store=service.store, task=bundle.task, now=now), now)
+        chosen = window_of(window, store=service.store, task=bundle.task, now=now)
+        made = report_of(service.store, service.registry, bundle, chosen, now)
         headers = {
             "Content-Security-Policy": POLICY,
             "Content-Language": reader.tag,
