@@ -128,6 +128,22 @@ def test_when_the_commit_fails_everybody_in_it_is_told_and_the_next_group_is_tri
     run(scenario())
 
 
+def test_when_nothing_can_be_begun_everybody_in_the_group_is_told(sqlite_store: Store) -> None:
+    first = row()
+    sqlite_store.write([first])
+
+    async def scenario() -> list[Prediction | BaseException]:
+        journal = Journal(sqlite_store, called, queue_size=10)
+        makers = (row, lambda: first)
+        outcomes = await asyncio.gather(*map(journal.submit, makers), return_exceptions=True)
+        assert isinstance(await journal.submit(row), Prediction)
+        await journal.close()
+        return outcomes
+
+    assert [type(outcome) for outcome in run(scenario())] == [StoreError, StoreError]
+    assert sqlite_store.total() == 2
+
+
 def test_who_cannot_be_scored_harms_nobody_else(store: Store) -> None:
     def unusable() -> Prediction:
         raise InputError(msg("Nothing was given from which to answer."))
