@@ -7,13 +7,13 @@ find the function and what that takes, costs as much as all that these do.
 from __future__ import annotations
 
 import asyncio
-import json
 from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Annotated, cast
 from urllib.parse import parse_qsl
 
 from fastapi import APIRouter, Query
+from pydantic_core import to_json
 from starlette.requests import ClientDisconnect
 from starlette.types import ASGIApp, Receive, Scope, Send
 
@@ -37,15 +37,13 @@ ReasonsWanted = Annotated[
     int, Query(ge=0, le=MOST_REASONS, description=_("Up to how many reasons to give for the answer, from 0 to 10."))
 ]
 
-_encode = json.JSONEncoder(ensure_ascii=False, allow_nan=False, separators=(",", ":")).encode
-
 
 def answering(service: Service, task: str) -> ASGIApp:
     """What answers the requests of a task's route."""
 
     async def answer(scope: Scope, receive: Receive, send: Send) -> None:
         body, extra = await _answer(service, task, scope, receive)
-        content = _encode(body).encode()
+        content = to_json(body)
         headers = [
             (b"content-type", b"application/json"),
             (b"content-length", str(len(content)).encode()),
