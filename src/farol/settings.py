@@ -130,6 +130,19 @@ class Settings(BaseSettings):
         "its drift page. Empty: no link.",
     )
 
+    otlp_endpoint: str = Field(
+        default="",
+        pattern=r"^(https?://[^\s?#@]+)?$",
+        description="Where traces go, by OTLP over HTTP: the address of an OpenTelemetry receiver, such as "
+        "`http://127.0.0.1:4318`; `/v1/traces` is added. Needs `farol[telemetry]`. Empty: none are made.",
+    )
+    otlp_ratio: float = Field(
+        default=1,
+        ge=0,
+        le=1,
+        description="Share of the requests that are traced, of those whose caller has not decided it by `traceparent`.",
+    )
+
     @property
     def host_names(self) -> tuple[str, ...]:
         """`allowed_hosts` one by one, in lower case."""

@@ -113,6 +113,7 @@ class Asked:
     served: Served
     question: Question
     scored: Scored | None = field(default=None)
+    origin: object = None  # the span of its request, where traces are made
 
 
 def make_group(group: Sequence[Asked]) -> list[Made]:

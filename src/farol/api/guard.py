@@ -135,7 +135,7 @@ def _counted(receive: Receive, limit: int) -> Receive:
 def _log(scope: Scope, status: int, seconds: float) -> None:
     """One line: no query, body or header, and of the address only the route's template, which holds no value."""
     if access.isEnabledFor(logging.INFO):
-        method, route, milliseconds = scope["method"], _route(scope), seconds * 1000
+        method, route, milliseconds = scope["method"], route_of(scope), seconds * 1000
         request_id = scope["state"]["request_id"]
         known = {"request_id": request_id, "method": method, "route": route, "status": status}
         extra = {FIELDS: known | {"milliseconds": round(milliseconds, 1)}}
@@ -145,12 +145,12 @@ def _log(scope: Scope, status: int, seconds: float) -> None:
 def _log_and(observe: Observe) -> Callable[[Scope, int, float], None]:
     def both(scope: Scope, status: int, seconds: float) -> None:
         _log(scope, status, seconds)
-        observe(scope["method"], _route(scope), status, seconds)
+        observe(scope["method"], route_of(scope), status, seconds)
 
     return both
 
 
-def _route(scope: Scope) -> str:
+def route_of(scope: Scope) -> str:
     """The template of the route, as `farol.api.access` found it, or else the framework."""
     route: str = scope["state"].get("route") or getattr(scope.get("route"), "path", "-")
     return route

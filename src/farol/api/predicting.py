@@ -66,7 +66,7 @@ async def _answer(
     hashes = hashes_of(scope, ROUTES[task], given)
     at = datetime.now(UTC)
     year = at.astimezone(service.timezone).year if given.year is None else given.year
-    asked = Asked(served, Question(given, at, year, hashes, wanted))
+    asked = Asked(served, Question(given, at, year, hashes, wanted), origin=scope["state"].get("span"))
     stored = await service.journal.submit(asked)
     scored = cast(Scored, asked.scored)  # the journal has made it
     locale = locale_in(scope)

@@ -37,3 +37,5 @@ def install(app: FastAPI, service: Service) -> None:
         larger={"batch": max(settings.max_batch_bytes, settings.max_stream_bytes), "infer": settings.max_batch_bytes},
         observe=service.metrics.answered,
     )
+    if service.tracing is not None:
+        app.add_middleware(service.tracing.middleware)

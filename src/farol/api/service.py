@@ -16,6 +16,7 @@ from farol.api.keyring import Keyring
 from farol.api.metrics import Metrics
 from farol.api.schemas import InputForm
 from farol.api.served import ROUTES, Served
+from farol.api.tracing import open_tracing
 from farol.errors import BundleError, FarolError, StoreError
 from farol.i18n import Message, msg
 from farol.profile import Profile, load_profile
@@ -58,6 +59,7 @@ class Service:
         self._checking = threading.Lock()
         self._checked = float("-inf")
         self.groups = asyncio.Semaphore(GROUPS_AT_ONCE)
+        self.tracing = open_tracing(settings)
         self.keyring = Keyring(lambda: self.store)
         self.metrics = Metrics(waiting=self._waiting, serving=self._versions)
         self._default_forms = {
@@ -136,9 +138,7 @@ class Service:
     def journal(self) -> Journal[Asked]:
         """The journal of the store; StoreError while that cannot be opened."""
         if self._journal is None:
-            self._journal = Journal(
-                self.store, make_group, queue_size=self.settings.journal_queue, committed=self.metrics.committed
-            )
+            self._journal = self._open_journal(self.store)
         return self._journal
 
     def refresh(self) -> None:
@@ -181,6 +181,15 @@ class Service:
             await self._journal.close()
         if self._store is not None:
             self._store.close()
+        if self.tracing is not None:
+            await asyncio.to_thread(self.tracing.close)
+
+    def _open_journal(self, store: Store) -> Journal[Asked]:
+        size, committed = self.settings.journal_queue, self.metrics.committed
+        if self.tracing is None:
+            return Journal(store, make_group, queue_size=size, committed=committed)
+        groups = self.tracing.groups(make_group, store)
+        return Journal(groups, groups.make, queue_size=size, committed=committed)
 
     def _waiting(self) -> int:
         return 0 if self._journal is None else self._journal.waiting

@@ -19,6 +19,7 @@ from uvicorn.supervisors import Multiprocess
 from farol.api.heads import HTTP
 from farol.api.logs import logging_config
 from farol.api.metrics import FOLDER
+from farol.api.tracing import check_tracing
 from farol.profile import load_profile
 from farol.settings import Settings
 
@@ -32,9 +33,11 @@ def supervise(settings: Settings) -> None:
     """Serve with `settings.workers` processes until SIGTERM or SIGINT, and then until all have drained.
 
     A worker that ends is replaced; one that does not answer the supervisor for some seconds is killed and replaced.
-    One that cannot start ends them all: so would the next. ProfileError for an unusable profile, before any starts.
+    One that cannot start ends them all: so would the next. Before any starts: ProfileError for an unusable
+    profile, MissingExtraError where what sends traces is not installed.
     """
     load_profile(settings.profile)
+    check_tracing(settings)
     metrics = tempfile.mkdtemp(prefix="farol-metrics-")
     os.environ[FOLDER] = metrics  # the workers are new interpreters: they find it before they load the library
     try:

@@ -7,11 +7,10 @@ import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
-from typing import ClassVar, Generic, TypeVar
+from typing import ClassVar, Generic, Protocol, TypeVar
 
 from farol.errors import StoreError
 from farol.i18n import msg
-from farol.store.database import Store
 from farol.store.records import Prediction
 
 A = TypeVar("A")
@@ -19,6 +18,16 @@ A = TypeVar("A")
 
 Made = Prediction | Exception
 """What was made of something asked, or why nothing was."""
+
+
+class Writer(Protocol):
+    """What stores the rows of a group as one transaction: a `farol.store.database.Store`, or what stands around it."""
+
+    def begin(self, rows: Sequence[Prediction]) -> Callable[[], Sequence[Prediction]] | None:
+        """Writes all but the commit, which the function given does; None where `write` is to do all of it."""
+
+    def write(self, rows: Sequence[Prediction]) -> Sequence[Prediction]:
+        """What is stored, row for row. StoreError."""
 
 
 class JournalFullError(StoreError):
@@ -37,7 +46,7 @@ class Journal(Generic[A]):
 
     def __init__(
         self,
-        store: Store,
+        store: Writer,
         make: Callable[[Sequence[A]], Sequence[Made]],
         *,
         queue_size: int,

@@ -1,0 +1,268 @@
+"""The spans themselves: one a request, one for each group of the journal being scored and one for its commit.
+
+They hold what a line of the log holds: method, the route's template, status, request id, how many rows. No address,
+query, header, body, key or error text, and of what a caller sends only `traceparent`, whose form is fixed; `tracestate`
+and `baggage` may hold anything and are not passed on. Imported only where traces are wished for: it needs the extra.
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager
+from typing import Any
+from urllib.parse import urlsplit
+from uuid import uuid4
+
+import requests
+from opentelemetry.context import Context
+from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter
+from opentelemetry.metrics import NoOpMeterProvider
+from opentelemetry.sdk.resources import Resource
+from opentelemetry.sdk.trace import ReadableSpan, SpanLimits, TracerProvider
+from opentelemetry.sdk.trace.export import BatchSpanProcessor, SpanExporter, SpanExportResult
+from opentelemetry.sdk.trace.sampling import ParentBased, TraceIdRatioBased
+from opentelemetry.trace import Link, Span, SpanKind, StatusCode, set_span_in_context
+from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapPropagator
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from farol import __version__
+from farol.api.answering import Asked
+from farol.api.asked import fields_of
+from farol.api.guard import route_of
+from farol.settings import Settings
+from farol.store.journal import Made, Writer
+from farol.store.records import Prediction
+
+logger = logging.getLogger("farol.tracing")
+
+SEND_SECONDS = 5.0
+"""How long one batch may take, its repetitions with it, before it is given up."""
+
+CLOSE_SECONDS = 3.0
+"""How long stopping waits for what has not been sent."""
+
+_WAITING = 4_096
+"""Most spans that wait to be sent; beyond it the oldest are dropped."""
+
+_GROUP = 256
+_NAMED = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "CONNECT", "TRACE"})
+_THEIRS = "opentelemetry.exporter.otlp.proto.http.trace_exporter"
+_QUEUE = "opentelemetry.sdk._shared_internal"
+
+
+class Tracing:
+    """Makes spans and sends them from a thread of its own: nothing here waits for the receiver but `close`."""
+
+    def __init__(self, settings: Settings) -> None:
+        base = settings.otlp_endpoint.rstrip("/")
+        unmeasured = NoOpMeterProvider()  # else the library would measure itself for whoever sets that up
+        self._exporter = Telling(base if base.endswith("/v1/traces") else f"{base}/v1/traces", unmeasured)
+        self._provider = TracerProvider(
+            sampler=ParentBased(TraceIdRatioBased(settings.otlp_ratio)),
+            # Made by hand: the library's detectors would add this machine's command line and whatever else they find.
+            resource=Resource(
+                {"service.name": "farol", "service.version": __version__, "service.instance.id": str(uuid4())}
+            ),
+            shutdown_on_exit=False,  # `close` does it, and does not wait for long
+            span_limits=SpanLimits(max_links=_GROUP),
+            meter_provider=unmeasured,
+        )
+        self._provider.add_span_processor(
+            BatchSpanProcessor(
+                self._exporter,
+                max_queue_size=_WAITING,
+                schedule_delay_millis=1_000,
+                max_export_batch_size=512,
+                meter_provider=unmeasured,
+            )
+        )
+        self._tracer = self._provider.get_tracer("farol", __version__)
+        self._incoming = TraceContextTextMapPropagator()
+
+    def begin(self, scope: Scope) -> Span:
+        """The span of a request, continuing the caller's trace where it names one (W3C `traceparent`)."""
+        given = fields_of(scope).get(b"traceparent")
+        parent = Context() if given is None else self._incoming.extract({"traceparent": given.decode("latin-1")})
+        span = scope["state"]["span"] = self._tracer.start_span("HTTP", parent, SpanKind.SERVER)
+        return span
+
+    def end(self, span: Span, scope: Scope, status: int) -> None:
+        """Ends the span of a request; a status of 0 says that its caller had gone."""
+        known, route = scope["method"] in _NAMED, route_of(scope)
+        name = scope["method"] if known else "HTTP"
+        span.set_attribute("http.request.method", scope["method"] if known else "_OTHER")
+        if route != "-":
+            name = f"{name} {route}"
+            span.set_attribute("http.route", route)
+        span.update_name(name)
+        if status:
+            span.set_attribute("http.response.status_code", status)
+        if status >= 500:
+            _failed(span, str(status))
+        span.set_attribute("farol.request_id", scope["state"].get("request_id", ""))
+        span.end()
+
+    @contextmanager
+    def part(self, name: str, origins: Sequence[Span], rows: int, began: int | None = None) -> Iterator[Span]:
+        """A span of work for several requests: a part of the first one's that is sampled, linked to the others'.
+
+        `began` is when it did, in nanoseconds since 1970, if that was before now.
+        """
+        sampled = [one for one in origins if one.get_span_context().trace_flags.sampled]
+        first = (sampled or list(origins))[:1]
+        parent = set_span_in_context(first[0], Context()) if first else Context()
+        links = [Link(one.get_span_context()) for one in sampled[1:]]
+        span = self._tracer.start_span(
+            name, parent, links=links, attributes={"farol.group.size": rows}, start_time=began
+        )
+        try:
+            yield span
+        except Exception as error:
+            _failed(span, type(error).__name__)  # its words may hold a value, so they stay here
+            raise
+        finally:
+            span.end()
+
+    def groups(self, make: Callable[[Sequence[Asked]], Sequence[Made]], store: Writer) -> Groups:
+        """`make` and `store` for a journal, with a span around each."""
+        return Groups(self, make, store)
+
+    def middleware(self, app: ASGIApp) -> Traced:
+        """What is to stand around `app`."""
+        return Traced(app, tracing=self)
+
+    def close(self) -> None:
+        """Sends what waits, for CLOSE_SECONDS at most; what has not left by then is lost."""
+        sender = threading.Thread(target=self._provider.shutdown, name="farol-traces-end", daemon=True)
+        sender.start()
+        sender.join(CLOSE_SECONDS)
+        self._exporter.forget()
+
+
+class Traced:
+    """The middleware around all others, there only where traces are wished for."""
+
+    def __init__(self, app: ASGIApp, *, tracing: Tracing) -> None:
+        self._app = app
+        self._tracing = tracing
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        span = self._tracing.begin(scope)
+        status = 0
+
+        async def send_watched(message: Message) -> None:
+            nonlocal status
+            if message["type"] == "http.response.start":
+                status = message["status"]
+            await send(message)
+
+        try:
+            await self._app(scope, receive, send_watched)
+        except Exception as error:
+            _failed(span, type(error).__name__)
+            raise
+        finally:
+            self._tracing.end(span, scope, status)
+
+
+class Groups:
+    """The journal's two steps with a span around each: it takes them one after the other, group by group."""
+
+    def __init__(self, tracing: Tracing, make: Callable[[Sequence[Asked]], Sequence[Made]], store: Writer) -> None:
+        self._tracing = tracing
+        self._make = make
+        self._store = store
+        self._origins: list[Span] = []
+
+    def make(self, group: Sequence[Asked]) -> Sequence[Made]:
+        """What `make` gives."""
+        origins = [one.origin for one in group if isinstance(one.origin, Span)]
+        # Where a group failed, each of it is tried alone: the commit is still that of all.
+        self._origins = self._origins or origins
+        with self._tracing.part("score group", origins, len(group)):
+            return self._make(group)
+
+    def begin(self, rows: Sequence[Prediction]) -> Callable[[], Sequence[Prediction]] | None:
+        """What the store gives; the span lasts until what comes back is done."""
+        began = time.time_ns()
+        try:
+            pending = self._store.begin(rows)
+        except Exception:
+            with self._commit(rows, began):
+                raise
+        if pending is None:
+            return None  # then all of it is `write`
+        commit, span = pending, self._commit(rows, began)
+
+        def finish() -> Sequence[Prediction]:
+            with span:
+                return commit()
+
+        return finish
+
+    def write(self, rows: Sequence[Prediction]) -> Sequence[Prediction]:
+        """What the store gives."""
+        with self._commit(rows):
+            return self._store.write(rows)
+
+    def _commit(self, rows: Sequence[Prediction], began: int | None = None) -> AbstractContextManager[Span]:
+        origins, self._origins = self._origins, []
+        return self._tracing.part("commit group", origins, len(rows), began)
+
+
+class Telling(SpanExporter):
+    """Theirs, without its words: that a receiver takes nothing is told once, and once that it takes them again."""
+
+    def __init__(self, url: str, unmeasured: NoOpMeterProvider) -> None:
+        self._name = urlsplit(url).netloc
+        self._status: int | None = None
+        self._is_away = False
+        session = requests.Session()
+        session.trust_env = False  # no proxy, no password file: what is named is what is asked
+        session.hooks["response"].append(self._note)
+        self._inner = OTLPSpanExporter(url, timeout=SEND_SECONDS, session=session, meter_provider=unmeasured)
+        # It says so at each attempt, and with the whole address.
+        logging.getLogger(_THEIRS).setLevel(logging.CRITICAL)
+        logging.getLogger(_QUEUE).addFilter(self._is_heard)
+
+    def export(self, spans: Sequence[ReadableSpan]) -> SpanExportResult:
+        """Sends them; FAILURE where they did not arrive, and are lost."""
+        self._status = None
+        result = self._inner.export(spans)
+        # They take a redirection for a success, though it is not followed.
+        failed = result is not SpanExportResult.SUCCESS or (self._status or 0) >= 300
+        if failed and not self._is_away:
+            why = "it does not answer" if self._status is None else f"it answers {self._status}"
+            logger.warning(
+                "Traces are lost: %s does not take them (%s). Requests are answered all the same.", self._name, why
+            )
+        elif self._is_away and not failed:
+            logger.warning("%s takes traces again.", self._name)
+        self._is_away = failed
+        return SpanExportResult.FAILURE if failed else result
+
+    def shutdown(self) -> None:
+        """Lets go of the connection."""
+        self._inner.shutdown()  # type: ignore[no-untyped-call]  # theirs lacks its annotation
+
+    def forget(self) -> None:
+        """Takes back what was asked of the library's loggers."""
+        logging.getLogger(_QUEUE).removeFilter(self._is_heard)
+
+    def _note(self, response: requests.Response, *_: Any, **__: Any) -> None:
+        self._status = response.status_code
+
+    def _is_heard(self, _record: logging.LogRecord) -> bool:
+        """A full queue is news only while the receiver takes what it is sent."""
+        return not self._is_away
+
+
+def _failed(span: Span, kind: str) -> None:
+    span.set_status(StatusCode.ERROR)
+    span.set_attribute("error.type", kind)

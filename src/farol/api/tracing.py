@@ -1,0 +1,51 @@
+"""Traces by OpenTelemetry, where FAROL_OTLP_ENDPOINT names a receiver; without it nothing of theirs is loaded.
+
+What needs their libraries, which are an extra, stands in `farol.api.spans`.
+"""
+
+from __future__ import annotations
+
+from importlib.util import find_spec
+from typing import TYPE_CHECKING
+
+from farol.errors import MissingExtraError
+from farol.i18n import msg
+from farol.settings import Settings
+
+if TYPE_CHECKING:
+    from farol.api.spans import Tracing
+
+_NEEDED = ("opentelemetry.sdk", "opentelemetry.exporter.otlp.proto.http")
+
+
+def check_tracing(settings: Settings) -> None:
+    """MissingExtraError where traces are wished for and what sends them is not installed. Loads nothing of it."""
+    if not settings.otlp_endpoint:
+        return
+    for name in _NEEDED:
+        if not _is_installed(name):
+            raise MissingExtraError(
+                msg("Sending traces needs the Python package {name}, which is not installed.", name=name),
+                fix=msg(
+                    "Install it with {command}, or leave out {setting}.",
+                    command='pip install "farol[telemetry]"',
+                    setting="FAROL_OTLP_ENDPOINT",
+                ),
+            )
+
+
+def open_tracing(settings: Settings) -> Tracing | None:
+    """What makes and sends the traces; None where none are wished for. MissingExtraError."""
+    check_tracing(settings)
+    if not settings.otlp_endpoint:
+        return None
+    from farol.api.spans import Tracing  # noqa: PLC0415  of an extra, and to cost nothing where it is not wanted
+
+    return Tracing(settings)
+
+
+def _is_installed(name: str) -> bool:
+    try:
+        return find_spec(name) is not None
+    except ModuleNotFoundError:  # a package above it is not there
+        return False

@@ -1,0 +1,414 @@
+"""What a real OpenTelemetry receiver gets of real requests, decoded with OpenTelemetry's own protobuf."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import os
+import socket
+import struct
+import subprocess
+import sys
+import threading
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
+from opentelemetry.proto.common.v1.common_pb2 import KeyValue
+from opentelemetry.proto.trace.v1.trace_pb2 import Span, Status
+from pydantic import ValidationError
+
+import farol
+from farol.api import spans
+from farol.api.spans import Traced, Tracing
+from farol.app import create_app
+from farol.cli.workers import supervise
+from farol.errors import MissingExtraError, StoreError
+from farol.i18n import msg
+from farol.settings import Settings
+from farol.store.database import Store
+from tests.api.client import running
+from tests.api.server import free_address, serving
+from tests.api.shape import PUPIL
+from tests.monitoring.receiver import Received, web_receiver
+
+TRACE, CALLER = "4bf92f3577b34da6a3ce929d0e0e4736", "00f067aa0ba902b7"
+TRACEPARENT = f"00-{TRACE}-{CALLER}-01"
+
+
+@pytest.fixture
+def received() -> Any:
+    with web_receiver() as received:
+        received.status = 200
+        yield received
+
+
+@pytest.fixture
+def traced(settings: Settings, received: Received) -> Settings:
+    return settings.model_copy(update={"otlp_endpoint": f"http://127.0.0.1:{received.port}"})
+
+
+def exports(received: Received) -> list[ExportTraceServiceRequest]:
+    return [ExportTraceServiceRequest.FromString(body) for _, _, body in received.requests]
+
+
+def spans_of(received: Received) -> list[Span]:
+    return [
+        span
+        for export in exports(received)
+        for resource in export.resource_spans
+        for scope in resource.scope_spans
+        for span in scope.spans
+    ]
+
+
+def known(attributes: Sequence[KeyValue]) -> dict[str, Any]:
+    return {one.key: getattr(one.value, str(one.value.WhichOneof("value"))) for one in attributes}
+
+
+def named(received: Received, name: str) -> list[Span]:
+    return [span for span in spans_of(received) if span.name == name]
+
+
+def test_a_server_tells_of_each_request_and_of_its_group_and_commit(
+    free_port: int, trained: Path, tmp_path: Path, received: Received
+) -> None:
+    with serving(free_port, trained, tmp_path, FAROL_OTLP_ENDPOINT=f"http://127.0.0.1:{received.port}/") as server:
+        answer = httpx.post(f"{server.base}/predict", json=PUPIL)
+        httpx.get(f"{server.base}/models/current")
+        httpx.get(f"{server.base}/there-is-nothing/here")
+    assert {path for path, _, _ in received.requests} == {"/v1/traces"}
+    (request,) = named(received, "POST /predict")
+    assert request.kind == Span.SPAN_KIND_SERVER
+    assert request.parent_span_id == b""
+    assert known(request.attributes) == {
+        "http.request.method": "POST",
+        "http.route": "/predict",
+        "http.response.status_code": 200,
+        "farol.request_id": answer.headers["x-request-id"],
+    }
+    for name in ("score group", "commit group"):
+        (part,) = named(received, name)
+        assert (part.trace_id, part.parent_span_id) == (request.trace_id, request.span_id)
+        assert request.start_time_unix_nano <= part.start_time_unix_nano <= part.end_time_unix_nano
+        assert part.end_time_unix_nano <= request.end_time_unix_nano
+        assert known(part.attributes) == {"farol.group.size": 1}
+    (model,) = named(received, "GET /models/{task}")
+    assert known(model.attributes)["http.route"] == "/models/{task}"
+    (nothing,) = [span for span in spans_of(received) if known(span.attributes).get("http.response.status_code") == 404]
+    assert nothing.name == "GET"
+    assert "http.route" not in known(nothing.attributes)
+
+
+def test_each_process_is_told_apart(traced: Settings, received: Received) -> None:
+    for _ in range(2):
+        with running(create_app(traced)) as client:
+            client.get("/health")
+    found = [known(one.resource.attributes) for export in exports(received) for one in export.resource_spans]
+    assert {name for one in found for name in one} == {"service.name", "service.version", "service.instance.id"}
+    assert {(one["service.name"], one["service.version"]) for one in found} == {("farol", farol.__version__)}
+    assert len({one["service.instance.id"] for one in found}) == 2
+
+
+def test_a_callers_trace_is_continued(traced: Settings, received: Received) -> None:
+    with running(create_app(traced)) as client:
+        headers = {"traceparent": TRACEPARENT, "tracestate": "vendor=anything", "baggage": "student=RA-1"}
+        assert client.post("/predict", json=PUPIL, headers=headers).status_code == 200
+    assert {span.trace_id.hex() for span in spans_of(received)} == {TRACE}
+    assert len(spans_of(received)) == 3
+    (request,) = named(received, "POST /predict")
+    assert request.parent_span_id.hex() == CALLER
+    assert request.trace_state == "", "it may hold anything"
+
+
+def test_a_caller_may_decide_against_a_trace(traced: Settings, received: Received) -> None:
+    with running(create_app(traced)) as client:
+        client.post("/predict", json=PUPIL, headers={"traceparent": TRACEPARENT[:-1] + "0"})
+        client.get("/health", headers={"traceparent": b"this is none, \xff"})
+    assert [span.name for span in spans_of(received)] == ["GET /health"]
+
+
+def test_a_share_may_be_traced_unless_the_caller_decided(traced: Settings, received: Received) -> None:
+    with running(create_app(traced.model_copy(update={"otlp_ratio": 0}))) as client:
+        client.post("/predict", json=PUPIL)
+        client.get("/health", headers={"traceparent": TRACEPARENT})
+    assert [span.name for span in spans_of(received)] == ["GET /health"]
+
+
+def test_a_group_is_part_of_one_request_and_linked_to_the_others(traced: Settings, received: Received) -> None:
+    with running(create_app(traced)) as client:
+        answers = client.together(12, "POST", "/predict", json=PUPIL)
+    assert {answer.status_code for answer in answers} == {200}
+    requests = {span.span_id for span in named(received, "POST /predict")}
+    assert len(requests) == 12
+    for name in ("score group", "commit group"):
+        groups = named(received, name)
+        assert sum(known(group.attributes)["farol.group.size"] for group in groups) == 12
+        assert max(len(group.links) for group in groups) > 0
+        told = [of for group in groups for of in (group.parent_span_id, *(link.span_id for link in group.links))]
+        assert sorted(told) == sorted(requests)
+
+
+def test_nothing_of_a_pupil_a_key_or_an_address_is_sent(traced: Settings, received: Received) -> None:
+    code, key, value = "RA-77310-xyz", "farol_000000000000_0123456789abcdefghij", 7.31259
+    pupil = {**PUPIL, "IAA": value, "student": code, "class": "Turma-Girassol"}
+    headers = {"Authorization": f"Bearer {key}", "Idempotency-Key": "idem-431-potent", "User-Agent": "agent-of-someone"}
+    with running(create_app(traced)) as client:
+        assert client.post("/predict?reasons=3&who=Beatriz-query", json=pupil, headers=headers).status_code == 200
+        assert client.post("/predict", json={**pupil, "IAA": "text-in-a-number"}).status_code == 422
+        assert client.post("/forecast/batch", json=[pupil]).status_code == 200
+        assert client.get(f"/pupils/{code}").status_code == 404
+        client.request("PROPFIND-Beatriz", "/health")
+    raw = b"".join(body for _, _, body in received.requests)
+    assert len(spans_of(received)) >= 7
+    sent = [code, key, str(value), "Girassol", "idem-431", "agent-of", "Beatriz", "text-in", "localhost", "127.0.0.1"]
+    assert [text for text in sent if text.lower().encode() in raw.lower()] == []
+    assert struct.pack("<d", value) not in raw
+    allowed = {
+        "http.request.method",
+        "http.route",
+        "http.response.status_code",
+        "farol.request_id",
+        "farol.group.size",
+    }
+    assert {name for span in spans_of(received) for name in known(span.attributes)} == allowed
+    assert not any(span.events for span in spans_of(received))
+    (odd,) = [one for one in spans_of(received) if known(one.attributes).get("http.request.method") == "_OTHER"]
+    assert odd.name.startswith("HTTP")
+
+
+@pytest.mark.parametrize("step", ["begin", "commit", "write"])
+def test_a_commit_that_fails_is_told_without_its_words(
+    step: str, traced: Settings, received: Received, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(*_: object) -> None:
+        raise StoreError(msg("The word is {word}.", word="porcelain"))
+
+    begun = {"begin": refuse, "commit": lambda *_: refuse, "write": lambda *_: None}
+    monkeypatch.setattr(Store, "begin", begun[step])
+    monkeypatch.setattr(Store, "write", refuse)
+    with running(create_app(traced)) as client:
+        assert client.post("/predict", json=PUPIL).status_code == 503
+    (commit,) = named(received, "commit group")
+    assert commit.status.code == Status.STATUS_CODE_ERROR
+    assert known(commit.attributes)["error.type"] == "StoreError"
+    (request,) = named(received, "POST /predict")
+    assert request.status.code == Status.STATUS_CODE_ERROR
+    assert known(request.attributes)["error.type"] == "503"
+    assert named(received, "score group")[0].status.code == Status.STATUS_CODE_UNSET
+    assert b"porcelain" not in b"".join(body for _, _, body in received.requests)
+
+
+def test_a_group_that_cannot_be_scored_is_told_without_its_words(
+    traced: Settings, received: Received, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(_group: object) -> None:
+        raise ValueError("porcelain")
+
+    monkeypatch.setattr("farol.api.service.make_group", fail)
+    with running(create_app(traced)) as client:
+        answers = client.together(4, "POST", "/predict", json=PUPIL)
+    assert {answer.status_code for answer in answers} == {500}
+    tried = named(received, "score group")
+    assert {known(one.attributes)["error.type"] for one in tried} == {"ValueError"}
+    assert max(known(one.attributes)["farol.group.size"] for one in tried) > 1, "a group"
+    assert min(known(one.attributes)["farol.group.size"] for one in tried) == 1, "then each of it alone"
+    assert {known(one.attributes)["farol.group.size"] for one in named(received, "commit group")} == {0}
+    assert b"porcelain" not in b"".join(body for _, _, body in received.requests)
+
+
+def test_an_answer_that_breaks_off_is_told(traced: Settings, received: Received) -> None:
+    seen = []
+
+    async def broken(scope: Any, _receive: Any, send: Any) -> None:
+        seen.append(scope["type"])
+        if scope["type"] == "http":
+            await send({"type": "http.response.start", "status": 200, "headers": []})
+            raise ConnectionError("porcelain")
+
+    async def nothing(*_: Any) -> None:
+        """Takes whatever is sent."""
+
+    async def silence() -> dict[str, Any]:
+        return {"type": "http.disconnect"}
+
+    tracing = Tracing(traced)
+    app = Traced(broken, tracing=tracing)
+    asyncio.run(app({"type": "lifespan"}, silence, nothing))
+    with pytest.raises(ConnectionError):
+        asyncio.run(app({"type": "http", "method": "GET", "headers": []}, silence, nothing))
+    asyncio.run(Traced(nothing, tracing=tracing)({"type": "http", "method": "PUT", "headers": []}, silence, nothing))
+    with tracing.part("nobody's", (), 0):
+        pass
+    tracing.close()
+    assert seen == ["lifespan", "http"]
+    (request,) = named(received, "GET")
+    assert known(request.attributes)["error.type"] == "ConnectionError"
+    (unanswered,) = named(received, "PUT")
+    assert "http.response.status_code" not in known(unanswered.attributes), "its caller had gone"
+    assert named(received, "nobody's")[0].parent_span_id == b""
+
+
+def test_requests_are_answered_while_the_receiver_is_away(
+    settings: Settings, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr(spans, "SEND_SECONDS", 0.2)
+    away = f"127.0.0.1:{free_address()}"
+    app = create_app(settings.model_copy(update={"otlp_endpoint": f"http://{away}/s3cret"}))
+    with running(app) as client:
+        for _ in range(3):
+            assert client.post("/predict", json=PUPIL).status_code == 200
+            app.state.service.tracing._provider.force_flush()
+    told = [one for one in caplog.records if one.levelno >= logging.WARNING]
+    assert [one.name for one in told] == ["farol.tracing"]
+    assert away in told[0].getMessage()
+    assert "does not answer" in told[0].getMessage()
+    assert "s3cret" not in caplog.text
+
+
+def test_a_receiver_that_refuses_is_told_once_and_so_is_its_return(
+    traced: Settings, received: Received, caplog: pytest.LogCaptureFixture
+) -> None:
+    full = logging.getLogger("opentelemetry.sdk._shared_internal")
+    received.statuses = [302, 401, 200, 200]
+    app = create_app(traced)
+    with running(app) as client:
+        for number in range(4):
+            client.get("/health")
+            app.state.service.tracing._provider.force_flush()
+            full.warning(f"full {number}")  # the library tells the same only once in a while
+    told = [one.getMessage() for one in caplog.records if one.levelno >= logging.WARNING]
+    assert [path for path, _, _ in received.requests] == ["/v1/traces"] * 4
+    assert ["answers 302" in told[0], "again" in told[1]] == [True, True]
+    assert told[2:] == ["full 2", "full 3"], "what is dropped is news only while the receiver is there"
+
+
+def test_stopping_does_not_wait_for_a_receiver_that_hangs(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(spans, "CLOSE_SECONDS", 0.05)
+    monkeypatch.setattr(spans, "SEND_SECONDS", 60.0)
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        endpoint = f"http://127.0.0.1:{silent.getsockname()[1]}"
+        with running(create_app(settings.model_copy(update={"otlp_endpoint": endpoint}))) as client:
+            assert client.get("/health").status_code == 200
+        (sender,) = [one for one in threading.enumerate() if one.name == "farol-traces-end"]
+        assert sender.daemon, "nor does the process"
+        connection, _ = silent.accept()
+        with connection:
+            connection.recv(65_536)
+            connection.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\nConnection: close\r\n\r\n")
+            sender.join(30)
+    assert not sender.is_alive()
+
+
+@pytest.mark.parametrize(
+    "name", ["opentelemetry.sdk", "opentelemetry.exporter.otlp.proto.http", "opentelemetry.exporter"]
+)
+def test_without_the_extra_the_start_says_what_to_install(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    for module in [module for module in sys.modules if module.startswith(f"{name}.")]:
+        monkeypatch.delitem(sys.modules, module)
+    monkeypatch.setitem(sys.modules, name, None)
+    settings = Settings(otlp_endpoint="http://127.0.0.1:4318")
+    with pytest.raises(MissingExtraError, match=r"farol\[telemetry\]"):
+        create_app(settings)
+    with pytest.raises(MissingExtraError, match="FAROL_OTLP_ENDPOINT"):
+        supervise(settings)
+
+
+BARE = """
+import sys
+
+class Without:
+    def find_spec(self, name, *_):
+        if name.startswith(("opentelemetry.sdk", "opentelemetry.exporter", "requests")):
+            raise ModuleNotFoundError(name)
+
+sys.meta_path.insert(0, Without())
+"""
+
+LOADED = """
+import sys
+import farol.app
+app = farol.app.create_app()
+assert app.state.service.tracing is None
+theirs = ("opentelemetry.sdk", "opentelemetry.exporter", "opentelemetry.proto", "farol.api.spans", "requests")
+print([name for name in sys.modules if name.startswith(theirs)])
+"""
+
+
+def run(code: str, folder: Path, **environ: str) -> str:
+    done = subprocess.run(
+        [sys.executable, "-W", "error", "-c", code],
+        env={**os.environ, "FAROL_DATA": str(folder), **environ},
+        cwd=folder,
+        capture_output=True,
+        text=True,
+        check=True,
+        timeout=60,
+    )
+    return done.stdout.strip()
+
+
+def test_nothing_of_it_is_loaded_unless_it_is_wished_for(tmp_path: Path) -> None:
+    assert run(LOADED, tmp_path) == "[]"
+    assert run(BARE + LOADED, tmp_path) == "[]"
+
+
+def test_an_install_without_the_extra_serves_and_says_what_traces_need(tmp_path: Path) -> None:
+    code = "import farol.app\ntry:\n    farol.app.create_app()\nexcept Exception as error:\n    print(error.code)"
+    assert run(BARE + code, tmp_path, FAROL_OTLP_ENDPOINT="http://127.0.0.1:4318") == "missing_extra"
+
+
+ASKED = f"""
+import asyncio, sys
+reached = set()
+def listen(event, given):
+    if event == "socket.connect" and isinstance(given[1], tuple):
+        reached.add(given[1][:2])
+    elif event == "socket.getaddrinfo":
+        reached.add((given[0], int(given[1] or 0)))
+sys.addaudithook(listen)
+import httpx
+from farol.app import create_app
+app = create_app()
+async def ask():
+    async with app.router.lifespan_context(app), httpx.AsyncClient(
+        transport=httpx.ASGITransport(app), base_url="http://localhost"
+    ) as client:
+        assert (await client.post("/predict", json={PUPIL!r})).status_code == 200
+asyncio.run(ask())
+print(sorted(reached))
+"""
+
+
+def test_nobody_but_the_receiver_named_is_reached(trained: Path, tmp_path: Path, received: Received) -> None:
+    """Whatever the variables of OpenTelemetry's own and of proxies say."""
+    elsewhere = f"http://127.0.0.1:{free_address()}"
+    reached = run(
+        ASKED,
+        tmp_path,
+        FAROL_ARTIFACTS=str(trained),
+        FAROL_OTLP_ENDPOINT=f"http://127.0.0.1:{received.port}/v1/traces",
+        OTEL_EXPORTER_OTLP_ENDPOINT=elsewhere,
+        OTEL_EXPORTER_OTLP_TRACES_ENDPOINT=elsewhere,
+        OTEL_PYTHON_SDK_INTERNAL_METRICS_ENABLED="true",
+        OTEL_EXPORTER_OTLP_HEADERS="authorization=Bearer%20t0ken",
+        OTEL_RESOURCE_ATTRIBUTES="owner=porcelain",
+        HTTP_PROXY=elsewhere,
+        ALL_PROXY=elsewhere,
+    )
+    assert reached == f"[('127.0.0.1', {received.port})]"
+    assert [path for path, _, _ in received.requests] == ["/v1/traces"]
+    assert received.requests[0][1]["authorization"] == "Bearer t0ken", "the variable a receiver's token goes by"
+    assert b"porcelain" not in received.requests[0][2]
+
+
+@pytest.mark.parametrize(
+    "address", ["localhost:4318", "ftp://here", "http://me:s3cret@here", "http://here/?token=s3cret"]
+)
+def test_an_address_that_cannot_be_one_is_refused(address: str) -> None:
+    with pytest.raises(ValidationError) as caught:
+        Settings(otlp_endpoint=address)
+    assert "s3cret" not in str(caught.value)
