@@ -56,7 +56,7 @@ class Load:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("workbook", nargs="?", type=Path)
-    parser.add_argument("--seconds", type=float, default=5)
+    parser.add_argument("--seconds", type=int, default=5, help="of each run of wrk")
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--postgresql", help="URL of a database that may be written to")
     parser.add_argument("--only", nargs="*", choices=sorted(PARTS), default=sorted(PARTS))
@@ -75,7 +75,7 @@ def main() -> None:
 class Bench:
     """Trained models, and how to start what is measured."""
 
-    def __init__(self, folder: Path, seconds: float, rounds: int, postgresql: str | None) -> None:
+    def __init__(self, folder: Path, seconds: int, rounds: int, postgresql: str | None) -> None:
         self.folder, self.seconds, self.rounds, self.postgresql = folder, seconds, rounds, postgresql
         self.artifacts = folder / "artifacts"
 
@@ -118,7 +118,7 @@ class Bench:
             f'wrk.method = "POST"\nwrk.headers["Content-Type"] = "application/json"\nwrk.body = \'{text}\'\n'
         )
         address = f"http://127.0.0.1:{server.port}{route}"
-        command = ["wrk", "-t1", f"-c{connections}", f"-d{self.seconds:g}s", "--latency", "-s", str(script), address]
+        command = ["wrk", "-t1", f"-c{connections}", f"-d{self.seconds}s", "--latency", "-s", str(script), address]
         printed = subprocess.run(command, check=True, capture_output=True, text=True).stdout
         return read_wrk(printed)
 

@@ -117,7 +117,8 @@ def _sqlite_engine(url: URL) -> Engine:
                 where=Place(file=str(folder)),
                 fix=msg("Choose another place with FAROL_DATA or FAROL_DATABASE_URL."),
             ) from error
-    engine = create_engine(url, hide_parameters=True, module=sqlite)
+    # The connection that was used last has the pages in its cache; one that another wrote beside has to read them anew.
+    engine = create_engine(url, hide_parameters=True, module=sqlite, pool_use_lifo=True)
     if not database.startswith("file:"):
         watch(engine, Path(database))
     event.listen(engine, "connect", _prepare_sqlite)
