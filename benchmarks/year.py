@@ -1,12 +1,14 @@
 """A year played through, as a user would live it: forecasts from the 2023 sheet, outcomes from the 2024 sheet.
 
-    python benchmarks/year.py WORKBOOK
+    python -m benchmarks.year WORKBOOK
 
 WORKBOOK has the sheets of 2022, 2023 and 2024. A copy without the last one is what a programme had in 2023; all that
 is learned is learned from that copy. The model of `current` comes from `farol train`. That of `next-year` cannot: one
 pair of years teaches it and leaves none to test it, so `farol train` refuses. It is made here by the same functions,
 and its card promises what its answers for pupils left out of each fold were worth, within that one pair: the best that
 could have been promised then, and too good, since another year brings another rule of ages (docs/model.md).
+
+Between the two lie months of use with a drift that begins on a known day (`months.py`).
 
 Printed are counts and metrics, never a pupil: what was promised, what came true, and the verdicts; then the proof that
 nothing was lost on the way: the metrics through the commands and the database are those that training with all three
@@ -31,6 +33,7 @@ import numpy as np
 import openpyxl
 from numpy.typing import NDArray
 
+from benchmarks.months import play
 from farol.bundle import write_bundle
 from farol.canonical import canonical_json
 from farol.features import feature_matrix
@@ -218,6 +221,7 @@ def main(arguments: list[str]) -> None:
         print(farol(folder, "forecast", str(then), "--at", "2023-12-15").strip())
         again = json.loads(farol(folder, "forecast", str(then), "--format", "json"))
         print(f"the same once more: stored {again['stored']}")
+        play(folder, panel)
         print("\nin 2024: this year's question for the 2024 sheet, then what came true")
         farol(folder, "forecast", str(workbook), "--task", "current", "--at", "2024-11-15")
         body = json.loads(farol(folder, "outcomes", str(workbook), "--format", "json"))
