@@ -151,7 +151,7 @@ def _children(parent: int) -> list[int]:
 
 
 def _command_line(pid: int) -> str:
-    found = subprocess.run(["ps", "-o", "args=", "-p", str(pid)], capture_output=True, text=True, check=False)
+    found = subprocess.run(["ps", "-ww", "-o", "args=", "-p", str(pid)], capture_output=True, text=True, check=False)
     return found.stdout
 
 
