@@ -12,6 +12,7 @@ from sqlalchemy import select
 
 from farol.errors import StoreError
 from farol.store.database import Store
+from farol.store.driver import sqlite
 from farol.store.statements import MOST_ROWS, Rows
 from farol.store.tables import predictions
 from tests.store.rows import EVER, row
@@ -89,3 +90,17 @@ def test_another_fault_than_another_writer_is_told_when_beginning(sqlite_store: 
     sqlite_store.close()
     with pytest.raises(StoreError):
         sqlite_store.begin([row()])
+
+
+def test_a_fault_of_the_disk_is_not_taken_for_another_writer(sqlite_store: Store) -> None:
+    class Failing:
+        """A cursor whose disk fails when a transaction begins."""
+
+        def execute(self, statement: str) -> None:
+            if statement == "BEGIN IMMEDIATE":
+                error = sqlite.OperationalError("disk I/O error")
+                error.sqlite_errorname = "SQLITE_IOERR_LOCK"
+                raise error
+
+    with pytest.raises(sqlite.OperationalError, match="disk"):
+        sqlite_store._begun(Failing(), patient=False)  # type: ignore[arg-type]  # all that is asked of a cursor
