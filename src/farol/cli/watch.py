@@ -128,12 +128,9 @@ def print_drift(report: DriftReport) -> None:
     from farol.monitoring.verdicts import kind_label, verdict_label
     from farol.tallies import SCORE
 
-    table = Table(box=None, pad_edge=False)
     headings = (_("feature"), "PSI", _("critical value"), "n", _("above"), _("missing"), _("unseen"), _("verdict"))
-    for heading in (*headings, _("alarm")):
-        table.add_column(heading)
-    for one in report.figures:
-        table.add_row(
+    rows = [
+        (
             _("answers") if one.feature == SCORE else one.feature,
             _figure(one.psi),
             _figure(one.critical if isfinite(one.critical) else None),
@@ -144,6 +141,14 @@ def print_drift(report: DriftReport) -> None:
             verdict_label(one.verdict, LOCALE),
             ", ".join(kind_label(kind, LOCALE) for kind in one.alarms) or _("no"),
         )
+        for one in report.figures
+    ]
+    table = Table(box=None, pad_edge=False, collapse_padding=True)
+    for texts in zip((*headings, _("alarm")), *rows, strict=True):
+        # A narrow terminal breaks lines between words, and never cuts one.
+        table.add_column(texts[0], min_width=max(len(word) for text in texts for word in text.split()))
+    for row in rows:
+        table.add_row(*row)
     OUT.print(table)
     rate = report.rate
     if rate is not None and rate.value is not None:
