@@ -38,9 +38,9 @@ def serving(settings: Settings) -> Iterator[str]:
             thread.join()
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """The address of a site with two models and four weeks of predictions."""
+    """The address of a site with two models and four weeks of predictions; a file's own, since some ask for more."""
     with serving(build_site(tmp_path_factory.mktemp("site"))) as address:
         yield address
 
