@@ -9,6 +9,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from sqlalchemy import text
+from sqlalchemy.engine.interfaces import DBAPIConnection
 
 from farol.errors import StoreError
 from farol.store.database import Store
@@ -196,6 +197,27 @@ def test_a_database_that_restarted_is_found_again(postgresql_url: str) -> None:
             )
         store.write([row()])
         assert store.total() == 2
+
+
+def test_a_connection_that_nobody_used_for_a_while_is_asked_first(
+    postgresql_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with Store.open(postgresql_url) as store:
+        store.write([row()])
+        asked: list[object] = []
+        ping = store.engine.dialect.do_ping
+
+        def asking(connection: DBAPIConnection) -> bool:
+            asked.append(connection)
+            return ping(connection)
+
+        monkeypatch.setattr(store.engine.dialect, "do_ping", asking)
+        store.write([row()])
+        assert asked == []
+        monkeypatch.setattr("farol.store.engine.IDLE_SECONDS", 0)
+        store.write([row()])
+        assert len(asked) == 1
+        assert store.total() == 3
 
 
 def test_the_first_day_of_a_version_is_known(store: Store) -> None:

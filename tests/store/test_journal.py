@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import asyncio
 import threading
+import time
 from collections.abc import Callable, Coroutine, Sequence
 from typing import Any, TypeVar
 
@@ -10,7 +11,7 @@ import pytest
 from farol.errors import InputError, StoreError
 from farol.i18n import msg
 from farol.store.database import Store
-from farol.store.journal import Journal, JournalFullError, Made
+from farol.store.journal import BY_THREAD, QUICK_SECONDS, Journal, JournalFullError, Made
 from farol.store.records import Prediction
 from tests.store.rows import EVER, row
 
@@ -215,3 +216,80 @@ def test_closing_stores_what_waits_and_takes_no_more() -> None:
 
 def test_a_journal_nobody_used_closes() -> None:
     run(Journal(Gate(), called, queue_size=1).close())
+
+
+class Disk(Store):
+    """A store whose commits take as long as they are told; it keeps who made each, and for how many."""
+
+    def __init__(self) -> None:
+        self.seconds = 0.0
+        self.here: list[bool] = []
+        self.groups: list[int] = []
+        self._loop = threading.current_thread()
+
+    def begin(self, rows: Sequence[Prediction]) -> Callable[[], list[Prediction]]:
+        def commit() -> list[Prediction]:
+            self.here.append(threading.current_thread() is self._loop)
+            self.groups.append(len(rows))
+            time.sleep(self.seconds)
+            return list(rows)
+
+        return commit
+
+
+def test_a_group_is_all_that_came_while_there_was_something_to_read() -> None:
+    async def asked_after(turns: int, journal: Journal[Maker]) -> Prediction:
+        for _ in range(turns):
+            await asyncio.sleep(0)
+        return await journal.submit(row)
+
+    async def scenario() -> Disk:
+        disk = Disk()
+        journal = Journal(disk, called, queue_size=50)
+        await asyncio.gather(*(asked_after(turns, journal) for turns in range(8)))
+        await journal.submit(row)
+        await journal.close()
+        return disk
+
+    assert run(scenario()).groups == [8, 1]
+
+
+def test_a_slow_disk_does_not_hold_up_the_loop_and_is_tried_again_later() -> None:
+    async def scenario() -> Disk:
+        disk = Disk()
+        journal = Journal(disk, called, queue_size=10)
+        await journal.submit(row)
+        disk.seconds = 4 * QUICK_SECONDS
+        await journal.submit(row)  # this one is noticed
+        disk.seconds = 0
+        for _ in range(BY_THREAD + 2):
+            await journal.submit(row)
+        await journal.close()
+        return disk
+
+    assert run(scenario()).here == [True, True] + [False] * BY_THREAD + [True, True]
+
+
+@pytest.mark.parametrize("seconds", [0, 4 * QUICK_SECONDS], ids=["by the loop", "by the thread"])
+def test_a_commit_that_fails_is_told_whoever_made_it(seconds: float) -> None:
+    class Failing(Disk):
+        def begin(self, rows: Sequence[Prediction]) -> Callable[[], list[Prediction]]:
+            commit = super().begin(rows)
+
+            def fail() -> list[Prediction]:
+                commit()
+                raise StoreError(msg("The disk is full."))
+
+            return fail
+
+    async def scenario() -> None:
+        disk = Failing()
+        disk.seconds = seconds
+        journal = Journal(disk, called, queue_size=10)
+        for _ in range(2):
+            with pytest.raises(StoreError, match="full"):
+                await journal.submit(row)
+        assert disk.here == [True, seconds == 0]
+        await journal.close()
+
+    run(scenario())

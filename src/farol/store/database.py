@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import ExitStack, closing, contextmanager
+from contextlib import AbstractContextManager, ExitStack, closing, contextmanager, nullcontext
 from datetime import date
 from typing import Any, Self, cast
 
@@ -13,11 +13,12 @@ from sqlalchemy import ColumnElement, Connection, Engine, RowMapping, Select, fu
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.engine.interfaces import DBAPICursor
 from sqlalchemy.exc import DBAPIError
+from sqlalchemy.pool import PoolProxiedConnection
 
 from farol.store.engine import IMMEDIATE, open_engine, store_errors
 from farol.store.records import Prediction, Snapshot, microseconds, moment
 from farol.store.schema import migrate
-from farol.store.statements import Rows, cursor_of
+from farol.store.statements import Recordset, Rows, cursor_of
 from farol.store.tables import HAS_KEY, drift_snapshots, predictions, tallies
 from farol.store.tallying import Tallying, add_up
 from farol.tallies import PREDICTION, WHOLE
@@ -42,7 +43,9 @@ class Store:
         self.tallying = Tallying(engine)
         self._dbapi: Any = engine.dialect.loaded_dbapi
         self._patience = f"PRAGMA busy_timeout = {round(1000 * float(str(engine.url.query.get('timeout', 0))))}"
-        self._add = Rows(predictions.insert(), _STORED, engine)
+        self._add = (
+            Recordset(predictions, _STORED, engine) if is_postgresql else Rows(predictions.insert(), _STORED, engine)
+        )
         self._add_once = (
             insert(predictions)
             .on_conflict_do_nothing(index_elements=[predictions.c.key_hash], index_where=HAS_KEY)
@@ -107,7 +110,7 @@ class Store:
 
         SQLite's driver lets other threads run at every statement, and then has to wait for its turn: beside a busy
         event loop that takes longer than the writing. So the loop's own thread writes, which takes a fraction of a
-        millisecond, and leaves to another thread only the commit, which waits for the disk. None, and nothing is
+        millisecond; the commit, which waits for the disk, is for whichever thread has the time. None, and nothing is
         written, where that would be waiting too: while somebody else is writing, on PostgreSQL, and for rows with a
         key. Then `write` is for another thread to call. Raises StoreError, and so does what comes back.
         """
@@ -267,10 +270,11 @@ class Store:
             try:
                 with closing(self.engine.raw_connection()) as connection:
                     try:
-                        cursor = connection.cursor()
-                        begun = self.engine.dialect.name != "sqlite" or self._begun(cursor, patient=patient)
-                        yield cursor if begun else None
-                        connection.commit()
+                        with self._in_few_pieces(connection):
+                            cursor = connection.cursor()
+                            begun = self.engine.dialect.name != "sqlite" or self._begun(cursor, patient=patient)
+                            yield cursor if begun else None
+                            connection.commit()
                     except driver_error:
                         connection.invalidate()
                         raise
@@ -279,6 +283,12 @@ class Store:
                         raise
             except driver_error as error:
                 raise DBAPIError.instance("", None, error, driver_error, hide_parameters=True) from None
+
+    def _in_few_pieces(self, connection: PoolProxiedConnection) -> AbstractContextManager[object]:
+        """PostgreSQL: statements are sent without waiting for each one's answer, until one of them gives rows."""
+        if self.engine.dialect.name == "sqlite":
+            return nullcontext()
+        return cast(AbstractContextManager[object], cast(Any, connection.driver_connection).pipeline())
 
     def _begun(self, cursor: DBAPICursor, *, patient: bool) -> bool:
         """Whether a transaction of SQLite that writes was begun."""

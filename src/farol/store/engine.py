@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
+from selectors import EVENT_READ, DefaultSelector
+from typing import Any, cast
 from urllib.parse import quote, quote_plus
 
 from sqlalchemy import URL, Connection, Engine, ExceptionContext, Table, create_engine, event, make_url
 from sqlalchemy.dialects import postgresql
 from sqlalchemy.dialects import sqlite as sqlite_dialect
-from sqlalchemy.exc import ArgumentError, DBAPIError, IntegrityError
+from sqlalchemy.engine.interfaces import DBAPIConnection
+from sqlalchemy.exc import ArgumentError, DBAPIError, DisconnectionError, IntegrityError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
-from sqlalchemy.pool import ConnectionPoolEntry
+from sqlalchemy.pool import ConnectionPoolEntry, PoolProxiedConnection
 
 from farol.errors import MissingExtraError, Place, StoreError
 from farol.i18n import Message, msg
@@ -24,6 +28,11 @@ IMMEDIATE = "farol_immediate"
 
 BUSY_SECONDS = "10"
 CONNECT_SECONDS = "5"
+
+IDLE_SECONDS = 1.0
+"""A connection that was used so lately is taken to be there still."""
+
+_USED = "farol_used"
 
 
 def open_engine(url: str) -> Engine:
@@ -38,12 +47,14 @@ def open_engine(url: str) -> Engine:
         if parsed.get_backend_name() == "sqlite":
             return _sqlite_engine(parsed)
         # Values by position, as SQLite takes them: see `farol.store.statements`.
-        return create_engine(parsed, hide_parameters=True, pool_pre_ping=True, paramstyle="format")
+        engine = create_engine(parsed, hide_parameters=True, paramstyle="format", pool_use_lifo=True)
     except ModuleNotFoundError as error:
         raise MissingExtraError(
             msg("PostgreSQL needs the Python package {name}, which is not installed.", name=error.name),
             fix=msg("Install it with {command}", command='pip install "farol[postgresql]"'),
         ) from error
+    _ask_the_idle(engine)
+    return engine
 
 
 def parse_url(url: str) -> URL:
@@ -103,6 +114,36 @@ def store_errors(url: URL) -> Iterator[None]:
         raise _translated(error.orig, url) from None
     except sqlite.Error as error:  # from the pragmas of a new connection, which SQLAlchemy does not wrap
         raise _translated(error, url) from None
+
+
+def _ask_the_idle(engine: Engine) -> None:
+    """A connection that nobody used for a while, or that the server has something to say on, is asked whether it still
+    is one, and replaced where it is not.
+
+    SQLAlchemy's own `pool_pre_ping` asks each time: for a journal that would be as long as one of its statements. A
+    server that ends says so to every connection; one that went without a word is found out by the time.
+    """
+
+    def returned(_connection: DBAPIConnection | None, entry: ConnectionPoolEntry) -> None:
+        entry.info[_USED] = time.monotonic()
+
+    def taken(connection: DBAPIConnection, entry: ConnectionPoolEntry, _proxy: PoolProxiedConnection) -> None:
+        used = entry.info.get(_USED)
+        try:
+            if used is not None and (time.monotonic() - used >= IDLE_SECONDS or _is_readable(connection)):
+                engine.dialect.do_ping(connection)
+        except engine.dialect.loaded_dbapi.Error as error:
+            raise DisconnectionError from error
+
+    event.listen(engine, "checkin", returned)
+    event.listen(engine, "checkout", taken)
+
+
+def _is_readable(connection: DBAPIConnection) -> bool:
+    """Whether something has come from the server, or it has gone."""
+    with DefaultSelector() as selector:
+        selector.register(cast(Any, connection), EVENT_READ)
+        return bool(selector.select(0))
 
 
 def _sqlite_engine(url: URL) -> Engine:

@@ -37,11 +37,24 @@ class JournalFullError(StoreError):
     retry_after: ClassVar[int] = 1
 
 
+QUICK_SECONDS = 0.005
+"""A commit that took no longer is followed by another in the loop's own thread."""
+
+BY_THREAD = 32
+"""So many commits are left to the worker thread after one that took longer, then one is tried again."""
+
+QUIET_TURNS = 2
+"""Turns of the loop without another request until a group is taken: one to read a request, one to ask for it."""
+
+
 class Journal(Generic[A]):
     """Gathers the predictions in flight and commits them as one transaction, then answers all of them.
 
-    While one group is being committed in a worker thread the next one gathers, so a group is as large as the load
-    makes it and a lone request waits for nobody. For use from one event loop.
+    A group is all that has come when the loop has nothing else to read: as large as the load makes it, and a lone
+    request waits for nobody. On a disk that flushes in a few milliseconds the loop's own thread commits it: to hand
+    it to another thread and to get back its turn would take longer than that, and while one group is being committed
+    nobody in it can ask anything new. Elsewhere a worker thread does, and the loop goes on meanwhile. For use from one
+    event loop.
     """
 
     def __init__(
@@ -65,6 +78,7 @@ class Journal(Generic[A]):
         self._waiting: list[tuple[A, asyncio.Future[Prediction]]] = []
         self._worker: asyncio.Task[None] | None = None
         self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="farol-journal")
+        self._by_thread = 0
         self._closed = False
 
     @property
@@ -102,6 +116,7 @@ class Journal(Generic[A]):
 
     async def _work(self) -> None:
         while self._waiting:
+            await self._gathered()
             group = [one for one in self._waiting[: self._group_size] if not one[1].done()]
             del self._waiting[: self._group_size]
             outcomes = await self._outcomes([one for one, _ in group])
@@ -113,6 +128,13 @@ class Journal(Generic[A]):
                 else:
                     future.set_exception(outcome)
 
+    async def _gathered(self) -> None:
+        """Returns when a group is full, or nobody else comes."""
+        quiet = 0
+        while quiet < QUIET_TURNS and (seen := len(self._waiting)) < self._group_size:
+            await asyncio.sleep(0)
+            quiet = 0 if len(self._waiting) > seen else quiet + 1
+
     async def _outcomes(self, asked: Sequence[A]) -> Sequence[Prediction | BaseException]:
         """What was made of each, all predictions being stored, or why not."""
         made = self._made(asked)
@@ -120,18 +142,27 @@ class Journal(Generic[A]):
         began = time.perf_counter()
         try:
             pending = self._store.begin(rows)
+            if pending is not None and not self._by_thread:
+                stored = self._committed_here(pending)
+            else:
+                stored = await self._committed_there(partial(self._store.write, rows) if pending is None else pending)
         except Exception as error:  # noqa: BLE001  it is not swallowed: `submit` raises it to whoever asked
             return [error] * len(asked)
-        finish = partial(self._store.write, rows) if pending is None else pending
-        commit = asyncio.get_running_loop().run_in_executor(self._thread, finish)
-        # wait() does not raise what the commit raised: it belongs to the requesters, and this task must go on.
-        await asyncio.wait([commit])
-        failure = commit.exception()
-        if failure is not None:
-            return [failure] * len(asked)
         self._committed(time.perf_counter() - began)
-        stored = iter(commit.result())
-        return [next(stored) if isinstance(one, Prediction) else one for one in made]
+        rest = iter(stored)
+        return [next(rest) if isinstance(one, Prediction) else one for one in made]
+
+    def _committed_here(self, commit: Callable[[], Sequence[Prediction]]) -> Sequence[Prediction]:
+        began = time.perf_counter()
+        try:
+            return commit()
+        finally:
+            if time.perf_counter() - began > QUICK_SECONDS:
+                self._by_thread = BY_THREAD
+
+    async def _committed_there(self, commit: Callable[[], Sequence[Prediction]]) -> Sequence[Prediction]:
+        self._by_thread = max(0, self._by_thread - 1)
+        return await asyncio.get_running_loop().run_in_executor(self._thread, commit)
 
     def _made(self, asked: Sequence[A]) -> Sequence[Made]:
         """What `make` gives; where it fails for the group, what it gives for each alone: one must not harm others."""

@@ -13,7 +13,8 @@ from functools import lru_cache
 from itertools import chain
 from typing import Any, Self
 
-from sqlalchemy import Connection, Engine, Insert, bindparam
+from pydantic_core import to_json
+from sqlalchemy import JSON, Connection, Engine, Insert, Table, bindparam, cast, column, func, select
 from sqlalchemy.engine.interfaces import DBAPICursor
 from sqlalchemy.sql import ClauseElement
 
@@ -36,8 +37,12 @@ class Statement:
 
     def run(self, cursor: DBAPICursor, values: Mapping[str, object]) -> Sequence[Any]:
         """Run it once: the rows it gives."""
-        cursor.execute(self.sql, tuple(values[name] for name in self.names))
+        self.send(cursor, values)
         return cursor.fetchall()
+
+    def send(self, cursor: DBAPICursor, values: Mapping[str, object]) -> None:
+        """Run it once, for whoever does not need to know what it gives."""
+        cursor.execute(self.sql, tuple(values[name] for name in self.names))
 
 
 class Rows:
@@ -70,6 +75,29 @@ class Rows:
         if statement.names != tuple(f"{name}_{row}" for row in range(size) for name in self._columns):
             raise ValueError("the values of an INSERT stand in another order than its columns")
         return statement.sql
+
+
+class Recordset:
+    """An INSERT of any number of rows into PostgreSQL, as one statement with one value.
+
+    The driver turns each value into text, and the server each into a parameter: of a group of pupils that would be
+    hundreds. One JSON array is made in a tenth of that time, and the statement is the same for any number of rows, so
+    that the server plans it once.
+    """
+
+    def __init__(self, table: Table, columns: Sequence[str], engine: Engine) -> None:
+        """`columns` are those that each row gives, in their order."""
+        self._columns = tuple(map(str, columns))  # plain text: SQLAlchemy's own kind takes long to be made JSON of
+        fields = [column(name, table.c[name].type) for name in columns]
+        given = func.json_to_recordset(cast(bindparam("rows"), JSON)).table_valued(*fields, name="given")
+        given = given.render_derived(with_types=True)
+        rows = select(*(given.c[name] for name in columns))
+        self._sql = Statement.of(table.insert().from_select(list(columns), rows), engine).sql
+
+    def run(self, cursor: DBAPICursor, rows: Sequence[Sequence[object]]) -> None:
+        """Insert rows of values: text and numbers, and None."""
+        text = to_json([dict(zip(self._columns, row, strict=True)) for row in rows]).decode()
+        cursor.execute(self._sql, (text,))
 
 
 def cursor_of(connection: Connection) -> DBAPICursor:

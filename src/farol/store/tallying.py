@@ -77,7 +77,7 @@ class Tallying:
             versions.setdefault((task, version, day), []).append(slice_)
         for (task, version, day), slices in versions.items():
             if self._lock is not None:
-                self._lock.run(cursor, {"name": f"farol {task} {version}"})
+                self._lock.send(cursor, {"name": f"farol {task} {version}"})
             values = {"task": task, "version": version, "day": self._day(day)}
             values |= {f"slice_{position}": slice_ for position, slice_ in enumerate(slices)}
             together = {(task, version, day, slice_): tallied[task, version, day, slice_] for slice_ in slices}
