@@ -64,6 +64,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
         await _read_keys(service)
         gc.collect()
         gc.freeze()  # what is there now stays: the collector need not look at it again and again
+        gc.enable()  # whoever started us may have put it off till now
         # A task each: reading a new model takes longer than keys may be old, and a receiver that does not answer must
         # not hold up a check.
         watchers = [

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import json
 import os
 import signal
@@ -55,7 +56,6 @@ def run(code: str, folder: Path, **environ: str) -> str:
 
 
 def test_serving_imports_no_training_and_no_plotting(trained: Path, tmp_path: Path) -> None:
-    Store.open(f"sqlite:///{tmp_path}/farol.db").close()
     assert run(START, tmp_path, FAROL_ARTIFACTS=str(trained), FAROL_DATA=str(tmp_path)) == "[]"
 
 
@@ -180,6 +180,17 @@ def test_a_service_that_never_answered_closes_as_well(tmp_path: Path) -> None:
             pass
 
     asyncio.run(start_and_stop())
+
+
+def test_once_it_has_started_garbage_is_collected_whoever_put_it_off(tmp_path: Path) -> None:
+    app = create_app(Settings(artifacts=tmp_path, data=tmp_path / "data"))
+
+    async def start_and_stop() -> bool:
+        gc.disable()
+        async with app.router.lifespan_context(app):
+            return gc.isenabled()
+
+    assert asyncio.run(start_and_stop())
 
 
 @pytest.mark.parametrize("host", ["127.0.0.1", "localhost", "LOCALHOST", "::1", "[::1]", "127.8.8.8"])

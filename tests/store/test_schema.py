@@ -14,7 +14,7 @@ from alembic.autogenerate import compare_metadata
 from alembic.config import Config
 from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
-from sqlalchemy import BigInteger, Column, Connection, Date, Integer, MetaData, Table, Text, inspect, text
+from sqlalchemy import BigInteger, Column, Connection, Date, Engine, Integer, MetaData, Table, Text, inspect, text
 from sqlalchemy.exc import IntegrityError
 
 from farol.errors import StoreError
@@ -36,10 +36,44 @@ with Store.open(sys.argv[1]) as store:
 """
 
 
-def test_the_migrations_lead_to_the_tables_the_code_uses(store: Store) -> None:
-    with store.engine.connect() as connection:
+def test_the_migrations_lead_to_the_tables_the_code_uses(url: str) -> None:
+    upgraded_to(url, "head")
+    with Store.open(url) as store, store.engine.connect() as connection:
         context = MigrationContext.configure(connection, opts={"compare_type": True})
         assert compare_metadata(context, metadata) == []
+
+
+def test_a_new_database_is_what_the_migrations_lead_to(url: str) -> None:
+    with Store.open(url) as store:
+        made = described(store.engine)
+        with store.engine.begin() as connection:
+            metadata.drop_all(connection)
+            connection.execute(text("DROP TABLE alembic_version"))
+    upgraded_to(url, "head")
+    with Store.open(url) as store:
+        assert described(store.engine) == made
+    assert made[""] == (migrations.REVISIONS[-1],)
+
+
+def described(engine: Engine) -> dict[str, object]:
+    """All that a database knows of its tables; columns by name, since some were added to tables that were there."""
+    inspector = inspect(engine)
+    versions = text("SELECT version_num FROM alembic_version")
+    with engine.connect() as connection:
+        found: dict[str, object] = {"": tuple(connection.execute(versions).scalars())}
+    for table in inspector.get_table_names():
+        found[table] = (
+            {column["name"]: {**column, "type": str(column["type"])} for column in inspector.get_columns(table)},
+            inspector.get_pk_constraint(table),
+            sorted(inspector.get_unique_constraints(table), key=str),
+            sorted(inspector.get_check_constraints(table), key=str),
+            sorted(inspector.get_foreign_keys(table), key=str),
+            sorted(
+                str({**one, "dialect_options": {name: str(text) for name, text in one["dialect_options"].items()}})
+                for one in inspector.get_indexes(table)
+            ),
+        )
+    return found
 
 
 def test_every_revision_is_listed_in_order() -> None:

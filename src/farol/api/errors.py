@@ -20,10 +20,8 @@ from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 from starlette.exceptions import HTTPException
 
-from farol.api.answers import ErrorAnswer
 from farol.api.asked import locale_in
 from farol.api.texts import marked as _
-from farol.api.v2_answers import V2Error
 from farol.errors import BundleError, FarolError, InputError, StoreError
 from farol.i18n import Message, msg
 from farol.store.journal import JournalFullError
@@ -188,12 +186,18 @@ def _expected(context: Mapping[str, Any]) -> Message:
 
 def refusals(*statuses: int) -> dict[int | str, dict[str, Any]]:
     """The refusals a route documents, for `responses=`."""
-    return {status: {"model": ErrorAnswer, "description": STATUSES[status]} for status in statuses}
+    return {status: described(status, "ErrorAnswer") for status in statuses}
 
 
 def v2_refusals(*statuses: int) -> dict[int | str, dict[str, Any]]:
     """The same for a route below /v2."""
-    return {status: {"model": V2Error, "description": STATUSES[status]} for status in statuses}
+    return {status: described(status, "V2Error") for status in statuses}
+
+
+def described(status: int, shape: str) -> dict[str, Any]:
+    """A refusal as OpenAPI has it. By the name of its shape: of each model, FastAPI would make a validator a status."""
+    schema = {"$ref": f"#/components/schemas/{shape}"}
+    return {"description": STATUSES[status], "content": {"application/json": {"schema": schema}}}
 
 
 STATUSES = {

@@ -15,15 +15,16 @@ from fastapi.responses import HTMLResponse, JSONResponse
 from starlette.staticfiles import StaticFiles
 
 import farol
+from farol.api.answers import ErrorAnswer
 from farol.api.batch import NDJSON
-from farol.api.errors import STATUSES, locale_of
+from farol.api.errors import described, locale_of
 from farol.api.examples import answer_examples, body_examples, error_example, infer_example
 from farol.api.roles import role_of
 from farol.api.served import ROUTES
 from farol.api.service import Service
 from farol.api.texts import marked as _
 from farol.api.texts import translated
-from farol.api.v2_answers import InferRequest
+from farol.api.v2_answers import InferRequest, V2Error
 from farol.i18n import msg, translate
 
 router = APIRouter(include_in_schema=False)
@@ -76,8 +77,9 @@ def describe(app: FastAPI, service: Service, locale: str) -> dict[str, Any]:
         _take(document, f"{route}/batch", contents)
         answered = document["paths"][f"{route}/batch"]["post"]["responses"]["200"]["content"]
         answered[NDJSON] = {"schema": _reference("RowAnswer")}
-    asked = InferRequest.model_json_schema(ref_template="#/components/schemas/{model}")
-    document["components"]["schemas"] |= translated({**asked.pop("$defs"), "InferRequest": asked}, locale)
+    for model in (ErrorAnswer, V2Error, InferRequest):
+        shape = model.model_json_schema(ref_template="#/components/schemas/{model}")
+        document["components"]["schemas"] |= translated({**shape.pop("$defs", {}), model.__name__: shape}, locale)
     for path in document["paths"]:
         if path.endswith("/infer"):
             body = {"schema": _reference("InferRequest"), "example": infer_example()}
@@ -135,15 +137,14 @@ def _say_who_may_ask(document: dict[str, Any], *, has_keys: bool) -> None:
     for path, operations in document["paths"].items():
         for method, operation in operations.items():
             role = role_of(method.upper(), path)
-            schema = _reference("V2Error" if path.startswith("/v2") else "ErrorAnswer")
+            shape = "V2Error" if path.startswith("/v2") else "ErrorAnswer"
             if "HTTPValidationError" in str(operation["responses"].get("422")):
                 del operation["responses"]["422"]  # the framework's own, for a part of a path, which takes any text
             # The empty one says that no key is needed: while there has never been any, none is asked for.
             nobody: list[dict[str, list[str]]] = [] if has_keys else [{}]
             operation["security"] = [*nobody, *({scheme: [role.value]} for scheme in _SCHEMES)] if role else []
             for status in (400, 401, 403, 429, 503) if role else (400,):
-                said = {"description": STATUSES[status], "content": {"application/json": {"schema": schema}}}
-                operation["responses"].setdefault(str(status), said)
+                operation["responses"].setdefault(str(status), described(status, shape))
 
 
 @router.get("/openapi.json")

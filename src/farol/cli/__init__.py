@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import gettext
 import os
 import sys
@@ -25,8 +26,12 @@ def main() -> None:
     """Run the `farol` command; an error we foresaw is told in lines, without a traceback, with exit code 2."""
     locale = terminal_locale()
     speak(locale)
+    # What is imported stays: to look for garbage in it meanwhile is a good part of the time it takes.
+    gc.disable()
     # Imported only now: typer translates its panel titles, and we our help texts, at import.
     from farol.cli.commands import app
+
+    gc.enable()
 
     try:
         app()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -76,6 +77,7 @@ def run(settings: Settings) -> None:
 
         supervise(settings)
         return
+    gc.disable()  # until the application has started, for the same reason as in `farol.cli`
     import uvicorn
 
     from farol.api.heads import HTTP

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import logging
 import os
 import shutil
@@ -78,6 +79,7 @@ def worker_app(settings: Settings) -> FastAPI:
     parent = parent_process()
     if parent is not None:
         threading.Thread(target=_end_with, args=(parent.sentinel,), name="farol-parent", daemon=True).start()
+    gc.disable()  # until the application has started, as in `farol.cli.serve`
     # Only here: the supervisor answers nobody, and is to cost little and to start its workers at once.
     from farol.app import create_app
 

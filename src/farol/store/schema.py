@@ -1,4 +1,8 @@
-"""Brings a database forward to the tables this program knows, once, whoever else is starting at the same time."""
+"""Brings a database forward to the tables this program knows, once, whoever else is starting at the same time.
+
+A new one is made as it is to be; one that an older Farol made goes through the migrations. A test proves that both lead
+to the same.
+"""
 
 from __future__ import annotations
 
@@ -8,23 +12,30 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from sqlalchemy import Connection, Engine, inspect, text
+from sqlalchemy import Column, Connection, Engine, MetaData, PrimaryKeyConstraint, String, Table, inspect, text
 
 from farol.errors import Place, StoreError
 from farol.i18n import msg
 from farol.store import migrations
 from farol.store.driver import sqlite
 from farol.store.engine import IMMEDIATE, describe
+from farol.store.tables import metadata
 
 if TYPE_CHECKING:
     from alembic.config import Config
 
 _ADVISORY_LOCK = 0x6661726F6C  # "farol": any number that no other program locks
+_VERSION = Table(  # as Alembic makes and reads it
+    "alembic_version",
+    MetaData(),
+    Column("version_num", String(32), nullable=False),
+    PrimaryKeyConstraint("version_num", name="alembic_version_pkc"),
+)
 _WAL_ATTEMPTS, _WAL_PAUSE = 500, 0.02  # seconds between attempts
 
 
 def migrate(engine: Engine) -> None:
-    """Makes or updates the tables; nothing happens, and Alembic is not imported, where they are up to date.
+    """Makes or updates the tables; nothing happens where they are up to date.
 
     Raises StoreError when a newer Farol has been here. Driver errors pass through.
     """
@@ -50,9 +61,9 @@ def alone(engine: Engine) -> Iterator[Connection]:
 
 def revision_of(connection: Connection) -> str | None:
     """Which revision a database is at, None when it is empty; StoreError when a newer Farol made it."""
-    if not inspect(connection).has_table("alembic_version"):
+    if not inspect(connection).has_table(_VERSION.name):
         return None
-    found: str | None = connection.execute(text("SELECT version_num FROM alembic_version")).scalar()
+    found: str | None = connection.execute(_VERSION.select()).scalar()
     if found is not None and found not in migrations.REVISIONS:
         raise StoreError(
             msg("The database was made by a newer version of Farol."),
@@ -90,7 +101,12 @@ def _is_wal(engine: Engine) -> bool:
 
 
 def _upgrade(connection: Connection) -> None:
-    # Alembic takes a third of a second to import, and serving seldom needs it.
+    if not inspect(connection).has_table(_VERSION.name):
+        metadata.create_all(connection, checkfirst=False)
+        _VERSION.create(connection)
+        connection.execute(_VERSION.insert(), {"version_num": migrations.REVISIONS[-1]})
+        return
+    # Alembic takes a third of a second to import, and only an older database needs it.
     from alembic import command  # noqa: PLC0415
 
     command.upgrade(alembic_config(connection), "head")
