@@ -33,13 +33,13 @@ def psi(reference: Counts, current: Counts) -> Floats:
     and equal proportions give exactly 0 whatever the two sizes; a uniform half count would not.
     """
     p, q = _smoothed(current, reference), _smoothed(reference, current)
-    total: Floats = np.sum((p - q) * _log_ratio(p, q), axis=-1)
+    total: Floats = ((p - q) * _log_ratio(p, q)).sum(axis=-1)
     return total
 
 
 def used_bins(reference: Counts, current: Counts) -> NDArray[np.int64]:
     """How many bins are not empty on both sides, over the last axis: (…,)."""
-    counted: NDArray[np.int64] = np.sum(reference + current > 0, axis=-1)
+    counted: NDArray[np.int64] = (reference + current > 0).sum(axis=-1)
     return counted
 
 
@@ -50,7 +50,7 @@ def interval(reference: Counts, current: Counts) -> tuple[float, float]:
     first derivative vanishes, about the estimate less the excess expected by chance alone. The upper end is never
     below the estimate, the lower never below 0. With nothing counted: 0 and infinity.
     """
-    n, m = float(np.sum(current)), float(np.sum(reference))
+    n, m = float(current.sum()), float(reference.sum())
     if n == 0:
         return 0.0, float("inf")
     p, q = _smoothed(current, reference), _smoothed(reference, current)
@@ -60,7 +60,7 @@ def interval(reference: Counts, current: Counts) -> tuple[float, float]:
     by_q = 1 - ratio - np.divide(p, q, out=ones.copy(), where=used)
     scale, freedom = 1 / n + 1 / m, float(used_bins(reference, current)) - 1
     variance = _variance(by_p, p) / n + _variance(by_q, q) / m + 2 * freedom * scale**2
-    estimate = float(psi(reference, current))
+    estimate = float(((p - q) * ratio).sum())
     centre, half = estimate - freedom * scale, _Z95 * sqrt(variance)
     return max(0.0, centre - half), max(estimate, centre + half)
 
@@ -111,9 +111,9 @@ def _chi_square_tail(x: float, freedom: int) -> float:
 
 def _smoothed(counts: Counts, other: Counts) -> Floats:
     together = counts + other
-    weight = np.sum(together > 0, axis=-1, keepdims=True) / 2
-    pooled = together / np.sum(together, axis=-1, keepdims=True)
-    shares: Floats = (counts + weight * pooled) / (np.sum(counts, axis=-1, keepdims=True) + weight)
+    weight = (together > 0).sum(axis=-1, keepdims=True) / 2
+    pooled = together / together.sum(axis=-1, keepdims=True)
+    shares: Floats = (counts + weight * pooled) / (counts.sum(axis=-1, keepdims=True) + weight)
     return shares
 
 
@@ -125,5 +125,5 @@ def _log_ratio(p: Floats, q: Floats) -> Floats:
 
 
 def _variance(values: Floats, weights: Floats) -> float:
-    mean = float(np.sum(weights * values))
-    return float(np.sum(weights * (values - mean) ** 2))
+    mean = float((weights * values).sum())
+    return float((weights * (values - mean) ** 2).sum())

@@ -27,33 +27,33 @@ _Z95 = 1.959963984540054
 
 def superiority(reference: Counts, current: Counts) -> Floats:
     """Superiority of two (…, bins) arrays of counts over the last axis, (…,); one half where a side is empty."""
-    below = np.cumsum(reference, axis=-1) - reference / 2
-    pairs = np.sum(reference, axis=-1) * np.sum(current, axis=-1)
-    above = np.sum(current * below, axis=-1)
+    below = reference.cumsum(axis=-1) - reference / 2
+    pairs = reference.sum(axis=-1) * current.sum(axis=-1)
+    above = (current * below).sum(axis=-1)
     found: Floats = np.divide(above, pairs, out=np.full(np.shape(pairs), 0.5), where=pairs > 0)
     return found
 
 
 def standard_error(reference: Counts, current: Counts) -> float:
     """Of the superiority of two (bins,) arrays of one population, ties counted; infinity where a side is empty."""
-    n, m = float(np.sum(current)), float(np.sum(reference))
+    n, m = float(current.sum()), float(reference.sum())
     if n == 0 or m == 0:
         return float("inf")
     ties, rows = reference + current, n + m
-    spread = rows + 1 - float(np.sum(ties**3 - ties)) / (rows * (rows - 1))
+    spread = rows + 1 - float((ties**3 - ties).sum()) / (rows * (rows - 1))
     return sqrt(max(0.0, spread) / (12 * n * m))
 
 
 def interval(reference: Counts, current: Counts) -> tuple[float, float]:
     """An approximate 95% interval of the superiority, by the variances of placements (DeLong et al., 1988)."""
-    n, m = float(np.sum(current)), float(np.sum(reference))
+    n, m = float(current.sum()), float(reference.sum())
     if n == 0 or m == 0:
         return 0.0, 1.0
     centre = float(superiority(reference, current))
-    ours = (np.cumsum(reference) - reference / 2) / m
-    theirs = 1 - (np.cumsum(current) - current / 2) / n
-    variance = float(np.sum(current * (ours - centre) ** 2)) / n**2
-    variance += float(np.sum(reference * (theirs - centre) ** 2)) / m**2
+    ours = (reference.cumsum() - reference / 2) / m
+    theirs = 1 - (current.cumsum() - current / 2) / n
+    variance = float((current * (ours - centre) ** 2).sum()) / n**2
+    variance += float((reference * (theirs - centre) ** 2).sum()) / m**2
     half = _Z95 * sqrt(variance)
     return max(0.0, centre - half), min(1.0, centre + half)
 
