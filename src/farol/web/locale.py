@@ -95,7 +95,8 @@ def reader_of(request: Request, settings: Settings) -> Reader:
 
 def languages(request: Request, reader: Reader) -> list[Language]:
     """The language switch: this very page in every language."""
-    kept = [(key, value) for key, value in request.query_params.multi_items() if key != "lang"]
+    # `taken` tells of something that was just done, and not again in another language.
+    kept = [(key, value) for key, value in request.query_params.multi_items() if key not in ("lang", "taken")]
     return [
         Language(
             tag=tag,

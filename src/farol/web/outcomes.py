@@ -16,7 +16,7 @@ from farol.store.outcomes import years_of
 from farol.training.fairness import MEASURES as GROUP_MEASURES
 from farol.training.metrics import MEASURES, Estimate
 from farol.web.charts import Span, spans
-from farol.web.dashboard import Choice
+from farol.web.choosing import Choice
 from farol.web.locale import NOTHING, Reader
 from farol.web.served import Service
 

@@ -7,7 +7,8 @@ from markupsafe import Markup
 from farol.monitoring.psi import MODERATE, SEVERE
 from farol.monitoring.reporting import SECTIONS, Report
 from farol.web.advice import advice_view
-from farol.web.dashboard import feature_views, name_of, period_words
+from farol.web.choosing import period_words
+from farol.web.dashboard import feature_views, name_of
 from farol.web.happenings import happenings, marks_of, timeline
 from farol.web.locale import Reader
 from farol.web.outcomes import part_view
@@ -41,7 +42,7 @@ def report_html(report: Report, reader: Reader) -> str:
         "limits": bundle.task_spec.limits.in_locale(reader.locale),
         "made": reader.moment(report.made),
         "overall": status_of(drift.verdict, reader),
-        "period": period_words(drift, reader),
+        "period": period_words(drift.window, reader),
         "n": reader.number(drift.n, 0),
         "reference_n": reader.number(drift.reference_n, 0),
         "reference_years": served_years(bundle),
