@@ -22,19 +22,22 @@ DESKTOP, PHONE = (1280, 900), (320, 640)
 
 
 @contextmanager
-def opened(browser: Browser, size: tuple[int, int] = DESKTOP, **options: Any) -> Iterator[Page]:
-    """A page that remembers what went wrong in `page.troubles`."""
+def opened(
+    browser: Browser, size: tuple[int, int] = DESKTOP, *, allowed: tuple[int, ...] = (422,), **options: Any
+) -> Iterator[Page]:
+    """A page on which nothing may go wrong but answers of the statuses that are allowed."""
     context = browser.new_context(viewport={"width": size[0], "height": size[1]}, **options)
     page = context.new_page()
     troubles: list[str] = []
+    missing = {404} - set(allowed)
     page.on("console", lambda message: troubles.append(message.text))
     page.on("pageerror", lambda error: troubles.append(str(error)))
     page.on("requestfailed", lambda request: troubles.append(request.url))
-    page.on("response", lambda answer: troubles.append(answer.url) if answer.status == 404 else None)
+    page.on("response", lambda answer: troubles.append(answer.url) if answer.status in missing else None)
     try:
         yield page
-        expected = "the server responded with a status of 422"
-        assert [trouble for trouble in troubles if expected not in trouble] == []
+        expected = tuple(f"the server responded with a status of {status}" for status in allowed)
+        assert [trouble for trouble in troubles if not any(words in trouble for words in expected)] == []
     finally:
         context.close()
 

@@ -12,7 +12,7 @@ from fastapi import APIRouter, FastAPI, Query, Request
 from fastapi.responses import HTMLResponse, RedirectResponse, Response
 from fastapi.staticfiles import StaticFiles
 
-from farol.errors import FarolError, InputError, StoreError
+from farol.errors import FarolError
 from farol.i18n import msg
 from farol.monitoring.drift import take_snapshot, window_of
 from farol.monitoring.reporting import report_of
@@ -20,6 +20,7 @@ from farol.web.advice import PATH as ADVICE
 from farol.web.advice import advice_values
 from farol.web.choosing import WINDOW, Asked, between, is_yes
 from farol.web.dashboard import PATH, chosen_bundle, dashboard_values
+from farol.web.failing import Failure, failed, failure_in
 from farol.web.home import home_values
 from farol.web.locale import Reader, reader_of
 from farol.web.outcomes import PATH as RESULTS
@@ -109,7 +110,8 @@ def snapshot(
 
     def answer(service: Service, reader: Reader) -> Response:
         if not _same_origin(request):
-            return _error(request, reader, InputError(msg("This was asked for by a page that is not ours.")), 403)
+            problem = msg("This was asked for by a page that is not ours.")
+            return failed(request, reader, Failure(403, problem, fix=msg("Take the snapshot from the page itself.")))
         bundle = chosen_bundle(service, task)
         store = service.store
         take_snapshot(store, bundle, window_of(window, store=store, task=bundle.task, now=_now()))
@@ -144,7 +146,7 @@ def card(request: Request, task: str) -> Response:
     def answer(service: Service, reader: Reader) -> Response:
         scorer = service.scorers.get(task)
         if scorer is None:
-            return _error(request, reader, InputError(msg("No model is served under this address.")), 404)
+            return failed(request, reader, Failure(404, msg("No model is served under this address.")))
         return HTMLResponse(scorer.bundle.files["card.html"], headers={"Content-Security-Policy": CARD_POLICY})
 
     return _answer(request, answer)
@@ -155,19 +157,12 @@ def _answer(request: Request, make: Callable[[Service, Reader], Response]) -> Re
     reader = reader_of(request, service.settings)
     try:
         return make(service, reader)
-    except StoreError as error:
-        return _error(request, reader, error, 503)
     except FarolError as error:
-        return _error(request, reader, error, 422)
+        return failed(request, reader, failure_in(error))
 
 
 def _page(request: Request, reader: Reader, name: str, values: dict[str, object]) -> Response:
     return page(request, reader, f"{name}.html", values | {"here": name})
-
-
-def _error(request: Request, reader: Reader, error: FarolError, status: int) -> Response:
-    problem, *details = error.lines(reader.locale)
-    return page(request, reader, "error.html", {"problem": problem, "details": details, "here": "error"}, status=status)
 
 
 def _same_origin(request: Request) -> bool:
