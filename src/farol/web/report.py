@@ -11,7 +11,7 @@ from farol.web.choosing import period_words
 from farol.web.dashboard import feature_views, name_of
 from farol.web.happenings import happenings, marks_of, timeline
 from farol.web.locale import Reader
-from farol.web.outcomes import part_view
+from farol.web.outcomes import before_view, part_view
 from farol.web.served import served_years
 from farol.web.status import status_of
 from farol.web.templating import STATIC, document
@@ -53,6 +53,7 @@ def report_html(report: Report, reader: Reader) -> str:
         "alarms": [view for view in views if view.name in alarms],
         "advices": [advice_view(one, reader, linked=False) for one in report.advice],
         "outcomes": None if came is None else part_view(came.together, _("All pupils who can be measured"), reader),
+        "before": None if came is None else before_view(came, reader),
         "outcome_notes": [] if came is None else [note.render(reader.locale) for note in came.notes],
         "timeline": timeline(report.snapshots, marks, reader),
         "happenings": happenings(report.events, reader),
