@@ -124,8 +124,8 @@ def test_what_could_be_expected_stands_beside_with_its_interval_and_what_had_to_
         expected, real = one.expected, one.realised
         assert real is not None
         assert (
-            f"{one.title} {expected.value:.3f} {expected.low:.3f} to {expected.high:.3f} {real.value:.3f} "
-            f"{real.low:.3f} to {real.high:.3f} {'inside' if one.is_inside else 'outside'}" in text
+            f"{one.title} {expected.value:.3f} ({expected.low:.3f} to {expected.high:.3f}) {real.value:.3f} "
+            f"({real.low:.3f} to {real.high:.3f}) {'inside' if one.is_inside else 'outside'}" in text
         )
     for words in ASSUMPTIONS:
         assert str(words) in text

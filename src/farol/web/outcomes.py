@@ -244,7 +244,7 @@ def _beside(one: Beside, reader: Reader) -> BesideView:
     _, expected = reader.gettext, NOTHING
     if one.expected.value is not None:
         value, low, high = (reader.number(x, 3) for x in (one.expected.value, one.expected.low, one.expected.high))
-        expected = Markup("{}<small>{}</small>").format(value, _("{low} to {high}", low=low, high=high))
+        expected = Markup("{} <small>{}</small>").format(value, _("({low} to {high})", low=low, high=high))
     inside = {None: NOTHING, True: _("inside"), False: _("outside")}[one.is_inside]
     return BesideView(one.title.render(reader.locale), expected, _figure(one.realised, reader), inside)
 
@@ -311,7 +311,7 @@ def _figure(figure: Estimate | None, reader: Reader) -> Markup | str:
     if figure is None:
         return NOTHING
     value, low, high = (reader.number(one, 3) for one in (figure.value, figure.low, figure.high))
-    return Markup("{}<small>{}</small>").format(value, reader.gettext("{low} to {high}", low=low, high=high))
+    return Markup("{} <small>{}</small>").format(value, reader.gettext("({low} to {high})", low=low, high=high))
 
 
 def _share(figure: Estimate, reader: Reader) -> str:
