@@ -14,6 +14,8 @@ import pytest
 from sqlalchemy import update
 
 from farol.cli import main
+from farol.monitoring.before import Before, Beside
+from farol.monitoring.estimation import Expected
 from farol.profile import load_profile
 from farol.settings import Settings
 from farol.store.database import Store
@@ -96,6 +98,18 @@ def test_a_year_is_played_through_and_every_pupil_accounted_for(
         assert word in said
     assert "RA-" not in said
     assert "No forecast counts" not in said
+    measured, before = report["together"]["n"], report["expected_before"]
+    assert before["n"] == measured
+    assert f"From the probabilities of {measured} pupils alone, beside what came true of the same pupils:" in said
+    risk, auc = before["at_risk"], before["measures"]["roc_auc"]
+    table = " ".join(said.partition("could be expected before")[2].split())
+    came = {name: one["value"] for name, one in before["realised"].items()}
+    for name, one in (("at_risk", risk), ("roc_auc", auc)):
+        inside = "yes" if one["low"] <= came[name] <= one["high"] else "no"
+        row = f"{name} {one['value']:.3f} ({one['low']:.3f}–{one['high']:.3f}) {came[name]:.3f} {inside}"
+        assert row in table
+    for words in before["assumptions"]:
+        assert words in table
 
 
 def test_forecasts_that_come_too_late_or_knew_the_answer_are_said_not_to_count(
@@ -128,6 +142,19 @@ def test_few_pupils_who_left_have_no_mean(run: Run, sample_workbook: Path, monke
     run("forecast", str(sample_workbook), "--year", "2023", "--at", "2023-12-15")
     monkeypatch.setattr("farol.monitoring.outcomes.FEWEST_OF_A_MEAN", 10_000)
     assert "Mean risk" not in run("outcomes", str(sample_workbook))
+
+
+def test_of_few_pupils_nothing_is_expected_and_what_is_undefined_is_a_dash(
+    run: Run, sample_workbook: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run("forecast", str(sample_workbook), "--year", "2023", "--at", "2023-12-15")
+    monkeypatch.setattr("farol.monitoring.before.ENOUGH", 10_000)
+    assert "Nothing is expected of fewer than 30 pupils." in run("outcomes", str(sample_workbook))
+    monkeypatch.setattr("farol.monitoring.before.ENOUGH", 30)
+    nothing = Beside("precision", Expected(None, None, None), None)
+    few = Before(40, nothing, (nothing,))
+    monkeypatch.setattr("farol.monitoring.outcomes.before_of", lambda *_: few)
+    assert "precision – – –" in " ".join(run("outcomes", str(sample_workbook)).split())
 
 
 def test_erasing_and_purging_reach_outcomes_and_say_so(run: Run, sample_workbook: Path, tmp_path: Path) -> None:

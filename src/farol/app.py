@@ -24,6 +24,7 @@ from farol.errors import StoreError
 from farol.i18n import LOCALES, negotiate
 from farol.settings import Settings
 from farol.web import views
+from farol.web.failing import error_page
 
 logger = logging.getLogger("farol.app")
 
@@ -95,6 +96,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     )
     app.state.service = service
     app.state.locale = negotiate(settings.locale)
+    app.state.error_page = error_page
     routes.install(app, service)
     app.include_router(views.router)
     views.mount_static(app)

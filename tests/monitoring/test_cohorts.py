@@ -42,7 +42,7 @@ def test_a_slice_of_a_level_is_compared_with_that_level(bundle: Bundle) -> None:
     two = of_two_levels(bundle)
     basis = basis_of_slice(two, "phase=5")
     assert (basis.n, basis.features[0]) == (100, (10, 90, 0))
-    assert str(basis.words) == "training rows with phase=5"
+    assert str(basis.words) == "training rows of phase 5"
     for part in ("source=api", "phase=9", "class=B", "phase="):
         assert basis_of_slice(two, part) == all_rows(two)
     assert (level_of(two, "phase=3"), level_of(two, "source=api"), level_of(two, "")) == ("3", None, None)

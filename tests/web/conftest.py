@@ -7,6 +7,7 @@ import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 
 import httpx
 import pytest
@@ -16,6 +17,7 @@ from playwright.sync_api import Browser
 from farol.app import create_app
 from farol.settings import Settings
 from tests.browser import chromium_browser
+from tests.played import play
 from tests.web.site import build_site, settings_in
 
 
@@ -49,6 +51,21 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
 def empty_site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """The address of a site on which nothing was trained yet."""
     with serving(settings_in(tmp_path_factory.mktemp("empty"))) as address:
+        yield address
+
+
+@pytest.fixture(scope="session")
+def played_settings(tmp_path_factory: pytest.TempPathFactory, sample_workbook: Path) -> Settings:
+    """Of a place in which a year of forecasts has come true; only to be read."""
+    settings = settings_in(tmp_path_factory.mktemp("played"))
+    play(settings, sample_workbook)
+    return settings
+
+
+@pytest.fixture(scope="session")
+def played_site(played_settings: Settings) -> Iterator[str]:
+    """The address of that place."""
+    with serving(played_settings) as address:
         yield address
 
 

@@ -74,7 +74,7 @@ def build_site(folder: Path, *, now: datetime | None = None) -> Settings:
 
 
 def predictions(scorer: Scorer, *, n: int, at: datetime, shift: float, seed: int) -> list[Prediction]:
-    """Answers for invented pupils whose first three features are `shift` lower than in training."""
+    """Answers for invented pupils of two classes whose first three features are `shift` lower than in training."""
     bundle = scorer.bundle
     columns: dict[str, Floats] = dict(invented_columns(bundle.profile, bundle.task_spec, n=n, seed=seed + 100))
     for name in ("IAA", "IEG", "IPS"):
@@ -88,6 +88,7 @@ def predictions(scorer: Scorer, *, n: int, at: datetime, shift: float, seed: int
             at=at + timedelta(milliseconds=row),
             year=2024,
             source="simulation",
+            group=("9B", "10A")[row % 2],
         )
         for row, answer in enumerate(scorer.answers(scores))
     ]

@@ -2,55 +2,42 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from dataclasses import replace
-from pathlib import Path
+from html import unescape
 from typing import Any
 from zoneinfo import ZoneInfo
 
 import httpx
+import numpy as np
 import pytest
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser
 
+from farol.monitoring.estimation import ASSUMPTIONS
 from farol.monitoring.outcomes import Realised, realised
 from farol.profile import load_profile
 from farol.registry import Registry
 from farol.settings import Settings
 from farol.store.database import Store
 from farol.web.locale import Reader
-from farol.web.outcomes import _overall, _report
-from tests.played import play
-from tests.web.conftest import serving
-from tests.web.site import settings_in
+from farol.web.outcomes import _overall, _report, before_view
 from tests.web.test_browser import DESKTOP, PHONE, opened
 
 PAGE = "/monitoring/results"
 
 
-@pytest.fixture(scope="module")
-def settings(tmp_path_factory: pytest.TempPathFactory, sample_workbook: Path) -> Settings:
-    found = settings_in(tmp_path_factory.mktemp("results"))
-    play(found, sample_workbook)
-    return found
-
-
-@pytest.fixture(scope="module")
-def results(settings: Settings) -> Iterator[str]:
-    with serving(settings) as address:
-        yield address
-
-
 @pytest.fixture
-def pages(results: str) -> Iterator[httpx.Client]:
-    with httpx.Client(base_url=results, timeout=30) as client:
+def pages(played_site: str) -> Iterator[httpx.Client]:
+    with httpx.Client(base_url=played_site, timeout=30) as client:
         yield client
 
 
 @pytest.fixture(scope="module")
-def report(settings: Settings) -> Realised:
-    with Store.open(settings.store_url) as store:
-        found = realised(store, Registry(settings.artifacts), load_profile("pede"), "next-year", 2024)
+def report(played_settings: Settings) -> Realised:
+    with Store.open(played_settings.store_url) as store:
+        found = realised(store, Registry(played_settings.artifacts), load_profile("pede"), "next-year", 2024)
     assert found is not None
     return found
 
@@ -121,12 +108,47 @@ def test_what_a_card_or_the_leavers_do_not_say_is_left_out(report: Realised) -> 
     assert {(band.expected, band.word) for band in shown} == {("–", "cannot be told")}
 
 
+def test_what_could_be_expected_stands_beside_with_its_interval_and_what_had_to_hold(
+    pages: httpx.Client, report: Realised
+) -> None:
+    text = re.sub(r"<[^>]+>", " ", unescape(pages.get(PAGE, params={"lang": "en"}).text))
+    text = re.sub(r"\s+", " ", text)
+    before = report.before
+    risk, came = before.at_risk.expected, before.at_risk.realised
+    assert came is not None
+    assert (
+        f"probabilities of these {before.n} pupils alone let expect that {risk.value:.0%} ({risk.low:.0%} to "
+        f"{risk.high:.0%}) of them would be behind; {came.value:.0%} are." in text
+    )
+    for one in before.measures:
+        expected, real = one.expected, one.realised
+        assert real is not None
+        assert (
+            f"{one.title} {expected.value:.3f} ({expected.low:.3f} to {expected.high:.3f}) {real.value:.3f} "
+            f"({real.low:.3f} to {real.high:.3f}) {'inside' if one.is_inside else 'outside'}" in text
+        )
+    for words in ASSUMPTIONS:
+        assert str(words) in text
+    portuguese = pages.get(PAGE, params={"lang": "pt-BR"}).text
+    assert "O que já se podia esperar antes da planilha" in portuguese
+
+
+def test_of_few_pupils_nothing_is_expected_and_what_is_undefined_is_a_dash(report: Realised) -> None:
+    reader = Reader("en", False, ZoneInfo("America/Sao_Paulo"))
+    few = before_view(replace(report, version="another"), reader)
+    assert (str(few.words), few.figures) == ("Nothing is expected of fewer than 30 pupils.", ())
+    calm = replace(report.matched, probability=np.full(report.matched.label.size, 0.1))
+    shown = before_view(replace(report, matched=calm), reader)
+    precision = next(one for one in shown.figures if one.name == "Precision")
+    assert (precision.expected, precision.came, precision.inside) == ("–", "–", "–")
+
+
 @pytest.mark.browser
 @pytest.mark.parametrize("size", [DESKTOP, PHONE], ids=["desktop", "phone"])
 @pytest.mark.parametrize("scheme", ["light", "dark"])
-def test_axe_finds_no_violation(chromium: Browser, results: str, scheme: Any, size: tuple[int, int]) -> None:
+def test_axe_finds_no_violation(chromium: Browser, played_site: str, scheme: Any, size: tuple[int, int]) -> None:
     with opened(chromium, size, color_scheme=scheme) as page:
-        page.goto(results + PAGE)
+        page.goto(played_site + PAGE)
         found = Axe().run(page)
         assert page.evaluate("document.documentElement.scrollWidth") <= size[0]
     assert found.violations_count == 0, found.generate_report()

@@ -136,7 +136,7 @@ def test_an_introduction_stands_while_the_store_is_down(broken_web: httpx.Client
 def test_a_dashboard_without_its_store_says_so_on_a_page(broken_web: httpx.Client) -> None:
     answer = broken_web.get(DASHBOARD)
     assert answer.status_code == 503
-    assert "This page cannot be shown" in answer.text
+    assert "Not available right now" in answer.text
 
 
 @pytest.mark.parametrize("query", ["task=other", "window=soon", "window=%3Cscript%3E"])

@@ -2,6 +2,7 @@
 
     {"error": {"code", "message", "fields": [{"field", "problem", "expected"}], "fix", "request_id"}}
 
+A browser that asks for a page meets a page of the same words instead (`farol.web.failing`); nobody else does.
 Below /v2 the Open Inference Protocol prescribes {"error": "a text"}: there the same is said in one text.
 
 No value that was sent is ever repeated: `field` names a field, `problem` and `expected` are our own words.
@@ -17,10 +18,11 @@ from typing import Any
 
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
-from fastapi.responses import JSONResponse
+from fastapi.responses import JSONResponse, Response
 from starlette.exceptions import HTTPException
 
 from farol.api.asked import locale_in
+from farol.api.pages import wants_page
 from farol.api.texts import marked as _
 from farol.errors import BundleError, FarolError, InputError, StoreError
 from farol.i18n import Message, msg
@@ -108,8 +110,11 @@ def _in_one(item: FieldProblem) -> Message:
     return msg("{problem} Expected: {expected}.", problem=item.problem, expected=item.expected)
 
 
-def error_response(request: Request, refusal: Refusal) -> JSONResponse:
-    """The refusal as an answer to `request`."""
+def error_response(request: Request, refusal: Refusal) -> Response:
+    """The refusal as an answer to `request`: a page for a browser on a page's route, else the one shape."""
+    if wants_page(request.scope):
+        page: Response = request.app.state.error_page(request, refusal)
+        return page
     locale = locale_of(request)
     path: str = request.scope["path"].removeprefix(request.scope.get("root_path", ""))
     if path == "/v2" or path.startswith("/v2/"):
@@ -179,6 +184,8 @@ def _from_query(error: RequestValidationError) -> Refusal:
 def _expected(context: Mapping[str, Any]) -> Message:
     if "le" in context:
         return msg("a whole number of at most {maximum}", maximum=context["le"])
+    if "max_length" in context:
+        return msg("a text of at most {maximum} characters", maximum=context["max_length"])
     if "ge" in context:
         return msg("a whole number of at least {minimum}", minimum=context["ge"])
     return msg("a whole number")
@@ -218,7 +225,7 @@ def install(app: FastAPI) -> None:
     """Make every refusal of `app` take the one shape."""
 
     def answer(kind: type[Exception], refusal_of: Callable[[Any], Refusal]) -> None:
-        async def handler(request: Request, error: Exception) -> JSONResponse:
+        async def handler(request: Request, error: Exception) -> Response:
             return error_response(request, refusal_of(error))
 
         app.add_exception_handler(kind, handler)

@@ -9,7 +9,8 @@ from zoneinfo import ZoneInfo
 import farol
 from farol.i18n import msg
 from farol.monitoring import happenings
-from farol.monitoring.estimation import estimate
+from farol.monitoring.before import Before, Beside
+from farol.monitoring.estimation import Expected, estimate
 from farol.monitoring.facts import Advice
 from farol.monitoring.matching import Counts
 from farol.monitoring.outcomes import Leavers
@@ -110,7 +111,7 @@ def outcomes(version: str, locale: str) -> Json:
             "versions": [],
             "divisions": [_division()],
             "calibration": [BandWorth(0.7, 0.9, 60, 0.78, Estimate(0.75, 0.628, 0.842), share, kept=True).as_dict()],
-            "expected_before": {"n": 500, "measures": {"roc_auc": 0.79, "precision": 0.64}},
+            "expected_before": _before().as_dict(locale),
             "leavers": Leavers(
                 90, 510, Estimate(0.41, 0.36, 0.46), Estimate(0.33, 0.31, 0.35), Estimate(0.08, 0.026, 0.134)
             ).as_dict(),
@@ -145,6 +146,16 @@ def _part(name: str, n: int, positives: int, locale: str) -> Json:
         },
         "metrics": [compared.as_dict(locale)],
     }
+
+
+def _before() -> Before:
+    came = {"roc_auc": Estimate(0.81, 0.77, 0.85), "precision": Estimate(0.61, 0.53, 0.69)}
+    expected = {"roc_auc": Expected(0.79, 0.75, 0.83), "precision": Expected(0.64, 0.56, 0.72)}
+    return Before(
+        500,
+        Beside("at_risk", Expected(0.33, 0.3, 0.36), Estimate(0.3, 0.26, 0.34)),
+        tuple(Beside(name, expected[name], came[name]) for name in expected),
+    )
 
 
 def _division() -> Json:

@@ -6,7 +6,7 @@ from typing import Literal
 
 from pydantic import ConfigDict, Field
 
-from farol.api.answers import Shape
+from farol.api.answers import ExpectedAnswer, Shape
 from farol.api.texts import marked as _
 
 
@@ -102,9 +102,14 @@ class LeaversAnswer(Shape):
 
 class ExpectedBefore(Shape):
     n: int = Field(description=_("Pupils whom this version answered; below 30 nothing is estimated."))
-    measures: dict[str, float | None] = Field(
+    at_risk: ExpectedAnswer = Field(description=_("The share of these pupils expected to be at risk."))
+    measures: dict[str, ExpectedAnswer] = Field(
         description=_("What the probabilities alone let expect; null: undefined.")
     )
+    realised: dict[str, IntervalAnswer | None] = Field(
+        description=_("The same figures as they came true, of the same pupils.")
+    )
+    assumptions: list[str] = Field(description=_("What has to hold, in the language of the request."))
 
 
 class RealisedAnswer(Shape):

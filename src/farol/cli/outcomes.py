@@ -20,6 +20,7 @@ from farol.errors import InputError
 from farol.i18n import msg
 
 if TYPE_CHECKING:
+    from farol.monitoring.estimation import Expected
     from farol.monitoring.outcomes import Part, Realised
     from farol.profile import Profile
     from farol.store.outcomes import Recorded
@@ -185,6 +186,7 @@ def print_realised(report: Realised, profile: Profile) -> None:
     }
     for part in (report.together, *report.groups, *report.versions):
         print_part(part, titles.get(part.name, part.name), report.version)
+    print_before(report)
     print_bands(report)
     print_divisions(report, profile)
     leavers = report.leavers
@@ -224,6 +226,31 @@ def print_part(part: Part, title: str, version: str | None) -> None:
     OUT.print(table)
 
 
+def print_before(report: Realised) -> None:
+    """What the probabilities alone let expect before, beside what came true, and what had to hold for it."""
+    from farol.monitoring.estimation import ASSUMPTIONS
+    from farol.monitoring.verdicts import ENOUGH
+
+    before = report.before
+    OUT.print()
+    OUT.print(f"[bold]{_('What could be expected before the sheet was there')}[/bold]")
+    if not before.is_enough:
+        say(msg("Nothing is expected of fewer than {n} pupils.", n=ENOUGH))
+        return
+    say(msg("From the probabilities of {n} pupils alone, beside what came true of the same pupils:", n=before.n))
+    table = Table(box=None, pad_edge=False)
+    for heading in (_("metric"), _("expected"), _("came true"), _("in the interval")):
+        table.add_column(heading)
+    for one in before.figures:
+        inside = "–" if one.is_inside is None else _("yes") if one.is_inside else _("no")
+        came = "–" if one.realised is None else f"{one.realised.value:.3f}"
+        table.add_row(one.measure, _between(one.expected), came, inside)
+    OUT.print(table)
+    say(msg("What had to hold for it:"))
+    for words in ASSUMPTIONS:
+        OUT.print(f"• {words.render(LOCALE)}", markup=False)
+
+
 def print_bands(report: Realised) -> None:
     """What was said, expected, and came true, by band of probability."""
     OUT.print()
@@ -257,3 +284,7 @@ def print_divisions(report: Realised, profile: Profile) -> None:
 
 def _interval(one: Estimate | None) -> str:
     return "–" if one is None else f"{one.value:.3f} ({one.low:.3f}–{one.high:.3f})"
+
+
+def _between(one: Expected) -> str:
+    return "–" if one.value is None else f"{one.value:.3f} ({one.low:.3f}–{one.high:.3f})"

@@ -18,12 +18,14 @@ from collections.abc import Iterator
 
 from farol.i18n import Message, msg
 from farol.monitoring import doubts
+from farol.monitoring.cohorts import slice_words
 from farol.monitoring.drift import DriftReport
 from farol.monitoring.facts import Advice, Facts
 from farol.monitoring.figures import FeatureDrift
-from farol.monitoring.plain import compared, dashboard, days, decimal, missing, name_of, part_words, percent
+from farol.monitoring.plain import compared, dashboard, days, decimal, missing, name_of, percent
 from farol.monitoring.slices import most_changed
 from farol.monitoring.verdicts import ENOUGH, Verdict
+from farol.tallies import WHOLE
 
 COVERED = 0.8
 """Share of a window's predictions that must have a level before the levels speak for the window."""
@@ -77,7 +79,10 @@ def _other_pupils(facts: Facts, drift: DriftReport) -> Advice:
             msg("Compared with training rows weighted to the same levels, each of them is within the first band."),
             compared(drift),
         ),
-        (msg("{command} shows it.", command=f"`farol drift --task {facts.task} --same-levels`"),),
+        (
+            msg("{command} shows it.", command=f"`farol drift --task {facts.task} --same-levels`"),
+            dashboard(drift, same_levels=True),
+        ),
     )
 
 
@@ -107,12 +112,12 @@ def _look(facts: Facts, drift: DriftReport, whole: FeatureDrift) -> Advice:
         why = (*reasons(one), compared(drift), searched)
         command = f"`farol drift --task {facts.task}`"
     else:
-        what = msg("Look at {feature} in {slice}: there it has changed.", feature=name, slice=part_words(found))
+        what = msg("Look at {feature} in {slice}: there it has changed.", feature=name, slice=slice_words(found.name))
         there = msg(
             "{n} predictions of {window} with {slice}, compared with: {rows} ({m}, of {years}).",
             n=found.n,
             window=window,
-            slice=part_words(found),
+            slice=slice_words(found.name),
             rows=found.basis,
             m=found.reference_n,
             years=", ".join(map(str, drift.reference_years)),
@@ -122,7 +127,7 @@ def _look(facts: Facts, drift: DriftReport, whole: FeatureDrift) -> Advice:
     steps = (
         msg("Ask whoever filled it in: another way of filling in, or other pupils? Then correct it, or keep watching."),
         msg("{command} has all figures.", command=command),
-        dashboard(drift),
+        dashboard(drift, WHOLE if found is None else found.name),
     )
     return Advice("look", what, why, steps, one, "" if found is None else found.name)
 

@@ -59,6 +59,22 @@ def parse_slice(bundle: Bundle, text: str) -> str:
     return f"{name}={value}"
 
 
+def slice_words(part: str) -> Message:
+    """A slice, given as `parse_slice` gives it, in words; all pupils where it is empty."""
+    kind, _, value = part.partition("=")
+    match kind:
+        case "":
+            return msg("all pupils")
+        case "phase":
+            return msg("phase {value}", value=value)
+        case "class":
+            return msg("class {value}", value=value)
+        case "source":
+            return msg("the source {value}", value=value)
+        case _:
+            return msg("{name} {value}", name=kind, value=value)
+
+
 def level_of(bundle: Bundle, part: str) -> str | None:
     """The level that a slice such as `phase=3` is of; None for a slice by anything else."""
     name, _, value = part.partition("=")
@@ -71,7 +87,7 @@ def basis_of_slice(bundle: Bundle, part: str) -> Basis:
     tally = None if level is None else bundle.reference.by_level.get(level)
     if tally is None:
         return all_rows(bundle)
-    words = msg("training rows with {slice}", slice=part)
+    words = msg("training rows of {slice}", slice=slice_words(part))
     return Basis(_rows(tally), tally.features, tally.score, tally.predicted, words)
 
 

@@ -39,6 +39,8 @@ ASSUMPTIONS = (
 """What has to hold, in words."""
 
 DRAWS = 1_000
+_MOST_DRAWN = 200_000
+"""Labels drawn at once, of bins or of single pupils: some megabytes."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,6 +118,26 @@ def estimate_rows(probability: Floats, threshold: float) -> Mapping[str, float]:
     weights = counts.astype(np.float64)
     found = measures(weights, weights * values, values >= threshold, values)
     return {name: float(value) for name, value in found.items()}
+
+
+def estimate_each(probability: Floats, threshold: float) -> Mapping[str, Expected]:
+    """`estimate_rows` with intervals, and under `at_risk` the share expected to be at risk; of one answer at least.
+
+    The interval is that of chance: labels are drawn again and again from the probabilities themselves.
+    """
+    values, counts = np.unique(probability[~np.isnan(probability)], return_counts=True)
+    weights, positive, rng = counts.astype(np.float64), values >= threshold, np.random.default_rng(0)
+    n, at_once = weights.sum(), max(1, _MOST_DRAWN // values.size)
+    sizes = [min(at_once, DRAWS - start) for start in range(0, DRAWS, at_once)]
+    drawn: dict[str, list[Floats]] = {name: [] for name in ("at_risk", *MEASURES)}
+    for size in sizes:
+        at_risk = rng.binomial(counts, values, (size, values.size)).astype(np.float64)
+        found = measures(weights, at_risk, positive, values)
+        for name in MEASURES:
+            drawn[name].append(found[name])
+        drawn["at_risk"].append(at_risk.sum(axis=-1) / n)
+    expected = measures(weights, weights * values, positive, values) | {"at_risk": np.asarray(weights @ values / n)}
+    return {name: _expected(float(expected[name]), np.concatenate(parts)) for name, parts in drawn.items()}
 
 
 def measures(weights: Floats, at_risk: Floats, positive: NDArray[np.bool_], chances: Floats) -> dict[str, Floats]:

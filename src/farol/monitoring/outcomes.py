@@ -12,18 +12,16 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import lru_cache
-from math import isnan, sqrt
+from math import sqrt
 from statistics import NormalDist
 
 import numpy as np
 
 from farol.bundle import Bundle
 from farol.i18n import Message, msg
-from farol.monitoring.estimation import MEASURES as EXPECTED
-from farol.monitoring.estimation import estimate_rows
+from farol.monitoring.before import Before, before_of
 from farol.monitoring.matching import Counts, Mask, Matched, bundle_of, counts_of, matched_of
 from farol.monitoring.promises import Comparison, Promise, as_figure, compare_with, promise_in
-from farol.monitoring.verdicts import ENOUGH
 from farol.monitoring.worth import BandWorth, worth_of
 from farol.profile import Profile, Task
 from farol.registry import Registry
@@ -114,14 +112,11 @@ class Realised:
     notes: tuple[Message, ...]
 
     @property
-    def expected(self) -> tuple[int, Mapping[str, float | None]]:
-        """Of how many pupils of `version`, and what their probabilities alone let expect before; see `estimation`."""
+    def before(self) -> Before:
+        """What the probabilities of the pupils of `version` let expect, beside what came true of them."""
         mine = self.matched.version == self.version
-        n = int(mine.sum())
-        if n < ENOUGH:
-            return n, dict.fromkeys(EXPECTED)
-        found = estimate_rows(self.matched.probability[mine], float(self.matched.threshold[mine][0]))
-        return n, {name: None if isnan(value) else round(value, 6) for name, value in found.items()}
+        own = self.matched if mine.all() else self.matched.select(mine)
+        return before_of(own.probability, float(own.threshold[0]) if mine.any() else 1.0, _evaluation(own))
 
     def as_dict(self, locale: str) -> dict[str, object]:
         """For JSON: counts and metrics, no pupil."""
@@ -139,7 +134,7 @@ class Realised:
             "divisions": [_division_dict(one) for one in self.divisions],
             "calibration": [one.as_dict() for one in self.bands],
             "leavers": self.leavers.as_dict(),
-            "expected_before": {"n": self.expected[0], "measures": dict(self.expected[1])},
+            "expected_before": self.before.as_dict(locale),
             "notes": [note.render(locale) for note in self.notes],
         }
 
@@ -203,8 +198,12 @@ def _by_version(known: Year, profile: Profile, task: Task) -> Iterator[tuple[str
 
 
 def _part(name: str, matched: Matched, promise: Promise | None) -> Part:
-    found = _evaluated(matched.label.tobytes(), matched.probability.tobytes(), matched.threshold.tobytes())
+    found = _evaluation(matched)
     return Part(name, found, promise, compare_with(promise, found))
+
+
+def _evaluation(matched: Matched) -> Evaluation:
+    return _evaluated(matched.label.tobytes(), matched.probability.tobytes(), matched.threshold.tobytes())
 
 
 @lru_cache(maxsize=64)

@@ -3,31 +3,18 @@
 from __future__ import annotations
 
 from datetime import date
+from urllib.parse import quote, urlencode
 
 from farol.i18n import Message, msg
 from farol.monitoring.drift import DriftReport
 from farol.monitoring.figures import FeatureDrift
-from farol.monitoring.slices import Slice
 from farol.monitoring.windows import Window
-from farol.tallies import SCORE
+from farol.tallies import SCORE, WHOLE
 
 
 def name_of(one: FeatureDrift) -> Message | str:
     """What people call a feature, or the model's answers."""
     return msg("the answers") if one.feature == SCORE else one.feature
-
-
-def part_words(one: Slice) -> Message:
-    """A slice in words."""
-    match one.kind:
-        case "phase":
-            return msg("phase {value}", value=one.value)
-        case "class":
-            return msg("class {value}", value=one.value)
-        case "source":
-            return msg("the source {value}", value=one.value)
-        case _:
-            return msg("{name} {value}", name=one.kind, value=one.value)
 
 
 def missing(one: FeatureDrift) -> dict[str, object]:
@@ -84,6 +71,9 @@ def span(value: float, low: float, high: float) -> Message:
     return msg("{value} ({low} to {high})", value=decimal(value), low=decimal(low), high=decimal(high))
 
 
-def dashboard(drift: DriftReport) -> Message:
-    """The page with all figures."""
-    return msg("See /monitoring/dashboard?task={task}&window={window}", task=drift.task, window=drift.window.name)
+def dashboard(drift: DriftReport, part: str = WHOLE, *, same_levels: bool = False) -> Message:
+    """The page with all figures: of the window, of a slice of it, or held against training rows of the same levels."""
+    asked = {"task": drift.task, "window": drift.window.name}
+    asked |= {"slice": part} if part else {"same_levels": "1"} if same_levels else {}
+    query = urlencode(asked, quote_via=quote, safe="=:@")
+    return msg("See {page}", page=f"/monitoring/dashboard?{query}")

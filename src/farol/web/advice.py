@@ -3,21 +3,25 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from urllib.parse import parse_qsl
 
 from markupsafe import Markup, escape
 
 from farol.i18n import Message
+from farol.monitoring.cohorts import slice_words
 from farol.monitoring.facts import KINDS, Advice, Kind
 from farol.monitoring.standing import Standing, real_problems, standings
 from farol.web.charts import distribution
+from farol.web.dashboard import PATH as DASHBOARD
 from farol.web.dashboard import BinView, bin_views, bins_of, name_of
 from farol.web.locale import NOTHING, Reader
 from farol.web.served import Service, bundles
 
 PATH = "/monitoring/advice"
+RESULTS = "/monitoring/results"
 
 _STATUS: dict[Kind, str] = {
     "distrust": "severe",
@@ -27,7 +31,7 @@ _STATUS: dict[Kind, str] = {
     "too_little": "insufficient_data",
     "nothing": "none",
 }
-_CODE = re.compile(r"`([^`]+)`|(/monitoring/[\w/.?&=:-]*[\w])")
+_CODE = re.compile(r"`([^`]+)`|(/monitoring/[\w/.?&=:@%-]*[\w])")
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,6 +114,16 @@ def advice_view(one: Advice, reader: Reader, *, linked: bool = True) -> AdviceVi
     )
 
 
+def _title_of(path: str, asked: Mapping[str, str], reader: Reader) -> str:
+    """What a link to a page of ours is called."""
+    titles = {DASHBOARD: reader.gettext("Monitoring"), RESULTS: reader.gettext("Results")}
+    title, part = titles.get(path, path), asked.get("slice")
+    if part is None:
+        return title
+    words = slice_words(part).render(reader.locale)
+    return reader.gettext("{page}: {pupils}", page=title, pupils=words)
+
+
 def _marked(words: Message, reader: Reader, *, linked: bool) -> Markup:
     """Commands as code, and pages of ours as links."""
 
@@ -118,8 +132,8 @@ def _marked(words: Message, reader: Reader, *, linked: bool) -> Markup:
         if command is not None or not linked:
             return str(Markup("<code>{}</code>").format(command or page))
         path, _, query = page.partition("?")
-        asked = dict(pair.partition("=")[::2] for pair in query.split("&") if pair)
-        return str(Markup('<a href="{}">{}</a>').format(reader.url(path, **asked), path))
+        asked = dict(parse_qsl(query))
+        return str(Markup('<a href="{}">{}</a>').format(reader.url(path, **asked), _title_of(path, asked, reader)))
 
     text = words.render(reader.locale)
     pieces, at = [], 0

@@ -3,20 +3,34 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
-from datetime import datetime
+from dataclasses import dataclass, replace
+from datetime import date, datetime
 
 from markupsafe import Markup
 
 from farol.bundle import Bundle
 from farol.errors import InputError, Place
 from farol.i18n import msg
-from farol.monitoring.drift import ENOUGH, DriftReport, FeatureDrift, drift_report, window_of
+from farol.monitoring.cohorts import parse_slice, slice_words
+from farol.monitoring.drift import ENOUGH, DriftReport, FeatureDrift, Window, drift_report, window_of
 from farol.monitoring.psi import MODERATE, SEVERE
+from farol.monitoring.windows import SINCE
+from farol.store.database import Store
 from farol.store.events import Events
 from farol.store.records import Snapshot
-from farol.tallies import SCORE
+from farol.tallies import SCORE, WHOLE
 from farol.web.charts import Bar, Mark, distribution, history
+from farol.web.choosing import (
+    WINDOW,
+    Asked,
+    Choice,
+    counted,
+    in_words,
+    own_version,
+    period_words,
+    slice_choices,
+    window_choices,
+)
 from farol.web.happenings import happenings, marks_of, payload_features, timeline
 from farol.web.locale import NOTHING, Reader
 from farol.web.served import Service, bundles, served_years
@@ -29,17 +43,9 @@ EVENTS = 30
 """And in events."""
 
 PATH = "/monitoring/dashboard"
-WINDOW = "30d"
+REPORT = "/monitoring/report.html"
+ADVICE = "/monitoring/advice"
 _GRAVITY = ("severe", "moderate", "none", "insufficient_data")
-
-
-@dataclass(frozen=True, slots=True)
-class Choice:
-    """One option of a picker."""
-
-    value: str
-    label: str
-    selected: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,45 +98,101 @@ class FeatureView:
     points: tuple[PointView, ...]
 
 
-def dashboard_values(
-    service: Service, reader: Reader, task: str | None, window: str, now: datetime
-) -> dict[str, object]:
-    """What the template of the drift page needs; InputError for a task or window that is none of ours."""
-    served = bundles(service)
+def dashboard_values(service: Service, reader: Reader, asked: Asked, now: datetime) -> dict[str, object]:
+    """What the template of the drift page needs; InputError for a task, window or slice that is none of ours."""
+    served = {bundle.task: bundle for bundle in bundles(service)}
     if not served:
         return {"tasks": []}
-    bundle = chosen_bundle(service, task)
+    bundle = chosen_bundle(service, asked.task)
     store = service.store
-    report = drift_report(store, bundle, window_of(window, store=store, task=bundle.task, now=now))
+    window = window_of(own_version(asked.window, bundle, served), store=store, task=bundle.task, now=now)
+    part = parse_slice(bundle, asked.part)
+    sizes = store.slices(bundle.task, bundle.version, window.first or date.min, window.last)
+    shown = Asked(bundle.task, window.name, part, asked.same_levels and not part)
+    report = _report(store, bundle, window, shown)
+    is_levelled = shown.same_levels and report is not None
+    if report is None:
+        shown, report = replace(shown, same_levels=False), drift_report(store, bundle, window)
     kept = store.snapshots(bundle.task, SNAPSHOTS)
     snapshots = [one for one in kept if one.version == bundle.version]
     events = Events(store).latest(EVENTS, bundle.task)
     marks = marks_of(events)
-    views = feature_views(report, snapshots, marks, reader)
+    is_whole = not part and not is_levelled
     return {
         "tasks": [
-            Choice(one.task, one.task_spec.title.in_locale(reader.locale), one.task == bundle.task) for one in served
+            Choice(one.task, one.task_spec.title.in_locale(reader.locale), one is bundle) for one in served.values()
         ],
-        "windows": _windows(window, reader),
+        "windows": window_choices(window, bundle, store, now, reader),
+        "everybody": counted(WHOLE, sizes.get(WHOLE, 0), reader),
+        "slices": slice_choices(part, sizes, bundle, reader),
+        "has_levels": bool(bundle.reference.by_level),
+        "same_levels": is_levelled,
+        "notes": list(_notes(asked, shown, sizes.get(WHOLE, 0) - report.n if is_levelled else 0, reader)),
+        "is_whole": is_whole,
+        "is_empty": bool(part) and not report.n,
         "overall": status_of(report.verdict, reader),
-        "period": period_words(report, reader),
+        "period": period_words(report.window, reader),
+        "pupils": in_words(part, reader),
+        "pupils_inside": slice_words(part).render(reader.locale),
         "rate": _rate(report, reader),
         "n": reader.number(report.n, 0),
         "stored": reader.number(store.total(bundle.task), 0),
+        "rows": report.basis.render(reader.locale),
         "reference_n": reader.number(report.reference_n, 0),
         "reference_years": served_years(bundle),
         "model_version": bundle.version,
         "moderate": reader.number(MODERATE),
         "severe": reader.number(SEVERE),
-        "features": views,
+        # Snapshots keep all pupils as they are: a history of theirs beside the figures of a slice would mislead.
+        "features": feature_views(report, snapshots if is_whole else (), marks if is_whole else (), reader),
         "timeline": timeline(kept, marks, reader),
         "happenings": happenings(events, reader),
         "history_words": _history_words(snapshots, reader),
-        "report_url": reader.url("/monitoring/report.html", task=bundle.task, window=window),
-        "snapshot_url": reader.url(f"{PATH}/snapshot", task=bundle.task, window=window),
+        "advice_url": reader.url(ADVICE, **_advised(shown)),
+        "report_url": reader.url(REPORT, task=bundle.task, window=window.name),
+        "snapshot_url": reader.url(f"{PATH}/snapshot", **shown.query()),
+        "whole_url": reader.url(PATH, **Asked(bundle.task, window.name).query()),
+        "ever_url": reader.url(PATH, **replace(shown, window="all").query()),
         "bar_key": Markup('<span class="key"></span>'),
         "mark_key": Markup('<span class="key mark"></span>'),
     }
+
+
+def _report(store: Store, bundle: Bundle, window: Window, shown: Asked) -> DriftReport | None:
+    """The report of what is shown; None where no prediction has a level that training knows."""
+    if not shown.same_levels:
+        return drift_report(store, bundle, window, part=shown.part)
+    try:
+        return drift_report(store, bundle, window, same_levels=True)
+    except InputError:  # of the three things it can be, task and window are known to be good by now
+        return None
+
+
+def _notes(asked: Asked, shown: Asked, left_out: int, reader: Reader) -> Iterator[Markup]:
+    """What to know of the choice before reading the figures."""
+    _ = reader.gettext
+    if asked.same_levels and shown.part:
+        yield _(
+            "“The same phases” counts for all pupils together only: one phase is compared with that phase of training "
+            "anyway, and of classes and sources training knows nothing."
+        )
+    elif asked.same_levels and not shown.same_levels:
+        yield _(
+            "Nobody in this period is of a phase that the model learned from, so this is a comparison with all "
+            "training rows."
+        )
+    if left_out > 0:
+        yield _(
+            "Left out: {n} predictions without a phase, or of one that training never had.",
+            n=reader.number(left_out, 0),
+        )
+    if shown.part:
+        yield _("Each look at a slice is a check of its own: of a hundred, about one is in alarm by chance alone.")
+
+
+def _advised(shown: Asked) -> dict[str, str]:
+    """The page of advice speaks of all models, so a version of one of them is no window there."""
+    return {} if shown.window == WINDOW or shown.window.startswith(SINCE) else {"window": shown.window}
 
 
 def feature_views(
@@ -155,26 +217,6 @@ def chosen_bundle(service: Service, task: str | None) -> Bundle:
 
 def _urgency(drift: FeatureDrift) -> tuple[int, float]:
     return _GRAVITY.index(drift.verdict), -(drift.psi or 0.0)
-
-
-def _windows(window: str, reader: Reader) -> list[Choice]:
-    _ = reader.gettext
-    known = {
-        "7d": _("The last 7 days"),
-        "30d": _("The last 30 days"),
-        "90d": _("The last 90 days"),
-        "365d": _("The last year"),
-        "all": _("All there is"),
-    }
-    return [Choice(value, label, value == window) for value, label in ({window: window} | known).items()]
-
-
-def period_words(report: DriftReport, reader: Reader) -> Markup:
-    """The days of a report's window."""
-    first, last = report.window.first, report.window.last
-    if first is None:
-        return reader.gettext("until {last}", last=reader.day(last))
-    return reader.gettext("{first} to {last}", first=reader.day(first), last=reader.day(last))
 
 
 def name_of(drift: FeatureDrift, reader: Reader) -> str:

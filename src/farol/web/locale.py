@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from datetime import date, datetime
 from urllib.parse import urlencode
@@ -95,13 +95,14 @@ def reader_of(request: Request, settings: Settings) -> Reader:
 
 def languages(request: Request, reader: Reader) -> list[Language]:
     """The language switch: this very page in every language."""
-    kept = [(key, value) for key, value in request.query_params.multi_items() if key != "lang"]
+    # `taken` tells of something that was just done, and not again in another language.
+    kept = [(key, value) for key, value in request.query_params.multi_items() if key not in ("lang", "taken")]
+    return languages_of(reader, lambda tag: f"{request.url.path}?{urlencode([*kept, ('lang', tag)])}")
+
+
+def languages_of(reader: Reader, url_of: Callable[[str], str]) -> list[Language]:
+    """A language switch whose links are made of the tag of a language."""
     return [
-        Language(
-            tag=tag,
-            name=name,
-            url=f"{request.url.path}?{urlencode([*kept, ('lang', tag)])}",
-            current=locale == reader.locale,
-        )
+        Language(tag=tag, name=name, url=url_of(tag), current=locale == reader.locale)
         for locale, (tag, name) in _LANGUAGES.items()
     ]

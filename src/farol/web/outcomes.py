@@ -9,14 +9,17 @@ from markupsafe import Markup
 
 from farol.errors import InputError, Place
 from farol.i18n import msg
+from farol.monitoring.before import Beside
+from farol.monitoring.estimation import ASSUMPTIONS, Expected
 from farol.monitoring.outcomes import Part, Realised, realised
 from farol.monitoring.promises import WORDS, Comparison, Verdict
+from farol.monitoring.verdicts import ENOUGH
 from farol.profile import Profile
 from farol.store.outcomes import years_of
 from farol.training.fairness import MEASURES as GROUP_MEASURES
 from farol.training.metrics import MEASURES, Estimate
 from farol.web.charts import Span, spans
-from farol.web.dashboard import Choice
+from farol.web.choosing import Choice
 from farol.web.locale import NOTHING, Reader
 from farol.web.served import Service
 
@@ -52,6 +55,25 @@ class PartView:
     words: Markup
     metrics: tuple[MetricView, ...]
     chart: Markup
+
+
+@dataclass(frozen=True, slots=True)
+class BesideView:
+    """One figure expected before, and what it came to."""
+
+    name: str
+    expected: Markup | str
+    came: Markup | str
+    inside: Markup | str
+
+
+@dataclass(frozen=True, slots=True)
+class BeforeView:
+    """What could be expected before the sheet: in words, as a table (empty where too little is known), and if what."""
+
+    words: Markup
+    figures: tuple[BesideView, ...]
+    assumptions: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,6 +145,7 @@ def _report(report: Realised, profile: Profile, reader: Reader) -> dict[str, obj
             *(part_view(one, titles[one.name], reader) for one in report.groups),
             *versions,
         ],
+        "before": before_view(report, reader),
         "bands": tuple(_bands(report, reader)),
         "divisions": tuple(_divisions(report, profile, reader)),
         "leavers": _leavers(report, reader),
@@ -200,6 +223,37 @@ def _span(one: Comparison, reader: Reader) -> Span:
     return Span(MEASURES[one.metric].title.render(reader.locale), ends(one.promised), ends(one.realised))
 
 
+def before_view(report: Realised, reader: Reader) -> BeforeView:
+    """What could be expected before the sheet, for this page and for reports."""
+    _, before = reader.gettext, report.before
+    if not before.is_enough:
+        return BeforeView(_("Nothing is expected of fewer than {n} pupils.", n=ENOUGH), (), ())
+    risk = before.at_risk
+    words = _(
+        "Long before the sheet, the probabilities of these {n} pupils alone let expect that {expected} of them would "
+        "be behind; {came} are. Beside the other figures stands what came true of the same pupils.",
+        n=reader.number(before.n, 0),
+        expected=_percents(risk.expected, reader),
+        came=NOTHING if risk.realised is None else reader.percent(risk.realised.value),
+    )
+    figures = tuple(_beside(one, reader) for one in before.measures)
+    return BeforeView(words, figures, tuple(one.render(reader.locale) for one in ASSUMPTIONS))
+
+
+def _beside(one: Beside, reader: Reader) -> BesideView:
+    _, expected = reader.gettext, NOTHING
+    if one.expected.value is not None:
+        value, low, high = (reader.number(x, 3) for x in (one.expected.value, one.expected.low, one.expected.high))
+        expected = Markup("{} <small>{}</small>").format(value, _("({low} to {high})", low=low, high=high))
+    inside = {None: NOTHING, True: _("inside"), False: _("outside")}[one.is_inside]
+    return BesideView(one.title.render(reader.locale), expected, _figure(one.realised, reader), inside)
+
+
+def _percents(one: Expected, reader: Reader) -> str:
+    value, low, high = (reader.percent(x) for x in (one.value, one.low, one.high))
+    return reader.gettext("{value} ({low} to {high})", value=value, low=low, high=high)
+
+
 def _bands(report: Realised, reader: Reader) -> Iterator[BandView]:
     _ = reader.gettext
     for band in report.bands:
@@ -257,7 +311,7 @@ def _figure(figure: Estimate | None, reader: Reader) -> Markup | str:
     if figure is None:
         return NOTHING
     value, low, high = (reader.number(one, 3) for one in (figure.value, figure.low, figure.high))
-    return Markup("{}<small>{}</small>").format(value, reader.gettext("{low} to {high}", low=low, high=high))
+    return Markup("{} <small>{}</small>").format(value, reader.gettext("({low} to {high})", low=low, high=high))
 
 
 def _share(figure: Estimate, reader: Reader) -> str:

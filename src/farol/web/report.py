@@ -7,10 +7,11 @@ from markupsafe import Markup
 from farol.monitoring.psi import MODERATE, SEVERE
 from farol.monitoring.reporting import SECTIONS, Report
 from farol.web.advice import advice_view
-from farol.web.dashboard import feature_views, name_of, period_words
+from farol.web.choosing import period_words
+from farol.web.dashboard import feature_views, name_of
 from farol.web.happenings import happenings, marks_of, timeline
 from farol.web.locale import Reader
-from farol.web.outcomes import part_view
+from farol.web.outcomes import before_view, part_view
 from farol.web.served import served_years
 from farol.web.status import status_of
 from farol.web.templating import STATIC, document
@@ -41,7 +42,7 @@ def report_html(report: Report, reader: Reader) -> str:
         "limits": bundle.task_spec.limits.in_locale(reader.locale),
         "made": reader.moment(report.made),
         "overall": status_of(drift.verdict, reader),
-        "period": period_words(drift, reader),
+        "period": period_words(drift.window, reader),
         "n": reader.number(drift.n, 0),
         "reference_n": reader.number(drift.reference_n, 0),
         "reference_years": served_years(bundle),
@@ -52,6 +53,7 @@ def report_html(report: Report, reader: Reader) -> str:
         "alarms": [view for view in views if view.name in alarms],
         "advices": [advice_view(one, reader, linked=False) for one in report.advice],
         "outcomes": None if came is None else part_view(came.together, _("All pupils who can be measured"), reader),
+        "before": None if came is None else before_view(came, reader),
         "outcome_notes": [] if came is None else [note.render(reader.locale) for note in came.notes],
         "timeline": timeline(report.snapshots, marks, reader),
         "happenings": happenings(report.events, reader),

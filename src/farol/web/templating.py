@@ -35,8 +35,10 @@ _ENVIRONMENT.globals.update(code=_code, link=_link, style_version=_STYLE, versio
 def page(
     request: Request, reader: Reader, template: str, values: dict[str, object], *, status: int = 200
 ) -> HTMLResponse:
-    """A page of ours in the reader's language."""
-    common = {"reader": reader, "languages": languages(request, reader), "_": reader.gettext}
+    """A page of ours in the reader's language; `values` may have a language switch of its own."""
+    common: dict[str, object] = {"reader": reader, "_": reader.gettext}
+    if "languages" not in values:
+        common["languages"] = languages(request, reader)
     text = _ENVIRONMENT.get_template(template).render(common | values)
     return HTMLResponse(text, status, {"Content-Language": reader.tag})
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Annotated
 from urllib.parse import urlsplit
@@ -11,13 +12,15 @@ from fastapi import APIRouter, FastAPI, Query, Request
 from fastapi.responses import HTMLResponse, RedirectResponse, Response
 from fastapi.staticfiles import StaticFiles
 
-from farol.errors import FarolError, InputError, StoreError
+from farol.errors import FarolError
 from farol.i18n import msg
 from farol.monitoring.drift import take_snapshot, window_of
 from farol.monitoring.reporting import report_of
 from farol.web.advice import PATH as ADVICE
 from farol.web.advice import advice_values
-from farol.web.dashboard import PATH, WINDOW, chosen_bundle, dashboard_values
+from farol.web.choosing import WINDOW, Asked, between, is_yes
+from farol.web.dashboard import PATH, chosen_bundle, dashboard_values
+from farol.web.failing import Failure, failed, failure_in
 from farol.web.home import home_values
 from farol.web.locale import Reader, reader_of
 from farol.web.outcomes import PATH as RESULTS
@@ -35,7 +38,10 @@ CARD_POLICY = (
 """A card is one file and carries its style in itself; nothing else may load or run in it."""
 
 Task = Annotated[str | None, Query(max_length=100)]
-Window = Annotated[str, Query(max_length=20)]
+Window = Annotated[str, Query(max_length=100)]
+Slice = Annotated[str, Query(alias="slice", max_length=200)]
+Yes = Annotated[str, Query(max_length=10)]
+Day = Annotated[str | None, Query(max_length=20)]
 Year = Annotated[str | None, Query(max_length=20)]
 
 
@@ -54,11 +60,25 @@ def home(request: Request) -> Response:
 
 
 @router.get(PATH)
-def dashboard(request: Request, task: Task = None, window: Window = WINDOW, taken: str = "") -> Response:
+def dashboard(
+    request: Request,
+    *,
+    task: Task = None,
+    window: Window = WINDOW,
+    part: Slice = "",
+    same_levels: Yes = "",
+    first: Annotated[Day, Query(alias="from")] = None,
+    last: Annotated[Day, Query(alias="to")] = None,
+    taken: str = "",
+) -> Response:
     """The drift page."""
+    asked = Asked(task, window, part, is_yes(same_levels))
 
     def answer(service: Service, reader: Reader) -> Response:
-        values = dashboard_values(service, reader, task, window, _now())
+        if first is not None or last is not None:  # the form has them always; the address is to say what is shown
+            chosen = replace(asked, window=between(window, first or "", last or "", _now()))
+            return RedirectResponse(reader.url(PATH, **chosen.query()), 303)
+        values = dashboard_values(service, reader, asked, _now())
         return _page(request, reader, "dashboard", values | {"taken": bool(taken)})
 
     return _answer(request, answer)
@@ -83,16 +103,20 @@ def advice(request: Request, window: Window = WINDOW) -> Response:
 
 
 @router.post(f"{PATH}/snapshot")
-def snapshot(request: Request, task: Task = None, window: Window = WINDOW) -> Response:
-    """Keep the figures of a window, then show the drift page again."""
+def snapshot(
+    request: Request, task: Task = None, window: Window = WINDOW, part: Slice = "", same_levels: Yes = ""
+) -> Response:
+    """Keep the figures of a window, of all its pupils, then show the drift page as it was."""
 
     def answer(service: Service, reader: Reader) -> Response:
         if not _same_origin(request):
-            return _error(request, reader, InputError(msg("This was asked for by a page that is not ours.")), 403)
+            problem = msg("This was asked for by a page that is not ours.")
+            return failed(request, reader, Failure(403, problem, fix=msg("Take the snapshot from the page itself.")))
         bundle = chosen_bundle(service, task)
         store = service.store
         take_snapshot(store, bundle, window_of(window, store=store, task=bundle.task, now=_now()))
-        return RedirectResponse(reader.url(PATH, task=bundle.task, window=window, taken="1"), 303)
+        shown = Asked(bundle.task, window, part, is_yes(same_levels))
+        return RedirectResponse(reader.url(PATH, **shown.query(), taken="1"), 303)
 
     return _answer(request, answer)
 
@@ -122,7 +146,7 @@ def card(request: Request, task: str) -> Response:
     def answer(service: Service, reader: Reader) -> Response:
         scorer = service.scorers.get(task)
         if scorer is None:
-            return _error(request, reader, InputError(msg("No model is served under this address.")), 404)
+            return failed(request, reader, Failure(404, msg("No model is served under this address.")))
         return HTMLResponse(scorer.bundle.files["card.html"], headers={"Content-Security-Policy": CARD_POLICY})
 
     return _answer(request, answer)
@@ -133,19 +157,12 @@ def _answer(request: Request, make: Callable[[Service, Reader], Response]) -> Re
     reader = reader_of(request, service.settings)
     try:
         return make(service, reader)
-    except StoreError as error:
-        return _error(request, reader, error, 503)
     except FarolError as error:
-        return _error(request, reader, error, 422)
+        return failed(request, reader, failure_in(error))
 
 
 def _page(request: Request, reader: Reader, name: str, values: dict[str, object]) -> Response:
     return page(request, reader, f"{name}.html", values | {"here": name})
-
-
-def _error(request: Request, reader: Reader, error: FarolError, status: int) -> Response:
-    problem, *details = error.lines(reader.locale)
-    return page(request, reader, "error.html", {"problem": problem, "details": details, "here": "error"}, status=status)
 
 
 def _same_origin(request: Request) -> bool:
