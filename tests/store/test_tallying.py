@@ -36,8 +36,14 @@ def test_rows_of_two_layouts_on_one_day_add_up(store: Store) -> None:
     store.write([replace(row(), counted=counted(1, 3)), replace(row(), counted=Counted.of({"IPP": 9}))])
     counts = {"IAA": {0: 1, 1: 1}, "IPP": {7: 1, 9: 1}, "=prediction": {0: 1}}
     assert store.counts("current", "2024-abc", *EVER) == counts
+    assert store.slices("current", "2024-abc", *EVER) == {"": 1}  # of the others nobody knows what was answered
     store.write([replace(row(at=NOON + timedelta(days=1)), counted=Counted.of({"IAA": 1}))])
     assert store.counts("current", "2024-abc", *EVER)["IAA"] == {0: 1, 1: 2}
+
+
+def test_what_was_counted_without_an_answer_is_no_prediction(store: Store) -> None:
+    store.write([replace(row(), counted=Counted.of({"IAA": 1}))])
+    assert store.slices("current", "2024-abc", *EVER) == {"": 0}
 
 
 def test_rows_that_do_not_say_where_they_count_are_stored_all_the_same(store: Store) -> None:

@@ -9,7 +9,7 @@ from datetime import date
 from typing import Any, Self, cast
 
 from pydantic_core import to_json
-from sqlalchemy import ColumnElement, Connection, Engine, RowMapping, Select, func, select, text
+from sqlalchemy import Connection, Engine, RowMapping, Select, func, select, text
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.engine.interfaces import DBAPICursor
 from sqlalchemy.exc import DBAPIError
@@ -21,7 +21,7 @@ from farol.store.schema import migrate
 from farol.store.statements import Recordset, Rows, cursor_of
 from farol.store.tables import HAS_KEY, drift_snapshots, predictions, tallies
 from farol.store.tallying import Tallying, add_up
-from farol.tallies import PREDICTION, WHOLE
+from farol.tallies import WHOLE
 
 PAGE = 1_000
 """Rows read at once."""
@@ -196,14 +196,8 @@ class Store:
 
     def slices(self, task: str, version: str, first: date, last: date) -> dict[str, int]:
         """Slice → how many answers were counted in it over these days; "" is all of them."""
-        table = tallies.c
-        query = select(table.slice).where(*_of_days(task, version, first, last)).distinct().order_by(table.slice)
         with self._reading() as connection:
-            found = {}
-            for slice_ in connection.execute(query).scalars().all():
-                counts = self.tallying.counts(connection, (task, version), first=first, last=last, slice_=slice_)
-                found[slice_] = sum(counts.get(PREDICTION, {}).values())
-            return found
+            return self.tallying.sizes(connection, (task, version), first=first, last=last)
 
     def write_snapshot(self, snapshot: Snapshot) -> None:
         """Keeps a drift report."""
@@ -310,11 +304,6 @@ class Store:
     def _writing(self) -> Iterator[Connection]:
         with store_errors(self.engine.url), self._written.begin() as connection:
             yield connection
-
-
-def _of_days(task: str, version: str, first: date, last: date) -> tuple[ColumnElement[bool], ...]:
-    table = tallies.c
-    return table.task == task, table.version == version, table.day.between(first, last)
 
 
 def _of_task(query: Select[Any], task: str | None) -> Select[Any]:

@@ -19,7 +19,7 @@ from sqlalchemy.engine.interfaces import DBAPICursor
 from farol.store.records import Prediction, day_of
 from farol.store.statements import Rows, Statement
 from farol.store.tables import tallies
-from farol.tallies import WHOLE, Counts, Layout, moved, read_layout, total, union
+from farol.tallies import PREDICTION, WHOLE, Counts, Layout, moved, read_layout, total, union
 
 TallyKey = tuple[str, str, date, str]
 """Task, version, day, slice."""
@@ -117,6 +117,20 @@ class Tallying:
             tally = layout, vectors.sum(axis=0, dtype=np.int64)
             whole = tally if whole is None else added(whole, tally)
         return {} if whole is None else whole[0].counts(whole[1])
+
+    def sizes(self, connection: Connection, version: tuple[str, str], *, first: date, last: date) -> dict[str, int]:
+        """Slice → how many answers were counted in it, over these days; only the cells that say so are read."""
+        table = tallies.c
+        chosen = table.task == version[0], table.version == version[1], table.day.between(first, last)
+        found: dict[str, int] = {}
+        for text in connection.execute(select(table.layout).where(*chosen).distinct()).scalars().all():
+            layout = read_layout(text)
+            start, size = layout.starts.get(PREDICTION, 0), dict(layout.sizes).get(PREDICTION, 0)
+            part = func.substr(table.cells, 1 + _CELL.itemsize * start, _CELL.itemsize * size)
+            query = select(table.slice, part).where(*chosen, table.layout == text)
+            for slice_, cells in connection.execute(query):
+                found[slice_] = found.get(slice_, 0) + int(np.frombuffer(cells, dtype=_CELL).sum())
+        return dict(sorted(found.items()))
 
     def drop(self, connection: Connection, task: str, version: str, day: date) -> None:
         """Removes all tallies of a day."""
