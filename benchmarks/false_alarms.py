@@ -1,6 +1,6 @@
 """How often a check cries wolf when nothing changed, and how often it finds what did: Farol and its peers.
 
-    python benchmarks/false_alarms.py [WORKBOOK] [--simulations 2000] [--peers PYTHON …]
+    python benchmarks/false_alarms.py [WORKBOOK] [--multivariate] [--simulations 2000] [--peers PYTHON …]
 
 Without a workbook the sample is used. The population is all training rows of the question `current`: ten features,
 the model's out-of-fold answer. Every simulation draws a reference from it, as many rows as training had, with
@@ -13,6 +13,12 @@ Shifts move one feature by half a standard deviation of its known values, down i
 cut to the profile's range; a feature of few values is reweighted until its mean has moved as far. Missing: a feature
 of which nothing was missing loses 15% of its values. `--peers` names the Pythons of environments that have Evidently
 or NannyML; they check the same samples, fewer of them (docs/monitoring.md says how to install them).
+
+`--multivariate` makes the check of how each two features go together instead, for references of all rows and of fewer,
+as levels have. What changes there is one feature turned round: its values are handed out again among the rows that have
+it, the greatest to whoever had the least. So its own distribution stays to the last value, and so does every gap, while
+all that it had to do with the others turns round. Found is a check whose alarm names the two features looked at. The
+peer is NannyML's reconstruction error by principal components.
 """
 
 from __future__ import annotations
@@ -34,6 +40,7 @@ from numpy.typing import NDArray
 from farol.bundle import Bundle, read_bundle, write_bundle
 from farol.features import Floats, feature_matrix
 from farol.monitoring.drift import DriftReport, Window, check
+from farol.monitoring.multivariate import MultivariateReport, compare
 from farol.monitoring.shares import wilson
 from farol.profile import Column, load_profile
 from farol.reference import ANSWERS, SCORE_BINS, Reference, score_index
@@ -50,6 +57,9 @@ LIMIT = 0.01
 SHIFT, LOST = 0.5, 0.15
 SHIFT_AT, LOST_AT = 200, 100
 POWER = 0.9
+FEWER_ROWS = (150,)
+TURNED_AT = (30, 50, 100, 200)
+TURNED = (("IDA", "MATEMATICA"), ("IEG", "IDA"), ("IAA", "IPV"))
 PEER_SIMULATIONS = {"evidently": 12, "nannyml": 60}
 ALL = Window("all", None, date(2024, 12, 31))
 
@@ -236,6 +246,108 @@ def lost(of: Population, simulations: int, seed: int) -> None:
     print(f"\nMissing 0 → {LOST:.0%} in one feature, n = {LOST_AT}: found in {share(found, simulations)}")
 
 
+def together(bundle: Bundle, matrix: Floats) -> MultivariateReport:
+    """The multivariate check of some rows."""
+    return compare(bundle, matrix, window=ALL, answers=matrix.shape[0], read=matrix.shape[0])
+
+
+def smaller(of: Population, rows: int, rng: np.random.Generator) -> Bundle:
+    """A bundle whose reference is of this many rows."""
+    return replace(of.bundle, reference=Reference.fit(of.matrix[rng.integers(0, of.n, rows)], of.names))
+
+
+def false_pairs(of: Population, simulations: int, seed: int) -> bool:
+    """Prints how often nothing raised an alarm of how features go together; whether the promise is kept."""
+    rng = np.random.default_rng([seed, 11])
+    references = (of.n, *FEWER_ROWS)
+    raised = {(rows, n): 0 for rows in references for n in SIZES}
+    compared = dict.fromkeys(SIZES, 0)
+    for _ in range(simulations):
+        bundles = {rows: smaller(of, rows, rng) for rows in references}
+        for n in SIZES:
+            matrix = of.matrix[rng.integers(0, of.n, n)]
+            for rows, bundle in bundles.items():
+                found = together(bundle, matrix)
+                raised[rows, n] += found.alarm
+                compared[n] += found.compared if rows == of.n else 0
+    print(f"\nNo drift: share of multivariate checks with any alarm, {simulations} simulations each (95% interval)")
+    print(f"{'n':>6}{'pairs':>7}  " + "".join(f"{f'reference of {rows} rows':34}" for rows in references))
+    for n in SIZES:
+        row = (share(raised[rows, n], simulations) for rows in references)
+        print(f"{n:>6}{compared[n] / simulations:>7.1f}  " + "".join(f"{cell:34}" for cell in row))
+    return all(wilson(count, simulations)[0] <= LIMIT for count in raised.values())
+
+
+def turned(matrix: Floats, position: int) -> Floats:
+    """The rows with one feature turned round: the same values and gaps, the greatest where the least was."""
+    found = matrix.copy()
+    known = np.flatnonzero(~np.isnan(found[:, position]))
+    order = known[np.argsort(found[known, position], kind="stable")]
+    found[order, position] = matrix[order[::-1], position]
+    return found
+
+
+def turned_pairs(of: Population, simulations: int, seed: int) -> None:
+    """Prints how often a correlation that turned round is found, and what the check of each feature says of it."""
+    print(f"\nOne feature turned round, {simulations} simulations: share of checks that name the two features")
+    print(
+        f"{'features':20}{'ρ':>6}  "
+        + "".join(f"{f'n = {n}':12}" for n in TURNED_AT)
+        + f"any single feature, n = {TURNED_AT[-1]}"
+    )
+    for number, (first, second) in enumerate(TURNED):
+        rng = np.random.default_rng([seed, 12, number])
+        found, alone = dict.fromkeys(TURNED_AT, 0), 0
+        then = []
+        for _ in range(simulations):
+            drawn = trial(of, rng)
+            for n in TURNED_AT:
+                rows = rng.integers(0, of.n, n)
+                matrix = turned(of.matrix[rows], of.names.index(second))
+                # What is said of two features does not depend on the others: without them it is only said sooner.
+                both = np.where(np.isin(of.names, (first, second)), matrix, np.nan)
+                pairs = {(pair.first, pair.second): pair for pair in together(drawn.bundle, both).pairs}
+                pair = pairs.get((first, second)) or pairs[second, first]
+                found[n] += pair.alarm
+                then.append(pair.reference or 0.0)
+            alone += report(drawn.bundle, matrix, of.probability[rows]).alarm
+        cells = "".join(f"{f'{found[n] / simulations:.1%}':12}" for n in TURNED_AT)
+        print(f"{f'{first}, {second}':20}{np.mean(then):>6.2f}  {cells}{share(alone, simulations)}")
+
+
+def moved_pairs(of: Population, simulations: int, seed: int) -> None:
+    """Prints how often a shift of one feature, and of nothing else, raises an alarm of pairs."""
+    columns = of.bundle.profile.columns
+    raised = dict.fromkeys(TURNED_AT, 0)
+    rng = np.random.default_rng([seed, 13])
+    for i in range(simulations):
+        drawn = trial(of, rng)
+        position = i % len(of.names)
+        sign = (-1.0) ** (i // len(of.names))
+        for n in TURNED_AT:
+            matrix = of.matrix[rng.integers(0, of.n, n)]
+            values = of.matrix[:, position]
+            matrix[:, position] = shifted(columns[of.names[position]], values, matrix[:, position], sign, rng)
+            raised[n] += together(drawn.bundle, matrix).alarm
+    print(f"\nShift of {SHIFT} sd in one feature, each in its turn, {simulations} simulations: multivariate alarms")
+    for n in TURNED_AT:
+        print(f"{n:>6}  {share(raised[n], simulations)}")
+
+
+def peers_together(of: Population, pythons: list[str], seed: int) -> None:
+    """What the peer says of samples drawn alike, without drift and with IDA turned round."""
+    rng = np.random.default_rng([seed, 14])
+    samples: dict[str, NDArray[np.float64]] = {}
+    for i in range(PEER_SIMULATIONS["nannyml"]):
+        samples[f"reference/{i}"] = of.matrix[rng.integers(0, of.n, of.n)]
+        for n in (*TURNED_AT, 5_000):
+            samples[f"none {n}/{i}"] = of.matrix[rng.integers(0, of.n, n)]
+        for n in TURNED_AT:
+            rows = rng.integers(0, of.n, n)
+            samples[f"IDA turned {n}/{i}"] = turned(of.matrix[rows], of.names.index("IDA"))
+    ask(of, pythons, samples, "together")
+
+
 def peers(of: Population, pythons: list[str], seed: int) -> None:
     """Runs every peer found in the given Pythons on samples drawn alike, and prints the same tables."""
     rng = np.random.default_rng([seed, 7])
@@ -254,17 +366,22 @@ def peers(of: Population, pythons: list[str], seed: int) -> None:
         gone = of.matrix[rng.integers(0, of.n, LOST_AT)]
         gone[rng.random(LOST_AT) < LOST, of.names.index("IEG")] = np.nan
         samples[f"missing {LOST_AT}/{i}"] = gone
+    ask(of, pythons, samples, "alarms")
+
+
+def ask(of: Population, pythons: list[str], samples: dict[str, NDArray[np.float64]], what: str) -> None:
+    """Runs `peers.py` under each of the given Pythons and prints what it says."""
     quiet = {"DO_NOT_TRACK": "1", "NML_DISABLE_USAGE_LOGGING": "1", "PYTHONWARNINGS": "ignore"}
     with tempfile.TemporaryDirectory() as folder:
         file = Path(folder) / "samples.npz"
         np.savez(file, **samples)  # type: ignore[arg-type]  # the stub takes the keywords for allow_pickle
         for python in pythons:
-            command = [python, str(Path(__file__).with_name("peers.py")), "alarms", str(file), *of.names]
+            command = [python, str(Path(__file__).with_name("peers.py")), what, str(file), *of.names]
             command += [f"--{name}={count}" for name, count in PEER_SIMULATIONS.items()]
             answer = subprocess.run(command, capture_output=True, text=True, check=True, env={**os.environ, **quiet})
             for line in answer.stdout.splitlines():
                 found = json.loads(line)
-                print(f"\n{found['peer']}, {found['simulations']} simulations each: any alarm of a feature")
+                print(f"\n{found['peer']}, {found['simulations']} simulations each: any alarm")
                 for name, count in found["raised"].items():
                     print(f"  {name:14}{share(count, found['simulations'])}")
 
@@ -276,16 +393,24 @@ def main(arguments: list[str]) -> None:
     parser.add_argument("--simulations", type=int, default=2_000)
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--peers", nargs="*", default=[], metavar="PYTHON")
+    parser.add_argument("--multivariate", action="store_true")
     given = parser.parse_args(arguments)
     with tempfile.TemporaryDirectory() as folder:
         workbook = given.workbook or write_sample(Path(folder) / "sample.xlsx")
         of = population(read_panel(workbook, load_profile("pede")), Path(folder))
-    print(f"{of.n} rows, {len(of.names)} features, the score and the rate; seed {given.seed}")
-    kept = false_alarms(of, given.simulations, given.seed)
-    power(of, max(1, given.simulations // 4), given.seed)
-    lost(of, given.simulations, given.seed)
-    if given.peers:
-        peers(of, given.peers, given.seed)
+    print(f"{of.n} rows, {len(of.names)} features; seed {given.seed}")
+    if given.multivariate:
+        kept = false_pairs(of, given.simulations, given.seed)
+        turned_pairs(of, max(1, given.simulations // 10), given.seed)
+        moved_pairs(of, max(1, given.simulations // 4), given.seed)
+        if given.peers:
+            peers_together(of, given.peers, given.seed)
+    else:
+        kept = false_alarms(of, given.simulations, given.seed)
+        power(of, max(1, given.simulations // 4), given.seed)
+        lost(of, given.simulations, given.seed)
+        if given.peers:
+            peers(of, given.peers, given.seed)
     print(f"\nat most {LIMIT:.0%} of checks without drift raise an alarm: {'yes' if kept else 'NO'}")
 
 

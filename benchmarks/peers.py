@@ -1,6 +1,7 @@
 """What the peers say of given samples. Run by the benchmarks, under the Python of an environment that has them.
 
     PYTHON benchmarks/peers.py alarms SAMPLES.npz FEATURE … [--evidently=40] [--nannyml=100]
+    PYTHON benchmarks/peers.py together SAMPLES.npz FEATURE … [--nannyml=100]
     PYTHON benchmarks/peers.py psi ROWS.npz FEATURE …
     PYTHON benchmarks/peers.py cbpe ROWS.npz
 
@@ -68,13 +69,33 @@ def nannyml_alarms() -> Alarms:
     return raised
 
 
-def alarms(file: str, names: list[str], simulations: dict[str, int]) -> None:
+def nannyml_reconstruction() -> Alarms:
+    """Whether NannyML's reconstruction error, as it comes, alerts: missing values imputed, principal components that
+    explain 65%, thresholds from reference chunks of the window's size; the window is one chunk."""
+    nannyml = import_module("nannyml")
+
+    def raised(reference: Any, current: Any) -> bool:
+        calculator = nannyml.DataReconstructionDriftCalculator(
+            column_names=list(reference.columns), chunk_size=len(current)
+        )
+        found = calculator.fit(reference).calculate(current).filter(period="analysis").to_df()
+        return bool(found[("reconstruction_error", "alert")].to_numpy().any())
+
+    return raised
+
+
+Peers = list[tuple[str, str, Callable[[], Alarms]]]
+
+UNIVARIATE: Peers = [
+    ("evidently", "Evidently, its default tests", lambda: evidently_alarms(None)),
+    ("evidently", "Evidently, PSI preset", lambda: evidently_alarms("psi")),
+    ("nannyml", "NannyML, univariate drift", nannyml_alarms),
+]
+MULTIVARIATE: Peers = [("nannyml", "NannyML, reconstruction error", nannyml_reconstruction)]
+
+
+def alarms(peers: Peers, file: str, names: list[str], simulations: dict[str, int]) -> None:
     """Prints how many samples of each kind each peer raises an alarm for."""
-    peers: list[tuple[str, str, Callable[[], Alarms]]] = [
-        ("evidently", "Evidently, its default tests", lambda: evidently_alarms(None)),
-        ("evidently", "Evidently, PSI preset", lambda: evidently_alarms("psi")),
-        ("nannyml", "NannyML, univariate drift", nannyml_alarms),
-    ]
     samples = np.load(file)
     kinds = list(dict.fromkeys(name.split("/")[0] for name in samples.files if not name.startswith("reference")))
     for module, title, make in peers:
@@ -129,12 +150,17 @@ def cbpe(file: str) -> None:
 
 
 def main(arguments: list[str]) -> None:
-    """One of the three."""
+    """One of the four."""
     what, file, *rest = arguments
     names = [one for one in rest if not one.startswith("--")]
     options = dict(one.removeprefix("--").split("=") for one in rest if one.startswith("--"))
-    if what == "alarms":
-        alarms(file, names, {name: int(count) for name, count in options.items()})
+    if what in ("alarms", "together"):
+        alarms(
+            UNIVARIATE if what == "alarms" else MULTIVARIATE,
+            file,
+            names,
+            {name: int(count) for name, count in options.items()},
+        )
     elif what == "psi":
         psi(file, names)
     else:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -13,6 +14,7 @@ import urllib.request
 from collections.abc import Callable
 from pathlib import Path
 
+import openpyxl
 import pytest
 
 from farol.cli import main
@@ -255,6 +257,43 @@ def test_slices_levels_and_expected_performance_are_told(run: Run) -> None:
     assert body["measures"]["roc_auc"]["low"] <= body["measures"]["roc_auc"]["value"] <= 1
     assert "roc_auc" in run("estimate", "--window", "all", "--slice", "source=simulation")
     assert "phase" in run("estimate", "--slice", "gender=f", code=2)
+
+
+def test_how_features_go_together_is_told_to_people_and_programs(run: Run, tmp_path: Path) -> None:
+    told = " ".join(run("drift", "--multivariate", "--task", "current", "--window", "all").split())
+    assert "× " in told
+    assert " de 45 pares de variáveis puderam" in told
+    assert "Período: todos os dias até" in told
+    assert "todas as linhas de treino (" in told
+    assert "no máximo 1% dessas verificações" in told
+    body = json.loads(
+        run("drift", "--multivariate", "--window", "all", "--slice", "source=simulation", "--format", "json")
+    )
+    assert (body["slice"], len(body["pairs"]), body["alpha"]) == ("source=simulation", 45, 0.01)
+    assert body["n"] == body["read"] == body["answers"] > 0
+    workbook = run("drift", "--multivariate", "--input", "data/sample-workbook.xlsx", "--format", "json")
+    assert json.loads(workbook)["window"]["name"] == "2024"
+    nobody = run("drift", "--multivariate", "--data", str(tmp_path))
+    assert "Dados insuficientes" in nobody
+    assert "0 de 45 pares" in nobody
+    assert "menos de 30 alunos têm as duas" in " ".join(nobody.split())
+    for option in ("--snapshot", "--same-levels"):
+        assert option in run("drift", "--multivariate", option, code=2)
+
+
+def test_what_turned_round_is_told_in_a_sentence(run: Run, folder: Path, tmp_path: Path) -> None:
+    """IDA handed out the other way round: each feature is as it was."""
+    book = openpyxl.load_workbook(folder / "data" / "sample-workbook.xlsx")
+    sheet = book[book.sheetnames[-1]]
+    column = next(number for number, cell in enumerate(sheet[1], 1) if str(cell.value).strip() == "IDA")
+    cells = [row[0] for row in sheet.iter_rows(min_row=2, min_col=column, max_col=column)]
+    there = sorted((cell.value, row) for row, cell in enumerate(cells, 2) if isinstance(cell.value, int | float))
+    for (_, row), (value, _) in zip(there, reversed(there), strict=True):
+        sheet.cell(row, column).value = value
+    book.save(tmp_path / "turned.xlsx")
+    told = " ".join(run("drift", "--multivariate", "--input", str(tmp_path / "turned.xlsx")).split())
+    assert re.search(r"IEG e IDA subiam juntos \(0,\d\d\); agora um cai onde o outro sobe \(-0,\d\d\)", told)
+    assert "Variáveis em conjunto: Drift severo" in told
 
 
 def test_a_severe_simulation_raises_alarms(run: Run, tmp_path: Path) -> None:

@@ -6,6 +6,7 @@ import json
 import shutil
 import sys
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -15,6 +16,7 @@ import yaml
 from farol.cli import main
 from farol.monitoring.channels import SECRET_PREFIX, make_secret
 from farol.monitoring.drift import parse_window, take_snapshot
+from farol.monitoring.multivariate import PairDrift, multivariate_report
 from farol.registry import Registry
 from farol.store.database import Store
 from farol.store.outbox import Outbox
@@ -84,6 +86,22 @@ def test_a_check_tells_what_changed_and_sends_it_once(store: Store, run: Run, mo
     assert (one["verdict"], one["window"]["name"], one["alarms"], one["change"]) == ("severe", "7d", ["IAA"], None)
     assert again["alerts"] == {"arrived": 0, "failed": 0}
     assert len(store.snapshots("current", 9)) == 2
+
+
+def test_a_check_looks_at_features_together_where_the_setting_says_so(
+    store: Store, run: Run, monkeypatch: pytest.MonkeyPatch, artifacts: Path
+) -> None:
+    monkeypatch.setenv("FAROL_CHECK_MULTIVARIATE", "true")
+    assert "features together: Insufficient data, 0 of 45 pairs compared" in run("alerts", "check")
+    told = PairDrift("IEG", "IDA", 100, 900, 0.05, -0.1, 0.2, 0.62, -0.7, 0.0001, "severe", "severe")
+    whole = multivariate_report(store, Registry(artifacts).load("current"), parse_window("30d", now=NOW))
+    monkeypatch.setattr(
+        "farol.monitoring.checking.multivariate_report", lambda *_, **__: replace(whole, pairs=(told,), n=100)
+    )
+    printed = run("alerts", "check")
+    assert "IEG and IDA used to rise together (0.62); now they hardly do (0.05)." in printed
+    (body,) = json.loads(run("alerts", "check", "--format", "json"))["checks"]
+    assert body["multivariate"]["pairs"][0]["verdict"] == "severe"
 
 
 def test_nothing_is_sent_by_a_check_unless_a_channel_is_set_up(store: Store, run: Run) -> None:

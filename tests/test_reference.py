@@ -218,6 +218,7 @@ def test_the_reference_of_an_older_bundle_is_read_without_what_it_lacks() -> Non
     older = {"feature": "x", "edges": [2.0, 3.0], "values": None, "counts": [5, 10, 5, 0]}
     reference = Reference.from_json(canonical_json({"n": 20, "features": [older]}))
     assert (reference.score, reference.predicted, reference.by_level) == (None, None, {})
+    assert reference.joint is None
     assert (reference.features[0].lowest, reference.features[0].highest) == (None, None)
     assert not reference.outside(np.array([[-1e9], [1e9]])).any()
 
@@ -225,6 +226,8 @@ def test_the_reference_of_an_older_bundle_is_read_without_what_it_lacks() -> Non
 @pytest.mark.parametrize(
     "change",
     [
+        lambda content: content.update(joint=[]),
+        lambda content: content.update(joint={"groups": ["0 1 2"], "tables": [], "by_level": {}}),
         lambda content: content.update(by_level=[]),
         lambda content: content.update(by_level={"3": 7}),
         lambda content: content.update(by_level={"3": {"features": [], "score": None, "predicted": None}}),

@@ -5,7 +5,8 @@ and not its upper one: [edge, next edge). Every edge is a value seen in training
 bin is empty in training. The first and last bins are open, and the last of all is for missing values.
 
 Frozen beside them: what the model answered for training rows that it had not seen, and all counts by level of the
-programme, so that other answers can be told from other pupils.
+programme, so that other answers can be told from other pupils; and how each two features went together
+(`farol.joint`).
 """
 
 from __future__ import annotations
@@ -21,6 +22,8 @@ from numpy.typing import NDArray
 
 from farol.canonical import canonical_json, parse_json
 from farol.i18n import msg
+from farol.joint import Joint, groups_of
+from farol.joint import read as read_joint
 
 Floats = NDArray[np.float64]
 
@@ -78,6 +81,11 @@ class FeatureBins:
     def size(self) -> int:
         """How many bins, the one for missing values included."""
         return len(self.values) + 2 if self.values is not None else len(self.edges or ()) + 2
+
+    @property
+    def ordered(self) -> int:
+        """How many of the first bins are in order of their values: all but missing, and but values never seen."""
+        return len(self.values) if self.values is not None else len(self.edges or ()) + 1
 
     def index(self, values: Floats) -> NDArray[np.int64]:
         """The bin (n,) of each value (n,): any float, infinities included, is in exactly one; NaN is in the last."""
@@ -176,7 +184,8 @@ class Reference:
     `score` are the counts of training rows by probability (100 equal bins, then no answer), and `predicted` by
     prediction (0, 1, no answer), from models that had not seen the pupil: those of a model for its own rows are more
     extreme than it will be for anybody else. `by_level` has the counts of the rows of each level of the programme,
-    under the level as text ("3"). All three are None or empty in bundles of an older Farol.
+    under the level as text ("3"). `joint` is how each two features went together; None too where training had too few
+    rows for that. All of these are None or empty in bundles of an older Farol.
     """
 
     features: tuple[FeatureBins, ...]
@@ -184,6 +193,7 @@ class Reference:
     score: tuple[int, ...] | None = None
     predicted: tuple[int, ...] | None = None
     by_level: Mapping[str, Tally] = field(default_factory=dict)
+    joint: Joint | None = None
     _binning: _Binning = field(init=False, repr=False, compare=False)
     _bounds: tuple[Floats, Floats] = field(init=False, repr=False, compare=False)
 
@@ -212,12 +222,13 @@ class Reference:
         reference = cls(features, matrix.shape[0])
         bins = reference.index(matrix)
         whole = _tally(reference, bins, probability, threshold)
-        by_level = {}
-        for value in [] if level is None else np.unique(level[~np.isnan(level)]).tolist():
-            rows = level == value
-            answers = None if probability is None else probability[rows]
-            by_level[f"{value:g}"] = _tally(reference, bins[rows], answers, threshold)
-        return cls(features, matrix.shape[0], whole.score, whole.predicted, by_level)
+        levels = {} if level is None else {f"{one:g}": level == one for one in np.unique(level[~np.isnan(level)])}
+        by_level = {
+            name: _tally(reference, bins[rows], None if probability is None else probability[rows], threshold)
+            for name, rows in levels.items()
+        }
+        joint = Joint.fit([groups_of(bins.counts, bins.ordered) for bins in features], bins, levels)
+        return cls(features, matrix.shape[0], whole.score, whole.predicted, by_level, joint)
 
     def index(self, matrix: Floats) -> NDArray[np.int64]:
         """The bin (n, k) of each raw value (n, k)."""
@@ -258,6 +269,7 @@ class Reference:
                 "score": self.score,
                 "predicted": self.predicted,
                 "by_level": by_level,
+                "joint": None if self.joint is None else self.joint.as_json(),
             }
         )
 
@@ -275,7 +287,8 @@ class Reference:
             case _:
                 raise ValueError("not the counts by level")
         score = _read_counts(later.get("score"), SCORE_BINS + 1, n)
-        return cls(bins, n, score, _read_counts(later.get("predicted"), ANSWERS, n), by_level)
+        predicted = _read_counts(later.get("predicted"), ANSWERS, n)
+        return cls(bins, n, score, predicted, by_level, read_joint(later.get("joint"), [one.size for one in bins]))
 
 
 def _tally(reference: Reference, bins: NDArray[np.int64], probability: Floats | None, threshold: float) -> Tally:

@@ -101,6 +101,12 @@ class Settings(BaseSettings):
         "cron.",
     )
     check_window: str = Field(default="30d", description="The window that checks look at: `7d`, `30d`, `90d`, `all`.")
+    check_multivariate: bool = Field(
+        default=False,
+        description="Whether checks also look at how each two features go together, as `farol drift --multivariate` "
+        "does: it reads up to about 10,000 rows of the window, and another one in a hundred such checks raises an "
+        "alarm where nothing changed.",
+    )
     alert_webhook_url: SecretStr | None = Field(
         default=None,
         description="Where changes of the drift alarm are posted as JSON, signed as the Standard Webhooks say; with "

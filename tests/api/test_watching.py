@@ -145,10 +145,19 @@ def test_without_a_schedule_nothing_is_checked(configured: Settings) -> None:
         assert Outbox(store).latest(9) == []
 
 
+@pytest.mark.parametrize("wanted", [True, False])
+def test_the_schedule_looks_at_features_together_where_that_is_set(configured: Settings, wanted: bool) -> None:
+    with worker(configured.model_copy(update={"check_multivariate": wanted})) as (watch, store):
+        watch.look()
+        make_due(store)
+        watch.look()
+        assert ["multivariate" in one.figures for one in States(store).all()] == [wanted, wanted]
+
+
 def test_a_check_that_fails_is_due_again_at_its_next_time(
     configured: Settings, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    def fail(*_: object) -> None:
+    def fail(*_: object, **__: object) -> None:
         raise StoreError(msg("The disk is full."))
 
     with worker(configured) as (watch, store):
@@ -230,14 +239,14 @@ service = Service(Settings())
 service.refresh()
 watch = watching.Watch(service)
 if sys.argv[1] == "dies":
-    def check_all(*_):
+    def check_all(*_, **__):
         print("checking", flush=True)
         time.sleep(60)
     watching.check_all = check_all
 else:
     check_all = watching.check_all
-    def told(*given):
-        found = check_all(*given)
+    def told(*given, **more):
+        found = check_all(*given, **more)
         print("checked", flush=True)
         return found
     watching.check_all = told

@@ -5,20 +5,25 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
 from farol.bundle import Bundle
 from farol.errors import InputError
 from farol.monitoring.alerts import Wording
 from farol.monitoring.checking import check_all
+from farol.scoring import Scorer
+from farol.store.answered import row_of
 from farol.store.database import Store
 from farol.store.events import ALERT, Events
 from farol.store.outbox import Letter, Outbox
 from farol.store.states import States
+from farol.workbook.panel import Panel
 from tests.monitoring.counted import answered
 from tests.postgresql import postgresql_server, postgresql_url
 
@@ -36,9 +41,17 @@ def store(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Store]:
         yield it
 
 
-def check(store: Store, bundle: Bundle, at: datetime = NOW, wording: Wording = WORDING, window: str = "7d") -> str:
+def check(
+    store: Store,
+    bundle: Bundle,
+    at: datetime = NOW,
+    wording: Wording = WORDING,
+    window: str = "7d",
+    *,
+    multivariate: bool = False,
+) -> str:
     """The state after a check."""
-    check_all(store, [bundle], window, at, wording)
+    check_all(store, [bundle], window, at, wording, multivariate=multivariate)
     return States(store).all()[0].verdict
 
 
@@ -197,6 +210,83 @@ def test_old_snapshots_and_letters_go_with_a_check(store: Store, bundle: Bundle)
     check(store, bundle, NOW + 100 * DAY)
     assert len(store.snapshots("current", 9)) == 2
     assert Outbox(store).latest(9) == []
+
+
+def asked(store: Store, bundle: Bundle, panel: Panel, at: datetime, n: int, *, turned: bool) -> None:
+    """Pupils of the sample who are as they were; `turned`: the greatest IDA to whoever had the least."""
+    scorer, rows = Scorer(bundle), panel.select(panel.year == panel.years[-1])
+    drawn = np.random.default_rng(n).permutation(rows.year.size)[:n]
+    columns = {name: rows.numbers[name][drawn] for name in bundle.inputs.columns}
+    if turned:
+        known = np.flatnonzero(~np.isnan(columns["IDA"]))
+        order = known[np.argsort(columns["IDA"][known])]
+        columns["IDA"][order] = columns["IDA"][order[::-1]].copy()
+    scores = scorer.score(columns, rows.year[drawn].astype(np.float64))
+    stored = []
+    for i, answer in enumerate(scorer.answers(scores)):
+        values = {name: None if np.isnan(column[i]) else float(column[i]) for name, column in columns.items()}
+        stored.append(row_of(scorer, answer, values, at=at, year=2024, source="api"))
+    store.write(stored)
+
+
+def test_features_that_no_longer_go_together_are_told_only_where_that_is_asked_for(
+    store: Store, bundle: Bundle, panel: Panel
+) -> None:
+    asked(store, bundle, panel, NOW, 400, turned=True)
+    assert check(store, bundle) == "none"
+    (kept,) = States(store).all()
+    assert "pairs" not in kept.figures
+    assert check(store, bundle, NOW + timedelta(hours=1), multivariate=True) == "severe"
+    (letter,) = letters(store)
+    told = data(letter)
+    assert told["features"] == []
+    assert "IDA" in (told["pairs"][0]["first"], told["pairs"][0]["second"])
+    assert "agora" in told["pairs"][0]["text"]
+    (event,) = Events(store).latest(9)
+    pairs = event.details["pairs"]
+    assert isinstance(pairs, list)
+    assert any("IDA × MATEMATICA" in one for one in pairs)
+
+
+def test_an_alarm_of_features_together_stays_while_nobody_can_tell_and_ends_when_they_are_as_before(
+    store: Store, bundle: Bundle, panel: Panel
+) -> None:
+    asked(store, bundle, panel, NOW, 400, turned=True)
+    assert check(store, bundle, multivariate=True) == "severe"
+    later = NOW + 20 * DAY
+    answered(store, bundle, at=later, n=2_000)  # counted alone: their rows say nothing of their values
+    assert check(store, bundle, later, multivariate=True) == "severe"
+    assert check(store, bundle, later + DAY, multivariate=True) == "severe", "nobody could tell the day before either"
+    assert len(letters(store)) == 1
+    last = NOW + 60 * DAY
+    asked(store, bundle, panel, last, 1_000, turned=False)
+    assert check(store, bundle, last, multivariate=True) == "none"
+    assert [data(one)["state"] for one in letters(store)] == ["severe", "none"]
+    assert data(letters(store)[1])["pairs"] == []
+
+
+def test_where_the_check_of_pairs_is_no_longer_made_its_alarm_ends(store: Store, bundle: Bundle, panel: Panel) -> None:
+    asked(store, bundle, panel, NOW, 400, turned=True)
+    assert check(store, bundle, multivariate=True) == "severe"
+    assert check(store, bundle, NOW + DAY) == "none"
+
+
+def test_an_alarm_of_a_feature_is_not_hidden_by_pairs_that_are_as_before(
+    store: Store, bundle: Bundle, panel: Panel
+) -> None:
+    asked(store, bundle, panel, NOW, 1_000, turned=False)
+    answered(store, bundle, at=NOW, n=1_500, moved=True)
+    assert check(store, bundle, multivariate=True) == "severe"
+    (state,) = States(store).all()
+    assert (state.figures["multivariate"], state.figures["pairs"]) == ("none", [])
+
+
+def test_a_model_of_an_older_farol_is_checked_without_its_pairs(store: Store, bundle: Bundle) -> None:
+    older = replace(bundle, reference=replace(bundle.reference, joint=None))
+    answered(store, older, at=NOW, n=500, moved=True)
+    (found,) = check_all(store, [older], "7d", NOW, WORDING, multivariate=True)
+    assert found.together is None
+    assert found.report.verdict == "severe"
 
 
 @pytest.fixture(scope="session")

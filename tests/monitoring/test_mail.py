@@ -106,6 +106,15 @@ def test_in_english_and_without_a_beginning_features_or_link() -> None:
     assert "1,234" in plain.get_content()
 
 
+def test_features_that_no_longer_go_together_are_told_in_words() -> None:
+    pairs = [{"text": "IEG e IDA subiam juntos (0,62); agora quase não sobem (0,05)."}]
+    written = channel(25).written(letter(features=[], pairs=pairs))
+    for kind in ("plain", "html"):
+        part = written.get_body((kind,))
+        assert part is not None
+        assert "IEG e IDA subiam juntos (0,62)" in " ".join(part.get_content().split())
+
+
 def test_a_test_message_is_its_words_alone() -> None:
     bare = Letter("m", "email", AT, {"type": "farol.test", "data": {"headline": "Teste", "text": "Chegou."}})
     written = channel(25).written(bare)

@@ -100,7 +100,7 @@ class Watch(Collector):
         elif turn.due <= now and turns.claim(turn, now, now + LEASE):
             try:
                 bundles = [scorer.bundle for scorer in self._service.scorers.values()]
-                check_all(store, bundles, self.plan.window, now, self.plan.wording)
+                check_all(store, bundles, self.plan.window, now, self.plan.wording, multivariate=self.plan.multivariate)
             finally:
                 # One that was missed while nobody ran is made up for once, not as often as it was missed.
                 turns.done(turn, schedule.after(_now()))

@@ -64,7 +64,7 @@ def check(
     with Store.open(settings.store_url) as store:
         for bundle in bundles:
             notice_served(store, registry, bundle, _now())
-        found = check_all(store, bundles, plan.window, _now(), plan.wording)
+        found = check_all(store, bundles, plan.window, _now(), plan.wording, multivariate=plan.multivariate)
         sent = deliver(store, plan.channels, _now, LOCALE)
     if output is Format.json:
         counts = {"arrived": sent.arrived, "failed": sent.failed}
@@ -178,6 +178,7 @@ def _checked(one: Checked) -> dict[str, object]:
         "n": report.n,
         "verdict": report.verdict,
         "alarms": [feature.feature for feature in report.features if feature.alarm],
+        **({} if one.together is None else {"multivariate": one.together.as_dict(LOCALE)}),
         "change": None if change is None else dict(change.details),
     }
 
@@ -191,6 +192,12 @@ def _say_checked(one: Checked) -> None:
     alarms = ", ".join(feature.feature for feature in report.features if feature.alarm)
     if alarms:
         say(msg("  in alarm: {features}", features=alarms))
+    if one.together is not None:
+        verdict = verdict_label(one.together.verdict, LOCALE)
+        pairs = {"compared": one.together.compared, "pairs": len(one.together.pairs)}
+        say(msg("  features together: {verdict}, {compared} of {pairs} pairs compared", verdict=verdict, **pairs))
+        for pair in one.together.alarms:
+            say(msg("  {text}", text=pair.words()))
     if change is not None:
         before, after = (verdict_label(str(change.details[key]), LOCALE) for key in ("from", "to"))
         say(msg("  changed: {before} → {after}", before=before, after=after))

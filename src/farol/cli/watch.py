@@ -15,6 +15,7 @@ from rich.table import Table
 from farol.cli.check import Format, FormatOption, ProfileOption
 from farol.cli.serve import DataOption
 from farol.cli.terminal import LOCALE, OUT, _, open_panel, read_settings, say
+from farol.cli.together import show_multivariate
 from farol.cli.train import ArtifactsOption, SeedOption, remembered_workbook
 from farol.errors import InputError
 from farol.i18n import msg
@@ -51,6 +52,13 @@ def drift(
         typer.Option("--input", help=_("Compare this workbook's last year instead of what was predicted.")),
     ] = None,
     snapshot: Annotated[bool, typer.Option("--snapshot", help=_("Keep the figures in the history."))] = False,
+    multivariate: Annotated[
+        bool,
+        typer.Option(
+            "--multivariate",
+            help=_("Look at how each two features go together instead of each by itself: reads rows, not counters."),
+        ),
+    ] = False,
     output: FormatOption = Format.text,
     artifacts: ArtifactsOption = None,
     data: DataOption = None,
@@ -63,6 +71,15 @@ def drift(
 
     settings = read_settings(artifacts=artifacts, data=data)
     bundle = Registry(settings.artifacts).load(task)
+    if multivariate:
+        if snapshot or same_levels:
+            raise InputError(
+                msg("How features go together is neither kept in the history nor weighted to levels."),
+                fix=msg("Leave out --snapshot and --same-levels, or --multivariate."),
+            )
+        panel = None if file is None else open_panel(file, bundle.profile, settings)
+        show_multivariate(settings, bundle, window, part, panel, output)
+        return
     if file is not None:
         if snapshot:
             raise InputError(

@@ -17,12 +17,14 @@ from datetime import UTC, datetime
 from farol.bundle import Bundle
 from farol.i18n import Message, msg
 from farol.monitoring.drift import DriftReport, FeatureDrift, verdict_label
+from farol.monitoring.multivariate import MultivariateReport
+from farol.monitoring.verdicts import Verdict, gravest
 from farol.store.outbox import Letter
 from farol.store.records import uuid7
 from farol.store.states import AlertState, Change, Judged
 
 QUIET = "none"
-LOUD = ("moderate", "severe")
+LOUD: tuple[Verdict, ...] = ("moderate", "severe")
 
 CHANGED = "drift.changed"
 TEST = "farol.test"
@@ -56,11 +58,19 @@ class Wording:
     link: str = ""
 
 
-def judge(before: AlertState, report: DriftReport, bundle: Bundle, at: datetime, wording: Wording) -> Judged:
-    """What a check at a moment makes of the state before it."""
-    verdict, reason = _next(before, report)
+def judge(
+    before: AlertState,
+    report: DriftReport,
+    bundle: Bundle,
+    at: datetime,
+    wording: Wording,
+    *,
+    together: MultivariateReport | None = None,
+) -> Judged:
+    """What a check at a moment makes of the state before it; `together` is the multivariate one, if it was made."""
+    verdict, reason = _next(before, report, together)
     since = at if verdict != before.verdict else before.since
-    figures = _figures(before, report, at)
+    figures = {**_figures(before, report, at), **_pairs(before, report, together)}
     if verdict == before.verdict:
         return Judged(figures, None)
     details: dict[str, object] = {
@@ -70,6 +80,7 @@ def judge(before: AlertState, report: DriftReport, bundle: Bundle, at: datetime,
         "version": report.version,
         "n": report.n,
         "features": figures["alarms"],
+        **({"pairs": figures["pairs"]} if together is not None else {}),
     }
     data = {
         **_words(verdict, reason, bundle, wording.locale),
@@ -80,6 +91,7 @@ def judge(before: AlertState, report: DriftReport, bundle: Bundle, at: datetime,
         "since": _iso(since),
         "previous_since": _iso(before.since),
         **_evidence(report, figures, wording.locale),
+        **({} if together is None else {"pairs": [pair.as_dict(wording.locale) for pair in together.alarms]}),
         **_link(wording.link, report.task),
     }
     return Judged(figures, Change(verdict, details, letters(CHANGED, data, at, wording.channels)))
@@ -99,13 +111,28 @@ def letters(kind: str, data: Mapping[str, object], at: datetime, channels: Itera
     return tuple(Letter(message, channel, at, body) for channel in channels)
 
 
-def _next(before: AlertState, report: DriftReport) -> tuple[str, str]:
-    """The state after a report, and why: `drift`, or `version`."""
-    if report.verdict == "insufficient_data":
-        if before.version != report.version and before.verdict != QUIET:
-            return QUIET, "version"
-        return before.verdict, "drift"
-    return report.verdict, "drift"
+def _next(before: AlertState, report: DriftReport, together: MultivariateReport | None) -> tuple[str, str]:
+    """The state after the reports of a check, and why: `drift`, or `version`."""
+    alarms = [one.verdict for one in (report, together) if one is not None and one.alarm]
+    unknown = report.verdict == "insufficient_data"
+    paired = together is not None and together.verdict == "insufficient_data" and bool(before.figures.get("pairs"))
+    if (unknown or paired) and before.version == report.version:
+        alarms += [verdict for verdict in LOUD if verdict == before.verdict]
+    if alarms:
+        return gravest(alarms), "drift"
+    if unknown and before.version != report.version and before.verdict != QUIET:
+        return QUIET, "version"
+    return QUIET, "drift"
+
+
+def _pairs(before: AlertState, report: DriftReport, together: MultivariateReport | None) -> dict[str, object]:
+    """What is kept of a multivariate check, nothing where none was made: the pairs in alarm, or last known to be."""
+    if together is None:
+        return {}
+    pairs: object = [f"{pair.first} × {pair.second}" for pair in together.alarms]
+    if together.verdict == "insufficient_data" and before.version == report.version:
+        pairs = before.figures.get("pairs", [])
+    return {"multivariate": together.verdict, "pairs": pairs}
 
 
 def _figures(before: AlertState, report: DriftReport, at: datetime) -> dict[str, object]:

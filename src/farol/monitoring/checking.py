@@ -12,6 +12,7 @@ from datetime import datetime
 from farol.bundle import Bundle
 from farol.monitoring.alerts import QUIET, Wording, judge
 from farol.monitoring.drift import DriftReport, drift_report, parse_window, snapshot_of
+from farol.monitoring.multivariate import MultivariateReport, multivariate_report
 from farol.store.database import Store
 from farol.store.history import compact
 from farol.store.outbox import Outbox
@@ -20,29 +21,40 @@ from farol.store.states import AlertState, Change, Judged, States
 
 @dataclass(frozen=True, slots=True)
 class Checked:
-    """What a check of one task found, and what it changed (None: nothing)."""
+    """What a check of one task found, and what it changed (None: nothing).
+
+    `together` is the multivariate check; None where it was not asked for, or cannot be made of an older model.
+    """
 
     report: DriftReport
     change: Change | None
+    together: MultivariateReport | None = None
 
 
-def check_all(store: Store, bundles: Iterable[Bundle], window: str, now: datetime, wording: Wording) -> list[Checked]:
+def check_all(
+    store: Store, bundles: Iterable[Bundle], window: str, now: datetime, wording: Wording, *, multivariate: bool = False
+) -> list[Checked]:
     """Check each model over a window such as `30d`: a snapshot each, then the state, the event and the messages.
 
-    The last three are one transaction. Snapshots and letters that are old enough go afterwards. Raises InputError for
-    a window that is none, StoreError.
+    The last three are one transaction. `multivariate` also looks at how each two features go together. Snapshots and
+    letters that are old enough go afterwards. Raises InputError for a window that is none, StoreError.
     """
-    found = [_check(store, bundle, window, now, wording) for bundle in bundles]
+    found = [_check(store, bundle, window, now, wording, multivariate=multivariate) for bundle in bundles]
     compact(store, now)
     Outbox(store).forget(now)
     return found
 
 
-def _check(store: Store, bundle: Bundle, window: str, now: datetime, wording: Wording) -> Checked:
-    report = drift_report(store, bundle, parse_window(window, now=now))
+def _check(
+    store: Store, bundle: Bundle, window: str, now: datetime, wording: Wording, *, multivariate: bool
+) -> Checked:
+    days = parse_window(window, now=now)
+    report = drift_report(store, bundle, days)
+    knows = multivariate and bundle.reference.joint is not None
+    together = multivariate_report(store, bundle, days) if knows else None
     store.write_snapshot(snapshot_of(report, now))
 
     def judged(before: AlertState) -> Judged:
-        return judge(before, report, bundle, now, wording)
+        return judge(before, report, bundle, now, wording, together=together)
 
-    return Checked(report, States(store).advance(bundle.task, bundle.version, now, QUIET, judged))
+    return Checked(report, States(store).advance(bundle.task, bundle.version, now, QUIET, judged), together)

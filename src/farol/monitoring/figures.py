@@ -170,7 +170,7 @@ def feature_drift(
     """
     was, seen = np.array(reference, dtype=np.float64), np.array(current, dtype=np.float64)
     n, m = int(seen.sum()), float(was.sum())
-    ordered = len(bins.values) if bins.values is not None else len(bins.edges or ()) + 1
+    ordered = bins.ordered
     levels = {kind: spent / family for kind, spent in SPENT.items()}
     figure = float(psi(was, seen)) if m else 0.0
     critical = critical_value(n, m, int(used_bins(was, seen)), levels["distribution"])

@@ -106,6 +106,9 @@ class Mail:
             yield ""
             yield f"- {row['feature']}: {row['meaning']}"
             yield from (f"  {name}: {value}" for name, value in self._figures(row))
+        for pair in data.get("pairs", ()):
+            yield ""
+            yield f"- {pair['text']}"
         if "link" in data:
             yield ""
             yield self._say(msg("Look at it: {link}", link=data["link"]))
@@ -121,6 +124,7 @@ class Mail:
             figures = Markup("<br>").join(Markup("{}: {}").format(*figure) for figure in self._figures(row))
             heading = Markup("<h2>{}</h2><p>{}</p>").format(row["feature"], row["meaning"])
             parts.append(heading + Markup("<p>{}</p>").format(figures))
+        parts += [Markup("<p>{}</p>").format(pair["text"]) for pair in data.get("pairs", ())]
         if "link" in data:
             parts.append(Markup('<p><a href="{0}">{1}</a></p>').format(data["link"], self._say(msg("Look at it"))))
         parts.append(Markup("<p><small>{}</small></p>").format(self._say(_FOOT)))

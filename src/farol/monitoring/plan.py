@@ -17,12 +17,16 @@ from farol.settings import Settings
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """When to check (None: never unasked), which window, where alerts go, and in which words."""
+    """When to check (None: never unasked), which window, where alerts go, and in which words.
+
+    `multivariate`: whether checks also look at how each two features go together.
+    """
 
     schedule: Schedule | None
     window: str
     channels: tuple[Channel, ...]
     wording: Wording
+    multivariate: bool = False
 
     @classmethod
     def of(cls, settings: Settings) -> Self:
@@ -35,4 +39,5 @@ class Plan:
             window=settings.check_window,
             channels=channels,
             wording=Wording(negotiate(settings.locale), names, settings.alert_link),
+            multivariate=settings.check_multivariate,
         )
