@@ -273,6 +273,8 @@ def test_how_features_go_together_is_told_to_people_and_programs(run: Run, tmp_p
     assert body["n"] == body["read"] == body["answers"] > 0
     workbook = run("drift", "--multivariate", "--input", "data/sample-workbook.xlsx", "--format", "json")
     assert json.loads(workbook)["window"]["name"] == "2024"
+    part = " ".join(run("drift", "--multivariate", "--window", "all", "--slice", "source=simulation").split())
+    assert re.search(r"Período: todos os dias até [\d/]+, origem simulation: \d+ alunos", part)
     nobody = run("drift", "--multivariate", "--data", str(tmp_path))
     assert "Dados insuficientes" in nobody
     assert "0 de 45 pares" in nobody

@@ -46,6 +46,7 @@ def show_multivariate(
 
 def print_multivariate(report: MultivariateReport) -> None:
     """What changed in words, the pairs that changed most as a table, then what was compared with what."""
+    from farol.monitoring.cohorts import slice_words
     from farol.monitoring.plain import days
     from farol.monitoring.verdicts import ENOUGH, verdict_label
 
@@ -70,8 +71,9 @@ def print_multivariate(report: MultivariateReport) -> None:
         )
     say(
         msg(
-            "Window: {window}, {n} pupils from {read} of {answers} answers.",
+            "Window: {window}, {slice}: {n} pupils from {read} of {answers} answers.",
             window=days(report.window),
+            slice=slice_words(report.part),
             n=report.n,
             read=report.read,
             answers=report.answers,

@@ -25,7 +25,7 @@ from farol.features import Floats, feature_matrix
 from farol.i18n import Message, msg
 from farol.joint import LEAST_ROWS, Joint
 from farol.monitoring import ranks
-from farol.monitoring.cohorts import level_of
+from farol.monitoring.cohorts import level_of, slice_words
 from farol.monitoring.drift import reference_years
 from farol.monitoring.plain import decimal
 from farol.monitoring.ranks import Counts
@@ -240,7 +240,7 @@ def compare(
         version=bundle.version,
         window=window,
         part=part,
-        basis=msg("all training rows") if level is None else msg("training rows with {slice}", slice=part),
+        basis=msg("all training rows") if level is None else msg("training rows of {slice}", slice=slice_words(part)),
         reference_n=rows,
         reference_years=reference_years(bundle),
         answers=answers,
