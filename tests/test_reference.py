@@ -200,7 +200,9 @@ def test_answers_and_levels_are_counted_beside_the_features() -> None:
         probability=np.array([0.105, 0.6, NAN, 1.0]),
         threshold=0.6,
         level=np.array([3.0, 3.0, 4.0, NAN]),
+        label=np.array([0.0, 1.0, 1.0, 1.0]),
     )
+    assert reference.at_risk == tuple({60: 1, 99: 1, 100: 1}.get(i, 0) for i in range(101))
     assert reference.score == tuple({10: 1, 60: 1, 99: 1, 100: 1}.get(i, 0) for i in range(101))
     assert reference.predicted == (1, 2, 1)
     assert reference.features[0].edges == (2.0, 4.0)
@@ -217,7 +219,7 @@ def test_answers_and_levels_are_counted_beside_the_features() -> None:
 def test_the_reference_of_an_older_bundle_is_read_without_what_it_lacks() -> None:
     older = {"feature": "x", "edges": [2.0, 3.0], "values": None, "counts": [5, 10, 5, 0]}
     reference = Reference.from_json(canonical_json({"n": 20, "features": [older]}))
-    assert (reference.score, reference.predicted, reference.by_level) == (None, None, {})
+    assert (reference.score, reference.predicted, reference.by_level, reference.at_risk) == (None, None, {}, None)
     assert reference.joint is None
     assert (reference.features[0].lowest, reference.features[0].highest) == (None, None)
     assert not reference.outside(np.array([[-1e9], [1e9]])).any()
@@ -237,6 +239,11 @@ def test_the_reference_of_an_older_bundle_is_read_without_what_it_lacks() -> Non
         lambda content: content.update(predicted=[21, -1, 0]),
         lambda content: content.update(predicted="many"),
         lambda content: content.update(score=[20]),
+        lambda content: content.update(at_risk=[0] * 101),
+        lambda content: content.update(score=[20] + [0] * 100, at_risk=[20]),
+        lambda content: content.update(score=[20] + [0] * 100, at_risk=[21] + [0] * 100),
+        lambda content: content.update(score=[20] + [0] * 100, at_risk=[-1] + [0] * 100),
+        lambda content: content.update(score=[20] + [0] * 100, at_risk="many"),
         lambda content: first(content).update(lowest=None, highest=3.0),
         lambda content: first(content).update(lowest="two"),
         lambda content: content.pop("n"),

@@ -183,9 +183,10 @@ class Reference:
 
     `score` are the counts of training rows by probability (100 equal bins, then no answer), and `predicted` by
     prediction (0, 1, no answer), from models that had not seen the pupil: those of a model for its own rows are more
-    extreme than it will be for anybody else. `by_level` has the counts of the rows of each level of the programme,
-    under the level as text ("3"). `joint` is how each two features went together; None too where training had too few
-    rows for that. All of these are None or empty in bundles of an older Farol.
+    extreme than it will be for anybody else. `at_risk` are those of `score` whose label is 1. `by_level` has the counts
+    of the rows of each level of the programme, under the level as text ("3"). `joint` is how each two features went
+    together; None too where training had too few rows for that. All of these are None or empty in bundles of an older
+    Farol.
     """
 
     features: tuple[FeatureBins, ...]
@@ -194,6 +195,7 @@ class Reference:
     predicted: tuple[int, ...] | None = None
     by_level: Mapping[str, Tally] = field(default_factory=dict)
     joint: Joint | None = None
+    at_risk: tuple[int, ...] | None = None
     _binning: _Binning = field(init=False, repr=False, compare=False)
     _bounds: tuple[Floats, Floats] = field(init=False, repr=False, compare=False)
 
@@ -212,11 +214,13 @@ class Reference:
         probability: Floats | None = None,
         threshold: float = 0.5,
         level: Floats | None = None,
+        label: Floats | None = None,
     ) -> Self:
         """Freeze the bins of raw training rows (n, k).
 
         `probability` (n,) are answers for these rows by models that had not seen the pupil, NaN for no answer;
-        `threshold` makes predictions of them. `level` (n,) is each row's level in the programme, NaN unknown.
+        `threshold` makes predictions of them. `level` (n,) is each row's level in the programme, NaN unknown. `label`
+        (n,) is 1 for rows at risk.
         """
         features = tuple(FeatureBins.fit(column, name) for column, name in zip(matrix.T, names, strict=True))
         reference = cls(features, matrix.shape[0])
@@ -228,7 +232,9 @@ class Reference:
             for name, rows in levels.items()
         }
         joint = Joint.fit([groups_of(bins.counts, bins.ordered) for bins in features], bins, levels)
-        return cls(features, matrix.shape[0], whole.score, whole.predicted, by_level, joint)
+        cases = None if probability is None or label is None else score_index(probability[label == 1])
+        at_risk = None if cases is None else _counted(cases, SCORE_BINS + 1)
+        return cls(features, matrix.shape[0], whole.score, whole.predicted, by_level, joint, at_risk)
 
     def index(self, matrix: Floats) -> NDArray[np.int64]:
         """The bin (n, k) of each raw value (n, k)."""
@@ -270,6 +276,7 @@ class Reference:
                 "predicted": self.predicted,
                 "by_level": by_level,
                 "joint": None if self.joint is None else self.joint.as_json(),
+                "at_risk": self.at_risk,
             }
         )
 
@@ -288,7 +295,8 @@ class Reference:
                 raise ValueError("not the counts by level")
         score = _read_counts(later.get("score"), SCORE_BINS + 1, n)
         predicted = _read_counts(later.get("predicted"), ANSWERS, n)
-        return cls(bins, n, score, predicted, by_level, read_joint(later.get("joint"), [one.size for one in bins]))
+        joint = read_joint(later.get("joint"), [one.size for one in bins])
+        return cls(bins, n, score, predicted, by_level, joint, _read_part(later.get("at_risk"), score))
 
 
 def _tally(reference: Reference, bins: NDArray[np.int64], probability: Floats | None, threshold: float) -> Tally:
@@ -324,6 +332,20 @@ def _read_counts(source: object, size: int, n: int) -> tuple[int, ...] | None:
             raise ValueError("not counts")
     if len(counts) != size or min(counts) < 0 or sum(counts) != n:
         raise ValueError("counts of bins are one a bin, and their sum is the number of rows")
+    return counts
+
+
+def _read_part(source: object, whole: tuple[int, ...] | None) -> tuple[int, ...] | None:
+    """Counts of some of the rows counted in `whole`; None where there are none."""
+    match source:
+        case None:
+            return None
+        case [*numbers] if whole is not None:
+            counts = tuple(number for number in numbers if isinstance(number, int))
+        case _:
+            raise ValueError("not counts of a part")
+    if len(counts) != len(whole) or any(not 0 <= one <= most for one, most in zip(counts, whole, strict=True)):
+        raise ValueError("of the rows of a bin, none to all are counted in a part")
     return counts
 
 

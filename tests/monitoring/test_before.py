@@ -11,8 +11,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from farol.monitoring.before import Before, Beside, before_of
-from farol.monitoring.estimation import ASSUMPTIONS, MEASURES, Expected, estimate_each, estimate_rows
+from farol.monitoring.estimation import MEASURES, Expected, assumptions_of, estimate_each, estimate_rows
 from farol.monitoring.outcomes import Realised, realised
+from farol.monitoring.recalibration import Learned
 from farol.profile import load_profile
 from farol.registry import Registry
 from farol.settings import Settings
@@ -72,6 +73,29 @@ def test_many_pupils_are_drawn_in_pieces_and_give_the_same_interval() -> None:
     assert found.high == pytest.approx(probability.mean() + spread, abs=0.003)
 
 
+@settings(max_examples=25, deadline=None)
+@given(st.lists(st.floats(0, 1), min_size=1, max_size=60), st.floats(0, 1))
+def test_with_what_answers_were_worth_the_values_are_those_of_the_rows_too(said: list[float], threshold: float) -> None:
+    learned = Learned((30,) * 100, tuple(range(0, 30, 3)) + (29,) * 90)
+    probability = np.array(said)
+    found, rows = estimate_each(probability, threshold, learned), estimate_rows(probability, threshold, learned)
+    for name, expected in found.items():
+        if expected.value is not None and name != "at_risk":
+            assert expected.value == pytest.approx(rows[name])
+
+
+def test_the_interval_has_the_chance_of_training_pupils_in_it() -> None:
+    probability = np.full(4_000, 0.505)
+    plain = estimate_each(probability, THRESHOLD)["at_risk"]
+    taught = estimate_each(
+        probability, THRESHOLD, Learned((0,) * 50 + (100,) + (0,) * 49, (0,) * 50 + (50,) + (0,) * 49)
+    )
+    # Half of a hundred training pupils: one standard error of 0.05, beside which that of 4,000 pupils is nothing.
+    assert plain.low == pytest.approx(0.505 - 1.96 * 0.0079, abs=0.003)
+    assert taught["at_risk"].low == pytest.approx(0.5 - 1.96 * 0.0506, abs=0.012)
+    assert taught["at_risk"].high == pytest.approx(0.5 + 1.96 * 0.0506, abs=0.012)
+
+
 def test_what_came_true_stands_beside_it_inside_or_outside() -> None:
     rng = np.random.default_rng(5)
     probability = rng.beta(0.8, 1.2, 400)
@@ -128,10 +152,18 @@ def test_a_played_year_has_it_of_the_pupils_of_the_version_in_use(played: Realis
     assert brier.expected.value == pytest.approx(float((matched.probability * (1 - matched.probability)).mean()))
     assert brier.realised == played.together.evaluation.estimates["brier"]
     body = before.as_dict("en")
-    assert body["assumptions"] == [str(words) for words in ASSUMPTIONS]
+    assert body["assumptions"] == [str(words) for words in assumptions_of(recalibrated=False)]
     measures = body["measures"]
     assert isinstance(measures, dict)
     assert set(measures) == set(MEASURES)
+    # Of training pupils a quarter was at risk, whatever the answer.
+    known = replace(played, learned=Learned((4,) * 100, (1,) * 100)).before
+    brier = {one.measure: one for one in known.measures}["brier_score"]
+    said = matched.probability
+    assert brier.expected.value == pytest.approx(float((0.25 * (1 - said) ** 2 + 0.75 * said**2).mean()))
+    assert known.at_risk.expected.value == pytest.approx(0.25)
+    assert known.assumptions == assumptions_of(recalibrated=True)
+    assert played.learned is None, "invented bundles do not have the counts"
     none = replace(played, version="another").before
     assert (none.n, none.at_risk.realised) == (0, None)
     half = matched.version.copy()

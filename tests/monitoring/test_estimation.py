@@ -7,15 +7,19 @@ from datetime import UTC, datetime
 
 import numpy as np
 import pytest
-from sklearn.metrics import brier_score_loss, roc_auc_score
+from numpy.typing import NDArray
+from sklearn.metrics import accuracy_score, brier_score_loss, f1_score, precision_score, recall_score, roc_auc_score
 
 from farol.bundle import Bundle
 from farol.monitoring.drift import parse_window
 from farol.monitoring.estimation import MEASURES, Expected, estimate, estimate_rows, performance
+from farol.monitoring.recalibration import Learned
 from farol.reference import score_index
 from farol.store.database import Store
 from farol.store.records import Prediction, uuid7
 from farol.tallies import SCORE, Counted
+
+Floats = NDArray[np.float64]
 
 NOW = datetime(2024, 7, 1, 2, 30, tzinfo=UTC)
 
@@ -38,6 +42,63 @@ def test_four_answers_by_hand() -> None:
             "roc_auc": (0.2 * 0.4 + 0.3 * 1.15 + 0.8 * 1.6 + 0.9 * 1.75) / (2.2 * 1.8),
         }
     )
+
+
+@pytest.mark.parametrize("worth", ["said", "learned"])
+def test_the_figures_are_those_of_both_labels_of_every_pupil_weighted_by_their_chances(worth: str) -> None:
+    """scikit-learn's metrics of a table in which each pupil stands twice: at risk and not, weighted by the chances."""
+    rng = np.random.default_rng(4)
+    probability, threshold = np.r_[rng.beta(0.8, 1.2, 60), 0.25, 0.25, 0.25].round(3), 0.25
+    learned = None if worth == "said" else Learned((40, *(0,) * 98, 60), (8, *(0,) * 98, 45))
+    # Learned are 20% in the lowest hundredth, 75% in the highest, and a line between.
+    chances = probability if learned is None else 0.2 + 0.55 * np.floor(probability * 100) / 99
+    label = np.r_[np.ones(probability.size), np.zeros(probability.size)]
+    said, weight = np.tile(probability, 2), np.r_[chances, 1 - chances]
+    predicted = said >= threshold
+    assert estimate_rows(probability, threshold, learned) == pytest.approx(
+        {
+            "roc_auc": roc_auc_score(label, said, sample_weight=weight),
+            "precision": precision_score(label, predicted, sample_weight=weight),
+            "recall": recall_score(label, predicted, sample_weight=weight),
+            "f1": f1_score(label, predicted, sample_weight=weight),
+            "accuracy": accuracy_score(label, predicted, sample_weight=weight),
+            "brier_score": brier_score_loss(label, said, sample_weight=weight),
+        },
+        abs=1e-12,
+    )
+
+
+@pytest.mark.parametrize("sure", [False, True])
+def test_a_model_that_says_too_little_or_too_much_is_estimated_by_what_its_answers_were_worth(sure: bool) -> None:
+    rng = np.random.default_rng(7)
+
+    def pupils(n: int, centre: float) -> tuple[Floats, Floats]:
+        """What the model says, and what becomes of them: it says half of what it knows, or twice as much."""
+        logit = rng.normal(centre, 1.2, n)
+        label = (rng.random(n) < 1 / (1 + np.exp(-logit))).astype(np.float64)
+        return 1 / (1 + np.exp(-logit * (2 if sure else 0.5))), label
+
+    said, label = pupils(4_000, 0)
+    learned = Learned(cells(said)[:100], cells(said[label == 1])[:100])
+    now, came = pupils(4_000, 0.7)  # others than in training, and what an answer is worth has not changed
+    found, naive = estimate(cells(now), 0.5, learned), estimate(cells(now), 0.5)
+    real = float(((now >= 0.5) == came).mean())
+    assert found.measures["accuracy"].value == pytest.approx(real, abs=0.02)
+    assert naive.measures["accuracy"].value != pytest.approx(real, abs=0.05)
+    assert (found.recalibrated, naive.recalibrated) == (True, False)
+    assert str(found.assumptions[0]) != str(naive.assumptions[0])
+
+
+def test_what_was_learned_from_few_pupils_is_told_by_a_wider_interval() -> None:
+    answered = tuple(10 if i < 100 else 0 for i in range(101))
+
+    def width(rows: int) -> float:
+        one = estimate(answered, 0.5, Learned((rows,) * 100, tuple(i * rows // 100 for i in range(100)))).measures
+        assert one["roc_auc"].low is not None
+        assert one["roc_auc"].high is not None
+        return one["roc_auc"].high - one["roc_auc"].low
+
+    assert width(5) > 1.2 * width(500)
 
 
 def test_the_counters_give_what_the_rows_give() -> None:
@@ -101,4 +162,24 @@ def test_performance_is_read_from_the_counters_of_a_window_and_a_slice(bundle: B
     assert performance(store, bundle, window, part="source=command").n == 0
     body = whole.as_dict("pt_BR")
     assert body["threshold"] == bundle.manifest.threshold
-    assert str(body["assumptions"]).startswith("['Uma probabilidade vale agora")
+    assert body["recalibrated"] is False
+    assert str(body["assumptions"]).startswith("['Uma probabilidade vale o que diz")
+
+
+def test_performance_learns_what_answers_were_worth_from_the_reference_of_the_bundle(
+    bundle: Bundle, store: Store
+) -> None:
+    row = Prediction(
+        uuid7(NOW), NOW, bundle.task, bundle.version, "api", {}, 1, "x", 0.95, 0.5, (), Counted.of({SCORE: 95})
+    )
+    store.write([replace(row, id=uuid7(NOW)) for _ in range(40)])
+    # In training a quarter of the pupils answered like these was at risk, and a tenth of those answered 0.05.
+    counts = [0] * 101
+    cases = [0] * 101
+    counts[5], cases[5], counts[95], cases[95] = 200, 20, 200, 50
+    known = replace(bundle, reference=replace(bundle.reference, score=tuple(counts), at_risk=tuple(cases)))
+    found = performance(store, known, parse_window("7d", now=NOW))
+    assert found.recalibrated
+    assert found.at_risk == pytest.approx(0.25)
+    assert found.measures["precision"].value == pytest.approx(0.25)
+    assert found.measures["brier_score"].value == pytest.approx(0.25 * 0.045**2 + 0.75 * 0.955**2)

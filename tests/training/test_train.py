@@ -160,6 +160,9 @@ def test_the_reference_of_answers_is_of_pupils_the_model_had_not_seen(
     assert reference.predicted == (int(answered.sum()) - at_risk, at_risk, int((~answered).sum()))
     whole = np.floor(unseen[answered] * 100).astype(np.int64)
     assert reference.score == (*np.bincount(np.minimum(whole, 99), minlength=100).tolist(), int((~answered).sum()))
+    whole = whole[rows.label[answered] == 1]
+    silent = int(rows.label[~answered].sum())
+    assert reference.at_risk == (*np.bincount(np.minimum(whole, 99), minlength=100).tolist(), silent)
     # The model that serves knows its own rows better than it will know anybody else.
     session = onnxruntime.InferenceSession(model.files["model.onnx"], providers=["CPUExecutionProvider"])
     inputs = Preprocessing.from_json(model.files["preprocessing.json"]).transform(rows.matrix)

@@ -15,7 +15,6 @@ import pytest
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser
 
-from farol.monitoring.estimation import ASSUMPTIONS
 from farol.monitoring.outcomes import Realised, realised
 from farol.profile import load_profile
 from farol.registry import Registry
@@ -127,7 +126,7 @@ def test_what_could_be_expected_stands_beside_with_its_interval_and_what_had_to_
             f"{one.title} {expected.value:.3f} ({expected.low:.3f} to {expected.high:.3f}) {real.value:.3f} "
             f"({real.low:.3f} to {real.high:.3f}) {'inside' if one.is_inside else 'outside'}" in text
         )
-    for words in ASSUMPTIONS:
+    for words in before.assumptions:
         assert str(words) in text
     portuguese = pages.get(PAGE, params={"lang": "pt-BR"}).text
     assert "O que já se podia esperar antes da planilha" in portuguese

@@ -371,4 +371,7 @@ class PerformanceAnswer(Shape):
     threshold: float
     at_risk: float | None = Field(description=_("The share of pupils expected to be at risk."))
     measures: MeasuresAnswer
+    recalibrated: bool = Field(
+        description=_("Whether what an answer is worth was learned from training pupils whom the model had not seen.")
+    )
     assumptions: list[str] = Field(description=_("What has to hold, in the language of the request."))

@@ -228,7 +228,6 @@ def print_part(part: Part, title: str, version: str | None) -> None:
 
 def print_before(report: Realised) -> None:
     """What the probabilities alone let expect before, beside what came true, and what had to hold for it."""
-    from farol.monitoring.estimation import ASSUMPTIONS
     from farol.monitoring.verdicts import ENOUGH
 
     before = report.before
@@ -247,7 +246,7 @@ def print_before(report: Realised) -> None:
         table.add_row(one.measure, _between(one.expected), came, inside)
     OUT.print(table)
     say(msg("What had to hold for it:"))
-    for words in ASSUMPTIONS:
+    for words in before.assumptions:
         OUT.print(f"• {words.render(LOCALE)}", markup=False)
 
 

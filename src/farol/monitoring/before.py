@@ -1,7 +1,7 @@
 """What could be expected before the sheet was there, beside what came true of the very same pupils.
 
-The estimate is that of `farol.monitoring.estimation` (CBPE), from the probabilities of the pupils who are measured and
-nothing else; so the two sides show what such an estimate is worth to this school.
+The estimate is that of `farol.monitoring.estimation` (CBPE), from the answers to the pupils who are measured and what
+such answers were worth in training; so the two sides show what such an estimate is worth to this school.
 """
 
 from __future__ import annotations
@@ -13,8 +13,9 @@ from functools import lru_cache
 import numpy as np
 
 from farol.i18n import Message, msg
-from farol.monitoring.estimation import ASSUMPTIONS, MEASURES, Expected, Floats, estimate_each
+from farol.monitoring.estimation import MEASURES, Expected, Floats, assumptions_of, estimate_each
 from farol.monitoring.promises import as_figure
+from farol.monitoring.recalibration import Learned
 from farol.monitoring.verdicts import ENOUGH
 from farol.training.intervals import share_of
 from farol.training.metrics import MEASURES as OF_CARDS
@@ -57,11 +58,17 @@ class Before:
     n: int
     at_risk: Beside
     measures: tuple[Beside, ...]
+    recalibrated: bool = False
 
     @property
     def is_enough(self) -> bool:
         """Whether there are figures at all."""
         return self.n >= ENOUGH
+
+    @property
+    def assumptions(self) -> tuple[Message, ...]:
+        """What has to hold for it."""
+        return assumptions_of(recalibrated=self.recalibrated)
 
     @property
     def figures(self) -> tuple[Beside, ...]:
@@ -75,13 +82,13 @@ class Before:
             "at_risk": self.at_risk.expected.as_dict(),
             "measures": {one.measure: one.expected.as_dict() for one in self.measures},
             "realised": {one.measure: as_figure(one.realised) for one in self.figures},
-            "assumptions": [words.render(locale) for words in ASSUMPTIONS],
+            "assumptions": [words.render(locale) for words in self.assumptions],
         }
 
 
-def before_of(probability: Floats, threshold: float, evaluation: Evaluation) -> Before:
-    """What the probabilities (n,) of pupils let expect, beside the metrics of the same pupils."""
-    expected = _expected(probability.tobytes(), threshold) if probability.size >= ENOUGH else {}
+def before_of(probability: Floats, threshold: float, evaluation: Evaluation, learned: Learned | None = None) -> Before:
+    """What the answers (n,) to pupils let expect, beside the metrics of the same pupils."""
+    expected = _expected(probability.tobytes(), threshold, learned) if probability.size >= ENOUGH else {}
     right = evaluation.confusion.get("true_positive", 0) + evaluation.confusion.get("true_negative", 0)
     shares = {"at_risk": evaluation.positives, "accuracy": right}
 
@@ -94,10 +101,11 @@ def before_of(probability: Floats, threshold: float, evaluation: Evaluation) -> 
     def beside(measure: str) -> Beside:
         return Beside(measure, expected.get(measure, _UNKNOWN), realised(measure))
 
-    return Before(probability.size, beside("at_risk"), tuple(beside(measure) for measure in MEASURES))
+    measures = tuple(beside(measure) for measure in MEASURES)
+    return Before(probability.size, beside("at_risk"), measures, learned is not None)
 
 
 @lru_cache(maxsize=64)
-def _expected(probability: bytes, threshold: float) -> Mapping[str, Expected]:
+def _expected(probability: bytes, threshold: float, learned: Learned | None) -> Mapping[str, Expected]:
     """Of the bytes of an array: a page that is read again draws nothing again."""
-    return estimate_each(np.frombuffer(probability, dtype=np.float64), threshold)
+    return estimate_each(np.frombuffer(probability, dtype=np.float64), threshold, learned)

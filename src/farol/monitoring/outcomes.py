@@ -22,6 +22,7 @@ from farol.i18n import Message, msg
 from farol.monitoring.before import Before, before_of
 from farol.monitoring.matching import Counts, Mask, Matched, bundle_of, counts_of, matched_of
 from farol.monitoring.promises import Comparison, Promise, as_figure, compare_with, promise_in
+from farol.monitoring.recalibration import Learned
 from farol.monitoring.worth import BandWorth, worth_of
 from farol.profile import Profile, Task
 from farol.registry import Registry
@@ -110,13 +111,18 @@ class Realised:
     bands: tuple[BandWorth, ...]
     leavers: Leavers
     notes: tuple[Message, ...]
+    learned: Learned | None = None
 
     @property
     def before(self) -> Before:
-        """What the probabilities of the pupils of `version` let expect, beside what came true of them."""
+        """What the answers to the pupils of `version` let expect, beside what came true of them.
+
+        `learned` is what its answers were worth in training.
+        """
         mine = self.matched.version == self.version
         own = self.matched if mine.all() else self.matched.select(mine)
-        return before_of(own.probability, float(own.threshold[0]) if mine.any() else 1.0, _evaluation(own))
+        least = float(own.threshold[0]) if mine.any() else 1.0
+        return before_of(own.probability, least, _evaluation(own), self.learned)
 
     def as_dict(self, locale: str) -> dict[str, object]:
         """For JSON: counts and metrics, no pupil."""
@@ -175,6 +181,7 @@ def realised(store: Store, registry: Registry, profile: Profile, task: str, year
         bands=worth_of(None if main is None else main.report, matched.label, matched.probability),
         leavers=_leavers(known, last),
         notes=tuple(_notes(main, spec, year, len(versions))),
+        learned=None if main is None else Learned.of(main.reference),
     )
 
 

@@ -105,6 +105,7 @@ def train(
         probability=np.where(scant, np.nan, unseen),
         threshold=guard.threshold.value,
         level=None if level is None else references.answered(panel, plan, plan.serve).numbers[level],
+        label=served.label,
     )
 
     progress(msg("Writing the report and the model card"), 0.9)

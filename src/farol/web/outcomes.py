@@ -10,7 +10,7 @@ from markupsafe import Markup
 from farol.errors import InputError, Place
 from farol.i18n import msg
 from farol.monitoring.before import Beside
-from farol.monitoring.estimation import ASSUMPTIONS, Expected
+from farol.monitoring.estimation import Expected
 from farol.monitoring.outcomes import Part, Realised, realised
 from farol.monitoring.promises import WORDS, Comparison, Verdict
 from farol.monitoring.verdicts import ENOUGH
@@ -237,7 +237,7 @@ def before_view(report: Realised, reader: Reader) -> BeforeView:
         came=NOTHING if risk.realised is None else reader.percent(risk.realised.value),
     )
     figures = tuple(_beside(one, reader) for one in before.measures)
-    return BeforeView(words, figures, tuple(one.render(reader.locale) for one in ASSUMPTIONS))
+    return BeforeView(words, figures, tuple(one.render(reader.locale) for one in before.assumptions))
 
 
 def _beside(one: Beside, reader: Reader) -> BesideView:
