@@ -17,11 +17,10 @@ import httpx
 
 @dataclass(frozen=True, slots=True)
 class Server:
-    """A running process; `seconds` from its start to the first answer."""
+    """A running process that answers."""
 
     base: str
     process: subprocess.Popen[bytes]
-    seconds: float
 
 
 def free_address() -> int:
@@ -36,11 +35,11 @@ def serving(port: int, artifacts: Path, data: Path, **settings: str) -> Iterator
     """`uvicorn farol.app:app`, ended with SIGTERM and, if that is not heeded, killed."""
     environ = {**os.environ, "FAROL_ARTIFACTS": str(artifacts), "FAROL_DATA": str(data), **settings}
     command = [sys.executable, "-m", "uvicorn", "farol.app:app", "--port", str(port), "--log-level", "warning"]
-    base, started = f"http://127.0.0.1:{port}", time.perf_counter()
+    base = f"http://127.0.0.1:{port}"
     with subprocess.Popen(command, env=environ) as process:
         try:
             _await_answer(base, process)
-            yield Server(base, process, time.perf_counter() - started)
+            yield Server(base, process)
         finally:
             process.terminate()
             try:

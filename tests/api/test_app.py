@@ -99,7 +99,6 @@ def test_nothing_is_sent_elsewhere_whatever_the_environment_says(monkeypatch: py
 
 def test_uvicorn_serves_the_app_by_its_name(free_port: int, trained: Path, tmp_path: Path) -> None:
     with serving(free_port, trained, tmp_path) as server:
-        assert server.seconds < 20
         answer = httpx.post(f"{server.base}/predict", json=PUPIL)
         assert answer.status_code == 200
         assert answer.json()["prediction_label"].startswith("Aluno")
