@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 import numpy as np
 import pytest
 
@@ -86,6 +88,10 @@ def test_the_calibration_error_of_far_fewer_pupils_is_not_compared() -> None:
     assert (ece.verdict, "by chance alone" in str(ece.reason)) == ("unknown", True)
     assert {one.verdict for one in others} == {"within"}
     assert compare_with(promised(400, 200), came(200, 100))[-1].verdict == "within"
+    (*others, ece) = compare_with(promised(400, 200), came(801, 400))
+    assert (ece.verdict, "smaller by chance alone" in str(ece.reason)) == ("unknown", True)
+    assert {one.verdict for one in others} == {"within"}
+    assert compare_with(promised(400, 200), came(800, 400))[-1].verdict == "within"
 
 
 def test_what_is_undefined_or_not_promised_is_said() -> None:
@@ -162,6 +168,23 @@ def test_bands_are_those_of_the_card_with_what_came_true() -> None:
     empty = worth_of(report, label[:1], probability[:1])[1]
     assert (empty.n, empty.said, empty.came, empty.kept) == (0, None, None, None)
     assert empty.as_dict()["expected"] == {"value": 0.7, "low": 0.6, "high": 0.8}
+
+
+def test_bands_are_judged_together_those_nobody_fell_into_aside() -> None:
+    """A difference that one band alone would not keep, and one of five does: each may be wrong in 1% of years."""
+    edges = [0.0, 0.1, 0.3, 0.5, 0.7, 0.9]
+    share = {"low": 0.4, "high": 0.6}
+    bands = [{"low": low, "high": high, "expected": share} for low, high in pairwise(edges)]
+
+    def kept(asked: list[float]) -> bool | None:
+        # In the first band 15 of 50 come true: 0.2 less than expected. The interval of 95% (Newcombe's, of Wilson's and
+        # the card's) ends at −0.03; that of 99%, which five bands together take, at +0.02.
+        label = np.r_[np.ones(15), np.zeros(35), np.full(len(asked), 1.0)]
+        probability = np.r_[np.full(50, 0.05), asked]
+        return worth_of({"bands": {"bands": bands}}, label, probability)[0].kept
+
+    assert kept([]) is False
+    assert kept([0.2, 0.4, 0.6, 0.8]) is True
 
 
 def test_without_a_card_the_usual_bands_expect_nothing() -> None:

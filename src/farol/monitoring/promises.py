@@ -26,9 +26,8 @@ FEWEST_CASES = 20
 narrow near the ends of the scale, and of 60 pupils the verdict was wrong in 9% of years.
 """
 FEWEST_FOR_ECE = 0.5
-"""The calibration error of few pupils is greater by chance alone: the share of the promised pupils that is enough."""
-
-_WIDER = NormalDist().inv_cdf(1 - (1 - COVERAGE) / 2 / len(COMPARED)) / NormalDist().inv_cdf(0.5 + COVERAGE / 2)
+"""The calibration error of few pupils is greater by chance alone: neither side may have less than this share of the
+other's pupils."""
 
 WORDS: Mapping[Verdict, Message] = {
     "within": msg("as promised"),
@@ -113,7 +112,7 @@ def _compared(metric: str, promise: Promise | None, realised: Evaluation) -> Com
         return Comparison(metric, promised, None, None, "unknown", came.reason)
     if promise is None or promised is None:
         return Comparison(metric, None, came, None, "unknown", msg("the card does not say"))
-    difference = difference_of(_widened(came), _widened(promised))
+    difference = difference_of(widened(came, len(COMPARED)), widened(promised, len(COMPARED)))
     reason = _too_few(metric, promise, realised)
     if reason is not None:
         return Comparison(metric, promised, came, difference, "unknown", reason)
@@ -135,8 +134,13 @@ def _too_few(metric: str, promise: Promise, realised: Evaluation) -> Message | N
             )
     if metric == "ece" and realised.n < FEWEST_FOR_ECE * promise.n:
         return msg("of so much fewer pupils than on the card it is greater by chance alone")
+    if metric == "ece" and promise.n < FEWEST_FOR_ECE * realised.n:
+        return msg("of so many more pupils than on the card it is smaller by chance alone")
     return None
 
 
-def _widened(one: Estimate) -> Estimate:
-    return Estimate(one.value, one.value - _WIDER * (one.value - one.low), one.value + _WIDER * (one.high - one.value))
+def widened(one: Estimate, among: int) -> Estimate:
+    """A 95% interval made as wide as a normal's must be, so that of `among` such together 95% hold them all."""
+    usual, wide = (NormalDist().inv_cdf(1 - (1 - COVERAGE) / 2 / tests) for tests in (1, among))
+    factor = wide / usual
+    return Estimate(one.value, one.value - factor * (one.value - one.low), one.value + factor * (one.high - one.value))

@@ -9,10 +9,10 @@ from itertools import pairwise
 import numpy as np
 from numpy.typing import NDArray
 
-from farol.monitoring.promises import as_figure, estimate_in
+from farol.monitoring.promises import as_figure, estimate_in, widened
 from farol.training.bands import EDGES
 from farol.training.intervals import difference_of, share_of
-from farol.training.metrics import Estimate
+from farol.training.metrics import COVERAGE, Estimate
 
 Floats = NDArray[np.float64]
 
@@ -22,7 +22,9 @@ class BandWorth:
     """Probabilities from `low` up to, but not with, `high` (the last band has it too).
 
     `said` is their mean, `came` the share at risk, `expected` what the card expects of such pupils; `kept` is whether
-    the two are compatible: the 95% interval of their difference holds zero. None where there is nothing to compare.
+    the two are compatible: the interval of their difference holds zero, wide enough for all bands of a table together,
+    so that in about 5% of the years any band is wrongly said not to be kept (Bonferroni). None where there is nothing
+    to compare.
     """
 
     low: float
@@ -50,20 +52,25 @@ def worth_of(report: Mapping[str, object] | None, label: Floats, probability: Fl
     """The bands of a card (the usual ones where there is no card) for answers (n,) and what came true (n,)."""
     expected = _expected(report)
     edges = expected or dict.fromkeys(pairwise(EDGES))
-    return tuple(_band(low, high, one, label, probability) for (low, high), one in edges.items())
+    inside = {(low, high): (probability >= low) & ((probability < high) | (high == EDGES[-1])) for low, high in edges}
+    among = sum(one is not None and bool(inside[band].any()) for band, one in edges.items())
+    return tuple(_band(band, one, label[inside[band]], probability[inside[band]], among) for band, one in edges.items())
 
 
-def _band(low: float, high: float, expected: Estimate | None, label: Floats, probability: Floats) -> BandWorth:
-    inside = (probability >= low) & ((probability < high) | (high == EDGES[-1]))
-    n = int(inside.sum())
+def _band(
+    band: tuple[float, float], expected: Estimate | None, label: Floats, probability: Floats, among: int
+) -> BandWorth:
+    (low, high), n = band, label.size
     if not n:
         return BandWorth(low, high, 0, None, None, expected, None)
-    came = share_of(float(label[inside].sum()), n)
+    cases = float(label.sum())
+    came = share_of(cases, n)
     kept = None
     if expected is not None:
-        difference = difference_of(came, expected)
+        wide = share_of(cases, n, coverage=1 - (1 - COVERAGE) / among)
+        difference = difference_of(wide, widened(expected, among))
         kept = difference.low <= 0 <= difference.high
-    return BandWorth(low, high, n, float(probability[inside].mean()), came, expected, kept)
+    return BandWorth(low, high, n, float(probability.mean()), came, expected, kept)
 
 
 def _expected(report: Mapping[str, object] | None) -> dict[tuple[float, float], Estimate | None]:
