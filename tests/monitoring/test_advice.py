@@ -107,6 +107,45 @@ def test_a_changed_feature_is_to_be_looked_at_with_both_distributions(two: Bundl
     assert "20% are missing; in training 0% were." in texts(higher)
 
 
+def test_an_advice_says_what_why_and_what_to_do_next_word_for_word(two: Bundle) -> None:
+    name = two.reference.features[2].feature
+    (one,) = advise(facts(two, plain(two) | {name: {0: 380, 1: 20}}))
+    what, lower, other, *rest = [words.render("en") for words in (one.what, *one.why)]
+    assert what == f"Look at {name}: it has changed, in no one phase, class or source alone."
+    # By hand: 0.95 · 0.25 + 0.05 · 0.75 = 0.275; 0.45 ln(0.95 / 0.5) − 0.45 ln(0.05 / 0.5) = 1.325, smoothed a little.
+    assert lower == "The values are lower: a pupil of now has more than one of training in 28% of cases, not in half."
+    assert other.startswith("The distribution is another one: PSI 1.32, where chance alone seldom gives more than 0.")
+    assert rest == [
+        "400 predictions of 2024-06-01 to 2024-06-30, compared with: all training rows (400, of 2022, 2023).",
+        "Looked into 0 slices, by phase, class and source; what chance gives is reckoned for all of them together.",
+    ]
+    assert [words.render("en") for words in one.steps] == [
+        "Ask whoever filled it in: another way of filling in, or other pupils? Then correct it, or keep watching.",
+        "`farol drift --task current` has all figures.",
+        "See /monitoring/dashboard?task=current&window=30d",
+    ]
+    (quiet,) = advise(facts(two, plain(two)))
+    assert texts(quiet).startswith(
+        "The answers can be relied on as before. What arrives looks like what the model learned from, and nothing"
+    )
+
+
+def test_of_a_feature_only_what_is_in_alarm_is_a_reason(two: Bundle) -> None:
+    from farol.tallies import OUTSIDE
+
+    name = two.reference.features[2].feature
+    (beyond,) = advise(facts(two, plain(two) | {OUTSIDE: {2: 100}}))
+    assert beyond.figure is not None
+    assert beyond.figure.alarms == ("unseen",)
+    for other in ("values are lower", "values are higher", "distribution is another", "are missing"):
+        assert other not in texts(beyond)
+    (moved,) = advise(facts(two, plain(two) | {name: {0: 380, 1: 20}, OUTSIDE: {2: 1}}))
+    assert moved.figure is not None
+    assert set(moved.figure.alarms) == {"distribution", "superiority"}
+    assert "The distribution is another one: PSI" in texts(moved)
+    assert "never had" not in texts(moved), "one row in 400 is no alarm"
+
+
 def test_at_most_three_features_are_named_the_most_changed_first(two: Bundle) -> None:
     moved = {one.feature: {0: 260 + 20 * i, 1: 140 - 20 * i} for i, one in enumerate(two.reference.features[1:6])}
     found = advise(facts(two, plain(two) | moved))
@@ -134,6 +173,9 @@ def test_other_pupils_of_the_same_levels_need_no_correction(two: Bundle) -> None
     (one,) = advise(facts(two, counts, levels=levels))
     assert one.kind == "cohort"
     assert f"In alarm for all together: {name}." in texts(one)
+    given = facts(two, counts, levels=levels)
+    assert given.drift is not None
+    assert kinds(advise(replace(given, drift=replace(given.drift, rate=None)))) == ["cohort"], "of an older bundle"
     # Where the levels do not speak for the window, or only some of it is calm level by level, it is to be looked at.
     few = check(two, {key: {0: 40, 1: 40} for key in counts}, window=MONTH)
     assert kinds(advise(facts(two, counts, levels=few))) == ["look"]
@@ -143,6 +185,18 @@ def test_other_pupils_of_the_same_levels_need_no_correction(two: Bundle) -> None
     rate = counts | {PREDICTION: {0: 300, 1: 100}}
     alone = replace(levels, rate=None)
     assert "cohort" not in kinds(advise(facts(two, rate, levels=alone)))
+    drifting = check(two, rate, window=MONTH, against=same_levels(two, {"1": 100, "5": 300})).rate
+    assert drifting is not None
+    assert drifting.alarm
+    assert "cohort" not in kinds(advise(facts(two, rate, levels=replace(levels, rate=drifting))))
+    unsure = replace(levels, rate=replace(drifting, verdict="insufficient_data"))
+    assert not unsure.alarm
+    assert "cohort" not in kinds(advise(facts(two, rate, levels=unsure)))
+    calm = replace(drifting, verdict="none")
+    found = advise(facts(two, rate, levels=replace(levels, rate=calm)))
+    assert kinds(found) == ["cohort"]
+    only = advise(facts(two, plain(two) | {PREDICTION: {0: 300, 1: 100}}, levels=replace(levels, rate=calm)))
+    assert "In alarm for all together: the answers." in texts(only[0])
 
 
 def test_answers_quite_unlike_those_of_training_are_not_to_be_relied_on(two: Bundle) -> None:
@@ -160,6 +214,10 @@ def test_too_much_missing_is_not_to_be_relied_on(two: Bundle) -> None:
     half = {one.feature: {0: 150, 1: 150, 2: 100} for one in two.reference.features[1:7]}
     assert "Too much is missing" in texts(advise(facts(two, plain(two) | half))[0])
     assert kinds(advise(facts(two, plain(two) | dict(list(half.items())[:3]))))[0] == "look"
+    # More was missing in training than is now: that is another change, and no lack.
+    score = tuple(100 if i in {10, 40} else 200 if i == 100 else 0 for i in range(101))
+    lacking = replace(two, reference=replace(two.reference, score=score))
+    assert all("Too much is missing" not in texts(one) for one in advise(facts(lacking, plain(lacking))))
 
 
 def expected(**values: tuple[float, float, float]) -> Estimation:
@@ -174,11 +232,17 @@ def expected(**values: tuple[float, float, float]) -> Estimation:
         (expected(roc_auc=(0.7, 0.65, 0.76)), False),  # nearer than the estimate may be off
         (expected(brier_score=(0.3, 0.28, 0.32)), True),
         (expected(precision=(0.1, 0.1, 0.1)), False),  # nothing was promised of it
+        (expected(accuracy=(0.1, 0.1, 0.1)), False),  # no card has it
+        (expected(recall=(0.5, 0.45, 0.55)), True),
+        (expected(f1=(0.5, 0.45, 0.55)), True),
+        (expected(f1=(0.95, 0.92, 0.98), recall=(0.95, 0.92, 0.98)), False),  # above what was promised
         (expected(), False),
     ],
 )
 def test_expected_wholly_below_what_was_promised(two: Bundle, estimation: Estimation, told: bool) -> None:
-    promise = Promise(300, 150, {"roc_auc": Estimate(0.85, 0.8, 0.9), "brier": Estimate(0.15, 0.12, 0.18)})
+    figures = dict.fromkeys(("recall", "f1"), Estimate(0.7, 0.62, 0.78))
+    figures |= {"roc_auc": Estimate(0.85, 0.8, 0.9), "brier": Estimate(0.15, 0.12, 0.18)}
+    promise = Promise(300, 150, figures)
     found = advise(facts(two, plain(two), estimation=estimation, promise=promise))
     assert (kinds(found) == ["distrust"]) is told
     if told:
@@ -215,6 +279,14 @@ def test_a_severe_drift_that_lasts_asks_for_training(two: Bundle) -> None:
     assert advised(severe[0], snapshot(days[1], "insufficient_data"), *severe[2:]) == ["retrain", "look"]
     assert advised(*severe[:3]) == ["look"], "all those checks share days with this window"
     assert advised(severe[0], severe[4]) == ["look"]
+    # Of three that last, the first ends on the day before the window or on its first day.
+    before, within = date(2024, 5, 31), date(2024, 6, 1)
+    assert advised(*severe[:2], snapshot(before, "severe")) == ["retrain", "look"]
+    assert advised(*severe[:2], snapshot(within, "severe")) == ["look"]
+    drift = check(two, counts, window=Window("all", None, date(2024, 6, 30)))
+    assert kinds(advise(replace(facts(two, counts, snapshots=tuple(severe)), drift=drift))) == ["look"]
+    (lasting, _) = advise(facts(two, counts, snapshots=tuple(severe)))
+    assert "First look whether the data is right" in texts(lasting)
     assert advised(*severe[:2], snapshot(days[2], "none"), *severe[3:]) == ["look"]
     assert kinds(advise(facts(two, plain(two), snapshots=tuple(severe)))) == ["nothing"]
 
@@ -271,6 +343,42 @@ def test_the_slice_that_explains_an_alarm_is_named(two: Bundle, store: Store, tm
     )
     assert looks[0].figure is not None
     assert looks[0].figure.reference == (10, 90, 0)
+
+
+def test_a_slice_explains_nothing_while_the_rest_is_in_alarm_without_it(
+    two: Bundle, store: Store, tmp_path: Path
+) -> None:
+    first = two.reference.features[0].feature
+    unknown = [
+        replace(one, counted=None if one.counted is None else replace(one.counted, slices=()))
+        for one in stored(two, 7, (0, 0, 100))
+    ]
+    store.write([*stored(two, 1, (250, 50)), *stored(two, 5, (190, 10)), *unknown])
+    found = gather(store, Registry(tmp_path), two, parse_window("30d", now=NOW))
+    assert {one.name for one in found.looked.slices if one.figures[first].alarm} == {"phase=5", "source=api"}
+    assert first not in found.looked.explaining
+
+
+def test_slices_of_thirty_are_searched_ten_of_a_kind_the_largest_first(
+    two: Bundle, store: Store, tmp_path: Path
+) -> None:
+    store.write(list(stored(two, 5, (190, 10), "api")))
+    for letter in range(12):  # 30 to 41 predictions each, and one source of 29
+        store.write(list(stored(two, 1, (0, 0, 30 + letter), f"s{letter:02}")))
+    store.write(list(stored(two, 1, (0, 0, 29), "small")))
+    found = gather(store, Registry(tmp_path), two, parse_window("30d", now=NOW))
+    sources = [one.name for one in found.looked.slices if one.name.startswith("source=")]
+    assert sources == ["source=api", *(f"source=s{letter:02}" for letter in range(11, 2, -1))]
+
+
+def test_a_source_of_thirty_is_searched_and_days_before_the_window_are_not(
+    two: Bundle, store: Store, tmp_path: Path
+) -> None:
+    store.write([*stored(two, 5, (190, 10), "api"), *stored(two, 1, (0, 0, 30), "thirty")])
+    old = [replace(one, id=uuid7(NOW), at=NOW - timedelta(days=60)) for one in stored(two, 1, (50, 0), "old")]
+    store.write(old)
+    found = gather(store, Registry(tmp_path), two, parse_window("30d", now=NOW))
+    assert {one.name for one in found.looked.slices} == {"phase=5", "phase=1", "source=api", "source=thirty"}
 
 
 def test_answers_may_change_in_one_level_alone(two: Bundle, store: Store, tmp_path: Path) -> None:

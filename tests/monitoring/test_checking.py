@@ -15,7 +15,7 @@ import pytest
 
 from farol.bundle import Bundle
 from farol.errors import InputError
-from farol.monitoring.alerts import Wording
+from farol.monitoring.alerts import Wording, letters_of_a_test
 from farol.monitoring.checking import check_all
 from farol.scoring import Scorer
 from farol.store.answered import row_of
@@ -95,6 +95,45 @@ def test_a_drift_is_told_once_with_what_since_when_and_how_far(store: Store, bun
     assert len(store.snapshots("current", 9)) == 2
     (event,) = Events(store).latest(9)
     assert (event.kind, event.details["to"], event.details["features"]) == (ALERT, "severe", [first])
+
+
+def test_a_message_has_these_fields_and_says_since_when_it_is_so_and_was_otherwise(
+    store: Store, bundle: Bundle
+) -> None:
+    answered(store, bundle, at=NOW, n=2_000)
+    assert check(store, bundle) == "none"
+    answered(store, bundle, at=NOW + DAY, n=2_000, moved=True)
+    assert check(store, bundle, NOW + DAY, window="1d") == "severe"
+    (letter,) = letters(store)
+    told = data(letter)
+    assert set(told) == {
+        *("headline", "text", "title", "state", "state_label", "previous_state", "reason", "since", "previous_since"),
+        *("task", "model_version", "window", "n", "reference", "features", "link"),
+    }
+    assert (told["since"], told["previous_since"]) == ("2024-07-01T12:00:00+00:00", "2024-06-30T12:00:00+00:00")
+    assert told["reference"] == {"n": bundle.reference.n, "years": [2022, 2023]}
+    (feature,) = told["features"]
+    assert set(feature) == {
+        *("feature", "meaning", "verdict", "verdict_label", "since", "psi", "low", "high", "critical", "n"),
+    }
+    figures = States(store).all()[0].figures
+    assert set(figures) == {"window", "n", "verdict", "psi", "alarms", "since"}
+    assert (figures["window"], figures["n"], figures["alarms"]) == ("1d", 2_000, [feature["feature"]])
+
+
+def test_a_message_of_a_test_has_words_and_a_link(store: Store) -> None:
+    for wording, link in ((WORDING, ["link"]), (Wording("en", ("webhook",)), [])):
+        for letter in letters_of_a_test(NOW, wording):
+            assert letter.body["type"] == "farol.test"
+            assert sorted(data(letter)) == ["headline", *link, "text"]
+    assert data(letter)["headline"] == "A test message of Farol"
+
+
+def test_who_checks_is_told_what_was_found_and_what_it_changed(store: Store, bundle: Bundle) -> None:
+    answered(store, bundle, at=NOW, n=500, moved=True)
+    first, again = (check_all(store, [bundle], "7d", NOW + DAY * later, WORDING) for later in (0, 1))
+    assert [(one.report.task, one.report.verdict) for one in (*first, *again)] == [("current", "severe")] * 2
+    assert [None if one.change is None else one.change.verdict for one in (*first, *again)] == ["severe", None]
 
 
 def test_each_change_is_told_and_the_end_too(store: Store, bundle: Bundle) -> None:

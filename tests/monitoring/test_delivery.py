@@ -79,6 +79,12 @@ def test_the_pauses_grow_to_a_day_and_after_a_month_it_is_set_aside_and_not_lost
         assert send(store, free_port, NOW + timedelta(days=60)) == Delivered(1, 0)
 
 
+def test_the_pauses_are_those_that_the_standard_webhooks_propose() -> None:
+    """Immediately, then after 5 seconds, 5 and 30 minutes, 2, 5, 10, 14, 20 and 24 hours."""
+    seconds = [5, 5 * 60, 30 * 60, *(hours * 3_600 for hours in (2, 5, 10, 14, 20, 24))]
+    assert [pause.total_seconds() for pause in PAUSES] == seconds
+
+
 def test_workers_that_send_at_once_send_each_letter_once(store: Store) -> None:
     put(store, 6)
     with web_receiver() as received, ThreadPoolExecutor(4) as pool:

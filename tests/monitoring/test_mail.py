@@ -1,11 +1,13 @@
 from __future__ import annotations
 
+import re
 import socket
 import ssl
 import threading
 from collections.abc import Iterator
 from dataclasses import replace
 from datetime import UTC, datetime
+from html import unescape
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
@@ -96,6 +98,43 @@ def test_all_recipients_get_one_mail_with_the_figures_in_text_and_html(free_port
     assert "aprendizagem &amp; notas" in html.get_content()
     assert "<próximo ano>" not in html.get_content()
     assert '<html lang="pt-BR">' in html.get_content()
+
+
+WHOLE = """\
+Mudança severa: <próximo ano>
+
+O que chega mudou.
+
+Since: 30 Jun 2024, 09:00
+Before: No drift (1 May 2024, 09:00)
+Window: 1 Jun 2024 to 30 Jun 2024
+Predictions: 1,234
+Compared with: 1,365 rows of 2022, 2023
+Model: next-year 2024-abc
+
+- IDA: Indicador de aprendizagem & notas
+  Verdict: Mudança severa
+  Since: 29 Jun 2024, 09:00
+  PSI: 0.432 (95% interval 0.300 to –)
+  Seldom exceeded by chance: 0.123
+
+Look at it: https://farol.example.org/monitoring/dashboard?task=next-year
+
+Sent by Farol once for each change. It holds figures of groups, never of one pupil.
+"""
+
+
+def test_a_message_reads_like_this_and_its_html_says_the_same() -> None:
+    written = channel(25, locale="en").written(letter())
+    plain, html = written.get_body(("plain",)), written.get_body(("html",))
+    assert plain is not None
+    assert html is not None
+    assert plain.get_content() == WHOLE
+    shown = unescape(re.sub(r"<[^>]*>", " ", html.get_content().replace("</th><td>", ": ")))
+    link = "https://farol.example.org/monitoring/dashboard?task=next-year"
+    told = WHOLE.replace("- IDA:", "IDA").replace(f"Look at it: {link}", "Look at it")
+    assert shown.split() == told.split()
+    assert f'<a href="{link}">' in html.get_content()
 
 
 def test_in_english_and_without_a_beginning_features_or_link() -> None:

@@ -12,6 +12,7 @@ import pytest
 from standardwebhooks import Webhook as Verifier
 from standardwebhooks import WebhookVerificationError
 
+from farol import __version__
 from farol.errors import InputError
 from farol.monitoring import webhook
 from farol.monitoring.channels import SECRET_PREFIX, DeliveryError, make_secret, secret_bytes
@@ -67,6 +68,15 @@ def test_only_an_answer_of_success_is_a_delivery_and_nobody_is_sent_elsewhere(st
         with pytest.raises(DeliveryError, match=str(status)):
             channel(received.url).send(LETTER)
     assert len(received.requests) == 1
+
+
+@pytest.mark.parametrize("status", [200, 201, 299])
+def test_every_answer_of_success_is_a_delivery(status: int) -> None:
+    with web_receiver() as received:
+        received.status = status
+        channel(received.url).send(LETTER)
+    ((_, headers, _),) = received.requests
+    assert headers["User-Agent"] == f"farol/{__version__}"
 
 
 def test_a_receiver_that_is_down_is_told_without_its_address(free_port: int) -> None:
