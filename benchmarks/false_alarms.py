@@ -1,6 +1,7 @@
 """How often a check cries wolf when nothing changed, and how often it finds what did: Farol and its peers.
 
-    python benchmarks/false_alarms.py [WORKBOOK] [--multivariate] [--simulations 2000] [--peers PYTHON …]
+    python benchmarks/false_alarms.py [WORKBOOK] [--simulations 2000] [--powers 500] [--peers PYTHON …] [--only …]
+    python benchmarks/false_alarms.py [WORKBOOK] --multivariate [--simulations 2000] [--peers PYTHON …]
 
 Without a workbook the sample is used. The population is all training rows of the question `current`: ten features,
 the model's out-of-fold answer. Every simulation draws a reference from it, as many rows as training had, with
@@ -11,8 +12,14 @@ resemble each other more than that is not simulated.
 
 Shifts move one feature by half a standard deviation of its known values, down in even simulations and up in odd ones,
 cut to the profile's range; a feature of few values is reweighted until its mean has moved as far. Missing: a feature
-of which nothing was missing loses 15% of its values. `--peers` names the Pythons of environments that have Evidently
-or NannyML; they check the same samples, fewer of them (docs/monitoring.md says how to install them).
+of which nothing was missing (its gaps are filled with others of its values) loses 15% of its values. `--peers` names
+the Pythons of environments that have Evidently or NannyML; they check samples drawn alike, fewer of them
+(docs/monitoring.md says how to install them). `--only` runs some parts: `none`, `shift`, `best`, `missing`, `peers`.
+
+`best` asks what could be found at all: the shift of each feature at n = 200 by one test that has the whole percent for
+that feature alone, nothing being left for any other feature or figure, and by one that has its tenth. The test is that
+of Mann and Whitney; beside it stands the bound of Neyman and Pearson for two normal distributions of known spread and
+a shift of known size, half of the level for either direction: no test finds both directions more often.
 
 `--multivariate` makes the check of how each two features go together instead, for references of all rows and of fewer,
 as levels have. What changes there is one feature turned round: its values are handed out again among the rows that have
@@ -36,6 +43,7 @@ from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.stats import mannwhitneyu, norm
 
 from farol.bundle import Bundle, read_bundle, write_bundle
 from farol.features import Floats, feature_matrix
@@ -60,7 +68,8 @@ POWER = 0.9
 FEWER_ROWS = (150,)
 TURNED_AT = (30, 50, 100, 200)
 TURNED = (("IDA", "MATEMATICA"), ("IEG", "IDA"), ("IAA", "IPV"))
-PEER_SIMULATIONS = {"evidently": 12, "nannyml": 60}
+PEER_SIMULATIONS = {"evidently": 100, "nannyml": 100}
+PARTS = ("none", "shift", "best", "missing", "peers")
 ALL = Window("all", None, date(2024, 12, 31))
 
 
@@ -229,21 +238,54 @@ def power(of: Population, simulations: int, seed: int) -> None:
         print(f"{name:14}{known:>7.0%}  {share(found, simulations):34}{share(bands, simulations):34}")
 
 
+def best(of: Population, simulations: int, seed: int) -> None:
+    """Prints how often the shift of each feature is found by one test that has the whole percent, or a tenth."""
+    columns = of.bundle.profile.columns
+    levels = {f"all of {LIMIT:.0%}": LIMIT, f"a tenth of {LIMIT:.0%}": LIMIT / len(of.names)}
+    print(
+        f"\nThe same shift, n = {SHIFT_AT}, {simulations} simulations: found by one test of the feature with a level of"
+    )
+    print(f"{'':23}" + "".join(f"{title:42}" for title in levels))
+    print(f"{'feature':14}{'values':>7}  " + f"{'Mann and Whitney':34}{'bound':8}" * len(levels))
+    for position, name in enumerate(of.names):
+        rng = np.random.default_rng([seed, 50, position])
+        values = of.matrix[:, position]
+        found, bound = dict.fromkeys(levels, 0), dict.fromkeys(levels, 0.0)
+        counted = 0
+        for i in range(simulations):
+            before = values[rng.integers(0, of.n, of.n)]
+            now = values[rng.integers(0, of.n, SHIFT_AT)]
+            moved = shifted(columns[name], values, now, (-1.0) ** (i + 1), rng)
+            before, moved = before[~np.isnan(before)], moved[~np.isnan(moved)]
+            chance = float(mannwhitneyu(moved, before).pvalue)
+            distance = SHIFT / np.sqrt(1 / moved.size + 1 / before.size)
+            counted += moved.size
+            for title, level in levels.items():
+                found[title] += chance <= level
+                bound[title] += float(norm.cdf(distance - norm.isf(level / 2)))
+        cells = (f"{share(found[title], simulations):34}{bound[title] / simulations:<8.1%}" for title in levels)
+        print(f"{name:14}{counted / simulations:>7.0f}  " + "".join(cells), flush=True)
+
+
 def lost(of: Population, simulations: int, seed: int) -> None:
-    """Prints how often a missing share that goes from 0 to 15% is found."""
-    rng = np.random.default_rng([seed, 99])
-    position = of.names.index("IEG")
-    whole = replace(of, matrix=of.matrix.copy())
-    column = whole.matrix[:, position]
-    column[np.isnan(column)] = np.nanmedian(column)
-    found = 0
-    for _ in range(simulations):
-        drawn = trial(whole, rng)
-        rows = rng.integers(0, of.n, LOST_AT)
-        matrix = whole.matrix[rows]
-        matrix[rng.random(LOST_AT) < LOST, position] = np.nan
-        found += report(drawn.bundle, matrix, of.probability[rows]).features[position].alarm
-    print(f"\nMissing 0 → {LOST:.0%} in one feature, n = {LOST_AT}: found in {share(found, simulations)}")
+    """Prints how often a missing share that goes from 0 to 15% is found, for each feature."""
+    print(
+        f"\nMissing 0 → {LOST:.0%} in one feature, n = {LOST_AT}, {simulations} simulations: share of checks that find"
+    )
+    for position, name in enumerate(of.names):
+        rng = np.random.default_rng([seed, 99, position])
+        whole = replace(of, matrix=of.matrix.copy())
+        column = whole.matrix[:, position]
+        gaps = np.isnan(column)
+        column[gaps] = rng.choice(column[~gaps], int(gaps.sum()))
+        found = 0
+        for _ in range(simulations):
+            drawn = trial(whole, rng)
+            rows = rng.integers(0, of.n, LOST_AT)
+            matrix = whole.matrix[rows]
+            matrix[rng.random(LOST_AT) < LOST, position] = np.nan
+            found += report(drawn.bundle, matrix, of.probability[rows]).features[position].alarm
+        print(f"{name:14}{share(found, simulations)}", flush=True)
 
 
 def together(bundle: Bundle, matrix: Floats) -> MultivariateReport:
@@ -334,28 +376,28 @@ def moved_pairs(of: Population, simulations: int, seed: int) -> None:
         print(f"{n:>6}  {share(raised[n], simulations)}")
 
 
-def peers_together(of: Population, pythons: list[str], seed: int) -> None:
+def peers_together(of: Population, pythons: list[str], times: int, seed: int) -> None:
     """What the peer says of samples drawn alike, without drift and with IDA turned round."""
     rng = np.random.default_rng([seed, 14])
     samples: dict[str, NDArray[np.float64]] = {}
-    for i in range(PEER_SIMULATIONS["nannyml"]):
+    for i in range(times):
         samples[f"reference/{i}"] = of.matrix[rng.integers(0, of.n, of.n)]
         for n in (*TURNED_AT, 5_000):
             samples[f"none {n}/{i}"] = of.matrix[rng.integers(0, of.n, n)]
         for n in TURNED_AT:
             rows = rng.integers(0, of.n, n)
             samples[f"IDA turned {n}/{i}"] = turned(of.matrix[rows], of.names.index("IDA"))
-    ask(of, pythons, samples, "together")
+    ask(of, pythons, samples, "together", {"nannyml": times})
 
 
-def peers(of: Population, pythons: list[str], seed: int) -> None:
+def peers(of: Population, pythons: list[str], times: dict[str, int], sizes: list[int], seed: int) -> None:
     """Runs every peer found in the given Pythons on samples drawn alike, and prints the same tables."""
     rng = np.random.default_rng([seed, 7])
-    simulations = max(PEER_SIMULATIONS.values())
+    simulations = max(times.values())
     samples: dict[str, NDArray[np.float64]] = {}
     for i in range(simulations):
         samples[f"reference/{i}"] = of.matrix[rng.integers(0, of.n, of.n)]
-        for n in SIZES:
+        for n in sizes:
             samples[f"none {n}/{i}"] = of.matrix[rng.integers(0, of.n, n)]
         moved = of.matrix[rng.integers(0, of.n, SHIFT_AT)]
         position = i % len(of.names)
@@ -366,10 +408,12 @@ def peers(of: Population, pythons: list[str], seed: int) -> None:
         gone = of.matrix[rng.integers(0, of.n, LOST_AT)]
         gone[rng.random(LOST_AT) < LOST, of.names.index("IEG")] = np.nan
         samples[f"missing {LOST_AT}/{i}"] = gone
-    ask(of, pythons, samples, "alarms")
+    ask(of, pythons, samples, "alarms", times)
 
 
-def ask(of: Population, pythons: list[str], samples: dict[str, NDArray[np.float64]], what: str) -> None:
+def ask(
+    of: Population, pythons: list[str], samples: dict[str, NDArray[np.float64]], what: str, times: dict[str, int]
+) -> None:
     """Runs `peers.py` under each of the given Pythons and prints what it says."""
     quiet = {"DO_NOT_TRACK": "1", "NML_DISABLE_USAGE_LOGGING": "1", "PYTHONWARNINGS": "ignore"}
     with tempfile.TemporaryDirectory() as folder:
@@ -377,7 +421,7 @@ def ask(of: Population, pythons: list[str], samples: dict[str, NDArray[np.float6
         np.savez(file, **samples)  # type: ignore[arg-type]  # the stub takes the keywords for allow_pickle
         for python in pythons:
             command = [python, str(Path(__file__).with_name("peers.py")), what, str(file), *of.names]
-            command += [f"--{name}={count}" for name, count in PEER_SIMULATIONS.items()]
+            command += [f"--{name}={count}" for name, count in times.items()]
             answer = subprocess.run(command, capture_output=True, text=True, check=True, env={**os.environ, **quiet})
             for line in answer.stdout.splitlines():
                 found = json.loads(line)
@@ -386,32 +430,49 @@ def ask(of: Population, pythons: list[str], samples: dict[str, NDArray[np.float6
                     print(f"  {name:14}{share(count, found['simulations'])}")
 
 
+def multivariate(of: Population, given: argparse.Namespace) -> None:
+    """All of the check of how features go together."""
+    kept = false_pairs(of, given.simulations, given.seed)
+    turned_pairs(of, max(1, given.simulations // 10), given.seed)
+    moved_pairs(of, max(1, given.simulations // 4), given.seed)
+    if given.peers:
+        peers_together(of, given.peers, given.nannyml, given.seed)
+    print(f"\nat most {LIMIT:.0%} of checks without drift raise an alarm: {'yes' if kept else 'NO'}")
+
+
 def main(arguments: list[str]) -> None:
     """Everything in one run."""
     parser = argparse.ArgumentParser(description="False alarms and power of drift checks.")
     parser.add_argument("workbook", nargs="?", type=Path)
     parser.add_argument("--simulations", type=int, default=2_000)
+    parser.add_argument("--powers", type=int, default=500, help="simulations of each feature that moves or is missing")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--peers", nargs="*", default=[], metavar="PYTHON")
     parser.add_argument("--multivariate", action="store_true")
+    parser.add_argument("--peer-sizes", nargs="*", type=int, default=list(SIZES), metavar="N")
+    for peer, usual in PEER_SIMULATIONS.items():
+        parser.add_argument(f"--{peer}", type=int, default=usual, metavar="SIMULATIONS")
+    parser.add_argument("--only", nargs="+", choices=PARTS, default=PARTS)
     given = parser.parse_args(arguments)
     with tempfile.TemporaryDirectory() as folder:
         workbook = given.workbook or write_sample(Path(folder) / "sample.xlsx")
         of = population(read_panel(workbook, load_profile("pede")), Path(folder))
     print(f"{of.n} rows, {len(of.names)} features; seed {given.seed}")
     if given.multivariate:
-        kept = false_pairs(of, given.simulations, given.seed)
-        turned_pairs(of, max(1, given.simulations // 10), given.seed)
-        moved_pairs(of, max(1, given.simulations // 4), given.seed)
-        if given.peers:
-            peers_together(of, given.peers, given.seed)
-    else:
-        kept = false_alarms(of, given.simulations, given.seed)
-        power(of, max(1, given.simulations // 4), given.seed)
-        lost(of, given.simulations, given.seed)
-        if given.peers:
-            peers(of, given.peers, given.seed)
-    print(f"\nat most {LIMIT:.0%} of checks without drift raise an alarm: {'yes' if kept else 'NO'}")
+        multivariate(of, given)
+        return
+    kept = false_alarms(of, given.simulations, given.seed) if "none" in given.only else None
+    if "shift" in given.only:
+        power(of, given.powers, given.seed)
+    if "best" in given.only:
+        best(of, given.powers, given.seed)
+    if "missing" in given.only:
+        lost(of, given.powers, given.seed)
+    if given.peers and "peers" in given.only:
+        times = {name: getattr(given, name) for name in PEER_SIMULATIONS}
+        peers(of, given.peers, times, given.peer_sizes, given.seed)
+    if kept is not None:
+        print(f"\nat most {LIMIT:.0%} of checks without drift raise an alarm: {'yes' if kept else 'NO'}")
 
 
 if __name__ == "__main__":
