@@ -34,6 +34,9 @@ from tests.api.client import running
 from tests.api.server import free_address, serving
 from tests.api.shape import PUPIL
 from tests.monitoring.receiver import Received, web_receiver
+from tests.postgresql import postgresql_server, postgresql_url
+
+__all__ = ["postgresql_server", "postgresql_url"]
 
 TRACE, CALLER = "4bf92f3577b34da6a3ce929d0e0e4736", "00f067aa0ba902b7"
 TRACEPARENT = f"00-{TRACE}-{CALLER}-01"
@@ -178,6 +181,18 @@ def test_nothing_of_a_pupil_a_key_or_an_address_is_sent(traced: Settings, receiv
     assert not any(span.events for span in spans_of(received))
     (odd,) = [one for one in spans_of(received) if known(one.attributes).get("http.request.method") == "_OTHER"]
     assert odd.name.startswith("HTTP")
+
+
+@pytest.mark.postgresql
+def test_a_commit_that_the_loop_waits_for_is_told_too(
+    traced: Settings, received: Received, postgresql_url: str
+) -> None:
+    with running(create_app(traced.model_copy(update={"database_url": postgresql_url}))) as client:
+        assert client.post("/predict", json=PUPIL).status_code == 200
+    (request,), (commit,) = named(received, "POST /predict"), named(received, "commit group")
+    assert (commit.trace_id, commit.parent_span_id) == (request.trace_id, request.span_id)
+    assert request.start_time_unix_nano <= commit.start_time_unix_nano < commit.end_time_unix_nano
+    assert commit.end_time_unix_nano <= request.end_time_unix_nano
 
 
 @pytest.mark.parametrize("step", ["begin", "commit", "write"])

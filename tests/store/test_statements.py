@@ -13,7 +13,7 @@ from sqlalchemy import select
 from farol.errors import StoreError
 from farol.store.database import Store
 from farol.store.driver import sqlite
-from farol.store.statements import MOST_ROWS, Rows
+from farol.store.statements import MOST_ROWS, Rows, carry_out
 from farol.store.tables import predictions
 from tests.store.rows import EVER, row
 
@@ -32,7 +32,7 @@ def test_columns_in_another_order_than_the_tables_are_refused_not_mixed_up(sqlit
     columns = [column.name for column in predictions.columns if column.name != "seq"]
     swapped = Rows(predictions.insert(), columns[::-1], sqlite_store.engine)
     with sqlite_store._at_once() as cursor, pytest.raises(ValueError, match="another order"):
-        swapped.run(cursor, [[None] * len(columns)])  # type: ignore[arg-type]  # nobody else writes: there is one
+        carry_out(cursor, swapped.steps([[None] * len(columns)]))  # type: ignore[arg-type]  # there is one: nobody else writes
 
 
 def test_what_was_begun_is_seen_by_nobody_until_it_is_committed_elsewhere(sqlite_store: Store) -> None:

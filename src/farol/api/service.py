@@ -23,6 +23,7 @@ from farol.profile import Profile, load_profile
 from farol.registry import Registry
 from farol.scoring import Scorer
 from farol.settings import Settings
+from farol.store.awaiting import Awaiting, writer_for
 from farol.store.database import Store
 from farol.store.journal import Journal
 from farol.store.probing import caution, probe, software
@@ -54,6 +55,7 @@ class Service:
         self._served: dict[str, Served] = {}
         self._store: Store | None = None
         self._journal: Journal[Asked] | None = None
+        self._awaiting: Awaiting | None = None
         self._refreshing = threading.Lock()
         self._chosen: dict[str, object] = {}
         self._checking = threading.Lock()
@@ -179,6 +181,8 @@ class Service:
         """Store and answer what is waiting, then let go of the database."""
         if self._journal is not None:
             await self._journal.close()
+        if self._awaiting is not None:
+            await self._awaiting.close()
         if self._store is not None:
             self._store.close()
         if self.tracing is not None:
@@ -186,9 +190,12 @@ class Service:
 
     def _open_journal(self, store: Store) -> Journal[Asked]:
         size, committed = self.settings.journal_queue, self.metrics.committed
+        writer = writer_for(store)
+        if isinstance(writer, Awaiting):
+            self._awaiting = writer
         if self.tracing is None:
-            return Journal(store, make_group, queue_size=size, committed=committed)
-        groups = self.tracing.groups(make_group, store)
+            return Journal(writer, make_group, queue_size=size, committed=committed)
+        groups = self.tracing.groups(make_group, writer)
         return Journal(groups, groups.make, queue_size=size, committed=committed)
 
     def _waiting(self) -> int:

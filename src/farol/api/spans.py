@@ -10,9 +10,9 @@ from __future__ import annotations
 import logging
 import threading
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Awaitable, Callable, Coroutine, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
-from typing import Any
+from typing import Any, TypeVar
 from urllib.parse import urlsplit
 from uuid import uuid4
 
@@ -33,10 +33,12 @@ from farol.api.answering import Asked
 from farol.api.asked import fields_of
 from farol.api.guard import route_of
 from farol.settings import Settings
-from farol.store.journal import Made, Writer
+from farol.store.journal import Begun, Made, Writer
 from farol.store.records import Prediction
 
 logger = logging.getLogger("farol.tracing")
+
+T = TypeVar("T")
 
 SEND_SECONDS = 5.0
 """How long one batch may take, its repetitions with it, before it is given up."""
@@ -188,7 +190,7 @@ class Groups:
         with self._tracing.part("score group", origins, len(group)):
             return self._make(group)
 
-    def begin(self, rows: Sequence[Prediction]) -> Callable[[], Sequence[Prediction]] | None:
+    def begin(self, rows: Sequence[Prediction]) -> Begun:
         """What the store gives; the span lasts until what comes back is done."""
         began = time.time_ns()
         try:
@@ -199,6 +201,8 @@ class Groups:
         if pending is None:
             return None  # then all of it is `write`
         commit, span = pending, self._commit(rows, began)
+        if isinstance(commit, Coroutine):
+            return _within(span, commit)
 
         def finish() -> Sequence[Prediction]:
             with span:
@@ -214,6 +218,11 @@ class Groups:
     def _commit(self, rows: Sequence[Prediction], began: int | None = None) -> AbstractContextManager[Span]:
         origins, self._origins = self._origins, []
         return self._tracing.part("commit group", origins, len(rows), began)
+
+
+async def _within(span: AbstractContextManager[Span], stored: Awaitable[T]) -> T:
+    with span:
+        return await stored
 
 
 class Telling(SpanExporter):

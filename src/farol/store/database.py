@@ -18,7 +18,7 @@ from sqlalchemy.pool import PoolProxiedConnection
 from farol.store.engine import IMMEDIATE, open_engine, store_errors
 from farol.store.records import Prediction, Snapshot, microseconds, moment
 from farol.store.schema import migrate
-from farol.store.statements import Recordset, Rows, cursor_of
+from farol.store.statements import Recordset, Rows, Steps, carry_out, cursor_of
 from farol.store.tables import HAS_KEY, drift_snapshots, predictions, tallies
 from farol.store.tallying import Tallying, add_up
 from farol.tallies import WHOLE
@@ -94,7 +94,7 @@ class Store:
             return []
         if all(row.key_hash is None for row in rows):
             with self._at_once() as cursor:
-                self._write_new(cast(DBAPICursor, cursor), rows)
+                carry_out(cast(DBAPICursor, cursor), self.writing(rows))
             return list(rows)
         plain = [row for row in rows if row.key_hash is None]
         keyed = {row.key_hash: row for row in reversed(rows) if row.key_hash is not None}
@@ -102,7 +102,7 @@ class Store:
             first = self._write_once(connection, keyed)
             cursor = cursor_of(connection)
             self.tallying.add(cursor, add_up(row for key, row in keyed.items() if first[key] is row))
-            self._write_new(cursor, plain)
+            carry_out(cursor, self.writing(plain))
         return [row if row.key_hash is None else first[row.key_hash] for row in rows]
 
     def begin(self, rows: Sequence[Prediction]) -> Callable[[], list[Prediction]] | None:
@@ -121,7 +121,7 @@ class Store:
             cursor = transaction.enter_context(self._at_once(patient=False))
             if cursor is None:
                 return None
-            self._write_new(cursor, rows)
+            carry_out(cursor, self.writing(rows))
             transaction = transaction.pop_all()
 
         def commit() -> list[Prediction]:
@@ -130,10 +130,10 @@ class Store:
 
         return commit
 
-    def _write_new(self, cursor: DBAPICursor, rows: Sequence[Prediction]) -> None:
-        """Rows that are stored as they are."""
-        self._add.run(cursor, [_stored_values(row) for row in rows])
-        self.tallying.add(cursor, add_up(rows))
+    def writing(self, rows: Sequence[Prediction]) -> Steps:
+        """The steps that store rows as they are, and count them."""
+        yield from self._add.steps([_stored_values(row) for row in rows])
+        yield from self.tallying.adding(add_up(rows))
 
     def _write_once(self, connection: Connection, keyed: Mapping[str, Prediction]) -> dict[str, Prediction]:
         """Key hash → the row that is stored under it: the one given, or the one that was there first."""

@@ -130,7 +130,7 @@ def _ask_the_idle(engine: Engine) -> None:
     def taken(connection: DBAPIConnection, entry: ConnectionPoolEntry, _proxy: PoolProxiedConnection) -> None:
         used = entry.info.get(_USED)
         try:
-            if used is not None and (time.monotonic() - used >= IDLE_SECONDS or _is_readable(connection)):
+            if used is not None and (time.monotonic() - used >= IDLE_SECONDS or is_readable(connection)):
                 engine.dialect.do_ping(connection)
         except engine.dialect.loaded_dbapi.Error as error:
             raise DisconnectionError from error
@@ -139,7 +139,7 @@ def _ask_the_idle(engine: Engine) -> None:
     event.listen(engine, "checkout", taken)
 
 
-def _is_readable(connection: DBAPIConnection) -> bool:
+def is_readable(connection: object) -> bool:
     """Whether something has come from the server, or it has gone."""
     with DefaultSelector() as selector:
         selector.register(cast(Any, connection), EVENT_READ)

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Coroutine, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
-from typing import ClassVar, Generic, Protocol, TypeVar
+from typing import Any, ClassVar, Generic, Protocol, TypeVar
 
 from farol.errors import StoreError
 from farol.i18n import msg
@@ -20,11 +20,18 @@ Made = Prediction | Exception
 """What was made of something asked, or why nothing was."""
 
 
+Begun = Callable[[], Sequence[Prediction]] | Coroutine[Any, Any, Sequence[Prediction]] | None
+"""A group that is being stored: see `Writer.begin`."""
+
+
 class Writer(Protocol):
     """What stores the rows of a group as one transaction: a `farol.store.database.Store`, or what stands around it."""
 
-    def begin(self, rows: Sequence[Prediction]) -> Callable[[], Sequence[Prediction]] | None:
-        """Writes all but the commit, which the function given does; None where `write` is to do all of it."""
+    def begin(self, rows: Sequence[Prediction]) -> Begun:
+        """Writes all but the commit, which the function given does; or gives what stores them when it is awaited.
+
+        None where `write` is to do all of it, in a thread.
+        """
 
     def write(self, rows: Sequence[Prediction]) -> Sequence[Prediction]:
         """What is stored, row for row. StoreError."""
@@ -53,8 +60,8 @@ class Journal(Generic[A]):
     A group is all that has come when the loop has nothing else to read: as large as the load makes it, and a lone
     request waits for nobody. On a disk that flushes in a few milliseconds the loop's own thread commits it: to hand
     it to another thread and to get back its turn would take longer than that, and while one group is being committed
-    nobody in it can ask anything new. Elsewhere a worker thread does, and the loop goes on meanwhile. For use from one
-    event loop.
+    nobody in it can ask anything new. Elsewhere a worker thread does, or what waits for a server without one, and the
+    loop goes on meanwhile. For use from one event loop.
     """
 
     def __init__(
@@ -79,6 +86,7 @@ class Journal(Generic[A]):
         self._worker: asyncio.Task[None] | None = None
         self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="farol-journal")
         self._by_thread = 0
+        self._here = True  # whether the last group was committed by the loop's own thread
         self._closed = False
 
     @property
@@ -116,7 +124,8 @@ class Journal(Generic[A]):
 
     async def _work(self) -> None:
         while self._waiting:
-            await self._gathered()
+            if self._here:
+                await self._gathered()
             group = [one for one in self._waiting[: self._group_size] if not one[1].done()]
             del self._waiting[: self._group_size]
             outcomes = await self._outcomes([one for one, _ in group])
@@ -142,7 +151,10 @@ class Journal(Generic[A]):
         began = time.perf_counter()
         try:
             pending = self._store.begin(rows)
-            if pending is not None and not self._by_thread:
+            self._here = callable(pending) and not self._by_thread
+            if isinstance(pending, Coroutine):
+                stored = await pending
+            elif callable(pending) and not self._by_thread:
                 stored = self._committed_here(pending)
             else:
                 stored = await self._committed_there(partial(self._store.write, rows) if pending is None else pending)

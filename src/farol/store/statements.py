@@ -7,7 +7,8 @@ whoever runs them gives the values as the driver takes them.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Generator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import lru_cache
 from itertools import chain
@@ -23,6 +24,31 @@ MOST_ROWS = 128
 
 
 @dataclass(frozen=True, slots=True)
+class Step:
+    """A statement of a transaction with its values, and whether the rows that it gives are wanted."""
+
+    sql: str
+    values: tuple[object, ...]
+    wants: bool = False
+
+
+Steps = Generator[Step, Sequence[Any]]
+"""The steps of a transaction, one after the other; each is sent the rows that the one before gave, where it wants them.
+
+So the same transaction is carried out by a thread that waits (`carry_out`) and by an event loop that does not.
+"""
+
+
+def carry_out(cursor: DBAPICursor, steps: Steps) -> None:
+    """Runs the steps of a transaction, waiting for each."""
+    with suppress(StopIteration):
+        step = next(steps)
+        while True:
+            cursor.execute(step.sql, step.values)
+            step = steps.send(cursor.fetchall() if step.wants else ())
+
+
+@dataclass(frozen=True, slots=True)
 class Statement:
     """A compiled statement, and the order of its values."""
 
@@ -35,14 +61,9 @@ class Statement:
         compiled: Any = statement.compile(dialect=engine.dialect)
         return cls(compiled.string, tuple(compiled.positiontup))
 
-    def run(self, cursor: DBAPICursor, values: Mapping[str, object]) -> Sequence[Any]:
-        """Run it once: the rows it gives."""
-        self.send(cursor, values)
-        return cursor.fetchall()
-
-    def send(self, cursor: DBAPICursor, values: Mapping[str, object]) -> None:
-        """Run it once, for whoever does not need to know what it gives."""
-        cursor.execute(self.sql, tuple(values[name] for name in self.names))
+    def step(self, values: Mapping[str, object], *, wants: bool) -> Step:
+        """To run it once."""
+        return Step(self.sql, tuple(values[name] for name in self.names), wants)
 
 
 class Rows:
@@ -57,14 +78,14 @@ class Rows:
         self._insert, self._columns, self._engine = insert, tuple(columns), engine
         self._of = lru_cache(maxsize=None)(self._compiled)
 
-    def run(self, cursor: DBAPICursor, rows: Sequence[Sequence[object]]) -> None:
-        """Insert rows of values."""
+    def steps(self, rows: Sequence[Sequence[object]]) -> Steps:
+        """To insert rows of values."""
         start = 0
         while start < len(rows):
             # Powers of two: few different statements, so that the driver knows each already.
             size = min(MOST_ROWS, 1 << (len(rows) - start).bit_length() - 1)
             chunk = rows[start : start + size]
-            cursor.execute(self._of(size), tuple(chain.from_iterable(chunk)))
+            yield Step(self._of(size), tuple(chain.from_iterable(chunk)))
             start += size
 
     def _compiled(self, size: int) -> str:
@@ -94,10 +115,10 @@ class Recordset:
         rows = select(*(given.c[name] for name in columns))
         self._sql = Statement.of(table.insert().from_select(list(columns), rows), engine).sql
 
-    def run(self, cursor: DBAPICursor, rows: Sequence[Sequence[object]]) -> None:
-        """Insert rows of values: text and numbers, and None."""
+    def steps(self, rows: Sequence[Sequence[object]]) -> Steps:
+        """To insert rows of values: text and numbers, and None."""
         text = to_json([dict(zip(self._columns, row, strict=True)) for row in rows]).decode()
-        cursor.execute(self._sql, (text,))
+        yield Step(self._sql, (text,))
 
 
 def cursor_of(connection: Connection) -> DBAPICursor:

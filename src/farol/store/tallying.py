@@ -17,7 +17,7 @@ from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.engine.interfaces import DBAPICursor
 
 from farol.store.records import Prediction, day_of
-from farol.store.statements import Rows, Statement
+from farol.store.statements import Rows, Statement, Steps, carry_out
 from farol.store.tables import tallies
 from farol.tallies import PREDICTION, WHOLE, Counts, Layout, moved, read_layout, total, union
 
@@ -72,28 +72,35 @@ class Tallying:
 
     def add(self, cursor: DBAPICursor, tallied: Mapping[TallyKey, Tally]) -> None:
         """Adds to the tallies that are stored."""
+        carry_out(cursor, self.adding(tallied))
+
+    def put(self, cursor: DBAPICursor, tallied: Mapping[TallyKey, Tally]) -> None:
+        """Writes tallies in the place of those that are stored."""
+        carry_out(cursor, self.putting(tallied))
+
+    def adding(self, tallied: Mapping[TallyKey, Tally]) -> Steps:
+        """To add to the tallies that are stored."""
         versions: dict[tuple[str, str, date], list[str]] = {}
         for task, version, day, slice_ in sorted(tallied):  # in one order: nobody waits for another in a ring
             versions.setdefault((task, version, day), []).append(slice_)
         for (task, version, day), slices in versions.items():
             if self._lock is not None:
-                self._lock.send(cursor, {"name": f"farol {task} {version}"})
+                yield self._lock.step({"name": f"farol {task} {version}"}, wants=False)
             values = {"task": task, "version": version, "day": self._day(day)}
             values |= {f"slice_{position}": slice_ for position, slice_ in enumerate(slices)}
             together = {(task, version, day, slice_): tallied[task, version, day, slice_] for slice_ in slices}
-            for slice_, layout, cells in self._select(len(slices)).run(cursor, values):
+            for slice_, layout, cells in (yield self._select(len(slices)).step(values, wants=True)):
                 key = task, version, day, slice_
                 together[key] = added(_tally(layout, cells), together[key])
-            self.put(cursor, together)
+            yield from self.putting(together)
 
-    def put(self, cursor: DBAPICursor, tallied: Mapping[TallyKey, Tally]) -> None:
-        """Writes tallies in the place of those that are stored."""
-        self._put.run(
-            cursor,
+    def putting(self, tallied: Mapping[TallyKey, Tally]) -> Steps:
+        """To write tallies in the place of those that are stored."""
+        return self._put.steps(
             [
                 (task, version, self._day(day), slice_, layout.text, cells.astype(_CELL).tobytes())
                 for (task, version, day, slice_), (layout, cells) in tallied.items()
-            ],
+            ]
         )
 
     def counts(
