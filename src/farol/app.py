@@ -14,6 +14,7 @@ from contextlib import asynccontextmanager, suppress
 from typing import Any, TypeVar
 
 from fastapi import FastAPI
+from starlette.types import ASGIApp
 
 import farol
 from farol.api import routes
@@ -36,6 +37,9 @@ REFRESH_SECONDS = 1.0
 FOLLOW_SECONDS = 0.25
 """How often we look whether another version was chosen: all workers are to serve it within a second."""
 
+GARBAGE = 10_000
+"""Objects more than before until garbage is looked for. Requests leave little of it, and each makes many objects."""
+
 WATCH_SECONDS = 5.0
 """How often a worker looks whether a check or an alert is due."""
 
@@ -46,6 +50,15 @@ class Farol(FastAPI):
     def openapi(self) -> dict[str, Any]:
         """The document in English; `GET /openapi.json` gives it in either language."""
         return describe(self, self.state.service, LOCALES[1])
+
+    def build_middleware_stack(self) -> ASGIApp:
+        """What stands around the routes, from ours on: our guard does what the framework's outer layers would do."""
+        stack: Any = super().build_middleware_stack()
+        outermost: Any = self.user_middleware[0].cls
+        while not isinstance(stack, outermost):
+            stack = stack.app
+        found: ASGIApp = stack
+        return found
 
 
 def create_app(settings: Settings | None = None) -> FastAPI:
@@ -65,6 +78,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
         await _read_keys(service)
         gc.collect()
         gc.freeze()  # what is there now stays: the collector need not look at it again and again
+        gc.set_threshold(GARBAGE)
         gc.enable()  # whoever started us may have put it off till now
         # A task each: reading a new model takes longer than keys may be old, and a receiver that does not answer must
         # not hold up a check.

@@ -14,6 +14,7 @@ from fastapi import Request
 from starlette.datastructures import Headers
 from starlette.types import ASGIApp, Receive, Scope, Send
 
+from farol.api.asked import fields_of
 from farol.api.binding import is_loopback
 from farol.api.errors import Refusal, error_response, from_tree
 from farol.api.keyring import Keyring
@@ -46,6 +47,7 @@ class Access:
         self._names = frozenset(name for name in settings.host_names if not name.startswith("*"))
         self._endings = tuple(name.removeprefix("*") for name in settings.host_names if name.startswith("*"))
         self._any_name = "" in self._endings or not (settings.host_names or self._is_local)
+        self._goes_by = lru_cache(maxsize=64)(self._is_ours)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
@@ -54,7 +56,7 @@ class Access:
         headers = Headers(scope=scope)
         wanted = wanted_of(scope)
         scope["state"]["route"] = wanted.route
-        refusal = self._wrong_name(headers)
+        refusal = None if self._any_name or self._goes_by(fields_of(scope).get(b"host", b"")) else _wrong_name()
         if refusal is None and wanted.role is not None:
             refusal = await self._refusal(scope, headers, wanted, wanted.role)
         if refusal is None:
@@ -62,20 +64,11 @@ class Access:
         else:
             await error_response(Request(scope), refusal)(scope, receive, send)
 
-    def _wrong_name(self, headers: Headers) -> Refusal | None:
+    def _is_ours(self, host: bytes) -> bool:
         """A page elsewhere can make a browser take us for its own site, but not change the name it asks for."""
-        if self._any_name:
-            return None
-        host = headers.get("host", "").lower()
-        name = host[: host.find("]") + 1] if host.startswith("[") else host.partition(":")[0]
-        if is_loopback(name) or name in self._names or name.endswith(self._endings):
-            return None
-        return Refusal(
-            400,
-            "unknown_host",
-            msg("The service does not go by the name in the header Host."),
-            fix=msg("Use its own name. If this is one of them, name it in FAROL_ALLOWED_HOSTS."),
-        )
+        text = host.decode("latin-1").lower()
+        name = text[: text.find("]") + 1] if text.startswith("[") else text.partition(":")[0]
+        return is_loopback(name) or name in self._names or name.endswith(self._endings)
 
     async def _refusal(self, scope: Scope, headers: Headers, wanted: Wanted, needed: Role) -> Refusal | None:
         may_be_open = self._open_network or (self._is_local and not _comes_from_elsewhere(scope))
@@ -119,6 +112,15 @@ class Access:
             fix=msg("Try again in a moment."),
             headers={"Retry-After": str(math.ceil(seconds))},
         )
+
+
+def _wrong_name() -> Refusal:
+    return Refusal(
+        400,
+        "unknown_host",
+        msg("The service does not go by the name in the header Host."),
+        fix=msg("Use its own name. If this is one of them, name it in FAROL_ALLOWED_HOSTS."),
+    )
 
 
 def same_site(headers: Headers) -> bool:
