@@ -86,7 +86,6 @@ class Journal(Generic[A]):
         self._worker: asyncio.Task[None] | None = None
         self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="farol-journal")
         self._by_thread = 0
-        self._here = True  # whether the last group was committed by the loop's own thread
         self._closed = False
 
     @property
@@ -124,8 +123,7 @@ class Journal(Generic[A]):
 
     async def _work(self) -> None:
         while self._waiting:
-            if self._here:
-                await self._gathered()
+            await self._gathered()
             group = [one for one in self._waiting[: self._group_size] if not one[1].done()]
             del self._waiting[: self._group_size]
             outcomes = await self._outcomes([one for one, _ in group])
@@ -151,7 +149,6 @@ class Journal(Generic[A]):
         began = time.perf_counter()
         try:
             pending = self._store.begin(rows)
-            self._here = callable(pending) and not self._by_thread
             if isinstance(pending, Coroutine):
                 stored = await pending
             elif callable(pending) and not self._by_thread:
