@@ -76,10 +76,11 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     async def lifespan(_app: FastAPI) -> AsyncIterator[None]:
         await asyncio.to_thread(service.refresh)
         await _read_keys(service)
-        gc.collect()
+        if gc.isenabled():  # else whoever started us put it off: what was imported is hardly ever garbage
+            gc.collect()
         gc.freeze()  # what is there now stays: the collector need not look at it again and again
         gc.set_threshold(GARBAGE)
-        gc.enable()  # whoever started us may have put it off till now
+        gc.enable()
         # A task each: reading a new model takes longer than keys may be old, and a receiver that does not answer must
         # not hold up a check.
         watchers = [

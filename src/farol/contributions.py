@@ -69,7 +69,7 @@ class _Tree:
             t, weights = _gauss_legendre((len(inputs) + 1) // 2)
             others = t * known + (1 - t) * share
             for place, column in enumerate(inputs):
-                rest = np.delete(others, place, axis=0).prod(axis=0)
+                rest = others[[one for one in range(len(inputs)) if one != place]].prod(axis=0)
                 table[:, column] += value * (known[place, 0] - share[place, 0]) * (weights @ rest)
         return table, mean
 

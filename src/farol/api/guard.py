@@ -170,11 +170,19 @@ _VARY, _VARIES = (b"vary", b"Accept-Language"), b"accept-language"
 _NO_STORE = (b"cache-control", b"no-store")
 
 
+_ALWAYS = {locale: (*_SECURITY, _LANGUAGES[locale], _VARY, _NO_STORE) for locale in LOCALES}
+_OURS = frozenset({name for name, _ in _ALWAYS[LOCALES[0]]} | {b"etag", b"x-request-id"})
+
+
 def _complete(headers: Iterable[tuple[bytes, bytes]], locale: str, request_id: str) -> list[tuple[bytes, bytes]]:
     """The headers with what every answer carries; what a route has set itself stays."""
-    found = [(name.lower(), value) for name, value in headers if name.lower() != b"x-request-id"]
+    found = [(name.lower(), value) for name, value in headers]
     given = dict(found)
-    found.append((b"x-request-id", request_id.encode()))
+    ours = b"x-request-id", request_id.encode()
+    if _OURS.isdisjoint(given):  # nearly every answer
+        return [*found, ours, *_ALWAYS[locale]]
+    found = [one for one in found if one[0] != b"x-request-id"]
+    found.append(ours)
     found += [one for one in _SECURITY if one[0] not in given]
     if b"content-language" not in given:
         found.append(_LANGUAGES[locale])

@@ -23,6 +23,10 @@ MOST_ROWS = 128
 """Rows of one INSERT: with our columns, well within the 32,766 values that SQLite takes."""
 
 
+MOST_EXACT = 32
+"""So many rows, or fewer, are one statement. SQLite's driver remembers 128 of them, for two tables."""
+
+
 @dataclass(frozen=True, slots=True)
 class Step:
     """A statement of a transaction with its values, and whether the rows that it gives are wanted."""
@@ -82,8 +86,9 @@ class Rows:
         """To insert rows of values."""
         start = 0
         while start < len(rows):
-            # Powers of two: few different statements, so that the driver knows each already.
-            size = min(MOST_ROWS, 1 << (len(rows) - start).bit_length() - 1)
+            # Of many rows powers of two: few different statements, so that the driver knows each already.
+            rest = len(rows) - start
+            size = rest if rest <= MOST_EXACT else min(MOST_ROWS, 1 << rest.bit_length() - 1)
             chunk = rows[start : start + size]
             yield Step(self._of(size), tuple(chain.from_iterable(chunk)))
             start += size
