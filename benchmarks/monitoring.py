@@ -1,6 +1,6 @@
 """What monitoring costs: PSI from rows against its rivals, and a drift report over HTTP with ten million predictions.
 
-    python benchmarks/monitoring.py [--rows 1000000] [--predictions 10000000] [--peers PYTHON …] [--only rows|http]
+    python -m benchmarks.monitoring [--rows 1000000] [--predictions 10000000] [--peers PYTHON …] [--only rows|http]
 
 (a) The PSI of ten features of a million rows that are in memory already, against the usual way, `np.histogram` of a
 pandas column with edges at reference quantiles, and against Evidently's PSI preset (`--peers` names the Python of an

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import platform
 from datetime import UTC, datetime
+from functools import cache
 from importlib import metadata
 
 from fastapi import APIRouter, Request
@@ -38,13 +39,12 @@ _LIBRARIES = ("fastapi", "numpy", "onnxruntime", "pydantic", "sqlalchemy", "uvic
 async def health(request: Request) -> JSONResponse:
     service: Service = request.app.state.service
     locale = locale_of(request)
-    versions = {"farol": farol.__version__, "python": platform.python_version()}
     return JSONResponse(
         {
             "status": "alive",
             "started_at": service.started.astimezone(service.timezone).isoformat(timespec="seconds"),
             "uptime_seconds": round((datetime.now(UTC) - service.started).total_seconds(), 3),
-            "versions": versions | {name: metadata.version(name) for name in _LIBRARIES},
+            "versions": _versions(),
             "tasks": _tasks(service, locale),
             "store": _store(service, locale),
         }
@@ -145,6 +145,13 @@ def _version(entry: Entry, locale: str) -> dict[str, object]:
         "headline": dict(manifest.headline) if manifest else {},
         "features": list(manifest.features) if manifest else [],
     }
+
+
+@cache
+def _versions() -> dict[str, str]:
+    """Of what answers; looked up once, since that reads a file for each."""
+    versions = {"farol": farol.__version__, "python": platform.python_version()}
+    return versions | {name: metadata.version(name) for name in _LIBRARIES}
 
 
 def _tasks(service: Service, locale: str) -> dict[str, dict[str, str | None]]:
