@@ -54,8 +54,7 @@ class Farol(FastAPI):
     def build_middleware_stack(self) -> ASGIApp:
         """What stands around the routes, from ours on: our guard does what the framework's outer layers would do."""
         stack: Any = super().build_middleware_stack()
-        outermost: Any = self.user_middleware[0].cls
-        while not isinstance(stack, outermost):
+        while not type(stack).__module__.startswith("farol."):
             stack = stack.app
         found: ASGIApp = stack
         return found
