@@ -45,7 +45,7 @@ WATCH_SECONDS = 5.0
 
 
 class Farol(FastAPI):
-    """FastAPI with our OpenAPI document, which speaks of the models served now."""
+    """FastAPI with our OpenAPI document, which speaks of the models served now, and no layers around our own."""
 
     def openapi(self) -> dict[str, Any]:
         """The document in English; `GET /openapi.json` gives it in either language."""
@@ -132,12 +132,6 @@ async def _in_thread(once: Callable[[], None]) -> None:
 
 async def _refresh(service: Service) -> None:
     await asyncio.to_thread(service.refresh)
-
-
-async def _read_keys_again(service: Service) -> None:
-    while True:
-        await asyncio.sleep(REFRESH_SECONDS)
-        await _read_keys(service)
 
 
 async def _follow(service: Service) -> None:
