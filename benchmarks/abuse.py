@@ -13,7 +13,7 @@ import tempfile
 from datetime import UTC, datetime
 from pathlib import Path
 
-from farol.registry import Registry
+from farol.model.registry import Registry
 from farol.store.database import Store
 from farol.store.keys import Keys, Role, make_key
 from tests.abuse import RULES, checks, run_abuse

@@ -37,18 +37,18 @@ from numpy.typing import NDArray
 from sklearn.isotonic import IsotonicRegression
 from sklearn.metrics import accuracy_score, brier_score_loss, f1_score, precision_score, recall_score, roc_auc_score
 
-from farol.features import feature_matrix
-from farol.monitoring.estimation import DRAWS as ESTIMATED
-from farol.monitoring.estimation import MEASURES, estimate, estimate_rows, measures
-from farol.monitoring.recalibration import Learned, resampled
+from farol.evaluation.bands import least_given
+from farol.evaluation.capacity import USUAL
+from farol.model.features import feature_matrix
+from farol.model.reference import SCORE_BINS, score_index
+from farol.outcomes.estimation import DRAWS as ESTIMATED
+from farol.outcomes.estimation import MEASURES, estimate, estimate_rows, measures
+from farol.outcomes.recalibration import Learned, resampled
 from farol.profile import load_profile
-from farol.reference import SCORE_BINS, score_index
 from farol.training import models
-from farol.training.bands import least_given
-from farol.training.capacity import USUAL, guarded
+from farol.training.augmentation import repeats_of
 from farol.training.plan import make_plan, rows_of
-from farol.training.repetition import repeats_of
-from farol.training.threshold import choose_threshold
+from farol.training.threshold import choose_threshold, guarded
 from farol.workbook.panel import Panel, read_panel
 from farol.workbook.sample import write_sample
 

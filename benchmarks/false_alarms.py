@@ -45,14 +45,14 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.stats import mannwhitneyu, norm
 
-from farol.bundle import Bundle, read_bundle, write_bundle
-from farol.features import Floats, feature_matrix
-from farol.monitoring.drift import DriftReport, Window, check
-from farol.monitoring.multivariate import MultivariateReport, compare
-from farol.monitoring.shares import wilson
+from farol.drift.pairwise import MultivariateReport, compare
+from farol.drift.proportions import wilson
+from farol.drift.report import DriftReport, Window, check
+from farol.model.bundle import Bundle, read_bundle, write_bundle
+from farol.model.counters import OUTSIDE, PREDICTION, SCORE
+from farol.model.features import Floats, feature_matrix
+from farol.model.reference import ANSWERS, SCORE_BINS, Reference, score_index
 from farol.profile import Column, load_profile
-from farol.reference import ANSWERS, SCORE_BINS, Reference, score_index
-from farol.tallies import OUTSIDE, PREDICTION, SCORE
 from farol.training import models
 from farol.training.plan import make_plan, rows_of
 from farol.training.train import train

@@ -25,7 +25,7 @@ from statistics import median
 PROJECT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(PROJECT))
 
-from farol.registry import Registry  # noqa: E402  the project's folder has to be known before its tests are
+from farol.model.registry import Registry  # noqa: E402  the project's folder has to be known before its tests are
 from tests.api.shape import PUPIL  # noqa: E402
 from tests.bundles import make_bundle  # noqa: E402
 from tests.faults.load import Notes, verdict  # noqa: E402

@@ -55,8 +55,8 @@ def _fuzz(target: str, seconds: int) -> None:
     from anyio.from_thread import start_blocking_portal
 
     from farol.app import create_app
-    from farol.bundle import FILES, MANIFEST
-    from farol.registry import Registry
+    from farol.model.bundle import FILES, MANIFEST
+    from farol.model.registry import Registry
     from farol.settings import Settings
     from tests.bundles import make_bundle
     from tests.fuzzing import Change, asked, copied, mutated, read_or_refused, signed

@@ -22,13 +22,13 @@ from numpy.typing import NDArray
 from sklearn.isotonic import IsotonicRegression
 from sklearn.linear_model import LogisticRegression
 
-from farol.ages import LookUp
-from farol.features import feature_matrix
+from farol.evaluation.metrics import Estimate, calibration_bins, evaluate
+from farol.model.ages import LookUp
+from farol.model.features import feature_matrix
 from farol.profile import AgeRule, DatedRule, Profile, Task, load_profile
 from farol.training import models
-from farol.training.metrics import Estimate, calibration_bins, evaluate
+from farol.training.augmentation import Repeats, repeats_of
 from farol.training.plan import Plan, Rows, make_plan, rows_of
-from farol.training.repetition import Repeats, repeats_of
 from farol.training.selection import AcrossRules, Model, across_rules, better, out_of_fold_repeated
 from farol.workbook.links import next_values
 from farol.workbook.panel import Panel, read_panel

@@ -35,16 +35,16 @@ import pandas as pd
 from numpy.typing import NDArray
 from sqlalchemy import text
 
-from farol.bundle import Bundle, read_bundle
-from farol.features import Floats
-from farol.monitoring.psi import psi
-from farol.reference import Reference
-from farol.registry import Registry
-from farol.scoring import Scorer
+from farol.drift.psi import psi
+from farol.model.bundle import Bundle, read_bundle
+from farol.model.counters import PREDICTION, SCORE, WHOLE
+from farol.model.features import Floats
+from farol.model.reference import Reference
+from farol.model.registry import Registry
+from farol.model.scoring import Scorer
 from farol.store.database import Store
 from farol.store.records import day_of, microseconds
 from farol.store.statements import cursor_of
-from farol.tallies import PREDICTION, SCORE, WHOLE
 from tests.bundles import make_bundle
 
 NAMES = [f"f{i}" for i in range(10)]
@@ -174,7 +174,7 @@ def put_tallies(store: Store, bundle: Bundle, n: int, now: datetime) -> None:
     slices = (WHOLE, "source=api", *(f"phase={level}" for level in range(9)))
     for back in range(DAYS):
         day = day_of(now - timedelta(days=back))
-        with store.alone() as connection:
+        with store.exclusive() as connection:
             store.tallying.put(
                 cursor_of(connection),
                 {(bundle.task, bundle.version, day, slice_): (layout, vector) for slice_ in slices},

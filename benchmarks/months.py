@@ -1,7 +1,7 @@
 """The months in which answers are asked for: `year.py` plays them with a drift that begins on a known day.
 
 Pupils are drawn from all rows the model of `current` learned from, so that before that day there is no drift by
-construction; from it on the first half of the continuous indicators fall (`farol.monitoring.simulate`, "moderate").
+construction; from it on the first half of the continuous indicators fall (`farol.drift.simulate`, "moderate").
 Every evening the check that the service's schedule would make is made over the last thirty days.
 """
 
@@ -14,13 +14,13 @@ from pathlib import Path
 
 import numpy as np
 
-from farol.monitoring.alerts import Wording
-from farol.monitoring.checking import check_all
-from farol.monitoring.simulate import shifted_inputs, simulate
-from farol.monitoring.standing import standing
-from farol.monitoring.windows import parse_window
-from farol.registry import Registry
-from farol.scoring import Scorer
+from farol.advice.status import standing
+from farol.alerts.check import check_all
+from farol.alerts.messages import Wording
+from farol.drift.simulate import shifted_inputs, simulate
+from farol.drift.windows import parse_window
+from farol.model.registry import Registry
+from farol.model.scoring import Scorer
 from farol.settings import Settings
 from farol.store.database import Store
 from farol.workbook.panel import Panel

@@ -18,12 +18,12 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from farol.monitoring.promises import COMPARED, Promise, compare_with, promise_in
-from farol.monitoring.shares import wilson
-from farol.monitoring.worth import worth_of
+from farol.drift.proportions import wilson
+from farol.evaluation.bands import bands_of
+from farol.evaluation.metrics import Estimate, Evaluation, evaluate
+from farol.outcomes.calibration import worth_of
+from farol.outcomes.card_comparison import COMPARED, Promise, compare_with, promise_in
 from farol.training import sections
-from farol.training.bands import bands_of
-from farol.training.metrics import Estimate, Evaluation, evaluate
 
 Floats = NDArray[np.float64]
 

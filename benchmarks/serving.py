@@ -34,9 +34,9 @@ import numpy as np
 
 from benchmarks.serving_processes import Server, answers, free_port, resident, running, stop
 from farol.api.schemas import InputForm
+from farol.model.registry import Registry
+from farol.model.scoring import Scorer
 from farol.profile import load_profile
-from farol.registry import Registry
-from farol.scoring import Scorer
 from farol.workbook.sample import write_sample
 
 HERE = Path(__file__).resolve().parent

@@ -17,7 +17,7 @@ from pathlib import Path
 import numpy as np
 
 from benchmarks.serving_processes import Server, free_port, running
-from farol.registry import Registry
+from farol.model.registry import Registry
 
 Peer = tuple[Server, str, dict[str, object]]
 

@@ -16,8 +16,8 @@ import time
 from pathlib import Path
 from typing import Any
 
+from farol.evaluation.metrics import COMPARED, MEASURES
 from farol.profile import load_profile
-from farol.training.metrics import COMPARED, MEASURES
 from farol.training.train import train
 from farol.workbook.panel import Panel, read_panel
 from farol.workbook.sample import write_sample

@@ -34,20 +34,20 @@ import openpyxl
 from numpy.typing import NDArray
 
 from benchmarks.months import play
-from farol.bundle import write_bundle
-from farol.canonical import canonical_json
-from farol.features import feature_matrix
+from farol.evaluation.bands import bands_of, least_given
+from farol.evaluation.capacity import USUAL
+from farol.evaluation.metrics import evaluate
+from farol.files import canonical_json
+from farol.model.bundle import write_bundle
+from farol.model.features import feature_matrix
+from farol.model.reference import Reference
+from farol.model.trained import TrainedModel
 from farol.profile import load_profile
-from farol.reference import Reference
 from farol.training import models, sections
-from farol.training.bands import bands_of, least_given
-from farol.training.capacity import USUAL, guarded
-from farol.training.metrics import evaluate
+from farol.training.augmentation import repeats_of
 from farol.training.plan import Cohort, Plan, make_plan, rows_of
-from farol.training.repetition import repeats_of
 from farol.training.report import libraries
-from farol.training.result import TrainedModel
-from farol.training.threshold import choose_threshold
+from farol.training.threshold import choose_threshold, guarded
 from farol.workbook.panel import Panel, read_panel
 
 Floats = NDArray[np.float64]

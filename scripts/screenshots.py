@@ -12,12 +12,12 @@ from pathlib import Path
 
 from playwright.sync_api import Browser
 
-from farol.bundle import read_bundle, write_bundle
-from farol.monitoring.drift import parse_window, take_snapshot
-from farol.monitoring.simulate import simulate
+from farol.drift.report import parse_window, take_snapshot
+from farol.drift.simulate import simulate
+from farol.model.bundle import read_bundle, write_bundle
+from farol.model.registry import Registry
+from farol.model.scoring import Scorer
 from farol.profile import load_profile
-from farol.registry import Registry
-from farol.scoring import Scorer
 from farol.settings import Settings
 from farol.store.database import Store
 from farol.training.train import train

@@ -16,12 +16,12 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-from farol.bundle import write_bundle
-from farol.canonical import canonical_json
-from farol.features import FeaturePlan, Floats, Preprocessing, sheet_inputs
+from farol.files import canonical_json
+from farol.model.bundle import write_bundle
+from farol.model.features import FeaturePlan, Floats, Preprocessing, sheet_inputs
+from farol.model.reference import Reference
+from farol.model.trained import TrainedModel
 from farol.profile import Profile, Task, load_profile
-from farol.reference import Reference
-from farol.training.result import TrainedModel
 
 
 def invented_columns(profile: Profile, task: Task, *, n: int, seed: int) -> dict[str, Floats]:

@@ -12,10 +12,10 @@ from typing import Any
 from anyio.from_thread import BlockingPortal
 from fastapi import FastAPI
 
-from farol.bundle import FILES, MANIFEST, _version, read_bundle
-from farol.canonical import canonical_json
 from farol.errors import BundleError
-from farol.scoring import Scorer
+from farol.files import canonical_json
+from farol.model.bundle import FILES, MANIFEST, _version, read_bundle
+from farol.model.scoring import Scorer
 
 Headers = list[tuple[bytes, bytes]]
 

@@ -6,11 +6,11 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 
-from farol.forecasting import forecast_panel
-from farol.monitoring.matching import record_panel
+from farol.model.registry import Registry
+from farol.model.scoring import Scorer
+from farol.outcomes.matching import record_panel
 from farol.profile import load_profile
-from farol.registry import Registry
-from farol.scoring import Scorer
+from farol.pupils.forecast import forecast_panel
 from farol.settings import Settings
 from farol.store.database import Store
 from farol.workbook.panel import Panel, read_panel

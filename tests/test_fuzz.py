@@ -17,9 +17,9 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from farol.app import create_app
-from farol.bundle import FILES, MANIFEST, read_bundle
 from farol.errors import BundleError
-from farol.registry import Registry
+from farol.model.bundle import FILES, MANIFEST, read_bundle
+from farol.model.registry import Registry
 from farol.settings import Settings
 from tests.bundles import make_bundle
 from tests.fuzzing import Change, Request, asked, copied, mutated, read_or_refused, signed

@@ -12,8 +12,8 @@ from tests.bundles import make_bundle
 SCORE = """
 import sys
 from pathlib import Path
-from farol.bundle import read_bundle
-from farol.scoring import Scorer
+from farol.model.bundle import read_bundle
+from farol.model.scoring import Scorer
 answer = Scorer(read_bundle(Path(sys.argv[1]))).score_one({"IAA": 8.0}, 2024)
 print(answer.prediction)
 """

@@ -18,14 +18,14 @@ from starlette.types import ASGIApp
 
 import farol
 from farol.api import routes
+from farol.api.background import Watch
 from farol.api.openapi import describe
 from farol.api.service import Service
-from farol.api.watching import Watch
 from farol.errors import StoreError
 from farol.i18n import LOCALES, negotiate
 from farol.settings import Settings
 from farol.web import views
-from farol.web.failing import error_page
+from farol.web.error_pages import error_page
 
 logger = logging.getLogger("farol.app")
 

@@ -44,6 +44,12 @@ def msg(template: str, /, **values: object) -> Message:
     return Message(template, values)
 
 
+def decimal(value: float) -> Message:
+    """A figure of two decimals, with the reader's decimal sign."""
+    whole, _, parts = f"{value:.2f}".partition(".")
+    return msg("{whole}.{parts}", whole=whole, parts=parts)
+
+
 @lru_cache(maxsize=len(LOCALES))
 def catalog(locale: str) -> _gettext.NullTranslations:
     """The gettext catalogue of a locale; English is the source language and needs none."""

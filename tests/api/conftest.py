@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from farol.app import create_app
-from farol.registry import Registry
+from farol.model.registry import Registry
 from farol.settings import Settings
 from tests.api.client import Client, running
 from tests.bundles import make_bundle

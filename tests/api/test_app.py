@@ -16,8 +16,8 @@ import httpx
 import pytest
 
 import farol.app
-from farol.api.answering import Asked, Question
 from farol.api.binding import check_binding, is_loopback
+from farol.api.prediction import Asked, Question
 from farol.api.schemas import Given
 from farol.api.service import Service
 from farol.app import create_app

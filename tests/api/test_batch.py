@@ -20,7 +20,7 @@ from farol.api.row_answers import RowAnswer
 from farol.app import create_app
 from farol.errors import StoreError
 from farol.i18n import msg
-from farol.registry import Registry
+from farol.model.registry import Registry
 from farol.settings import Settings
 from farol.store.database import Store
 from farol.store.records import Prediction

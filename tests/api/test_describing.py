@@ -8,7 +8,7 @@ import pytest
 
 from farol.api.model_answers import ModelAnswer
 from farol.app import create_app
-from farol.registry import Registry
+from farol.model.registry import Registry
 from farol.settings import Settings
 from tests.api.client import Client, running
 from tests.api.shape import PUPIL, error_of

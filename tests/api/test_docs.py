@@ -11,7 +11,7 @@ from typing import Any
 import httpx
 import pytest
 
-from farol.api.guard import SECURITY_HEADERS
+from farol.api.middleware import SECURITY_HEADERS
 from farol.api.roles import wanted_of
 from tests.api.client import Client
 

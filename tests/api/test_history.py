@@ -7,18 +7,18 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
+from farol.advice.report import SECTIONS
+from farol.alerts.check import check_all
+from farol.alerts.events import notice_served
+from farol.alerts.messages import Wording
 from farol.api.history import EventfulHistoryAnswer, ReportAnswer
-from farol.monitoring.alerts import Wording
-from farol.monitoring.checking import check_all
-from farol.monitoring.noticing import notice_served
-from farol.monitoring.reporting import SECTIONS
-from farol.registry import Registry
+from farol.model.registry import Registry
 from farol.settings import Settings
 from farol.store.database import Store
 from farol.store.events import OUTCOMES, SERVED, Events
 from tests.api.client import Client
 from tests.api.shape import error_of
-from tests.monitoring.counted import answered
+from tests.counted import answered
 
 NOW = datetime.now(UTC)
 DAY = timedelta(days=1)

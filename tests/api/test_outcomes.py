@@ -9,9 +9,9 @@ import pytest
 
 from farol.api.outcome_answers import OutcomesAnswer
 from farol.app import create_app
-from farol.monitoring.outcomes import realised
+from farol.model.registry import Registry
+from farol.outcomes.report import realised
 from farol.profile import load_profile
-from farol.registry import Registry
 from farol.settings import Settings
 from farol.store.database import Store
 from tests.api.client import Client, running

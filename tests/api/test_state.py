@@ -11,7 +11,7 @@ import pytest
 
 from farol.api.answers import HealthAnswer, ModelsAnswer, ReadyAnswer
 from farol.app import create_app
-from farol.registry import Registry
+from farol.model.registry import Registry
 from farol.settings import Settings
 from farol.store.driver import sqlite
 from tests.api.client import Client, running

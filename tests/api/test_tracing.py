@@ -30,10 +30,10 @@ from farol.errors import MissingExtraError, StoreError
 from farol.i18n import msg
 from farol.settings import Settings
 from farol.store.database import Store
+from tests.alerts.receiver import Received, web_receiver
 from tests.api.client import running
 from tests.api.server import free_address, serving
 from tests.api.shape import PUPIL
-from tests.monitoring.receiver import Received, web_receiver
 from tests.postgresql import postgresql_server, postgresql_url
 
 __all__ = ["postgresql_server", "postgresql_url"]

@@ -18,7 +18,7 @@ from farol.api.v2_answers import InferAnswer, ModelMetadataAnswer
 from farol.app import create_app
 from farol.errors import StoreError
 from farol.i18n import msg
-from farol.registry import Registry
+from farol.model.registry import Registry
 from farol.settings import Settings
 from farol.store.database import Store
 from tests.api.client import Client, running

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from farol.registry import Registry
+from farol.model.registry import Registry
 from tests.bundles import make_bundle
 from tests.postgresql import Cluster, running_cluster
 

@@ -8,9 +8,9 @@ import uuid
 from collections import Counter
 from dataclasses import dataclass, field
 
-from farol.registry import Registry
-from farol.store.counting import recount
+from farol.model.registry import Registry
 from farol.store.database import Store
+from farol.store.recount import recount
 from tests.api.shape import PUPIL
 from tests.faults.service import BROKEN, Caller, Service
 

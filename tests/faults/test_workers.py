@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from farol.registry import Registry
+from farol.model.registry import Registry
 from farol.store.database import Store
 from tests.api.shape import PUPIL
 from tests.api.test_metrics import value

@@ -6,9 +6,9 @@ from collections import Counter
 from collections.abc import Iterable, Mapping
 from datetime import UTC, date, datetime
 
+from farol.model.counters import Counted
 from farol.store.database import Store
 from farol.store.records import Prediction, day_of, uuid7
-from farol.tallies import Counted
 
 NOON = datetime(2024, 5, 10, 15, 0, tzinfo=UTC)
 EVER = (date.min, date(9999, 12, 31))

@@ -7,8 +7,8 @@ from datetime import datetime
 
 import numpy as np
 
-from farol.scoring import Scorer
-from farol.store.answered import row_of
+from farol.model.scoring import Scorer
+from farol.store.prediction_rows import row_of
 from farol.store.records import Prediction
 from tests.bundles import invented_columns
 from tests.store.rows import NOON

@@ -115,7 +115,7 @@ def test_a_connection_that_the_server_ended_is_made_anew(
 def test_who_gives_up_waiting_takes_nobody_with_him(postgresql: Store) -> None:
     async def scenario() -> None:
         writer = Awaiting(postgresql)
-        with postgresql.alone() as held:
+        with postgresql.exclusive() as held:
             held.execute(text("LOCK TABLE predictions IN ACCESS EXCLUSIVE MODE"))
             waiting = asyncio.create_task(stored(writer, [row()]))
             await asyncio.sleep(0.2)

@@ -15,12 +15,12 @@ import pytest
 from sqlalchemy import text
 
 from farol.errors import InputError, StoreError
-from farol.registry import Registry
+from farol.model.registry import Registry
 from farol.store.backup import Copied, backup, restore
-from farol.store.counting import recount
 from farol.store.database import Store
 from farol.store.driver import sqlite
 from farol.store.records import Snapshot, uuid7
+from farol.store.recount import recount
 from tests.api.server import serving
 from tests.api.shape import PUPIL
 from tests.bundles import make_bundle

@@ -12,11 +12,11 @@ from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
 from sqlalchemy import inspect, text
 
-from farol.bundle import Bundle
+from farol.drift.report import Window, check
 from farol.errors import InputError, StoreError
-from farol.monitoring.drift import Window, check
+from farol.model.bundle import Bundle
+from farol.model.registry import Registry
 from farol.profile import load_profile
-from farol.registry import Registry
 from farol.store.database import Store
 from farol.store.downgrading import EMPTY, downgrade
 from farol.store.engine import open_engine

@@ -9,7 +9,7 @@ from farol.errors import StoreError
 from farol.store import driver
 from farol.store.database import Store
 from farol.store.driver import chosen, is_sound, sqlite
-from farol.store.probing import caution, probe, software
+from farol.store.health import caution, probe, software
 from tests.store.rows import row
 
 
@@ -60,7 +60,7 @@ def test_what_is_in_use_here_is_sound() -> None:
 
 
 def test_every_connection_of_the_store_is_of_that_sqlite(sqlite_store: Store) -> None:
-    with sqlite_store.moment() as connection:
+    with sqlite_store.snapshot() as connection:
         assert connection.exec_driver_sql("SELECT sqlite_version()").scalar_one() == driver.VERSION
 
 

@@ -74,7 +74,7 @@ def test_more_are_removed_than_fit_into_one_statement(sqlite_store: Store) -> No
 def test_the_newest_is_always_kept_and_compacting_day_by_day_ends_where_compacting_once_does(
     sqlite_store: Store, ages: list[int]
 ) -> None:
-    with sqlite_store.alone() as connection:
+    with sqlite_store.exclusive() as connection:
         connection.exec_driver_sql("DELETE FROM drift_snapshots")
     ats = {NOON - age * HOUR for age in ages}
     for at in ats:
@@ -83,7 +83,7 @@ def test_the_newest_is_always_kept_and_compacting_day_by_day_ends_where_compacti
     once = left(sqlite_store)
     assert max(ats) in once
     assert {day_of(at).isocalendar()[:2] for at in ats} == {day_of(at).isocalendar()[:2] for at in once}
-    with sqlite_store.alone() as connection:
+    with sqlite_store.exclusive() as connection:
         connection.exec_driver_sql("DELETE FROM drift_snapshots")
     for at in ats:
         keep(sqlite_store, at)

@@ -14,7 +14,7 @@ MINUTE = timedelta(minutes=1)
 
 def put(store: Store, channel: str = "webhook", at: datetime = NOON) -> Letter:
     letter = Letter(uuid7(at), channel, at, {"type": "farol.test", "data": {"text": "olá"}})
-    with store.alone() as connection:
+    with store.exclusive() as connection:
         add_letter(connection, letter)
     return Outbox(store).due(channel, at, 99)[-1]
 

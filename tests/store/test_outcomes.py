@@ -13,7 +13,7 @@ from alembic import command
 from alembic.config import Config
 from sqlalchemy import inspect, select, text
 
-from farol.registry import Registry
+from farol.model.registry import Registry
 from farol.store import migrations
 from farol.store.backup import backup, restore
 from farol.store.database import Store
@@ -63,12 +63,12 @@ def test_a_sheet_is_kept_and_the_same_sheet_again_changes_nothing(store: Store) 
     first = say(store)
     assert (first.pupils, first.added, first.changed, first.removed) == (3, 3, 0, 0)
     assert first.tasks == {"next-year": Eligible(2, 0, 0), "current": Eligible(0, 0, 0)}
-    with store.moment() as connection:
+    with store.snapshot() as connection:
         before = connection.execute(select(outcomes)).all(), connection.execute(select(outcome_forecasts)).all()
     again = say(store, reversed(SHEET), at=LATER + timedelta(days=9))
     assert (again.added, again.changed, again.removed, again.first) == (0, 0, 0, LATER)
     assert again.fingerprint == first.fingerprint == sheet_fingerprint(SHEET)
-    with store.moment() as connection:
+    with store.snapshot() as connection:
         assert before == (
             connection.execute(select(outcomes)).all(),
             connection.execute(select(outcome_forecasts)).all(),
@@ -97,7 +97,7 @@ def test_a_corrected_sheet_replaces_what_the_former_one_said(store: Store) -> No
     assert known is not None
     assert list(known.outcomes.values()) == corrected
     assert (known.first, known.changed) == (LATER, LATER + timedelta(days=1))
-    with store.moment() as connection:
+    with store.snapshot() as connection:
         assert set(connection.execute(select(outcomes.c.fingerprint)).scalars()) == {sheet_fingerprint(corrected)}
         when = {one.student: one.changed for one in connection.execute(select(outcomes))}
     assert when["RA-2"] < when["RA-1"] == when["RA-4"]
@@ -182,7 +182,7 @@ def test_a_pupils_outcomes_are_exported_and_erased(store: Store, tmp_path: Path)
         0,
     )
     assert export(store, "RA-1", timezone=zone, now=NOON)["outcomes"] == []
-    with store.moment() as connection:
+    with store.snapshot() as connection:
         assert set(connection.execute(select(outcomes.c.student)).scalars()) == {"RA-2", "RA-3"}
         assert connection.execute(select(outcome_forecasts.c.student)).scalars().all() == ["RA-2"]
 

@@ -7,11 +7,11 @@ from datetime import UTC, date, datetime, timedelta
 import pytest
 
 from farol.errors import InputError
+from farol.model.counters import Counted, total
 from farol.store.database import Store
 from farol.store.records import Snapshot, uuid7
 from farol.store.retention import Purged, parse_age, purge
 from farol.store.statements import cursor_of
-from farol.tallies import Counted, total
 from tests.store.rows import NOON, counters, recounted, row
 
 
@@ -34,7 +34,7 @@ def test_whole_days_go_with_their_counters_and_the_rest_stays_true(store: Store)
         store.write([row({"IAA": 1.0}, at=at), row({"IAA": 2.0, "IEG": None}, at=at, version="other")])
     store.write([row(at=datetime(2024, 5, 9, 2, 59, 59, tzinfo=UTC)), row(at=datetime(2024, 5, 9, 3, 0, tzinfo=UTC))])
     orphan = Counted.of({"IAA": 1})
-    with store.alone() as connection:
+    with store.exclusive() as connection:
         tally = orphan.layout, total(orphan.layout, [orphan.cells])
         store.tallying.add(cursor_of(connection), {("t", "v", date(2020, 1, 1), ""): tally})
     snapshot = Snapshot(uuid7(NOON), NOON - timedelta(days=9), "current", "v", None, date(2024, 5, 1), {"n": 1})

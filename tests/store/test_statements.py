@@ -22,7 +22,7 @@ from tests.store.rows import EVER, row
 def test_any_number_of_rows_is_written_in_their_order(store: Store, n: int) -> None:
     rows = [row({"IAA": float(i % 10)}) for i in range(n)]
     store.write(rows)
-    with store.moment() as connection:
+    with store.snapshot() as connection:
         found = connection.execute(select(predictions.c.id).order_by(predictions.c.seq)).scalars().all()
     assert found == [one.id for one in rows]
     assert sum(store.counts("current", "2024-abc", row().at.date(), row().at.date())["IAA"].values()) == n
@@ -47,7 +47,7 @@ def test_what_was_begun_is_seen_by_nobody_until_it_is_committed_elsewhere(sqlite
 
 
 def test_beside_another_writer_nothing_is_begun_and_nobody_waits(sqlite_store: Store) -> None:
-    with sqlite_store.alone():
+    with sqlite_store.exclusive():
         assert sqlite_store.begin([row()]) is None
     assert sqlite_store.total() == 0
     commit = sqlite_store.begin([row()])
@@ -74,7 +74,7 @@ def test_what_cannot_be_begun_leaves_nothing_behind(sqlite_store: Store) -> None
     with pytest.raises(StoreError, match="refused the row"):
         sqlite_store.begin([row(), first])
     assert sqlite_store.total() == 1
-    with sqlite_store.alone():  # and no lock
+    with sqlite_store.exclusive():  # and no lock
         pass
     with sqlite_store.engine.begin() as connection:
         connection.exec_driver_sql("DROP TABLE tallies")

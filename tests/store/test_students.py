@@ -13,11 +13,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from farol.registry import Registry
-from farol.scoring import Scorer
-from farol.store.counting import recount
+from farol.model.registry import Registry
+from farol.model.scoring import Scorer
 from farol.store.database import Store
 from farol.store.records import student_code
+from farol.store.recount import recount
 from farol.store.students import Erased, erase, export
 from tests.bundles import make_bundle
 from tests.store.rows import EVER, NOON, row

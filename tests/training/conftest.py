@@ -9,8 +9,8 @@ from typing import Any
 
 import pytest
 
+from farol.model.trained import TrainedModel
 from farol.profile import load_profile
-from farol.training.result import TrainedModel
 from farol.training.train import train
 from farol.workbook.panel import Panel, read_panel
 

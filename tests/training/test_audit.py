@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from farol.features import feature_matrix
+from farol.model.features import feature_matrix
 from farol.training.audit import Rule, audit, best_rule, best_rules
 from farol.training.plan import make_plan
 from farol.workbook.panel import Panel

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from farol.training.result import TrainedModel
+from farol.model.trained import TrainedModel
 from farol.training.train import train
 from farol.workbook.panel import Panel
 

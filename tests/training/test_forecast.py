@@ -12,13 +12,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from farol.bundle import read_bundle, write_bundle
-from farol.features import feature_matrix
+from farol.model.bundle import read_bundle, write_bundle
+from farol.model.features import feature_matrix
+from farol.model.scoring import Scorer
+from farol.model.trained import TrainedModel
 from farol.profile import load_profile
-from farol.scoring import Scorer
+from farol.training.augmentation import repeats_of
 from farol.training.plan import earlier_plans, make_plan, rows_of
-from farol.training.repetition import repeats_of
-from farol.training.result import TrainedModel
 from farol.training.train import train
 from farol.workbook.panel import Panel, read_panel
 

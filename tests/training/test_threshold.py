@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import numpy as np
+import pytest
 
-from farol.training.threshold import choose_threshold
+from farol.evaluation.capacity import USUAL
+from farol.i18n import msg
+from farol.training.threshold import Threshold, choose_threshold, guarded
 
 
 def test_half_stays_when_nothing_is_clearly_better() -> None:
@@ -35,3 +38,31 @@ def test_another_is_taken_when_it_is_better_by_more_than_chance() -> None:
 def test_nobody_predicted_and_nobody_at_risk_is_no_f1() -> None:
     found = choose_threshold(np.zeros(40), np.full(40, 0.01), seed=0)
     assert (found.value, found.f1_at_half) == (0.5, 0.0)
+
+
+def at(value: float) -> Threshold:
+    return Threshold(value, value, 0.5, 0.5, msg("x"))
+
+
+def test_a_threshold_that_chooses_stays() -> None:
+    found = guarded(at(0.5), np.linspace(0, 1, 101), USUAL)
+    assert (found.threshold, found.chooses) == (at(0.5), True)
+    assert found.flagged == pytest.approx(51 / 101)
+
+
+@pytest.mark.parametrize(
+    ("probability", "words"), [(np.linspace(0.5, 0.99, 100), "100%"), (np.linspace(0, 0.4, 100), "0%")]
+)
+def test_a_threshold_that_points_out_everybody_or_nobody_falls_back_on_the_capacity(
+    probability: np.ndarray[tuple[int], np.dtype[np.float64]], words: str
+) -> None:
+    found = guarded(at(0.5), probability, USUAL)
+    assert (found.chooses, found.flagged) == (True, 0.2)
+    assert f"at 50%, {words} of the training pupils" in str(found.threshold.reason)
+    assert float((probability >= found.threshold.value).mean()) == 0.2
+
+
+def test_where_everybody_gets_the_same_answer_no_threshold_chooses() -> None:
+    found = guarded(at(0.5), np.full(50, 0.7), USUAL)
+    assert (found.threshold, found.flagged, found.chooses) == (at(0.5), 1.0, False)
+    assert not guarded(at(0.5), np.zeros(50), USUAL).chooses

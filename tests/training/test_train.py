@@ -17,16 +17,16 @@ import onnxruntime
 import pytest
 
 from farol.errors import InputError, PlanError
-from farol.features import Preprocessing, feature_matrix
+from farol.evaluation.capacity import Capacity
+from farol.evaluation.metrics import MEASURES
 from farol.i18n import Message
+from farol.model.features import Preprocessing, feature_matrix
+from farol.model.reference import Reference
+from farol.model.trained import TrainedModel
 from farol.profile import load_profile
-from farol.reference import Reference
-from farol.training.capacity import Capacity
-from farol.training.metrics import MEASURES
+from farol.training.augmentation import repeats_of
 from farol.training.models import out_of_fold
 from farol.training.plan import make_plan, rows_of
-from farol.training.repetition import repeats_of
-from farol.training.result import TrainedModel
 from farol.training.train import train
 from farol.workbook.panel import Panel, read_panel
 

@@ -8,15 +8,15 @@ from pathlib import Path
 
 import numpy as np
 
-from farol.bundle import read_bundle, write_bundle
-from farol.canonical import canonical_json
-from farol.features import Floats
-from farol.monitoring.drift import parse_window, take_snapshot
-from farol.registry import Registry
-from farol.scoring import Scorer
+from farol.drift.report import parse_window, take_snapshot
+from farol.files import canonical_json
+from farol.model.bundle import read_bundle, write_bundle
+from farol.model.features import Floats
+from farol.model.registry import Registry
+from farol.model.scoring import Scorer
 from farol.settings import Settings
-from farol.store.answered import row_of
 from farol.store.database import Store
+from farol.store.prediction_rows import row_of
 from farol.store.records import Prediction
 from tests.bundles import invented_columns, trained_model
 

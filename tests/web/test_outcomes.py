@@ -15,9 +15,9 @@ import pytest
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser
 
-from farol.monitoring.outcomes import Realised, realised
+from farol.model.registry import Registry
+from farol.outcomes.report import Realised, realised
 from farol.profile import load_profile
-from farol.registry import Registry
 from farol.settings import Settings
 from farol.store.database import Store
 from farol.web.locale import Reader

@@ -13,8 +13,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from markupsafe import Markup
 
-from farol.bundle import read_bundle
-from farol.monitoring.drift import check, parse_window
+from farol.drift.report import check, parse_window
+from farol.model.bundle import read_bundle
 from farol.profile import load_profile
 from farol.store.records import Snapshot
 from farol.web.charts import Bar, Mark, distribution, history

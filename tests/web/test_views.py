@@ -9,8 +9,8 @@ from pathlib import Path
 import httpx
 import pytest
 
+from farol.model.registry import Registry
 from farol.profile import load_profile
-from farol.registry import Registry
 from tests.bundles import make_bundle
 from tests.web.conftest import serving
 from tests.web.site import settings_in

@@ -21,15 +21,15 @@ from typing import Any, cast
 from fastapi import APIRouter, Request
 from fastapi.responses import Response
 
-from farol.api.answering import Question, Scored, answer_body, score_questions
 from farol.api.backlog import LinesResponse
 from farol.api.errors import Refusal, error_body, from_tree, locale_of, refusals, too_large
-from farol.api.predicting import ReasonsWanted
-from farol.api.retries import KeyGiven, hashes_of_row, key_of, reused
+from farol.api.idempotency import KeyGiven, hashes_of_row, key_of, reused
+from farol.api.predict import ReasonsWanted
+from farol.api.prediction import Question, Scored, answer_body, score_questions
 from farol.api.row_answers import RowAnswer
 from farol.api.rows import Lines, Row, parse_array, parse_line, too_many
-from farol.api.served import ROUTES, Served
 from farol.api.service import Service
+from farol.api.serving_model import ROUTES, Served
 from farol.api.texts import marked as _
 from farol.errors import FarolError, StoreError
 from farol.i18n import msg

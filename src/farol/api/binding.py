@@ -17,7 +17,7 @@ def check_binding(settings: Settings) -> None:
     """Raises InputError when `settings.host` is reachable from other machines, but nobody has a key.
 
     A loopback address and `open_network` need no look into the database; otherwise StoreError when it cannot be read.
-    `uvicorn farol.app:app --host …` chooses its address without us and cannot be refused; `farol.api.access` then
+    `uvicorn farol.app:app --host …` chooses its address without us and cannot be refused; `farol.api.auth` then
     answers nobody who comes in by such an address without a key.
     """
     if settings.open_network or is_loopback(settings.host) or _has_active_key(settings):

@@ -11,12 +11,12 @@ from fastapi.responses import JSONResponse
 from farol.api.errors import Refusal, locale_of, refusals
 from farol.api.model_answers import ModelAnswer
 from farol.api.schemas import GROUP, STUDENT, YEARS, InputForm
-from farol.api.served import ROUTES, Served
 from farol.api.service import Service
+from farol.api.serving_model import ROUTES, Served
 from farol.api.texts import marked as _
-from farol.features import YEAR
+from farol.drift.report import reference_years
 from farol.i18n import Message, msg, translate
-from farol.monitoring.drift import reference_years
+from farol.model.features import YEAR
 from farol.profile import Column, Profile, Text
 
 router = APIRouter(tags=["state"])

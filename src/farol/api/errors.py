@@ -2,7 +2,7 @@
 
     {"error": {"code", "message", "fields": [{"field", "problem", "expected"}], "fix", "request_id"}}
 
-A browser that asks for a page meets a page of the same words instead (`farol.web.failing`); nobody else does.
+A browser that asks for a page meets a page of the same words instead (`farol.web.error_pages`); nobody else does.
 Below /v2 the Open Inference Protocol prescribes {"error": "a text"}: there the same is said in one text.
 
 No value that was sent is ever repeated: `field` names a field, `problem` and `expected` are our own words.
@@ -21,8 +21,8 @@ from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse, Response
 from starlette.exceptions import HTTPException
 
-from farol.api.asked import locale_in
-from farol.api.pages import wants_page
+from farol.api.negotiation import wants_page
+from farol.api.requests import locale_in
 from farol.api.texts import marked as _
 from farol.errors import BundleError, FarolError, InputError, StoreError
 from farol.i18n import Message, msg
@@ -45,7 +45,7 @@ class FieldProblem:
     expected: Message | None = None
 
 
-class Refusal(Exception):  # noqa: N818  an answer, and not always a fault
+class Refusal(Exception):
     """A request that is answered with an error: status, stable code, words, fields, what to do."""
 
     def __init__(

@@ -9,17 +9,17 @@ from collections.abc import Mapping
 from typing import Any
 
 import farol
+from farol.advice.inputs import Advice
 from farol.api import monitoring_examples as monitored
 from farol.api.errors import FieldProblem, Refusal, error_body, error_text, internal_error, too_large
 from farol.api.schemas import InputForm
-from farol.api.served import ROUTES
 from farol.api.service import Service
-from farol.bands import Band
+from farol.api.serving_model import ROUTES
+from farol.drift.report import verdict_label
 from farol.i18n import msg
-from farol.inputs import InputWarning
-from farol.monitoring.drift import verdict_label
-from farol.monitoring.facts import Advice
-from farol.reasons import Reason
+from farol.model.inputs import InputWarning
+from farol.model.reasons import Reason
+from farol.model.risk_bands import Band
 
 Json = dict[str, Any]
 

@@ -8,6 +8,8 @@ from fastapi import APIRouter, Request
 from fastapi.responses import JSONResponse
 from pydantic import Field, JsonValue
 
+from farol.advice.report import report_of
+from farol.alerts.event_phrases import as_dict
 from farol.api.answers import (
     Days,
     FeatureDriftAnswer,
@@ -23,8 +25,6 @@ from farol.api.outcome_answers import RealisedAnswer
 from farol.api.service import Service
 from farol.api.status import AdviceAnswer
 from farol.api.texts import marked as _
-from farol.monitoring.happenings import as_dict
-from farol.monitoring.reporting import report_of
 from farol.store.events import Events
 
 router = APIRouter(prefix="/monitoring", tags=["monitoring"])

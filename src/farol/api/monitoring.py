@@ -11,19 +11,19 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Query, Request
 from fastapi.responses import JSONResponse, StreamingResponse
 
-from farol.api.access import cross_site, same_site
 from farol.api.answers import DriftAnswer, HistoryAnswer, PerformanceAnswer, PredictionsAnswer, SnapshotAnswer
+from farol.api.auth import cross_site, same_site
 from farol.api.errors import FieldProblem, Refusal, locale_of, refusals
-from farol.api.served import ROUTES
 from farol.api.service import Service
+from farol.api.serving_model import ROUTES
 from farol.api.texts import marked as _
 from farol.api.times import both_times
+from farol.drift.baseline import parse_slice
+from farol.drift.report import Window, drift_report, take_snapshot, verdict_label, window_of
+from farol.drift.windows import WINDOW_PATTERN
 from farol.errors import InputError
 from farol.i18n import Message, msg
-from farol.monitoring.cohorts import parse_slice
-from farol.monitoring.drift import Window, drift_report, take_snapshot, verdict_label, window_of
-from farol.monitoring.estimation import performance
-from farol.monitoring.windows import WINDOW_PATTERN
+from farol.outcomes.estimation import performance
 from farol.store.exporting import write_csv
 from farol.store.records import Prediction, Snapshot
 
@@ -223,7 +223,7 @@ def window_in(name: str, service: Service, task: str) -> Window:
 
 @contextmanager
 def parameter(name: str) -> Iterator[None]:
-    """What a parameter of the address breaks becomes a Refusal that names it."""
+    """What a parameter of the address breaks becomes an Refusal that names it."""
     try:
         yield
     except InputError as error:

@@ -7,19 +7,19 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 import farol
+from farol.advice.inputs import Advice
+from farol.advice.report import SECTIONS
+from farol.alerts import event_phrases
+from farol.evaluation.metrics import Estimate
 from farol.i18n import msg
-from farol.monitoring import happenings
-from farol.monitoring.before import Before, Beside
-from farol.monitoring.estimation import Expected, estimate
-from farol.monitoring.facts import Advice
-from farol.monitoring.matching import Counts
-from farol.monitoring.outcomes import Leavers
-from farol.monitoring.promises import Comparison, as_figure
-from farol.monitoring.reporting import SECTIONS
-from farol.monitoring.worth import BandWorth
-from farol.reference import SCORE_BINS
+from farol.model.reference import SCORE_BINS
+from farol.outcomes.calibration import BandWorth
+from farol.outcomes.card_comparison import Comparison, as_figure
+from farol.outcomes.estimate_vs_actual import Before, Beside
+from farol.outcomes.estimation import Expected, estimate
+from farol.outcomes.matching import Counts
+from farol.outcomes.report import Leavers
 from farol.store.events import Event
-from farol.training.metrics import Estimate
 
 Json = dict[str, Any]
 
@@ -122,7 +122,7 @@ def outcomes(version: str, locale: str) -> Json:
 
 def _event(snapshot: Json, locale: str) -> Json:
     details = {"version": snapshot["model_version"], "by": "promotion"}
-    return happenings.as_dict(Event(_EVENT, _AT, "served", snapshot["task"], details), locale, _ZONE)
+    return event_phrases.as_dict(Event(_EVENT, _AT, "served", snapshot["task"], details), locale, _ZONE)
 
 
 def _part(name: str, n: int, positives: int, locale: str) -> Json:

@@ -20,8 +20,8 @@ from farol.api.batch import NDJSON
 from farol.api.errors import described, locale_of
 from farol.api.examples import answer_examples, body_examples, error_example, infer_example
 from farol.api.roles import role_of
-from farol.api.served import ROUTES
 from farol.api.service import Service
+from farol.api.serving_model import ROUTES
 from farol.api.texts import marked as _
 from farol.api.texts import translated
 from farol.api.v2_answers import InferRequest, V2Error
@@ -130,7 +130,7 @@ _SCHEMES = {
 
 
 def _say_who_may_ask(document: dict[str, Any], *, has_keys: bool) -> None:
-    """Add to each operation the role it needs, and the refusals that `farol.api.access` may answer."""
+    """Add to each operation the role it needs, and the refusals that `farol.api.auth` may answer."""
     document["components"]["securitySchemes"] = _SCHEMES
     for name in ("HTTPValidationError", "ValidationError"):
         document["components"]["schemas"].pop(name, None)

@@ -1,4 +1,4 @@
-"""The shapes of what `/monitoring/outcomes` answers. They document; `farol.monitoring.outcomes` builds the values."""
+"""The shapes of what `/monitoring/outcomes` answers. They document; `farol.outcomes.report` builds the values."""
 
 from __future__ import annotations
 

@@ -12,7 +12,7 @@ from farol.api.outcome_answers import OutcomesAnswer
 from farol.api.service import ROUTES, Service
 from farol.api.texts import marked as _
 from farol.i18n import Message, msg
-from farol.monitoring.outcomes import realised
+from farol.outcomes.report import realised
 from farol.store.outcomes import years_of
 
 router = APIRouter(prefix="/monitoring", tags=["monitoring"])

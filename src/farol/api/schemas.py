@@ -1,6 +1,7 @@
 """What a task takes as input: the JSON schema that shows it, and the reading of a body by the same rules.
 
-The rules themselves are `farol.inputs`, which commands and batches go by too; here they become fields of a request.
+The rules themselves are `farol.model.inputs`, which commands and batches go by too; here they become fields of a
+request.
 """
 
 from __future__ import annotations
@@ -11,9 +12,9 @@ from difflib import get_close_matches
 from typing import Any, Self
 
 from farol.api.errors import FieldProblem, Refusal, shown_name
-from farol.features import YEAR
 from farol.i18n import Message, msg
-from farol.inputs import InputProblem, Inputs
+from farol.model.features import YEAR
+from farol.model.inputs import InputProblem, Inputs
 from farol.profile import Column, Profile, Task
 from farol.store.records import LONGEST_STUDENT, student_code
 

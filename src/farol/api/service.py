@@ -10,23 +10,23 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 from zoneinfo import ZoneInfo
 
-from farol.api.answering import Asked, make_group
 from farol.api.binding import check_binding
 from farol.api.keyring import Keyring
 from farol.api.metrics import Metrics
+from farol.api.prediction import Asked, make_group
 from farol.api.schemas import InputForm
-from farol.api.served import ROUTES, Served
+from farol.api.serving_model import ROUTES, Served
 from farol.api.tracing import open_tracing
 from farol.errors import BundleError, FarolError, StoreError
 from farol.i18n import Message, msg
+from farol.model.registry import Registry
+from farol.model.scoring import Scorer
 from farol.profile import Profile, load_profile
-from farol.registry import Registry
-from farol.scoring import Scorer
 from farol.settings import Settings
 from farol.store.awaiting import Awaiting, writer_for
 from farol.store.database import Store
+from farol.store.health import caution, probe, software
 from farol.store.journal import Journal
-from farol.store.probing import caution, probe, software
 
 __all__ = ["ROUTES", "Served", "Service", "check_binding"]
 

@@ -29,9 +29,9 @@ from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapProp
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from farol import __version__
-from farol.api.answering import Asked
-from farol.api.asked import fields_of
-from farol.api.guard import route_of
+from farol.api.middleware import route_of
+from farol.api.prediction import Asked
+from farol.api.requests import fields_of
 from farol.settings import Settings
 from farol.store.journal import Begun, Made, Writer
 from farol.store.records import Prediction

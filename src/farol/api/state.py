@@ -14,13 +14,13 @@ import farol
 from farol.api.answers import HealthAnswer, ModelsAnswer, ReadyAnswer
 from farol.api.errors import RETRY_SECONDS, FieldProblem, Refusal, locale_of, refusals
 from farol.api.metrics import CONTENT_TYPE
-from farol.api.served import ROUTES
 from farol.api.service import Service
+from farol.api.serving_model import ROUTES
 from farol.api.texts import marked as _
 from farol.errors import BundleError, FarolError
 from farol.i18n import msg
+from farol.model.registry import Entry
 from farol.profile import Task
-from farol.registry import Entry
 
 router = APIRouter(tags=["state"])
 

@@ -9,13 +9,13 @@ from fastapi import APIRouter, Query, Request
 from fastapi.responses import JSONResponse
 from pydantic import Field
 
+from farol.advice.inputs import TO_DO
+from farol.advice.status import WINDOW, real_problems, standings
 from farol.api.answers import Shape, WindowAnswer
 from farol.api.errors import locale_of, refusals
 from farol.api.monitoring import parameter
 from farol.api.service import Service
 from farol.api.texts import marked as _
-from farol.monitoring.facts import TO_DO
-from farol.monitoring.standing import WINDOW, real_problems, standings
 
 router = APIRouter(prefix="/monitoring", tags=["monitoring"])
 

@@ -14,8 +14,8 @@ from typing import Any
 from farol.api.errors import FieldProblem, Refusal, shown_name
 from farol.api.rows import too_many
 from farol.api.schemas import GROUP, STUDENT, InputForm
-from farol.features import YEAR
 from farol.i18n import Message, msg
+from farol.model.features import YEAR
 
 ROWS = "rows"
 """The tensor that holds all columns."""

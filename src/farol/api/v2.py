@@ -16,16 +16,16 @@ from fastapi import APIRouter, Path, Request
 from fastapi.responses import JSONResponse
 
 import farol
-from farol.api.access import cross_site, same_site
-from farol.api.answering import Question, Scored, score_questions
+from farol.api.auth import cross_site, same_site
 from farol.api.batch import read_at_most
 from farol.api.body import parse_object
 from farol.api.describing import known
 from farol.api.errors import Refusal, from_tree, locale_of, v2_refusals
-from farol.api.retries import HEADER
+from farol.api.idempotency import HEADER
+from farol.api.prediction import Question, Scored, score_questions
 from farol.api.schemas import GROUP, STUDENT
-from farol.api.served import Served
 from farol.api.service import Service
+from farol.api.serving_model import Served
 from farol.api.tensors import TEXT, binary, outputs_wanted, rows_of
 from farol.api.texts import marked as _
 from farol.api.v2_answers import (
@@ -36,9 +36,9 @@ from farol.api.v2_answers import (
     ServerAnswer,
     ServerReadyAnswer,
 )
-from farol.features import YEAR
 from farol.i18n import msg
-from farol.scoring import NO_ANSWER, label_text
+from farol.model.features import YEAR
+from farol.model.scoring import NO_ANSWER, label_text
 from farol.store.records import Prediction
 
 router = APIRouter(prefix="/v2", tags=["protocol"])

@@ -10,19 +10,19 @@ from zoneinfo import ZoneInfo
 import typer
 
 from farol.cli.check import Format, FormatOption
+from farol.cli.i18n import Command, Group
 from farol.cli.serve import DataOption
 from farol.cli.terminal import LOCALE, _, read_settings, say
 from farol.cli.train import ArtifactsOption
-from farol.cli.voice import Command, Group
 from farol.errors import InputError
 from farol.i18n import msg
 
 if TYPE_CHECKING:
-    from farol.monitoring.checking import Checked
-    from farol.monitoring.plan import Plan
+    from farol.alerts.check import Checked
+    from farol.alerts.plan import Plan
     from farol.settings import Settings
+    from farol.store.alert_states import AlertState
     from farol.store.outbox import Letter
-    from farol.store.states import AlertState
 
 app = typer.Typer(
     cls=Group,
@@ -50,12 +50,12 @@ def check(
     data: DataOption = None,
 ) -> None:
     """What the service does by its schedule, once."""
-    from farol.cli.watch import promoted_tasks
-    from farol.monitoring.checking import check_all
-    from farol.monitoring.delivery import deliver
-    from farol.monitoring.noticing import notice_served
-    from farol.monitoring.plan import Plan
-    from farol.registry import Registry
+    from farol.alerts.check import check_all
+    from farol.alerts.delivery import deliver
+    from farol.alerts.events import notice_served
+    from farol.alerts.plan import Plan
+    from farol.cli.drift import promoted_tasks
+    from farol.model.registry import Registry
     from farol.store.database import Store
 
     settings = read_settings(artifacts=artifacts, data=data, check_window=window)
@@ -81,10 +81,10 @@ def check(
 @app.command(cls=Command, help=_("Show where alerts go, the state of each model, and what waits to be sent."))
 def status(output: FormatOption = Format.text, data: DataOption = None) -> None:
     """Nothing is sent, and no secret shown."""
-    from farol.monitoring.plan import Plan
+    from farol.alerts.plan import Plan
+    from farol.store.alert_states import States
     from farol.store.database import Store
     from farol.store.outbox import Outbox
-    from farol.store.states import States
 
     settings = read_settings(data=data)
     plan = Plan.of(settings)
@@ -110,9 +110,9 @@ def status(output: FormatOption = Format.text, data: DataOption = None) -> None:
 @app.command(cls=Command, help=_("Send a test message to every channel that is set up, now."))
 def test() -> None:
     """Past the outbox: what goes wrong is told here."""
-    from farol.monitoring.alerts import letters_of_a_test
-    from farol.monitoring.channels import DeliveryError
-    from farol.monitoring.plan import Plan
+    from farol.alerts.channel import DeliveryError
+    from farol.alerts.messages import letters_of_a_test
+    from farol.alerts.plan import Plan
 
     plan = Plan.of(read_settings())
     if not plan.channels:
@@ -138,8 +138,8 @@ def test() -> None:
 @app.command(cls=Command, help=_("Try at once again what was not delivered, also what was set aside after a month."))
 def retry(data: DataOption = None) -> None:
     """Then deliver."""
-    from farol.monitoring.delivery import deliver
-    from farol.monitoring.plan import Plan
+    from farol.alerts.delivery import deliver
+    from farol.alerts.plan import Plan
     from farol.store.database import Store
     from farol.store.outbox import Outbox
 
@@ -156,7 +156,7 @@ def retry(data: DataOption = None) -> None:
 @app.command(cls=Command, help=_("Make a new secret for FAROL_ALERT_WEBHOOK_SECRET."))
 def secret() -> None:
     """For the service's environment and for the receiver."""
-    from farol.monitoring.channels import make_secret
+    from farol.alerts.channels import make_secret
 
     print(make_secret())
 
@@ -164,7 +164,7 @@ def secret() -> None:
 @app.command(cls=Command, help=_("Print alerting rules for Prometheus: farol alerts rules > farol.rules.yml"))
 def rules() -> None:
     """YAML on standard output."""
-    from farol.monitoring.rules import rules_file
+    from farol.alerts.prometheus_rules import rules_file
 
     print(rules_file(LOCALE), end="")
 
@@ -184,7 +184,7 @@ def _checked(one: Checked) -> dict[str, object]:
 
 
 def _say_checked(one: Checked) -> None:
-    from farol.monitoring.drift import verdict_label
+    from farol.drift.report import verdict_label
 
     report, change = one.report, one.change
     values = {"task": report.task, "verdict": verdict_label(report.verdict, LOCALE), "n": report.n}
@@ -204,7 +204,7 @@ def _say_checked(one: Checked) -> None:
 
 
 def _say_status(plan: Plan, settings: Settings, states: list[AlertState], letters: list[Letter]) -> None:
-    from farol.monitoring.drift import verdict_label
+    from farol.drift.report import verdict_label
 
     names = ", ".join(channel.name for channel in plan.channels)
     say(msg("Alerts go to: {channels}", channels=names) if names else msg("Alerts go nowhere: no channel is set up."))

@@ -11,6 +11,7 @@ from farol.cli import (
     alerts,
     check,
     demo,
+    drift,
     explain,
     keys,
     lists,
@@ -23,10 +24,9 @@ from farol.cli import (
     store,
     students,
     train,
-    watch,
 )
+from farol.cli.i18n import Command, Group
 from farol.cli.terminal import _
-from farol.cli.voice import Command, Group
 
 app = typer.Typer(
     cls=Group,
@@ -117,17 +117,17 @@ app.command(
     cls=Command,
     help=_("Compare what was predicted with the training data: is the answer still to be trusted?"),
     rich_help_panel=SERVICE,
-)(watch.drift)
+)(drift.drift)
 app.command(
     cls=Command,
     help=_("Say how good the answers of a window probably are, before anybody knows who fell behind."),
     rich_help_panel=SERVICE,
-)(watch.estimate)
+)(drift.estimate)
 app.command(
     cls=Command,
     help=_("Write simulated production data through the same scoring and storing path."),
     rich_help_panel=SERVICE,
-)(watch.simulate)
+)(drift.simulate)
 app.command(
     cls=Command,
     help=_("Write what was found in a window as one file for people: what changed, how far, since when."),

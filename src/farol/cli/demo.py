@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from farol.cli.check import ProfileOption
+from farol.cli.drift import Shift, promoted_tasks, simulate_panel
 from farol.cli.serve import DataOption, HostOption, PortOption, run
 from farol.cli.terminal import _, open_panel, open_profile, read_settings, say
 from farol.cli.train import ArtifactsOption, remembered_workbook, train_workbook, workbook_digest
-from farol.cli.watch import Shift, promoted_tasks, simulate_panel
 from farol.i18n import msg
 
 if TYPE_CHECKING:
@@ -76,7 +76,7 @@ def prepare(settings: Settings, workbook: Path | None) -> None:
 def is_trained(settings: Settings, workbook: Path) -> bool:
     """Whether every task of the profile was trained with this very workbook, and what is served of it is sound."""
     from farol.errors import BundleError
-    from farol.registry import Registry
+    from farol.model.registry import Registry
 
     note = remembered_workbook(settings)
     if note is None or not workbook.exists() or note["sha256"] != workbook_digest(workbook):
@@ -92,8 +92,8 @@ def is_trained(settings: Settings, workbook: Path) -> bool:
 
 def fill_log(settings: Settings, workbook: Path) -> None:
     """Four weeks of simulated predictions and a drift snapshot of each week, so that the dashboard has a story."""
-    from farol.monitoring.drift import parse_window, take_snapshot
-    from farol.registry import Registry
+    from farol.drift.report import parse_window, take_snapshot
+    from farol.model.registry import Registry
     from farol.store.database import Store
 
     panel = open_panel(workbook, open_profile(settings), settings)

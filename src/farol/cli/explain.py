@@ -13,7 +13,7 @@ from farol.cli.terminal import LOCALE, OUT, _, open_panel, read_settings
 from farol.cli.train import ArtifactsOption
 
 if TYPE_CHECKING:
-    from farol.scoring import Scorer
+    from farol.model.scoring import Scorer
     from farol.settings import Settings
     from farol.workbook.panel import Panel
 
@@ -36,7 +36,7 @@ def explain(
     artifacts: ArtifactsOption = None,
 ) -> None:
     """Print one pupil's answer."""
-    from farol.explaining import explain_pupil
+    from farol.pupils.explain import explain_pupil
 
     settings = read_settings(artifacts=artifacts)
     scorer, panel = scorer_and_panel(workbook, task, settings)
@@ -50,8 +50,8 @@ def explain(
 
 def scorer_and_panel(workbook: Path, task: str, settings: Settings) -> tuple[Scorer, Panel]:
     """The promoted model of a task, and a workbook as that model's own profile reads it."""
-    from farol.registry import Registry
-    from farol.scoring import Scorer
+    from farol.model.registry import Registry
+    from farol.model.scoring import Scorer
 
     scorer = Scorer(Registry(settings.artifacts).load(task))
     return scorer, open_panel(workbook, scorer.bundle.profile, settings)

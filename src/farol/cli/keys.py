@@ -12,9 +12,9 @@ import typer
 from rich.table import Table
 
 from farol.cli.check import Format, FormatOption
+from farol.cli.i18n import Command, Group
 from farol.cli.serve import DataOption
 from farol.cli.terminal import ERR, LOCALE, OUT, _, read_settings, say
-from farol.cli.voice import Command, Group
 from farol.errors import InputError, Place
 from farol.i18n import msg
 

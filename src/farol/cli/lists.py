@@ -18,7 +18,7 @@ from farol.errors import InputError, Place
 from farol.i18n import msg
 
 if TYPE_CHECKING:
-    from farol.lists import PupilList
+    from farol.pupils.ranking import PupilList
 
 
 class Whom(StrEnum):
@@ -49,8 +49,8 @@ def list_(
     artifacts: ArtifactsOption = None,
 ) -> None:
     """Score the last year and print the likeliest."""
-    from farol.lists import By, pupil_list
-    from farol.training.capacity import parse_capacity
+    from farol.evaluation.capacity import parse_capacity
+    from farol.pupils.ranking import By, pupil_list
 
     places = parse_capacity(capacity)
     scorer, panel = scorer_and_panel(workbook, task, read_settings(artifacts=artifacts))
@@ -73,7 +73,7 @@ def write(found: PupilList, path: Path) -> None:
     Raises:
         InputError: the file cannot be written.
     """
-    from farol.durable import replace_file
+    from farol.files import replace_file
 
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -87,7 +87,7 @@ def write(found: PupilList, path: Path) -> None:
 
 def show(found: PupilList) -> None:
     """The list, what to expect by level, and what to know."""
-    from farol.bands import risk_text
+    from farol.model.risk_bands import risk_text
 
     task = found.bundle.task_spec
     OUT.print(f"[bold]{task.question.in_locale(LOCALE)}[/bold]")

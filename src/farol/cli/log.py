@@ -8,9 +8,9 @@ from typing import Annotated
 import typer
 
 from farol.cli.check import ProfileOption
+from farol.cli.i18n import Command, Group
 from farol.cli.serve import DataOption
 from farol.cli.terminal import _, open_profile, read_settings, say
-from farol.cli.voice import Command, Group
 from farol.i18n import msg
 
 app = typer.Typer(cls=Group, help=_("The predictions that were stored."), no_args_is_help=True)

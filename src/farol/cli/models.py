@@ -10,13 +10,13 @@ import typer
 from rich.table import Table
 
 from farol.cli.check import Format, FormatOption
+from farol.cli.i18n import Command, Group
 from farol.cli.terminal import LOCALE, OUT, _, read_settings, say
 from farol.cli.train import ArtifactsOption, ForceOption
-from farol.cli.voice import Command, Group
 from farol.i18n import msg
 
 if TYPE_CHECKING:
-    from farol.registry import Registry
+    from farol.model.registry import Registry
 
 app = typer.Typer(
     cls=Group, help=_("The trained models: list, verify, promote, roll back, export."), no_args_is_help=True
@@ -30,7 +30,7 @@ VersionArgument = Annotated[
 
 def open_registry(artifacts: Path | None) -> Registry:
     """The registry of the artifacts folder in force."""
-    from farol.registry import Registry
+    from farol.model.registry import Registry
 
     return Registry(read_settings(artifacts=artifacts).artifacts)
 
@@ -113,7 +113,7 @@ def export(
     artifacts: ArtifactsOption = None,
 ) -> None:
     """Pickles for scikit-learn users; Farol itself never loads one."""
-    from farol.export import export_pickles
+    from farol.model.export import export_pickles
 
     for path in export_pickles(open_registry(artifacts).load(task, version), folder):
         say(msg("wrote {path}", path=path))

@@ -20,11 +20,11 @@ from farol.errors import InputError
 from farol.i18n import msg
 
 if TYPE_CHECKING:
-    from farol.monitoring.estimation import Expected
-    from farol.monitoring.outcomes import Part, Realised
+    from farol.evaluation.metrics import Estimate
+    from farol.outcomes.estimation import Expected
+    from farol.outcomes.report import Part, Realised
     from farol.profile import Profile
     from farol.store.outcomes import Recorded
-    from farol.training.metrics import Estimate
 
 YearOption = Annotated[
     int | None, typer.Option("--year", help=_("Of which year's sheet; without it, the workbook's last one."))
@@ -49,7 +49,7 @@ def forecast(
     data: DataOption = None,
 ) -> None:
     """Score a sheet and keep the answers."""
-    from farol.forecasting import forecast_panel
+    from farol.pupils.forecast import forecast_panel
     from farol.store.database import Store
     from farol.store.exporting import write_csv_file
 
@@ -113,9 +113,9 @@ def outcomes(
 ) -> None:
     """Keep what came true and print it beside what was promised."""
     from farol.cli.train import chosen_tasks
-    from farol.monitoring.matching import record_panel
-    from farol.monitoring.outcomes import realised
-    from farol.registry import Registry
+    from farol.model.registry import Registry
+    from farol.outcomes.matching import record_panel
+    from farol.outcomes.report import realised
     from farol.store.database import Store
 
     settings = read_settings(artifacts=artifacts, data=data, profile=profile)
@@ -228,7 +228,7 @@ def print_part(part: Part, title: str, version: str | None) -> None:
 
 def print_before(report: Realised) -> None:
     """What the probabilities alone let expect before, beside what came true, and what had to hold for it."""
-    from farol.monitoring.verdicts import ENOUGH
+    from farol.drift.verdicts import ENOUGH
 
     before = report.before
     OUT.print()
@@ -267,7 +267,7 @@ def print_bands(report: Realised) -> None:
 
 def print_divisions(report: Realised, profile: Profile) -> None:
     """By level and group."""
-    from farol.training.fairness import MEASURES
+    from farol.evaluation.fairness import MEASURES
 
     for division in report.divisions:
         OUT.print()

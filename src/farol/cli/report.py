@@ -32,10 +32,10 @@ def report(
     data: DataOption = None,
 ) -> None:
     """One window of one task, as files."""
-    from farol.durable import replace_file
-    from farol.monitoring.drift import window_of
-    from farol.monitoring.reporting import report_of
-    from farol.registry import Registry
+    from farol.advice.report import report_of
+    from farol.drift.report import window_of
+    from farol.files import replace_file
+    from farol.model.registry import Registry
     from farol.store.database import Store
     from farol.web.locale import Reader
     from farol.web.printing import print_pdf

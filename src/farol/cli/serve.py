@@ -80,8 +80,8 @@ def run(settings: Settings) -> None:
     gc.disable()  # until the application has started, for the same reason as in `farol.cli`
     import uvicorn
 
-    from farol.api.heads import HTTP
     from farol.api.logs import logging_config
+    from farol.api.server import HTTP
     from farol.app import create_app
 
     uvicorn.run(

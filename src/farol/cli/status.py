@@ -16,7 +16,7 @@ from farol.errors import StoreError
 from farol.i18n import msg
 
 if TYPE_CHECKING:
-    from farol.monitoring.standing import Standing
+    from farol.advice.status import Standing
 
 
 def status(
@@ -28,9 +28,9 @@ def status(
     data: DataOption = None,
 ) -> None:
     """Exit code 0: nothing to do; 1: something is; 2: it could not be told."""
-    from farol.monitoring.facts import TO_DO
-    from farol.monitoring.standing import broken, promoted, standings
-    from farol.registry import Registry
+    from farol.advice.inputs import TO_DO
+    from farol.advice.status import broken, promoted, standings
+    from farol.model.registry import Registry
     from farol.store.database import Store
 
     settings = read_settings(artifacts=artifacts, data=data)
@@ -56,7 +56,7 @@ def status(
 
 def print_standing(one: Standing) -> None:
     """A task's advice: what, why, and the next steps."""
-    from farol.monitoring.facts import KINDS
+    from farol.advice.inputs import KINDS
 
     title = one.task if one.title is None else one.title.in_locale(LOCALE)
     OUT.print(f"[bold]{title}[/bold] ({one.task} {one.version or '–'})")

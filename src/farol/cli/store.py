@@ -11,14 +11,14 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from farol.cli.check import Format, FormatOption
+from farol.cli.i18n import Command, Group
 from farol.cli.serve import DataOption
 from farol.cli.terminal import LOCALE, _, read_settings, say
 from farol.cli.train import ArtifactsOption
-from farol.cli.voice import Command, Group
 from farol.i18n import msg
 
 if TYPE_CHECKING:
-    from farol.store.counting import Recount
+    from farol.store.recount import Recount
 
 app = typer.Typer(
     cls=Group,
@@ -41,10 +41,10 @@ def recount(
     artifacts: ArtifactsOption = None,
 ) -> None:
     """Bin every stored row again by the model that answered it."""
-    from farol.registry import Registry
-    from farol.store.counting import recount as compare
-    from farol.store.counting import repair as mend
+    from farol.model.registry import Registry
     from farol.store.database import Store
+    from farol.store.recount import recount as compare
+    from farol.store.recount import repair as mend
 
     settings = read_settings(data=data, artifacts=artifacts)
     registry = Registry(settings.artifacts)

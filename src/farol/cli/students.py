@@ -10,10 +10,10 @@ from zoneinfo import ZoneInfo
 
 import typer
 
+from farol.cli.i18n import Command, Group
 from farol.cli.serve import DataOption
 from farol.cli.terminal import _, read_settings, say
 from farol.cli.train import ArtifactsOption
-from farol.cli.voice import Command, Group
 from farol.errors import InputError, Place
 from farol.i18n import msg
 
@@ -50,7 +50,7 @@ def export(
 @app.command(cls=Command, help=_("Erase every prediction that is stored of a pupil, and say what remains."))
 def erase(student: StudentArgument, data: DataOption = None, artifacts: ArtifactsOption = None) -> None:
     """Rows and what they added to the counters, in one transaction."""
-    from farol.registry import Registry
+    from farol.model.registry import Registry
     from farol.store.database import Store
     from farol.store.students import erase as erase_rows
 
@@ -95,7 +95,7 @@ def _write(path: Path, text: str) -> None:
     """A new file that only its owner may read."""
     import os
 
-    from farol.durable import sync_folder
+    from farol.files import sync_folder
 
     try:
         path.parent.mkdir(parents=True, exist_ok=True)

@@ -18,9 +18,9 @@ from farol.errors import InputError
 from farol.i18n import Message, msg
 
 if TYPE_CHECKING:
+    from farol.evaluation.capacity import Capacity
     from farol.profile import Task
     from farol.settings import Settings
-    from farol.training.capacity import Capacity
     from farol.workbook.panel import Panel
 
 ArtifactsOption = Annotated[
@@ -69,7 +69,7 @@ def train(
     ] = False,
 ) -> None:
     """Train the tasks asked for and write a bundle of each."""
-    from farol.training.capacity import parse_capacity
+    from farol.evaluation.capacity import parse_capacity
 
     settings = read_settings(artifacts=artifacts, profile=profile)
     options = Options(parse_capacity(capacity), quick, promote, force)
@@ -107,9 +107,9 @@ def train_workbook(
     workbook: Path, settings: Settings, *, task: str = "all", seed: int = 0, options: Options | None = None
 ) -> Panel:
     """Read, train, write, promote and print; the panel comes back for who goes on with it."""
-    from farol.bundle import write_bundle
-    from farol.registry import Registry
-    from farol.training.capacity import USUAL
+    from farol.evaluation.capacity import USUAL
+    from farol.model.bundle import write_bundle
+    from farol.model.registry import Registry
     from farol.training.train import train as fit
 
     options = options or Options()

@@ -17,9 +17,9 @@ from prometheus_client.multiprocess import mark_process_dead
 from uvicorn import Config
 from uvicorn.supervisors import Multiprocess
 
-from farol.api.heads import HTTP
 from farol.api.logs import logging_config
 from farol.api.metrics import FOLDER
+from farol.api.server import HTTP
 from farol.api.tracing import check_tracing
 from farol.profile import load_profile
 from farol.settings import Settings

@@ -17,8 +17,8 @@ from urllib.parse import quote
 
 from sqlalchemy import URL
 
-from farol.durable import sync_folder
 from farol.errors import InputError, Place, StoreError
+from farol.files import sync_folder
 from farol.i18n import msg
 from farol.store.database import Store
 from farol.store.driver import sqlite

@@ -15,13 +15,13 @@ from sqlalchemy.engine.interfaces import DBAPICursor
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.pool import PoolProxiedConnection
 
+from farol.model.counters import WHOLE
+from farol.store.counters import Tallying, add_up
 from farol.store.engine import IMMEDIATE, open_engine, store_errors
 from farol.store.records import Prediction, Snapshot, microseconds, moment
 from farol.store.schema import migrate
 from farol.store.statements import Recordset, Rows, Steps, carry_out, cursor_of
 from farol.store.tables import HAS_KEY, drift_snapshots, predictions, tallies
-from farol.store.tallying import Tallying, add_up
-from farol.tallies import WHOLE
 
 PAGE = 1_000
 """Rows read at once."""
@@ -180,8 +180,8 @@ class Store:
     ) -> dict[str, dict[int, int]]:
         """What is counted → bin → answers, over the days (America/Sao_Paulo) from `first` to `last`, both included.
 
-        The names are those of the version's features and of `farol.tallies`. Read from the tallies, so the cost depends
-        on the days, never on the number of predictions.
+        The names are those of the version's features and of `farol.model.counters`. Read from the tallies, so the
+        cost depends on the days, never on the number of predictions.
         """
         with self._reading() as connection:
             return self.tallying.counts(connection, (task, version), first=first, last=last, slice_=slice_)
@@ -221,20 +221,20 @@ class Store:
             return [_snapshot(row) for row in connection.execute(query).mappings()]
 
     @contextmanager
-    def moment(self) -> Iterator[Connection]:
+    def snapshot(self) -> Iterator[Connection]:
         """All that is read inside is of one moment, whoever writes meanwhile; nothing may be written."""
         with store_errors(self.engine.url), self._of_one_moment.begin() as connection:
             yield connection
 
     @contextmanager
-    def alone(self) -> Iterator[Connection]:
+    def exclusive(self) -> Iterator[Connection]:
         """One transaction, kept whole or not at all, during which nobody else writes predictions: they wait."""
         with self._writing() as connection:
             if self.engine.dialect.name == "postgresql":
                 connection.execute(text("LOCK TABLE predictions IN SHARE ROW EXCLUSIVE MODE"))
             yield connection
 
-    def settle(self) -> None:
+    def checkpoint(self) -> None:
         """SQLite: empties the write-ahead log into the database, so that what was erased is no longer in it.
 
         Where somebody is reading just now, the log is emptied in the course of things. PostgreSQL does it in its own.

@@ -11,10 +11,10 @@ from itertools import islice
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
-from farol.durable import sync_folder
 from farol.errors import InputError, Place
-from farol.features import sheet_inputs
+from farol.files import sync_folder
 from farol.i18n import msg
+from farol.model.features import sheet_inputs
 from farol.profile import Profile
 from farol.store.records import Prediction
 

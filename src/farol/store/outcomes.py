@@ -14,7 +14,7 @@ from datetime import UTC, datetime
 
 from sqlalchemy import Connection, delete, exists, func, select, update
 
-from farol.canonical import canonical_json
+from farol.files import canonical_json
 from farol.store.database import PAGE, Store
 from farol.store.records import microseconds, moment
 from farol.store.tables import outcome_forecasts, outcomes, predictions
@@ -120,7 +120,7 @@ def record(
     """
     now = {one.student: one for one in said}
     fingerprint = sheet_fingerprint(now.values())
-    with store.alone() as connection:
+    with store.exclusive() as connection:
         before, first = _stored(connection, year)
         first = at if first is None else first
         added = [one for one in now.values() if one.student not in before]
@@ -146,14 +146,14 @@ def record(
 def years_of(store: Store, task: str) -> list[int]:
     """The years, ascending, that have outcomes and forecasts of this task that count."""
     both = exists().where(outcome_forecasts.c.year == outcomes.c.year, outcome_forecasts.c.task == task)
-    with store.moment() as connection:
+    with store.snapshot() as connection:
         found = connection.execute(select(outcomes.c.year).where(both).distinct().order_by(outcomes.c.year))
         return [int(year) for year in found.scalars()]
 
 
 def read_year(store: Store, task: str, year: int) -> Year | None:
     """What is known of a year, all of one moment; None where its sheet was never read."""
-    with store.moment() as connection:
+    with store.snapshot() as connection:
         table = outcomes.c
         rows = connection.execute(select(outcomes).where(table.year == year).order_by(table.student)).mappings().all()
         if not rows:

@@ -10,7 +10,7 @@ from typing import Literal
 from zoneinfo import ZoneInfo
 
 from farol.entropy import random_word
-from farol.tallies import Counted
+from farol.model.counters import Counted
 
 Source = Literal["api", "batch", "v2", "simulation", "command"]
 

@@ -46,7 +46,7 @@ def purge(store: Store, first: date) -> Purged:
     """
     rows = outcomes = 0
     while True:
-        with store.alone() as connection:
+        with store.exclusive() as connection:
             oldest = connection.execute(select(func.min(predictions.c.at))).scalar()
             day = first if oldest is None else min(first, day_of(moment(oldest)) + timedelta(days=1))
             before = predictions.c.at < microseconds(start_of(day))
@@ -55,5 +55,5 @@ def purge(store: Store, first: date) -> Purged:
             outcomes += purge_outcomes(connection, microseconds(start_of(day)))
         if day == first:
             break
-    store.settle()
+    store.checkpoint()
     return Purged(rows, first, outcomes)

@@ -11,10 +11,10 @@ from datetime import date, timedelta
 
 from sqlalchemy import ColumnElement, func, select
 
+from farol.model.counters import WHOLE, slices_of
 from farol.store.database import PAGE, Store, prediction_of
 from farol.store.records import Prediction, microseconds, start_of
 from farol.store.tables import predictions
-from farol.tallies import WHOLE, slices_of
 
 _DIGITS, _BASE = 4, 16**4
 _LAST = 33
@@ -54,7 +54,7 @@ def sample(
     if limit < _BASE:
         chosen.append(func.substr(table.id, _LAST, _DIGITS) < f"{limit:0{_DIGITS}x}")
     found = []
-    with store.moment() as connection:
+    with store.snapshot() as connection:
         for page in connection.execute(select(predictions).where(*chosen)).mappings().partitions(PAGE):
             rows = map(prediction_of, page)
             found += [

@@ -8,11 +8,11 @@ from zoneinfo import ZoneInfo
 
 from sqlalchemy import delete, select
 
-from farol.registry import Registry
-from farol.store.counting import Binner, count_anew
+from farol.model.registry import Registry
 from farol.store.database import Store, prediction_of
 from farol.store.outcomes import erase_outcomes, outcomes_of
 from farol.store.records import day_of, moment
+from farol.store.recount import Binner, count_anew
 from farol.store.tables import predictions
 
 
@@ -33,7 +33,7 @@ def export(store: Store, student: str, *, timezone: ZoneInfo, now: datetime) -> 
     `student` is a code as `student_code` gives it.
     """
     query = select(predictions).where(predictions.c.student == student).order_by(predictions.c.seq)
-    with store.moment() as connection:
+    with store.snapshot() as connection:
         rows = [prediction_of(row) for row in connection.execute(query).mappings()]
         came_true = outcomes_of(connection, student)
     return {
@@ -70,18 +70,18 @@ def erase(store: Store, student: str, registry: Registry) -> Erased:
     """
     his = predictions.c.student == student
     binner = Binner(registry)
-    with store.moment() as connection:
+    with store.snapshot() as connection:
         for task, version in connection.execute(
             select(predictions.c.task, predictions.c.version).where(his).distinct()
         ):
             binner.problem(task, version)  # the bundles are read before anybody has to wait
     kept = []
-    with store.alone() as connection:
+    with store.exclusive() as connection:
         found = connection.execute(select(predictions.c.task, predictions.c.version, predictions.c.at).where(his)).all()
         connection.execute(delete(predictions).where(his))
         outcomes = erase_outcomes(connection, student)
         for cell in sorted({(task, version, day_of(moment(at))) for task, version, at in found}):
             if not count_anew(store, connection, binner, cell):
                 kept.append(cell[:2])
-    store.settle()
+    store.checkpoint()
     return Erased(len(found), tuple(dict.fromkeys(kept)), outcomes)

@@ -7,11 +7,11 @@ from dataclasses import dataclass
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
+from farol.evaluation.metrics import COMPARED, MEASURES, Estimate, Evaluation, Undefined
 from farol.i18n import LOCALES, Message, msg, translate
 from farol.training.charts import Answers, Chart, charts
-from farol.training.metrics import COMPARED, MEASURES, Estimate, Evaluation, Undefined
+from farol.training.evaluation import Study
 from farol.training.sections import Json
-from farol.training.study import Study
 
 _ENVIRONMENT = Environment(
     loader=PackageLoader("farol.training"),

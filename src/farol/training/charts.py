@@ -9,8 +9,8 @@ import numpy as np
 import vl_convert
 from numpy.typing import NDArray
 
+from farol.evaluation.metrics import CALIBRATION_BINS, calibration_bins
 from farol.i18n import Message, msg
-from farol.training.metrics import CALIBRATION_BINS, calibration_bins
 
 Floats = NDArray[np.float64]
 

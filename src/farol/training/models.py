@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from onnxmltools import convert_xgboost
 from onnxmltools.convert.common.data_types import FloatTensorType
 
-from farol.features import Preprocessing
+from farol.model.features import Preprocessing
 from farol.profile import Task
 from farol.training.plan import Rows
 
@@ -58,7 +58,7 @@ def fit_served(
 ) -> Fitted:
     """The served model of a task, from training rows.
 
-    Where the rule of ages may move, the rows are repeated over what it may be (`farol.training.repetition`).
+    Where the rule of ages may move, the rows are repeated over what it may be (`farol.training.augmentation`).
     Where the task hides features, every row is seen a second time without them, so that the answer for a pupil
     without them is learned and not invented. Preprocessing is learned from the rows as they are.
     """

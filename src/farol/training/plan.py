@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from farol.errors import PlanError
 from farol.i18n import Message, msg
 from farol.profile import Task
-from farol.training.repetition import Repeats, Taught
+from farol.training.augmentation import Repeats, Taught
 from farol.workbook.panel import Panel
 
 Floats = NDArray[np.float64]

@@ -11,14 +11,14 @@ from importlib.metadata import version
 import numpy as np
 import xgboost
 
+from farol.evaluation.metrics import MEASURES
 from farol.i18n import msg
 from farol.profile import Task
 from farol.training import sections
 from farol.training.audit import GIVES_AWAY
-from farol.training.metrics import MEASURES
+from farol.training.evaluation import Study
 from farol.training.plan import Cohort, Rows
 from farol.training.sections import Json, both
-from farol.training.study import Study
 
 FORMAT = 1
 DECIMALS = 6  # more would be noise of the machine, and other bytes on another one

@@ -7,15 +7,16 @@ from collections.abc import Mapping
 import numpy as np
 from numpy.typing import NDArray
 
+from farol.evaluation import fairness as audit
+from farol.evaluation.bands import Bands
+from farol.evaluation.capacity import Counts, Lists, TopList
+from farol.evaluation.fairness import Division
+from farol.evaluation.metrics import Estimate, Evaluation, Undefined
 from farol.i18n import Message, msg
 from farol.profile import Text
-from farol.training import fairness as audit
-from farol.training.bands import Bands
-from farol.training.capacity import Counts, Guard, Lists, TopList
-from farol.training.fairness import Division
-from farol.training.gate import Differences, Gate
-from farol.training.metrics import Estimate, Evaluation, Undefined
-from farol.training.references import Baseline
+from farol.training.promotion_gate import Differences, Gate
+from farol.training.references import Basis
+from farol.training.threshold import GuardedThreshold
 
 Floats = NDArray[np.float64]
 Json = dict[str, object]
@@ -50,7 +51,7 @@ def evaluation(one: Evaluation) -> Json:
     }
 
 
-def beats(gate: Gate, baselines: tuple[tuple[Baseline, Evaluation, Differences], ...]) -> Json:
+def beats(gate: Gate, baselines: tuple[tuple[Basis, Evaluation, Differences], ...]) -> Json:
     """For each simple rule whether the model beats it, and the differences that say so."""
     return {
         baseline.name: {
@@ -64,7 +65,7 @@ def beats(gate: Gate, baselines: tuple[tuple[Baseline, Evaluation, Differences],
     }
 
 
-def capacity(lists: Lists, guard: Guard) -> Json:
+def capacity(lists: Lists, guard: GuardedThreshold) -> Json:
     """The lists of the capacity and of other lengths, and what the threshold points out in training."""
     return {
         "capacity": str(lists.capacity),

@@ -13,11 +13,11 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from farol.ages import MONTHS
-from farol.training.metrics import CALIBRATION_BINS, calibration_bins
+from farol.evaluation.metrics import CALIBRATION_BINS, calibration_bins
+from farol.model.ages import MONTHS
+from farol.training.augmentation import Repeats
 from farol.training.models import folds
 from farol.training.plan import Rows
-from farol.training.repetition import Repeats
 
 Floats = NDArray[np.float64]
 Model = Callable[[Floats], Floats]

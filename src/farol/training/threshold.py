@@ -7,11 +7,12 @@ for training pupils the model had not seen, by more than chance explains.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
 
+from farol.evaluation.capacity import NEARLY_ALL, Capacity
 from farol.i18n import Message, msg
 
 Floats = NDArray[np.float64]
@@ -68,3 +69,48 @@ def _f1(weights: Floats, label: Floats, predicted: NDArray[np.bool_]) -> Floats:
     named = weights @ predicted + (weights @ label)[:, None]
     found: Floats = np.divide(2 * hits, named, out=np.zeros_like(hits), where=named > 0)
     return found
+
+
+@dataclass(frozen=True, slots=True)
+class GuardedThreshold:
+    """The threshold after the guard, the share of training pupils it points out, and whether it chooses at all."""
+
+    threshold: Threshold
+    flagged: float
+    chooses: bool
+
+
+def guarded(threshold: Threshold, probability: Floats, capacity: Capacity) -> GuardedThreshold:
+    """Keep a threshold that points out some and not nearly all of the out-of-fold training pupils (n,).
+
+    Else the one that points out as many as there is capacity for stands in, and says why. Where the model gives so
+    many pupils the same answer that no threshold chooses, the first stays and `chooses` is False.
+    """
+
+    def flagged(value: float) -> float:
+        return float((probability >= value).mean())
+
+    def chooses(share: float) -> bool:
+        return 0 < share <= NEARLY_ALL
+
+    share = flagged(threshold.value)
+    if chooses(share):
+        return GuardedThreshold(threshold, share, chooses=True)
+    ranked = np.sort(probability)[::-1]
+    value = float(np.round(ranked[capacity.places(probability.size) - 1], 6)) - 1e-6
+    other = flagged(value)
+    if not (0 < value < 1 and chooses(other)):
+        return GuardedThreshold(threshold, share, chooses=False)
+    return GuardedThreshold(
+        replace(threshold, value=value, reason=_fallen_back(threshold.value, share, capacity)), other, True
+    )
+
+
+def _fallen_back(value: float, share: float, capacity: Capacity) -> Message:
+    return msg(
+        "at {value}, {share} of the training pupils whom the model had not seen would be pointed out, which is no "
+        "choice; so the threshold is the one that points out {capacity} of them",
+        value=f"{value:.0%}",
+        share=f"{share:.0%}",
+        capacity=str(capacity),
+    )

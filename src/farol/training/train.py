@@ -7,23 +7,23 @@ from collections.abc import Callable, Iterator
 import numpy as np
 from numpy.typing import NDArray
 
-from farol.canonical import canonical_json
 from farol.errors import PlanError
-from farol.features import feature_matrix
+from farol.evaluation.capacity import USUAL, Capacity, check_capacity
+from farol.evaluation.metrics import QUICK_RESAMPLES, RESAMPLES
+from farol.files import canonical_json
 from farol.i18n import Message, msg
+from farol.model.features import feature_matrix
+from farol.model.reference import Reference
+from farol.model.trained import TrainedModel
 from farol.profile import Task
-from farol.reference import Reference
 from farol.training import models, references
-from farol.training.capacity import USUAL, Capacity, check_capacity, guarded
+from farol.training.augmentation import repeats_of
 from farol.training.card import card_html
 from farol.training.charts import Answers
-from farol.training.metrics import QUICK_RESAMPLES, RESAMPLES
+from farol.training.evaluation import Tested, make_study
 from farol.training.plan import Plan, Rows, check_rows, earlier_plans, make_plan, rows_of
-from farol.training.repetition import repeats_of
 from farol.training.report import DECIMALS, libraries, report
-from farol.training.result import TrainedModel
-from farol.training.study import Tested, make_study
-from farol.training.threshold import choose_threshold
+from farol.training.threshold import choose_threshold, guarded
 from farol.workbook.panel import Panel
 
 Floats = NDArray[np.float64]

@@ -20,7 +20,7 @@ from zoneinfo import ZoneInfo
 from babel.dates import format_date
 from markupsafe import Markup
 
-from farol.monitoring.psi import MODERATE, SEVERE
+from farol.drift.psi import MODERATE, SEVERE
 
 WIDTH = 320
 """Width of a chart in its own units; the page scales it."""

@@ -8,19 +8,19 @@ from datetime import date, datetime
 
 from markupsafe import Markup
 
-from farol.bundle import Bundle
+from farol.drift.baseline import parse_slice, slice_words
+from farol.drift.psi import MODERATE, SEVERE
+from farol.drift.report import ENOUGH, DriftReport, FeatureDrift, Window, drift_report, window_of
+from farol.drift.windows import SINCE
 from farol.errors import InputError, Place
 from farol.i18n import msg
-from farol.monitoring.cohorts import parse_slice, slice_words
-from farol.monitoring.drift import ENOUGH, DriftReport, FeatureDrift, Window, drift_report, window_of
-from farol.monitoring.psi import MODERATE, SEVERE
-from farol.monitoring.windows import SINCE
+from farol.model.bundle import Bundle
+from farol.model.counters import SCORE, WHOLE
 from farol.store.database import Store
 from farol.store.events import Events
 from farol.store.records import Snapshot
-from farol.tallies import SCORE, WHOLE
 from farol.web.charts import Bar, Mark, distribution, history
-from farol.web.choosing import (
+from farol.web.filters import (
     WINDOW,
     Asked,
     Choice,
@@ -33,8 +33,8 @@ from farol.web.choosing import (
 )
 from farol.web.happenings import happenings, marks_of, payload_features, timeline
 from farol.web.locale import NOTHING, Reader
-from farol.web.served import Service, bundles, served_years
 from farol.web.status import Status, status_of
+from farol.web.views_service import Service, bundles, served_years
 
 SNAPSHOTS = 60
 """How far back the history goes, in snapshots."""

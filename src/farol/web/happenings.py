@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from markupsafe import Markup
 
-from farol.monitoring.happenings import words_of
+from farol.alerts.event_phrases import words_of
 from farol.store.events import Event
 from farol.store.records import Snapshot
 from farol.web.charts import Mark, history

@@ -9,16 +9,16 @@ from datetime import datetime
 
 from markupsafe import Markup
 
-from farol.bundle import Bundle
+from farol.advice.status import Standing
 from farol.errors import FarolError, StoreError
-from farol.features import sheet_inputs
-from farol.monitoring.standing import Standing
+from farol.model.bundle import Bundle
+from farol.model.features import sheet_inputs
 from farol.profile import Column, Profile
 from farol.web.advice import PATH as ADVICE
 from farol.web.advice import Line, line_of, standings_of
 from farol.web.locale import NOTHING, Reader
-from farol.web.served import Service, bundles, served_years, year_names
 from farol.web.status import Status, status_of
+from farol.web.views_service import Service, bundles, served_years, year_names
 
 DRIFT_DAYS = 30
 

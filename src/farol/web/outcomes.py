@@ -7,21 +7,21 @@ from dataclasses import dataclass
 
 from markupsafe import Markup
 
+from farol.drift.verdicts import ENOUGH
 from farol.errors import InputError, Place
+from farol.evaluation.fairness import MEASURES as GROUP_MEASURES
+from farol.evaluation.metrics import MEASURES, Estimate
 from farol.i18n import msg
-from farol.monitoring.before import Beside
-from farol.monitoring.estimation import Expected
-from farol.monitoring.outcomes import Part, Realised, realised
-from farol.monitoring.promises import WORDS, Comparison, Verdict
-from farol.monitoring.verdicts import ENOUGH
+from farol.outcomes.card_comparison import WORDS, Comparison, Verdict
+from farol.outcomes.estimate_vs_actual import Beside
+from farol.outcomes.estimation import Expected
+from farol.outcomes.report import Part, Realised, realised
 from farol.profile import Profile
 from farol.store.outcomes import years_of
-from farol.training.fairness import MEASURES as GROUP_MEASURES
-from farol.training.metrics import MEASURES, Estimate
 from farol.web.charts import Span, spans
-from farol.web.choosing import Choice
+from farol.web.filters import Choice
 from farol.web.locale import NOTHING, Reader
-from farol.web.served import Service
+from farol.web.views_service import Service
 
 PATH = "/monitoring/results"
 

@@ -4,17 +4,17 @@ from __future__ import annotations
 
 from markupsafe import Markup
 
-from farol.monitoring.psi import MODERATE, SEVERE
-from farol.monitoring.reporting import SECTIONS, Report
+from farol.advice.report import SECTIONS, Report
+from farol.drift.psi import MODERATE, SEVERE
 from farol.web.advice import advice_view
-from farol.web.choosing import period_words
 from farol.web.dashboard import feature_views, name_of
+from farol.web.filters import period_words
 from farol.web.happenings import happenings, marks_of, timeline
 from farol.web.locale import Reader
 from farol.web.outcomes import before_view, part_view
-from farol.web.served import served_years
 from farol.web.status import status_of
 from farol.web.templating import STATIC, document
+from farol.web.views_service import served_years
 
 POLICY = (
     "default-src 'none'; style-src 'unsafe-inline'; img-src data:; base-uri 'none'; form-action 'none'; "

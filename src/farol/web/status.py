@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from markupsafe import Markup
 
-from farol.monitoring.drift import verdict_label
+from farol.drift.report import verdict_label
 from farol.web.locale import Reader
 
 
@@ -20,7 +20,7 @@ class Status:
 
 
 def status_of(verdict: str, reader: Reader) -> Status:
-    """The status of a verdict of `farol.monitoring.drift`."""
+    """The status of a verdict of `farol.drift.report`."""
     _ = reader.gettext
     meaning = {
         "none": _("What arrives looks like what the model learned from. Nothing speaks against its answers."),

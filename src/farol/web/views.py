@@ -12,22 +12,22 @@ from fastapi import APIRouter, FastAPI, Query, Request
 from fastapi.responses import HTMLResponse, RedirectResponse, Response
 from fastapi.staticfiles import StaticFiles
 
+from farol.advice.report import report_of
+from farol.drift.report import take_snapshot, window_of
 from farol.errors import FarolError
 from farol.i18n import msg
-from farol.monitoring.drift import take_snapshot, window_of
-from farol.monitoring.reporting import report_of
 from farol.web.advice import PATH as ADVICE
 from farol.web.advice import advice_values
-from farol.web.choosing import WINDOW, Asked, between, is_yes
 from farol.web.dashboard import PATH, chosen_bundle, dashboard_values
-from farol.web.failing import Failure, failed, failure_in
+from farol.web.error_pages import Failure, failed, failure_in
+from farol.web.filters import WINDOW, Asked, between, is_yes
 from farol.web.home import home_values
 from farol.web.locale import Reader, reader_of
 from farol.web.outcomes import PATH as RESULTS
 from farol.web.outcomes import outcomes_values
 from farol.web.report import POLICY, report_html
-from farol.web.served import Service, service_of
 from farol.web.templating import STATIC, page
+from farol.web.views_service import Service, service_of
 
 router = APIRouter(include_in_schema=False)
 

@@ -1,0 +1,1 @@
+"""What to do about a task's model, in plain words: status, rules, report."""

@@ -1,0 +1,1 @@
+"""Scheduled checks, the messages they make, and their delivery by e-mail and webhook."""

@@ -1,0 +1,28 @@
+"""A way by which an alert reaches a receiver."""
+
+from __future__ import annotations
+
+from typing import Protocol
+
+from farol.errors import FarolError
+from farol.store.outbox import Letter
+
+SECONDS = 10.0
+"""How long a receiver may take to connect, and to answer each time we wait for it."""
+
+
+class DeliveryError(FarolError):
+    """A letter was not taken. It holds neither address nor password, and nothing that the receiver wrote."""
+
+    code = "delivery"
+
+
+class Channel(Protocol):
+    """One way to one receiver."""
+
+    @property
+    def name(self) -> str:
+        """`webhook` or `email`: as it stands in the outbox."""
+
+    def send(self, letter: Letter) -> None:
+        """Deliver a letter; it may have arrived before. It blocks. Raises DeliveryError."""

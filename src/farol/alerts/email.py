@@ -1,0 +1,198 @@
+"""Alerts by e-mail: through one mail server, with a text part and an HTML part that say the same."""
+
+from __future__ import annotations
+
+import logging
+import smtplib
+import ssl
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from email.errors import MessageError
+from email.headerregistry import Address
+from email.message import EmailMessage
+from email.utils import format_datetime as format_header
+from typing import Any, Literal
+from zoneinfo import ZoneInfo
+
+from babel.dates import format_date, format_datetime
+from babel.numbers import format_decimal
+from markupsafe import Markup
+
+from farol.alerts.channel import SECONDS, DeliveryError
+from farol.drift.report import verdict_label
+from farol.errors import InputError, Place
+from farol.i18n import Message, msg
+from farol.store.outbox import Letter
+
+logger = logging.getLogger("farol.alerts")
+
+_ROW = Markup('<tr><th style="padding:4px 12px 4px 0;text-align:left">{}</th><td>{}</td></tr>')
+
+
+@dataclass(frozen=True, slots=True)
+class Mail:
+    """The mail server and its readers. Certificates are verified with the system's; SSL_CERT_FILE names others."""
+
+    recipients: tuple[Address, ...]
+    sender: Address
+    host: str
+    port: int
+    security: Literal["starttls", "tls", "none"]
+    user: str
+    password: str = field(repr=False)
+    locale: str
+    timezone: ZoneInfo
+    name: str = "email"
+
+    def send(self, letter: Letter) -> None:
+        """Hand it to the server once; taken for all recipients is a delivery. Raises DeliveryError."""
+        try:
+            with self._server() as server:
+                if self.security == "starttls":
+                    server.starttls(context=ssl.create_default_context())
+                if self.user:
+                    server.login(self.user, self.password)
+                refused = server.send_message(self.written(letter))
+        except smtplib.SMTPAuthenticationError:
+            raise DeliveryError(msg("The mail server does not accept this user and password.")) from None
+        except smtplib.SMTPResponseException as error:
+            raise DeliveryError(msg("The mail server refused with code {code}.", code=error.smtp_code)) from None
+        except smtplib.SMTPRecipientsRefused:
+            raise DeliveryError(msg("The mail server refused every recipient.")) from None
+        except smtplib.SMTPServerDisconnected:
+            raise DeliveryError(msg("The mail server hung up, or did not answer in time.")) from None
+        except smtplib.SMTPException:
+            raise DeliveryError(msg("The mail server cannot do what the settings ask of it.")) from None
+        except TimeoutError:
+            raise DeliveryError(msg("The mail server did not answer in time.")) from None
+        except ssl.SSLCertVerificationError:
+            raise DeliveryError(msg("The mail server's certificate is not trusted.")) from None
+        except OSError as error:
+            reason = error.strerror or type(error).__name__
+            raise DeliveryError(msg("The mail server cannot be reached: {reason}.", reason=reason)) from None
+        if refused:
+            # Sent again, it would reach the others once more; so it is delivered, and this is said aloud.
+            logger.warning("The mail server refused %d of %d recipients.", len(refused), len(self.recipients))
+
+    def written(self, letter: Letter) -> EmailMessage:
+        """The e-mail of a letter. Its Message-ID is the letter's at every attempt, so that readers see it once."""
+        data: Any = letter.body["data"]
+        mail = EmailMessage()
+        mail["Subject"] = f"Farol: {data['headline']}"
+        mail["From"] = self.sender
+        mail["To"] = self.recipients
+        mail["Date"] = format_header(letter.at)
+        mail["Message-ID"] = f"<{letter.message}@{self.sender.domain or 'farol'}>"
+        mail["Auto-Submitted"] = "auto-generated"  # RFC 3834: nobody's absence notice should answer
+        mail.set_content("\n".join(self._text(data)))
+        mail.add_alternative(self._html(data), subtype="html")
+        return mail
+
+    def _server(self) -> smtplib.SMTP:
+        if self.security == "tls":
+            return smtplib.SMTP_SSL(self.host, self.port, timeout=SECONDS, context=ssl.create_default_context())
+        return smtplib.SMTP(self.host, self.port, timeout=SECONDS)
+
+    def _text(self, data: Mapping[str, Any]) -> Iterator[str]:
+        yield data["headline"]
+        yield ""
+        yield data["text"]
+        facts = list(self._facts(data))
+        if facts:
+            yield ""
+            yield from (f"{name}: {value}" for name, value in facts)
+        for row in data.get("features", ()):
+            yield ""
+            yield f"- {row['feature']}: {row['meaning']}"
+            yield from (f"  {name}: {value}" for name, value in self._figures(row))
+        for pair in data.get("pairs", ()):
+            yield ""
+            yield f"- {pair['text']}"
+        if "link" in data:
+            yield ""
+            yield self._say(msg("Look at it: {link}", link=data["link"]))
+        yield ""
+        yield self._say(_FOOT)
+
+    def _html(self, data: Mapping[str, Any]) -> str:
+        parts = [Markup("<h1>{}</h1><p>{}</p>").format(data["headline"], data["text"])]
+        facts = [_ROW.format(*fact) for fact in self._facts(data)]
+        if facts:
+            parts.append(Markup("<table>{}</table>").format(Markup().join(facts)))
+        for row in data.get("features", ()):
+            figures = Markup("<br>").join(Markup("{}: {}").format(*figure) for figure in self._figures(row))
+            heading = Markup("<h2>{}</h2><p>{}</p>").format(row["feature"], row["meaning"])
+            parts.append(heading + Markup("<p>{}</p>").format(figures))
+        parts += [Markup("<p>{}</p>").format(pair["text"]) for pair in data.get("pairs", ())]
+        if "link" in data:
+            parts.append(Markup('<p><a href="{0}">{1}</a></p>').format(data["link"], self._say(msg("Look at it"))))
+        parts.append(Markup("<p><small>{}</small></p>").format(self._say(_FOOT)))
+        tag = self.locale.replace("_", "-")
+        return str(
+            Markup('<!doctype html><html lang="{}"><body style="font-family:sans-serif">{}</body></html>').format(
+                tag, Markup("\n").join(parts)
+            )
+        )
+
+    def _facts(self, data: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+        if "state" not in data:
+            return
+        yield self._say(msg("Since")), self._moment(data["since"])
+        yield self._say(msg("Before")), self._before(data)
+        window = data["window"]
+        yield self._say(msg("Window")), self._period(window)
+        yield self._say(msg("Predictions")), format_decimal(data["n"], locale=self.locale)
+        reference = data["reference"]
+        years = ", ".join(map(str, reference["years"]))
+        rows = format_decimal(reference["n"], locale=self.locale)
+        yield self._say(msg("Compared with")), self._say(msg("{n} rows of {years}", n=rows, years=years))
+        yield self._say(msg("Model")), f"{data['task']} {data['model_version']}"
+
+    def _before(self, data: Mapping[str, Any]) -> str:
+        return f"{verdict_label(data['previous_state'], self.locale)} ({self._moment(data['previous_since'])})"
+
+    def _period(self, window: Mapping[str, Any]) -> str:
+        last = self._day(window["to"])
+        if window["from"] is None:
+            return self._say(msg("until {last}", last=last))
+        return self._say(msg("{first} to {last}", first=self._day(window["from"]), last=last))
+
+    def _figures(self, row: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+        yield self._say(msg("Verdict")), row["verdict_label"]
+        yield self._say(msg("Since")), self._moment(row["since"])
+        low, high = self._number(row["low"]), self._number(row["high"])
+        psi = self._number(row["psi"])
+        yield "PSI", self._say(msg("{psi} (95% interval {low} to {high})", psi=psi, low=low, high=high))
+        yield self._say(msg("Seldom exceeded by chance")), self._number(row["critical"])
+
+    def _say(self, message: Message) -> str:
+        return message.render(self.locale)
+
+    def _number(self, value: float | None) -> str:
+        return "–" if value is None else format_decimal(value, format="0.000", locale=self.locale)
+
+    def _moment(self, text: str) -> str:
+        at = datetime.fromisoformat(text)
+        return format_datetime(at, format="d MMM y, HH:mm", tzinfo=self.timezone, locale=self.locale)
+
+    def _day(self, text: str) -> str:
+        return format_date(datetime.fromisoformat(text).date(), format="d MMM y", locale=self.locale)
+
+
+_FOOT = msg("Sent by Farol once for each change. It holds figures of groups, never of one pupil.")
+
+
+def addresses(text: str, setting: str) -> tuple[Address, ...]:
+    """Addresses separated by commas. InputError, which does not repeat them, for anything else."""
+    try:
+        found = tuple(Address(addr_spec=part.strip()) for part in text.split(",") if part.strip())
+    except (ValueError, IndexError, MessageError):  # which of them depends on how it is broken
+        found = ()
+    if not found or not all(one.username and one.domain for one in found):
+        raise InputError(
+            msg("This is no list of e-mail addresses."),
+            expected=msg("addresses such as ana@example.org, separated by commas"),
+            where=Place(field=f"FAROL_{setting.upper()}"),
+        )
+    return found

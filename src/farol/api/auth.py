@@ -1,0 +1,209 @@
+"""Who may ask, for what, under which name and how often: the middleware between the guard and the routes."""
+
+from __future__ import annotations
+
+import base64
+import math
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from functools import lru_cache
+from ipaddress import ip_address
+from urllib.parse import urlsplit
+
+from fastapi import Request
+from starlette.datastructures import Headers
+from starlette.types import ASGIApp, Receive, Scope, Send
+
+from farol.api.binding import is_loopback
+from farol.api.errors import Refusal, error_response, from_tree
+from farol.api.keyring import Keyring
+from farol.api.rate import RateLimit
+from farol.api.requests import fields_of
+from farol.api.roles import Wanted, wanted_of
+from farol.errors import StoreError
+from farol.i18n import msg
+from farol.settings import Settings
+from farol.store.keys import ApiKey, Role, match_key
+
+_SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
+_EVERYBODY = ""
+"""The one bucket of all callers while nobody is asked who they are."""
+
+
+class Access:
+    """Lets a request through, or answers it with a refusal in the one error shape.
+
+    While there has never been a key, everything is open to callers who reach the service by an address of this
+    machine (or any, with `open_network`). Once there is one, every route needs a key but those that `farol.api.roles`
+    names as open; revoking the last key shuts the service, it does not open it.
+    """
+
+    def __init__(self, app: ASGIApp, *, settings: Settings, keyring: Keyring) -> None:
+        self._app = app
+        self._keyring = keyring
+        self._open_network = settings.open_network
+        self._is_local = is_loopback(settings.host)
+        self._rate = RateLimit(settings.rate_limit, settings.rate_burst)
+        self._names = frozenset(name for name in settings.host_names if not name.startswith("*"))
+        self._endings = tuple(name.removeprefix("*") for name in settings.host_names if name.startswith("*"))
+        self._any_name = "" in self._endings or not (settings.host_names or self._is_local)
+        self._goes_by = lru_cache(maxsize=64)(self._is_ours)
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        headers = Headers(scope=scope)
+        wanted = wanted_of(scope)
+        scope["state"]["route"] = wanted.route
+        refusal = None if self._any_name or self._goes_by(fields_of(scope).get(b"host", b"")) else _wrong_name()
+        if refusal is None and wanted.role is not None:
+            refusal = await self._refusal(scope, headers, wanted, wanted.role)
+        if refusal is None:
+            await self._app(scope, receive, send)
+        else:
+            await error_response(Request(scope), refusal)(scope, receive, send)
+
+    def _is_ours(self, host: bytes) -> bool:
+        """A page elsewhere can make a browser take us for its own site, but not change the name it asks for."""
+        text = host.decode("latin-1").lower()
+        name = text[: text.find("]") + 1] if text.startswith("[") else text.partition(":")[0]
+        return is_loopback(name) or name in self._names or name.endswith(self._endings)
+
+    async def _refusal(self, scope: Scope, headers: Headers, wanted: Wanted, needed: Role) -> Refusal | None:
+        may_be_open = self._open_network or (self._is_local and not _comes_from_elsewhere(scope))
+        keys = self._keyring.fresh
+        if keys is None:
+            try:
+                keys = await self._keyring.read()
+            except StoreError as error:
+                # Where no key was ever seen, the routes themselves say what is wrong with the database.
+                if self._keyring.last_known or not may_be_open:
+                    return from_tree(error)
+                keys = {}
+        if not keys and may_be_open:
+            return self._too_often(_EVERYBODY)
+        return self._checked(scope, headers, wanted, needed, keys)
+
+    def _checked(
+        self, scope: Scope, headers: Headers, wanted: Wanted, needed: Role, keys: Mapping[str, ApiKey]
+    ) -> Refusal | None:
+        presented, is_ambient = _presented(headers)
+        if presented is None:
+            return _unknown(headers, "")
+        key = match_key(keys, presented, datetime.now(UTC))
+        if key is None:
+            return _unknown(headers, ', error="invalid_token"')
+        if not key.role.allows(needed):
+            problem = msg("A key of the role {role} may not do this.", role=key.role.value)
+            return Refusal(403, "role_needed", problem, fix=msg("Use a key of the role {role}.", role=needed.value))
+        if is_ambient and scope["method"] not in _SAFE_METHODS and not same_site(headers):
+            return cross_site()
+        return self._too_often(key.prefix)
+
+    def _too_often(self, name: str) -> Refusal | None:
+        seconds = self._rate.wait(name)
+        if not seconds:
+            return None
+        return Refusal(
+            429,
+            "too_many_requests",
+            msg("This is asked more often than the service allows."),
+            fix=msg("Try again in a moment."),
+            headers={"Retry-After": str(math.ceil(seconds))},
+        )
+
+
+def _wrong_name() -> Refusal:
+    return Refusal(
+        400,
+        "unknown_host",
+        msg("The service does not go by the name in the header Host."),
+        fix=msg("Use its own name. If this is one of them, name it in FAROL_ALLOWED_HOSTS."),
+    )
+
+
+def same_site(headers: Headers) -> bool:
+    """Whether a browser says that a page of ours, or its reader, asked; other programs say nothing, and pass.
+
+    Browsers send Sec-Fetch-Site over https and to this machine only; Origin comes with every POST.
+    """
+    site = headers.get("sec-fetch-site")
+    if site is not None:
+        return site in ("none", "same-origin")
+    origin = headers.get("origin")
+    return origin is None or urlsplit(origin).netloc == headers.get("host")
+
+
+def cross_site() -> Refusal:
+    """The answer to a page of another site that acts through the browser of whoever reads it."""
+    return Refusal(
+        403,
+        "cross_site",
+        msg("A page of another site asked for this; only this service's own pages and programs may."),
+        fix=msg("Call the service from a program, or from its own pages."),
+    )
+
+
+def _presented(headers: Headers) -> tuple[str | None, bool]:
+    """The key that came, if any, and whether a browser sends it by itself, whoever made the page that asks."""
+    key = headers.get("x-api-key")
+    if key is not None:
+        return key.strip(), False
+    scheme, _, value = headers.get("authorization", "").partition(" ")
+    match scheme.lower():
+        case "bearer":
+            return value.strip(), False
+        case "basic":
+            return _password(value), True
+        case "":
+            return None, False
+        case _:
+            return "", False
+
+
+def _password(value: str) -> str:
+    """The password of HTTP Basic (RFC 7617); the user's name may be anything. Empty when there is none."""
+    try:
+        return base64.b64decode(value.strip(), validate=True).decode().partition(":")[2]
+    except ValueError:
+        return ""
+
+
+def _unknown(headers: Headers, error: str) -> Refusal:
+    """401. A browser that wants a page is asked for Basic, so that it asks its reader; programs for Bearer."""
+    is_page = "text/html" in headers.get("accept", "")
+    challenge = 'Basic realm="Farol", charset="UTF-8"' if is_page else f'Bearer realm="Farol"{error}'
+    if error:
+        code, problem = "key_refused", msg("The key is not known, was revoked, or has expired.")
+    else:
+        code, problem = "key_needed", msg("This needs a key.")
+    return Refusal(
+        401,
+        code,
+        problem,
+        fix=msg(
+            "Send a key as {header}; a browser asks for a user, which may be anything, and a password: the key. "
+            "Whoever runs the service makes keys with {command}.",
+            header="Authorization: Bearer …",
+            command="farol keys create",
+        ),
+        headers={"WWW-Authenticate": challenge},
+    )
+
+
+def _comes_from_elsewhere(scope: Scope) -> bool:
+    """Whether the connection came in by an address of ours that other machines reach.
+
+    `uvicorn farol.app:app --host …` chooses its address without us: this notices all the same.
+    """
+    server = scope.get("server")
+    return server is not None and _is_public(server[0])
+
+
+@lru_cache(maxsize=64)
+def _is_public(address: str) -> bool:
+    try:
+        return not ip_address(address).is_loopback
+    except ValueError:  # a socket in the file system, or no socket at all
+        return False

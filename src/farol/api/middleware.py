@@ -1,0 +1,193 @@
+"""What stands around every request: its id, its size limit, security headers, one log line, and the last resort.
+
+Plain ASGI, so that bodies and long answers stream through untouched.
+"""
+
+from __future__ import annotations
+
+import logging
+import re
+import time
+from collections.abc import Callable, Iterable, Mapping
+from types import MappingProxyType
+
+from fastapi import Request
+from starlette.requests import ClientDisconnect
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from farol.api.errors import Refusal, error_response, internal_error, too_large
+from farol.api.logs import FIELDS, places
+from farol.api.requests import fields_of, locale_in
+from farol.entropy import random_word
+from farol.i18n import LOCALES, msg
+
+access = logging.getLogger("farol.access")
+logger = logging.getLogger("farol.api")
+
+_REQUEST_ID = re.compile(rb"[A-Za-z0-9._-]{1,64}")
+
+SECURITY_HEADERS: Mapping[str, str] = {
+    "Content-Security-Policy": (
+        "default-src 'self'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'; object-src 'none'"
+    ),
+    "Cross-Origin-Opener-Policy": "same-origin",
+    "Cross-Origin-Resource-Policy": "same-origin",
+    "Permissions-Policy": "camera=(), geolocation=(), microphone=()",
+    "Referrer-Policy": "no-referrer",
+    "X-Content-Type-Options": "nosniff",
+    "X-Frame-Options": "DENY",
+}
+
+
+class BrokenOffError(Exception):
+    """An answer that failed after it began: the connection is cut, so that nobody takes a part for the whole."""
+
+
+Observe = Callable[[str, str, int, float], None]
+"""Is told of each request its method, route, status (0: the caller had gone) and seconds."""
+
+
+class Guard:
+    """The middleware; `max_body_bytes` bounds bodies of declared and of undeclared length alike.
+
+    `larger` has another limit for routes of many pupils, by the last part of their path.
+    """
+
+    def __init__(
+        self,
+        app: ASGIApp,
+        *,
+        max_body_bytes: int,
+        larger: Mapping[str, int] = MappingProxyType({}),
+        observe: Observe | None = None,
+    ) -> None:
+        self._app = app
+        self._larger = larger
+        self._max_body_bytes = max_body_bytes
+        self._observe = _log if observe is None else _log_and(observe)
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        started = time.perf_counter()
+        fields = fields_of(scope)
+        request_id = _request_id(fields)
+        scope["state"]["request_id"] = request_id
+        status = 0
+
+        async def send_guarded(message: Message) -> None:
+            nonlocal status
+            if message["type"] == "http.response.start":
+                status = message["status"]
+                message["headers"] = _complete(message.get("headers", ()), locale_in(scope), request_id)
+            await send(message)
+
+        try:
+            limit = self._larger.get(scope["path"].rpartition("/")[2], self._max_body_bytes)
+            refusal = _declared_too_large(fields, limit) or _unreadable(scope)
+            if refusal is not None:
+                await error_response(Request(scope), refusal)(scope, receive, send_guarded)
+            else:
+                await self._app(scope, _counted(receive, limit), send_guarded)
+        except ClientDisconnect:
+            pass  # whoever asked has gone: there is nobody to answer
+        except Exception as error:  # noqa: BLE001  the last resort: whatever it is, no traceback reaches a user
+            logger.critical("request %s failed: %s at %s", request_id, type(error).__name__, places(error))
+            if status:
+                raise BrokenOffError(request_id) from None
+            await error_response(Request(scope), internal_error())(scope, receive, send_guarded)
+        finally:
+            self._observe(scope, status, time.perf_counter() - started)
+
+
+def _declared_too_large(fields: Mapping[bytes, bytes], limit: int) -> Refusal | None:
+    length = fields.get(b"content-length", b"0")
+    # Python reads no number of thousands of digits; one of twenty is too many bytes for anybody.
+    return too_large(limit) if length.isdigit() and (len(length) > 20 or int(length) > limit) else None
+
+
+def _unreadable(scope: Scope) -> Refusal | None:
+    """Servers let any bytes through in an address, but what reads them later expects it as RFC 3986 has it."""
+    if scope["query_string"].isascii():
+        return None
+    words = msg("The address has bytes that no address may have.")
+    return Refusal(
+        400, "invalid_address", words, fix=msg("Write them percent-encoded, as in {example}.", example="%C3%A7")
+    )
+
+
+def _counted(receive: Receive, limit: int) -> Receive:
+    """`receive`, refusing once more bytes have come than may come."""
+    total = 0
+
+    async def receive_counted() -> Message:
+        nonlocal total
+        message = await receive()
+        total += len(message.get("body", b""))
+        if total > limit:
+            raise too_large(limit)
+        return message
+
+    return receive_counted
+
+
+def _log(scope: Scope, status: int, seconds: float) -> None:
+    """One line: no query, body or header, and of the address only the route's template, which holds no value."""
+    if access.isEnabledFor(logging.INFO):
+        method, route, milliseconds = scope["method"], route_of(scope), seconds * 1000
+        request_id = scope["state"]["request_id"]
+        known = {"request_id": request_id, "method": method, "route": route, "status": status}
+        extra = {FIELDS: known | {"milliseconds": round(milliseconds, 1)}}
+        access.info("%s %s %d %.1f ms %s", method, route, status, milliseconds, request_id, extra=extra)
+
+
+def _log_and(observe: Observe) -> Callable[[Scope, int, float], None]:
+    def both(scope: Scope, status: int, seconds: float) -> None:
+        _log(scope, status, seconds)
+        observe(scope["method"], route_of(scope), status, seconds)
+
+    return both
+
+
+def route_of(scope: Scope) -> str:
+    """The template of the route, as `farol.api.auth` found it, or else the framework."""
+    route: str = scope["state"].get("route") or getattr(scope.get("route"), "path", "-")
+    return route
+
+
+def _request_id(fields: Mapping[bytes, bytes]) -> str:
+    """The caller's id when it is a plain short token, else a new one."""
+    given = fields.get(b"x-request-id")
+    if given is not None and _REQUEST_ID.fullmatch(given):
+        return given.decode()
+    return f"{random_word() << 64 | random_word():032x}"
+
+
+_SECURITY = tuple((name.lower().encode(), value.encode()) for name, value in SECURITY_HEADERS.items())
+_LANGUAGES = {locale: (b"content-language", locale.replace("_", "-").encode()) for locale in LOCALES}
+_VARY, _VARIES = (b"vary", b"Accept-Language"), b"accept-language"
+_NO_STORE = (b"cache-control", b"no-store")
+
+
+_ALWAYS = {locale: (*_SECURITY, _LANGUAGES[locale], _VARY, _NO_STORE) for locale in LOCALES}
+_OURS = frozenset({name for name, _ in _ALWAYS[LOCALES[0]]} | {b"etag", b"x-request-id"})
+
+
+def _complete(headers: Iterable[tuple[bytes, bytes]], locale: str, request_id: str) -> list[tuple[bytes, bytes]]:
+    """The headers with what every answer carries; what a route has set itself stays."""
+    found = [(name.lower(), value) for name, value in headers]
+    given = dict(found)
+    ours = b"x-request-id", request_id.encode()
+    if _OURS.isdisjoint(given):  # nearly every answer
+        return [*found, ours, *_ALWAYS[locale]]
+    found = [one for one in found if one[0] != b"x-request-id"]
+    found.append(ours)
+    found += [one for one in _SECURITY if one[0] not in given]
+    if b"content-language" not in given:
+        found.append(_LANGUAGES[locale])
+    if _VARIES not in given.get(b"vary", b"").lower():
+        found.append(_VARY)
+    if b"etag" not in given and b"cache-control" not in given:
+        found.append(_NO_STORE)  # static files have an etag and may be kept; anything else may speak of pupils
+    return found

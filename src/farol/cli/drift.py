@@ -1,0 +1,268 @@
+"""`farol drift` and `farol simulate`."""
+
+from __future__ import annotations
+
+import json
+from datetime import UTC, datetime
+from enum import StrEnum
+from math import isfinite
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+from rich.table import Table
+
+from farol.cli.check import Format, FormatOption, ProfileOption
+from farol.cli.drift_pairwise import show_multivariate
+from farol.cli.serve import DataOption
+from farol.cli.terminal import LOCALE, OUT, _, open_panel, read_settings, say
+from farol.cli.train import ArtifactsOption, SeedOption, remembered_workbook
+from farol.errors import InputError
+from farol.i18n import msg
+
+if TYPE_CHECKING:
+    from farol.drift.report import DriftReport
+    from farol.model.registry import Registry
+    from farol.settings import Settings
+    from farol.workbook.panel import Panel
+
+
+class Shift(StrEnum):
+    """How far the simulated pupils are from the real ones."""
+
+    none = "none"
+    moderate = "moderate"
+    severe = "severe"
+
+
+def drift(
+    task: Annotated[str, typer.Option("--task", help=_("Which task: current or next-year."))] = "current",
+    window: Annotated[
+        str, typer.Option("--window", help=_("7d, 30d, 90d, all, year:2024, 2024-03-01..2024-05-31, or since:VERSION."))
+    ] = "30d",
+    part: Annotated[
+        str, typer.Option("--slice", help=_("Only these predictions: phase=3, class=8B or source=api."))
+    ] = "",
+    same_levels: Annotated[
+        bool,
+        typer.Option("--same-levels", help=_("Compare with training rows weighted to the levels of the window.")),
+    ] = False,
+    file: Annotated[
+        Path | None,
+        typer.Option("--input", help=_("Compare this workbook's last year instead of what was predicted.")),
+    ] = None,
+    snapshot: Annotated[bool, typer.Option("--snapshot", help=_("Keep the figures in the history."))] = False,
+    multivariate: Annotated[
+        bool,
+        typer.Option(
+            "--multivariate",
+            help=_("Look at how each two features go together instead of each by itself: reads rows, not counters."),
+        ),
+    ] = False,
+    output: FormatOption = Format.text,
+    artifacts: ArtifactsOption = None,
+    data: DataOption = None,
+) -> None:
+    """Print the drift of a window, or of a workbook."""
+    from farol.drift.baseline import parse_slice
+    from farol.drift.report import drift_of_panel, drift_report, take_snapshot, window_of
+    from farol.model.registry import Registry
+    from farol.store.database import Store
+
+    settings = read_settings(artifacts=artifacts, data=data)
+    bundle = Registry(settings.artifacts).load(task)
+    if multivariate:
+        if snapshot or same_levels:
+            raise InputError(
+                msg("How features go together is neither kept in the history nor weighted to levels."),
+                fix=msg("Leave out --snapshot and --same-levels, or --multivariate."),
+            )
+        panel = None if file is None else open_panel(file, bundle.profile, settings)
+        show_multivariate(settings, bundle, window, part, panel, output)
+        return
+    if file is not None:
+        if snapshot:
+            raise InputError(
+                msg("A workbook's drift is not kept in the history."),
+                fix=msg("Leave out --snapshot or --input."),
+            )
+        report = drift_of_panel(bundle, open_panel(file, bundle.profile, settings))
+    else:
+        wanted = parse_slice(bundle, part)
+        with Store.open(settings.store_url) as store:
+            chosen = window_of(window, store=store, task=task, now=datetime.now(UTC))
+            report = drift_report(store, bundle, chosen, part=wanted, same_levels=same_levels)
+            if snapshot:
+                take_snapshot(store, bundle, chosen)
+    if output is Format.json:
+        print(json.dumps(report.as_dict(LOCALE), ensure_ascii=False, indent=2))
+    else:
+        print_drift(report)
+
+
+def estimate(
+    task: Annotated[str, typer.Option("--task", help=_("Which task: current or next-year."))] = "current",
+    window: Annotated[
+        str, typer.Option("--window", help=_("7d, 30d, 90d, all, year:2024, 2024-03-01..2024-05-31, or since:VERSION."))
+    ] = "30d",
+    part: Annotated[
+        str, typer.Option("--slice", help=_("Only these predictions: phase=3, class=8B or source=api."))
+    ] = "",
+    output: FormatOption = Format.text,
+    artifacts: ArtifactsOption = None,
+    data: DataOption = None,
+) -> None:
+    """Say how good the answers of a window probably are, before anybody knows who fell behind."""
+    from farol.drift.baseline import parse_slice
+    from farol.drift.report import window_of
+    from farol.model.registry import Registry
+    from farol.outcomes.estimation import performance
+    from farol.store.database import Store
+
+    settings = read_settings(artifacts=artifacts, data=data)
+    bundle = Registry(settings.artifacts).load(task)
+    wanted = parse_slice(bundle, part)
+    with Store.open(settings.store_url) as store:
+        chosen = window_of(window, store=store, task=task, now=datetime.now(UTC))
+        estimation = performance(store, bundle, chosen, part=wanted)
+    if output is Format.json:
+        body = {"task": task, "version": bundle.version, "window": chosen.as_dict(), "slice": wanted}
+        print(json.dumps(body | estimation.as_dict(LOCALE), ensure_ascii=False, indent=2))
+        return
+    table = Table(box=None, pad_edge=False)
+    for heading in (_("metric"), _("expected"), _("from"), _("to")):
+        table.add_column(heading)
+    for name, one in estimation.measures.items():
+        table.add_row(name, _figure(one.value), _figure(one.low), _figure(one.high))
+    OUT.print(table)
+    say(msg("Answers: {n}; expected at risk: {share}", n=estimation.n, share=_percent(estimation.at_risk)))
+    for words in estimation.assumptions:
+        say(words)
+
+
+def print_drift(report: DriftReport) -> None:
+    """The report as a table, one row a feature and one for the score, and the verdict in words."""
+    from farol.drift.verdicts import kind_label, verdict_label
+    from farol.model.counters import SCORE
+
+    headings = (_("feature"), "PSI", _("critical value"), "n", _("above"), _("missing"), _("unseen"), _("verdict"))
+    rows = [
+        (
+            _("answers") if one.feature == SCORE else one.feature,
+            _figure(one.psi),
+            _figure(one.critical if isfinite(one.critical) else None),
+            str(one.n),
+            _percent(None if one.superiority is None else one.superiority.value),
+            f"{_percent(one.missing.reference)} → {_percent(one.missing.value)}",
+            _percent(None if one.unseen is None else one.unseen.value),
+            verdict_label(one.verdict, LOCALE),
+            ", ".join(kind_label(kind, LOCALE) for kind in one.alarms) or _("no"),
+        )
+        for one in report.figures
+    ]
+    table = Table(box=None, pad_edge=False, collapse_padding=True)
+    for texts in zip((*headings, _("alarm")), *rows, strict=True):
+        # A narrow terminal breaks lines between words, and never cuts one.
+        table.add_column(texts[0], min_width=max(len(word) for text in texts for word in text.split()))
+    for row in rows:
+        table.add_row(*row)
+    OUT.print(table)
+    rate = report.rate
+    if rate is not None and rate.value is not None:
+        say(
+            msg(
+                "Answered “at risk”: {now} ({low} to {high}), {then} in training: {verdict}",
+                now=_percent(rate.value),
+                low=_percent(rate.low),
+                high=_percent(rate.high),
+                then=_percent(rate.reference),
+                verdict=verdict_label(rate.verdict, LOCALE),
+            )
+        )
+    say(
+        msg(
+            "Compared with: {rows} ({n}, of {years})",
+            rows=report.basis,
+            n=report.reference_n,
+            years=", ".join(map(str, report.reference_years)),
+        )
+    )
+    say(msg("Whole: {verdict}", verdict=verdict_label(report.verdict, LOCALE)))
+
+
+def _figure(value: float | None) -> str:
+    return "–" if value is None else f"{value:.3f}"
+
+
+def _percent(value: float | None) -> str:
+    return "–" if value is None else f"{value:.0%}"
+
+
+def simulate(
+    n: Annotated[int, typer.Option("--n", min=1, max=1_000_000, help=_("How many predictions."))] = 500,
+    shift: Annotated[
+        Shift, typer.Option("--shift", help=_("How far the simulated pupils differ from the real ones."))
+    ] = Shift.none,
+    task: Annotated[str, typer.Option("--task", help=_("Which task: current, next-year, or all."))] = "all",
+    days: Annotated[int, typer.Option("--days", min=1, max=3_650, help=_("Spread them over this many past days."))] = 1,
+    seed: SeedOption = 0,
+    workbook: Annotated[
+        Path | None,
+        typer.Option("--workbook", help=_("Whose last year to draw from; without it, the workbook last trained on.")),
+    ] = None,
+    profile: ProfileOption = None,
+    artifacts: ArtifactsOption = None,
+    data: DataOption = None,
+) -> None:
+    """Draw pupils of the last year, shift them, score and store them."""
+    from farol.profile import load_profile
+
+    settings = read_settings(artifacts=artifacts, data=data, profile=profile)
+    source = workbook or known_workbook(settings)
+    panel = open_panel(source, load_profile(settings.profile), settings)
+    simulate_panel(panel, settings, task=task, n=n, shift=shift, days=days, seed=seed)
+
+
+def promoted_tasks(registry: Registry) -> list[str]:
+    """The tasks that are served: a model that beats no simple rule is kept, and not promoted."""
+    return [task for task in registry.tasks() if registry.promoted(task) is not None]
+
+
+def simulate_panel(
+    panel: Panel, settings: Settings, *, task: str, n: int, shift: Shift, days: int = 1, seed: int = 0
+) -> None:
+    """Simulate `n` predictions of a task (or of each) and say how many were stored."""
+    from farol.drift.simulate import simulate as write
+    from farol.model.registry import Registry
+    from farol.model.scoring import Scorer
+    from farol.store.database import Store
+
+    registry = Registry(settings.artifacts)
+    with Store.open(settings.store_url) as store:
+        for name in promoted_tasks(registry) if task == "all" else [task]:
+            scorer = Scorer(registry.load(name))
+            written = write(panel, scorer, store, n=n, shift=shift.value, seed=seed, days=days, now=datetime.now(UTC))
+            say(msg("{task}: stored {n} simulated predictions", task=name, n=written))
+
+
+def known_workbook(settings: Settings) -> Path:
+    """The workbook last trained on.
+
+    Raises:
+        InputError: none is known, or it is no longer where it was.
+    """
+    note = remembered_workbook(settings)
+    if note is None:
+        raise InputError(
+            msg("No workbook to draw pupils from."),
+            expected=msg("models trained in {folder}", folder=settings.artifacts),
+            fix=msg("Train first with `farol train WORKBOOK`, or name one with --workbook."),
+        )
+    path = Path(note["path"])
+    if not path.exists():
+        raise InputError(
+            msg("The workbook last trained on is no longer where it was."),
+            got=msg("no file at {path}", path=path),
+            fix=msg("Name it with --workbook."),
+        )
+    return path

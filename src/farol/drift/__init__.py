@@ -1,0 +1,1 @@
+"""Whether what comes now still looks like what the model learned from."""

@@ -1,0 +1,106 @@
+"""Control production data: pupils of a workbook's last year, drawn at random, scored and stored like real ones."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import datetime, timedelta
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from farol.errors import InputError
+from farol.i18n import msg
+from farol.model.features import Floats, sheet_inputs
+from farol.model.scoring import Scorer
+from farol.profile import Column
+from farol.store.database import Store
+from farol.store.prediction_rows import row_of
+from farol.store.records import Prediction
+
+if TYPE_CHECKING:
+    from farol.workbook.panel import Panel
+
+LOWERED: Mapping[str, float] = {"none": 1.0, "moderate": 1.55, "severe": 2.5}
+"""By how much values fall: the value at rank u of the year becomes the one at rank u to this power (0 to 1).
+
+A Lehmann alternative (1953): whatever the feature's distribution, its PSI against the unshifted one is at most
+(γ − 1)² / γ, that is 0.20 and 0.90, and close to it in ten bins. In units of a standard deviation of a normal feature
+the mean falls by about 0.4 and 1. Every value remains one that some pupil had.
+"""
+
+LOST: Mapping[str, float] = {"none": 0.0, "moderate": 0.0, "severe": 0.2}
+"""Share of the shifted features' values that go missing besides."""
+
+_CHUNK = 1_000
+
+
+def simulate(
+    panel: Panel, scorer: Scorer, store: Store, *, n: int, shift: str, seed: int, days: int = 1, now: datetime
+) -> int:
+    """Store `n` simulated predictions of the bundle's task, evenly spread over the `days` days before `now` (aware).
+
+    The pupils are those of the panel's last year of whom the model knows anything. A shift lowers the first half of
+    the task's continuous inputs (`shifted_inputs`) by `LOWERED` and loses `LOST` of them. `none` means as they are,
+    and not that there is no drift: that year may differ from the years of training, and then the verdict says so.
+    Returns how many were stored. Raises InputError for another `shift` than none, moderate and severe, and when there
+    is nobody to draw from; StoreError.
+    """
+    if shift not in LOWERED:
+        raise InputError(msg("There is no such shift."), expected=msg("one of {names}", names=", ".join(LOWERED)))
+    bundle = scorer.bundle
+    names = sheet_inputs(bundle.profile, bundle.task_spec)
+    pupils = panel.select(panel.year == panel.years[-1])
+    columns = {name: pupils.numbers[name] for name in names if name in pupils.numbers}
+    year = pupils.year.astype(np.float64)
+    known = np.flatnonzero(~np.isnan(scorer.score(columns, year).features).all(axis=1))
+    if not known.size:
+        raise InputError(msg("The last year of the workbook has no pupil of whom the model knows anything."))
+    rng = np.random.default_rng(seed)
+    lowered = {name: np.sort(columns[name][np.isfinite(columns[name])]) for name in _shifted(columns, scorer, shift)}
+    for start in range(0, n, _CHUNK):
+        size = min(_CHUNK, n - start)
+        drawn = rng.choice(known, size)
+        chunk = {name: values[drawn] for name, values in columns.items()}
+        for name, ordered in lowered.items():
+            chunk[name] = _lower(chunk[name], ordered, LOWERED[shift], LOST[shift], rng)
+        moments = [now - timedelta(days=days) * ((n - start - i - 1) / n) for i in range(size)]
+        store.write(_predictions(scorer, chunk, year[drawn], moments))
+    return n
+
+
+def shifted_inputs(scorer: Scorer) -> tuple[str, ...]:
+    """The inputs that a shift lowers: the first half of the continuous ones of the task, rounded up."""
+    bundle = scorer.bundle
+    columns = bundle.profile.columns
+    continuous = [name for name in bundle.task_spec.features if name in columns and _is_continuous(columns[name])]
+    return tuple(continuous[: (len(continuous) + 1) // 2])
+
+
+def _is_continuous(column: Column) -> bool:
+    return not column.integer and not column.usual
+
+
+def _shifted(columns: Mapping[str, Floats], scorer: Scorer, shift: str) -> tuple[str, ...]:
+    return () if shift == "none" else tuple(name for name in shifted_inputs(scorer) if name in columns)
+
+
+def _lower(values: Floats, ordered: Floats, power: float, lost: float, rng: np.random.Generator) -> Floats:
+    """`values` (n,) moved down within `ordered`, all present values of the year; ties are broken by chance."""
+    present = np.isfinite(values)
+    first, after = (np.searchsorted(ordered, values[present], side=side) for side in ("left", "right"))
+    rank = rng.uniform(first, after) / max(ordered.size, 1)
+    result = values.copy()
+    result[present] = ordered[(rank**power * ordered.size).astype(np.int64)]
+    result[rng.random(values.size) < lost] = np.nan
+    return result
+
+
+def _predictions(
+    scorer: Scorer, columns: Mapping[str, Floats], year: Floats, moments: list[datetime]
+) -> list[Prediction]:
+    answers = scorer.answers(scorer.score(columns, year))
+    rows = []
+    for i, (at, answer) in enumerate(zip(moments, answers, strict=True)):
+        given = {name: None if np.isnan(values[i]) else float(values[i]) for name, values in columns.items()}
+        rows.append(row_of(scorer, answer, given, at=at, year=int(year[i]), source="simulation"))
+    return rows

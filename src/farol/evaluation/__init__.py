@@ -1,0 +1,1 @@
+"""What an answer is worth: metrics, intervals, fairness, capacity. Used by training, outcomes and lists."""

@@ -1,0 +1,1 @@
+"""A trained model: features, preprocessing, bundle, registry, scoring, reasons."""

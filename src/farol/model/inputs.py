@@ -1,0 +1,225 @@
+"""What a caller may give for one pupil, and what is made of it: one rule for the API, commands and batches.
+
+The rules are those of the sheets, since the model learned from cleaned sheets: a rounding beyond the range is
+clipped, a zero that means "not answered" is missing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+from functools import lru_cache
+from math import isfinite
+from numbers import Real
+from typing import Self
+
+import numpy as np
+from numpy.typing import NDArray
+
+from farol.i18n import Message, msg
+from farol.model.features import FeaturePlan, Floats, sheet_inputs
+from farol.profile import Column, Profile, Task
+
+
+@dataclass(frozen=True, slots=True)
+class InputProblem:
+    """Why a field cannot be used. `code`: unknown_field, not_a_number, not_finite, out_of_range, not_whole."""
+
+    code: str
+    field: str
+    message: Message
+    expected: Message
+
+
+@dataclass(frozen=True, slots=True)
+class InputWarning:
+    """What a reader should know of an answer, because of what was given.
+
+    `code`: missing_feature, label_feature_missing, unusual_value, clipped, zero_not_answered.
+    """
+
+    code: str
+    field: str
+    message: Message
+
+
+@dataclass(frozen=True, slots=True)
+class Rule:
+    """What one value must be: a number from `lowest` to `highest`, rounding included; `low` to `high` when clipped."""
+
+    low: float
+    high: float
+    lowest: float
+    highest: float
+    is_whole: bool
+    zero_is_missing: bool
+    usual: frozenset[float]
+
+    @classmethod
+    def of(cls, column: Column) -> Self:
+        """The rule of a column."""
+        low = -np.inf if column.minimum is None else column.minimum
+        high = np.inf if column.maximum is None else column.maximum
+        return cls(
+            low=low,
+            high=high,
+            # The greatest float is the last that is finite.
+            lowest=max(low - column.tolerance, -_GREATEST),
+            highest=min(high + column.tolerance, _GREATEST),
+            is_whole=column.integer,
+            zero_is_missing=_zero_is_missing(column),
+            usual=frozenset(column.usual),
+        )
+
+
+_GREATEST = float(np.finfo(np.float64).max)
+
+_REMEMBERED = 1024
+"""Sets of given columns whose warnings are kept: callers who leave out the same columns get the same warnings."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Inputs:
+    """The inputs of a task, resolved once: m sheet columns with their rules, and the plan from them to features."""
+
+    task: Task
+    columns: Mapping[str, Column]  # in the order of the rows of `clean`
+    plan: FeaturePlan
+    low: Floats  # (m, 1)
+    high: Floats  # (m, 1)
+    tolerance: Floats  # (m, 1)
+    zero_is_missing: NDArray[np.bool_]  # (m, 1)
+    rules: Mapping[str, Rule]  # the same for one value at a time
+    _missing: Callable[[frozenset[str]], tuple[InputWarning, ...]] = field(init=False, repr=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "_missing", lru_cache(maxsize=_REMEMBERED)(self._missing_among))
+
+    @classmethod
+    def of(cls, profile: Profile, task: Task) -> Self:
+        """The inputs of a task: `sheet_inputs` and whatever else its features read."""
+        plan = FeaturePlan.of(profile, task)
+        names = dict.fromkeys((*sheet_inputs(profile, task), *plan.reads))
+        columns = {name: profile.columns[name] for name in names}
+        rules = list(columns.values())
+        return cls(
+            task=task,
+            columns=columns,
+            plan=plan,
+            low=_upright([-np.inf if column.minimum is None else column.minimum for column in rules]),
+            high=_upright([np.inf if column.maximum is None else column.maximum for column in rules]),
+            tolerance=_upright([column.tolerance for column in rules]),
+            zero_is_missing=_upright([_zero_is_missing(column) for column in rules]).astype(np.bool_),
+            rules={name: Rule.of(column) for name, column in columns.items()},
+        )
+
+    def clean(self, values: Floats) -> Floats:
+        """Inputs (m, n) as the sheets' cleaning would leave them; a value out of range is missing. Idempotent."""
+        within = (values >= self.low - self.tolerance) & (values <= self.high + self.tolerance) & np.isfinite(values)
+        clipped = np.minimum(np.maximum(values, self.low), self.high)
+        return np.where(~within | (self.zero_is_missing & (clipped == 0)), np.nan, clipped)
+
+    def problems(self, values: Mapping[str, object]) -> Iterator[InputProblem]:
+        """Every field that cannot be used, in the order given. None is a missing value, and is no problem."""
+        rules = self.rules
+        for name, value in values.items():
+            rule = rules.get(name)
+            # The one case that nearly every value is; whatever it does not let through is looked at closely.
+            if (
+                rule is not None
+                and type(value) is float
+                and rule.lowest <= value <= rule.highest
+                and (not rule.is_whole or value.is_integer())
+            ):
+                continue
+            column = self.columns.get(name)
+            if column is None:
+                known = msg("one of the fields {names}", names=", ".join(self.columns))
+                yield InputProblem("unknown_field", name, msg("{field} is not known here.", field=name), known)
+            elif value is not None and (found := _problem(column, value)) is not None:
+                yield InputProblem(found[0], name, found[1], _expected(column))
+
+    def warnings(self, values: Mapping[str, float | None]) -> tuple[InputWarning, ...]:
+        """What to know of the answer for `values`, which have no problems."""
+        rules, given = self.rules, []
+        for name, value in values.items():
+            if value is None or name not in rules:
+                continue
+            rule = rules[name]
+            is_odd = (rule.zero_is_missing and value == 0) or (rule.usual and value not in rule.usual)
+            if is_odd or not rule.low <= value <= rule.high:
+                return tuple(self._warnings(values))
+            given.append(name)
+        return self._missing(frozenset(given))
+
+    def _warnings(self, values: Mapping[str, float | None]) -> Iterator[InputWarning]:
+        given = []
+        for name, rule in self.rules.items():
+            value = values.get(name)
+            if value is None:
+                continue
+            if rule.zero_is_missing and min(max(value, rule.low), rule.high) == 0:
+                yield InputWarning("zero_not_answered", name, msg("{field}: zero means not answered.", field=name))
+                continue
+            given.append(name)
+            if not rule.low <= value <= rule.high:
+                text = msg("{field} is a rounding beyond its range and was taken as the end of it.", field=name)
+                yield InputWarning("clipped", name, text)
+            elif rule.usual and value not in rule.usual:
+                usual = ", ".join(f"{number:g}" for number in self.columns[name].usual)
+                text = msg(
+                    "{field} has a value that the programme never gives; it gives {usual}.", field=name, usual=usual
+                )
+                yield InputWarning("unusual_value", name, text)
+        yield from self._missing(frozenset(given))
+
+    def _missing_among(self, known: frozenset[str]) -> tuple[InputWarning, ...]:
+        return tuple(self._missing_warnings(known))
+
+    def _missing_warnings(self, known: frozenset[str]) -> Iterator[InputWarning]:
+        missing = dict.fromkeys(name for feature in self.task.features for name in self.plan.needed(feature, known))
+        for name in missing:
+            text = msg("{field} is missing: the less is given, the less the answer is worth.", field=name)
+            yield InputWarning("missing_feature", name, text)
+        for name in self.task.hidden:
+            if name in missing:
+                text = msg(
+                    "Without {field}, which says the answer in other words, the answer is a modest one.", field=name
+                )
+                yield InputWarning("label_feature_missing", name, text)
+
+
+def _problem(column: Column, value: object) -> tuple[str, Message] | None:
+    name = column.name
+    if isinstance(value, bool) or not isinstance(value, Real):
+        return "not_a_number", msg("{field} is not a number.", field=name)
+    try:
+        number = float(value)
+    except OverflowError:  # an integer of more than 308 digits
+        number = float("inf")
+    if not isfinite(number):
+        return "not_finite", msg("{field} is not a finite number.", field=name)
+    below = column.minimum is not None and number < column.minimum - column.tolerance
+    above = column.maximum is not None and number > column.maximum + column.tolerance
+    if below or above:
+        return "out_of_range", msg("{field} is out of its range.", field=name)
+    if column.integer and not number.is_integer():
+        return "not_whole", msg("{field} is not a whole number.", field=name)
+    return None
+
+
+def _expected(column: Column) -> Message:
+    kind = msg("a whole number") if column.integer else msg("a number")
+    if column.minimum is None or column.maximum is None:
+        return msg("{kind}, or nothing", kind=kind)
+    low, high = f"{column.minimum:g}", f"{column.maximum:g}"
+    return msg("{kind} from {low} to {high}, or nothing", kind=kind, low=low, high=high)
+
+
+def _zero_is_missing(column: Column) -> bool:
+    """Whether zero always means "not answered". Where another column decides it, the sheets' reader has done so."""
+    return column.zero_is_missing is not None and column.zero_is_missing.column is None
+
+
+def _upright(numbers: list[float] | list[bool]) -> Floats:
+    return np.array(numbers, dtype=np.float64)[:, np.newaxis]

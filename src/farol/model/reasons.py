@@ -1,0 +1,204 @@
+"""Why an answer is what it is, in words for those who know the pupil.
+
+A reason is a feature with its exact contribution to the answer (`farol.model.tree_shap`). It says what usually goes
+with what, never what causes what; what nobody can change, such as an age, is told apart from what can be worked on.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from math import isnan
+from typing import Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from farol.i18n import Message, msg
+from farol.model.bundle import Bundle
+from farol.model.features import Floats
+from farol.model.scoring import NO_ANSWER, Answer, Scorer, Scores
+from farol.profile import Text
+
+NEGLIGIBLE = 0.05
+"""Log-odds below which a contribution is no reason: it moves no probability by more than about one point."""
+
+Direction = Literal["raises", "lowers"]
+Position = Literal["below", "at", "above"]
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """Where a value stands among pupils of the same level."""
+
+    level: float
+    median: float
+    position: Position
+
+    def as_dict(self) -> dict[str, object]:
+        """For JSON."""
+        return {"level": self.level, "median": self.median, "position": self.position}
+
+
+@dataclass(frozen=True, slots=True)
+class Reason:
+    """One feature's part in an answer. `contribution` is in log-odds; `is_chance`: the value is a probability."""
+
+    feature: str
+    meaning: Text
+    value: float | None
+    contribution: float
+    changeable: bool
+    standing: Standing | None
+    is_chance: bool = False
+
+    @property
+    def direction(self) -> Direction:
+        """Whether this part raises the risk or lowers it."""
+        return "raises" if self.contribution > 0 else "lowers"
+
+    def text(self, locale: str) -> str:
+        """The reason in words that stand alone: what cannot be worked on is called so."""
+        if self.changeable:
+            return self.sentence(locale)
+        template = msg("{sentence} It is context, not something to work on directly.", sentence=self.sentence(locale))
+        return template.render(locale)
+
+    def sentence(self, locale: str) -> str:
+        """What the pupil has, and what it is associated with."""
+        fact = self._fact(locale)
+        raises = self.contribution > 0
+        if self.value is None and raises:
+            whole = msg("{fact}. That it is missing is associated with a higher risk.", fact=fact)
+        elif self.value is None:
+            whole = msg("{fact}. That it is missing is associated with a lower risk.", fact=fact)
+        elif raises:
+            whole = msg("{fact}. This is associated with a higher risk.", fact=fact)
+        else:
+            whole = msg("{fact}. This is associated with a lower risk.", fact=fact)
+        return whole.render(locale)
+
+    def as_dict(self, locale: str) -> dict[str, object]:
+        """For JSON, with its words in `locale`."""
+        return {
+            "feature": self.feature,
+            "meaning": self.meaning.in_locale(locale),
+            "value": self.value,
+            "contribution": round(self.contribution, 6),
+            "direction": self.direction,
+            "changeable": self.changeable,
+            "standing": None if self.standing is None else self.standing.as_dict(),
+            "text": self.text(locale),
+        }
+
+    def _fact(self, locale: str) -> Message:
+        meaning = self.meaning.in_locale(locale)
+        if self.value is None:
+            return msg("{meaning}: not informed", meaning=meaning)
+        value = self._number(self.value, locale)
+        if self.standing is None:
+            return msg("{meaning}: {value}", meaning=meaning, value=value)
+        values = {"meaning": meaning, "value": value, "usual": self._number(self.standing.median, locale)}
+        if self.standing.position == "below":
+            return msg("{meaning}: {value}, below what is usual at the same level ({usual})", **values)
+        if self.standing.position == "above":
+            return msg("{meaning}: {value}, above what is usual at the same level ({usual})", **values)
+        return msg("{meaning}: {value}, as is usual at the same level", meaning=meaning, value=value)
+
+    def _number(self, value: float, locale: str) -> str:
+        return f"{value:.0%}" if self.is_chance else number_text(value, locale)
+
+
+def number_text(value: float, locale: str) -> str:
+    """A number as its reader writes it, with up to two decimals."""
+    text = f"{value:.2f}".rstrip("0").rstrip(".").replace("-", "−")
+    return text if locale == "en" else text.replace(".", ",")
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Explained:
+    """Answers for n rows with what led to each: `chosen` are the features of up to k reasons, the greatest first."""
+
+    bundle: Bundle
+    scores: Scores
+    contributions: Floats  # (n, features)
+    chosen: NDArray[np.int64]  # (n, k) positions in the task's features, -1 where there is no further reason
+
+    def reasons(self, row: int) -> tuple[Reason, ...]:
+        """The reasons of one row."""
+        order = self.bundle.task_spec.features
+        values = self.scores.features[row].tolist()
+        features = {name: None if isnan(value) else value for name, value in zip(order, values, strict=True)}
+        return _reasons(self.bundle, features, self.contributions[row], self.chosen[row].tolist())
+
+
+def explain_rows(scorer: Scorer, columns: Mapping[str, Floats], year: Floats, k: int) -> Explained:
+    """Score rows as `Scorer.score` does, with up to `k` reasons for each that has an answer."""
+    return explain_scores(scorer, scorer.score(columns, year), k)
+
+
+def explain_scores(scorer: Scorer, scores: Scores, k: int) -> Explained:
+    """Up to `k` reasons for each row of `scores` that has an answer."""
+    contributions = scorer.contributions(scores.features)
+    chosen = _greatest(contributions, k)
+    chosen[scores.prediction == NO_ANSWER] = -1
+    return Explained(scorer.bundle, scores, contributions, chosen)
+
+
+def reasons_for(scorer: Scorer, answer: Answer, k: int) -> tuple[Reason, ...]:
+    """Up to `k` reasons for an answer, the greatest first; none for no answer, and none that is negligible."""
+    if answer.abstained or k == 0:
+        return ()
+    values = [np.nan if value is None else value for value in answer.features.values()]
+    contributions = scorer.contributions(np.array([values], dtype=np.float64))
+    return _reasons(scorer.bundle, answer.features, contributions[0], _greatest(contributions, k)[0].tolist())
+
+
+def _greatest(contributions: Floats, k: int) -> NDArray[np.int64]:
+    """Positions (n, k) of the greatest contributions (n, features) that count; -1 where there are fewer."""
+    size = np.abs(contributions)
+    order = np.argsort(-size, axis=1, kind="stable")[:, :k]
+    return np.where(np.take_along_axis(size, order, axis=1) < NEGLIGIBLE, -1, order)
+
+
+def _reasons(
+    bundle: Bundle, features: Mapping[str, float | None], contributions: Floats, chosen: Sequence[int]
+) -> tuple[Reason, ...]:
+    task, profile = bundle.task_spec, bundle.profile
+    found = []
+    for position in chosen:
+        if position < 0:
+            break
+        name = task.features[position]
+        column, derived = profile.columns.get(name), profile.derived.get(name)
+        found.append(
+            Reason(
+                feature=name,
+                meaning=column.meaning if column is not None else profile.derived[name].meaning,
+                value=features[name],
+                contribution=float(contributions[position]),
+                changeable=name in task.changeable,
+                standing=_standing(bundle.report, name, features),
+                is_chance=derived is not None and derived.kind == "chance",
+            )
+        )
+    return tuple(found)
+
+
+def _standing(report: Mapping[str, object], name: str, features: Mapping[str, float | None]) -> Standing | None:
+    """Where the feature stands at the pupil's level, where the report knows what is usual there."""
+    value = features[name]
+    match report.get("standing"):
+        case {"level": str(by), "medians": {**medians}} if name != by and value is not None:
+            level = features.get(by)
+        case _:
+            return None
+    match None if level is None else medians.get(f"{level:g}"):
+        case {**of_level}:
+            median = of_level.get(name)
+        case _:
+            return None
+    if level is None or not isinstance(median, int | float):
+        return None
+    position: Position = "below" if value < median else "above" if value > median else "at"
+    return Standing(level, float(median), position)

@@ -1,0 +1,271 @@
+"""From a bundle and columns to answers. A single pupil is scored by the same lines as a million.
+
+Where fewer features are given than nearly all training rows had, there is no answer: the model would only repeat what
+is usual for pupils of whom it never saw the like.
+
+Scoring needs numpy and ONNX Runtime alone: it must start fast and stay small, since it is what runs day and night.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from math import isnan
+
+import numpy as np
+import onnxruntime
+from numpy.typing import NDArray
+from onnxruntime.capi import onnxruntime_pybind11_state as ort_errors
+
+from farol.errors import BundleError, InputError, Place
+from farol.i18n import Message, msg
+from farol.model.bundle import Bundle
+from farol.model.counters import OUTSIDE, PREDICTION, SCORE, Layout
+from farol.model.features import Floats
+from farol.model.inputs import InputProblem, Inputs, InputWarning
+from farol.model.reference import ANSWERS, SCORE_BINS, score_index
+from farol.model.single import Single
+from farol.model.tree_shap import Contributions
+from farol.profile import Profile, Task, Text
+
+__all__ = [
+    "Answer",
+    "InputProblem",
+    "InputWarning",
+    "Scorer",
+    "Scores",
+    "abstention",
+    "check_inputs",
+    "label_text",
+    "least_given",
+    "warnings_for",
+]
+
+NO_ANSWER = -1
+"""The prediction of a row of `Scores` that has no answer."""
+
+_ERRORS_ONLY = 3
+_OUTPUTS = ["probabilities"]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Scores:
+    """Answers for n rows: `prediction` is 1 where `probability` is at least the bundle's threshold."""
+
+    probability: Floats  # (n,) NaN where there is no answer
+    prediction: NDArray[np.int64]  # (n,) -1 where there is no answer
+    features: Floats  # (n, k) raw, NaN missing
+    bins: NDArray[np.int64]  # (n, k) of the bundle's reference
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Answer:
+    """The answer for one pupil. `features` are raw, None missing; `cells` where it counts, in the scorer's layout.
+
+    `probability` and `prediction` are None where too little was given to answer from.
+    """
+
+    probability: float | None
+    prediction: int | None
+    label: Text
+    features: Mapping[str, float | None]
+    cells: tuple[int, ...]
+
+    @property
+    def abstained(self) -> bool:
+        """Whether there is no answer."""
+        return self.prediction is None
+
+
+class Scorer:
+    """A bundle ready to answer. Safe to use from several threads at once."""
+
+    def __init__(self, bundle: Bundle) -> None:
+        """Load the model. Raises BundleError when it is not a model of the bundle's features that can be explained."""
+        self.bundle = bundle
+        self.least_given = least_given(bundle)
+        self.contributions = Contributions.of(bundle.files["model.json"], bundle.preprocessing)
+        self.layout = Layout.of(bundle.task_spec.features, [bins.size for bins in bundle.reference.features])
+        self._starts = np.array([self.layout.starts[name] for name in bundle.task_spec.features], dtype=np.int64)
+        self._order = bundle.task_spec.features
+        self._single = Single(bundle.profile, bundle.inputs, bundle.preprocessing, bundle.reference, self.layout.starts)
+        self._labels = {answer: _label(bundle, answer) for answer in (None, 0, 1)}
+        self._session = _session(bundle)
+
+    def score(self, columns: Mapping[str, Floats], year: Floats) -> Scores:
+        """Score sheet columns (n,) of the sheets' years (n,); a column that is absent is missing for everybody.
+
+        Values are taken as the sheets' cleaning would: see `farol.model.inputs.Inputs.clean`. ValueError when the
+        columns' lengths differ.
+        """
+        missing = np.full(year.shape, np.nan)
+        return self._scores(np.stack([columns.get(name, missing) for name in self.bundle.inputs.columns]), year)
+
+    def score_rows(self, rows: Sequence[Mapping[str, float | None]], years: Sequence[int]) -> Scores:
+        """Score n pupils, each given as for `score_one`, of n years."""
+        names = self.bundle.inputs.columns
+        given = [[values.get(name) for values in rows] for name in names]
+        # numpy makes NaN of None.
+        return self._scores(np.array(given, dtype=np.float64), np.array(years, dtype=np.float64))
+
+    def score_one(self, values: Mapping[str, float | None], year: int) -> Answer:
+        """Score one pupil from sheet columns, None or absent where missing; unknown names are passed over.
+
+        Raises InputError when nothing was given from which any feature could be had: such an answer would only
+        repeat how frequent lag is.
+        """
+        features = self._single.features(values, float(year))
+        given = len(features) - features.count(None)
+        if not given:
+            raise nothing_given(self.bundle)
+        starts, (cells, outside) = self.layout.starts, self._single.cells(features)
+        probability, prediction = None, None
+        score = SCORE_BINS
+        if given >= self.least_given:
+            (both,) = self._session.run(_OUTPUTS, {"x": self._single.model_inputs(features)})
+            probability = float(both.item(1))
+            prediction = int(probability >= self.bundle.manifest.threshold)
+            score = int(min(probability * SCORE_BINS, SCORE_BINS - 1))
+        cells += (starts[SCORE] + score, starts[PREDICTION] + (ANSWERS - 1 if prediction is None else prediction))
+        if outside:
+            cells += [starts[OUTSIDE] + position for position in outside]
+        return Answer(
+            probability=probability,
+            prediction=prediction,
+            label=self._labels[prediction],
+            features=dict(zip(self._order, features, strict=True)),
+            cells=tuple(cells),
+        )
+
+    def answers(self, scores: Scores) -> list[Answer]:
+        """The answer of each row of `scores`, one by one; a row of which nothing is known gets no answer."""
+        order = self.bundle.task_spec.features
+        starts = self.layout.starts
+        outside = self.bundle.reference.outside(scores.features)
+        answered = scores.prediction != NO_ANSWER
+        cells = np.column_stack(
+            (
+                scores.bins + self._starts,
+                starts[SCORE] + score_index(scores.probability),
+                starts[PREDICTION] + np.where(answered, scores.prediction, ANSWERS - 1),
+            )
+        ).tolist()
+        beyond: dict[int, list[int]] = {}
+        for row, position in np.argwhere(outside).tolist():
+            beyond.setdefault(row, []).append(starts[OUTSIDE] + position)
+        found = []
+        rows = zip(
+            scores.probability.tolist(), scores.prediction.tolist(), scores.features.tolist(), cells, strict=True
+        )
+        for row, (probability, prediction, features, inside) in enumerate(rows):
+            answer = None if prediction == NO_ANSWER else prediction
+            found.append(
+                Answer(
+                    probability=None if answer is None else probability,
+                    prediction=answer,
+                    label=self._labels[answer],
+                    features={
+                        name: None if isnan(value) else value for name, value in zip(order, features, strict=True)
+                    },
+                    cells=tuple(inside + beyond.get(row, [])),
+                )
+            )
+        return found
+
+    def _scores(self, inputs: Floats, year: Floats) -> Scores:
+        bundle = self.bundle
+        clean = bundle.inputs.clean(inputs)
+        features = bundle.inputs.plan.matrix(dict(zip(bundle.inputs.columns, clean, strict=True)), year)
+        # The model's float32 is widened before it is compared, so that a stored probability and threshold agree
+        # with the stored prediction.
+        (both,) = self._session.run(_OUTPUTS, {"x": bundle.preprocessing.transform(features)})
+        probability = both[:, 1].astype(np.float64)
+        prediction = (probability >= bundle.manifest.threshold).astype(np.int64)
+        scant = (~np.isnan(features)).sum(axis=1) < self.least_given
+        probability[scant], prediction[scant] = np.nan, NO_ANSWER
+        return Scores(probability, prediction, features, bundle.reference.index(features))
+
+
+def nothing_given(bundle: Bundle) -> InputError:
+    """The refusal to answer from nothing: the answer would only repeat how frequent lag is."""
+    names = ", ".join(bundle.inputs.columns)
+    return InputError(
+        msg("Nothing was given from which to answer."), expected=msg("at least one of {names}", names=names)
+    )
+
+
+def check_inputs(profile: Profile, task: Task, values: Mapping[str, object]) -> list[InputProblem]:
+    """Every field of `values` that cannot be used: see `farol.model.inputs.Inputs.problems`."""
+    return list(Inputs.of(profile, task).problems(values))
+
+
+def warnings_for(bundle: Bundle, values: Mapping[str, float | None]) -> tuple[InputWarning, ...]:
+    """What to know of the bundle's answer for `values`: see `farol.model.inputs.Inputs.warnings`."""
+    return bundle.inputs.warnings(values)
+
+
+def least_given(bundle: Bundle) -> int:
+    """How many features must be known for an answer: fewer than almost any training row had; 0 in older bundles."""
+    match bundle.report.get("support"):
+        case {"least_given": int(least)}:
+            return least
+        case _:
+            return 0
+
+
+def abstention(bundle: Bundle, features: Mapping[str, float | None]) -> Message:
+    """Why there is no answer for these features, for the reader."""
+    return msg(
+        "There is no answer: {given} of {all} pieces of information are known of this pupil, and the model learned "
+        "from pupils of whom at least {least} were known.",
+        given=sum(value is not None for value in features.values()),
+        all=len(features),
+        least=least_given(bundle),
+    )
+
+
+def label_text(bundle: Bundle, prediction: int | None, locale: str) -> str:
+    """The profile's words for a prediction of 0 or 1, ours for None."""
+    return _label(bundle, prediction).in_locale(locale)
+
+
+def _label(bundle: Bundle, prediction: int | None) -> Text:
+    if prediction is None:
+        words = msg("No answer: too little was given")
+        return Text(pt=words.render("pt_BR"), en=words.render("en"))
+    return bundle.profile.label.positive if prediction else bundle.profile.label.negative
+
+
+def _session(bundle: Bundle) -> onnxruntime.InferenceSession:
+    options = onnxruntime.SessionOptions()
+    # One row costs ten microseconds: threads would cost more than they bring, and serving has its own.
+    options.intra_op_num_threads = 1
+    options.inter_op_num_threads = 1
+    options.log_severity_level = _ERRORS_ONLY
+    try:
+        session = onnxruntime.InferenceSession(bundle.onnx, options, providers=["CPUExecutionProvider"])
+    except (
+        ort_errors.Fail,
+        ort_errors.InvalidArgument,
+        ort_errors.InvalidGraph,
+        ort_errors.InvalidProtobuf,
+        ort_errors.NotImplemented,
+        ort_errors.RuntimeException,
+    ) as error:
+        raise _not_a_model(bundle) from error
+    inputs = [(node.name, node.type, node.shape[1:]) for node in session.get_inputs()]
+    outputs = {node.name: node.shape[1:] for node in session.get_outputs()}
+    if inputs != [("x", "tensor(float)", [bundle.preprocessing.width])] or outputs.get("probabilities") != [2]:
+        raise _not_a_model(bundle)
+    return session
+
+
+def _not_a_model(bundle: Bundle) -> BundleError:
+    return BundleError(
+        msg("model.onnx is not a model that this Farol can run."),
+        expected=msg(
+            "one input x of {width} numbers, and probabilities of two classes", width=bundle.preprocessing.width
+        ),
+        where=Place(file=str(bundle.path / "model.onnx")),
+        fix=msg("Train again with `farol train`."),
+    )

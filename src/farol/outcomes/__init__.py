@@ -1,0 +1,1 @@
+"""What came true of the forecasts, and what can be expected before it is known."""

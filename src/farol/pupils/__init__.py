@@ -1,0 +1,1 @@
+"""Answers about pupils: a ranked list, one pupil explained, a sheet forecast."""

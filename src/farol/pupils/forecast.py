@@ -1,0 +1,144 @@
+"""Forecasts for a whole sheet, kept: every pupil of a year is scored, and the answer stored with the pupil's code.
+
+Next year's sheet is matched to them by that code. The same sheet and model again store nothing: of each pupil the last
+forecast of this command is looked up, and only a pupil whose inputs have changed since gets another one.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
+from typing import TYPE_CHECKING
+
+import numpy as np
+from sqlalchemy import select
+
+from farol.errors import InputError
+from farol.files import canonical_json
+from farol.i18n import msg
+from farol.model.scoring import Scorer
+from farol.store.database import Store, prediction_of
+from farol.store.prediction_rows import row_of
+from farol.store.records import Prediction, student_code
+from farol.store.tables import predictions
+
+if TYPE_CHECKING:
+    from farol.workbook.panel import Panel
+
+GROUP = 500
+"""Rows of a transaction."""
+CLASS = "class"
+"""The category column, if a profile has it, of a pupil's class."""
+
+
+@dataclass(frozen=True, slots=True)
+class Forecasts:
+    """The answers for a year's pupils, as they are stored: `rows` in the sheet's order, `stored` of them just now.
+
+    `unusable`: pupils whose code cannot be stored; they have no row.
+    """
+
+    task: str
+    version: str
+    year: int
+    rows: tuple[Prediction, ...]
+    stored: int
+    unusable: int
+
+    @property
+    def unanswered(self) -> int:
+        """How many pupils have no answer, because too little is known of them."""
+        return sum(row.prediction is None for row in self.rows)
+
+    def as_dict(self) -> dict[str, object]:
+        """For JSON: counts alone, no pupil."""
+        return {
+            "task": self.task,
+            "model_version": self.version,
+            "year": self.year,
+            "pupils": len(self.rows) + self.unusable,
+            "stored": self.stored,
+            "already_stored": len(self.rows) - self.stored,
+            "at_risk": sum(row.prediction == 1 for row in self.rows),
+            "unanswered": self.unanswered,
+            "unusable_codes": self.unusable,
+        }
+
+
+def forecast_panel(scorer: Scorer, panel: Panel, store: Store, *, year: int | None = None, at: datetime) -> Forecasts:
+    """Score and store every pupil of the panel's `year`, by default its last, as of the moment `at` (aware).
+
+    Raises InputError when the panel has no such year; StoreError. What was stored until then stays, and the same call
+    again stores the rest.
+    """
+    chosen = panel.years[-1] if year is None else year
+    pupils = panel.select(panel.year == chosen)
+    if not pupils.years:
+        raise InputError(
+            msg("The workbook has no sheet of {year}.", year=chosen),
+            expected=msg("one of {names}", names=", ".join(map(str, panel.years))),
+            fix=msg("Choose one of them with --year."),
+        )
+    codes = [student_code(str(code)) for code in pupils.student]
+    made = list(_answered(scorer, pupils, codes, at))
+    rows: list[Prediction] = []
+    stored = 0
+    for start in range(0, len(made), GROUP):
+        group = _chained(store, made[start : start + GROUP])
+        fresh = [row for row, known in group if known is None]
+        kept = store.write(fresh)
+        stored += sum(mine is one for mine, one in zip(fresh, kept, strict=True))
+        pending = iter(kept)
+        rows.extend(next(pending) if known is None else known for _, known in group)
+    return Forecasts(scorer.bundle.task, scorer.bundle.version, chosen, tuple(rows), stored, codes.count(None))
+
+
+def _answered(scorer: Scorer, pupils: Panel, codes: Sequence[str | None], at: datetime) -> Iterator[Prediction]:
+    """The answers of the pupils that have a usable code."""
+    columns = {name: pupils.numbers[name] for name in scorer.bundle.inputs.columns if name in pupils.numbers}
+    answers = scorer.answers(scorer.score(columns, pupils.year.astype(np.float64)))
+    groups = pupils.categories.get(CLASS)
+    for i, (code, answer) in enumerate(zip(codes, answers, strict=True)):
+        if code is None:
+            continue
+        given = {name: None if np.isnan(values[i]) else float(values[i]) for name, values in columns.items()}
+        yield row_of(
+            scorer,
+            answer,
+            given,
+            at=at,
+            year=int(pupils.year[i]),
+            source="command",
+            student=code,
+            group=None if groups is None else student_code(groups[i]),  # a class is a short text as a code is
+            body_hash=hashlib.sha256(canonical_json(given)).hexdigest(),
+        )
+
+
+def _chained(store: Store, rows: Sequence[Prediction]) -> list[tuple[Prediction, Prediction | None]]:
+    """Each row with its key, and the stored one that says the same and is the pupil's last; None where it is new.
+
+    The key of a row names the one it follows: two processes that store the same sheet at once store it once, and a
+    sheet that is corrected and then put back is stored three times, so that the last row is what the sheet says.
+    """
+    last = _last(store, rows)
+    found = []
+    for row in rows:
+        before = last.get(row.student or "")
+        key = [row.task, row.version, row.year, row.student, row.body_hash, None if before is None else before.id]
+        keyed = hashlib.sha256(b"farol forecast\n" + canonical_json(key)).hexdigest()
+        same = before is not None and before.body_hash == row.body_hash
+        found.append((replace(row, key_hash=keyed), before if same else None))
+    return found
+
+
+def _last(store: Store, rows: Sequence[Prediction]) -> Mapping[str, Prediction]:
+    """Student → the last forecast that this command stored of the same task, version and year."""
+    table = predictions.c
+    codes = [row.student for row in rows]
+    same = (table.task == rows[0].task) & (table.version == rows[0].version) & (table.year == rows[0].year)
+    query = select(predictions).where(table.student.in_(codes), same, table.source == "command").order_by(table.seq)
+    with store.snapshot() as connection:
+        return {row["student"]: prediction_of(row) for row in connection.execute(query).mappings()}

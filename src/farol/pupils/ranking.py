@@ -1,0 +1,238 @@
+"""The list a team works from: so many pupils as it can attend to, the likeliest first, and what to expect of it."""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections.abc import Iterator
+from dataclasses import dataclass
+from enum import StrEnum
+from math import isnan
+
+import numpy as np
+
+from farol.errors import InputError
+from farol.evaluation.capacity import NEARLY_ALL, Capacity
+from farol.evaluation.intervals import true_cases
+from farol.i18n import Message, msg
+from farol.model.bundle import Bundle
+from farol.model.features import Floats
+from farol.model.reasons import Reason, explain_rows
+from farol.model.risk_bands import prevalence_range
+from farol.model.scoring import NO_ANSWER, Scorer
+from farol.workbook.panel import Panel
+
+_RUNS = ("=", "+", "-", "@", "\t", "\r")
+
+
+class By(StrEnum):
+    """Of whom a list is made: everybody, those not at risk now (new cases), or those at risk now."""
+
+    all = "all"
+    onset = "onset"
+    recovery = "recovery"
+
+
+@dataclass(frozen=True, slots=True)
+class Expected:
+    """How many of `n` pupils to expect at risk: the sum of their probabilities, and the central 95% by chance."""
+
+    n: int
+    value: float
+    low: int
+    high: int
+
+    @classmethod
+    def of(cls, probability: Floats) -> Expected:
+        """What to expect of pupils with these probabilities (n,): Poisson's binomial, exactly."""
+        found = true_cases(probability)
+        # The whole numbers that the interval holds: a mean between them may be an end of the estimate's own.
+        return cls(probability.size, found.value, int(np.floor(found.low)), int(np.ceil(found.high)))
+
+    def as_dict(self) -> dict[str, object]:
+        """For JSON."""
+        return {"n": self.n, "value": round(self.value, 3), "low": self.low, "high": self.high}
+
+
+@dataclass(frozen=True, slots=True)
+class Listed:
+    """One pupil of a list. Pupils of the same probability have the same `rank`; `tied`: with the list's last place."""
+
+    rank: int
+    student: str
+    level: float | None
+    probability: float
+    at_risk_now: bool | None
+    tied: bool
+    reasons: tuple[Reason, ...]
+
+    def as_dict(self, locale: str) -> dict[str, object]:
+        """For JSON and CSV, the reasons in words."""
+        return {
+            "rank": self.rank,
+            "student": self.student,
+            "level": self.level,
+            "probability": round(self.probability, 6),
+            "at_risk_now": self.at_risk_now,
+            "tied": self.tied,
+            "reasons": [reason.text(locale) for reason in self.reasons],
+        }
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class PupilList:
+    """The list of one question for one year. `unanswered` are pupils of whom too little is known for an answer."""
+
+    bundle: Bundle
+    year: int
+    by: By
+    places: int
+    pupils: tuple[Listed, ...]
+    expected: Expected
+    group: Expected
+    levels: tuple[tuple[float, Expected], ...]
+    unanswered: tuple[str, ...]
+
+    def notes(self) -> Iterator[Message]:
+        """What to know before using the list."""
+        yield msg(
+            "Of the {n} on the list expect about {value} at risk, most likely {low} to {high}.", **_words(self.expected)
+        )
+        yield msg("Of all {n} in this group expect about {value}, most likely {low} to {high}.", **_words(self.group))
+        yield msg("These ranges speak of chance alone, and take the probabilities as they are.")
+        shown = prevalence_range(self.bundle.report)
+        if shown is not None:
+            low, high = (f"{share:.0%}" for share in shown)
+            yield msg("They were checked in years when {low} to {high} of the pupils were at risk.", low=low, high=high)
+        tied = sum(pupil.tied for pupil in self.pupils)
+        if tied:
+            yield msg(
+                "{tied} pupils share the last place with the same probability, so the list has {n} pupils and not "
+                "{places}: nothing the model knows puts one before the other.",
+                tied=tied,
+                n=len(self.pupils),
+                places=self.places,
+            )
+        if self.unanswered:
+            yield msg(
+                "Too little is known of {n} pupils to answer for them, and they are not on the list: {students}",
+                n=len(self.unanswered),
+                students=", ".join(self.unanswered),
+            )
+
+    def as_dict(self, locale: str) -> dict[str, object]:
+        """For JSON."""
+        return {
+            "task": self.bundle.task,
+            "model_version": self.bundle.version,
+            "year": self.year,
+            "by": self.by.value,
+            "places": self.places,
+            "expected": self.expected.as_dict(),
+            "group": self.group.as_dict(),
+            "levels": [{"level": level, **expected.as_dict()} for level, expected in self.levels],
+            "notes": [note.render(locale) for note in self.notes()],
+            "unanswered": list(self.unanswered),
+            "pupils": [pupil.as_dict(locale) for pupil in self.pupils],
+        }
+
+    def csv(self, locale: str) -> str:
+        """A table (RFC 4180) of the pupils; a text that a spreadsheet would run gets an apostrophe in front."""
+        buffer = io.StringIO(newline="")
+        writer = csv.writer(buffer)
+        writer.writerow(("rank", "student", "level", "probability", "at_risk_now", "tied", "reasons"))
+        for pupil in self.pupils:
+            cells = {**pupil.as_dict(locale), "reasons": " ".join(reason.text(locale) for reason in pupil.reasons)}
+            writer.writerow(_cell(value) for value in cells.values())
+        return buffer.getvalue()
+
+
+def pupil_list(scorer: Scorer, panel: Panel, capacity: Capacity, *, by: By = By.all, reasons: int = 0) -> PupilList:
+    """The list of a panel's last year: the `capacity` pupils of the highest probability, and all who tie with the last.
+
+    Raises InputError when the question is of this year and new cases are asked for, when nobody is left to choose
+    from, and when the list would hold nearly everyone of the group.
+    """
+    bundle = scorer.bundle
+    pupils = panel.select(panel.year == panel.years[-1])
+    if by is not By.all:
+        if not bundle.task_spec.horizon:
+            raise InputError(
+                msg("Who is at risk now is the very answer to this question: there are no new cases in it."),
+                fix=msg("Leave --by out, or ask a question of a later year."),
+            )
+        pupils = pupils.select(pupils.label == (1.0 if by is By.recovery else 0.0))
+    columns = {name: pupils.numbers[name] for name in bundle.inputs.columns}
+    explained = explain_rows(scorer, columns, pupils.year.astype(np.float64), reasons)
+    answered = explained.scores.prediction != NO_ANSWER
+    probability = explained.scores.probability
+    places = _places(capacity, int(answered.sum()))
+    ranked = np.sort(probability[answered])[::-1]
+    listed = np.flatnonzero(answered)[probability[answered] >= ranked[places - 1]]
+    _check_choice(listed.size, ranked.size)
+    level = np.full(probability.size, np.nan) if panel.profile.level is None else pupils.numbers[panel.profile.level]
+    order = sorted(listed.tolist(), key=lambda row: (-probability[row], str(pupils.student[row])))
+    return PupilList(
+        bundle=bundle,
+        year=int(panel.years[-1]),
+        by=by,
+        places=places,
+        pupils=tuple(
+            Listed(
+                rank=1 + int((ranked > probability[row]).sum()),
+                student=str(pupils.student[row]),
+                level=_known(level[row]),
+                probability=float(probability[row]),
+                at_risk_now=None if isnan(pupils.label[row]) else bool(pupils.label[row]),
+                tied=listed.size > places and bool(probability[row] == ranked[places - 1]),
+                reasons=explained.reasons(row),
+            )
+            for row in order
+        ),
+        expected=Expected.of(probability[listed]),
+        group=Expected.of(ranked),
+        levels=tuple(
+            (one, Expected.of(probability[answered & (level == one)]))
+            for one in np.unique(level[answered & ~np.isnan(level)]).tolist()
+        ),
+        unanswered=tuple(sorted(str(student) for student in pupils.student[~answered])),
+    )
+
+
+def _places(capacity: Capacity, rows: int) -> int:
+    if not rows:
+        raise InputError(msg("There is no pupil to choose from, or too little is known of each."))
+    places = capacity.places(rows)
+    if not places:
+        raise InputError(
+            msg("So small a capacity is no place at all among {rows} pupils.", rows=rows), fix=_SAY_HOW_MANY
+        )
+    _check_choice(places, rows)
+    return places
+
+
+def _check_choice(listed: int, rows: int) -> None:
+    if listed >= NEARLY_ALL * rows:
+        raise InputError(
+            msg("A list of {listed} of {rows} pupils is nearly everyone: there is nothing to choose.",
+                listed=listed, rows=rows),
+            expected=msg("fewer than {share} of the pupils of the group", share=f"{NEARLY_ALL:.0%}"),
+            fix=_SAY_HOW_MANY,
+        )  # fmt: skip
+
+
+_SAY_HOW_MANY = msg("Say how many pupils the team can attend to, with --capacity.")
+
+
+def _known(value: float) -> float | None:
+    return None if isnan(value) else float(value)
+
+
+def _words(expected: Expected) -> dict[str, object]:
+    return {"n": expected.n, "value": f"{expected.value:.0f}", "low": expected.low, "high": expected.high}
+
+
+def _cell(value: object) -> object:
+    if isinstance(value, bool):
+        return int(value)
+    return f"'{value}" if isinstance(value, str) and value.startswith(_RUNS) else value

@@ -1,0 +1,211 @@
+"""Counts the stored rows anew, by the bundles that answered them: the proof of the counters, and their repair.
+
+A row keeps its inputs and the year they are of, and these with its bundle give the bins it was counted in. Where the
+bundle is gone, the counters of a day that has rows cannot be told from them; those of a day without rows must be none.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import date, timedelta
+
+import numpy as np
+from sqlalchemy import ColumnElement, Connection, select
+
+from farol.errors import BundleError
+from farol.model.counters import Layout
+from farol.model.registry import Registry
+from farol.model.scoring import Scorer
+from farol.store.counters import Tally, TallyKey, add_up, added
+from farol.store.database import PAGE, Store, prediction_of
+from farol.store.prediction_rows import counted_in
+from farol.store.records import Prediction, day_of, microseconds, start_of
+from farol.store.statements import cursor_of
+from farol.store.tables import predictions
+
+Cell = tuple[str, str, date]
+"""Task, version, day: what is counted anew as one."""
+
+
+@dataclass(frozen=True, slots=True)
+class Difference:
+    """A counter that is not what the rows say. `name` is a feature, or one of `farol.model.counters`."""
+
+    task: str
+    version: str
+    day: date
+    slice: str
+    name: str
+    bin: int
+    counted: int
+    rows: int
+
+
+@dataclass(frozen=True, slots=True)
+class Unproven:
+    """A version whose rows cannot be counted anew, and why not."""
+
+    task: str
+    version: str
+    rows: int
+    problem: BundleError
+
+
+@dataclass(frozen=True, slots=True)
+class Recount:
+    """What came of comparing; `rows` are those counted anew, `undated` those of them that do not say their year.
+
+    A row of an older Farol does not: it is taken to be of the year it was stored in, and a row that a caller gave
+    another year for may then differ in a feature that depends on it.
+    """
+
+    rows: int
+    undated: int
+    differences: tuple[Difference, ...]
+    unproven: tuple[Unproven, ...]
+
+    @property
+    def cells(self) -> tuple[Cell, ...]:
+        """Where something differs."""
+        return tuple(dict.fromkeys((one.task, one.version, one.day) for one in self.differences))
+
+
+class Binner:
+    """Rows → the bins their bundle counts them in. Each bundle is read once."""
+
+    def __init__(self, registry: Registry) -> None:
+        self._registry = registry
+        self._known: dict[tuple[str, str], Scorer | BundleError] = {}
+
+    def problem(self, task: str, version: str) -> BundleError | None:
+        """Why the rows of a version cannot be binned; None when they can."""
+        found = self._of(task, version)
+        return found if isinstance(found, BundleError) else None
+
+    def count(self, rows: Sequence[Prediction]) -> dict[TallyKey, Tally]:
+        """What the rows add to the tallies; those whose bundle cannot be read, nothing."""
+        groups: dict[tuple[str, str], list[Prediction]] = {}
+        for row in rows:
+            groups.setdefault((row.task, row.version), []).append(row)
+        counted: list[Prediction] = []
+        for (task, version), group in groups.items():
+            scorer = self._of(task, version)
+            if not isinstance(scorer, BundleError):
+                counted += _counted(scorer, group)
+        return add_up(counted)
+
+    def _of(self, task: str, version: str) -> Scorer | BundleError:
+        if (task, version) not in self._known:
+            try:
+                self._known[task, version] = Scorer(self._registry.load(task, version))
+            except BundleError as error:
+                self._known[task, version] = error
+        return self._known[task, version]
+
+
+def recount(store: Store, registry: Registry) -> Recount:
+    """Compares every counter with the rows, all of one moment, while others go on writing. Changes nothing."""
+    binner = Binner(registry)
+    counted: dict[TallyKey, Tally] = {}
+    rows: Counter[tuple[str, str]] = Counter()
+    unproven: set[Cell] = set()
+    undated = 0
+    with store.snapshot() as connection:
+        for page in _pages(connection):
+            _take_in(counted, binner.count(page))
+            for row in page:
+                rows[row.task, row.version] += 1
+                if binner.problem(row.task, row.version) is not None:
+                    unproven.add((row.task, row.version, day_of(row.at)))
+                else:
+                    undated += row.year is None
+        stored = store.tallying.stored(connection)
+    differences = [
+        Difference(*key, *one)
+        for key in sorted(stored.keys() | counted.keys())
+        if key[:3] not in unproven
+        for one in _differences(stored.get(key, _EMPTY), counted.get(key, _EMPTY))
+    ]
+    without = [
+        Unproven(task, version, n, problem)
+        for (task, version), n in sorted(rows.items())
+        if (problem := binner.problem(task, version)) is not None
+    ]
+    proven = rows.total() - sum(one.rows for one in without)
+    return Recount(proven, undated, tuple(differences), tuple(without))
+
+
+def repair(store: Store, registry: Registry, cells: Iterable[Cell]) -> None:
+    """Makes the counters of these days what the rows say, a day a transaction: whoever writes waits for one day."""
+    binner = Binner(registry)
+    for cell in cells:
+        binner.problem(*cell[:2])  # the bundle is read before anybody has to wait
+        with store.exclusive() as connection:
+            count_anew(store, connection, binner, cell)
+
+
+def count_anew(store: Store, connection: Connection, binner: Binner, cell: Cell) -> bool:
+    """Makes the counters of a day what its rows say, in a transaction of `Store.alone`.
+
+    False, and nothing changed, where there are rows and no bundle to count them by.
+    """
+    task, version, day = cell
+    counted: dict[TallyKey, Tally] = {}
+    for page in connection.execute(select(predictions).where(_in_cell(cell))).mappings().partitions(PAGE):
+        if binner.problem(task, version) is not None:
+            return False
+        _take_in(counted, binner.count([prediction_of(row) for row in page]))
+    store.tallying.drop(connection, task, version, day)
+    store.tallying.put(cursor_of(connection), counted)
+    return True
+
+
+def _in_cell(cell: Cell) -> ColumnElement[bool]:
+    task, version, day = cell
+    table = predictions.c
+    first, after = microseconds(start_of(day)), microseconds(start_of(day + timedelta(days=1)))
+    return (table.task == task) & (table.version == version) & (table.at >= first) & (table.at < after)
+
+
+def _pages(connection: Connection) -> Iterator[list[Prediction]]:
+    seq = 0
+    while True:
+        query = select(predictions).where(predictions.c.seq > seq).order_by(predictions.c.seq).limit(PAGE)
+        page = connection.execute(query).mappings().all()
+        if not page:
+            return
+        yield [prediction_of(row) for row in page]
+        seq = page[-1]["seq"]
+
+
+_EMPTY: Tally = Layout(()), np.zeros(0, dtype=np.int64)
+
+
+def _take_in(counted: dict[TallyKey, Tally], more: Mapping[TallyKey, Tally]) -> None:
+    for key, tally in more.items():
+        counted[key] = added(counted[key], tally) if key in counted else tally
+
+
+def _differences(stored: Tally, rows: Tally) -> Iterator[tuple[str, int, int, int]]:
+    """Name, bin, what is stored and what the rows say, where these differ."""
+    first, second = stored[0].counts(stored[1]), rows[0].counts(rows[1])
+    for name in sorted(first.keys() | second.keys()):
+        was, found = first.get(name, {}), second.get(name, {})
+        for bin_ in sorted(was.keys() | found.keys()):
+            if was.get(bin_, 0) != found.get(bin_, 0):
+                yield name, bin_, was.get(bin_, 0), found.get(bin_, 0)
+
+
+def _counted(scorer: Scorer, rows: Sequence[Prediction]) -> list[Prediction]:
+    """The rows, each saying again where it counts."""
+    names = scorer.bundle.inputs.columns
+    values = {name: [row.features.get(name) for row in rows] for name in names}
+    columns = {name: np.array([np.nan if one is None else one for one in given]) for name, given in values.items()}
+    years = [day_of(row.at).year if row.year is None else row.year for row in rows]
+    answers = scorer.answers(scorer.score(columns, np.array(years, dtype=np.float64)))
+    return [
+        replace(row, counted=counted_in(scorer, answer, row.features, source=row.source, group=row.group))
+        for row, answer in zip(rows, answers, strict=True)
+    ]

@@ -1,0 +1,77 @@
+"""May this model be served? It must beat the rules a person would use without it, on the same test rows.
+
+A rule is beaten when the model tells pupils at risk from others better, beyond chance (the paired 95% interval of the
+difference in ROC AUC lies above zero), without worse probabilities beyond chance (that of the Brier score does not).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from farol.evaluation.metrics import Estimate, Undefined
+from farol.i18n import Message, msg
+from farol.profile import Task
+from farol.training.references import Basis
+
+Differences = Mapping[str, Estimate | Undefined]
+
+
+@dataclass(frozen=True, slots=True)
+class Gate:
+    """Which simple rules the model beats, by name, whether it may be promoted, and why or why not."""
+
+    beats: Mapping[str, bool]
+    promotable: bool
+    reasons: tuple[Message, ...]
+
+
+def gate(
+    task: Task, baselines: tuple[tuple[Basis, Differences], ...], *, leaks: tuple[str, ...], chooses: bool
+) -> Gate:
+    """The verdict on a model by its differences to each reference; `leaks` are features that give the answer away.
+
+    A question of the same year is asked as the programme's rules put it: its model may be promoted although it cannot
+    beat the rule that defines the answer, and the verdict says so, unless it is worse than that rule.
+    """
+    rules = [(baseline, differences) for baseline, differences in baselines if baseline.simple]
+    beats = {baseline.name: _beats(differences) for baseline, differences in rules}
+    reasons: list[Message] = []
+    if not chooses:
+        reasons.append(msg("It would point out nobody, or nearly everybody, at every threshold."))
+    for baseline, differences in rules:
+        if beats[baseline.name]:
+            continue
+        if task.horizon == 0 and not _worse(differences):
+            continue
+        reasons.append(msg("It does not beat this rule: {rule}.", rule=baseline.title))
+    if reasons:
+        return Gate(beats, promotable=False, reasons=tuple(reasons))
+    unbeaten = [baseline for baseline, _ in rules if not beats[baseline.name]]
+    if not unbeaten:
+        return Gate(beats, True, (msg("It beats every simple rule on the rows of the test."),))
+    said = tuple(
+        msg(
+            "It does not beat this rule: {rule}. It may be served all the same, since the question is of the same year "
+            "and was put this way: no model can beat the definition of the answer.",
+            rule=baseline.title,
+        )
+        if leaks
+        else msg(
+            "It does not beat this rule: {rule}. It may be served all the same, since it is not worse and the question "
+            "is of the same year: it describes, it does not forecast.",
+            rule=baseline.title,
+        )
+        for baseline in unbeaten
+    )
+    return Gate(beats, promotable=True, reasons=said)
+
+
+def _beats(differences: Differences) -> bool:
+    auc, brier = differences["roc_auc"], differences["brier"]
+    return isinstance(auc, Estimate) and isinstance(brier, Estimate) and auc.low > 0 and brier.low <= 0
+
+
+def _worse(differences: Differences) -> bool:
+    auc = differences["roc_auc"]
+    return isinstance(auc, Estimate) and auc.high < 0

@@ -1,0 +1,177 @@
+"""The page that a browser gets when something fails: what happened, and what its reader can do.
+
+It repeats nothing that was sent: of the address it keeps the parameters of our own pages, and for those alone.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import Protocol
+from urllib.parse import urlencode
+
+from fastapi import Request
+from starlette.responses import HTMLResponse
+
+from farol.errors import BundleError, FarolError, InputError, StoreError
+from farol.i18n import Message, msg
+from farol.web.locale import Language, Reader, languages_of, reader_of
+from farol.web.templating import page
+from farol.web.views_service import service_of
+
+logger = logging.getLogger("farol.web")
+
+RETRY_SECONDS = 2
+_KEPT = ("task", "window", "slice", "same_levels", "year")
+"""Parameters of our pages, which may stand in a link of an error's page."""
+_BARE = frozenset({"/monitoring/advice", "/monitoring/dashboard", "/monitoring/report.html", "/monitoring/results"})
+"""Pages that can be shown without any parameter."""
+
+_TITLES: Mapping[int, Message] = {
+    401: msg("A key is needed"),
+    403: msg("This is not allowed"),
+    404: msg("There is no such page"),
+    405: msg("There is nothing to see here"),
+    422: msg("It cannot be shown like this"),
+    429: msg("One moment, please"),
+    500: msg("Something went wrong"),
+    503: msg("Not available right now"),
+}
+_STEPS: Mapping[int | str, tuple[Message, ...]] = {
+    401: (
+        msg(
+            "Load the page again. The browser asks for a name, which may be anything, and a password: that is your key."
+        ),
+        msg("If you have no key, or yours is no longer taken, ask whoever runs Farol at your place for one."),
+    ),
+    "role_needed": (
+        msg("A browser keeps the key it was given. To give another one, close all its windows, or open a private one."),
+    ),
+    404: (msg("Check the address for a slip of the pen, or go on from one of the pages above."),),
+    405: (msg("This address is for programs, or for the button of a page. Go on from one of the pages above."),),
+    503: (
+        msg("Farol looks again every second: wait a moment, and load the page again."),
+        msg("If it stays like this, tell whoever runs Farol at your place, and give them the number below."),
+    ),
+}
+_FOR_PROGRAMS = frozenset({401, 404, 405})
+"""Refusals whose advice speaks to programs; people get ours alone."""
+
+
+class FieldProblem(Protocol):
+    """What is wrong with one parameter."""
+
+    @property
+    def field(self) -> str: ...
+    @property
+    def problem(self) -> Message: ...
+    @property
+    def expected(self) -> Message | None: ...
+
+
+class Refused(Protocol):
+    """What the page reads of a refusal: the shape of `farol.api.errors.Refusal`, which stands on our own floor."""
+
+    status: int
+    code: str
+    message: Message
+    fix: Message | None
+    headers: dict[str, str]
+
+    @property
+    def fields(self) -> Sequence[FieldProblem]: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Failure:
+    """What the page says; `details` are more about it, and `fix` is what the error itself proposes."""
+
+    status: int
+    problem: Message
+    code: str = ""
+    details: tuple[Message, ...] = ()
+    fix: Message | None = None
+    headers: Mapping[str, str] = field(default_factory=dict)
+
+
+def failure_of(refusal: Refused) -> Failure:
+    """What there is to say of a refusal."""
+    for_programs = refusal.status in _FOR_PROGRAMS or refusal.code == "invalid_parameter"
+    return Failure(
+        status=refusal.status,
+        problem=refusal.message,
+        code=refusal.code,
+        details=tuple(_details(refusal)),
+        fix=None if for_programs else refusal.fix,
+        headers=refusal.headers,
+    )
+
+
+def failure_in(error: FarolError) -> Failure:
+    """What there is to say of an error of the tree; what is not the reader's doing is logged.
+
+    Where it was, and what came, are not for everybody who reads.
+    """
+    expected = () if error.expected is None else (msg("Expected: {text}", text=error.expected),)
+    if isinstance(error, InputError):
+        return Failure(422, error.problem, error.code, expected, error.fix)
+    logger.error("%s", error)
+    if isinstance(error, StoreError | BundleError):
+        headers = {"Retry-After": str(RETRY_SECONDS)}
+        return Failure(503, error.problem, error.code, expected, error.fix, headers)
+    return Failure(500, error.problem, error.code, expected, error.fix)
+
+
+def error_page(request: Request, refusal: Refused) -> HTMLResponse:
+    """The page of a refusal, with its status and headers."""
+    return failed(request, reader_of(request, service_of(request).settings), failure_of(refusal))
+
+
+def failed(request: Request, reader: Reader, failure: Failure) -> HTMLResponse:
+    """The page of a failure."""
+    title = _TITLES.get(failure.status, msg("This page cannot be shown"))
+    is_read = request.method in ("GET", "HEAD")
+    path: str = request.scope["path"]  # not of `request.url`: a header Host of somebody's choice may make that no URL
+    values = {
+        "title": title.render(reader.locale),
+        "problem": failure.problem.render(reader.locale),
+        "details": [line.render(reader.locale) for line in failure.details],
+        "steps": [line.render(reader.locale) for line in _steps(failure)],
+        "again": is_read and failure.status not in (403, 404, 405, 422),
+        "bare": reader.url(path) if is_read and failure.status == 422 and path in _BARE else None,
+        "request_id": request.state.request_id,
+        "at": reader.moment(datetime.now(UTC)),
+        "languages": _languages(request, reader) if is_read else [],
+        "here": "error",
+    }
+    answer = page(request, reader, "error.html", values, status=failure.status)
+    answer.headers.update(failure.headers)
+    return answer
+
+
+def _details(refusal: Refused) -> Iterator[Message]:
+    for one in refusal.fields:
+        # The problem of the only field may be the message itself, and what was expected the advice.
+        if one.problem != refusal.message:
+            yield one.problem
+        if one.expected is not None and one.expected != refusal.fix:
+            yield msg("Expected: {text}", text=one.expected)
+
+
+def _steps(failure: Failure) -> Iterator[Message]:
+    if failure.status == 429 and "Retry-After" in failure.headers:
+        yield msg("Wait {n} s, then load the page again.", n=failure.headers["Retry-After"])
+    elif failure.fix is not None and failure.status != 503:
+        yield failure.fix
+    yield from _STEPS.get(failure.code) or _STEPS.get(failure.status, ())
+    if failure.fix is not None and failure.status == 503:
+        yield msg("For whoever runs Farol: {fix}", fix=failure.fix)
+
+
+def _languages(request: Request, reader: Reader) -> list[Language]:
+    """The same page in each language, by a link that has no path: one of somebody's choice could lead elsewhere."""
+    asked = request.query_params
+    kept = {name: asked[name] for name in _KEPT if name in asked} if request.scope["path"] in _BARE else {}
+    return languages_of(reader, lambda tag: f"?{urlencode({**kept, 'lang': tag})}")

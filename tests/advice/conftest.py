@@ -1,0 +1,5 @@
+"""What the tests of this folder share."""
+
+from tests.monitored import bundle, bundle_of, panel, store
+
+__all__ = ["bundle", "bundle_of", "panel", "store"]

@@ -1,0 +1,496 @@
+"""What is advised, and why: each kind where it belongs, and only there."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import replace
+from datetime import UTC, date, datetime, timedelta
+from pathlib import Path
+
+import pytest
+
+from farol.advice.advise import advise
+from farol.advice.inputs import Advice, Facts, gravest_of
+from farol.advice.status import gather, promoted, real_problems, standing, standings
+from farol.drift.baseline import all_rows, same_levels, slice_words, without
+from farol.drift.null_distribution import exact_criticals
+from farol.drift.proportions import share_drift
+from farol.drift.report import Window, check
+from farol.drift.slices import Looked, look_into
+from farol.drift.windows import parse_window
+from farol.errors import BundleError
+from farol.evaluation.metrics import Estimate
+from farol.i18n import msg
+from farol.model.bundle import Bundle
+from farol.model.counters import PREDICTION, SCORE, Counted
+from farol.model.registry import Registry
+from farol.outcomes.card_comparison import Promise
+from farol.outcomes.estimation import MEASURES, Estimation, Expected
+from farol.outcomes.report import Realised
+from farol.settings import Settings
+from farol.store.database import Store
+from farol.store.records import Prediction, Snapshot, uuid7
+from tests.bundles import make_bundle
+from tests.drift.test_baseline import of_two_levels
+from tests.played import play
+
+NOW = datetime(2024, 7, 1, 2, 30, tzinfo=UTC)
+MONTH = Window("30d", date(2024, 6, 1), date(2024, 6, 30))
+
+Counts = Mapping[str, Mapping[int, int]]
+
+
+@pytest.fixture
+def two(bundle: Bundle) -> Bundle:
+    """Half of the training answers are about 0.1, half about 0.4, whatever the level."""
+    two = of_two_levels(bundle)
+
+    def score(n: int) -> tuple[int, ...]:
+        return tuple(n // 2 if i in {10, 40} else 0 for i in range(101))
+
+    levels = {level: replace(one, score=score(sum(one.features[0]))) for level, one in two.reference.by_level.items()}
+    return replace(two, reference=replace(two.reference, score=score(400), by_level=levels))
+
+
+def plain(bundle: Bundle, scale: int = 1) -> dict[str, dict[int, int]]:
+    """The very counts of training."""
+    counts = {one.feature: dict(enumerate(n * scale for n in one.counts)) for one in bundle.reference.features}
+    return counts | {SCORE: {10: 200 * scale, 40: 200 * scale}, PREDICTION: {0: 400 * scale}}
+
+
+def facts(bundle: Bundle, counts: Counts, **known: object) -> Facts:
+    drift = check(bundle, counts, window=MONTH)
+    return replace(Facts("current", version="v", learned=(2022, 2023), drift=drift), **known)  # type: ignore[arg-type]
+
+
+def kinds(found: tuple[Advice, ...]) -> list[str]:
+    return [one.kind for one in found]
+
+
+def texts(one: Advice, locale: str = "en") -> str:
+    return " ".join(words.render(locale) for words in (one.what, *one.why, *one.steps))
+
+
+def test_where_nothing_changed_there_is_nothing_to_do(two: Bundle) -> None:
+    (one,) = advise(facts(two, plain(two, 5)))
+    assert one.kind == "nothing"
+    assert "2000 predictions of 2024-06-01 to 2024-06-30, compared with: all training rows (400, of 2022, 2023)." in (
+        texts(one)
+    )
+    assert "de 01/06/2024 a 30/06/2024" in texts(one, "pt_BR")
+
+
+@pytest.mark.parametrize(("n", "words"), [(10, "below 30 nothing can be said"), (40, "may be chance: IAA")])
+def test_of_few_predictions_nothing_is_said(two: Bundle, n: int, words: str) -> None:
+    counts = {name: {0: n // 2, 1: n // 2} for name in plain(two)} | {
+        SCORE: {10: n // 2, 40: n // 2},
+        PREDICTION: {0: n},
+    }
+    counts[two.reference.features[0].feature] = {0: round(0.45 * n), 1: round(0.55 * n)}
+    (one,) = advise(facts(two, counts))
+    assert one.kind == "too_little"
+    assert words in texts(one)
+
+
+def test_a_changed_feature_is_to_be_looked_at_with_both_distributions(two: Bundle) -> None:
+    name = two.reference.features[2].feature
+    (one,) = advise(facts(two, plain(two) | {name: {0: 380, 1: 20}}))
+    assert (one.kind, one.part) == ("look", "")
+    assert one.figure is not None
+    assert (one.figure.reference, one.figure.current) == ((200, 200, 0), (380, 20, 0))
+    assert "The values are lower" in texts(one)
+    assert "in no one phase, class or source alone" in texts(one)
+    body = one.as_dict("en")
+    assert (body["feature"], body["reference"], body["current"]) == (name, [200, 200, 0], [380, 20, 0])
+    higher = advise(facts(two, plain(two) | {name: {0: 20, 1: 300, 2: 80}}))[0]
+    assert "The values are higher" in texts(higher)
+    assert "20% are missing; in training 0% were." in texts(higher)
+
+
+def test_an_advice_says_what_why_and_what_to_do_next_word_for_word(two: Bundle) -> None:
+    name = two.reference.features[2].feature
+    (one,) = advise(facts(two, plain(two) | {name: {0: 380, 1: 20}}))
+    what, lower, other, *rest = [words.render("en") for words in (one.what, *one.why)]
+    assert what == f"Look at {name}: it has changed, in no one phase, class or source alone."
+    # By hand: 0.95 · 0.25 + 0.05 · 0.75 = 0.275; 0.45 ln(0.95 / 0.5) − 0.45 ln(0.05 / 0.5) = 1.325, smoothed a little.
+    assert lower == "The values are lower: a pupil of now has more than one of training in 28% of cases, not in half."
+    assert other.startswith("The distribution is another one: PSI 1.32, where chance alone seldom gives more than 0.")
+    assert rest == [
+        "400 predictions of 2024-06-01 to 2024-06-30, compared with: all training rows (400, of 2022, 2023).",
+        "Looked into 0 slices, by phase, class and source; what chance gives is reckoned for all of them together.",
+    ]
+    assert [words.render("en") for words in one.steps] == [
+        "Ask whoever filled it in: another way of filling in, or other pupils? Then correct it, or keep watching.",
+        "`farol drift --task current` has all figures.",
+        "See /monitoring/dashboard?task=current&window=30d",
+    ]
+    (quiet,) = advise(facts(two, plain(two)))
+    assert texts(quiet).startswith(
+        "The answers can be relied on as before. What arrives looks like what the model learned from, and nothing"
+    )
+
+
+def test_of_a_feature_only_what_is_in_alarm_is_a_reason(two: Bundle) -> None:
+    from farol.model.counters import OUTSIDE
+
+    name = two.reference.features[2].feature
+    (beyond,) = advise(facts(two, plain(two) | {OUTSIDE: {2: 100}}))
+    assert beyond.figure is not None
+    assert beyond.figure.alarms == ("unseen",)
+    for other in ("values are lower", "values are higher", "distribution is another", "are missing"):
+        assert other not in texts(beyond)
+    (moved,) = advise(facts(two, plain(two) | {name: {0: 380, 1: 20}, OUTSIDE: {2: 1}}))
+    assert moved.figure is not None
+    assert set(moved.figure.alarms) == {"distribution", "superiority"}
+    assert "The distribution is another one: PSI" in texts(moved)
+    assert "never had" not in texts(moved), "one row in 400 is no alarm"
+
+
+def test_at_most_three_features_are_named_the_most_changed_first(two: Bundle) -> None:
+    moved = {one.feature: {0: 260 + 20 * i, 1: 140 - 20 * i} for i, one in enumerate(two.reference.features[1:6])}
+    found = advise(facts(two, plain(two) | moved))
+    names = [one.figure.feature for one in found if one.figure is not None]
+    assert kinds(found) == ["look"] * 3
+    assert names == list(moved)[:1:-1]
+
+
+def test_values_never_seen_are_named(two: Bundle) -> None:
+    from farol.model.counters import OUTSIDE
+
+    (one,) = advise(facts(two, plain(two) | {OUTSIDE: {1: 100}}))
+    assert "25% are values that training never had." in texts(one)
+
+
+def test_only_the_answers_changed(two: Bundle) -> None:
+    (one,) = advise(facts(two, plain(two) | {PREDICTION: {0: 360, 1: 40}}))
+    assert (one.kind, "the share “at risk” has changed" in texts(one)) == ("look", True)
+
+
+def test_other_pupils_of_the_same_levels_need_no_correction(two: Bundle) -> None:
+    name = two.reference.features[0].feature
+    counts = plain(two) | {name: {0: 83 + 30, 1: 17 + 270}}
+    levels = check(two, counts, window=MONTH, against=same_levels(two, {"1": 100, "5": 300}))
+    (one,) = advise(facts(two, counts, levels=levels))
+    assert one.kind == "cohort"
+    assert f"In alarm for all together: {name}." in texts(one)
+    given = facts(two, counts, levels=levels)
+    assert given.drift is not None
+    assert kinds(advise(replace(given, drift=replace(given.drift, rate=None)))) == ["cohort"], "of an older bundle"
+    # Where the levels do not speak for the window, or only some of it is calm level by level, it is to be looked at.
+    few = check(two, {key: {0: 40, 1: 40} for key in counts}, window=MONTH)
+    assert kinds(advise(facts(two, counts, levels=few))) == ["look"]
+    other = counts | {two.reference.features[1].feature: {0: 390, 1: 10}}
+    still = check(two, other, window=MONTH, against=same_levels(two, {"1": 100, "5": 300}))
+    assert kinds(advise(facts(two, other, levels=still))) == ["look", "look"]
+    rate = counts | {PREDICTION: {0: 300, 1: 100}}
+    alone = replace(levels, rate=None)
+    assert "cohort" not in kinds(advise(facts(two, rate, levels=alone)))
+    drifting = check(two, rate, window=MONTH, against=same_levels(two, {"1": 100, "5": 300})).rate
+    assert drifting is not None
+    assert drifting.alarm
+    assert "cohort" not in kinds(advise(facts(two, rate, levels=replace(levels, rate=drifting))))
+    unsure = replace(levels, rate=replace(drifting, verdict="insufficient_data"))
+    assert not unsure.alarm
+    assert "cohort" not in kinds(advise(facts(two, rate, levels=unsure)))
+    calm = replace(drifting, verdict="none")
+    found = advise(facts(two, rate, levels=replace(levels, rate=calm)))
+    assert kinds(found) == ["cohort"]
+    only = advise(facts(two, plain(two) | {PREDICTION: {0: 300, 1: 100}}, levels=replace(levels, rate=calm)))
+    assert "In alarm for all together: the answers." in texts(only[0])
+
+
+def test_answers_quite_unlike_those_of_training_are_not_to_be_relied_on(two: Bundle) -> None:
+    counts = plain(two) | {SCORE: {90: 400}, PREDICTION: {1: 400}}
+    found = advise(facts(two, counts))
+    assert kinds(found)[0] == "distrust"
+    assert "It says “at risk” of 100% of the pupils (99% to 100%); of unseen training pupils, of 0%." in texts(found[0])
+    assert "Look at the answers" in texts(found[1])
+
+
+def test_too_much_missing_is_not_to_be_relied_on(two: Bundle) -> None:
+    silent = advise(facts(two, plain(two) | {SCORE: {10: 100, 40: 100, 100: 200}, PREDICTION: {0: 200, 2: 200}}))
+    assert kinds(silent)[0] == "distrust"
+    assert "the answers: 50% missing, in training 0%" in texts(silent[0])
+    half = {one.feature: {0: 150, 1: 150, 2: 100} for one in two.reference.features[1:7]}
+    assert "Too much is missing" in texts(advise(facts(two, plain(two) | half))[0])
+    assert kinds(advise(facts(two, plain(two) | dict(list(half.items())[:3]))))[0] == "look"
+    # More was missing in training than is now: that is another change, and no lack.
+    score = tuple(100 if i in {10, 40} else 200 if i == 100 else 0 for i in range(101))
+    lacking = replace(two, reference=replace(two.reference, score=score))
+    assert all("Too much is missing" not in texts(one) for one in advise(facts(lacking, plain(lacking))))
+
+
+def expected(**values: tuple[float, float, float]) -> Estimation:
+    measures = {name: Expected(*values[name]) if name in values else Expected(None, None, None) for name in MEASURES}
+    return Estimation(400, 0, 0.5, 0.4, measures)
+
+
+@pytest.mark.parametrize(
+    ("estimation", "told"),
+    [
+        (expected(roc_auc=(0.7, 0.65, 0.74)), True),
+        (expected(roc_auc=(0.7, 0.65, 0.76)), False),  # nearer than the estimate may be off
+        (expected(brier_score=(0.3, 0.28, 0.32)), True),
+        (expected(precision=(0.1, 0.1, 0.1)), False),  # nothing was promised of it
+        (expected(accuracy=(0.1, 0.1, 0.1)), False),  # no card has it
+        (expected(recall=(0.5, 0.45, 0.55)), True),
+        (expected(f1=(0.5, 0.45, 0.55)), True),
+        (expected(f1=(0.95, 0.92, 0.98), recall=(0.95, 0.92, 0.98)), False),  # above what was promised
+        (expected(), False),
+    ],
+)
+def test_expected_wholly_below_what_was_promised(two: Bundle, estimation: Estimation, told: bool) -> None:
+    figures = dict.fromkeys(("recall", "f1"), Estimate(0.7, 0.62, 0.78))
+    figures |= {"roc_auc": Estimate(0.85, 0.8, 0.9), "brier": Estimate(0.15, 0.12, 0.18)}
+    promise = Promise(300, 150, figures)
+    found = advise(facts(two, plain(two), estimation=estimation, promise=promise))
+    assert (kinds(found) == ["distrust"]) is told
+    if told:
+        assert "`farol estimate --task current`" in texts(found[0])
+
+
+def test_a_model_grows_too_old(two: Bundle) -> None:
+    assert kinds(advise(facts(two, plain(two), learned=(2021,)))) == ["distrust"]
+    assert kinds(advise(facts(two, plain(two), learned=(2021,), horizon=1))) == ["nothing"]
+    assert kinds(advise(facts(two, plain(two), learned=()))) == ["nothing"]
+
+
+def test_a_year_not_learned_from_asks_for_training(two: Bundle) -> None:
+    (one,) = advise(facts(two, plain(two), outcome_year=2024))
+    assert (one.kind, "`farol train WORKBOOK`" in texts(one)) == ("retrain", True)
+    assert "The outcomes of 2024 are recorded; the model in use knows answers up to 2023." in texts(one)
+    for known in ({"outcome_year": 2023}, {"outcome_year": 2024, "horizon": 1}, {"learned": (), "outcome_year": 2024}):
+        assert kinds(advise(facts(two, plain(two), **known))) == ["nothing"]
+
+
+def snapshot(day: date, verdict: str) -> Snapshot:
+    return Snapshot("", NOW, "current", "v", None, day, {"verdict": verdict})
+
+
+def test_a_severe_drift_that_lasts_asks_for_training(two: Bundle) -> None:
+    counts = plain(two) | {two.reference.features[2].feature: {0: 390, 1: 10}}
+    days = [date(2024, 6, 30) - timedelta(days=11 * i) for i in range(5)]
+    severe = [snapshot(day, "severe") for day in days]
+
+    def advised(*past: Snapshot) -> list[str]:
+        return kinds(advise(facts(two, counts, snapshots=past)))
+
+    assert advised(*severe) == ["retrain", "look"]
+    assert advised(severe[0], snapshot(days[1], "insufficient_data"), *severe[2:]) == ["retrain", "look"]
+    assert advised(*severe[:3]) == ["look"], "all those checks share days with this window"
+    assert advised(severe[0], severe[4]) == ["look"]
+    # Of three that last, the first ends on the day before the window or on its first day.
+    before, within = date(2024, 5, 31), date(2024, 6, 1)
+    assert advised(*severe[:2], snapshot(before, "severe")) == ["retrain", "look"]
+    assert advised(*severe[:2], snapshot(within, "severe")) == ["look"]
+    drift = check(two, counts, window=Window("all", None, date(2024, 6, 30)))
+    assert kinds(advise(replace(facts(two, counts, snapshots=tuple(severe)), drift=drift))) == ["look"]
+    (lasting, _) = advise(facts(two, counts, snapshots=tuple(severe)))
+    assert "First look whether the data is right" in texts(lasting)
+    assert advised(*severe[:2], snapshot(days[2], "none"), *severe[3:]) == ["look"]
+    assert kinds(advise(facts(two, plain(two), snapshots=tuple(severe)))) == ["nothing"]
+
+
+def test_what_cannot_be_read_is_not_to_be_relied_on() -> None:
+    error = BundleError(msg("It is damaged."), fix=msg("Repair it."))
+    (one,) = advise(Facts("current", problem=error))
+    assert (one.kind, "It is damaged. Repair it." in texts(one)) == ("distrust", True)
+    assert kinds(advise(Facts("current", problem=BundleError(msg("It is damaged."))))) == ["distrust"]
+    assert kinds(advise(Facts("current"))) == ["distrust"]
+
+
+@pytest.mark.parametrize(
+    ("part", "words"),
+    [
+        ("", "all pupils"),
+        ("phase=3", "phase 3"),
+        ("class=8 B=2", "class 8 B=2"),
+        ("source=api", "the source api"),
+        ("grade=3", "grade 3"),
+    ],
+)
+def test_a_slice_has_words(part: str, words: str) -> None:
+    assert str(slice_words(part)) == words
+
+
+def stored(
+    bundle: Bundle, level: int, bins: tuple[int, ...], source: str = "api", seen: int = 0
+) -> Iterator[Prediction]:
+    """Pupils of a level: so many in the first bin of the first feature, so many in the second."""
+    first, *rest = bundle.reference.features
+    for row, bin_ in enumerate([0] * bins[0] + [1] * bins[1] + [2] * sum(bins[2:])):
+        places = {one.feature: row % 2 for one in rest} | {
+            first.feature: bin_,
+            SCORE: seen or (10, 40)[row % 2],
+            PREDICTION: 0,
+        }
+        counted = replace(Counted.of(places), slices=(f"phase={level}", f"source={source}"))
+        yield Prediction(uuid7(NOW), NOW, bundle.task, bundle.version, "api", {}, 0, "x", 0.4, 0.5, (), counted)
+
+
+def test_the_slice_that_explains_an_alarm_is_named(two: Bundle, store: Store, tmp_path: Path) -> None:
+    first = two.reference.features[0].feature
+    store.write([*stored(two, 1, (250, 50)), *stored(two, 5, (190, 10))])
+    found = gather(store, Registry(tmp_path), two, parse_window("30d", now=NOW))
+    assert found.levels is not None
+    assert found.looked.explaining[first].name == "phase=5"
+    assert {one.name for one in found.looked.slices} == {"phase=1", "phase=5", "source=api"}
+    looks = [one for one in advise(found) if one.kind == "look" and one.part == "phase=5"]
+    assert len(looks) == 1
+    assert f"Look at {first} in phase 5: there it has changed." in texts(looks[0])
+    assert "200 predictions of 2024-06-01 to 2024-06-30 with phase 5, compared with: training rows of phase 5 (100" in (
+        texts(looks[0])
+    )
+    assert looks[0].figure is not None
+    assert looks[0].figure.reference == (10, 90, 0)
+
+
+def test_a_slice_explains_nothing_while_the_rest_is_in_alarm_without_it(
+    two: Bundle, store: Store, tmp_path: Path
+) -> None:
+    first = two.reference.features[0].feature
+    unknown = [
+        replace(one, counted=None if one.counted is None else replace(one.counted, slices=()))
+        for one in stored(two, 7, (0, 0, 100))
+    ]
+    store.write([*stored(two, 1, (250, 50)), *stored(two, 5, (190, 10)), *unknown])
+    found = gather(store, Registry(tmp_path), two, parse_window("30d", now=NOW))
+    assert {one.name for one in found.looked.slices if one.figures[first].alarm} == {"phase=5", "source=api"}
+    assert first not in found.looked.explaining
+
+
+def test_slices_of_thirty_are_searched_ten_of_a_kind_the_largest_first(
+    two: Bundle, store: Store, tmp_path: Path
+) -> None:
+    store.write(list(stored(two, 5, (190, 10), "api")))
+    for letter in range(12):  # 30 to 41 predictions each, and one source of 29
+        store.write(list(stored(two, 1, (0, 0, 30 + letter), f"s{letter:02}")))
+    store.write(list(stored(two, 1, (0, 0, 29), "small")))
+    found = gather(store, Registry(tmp_path), two, parse_window("30d", now=NOW))
+    sources = [one.name for one in found.looked.slices if one.name.startswith("source=")]
+    assert sources == ["source=api", *(f"source=s{letter:02}" for letter in range(11, 2, -1))]
+
+
+def test_a_source_of_thirty_is_searched_and_days_before_the_window_are_not(
+    two: Bundle, store: Store, tmp_path: Path
+) -> None:
+    store.write([*stored(two, 5, (190, 10), "api"), *stored(two, 1, (0, 0, 30), "thirty")])
+    old = [replace(one, id=uuid7(NOW), at=NOW - timedelta(days=60)) for one in stored(two, 1, (50, 0), "old")]
+    store.write(old)
+    found = gather(store, Registry(tmp_path), two, parse_window("30d", now=NOW))
+    assert {one.name for one in found.looked.slices} == {"phase=5", "phase=1", "source=api", "source=thirty"}
+
+
+def test_answers_may_change_in_one_level_alone(two: Bundle, store: Store, tmp_path: Path) -> None:
+    store.write([*stored(two, 1, (250, 50)), *stored(two, 5, (20, 180), seen=90)])
+    window = parse_window("30d", now=NOW)
+    found = gather(store, Registry(tmp_path), two, window)
+    assert found.drift is not None
+    only = replace(found.drift, features=tuple(one for one in found.drift.features if not one.alarm))
+    looked = look_into(store, two, only)
+    assert looked.explaining[SCORE].name == "phase=5"
+    assert "Look at the answers in phase 5" in texts(advise(replace(found, drift=only, looked=looked))[0])
+    shallow = gather(store, Registry(tmp_path), two, window, deep=False)
+    assert shallow.looked == Looked()
+
+
+def test_where_every_level_changed_none_is_named_but_a_source_may_be(two: Bundle, store: Store, tmp_path: Path) -> None:
+    first = two.reference.features[0].feature
+    store.write([*stored(two, 1, (125, 25), "a"), *stored(two, 5, (5, 45), "a")])
+    store.write([*stored(two, 1, (0, 0, 90), "b"), *stored(two, 5, (0, 0, 60), "b")])
+    found = gather(store, Registry(tmp_path), two, parse_window("all", now=NOW))
+    assert {one.name for one in found.looked.slices if one.figures[first].alarm} == {"phase=1", "phase=5", "source=b"}
+    assert found.looked.explaining[first].name == "source=b"
+    (one,) = advise(found)
+    assert "150 predictions of all days until 2024-06-30 with the source b, compared with: all training rows" in texts(
+        one
+    )
+
+
+def test_without_an_alarm_nothing_is_searched(two: Bundle, store: Store, tmp_path: Path) -> None:
+    found = gather(store, Registry(tmp_path), two, parse_window("30d", now=NOW))
+    assert (found.looked.slices, found.levels) == ((), None)
+    bare = replace(two, reference=replace(two.reference, by_level={}))
+    store.write(list(stored(two, 5, (300, 0))))
+    assert gather(store, Registry(tmp_path), bare, parse_window("30d", now=NOW)).levels is None
+
+
+def test_the_rest_of_the_training_rows_is_what_the_level_leaves(two: Bundle) -> None:
+    whole = all_rows(two)
+    rest = without(two, whole, "phase=5")
+    assert (rest.n, rest.features[0]) == (300, (250, 50, 0))
+    assert (rest.predicted, sum(rest.score or ())) == ((300, 0, 0), 300)
+    assert without(two, whole, "source=api") == without(two, whole, "phase=9") == whole
+    bare = without(two, replace(whole, score=None, predicted=None), "phase=5")
+    assert (bare.score, bare.predicted) == (None, None)
+
+
+def test_levels_of_many_tests_get_draws_enough_or_no_alarm_at_all() -> None:
+    counts = (100.0,) * 8
+    usual, strict = exact_criticals(counts, 7, 50, 1e-4, 1e-4), exact_criticals(counts, 7, 50, 2e-5, 2e-5)
+    assert usual.psi < strict.psi < float("inf")
+    assert exact_criticals(counts, 7, 50, 1e-6, 1e-6).psi == float("inf")
+
+
+def test_a_year_later_the_advice_knows_what_came_true(tmp_path: Path, sample_workbook: Path) -> None:
+    settings = Settings(artifacts=tmp_path / "artifacts", data=tmp_path / "data")
+    play(settings, sample_workbook)
+    registry = Registry(settings.artifacts)
+    bundle = registry.load("next-year")
+    with Store.open(settings.store_url) as store:
+        found = gather(store, registry, bundle, parse_window("30d@2023-12-31", now=NOW))
+        one = standing(store, registry, bundle, parse_window("30d@2023-12-31", now=NOW))
+    assert isinstance(found.realised, Realised)
+    advised = advise(found)
+    assert "The sheet of 2024 says what became of" in texts(advised[0])
+    assert {"distrust", "retrain"} <= set(kinds(advised))
+    assert (one.lead, one.as_dict("en")["to_do"]) == ("distrust", True)
+    kept = replace(found, version="another")
+    assert all("The sheet of 2024" not in texts(one) for one in advise(kept))
+    calm = replace(found.realised, together=replace(found.realised.together, comparisons=()))
+    assert all("The sheet of 2024" not in texts(one) for one in advise(replace(found, realised=calm)))
+
+
+def test_promoted_models_stand_the_furthest_look_ahead_first_and_broken_ones_are_told(
+    tmp_path: Path, store: Store
+) -> None:
+    registry = Registry(tmp_path)
+    for task in ("current", "next-year"):
+        registry.promote(task, make_bundle(tmp_path, task).name)
+    served, problems = promoted(registry)
+    assert ([one.task for one in served], problems) == (["next-year", "current"], {})
+    make_bundle(tmp_path, "current", seed=3)
+    (tmp_path / "current" / served[1].version / "model.json").write_bytes(b"{}")
+    served, problems = promoted(registry)
+    assert ([one.task for one in served], list(problems)) == (["next-year"], ["current"])
+    found = standings(store, registry, served, problems, now=NOW)
+    assert [(one.task, one.lead) for one in found] == [("next-year", "too_little"), ("current", "distrust")]
+    assert found[1].as_dict("en") | {"advice": []} == {
+        "task": "current",
+        "title": "current",
+        "model_version": None,
+        "window": None,
+        "n": None,
+        "lead": "distrust",
+        "to_do": True,
+        "advice": [],
+    }
+    assert real_problems(registry, problems | {"other": problems["current"]}) == problems
+    (tmp_path / "current" / "promoted.json").write_text("no JSON")
+    assert real_problems(registry, problems) == problems
+    assert promoted(Registry(tmp_path))[1].keys() == {"current"}
+
+
+def test_a_model_that_was_never_promoted_is_no_problem(tmp_path: Path) -> None:
+    make_bundle(tmp_path, "current")
+    assert promoted(Registry(tmp_path)) == ([], {})
+
+
+def test_the_gravest_kind_leads(two: Bundle) -> None:
+    found = advise(facts(two, plain(two), outcome_year=2024, learned=(2020,)))
+    assert gravest_of(tuple(reversed(found))) == "distrust"
+
+
+def test_a_share_without_values_is_nothing_to_compare() -> None:
+    assert share_drift(0, 0, 1, 2, alpha=0.01).value is None
+    assert Looked().slices == ()

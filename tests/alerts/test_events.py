@@ -1,0 +1,67 @@
+"""Versions that begin to answer are recorded once, by whoever sees them first."""
+
+from __future__ import annotations
+
+from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+
+from farol.alerts.events import notice_served
+from farol.model.bundle import Bundle
+from farol.model.registry import Registry
+from farol.store.database import Store
+from farol.store.events import SERVED, WORKBOOK, Events
+from tests.bundles import make_bundle
+
+NOW = datetime(2024, 6, 30, 12, 0, tzinfo=UTC)
+
+
+@pytest.fixture
+def registry(tmp_path: Path) -> Registry:
+    for seed in (0, 1):
+        make_bundle(tmp_path, seed=seed)
+    return Registry(tmp_path)
+
+
+def serve(registry: Registry, version: str) -> Bundle:
+    registry.promote("current", version)
+    return registry.load("current")
+
+
+def served(store: Store) -> list[tuple[object, object, object]]:
+    """Version, the one before and how, the oldest first."""
+    found = reversed(Events(store).latest(99, "current", SERVED))
+    return [(one.details["version"], one.details["previous"], one.details["by"]) for one in found]
+
+
+def test_promotions_and_a_rollback_are_recorded_as_such(store: Store, registry: Registry) -> None:
+    one, two = (entry.version for entry in registry.versions("current"))
+    assert notice_served(store, registry, serve(registry, one), NOW)
+    assert not notice_served(store, registry, serve(registry, one), NOW), "it is known"
+    assert notice_served(store, registry, serve(registry, two), NOW + timedelta(hours=1))
+    registry.rollback("current")
+    assert notice_served(store, registry, registry.load("current"), NOW + timedelta(hours=2))
+    assert served(store) == [(one, None, "promotion"), (two, one, "promotion"), (one, two, "rollback")]
+    (workbook,) = Events(store).latest(9, "current", WORKBOOK)
+    assert workbook.details == {"fingerprint": "0" * 12, "years": [2022, 2023, 2024], "version": one}
+
+
+def test_several_workers_record_it_once(store: Store, registry: Registry) -> None:
+    one, two = (entry.version for entry in registry.versions("current"))
+    first = serve(registry, one)
+    with ThreadPoolExecutor(4) as pool:
+        told = list(pool.map(lambda _: notice_served(store, registry, first, NOW), range(8)))
+    assert told.count(True) == 1
+    assert served(store) == [(one, None, "promotion")]
+    assert two != one
+
+
+def test_a_worker_that_still_serves_the_old_version_does_not_call_it_news(store: Store, registry: Registry) -> None:
+    one, two = (entry.version for entry in registry.versions("current"))
+    old = serve(registry, one)
+    notice_served(store, registry, old, NOW)
+    notice_served(store, registry, serve(registry, two), NOW)
+    assert not notice_served(store, registry, old, NOW)
+    assert [version for version, _, _ in served(store)] == [one, two]

@@ -1,0 +1,315 @@
+"""What a worker of the service does by itself: on both databases, with real processes and a real receiver."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import re
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+
+from farol import app as application
+from farol.alerts.channels import make_secret
+from farol.alerts.prometheus_rules import RULES
+from farol.api import background
+from farol.api.background import JOB, Watch
+from farol.api.service import Service
+from farol.app import create_app
+from farol.errors import InputError, StoreError
+from farol.i18n import msg
+from farol.model.registry import Registry
+from farol.settings import Settings
+from farol.store.alert_states import States
+from farol.store.database import Store
+from farol.store.events import SERVED, Events
+from farol.store.leases import Turns
+from farol.store.outbox import Outbox
+from tests.alerts.receiver import web_receiver
+from tests.api.client import Client, running
+from tests.api.test_metrics import figures, value
+from tests.counted import answered
+from tests.postgresql import postgresql_server, postgresql_url
+
+__all__ = ["postgresql_server", "postgresql_url"]
+
+SECRET = make_secret()
+
+
+@pytest.fixture(params=["sqlite", pytest.param("postgresql", marks=pytest.mark.postgresql)])
+def url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+    if request.param == "sqlite":
+        return f"sqlite:///{tmp_path / 'farol.db'}"
+    found: str = request.getfixturevalue("postgresql_url")
+    return found
+
+
+@pytest.fixture
+def configured(trained: Path, url: str, tmp_path: Path) -> Settings:
+    return Settings(artifacts=trained, data=tmp_path, database_url=url, check_schedule="1m", check_window="7d")
+
+
+@contextmanager
+def worker(settings: Settings) -> Iterator[tuple[Watch, Store]]:
+    """A worker whose models are read and whose database is open."""
+    service = Service(settings)
+    service.refresh()
+    watch = Watch(service)
+    service.metrics.add(watch)
+    try:
+        yield watch, service.store
+    finally:
+        asyncio.run(service.close())
+
+
+def make_due(store: Store) -> None:
+    turn = Turns(store).find(JOB)
+    assert turn is not None
+    Turns(store).plan(JOB, "due now", datetime.now(UTC) - timedelta(hours=9))
+    # The schedule keeps its name, so that the worker does not plan anew.
+    Turns(store).plan(JOB, turn.schedule, datetime.now(UTC) - timedelta(hours=9))
+
+
+def drifted(store: Store, settings: Settings) -> None:
+    answered(store, Registry(settings.artifacts).load("current"), at=datetime.now(UTC), n=500, moved=True)
+
+
+def test_the_first_look_notices_the_versions_and_plans_the_check(configured: Settings) -> None:
+    with worker(configured) as (watch, store):
+        watch.look()
+        turn = Turns(store).find(JOB)
+        assert turn is not None
+        assert (turn.schedule, turn.holder) == ("1m", None)
+        assert timedelta(0) < turn.due - datetime.now(UTC) <= timedelta(minutes=1)
+        assert len(Events(store).latest(9, None, SERVED)) == 2
+        assert States(store).all() == [], "nothing was due"
+        watch.look()
+        assert len(Events(store).latest(9, None, SERVED)) == 2
+
+
+def test_a_check_that_is_due_is_made_by_one_worker_and_its_alert_sent(configured: Settings) -> None:
+    with web_receiver() as received:
+        hook = {"alert_webhook_url": received.url, "alert_webhook_secret": SECRET}
+        settings = Settings(**{**configured.model_dump(), **hook})
+        with worker(settings) as (first, store), worker(settings) as (second, _):
+            first.look()
+            drifted(store, settings)
+            make_due(store)
+            for watch in (first, second, first):
+                watch.look()
+                watch.send()
+            turn = Turns(store).find(JOB)
+            assert turn is not None
+            assert turn.due > datetime.now(UTC), "one that was missed is made up for once"
+            assert [one.verdict for one in States(store).all()] == ["severe", "none"]
+            assert len(store.snapshots("current", 9)) == 1
+            text = second._service.metrics.text().decode()
+    assert len(received.requests) == 1
+    assert value(text, "farol_drift_verdict", task="current", window="7d") == 2
+    assert value(text, "farol_drift_verdict", task="next-year", window="7d") == -1
+    assert value(text, "farol_alert_state", task="current") == 2
+    first_feature = Registry(settings.artifacts).load("current").reference.features[0].feature
+    assert value(text, "farol_drift_alarm", task="current", feature=first_feature) == 1
+    assert (value(text, "farol_drift_psi", task="current", feature=first_feature) or 0) > 0.25
+    assert value(text, "farol_drift_psi", task="next-year", feature=first_feature) is None, "nothing was counted"
+    assert value(text, "farol_alerts_waiting", channel="webhook") == 0
+    assert value(text, "farol_alerts_set_aside", channel="webhook") == 0
+    assert abs((value(text, "farol_drift_checked_timestamp_seconds", task="current") or 0) - time.time()) < 600
+
+
+def test_every_metric_that_the_rules_name_is_told(configured: Settings) -> None:
+    hook = {"alert_webhook_url": "http://127.0.0.1:9/", "alert_webhook_secret": SECRET}
+    with running(create_app(Settings(**{**configured.model_dump(), **hook}))) as client:
+        client.get("/health")
+        service = client_service(client)
+        make_due_now(service)
+        told = {name for name, _ in figures(client.get("/metrics").text)}
+    named = {name for rule in RULES for name in re.findall(r"farol_\w+", rule.expression)}
+    assert named <= told
+    assert len(named) >= 5
+
+
+def test_without_a_schedule_nothing_is_checked(configured: Settings) -> None:
+    settings = configured.model_copy(update={"check_schedule": ""})
+    with worker(settings) as (watch, store):
+        watch.look()
+        assert Turns(store).find(JOB) is None
+        assert States(store).all() == []
+        watch.send()
+        assert Outbox(store).latest(9) == []
+
+
+@pytest.mark.parametrize("wanted", [True, False])
+def test_the_schedule_looks_at_features_together_where_that_is_set(configured: Settings, wanted: bool) -> None:
+    with worker(configured.model_copy(update={"check_multivariate": wanted})) as (watch, store):
+        watch.look()
+        make_due(store)
+        watch.look()
+        assert ["multivariate" in one.figures for one in States(store).all()] == [wanted, wanted]
+
+
+def test_a_check_that_fails_is_due_again_at_its_next_time(
+    configured: Settings, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    def fail(*_: object, **__: object) -> None:
+        raise StoreError(msg("The disk is full."))
+
+    with worker(configured) as (watch, store):
+        watch.look()
+        make_due(store)
+        monkeypatch.setattr(background, "check_all", fail)
+        watch.look()
+        assert "The disk is full." in caplog.text
+        turn = Turns(store).find(JOB)
+        assert turn is not None
+        assert (turn.holder, turn.due > datetime.now(UTC)) == (None, True)
+
+
+def test_a_store_that_cannot_be_used_is_told_once_until_it_changes(
+    trained: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    (tmp_path / "file").write_text("")
+    service = Service(Settings(artifacts=trained, data=tmp_path / "file"))
+    watch = Watch(service)
+    for _ in range(3):
+        watch.look()
+    assert sum("Drift cannot be watched now." in line for line in caplog.messages) == 1
+
+
+def test_a_worker_that_stops_begins_no_check(configured: Settings) -> None:
+    with worker(configured) as (watch, store):
+        watch.look()
+        make_due(store)
+        watch.stop()
+        watch.look()
+        assert States(store).all() == []
+
+
+def test_settings_that_cannot_be_carried_out_are_refused_at_the_start(configured: Settings) -> None:
+    for wrong in ({"check_schedule": "soon"}, {"check_window": "soon"}, {"alert_email_to": "ana@example.org"}):
+        with pytest.raises(InputError):
+            create_app(configured.model_copy(update=wrong))
+
+
+def test_a_mistake_in_watching_does_not_end_it(
+    configured: Settings, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr(application, "WATCH_SECONDS", 0.01)
+    looked = []
+
+    def look(watch: Watch) -> None:
+        looked.append(watch)
+        raise RuntimeError("a mistake")
+
+    monkeypatch.setattr(Watch, "look", look)
+    with running(create_app(configured)) as client:
+        until(lambda: len(looked) > 2)
+        assert client.get("/health").status_code == 200
+    assert "Watching failed; it is tried again." in caplog.text
+
+
+def test_a_running_service_checks_and_sends_by_itself(configured: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(application, "WATCH_SECONDS", 0.05)
+    with web_receiver() as received:
+        hook = {"alert_webhook_url": received.url, "alert_webhook_secret": SECRET}
+        settings = Settings(**{**configured.model_dump(), **hook})
+        with Store.open(settings.store_url) as store:
+            drifted(store, settings)
+            Turns(store).plan(JOB, "1m", datetime.now(UTC) - timedelta(minutes=1))
+        with running(create_app(settings)) as client:
+            until(lambda: len(received.requests) == 1)
+            until(lambda: value(client.get("/metrics").text, "farol_alert_state", task="current") == 2)
+
+
+WORKER = """
+import asyncio, os, sys, time
+from datetime import timedelta
+from farol.api import background
+from farol.api.service import Service
+from farol.settings import Settings
+
+background.LEASE = timedelta(seconds=2)
+service = Service(Settings())
+service.refresh()
+watch = background.Watch(service)
+if sys.argv[1] == "dies":
+    def check_all(*_, **__):
+        print("checking", flush=True)
+        time.sleep(60)
+    background.check_all = check_all
+else:
+    check_all = background.check_all
+    def told(*given, **more):
+        found = check_all(*given, **more)
+        print("checked", flush=True)
+        return found
+    background.check_all = told
+print("ready", flush=True)
+for _ in range(600):
+    watch.look()
+    time.sleep(0.05)
+"""
+
+
+@contextmanager
+def process(settings: Settings, how: str) -> Iterator[subprocess.Popen[str]]:
+    environ = {
+        **os.environ,
+        "FAROL_ARTIFACTS": str(settings.artifacts),
+        "FAROL_DATABASE_URL": settings.store_url,
+        "FAROL_CHECK_SCHEDULE": "1h",
+        "FAROL_CHECK_WINDOW": "7d",
+    }
+    started = subprocess.Popen([sys.executable, "-c", WORKER, how], env=environ, stdout=subprocess.PIPE, text=True)
+    with started:
+        try:
+            yield started
+        finally:
+            started.kill()
+
+
+def test_when_the_worker_that_checks_is_killed_another_process_takes_over(configured: Settings) -> None:
+    with Store.open(configured.store_url) as store:
+        drifted(store, configured)
+        Turns(store).plan(JOB, "1h", datetime.now(UTC) - timedelta(minutes=1))
+        with process(configured, "dies") as leader:
+            assert leader.stdout is not None
+            assert [leader.stdout.readline() for _ in range(2)] == ["ready\n", "checking\n"]
+            held = Turns(store).find(JOB)
+            assert held is not None
+            assert held.holder is not None
+            with process(configured, "lives") as follower:
+                assert follower.stdout is not None
+                assert follower.stdout.readline() == "ready\n"
+                assert States(store).all() == [], "while the leader has its time, nobody else begins"
+                leader.kill()
+                assert follower.stdout.readline() == "checked\n"
+                until(lambda: (turn := Turns(store).find(JOB)) is not None and turn.holder is None)
+        assert [one.verdict for one in States(store).all()] == ["severe", "none"]
+        assert len(store.snapshots("current", 9)) == 1
+
+
+def until(done: Callable[[], bool]) -> None:
+    for _ in range(1_000):
+        if done():
+            return
+        time.sleep(0.02)
+    raise AssertionError("it did not happen")
+
+
+def client_service(client: Client) -> Service:
+    service: Service = client._http._transport.app.state.service  # type: ignore[attr-defined]  # the ASGI transport's
+    return service
+
+
+def make_due_now(service: Service) -> None:
+    watch = next(one for one in service.metrics._added if isinstance(one, Watch))
+    watch.look()
+    make_due(service.store)
+    watch.look()

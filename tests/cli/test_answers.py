@@ -1,0 +1,95 @@
+"""`farol list` and `farol explain`: answers for whoever works with the pupils, and for programs."""
+
+from __future__ import annotations
+
+import csv
+import json
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from farol.cli import main
+from farol.model.registry import Registry
+from farol.profile import load_profile
+from farol.workbook.panel import read_panel
+from tests.bundles import make_bundle
+
+Run = Callable[..., str]
+
+
+@pytest.fixture(scope="module")
+def artifacts(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("answers") / "artifacts"
+    for task in ("current", "next-year"):
+        Registry(folder).promote(task, make_bundle(folder, task).name)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def student(sample_workbook: Path) -> str:
+    return str(read_panel(sample_workbook, load_profile("pede")).student[-1])
+
+
+@pytest.fixture
+def run(artifacts: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Run:
+    """A command in this process; what it printed."""
+
+    def run(*arguments: str, code: int = 0) -> str:
+        monkeypatch.setattr(sys, "argv", ["farol", *arguments, "--artifacts", str(artifacts)])
+        with pytest.raises(SystemExit) as exit_:
+            main()
+        printed = capsys.readouterr()
+        assert (exit_.value.code or 0) == code, printed.out + printed.err
+        return printed.out + printed.err
+
+    return run
+
+
+def test_a_pupil_is_explained_in_words_and_for_programs(run: Run, sample_workbook: Path, student: str) -> None:
+    said = run("explain", student, "--workbook", str(sample_workbook))
+    assert said.startswith(f"{student} · 2024")
+    body = json.loads(run("explain", student, "--workbook", str(sample_workbook), "--format", "json"))
+    assert (body["student"], body["task"], len(body["reasons"]) <= 3) == (student, "next-year", True)
+    current = run("explain", student, "--workbook", str(sample_workbook), "--task", "current", "--reasons", "1")
+    assert current.count("•") == 1
+
+
+def test_an_unknown_pupil_is_an_error_and_nobody_else_is_named(run: Run, sample_workbook: Path, student: str) -> None:
+    said = run("explain", "RA-999999", "--workbook", str(sample_workbook), code=2)
+    assert student not in said
+    assert "999999" not in said
+
+
+def test_the_list_is_printed_with_what_to_expect(run: Run, sample_workbook: Path) -> None:
+    said = run("list", str(sample_workbook), "--capacity", "10", "--reasons", "1")
+    assert "RA-" in said
+    assert "%" in said
+    body = json.loads(run("list", str(sample_workbook), "--capacity", "10", "--by", "onset", "--format", "json"))
+    assert (body["by"], body["places"]) == ("onset", 10)
+    assert {pupil["at_risk_now"] for pupil in body["pupils"]} == {False}
+    assert body["expected"]["low"] <= body["expected"]["value"] <= body["expected"]["high"]
+
+
+def test_the_list_becomes_a_table(run: Run, sample_workbook: Path, tmp_path: Path) -> None:
+    file = tmp_path / "lists" / "list.csv"
+    said = run("list", str(sample_workbook), "--capacity", "10", "--csv", str(file))
+    with file.open(encoding="utf-8", newline="") as opened:
+        rows = list(csv.DictReader(opened))
+    assert len(rows) >= 10
+    assert str(len(rows)) in said
+    assert not any(row["student"] in said for row in rows), "the names are in the file alone"
+
+
+def test_a_file_that_cannot_be_written_is_named(run: Run, sample_workbook: Path, tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    said = run("list", str(sample_workbook), "--capacity", "10", "--csv", str(tmp_path / "file" / "list.csv"), code=2)
+    assert "list.csv" in said
+
+
+@pytest.mark.parametrize("capacity", ["0", "95%", "many", "100000"])
+def test_a_capacity_that_chooses_nobody_or_nearly_everyone_is_refused(
+    run: Run, sample_workbook: Path, capacity: str
+) -> None:
+    assert "--capacity" in run("list", str(sample_workbook), "--capacity", capacity, code=2)

@@ -1,0 +1,363 @@
+"""The command line: what it promises to people (words, exit codes, no traceback) and to programs (JSON, files)."""
+
+from __future__ import annotations
+
+import csv
+import json
+import os
+import re
+import signal
+import subprocess
+import sys
+import time
+import urllib.request
+from collections.abc import Callable
+from pathlib import Path
+
+import openpyxl
+import pytest
+
+from farol.cli import main
+from farol.model.registry import Registry
+from farol.model.scoring import Scorer
+from scripts.generate_docs import COMMANDS
+from tests.schools import PROFILE as SCHOOL
+from tests.schools import write_school
+
+FAROL = Path(sys.executable).with_name("farol")
+
+Run = Callable[..., str]
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder to work in, where `farol demo --no-serve` prepared everything."""
+    folder = tmp_path_factory.mktemp("demo")
+    done = command(folder, "demo", "--no-serve")
+    assert done.returncode == 0, done.stderr
+    return folder
+
+
+def command(folder: Path, *arguments: str, locale: str = "en", **environment: str) -> subprocess.CompletedProcess[str]:
+    """One command in a process of its own, as a user runs it."""
+    given = {name: value for name, value in os.environ.items() if not name.startswith("FAROL_")}
+    given |= {"FAROL_LOCALE": locale, "NO_COLOR": "1", "COLUMNS": "120", **environment}
+    return subprocess.run([FAROL, *arguments], cwd=folder, env=given, capture_output=True, text=True, check=False)
+
+
+@pytest.fixture
+def run(folder: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Run:
+    """A command in this process, in the prepared folder; what it printed."""
+
+    def run(*arguments: str, code: int = 0) -> str:
+        monkeypatch.chdir(folder)
+        monkeypatch.setattr(sys, "argv", ["farol", *arguments])
+        with pytest.raises(SystemExit) as exit_:
+            main()
+        printed = capsys.readouterr()
+        assert (exit_.value.code or 0) == code, printed.out + printed.err
+        return printed.out + printed.err
+
+    return run
+
+
+@pytest.mark.parametrize("locale", ["en", "pt_BR"])
+def test_every_command_explains_itself_in_both_languages(tmp_path: Path, locale: str) -> None:
+    word, message = {"en": ("Usage", "Show this message"), "pt_BR": ("Uso", "Mostra esta mensagem")}[locale]
+    for names in [(), ("check",), ("models",), ("models", "export")]:
+        assert names in COMMANDS
+        done = command(tmp_path, *names, "--help", locale=locale)
+        assert done.returncode == 0
+        assert f"{word}: farol" in done.stdout
+        assert message in done.stdout
+
+
+def test_the_version_is_told(tmp_path: Path) -> None:
+    assert command(tmp_path, "--version").stdout.startswith("farol ")
+
+
+def test_an_error_is_told_in_lines_with_exit_code_2_and_no_traceback(tmp_path: Path) -> None:
+    done = command(tmp_path, "check", "missing.xlsx", locale="pt_BR")
+    assert done.returncode == 2
+    assert done.stderr.startswith("farol: erro: ")
+    assert "O que fazer:" in done.stderr
+    assert "Traceback" not in done.stderr
+    assert done.stdout == ""
+
+
+def test_a_wrong_setting_is_named(tmp_path: Path) -> None:
+    done = command(tmp_path, "models", "list", FAROL_PORT="many")
+    assert done.returncode == 2
+    assert "FAROL_PORT" in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_a_reader_that_goes_away_is_no_error(folder: Path) -> None:
+    shell = f"'{FAROL}' models show current | head -n 1"
+    done = subprocess.run(
+        ["bash", "-o", "pipefail", "-c", shell], cwd=folder, capture_output=True, text=True, check=False
+    )
+    assert done.stdout == "{\n"
+    assert done.stderr == ""
+
+
+def test_demo_prepares_models_log_and_history_and_the_second_time_reuses_them(folder: Path) -> None:
+    made = {path: path.stat().st_mtime_ns for path in (folder / "artifacts").rglob("*") if path.is_file()}
+    assert {path.name for path in made} >= {"manifest.json", "promoted.json", "model.onnx", "card.html", "report.json"}
+    again = command(folder, "demo", "--no-serve")
+    assert again.returncode == 0, again.stderr
+    assert "already" in again.stdout
+    assert "stored" not in again.stdout
+    assert {path: path.stat().st_mtime_ns for path in made} == made
+
+
+def test_demo_trains_again_when_the_workbook_or_a_model_changed(folder: Path, tmp_path: Path) -> None:
+    from farol.cli.demo import is_trained
+    from farol.settings import Settings
+
+    settings = Settings(artifacts=folder / "artifacts", data=folder / "data")
+    workbook = folder / "data" / "sample-workbook.xlsx"
+    assert is_trained(settings, workbook)
+    other = tmp_path / "other.xlsx"
+    other.write_bytes(b"something else")
+    assert not is_trained(settings, other)
+    assert not is_trained(settings, tmp_path / "missing.xlsx")
+    assert not is_trained(Settings(artifacts=tmp_path, data=tmp_path), workbook)
+    model = next((folder / "artifacts" / "current").glob("*/model.onnx"))
+    good = model.read_bytes()
+    try:
+        model.write_bytes(good[:-1])
+        assert not is_trained(settings, workbook)
+    finally:
+        model.write_bytes(good)
+
+
+def test_check_answers_people_and_programs(folder: Path, run: Run) -> None:
+    workbook = "data/sample-workbook.xlsx"
+    assert "PEDE2023" in run("check", workbook)
+    findings = json.loads(command(folder, "check", workbook, "--format", "json").stdout)["findings"]
+    assert {"code", "severity", "sheet", "rows", "count"} <= findings[0].keys()
+
+
+def test_train_prints_the_four_metrics_and_what_to_know_first(folder: Path, run: Run) -> None:
+    printed = run("train", "data/sample-workbook.xlsx", "--task", "current", "--no-promote", "--seed", "1")
+    for word in ("precision", "recall", "f1", "roc_auc", "IAN"):
+        assert word in printed
+    listed = json.loads(command(folder, "models", "list", "--format", "json").stdout)
+    assert [row["promoted"] for row in listed if row["task"] == "current"].count(True) == 1
+    assert len([row for row in listed if row["task"] == "current"]) == 2
+
+
+def test_train_in_a_hurry_says_so_and_measures_lists_of_the_capacity(run: Run, tmp_path: Path) -> None:
+    artifacts = ("--artifacts", str(tmp_path))
+    options = ("--task", "next-year", "--quick", "--capacity", "60", *artifacts)
+    assert "--quick" in run("train", "data/sample-workbook.xlsx", *options)
+    report = json.loads(run("models", "show", "next-year", *artifacts))["report"]
+    assert (report["quick"], report["promotable"]) == (True, True)
+    assert {one["k"] for one in report["capacity"]["lists"].values()} == {60}
+    assert "sixty" in run("train", "data/sample-workbook.xlsx", "--capacity", "sixty", code=2)
+
+
+def test_a_model_that_beats_no_rule_is_kept_and_served_only_by_force(
+    run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from farol.i18n import msg
+    from farol.training import evaluation
+    from farol.training.promotion_gate import Gate
+
+    rules = dict.fromkeys(("stays_as_it_is", "rate_table", "best_single", "whole_level"), False)
+    verdict = Gate(rules, promotable=False, reasons=(msg("the reason why"),))
+    monkeypatch.setattr(evaluation, "gate", lambda *_, **__: verdict)
+    artifacts, choice = ("--artifacts", str(tmp_path)), tmp_path / "next-year" / "promoted.json"
+    train = ("train", "data/sample-workbook.xlsx", "--task", "next-year", "--quick", *artifacts)
+    printed = run(*train)
+    assert "the reason why" in printed
+    assert "--force" in printed
+    assert not choice.exists()
+    (version,) = [path.name for path in choice.parent.iterdir() if path.is_dir()]
+    assert "--force" in run("models", "promote", "next-year", version, *artifacts, code=2)
+    run("models", "promote", "next-year", version, "--force", *artifacts)
+    choice.unlink()
+    run(*train, "--force")
+    assert json.loads(choice.read_bytes())["version"] == version
+
+
+def test_train_names_the_tasks_there_are(run: Run) -> None:
+    assert "next-year" in run("train", "data/sample-workbook.xlsx", "--task", "tomorrow", code=2)
+
+
+def test_models_are_listed_shown_verified_promoted_rolled_back_and_exported(folder: Path, run: Run) -> None:
+    run("train", "data/sample-workbook.xlsx", "--task", "next-year", "--no-promote", "--seed", "7")
+    assert "next-year" in run("models", "list")
+    rows = json.loads(run("models", "list", "--format", "json"))
+    versions = {row["version"]: row["promoted"] for row in rows if row["task"] == "next-year"}
+    first = next(version for version, promoted in versions.items() if promoted)
+    second = next(version for version, promoted in versions.items() if not promoted)
+    shown = json.loads(run("models", "show", "next-year", second))
+    assert shown["manifest"]["version"] == second
+    assert shown["report"]["task"] == "next-year"
+    assert second in run("models", "verify", "next-year", second)
+    assert second in run("models", "promote", "next-year", second)
+    assert first in run("models", "rollback", "next-year")
+    run("models", "export", "current", "notebook")
+    assert {path.name for path in (folder / "notebook").iterdir()} == {
+        "features_used.pkl",
+        "imputer.pkl",
+        "model.pkl",
+        "scaler.pkl",
+    }
+    assert "models" in run("models", "promote", "next-year", "nonsense", code=2)
+
+
+def test_a_damaged_model_is_listed_as_such_and_refused(folder: Path, run: Run) -> None:
+    report = next((folder / "artifacts" / "current").glob("*/report.json"))
+    good = report.read_bytes()
+    try:
+        report.write_bytes(good.replace(b"current", b"currenT", 1))
+        assert "report.json" in run("models", "verify", "current", report.parent.name, code=2)
+        damaged = [row for row in json.loads(run("models", "list", "--format", "json")) if row["problem"]]
+        assert [row["version"] for row in damaged] == [report.parent.name]
+        run("models", "list")
+    finally:
+        report.write_bytes(good)
+
+
+def test_no_models_yet_says_what_to_do(tmp_path: Path, run: Run) -> None:
+    assert "farol train" in run("models", "list", "--artifacts", str(tmp_path))
+    assert "farol train" in run("simulate", "--artifacts", str(tmp_path), code=2)
+
+
+def test_simulate_draws_from_the_workbook_last_trained_on(folder: Path, run: Run, tmp_path: Path) -> None:
+    assert "25" in run("simulate", "--n", "25", "--task", "current", "--data", str(tmp_path))
+    pointer = folder / "artifacts" / "workbook.json"
+    good = pointer.read_text()
+    try:
+        pointer.write_text(json.dumps({"path": str(tmp_path / "gone.xlsx"), "sha256": ""}))
+        assert "--workbook" in run("simulate", code=2)
+    finally:
+        pointer.write_text(good)
+
+
+def test_drift_is_told_to_people_and_programs(run: Run, tmp_path: Path) -> None:
+    assert "PSI" in run("drift", "--task", "current")
+    body = json.loads(run("drift", "--task", "next-year", "--window", "all", "--format", "json"))
+    assert {"feature", "psi", "n", "verdict", "alarm"} <= body["features"][0].keys()
+    workbook = json.loads(run("drift", "--input", "data/sample-workbook.xlsx", "--format", "json"))
+    assert workbook["features"][0]["n"] > 0
+    assert "--snapshot" in run("drift", "--input", "data/sample-workbook.xlsx", "--snapshot", code=2)
+    empty = run("drift", "--data", str(tmp_path), "--snapshot")
+    assert "PSI" in empty
+
+
+def test_slices_levels_and_expected_performance_are_told(run: Run) -> None:
+    part = run("drift", "--task", "current", "--window", "all", "--slice", "source=simulation")
+    assert "“em risco”" in part
+    assert "same-levels" not in run("drift", "--task", "next-year", "--window", "all", "--same-levels")
+    body = json.loads(run("estimate", "--task", "current", "--window", "all", "--format", "json"))
+    assert body["measures"]["roc_auc"]["low"] <= body["measures"]["roc_auc"]["value"] <= 1
+    assert "roc_auc" in run("estimate", "--window", "all", "--slice", "source=simulation")
+    assert "phase" in run("estimate", "--slice", "gender=f", code=2)
+
+
+def test_how_features_go_together_is_told_to_people_and_programs(run: Run, tmp_path: Path) -> None:
+    told = " ".join(run("drift", "--multivariate", "--task", "current", "--window", "all").split())
+    assert "× " in told
+    assert " de 45 pares de variáveis puderam" in told
+    assert "Período: todos os dias até" in told
+    assert "todas as linhas de treino (" in told
+    assert "no máximo 1% dessas verificações" in told
+    body = json.loads(
+        run("drift", "--multivariate", "--window", "all", "--slice", "source=simulation", "--format", "json")
+    )
+    assert (body["slice"], len(body["pairs"]), body["alpha"]) == ("source=simulation", 45, 0.01)
+    assert body["n"] == body["read"] == body["answers"] > 0
+    workbook = run("drift", "--multivariate", "--input", "data/sample-workbook.xlsx", "--format", "json")
+    assert json.loads(workbook)["window"]["name"] == "2024"
+    part = " ".join(run("drift", "--multivariate", "--window", "all", "--slice", "source=simulation").split())
+    assert re.search(r"Período: todos os dias até [\d/]+, origem simulation: \d+ alunos", part)
+    nobody = run("drift", "--multivariate", "--data", str(tmp_path))
+    assert "Dados insuficientes" in nobody
+    assert "0 de 45 pares" in nobody
+    assert "menos de 30 alunos têm as duas" in " ".join(nobody.split())
+    for option in ("--snapshot", "--same-levels"):
+        assert option in run("drift", "--multivariate", option, code=2)
+
+
+def test_what_turned_round_is_told_in_a_sentence(run: Run, folder: Path, tmp_path: Path) -> None:
+    """IDA handed out the other way round: each feature is as it was."""
+    book = openpyxl.load_workbook(folder / "data" / "sample-workbook.xlsx")
+    sheet = book[book.sheetnames[-1]]
+    column = next(number for number, cell in enumerate(sheet[1], 1) if str(cell.value).strip() == "IDA")
+    cells = [row[0] for row in sheet.iter_rows(min_row=2, min_col=column, max_col=column)]
+    there = sorted((cell.value, row) for row, cell in enumerate(cells, 2) if isinstance(cell.value, int | float))
+    for (_, row), (value, _) in zip(there, reversed(there), strict=True):
+        sheet.cell(row, column).value = value
+    book.save(tmp_path / "turned.xlsx")
+    told = " ".join(run("drift", "--multivariate", "--input", str(tmp_path / "turned.xlsx")).split())
+    assert re.search(r"IEG e IDA subiam juntos \(0,\d\d\); agora um cai onde o outro sobe \(-0,\d\d\)", told)
+    assert "Variáveis em conjunto: Drift severo" in told
+
+
+def test_a_severe_simulation_raises_alarms(run: Run, tmp_path: Path) -> None:
+    run("simulate", "--shift", "severe", "--task", "current", "--data", str(tmp_path))
+    body = json.loads(run("drift", "--task", "current", "--data", str(tmp_path), "--format", "json"))
+    assert body["verdict"] == "severe"
+    assert any(feature["alarm"] for feature in body["features"])
+
+
+def test_the_log_is_exported_in_the_columns_of_the_original(folder: Path, run: Run) -> None:
+    run("log", "export", "data/predictions_log.csv", "--task", "current")
+    with (folder / "data" / "predictions_log.csv").open(encoding="utf-8", newline="") as file:
+        rows = list(csv.DictReader(file))
+    assert list(rows[0])[:14] == [
+        *("IAA", "IEG", "IPS", "IPP", "IDA", "IPV", "IAN", "PORTUGUES", "MATEMATICA", "INGLES"),
+        *("prediction", "prediction_label", "probability", "timestamp"),
+    ]
+    assert len(rows) == 500
+
+
+def test_sample_writes_a_workbook(run: Run, tmp_path: Path) -> None:
+    assert "sample.xlsx" in run("sample", str(tmp_path / "sample.xlsx"))
+    assert (tmp_path / "sample.xlsx").stat().st_size > 100_000
+
+
+def test_serve_refuses_an_address_that_anyone_could_reach(run: Run) -> None:
+    assert "127.0.0.1" in run("serve", "--host", "0.0.0.0", code=2)
+
+
+def test_serve_answers_and_stops_when_asked(folder: Path, free_port: int) -> None:
+    environment = {**os.environ, "FAROL_LOCALE": "en"}
+    server = subprocess.Popen(
+        [FAROL, "serve", "--port", str(free_port)], cwd=folder, env=environment, stdout=subprocess.PIPE, text=True
+    )
+    try:
+        deadline = time.monotonic() + 60
+        while True:
+            try:
+                with urllib.request.urlopen(f"http://127.0.0.1:{free_port}/ready", timeout=5) as answer:
+                    assert answer.status == 200
+                break
+            except OSError:
+                assert server.poll() is None
+                assert time.monotonic() < deadline
+                time.sleep(0.1)
+    finally:
+        server.send_signal(signal.SIGTERM)
+        printed, _ = server.communicate(timeout=30)
+    assert f"http://127.0.0.1:{free_port}" in printed
+
+
+def test_another_school_goes_from_its_files_to_predictions_by_its_profile_alone(tmp_path: Path) -> None:
+    files = write_school(tmp_path / "files")
+    options = ("--workbook", str(files), "--profile", str(SCHOOL), "--no-serve")
+    done = command(tmp_path, "demo", *options)
+    assert done.returncode == 0, done.stderr
+    assert "current: stored 500" in done.stdout
+    # Its forecast may not beat a simple rule, and is then kept and not served: the rest goes on without it.
+    again = command(tmp_path, "demo", *options)
+    assert again.returncode == 0, again.stderr
+    assert "already" in again.stdout
+    scorer = Scorer(Registry(tmp_path / "artifacts").load("current"))
+    answer = scorer.score_one({"reading": 35.0, "arithmetic": 40.0, "homework": 20.0}, 2023)
+    assert answer.prediction in {0, 1}
+    assert answer.probability is not None

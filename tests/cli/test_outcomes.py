@@ -1,0 +1,180 @@
+"""`farol forecast` and `farol outcomes`, as a person runs them."""
+
+from __future__ import annotations
+
+import csv
+import json
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import openpyxl
+import pytest
+from sqlalchemy import update
+
+from farol.cli import main
+from farol.outcomes.estimate_vs_actual import Before, Beside
+from farol.outcomes.estimation import Expected
+from farol.profile import load_profile
+from farol.settings import Settings
+from farol.store.database import Store
+from farol.store.tables import outcomes
+from farol.workbook.panel import read_panel
+from tests.played import promoted
+
+Run = Callable[..., str]
+
+
+@pytest.fixture(scope="module")
+def artifacts(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("cli-outcomes") / "artifacts"
+    promoted(folder)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def then(sample_workbook: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The workbook before the sheet of 2024."""
+    book = openpyxl.load_workbook(sample_workbook, data_only=True)
+    del book["PEDE2024"]
+    book.save(file := tmp_path_factory.mktemp("then") / "then.xlsx")
+    return file
+
+
+@pytest.fixture
+def run(tmp_path: Path, artifacts: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Run:
+    """A command in this process, with this test's database; what it printed."""
+
+    folder = artifacts
+
+    def run(*arguments: str, code: int = 0, artifacts: bool = True) -> str:
+        folders = ["--data", str(tmp_path / "data"), *(["--artifacts", str(folder)] if artifacts else [])]
+        monkeypatch.setattr(sys, "argv", ["farol", *arguments, *folders])
+        monkeypatch.setattr("farol.cli.terminal_locale", lambda: "en")
+        for module in ("terminal", "outcomes", "store"):
+            monkeypatch.setattr(f"farol.cli.{module}.LOCALE", "en")
+        with pytest.raises(SystemExit) as exit_:
+            main()
+        printed = capsys.readouterr()
+        assert (exit_.value.code or 0) == code, printed.out + printed.err
+        assert "Traceback" not in printed.err
+        return printed.out + printed.err
+
+    return run
+
+
+def test_a_year_is_played_through_and_every_pupil_accounted_for(
+    run: Run, then: Path, sample_workbook: Path, tmp_path: Path
+) -> None:
+    panel = read_panel(sample_workbook, load_profile("pede"))
+    before, after = (panel.select(panel.year == year) for year in (2023, 2024))
+    n, stayed = before.student.size, len(set(before.student) & set(after.student))
+
+    said = run("forecast", str(then), "--at", "2023-12-15", "--csv", str(tmp_path / "answers.csv"))
+    assert f"{n} pupils of 2023, {n} forecasts stored now, 0 there already" in said
+    assert "farol outcomes" in said
+    assert "RA-" not in said
+    with (tmp_path / "answers.csv").open(encoding="utf-8", newline="") as file:
+        rows = list(csv.DictReader(file))
+    assert [row["student"] for row in rows] == list(before.student)
+    assert {row["timestamp"] for row in rows} == {"2023-12-15T12:00:00-03:00"}
+    again = json.loads(run("forecast", str(then), "--format", "json"))
+    assert (again["pupils"], again["stored"], again["already_stored"]) == (n, 0, n)
+
+    body = json.loads(run("outcomes", str(sample_workbook), "--format", "json"))
+    assert body["recorded"]["added"] == after.student.size
+    (report,) = body["reports"]
+    assert (report["task"], report["counts"]["forecast"], report["counts"]["matched"]) == ("next-year", n, stayed)
+    assert (report["counts"]["left"], report["counts"]["new"]) == (n - stayed, after.student.size - stayed)
+    known = int((~np.isnan(before.next_label)).sum())
+    assert report["together"]["n"] == known - report["counts"]["unanswered"]
+    assert report["together"]["positives"] == int(np.nansum(before.next_label))
+
+    said = run("outcomes", str(sample_workbook))
+    assert "new to the store 0, said otherwise before 0, no longer in the sheet 0" in said
+    assert f"matched {stayed}, left {n - stayed}" in said
+    for word in ("promised", "came true", "as promised", "may have been helped", "Not behind when asked", "Mean risk"):
+        assert word in said
+    assert "RA-" not in said
+    assert "No forecast counts" not in said
+    measured, before = report["together"]["n"], report["expected_before"]
+    assert before["n"] == measured
+    assert f"From the probabilities of {measured} pupils alone, beside what came true of the same pupils:" in said
+    risk, auc = before["at_risk"], before["measures"]["roc_auc"]
+    table = " ".join(said.partition("could be expected before")[2].split())
+    came = {name: one["value"] for name, one in before["realised"].items()}
+    for name, one in (("at_risk", risk), ("roc_auc", auc)):
+        inside = "yes" if one["low"] <= came[name] <= one["high"] else "no"
+        row = f"{name} {one['value']:.3f} ({one['low']:.3f}–{one['high']:.3f}) {came[name]:.3f} {inside}"
+        assert row in table
+    for words in before["assumptions"]:
+        assert words in table
+
+
+def test_forecasts_that_come_too_late_or_knew_the_answer_are_said_not_to_count(
+    run: Run, sample_workbook: Path, tmp_path: Path, artifacts: Path
+) -> None:
+    said = run("outcomes", str(sample_workbook), "--year", "2024")
+    assert "No forecast counts for this year" in said
+    run("forecast", str(sample_workbook), "--year", "2023")
+    said = run("outcomes", str(sample_workbook), "--task", "next-year")
+    assert "forecasts were stored after this sheet, and do not count" in said
+    assert "measured 0" in said
+    settings = Settings(data=tmp_path / "data")
+    with Store.open(settings.store_url) as store:
+        answers = store.total()
+    # The same model, asked about a year that it learned from.
+    run("forecast", str(sample_workbook), "--year", "2022", "--at", "2022-12-01")
+    said = run("outcomes", str(sample_workbook), "--year", "2023")
+    assert "models that had learned from these answers, and do not count" in said
+    assert answers > 0
+
+
+def test_codes_that_cannot_be_stored_are_counted_for_the_reader(
+    run: Run, sample_workbook: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("farol.pupils.forecast.student_code", lambda code: None if code.endswith("7") else code)
+    assert "have a code that cannot be stored" in run("forecast", str(sample_workbook))
+
+
+def test_few_pupils_who_left_have_no_mean(run: Run, sample_workbook: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    run("forecast", str(sample_workbook), "--year", "2023", "--at", "2023-12-15")
+    monkeypatch.setattr("farol.outcomes.report.FEWEST_OF_A_MEAN", 10_000)
+    assert "Mean risk" not in run("outcomes", str(sample_workbook))
+
+
+def test_of_few_pupils_nothing_is_expected_and_what_is_undefined_is_a_dash(
+    run: Run, sample_workbook: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run("forecast", str(sample_workbook), "--year", "2023", "--at", "2023-12-15")
+    monkeypatch.setattr("farol.outcomes.estimate_vs_actual.ENOUGH", 10_000)
+    assert "Nothing is expected of fewer than 30 pupils." in run("outcomes", str(sample_workbook))
+    monkeypatch.setattr("farol.outcomes.estimate_vs_actual.ENOUGH", 30)
+    nothing = Beside("precision", Expected(None, None, None), None)
+    few = Before(40, nothing, (nothing,))
+    monkeypatch.setattr("farol.outcomes.report.before_of", lambda *_: few)
+    assert "precision – – –" in " ".join(run("outcomes", str(sample_workbook)).split())
+
+
+def test_erasing_and_purging_reach_outcomes_and_say_so(run: Run, sample_workbook: Path, tmp_path: Path) -> None:
+    panel = read_panel(sample_workbook, load_profile("pede"))
+    student = str(panel.student[panel.year == 2024][0])
+    run("outcomes", str(sample_workbook))
+    assert "erased outcomes of this pupil: 1" in run("students", "erase", student)
+    settings = Settings(data=tmp_path / "data")
+    with Store.open(settings.store_url) as store, store.exclusive() as connection:
+        connection.execute(update(outcomes).values(changed=0))
+    left = int((panel.year == 2024).sum()) - 1
+    assert f"removed outcomes: {left}" in run("store", "purge", "--older-than", "30d", artifacts=False)
+
+
+@pytest.mark.parametrize("day", ["yesterday", "2023-02-30", "9999-01-01"])
+def test_a_day_that_cannot_be_is_refused(run: Run, sample_workbook: Path, day: str) -> None:
+    assert "day" in run("forecast", str(sample_workbook), "--at", day, code=2)
+
+
+def test_a_task_or_year_that_is_none_is_refused(run: Run, sample_workbook: Path) -> None:
+    assert "There is no task" in run("outcomes", str(sample_workbook), "--task", "nobody", code=2)
+    assert "no sheet of 2031" in run("outcomes", str(sample_workbook), "--year", "2031", code=2)
+    assert "no sheet of 2031" in run("forecast", str(sample_workbook), "--year", "2031", code=2)

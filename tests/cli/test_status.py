@@ -1,0 +1,57 @@
+"""`farol status`, as a person and as cron run it."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from farol.cli import main
+from farol.model.registry import Registry
+from tests.bundles import make_bundle
+from tests.web.site import build_site
+
+Run = Callable[..., str]
+
+
+@pytest.fixture
+def run(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Run:
+    def run(folder: Path, *arguments: str, code: int = 0) -> str:
+        folders = ["--artifacts", str(folder / "artifacts"), "--data", str(folder / "data")]
+        monkeypatch.setattr(sys, "argv", ["farol", "status", *arguments, *folders])
+        for module in ("terminal", "status"):
+            monkeypatch.setattr(f"farol.cli.{module}.LOCALE", "en")
+        with pytest.raises(SystemExit) as ended:
+            main()
+        assert (ended.value.code or 0) == code
+        return capsys.readouterr().out
+
+    return run
+
+
+def test_something_to_do_is_told_with_its_reason_and_exit_code_1(run: Run, tmp_path: Path) -> None:
+    build_site(tmp_path)
+    told = run(tmp_path, code=1)
+    assert "Look at the data: Look at IAA" in told
+    assert "Too little to tell yet: Wait for more predictions." in told
+    assert "→ `farol drift --task next-year" in told
+    body = json.loads(run(tmp_path, "--format", "json", code=1))
+    assert body["to_do"]
+    assert [one["task"] for one in body["tasks"]] == ["next-year", "current"]
+
+
+def test_nothing_to_do_is_exit_code_0(run: Run, tmp_path: Path) -> None:
+    Registry(tmp_path / "artifacts").promote(
+        "current", make_bundle(tmp_path / "artifacts", report={"served": {"years": [2040]}}).name
+    )
+    assert json.loads(run(tmp_path, "--format", "json"))["to_do"] is False
+    assert "No model is in use yet." in run(tmp_path / "empty")
+
+
+def test_a_database_that_cannot_be_opened_is_told_of_each_model(run: Run, tmp_path: Path) -> None:
+    Registry(tmp_path / "artifacts").promote("current", make_bundle(tmp_path / "artifacts").name)
+    (tmp_path / "data").write_text("")
+    assert "the model or the database cannot be read" in run(tmp_path, code=1)

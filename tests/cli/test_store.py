@@ -1,0 +1,164 @@
+"""`farol students` and `farol store`, as a person runs them."""
+
+from __future__ import annotations
+
+import json
+import stat
+import sys
+from collections.abc import Callable
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+
+from farol.cli import main
+from farol.model.registry import Registry
+from farol.model.scoring import Scorer
+from farol.store.database import Store
+from farol.store.statements import cursor_of
+from tests.bundles import make_bundle
+from tests.store.rows import row
+from tests.store.scored import answered, pupils
+
+Run = Callable[..., str]
+NOW = datetime.now(UTC)
+
+
+@pytest.fixture(scope="module")
+def artifacts(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("cli-store") / "artifacts"
+    Registry(folder).promote("current", make_bundle(folder).name)
+    return folder
+
+
+@pytest.fixture
+def store(tmp_path: Path, artifacts: Path) -> Store:
+    """The database of this test's service: forty answers, ten of them of one pupil, and all of two days."""
+    (tmp_path / "artifacts").symlink_to(artifacts)
+    scorer = Scorer(Registry(artifacts).load("current"))
+    store = Store.open(f"sqlite:///{tmp_path / 'data' / 'farol.db'}")
+    for position, values in enumerate(pupils(scorer, 40)):
+        at = NOW - timedelta(days=500 if position < 15 else 0)
+        store.write([answered(scorer, values, at=at, student="RA-7" if position % 4 == 0 else None)])
+    store.close()
+    return store
+
+
+@pytest.fixture
+def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Run:
+    """A command in this process, in the folder of this test; what it printed."""
+
+    def run(*arguments: str, code: int = 0) -> str:
+        monkeypatch.chdir(tmp_path)
+        monkeypatch.setattr(sys, "argv", ["farol", *arguments])
+        monkeypatch.setattr("farol.cli.terminal_locale", lambda: "en")
+        for module in ("terminal", "store"):
+            monkeypatch.setattr(f"farol.cli.{module}.LOCALE", "en")
+        with pytest.raises(SystemExit) as exit_:
+            main()
+        printed = capsys.readouterr()
+        assert (exit_.value.code or 0) == code, printed.out + printed.err
+        assert "Traceback" not in printed.err
+        return printed.out + printed.err
+
+    return run
+
+
+def test_a_pupil_is_exported_to_the_screen_or_to_a_private_file(store: Store, run: Run, tmp_path: Path) -> None:
+    shown = json.loads(run("students", "export", "RA-7"))
+    assert (shown["student"], len(shown["predictions"])) == ("RA-7", 10)
+    assert "wrote out/pupil.json" in run("students", "export", " RA-7 ", "--output", "out/pupil.json")
+    file = tmp_path / "out" / "pupil.json"
+    assert json.loads(file.read_text())["predictions"] == shown["predictions"]
+    assert stat.S_IMODE(file.stat().st_mode) == 0o600
+    assert "cannot be written" in run("students", "export", "RA-7", "--output", "out/pupil.json", code=2)
+    assert json.loads(run("students", "export", "RA-8"))["predictions"] == []
+
+
+def test_what_cannot_be_a_code_is_refused_and_not_repeated(store: Store, run: Run) -> None:
+    for command in ("export", "erase"):
+        printed = run("students", command, "segredo" * 10, code=2)
+        assert "1 to 64 characters" in printed
+        assert "segredo" not in printed
+
+
+def test_a_pupil_is_erased_and_the_counters_are_proven_afterwards(store: Store, run: Run) -> None:
+    printed = run("students", "erase", "RA-7")
+    assert "erased 10 predictions" in printed
+    assert "taken out of the counters" in printed
+    assert "backup" in printed
+    assert store.total() == 30
+    assert "every counter is what the rows say" in run("store", "recount")
+    again = run("students", "erase", "RA-7")
+    assert "erased 0 predictions" in again
+    assert "counters" not in again
+
+
+def test_where_a_model_is_gone_erasing_says_what_its_counters_still_count(store: Store, run: Run) -> None:
+    store.write([replace(row(), student="RA-9"), row()])
+    printed = run("students", "erase", "RA-9")
+    assert "The counters of current 2024-abc still count some of them, without identity." in printed
+    assert "store recount --repair" in printed
+
+
+def test_counters_are_proven_and_mended(store: Store, run: Run) -> None:
+    assert "counted 40 predictions anew" in run("store", "recount")
+    with store.exclusive() as connection:
+        for key, (layout, cells) in store.tallying.stored(connection).items():
+            store.tallying.put(cursor_of(connection), {key: (layout, cells + (cells > 0))})
+    told = run("store", "recount", code=1)
+    assert "IAA, bin" in told
+    assert "more; --format json has all" in told
+    body = json.loads(run("store", "recount", "--format", "json", code=1))
+    assert (body["rows"], body["undated"], body["repaired"], body["unproven"]) == (40, 0, False, [])
+    first = body["differences"][0]
+    assert first["counted"] == first["rows"] + 1
+    assert first.keys() == {"task", "version", "day", "slice", "name", "bin", "counted", "rows"}
+    assert f"{len(body['differences'])} counters were not" in run("store", "recount", "--repair")
+    assert json.loads(run("store", "recount", "--format", "json"))["differences"] == []
+
+
+def test_what_cannot_be_proven_is_told_and_is_no_difference(store: Store, run: Run) -> None:
+    store.write([row()])
+    told = run("store", "recount")
+    assert "current 2024-abc: its 1 predictions cannot be counted anew. There is no version 2024-abc" in told
+    (unproven,) = json.loads(run("store", "recount", "--format", "json"))["unproven"]
+    assert (unproven["version"], unproven["rows"], unproven["problem"]["code"]) == ("2024-abc", 1, "bundle")
+
+
+def test_rows_of_an_older_farol_are_told(store: Store, run: Run, artifacts: Path) -> None:
+    scorer = Scorer(Registry(artifacts).load("current"))
+    store.write([replace(answered(scorer, pupils(scorer, 1)[0]), year=None)])
+    assert "1 of an older Farol do not say their year" in run("store", "recount")
+
+
+def test_old_predictions_are_purged_and_the_counters_stay_true(store: Store, run: Run) -> None:
+    assert "removed 15 predictions" in run("store", "purge", "--older-than", "400d")
+    assert store.total() == 25
+    assert "counted 25 predictions anew" in run("store", "recount")
+    assert "400d" in run("store", "purge", "--older-than", "a year", code=2)
+
+
+def test_a_backup_is_written_and_put_back(store: Store, run: Run) -> None:
+    assert "wrote 40 predictions to copy.db" in run("store", "backup", "copy.db")
+    assert "there already" in run("store", "backup", "copy.db", code=2)
+    run("students", "erase", "RA-7")
+    assert "--force" in run("store", "restore", "copy.db", code=2)
+    printed = run("store", "restore", "copy.db", "--force")
+    assert "restored 40 predictions from copy.db" in printed
+    assert "erase them again" in printed
+    assert "restored 40" in run("store", "restore", "copy.db", "--data", "elsewhere")
+    assert "every counter is what the rows say" in run("store", "recount")
+
+
+def test_the_tables_are_taken_back_for_an_older_farol_and_what_is_lost_is_told(store: Store, run: Run) -> None:
+    told = run("store", "downgrade", "0010", code=2)
+    assert "40 × whose a prediction is" in told
+    assert "--force" in told
+    printed = run("store", "downgrade", "0010", "--force")
+    assert "lost: 40 × whose a prediction is" in printed
+    assert "is at 0010" in printed
+    assert "one of empty, 0001, 0002" in run("store", "downgrade", "9999", code=2)
+    assert "counted 40 predictions anew" in run("store", "recount", "--repair")
+    assert "every counter is what the rows say" in run("store", "recount")

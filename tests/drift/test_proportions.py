@@ -1,0 +1,76 @@
+"""Shares beside those of training: exact chance, bands, intervals."""
+
+from __future__ import annotations
+
+from math import comb
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from scipy import stats
+
+from farol.drift.proportions import share_band, share_drift, tails, wilson
+
+few = st.integers(0, 40)
+
+
+@given(few, few, few, few)
+def test_the_tails_are_those_of_a_draw_without_replacement(part: int, rest: int, was: int, others: int) -> None:
+    n, m = part + rest, was + others
+    if n == 0 or m == 0:
+        return
+    total, rows = part + was, n + m
+    chance = [comb(total, k) * comb(rows - total, n - k) / comb(rows, n) if n >= k else 0 for k in range(total + 1)]
+    at_most, at_least = tails(part, n, was, m)
+    assert at_most == pytest.approx(sum(chance[: part + 1]), rel=1e-9)
+    assert at_least == pytest.approx(sum(chance[part:]), rel=1e-9)
+
+
+def test_millions_of_predictions_are_as_exact_as_scipy() -> None:
+    at_most, at_least = tails(301_000, 10_000_000, 40, 1_874)
+    exact = stats.hypergeom(10_001_874, 301_040, 10_000_000)
+    assert at_most == pytest.approx(float(exact.cdf(301_000)), rel=1e-5)
+    assert at_least == pytest.approx(float(exact.sf(300_999)), rel=1e-5)
+
+
+def test_nothing_missing_then_and_fifteen_of_a_hundred_now_is_severe() -> None:
+    found = share_drift(15, 100, 0, 1_874, alpha=1e-4)
+    # All fifteen of 1,974 rows are among the hundred: (100 choose 15) / (1974 choose 15), twice.
+    assert found.chance == pytest.approx(2 * comb(100, 15) / comb(1_974, 15), rel=1e-6)
+    assert (found.value, found.reference, found.verdict, found.alarm) == (0.15, 0.0, "severe", True)
+
+
+def test_what_is_no_longer_missing_is_a_drift_too_but_not_where_only_a_rise_is_one() -> None:
+    assert share_drift(0, 500, 900, 1_874, alpha=1e-4).verdict == "severe"
+    assert share_drift(0, 500, 900, 1_874, alpha=1e-4, rising=True).verdict == "none"
+
+
+def test_a_difference_that_chance_may_give_is_insufficient_and_a_small_one_is_none() -> None:
+    assert share_drift(4, 40, 20, 1_000, alpha=1e-4).verdict == "insufficient_data"
+    assert share_drift(29, 29, 0, 1_000, alpha=1e-4).verdict == "insufficient_data"
+    # Far beyond chance, but a difference of four points is no drift.
+    small = share_drift(6_000, 100_000, 200, 10_000, alpha=1e-4)
+    assert (small.chance < 1e-20, small.verdict) == (True, "none")
+
+
+def test_nothing_counted_says_nothing() -> None:
+    for found in (share_drift(0, 0, 5, 10, alpha=0.1), share_drift(3, 40, 0, 0, alpha=0.1)):
+        assert (found.value, found.low, found.high, found.verdict) == (None, 0.0, 1.0, "insufficient_data")
+
+
+@pytest.mark.parametrize(
+    ("difference", "band"), [(-0.5, "none"), (0.049, "none"), (0.05, "moderate"), (0.149, "moderate"), (0.15, "severe")]
+)
+def test_the_bands_of_shares(difference: float, band: str) -> None:
+    assert share_band(difference) == band
+
+
+@given(st.integers(0, 200), st.integers(0, 200))
+def test_the_interval_is_wilsons(part: int, rest: int) -> None:
+    n = part + rest
+    low, high = wilson(part, n)
+    if n == 0:
+        assert (low, high) == (0.0, 1.0)
+        return
+    known = stats.binomtest(part, n).proportion_ci(method="wilson")
+    assert (low, high) == pytest.approx((known.low, known.high), abs=1e-9)

@@ -1,0 +1,353 @@
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from dataclasses import replace
+from datetime import UTC, date, datetime, timedelta
+from math import inf
+
+import numpy as np
+import pytest
+
+from farol.drift.figures import feature_drift
+from farol.drift.null_distribution import exact_criticals, rounded
+from farol.drift.psi import psi
+from farol.drift.report import (
+    DriftReport,
+    FeatureDrift,
+    Window,
+    check,
+    drift_of_panel,
+    drift_report,
+    parse_window,
+    take_snapshot,
+)
+from farol.model.bundle import Bundle
+from farol.model.counters import OUTSIDE, PREDICTION, SCORE, Counted
+from farol.model.features import feature_matrix
+from farol.model.reference import FeatureBins, Reference
+from farol.profile import Text
+from farol.store.database import Store
+from farol.store.records import Prediction, uuid7
+from farol.workbook.panel import Panel
+
+NOW = datetime(2024, 7, 1, 2, 30, tzinfo=UTC)  # still 30 June in São Paulo
+ALL = Window("all", None, date(2024, 6, 30))
+
+Counts = dict[str, dict[int, int]]
+
+
+def like_training(bundle: Bundle, n: int) -> Counts:
+    """About `n` predictions a feature, in the proportions of the reference."""
+    return {
+        bins.feature: {i: round(count * n / bundle.reference.n) for i, count in enumerate(bins.counts)}
+        for bins in bundle.reference.features
+    }
+
+
+def of(report: DriftReport, feature: str) -> FeatureDrift:
+    return next(one for one in report.features if one.feature == feature)
+
+
+def test_the_proportions_of_training_are_no_drift(bundle: Bundle) -> None:
+    report = check(bundle, like_training(bundle, 2000), window=ALL)
+    assert {feature.verdict for feature in report.features} == {"none"}
+    assert (report.verdict, report.alarm) == ("none", False)
+    assert report.n == pytest.approx(2000, abs=10)
+
+
+def test_every_figure_is_that_of_the_counts(bundle: Bundle) -> None:
+    counts = like_training(bundle, 400)
+    missing = bundle.reference.features[1].size - 1
+    counts["IEG"] = {0: 300, missing: 100}
+    ieg = of(check(bundle, counts, window=ALL), "IEG")
+    was, seen = np.array(ieg.reference), np.array(ieg.current)
+    assert ieg.psi == float(psi(was, seen))
+    assert (ieg.n, ieg.missing_share) == (400, 0.25)
+    assert ieg.reference_missing_share == was[-1] / was.sum()
+    # Eleven figures share what a kind of test may spend.
+    exact = exact_criticals(ieg.reference, len(was) - 1, rounded(400), 0.002 / 11, 0.006 / 11)
+    assert ieg.critical == exact.psi
+    assert ieg.superiority is not None
+    assert ieg.superiority.critical == exact.distance
+    assert (ieg.band, ieg.verdict, ieg.alarm) == ("severe", "severe", True)
+    assert ieg.low < ieg.psi < ieg.high
+
+
+def test_a_moderate_drift_of_one_feature_is_the_whole_reports_verdict(bundle: Bundle) -> None:
+    counts = like_training(bundle, 5000)
+    order = sorted(counts["IDA"], key=lambda i: counts["IDA"][i])
+    moved = round(0.28 * counts["IDA"][order[-1]])
+    for _ in range(3):
+        for i, j in zip(order[:3], order[-3:], strict=True):
+            counts["IDA"][i] += moved
+            counts["IDA"][j] -= moved
+        report = check(bundle, counts, window=ALL)
+        if of(report, "IDA").band != "none":
+            break
+    assert of(report, "IDA").verdict == "moderate"
+    assert (report.verdict, report.alarm) == ("moderate", True)
+
+
+def test_fewer_than_thirty_predictions_say_nothing(bundle: Bundle) -> None:
+    report = check(bundle, {"IAA": {0: 29}, "IEG": {0: 30}}, window=ALL)
+    assert (of(report, "IAA").verdict, of(report, "IAA").alarm) == ("insufficient_data", False)
+    assert (of(report, "IEG").verdict, of(report, "IEG").alarm) == ("severe", True)
+    assert report.verdict == "severe"
+
+
+def test_a_band_that_chance_alone_may_reach_is_insufficient_data_and_no_alarm(bundle: Bundle) -> None:
+    rng = np.random.default_rng(3)
+    counts = {
+        bins.feature: dict(enumerate(rng.multinomial(40, np.array(bins.counts) / bundle.reference.n).tolist()))
+        for bins in bundle.reference.features
+    }
+    report = check(bundle, counts, window=ALL)
+    beyond = [feature for feature in report.features if feature.band != "none"]
+    assert beyond
+    assert {feature.verdict for feature in beyond} == {"insufficient_data"}
+    assert (report.verdict, report.alarm) == ("insufficient_data", False)
+
+
+def test_nothing_predicted_is_null_in_json_and_not_a_number(bundle: Bundle) -> None:
+    report = check(bundle, {}, window=ALL)
+    assert (report.features[0].high, report.features[0].critical) == (inf, inf)
+    body = json.loads(json.dumps(report.as_dict("en"), allow_nan=False))
+    first = body["features"][0]
+    assert [first[name] for name in ("psi", "high", "critical", "missing_share")] == [None] * 4
+    assert (body["n"], body["verdict"], body["verdict_label"]) == (0, "insufficient_data", "Insufficient data")
+
+
+def test_the_report_as_json_speaks_both_languages(bundle: Bundle) -> None:
+    report = check(bundle, {**like_training(bundle, 1000), "IAA": {0: 1000}}, window=ALL)
+    portuguese, english = report.as_dict("pt_BR"), report.as_dict("en")
+    features = portuguese["features"]
+    assert isinstance(features, list)
+    iaa, ieg = features[:2]
+    assert list(iaa) == [
+        "feature",
+        "meaning",
+        "psi",
+        "low",
+        "high",
+        "critical",
+        "n",
+        "verdict",
+        "band",
+        "alarm",
+        "alarms",
+        "superiority",
+        "missing",
+        "unseen",
+        "verdict_label",
+        "missing_share",
+        "reference_missing_share",
+        "bins",
+        "reference",
+        "current",
+    ]
+    assert (iaa["feature"], iaa["meaning"], iaa["verdict_label"]) == (
+        "IAA",
+        "Indicador de autoavaliação",
+        "Drift severo",
+    )
+    assert ieg["verdict_label"] == "Sem drift"
+    assert len(iaa["bins"]) == len(iaa["reference"]) == len(iaa["current"])
+    assert (portuguese["verdict_label"], english["verdict_label"]) == ("Drift severo", "Severe drift")
+    assert portuguese["reference"] == {
+        "n": bundle.reference.n,
+        "years": [2022, 2023],
+        "rows": "todas as linhas de treino",
+    }
+    assert (portuguese["slice"], portuguese["score"], portuguese["rate"]) == ("", None, None)
+    assert iaa["alarms"] == ["distribution", "missing", "superiority"]
+    assert (portuguese["task"], portuguese["version"], portuguese["alarm"]) == ("current", bundle.version, True)
+
+
+def answers(*, at_risk: int, of: int, cell: int) -> Counts:
+    """Answers of one probability, `at_risk` of them 1."""
+    return {SCORE: {cell: of}, PREDICTION: {0: of - at_risk, 1: at_risk}}
+
+
+def test_the_models_answers_are_one_more_feature_and_their_rate_is_checked(bundle: Bundle) -> None:
+    reference = bundle.reference
+    assert reference.score is not None
+    assert reference.predicted is not None
+    like = {SCORE: dict(enumerate(reference.score)), PREDICTION: dict(enumerate(reference.predicted))}
+    same = check(bundle, {**like_training(bundle, 2000), **like}, window=ALL)
+    assert same.score is not None
+    assert same.rate is not None
+    assert (same.score.psi, same.score.verdict, same.rate.verdict, same.verdict) == (0.0, "none", "none", "none")
+    other = check(bundle, {**like_training(bundle, 2000), **answers(at_risk=300, of=300, cell=99)}, window=ALL)
+    assert other.score is not None
+    assert other.rate is not None
+    assert (other.score.feature, other.score.n, other.score.alarms) == (SCORE, 300, ("distribution", "superiority"))
+    assert (other.rate.value, other.rate.verdict) == (1.0, "severe")
+    assert other.rate.reference == reference.predicted[1] / sum(reference.predicted[:2])
+    # The features alone are as they were: it is the answers that raise the alarm.
+    assert ({feature.verdict for feature in other.features}, other.verdict) == ({"none"}, "severe")
+    assert other.score.labels("en")[-1] == "no answer"
+    body = json.loads(json.dumps(other.as_dict("pt_BR"), allow_nan=False))
+    assert body["score"]["meaning"] == "O risco que o modelo responde"
+    assert body["rate"]["alarm"] is True
+
+
+def test_no_answer_for_many_is_told(bundle: Bundle) -> None:
+    found = check(bundle, {SCORE: {50: 60, 100: 40}, PREDICTION: {0: 60, 2: 40}}, window=ALL)
+    assert found.score is not None
+    assert found.rate is not None
+    assert (found.score.missing.value, found.score.missing.alarm, found.rate.n) == (0.4, True, 60)
+
+
+def test_what_was_not_counted_is_left_out(bundle: Bundle) -> None:
+    counted = answers(at_risk=10, of=100, cell=20)
+    older = replace(bundle, reference=replace(bundle.reference, score=None, predicted=None))
+    for report in (check(bundle, like_training(bundle, 500), window=ALL), check(older, counted, window=ALL)):
+        assert (report.score, report.rate) == (None, None)
+
+
+def test_missing_values_are_tested_on_their_own(bundle: Bundle) -> None:
+    counts = like_training(bundle, 400)
+    ieg = bundle.reference.features[1]
+    gone = {i: round(n * 0.7) for i, n in counts["IEG"].items()}
+    counts["IEG"] = {**gone, ieg.size - 1: gone[ieg.size - 1] + 400 - sum(gone.values())}
+    found = of(check(bundle, counts, window=ALL), "IEG")
+    assert found.missing.alarm
+    assert found.missing.value == pytest.approx(0.3, abs=0.06)
+    assert (found.superiority and found.superiority.verdict) == "none"
+    assert "missing" in found.alarms
+
+
+def test_values_that_training_never_had_are_told(bundle: Bundle) -> None:
+    counts = like_training(bundle, 400)
+    names = [bins.feature for bins in bundle.reference.features]
+    counts[OUTSIDE] = {names.index("IDA"): 40}
+    ian = bundle.reference.features[names.index("IAN")]
+    counts["IAN"][ian.size - 2] += 40
+    report = check(bundle, counts, window=ALL)
+    unseen = {name: of(report, name).unseen for name in ("IDA", "IAN", "IEG")}
+    assert {name: one and one.verdict for name, one in unseen.items()} == {
+        "IDA": "moderate",
+        "IAN": "moderate",
+        "IEG": "none",
+    }
+    assert unseen["IDA"] is not None
+    assert unseen["IDA"].value == pytest.approx(0.1, abs=0.005)
+    assert of(report, "IDA").alarms == ("unseen",)
+
+
+def test_an_older_bundle_does_not_say_its_range(bundle: Bundle) -> None:
+    features = tuple(replace(bins, lowest=None, highest=None) for bins in bundle.reference.features)
+    older = replace(bundle, reference=replace(bundle.reference, features=features))
+    report = check(older, like_training(older, 100), window=ALL)
+    assert [one.feature for one in report.features if one.unseen is not None] == ["IAN"]
+    assert report.features[0].as_dict("en")["unseen"] is None
+
+
+def test_a_value_that_one_training_row_had_is_expected_once_in_as_many_rows(bundle: Bundle) -> None:
+    bins = replace(of(check(bundle, {}, window=ALL), "IAN").bins, counts=(*(1, 1, bundle.reference.n - 2), 0, 0))
+    found = feature_drift(
+        bins,
+        Text(pt="", en=""),
+        bins.counts,
+        (0, 0, 100, 0, 0),
+        outside=0,
+        trained=bundle.reference.n,
+        family=11,
+    )
+    assert found.unseen is not None
+    assert found.unseen.reference == 2 / bundle.reference.n
+
+
+def test_a_feature_that_training_never_had_has_no_order_and_is_told_when_it_comes(bundle: Bundle) -> None:
+    never = FeatureBins("IPP", (), None, (0, 400))
+    found = feature_drift(never, Text(pt="", en=""), never.counts, (60, 0), outside=0, trained=400, family=11)
+    assert (found.superiority, found.unseen) == (None, None)
+    assert (found.missing.verdict, found.verdict) == ("severe", "severe")
+
+
+def test_a_derived_feature_has_its_meaning_too(bundle_of: Callable[[str], Bundle]) -> None:
+    report = check(bundle_of("next-year"), {}, window=ALL)
+    assert of(report, "years_in_programme").meaning.en == "Years in the programme"
+
+
+def _stored(bundle: Bundle, at: datetime, n: int) -> list[Prediction]:
+    """Predictions whose every feature is missing."""
+    missing = Counted.of({one.feature: one.size - 1 for one in bundle.reference.features})
+    return [
+        Prediction(uuid7(at), at, bundle.task, bundle.version, "api", {}, 0, "x", 0.1, 0.5, (), missing)
+        for _ in range(n)
+    ]
+
+
+def test_the_report_of_a_window_counts_what_was_stored_in_it(bundle: Bundle, store: Store) -> None:
+    for days in (0, 6, 7, 400):
+        store.write(_stored(bundle, NOW - timedelta(days=days), 10))
+    store.write([replace(row, version="other") for row in _stored(bundle, NOW, 5)])
+    found = {name: drift_report(store, bundle, parse_window(name, now=NOW)).n for name in ("7d", "30d", "all")}
+    assert found == {"7d": 20, "30d": 30, "all": 40}
+
+
+def test_a_snapshot_is_kept_as_it_was_and_survives_json(bundle: Bundle, store: Store) -> None:
+    store.write(_stored(bundle, NOW, 40))
+    window = parse_window("7d", now=NOW)
+    taken = take_snapshot(store, bundle, window, at=NOW)
+    later = take_snapshot(store, bundle, parse_window("all", now=NOW))
+    assert store.snapshots("current", 5) == [later, taken]
+    assert (taken.at, taken.first, taken.last, later.first) == (NOW, window.first, window.last, None)
+    assert later.at > NOW
+    report = drift_report(store, bundle, window)
+    assert (taken.payload["n"], taken.payload["verdict"], taken.payload["alarm"]) == (40, "severe", True)
+    features = taken.payload["features"]
+    assert isinstance(features, list)
+    assert [(one["feature"], one["psi"]) for one in features] == [(f.feature, f.psi) for f in report.features]
+    assert features[0]["current"] == list(report.features[0].current)
+    assert (taken.payload["score"], taken.payload["rate"]) == (None, None)
+
+
+def test_a_snapshot_keeps_the_answers_too(bundle: Bundle, store: Store) -> None:
+    sure = Counted.of({SCORE: 95, PREDICTION: 1})
+    store.write([replace(row, counted=sure) for row in _stored(bundle, NOW, 100)])
+    taken = take_snapshot(store, bundle, parse_window("7d", now=NOW), at=NOW)
+    (kept,) = store.snapshots("current", 1)
+    assert kept == taken
+    score, rate = taken.payload["score"], taken.payload["rate"]
+    assert isinstance(score, dict)
+    assert isinstance(rate, dict)
+    assert (score["feature"], score["n"], rate["value"]) == (SCORE, 100, 1.0)
+
+
+def test_looking_changes_nothing(bundle: Bundle, store: Store) -> None:
+    drift_report(store, bundle, ALL)
+    assert (store.total(), store.snapshots("current", 5)) == (0, [])
+
+
+def test_a_workbook_is_compared_by_its_last_year_through_the_same_bins(bundle: Bundle, panel: Panel) -> None:
+    report = drift_of_panel(bundle, panel)
+    assert report.window == Window("2024", date(2024, 1, 1), date(2024, 12, 31))
+    # The reference of this bundle is that very year.
+    assert [feature.psi for feature in report.features] == pytest.approx([0] * 10, abs=1e-12)
+    assert report.n == int((panel.year == 2024).sum())
+    earlier = drift_of_panel(bundle, panel.select(panel.year == 2022))
+    ipp = of(earlier, "IPP")
+    assert (ipp.missing_share, ipp.verdict) == (1.0, "severe")
+
+
+def test_an_imputed_reference_invents_drift_and_the_raw_one_does_not(bundle: Bundle, panel: Panel) -> None:
+    rows = panel.select(panel.year == 2024)
+    matrix = feature_matrix(bundle.profile, bundle.task_spec, rows.numbers, rows.year.astype(np.float64))
+    imputed = np.where(np.isnan(matrix), np.nanmedian(matrix, axis=0), matrix)
+    names = bundle.task_spec.features
+    raw = replace(bundle, reference=Reference.fit(matrix, names))
+    piled = replace(bundle, reference=Reference.fit(imputed, names))
+    honest, invented = of(drift_of_panel(raw, panel), "INGLES"), of(drift_of_panel(piled, panel), "INGLES")
+    assert honest.missing_share is not None
+    assert honest.missing_share > 0.3
+    assert (honest.verdict, invented.verdict) == ("none", "severe")
+
+
+def test_the_years_compared_with_are_those_the_served_model_learned_from(bundle: Bundle) -> None:
+    window = Window("all", None, date(2024, 6, 30))
+    assert check(replace(bundle, report={}), {}, window=window).reference_years == bundle.manifest.train_years
+    served = replace(bundle, report={"served": {"years": [2022, 2023, 2024]}})
+    assert check(served, {}, window=window).reference_years == (2022, 2023, 2024)

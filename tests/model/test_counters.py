@@ -1,0 +1,76 @@
+"""What is counted stands where its layout says, and counts of different layouts add up."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from farol.model.counters import Counted, Layout, moved, read_layout, slices_of, total, union
+
+NAMES = st.sampled_from(["IAA", "IEG", "ação", "=score"])
+LAYOUTS = st.dictionaries(NAMES, st.integers(1, 5), max_size=4).map(lambda sizes: Layout(tuple(sizes.items())))
+
+
+def test_a_layout_has_the_features_bins_then_what_is_counted_of_the_answers() -> None:
+    layout = Layout.of(("IAA", "IPP"), (4, 3))
+    assert layout.sizes == (("IAA", 4), ("IPP", 3), ("=score", 101), ("=prediction", 3), ("=outside", 2))
+    assert dict(layout.starts) == {"IAA": 0, "IPP": 4, "=score": 7, "=prediction": 108, "=outside": 111}
+    assert layout.width == 113
+    assert Layout((("IAA", 4), ("ação", 3))).text == '[["IAA",4],["ação",3]]'
+
+
+def test_answers_add_up_cell_by_cell() -> None:
+    layout = Layout((("IAA", 3), ("IPP", 2)))
+    cells = total(layout, [(0, 3), (0, 4), (2, 3)])
+    assert cells.tolist() == [2, 0, 1, 2, 1]
+    assert layout.counts(cells) == {"IAA": {0: 2, 2: 1}, "IPP": {0: 2, 1: 1}}
+    assert layout.vector(layout.counts(cells)).tolist() == cells.tolist()
+    assert total(layout, []).tolist() == [0] * 5
+
+
+def test_what_has_no_cell_cannot_be_written() -> None:
+    with pytest.raises(KeyError):
+        Layout((("IAA", 3),)).vector({"IPP": {0: 1}})
+    with pytest.raises(IndexError):
+        Layout((("IAA", 3),)).vector({"IAA": {3: 1}})
+
+
+def test_one_bin_of_each_name_has_the_least_layout() -> None:
+    counted = Counted.of({"IAA": 2, "IPP": 0})
+    assert (counted.layout.sizes, counted.cells, counted.slices) == ((("IAA", 3), ("IPP", 1)), (2, 3), ())
+
+
+@given(LAYOUTS)
+def test_a_layout_is_read_as_it_was_written(layout: Layout) -> None:
+    assert read_layout(layout.text) == layout
+
+
+@pytest.mark.parametrize("text", ["{}", "[1]", '[["IAA"]]', '[[1,"IAA"]]', "[", "null"])
+def test_what_is_no_layout_is_refused(text: str) -> None:
+    with pytest.raises(ValueError, match=r"layout|JSON|Expecting"):
+        read_layout(text)
+
+
+@given(LAYOUTS, LAYOUTS, st.data())
+def test_counts_of_two_layouts_add_up_in_their_union(first: Layout, second: Layout, data: st.DataObject) -> None:
+    cells = [
+        np.array(data.draw(st.lists(st.integers(0, 9), min_size=one.width, max_size=one.width)), dtype=np.int64)
+        for one in (first, second)
+    ]
+    whole = union(first, second)
+    both = moved(cells[0], first, whole) + moved(cells[1], second, whole)
+    expected: dict[str, dict[int, int]] = {}
+    for layout, counted in zip((first, second), cells, strict=True):
+        for name, bins in layout.counts(counted).items():
+            for bin_, count in bins.items():
+                expected.setdefault(name, {})[bin_] = expected.get(name, {}).get(bin_, 0) + count
+    assert whole.counts(both) == expected
+    assert union(whole, second) is whole
+
+
+def test_an_answer_counts_in_its_source_level_and_class_where_they_are_known() -> None:
+    assert slices_of("api", "phase", {"phase": 3.0}, "8B") == ("source=api", "phase=3", "class=8B")
+    assert slices_of("batch", "phase", {"phase": None}, None) == ("source=batch",)
+    assert slices_of("batch", "phase", {}, None) == slices_of("batch", None, {"phase": 3.0}, None) == ("source=batch",)

@@ -1,0 +1,296 @@
+"""Answers: the same for one pupil as for many, as XGBoost gives them, and with their doubts said."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+from fractions import Fraction
+from pathlib import Path
+
+import numpy as np
+import pytest
+import xgboost
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from farol.errors import BundleError, InputError
+from farol.model.bundle import Bundle, read_bundle
+from farol.model.counters import total
+from farol.model.features import Floats
+from farol.model.inputs import Inputs
+from farol.model.scoring import NO_ANSWER, Scorer, abstention, check_inputs, label_text, warnings_for
+from farol.profile import load_profile
+from tests.bundles import invented_columns, make_bundle, one_row, trained_model
+
+NAN = float("nan")
+ORIGINAL = {"IAA": 8.5, "IEG": 7.2, "IPS": 6.8, "IPP": 7.0, "IDA": 6.5, "IPV": 7.8, "IAN": 6.5, "PORTUGUES": 7.0,
+            "MATEMATICA": 6.0, "INGLES": 8.0}  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def bundles(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Bundle]:
+    artifacts = tmp_path_factory.mktemp("artifacts")
+    return {task: read_bundle(make_bundle(artifacts, task)) for task in ("current", "next-year")}
+
+
+@pytest.fixture(scope="module", params=["current", "next-year"])
+def bundle(bundles: dict[str, Bundle], request: pytest.FixtureRequest) -> Bundle:
+    return bundles[request.param]
+
+
+@pytest.fixture(scope="module")
+def scorer(bundle: Bundle) -> Scorer:
+    return Scorer(bundle)
+
+
+def columns_of(bundle: Bundle, *, n: int, seed: int) -> dict[str, Floats]:
+    return invented_columns(bundle.profile, bundle.task_spec, n=n, seed=seed)
+
+
+def codes(bundle: Bundle, values: Mapping[str, float | None]) -> list[tuple[str, str]]:
+    return [(warning.code, warning.field) for warning in warnings_for(bundle, values)]
+
+
+# ── Answers ────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def test_probabilities_are_those_of_xgboost_on_the_preprocessed_features(bundle: Bundle, scorer: Scorer) -> None:
+    booster = xgboost.Booster(model_file=bytearray(bundle.files["model.json"]))
+    scores = scorer.score(columns_of(bundle, n=500, seed=7), np.full(500, 2024.0))
+    expected = booster.inplace_predict(bundle.preprocessing.transform(scores.features))
+    np.testing.assert_allclose(scores.probability, expected, atol=1e-6)
+    assert scores.probability.dtype == np.float64
+    assert 0 < scores.prediction.mean() < 1
+    np.testing.assert_array_equal(scores.prediction, scores.probability >= bundle.manifest.threshold)
+    np.testing.assert_array_equal(scores.bins, bundle.reference.index(scores.features))
+
+
+def test_one_pupil_gets_the_answer_it_has_among_others(bundle: Bundle, scorer: Scorer) -> None:
+    columns = columns_of(bundle, n=40, seed=3)
+    scores = scorer.score(columns, np.full(40, 2024.0))
+    for row in range(40):
+        given_values = {name: None if np.isnan(column[row]) else float(column[row]) for name, column in columns.items()}
+        answer = scorer.score_one(given_values, 2024)
+        assert answer.probability == scores.probability[row]
+        assert answer.prediction == scores.prediction[row]
+        bins = scorer.layout.counts(total(scorer.layout, [answer.cells]))
+        assert [list(bins[name]) for name in bundle.task_spec.features] == [
+            [bin_] for bin_ in scores.bins[row].tolist()
+        ]
+        raw = [NAN if value is None else value for value in answer.features.values()]
+        np.testing.assert_array_equal(raw, scores.features[row])
+        assert tuple(answer.features) == bundle.task_spec.features
+
+
+def test_a_probability_at_the_threshold_is_a_prediction_of_risk(bundle: Bundle, scorer: Scorer) -> None:
+    probability = scorer.score_one(ORIGINAL, 2024).probability
+    assert probability is not None
+    exact = replace(bundle, manifest=replace(bundle.manifest, threshold=probability))
+    above = replace(bundle, manifest=replace(bundle.manifest, threshold=float(np.nextafter(probability, 1))))
+    assert Scorer(exact).score_one(ORIGINAL, 2024).prediction == 1
+    assert Scorer(above).score_one(ORIGINAL, 2024).prediction == 0
+
+
+def test_the_label_is_in_the_words_of_the_profile(bundles: dict[str, Bundle]) -> None:
+    bundle = bundles["current"]
+    assert label_text(bundle, 0, "pt_BR") == "Aluno não possui risco de defasagem"
+    assert label_text(bundle, 1, "pt_BR") == "Aluno possui risco de defasagem"
+    assert label_text(bundle, 1, "en") == "Student is at risk of falling behind"
+    answer = Scorer(bundle).score_one(ORIGINAL, 2024)
+    assert answer.label.pt == label_text(bundle, answer.prediction, "pt_BR")
+
+
+def test_features_are_derived_from_context(bundles: dict[str, Bundle]) -> None:
+    answer = Scorer(bundles["next-year"]).score_one({"phase": 3, "age": 14, "year_joined": 2020}, 2024)
+    assert answer.features["ideal_phase"] == 4
+    assert answer.features["lag"] == -1
+    assert answer.features["years_in_programme"] == 4
+    assert answer.features["IAN"] is None
+
+
+def test_missing_and_unknown_columns_are_missing_values(bundle: Bundle, scorer: Scorer) -> None:
+    nothing = scorer.score({"moon": np.zeros(2)}, np.full(2, 2024.0))
+    assert np.isnan(nothing.features).all()
+    assert (nothing.bins == [bins.size - 1 for bins in bundle.reference.features]).all()
+
+
+def test_of_pupils_unlike_any_in_training_there_is_no_answer(tmp_path: Path) -> None:
+    bundle = read_bundle(make_bundle(tmp_path, "next-year", report={"support": {"least_given": 3}}))
+    scorer = Scorer(bundle)
+    scores = scorer.score({"IAA": np.array([5.0, 5.0]), "IDA": np.array([6.0, 6.0]), "IPS": np.array([NAN, 7.0])},
+                          np.full(2, 2024.0))  # fmt: skip
+    assert scores.prediction.tolist()[0] == NO_ANSWER
+    assert np.isnan(scores.probability).tolist() == [True, False]
+    assert scores.prediction[1] in (0, 1)
+    scant, enough = (scorer.score_one({"IAA": 5.0, "IDA": 6.0, "IPS": ips}, 2024) for ips in (None, 7.0))
+    assert (scant.abstained, scant.prediction, scant.probability) == (True, None, None)
+    assert scant.label.pt == label_text(bundle, None, "pt_BR") == "Sem resposta: foi informado muito pouco"
+    counted = [scorer.layout.counts(total(scorer.layout, [answer.cells])) for answer in (scant, enough)]
+    assert counted[0]["IAA"] == counted[1]["IAA"], "what came is counted all the same"
+    assert (counted[0]["=prediction"], counted[0]["=score"]) == ({2: 1}, {100: 1})
+    assert counted[1]["=prediction"] == {enough.prediction: 1}
+    assert not enough.abstained
+    assert enough.probability == scores.probability[1]
+    words = abstention(bundle, scant.features)
+    assert f"2 of {len(bundle.task_spec.features)} " in words.render("en")
+    assert "at least 3" in words.render("en")
+    assert words.render("pt_BR").startswith("Não há resposta")
+
+
+@pytest.mark.parametrize("support", [None, {}, {"least_given": None}])
+def test_a_bundle_that_does_not_say_what_it_needs_answers_all(tmp_path: Path, support: object) -> None:
+    scorer = Scorer(read_bundle(make_bundle(tmp_path, report={"support": support})))
+    assert scorer.least_given == 0
+    assert scorer.score({}, np.array([2024.0])).prediction[0] in (0, 1)
+
+
+def test_no_rows_have_no_answers(scorer: Scorer) -> None:
+    scores = scorer.score({}, np.empty(0))
+    assert scores.probability.shape == (0,)
+    assert scores.bins.shape == scores.features.shape == (0, len(scorer.bundle.task_spec.features))
+
+
+def test_columns_of_another_length_are_refused(scorer: Scorer) -> None:
+    with pytest.raises(ValueError, match="shape"):
+        scorer.score({"IAA": np.zeros(2)}, np.full(3, 2024.0))
+
+
+@pytest.mark.parametrize("values", [{}, {"IDA": None}, {"IAA": 0.0}, {"moon": 1.0}])
+def test_nothing_given_is_no_answer(scorer: Scorer, values: dict[str, float | None]) -> None:
+    with pytest.raises(InputError) as caught:
+        scorer.score_one(values, 2024)
+    assert str(caught.value.expected).startswith("at least one of IAA, IEG")
+
+
+def test_values_are_taken_as_the_sheets_have_them(scorer: Scorer) -> None:
+    columns = one_row(IAA=0.0, IEG=10.01, IPS=-0.011, IDA=10.02, IPV=float("inf"), IAN=5.0)
+    row = dict(
+        zip(scorer.bundle.task_spec.features, scorer.score(columns, np.array([2024.0])).features[0], strict=True)
+    )
+    assert (row["IEG"], row["IPS"], row["IAN"]) == (10.0, 0.0, 5.0)
+    assert np.isnan([row["IAA"], row["IDA"], row["IPV"]]).all()
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.lists(st.floats(), min_size=10, max_size=10))
+def test_cleaning_leaves_only_values_in_range_and_changes_nothing_twice(values: list[float]) -> None:
+    profile = load_profile("pede")
+    inputs = Inputs.of(profile, profile.tasks["current"])
+    clean = inputs.clean(np.array(values)[:, np.newaxis])
+    assert (np.isnan(clean) | ((clean >= 0) & (clean <= 10))).all()
+    np.testing.assert_array_equal(inputs.clean(clean), clean)
+
+
+@pytest.mark.parametrize("wrong", [b"", b"not a model", "next-year"])
+def test_what_is_no_model_of_the_features_is_refused(bundles: dict[str, Bundle], wrong: bytes | str) -> None:
+    source = bundles[wrong].onnx if isinstance(wrong, str) else wrong
+    bundle = bundles["current"]
+    with pytest.raises(BundleError, match=r"model\.onnx is not a model"):
+        Scorer(replace(bundle, files={**bundle.files, "model.onnx": source}))
+
+
+# ── What may be given ──────────────────────────────────────────────────────────────────────────────────────────────
+
+
+@pytest.mark.parametrize(
+    ("field", "value", "code"),
+    [
+        ("IAA", "8", "not_a_number"),
+        ("IAA", True, "not_a_number"),
+        ("IAA", [8], "not_a_number"),
+        ("IAA", NAN, "not_finite"),
+        ("IAA", float("-inf"), "not_finite"),
+        ("IAA", 10**400, "not_finite"),
+        ("IAA", -0.012, "out_of_range"),
+        ("IAA", 10.02, "out_of_range"),
+        ("IAA", Fraction(21, 2), "out_of_range"),
+        ("phase", 2.5, "not_whole"),
+        ("moon", 1.0, "unknown_field"),
+        ("iaa", 1.0, "unknown_field"),
+    ],
+)
+def test_a_field_that_cannot_be_used_is_named_with_the_reason(
+    bundles: dict[str, Bundle], field: str, value: object, code: str
+) -> None:
+    bundle = bundles["next-year"]
+    (problem,) = check_inputs(bundle.profile, bundle.task_spec, {"IEG": 5.0, field: value})
+    assert (problem.code, problem.field) == (code, field)
+    assert field in str(problem.message)
+
+
+def test_what_was_expected_is_said_and_the_value_never(bundles: dict[str, Bundle]) -> None:
+    bundle = bundles["next-year"]
+    values = {"IAA": 77.25, "phase": 33.25, "IDA": "7725"}
+    problems = check_inputs(bundle.profile, bundle.task_spec, values)
+    assert [str(problem.expected) for problem in problems] == [
+        "a number from 0 to 10, or nothing",
+        "a whole number from 0 to 9, or nothing",
+        "a number from 0 to 10, or nothing",
+    ]
+    assert not any("25" in str(text) for problem in problems for text in (problem.message, problem.expected))
+
+
+@pytest.mark.parametrize("value", [None, 0, 10, 6.5, 10.01, -0.01])
+def test_numbers_in_range_their_roundings_and_nothing_can_be_used(bundles: dict[str, Bundle], value: object) -> None:
+    bundle = bundles["current"]
+    assert check_inputs(bundle.profile, bundle.task_spec, {"IAN": value}) == []
+
+
+def test_a_column_without_a_range_takes_any_number(bundles: dict[str, Bundle]) -> None:
+    bundle = bundles["current"]
+    free = replace(bundle.profile.columns["IDA"], minimum=None, maximum=None)
+    profile = replace(bundle.profile, columns={**bundle.profile.columns, "IDA": free})
+    assert check_inputs(profile, bundle.task_spec, {"IDA": -1e9}) == []
+    (problem,) = check_inputs(profile, bundle.task_spec, {"IDA": "x"})
+    assert str(problem.expected) == "a number, or nothing"
+    assert warnings_for(replace(bundle, inputs=Inputs.of(profile, bundle.task_spec)), {"IDA": 1e9})
+
+
+# ── Warnings ───────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def test_all_given_as_the_programme_does_gives_no_warning(bundles: dict[str, Bundle]) -> None:
+    assert codes(bundles["current"], {**ORIGINAL, "IAN": 5.0}) == []
+
+
+def test_the_originals_example_is_warned_of_its_ian_and_of_nothing_else(bundles: dict[str, Bundle]) -> None:
+    assert codes(bundles["current"], {**ORIGINAL}) == [("unusual_value", "IAN")]
+
+
+def test_a_rounding_beyond_the_range_is_told(bundles: dict[str, Bundle]) -> None:
+    values = {**ORIGINAL, "IAN": 10.005, "IPS": -0.01}
+    assert codes(bundles["current"], values) == [("clipped", "IPS"), ("clipped", "IAN")]
+
+
+def test_zero_that_means_not_answered_is_told_and_counts_as_missing(bundles: dict[str, Bundle]) -> None:
+    for zero in (0, -0.005):  # a rounding of zero is zero
+        values = {**ORIGINAL, "IAN": 5, "IAA": zero, "IDA": 0}
+        assert codes(bundles["current"], values) == [("zero_not_answered", "IAA"), ("missing_feature", "IAA")]
+        assert Scorer(bundles["current"]).score_one(values, 2024).features["IAA"] is None
+
+
+def test_without_the_label_in_other_words_the_answer_is_called_modest(bundles: dict[str, Bundle]) -> None:
+    found = codes(bundles["current"], {**ORIGINAL, "IAN": None, "IPP": None})
+    assert found == [("missing_feature", "IPP"), ("missing_feature", "IAN"), ("label_feature_missing", "IAN")]
+
+
+def test_what_can_be_derived_is_not_called_missing(bundles: dict[str, Bundle]) -> None:
+    values = {**ORIGINAL, "IAN": 5.0, "phase": 3.0, "age": 14.0}
+    assert codes(bundles["next-year"], values) == [("missing_feature", "year_joined")]
+    assert codes(bundles["next-year"], {**values, "year_joined": 2020.0}) == []
+
+
+def test_every_warning_speaks_portuguese(bundles: dict[str, Bundle]) -> None:
+    found = warnings_for(bundles["current"], {"IAA": 0.0, "IEG": 10.005, "IAN": 6.5})
+    found += warnings_for(bundles["current"], {"IAA": 5.0})
+    assert {warning.code for warning in found} == {
+        "zero_not_answered", "clipped", "unusual_value", "missing_feature", "label_feature_missing"
+    }  # fmt: skip
+    for warning in found:
+        assert warning.message.render("pt_BR") != warning.message.render("en")
+        assert warning.field in warning.message.render("pt_BR")
+
+
+def test_a_scorer_holds_the_bundle_it_answers_for(tmp_path: Path) -> None:
+    path = make_bundle(tmp_path)
+    assert Scorer(read_bundle(path)).bundle.manifest.threshold == trained_model().threshold

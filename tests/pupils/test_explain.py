@@ -1,0 +1,142 @@
+"""One pupil's answer in words."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from farol.errors import InputError
+from farol.model.bundle import Bundle, read_bundle
+from farol.model.reasons import reasons_for
+from farol.model.risk_bands import band_of
+from farol.model.scoring import Scorer
+from farol.profile import load_profile
+from farol.pupils.explain import Explanation, explain_pupil
+from farol.workbook.panel import Panel, read_panel
+from tests.bundles import make_bundle
+
+
+@pytest.fixture(scope="module")
+def panel(sample_workbook: Path) -> Panel:
+    return read_panel(sample_workbook, load_profile("pede"))
+
+
+@pytest.fixture(scope="module")
+def bundle(tmp_path_factory: pytest.TempPathFactory) -> Bundle:
+    return read_bundle(make_bundle(tmp_path_factory.mktemp("artifacts"), "next-year"))
+
+
+@pytest.fixture(scope="module")
+def scorer(bundle: Bundle) -> Scorer:
+    return Scorer(bundle)
+
+
+@pytest.fixture(scope="module")
+def student(panel: Panel) -> str:
+    """A pupil of all three years, whose last row has gaps."""
+    for one in panel.student[panel.year == panel.years[-1]]:
+        rows = panel.student == one
+        if set(panel.year[rows]) == set(panel.years) and np.isnan(panel.numbers["INGLES"][rows][-1]):
+            return str(one)
+    raise AssertionError("the sample has such a pupil")
+
+
+def text(found: Explanation, locale: str) -> str:
+    return "\n".join(found.lines(locale))
+
+
+def test_the_answer_is_that_of_the_pupils_own_row(scorer: Scorer, panel: Panel, student: str, bundle: Bundle) -> None:
+    found = explain_pupil(scorer, panel, student)
+    row = panel.select((panel.student == student) & (panel.year == panel.years[-1]))
+    scores = scorer.score(dict(row.numbers), row.year.astype(np.float64))
+    assert found.answer.probability == scores.probability[0]
+    assert found.reasons == reasons_for(scorer, found.answer, 3)
+    assert found.band == band_of(bundle.report, found.answer.probability)
+    assert (found.student, found.year, found.is_new) == (student, panel.years[-1], False)
+
+
+def test_another_year_is_explained_when_asked_for(scorer: Scorer, panel: Panel, student: str) -> None:
+    first = explain_pupil(scorer, panel, student, year=panel.years[0])
+    assert first.year == panel.years[0]
+    assert not first.is_new, "the workbook has no year before its first"
+
+
+def test_the_code_is_found_however_it_is_typed(scorer: Scorer, panel: Panel, student: str) -> None:
+    assert explain_pupil(scorer, panel, f"  {student.lower()} ").student == student
+
+
+def test_a_new_pupil_is_told_to_be_one(scorer: Scorer, panel: Panel) -> None:
+    earlier = set(panel.student[panel.year < panel.years[-1]])
+    new = next(str(one) for one in panel.student[panel.year == panel.years[-1]] if one not in earlier)
+    found = explain_pupil(scorer, panel, new)
+    assert found.is_new
+    assert "rests on this year alone" in text(found, "en")
+
+
+def test_an_unknown_code_names_no_other_pupil(scorer: Scorer, panel: Panel) -> None:
+    with pytest.raises(InputError, match="No pupil of the workbook has this code") as caught:
+        explain_pupil(scorer, panel, "RA-999999")
+    words = str(caught.value)
+    assert "999999" not in words
+    assert re.findall(r"RA-\d+", words) == ["RA-123"], "the example alone"
+
+
+def test_a_year_without_the_pupil_is_an_error_that_names_the_pupils_own_years(
+    scorer: Scorer, panel: Panel, student: str
+) -> None:
+    with pytest.raises(InputError, match="no row of 1999") as caught:
+        explain_pupil(scorer, panel, student, year=1999)
+    assert ", ".join(map(str, panel.years)) in str(caught.value)
+
+
+WORDS = {
+    "en": ("a risk of", "What can be worked on:", "What is as it is", "Not informed, and so not counted as average"),
+    "pt_BR": ("risco de", "O que se pode trabalhar:", "O que não se muda", "Não informado, e por isso"),
+}
+
+
+@pytest.mark.parametrize("locale", WORDS)
+def test_the_words_have_the_answer_the_reasons_what_is_missing_and_the_limits(
+    bundle: Bundle, panel: Panel, student: str, locale: str
+) -> None:
+    features = bundle.task_spec.features
+    task = replace(bundle.task_spec, changeable=features[::2])  # so that the small model has reasons of both kinds
+    found = explain_pupil(Scorer(replace(bundle, task_spec=task)), panel, student, k=16)
+    assert {reason.changeable for reason in found.reasons} == {True, False}
+    assert found.missing
+    said = text(found, locale)
+    for words in WORDS[locale]:
+        assert words in said
+    assert found.answer.label.in_locale(locale) in said
+    assert task.question.in_locale(locale) in said
+    assert said.endswith(task.limits.in_locale(locale))
+    assert all(reason.sentence(locale) in said for reason in found.reasons)
+
+
+def test_what_there_is_nothing_to_say_of_has_no_heading(bundle: Bundle, panel: Panel, student: str) -> None:
+    plain = Scorer(replace(bundle, report={**bundle.report, "bands": None}))
+    said = text(explain_pupil(plain, panel, student, k=0), "en")
+    assert "What can be worked on" not in said
+    assert "Of pupils with a risk" not in said
+
+
+def test_too_little_known_is_said_instead_of_an_answer(bundle: Bundle, panel: Panel, student: str) -> None:
+    strict = Scorer(replace(bundle, report={**bundle.report, "support": {"least_given": 99}}))
+    found = explain_pupil(strict, panel, student)
+    assert "There is no answer" in text(found, "en")
+    assert "a risk of" not in text(found, "en")
+    body = found.as_dict("en")
+    assert (body["abstained"], body["prediction"], body["probability"], body["band"]) == (True, None, None, None)
+
+
+def test_the_answer_for_programs(scorer: Scorer, panel: Panel, student: str) -> None:
+    found = explain_pupil(scorer, panel, student)
+    body = found.as_dict("pt_BR")
+    assert (body["student"], body["year"], body["task"]) == (student, panel.years[-1], "next-year")
+    assert body["probability"] == found.answer.probability
+    assert body["reasons"] == [reason.as_dict("pt_BR") for reason in found.reasons]
+    assert isinstance(body["band"], dict)

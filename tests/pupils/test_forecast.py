@@ -1,0 +1,143 @@
+"""A whole sheet's forecasts are stored with their codes, once, on both databases."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+from datetime import timedelta
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from farol.errors import InputError
+from farol.model.registry import Registry
+from farol.model.scoring import Scorer
+from farol.profile import load_profile
+from farol.pupils.forecast import GROUP, forecast_panel
+from farol.store.database import Store
+from farol.store.recount import recount
+from farol.workbook.panel import Panel, read_panel
+from tests.played import THEN, promoted
+from tests.postgresql import postgresql_server, postgresql_url
+
+__all__ = ["postgresql_server", "postgresql_url"]
+
+
+@pytest.fixture(scope="module")
+def panel(sample_workbook: Path) -> Panel:
+    return read_panel(sample_workbook, load_profile("pede"))
+
+
+@pytest.fixture(scope="module")
+def artifacts(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("forecasting") / "artifacts"
+
+
+@pytest.fixture(scope="module")
+def scorer(artifacts: Path) -> Scorer:
+    return promoted(artifacts)
+
+
+@pytest.fixture(params=["sqlite", pytest.param("postgresql", marks=pytest.mark.postgresql)])
+def store(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Store]:
+    sqlite = f"sqlite:///{tmp_path / 'farol.db'}"
+    with Store.open(sqlite if request.param == "sqlite" else request.getfixturevalue("postgresql_url")) as opened:
+        yield opened
+
+
+@pytest.fixture
+def few(panel: Panel) -> Panel:
+    """Five pupils of 2023."""
+    chosen = np.zeros(panel.year.size, dtype=np.bool_)
+    chosen[np.flatnonzero(panel.year == 2023)[:5]] = True
+    return panel.select(chosen)
+
+
+def test_every_pupil_of_the_year_is_stored_as_scoring_answers(
+    store: Store, scorer: Scorer, panel: Panel, artifacts: Path
+) -> None:
+    found = forecast_panel(scorer, panel, store, year=2023, at=THEN)
+    pupils = panel.select(panel.year == 2023)
+    assert pupils.year.size > 2 * GROUP
+    assert [row.student for row in found.rows] == list(pupils.student)
+    assert (found.stored, found.unusable, store.total()) == (pupils.year.size, 0, pupils.year.size)
+    position = 7
+    values = {name: column[position] for name, column in pupils.numbers.items() if name in scorer.bundle.inputs.columns}
+    answer = scorer.score_one({name: None if np.isnan(one) else float(one) for name, one in values.items()}, 2023)
+    row = found.rows[position]
+    assert (row.probability, row.prediction) == (answer.probability, answer.prediction)
+    assert row.counted is not None
+    assert {"source=command", f"phase={values['phase']:g}"} <= set(row.counted.slices)
+    assert (row.source, row.year, row.at, row.task) == ("command", 2023, THEN, "next-year")
+    # Counted as they would be counted anew from the rows.
+    proven = recount(store, Registry(artifacts))
+    assert (proven.rows, proven.differences) == (pupils.year.size, ())
+
+
+def test_the_same_sheet_and_model_store_nothing_again(store: Store, scorer: Scorer, few: Panel) -> None:
+    first = forecast_panel(scorer, few, store, at=THEN)
+    again = forecast_panel(scorer, few, store, at=THEN + timedelta(days=3))
+    assert (first.stored, again.stored, store.total()) == (5, 0, 5)
+    assert [row.id for row in again.rows] == [row.id for row in first.rows]
+    assert again.as_dict() == {
+        "task": "next-year",
+        "model_version": scorer.bundle.version,
+        "year": 2023,
+        "pupils": 5,
+        "stored": 0,
+        "already_stored": 5,
+        "at_risk": sum(row.prediction == 1 for row in first.rows),
+        "unanswered": 0,
+        "unusable_codes": 0,
+    }
+
+
+def test_a_corrected_pupil_gets_another_forecast_and_a_sheet_put_back_its_own(
+    store: Store, scorer: Scorer, few: Panel
+) -> None:
+    forecast_panel(scorer, few, store, at=THEN)
+    values = few.numbers["IDA"].copy()
+    values[2] = 1.5
+    corrected = replace(few, numbers={**few.numbers, "IDA": values})
+    assert forecast_panel(scorer, corrected, store, at=THEN).stored == 1
+    assert forecast_panel(scorer, corrected, store, at=THEN).stored == 0
+    back = forecast_panel(scorer, few, store, at=THEN)
+    assert (back.stored, store.total()) == (1, 7)
+    rows = [row for row in store.stream() if row.student == few.student[2]]
+    assert [row.features["IDA"] == 1.5 for row in rows] == [False, True, False]
+
+
+def test_another_version_stores_its_own(store: Store, few: Panel, tmp_path: Path) -> None:
+    for seed, total in ((0, 5), (1, 10)):
+        assert forecast_panel(promoted(tmp_path, seed=seed), few, store, at=THEN).stored == 5
+        assert store.total() == total
+
+
+def test_who_was_first_wins_when_two_store_at_once(
+    store: Store, scorer: Scorer, few: Panel, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first = forecast_panel(scorer, few, store, at=THEN)
+    # A process that looked before the other one wrote: it sees nobody.
+    monkeypatch.setattr("farol.pupils.forecast._last", lambda _store, _rows: {})
+    second = forecast_panel(scorer, few, store, at=THEN)
+    assert (second.stored, store.total()) == (0, 5)
+    assert [row.id for row in second.rows] == [row.id for row in first.rows]
+
+
+def test_too_little_known_is_stored_as_no_answer_and_codes_that_cannot_be_are_counted(
+    store: Store, scorer: Scorer, few: Panel
+) -> None:
+    bundle = replace(scorer.bundle, report={**scorer.bundle.report, "support": {"least_given": 99}})
+    students = few.student.copy()
+    students[0] = "x" * 65
+    found = forecast_panel(Scorer(bundle), replace(few, student=students), store, at=THEN)
+    assert (found.unusable, found.unanswered, found.stored) == (1, 4, 4)
+    assert {(row.prediction, row.probability) for row in store.stream()} == {(None, None)}
+
+
+def test_a_year_that_the_workbook_lacks_is_an_error(store: Store, scorer: Scorer, panel: Panel) -> None:
+    with pytest.raises(InputError, match="2031") as caught:
+        forecast_panel(scorer, panel, store, year=2031, at=THEN)
+    assert "2022, 2023, 2024" in str(caught.value)
+    assert store.total() == 0

@@ -1,0 +1,217 @@
+"""Lists: as many as there is room for, the likeliest first, ties shown, and what to expect of them."""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from farol.errors import InputError
+from farol.evaluation.capacity import Capacity, parse_capacity
+from farol.model.bundle import Bundle, read_bundle
+from farol.model.scoring import NO_ANSWER, Scorer
+from farol.profile import load_profile
+from farol.pupils.ranking import By, Expected, PupilList, pupil_list
+from farol.workbook.panel import Panel, read_panel
+from tests.bundles import make_bundle
+
+
+@pytest.fixture(scope="module")
+def panel(sample_workbook: Path) -> Panel:
+    return read_panel(sample_workbook, load_profile("pede"))
+
+
+@pytest.fixture(scope="module")
+def bundle(tmp_path_factory: pytest.TempPathFactory) -> Bundle:
+    return read_bundle(make_bundle(tmp_path_factory.mktemp("artifacts"), "next-year"))
+
+
+@pytest.fixture(scope="module")
+def scorer(bundle: Bundle) -> Scorer:
+    return Scorer(bundle)
+
+
+def probabilities(scorer: Scorer, panel: Panel) -> dict[str, float]:
+    last = panel.select(panel.year == panel.years[-1])
+    scores = scorer.score(dict(last.numbers), last.year.astype(np.float64))
+    return dict(zip(map(str, last.student), scores.probability.tolist(), strict=True))
+
+
+def test_the_list_is_the_likeliest_of_the_last_year(scorer: Scorer, panel: Panel) -> None:
+    found = pupil_list(scorer, panel, Capacity(60, None))
+    every = probabilities(scorer, panel)
+    assert (found.year, found.places, found.by) == (panel.years[-1], 60, By.all)
+    listed = {pupil.student: pupil.probability for pupil in found.pupils}
+    assert listed == {student: every[student] for student in listed}
+    assert min(listed.values()) > max(value for student, value in every.items() if student not in listed)
+    values = [pupil.probability for pupil in found.pupils]
+    assert values == sorted(values, reverse=True)
+    assert [pupil.rank for pupil in found.pupils] == [1 + sum(v > value for v in every.values()) for value in values]
+
+
+def test_a_share_is_of_the_group(scorer: Scorer, panel: Panel) -> None:
+    found = pupil_list(scorer, panel, parse_capacity("20%"))
+    assert found.places == found.group.n * 0.2 // 1 or found.places == -(-found.group.n * 0.2 // 1)
+
+
+def test_new_cases_and_old_ones_have_lists_of_their_own(scorer: Scorer, panel: Panel) -> None:
+    onset = pupil_list(scorer, panel, Capacity(10, None), by=By.onset)
+    recovery = pupil_list(scorer, panel, Capacity(10, None), by=By.recovery)
+    assert {pupil.at_risk_now for pupil in onset.pupils} == {False}
+    assert {pupil.at_risk_now for pupil in recovery.pupils} == {True}
+    last = panel.label[panel.year == panel.years[-1]]
+    assert (onset.group.n, recovery.group.n) == (int((last == 0).sum()), int((last == 1).sum()))
+
+
+def test_what_to_expect_is_said_of_the_list_of_the_group_and_of_each_level(scorer: Scorer, panel: Panel) -> None:
+    found = pupil_list(scorer, panel, Capacity(40, None))
+    every = list(probabilities(scorer, panel).values())
+    assert found.group.n == len(every)
+    assert found.group.value == pytest.approx(sum(every))
+    assert found.expected.value == pytest.approx(sum(pupil.probability for pupil in found.pupils))
+    assert found.expected.low <= found.expected.value <= found.expected.high
+    assert sum(expected.n for _, expected in found.levels) == len(every)
+    assert sum(expected.value for _, expected in found.levels) == pytest.approx(sum(every))
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.lists(st.floats(0, 1), max_size=12))
+def test_the_range_holds_95_percent_of_what_chance_gives(probability: list[float]) -> None:
+    expected = Expected.of(np.array(probability))
+    chances = np.ones(1)
+    for one in probability:  # Poisson's binomial by its definition
+        chances = np.append(chances * (1 - one), 0) + np.append(0, chances * one)
+    assert expected.value == pytest.approx(sum(probability))
+    assert chances[expected.low : expected.high + 1].sum() >= 0.95 - 1e-9
+    assert 0 <= expected.low <= expected.high <= len(probability)
+
+
+def test_ties_with_the_last_place_are_all_shown_and_told(scorer: Scorer, panel: Panel) -> None:
+    # The small model gives many pupils the same answer.
+    ranked = sorted(probabilities(scorer, panel).values(), reverse=True)
+    first, same = next((i, ranked.count(value)) for i, value in enumerate(ranked) if ranked.count(value) > 2)
+    found = pupil_list(scorer, panel, Capacity(first + 2, None))
+    assert found.places == first + 2
+    assert len(found.pupils) == found.expected.n == first + same
+    assert [pupil.tied for pupil in found.pupils] == [False] * first + [True] * same
+    assert {pupil.rank for pupil in found.pupils if pupil.tied} == {first + 1}
+    (note,) = [note.render("en") for note in found.notes() if "share the last place" in note.render("en")]
+    assert note.startswith(f"{same} pupils")
+    assert f"has {first + same} pupils and not {first + 2}" in note
+    whole = pupil_list(scorer, panel, Capacity(first + same, None))
+    assert [pupil.student for pupil in whole.pupils] == [pupil.student for pupil in found.pupils]
+    assert not any(pupil.tied for pupil in whole.pupils)
+    assert not any("share the last place" in note.render("en") for note in whole.notes())
+
+
+@pytest.mark.parametrize("capacity", [Capacity(10_000, None), Capacity(None, 0.9)])
+def test_nearly_everyone_is_no_list(scorer: Scorer, panel: Panel, capacity: Capacity) -> None:
+    with pytest.raises(InputError, match="nearly everyone"):
+        pupil_list(scorer, panel, capacity)
+
+
+def test_a_tie_of_nearly_everyone_is_no_list(scorer: Scorer, panel: Panel) -> None:
+    last = panel.year == panel.years[-1]
+    numbers = {name: np.where(last, values[last][0], values) for name, values in panel.numbers.items()}
+    with pytest.raises(InputError, match="nearly everyone"):
+        pupil_list(scorer, replace(panel, numbers=numbers), Capacity(5, None))
+
+
+def test_no_place_is_no_list(scorer: Scorer, panel: Panel, monkeypatch: pytest.MonkeyPatch) -> None:
+    with pytest.raises(InputError):
+        parse_capacity("0")
+    monkeypatch.setattr(Capacity, "places", lambda _self, _rows: 0)
+    with pytest.raises(InputError, match="no place at all"):
+        pupil_list(scorer, panel, Capacity(None, 0.001))
+
+
+def test_the_question_of_this_year_has_no_new_cases(panel: Panel, tmp_path: Path) -> None:
+    scorer = Scorer(read_bundle(make_bundle(tmp_path, "current")))
+    with pytest.raises(InputError, match="no new cases"):
+        pupil_list(scorer, panel, Capacity(5, None), by=By.onset)
+    assert len(pupil_list(scorer, panel, Capacity(5, None)).pupils) >= 5
+
+
+def strict(bundle: Bundle, least: int) -> Scorer:
+    return Scorer(replace(bundle, report={**bundle.report, "support": {"least_given": least}}))
+
+
+def test_whom_there_is_no_answer_for_is_named_and_not_listed(bundle: Bundle, panel: Panel) -> None:
+    most = len(bundle.task_spec.features)
+    scorer = strict(bundle, most)
+    found = pupil_list(scorer, panel, Capacity(5, None))
+    last = panel.select(panel.year == panel.years[-1])
+    scores = scorer.score(dict(last.numbers), last.year.astype(np.float64))
+    assert found.unanswered == tuple(sorted(map(str, last.student[scores.prediction == NO_ANSWER])))
+    assert found.unanswered
+    assert not set(found.unanswered) & {pupil.student for pupil in found.pupils}
+    assert any(found.unanswered[0] in note.render("pt_BR") for note in found.notes())
+    with pytest.raises(InputError, match="no pupil to choose from"):
+        pupil_list(strict(bundle, most + 1), panel, Capacity(5, None))
+
+
+def test_notes_tell_for_which_years_the_probabilities_were_checked(
+    scorer: Scorer, bundle: Bundle, panel: Panel
+) -> None:
+    found = pupil_list(scorer, panel, Capacity(10, None))
+    assert "They were checked in years when 40% to 61% of the pupils were at risk." in [
+        note.render("en") for note in found.notes()
+    ]
+    older = Scorer(replace(bundle, report={**bundle.report, "prevalence": None}))
+    assert len(list(pupil_list(older, panel, Capacity(10, None)).notes())) == len(list(found.notes())) - 1
+
+
+def test_a_school_without_levels_has_lists_without_them(bundle: Bundle, scorer: Scorer, panel: Panel) -> None:
+    flat = replace(panel, profile=replace(panel.profile, level=None))
+    found = pupil_list(scorer, flat, Capacity(5, None))
+    assert found.levels == ()
+    assert {pupil.level for pupil in found.pupils} == {None}
+
+
+def test_a_pupil_whose_present_state_is_unknown_is_listed_as_such(scorer: Scorer, panel: Panel) -> None:
+    found = pupil_list(scorer, replace(panel, label=np.full(panel.label.shape, np.nan)), Capacity(5, None))
+    assert {pupil.at_risk_now for pupil in found.pupils} == {None}
+
+
+@pytest.fixture
+def reasoned(scorer: Scorer, panel: Panel) -> PupilList:
+    return pupil_list(scorer, panel, Capacity(7, None), reasons=2)
+
+
+def test_reasons_come_with_the_list_when_asked_for(reasoned: PupilList) -> None:
+    assert all(1 <= len(pupil.reasons) <= 2 for pupil in reasoned.pupils)
+
+
+def test_the_list_for_programs(reasoned: PupilList) -> None:
+    body = reasoned.as_dict("en")
+    assert (body["task"], body["year"], body["by"], body["places"]) == ("next-year", reasoned.year, "all", 7)
+    pupils, levels = body["pupils"], body["levels"]
+    assert isinstance(pupils, list)
+    assert isinstance(levels, list)
+    assert pupils[0].keys() == {"rank", "student", "level", "probability", "at_risk_now", "tied", "reasons"}
+    assert "associated" in pupils[0]["reasons"][0]
+    assert levels[0].keys() == {"level", "n", "value", "low", "high"}
+
+
+def test_the_list_as_a_table(reasoned: PupilList) -> None:
+    rows = list(csv.DictReader(io.StringIO(reasoned.csv("pt_BR"), newline="")))
+    assert [row["student"] for row in rows] == [pupil.student for pupil in reasoned.pupils]
+    assert [float(row["probability"]) for row in rows] == [round(p.probability, 6) for p in reasoned.pupils]
+    assert {row["tied"] for row in rows} <= {"0", "1"}
+    assert "se associa" in rows[0]["reasons"]
+
+
+@pytest.mark.parametrize("change", [lambda code: f"={code}", lambda code: f"@{code}"])
+def test_a_code_that_a_spreadsheet_would_run_is_made_harmless(
+    reasoned: PupilList, change: Callable[[str], str]
+) -> None:
+    bad = replace(reasoned, pupils=(replace(reasoned.pupils[0], student=change("cmd")),))
+    (row,) = csv.DictReader(io.StringIO(bad.csv("en"), newline=""))
+    assert row["student"] == f"'{change('cmd')}"

@@ -1,0 +1,274 @@
+"""What a browser sees when something fails; programs keep the one shape."""
+
+from __future__ import annotations
+
+import base64
+import logging
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+from axe_playwright_python.sync_playwright import Axe
+from fastapi.routing import APIRoute
+from playwright.sync_api import Browser
+
+from farol.api.errors import FieldProblem, Refusal
+from farol.api.negotiation import PAGES, wants_page
+from farol.errors import StoreError
+from farol.i18n import LOCALES, msg
+from farol.store.database import Store
+from farol.store.keys import Keys, Role, make_key
+from farol.web import views
+from farol.web.error_pages import failure_in, failure_of
+from tests.web.conftest import serving
+from tests.web.site import settings_in
+from tests.web.test_browser import DESKTOP, PHONE, opened
+
+BROWSER = {"Accept": "text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8", "Accept-Language": "en"}
+HOSTILE = "<script>alert(1)</script>"
+DASHBOARD = "/monitoring/dashboard"
+
+
+@pytest.fixture(scope="module")
+def locked(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[str, str]]:
+    """The address of a service that asks for keys, and a key that may only predict."""
+    settings = settings_in(tmp_path_factory.mktemp("locked"))
+    secret, key = make_key(Role.predict, "t", at=datetime.now(UTC))
+    with Store.open(settings.store_url) as store:
+        Keys(store).add(key)
+    with serving(settings) as address:
+        yield address, secret
+
+
+def told(answer: httpx.Response, status: int, title: str) -> str:
+    """The page in an answer, which must be one of ours with this status, its title and the request's number."""
+    assert (answer.status_code, answer.headers["content-type"]) == (status, "text/html; charset=utf-8")
+    assert f"<h1>{title}</h1>" in answer.text
+    assert f"<title>{title} · Farol</title>" in answer.text
+    assert f"<code>{answer.headers['x-request-id']}</code>" in answer.text
+    assert "default-src 'self'" in answer.headers["content-security-policy"]
+    assert answer.headers["cache-control"] == "no-store"
+    return answer.text
+
+
+def scope_of(accept: str, path: str = "/nowhere", method: str = "GET") -> dict[str, Any]:
+    return {"type": "http", "method": method, "path": path, "headers": [(b"accept", accept.encode())], "state": {}}
+
+
+@pytest.mark.parametrize(
+    ("accept", "is_page"),
+    [
+        (BROWSER["Accept"], True),
+        ("text/html", True),
+        ("TEXT/HTML;q=0.2", False),
+        ("text/html;q=0.5,application/json;q=0.4", True),
+        ("application/json,text/html;q=0.9", False),
+        ("text/html,application/json", False),
+        ("text/html;q=0", False),
+        ("text/html;q=many", False),
+        ("text/html;level=1;q=0.1", True),
+        ("application/json", False),
+        ("*/*", False),
+        ("", False),
+    ],
+)
+def test_a_page_is_for_who_names_html_and_prefers_it_to_json(accept: str, is_page: bool) -> None:
+    assert wants_page(scope_of(accept)) is is_page
+
+
+@pytest.mark.parametrize("path", ["/predict", "/monitoring/drift", "/models", "/metrics", "/health"])
+def test_routes_of_programs_keep_the_one_shape_for_browsers_too(path: str) -> None:
+    assert not wants_page(scope_of("text/html", path, "POST" if path == "/predict" else "GET"))
+
+
+@pytest.mark.parametrize("path", ["/v2", "/v2/nowhere"])
+def test_the_open_inference_protocol_has_no_pages(path: str) -> None:
+    assert not wants_page(scope_of("text/html", path))
+
+
+def test_every_page_of_ours_fails_as_a_page() -> None:
+    routes = {one.path for one in views.router.routes if isinstance(one, APIRoute)}
+    assert routes < PAGES
+    assert {"/docs", "-"} == PAGES - routes
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "status", "title"),
+    [
+        ("GET", f"/{HOSTILE}", 404, "There is no such page"),
+        ("GET", "/models/none/card", 404, "There is no such page"),
+        ("PUT", DASHBOARD, 405, "There is nothing to see here"),
+        ("GET", "/predict", 405, "There is nothing to see here"),
+        ("GET", f"{DASHBOARD}?window=soon", 422, "It cannot be shown like this"),
+        ("GET", f"{DASHBOARD}?window={'x' * 101}", 422, "It cannot be shown like this"),
+        ("GET", "/monitoring/results?task=other", 422, "It cannot be shown like this"),
+        ("GET", "/monitoring/advice?window=soon", 422, "It cannot be shown like this"),
+    ],
+)
+def test_what_fails_is_told_on_a_page(web: httpx.Client, method: str, path: str, status: int, title: str) -> None:
+    page = told(web.request(method, path, headers=BROWSER), status, title)
+    assert "GET /docs" not in page, "what programs are told"
+    portuguese = web.request(method, path, headers=BROWSER | {"Accept-Language": "pt-BR"})
+    assert '<html lang="pt-BR">' in portuguese.text
+    assert title not in portuguese.text
+
+
+@pytest.mark.parametrize("path", [f"/{HOSTILE}", "/predict", f"{DASHBOARD}?window={'x' * 101}"])
+def test_programs_keep_the_one_shape(web: httpx.Client, path: str) -> None:
+    answer = web.get(path, headers={"Accept": "application/json, */*"})
+    assert answer.json()["error"]["request_id"] == answer.headers["x-request-id"]
+
+
+def test_nothing_that_was_sent_is_repeated_but_the_choice_of_a_page(web: httpx.Client) -> None:
+    query = {"IDA": "7.25", "student": "RA-77", "window": "30d", "task": HOSTILE, "lang": "en"}
+    for path in (f"/{HOSTILE}", "//elsewhere.example/x", "/forecast"):
+        page = web.get(path, params=query, headers=BROWSER).text
+        assert page.count('href="?lang=pt-BR"') == 1, "the language can be changed where one is, and leads nowhere else"
+        for sent in ("script", "alert", "elsewhere", "7.25", "RA-77", "30d"):
+            assert sent not in page
+    page = web.get(DASHBOARD, params=query, headers=BROWSER).text
+    assert "7.25" not in page
+    assert "RA-77" not in page
+    assert "<script" not in page
+    assert 'href="?task=%3Cscript%3Ealert%281%29%3C%2Fscript%3E&amp;window=30d&amp;lang=pt-BR"' in page
+    assert f'href="{DASHBOARD}?lang=en">The page as it usually is' in page
+
+
+def test_the_length_of_a_parameter_is_told_as_a_length(web: httpx.Client) -> None:
+    page = web.get(DASHBOARD, params={"window": "x" * 101}, headers=BROWSER).text
+    assert "window cannot be used." in page
+    assert "Expected: a text of at most 100 characters" in page
+
+
+def test_a_failed_button_offers_no_link_that_would_press_it_again(web: httpx.Client) -> None:
+    headers = BROWSER | {"Sec-Fetch-Site": "cross-site"}
+    page = told(web.post(f"{DASHBOARD}/snapshot", headers=headers), 403, "This is not allowed")
+    assert "Take the snapshot from the page itself." in page
+    for link in ('href=""', 'href="?', 'class="tongue"'):
+        assert link not in page
+
+
+def test_without_a_key_the_browser_asks_and_the_page_says_what_for(locked: tuple[str, str]) -> None:
+    answer = httpx.get(locked[0], headers=BROWSER)
+    page = told(answer, 401, "A key is needed")
+    assert answer.headers["www-authenticate"] == 'Basic realm="Farol", charset="UTF-8"'
+    assert "which may be anything, and a password: that is your key." in page
+    assert "Bearer" not in page
+    assert httpx.get(locked[0]).json()["error"]["code"] == "key_needed"
+
+
+def test_a_key_that_may_not_is_told_which_may(locked: tuple[str, str]) -> None:
+    address, key = locked
+    headers = BROWSER | {"Authorization": "Basic " + base64.b64encode(f"x:{key}".encode()).decode()}
+    page = told(httpx.get(address, headers=headers), 403, "This is not allowed")
+    assert "Use a key of the role read." in page
+    assert "A browser keeps the key it was given." in page
+    assert key not in page
+
+
+def test_who_asks_too_often_is_told_how_long_to_wait(tmp_path: Path) -> None:
+    settings = settings_in(tmp_path, rate_limit=0.01, rate_burst=1)
+    with serving(settings) as address:
+        assert httpx.get(address, headers=BROWSER).status_code == 200
+        answer = httpx.get(address, headers=BROWSER)
+    page = told(answer, 429, "One moment, please")
+    assert f"Wait {answer.headers['retry-after']} s, then load the page again." in page
+    assert 'href="">Load the page again' in page
+
+
+def test_a_name_that_is_none_of_ours_gets_a_page_even_where_it_is_no_name(web: httpx.Client) -> None:
+    for host in ("elsewhere.example", "[", "a b"):
+        answer = web.get("/", headers=BROWSER | {"Host": host})
+        assert "<h1>This page cannot be shown</h1>" in answer.text
+        assert host not in answer.text.partition("<main")[2] or host == "["
+
+
+def test_a_fault_of_ours_is_one_page_without_its_words(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    def fail(*_: object) -> None:
+        raise RuntimeError("IDA of RA-77 is 7.25")
+
+    monkeypatch.setattr(views, "home_values", fail)
+    with caplog.at_level(logging.CRITICAL, "farol.api"), serving(settings_in(tmp_path)) as address:
+        answer = httpx.get(address, headers=BROWSER)
+    page = told(answer, 500, "Something went wrong")
+    assert "RA-77" not in page + caplog.text
+    assert "RuntimeError" not in page
+    assert answer.headers["x-request-id"] in caplog.text
+
+
+def test_a_store_that_is_away_is_told_with_when_to_come_again(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    (tmp_path / "file").write_text("")
+    settings = settings_in(tmp_path, database_url=f"sqlite:///{tmp_path / 'file' / 'farol.db'}")
+    with caplog.at_level(logging.ERROR, "farol.web"), serving(settings) as address:
+        answer = httpx.get(f"{address}/monitoring/results", headers=BROWSER)
+    page = told(answer, 503, "Not available right now")
+    assert answer.headers["retry-after"] == "2"
+    assert str(tmp_path) not in page
+    assert page.index("wait a moment") < page.index("For whoever runs Farol: Choose another place")
+    assert [one.name for one in caplog.records] == ["farol.web"]
+
+
+def test_an_error_of_another_kind_is_a_fault_of_ours(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    from farol.errors import PlanError
+
+    def fail(*_: object) -> None:
+        raise PlanError(msg("It is damaged."))
+
+    monkeypatch.setattr(views, "home_values", fail)
+    with serving(settings_in(tmp_path)) as address:
+        assert "It is damaged." in told(httpx.get(address, headers=BROWSER), 500, "Something went wrong")
+
+
+def test_what_is_said_twice_in_a_refusal_is_shown_once() -> None:
+    problem, expected = msg("No model is served for this question."), msg("one of {names}", names="current")
+    refusal = Refusal(422, "input", problem, fields=[FieldProblem("task", problem, expected)], fix=expected)
+    found = failure_of(refusal)
+    assert (found.problem, found.details, found.fix) == (problem, (), expected)
+    store = StoreError(msg("It is away."), expected=expected)
+    assert [line.render(LOCALES[1]) for line in failure_in(store).details] == ["Expected: one of current"]
+
+
+@pytest.mark.browser
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("size", [DESKTOP, PHONE], ids=["desktop", "phone"])
+def test_a_real_browser_with_a_wrong_key_shows_a_page_for_everybody(
+    chromium: Browser, locked: tuple[str, str], size: tuple[int, int], scheme: Any
+) -> None:
+    # Without any key Chromium asks its reader, and under test there is none to ask.
+    wrong = {"username": "x", "password": "wrong"}
+    options = {"color_scheme": scheme, "locale": "pt-BR", "http_credentials": wrong}
+    with opened(chromium, size, allowed=(401,), **options) as page:
+        answer = page.goto(f"{locked[0]}{DASHBOARD}")
+        assert answer is not None
+        assert answer.status == 401
+        assert page.get_by_role("heading", level=1).inner_text() == "É preciso uma chave"
+        assert page.evaluate("document.documentElement.scrollWidth") <= size[0]
+        found = Axe().run(page)
+        assert found.violations_count == 0, found.generate_report()
+        page.get_by_role("link", name="Carregar a página de novo").click()
+        assert page.url == f"{locked[0]}{DASHBOARD}"
+        page.get_by_role("link", name="English").click()
+        assert page.url == f"{locked[0]}{DASHBOARD}?lang=en"
+        assert page.get_by_role("heading", level=1).inner_text() == "A key is needed"
+
+
+@pytest.mark.browser
+def test_a_real_browser_gives_the_key_it_was_told(chromium: Browser, locked: tuple[str, str]) -> None:
+    known = {"username": "whatever", "password": locked[1]}
+    with opened(chromium, allowed=(403,), locale="en", http_credentials=known) as page:
+        page.goto(locked[0])
+        assert page.get_by_role("heading", level=1).inner_text() == "This is not allowed"
+
+
+@pytest.mark.browser
+def test_a_slip_of_the_pen_leads_on(chromium: Browser, site: str) -> None:
+    with opened(chromium, locale="en", java_script_enabled=False, allowed=(404,)) as page:
+        page.goto(f"{site}/monitoring/dashbord")
+        assert page.get_by_role("heading", level=1).inner_text() == "There is no such page"
+        page.get_by_role("link", name="Monitoring").click()
+        assert page.url == f"{site}{DASHBOARD}"

@@ -1,0 +1,236 @@
+"""Which pupils, against whom, and when: what the drift page lets its reader choose, and what becomes of the choice."""
+
+from __future__ import annotations
+
+import re
+from datetime import UTC, date, datetime, timedelta
+from html import unescape
+from pathlib import Path
+from zoneinfo import ZoneInfo
+
+import httpx
+import pytest
+
+from farol.advice.phrases import dashboard
+from farol.drift.report import drift_report, parse_window
+from farol.i18n import msg
+from farol.model.bundle import read_bundle
+from farol.store.database import Store
+from farol.store.records import day_of
+from farol.web.advice import _marked
+from farol.web.dashboard import _notes
+from farol.web.filters import Asked, between, own_version, slice_choices, window_choices
+from farol.web.locale import Reader
+from tests.bundles import make_bundle
+
+PAGE = "/monitoring/dashboard"
+EN = Reader("en", True, ZoneInfo("America/Sao_Paulo"))
+NOON = datetime(2026, 3, 9, 15, tzinfo=UTC)
+
+
+def shown(web: httpx.Client, **asked: str) -> str:
+    answer = web.get(PAGE, params={"lang": "en", **asked})
+    assert answer.status_code == 200
+    return answer.text
+
+
+def options(page: str, name: str) -> dict[str, str]:
+    """Value → label of the options of a list."""
+    inside = page.partition(f'<select id="{name}"')[2].partition("</select>")[0]
+    return {unescape(value): label for value, label in re.findall(r'<option value="([^"]*)"[^>]*>([^<]*)<', inside)}
+
+
+def plainly(page: str) -> str:
+    return unescape(re.sub(r"<[^>]+>", "", page))
+
+
+def test_every_slice_of_the_window_is_offered_with_its_count_and_numbers_come_in_order(web: httpx.Client) -> None:
+    found = options(shown(web), "slice")
+    assert found[""] == "All pupils (600)"
+    assert list(found)[-3:] == ["class=9B", "class=10A", "source=simulation"]
+    assert found["class=10A"] == "Class 10A (300)"
+    counts = [int(label.rpartition("(")[2].rstrip(")")) for name, label in found.items() if name.startswith("phase=")]
+    assert len(counts) > 5
+    assert sum(counts) <= 600, "a tenth of the pupils has no phase"
+    assert list(options(shown(web, window="7d@2020-01-01"), "slice")) == [""]
+
+
+@pytest.mark.parametrize(
+    "asked", [{"slice": "phase=3"}, {"slice": "class=9B"}, {"slice": "source=simulation"}, {"same_levels": "true"}]
+)
+def test_the_page_shows_what_the_api_says_of_the_same_choice(web: httpx.Client, asked: dict[str, str]) -> None:
+    told = web.get("/monitoring/drift", params={"task": "next-year", "lang": "en", **asked}).json()
+    page = plainly(shown(web, task="next-year", **asked))
+    assert f"Predictions in the period{told['n']}" in page
+    reference = told["reference"]
+    assert f"Compared with{reference['rows']}: {reference['n']}, of 2022" in page
+    assert f", compared with: {reference['rows']}." in page
+    for one in told["features"]:
+        assert f"{one['psi']:.3f} (" in page
+
+
+def test_what_is_shown_is_named_and_has_no_history_of_all_pupils_beside_it(web: httpx.Client) -> None:
+    whole, part = shown(web), shown(web, slice="phase=3")
+    assert "<strong>PSI of each snapshot</strong>" in whole
+    assert "<strong>PSI of each snapshot</strong>" not in part
+    words = plainly(part)
+    for sentence in (
+        "Verdict: phase 3",
+        "Shown: phase 3, ",
+        "training rows of phase 3",
+        "a check of its own",
+        "History of all pupils",
+        "Take a snapshot of all pupils now",
+    ):
+        assert sentence in words
+        assert sentence not in plainly(whole)
+    assert "Verdict against the same phases" in plainly(shown(web, same_levels="1"))
+
+
+def test_the_choice_is_kept_by_the_language_the_button_and_the_way_back(web: httpx.Client) -> None:
+    page = unescape(shown(web, task="next-year", window="90d", slice="class=9B", taken="1"))
+    kept = "task=next-year&window=90d&slice=class%3D9B"
+    assert f'href="{PAGE}?{kept}&lang=pt-BR"' in page, "and `taken` is told once"
+    assert f'action="{PAGE}/snapshot?{kept}&lang=en"' in page
+    assert 'href="/monitoring/advice?window=90d&lang=en"' in page
+    same = {"Sec-Fetch-Site": "same-origin"}
+    back = web.post(f"{PAGE}/snapshot?{kept}&lang=en", headers=same)
+    assert back.headers["location"] == f"{PAGE}?{kept}&taken=1&lang=en"
+    back = web.post(f"{PAGE}/snapshot?task=next-year&window=90d&same_levels=1", headers=same)
+    assert back.headers["location"] == f"{PAGE}?task=next-year&window=90d&same_levels=1&taken=1"
+
+
+def test_a_slice_without_predictions_says_so_and_where_to_go_on(web: httpx.Client) -> None:
+    page = shown(web, slice="class=<b>8</b>", window="7d")
+    assert "so there is nothing to compare" in page
+    assert "of class &lt;b&gt;8&lt;/b&gt;" in page
+    assert "<b>8</b>" not in page
+    assert "Insufficient data" not in page
+    assert "Class <b>8</b> (0)" in [unescape(label) for label in options(page, "slice").values()]
+    links = re.findall(rf'<li><a href="({PAGE}[^"]*)"', page.partition('id="overall"')[2])
+    assert [unescape(link) for link in links] == [
+        f"{PAGE}?task=next-year&window=all&slice=class%3D%3Cb%3E8%3C%2Fb%3E&lang=en",
+        f"{PAGE}?task=next-year&window=7d&lang=en",
+    ]
+
+
+@pytest.mark.parametrize("part", ["nonsense", "phase=", "=3", "colour=red"])
+def test_what_is_no_slice_gets_a_page_that_says_what_one_is(web: httpx.Client, part: str) -> None:
+    answer = web.get(PAGE, params={"lang": "en", "slice": part})
+    assert answer.status_code == 422
+    assert "This is not a slice of the predictions." in answer.text
+    assert "one of source, class, phase, then = and a value" in answer.text
+
+
+def test_what_does_not_go_together_is_dropped_and_said(web: httpx.Client) -> None:
+    both = shown(web, slice="phase=3", same_levels="1")
+    assert "counts for all pupils together only" in both
+    assert "Verdict: phase 3" in both
+    nobody = shown(web, window="7d@2020-01-01", same_levels="1")
+    assert "Nobody in this period is of a phase that the model learned from" in nobody
+    assert "Compared with</dt><dd>all training rows: " in nobody
+    assert "same_levels" not in unescape(nobody).partition('method="post"')[2].partition(">")[0]
+
+
+def test_pupils_without_a_known_phase_are_told_apart_from_those_compared(web: httpx.Client) -> None:
+    told = web.get("/monitoring/drift", params={"task": "next-year", "same_levels": "true"}).json()
+    assert told["n"] < 600
+    assert f"Left out: {600 - told['n']} predictions without a phase" in shown(web, same_levels="1")
+    asked = Asked(same_levels=True)
+    assert list(_notes(asked, asked, 0, EN)) == []
+
+
+@pytest.mark.parametrize(
+    ("first", "last", "window"),
+    [
+        ("", "", "90d"),
+        ("2026-03-01", "2026-03-02", "2026-03-01..2026-03-02"),
+        ("2026-03-01", "", "2026-03-01..2026-03-09"),
+        ("", "2026-03-02", "all@2026-03-02"),
+    ],
+)
+def test_days_that_are_filled_in_count_before_the_list(first: str, last: str, window: str) -> None:
+    assert between("90d", first, last, NOON) == window
+    assert parse_window(window, now=NOON).name == window
+
+
+def test_the_form_leads_to_an_address_that_says_what_is_shown_and_no_more(web: httpx.Client) -> None:
+    sent = {"task": "next-year", "slice": "", "same_levels": "", "window": "7d", "from": "", "to": ""}
+    answer = web.get(PAGE, params=sent)
+    assert (answer.status_code, answer.headers["location"]) == (303, f"{PAGE}?task=next-year&window=7d")
+    answer = web.get(PAGE, params={"from": "2024-05-01", "to": "2024-04-01", "same_levels": "1"})
+    assert answer.headers["location"] == f"{PAGE}?window=2024-05-01..2024-04-01&same_levels=1"
+    told = web.get(f"{answer.headers['location']}&lang=en")
+    assert told.status_code == 422
+    assert "This window ends before it begins." in told.text
+
+
+def test_windows_are_named_and_the_one_that_is_looked_at_is_among_them(web: httpx.Client) -> None:
+    found = options(shown(web, window="30d@2024-03-09"), "window")
+    assert found["30d@2024-03-09"] == "9 Feb 2024 to 9 Mar 2024"
+    year = day_of(datetime.now(UTC)).year
+    assert found[f"year:{year}"] == f"School year {year}"
+    since = next(value for value in found if value.startswith("since:"))
+    page = shown(web, window=since)
+    assert "Predictions in the period</dt><dd>600<" in page
+    assert 'href="/monitoring/advice?lang=en"' in page, "a version is no window of all models"
+    other = unescape(shown(web, window=since, task="current"))
+    assert since not in other, "another question has a version of its own"
+    assert "Predictions in the period</dt><dd>12<" in other
+
+
+def test_school_years_are_those_since_the_first_answer_ten_at_most(tmp_path: Path) -> None:
+    bundle = read_bundle(make_bundle(tmp_path))
+
+    class Remembers(Store):
+        def __init__(self, first: date | None) -> None:
+            self._first = first
+
+        def first_day(self, task: str, version: str) -> date | None:
+            assert (task, version) == (bundle.task, bundle.version)
+            return self._first
+
+    def years(first: date | None) -> list[str]:
+        window = parse_window("all", now=NOON)
+        found = window_choices(window, bundle, Remembers(first), NOON, EN)
+        assert [one.value for one in found if one.selected] == ["all"]
+        return [one.value for one in found if ":" in one.value]
+
+    assert years(None) == []
+    assert years(date(2024, 12, 31)) == ["year:2026", "year:2025", "year:2024", f"since:{bundle.version}"]
+    assert [years(date(1999, 1, 1))[at] for at in (0, 9)] == ["year:2026", "year:2017"]
+    assert len(years(date(1999, 1, 1))) == 11
+
+
+def test_since_a_version_of_another_question_becomes_since_ones_own(tmp_path: Path) -> None:
+    mine, other = read_bundle(make_bundle(tmp_path)), read_bundle(make_bundle(tmp_path, "next-year"))
+    served = {one.task: one for one in (mine, other)}
+    assert own_version(f"since:{other.version}", mine, served) == f"since:{mine.version}"
+    for kept in (f"since:{mine.version}", "since:2020-0123456789", "30d", other.version):
+        assert own_version(kept, mine, served) == kept
+
+
+def test_a_school_names_its_own_level(tmp_path: Path) -> None:
+    bundle = read_bundle(make_bundle(tmp_path))
+    groups = slice_choices("class=2B", {"": 3, "phase=2": 3, "colour=red": 1}, bundle, EN)
+    assert [(one.label, [choice.label for choice in one.options]) for one in groups] == [
+        ("By phase", ["Phase 2 (3)"]),
+        ("By class", ["Class 2B (0)"]),
+    ]
+
+
+def test_advice_leads_to_the_slice_it_speaks_of(tmp_path: Path) -> None:
+    bundle = read_bundle(make_bundle(tmp_path))
+    with Store.open(f"sqlite:///{tmp_path / 'farol.db'}") as store:
+        drift = drift_report(store, bundle, parse_window("30d@2024-03-09", now=NOON + timedelta(days=1)))
+    words = dashboard(drift, "class=8 B&<")
+    assert str(words) == f"See {PAGE}?task=current&window=30d@2024-03-09&slice=class=8%20B%26%3C"
+    link = str(_marked(words, EN, linked=True))
+    assert '<a href="/monitoring/dashboard?task=current&amp;window=30d%402024-03-09&amp;slice=class%3D8+B%26%3C' in link
+    assert link.endswith(">Monitoring: class 8 B&amp;&lt;</a>")
+    levels = str(_marked(dashboard(drift, same_levels=True), EN, linked=True))
+    assert "&amp;same_levels=1&amp;lang=en" in levels
+    results = msg(
+        "Read /monitoring/results: if help worked, right warnings look wrong, and the share at risk counts too."
+    )
+    assert '<a href="/monitoring/results?lang=en">Results</a>:' in _marked(results, EN, linked=True)
