@@ -43,7 +43,7 @@ from farol.model.features import feature_matrix
 from farol.model.reference import SCORE_BINS, score_index
 from farol.outcomes.estimation import DRAWS as ESTIMATED
 from farol.outcomes.estimation import MEASURES, estimate, estimate_rows, measures
-from farol.outcomes.recalibration import Learned, resampled
+from farol.outcomes.recalibration import IsotonicCalibration, resampled
 from farol.profile import load_profile
 from farol.training import models
 from farol.training.augmentation import repeats_of
@@ -115,7 +115,7 @@ def cells_of(probability: Floats) -> tuple[int, ...]:
     return tuple(np.bincount(score_index(probability), minlength=SCORE_BINS + 1).tolist())
 
 
-def ours(answers: Answers, learned: Learned | None) -> tuple[Figures, float]:
+def ours(answers: Answers, learned: IsotonicCalibration | None) -> tuple[Figures, float]:
     """Farol's estimate from counts with its interval, and the seconds it takes for one more window: best of five."""
     cells, seconds = cells_of(answers.probability), []
     for _ in range(TIMES):
@@ -129,9 +129,9 @@ def ours(answers: Answers, learned: Learned | None) -> tuple[Figures, float]:
     return figures, min(seconds)
 
 
-def learned_from(probability: Floats, label: Floats) -> Learned:
+def learned_from(probability: Floats, label: Floats) -> IsotonicCalibration:
     """What a bundle's reference would know of these answers."""
-    return Learned(cells_of(probability)[:SCORE_BINS], cells_of(probability[label == 1])[:SCORE_BINS])
+    return IsotonicCalibration(cells_of(probability)[:SCORE_BINS], cells_of(probability[label == 1])[:SCORE_BINS])
 
 
 def mapped(answers: Answers) -> dict[str, float]:

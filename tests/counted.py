@@ -7,7 +7,7 @@ from datetime import datetime
 import numpy as np
 
 from farol.model.bundle import Bundle
-from farol.model.counters import Counted, Layout
+from farol.model.counters import Counted, CounterLayout
 from farol.store.database import Store
 from farol.store.records import Prediction, uuid7
 
@@ -21,7 +21,7 @@ def answered(store: Store, bundle: Bundle, *, at: datetime, n: int, moved: bool 
     }
     if moved:
         drawn[bundle.reference.features[0].feature] = [0] * n
-    layout = Layout(tuple((bins.feature, bins.size) for bins in bundle.reference.features))
+    layout = CounterLayout(tuple((bins.feature, bins.size) for bins in bundle.reference.features))
     store.write(
         [
             Prediction(

@@ -17,8 +17,8 @@ import pytest
 
 import farol.app
 from farol.api.binding import check_binding, is_loopback
-from farol.api.prediction import Asked, Question
-from farol.api.schemas import Given
+from farol.api.prediction import Asked, PredictRequest
+from farol.api.schemas import PupilInput
 from farol.api.service import Service
 from farol.app import create_app
 from farol.errors import InputError, ProfileError, StoreError
@@ -154,7 +154,7 @@ def test_closing_waits_for_what_is_being_stored(trained: Path, tmp_path: Path) -
     served, now = service.served("current"), datetime.now(UTC)
 
     def asked_now() -> Asked:
-        return Asked(served, Question(Given(PUPIL, None), now, 2024))
+        return Asked(served, PredictRequest(PupilInput(PUPIL, None), now, 2024))
 
     async def ask_and_close() -> str:
         asked = asyncio.create_task(service.journal.submit(asked_now()))

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from farol.api import backlog
 from farol.api.backlog import Backlog
-from farol.api.errors import Refusal
+from farol.api.errors import ApiError
 from farol.api.rows import Lines, parse_array, parse_line
 
 
@@ -32,7 +32,7 @@ def test_a_line_that_is_too_long_is_refused_and_the_next_is_read(size: int) -> N
         found += list(reader.feed(body[start : start + size]))
         assert len(reader._begun) <= 50
     found += list(reader.end())
-    codes = [one.code if isinstance(one, Refusal) else one for one in found]
+    codes = [one.code if isinstance(one, ApiError) else one for one in found]
     assert codes == [b"a" * 50, "line_too_long", "line_too_long", b"d"]
 
 
@@ -50,16 +50,16 @@ def test_a_line_that_is_too_long_is_refused_and_the_next_is_read(size: int) -> N
 )
 def test_a_row_that_is_no_object_is_refused_alone(line: bytes, code: str) -> None:
     found = parse_line(line)
-    assert isinstance(found, Refusal)
+    assert isinstance(found, ApiError)
     assert found.code == code
 
 
 def test_in_an_array_an_object_with_a_field_given_twice_spoils_only_itself() -> None:
     good, twice, inside, no_object = parse_array(b'[{"IAA": 1}, {"IAA": 1, "IAA": 2}, {"IAA": {"a": 1, "a": 2}}, 7]', 4)
     assert good == {"IAA": 1.0}
-    assert isinstance(twice, Refusal)
+    assert isinstance(twice, ApiError)
     assert isinstance(inside, dict)
-    assert isinstance(no_object, Refusal)
+    assert isinstance(no_object, ApiError)
 
 
 @pytest.mark.parametrize(
@@ -74,7 +74,7 @@ def test_in_an_array_an_object_with_a_field_given_twice_spoils_only_itself() -> 
     ],
 )
 def test_what_is_no_array_of_rows_is_refused_as_a_whole(body: bytes, code: str) -> None:
-    with pytest.raises(Refusal) as caught:
+    with pytest.raises(ApiError) as caught:
         parse_array(body, 2)
     assert caught.value.code == code
 

@@ -148,9 +148,9 @@ def test_of_few_pupils_nothing_is_expected_and_what_is_undefined_is_a_dash(
     run: Run, sample_workbook: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     run("forecast", str(sample_workbook), "--year", "2023", "--at", "2023-12-15")
-    monkeypatch.setattr("farol.outcomes.estimate_vs_actual.ENOUGH", 10_000)
+    monkeypatch.setattr("farol.outcomes.estimate_vs_actual.MIN_SAMPLES", 10_000)
     assert "Nothing is expected of fewer than 30 pupils." in run("outcomes", str(sample_workbook))
-    monkeypatch.setattr("farol.outcomes.estimate_vs_actual.ENOUGH", 30)
+    monkeypatch.setattr("farol.outcomes.estimate_vs_actual.MIN_SAMPLES", 30)
     nothing = Beside("precision", Expected(None, None, None), None)
     few = Before(40, nothing, (nothing,))
     monkeypatch.setattr("farol.outcomes.report.before_of", lambda *_: few)

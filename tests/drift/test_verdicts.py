@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import pytest
 
-from farol.drift.verdicts import ALPHA, SPENT, is_alarm, kind_label, verdict_for, verdict_label, worst
+from farol.drift.verdicts import ALPHA, ALPHA_SHARES, is_alarm, kind_label, verdict_for, verdict_label, worst
 
 
 def test_all_kinds_of_tests_together_spend_no_more_than_was_promised() -> None:
-    assert sum(SPENT.values()) == pytest.approx(ALPHA)
+    assert sum(ALPHA_SHARES.values()) == pytest.approx(ALPHA)
 
 
 def test_an_alarm_needs_thirty_predictions_a_band_and_more_than_chance() -> None:
@@ -28,7 +28,7 @@ def test_the_gravest_verdict_is_that_of_the_whole() -> None:
 
 def test_verdicts_and_kinds_have_words_in_both_languages() -> None:
     assert (verdict_label("severe", "pt_BR"), verdict_label("none", "en")) == ("Drift severo", "No drift")
-    assert [kind_label(kind, "pt_BR") for kind in SPENT] == [
+    assert [kind_label(kind, "pt_BR") for kind in ALPHA_SHARES] == [
         "distribuição",
         "deslocamento",
         "valores faltando",

@@ -7,22 +7,22 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from farol.model.counters import Counted, Layout, moved, read_layout, slices_of, total, union
+from farol.model.counters import Counted, CounterLayout, moved, read_layout, slices_of, total, union
 
 NAMES = st.sampled_from(["IAA", "IEG", "ação", "=score"])
-LAYOUTS = st.dictionaries(NAMES, st.integers(1, 5), max_size=4).map(lambda sizes: Layout(tuple(sizes.items())))
+LAYOUTS = st.dictionaries(NAMES, st.integers(1, 5), max_size=4).map(lambda sizes: CounterLayout(tuple(sizes.items())))
 
 
 def test_a_layout_has_the_features_bins_then_what_is_counted_of_the_answers() -> None:
-    layout = Layout.of(("IAA", "IPP"), (4, 3))
+    layout = CounterLayout.of(("IAA", "IPP"), (4, 3))
     assert layout.sizes == (("IAA", 4), ("IPP", 3), ("=score", 101), ("=prediction", 3), ("=outside", 2))
     assert dict(layout.starts) == {"IAA": 0, "IPP": 4, "=score": 7, "=prediction": 108, "=outside": 111}
     assert layout.width == 113
-    assert Layout((("IAA", 4), ("ação", 3))).text == '[["IAA",4],["ação",3]]'
+    assert CounterLayout((("IAA", 4), ("ação", 3))).text == '[["IAA",4],["ação",3]]'
 
 
 def test_answers_add_up_cell_by_cell() -> None:
-    layout = Layout((("IAA", 3), ("IPP", 2)))
+    layout = CounterLayout((("IAA", 3), ("IPP", 2)))
     cells = total(layout, [(0, 3), (0, 4), (2, 3)])
     assert cells.tolist() == [2, 0, 1, 2, 1]
     assert layout.counts(cells) == {"IAA": {0: 2, 2: 1}, "IPP": {0: 2, 1: 1}}
@@ -32,9 +32,9 @@ def test_answers_add_up_cell_by_cell() -> None:
 
 def test_what_has_no_cell_cannot_be_written() -> None:
     with pytest.raises(KeyError):
-        Layout((("IAA", 3),)).vector({"IPP": {0: 1}})
+        CounterLayout((("IAA", 3),)).vector({"IPP": {0: 1}})
     with pytest.raises(IndexError):
-        Layout((("IAA", 3),)).vector({"IAA": {3: 1}})
+        CounterLayout((("IAA", 3),)).vector({"IAA": {3: 1}})
 
 
 def test_one_bin_of_each_name_has_the_least_layout() -> None:
@@ -43,7 +43,7 @@ def test_one_bin_of_each_name_has_the_least_layout() -> None:
 
 
 @given(LAYOUTS)
-def test_a_layout_is_read_as_it_was_written(layout: Layout) -> None:
+def test_a_layout_is_read_as_it_was_written(layout: CounterLayout) -> None:
     assert read_layout(layout.text) == layout
 
 
@@ -54,7 +54,9 @@ def test_what_is_no_layout_is_refused(text: str) -> None:
 
 
 @given(LAYOUTS, LAYOUTS, st.data())
-def test_counts_of_two_layouts_add_up_in_their_union(first: Layout, second: Layout, data: st.DataObject) -> None:
+def test_counts_of_two_layouts_add_up_in_their_union(
+    first: CounterLayout, second: CounterLayout, data: st.DataObject
+) -> None:
     cells = [
         np.array(data.draw(st.lists(st.integers(0, 9), min_size=one.width, max_size=one.width)), dtype=np.int64)
         for one in (first, second)

@@ -14,7 +14,7 @@ from farol.evaluation.metrics import Estimate, evaluate
 from farol.model.registry import Registry
 from farol.outcomes.estimate_vs_actual import Before, Beside, before_of
 from farol.outcomes.estimation import MEASURES, Expected, assumptions_of, estimate_each, estimate_rows
-from farol.outcomes.recalibration import Learned
+from farol.outcomes.recalibration import IsotonicCalibration
 from farol.outcomes.report import Realised, realised
 from farol.profile import load_profile
 from farol.settings import Settings
@@ -76,7 +76,7 @@ def test_many_pupils_are_drawn_in_pieces_and_give_the_same_interval() -> None:
 @settings(max_examples=25, deadline=None)
 @given(st.lists(st.floats(0, 1), min_size=1, max_size=60), st.floats(0, 1))
 def test_with_what_answers_were_worth_the_values_are_those_of_the_rows_too(said: list[float], threshold: float) -> None:
-    learned = Learned((30,) * 100, tuple(range(0, 30, 3)) + (29,) * 90)
+    learned = IsotonicCalibration((30,) * 100, tuple(range(0, 30, 3)) + (29,) * 90)
     probability = np.array(said)
     found, rows = estimate_each(probability, threshold, learned), estimate_rows(probability, threshold, learned)
     for name, expected in found.items():
@@ -88,7 +88,7 @@ def test_the_interval_has_the_chance_of_training_pupils_in_it() -> None:
     probability = np.full(4_000, 0.505)
     plain = estimate_each(probability, THRESHOLD)["at_risk"]
     taught = estimate_each(
-        probability, THRESHOLD, Learned((0,) * 50 + (100,) + (0,) * 49, (0,) * 50 + (50,) + (0,) * 49)
+        probability, THRESHOLD, IsotonicCalibration((0,) * 50 + (100,) + (0,) * 49, (0,) * 50 + (50,) + (0,) * 49)
     )
     # Half of a hundred training pupils: one standard error of 0.05, beside which that of 4,000 pupils is nothing.
     assert plain.low == pytest.approx(0.505 - 1.96 * 0.0079, abs=0.003)
@@ -157,7 +157,7 @@ def test_a_played_year_has_it_of_the_pupils_of_the_version_in_use(played: Realis
     assert isinstance(measures, dict)
     assert set(measures) == set(MEASURES)
     # Of training pupils a quarter was at risk, whatever the answer.
-    known = replace(played, learned=Learned((4,) * 100, (1,) * 100)).before
+    known = replace(played, learned=IsotonicCalibration((4,) * 100, (1,) * 100)).before
     brier = {one.measure: one for one in known.measures}["brier_score"]
     said = matched.probability
     assert brier.expected.value == pytest.approx(float((0.25 * (1 - said) ** 2 + 0.75 * said**2).mean()))

@@ -15,7 +15,7 @@ from farol.model.bundle import Bundle
 from farol.model.counters import SCORE, Counted
 from farol.model.reference import score_index
 from farol.outcomes.estimation import MEASURES, Expected, estimate, estimate_rows, performance
-from farol.outcomes.recalibration import Learned
+from farol.outcomes.recalibration import IsotonicCalibration
 from farol.store.database import Store
 from farol.store.records import Prediction, uuid7
 
@@ -49,7 +49,7 @@ def test_the_figures_are_those_of_both_labels_of_every_pupil_weighted_by_their_c
     """scikit-learn's metrics of a table in which each pupil stands twice: at risk and not, weighted by the chances."""
     rng = np.random.default_rng(4)
     probability, threshold = np.r_[rng.beta(0.8, 1.2, 60), 0.25, 0.25, 0.25].round(3), 0.25
-    learned = None if worth == "said" else Learned((40, *(0,) * 98, 60), (8, *(0,) * 98, 45))
+    learned = None if worth == "said" else IsotonicCalibration((40, *(0,) * 98, 60), (8, *(0,) * 98, 45))
     # Learned are 20% in the lowest hundredth, 75% in the highest, and a line between.
     chances = probability if learned is None else 0.2 + 0.55 * np.floor(probability * 100) / 99
     label = np.r_[np.ones(probability.size), np.zeros(probability.size)]
@@ -79,7 +79,7 @@ def test_a_model_that_says_too_little_or_too_much_is_estimated_by_what_its_answe
         return 1 / (1 + np.exp(-logit * (2 if sure else 0.5))), label
 
     said, label = pupils(4_000, 0)
-    learned = Learned(cells(said)[:100], cells(said[label == 1])[:100])
+    learned = IsotonicCalibration(cells(said)[:100], cells(said[label == 1])[:100])
     now, came = pupils(4_000, 0.7)  # others than in training, and what an answer is worth has not changed
     found, naive = estimate(cells(now), 0.5, learned), estimate(cells(now), 0.5)
     real = float(((now >= 0.5) == came).mean())
@@ -93,7 +93,9 @@ def test_what_was_learned_from_few_pupils_is_told_by_a_wider_interval() -> None:
     answered = tuple(10 if i < 100 else 0 for i in range(101))
 
     def width(rows: int) -> float:
-        one = estimate(answered, 0.5, Learned((rows,) * 100, tuple(i * rows // 100 for i in range(100)))).measures
+        one = estimate(
+            answered, 0.5, IsotonicCalibration((rows,) * 100, tuple(i * rows // 100 for i in range(100)))
+        ).measures
         assert one["roc_auc"].low is not None
         assert one["roc_auc"].high is not None
         return one["roc_auc"].high - one["roc_auc"].low

@@ -11,15 +11,15 @@ from hypothesis import strategies as st
 from sklearn.isotonic import IsotonicRegression
 
 from farol.model.reference import Reference
-from farol.outcomes.recalibration import FEWEST_CASES, FEWEST_ROWS, Learned, resampled, worth
+from farol.outcomes.recalibration import FEWEST_CASES, FEWEST_ROWS, IsotonicCalibration, resampled, worth
 
 
-def learned(**bins: tuple[int, int]) -> Learned:
+def learned(**bins: tuple[int, int]) -> IsotonicCalibration:
     """Rows and cases by bin, as `b7=(10, 3)`."""
     counts, at_risk = [0] * 100, [0] * 100
     for name, (rows, cases) in bins.items():
         counts[int(name[1:])], at_risk[int(name[1:])] = rows, cases
-    return Learned(tuple(counts), tuple(at_risk))
+    return IsotonicCalibration(tuple(counts), tuple(at_risk))
 
 
 def test_shares_that_fall_are_pooled_and_a_line_lies_between_bins_without_rows() -> None:
@@ -45,7 +45,7 @@ def test_it_is_the_isotonic_regression_of_the_shares(bins: list[tuple[int, int]]
     known = np.flatnonzero(padded[:, 0])
     rows = padded[known].astype(np.float64)
     expected = IsotonicRegression(out_of_bounds="clip").fit(known, rows[:, 1] / rows[:, 0], rows[:, 0])
-    found = worth(Learned(tuple(padded[:, 0].tolist()), tuple(padded[:, 1].tolist())))
+    found = worth(IsotonicCalibration(tuple(padded[:, 0].tolist()), tuple(padded[:, 1].tolist())))
     assert found == pytest.approx(expected.predict(np.arange(100.0)), abs=1e-9)
 
 
@@ -58,14 +58,14 @@ def test_training_pupils_drawn_again_vary_as_the_shares_of_so_many_do() -> None:
 
 
 def test_of_few_rows_of_few_cases_or_of_an_older_bundle_nothing_is_learned() -> None:
-    def known(rows: int, cases: int) -> Learned | None:
+    def known(rows: int, cases: int) -> IsotonicCalibration | None:
         score, at_risk = (rows, *(0,) * 99, 7), (cases, *(0,) * 99, 3)  # those without an answer teach nothing
-        return Learned.of(replace(Reference((), rows + 7), score=score, at_risk=at_risk))
+        return IsotonicCalibration.of(replace(Reference((), rows + 7), score=score, at_risk=at_risk))
 
     assert known(FEWEST_ROWS, FEWEST_CASES) == learned(b0=(FEWEST_ROWS, FEWEST_CASES))
     assert known(FEWEST_ROWS, FEWEST_ROWS - FEWEST_CASES) is not None
     assert known(FEWEST_ROWS - 1, FEWEST_CASES) is None
     assert known(FEWEST_ROWS, FEWEST_CASES - 1) is None
     assert known(FEWEST_ROWS, FEWEST_ROWS - FEWEST_CASES + 1) is None
-    assert Learned.of(Reference((), 0)) is None
-    assert Learned.of(replace(Reference((), 100), score=(100, *(0,) * 100))) is None
+    assert IsotonicCalibration.of(Reference((), 0)) is None
+    assert IsotonicCalibration.of(replace(Reference((), 100), score=(100, *(0,) * 100))) is None

@@ -6,11 +6,11 @@ import threading
 from dataclasses import replace
 from datetime import date, timedelta
 
-from farol.model.counters import Counted, Layout
+from farol.model.counters import Counted, CounterLayout
 from farol.store.database import Store
 from tests.store.rows import EVER, NOON, row
 
-ANSWERED = Layout((("IAA", 3), ("=prediction", 3)))
+ANSWERED = CounterLayout((("IAA", 3), ("=prediction", 3)))
 
 
 def counted(*cells: int, slices: tuple[str, ...] = ()) -> Counted:

@@ -15,7 +15,7 @@ from axe_playwright_python.sync_playwright import Axe
 from fastapi.routing import APIRoute
 from playwright.sync_api import Browser
 
-from farol.api.errors import FieldProblem, Refusal
+from farol.api.errors import ApiError, FieldProblem
 from farol.api.negotiation import PAGES, wants_page
 from farol.errors import StoreError
 from farol.i18n import LOCALES, msg
@@ -226,7 +226,7 @@ def test_an_error_of_another_kind_is_a_fault_of_ours(tmp_path: Path, monkeypatch
 
 def test_what_is_said_twice_in_a_refusal_is_shown_once() -> None:
     problem, expected = msg("No model is served for this question."), msg("one of {names}", names="current")
-    refusal = Refusal(422, "input", problem, fields=[FieldProblem("task", problem, expected)], fix=expected)
+    refusal = ApiError(422, "input", problem, fields=[FieldProblem("task", problem, expected)], fix=expected)
     found = failure_of(refusal)
     assert (found.problem, found.details, found.fix) == (problem, (), expected)
     store = StoreError(msg("It is away."), expected=expected)

@@ -23,7 +23,7 @@ from farol.drift.baseline import slice_words
 from farol.drift.figures import FeatureDrift
 from farol.drift.report import DriftReport
 from farol.drift.slices import most_changed
-from farol.drift.verdicts import ENOUGH, Verdict
+from farol.drift.verdicts import MIN_SAMPLES, Verdict
 from farol.i18n import Message, decimal, msg
 from farol.model.counters import WHOLE
 
@@ -161,12 +161,12 @@ def reasons(one: FeatureDrift) -> Iterator[Message]:
 
 
 def _too_little(facts: Facts, drift: DriftReport) -> Advice:
-    if drift.n < ENOUGH:
+    if drift.n < MIN_SAMPLES:
         why = msg(
             "{n} predictions in {window}; below {enough} nothing can be said.",
             n=drift.n,
             window=days(drift.window),
-            enough=ENOUGH,
+            enough=MIN_SAMPLES,
         )
     else:
         names = ", ".join(one.feature for one in drift.features if one.verdict == "insufficient_data")

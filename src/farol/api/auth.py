@@ -15,7 +15,7 @@ from starlette.datastructures import Headers
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from farol.api.binding import is_loopback
-from farol.api.errors import Refusal, error_response, from_tree
+from farol.api.errors import ApiError, error_response, from_farol_error
 from farol.api.keyring import Keyring
 from farol.api.rate import RateLimit
 from farol.api.requests import fields_of
@@ -70,7 +70,7 @@ class Access:
         name = text[: text.find("]") + 1] if text.startswith("[") else text.partition(":")[0]
         return is_loopback(name) or name in self._names or name.endswith(self._endings)
 
-    async def _refusal(self, scope: Scope, headers: Headers, wanted: Wanted, needed: Role) -> Refusal | None:
+    async def _refusal(self, scope: Scope, headers: Headers, wanted: Wanted, needed: Role) -> ApiError | None:
         may_be_open = self._open_network or (self._is_local and not _comes_from_elsewhere(scope))
         keys = self._keyring.fresh
         if keys is None:
@@ -79,7 +79,7 @@ class Access:
             except StoreError as error:
                 # Where no key was ever seen, the routes themselves say what is wrong with the database.
                 if self._keyring.last_known or not may_be_open:
-                    return from_tree(error)
+                    return from_farol_error(error)
                 keys = {}
         if not keys and may_be_open:
             return self._too_often(_EVERYBODY)
@@ -87,7 +87,7 @@ class Access:
 
     def _checked(
         self, scope: Scope, headers: Headers, wanted: Wanted, needed: Role, keys: Mapping[str, ApiKey]
-    ) -> Refusal | None:
+    ) -> ApiError | None:
         presented, is_ambient = _presented(headers)
         if presented is None:
             return _unknown(headers, "")
@@ -96,16 +96,16 @@ class Access:
             return _unknown(headers, ', error="invalid_token"')
         if not key.role.allows(needed):
             problem = msg("A key of the role {role} may not do this.", role=key.role.value)
-            return Refusal(403, "role_needed", problem, fix=msg("Use a key of the role {role}.", role=needed.value))
+            return ApiError(403, "role_needed", problem, fix=msg("Use a key of the role {role}.", role=needed.value))
         if is_ambient and scope["method"] not in _SAFE_METHODS and not same_site(headers):
             return cross_site()
         return self._too_often(key.prefix)
 
-    def _too_often(self, name: str) -> Refusal | None:
+    def _too_often(self, name: str) -> ApiError | None:
         seconds = self._rate.wait(name)
         if not seconds:
             return None
-        return Refusal(
+        return ApiError(
             429,
             "too_many_requests",
             msg("This is asked more often than the service allows."),
@@ -114,8 +114,8 @@ class Access:
         )
 
 
-def _wrong_name() -> Refusal:
-    return Refusal(
+def _wrong_name() -> ApiError:
+    return ApiError(
         400,
         "unknown_host",
         msg("The service does not go by the name in the header Host."),
@@ -135,9 +135,9 @@ def same_site(headers: Headers) -> bool:
     return origin is None or urlsplit(origin).netloc == headers.get("host")
 
 
-def cross_site() -> Refusal:
+def cross_site() -> ApiError:
     """The answer to a page of another site that acts through the browser of whoever reads it."""
-    return Refusal(
+    return ApiError(
         403,
         "cross_site",
         msg("A page of another site asked for this; only this service's own pages and programs may."),
@@ -170,7 +170,7 @@ def _password(value: str) -> str:
         return ""
 
 
-def _unknown(headers: Headers, error: str) -> Refusal:
+def _unknown(headers: Headers, error: str) -> ApiError:
     """401. A browser that wants a page is asked for Basic, so that it asks its reader; programs for Bearer."""
     is_page = "text/html" in headers.get("accept", "")
     challenge = 'Basic realm="Farol", charset="UTF-8"' if is_page else f'Bearer realm="Farol"{error}'
@@ -178,7 +178,7 @@ def _unknown(headers: Headers, error: str) -> Refusal:
         code, problem = "key_refused", msg("The key is not known, was revoked, or has expired.")
     else:
         code, problem = "key_needed", msg("This needs a key.")
-    return Refusal(
+    return ApiError(
         401,
         code,
         problem,

@@ -22,10 +22,10 @@ from fastapi import APIRouter, Request
 from fastapi.responses import Response
 
 from farol.api.backlog import LinesResponse
-from farol.api.errors import Refusal, error_body, from_tree, locale_of, refusals, too_large
+from farol.api.errors import ApiError, error_body, from_farol_error, locale_of, refusals, too_large
 from farol.api.idempotency import KeyGiven, hashes_of_row, key_of, reused
 from farol.api.predict import ReasonsWanted
-from farol.api.prediction import Question, Scored, answer_body, score_questions
+from farol.api.prediction import PredictRequest, ScoredPrediction, answer_body, score_questions
 from farol.api.row_answers import RowAnswer
 from farol.api.rows import Lines, Row, parse_array, parse_line, too_many
 from farol.api.service import Service
@@ -66,17 +66,17 @@ class Batch:
         """
         at = datetime.now(UTC)
         found = [self._question(first + place, row, at) for place, row in enumerate(rows)]
-        questions = {place: one for place, one in enumerate(found) if isinstance(one, Question)}
+        questions = {place: one for place, one in enumerate(found) if isinstance(one, PredictRequest)}
         answers = score_questions(self.served, list(questions.values()), source="batch")
         outcomes = dict(zip(questions, answers, strict=True))
-        scored = {place: one for place, one in outcomes.items() if isinstance(one, Scored)}
-        refusals_of = {place: one for place, one in (*enumerate(found), *outcomes.items()) if isinstance(one, Refusal)}
+        scored = {place: one for place, one in outcomes.items() if isinstance(one, ScoredPrediction)}
+        refusals_of = {place: one for place, one in (*enumerate(found), *outcomes.items()) if isinstance(one, ApiError)}
         try:
             rows_stored = self._stored([one.row for one in scored.values()])
         except StoreError as error:
             if not first:
                 raise
-            refusals_of |= dict.fromkeys(scored, from_tree(error))
+            refusals_of |= dict.fromkeys(scored, from_farol_error(error))
             rows_stored, scored = [], {}
         stored = dict(zip(scored, rows_stored, strict=True))
         return [
@@ -86,20 +86,20 @@ class Batch:
             for place in range(len(rows))
         ]
 
-    def refused(self, index: int | None, refusal: Refusal) -> Entry:
+    def refused(self, index: int | None, refusal: ApiError) -> Entry:
         """The entry of a row that has no answer; without an index, the last word on the whole request."""
         error = error_body(refusal, self.locale, self.request_id)["error"]
         return {"index": index, "status": refusal.status, "replayed": False, "answer": None, "error": error}
 
-    def _question(self, index: int, row: Row, at: datetime) -> Question | Refusal:
-        if isinstance(row, Refusal):
+    def _question(self, index: int, row: Row, at: datetime) -> PredictRequest | ApiError:
+        if isinstance(row, ApiError):
             return row
         try:
             given = self.served.form.read(row)
-        except Refusal as refusal:
+        except ApiError as refusal:
             return refusal
         year = at.astimezone(self.service.timezone).year if given.year is None else given.year
-        return Question(given, at, year, hashes_of_row(self.key, self.route, index, given), self.reasons)
+        return PredictRequest(given, at, year, hashes_of_row(self.key, self.route, index, given), self.reasons)
 
     def _stored(self, rows: Sequence[Prediction]) -> list[Prediction]:
         if not rows:
@@ -109,7 +109,7 @@ class Batch:
         self.service.metrics.committed(time.perf_counter() - began)
         return stored
 
-    def _answered(self, index: int, scored: Scored, question: Question, stored: Prediction) -> Entry:
+    def _answered(self, index: int, scored: ScoredPrediction, question: PredictRequest, stored: Prediction) -> Entry:
         served = self.served
         replayed = stored is not scored.row
         if not replayed:
@@ -120,10 +120,10 @@ class Batch:
             try:
                 served = self._former(stored)
             except FarolError as error:
-                return self.refused(index, from_tree(error))
+                return self.refused(index, from_farol_error(error))
             # A row with a key has its year; and what was answered once can be answered again.
             then = replace(question, year=cast(int, stored.year))
-            scored = cast(Scored, score_questions(served, [then], source="batch")[0])
+            scored = cast(ScoredPrediction, score_questions(served, [then], source="batch")[0])
         body = answer_body(served, scored, stored, self.locale)
         return {"index": index, "status": 200, "replayed": replayed, "answer": body, "error": None}
 
@@ -158,7 +158,7 @@ async def _lines(request: Request, batch: Batch) -> AsyncIterator[bytes]:
     settings = batch.service.settings
     lines, count = Lines(settings.max_line_bytes), 0
 
-    async def some(found: Iterator[bytes | Refusal]) -> AsyncIterator[bytes]:
+    async def some(found: Iterator[bytes | ApiError]) -> AsyncIterator[bytes]:
         nonlocal count
         while rows := list(islice(found, min(GROUP, settings.max_stream_rows + 1 - count))):
             fitting = rows[: settings.max_stream_rows - count]
@@ -175,7 +175,7 @@ async def _lines(request: Request, batch: Batch) -> AsyncIterator[bytes]:
                 yield answers
         async for answers in some(lines.end()):
             yield answers
-    except Refusal as refusal:
+    except ApiError as refusal:
         if not count:
             raise
         yield _dumped(batch.refused(None, refusal)) + b"\n"
@@ -187,12 +187,12 @@ async def _ndjson_answer(request: Request, batch: Batch) -> Response:
     begin = await anext(pieces, None)
     if begin is None:
         words = msg("There are no rows.")
-        raise Refusal(422, "nothing_given", words, fix=msg("Send a JSON object a line."))
+        raise ApiError(422, "nothing_given", words, fix=msg("Send a JSON object a line."))
     return LinesResponse(begin, pieces, media_type=NDJSON, folder=batch.service.settings.data)
 
 
 async def read_at_most(request: Request, most: int) -> bytes:
-    """The body of a request, which may have `most` bytes. Raises Refusal (413)."""
+    """The body of a request, which may have `most` bytes. Raises ApiError (413)."""
     length = request.headers.get("content-length", "0")
     if length.isdecimal() and int(length) > most:
         raise too_large(most)
@@ -211,7 +211,7 @@ def _endpoint(task: str) -> Callable[[Request, int, str | None], Coroutine[Any, 
         if answers is None:
             header = f"Content-Type: application/json ({NDJSON})"
             words = msg("The body must be JSON or NDJSON.")
-            raise Refusal(415, "unsupported_media_type", words, fix=msg("Send the header {header}.", header=header))
+            raise ApiError(415, "unsupported_media_type", words, fix=msg("Send the header {header}.", header=header))
         service: Service = request.app.state.service
         batch = Batch(
             service=service,

@@ -10,7 +10,7 @@ import codecs
 import json
 from typing import Any
 
-from farol.api.errors import FieldProblem, Refusal, shown_name
+from farol.api.errors import ApiError, FieldProblem, shown_name
 from farol.i18n import Message, msg
 
 MOST_FIELDS = 100
@@ -20,9 +20,9 @@ _SEND_JSON = msg("Send a JSON object in UTF-8, such as the example in GET /docs.
 
 
 def refuse_other_than_json(content_type: bytes) -> None:
-    """Raises Refusal (415) unless the header says JSON."""
+    """Raises ApiError (415) unless the header says JSON."""
     if content_type != b"application/json" and content_type.partition(b";")[0].strip().lower() != b"application/json":
-        raise Refusal(
+        raise ApiError(
             415,
             "unsupported_media_type",
             msg("The body must be JSON."),
@@ -31,7 +31,7 @@ def refuse_other_than_json(content_type: bytes) -> None:
 
 
 def parse_object(body: bytes) -> dict[str, Any]:
-    """The JSON object that `body` holds; every number comes as float. Raises Refusal."""
+    """The JSON object that `body` holds; every number comes as float. Raises ApiError."""
     try:
         found = _decode(body.removeprefix(codecs.BOM_UTF8).decode())
     except UnicodeDecodeError:
@@ -45,26 +45,26 @@ def parse_object(body: bytes) -> dict[str, Any]:
     if not isinstance(found, dict):
         raise _invalid(msg("The body is JSON, but not an object."))
     if len(found) > MOST_FIELDS:
-        raise Refusal(
+        raise ApiError(
             422, "too_many_fields", msg("The object has more than {most} fields.", most=MOST_FIELDS), fix=_SEND_JSON
         )
     return found
 
 
 def once_each(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    """The object of these pairs; Refusal (422) where a name stands twice."""
+    """The object of these pairs; ApiError (422) where a name stands twice."""
     found = dict(pairs)
     if len(found) < len(pairs):
         names = [name for name, _ in pairs]
         twice = next((name for name in names[:MOST_FIELDS] if names.count(name) > 1), "?")
         field = shown_name(twice)
         problem = FieldProblem(field, msg("{field} is given more than once.", field=field), msg("each field once"))
-        raise Refusal(422, "invalid_fields", msg("Some fields cannot be used."), fields=[problem], fix=_SEND_JSON)
+        raise ApiError(422, "invalid_fields", msg("Some fields cannot be used."), fields=[problem], fix=_SEND_JSON)
     return found
 
 
-def _invalid(message: Message) -> Refusal:
-    return Refusal(400, "invalid_json", message, fix=_SEND_JSON)
+def _invalid(message: Message) -> ApiError:
+    return ApiError(400, "invalid_json", message, fix=_SEND_JSON)
 
 
 # Whole numbers become floats at once: Python's own would spend a long time on a million digits.

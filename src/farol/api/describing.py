@@ -8,7 +8,7 @@ from typing import Any
 from fastapi import APIRouter, Request
 from fastapi.responses import JSONResponse
 
-from farol.api.errors import Refusal, locale_of, refusals
+from farol.api.errors import ApiError, locale_of, refusals
 from farol.api.model_answers import ModelAnswer
 from farol.api.schemas import GROUP, STUDENT, YEARS, InputForm
 from farol.api.service import Service
@@ -47,10 +47,10 @@ def model(request: Request, task: str) -> JSONResponse:
 
 
 def known(service: Service, task: str) -> Served:
-    """The model that answers for a task. Refusal (404) for one there is none of; BundleError when it has no model."""
+    """The model that answers for a task. ApiError (404) for one there is none of; BundleError when it has no model."""
     if task not in ROUTES:
         names = ", ".join(ROUTES)
-        raise Refusal(404, "not_found", msg("There is no such task."), fix=msg("Use one of {names}.", names=names))
+        raise ApiError(404, "not_found", msg("There is no such task."), fix=msg("Use one of {names}.", names=names))
     return service.served(task)
 
 

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from fastapi import Request
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from farol.api.errors import Refusal, error_response, from_tree
+from farol.api.errors import ApiError, error_response, from_farol_error
 from farol.errors import FarolError
 
 
@@ -28,7 +28,7 @@ class Direct:
             return
         try:
             await route(scope, receive, send)
-        except Refusal as refusal:
+        except ApiError as refusal:
             await error_response(Request(scope), refusal)(scope, receive, send)
         except FarolError as error:
-            await error_response(Request(scope), from_tree(error))(scope, receive, send)
+            await error_response(Request(scope), from_farol_error(error))(scope, receive, send)

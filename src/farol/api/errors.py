@@ -45,7 +45,7 @@ class FieldProblem:
     expected: Message | None = None
 
 
-class Refusal(Exception):
+class ApiError(Exception):
     """A request that is answered with an error: status, stable code, words, fields, what to do."""
 
     def __init__(
@@ -77,7 +77,7 @@ def locale_of(request: Request) -> str:
     return locale_in(request.scope)
 
 
-def error_body(refusal: Refusal, locale: str, request_id: str) -> dict[str, Any]:
+def error_body(refusal: ApiError, locale: str, request_id: str) -> dict[str, Any]:
     """The one shape, in a language."""
     fields = [
         {
@@ -98,7 +98,7 @@ def error_body(refusal: Refusal, locale: str, request_id: str) -> dict[str, Any]
     }
 
 
-def error_text(refusal: Refusal, locale: str) -> str:
+def error_text(refusal: ApiError, locale: str) -> str:
     """All of a refusal in one text."""
     said = [refusal.message, *(_in_one(item) for item in refusal.fields), *([refusal.fix] if refusal.fix else [])]
     return " ".join(message.render(locale) for message in said)
@@ -110,7 +110,7 @@ def _in_one(item: FieldProblem) -> Message:
     return msg("{problem} Expected: {expected}.", problem=item.problem, expected=item.expected)
 
 
-def error_response(request: Request, refusal: Refusal) -> Response:
+def error_response(request: Request, refusal: ApiError) -> Response:
     """The refusal as an answer to `request`: a page for a browser on a page's route, else the one shape."""
     if wants_page(request.scope):
         page: Response = request.app.state.error_page(request, refusal)
@@ -123,9 +123,9 @@ def error_response(request: Request, refusal: Refusal) -> Response:
     return JSONResponse(body, refusal.status, refusal.headers)
 
 
-def internal_error() -> Refusal:
+def internal_error() -> ApiError:
     """What a person reads when the fault is ours: the log has the rest, under the request id."""
-    return Refusal(
+    return ApiError(
         500,
         "internal",
         msg("Something went wrong on our side; nothing was answered."),
@@ -133,9 +133,9 @@ def internal_error() -> Refusal:
     )
 
 
-def too_large(limit: int) -> Refusal:
+def too_large(limit: int) -> ApiError:
     """What is said of a body of more than `limit` bytes."""
-    return Refusal(
+    return ApiError(
         413,
         "body_too_large",
         msg("The body is larger than the {limit} bytes this service takes.", limit=limit),
@@ -143,7 +143,7 @@ def too_large(limit: int) -> Refusal:
     )
 
 
-def from_tree(error: FarolError) -> Refusal:
+def from_farol_error(error: FarolError) -> ApiError:
     """The refusal for an error of the tree that reached a route; what is not the caller's doing is logged."""
     headers: Mapping[str, str] = {}
     if isinstance(error, InputError):
@@ -155,7 +155,7 @@ def from_tree(error: FarolError) -> Refusal:
         logger.error("%s", error)
     name = error.where.field
     fields = [FieldProblem(name, error.problem, error.expected)] if name else []
-    return Refusal(status, error.code, error.problem, fields=fields, fix=error.fix or error.expected, headers=headers)
+    return ApiError(status, error.code, error.problem, fields=fields, fix=error.fix or error.expected, headers=headers)
 
 
 SEE_DOCS = msg("GET /docs says which routes there are and what each takes.")
@@ -165,20 +165,20 @@ _HTTP: Mapping[int, tuple[str, Message]] = {
 }
 
 
-def _from_http(error: HTTPException) -> Refusal:
+def _from_http(error: HTTPException) -> ApiError:
     """Starlette's own refusals; their texts are English and may repeat input, so ours stand instead."""
     code, message = _HTTP.get(error.status_code, ("refused", msg("The request was refused.")))
-    return Refusal(error.status_code, code, message, fix=SEE_DOCS, headers=error.headers)
+    return ApiError(error.status_code, code, message, fix=SEE_DOCS, headers=error.headers)
 
 
-def _from_query(error: RequestValidationError) -> Refusal:
+def _from_query(error: RequestValidationError) -> ApiError:
     """What is wrong with the parameters of an address (bodies are read in `farol.api.body`)."""
     fields = []
     for item in error.errors():
         name = shown_name(str(item["loc"][-1]))
         fields.append(FieldProblem(name, msg("{field} cannot be used.", field=name), _expected(item.get("ctx", {}))))
     message = msg("A parameter of the address cannot be used.")
-    return Refusal(422, "invalid_parameter", message, fields=fields, fix=SEE_DOCS)
+    return ApiError(422, "invalid_parameter", message, fields=fields, fix=SEE_DOCS)
 
 
 def _expected(context: Mapping[str, Any]) -> Message:
@@ -224,13 +224,13 @@ STATUSES = {
 def install(app: FastAPI) -> None:
     """Make every refusal of `app` take the one shape."""
 
-    def answer(kind: type[Exception], refusal_of: Callable[[Any], Refusal]) -> None:
+    def answer(kind: type[Exception], refusal_of: Callable[[Any], ApiError]) -> None:
         async def handler(request: Request, error: Exception) -> Response:
             return error_response(request, refusal_of(error))
 
         app.add_exception_handler(kind, handler)
 
-    answer(Refusal, lambda refusal: refusal)
-    answer(FarolError, from_tree)
+    answer(ApiError, lambda refusal: refusal)
+    answer(FarolError, from_farol_error)
     answer(HTTPException, _from_http)
     answer(RequestValidationError, _from_query)

@@ -11,7 +11,7 @@ from typing import Any
 import farol
 from farol.advice.inputs import Advice
 from farol.api import monitoring_examples as monitored
-from farol.api.errors import FieldProblem, Refusal, error_body, error_text, internal_error, too_large
+from farol.api.errors import ApiError, FieldProblem, error_body, error_text, internal_error, too_large
 from farol.api.schemas import InputForm
 from farol.api.service import Service
 from farol.api.serving_model import ROUTES
@@ -155,29 +155,29 @@ def _refused_row(index: int, locale: str) -> Json:
     return {"index": index, "status": 422, "replayed": False, "answer": None, "error": error}
 
 
-def _fields() -> Refusal:
+def _fields() -> ApiError:
     expected = msg("{kind} from {low} to {high}, or nothing", kind=msg("a number"), low="0", high="10")
     problem = FieldProblem("IAA", msg("{field} is out of its range.", field="IAA"), expected)
     fix = msg("Correct the fields named, or leave out what is not known. GET /docs says what each takes.")
-    return Refusal(422, "invalid_fields", msg("Some fields cannot be used."), fields=[problem], fix=fix)
+    return ApiError(422, "invalid_fields", msg("Some fields cannot be used."), fields=[problem], fix=fix)
 
 
-def _refusals() -> Mapping[int, Refusal]:
+def _refusals() -> Mapping[int, ApiError]:
     busy = msg("Too many predictions are waiting to be stored.")
     again = msg("Try again in a moment.")
     of_role = msg("A key of the role {role} may not do this.", role="read")
     header = msg("Send the header {header}.", header="Content-Type: application/json")
     return {
-        400: Refusal(400, "invalid_json", msg("The body is not text in UTF-8.")),
-        401: Refusal(401, "key_needed", msg("This needs a key.")),
-        403: Refusal(403, "role_needed", of_role, fix=msg("Use a key of the role {role}.", role="predict")),
-        404: Refusal(404, "not_found", msg("There is no such task.")),
+        400: ApiError(400, "invalid_json", msg("The body is not text in UTF-8.")),
+        401: ApiError(401, "key_needed", msg("This needs a key.")),
+        403: ApiError(403, "role_needed", of_role, fix=msg("Use a key of the role {role}.", role="predict")),
+        404: ApiError(404, "not_found", msg("There is no such task.")),
         413: too_large(1_000_000),
-        415: Refusal(415, "unsupported_media_type", msg("The body must be JSON."), fix=header),
+        415: ApiError(415, "unsupported_media_type", msg("The body must be JSON."), fix=header),
         422: _fields(),
-        429: Refusal(429, "too_many_requests", msg("This is asked more often than the service allows."), fix=again),
+        429: ApiError(429, "too_many_requests", msg("This is asked more often than the service allows."), fix=again),
         500: internal_error(),
-        503: Refusal(503, "store_busy", busy, fix=again),
+        503: ApiError(503, "store_busy", busy, fix=again),
     }
 
 

@@ -15,8 +15,8 @@ from typing import Annotated
 from fastapi import Header
 from starlette.types import Scope
 
-from farol.api.errors import FieldProblem, Refusal
-from farol.api.schemas import Given
+from farol.api.errors import ApiError, FieldProblem
+from farol.api.schemas import PupilInput
 from farol.api.texts import marked as _
 from farol.files import canonical_json
 from farol.i18n import msg
@@ -52,40 +52,40 @@ class Hashes:
 NO_KEY = Hashes(None, None)
 
 
-def hashes_of(scope: Scope, route: str, given: Given) -> Hashes:
-    """The hashes of a request. Refusal (422) for a key that is none, or given twice."""
+def hashes_of(scope: Scope, route: str, given: PupilInput) -> Hashes:
+    """The hashes of a request. ApiError (422) for a key that is none, or given twice."""
     key = key_of(scope)
     return NO_KEY if key is None else _hashes(f"{route}\n{key}", given)
 
 
-def hashes_of_row(key: str | None, route: str, index: int, given: Given) -> Hashes:
+def hashes_of_row(key: str | None, route: str, index: int, given: PupilInput) -> Hashes:
     """The hashes of one row of a batch: its key is that of the request together with the row's place in it."""
     return NO_KEY if key is None else _hashes(f"{route}\n{key}\n{index}", given)
 
 
 def key_of(scope: Scope) -> str | None:
-    """The key of a request. Refusal (422) for one that is none, or given twice."""
+    """The key of a request. ApiError (422) for one that is none, or given twice."""
     keys: list[str] = [value.decode("latin-1") for name, value in scope["headers"] if name == _HEADER]
     if not keys:
         return None
     if len(keys) > 1 or not _KEY.fullmatch(keys[0]):
         expected = msg("one text of 1 to {most} visible ASCII characters", most=255)
         problem = FieldProblem(HEADER, msg("{field} cannot be used.", field=HEADER), expected)
-        raise Refusal(422, "invalid_parameter", msg("A header cannot be used."), fields=[problem], fix=_FIX)
+        raise ApiError(422, "invalid_parameter", msg("A header cannot be used."), fields=[problem], fix=_FIX)
     return keys[0]
 
 
-def _hashes(name: str, given: Given) -> Hashes:
+def _hashes(name: str, given: PupilInput) -> Hashes:
     whose = {"student": given.student} | ({} if given.group is None else {"class": given.group})
     body = canonical_json({"values": dict(given.values), "year": given.year} | whose)
     return Hashes(_sha256(name.encode()), _sha256(body))
 
 
-def reused() -> Refusal:
+def reused() -> ApiError:
     """The refusal of a key under which something else was asked."""
     problem = FieldProblem(HEADER, msg("{field} cannot be used.", field=HEADER), msg("a key not used before"))
     words = msg("Something else was asked under this key before.")
-    return Refusal(422, "idempotency_key_reused", words, fields=[problem], fix=_FIX)
+    return ApiError(422, "idempotency_key_reused", words, fields=[problem], fix=_FIX)
 
 
 _FIX = msg("Send a new UUID with every question, and the same one when you send a question again.")

@@ -15,7 +15,7 @@ from fastapi import Request
 from starlette.requests import ClientDisconnect
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from farol.api.errors import Refusal, error_response, internal_error, too_large
+from farol.api.errors import ApiError, error_response, internal_error, too_large
 from farol.api.logs import FIELDS, places
 from farol.api.requests import fields_of, locale_in
 from farol.entropy import random_word
@@ -101,18 +101,18 @@ class Guard:
             self._observe(scope, status, time.perf_counter() - started)
 
 
-def _declared_too_large(fields: Mapping[bytes, bytes], limit: int) -> Refusal | None:
+def _declared_too_large(fields: Mapping[bytes, bytes], limit: int) -> ApiError | None:
     length = fields.get(b"content-length", b"0")
     # Python reads no number of thousands of digits; one of twenty is too many bytes for anybody.
     return too_large(limit) if length.isdigit() and (len(length) > 20 or int(length) > limit) else None
 
 
-def _unreadable(scope: Scope) -> Refusal | None:
+def _unreadable(scope: Scope) -> ApiError | None:
     """Servers let any bytes through in an address, but what reads them later expects it as RFC 3986 has it."""
     if scope["query_string"].isascii():
         return None
     words = msg("The address has bytes that no address may have.")
-    return Refusal(
+    return ApiError(
         400, "invalid_address", words, fix=msg("Write them percent-encoded, as in {example}.", example="%C3%A7")
     )
 

@@ -13,7 +13,7 @@ from fastapi.responses import JSONResponse, StreamingResponse
 
 from farol.api.answers import DriftAnswer, HistoryAnswer, PerformanceAnswer, PredictionsAnswer, SnapshotAnswer
 from farol.api.auth import cross_site, same_site
-from farol.api.errors import FieldProblem, Refusal, locale_of, refusals
+from farol.api.errors import ApiError, FieldProblem, locale_of, refusals
 from farol.api.service import Service
 from farol.api.serving_model import ROUTES
 from farol.api.texts import marked as _
@@ -209,30 +209,30 @@ def drift_snapshot(request: Request, task: OneTask = "current", window: WindowNa
 
 
 def known_task(task: str) -> str:
-    """The task, if it is one; Refusal otherwise."""
+    """The task, if it is one; ApiError otherwise."""
     if task not in ROUTES:
         raise _unusable("task", msg("There is no such task."), msg("one of {names}", names=", ".join(ROUTES)))
     return task
 
 
 def window_in(name: str, service: Service, task: str) -> Window:
-    """The window of a parameter; Refusal where it is none."""
+    """The window of a parameter; ApiError where it is none."""
     with parameter("window"):
         return window_of(name, store=service.store, task=task, now=datetime.now(UTC))
 
 
 @contextmanager
 def parameter(name: str) -> Iterator[None]:
-    """What a parameter of the address breaks becomes an Refusal that names it."""
+    """What a parameter of the address breaks becomes an ApiError that names it."""
     try:
         yield
     except InputError as error:
         raise _unusable(name, error.problem, error.expected) from None
 
 
-def _unusable(parameter: str, problem: Message, expected: Message | None) -> Refusal:
+def _unusable(parameter: str, problem: Message, expected: Message | None) -> ApiError:
     message = msg("A parameter of the address cannot be used.")
-    return Refusal(422, "invalid_parameter", message, fields=[FieldProblem(parameter, problem, expected)])
+    return ApiError(422, "invalid_parameter", message, fields=[FieldProblem(parameter, problem, expected)])
 
 
 def _begun(rows: Iterator[Prediction]) -> Iterable[Prediction]:

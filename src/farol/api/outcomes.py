@@ -7,7 +7,7 @@ from typing import Annotated
 from fastapi import APIRouter, Query, Request
 from fastapi.responses import JSONResponse
 
-from farol.api.errors import FieldProblem, Refusal, locale_of, refusals
+from farol.api.errors import ApiError, FieldProblem, locale_of, refusals
 from farol.api.outcome_answers import OutcomesAnswer
 from farol.api.service import ROUTES, Service
 from farol.api.texts import marked as _
@@ -50,6 +50,6 @@ def outcomes(request: Request, task: OneTask = "next-year", year: OneYear = None
     return JSONResponse({"task": task, "years": years, "outcomes": body})
 
 
-def _unusable(parameter: str, problem: Message, expected: Message | None) -> Refusal:
+def _unusable(parameter: str, problem: Message, expected: Message | None) -> ApiError:
     message = msg("A parameter of the address cannot be used.")
-    return Refusal(422, "invalid_parameter", message, fields=[FieldProblem(parameter, problem, expected)])
+    return ApiError(422, "invalid_parameter", message, fields=[FieldProblem(parameter, problem, expected)])

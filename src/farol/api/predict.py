@@ -19,9 +19,9 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from farol.api.answers import PredictionAnswer
 from farol.api.body import parse_object, refuse_other_than_json
-from farol.api.errors import SEE_DOCS, FieldProblem, Refusal, refusals
+from farol.api.errors import SEE_DOCS, ApiError, FieldProblem, refusals
 from farol.api.idempotency import REPLAYED, KeyGiven, hashes_of, reused
-from farol.api.prediction import Asked, Question, Scored, answer_body, score_questions
+from farol.api.prediction import Asked, PredictRequest, ScoredPrediction, answer_body, score_questions
 from farol.api.requests import fields_of, locale_in
 from farol.api.service import Service
 from farol.api.serving_model import ROUTES, Served
@@ -66,9 +66,9 @@ async def _answer(
     hashes = hashes_of(scope, ROUTES[task], given)
     at = datetime.now(UTC)
     year = at.astimezone(service.timezone).year if given.year is None else given.year
-    asked = Asked(served, Question(given, at, year, hashes, wanted), origin=scope["state"].get("span"))
+    asked = Asked(served, PredictRequest(given, at, year, hashes, wanted), origin=scope["state"].get("span"))
     stored = await service.journal.submit(asked)
-    scored = cast(Scored, asked.scored)  # the journal has made it
+    scored = cast(ScoredPrediction, asked.scored)  # the journal has made it
     locale = locale_in(scope)
     if stored is scored.row:
         service.metrics.predicted(task, stored.prediction)
@@ -79,14 +79,14 @@ async def _answer(
 
 
 async def _again(
-    service: Service, served: Served, question: Question, stored: Prediction, locale: str
+    service: Service, served: Served, question: PredictRequest, stored: Prediction, locale: str
 ) -> dict[str, object]:
     """The body of an answer that was given before, by the model that gave it."""
     if served.bundle.version != stored.version:
         served = await asyncio.to_thread(service.former, stored.task, stored.version)
     # A row with a key has its year; and what was answered once can be answered again.
     (scored,) = score_questions(served, [replace(question, year=cast(int, stored.year))], source="api")
-    return answer_body(served, cast(Scored, scored), stored, locale)
+    return answer_body(served, cast(ScoredPrediction, scored), stored, locale)
 
 
 async def _read(receive: Receive) -> bytes:
@@ -102,7 +102,7 @@ async def _read(receive: Receive) -> bytes:
 
 
 def _reasons_wanted(query: bytes) -> int:
-    """The parameter `reasons` of an address, the last one where there are several. Refusal (422)."""
+    """The parameter `reasons` of an address, the last one where there are several. ApiError (422)."""
     given = dict(parse_qsl(query.decode("latin-1"), keep_blank_values=True)).get("reasons") if query else None
     if given is None:
         return 0
@@ -111,7 +111,7 @@ def _reasons_wanted(query: bytes) -> int:
     if not 0 <= number <= MOST_REASONS:
         expected = msg("a whole number from {minimum} to {maximum}", minimum=0, maximum=MOST_REASONS)
         problem = FieldProblem("reasons", msg("{field} cannot be used.", field="reasons"), expected)
-        raise Refusal(
+        raise ApiError(
             422,
             "invalid_parameter",
             msg("A parameter of the address cannot be used."),

@@ -6,9 +6,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 
-from farol.api.errors import Refusal
+from farol.api.errors import ApiError
 from farol.api.idempotency import NO_KEY, Hashes
-from farol.api.schemas import Given
+from farol.api.schemas import PupilInput
 from farol.api.serving_model import Served
 from farol.i18n import msg
 from farol.model.bundle import Bundle
@@ -22,10 +22,10 @@ from farol.store.records import Prediction, Source
 
 
 @dataclass(frozen=True, slots=True)
-class Question:
+class PredictRequest:
     """What was given for one pupil and when, the year it is of, the hashes of a request that may be sent again."""
 
-    given: Given
+    given: PupilInput
     at: datetime  # aware
     year: int
     hashes: Hashes = NO_KEY
@@ -33,25 +33,27 @@ class Question:
 
 
 @dataclass(frozen=True, slots=True)
-class Scored:
+class ScoredPrediction:
     """A question with its answer, what led to that, and the row that the store is to keep."""
 
-    given: Given
+    given: PupilInput
     answer: Answer
     reasons: tuple[Reason, ...]
     warnings: tuple[InputWarning, ...]
     row: Prediction
 
 
-def score_questions(served: Served, questions: Sequence[Question], *, source: Source) -> list[Scored | Refusal]:
-    """An answer for each question, all scored as one batch; an Refusal where nothing was given to answer from."""
+def score_questions(
+    served: Served, questions: Sequence[PredictRequest], *, source: Source
+) -> list[ScoredPrediction | ApiError]:
+    """An answer for each question, all scored as one batch; an ApiError where nothing was given to answer from."""
     if not questions:
         return []
     scorer = served.scorer
     scores = scorer.score_rows([one.given.values for one in questions], [one.year for one in questions])
     most = max(one.reasons for one in questions)
     explained = explain_scores(scorer, scores, most) if most else None
-    found: list[Scored | Refusal] = []
+    found: list[ScoredPrediction | ApiError] = []
     for place, (question, answer) in enumerate(zip(questions, scorer.answers(scores), strict=True)):
         given = question.given
         if not given.values or all(value is None for value in answer.features.values()):
@@ -72,11 +74,11 @@ def score_questions(served: Served, questions: Sequence[Question], *, source: So
             warnings=tuple(warning.code for warning in warnings),
         )
         why = explained.reasons(place)[: question.reasons] if explained is not None and question.reasons else ()
-        found.append(Scored(given, answer, why, warnings, row))
+        found.append(ScoredPrediction(given, answer, why, warnings, row))
     return found
 
 
-def answer_body(served: Served, scored: Scored, stored: Prediction, locale: str) -> dict[str, object]:
+def answer_body(served: Served, scored: ScoredPrediction, stored: Prediction, locale: str) -> dict[str, object]:
     """What is answered for one pupil, in `locale`: `farol.api.answers.PredictionAnswer`."""
     bundle, answer = served.bundle, scored.answer
     band = band_in(served.bands, stored.probability)
@@ -99,11 +101,11 @@ def answer_body(served: Served, scored: Scored, stored: Prediction, locale: str)
     }
 
 
-def nothing_given(bundle: Bundle) -> Refusal:
+def nothing_given(bundle: Bundle) -> ApiError:
     """The refusal of a question without anything that counts."""
     what = msg("at least one of {names}", names=", ".join(bundle.inputs.columns))
     words = msg("Nothing was given from which to answer.")
-    return Refusal(422, "nothing_given", words, fix=msg("Give {what}.", what=what))
+    return ApiError(422, "nothing_given", words, fix=msg("Give {what}.", what=what))
 
 
 @dataclass(slots=True)
@@ -111,13 +113,13 @@ class Asked:
     """One request in the journal: what its model is asked, and, once its group is made, what that answered."""
 
     served: Served
-    question: Question
-    scored: Scored | None = field(default=None)
+    question: PredictRequest
+    scored: ScoredPrediction | None = field(default=None)
     origin: object = None  # the span of its request, where traces are made
 
 
 def make_group(group: Sequence[Asked]) -> list[Made]:
-    """The predictions of a group, each model's scored as one batch; an Refusal for those that cannot be had."""
+    """The predictions of a group, each model's scored as one batch; an ApiError for those that cannot be had."""
     found: dict[int, Made] = {}
     by_model: dict[int, list[int]] = {}
     for place, one in enumerate(group):
@@ -126,7 +128,7 @@ def make_group(group: Sequence[Asked]) -> list[Made]:
         questions = [group[place].question for place in places]
         answers = score_questions(group[places[0]].served, questions, source="api")
         for place, answer in zip(places, answers, strict=True):
-            if isinstance(answer, Scored):
+            if isinstance(answer, ScoredPrediction):
                 group[place].scored = answer
                 found[place] = answer.row
             else:

@@ -1,6 +1,6 @@
 """From the body of a batch to its rows: a JSON array, or a JSON object a line (NDJSON), as strictly as one pupil's.
 
-What is wrong with one row is that row's Refusal, and the others go on.
+What is wrong with one row is that row's ApiError, and the others go on.
 """
 
 from __future__ import annotations
@@ -10,10 +10,10 @@ from collections.abc import Iterator
 from typing import Any
 
 from farol.api.body import MOST_FIELDS, once_each
-from farol.api.errors import Refusal
+from farol.api.errors import ApiError
 from farol.i18n import Message, msg
 
-Row = dict[str, Any] | Refusal
+Row = dict[str, Any] | ApiError
 """A JSON object, every number as float, or why it is none."""
 
 _SEND_ARRAY = msg("Send a JSON array of objects in UTF-8, such as the example in GET /docs.")
@@ -21,7 +21,7 @@ _SEND_OBJECT = msg("Each row is a JSON object in UTF-8, such as the example in G
 
 
 def parse_array(body: bytes, most: int) -> list[Row]:
-    """The rows of a JSON array. Raises Refusal for a body that is none, or that has more than `most` rows."""
+    """The rows of a JSON array. Raises ApiError for a body that is none, or that has more than `most` rows."""
     try:
         found = _json(body)
     except UnicodeDecodeError:
@@ -34,7 +34,7 @@ def parse_array(body: bytes, most: int) -> list[Row]:
     if not isinstance(found, list):
         raise _invalid(msg("The body is JSON, but not an array."), _SEND_ARRAY)
     if not found:
-        raise Refusal(422, "nothing_given", msg("The array has no rows."), fix=_SEND_ARRAY)
+        raise ApiError(422, "nothing_given", msg("The array has no rows."), fix=_SEND_ARRAY)
     if len(found) > most:
         raise too_many(most)
     return [_row(one) for one in found]
@@ -52,16 +52,16 @@ def parse_line(line: bytes) -> Row:
         return _invalid(msg("The row is nested too deeply."), _SEND_OBJECT)
 
 
-def too_many(most: int) -> Refusal:
+def too_many(most: int) -> ApiError:
     """What is said of more than `most` rows."""
     words = msg("There are more than the {most} rows that one request may have.", most=most)
-    return Refusal(413, "too_many_rows", words, fix=msg("Send the rows in several requests."))
+    return ApiError(413, "too_many_rows", words, fix=msg("Send the rows in several requests."))
 
 
 class Lines:
     """Cuts pieces of a body into lines, holding never more than one that is not at its end yet.
 
-    Blank lines are passed over. A line of more than `longest` bytes is thrown away, and its Refusal stands for it.
+    Blank lines are passed over. A line of more than `longest` bytes is thrown away, and its ApiError stands for it.
     """
 
     def __init__(self, longest: int) -> None:
@@ -69,7 +69,7 @@ class Lines:
         self._begun = bytearray()
         self._is_too_long = False
 
-    def feed(self, piece: bytes) -> Iterator[bytes | Refusal]:
+    def feed(self, piece: bytes) -> Iterator[bytes | ApiError]:
         """The lines that this piece ends."""
         *ended, rest = piece.split(b"\n")
         for part in ended:
@@ -77,14 +77,14 @@ class Lines:
             yield from self.end()
         self._add(rest)
 
-    def end(self) -> Iterator[bytes | Refusal]:
+    def end(self) -> Iterator[bytes | ApiError]:
         """What stands after the last line's end, if anything does."""
         line = bytes(self._begun).strip()
         self._begun.clear()
         if self._is_too_long:
             self._is_too_long = False
             words = msg("The row is longer than the {limit} bytes a line may have.", limit=self._longest)
-            yield Refusal(413, "line_too_long", words, fix=_SEND_OBJECT)
+            yield ApiError(413, "line_too_long", words, fix=_SEND_OBJECT)
         elif line:
             yield line
 
@@ -106,20 +106,20 @@ def _object_or_refusal(pairs: list[tuple[str, Any]]) -> Row:
     """One object with a field given twice spoils itself, and not the rows around it."""
     try:
         return once_each(pairs)
-    except Refusal as refusal:
+    except ApiError as refusal:
         return refusal
 
 
 def _row(found: Any) -> Row:
-    if isinstance(found, Refusal):
+    if isinstance(found, ApiError):
         return found
     if not isinstance(found, dict):
         return _invalid(msg("The row is JSON, but not an object."), _SEND_OBJECT)
     if len(found) > MOST_FIELDS:
         words = msg("The object has more than {most} fields.", most=MOST_FIELDS)
-        return Refusal(422, "too_many_fields", words, fix=_SEND_OBJECT)
+        return ApiError(422, "too_many_fields", words, fix=_SEND_OBJECT)
     return found
 
 
-def _invalid(message: Message, fix: Message) -> Refusal:
-    return Refusal(400, "invalid_json", message, fix=fix)
+def _invalid(message: Message, fix: Message) -> ApiError:
+    return ApiError(400, "invalid_json", message, fix=fix)

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from difflib import get_close_matches
 from typing import Any, Self
 
-from farol.api.errors import FieldProblem, Refusal, shown_name
+from farol.api.errors import ApiError, FieldProblem, shown_name
 from farol.i18n import Message, msg
 from farol.model.features import YEAR
 from farol.model.inputs import InputProblem, Inputs
@@ -40,7 +40,7 @@ _CONTEXT_EXAMPLE = {
 
 
 @dataclass(frozen=True, slots=True)
-class Given:
+class PupilInput:
     """What a caller gave: absent stays absent, null is None. `student` and `group`, the class, are no inputs."""
 
     values: Mapping[str, float | None]
@@ -62,8 +62,8 @@ class InputForm:
         inputs = Inputs.of(profile, task)
         return cls(inputs, takes_year=any(YEAR in step.sources for step in inputs.plan.steps))
 
-    def read(self, body: Mapping[str, Any]) -> Given:
-        """The values of a JSON object; Refusal (422) naming every field that cannot be used."""
+    def read(self, body: Mapping[str, Any]) -> PupilInput:
+        """The values of a JSON object; ApiError (422) naming every field that cannot be used."""
         values = dict(body)
         student, group = values.pop(STUDENT, None), values.pop(GROUP, None)
         year = values.pop(YEAR, None) if self.takes_year else None
@@ -81,14 +81,14 @@ class InputForm:
                 expected = msg("a text of 1 to {most} characters", most=LONGEST_STUDENT)
                 problems.append(FieldProblem(name, what, expected))
         if problems:
-            raise Refusal(
+            raise ApiError(
                 422,
                 "invalid_fields",
                 msg("Some fields cannot be used."),
                 fields=problems,
                 fix=msg("Correct the fields named, or leave out what is not known. GET /docs says what each takes."),
             )
-        return Given(values, None if year is None else int(year), codes[STUDENT], codes[GROUP])
+        return PupilInput(values, None if year is None else int(year), codes[STUDENT], codes[GROUP])
 
     def json_schema(self, locale: str) -> dict[str, Any]:
         """The schema of the object, with ranges, meanings and an example, for OpenAPI 3.1."""

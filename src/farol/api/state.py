@@ -12,7 +12,7 @@ from fastapi.responses import JSONResponse, Response
 
 import farol
 from farol.api.answers import HealthAnswer, ModelsAnswer, ReadyAnswer
-from farol.api.errors import RETRY_SECONDS, FieldProblem, Refusal, locale_of, refusals
+from farol.api.errors import RETRY_SECONDS, ApiError, FieldProblem, locale_of, refusals
 from farol.api.metrics import CONTENT_TYPE
 from farol.api.service import Service
 from farol.api.serving_model import ROUTES
@@ -78,7 +78,7 @@ def ready(request: Request) -> JSONResponse:
         fix = msg("Each of `fields` says what is missing, and `expected` what to do.")
         message = msg("The service cannot answer yet.")
         headers = {"Retry-After": str(RETRY_SECONDS)}
-        raise Refusal(503, "not_ready", message, fields=missing, fix=fix, headers=headers)
+        raise ApiError(503, "not_ready", message, fields=missing, fix=fix, headers=headers)
     return JSONResponse({"ready": True, "tasks": _tasks(service, locale), "store": _store(service, locale)})
 
 

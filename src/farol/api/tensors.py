@@ -11,7 +11,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from farol.api.errors import FieldProblem, Refusal, shown_name
+from farol.api.errors import ApiError, FieldProblem, shown_name
 from farol.api.rows import too_many
 from farol.api.schemas import GROUP, STUDENT, InputForm
 from farol.i18n import Message, msg
@@ -43,7 +43,7 @@ class Tensor:
 
 
 def rows_of(document: Mapping[str, Any], form: InputForm, most: int) -> list[dict[str, Any]]:
-    """The rows of an inference request, each what the route for one pupil takes. Raises Refusal."""
+    """The rows of an inference request, each what the route for one pupil takes. Raises ApiError."""
     _check_parameters(document, "parameters")
     found = document.get("inputs")
     if not isinstance(found, list) or not found:
@@ -74,7 +74,7 @@ def rows_of(document: Mapping[str, Any], form: InputForm, most: int) -> list[dic
 
 
 def outputs_wanted(document: Mapping[str, Any], known: Sequence[str]) -> list[str]:
-    """The names of the outputs to give: those asked for, or all. Raises Refusal."""
+    """The names of the outputs to give: those asked for, or all. Raises ApiError."""
     wanted = document.get("outputs")
     if wanted is None or wanted == []:
         return list(known)
@@ -136,13 +136,13 @@ def _check_parameters(source: Mapping[Any, object], field: str) -> None:
         raise binary(field)
 
 
-def binary(field: str) -> Refusal:
+def binary(field: str) -> ApiError:
     """What is said of a request that needs an extension of the protocol: there are none here."""
     expected = msg("data as JSON, without the extensions for binary data, shared memory and classification")
     return _unusable(field, expected)
 
 
-def _unusable(field: str, expected: Message) -> Refusal:
+def _unusable(field: str, expected: Message) -> ApiError:
     name = shown_name(field)
     problem = FieldProblem(name, msg("{field} cannot be used.", field=name), expected)
-    return Refusal(400, "invalid_tensor", msg("The request cannot be used."), fields=[problem])
+    return ApiError(400, "invalid_tensor", msg("The request cannot be used."), fields=[problem])

@@ -20,9 +20,9 @@ from farol.api.auth import cross_site, same_site
 from farol.api.batch import read_at_most
 from farol.api.body import parse_object
 from farol.api.describing import known
-from farol.api.errors import Refusal, from_tree, locale_of, v2_refusals
+from farol.api.errors import ApiError, from_farol_error, locale_of, v2_refusals
 from farol.api.idempotency import HEADER
-from farol.api.prediction import Question, Scored, score_questions
+from farol.api.prediction import PredictRequest, ScoredPrediction, score_questions
 from farol.api.schemas import GROUP, STUDENT
 from farol.api.service import Service
 from farol.api.serving_model import Served
@@ -212,7 +212,7 @@ async def _inferred(request: Request, name: str, version: str | None = None) -> 
         raise binary(BINARY)
     if HEADER in request.headers:
         words = msg("{field} is not taken here.", field=HEADER)
-        raise Refusal(400, "invalid_parameter", words, fix=msg("Use /predict/batch or /forecast/batch with it."))
+        raise ApiError(400, "invalid_parameter", words, fix=msg("Use /predict/batch or /forecast/batch with it."))
     served = _served(request, name, version)
     service: Service = request.app.state.service
     body = await read_at_most(request, service.settings.max_batch_bytes)
@@ -223,11 +223,11 @@ async def _inferred(request: Request, name: str, version: str | None = None) -> 
 
 
 def _infer(service: Service, served: Served, body: bytes, locale: str) -> dict[str, Any]:
-    """The answer to the body of a request, every row of it stored. Blocks; raises Refusal, StoreError."""
+    """The answer to the body of a request, every row of it stored. Blocks; raises ApiError, StoreError."""
     document = parse_object(body)
     given_id = document.get("id")
     if given_id is not None and not isinstance(given_id, str):
-        raise Refusal(400, "invalid_tensor", msg("{field} is not a text.", field="id"))
+        raise ApiError(400, "invalid_tensor", msg("{field} is not a text.", field="id"))
     wanted = outputs_wanted(document, tuple(OUTPUTS))
     at = datetime.now(UTC)
     present = at.astimezone(service.timezone).year
@@ -235,9 +235,9 @@ def _infer(service: Service, served: Served, body: bytes, locale: str) -> dict[s
     for place, row in enumerate(rows_of(document, served.form, service.settings.max_batch_rows)):
         try:
             given = served.form.read(row)
-        except Refusal as refusal:
+        except ApiError as refusal:
             raise _in_row(place, refusal) from None
-        questions.append(Question(given, at, present if given.year is None else given.year))
+        questions.append(PredictRequest(given, at, present if given.year is None else given.year))
     stored = _stored(service, _rows(score_questions(served, questions, source="v2")))
     values: dict[str, list[object]] = {
         "probability": [row.probability for row in stored],
@@ -250,10 +250,10 @@ def _infer(service: Service, served: Served, body: bytes, locale: str) -> dict[s
     return answer if given_id is None else {**answer, "id": given_id}
 
 
-def _rows(outcomes: Sequence[Scored | Refusal]) -> list[Prediction]:
+def _rows(outcomes: Sequence[ScoredPrediction | ApiError]) -> list[Prediction]:
     rows = []
     for place, outcome in enumerate(outcomes):
-        if isinstance(outcome, Refusal):
+        if isinstance(outcome, ApiError):
             raise _in_row(place, outcome)
         rows.append(outcome.row)
     return rows
@@ -268,15 +268,15 @@ def _stored(service: Service, rows: Sequence[Prediction]) -> list[Prediction]:
     return stored
 
 
-def _in_row(place: int, refusal: Refusal) -> Refusal:
+def _in_row(place: int, refusal: ApiError) -> ApiError:
     words = msg("Row {row}, counted from 0: {problem}", row=place, problem=refusal.message)
-    return Refusal(refusal.status, refusal.code, words, fields=refusal.fields, fix=refusal.fix)
+    return ApiError(refusal.status, refusal.code, words, fields=refusal.fields, fix=refusal.fix)
 
 
 def _check_store(service: Service) -> None:
     problem = service.check_store()
     if problem is not None:
-        raise from_tree(problem)
+        raise from_farol_error(problem)
 
 
 def _served(request: Request, name: str, version: str | None = None) -> Served:
@@ -284,7 +284,7 @@ def _served(request: Request, name: str, version: str | None = None) -> Served:
     served = known(service, name)
     if version is not None and version != served.bundle.version:
         words = msg("This version does not answer now.")
-        raise Refusal(404, "not_found", words, fix=msg("Leave the version out, or take that of the metadata."))
+        raise ApiError(404, "not_found", words, fix=msg("Leave the version out, or take that of the metadata."))
     return served
 
 

@@ -48,7 +48,7 @@ def print_multivariate(report: MultivariateReport) -> None:
     """What changed in words, the pairs that changed most as a table, then what was compared with what."""
     from farol.advice.phrases import days
     from farol.drift.baseline import slice_words
-    from farol.drift.verdicts import ENOUGH, verdict_label
+    from farol.drift.verdicts import MIN_SAMPLES, verdict_label
 
     for pair in report.alarms:
         say(pair.words())
@@ -66,7 +66,7 @@ def print_multivariate(report: MultivariateReport) -> None:
         say(
             msg(
                 "Of the others fewer than {enough} pupils have both, or training had too few, or all are alike.",
-                enough=ENOUGH,
+                enough=MIN_SAMPLES,
             )
         )
     say(

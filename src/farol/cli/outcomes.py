@@ -228,13 +228,13 @@ def print_part(part: Part, title: str, version: str | None) -> None:
 
 def print_before(report: Realised) -> None:
     """What the probabilities alone let expect before, beside what came true, and what had to hold for it."""
-    from farol.drift.verdicts import ENOUGH
+    from farol.drift.verdicts import MIN_SAMPLES
 
     before = report.before
     OUT.print()
     OUT.print(f"[bold]{_('What could be expected before the sheet was there')}[/bold]")
     if not before.is_enough:
-        say(msg("Nothing is expected of fewer than {n} pupils.", n=ENOUGH))
+        say(msg("Nothing is expected of fewer than {n} pupils.", n=MIN_SAMPLES))
         return
     say(msg("From the probabilities of {n} pupils alone, beside what came true of the same pupils:", n=before.n))
     table = Table(box=None, pad_edge=False)

@@ -23,7 +23,7 @@ Counts = Mapping[str, Mapping[int, int]]
 
 
 @dataclass(frozen=True, slots=True)
-class Basis:
+class Baseline:
     """Counts to compare with, of `n` training rows, or as much as they tell; `words` say which rows."""
 
     n: float
@@ -33,11 +33,11 @@ class Basis:
     words: Message
 
 
-def all_rows(bundle: Bundle) -> Basis:
+def all_rows(bundle: Bundle) -> Baseline:
     """All training rows, as they are."""
     reference = bundle.reference
     counts = tuple(bins.counts for bins in reference.features)
-    return Basis(reference.n, counts, reference.score, reference.predicted, msg("all training rows"))
+    return Baseline(reference.n, counts, reference.score, reference.predicted, msg("all training rows"))
 
 
 def parse_slice(bundle: Bundle, text: str) -> str:
@@ -81,17 +81,17 @@ def level_of(bundle: Bundle, part: str) -> str | None:
     return value if name == bundle.profile.level and value else None
 
 
-def basis_of_slice(bundle: Bundle, part: str) -> Basis:
+def basis_of_slice(bundle: Bundle, part: str) -> Baseline:
     """The training rows of the slice's own level; all of them for a slice by anything else, or in an older bundle."""
     level = level_of(bundle, part)
     tally = None if level is None else bundle.reference.by_level.get(level)
     if tally is None:
         return all_rows(bundle)
     words = msg("training rows of {slice}", slice=slice_words(part))
-    return Basis(_rows(tally), tally.features, tally.score, tally.predicted, words)
+    return Baseline(_rows(tally), tally.features, tally.score, tally.predicted, words)
 
 
-def without(bundle: Bundle, basis: Basis, part: str) -> Basis:
+def without(bundle: Bundle, basis: Baseline, part: str) -> Baseline:
     """A basis of whole rows without those of a slice's level; itself for a slice by anything else."""
     level = level_of(bundle, part)
     tally = None if level is None else bundle.reference.by_level.get(level)
@@ -101,7 +101,7 @@ def without(bundle: Bundle, basis: Basis, part: str) -> Basis:
     def less(counts: tuple[float, ...], taken: tuple[int, ...]) -> tuple[float, ...]:
         return tuple(count - gone for count, gone in zip(counts, taken, strict=True))
 
-    return Basis(
+    return Baseline(
         basis.n - _rows(tally),
         tuple(less(counts, taken) for counts, taken in zip(basis.features, tally.features, strict=True)),
         None if basis.score is None or tally.score is None else less(basis.score, tally.score),
@@ -110,7 +110,7 @@ def without(bundle: Bundle, basis: Basis, part: str) -> Basis:
     )
 
 
-def same_levels(bundle: Bundle, sizes: Mapping[str, int]) -> Basis:
+def same_levels(bundle: Bundle, sizes: Mapping[str, int]) -> Baseline:
     """All training rows, weighted to have the levels of `sizes` (level → predictions).
 
     Raises InputError where no level is known on both sides.
@@ -139,7 +139,7 @@ def same_levels(bundle: Bundle, sizes: Mapping[str, int]) -> Basis:
     )
     scores = {level: tally.score for level, tally in tallies.items() if tally.score is not None}
     predicted = {level: tally.predicted for level, tally in tallies.items() if tally.predicted is not None}
-    return Basis(
+    return Baseline(
         told,
         features,
         together(scores) if len(scores) == len(tallies) else None,

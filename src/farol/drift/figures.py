@@ -14,8 +14,8 @@ from farol.drift.null_distribution import exact_criticals, rounded
 from farol.drift.proportions import ShareDrift, share_drift
 from farol.drift.psi import MODERATE, band, critical_value, interval, psi, used_bins
 from farol.drift.verdicts import (
-    ENOUGH,
-    SPENT,
+    ALPHA_SHARES,
+    MIN_SAMPLES,
     Band,
     Kind,
     Verdict,
@@ -181,14 +181,14 @@ def feature_drift(
     was, seen = np.array(reference, dtype=np.float64), np.array(current, dtype=np.float64)
     n, m = int(seen.sum()), float(was.sum())
     ordered = bins.ordered
-    levels = {kind: spent / family for kind, spent in SPENT.items()}
+    levels = {kind: spent / family for kind, spent in ALPHA_SHARES.items()}
     figure = float(psi(was, seen)) if m else 0.0
     critical = critical_value(n, m, int(used_bins(was, seen)), levels["distribution"])
     middle = float(moves.superiority(was[:ordered], seen[:ordered]))
     limit = NormalDist().inv_cdf(1 - levels["superiority"] / 2) * moves.standard_error(was[:ordered], seen[:ordered])
     changed = figure >= MODERATE and figure > _NEAR * critical
     moved = abs(middle - 0.5) >= moves.MODERATE and abs(middle - 0.5) > _NEAR * limit
-    if n >= ENOUGH and (changed or moved):
+    if n >= MIN_SAMPLES and (changed or moved):
         # Perhaps an alarm: approximate critical values are not good enough for that.
         exact = exact_criticals(reference, ordered, rounded(n), levels["distribution"], levels["superiority"])
         critical, limit = exact.psi, exact.distance

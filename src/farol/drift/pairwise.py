@@ -23,7 +23,7 @@ from farol.drift import rank_correlation
 from farol.drift.baseline import level_of, slice_words
 from farol.drift.rank_correlation import Counts
 from farol.drift.report import reference_years
-from farol.drift.verdicts import ENOUGH, Band, Verdict, is_alarm, verdict_for, verdict_label, worst
+from farol.drift.verdicts import MIN_SAMPLES, Band, Verdict, is_alarm, verdict_for, verdict_label, worst
 from farol.drift.windows import Window
 from farol.errors import BundleError
 from farol.i18n import Message, decimal, msg
@@ -265,7 +265,7 @@ def check_joint(bundle: Bundle) -> Joint:
 def _pair(first: str, second: str, was: Counts | None, now: Counts, alpha: float) -> PairDrift:
     n = int(now.sum())
     reference = _known(rank_correlation.spearman(was)) if was is not None else None
-    value = _known(rank_correlation.spearman(now)) if n >= ENOUGH else None
+    value = _known(rank_correlation.spearman(now)) if n >= MIN_SAMPLES else None
     low, high = (None, None) if value is None else rank_correlation.interval(value, n)
     change = chance = None
     band: Band = "none"

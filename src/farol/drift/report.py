@@ -21,12 +21,12 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from farol.drift.baseline import Basis, added, all_rows, basis_of_slice, level_of
+from farol.drift.baseline import Baseline, added, all_rows, basis_of_slice, level_of
 from farol.drift.baseline import same_levels as weighted_rows
 from farol.drift.figures import FeatureDrift, Moved, feature_drift
 from farol.drift.proportions import ShareDrift, share_drift
 from farol.drift.scores import cells_of, merged, score_bins, score_meaning
-from farol.drift.verdicts import ALPHA, ENOUGH, SPENT, Verdict, is_alarm, verdict_label, worst
+from farol.drift.verdicts import ALPHA, ALPHA_SHARES, MIN_SAMPLES, Verdict, is_alarm, verdict_label, worst
 from farol.drift.windows import LONGEST_WINDOW, Window, parse_window, window_of
 from farol.errors import InputError
 from farol.i18n import Message, msg
@@ -41,8 +41,8 @@ if TYPE_CHECKING:
     from farol.workbook.panel import Panel
 
 __all__ = [
-    "ENOUGH",
     "LONGEST_WINDOW",
+    "MIN_SAMPLES",
     "DriftReport",
     "FeatureDrift",
     "Moved",
@@ -126,7 +126,7 @@ class DriftReport:
 
 
 def check(
-    bundle: Bundle, counts: Counts, *, window: Window, part: str = "", against: Basis | None = None
+    bundle: Bundle, counts: Counts, *, window: Window, part: str = "", against: Baseline | None = None
 ) -> DriftReport:
     """The report for counts by name and bin, as `Store.counts` gives them; a feature without any has n = 0.
 
@@ -149,7 +149,7 @@ def check(
 
 
 def features_of(
-    bundle: Bundle, counts: Counts, basis: Basis, family: int, only: frozenset[str] | None = None
+    bundle: Bundle, counts: Counts, basis: Baseline, family: int, only: frozenset[str] | None = None
 ) -> tuple[FeatureDrift, ...]:
     """The figures of the features, or of some of them, each one of `family` figures that share the one percent."""
     outside = counts.get(OUTSIDE, {})
@@ -168,7 +168,7 @@ def features_of(
     )
 
 
-def score_of(basis: Basis, bundle: Bundle, counts: Counts, family: int) -> FeatureDrift | None:
+def score_of(basis: Baseline, bundle: Bundle, counts: Counts, family: int) -> FeatureDrift | None:
     """The model's answers as one of `family` figures; None where they were not counted."""
     counted = counts.get(SCORE)
     if basis.score is None or bundle.reference.score is None or counted is None:
@@ -186,13 +186,13 @@ def score_of(basis: Basis, bundle: Bundle, counts: Counts, family: int) -> Featu
     )
 
 
-def _rate(basis: Basis, counts: Counts) -> ShareDrift | None:
+def _rate(basis: Baseline, counts: Counts) -> ShareDrift | None:
     counted = counts.get(PREDICTION)
     if basis.predicted is None or counted is None:
         return None
     no, yes, _ = cells_of(counted, ANSWERS)
     was_no, was_yes, _ = basis.predicted
-    return share_drift(yes, no + yes, was_yes, was_no + was_yes, alpha=SPENT["rate"])
+    return share_drift(yes, no + yes, was_yes, was_no + was_yes, alpha=ALPHA_SHARES["rate"])
 
 
 def reference_years(bundle: Bundle) -> tuple[int, ...]:

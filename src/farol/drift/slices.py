@@ -13,10 +13,10 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date
 
-from farol.drift.baseline import Basis, Counts, added, all_rows, basis_of_slice, without
+from farol.drift.baseline import Baseline, Counts, added, all_rows, basis_of_slice, without
 from farol.drift.figures import FeatureDrift
 from farol.drift.report import DriftReport, features_of, score_of
-from farol.drift.verdicts import ENOUGH
+from farol.drift.verdicts import MIN_SAMPLES
 from farol.i18n import Message
 from farol.model.bundle import Bundle
 from farol.model.counters import SCORE, WHOLE
@@ -102,7 +102,7 @@ def look_into(store: Store, bundle: Bundle, report: DriftReport) -> Looked:
 
 
 def _figures(
-    bundle: Bundle, counts: Counts, basis: Basis, names: frozenset[str], family: int
+    bundle: Bundle, counts: Counts, basis: Baseline, names: frozenset[str], family: int
 ) -> Iterator[FeatureDrift]:
     yield from features_of(bundle, counts, basis, family, names)
     score = score_of(basis, bundle, counts, family) if SCORE in names else None
@@ -122,9 +122,9 @@ def _rest_is_calm(bundle: Bundle, counts: Mapping[str, Counts], wrong: Sequence[
     for name in names:
         basis = without(bundle, basis, name)
     figures = list(_figures(bundle, rest, basis, frozenset((feature,)), family))
-    return bool(figures) and all(one.n >= ENOUGH and not one.alarm for one in figures)
+    return bool(figures) and all(one.n >= MIN_SAMPLES and not one.alarm for one in figures)
 
 
 def _largest(kind: str, sizes: Mapping[str, int]) -> Iterator[str]:
-    mine = [name for name, n in sizes.items() if name.startswith(f"{kind}=") and n >= ENOUGH]
+    mine = [name for name, n in sizes.items() if name.startswith(f"{kind}=") and n >= MIN_SAMPLES]
     yield from sorted(mine, key=lambda name: (-sizes[name], name))[:MOST_OF_A_KIND]

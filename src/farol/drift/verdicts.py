@@ -2,7 +2,7 @@
 
 The promise is one for the whole check: without drift, at most one check in a hundred raises any alarm, over all
 features and all that is tested of each. By Bonferroni's inequality it holds when the levels of all tests add up to
-`ALPHA`, however they depend on each other. `SPENT` says what each kind of test gets; a kind divides it equally
+`ALPHA`, however they depend on each other. `ALPHA_SHARES` says what each kind of test gets; a kind divides it equally
 among the features. Where a test is not made (an older bundle), its part is left unspent.
 """
 
@@ -20,7 +20,7 @@ Kind = Literal["distribution", "superiority", "missing", "unseen", "rate"]
 ALPHA = 0.01
 """Chance that a check without drift raises any alarm."""
 
-SPENT: Mapping[Kind, float] = {
+ALPHA_SHARES: Mapping[Kind, float] = {
     "distribution": 0.002,
     "superiority": 0.006,
     "missing": 0.001,
@@ -29,7 +29,7 @@ SPENT: Mapping[Kind, float] = {
 }
 """Shares of `ALPHA`: most for the test that finds a shift among the fewest pupils, also of a feature that half lack."""
 
-ENOUGH = 30
+MIN_SAMPLES = 30
 """Fewer predictions than this say nothing."""
 
 _LABELS: Mapping[str, Message] = {
@@ -63,7 +63,7 @@ def verdict_for(n: int, band: Band, *, significant: bool) -> Verdict:
 
     `insufficient_data` below 30 predictions, and for a figure beyond the first band that chance may well give.
     """
-    if n < ENOUGH or (band != "none" and not significant):
+    if n < MIN_SAMPLES or (band != "none" and not significant):
         return "insufficient_data"
     return band
 

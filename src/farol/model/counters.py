@@ -36,7 +36,7 @@ Counts = NDArray[np.int64]
 
 
 @dataclass(frozen=True, slots=True)
-class Layout:
+class CounterLayout:
     """What each cell counts: for every name in order, as many cells as it has bins."""
 
     sizes: tuple[tuple[str, int], ...]
@@ -79,23 +79,23 @@ class Layout:
 class Counted:
     """Where one answer counts: cells of a layout, each once, in the whole and in each of the slices."""
 
-    layout: Layout
+    layout: CounterLayout
     cells: tuple[int, ...]
     slices: tuple[str, ...] = ()
 
     @classmethod
     def of(cls, bins: Mapping[str, int]) -> Self:
         """One bin of each name, in a layout that has no more cells than that needs."""
-        layout = Layout(tuple((name, bin_ + 1) for name, bin_ in bins.items()))
+        layout = CounterLayout(tuple((name, bin_ + 1) for name, bin_ in bins.items()))
         return cls(layout, tuple(layout.starts[name] + bin_ for name, bin_ in bins.items()))
 
 
 @lru_cache(maxsize=256)
-def read_layout(text: str) -> Layout:
-    """The layout of `Layout.text`; ValueError when it is something else."""
+def read_layout(text: str) -> CounterLayout:
+    """The layout of `CounterLayout.text`; ValueError when it is something else."""
     match parse_json(text.encode()):
         case [*parts]:
-            return Layout(tuple(map(_read_part, parts)))
+            return CounterLayout(tuple(map(_read_part, parts)))
         case _:
             raise ValueError("not a layout")
 
@@ -108,17 +108,17 @@ def _read_part(part: object) -> tuple[str, int]:
             raise ValueError("not a part of a layout")
 
 
-def union(first: Layout, second: Layout) -> Layout:
+def union(first: CounterLayout, second: CounterLayout) -> CounterLayout:
     """A layout with room for what either counts; the first one itself where it has that."""
     if first == second:
         return first
     sizes = dict(first.sizes)
     for name, size in second.sizes:
         sizes[name] = max(size, sizes.get(name, 0))
-    return first if sizes == dict(first.sizes) else Layout(tuple(sizes.items()))
+    return first if sizes == dict(first.sizes) else CounterLayout(tuple(sizes.items()))
 
 
-def moved(cells: Counts, layout: Layout, into: Layout) -> Counts:
+def moved(cells: Counts, layout: CounterLayout, into: CounterLayout) -> Counts:
     """The counts (width,) of one layout in the cells of another that has room for them."""
     if layout == into:
         return cells
@@ -142,7 +142,7 @@ def slices_of(source: str, level: str | None, values: Mapping[str, float | None]
     )
 
 
-def total(layout: Layout, groups: Iterable[Sequence[int]]) -> Counts:
+def total(layout: CounterLayout, groups: Iterable[Sequence[int]]) -> Counts:
     """The vector (width,) of answers that count in these cells."""
     cells = [cell for group in groups for cell in group]
     found: Counts = np.bincount(np.array(cells, dtype=np.int64), minlength=layout.width)

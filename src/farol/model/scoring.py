@@ -20,7 +20,7 @@ from onnxruntime.capi import onnxruntime_pybind11_state as ort_errors
 from farol.errors import BundleError, InputError, Place
 from farol.i18n import Message, msg
 from farol.model.bundle import Bundle
-from farol.model.counters import OUTSIDE, PREDICTION, SCORE, Layout
+from farol.model.counters import OUTSIDE, PREDICTION, SCORE, CounterLayout
 from farol.model.features import Floats
 from farol.model.inputs import InputProblem, Inputs, InputWarning
 from farol.model.reference import ANSWERS, SCORE_BINS, score_index
@@ -85,7 +85,7 @@ class Scorer:
         self.bundle = bundle
         self.least_given = least_given(bundle)
         self.contributions = Contributions.of(bundle.files["model.json"], bundle.preprocessing)
-        self.layout = Layout.of(bundle.task_spec.features, [bins.size for bins in bundle.reference.features])
+        self.layout = CounterLayout.of(bundle.task_spec.features, [bins.size for bins in bundle.reference.features])
         self._starts = np.array([self.layout.starts[name] for name in bundle.task_spec.features], dtype=np.int64)
         self._order = bundle.task_spec.features
         self._single = Single(bundle.profile, bundle.inputs, bundle.preprocessing, bundle.reference, self.layout.starts)

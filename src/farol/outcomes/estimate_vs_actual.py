@@ -12,14 +12,14 @@ from functools import lru_cache
 
 import numpy as np
 
-from farol.drift.verdicts import ENOUGH
+from farol.drift.verdicts import MIN_SAMPLES
 from farol.evaluation.intervals import share_of
 from farol.evaluation.metrics import MEASURES as OF_CARDS
 from farol.evaluation.metrics import Estimate, Evaluation
 from farol.i18n import Message, msg
 from farol.outcomes.card_comparison import as_figure
 from farol.outcomes.estimation import MEASURES, Expected, Floats, assumptions_of, estimate_each
-from farol.outcomes.recalibration import Learned
+from farol.outcomes.recalibration import IsotonicCalibration
 
 _OF_CARDS = {"brier_score": "brier"}
 """What the metrics of a card call a measure, where it is another name."""
@@ -63,7 +63,7 @@ class Before:
     @property
     def is_enough(self) -> bool:
         """Whether there are figures at all."""
-        return self.n >= ENOUGH
+        return self.n >= MIN_SAMPLES
 
     @property
     def assumptions(self) -> tuple[Message, ...]:
@@ -86,9 +86,11 @@ class Before:
         }
 
 
-def before_of(probability: Floats, threshold: float, evaluation: Evaluation, learned: Learned | None = None) -> Before:
+def before_of(
+    probability: Floats, threshold: float, evaluation: Evaluation, learned: IsotonicCalibration | None = None
+) -> Before:
     """What the answers (n,) to pupils let expect, beside the metrics of the same pupils."""
-    expected = _expected(probability.tobytes(), threshold, learned) if probability.size >= ENOUGH else {}
+    expected = _expected(probability.tobytes(), threshold, learned) if probability.size >= MIN_SAMPLES else {}
     right = evaluation.confusion.get("true_positive", 0) + evaluation.confusion.get("true_negative", 0)
     shares = {"at_risk": evaluation.positives, "accuracy": right}
 
@@ -106,6 +108,6 @@ def before_of(probability: Floats, threshold: float, evaluation: Evaluation, lea
 
 
 @lru_cache(maxsize=64)
-def _expected(probability: bytes, threshold: float, learned: Learned | None) -> Mapping[str, Expected]:
+def _expected(probability: bytes, threshold: float, learned: IsotonicCalibration | None) -> Mapping[str, Expected]:
     """Of the bytes of an array: a page that is read again draws nothing again."""
     return estimate_each(np.frombuffer(probability, dtype=np.float64), threshold, learned)

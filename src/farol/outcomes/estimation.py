@@ -21,13 +21,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from farol.drift.scores import cells_of
-from farol.drift.verdicts import ENOUGH
+from farol.drift.verdicts import MIN_SAMPLES
 from farol.drift.windows import Window
 from farol.i18n import Message, msg
 from farol.model.bundle import Bundle
 from farol.model.counters import SCORE, WHOLE
 from farol.model.reference import SCORE_BINS, score_index
-from farol.outcomes.recalibration import Learned, resampled, worth
+from farol.outcomes.recalibration import IsotonicCalibration, resampled, worth
 from farol.store.database import Store
 
 Floats = NDArray[np.float64]
@@ -96,7 +96,7 @@ class Estimation:
 
 
 @lru_cache(maxsize=64)
-def estimate(cells: tuple[int, ...], threshold: float, learned: Learned | None = None) -> Estimation:
+def estimate(cells: tuple[int, ...], threshold: float, learned: IsotonicCalibration | None = None) -> Estimation:
     """The expected performance of answers counted by probability (101 bins, the last for no answer).
 
     The bin that holds the threshold is split by it in proportion. The interval is that of chance: training pupils are
@@ -105,7 +105,7 @@ def estimate(cells: tuple[int, ...], threshold: float, learned: Learned | None =
     """
     counts = np.array(cells[:SCORE_BINS], dtype=np.float64)
     n = int(counts.sum())
-    if n < ENOUGH:
+    if n < MIN_SAMPLES:
         nothing = dict.fromkeys(MEASURES, Expected(None, None, None))
         return Estimation(n, cells[SCORE_BINS], threshold, None, nothing, learned is not None)
     said, into = _middles(threshold)
@@ -127,7 +127,9 @@ def estimate(cells: tuple[int, ...], threshold: float, learned: Learned | None =
     )
 
 
-def estimate_rows(probability: Floats, threshold: float, learned: Learned | None = None) -> Mapping[str, float]:
+def estimate_rows(
+    probability: Floats, threshold: float, learned: IsotonicCalibration | None = None
+) -> Mapping[str, float]:
     """The expected figures of single probabilities (n,), NaN for no answer, none of them rounded to a bin.
 
     They are what `estimate` approaches; an undefined one is NaN.
@@ -139,7 +141,9 @@ def estimate_rows(probability: Floats, threshold: float, learned: Learned | None
     return {name: float(value) for name, value in found.items()}
 
 
-def estimate_each(probability: Floats, threshold: float, learned: Learned | None = None) -> Mapping[str, Expected]:
+def estimate_each(
+    probability: Floats, threshold: float, learned: IsotonicCalibration | None = None
+) -> Mapping[str, Expected]:
     """`estimate_rows` with intervals, and under `at_risk` the share expected to be at risk; of one answer at least.
 
     The interval is that of `estimate`.
@@ -185,7 +189,7 @@ def performance(store: Store, bundle: Bundle, window: Window, *, part: str = WHO
     """The expected performance of the answers of a window, or a slice of it, from the counters. Raises StoreError."""
     counts = store.counts(bundle.task, bundle.version, window.first or date.min, window.last, part)
     cells = cells_of(counts.get(SCORE, {}), SCORE_BINS + 1)
-    return estimate(cells, bundle.manifest.threshold, Learned.of(bundle.reference))
+    return estimate(cells, bundle.manifest.threshold, IsotonicCalibration.of(bundle.reference))
 
 
 def _edges(threshold: float) -> Floats:

@@ -26,7 +26,7 @@ FEWEST_CASES = 20
 
 
 @dataclass(frozen=True, slots=True)
-class Learned:
+class IsotonicCalibration:
     """Training answers in a hundred bins of the probability, and those of them at risk. Hashable, so remembered."""
 
     counts: tuple[int, ...]
@@ -43,7 +43,7 @@ class Learned:
 
 
 @lru_cache(maxsize=64)
-def worth(learned: Learned) -> Floats:
+def worth(learned: IsotonicCalibration) -> Floats:
     """The share at risk (100,) that an answer in each bin stands for; between bins without training rows, a line."""
     found = _shares(np.array(learned.counts, dtype=np.float64), np.array(learned.at_risk, dtype=np.float64))
     found.flags.writeable = False
@@ -51,7 +51,7 @@ def worth(learned: Learned) -> Floats:
 
 
 @lru_cache(maxsize=8)
-def resampled(learned: Learned, draws: int) -> Floats:
+def resampled(learned: IsotonicCalibration, draws: int) -> Floats:
     """`worth` (draws, 100) of training rows drawn with replacement (Efron, 1979); fixed seed. A tenth of a second."""
     n = sum(learned.counts)
     at_risk = np.array(learned.at_risk, dtype=np.float64)

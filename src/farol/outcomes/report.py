@@ -27,7 +27,7 @@ from farol.outcomes.calibration import BandWorth, worth_of
 from farol.outcomes.card_comparison import Comparison, Promise, as_figure, compare_with, promise_in
 from farol.outcomes.estimate_vs_actual import Before, before_of
 from farol.outcomes.matching import Counts, Mask, Matched, bundle_of, counts_of, matched_of
-from farol.outcomes.recalibration import Learned
+from farol.outcomes.recalibration import IsotonicCalibration
 from farol.profile import Profile, Task
 from farol.store.database import Store
 from farol.store.outcomes import Forecast, Year, read_year
@@ -111,7 +111,7 @@ class Realised:
     bands: tuple[BandWorth, ...]
     leavers: Leavers
     notes: tuple[Message, ...]
-    learned: Learned | None = None
+    learned: IsotonicCalibration | None = None
 
     @property
     def before(self) -> Before:
@@ -181,7 +181,7 @@ def realised(store: Store, registry: Registry, profile: Profile, task: str, year
         bands=worth_of(None if main is None else main.report, matched.label, matched.probability),
         leavers=_leavers(known, last),
         notes=tuple(_notes(main, spec, year, len(versions))),
-        learned=None if main is None else Learned.of(main.reference),
+        learned=None if main is None else IsotonicCalibration.of(main.reference),
     )
 
 

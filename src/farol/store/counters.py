@@ -16,7 +16,7 @@ from sqlalchemy import Connection, Engine, bindparam, delete, func, literal_colu
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.engine.interfaces import DBAPICursor
 
-from farol.model.counters import PREDICTION, WHOLE, Counts, Layout, moved, read_layout, total, union
+from farol.model.counters import PREDICTION, WHOLE, CounterLayout, Counts, moved, read_layout, total, union
 from farol.store.records import Prediction, day_of
 from farol.store.statements import Rows, Statement, Steps, carry_out
 from farol.store.tables import tallies
@@ -24,14 +24,14 @@ from farol.store.tables import tallies
 TallyKey = tuple[str, str, date, str]
 """Task, version, day, slice."""
 
-Tally = tuple[Layout, Counts]
+Tally = tuple[CounterLayout, Counts]
 
 _CELL = np.dtype("<u4")
 
 
 def add_up(rows: Iterable[Prediction]) -> dict[TallyKey, Tally]:
     """What rows add to the tallies; rows that do not say where they count add nothing."""
-    alike: dict[tuple[str, str, date, Layout, tuple[str, ...]], list[Sequence[int]]] = {}
+    alike: dict[tuple[str, str, date, CounterLayout, tuple[str, ...]], list[Sequence[int]]] = {}
     for row in rows:
         counted = row.counted
         if counted is not None:

@@ -15,7 +15,7 @@ import numpy as np
 from sqlalchemy import ColumnElement, Connection, select
 
 from farol.errors import BundleError
-from farol.model.counters import Layout
+from farol.model.counters import CounterLayout
 from farol.model.registry import Registry
 from farol.model.scoring import Scorer
 from farol.store.counters import Tally, TallyKey, add_up, added
@@ -180,7 +180,7 @@ def _pages(connection: Connection) -> Iterator[list[Prediction]]:
         seq = page[-1]["seq"]
 
 
-_EMPTY: Tally = Layout(()), np.zeros(0, dtype=np.int64)
+_EMPTY: Tally = CounterLayout(()), np.zeros(0, dtype=np.int64)
 
 
 def _take_in(counted: dict[TallyKey, Tally], more: Mapping[TallyKey, Tally]) -> None:

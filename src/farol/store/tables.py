@@ -60,7 +60,7 @@ tallies = Table(
     Column("version", Text, primary_key=True),
     Column("day", Date, primary_key=True),  # of America/Sao_Paulo
     Column("slice", Text, primary_key=True),  # "" is all answers; else such as "source=api"
-    Column("layout", Text, nullable=False),  # what each cell counts: `farol.model.counters.Layout.text`
+    Column("layout", Text, nullable=False),  # what each cell counts: `farol.model.counters.CounterLayout.text`
     Column("cells", LargeBinary, nullable=False),  # unsigned 32-bit integers, the least significant byte first
 )
 

@@ -29,7 +29,7 @@ _UNKNOWN = -np.inf  # in place of NaN, which equals nothing, where looks are com
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Taught:
+class TrainingSet:
     """What a model is fitted to: features (m, k), answers (m,) in 0–1, weights (m,) or None where all are one."""
 
     matrix: Floats
@@ -86,7 +86,7 @@ class Repeats:
         own = np.broadcast_to(label[:, np.newaxis], found.shape)
         return np.where(np.isnan(found), own, found).reshape(-1, *self.base.shape)
 
-    def taught(self, matrix: Floats, label: Floats) -> Taught:
+    def taught(self, matrix: Floats, label: Floats) -> TrainingSet:
         """The repetitions of rows (n, k) with labels (n,), those of a row that look the same taken together.
 
         Once more each row stands there with nothing known of its birthday, so that the answer without is learned.
@@ -105,7 +105,7 @@ class Repeats:
         )
         count = np.bincount(joined.ravel()).astype(np.float64)
         total = np.bincount(joined.ravel(), weights=soft.ravel())
-        return Taught(repeated.reshape(row.size, -1)[first], total / count, count / soft.shape[1])
+        return TrainingSet(repeated.reshape(row.size, -1)[first], total / count, count / soft.shape[1])
 
     def _chance(self, level: Floats, promotions: float) -> Floats:
         births = Births(self.base, self.state)

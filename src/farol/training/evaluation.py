@@ -17,7 +17,7 @@ from farol.training.audit import Rule, audit
 from farol.training.leakage import SumRule, audited_sums
 from farol.training.plan import Plan, Rows
 from farol.training.promotion_gate import Differences, Gate, gate
-from farol.training.references import Absent, Basis, answered
+from farol.training.references import Absent, Baseline, answered
 from farol.training.threshold import GuardedThreshold
 from farol.workbook.panel import Panel
 
@@ -45,7 +45,7 @@ class Study:
         str, Evaluation
     ]  # `test` and its groups without pupils who would get no answer; {} if all get one
     hidden: Evaluation | None  # the same test rows without the task's hidden features
-    baselines: tuple[tuple[Basis, Evaluation, Differences], ...]
+    baselines: tuple[tuple[Baseline, Evaluation, Differences], ...]
     absent: tuple[Absent, ...]
     gate: Gate
     rules: tuple[Rule, ...]  # the best of every column audited
@@ -76,8 +76,8 @@ class Tested:
     served: Rows
     out_of_fold: Floats
     probability: Floats
-    hidden: Basis | None
-    baselines: tuple[Basis, ...]
+    hidden: Baseline | None
+    baselines: tuple[Baseline, ...]
     absent: tuple[Absent, ...]
     guard: GuardedThreshold
     rolling: tuple[tuple[int, Floats, Floats], ...] = ()  # earlier years: the year, labels and answers

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from farol.errors import PlanError
 from farol.i18n import Message, msg
 from farol.profile import Task
-from farol.training.augmentation import Repeats, Taught
+from farol.training.augmentation import Repeats, TrainingSet
 from farol.workbook.panel import Panel
 
 Floats = NDArray[np.float64]
@@ -152,10 +152,10 @@ class Rows:
         arrays = {field.name: getattr(self, field.name)[mask] for field in fields(self) if field.name != "repeats"}
         return replace(self, **arrays, repeats=None if self.repeats is None else self.repeats.select(mask))
 
-    def taught(self) -> Taught:
+    def taught(self) -> TrainingSet:
         """What a model is fitted to: the rows as they are, or repeated."""
         if self.repeats is None:
-            return Taught(self.matrix, self.label, None)
+            return TrainingSet(self.matrix, self.label, None)
         return self.repeats.taught(self.matrix, self.label)
 
 

@@ -15,7 +15,7 @@ from farol.evaluation.metrics import Estimate, Evaluation, Undefined
 from farol.i18n import Message, msg
 from farol.profile import Text
 from farol.training.promotion_gate import Differences, Gate
-from farol.training.references import Basis
+from farol.training.references import Baseline
 from farol.training.threshold import GuardedThreshold
 
 Floats = NDArray[np.float64]
@@ -51,7 +51,7 @@ def evaluation(one: Evaluation) -> Json:
     }
 
 
-def beats(gate: Gate, baselines: tuple[tuple[Basis, Evaluation, Differences], ...]) -> Json:
+def beats(gate: Gate, baselines: tuple[tuple[Baseline, Evaluation, Differences], ...]) -> Json:
     """For each simple rule whether the model beats it, and the differences that say so."""
     return {
         baseline.name: {

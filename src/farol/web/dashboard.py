@@ -10,7 +10,7 @@ from markupsafe import Markup
 
 from farol.drift.baseline import parse_slice, slice_words
 from farol.drift.psi import MODERATE, SEVERE
-from farol.drift.report import ENOUGH, DriftReport, FeatureDrift, Window, drift_report, window_of
+from farol.drift.report import MIN_SAMPLES, DriftReport, FeatureDrift, Window, drift_report, window_of
 from farol.drift.windows import SINCE
 from farol.errors import InputError, Place
 from farol.i18n import msg
@@ -286,8 +286,8 @@ def _words(drift: FeatureDrift, reader: Reader) -> Markup:
         return Markup(" ").join(_alarms(drift, reader))
     if drift.verdict == "none":
         return _("Its PSI of {psi} is small. It looks like what the model learned from.", **values)
-    if drift.n < ENOUGH:
-        return _("With fewer than {enough} predictions nothing can be said of it.", enough=ENOUGH)
+    if drift.n < MIN_SAMPLES:
+        return _("With fewer than {enough} predictions nothing can be said of it.", enough=MIN_SAMPLES)
     if drift.band == "none":
         return _(
             "Its PSI of {psi} is small. Another figure looks high, but chance alone may give that.",

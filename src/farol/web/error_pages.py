@@ -72,7 +72,7 @@ class FieldProblem(Protocol):
 
 
 class Refused(Protocol):
-    """What the page reads of a refusal: the shape of `farol.api.errors.Refusal`, which stands on our own floor."""
+    """What the page reads of a refusal: the shape of `farol.api.errors.ApiError`, which stands on our own floor."""
 
     status: int
     code: str

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from markupsafe import Markup
 
-from farol.drift.verdicts import ENOUGH
+from farol.drift.verdicts import MIN_SAMPLES
 from farol.errors import InputError, Place
 from farol.evaluation.fairness import MEASURES as GROUP_MEASURES
 from farol.evaluation.metrics import MEASURES, Estimate
@@ -227,7 +227,7 @@ def before_view(report: Realised, reader: Reader) -> BeforeView:
     """What could be expected before the sheet, for this page and for reports."""
     _, before = reader.gettext, report.before
     if not before.is_enough:
-        return BeforeView(_("Nothing is expected of fewer than {n} pupils.", n=ENOUGH), (), ())
+        return BeforeView(_("Nothing is expected of fewer than {n} pupils.", n=MIN_SAMPLES), (), ())
     risk = before.at_risk
     words = _(
         "Long before the sheet, the probabilities of these {n} pupils alone let expect that {expected} of them would "
