@@ -1,6 +1,6 @@
 """The Portuguese catalogue: `compile` makes farol.mo of the parts, `check` tells what is missing or stale.
 
-Every part of the program keeps its translations in a file of its own, `locale/pt_BR/<part>.po`, so that a change
+Every room of the source keeps its translations in a file of its own, `locale/pt_BR/<room>.po`, so that a change
 and its words stand together. Run with the project's environment: `python scripts/catalog.py compile`.
 """
 

@@ -3,8 +3,8 @@
 Each two features are held against the same two in training rows, by Spearman's rank correlation over groups of the
 frozen bins (`farol.drift.rank_correlation`). Missing values take no part: a pupil counts for two features where both
 are known. An alarm needs a change beyond the band and beyond chance, as everywhere; and without drift at most one such
-check in a hundred raises any alarm, over all pairs: `ALPHA_SPENT` is shared equally among them (Bonferroni), and is apart
-from the one percent of the check of single features (`farol.drift.verdicts`).
+check in a hundred raises any alarm, over all pairs: `ALPHA_SPENT` is shared equally among them (Bonferroni), and is
+apart from the one percent of the check of single features (`farol.drift.verdicts`).
 
 Rows are read for this, since the counters hold each feature by itself: at most about `MOST_ROWS` of a window.
 """
