@@ -5,7 +5,7 @@ from typing import Annotated, Any
 from fastapi import FastAPI
 from pydantic import BaseModel, ConfigDict, Field, create_model
 
-from farol.api.answers import PredictionAnswer
+from farol.api.answers.prediction import PredictionAnswer
 from farol.api.schemas import InputForm
 from farol.profile import load_profile
 

@@ -6,8 +6,8 @@ from typing import Any
 
 import httpx
 
-from farol.api.answers import ErrorAnswer
-from farol.api.v2_answers import V2Error
+from farol.api.answers.errors import ErrorAnswer
+from farol.api.answers.v2 import V2Error
 
 PUPIL = {
     "IAA": 8.5,

@@ -16,7 +16,7 @@ from hypothesis import settings as effort
 from hypothesis import strategies as st
 
 from farol.api import batch as batching
-from farol.api.row_answers import RowAnswer
+from farol.api.answers.prediction import RowAnswer
 from farol.app import create_app
 from farol.errors import StoreError
 from farol.i18n import msg

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from farol.api.model_answers import ModelAnswer
+from farol.api.answers.model import ModelAnswer
 from farol.app import create_app
 from farol.model.registry import Registry
 from farol.settings import Settings

@@ -11,7 +11,7 @@ from farol.advice.report import SECTIONS
 from farol.alerts.check import check_all
 from farol.alerts.events import notice_served
 from farol.alerts.messages import Wording
-from farol.api.history import EventfulHistoryAnswer, ReportAnswer
+from farol.api.answers.report import EventfulHistoryAnswer, ReportAnswer
 from farol.model.registry import Registry
 from farol.settings import Settings
 from farol.store.database import Store

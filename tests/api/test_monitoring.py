@@ -8,7 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from farol.api.answers import DriftAnswer, HistoryAnswer, PredictionsAnswer, SnapshotAnswer
+from farol.api.answers.drift import DriftAnswer, HistoryAnswer, SnapshotAnswer
+from farol.api.answers.prediction import PredictionsAnswer
 from farol.app import create_app
 from farol.settings import Settings
 from farol.store.driver import sqlite

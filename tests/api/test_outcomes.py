@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from farol.api.outcome_answers import OutcomesAnswer
+from farol.api.answers.outcomes import OutcomesAnswer
 from farol.app import create_app
 from farol.model.registry import Registry
 from farol.outcomes.report import realised

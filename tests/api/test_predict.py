@@ -12,7 +12,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from farol.api.answers import PredictionAnswer
+from farol.api.answers.prediction import PredictionAnswer
 from farol.api.schemas import InputForm
 from farol.app import create_app
 from farol.model.bundle import read_bundle, write_bundle

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from farol.api.answers import HealthAnswer, ModelsAnswer, ReadyAnswer
+from farol.api.answers.health import HealthAnswer, ModelsAnswer, ReadyAnswer
 from farol.app import create_app
 from farol.model.registry import Registry
 from farol.settings import Settings

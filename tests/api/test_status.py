@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from farol.api.status import StatusAnswer
+from farol.api.answers.status import StatusAnswer
 from farol.app import create_app
 from tests.api.client import Client, running
 from tests.api.shape import error_of, fields_of

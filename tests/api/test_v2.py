@@ -13,8 +13,8 @@ import pytest
 import tritonclient.http as triton
 from tritonclient.utils import InferenceServerException
 
+from farol.api.answers.v2 import InferAnswer, ModelMetadataAnswer
 from farol.api.service import Service
-from farol.api.v2_answers import InferAnswer, ModelMetadataAnswer
 from farol.app import create_app
 from farol.errors import StoreError
 from farol.i18n import msg

@@ -21,12 +21,12 @@ from typing import Any, cast
 from fastapi import APIRouter, Request
 from fastapi.responses import Response
 
+from farol.api.answers.prediction import RowAnswer
 from farol.api.backlog import LinesResponse
 from farol.api.errors import ApiError, error_body, from_farol_error, locale_of, refusals, too_large
 from farol.api.idempotency import KeyGiven, hashes_of_row, key_of, reused
 from farol.api.predict import ReasonsWanted
 from farol.api.prediction import PredictRequest, ScoredPrediction, answer_body, score_questions
-from farol.api.row_answers import RowAnswer
 from farol.api.rows import Lines, Row, parse_array, parse_line, too_many
 from farol.api.service import Service
 from farol.api.serving_model import ROUTES, Served

@@ -8,8 +8,8 @@ from typing import Any
 from fastapi import APIRouter, Request
 from fastapi.responses import JSONResponse
 
+from farol.api.answers.model import ModelAnswer
 from farol.api.errors import ApiError, locale_of, refusals
-from farol.api.model_answers import ModelAnswer
 from farol.api.schemas import GROUP, STUDENT, YEARS, InputForm
 from farol.api.service import Service
 from farol.api.serving_model import ROUTES, Served

@@ -11,7 +11,9 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Query, Request
 from fastapi.responses import JSONResponse, StreamingResponse
 
-from farol.api.answers import DriftAnswer, HistoryAnswer, PerformanceAnswer, PredictionsAnswer, SnapshotAnswer
+from farol.api.answers.drift import DriftAnswer, HistoryAnswer, SnapshotAnswer
+from farol.api.answers.performance import PerformanceAnswer
+from farol.api.answers.prediction import PredictionsAnswer
 from farol.api.auth import cross_site, same_site
 from farol.api.errors import ApiError, FieldProblem, locale_of, refusals
 from farol.api.service import Service

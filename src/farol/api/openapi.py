@@ -15,7 +15,8 @@ from fastapi.responses import HTMLResponse, JSONResponse
 from starlette.staticfiles import StaticFiles
 
 import farol
-from farol.api.answers import ErrorAnswer
+from farol.api.answers.errors import ErrorAnswer
+from farol.api.answers.v2 import InferRequest, V2Error
 from farol.api.batch import NDJSON
 from farol.api.errors import described, locale_of
 from farol.api.examples import answer_examples, body_examples, error_example, infer_example
@@ -24,7 +25,6 @@ from farol.api.service import Service
 from farol.api.serving_model import ROUTES
 from farol.api.texts import marked as _
 from farol.api.texts import translated
-from farol.api.v2_answers import InferRequest, V2Error
 from farol.i18n import msg, translate
 
 router = APIRouter(include_in_schema=False)

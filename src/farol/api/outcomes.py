@@ -7,8 +7,8 @@ from typing import Annotated
 from fastapi import APIRouter, Query, Request
 from fastapi.responses import JSONResponse
 
+from farol.api.answers.outcomes import OutcomesAnswer
 from farol.api.errors import ApiError, FieldProblem, locale_of, refusals
-from farol.api.outcome_answers import OutcomesAnswer
 from farol.api.service import ROUTES, Service
 from farol.api.texts import marked as _
 from farol.i18n import Message, msg

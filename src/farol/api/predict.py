@@ -17,7 +17,7 @@ from pydantic_core import to_json
 from starlette.requests import ClientDisconnect
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from farol.api.answers import PredictionAnswer
+from farol.api.answers.prediction import PredictionAnswer
 from farol.api.body import parse_object, refuse_other_than_json
 from farol.api.errors import SEE_DOCS, ApiError, FieldProblem, refusals
 from farol.api.idempotency import REPLAYED, KeyGiven, hashes_of, reused

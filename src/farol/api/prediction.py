@@ -79,7 +79,7 @@ def score_questions(
 
 
 def answer_body(served: Served, scored: ScoredPrediction, stored: Prediction, locale: str) -> dict[str, object]:
-    """What is answered for one pupil, in `locale`: `farol.api.answers.PredictionAnswer`."""
+    """What is answered for one pupil, in `locale`: `farol.api.answers.prediction.PredictionAnswer`."""
     bundle, answer = served.bundle, scored.answer
     band = band_in(served.bands, stored.probability)
     return {

@@ -11,7 +11,7 @@ from fastapi import APIRouter, Request
 from fastapi.responses import JSONResponse, Response
 
 import farol
-from farol.api.answers import HealthAnswer, ModelsAnswer, ReadyAnswer
+from farol.api.answers.health import HealthAnswer, ModelsAnswer, ReadyAnswer
 from farol.api.errors import RETRY_SECONDS, ApiError, FieldProblem, locale_of, refusals
 from farol.api.metrics import CONTENT_TYPE
 from farol.api.service import Service

@@ -16,6 +16,14 @@ from fastapi import APIRouter, Path, Request
 from fastapi.responses import JSONResponse
 
 import farol
+from farol.api.answers.v2 import (
+    InferAnswer,
+    LiveAnswer,
+    ModelMetadataAnswer,
+    ModelReadyAnswer,
+    ServerAnswer,
+    ServerReadyAnswer,
+)
 from farol.api.auth import cross_site, same_site
 from farol.api.batch import read_at_most
 from farol.api.body import parse_object
@@ -28,14 +36,6 @@ from farol.api.service import Service
 from farol.api.serving_model import Served
 from farol.api.tensors import TEXT, binary, outputs_wanted, rows_of
 from farol.api.texts import marked as _
-from farol.api.v2_answers import (
-    InferAnswer,
-    LiveAnswer,
-    ModelMetadataAnswer,
-    ModelReadyAnswer,
-    ServerAnswer,
-    ServerReadyAnswer,
-)
 from farol.i18n import msg
 from farol.model.features import YEAR
 from farol.model.scoring import NO_ANSWER, label_text

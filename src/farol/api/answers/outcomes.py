@@ -6,7 +6,8 @@ from typing import Literal
 
 from pydantic import ConfigDict, Field
 
-from farol.api.answers import ExpectedAnswer, Shape
+from farol.api.answers.performance import ExpectedAnswer
+from farol.api.answers.shape import Shape
 from farol.api.texts import marked as _
 
 

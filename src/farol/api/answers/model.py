@@ -6,7 +6,7 @@ from typing import Literal
 
 from pydantic import Field
 
-from farol.api.answers import Shape
+from farol.api.answers.shape import Shape
 from farol.api.texts import marked as _
 
 

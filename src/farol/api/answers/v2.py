@@ -6,7 +6,7 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from farol.api.answers import Shape
+from farol.api.answers.shape import Shape
 from farol.api.texts import marked as _
 
 Datatype = Literal[

@@ -1,0 +1,15 @@
+"""What all shapes of answers share."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from pydantic import BaseModel, ConfigDict, Field
+
+Probability = Annotated[float, Field(ge=0, le=1)]
+
+
+class Shape(BaseModel):
+    """What all shapes share: nothing unsaid, so that a test which reads an answer back finds what is undocumented."""
+
+    model_config = ConfigDict(extra="forbid")
