@@ -130,7 +130,6 @@ def test_forecasts_of_other_years_tasks_and_nobody_are_left_alone(store: Store) 
         [
             forecast("RA-1", year=2023),
             forecast("RA-1", year=2025),
-            forecast("RA-1", year=None),
             forecast(None),
             forecast("RA-2", task="current", year=2025),
         ]
