@@ -83,7 +83,7 @@ def test_what_cannot_be_a_code_is_refused_and_not_repeated(store: Store, run: Ru
         assert "segredo" not in printed
 
 
-def test_a_pupil_is_erased_and_the_counters_are_proven_afterwards(store: Store, run: Run) -> None:
+def test_counters_are_true_after_a_pupil_is_erased(store: Store, run: Run) -> None:
     printed = run("students", "erase", "RA-7")
     assert "erased 10 predictions" in printed
     assert "taken out of the counters" in printed
@@ -95,7 +95,7 @@ def test_a_pupil_is_erased_and_the_counters_are_proven_afterwards(store: Store, 
     assert "counters" not in again
 
 
-def test_where_a_model_is_gone_erasing_says_what_its_counters_still_count(store: Store, run: Run) -> None:
+def test_erasing_says_what_counters_of_lost_models_count(store: Store, run: Run) -> None:
     store.write([replace(row(), student="RA-9"), row()])
     printed = run("students", "erase", "RA-9")
     assert "The counters of current 2024-abc still count some of them, without identity." in printed

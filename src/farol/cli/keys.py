@@ -118,15 +118,15 @@ def _as_dict(key: ApiKey, now: datetime) -> dict[str, str | None]:
 
 
 def _term(text: str) -> timedelta:
-    found = _TERM.fullmatch(text)
-    if found is None:
+    match = _TERM.fullmatch(text)
+    if match is None:
         raise InputError(
             msg("The term of the key cannot be used."),
             expected=msg("days or hours, such as 90d or 12h"),
             where=Place(field="--expires"),
         )
-    number = int(found[1])
-    return timedelta(days=number) if found[2] == "d" else timedelta(hours=number)
+    number = int(match[1])
+    return timedelta(days=number) if match[2] == "d" else timedelta(hours=number)
 
 
 def _named(name: str) -> str:

@@ -49,14 +49,14 @@ def recount(
     settings = read_settings(data=data, artifacts=artifacts)
     registry = Registry(settings.artifacts)
     with Store.open(settings.store_url) as store:
-        found = compare(store, registry)
+        result = compare(store, registry)
         if repair:
-            mend(store, registry, found.cells)
+            mend(store, registry, result.cells)
     if output is Format.json:
-        print(json.dumps(_as_dict(found, repaired=repair), ensure_ascii=False, indent=2))
+        print(json.dumps(_as_dict(result, repaired=repair), ensure_ascii=False, indent=2))
     else:
-        _print(found, repaired=repair)
-    if found.differences and not repair:
+        _print(result, repaired=repair)
+    if result.differences and not repair:
         raise typer.Exit(1)
 
 
@@ -69,8 +69,8 @@ def purge(
 ) -> None:
     """Retention: whole days go."""
     from farol.store.database import Store
-    from farol.store.retention import parse_age
-    from farol.store.retention import purge as remove
+    from farol.store.privacy import parse_age
+    from farol.store.privacy import purge as remove
 
     settings = read_settings(data=data)
     first = parse_age(older_than, now=datetime.now(UTC))
@@ -88,9 +88,9 @@ def purge(
 )
 def compact(data: DataOption = None) -> None:
     """What every check does afterwards, too."""
+    from farol.store.alerts import Outbox
     from farol.store.database import Store
     from farol.store.history import compact as thin_out
-    from farol.store.outbox import Outbox
 
     now = datetime.now(UTC)
     with Store.open(read_settings(data=data).store_url) as store:
@@ -127,31 +127,37 @@ def restore(
     say(msg("Pupils erased since this backup was made are back: erase them again."))
 
 
-def _as_dict(found: Recount, *, repaired: bool) -> dict[str, object]:
+def _as_dict(result: Recount, *, repaired: bool) -> dict[str, object]:
     return {
-        "rows": found.rows,
+        "rows": result.rows,
         "repaired": repaired,
-        "differences": [asdict(one) | {"day": one.day.isoformat()} for one in found.differences],
+        "differences": [asdict(difference) | {"day": difference.day.isoformat()} for difference in result.differences],
         "unproven": [
-            {"task": one.task, "version": one.version, "rows": one.rows, "problem": one.problem.as_dict(LOCALE)}
-            for one in found.unproven
+            {
+                "task": version.task,
+                "version": version.version,
+                "rows": version.rows,
+                "problem": version.problem.as_dict(LOCALE),
+            }
+            for version in result.unproven
         ],
     }
 
 
-def _print(found: Recount, *, repaired: bool) -> None:
-    say(msg("counted {n} predictions anew", n=found.rows))
-    for one in found.unproven:
-        values = {"task": one.task, "version": one.version, "n": one.rows, "problem": one.problem.problem}
+def _print(result: Recount, *, repaired: bool) -> None:
+    say(msg("counted {n} predictions anew", n=result.rows))
+    for unproven in result.unproven:
+        problem = unproven.problem.problem
+        values = {"task": unproven.task, "version": unproven.version, "n": unproven.rows, "problem": problem}
         say(msg("{task} {version}: its {n} predictions cannot be counted anew. {problem}", **values))
-    for difference in found.differences[:SHOWN]:
+    for difference in result.differences[:SHOWN]:
         values = asdict(difference) | {"slice": difference.slice or "*"}
         say(msg("{task} {version}, {day}, {slice}, {name}, bin {bin}: counted {counted}, rows {rows}", **values))
-    if len(found.differences) > SHOWN:
-        say(msg("… and {n} more; --format json has all", n=len(found.differences) - SHOWN))
-    if not found.differences:
+    if len(result.differences) > SHOWN:
+        say(msg("… and {n} more; --format json has all", n=len(result.differences) - SHOWN))
+    if not result.differences:
         say(msg("every counter is what the rows say"))
     elif repaired:
-        say(msg("{n} counters were not; they are now what the rows say", n=len(found.differences)))
+        say(msg("{n} counters were not; they are now what the rows say", n=len(result.differences)))
     else:
-        say(msg("{n} counters are not what the rows say; mend them with --repair", n=len(found.differences)))
+        say(msg("{n} counters are not what the rows say; mend them with --repair", n=len(result.differences)))

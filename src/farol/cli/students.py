@@ -34,12 +34,12 @@ def export(
 ) -> None:
     """Every row of the pupil; an empty list where there is none."""
     from farol.store.database import Store
-    from farol.store.students import export as rows_of
+    from farol.store.privacy import export as rows_of
 
     settings = read_settings(data=data)
     with Store.open(settings.store_url) as store:
-        found = rows_of(store, _code(student), timezone=ZoneInfo(settings.timezone), now=datetime.now(UTC))
-    text = json.dumps(found, ensure_ascii=False, indent=2)
+        exported = rows_of(store, _code(student), timezone=ZoneInfo(settings.timezone), now=datetime.now(UTC))
+    text = json.dumps(exported, ensure_ascii=False, indent=2)
     if output is None:
         print(text)
         return
@@ -52,7 +52,7 @@ def erase(student: StudentArgument, data: DataOption = None, artifacts: Artifact
     """Rows and what they added to the counters, in one transaction."""
     from farol.model.registry import Registry
     from farol.store.database import Store
-    from farol.store.students import erase as erase_rows
+    from farol.store.privacy import erase as erase_rows
 
     settings = read_settings(data=data, artifacts=artifacts)
     with Store.open(settings.store_url) as store:
