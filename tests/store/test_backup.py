@@ -66,7 +66,7 @@ def test_a_backup_replaces_no_file_and_leaves_no_part_behind(live: Path, tmp_pat
     copy = tmp_path / "kept" / "copy.db"
     copy.parent.mkdir()
     copy.write_text("of before")
-    with pytest.raises(InputError, match="there already"):
+    with pytest.raises(InputError, match="exists already"):
         backup(url_of(live), copy)
     assert copy.read_text() == "of before"
     with pytest.raises(InputError, match="cannot be written"):

@@ -6,7 +6,6 @@ import asyncio
 import subprocess
 import sys
 import threading
-import time
 from dataclasses import replace
 from hashlib import sha256
 
@@ -139,7 +138,7 @@ def test_writers_never_wait_for_each_others_keys_in_a_ring(postgresql_url: str, 
             thread.start()
             waiting = text("SELECT count(*) FROM pg_locks WHERE NOT granted")
             while not connection.execute(waiting).scalar():
-                time.sleep(0.01)
+                pass
             connection.execute(predictions.insert(), prediction_values(high))
             connection.commit()
         thread.join()

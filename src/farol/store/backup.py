@@ -52,7 +52,7 @@ def backup(url: str, file: Path) -> Copied:
             fix=msg("Name the folder of the service with --data, or its database with FAROL_DATABASE_URL."),
         )
     if file.exists():
-        raise InputError(msg("The file is there already."), where=Place(file=str(file)), fix=msg("Name a new file."))
+        raise InputError(msg("The file exists already."), where=Place(file=str(file)), fix=msg("Name a new file."))
     fresh = file.with_name(f".{file.name}.{secrets.token_hex(4)}")
     try:
         file.parent.mkdir(parents=True, exist_ok=True)
@@ -90,7 +90,7 @@ def restore(url: str, file: Path, *, force: bool = False) -> Copied:
         with store_errors(engine.url), closing(sqlite3.connect(target, timeout=_BUSY_SECONDS)) as into:
             if not force and _holds_anything(into):
                 raise InputError(
-                    msg("The database is not empty: restoring would replace all it holds."),
+                    msg("The database is not empty: restoring would replace its content."),
                     where=Place(file=str(target)),
                     fix=msg("Keep a copy with `farol store backup FILE`, then restore with --force."),
                 )
@@ -108,7 +108,7 @@ def _file_of(url: str, tool: str, file: Path) -> Path:
     if parsed.get_backend_name() == "sqlite":
         return Path(str(parsed.database))
     raise InputError(
-        msg("The store is a PostgreSQL database, which has its own tool for this; Farol does not stand in for it."),
+        msg("The predictions are in a PostgreSQL database, which has its own tool for this."),
         fix=msg("Run: {command}", command=_command(tool, parsed, file)),
     )
 

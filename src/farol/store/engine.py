@@ -70,7 +70,7 @@ def parse_url(url: str) -> URL:
     if backend == "sqlite" and driver in ("", "pysqlite"):
         if not parsed.database or ":memory:" in parsed.database:
             raise StoreError(
-                msg("A database in memory would forget every prediction when the program ends."),
+                msg("A database in memory loses every prediction when the program ends."),
                 expected=_expected(),
             )
         return parsed.update_query_dict({"timeout": parsed.query.get("timeout", BUSY_SECONDS)})
@@ -100,7 +100,7 @@ def store_errors(url: URL) -> Iterator[None]:
         raise StoreError(
             msg("The database refused the row: {code}.", code=_code(error.orig)),
             where=Place(file=describe(url)),
-            fix=msg("A prediction is stored once; if its id is new, the database is not the one Farol made."),
+            fix=msg("A prediction is stored once. If its id is new, Farol did not make this database."),
         ) from None
     except PoolTimeoutError:
         raise StoreError(
@@ -190,26 +190,26 @@ def _begin_sqlite(connection: Connection) -> None:
 _SQLITE = {
     "SQLITE_READONLY": (
         msg("The database is read-only."),
-        msg("Give this user the right to write the file and its folder."),
+        msg("Allow this user to write the file and its folder."),
     ),
-    "SQLITE_FULL": (msg("The disk is full."), msg("Make room on the disk, then try again.")),
+    "SQLITE_FULL": (msg("The disk is full."), msg("Free space on the disk, then try again.")),
     "SQLITE_CANTOPEN": (
         msg("The database cannot be opened."),
         msg("Check that the path is a file and that this user may read and write it."),
     ),
     "SQLITE_NOTADB": (
         msg("The file is not an SQLite database."),
-        msg("Move it away or name another file; Farol makes a new one."),
+        msg("Move it away, or name another file; Farol makes a new database."),
     ),
     "SQLITE_CORRUPT": (
         msg("The database file is damaged."),
-        msg("Restore a copy, or save what is left with `sqlite3 FILE .recover`."),
+        msg("Restore a backup, or save the readable part with `sqlite3 FILE .recover`."),
     ),
     "SQLITE_BUSY": (
         msg("The database is locked by another program."),
-        msg("Wait a moment and try again; if it stays so, end the program that holds it."),
+        msg("Wait a moment and try again. If it stays locked, end the other program."),
     ),
-    "SQLITE_IOERR": (msg("The disk failed to read or write."), msg("Check the disk and the room left on it.")),
+    "SQLITE_IOERR": (msg("The disk failed to read or write."), msg("Check the disk and its free space.")),
 }
 
 _POSTGRESQL = {

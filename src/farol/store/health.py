@@ -37,7 +37,7 @@ def caution(store: Store, workers: int) -> Message | None:
     if store.engine.dialect.name != "sqlite" or sqlite.SOUND or workers == 1:
         return None
     return msg(
-        "SQLite {version} has a fault that may, rarely, damage a database that several workers write. "
-        "Serve with one worker, or use SQLite 3.51.3 or newer, or PostgreSQL.",
+        "SQLite {version} has a fault that can damage a database to which several workers write. This is "
+        "rare. Use one worker, SQLite 3.51.3 or newer, or PostgreSQL.",
         version=sqlite.VERSION,
     )

@@ -105,7 +105,8 @@ def parse_age(text: str, *, now: datetime) -> date:
     match = _AGE.fullmatch(text.strip())
     if match is None:
         raise InputError(
-            msg("The age cannot be read."), expected=msg("a number of days such as {example}", example="400d")
+            msg("The number of days cannot be read."),
+            expected=msg("a number of days such as {example}", example="400d"),
         )
     return day_of(now) - timedelta(days=int(match[1]))
 
