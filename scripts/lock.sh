@@ -4,6 +4,6 @@
 set -eu
 cd "$(dirname "$0")/.."
 options=(--universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header --no-annotate --quiet --group build)
-# What `make run` installs leaves out the heavy reference model; the tests have it.
-uv pip compile pyproject.toml "${options[@]}" --extra parquet --extra postgresql "$@" -o requirements/run.txt
-uv pip compile pyproject.toml "${options[@]}" --all-extras "$@" --group test -c requirements/run.txt -o requirements/test.txt
+uv pip compile pyproject.toml "${options[@]}" --all-extras "$@" --group test -o requirements/test.txt
+# What `make run` installs leaves out the heavy reference model; every version is the one that the tests have.
+uv pip compile pyproject.toml "${options[@]}" --extra parquet --extra postgresql -c requirements/test.txt -o requirements/run.txt
