@@ -53,7 +53,7 @@ def test_the_newer_one_is_used_where_pythons_own_is_affected(monkeypatch: pytest
 
 
 def test_what_is_in_use_here_is_sound() -> None:
-    assert is_sound(sqlite.sqlite_version_info), f"SQLite {driver.VERSION}: install what requirements/run.txt lists"
+    assert is_sound(sqlite.sqlite_version_info), f"SQLite {driver.VERSION}: install what requirements/lock.txt lists"
     assert driver.SOUND
     found = sqlite.connect(":memory:").execute("SELECT sqlite_version()").fetchone()
     assert found == (driver.VERSION,)

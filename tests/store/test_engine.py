@@ -56,7 +56,7 @@ def test_a_driver_that_is_not_installed_names_the_extra(monkeypatch: pytest.Monk
     monkeypatch.setitem(sys.modules, "psycopg", None)
     with pytest.raises(MissingExtraError) as caught:
         Store.open("postgresql://me@host/db")
-    assert "farol[postgresql]" in str(caught.value)
+    assert ".[postgresql]" in str(caught.value)
 
 
 def test_a_folder_that_cannot_be_made_is_named(tmp_path: Path) -> None:

@@ -73,7 +73,7 @@ def test_the_best_single_indicator_is_chosen_in_training_never_in_testing() -> N
 def test_the_boosting_machine_takes_part_where_it_is_installed() -> None:
     matrix, label = noisy(200)
     found = references.boosting_machine(task(), rows(matrix, label), rows(matrix, label), seed=0)
-    assert isinstance(found, references.Baseline), "the tests' lock has farol[references]"
+    assert isinstance(found, references.Baseline), "`make test` installs the extra references"
     assert roc_auc_score(label, found.probability) > 0.7
     assert not found.simple
     again = references.boosting_machine(task(), rows(matrix, label), rows(matrix, label), seed=0)
@@ -86,7 +86,7 @@ def test_the_boosting_machine_is_told_absent_where_it_is_not_installed(monkeypat
     monkeypatch.setattr(references, "find_spec", lambda _: None)
     found = references.boosting_machine(task(), rows(matrix, label), rows(matrix, label), seed=0)
     assert isinstance(found, references.Absent)
-    assert "farol[references]" in str(found.reason)
+    assert "`references`" in str(found.reason)
 
 
 @pytest.mark.parametrize("installed", [True, False])

@@ -253,7 +253,7 @@ def test_parquet_without_its_library_says_what_to_install(tmp_path: Path, monkey
         return real(name, *arguments)  # type: ignore[arg-type]  # passed on as it came
 
     monkeypatch.setattr(builtins, "__import__", without)
-    with pytest.raises(MissingExtraError, match=r"farol\[parquet\]"):
+    with pytest.raises(MissingExtraError, match=r"\.\[parquet\]"):
         read_sheets(path, PEDE)
 
 

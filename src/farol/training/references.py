@@ -129,7 +129,7 @@ def boosting_machine(task: Task, train: Rows, test: Rows, *, seed: int) -> Basel
     Four bags instead of fourteen and ten interactions: on a year of pupils more of them changed nothing but the time.
     """
     if find_spec(EBM) is None:
-        return Absent("boosting_machine", EBM_TITLE, msg("not installed: `pip install farol[references]`"))
+        return Absent("boosting_machine", EBM_TITLE, msg("not installed: it is in the extra `references`"))
     model = import_module(f"{EBM}.glassbox").ExplainableBoostingClassifier(
         feature_names=list(task.features), outer_bags=4, interactions=10, random_state=seed, n_jobs=1
     )

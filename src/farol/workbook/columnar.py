@@ -23,7 +23,7 @@ def read_parquet(content: bytes, limits: Limits, file: str) -> list[list[Cell]]:
     except ImportError as error:
         raise MissingExtraError(
             msg("Reading parquet needs a library that is not installed."),
-            fix=msg("Install it: {command}", command="pip install 'farol[parquet]'"),
+            extra="parquet",
         ) from error
     try:
         source = parquet.ParquetFile(BytesIO(content))
