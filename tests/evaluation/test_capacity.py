@@ -12,7 +12,7 @@ from farol.evaluation.capacity import (
     USUAL,
     Capacity,
     check_capacity,
-    counts_of,
+    expected_counts,
     lists_of,
     parse_capacity,
     top_list,
@@ -98,7 +98,7 @@ def test_onset_and_recovery_have_lists_of_their_own_and_an_absent_group_none() -
     }
     assert found.lists["recovery"].realised == 2
     assert [one.k for one in found.table] == [1, 2, 4]
-    counts = counts_of(LABEL, SAID, groups)
+    counts = expected_counts(LABEL, SAID, groups)
     assert set(counts) == {"all", "onset", "recovery"}
     assert (counts["all"].n, counts["all"].realised) == (8, 3)
     assert counts["all"].expected.value == pytest.approx(4.0)

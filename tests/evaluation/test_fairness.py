@@ -8,12 +8,12 @@ from typing import Any
 import numpy as np
 import pytest
 
-from farol.evaluation.fairness import Group, fairness
+from farol.evaluation.fairness import PupilGroup, fairness
 from farol.evaluation.metrics import Estimate
 from farol.profile import load_profile
 
 
-def figure(group: Group, name: str) -> Estimate:
+def figure(group: PupilGroup, name: str) -> Estimate:
     found = group.figures[name]
     assert found is not None
     return found

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from farol.model.pairwise_counts import LEAST_ROWS, MOST_GROUPS, Joint, groups_of, read
+from farol.model.pairwise_counts import LEAST_ROWS, MOST_GROUPS, PairwiseCounts, groups_of, read
 from farol.model.reference import Reference
 
 NAN = float("nan")
@@ -49,7 +49,7 @@ def rows(n: int, seed: int = 0) -> np.ndarray[tuple[int, ...], np.dtype[np.float
 
 def test_a_row_counts_for_two_features_where_both_are_known() -> None:
     groups = ((0, 1, -1), (0, 1, 2, -1))
-    joint = Joint(groups, ((),), {})
+    joint = PairwiseCounts(groups, ((),), {})
     bins = np.array([[0, 0], [0, 2], [1, 1], [1, 1], [2, 0], [1, 3]])
     (table,) = joint.count(bins)
     assert table.tolist() == [[1, 0, 1], [0, 2, 0]]
@@ -108,8 +108,8 @@ def test_what_was_written_is_read_again_the_same() -> None:
     ],
 )
 def test_what_is_none_is_refused(change: Callable[[dict[str, Any]], object]) -> None:
-    content: dict[str, Any] = Joint(((0, 1, -1), (0, 1, -1)), ((1, 2, 3, 4),), {"3": ((),)}).as_json()
-    assert read(content, (3, 3)) == Joint(((0, 1, -1), (0, 1, -1)), ((1, 2, 3, 4),), {"3": ((),)})
+    content: dict[str, Any] = PairwiseCounts(((0, 1, -1), (0, 1, -1)), ((1, 2, 3, 4),), {"3": ((),)}).as_json()
+    assert read(content, (3, 3)) == PairwiseCounts(((0, 1, -1), (0, 1, -1)), ((1, 2, 3, 4),), {"3": ((),)})
     assert read(None, (3, 3)) is None
     change(content)
     with pytest.raises(ValueError, match=r"."):

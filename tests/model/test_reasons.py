@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from farol.model.bundle import Bundle, read_bundle
-from farol.model.reasons import NEGLIGIBLE, Reason, Standing, explain_rows, number_text, reasons_for
+from farol.model.reasons import NEGLIGIBLE, LevelComparison, Reason, explain_rows, number_text, reasons_for
 from farol.model.risk_bands import Band, band_of, prevalence_range, risk_text
 from farol.model.scoring import NO_ANSWER, Scorer
 from farol.profile import Text
@@ -36,7 +36,7 @@ def reason(
     contribution: float = 0.4,
     *,
     changeable: bool = True,
-    standing: Standing | None = None,
+    standing: LevelComparison | None = None,
     is_chance: bool = False,
 ) -> Reason:
     return Reason("MATEMATICA", MATHS, value, contribution, changeable, standing, is_chance)
@@ -51,19 +51,19 @@ def reason(
             "Grade in mathematics: 4.5. This is associated with a higher risk.",
         ),
         (
-            reason(contribution=-0.4, standing=Standing(3, 4.25, "above")),
+            reason(contribution=-0.4, standing=LevelComparison(3, 4.25, "above")),
             "Nota de Matemática: 4,5, acima do que é comum no mesmo nível (4,25). Isso se associa a um risco menor.",
             "Grade in mathematics: 4.5, above what is usual at the same level (4.25). "
             "This is associated with a lower risk.",
         ),
         (
-            reason(standing=Standing(3, 6.0, "below")),
+            reason(standing=LevelComparison(3, 6.0, "below")),
             "Nota de Matemática: 4,5, abaixo do que é comum no mesmo nível (6). Isso se associa a um risco maior.",
             "Grade in mathematics: 4.5, below what is usual at the same level (6). "
             "This is associated with a higher risk.",
         ),
         (
-            reason(-1.0, standing=Standing(3, -1.0, "at"), changeable=False),
+            reason(-1.0, standing=LevelComparison(3, -1.0, "at"), changeable=False),
             "Nota de Matemática: −1, como é comum no mesmo nível. Isso se associa a um risco maior. "
             "É contexto, não algo que se trabalhe diretamente.",
             "Grade in mathematics: −1, as is usual at the same level. This is associated with a higher risk. "
@@ -80,7 +80,7 @@ def reason(
             "Grade in mathematics: not informed. That it is missing is associated with a lower risk.",
         ),
         (
-            reason(0.8333, is_chance=True, standing=Standing(3, 0.5, "above")),
+            reason(0.8333, is_chance=True, standing=LevelComparison(3, 0.5, "above")),
             "Nota de Matemática: 83%, acima do que é comum no mesmo nível (50%). Isso se associa a um risco maior.",
             "Grade in mathematics: 83%, above what is usual at the same level (50%). "
             "This is associated with a higher risk.",
@@ -94,7 +94,7 @@ def test_a_reason_in_words(one: Reason, portuguese: str, english: str) -> None:
 
 
 def test_a_reason_for_programs() -> None:
-    assert reason(standing=Standing(3.0, 6.0, "below")).as_dict("en") == {
+    assert reason(standing=LevelComparison(3.0, 6.0, "below")).as_dict("en") == {
         "feature": "MATEMATICA",
         "meaning": "Grade in mathematics",
         "value": 4.5,
@@ -137,7 +137,7 @@ def test_what_a_reason_says_is_the_pupils_and_the_profiles(bundle: Bundle, score
         assert one.value == answer.features[name]
         assert one.changeable == (name in bundle.task_spec.changeable)
     assert found["IDA"].meaning == bundle.profile.columns["IDA"].meaning
-    assert found["IDA"].standing == Standing(3.0, 6.2, "below")
+    assert found["IDA"].standing == LevelComparison(3.0, 6.2, "below")
     assert found["IAA"].standing is None, "the report knows no median of it"
 
 
@@ -153,12 +153,12 @@ def test_where_a_level_is_unknown_a_value_stands_nowhere(bundle: Bundle) -> None
     assert scored(bundle, {"standing": {"level": "phase", "medians": {"3": {"IDA": None}}}})["IDA"].standing is None
     of_itself = scored(bundle, {"standing": {"level": "IDA", "medians": {"4.5": {"IDA": 6.0, "IAA": 8.5}}}})
     assert of_itself["IDA"].standing is None
-    assert scored(bundle, {"standing": {"level": "phase", "medians": {"3": {"IDA": 4.5}}}})["IDA"].standing == Standing(
-        3.0, 4.5, "at"
-    )
-    assert scored(bundle, {"standing": {"level": "phase", "medians": {"3": {"IDA": 4}}}})["IDA"].standing == Standing(
-        3.0, 4.0, "above"
-    )
+    assert scored(bundle, {"standing": {"level": "phase", "medians": {"3": {"IDA": 4.5}}}})[
+        "IDA"
+    ].standing == LevelComparison(3.0, 4.5, "at")
+    assert scored(bundle, {"standing": {"level": "phase", "medians": {"3": {"IDA": 4}}}})[
+        "IDA"
+    ].standing == LevelComparison(3.0, 4.0, "above")
 
 
 def test_a_chance_is_told_as_a_percentage(bundle: Bundle) -> None:

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from farol.training import models
 from farol.training.models import FOLDS, folds
-from farol.training.plan import Rows
+from farol.training.plan import LabelledRows
 from farol.training.train import train
 from farol.workbook.panel import Panel
 
@@ -28,7 +28,7 @@ def test_nor_do_they_when_a_task_is_trained(panel: Panel, monkeypatch: pytest.Mo
     taught: list[set[str]] = []
     fit = models.fit_served
 
-    def watched(task: object, rows: Rows, **options: object) -> object:
+    def watched(task: object, rows: LabelledRows, **options: object) -> object:
         taught.append(set(rows.student.tolist()))
         return fit(task, rows, **options)  # type: ignore[arg-type] # whatever it was called with
 

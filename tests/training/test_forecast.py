@@ -17,7 +17,7 @@ from farol.model.features import feature_matrix
 from farol.model.scoring import Scorer
 from farol.model.trained import TrainedModel
 from farol.profile import load_profile
-from farol.training.augmentation import repeats_of
+from farol.training.augmentation import repetitions_of
 from farol.training.plan import earlier_plans, make_plan, rows_of
 from farol.training.train import train
 from farol.workbook.panel import Panel, read_panel
@@ -116,7 +116,7 @@ def test_nothing_that_comes_after_the_moment_of_prediction_changes_a_feature(pan
 def test_nothing_that_comes_after_changes_what_is_repeated_but_the_level_reached(panel: Panel) -> None:
     moment = 2022
     now = panel.year <= moment
-    before, after = (repeats_of(one, TASK, moment) for one in (panel, altered_after(panel, moment)))
+    before, after = (repetitions_of(one, TASK, moment) for one in (panel, altered_after(panel, moment)))
     assert before is not None
     assert after is not None
     matrix = feature_matrix(PEDE, TASK, panel.numbers, panel.year.astype(np.float64), moment)[now]
@@ -229,7 +229,7 @@ def test_what_cannot_be_known_of_the_real_pupils_is_answered_modestly(real_workb
 
     def rows(one: Panel, which: object) -> object:
         matrix = feature_matrix(one.profile, TASK, one.numbers, one.year.astype(np.float64), 2023)
-        return rows_of(one, plan, matrix, which, repeats_of(one, TASK, 2023))  # type: ignore[arg-type] # cohorts
+        return rows_of(one, plan, matrix, which, repetitions_of(one, TASK, 2023))  # type: ignore[arg-type] # cohorts
 
     fitted = models.fit_served(TASK, rows(real, plan.train), seed=0)  # type: ignore[arg-type] # Rows
     test = rows(unknown, (plan.test,))

@@ -10,12 +10,12 @@ import pytest
 from farol.evaluation.metrics import Estimate, Undefined
 from farol.i18n import msg
 from farol.training.promotion_gate import gate
-from farol.training.references import Baseline
+from farol.training.references import ReferenceModel
 
 from .making import task
 
-RULE = Baseline("rule", msg("A rule"), np.zeros(1), simple=True)
-FOREST = Baseline("forest", msg("A forest"), np.zeros(1))
+RULE = ReferenceModel("rule", msg("A rule"), np.zeros(1), simple=True)
+FOREST = ReferenceModel("forest", msg("A forest"), np.zeros(1))
 LATER = replace(task(), horizon=1)
 Differences = dict[str, Estimate | Undefined]
 

@@ -9,7 +9,7 @@ import pytest
 from sklearn.metrics import roc_auc_score
 
 from farol.training import references
-from farol.training.audit import best_rule
+from farol.training.leakage import best_rule
 from farol.training.plan import make_plan, rows_of
 from farol.workbook.panel import Panel
 
@@ -73,11 +73,11 @@ def test_the_best_single_indicator_is_chosen_in_training_never_in_testing() -> N
 def test_the_boosting_machine_takes_part_where_it_is_installed() -> None:
     matrix, label = noisy(200)
     found = references.boosting_machine(task(), rows(matrix, label), rows(matrix, label), seed=0)
-    assert isinstance(found, references.Baseline), "the tests' lock has farol[references]"
+    assert isinstance(found, references.ReferenceModel), "the tests' lock has farol[references]"
     assert roc_auc_score(label, found.probability) > 0.7
     assert not found.simple
     again = references.boosting_machine(task(), rows(matrix, label), rows(matrix, label), seed=0)
-    assert isinstance(again, references.Baseline)
+    assert isinstance(again, references.ReferenceModel)
     assert again.probability.tolist() == found.probability.tolist()
 
 
@@ -97,7 +97,7 @@ def test_references_that_are_left_out_are_named(panel: Panel, monkeypatch: pytes
     spec = replace(spec, features=features, changeable=("IEG",))
     matrix = np.column_stack([panel.numbers[name] for name in features])
     train, test = rows_of(panel, plan, matrix, plan.train), rows_of(panel, plan, matrix, (plan.test,))
-    made = references.Baseline("boosting_machine", references.EBM_TITLE, np.zeros(test.label.size))
+    made = references.ReferenceModel("boosting_machine", references.EBM_TITLE, np.zeros(test.label.size))
     gone = references.Absent("boosting_machine", references.EBM_TITLE, references.EBM_TITLE)
     monkeypatch.setattr(references, "boosting_machine", lambda *_, **__: made if installed else gone)
     told: list[float] = []

@@ -24,7 +24,7 @@ from farol.model.features import Preprocessing, feature_matrix
 from farol.model.reference import Reference
 from farol.model.trained import TrainedModel
 from farol.profile import load_profile
-from farol.training.augmentation import repeats_of
+from farol.training.augmentation import repetitions_of
 from farol.training.models import out_of_fold
 from farol.training.plan import make_plan, rows_of
 from farol.training.train import train
@@ -150,7 +150,7 @@ def test_the_reference_of_answers_is_of_pupils_the_model_had_not_seen(
     task = panel.profile.tasks[name]
     plan = make_plan(task, panel.years)
     matrix = feature_matrix(panel.profile, task, panel.numbers, panel.year.astype(np.float64), plan.last_year)
-    rows = rows_of(panel, plan, matrix, plan.serve, repeats_of(panel, task, plan.last_year))
+    rows = rows_of(panel, plan, matrix, plan.serve, repetitions_of(panel, task, plan.last_year))
     unseen = out_of_fold(task, rows, seed=0)
     least = json.loads(model.files["report.json"])["support"]["least_given"]
     answered = (~np.isnan(rows.matrix)).sum(axis=1) >= least

@@ -160,7 +160,7 @@ def lists_of(
 
 
 @dataclass(frozen=True, slots=True)
-class Counts:
+class ExpectedCount:
     """How many of `n` pupils were expected at risk, by chance alone, and how many were."""
 
     n: int
@@ -168,11 +168,11 @@ class Counts:
     realised: int
 
 
-def counts_of(label: Floats, probability: Floats, groups: Mapping[str, Mask]) -> dict[str, Counts]:
+def expected_counts(label: Floats, probability: Floats, groups: Mapping[str, Mask]) -> dict[str, ExpectedCount]:
     """The counts of everybody, with labels and probabilities (n,), and of each group's mask (n,)."""
     whole = np.ones(label.size, dtype=np.bool_)
     return {
-        name: Counts(int(mask.sum()), true_cases(probability[mask]), int(label[mask].sum()))
+        name: ExpectedCount(int(mask.sum()), true_cases(probability[mask]), int(label[mask].sum()))
         for name, mask in {"all": whole, **groups}.items()
         if mask.any()
     }

@@ -34,7 +34,7 @@ Columns = Mapping[str, Floats]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Step:
+class DerivedStep:
     """One derived column, ready to be computed."""
 
     name: str
@@ -101,14 +101,14 @@ class FeaturePlan:
 
     features: tuple[str, ...]
     reads: tuple[str, ...]
-    steps: tuple[Step, ...]
+    steps: tuple[DerivedStep, ...]
     ages: Ages | None  # where a step asks for the chances of the rule of ages
 
     @classmethod
     def of(cls, profile: Profile, task: Task) -> Self:
         """The plan of a task. Raises ProfileError when a derived column needs itself, or a name nobody knows."""
         reads: dict[str, None] = {}
-        steps: dict[str, Step] = {}
+        steps: dict[str, DerivedStep] = {}
         for feature in task.features:
             _resolve(feature, profile, (), reads, steps)
         by_age = any(profile.derived[name].kind == "chance" for name in steps)
@@ -171,7 +171,7 @@ class FeaturePlan:
 
 
 def _resolve(
-    name: str, profile: Profile, path: tuple[str, ...], reads: dict[str, None], steps: dict[str, Step]
+    name: str, profile: Profile, path: tuple[str, ...], reads: dict[str, None], steps: dict[str, DerivedStep]
 ) -> None:
     """Add what `name` needs to `reads` and `steps`, sources before what is derived from them."""
     if name == YEAR or name in steps:
@@ -192,7 +192,7 @@ def _resolve(
             where=Place(field=name),
         )
     if derived is not None:
-        step = Step.of(derived, profile, fills=in_sheets)
+        step = DerivedStep.of(derived, profile, fills=in_sheets)
         for source in step.sources:
             _resolve(source, profile, (*path, name), reads, steps)
         steps[name] = step

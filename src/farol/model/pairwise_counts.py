@@ -45,7 +45,7 @@ def groups_of(counts: Sequence[int], ordered: int) -> tuple[int, ...]:
 
 
 @dataclass(frozen=True, slots=True)
-class Joint:
+class PairwiseCounts:
     """Training rows by the groups of each two features.
 
     `groups` has the group of each bin of each feature, -1 for none. `tables` are counts in the order of `pairs`, each
@@ -107,8 +107,8 @@ class Joint:
         }
 
 
-def read(source: object, sizes: Sequence[int]) -> Joint | None:
-    """What `Joint.as_json` wrote, of features with as many bins as `sizes`; None where there is none.
+def read(source: object, sizes: Sequence[int]) -> PairwiseCounts | None:
+    """What `PairwiseCounts.as_json` wrote, of features with as many bins as `sizes`; None where there is none.
 
     ValueError for anything else.
     """
@@ -116,15 +116,17 @@ def read(source: object, sizes: Sequence[int]) -> Joint | None:
         case None:
             return None
         case {"groups": groups, "tables": tables, "by_level": dict(levels)}:
-            of = Joint(_numbers(groups, NO_GROUP), (), {})
+            of = PairwiseCounts(_numbers(groups, NO_GROUP), (), {})
         case _:
             raise ValueError("not how features go together")
     if [len(groups) for groups in of.groups] != list(sizes):
         raise ValueError("each bin of each feature has a group, or -1")
-    return Joint(of.groups, _tables(of, tables), {str(level): _tables(of, given) for level, given in levels.items()})
+    return PairwiseCounts(
+        of.groups, _tables(of, tables), {str(level): _tables(of, given) for level, given in levels.items()}
+    )
 
 
-def _tables(of: Joint, source: object) -> tuple[tuple[int, ...], ...]:
+def _tables(of: PairwiseCounts, source: object) -> tuple[tuple[int, ...], ...]:
     tables = _numbers(source, 0)
     shapes = [of.shape(*pair) for pair in of.pairs]
     if len(tables) != len(shapes) or any(

@@ -28,7 +28,7 @@ Position = Literal["below", "at", "above"]
 
 
 @dataclass(frozen=True, slots=True)
-class Standing:
+class LevelComparison:
     """Where a value stands among pupils of the same level."""
 
     level: float
@@ -49,7 +49,7 @@ class Reason:
     value: float | None
     contribution: float
     changeable: bool
-    standing: Standing | None
+    standing: LevelComparison | None
     is_chance: bool = False
 
     @property
@@ -185,7 +185,7 @@ def _reasons(
     return tuple(found)
 
 
-def _standing(report: Mapping[str, object], name: str, features: Mapping[str, float | None]) -> Standing | None:
+def _standing(report: Mapping[str, object], name: str, features: Mapping[str, float | None]) -> LevelComparison | None:
     """Where the feature stands at the pupil's level, where the report knows what is usual there."""
     value = features[name]
     match report.get("standing"):
@@ -201,4 +201,4 @@ def _standing(report: Mapping[str, object], name: str, features: Mapping[str, fl
     if level is None or not isinstance(median, int | float):
         return None
     position: Position = "below" if value < median else "above" if value > median else "at"
-    return Standing(level, float(median), position)
+    return LevelComparison(level, float(median), position)

@@ -22,7 +22,7 @@ from numpy.typing import NDArray
 
 from farol.files import canonical_json, parse_json
 from farol.i18n import msg
-from farol.model.pairwise_counts import Joint, groups_of
+from farol.model.pairwise_counts import PairwiseCounts, groups_of
 from farol.model.pairwise_counts import read as read_joint
 
 Floats = NDArray[np.float64]
@@ -194,7 +194,7 @@ class Reference:
     score: tuple[int, ...] | None = None
     predicted: tuple[int, ...] | None = None
     by_level: Mapping[str, Tally] = field(default_factory=dict)
-    joint: Joint | None = None
+    joint: PairwiseCounts | None = None
     at_risk: tuple[int, ...] | None = None
     _binning: _Binning = field(init=False, repr=False, compare=False)
     _bounds: tuple[Floats, Floats] = field(init=False, repr=False, compare=False)
@@ -231,7 +231,7 @@ class Reference:
             name: _tally(reference, bins[rows], None if probability is None else probability[rows], threshold)
             for name, rows in levels.items()
         }
-        joint = Joint.fit([groups_of(bins.counts, bins.ordered) for bins in features], bins, levels)
+        joint = PairwiseCounts.fit([groups_of(bins.counts, bins.ordered) for bins in features], bins, levels)
         cases = None if probability is None or label is None else score_index(probability[label == 1])
         at_risk = None if cases is None else _counted(cases, SCORE_BINS + 1)
         return cls(features, matrix.shape[0], whole.score, whole.predicted, by_level, joint, at_risk)

@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 
 from farol.model.ages import MONTHS, Ages, LookUp
 from farol.model.features import YEAR, Preprocessing
-from farol.model.inputs import Inputs, Rule
+from farol.model.inputs import Inputs, ValueRule
 from farol.model.reference import FeatureBins, Reference
 from farol.profile import Derived, Profile
 
@@ -31,7 +31,7 @@ Values = dict[str, Value]
 
 @dataclass(frozen=True, slots=True, eq=False)
 class _Step:
-    """One derived column: see `farol.model.features.Step`."""
+    """One derived column: see `farol.model.features.DerivedStep`."""
 
     name: str
     function: Callable[[Values], Value]
@@ -126,7 +126,7 @@ class _Cleaning:
 
     __slots__ = ("_high", "_highest", "_low", "_lowest", "_zero")
 
-    def __init__(self, rule: Rule) -> None:
+    def __init__(self, rule: ValueRule) -> None:
         self._low, self._high = rule.low, rule.high
         self._lowest, self._highest = rule.lowest, rule.highest
         self._zero = rule.zero_is_missing

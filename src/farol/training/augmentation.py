@@ -38,7 +38,7 @@ class TrainingSet:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Repeats:
+class Repetitions:
     """How n rows are repeated: the twelve possible births of each, and the level now and a year later."""
 
     ages: Ages
@@ -50,7 +50,7 @@ class Repeats:
     next_level: Floats  # (n,)
     forgets: bool = True  # whether each row is repeated once more with nothing known of its birthday
 
-    def select(self, mask: NDArray[np.bool_]) -> Repeats:
+    def select(self, mask: NDArray[np.bool_]) -> Repetitions:
         """Only the rows of `mask` (n,)."""
         changed = {name: getattr(self, name)[mask] for name in ("base", "state", "level", "next_level")}
         return replace(self, **changed)
@@ -112,7 +112,7 @@ class Repeats:
         return self.ages.chance(level[:, np.newaxis], births, np.array([[float(self.known)]]), promotions)
 
 
-def repeats_of(panel: Panel, task: Task, known: int) -> Repeats | None:
+def repetitions_of(panel: Panel, task: Task, known: int) -> Repetitions | None:
     """How the rows of a panel are repeated for a task, by the rules known in the year `known`.
 
     None where there is nothing to repeat: a question of the same year, a profile without a rule of ages, or a task
@@ -129,4 +129,4 @@ def repeats_of(panel: Panel, task: Task, known: int) -> Repeats | None:
     level = panel.numbers[str(panel.profile.level)]
     births = ages.possible(panel.numbers, panel.year.astype(np.float64))
     following = next_values(panel.student, panel.year, level)
-    return Repeats(ages, known, chances, births.base, births.state, level, following)
+    return Repetitions(ages, known, chances, births.base, births.state, level, following)

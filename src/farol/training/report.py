@@ -15,9 +15,9 @@ from farol.evaluation.metrics import MEASURES
 from farol.i18n import msg
 from farol.profile import Task
 from farol.training import sections
-from farol.training.audit import GIVES_AWAY
 from farol.training.evaluation import Study
-from farol.training.plan import Cohort, Rows
+from farol.training.leakage import GIVES_AWAY
+from farol.training.plan import Cohort, LabelledRows
 from farol.training.sections import Json, both
 
 FORMAT = 1
@@ -191,7 +191,7 @@ def _leakage(study: Study) -> Json:
     }
 
 
-def _empty(task: Task, rows: Rows) -> list[str]:
+def _empty(task: Task, rows: LabelledRows) -> list[str]:
     present = (~np.isnan(rows.matrix)).sum(axis=0).tolist()
     return [name for name, count in zip(task.features, present, strict=True) if count == 0]
 

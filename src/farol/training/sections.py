@@ -8,14 +8,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from farol.evaluation import fairness as audit
-from farol.evaluation.bands import Bands
-from farol.evaluation.capacity import Counts, Lists, TopList
+from farol.evaluation.bands import CalibrationBands
+from farol.evaluation.capacity import ExpectedCount, Lists, TopList
 from farol.evaluation.fairness import Division
 from farol.evaluation.metrics import Estimate, Evaluation, Undefined
 from farol.i18n import Message, msg
 from farol.profile import Text
 from farol.training.promotion_gate import Differences, Gate
-from farol.training.references import Baseline
+from farol.training.references import ReferenceModel
 from farol.training.threshold import GuardedThreshold
 
 Floats = NDArray[np.float64]
@@ -51,7 +51,7 @@ def evaluation(one: Evaluation) -> Json:
     }
 
 
-def beats(gate: Gate, baselines: tuple[tuple[Baseline, Evaluation, Differences], ...]) -> Json:
+def beats(gate: Gate, baselines: tuple[tuple[ReferenceModel, Evaluation, Differences], ...]) -> Json:
     """For each simple rule whether the model beats it, and the differences that say so."""
     return {
         baseline.name: {
@@ -92,7 +92,7 @@ def _list(one: TopList) -> Json:
     }
 
 
-def counts(found: Mapping[str, Counts]) -> Json:
+def counts(found: Mapping[str, ExpectedCount]) -> Json:
     """Pupils expected at risk, with the interval that chance alone gives, how many were, and how often it held them."""
     groups: dict[str, Json] = {
         name: {
@@ -106,7 +106,7 @@ def counts(found: Mapping[str, Counts]) -> Json:
     return {"groups": groups, "of": len(groups), "compatible": sum(bool(one["compatible"]) for one in groups.values())}
 
 
-def bands(found: Bands) -> Json:
+def bands(found: CalibrationBands) -> Json:
     """The bands of probability; `covered` is null where no test pupil fell into the band."""
     return {
         "edges": list(found.edges),

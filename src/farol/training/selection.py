@@ -15,9 +15,9 @@ from numpy.typing import NDArray
 
 from farol.evaluation.metrics import CALIBRATION_BINS, calibration_bins
 from farol.model.ages import MONTHS
-from farol.training.augmentation import Repeats
+from farol.training.augmentation import Repetitions
 from farol.training.models import folds
-from farol.training.plan import Rows
+from farol.training.plan import LabelledRows
 
 Floats = NDArray[np.float64]
 Model = Callable[[Floats], Floats]
@@ -40,19 +40,21 @@ class AcrossRules:
     losses: Floats  # (n,) the log loss of each row, to compare candidates pupil by pupil
 
 
-def out_of_fold_repeated(fit: Callable[[Rows], Model], rows: Rows, repeats: Repeats, *, seed: int) -> Floats:
+def out_of_fold_repeated(
+    fit: Callable[[LabelledRows], Model], rows: LabelledRows, repetitions: Repetitions, *, seed: int
+) -> Floats:
     """Answers (n, 12) for every repetition of the rows, from models that never saw any row of that pupil."""
     found = np.full((rows.label.size, MONTHS), np.nan)
-    looks = repeats.features(rows.matrix)
+    looks = repetitions.features(rows.matrix)
     for held in folds(rows.student, seed):
         answer = fit(rows.select(~held))
         found[held] = answer(looks[held].reshape(-1, looks.shape[2])).reshape(-1, MONTHS)
     return found
 
 
-def across_rules(probability: Floats, rows: Rows, repeats: Repeats) -> AcrossRules:
+def across_rules(probability: Floats, rows: LabelledRows, repetitions: Repetitions) -> AcrossRules:
     """Judge answers (n, 12) for the repetitions of rows under each rule in its turn; every row counts once."""
-    labels = repeats.labels_by_rule(rows.label)
+    labels = repetitions.labels_by_rule(rows.label)
     said = np.clip(probability, _LEAST, 1 - _LEAST)
     logs = [-np.where(label == 1, np.log(said), np.log1p(-said)) for label in labels]
     means = [one.mean() for one in logs]
