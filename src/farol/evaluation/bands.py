@@ -91,11 +91,11 @@ def least_given(matrix: Floats) -> int:
 
 def medians(matrix: Floats, features: tuple[str, ...], level: Floats) -> Mapping[str, Mapping[str, float]]:
     """The median of every feature (n, k) among the rows of each level (n,), where at least ten rows have it."""
-    found: dict[str, dict[str, float]] = {}
+    by_level: dict[str, dict[str, float]] = {}
     for value in np.unique(level[~np.isnan(level)]).tolist():
         rows = matrix[level == value]
         if rows.shape[0] < FEWEST_OF_LEVEL:
             continue
         known = (~np.isnan(rows)).sum(axis=0) >= FEWEST_OF_LEVEL
-        found[f"{value:g}"] = {name: float(np.nanmedian(rows[:, i])) for i, name in enumerate(features) if known[i]}
-    return found
+        by_level[f"{value:g}"] = {name: float(np.nanmedian(rows[:, i])) for i, name in enumerate(features) if known[i]}
+    return by_level

@@ -146,7 +146,7 @@ def lists_of(
     """
     check_capacity(capacity, label.size)
     whole = np.ones(label.size, dtype=np.bool_)
-    found = {
+    lists = {
         name: top_list(label[mask], probability[mask], capacity.places(int(mask.sum())), seed=seed, resamples=resamples)
         for name, mask in {"all": whole, **groups}.items()
     }
@@ -154,8 +154,8 @@ def lists_of(
     table = (top_list(label, probability, k, seed=seed, resamples=resamples) for k in lengths)
     return Lists(
         capacity,
-        {name: one for name, one in found.items() if one is not None},
-        tuple(one for one in table if one is not None),
+        {name: top for name, top in lists.items() if top is not None},
+        tuple(top for top in table if top is not None),
     )
 
 

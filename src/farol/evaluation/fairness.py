@@ -138,7 +138,7 @@ def _gaps(
                 ).figures[measure]
             )
         }
-        one, other = max(pairs, key=lambda pair: abs(wide[pair[0]].value - wide[pair[1]].value))
-        most, least = (one, other) if wide[one].value >= wide[other].value else (other, one)
+        first, second = max(pairs, key=lambda pair: abs(wide[pair[0]].value - wide[pair[1]].value))
+        most, least = (first, second) if wide[first].value >= wide[second].value else (second, first)
         difference = difference_of(wide[most], wide[least])
         yield Gap(measure, most, least, difference, shown=difference.low > 0)

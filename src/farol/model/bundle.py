@@ -272,14 +272,14 @@ def _read_file(path: Path, name: str, entry: FileEntry) -> bytes:
             expected=msg("{count} bytes", count=entry.size),
             got=msg("{count} bytes", count=size),
         )
-    found = hashlib.sha256(data).hexdigest()
-    if found != entry.sha256:
+    digest = hashlib.sha256(data).hexdigest()
+    if digest != entry.sha256:
         raise _damaged(
             path,
             name,
             msg("{name} was changed after the model was written.", name=name),
             expected=msg("sha256 {digest}", digest=entry.sha256),
-            got=msg("sha256 {digest}", digest=found),
+            got=msg("sha256 {digest}", digest=digest),
         )
     return data
 

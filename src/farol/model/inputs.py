@@ -136,8 +136,8 @@ class Inputs:
             if column is None:
                 known = msg("one of the fields {names}", names=", ".join(self.columns))
                 yield InputProblem("unknown_field", name, msg("{field} is not known here.", field=name), known)
-            elif value is not None and (found := _problem(column, value)) is not None:
-                yield InputProblem(found[0], name, found[1], _expected(column))
+            elif value is not None and (problem := _problem(column, value)) is not None:
+                yield InputProblem(problem[0], name, problem[1], _expected(column))
 
     def warnings(self, values: Mapping[str, float | None]) -> tuple[InputWarning, ...]:
         """What to know of the answer for `values`, which have no problems."""

@@ -35,13 +35,13 @@ def groups_of(counts: Sequence[int], ordered: int) -> tuple[int, ...]:
 
     A bin goes where its middle row stands among the fifths of all; so a heap of many rows keeps a group of its own.
     """
-    found = np.arange(ordered)
+    groups = np.arange(ordered)
     if ordered > MOST_GROUPS:
         among = np.array(counts[:ordered], dtype=np.int64)
         total = max(int(among.sum()), 1)
         doubled = 2 * np.cumsum(among) - among  # twice the place of the middle row
-        found = np.unique(np.minimum(MOST_GROUPS * doubled // (2 * total), MOST_GROUPS - 1), return_inverse=True)[1]
-    return (*found.tolist(), *[NO_GROUP] * (len(counts) - ordered))
+        groups = np.unique(np.minimum(MOST_GROUPS * doubled // (2 * total), MOST_GROUPS - 1), return_inverse=True)[1]
+    return (*groups.tolist(), *[NO_GROUP] * (len(counts) - ordered))
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,13 +79,13 @@ class PairwiseCounts:
     def count(self, bins: Ints) -> tuple[Ints, ...]:
         """Rows (n, k) of bins, as `Reference.index` gives them, counted by the groups of each two features."""
         grouped = [np.array(groups, dtype=np.int64)[column] for groups, column in zip(self.groups, bins.T, strict=True)]
-        found = []
+        tables = []
         for first, second in self.pairs:
             rows, columns = self.shape(first, second)
             known = (grouped[first] != NO_GROUP) & (grouped[second] != NO_GROUP)
             cells = grouped[first][known] * columns + grouped[second][known]
-            found.append(np.bincount(cells, minlength=rows * columns).reshape(rows, columns))
-        return tuple(found)
+            tables.append(np.bincount(cells, minlength=rows * columns).reshape(rows, columns))
+        return tuple(tables)
 
     def of(self, level: str | None = None) -> Tables:
         """The tables of training, or of one level of it; None for two features that have none."""
@@ -142,7 +142,7 @@ def _lines(numbers: Sequence[Sequence[int]]) -> list[str]:
 
 def _numbers(source: object, least: int) -> tuple[tuple[int, ...], ...]:
     lines = source if isinstance(source, list) else [source]
-    found = tuple(tuple(int(number) for number in str(line).split()) for line in lines)
-    if any(number < least for line in found for number in line):
+    rows = tuple(tuple(int(number) for number in str(line).split()) for line in lines)
+    if any(number < least for line in rows for number in line):
         raise ValueError("not counts")
-    return found
+    return rows

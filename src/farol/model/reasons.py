@@ -165,13 +165,13 @@ def _reasons(
     bundle: Bundle, features: Mapping[str, float | None], contributions: Floats, chosen: Sequence[int]
 ) -> tuple[Reason, ...]:
     task, profile = bundle.task_spec, bundle.profile
-    found = []
+    reasons = []
     for position in chosen:
         if position < 0:
             break
         name = task.features[position]
         column, derived = profile.columns.get(name), profile.derived.get(name)
-        found.append(
+        reasons.append(
             Reason(
                 feature=name,
                 meaning=column.meaning if column is not None else profile.derived[name].meaning,
@@ -182,7 +182,7 @@ def _reasons(
                 is_chance=derived is not None and derived.kind == "chance",
             )
         )
-    return tuple(found)
+    return tuple(reasons)
 
 
 def _standing(report: Mapping[str, object], name: str, features: Mapping[str, float | None]) -> LevelComparison | None:

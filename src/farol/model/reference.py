@@ -44,8 +44,8 @@ ANSWERS = 3
 def score_index(probability: Floats) -> NDArray[np.int64]:
     """The bin (n,) of each probability (n,): [0, 0.01), [0.01, 0.02) … [0.99, 1]; NaN, no answer, is in the last."""
     cells = np.minimum(probability * SCORE_BINS, SCORE_BINS - 1)
-    found: NDArray[np.int64] = np.where(np.isnan(cells), SCORE_BINS, cells).astype(np.int64)
-    return found
+    index: NDArray[np.int64] = np.where(np.isnan(cells), SCORE_BINS, cells).astype(np.int64)
+    return index
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,18 +99,18 @@ class FeatureBins:
         """
         points = (self.edges if self.values is None else self.values) or ()
         compare = np.greater_equal if self.values is None else np.equal
-        found = np.zeros(len(points), dtype=np.int64)
+        reached = np.zeros(len(points), dtype=np.int64)
         missing, truth = 0, np.empty(CACHED, dtype=np.bool_)
         for start in range(0, values.size, CACHED):
             block = np.ascontiguousarray(values[start : start + CACHED])
             into = truth[: block.size]
             missing += int(np.count_nonzero(np.isnan(block, out=into)))
             for position, point in enumerate(points):
-                found[position] += np.count_nonzero(compare(block, point, out=into))
+                reached[position] += np.count_nonzero(compare(block, point, out=into))
         present = values.size - missing
         if self.values is not None:
-            return np.array([*found, present - found.sum(), missing], dtype=np.int64)
-        return np.array([*-np.diff(found, prepend=present, append=0), missing], dtype=np.int64)
+            return np.array([*reached, present - reached.sum(), missing], dtype=np.int64)
+        return np.array([*-np.diff(reached, prepend=present, append=0), missing], dtype=np.int64)
 
     @lru_cache(maxsize=512)  # noqa: B019  # of values: it keeps a few bins alive, and no state
     def labels(self, locale: str) -> tuple[str, ...]:
@@ -160,8 +160,8 @@ class _Binning:
             reached = (self.points <= values).sum(axis=2)
             # By value: the last point reached must be the value itself, otherwise it is one we never saw.
             known = (self.points == values).any(axis=2)
-            found = np.where(self.discrete, np.where(known, reached - 1, self.missing - 1), reached)
-            bins[start : start + BLOCK] = np.where(np.isnan(values[:, :, 0]), self.missing, found)
+            index = np.where(self.discrete, np.where(known, reached - 1, self.missing - 1), reached)
+            bins[start : start + BLOCK] = np.where(np.isnan(values[:, :, 0]), self.missing, index)
         return bins
 
 
@@ -226,7 +226,7 @@ class Reference:
         reference = cls(features, matrix.shape[0])
         bins = reference.index(matrix)
         whole = _tally(reference, bins, probability, threshold)
-        levels = {} if level is None else {f"{one:g}": level == one for one in np.unique(level[~np.isnan(level)])}
+        levels = {} if level is None else {f"{stage:g}": level == stage for stage in np.unique(level[~np.isnan(level)])}
         by_level = {
             name: _tally(reference, bins[rows], None if probability is None else probability[rows], threshold)
             for name, rows in levels.items()
@@ -248,8 +248,8 @@ class Reference:
     def outside(self, matrix: Floats) -> NDArray[np.bool_]:
         """Whether each raw value (n, k) lies below the least or above the greatest of training; a gap never does."""
         lowest, highest = self._bounds
-        found: NDArray[np.bool_] = (matrix < lowest) | (matrix > highest)
-        return found
+        outside: NDArray[np.bool_] = (matrix < lowest) | (matrix > highest)
+        return outside
 
     def to_json(self) -> bytes:
         """Canonical JSON; `from_json` gives back an equal reference."""
@@ -295,12 +295,12 @@ class Reference:
                 raise ValueError("not the counts by level")
         score = _read_counts(later.get("score"), SCORE_BINS + 1, n)
         predicted = _read_counts(later.get("predicted"), ANSWERS, n)
-        joint = read_joint(later.get("joint"), [one.size for one in bins])
+        joint = read_joint(later.get("joint"), [feature.size for feature in bins])
         return cls(bins, n, score, predicted, by_level, joint, _read_part(later.get("at_risk"), score))
 
 
 def _tally(reference: Reference, bins: NDArray[np.int64], probability: Floats | None, threshold: float) -> Tally:
-    counts = tuple(_counted(column, one.size) for one, column in zip(reference.features, bins.T, strict=True))
+    counts = tuple(_counted(column, feature.size) for feature, column in zip(reference.features, bins.T, strict=True))
     if probability is None:
         return Tally(counts, None, None)
     predicted = np.where(np.isnan(probability), ANSWERS - 1, probability >= threshold).astype(np.int64)
@@ -315,7 +315,9 @@ def _read_tally(source: object, bins: Sequence[FeatureBins]) -> Tally:
     match source:
         case {"features": [[*first], *rest], "score": score, "predicted": predicted} if len(rest) + 1 == len(bins):
             n = sum(count for count in first if isinstance(count, int))
-            features = tuple(_read_counts(one, of.size, n) or () for one, of in zip((first, *rest), bins, strict=True))
+            features = tuple(
+                _read_counts(counts, of.size, n) or () for counts, of in zip((first, *rest), bins, strict=True)
+            )
             return Tally(features, _read_counts(score, SCORE_BINS + 1, n), _read_counts(predicted, ANSWERS, n))
         case _:
             raise ValueError("not the counts of a level")
@@ -344,7 +346,7 @@ def _read_part(source: object, whole: tuple[int, ...] | None) -> tuple[int, ...]
             counts = tuple(number for number in numbers if isinstance(number, int))
         case _:
             raise ValueError("not counts of a part")
-    if len(counts) != len(whole) or any(not 0 <= one <= most for one, most in zip(counts, whole, strict=True)):
+    if len(counts) != len(whole) or any(not 0 <= count <= most for count, most in zip(counts, whole, strict=True)):
         raise ValueError("of the rows of a bin, none to all are counted in a part")
     return counts
 

@@ -153,13 +153,13 @@ class Scorer:
         beyond: dict[int, list[int]] = {}
         for row, position in np.argwhere(outside).tolist():
             beyond.setdefault(row, []).append(starts[OUTSIDE] + position)
-        found = []
+        answers = []
         rows = zip(
             scores.probability.tolist(), scores.prediction.tolist(), scores.features.tolist(), cells, strict=True
         )
         for row, (probability, prediction, features, inside) in enumerate(rows):
             answer = None if prediction == NO_ANSWER else prediction
-            found.append(
+            answers.append(
                 Answer(
                     probability=None if answer is None else probability,
                     prediction=answer,
@@ -170,7 +170,7 @@ class Scorer:
                     cells=tuple(inside + beyond.get(row, [])),
                 )
             )
-        return found
+        return answers
 
     def _scores(self, inputs: Floats, year: Floats) -> Scores:
         bundle = self.bundle

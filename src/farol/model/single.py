@@ -112,10 +112,10 @@ class Single:
             if value is None:
                 cells.append(bins.start + bins.missing)
                 continue
-            found = bisect_right(bins.points, value)
+            index = bisect_right(bins.points, value)
             if bins.is_discrete:
-                found = found - 1 if found and bins.points[found - 1] == value else bins.missing - 1
-            cells.append(bins.start + found)
+                index = index - 1 if index and bins.points[index - 1] == value else bins.missing - 1
+            cells.append(bins.start + index)
             if not bins.lowest <= value <= bins.highest:
                 outside.append(position)
         return cells, outside
@@ -150,7 +150,7 @@ def _function(derived: Derived, profile: Profile) -> Callable[[Values], Value]:
         raise ValueError(f"{derived.name} needs the rule of ages")
     if derived.kind == "chance":
         return _Chance(ages, str(profile.level), derived.promotions)
-    age, tables = ages.rule.age, tuple(_Table(one) for one in ages.tables)
+    age, tables = ages.rule.age, tuple(_Table(table) for table in ages.tables)
     applied, since = ages.applied.tolist(), ages.since.tolist()
     return lambda known: tables[applied[_latest(since, known[YEAR])]](known[age])
 
@@ -201,8 +201,8 @@ class _Chance:
         _, states, bases, levels = self._odds.shape
         base = min(max(base, 0), bases - 1)
         column = min(max(round(level + self._shift), 0), levels - 1)
-        found: float = self._odds.item(int(((rule * states + state) * bases + base) * levels + column))
-        return found
+        chance: float = self._odds.item(int(((rule * states + state) * bases + base) * levels + column))
+        return chance
 
 
 def _latest(since: list[int], year: Value) -> int:

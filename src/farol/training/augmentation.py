@@ -62,18 +62,18 @@ class Repetitions:
 
     def features(self, matrix: Floats) -> Floats:
         """The features (n, 12, k) of every repetition of the rows (n, k)."""
-        found = np.repeat(matrix[:, np.newaxis, :], MONTHS, axis=1)
+        repeated = np.repeat(matrix[:, np.newaxis, :], MONTHS, axis=1)
         for position, promotions in self.chances:
-            found[:, :, position] = self._chance(self.level, promotions)
-        return found
+            repeated[:, :, position] = self._chance(self.level, promotions)
+        return repeated
 
     def labels(self, label: Floats) -> Floats:
         """The share (n, 12) of rules under which each repetition is at risk at the level that the pupil reached.
 
         It is the row's own `label` (n,) where the level or the birthday is unknown.
         """
-        found = self._chance(self.next_level, 0.0)
-        return np.where(np.isnan(found), label[:, np.newaxis], found)
+        shares = self._chance(self.next_level, 0.0)
+        return np.where(np.isnan(shares), label[:, np.newaxis], shares)
 
     def labels_by_rule(self, label: Floats) -> Floats:
         """The label (r, n, 12) of each repetition under every rule: each known table at each month's end in turn.
@@ -82,9 +82,9 @@ class Repetitions:
         """
         month = np.arange(MONTHS)[:, np.newaxis, np.newaxis]
         age = self.base + (month >= self.state)  # (12, n, 12)
-        found = self.ages.by_table(self.next_level[:, np.newaxis], age, self.known)
-        own = np.broadcast_to(label[:, np.newaxis], found.shape)
-        return np.where(np.isnan(found), own, found).reshape(-1, *self.base.shape)
+        by_rule = self.ages.by_table(self.next_level[:, np.newaxis], age, self.known)
+        own = np.broadcast_to(label[:, np.newaxis], by_rule.shape)
+        return np.where(np.isnan(by_rule), own, by_rule).reshape(-1, *self.base.shape)
 
     def taught(self, matrix: Floats, label: Floats) -> TrainingSet:
         """The repetitions of rows (n, k) with labels (n,), those of a row that look the same taken together.

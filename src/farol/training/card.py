@@ -141,12 +141,12 @@ def _lines(study: Study, locale: str) -> Iterator[MetricsRow]:
         "onset_below_top": msg("Farol, those not behind now, without the highest level, which cannot fall behind"),
         "recovery": msg("Farol, those behind now"),
     }
-    found: list[tuple[Message, Evaluation]] = [(msg("Farol"), study.evaluation)]
+    rows: list[tuple[Message, Evaluation]] = [(msg("Farol"), study.evaluation)]
     if study.hidden is not None:
-        found.append((msg("Farol without {names}", names=", ".join(study.task.hidden)), study.hidden))
-    found += [(groups[name], evaluation) for name, evaluation in study.groups.items()]
-    found += [(baseline.title, evaluation) for baseline, evaluation, _ in study.baselines]
-    for title, evaluation in found:
+        rows.append((msg("Farol without {names}", names=", ".join(study.task.hidden)), study.hidden))
+    rows += [(groups[name], evaluation) for name, evaluation in study.groups.items()]
+    rows += [(baseline.title, evaluation) for baseline, evaluation, _ in study.baselines]
+    for title, evaluation in rows:
         cells = {name: _cell(estimate, locale) for name, estimate in evaluation.estimates.items()}
         yield MetricsRow(title.render(locale), evaluation.n, evaluation.positives, cells)
 

@@ -107,8 +107,8 @@ def make_study(
 
     evaluation = judged(probability)
     compared = tuple(
-        (one, compare(test.label, probability, one.probability, seed=seed, resamples=resamples))
-        for one in tested.baselines
+        (reference, compare(test.label, probability, reference.probability, seed=seed, resamples=resamples))
+        for reference in tested.baselines
     )
     rules = audited_rules(panel, plan, task.features, matrix)
     leaks = tuple(rule.column for rule in rules if rule.leaks and rule.column in task.features)
@@ -142,7 +142,7 @@ def make_study(
             **{name: judged(probability, mask & enough) for name, mask in all_groups.items()},
         },
         hidden=None if tested.hidden is None else judged(tested.hidden.probability),
-        baselines=tuple((one, judged(one.probability), differences) for one, differences in compared),
+        baselines=tuple((reference, judged(reference.probability), differences) for reference, differences in compared),
         absent=tested.absent,
         gate=gate(task, compared, leaks=leaks, chooses=tested.guard.chooses),
         rules=rules,
@@ -190,5 +190,5 @@ def _fairness(asked: Panel, label: Floats, probability: Floats, threshold: float
     columns: dict[str, Values] = {name: asked.categories[name] for name in profile.audit}
     if profile.level is not None:
         columns[profile.level] = asked.numbers[profile.level]
-    found = fairness(columns, label, probability, threshold)
-    return tuple((profile.columns[division.column].meaning, division) for division in found)
+    divisions = fairness(columns, label, probability, threshold)
+    return tuple((profile.columns[division.column].meaning, division) for division in divisions)

@@ -57,12 +57,12 @@ class Split:
     def predict(self, values: Values) -> Floats:
         """1 or 0 (n,) by the rule; NaN where the value is missing."""
         known = _known(values)
-        found = np.full(len(values), np.nan)
+        predicted = np.full(len(values), np.nan)
         if self.at_risk is not None:
-            found[known] = [value in self.at_risk for value in values[known]]
+            predicted[known] = [value in self.at_risk for value in values[known]]
         else:
-            found[known] = (values[known].astype(np.float64) > self.below) == self.high_is_risk
-        return found
+            predicted[known] = (values[known].astype(np.float64) > self.below) == self.high_is_risk
+        return predicted
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,10 +89,10 @@ def best_rule(column: str, values: Values, label: Floats) -> ColumnRule | None:
     distinct, inverse = _distinct(present)
     counts = np.bincount(inverse).astype(np.float64)
     positive = np.bincount(inverse, weights=answer).astype(np.float64)
-    found = [*_sets(column, distinct, counts, positive), *_splits(column, distinct, counts, positive)]
-    if not found:
+    candidates = [*_sets(column, distinct, counts, positive), *_splits(column, distinct, counts, positive)]
+    if not candidates:
         return None
-    right, split = max(found, key=lambda pair: pair[0])  # the first of equals: sets read better than splits
+    right, split = max(candidates, key=lambda pair: pair[0])  # the first of equals: sets read better than splits
     commoner = max(float(answer.sum()), n - float(answer.sum()))
     leaks = right >= GIVES_AWAY * n and n - right <= ERRORS_LEFT * (n - commoner) and commoner < n
     return ColumnRule(column, split, right / n, n, leaks)
@@ -152,8 +152,8 @@ def _splits(column: str, distinct: Distinct, counts: Floats, positive: Floats) -
 
 def best_rules(columns: Mapping[str, Values], label: Floats) -> tuple[ColumnRule, ...]:
     """The best rule of every column that has one, the most often right first (then by name)."""
-    found = (best_rule(name, values, label) for name, values in columns.items())
-    return tuple(sorted((rule for rule in found if rule is not None), key=lambda rule: (-rule.share, rule.column)))
+    rules = (best_rule(name, values, label) for name, values in columns.items())
+    return tuple(sorted((rule for rule in rules if rule is not None), key=lambda rule: (-rule.share, rule.column)))
 
 
 def audited_rules(panel: Panel, plan: Plan, features: Sequence[str], matrix: Floats) -> tuple[ColumnRule, ...]:
@@ -197,16 +197,16 @@ def sum_rules(columns: Mapping[str, Floats], targets: Mapping[str, Floats], labe
     columns that are mostly there; of the latter, columns are dropped while that costs next to nothing. Columns
     that give it alone have no place here: pass those that do not.
     """
-    found: list[SumRule] = []
+    sums: list[SumRule] = []
     for name, target in targets.items():
         usable = {column: values for column, values in columns.items() if column != name and _varies(values)}
         pairs = (_fit(name, target, usable, pair, label) for pair in combinations(usable, 2))
-        leaking = [one for one in pairs if one is not None]
+        leaking = [total for total in pairs if total is not None]
         if leaking:
-            found.append(max(leaking, key=lambda one: (one.rule.share, one.rule.n)))  # the first of equals
-        told = {column for one in leaking for column in one.weights}
-        found += _many(name, target, {one: usable[one] for one in usable if one not in told}, label)
-    return tuple(found)
+            sums.append(max(leaking, key=lambda total: (total.rule.share, total.rule.n)))  # the first of equals
+        used = {column for total in leaking for column in total.weights}
+        sums += _many(name, target, {column: values for column, values in usable.items() if column not in used}, label)
+    return tuple(sums)
 
 
 def _varies(values: Floats) -> bool:
@@ -248,7 +248,7 @@ def _many(name: str, target: Floats, columns: Mapping[str, Floats], label: Float
     best = _fit(name, target, columns, kept, label) if len(kept) > 2 else None
     while best is not None:
         fits = [_fit(name, target, columns, [other for other in kept if other != column], label) for column in kept]
-        shorter = max((one for one in fits if one is not None), key=lambda one: one.explained, default=None)
+        shorter = max((fit for fit in fits if fit is not None), key=lambda fit: fit.explained, default=None)
         if shorter is None or not _as_good(shorter, best):
             yield best
             return

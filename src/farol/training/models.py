@@ -49,8 +49,8 @@ class Fitted:
     def probability(self, matrix: Floats) -> Floats:
         """The probability (n,) of being at risk for raw features (n, k)."""
         inputs = self.preprocessing.transform(matrix)
-        found: Floats = self.booster.inplace_predict(inputs).astype(np.float64)
-        return found
+        probability: Floats = self.booster.inplace_predict(inputs).astype(np.float64)
+        return probability
 
 
 def fit_served(
@@ -89,10 +89,10 @@ def _constraints(task: Task, preprocessing: Preprocessing) -> str:
 
 def out_of_fold(task: Task, train: LabelledRows, *, seed: int) -> Floats:
     """Probabilities (n,) for training rows, from models that never saw any row of that pupil."""
-    found = np.full(train.label.shape, np.nan)
+    probability = np.full(train.label.shape, np.nan)
     for held in folds(train.student, seed):
-        found[held] = fit_served(task, train.select(~held), seed=seed).probability(train.matrix[held])
-    return found
+        probability[held] = fit_served(task, train.select(~held), seed=seed).probability(train.matrix[held])
+    return probability
 
 
 def folds(students: NDArray[np.object_], seed: int) -> Iterator[NDArray[np.bool_]]:

@@ -56,20 +56,22 @@ def without_hidden(task: Task, fitted: Fitted, test: LabelledRows) -> ReferenceM
 
 def stays_as_it_is(train: LabelledRows, test: LabelledRows) -> ReferenceModel:
     """Who is at risk now will be; one whose present state is unknown gets the share of the training rows."""
-    found = np.where(np.isnan(test.now), train.label.mean(), test.now)
-    return ReferenceModel("stays_as_it_is", msg("Who is behind now stays behind"), found, simple=True)
+    probability = np.where(np.isnan(test.now), train.label.mean(), test.now)
+    return ReferenceModel("stays_as_it_is", msg("Who is behind now stays behind"), probability, simple=True)
 
 
 def rate_table(column: str, train: LabelledRows, test: LabelledRows) -> ReferenceModel:
     """The share at risk of the training rows with the same value of the label's column; the overall one if new."""
-    found = _rates(train.column, train.label, test.column)
-    return ReferenceModel("rate_table", msg("Share at risk for the same {column}", column=column), found, simple=True)
+    probability = _rates(train.column, train.label, test.column)
+    return ReferenceModel(
+        "rate_table", msg("Share at risk for the same {column}", column=column), probability, simple=True
+    )
 
 
 def whole_level(column: str, known: Floats, train: LabelledRows, asked: Floats) -> ReferenceModel:
     """The share at risk of the training rows of the same level: `known` (n,) in training, `asked` (m,) in testing."""
-    found = _rates(known, train.label, asked)
-    return ReferenceModel("whole_level", msg("Target the whole {column}", column=column), found, simple=True)
+    probability = _rates(known, train.label, asked)
+    return ReferenceModel("whole_level", msg("Target the whole {column}", column=column), probability, simple=True)
 
 
 def _rates(known: Floats, label: Floats, asked: Floats) -> Floats:
@@ -104,8 +106,8 @@ def best_single(
 
 def single_rule(task: Task, rule: ColumnRule, train: LabelledRows, test: LabelledRows) -> ReferenceModel:
     """One rule on one feature, learned from training rows; who lacks the feature gets their share at risk."""
-    found = rule.split.predict(test.matrix[:, task.features.index(rule.column)])
-    filled = np.where(np.isnan(found), train.label.mean(), found)
+    predicted = rule.split.predict(test.matrix[:, task.features.index(rule.column)])
+    filled = np.where(np.isnan(predicted), train.label.mean(), predicted)
     return ReferenceModel("single_rule", msg("One rule: {rule}", rule=rule.split.words), filled, simple=True)
 
 
@@ -138,8 +140,8 @@ def boosting_machine(task: Task, train: LabelledRows, test: LabelledRows, *, see
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # of columns with missing or few values, which ours have by nature
         model.fit(train.matrix, train.label.astype(np.int64))
-        found = model.predict_proba(test.matrix)[:, 1].astype(np.float64)
-    return ReferenceModel("boosting_machine", EBM_TITLE, found)
+        probability = model.predict_proba(test.matrix)[:, 1].astype(np.float64)
+    return ReferenceModel("boosting_machine", EBM_TITLE, probability)
 
 
 def answered(panel: Panel, plan: Plan, cohorts: Sequence[Cohort]) -> Panel:
@@ -169,22 +171,22 @@ def references_of(
         rules = best_rules(dict(zip(task.features, train.matrix.T, strict=True)), train.label)
         return (regression, *(single_rule(task, rule, train, test) for rule in rules[:1])), ()
     sheet = task.changeable or tuple(name for name in task.features if name in panel.profile.columns)
-    found = [regression, stays_as_it_is(train, test), rate_table(panel.profile.label.column, train, test)]
+    references = [regression, stays_as_it_is(train, test), rate_table(panel.profile.label.column, train, test)]
     single = best_single(task, sheet, train, test)
     if single is not None:
-        found.append(single)
+        references.append(single)
     level = panel.profile.level
     if level is not None:
         known, asked = (answered(panel, plan, cohorts).numbers[level] for cohorts in (plan.train, (plan.test,)))
-        found.append(whole_level(level, known, train, asked))
+        references.append(whole_level(level, known, train, asked))
     if quick:
         reason = msg("left out by --quick")
         slow = (("random_forest", FOREST_TITLE), ("boosting_machine", EBM_TITLE))
-        return tuple(found), tuple(Absent(name, title, reason) for name, title in slow)
+        return tuple(references), tuple(Absent(name, title, reason) for name, title in slow)
     progress(msg("Comparing with {name}", name=FOREST_TITLE), 0.2)
-    found.append(random_forest(task, train, test, seed=seed))
+    references.append(random_forest(task, train, test, seed=seed))
     progress(msg("Comparing with {name}", name=EBM_TITLE), 0.4)
     machine = boosting_machine(task, train, test, seed=seed)
     if isinstance(machine, Absent):
-        return tuple(found), (machine,)
-    return (*found, machine), ()
+        return tuple(references), (machine,)
+    return (*references, machine), ()

@@ -56,7 +56,9 @@ def report(study: Study) -> Json:
             }
             for baseline, evaluation, differences in study.baselines
         },
-        "left_out": [{"name": one.name, "title": both(one.title), "reason": both(one.reason)} for one in study.absent],
+        "left_out": [
+            {"name": absent.name, "title": both(absent.title), "reason": both(absent.reason)} for absent in study.absent
+        ],
         "quick": study.quick,
         "beats": sections.beats(study.gate, study.baselines),
         "promotable": study.gate.promotable,
@@ -174,15 +176,15 @@ def _leakage(study: Study) -> Json:
         ],
         "sums": [
             {
-                "target": one.target,
-                "weights": dict(one.weights),
-                "constant": one.constant,
-                "features": all(column in study.task.features for column in one.weights),
-                "words": both(one.words),
-                "share": one.rule.share,
-                "n": one.rule.n,
+                "target": total.target,
+                "weights": dict(total.weights),
+                "constant": total.constant,
+                "features": all(column in study.task.features for column in total.weights),
+                "words": both(total.words),
+                "share": total.rule.share,
+                "n": total.rule.n,
             }
-            for one in study.sums
+            for total in study.sums
         ],
         "checked": [
             {"column": rule.column, "rule": both(rule.split.words), "share": rule.share, "n": rule.n}

@@ -44,12 +44,12 @@ def out_of_fold_repeated(
     fit: Callable[[LabelledRows], Model], rows: LabelledRows, repetitions: Repetitions, *, seed: int
 ) -> Floats:
     """Answers (n, 12) for every repetition of the rows, from models that never saw any row of that pupil."""
-    found = np.full((rows.label.size, MONTHS), np.nan)
+    probability = np.full((rows.label.size, MONTHS), np.nan)
     looks = repetitions.features(rows.matrix)
     for held in folds(rows.student, seed):
         answer = fit(rows.select(~held))
-        found[held] = answer(looks[held].reshape(-1, looks.shape[2])).reshape(-1, MONTHS)
-    return found
+        probability[held] = answer(looks[held].reshape(-1, looks.shape[2])).reshape(-1, MONTHS)
+    return probability
 
 
 def across_rules(probability: Floats, rows: LabelledRows, repetitions: Repetitions) -> AcrossRules:
@@ -57,7 +57,7 @@ def across_rules(probability: Floats, rows: LabelledRows, repetitions: Repetitio
     labels = repetitions.labels_by_rule(rows.label)
     said = np.clip(probability, _LEAST, 1 - _LEAST)
     logs = [-np.where(label == 1, np.log(said), np.log1p(-said)) for label in labels]
-    means = [one.mean() for one in logs]
+    means = [loss.mean() for loss in logs]
     briers = [((probability - label) ** 2).mean() for label in labels]
     areas = [_area(label, probability) for label in labels]
     onset = rows.now == 0
@@ -73,9 +73,9 @@ def across_rules(probability: Floats, rows: LabelledRows, repetitions: Repetitio
     )
 
 
-def better(one: AcrossRules, other: AcrossRules) -> tuple[float, float]:
+def better(candidate: AcrossRules, other: AcrossRules) -> tuple[float, float]:
     """By how much `one` has the lower log loss for the same rows, and the standard error of that over pupils."""
-    difference = other.losses - one.losses
+    difference = other.losses - candidate.losses
     return float(difference.mean()), float(difference.std(ddof=1) / np.sqrt(difference.size))
 
 
