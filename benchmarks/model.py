@@ -206,7 +206,7 @@ def logit(probability: Floats) -> Floats:
 def judged(panel: Panel, plan: Plan, candidate: Candidate, seeds: int) -> tuple[AcrossRules, dict[str, float]]:
     """A candidate across rules, the mean over foldings, and in the test year."""
     ready = prepare(panel, plan, candidate)
-    reference = prepare(panel, plan, DESIGN).repeats
+    reference = prepare(panel, plan, DESIGN).repetitions
     found = []
     for seed in range(seeds):
 

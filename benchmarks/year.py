@@ -93,6 +93,7 @@ def trained_then(panel: Panel) -> TrainedModel:
         "bands": sections.bands(calibration_bands(rows.label, said, rows.label, said)),
         "prevalence": {"train": float(rows.label.mean()), "test": float(rows.label.mean())},
         "support": {"least_given": least},
+        "promotable": True,
         "served": {"years": [FIRST], "n": int(rows.label.size)},
     }
     return TrainedModel(

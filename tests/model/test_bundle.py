@@ -154,6 +154,11 @@ def test_a_model_whose_parts_do_not_fit_together_is_never_published(tmp_path: Pa
     for damaged in ({"profile.toml": b"format = 1\n"}, {"report.json": b"[]"}, {"reference.json": b"{}"}):
         with pytest.raises(BundleError, match="does not fit"):
             write_bundle(tmp_path, changed(trained_model(), damaged))
+    report = json.loads(trained_model().files["report.json"])
+    for lacking in ("bands", "prevalence", "promotable", "served", "support", "test"):
+        without = {key: value for key, value in report.items() if key != lacking}
+        with pytest.raises(BundleError, match=r"report\.json does not fit"):
+            write_bundle(tmp_path, changed(trained_model(), {"report.json": canonical_json(without)}))
     for broken in (
         replace(trained_model(), task="another"),
         replace(trained_model(), profile_fingerprint="0"),

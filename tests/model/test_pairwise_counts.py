@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Any
+from dataclasses import replace
 
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from farol.model.pairwise_counts import LEAST_ROWS, MOST_GROUPS, PairwiseCounts, groups_of, read
+from farol.model.pairwise_counts import LEAST_ROWS, MOST_GROUPS, PairwiseCounts, PairwiseLines, groups_of
 from farol.model.reference import Reference
 
 NAN = float("nan")
@@ -92,25 +91,23 @@ def test_what_was_written_is_read_again_the_same() -> None:
     ), "the same rows give the same bytes"
 
 
+COUNTS = PairwiseCounts(((0, 1, -1), (0, 1, -1)), ((1, 2, 3, 4),), {"3": ((),)})
+LINES = COUNTS.to_lines()
+
+
 @pytest.mark.parametrize(
-    "change",
+    "lines",
     [
-        lambda content: content.pop("groups"),
-        lambda content: content.update(groups=["0 1"]),
-        lambda content: content.update(groups=["0 1 -1", "0 1 -2"]),
-        lambda content: content.update(groups=["0 1 -1", "0 one -1"]),
-        lambda content: content.update(tables=[]),
-        lambda content: content.update(tables="none"),
-        lambda content: content.update(tables=["1 2 3"]),
-        lambda content: content.update(tables=["1 2 3 -4"]),
-        lambda content: content.update(by_level=[]),
-        lambda content: content.update(by_level={"3": ["1"]}),
+        replace(LINES, groups=("0 1",)),
+        replace(LINES, groups=("0 1 -1", "0 1 -2")),
+        replace(LINES, groups=("0 1 -1", "0 one -1")),
+        replace(LINES, tables=()),
+        replace(LINES, tables=("1 2 3",)),
+        replace(LINES, tables=("1 2 3 -4",)),
+        replace(LINES, by_level={"3": ("1",)}),
     ],
 )
-def test_what_is_none_is_refused(change: Callable[[dict[str, Any]], object]) -> None:
-    content: dict[str, Any] = PairwiseCounts(((0, 1, -1), (0, 1, -1)), ((1, 2, 3, 4),), {"3": ((),)}).as_json()
-    assert read(content, (3, 3)) == PairwiseCounts(((0, 1, -1), (0, 1, -1)), ((1, 2, 3, 4),), {"3": ((),)})
-    assert read(None, (3, 3)) is None
-    change(content)
+def test_lines_that_do_not_fit_are_refused(lines: PairwiseLines) -> None:
+    assert PairwiseCounts.of_lines(LINES, (3, 3)) == COUNTS
     with pytest.raises(ValueError, match=r"."):
-        read(content, (3, 3))
+        PairwiseCounts.of_lines(lines, (3, 3))

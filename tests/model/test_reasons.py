@@ -213,13 +213,6 @@ def test_a_band_in_words() -> None:
     assert band.as_dict() == {"low": 0.5, "high": 0.7, "expected": {"low": 0.448, "high": 0.662}}
 
 
-@pytest.mark.parametrize(
-    "report", [{}, {"bands": None}, {"bands": {"bands": []}}, {"bands": {"bands": [{"low": 0.0, "high": 1.0}]}}]
-)
-def test_a_report_without_bands_gives_none(report: dict[str, object]) -> None:
-    assert band_of(report, 0.5) is None
-
-
 def test_no_answer_is_in_no_band() -> None:
     assert band_of({"bands": invented_bands()}, None) is None
 
@@ -235,4 +228,3 @@ def test_no_risk_is_told_as_certain(probability: float, portuguese: str) -> None
 
 def test_the_range_of_prevalence_is_that_of_training_and_test() -> None:
     assert prevalence_range({"prevalence": {"train": 0.61, "test": 0.4}}) == (0.4, 0.61)
-    assert prevalence_range({}) is None

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 import pytest
@@ -12,8 +13,9 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
 from farol.files import canonical_json
+from farol.model.bins import BLOCK, CACHED, FeatureBins
 from farol.model.features import Floats
-from farol.model.reference import BLOCK, CACHED, FeatureBins, Reference, Tally, score_index
+from farol.model.reference import Reference, Tally, score_index
 
 NAN = float("nan")
 INF = float("inf")
@@ -35,7 +37,7 @@ def test_many_values_are_binned_at_tenths_of_the_training_rows() -> None:
 
 
 def test_a_value_on_an_edge_is_in_the_bin_above_it() -> None:
-    bins = FeatureBins("IDA", (2.0, 4.0), None, (0, 0, 0, 0))
+    bins = FeatureBins("IDA", (2.0, 4.0), None, (0, 0, 0, 0), None, None)
     values = np.array([-INF, np.nextafter(2.0, 0), 2.0, np.nextafter(4.0, 0), 4.0, INF, NAN])
     assert bins.index(values).tolist() == [0, 0, 1, 1, 2, 2, 3]
 
@@ -145,28 +147,20 @@ def test_a_reference_of_no_rows_has_only_empty_bins() -> None:
 
 
 def test_a_reader_sees_bins_in_the_readers_language() -> None:
-    quantiles = FeatureBins("IDA", (2.0, 4.125, 7.5), None, (0,) * 5)
+    quantiles = FeatureBins("IDA", (2.0, 4.125, 7.5), None, (0,) * 5, None, None)
     assert quantiles.labels("en") == ("below 2", "2 to 4.12", "4.12 to 7.5", "7.5 or more", "missing")
     assert quantiles.labels("pt_BR") == ("menos de 2", "2 a 4,12", "4,12 a 7,5", "7,5 ou mais", "sem informação")
-    by_value = FeatureBins("IAN", None, (2.5, 10.0), (0,) * 4)
+    by_value = FeatureBins("IAN", None, (2.5, 10.0), (0,) * 4, None, None)
     assert by_value.labels("pt_BR") == ("2,5", "10", "outro valor", "sem informação")
-    assert FeatureBins("IPP", (), None, (0, 0)).labels("en") == ("any value", "missing")
+    assert FeatureBins("IPP", (), None, (0, 0), None, None).labels("en") == ("any value", "missing")
 
 
 def test_bins_that_differ_look_different() -> None:
-    assert FeatureBins("x", (1.001, 1.002), None, (0,) * 4).labels("en")[0] == "below 1.001"
-    assert len(FeatureBins("x", (1e-300, 2e-300), None, (0,) * 4).labels("en")) == 4
+    assert FeatureBins("x", (1.001, 1.002), None, (0,) * 4, None, None).labels("en")[0] == "below 1.001"
+    assert len(FeatureBins("x", (1e-300, 2e-300), None, (0,) * 4, None, None).labels("en")) == 4
 
 
-Change = Callable[[dict[str, object]], object]
-
-
-def first(content: dict[str, object]) -> dict[str, object]:
-    features = content["features"]
-    assert isinstance(features, list)
-    found = features[0]
-    assert isinstance(found, dict)
-    return found
+Change = Callable[[dict[str, Any]], object]
 
 
 def test_a_probability_is_in_one_of_a_hundred_equal_bins_or_is_no_answer() -> None:
@@ -212,17 +206,40 @@ def test_answers_and_levels_are_counted_beside_the_features() -> None:
     assert reference.by_level["4"].predicted == (0, 0, 1)
     assert Reference.from_json(reference.to_json()) == reference
     without = Reference.fit(matrix, ["x"], level=np.array([3.0, 3.0, 4.0, 4.0]))
-    assert (without.score, without.by_level["4"]) == (None, Tally(((0, 0, 1, 1),), None, None))
+    unanswered = (0,) * 100
+    assert (without.score, without.at_risk) == ((*unanswered, 4), (0,) * 101)
+    assert without.by_level["4"] == Tally(((0, 0, 1, 1),), (*unanswered, 2), (0, 0, 2))
     assert Reference.from_json(without.to_json()) == without
 
 
-def test_the_reference_of_an_older_bundle_is_read_without_what_it_lacks() -> None:
-    older = {"feature": "x", "edges": [2.0, 3.0], "values": None, "counts": [5, 10, 5, 0]}
-    reference = Reference.from_json(canonical_json({"n": 20, "features": [older]}))
-    assert (reference.score, reference.predicted, reference.by_level, reference.at_risk) == (None, None, {}, None)
-    assert reference.joint is None
-    assert (reference.features[0].lowest, reference.features[0].highest) == (None, None)
-    assert not reference.outside(np.array([[-1e9], [1e9]])).any()
+def content_of(bins: FeatureBins) -> dict[str, Any]:
+    """reference.json of twenty rows, five of them of level 3."""
+    level = Tally(((5, 0, 0, 0),), (5, *(0,) * 100), (5, 0, 0))
+    score, at_risk = (20, *(0,) * 100), (7, *(0,) * 100)
+    content: dict[str, Any] = json.loads(
+        Reference((bins,), 20, score, (13, 7, 0), {"3": level}, None, at_risk).to_json()
+    )
+    return content
+
+
+BINS = FeatureBins("x", (2.0, 3.0), None, (5, 10, 5, 0), 1.0, 4.0)
+
+
+@pytest.mark.parametrize("key", ["n", "features", "score", "predicted", "at_risk", "by_level", "joint"])
+def test_every_part_of_a_reference_is_required(key: str) -> None:
+    content = content_of(BINS)
+    assert Reference.from_json(canonical_json(content)).features == (BINS,)
+    del content[key]
+    with pytest.raises(ValueError, match=key):
+        Reference.from_json(canonical_json(content))
+
+
+@pytest.mark.parametrize("key", ["feature", "edges", "values", "counts", "lowest", "highest"])
+def test_every_part_of_a_feature_is_required(key: str) -> None:
+    content = content_of(BINS)
+    del content["features"][0][key]
+    with pytest.raises(ValueError, match=key):
+        Reference.from_json(canonical_json(content))
 
 
 @pytest.mark.parametrize(
@@ -232,36 +249,37 @@ def test_the_reference_of_an_older_bundle_is_read_without_what_it_lacks() -> Non
         lambda content: content.update(joint={"groups": ["0 1 2"], "tables": [], "by_level": {}}),
         lambda content: content.update(by_level=[]),
         lambda content: content.update(by_level={"3": 7}),
-        lambda content: content.update(by_level={"3": {"features": [], "score": None, "predicted": None}}),
-        lambda content: content.update(by_level={"3": {"features": [[5]], "score": None, "predicted": None}}),
+        lambda content: content["by_level"]["3"].update(features=[]),
+        lambda content: content["by_level"]["3"].update(features=[[5]]),
+        lambda content: content["by_level"]["3"].update(score=None),
+        lambda content: content["by_level"]["3"].update(predicted=[4, 0, 0]),
+        lambda content: content["by_level"]["3"].pop("predicted"),
+        lambda content: content.update(score=None),
+        lambda content: content.update(another=1),
         lambda content: content.update(predicted=[20, 0]),
         lambda content: content.update(predicted=[20, 1, 0]),
         lambda content: content.update(predicted=[21, -1, 0]),
         lambda content: content.update(predicted="many"),
         lambda content: content.update(score=[20]),
-        lambda content: content.update(at_risk=[0] * 101),
-        lambda content: content.update(score=[20] + [0] * 100, at_risk=[20]),
-        lambda content: content.update(score=[20] + [0] * 100, at_risk=[21] + [0] * 100),
-        lambda content: content.update(score=[20] + [0] * 100, at_risk=[-1] + [0] * 100),
-        lambda content: content.update(score=[20] + [0] * 100, at_risk="many"),
-        lambda content: first(content).update(lowest=None, highest=3.0),
-        lambda content: first(content).update(lowest="two"),
-        lambda content: content.pop("n"),
+        lambda content: content.update(at_risk=[20]),
+        lambda content: content.update(at_risk=[21] + [0] * 100),
+        lambda content: content.update(at_risk=[-1] + [0] * 100),
+        lambda content: content.update(at_risk="many"),
+        lambda content: content["features"][0].update(lowest=None, highest=3.0),
+        lambda content: content["features"][0].update(lowest="two"),
         lambda content: content.update(n=7),
         lambda content: content.update(features=[3]),
-        lambda content: first(content).pop("counts"),
-        lambda content: first(content).update(edges=None),
-        lambda content: first(content).update(values=[1.0]),
-        lambda content: first(content).update(edges=None, values=[]),
-        lambda content: first(content).update(edges=[3.0, 2.0]),
-        lambda content: first(content).update(counts=[20, 0]),
-        lambda content: first(content).update(counts=[21, -1, 0, 0]),
-        lambda content: first(content).update(edges=["two", "three"]),
+        lambda content: content["features"][0].update(edges=None),
+        lambda content: content["features"][0].update(values=[1.0]),
+        lambda content: content["features"][0].update(edges=None, values=[]),
+        lambda content: content["features"][0].update(edges=[3.0, 2.0]),
+        lambda content: content["features"][0].update(counts=[20, 0]),
+        lambda content: content["features"][0].update(counts=[21, -1, 0, 0]),
+        lambda content: content["features"][0].update(edges=["two", "three"]),
     ],
 )
 def test_what_is_no_reference_is_refused(change: Change) -> None:
-    bins = FeatureBins("x", (2.0, 3.0), None, (5, 10, 5, 0), 1.0, 4.0)
-    content = json.loads(Reference((bins,), 20).to_json())
+    content = content_of(BINS)
     change(content)
     with pytest.raises(ValueError, match=r"."):
         Reference.from_json(canonical_json(content))

@@ -137,13 +137,6 @@ def test_of_pupils_unlike_any_in_training_there_is_no_answer(tmp_path: Path) -> 
     assert words.render("pt_BR").startswith("Não há resposta")
 
 
-@pytest.mark.parametrize("support", [None, {}, {"least_given": None}])
-def test_a_bundle_that_does_not_say_what_it_needs_answers_all(tmp_path: Path, support: object) -> None:
-    scorer = Scorer(read_bundle(make_bundle(tmp_path, report={"support": support})))
-    assert scorer.least_given == 0
-    assert scorer.score({}, np.array([2024.0])).prediction[0] in (0, 1)
-
-
 def test_no_rows_have_no_answers(scorer: Scorer) -> None:
     scores = scorer.score({}, np.empty(0))
     assert scores.probability.shape == (0,)

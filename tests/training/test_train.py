@@ -356,3 +356,17 @@ def test_the_real_workbook_forecasts_as_well_as_promised(real_workbook: Path) ->
     assert [one["column"] for one in reports["current"]["leakage"]["columns"]] == ["IAN"]
     assert reports["current"]["leakage"]["columns"][0]["share"] == 1.0
     assert reports["current"]["n_train"] == 860 + 1014
+
+
+def test_the_report_audits_every_column_and_the_level(reports: Mapping[str, dict[str, Any]]) -> None:
+    for report in reports.values():
+        divisions = {one["column"]: one for one in report["fairness"]["divisions"]}
+        assert set(divisions) == {"sex", "school_type", "phase"}
+        for division in divisions.values():
+            for group in division["groups"]:
+                for name in report["fairness"]["measures"]:
+                    told = group[name]["evidence"] == "sufficient"
+                    assert told == (group[name]["value"] is not None)
+                    assert not told or group["n"] >= report["fairness"]["fewest_rows"]
+        words = {key for division in divisions.values() for group in division["groups"] for key in group}
+        assert "threshold" not in words

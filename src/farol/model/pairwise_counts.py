@@ -13,10 +13,11 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import combinations
-from typing import Self
+from typing import ClassVar, Self
 
 import numpy as np
 from numpy.typing import NDArray
+from pydantic import ConfigDict
 
 Ints = NDArray[np.int64]
 Tables = tuple[Ints | None, ...]
@@ -42,6 +43,17 @@ def groups_of(counts: Sequence[int], ordered: int) -> tuple[int, ...]:
         doubled = 2 * np.cumsum(among) - among  # twice the place of the middle row
         groups = np.unique(np.minimum(MOST_GROUPS * doubled // (2 * total), MOST_GROUPS - 1), return_inverse=True)[1]
     return (*groups.tolist(), *[NO_GROUP] * (len(counts) - ordered))
+
+
+@dataclass(frozen=True, slots=True)
+class PairwiseLines:
+    """`PairwiseCounts` in reference.json: a line of text for each sequence of numbers, since there are thousands."""
+
+    __pydantic_config__: ClassVar[ConfigDict] = ConfigDict(extra="forbid", strict=True)
+
+    groups: tuple[str, ...]
+    tables: tuple[str, ...]
+    by_level: Mapping[str, tuple[str, ...]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,51 +110,37 @@ class PairwiseCounts:
     def _kept(self, bins: Ints) -> tuple[tuple[int, ...], ...]:
         return tuple(tuple(table.ravel().tolist()) if table.sum() >= LEAST_ROWS else () for table in self.count(bins))
 
-    def as_json(self) -> dict[str, object]:
-        """What `read` reads: numbers as text, a line each, since there are thousands of them."""
-        return {
-            "groups": _lines(self.groups),
-            "tables": _lines(self.tables),
-            "by_level": {level: _lines(tables) for level, tables in self.by_level.items()},
-        }
+    def to_lines(self) -> PairwiseLines:
+        """The counts as reference.json holds them."""
+        by_level = {level: _lines(tables) for level, tables in self.by_level.items()}
+        return PairwiseLines(_lines(self.groups), _lines(self.tables), by_level)
+
+    @classmethod
+    def of_lines(cls, source: PairwiseLines, sizes: Sequence[int]) -> Self:
+        """The counts that `to_lines` gave, of features with as many bins as `sizes`; ValueError if they do not fit."""
+        groups = _numbers(source.groups, NO_GROUP)
+        if [len(line) for line in groups] != list(sizes):
+            raise ValueError("each bin of each feature has a group, or -1")
+        empty = cls(groups, (), {})
+        by_level = {level: empty._read_tables(lines) for level, lines in source.by_level.items()}
+        return cls(groups, empty._read_tables(source.tables), by_level)
+
+    def _read_tables(self, lines: Sequence[str]) -> tuple[tuple[int, ...], ...]:
+        tables = _numbers(lines, 0)
+        shapes = [self.shape(*pair) for pair in self.pairs]
+        if len(tables) != len(shapes) or any(
+            len(table) not in (0, rows * columns) for table, (rows, columns) in zip(tables, shapes, strict=False)
+        ):
+            raise ValueError("each two features have one table, with one count for each two groups")
+        return tables
 
 
-def read(source: object, sizes: Sequence[int]) -> PairwiseCounts | None:
-    """What `PairwiseCounts.as_json` wrote, of features with as many bins as `sizes`; None where there is none.
-
-    ValueError for anything else.
-    """
-    match source:
-        case None:
-            return None
-        case {"groups": groups, "tables": tables, "by_level": dict(levels)}:
-            of = PairwiseCounts(_numbers(groups, NO_GROUP), (), {})
-        case _:
-            raise ValueError("not how features go together")
-    if [len(groups) for groups in of.groups] != list(sizes):
-        raise ValueError("each bin of each feature has a group, or -1")
-    return PairwiseCounts(
-        of.groups, _tables(of, tables), {str(level): _tables(of, given) for level, given in levels.items()}
-    )
+def _lines(numbers: Sequence[Sequence[int]]) -> tuple[str, ...]:
+    return tuple(" ".join(map(str, line)) for line in numbers)
 
 
-def _tables(of: PairwiseCounts, source: object) -> tuple[tuple[int, ...], ...]:
-    tables = _numbers(source, 0)
-    shapes = [of.shape(*pair) for pair in of.pairs]
-    if len(tables) != len(shapes) or any(
-        len(table) not in (0, rows * columns) for table, (rows, columns) in zip(tables, shapes, strict=False)
-    ):
-        raise ValueError("each two features have one table, with one count for each two groups")
-    return tables
-
-
-def _lines(numbers: Sequence[Sequence[int]]) -> list[str]:
-    return [" ".join(map(str, line)) for line in numbers]
-
-
-def _numbers(source: object, least: int) -> tuple[tuple[int, ...], ...]:
-    lines = source if isinstance(source, list) else [source]
-    rows = tuple(tuple(int(number) for number in str(line).split()) for line in lines)
+def _numbers(lines: Sequence[str], least: int) -> tuple[tuple[int, ...], ...]:
+    rows = tuple(tuple(int(number) for number in line.split()) for line in lines)
     if any(number < least for line in rows for number in line):
         raise ValueError("not counts")
     return rows

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from math import isnan
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -185,20 +185,18 @@ def _reasons(
     return tuple(reasons)
 
 
-def _standing(report: Mapping[str, object], name: str, features: Mapping[str, float | None]) -> LevelComparison | None:
-    """Where the feature stands at the pupil's level, where the report knows what is usual there."""
-    value = features[name]
-    match report.get("standing"):
-        case {"level": str(by), "medians": {**medians}} if name != by and value is not None:
-            level = features.get(by)
-        case _:
-            return None
-    match None if level is None else medians.get(f"{level:g}"):
-        case {**of_level}:
-            median = of_level.get(name)
-        case _:
-            return None
-    if level is None or not isinstance(median, int | float):
+def _standing(report: Mapping[str, Any], name: str, features: Mapping[str, float | None]) -> LevelComparison | None:
+    """Where the feature stands at the pupil's level.
+
+    None where the profile has no level, where the value or the level is unknown, and where training had fewer than ten
+    values at that level.
+    """
+    value, standing = features[name], report.get("standing")
+    if value is None or standing is None or name == standing["level"]:
+        return None
+    level = features.get(standing["level"])
+    median = None if level is None else standing["medians"].get(f"{level:g}", {}).get(name)
+    if level is None or median is None:
         return None
     position: Position = "below" if value < median else "above" if value > median else "at"
     return LevelComparison(level, float(median), position)

@@ -111,7 +111,7 @@ class Registry:
         BundleError, too, when the version's own report says that it should not be served, unless forced.
         """
         bundle = self.load(task, version)
-        if not (force or bundle.report.get("promotable", True)):
+        if not (force or bundle.report["promotable"]):
             raise BundleError(
                 msg("By its own report, version {version} of {task} should not be served.", version=version, task=task),
                 where=Place(file=str(bundle.path / "report.json"), field="promotion"),

@@ -205,12 +205,9 @@ def warnings_for(bundle: Bundle, values: Mapping[str, float | None]) -> tuple[In
 
 
 def least_given(bundle: Bundle) -> int:
-    """How many features must be known for an answer: fewer than almost any training row had; 0 in older bundles."""
-    match bundle.report.get("support"):
-        case {"least_given": int(least)}:
-            return least
-        case _:
-            return 0
+    """How many features must be known for an answer: fewer than almost any training row had."""
+    least: int = bundle.report["support"]["least_given"]
+    return least
 
 
 def abstention(bundle: Bundle, features: Mapping[str, float | None]) -> Message:

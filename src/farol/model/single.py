@@ -17,9 +17,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from farol.model.ages import MONTHS, Ages, LookUp
+from farol.model.bins import FeatureBins
 from farol.model.features import YEAR, Preprocessing
 from farol.model.inputs import Inputs, ValueRule
-from farol.model.reference import FeatureBins, Reference
+from farol.model.reference import Reference
 from farol.profile import Derived, Profile
 
 Value = float | None
