@@ -68,6 +68,17 @@ def test_the_less_is_known_of_a_birthday_the_more_the_chance_is_spread() -> None
     assert chances(2025, phase=2, age=11)[0] == pytest.approx(np.mean(spread))
 
 
+@pytest.mark.parametrize(("day", "months"), [(1, 5), (14, 5), (15, 6), (30, 6)])
+def test_a_day_before_mid_month_counts_as_the_month_before(day: int, months: int) -> None:
+    # An age of 10 on a day of June 2023: born in the first `months` months of 2013, or in the others of 2012.
+    dated = tuple(replace(part, month=6, day=day) if part.since == 2023 else part for part in rule_of(PEDE).dated)
+    early = replace(PEDE, rule=replace(rule_of(PEDE), dated=dated))
+    columns = {"phase": np.array([2.0]), "age": np.array([10.0])}
+    matrix = feature_matrix(early, NEXT, columns, np.array([2023.0]))
+    possible = [counted(2023, 2013 - (month > months), month, 2) for month in range(1, 13)]
+    assert matrix[0, NEXT.features.index("p_pass")] == pytest.approx(np.mean(possible))
+
+
 def test_a_year_of_birth_is_preferred_to_an_age_and_a_month_alone_says_nothing() -> None:
     assert chances(2023, phase=1, age=30, birth_year=2013) == chances(2023, phase=1, birth_year=2013)
     assert chances(2023, phase=2, age=10, birth_month=3) == chances(2023, phase=2, age=10)

@@ -53,6 +53,21 @@ def test_bounds_of_a_table_belong_to_the_row_they_close() -> None:
     assert features(age=[10.0, 11.0, 11.5, 12.0])["ideal_phase"] == [2.0, 2.0, 3.0, 3.0]
 
 
+def test_chances_are_computed_where_nothing_else_is_derived() -> None:
+    chances = ("p_pass", "p_pass_if_promoted")
+    profile = replace(PEDE, derived={name: PEDE.derived[name] for name in chances})
+    columns = {
+        "phase": np.array([0.0, 1.0]),
+        "birth_year": np.array([2016.0, 2013.0]),
+        "birth_month": np.array([6.0, NAN]),
+    }
+    found = feature_matrix(profile, replace(NEXT, features=chances), columns, np.full(2, 2023.0))
+    whole = feature_matrix(PEDE, NEXT, columns, np.full(2, 2023.0))
+    # Born in June 2016, in ALFA in 2023: 7 until the end of May 2024, then 8, which one of the two tables puts in 1.
+    assert found[0].tolist() == pytest.approx([7 / 12 / 2, 0])
+    np.testing.assert_array_equal(found, whole[:, [NEXT.features.index(name) for name in chances]])
+
+
 def test_a_table_that_is_no_rule_of_ages_is_looked_up_the_same_in_every_year() -> None:
     text = Text("texto", "text")
     stage = Derived("stage", "table", None, None, "age", ((8.0, 1.0), (math.inf, 2.0)), text, None, None)

@@ -35,6 +35,13 @@ def test_another_is_taken_when_it_is_better_by_more_than_chance() -> None:
     assert "at 30%" in str(found.reason)
 
 
+@pytest.mark.parametrize(("at_risk", "others", "best"), [(0.12, 0.05, 0.1), (0.97, 0.88, 0.9)])
+def test_the_least_and_the_greatest_threshold_can_be_best(at_risk: float, others: float, best: float) -> None:
+    label = np.tile([0.0, 1.0], 50)
+    found = choose_threshold(label, np.where(label == 1, at_risk, others), seed=0)
+    assert (found.value, found.best, found.f1_at_best) == (best, best, 1.0)
+
+
 def test_nobody_predicted_and_nobody_at_risk_is_no_f1() -> None:
     found = choose_threshold(np.zeros(40), np.full(40, 0.01), seed=0)
     assert (found.value, found.f1_at_half) == (0.5, 0.0)
