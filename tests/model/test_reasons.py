@@ -12,10 +12,9 @@ from hypothesis import strategies as st
 
 from farol.model.bundle import Bundle, read_bundle
 from farol.model.reasons import NEGLIGIBLE, LevelComparison, Reason, explain_rows, number_text, reasons_for
-from farol.model.risk_bands import Band, band_of, prevalence_range, risk_text
 from farol.model.scoring import NO_ANSWER, Scorer
 from farol.profile import Text
-from tests.bundles import invented_bands, invented_columns, make_bundle
+from tests.bundles import invented_columns, make_bundle
 
 MATHS = Text(pt="Nota de Matemática", en="Grade in mathematics")
 ANSWER = {"IAA": 8.5, "IEG": 2.25, "IDA": 4.5, "IAN": 5.0, "phase": 3.0, "age": 14.0, "lag": -1.0}
@@ -191,40 +190,3 @@ def test_many_pupils_have_the_reasons_each_has_alone(bundle: Bundle, scorer: Sco
         assert found.reasons(row) == alone
         assert len(alone) <= k
         assert all(abs(one.contribution) >= NEGLIGIBLE for one in alone)
-
-
-# ── Bands ──────────────────────────────────────────────────────────────────────────────────────────────────────────
-
-
-@pytest.mark.parametrize(
-    ("probability", "low"), [(0.0, 0.0), (0.0999, 0.0), (0.1, 0.1), (0.69, 0.5), (0.7, 0.7), (0.95, 0.9), (1.0, 0.9)]
-)
-def test_a_probability_falls_into_the_band_that_begins_at_or_below_it(probability: float, low: float) -> None:
-    band = band_of({"bands": invented_bands()}, probability)
-    assert band is not None
-    assert band.low == low
-    assert band.expected_low == round(low + 0.01, 2)
-
-
-def test_a_band_in_words() -> None:
-    band = Band(0.5, 0.7, 0.448, 0.662)
-    assert band.words.render("en") == "Of pupils with a risk between 50% and 70%, 45% to 66% were behind in the end."
-    assert band.words.render("pt_BR").startswith("De alunos com risco entre 50% e 70%, de 45% a 66% ")
-    assert band.as_dict() == {"low": 0.5, "high": 0.7, "expected": {"low": 0.448, "high": 0.662}}
-
-
-def test_no_answer_is_in_no_band() -> None:
-    assert band_of({"bands": invented_bands()}, None) is None
-
-
-@pytest.mark.parametrize(
-    ("probability", "portuguese"),
-    [(0.0, "0,1%"), (0.0042, "0,4%"), (0.01, "1%"), (0.614, "61%"), (0.99, "99%"), (0.9961, "99,6%"), (1.0, "99,9%")],
-)
-def test_no_risk_is_told_as_certain(probability: float, portuguese: str) -> None:
-    assert risk_text(probability, "pt_BR") == portuguese
-    assert risk_text(probability, "en") == portuguese.replace(",", ".")
-
-
-def test_the_range_of_prevalence_is_that_of_training_and_test() -> None:
-    assert prevalence_range({"prevalence": {"train": 0.61, "test": 0.4}}) == (0.4, 0.61)

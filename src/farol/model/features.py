@@ -1,7 +1,8 @@
-"""The one place features are computed: numpy functions of columns.
+"""Features: the raw numbers a model sees, computed from sheet columns.
 
-Training, the API and batches all come through here; a single pupil is a column of length one. What a feature needs
-is resolved once, in a `FeaturePlan`, since at serving time looking it up anew would cost more than computing it.
+Training and the scoring of many pupils compute them here, in columns; `farol.model.single` computes the same numbers
+for one pupil. A `FeaturePlan` resolves once what each feature needs, because looking it up costs more than computing
+it.
 """
 
 from __future__ import annotations

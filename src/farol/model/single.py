@@ -1,8 +1,9 @@
-"""One pupil in plain numbers: what `farol.model.inputs`, `features`, `ages` and `reference` do with whole columns.
+"""One pupil in plain numbers: what `farol.model.inputs`, `features`, `ages` and `bins` do with whole columns.
 
-An array of length one costs numpy a microsecond an operation, and an answer takes fifty of them. These are the same
-operations on the same doubles, so the results are the same to the last bit; a property test holds the two together.
-The rules themselves are read from the parts that own them: only the arithmetic is written twice.
+Every request for one pupil is scored here. In arrays of length one each operation of numpy costs up to a microsecond:
+an answer would take 52 µs instead of 14 for this year's question, and 113 instead of 17 for next year's, of the 400 to
+500 that a whole request takes. So the arithmetic is written twice, and the rules once: they are read from the parts
+that own them. The operations are the same on the same doubles; a property test holds both to the same bits.
 """
 
 from __future__ import annotations
