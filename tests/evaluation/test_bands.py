@@ -38,7 +38,7 @@ def test_every_probability_is_in_one_band_and_no_band_is_scanty(said: list[float
     assert len(found.bands) == 1 or min(band.n_train for band in found.bands) >= FEWEST
 
 
-def test_support_is_the_fewest_features_but_for_the_scantiest_rows() -> None:
+def test_support_leaves_out_the_scantiest_rows() -> None:
     matrix = np.zeros((1_000, 4))
     matrix[:3, :] = np.nan
     matrix[3:20, :2] = np.nan

@@ -31,7 +31,7 @@ def test_figures_of_a_group_by_hand() -> None:
     assert division.gaps == ()
 
 
-def test_a_difference_beyond_chance_is_shown_and_one_within_it_is_not() -> None:
+def test_only_a_difference_beyond_chance_is_shown() -> None:
     label = np.tile([1.0, 0.0], 200)
     group = np.array(["a", "b"], dtype=np.object_)[np.repeat([0, 1], 200)]
     said = np.where(group == "a", label, np.where(np.arange(400) % 4 == 0, label, 1 - label)) * 0.8 + 0.1

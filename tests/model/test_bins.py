@@ -42,7 +42,7 @@ def test_few_values_have_a_bin_each_then_others_then_missing() -> None:
     assert bins.index(np.array([6.5, 10.0, INF, -INF, NAN, 2.5])).tolist() == [3, 2, 3, 3, 4, 0]
 
 
-def test_few_rows_of_a_continuous_feature_are_not_taken_for_a_discrete_one() -> None:
+def test_few_rows_do_not_make_a_feature_discrete() -> None:
     bins = FeatureBins.fit(np.array([1.3, 2.7, 3.1]), "IDA")
     assert bins.edges == (2.7, 3.1)
 

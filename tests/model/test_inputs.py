@@ -31,7 +31,7 @@ def codes(inputs: Inputs, values: Mapping[str, float | None]) -> list[tuple[str,
 
 @settings(max_examples=60, deadline=None)
 @given(st.lists(st.floats(), min_size=10, max_size=10))
-def test_cleaning_leaves_only_values_in_range_and_changes_nothing_twice(values: list[float]) -> None:
+def test_cleaning_leaves_values_in_range_and_is_idempotent(values: list[float]) -> None:
     clean = CURRENT.clean(np.array(values)[:, np.newaxis])
     assert (np.isnan(clean) | ((clean >= 0) & (clean <= 10))).all()
     np.testing.assert_array_equal(CURRENT.clean(clean), clean)
@@ -72,7 +72,7 @@ def test_what_was_expected_is_said_and_the_value_never() -> None:
 
 
 @pytest.mark.parametrize("value", [None, 0, 10, 6.5, 10.01, -0.01])
-def test_numbers_in_range_their_roundings_and_nothing_can_be_used(value: object) -> None:
+def test_numbers_in_range_and_roundings_can_be_used(value: object) -> None:
     assert problems(CURRENT, {"IAN": value}) == []
 
 
@@ -89,7 +89,7 @@ def test_all_given_as_the_programme_does_gives_no_warning() -> None:
     assert codes(CURRENT, {**ORIGINAL, "IAN": 5.0}) == []
 
 
-def test_the_originals_example_is_warned_of_its_ian_and_of_nothing_else() -> None:
+def test_the_originals_example_is_warned_of_its_ian() -> None:
     assert codes(CURRENT, {**ORIGINAL}) == [("unusual_value", "IAN")]
 
 
@@ -98,7 +98,7 @@ def test_a_rounding_beyond_the_range_is_told() -> None:
     assert codes(CURRENT, values) == [("clipped", "IPS"), ("clipped", "IAN")]
 
 
-def test_zero_that_means_not_answered_is_told_and_counts_as_missing() -> None:
+def test_zero_for_not_answered_counts_as_missing() -> None:
     for zero in (0, -0.005):  # a rounding of zero is zero
         values = {**ORIGINAL, "IAN": 5, "IAA": zero, "IDA": 0}
         assert codes(CURRENT, values) == [("zero_not_answered", "IAA"), ("missing_feature", "IAA")]
@@ -106,7 +106,7 @@ def test_zero_that_means_not_answered_is_told_and_counts_as_missing() -> None:
         assert np.isnan(CURRENT.clean(given_values)[list(CURRENT.columns).index("IAA")])
 
 
-def test_without_the_label_in_other_words_the_answer_is_called_modest() -> None:
+def test_without_ian_the_answer_is_called_modest() -> None:
     found = codes(CURRENT, {**ORIGINAL, "IAN": None, "IPP": None})
     assert found == [("missing_feature", "IPP"), ("missing_feature", "IAN"), ("label_feature_missing", "IAN")]
 

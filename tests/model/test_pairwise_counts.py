@@ -19,11 +19,11 @@ def test_ten_equal_bins_are_five_groups_of_two() -> None:
     assert groups_of((10,) * 10 + (7,), 10) == (0, 0, 1, 1, 2, 2, 3, 3, 4, 4, -1)
 
 
-def test_few_values_are_a_group_each_and_others_and_missing_are_in_none() -> None:
+def test_few_values_are_a_group_each() -> None:
     assert groups_of((44, 1379, 1013, 0, 9), 3) == (0, 1, 2, -1, -1)
 
 
-def test_a_heap_keeps_a_group_of_its_own_and_groups_are_numbered_without_gaps() -> None:
+def test_a_heap_keeps_a_group_of_its_own() -> None:
     # Two rows, then a heap of 90 at the second bin, then eight rows: the heap covers all fifths but the last.
     assert groups_of((1, 90, 2, 2, 2, 3, 5), 6) == (0, 1, 2, 2, 2, 2, -1)
 
@@ -54,7 +54,7 @@ def test_a_row_counts_for_two_features_where_both_are_known() -> None:
     assert table.tolist() == [[1, 0, 1], [0, 2, 0]]
 
 
-def test_the_reference_keeps_the_tables_of_a_hundred_rows_and_of_levels_that_have_as_many() -> None:
+def test_tables_of_a_hundred_rows_are_kept_for_levels_too() -> None:
     matrix = rows(450)
     level = np.array([1.0] * 300 + [2.0] * 99 + [NAN] * 51)
     reference = Reference.fit(matrix, ["a", "b", "c"], level=level)

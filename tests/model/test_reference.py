@@ -37,7 +37,7 @@ def test_counting_goes_on_beyond_one_block() -> None:
 
 @settings(max_examples=50, deadline=None)
 @given(hnp.arrays(np.float64, st.tuples(st.integers(1, 60), st.integers(1, 4)), elements=st.floats()))
-def test_a_row_alone_is_binned_as_among_others_and_as_each_feature_alone(matrix: Floats) -> None:
+def test_a_row_alone_is_binned_as_among_others(matrix: Floats) -> None:
     reference = Reference.fit(matrix, [f"f{position}" for position in range(matrix.shape[1])])
     found = reference.index(matrix)
     np.testing.assert_array_equal(found, np.concatenate([reference.index(row[np.newaxis]) for row in matrix]))
@@ -62,7 +62,7 @@ def test_a_reference_of_no_rows_has_only_empty_bins() -> None:
 Change = Callable[[dict[str, Any]], object]
 
 
-def test_a_probability_is_in_one_of_a_hundred_equal_bins_or_is_no_answer() -> None:
+def test_a_probability_is_in_one_of_a_hundred_bins() -> None:
     values = np.array([0.0, 0.00999, 0.01, 0.5, 0.999, 1.0, NAN, np.nextafter(0.01, 0)])
     assert score_index(values).tolist() == [0, 0, 1, 50, 99, 99, 100, 0]
 
@@ -75,7 +75,7 @@ def test_every_probability_is_in_exactly_one_bin(values: Floats) -> None:
     assert (np.diff(found[np.argsort(values)]) >= 0).all()
 
 
-def test_outside_is_below_the_least_or_above_the_greatest_training_value() -> None:
+def test_outside_is_beyond_the_values_of_training() -> None:
     train = np.array([[2.0, NAN], [5.0, NAN], [3.0, NAN]])
     reference = Reference.fit(train, ["x", "never"])
     assert [(bins.lowest, bins.highest) for bins in reference.features] == [(2.0, 5.0), (None, None)]

@@ -11,7 +11,7 @@ from tests.bundles import invented_bands
 @pytest.mark.parametrize(
     ("probability", "low"), [(0.0, 0.0), (0.0999, 0.0), (0.1, 0.1), (0.69, 0.5), (0.7, 0.7), (0.95, 0.9), (1.0, 0.9)]
 )
-def test_a_probability_falls_into_the_band_that_begins_at_or_below_it(probability: float, low: float) -> None:
+def test_a_probability_is_in_the_band_that_begins_below_it(probability: float, low: float) -> None:
     band = band_of({"bands": invented_bands()}, probability)
     assert band is not None
     assert band.low == low

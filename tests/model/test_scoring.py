@@ -49,7 +49,7 @@ def codes(bundle: Bundle, values: Mapping[str, float | None]) -> list[tuple[str,
 # ── Answers ────────────────────────────────────────────────────────────────────────────────────────────────────────
 
 
-def test_probabilities_are_those_of_xgboost_on_the_preprocessed_features(bundle: Bundle, scorer: Scorer) -> None:
+def test_probabilities_are_those_of_xgboost(bundle: Bundle, scorer: Scorer) -> None:
     booster = xgboost.Booster(model_file=bytearray(bundle.files["model.json"]))
     scores = scorer.score(columns_of(bundle, n=500, seed=7), np.full(500, 2024.0))
     expected = booster.inplace_predict(bundle.preprocessing.transform(scores.features))

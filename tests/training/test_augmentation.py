@@ -52,7 +52,7 @@ def repeated(panel: Panel, known: int = 2023) -> tuple[Repetitions, Floats]:
     return found.select(first), feature_matrix(panel.profile, TASK, panel.numbers, year, known)[first]
 
 
-def test_a_pupil_of_a_known_month_is_one_row_and_one_without_a_birthday() -> None:
+def test_a_known_month_is_one_row_and_one_without_birthday() -> None:
     repetitions, matrix = repeated(school(phase=[0.0], birth_year=[2016.0], birth_month=[6.0], reached=[0.0]))
     taught = repetitions.taught(matrix, np.ones(1))
     # Seven months of twelve at the age of 8, which one of the two tables puts in phase 1: behind in 7 of 24 rules.
@@ -64,7 +64,7 @@ def test_a_pupil_of_a_known_month_is_one_row_and_one_without_a_birthday() -> Non
     assert taught.matrix[~unknown, STAYS] == pytest.approx(7 / 24)
 
 
-def test_a_pupil_of_a_known_year_is_repeated_for_every_month_that_looks_another() -> None:
+def test_a_known_year_is_repeated_for_months_that_differ() -> None:
     repetitions, matrix = repeated(school(phase=[0.0], birth_year=[2016.0], reached=[0.0]))
     taught = repetitions.taught(matrix, np.zeros(1))
     assert taught.weight is not None
@@ -75,7 +75,7 @@ def test_a_pupil_of_a_known_year_is_repeated_for_every_month_that_looks_another(
     np.testing.assert_allclose(taught.weight[known], np.full(12, 1 / 13))
 
 
-def test_who_was_promoted_is_behind_only_where_the_rule_passes_the_level_reached() -> None:
+def test_the_label_follows_the_level_a_pupil_reached() -> None:
     panel = school(phase=[0.0, 0.0], birth_year=[2014.0] * 2, birth_month=[6.0] * 2, reached=[0.0, 1.0])
     repetitions, matrix = repeated(panel)
     # Ten from June on, nine before: above ALFA always, above phase 1 in seven months of twelve.
@@ -97,7 +97,7 @@ def test_each_pupil_counts_once_however_often_repeated(panel: Panel) -> None:
     assert half.weight.sum() == pytest.approx((chosen.label.size + 1) // 2)
 
 
-def test_what_is_not_known_of_a_pupil_leaves_the_label_of_the_year() -> None:
+def test_unknown_birthdays_keep_the_label_of_the_year() -> None:
     panel = school(phase=[2.0, 2.0, 2.0], birth_year=[NAN, 2012.0, NAN], reached=[2.0, NAN, 2.0], age=[NAN, NAN, 10.0])
     repetitions, matrix = repeated(panel)
     labels = repetitions.labels(np.array([1.0, 0.0, 0.0]))
@@ -125,7 +125,7 @@ def test_labels_are_the_mean_of_the_labels_by_rule() -> None:
     np.testing.assert_allclose(by_rule.mean(axis=0), repetitions.labels(np.zeros(3)))
 
 
-def test_there_is_nothing_to_repeat_without_a_rule_a_later_year_or_a_feature_of_it() -> None:
+def test_without_a_rule_or_a_chance_nothing_is_repeated() -> None:
     panel = school(phase=[0.0], reached=[0.0])
     assert repetitions_of(panel, PEDE.tasks["current"], 2023) is None
     assert repetitions_of(panel, replace(TASK, features=("IAA", "age")), 2023) is None
@@ -138,7 +138,7 @@ def test_there_is_nothing_to_repeat_without_a_rule_a_later_year_or_a_feature_of_
 # ── The criterion ──────────────────────────────────────────────────────────────────────────────────────────────────
 
 
-def test_answers_right_by_the_shares_are_better_across_rules_than_those_right_in_one_year() -> None:
+def test_right_shares_beat_one_years_answers_across_rules() -> None:
     generator = np.random.default_rng(0)
     n = 60
     born = generator.integers(2010, 2017, n).astype(np.float64)

@@ -15,7 +15,7 @@ from farol.workbook.panel import Panel
 
 
 @given(st.lists(st.integers(0, 12), min_size=1, max_size=60), st.integers(0, 5))
-def test_pupils_of_several_years_never_sit_on_both_sides_of_a_fold(pupils: list[int], seed: int) -> None:
+def test_a_pupil_is_never_on_both_sides_of_a_fold(pupils: list[int], seed: int) -> None:
     students = np.array([f"s{pupil}" for pupil in pupils], dtype=np.object_)
     held = np.array(list(folds(students, seed)))
     assert held.shape == (FOLDS, len(pupils))

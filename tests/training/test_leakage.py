@@ -89,7 +89,7 @@ def test_a_column_without_a_rule_has_none(values: NDArray[np.float64]) -> None:
     assert best_rules({"x": values}, LABEL) == ()
 
 
-def test_the_column_of_the_label_is_no_news_unless_it_is_a_feature(panel: Panel) -> None:
+def test_the_labels_column_counts_only_as_a_feature(panel: Panel) -> None:
     profile = panel.profile
     for features, named in ((("IAN", "IEG"), {"IAN"}), (("lag", "IEG"), {"lag", "IAN"})):
         task = replace(profile.tasks["current"], features=features, hidden=())
@@ -125,7 +125,7 @@ def test_an_index_with_its_parts_gives_the_hidden_part_back(columns: dict[str, F
     assert str(found.words).startswith("hidden ≈ −0.5·a −0.75·b −0.25·c +2.5·index")
 
 
-def test_a_difference_of_two_columns_is_found_with_one_row_in_a_hundred_wrong(columns: dict[str, Floats]) -> None:
+def test_a_difference_with_one_wrong_row_in_a_hundred_leaks(columns: dict[str, Floats]) -> None:
     lag = columns["a"] - columns["b"]
     label = (lag < 0).astype(np.float64)
     wrong = lag.copy()
@@ -150,7 +150,7 @@ def test_few_rows_fit_anything_and_so_prove_nothing(columns: dict[str, Floats]) 
     assert sum_rules(few, {"lag": lag[:40]}, label[:40]) == ()
 
 
-def test_columns_that_are_mostly_missing_or_never_vary_take_no_part(columns: dict[str, Floats]) -> None:
+def test_columns_mostly_missing_or_constant_take_no_part(columns: dict[str, Floats]) -> None:
     lag = columns["a"] + columns["b"] + columns["c"]
     label = (lag < 15).astype(np.float64)
     rare = np.where(np.arange(400) % 3 == 0, columns["e"], np.nan)
@@ -160,7 +160,7 @@ def test_columns_that_are_mostly_missing_or_never_vary_take_no_part(columns: dic
     assert set(found.weights) == {"a", "b", "c"}
 
 
-def test_the_sheet_gives_ian_back_by_sums_and_the_next_year_by_none(reports: Mapping[str, dict[str, Any]]) -> None:
+def test_sums_give_ian_back_and_next_year_by_none(reports: Mapping[str, dict[str, Any]]) -> None:
     sums = reports["current"]["leakage"]["sums"]
     assert all(one["share"] >= 0.99 and not one["features"] for one in sums)
     lag = next(one for one in sums if set(one["weights"]) == {"phase", "ideal_phase"} and one["target"] == "lag")

@@ -60,7 +60,7 @@ def test_a_threshold_that_chooses_stays() -> None:
 @pytest.mark.parametrize(
     ("probability", "words"), [(np.linspace(0.5, 0.99, 100), "100%"), (np.linspace(0, 0.4, 100), "0%")]
 )
-def test_a_threshold_that_points_out_everybody_or_nobody_falls_back_on_the_capacity(
+def test_a_threshold_of_all_or_none_falls_back_on_capacity(
     probability: np.ndarray[tuple[int], np.dtype[np.float64]], words: str
 ) -> None:
     found = guarded(at(0.5), probability, USUAL)
@@ -69,7 +69,7 @@ def test_a_threshold_that_points_out_everybody_or_nobody_falls_back_on_the_capac
     assert float((probability >= found.threshold.value).mean()) == 0.2
 
 
-def test_where_everybody_gets_the_same_answer_no_threshold_chooses() -> None:
+def test_one_answer_for_all_has_no_threshold() -> None:
     found = guarded(at(0.5), np.full(50, 0.7), USUAL)
     assert (found.threshold, found.flagged, found.chooses) == (at(0.5), 1.0, False)
     assert not guarded(at(0.5), np.zeros(50), USUAL).chooses
