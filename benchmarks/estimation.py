@@ -46,7 +46,7 @@ from farol.outcomes.estimation import MEASURES, estimate, estimate_rows, measure
 from farol.outcomes.recalibration import IsotonicCalibration, resampled
 from farol.profile import load_profile
 from farol.training import models
-from farol.training.augmentation import repeats_of
+from farol.training.augmentation import repetitions_of
 from farol.training.plan import make_plan, rows_of
 from farol.training.threshold import choose_threshold, guarded
 from farol.workbook.panel import Panel, read_panel
@@ -78,7 +78,7 @@ def questions(panel: Panel) -> Iterator[Answers]:
         plan = make_plan(task, panel.years)
         known = plan.test.as_of
         matrix = feature_matrix(panel.profile, task, panel.numbers, panel.year.astype(np.float64), known)
-        train = rows_of(panel, plan, matrix, plan.train, repeats_of(panel, task, known))
+        train = rows_of(panel, plan, matrix, plan.train, repetitions_of(panel, task, known))
         test = rows_of(panel, plan, matrix, (plan.test,))
         least = least_given(train.matrix)
         enough, later = (np.isfinite(rows.matrix).sum(axis=1) >= least for rows in (train, test))

@@ -27,8 +27,8 @@ from farol.model.ages import LookUp
 from farol.model.features import feature_matrix
 from farol.profile import AgeRule, DatedRule, Profile, Task, load_profile
 from farol.training import models
-from farol.training.augmentation import Repeats, repeats_of
-from farol.training.plan import Plan, Rows, make_plan, rows_of
+from farol.training.augmentation import Repetitions, repetitions_of
+from farol.training.plan import LabelledRows, Plan, make_plan, rows_of
 from farol.training.selection import AcrossRules, Model, across_rules, better, out_of_fold_repeated
 from farol.workbook.links import next_values
 from farol.workbook.panel import Panel, read_panel
@@ -48,7 +48,7 @@ LOWER_IS_BETTER = ("brier", "ece")
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class YearsRepeats(Repeats):
+class YearsRepetitions(Repetitions):
     """Repeats with two more features: years until the expected level passes the present one, and the one after."""
 
     years: tuple[int, int] = (0, 0)
@@ -58,15 +58,15 @@ class YearsRepeats(Repeats):
         return (*(position for position, _ in self.chances), *self.years)
 
     def features(self, matrix: Floats) -> Floats:
-        found = Repeats.features(self, matrix)
+        found = Repetitions.features(self, matrix)
         for promotions, position in enumerate(self.years):
             found[:, :, position] = years_of_slack(self, self.level, promotions)
         return found
 
 
-def years_of_slack(repeats: Repeats, level: Floats, promotions: int) -> Floats:
+def years_of_slack(repetitions: Repetitions, level: Floats, promotions: int) -> Floats:
     """Years (n, 12), from the mean age of next year, until the expected level is above `promotions` levels more."""
-    dated = repeats.ages.rule.dated[int(repeats.ages.known_in(np.array([float(repeats.known)]))[0])]
+    dated = repetitions.ages.rule.dated[int(repetitions.ages.known_in(np.array([float(repetitions.known)]))[0])]
     ages = np.arange(100.0)
     passing = []
     for table in (dated.applied, dated.written):
@@ -74,7 +74,7 @@ def years_of_slack(repeats: Repeats, level: Floats, promotions: int) -> Floats:
         first = [float(ages[expected > one][0]) if (expected > one).any() else np.nan for one in np.arange(12.0)]
         place = np.clip(np.nan_to_num(level + promotions), 0, 11).astype(np.int64)
         passing.append(np.where(np.isnan(level), np.nan, np.array(first)[place]))
-    mean_age = repeats.base + (12 - repeats.state) / 12
+    mean_age = repetitions.base + (12 - repetitions.state) / 12
     found: Floats = np.mean(passing, axis=0)[:, np.newaxis] - mean_age
     return found
 
@@ -132,9 +132,9 @@ class Prepared:
     """A candidate's view of the panel: the training rows, how they repeat, and the test rows' features."""
 
     task: Task
-    rows: Rows
-    repeats: Repeats
-    test: Rows
+    rows: LabelledRows
+    repetitions: Repetitions
+    test: LabelledRows
 
 
 def prepare(panel: Panel, plan: Plan, candidate: Candidate) -> Prepared:
@@ -144,18 +144,18 @@ def prepare(panel: Panel, plan: Plan, candidate: Candidate) -> Prepared:
     school = panel if candidate.written else replace(panel, profile=applied_only(panel.profile))
     known, year = plan.test.as_of, panel.year.astype(np.float64)
     matrix = feature_matrix(school.profile, task, panel.numbers, year, known)
-    repeats = repeats_of(school, task, known)
-    if repeats is None:
-        whole = repeats_of(school, base, known)
+    repetitions = repetitions_of(school, task, known)
+    if repetitions is None:
+        whole = repetitions_of(school, base, known)
         assert whole is not None, "the profile has no rule of ages"
-        repeats = replace(whole, chances=(), forgets=False)
-    repeats = replace(repeats, forgets=repeats.forgets and candidate.forgets)
+        repetitions = replace(whole, chances=(), forgets=False)
+    repetitions = replace(repetitions, forgets=repetitions.forgets and candidate.forgets)
     if candidate.years:
-        matrix, repeats, task = with_years(panel, task, matrix, repeats)
-    rows = rows_of(panel, plan, matrix, plan.train, repeats)
-    assert rows.repeats is not None
-    taught = rows if candidate.repeated else replace(rows, repeats=None)
-    return Prepared(task, taught, rows.repeats, rows_of(panel, plan, matrix, (plan.test,)))
+        matrix, repetitions, task = with_years(panel, task, matrix, repetitions)
+    rows = rows_of(panel, plan, matrix, plan.train, repetitions)
+    assert rows.repetitions is not None
+    taught = rows if candidate.repeated else replace(rows, repetitions=None)
+    return Prepared(task, taught, rows.repetitions, rows_of(panel, plan, matrix, (plan.test,)))
 
 
 def applied_only(profile: Profile) -> Profile:
@@ -164,28 +164,31 @@ def applied_only(profile: Profile) -> Profile:
     return replace(profile, rule=replace(rule, dated=tuple(replace(one, written=one.applied) for one in rule.dated)))
 
 
-def with_years(panel: Panel, task: Task, matrix: Floats, repeats: Repeats) -> tuple[Floats, Repeats, Task]:
-    births = repeats.ages.possible(panel.numbers, panel.year.astype(np.float64))
-    whole = replace(repeats, base=births.base, state=births.state)
-    columns = [years_of_slack(whole, repeats.level, promotions).mean(axis=1) for promotions in (0, 1)]
+def with_years(panel: Panel, task: Task, matrix: Floats, repetitions: Repetitions) -> tuple[Floats, Repetitions, Task]:
+    births = repetitions.ages.possible(panel.numbers, panel.year.astype(np.float64))
+    whole = replace(repetitions, base=births.base, state=births.state)
+    columns = [years_of_slack(whole, repetitions.level, promotions).mean(axis=1) for promotions in (0, 1)]
     k = matrix.shape[1]
     names = ("years_of_slack", "years_of_slack_if_promoted")
     wider = replace(task, features=(*task.features, *names), monotone={**task.monotone, **dict.fromkeys(names, -1)})
-    parts = {name: getattr(repeats, name) for name in Repeats.__dataclass_fields__}
-    return np.column_stack((matrix, *columns)), YearsRepeats(**parts, years=(k, k + 1)), wider
+    parts = {name: getattr(repetitions, name) for name in Repetitions.__dataclass_fields__}
+    return np.column_stack((matrix, *columns)), YearsRepetitions(**parts, years=(k, k + 1)), wider
 
 
-def fitted(candidate: Candidate, task: Task, rows: Rows, repeats: Repeats, *, seed: int) -> Model:
+def fitted(candidate: Candidate, task: Task, rows: LabelledRows, repetitions: Repetitions, *, seed: int) -> Model:
     """A candidate's model of some rows, calibrated where it is to be by answers out of fold of those rows alone."""
 
-    def plain(some: Rows) -> Model:
+    def plain(some: LabelledRows) -> Model:
         settings = {**models.SETTINGS, **candidate.settings}
         return models.fit_served(task, some, seed=seed, rounds=candidate.rounds, settings=settings).probability
 
     answer = plain(rows)
     if candidate.calibration == "none":
         return answer
-    said, truth = out_of_fold_repeated(plain, rows, repeats, seed=seed).ravel(), repeats.labels(rows.label).ravel()
+    said, truth = (
+        out_of_fold_repeated(plain, rows, repetitions, seed=seed).ravel(),
+        repetitions.labels(rows.label).ravel(),
+    )
     if candidate.calibration == "isotonic":
         steps = IsotonicRegression(out_of_bounds="clip", y_min=0.001, y_max=0.999).fit(said, truth)
         return lambda matrix: steps.predict(answer(matrix))
@@ -203,29 +206,29 @@ def logit(probability: Floats) -> Floats:
 def judged(panel: Panel, plan: Plan, candidate: Candidate, seeds: int) -> tuple[AcrossRules, dict[str, float]]:
     """A candidate across rules, the mean over foldings, and in the test year."""
     ready = prepare(panel, plan, candidate)
-    reference = prepare(panel, plan, DESIGN).repeats
+    reference = prepare(panel, plan, DESIGN).repetitions
     found = []
     for seed in range(seeds):
 
-        def fit(some: Rows, seed: int = seed) -> Model:
-            repeats = ready.repeats.select(np.isin(ready.rows.student, some.student))
-            return fitted(candidate, ready.task, some, repeats, seed=seed)
+        def fit(some: LabelledRows, seed: int = seed) -> Model:
+            repetitions = ready.repetitions.select(np.isin(ready.rows.student, some.student))
+            return fitted(candidate, ready.task, some, repetitions, seed=seed)
 
-        said = out_of_fold_repeated(fit, ready.rows, ready.repeats, seed=seed)
+        said = out_of_fold_repeated(fit, ready.rows, ready.repetitions, seed=seed)
         found.append(across_rules(said, ready.rows, reference))
     mean = AcrossRules(*(np.mean([getattr(one, name) for one in found], axis=0) for name in AcrossRules.__slots__))
-    answer = fitted(candidate, ready.task, ready.rows, ready.repeats, seed=0)
+    answer = fitted(candidate, ready.task, ready.rows, ready.repetitions, seed=0)
     return mean, dict(measured(panel, ready.test, answer(ready.test.matrix)))
 
 
-def measured(panel: Panel, test: Rows, said: Floats) -> Iterator[tuple[str, float]]:
+def measured(panel: Panel, test: LabelledRows, said: Floats) -> Iterator[tuple[str, float]]:
     values = evaluate(test.label, said, 0.5, seed=0, resamples=1).values()
     yield from ((name, values[name]) for name in GOALS if name in values)
     for name, mask in groups(panel, test).items():
         yield name, evaluate(test.label[mask], said[mask], 0.5, seed=0, resamples=1).values()["roc_auc"]
 
 
-def groups(panel: Panel, test: Rows) -> dict[str, NDArray[np.bool_]]:
+def groups(panel: Panel, test: LabelledRows) -> dict[str, NDArray[np.bool_]]:
     """Who is not behind now, the highest level apart (it cannot fall behind), and who is."""
     place = {key: at for at, key in enumerate(zip(panel.student, panel.year.tolist(), strict=True))}
     rows = [place[key] for key in zip(test.student, test.year.tolist(), strict=True)]
@@ -286,7 +289,7 @@ def age_on(born: Floats, year: int, day: DatedRule) -> Floats:
 
 def goals(panel: Panel, plan: Plan) -> None:
     ready = prepare(panel, plan, DESIGN)
-    answer = fitted(DESIGN, ready.task, ready.rows, ready.repeats, seed=0)
+    answer = fitted(DESIGN, ready.task, ready.rows, ready.repetitions, seed=0)
     said, test = answer(ready.test.matrix), ready.test
     whole = evaluate(test.label, said, 0.5, seed=0).estimates
     parts = {
@@ -323,7 +326,7 @@ def goals(panel: Panel, plan: Plan) -> None:
         print(row(title, dict(measured(panel, other, answer(other.matrix)))))
     untaught = replace(DESIGN, forgets=False)
     never = prepare(panel, plan, untaught)
-    answer = fitted(untaught, never.task, never.rows, never.repeats, seed=0)
+    answer = fitted(untaught, never.task, never.rows, never.repetitions, seed=0)
     print(row("nothing, had it never been taught so", dict(measured(panel, other, answer(other.matrix)))))
 
 

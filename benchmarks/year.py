@@ -34,7 +34,7 @@ import openpyxl
 from numpy.typing import NDArray
 
 from benchmarks.months import play
-from farol.evaluation.bands import bands_of, least_given
+from farol.evaluation.bands import calibration_bands, least_given
 from farol.evaluation.capacity import USUAL
 from farol.evaluation.metrics import evaluate
 from farol.files import canonical_json
@@ -44,7 +44,7 @@ from farol.model.reference import Reference
 from farol.model.trained import TrainedModel
 from farol.profile import load_profile
 from farol.training import models, sections
-from farol.training.augmentation import repeats_of
+from farol.training.augmentation import repetitions_of
 from farol.training.plan import Cohort, Plan, make_plan, rows_of
 from farol.training.report import libraries
 from farol.training.threshold import choose_threshold, guarded
@@ -72,7 +72,7 @@ def trained_then(panel: Panel) -> TrainedModel:
     pair = Cohort(FIRST, (FIRST,), THEN)
     plan = Plan(TASK, 1, THEN, (pair,), pair, (pair,))
     matrix = feature_matrix(profile, task, panel.numbers, panel.year.astype(np.float64), THEN)
-    rows = rows_of(panel, plan, matrix, plan.serve, repeats_of(panel, task, THEN))
+    rows = rows_of(panel, plan, matrix, plan.serve, repetitions_of(panel, task, THEN))
     said = models.out_of_fold(task, rows, seed=0)
     threshold = guarded(choose_threshold(rows.label, said, seed=0), said, USUAL).threshold.value
     fitted = models.fit_served(task, rows, seed=0)
@@ -90,9 +90,10 @@ def trained_then(panel: Panel) -> TrainedModel:
         "test": measured(everybody),
         "groups": {name: measured(mask) for name, mask in groups.items() if name != "test"},
         "answered": {name: measured(mask & enough) for name, mask in groups.items()},
-        "bands": sections.bands(bands_of(rows.label, said, rows.label, said)),
+        "bands": sections.bands(calibration_bands(rows.label, said, rows.label, said)),
         "prevalence": {"train": float(rows.label.mean()), "test": float(rows.label.mean())},
         "support": {"least_given": least},
+        "promotable": True,
         "served": {"years": [FIRST], "n": int(rows.label.size)},
     }
     return TrainedModel(
@@ -183,7 +184,7 @@ def prove(report: dict[str, Any], whole: Panel, least: int) -> None:
     task = whole.profile.tasks[TASK]
     plan = make_plan(task, whole.years)
     matrix = feature_matrix(whole.profile, task, whole.numbers, whole.year.astype(np.float64), THEN)
-    taught = rows_of(whole, plan, matrix, plan.train, repeats_of(whole, task, THEN))
+    taught = rows_of(whole, plan, matrix, plan.train, repetitions_of(whole, task, THEN))
     test = rows_of(whole, plan, matrix, (plan.test,))
     enough = answered(test.matrix, least)
     said = models.fit_served(task, taught, seed=0).probability(test.matrix)[enough]

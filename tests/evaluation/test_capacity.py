@@ -12,7 +12,7 @@ from farol.evaluation.capacity import (
     USUAL,
     Capacity,
     check_capacity,
-    counts_of,
+    expected_counts,
     lists_of,
     parse_capacity,
     top_list,
@@ -86,7 +86,7 @@ def test_ties_are_worth_their_average_over_all_orders(rows: list[tuple[bool, int
     assert found.precision.value == pytest.approx(found.realised / k)
 
 
-def test_onset_and_recovery_have_lists_of_their_own_and_an_absent_group_none() -> None:
+def test_each_group_has_a_list_and_an_absent_one_none() -> None:
     onset = np.array([True, False, True, False, True, False, True, False])
     nobody = np.zeros(8, dtype=np.bool_)
     groups = {"onset": onset, "recovery": ~onset, "unknown": nobody}
@@ -98,13 +98,13 @@ def test_onset_and_recovery_have_lists_of_their_own_and_an_absent_group_none() -
     }
     assert found.lists["recovery"].realised == 2
     assert [one.k for one in found.table] == [1, 2, 4]
-    counts = counts_of(LABEL, SAID, groups)
+    counts = expected_counts(LABEL, SAID, groups)
     assert set(counts) == {"all", "onset", "recovery"}
     assert (counts["all"].n, counts["all"].realised) == (8, 3)
     assert counts["all"].expected.value == pytest.approx(4.0)
 
 
-def test_the_top_fifth_of_the_metrics_is_the_list_of_the_usual_capacity() -> None:
+def test_the_top_fifth_is_the_list_of_the_usual_capacity() -> None:
     generator = np.random.default_rng(1)
     said = np.round(generator.random(57), 1)
     label = (generator.random(57) < said).astype(np.float64)

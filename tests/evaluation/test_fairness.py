@@ -2,18 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any
-
 import numpy as np
 import pytest
 
-from farol.evaluation.fairness import Group, fairness
+from farol.evaluation.fairness import PupilGroup, fairness
 from farol.evaluation.metrics import Estimate
 from farol.profile import load_profile
 
 
-def figure(group: Group, name: str) -> Estimate:
+def figure(group: PupilGroup, name: str) -> Estimate:
     found = group.figures[name]
     assert found is not None
     return found
@@ -34,7 +31,7 @@ def test_figures_of_a_group_by_hand() -> None:
     assert division.gaps == ()
 
 
-def test_a_difference_beyond_chance_is_shown_and_one_within_it_is_not() -> None:
+def test_only_a_difference_beyond_chance_is_shown() -> None:
     label = np.tile([1.0, 0.0], 200)
     group = np.array(["a", "b"], dtype=np.object_)[np.repeat([0, 1], 200)]
     said = np.where(group == "a", label, np.where(np.arange(400) % 4 == 0, label, 1 - label)) * 0.8 + 0.1
@@ -81,17 +78,3 @@ def test_sex_and_school_type_are_never_inputs() -> None:
     assert {"sex", "school_type"} <= set(profile.audit)
     for task in profile.tasks.values():
         assert not {*task.features, *task.context} & set(profile.audit)
-
-
-def test_the_report_audits_every_column_and_the_level(reports: Mapping[str, dict[str, Any]]) -> None:
-    for report in reports.values():
-        divisions = {one["column"]: one for one in report["fairness"]["divisions"]}
-        assert set(divisions) == {"sex", "school_type", "phase"}
-        for division in divisions.values():
-            for group in division["groups"]:
-                for name in report["fairness"]["measures"]:
-                    told = group[name]["evidence"] == "sufficient"
-                    assert told == (group[name]["value"] is not None)
-                    assert not told or group["n"] >= report["fairness"]["fewest_rows"]
-        words = {key for division in divisions.values() for group in division["groups"] for key in group}
-        assert "threshold" not in words

@@ -49,6 +49,6 @@ def test_true_cases_of_unequal_chances_are_as_simulated() -> None:
 
 
 @given(st.lists(st.floats(0, 1), max_size=25))
-def test_an_interval_of_true_cases_holds_its_mean_and_nobody_twice(chances: list[float]) -> None:
+def test_the_interval_of_true_cases_holds_its_mean(chances: list[float]) -> None:
     found = true_cases(np.array(chances))
     assert 0 <= found.low <= found.value <= found.high <= len(chances) + 1e-9

@@ -64,7 +64,7 @@ def test_a_probability_at_the_threshold_is_a_prediction_of_risk() -> None:
     assert found.confusion["true_positive"] == 1
 
 
-def test_calibration_error_is_zero_for_the_share_itself_and_large_for_its_opposite() -> None:
+def test_calibration_error_is_zero_for_the_share_itself() -> None:
     label = np.tile([1.0, 0.0, 0.0, 0.0], 50)
     honest = evaluate(label, np.full(200, 0.25), 0.5, seed=0, resamples=50)
     wrong = evaluate(label, np.full(200, 0.75), 0.5, seed=0, resamples=50)
@@ -72,7 +72,7 @@ def test_calibration_error_is_zero_for_the_share_itself_and_large_for_its_opposi
     assert wrong.values()["ece"] == pytest.approx(0.5)
 
 
-def test_calibration_bins_hold_equal_masses_and_ties_stay_together() -> None:
+def test_calibration_bins_are_equal_and_keep_ties_together() -> None:
     assert np.bincount(calibration_bins(drawn(1000)[1], 10)).tolist() == [100] * 10
     assert calibration_bins(np.array([0.1, 0.5, 0.5, 0.5, 0.5, 0.9]), 2).tolist() == [0, 1, 1, 1, 1, 1]
 
@@ -90,7 +90,7 @@ def test_the_interval_is_that_of_a_plain_bootstrap() -> None:
     assert found.high == pytest.approx(np.quantile(plain, 0.975), abs=0.015)
 
 
-def test_a_difference_is_ours_minus_theirs_and_its_interval_is_paired() -> None:
+def test_a_difference_is_ours_minus_theirs_and_paired() -> None:
     label, ours = drawn(300, seed=1)
     theirs = np.clip(ours + np.random.default_rng(2).normal(0, 0.04, 300), 0, 1)
     found = compare(label, ours, theirs, seed=0, resamples=500)
@@ -119,9 +119,7 @@ def test_a_difference_of_what_cannot_be_computed_says_why() -> None:
 @pytest.mark.parametrize(
     ("rows", "share", "whole"), [(378, 0.2, 75), (10, 0.3, 3), (4, 0.2, 1), (0, 0.2, 0), (7, 1.0, 7)]
 )
-def test_a_share_is_a_whole_number_of_pupils_at_most_the_share_and_at_least_one(
-    rows: int, share: float, whole: int
-) -> None:
+def test_a_share_is_a_whole_number_of_pupils(rows: int, share: float, whole: int) -> None:
     assert whole_top(rows, share) == whole
 
 
@@ -194,7 +192,7 @@ def test_each_metric_says_whether_greater_is_better() -> None:
     st.floats(0.05, 0.95),
     st.randoms(use_true_random=False),
 )
-def test_estimates_lie_in_their_intervals_and_do_not_depend_on_the_order(
+def test_estimates_do_not_depend_on_the_order_of_rows(
     rows: list[tuple[bool, int]], threshold: float, shuffler: object
 ) -> None:
     label = np.array([float(positive) for positive, _ in rows])

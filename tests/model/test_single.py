@@ -43,8 +43,11 @@ def scorer(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFact
 
 def among_others(scorer: Scorer, values: Mapping[str, float | None], year: int) -> Answer:
     """The answer of the second of three rows."""
-    rows: tuple[Mapping[str, float | None], ...] = ({}, values, dict.fromkeys(scorer.bundle.inputs.columns, 5.0))
-    return scorer.answers(scorer.score_rows(rows, (2023, year, 2024)))[1]
+    columns = {
+        name: np.array([np.nan, np.nan if (value := values.get(name)) is None else value, 5.0])
+        for name in scorer.bundle.inputs.columns
+    }
+    return scorer.answers(scorer.score(columns, np.array([2023.0, year, 2024.0])))[1]
 
 
 @settings(max_examples=300, deadline=None)

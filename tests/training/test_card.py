@@ -89,7 +89,7 @@ def test_the_card_shows_the_reports_figures(trained: Trained) -> None:
     assert "Farol without IAN" in trained["current"].files["card.html"].decode()
 
 
-def test_the_card_says_whether_it_may_be_served_and_what_to_do_with_it(trained: Trained) -> None:
+def test_the_card_says_whether_it_may_be_used_and_how(trained: Trained) -> None:
     for name, words in (("next-year", "Supera todas as regras simples"), ("current", "definição da resposta")):
         portuguese = trained[name].files["card.html"].decode().split('<article id="en"')[0]
         assert words in portuguese

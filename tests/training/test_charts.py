@@ -32,7 +32,7 @@ def test_curves_are_those_of_scikit_learn() -> None:
     np.testing.assert_allclose(recall, expected[1][:-1][::-1])
 
 
-def test_the_shade_of_a_curve_holds_it_and_narrows_with_more_pupils() -> None:
+def test_the_shade_of_a_curve_narrows_with_more_pupils() -> None:
     widths = []
     for n in (100, 2_000):
         one = answers(n)

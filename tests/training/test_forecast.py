@@ -17,7 +17,7 @@ from farol.model.features import feature_matrix
 from farol.model.scoring import Scorer
 from farol.model.trained import TrainedModel
 from farol.profile import load_profile
-from farol.training.augmentation import repeats_of
+from farol.training.augmentation import repetitions_of
 from farol.training.plan import earlier_plans, make_plan, rows_of
 from farol.training.train import train
 from farol.workbook.panel import Panel, read_panel
@@ -101,7 +101,7 @@ def altered_after(panel: Panel, year: int) -> Panel:
 
 
 @pytest.mark.parametrize("task", ["current", "next-year"])
-def test_nothing_that_comes_after_the_moment_of_prediction_changes_a_feature(panel: Panel, task: str) -> None:
+def test_no_later_fact_changes_a_feature(panel: Panel, task: str) -> None:
     spec = PEDE.tasks[task]
     for moment in panel.years[:-1]:
         now = panel.year <= moment
@@ -113,17 +113,17 @@ def test_nothing_that_comes_after_the_moment_of_prediction_changes_a_feature(pan
         assert not np.array_equal(before[~now], after[~now], equal_nan=True)
 
 
-def test_nothing_that_comes_after_changes_what_is_repeated_but_the_level_reached(panel: Panel) -> None:
+def test_no_later_fact_but_the_label_changes_what_is_repeated(panel: Panel) -> None:
     moment = 2022
     now = panel.year <= moment
-    before, after = (repeats_of(one, TASK, moment) for one in (panel, altered_after(panel, moment)))
+    before, after = (repetitions_of(one, TASK, moment) for one in (panel, altered_after(panel, moment)))
     assert before is not None
     assert after is not None
     matrix = feature_matrix(PEDE, TASK, panel.numbers, panel.year.astype(np.float64), moment)[now]
     np.testing.assert_array_equal(before.select(now).features(matrix), after.select(now).features(matrix))
 
 
-def test_the_model_tested_never_learns_from_the_test_years_answers(panel: Panel) -> None:
+def test_the_tested_model_never_learns_from_test_answers(panel: Panel) -> None:
     """Another outcome of the test year gives the same out-of-fold choices and another figure."""
     flipped = replace(panel, next_label=np.where(panel.year == 2023, 1 - panel.next_label, panel.next_label))
     first, second = (json.loads(train(one, "next-year", quick=True).files["report.json"]) for one in (panel, flipped))
@@ -131,7 +131,7 @@ def test_the_model_tested_never_learns_from_the_test_years_answers(panel: Panel)
     assert first["test"]["roc_auc"]["value"] == pytest.approx(1 - second["test"]["roc_auc"]["value"], abs=1e-6)
 
 
-def test_the_test_year_is_forecast_without_the_rule_that_came_after_it(panel: Panel) -> None:
+def test_the_test_year_is_forecast_without_the_later_rule(panel: Panel) -> None:
     rule = PEDE.rule
     assert rule is not None
     before = replace(panel, profile=replace(PEDE, rule=replace(rule, dated=rule.dated[:2])))
@@ -170,7 +170,7 @@ def five_years(panel: Panel) -> Panel:
     )
 
 
-def test_every_year_is_tested_once_by_a_model_that_knew_earlier_ones_alone(panel: Panel) -> None:
+def test_every_year_is_tested_by_a_model_of_earlier_years(panel: Panel) -> None:
     plan = make_plan(TASK, range(2022, 2027))
     earlier = earlier_plans(plan)
     assert [one.test.as_of for one in (*earlier, plan)] == [2023, 2024, 2025]
@@ -220,7 +220,7 @@ def test_the_real_forecast_meets_the_goals_it_was_shown_to_meet(real_workbook: P
 
 
 @pytest.mark.real
-def test_what_cannot_be_known_of_the_real_pupils_is_answered_modestly(real_workbook: Path) -> None:
+def test_real_pupils_without_birthdays_get_modest_answers(real_workbook: Path) -> None:
     real = read_panel(real_workbook, load_profile("pede"))
     plan = make_plan(TASK, real.years)
     blank = np.full(real.year.size, np.nan)
@@ -229,7 +229,7 @@ def test_what_cannot_be_known_of_the_real_pupils_is_answered_modestly(real_workb
 
     def rows(one: Panel, which: object) -> object:
         matrix = feature_matrix(one.profile, TASK, one.numbers, one.year.astype(np.float64), 2023)
-        return rows_of(one, plan, matrix, which, repeats_of(one, TASK, 2023))  # type: ignore[arg-type] # cohorts
+        return rows_of(one, plan, matrix, which, repetitions_of(one, TASK, 2023))  # type: ignore[arg-type] # cohorts
 
     fitted = models.fit_served(TASK, rows(real, plan.train), seed=0)  # type: ignore[arg-type] # Rows
     test = rows(unknown, (plan.test,))

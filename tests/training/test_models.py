@@ -59,7 +59,7 @@ def test_onnx_that_differs_from_xgboost_is_refused(monkeypatch: pytest.MonkeyPat
 
 @settings(max_examples=30, deadline=None)
 @given(st.floats(0, 10), st.floats(0, 10), st.floats(0, 10))
-def test_a_higher_value_never_raises_the_risk_where_the_profile_says_so(low: float, more: float, other: float) -> None:
+def test_higher_monotone_values_never_raise_the_risk(low: float, more: float, other: float) -> None:
     matrix, label = noisy(300, seed=5)
     spec = task(monotone={"a": -1}, impute=True)
     fitted = models.fit_served(spec, rows(matrix, label), seed=0)
@@ -67,7 +67,7 @@ def test_a_higher_value_never_raises_the_risk_where_the_profile_says_so(low: flo
     assert above <= below
 
 
-def test_without_its_hidden_feature_the_answer_is_modest_and_learned() -> None:
+def test_the_answer_without_the_hidden_feature_is_learned() -> None:
     generator = np.random.default_rng(0)
     label = (generator.random(600) < 0.4).astype(np.float64)
     matrix = np.column_stack((np.where(label == 1, 5.0, 10.0), generator.normal(5 - label, 1)))
@@ -83,7 +83,7 @@ def test_without_its_hidden_feature_the_answer_is_modest_and_learned() -> None:
     assert not np.isnan(matrix).any()
 
 
-def test_an_answer_out_of_fold_comes_from_a_model_that_never_saw_the_pupil() -> None:
+def test_out_of_fold_models_never_saw_the_pupil() -> None:
     matrix, _ = noisy(200)
     label = (np.random.default_rng(3).random(200) < 0.5).astype(np.float64)
     twice = rows(

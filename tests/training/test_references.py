@@ -9,7 +9,7 @@ import pytest
 from sklearn.metrics import roc_auc_score
 
 from farol.training import references
-from farol.training.audit import best_rule
+from farol.training.leakage import best_rule
 from farol.training.plan import make_plan, rows_of
 from farol.workbook.panel import Panel
 
@@ -28,7 +28,7 @@ def test_references_by_hand() -> None:
     assert references.rate_table("lag", train, test).probability.tolist() == [1, 0.5, 0.75, 0.75]
 
 
-def test_one_rule_answers_by_its_split_and_by_the_share_where_it_knows_nothing() -> None:
+def test_one_rule_answers_by_its_split_or_by_the_share() -> None:
     matrix = np.repeat([[2.5, 0.0], [10.0, 0.0]], 20, axis=0)
     label = np.repeat([1.0, 0.0], 20)
     rule = best_rule("a", matrix[:, 0], label)
@@ -50,14 +50,14 @@ def test_reference_models_learn_with_gaps_and_empty_columns() -> None:
         assert ((reference.probability > 0.5) == truth).mean() > 0.75
 
 
-def test_the_whole_level_is_its_share_in_training_and_the_overall_one_where_it_is_new() -> None:
+def test_a_new_level_gets_the_overall_share() -> None:
     train = rows(np.zeros((4, 2)), np.array([1.0, 0, 1, 1]))
     level, asked = np.array([0.0, 0, 1, np.nan]), np.array([0.0, 1, 9, np.nan])
     found = references.whole_level("phase", level, train, asked)
     assert (found.probability.tolist(), found.simple) == ([0.5, 1, 0.75, 0.75], True)
 
 
-def test_the_best_single_indicator_is_chosen_in_training_never_in_testing() -> None:
+def test_the_best_single_indicator_is_chosen_in_training() -> None:
     matrix, _ = noisy(300, k=3)
     label = (matrix[:, 0] + matrix[:, 1] / 3 < 6.5).astype(np.float64)
     matrix[:, 2] = np.nan
@@ -73,15 +73,15 @@ def test_the_best_single_indicator_is_chosen_in_training_never_in_testing() -> N
 def test_the_boosting_machine_takes_part_where_it_is_installed() -> None:
     matrix, label = noisy(200)
     found = references.boosting_machine(task(), rows(matrix, label), rows(matrix, label), seed=0)
-    assert isinstance(found, references.Baseline), "`make test` installs the extra references"
+    assert isinstance(found, references.ReferenceModel), "`make test` installs the extra references"
     assert roc_auc_score(label, found.probability) > 0.7
     assert not found.simple
     again = references.boosting_machine(task(), rows(matrix, label), rows(matrix, label), seed=0)
-    assert isinstance(again, references.Baseline)
+    assert isinstance(again, references.ReferenceModel)
     assert again.probability.tolist() == found.probability.tolist()
 
 
-def test_the_boosting_machine_is_told_absent_where_it_is_not_installed(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_boosting_machine_not_installed_is_left_out(monkeypatch: pytest.MonkeyPatch) -> None:
     matrix, label = noisy(60)
     monkeypatch.setattr(references, "find_spec", lambda _: None)
     found = references.boosting_machine(task(), rows(matrix, label), rows(matrix, label), seed=0)
@@ -97,7 +97,7 @@ def test_references_that_are_left_out_are_named(panel: Panel, monkeypatch: pytes
     spec = replace(spec, features=features, changeable=("IEG",))
     matrix = np.column_stack([panel.numbers[name] for name in features])
     train, test = rows_of(panel, plan, matrix, plan.train), rows_of(panel, plan, matrix, (plan.test,))
-    made = references.Baseline("boosting_machine", references.EBM_TITLE, np.zeros(test.label.size))
+    made = references.ReferenceModel("boosting_machine", references.EBM_TITLE, np.zeros(test.label.size))
     gone = references.Absent("boosting_machine", references.EBM_TITLE, references.EBM_TITLE)
     monkeypatch.setattr(references, "boosting_machine", lambda *_, **__: made if installed else gone)
     told: list[float] = []
@@ -113,7 +113,7 @@ def test_references_that_are_left_out_are_named(panel: Panel, monkeypatch: pytes
     assert told == [*sorted(told[:3]), 0.0]
 
 
-def test_without_indicators_or_levels_those_references_are_not_there(panel: Panel) -> None:
+def test_without_indicators_those_references_are_left_out(panel: Panel) -> None:
     school = replace(panel, profile=replace(panel.profile, level=None))
     spec = replace(panel.profile.tasks["next-year"], features=("IEG",), changeable=("IEG",))
     plan = make_plan(spec, panel.years)

@@ -35,6 +35,13 @@ def test_another_is_taken_when_it_is_better_by_more_than_chance() -> None:
     assert "at 30%" in str(found.reason)
 
 
+@pytest.mark.parametrize(("at_risk", "others", "best"), [(0.12, 0.05, 0.1), (0.97, 0.88, 0.9)])
+def test_the_least_and_the_greatest_threshold_can_be_best(at_risk: float, others: float, best: float) -> None:
+    label = np.tile([0.0, 1.0], 50)
+    found = choose_threshold(label, np.where(label == 1, at_risk, others), seed=0)
+    assert (found.value, found.best, found.f1_at_best) == (best, best, 1.0)
+
+
 def test_nobody_predicted_and_nobody_at_risk_is_no_f1() -> None:
     found = choose_threshold(np.zeros(40), np.full(40, 0.01), seed=0)
     assert (found.value, found.f1_at_half) == (0.5, 0.0)
@@ -53,7 +60,7 @@ def test_a_threshold_that_chooses_stays() -> None:
 @pytest.mark.parametrize(
     ("probability", "words"), [(np.linspace(0.5, 0.99, 100), "100%"), (np.linspace(0, 0.4, 100), "0%")]
 )
-def test_a_threshold_that_points_out_everybody_or_nobody_falls_back_on_the_capacity(
+def test_a_threshold_of_all_or_none_falls_back_on_capacity(
     probability: np.ndarray[tuple[int], np.dtype[np.float64]], words: str
 ) -> None:
     found = guarded(at(0.5), probability, USUAL)
@@ -62,7 +69,7 @@ def test_a_threshold_that_points_out_everybody_or_nobody_falls_back_on_the_capac
     assert float((probability >= found.threshold.value).mean()) == 0.2
 
 
-def test_where_everybody_gets_the_same_answer_no_threshold_chooses() -> None:
+def test_one_answer_for_all_has_no_threshold() -> None:
     found = guarded(at(0.5), np.full(50, 0.7), USUAL)
     assert (found.threshold, found.flagged, found.chooses) == (at(0.5), 1.0, False)
     assert not guarded(at(0.5), np.zeros(50), USUAL).chooses

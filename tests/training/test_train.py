@@ -24,7 +24,7 @@ from farol.model.features import Preprocessing, feature_matrix
 from farol.model.reference import Reference
 from farol.model.trained import TrainedModel
 from farol.profile import load_profile
-from farol.training.augmentation import repeats_of
+from farol.training.augmentation import repetitions_of
 from farol.training.models import out_of_fold
 from farol.training.plan import make_plan, rows_of
 from farol.training.train import train
@@ -95,7 +95,7 @@ def test_the_current_task_says_first_that_ian_is_the_answer(reports: Reports, tr
     assert card.index("IAN é a própria resposta") < card.index("<table>")
 
 
-def test_the_next_year_stands_apart_by_onset_and_recovery_beside_its_references(reports: Reports) -> None:
+def test_onset_and_recovery_stand_apart_in_the_report(reports: Reports) -> None:
     report = reports["next-year"]
     groups = report["groups"]
     assert groups["onset"]["n"] + groups["recovery"]["n"] == report["n_test"]
@@ -143,14 +143,12 @@ def test_the_reference_is_raw_training_values_not_imputed_ones(trained: Trained,
 
 
 @pytest.mark.parametrize("name", ["current", "next-year"])
-def test_the_reference_of_answers_is_of_pupils_the_model_had_not_seen(
-    trained: Trained, panel: Panel, name: str
-) -> None:
+def test_reference_answers_are_of_pupils_not_seen(trained: Trained, panel: Panel, name: str) -> None:
     model = trained[name]
     task = panel.profile.tasks[name]
     plan = make_plan(task, panel.years)
     matrix = feature_matrix(panel.profile, task, panel.numbers, panel.year.astype(np.float64), plan.last_year)
-    rows = rows_of(panel, plan, matrix, plan.serve, repeats_of(panel, task, plan.last_year))
+    rows = rows_of(panel, plan, matrix, plan.serve, repetitions_of(panel, task, plan.last_year))
     unseen = out_of_fold(task, rows, seed=0)
     least = json.loads(model.files["report.json"])["support"]["least_given"]
     answered = (~np.isnan(rows.matrix)).sum(axis=1) >= least
@@ -230,7 +228,7 @@ def test_another_seed_is_told_and_changes_the_intervals(panel: Panel, reports: R
     assert report["without_ian"]["roc_auc"]["low"] != reports["current"]["without_ian"]["roc_auc"]["low"]
 
 
-def test_in_a_hurry_the_slow_references_are_left_out_and_the_report_says_so(panel: Panel) -> None:
+def test_a_quick_training_says_what_it_left_out(panel: Panel) -> None:
     hasty = {name: json.loads(train(panel, name, quick=True).files["report.json"]) for name in TASKS}
     assert all(report["quick"] for report in hasty.values())
     left_out = {one["name"]: one["reason"]["en"] for one in hasty["next-year"]["left_out"]}
@@ -246,7 +244,7 @@ def test_both_tasks_may_be_served_and_say_why(reports: Reports) -> None:
     assert "definition of the answer" in reports["current"]["promotion"]["reasons"][0]["en"]
 
 
-def test_lists_of_the_capacity_stand_in_the_report_for_onset_and_recovery_apart(panel: Panel) -> None:
+def test_the_report_has_lists_for_onset_and_recovery(panel: Panel) -> None:
     report = json.loads(train(panel, "next-year", quick=True, capacity=Capacity(40, None)).files["report.json"])
     lists = report["capacity"]["lists"]
     assert {name: one["k"] for name, one in lists.items()} == {"all": 40, "onset": 40, "recovery": 40}
@@ -257,7 +255,7 @@ def test_lists_of_the_capacity_stand_in_the_report_for_onset_and_recovery_apart(
         train(panel, "next-year", capacity=Capacity(report["n_test"], None))
 
 
-def test_the_threshold_does_not_depend_on_the_answers_of_the_test_year(panel: Panel) -> None:
+def test_the_threshold_ignores_the_test_years_answers(panel: Panel) -> None:
     task = panel.profile.tasks["next-year"]
     asked = panel.year == make_plan(task, panel.years).test.as_of
     turned = replace(panel, next_label=np.where(asked, 1 - panel.next_label, panel.next_label))
@@ -318,7 +316,7 @@ def test_what_cannot_be_trained_is_refused_before_training(panel: Panel) -> None
         train(panel.select((panel.label == 1) | (panel.year == 2024)), "current")
 
 
-def test_a_constant_feature_and_a_test_of_one_answer_do_not_stop_a_training(panel: Panel) -> None:
+def test_constant_features_do_not_stop_a_training(panel: Panel) -> None:
     constant = replace(panel, numbers={**panel.numbers, "IEG": np.full(panel.year.size, 7.0)})
     model = train(constant.select((panel.label == 1) | (panel.year < 2024)), "current")
     report = json.loads(model.files["report.json"])
@@ -329,7 +327,7 @@ def test_a_constant_feature_and_a_test_of_one_answer_do_not_stop_a_training(pane
     assert report["test"]["recall"]["value"] == 1.0
 
 
-def test_features_none_of_which_make_a_rule_leave_the_regression_alone(panel: Panel) -> None:
+def test_without_a_rule_only_the_regression_is_compared(panel: Panel) -> None:
     profile = panel.profile
     blind = replace(profile.tasks["current"], features=("IAA", "IEG"), hidden=())
     empty = {name: np.full(panel.year.size, np.nan) for name in blind.features}
@@ -356,3 +354,17 @@ def test_the_real_workbook_forecasts_as_well_as_promised(real_workbook: Path) ->
     assert [one["column"] for one in reports["current"]["leakage"]["columns"]] == ["IAN"]
     assert reports["current"]["leakage"]["columns"][0]["share"] == 1.0
     assert reports["current"]["n_train"] == 860 + 1014
+
+
+def test_the_report_audits_every_column_and_the_level(reports: Mapping[str, dict[str, Any]]) -> None:
+    for report in reports.values():
+        divisions = {one["column"]: one for one in report["fairness"]["divisions"]}
+        assert set(divisions) == {"sex", "school_type", "phase"}
+        for division in divisions.values():
+            for group in division["groups"]:
+                for name in report["fairness"]["measures"]:
+                    told = group[name]["evidence"] == "sufficient"
+                    assert told == (group[name]["value"] is not None)
+                    assert not told or group["n"] >= report["fairness"]["fewest_rows"]
+        words = {key for division in divisions.values() for group in division["groups"] for key in group}
+        assert "threshold" not in words

@@ -146,7 +146,7 @@ def lists_of(
     """
     check_capacity(capacity, label.size)
     whole = np.ones(label.size, dtype=np.bool_)
-    found = {
+    lists = {
         name: top_list(label[mask], probability[mask], capacity.places(int(mask.sum())), seed=seed, resamples=resamples)
         for name, mask in {"all": whole, **groups}.items()
     }
@@ -154,13 +154,13 @@ def lists_of(
     table = (top_list(label, probability, k, seed=seed, resamples=resamples) for k in lengths)
     return Lists(
         capacity,
-        {name: one for name, one in found.items() if one is not None},
-        tuple(one for one in table if one is not None),
+        {name: top for name, top in lists.items() if top is not None},
+        tuple(top for top in table if top is not None),
     )
 
 
 @dataclass(frozen=True, slots=True)
-class Counts:
+class ExpectedCount:
     """How many of `n` pupils were expected at risk, by chance alone, and how many were."""
 
     n: int
@@ -168,11 +168,11 @@ class Counts:
     realised: int
 
 
-def counts_of(label: Floats, probability: Floats, groups: Mapping[str, Mask]) -> dict[str, Counts]:
+def expected_counts(label: Floats, probability: Floats, groups: Mapping[str, Mask]) -> dict[str, ExpectedCount]:
     """The counts of everybody, with labels and probabilities (n,), and of each group's mask (n,)."""
     whole = np.ones(label.size, dtype=np.bool_)
     return {
-        name: Counts(int(mask.sum()), true_cases(probability[mask]), int(label[mask].sum()))
+        name: ExpectedCount(int(mask.sum()), true_cases(probability[mask]), int(label[mask].sum()))
         for name, mask in {"all": whole, **groups}.items()
         if mask.any()
     }

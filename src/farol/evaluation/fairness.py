@@ -35,7 +35,7 @@ MEASURES: Mapping[str, Message] = {
 
 
 @dataclass(frozen=True, slots=True)
-class Group:
+class PupilGroup:
     """The test rows of one group. A figure is None where there are too few pupils to tell it."""
 
     name: str
@@ -64,7 +64,7 @@ class Division:
     """The pupils divided by one column: its groups, and the gap of every measure that two groups have."""
 
     column: str
-    groups: tuple[Group, ...]
+    groups: tuple[PupilGroup, ...]
     gaps: tuple[Gap, ...]
 
 
@@ -95,7 +95,7 @@ def _groups(values: Values) -> Iterator[tuple[str, Mask]]:
             yield f"{number:g}", numbers == number
 
 
-def _group(name: str, label: Floats, probability: Floats, flagged: Mask, coverage: float) -> Group:
+def _group(name: str, label: Floats, probability: Floats, flagged: Mask, coverage: float) -> PupilGroup:
     at_risk = label == 1
     n, positives, pointed = int(label.size), int(at_risk.sum()), int(flagged.sum())
     hits = int((at_risk & flagged).sum())
@@ -113,12 +113,12 @@ def _group(name: str, label: Floats, probability: Floats, flagged: Mask, coverag
     figures["calibration"] = (
         Estimate(said - came.value, said - came.high, said - came.low) if n >= FEWEST_ROWS else None
     )
-    return Group(name, n, positives, pointed, figures)
+    return PupilGroup(name, n, positives, pointed, figures)
 
 
 def _gaps(
     masks: Mapping[str, Mask],
-    groups: Sequence[Group],
+    groups: Sequence[PupilGroup],
     label: Floats,
     probability: Floats,
     flagged: Mask,
@@ -138,7 +138,7 @@ def _gaps(
                 ).figures[measure]
             )
         }
-        one, other = max(pairs, key=lambda pair: abs(wide[pair[0]].value - wide[pair[1]].value))
-        most, least = (one, other) if wide[one].value >= wide[other].value else (other, one)
+        first, second = max(pairs, key=lambda pair: abs(wide[pair[0]].value - wide[pair[1]].value))
+        most, least = (first, second) if wide[first].value >= wide[second].value else (second, first)
         difference = difference_of(wide[most], wide[least])
         yield Gap(measure, most, least, difference, shown=difference.low > 0)

@@ -57,8 +57,8 @@ class LookUp:
 
     def __call__(self, values: Floats) -> Floats:
         """What the table gives for values (n,); NaN for NaN."""
-        found: Floats = self.results[np.searchsorted(self.bounds, values, side="left")]
-        return found
+        results: Floats = self.results[np.searchsorted(self.bounds, values, side="left")]
+        return results
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -104,21 +104,21 @@ class Ages:
                 np.mean(
                     [
                         _COMPARE[at_risk](levels[:, np.newaxis] - LookUp.of(table)(ages), value)
-                        for table in (one.applied, one.written)
+                        for table in (dated.applied, dated.written)
                     ],
                     axis=0,
                 )
-                for one in rule.dated
+                for dated in rule.dated
             ]
         )  # (r, l, ages): the share of the tables known by which a level at an age is at risk
         three = np.stack([risks[:, :, later : later + OLDEST + 1] for later in range(3)], axis=-1)
-        applied = list(dict.fromkeys(one.applied for one in rule.dated))
+        applied = list(dict.fromkeys(dated.applied for dated in rule.dated))
         return cls(
             rule=rule,
-            since=np.array([one.since for one in rule.dated], dtype=np.int64),
-            passed=np.array([one.month - (one.day < _HALF_A_MONTH) for one in rule.dated], dtype=np.float64),
+            since=np.array([dated.since for dated in rule.dated], dtype=np.int64),
+            passed=np.array([dated.month - (dated.day < _HALF_A_MONTH) for dated in rule.dated], dtype=np.float64),
             tables=tuple(LookUp.of(table) for table in applied),
-            applied=np.array([applied.index(one.applied) for one in rule.dated], dtype=np.int64),
+            applied=np.array([applied.index(dated.applied) for dated in rule.dated], dtype=np.int64),
             at_risk=_COMPARE[at_risk],
             value=value,
             lowest=lowest,
@@ -134,16 +134,16 @@ class Ages:
 
     def known_in(self, year: Floats) -> Integers:
         """Which dated rule (n,) is the latest up to each year (n,); the first one for what is before them all."""
-        found: Integers = np.maximum(self.since.searchsorted(year, side="right") - 1, 0)
-        return found
+        latest: Integers = np.maximum(self.since.searchsorted(year, side="right") - 1, 0)
+        return latest
 
     def expected(self, age: Floats, year: Floats) -> Floats:
         """The level (n,) for an age (n,) by the table applied in each year (n,); NaN where the age is."""
         which = self.applied[self.known_in(year)]
-        found = self.tables[0](age)
+        expected = self.tables[0](age)
         for position, table in enumerate(self.tables[1:], start=1):
-            found = np.where(which == position, table(age), found)
-        return found
+            expected = np.where(which == position, table(age), expected)
+        return expected
 
     def births(self, columns: Mapping[str, Floats], year: Floats) -> Births:
         """What sheet columns (n,) of some years (n,) say of the pupils' birthdays."""
@@ -180,8 +180,8 @@ class Ages:
         """
         _, states, bases, levels = self.odds.shape
         base = np.minimum(np.maximum(births.base, 0), bases - 1)
-        found: Floats = ((self.known_in(known) * states + births.state) * bases + base) * levels
-        return found
+        start: Floats = ((self.known_in(known) * states + births.state) * bases + base) * levels
+        return start
 
     def chance_from(self, start: Floats, level: Floats, promotions: float) -> Floats:
         """The second step of `chance`."""

@@ -58,13 +58,13 @@ class CounterLayout:
 
     def counts(self, cells: Counts) -> dict[str, dict[int, int]]:
         """Name → bin → how often, of a vector (width,); bins in which nothing was counted are left out."""
-        found = {}
+        counts = {}
         for name, size in self.sizes:
             part = cells[self.starts[name] : self.starts[name] + size]
             bins = np.flatnonzero(part)
             if bins.size:
-                found[name] = dict(zip(bins.tolist(), part[bins].tolist(), strict=True))
-        return found
+                counts[name] = dict(zip(bins.tolist(), part[bins].tolist(), strict=True))
+        return counts
 
     def vector(self, counts: Mapping[str, Mapping[int, int]]) -> Counts:
         """The inverse of `counts`. KeyError and IndexError for what has no cell."""
@@ -145,5 +145,5 @@ def slices_of(source: str, level: str | None, values: Mapping[str, float | None]
 def total(layout: CounterLayout, groups: Iterable[Sequence[int]]) -> Counts:
     """The vector (width,) of answers that count in these cells."""
     cells = [cell for group in groups for cell in group]
-    found: Counts = np.bincount(np.array(cells, dtype=np.int64), minlength=layout.width)
-    return found
+    vector: Counts = np.bincount(np.array(cells, dtype=np.int64), minlength=layout.width)
+    return vector

@@ -44,7 +44,7 @@ class InputWarning:
 
 
 @dataclass(frozen=True, slots=True)
-class Rule:
+class ValueRule:
     """What one value must be: a number from `lowest` to `highest`, rounding included; `low` to `high` when clipped."""
 
     low: float
@@ -89,7 +89,7 @@ class Inputs:
     high: Floats  # (m, 1)
     tolerance: Floats  # (m, 1)
     zero_is_missing: NDArray[np.bool_]  # (m, 1)
-    rules: Mapping[str, Rule]  # the same for one value at a time
+    rules: Mapping[str, ValueRule]  # the same for one value at a time
     _missing: Callable[[frozenset[str]], tuple[InputWarning, ...]] = field(init=False, repr=False)
 
     def __post_init__(self) -> None:
@@ -110,7 +110,7 @@ class Inputs:
             high=_upright([np.inf if column.maximum is None else column.maximum for column in rules]),
             tolerance=_upright([column.tolerance for column in rules]),
             zero_is_missing=_upright([_zero_is_missing(column) for column in rules]).astype(np.bool_),
-            rules={name: Rule.of(column) for name, column in columns.items()},
+            rules={name: ValueRule.of(column) for name, column in columns.items()},
         )
 
     def clean(self, values: Floats) -> Floats:
@@ -136,8 +136,8 @@ class Inputs:
             if column is None:
                 known = msg("one of the fields {names}", names=", ".join(self.columns))
                 yield InputProblem("unknown_field", name, msg("{field} is not known here.", field=name), known)
-            elif value is not None and (found := _problem(column, value)) is not None:
-                yield InputProblem(found[0], name, found[1], _expected(column))
+            elif value is not None and (problem := _problem(column, value)) is not None:
+                yield InputProblem(problem[0], name, problem[1], _expected(column))
 
     def warnings(self, values: Mapping[str, float | None]) -> tuple[InputWarning, ...]:
         """What to know of the answer for `values`, which have no problems."""

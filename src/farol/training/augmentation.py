@@ -38,7 +38,7 @@ class TrainingSet:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Repeats:
+class Repetitions:
     """How n rows are repeated: the twelve possible births of each, and the level now and a year later."""
 
     ages: Ages
@@ -50,7 +50,7 @@ class Repeats:
     next_level: Floats  # (n,)
     forgets: bool = True  # whether each row is repeated once more with nothing known of its birthday
 
-    def select(self, mask: NDArray[np.bool_]) -> Repeats:
+    def select(self, mask: NDArray[np.bool_]) -> Repetitions:
         """Only the rows of `mask` (n,)."""
         changed = {name: getattr(self, name)[mask] for name in ("base", "state", "level", "next_level")}
         return replace(self, **changed)
@@ -62,18 +62,18 @@ class Repeats:
 
     def features(self, matrix: Floats) -> Floats:
         """The features (n, 12, k) of every repetition of the rows (n, k)."""
-        found = np.repeat(matrix[:, np.newaxis, :], MONTHS, axis=1)
+        repeated = np.repeat(matrix[:, np.newaxis, :], MONTHS, axis=1)
         for position, promotions in self.chances:
-            found[:, :, position] = self._chance(self.level, promotions)
-        return found
+            repeated[:, :, position] = self._chance(self.level, promotions)
+        return repeated
 
     def labels(self, label: Floats) -> Floats:
         """The share (n, 12) of rules under which each repetition is at risk at the level that the pupil reached.
 
         It is the row's own `label` (n,) where the level or the birthday is unknown.
         """
-        found = self._chance(self.next_level, 0.0)
-        return np.where(np.isnan(found), label[:, np.newaxis], found)
+        shares = self._chance(self.next_level, 0.0)
+        return np.where(np.isnan(shares), label[:, np.newaxis], shares)
 
     def labels_by_rule(self, label: Floats) -> Floats:
         """The label (r, n, 12) of each repetition under every rule: each known table at each month's end in turn.
@@ -82,9 +82,9 @@ class Repeats:
         """
         month = np.arange(MONTHS)[:, np.newaxis, np.newaxis]
         age = self.base + (month >= self.state)  # (12, n, 12)
-        found = self.ages.by_table(self.next_level[:, np.newaxis], age, self.known)
-        own = np.broadcast_to(label[:, np.newaxis], found.shape)
-        return np.where(np.isnan(found), own, found).reshape(-1, *self.base.shape)
+        by_rule = self.ages.by_table(self.next_level[:, np.newaxis], age, self.known)
+        own = np.broadcast_to(label[:, np.newaxis], by_rule.shape)
+        return np.where(np.isnan(by_rule), own, by_rule).reshape(-1, *self.base.shape)
 
     def taught(self, matrix: Floats, label: Floats) -> TrainingSet:
         """The repetitions of rows (n, k) with labels (n,), those of a row that look the same taken together.
@@ -112,7 +112,7 @@ class Repeats:
         return self.ages.chance(level[:, np.newaxis], births, np.array([[float(self.known)]]), promotions)
 
 
-def repeats_of(panel: Panel, task: Task, known: int) -> Repeats | None:
+def repetitions_of(panel: Panel, task: Task, known: int) -> Repetitions | None:
     """How the rows of a panel are repeated for a task, by the rules known in the year `known`.
 
     None where there is nothing to repeat: a question of the same year, a profile without a rule of ages, or a task
@@ -129,4 +129,4 @@ def repeats_of(panel: Panel, task: Task, known: int) -> Repeats | None:
     level = panel.numbers[str(panel.profile.level)]
     births = ages.possible(panel.numbers, panel.year.astype(np.float64))
     following = next_values(panel.student, panel.year, level)
-    return Repeats(ages, known, chances, births.base, births.state, level, following)
+    return Repetitions(ages, known, chances, births.base, births.state, level, following)

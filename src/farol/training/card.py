@@ -35,7 +35,7 @@ class Cell:
 
 
 @dataclass(frozen=True, slots=True)
-class Line:
+class MetricsRow:
     """One line of the table of metrics: whose answers, over how many rows, and a cell a metric."""
 
     title: str
@@ -50,7 +50,7 @@ class Section:
 
     locale: str
     report: Json
-    lines: tuple[Line, ...]
+    lines: tuple[MetricsRow, ...]
     charts: tuple[Chart, ...]
 
     @property
@@ -135,20 +135,20 @@ def _years(cohort: Mapping[str, object]) -> str:
     return f"{first}" if first == cohort["label"] else f"{first} → {cohort['label']}"
 
 
-def _lines(study: Study, locale: str) -> Iterator[Line]:
+def _lines(study: Study, locale: str) -> Iterator[MetricsRow]:
     groups = {
         "onset": msg("Farol, those not behind now"),
         "onset_below_top": msg("Farol, those not behind now, without the highest level, which cannot fall behind"),
         "recovery": msg("Farol, those behind now"),
     }
-    found: list[tuple[Message, Evaluation]] = [(msg("Farol"), study.evaluation)]
+    rows: list[tuple[Message, Evaluation]] = [(msg("Farol"), study.evaluation)]
     if study.hidden is not None:
-        found.append((msg("Farol without {names}", names=", ".join(study.task.hidden)), study.hidden))
-    found += [(groups[name], evaluation) for name, evaluation in study.groups.items()]
-    found += [(baseline.title, evaluation) for baseline, evaluation, _ in study.baselines]
-    for title, evaluation in found:
+        rows.append((msg("Farol without {names}", names=", ".join(study.task.hidden)), study.hidden))
+    rows += [(groups[name], evaluation) for name, evaluation in study.groups.items()]
+    rows += [(baseline.title, evaluation) for baseline, evaluation, _ in study.baselines]
+    for title, evaluation in rows:
         cells = {name: _cell(estimate, locale) for name, estimate in evaluation.estimates.items()}
-        yield Line(title.render(locale), evaluation.n, evaluation.positives, cells)
+        yield MetricsRow(title.render(locale), evaluation.n, evaluation.positives, cells)
 
 
 def _cell(estimate: Estimate | Undefined, locale: str) -> Cell:

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from farol.evaluation.metrics import Estimate, Undefined
 from farol.i18n import Message, msg
 from farol.profile import Task
-from farol.training.references import Baseline
+from farol.training.references import ReferenceModel
 
 Differences = Mapping[str, Estimate | Undefined]
 
@@ -27,7 +27,7 @@ class Gate:
 
 
 def gate(
-    task: Task, baselines: tuple[tuple[Baseline, Differences], ...], *, leaks: tuple[str, ...], chooses: bool
+    task: Task, baselines: tuple[tuple[ReferenceModel, Differences], ...], *, leaks: tuple[str, ...], chooses: bool
 ) -> Gate:
     """The verdict on a model by its differences to each reference; `leaks` are features that give the answer away.
 

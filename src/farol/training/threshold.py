@@ -67,8 +67,8 @@ def _f1(weights: Floats, label: Floats, predicted: NDArray[np.bool_]) -> Floats:
     """F1 (b, t) of predictions (n, t) under weights (b, n); 0 where nobody is at risk nor predicted to be."""
     hits = weights @ (predicted * label[:, None])
     named = weights @ predicted + (weights @ label)[:, None]
-    found: Floats = np.divide(2 * hits, named, out=np.zeros_like(hits), where=named > 0)
-    return found
+    f1: Floats = np.divide(2 * hits, named, out=np.zeros_like(hits), where=named > 0)
+    return f1
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,11 +17,11 @@ from farol.model.reference import Reference
 from farol.model.trained import TrainedModel
 from farol.profile import Task
 from farol.training import models, references
-from farol.training.augmentation import repeats_of
+from farol.training.augmentation import repetitions_of
 from farol.training.card import card_html
 from farol.training.charts import Answers
 from farol.training.evaluation import Tested, make_study
-from farol.training.plan import Plan, Rows, check_rows, earlier_plans, make_plan, rows_of
+from farol.training.plan import LabelledRows, Plan, check_rows, earlier_plans, make_plan, rows_of
 from farol.training.report import DECIMALS, libraries, report
 from farol.training.threshold import choose_threshold, guarded
 from farol.workbook.panel import Panel
@@ -59,7 +59,7 @@ def train(
     matrix, rows, test = _rows(panel, task, plan)
     known = plan.last_year  # what is served knows the rule of ages of the last survey; what is tested must not
     later = feature_matrix(panel.profile, task, panel.numbers, panel.year.astype(np.float64), known)
-    served = rows_of(panel, plan, later, plan.serve, repeats_of(panel, task, known))
+    served = rows_of(panel, plan, later, plan.serve, repetitions_of(panel, task, known))
     check_rows(plan, rows, test)
     check_capacity(capacity, test.label.size)
     resamples = QUICK_RESAMPLES if quick else RESAMPLES
@@ -138,11 +138,11 @@ def train(
     return trained
 
 
-def _rows(panel: Panel, task: Task, plan: Plan) -> tuple[Floats, Rows, Rows]:
+def _rows(panel: Panel, task: Task, plan: Plan) -> tuple[Floats, LabelledRows, LabelledRows]:
     """The raw features (n, k) of a panel as the test year's survey knew them, and the rows that train and test."""
     known = plan.test.as_of
     matrix = feature_matrix(panel.profile, task, panel.numbers, panel.year.astype(np.float64), known)
-    train_rows = rows_of(panel, plan, matrix, plan.train, repeats_of(panel, task, known))
+    train_rows = rows_of(panel, plan, matrix, plan.train, repetitions_of(panel, task, known))
     return matrix, train_rows, rows_of(panel, plan, matrix, (plan.test,))
 
 
