@@ -318,3 +318,15 @@ def test_folding_a_folded_text_changes_nothing(text: str) -> None:
 @given(st.text())
 def test_spaces_around_and_case_never_matter(text: str) -> None:
     assert fold(f"  {text}\t") == fold(text)
+
+
+def test_a_long_text_is_cut_before_it_is_normalised(monkeypatch: pytest.MonkeyPatch) -> None:
+    lengths: list[int] = []
+
+    def normalize(form: str, text: str) -> str:
+        lengths.append(len(text))
+        return text
+
+    monkeypatch.setattr("unicodedata.normalize", normalize)
+    fold("é" + "\u0300\u0316" * 120_000)
+    assert lengths == [1_000]

@@ -230,9 +230,11 @@ def test_a_category_that_stands_for_no_value_is_missing() -> None:
     assert codes(read.notes) == {"not_assessed": (0,)}
 
 
-def test_identifiers_are_text_whatever_the_sheet_made_of_them() -> None:
-    read = identifier_column([" RA-1 ", 12.0, 13, "", None, CellError("#REF!"), "#N/A", EMPTY_TEXT])
-    assert read.values.tolist() == ["RA-1", "12", "13", None, None, None, None, None]
+def test_codes_of_pupils_come_in_one_form_and_say_so() -> None:
+    cells = ["RA-1", 12.0, 13, "", None, CellError("#REF!"), "#N/A", EMPTY_TEXT, float("nan"), " ra-2", "x" * 65]
+    read = identifier_column(cells)
+    assert read.values.tolist() == ["RA-1", "12", "13", *[None] * 6, "RA-2", None]
+    assert codes(read.notes) == {"error_cell": (5, 6), "empty_text": (7,), "folded_code": (9,), "unusable_code": (10,)}
 
 
 def test_errors_are_found_in_columns_that_are_not_read() -> None:

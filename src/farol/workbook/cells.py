@@ -19,6 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from farol.profile import Column, fold
+from farol.workbook.student_code import student_code
 from farol.workbook.texts import error_kind, has_decimal_comma, parse_date, parse_number, small_number_date
 
 Floats = NDArray[np.float64]
@@ -134,12 +135,21 @@ def category_column(cells: Sequence[Cell], column: Column) -> Categories:
 
 
 def identifier_column(cells: Sequence[Cell]) -> Categories:
-    """Identifiers as text; 12.0 is "12"; error cells and empty ones are None."""
+    """The pupils' codes in the form of `student_code`; 12.0 is "12"; None for errors, empty and unusable cells.
+
+    A code that is not written in its form is noted. A number is: the format has no other way to write it.
+    """
     noted = _Notes()
     values = np.full(len(cells), None, dtype=np.object_)
     for position, cell in enumerate(cells):
-        if not noted.add_nothing(position, cell):
-            values[position] = plain_text(cell)
+        if noted.add_nothing(position, cell) or (isinstance(cell, float) and not math.isfinite(cell)):
+            continue
+        written = cell if isinstance(cell, str) else plain_text(cell)
+        values[position] = code = student_code(written)
+        if code is None:
+            noted.add("unusable_code", position, cell)
+        elif code != written:
+            noted.add("folded_code", position, cell)
     return Categories(values, noted.all())
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+from collections import Counter
 from collections.abc import Iterator, Sequence
 
 import numpy as np
@@ -13,6 +15,9 @@ from farol.workbook.findings import Finding, finding
 from farol.workbook.headers import of_year
 from farol.workbook.spellings import respelled
 from farol.workbook.tables import YearTable
+
+USUAL_LINK_SHARE = 0.5
+"""Of the smaller of two following years' sheets. In PEDE's it is 0.67 to 0.75."""
 
 
 def next_values(student: Objects, year: NDArray[np.int64], values: Floats) -> Floats:
@@ -36,6 +41,7 @@ def compare_years(tables: Sequence[YearTable], profile: Profile) -> Iterator[Fin
         if gone.any():
             rows = earlier.row[gone].tolist()
             yield finding("unlinked", sheet=earlier.sheet, rows=rows, details={"later": later.sheet})
+        yield from _few_linked(earlier, later, len(before), profile)
         yield from _renamed(earlier, later)
         yield from _respelled(earlier, later)
         for column in profile.columns.values():
@@ -48,6 +54,32 @@ def _common(earlier: Objects, later: Objects) -> tuple[NDArray[np.int64], NDArra
     pairs = [(position, place[student]) for position, student in enumerate(earlier) if student in place]
     both = np.array(pairs, dtype=np.int64).reshape(-1, 2)
     return both[:, 0], both[:, 1]
+
+
+def _few_linked(earlier: YearTable, later: YearTable, linked: int, profile: Profile) -> Iterator[Finding]:
+    """A warning where less than half of the smaller sheet's pupils are in the other one."""
+    pupils = min(len(earlier.student), len(later.student))
+    if linked < USUAL_LINK_SHARE * pupils:
+        identifier = next(column.name for column in profile.columns.values() if column.kind == "identifier")
+        yield finding(
+            "few_linked",
+            sheet=earlier.sheet,
+            column=earlier.headers[identifier],
+            count=pupils - linked,
+            details={
+                "linked": linked,
+                "pupils": pupils,
+                "later": later.sheet,
+                "here": _usual_pattern(earlier.student),
+                "there": _usual_pattern(later.student),
+            },
+        )
+
+
+def _usual_pattern(codes: Objects) -> str:
+    """How most codes look, with A for letters and 9 for digits; no pupil's own code."""
+    patterns = Counter(re.sub("[0-9]+", "9", re.sub(r"[^\W\d_]+", "A", code)) for code in codes)
+    return max(patterns, key=lambda pattern: (patterns[pattern], pattern), default="")
 
 
 def _renamed(earlier: YearTable, later: YearTable) -> Iterator[Finding]:

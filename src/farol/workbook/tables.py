@@ -154,7 +154,10 @@ class _Reader:
         rows = [*self._row[sorted(blank)].tolist(), *tail]
         if rows:
             self._findings.append(finding("blank_row", sheet=self._raw.name, rows=rows))
-        self._report("missing_student", header, [position for position in without if position not in blank])
+        told = {note.code: note for note in read.notes if note.code in ("folded_code", "unusable_code")}
+        unusable = {position for note in read.notes if note.code == "unusable_code" for position in note.positions}
+        self._report_notes(column, told.values())
+        self._report("missing_student", header, sorted(set(without) - blank - unusable))
         present = np.array([code is not None for code in read.values], dtype=np.bool_)
         if without:
             self._kept = np.flatnonzero(present).tolist()
@@ -181,7 +184,10 @@ class _Reader:
                     rows=", ".join(map(str, rows[:ROWS_SHOWN])) + (" …" if len(rows) > ROWS_SHOWN else ""),
                 ),
                 where=Place(sheet=self._raw.name, column=header),
-                fix=msg("Keep one row for each pupil in each year."),
+                fix=msg(
+                    "Keep one row for each pupil in each year. Codes that differ only in capital letters, spaces, "
+                    "kinds of hyphen, invisible characters or leading zeros are the same code."
+                ),
             )
 
     def _numbers(self, column: Column) -> Floats:
