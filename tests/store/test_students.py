@@ -21,7 +21,7 @@ from tests.store.rows import EVER, NOON, row
 from tests.store.scored import answered, pupils
 
 ZONE = ZoneInfo("America/Sao_Paulo")
-RA = "RA-segredo-1234"
+RA = "RA-SEGREDO-1234"
 
 
 @pytest.fixture(scope="module")
