@@ -10,22 +10,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from farol.profile import Column, Profile, fold
-from farol.workbook.cells import Floats, Objects
+from farol.workbook.cells import Objects, Spellings
 from farol.workbook.findings import Finding, finding
 from farol.workbook.headers import of_year
-from farol.workbook.spellings import respelled
 from farol.workbook.tables import YearTable
 
 USUAL_LINK_SHARE = 0.5
 """Of the smaller of two following years' sheets. In PEDE's it is 0.67 to 0.75."""
-
-
-def next_values(student: Objects, year: NDArray[np.int64], values: Floats) -> Floats:
-    """For each row (n,), the value of the same student in the following year; NaN where there is no such row."""
-    place = {key: position for position, key in enumerate(zip(student, year.tolist(), strict=True))}
-    following = [place.get((who, when + 1), -1) for who, when in zip(student, year.tolist(), strict=True)]
-    found = np.array(following, dtype=np.int64)
-    return np.where(found >= 0, np.append(values, np.nan)[found], np.nan)
 
 
 def compare_years(tables: Sequence[YearTable], profile: Profile) -> Iterator[Finding]:
@@ -43,7 +34,7 @@ def compare_years(tables: Sequence[YearTable], profile: Profile) -> Iterator[Fin
             yield finding("unlinked", sheet=earlier.sheet, rows=rows, details={"later": later.sheet})
         yield from _few_linked(earlier, later, len(before), profile)
         yield from _renamed(earlier, later)
-        yield from _respelled(earlier, later)
+        yield from _respelled_values(earlier, later)
         for column in profile.columns.values():
             yield from _changes(column, earlier, later, before, after)
 
@@ -90,9 +81,9 @@ def _renamed(earlier: YearTable, later: YearTable) -> Iterator[Finding]:
             yield finding("renamed_column", sheet=later.sheet, column=header, count=1, details=details)
 
 
-def _respelled(earlier: YearTable, later: YearTable) -> Iterator[Finding]:
+def _respelled_values(earlier: YearTable, later: YearTable) -> Iterator[Finding]:
     for name, words in later.spellings.items():
-        changed = respelled(earlier.spellings.get(name, {}), words)
+        changed = respelled_values(earlier.spellings.get(name, {}), words)
         if changed:
             header = later.headers[name]
             values = (later.numbers if name in later.numbers else later.categories)[name]
@@ -139,3 +130,8 @@ def _changes(
 
 def _absent(values: Objects) -> NDArray[np.bool_]:
     return np.array([value is None for value in values], dtype=np.bool_)
+
+
+def respelled_values(earlier: Spellings, later: Spellings) -> frozenset[float | str]:
+    """The values of both years of which no spelling is common to them."""
+    return frozenset(value for value in earlier.keys() & later.keys() if not earlier[value] & later[value])

@@ -14,28 +14,26 @@ from farol.errors import Place, WorkbookError
 from farol.i18n import msg
 from farol.profile import Column, Kind, Profile, Severity
 from farol.workbook.cells import (
-    Cell,
-    CellError,
     Floats,
     Note,
     Numbers,
     Objects,
+    Spellings,
     category_column,
     date_column,
     error_notes,
     identifier_column,
-    is_empty,
     months_of,
     number_column,
+    spellings_of,
     years_of,
     zero_as_missing,
 )
 from farol.workbook.findings import Finding, finding
 from farol.workbook.headers import of_year
 from farol.workbook.labels import at_risk, contradictions
-from farol.workbook.raw import RawSheet
+from farol.workbook.raw import Cell, CellError, RawSheet, is_empty
 from farol.workbook.selection import select_columns
-from farol.workbook.spellings import Spellings, spellings_of
 
 _NO_DETAILS: Mapping[str, object] = MappingProxyType({})
 
