@@ -30,7 +30,7 @@ from farol.training import models
 from farol.training.augmentation import Repetitions, repetitions_of
 from farol.training.plan import LabelledRows, Plan, make_plan, rows_of
 from farol.training.selection import AcrossRules, Model, across_rules, better, out_of_fold_repeated
-from farol.workbook.links import next_values
+from farol.workbook.labels import next_values
 from farol.workbook.panel import Panel, read_panel
 
 Floats = NDArray[np.float64]

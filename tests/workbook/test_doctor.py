@@ -52,7 +52,7 @@ def test_the_text_ends_with_what_the_panel_holds(panel: Panel) -> None:
 
 def test_the_text_speaks_portuguese(panel: Panel) -> None:
     text = render_text(panel, "pt_BR")
-    assert "  ERRO [missing_student] Há linhas com valores, mas sem o registro do aluno." in text
+    assert "  ERRO [missing_student] Há linhas com valores, mas sem o código do aluno." in text
     assert "2022: 8 alunos, 12,5% em risco" in text
 
 

@@ -24,8 +24,8 @@ from pyarrow import parquet
 
 from farol.errors import FarolError, MissingExtraError, WorkbookError
 from farol.workbook import isolated
-from farol.workbook.cells import EMPTY_TEXT, Cell, CellError
 from farol.workbook.panel import read_panel
+from farol.workbook.raw import EMPTY_TEXT, Cell, CellError
 from farol.workbook.sheets import DEFAULT_LIMITS, Limits, RawSheet, read_sheets
 from tests.workbook.making import PEDE, Rows, pupils, write_xlsx
 
@@ -117,7 +117,7 @@ def test_failed_formulas_are_told_from_empty_cells(tmp_path: Path) -> None:
     assert column == ["IAA", CellError("#N/A"), "", CellError("#DIV/0!")]
 
 
-def test_failed_formulas_of_an_ods_are_told_as_libreoffice_writes_them(tmp_path: Path) -> None:
+def test_failed_formulas_of_a_libreoffice_ods_are_named(tmp_path: Path) -> None:
     path = write_ods(tmp_path / "a.ods", FAILED)
     with zipfile.ZipFile(path) as archive:
         content = archive.read("content.xml")
@@ -200,7 +200,7 @@ def test_a_decimal_comma_does_not_pass_for_a_separator(tmp_path: Path) -> None:
     assert sheet.source.typed is False
 
 
-def test_the_separator_is_the_one_that_names_columns_not_the_most_frequent(tmp_path: Path) -> None:
+def test_the_separator_is_the_one_that_names_columns(tmp_path: Path) -> None:
     path = tmp_path / "PEDE2022.csv"
     path.write_text("RA;Escola\n1;a, b, c, d\n2;a, b, c, d, e\n", encoding="utf-8")
     assert read(path)["PEDE2022"] == [["RA", "Escola"], ["1", "a, b, c, d"], ["2", "a, b, c, d, e"]]

@@ -19,8 +19,8 @@ from farol.model.registry import Registry
 from farol.profile import Profile, Task
 from farol.store.database import Store
 from farol.store.outcomes import Forecast, Outcome, Recorded, Year, record
-from farol.store.records import student_code
 from farol.workbook.labels import at_risk
+from farol.workbook.student_code import student_code
 
 if TYPE_CHECKING:
     from farol.workbook.panel import Panel

@@ -30,7 +30,7 @@ class Erased:
 def export(store: Store, student: str, *, timezone: ZoneInfo, now: datetime) -> dict[str, object]:
     """Every row and outcome of a pupil as JSON values, the oldest first.
 
-    `student` is a code as `student_code` gives it.
+    `student` is a code in the form of `farol.workbook.student_code`.
     """
     query = select(predictions).where(predictions.c.student == student).order_by(predictions.c.seq)
     with store.snapshot() as connection:

@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 
 from farol.model.ages import MONTHS, Ages, Births
 from farol.profile import Task
-from farol.workbook.links import next_values
+from farol.workbook.labels import next_values
 from farol.workbook.panel import Panel
 
 Floats = NDArray[np.float64]

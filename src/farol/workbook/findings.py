@@ -85,6 +85,16 @@ QUIRKS: Mapping[str, Quirk] = {
     "missing_student": Quirk(
         "error", msg("Rows have values, but no code for the pupil."), msg("The rows are left out.")
     ),
+    "unusable_code": Quirk(
+        "error",
+        msg("The pupil's code is longer than 64 characters, or has characters that cannot be shown."),
+        msg("The rows are left out."),
+    ),
+    "folded_code": Quirk(
+        "info",
+        msg("Pupils' codes have small letters, stray spaces, other hyphens, invisible characters or leading zeros."),
+        msg("Both spellings are read as one code, so that the pupil is found in every year."),
+    ),
     "blank_row": Quirk("info", msg("Rows are blank."), msg("They are left out.")),
     "no_label": Quirk(
         "warning",
@@ -146,6 +156,17 @@ QUIRKS: Mapping[str, Quirk] = {
         "info",
         msg("Pupils are not in the next year's sheet ({later})."),
         msg("They have no label for the next year, and do not serve to learn it."),
+    ),
+    "few_linked": Quirk(
+        "warning",
+        msg(
+            "Only {linked} of {pupils} pupils are also in {later}. From one year to the next it is usually more than "
+            "half. Most codes here look like {here}, and like {there} in {later}."
+        ),
+        msg(
+            "The others are read as pupils who left. See whether both sheets write the pupil's code the same way, and "
+            "whether one of them belongs to another group of pupils."
+        ),
     ),
 }
 

@@ -7,11 +7,12 @@ corner would ask for more memory than there is: we measure before it does.
 
 from __future__ import annotations
 
+import html
 import re
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 
-from farol.workbook.cells import EMPTY_TEXT, CellError
+from farol.workbook.raw import EMPTY_TEXT, CellError
 from farol.workbook.texts import error_kind
 
 MAX_ROWS, MAX_COLUMNS = 1_048_576, 16_384
@@ -35,6 +36,15 @@ _TYPE = re.compile(rb"\st\s*=\s*[\"'](e|s|str|inlineStr)[\"']")
 _VALUE = re.compile(rb"<(?:\w+:)?v[^>]*>([^<]*)<")
 _CELL_END = re.compile(rb"</(?:\w+:)?c\s*>")
 _NO_TEXT = re.compile(rb"(?:<[^>]*>|\s)*")
+
+_ODS_SHEET = re.compile(rb"<table:table\s([^>]*)>")
+_ODS_NAME = re.compile(rb"\btable:name=(?:\"([^\"]*)\"|'([^']*)')")
+_ODS_TAG = re.compile(rb"<table:(table-row|table-cell|covered-table-cell)(?=[\s/>])([^>]*)>")
+_ODS_REPEATED = re.compile(rb"\stable:number-(?:rows|columns)-repeated=[\"']([0-9]{1,9})[\"']")
+_ODS_FAILED = re.compile(rb"\scalcext:value-type=[\"']error[\"']")
+_ODS_TEXT = re.compile(rb"<text:p[^>]*>([^<]*)<")
+_ODS_MOST_REPEATED = 10_000
+"""A failed cell repeated more often than this is no pupil's."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,6 +79,19 @@ def empty_shared_strings(table: bytes) -> frozenset[int]:
     """The indices of the shared strings without characters."""
     items = re.split(rb"<(?:\w+:)?si(?=[\s/>])", table)[1:]
     return frozenset(index for index, item in enumerate(items) if _has_no_text(item.partition(b">")[2]))
+
+
+def read_ods_marks(content: bytes) -> dict[str, Marks]:
+    """The marks of each sheet by its name, from the content.xml of an ods workbook; `span` is exact."""
+    parts = list(_ODS_SHEET.finditer(content))
+    ends = [*(part.start() for part in parts), len(content)][1:]
+    marks = {}
+    for part, end in zip(parts, ends, strict=False):
+        name = _ODS_NAME.search(part[1])
+        if name is not None:
+            text = (name[1] or name[2] or b"").decode("utf-8", "replace")
+            marks[html.unescape(text)] = _ods_sheet_marks(content[part.end() : end])
+    return marks
 
 
 def _simple_marks(sheet: bytes, empty_strings: Collection[int]) -> Marks:
@@ -150,11 +173,10 @@ def _inside(sheet: bytes, start: int) -> bytes:
 
 def _failure(inside: bytes) -> CellError:
     value = _VALUE.search(inside)
-    return failure(value[1] if value else b"")
+    return _failure_of(value[1] if value else b"")
 
 
-def failure(text: bytes) -> CellError:
-    """The failed cell that shows `text`."""
+def _failure_of(text: bytes) -> CellError:
     # Only the known kinds go on: what else stands there could be anything, and findings show it.
     return CellError(error_kind(text.decode("utf-8", "replace")) or "#ERROR")
 
@@ -169,3 +191,23 @@ def _column(letters: bytes) -> int:
     for letter in letters.upper():
         number = number * 26 + letter - ord("A") + 1
     return number - 1
+
+
+def _ods_sheet_marks(sheet: bytes) -> Marks:
+    odd: dict[tuple[int, int], CellError] = {}
+    rows = columns = 0
+    row = column = row_repeated = 0
+    for tag in _ODS_TAG.finditer(sheet):
+        repeated = _ODS_REPEATED.search(tag[2])
+        times = int(repeated[1]) if repeated else 1
+        if tag[1] == b"table-row":
+            row, column, row_repeated = row + row_repeated, 0, times
+            continue
+        if b"office:value-type=" in tag[2]:
+            rows, columns = row + row_repeated, max(columns, column + times)
+            if _ODS_FAILED.search(tag[2]) and row_repeated * times <= _ODS_MOST_REPEATED:
+                text = _ODS_TEXT.match(sheet, tag.end())
+                error = _failure_of(text[1] if text else b"")
+                odd |= {(row + i, column + j): error for i in range(row_repeated) for j in range(times)}
+        column += times
+    return Marks(rows, rows * columns, odd)

@@ -16,7 +16,8 @@ from farol.i18n import msg
 from farol.profile import Profile
 from farol.workbook.cells import Floats, Objects
 from farol.workbook.findings import Finding
-from farol.workbook.links import compare_years, next_values
+from farol.workbook.labels import next_values
+from farol.workbook.links import compare_years
 from farol.workbook.sheets import DEFAULT_LIMITS, Limits, read_sheets
 from farol.workbook.tables import YearTable, read_table
 

@@ -2,10 +2,39 @@
 
 from __future__ import annotations
 
+import datetime as dt
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from farol.workbook.cells import FROM_WORKBOOK, Cell, Source
+Cell = object
+"""What a reader gives: text, float, int, bool, a date, `""` or None for nothing, a `CellError` for a failed formula."""
+
+
+@dataclass(frozen=True, slots=True)
+class CellError:
+    """A cell whose formula failed; `kind` is what the spreadsheet shows, such as `#N/A`."""
+
+    kind: str
+
+
+EMPTY_TEXT = CellError("")
+"""A cell that holds a text without characters: something to a spreadsheet, nothing to a reader."""
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """What a column's cells come from.
+
+    `typed`: the format tells numbers from text, so that a number written as text is worth a word.
+    `epoch`: day 0 of the dates that a spreadsheet makes of small numbers.
+    """
+
+    typed: bool = True
+    epoch: dt.date = dt.date(1899, 12, 31)
+
+
+FROM_WORKBOOK = Source()
+FROM_TEXT = Source(typed=False)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -28,3 +57,15 @@ class RawWorkbook:
 
     names: Sequence[str]
     sheets: Sequence[RawSheet]
+
+
+def plain_text(cell: Cell) -> str:
+    """A cell as a person would type it: single spaces, whole numbers without decimals."""
+    if isinstance(cell, float) and cell.is_integer():
+        return str(int(cell))
+    return " ".join(str(cell).split())
+
+
+def is_empty(cell: Cell) -> bool:
+    """Whether a cell holds nothing that a person could see."""
+    return cell is None or cell is EMPTY_TEXT or (isinstance(cell, str) and not cell.strip())

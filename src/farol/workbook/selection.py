@@ -9,10 +9,9 @@ from dataclasses import dataclass
 from farol.errors import Place, WorkbookError
 from farol.i18n import Message, msg
 from farol.profile import Column, Profile, Severity
-from farol.workbook.cells import Cell, is_empty
 from farol.workbook.findings import Finding, finding
 from farol.workbook.headers import HeaderIndex, Heading, column_letters
-from farol.workbook.raw import RawSheet
+from farol.workbook.raw import Cell, RawSheet, is_empty
 
 HEADERS_SHOWN = 60
 """An error lists no more headers than this."""

@@ -11,11 +11,10 @@ from pathlib import Path
 from farol.errors import Place, WorkbookError
 from farol.i18n import msg
 from farol.profile import Profile
-from farol.workbook.columnar import read_parquet
-from farol.workbook.delimited import FROM_TEXT, decoded, read_delimited
+from farol.workbook.csv_parquet import decoded, read_delimited, read_parquet
 from farol.workbook.headers import HeaderIndex, sheet_year
 from farol.workbook.limits import DEFAULT_LIMITS, Limits, not_a_workbook, too_large
-from farol.workbook.raw import RawSheet, RawWorkbook
+from farol.workbook.raw import FROM_TEXT, RawSheet, RawWorkbook
 from farol.workbook.spreadsheets import read_xls, read_zip
 
 __all__ = ["DEFAULT_LIMITS", "Limits", "RawSheet", "read_sheets"]

@@ -15,13 +15,11 @@ from python_calamine import CalamineError, CalamineWorkbook
 
 from farol.i18n import msg
 from farol.workbook.archive import Archive
-from farol.workbook.cells import FROM_WORKBOOK, CellError, Source
 from farol.workbook.headers import sheet_year
 from farol.workbook.isolated import read_isolated
 from farol.workbook.limits import Limits, damaged, encrypted, not_a_workbook, too_large
-from farol.workbook.markup import empty_shared_strings, read_marks
-from farol.workbook.markup_ods import read_ods_marks
-from farol.workbook.raw import RawSheet, RawWorkbook
+from farol.workbook.markup import empty_shared_strings, read_marks, read_ods_marks
+from farol.workbook.raw import FROM_WORKBOOK, CellError, RawSheet, RawWorkbook, Source
 
 THREADS = 2
 

@@ -14,28 +14,26 @@ from farol.errors import Place, WorkbookError
 from farol.i18n import msg
 from farol.profile import Column, Kind, Profile, Severity
 from farol.workbook.cells import (
-    Cell,
-    CellError,
     Floats,
     Note,
     Numbers,
     Objects,
+    Spellings,
     category_column,
     date_column,
     error_notes,
     identifier_column,
-    is_empty,
     months_of,
     number_column,
+    spellings_of,
     years_of,
     zero_as_missing,
 )
 from farol.workbook.findings import Finding, finding
 from farol.workbook.headers import of_year
 from farol.workbook.labels import at_risk, contradictions
-from farol.workbook.raw import RawSheet
+from farol.workbook.raw import Cell, CellError, RawSheet, is_empty
 from farol.workbook.selection import select_columns
-from farol.workbook.spellings import Spellings, spellings_of
 
 _NO_DETAILS: Mapping[str, object] = MappingProxyType({})
 
@@ -154,7 +152,10 @@ class _Reader:
         rows = [*self._row[sorted(blank)].tolist(), *tail]
         if rows:
             self._findings.append(finding("blank_row", sheet=self._raw.name, rows=rows))
-        self._report("missing_student", header, [position for position in without if position not in blank])
+        told = {note.code: note for note in read.notes if note.code in ("folded_code", "unusable_code")}
+        unusable = {position for note in read.notes if note.code == "unusable_code" for position in note.positions}
+        self._report_notes(column, told.values())
+        self._report("missing_student", header, sorted(set(without) - blank - unusable))
         present = np.array([code is not None for code in read.values], dtype=np.bool_)
         if without:
             self._kept = np.flatnonzero(present).tolist()
@@ -181,7 +182,10 @@ class _Reader:
                     rows=", ".join(map(str, rows[:ROWS_SHOWN])) + (" …" if len(rows) > ROWS_SHOWN else ""),
                 ),
                 where=Place(sheet=self._raw.name, column=header),
-                fix=msg("Keep one row for each pupil in each year."),
+                fix=msg(
+                    "Keep one row for each pupil in each year. Codes that differ only in capital letters, spaces, "
+                    "kinds of hyphen, invisible characters or leading zeros are the same code."
+                ),
             )
 
     def _numbers(self, column: Column) -> Floats:
