@@ -133,7 +133,7 @@ def from_rows(n: int, pythons: list[str]) -> None:
 
 
 def fill(url: str, bundle: Bundle, n: int) -> None:
-    """Writes `n` predictions of the last thirty days: rows by the database itself, and the tallies they make."""
+    """Writes `n` predictions of the last thirty days: rows by the database itself, and the counters they make."""
     now = datetime.now(UTC)
     first = microseconds(now - timedelta(days=DAYS - 1))
     step = max(1, (DAYS - 1) * 86_400_000_000 // n)
@@ -156,10 +156,10 @@ def fill(url: str, bundle: Bundle, n: int) -> None:
             {"task": bundle.task, "version": bundle.version, "features": '{"IAA": 7.5, "IAN": 5.0}'},
         )
     with Store.open(url) as store:
-        put_tallies(store, bundle, n, now)
+        put_counters(store, bundle, n, now)
 
 
-def put_tallies(store: Store, bundle: Bundle, n: int, now: datetime) -> None:
+def put_counters(store: Store, bundle: Bundle, n: int, now: datetime) -> None:
     """The counters of `n` predictions in equal parts on each day, half of the features drifted."""
     layout = Scorer(bundle).layout
     reference = bundle.reference
@@ -175,7 +175,7 @@ def put_tallies(store: Store, bundle: Bundle, n: int, now: datetime) -> None:
     for back in range(DAYS):
         day = day_of(now - timedelta(days=back))
         with store.exclusive() as connection:
-            store.tallying.put(
+            store.counters.put(
                 cursor_of(connection),
                 {(bundle.task, bundle.version, day, slice_): (layout, vector) for slice_ in slices},
             )

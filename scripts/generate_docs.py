@@ -35,7 +35,7 @@ COMMANDS: tuple[tuple[str, ...], ...] = (
     ("log",),
     ("log", "export"),
     ("store",),
-    *(("store", name) for name in ("recount", "purge", "compact", "backup", "restore", "downgrade")),
+    *(("store", name) for name in ("recount", "purge", "compact", "backup", "restore")),
     ("students",),
     *(("students", name) for name in ("export", "erase")),
     ("drift",),

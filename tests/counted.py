@@ -35,8 +35,8 @@ def answered(store: Store, bundle: Bundle, *, at: datetime, n: int, moved: bool 
                 label="",
                 probability=0.1,
                 threshold=0.5,
-                counted=Counted(layout, tuple(layout.starts[name] + int(bin_[row]) for name, bin_ in drawn.items())),
                 year=at.year,
+                counted=Counted(layout, tuple(layout.starts[name] + int(bin_[row]) for name, bin_ in drawn.items())),
             )
             for row in range(n)
         ]

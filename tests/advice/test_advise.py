@@ -325,7 +325,7 @@ def stored(
             PREDICTION: 0,
         }
         counted = replace(Counted.of(places), slices=(f"phase={level}", f"source={source}"))
-        yield Prediction(uuid7(NOW), NOW, bundle.task, bundle.version, "api", {}, 0, "x", 0.4, 0.5, (), counted)
+        yield Prediction(uuid7(NOW), NOW, bundle.task, bundle.version, "api", {}, 0, "x", 0.4, 0.5, 2024, (), counted)
 
 
 def test_the_slice_that_explains_an_alarm_is_named(two: Bundle, store: Store, tmp_path: Path) -> None:

@@ -29,7 +29,7 @@ from farol.settings import Settings
 from farol.store.alert_states import States
 from farol.store.database import Store
 from farol.store.events import SERVED, Events
-from farol.store.leases import Turns
+from farol.store.leases import Leases
 from farol.store.outbox import Outbox
 from tests.alerts.receiver import web_receiver
 from tests.api.client import Client, running
@@ -69,11 +69,11 @@ def worker(settings: Settings) -> Iterator[tuple[Watch, Store]]:
 
 
 def make_due(store: Store) -> None:
-    turn = Turns(store).find(JOB)
-    assert turn is not None
-    Turns(store).plan(JOB, "due now", datetime.now(UTC) - timedelta(hours=9))
+    lease = Leases(store).find(JOB)
+    assert lease is not None
+    Leases(store).plan(JOB, "due now", datetime.now(UTC) - timedelta(hours=9))
     # The schedule keeps its name, so that the worker does not plan anew.
-    Turns(store).plan(JOB, turn.schedule, datetime.now(UTC) - timedelta(hours=9))
+    Leases(store).plan(JOB, lease.schedule, datetime.now(UTC) - timedelta(hours=9))
 
 
 def drifted(store: Store, settings: Settings) -> None:
@@ -83,10 +83,10 @@ def drifted(store: Store, settings: Settings) -> None:
 def test_the_first_look_notices_the_versions_and_plans_the_check(configured: Settings) -> None:
     with worker(configured) as (watch, store):
         watch.look()
-        turn = Turns(store).find(JOB)
-        assert turn is not None
-        assert (turn.schedule, turn.holder) == ("1m", None)
-        assert timedelta(0) < turn.due - datetime.now(UTC) <= timedelta(minutes=1)
+        lease = Leases(store).find(JOB)
+        assert lease is not None
+        assert (lease.schedule, lease.holder) == ("1m", None)
+        assert timedelta(0) < lease.due - datetime.now(UTC) <= timedelta(minutes=1)
         assert len(Events(store).latest(9, None, SERVED)) == 2
         assert States(store).all() == [], "nothing was due"
         watch.look()
@@ -104,9 +104,9 @@ def test_a_check_that_is_due_is_made_by_one_worker_and_its_alert_sent(configured
             for watch in (first, second, first):
                 watch.look()
                 watch.send()
-            turn = Turns(store).find(JOB)
-            assert turn is not None
-            assert turn.due > datetime.now(UTC), "one that was missed is made up for once"
+            lease = Leases(store).find(JOB)
+            assert lease is not None
+            assert lease.due > datetime.now(UTC), "one that was missed is made up for once"
             assert [one.verdict for one in States(store).all()] == ["severe", "none"]
             assert len(store.snapshots("current", 9)) == 1
             text = second._service.metrics.text().decode()
@@ -139,7 +139,7 @@ def test_without_a_schedule_nothing_is_checked(configured: Settings) -> None:
     settings = configured.model_copy(update={"check_schedule": ""})
     with worker(settings) as (watch, store):
         watch.look()
-        assert Turns(store).find(JOB) is None
+        assert Leases(store).find(JOB) is None
         assert States(store).all() == []
         watch.send()
         assert Outbox(store).latest(9) == []
@@ -166,9 +166,9 @@ def test_a_check_that_fails_is_due_again_at_its_next_time(
         monkeypatch.setattr(background, "check_all", fail)
         watch.look()
         assert "The disk is full." in caplog.text
-        turn = Turns(store).find(JOB)
-        assert turn is not None
-        assert (turn.holder, turn.due > datetime.now(UTC)) == (None, True)
+        lease = Leases(store).find(JOB)
+        assert lease is not None
+        assert (lease.holder, lease.due > datetime.now(UTC)) == (None, True)
 
 
 def test_a_store_that_cannot_be_used_is_told_once_until_it_changes(
@@ -221,7 +221,7 @@ def test_a_running_service_checks_and_sends_by_itself(configured: Settings, monk
         settings = Settings(**{**configured.model_dump(), **hook})
         with Store.open(settings.store_url) as store:
             drifted(store, settings)
-            Turns(store).plan(JOB, "1m", datetime.now(UTC) - timedelta(minutes=1))
+            Leases(store).plan(JOB, "1m", datetime.now(UTC) - timedelta(minutes=1))
         with running(create_app(settings)) as client:
             until(lambda: len(received.requests) == 1)
             until(lambda: value(client.get("/metrics").text, "farol_alert_state", task="current") == 2)
@@ -277,11 +277,11 @@ def process(settings: Settings, how: str) -> Iterator[subprocess.Popen[str]]:
 def test_when_the_worker_that_checks_is_killed_another_process_takes_over(configured: Settings) -> None:
     with Store.open(configured.store_url) as store:
         drifted(store, configured)
-        Turns(store).plan(JOB, "1h", datetime.now(UTC) - timedelta(minutes=1))
+        Leases(store).plan(JOB, "1h", datetime.now(UTC) - timedelta(minutes=1))
         with process(configured, "dies") as leader:
             assert leader.stdout is not None
             assert [leader.stdout.readline() for _ in range(2)] == ["ready\n", "checking\n"]
-            held = Turns(store).find(JOB)
+            held = Leases(store).find(JOB)
             assert held is not None
             assert held.holder is not None
             with process(configured, "lives") as follower:
@@ -290,7 +290,7 @@ def test_when_the_worker_that_checks_is_killed_another_process_takes_over(config
                 assert States(store).all() == [], "while the leader has its time, nobody else begins"
                 leader.kill()
                 assert follower.stdout.readline() == "checked\n"
-                until(lambda: (turn := Turns(store).find(JOB)) is not None and turn.holder is None)
+                until(lambda: (lease := Leases(store).find(JOB)) is not None and lease.holder is None)
         assert [one.verdict for one in States(store).all()] == ["severe", "none"]
         assert len(store.snapshots("current", 9)) == 1
 

@@ -105,13 +105,13 @@ def test_where_a_model_is_gone_erasing_says_what_its_counters_still_count(store:
 def test_counters_are_proven_and_mended(store: Store, run: Run) -> None:
     assert "counted 40 predictions anew" in run("store", "recount")
     with store.exclusive() as connection:
-        for key, (layout, cells) in store.tallying.stored(connection).items():
-            store.tallying.put(cursor_of(connection), {key: (layout, cells + (cells > 0))})
+        for key, (layout, cells) in store.counters.stored(connection).items():
+            store.counters.put(cursor_of(connection), {key: (layout, cells + (cells > 0))})
     told = run("store", "recount", code=1)
     assert "IAA, bin" in told
     assert "more; --format json has all" in told
     body = json.loads(run("store", "recount", "--format", "json", code=1))
-    assert (body["rows"], body["undated"], body["repaired"], body["unproven"]) == (40, 0, False, [])
+    assert (body["rows"], body["repaired"], body["unproven"]) == (40, False, [])
     first = body["differences"][0]
     assert first["counted"] == first["rows"] + 1
     assert first.keys() == {"task", "version", "day", "slice", "name", "bin", "counted", "rows"}
@@ -125,12 +125,6 @@ def test_what_cannot_be_proven_is_told_and_is_no_difference(store: Store, run: R
     assert "current 2024-abc: its 1 predictions cannot be counted anew. There is no version 2024-abc" in told
     (unproven,) = json.loads(run("store", "recount", "--format", "json"))["unproven"]
     assert (unproven["version"], unproven["rows"], unproven["problem"]["code"]) == ("2024-abc", 1, "bundle")
-
-
-def test_rows_of_an_older_farol_are_told(store: Store, run: Run, artifacts: Path) -> None:
-    scorer = Scorer(Registry(artifacts).load("current"))
-    store.write([replace(answered(scorer, pupils(scorer, 1)[0]), year=None)])
-    assert "1 of an older Farol do not say their year" in run("store", "recount")
 
 
 def test_old_predictions_are_purged_and_the_counters_stay_true(store: Store, run: Run) -> None:
@@ -149,16 +143,4 @@ def test_a_backup_is_written_and_put_back(store: Store, run: Run) -> None:
     assert "restored 40 predictions from copy.db" in printed
     assert "erase them again" in printed
     assert "restored 40" in run("store", "restore", "copy.db", "--data", "elsewhere")
-    assert "every counter is what the rows say" in run("store", "recount")
-
-
-def test_the_tables_are_taken_back_for_an_older_farol_and_what_is_lost_is_told(store: Store, run: Run) -> None:
-    told = run("store", "downgrade", "0010", code=2)
-    assert "40 × whose a prediction is" in told
-    assert "--force" in told
-    printed = run("store", "downgrade", "0010", "--force")
-    assert "lost: 40 × whose a prediction is" in printed
-    assert "is at 0010" in printed
-    assert "one of empty, 0001, 0002" in run("store", "downgrade", "9999", code=2)
-    assert "counted 40 predictions anew" in run("store", "recount", "--repair")
     assert "every counter is what the rows say" in run("store", "recount")

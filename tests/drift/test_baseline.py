@@ -108,7 +108,7 @@ def stored(bundle: Bundle, level: int, bin_: int, n: int) -> list[Prediction]:
     counted = Counted.of({bundle.reference.features[0].feature: bin_, PREDICTION: 0})
     rows = replace(counted, slices=(f"phase={level}", "source=api"))
     return [
-        Prediction(uuid7(NOW), NOW, bundle.task, bundle.version, "api", {}, 0, "x", 0.1, 0.5, (), rows)
+        Prediction(uuid7(NOW), NOW, bundle.task, bundle.version, "api", {}, 0, "x", 0.1, 0.5, 2024, (), rows)
         for _ in range(n)
     ]
 

@@ -272,7 +272,7 @@ def _stored(bundle: Bundle, at: datetime, n: int) -> list[Prediction]:
     """Predictions whose every feature is missing."""
     missing = Counted.of({one.feature: one.size - 1 for one in bundle.reference.features})
     return [
-        Prediction(uuid7(at), at, bundle.task, bundle.version, "api", {}, 0, "x", 0.1, 0.5, (), missing)
+        Prediction(uuid7(at), at, bundle.task, bundle.version, "api", {}, 0, "x", 0.1, 0.5, 2024, (), missing)
         for _ in range(n)
     ]
 

@@ -154,7 +154,7 @@ def test_a_threshold_in_a_bin_splits_it(threshold: float) -> None:
 
 def test_performance_is_read_from_the_counters_of_a_window_and_a_slice(bundle: Bundle, store: Store) -> None:
     counted = replace(Counted.of({SCORE: 95}), slices=("source=api",))
-    row = Prediction(uuid7(NOW), NOW, bundle.task, bundle.version, "api", {}, 1, "x", 0.95, 0.5, (), counted)
+    row = Prediction(uuid7(NOW), NOW, bundle.task, bundle.version, "api", {}, 1, "x", 0.95, 0.5, 2024, (), counted)
     store.write([replace(row, id=uuid7(NOW)) for _ in range(40)])
     window = parse_window("7d", now=NOW)
     whole, api = performance(store, bundle, window), performance(store, bundle, window, part="source=api")
@@ -172,7 +172,7 @@ def test_performance_learns_what_answers_were_worth_from_the_reference_of_the_bu
     bundle: Bundle, store: Store
 ) -> None:
     row = Prediction(
-        uuid7(NOW), NOW, bundle.task, bundle.version, "api", {}, 1, "x", 0.95, 0.5, (), Counted.of({SCORE: 95})
+        uuid7(NOW), NOW, bundle.task, bundle.version, "api", {}, 1, "x", 0.95, 0.5, 2024, (), Counted.of({SCORE: 95})
     )
     store.write([replace(row, id=uuid7(NOW)) for _ in range(40)])
     # In training a quarter of the pupils answered like these was at risk, and a tenth of those answered 0.05.

@@ -36,6 +36,7 @@ def row(
         label="Aluno possui risco de defasagem",
         probability=probability,
         threshold=0.5,
+        year=2024,
         warnings=warnings,
         counted=Counted.of({name: bin_of(value) for name, value in given.items()}),
     )

@@ -31,7 +31,7 @@ def test_an_answer_counts_in_the_whole_and_in_each_of_its_slices(store: Store) -
 
 
 def test_rows_of_two_layouts_on_one_day_add_up(store: Store) -> None:
-    """An older Farol may have counted less that day, and both may write in one transaction."""
+    """A model that is served by two versions of Farol may count more in one of them."""
     store.write([replace(row(), counted=Counted.of({"IAA": 0, "IPP": 7}))])
     store.write([replace(row(), counted=counted(1, 3)), replace(row(), counted=Counted.of({"IPP": 9}))])
     counts = {"IAA": {0: 1, 1: 1}, "IPP": {7: 1, 9: 1}, "=prediction": {0: 1}}

@@ -191,7 +191,7 @@ def test_a_database_that_restarted_is_found_again(postgresql_url: str) -> None:
         with other.engine.begin() as connection:
             connection.execute(
                 text(
-                    "SELECT pg_terminate_backend(pid) FROM pg_stat_activity "
+                    "SELECT pg_terminate_backend(pid, 30000) FROM pg_stat_activity "  # waits until each is gone
                     "WHERE datname = current_database() AND pid <> pg_backend_pid()"
                 )
             )

@@ -16,7 +16,6 @@ from farol.errors import InputError, StoreError
 from farol.store import keys as keys_module
 from farol.store.database import Store
 from farol.store.keys import ApiKey, Keys, Role, make_key, match_key
-from tests.store.test_schema import upgraded_to
 
 NOW = datetime(2026, 3, 2, 21, 24, tzinfo=UTC)
 
@@ -112,13 +111,6 @@ def test_digests_are_compared_in_constant_time_whoever_asks(monkeypatch: pytest.
 )
 def test_a_role_may_do_its_own_and_manage_everything(role: str, allowed: set[str]) -> None:
     assert {needed.value for needed in Role if Role(role).allows(needed)} == allowed
-
-
-def test_a_database_from_before_keys_gets_the_table_and_is_open_still(url: str) -> None:
-    upgraded_to(url, "0002")
-    with Store.open(url) as store:
-        assert Keys(store).all() == []
-        Keys(store).add(made()[1])
 
 
 def test_a_database_that_is_away_is_told_as_such(tmp_path: Path) -> None:

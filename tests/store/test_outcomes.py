@@ -4,20 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import replace
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
 import pytest
-from alembic import command
-from alembic.config import Config
-from sqlalchemy import inspect, select, text
+from sqlalchemy import select
 
 from farol.model.registry import Registry
-from farol.store import migrations
 from farol.store.backup import backup, restore
 from farol.store.database import Store
-from farol.store.engine import open_engine
 from farol.store.outcomes import (
     Eligible,
     Outcome,
@@ -130,7 +126,6 @@ def test_forecasts_of_other_years_tasks_and_nobody_are_left_alone(store: Store) 
         [
             forecast("RA-1", year=2023),
             forecast("RA-1", year=2025),
-            forecast("RA-1", year=None),
             forecast(None),
             forecast("RA-2", task="current", year=2025),
         ]
@@ -214,23 +209,3 @@ def test_a_copy_holds_outcomes_and_is_not_restored_over_them_unasked(
         known = read_year(other, "next-year", 2025)
         assert known is not None
         assert list(known.outcomes.values()) == SHEET
-
-
-def test_the_tables_can_be_taken_back_and_made_again(url: str) -> None:
-    with Store.open(url) as store:
-        store.write([row()])
-        say(store)
-    engine = open_engine(url)
-    config = Config()
-    config.set_main_option("script_location", str(Path(migrations.__file__).parent))
-    config.set_main_option("path_separator", "os")
-    before = migrations.REVISIONS[migrations.REVISIONS.index("0030") - 1]
-    with engine.begin() as connection:
-        config.attributes["connection"] = connection
-        command.downgrade(config, before)
-        assert {"outcomes", "outcome_forecasts"}.isdisjoint(inspect(connection).get_table_names())
-        assert connection.execute(text("SELECT version_num FROM alembic_version")).scalar() == before
-    engine.dispose()
-    with Store.open(url) as store:
-        assert store.total() == 1
-        assert say(store, at=datetime.now(UTC)).added == 3

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import shutil
 import threading
-from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 
@@ -57,7 +56,7 @@ def test_counters_of_every_task_version_day_and_year_are_proven(
             at = NOON + timedelta(hours=5 * position)
             store.write([answered(scorer, values, at=at, year=2018 + position % 7)])
     found = recount(store, registry)
-    assert (found.rows, found.undated, found.differences, found.unproven, found.cells) == (120, 0, (), (), ())
+    assert (found.rows, found.differences, found.unproven, found.cells) == (120, (), (), ())
 
 
 def test_simulated_predictions_are_proven_too_across_pages(
@@ -66,7 +65,7 @@ def test_simulated_predictions_are_proven_too_across_pages(
     panel = read_panel(sample_workbook, load_profile("pede"))
     simulate(panel, forecast, sqlite_store, n=PAGE + 50, shift="severe", seed=1, days=20, now=datetime.now(UTC))
     found = recount(sqlite_store, Registry(artifacts))
-    assert (found.rows, found.undated, found.differences) == (PAGE + 50, 0, ())
+    assert (found.rows, found.differences) == (PAGE + 50, ())
 
 
 def test_whatever_is_wrong_with_a_counter_is_told_and_repaired(store: Store, artifacts: Path, current: Scorer) -> None:
@@ -77,7 +76,7 @@ def test_whatever_is_wrong_with_a_counter_is_told_and_repaired(store: Store, art
     version = current.bundle.version
     ips = store.counts("current", version, DAY, DAY)["IPS"]
     with store.exclusive() as connection:
-        layout, cells = store.tallying.stored(connection)["current", version, DAY, ""]
+        layout, cells = store.counters.stored(connection)["current", version, DAY, ""]
         counts = layout.counts(cells)
         del counts["IPS"]
         least = min(counts["IAA"])
@@ -86,8 +85,8 @@ def test_whatever_is_wrong_with_a_counter_is_told_and_repaired(store: Store, art
         wrong = union(layout, Counted.of({"extra": 77}).layout)
         tally = wrong, wrong.vector(counts)
         before = ("current", version, DAY - timedelta(days=9), "")  # a day without any row
-        store.tallying.put(cursor_of(connection), {("current", version, DAY, ""): tally, before: tally})
-        store.tallying.drop(connection, "current", version, DAY + timedelta(days=1))
+        store.counters.put(cursor_of(connection), {("current", version, DAY, ""): tally, before: tally})
+        store.counters.drop(connection, "current", version, DAY + timedelta(days=1))
     registry = Registry(artifacts)
     found = recount(store, registry)
     told = {(one.day, one.slice, one.name, one.bin): (one.counted, one.rows) for one in found.differences}
@@ -102,17 +101,6 @@ def test_whatever_is_wrong_with_a_counter_is_told_and_repaired(store: Store, art
     repair(store, registry, found.cells)
     assert recount(store, registry).differences == ()
     assert store.counts("current", version, *EVER) == whole
-
-
-def test_a_row_that_does_not_say_its_year_is_taken_to_be_of_its_day_and_counted_as_such(
-    store: Store, artifacts: Path, forecast: Scorer
-) -> None:
-    values = pupils(forecast, 5)
-    store.write([replace(answered(forecast, one, year=NOON.year), year=None) for one in values])
-    found = recount(store, Registry(artifacts))
-    assert (found.undated, found.differences) == (5, ())
-    store.write([replace(answered(forecast, values[0] | {"year_joined": 2016.0}, year=2016), year=None)])
-    assert {one.name for one in recount(store, Registry(artifacts)).differences} >= {"years_in_programme"}
 
 
 def test_what_a_lost_model_counted_is_said_to_be_unproven(
@@ -137,7 +125,7 @@ def test_counters_of_a_lost_model_on_a_day_without_rows_are_wrong_and_go(store: 
     gone = Counted.of({"IAA": 1})
     with store.exclusive() as connection:
         tally = gone.layout, total(gone.layout, [gone.cells, gone.cells])
-        store.tallying.put(cursor_of(connection), {("current", "2020-gone", DAY, ""): tally})
+        store.counters.put(cursor_of(connection), {("current", "2020-gone", DAY, ""): tally})
     registry = Registry(artifacts)
     found = recount(store, registry)
     assert [(difference.counted, difference.rows) for difference in found.differences] == [(2, 0)]

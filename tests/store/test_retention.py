@@ -36,7 +36,7 @@ def test_whole_days_go_with_their_counters_and_the_rest_stays_true(store: Store)
     orphan = Counted.of({"IAA": 1})
     with store.exclusive() as connection:
         tally = orphan.layout, total(orphan.layout, [orphan.cells])
-        store.tallying.add(cursor_of(connection), {("t", "v", date(2020, 1, 1), ""): tally})
+        store.counters.add(cursor_of(connection), {("t", "v", date(2020, 1, 1), ""): tally})
     snapshot = Snapshot(uuid7(NOON), NOON - timedelta(days=9), "current", "v", None, date(2024, 5, 1), {"n": 1})
     store.write_snapshot(snapshot)
 

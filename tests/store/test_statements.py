@@ -77,7 +77,7 @@ def test_what_cannot_be_begun_leaves_nothing_behind(sqlite_store: Store) -> None
     with sqlite_store.exclusive():  # and no lock
         pass
     with sqlite_store.engine.begin() as connection:
-        connection.exec_driver_sql("DROP TABLE tallies")
+        connection.exec_driver_sql("DROP TABLE counters")
     with pytest.raises(StoreError):
         sqlite_store.begin([row()])
 

@@ -26,7 +26,7 @@ from farol.api.service import Service
 from farol.errors import FarolError
 from farol.store.alert_states import AlertState, States
 from farol.store.database import Store
-from farol.store.leases import Turns
+from farol.store.leases import Leases
 from farol.store.outbox import Outbox
 
 logger = logging.getLogger("farol.alerts")
@@ -46,7 +46,7 @@ class Watch(Collector):
         self.plan = Plan.of(service.settings)
         self._service = service
         self._noticed: dict[str, str] = {}
-        self._turns: Turns | None = None
+        self._leases: Leases | None = None
         self._states: list[AlertState] = []
         self._waiting: dict[str, int] = {}
         self._aside: dict[str, int] = {}
@@ -93,17 +93,17 @@ class Watch(Collector):
                 self._noticed[task] = scorer.bundle.version
 
     def _check_in_turn(self, store: Store, schedule: Schedule) -> None:
-        turns = self._turns = self._turns or Turns(store)
-        turn, now = turns.find(JOB), _now()
-        if turn is None or turn.schedule != schedule.text:
-            turns.plan(JOB, schedule.text, schedule.after(now))
-        elif turn.due <= now and turns.claim(turn, now, now + LEASE):
+        leases = self._leases = self._leases or Leases(store)
+        lease, now = leases.find(JOB), _now()
+        if lease is None or lease.schedule != schedule.text:
+            leases.plan(JOB, schedule.text, schedule.after(now))
+        elif lease.due <= now and leases.claim(lease, now, now + LEASE):
             try:
                 bundles = [scorer.bundle for scorer in self._service.scorers.values()]
                 check_all(store, bundles, self.plan.window, now, self.plan.wording, multivariate=self.plan.multivariate)
             finally:
                 # One that was missed while nobody ran is made up for once, not as often as it was missed.
-                turns.done(turn, schedule.after(_now()))
+                leases.done(lease, schedule.after(_now()))
 
     @contextmanager
     def _telling(self, heading: str) -> Iterator[None]:

@@ -127,35 +127,9 @@ def restore(
     say(msg("Pupils erased since this backup was made are back: erase them again."))
 
 
-@app.command(
-    cls=Command,
-    help=_(
-        "Take the tables back to an earlier revision, for an older Farol. Stop the service and make a backup first."
-    ),
-)
-def downgrade(
-    revision: Annotated[
-        str, typer.Argument(metavar=_("REVISION"), help=_("The revision to go back to, such as 0010, or `empty`."))
-    ],
-    force: Annotated[
-        bool, typer.Option("--force", help=_("Go back although something is lost, which is told without this."))
-    ] = False,
-    data: DataOption = None,
-) -> None:
-    """Tell what is lost, then do it in one transaction."""
-    from farol.store.downgrading import downgrade as take_back
-
-    done = take_back(read_settings(data=data).store_url, revision, force=force)
-    for lost in done.lost:
-        say(msg("lost: {what}", what=lost))
-    say(msg("the database was at revision {before} and is at {after}", before=done.before, after=done.after))
-    say(msg("The next start of this Farol brings it forward again: start the older one."))
-
-
 def _as_dict(found: Recount, *, repaired: bool) -> dict[str, object]:
     return {
         "rows": found.rows,
-        "undated": found.undated,
         "repaired": repaired,
         "differences": [asdict(one) | {"day": one.day.isoformat()} for one in found.differences],
         "unproven": [
@@ -167,8 +141,6 @@ def _as_dict(found: Recount, *, repaired: bool) -> dict[str, object]:
 
 def _print(found: Recount, *, repaired: bool) -> None:
     say(msg("counted {n} predictions anew", n=found.rows))
-    if found.undated:
-        say(msg("{n} of an older Farol do not say their year: that of their day was taken", n=found.undated))
     for one in found.unproven:
         values = {"task": one.task, "version": one.version, "n": one.rows, "problem": one.problem.problem}
         say(msg("{task} {version}: its {n} predictions cannot be counted anew. {problem}", **values))

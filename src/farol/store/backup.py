@@ -23,7 +23,7 @@ from farol.i18n import msg
 from farol.store.database import Store
 from farol.store.driver import sqlite
 from farol.store.engine import open_engine, parse_url, store_errors
-from farol.store.migrations import REVISIONS
+from farol.store.schema import require_known
 
 _KEPT = ("predictions", "drift_snapshots")
 _BUSY_SECONDS = 10
@@ -78,7 +78,7 @@ def restore(url: str, file: Path, *, force: bool = False) -> Copied:
     """Puts what `backup` wrote into the store at `url`, verified first, and brings it up to date.
 
     InputError for a file that is not there or is no copy of a store, for a store that holds something unless `force`d,
-    and for PostgreSQL, which has its own tool; StoreError for a copy that is damaged.
+    and for PostgreSQL, which has its own tool; StoreError for a copy that is damaged or was made by a newer Farol.
     """
     target = _file_of(url, "pg_restore --clean --if-exists --single-transaction {file}", file)
     if not file.is_file():
@@ -150,9 +150,7 @@ def _verified(file: Path, *, of: Path) -> int:
     if revision is None:
         fix = msg("Name a file that `farol store backup` wrote.")
         raise InputError(msg("The file is not a database of Farol."), where=Place(file=str(of)), fix=fix)
-    if revision[0] not in REVISIONS:
-        fix = msg("Update Farol, or use another database.")
-        raise InputError(msg("The database was made by a newer version of Farol."), where=Place(file=str(of)), fix=fix)
+    require_known(str(revision[0]), str(of))
     return int(rows)
 
 

@@ -1,8 +1,8 @@
-"""The tallies in the database: read, added to, written, inside the caller's transaction.
+"""The counters in the database: read, added to and written inside the caller's transaction.
 
-A tally is read, added to in memory and written back: one row for a whole day's counts, where a row for each count would
-be hundreds. Whoever writes is alone while it does: on SQLite every writer is, on PostgreSQL a lock for the version sees
-to it, taken last so that it is held for no longer than the commit takes.
+All counts of a day and a slice are one vector in one row, which is read, added to in memory and written back. One count
+a row would be hundreds of rows. Nobody else writes meanwhile: on SQLite there is one writer at a time, on PostgreSQL a
+lock for the version holds others back. It is taken last, so that it is held no longer than the commit takes.
 """
 
 from __future__ import annotations
@@ -19,87 +19,87 @@ from sqlalchemy.engine.interfaces import DBAPICursor
 from farol.model.counters import PREDICTION, WHOLE, CounterLayout, Counts, moved, read_layout, total, union
 from farol.store.records import Prediction, day_of
 from farol.store.statements import Rows, Statement, Steps, carry_out
-from farol.store.tables import tallies
+from farol.store.tables import counters
 
-TallyKey = tuple[str, str, date, str]
+CounterKey = tuple[str, str, date, str]
 """Task, version, day, slice."""
 
-Tally = tuple[CounterLayout, Counts]
+CounterVector = tuple[CounterLayout, Counts]
 
 _CELL = np.dtype("<u4")
 
 
-def add_up(rows: Iterable[Prediction]) -> dict[TallyKey, Tally]:
-    """What rows add to the tallies; rows that do not say where they count add nothing."""
+def add_up(rows: Iterable[Prediction]) -> dict[CounterKey, CounterVector]:
+    """What rows add to the counters; rows whose `counted` is None add nothing."""
     alike: dict[tuple[str, str, date, CounterLayout, tuple[str, ...]], list[Sequence[int]]] = {}
     for row in rows:
         counted = row.counted
         if counted is not None:
             key = row.task, row.version, day_of(row.at), counted.layout, counted.slices
             alike.setdefault(key, []).append(counted.cells)
-    found: dict[TallyKey, Tally] = {}
+    sums: dict[CounterKey, CounterVector] = {}
     for (task, version, day, layout, slices), groups in alike.items():
-        tally = layout, total(layout, groups)
+        vector = layout, total(layout, groups)
         for slice_ in (WHOLE, *slices):
             key_ = task, version, day, slice_
-            found[key_] = tally if key_ not in found else added(found[key_], tally)
-    return found
+            sums[key_] = vector if key_ not in sums else added(sums[key_], vector)
+    return sums
 
 
-def added(first: Tally, second: Tally) -> Tally:
-    """Both together, in a layout that has room for them."""
+def added(first: CounterVector, second: CounterVector) -> CounterVector:
+    """The sum of both, in a layout that has room for both."""
     layout = union(first[0], second[0])
     return layout, moved(first[1], first[0], layout) + moved(second[1], second[0], layout)
 
 
-class Tallying:
-    """The statements for one database."""
+class Counters:
+    """The statements on the counters of one database."""
 
     def __init__(self, engine: Engine) -> None:
         is_postgresql = engine.dialect.name == "postgresql"
-        insert = (postgresql.insert if is_postgresql else sqlite.insert)(tallies)
+        insert = (postgresql.insert if is_postgresql else sqlite.insert)(counters)
         put = insert.on_conflict_do_update(
-            index_elements=list(tallies.primary_key),
+            index_elements=list(counters.primary_key),
             set_={"layout": insert.excluded.layout, "cells": insert.excluded.cells},
         )
         lock = select(func.pg_advisory_xact_lock(func.hashtextextended(bindparam("name"), literal_column("0"))))
         self._engine = engine
-        self._put = Rows(put, [column.name for column in tallies.columns], engine)
+        self._put = Rows(put, [column.name for column in counters.columns], engine)
         self._lock = Statement.of(lock, engine) if is_postgresql else None
         self._select = lru_cache(maxsize=64)(self._selecting)
         # What the driver takes for a day.
         self._day: Callable[[date], object] = (lambda day: day) if is_postgresql else date.isoformat
 
-    def add(self, cursor: DBAPICursor, tallied: Mapping[TallyKey, Tally]) -> None:
-        """Adds to the tallies that are stored."""
-        carry_out(cursor, self.adding(tallied))
+    def add(self, cursor: DBAPICursor, sums: Mapping[CounterKey, CounterVector]) -> None:
+        """Adds to the counters that are stored."""
+        carry_out(cursor, self.adding(sums))
 
-    def put(self, cursor: DBAPICursor, tallied: Mapping[TallyKey, Tally]) -> None:
-        """Writes tallies in the place of those that are stored."""
-        carry_out(cursor, self.putting(tallied))
+    def put(self, cursor: DBAPICursor, sums: Mapping[CounterKey, CounterVector]) -> None:
+        """Replaces the counters that are stored under these keys."""
+        carry_out(cursor, self.putting(sums))
 
-    def adding(self, tallied: Mapping[TallyKey, Tally]) -> Steps:
-        """To add to the tallies that are stored."""
+    def adding(self, sums: Mapping[CounterKey, CounterVector]) -> Steps:
+        """The steps of `add`."""
         versions: dict[tuple[str, str, date], list[str]] = {}
-        for task, version, day, slice_ in sorted(tallied):  # in one order: nobody waits for another in a ring
+        for task, version, day, slice_ in sorted(sums):  # always in this order: two writers never wait for each other
             versions.setdefault((task, version, day), []).append(slice_)
         for (task, version, day), slices in versions.items():
             if self._lock is not None:
                 yield self._lock.step({"name": f"farol {task} {version}"}, wants=False)
             values = {"task": task, "version": version, "day": self._day(day)}
             values |= {f"slice_{position}": slice_ for position, slice_ in enumerate(slices)}
-            together = {(task, version, day, slice_): tallied[task, version, day, slice_] for slice_ in slices}
+            together = {(task, version, day, slice_): sums[task, version, day, slice_] for slice_ in slices}
             for slice_, layout, cells in (yield self._select(len(slices)).step(values, wants=True)):
                 key = task, version, day, slice_
-                together[key] = added(_tally(layout, cells), together[key])
+                together[key] = added(_vector(layout, cells), together[key])
             yield from self.putting(together)
 
-    def putting(self, tallied: Mapping[TallyKey, Tally]) -> Steps:
-        """To write tallies in the place of those that are stored."""
+    def putting(self, sums: Mapping[CounterKey, CounterVector]) -> Steps:
+        """The steps of `put`."""
         return self._put.steps(
             [
                 (task, version, self._day(day), slice_, layout.text, cells.astype(_CELL).tobytes())
-                for (task, version, day, slice_), (layout, cells) in tallied.items()
+                for (task, version, day, slice_), (layout, cells) in sums.items()
             ]
         )
 
@@ -107,7 +107,7 @@ class Tallying:
         self, connection: Connection, version: tuple[str, str], *, first: date, last: date, slice_: str
     ) -> dict[str, dict[int, int]]:
         """Name → bin → how often, for a task and version, over the days from `first` to `last`, both included."""
-        table = tallies.c
+        table = counters.c
         query = select(table.layout, table.cells).where(
             table.task == version[0],
             table.version == version[1],
@@ -117,43 +117,43 @@ class Tallying:
         days: dict[str, list[bytes]] = {}
         for layout, cells in connection.execute(query):
             days.setdefault(layout, []).append(cells)
-        whole: Tally | None = None
+        whole: CounterVector | None = None
         for layout_text, blobs in days.items():
             layout = read_layout(layout_text)
             vectors = np.frombuffer(b"".join(blobs), dtype=_CELL).reshape(len(blobs), layout.width)
-            tally = layout, vectors.sum(axis=0, dtype=np.int64)
-            whole = tally if whole is None else added(whole, tally)
+            sums = layout, vectors.sum(axis=0, dtype=np.int64)
+            whole = sums if whole is None else added(whole, sums)
         return {} if whole is None else whole[0].counts(whole[1])
 
     def sizes(self, connection: Connection, version: tuple[str, str], *, first: date, last: date) -> dict[str, int]:
-        """Slice → how many answers were counted in it, over these days; only the cells that say so are read."""
-        table = tallies.c
+        """Slice → how many answers were counted in it over these days; only the cells of the answers are read."""
+        table = counters.c
         chosen = table.task == version[0], table.version == version[1], table.day.between(first, last)
-        found: dict[str, int] = {}
+        sizes: dict[str, int] = {}
         for text in connection.execute(select(table.layout).where(*chosen).distinct()).scalars().all():
             layout = read_layout(text)
             start, size = layout.starts.get(PREDICTION, 0), dict(layout.sizes).get(PREDICTION, 0)
             part = func.substr(table.cells, 1 + _CELL.itemsize * start, _CELL.itemsize * size)
             query = select(table.slice, part).where(*chosen, table.layout == text)
             for slice_, cells in connection.execute(query):
-                found[slice_] = found.get(slice_, 0) + int(np.frombuffer(cells, dtype=_CELL).sum())
-        return dict(sorted(found.items()))
+                sizes[slice_] = sizes.get(slice_, 0) + int(np.frombuffer(cells, dtype=_CELL).sum())
+        return dict(sorted(sizes.items()))
 
     def drop(self, connection: Connection, task: str, version: str, day: date) -> None:
-        """Removes all tallies of a day."""
-        table = tallies.c
-        connection.execute(delete(tallies).where(table.task == task, table.version == version, table.day == day))
+        """Removes all counters of a day."""
+        table = counters.c
+        connection.execute(delete(counters).where(table.task == task, table.version == version, table.day == day))
 
-    def stored(self, connection: Connection) -> dict[TallyKey, Tally]:
-        """Every tally there is."""
+    def stored(self, connection: Connection) -> dict[CounterKey, CounterVector]:
+        """All counters."""
         return {
-            (one.task, one.version, one.day, one.slice): _tally(one.layout, one.cells)
-            for one in connection.execute(select(tallies))
+            (row.task, row.version, row.day, row.slice): _vector(row.layout, row.cells)
+            for row in connection.execute(select(counters))
         }
 
     def _selecting(self, n: int) -> Statement:
-        """The tallies of a day in `n` slices."""
-        table = tallies.c
+        """Reads the counters of a day in `n` slices."""
+        table = counters.c
         query = select(table.slice, table.layout, table.cells).where(
             table.task == bindparam("task"),
             table.version == bindparam("version"),
@@ -163,5 +163,5 @@ class Tallying:
         return Statement.of(query, self._engine)
 
 
-def _tally(layout: str, cells: bytes) -> Tally:
+def _vector(layout: str, cells: bytes) -> CounterVector:
     return read_layout(layout), np.frombuffer(cells, dtype=_CELL).astype(np.int64)

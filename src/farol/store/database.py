@@ -16,12 +16,12 @@ from sqlalchemy.exc import DBAPIError
 from sqlalchemy.pool import PoolProxiedConnection
 
 from farol.model.counters import WHOLE
-from farol.store.counters import Tallying, add_up
+from farol.store.counters import Counters, add_up
 from farol.store.engine import IMMEDIATE, open_engine, store_errors
 from farol.store.records import Prediction, Snapshot, microseconds, moment
 from farol.store.schema import migrate
 from farol.store.statements import Recordset, Rows, Steps, carry_out, cursor_of
-from farol.store.tables import HAS_KEY, drift_snapshots, predictions, tallies
+from farol.store.tables import HAS_KEY, counters, drift_snapshots, predictions
 
 PAGE = 1_000
 """Rows read at once."""
@@ -40,7 +40,7 @@ class Store:
         # SQLite's transactions see one moment in any case.
         self._of_one_moment = engine.execution_options(isolation_level="REPEATABLE READ") if is_postgresql else engine
         insert = postgresql.insert if is_postgresql else sqlite.insert
-        self.tallying = Tallying(engine)
+        self.counters = Counters(engine)
         self._dbapi: Any = engine.dialect.loaded_dbapi
         self._patience = f"PRAGMA busy_timeout = {round(1000 * float(str(engine.url.query.get('timeout', 0))))}"
         self._add = (
@@ -101,7 +101,7 @@ class Store:
         with self._writing() as connection:
             first = self._write_once(connection, keyed)
             cursor = cursor_of(connection)
-            self.tallying.add(cursor, add_up(row for key, row in keyed.items() if first[key] is row))
+            self.counters.add(cursor, add_up(row for key, row in keyed.items() if first[key] is row))
             carry_out(cursor, self.writing(plain))
         return [row if row.key_hash is None else first[row.key_hash] for row in rows]
 
@@ -133,7 +133,7 @@ class Store:
     def writing(self, rows: Sequence[Prediction]) -> Steps:
         """The steps that store rows as they are, and count them."""
         yield from self._add.steps([_stored_values(row) for row in rows])
-        yield from self.tallying.adding(add_up(rows))
+        yield from self.counters.adding(add_up(rows))
 
     def _write_once(self, connection: Connection, keyed: Mapping[str, Prediction]) -> dict[str, Prediction]:
         """Key hash → the row that is stored under it: the one given, or the one that was there first."""
@@ -180,15 +180,15 @@ class Store:
     ) -> dict[str, dict[int, int]]:
         """What is counted → bin → answers, over the days (America/Sao_Paulo) from `first` to `last`, both included.
 
-        The names are those of the version's features and of `farol.model.counters`. Read from the tallies, so the
+        The names are those of the version's features and of `farol.model.counters`. Read from the counters, so the
         cost depends on the days, never on the number of predictions.
         """
         with self._reading() as connection:
-            return self.tallying.counts(connection, (task, version), first=first, last=last, slice_=slice_)
+            return self.counters.counts(connection, (task, version), first=first, last=last, slice_=slice_)
 
     def first_day(self, task: str, version: str) -> date | None:
         """The first day (America/Sao_Paulo) on which a version answered; None where it never did."""
-        table = tallies.c
+        table = counters.c
         query = select(func.min(table.day)).where(table.task == task, table.version == version, table.slice == WHOLE)
         with self._reading() as connection:
             found: date | None = connection.execute(query).scalar_one()
@@ -197,7 +197,7 @@ class Store:
     def slices(self, task: str, version: str, first: date, last: date) -> dict[str, int]:
         """Slice → how many answers were counted in it over these days; "" is all of them."""
         with self._reading() as connection:
-            return self.tallying.sizes(connection, (task, version), first=first, last=last)
+            return self.counters.sizes(connection, (task, version), first=first, last=last)
 
     def write_snapshot(self, snapshot: Snapshot) -> None:
         """Keeps a drift report."""
@@ -329,6 +329,7 @@ def _prediction_values(row: Prediction) -> dict[str, object]:
         "task": row.task,
         "version": row.version,
         "source": row.source,
+        "year": row.year,
         "features": _features_json(dict(row.features)),
         "prediction": row.prediction,
         "label": row.label,
@@ -337,7 +338,6 @@ def _prediction_values(row: Prediction) -> dict[str, object]:
         "warnings": _json(row.warnings) if row.warnings else "[]",
         "student": row.student,
         "class": row.group,
-        "year": row.year,
         "key_hash": row.key_hash,
         "body_hash": row.body_hash,
     }
@@ -356,6 +356,7 @@ def prediction_of(row: RowMapping) -> Prediction:
         task=row["task"],
         version=row["version"],
         source=row["source"],
+        year=row["year"],
         features=json.loads(row["features"]),
         prediction=row["prediction"],
         label=row["label"],
@@ -364,7 +365,6 @@ def prediction_of(row: RowMapping) -> Prediction:
         warnings=tuple(json.loads(row["warnings"])),
         student=row["student"],
         group=row["class"],
-        year=row["year"],
         key_hash=row["key_hash"],
         body_hash=row["body_hash"],
     )

@@ -1,7 +1,7 @@
-"""Whose turn it is: of several workers one does what is due, and another takes over when that one dies.
+"""Leases: of several workers one does a job that is due, and another takes over when that one dies.
 
-A row a job says when it is due next and who is at it until when. A worker claims it by changing the row it read; the
-database lets one of them. The clocks of the machines should agree to a few seconds, as they do with NTP.
+A row says when a job is due next, which worker has it, and until when. A worker claims a job by changing the row that
+it read; the database lets one worker do so. The machines' clocks should agree to a few seconds, as they do with NTP.
 """
 
 from __future__ import annotations
@@ -15,58 +15,61 @@ from sqlalchemy import or_, select, update
 from farol.store.database import Store
 from farol.store.engine import IMMEDIATE, insert_new, store_errors
 from farol.store.records import microseconds, moment
-from farol.store.tables import turns
+from farol.store.tables import leases
 
 
 @dataclass(frozen=True, slots=True)
-class Turn:
-    """A job: when it is due, by which schedule, and who is at it until when (None: nobody)."""
+class Lease:
+    """A job: when it is due, by which schedule, and which worker has it until when (None: nobody)."""
 
-    name: str
+    job: str
     schedule: str
     due: datetime  # aware
     holder: str | None
     until: datetime | None
 
 
-class Turns:
-    """The jobs of a store, as one worker sees them. Every method raises StoreError when the database cannot do it."""
+class Leases:
+    """The leases in a store, for one worker. Every method raises StoreError when the database cannot do it."""
 
     def __init__(self, store: Store) -> None:
         self._engine = store.engine
         self._written = store.engine.execution_options(**{IMMEDIATE: True})
-        self._me = str(uuid4())
+        self._worker = str(uuid4())
 
-    def find(self, name: str) -> Turn | None:
-        """A job as it stands; None where nobody planned it yet."""
+    def find(self, job: str) -> Lease | None:
+        """The lease of a job; None where nobody planned the job yet."""
         with store_errors(self._engine.url), self._engine.connect() as connection:
-            row = connection.execute(select(turns).where(turns.c.name == name)).mappings().first()
+            row = connection.execute(select(leases).where(leases.c.job == job)).mappings().first()
         if row is None:
             return None
         until = None if row["until"] is None else moment(row["until"])
-        return Turn(row["name"], row["schedule"], moment(row["due"]), row["holder"], until)
+        return Lease(row["job"], row["schedule"], moment(row["due"]), row["holder"], until)
 
-    def plan(self, name: str, schedule: str, due: datetime) -> None:
-        """A job becomes due then, by this schedule, unless it has the schedule already; whoever is at it stays."""
+    def plan(self, job: str, schedule: str, due: datetime) -> None:
+        """Makes a job due at `due` by this schedule, unless it has the schedule already. Its holder keeps it."""
         values = {"schedule": schedule, "due": microseconds(due)}
         with store_errors(self._engine.url), self._written.begin() as connection:
-            if not insert_new(connection, turns, {"name": name, **values}):
-                other = update(turns).where(turns.c.name == name, turns.c.schedule != schedule)
+            if not insert_new(connection, leases, {"job": job, **values}):
+                other = update(leases).where(leases.c.job == job, leases.c.schedule != schedule)
                 connection.execute(other.values(**values))
 
-    def claim(self, turn: Turn, now: datetime, until: datetime) -> bool:
-        """Whether it is ours to do, until then: it is as we read it, and nobody is at it whose time is not over."""
-        free = or_(turns.c.until.is_(None), turns.c.until <= microseconds(now))
-        same = (turns.c.name == turn.name) & (turns.c.due == microseconds(turn.due))
-        query = update(turns).where(same, free).values(holder=self._me, until=microseconds(until))
+    def claim(self, lease: Lease, now: datetime, until: datetime) -> bool:
+        """Whether this worker has the job from now on, until then.
+
+        False where the row is no longer as it was read, or where another worker has the job and its time is not over.
+        """
+        free = or_(leases.c.until.is_(None), leases.c.until <= microseconds(now))
+        same = (leases.c.job == lease.job) & (leases.c.due == microseconds(lease.due))
+        query = update(leases).where(same, free).values(holder=self._worker, until=microseconds(until))
         with store_errors(self._engine.url), self._written.begin() as connection:
             return connection.execute(query).rowcount == 1
 
-    def done(self, turn: Turn, due: datetime) -> None:
-        """It is done, and due again then; nothing changes where another has taken over meanwhile."""
-        ours = (turns.c.name == turn.name) & (turns.c.holder == self._me)
+    def done(self, lease: Lease, due: datetime) -> None:
+        """Gives the job back, due again at `due`. Nothing changes where another worker took over meanwhile."""
+        ours = (leases.c.job == lease.job) & (leases.c.holder == self._worker)
         values = {"due": microseconds(due), "holder": None, "until": None}
         with store_errors(self._engine.url), self._written.begin() as connection:
-            connection.execute(update(turns).where(ours, turns.c.schedule == turn.schedule).values(**values))
-            # Planned anew while we were at it: the new plan stays, we only let go.
-            connection.execute(update(turns).where(ours).values(holder=None, until=None))
+            connection.execute(update(leases).where(ours, leases.c.schedule == lease.schedule).values(**values))
+            # A job that got another schedule meanwhile keeps it; this worker only lets go.
+            connection.execute(update(leases).where(ours).values(holder=None, until=None))

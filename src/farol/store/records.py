@@ -27,8 +27,8 @@ class Prediction:
     `features` are the inputs as they came (None: given as missing; absent: not given); `counted` says where the answer
     counts: that is added up when the row is written and not kept by row, so a prediction that was read back has none.
     `label` is in the profile's Portuguese words. `student` is the programme's own code of the pupil and `group` the
-    class, if they were given; `year` the year the inputs are of (None in rows of an older Farol). `key_hash` and
-    `body_hash` are those of a request that may be sent again, see `Store.write`.
+    class, if they were given; `year` the year the inputs are of. `key_hash` and `body_hash` are those of a request
+    that may be sent again, see `Store.write`.
     """
 
     id: str  # uuid7, see `uuid7`
@@ -41,11 +41,11 @@ class Prediction:
     label: str
     probability: float | None
     threshold: float
+    year: int
     warnings: tuple[str, ...] = ()
     counted: Counted | None = None
     student: str | None = None
     group: str | None = None
-    year: int | None = None
     key_hash: str | None = None
     body_hash: str | None = None
 

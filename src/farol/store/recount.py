@@ -18,7 +18,7 @@ from farol.errors import BundleError
 from farol.model.counters import CounterLayout
 from farol.model.registry import Registry
 from farol.model.scoring import Scorer
-from farol.store.counters import Tally, TallyKey, add_up, added
+from farol.store.counters import CounterKey, CounterVector, add_up, added
 from farol.store.database import PAGE, Store, prediction_of
 from farol.store.prediction_rows import counted_in
 from farol.store.records import Prediction, day_of, microseconds, start_of
@@ -55,14 +55,9 @@ class Unproven:
 
 @dataclass(frozen=True, slots=True)
 class Recount:
-    """What came of comparing; `rows` are those counted anew, `undated` those of them that do not say their year.
-
-    A row of an older Farol does not: it is taken to be of the year it was stored in, and a row that a caller gave
-    another year for may then differ in a feature that depends on it.
-    """
+    """What came of comparing; `rows` are those counted anew."""
 
     rows: int
-    undated: int
     differences: tuple[Difference, ...]
     unproven: tuple[Unproven, ...]
 
@@ -84,8 +79,8 @@ class Binner:
         found = self._of(task, version)
         return found if isinstance(found, BundleError) else None
 
-    def count(self, rows: Sequence[Prediction]) -> dict[TallyKey, Tally]:
-        """What the rows add to the tallies; those whose bundle cannot be read, nothing."""
+    def count(self, rows: Sequence[Prediction]) -> dict[CounterKey, CounterVector]:
+        """What the rows add to the counters; those whose bundle cannot be read, nothing."""
         groups: dict[tuple[str, str], list[Prediction]] = {}
         for row in rows:
             groups.setdefault((row.task, row.version), []).append(row)
@@ -108,10 +103,9 @@ class Binner:
 def recount(store: Store, registry: Registry) -> Recount:
     """Compares every counter with the rows, all of one moment, while others go on writing. Changes nothing."""
     binner = Binner(registry)
-    counted: dict[TallyKey, Tally] = {}
+    counted: dict[CounterKey, CounterVector] = {}
     rows: Counter[tuple[str, str]] = Counter()
     unproven: set[Cell] = set()
-    undated = 0
     with store.snapshot() as connection:
         for page in _pages(connection):
             _take_in(counted, binner.count(page))
@@ -119,9 +113,7 @@ def recount(store: Store, registry: Registry) -> Recount:
                 rows[row.task, row.version] += 1
                 if binner.problem(row.task, row.version) is not None:
                     unproven.add((row.task, row.version, day_of(row.at)))
-                else:
-                    undated += row.year is None
-        stored = store.tallying.stored(connection)
+        stored = store.counters.stored(connection)
     differences = [
         Difference(*key, *one)
         for key in sorted(stored.keys() | counted.keys())
@@ -134,7 +126,7 @@ def recount(store: Store, registry: Registry) -> Recount:
         if (problem := binner.problem(task, version)) is not None
     ]
     proven = rows.total() - sum(one.rows for one in without)
-    return Recount(proven, undated, tuple(differences), tuple(without))
+    return Recount(proven, tuple(differences), tuple(without))
 
 
 def repair(store: Store, registry: Registry, cells: Iterable[Cell]) -> None:
@@ -152,13 +144,13 @@ def count_anew(store: Store, connection: Connection, binner: Binner, cell: Cell)
     False, and nothing changed, where there are rows and no bundle to count them by.
     """
     task, version, day = cell
-    counted: dict[TallyKey, Tally] = {}
+    counted: dict[CounterKey, CounterVector] = {}
     for page in connection.execute(select(predictions).where(_in_cell(cell))).mappings().partitions(PAGE):
         if binner.problem(task, version) is not None:
             return False
         _take_in(counted, binner.count([prediction_of(row) for row in page]))
-    store.tallying.drop(connection, task, version, day)
-    store.tallying.put(cursor_of(connection), counted)
+    store.counters.drop(connection, task, version, day)
+    store.counters.put(cursor_of(connection), counted)
     return True
 
 
@@ -180,15 +172,15 @@ def _pages(connection: Connection) -> Iterator[list[Prediction]]:
         seq = page[-1]["seq"]
 
 
-_EMPTY: Tally = CounterLayout(()), np.zeros(0, dtype=np.int64)
+_EMPTY: CounterVector = CounterLayout(()), np.zeros(0, dtype=np.int64)
 
 
-def _take_in(counted: dict[TallyKey, Tally], more: Mapping[TallyKey, Tally]) -> None:
-    for key, tally in more.items():
-        counted[key] = added(counted[key], tally) if key in counted else tally
+def _take_in(counted: dict[CounterKey, CounterVector], more: Mapping[CounterKey, CounterVector]) -> None:
+    for key, vector in more.items():
+        counted[key] = added(counted[key], vector) if key in counted else vector
 
 
-def _differences(stored: Tally, rows: Tally) -> Iterator[tuple[str, int, int, int]]:
+def _differences(stored: CounterVector, rows: CounterVector) -> Iterator[tuple[str, int, int, int]]:
     """Name, bin, what is stored and what the rows say, where these differ."""
     first, second = stored[0].counts(stored[1]), rows[0].counts(rows[1])
     for name in sorted(first.keys() | second.keys()):
@@ -203,8 +195,8 @@ def _counted(scorer: Scorer, rows: Sequence[Prediction]) -> list[Prediction]:
     names = scorer.bundle.inputs.columns
     values = {name: [row.features.get(name) for row in rows] for name in names}
     columns = {name: np.array([np.nan if one is None else one for one in given]) for name, given in values.items()}
-    years = [day_of(row.at).year if row.year is None else row.year for row in rows]
-    answers = scorer.answers(scorer.score(columns, np.array(years, dtype=np.float64)))
+    years = np.array([row.year for row in rows], dtype=np.float64)
+    answers = scorer.answers(scorer.score(columns, years))
     return [
         replace(row, counted=counted_in(scorer, answer, row.features, source=row.source, group=row.group))
         for row, answer in zip(rows, answers, strict=True)

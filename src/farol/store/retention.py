@@ -13,7 +13,7 @@ from farol.i18n import msg
 from farol.store.database import Store
 from farol.store.outcomes import purge_outcomes
 from farol.store.records import day_of, microseconds, moment, start_of
-from farol.store.tables import predictions, tallies
+from farol.store.tables import counters, predictions
 
 _AGE = re.compile(r"([1-9]\d{0,4})d", re.ASCII)
 
@@ -51,7 +51,7 @@ def purge(store: Store, first: date) -> Purged:
             day = first if oldest is None else min(first, day_of(moment(oldest)) + timedelta(days=1))
             before = predictions.c.at < microseconds(start_of(day))
             rows += connection.execute(delete(predictions).where(before)).rowcount
-            connection.execute(delete(tallies).where(tallies.c.day < day))
+            connection.execute(delete(counters).where(counters.c.day < day))
             outcomes += purge_outcomes(connection, microseconds(start_of(day)))
         if day == first:
             break

@@ -1,4 +1,4 @@
-"""The tables as SQLAlchemy sees them today. How a database gets there stands in `farol.store.migrations`."""
+"""The tables. `farol.store.migrations` has the same, step by step."""
 
 from __future__ import annotations
 
@@ -32,15 +32,15 @@ predictions = Table(
     Column("task", Text, nullable=False),
     Column("version", Text, nullable=False),
     Column("source", Text, nullable=False),
+    Column("year", SmallInteger, nullable=False),  # of the inputs
     Column("features", Text, nullable=False),  # JSON object
-    Column("prediction", SmallInteger, nullable=True),  # null, with the probability: no answer was given
+    Column("prediction", SmallInteger, nullable=True),  # null, as the probability is, where the model gave no answer
     Column("label", Text, nullable=False),
     Column("probability", Double, nullable=True),
     Column("threshold", Double, nullable=False),
     Column("warnings", Text, nullable=False),  # JSON array of codes
     Column("student", String(64), nullable=True),  # the programme's code of the pupil, if it was given
     Column("class", String(64), nullable=True),  # the pupil's class, if it was given
-    Column("year", SmallInteger, nullable=True),  # which the inputs are of; null in rows of an older Farol
     Column("key_hash", String(64), nullable=True),  # of a request that may be sent again
     Column("body_hash", String(64), nullable=True),
     Index("ix_predictions_task_seq", "task", "seq"),
@@ -53,8 +53,8 @@ _has_student = predictions.c.student.is_not(None)
 Index("ux_predictions_key_hash", predictions.c.key_hash, unique=True, sqlite_where=HAS_KEY, postgresql_where=HAS_KEY)
 Index("ix_predictions_student", predictions.c.student, sqlite_where=_has_student, postgresql_where=_has_student)
 
-tallies = Table(
-    "tallies",
+counters = Table(
+    "counters",
     metadata,
     Column("task", Text, primary_key=True),
     Column("version", Text, primary_key=True),
@@ -67,7 +67,7 @@ tallies = Table(
 api_keys = Table(
     "api_keys",
     metadata,
-    Column("prefix", String(12), primary_key=True),  # of the key, which itself is nowhere
+    Column("prefix", String(12), primary_key=True),  # of the key; the key itself is not stored
     Column("digest", String(64), nullable=False),  # SHA-256 of the whole key, in hexadecimal
     Column("role", Text, nullable=False),
     Column("name", Text, nullable=False),
@@ -95,11 +95,11 @@ outcomes = Table(
     metadata,
     Column("year", SmallInteger, primary_key=True, autoincrement=False),
     Column("student", String(64), primary_key=True),
-    Column("label", SmallInteger, nullable=True),  # null: the sheet has the pupil and no answer
+    Column("label", SmallInteger, nullable=True),  # null: the sheet has no answer for the pupil
     Column("groups", Text, nullable=False),  # JSON object: audit column → the pupil's group in that sheet
-    Column("fingerprint", String(64), nullable=False),  # of the sheet that says so
-    Column("recorded", BigInteger, nullable=False),  # when the year was read first; this and the next: microseconds
-    Column("changed", BigInteger, nullable=False),  # when this row last said something new
+    Column("fingerprint", String(64), nullable=False),  # of the sheet
+    Column("recorded", BigInteger, nullable=False),  # when the year was first read; microseconds, as the next
+    Column("changed", BigInteger, nullable=False),  # when this row last changed
 )
 
 outcome_forecasts = Table(
@@ -110,10 +110,10 @@ outcome_forecasts = Table(
     Column("student", String(64), primary_key=True),
     Column("version", Text, primary_key=True),
     Column("seq", BigInteger, nullable=False),  # of the last prediction of this version before the outcome
-    Column("answers", Integer, nullable=False),  # how many there were; all but the last are replaced
+    Column("answers", Integer, nullable=False),  # predictions of this version for the pupil; only the last counts
 )
 
-# What watching needs: what happened, the state of each task's alert, what is still to be sent, whose turn a check is.
+# For the checks of drift: events, the state of each alert, messages to send, and which worker has a job.
 
 events = Table(
     "events",
@@ -124,7 +124,7 @@ events = Table(
     Column("kind", Text, nullable=False),
     Column("task", Text, nullable=True),
     Column("details", Text, nullable=False),  # JSON object
-    Column("once", String(200), nullable=True, unique=True),  # what is noticed by several workers is recorded once
+    Column("once", String(200), nullable=True, unique=True),  # several workers notice the same event: one row
     Index("ix_events_at", "at"),
 )
 
@@ -155,10 +155,10 @@ outbox = Table(
     Index("ix_outbox_due", "due"),
 )
 
-turns = Table(
-    "turns",
+leases = Table(
+    "leases",
     metadata,
-    Column("name", Text, primary_key=True),
+    Column("job", Text, primary_key=True),
     Column("schedule", Text, nullable=False),
     Column("due", BigInteger, nullable=False),
     Column("holder", String(36), nullable=True),

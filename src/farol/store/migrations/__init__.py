@@ -1,7 +1,7 @@
-"""How a database becomes the one `farol.store.tables` describes, step by step; run by `farol.store.schema`.
+"""The steps from an earlier release's tables to those in `farol.store.tables`; `farol.store.schema` runs them.
 
-A migration that was released is never edited: the next one is added, here and as a file in `versions`.
+A migration that was released is never edited. A change adds the next one, here and as a file in `versions`.
 """
 
-REVISIONS = ("0001", "0002", "0010", "0011", "0020", "0030", "0040")
-"""Every revision there is, in order. Alembic is loaded only where the database is not at the last one."""
+REVISIONS = ("0001",)
+"""Every revision, in order."""

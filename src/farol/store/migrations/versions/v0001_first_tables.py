@@ -1,4 +1,4 @@
-"""The first tables: predictions, the counters, snapshots of drift."""
+"""The tables of the first release."""
 
 import sqlalchemy as sa
 from alembic import op
@@ -10,7 +10,7 @@ depends_on = None
 
 
 def upgrade() -> None:
-    """Apply it."""
+    """Make the tables."""
     key = sa.BigInteger().with_variant(sa.Integer, "sqlite")
     op.create_table(
         "predictions",
@@ -20,22 +20,34 @@ def upgrade() -> None:
         sa.Column("task", sa.Text, nullable=False),
         sa.Column("version", sa.Text, nullable=False),
         sa.Column("source", sa.Text, nullable=False),
+        sa.Column("year", sa.SmallInteger, nullable=False),
         sa.Column("features", sa.Text, nullable=False),
-        sa.Column("prediction", sa.SmallInteger, nullable=False),
+        sa.Column("prediction", sa.SmallInteger, nullable=True),
         sa.Column("label", sa.Text, nullable=False),
-        sa.Column("probability", sa.Double, nullable=False),
+        sa.Column("probability", sa.Double, nullable=True),
         sa.Column("threshold", sa.Double, nullable=False),
         sa.Column("warnings", sa.Text, nullable=False),
+        sa.Column("student", sa.String(64), nullable=True),
+        sa.Column("class", sa.String(64), nullable=True),
+        sa.Column("key_hash", sa.String(64), nullable=True),
+        sa.Column("body_hash", sa.String(64), nullable=True),
     )
     op.create_index("ix_predictions_task_seq", "predictions", ["task", "seq"])
+    op.create_index("ix_predictions_at", "predictions", ["at"])
+    for name, column, unique in (
+        ("ix_predictions_student", "student", False),
+        ("ux_predictions_key_hash", "key_hash", True),
+    ):
+        given = sa.text(f"{column} IS NOT NULL")
+        op.create_index(name, "predictions", [column], unique=unique, sqlite_where=given, postgresql_where=given)
     op.create_table(
-        "feature_counts",
+        "counters",
         sa.Column("task", sa.Text, primary_key=True),
         sa.Column("version", sa.Text, primary_key=True),
         sa.Column("day", sa.Date, primary_key=True),
-        sa.Column("feature", sa.Text, primary_key=True),
-        sa.Column("bin", sa.Integer, primary_key=True, autoincrement=False),
-        sa.Column("count", sa.BigInteger, nullable=False),
+        sa.Column("slice", sa.Text, primary_key=True),
+        sa.Column("layout", sa.Text, nullable=False),
+        sa.Column("cells", sa.LargeBinary, nullable=False),
     )
     op.create_table(
         "drift_snapshots",
@@ -49,10 +61,74 @@ def upgrade() -> None:
         sa.Column("payload", sa.Text, nullable=False),
     )
     op.create_index("ix_drift_snapshots_task_seq", "drift_snapshots", ["task", "seq"])
-
-
-def downgrade() -> None:
-    """Take it back: nothing is left."""
-    op.drop_table("drift_snapshots")
-    op.drop_table("feature_counts")
-    op.drop_table("predictions")
+    op.create_table(
+        "api_keys",
+        sa.Column("prefix", sa.String(12), primary_key=True),
+        sa.Column("digest", sa.String(64), nullable=False),
+        sa.Column("role", sa.Text, nullable=False),
+        sa.Column("name", sa.Text, nullable=False),
+        sa.Column("created", sa.BigInteger, nullable=False),
+        sa.Column("expires", sa.BigInteger, nullable=True),
+        sa.Column("revoked", sa.BigInteger, nullable=True),
+    )
+    op.create_table(
+        "outcomes",
+        sa.Column("year", sa.SmallInteger, primary_key=True, autoincrement=False),
+        sa.Column("student", sa.String(64), primary_key=True),
+        sa.Column("label", sa.SmallInteger, nullable=True),
+        sa.Column("groups", sa.Text, nullable=False),
+        sa.Column("fingerprint", sa.String(64), nullable=False),
+        sa.Column("recorded", sa.BigInteger, nullable=False),
+        sa.Column("changed", sa.BigInteger, nullable=False),
+    )
+    op.create_table(
+        "outcome_forecasts",
+        sa.Column("year", sa.SmallInteger, primary_key=True, autoincrement=False),
+        sa.Column("task", sa.Text, primary_key=True),
+        sa.Column("student", sa.String(64), primary_key=True),
+        sa.Column("version", sa.Text, primary_key=True),
+        sa.Column("seq", sa.BigInteger, nullable=False),
+        sa.Column("answers", sa.Integer, nullable=False),
+    )
+    op.create_table(
+        "events",
+        sa.Column("seq", key, primary_key=True, autoincrement=True),
+        sa.Column("id", sa.String(36), nullable=False, unique=True),
+        sa.Column("at", sa.BigInteger, nullable=False),
+        sa.Column("kind", sa.Text, nullable=False),
+        sa.Column("task", sa.Text, nullable=True),
+        sa.Column("details", sa.Text, nullable=False),
+        sa.Column("once", sa.String(200), nullable=True, unique=True),
+    )
+    op.create_index("ix_events_at", "events", ["at"])
+    op.create_table(
+        "alert_states",
+        sa.Column("task", sa.Text, primary_key=True),
+        sa.Column("version", sa.Text, nullable=False),
+        sa.Column("verdict", sa.Text, nullable=False),
+        sa.Column("since", sa.BigInteger, nullable=False),
+        sa.Column("checked", sa.BigInteger, nullable=False),
+        sa.Column("figures", sa.Text, nullable=False),
+    )
+    op.create_table(
+        "outbox",
+        sa.Column("seq", key, primary_key=True, autoincrement=True),
+        sa.Column("message", sa.String(36), nullable=False),
+        sa.Column("channel", sa.Text, nullable=False),
+        sa.Column("at", sa.BigInteger, nullable=False),
+        sa.Column("body", sa.Text, nullable=False),
+        sa.Column("attempts", sa.Integer, nullable=False),
+        sa.Column("due", sa.BigInteger, nullable=True),
+        sa.Column("delivered", sa.BigInteger, nullable=True),
+        sa.Column("problem", sa.Text, nullable=True),
+        sa.UniqueConstraint("message", "channel", name="uq_outbox_message"),
+    )
+    op.create_index("ix_outbox_due", "outbox", ["due"])
+    op.create_table(
+        "leases",
+        sa.Column("job", sa.Text, primary_key=True),
+        sa.Column("schedule", sa.Text, nullable=False),
+        sa.Column("due", sa.BigInteger, nullable=False),
+        sa.Column("holder", sa.String(36), nullable=True),
+        sa.Column("until", sa.BigInteger, nullable=True),
+    )
