@@ -40,7 +40,7 @@ find_python() {
     command -v "$PYTHON" >/dev/null || fail "no $PYTHON: install Python 3.11 or later, or name it: make PYTHON=python3.12 …"
     local lines
     mapfile -t lines < <("$PYTHON" -c 'import os, sys
-print(sys.version.split()[0], sys.base_prefix)
+print("%s %s" % (sys.version.split()[0], getattr(sys, "base_prefix", "")))
 print(getattr(sys, "_base_executable", "") if os.path.realpath(sys.argv[1]) == os.path.realpath(sys.prefix) else "")
 print("" if sys.version_info >= (3, 11) else "old")' "$VENV")
     [ "${#lines[@]}" = 3 ] || fail "$PYTHON does not run"
