@@ -164,7 +164,7 @@ def test_same_seed_same_interval_other_seed_other_interval() -> None:
                 "recall_top": "at risk",
             },
         ),
-        ([], [], dict.fromkeys(MEASURES, "no rows")),
+        ([], [], dict.fromkeys(MEASURES, "no pupils")),
     ],
 )
 def test_what_cannot_be_computed_says_why(

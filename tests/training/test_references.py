@@ -8,12 +8,15 @@ import numpy as np
 import pytest
 from sklearn.metrics import roc_auc_score
 
+from farol.profile import Text
 from farol.training import references
 from farol.training.leakage import best_rule
 from farol.training.plan import make_plan, rows_of
 from farol.workbook.panel import Panel
 
 from .making import noisy, rows, task
+
+MEANING = Text("Fase", "Level")
 
 
 def test_references_by_hand() -> None:
@@ -25,7 +28,7 @@ def test_references_by_hand() -> None:
         column=np.array([-1.0, 0, 7, np.nan]),
     )
     assert references.stays_as_it_is(train, test).probability.tolist() == [1, 0, 0.75, 0]
-    assert references.rate_table("lag", train, test).probability.tolist() == [1, 0.5, 0.75, 0.75]
+    assert references.rate_table(MEANING, train, test).probability.tolist() == [1, 0.5, 0.75, 0.75]
 
 
 def test_one_rule_answers_by_its_split_or_by_the_share() -> None:
@@ -53,7 +56,7 @@ def test_reference_models_learn_with_gaps_and_empty_columns() -> None:
 def test_a_new_level_gets_the_overall_share() -> None:
     train = rows(np.zeros((4, 2)), np.array([1.0, 0, 1, 1]))
     level, asked = np.array([0.0, 0, 1, np.nan]), np.array([0.0, 1, 9, np.nan])
-    found = references.whole_level("phase", level, train, asked)
+    found = references.whole_level(MEANING, level, train, asked)
     assert (found.probability.tolist(), found.simple) == ([0.5, 1, 0.75, 0.75], True)
 
 
@@ -63,11 +66,12 @@ def test_the_best_single_indicator_is_chosen_in_training() -> None:
     matrix[:, 2] = np.nan
     asked = np.random.default_rng(1).uniform(0, 10, (300, 3))
     opposite = rows(asked, (asked[:, 1] < 5).astype(np.float64))  # the test year would choose the other
-    found = references.best_single(task(("a", "b", "c")), ("c", "b", "a"), rows(matrix, label), opposite)
+    meanings = {name: Text(f"o {name}", f"the {name}") for name in "abc"}
+    found = references.best_single(task(("a", "b", "c")), ("c", "b", "a"), meanings, rows(matrix, label), opposite)
     assert found is not None
-    assert str(found.title) == "Best single indicator: a"
+    assert str(found.title) == "Best single indicator: the a"
     assert np.corrcoef(found.probability, asked[:, 0])[0, 1] < -0.9
-    assert references.best_single(task(("a", "b", "c")), ("c",), rows(matrix, label), opposite) is None
+    assert references.best_single(task(("a", "b", "c")), ("c",), meanings, rows(matrix, label), opposite) is None
 
 
 def test_the_boosting_machine_takes_part_where_it_is_installed() -> None:

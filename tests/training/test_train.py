@@ -86,8 +86,11 @@ def test_the_current_task_says_first_that_ian_is_the_answer(reports: Reports, tr
     report = reports["current"]
     (leak,) = report["leakage"]["columns"]
     assert (leak["column"], leak["feature"], leak["share"]) == ("IAN", True, 1.0)
-    assert leak["rule"] == {"pt": "IAN = 10 ⇔ sem risco", "en": "IAN = 10 ⇔ not at risk"}
-    assert report["notice"]["en"].startswith("IAN is the answer in other words: IAN = 10 ⇔ not at risk, in")
+    assert leak["rule"] == {
+        "pt": "sem risco quando Indicador de adequação ao nível = 10",
+        "en": "not at risk where Adequacy to the level = 10",
+    }
+    assert report["notice"]["en"].startswith(f"IAN is the answer in other words: {leak['rule']['en']}, in")
     assert report["test"]["roc_auc"]["value"] == 1.0
     assert 0.5 < report["without_ian"]["roc_auc"]["value"] < 0.85
     assert report["baselines"]["single_rule"]["roc_auc"]["value"] == 1.0
@@ -320,10 +323,10 @@ def test_constant_features_do_not_stop_a_training(panel: Panel) -> None:
     constant = replace(panel, numbers={**panel.numbers, "IEG": np.full(panel.year.size, 7.0)})
     model = train(constant.select((panel.label == 1) | (panel.year < 2024)), "current")
     report = json.loads(model.files["report.json"])
-    assert '<small class="reason">todas estas linhas têm a mesma resposta' in model.files["card.html"].decode()
+    assert '<small class="reason">todos estes alunos têm a mesma resposta' in model.files["card.html"].decode()
     assert "roc_auc" not in model.headline
     assert report["test"]["roc_auc"]["value"] is None
-    assert report["test"]["roc_auc"]["reason"]["pt"] == "todas estas linhas têm a mesma resposta"
+    assert report["test"]["roc_auc"]["reason"]["pt"] == "todos estes alunos têm a mesma resposta"
     assert report["test"]["recall"]["value"] == 1.0
 
 

@@ -30,7 +30,7 @@ MEASURES: Mapping[str, Message] = {
     "recall": msg("Recall"),
     "false_positive_rate": msg("False alarms"),
     "precision": msg("Precision"),
-    "calibration": msg("Said minus came true"),
+    "calibration": msg("Mean probability minus share that came true"),
 }
 
 

@@ -179,12 +179,12 @@ class Inputs:
     def _missing_warnings(self, known: frozenset[str]) -> Iterator[InputWarning]:
         missing = dict.fromkeys(name for feature in self.task.features for name in self.plan.needed(feature, known))
         for name in missing:
-            text = msg("{field} is missing: the less is given, the less the answer is worth.", field=name)
+            text = msg("{field} is missing: the less is given, the less reliable the answer is.", field=name)
             yield InputWarning("missing_feature", name, text)
         for name in self.task.hidden:
             if name in missing:
                 text = msg(
-                    "Without {field}, which says the answer in other words, the answer is a modest one.", field=name
+                    "Without {field}, which is the answer in other words, the answer is much less certain.", field=name
                 )
                 yield InputWarning("label_feature_missing", name, text)
 

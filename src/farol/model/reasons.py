@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from farol.i18n import Message, msg
 from farol.model.bundle import Bundle
-from farol.model.features import Floats
+from farol.model.features import Floats, meanings_of
 from farol.model.scoring import NO_ANSWER, Answer, Scorer, Scores
 from farol.profile import Text
 
@@ -164,17 +164,17 @@ def _greatest(contributions: Floats, k: int) -> NDArray[np.int64]:
 def _reasons(
     bundle: Bundle, features: Mapping[str, float | None], contributions: Floats, chosen: Sequence[int]
 ) -> tuple[Reason, ...]:
-    task, profile = bundle.task_spec, bundle.profile
+    task, profile, meanings = bundle.task_spec, bundle.profile, meanings_of(bundle.profile)
     reasons = []
     for position in chosen:
         if position < 0:
             break
         name = task.features[position]
-        column, derived = profile.columns.get(name), profile.derived.get(name)
+        derived = profile.derived.get(name)
         reasons.append(
             Reason(
                 feature=name,
-                meaning=column.meaning if column is not None else profile.derived[name].meaning,
+                meaning=meanings[name],
                 value=features[name],
                 contribution=float(contributions[position]),
                 changeable=name in task.changeable,
