@@ -56,7 +56,7 @@ def train(
     task = _task(panel, task_name)
     progress(msg("Planning {task}", task=task.name), 0.0)
     plan = make_plan(task, panel.years)
-    matrix, rows, test = _rows(panel, task, plan)
+    matrix, rows, test = rows_of_plan(panel, task, plan)
     known = plan.last_year  # what is served knows the rule of ages of the last survey; what is tested must not
     later = feature_matrix(panel.profile, task, panel.numbers, panel.year.astype(np.float64), known)
     served = rows_of(panel, plan, later, plan.serve, repetitions_of(panel, task, known))
@@ -138,7 +138,7 @@ def train(
     return trained
 
 
-def _rows(panel: Panel, task: Task, plan: Plan) -> tuple[Floats, LabelledRows, LabelledRows]:
+def rows_of_plan(panel: Panel, task: Task, plan: Plan) -> tuple[Floats, LabelledRows, LabelledRows]:
     """The raw features (n, k) of a panel as the test year's survey knew them, and the rows that train and test."""
     known = plan.test.as_of
     matrix = feature_matrix(panel.profile, task, panel.numbers, panel.year.astype(np.float64), known)
@@ -152,7 +152,7 @@ def _rolling(panel: Panel, task: Task, plan: Plan, *, seed: int) -> Iterator[tup
     A year for which too few rows came before is left out.
     """
     for earlier in earlier_plans(plan):
-        _, rows, test = _rows(panel, task, earlier)
+        _, rows, test = rows_of_plan(panel, task, earlier)
         try:
             check_rows(earlier, rows, test)
         except PlanError:
