@@ -101,7 +101,7 @@ def valley(tmp_path_factory: pytest.TempPathFactory) -> Panel:
 def test_its_leak_is_found_under_its_own_name(valley: Panel) -> None:
     model = train(valley, "now")
     report = json.loads(model.files["report.json"])
-    assert [one["column"] for one in report["leakage"]["columns"]] == ["warning"]
+    assert [leak["column"] for leak in report["leakage"]["columns"]] == ["warning"]
     assert report["leakage"]["columns"][0]["rule"]["en"] == "not at risk where Letters = 0"
     assert report["notice"]["en"].startswith("warning is the answer in other words")
     assert report["test"]["roc_auc"]["value"] == 1.0
