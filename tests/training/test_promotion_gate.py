@@ -33,7 +33,7 @@ def test_a_model_that_beats_every_rule_may_be_used() -> None:
 
 
 @pytest.mark.parametrize(
-    "one",
+    "unbeaten",
     [
         differences((-0.01, 0.2)),
         differences((0.1, 0.2), (0.01, 0.02)),

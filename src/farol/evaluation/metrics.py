@@ -2,7 +2,7 @@
 
 Every metric is one vectorised function of weights, so the estimate (all weights one) and its bootstrap resamples
 (multinomial weights) are the same code. Intervals are the bootstrap percentile intervals of Efron (1979) over test
-rows, seeded. What cannot be computed is told with its reason, never raised and never zero.
+rows, seeded. A metric that cannot be computed comes with its reason; it is neither an error nor zero.
 """
 
 from __future__ import annotations

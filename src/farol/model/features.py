@@ -107,7 +107,7 @@ class FeaturePlan:
 
     @classmethod
     def of(cls, profile: Profile, task: Task) -> Self:
-        """The plan of a task. Raises ProfileError when a derived column needs itself, or a name nobody knows."""
+        """The plan of a task. Raises ProfileError when a derived column needs itself, or an unknown name."""
         reads: dict[str, None] = {}
         steps: dict[str, DerivedStep] = {}
         for feature in task.features:

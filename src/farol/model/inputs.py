@@ -1,7 +1,7 @@
-"""What a caller may give for one pupil, and what is made of it: one rule for the API, commands and batches.
+"""The inputs for one pupil: which values are allowed, and how they are cleaned. The API, commands and batches share it.
 
-The rules are those of the sheets, since the model learned from cleaned sheets: a rounding beyond the range is
-clipped, a zero that means "not answered" is missing.
+The rules are those of the sheets, since the model learned from cleaned sheets: a rounding beyond the range is clipped,
+and a zero that means "not answered" is missing.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
-"""Why an answer is what it is, in words for those who know the pupil.
+"""The reasons for an answer, in words for people who know the pupil.
 
-A reason is a feature with its exact contribution to the answer (`farol.model.tree_shap`). It says what usually goes
-with what, never what causes what; what nobody can change, such as an age, is told apart from what can be worked on.
+A reason is a feature with its exact contribution to the answer (`farol.model.tree_shap`). It states an association,
+never a cause. Features that nobody can change, such as an age, stand apart from those that can be worked on.
 """
 
 from __future__ import annotations

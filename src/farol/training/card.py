@@ -28,7 +28,7 @@ SHOWN = ("roc_auc", "average_precision", "brier", "ece", "precision_top", "preci
 
 @dataclass(frozen=True, slots=True)
 class Cell:
-    """One metric as read: its value and interval, or a dash and the reason why there is none."""
+    """One metric as read: its value and interval, or a dash and the reason."""
 
     value: str
     interval: str
@@ -69,11 +69,11 @@ class Section:
         return Message(text, values).render(self.locale)
 
     def percent(self, share: float, digits: int = 1) -> str:
-        """A share, to the tenth of a percent unless told."""
+        """A share with `digits` decimals of a percent, one by default."""
         return f"{_number(100 * share, digits, self.locale)}%"
 
     def number(self, value: float, digits: int = 1) -> str:
-        """A number with so many digits after the mark; none where there is nothing after it."""
+        """A number with `digits` after the decimal mark; a whole number has none."""
         return _number(value, 0 if float(value).is_integer() else digits, self.locale)
 
     def figure(self, figure: Mapping[str, float | None]) -> Cell:

@@ -1,4 +1,4 @@
-"""What a training found out, before it is written down: every measurement of the test rows, and their verdict."""
+"""The evaluation of a training, before it is written down: every measurement of the test rows, and the verdict."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ Mask = NDArray[np.bool_]
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Study:
-    """Everything that a training found out, before it is written down."""
+    """All results of a training, before they are written down."""
 
     task: Task
     plan: Plan

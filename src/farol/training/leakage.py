@@ -255,7 +255,7 @@ def audited_sums(
 
 
 def _of_year(panel: Panel, values: Floats, horizon: int) -> Floats:
-    """For each row of the panel the same pupil's value (n,) so many years later; NaN where there is none."""
+    """For each row of the panel the same pupil's value (n,) `horizon` years later; NaN where it is unknown."""
     pupils, years = panel.student.tolist(), panel.year.tolist()
     known = dict(zip(zip(pupils, years, strict=True), values.tolist(), strict=True))
     return np.array([known.get((pupil, year + horizon), np.nan) for pupil, year in zip(pupils, years, strict=True)])

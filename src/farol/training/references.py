@@ -31,7 +31,7 @@ FOREST_TITLE = msg("Random forest")
 
 @dataclass(frozen=True, slots=True, eq=False)
 class ReferenceModel:
-    """Another answer to the same question, with its probabilities (n,) for the test rows."""
+    """A simpler answer to the same question, with its probabilities (n,) for the test rows."""
 
     name: str
     title: Message
@@ -55,7 +55,7 @@ def without_hidden(task: Task, fitted: Fitted, test: LabelledRows) -> ReferenceM
 
 
 def stays_as_it_is(train: LabelledRows, test: LabelledRows) -> ReferenceModel:
-    """Who is at risk now will be; one whose present state is unknown gets the share of the training rows."""
+    """Pupils at risk now stay at risk; where the present state is unknown, the share of the training rows."""
     probability = np.where(np.isnan(test.now), train.label.mean(), test.now)
     return ReferenceModel("stays_as_it_is", msg("Who is behind now stays behind"), probability, simple=True)
 
@@ -106,7 +106,7 @@ def best_single(
 
 
 def single_rule(task: Task, rule: ColumnRule, train: LabelledRows, test: LabelledRows) -> ReferenceModel:
-    """One rule on one feature, learned from training rows; who lacks the feature gets their share at risk."""
+    """One rule on one feature, learned from training rows; without the feature, their share at risk."""
     predicted = rule.split.predict(test.matrix[:, task.features.index(rule.column)])
     filled = np.where(np.isnan(predicted), train.label.mean(), predicted)
     return ReferenceModel("single_rule", msg("One rule: {rule}", rule=rule.split.words), filled, simple=True)
@@ -164,7 +164,7 @@ def references_of(
 ) -> tuple[tuple[ReferenceModel, ...], tuple[Absent, ...]]:
     """The references of a task, learned from the training rows, and those left out; `quick` leaves out the slow ones.
 
-    `progress` is told which one is being made and the fraction (0–1) of them that is behind.
+    `progress` receives the name of each in turn and the fraction (0–1) already made.
     """
     meanings, level = meanings_of(panel.profile), panel.profile.level
     progress(msg("Comparing with {name}", name=msg("rules a person would use")), 0.0)

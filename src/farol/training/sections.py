@@ -30,7 +30,7 @@ def both(text: Message | Text) -> dict[str, str]:
 
 
 def figure(estimate: Estimate | Undefined) -> Json:
-    """A figure with its interval, or why there is none."""
+    """A figure with its interval, or the reason why it is missing."""
     if isinstance(estimate, Undefined):
         return {"value": None, "low": None, "high": None, "reason": both(estimate.reason)}
     return {"value": estimate.value, "low": estimate.low, "high": estimate.high}
