@@ -58,10 +58,10 @@ class YearsRepetitions(Repetitions):
         return (*(position for position, _ in self.chances), *self.years)
 
     def features(self, matrix: Floats) -> Floats:
-        found = Repetitions.features(self, matrix)
+        repeated = Repetitions.features(self, matrix)
         for promotions, position in enumerate(self.years):
-            found[:, :, position] = years_of_slack(self, self.level, promotions)
-        return found
+            repeated[:, :, position] = years_of_slack(self, self.level, promotions)
+        return repeated
 
 
 def years_of_slack(repetitions: Repetitions, level: Floats, promotions: int) -> Floats:
@@ -71,12 +71,15 @@ def years_of_slack(repetitions: Repetitions, level: Floats, promotions: int) -> 
     passing = []
     for table in (dated.applied, dated.written):
         expected = np.array([next(result for bound, result in table if age <= bound) for age in ages])
-        first = [float(ages[expected > one][0]) if (expected > one).any() else np.nan for one in np.arange(12.0)]
+        first = [
+            float(ages[expected > known_level][0]) if (expected > known_level).any() else np.nan
+            for known_level in np.arange(12.0)
+        ]
         place = np.clip(np.nan_to_num(level + promotions), 0, 11).astype(np.int64)
         passing.append(np.where(np.isnan(level), np.nan, np.array(first)[place]))
     mean_age = repetitions.base + (12 - repetitions.state) / 12
-    found: Floats = np.mean(passing, axis=0)[:, np.newaxis] - mean_age
-    return found
+    years: Floats = np.mean(passing, axis=0)[:, np.newaxis] - mean_age
+    return years
 
 
 @dataclass(frozen=True, slots=True)
@@ -161,7 +164,9 @@ def prepare(panel: Panel, plan: Plan, candidate: Candidate) -> Prepared:
 def applied_only(profile: Profile) -> Profile:
     rule = profile.rule
     assert isinstance(rule, AgeRule)
-    return replace(profile, rule=replace(rule, dated=tuple(replace(one, written=one.applied) for one in rule.dated)))
+    return replace(
+        profile, rule=replace(rule, dated=tuple(replace(dated, written=dated.applied) for dated in rule.dated))
+    )
 
 
 def with_years(panel: Panel, task: Task, matrix: Floats, repetitions: Repetitions) -> tuple[Floats, Repetitions, Task]:
@@ -199,15 +204,15 @@ def fitted(candidate: Candidate, task: Task, rows: LabelledRows, repetitions: Re
 
 def logit(probability: Floats) -> Floats:
     clipped = np.clip(probability, 1e-6, 1 - 1e-6)
-    found: Floats = np.log(clipped / (1 - clipped))[:, np.newaxis]
-    return found
+    odds: Floats = np.log(clipped / (1 - clipped))[:, np.newaxis]
+    return odds
 
 
 def judged(panel: Panel, plan: Plan, candidate: Candidate, seeds: int) -> tuple[AcrossRules, dict[str, float]]:
     """A candidate across rules, the mean over foldings, and in the test year."""
     ready = prepare(panel, plan, candidate)
     reference = prepare(panel, plan, DESIGN).repetitions
-    found = []
+    foldings = []
     for seed in range(seeds):
 
         def fit(some: LabelledRows, seed: int = seed) -> Model:
@@ -215,8 +220,10 @@ def judged(panel: Panel, plan: Plan, candidate: Candidate, seeds: int) -> tuple[
             return fitted(candidate, ready.task, some, repetitions, seed=seed)
 
         said = out_of_fold_repeated(fit, ready.rows, ready.repetitions, seed=seed)
-        found.append(across_rules(said, ready.rows, reference))
-    mean = AcrossRules(*(np.mean([getattr(one, name) for one in found], axis=0) for name in AcrossRules.__slots__))
+        foldings.append(across_rules(said, ready.rows, reference))
+    mean = AcrossRules(
+        *(np.mean([getattr(folding, name) for folding in foldings], axis=0) for name in AcrossRules.__slots__)
+    )
     answer = fitted(candidate, ready.task, ready.rows, ready.repetitions, seed=0)
     return mean, dict(measured(panel, ready.test, answer(ready.test.matrix)))
 
@@ -252,7 +259,7 @@ def rules(panel: Panel) -> None:
     """What the sheets themselves say of the rule of ages, and of who falls behind."""
     rule = panel.profile.rule
     assert rule is not None
-    tables = list(dict.fromkeys(table for one in rule.dated for table in (one.applied, one.written)))
+    tables = list(dict.fromkeys(table for dated in rule.dated for table in (dated.applied, dated.written)))
     names = [f"≤{table[0][0]:g} → {table[0][1]:g}" for table in tables]
     print("\nRows whose expected level is the table's for the age on a day:\n")
     print(f"| sheet | age | {' | '.join(names)} |\n|---" + "|---" * (len(names) + 1) + "|")
@@ -261,7 +268,7 @@ def rules(panel: Panel) -> None:
         rows = panel.year == year
         level = panel.numbers[rule.column][rows]
         ages = {"as written": panel.numbers[rule.age][rows]}
-        ages |= {f"on {one.month:02}-{one.day:02}": age_on(dates[rows], year, one) for one in rule.dated}
+        ages |= {f"on {dated.month:02}-{dated.day:02}": age_on(dates[rows], year, dated) for dated in rule.dated}
         for title, age in ages.items():
             known = ~np.isnan(age) & ~np.isnan(level)
             if known.any():
@@ -280,11 +287,14 @@ def rules(panel: Panel) -> None:
 
 def age_on(born: Floats, year: int, day: DatedRule) -> Floats:
     """Whole years (n,) on a day of a year, of birth dates in days since 1970-01-01."""
-    found = np.full(born.shape, np.nan)
+    ages = np.full(born.shape, np.nan)
     known = ~np.isnan(born)
-    dates = [date(1970, 1, 1) + timedelta(days=int(one)) for one in born[known]]
-    found[known] = [year - one.year - ((one.month, one.day) > (day.month, day.day)) for one in dates]
-    return found
+    dates = [date(1970, 1, 1) + timedelta(days=int(day_of_birth)) for day_of_birth in born[known]]
+    ages[known] = [
+        year - day_of_birth.year - ((day_of_birth.month, day_of_birth.day) > (day.month, day.day))
+        for day_of_birth in dates
+    ]
+    return ages
 
 
 def goals(panel: Panel, plan: Plan) -> None:
@@ -296,18 +306,21 @@ def goals(panel: Panel, plan: Plan) -> None:
         name: evaluate(test.label[mask], said[mask], 0.5, seed=0).estimates["roc_auc"]
         for name, mask in groups(panel, test).items()
     }
-    print(f"Trained on {[one.as_of for one in plan.train]}, tested on {plan.test.as_of} → {plan.test.label}: ", end="")
+    print(
+        f"Trained on {[part.as_of for part in plan.train]}, tested on {plan.test.as_of} → {plan.test.label}: ",
+        end="",
+    )
     print(f"{test.label.size} pupils, {int(test.label.sum())} behind\n")
     print("| | goal | measured | 95% interval | |\n|---|---|---|---|---|")
     for name, (title, goal) in GOALS.items():
-        one = {**whole, **parts}[name]
-        if not isinstance(one, Estimate):
-            print(f"| {title} | | not defined for these rows: {one.reason} | | |")
+        figure = {**whole, **parts}[name]
+        if not isinstance(figure, Estimate):
+            print(f"| {title} | | not defined for these rows: {figure.reason} | | |")
             continue
         lower = name in LOWER_IS_BETTER
-        met = one.value <= goal if lower else one.value >= goal
+        met = figure.value <= goal if lower else figure.value >= goal
         bound, verdict = f"{'≤' if lower else '≥'} {goal}", "met" if met else "missed"
-        print(f"| {title} | {bound} | {one.value:.3f} | {one.low:.3f}–{one.high:.3f} | {verdict} |")
+        print(f"| {title} | {bound} | {figure.value:.3f} | {figure.low:.3f}–{figure.high:.3f} | {verdict} |")
     mean, high = perfect_ece(said)
     print(f"\nWere every probability right, the calibration error would be {mean:.3f} with these rows,", end=" ")
     print(f"and up to {high:.3f} in 19 of 20 tests.")

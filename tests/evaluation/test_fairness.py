@@ -11,9 +11,9 @@ from farol.profile import load_profile
 
 
 def figure(group: PupilGroup, name: str) -> Estimate:
-    found = group.figures[name]
-    assert found is not None
-    return found
+    estimate = group.figures[name]
+    assert estimate is not None
+    return estimate
 
 
 def test_figures_of_a_group_by_hand() -> None:
@@ -50,12 +50,12 @@ def test_few_pupils_are_insufficient_evidence_and_never_a_pass() -> None:
     label = np.tile([1.0, 0.0], 20)
     group = np.array(["few"] * 29 + [None] * 11, dtype=np.object_)
     (division,) = fairness({"x": group}, label, label, 0.5)
-    assert [(one.n, set(one.figures.values())) for one in division.groups] == [(29, {None})]
+    assert [(group.n, set(group.figures.values())) for group in division.groups] == [(29, {None})]
     cases = np.r_[np.ones(9), np.zeros(51)]
     (division,) = fairness({"x": np.zeros(60)}, cases, cases, 0.5)
-    (one,) = division.groups
-    assert one.name == "0"
-    assert {name for name, found in one.figures.items() if found is None} == {"recall", "precision"}
+    (level,) = division.groups
+    assert level.name == "0"
+    assert {name for name, figure in level.figures.items() if figure is None} == {"recall", "precision"}
 
 
 def test_the_greatest_of_many_gaps_is_held_to_a_stricter_level() -> None:
@@ -64,7 +64,7 @@ def test_the_greatest_of_many_gaps_is_held_to_a_stricter_level() -> None:
     said = (generator.random(400) < 0.5).astype(np.float64)
     level = np.repeat(np.arange(10.0), 40)
     (many,) = fairness({"phase": level}, label, said, 0.5)
-    (gap,) = [one for one in many.gaps if one.measure == "recall"]
+    (gap,) = [each for each in many.gaps if each.measure == "recall"]
     pair = np.isin(level, [float(gap.most), float(gap.least)])
     (two,) = fairness({"phase": level[pair]}, label[pair], said[pair], 0.5)
     alone = two.gaps[0].difference

@@ -43,9 +43,9 @@ def counted(year: int, born: int, month: int, level: int, known: int | None = No
 @pytest.mark.parametrize("year", [2022, 2023, 2024])
 @pytest.mark.parametrize(("born", "month", "level"), [(2016, 1, 0), (2016, 6, 0), (2014, 12, 1), (2012, 3, 3)])
 def test_a_chance_is_the_share_of_month_ends_and_known_tables(year: int, born: int, month: int, level: int) -> None:
-    found = chances(year, phase=level, birth_year=born, birth_month=month)
+    both = chances(year, phase=level, birth_year=born, birth_month=month)
     expected = counted(year, born, month, level), counted(year, born, month, level + 1)
-    assert found == pytest.approx(expected)
+    assert both == pytest.approx(expected)
 
 
 def test_chances_by_hand() -> None:
@@ -85,14 +85,14 @@ def test_a_year_of_birth_is_preferred_to_an_age() -> None:
 
 
 def test_without_a_level_or_a_birthday_there_is_no_chance() -> None:
-    for found in (
+    for unknown in (
         chances(2023, IAA=5),
         chances(2023, phase=2),
         chances(2023, age=10),
         chances(2023, phase=NAN, age=10),
         chances(2023, phase=2, birth_month=3),
     ):
-        assert np.isnan(found).all()
+        assert np.isnan(unknown).all()
 
 
 def test_what_came_later_is_not_known_before() -> None:
@@ -140,16 +140,16 @@ def test_possible_births_are_the_months_left_open() -> None:
         "birth_month": np.array([NAN, 4.0, NAN, NAN, 4.0]),
         "age": np.array([NAN, NAN, 10.0, NAN, 10.0]),
     }
-    found = ages.possible(columns, np.full(5, 2023.0))
-    np.testing.assert_array_equal(found.state[[0, 2, 3, 4]], np.tile(np.arange(12.0), (4, 1)))
-    np.testing.assert_array_equal(found.state[1], np.full(12, 3.0))
-    np.testing.assert_array_equal(found.base[:2], np.full((2, 12), 10.0))
-    np.testing.assert_array_equal(found.base[2], [10.0] * 10 + [11.0] * 2)
-    np.testing.assert_array_equal(found.base[4], found.base[2])
-    assert np.isnan(found.base[3]).all()
+    births = ages.possible(columns, np.full(5, 2023.0))
+    np.testing.assert_array_equal(births.state[[0, 2, 3, 4]], np.tile(np.arange(12.0), (4, 1)))
+    np.testing.assert_array_equal(births.state[1], np.full(12, 3.0))
+    np.testing.assert_array_equal(births.base[:2], np.full((2, 12), 10.0))
+    np.testing.assert_array_equal(births.base[2], [10.0] * 10 + [11.0] * 2)
+    np.testing.assert_array_equal(births.base[4], births.base[2])
+    assert np.isnan(births.base[3]).all()
     # The mean over the possible births is what the features say without knowing which.
     level = np.full(5, 2.0)
-    spread = ages.chance(level[:, np.newaxis], found, np.full((5, 1), 2023.0)).mean(axis=1)
+    spread = ages.chance(level[:, np.newaxis], births, np.full((5, 1), 2023.0)).mean(axis=1)
     known = ages.chance(level, ages.births(columns, np.full(5, 2023.0)), np.full(5, 2023.0))
     np.testing.assert_allclose(spread, known)
 

@@ -73,20 +73,20 @@ def test_every_float_is_in_exactly_one_bin_and_counts_sum_to_n(train: Floats, la
     bins = FeatureBins.fit(train, "x")
     assert sum(bins.counts) == train.size
     assert len(bins.counts) == bins.size <= 12
-    found = bins.index(later)
-    assert ((found >= 0) & (found < bins.size)).all()
-    np.testing.assert_array_equal(np.isnan(later), found == bins.size - 1)
+    index = bins.index(later)
+    assert ((index >= 0) & (index < bins.size)).all()
+    np.testing.assert_array_equal(np.isnan(later), index == bins.size - 1)
     # By hand: a bin of quantiles is [edge, next edge), a bin by value that value.
     if bins.edges is not None:
         bounds = [-INF, *bins.edges, INF]
         present = ~np.isnan(later)
-        for value, place in zip(later[present].tolist(), found[present].tolist(), strict=True):
+        for value, place in zip(later[present].tolist(), index[present].tolist(), strict=True):
             assert bounds[place] <= value
             assert value < bounds[place + 1] or bounds[place + 1] == INF
     else:
         known = list(bins.values or ())
         expected = [known.index(value) if value in known else len(known) for value in later[~np.isnan(later)].tolist()]
-        assert found[~np.isnan(later)].tolist() == expected
+        assert index[~np.isnan(later)].tolist() == expected
 
 
 @settings(max_examples=150, deadline=None)

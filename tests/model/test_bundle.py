@@ -285,10 +285,10 @@ def notes(path: Path) -> list[str]:
 
 def test_other_versions_are_noted_and_not_refused(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     resealed(path, farol="0.1.7", libraries={"numpy": "1.26.0", "xgboost": "1.0", "unknown-to-us": "9.0"})
-    found = notes(path)
-    assert len(found) == 2
-    assert "numpy 1.26.0" in found[0]
-    assert "xgboost 1.0" in found[1]
+    written = notes(path)
+    assert len(written) == 2
+    assert "numpy 1.26.0" in written[0]
+    assert "xgboost 1.0" in written[1]
     monkeypatch.setattr(farol, "__version__", "0.2.0")
     assert "made by Farol 0.1.7, and this is Farol 0.2.0" in notes(path)[0]
 

@@ -58,8 +58,8 @@ def test_counts_of_two_layouts_add_up_in_their_union(
     first: CounterLayout, second: CounterLayout, data: st.DataObject
 ) -> None:
     cells = [
-        np.array(data.draw(st.lists(st.integers(0, 9), min_size=one.width, max_size=one.width)), dtype=np.int64)
-        for one in (first, second)
+        np.array(data.draw(st.lists(st.integers(0, 9), min_size=layout.width, max_size=layout.width)), dtype=np.int64)
+        for layout in (first, second)
     ]
     whole = union(first, second)
     both = moved(cells[0], first, whole) + moved(cells[1], second, whole)

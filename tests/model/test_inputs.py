@@ -62,13 +62,13 @@ def test_a_field_that_cannot_be_used_is_named_with_the_reason(field: str, value:
 
 def test_what_was_expected_is_said_and_the_value_never() -> None:
     values = {"IAA": 77.25, "phase": 33.25, "IDA": "7725"}
-    found = problems(NEXT, values)
-    assert [str(problem.expected) for problem in found] == [
+    refused = problems(NEXT, values)
+    assert [str(problem.expected) for problem in refused] == [
         "a number from 0 to 10, or nothing",
         "a whole number from 0 to 9, or nothing",
         "a number from 0 to 10, or nothing",
     ]
-    assert not any("25" in str(text) for problem in found for text in (problem.message, problem.expected))
+    assert not any("25" in str(text) for problem in refused for text in (problem.message, problem.expected))
 
 
 @pytest.mark.parametrize("value", [None, 0, 10, 6.5, 10.01, -0.01])
@@ -107,8 +107,8 @@ def test_zero_for_not_answered_counts_as_missing() -> None:
 
 
 def test_without_ian_the_answer_is_called_modest() -> None:
-    found = codes(CURRENT, {**ORIGINAL, "IAN": None, "IPP": None})
-    assert found == [("missing_feature", "IPP"), ("missing_feature", "IAN"), ("label_feature_missing", "IAN")]
+    warned = codes(CURRENT, {**ORIGINAL, "IAN": None, "IPP": None})
+    assert warned == [("missing_feature", "IPP"), ("missing_feature", "IAN"), ("label_feature_missing", "IAN")]
 
 
 def test_what_can_be_derived_is_not_called_missing() -> None:
@@ -118,11 +118,11 @@ def test_what_can_be_derived_is_not_called_missing() -> None:
 
 
 def test_every_warning_speaks_portuguese() -> None:
-    found = CURRENT.warnings({"IAA": 0.0, "IEG": 10.005, "IAN": 6.5})
-    found += CURRENT.warnings({"IAA": 5.0})
-    assert {warning.code for warning in found} == {
+    warnings = CURRENT.warnings({"IAA": 0.0, "IEG": 10.005, "IAN": 6.5})
+    warnings += CURRENT.warnings({"IAA": 5.0})
+    assert {warning.code for warning in warnings} == {
         "zero_not_answered", "clipped", "unusual_value", "missing_feature", "label_feature_missing"
     }  # fmt: skip
-    for warning in found:
+    for warning in warnings:
         assert warning.message.render("pt_BR") != warning.message.render("en")
         assert warning.field in warning.message.render("pt_BR")

@@ -42,7 +42,7 @@ def reason(
 
 
 @pytest.mark.parametrize(
-    ("one", "portuguese", "english"),
+    ("example", "portuguese", "english"),
     [
         (
             reason(),
@@ -86,9 +86,9 @@ def reason(
         ),
     ],
 )
-def test_a_reason_in_words(one: Reason, portuguese: str, english: str) -> None:
-    assert one.text("pt_BR") == portuguese
-    assert one.text("en") == english
+def test_a_reason_in_words(example: Reason, portuguese: str, english: str) -> None:
+    assert example.text("pt_BR") == portuguese
+    assert example.text("en") == english
     assert "caus" not in portuguese + english
 
 
@@ -118,31 +118,31 @@ def test_numbers_are_written_as_the_reader_does(value: float, portuguese: str) -
 
 def test_reasons_are_the_greatest_contributions_first(bundle: Bundle, scorer: Scorer) -> None:
     answer = scorer.score_one(ANSWER, 2024)
-    found = reasons_for(scorer, answer, 10)
+    reasons = reasons_for(scorer, answer, 10)
     order = bundle.task_spec.features
     values = np.array([[np.nan if v is None else v for v in answer.features.values()]])
     every = dict(zip(order, scorer.contributions(values)[0].tolist(), strict=True))
     expected = sorted((name for name in order if abs(every[name]) >= NEGLIGIBLE), key=lambda name: -abs(every[name]))
-    assert [one.feature for one in found] == expected[:10]
-    assert [one.contribution for one in found] == [every[one.feature] for one in found]
-    assert reasons_for(scorer, answer, 2) == found[:2]
+    assert [each.feature for each in reasons] == expected[:10]
+    assert [each.contribution for each in reasons] == [every[each.feature] for each in reasons]
+    assert reasons_for(scorer, answer, 2) == reasons[:2]
     assert reasons_for(scorer, answer, 0) == ()
 
 
 def test_what_a_reason_says_is_the_pupils_and_the_profiles(bundle: Bundle, scorer: Scorer) -> None:
     answer = scorer.score_one(ANSWER, 2024)
-    found = {one.feature: one for one in reasons_for(scorer, answer, 20)}
-    for name, one in found.items():
-        assert one.value == answer.features[name]
-        assert one.changeable == (name in bundle.task_spec.changeable)
-    assert found["IDA"].meaning == bundle.profile.columns["IDA"].meaning
-    assert found["IDA"].standing == LevelComparison(3.0, 6.2, "below")
-    assert found["IAA"].standing is None, "the report knows no median of it"
+    by_feature = {each.feature: each for each in reasons_for(scorer, answer, 20)}
+    for name, each in by_feature.items():
+        assert each.value == answer.features[name]
+        assert each.changeable == (name in bundle.task_spec.changeable)
+    assert by_feature["IDA"].meaning == bundle.profile.columns["IDA"].meaning
+    assert by_feature["IDA"].standing == LevelComparison(3.0, 6.2, "below")
+    assert by_feature["IAA"].standing is None, "the report knows no median of it"
 
 
 def scored(bundle: Bundle, report: dict[str, object], **values: float) -> dict[str, Reason]:
     other = Scorer(replace(bundle, report={**bundle.report, **report}))
-    return {one.feature: one for one in reasons_for(other, other.score_one({**ANSWER, **values}, 2024), 20)}
+    return {each.feature: each for each in reasons_for(other, other.score_one({**ANSWER, **values}, 2024), 20)}
 
 
 def test_where_a_level_is_unknown_a_value_stands_nowhere(bundle: Bundle) -> None:
@@ -162,31 +162,31 @@ def test_where_a_level_is_unknown_a_value_stands_nowhere(bundle: Bundle) -> None
 
 def test_a_chance_is_told_as_a_percentage(bundle: Bundle) -> None:
     chances = {name for name, derived in bundle.profile.derived.items() if derived.kind == "chance"}
-    found = explain_rows(
+    explained = explain_rows(
         Scorer(bundle), invented_columns(bundle.profile, bundle.task_spec, n=300, seed=4), np.full(300, 2024.0), 20
     )
-    seen = [one for row in range(300) for one in found.reasons(row) if one.is_chance]
-    assert {one.feature for one in seen} <= chances
-    assert all("%" in one.text("en") for one in seen if one.value is not None)
+    seen = [each for row in range(300) for each in explained.reasons(row) if each.is_chance]
+    assert {each.feature for each in seen} <= chances
+    assert all("%" in each.text("en") for each in seen if each.value is not None)
 
 
 def test_no_answer_has_no_reasons(tmp_path: Path) -> None:
     scorer = Scorer(read_bundle(make_bundle(tmp_path, "next-year", report={"support": {"least_given": 5}})))
     assert reasons_for(scorer, scorer.score_one({"IDA": 1.0}, 2024), 3) == ()
-    found = explain_rows(scorer, {"IDA": np.array([1.0])}, np.array([2024.0]), 3)
-    assert found.scores.prediction.tolist() == [NO_ANSWER]
-    assert found.chosen.tolist() == [[-1, -1, -1]]
-    assert found.reasons(0) == ()
+    explained = explain_rows(scorer, {"IDA": np.array([1.0])}, np.array([2024.0]), 3)
+    assert explained.scores.prediction.tolist() == [NO_ANSWER]
+    assert explained.chosen.tolist() == [[-1, -1, -1]]
+    assert explained.reasons(0) == ()
 
 
 @settings(max_examples=40, deadline=None)
 @given(seed=st.integers(0, 10_000), k=st.integers(0, 20))
 def test_many_pupils_have_the_reasons_each_has_alone(bundle: Bundle, scorer: Scorer, seed: int, k: int) -> None:
     columns = invented_columns(bundle.profile, bundle.task_spec, n=5, seed=seed)
-    found = explain_rows(scorer, columns, np.full(5, 2024.0), k)
+    explained = explain_rows(scorer, columns, np.full(5, 2024.0), k)
     for row in range(5):
         values = {name: None if np.isnan(column[row]) else float(column[row]) for name, column in columns.items()}
         alone = reasons_for(scorer, scorer.score_one(values, 2024), k)
-        assert found.reasons(row) == alone
+        assert explained.reasons(row) == alone
         assert len(alone) <= k
-        assert all(abs(one.contribution) >= NEGLIGIBLE for one in alone)
+        assert all(abs(each.contribution) >= NEGLIGIBLE for each in alone)

@@ -31,7 +31,9 @@ def test_counting_goes_on_beyond_one_block() -> None:
     matrix = np.stack([many, np.where(many > 50, 1.0, 2.0)], axis=1)
     reference = Reference.fit(np.stack([train, np.where(train > 50, 1.0, 2.0)], axis=1), ["x", "y"])
     bins = reference.index(matrix)
-    expected = [np.bincount(bins[:, i], minlength=one.size).tolist() for i, one in enumerate(reference.features)]
+    expected = [
+        np.bincount(bins[:, i], minlength=feature.size).tolist() for i, feature in enumerate(reference.features)
+    ]
     assert [list(counts) for counts in reference.count(matrix)] == expected
 
 
@@ -39,10 +41,10 @@ def test_counting_goes_on_beyond_one_block() -> None:
 @given(hnp.arrays(np.float64, st.tuples(st.integers(1, 60), st.integers(1, 4)), elements=st.floats()))
 def test_a_row_alone_is_binned_as_among_others(matrix: Floats) -> None:
     reference = Reference.fit(matrix, [f"f{position}" for position in range(matrix.shape[1])])
-    found = reference.index(matrix)
-    np.testing.assert_array_equal(found, np.concatenate([reference.index(row[np.newaxis]) for row in matrix]))
+    index = reference.index(matrix)
+    np.testing.assert_array_equal(index, np.concatenate([reference.index(row[np.newaxis]) for row in matrix]))
     by_feature = [bins.index(matrix[:, position]) for position, bins in enumerate(reference.features)]
-    np.testing.assert_array_equal(found, np.stack(by_feature, axis=1))
+    np.testing.assert_array_equal(index, np.stack(by_feature, axis=1))
     assert Reference.from_json(reference.to_json()) == reference
 
 
@@ -69,10 +71,10 @@ def test_a_probability_is_in_one_of_a_hundred_bins() -> None:
 
 @given(columns(st.one_of(st.floats(0, 1), st.just(NAN))))
 def test_every_probability_is_in_exactly_one_bin(values: Floats) -> None:
-    found = score_index(values)
-    assert ((found >= 0) & (found <= 100)).all()
-    np.testing.assert_array_equal(np.isnan(values), found == 100)
-    assert (np.diff(found[np.argsort(values)]) >= 0).all()
+    index = score_index(values)
+    assert ((index >= 0) & (index <= 100)).all()
+    np.testing.assert_array_equal(np.isnan(values), index == 100)
+    assert (np.diff(index[np.argsort(values)]) >= 0).all()
 
 
 def test_outside_is_beyond_the_values_of_training() -> None:

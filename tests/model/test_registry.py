@@ -112,7 +112,7 @@ def test_a_damaged_version_never_comes_into_use(models: Registry) -> None:
 
 @pytest.fixture
 def unfit(tmp_path: Path) -> tuple[Registry, str]:
-    """A version whose own report says that it should not be served."""
+    """A version whose own report says that it should not be used."""
     trained = trained_model("next-year")
     report = {**json.loads(trained.files["report.json"]), "promotable": False}
     files = {**trained.files, "report.json": canonical_json(report)}
@@ -121,7 +121,7 @@ def unfit(tmp_path: Path) -> tuple[Registry, str]:
 
 def test_a_version_its_report_refuses_is_not_promoted(unfit: tuple[Registry, str]) -> None:
     models, version = unfit
-    with pytest.raises(BundleError, match="should not be served") as caught:
+    with pytest.raises(BundleError, match="should not be used") as caught:
         models.promote("next-year", version)
     assert "--force" in str(caught.value.fix)
     assert models.promoted("next-year") is None
@@ -210,7 +210,7 @@ def test_processes_promoting_at_once_lose_no_promotion(models: Registry) -> None
     choice = json.loads((models.artifacts / "current" / PROMOTED).read_bytes())
     served = [*choice["history"], choice["version"]]
     # A promotion of what is served already adds nothing, so the two must alternate without a gap.
-    assert all(one != other for one, other in pairwise(served))
+    assert all(before != after for before, after in pairwise(served))
     assert len(served) >= 20
     leftovers = {entry.name for entry in (models.artifacts / "current").iterdir()} - {older, newer}
     assert leftovers == {PROMOTED, ".lock"}

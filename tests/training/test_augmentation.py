@@ -45,11 +45,11 @@ def school(profile: Profile = PEDE, **columns: list[float]) -> Panel:
 
 def repeated(panel: Panel, known: int = 2023) -> tuple[Repetitions, Floats]:
     """How the rows of 2023 are repeated, and their features."""
-    found = repetitions_of(panel, TASK, known)
-    assert found is not None
+    repetitions = repetitions_of(panel, TASK, known)
+    assert repetitions is not None
     first = panel.year == 2023
     year = panel.year.astype(np.float64)
-    return found.select(first), feature_matrix(panel.profile, TASK, panel.numbers, year, known)[first]
+    return repetitions.select(first), feature_matrix(panel.profile, TASK, panel.numbers, year, known)[first]
 
 
 def test_a_known_month_is_one_row_and_one_without_birthday() -> None:
@@ -173,7 +173,7 @@ def test_the_criterion_asks_models_that_never_saw_the_pupil() -> None:
         seen.append(set(known.student))  # type: ignore[attr-defined] # Rows
         return lambda asked: asked[:, STAYS]
 
-    found = out_of_fold_repeated(fit, some, repetitions, seed=0)  # type: ignore[arg-type] # looser for brevity
-    np.testing.assert_array_equal(found, repetitions.features(matrix)[:, :, STAYS])
+    answers = out_of_fold_repeated(fit, some, repetitions, seed=0)  # type: ignore[arg-type] # looser for brevity
+    np.testing.assert_array_equal(answers, repetitions.features(matrix)[:, :, STAYS])
     assert len(seen) == 5
     assert set.intersection(*seen) == set()

@@ -37,6 +37,6 @@ def test_nor_do_they_when_a_task_is_trained(panel: Panel, monkeypatch: pytest.Mo
     everybody = set.union(*taught)
     out_of_fold = taught[:FOLDS]
     held = [everybody - known for known in out_of_fold]
-    assert sum(len(one) for one in held) == len(everybody)
+    assert sum(len(part) for part in held) == len(everybody)
     counts = np.unique(panel.student[panel.year < 2024].astype(np.str_), return_counts=True)[1]
     assert counts.max() > 1  # there are pupils of two years, so there was something to get wrong

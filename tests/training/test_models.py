@@ -41,7 +41,7 @@ def test_onnx_answers_as_xgboost_does_gaps_included(impute: bool) -> None:
     matrix[:, 3] = np.nan
     fitted = models.fit_served(task(("a", "b", "c", "d"), impute=impute), rows(matrix, label), seed=0)
     session = onnxruntime.InferenceSession(models.onnx_bytes(fitted, matrix), providers=["CPUExecutionProvider"])
-    assert [(one.name, one.type) for one in session.get_inputs()] == [("x", "tensor(float)")]
+    assert [(node.name, node.type) for node in session.get_inputs()] == [("x", "tensor(float)")]
     asked = noisy(500, k=4, seed=2)[0]
     asked[::3, 0] = np.nan
     (answers,) = session.run(["probabilities"], {"x": fitted.preprocessing.transform(asked)})
@@ -91,8 +91,8 @@ def test_out_of_fold_models_never_saw_the_pupil() -> None:
         np.tile(label, 2),
         student=np.array([f"s{i % 200}" for i in range(400)], dtype=np.object_),
     )
-    found = models.out_of_fold(task(), twice, seed=0)
-    assert not np.isnan(found).any()
+    unseen = models.out_of_fold(task(), twice, seed=0)
+    assert not np.isnan(unseen).any()
     # The labels are noise: whoever sees a pupil's other row knows his answer, whoever does not is guessing.
-    assert abs(((found > 0.5) == twice.label).mean() - 0.5) < 0.08
+    assert abs(((unseen > 0.5) == twice.label).mean() - 0.5) < 0.08
     assert ((models.fit_served(task(), twice, seed=0).probability(twice.matrix) > 0.5) == twice.label).mean() > 0.7

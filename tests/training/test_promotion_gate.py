@@ -25,35 +25,37 @@ def differences(auc: tuple[float, float], brier: tuple[float, float] = (-0.1, -0
 
 
 def test_a_model_that_beats_every_rule_may_be_used() -> None:
-    found = gate(LATER, ((RULE, differences((0.1, 0.2))), (FOREST, differences((-0.2, -0.1)))), leaks=(), chooses=True)
-    assert (found.promotable, found.beats) == (True, {"rule": True})
-    assert str(found.reasons[0]) == "It beats every simple rule on the rows of the test."
+    verdict = gate(
+        LATER, ((RULE, differences((0.1, 0.2))), (FOREST, differences((-0.2, -0.1)))), leaks=(), chooses=True
+    )
+    assert (verdict.promotable, verdict.beats) == (True, {"rule": True})
+    assert str(verdict.reasons[0]) == "It beats every simple rule on the rows of the test."
 
 
 @pytest.mark.parametrize(
-    "one",
+    "unbeaten",
     [
         differences((-0.01, 0.2)),
         differences((0.1, 0.2), (0.01, 0.02)),
         {"roc_auc": Undefined(msg("x")), "brier": Estimate(0, 0, 0)},
     ],
 )
-def test_a_rule_that_is_not_beaten_beyond_chance_is_named(one: Differences) -> None:
-    found = gate(LATER, ((RULE, one),), leaks=(), chooses=True)
-    assert (found.promotable, found.beats) == (False, {"rule": False})
-    assert [str(reason) for reason in found.reasons] == ["It does not beat this rule: A rule."]
+def test_a_rule_that_is_not_beaten_beyond_chance_is_named(unbeaten: Differences) -> None:
+    verdict = gate(LATER, ((RULE, unbeaten),), leaks=(), chooses=True)
+    assert (verdict.promotable, verdict.beats) == (False, {"rule": False})
+    assert [str(reason) for reason in verdict.reasons] == ["It does not beat this rule: A rule."]
 
 
 def test_a_model_that_chooses_nobody_is_not_served() -> None:
-    found = gate(LATER, ((RULE, differences((0.1, 0.2))),), leaks=(), chooses=False)
-    assert not found.promotable
-    assert "nearly everybody" in str(found.reasons[0])
+    verdict = gate(LATER, ((RULE, differences((0.1, 0.2))),), leaks=(), chooses=False)
+    assert not verdict.promotable
+    assert "nearly everybody" in str(verdict.reasons[0])
 
 
 @pytest.mark.parametrize(("leaks", "words"), [(("IAN",), "definition of the answer"), ((), "it does not forecast")])
 def test_this_years_question_may_be_used_and_says_so(leaks: tuple[str, ...], words: str) -> None:
-    found = gate(task(), ((RULE, differences((0.0, 0.0))),), leaks=leaks, chooses=True)
-    assert (found.promotable, found.beats) == (True, {"rule": False})
-    assert words in str(found.reasons[0])
+    verdict = gate(task(), ((RULE, differences((0.0, 0.0))),), leaks=leaks, chooses=True)
+    assert (verdict.promotable, verdict.beats) == (True, {"rule": False})
+    assert words in str(verdict.reasons[0])
     worse = gate(task(), ((RULE, differences((-0.2, -0.1))),), leaks=leaks, chooses=True)
     assert not worse.promotable

@@ -76,8 +76,8 @@ def test_every_metric_has_its_interval(reports: Reports, task: str) -> None:
     sets = [report["test"], *report["baselines"].values(), *report.get("groups", {}).values()]
     for figures in sets:
         for name in MEASURES:
-            one = figures[name]
-            assert one["low"] <= one["value"] <= one["high"], name
+            figure = figures[name]
+            assert figure["low"] <= figure["value"] <= figure["high"], name
         assert sum(figures["confusion"].values()) == figures["n"]
     assert all(round(number, 6) == number for number in every_number(report))
 
@@ -86,8 +86,11 @@ def test_the_current_task_says_first_that_ian_is_the_answer(reports: Reports, tr
     report = reports["current"]
     (leak,) = report["leakage"]["columns"]
     assert (leak["column"], leak["feature"], leak["share"]) == ("IAN", True, 1.0)
-    assert leak["rule"] == {"pt": "IAN = 10 ⇔ sem risco", "en": "IAN = 10 ⇔ not at risk"}
-    assert report["notice"]["en"].startswith("IAN is the answer in other words: IAN = 10 ⇔ not at risk, in")
+    assert leak["rule"] == {
+        "pt": "sem risco quando Indicador de adequação ao nível = 10",
+        "en": "not at risk where Adequacy to the level = 10",
+    }
+    assert report["notice"]["en"].startswith(f"IAN is the answer in other words: {leak['rule']['en']}, in")
     assert report["test"]["roc_auc"]["value"] == 1.0
     assert 0.5 < report["without_ian"]["roc_auc"]["value"] < 0.85
     assert report["baselines"]["single_rule"]["roc_auc"]["value"] == 1.0
@@ -105,9 +108,13 @@ def test_onset_and_recovery_stand_apart_in_the_report(reports: Reports) -> None:
     assert groups["onset_below_top"]["roc_auc"]["value"] < groups["onset"]["roc_auc"]["value"]
     rules = {"stays_as_it_is", "rate_table", "best_single", "whole_level"}
     learned = {"logistic_regression", "random_forest", "boosting_machine"}
-    left_out = {one["name"] for one in report["left_out"]}
+    left_out = {reference["name"] for reference in report["left_out"]}
     assert set(report["baselines"]) == (rules | learned) - left_out
-    assert {name for name, one in report["baselines"].items() if one["simple"]} == rules == set(report["beats"])
+    assert (
+        {name for name, reference in report["baselines"].items() if reference["simple"]}
+        == rules
+        == set(report["beats"])
+    )
     assert report["test"]["roc_auc"]["value"] > report["baselines"]["stays_as_it_is"]["roc_auc"]["value"]
     assert (report["notice"], report["leakage"]["columns"]) == (None, [])
     assert "groups" not in reports["current"]
@@ -124,7 +131,7 @@ def test_what_is_served_is_what_the_description_asks(reports: Reports) -> None:
 
 def test_a_column_wholly_empty_in_training_is_told_and_survived(reports: Reports, panel: Panel) -> None:
     assert reports["next-year"]["empty_columns"] == ["IPP"]  # 2022 has none
-    (ipp,) = [one for one in reports["next-year"]["features"] if one["name"] == "IPP"]
+    (ipp,) = [feature for feature in reports["next-year"]["features"] if feature["name"] == "IPP"]
     assert (ipp["missing_train"], ipp["missing_test"] < 1) == (1.0, True)
     early = replace(panel, numbers={**panel.numbers, "IPP": np.full(panel.year.size, np.nan)})
     report = json.loads(train(early, "current").files["report.json"])
@@ -138,7 +145,7 @@ def test_the_reference_is_raw_training_values_not_imputed_ones(trained: Trained,
     matrix = feature_matrix(profile, task, panel.numbers, panel.year.astype(np.float64))[rows]
     reference = Reference.from_json(trained["current"].files["reference.json"])
     assert reference.features == Reference.fit(matrix, task.features).features
-    missing = {one.feature: one.counts[-1] for one in reference.features}
+    missing = {feature.feature: feature.counts[-1] for feature in reference.features}
     assert missing["IPP"] == int(np.isnan(matrix[:, task.features.index("IPP")]).sum()) > 0
 
 
@@ -231,7 +238,7 @@ def test_another_seed_is_told_and_changes_the_intervals(panel: Panel, reports: R
 def test_a_quick_training_says_what_it_left_out(panel: Panel) -> None:
     hasty = {name: json.loads(train(panel, name, quick=True).files["report.json"]) for name in TASKS}
     assert all(report["quick"] for report in hasty.values())
-    left_out = {one["name"]: one["reason"]["en"] for one in hasty["next-year"]["left_out"]}
+    left_out = {reference["name"]: reference["reason"]["en"] for reference in hasty["next-year"]["left_out"]}
     assert left_out == dict.fromkeys(("random_forest", "boosting_machine"), "left out by --quick")
     assert hasty["next-year"]["intervals"]["resamples"] == 200
     assert not {"random_forest", "boosting_machine"} & set(hasty["next-year"]["baselines"])
@@ -239,7 +246,7 @@ def test_a_quick_training_says_what_it_left_out(panel: Panel) -> None:
 
 def test_both_tasks_may_be_served_and_say_why(reports: Reports) -> None:
     assert [reports[name]["promotable"] for name in TASKS] == [True, True]
-    assert all(one["beats"] for one in reports["next-year"]["beats"].values())
+    assert all(rule["beats"] for rule in reports["next-year"]["beats"].values())
     assert not reports["current"]["beats"]["single_rule"]["beats"]
     assert "definition of the answer" in reports["current"]["promotion"]["reasons"][0]["en"]
 
@@ -247,10 +254,10 @@ def test_both_tasks_may_be_served_and_say_why(reports: Reports) -> None:
 def test_the_report_has_lists_for_onset_and_recovery(panel: Panel) -> None:
     report = json.loads(train(panel, "next-year", quick=True, capacity=Capacity(40, None)).files["report.json"])
     lists = report["capacity"]["lists"]
-    assert {name: one["k"] for name, one in lists.items()} == {"all": 40, "onset": 40, "recovery": 40}
-    for one in lists.values():
-        assert one["expected"]["low"] <= one["expected"]["value"] <= one["expected"]["high"] <= 40
-        assert one["precision"]["value"] == pytest.approx(one["realised"] / 40, abs=1e-6)
+    assert {name: top["k"] for name, top in lists.items()} == {"all": 40, "onset": 40, "recovery": 40}
+    for top in lists.values():
+        assert top["expected"]["low"] <= top["expected"]["value"] <= top["expected"]["high"] <= 40
+        assert top["precision"]["value"] == pytest.approx(top["realised"] / 40, abs=1e-6)
     with pytest.raises(InputError, match="nearly everyone"):
         train(panel, "next-year", capacity=Capacity(report["n_test"], None))
 
@@ -259,23 +266,25 @@ def test_the_threshold_ignores_the_test_years_answers(panel: Panel) -> None:
     task = panel.profile.tasks["next-year"]
     asked = panel.year == make_plan(task, panel.years).test.as_of
     turned = replace(panel, next_label=np.where(asked, 1 - panel.next_label, panel.next_label))
-    one, other = (json.loads(train(each, "next-year", quick=True).files["report.json"]) for each in (panel, turned))
-    assert one["threshold"] == other["threshold"]
-    assert one["test"]["roc_auc"]["value"] == pytest.approx(1 - other["test"]["roc_auc"]["value"], abs=1e-5)
-    assert (one["promotable"], other["promotable"]) == (True, False)
+    honest, swapped = (
+        json.loads(train(each, "next-year", quick=True).files["report.json"]) for each in (panel, turned)
+    )
+    assert honest["threshold"] == swapped["threshold"]
+    assert honest["test"]["roc_auc"]["value"] == pytest.approx(1 - swapped["test"]["roc_auc"]["value"], abs=1e-5)
+    assert (honest["promotable"], swapped["promotable"]) == (True, False)
 
 
 def test_bands_support_and_standing_are_there_for_who_answers(reports: Reports) -> None:
     report = reports["next-year"]
     bands = report["bands"]["bands"]
-    assert [one["low"] for one in bands[1:]] == [one["high"] for one in bands[:-1]]
+    assert [band["low"] for band in bands[1:]] == [band["high"] for band in bands[:-1]]
     assert (bands[0]["low"], bands[-1]["high"]) == (0.0, 1.0)
-    assert sum(one["n_train"] for one in bands) == report["n_train"]
-    assert sum(one["n_test"] for one in bands) == report["n_test"]
+    assert sum(band["n_train"] for band in bands) == report["n_train"]
+    assert sum(band["n_test"] for band in bands) == report["n_test"]
     assert report["bands"]["coverage"] >= 0.8
     assert 1 <= report["support"]["least_given"] <= len(report["features"])
     assert report["standing"]["level"] == "phase"
-    assert set(report["standing"]["medians"]["2"]) <= {one["name"] for one in report["features"]}
+    assert set(report["standing"]["medians"]["2"]) <= {feature["name"] for feature in report["features"]}
     low, high = report["calibration"]["prevalence"].values()
     assert sorted(report["prevalence"].values()) == sorted((low, high))
 
@@ -320,10 +329,10 @@ def test_constant_features_do_not_stop_a_training(panel: Panel) -> None:
     constant = replace(panel, numbers={**panel.numbers, "IEG": np.full(panel.year.size, 7.0)})
     model = train(constant.select((panel.label == 1) | (panel.year < 2024)), "current")
     report = json.loads(model.files["report.json"])
-    assert '<small class="reason">todas estas linhas têm a mesma resposta' in model.files["card.html"].decode()
+    assert '<small class="reason">todos estes alunos têm a mesma resposta' in model.files["card.html"].decode()
     assert "roc_auc" not in model.headline
     assert report["test"]["roc_auc"]["value"] is None
-    assert report["test"]["roc_auc"]["reason"]["pt"] == "todas estas linhas têm a mesma resposta"
+    assert report["test"]["roc_auc"]["reason"]["pt"] == "todos estes alunos têm a mesma resposta"
     assert report["test"]["recall"]["value"] == 1.0
 
 
@@ -351,14 +360,14 @@ def test_the_real_workbook_forecasts_as_well_as_promised(real_workbook: Path) ->
     for name, baseline in following["baselines"].items():
         assert following["test"]["roc_auc"]["value"] > baseline["roc_auc"]["value"], name
         assert following["test"]["brier"]["value"] < baseline["brier"]["value"], name
-    assert [one["column"] for one in reports["current"]["leakage"]["columns"]] == ["IAN"]
+    assert [leak["column"] for leak in reports["current"]["leakage"]["columns"]] == ["IAN"]
     assert reports["current"]["leakage"]["columns"][0]["share"] == 1.0
     assert reports["current"]["n_train"] == 860 + 1014
 
 
 def test_the_report_audits_every_column_and_the_level(reports: Mapping[str, dict[str, Any]]) -> None:
     for report in reports.values():
-        divisions = {one["column"]: one for one in report["fairness"]["divisions"]}
+        divisions = {division["column"]: division for division in report["fairness"]["divisions"]}
         assert set(divisions) == {"sex", "school_type", "phase"}
         for division in divisions.values():
             for group in division["groups"]:

@@ -1,8 +1,8 @@
-"""What a probability was worth: bands of it, with the share at risk that training expected and the test year showed.
+"""Bands of probability: the share at risk that training expected in each, and the share that the test year showed.
 
-A single probability has no interval that a test could check; a band has. The expected share of a band is that of the
-training pupils whom the model had not seen, with its 95% interval. In the test year the band is covered when the
-share observed there is compatible with it: the 95% interval of their difference holds zero (Newcombe, 1998).
+A test cannot check the interval of a single probability, but it can check that of a band. The expected share of a
+band is that of training pupils whom the model had not seen, with its 95% interval. The band is covered when the share
+observed in the test year is compatible with it: the 95% interval of their difference holds zero (Newcombe, 1998).
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
-"""How many pupils a team can attend to, and what a list of that length would have held in the test year.
+"""Capacity: how many pupils a team can attend to, and what a list of that length would have held in the test year.
 
-A programme does not choose a threshold, it has so many places. The list is the pupils with the highest
-probabilities; how many of them to expect at risk is said before, and what came true stands beside it.
+A programme has a number of places rather than a threshold. The list is the pupils with the highest probabilities: how
+many of them are expected at risk, and how many were.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ Floats = NDArray[np.float64]
 Mask = NDArray[np.bool_]
 
 NEARLY_ALL = 0.9
-"""Whoever points out more than this share of the pupils has chosen nobody."""
+"""A threshold that points out more than this share of the pupils chooses nobody."""
 SHARES = (0.05, 0.1, 0.2, 0.3, 0.5)
 """The lists of the top-k table, besides that of the capacity."""
 
@@ -42,7 +42,7 @@ class Capacity:
 
 
 USUAL = Capacity(None, 0.2)
-"""What is assumed where nobody says how many pupils can be attended to."""
+"""The capacity where the user gives none."""
 
 
 def parse_capacity(text: str) -> Capacity:

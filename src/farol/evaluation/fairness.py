@@ -24,19 +24,19 @@ Mask = NDArray[np.bool_]
 
 FEWEST_ROWS = 30
 FEWEST_CASES = 10
-"""A share is told only of at least so many pupils at risk (recall), not at risk (false alarms), or pointed out."""
+"""Fewest pupils for a share: at risk (recall), not at risk (false alarms), or pointed out (precision)."""
 
 MEASURES: Mapping[str, Message] = {
     "recall": msg("Recall"),
     "false_positive_rate": msg("False alarms"),
     "precision": msg("Precision"),
-    "calibration": msg("Said minus came true"),
+    "calibration": msg("Mean probability minus share that came true"),
 }
 
 
 @dataclass(frozen=True, slots=True)
 class PupilGroup:
-    """The test rows of one group. A figure is None where there are too few pupils to tell it."""
+    """The test rows of one group. A figure is None where there are too few pupils."""
 
     name: str
     n: int
@@ -124,14 +124,14 @@ def _gaps(
     flagged: Mask,
 ) -> Iterator[Gap]:
     for measure in MEASURES:
-        told = [group.name for group in groups if group.figures[measure] is not None]
-        pairs = list(combinations(told, 2))
+        shown = [group.name for group in groups if group.figures[measure] is not None]
+        pairs = list(combinations(shown, 2))
         if not pairs:
             continue
         coverage = 1 - (1 - COVERAGE) / len(pairs)  # Bonferroni: the greatest of all pairs was picked
         wide = {
             name: figure
-            for name in told
+            for name in shown
             if (
                 figure := _group(
                     name, label[masks[name]], probability[masks[name]], flagged[masks[name]], coverage

@@ -2,7 +2,7 @@
 
 Every metric is one vectorised function of weights, so the estimate (all weights one) and its bootstrap resamples
 (multinomial weights) are the same code. Intervals are the bootstrap percentile intervals of Efron (1979) over test
-rows, seeded. What cannot be computed is told with its reason, never raised and never zero.
+rows, seeded. A metric that cannot be computed comes with its reason; it is neither an error nor zero.
 """
 
 from __future__ import annotations
@@ -26,10 +26,10 @@ TOP_SHARE = 0.2
 CALIBRATION_BINS = 10
 _CELLS_AT_ONCE = 4_000_000  # of the matrix of weights: 32 MB, however many test rows there are
 
-_NO_ROWS = msg("there are no rows")
+_NO_ROWS = msg("there are no pupils")
 _NONE_PREDICTED = msg("nobody was predicted to be at risk")
-_NONE_AT_RISK = msg("nobody in these rows is at risk")
-_ONE_CLASS = msg("all of these rows have the same answer")
+_NONE_AT_RISK = msg("none of these pupils is at risk")
+_ONE_CLASS = msg("all of these pupils have the same answer")
 _NONE_EITHER_WAY = msg("nobody is at risk and nobody was predicted to be")
 
 
@@ -61,10 +61,10 @@ MEASURES: Mapping[str, Measure] = {
         True,
         _NONE_AT_RISK,
     ),
-    "brier": Measure(msg("Brier score"), msg("mean squared error of the probability"), False, _NO_ROWS),
+    "brier": Measure(msg("Brier score"), msg("mean squared error of the probability; 0 is perfect"), False, _NO_ROWS),
     "ece": Measure(
         msg("Calibration error"),
-        msg("mean distance between the probability said and the share that came true, in ten equal groups"),
+        msg("mean distance between the probability given and the share that came true, in ten equal groups"),
         False,
         _NO_ROWS,
     ),

@@ -126,8 +126,8 @@ def write_bundle(
     """Store a trained model as `artifacts/<task>/<version>` and return that folder.
 
     A version that is there already and verifies is left as it is. One that is damaged is moved aside, not deleted,
-    and `tell` hears of it. Readers see the whole folder or none. Raises BundleError when the disk refuses, or when
-    the parts of the model do not fit together.
+    and `tell` receives a message. Readers see the whole folder or none. Raises BundleError when the disk refuses, or
+    when the parts of the model do not fit together.
     """
     manifest = _manifest_of(trained)
     folder = artifacts / manifest.task / manifest.version

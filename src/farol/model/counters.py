@@ -1,8 +1,8 @@
-"""What is counted of each answer, and where its count stands.
+"""The counters of answers: how many answers fell in each bin, as one vector.
 
-A tally is one vector of counts. Its layout says which part of the vector counts what: the bins of each feature of the
-model and, under names that no feature can have, the answers themselves. All that drift is read from stands in a tally,
-so a day costs one vector, however many features it has and however many answers were given.
+The layout says which part of the vector counts what: the bins of each feature and, under names that no feature can
+have, the answers themselves. Drift is computed from these counts alone, so a day costs one vector, however many
+answers it had.
 """
 
 from __future__ import annotations

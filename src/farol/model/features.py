@@ -18,7 +18,7 @@ from farol.errors import Place, ProfileError
 from farol.files import canonical_json, parse_json
 from farol.i18n import msg
 from farol.model.ages import Ages, LookUp
-from farol.profile import Derived, Profile, Task
+from farol.profile import Derived, Profile, Task, Text
 
 Floats = NDArray[np.float64]
 
@@ -107,7 +107,7 @@ class FeaturePlan:
 
     @classmethod
     def of(cls, profile: Profile, task: Task) -> Self:
-        """The plan of a task. Raises ProfileError when a derived column needs itself, or a name nobody knows."""
+        """The plan of a task. Raises ProfileError when a derived column needs itself, or an unknown name."""
         reads: dict[str, None] = {}
         steps: dict[str, DerivedStep] = {}
         for feature in task.features:
@@ -202,6 +202,12 @@ def _resolve(
 def feature_matrix(profile: Profile, task: Task, columns: Columns, year: Floats, known: int | None = None) -> Floats:
     """The raw features (n, k) of a task in `task.features` order; see `FeaturePlan.matrix`."""
     return FeaturePlan.of(profile, task).matrix(columns, year, known)
+
+
+def meanings_of(profile: Profile) -> Mapping[str, Text]:
+    """What each column of a profile means, derived ones included, for a reader."""
+    derived = {name: column.meaning for name, column in profile.derived.items()}
+    return {**derived, **{name: column.meaning for name, column in profile.columns.items()}}
 
 
 def sheet_inputs(profile: Profile, task: Task) -> tuple[str, ...]:

@@ -1,7 +1,7 @@
-"""What a caller may give for one pupil, and what is made of it: one rule for the API, commands and batches.
+"""The inputs for one pupil: which values are allowed, and how they are cleaned. The API, commands and batches share it.
 
-The rules are those of the sheets, since the model learned from cleaned sheets: a rounding beyond the range is
-clipped, a zero that means "not answered" is missing.
+The rules are those of the sheets, since the model learned from cleaned sheets: a rounding beyond the range is clipped,
+and a zero that means "not answered" is missing.
 """
 
 from __future__ import annotations
@@ -179,12 +179,12 @@ class Inputs:
     def _missing_warnings(self, known: frozenset[str]) -> Iterator[InputWarning]:
         missing = dict.fromkeys(name for feature in self.task.features for name in self.plan.needed(feature, known))
         for name in missing:
-            text = msg("{field} is missing: the less is given, the less the answer is worth.", field=name)
+            text = msg("{field} is missing: the less is given, the less reliable the answer is.", field=name)
             yield InputWarning("missing_feature", name, text)
         for name in self.task.hidden:
             if name in missing:
                 text = msg(
-                    "Without {field}, which says the answer in other words, the answer is a modest one.", field=name
+                    "Without {field}, which is the answer in other words, the answer is much less certain.", field=name
                 )
                 yield InputWarning("label_feature_missing", name, text)
 

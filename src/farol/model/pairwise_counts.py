@@ -1,11 +1,11 @@
-"""How features went together in training: for each two of them, how many rows fell together in which groups of bins.
+"""How features went together in training: for each two of them, how many rows fell in which groups of bins.
 
-The bins of a feature are joined to at most five groups of about as many rows each, in order: enough to tell how two
-features go together, few enough that most cells hold many rows. Missing values, and values that a feature of few values
-never had in training, are of no group: a row counts for two features where both are known.
+The bins of a feature are joined to at most five ordered groups of about as many rows each. Five groups show how two
+features go together, and leave most cells with many rows. Missing values, and values that training never had, are in no
+group: a row counts for two features where both are known.
 
-Kept are only tables of a hundred rows or more, of all of training and of each level of the programme. Of fewer, many
-tables side by side could tell one pupil from the others, and would say little of what chance gives.
+Only tables of a hundred rows or more are kept, of all of training and of each level of the programme. Many tables of
+fewer rows could together point to one pupil, and would hold little more than chance.
 """
 
 from __future__ import annotations

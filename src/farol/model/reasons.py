@@ -1,7 +1,7 @@
-"""Why an answer is what it is, in words for those who know the pupil.
+"""The reasons for an answer, in words for people who know the pupil.
 
-A reason is a feature with its exact contribution to the answer (`farol.model.tree_shap`). It says what usually goes
-with what, never what causes what; what nobody can change, such as an age, is told apart from what can be worked on.
+A reason is a feature with its exact contribution to the answer (`farol.model.tree_shap`). It states an association,
+never a cause. Features that nobody can change, such as an age, stand apart from those that can be worked on.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from farol.i18n import Message, msg
 from farol.model.bundle import Bundle
-from farol.model.features import Floats
+from farol.model.features import Floats, meanings_of
 from farol.model.scoring import NO_ANSWER, Answer, Scorer, Scores
 from farol.profile import Text
 
@@ -164,17 +164,17 @@ def _greatest(contributions: Floats, k: int) -> NDArray[np.int64]:
 def _reasons(
     bundle: Bundle, features: Mapping[str, float | None], contributions: Floats, chosen: Sequence[int]
 ) -> tuple[Reason, ...]:
-    task, profile = bundle.task_spec, bundle.profile
+    task, profile, meanings = bundle.task_spec, bundle.profile, meanings_of(bundle.profile)
     reasons = []
     for position in chosen:
         if position < 0:
             break
         name = task.features[position]
-        column, derived = profile.columns.get(name), profile.derived.get(name)
+        derived = profile.derived.get(name)
         reasons.append(
             Reason(
                 feature=name,
-                meaning=column.meaning if column is not None else profile.derived[name].meaning,
+                meaning=meanings[name],
                 value=features[name],
                 contribution=float(contributions[position]),
                 changeable=name in task.changeable,

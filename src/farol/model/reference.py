@@ -1,8 +1,8 @@
 """The reference of a model: its training rows counted in bins, with which later data is compared.
 
 Frozen beside the bins of the features: the answers for training rows by models that had not seen the pupil, the counts
-of each level of the programme, so that other answers can be told from other pupils, and how each two features went
-together (`farol.model.pairwise_counts`).
+of each level of the programme, to tell other answers from other pupils, and how each two features went together
+(`farol.model.pairwise_counts`).
 """
 
 from __future__ import annotations

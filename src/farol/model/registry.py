@@ -113,9 +113,9 @@ class Registry:
         bundle = self.load(task, version)
         if not (force or bundle.report["promotable"]):
             raise BundleError(
-                msg("By its own report, version {version} of {task} should not be served.", version=version, task=task),
+                msg("By its own report, version {version} of {task} should not be used.", version=version, task=task),
                 where=Place(file=str(bundle.path / "report.json"), field="promotion"),
-                fix=msg("Its card.html says why. To serve it all the same, promote it with --force."),
+                fix=msg("Its card.html says why. To use it all the same, promote it with --force."),
             )
         with self._alone(task):
             current = self._choice(task)

@@ -1,7 +1,6 @@
-"""What a probability has been worth: the band of risk it falls into, and what came true of such answers.
+"""Bands of risk: how many pupils with such a probability were at risk in the end.
 
-The bands are measured when a model is trained and stand in its report: how many of the pupils in a band, whom the
-model had not seen, were at risk in the end.
+Training measures the bands on pupils that the model had not seen, and stores them in the bundle's report.
 """
 
 from __future__ import annotations

@@ -91,7 +91,7 @@ class Contributions:
         """Tabulate an XGBoost model in JSON whose inputs `preprocessing` makes.
 
         An input and the missing flag of the same feature are added up to one contribution. Raises BundleError for
-        what is no such model, and for trees of more than `MOST_SPLITS` splits.
+        any other model, and for trees of more than `MOST_SPLITS` splits.
         """
         base, trees = _read(model, preprocessing.width)
         k, width, deepest = len(preprocessing.features), preprocessing.width, max(len(tree.inputs) for tree in trees)

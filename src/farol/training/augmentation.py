@@ -1,14 +1,13 @@
-"""Training rows repeated over every rule of ages that next year may bring: what is learned is promotion, not a rule.
+"""Augmentation: training rows repeated over every rule of ages that next year may bring.
 
-Who is behind next year is decided twice: by the pupil, who is promoted or not, and by the rule of ages, whose
-reference day and table move from sheet to sheet. A model trained on one year's labels learns that year's day along
-with the pupils, and answers worse the year after than its cross-validation says. So every row is repeated, as if the
-pupil were born in each month that what is known of the pupil leaves open, and each repetition is labelled by the level
-the pupil in fact reached, under every reference day and every table known at the moment of prediction: a label between
-0 and 1, the share of those rules under which the pupil would be at risk. Repetitions that look the same to the model
-are one row again, weighted so that each pupil of each year counts once, however often repeated.
+Two things decide who is behind next year: whether the pupil is promoted, and the rule of ages, whose reference day
+and table move from sheet to sheet. A model trained on one year's labels learns that year's day as well, and answers
+worse the year after than its cross-validation says. So every row is repeated for each month of birth that the data
+leave open. The label of a repetition is the share of the reference days and tables, known at the moment of
+prediction, under which the pupil would be at risk at the level reached. Repetitions that look the same to the model
+become one row, weighted so that each pupil of each year counts once.
 
-The months and rules count alike: they are what is not known, and nothing here was tuned.
+All months and rules have the same weight, since nothing is known of them; no weight was tuned.
 """
 
 from __future__ import annotations

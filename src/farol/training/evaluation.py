@@ -1,4 +1,4 @@
-"""What a training found out, before it is written down: every measurement of the test rows, and their verdict."""
+"""The evaluation of a training, before it is written down: every measurement of the test rows, and the verdict."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from farol.evaluation.bands import CalibrationBands, calibration_bands, least_gi
 from farol.evaluation.capacity import Capacity, ExpectedCount, Lists, expected_counts, lists_of
 from farol.evaluation.fairness import Division, Values, fairness
 from farol.evaluation.metrics import Evaluation, compare, evaluate
+from farol.model.features import meanings_of
 from farol.profile import Profile, Task, Text
 from farol.training.leakage import ColumnRule, SumRule, audited_rules, audited_sums
 from farol.training.plan import LabelledRows, Plan
@@ -26,7 +27,7 @@ Mask = NDArray[np.bool_]
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Study:
-    """Everything that a training found out, before it is written down."""
+    """All results of a training, before they are written down."""
 
     task: Task
     plan: Plan
@@ -56,7 +57,7 @@ class Study:
     least_given: int
     standing: Mapping[str, Mapping[str, float]]  # level → feature → median, of the rows that serve
     level: str | None
-    meanings: Mapping[str, Text]  # of every feature
+    meanings: Mapping[str, Text]  # of every column and feature
     data_fingerprint: str
     profile_fingerprint: str
 
@@ -154,7 +155,7 @@ def make_study(
         least_given=least,
         standing={} if stands is None else medians(served.matrix, task.features, stands),
         level=level,
-        meanings={name: _meaning(panel.profile, name) for name in task.features},
+        meanings=meanings_of(panel.profile),
         data_fingerprint=panel.fingerprint,
         profile_fingerprint=panel.profile.fingerprint,
     )
@@ -169,11 +170,6 @@ def _below_top(profile: Profile, asked: Panel, groups: Mapping[str, Mask]) -> di
         return {}
     highest = max(level for dated in profile.rule.dated for _, level in dated.applied)
     return {"onset_below_top": groups["onset"] & (asked.numbers[profile.level] < highest)}
-
-
-def _meaning(profile: Profile, feature: str) -> Text:
-    columns = profile.columns
-    return columns[feature].meaning if feature in columns else profile.derived[feature].meaning
 
 
 def _by_level(asked: Panel, level: str | None) -> dict[str, Mask]:

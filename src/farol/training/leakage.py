@@ -19,6 +19,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from farol.i18n import Message, msg
+from farol.model.features import meanings_of
+from farol.profile import Text
 from farol.training.plan import Plan
 from farol.workbook.panel import Panel
 
@@ -43,6 +45,16 @@ EXPLAINED = 0.5
 NEGLIGIBLE = 0.001
 """A column that explains no more of the target than this is dropped from a sum."""
 _DIGITS = 6  # of a sum: what least squares leaves of an exact one is noise of the machine
+
+
+@dataclass(frozen=True, slots=True)
+class _Figures:
+    """Numbers in a text, with the reader's decimal mark."""
+
+    text: str
+
+    def in_locale(self, locale: str) -> str:
+        return self.text if locale == "en" else self.text.replace(".", ",")
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,10 +88,11 @@ class ColumnRule:
     leaks: bool
 
 
-def best_rule(column: str, values: Values, label: Floats) -> ColumnRule | None:
+def best_rule(column: str, values: Values, label: Floats, meaning: Text | None = None) -> ColumnRule | None:
     """The rule on `values` (n,; NaN or None missing) that is right for most labels (n,) of 0 and 1.
 
-    None where there is no rule to speak of: fewer than 30 rows with a value, or only one value.
+    Its words call the column by its `meaning`, or else by its name. None where there is no rule: fewer than 30 rows
+    with a value, or only one value.
     """
     known = _known(values)
     present, answer = values[known], label[known]
@@ -89,7 +102,8 @@ def best_rule(column: str, values: Values, label: Floats) -> ColumnRule | None:
     distinct, inverse = _distinct(present)
     counts = np.bincount(inverse).astype(np.float64)
     positive = np.bincount(inverse, weights=answer).astype(np.float64)
-    candidates = [*_sets(column, distinct, counts, positive), *_splits(column, distinct, counts, positive)]
+    title = meaning or column
+    candidates = [*_sets(title, distinct, counts, positive), *_splits(title, distinct, counts, positive)]
     if not candidates:
         return None
     right, split = max(candidates, key=lambda pair: pair[0])  # the first of equals: sets read better than splits
@@ -112,7 +126,7 @@ def _distinct(values: Values) -> tuple[Distinct, NDArray[np.intp]]:
     return np.unique(values.astype(np.float64), return_inverse=True)
 
 
-def _sets(column: str, distinct: Distinct, counts: Floats, positive: Floats) -> Iterator[tuple[float, Split]]:
+def _sets(title: Text | str, distinct: Distinct, counts: Floats, positive: Floats) -> Iterator[tuple[float, Split]]:
     """The best set of values of a column of few values: each value goes where most of its rows are."""
     if distinct.size > MOST_VALUES or counts.sum() < ROWS_PER_VALUE * distinct.size:
         return
@@ -124,16 +138,16 @@ def _sets(column: str, distinct: Distinct, counts: Floats, positive: Floats) -> 
     smaller, outcome = (
         (distinct[risky], msg("at risk")) if risky.sum() < (~risky).sum() else (distinct[~risky], msg("not at risk"))
     )
-    names = ", ".join(value if isinstance(value, str) else f"{value:g}" for value in smaller.tolist())
+    names = _Figures("; ".join(value if isinstance(value, str) else f"{value:g}" for value in smaller.tolist()))
     words = (
-        msg("{column} = {value} ⇔ {outcome}", column=column, value=names, outcome=outcome)
+        msg("{outcome} where {column} = {value}", column=title, value=names, outcome=outcome)
         if smaller.size == 1
-        else msg("{column} one of {values} ⇔ {outcome}", column=column, values=names, outcome=outcome)
+        else msg("{outcome} where {column} is one of: {values}", column=title, values=names, outcome=outcome)
     )
     yield right, Split(words, at_risk, np.nan, high_is_risk=False)
 
 
-def _splits(column: str, distinct: Distinct, counts: Floats, positive: Floats) -> Iterator[tuple[float, Split]]:
+def _splits(title: Text | str, distinct: Distinct, counts: Floats, positive: Floats) -> Iterator[tuple[float, Split]]:
     """The best split of a numeric column, in both directions."""
     if distinct.dtype.kind == "U" or distinct.size < 2:
         return
@@ -143,16 +157,22 @@ def _splits(column: str, distinct: Distinct, counts: Floats, positive: Floats) -
         position = int(right.argmax())
         below = float(distinct[position])
         words = (
-            msg("{column} > {value} ⇔ at risk", column=column, value=f"{below:g}")
+            msg("at risk where {column} > {value}", column=title, value=_Figures(f"{below:g}"))
             if high_is_risk
-            else msg("{column} ≤ {value} ⇔ at risk", column=column, value=f"{below:g}")
+            else msg("at risk where {column} ≤ {value}", column=title, value=_Figures(f"{below:g}"))
         )
         yield float(right[position]), Split(words, None, below, high_is_risk)
 
 
-def best_rules(columns: Mapping[str, Values], label: Floats) -> tuple[ColumnRule, ...]:
-    """The best rule of every column that has one, the most often right first (then by name)."""
-    rules = (best_rule(name, values, label) for name, values in columns.items())
+def best_rules(
+    columns: Mapping[str, Values], label: Floats, meanings: Mapping[str, Text] | None = None
+) -> tuple[ColumnRule, ...]:
+    """The best rule of every column that has one, the most often right first (then by name).
+
+    The words of a rule call its column as `meanings` does.
+    """
+    meanings = meanings or {}
+    rules = (best_rule(name, values, label, meanings.get(name)) for name, values in columns.items())
     return tuple(sorted((rule for rule in rules if rule is not None), key=lambda rule: (-rule.share, rule.column)))
 
 
@@ -169,7 +189,7 @@ def audited_rules(panel: Panel, plan: Plan, features: Sequence[str], matrix: Flo
     if plan.horizon == 0:
         columns.pop(panel.profile.label.column)
     columns.update(zip(features, matrix.T, strict=True))
-    return best_rules({name: values[rows] for name, values in columns.items()}, label[rows])
+    return best_rules({name: values[rows] for name, values in columns.items()}, label[rows], meanings_of(panel.profile))
 
 
 @dataclass(frozen=True, slots=True)
@@ -187,7 +207,7 @@ class SumRule:
         """The sum and what it gives."""
         terms = [f"{weight:+.3g}·{name}".replace("-", "−", 1) for name, weight in self.weights.items()]
         terms += [f"{self.constant:+.3g}".replace("-", "−", 1)] if abs(self.constant) >= 0.005 else []
-        return msg("{target} ≈ {total}", target=self.target, total=" ".join(terms).lstrip("+"))
+        return msg("{target} ≈ {total}", target=self.target, total=_Figures(" ".join(terms).lstrip("+")))
 
 
 def sum_rules(columns: Mapping[str, Floats], targets: Mapping[str, Floats], label: Floats) -> tuple[SumRule, ...]:
@@ -235,7 +255,7 @@ def audited_sums(
 
 
 def _of_year(panel: Panel, values: Floats, horizon: int) -> Floats:
-    """For each row of the panel the same pupil's value (n,) so many years later; NaN where there is none."""
+    """For each row of the panel the same pupil's value (n,) `horizon` years later; NaN where it is unknown."""
     pupils, years = panel.student.tolist(), panel.year.tolist()
     known = dict(zip(zip(pupils, years, strict=True), values.tolist(), strict=True))
     return np.array([known.get((pupil, year + horizon), np.nan) for pupil, year in zip(pupils, years, strict=True)])

@@ -36,7 +36,7 @@ class Cohort:
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """What is evaluated (`train` against `test`) and what is served (`serve`), as years.
+    """The years that are evaluated (`train` against `test`), and those the model in use learns from (`serve`).
 
     `last_year` is the year of the latest survey at hand: the moment from which the served model answers.
     """

@@ -1,7 +1,8 @@
-"""May this model be served? It must beat the rules a person would use without it, on the same test rows.
+"""The gate of promotion: a model may be used if it beats the rules a person would use without it, on the same rows.
 
-A rule is beaten when the model tells pupils at risk from others better, beyond chance (the paired 95% interval of the
-difference in ROC AUC lies above zero), without worse probabilities beyond chance (that of the Brier score does not).
+A rule is beaten when the model separates pupils at risk from others better, beyond chance (the paired 95% interval of
+the difference in ROC AUC lies above zero), and its probabilities are not worse beyond chance (that of the Brier score
+does not).
 """
 
 from __future__ import annotations
@@ -19,7 +20,7 @@ Differences = Mapping[str, Estimate | Undefined]
 
 @dataclass(frozen=True, slots=True)
 class Gate:
-    """Which simple rules the model beats, by name, whether it may be promoted, and why or why not."""
+    """Which simple rules the model beats, by name, whether it may be promoted, and the reasons."""
 
     beats: Mapping[str, bool]
     promotable: bool

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from importlib import import_module
 from importlib.util import find_spec
@@ -15,8 +15,8 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import roc_auc_score
 
 from farol.i18n import Message, msg
-from farol.model.features import Preprocessing
-from farol.profile import Task
+from farol.model.features import Preprocessing, meanings_of
+from farol.profile import Task, Text
 from farol.training.leakage import ColumnRule, best_rules
 from farol.training.models import Fitted, without
 from farol.training.plan import Cohort, LabelledRows, Plan
@@ -31,7 +31,7 @@ FOREST_TITLE = msg("Random forest")
 
 @dataclass(frozen=True, slots=True, eq=False)
 class ReferenceModel:
-    """Another answer to the same question, with its probabilities (n,) for the test rows."""
+    """A simpler answer to the same question, with its probabilities (n,) for the test rows."""
 
     name: str
     title: Message
@@ -55,23 +55,23 @@ def without_hidden(task: Task, fitted: Fitted, test: LabelledRows) -> ReferenceM
 
 
 def stays_as_it_is(train: LabelledRows, test: LabelledRows) -> ReferenceModel:
-    """Who is at risk now will be; one whose present state is unknown gets the share of the training rows."""
+    """Pupils at risk now stay at risk; where the present state is unknown, the share of the training rows."""
     probability = np.where(np.isnan(test.now), train.label.mean(), test.now)
     return ReferenceModel("stays_as_it_is", msg("Who is behind now stays behind"), probability, simple=True)
 
 
-def rate_table(column: str, train: LabelledRows, test: LabelledRows) -> ReferenceModel:
+def rate_table(meaning: Text, train: LabelledRows, test: LabelledRows) -> ReferenceModel:
     """The share at risk of the training rows with the same value of the label's column; the overall one if new."""
     probability = _rates(train.column, train.label, test.column)
-    return ReferenceModel(
-        "rate_table", msg("Share at risk for the same {column}", column=column), probability, simple=True
-    )
+    title = msg("Share at risk of pupils with the same value of “{column}”", column=meaning)
+    return ReferenceModel("rate_table", title, probability, simple=True)
 
 
-def whole_level(column: str, known: Floats, train: LabelledRows, asked: Floats) -> ReferenceModel:
+def whole_level(meaning: Text, known: Floats, train: LabelledRows, asked: Floats) -> ReferenceModel:
     """The share at risk of the training rows of the same level: `known` (n,) in training, `asked` (m,) in testing."""
     probability = _rates(known, train.label, asked)
-    return ReferenceModel("whole_level", msg("Target the whole {column}", column=column), probability, simple=True)
+    title = msg("Everybody with the same value of “{column}”", column=meaning)
+    return ReferenceModel("whole_level", title, probability, simple=True)
 
 
 def _rates(known: Floats, label: Floats, asked: Floats) -> Floats:
@@ -82,11 +82,11 @@ def _rates(known: Floats, label: Floats, asked: Floats) -> Floats:
 
 
 def best_single(
-    task: Task, candidates: Sequence[str], train: LabelledRows, test: LabelledRows
+    task: Task, candidates: Sequence[str], meanings: Mapping[str, Text], train: LabelledRows, test: LabelledRows
 ) -> ReferenceModel | None:
     """Logistic regression on the one candidate with the greatest ROC AUC on the training rows; None without any.
 
-    Who lacks it counts as one of the training median, with a flag for missing.
+    A pupil without it counts as one of the training median, with a flag for missing.
     """
     best: tuple[float, str, Floats] | None = None
     for name in candidates:
@@ -101,11 +101,12 @@ def best_single(
             best = auc, name, model.predict_proba(asked)[:, 1]
     if best is None:
         return None
-    return ReferenceModel("best_single", msg("Best single indicator: {column}", column=best[1]), best[2], simple=True)
+    title = msg("Best single indicator: {column}", column=meanings[best[1]])
+    return ReferenceModel("best_single", title, best[2], simple=True)
 
 
 def single_rule(task: Task, rule: ColumnRule, train: LabelledRows, test: LabelledRows) -> ReferenceModel:
-    """One rule on one feature, learned from training rows; who lacks the feature gets their share at risk."""
+    """One rule on one feature, learned from training rows; without the feature, their share at risk."""
     predicted = rule.split.predict(test.matrix[:, task.features.index(rule.column)])
     filled = np.where(np.isnan(predicted), train.label.mean(), predicted)
     return ReferenceModel("single_rule", msg("One rule: {rule}", rule=rule.split.words), filled, simple=True)
@@ -163,22 +164,26 @@ def references_of(
 ) -> tuple[tuple[ReferenceModel, ...], tuple[Absent, ...]]:
     """The references of a task, learned from the training rows, and those left out; `quick` leaves out the slow ones.
 
-    `progress` is told which one is being made and the fraction (0–1) of them that is behind.
+    `progress` receives the name of each in turn and the fraction (0–1) already made.
     """
+    meanings, level = meanings_of(panel.profile), panel.profile.level
     progress(msg("Comparing with {name}", name=msg("rules a person would use")), 0.0)
     regression = logistic_regression(task, train, test)
     if task.horizon == 0:
-        rules = best_rules(dict(zip(task.features, train.matrix.T, strict=True)), train.label)
+        rules = best_rules(dict(zip(task.features, train.matrix.T, strict=True)), train.label, meanings)
         return (regression, *(single_rule(task, rule, train, test) for rule in rules[:1])), ()
     sheet = task.changeable or tuple(name for name in task.features if name in panel.profile.columns)
-    references = [regression, stays_as_it_is(train, test), rate_table(panel.profile.label.column, train, test)]
-    single = best_single(task, sheet, train, test)
+    references = [
+        regression,
+        stays_as_it_is(train, test),
+        rate_table(meanings[panel.profile.label.column], train, test),
+    ]
+    single = best_single(task, sheet, meanings, train, test)
     if single is not None:
         references.append(single)
-    level = panel.profile.level
     if level is not None:
         known, asked = (answered(panel, plan, cohorts).numbers[level] for cohorts in (plan.train, (plan.test,)))
-        references.append(whole_level(level, known, train, asked))
+        references.append(whole_level(meanings[level], known, train, asked))
     if quick:
         reason = msg("left out by --quick")
         slow = (("random_forest", FOREST_TITLE), ("boosting_machine", EBM_TITLE))

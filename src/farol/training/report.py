@@ -1,7 +1,7 @@
-"""`report.json`: what was trained on what, how good it is, and what its figures must not be taken for.
+"""`report.json`: how the model was trained, how good it is, and how not to read its figures.
 
 The report is a value of plain lists, dicts, texts and rounded numbers, without time stamps, so that the same data,
-seed and library versions give the same bytes. Every text in it is there in both languages.
+seed and library versions give the same bytes. Every text stands in both languages.
 """
 
 from __future__ import annotations

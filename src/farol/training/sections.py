@@ -30,7 +30,7 @@ def both(text: Message | Text) -> dict[str, str]:
 
 
 def figure(estimate: Estimate | Undefined) -> Json:
-    """A figure with its interval, or why there is none."""
+    """A figure with its interval, or the reason why it is missing."""
     if isinstance(estimate, Undefined):
         return {"value": None, "low": None, "high": None, "reason": both(estimate.reason)}
     return {"value": estimate.value, "low": estimate.low, "high": estimate.high}
@@ -123,7 +123,7 @@ def bands(measured: CalibrationBands) -> Json:
                 "n_test": band.n_test,
                 "observed": figure(band.observed)
                 if band.n_test
-                else {"value": None, "low": None, "high": None, "reason": both(msg("there are no rows"))},
+                else {"value": None, "low": None, "high": None, "reason": both(msg("there are no pupils"))},
                 "covered": band.covered,
             }
             for band in measured.bands
@@ -139,9 +139,9 @@ def shown_for(train: Floats, test: Floats) -> Json:
         "prevalence": {"low": low, "high": high},
         "note": both(
             msg(
-                "That probabilities mean what they say was checked where {low} to {high} of the pupils were at risk. "
+                "The probabilities were checked in years when {low} to {high} of the pupils were at risk. "
                 "In a year or a school outside that range they may be too high or too low; "
-                "their order is less affected.",
+                "the order of the pupils changes less.",
                 low=f"{low:.0%}",
                 high=f"{high:.0%}",
             )

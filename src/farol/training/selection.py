@@ -1,6 +1,6 @@
 """Choosing a model on training years alone, by a criterion that survives a moved rule.
 
-Cross-validation inside one pair of years rewards whoever learns that pair's reference day by heart. Here a model is
+Cross-validation inside one pair of years rewards a model that learns that pair's reference day. Here a model is
 judged on pupils it has not seen, under every rule that the next year may bring: every reference day and every table
 known, for every month of birth left open. What it answers must hold under all of them, on average and in the worst.
 """
