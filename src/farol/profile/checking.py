@@ -40,9 +40,9 @@ def check_references(profile: Profile, top: Table) -> None:
 
 
 def _check_identifier(profile: Profile, top: Table) -> None:
-    found = _of_kind(profile, "identifier")
-    if len(found) != 1:
-        raise top.wrong("columns", msg("exactly one column of kind identifier"), found)
+    identifiers = _of_kind(profile, "identifier")
+    if len(identifiers) != 1:
+        raise top.wrong("columns", msg("exactly one column of kind identifier"), identifiers)
 
 
 def _check_aliases(profile: Profile, top: Table) -> None:

@@ -290,8 +290,8 @@ def _recoded(text: str, column: Column) -> tuple[float | str | None, str | None]
     for recode in column.recodes:
         match = _compiled(recode.pattern).fullmatch(folded)
         if match:
-            found = match[1] if recode.value is None and not recode.missing else recode.value
-            return found, recode.finding
+            value = match[1] if recode.value is None and not recode.missing else recode.value
+            return value, recode.finding
     return None, "unreadable_text"
 
 

@@ -20,11 +20,11 @@ class Limits:
 DEFAULT_LIMITS = Limits()
 
 
-def too_large(what: Message, limit: int, file: str, sheet: str | None = None) -> WorkbookError:
+def too_large(unit: Message, limit: int, file: str, sheet: str | None = None) -> WorkbookError:
     """The error for a workbook beyond one of the limits."""
     return WorkbookError(
         msg("The workbook is too large to be read safely."),
-        expected=msg("at most {limit} {what}", limit=f"{limit:,}", what=what),
+        expected=msg("at most {limit} {unit}", limit=f"{limit:,}", unit=unit),
         where=Place(file=file, sheet=sheet),
         fix=msg("Remove what does not belong to it; if it really is that large, raise the FAROL_MAX_WORKBOOK limits."),
     )

@@ -96,17 +96,17 @@ def read_ods_marks(content: bytes) -> dict[str, Marks]:
 
 def _simple_marks(sheet: bytes, empty_strings: Collection[int]) -> Marks:
     """As `_any_marks`, by searching for the odd cells alone."""
-    found: list[tuple[int, CellError]] = []
+    places: list[tuple[int, CellError]] = []
     for match in _ODD.finditer(sheet):
         failed = match[1] is not None
-        found.append(
+        places.append(
             (match.start(), _failure(_inside(sheet, _tag_end(sheet, match.start()))) if failed else EMPTY_TEXT)
         )
     if empty_strings:
         indices = b"|".join(b"%d" % index for index in sorted(empty_strings))
         shared = re.finditer(rb' t="s"[^>]*><v>(?:%b)</v>' % indices, sheet)
-        found += [(match.start(), EMPTY_TEXT) for match in shared]
-    odd = {place: error for at, error in found if (place := _simple_place(sheet, at)) is not None}
+        places += [(match.start(), EMPTY_TEXT) for match in shared]
+    odd = {place: error for at, error in places if (place := _simple_place(sheet, at)) is not None}
     last = _simple_place(sheet, len(sheet))
     return Marks(last[0] + 1 if last else 0, _SIMPLE_SPAN, odd)
 

@@ -41,7 +41,7 @@ def select_columns(raw: RawSheet, profile: Profile) -> Selection:
     cells: list[Sequence[Cell]] = list(zip(*below, strict=True)) if below else [() for _ in headings]
     filled = [_is_filled(column) for column in cells]
     candidates = _candidates(headings, profile)
-    chosen = {name: _best(found, cells) for name, found in candidates.items()}
+    chosen = {name: _best(alike, cells) for name, alike in candidates.items()}
     _require_columns(raw, profile, headings, chosen)
     findings = [
         *_about_headings(raw, profile, headings, filled),
@@ -56,11 +56,11 @@ def _is_filled(cells: Sequence[Cell]) -> bool:
 
 
 def _candidates(headings: Sequence[Heading], profile: Profile) -> dict[str, list[Heading]]:
-    found: defaultdict[str, list[Heading]] = defaultdict(list)
+    candidates: defaultdict[str, list[Heading]] = defaultdict(list)
     for heading in headings:
         if heading.meaning == "column" and heading.column and profile.columns[heading.column].kind != "ignored":
-            found[heading.column].append(heading)
-    return dict(found)
+            candidates[heading.column].append(heading)
+    return dict(candidates)
 
 
 def _best(headings: Sequence[Heading], cells: Sequence[Sequence[Cell]]) -> Heading:

@@ -122,8 +122,7 @@ def _decoded(archive: Archive, name: str) -> str:
 
 
 def _attributes(text: str) -> Mapping[str, str]:
-    found = _ATTRIBUTE.findall(text)
-    return {name: html.unescape(double or single) for _, name, double, single in found}
+    return {name: html.unescape(double or single) for _, name, double, single in _ATTRIBUTE.findall(text)}
 
 
 def _member(target: str) -> str:
