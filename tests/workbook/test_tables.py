@@ -50,8 +50,8 @@ def test_findings_name_sheet_row_column_gravity_and_remedy(tmp_path: Path) -> No
     finding = only(read(tmp_path, pupils(3, {"IAA": [7.0, "#N/A", "#N/A"]})), "error_cell")
     assert (finding.sheet, finding.column, finding.rows, finding.count) == ("PEDE2022", "IAA", (3, 4), 2)
     assert finding.severity == "warning"
-    assert str(finding.message) == "Cells hold a formula's error (#N/A)."
-    assert str(finding.action) == "They are read as missing, not as zero."
+    assert str(finding.message) == "Formulas in these cells show an error (#N/A)."
+    assert str(finding.action) == "They are read as empty, not as zero."
 
 
 def test_errors_in_columns_that_are_not_read_are_told_too(tmp_path: Path) -> None:

@@ -81,7 +81,7 @@ def _require_columns(raw: RawSheet, profile: Profile, headings: Sequence[Heading
                 expected=msg("one of the headers {headers}", headers=", ".join(column.aliases)),
                 got=msg("the headers {headers}", headers=_listed([h.text for h in headings if h.folded])),
                 where=Place(sheet=raw.name),
-                fix=msg("Correct the header, or add its spelling to the profile's aliases."),
+                fix=msg("Correct the header, or add it to the aliases of the column in the profile."),
             )
 
 

@@ -37,7 +37,7 @@ def read_sheets(path: Path, profile: Profile, limits: Limits = DEFAULT_LIMITS) -
     if not workbook.sheets:
         names = [*workbook.names[:NAMES_SHOWN], *(["…"] if len(workbook.names) > NAMES_SHOWN else [])]
         raise WorkbookError(
-            msg("The workbook has no sheet of any year."),
+            msg("The workbook has no sheet of a year."),
             expected=msg("sheets (or csv and parquet files) named {pattern}", pattern=_example(profile)),
             got=msg("{names}", names=", ".join(names) or "—"),
             where=Place(file=path.name),

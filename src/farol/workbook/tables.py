@@ -212,7 +212,7 @@ class _Reader:
                 expected=msg("numbers"),
                 got=msg("something else in {count} rows", count=unreadable),
                 where=Place(sheet=self._raw.name, column=self._selection.chosen[column.name].text),
-                fix=msg("See whether the column has slipped under another one's header."),
+                fix=msg("See whether the values stand under the header of another column."),
             )
 
     def _drop_zeros(self, numbers: dict[str, Floats]) -> None:
