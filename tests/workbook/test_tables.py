@@ -107,8 +107,8 @@ def test_the_month_of_birth_comes_from_the_birth_date(tmp_path: Path, written: C
 
 
 def test_a_month_of_birth_in_the_sheet_is_kept(tmp_path: Path) -> None:
-    columns = {"Data de Nasc": [dt.date(2010, 5, 20)] * 2, "Mês nasc": [7, None]}
-    assert values(read(tmp_path, pupils(2, columns)), "birth_month") == [7.0, 5.0]
+    rows = pupils(2, {"Data de Nasc": [dt.date(2010, 5, 20)] * 2, "Mês nasc": [7, None]})
+    assert values(read(tmp_path, rows), "birth_month") == [7.0, 5.0]
 
 
 def test_a_birth_date_fills_nothing_unless_the_profile_says_so(tmp_path: Path) -> None:

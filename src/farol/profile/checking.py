@@ -14,7 +14,7 @@ YEAR = "year"
 
 
 def check_references(profile: Profile, top: Table) -> None:
-    """Raise `ProfileError` at the first name that nothing is called, and at a header that two columns claim."""
+    """Raise `ProfileError` for the first unknown name, and for a header that two columns have."""
     _check_identifier(profile, top)
     _check_aliases(profile, top)
     numbers = _of_kind(profile, "number")

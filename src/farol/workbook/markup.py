@@ -1,6 +1,6 @@
-"""What the markup of an xlsx sheet tells and its reader does not: formula errors, empty texts, how far cells reach.
+"""What the reader leaves out of the markup of xlsx and ods sheets: formula errors, empty texts, the size of a sheet.
 
-The reader we use (calamine) gives an empty cell for `#N/A`, so a failed formula would pass for a missing value. It
+The reader we use (calamine) gives an empty cell for `#N/A`, so a failed formula would look like a missing value. It
 also makes room for every cell between the first and the last one, so that a tiny sheet with one cell in its last
 corner would ask for more memory than there is: we measure before it does.
 """
@@ -49,7 +49,7 @@ _ODS_MOST_REPEATED = 10_000
 
 @dataclass(frozen=True, slots=True)
 class Marks:
-    """What a sheet's markup tells.
+    """What the markup of a sheet says beside its values.
 
     `rows` is the number of the last row (1-based) that has a cell, with a value or only with a format. `span` is no
     less than the number of cells in the rectangle around all of them. `odd` has the failed cells and the empty texts
@@ -164,7 +164,7 @@ def _odd_cell(sheet: bytes, tag: re.Match[bytes], empty_strings: Collection[int]
 
 
 def _inside(sheet: bytes, start: int) -> bytes:
-    """What stands between a cell's opening tag, which ends at `start`, and its closing one."""
+    """The markup between a cell's opening tag, which ends at `start`, and its closing tag."""
     if sheet[start - 2 : start] == b"/>":
         return b""
     end = _CELL_END.search(sheet, start)
@@ -177,7 +177,7 @@ def _failure(inside: bytes) -> CellError:
 
 
 def _failure_of(text: bytes) -> CellError:
-    # Only the known kinds go on: what else stands there could be anything, and findings show it.
+    # Findings show the text, so only known kinds of error pass: other text could be a pupil's.
     return CellError(error_kind(text.decode("utf-8", "replace")) or "#ERROR")
 
 

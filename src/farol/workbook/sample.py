@@ -193,7 +193,7 @@ def sheet_2023(rng: np.random.Generator, first: SchoolYear, school: SchoolYear) 
 def sheet_2024(
     rng: np.random.Generator, first: SchoolYear, second: SchoolYear, school: SchoolYear, scale: float
 ) -> Sheet:
-    """Classes where phases belong, INCLUIR, empty texts, years of entry written anew, two lags that are wrong."""
+    """Classes where phases belong, INCLUIR, empty texts, changed years of entry, two lags that are wrong."""
     people, values = school.roster, school.values
     n = len(people.number)
     lag = school.lag.copy()

@@ -1,4 +1,4 @@
-"""Which of a sheet's columns to read: one for each column of the profile, and a word on all others."""
+"""Which of a sheet's columns to read: one for each column of the profile, and a finding on each other one."""
 
 from __future__ import annotations
 
@@ -89,7 +89,7 @@ def _missing_words(column: Column, profile: Profile) -> Message:
     if column.kind == "identifier":
         return msg("The sheet has no column with the pupil's code.")
     if column.name == profile.label.column:
-        return msg("The sheet has no column that tells whether a pupil is at risk.")
+        return msg("The sheet has no column that says whether a pupil is at risk.")
     return msg("The sheet has no column for {name}.", name=column.name)
 
 

@@ -45,7 +45,7 @@ def read_zip(content: bytes, pattern: str, limits: Limits, file: str) -> RawWork
 
 
 def read_xls(content: bytes, pattern: str, limits: Limits, file: str) -> RawWorkbook:
-    """An xls workbook, in which failed cells cannot be told from empty ones. Raises `WorkbookError`."""
+    """An xls workbook, in which failed cells look like empty ones. Raises `WorkbookError`."""
     if _ENCRYPTED_XLSX in content or _ENCRYPTED_XLS.search(content):
         raise encrypted(file)
     names, rows = read_isolated(content, pattern, limits, file)
