@@ -40,7 +40,7 @@ def test_changes_between_years_are_named_with_the_later_rows(tmp_path: Path) -> 
     assert changes == {("Gênero", (3,)), ("Ano ingresso", (4,))}
     jump = only(panel, "jump_between_years")
     assert (jump.sheet, jump.column, jump.rows) == ("PEDE2023", "Fase", (3,))
-    assert str(jump.message) == "Fase moved by more than 1 since PEDE2022, for the same pupils."
+    assert str(jump.message) == "Fase changed by more than 1 since PEDE2022 for the same pupils."
 
 
 def test_a_value_is_respelled_where_the_years_share_no_word_for_it() -> None:

@@ -65,7 +65,7 @@ def test_another_years_column_is_not_taken_for_this_years(tmp_path: Path) -> Non
 
 
 @pytest.mark.parametrize(
-    ("header", "said"), [("RA", "no column with the pupil's code"), ("Defas", "no column that tells whether")]
+    ("header", "said"), [("RA", "no column with the pupil's code"), ("Defas", "no column that says whether")]
 )
 def test_a_sheet_without_code_or_label_is_refused(tmp_path: Path, header: str, said: str) -> None:
     rows = [["?" if cell == header else cell for cell in row] for row in pupils(1)]

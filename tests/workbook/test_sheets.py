@@ -216,7 +216,7 @@ def test_a_csv_row_with_a_stray_separator_is_refused(tmp_path: Path) -> None:
     path = tmp_path / "PEDE2022.csv"
     path.write_text("RA,Mat,Por\n1,7,8,\n2,7,5,8\n3,1,1,1,1\n", encoding="utf-8")
     said = refused(path)
-    assert "more in 2 rows, the first being row 3" in said
+    assert "more in 2 rows; the first is row 3" in said
     assert "3 cells" in said
 
 
@@ -271,7 +271,7 @@ def test_a_workbook_without_a_year_names_the_sheets_it_has(tmp_path: Path) -> No
     assert "Resumo, 2022" in said
     assert "PEDE2024" in said
     (tmp_path / "empty").mkdir()
-    assert "no sheet of any year" in refused(tmp_path / "empty")
+    assert "no sheet of a year" in refused(tmp_path / "empty")
     (tmp_path / "notes.csv").write_text("RA;x", encoding="utf-8")
     assert "notes.csv" in refused(tmp_path / "notes.csv")
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
@@ -49,8 +50,8 @@ def test_findings_name_sheet_row_column_gravity_and_remedy(tmp_path: Path) -> No
     finding = only(read(tmp_path, pupils(3, {"IAA": [7.0, "#N/A", "#N/A"]})), "error_cell")
     assert (finding.sheet, finding.column, finding.rows, finding.count) == ("PEDE2022", "IAA", (3, 4), 2)
     assert finding.severity == "warning"
-    assert str(finding.message) == "Cells hold a formula's error (#N/A)."
-    assert str(finding.action) == "They are read as missing, not as zero."
+    assert str(finding.message) == "Formulas in these cells show an error (#N/A)."
+    assert str(finding.action) == "They are read as empty, not as zero."
 
 
 def test_errors_in_columns_that_are_not_read_are_told_too(tmp_path: Path) -> None:
@@ -96,11 +97,26 @@ def test_a_missing_birth_year_comes_from_the_birth_date(tmp_path: Path) -> None:
     assert "Ano nasc" in str(finding.message)
 
 
+@pytest.mark.parametrize("written", [lambda day: day, lambda day: f"{day.month}/{day.day}/{day.year}"])
+def test_the_month_of_birth_comes_from_the_birth_date(tmp_path: Path, written: Callable[[dt.date], object]) -> None:
+    # The first and the last day of each month, before and after 1970, from which the days are counted.
+    days = [dt.date(year, month, 1) for year in (1969, 2010) for month in range(1, 13)]
+    days += [day - dt.timedelta(days=1) for day in days]
+    panel = read(tmp_path, pupils(len(days) + 1, {"Data de Nasc": [*map(written, days), None]}))
+    assert values(panel, "birth_month") == [*(float(day.month) for day in days), None]
+
+
+def test_a_month_of_birth_in_the_sheet_is_kept(tmp_path: Path) -> None:
+    rows = pupils(2, {"Data de Nasc": [dt.date(2010, 5, 20)] * 2, "Mês nasc": [7, None]})
+    assert values(read(tmp_path, rows), "birth_month") == [7.0, 5.0]
+
+
 def test_a_birth_date_fills_nothing_unless_the_profile_says_so(tmp_path: Path) -> None:
     source = changed(PEDE, 'year_fills = "birth_year"\n', "").replace(b'month_fills = "birth_month"\n', b"")
     profile = parse_profile(source, "other.toml")
     panel = read(tmp_path, pupils(1, {"Data de Nasc": [dt.date(2010, 5, 20)]}), 2022, profile)
     assert values(panel, "birth_year") == [None]
+    assert values(panel, "birth_month") == [None]
 
 
 def test_swapped_birth_dates_are_swapped_back(tmp_path: Path) -> None:

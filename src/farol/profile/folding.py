@@ -1,4 +1,4 @@
-"""How headers, sheet names and texts are compared: what a hurried hand varies does not count."""
+"""How headers, sheet names and texts are compared: case, accents, degree signs and extra spaces do not count."""
 
 from __future__ import annotations
 

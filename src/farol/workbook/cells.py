@@ -147,7 +147,7 @@ def years_of(days: Floats, column: Column) -> Floats:
 
 
 def months_of(days: Floats) -> Floats:
-    """The months (1–12) of dates (days since 1970-01-01); NaN where there is none."""
+    """The months (1–12) of dates (days since 1970-01-01); NaN where the date is missing."""
     months = np.full(len(days), NOTHING)
     given = ~np.isnan(days)
     months[given] = days[given].astype("datetime64[D]").astype("datetime64[M]").astype(np.int64) % 12 + 1
@@ -174,7 +174,7 @@ def spellings_of(cells: Sequence[Cell], values: Floats | Objects) -> tuple[Spell
 
 
 def error_notes(cells: Sequence[Cell]) -> tuple[Note, ...]:
-    """Where formulas failed in a column that is not read otherwise."""
+    """Notes of the failed formulas in a column that is not read."""
     noted = _Notes()
     for position, cell in enumerate(cells):
         if isinstance(cell, CellError) and cell is not EMPTY_TEXT:
@@ -198,7 +198,7 @@ class _Notes:
             self._kinds.add(_error_kind(cell) or "")
 
     def add_nothing(self, position: int, cell: Cell) -> bool:
-        """Whether a cell holds no value, being empty or an error, which is noted."""
+        """Whether a cell holds no value. An error and an empty text are noted."""
         code = _nothing(cell)
         self.add(code or None, position, cell)
         return code is not None
@@ -218,7 +218,7 @@ class _Notes:
 
 
 def _nothing(cell: Cell) -> str | None:
-    """None when a cell holds a value; else the code under which to note its holding none, or "" for none."""
+    """None when a cell holds a value; else the code of the note to make, "" for no note."""
     if cell is EMPTY_TEXT:
         return "empty_text"
     if _error_kind(cell) is not None:
@@ -290,8 +290,8 @@ def _recoded(text: str, column: Column) -> tuple[float | str | None, str | None]
     for recode in column.recodes:
         match = _compiled(recode.pattern).fullmatch(folded)
         if match:
-            found = match[1] if recode.value is None and not recode.missing else recode.value
-            return found, recode.finding
+            value = match[1] if recode.value is None and not recode.missing else recode.value
+            return value, recode.finding
     return None, "unreadable_text"
 
 

@@ -38,6 +38,6 @@ def contradictions(label: Label, numbers: Mapping[str, Floats]) -> NDArray[np.bo
 def next_values(student: Objects, year: NDArray[np.int64], values: Floats) -> Floats:
     """For each row (n,), the value of the same student in the following year; NaN where there is no such row."""
     place = {key: position for position, key in enumerate(zip(student, year.tolist(), strict=True))}
-    following = [place.get((who, when + 1), -1) for who, when in zip(student, year.tolist(), strict=True)]
-    found = np.array(following, dtype=np.int64)
-    return np.where(found >= 0, np.append(values, np.nan)[found], np.nan)
+    following = [place.get((code, this_year + 1), -1) for code, this_year in zip(student, year.tolist(), strict=True)]
+    row = np.array(following, dtype=np.int64)
+    return np.where(row >= 0, np.append(values, np.nan)[row], np.nan)

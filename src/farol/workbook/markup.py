@@ -1,6 +1,6 @@
-"""What the markup of an xlsx sheet tells and its reader does not: formula errors, empty texts, how far cells reach.
+"""What the reader leaves out of the markup of xlsx and ods sheets: formula errors, empty texts, the size of a sheet.
 
-The reader we use (calamine) gives an empty cell for `#N/A`, so a failed formula would pass for a missing value. It
+The reader we use (calamine) gives an empty cell for `#N/A`, so a failed formula would look like a missing value. It
 also makes room for every cell between the first and the last one, so that a tiny sheet with one cell in its last
 corner would ask for more memory than there is: we measure before it does.
 """
@@ -49,7 +49,7 @@ _ODS_MOST_REPEATED = 10_000
 
 @dataclass(frozen=True, slots=True)
 class Marks:
-    """What a sheet's markup tells.
+    """What the markup of a sheet says beside its values.
 
     `rows` is the number of the last row (1-based) that has a cell, with a value or only with a format. `span` is no
     less than the number of cells in the rectangle around all of them. `odd` has the failed cells and the empty texts
@@ -96,17 +96,17 @@ def read_ods_marks(content: bytes) -> dict[str, Marks]:
 
 def _simple_marks(sheet: bytes, empty_strings: Collection[int]) -> Marks:
     """As `_any_marks`, by searching for the odd cells alone."""
-    found: list[tuple[int, CellError]] = []
+    places: list[tuple[int, CellError]] = []
     for match in _ODD.finditer(sheet):
         failed = match[1] is not None
-        found.append(
+        places.append(
             (match.start(), _failure(_inside(sheet, _tag_end(sheet, match.start()))) if failed else EMPTY_TEXT)
         )
     if empty_strings:
         indices = b"|".join(b"%d" % index for index in sorted(empty_strings))
         shared = re.finditer(rb' t="s"[^>]*><v>(?:%b)</v>' % indices, sheet)
-        found += [(match.start(), EMPTY_TEXT) for match in shared]
-    odd = {place: error for at, error in found if (place := _simple_place(sheet, at)) is not None}
+        places += [(match.start(), EMPTY_TEXT) for match in shared]
+    odd = {place: error for at, error in places if (place := _simple_place(sheet, at)) is not None}
     last = _simple_place(sheet, len(sheet))
     return Marks(last[0] + 1 if last else 0, _SIMPLE_SPAN, odd)
 
@@ -164,7 +164,7 @@ def _odd_cell(sheet: bytes, tag: re.Match[bytes], empty_strings: Collection[int]
 
 
 def _inside(sheet: bytes, start: int) -> bytes:
-    """What stands between a cell's opening tag, which ends at `start`, and its closing one."""
+    """The markup between a cell's opening tag, which ends at `start`, and its closing tag."""
     if sheet[start - 2 : start] == b"/>":
         return b""
     end = _CELL_END.search(sheet, start)
@@ -177,7 +177,7 @@ def _failure(inside: bytes) -> CellError:
 
 
 def _failure_of(text: bytes) -> CellError:
-    # Only the known kinds go on: what else stands there could be anything, and findings show it.
+    # Findings show the text, so only known kinds of error pass: other text could be a pupil's.
     return CellError(error_kind(text.decode("utf-8", "replace")) or "#ERROR")
 
 

@@ -95,7 +95,7 @@ def _require_columns(path: Path, profile: Profile, tables: Sequence[YearTable]) 
             msg("No sheet has the columns {headers}.", headers=", ".join(c.aliases[0] for c in missing)),
             expected=msg("each of them in at least one sheet"),
             where=Place(file=path.name),
-            fix=msg("Correct the header, or add its spelling to the profile's aliases."),
+            fix=msg("Correct the header, or add it to the aliases of the column in the profile."),
         )
 
 

@@ -1,4 +1,4 @@
-"""A sheet as it stands in its file: cells with their places, before anybody knows what they mean."""
+"""A sheet as its file has it: cells with their places, before their columns are known."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ EMPTY_TEXT = CellError("")
 class Source:
     """What a column's cells come from.
 
-    `typed`: the format tells numbers from text, so that a number written as text is worth a word.
+    `typed`: the format has numbers and text, so that a number written as text is a finding.
     `epoch`: day 0 of the dates that a spreadsheet makes of small numbers.
     """
 
@@ -41,7 +41,7 @@ FROM_TEXT = Source(typed=False)
 class RawSheet:
     """One year's sheet: `rows[i]` is the row that a spreadsheet shows as i + 1, all of the same length.
 
-    `formatted_rows` counts the rows up to the last one with a cell, be it only a formatted one.
+    `formatted_rows` counts the rows up to the last one with a cell, even an empty one that only has a format.
     """
 
     name: str

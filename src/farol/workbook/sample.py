@@ -193,7 +193,7 @@ def sheet_2023(rng: np.random.Generator, first: SchoolYear, school: SchoolYear) 
 def sheet_2024(
     rng: np.random.Generator, first: SchoolYear, second: SchoolYear, school: SchoolYear, scale: float
 ) -> Sheet:
-    """Classes where phases belong, INCLUIR, empty texts, years of entry written anew, two lags that are wrong."""
+    """Classes where phases belong, INCLUIR, empty texts, changed years of entry, two lags that are wrong."""
     people, values = school.roster, school.values
     n = len(people.number)
     lag = school.lag.copy()
@@ -271,11 +271,11 @@ def _empty() -> Iterable[Cell]:
 
 
 def _codes(number: Ints) -> list[Cell]:
-    return [f"RA-{one}" for one in number]
+    return [f"RA-{pupil}" for pupil in number]
 
 
 def _names(number: Ints) -> list[Cell]:
-    return [f"Aluno-{one}" for one in number]
+    return [f"Aluno-{pupil}" for pupil in number]
 
 
 def _numbers(values: Floats, missing: Iterable[Cell] = _NOTHING) -> list[Cell]:
@@ -297,7 +297,7 @@ def _stone(inde: Floats) -> Ints:
 def _history(school: SchoolYear, number: Ints) -> Floats:
     """INDE of an earlier year by pupil; NaN for who was not there."""
     known = dict(zip(school.roster.number.tolist(), school.values["INDE"].tolist(), strict=True))
-    return np.array([known.get(one, np.nan) for one in number.tolist()])
+    return np.array([known.get(pupil, np.nan) for pupil in number.tolist()])
 
 
 def _misspelt(schools: list[Cell]) -> list[Cell]:

@@ -45,7 +45,7 @@ def read_zip(content: bytes, pattern: str, limits: Limits, file: str) -> RawWork
 
 
 def read_xls(content: bytes, pattern: str, limits: Limits, file: str) -> RawWorkbook:
-    """An xls workbook, in which failed cells cannot be told from empty ones. Raises `WorkbookError`."""
+    """An xls workbook, in which failed cells look like empty ones. Raises `WorkbookError`."""
     if _ENCRYPTED_XLSX in content or _ENCRYPTED_XLS.search(content):
         raise encrypted(file)
     names, rows = read_isolated(content, pattern, limits, file)
@@ -122,8 +122,7 @@ def _decoded(archive: Archive, name: str) -> str:
 
 
 def _attributes(text: str) -> Mapping[str, str]:
-    found = _ATTRIBUTE.findall(text)
-    return {name: html.unescape(double or single) for _, name, double, single in found}
+    return {name: html.unescape(double or single) for _, name, double, single in _ATTRIBUTE.findall(text)}
 
 
 def _member(target: str) -> str:

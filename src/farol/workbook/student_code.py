@@ -61,8 +61,7 @@ def student_code(written: object) -> str | None:
 def class_name(written: object) -> str | None:
     """The name of a class as it is stored; None for what is not a text of 1 to 64 printable characters.
 
-    Its spaces at the ends are removed and its accents composed. It stays as written otherwise: it is shown and never
-    links anything.
+    Its spaces at the ends are removed and its accents composed. Nothing else changes: it is shown, and links no rows.
     """
     text = _bounded(written)
     return None if text is None else _printable(unicodedata.normalize("NFC", text))
