@@ -3,19 +3,20 @@
 ARG PYTHON_IMAGE=docker.io/library/python:3.13-slim
 
 FROM ${PYTHON_IMAGE} AS build
-ENV PIP_DISABLE_PIP_VERSION_CHECK=1 PIP_NO_CACHE_DIR=1 PIP_ROOT_USER_ACTION=ignore
+# What the image has beside the service. Without `train` it serves models that were trained elsewhere, and is smaller.
+ARG EXTRAS="train postgresql"
+ENV PIP_NO_CACHE_DIR=1 PIP_ROOT_USER_ACTION=ignore UV_LINK_MODE=copy UV_CACHE_DIR=/var/cache/uv VENV=/opt/farol
 WORKDIR /build
-RUN python3 -m venv /opt/farol
-# The libraries first: this layer is kept for as long as the lock is. The optional secret `pip` is a pip.conf, for
-# networks with an index of their own; it is there while these commands run and in no layer.
-COPY requirements/run.txt requirements/run.txt
-RUN --mount=type=secret,id=pip,target=/etc/pip.conf \
-    /opt/farol/bin/python -m pip install --require-hashes -r requirements/run.txt
+COPY scripts/setup.sh scripts/setup.sh
+COPY requirements/lock.txt requirements/uv.txt requirements/
 COPY pyproject.toml README.md LICENSE ./
 COPY src src
-# The lock has what builds the wheel too; afterwards neither that nor pip itself has any business in a service.
-RUN /opt/farol/bin/python -m pip install --no-deps --no-build-isolation . \
-    && /opt/farol/bin/python -m pip uninstall --yes --quiet hatchling editables pip
+# Downloads stay in a cache of the machine that builds. The optional secret `pip` is a pip.conf, for networks with an
+# index of their own. Both are there while this command runs and in no layer. What installs has no business in a service.
+RUN --mount=type=cache,target=/var/cache/uv --mount=type=secret,id=pip,target=/etc/pip.conf \
+    scripts/setup.sh serve \
+    && /opt/farol/bin/python -m pip uninstall --yes --quiet pip \
+    && rm -rf /opt/farol/uv /opt/farol/.farol
 
 FROM ${PYTHON_IMAGE}
 ARG VERSION=0.1.0

@@ -3,43 +3,42 @@ PYTHON ?= python3
 VENV ?= .venv
 BIN := $(VENV)/bin
 WORKBOOK ?=
+EXTRAS ?=
 HOST ?= 127.0.0.1
 PORT ?= 8000
+export PYTHON VENV EXTRAS
 
-.PHONY: help run install test test-setup lint types coverage docs lock clean
+.PHONY: help run install test test-setup test-install lint types coverage docs lock clean
 
 help:  ## What can be made
 	@grep -hE '^[a-z-]+:.*##' Makefile | sed -E 's/:.*## /\t/' | expand -t 14
 
-run: install  ## Train if needed, then serve: make run [WORKBOOK=file.xlsx] [PORT=8000]
-	$(BIN)/farol demo $(if $(WORKBOOK),--workbook "$(WORKBOOK)") --host $(HOST) --port $(PORT)
+run: install  ## Train if needed, then serve: make run [WORKBOOK=file.xlsx] [PORT=8000] [EXTRAS=parquet]
+	"$(BIN)/farol" demo $(if $(WORKBOOK),--workbook "$(WORKBOOK)") --host $(HOST) --port $(PORT)
 
-install: $(VENV)/.installed-run  ## Fill .venv with Farol and what it runs on
+install:  ## Fill .venv with Farol and what it runs on
+	@scripts/setup.sh run
 
 test: test-setup  ## Lint, types, every test, coverage
 	scripts/test.sh
 
-test-setup: $(VENV)/.installed-test
-	scripts/setup.sh system-for-tests
+test-setup: test-install
+	@scripts/setup.sh system-for-tests
 
-lint: $(VENV)/.installed-test  ## Style alone
-	$(BIN)/ruff check . && $(BIN)/ruff format --check .
+test-install:
+	@scripts/setup.sh test
 
-types: $(VENV)/.installed-test  ## Types alone
-	$(BIN)/mypy
+lint: test-install  ## Style alone
+	"$(BIN)/ruff" check . && "$(BIN)/ruff" format --check .
 
-docs: $(VENV)/.installed-test  ## Write again the pages of docs/ that are generated
-	$(BIN)/python scripts/generate_docs.py
+types: test-install  ## Types alone
+	"$(BIN)/mypy"
 
-lock:  ## Resolve the dependencies anew (needs uv)
+docs: test-install  ## Write again the pages of docs/ that are generated
+	"$(BIN)/python" scripts/generate_docs.py
+
+lock:  ## Resolve the dependencies anew
 	scripts/lock.sh
 
 clean:  ## Remove what was installed and cached; artifacts/ and data/ stay
-	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis .coverage* htmlcov build dist
-
-$(VENV)/.installed-run: requirements/run.txt pyproject.toml
-	PYTHON="$(PYTHON)" VENV="$(VENV)" scripts/setup.sh run
-
-$(VENV)/.installed-test: requirements/test.txt pyproject.toml
-	PYTHON="$(PYTHON)" VENV="$(VENV)" scripts/setup.sh test
-	@touch $(VENV)/.installed-run
+	rm -rf "$(VENV)" .mypy_cache .ruff_cache .pytest_cache .hypothesis .coverage* htmlcov build dist

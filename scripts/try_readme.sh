@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Does what the README tells a new user to do, in a fresh clone in an empty folder, and fails where it does not hold:
 # `make run` (with the real workbook where there is one), the first answer with curl's body, both pages, a second
-# start within seconds, and `pip install .` with `farol demo` in an environment of its own.
+# start within seconds, and `pip install '.[train]'` with `farol demo` in an environment of its own.
 set -euo pipefail
 project="$(cd "$(dirname "$0")/.." && pwd)"
 workbook="${FAROL_PEDE_WORKBOOK:-$project/../shared/data/pede-2022-2024.xlsx}"
@@ -67,9 +67,9 @@ echo "── make ${options[0]}, the second time: it reuses what is there"
 start 30 make --silent "${options[@]}"
 stop
 
-echo "── pip install . and farol demo, without make"
+echo "── pip install '.[train]' and farol demo, without make"
 python3 -m venv "$folder/plain"
-"$folder/plain/bin/python" -m pip install --quiet --disable-pip-version-check .
+"$folder/plain/bin/python" -m pip install --quiet --disable-pip-version-check '.[train]'
 mkdir "$folder/empty"
 cd "$folder/empty"
 start 300 "$folder/plain/bin/farol" demo --port "$port"

@@ -99,13 +99,14 @@ found=$(find "$ROOT"/opt/farol/lib/python3*/site-packages/farol "$ROOT/srv" -ina
 [ -z "$found" ] || fail "these should not be there: $found"
 [ ! -s "$ROOT/etc/pip.conf" ] || fail "pip.conf stayed in the image"
 [ ! -e "$ROOT/opt/farol/bin/pip" ] || fail "pip is still there"
+[ ! -e "$ROOT/opt/farol/uv" ] || fail "uv is still there"
 if [ -n "${PIP_CONF:-}" ]; then
     while read -r address; do
         found=$(grep -rIlF -- "$address" "$ROOT/opt/farol" "$ROOT/etc" "$WORK/image.json" || true)
         [ -z "$found" ] || fail "the address of an index stayed in $found"
     done < <(sed -n 's/^[^=]*= *//p' "$PIP_CONF" | tr ' ' '\n' | grep -E '^(https?|file)://' || true)
 fi
-pass "no workbook, no database, no pip, no pip.conf, no address of an index"
+pass "no workbook, no database, no pip, no uv, no pip.conf, no address of an index"
 printf 'sizes: %s MB in all, %s MB of it Farol and its libraries\n' \
     "$(du -sm "$ROOT" | cut -f1)" "$(du -sm "$ROOT/opt/farol" | cut -f1)"
 

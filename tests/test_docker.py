@@ -73,7 +73,15 @@ def test_the_image_is_given_nothing_but_code_and_lock() -> None:
     lines = [line for line in IGNORED.splitlines() if line and not line.startswith("#")]
     assert lines[0] == "*"
     let_in = {line[1:] for line in lines if line.startswith("!")}
-    assert let_in == {"requirements/run.txt", "pyproject.toml", "README.md", "LICENSE", "src"}
+    assert let_in == {
+        "requirements/lock.txt",
+        "requirements/uv.txt",
+        "scripts/setup.sh",
+        "pyproject.toml",
+        "README.md",
+        "LICENSE",
+        "src",
+    }
     copied = {
         word for line in re.findall(r"^COPY (?!--from)(.*)$", DOCKERFILE, re.MULTILINE) for word in line.split()[:-1]
     }

@@ -123,6 +123,15 @@ class InputError(FarolError):
 
 
 class MissingExtraError(FarolError):
-    """Something that needs an extra which is not installed."""
+    """The libraries of one of Farol's extras are not installed. `extra` is its name in pyproject.toml."""
 
     code = "missing_extra"
+
+    def __init__(self, problem: Message, *, extra: str) -> None:
+        # Farol is on no index: `farol[…]` would ask one for a package of that name.
+        fix = msg(
+            "In Farol's folder run {pip}, or with make: {make}",
+            pip=f"pip install '.[{extra}]'",
+            make=f"make install EXTRAS={extra}",
+        )
+        super().__init__(problem, fix=fix)

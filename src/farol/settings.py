@@ -140,7 +140,7 @@ class Settings(BaseSettings):
         default="",
         pattern=r"^(https?://[^\s?#@]+)?$",
         description="Where traces go, by OTLP over HTTP: the address of an OpenTelemetry receiver, such as "
-        "`http://127.0.0.1:4318`; `/v1/traces` is added. Needs `farol[telemetry]`. Empty: none are made.",
+        "`http://127.0.0.1:4318`; `/v1/traces` is added. Needs the extra `telemetry`. Empty: none are made.",
     )
     otlp_ratio: float = Field(
         default=1,

@@ -326,7 +326,7 @@ def test_without_the_extra_the_start_says_what_to_install(name: str, monkeypatch
         monkeypatch.delitem(sys.modules, module)
     monkeypatch.setitem(sys.modules, name, None)
     settings = Settings(otlp_endpoint="http://127.0.0.1:4318")
-    with pytest.raises(MissingExtraError, match=r"farol\[telemetry\]"):
+    with pytest.raises(MissingExtraError, match=r"\.\[telemetry\]"):
         create_app(settings)
     with pytest.raises(MissingExtraError, match="FAROL_OTLP_ENDPOINT"):
         supervise(settings)

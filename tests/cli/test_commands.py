@@ -6,6 +6,7 @@ import csv
 import json
 import os
 import re
+import shutil
 import signal
 import subprocess
 import sys
@@ -59,6 +60,60 @@ def run(folder: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFix
         return printed.out + printed.err
 
     return run
+
+
+WITHOUT_TRAINING = """
+import sys
+from importlib.machinery import PathFinder
+
+class Without(PathFinder):
+    @classmethod
+    def find_spec(cls, name, *arguments):
+        hidden = {"xgboost", "sklearn", "scipy", "onnx", "onnxmltools", "skl2onnx"}
+        return None if name.partition(".")[0] in hidden else super().find_spec(name, *arguments)
+
+sys.meta_path[:] = [Without if finder is PathFinder else finder for finder in sys.meta_path]
+from farol.cli import main
+main()
+"""
+
+
+def serving_command(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
+    """One command where the libraries that train cannot be imported."""
+    program = [sys.executable, "-c", WITHOUT_TRAINING, *arguments]
+    environ = {**os.environ, "FAROL_LOCALE": "en", "NO_COLOR": "1", "COLUMNS": "120"}
+    return subprocess.run(program, cwd=folder, env=environ, capture_output=True, text=True, check=False)
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ("list", "data/sample-workbook.xlsx"),
+        ("forecast", "data/sample-workbook.xlsx"),
+        ("drift", "--multivariate"),
+        ("estimate",),
+        ("demo", "--no-serve"),
+    ],
+    ids=" ".join,
+)
+def test_serving_commands_need_no_training_library(folder: Path, tmp_path: Path, arguments: tuple[str, ...]) -> None:
+    copy = shutil.copytree(folder, tmp_path / "copy")  # `forecast` stores what it answers
+    pointer = copy / "artifacts" / "workbook.json"
+    pointer.write_text(pointer.read_text("utf-8").replace(str(folder), str(copy)), "utf-8")
+    done = serving_command(copy, *arguments)
+    assert done.returncode == 0, done.stderr
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [("train", "data/sample-workbook.xlsx"), ("models", "export", "next-year", "pickles")],
+    ids=" ".join,
+)
+def test_training_without_its_libraries_says_what_to_install(folder: Path, arguments: tuple[str, ...]) -> None:
+    done = serving_command(folder, *arguments)
+    assert done.returncode == 2
+    assert "Training needs the Python package xgboost, which is not installed." in done.stderr
+    assert "pip install '.[train]'" in done.stderr
 
 
 @pytest.mark.parametrize("locale", ["en", "pt_BR"])

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from farol.cli import main
+from farol.cli import commands, main
 from farol.model.registry import Registry
 from farol.model.scoring import Scorer
 from farol.store.database import Store
@@ -48,6 +48,8 @@ def store(tmp_path: Path, artifacts: Path) -> Store:
 @pytest.fixture
 def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Run:
     """A command in this process, in the folder of this test; what it printed."""
+
+    assert commands.app, "all commands are imported before the language of their module changes"
 
     def run(*arguments: str, code: int = 0) -> str:
         monkeypatch.chdir(tmp_path)

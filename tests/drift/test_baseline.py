@@ -12,9 +12,10 @@ from farol.drift.baseline import added, all_rows, basis_of_slice, level_of, pars
 from farol.drift.report import Window, check, drift_report
 from farol.drift.windows import parse_window, window_of
 from farol.errors import InputError
+from farol.model.bins import FeatureBins
 from farol.model.bundle import Bundle
 from farol.model.counters import PREDICTION, Counted
-from farol.model.reference import FeatureBins, Reference, Tally
+from farol.model.reference import Reference, Tally
 from farol.store.database import Store
 from farol.store.records import Prediction, uuid7
 
@@ -35,7 +36,7 @@ def of_two_levels(bundle: Bundle) -> Bundle:
 
     score = tuple(400 if i == 40 else 0 for i in range(101))
     levels = {"1": tally(low, 300), "5": tally(high, 100)}
-    return replace(bundle, reference=Reference((first, *flat), 400, score, (400, 0, 0), levels))
+    return replace(bundle, reference=Reference((first, *flat), 400, score, (400, 0, 0), levels, None, (0,) * 101))
 
 
 def test_a_slice_of_a_level_is_compared_with_that_level(bundle: Bundle) -> None:
@@ -80,13 +81,6 @@ def test_the_window_as_training_was_is_compared_with_all_of_it(bundle: Bundle) -
     basis = same_levels(two, {"1": 30, "5": 10})
     assert basis.n == pytest.approx(400)
     np.testing.assert_allclose(basis.features[0], two.reference.features[0].counts)
-
-
-def test_levels_without_answers_give_none(bundle: Bundle) -> None:
-    two = of_two_levels(bundle)
-    bare = {level: replace(tally, score=None, predicted=None) for level, tally in two.reference.by_level.items()}
-    basis = same_levels(replace(two, reference=replace(two.reference, by_level=bare)), {"1": 5})
-    assert (basis.score, basis.predicted) == (None, None)
 
 
 def test_without_levels_there_is_no_such_comparison(bundle: Bundle) -> None:

@@ -58,7 +58,7 @@ def test_a_driver_that_is_not_installed_names_the_extra(monkeypatch: pytest.Monk
     monkeypatch.setitem(sys.modules, "psycopg", None)
     with pytest.raises(MissingExtraError) as caught:
         Store.open("postgresql://me@host/db")
-    assert "farol[postgresql]" in str(caught.value)
+    assert ".[postgresql]" in str(caught.value)
 
 
 @pytest.mark.parametrize("name", ["x%20y", "a?b=c", "100%", "turma #8 ção", "a+b&c@d:e"])

@@ -12,8 +12,6 @@ from pathlib import Path
 from zoneinfo import ZoneInfo
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 from sqlalchemy import Connection
 
 from farol.errors import InputError
@@ -22,7 +20,7 @@ from farol.model.registry import Registry
 from farol.model.scoring import Scorer
 from farol.store.database import Store
 from farol.store.privacy import Erased, Purged, erase, export, parse_age, purge
-from farol.store.records import Snapshot, student_code, uuid7
+from farol.store.records import Snapshot, uuid7
 from farol.store.recount import recount
 from farol.store.statements import cursor_of
 from tests.bundles import make_bundle
@@ -30,7 +28,7 @@ from tests.store.rows import EVER, NOON, counters, recounted, row
 from tests.store.scored import answered, pupils
 
 ZONE = ZoneInfo("America/Sao_Paulo")
-RA = "RA-segredo-1234"
+RA = "RA-SEGREDO-1234"
 
 
 @pytest.fixture(scope="module")
@@ -44,38 +42,6 @@ def artifacts(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture
 def scorers(artifacts: Path) -> list[Scorer]:
     return [Scorer(Registry(artifacts).load(task)) for task in ("current", "next-year")]
-
-
-@pytest.mark.parametrize(
-    ("text", "code"),
-    [
-        ("RA-1", "RA-1"),
-        ("  RA-1\n", "RA-1"),
-        ("Jo\u0061\u0303o", "Jo\u00e3o"),
-        ("x" * 64, "x" * 64),
-        ("x" * 65, None),
-        ("", None),
-        ("   ", None),
-        ("a\0b", None),
-        ("a\nb", None),
-        ("\ud800", None),
-        (5.0, None),
-        (True, None),
-        (None, None),
-        (["RA-1"], None),
-    ],
-)
-def test_a_code_is_a_short_printable_text(text: object, code: str | None) -> None:
-    assert student_code(text) == code
-
-
-@given(st.text(max_size=80))
-def test_a_code_is_found_again_as_it_was_stored(text: str) -> None:
-    code = student_code(text)
-    if code is not None:
-        assert student_code(code) == code
-        assert 1 <= len(code) <= 64
-        code.encode()
 
 
 def test_all_of_one_pupil_is_exported_and_nothing_of_others(store: Store) -> None:

@@ -6,11 +6,14 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from types import MappingProxyType
 
+import numpy as np
+import pytest
 from openpyxl import Workbook
 
+from farol.errors import WorkbookError
 from farol.profile import Profile, load_profile
 from farol.workbook.findings import Finding
-from farol.workbook.panel import Panel
+from farol.workbook.panel import Panel, read_panel
 
 Rows = Sequence[Sequence[object]]
 
@@ -56,14 +59,37 @@ def write_xlsx(path: Path, sheets: Mapping[str, Rows]) -> Path:
     return path
 
 
-def found(panel: Panel, code: str, sheet: str | None = None) -> list[Finding]:
+def panel_of(folder: Path, sheets: Mapping[str, Rows], profile: Profile = PEDE) -> Panel:
+    """The panel of a workbook with these sheets."""
+    return read_panel(write_xlsx(folder / "book.xlsx", sheets), profile)
+
+
+def read(folder: Path, rows: Rows, year: int = 2022, profile: Profile = PEDE) -> Panel:
+    """The panel of one sheet."""
+    return panel_of(folder, {f"PEDE{year}": rows}, profile)
+
+
+def refused(folder: Path, rows: Rows) -> str:
+    """What is said of a sheet that cannot be used."""
+    with pytest.raises(WorkbookError) as error:
+        read(folder, rows)
+    assert error.value.lines("pt_BR")
+    return str(error.value)
+
+
+def values(panel: Panel, name: str) -> list[float | None]:
+    """A number column, None for missing."""
+    return [None if np.isnan(value) else value for value in panel.numbers[name].tolist()]
+
+
+def findings_of(panel: Panel, code: str, sheet: str | None = None) -> list[Finding]:
     """The findings of a code, of one sheet or of all."""
     return [f for f in panel.findings if f.code == code and sheet in (None, f.sheet)]
 
 
 def only(panel: Panel, code: str, sheet: str | None = None) -> Finding:
-    """The one finding of a code."""
-    (finding,) = found(panel, code, sheet)
+    """The single finding of a code."""
+    (finding,) = findings_of(panel, code, sheet)
     return finding
 
 

@@ -41,7 +41,7 @@ def test_members_are_read_as_they_were_written(method: int) -> None:
     archive.check()
 
 
-def test_a_directory_that_promises_too_much_is_refused_before_anything_is_unpacked() -> None:
+def test_too_large_a_directory_is_refused_before_unpacking() -> None:
     assert "at most 10,000 bytes when unpacked" in refused(zipped({"a": b"0" * 6_000, "b": b"0" * 6_000}))
 
 

@@ -13,20 +13,18 @@ from hypothesis import strategies as st
 
 from farol.profile import Column, Recode
 from farol.workbook.cells import (
-    EMPTY_TEXT,
-    Cell,
-    CellError,
     Note,
     Numbers,
-    Source,
     category_column,
     date_column,
     error_notes,
     identifier_column,
     number_column,
+    spellings_of,
     years_of,
     zero_as_missing,
 )
+from farol.workbook.raw import EMPTY_TEXT, Cell, CellError, Source
 from tests.workbook.making import PEDE
 
 GRADE = PEDE.columns["IAA"]
@@ -60,7 +58,7 @@ def test_plain_numbers_pass_and_nothing_is_said() -> None:
     assert read.notes == ()
 
 
-def test_a_failed_formula_is_missing_and_told_apart_from_an_empty_cell() -> None:
+def test_a_failed_formula_is_missing_and_named() -> None:
     read = number_column(["", CellError("#N/A"), "#div/0!", EMPTY_TEXT, 1.0], GRADE)
     assert values(read) == [None, None, None, None, 1.0]
     assert read.notes == (
@@ -87,7 +85,7 @@ def test_what_is_no_number_is_missing_and_told() -> None:
     assert codes(read.notes) == {"unreadable_text": (0, 1, 2, 3)}
 
 
-def test_rounding_beyond_the_range_is_clipped_and_what_is_further_out_is_dropped() -> None:
+def test_rounding_is_clipped_and_values_far_out_are_dropped() -> None:
     read = number_column([10.01, 10.002, -0.01, 10.02, -1.0, math.inf, 10.0], GRADE)
     assert values(read) == [10.0, 10.0, 0.0, None, None, None, 10.0]
     assert codes(read.notes) == {"rounded_to_range": (0, 1, 2), "out_of_range": (3, 4, 5)}
@@ -186,7 +184,7 @@ def test_dates_are_not_swapped_without_certainty(cells: list[Cell]) -> None:
     assert values(read)[-1] in (days(2014, 3, 13), days(2014, 3, 2), days(2013, 5, 6))
 
 
-def test_dates_of_a_profile_that_writes_the_year_first_are_never_swapped() -> None:
+def test_dates_that_begin_with_the_year_are_never_swapped() -> None:
     read = date_column(["2015-06-17", dt.date(2014, 3, 2)], replace(BORN, date_order="ymd"))
     assert values(read) == [days(2015, 6, 17), days(2014, 3, 2)]
 
@@ -216,7 +214,7 @@ def test_free_categories_are_kept_as_written_with_single_spaces() -> None:
     assert read.notes == ()
 
 
-def test_a_category_rule_may_take_a_part_of_the_text_and_must_give_a_known_category() -> None:
+def test_a_category_rule_gives_a_known_category() -> None:
     rule = Recode(pattern="sex (.)", value=None, missing=False, finding="touched")
     read = category_column(["sex f", "sex F"], replace(SEX, recodes=(rule,), categories=("f",)))
     assert read.values.tolist() == ["f", "f"]
@@ -230,9 +228,31 @@ def test_a_category_that_stands_for_no_value_is_missing() -> None:
     assert codes(read.notes) == {"not_assessed": (0,)}
 
 
-def test_identifiers_are_text_whatever_the_sheet_made_of_them() -> None:
-    read = identifier_column([" RA-1 ", 12.0, 13, "", None, CellError("#REF!"), "#N/A", EMPTY_TEXT])
-    assert read.values.tolist() == ["RA-1", "12", "13", None, None, None, None, None]
+def test_codes_of_pupils_come_in_one_form_and_say_so() -> None:
+    cells = ["RA-1", 12.0, 13, "", None, CellError("#REF!"), "#N/A", EMPTY_TEXT, float("nan"), " ra-2", "x" * 65]
+    read = identifier_column(cells)
+    assert read.values.tolist() == ["RA-1", "12", "13", *[None] * 6, "RA-2", None]
+    assert codes(read.notes) == {"error_cell": (5, 6), "empty_text": (7,), "folded_code": (9,), "unusable_code": (10,)}
+
+
+def test_case_accents_and_spaces_make_a_rare_spelling() -> None:
+    cells = ["Ágata", "Agata", "Ágata", " ágata", "Quartzo", "", 7.0, "?"]
+    values = np.array(["agate", "agate", "agate", "agate", "quartz", None, None, None], dtype=np.object_)
+    words, odd = spellings_of(cells, values)
+    assert words == {"agate": {"Ágata", "Agata", " ágata"}, "quartz": {"Quartzo"}}
+    assert odd == (1, 3)
+
+
+def test_different_words_for_a_value_are_no_rare_spellings() -> None:
+    words, odd = spellings_of(["Menina", "Feminino"], np.array(["F", "F"], dtype=np.object_))
+    assert words == {"F": {"Menina", "Feminino"}}
+    assert odd == ()
+
+
+def test_spellings_count_words_for_numbers_but_no_empty_cells() -> None:
+    words, odd = spellings_of(["ALFA  (2º e 3º ano)", "ALFA (2º e 3º ano)", "INCLUIR"], np.array([0.0, 0.0, np.nan]))
+    assert list(words) == [0.0]
+    assert len(odd) == 1
 
 
 def test_errors_are_found_in_columns_that_are_not_read() -> None:
@@ -255,20 +275,20 @@ cells = st.one_of(
 
 
 @given(st.lists(cells), st.sampled_from([GRADE, PHASE, AGE, PEDE.columns["IAN"]]))
-def test_whatever_stands_in_a_column_its_numbers_are_in_range(found: list[Cell], column: Column) -> None:
-    read = number_column(found, column).values
+def test_whatever_stands_in_a_column_its_numbers_are_in_range(given_cells: list[Cell], column: Column) -> None:
+    read = number_column(given_cells, column).values
     known = read[~np.isnan(read)]
-    assert len(read) == len(found)
+    assert len(read) == len(given_cells)
     assert column.minimum is not None
     assert column.maximum is not None
     assert ((known >= column.minimum) & (known <= column.maximum)).all()
 
 
 @given(st.lists(cells))
-def test_whatever_stands_in_a_column_it_is_read(found: list[Cell]) -> None:
-    assert len(date_column(found, BORN).values) == len(found)
-    assert set(category_column(found, SEX).values) <= {"F", "M", None}
-    assert len(identifier_column(found).values) == len(found)
+def test_whatever_stands_in_a_column_it_is_read(given_cells: list[Cell]) -> None:
+    assert len(date_column(given_cells, BORN).values) == len(given_cells)
+    assert set(category_column(given_cells, SEX).values) <= {"F", "M", None}
+    assert len(identifier_column(given_cells).values) == len(given_cells)
 
 
 @given(st.floats(0, 10).map(lambda number: f"{number:.3f}"))

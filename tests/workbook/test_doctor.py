@@ -35,7 +35,7 @@ def test_the_text_goes_sheet_by_sheet_and_begins_with_the_worst(panel: Panel) ->
 
 def test_the_same_finding_in_several_columns_is_told_once(panel: Panel) -> None:
     text = render_text(panel, "en", rows_shown=2)
-    told = "  WARNING [error_cell] Cells hold a formula's error (#N/A). They are read as missing, not as zero."
+    told = "  WARNING [error_cell] Formulas in these cells show an error (#N/A). They are read as empty, not as zero."
     assert f"{told}\n      IAA: 3 rows (2, 3, …)\n      IPS: 3 rows (2, 3, …)\n" in text
     assert "      IAA: 3 rows (2, 3, 4)\n" in render_text(panel, "en", rows_shown=3)
     assert "The profile does not know this header. The column is not read.\n      Cor, Rua\n" in text
@@ -52,7 +52,7 @@ def test_the_text_ends_with_what_the_panel_holds(panel: Panel) -> None:
 
 def test_the_text_speaks_portuguese(panel: Panel) -> None:
     text = render_text(panel, "pt_BR")
-    assert "  ERRO [missing_student] Há linhas com valores, mas sem o registro do aluno." in text
+    assert "  ERRO [missing_student] Há linhas com valores, mas sem o código do aluno." in text
     assert "2022: 8 alunos, 12,5% em risco" in text
 
 
@@ -70,8 +70,8 @@ def test_the_json_has_everything(panel: Panel) -> None:
         "column": "IAA",
         "count": 3,
         "rows": [2, 3, 4],
-        "message": "Cells hold a formula's error (#N/A).",
-        "action": "They are read as missing, not as zero.",
+        "message": "Formulas in these cells show an error (#N/A).",
+        "action": "They are read as empty, not as zero.",
     }
     assert body["years"][0] == {
         "year": 2022,

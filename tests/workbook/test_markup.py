@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from farol.workbook.cells import EMPTY_TEXT, CellError
-from farol.workbook.markup import empty_shared_strings, read_marks
-from farol.workbook.markup_ods import read_ods_marks
+from farol.workbook.markup import empty_shared_strings, read_marks, read_ods_marks
+from farol.workbook.raw import EMPTY_TEXT, CellError
 
 ENOUGH = 50_000_000
 

@@ -11,15 +11,9 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from farol.workbook.panel import Panel, read_panel
-from tests.workbook.making import PEDE, Rows, found, only, pupils, write_xlsx
+from tests.workbook.making import Rows, findings_of, only, panel_of, pupils
 
 NAN = float("nan")
-
-
-def read(folder: Path, sheets: dict[str, Rows]) -> Panel:
-    """The panel of these sheets."""
-    return read_panel(write_xlsx(folder / "book.xlsx", sheets), PEDE)
 
 
 def respelt(rows: Rows, spellings: dict[str, str]) -> list[list[object]]:
@@ -37,60 +31,30 @@ IN_2023 = respelt(
 
 def test_two_spellings_of_a_header_in_two_years_lose_no_grade(tmp_path: Path) -> None:
     # Joining before resolving would make two columns of "Matem" and "Mat", each empty for a whole year.
-    panel = read(tmp_path, {"PEDE2022": IN_2022, "PEDE2023": IN_2023})
+    panel = panel_of(tmp_path, {"PEDE2022": IN_2022, "PEDE2023": IN_2023})
     assert panel.years == (2022, 2023)
     assert panel.year.tolist() == [2022, 2022, 2022, 2023, 2023, 2023]
     assert panel.numbers["MATEMATICA"].tolist() == [4.0, 5.0, 6.0, 7.0, 8.0, 9.0]
     assert panel.numbers["PORTUGUES"].tolist() == [1.0, 2.0, 3.0, 6.0, 6.0, 6.0]
     assert panel.numbers["INGLES"].tolist() == [5.0] * 6
-    renamed = {finding.column for finding in found(panel, "renamed_column")}
+    renamed = {finding.column for finding in findings_of(panel, "renamed_column")}
     assert renamed == {"Mat", "Por", "Ing", "Defasagem"}
 
 
 def test_the_next_label_is_the_same_pupils_in_the_following_year(tmp_path: Path) -> None:
-    panel = read(tmp_path, {"PEDE2022": IN_2022, "PEDE2023": IN_2023})
+    panel = panel_of(tmp_path, {"PEDE2022": IN_2022, "PEDE2023": IN_2023})
     assert panel.label.tolist() == [1.0, 0.0, 0.0, 0.0, 1.0, 1.0]
     np.testing.assert_array_equal(panel.next_label, [1.0, NAN, 0.0, NAN, NAN, NAN])
     unlinked = only(panel, "unlinked")
     assert (unlinked.sheet, unlinked.rows) == ("PEDE2022", (3,))
 
 
-def test_a_year_left_out_links_nobody(tmp_path: Path) -> None:
-    panel = read(tmp_path, {"PEDE2022": IN_2022, "PEDE2024": IN_2023})
-    assert np.isnan(panel.next_label).all()
-    assert found(panel, "unlinked") == []
-
-
-def test_where_everybody_stays_nobody_is_unlinked(tmp_path: Path) -> None:
-    assert found(read(tmp_path, {"PEDE2022": pupils(2), "PEDE2023": pupils(2)}), "unlinked") == []
-
-
 def test_a_later_year_needs_no_change_of_code(tmp_path: Path) -> None:
-    assert read(tmp_path, {"PEDE2031": pupils(1)}).years == (2031,)
-
-
-def test_what_should_not_change_between_years_is_told_with_the_later_rows(tmp_path: Path) -> None:
-    before: dict[str, Sequence[object]] = {
-        "Gênero": ["Menina", "Menino", None],
-        "Ano ingresso": [2019, 2020, 2021],
-        "Fase": [1, 2, 3],
-    }
-    after: dict[str, Sequence[object]] = {
-        "Gênero": ["Feminino", "Feminino", "Feminino"],
-        "Ano ingresso": [2019, 2020, 2020],
-        "Fase": [2, 5, 3],
-    }
-    sheets: dict[str, Rows] = {"PEDE2022": pupils(3, before), "PEDE2023": pupils(3, after)}
-    panel = read(tmp_path, sheets)
-    changes = {(f.column, f.rows) for f in found(panel, "changed_between_years")}
-    assert changes == {("Gênero", (3,)), ("Ano ingresso", (4,))}
-    jump = only(panel, "jump_between_years")
-    assert (jump.sheet, jump.column, jump.rows) == ("PEDE2023", "Fase", (3,))
-    assert str(jump.message) == "Fase moved by more than 1 since PEDE2022, for the same pupils."
+    assert panel_of(tmp_path, {"PEDE2031": pupils(1)}).years == (2031,)
 
 
 def test_rows_are_selected_with_all_their_columns(tmp_path: Path) -> None:
-    panel = read(tmp_path, {"PEDE2022": IN_2022, "PEDE2023": IN_2023})
+    panel = panel_of(tmp_path, {"PEDE2022": IN_2022, "PEDE2023": IN_2023})
     some = panel.select(panel.year == 2023)
     assert some.student.tolist() == ["RA-3", "RA-1", "RA-9"]
     assert {len(values) for values in (*some.numbers.values(), *some.dates.values(), *some.categories.values())} == {3}
@@ -108,15 +72,15 @@ def test_rows_are_selected_with_all_their_columns(tmp_path: Path) -> None:
 )
 def test_another_value_gives_another_fingerprint(tmp_path: Path, other: dict[str, Sequence[object]]) -> None:
     columns: dict[str, Sequence[object]] = {"Matem": [4.0, 5.0, 6.0], "Defas": [-1, 0, 1], "Gênero": [None] * 3}
-    first = read(tmp_path, {"PEDE2022": pupils(3, columns)})
-    second = read(tmp_path, {"PEDE2022": pupils(3, columns | other)})
+    first = panel_of(tmp_path, {"PEDE2022": pupils(3, columns)})
+    second = panel_of(tmp_path, {"PEDE2022": pupils(3, columns | other)})
     assert first.fingerprint != second.fingerprint
     assert len(first.fingerprint) == 64
 
 
 def test_two_spellings_of_the_same_value_give_the_same_fingerprint(tmp_path: Path) -> None:
-    first = read(tmp_path, {"PEDE2022": pupils(1, {"IAA": [7.5], "Gênero": ["Menina"], "Defas": [-0.0]})})
-    second = read(tmp_path, {"PEDE2022": pupils(1, {"IAA": ["7,5"], "Gênero": ["Feminino"], "Defas": [0]})})
+    first = panel_of(tmp_path, {"PEDE2022": pupils(1, {"IAA": [7.5], "Gênero": ["Menina"], "Defas": [-0.0]})})
+    second = panel_of(tmp_path, {"PEDE2022": pupils(1, {"IAA": ["7,5"], "Gênero": ["Feminino"], "Defas": [0]})})
     assert first.fingerprint == second.fingerprint
 
 
@@ -135,7 +99,7 @@ def test_the_order_of_sheets_and_columns_changes_nothing(tmp_path: Path, seed: i
     for name in shuffle.sample(list(sheets), len(sheets)):
         order = shuffle.sample(range(len(sheets[name][0])), len(sheets[name][0]))
         mixed[name] = [[row[position] for position in order] for row in sheets[name]]
-    straight, other = read(tmp_path, sheets), read(tmp_path, mixed)
+    straight, other = panel_of(tmp_path, sheets), panel_of(tmp_path, mixed)
     assert other.fingerprint == straight.fingerprint
     assert other.student.tolist() == straight.student.tolist()
     np.testing.assert_array_equal(other.next_label, straight.next_label)

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from farol.workbook.panel import Panel, read_panel
-from tests.workbook.making import PEDE, found
+from tests.workbook.making import PEDE, findings_of
 
 QUIRKS = {
     "age_as_date",
@@ -40,15 +40,15 @@ QUIRKS = {
 
 def counts(panel: Panel, code: str, sheet: str) -> dict[str | None, int]:
     """Counts by column."""
-    return {finding.column: finding.count for finding in found(panel, code, sheet)}
+    return {finding.column: finding.count for finding in findings_of(panel, code, sheet)}
 
 
 def test_the_sample_carries_every_quirk(sample_workbook: Path) -> None:
     panel = read_panel(sample_workbook, PEDE)
     assert QUIRKS - {finding.code for finding in panel.findings} == set()
     assert [finding for finding in panel.findings if finding.severity == "error"] == []
-    assert found(panel, "unknown_column") == []
-    assert found(panel, "unreadable_text") == []
+    assert findings_of(panel, "unknown_column") == []
+    assert findings_of(panel, "unreadable_text") == []
 
 
 @pytest.fixture(scope="module")
@@ -68,7 +68,7 @@ def test_the_real_workbook_is_read_whole(real: Panel) -> None:
 
 @pytest.mark.real
 def test_the_quirks_of_2022_are_told_with_their_counts(real: Panel) -> None:
-    assert [f.rows for f in found(real, "blank_row")] == [(862,)]
+    assert [f.rows for f in findings_of(real, "blank_row")] == [(862,)]
     assert counts(real, "number_as_text", "PEDE2022") == {"Fase": 860}
     assert "IPP" in counts(real, "missing_column", "PEDE2022")
     assert counts(real, "zero_not_answered", "PEDE2022") == {"IAA": 39}
@@ -82,7 +82,7 @@ def test_the_quirks_of_2023_are_told_with_their_counts(real: Panel) -> None:
     assert counts(real, "swapped_date", "PEDE2023") == {"Data de Nasc": 399}
     assert sum(counts(real, "error_cell", "PEDE2023").values()) == 388
     assert counts(real, "rounded_to_range", "PEDE2023") == {"IPV": 26}
-    assert len(found(real, "empty_column", "PEDE2023")) == 16
+    assert len(findings_of(real, "empty_column", "PEDE2023")) == 16
     assert counts(real, "duplicate_header", "PEDE2023") == {"Destaque IPV": 2, "INDE 2023": 2, "Pedra 2023": 2}
     assert counts(real, "zero_not_answered", "PEDE2023") == {"IAA": 190}
     assert counts(real, "changed_between_years", "PEDE2023")["Gênero"] == 12
@@ -99,7 +99,7 @@ def test_the_quirks_of_2024_are_told_with_their_counts(real: Panel) -> None:
     assert counts(real, "lag_contradiction", "PEDE2024") == {"Defasagem": 1}
     assert counts(real, "duplicate_header", "PEDE2024") == {"Ativo/ Inativo": 2}
     assert counts(real, "changed_between_years", "PEDE2024")["Ano ingresso"] == 102
-    assert found(real, "swapped_date", "PEDE2024") == []
+    assert findings_of(real, "swapped_date", "PEDE2024") == []
 
 
 @pytest.mark.real

@@ -10,7 +10,7 @@ import pytest
 from farol.profile import load_profile
 from farol.workbook.panel import Panel, read_panel
 from tests.schools import PROFILE, PUPILS, write_school
-from tests.workbook.making import found
+from tests.workbook.making import findings_of
 
 
 @pytest.fixture(scope="module")
@@ -25,7 +25,7 @@ def test_every_year_and_pupil_is_there(panel: Panel) -> None:
     assert int(np.count_nonzero(~np.isnan(panel.next_label))) == 2 * PUPILS
 
 
-def test_no_grade_is_lost_although_headers_and_encodings_differ_by_year(panel: Panel) -> None:
+def test_no_grade_is_lost_between_headers_and_encodings(panel: Panel) -> None:
     for name in ("reading", "arithmetic", "absences", "grade", "joined"):
         assert not np.isnan(panel.numbers[name]).any()
     assert panel.numbers["reading"].max() > 50  # a scale of 0–100, with decimal commas
@@ -38,7 +38,7 @@ def test_its_own_label_rule_holds(panel: Panel) -> None:
 
 
 def test_its_own_words_are_reported_under_its_own_code(panel: Panel) -> None:
-    excused = found(panel, "excused")
+    excused = findings_of(panel, "excused")
     assert sum(finding.count for finding in excused) == np.count_nonzero(np.isnan(panel.numbers["homework"]))
     assert {finding.severity for finding in panel.findings} == {"info"}
 

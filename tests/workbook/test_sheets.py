@@ -24,8 +24,8 @@ from pyarrow import parquet
 
 from farol.errors import FarolError, MissingExtraError, WorkbookError
 from farol.workbook import isolated
-from farol.workbook.cells import EMPTY_TEXT, Cell, CellError
 from farol.workbook.panel import read_panel
+from farol.workbook.raw import EMPTY_TEXT, Cell, CellError
 from farol.workbook.sheets import DEFAULT_LIMITS, Limits, RawSheet, read_sheets
 from tests.workbook.making import PEDE, Rows, pupils, write_xlsx
 
@@ -117,7 +117,7 @@ def test_failed_formulas_are_told_from_empty_cells(tmp_path: Path) -> None:
     assert column == ["IAA", CellError("#N/A"), "", CellError("#DIV/0!")]
 
 
-def test_failed_formulas_of_an_ods_are_told_as_libreoffice_writes_them(tmp_path: Path) -> None:
+def test_failed_formulas_of_a_libreoffice_ods_are_named(tmp_path: Path) -> None:
     path = write_ods(tmp_path / "a.ods", FAILED)
     with zipfile.ZipFile(path) as archive:
         content = archive.read("content.xml")
@@ -200,7 +200,7 @@ def test_a_decimal_comma_does_not_pass_for_a_separator(tmp_path: Path) -> None:
     assert sheet.source.typed is False
 
 
-def test_the_separator_is_the_one_that_names_columns_not_the_most_frequent(tmp_path: Path) -> None:
+def test_the_separator_is_the_one_that_names_columns(tmp_path: Path) -> None:
     path = tmp_path / "PEDE2022.csv"
     path.write_text("RA;Escola\n1;a, b, c, d\n2;a, b, c, d, e\n", encoding="utf-8")
     assert read(path)["PEDE2022"] == [["RA", "Escola"], ["1", "a, b, c, d"], ["2", "a, b, c, d, e"]]
@@ -216,7 +216,7 @@ def test_a_csv_row_with_a_stray_separator_is_refused(tmp_path: Path) -> None:
     path = tmp_path / "PEDE2022.csv"
     path.write_text("RA,Mat,Por\n1,7,8,\n2,7,5,8\n3,1,1,1,1\n", encoding="utf-8")
     said = refused(path)
-    assert "more in 2 rows, the first being row 3" in said
+    assert "more in 2 rows; the first is row 3" in said
     assert "3 cells" in said
 
 
@@ -253,7 +253,7 @@ def test_parquet_without_its_library_says_what_to_install(tmp_path: Path, monkey
         return real(name, *arguments)  # type: ignore[arg-type]  # passed on as it came
 
     monkeypatch.setattr(builtins, "__import__", without)
-    with pytest.raises(MissingExtraError, match=r"farol\[parquet\]"):
+    with pytest.raises(MissingExtraError, match=r"\.\[parquet\]"):
         read_sheets(path, PEDE)
 
 
@@ -271,7 +271,7 @@ def test_a_workbook_without_a_year_names_the_sheets_it_has(tmp_path: Path) -> No
     assert "Resumo, 2022" in said
     assert "PEDE2024" in said
     (tmp_path / "empty").mkdir()
-    assert "no sheet of any year" in refused(tmp_path / "empty")
+    assert "no sheet of a year" in refused(tmp_path / "empty")
     (tmp_path / "notes.csv").write_text("RA;x", encoding="utf-8")
     assert "notes.csv" in refused(tmp_path / "notes.csv")
 

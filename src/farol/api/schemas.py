@@ -16,7 +16,7 @@ from farol.i18n import Message, msg
 from farol.model.features import YEAR
 from farol.model.inputs import InputProblem, Inputs
 from farol.profile import Column, Profile, Task
-from farol.store.records import LONGEST_STUDENT, student_code
+from farol.workbook.student_code import LONGEST_CODE, class_name, student_code
 
 STUDENT = "student"
 GROUP = "class"
@@ -71,15 +71,14 @@ class InputForm:
         if year is not None and not _is_year(year):
             expected = msg("a year from {minimum} to {maximum}", minimum=YEARS[0], maximum=YEARS[1])
             problems.append(FieldProblem(YEAR, msg("{field} is not a year.", field=YEAR), expected))
-        codes = {}
-        for name, what, code in (
-            (STUDENT, msg("{field} is not the code of a pupil.", field=STUDENT), student),
-            (GROUP, msg("{field} is not the name of a class.", field=GROUP), group),
+        code, class_of = student_code(student), class_name(group)
+        for name, problem, given, kept in (
+            (STUDENT, msg("{field} is not the code of a pupil.", field=STUDENT), student, code),
+            (GROUP, msg("{field} is not the name of a class.", field=GROUP), group, class_of),
         ):
-            codes[name] = student_code(code)
-            if code is not None and codes[name] is None:
-                expected = msg("a text of 1 to {most} characters", most=LONGEST_STUDENT)
-                problems.append(FieldProblem(name, what, expected))
+            if given is not None and kept is None:
+                expected = msg("a text of 1 to {most} characters", most=LONGEST_CODE)
+                problems.append(FieldProblem(name, problem, expected))
         if problems:
             raise ApiError(
                 422,
@@ -88,7 +87,7 @@ class InputForm:
                 fields=problems,
                 fix=msg("Correct the fields named, or leave out what is not known. GET /docs says what each takes."),
             )
-        return PupilInput(values, None if year is None else int(year), codes[STUDENT], codes[GROUP])
+        return PupilInput(values, None if year is None else int(year), code, class_of)
 
     def json_schema(self, locale: str) -> dict[str, Any]:
         """The schema of the object, with ranges, meanings and an example, for OpenAPI 3.1."""
@@ -105,14 +104,14 @@ class InputForm:
         properties[STUDENT] = {
             "type": ["string", "null"],
             "minLength": 1,
-            "maxLength": LONGEST_STUDENT,
+            "maxLength": LONGEST_CODE,
             "description": whose.render(locale),
         }
         which = msg("The pupil's class, as the programme calls it, to tell classes apart in monitoring. No input.")
         properties[GROUP] = {
             "type": ["string", "null"],
             "minLength": 1,
-            "maxLength": LONGEST_STUDENT,
+            "maxLength": LONGEST_CODE,
             "description": which.render(locale),
         }
         return {

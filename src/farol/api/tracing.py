@@ -25,12 +25,12 @@ def check_tracing(settings: Settings) -> None:
     for name in _NEEDED:
         if not _is_installed(name):
             raise MissingExtraError(
-                msg("Sending traces needs the Python package {name}, which is not installed.", name=name),
-                fix=msg(
-                    "Install it with {command}, or leave out {setting}.",
-                    command='pip install "farol[telemetry]"',
+                msg(
+                    "Sending traces, as {setting} asks, needs the Python package {name}, which is not installed.",
                     setting="FAROL_OTLP_ENDPOINT",
+                    name=name,
                 ),
+                extra="telemetry",
             )
 
 

@@ -34,7 +34,7 @@ FormatOption = Annotated[Format, typer.Option("--format", help=_("Print for peop
 
 
 def check(workbook: WorkbookArgument, output: FormatOption = Format.text, profile: ProfileOption = None) -> None:
-    """Print what the doctor found."""
+    """Print the findings of a workbook."""
     from farol.workbook.doctor import as_dict, render_text
 
     settings = read_settings(profile=profile)

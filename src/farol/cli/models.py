@@ -12,7 +12,7 @@ from rich.table import Table
 from farol.cli.check import Format, FormatOption
 from farol.cli.i18n import Command, Group
 from farol.cli.terminal import LOCALE, OUT, _, read_settings, say
-from farol.cli.train import ArtifactsOption, ForceOption
+from farol.cli.train import ArtifactsOption, ForceOption, require_training
 from farol.i18n import msg
 
 if TYPE_CHECKING:
@@ -113,6 +113,7 @@ def export(
     artifacts: ArtifactsOption = None,
 ) -> None:
     """Pickles for scikit-learn users; Farol itself never loads one."""
+    require_training()
     from farol.model.export import export_pickles
 
     for path in export_pickles(open_registry(artifacts).load(task, version), folder):

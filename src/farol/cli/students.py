@@ -87,13 +87,13 @@ def _code(given: str) -> str:
     Raises:
         InputError: no pupil can have it.
     """
-    from farol.store.records import LONGEST_STUDENT, student_code
+    from farol.workbook.student_code import LONGEST_CODE, student_code
 
     code = student_code(given)
     if code is None:
         raise InputError(
             msg("{field} is not the code of a pupil.", field="RA"),
-            expected=msg("a text of 1 to {most} characters", most=LONGEST_STUDENT),
+            expected=msg("a text of 1 to {most} characters", most=LONGEST_CODE),
         )
     return code
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from dataclasses import dataclass
+from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -14,7 +15,7 @@ from rich.table import Table
 
 from farol.cli.check import ProfileOption, WorkbookArgument
 from farol.cli.terminal import ERR, LOCALE, OUT, _, open_panel, open_profile, read_settings, say
-from farol.errors import InputError
+from farol.errors import InputError, MissingExtraError
 from farol.i18n import Message, msg
 
 if TYPE_CHECKING:
@@ -76,6 +77,15 @@ def train(
     train_workbook(workbook, settings, task=task, seed=seed, options=options)
 
 
+def require_training() -> None:
+    """Raise MissingExtraError where a library that trains is not installed. It loads none of them."""
+    for name in ("xgboost", "sklearn", "onnx", "onnxmltools"):
+        if find_spec(name) is None:
+            raise MissingExtraError(
+                msg("Training needs the Python package {name}, which is not installed.", name=name), extra="train"
+            )
+
+
 def chosen_tasks(tasks: dict[str, Task], task: str) -> list[str]:
     """The names that `--task` means.
 
@@ -107,6 +117,7 @@ def train_workbook(
     workbook: Path, settings: Settings, *, task: str = "all", seed: int = 0, options: Options | None = None
 ) -> Panel:
     """Read, train, write, promote and print; the panel comes back for who goes on with it."""
+    require_training()
     from farol.evaluation.capacity import USUAL
     from farol.model.bundle import write_bundle
     from farol.model.registry import Registry

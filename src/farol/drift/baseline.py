@@ -82,7 +82,7 @@ def level_of(bundle: Bundle, part: str) -> str | None:
 
 
 def basis_of_slice(bundle: Bundle, part: str) -> Baseline:
-    """The training rows of the slice's own level; all of them for a slice by anything else, or in an older bundle."""
+    """The training rows of the slice's own level; all of them where there are none, or by anything else."""
     level = level_of(bundle, part)
     tally = None if level is None else bundle.reference.by_level.get(level)
     if tally is None:
@@ -104,8 +104,8 @@ def without(bundle: Bundle, basis: Baseline, part: str) -> Baseline:
     return Baseline(
         basis.n - _rows(tally),
         tuple(less(counts, taken) for counts, taken in zip(basis.features, tally.features, strict=True)),
-        None if basis.score is None or tally.score is None else less(basis.score, tally.score),
-        None if basis.predicted is None or tally.predicted is None else less(basis.predicted, tally.predicted),
+        None if basis.score is None else less(basis.score, tally.score),
+        None if basis.predicted is None else less(basis.predicted, tally.predicted),
         basis.words,
     )
 
@@ -137,13 +137,11 @@ def same_levels(bundle: Bundle, sizes: Mapping[str, int]) -> Baseline:
         together({level: tally.features[i] for level, tally in tallies.items()})
         for i in range(len(bundle.reference.features))
     )
-    scores = {level: tally.score for level, tally in tallies.items() if tally.score is not None}
-    predicted = {level: tally.predicted for level, tally in tallies.items() if tally.predicted is not None}
     return Baseline(
         told,
         features,
-        together(scores) if len(scores) == len(tallies) else None,
-        together(predicted) if len(predicted) == len(tallies) else None,
+        together({level: tally.score for level, tally in tallies.items()}),
+        together({level: tally.predicted for level, tally in tallies.items()}),
         msg("training rows, weighted to the same levels"),
     )
 

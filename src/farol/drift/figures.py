@@ -25,8 +25,8 @@ from farol.drift.verdicts import (
     worst,
 )
 from farol.i18n import msg
+from farol.model.bins import FeatureBins
 from farol.model.counters import SCORE
-from farol.model.reference import FeatureBins
 from farol.profile import Text
 
 _NEAR = 0.5

@@ -30,7 +30,7 @@ from farol.i18n import Message, decimal, msg
 from farol.model.bundle import Bundle
 from farol.model.counters import WHOLE
 from farol.model.features import Floats, feature_matrix
-from farol.model.pairwise_counts import LEAST_ROWS, Joint
+from farol.model.pairwise_counts import LEAST_ROWS, PairwiseCounts
 from farol.store.database import Store
 from farol.store.records import Prediction, day_of
 from farol.store.sampling import sample
@@ -250,7 +250,7 @@ def compare(
     )
 
 
-def check_joint(bundle: Bundle) -> Joint:
+def check_joint(bundle: Bundle) -> PairwiseCounts:
     """How features went together in training. Raises BundleError for a model that does not know."""
     if bundle.reference.joint is None:
         raise BundleError(

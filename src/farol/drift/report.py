@@ -171,7 +171,7 @@ def features_of(
 def score_of(basis: Baseline, bundle: Bundle, counts: Counts, family: int) -> FeatureDrift | None:
     """The model's answers as one of `family` figures; None where they were not counted."""
     counted = counts.get(SCORE)
-    if basis.score is None or bundle.reference.score is None or counted is None:
+    if basis.score is None or counted is None:
         return None
     bins = score_bins(bundle.reference.score)
     current = tuple(int(count) for count in merged(bins, cells_of(counted, SCORE_BINS + 1)))
@@ -197,11 +197,7 @@ def _rate(basis: Baseline, counts: Counts) -> ShareDrift | None:
 
 def reference_years(bundle: Bundle) -> tuple[int, ...]:
     """The years of the rows whose bins were frozen: those the served model learned from, refit included."""
-    match bundle.report.get("served"):
-        case {"years": [*years]}:
-            return tuple(int(str(year)) for year in years)
-        case _:
-            return bundle.manifest.train_years
+    return bundle.served_years
 
 
 def drift_report(

@@ -11,8 +11,9 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 
 from farol.i18n import msg
+from farol.model.bins import MOST_BINS, FeatureBins
 from farol.model.counters import SCORE
-from farol.model.reference import MOST_BINS, SCORE_BINS, FeatureBins
+from farol.model.reference import SCORE_BINS
 from farol.profile import Text
 
 
@@ -25,8 +26,8 @@ def score_bins(cells: Sequence[float]) -> FeatureBins:
     ends = np.unique(places + 1)
     first, last = np.flatnonzero(answered)[[0, -1]] if reached[-1] else (0, 0)
     edges = tuple((ends[(ends > first) & (ends <= last)] / SCORE_BINS).tolist())
-    empty = FeatureBins(SCORE, edges, None, ())
-    return FeatureBins(SCORE, edges, None, tuple(round(count) for count in merged(empty, cells)))
+    empty = FeatureBins(SCORE, edges, None, (), None, None)
+    return FeatureBins(SCORE, edges, None, tuple(round(count) for count in merged(empty, cells)), None, None)
 
 
 def merged(bins: FeatureBins, cells: Sequence[float]) -> tuple[float, ...]:

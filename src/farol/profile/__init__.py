@@ -1,7 +1,7 @@
 """A school's data, described and not coded: frozen values read from a profile TOML.
 
 Everything Farol knows about a programme's workbook (headers, kinds of column, ranges, recodings, the label rule,
-the age table, the tasks) stands in a profile. The built-in one is `profiles/pede.toml`; its comments are the
+the age table, the tasks) stands in a profile. The built-in one is `profile/builtin/pede.toml`; its comments are the
 reference of the format.
 """
 

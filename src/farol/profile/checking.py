@@ -14,7 +14,7 @@ YEAR = "year"
 
 
 def check_references(profile: Profile, top: Table) -> None:
-    """Raise `ProfileError` at the first name that nothing is called, and at a header that two columns claim."""
+    """Raise `ProfileError` for the first unknown name, and for a header that two columns have."""
     _check_identifier(profile, top)
     _check_aliases(profile, top)
     numbers = _of_kind(profile, "number")
@@ -40,9 +40,9 @@ def check_references(profile: Profile, top: Table) -> None:
 
 
 def _check_identifier(profile: Profile, top: Table) -> None:
-    found = _of_kind(profile, "identifier")
-    if len(found) != 1:
-        raise top.wrong("columns", msg("exactly one column of kind identifier"), found)
+    identifiers = _of_kind(profile, "identifier")
+    if len(identifiers) != 1:
+        raise top.wrong("columns", msg("exactly one column of kind identifier"), identifiers)
 
 
 def _check_aliases(profile: Profile, top: Table) -> None:

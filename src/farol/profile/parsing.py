@@ -31,7 +31,7 @@ from farol.profile.values import (
 )
 
 FORMAT = 1
-_BUILT_IN = resources.files("farol") / "profiles"
+_BUILT_IN = resources.files("farol.profile") / "builtin"
 
 _ONLY_FOR: dict[str, tuple[Kind, ...]] = {
     "integer": ("number",),

@@ -160,7 +160,7 @@ class Table:
             raise self.unknown(key, self._known)
 
     def unknown(self, key: str, known: Iterable[str], *, value: object = MISSING) -> ProfileError:
-        """The error for a name that nothing is called, with the nearest known one."""
+        """The error for an unknown name, with the nearest known one."""
         name = key if value is MISSING else str(value)
         known = list(dict.fromkeys(known))
         near = difflib.get_close_matches(name, known, n=1, cutoff=0.5)
@@ -174,5 +174,5 @@ class Table:
 
 
 def is_number(value: object) -> TypeGuard[float]:
-    """Whether a TOML value is a number; true and false are none."""
+    """Whether a TOML value is a number; true and false are not."""
     return isinstance(value, int | float) and not isinstance(value, bool)

@@ -16,6 +16,7 @@ from farol.model.risk_bands import Band, band_of, risk_text
 from farol.model.scoring import Answer, Scorer, abstention, warnings_for
 from farol.profile import Text
 from farol.workbook.panel import Panel
+from farol.workbook.student_code import student_code
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -91,8 +92,7 @@ def explain_pupil(scorer: Scorer, panel: Panel, student: str, *, year: int | Non
     Raises InputError, which names no other pupil, when there is no such row.
     """
     bundle = scorer.bundle
-    wanted = student.strip().casefold()
-    own = panel.select(np.array([str(one).casefold() == wanted for one in panel.student], dtype=np.bool_))
+    own = panel.select(np.array(panel.student == student_code(student), dtype=np.bool_))
     if not own.years:
         raise InputError(
             msg("No pupil of the workbook has this code."),

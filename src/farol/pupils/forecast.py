@@ -21,8 +21,9 @@ from farol.i18n import msg
 from farol.model.scoring import Scorer
 from farol.store.database import Store
 from farol.store.prediction_rows import row_of
-from farol.store.records import Prediction, student_code
+from farol.store.records import Prediction
 from farol.store.tables import prediction_of, predictions
+from farol.workbook.student_code import class_name, student_code
 
 if TYPE_CHECKING:
     from farol.workbook.panel import Panel
@@ -112,7 +113,7 @@ def _answered(scorer: Scorer, pupils: Panel, codes: Sequence[str | None], at: da
             year=int(pupils.year[i]),
             source="command",
             student=code,
-            group=None if groups is None else student_code(groups[i]),  # a class is a short text as a code is
+            group=None if groups is None else class_name(groups[i]),
             body_hash=hashlib.sha256(canonical_json(given)).hexdigest(),
         )
 

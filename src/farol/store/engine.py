@@ -49,7 +49,7 @@ def open_engine(url: str) -> Engine:
     except ModuleNotFoundError as error:
         raise MissingExtraError(
             msg("PostgreSQL needs the Python package {name}, which is not installed.", name=error.name),
-            fix=msg("Install it with {command}", command='pip install "farol[postgresql]"'),
+            extra="postgresql",
         ) from error
     _ask_the_idle(engine)
     return engine

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import unicodedata
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
@@ -16,9 +15,6 @@ Source = Literal["api", "batch", "v2", "simulation", "command"]
 
 ZONE = ZoneInfo("America/Sao_Paulo")
 """The days of the counters are days of this zone, whatever zone times are shown in."""
-
-LONGEST_STUDENT = 64
-"""Characters that the programme's code of a pupil may have."""
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND = timedelta(microseconds=1)
@@ -65,18 +61,6 @@ class Snapshot:
     first: date | None
     last: date
     payload: Mapping[str, object]  # JSON values
-
-
-def student_code(given: object) -> str | None:
-    """A pupil's code as it is stored and looked for; None for a value that cannot be one.
-
-    A text of 1 to 64 printable characters, without spaces around it, in Unicode's composed form: the same code typed on
-    two machines must find the same rows.
-    """
-    if not isinstance(given, str):
-        return None
-    code = unicodedata.normalize("NFC", given.strip())
-    return code if 1 <= len(code) <= LONGEST_STUDENT and code.isprintable() else None
 
 
 def microseconds(at: datetime) -> int:

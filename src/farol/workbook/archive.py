@@ -1,4 +1,4 @@
-"""A zip archive opened with suspicion: what its directory promises is compared with what it unpacks to."""
+"""A zip archive whose directory is not trusted: each member may unpack to the size in the directory and no more."""
 
 from __future__ import annotations
 

@@ -1,8 +1,7 @@
 """From the cells of one column to clean values: pure functions, one column in, values and notes out.
 
-A cell is what a reader gives: text, float, int, bool, a date, `""` or None for nothing, or a `CellError` where a
-formula failed. A note says under which code which positions (0-based, within the column) were odd; the doctor makes
-findings of them.
+A note says under which code which positions (0-based, within the column) are odd; the table of the sheet makes findings
+of them.
 """
 
 from __future__ import annotations
@@ -10,8 +9,8 @@ from __future__ import annotations
 import datetime as dt
 import math
 import re
-from collections import defaultdict
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections import Counter, defaultdict
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cache, lru_cache
 
@@ -19,36 +18,16 @@ import numpy as np
 from numpy.typing import NDArray
 
 from farol.profile import Column, fold
+from farol.workbook.raw import EMPTY_TEXT, FROM_WORKBOOK, Cell, CellError, Source, is_empty, plain_text
+from farol.workbook.student_code import student_code
 from farol.workbook.texts import error_kind, has_decimal_comma, parse_date, parse_number, small_number_date
 
 Floats = NDArray[np.float64]
 Objects = NDArray[np.object_]
-Cell = object
+Spellings = Mapping[float | str, frozenset[str]]
+"""Value → the texts that stand for it in one sheet."""
 
 NOTHING = math.nan
-
-
-@dataclass(frozen=True, slots=True)
-class CellError:
-    """A cell whose formula failed; `kind` is what the spreadsheet shows, such as `#N/A`."""
-
-    kind: str
-
-
-EMPTY_TEXT = CellError("")
-"""A cell that holds a text without characters: something to a spreadsheet, nothing to a reader."""
-
-
-@dataclass(frozen=True, slots=True)
-class Source:
-    """What a column's cells come from.
-
-    `typed`: the format tells numbers from text, so that a number written as text is worth a word.
-    `epoch`: day 0 of the dates that a spreadsheet makes of small numbers.
-    """
-
-    typed: bool = True
-    epoch: dt.date = dt.date(1899, 12, 31)
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,7 +55,6 @@ class Categories:
     notes: tuple[Note, ...]
 
 
-FROM_WORKBOOK = Source()
 _EPOCH = dt.date(1970, 1, 1)
 _LAST_SMALL_DATE = 59
 """Beyond it Excel counts a 29 February 1900 that never was."""
@@ -134,12 +112,21 @@ def category_column(cells: Sequence[Cell], column: Column) -> Categories:
 
 
 def identifier_column(cells: Sequence[Cell]) -> Categories:
-    """Identifiers as text; 12.0 is "12"; error cells and empty ones are None."""
+    """The pupils' codes in the form of `student_code`; 12.0 is "12"; None for errors, empty and unusable cells.
+
+    A code that is not written in its form is noted. A number is: the format has no other way to write it.
+    """
     noted = _Notes()
     values = np.full(len(cells), None, dtype=np.object_)
     for position, cell in enumerate(cells):
-        if not noted.add_nothing(position, cell):
-            values[position] = plain_text(cell)
+        if noted.add_nothing(position, cell) or (isinstance(cell, float) and not math.isfinite(cell)):
+            continue
+        written = cell if isinstance(cell, str) else plain_text(cell)
+        values[position] = code = student_code(written)
+        if code is None:
+            noted.add("unusable_code", position, cell)
+        elif code != written:
+            noted.add("folded_code", position, cell)
     return Categories(values, noted.all())
 
 
@@ -160,32 +147,39 @@ def years_of(days: Floats, column: Column) -> Floats:
 
 
 def months_of(days: Floats) -> Floats:
-    """The months (1–12) of dates (days since 1970-01-01); NaN where there is none."""
+    """The months (1–12) of dates (days since 1970-01-01); NaN where the date is missing."""
     months = np.full(len(days), NOTHING)
     given = ~np.isnan(days)
     months[given] = days[given].astype("datetime64[D]").astype("datetime64[M]").astype(np.int64) % 12 + 1
     return months
 
 
+def spellings_of(cells: Sequence[Cell], values: Floats | Objects) -> tuple[Spellings, tuple[int, ...]]:
+    """The spellings of a column's values, and the positions of the odd ones out.
+
+    Odd are cells whose text differs from the commonest of their column only in case, accents, signs or spaces.
+    `values` (n,) are what the `cells` (n,) were read as; cells without a value (None, NaN) do not count.
+    """
+    texts = {at: cell for at, cell in enumerate(cells) if isinstance(cell, str) and cell and _has_value(values[at])}
+    counts = Counter(texts.values())
+    alike: defaultdict[str, list[str]] = defaultdict(list)
+    for text in counts:
+        alike[fold(text)].append(text)
+    rare = {text for group in alike.values() for text in _but_the_commonest(group, counts)}
+    by_value: defaultdict[float | str, set[str]] = defaultdict(set)
+    for at, text in texts.items():
+        by_value[values[at]].add(text)
+    odd = tuple(at for at, text in texts.items() if text in rare)
+    return {value: frozenset(words) for value, words in by_value.items()}, odd
+
+
 def error_notes(cells: Sequence[Cell]) -> tuple[Note, ...]:
-    """Where formulas failed in a column that is not read otherwise."""
+    """Notes of the failed formulas in a column that is not read."""
     noted = _Notes()
     for position, cell in enumerate(cells):
         if isinstance(cell, CellError) and cell is not EMPTY_TEXT:
             noted.add("error_cell", position, cell)
     return noted.all()
-
-
-def plain_text(cell: Cell) -> str:
-    """A cell as a person would type it: single spaces, whole numbers without decimals."""
-    if isinstance(cell, float) and cell.is_integer():
-        return str(int(cell))
-    return " ".join(str(cell).split())
-
-
-def is_empty(cell: Cell) -> bool:
-    """Whether a cell holds nothing that a person could see."""
-    return cell is None or cell is EMPTY_TEXT or (isinstance(cell, str) and not cell.strip())
 
 
 class _Notes:
@@ -204,7 +198,7 @@ class _Notes:
             self._kinds.add(_error_kind(cell) or "")
 
     def add_nothing(self, position: int, cell: Cell) -> bool:
-        """Whether a cell holds no value, being empty or an error, which is noted."""
+        """Whether a cell holds no value. An error and an empty text are noted."""
         code = _nothing(cell)
         self.add(code or None, position, cell)
         return code is not None
@@ -224,7 +218,7 @@ class _Notes:
 
 
 def _nothing(cell: Cell) -> str | None:
-    """None when a cell holds a value; else the code under which to note its holding none, or "" for none."""
+    """None when a cell holds a value; else the code of the note to make, "" for no note."""
     if cell is EMPTY_TEXT:
         return "empty_text"
     if _error_kind(cell) is not None:
@@ -296,8 +290,8 @@ def _recoded(text: str, column: Column) -> tuple[float | str | None, str | None]
     for recode in column.recodes:
         match = _compiled(recode.pattern).fullmatch(folded)
         if match:
-            found = match[1] if recode.value is None and not recode.missing else recode.value
-            return found, recode.finding
+            value = match[1] if recode.value is None and not recode.missing else recode.value
+            return value, recode.finding
     return None, "unreadable_text"
 
 
@@ -330,3 +324,13 @@ def _were_swapped(in_text: Collection[dt.date], in_cells: Collection[dt.date]) -
         and all(date.day > 12 for date in in_text)
         and all(date.day <= 12 for date in in_cells)
     )
+
+
+def _but_the_commonest(group: Sequence[str], counts: Mapping[str, int]) -> Iterator[str]:
+    commonest = max(group, key=lambda text: (counts[text], text))
+    return (text for text in group if text != commonest)
+
+
+def _has_value(value: object) -> bool:
+    # NaN is the only value that differs from itself.
+    return value is not None and value == value  # noqa: PLR0124

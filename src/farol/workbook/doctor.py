@@ -91,8 +91,8 @@ def render_text(panel: Panel, locale: str, *, rows_shown: int = 5) -> str:
     """The findings as text for a terminal: sheet by sheet, the worst first, with the first rows of each; then a
     summary of what the panel holds."""
     lines: list[str] = []
-    for sheet, found in groupby(sorted(panel.findings, key=_sheet), key=_sheet):
-        lines += [sheet, *_sheet_lines(found, locale, rows_shown), ""]
+    for sheet, findings in groupby(sorted(panel.findings, key=_sheet), key=_sheet):
+        lines += [sheet, *_sheet_lines(findings, locale, rows_shown), ""]
     return "\n".join([*lines, *_summary_lines(panel, locale)])
 
 
@@ -105,15 +105,15 @@ def _worst_first(findings: Iterable[Finding]) -> list[Finding]:
 
 
 def _sheet_lines(findings: Iterable[Finding], locale: str, rows_shown: int) -> Iterator[str]:
-    """The same finding in several columns is told once, with its columns below."""
+    """The same finding in several columns is shown once, with its columns below."""
 
-    def told(finding: Finding) -> str:
+    def words_of(finding: Finding) -> str:
         words = f"{finding.message.render(locale)} {finding.action.render(locale)}"
         return f"  {_NAMES[finding.severity].render(locale)} [{finding.code}] {words}"
 
     grouped: dict[str, list[Finding]] = {}
     for finding in _worst_first(findings):
-        grouped.setdefault(told(finding), []).append(finding)
+        grouped.setdefault(words_of(finding), []).append(finding)
     for words, alike in grouped.items():
         yield words
         yield from _places(alike, locale, rows_shown)

@@ -40,9 +40,11 @@ class Quirk:
 
 QUIRKS: Mapping[str, Quirk] = {
     "error_cell": Quirk(
-        "warning", msg("Cells hold a formula's error ({kinds})."), msg("They are read as missing, not as zero.")
+        "warning", msg("Formulas in these cells show an error ({kinds})."), msg("They are read as empty, not as zero.")
     ),
-    "empty_text": Quirk("info", msg("Cells hold a text without characters."), msg("They are read as missing.")),
+    "empty_text": Quirk(
+        "info", msg("Cells look empty, but hold a text without characters."), msg("They are read as empty.")
+    ),
     "age_as_date": Quirk(
         "info",
         msg("Numbers were formatted as dates in January 1900."),
@@ -50,46 +52,61 @@ QUIRKS: Mapping[str, Quirk] = {
     ),
     "swapped_date": Quirk(
         "warning",
-        msg("Date cells have day and month swapped: none has a day above 12, and every date written as text does."),
+        msg(
+            "In date cells, day and month are swapped: no date cell has a day above 12, and every date written as text "
+            "has one."
+        ),
         msg("They are swapped back."),
     ),
-    "text_date": Quirk("info", msg("Dates are written as text."), msg("They are read in the profile's order.")),
+    "text_date": Quirk(
+        "info",
+        msg("Dates are written as text."),
+        msg("They are read in the order of day and month that the profile gives."),
+    ),
     "class_as_phase": Quirk(
-        "info", msg("Cells hold the class in the phase's place."), msg("The phase is taken from it.")
+        "info", msg("Cells hold the class instead of the phase."), msg("The phase is taken from the class.")
     ),
     "not_assessed": Quirk(
-        "info", msg("Cells hold a word that stands for a value still to come."), msg("They are read as missing.")
+        "info", msg("Cells hold a word instead of a value that is not known yet."), msg("They are read as empty.")
     ),
-    "recoded": Quirk("info", msg("Cells are covered by a rule of the profile."), msg("The rule's value is used.")),
+    "recoded": Quirk("info", msg("A rule of the profile applies to these cells."), msg("The rule's value is used.")),
     "rounded_to_range": Quirk(
-        "info", msg("Values are outside the range by no more than rounding."), msg("They are set to the range's end.")
+        "info", msg("Values are outside the range only by rounding."), msg("They are set to the limit of the range.")
     ),
-    "out_of_range": Quirk("warning", msg("Values are outside the range."), msg("They are read as missing.")),
-    "not_whole": Quirk("warning", msg("Values are not whole numbers."), msg("They are read as missing.")),
+    "out_of_range": Quirk("warning", msg("Values are outside the range."), msg("They are read as empty.")),
+    "not_whole": Quirk("warning", msg("Values are not whole numbers."), msg("They are read as empty.")),
     "unusual_value": Quirk(
         "warning", msg("Values are in range, but the programme never gives them."), msg("They are kept.")
     ),
-    "zero_not_answered": Quirk(
-        "info", msg("A zero stands for a value that was not given."), msg("It is read as missing.")
-    ),
+    "zero_not_answered": Quirk("info", msg("A zero means that there was no answer."), msg("It is read as empty.")),
     "mostly_missing": Quirk(
-        "info", msg("More than half of the pupils have no value here."), msg("They are kept, with the value missing.")
+        "info", msg("More than half of the pupils have no value here."), msg("The pupils are kept, without this value.")
     ),
     "number_as_text": Quirk("info", msg("Numbers are stored as text."), msg("They are read as numbers.")),
     "decimal_comma": Quirk(
         "info", msg("Numbers are stored as text with a decimal comma."), msg("They are read as numbers.")
     ),
     "unreadable_text": Quirk(
-        "warning", msg("Cells hold something that is no value of the column."), msg("They are read as missing.")
+        "warning", msg("Cells hold something that is not a value of this column."), msg("They are read as empty.")
     ),
     "missing_student": Quirk(
         "error", msg("Rows have values, but no code for the pupil."), msg("The rows are left out.")
     ),
+    "unusable_code": Quirk(
+        "error",
+        msg("The pupil's code is longer than 64 characters, or has characters that cannot be shown."),
+        msg("The rows are left out."),
+    ),
+    "folded_code": Quirk(
+        "info",
+        msg("Pupils' codes have small letters, stray spaces, other hyphens, invisible characters or leading zeros."),
+        msg("The codes are brought to one form, so that the pupil is found in every year."),
+    ),
     "blank_row": Quirk("info", msg("Rows are blank."), msg("They are left out.")),
     "no_label": Quirk(
         "warning",
-        msg("Rows have no value that tells whether the pupil is at risk."),
-        msg("They are kept, without label."),
+        msg("Rows do not say whether the pupil is at risk."),
+        msg("They are kept, but training cannot learn from them."),
     ),
     "lag_contradiction": Quirk(
         "warning",
@@ -103,49 +120,60 @@ QUIRKS: Mapping[str, Quirk] = {
     ),
     "conflicting_header": Quirk(
         "warning",
-        msg("Several filled columns mean the same, and differ: {headers}."),
+        msg("Several columns mean the same, but their values differ: {headers}."),
         msg("Column {chosen} is read, the others are not."),
     ),
-    "repeated_header": Quirk("info", msg("The header stands in several columns."), msg("None of them is read.")),
+    "repeated_header": Quirk("info", msg("The header appears in several columns."), msg("None of them is read.")),
     "unnamed_column": Quirk("warning", msg("The column has values and no header."), msg("It is not read.")),
-    "empty_column": Quirk("info", msg("The column has a header and no values."), msg("Nothing is read from it.")),
+    "empty_column": Quirk(
+        "info", msg("The column has a header and no values."), msg("There is nothing to read in it.")
+    ),
     "missing_column": Quirk(
-        "info", msg("The sheet does not have this column."), msg("Its values are missing in this year.")
+        "info", msg("The sheet does not have this column."), msg("Its values are empty for this year.")
     ),
     "unknown_column": Quirk("warning", msg("The profile does not know this header."), msg("The column is not read.")),
-    "history_column": Quirk(
-        "info", msg("The column is of another year."), msg("It is not taken for this year's value.")
-    ),
+    "history_column": Quirk("info", msg("The column is of another year."), msg("It is not used as this year's value.")),
     "filled_from_date": Quirk(
-        "info", msg("{own} is not given in these rows."), msg("It is filled with the year of the date.")
+        "info", msg("{own} is empty in these rows."), msg("It is filled with the year of the date.")
     ),
     "changed_between_years": Quirk(
         "warning",
-        msg("{own} is another one than in {earlier}, for the same pupils."),
+        msg("{own} differs from {earlier} for the same pupils."),
         msg("Each year keeps what its own sheet says."),
     ),
     "jump_between_years": Quirk(
         "warning",
-        msg("{own} moved by more than {step} since {earlier}, for the same pupils."),
+        msg("{own} changed by more than {step} since {earlier} for the same pupils."),
         msg("Each year keeps what its own sheet says."),
     ),
     "renamed_column": Quirk(
-        "info", msg("In {earlier} the header was written otherwise ({before})."), msg("Both are read as one column.")
+        "info", msg("In {earlier} the header was different ({before})."), msg("Both are read as one column.")
     ),
     "respelled": Quirk(
         "info",
-        msg("Words differ from the usual ones of the column in case, accents or spaces only."),
+        msg("Words differ from the usual words of the column only in capital letters, accents or spaces."),
         msg("They are read as the same."),
     ),
     "respelled_between_years": Quirk(
         "info",
-        msg("{count} values of {own} are written otherwise than in {earlier}."),
-        msg("Both are read as the same; see whether they still mean the same."),
+        msg("{count} values of {own} are written differently than in {earlier}."),
+        msg("Both spellings are read as the same value. See whether they still mean the same."),
     ),
     "unlinked": Quirk(
         "info",
         msg("Pupils are not in the next year's sheet ({later})."),
-        msg("They have no label for the next year, and do not serve to learn it."),
+        msg("Their next year is not known: these rows do not help to learn the forecast."),
+    ),
+    "few_linked": Quirk(
+        "warning",
+        msg(
+            "Only {linked} of {pupils} pupils are also in {later}. From one year to the next it is usually more than "
+            "half. Most codes here look like {here}, and like {there} in {later}."
+        ),
+        msg(
+            "The others are read as pupils who left. See whether both sheets write the pupil's code the same way, and "
+            "whether one of them belongs to another group of pupils."
+        ),
     ),
 }
 

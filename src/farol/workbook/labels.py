@@ -1,4 +1,4 @@
-"""The label rule of a profile on columns."""
+"""The label: who is at risk by the profile's rule, this year and the next."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from farol.profile import Label
-from farol.workbook.cells import Floats
+from farol.workbook.cells import Floats, Objects
 
 _COMPARE: Mapping[str, Callable[[Floats, float], NDArray[np.bool_]]] = {
     "<": operator.lt,
@@ -33,3 +33,11 @@ def contradictions(label: Label, numbers: Mapping[str, Floats]) -> NDArray[np.bo
         return np.zeros(len(values), dtype=np.bool_)
     difference = numbers[label.minuend] - numbers[label.subtrahend]
     return ~np.isnan(values) & ~np.isnan(difference) & ~np.isclose(values, difference)
+
+
+def next_values(student: Objects, year: NDArray[np.int64], values: Floats) -> Floats:
+    """For each row (n,), the value of the same student in the following year; NaN where there is no such row."""
+    place = {key: position for position, key in enumerate(zip(student, year.tolist(), strict=True))}
+    following = [place.get((code, this_year + 1), -1) for code, this_year in zip(student, year.tolist(), strict=True)]
+    row = np.array(following, dtype=np.int64)
+    return np.where(row >= 0, np.append(values, np.nan)[row], np.nan)

@@ -20,13 +20,16 @@ class Limits:
 DEFAULT_LIMITS = Limits()
 
 
-def too_large(what: Message, limit: int, file: str, sheet: str | None = None) -> WorkbookError:
+def too_large(unit: Message, limit: int, file: str, sheet: str | None = None) -> WorkbookError:
     """The error for a workbook beyond one of the limits."""
     return WorkbookError(
         msg("The workbook is too large to be read safely."),
-        expected=msg("at most {limit} {what}", limit=f"{limit:,}", what=what),
+        expected=msg("at most {limit} {unit}", limit=f"{limit:,}", unit=unit),
         where=Place(file=file, sheet=sheet),
-        fix=msg("Remove what does not belong to it; if it really is that large, raise the FAROL_MAX_WORKBOOK limits."),
+        fix=msg(
+            "Remove sheets and cells that do not belong to it. If it really is that large, raise the "
+            "FAROL_MAX_WORKBOOK limits."
+        ),
     )
 
 
@@ -36,7 +39,7 @@ def damaged(file: str, sheet: str | None = None) -> WorkbookError:
         msg("The workbook is damaged or was cut short."),
         expected=msg("a whole file"),
         where=Place(file=file, sheet=sheet),
-        fix=msg("Copy or download it again, or open it in a spreadsheet program and save it anew."),
+        fix=msg("Copy or download it again, or open it in a spreadsheet program and save it again."),
     )
 
 

@@ -2,25 +2,21 @@
 
 from __future__ import annotations
 
+import re
+from collections import Counter
 from collections.abc import Iterator, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
 
 from farol.profile import Column, Profile, fold
-from farol.workbook.cells import Floats, Objects
+from farol.workbook.cells import Objects, Spellings
 from farol.workbook.findings import Finding, finding
 from farol.workbook.headers import of_year
-from farol.workbook.spellings import respelled
 from farol.workbook.tables import YearTable
 
-
-def next_values(student: Objects, year: NDArray[np.int64], values: Floats) -> Floats:
-    """For each row (n,), the value of the same student in the following year; NaN where there is no such row."""
-    place = {key: position for position, key in enumerate(zip(student, year.tolist(), strict=True))}
-    following = [place.get((who, when + 1), -1) for who, when in zip(student, year.tolist(), strict=True)]
-    found = np.array(following, dtype=np.int64)
-    return np.where(found >= 0, np.append(values, np.nan)[found], np.nan)
+USUAL_LINK_SHARE = 0.5
+"""Of the smaller of two following years' sheets. In PEDE's it is 0.67 to 0.75."""
 
 
 def compare_years(tables: Sequence[YearTable], profile: Profile) -> Iterator[Finding]:
@@ -36,8 +32,9 @@ def compare_years(tables: Sequence[YearTable], profile: Profile) -> Iterator[Fin
         if gone.any():
             rows = earlier.row[gone].tolist()
             yield finding("unlinked", sheet=earlier.sheet, rows=rows, details={"later": later.sheet})
+        yield from _few_linked(earlier, later, len(before), profile)
         yield from _renamed(earlier, later)
-        yield from _respelled(earlier, later)
+        yield from _respelled_values(earlier, later)
         for column in profile.columns.values():
             yield from _changes(column, earlier, later, before, after)
 
@@ -50,6 +47,32 @@ def _common(earlier: Objects, later: Objects) -> tuple[NDArray[np.int64], NDArra
     return both[:, 0], both[:, 1]
 
 
+def _few_linked(earlier: YearTable, later: YearTable, linked: int, profile: Profile) -> Iterator[Finding]:
+    """A warning where less than half of the smaller sheet's pupils are in the other one."""
+    pupils = min(len(earlier.student), len(later.student))
+    if linked < USUAL_LINK_SHARE * pupils:
+        identifier = next(column.name for column in profile.columns.values() if column.kind == "identifier")
+        yield finding(
+            "few_linked",
+            sheet=earlier.sheet,
+            column=earlier.headers[identifier],
+            count=pupils - linked,
+            details={
+                "linked": linked,
+                "pupils": pupils,
+                "later": later.sheet,
+                "here": _usual_pattern(earlier.student),
+                "there": _usual_pattern(later.student),
+            },
+        )
+
+
+def _usual_pattern(codes: Objects) -> str:
+    """How most codes look, with A for letters and 9 for digits; no pupil's own code."""
+    patterns = Counter(re.sub("[0-9]+", "9", re.sub(r"[^\W\d_]+", "A", code)) for code in codes)
+    return max(patterns, key=lambda pattern: (patterns[pattern], pattern), default="")
+
+
 def _renamed(earlier: YearTable, later: YearTable) -> Iterator[Finding]:
     for name, header in later.headers.items():
         before = earlier.headers.get(name)
@@ -58,9 +81,9 @@ def _renamed(earlier: YearTable, later: YearTable) -> Iterator[Finding]:
             yield finding("renamed_column", sheet=later.sheet, column=header, count=1, details=details)
 
 
-def _respelled(earlier: YearTable, later: YearTable) -> Iterator[Finding]:
+def _respelled_values(earlier: YearTable, later: YearTable) -> Iterator[Finding]:
     for name, words in later.spellings.items():
-        changed = respelled(earlier.spellings.get(name, {}), words)
+        changed = respelled_values(earlier.spellings.get(name, {}), words)
         if changed:
             header = later.headers[name]
             values = (later.numbers if name in later.numbers else later.categories)[name]
@@ -107,3 +130,8 @@ def _changes(
 
 def _absent(values: Objects) -> NDArray[np.bool_]:
     return np.array([value is None for value in values], dtype=np.bool_)
+
+
+def respelled_values(earlier: Spellings, later: Spellings) -> frozenset[float | str]:
+    """The values of both years of which no spelling is common to them."""
+    return frozenset(value for value in earlier.keys() & later.keys() if not earlier[value] & later[value])

@@ -1,17 +1,18 @@
-"""What the markup of an xlsx sheet tells and its reader does not: formula errors, empty texts, how far cells reach.
+"""What the reader leaves out of the markup of xlsx and ods sheets: formula errors, empty texts, the size of a sheet.
 
-The reader we use (calamine) gives an empty cell for `#N/A`, so a failed formula would pass for a missing value. It
+The reader we use (calamine) gives an empty cell for `#N/A`, so a failed formula would look like a missing value. It
 also makes room for every cell between the first and the last one, so that a tiny sheet with one cell in its last
 corner would ask for more memory than there is: we measure before it does.
 """
 
 from __future__ import annotations
 
+import html
 import re
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 
-from farol.workbook.cells import EMPTY_TEXT, CellError
+from farol.workbook.raw import EMPTY_TEXT, CellError
 from farol.workbook.texts import error_kind
 
 MAX_ROWS, MAX_COLUMNS = 1_048_576, 16_384
@@ -36,10 +37,19 @@ _VALUE = re.compile(rb"<(?:\w+:)?v[^>]*>([^<]*)<")
 _CELL_END = re.compile(rb"</(?:\w+:)?c\s*>")
 _NO_TEXT = re.compile(rb"(?:<[^>]*>|\s)*")
 
+_ODS_SHEET = re.compile(rb"<table:table\s([^>]*)>")
+_ODS_NAME = re.compile(rb"\btable:name=(?:\"([^\"]*)\"|'([^']*)')")
+_ODS_TAG = re.compile(rb"<table:(table-row|table-cell|covered-table-cell)(?=[\s/>])([^>]*)>")
+_ODS_REPEATED = re.compile(rb"\stable:number-(?:rows|columns)-repeated=[\"']([0-9]{1,9})[\"']")
+_ODS_FAILED = re.compile(rb"\scalcext:value-type=[\"']error[\"']")
+_ODS_TEXT = re.compile(rb"<text:p[^>]*>([^<]*)<")
+_ODS_MOST_REPEATED = 10_000
+"""A failed cell repeated more often than this is no pupil's."""
+
 
 @dataclass(frozen=True, slots=True)
 class Marks:
-    """What a sheet's markup tells.
+    """What the markup of a sheet says beside its values.
 
     `rows` is the number of the last row (1-based) that has a cell, with a value or only with a format. `span` is no
     less than the number of cells in the rectangle around all of them. `odd` has the failed cells and the empty texts
@@ -71,19 +81,32 @@ def empty_shared_strings(table: bytes) -> frozenset[int]:
     return frozenset(index for index, item in enumerate(items) if _has_no_text(item.partition(b">")[2]))
 
 
+def read_ods_marks(content: bytes) -> dict[str, Marks]:
+    """The marks of each sheet by its name, from the content.xml of an ods workbook; `span` is exact."""
+    parts = list(_ODS_SHEET.finditer(content))
+    ends = [*(part.start() for part in parts), len(content)][1:]
+    marks = {}
+    for part, end in zip(parts, ends, strict=False):
+        name = _ODS_NAME.search(part[1])
+        if name is not None:
+            text = (name[1] or name[2] or b"").decode("utf-8", "replace")
+            marks[html.unescape(text)] = _ods_sheet_marks(content[part.end() : end])
+    return marks
+
+
 def _simple_marks(sheet: bytes, empty_strings: Collection[int]) -> Marks:
     """As `_any_marks`, by searching for the odd cells alone."""
-    found: list[tuple[int, CellError]] = []
+    places: list[tuple[int, CellError]] = []
     for match in _ODD.finditer(sheet):
         failed = match[1] is not None
-        found.append(
+        places.append(
             (match.start(), _failure(_inside(sheet, _tag_end(sheet, match.start()))) if failed else EMPTY_TEXT)
         )
     if empty_strings:
         indices = b"|".join(b"%d" % index for index in sorted(empty_strings))
         shared = re.finditer(rb' t="s"[^>]*><v>(?:%b)</v>' % indices, sheet)
-        found += [(match.start(), EMPTY_TEXT) for match in shared]
-    odd = {place: error for at, error in found if (place := _simple_place(sheet, at)) is not None}
+        places += [(match.start(), EMPTY_TEXT) for match in shared]
+    odd = {place: error for at, error in places if (place := _simple_place(sheet, at)) is not None}
     last = _simple_place(sheet, len(sheet))
     return Marks(last[0] + 1 if last else 0, _SIMPLE_SPAN, odd)
 
@@ -141,7 +164,7 @@ def _odd_cell(sheet: bytes, tag: re.Match[bytes], empty_strings: Collection[int]
 
 
 def _inside(sheet: bytes, start: int) -> bytes:
-    """What stands between a cell's opening tag, which ends at `start`, and its closing one."""
+    """The markup between a cell's opening tag, which ends at `start`, and its closing tag."""
     if sheet[start - 2 : start] == b"/>":
         return b""
     end = _CELL_END.search(sheet, start)
@@ -150,12 +173,11 @@ def _inside(sheet: bytes, start: int) -> bytes:
 
 def _failure(inside: bytes) -> CellError:
     value = _VALUE.search(inside)
-    return failure(value[1] if value else b"")
+    return _failure_of(value[1] if value else b"")
 
 
-def failure(text: bytes) -> CellError:
-    """The failed cell that shows `text`."""
-    # Only the known kinds go on: what else stands there could be anything, and findings show it.
+def _failure_of(text: bytes) -> CellError:
+    # Findings show the text, so only known kinds of error pass: other text could be a pupil's.
     return CellError(error_kind(text.decode("utf-8", "replace")) or "#ERROR")
 
 
@@ -169,3 +191,23 @@ def _column(letters: bytes) -> int:
     for letter in letters.upper():
         number = number * 26 + letter - ord("A") + 1
     return number - 1
+
+
+def _ods_sheet_marks(sheet: bytes) -> Marks:
+    odd: dict[tuple[int, int], CellError] = {}
+    rows = columns = 0
+    row = column = row_repeated = 0
+    for tag in _ODS_TAG.finditer(sheet):
+        repeated = _ODS_REPEATED.search(tag[2])
+        times = int(repeated[1]) if repeated else 1
+        if tag[1] == b"table-row":
+            row, column, row_repeated = row + row_repeated, 0, times
+            continue
+        if b"office:value-type=" in tag[2]:
+            rows, columns = row + row_repeated, max(columns, column + times)
+            if _ODS_FAILED.search(tag[2]) and row_repeated * times <= _ODS_MOST_REPEATED:
+                text = _ODS_TEXT.match(sheet, tag.end())
+                error = _failure_of(text[1] if text else b"")
+                odd |= {(row + i, column + j): error for i in range(row_repeated) for j in range(times)}
+        column += times
+    return Marks(rows, rows * columns, odd)

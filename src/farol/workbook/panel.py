@@ -16,7 +16,8 @@ from farol.i18n import msg
 from farol.profile import Profile
 from farol.workbook.cells import Floats, Objects
 from farol.workbook.findings import Finding
-from farol.workbook.links import compare_years, next_values
+from farol.workbook.labels import next_values
+from farol.workbook.links import compare_years
 from farol.workbook.sheets import DEFAULT_LIMITS, Limits, read_sheets
 from farol.workbook.tables import YearTable, read_table
 
@@ -94,7 +95,7 @@ def _require_columns(path: Path, profile: Profile, tables: Sequence[YearTable]) 
             msg("No sheet has the columns {headers}.", headers=", ".join(c.aliases[0] for c in missing)),
             expected=msg("each of them in at least one sheet"),
             where=Place(file=path.name),
-            fix=msg("Correct the header, or add its spelling to the profile's aliases."),
+            fix=msg("Correct the header, or add it to the aliases of the column in the profile."),
         )
 
 

@@ -1,18 +1,47 @@
-"""A sheet as it stands in its file: cells with their places, before anybody knows what they mean."""
+"""A sheet as its file has it: cells with their places, before their columns are known."""
 
 from __future__ import annotations
 
+import datetime as dt
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from farol.workbook.cells import FROM_WORKBOOK, Cell, Source
+Cell = object
+"""What a reader gives: text, float, int, bool, a date, `""` or None for nothing, a `CellError` for a failed formula."""
+
+
+@dataclass(frozen=True, slots=True)
+class CellError:
+    """A cell whose formula failed; `kind` is what the spreadsheet shows, such as `#N/A`."""
+
+    kind: str
+
+
+EMPTY_TEXT = CellError("")
+"""A cell that holds a text without characters: something to a spreadsheet, nothing to a reader."""
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """What a column's cells come from.
+
+    `typed`: the format has numbers and text, so that a number written as text is a finding.
+    `epoch`: day 0 of the dates that a spreadsheet makes of small numbers.
+    """
+
+    typed: bool = True
+    epoch: dt.date = dt.date(1899, 12, 31)
+
+
+FROM_WORKBOOK = Source()
+FROM_TEXT = Source(typed=False)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class RawSheet:
     """One year's sheet: `rows[i]` is the row that a spreadsheet shows as i + 1, all of the same length.
 
-    `formatted_rows` counts the rows up to the last one with a cell, be it only a formatted one.
+    `formatted_rows` counts the rows up to the last one with a cell, even an empty one that only has a format.
     """
 
     name: str
@@ -28,3 +57,15 @@ class RawWorkbook:
 
     names: Sequence[str]
     sheets: Sequence[RawSheet]
+
+
+def plain_text(cell: Cell) -> str:
+    """A cell as a person would type it: single spaces, whole numbers without decimals."""
+    if isinstance(cell, float) and cell.is_integer():
+        return str(int(cell))
+    return " ".join(str(cell).split())
+
+
+def is_empty(cell: Cell) -> bool:
+    """Whether a cell holds nothing that a person could see."""
+    return cell is None or cell is EMPTY_TEXT or (isinstance(cell, str) and not cell.strip())

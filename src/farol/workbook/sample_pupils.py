@@ -1,4 +1,4 @@
-"""The invented pupils of the sample workbook: three years of a programme, told by rules that are true of the real one.
+"""The invented pupils of the sample workbook: three years of a programme, by rules taken from the real one.
 
 Nobody here exists. A pupil has an ability that no sheet shows; the year's indicators follow from it, promotion follows
 from the indicators, the expected level from the age, and who lags more leaves sooner. Counts and shares are those
@@ -22,14 +22,14 @@ YEARS = (2022, 2023, 2024)
 PUPILS = {2022: 860, 2023: 1014, 2024: 1156}
 STAYING = {2022: 600, 2023: 765}
 RETURNING = {2023: 0, 2024: 6}  # who were away for one sheet
-_OTHER_SEX = {2023: 12, 2024: 0}  # pupils of whom this sheet says otherwise than the one before
+_OTHER_SEX = {2023: 12, 2024: 0}  # pupils for whom this sheet and the one before differ
 _OTHER_BIRTH = {2023: 4, 2024: 4}
 REFERENCE_DAY = {2022: (12, 31), 2023: (10, 26), 2024: (6, 30)}
 """Month and day on which the programme took the pupils' age."""
 
 _IDEAL_OF_AGE = np.array([0] * 9 + [1, 2, 2, 3, 3, 4, 5, 6, 7, 8])
 _AGES_OF_IDEAL = np.array([(7, 9), (9, 10), (10, 12), (12, 14), (14, 15), (15, 16), (16, 17), (17, 18), (18, 22)])
-_YOUNGEST_OF_PHASE_1 = {2022: 9, 2023: 9, 2024: 8}  # the words of 2023 said 8, and the next sheet did as they said
+_YOUNGEST_OF_PHASE_1 = {2022: 9, 2023: 9, 2024: 8}  # the sheet of 2023 says 8 in words; that of 2024 applies it
 _ENTERING = {  # pupils new to the sheets: how many of each phase, and the share that is behind
     2022: ((190, 192, 155, 148, 76, 60, 18, 21, 0, 0), 0.70),
     2023: ((154, 57, 71, 29, 24, 18, 7, 10, 44, 0), 0.53),
@@ -99,7 +99,7 @@ def school_years(rng: np.random.Generator, scale: float) -> tuple[SchoolYear, ..
 
 
 def scaled(count: int, scale: float) -> int:
-    """A count of the real workbook at this scale; what is there at all stays there."""
+    """A count of the real workbook at this scale; at least 1 unless it is 0."""
     return max(1, round(count * scale)) if count else 0
 
 
@@ -164,7 +164,7 @@ def promoted(rng: np.random.Generator, school: SchoolYear) -> Roster:
 
 
 def recorded_again(rng: np.random.Generator, year: int, roster: Roster, scale: float) -> Roster:
-    """The roster typed anew: for some the sex is another one, for some the year of birth."""
+    """The roster as typed again: for some the sex differs, for some the year of birth."""
     girl, birth = roster.girl.copy(), roster.birth.copy()
     everyone = np.ones(len(girl), dtype=np.bool_)
     girl[pick(rng, everyone, scaled(_OTHER_SEX[year], scale))] ^= True

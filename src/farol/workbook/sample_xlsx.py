@@ -38,7 +38,7 @@ class DateCell:
 
 
 Cell = str | float | ErrorCell | DateCell | None
-"""What a cell holds; `""` is a cell with empty text, None no cell at all."""
+"""The content of a cell: `""` is a cell with empty text, None means no cell."""
 
 
 def date_cell(day: date, fraction: float = 0.0) -> DateCell:

@@ -1,4 +1,4 @@
-"""Which of a sheet's columns to read: one for each column of the profile, and a word on all others."""
+"""Which of a sheet's columns to read: one for each column of the profile, and a finding on each other one."""
 
 from __future__ import annotations
 
@@ -9,10 +9,9 @@ from dataclasses import dataclass
 from farol.errors import Place, WorkbookError
 from farol.i18n import Message, msg
 from farol.profile import Column, Profile, Severity
-from farol.workbook.cells import Cell, is_empty
 from farol.workbook.findings import Finding, finding
 from farol.workbook.headers import HeaderIndex, Heading, column_letters
-from farol.workbook.raw import RawSheet
+from farol.workbook.raw import Cell, RawSheet, is_empty
 
 HEADERS_SHOWN = 60
 """An error lists no more headers than this."""
@@ -42,7 +41,7 @@ def select_columns(raw: RawSheet, profile: Profile) -> Selection:
     cells: list[Sequence[Cell]] = list(zip(*below, strict=True)) if below else [() for _ in headings]
     filled = [_is_filled(column) for column in cells]
     candidates = _candidates(headings, profile)
-    chosen = {name: _best(found, cells) for name, found in candidates.items()}
+    chosen = {name: _best(alike, cells) for name, alike in candidates.items()}
     _require_columns(raw, profile, headings, chosen)
     findings = [
         *_about_headings(raw, profile, headings, filled),
@@ -57,11 +56,11 @@ def _is_filled(cells: Sequence[Cell]) -> bool:
 
 
 def _candidates(headings: Sequence[Heading], profile: Profile) -> dict[str, list[Heading]]:
-    found: defaultdict[str, list[Heading]] = defaultdict(list)
+    candidates: defaultdict[str, list[Heading]] = defaultdict(list)
     for heading in headings:
         if heading.meaning == "column" and heading.column and profile.columns[heading.column].kind != "ignored":
-            found[heading.column].append(heading)
-    return dict(found)
+            candidates[heading.column].append(heading)
+    return dict(candidates)
 
 
 def _best(headings: Sequence[Heading], cells: Sequence[Sequence[Cell]]) -> Heading:
@@ -82,7 +81,7 @@ def _require_columns(raw: RawSheet, profile: Profile, headings: Sequence[Heading
                 expected=msg("one of the headers {headers}", headers=", ".join(column.aliases)),
                 got=msg("the headers {headers}", headers=_listed([h.text for h in headings if h.folded])),
                 where=Place(sheet=raw.name),
-                fix=msg("Correct the header, or add its spelling to the profile's aliases."),
+                fix=msg("Correct the header, or add it to the aliases of the column in the profile."),
             )
 
 
@@ -90,7 +89,7 @@ def _missing_words(column: Column, profile: Profile) -> Message:
     if column.kind == "identifier":
         return msg("The sheet has no column with the pupil's code.")
     if column.name == profile.label.column:
-        return msg("The sheet has no column that tells whether a pupil is at risk.")
+        return msg("The sheet has no column that says whether a pupil is at risk.")
     return msg("The sheet has no column for {name}.", name=column.name)
 
 

@@ -11,11 +11,10 @@ from pathlib import Path
 from farol.errors import Place, WorkbookError
 from farol.i18n import msg
 from farol.profile import Profile
-from farol.workbook.columnar import read_parquet
-from farol.workbook.delimited import FROM_TEXT, decoded, read_delimited
+from farol.workbook.csv_parquet import decoded, read_delimited, read_parquet
 from farol.workbook.headers import HeaderIndex, sheet_year
 from farol.workbook.limits import DEFAULT_LIMITS, Limits, not_a_workbook, too_large
-from farol.workbook.raw import RawSheet, RawWorkbook
+from farol.workbook.raw import FROM_TEXT, RawSheet, RawWorkbook
 from farol.workbook.spreadsheets import read_xls, read_zip
 
 __all__ = ["DEFAULT_LIMITS", "Limits", "RawSheet", "read_sheets"]
@@ -38,7 +37,7 @@ def read_sheets(path: Path, profile: Profile, limits: Limits = DEFAULT_LIMITS) -
     if not workbook.sheets:
         names = [*workbook.names[:NAMES_SHOWN], *(["…"] if len(workbook.names) > NAMES_SHOWN else [])]
         raise WorkbookError(
-            msg("The workbook has no sheet of any year."),
+            msg("The workbook has no sheet of a year."),
             expected=msg("sheets (or csv and parquet files) named {pattern}", pattern=_example(profile)),
             got=msg("{names}", names=", ".join(names) or "—"),
             where=Place(file=path.name),
@@ -77,10 +76,10 @@ def _read_file(path: Path, profile: Profile, limits: Limits) -> RawWorkbook:
     if content.startswith(_OLE):
         return read_xls(content, profile.sheet_pattern, limits, path.name)
     if path.suffix.lower() in _SPREADSHEETS:
-        raise not_a_workbook(path.name)  # some text under a workbook's name: not a csv, and not worth a guess
+        raise not_a_workbook(path.name)  # text under a spreadsheet's extension: it is not read as csv
     year = sheet_year(profile.sheet_pattern, path.stem)
     if year is None:
-        decoded(content, path.name)  # a file of another kind is told from a csv of another name
+        decoded(content, path.name)  # raises if it is not a text: then it is not a csv of another name
         return RawWorkbook([path.name], [])
     if content.startswith(_PARQUET):
         sheet = RawSheet(path.stem, year, read_parquet(content, limits, path.name))

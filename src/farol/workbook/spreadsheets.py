@@ -15,13 +15,11 @@ from python_calamine import CalamineError, CalamineWorkbook
 
 from farol.i18n import msg
 from farol.workbook.archive import Archive
-from farol.workbook.cells import FROM_WORKBOOK, CellError, Source
 from farol.workbook.headers import sheet_year
 from farol.workbook.isolated import read_isolated
 from farol.workbook.limits import Limits, damaged, encrypted, not_a_workbook, too_large
-from farol.workbook.markup import empty_shared_strings, read_marks
-from farol.workbook.markup_ods import read_ods_marks
-from farol.workbook.raw import RawSheet, RawWorkbook
+from farol.workbook.markup import empty_shared_strings, read_marks, read_ods_marks
+from farol.workbook.raw import FROM_WORKBOOK, CellError, RawSheet, RawWorkbook, Source
 
 THREADS = 2
 
@@ -47,7 +45,7 @@ def read_zip(content: bytes, pattern: str, limits: Limits, file: str) -> RawWork
 
 
 def read_xls(content: bytes, pattern: str, limits: Limits, file: str) -> RawWorkbook:
-    """An xls workbook, in which failed cells cannot be told from empty ones. Raises `WorkbookError`."""
+    """An xls workbook, in which failed cells look like empty ones. Raises `WorkbookError`."""
     if _ENCRYPTED_XLSX in content or _ENCRYPTED_XLS.search(content):
         raise encrypted(file)
     names, rows = read_isolated(content, pattern, limits, file)
@@ -124,8 +122,7 @@ def _decoded(archive: Archive, name: str) -> str:
 
 
 def _attributes(text: str) -> Mapping[str, str]:
-    found = _ATTRIBUTE.findall(text)
-    return {name: html.unescape(double or single) for _, name, double, single in found}
+    return {name: html.unescape(double or single) for _, name, double, single in _ATTRIBUTE.findall(text)}
 
 
 def _member(target: str) -> str:

@@ -1,4 +1,4 @@
-"""One raw sheet → one year's table: headers resolved, columns cleaned, everything odd told."""
+"""One raw sheet → one year's table: headers resolved, columns cleaned, findings made."""
 
 from __future__ import annotations
 
@@ -14,28 +14,26 @@ from farol.errors import Place, WorkbookError
 from farol.i18n import msg
 from farol.profile import Column, Kind, Profile, Severity
 from farol.workbook.cells import (
-    Cell,
-    CellError,
     Floats,
     Note,
     Numbers,
     Objects,
+    Spellings,
     category_column,
     date_column,
     error_notes,
     identifier_column,
-    is_empty,
     months_of,
     number_column,
+    spellings_of,
     years_of,
     zero_as_missing,
 )
 from farol.workbook.findings import Finding, finding
 from farol.workbook.headers import of_year
 from farol.workbook.labels import at_risk, contradictions
-from farol.workbook.raw import RawSheet
+from farol.workbook.raw import Cell, CellError, RawSheet, is_empty
 from farol.workbook.selection import select_columns
-from farol.workbook.spellings import Spellings, spellings_of
 
 _NO_DETAILS: Mapping[str, object] = MappingProxyType({})
 
@@ -68,7 +66,7 @@ class YearTable:
 def read_table(raw: RawSheet, profile: Profile) -> YearTable:
     """The table of a sheet.
 
-    Raises `WorkbookError` when it has no column with the pupils' codes or the label, when a code stands in it twice,
+    Raises `WorkbookError` when it has no column with the pupils' codes or the label, when a code is in it twice,
     and when most cells of a column of numbers that is needed are no numbers.
     """
     return _Reader(raw, profile).table()
@@ -154,7 +152,10 @@ class _Reader:
         rows = [*self._row[sorted(blank)].tolist(), *tail]
         if rows:
             self._findings.append(finding("blank_row", sheet=self._raw.name, rows=rows))
-        self._report("missing_student", header, [position for position in without if position not in blank])
+        notes = {note.code: note for note in read.notes}
+        self._report_notes(column, [notes[code] for code in ("folded_code", "unusable_code") if code in notes])
+        unusable = notes["unusable_code"].positions if "unusable_code" in notes else ()
+        self._report("missing_student", header, sorted(set(without) - blank - set(unusable)))
         present = np.array([code is not None for code in read.values], dtype=np.bool_)
         if without:
             self._kept = np.flatnonzero(present).tolist()
@@ -181,7 +182,10 @@ class _Reader:
                     rows=", ".join(map(str, rows[:ROWS_SHOWN])) + (" …" if len(rows) > ROWS_SHOWN else ""),
                 ),
                 where=Place(sheet=self._raw.name, column=header),
-                fix=msg("Keep one row for each pupil in each year."),
+                fix=msg(
+                    "Keep one row for each pupil in each year. Codes that differ only in capital letters, spaces, "
+                    "kinds of hyphen, invisible characters or leading zeros are the same code."
+                ),
             )
 
     def _numbers(self, column: Column) -> Floats:
@@ -200,7 +204,7 @@ class _Reader:
             self._report("respelled", self._selection.chosen[column.name].text, odd)
 
     def _refuse_text(self, column: Column, read: Numbers) -> None:
-        """Where most of what stands in a needed column is no number, the columns have probably slipped."""
+        """When most values of a needed column are not numbers, values are probably under the wrong header."""
         unreadable = sum(len(note.positions) for note in read.notes if note.code == "unreadable_text")
         if unreadable > np.count_nonzero(~np.isnan(read.values)) and _is_needed(self._profile, column.name):
             raise WorkbookError(
@@ -208,7 +212,7 @@ class _Reader:
                 expected=msg("numbers"),
                 got=msg("something else in {count} rows", count=unreadable),
                 where=Place(sheet=self._raw.name, column=self._selection.chosen[column.name].text),
-                fix=msg("See whether the column has slipped under another one's header."),
+                fix=msg("See whether the values stand under the header of another column."),
             )
 
     def _drop_zeros(self, numbers: dict[str, Floats]) -> None:
@@ -251,8 +255,8 @@ class _Reader:
     def _fill_months(self, dates: Mapping[str, Floats], numbers: dict[str, Floats]) -> set[str]:
         """Fill number columns by the months of dates; their names.
 
-        Nothing is reported: a date that is missing, or that fills its year, is told of already, and no school has a
-        column of months that it could miss.
+        There is no finding: dates that are missing or fill a year have theirs, and no school has a column of months
+        that it could miss.
         """
         filled = set()
         for column in self._columns("date"):
@@ -306,7 +310,7 @@ class _Reader:
         )
 
     def _report_unread_errors(self) -> None:
-        """Formula errors in columns that are not read: nothing is lost by them, but a tidy owner wants to know."""
+        """Formula errors in columns that are not read: nothing is lost, but the owner may want to correct them."""
         read = {heading.position for heading in self._selection.chosen.values()}
         for heading, cells in zip(self._selection.headings, self._selection.cells, strict=True):
             if heading.position in read or CellError not in set(map(type, cells)):

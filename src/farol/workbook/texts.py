@@ -55,7 +55,7 @@ def has_decimal_comma(text: str) -> bool:
 
 
 def parse_date(text: str, order: DateOrder | None) -> dt.date | None:
-    """The date a text writes: year-month-day always, else day and month in the `order` given; None when it is none.
+    """The date a text writes: year-month-day always, else day and month in the `order` given. None for other texts.
 
     >>> parse_date("6/17/2015", "mdy"), parse_date("17/06/2015 00:00", "dmy"), parse_date("2015-06-17", None)
     (datetime.date(2015, 6, 17), datetime.date(2015, 6, 17), datetime.date(2015, 6, 17))

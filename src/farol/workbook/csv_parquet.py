@@ -1,19 +1,23 @@
-"""csv: one file a year. Separator, decimal comma and encoding are found out."""
+"""csv and parquet: one file a year.
+
+Of a csv file the separator, the decimal comma and the encoding are detected. parquet is read by pyarrow, an extra.
+"""
 
 from __future__ import annotations
 
 import codecs
 import csv
 import io
+from decimal import Decimal
+from typing import Any
 
-from farol.errors import Place, WorkbookError
+from farol.errors import MissingExtraError, Place, WorkbookError
 from farol.i18n import msg
-from farol.workbook.cells import Cell, Source
 from farol.workbook.headers import HeaderIndex
-from farol.workbook.limits import Limits, not_a_workbook, too_large
+from farol.workbook.limits import Limits, damaged, not_a_workbook, too_large
+from farol.workbook.raw import Cell
 
 SEPARATORS = ";,\t|"
-FROM_TEXT = Source(typed=False)
 _SAMPLE_LINES = 40
 
 
@@ -76,7 +80,45 @@ def _refuse_wide_rows(rows: list[list[Cell]], header: int, file: str) -> None:
         raise WorkbookError(
             msg("Rows have more cells than there are headers."),
             expected=msg("{count} cells", count=width),
-            got=msg("more in {count} rows, the first being row {row}", count=len(wide), row=wide[0]),
+            got=msg("more in {count} rows; the first is row {row}", count=len(wide), row=wide[0]),
             where=Place(file=file),
             fix=msg("Put quotation marks around texts and numbers that contain the separator."),
         )
+
+
+def read_parquet(content: bytes, limits: Limits, file: str) -> list[list[Cell]]:
+    """The rows of a parquet file, its headers first.
+
+    Raises `MissingExtraError` without pyarrow, `WorkbookError` for a file that is damaged or too large.
+    """
+    try:
+        import pyarrow as pa  # noqa: PLC0415 - an extra, wanted by few
+        from pyarrow import parquet  # noqa: PLC0415
+    except ImportError as error:
+        raise MissingExtraError(
+            msg("Reading parquet needs a library that is not installed."),
+            extra="parquet",
+        ) from error
+    try:
+        source = parquet.ParquetFile(io.BytesIO(content))
+        size = source.metadata
+        if size.num_rows * size.num_columns > limits.max_cells:
+            raise too_large(msg("cells"), limits.max_cells, file)
+        if sum(size.row_group(i).total_byte_size for i in range(size.num_row_groups)) > limits.max_unpacked_bytes:
+            raise too_large(msg("bytes when unpacked"), limits.max_unpacked_bytes, file)
+        table = source.read()
+        columns = [[_cell(value) for value in _in_microseconds(column, pa).to_pylist()] for column in table.columns]
+    except (pa.ArrowException, OSError, ValueError, OverflowError) as error:
+        raise damaged(file) from error
+    return [list(table.column_names), *(list(row) for row in zip(*columns, strict=True))]
+
+
+def _in_microseconds(column: Any, pa: Any) -> Any:
+    """Python's times stop at microseconds."""
+    if pa.types.is_timestamp(column.type):
+        return column.cast(pa.timestamp("us", column.type.tz), safe=False)
+    return column
+
+
+def _cell(value: object) -> Cell:
+    return float(value) if isinstance(value, Decimal) else value

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
@@ -10,28 +11,10 @@ import numpy as np
 import pytest
 
 from farol.errors import WorkbookError
-from farol.profile import Profile, parse_profile
+from farol.profile import parse_profile
 from farol.workbook.labels import contradictions
-from farol.workbook.panel import Panel, read_panel
-from tests.workbook.making import PEDE, Rows, changed, found, only, pupils, write_xlsx
-
-
-def read(folder: Path, rows: Rows, year: int = 2022, profile: Profile = PEDE) -> Panel:
-    """The panel of one sheet."""
-    return read_panel(write_xlsx(folder / "book.xlsx", {f"PEDE{year}": rows}), profile)
-
-
-def refused(folder: Path, rows: Rows) -> str:
-    """What is said of a sheet that cannot be used."""
-    with pytest.raises(WorkbookError) as error:
-        read(folder, rows)
-    assert error.value.lines("pt_BR")
-    return str(error.value)
-
-
-def values(panel: Panel, name: str) -> list[float | None]:
-    """A number column, None for missing."""
-    return [None if np.isnan(value) else value for value in panel.numbers[name].tolist()]
+from farol.workbook.panel import read_panel
+from tests.workbook.making import PEDE, Rows, changed, findings_of, only, pupils, read, refused, values, write_xlsx
 
 
 def test_an_ordinary_sheet_is_read_and_little_is_said(tmp_path: Path) -> None:
@@ -67,8 +50,8 @@ def test_findings_name_sheet_row_column_gravity_and_remedy(tmp_path: Path) -> No
     finding = only(read(tmp_path, pupils(3, {"IAA": [7.0, "#N/A", "#N/A"]})), "error_cell")
     assert (finding.sheet, finding.column, finding.rows, finding.count) == ("PEDE2022", "IAA", (3, 4), 2)
     assert finding.severity == "warning"
-    assert str(finding.message) == "Cells hold a formula's error (#N/A)."
-    assert str(finding.action) == "They are read as missing, not as zero."
+    assert str(finding.message) == "Formulas in these cells show an error (#N/A)."
+    assert str(finding.action) == "They are read as empty, not as zero."
 
 
 def test_errors_in_columns_that_are_not_read_are_told_too(tmp_path: Path) -> None:
@@ -102,63 +85,10 @@ def test_zero_means_not_answered_where_the_profile_says_so(tmp_path: Path) -> No
     assert values(panel, "IAA") == [None, 5.0, None]
     assert values(panel, "IEG") == [None, 0.0, 5.0]
     assert values(panel, "IPS") == [0.0, 5.0, 5.0]
-    assert [(f.column, f.rows) for f in found(panel, "zero_not_answered")] == [("IAA", (2, 4)), ("IEG", (2,))]
+    assert [(f.column, f.rows) for f in findings_of(panel, "zero_not_answered")] == [("IAA", (2, 4)), ("IEG", (2,))]
 
 
-def test_of_two_headers_for_one_column_the_filled_one_is_read(tmp_path: Path) -> None:
-    rows = pupils(2, {"Pedra 23": [None, None], "Pedra 2023": ["Ágata", "Topázio"]})
-    panel = read(tmp_path, rows, 2023)
-    assert panel.categories["stone"].tolist() == ["agate", "topaz"]
-    finding = only(panel, "duplicate_header")
-    assert (finding.column, finding.count, finding.severity) == ("Pedra 2023", 2, "info")
-    assert "Pedra 23 (O), Pedra 2023 (P)" in str(finding.message)
-
-
-def test_two_filled_columns_that_differ_are_a_warning(tmp_path: Path) -> None:
-    rows = pupils(2, {"Matem": [4.0, 5.0], "Mat": [7.0, 8.0]})
-    panel = read(tmp_path, rows)
-    assert values(panel, "MATEMATICA") == [4.0, 5.0]  # the profile names "Matem" first
-    assert only(panel, "duplicate_header").severity == "warning"
-    same = read(tmp_path, pupils(2, {"Matem": [4.0, 5.0], "Mat": [4.0, 5.0]}))
-    assert only(same, "duplicate_header").severity == "info"
-
-
-def test_of_two_filled_columns_the_profiles_first_spelling_wins_then_the_fuller_one(tmp_path: Path) -> None:
-    base = pupils(3, without=["Matem"])
-    short, spelt, full = [4.0, None, None], [5.0, 5.0, None], [6.0, 6.0, 6.0]
-    columns: list[tuple[str, list[float | None]]] = [
-        ("Mat", [*full]),
-        ("Matem", short),
-        ("Mat ", [*full]),
-        ("matem", spelt),
-    ]
-    header = [*base[0], *(name for name, _ in columns)]
-    rows = [[*row, *(cells[at] for _, cells in columns)] for at, row in enumerate(base[1:])]
-    assert values(read(tmp_path, [header, *rows]), "MATEMATICA") == [5.0, 5.0, None]
-
-
-def test_a_header_twice_that_nobody_reads_is_told(tmp_path: Path) -> None:
-    header, row = pupils(1)
-    rows = [[*header, "Destaque IPV", "destaque  ipv"], [*row, "x", "x"]]
-    finding = only(read(tmp_path, rows), "duplicate_header")
-    assert (finding.column, finding.count) == ("Destaque IPV", 2)
-
-
-def test_empty_unknown_and_nameless_columns_are_told(tmp_path: Path) -> None:
-    rows = pupils(1, {"Cor": ["azul"], "Cf": [None], "IPP": [None]})
-    panel = read(tmp_path, [[*rows[0], None, None, "Cg"], [*rows[1], "x", None, 1.0]])
-    assert only(panel, "unknown_column").column == "Cor"
-    assert {(f.column, f.severity) for f in found(panel, "empty_column")} == {("Cf", "info"), ("IPP", "warning")}
-    assert only(panel, "unnamed_column").column == "Q"
-
-
-def test_another_years_column_is_not_taken_for_this_years(tmp_path: Path) -> None:
-    panel = read(tmp_path, pupils(1, {"INDE 22": [5.0], "INDE 2023": [7.0]}), 2023)
-    assert values(panel, "inde") == [7.0]
-    assert only(panel, "history_column").column == "INDE 22"
-
-
-def test_the_birth_year_comes_from_the_birth_date_where_it_is_not_given(tmp_path: Path) -> None:
+def test_a_missing_birth_year_comes_from_the_birth_date(tmp_path: Path) -> None:
     dates = [dt.date(2010, 5, 20), dt.date(2011, 5, 21), None]
     panel = read(tmp_path, pupils(3, {"Data de Nasc": dates, "Ano nasc": [2009, None, None]}))
     assert values(panel, "birth_year") == [2009.0, 2011.0, None]
@@ -167,11 +97,26 @@ def test_the_birth_year_comes_from_the_birth_date_where_it_is_not_given(tmp_path
     assert "Ano nasc" in str(finding.message)
 
 
+@pytest.mark.parametrize("written", [lambda day: day, lambda day: f"{day.month}/{day.day}/{day.year}"])
+def test_the_month_of_birth_comes_from_the_birth_date(tmp_path: Path, written: Callable[[dt.date], object]) -> None:
+    # The first and the last day of each month, before and after 1970, from which the days are counted.
+    days = [dt.date(year, month, 1) for year in (1969, 2010) for month in range(1, 13)]
+    days += [day - dt.timedelta(days=1) for day in days]
+    panel = read(tmp_path, pupils(len(days) + 1, {"Data de Nasc": [*map(written, days), None]}))
+    assert values(panel, "birth_month") == [*(float(day.month) for day in days), None]
+
+
+def test_a_month_of_birth_in_the_sheet_is_kept(tmp_path: Path) -> None:
+    rows = pupils(2, {"Data de Nasc": [dt.date(2010, 5, 20)] * 2, "Mês nasc": [7, None]})
+    assert values(read(tmp_path, rows), "birth_month") == [7.0, 5.0]
+
+
 def test_a_birth_date_fills_nothing_unless_the_profile_says_so(tmp_path: Path) -> None:
     source = changed(PEDE, 'year_fills = "birth_year"\n', "").replace(b'month_fills = "birth_month"\n', b"")
     profile = parse_profile(source, "other.toml")
     panel = read(tmp_path, pupils(1, {"Data de Nasc": [dt.date(2010, 5, 20)]}), 2022, profile)
     assert values(panel, "birth_year") == [None]
+    assert values(panel, "birth_month") == [None]
 
 
 def test_swapped_birth_dates_are_swapped_back(tmp_path: Path) -> None:
@@ -186,7 +131,7 @@ def test_swapped_birth_dates_are_swapped_back(tmp_path: Path) -> None:
 def test_a_column_that_most_pupils_lack_is_told(tmp_path: Path) -> None:
     panel = read(tmp_path, pupils(3, {"Inglês": [None, 5.0, None]}))
     assert only(panel, "mostly_missing").rows == (2, 4)
-    assert found(read(tmp_path, pupils(2, {"Inglês": [None, 5.0]})), "mostly_missing") == []
+    assert findings_of(read(tmp_path, pupils(2, {"Inglês": [None, 5.0]})), "mostly_missing") == []
 
 
 def test_rows_whose_lag_contradicts_the_phases_are_told_and_kept(tmp_path: Path) -> None:
@@ -217,42 +162,17 @@ def test_a_label_without_a_difference_contradicts_nobody() -> None:
     assert contradictions(label, {"lag": np.array([5.0])}).tolist() == [False]
 
 
-@pytest.mark.parametrize(
-    ("header", "said"), [("RA", "no column with the pupil's code"), ("Defas", "no column that tells whether")]
-)
-def test_a_sheet_without_code_or_label_is_refused(tmp_path: Path, header: str, said: str) -> None:
-    rows = [["?" if cell == header else cell for cell in row] for row in pupils(1)]
-    text = refused(tmp_path, rows)
-    assert said in text
-    assert "sheet PEDE2022" in text
-    assert "?, Fase" in text or "Fase ideal, ?" in text
-
-
-def test_another_column_that_every_sheet_must_have_is_named(tmp_path: Path) -> None:
-    source = changed(PEDE, 'aliases = ["IAA"]', 'required = "every"\naliases = ["IAA"]')
-    profile = parse_profile(source.replace(b'zero_is_missing = true\nrequired = "some"', b""), "other.toml")
-    with pytest.raises(WorkbookError, match="no column for IAA"):
-        read(tmp_path, pupils(1, without=["IAA"]), 2022, profile)
-
-
-def test_many_headers_are_not_all_listed(tmp_path: Path) -> None:
-    text = refused(tmp_path, [[f"h{number}" for number in range(70)]])
-    assert "h59, …" in text
-    assert "h60" not in text
-    assert "—" in refused(tmp_path, [[]])
-
-
-def test_a_column_missing_in_every_sheet_is_refused_and_in_one_sheet_only_told(tmp_path: Path) -> None:
+def test_a_column_may_be_missing_in_some_sheets_but_not_in_all(tmp_path: Path) -> None:
     with pytest.raises(WorkbookError, match="No sheet has the columns IPP") as error:
         read(tmp_path, pupils(1, without=["IPP"]))
     assert error.value.where.file == "book.xlsx"
     sheets = {"PEDE2022": pupils(1, without=["IPP"]), "PEDE2023": pupils(1)}
     panel = read_panel(write_xlsx(tmp_path / "both.xlsx", sheets), PEDE)
     assert values(panel, "IPP") == [None, 7.5]
-    assert [f.severity for f in found(panel, "missing_column", "PEDE2022") if f.column == "IPP"] == ["warning"]
+    assert [f.severity for f in findings_of(panel, "missing_column", "PEDE2022") if f.column == "IPP"] == ["warning"]
 
 
-def test_the_same_code_twice_in_a_sheet_is_refused_without_naming_it(tmp_path: Path) -> None:
+def test_a_code_twice_in_a_sheet_is_refused_without_naming_it(tmp_path: Path) -> None:
     text = refused(tmp_path, pupils(5, {"RA": ["RA-1", "RA-2", " RA-1", "RA-4", "RA-2"]}))
     assert "2 codes more than once, in the rows 2, 3, 4, 6" in text
     assert "RA-1" not in text
@@ -272,7 +192,7 @@ def test_text_where_numbers_belong_in_most_rows_is_refused(tmp_path: Path) -> No
     assert only(panel, "unreadable_text").rows == (2, 3)
 
 
-def test_text_in_a_column_that_nothing_rests_on_does_not_stop_the_reading(tmp_path: Path) -> None:
+def test_text_in_an_unneeded_column_does_not_stop_the_reading(tmp_path: Path) -> None:
     panel = read(tmp_path, pupils(2, {"Nº Av": ["muitas", "poucas"]}))
     assert values(panel, "assessments") == [None, None]
     assert only(panel, "unreadable_text").column == "Nº Av"
