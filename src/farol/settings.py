@@ -162,7 +162,9 @@ class Settings(BaseSettings):
     @property
     def store_url(self) -> str:
         """The SQLAlchemy URL in force."""
-        return self.database_url or f"sqlite:///{self.data / 'farol.db'}"
+        from sqlalchemy import URL  # noqa: PLC0415  the settings are read where no database is used, too
+
+        return self.database_url or URL.create("sqlite", database=str(self.data / "farol.db")).render_as_string()
 
 
 def _listed(text: str) -> tuple[str, ...]:

@@ -18,10 +18,9 @@ from farol.alerts.messages import Wording, letters_of_a_test
 from farol.errors import InputError
 from farol.model.bundle import Bundle
 from farol.model.scoring import Scorer
-from farol.store.alert_states import States
+from farol.store.alerts import AlertStates, Letter, Outbox
 from farol.store.database import Store
-from farol.store.events import ALERT, Events
-from farol.store.outbox import Letter, Outbox
+from farol.store.history import ALERT, Events
 from farol.store.prediction_rows import row_of
 from farol.workbook.panel import Panel
 from tests.counted import answered
@@ -52,7 +51,7 @@ def check(
 ) -> str:
     """The state after a check."""
     check_all(store, [bundle], window, at, wording, multivariate=multivariate)
-    return States(store).all()[0].verdict
+    return AlertStates(store).all()[0].verdict
 
 
 def letters(store: Store) -> list[Letter]:
@@ -116,7 +115,7 @@ def test_a_message_has_these_fields_and_says_since_when_it_is_so_and_was_otherwi
     assert set(feature) == {
         *("feature", "meaning", "verdict", "verdict_label", "since", "psi", "low", "high", "critical", "n"),
     }
-    figures = States(store).all()[0].figures
+    figures = AlertStates(store).all()[0].figures
     assert set(figures) == {"window", "n", "verdict", "psi", "alarms", "since"}
     assert (figures["window"], figures["n"], figures["alarms"]) == ("1d", 2_000, [feature["feature"]])
 
@@ -167,7 +166,7 @@ def test_another_version_ends_the_alarm_of_the_one_before(store: Store, bundle: 
     last = data(letters(store)[-1])
     assert (last["reason"], last["state"], last["model_version"]) == ("version", "none", other_version.version)
     assert "outra versão" in last["text"]
-    assert States(store).all()[0].version == other_version.version
+    assert AlertStates(store).all()[0].version == other_version.version
 
 
 def test_another_version_that_drifts_as_well_stays_in_alarm_and_counts_its_features_anew(
@@ -178,7 +177,7 @@ def test_another_version_that_drifts_as_well_stays_in_alarm_and_counts_its_featu
     answered(store, other_version, at=NOW + DAY, n=500, moved=True)
     assert check(store, other_version, NOW + DAY) == "severe"
     assert len(letters(store)) == 1
-    figures: Any = States(store).all()[0].figures
+    figures: Any = AlertStates(store).all()[0].figures
     assert set(figures["since"].values()) == {"2024-07-01T12:00:00+00:00"}
 
 
@@ -273,7 +272,7 @@ def test_features_that_no_longer_go_together_are_told_only_where_that_is_asked_f
 ) -> None:
     asked(store, bundle, panel, NOW, 400, turned=True)
     assert check(store, bundle) == "none"
-    (kept,) = States(store).all()
+    (kept,) = AlertStates(store).all()
     assert "pairs" not in kept.figures
     assert check(store, bundle, NOW + timedelta(hours=1), multivariate=True) == "severe"
     (letter,) = letters(store)
@@ -316,7 +315,7 @@ def test_an_alarm_of_a_feature_is_not_hidden_by_pairs_that_are_as_before(
     asked(store, bundle, panel, NOW, 1_000, turned=False)
     answered(store, bundle, at=NOW, n=1_500, moved=True)
     assert check(store, bundle, multivariate=True) == "severe"
-    (state,) = States(store).all()
+    (state,) = AlertStates(store).all()
     assert (state.figures["multivariate"], state.figures["pairs"]) == ("none", [])
 
 

@@ -13,8 +13,8 @@ from farol.alerts.channels import make_secret, secret_bytes
 from farol.alerts.delivery import KEEP_TRYING, PAUSES, Delivered, deliver, next_attempt
 from farol.alerts.messages import Wording, letters_of_a_test
 from farol.alerts.webhook import Webhook
+from farol.store.alerts import Letter, Outbox, add_letter
 from farol.store.database import Store
-from farol.store.outbox import Letter, Outbox, add_letter
 from tests.alerts.receiver import web_receiver
 
 NOW = datetime(2024, 6, 30, 12, 0, tzinfo=UTC)

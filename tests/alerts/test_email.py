@@ -17,7 +17,7 @@ from farol.alerts import email
 from farol.alerts.channel import DeliveryError
 from farol.alerts.email import Mail, addresses
 from farol.errors import InputError
-from farol.store.outbox import Letter
+from farol.store.alerts import Letter
 from farol.store.records import uuid7
 from tests.alerts.receiver import certificate, mail_receiver
 

@@ -6,7 +6,7 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from farol.alerts.event_phrases import as_dict, words_of
-from farol.store.events import Event
+from farol.store.history import Event
 
 AT = datetime(2024, 6, 30, 12, 0, tzinfo=UTC)
 

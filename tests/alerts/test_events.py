@@ -12,7 +12,7 @@ from farol.alerts.events import notice_served
 from farol.model.bundle import Bundle
 from farol.model.registry import Registry
 from farol.store.database import Store
-from farol.store.events import SERVED, WORKBOOK, Events
+from farol.store.history import SERVED, WORKBOOK, Events
 from tests.bundles import make_bundle
 
 NOW = datetime(2024, 6, 30, 12, 0, tzinfo=UTC)

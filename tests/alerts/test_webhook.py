@@ -18,7 +18,7 @@ from farol.alerts.channel import DeliveryError
 from farol.alerts.channels import SECRET_PREFIX, make_secret, secret_bytes
 from farol.alerts.webhook import Webhook, signature
 from farol.errors import InputError
-from farol.store.outbox import Letter
+from farol.store.alerts import Letter
 from farol.store.records import uuid7
 from tests.alerts.receiver import certificate, web_receiver
 

@@ -26,11 +26,10 @@ from farol.errors import InputError, StoreError
 from farol.i18n import msg
 from farol.model.registry import Registry
 from farol.settings import Settings
-from farol.store.alert_states import States
+from farol.store.alerts import AlertStates, Outbox
 from farol.store.database import Store
-from farol.store.events import SERVED, Events
+from farol.store.history import SERVED, Events
 from farol.store.leases import Leases
-from farol.store.outbox import Outbox
 from tests.alerts.receiver import web_receiver
 from tests.api.client import Client, running
 from tests.api.test_metrics import figures, value
@@ -88,7 +87,7 @@ def test_the_first_look_notices_the_versions_and_plans_the_check(configured: Set
         assert (lease.schedule, lease.holder) == ("1m", None)
         assert timedelta(0) < lease.due - datetime.now(UTC) <= timedelta(minutes=1)
         assert len(Events(store).latest(9, None, SERVED)) == 2
-        assert States(store).all() == [], "nothing was due"
+        assert AlertStates(store).all() == [], "nothing was due"
         watch.look()
         assert len(Events(store).latest(9, None, SERVED)) == 2
 
@@ -107,7 +106,7 @@ def test_a_check_that_is_due_is_made_by_one_worker_and_its_alert_sent(configured
             lease = Leases(store).find(JOB)
             assert lease is not None
             assert lease.due > datetime.now(UTC), "one that was missed is made up for once"
-            assert [one.verdict for one in States(store).all()] == ["severe", "none"]
+            assert [one.verdict for one in AlertStates(store).all()] == ["severe", "none"]
             assert len(store.snapshots("current", 9)) == 1
             text = second._service.metrics.text().decode()
     assert len(received.requests) == 1
@@ -140,7 +139,7 @@ def test_without_a_schedule_nothing_is_checked(configured: Settings) -> None:
     with worker(settings) as (watch, store):
         watch.look()
         assert Leases(store).find(JOB) is None
-        assert States(store).all() == []
+        assert AlertStates(store).all() == []
         watch.send()
         assert Outbox(store).latest(9) == []
 
@@ -151,7 +150,7 @@ def test_the_schedule_looks_at_features_together_where_that_is_set(configured: S
         watch.look()
         make_due(store)
         watch.look()
-        assert ["multivariate" in one.figures for one in States(store).all()] == [wanted, wanted]
+        assert ["multivariate" in one.figures for one in AlertStates(store).all()] == [wanted, wanted]
 
 
 def test_a_check_that_fails_is_due_again_at_its_next_time(
@@ -188,7 +187,7 @@ def test_a_worker_that_stops_begins_no_check(configured: Settings) -> None:
         make_due(store)
         watch.stop()
         watch.look()
-        assert States(store).all() == []
+        assert AlertStates(store).all() == []
 
 
 def test_settings_that_cannot_be_carried_out_are_refused_at_the_start(configured: Settings) -> None:
@@ -287,11 +286,11 @@ def test_when_the_worker_that_checks_is_killed_another_process_takes_over(config
             with process(configured, "lives") as follower:
                 assert follower.stdout is not None
                 assert follower.stdout.readline() == "ready\n"
-                assert States(store).all() == [], "while the leader has its time, nobody else begins"
+                assert AlertStates(store).all() == [], "while the leader has its time, nobody else begins"
                 leader.kill()
                 assert follower.stdout.readline() == "checked\n"
                 until(lambda: (lease := Leases(store).find(JOB)) is not None and lease.holder is None)
-        assert [one.verdict for one in States(store).all()] == ["severe", "none"]
+        assert [one.verdict for one in AlertStates(store).all()] == ["severe", "none"]
         assert len(store.snapshots("current", 9)) == 1
 
 

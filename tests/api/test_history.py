@@ -15,7 +15,7 @@ from farol.api.answers.report import EventfulHistoryAnswer, ReportAnswer
 from farol.model.registry import Registry
 from farol.settings import Settings
 from farol.store.database import Store
-from farol.store.events import OUTCOMES, SERVED, Events
+from farol.store.history import OUTCOMES, SERVED, Events
 from tests.api.client import Client
 from tests.api.shape import error_of
 from tests.counted import answered

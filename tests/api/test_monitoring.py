@@ -12,7 +12,7 @@ from farol.api.answers.drift import DriftAnswer, HistoryAnswer, SnapshotAnswer
 from farol.api.answers.prediction import PredictionsAnswer
 from farol.app import create_app
 from farol.settings import Settings
-from farol.store.driver import sqlite
+from farol.store.sqlite import sqlite3
 from tests.api.client import Client, running
 from tests.api.shape import PUPIL, error_of
 
@@ -28,7 +28,7 @@ def asked(client: Client) -> Client:
 
 def rows_of(database: Path) -> dict[str, int]:
     """Table → number of rows."""
-    with closing(sqlite.connect(database)) as connection:
+    with closing(sqlite3.connect(database)) as connection:
         tables = [name for (name,) in connection.execute("SELECT name FROM sqlite_master WHERE type = 'table'")]
         return {name: connection.execute(f'SELECT count(*) FROM "{name}"').fetchone()[0] for name in tables}
 
@@ -100,7 +100,7 @@ def test_the_log_is_streamed_as_csv_with_the_originals_columns_first(asked: Clie
 
 
 def test_a_log_that_cannot_be_read_is_told_before_it_begins(settings: Settings, asked: Client) -> None:
-    with closing(sqlite.connect(settings.data / "farol.db")) as connection:
+    with closing(sqlite3.connect(settings.data / "farol.db")) as connection:
         connection.execute("DROP TABLE predictions")
     error_of(asked.get("/monitoring/predictions.csv"), 503, "store")
 

@@ -13,7 +13,7 @@ from farol.api.answers.health import HealthAnswer, ModelsAnswer, ReadyAnswer
 from farol.app import create_app
 from farol.model.registry import Registry
 from farol.settings import Settings
-from farol.store.driver import sqlite
+from farol.store.sqlite import sqlite3
 from tests.api.client import Client, running
 from tests.api.shape import PUPIL, error_of, fields_of
 from tests.bundles import make_bundle
@@ -206,9 +206,9 @@ def test_an_unusable_database_is_told_nothing_is_answered_and_it_is_tried_again(
 
 
 @contextmanager
-def locked(database: Path) -> Iterator[sqlite.Connection]:
+def locked(database: Path) -> Iterator[sqlite3.Connection]:
     """Another program holds the database."""
-    with closing(sqlite.connect(database, isolation_level=None, check_same_thread=False)) as connection:
+    with closing(sqlite3.connect(database, isolation_level=None, check_same_thread=False)) as connection:
         connection.execute("BEGIN IMMEDIATE")
         yield connection
 

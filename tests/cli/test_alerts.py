@@ -18,8 +18,8 @@ from farol.cli import main
 from farol.drift.pairwise import PairDrift, multivariate_report
 from farol.drift.report import parse_window, take_snapshot
 from farol.model.registry import Registry
+from farol.store.alerts import Outbox
 from farol.store.database import Store
-from farol.store.outbox import Outbox
 from farol.web import printing
 from tests.alerts.receiver import mail_receiver, web_receiver
 from tests.bundles import make_bundle

@@ -42,7 +42,7 @@ def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureF
     return run
 
 
-def test_the_key_alone_is_on_standard_output_and_is_not_shown_again(run: Run, tmp_path: Path) -> None:
+def test_the_key_alone_is_printed_and_never_shown_again(run: Run, tmp_path: Path) -> None:
     out, err = run("keys", "create", "--role", "read", "--name", " Secretaria ")
     assert re.fullmatch(r"farol_[0-9a-f]{12}_[0-9a-f]{64}\n", out)
     assert out[6:18] in err

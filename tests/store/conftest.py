@@ -18,8 +18,7 @@ def url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
     """An empty database, one after the other of each kind."""
     if request.param == "sqlite":
         return f"sqlite:///{tmp_path / 'data' / 'farol.db'}"
-    found: str = request.getfixturevalue("postgresql_url")
-    return found
+    return str(request.getfixturevalue("postgresql_url"))
 
 
 @pytest.fixture

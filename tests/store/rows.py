@@ -48,7 +48,11 @@ def bin_of(value: float | None) -> int:
 
 def recounted(rows: Iterable[Prediction]) -> Counter[tuple[date, str, int]]:
     """The counters as they must be, from rows that were read back."""
-    return Counter((day_of(one.at), feature, bin_of(value)) for one in rows for feature, value in one.features.items())
+    return Counter(
+        (day_of(prediction.at), feature, bin_of(value))
+        for prediction in rows
+        for feature, value in prediction.features.items()
+    )
 
 
 def counters(store: Store, task: str, version: str, days: Iterable[date]) -> Counter[tuple[date, str, int]]:

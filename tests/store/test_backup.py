@@ -18,9 +18,9 @@ from farol.errors import InputError, StoreError
 from farol.model.registry import Registry
 from farol.store.backup import Copied, backup, restore
 from farol.store.database import Store
-from farol.store.driver import sqlite
 from farol.store.records import Snapshot, uuid7
 from farol.store.recount import recount
+from farol.store.sqlite import sqlite3
 from tests.api.server import serving
 from tests.api.shape import PUPIL
 from tests.bundles import make_bundle
@@ -46,7 +46,7 @@ def test_a_backup_is_one_sound_file_that_only_its_owner_reads(live: Path, tmp_pa
     assert copied == Copied(3, copy.stat().st_size)
     assert [path.name for path in copy.parent.iterdir()] == ["copy.db"]
     assert stat.S_IMODE(copy.stat().st_mode) == 0o600
-    with sqlite.connect(f"file:{copy}?mode=ro&immutable=1", uri=True) as connection:
+    with sqlite3.connect(f"file:{copy}?mode=ro&immutable=1", uri=True) as connection:
         assert connection.execute("PRAGMA journal_mode").fetchone() == ("delete",)
         assert connection.execute("PRAGMA integrity_check").fetchone() == ("ok",)
     connection.close()
@@ -62,11 +62,11 @@ def test_a_backup_has_what_is_still_in_the_log(tmp_path: Path) -> None:
         assert backup(url_of(file), tmp_path / "copy.db").rows == 1
 
 
-def test_a_backup_never_replaces_a_file_and_leaves_no_part_behind(live: Path, tmp_path: Path) -> None:
+def test_a_backup_replaces_no_file_and_leaves_no_part_behind(live: Path, tmp_path: Path) -> None:
     copy = tmp_path / "kept" / "copy.db"
     copy.parent.mkdir()
     copy.write_text("of before")
-    with pytest.raises(InputError, match="there already"):
+    with pytest.raises(InputError, match="exists already"):
         backup(url_of(live), copy)
     assert copy.read_text() == "of before"
     with pytest.raises(InputError, match="cannot be written"):
@@ -77,7 +77,7 @@ def test_a_backup_never_replaces_a_file_and_leaves_no_part_behind(live: Path, tm
     assert [path.name for path in copy.parent.iterdir()] == ["copy.db"]
 
 
-def test_a_database_that_is_not_there_is_not_made_to_be_backed_up(tmp_path: Path) -> None:
+def test_a_missing_database_is_not_made_to_be_backed_up(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="no database yet"):
         backup(url_of(tmp_path / "data" / "farol.db"), tmp_path / "copy.db")
     assert list(tmp_path.iterdir()) == []
@@ -96,7 +96,7 @@ def test_what_was_backed_up_comes_back(live: Path, tmp_path: Path) -> None:
         assert counters(store, "current", "2024-abc", [NOON.date()]) == recounted(store.stream())
 
 
-def test_a_database_that_holds_something_is_replaced_only_when_forced(live: Path, tmp_path: Path) -> None:
+def test_a_database_with_rows_is_replaced_only_when_forced(live: Path, tmp_path: Path) -> None:
     copy = tmp_path / "copy.db"
     backup(url_of(live), copy)
     with Store.open(url_of(live)) as store:  # as a service that goes on running has it
@@ -112,7 +112,7 @@ def test_a_database_that_holds_something_is_replaced_only_when_forced(live: Path
         assert counters(store, "current", "2024-abc", [NOON.date()]) == recounted(store.stream())
 
 
-def test_an_empty_store_is_restored_into_and_one_with_snapshots_is_not_empty(live: Path, tmp_path: Path) -> None:
+def test_only_an_empty_store_is_restored_into_unasked(live: Path, tmp_path: Path) -> None:
     copy, other = tmp_path / "copy.db", tmp_path / "other.db"
     backup(url_of(live), copy)
     with Store.open(url_of(other)) as store:
@@ -123,7 +123,7 @@ def test_an_empty_store_is_restored_into_and_one_with_snapshots_is_not_empty(liv
     with pytest.raises(InputError, match="not empty"):
         restore(url_of(tmp_path / "third.db"), copy)
     for name, table in (("theirs.db", "accounts"), ("keys.db", "api_keys")):
-        with sqlite.connect(tmp_path / name) as connection:
+        with sqlite3.connect(tmp_path / name) as connection:
             connection.execute(f"CREATE TABLE {table} (name TEXT)")
             connection.execute(f"INSERT INTO {table} VALUES ('x')")
         connection.close()
@@ -139,7 +139,7 @@ def damage(file: Path) -> None:
     file.write_bytes(content)
 
 
-def test_what_is_no_sound_backup_is_refused_before_anything_is_touched(live: Path, tmp_path: Path) -> None:
+def test_a_file_that_is_no_sound_backup_is_refused_untouched(live: Path, tmp_path: Path) -> None:
     before = live.read_bytes()
     sound = tmp_path / "sound.db"
     backup(url_of(live), sound)
@@ -149,13 +149,13 @@ def test_what_is_no_sound_backup_is_refused_before_anything_is_touched(live: Pat
     with pytest.raises(StoreError, match="not an SQLite database"):
         restore(url_of(live), tmp_path / "text.db", force=True)
     for name in ("empty.db", "theirs.db"):
-        with sqlite.connect(tmp_path / name) as connection:
+        with sqlite3.connect(tmp_path / name) as connection:
             if name == "theirs.db":
                 connection.execute("CREATE TABLE accounts (name TEXT)")
         connection.close()
         with pytest.raises(InputError, match="not a database of Farol"):
             restore(url_of(live), tmp_path / name, force=True)
-    with sqlite.connect(tmp_path / "unversioned.db") as connection:
+    with sqlite3.connect(tmp_path / "unversioned.db") as connection:
         for table in ("alembic_version", "predictions", "drift_snapshots"):
             connection.execute(f"CREATE TABLE {table} (version_num TEXT)")
     connection.close()
@@ -163,7 +163,7 @@ def test_what_is_no_sound_backup_is_refused_before_anything_is_touched(live: Pat
         restore(url_of(live), tmp_path / "unversioned.db", force=True)
     newer = tmp_path / "newer.db"
     backup(url_of(live), newer)
-    with sqlite.connect(newer) as connection:
+    with sqlite3.connect(newer) as connection:
         connection.execute("UPDATE alembic_version SET version_num = '9999'")
     connection.close()
     with pytest.raises(StoreError, match="newer Farol"):
@@ -174,10 +174,10 @@ def test_what_is_no_sound_backup_is_refused_before_anything_is_touched(live: Pat
     assert live.read_bytes() == before
 
 
-def test_a_copy_that_can_be_read_and_contradicts_itself_is_refused(live: Path, tmp_path: Path) -> None:
+def test_a_readable_copy_that_contradicts_itself_is_refused(live: Path, tmp_path: Path) -> None:
     copy, before = tmp_path / "copy.db", live.read_bytes()
     backup(url_of(live), copy)
-    with sqlite.connect(copy) as connection:
+    with sqlite3.connect(copy) as connection:
         connection.execute("CREATE TABLE odd (x)")
         connection.execute("INSERT INTO odd VALUES (NULL)")
         connection.execute("PRAGMA writable_schema = ON")
@@ -212,7 +212,7 @@ backup(sys.argv[1], Path(sys.argv[2]))
 """
 
 
-def test_backups_made_while_the_service_answers_are_each_of_one_moment(tmp_path: Path, free_port: int) -> None:
+def test_a_backup_of_a_busy_service_shows_one_moment(tmp_path: Path, free_port: int) -> None:
     artifacts, data = tmp_path / "artifacts", tmp_path / "data"
     registry = Registry(artifacts)
     for task in ("current", "next-year"):
@@ -242,10 +242,12 @@ def test_backups_made_while_the_service_answers_are_each_of_one_moment(tmp_path:
                 command = [sys.executable, "-c", BACKUP, url_of(data / "farol.db"), str(copy)]
                 subprocess.run(command, check=True, timeout=60, env=os.environ)
                 with Store.open(url_of(copy)) as store:
-                    found = recount(store, registry)
-                    assert (found.differences, found.unproven) == ((), ())
-                    assert known <= {one.id for one in store.stream()}, "what was answered before is in the backup"
-                    totals.append(found.rows)
+                    result = recount(store, registry)
+                    assert (result.differences, result.unproven) == ((), ())
+                    assert known <= {copied.id for copied in store.stream()}, (
+                        "what was answered before is in the backup"
+                    )
+                    totals.append(result.rows)
         finally:
             over.set()
             for asker in askers:

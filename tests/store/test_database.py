@@ -1,5 +1,10 @@
+"""Rows and counters are written together, read back as they were, and outlive the process."""
+
 from __future__ import annotations
 
+import signal
+import subprocess
+import sys
 import threading
 from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
@@ -38,16 +43,16 @@ def test_a_row_comes_back_as_it_was_written(store: Store) -> None:
 def test_latest_gives_the_newest_first_of_one_task_or_of_all(store: Store) -> None:
     rows = [row(task="next-year" if i % 2 else "current", probability=i / 10) for i in range(6)]
     store.write(rows)
-    assert [one.id for one in store.latest(2)] == [rows[5].id, rows[4].id]
-    assert [one.id for one in store.latest(2, "current")] == [rows[4].id, rows[2].id]
+    assert [prediction.id for prediction in store.latest(2)] == [rows[5].id, rows[4].id]
+    assert [prediction.id for prediction in store.latest(2, "current")] == [rows[4].id, rows[2].id]
     assert store.latest(5, "other") == []
 
 
 def test_stream_gives_everything_the_oldest_first_across_pages(store: Store) -> None:
     rows = [row({"IAA": 1.0}, task="next-year" if i % 2 else "current") for i in range(2_300)]
     store.write(rows)
-    assert [one.id for one in store.stream()] == [one.id for one in rows]
-    assert [one.id for one in store.stream("current")] == [one.id for one in rows[::2]]
+    assert [prediction.id for prediction in store.stream()] == [prediction.id for prediction in rows]
+    assert [prediction.id for prediction in store.stream("current")] == [prediction.id for prediction in rows[::2]]
 
 
 def test_stream_ends_with_what_was_there_when_it_began(store: Store) -> None:
@@ -161,11 +166,17 @@ def test_snapshots_come_back_the_newest_first(store: Store) -> None:
     assert store.snapshots("next-year", 9) == []
 
 
-def test_a_number_that_json_does_not_have_is_never_stored(store: Store) -> None:
-    endless = replace(row(), features={"IAA": float("nan")})
+@pytest.mark.parametrize("number", [float("nan"), float("inf"), float("-inf")])
+def test_a_number_that_json_does_not_have_is_never_stored(store: Store, number: float) -> None:
     with pytest.raises(ValueError, match="not JSON compliant"):
-        store.write([row(), endless])
-    assert store.total() == 0
+        store.write([row(), replace(row(), features={"IAA": number})])
+    assert (store.total(), store.counts("current", "2024-abc", *EVER)) == (0, {})
+
+
+@pytest.mark.parametrize("name", ["Infinity", "NaN"])
+def test_a_feature_named_like_such_a_number_is_stored(store: Store, name: str) -> None:
+    store.write([replace(row(), features={name: 1.5})])
+    assert [dict(read.features) for read in store.stream()] == [{name: 1.5}]
 
 
 def test_sqlite_flushes_every_commit_and_keeps_a_write_ahead_log(sqlite_store: Store) -> None:
@@ -199,9 +210,7 @@ def test_a_database_that_restarted_is_found_again(postgresql_url: str) -> None:
         assert store.total() == 2
 
 
-def test_a_connection_that_nobody_used_for_a_while_is_asked_first(
-    postgresql_url: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_an_idle_connection_is_asked_before_it_is_used(postgresql_url: str, monkeypatch: pytest.MonkeyPatch) -> None:
     with Store.open(postgresql_url) as store:
         store.write([row()])
         asked: list[object] = []
@@ -222,6 +231,36 @@ def test_a_connection_that_nobody_used_for_a_while_is_asked_first(
 
 def test_the_first_day_of_a_version_is_known(store: Store) -> None:
     assert store.first_day("current", "v1") is None
-    one = row()
-    store.write([replace(one, id=uuid7(one.at), at=one.at - timedelta(days=3)), one])
-    assert store.first_day(one.task, one.version) == day_of(one.at) - timedelta(days=3)
+    prediction = row()
+    store.write([replace(prediction, id=uuid7(prediction.at), at=prediction.at - timedelta(days=3)), prediction])
+    assert store.first_day(prediction.task, prediction.version) == day_of(prediction.at) - timedelta(days=3)
+
+
+WRITE_FOREVER = """
+import random, sys
+from farol.store.database import Store
+from tests.store.rows import row
+with Store.open(sys.argv[1]) as store:
+    while True:
+        rows = [row({"IAA": random.uniform(0, 9), "IPP": None}) for _ in range(random.randint(1, 40))]
+        store.write(rows)
+        print(*(one.id for one in rows), flush=True)
+"""
+
+
+def test_a_killed_process_leaves_counters_equal_to_rows(url: str) -> None:
+    acknowledged: set[str] = set()
+    for groups in (3, 17, 41):
+        command = [sys.executable, "-c", WRITE_FOREVER, url]
+        with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
+            assert process.stdout is not None
+            for _ in range(groups):
+                acknowledged.update(process.stdout.readline().split())
+            process.send_signal(signal.SIGKILL)
+            *whole, _ = process.stdout.read().split("\n")
+            acknowledged.update(identifier for line in whole for identifier in line.split())
+        with Store.open(url) as store:
+            rows = list(store.stream())
+            assert acknowledged <= {prediction.id for prediction in rows}
+            assert counters(store, "current", "2024-abc", [NOON.date()]) == recounted(rows)
+    assert len(acknowledged) >= 3 + 17 + 41

@@ -11,9 +11,11 @@ import pytest
 from sqlalchemy import event, text
 
 from farol.errors import FarolError, MissingExtraError, StoreError
+from farol.settings import Settings
+from farol.store.backup import backup, restore
 from farol.store.database import Store
-from farol.store.driver import sqlite
 from farol.store.engine import parse_url
+from farol.store.sqlite import sqlite3
 from farol.store.tables import metadata
 from tests.store.rows import EVER, row
 
@@ -26,7 +28,7 @@ def everything_told(error: FarolError) -> str:
     return "".join([*traceback.format_exception(error), *error.lines("pt_BR"), *error.lines("en"), repr(error)])
 
 
-def test_a_plain_postgresql_url_goes_through_psycopg_and_gives_up_after_five_seconds() -> None:
+def test_a_plain_postgresql_url_uses_psycopg_and_a_time_limit() -> None:
     parsed = parse_url("postgresql://me@host/db")
     assert (parsed.drivername, dict(parsed.query)) == ("postgresql+psycopg", {"connect_timeout": "5"})
     assert parse_url("postgres://me@host/db?connect_timeout=60").query["connect_timeout"] == "60"
@@ -59,6 +61,21 @@ def test_a_driver_that_is_not_installed_names_the_extra(monkeypatch: pytest.Monk
     assert ".[postgresql]" in str(caught.value)
 
 
+@pytest.mark.parametrize("name", ["x%20y", "a?b=c", "100%", "turma #8 ção", "a+b&c@d:e"])
+def test_the_data_folder_may_have_any_name(tmp_path: Path, name: str) -> None:
+    settings = Settings(data=tmp_path / name)
+    with Store.open(settings.store_url) as store:
+        store.write([row()])
+    assert [path.name for path in tmp_path.iterdir()] == [name]
+    assert (tmp_path / name / "farol.db").is_file()
+    backup(settings.store_url, tmp_path / name / "copy?%20.db")
+    assert restore(settings.store_url, tmp_path / name / "copy?%20.db", force=True).rows == 1
+    assert sorted(path.name for path in (tmp_path / name).iterdir() if path.suffix == ".db") == [
+        "copy?%20.db",
+        "farol.db",
+    ]
+
+
 def test_a_folder_that_cannot_be_made_is_named(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("not a folder")
     with pytest.raises(StoreError, match="folder of the database cannot be made") as caught:
@@ -71,7 +88,7 @@ def test_a_folder_in_the_place_of_the_file_cannot_be_opened(tmp_path: Path) -> N
         Store.open(f"sqlite:///{tmp_path}")
 
 
-def test_a_file_that_is_no_database_is_told_apart_from_a_damaged_one(tmp_path: Path) -> None:
+def test_a_file_of_another_kind_is_not_called_damaged(tmp_path: Path) -> None:
     path = tmp_path / "farol.db"
     path.write_bytes(b"RA;Nome\n" * 1000)
     with pytest.raises(StoreError, match="not an SQLite database"):
@@ -100,13 +117,13 @@ def test_a_read_only_file_answers_questions_and_refuses_rows(sqlite_url: str, tm
 
 def test_a_read_only_file_without_tables_is_an_error(tmp_path: Path) -> None:
     path = tmp_path / "farol.db"
-    sqlite.connect(path).execute("CREATE TABLE other (x)").connection.close()
+    sqlite3.connect(path).execute("CREATE TABLE other (x)").connection.close()
     with pytest.raises(StoreError, match="read-only"):
         Store.open(f"sqlite:///file:{path}?mode=ro&uri=true")
 
 
 def test_a_full_disk_is_told_and_leaves_counters_equal_to_rows(sqlite_store: Store) -> None:
-    def limit(connection: sqlite.Connection, _entry: object) -> None:
+    def limit(connection: sqlite3.Connection, _entry: object) -> None:
         connection.execute("PRAGMA max_page_count = 20")
 
     sqlite_store.write([row({"IAA": 1.0})])
@@ -118,9 +135,9 @@ def test_a_full_disk_is_told_and_leaves_counters_equal_to_rows(sqlite_store: Sto
     assert sqlite_store.counts("current", "2024-abc", *EVER) == {"IAA": {1: 1}}
 
 
-def test_a_file_locked_by_another_program_is_told_after_the_timeout(sqlite_url: str, tmp_path: Path) -> None:
+def test_a_file_that_stays_locked_is_told_after_the_timeout(sqlite_url: str, tmp_path: Path) -> None:
     with Store.open(f"{sqlite_url}?timeout=0.01") as store:
-        other = sqlite.connect(tmp_path / "farol.db", isolation_level=None)
+        other = sqlite3.connect(tmp_path / "farol.db", isolation_level=None)
         other.execute("BEGIN IMMEDIATE")
         with pytest.raises(StoreError, match="locked by another program"):
             store.write([row()])
@@ -139,13 +156,13 @@ def test_a_database_that_is_not_ours_is_refused_with_its_code(store: Store) -> N
 
 
 def test_a_row_the_database_refuses_is_not_repeated_in_the_error(store: Store) -> None:
-    one = row({"IAA": PUPILS_VALUE})
-    store.write([one])
+    stored = row({"IAA": PUPILS_VALUE})
+    store.write([stored])
     with pytest.raises(StoreError, match="refused the row") as caught:
-        store.write([one])
+        store.write([stored])
     told = everything_told(caught.value)
     assert str(PUPILS_VALUE) not in told
-    assert one.label not in told
+    assert stored.label not in told
 
 
 def test_too_many_users_at_once_is_told(sqlite_store: Store) -> None:
@@ -193,9 +210,7 @@ def test_a_replica_is_read_only(postgresql_url: str) -> None:
         ("/farol_", f"/unknown_{SECRET[:6]}"),
     ],
 )
-def test_a_wrong_user_or_name_is_told_with_the_servers_words_and_no_password(
-    postgresql_url: str, change: tuple[str, str]
-) -> None:
+def test_a_wrong_user_or_name_is_told_without_the_password(postgresql_url: str, change: tuple[str, str]) -> None:
     with pytest.raises(StoreError, match="cannot be reached") as caught:
         Store.open(postgresql_url.replace(*change))
     assert "does not exist" in str(caught.value)
@@ -210,7 +225,7 @@ def test_a_wrong_user_or_name_is_told_with_the_servers_words_and_no_password(
         f"postgresql://me@127.0.0.1:1/farol?password={QUOTED}",
     ],
 )
-def test_a_server_that_does_not_answer_is_told_without_the_password(url: str) -> None:
+def test_a_silent_server_is_told_without_the_password(url: str) -> None:
     with pytest.raises(StoreError, match="cannot be reached") as caught:
         Store.open(url)
     assert "FAROL_DATABASE_URL" in str(caught.value)

@@ -36,7 +36,7 @@ def test_the_columns_are_the_originals_in_its_order_then_ours() -> None:
 
 
 def test_a_line_as_it_is_written() -> None:
-    one = replace(
+    prediction = replace(
         row(
             {"IAA": 7.5, "IPP": None, "IAN": 10.0, "lag": -1.0, "phase": 3.0},
             at=datetime(2024, 5, 10, 2, 30, 15, 250, tzinfo=UTC),
@@ -44,10 +44,10 @@ def test_a_line_as_it_is_written() -> None:
         ),
         student="RA-7",
     )
-    lines = "".join(write_csv([one], PEDE, ZoneInfo(ZONE))).split("\r\n")
+    lines = "".join(write_csv([prediction], PEDE, ZoneInfo(ZONE))).split("\r\n")
     assert lines[1] == (
         "7.5,,,,,,10.0,,,,1,Aluno possui risco de defasagem,0.75,2024-05-09T23:30:15.000250-03:00,"
-        f"{one.id},current,2024-abc,api,0.5,missing_feature unusual_value,RA-7,3.0,,,,,,-1.0"
+        f"{prediction.id},current,2024-abc,api,0.5,missing_feature unusual_value,RA-7,3.0,,,,,,-1.0"
     )
     assert lines[2:] == [""]
 
@@ -58,7 +58,7 @@ def test_a_student_that_was_not_given_is_an_empty_cell() -> None:
 
 def test_both_tasks_stand_in_one_file() -> None:
     read = exported(row({"IAA": 1.0}), row({"IAA": 2.0, "age": 12.0}, task="next-year"))
-    assert [(one["task"], one["IAA"], one["age"]) for one in read] == [
+    assert [(prediction["task"], prediction["IAA"], prediction["age"]) for prediction in read] == [
         ("current", "1.0", ""),
         ("next-year", "2.0", "12.0"),
     ]
@@ -111,7 +111,7 @@ def test_a_long_log_comes_in_pieces_and_is_not_gathered() -> None:
     assert asked <= 1001
 
 
-def test_context_that_is_a_feature_of_one_task_stands_after_the_features_of_all() -> None:
+def test_context_stands_after_the_features_of_all_tasks() -> None:
     features, context = columns_of(PEDE)
     assert features == PEDE.tasks["current"].features
     assert context == ("phase", "ideal_phase", "age", "birth_year", "birth_month", "year_joined", "lag")

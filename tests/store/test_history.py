@@ -1,5 +1,8 @@
+"""Events are kept as they happened; snapshots are thinned out by age."""
+
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
 from datetime import date, datetime, timedelta
 
 from hypothesis import HealthCheck, given, settings
@@ -7,7 +10,7 @@ from hypothesis import strategies as st
 
 from farol.store import history
 from farol.store.database import Store
-from farol.store.history import compact
+from farol.store.history import OUTCOMES, SERVED, Event, Events, compact
 from farol.store.records import Snapshot, day_of, uuid7
 from tests.store.rows import NOON
 
@@ -23,7 +26,7 @@ def keep(
 
 
 def left(store: Store) -> list[datetime]:
-    return sorted(one.at for one in store.snapshots("current", 9_999))
+    return sorted(snapshot.at for snapshot in store.snapshots("current", 9_999))
 
 
 def test_every_snapshot_of_a_month_is_kept_and_then_one_a_day(store: Store) -> None:
@@ -71,9 +74,7 @@ def test_more_are_removed_than_fit_into_one_statement(sqlite_store: Store) -> No
 
 @settings(max_examples=15, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(ages=st.lists(st.integers(0, 900 * 24), min_size=1, max_size=40))
-def test_the_newest_is_always_kept_and_compacting_day_by_day_ends_where_compacting_once_does(
-    sqlite_store: Store, ages: list[int]
-) -> None:
+def test_compacting_day_by_day_ends_where_compacting_once_does(sqlite_store: Store, ages: list[int]) -> None:
     with sqlite_store.exclusive() as connection:
         connection.exec_driver_sql("DELETE FROM drift_snapshots")
     ats = {NOON - age * HOUR for age in ages}
@@ -90,3 +91,39 @@ def test_the_newest_is_always_kept_and_compacting_day_by_day_ends_where_compacti
     for back in (300, 31, 0):
         compact(sqlite_store, NOON - timedelta(days=back))
     assert left(sqlite_store) == once
+
+
+def test_events_come_newest_first_as_they_were_given(store: Store) -> None:
+    events = Events(store)
+    assert events.record(SERVED, NOON, "current", {"version": "v1", "previous": None})
+    assert events.record(OUTCOMES, NOON + timedelta(days=1), "next-year", {"matched": 412, "note": "ção"})
+    newest, oldest = events.latest(10)
+    assert (newest.kind, newest.at, newest.task) == (OUTCOMES, NOON + timedelta(days=1), "next-year")
+    assert newest.details == {"matched": 412, "note": "ção"}
+    assert isinstance(oldest, Event)
+    assert oldest.details == {"version": "v1", "previous": None}
+    assert [event.kind for event in events.latest(1)] == [OUTCOMES]
+
+
+def test_events_of_a_task_are_its_own_and_those_of_all_tasks(store: Store) -> None:
+    events = Events(store)
+    for task in ("current", "next-year", None):
+        events.record(OUTCOMES, NOON, task, {})
+    assert [event.task for event in events.latest(9, "current")] == [None, "current"]
+    assert events.latest(9, "current", SERVED) == []
+
+
+def test_an_event_recorded_late_stands_where_it_belongs(store: Store) -> None:
+    events = Events(store)
+    events.record(SERVED, NOON, "current", {"n": 2})
+    events.record(SERVED, NOON - timedelta(hours=1), "current", {"n": 1})
+    assert [event.details["n"] for event in events.latest(9)] == [2, 1]
+
+
+def test_what_several_workers_notice_at_once_is_recorded_once(store: Store) -> None:
+    events = Events(store)
+    with ThreadPoolExecutor(4) as pool:
+        told = list(pool.map(lambda n: events.record(SERVED, NOON, "current", {"by": n}, once="v1"), range(8)))
+    assert sorted(told) == [False] * 7 + [True]
+    assert len(events.latest(9)) == 1
+    assert events.record(SERVED, NOON, "current", {}, once="v2")

@@ -25,7 +25,7 @@ def made(role: Role = Role.read, **changes: datetime) -> tuple[str, ApiKey]:
     return text, replace(key, **changes)  # type: ignore[arg-type]  # moments only
 
 
-def test_a_key_is_256_random_bits_behind_a_prefix_and_a_name_to_find_it_by() -> None:
+def test_a_key_is_256_random_bits_behind_a_prefix() -> None:
     text, key = made()
     assert re.fullmatch(r"farol_[0-9a-f]{12}_[0-9a-f]{64}", text)
     assert text[6:18] == key.prefix
@@ -44,11 +44,11 @@ def test_what_was_kept_is_read_back_the_oldest_first(store: Store) -> None:
 def test_a_key_is_revoked_once_and_for_good(store: Store) -> None:
     _, key = made()
     _, other = made()
-    for one in (key, other):
-        Keys(store).add(one)
+    for each in (key, other):
+        Keys(store).add(each)
     assert Keys(store).revoke(key.prefix, NOW).revoked == NOW
     assert Keys(store).revoke(key.prefix, NOW + timedelta(days=1)).revoked == NOW, "the first moment stays"
-    assert {one.prefix: one.revoked for one in Keys(store).all()} == {key.prefix: NOW, other.prefix: None}
+    assert {each.prefix: each.revoked for each in Keys(store).all()} == {key.prefix: NOW, other.prefix: None}
     with pytest.raises(InputError, match="No key begins"):
         Keys(store).revoke("0" * 12, NOW)
 

@@ -23,9 +23,8 @@ from farol.store.outcomes import (
     sheet_fingerprint,
     years_of,
 )
+from farol.store.privacy import erase, export, purge
 from farol.store.records import Prediction
-from farol.store.retention import purge
-from farol.store.students import erase, export
 from farol.store.tables import outcome_forecasts, outcomes
 from tests.store.rows import NOON, row
 
@@ -54,7 +53,7 @@ def say(
     return record(store, 2025, list(said), HORIZONS, lambda _task, version: version in knew, at=at)
 
 
-def test_a_sheet_is_kept_and_the_same_sheet_again_changes_nothing(store: Store) -> None:
+def test_the_same_sheet_again_changes_nothing(store: Store) -> None:
     store.write([forecast("RA-1"), forecast("RA-9")])
     first = say(store)
     assert (first.pupils, first.added, first.changed, first.removed) == (3, 3, 0, 0)
@@ -87,15 +86,15 @@ def test_a_sheet_is_kept_and_the_same_sheet_again_changes_nothing(store: Store) 
 def test_a_corrected_sheet_replaces_what_the_former_one_said(store: Store) -> None:
     say(store)
     corrected = [replace(SHEET[0], label=0), SHEET[1], Outcome("RA-4", 1, {})]
-    found = say(store, corrected, at=LATER + timedelta(days=1))
-    assert (found.pupils, found.added, found.changed, found.removed) == (3, 1, 1, 1)
+    recorded = say(store, corrected, at=LATER + timedelta(days=1))
+    assert (recorded.pupils, recorded.added, recorded.changed, recorded.removed) == (3, 1, 1, 1)
     known = read_year(store, "next-year", 2025)
     assert known is not None
     assert list(known.outcomes.values()) == corrected
     assert (known.first, known.changed) == (LATER, LATER + timedelta(days=1))
     with store.snapshot() as connection:
         assert set(connection.execute(select(outcomes.c.fingerprint)).scalars()) == {sheet_fingerprint(corrected)}
-        when = {one.student: one.changed for one in connection.execute(select(outcomes))}
+        when = {made.student: made.changed for made in connection.execute(select(outcomes))}
     assert when["RA-2"] < when["RA-1"] == when["RA-4"]
 
 
@@ -105,7 +104,7 @@ def test_of_several_answers_the_last_of_each_version_counts(store: Store) -> Non
     say(store)
     known = read_year(store, "next-year", 2025)
     assert known is not None
-    assert [(one.student, one.version, one.probability, one.answers) for one in known.forecasts] == [
+    assert [(made.student, made.version, made.probability, made.answers) for made in known.forecasts] == [
         ("RA-1", "2023-b", 0.3, 1),
         ("RA-1", "2023-a", 0.4, 3),
         ("RA-2", "2023-a", 0.5, 1),
@@ -121,7 +120,7 @@ def test_of_several_answers_the_last_of_each_version_counts(store: Store) -> Non
     assert known.forecasts[2].prediction is None
 
 
-def test_forecasts_of_other_years_tasks_and_nobody_are_left_alone(store: Store) -> None:
+def test_forecasts_of_other_years_tasks_and_nobody_do_not_count(store: Store) -> None:
     store.write(
         [
             forecast("RA-1", year=2023),
@@ -134,25 +133,25 @@ def test_forecasts_of_other_years_tasks_and_nobody_are_left_alone(store: Store) 
     assert [years_of(store, task) for task in ("next-year", "current", "none")] == [[], [2025], []]
 
 
-def test_a_forecast_made_after_the_sheet_was_first_read_never_counts(store: Store) -> None:
+def test_a_forecast_after_the_sheet_was_read_never_counts(store: Store) -> None:
     store.write([forecast("RA-1", 0.9)])
     say(store)
     store.write([forecast("RA-1", 0.1, at=LATER), forecast("RA-3", 0.1, at=LATER + timedelta(hours=1))])
     # Not even for a pupil that a corrected sheet brings in later.
-    found = say(store, [*SHEET, Outcome("RA-5", 1, {})], at=LATER + timedelta(days=30))
-    assert found.tasks["next-year"] == Eligible(pupils=1, late=2, learned=0)
+    recorded = say(store, [*SHEET, Outcome("RA-5", 1, {})], at=LATER + timedelta(days=30))
+    assert recorded.tasks["next-year"] == Eligible(pupils=1, late=2, learned=0)
     known = read_year(store, "next-year", 2025)
     assert known is not None
-    assert [(one.student, one.probability) for one in known.forecasts] == [("RA-1", 0.9)]
+    assert [(made.student, made.probability) for made in known.forecasts] == [("RA-1", 0.9)]
 
 
-def test_a_model_that_had_learned_from_the_answers_does_not_count(store: Store) -> None:
+def test_forecasts_of_a_model_that_knew_the_answers_do_not_count(store: Store) -> None:
     store.write([forecast("RA-1", 0.9), forecast("RA-1", 0.99, version="2025-x"), forecast("RA-2", version="2025-x")])
-    found = say(store, knew=frozenset({"2025-x"}))
-    assert found.tasks["next-year"] == Eligible(pupils=1, late=0, learned=2)
+    recorded = say(store, knew=frozenset({"2025-x"}))
+    assert recorded.tasks["next-year"] == Eligible(pupils=1, late=0, learned=2)
     known = read_year(store, "next-year", 2025)
     assert known is not None
-    assert [one.version for one in known.forecasts] == ["2023-a"]
+    assert [made.version for made in known.forecasts] == ["2023-a"]
 
 
 def test_a_year_that_was_never_read_is_unknown(store: Store) -> None:
@@ -182,23 +181,21 @@ def test_a_pupils_outcomes_are_exported_and_erased(store: Store, tmp_path: Path)
         assert connection.execute(select(outcome_forecasts.c.student)).scalars().all() == ["RA-2"]
 
 
-def test_purging_takes_old_outcomes_and_leaves_no_trace_of_forecasts_that_are_gone(store: Store) -> None:
+def test_purging_takes_old_outcomes_and_notes_of_lost_forecasts(store: Store) -> None:
     store.write([forecast("RA-1"), forecast("RA-2", at=LATER - timedelta(days=1))])
     say(store)
     kept = purge(store, (NOON + timedelta(days=1)).date())
     assert (kept.rows, kept.outcomes) == (1, 0)
     known = read_year(store, "next-year", 2025)
     assert known is not None
-    assert (len(known.outcomes), [one.student for one in known.forecasts]) == (3, ["RA-2"])
+    assert (len(known.outcomes), [made.student for made in known.forecasts]) == (3, ["RA-2"])
     gone = purge(store, (LATER + timedelta(days=1)).date())
     assert (gone.rows, gone.outcomes) == (1, 3)
     assert read_year(store, "next-year", 2025) is None
     assert purge(store, (LATER + timedelta(days=1)).date()).outcomes == 0
 
 
-def test_a_copy_holds_outcomes_and_is_not_restored_over_them_unasked(
-    sqlite_store: Store, sqlite_url: str, tmp_path: Path
-) -> None:
+def test_outcomes_are_backed_up_and_not_replaced_unasked(sqlite_store: Store, sqlite_url: str, tmp_path: Path) -> None:
     say(sqlite_store)
     backup(sqlite_url, tmp_path / "copy.db")
     with pytest.raises(Exception, match="not empty"):

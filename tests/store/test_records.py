@@ -11,7 +11,7 @@ from farol.store.records import day_of, microseconds, moment, uuid7
 MOMENTS = st.datetimes(datetime(1970, 1, 1), datetime(9999, 12, 30), timezones=st.just(UTC))  # noqa: DTZ001  hypothesis wants naive bounds
 
 
-def test_an_id_is_a_uuid_of_version_7_whose_first_bits_are_the_millisecond() -> None:
+def test_an_id_is_a_uuid_of_version_7_of_its_millisecond() -> None:
     # The example of RFC 9562, appendix A.6: 2022-02-22 14:22:22 -05:00 is 0x017F22E279B0.
     at = datetime(2022, 2, 22, 14, 22, 22, tzinfo=timezone(timedelta(hours=-5)))
     made = UUID(uuid7(at))

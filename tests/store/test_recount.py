@@ -55,8 +55,8 @@ def test_counters_of_every_task_version_day_and_year_are_proven(
         for position, values in enumerate(pupils(scorer, 40, seed=number)):
             at = NOON + timedelta(hours=5 * position)
             store.write([answered(scorer, values, at=at, year=2018 + position % 7)])
-    found = recount(store, registry)
-    assert (found.rows, found.differences, found.unproven, found.cells) == (120, (), (), ())
+    result = recount(store, registry)
+    assert (result.rows, result.differences, result.unproven, result.cells) == (120, (), (), ())
 
 
 def test_simulated_predictions_are_proven_too_across_pages(
@@ -64,14 +64,14 @@ def test_simulated_predictions_are_proven_too_across_pages(
 ) -> None:
     panel = read_panel(sample_workbook, load_profile("pede"))
     simulate(panel, forecast, sqlite_store, n=PAGE + 50, shift="severe", seed=1, days=20, now=datetime.now(UTC))
-    found = recount(sqlite_store, Registry(artifacts))
-    assert (found.rows, found.differences) == (PAGE + 50, ())
+    result = recount(sqlite_store, Registry(artifacts))
+    assert (result.rows, result.differences) == (PAGE + 50, ())
 
 
 def test_whatever_is_wrong_with_a_counter_is_told_and_repaired(store: Store, artifacts: Path, current: Scorer) -> None:
     values = pupils(current, 12)
-    store.write([answered(current, one) for one in values])
-    store.write([answered(current, one, at=NOON + timedelta(days=1)) for one in values])
+    store.write([answered(current, given) for given in values])
+    store.write([answered(current, given, at=NOON + timedelta(days=1)) for given in values])
     whole = store.counts("current", current.bundle.version, *EVER)
     version = current.bundle.version
     ips = store.counts("current", version, DAY, DAY)["IPS"]
@@ -88,8 +88,11 @@ def test_whatever_is_wrong_with_a_counter_is_told_and_repaired(store: Store, art
         store.counters.put(cursor_of(connection), {("current", version, DAY, ""): tally, before: tally})
         store.counters.drop(connection, "current", version, DAY + timedelta(days=1))
     registry = Registry(artifacts)
-    found = recount(store, registry)
-    told = {(one.day, one.slice, one.name, one.bin): (one.counted, one.rows) for one in found.differences}
+    result = recount(store, registry)
+    told = {
+        (differs.day, differs.slice, differs.name, differs.bin): (differs.counted, differs.rows)
+        for differs in result.differences
+    }
     assert told[DAY, "", "extra", 77] == told[DAY - timedelta(days=9), "", "extra", 77] == (5, 0)
     assert {key[3]: n for key, n in told.items() if key[0] == DAY and key[2] == "IPS"} == {
         bin_: (0, n) for bin_, n in ips.items()
@@ -98,7 +101,7 @@ def test_whatever_is_wrong_with_a_counter_is_told_and_repaired(store: Store, art
     assert not any(key[0] == DAY and (key[2] == "IEG" or key[1] != "") for key in told)
     dropped = {key[1:3] for key in told if key[0] == DAY + timedelta(days=1)}
     assert {("", "=score"), ("source=api", "IAA"), ("source=api", "=prediction")} <= dropped
-    repair(store, registry, found.cells)
+    repair(store, registry, result.cells)
     assert recount(store, registry).differences == ()
     assert store.counts("current", version, *EVER) == whole
 
@@ -106,51 +109,49 @@ def test_whatever_is_wrong_with_a_counter_is_told_and_repaired(store: Store, art
 def test_what_a_lost_model_counted_is_said_to_be_unproven(
     store: Store, artifacts: Path, current: Scorer, tmp_path: Path
 ) -> None:
-    store.write([answered(current, one) for one in pupils(current, 3)])
+    store.write([answered(current, given) for given in pupils(current, 3)])
     store.write([row(), row(version="2020-gone")])  # of models that never were here
     registry = Registry(artifacts)
-    found = recount(store, registry)
-    assert [(one.task, one.version, one.rows) for one in found.unproven] == [
+    result = recount(store, registry)
+    assert [(lost.task, lost.version, lost.rows) for lost in result.unproven] == [
         ("current", "2020-gone", 1),
         ("current", "2024-abc", 1),
     ]
-    assert all("no version" in str(one.problem) for one in found.unproven)
-    assert (found.rows, found.differences) == (3, ())
+    assert all("no version" in str(lost.problem) for lost in result.unproven)
+    assert (result.rows, result.differences) == (3, ())
     before = store.counts("current", "2024-abc", *EVER)
     repair(store, registry, [("current", "2024-abc", DAY)])
     assert store.counts("current", "2024-abc", *EVER) == before, "what cannot be counted is not touched"
 
 
-def test_counters_of_a_lost_model_on_a_day_without_rows_are_wrong_and_go(store: Store, artifacts: Path) -> None:
+def test_counters_of_a_day_without_rows_are_wrong_and_go(store: Store, artifacts: Path) -> None:
     gone = Counted.of({"IAA": 1})
     with store.exclusive() as connection:
         tally = gone.layout, total(gone.layout, [gone.cells, gone.cells])
         store.counters.put(cursor_of(connection), {("current", "2020-gone", DAY, ""): tally})
     registry = Registry(artifacts)
-    found = recount(store, registry)
-    assert [(difference.counted, difference.rows) for difference in found.differences] == [(2, 0)]
-    repair(store, registry, found.cells)
+    result = recount(store, registry)
+    assert [(difference.counted, difference.rows) for difference in result.differences] == [(2, 0)]
+    repair(store, registry, result.cells)
     assert store.counts("current", "2020-gone", *EVER) == {}
 
 
 def test_a_model_that_is_damaged_proves_nothing(sqlite_store: Store, artifacts: Path, tmp_path: Path) -> None:
     folder = Path(shutil.copytree(artifacts, tmp_path / "artifacts"))
     scorer = Scorer(Registry(folder).load("current"))
-    sqlite_store.write([answered(scorer, one) for one in pupils(scorer, 3)])
+    sqlite_store.write([answered(scorer, given) for given in pupils(scorer, 3)])
     (scorer.bundle.path / "model.onnx").write_bytes(b"damaged")
-    found = recount(sqlite_store, Registry(folder))
-    assert (found.rows, [one.rows for one in found.unproven], found.differences) == (0, [3], ())
+    result = recount(sqlite_store, Registry(folder))
+    assert (result.rows, [lost.rows for lost in result.unproven], result.differences) == (0, [3], ())
 
 
-def test_counting_and_mending_while_others_write_is_of_one_moment(
-    store: Store, artifacts: Path, current: Scorer
-) -> None:
+def test_counters_are_proved_and_mended_while_others_write(store: Store, artifacts: Path, current: Scorer) -> None:
     values = pupils(current, 50)
     over = threading.Event()
 
     def write() -> None:
         while not over.is_set():
-            store.write([answered(current, one) for one in values])
+            store.write([answered(current, given) for given in values])
 
     registry = Registry(artifacts)
     store.write([answered(current, values[0])])
@@ -165,6 +166,6 @@ def test_counting_and_mending_while_others_write_is_of_one_moment(
         over.set()
         for writer in writers:
             writer.join()
-    found = recount(store, registry)
-    assert found.rows > 50
-    assert found.differences == ()
+    result = recount(store, registry)
+    assert result.rows > 50
+    assert result.differences == ()

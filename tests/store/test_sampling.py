@@ -19,11 +19,11 @@ WHAT = ("current", "2024-abc")
 def test_the_rows_of_the_days_are_read_the_oldest_first(store: Store) -> None:
     days = [row(at=NOON + timedelta(days=days, hours=10), probability=days / 10) for days in (3, 0, 1, 2)]
     store.write([*days, row(task="next-year"), row(version="2023-abc")])
-    found = sample(store, *WHAT, DAY + timedelta(days=1), DAY + timedelta(days=2))
+    drawn = sample(store, *WHAT, DAY + timedelta(days=1), DAY + timedelta(days=2))
     # Ten in the evening of São Paulo is one in the morning of the next day in UTC.
-    assert [one.probability for one in found.rows] == [0.1, 0.2]
-    assert found.whole
-    assert [one.probability for one in sample(store, *WHAT, None, DAY).rows] == [0.0]
+    assert [prediction.probability for prediction in drawn.rows] == [0.1, 0.2]
+    assert drawn.whole
+    assert [prediction.probability for prediction in sample(store, *WHAT, None, DAY).rows] == [0.0]
     assert len(sample(store, *WHAT, None, date.max).rows) == 4
     assert sample(store, *WHAT, date(2025, 1, 1), date(2025, 1, 2)).rows == ()
 
@@ -40,13 +40,13 @@ def test_a_slice_has_the_rows_that_were_counted_in_it(store: Store, part: str, e
     assert len(sample(store, *WHAT, None, DAY, part=part, level="phase").rows) == expected
 
 
-def test_about_a_share_is_drawn_the_same_each_time_and_more_of_it_with_a_greater_share(store: Store) -> None:
+def test_the_same_rows_are_drawn_each_time_more_with_more_share(store: Store) -> None:
     store.write([row() for _ in range(600)])
     third = sample(store, *WHAT, None, DAY, share=1 / 3)
     assert not third.whole
     assert stats.binom.ppf(1e-6, 600, 1 / 3) <= len(third.rows) <= stats.binom.isf(1e-6, 600, 1 / 3)
     assert sample(store, *WHAT, None, DAY, share=1 / 3) == third
     half = sample(store, *WHAT, None, DAY, share=0.5)
-    assert {one.id for one in third.rows} < {one.id for one in half.rows}
+    assert {prediction.id for prediction in third.rows} < {prediction.id for prediction in half.rows}
     assert sample(store, *WHAT, None, DAY, share=0.0).rows == ()
     assert len(sample(store, *WHAT, None, DAY).rows) == 600

@@ -14,8 +14,8 @@ from sqlalchemy import Connection, Engine, inspect, text
 from farol.errors import StoreError
 from farol.store import migrations, schema
 from farol.store.database import Store
-from farol.store.driver import sqlite
 from farol.store.engine import open_engine
+from farol.store.sqlite import sqlite3
 from farol.store.tables import metadata
 from tests.store.rows import row
 
@@ -156,7 +156,7 @@ def test_a_lock_held_while_the_file_is_being_made_is_waited_for(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     path = tmp_path / "farol.db"
-    other = sqlite.connect(path, isolation_level=None)
+    other = sqlite3.connect(path, isolation_level=None)
     other.execute("BEGIN IMMEDIATE")
     is_wal = schema._is_wal
     attempts = []
@@ -174,12 +174,10 @@ def test_a_lock_held_while_the_file_is_being_made_is_waited_for(
     other.close()
 
 
-def test_a_lock_that_is_never_released_is_an_error_and_not_an_endless_wait(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_lock_that_is_never_released_is_an_error(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(schema, "_WAL_ATTEMPTS", 2)
     path = tmp_path / "farol.db"
-    other = sqlite.connect(path, isolation_level=None)
+    other = sqlite3.connect(path, isolation_level=None)
     other.execute("BEGIN IMMEDIATE")
     with pytest.raises(StoreError, match="locked by another program"):
         Store.open(f"sqlite:///{path}?timeout=0.01")

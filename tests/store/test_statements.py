@@ -12,7 +12,7 @@ from sqlalchemy import select
 
 from farol.errors import StoreError
 from farol.store.database import Store
-from farol.store.driver import sqlite
+from farol.store.sqlite import sqlite3
 from farol.store.statements import MOST_ROWS, Rows, carry_out
 from farol.store.tables import predictions
 from tests.store.rows import EVER, row
@@ -98,9 +98,9 @@ def test_a_fault_of_the_disk_is_not_taken_for_another_writer(sqlite_store: Store
 
         def execute(self, statement: str) -> None:
             if statement == "BEGIN IMMEDIATE":
-                error = sqlite.OperationalError("disk I/O error")
+                error = sqlite3.OperationalError("disk I/O error")
                 error.sqlite_errorname = "SQLITE_IOERR_LOCK"
                 raise error
 
-    with pytest.raises(sqlite.OperationalError, match="disk"):
+    with pytest.raises(sqlite3.OperationalError, match="disk"):
         sqlite_store._begun(Failing(), patient=False)  # type: ignore[arg-type]  # all that is asked of a cursor

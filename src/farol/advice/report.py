@@ -20,7 +20,7 @@ from farol.model.bundle import Bundle
 from farol.model.registry import Registry
 from farol.outcomes.report import Realised
 from farol.store.database import Store
-from farol.store.events import Event, Events
+from farol.store.history import Event, Events
 from farol.store.records import Snapshot, day_of
 
 SECTIONS = ("summary", "advice", "verdicts", "distributions", "outcomes", "history", "model")

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Protocol
 
 from farol.errors import FarolError
-from farol.store.outbox import Letter
+from farol.store.alerts import Letter
 
 SECONDS = 10.0
 """How long a receiver may take to connect, and to answer each time we wait for it."""

@@ -13,10 +13,9 @@ from farol.alerts.messages import QUIET, Wording, judge
 from farol.drift.pairwise import MultivariateReport, multivariate_report
 from farol.drift.report import DriftReport, drift_report, parse_window, snapshot_of
 from farol.model.bundle import Bundle
-from farol.store.alert_states import AlertState, Change, Judged, States
+from farol.store.alerts import AlertState, AlertStates, Change, Judged, Outbox
 from farol.store.database import Store
 from farol.store.history import compact
-from farol.store.outbox import Outbox
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,4 +56,4 @@ def _check(
     def judged(before: AlertState) -> Judged:
         return judge(before, report, bundle, now, wording, together=together)
 
-    return Checked(report, States(store).advance(bundle.task, bundle.version, now, QUIET, judged), together)
+    return Checked(report, AlertStates(store).advance(bundle.task, bundle.version, now, QUIET, judged), together)

@@ -13,8 +13,8 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from farol.alerts.channel import SECONDS, Channel, DeliveryError
+from farol.store.alerts import Letter, Outbox
 from farol.store.database import Store
-from farol.store.outbox import Letter, Outbox
 
 logger = logging.getLogger("farol.alerts")
 

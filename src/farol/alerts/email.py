@@ -23,7 +23,7 @@ from farol.alerts.channel import SECONDS, DeliveryError
 from farol.drift.report import verdict_label
 from farol.errors import InputError, Place
 from farol.i18n import Message, msg
-from farol.store.outbox import Letter
+from farol.store.alerts import Letter
 
 logger = logging.getLogger("farol.alerts")
 

@@ -6,7 +6,7 @@ from zoneinfo import ZoneInfo
 
 from farol.drift.report import verdict_label
 from farol.i18n import Message, msg
-from farol.store.events import Event
+from farol.store.history import Event
 
 
 def words_of(event: Event, locale: str) -> str:

@@ -11,7 +11,7 @@ from datetime import datetime
 from farol.model.bundle import Bundle
 from farol.model.registry import Registry
 from farol.store.database import Store
-from farol.store.events import SERVED, WORKBOOK, Events
+from farol.store.history import SERVED, WORKBOOK, Events
 
 
 def notice_served(store: Store, registry: Registry, bundle: Bundle, now: datetime) -> bool:

@@ -19,8 +19,7 @@ from farol.drift.report import DriftReport, FeatureDrift, verdict_label
 from farol.drift.verdicts import Verdict, worst
 from farol.i18n import Message, msg
 from farol.model.bundle import Bundle
-from farol.store.alert_states import AlertState, Change, Judged
-from farol.store.outbox import Letter
+from farol.store.alerts import AlertState, Change, Judged, Letter
 from farol.store.records import uuid7
 
 QUIET = "none"

@@ -21,7 +21,7 @@ from farol import __version__
 from farol.alerts.channel import SECONDS, DeliveryError
 from farol.errors import InputError, Place
 from farol.i18n import Message, msg
-from farol.store.outbox import Letter
+from farol.store.alerts import Letter
 
 
 @dataclass(frozen=True, slots=True)

@@ -24,10 +24,9 @@ from farol.alerts.plan import Plan
 from farol.alerts.schedule import Schedule
 from farol.api.service import Service
 from farol.errors import FarolError
-from farol.store.alert_states import AlertState, States
+from farol.store.alerts import AlertState, AlertStates, Outbox
 from farol.store.database import Store
 from farol.store.leases import Leases
-from farol.store.outbox import Outbox
 
 logger = logging.getLogger("farol.alerts")
 
@@ -73,7 +72,7 @@ class Watch(Collector):
             self._notice(store)
             if self.plan.schedule is not None:
                 self._check_in_turn(store, self.plan.schedule)
-            self._states = States(store).all()
+            self._states = AlertStates(store).all()
             self._waiting, self._aside = Outbox(store).depth()
 
     def send(self) -> None:

@@ -121,8 +121,8 @@ class Batch:
                 served = self._former(stored)
             except FarolError as error:
                 return self.refused(index, from_farol_error(error))
-            # A row with a key has its year; and what was answered once can be answered again.
-            then = replace(question, year=cast(int, stored.year))
+            # What was answered once can be answered again.
+            then = replace(question, year=stored.year)
             scored = cast(ScoredPrediction, score_questions(served, [then], source="batch")[0])
         body = answer_body(served, scored, stored, self.locale)
         return {"index": index, "status": 200, "replayed": replayed, "answer": body, "error": None}

@@ -14,7 +14,7 @@ from farol.api.errors import locale_of, refusals
 from farol.api.monitoring import Limit, OneTask, WindowName, known_task, snapshot_answer, window_in
 from farol.api.service import Service
 from farol.api.texts import marked as _
-from farol.store.events import Events
+from farol.store.history import Events
 
 router = APIRouter(prefix="/monitoring", tags=["monitoring"])
 

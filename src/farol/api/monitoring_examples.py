@@ -19,7 +19,7 @@ from farol.outcomes.estimate_vs_actual import Before, Beside
 from farol.outcomes.estimation import Expected, estimate
 from farol.outcomes.matching import Counts
 from farol.outcomes.report import Leavers
-from farol.store.events import Event
+from farol.store.history import Event
 
 Json = dict[str, Any]
 

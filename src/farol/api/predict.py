@@ -84,8 +84,8 @@ async def _again(
     """The body of an answer that was given before, by the model that gave it."""
     if served.bundle.version != stored.version:
         served = await asyncio.to_thread(service.former, stored.task, stored.version)
-    # A row with a key has its year; and what was answered once can be answered again.
-    (scored,) = score_questions(served, [replace(question, year=cast(int, stored.year))], source="api")
+    # What was answered once can be answered again.
+    (scored,) = score_questions(served, [replace(question, year=stored.year)], source="api")
     return answer_body(served, cast(ScoredPrediction, scored), stored, locale)
 
 

@@ -21,8 +21,7 @@ if TYPE_CHECKING:
     from farol.alerts.check import Checked
     from farol.alerts.plan import Plan
     from farol.settings import Settings
-    from farol.store.alert_states import AlertState
-    from farol.store.outbox import Letter
+    from farol.store.alerts import AlertState, Letter
 
 app = typer.Typer(
     cls=Group,
@@ -82,14 +81,13 @@ def check(
 def status(output: FormatOption = Format.text, data: DataOption = None) -> None:
     """Nothing is sent, and no secret shown."""
     from farol.alerts.plan import Plan
-    from farol.store.alert_states import States
+    from farol.store.alerts import AlertStates, Outbox
     from farol.store.database import Store
-    from farol.store.outbox import Outbox
 
     settings = read_settings(data=data)
     plan = Plan.of(settings)
     with Store.open(settings.store_url) as store:
-        states = States(store).all()
+        states = AlertStates(store).all()
         outbox = Outbox(store)
         letters, (waiting, aside) = outbox.latest(SHOWN), outbox.depth()
     if output is Format.json:
@@ -140,8 +138,8 @@ def retry(data: DataOption = None) -> None:
     """Then deliver."""
     from farol.alerts.delivery import deliver
     from farol.alerts.plan import Plan
+    from farol.store.alerts import Outbox
     from farol.store.database import Store
-    from farol.store.outbox import Outbox
 
     settings = read_settings(data=data)
     plan = Plan.of(settings)

@@ -35,17 +35,23 @@ class RoleName(StrEnum):
     manage = "manage"
 
 
-@app.command(cls=Command, help=_("Make a key and print it, this once: it cannot be shown again."))
+@app.command(cls=Command, help=_("Make a key and print it. It cannot be shown again."))
 def create(
     role: Annotated[
         RoleName,
         typer.Option(
-            "--role", help=_("predict: ask about pupils. read: see what was answered. manage: both, and change things.")
+            "--role",
+            help=_("predict: ask for predictions. read: see what was answered. manage: both, and change things."),
         ),
     ],
-    name: Annotated[str, typer.Option("--name", help=_("Whose key it is, to know it by in the list."))],
+    name: Annotated[
+        str, typer.Option("--name", help=_("The person or program that gets the key, as the list shows it."))
+    ],
     expires: Annotated[
-        str | None, typer.Option("--expires", metavar=_("TERM"), help=_("When it ends: 90d, 12h. Without it, never."))
+        str | None,
+        typer.Option(
+            "--expires", metavar=_("TERM"), help=_("How long the key is valid: 90d, 12h. Without it, for ever.")
+        ),
     ] = None,
     data: DataOption = None,
 ) -> None:
@@ -63,7 +69,7 @@ def create(
     print(text)
 
 
-@app.command("list", cls=Command, help=_("List every key there ever was, by what it begins with."))
+@app.command("list", cls=Command, help=_("List all keys, also those that expired or were revoked."))
 def list_(output: FormatOption = Format.text, data: DataOption = None) -> None:
     """One row a key."""
     from farol.store.database import Store
@@ -77,7 +83,7 @@ def list_(output: FormatOption = Format.text, data: DataOption = None) -> None:
         print(json.dumps([_as_dict(key, now) for key in keys], ensure_ascii=False, indent=2))
         return
     if not keys:
-        say(msg("No keys yet. Nobody is asked for one, and the service listens on this machine only."))
+        say(msg("There are no keys. The service asks nobody for one, and listens on this machine only."))
         return
     table = Table(box=None, pad_edge=False)
     for heading in (_("begins with"), _("role"), _("name"), _("created"), _("expires"), _("state")):
@@ -88,9 +94,11 @@ def list_(output: FormatOption = Format.text, data: DataOption = None) -> None:
     OUT.print(table, markup=False)
 
 
-@app.command(cls=Command, help=_("End a key for good; the service refuses it within two seconds."))
+@app.command(cls=Command, help=_("Revoke a key for good. The service refuses it within two seconds."))
 def revoke(
-    prefix: Annotated[str, typer.Argument(metavar=_("PREFIX"), help=_("What `farol keys list` shows of it."))],
+    prefix: Annotated[
+        str, typer.Argument(metavar=_("PREFIX"), help=_("The beginning of the key, as `farol keys list` shows it."))
+    ],
     data: DataOption = None,
 ) -> None:
     """By its prefix, so that the key itself stands in no command's history."""
@@ -118,15 +126,15 @@ def _as_dict(key: ApiKey, now: datetime) -> dict[str, str | None]:
 
 
 def _term(text: str) -> timedelta:
-    found = _TERM.fullmatch(text)
-    if found is None:
+    match = _TERM.fullmatch(text)
+    if match is None:
         raise InputError(
             msg("The term of the key cannot be used."),
             expected=msg("days or hours, such as 90d or 12h"),
             where=Place(field="--expires"),
         )
-    number = int(found[1])
-    return timedelta(days=number) if found[2] == "d" else timedelta(hours=number)
+    number = int(match[1])
+    return timedelta(days=number) if match[2] == "d" else timedelta(hours=number)
 
 
 def _named(name: str) -> str:

@@ -13,7 +13,7 @@ from farol.cli.serve import DataOption
 from farol.cli.terminal import _, open_profile, read_settings, say
 from farol.i18n import msg
 
-app = typer.Typer(cls=Group, help=_("The predictions that were stored."), no_args_is_help=True)
+app = typer.Typer(cls=Group, help=_("The stored predictions."), no_args_is_help=True)
 
 
 @app.callback()
@@ -21,7 +21,7 @@ def root() -> None:
     """`log` is a group even while it has one command."""
 
 
-@app.command(cls=Command, help=_("Write every stored prediction to a CSV file, the oldest first."))
+@app.command(cls=Command, help=_("Write all stored predictions to a CSV file, the oldest first."))
 def export(
     file: Annotated[Path, typer.Argument(metavar=_("FILE"), help=_("The CSV file to write."))],
     task: Annotated[str | None, typer.Option("--task", help=_("Only this task."))] = None,

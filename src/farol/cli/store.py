@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 app = typer.Typer(
     cls=Group,
-    help=_("The database of predictions: prove its counters, keep it short, back it up, restore it."),
+    help=_("The database of predictions: check its counters, remove old rows, back it up, restore it."),
     no_args_is_help=True,
 )
 
@@ -32,10 +32,14 @@ SHOWN = 20
 
 @app.command(
     cls=Command,
-    help=_("Compare the counters that drift is measured by with the stored rows; exit code 1 when they differ."),
+    help=_(
+        "Compare the counters, by which drift is measured, with the stored predictions. Exit code 1 where they differ."
+    ),
 )
 def recount(
-    repair: Annotated[bool, typer.Option("--repair", help=_("Make the counters what the rows say."))] = False,
+    repair: Annotated[
+        bool, typer.Option("--repair", help=_("Correct the counters from the stored predictions."))
+    ] = False,
     output: FormatOption = Format.text,
     data: DataOption = None,
     artifacts: ArtifactsOption = None,
@@ -49,48 +53,55 @@ def recount(
     settings = read_settings(data=data, artifacts=artifacts)
     registry = Registry(settings.artifacts)
     with Store.open(settings.store_url) as store:
-        found = compare(store, registry)
+        result = compare(store, registry)
         if repair:
-            mend(store, registry, found.cells)
+            mend(store, registry, result.cells)
     if output is Format.json:
-        print(json.dumps(_as_dict(found, repaired=repair), ensure_ascii=False, indent=2))
+        print(json.dumps(_as_dict(result, repaired=repair), ensure_ascii=False, indent=2))
     else:
-        _print(found, repaired=repair)
-    if found.differences and not repair:
+        _print(result, repaired=repair)
+    if result.differences and not repair:
         raise typer.Exit(1)
 
 
-@app.command(cls=Command, help=_("Remove the predictions, and their counters, of days longer ago than this."))
+@app.command(cls=Command, help=_("Remove old predictions, and their counters, by whole days."))
 def purge(
     older_than: Annotated[
-        str, typer.Option("--older-than", metavar=_("DAYS"), help=_("How long to keep them, such as 400d."))
+        str,
+        typer.Option(
+            "--older-than",
+            metavar=_("DAYS"),
+            help=_("Remove predictions older than this number of days, such as 400d."),
+        ),
     ],
     data: DataOption = None,
 ) -> None:
     """Retention: whole days go."""
     from farol.store.database import Store
-    from farol.store.retention import parse_age
-    from farol.store.retention import purge as remove
+    from farol.store.privacy import parse_age
+    from farol.store.privacy import purge as remove
 
     settings = read_settings(data=data)
     first = parse_age(older_than, now=datetime.now(UTC))
     with Store.open(settings.store_url) as store:
         purged = remove(store, first)
-    say(msg("removed {n} predictions of before {day}, and what they added to the counters", n=purged.rows, day=first))
+    say(msg("removed {n} predictions from before {day}, and their part in the counters", n=purged.rows, day=first))
     if purged.outcomes:
         say(msg("removed outcomes: {n}", n=purged.outcomes))
-    say(msg("What remains: snapshots of drift (counts only), and every backup and export made before."))
+    say(msg("Still kept: snapshots of drift (counts only), and every backup and export made before."))
 
 
 @app.command(
     cls=Command,
-    help=_("Thin out the history of drift: all of a month, one a day for 400 days, one a week from there on."),
+    help=_(
+        "Thin out the history of drift: keep all snapshots for a month, then one a day up to 400 days, then one a week."
+    ),
 )
 def compact(data: DataOption = None) -> None:
     """What every check does afterwards, too."""
+    from farol.store.alerts import Outbox
     from farol.store.database import Store
     from farol.store.history import compact as thin_out
-    from farol.store.outbox import Outbox
 
     now = datetime.now(UTC)
     with Store.open(read_settings(data=data).store_url) as store:
@@ -108,14 +119,14 @@ def backup(
 
     copied = write(read_settings(data=data).store_url, file)
     say(msg("wrote {n} predictions to {path}", n=copied.rows, path=file))
-    say(msg("It holds what is known of pupils: keep it as you keep the workbook. The models are not in it."))
+    say(msg("The copy holds data of pupils: keep it as you keep the workbook. The models are not in it."))
 
 
-@app.command(cls=Command, help=_("Put a backup back in place of what the database holds."))
+@app.command(cls=Command, help=_("Restore a backup in place of the content of the database."))
 def restore(
-    file: Annotated[Path, typer.Argument(metavar=_("FILE"), help=_("What `farol store backup` wrote."))],
+    file: Annotated[Path, typer.Argument(metavar=_("FILE"), help=_("A file that `farol store backup` wrote."))],
     force: Annotated[
-        bool, typer.Option("--force", help=_("Replace a database that is not empty: what it holds is lost."))
+        bool, typer.Option("--force", help=_("Replace a database that is not empty. Its content is lost."))
     ] = False,
     data: DataOption = None,
 ) -> None:
@@ -124,34 +135,40 @@ def restore(
 
     copied = put_back(read_settings(data=data).store_url, file, force=force)
     say(msg("restored {n} predictions from {path}", n=copied.rows, path=file))
-    say(msg("Pupils erased since this backup was made are back: erase them again."))
+    say(msg("Pupils erased after this backup was made are back: erase them again."))
 
 
-def _as_dict(found: Recount, *, repaired: bool) -> dict[str, object]:
+def _as_dict(result: Recount, *, repaired: bool) -> dict[str, object]:
     return {
-        "rows": found.rows,
+        "rows": result.rows,
         "repaired": repaired,
-        "differences": [asdict(one) | {"day": one.day.isoformat()} for one in found.differences],
+        "differences": [asdict(difference) | {"day": difference.day.isoformat()} for difference in result.differences],
         "unproven": [
-            {"task": one.task, "version": one.version, "rows": one.rows, "problem": one.problem.as_dict(LOCALE)}
-            for one in found.unproven
+            {
+                "task": version.task,
+                "version": version.version,
+                "rows": version.rows,
+                "problem": version.problem.as_dict(LOCALE),
+            }
+            for version in result.unproven
         ],
     }
 
 
-def _print(found: Recount, *, repaired: bool) -> None:
-    say(msg("counted {n} predictions anew", n=found.rows))
-    for one in found.unproven:
-        values = {"task": one.task, "version": one.version, "n": one.rows, "problem": one.problem.problem}
-        say(msg("{task} {version}: its {n} predictions cannot be counted anew. {problem}", **values))
-    for difference in found.differences[:SHOWN]:
+def _print(result: Recount, *, repaired: bool) -> None:
+    say(msg("counted {n} predictions again", n=result.rows))
+    for unproven in result.unproven:
+        problem = unproven.problem.problem
+        values = {"task": unproven.task, "version": unproven.version, "n": unproven.rows, "problem": problem}
+        say(msg("{task} {version}: its {n} predictions cannot be counted again. {problem}", **values))
+    for difference in result.differences[:SHOWN]:
         values = asdict(difference) | {"slice": difference.slice or "*"}
-        say(msg("{task} {version}, {day}, {slice}, {name}, bin {bin}: counted {counted}, rows {rows}", **values))
-    if len(found.differences) > SHOWN:
-        say(msg("… and {n} more; --format json has all", n=len(found.differences) - SHOWN))
-    if not found.differences:
-        say(msg("every counter is what the rows say"))
+        say(msg("{task} {version}, {day}, {slice}, {name}, bin {bin}: counter {counted}, predictions {rows}", **values))
+    if len(result.differences) > SHOWN:
+        say(msg("… and {n} more; --format json has all", n=len(result.differences) - SHOWN))
+    if not result.differences:
+        say(msg("all counters agree with the predictions"))
     elif repaired:
-        say(msg("{n} counters were not; they are now what the rows say", n=len(found.differences)))
+        say(msg("{n} counters were wrong and are corrected", n=len(result.differences)))
     else:
-        say(msg("{n} counters are not what the rows say; mend them with --repair", n=len(found.differences)))
+        say(msg("{n} counters are wrong; correct them with --repair", n=len(result.differences)))

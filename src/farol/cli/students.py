@@ -17,14 +17,14 @@ from farol.cli.train import ArtifactsOption
 from farol.errors import InputError, Place
 from farol.i18n import msg
 
-app = typer.Typer(cls=Group, help=_("What is stored of one pupil: export it, erase it."), no_args_is_help=True)
+app = typer.Typer(cls=Group, help=_("The stored data of one pupil: export them, erase them."), no_args_is_help=True)
 
 StudentArgument = Annotated[
-    str, typer.Argument(metavar="RA", help=_("The programme's own code of the pupil, as it was given with `student`."))
+    str, typer.Argument(metavar="RA", help=_("The pupil's code (RA), as it was given with `student`."))
 ]
 
 
-@app.command(cls=Command, help=_("Write everything that is stored of a pupil, as JSON."))
+@app.command(cls=Command, help=_("Write all stored data of a pupil, as JSON."))
 def export(
     student: StudentArgument,
     output: Annotated[
@@ -34,12 +34,12 @@ def export(
 ) -> None:
     """Every row of the pupil; an empty list where there is none."""
     from farol.store.database import Store
-    from farol.store.students import export as rows_of
+    from farol.store.privacy import export as rows_of
 
     settings = read_settings(data=data)
     with Store.open(settings.store_url) as store:
-        found = rows_of(store, _code(student), timezone=ZoneInfo(settings.timezone), now=datetime.now(UTC))
-    text = json.dumps(found, ensure_ascii=False, indent=2)
+        exported = rows_of(store, _code(student), timezone=ZoneInfo(settings.timezone), now=datetime.now(UTC))
+    text = json.dumps(exported, ensure_ascii=False, indent=2)
     if output is None:
         print(text)
         return
@@ -47,12 +47,14 @@ def export(
     say(msg("wrote {path}; keep it as you keep the workbook", path=output))
 
 
-@app.command(cls=Command, help=_("Erase every prediction that is stored of a pupil, and say what remains."))
+@app.command(
+    cls=Command, help=_("Erase all stored predictions and outcomes of a pupil, and say what is still kept elsewhere.")
+)
 def erase(student: StudentArgument, data: DataOption = None, artifacts: ArtifactsOption = None) -> None:
     """Rows and what they added to the counters, in one transaction."""
     from farol.model.registry import Registry
     from farol.store.database import Store
-    from farol.store.students import erase as erase_rows
+    from farol.store.privacy import erase as erase_rows
 
     settings = read_settings(data=data, artifacts=artifacts)
     with Store.open(settings.store_url) as store:
@@ -62,14 +64,19 @@ def erase(student: StudentArgument, data: DataOption = None, artifacts: Artifact
         say(msg("erased outcomes of this pupil: {n}", n=erased.outcomes))
     if erased.kept:
         versions = ", ".join(f"{task} {version}" for task, version in erased.kept)
-        say(msg("The counters of {versions} still count some of them, without identity.", versions=versions))
-        say(msg("Their models are gone; with them back, `farol store recount --repair` takes these counts out too."))
+        say(
+            msg(
+                "The counters of {versions} still count some of them. They do not say whose they are.",
+                versions=versions,
+            )
+        )
+        say(msg("These models are gone. When they are back, `farol store recount --repair` removes these counts too."))
     elif erased.rows:
-        say(msg("They are taken out of the counters that drift is measured by."))
+        say(msg("They no longer count in the measurement of drift."))
     say(
         msg(
-            "What remains: rows stored without a code, snapshots of drift (counts only), trained models, and every "
-            "backup or export made before, which must be erased where it is kept. See docs/privacy.md."
+            "Still kept: predictions stored without a code, snapshots of drift (counts only), trained models, and "
+            "every backup or export made before. Erase those where they are kept. See docs/privacy.md."
         )
     )
 

@@ -19,10 +19,10 @@ from farol.errors import InputError
 from farol.files import canonical_json
 from farol.i18n import msg
 from farol.model.scoring import Scorer
-from farol.store.database import Store, prediction_of
+from farol.store.database import Store
 from farol.store.prediction_rows import row_of
 from farol.store.records import Prediction
-from farol.store.tables import predictions
+from farol.store.tables import prediction_of, predictions
 from farol.workbook.student_code import class_name, student_code
 
 if TYPE_CHECKING:

@@ -1,7 +1,7 @@
-"""A copy of the database while it is in use, and the way back. SQLite's own online backup does both.
+"""Backing up a database that is in use, and restoring it. SQLite's own online backup does both.
 
-The copy is of one moment: readers and writers go on while it is made. Going back replaces what the database holds in
-one transaction, so that a service that has it open sees what was before, or what was restored.
+The copy shows one moment; others read and write while it is made. Restoring replaces the content of the database in one
+transaction, so that a service that has it open sees the old content or the restored one.
 """
 
 from __future__ import annotations
@@ -21,9 +21,9 @@ from farol.errors import InputError, Place, StoreError
 from farol.files import sync_folder
 from farol.i18n import msg
 from farol.store.database import Store
-from farol.store.driver import sqlite
 from farol.store.engine import open_engine, parse_url, store_errors
 from farol.store.schema import require_known
+from farol.store.sqlite import sqlite3
 
 _KEPT = ("predictions", "drift_snapshots")
 _BUSY_SECONDS = 10
@@ -31,7 +31,7 @@ _BUSY_SECONDS = 10
 
 @dataclass(frozen=True, slots=True)
 class Copied:
-    """What a copy holds: predictions, and bytes of the file."""
+    """A copy: the number of predictions in it, and the bytes of its file."""
 
     rows: int
     size: int
@@ -40,9 +40,9 @@ class Copied:
 def backup(url: str, file: Path) -> Copied:
     """Writes a copy of the store at `url` to a new file, verified, whole or not at all; only its owner may read it.
 
-    The store is not brought up to date first: a new Farol can keep what the old one made. InputError for a file that is
-    there already, a place that cannot be written, a store that does not exist, and for PostgreSQL, which has its own
-    tool; StoreError for a store that is damaged.
+    The store is copied as it is, without being brought up to date. InputError for a file that exists already, a place
+    that cannot be written, a store that does not exist, and for PostgreSQL, which has its own tool; StoreError for a
+    store that is damaged.
     """
     source = _file_of(url, "pg_dump --format=custom --file={file}", file)
     if not source.exists():
@@ -52,7 +52,7 @@ def backup(url: str, file: Path) -> Copied:
             fix=msg("Name the folder of the service with --data, or its database with FAROL_DATABASE_URL."),
         )
     if file.exists():
-        raise InputError(msg("The file is there already."), where=Place(file=str(file)), fix=msg("Name a new file."))
+        raise InputError(msg("The file exists already."), where=Place(file=str(file)), fix=msg("Name a new file."))
     fresh = file.with_name(f".{file.name}.{secrets.token_hex(4)}")
     try:
         file.parent.mkdir(parents=True, exist_ok=True)
@@ -75,10 +75,11 @@ def backup(url: str, file: Path) -> Copied:
 
 
 def restore(url: str, file: Path, *, force: bool = False) -> Copied:
-    """Puts what `backup` wrote into the store at `url`, verified first, and brings it up to date.
+    """Restores a file that `backup` wrote into the store at `url`, verified first, and brings it up to date.
 
-    InputError for a file that is not there or is no copy of a store, for a store that holds something unless `force`d,
-    and for PostgreSQL, which has its own tool; StoreError for a copy that is damaged or was made by a newer Farol.
+    InputError for a file that does not exist or is not a copy of a store, for a store that is not empty unless
+    `force`d, and for PostgreSQL, which has its own tool; StoreError for a copy that is damaged, or that a newer
+    Farol made.
     """
     target = _file_of(url, "pg_restore --clean --if-exists --single-transaction {file}", file)
     if not file.is_file():
@@ -86,10 +87,10 @@ def restore(url: str, file: Path, *, force: bool = False) -> Copied:
     rows = _verified(file, of=file)
     engine = open_engine(url)
     try:
-        with store_errors(engine.url), closing(sqlite.connect(target, timeout=_BUSY_SECONDS)) as into:
+        with store_errors(engine.url), closing(sqlite3.connect(target, timeout=_BUSY_SECONDS)) as into:
             if not force and _holds_anything(into):
                 raise InputError(
-                    msg("The database is not empty: restoring would replace all it holds."),
+                    msg("The database is not empty: restoring would replace its content."),
                     where=Place(file=str(target)),
                     fix=msg("Keep a copy with `farol store backup FILE`, then restore with --force."),
                 )
@@ -107,7 +108,7 @@ def _file_of(url: str, tool: str, file: Path) -> Path:
     if parsed.get_backend_name() == "sqlite":
         return Path(str(parsed.database))
     raise InputError(
-        msg("The store is a PostgreSQL database, which has its own tool for this; Farol does not stand in for it."),
+        msg("The predictions are in a PostgreSQL database, which has its own tool for this."),
         fix=msg("Run: {command}", command=_command(tool, parsed, file)),
     )
 
@@ -122,22 +123,22 @@ def _command(tool: str, url: URL, file: Path) -> str:
 def _copy_out(url: str, file: Path) -> None:
     engine = open_engine(url)
     try:
-        with store_errors(engine.url), closing(sqlite.connect(file)) as into:
+        with store_errors(engine.url), closing(sqlite3.connect(file)) as into:
             connection = engine.raw_connection()
             try:
                 driver = connection.driver_connection
-                assert isinstance(driver, sqlite.Connection)  # noqa: S101  `_file_of` let nothing else through
+                assert isinstance(driver, sqlite3.Connection)  # noqa: S101  `_file_of` let nothing else through
                 driver.backup(into)
             finally:
                 connection.close()
-            # One file, without a log beside it, that can be read from a folder nobody may write.
+            # One file without a log beside it, which can also be read from a read-only folder.
             into.execute("PRAGMA journal_mode = DELETE")
     finally:
         engine.dispose()
 
 
 def _verified(file: Path, *, of: Path) -> int:
-    """How many predictions a copy holds. Raises unless it is a sound copy of a store that this Farol can use."""
+    """The number of predictions in a copy. Raises unless it is a sound copy of a store that this Farol can use."""
     revision, rows = None, 0
     with store_errors(URL.create("sqlite", database=str(of))), _opened(file) as copy:
         sound = copy.execute("PRAGMA integrity_check(1)").fetchall() == [("ok",)]
@@ -154,20 +155,20 @@ def _verified(file: Path, *, of: Path) -> int:
     return int(rows)
 
 
-def _holds_anything(connection: sqlite.Connection) -> bool:
+def _holds_anything(connection: sqlite3.Connection) -> bool:
     tables = _tables(connection)
     kept = sorted(tables.intersection((*_KEPT, "api_keys", "outcomes")))
     if tables and not kept:
         return True  # somebody else's database
     rows = (connection.execute(f"SELECT EXISTS (SELECT 1 FROM {name})").fetchone() for name in kept)  # noqa: S608  our names
-    return any(found for (found,) in rows)
+    return any(has_rows for (has_rows,) in rows)
 
 
-def _tables(connection: sqlite.Connection) -> set[str]:
+def _tables(connection: sqlite3.Connection) -> set[str]:
     return {str(name) for (name,) in connection.execute("SELECT name FROM sqlite_master WHERE type = 'table'")}
 
 
 @contextmanager
-def _opened(file: Path) -> Iterator[sqlite.Connection]:
-    with closing(sqlite.connect(f"file:{quote(str(file.resolve()))}?mode=ro", uri=True)) as connection:
+def _opened(file: Path) -> Iterator[sqlite3.Connection]:
+    with closing(sqlite3.connect(f"file:{quote(str(file.resolve()))}?mode=ro", uri=True)) as connection:
         yield connection

@@ -1,4 +1,4 @@
-"""The store: rows of predictions, the counters drift is read from, snapshots. SQLAlchemy Core, no objects mapped."""
+"""The store: predictions, the counters that drift is measured by, snapshots of drift. SQLAlchemy Core, no ORM."""
 
 from __future__ import annotations
 
@@ -8,7 +8,6 @@ from contextlib import AbstractContextManager, ExitStack, closing, contextmanage
 from datetime import date
 from typing import Any, Self, cast
 
-from pydantic_core import to_json
 from sqlalchemy import Connection, Engine, RowMapping, Select, func, select, text
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.engine.interfaces import DBAPICursor
@@ -21,14 +20,23 @@ from farol.store.engine import IMMEDIATE, open_engine, store_errors
 from farol.store.records import Prediction, Snapshot, microseconds, moment
 from farol.store.schema import migrate
 from farol.store.statements import Recordset, Rows, Steps, carry_out, cursor_of
-from farol.store.tables import HAS_KEY, counters, drift_snapshots, predictions
+from farol.store.tables import (
+    HAS_KEY,
+    PREDICTION_COLUMNS,
+    counters,
+    drift_snapshots,
+    json_text,
+    prediction_of,
+    prediction_values,
+    predictions,
+)
 
 PAGE = 1_000
 """Rows read at once."""
 
 
 class Store:
-    """A database in use. Safe to share between threads; several processes may have the same one open.
+    """An open database. Threads may share it, and several processes may have the same one open.
 
     Every method raises StoreError when the database cannot do what is asked, and then nothing was changed.
     """
@@ -44,7 +52,9 @@ class Store:
         self._dbapi: Any = engine.dialect.loaded_dbapi
         self._patience = f"PRAGMA busy_timeout = {round(1000 * float(str(engine.url.query.get('timeout', 0))))}"
         self._add = (
-            Recordset(predictions, _STORED, engine) if is_postgresql else Rows(predictions.insert(), _STORED, engine)
+            Recordset(predictions, PREDICTION_COLUMNS, engine)
+            if is_postgresql
+            else Rows(predictions.insert(), PREDICTION_COLUMNS, engine)
         )
         self._add_once = (
             insert(predictions)
@@ -54,10 +64,10 @@ class Store:
 
     @classmethod
     def open(cls, url: str) -> Store:
-        """The store at an SQLAlchemy URL, made or brought up to date where needed.
+        """The store at an SQLAlchemy URL; its tables are made or brought up to date first.
 
-        Raises StoreError for a database that cannot be reached, read or written, is damaged, or was made by a newer
-        Farol; MissingExtraError where the driver is not installed.
+        Raises StoreError for a database that cannot be reached, read or written, is damaged, or has tables that this
+        Farol does not know; MissingExtraError where the driver is not installed.
         """
         engine = open_engine(url)
         try:
@@ -69,7 +79,7 @@ class Store:
         return cls(engine)
 
     def close(self) -> None:
-        """Gives the connections back. A store that was closed opens new ones when it is used again."""
+        """Closes the connections. A store that is used again opens new ones."""
         self.engine.dispose()
 
     def __enter__(self) -> Self:
@@ -132,20 +142,20 @@ class Store:
 
     def writing(self, rows: Sequence[Prediction]) -> Steps:
         """The steps that store rows as they are, and count them."""
-        yield from self._add.steps([_stored_values(row) for row in rows])
+        yield from self._add.steps([tuple(prediction_values(row).values()) for row in rows])
         yield from self.counters.adding(add_up(rows))
 
     def _write_once(self, connection: Connection, keyed: Mapping[str, Prediction]) -> dict[str, Prediction]:
         """Key hash → the row that is stored under it: the one given, or the one that was there first."""
         # In one order everywhere: two processes that wait for each other's keys would wait for ever.
-        values = [_prediction_values(keyed[key]) for key in sorted(keyed)]
+        values = [prediction_values(keyed[key]) for key in sorted(keyed)]
         written = set(connection.execute(self._add_once, values).scalars())
-        found = {key: row for key, row in keyed.items() if row.id in written}
-        lost = [key for key in keyed if key not in found]
+        first = {key: row for key, row in keyed.items() if row.id in written}
+        lost = [key for key in keyed if key not in first]
         if lost:
             query = select(predictions).where(predictions.c.key_hash.in_(lost))
-            found |= {row["key_hash"]: prediction_of(row) for row in connection.execute(query).mappings()}
-        return found
+            first |= {row["key_hash"]: prediction_of(row) for row in connection.execute(query).mappings()}
+        return first
 
     def latest(self, limit: int, task: str | None = None) -> list[Prediction]:
         """The last `limit` predictions, the newest first."""
@@ -171,17 +181,17 @@ class Store:
             seq = page[-1]["seq"]
 
     def total(self, task: str | None = None) -> int:
-        """How many predictions are stored."""
+        """The number of predictions that are stored."""
         with self._reading() as connection:
             return int(connection.execute(_of_task(select(func.count()).select_from(predictions), task)).scalar_one())
 
     def counts(
         self, task: str, version: str, first: date, last: date, slice_: str = WHOLE
     ) -> dict[str, dict[int, int]]:
-        """What is counted → bin → answers, over the days (America/Sao_Paulo) from `first` to `last`, both included.
+        """Name → bin → number of answers, over the days (America/Sao_Paulo) from `first` to `last`, both included.
 
-        The names are those of the version's features and of `farol.model.counters`. Read from the counters, so the
-        cost depends on the days, never on the number of predictions.
+        The names are those of the version's features and of `farol.model.counters`. The cost depends on the number of
+        days, never on the number of predictions.
         """
         with self._reading() as connection:
             return self.counters.counts(connection, (task, version), first=first, last=last, slice_=slice_)
@@ -191,11 +201,11 @@ class Store:
         table = counters.c
         query = select(func.min(table.day)).where(table.task == task, table.version == version, table.slice == WHOLE)
         with self._reading() as connection:
-            found: date | None = connection.execute(query).scalar_one()
-            return found
+            day: date | None = connection.execute(query).scalar_one()
+            return day
 
     def slices(self, task: str, version: str, first: date, last: date) -> dict[str, int]:
-        """Slice → how many answers were counted in it over these days; "" is all of them."""
+        """Slice → number of answers counted in it over these days; "" is all of them."""
         with self._reading() as connection:
             return self.counters.sizes(connection, (task, version), first=first, last=last)
 
@@ -208,7 +218,7 @@ class Store:
             "version": snapshot.version,
             "first": snapshot.first,
             "last": snapshot.last,
-            "payload": _json(dict(snapshot.payload)),
+            "payload": json_text(dict(snapshot.payload)),
         }
         with self._writing() as connection:
             connection.execute(drift_snapshots.insert(), [values])
@@ -222,22 +232,22 @@ class Store:
 
     @contextmanager
     def snapshot(self) -> Iterator[Connection]:
-        """All that is read inside is of one moment, whoever writes meanwhile; nothing may be written."""
+        """A connection that sees the database as it was at one moment, whoever writes meanwhile. It must not write."""
         with store_errors(self.engine.url), self._of_one_moment.begin() as connection:
             yield connection
 
     @contextmanager
     def exclusive(self) -> Iterator[Connection]:
-        """One transaction, kept whole or not at all, during which nobody else writes predictions: they wait."""
+        """One transaction, during which other writers of predictions wait. It is kept whole or not at all."""
         with self._writing() as connection:
             if self.engine.dialect.name == "postgresql":
                 connection.execute(text("LOCK TABLE predictions IN SHARE ROW EXCLUSIVE MODE"))
             yield connection
 
     def checkpoint(self) -> None:
-        """SQLite: empties the write-ahead log into the database, so that what was erased is no longer in it.
+        """SQLite: empties the write-ahead log into the database file, so that erased rows are no longer in the log.
 
-        Where somebody is reading just now, the log is emptied in the course of things. PostgreSQL does it in its own.
+        While somebody reads, SQLite cannot empty it, and does so later. On PostgreSQL nothing happens.
         """
         if self.engine.dialect.name == "sqlite":
             with store_errors(self.engine.url):
@@ -308,66 +318,6 @@ class Store:
 
 def _of_task(query: Select[Any], task: str | None) -> Select[Any]:
     return query if task is None else query.where(predictions.c.task == task)
-
-
-_json = json.JSONEncoder(ensure_ascii=False, allow_nan=False, separators=(",", ":")).encode
-
-_STORED = tuple(column.name for column in predictions.columns if column.name != "seq")
-
-
-def _features_json(features: dict[str, float | None]) -> str:
-    """The same as `_json`, in a third of the time."""
-    text = to_json(features).decode()
-    # It writes these as they are; the strict one refuses them.
-    return _json(features) if "NaN" in text or "Infinity" in text else text
-
-
-def _prediction_values(row: Prediction) -> dict[str, object]:
-    return {
-        "id": row.id,
-        "at": microseconds(row.at),
-        "task": row.task,
-        "version": row.version,
-        "source": row.source,
-        "year": row.year,
-        "features": _features_json(dict(row.features)),
-        "prediction": row.prediction,
-        "label": row.label,
-        "probability": row.probability,
-        "threshold": row.threshold,
-        "warnings": _json(row.warnings) if row.warnings else "[]",
-        "student": row.student,
-        "class": row.group,
-        "key_hash": row.key_hash,
-        "body_hash": row.body_hash,
-    }
-
-
-def _stored_values(row: Prediction) -> tuple[object, ...]:
-    """The same, in the order of `_STORED`."""
-    return tuple(_prediction_values(row).values())
-
-
-def prediction_of(row: RowMapping) -> Prediction:
-    """A row of the table of predictions, read."""
-    return Prediction(
-        id=row["id"],
-        at=moment(row["at"]),
-        task=row["task"],
-        version=row["version"],
-        source=row["source"],
-        year=row["year"],
-        features=json.loads(row["features"]),
-        prediction=row["prediction"],
-        label=row["label"],
-        probability=row["probability"],
-        threshold=row["threshold"],
-        warnings=tuple(json.loads(row["warnings"])),
-        student=row["student"],
-        group=row["class"],
-        key_hash=row["key_hash"],
-        body_hash=row["body_hash"],
-    )
 
 
 def _snapshot(row: RowMapping) -> Snapshot:

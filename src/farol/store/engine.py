@@ -1,4 +1,4 @@
-"""From a URL to an SQLAlchemy engine set up as we want it, and from a driver's error to ours."""
+"""From a URL to an SQLAlchemy engine set up as we want it, and from a driver's error to StoreError."""
 
 from __future__ import annotations
 
@@ -11,8 +11,7 @@ from typing import Any, cast
 from urllib.parse import quote, quote_plus
 
 from sqlalchemy import URL, Connection, Engine, ExceptionContext, Table, create_engine, event, make_url
-from sqlalchemy.dialects import postgresql
-from sqlalchemy.dialects import sqlite as sqlite_dialect
+from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.engine.interfaces import DBAPIConnection
 from sqlalchemy.exc import ArgumentError, DBAPIError, DisconnectionError, IntegrityError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
@@ -20,17 +19,16 @@ from sqlalchemy.pool import ConnectionPoolEntry, PoolProxiedConnection
 
 from farol.errors import MissingExtraError, Place, StoreError
 from farol.i18n import Message, msg
-from farol.store.driver import sqlite
-from farol.store.presence import watch
+from farol.store.sqlite import sqlite3, watch_file
 
 IMMEDIATE = "farol_immediate"
-"""Execution option: this transaction will write, so SQLite takes the write lock at once and waits for it in turn."""
+"""Execution option of a transaction that will write: SQLite takes the write lock at its start."""
 
 BUSY_SECONDS = "10"
 CONNECT_SECONDS = "5"
 
 IDLE_SECONDS = 1.0
-"""A connection that was used so lately is taken to be there still."""
+"""A connection that was used less long ago is not asked whether it is still alive."""
 
 _USED = "farol_used"
 
@@ -58,7 +56,7 @@ def open_engine(url: str) -> Engine:
 
 
 def parse_url(url: str) -> URL:
-    """The URL with its driver and our defaults filled in; StoreError when it is not one we can use."""
+    """The URL with its driver and our defaults; StoreError for one that Farol cannot use."""
     try:
         parsed = make_url(url)
     except (ArgumentError, ValueError):
@@ -72,7 +70,7 @@ def parse_url(url: str) -> URL:
     if backend == "sqlite" and driver in ("", "pysqlite"):
         if not parsed.database or ":memory:" in parsed.database:
             raise StoreError(
-                msg("A database in memory would forget every prediction when the program ends."),
+                msg("A database in memory loses every prediction when the program ends."),
                 expected=_expected(),
             )
         return parsed.update_query_dict({"timeout": parsed.query.get("timeout", BUSY_SECONDS)})
@@ -83,7 +81,7 @@ def parse_url(url: str) -> URL:
 
 
 def describe(url: URL) -> str:
-    """The database in words that hold no secret: a path, or host, port and name."""
+    """The database without secrets: a path, or host, port and name."""
     if url.get_backend_name() == "sqlite":
         return url.database or ""
     host = url.host or url.query.get("host", "localhost")
@@ -102,7 +100,7 @@ def store_errors(url: URL) -> Iterator[None]:
         raise StoreError(
             msg("The database refused the row: {code}.", code=_code(error.orig)),
             where=Place(file=describe(url)),
-            fix=msg("A prediction is stored once; if its id is new, the database is not the one Farol made."),
+            fix=msg("A prediction is stored once. If its id is new, Farol did not make this database."),
         ) from None
     except PoolTimeoutError:
         raise StoreError(
@@ -112,16 +110,16 @@ def store_errors(url: URL) -> Iterator[None]:
         ) from None
     except DBAPIError as error:
         raise _translated(error.orig, url) from None
-    except sqlite.Error as error:  # from the pragmas of a new connection, which SQLAlchemy does not wrap
+    except sqlite3.Error as error:  # from the pragmas of a new connection, which SQLAlchemy does not wrap
         raise _translated(error, url) from None
 
 
 def _ask_the_idle(engine: Engine) -> None:
-    """A connection that nobody used for a while, or that the server has something to say on, is asked whether it still
-    is one, and replaced where it is not.
+    """Asks a connection whether it is alive where nobody used it for a while or the server has sent something on it,
+    and replaces it where it is not.
 
-    SQLAlchemy's own `pool_pre_ping` asks each time: for a journal that would be as long as one of its statements. A
-    server that ends says so to every connection; one that went without a word is found out by the time.
+    SQLAlchemy's own `pool_pre_ping` asks each time, which takes the journal as long as one of its statements. A server
+    that ends says so on every connection; the time that has passed finds one that ended without a word.
     """
 
     def returned(_connection: DBAPIConnection | None, entry: ConnectionPoolEntry) -> None:
@@ -140,7 +138,7 @@ def _ask_the_idle(engine: Engine) -> None:
 
 
 def is_readable(connection: object) -> bool:
-    """Whether something has come from the server, or it has gone."""
+    """Whether something has come from the server, or it has closed the connection."""
     with DefaultSelector() as selector:
         selector.register(cast(Any, connection), EVENT_READ)
         return bool(selector.select(0))
@@ -158,28 +156,28 @@ def _sqlite_engine(url: URL) -> Engine:
                 where=Place(file=str(folder)),
                 fix=msg("Choose another place with FAROL_DATA or FAROL_DATABASE_URL."),
             ) from error
-    # The connection that was used last has the pages in its cache; one that another wrote beside has to read them anew.
-    engine = create_engine(url, hide_parameters=True, module=sqlite, pool_use_lifo=True)
+    # The connection that was used last has the pages in its cache; another would have to read them anew.
+    engine = create_engine(url, hide_parameters=True, module=sqlite3, pool_use_lifo=True)
     if not database.startswith("file:"):
-        watch(engine, Path(database))
+        watch_file(engine, Path(database))
     event.listen(engine, "connect", _prepare_sqlite)
     event.listen(engine, "begin", _begin_sqlite)
     event.listen(engine, "handle_error", _give_up_connection)
     return engine
 
 
-def _prepare_sqlite(connection: sqlite.Connection, _entry: ConnectionPoolEntry) -> None:
-    # The module's own implicit BEGIN comes too late to make schema changes part of a transaction, and is never
-    # IMMEDIATE: we say BEGIN ourselves.
+def _prepare_sqlite(connection: sqlite3.Connection, _entry: ConnectionPoolEntry) -> None:
+    # The module's own BEGIN comes too late to make schema changes part of a transaction, and is never IMMEDIATE. So
+    # `_begin_sqlite` does it.
     connection.isolation_level = None
     connection.execute("PRAGMA foreign_keys = ON")
     connection.execute("PRAGMA synchronous = FULL")
-    # What is erased must be gone from the file, and not only from its index.
+    # Erased rows must be gone from the file, and not only from its index.
     connection.execute("PRAGMA secure_delete = ON")
 
 
 def _give_up_connection(context: ExceptionContext) -> None:
-    """A connection opened while the file could not be written stays so; one that met a fault may have kept it."""
+    """Closes a connection that met such a fault: one opened while the file could not be written stays read-only."""
     if _code(context.original_exception).startswith(("SQLITE_READONLY", "SQLITE_IOERR", "SQLITE_CANTOPEN")):
         context.is_disconnect = True
 
@@ -192,26 +190,26 @@ def _begin_sqlite(connection: Connection) -> None:
 _SQLITE = {
     "SQLITE_READONLY": (
         msg("The database is read-only."),
-        msg("Give this user the right to write the file and its folder."),
+        msg("Allow this user to write the file and its folder."),
     ),
-    "SQLITE_FULL": (msg("The disk is full."), msg("Make room on the disk, then try again.")),
+    "SQLITE_FULL": (msg("The disk is full."), msg("Free space on the disk, then try again.")),
     "SQLITE_CANTOPEN": (
         msg("The database cannot be opened."),
         msg("Check that the path is a file and that this user may read and write it."),
     ),
     "SQLITE_NOTADB": (
         msg("The file is not an SQLite database."),
-        msg("Move it away or name another file; Farol makes a new one."),
+        msg("Move it away, or name another file; Farol makes a new database."),
     ),
     "SQLITE_CORRUPT": (
         msg("The database file is damaged."),
-        msg("Restore a copy, or save what is left with `sqlite3 FILE .recover`."),
+        msg("Restore a backup, or save the readable part with `sqlite3 FILE .recover`."),
     ),
     "SQLITE_BUSY": (
         msg("The database is locked by another program."),
-        msg("Wait a moment and try again; if it stays so, end the program that holds it."),
+        msg("Wait a moment and try again. If it stays locked, end the other program."),
     ),
-    "SQLITE_IOERR": (msg("The disk failed to read or write."), msg("Check the disk and the room left on it.")),
+    "SQLITE_IOERR": (msg("The disk failed to read or write."), msg("Check the disk and its free space.")),
 }
 
 _POSTGRESQL = {
@@ -229,7 +227,7 @@ _POSTGRESQL = {
 
 def _translated(error: BaseException | None, url: URL) -> StoreError:
     code = _code(error)
-    if isinstance(error, sqlite.Error):
+    if isinstance(error, sqlite3.Error):
         family = "_".join(code.split("_")[:2])
         known = _SQLITE.get(family)
     else:
@@ -246,7 +244,7 @@ def _translated(error: BaseException | None, url: URL) -> StoreError:
 
 
 def _code(error: BaseException | None) -> str:
-    """SQLite's name of the error or PostgreSQL's SQLSTATE; empty when there is none, as on a failed connection."""
+    """SQLite's name of the error or PostgreSQL's SQLSTATE; empty where there is neither, as on a failed connection."""
     return str(getattr(error, "sqlite_errorname", None) or getattr(error, "sqlstate", None) or "")
 
 
@@ -272,7 +270,7 @@ def _expected() -> Message:
 
 
 def insert_new(connection: Connection, table: Table, values: Mapping[str, object]) -> bool:
-    """Inserts a row unless a unique column of it is taken; whether it was inserted."""
-    insert = postgresql.insert if connection.dialect.name == "postgresql" else sqlite_dialect.insert
+    """Inserts a row unless another has one of its unique values already; whether it was inserted."""
+    insert = postgresql.insert if connection.dialect.name == "postgresql" else sqlite.insert
     new = insert(table).values(**values).on_conflict_do_nothing()
     return connection.execute(new.returning(*table.primary_key)).first() is not None

@@ -58,7 +58,7 @@ def write_csv(rows: Iterable[Prediction], profile: Profile, timezone: str | Zone
 
 
 def write_csv_file(rows: Iterable[Prediction], path: Path, profile: Profile, timezone: str | ZoneInfo) -> int:
-    """The same as a file (UTF-8), whole or not at all; the folder is made. Returns the number of rows.
+    """Writes the CSV to a file (UTF-8), whole or not at all, and makes the folder. Gives the number of rows.
 
     Raises InputError when the file cannot be written.
     """

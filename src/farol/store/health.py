@@ -1,24 +1,24 @@
-"""Which database this is, whether it takes rows just now, and what is to be feared of it."""
+"""The health of the database: its software, whether it takes rows at the moment, and known faults of its version."""
 
 from __future__ import annotations
 
 from sqlalchemy import text
 
 from farol.i18n import Message, msg
-from farol.store import driver
+from farol.store import sqlite
 from farol.store.database import Store
 from farol.store.engine import IMMEDIATE, store_errors
 
 
 def probe(store: Store) -> None:
-    """Raises StoreError unless a transaction can be written and flushed to the disk. Changes nothing that is stored.
+    """Raises StoreError unless a transaction can be written and flushed to the disk. The data stay as they are.
 
-    Reading tells less: a full disk or a file that may not be written answers questions as ever.
+    Reading does not show it: a full disk or a read-only file still answers questions.
     """
     writing = store.engine.execution_options(**{IMMEDIATE: True})
     with store_errors(store.engine.url), writing.begin() as connection:
         if store.engine.dialect.name == "sqlite":
-            # A number for applications, which we do not use: set to what it is, its page is written all the same.
+            # A number that SQLite keeps for applications. Farol does not use it; writing the same number writes a page.
             version = connection.exec_driver_sql("PRAGMA user_version").scalar_one()
             connection.exec_driver_sql(f"PRAGMA user_version = {int(version)}")
         else:
@@ -28,16 +28,16 @@ def probe(store: Store) -> None:
 def software(store: Store) -> str:
     """The database and its version, such as `SQLite 3.53.4`."""
     if store.engine.dialect.name == "sqlite":
-        return f"SQLite {driver.VERSION}"
+        return f"SQLite {sqlite.VERSION}"
     return "PostgreSQL " + ".".join(map(str, store.engine.dialect.server_version_info or ()))
 
 
 def caution(store: Store, workers: int) -> Message | None:
-    """What to fear where several processes write one SQLite file through an SQLite that has the WAL-reset fault."""
-    if store.engine.dialect.name != "sqlite" or driver.SOUND or workers == 1:
+    """A warning where several workers write one SQLite file with a version that has the WAL-reset fault."""
+    if store.engine.dialect.name != "sqlite" or sqlite.SOUND or workers == 1:
         return None
     return msg(
-        "SQLite {version} has a fault that may, rarely, damage a database that several workers write. "
-        "Serve with one worker, or use SQLite 3.51.3 or newer, or PostgreSQL.",
-        version=driver.VERSION,
+        "SQLite {version} has a fault that can damage a database to which several workers write. This is "
+        "rare. Use one worker, SQLite 3.51.3 or newer, or PostgreSQL.",
+        version=sqlite.VERSION,
     )

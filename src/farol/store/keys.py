@@ -1,8 +1,8 @@
-"""The keys of the API: made, kept as digests, told from others in constant time, revoked.
+"""The keys of the API: made, kept as digests, compared in constant time, revoked.
 
 A key is `farol_`, a prefix of 12 hexadecimal digits by which people name it, `_`, and 64 more: 256 random bits. We keep
-the SHA-256 of the whole. A slow hash (bcrypt, Argon2) makes guessing dear where people choose the secret; nobody
-guesses 256 random bits at any speed, and a slow hash would be paid for by every request.
+the SHA-256 of the whole. A slow hash (bcrypt, Argon2) protects secrets that people choose, which can be guessed. 256
+random bits cannot, and every request would pay for a slow hash.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ _PREFIX = slice(len(BEGINNING), len(BEGINNING) + 12)
 
 
 class Role(StrEnum):
-    """What a key may do: ask for predictions, look at what was answered, or everything."""
+    """What a key may do: ask for predictions, read what was answered, or everything."""
 
     predict = "predict"
     read = "read"
@@ -42,7 +42,7 @@ class Role(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class ApiKey:
-    """What is known of a key: everything but the key."""
+    """A key as it is stored: everything but the key itself."""
 
     prefix: str
     digest: bytes = field(repr=False)
@@ -53,7 +53,7 @@ class ApiKey:
     revoked: datetime | None = None
 
     def is_active(self, at: datetime) -> bool:
-        """Whether it is neither revoked nor expired."""
+        """Whether it is neither revoked nor expired at this moment."""
         return self.revoked is None and (self.expires is None or at < self.expires)
 
 
@@ -61,16 +61,16 @@ _NOBODY = secrets.token_bytes(32)
 
 
 def make_key(role: Role, name: str, *, at: datetime, expires: datetime | None = None) -> tuple[str, ApiKey]:
-    """A new key, to be shown once, and what is kept of it."""
+    """A new key, to be shown once, and its record."""
     prefix = secrets.token_hex(6)
     text = f"{BEGINNING}{prefix}_{secrets.token_hex(32)}"
     return text, ApiKey(prefix, _digest(text), role, name, at, expires)
 
 
 def match_key(keys: Mapping[str, ApiKey], presented: str, at: datetime) -> ApiKey | None:
-    """The active key, of `keys` by their prefixes, that `presented` is; None when it is none of them.
+    """The active key of `keys` (prefix → key) that was presented; None where there is no such key.
 
-    The digests are compared in constant time, also where no key has the prefix. The prefix itself is no secret.
+    The digests are compared in constant time, also where no key has the prefix. The prefix is not secret.
     """
     key = keys.get(presented[_PREFIX])
     same = hmac.compare_digest(_digest(presented), _NOBODY if key is None else key.digest)
@@ -90,7 +90,7 @@ class Keys:
             return [_key(row) for row in connection.execute(query).mappings()]
 
     def add(self, key: ApiKey) -> None:
-        """Keep a key."""
+        """Keeps a key."""
         values = {
             "prefix": key.prefix,
             "digest": key.digest.hex(),
@@ -105,7 +105,7 @@ class Keys:
             connection.execute(api_keys.insert(), values)
 
     def revoke(self, prefix: str, at: datetime) -> ApiKey:
-        """End a key for good; one that was revoked keeps the moment. InputError when no key has this prefix."""
+        """Ends a key for good; a revoked key keeps its first moment. InputError where none has this prefix."""
         table = api_keys.c
         ended = update(api_keys).where(table.prefix == prefix, table.revoked.is_(None))
         writing = self._engine.execution_options(**{IMMEDIATE: True})

@@ -1,7 +1,8 @@
-"""What came true, beside what was forecast: a year's sheet as it was read, and which forecasts of it count.
+"""Outcomes: what a year's sheet says of each pupil, and which forecasts of that year count.
 
-Of the forecasts of a pupil, the last of each version counts, and of all versions the last; never one that was stored
-after the year's sheet was first read, nor one of a model that had learned from that very year's answers.
+Of a pupil's forecasts the last of each version counts for the version, and the last of all for the year. A forecast
+that was stored after the year's sheet was first read never counts, nor does one of a model that had learned from that
+year's answers.
 """
 
 from __future__ import annotations
@@ -22,7 +23,7 @@ from farol.store.tables import outcome_forecasts, outcomes, predictions
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """What a sheet says of one pupil: 1 at risk, 0 not, None no answer; and the pupil's group by audit column."""
+    """A pupil in a sheet. `label`: 1 at risk, 0 not, None: not said. `groups`: audit column → the pupil's group."""
 
     student: str
     label: int | None
@@ -31,7 +32,7 @@ class Outcome:
 
 @dataclass(frozen=True, slots=True)
 class Eligible:
-    """How the forecasts of a task were sorted: pupils with one that counts; answers stored too late; answers of models
+    """The forecasts of a task: pupils with a forecast that counts, forecasts stored too late, and forecasts of models
     that had learned from the year.
     """
 
@@ -42,7 +43,7 @@ class Eligible:
 
 @dataclass(frozen=True, slots=True)
 class Recorded:
-    """What came of recording a year: pupils in the sheet, and how many of them are new, changed and gone since last."""
+    """A year that was recorded: pupils in the sheet, and how many are new, changed and gone since it was last read."""
 
     year: int
     fingerprint: str
@@ -54,7 +55,7 @@ class Recorded:
     tasks: Mapping[str, Eligible]
 
     def as_dict(self) -> dict[str, object]:
-        """For JSON: counts alone, no pupil."""
+        """The counts as JSON values; no pupil."""
         return {
             "year": self.year,
             "sheet": self.fingerprint,
@@ -64,15 +65,15 @@ class Recorded:
             "changed": self.changed,
             "removed": self.removed,
             "tasks": {
-                name: {"forecast": one.pupils, "too_late": one.late, "had_learned": one.learned}
-                for name, one in self.tasks.items()
+                name: {"forecast": eligible.pupils, "too_late": eligible.late, "had_learned": eligible.learned}
+                for name, eligible in self.tasks.items()
             },
         }
 
 
 @dataclass(frozen=True, slots=True)
 class Forecast:
-    """A forecast that counts. `answers` were given by its version to this pupil; `seq` orders all forecasts."""
+    """A forecast that counts. Its version gave `answers` forecasts of this pupil; `seq` orders all forecasts."""
 
     student: str
     version: str
@@ -88,7 +89,7 @@ class Forecast:
 
 @dataclass(frozen=True, slots=True)
 class Year:
-    """All that is known of one year and task: the sheet's pupils and the forecasts that count, gone pupils' too."""
+    """The outcomes of a year and the forecasts of a task that count, also of pupils who are no longer in the sheet."""
 
     task: str
     year: int
@@ -99,8 +100,8 @@ class Year:
 
 
 def sheet_fingerprint(said: Iterable[Outcome]) -> str:
-    """sha256 over what a sheet says of all its pupils, in whatever order."""
-    rows = sorted((one.student, one.label, dict(one.groups)) for one in said)
+    """sha256 over a sheet's outcomes; their order does not matter."""
+    rows = sorted((outcome.student, outcome.label, dict(outcome.groups)) for outcome in said)
     return hashlib.sha256(canonical_json(rows)).hexdigest()
 
 
@@ -113,27 +114,29 @@ def record(
     *,
     at: datetime,
 ) -> Recorded:
-    """Makes the outcomes of `year` what the sheet says, and finds the forecasts that count, in one transaction.
+    """Replaces the outcomes of `year` by those of the sheet and finds the forecasts that count, in one transaction.
 
     `said` has each pupil once. `horizons`: task → years between a forecast's inputs and its answer. `knew(task,
     version)` says whether that model had learned from the answers of `year`. The same sheet again changes nothing.
     """
-    now = {one.student: one for one in said}
+    now = {outcome.student: outcome for outcome in said}
     fingerprint = sheet_fingerprint(now.values())
     with store.exclusive() as connection:
         before, first = _stored(connection, year)
         first = at if first is None else first
-        added = [one for one in now.values() if one.student not in before]
-        changed = [one for one in now.values() if one.student in before and before[one.student][0] != one]
+        added = [outcome for outcome in now.values() if outcome.student not in before]
+        changed = [
+            outcome for outcome in now.values() if outcome.student in before and before[outcome.student][0] != outcome
+        ]
         removed = [student for student in before if student not in now]
         if removed:
             _delete(connection, year, removed)
         times = {"fingerprint": fingerprint, "recorded": microseconds(first), "changed": microseconds(at)}
         if added:
-            connection.execute(outcomes.insert(), [_values(year, one) | times for one in added])
-        for one in changed:
-            whose = (outcomes.c.year == year) & (outcomes.c.student == one.student)
-            connection.execute(update(outcomes).where(whose).values(**(_values(year, one) | times)))
+            connection.execute(outcomes.insert(), [_values(year, outcome) | times for outcome in added])
+        for outcome in changed:
+            same = (outcomes.c.year == year) & (outcomes.c.student == outcome.student)
+            connection.execute(update(outcomes).where(same).values(**(_values(year, outcome) | times)))
         if any(known != fingerprint for _, known in before.values()):
             connection.execute(update(outcomes).where(outcomes.c.year == year).values(fingerprint=fingerprint))
         tasks = {
@@ -144,21 +147,21 @@ def record(
 
 
 def years_of(store: Store, task: str) -> list[int]:
-    """The years, ascending, that have outcomes and forecasts of this task that count."""
+    """The years with outcomes and with forecasts of this task that count, ascending."""
     both = exists().where(outcome_forecasts.c.year == outcomes.c.year, outcome_forecasts.c.task == task)
     with store.snapshot() as connection:
-        found = connection.execute(select(outcomes.c.year).where(both).distinct().order_by(outcomes.c.year))
-        return [int(year) for year in found.scalars()]
+        years = connection.execute(select(outcomes.c.year).where(both).distinct().order_by(outcomes.c.year))
+        return [int(year) for year in years.scalars()]
 
 
 def read_year(store: Store, task: str, year: int) -> Year | None:
-    """What is known of a year, all of one moment; None where its sheet was never read."""
+    """A year as it is stored at one moment; None where its sheet was never read."""
     with store.snapshot() as connection:
         table = outcomes.c
         rows = connection.execute(select(outcomes).where(table.year == year).order_by(table.student)).mappings().all()
         if not rows:
             return None
-        mine = (outcome_forecasts.c.year == year) & (outcome_forecasts.c.task == task)
+        of_task = (outcome_forecasts.c.year == year) & (outcome_forecasts.c.task == task)
         whole = predictions.c
         query = (
             select(
@@ -169,7 +172,7 @@ def read_year(store: Store, task: str, year: int) -> Year | None:
                 *(whole.at, whole.year, whole.features, whole.prediction, whole.probability, whole.threshold),
             )
             .join(predictions, whole.seq == outcome_forecasts.c.seq)
-            .where(mine)
+            .where(of_task)
             .order_by(outcome_forecasts.c.seq)
         )
         forecasts = [
@@ -182,7 +185,7 @@ def read_year(store: Store, task: str, year: int) -> Year | None:
 
 
 def outcomes_of(connection: Connection, student: str) -> list[dict[str, object]]:
-    """Everything kept of one pupil's outcomes, as JSON values, the earliest year first."""
+    """One pupil's outcomes as JSON values, the earliest year first."""
     query = select(outcomes).where(outcomes.c.student == student).order_by(outcomes.c.year)
     return [
         {
@@ -196,17 +199,20 @@ def outcomes_of(connection: Connection, student: str) -> list[dict[str, object]]
 
 
 def erase_outcomes(connection: Connection, student: str) -> int:
-    """Erases one pupil's outcomes, and which forecasts counted; how many years had one."""
+    """Erases one pupil's outcomes and the note of the forecasts that counted; the number of years that had one."""
     connection.execute(delete(outcome_forecasts).where(outcome_forecasts.c.student == student))
     return int(connection.execute(delete(outcomes).where(outcomes.c.student == student)).rowcount)
 
 
 def purge_outcomes(connection: Connection, before: int) -> int:
-    """Removes the outcomes last said before a moment (microseconds), and every trace of forecasts that are gone."""
-    gone = connection.execute(delete(outcomes).where(outcomes.c.changed < before)).rowcount
-    still = exists().where(predictions.c.seq == outcome_forecasts.c.seq)
-    connection.execute(delete(outcome_forecasts).where(~still))
-    return int(gone)
+    """Removes outcomes that have not changed since `before` (microseconds), and the notes of forecasts that are gone.
+
+    Gives the number of outcomes that were removed.
+    """
+    removed = connection.execute(delete(outcomes).where(outcomes.c.changed < before)).rowcount
+    is_stored = exists().where(predictions.c.seq == outcome_forecasts.c.seq)
+    connection.execute(delete(outcome_forecasts).where(~is_stored))
+    return int(removed)
 
 
 def _stored(connection: Connection, year: int) -> tuple[dict[str, tuple[Outcome, str]], datetime | None]:
@@ -219,33 +225,33 @@ def _outcome(student: str, label: int | None, groups: str) -> Outcome:
     return Outcome(student, label, json.loads(groups))
 
 
-def _values(year: int, one: Outcome) -> dict[str, object]:
-    groups = json.dumps(dict(one.groups), ensure_ascii=False, sort_keys=True, separators=(",", ":"))
-    return {"year": year, "student": one.student, "label": one.label, "groups": groups}
+def _values(year: int, outcome: Outcome) -> dict[str, object]:
+    groups = json.dumps(dict(outcome.groups), ensure_ascii=False, sort_keys=True, separators=(",", ":"))
+    return {"year": year, "student": outcome.student, "label": outcome.label, "groups": groups}
 
 
 def _delete(connection: Connection, year: int, students: Sequence[str]) -> None:
     for start in range(0, len(students), PAGE):
-        some = outcomes.c.student.in_(students[start : start + PAGE])
-        connection.execute(delete(outcomes).where(outcomes.c.year == year, some))
+        page = outcomes.c.student.in_(students[start : start + PAGE])
+        connection.execute(delete(outcomes).where(outcomes.c.year == year, page))
 
 
 def _match(
     connection: Connection, year: int, task: str, *, asked: int, first: datetime, knew: Callable[[str, str], bool]
 ) -> Eligible:
-    """Finds the forecasts of a task for inputs of `asked` that count for `year`, and keeps which they are."""
+    """Notes which forecasts of a task, for inputs of the year `asked`, count for `year`."""
     table = predictions.c
-    mine = (table.task == task) & (table.year == asked) & table.student.is_not(None)
+    of_task = (table.task == task) & (table.year == asked) & table.student.is_not(None)
     last = func.max(table.seq).label("seq")
     query = (
         select(table.student, table.version, last, func.count().label("answers"))
-        .where(mine, table.at < microseconds(first))
+        .where(of_task, table.at < microseconds(first))
         .group_by(table.student, table.version)
     )
-    late = connection.execute(select(func.count()).where(mine, table.at >= microseconds(first))).scalar_one()
-    found = connection.execute(query).mappings().all()
-    learned = {version for version in {row["version"] for row in found} if knew(task, version)}
-    kept = [{"year": year, "task": task, **row} for row in found if row["version"] not in learned]
+    late = connection.execute(select(func.count()).where(of_task, table.at >= microseconds(first))).scalar_one()
+    rows = connection.execute(query).mappings().all()
+    learned = {version for version in {row["version"] for row in rows} if knew(task, version)}
+    kept = [{"year": year, "task": task, **row} for row in rows if row["version"] not in learned]
     ours = (outcome_forecasts.c.year == year) & (outcome_forecasts.c.task == task)
     connection.execute(delete(outcome_forecasts).where(ours))
     if kept:
@@ -253,5 +259,5 @@ def _match(
     return Eligible(
         pupils=len({row["student"] for row in kept}),
         late=int(late),
-        learned=sum(row["answers"] for row in found if row["version"] in learned),
+        learned=sum(row["answers"] for row in rows if row["version"] in learned),
     )

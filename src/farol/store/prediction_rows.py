@@ -1,4 +1,4 @@
-"""From an answer to the row that is stored of it: the one place where these are made, whoever asked."""
+"""The row of an answer: every row that is stored is made here, whoever asked for the answer."""
 
 from __future__ import annotations
 
@@ -24,9 +24,9 @@ def row_of(
     body_hash: str | None = None,
     warnings: tuple[str, ...] | None = None,
 ) -> Prediction:
-    """The row of an answer that `scorer` gave for `values` of `year` at the moment `at` (aware).
+    """The row of the answer that `scorer` gave for the inputs `values` of the school year `year`, at `at` (aware).
 
-    `warnings` are the codes of `warnings_for` the values, for a caller who has them already.
+    `warnings` are the codes that `warnings_for` gives; a caller who has them already saves the time.
     """
     bundle = scorer.bundle
     if warnings is None:

@@ -1,4 +1,4 @@
-"""What the store keeps: one prediction, one snapshot of drift. Values only; nothing here touches a database."""
+"""The records of the store: a prediction and a snapshot of drift, as values; and their moments, days and ids."""
 
 from __future__ import annotations
 
@@ -22,13 +22,13 @@ _MICROSECOND = timedelta(microseconds=1)
 
 @dataclass(frozen=True, slots=True)
 class Prediction:
-    """One answer, as it was given; `prediction` and `probability` are None together, where it was that there is none.
+    """One answer. `prediction` and `probability` are both None where the model gave no answer.
 
-    `features` are the inputs as they came (None: given as missing; absent: not given); `counted` says where the answer
-    counts: that is added up when the row is written and not kept by row, so a prediction that was read back has none.
-    `label` is in the profile's Portuguese words. `student` is the programme's own code of the pupil and `group` the
-    class, if they were given; `year` the year the inputs are of. `key_hash` and `body_hash` are those of a request
-    that may be sent again, see `Store.write`.
+    `features` are the inputs as they came (None: given as missing; absent: not given), of the school year `year`.
+    `counted` says where the answer counts: it is added to the counters when the row is written, and not stored with
+    the row, so it is None in a prediction that was read. `label` is in the profile's Portuguese words. `student` is the
+    programme's own code of the pupil and `group` the class, where they were given. `key_hash` and `body_hash` are of
+    a request that may be sent again, see `Store.write`.
     """
 
     id: str  # uuid7, see `uuid7`
@@ -52,7 +52,7 @@ class Prediction:
 
 @dataclass(frozen=True, slots=True)
 class Snapshot:
-    """A drift report kept for the history; `first` (None: no bound) and `last` are its window, both included."""
+    """A drift report in the history. Its window is from `first` (None: no bound) to `last`, both included."""
 
     id: str
     at: datetime  # aware

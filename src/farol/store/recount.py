@@ -1,7 +1,7 @@
-"""Counts the stored rows anew, by the bundles that answered them: the proof of the counters, and their repair.
+"""Counts the stored rows anew, by the bundles that answered them: this proves the counters, and repairs them.
 
-A row keeps its inputs and the year they are of, and these with its bundle give the bins it was counted in. Where the
-bundle is gone, the counters of a day that has rows cannot be told from them; those of a day without rows must be none.
+A row has its inputs and their year, and with its bundle these give the bins that it was counted in. Where the bundle is
+gone, the counters of a day with rows cannot be proved; a day without rows must have no counters.
 """
 
 from __future__ import annotations
@@ -19,19 +19,19 @@ from farol.model.counters import CounterLayout
 from farol.model.registry import Registry
 from farol.model.scoring import Scorer
 from farol.store.counters import CounterKey, CounterVector, add_up, added
-from farol.store.database import PAGE, Store, prediction_of
+from farol.store.database import PAGE, Store
 from farol.store.prediction_rows import counted_in
 from farol.store.records import Prediction, day_of, microseconds, start_of
 from farol.store.statements import cursor_of
-from farol.store.tables import predictions
+from farol.store.tables import prediction_of, predictions
 
 Cell = tuple[str, str, date]
-"""Task, version, day: what is counted anew as one."""
+"""Task, version, day: these are counted anew together."""
 
 
 @dataclass(frozen=True, slots=True)
 class Difference:
-    """A counter that is not what the rows say. `name` is a feature, or one of `farol.model.counters`."""
+    """A counter that differs from the rows. `name` is a feature, or a name of `farol.model.counters`."""
 
     task: str
     version: str
@@ -45,7 +45,7 @@ class Difference:
 
 @dataclass(frozen=True, slots=True)
 class Unproven:
-    """A version whose rows cannot be counted anew, and why not."""
+    """A version whose rows cannot be counted anew, with the reason."""
 
     task: str
     version: str
@@ -55,7 +55,7 @@ class Unproven:
 
 @dataclass(frozen=True, slots=True)
 class Recount:
-    """What came of comparing; `rows` are those counted anew."""
+    """The counters compared with the rows. `rows` is the number of rows that were counted anew."""
 
     rows: int
     differences: tuple[Difference, ...]
@@ -63,8 +63,10 @@ class Recount:
 
     @property
     def cells(self) -> tuple[Cell, ...]:
-        """Where something differs."""
-        return tuple(dict.fromkeys((one.task, one.version, one.day) for one in self.differences))
+        """The cells in which a counter differs."""
+        return tuple(
+            dict.fromkeys((difference.task, difference.version, difference.day) for difference in self.differences)
+        )
 
 
 class Binner:
@@ -76,11 +78,11 @@ class Binner:
 
     def problem(self, task: str, version: str) -> BundleError | None:
         """Why the rows of a version cannot be binned; None when they can."""
-        found = self._of(task, version)
-        return found if isinstance(found, BundleError) else None
+        scorer = self._of(task, version)
+        return scorer if isinstance(scorer, BundleError) else None
 
     def count(self, rows: Sequence[Prediction]) -> dict[CounterKey, CounterVector]:
-        """What the rows add to the counters; those whose bundle cannot be read, nothing."""
+        """The counters of the rows; rows whose bundle cannot be read add nothing."""
         groups: dict[tuple[str, str], list[Prediction]] = {}
         for row in rows:
             groups.setdefault((row.task, row.version), []).append(row)
@@ -101,7 +103,7 @@ class Binner:
 
 
 def recount(store: Store, registry: Registry) -> Recount:
-    """Compares every counter with the rows, all of one moment, while others go on writing. Changes nothing."""
+    """Compares every counter with the rows, as they were at one moment; others may write meanwhile. Changes nothing."""
     binner = Binner(registry)
     counted: dict[CounterKey, CounterVector] = {}
     rows: Counter[tuple[str, str]] = Counter()
@@ -115,22 +117,22 @@ def recount(store: Store, registry: Registry) -> Recount:
                     unproven.add((row.task, row.version, day_of(row.at)))
         stored = store.counters.stored(connection)
     differences = [
-        Difference(*key, *one)
+        Difference(*key, *difference)
         for key in sorted(stored.keys() | counted.keys())
         if key[:3] not in unproven
-        for one in _differences(stored.get(key, _EMPTY), counted.get(key, _EMPTY))
+        for difference in _differences(stored.get(key, _EMPTY), counted.get(key, _EMPTY))
     ]
     without = [
         Unproven(task, version, n, problem)
         for (task, version), n in sorted(rows.items())
         if (problem := binner.problem(task, version)) is not None
     ]
-    proven = rows.total() - sum(one.rows for one in without)
+    proven = rows.total() - sum(version.rows for version in without)
     return Recount(proven, tuple(differences), tuple(without))
 
 
 def repair(store: Store, registry: Registry, cells: Iterable[Cell]) -> None:
-    """Makes the counters of these days what the rows say, a day a transaction: whoever writes waits for one day."""
+    """Replaces the counters of these cells by those of the rows, one cell a transaction: writers wait for one day."""
     binner = Binner(registry)
     for cell in cells:
         binner.problem(*cell[:2])  # the bundle is read before anybody has to wait
@@ -139,9 +141,9 @@ def repair(store: Store, registry: Registry, cells: Iterable[Cell]) -> None:
 
 
 def count_anew(store: Store, connection: Connection, binner: Binner, cell: Cell) -> bool:
-    """Makes the counters of a day what its rows say, in a transaction of `Store.alone`.
+    """Replaces the counters of a day by those of its rows, in a transaction of `Store.exclusive`.
 
-    False, and nothing changed, where there are rows and no bundle to count them by.
+    False, and nothing is changed, where there are rows and no bundle to count them by.
     """
     task, version, day = cell
     counted: dict[CounterKey, CounterVector] = {}
@@ -181,20 +183,22 @@ def _take_in(counted: dict[CounterKey, CounterVector], more: Mapping[CounterKey,
 
 
 def _differences(stored: CounterVector, rows: CounterVector) -> Iterator[tuple[str, int, int, int]]:
-    """Name, bin, what is stored and what the rows say, where these differ."""
+    """Name, bin, stored count and count of the rows, where the two differ."""
     first, second = stored[0].counts(stored[1]), rows[0].counts(rows[1])
     for name in sorted(first.keys() | second.keys()):
-        was, found = first.get(name, {}), second.get(name, {})
-        for bin_ in sorted(was.keys() | found.keys()):
-            if was.get(bin_, 0) != found.get(bin_, 0):
-                yield name, bin_, was.get(bin_, 0), found.get(bin_, 0)
+        before, after = first.get(name, {}), second.get(name, {})
+        for bin_ in sorted(before.keys() | after.keys()):
+            if before.get(bin_, 0) != after.get(bin_, 0):
+                yield name, bin_, before.get(bin_, 0), after.get(bin_, 0)
 
 
 def _counted(scorer: Scorer, rows: Sequence[Prediction]) -> list[Prediction]:
-    """The rows, each saying again where it counts."""
+    """The rows, each with its `counted` made anew."""
     names = scorer.bundle.inputs.columns
     values = {name: [row.features.get(name) for row in rows] for name in names}
-    columns = {name: np.array([np.nan if one is None else one for one in given]) for name, given in values.items()}
+    columns = {
+        name: np.array([np.nan if value is None else value for value in given]) for name, given in values.items()
+    }
     years = np.array([row.year for row in rows], dtype=np.float64)
     answers = scorer.answers(scorer.score(columns, years))
     return [

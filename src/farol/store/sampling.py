@@ -1,7 +1,7 @@
-"""Some of a window's rows, drawn by chance, for what the counters cannot tell: how the values of one pupil go together.
+"""A random sample of a window's rows. Counters cannot say how the values of one pupil go together; rows can.
 
-Whether a row is drawn depends on the random end of its id alone: the same rows each time, in no order of time, and
-unlike any pupil's values.
+The random digits at the end of its id decide whether a row is drawn. So every call draws the same rows, whatever their
+time and their values.
 """
 
 from __future__ import annotations
@@ -12,9 +12,9 @@ from datetime import date, timedelta
 from sqlalchemy import ColumnElement, func, select
 
 from farol.model.counters import WHOLE, slices_of
-from farol.store.database import PAGE, Store, prediction_of
+from farol.store.database import PAGE, Store
 from farol.store.records import Prediction, microseconds, start_of
-from farol.store.tables import predictions
+from farol.store.tables import prediction_of, predictions
 
 _DIGITS, _BASE = 4, 16**4
 _LAST = 33
@@ -22,7 +22,7 @@ _LAST = 33
 
 @dataclass(frozen=True, slots=True)
 class Sample:
-    """Rows, the oldest first; `whole` where they are all that the window has."""
+    """Rows, the oldest first. `whole` says that they are all rows of the window."""
 
     rows: tuple[Prediction, ...]
     whole: bool
@@ -39,10 +39,10 @@ def sample(
     level: str | None = None,
     share: float = 1.0,
 ) -> Sample:
-    """About this share of the rows of the days (America/Sao_Paulo) from `first` to `last` that are of the slice `part`.
+    """About this share of the rows in the slice `part`, of the days (America/Sao_Paulo) from `first` to `last`.
 
-    `level` names the column of the pupils' stage, for slices by it. All rows of the window are looked at, those drawn
-    are read. Raises StoreError.
+    `level` names the column of the pupils' school level, for slices by level. The database looks at all rows of the
+    window and gives those that are drawn. Raises StoreError.
     """
     table = predictions.c
     chosen: list[ColumnElement[bool]] = [table.task == task, table.version == version]
@@ -53,11 +53,11 @@ def sample(
     limit = int(share * _BASE)
     if limit < _BASE:
         chosen.append(func.substr(table.id, _LAST, _DIGITS) < f"{limit:0{_DIGITS}x}")
-    found = []
+    drawn: list[Prediction] = []
     with store.snapshot() as connection:
         for page in connection.execute(select(predictions).where(*chosen)).mappings().partitions(PAGE):
             rows = map(prediction_of, page)
-            found += [
+            drawn += [
                 row for row in rows if part == WHOLE or part in slices_of(row.source, level, row.features, row.group)
             ]
-    return Sample(tuple(sorted(found, key=lambda row: (row.at, row.id))), limit >= _BASE)
+    return Sample(tuple(sorted(drawn, key=lambda row: (row.at, row.id))), limit >= _BASE)

@@ -16,8 +16,8 @@ from sqlalchemy import Column, Connection, Engine, MetaData, PrimaryKeyConstrain
 from farol.errors import Place, StoreError
 from farol.i18n import msg
 from farol.store import migrations
-from farol.store.driver import sqlite
 from farol.store.engine import IMMEDIATE, describe
+from farol.store.sqlite import sqlite3
 from farol.store.tables import metadata
 
 _ADVISORY_LOCK = 0x6661726F6C  # "farol": any number that no other program locks
@@ -114,8 +114,8 @@ def _is_wal(engine: Engine) -> bool:
     connection = engine.raw_connection()
     try:
         connection.cursor().execute("PRAGMA journal_mode = WAL")
-    except sqlite.OperationalError as error:
-        if error.sqlite_errorcode != sqlite.SQLITE_BUSY:
+    except sqlite3.OperationalError as error:
+        if error.sqlite_errorcode != sqlite3.SQLITE_BUSY:
             raise
         return False
     finally:

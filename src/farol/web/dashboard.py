@@ -17,7 +17,7 @@ from farol.i18n import msg
 from farol.model.bundle import Bundle
 from farol.model.counters import SCORE, WHOLE
 from farol.store.database import Store
-from farol.store.events import Events
+from farol.store.history import Events
 from farol.store.records import Snapshot
 from farol.web.charts import Bar, Mark, distribution, history
 from farol.web.filters import (

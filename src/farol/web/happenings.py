@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from markupsafe import Markup
 
 from farol.alerts.event_phrases import words_of
-from farol.store.events import Event
+from farol.store.history import Event
 from farol.store.records import Snapshot
 from farol.web.charts import Mark, history
 from farol.web.locale import Reader

@@ -6,17 +6,16 @@ import asyncio
 import subprocess
 import sys
 import threading
-import time
 from dataclasses import replace
 from hashlib import sha256
 
 import pytest
 from sqlalchemy import text
 
-from farol.store.database import Store, _prediction_values
+from farol.store.database import Store
 from farol.store.journal import Journal
 from farol.store.records import Prediction, uuid7
-from farol.store.tables import predictions
+from farol.store.tables import prediction_values, predictions
 from tests.store.rows import EVER, NOON, counters, recounted, row
 from tests.store.test_journal import called
 
@@ -34,15 +33,15 @@ def test_the_row_that_was_first_comes_back_and_is_counted_once(url: str) -> None
     with Store.open(url) as store:
         assert store.write([first]) == [first]
     with Store.open(url) as store:
-        (found,) = store.write([again])
-        assert (found.id, found.features, found.body_hash) == (first.id, {"IAA": 1.0}, first.body_hash)
+        (stored,) = store.write([again])
+        assert (stored.id, stored.features, stored.body_hash) == (first.id, {"IAA": 1.0}, first.body_hash)
         assert (store.total(), store.counts("current", "2024-abc", *EVER)) == (1, {"IAA": {1: 1}})
 
 
-def test_another_body_under_the_key_is_not_stored_and_can_be_told(store: Store) -> None:
+def test_another_body_under_the_same_key_is_not_stored(store: Store) -> None:
     store.write([keyed("a")])
-    (found,) = store.write([keyed("a", "other")])
-    assert found.body_hash == keyed("a").body_hash
+    (stored,) = store.write([keyed("a", "other")])
+    assert stored.body_hash == keyed("a").body_hash
     assert store.total() == 1
 
 
@@ -50,8 +49,15 @@ def test_rows_come_back_in_the_order_given_with_and_without_keys(store: Store) -
     old = keyed("old")
     store.write([old])
     rows = [row(), keyed("z"), keyed("old"), keyed("b"), keyed("z", "twice in a group"), row()]
-    found = store.write(rows)
-    assert [one.id for one in found] == [rows[0].id, rows[1].id, old.id, rows[3].id, rows[1].id, rows[5].id]
+    stored = store.write(rows)
+    assert [given.id for given in stored] == [
+        rows[0].id,
+        rows[1].id,
+        old.id,
+        rows[3].id,
+        rows[1].id,
+        rows[5].id,
+    ]
     assert store.total() == 5
     assert counters(store, "current", "2024-abc", [NOON.date()]) == recounted(store.stream())
 
@@ -65,12 +71,12 @@ def test_rows_without_a_key_are_never_taken_for_each_other(store: Store) -> None
 def test_a_retry_in_flight_beside_the_first_gets_its_answer(store: Store) -> None:
     async def scenario() -> list[Prediction]:
         journal = Journal(store, called, queue_size=100)
-        found = await asyncio.gather(*(journal.submit(lambda: keyed("a")) for _ in range(20)))
+        stored = await asyncio.gather(*(journal.submit(lambda: keyed("a")) for _ in range(20)))
         await journal.close()
-        return found
+        return stored
 
-    found = asyncio.run(scenario())
-    assert len({one.id for one in found}) == 1
+    stored = asyncio.run(scenario())
+    assert len({prediction.id for prediction in stored}) == 1
     assert store.total() == 1
 
 
@@ -78,7 +84,7 @@ WRITE_THE_SAME = """
 import random, sys
 from farol.store.database import Store
 from tests.store.rows import row
-from tests.store.test_once import keyed
+from tests.store.test_database_keys import keyed
 with Store.open(sys.argv[1]) as store:
     print("ready", flush=True)
     sys.stdin.readline()
@@ -90,7 +96,7 @@ with Store.open(sys.argv[1]) as store:
 """
 
 
-def test_processes_that_send_the_same_keys_at_once_all_get_the_same_answers(url: str) -> None:
+def test_processes_with_the_same_keys_get_the_same_answers(url: str) -> None:
     Store.open(url).close()
     command = [sys.executable, "-c", WRITE_THE_SAME, url]
     processes = [subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) for _ in range(3)]
@@ -112,27 +118,31 @@ def test_processes_that_send_the_same_keys_at_once_all_get_the_same_answers(url:
     assert all(len(ids) == 1 for ids in answers.values())
     with Store.open(url) as store:
         assert store.total() == 120 + 3 * 10
-        assert {one.id for one in store.stream() if one.key_hash} == set().union(*answers.values())
+        assert {prediction.id for prediction in store.stream() if prediction.key_hash} == set().union(*answers.values())
         assert counters(store, "current", "2024-abc", [NOON.date()]) == recounted(store.stream())
 
 
 @pytest.mark.postgresql
 @pytest.mark.parametrize("backwards", [False, True])
-def test_writers_who_wait_for_each_others_keys_never_wait_in_a_ring(postgresql_url: str, backwards: bool) -> None:
-    low, high = sorted((keyed("a"), keyed("b")), key=lambda one: str(one.key_hash))
+def test_writers_never_wait_for_each_others_keys_in_a_ring(postgresql_url: str, backwards: bool) -> None:
+    low, high = sorted((keyed("a"), keyed("b")), key=lambda prediction: str(prediction.key_hash))
     with Store.open(postgresql_url) as store, Store.open(postgresql_url) as other:
         with store.engine.connect() as connection:
-            connection.execute(predictions.insert(), _prediction_values(low))
-            again = sorted((keyed_again(low), keyed_again(high)), key=lambda one: str(one.key_hash), reverse=backwards)
+            connection.execute(predictions.insert(), prediction_values(low))
+            again = sorted(
+                (keyed_again(low), keyed_again(high)),
+                key=lambda prediction: str(prediction.key_hash),
+                reverse=backwards,
+            )
             thread = threading.Thread(target=other.write, args=(again,))
             thread.start()
             waiting = text("SELECT count(*) FROM pg_locks WHERE NOT granted")
             while not connection.execute(waiting).scalar():
-                time.sleep(0.01)
-            connection.execute(predictions.insert(), _prediction_values(high))
+                pass
+            connection.execute(predictions.insert(), prediction_values(high))
             connection.commit()
         thread.join()
-        assert {one.id for one in store.stream()} == {low.id, high.id}
+        assert {prediction.id for prediction in store.stream()} == {low.id, high.id}
 
 
 def keyed_again(row: Prediction) -> Prediction:

@@ -1,23 +1,30 @@
-"""One pupil's rows: all of them given away, all of them erased, and the counters true afterwards."""
+"""One pupil is exported and erased; old days go, rows and counters together."""
 
 from __future__ import annotations
 
 import json
 import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import replace
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
 import pytest
+from sqlalchemy import Connection
 
+from farol.errors import InputError
+from farol.model.counters import Counted, total
 from farol.model.registry import Registry
 from farol.model.scoring import Scorer
 from farol.store.database import Store
+from farol.store.privacy import Erased, Purged, erase, export, parse_age, purge
+from farol.store.records import Snapshot, uuid7
 from farol.store.recount import recount
-from farol.store.students import Erased, erase, export
+from farol.store.statements import cursor_of
 from tests.bundles import make_bundle
-from tests.store.rows import EVER, NOON, row
+from tests.store.rows import EVER, NOON, counters, recounted, row
 from tests.store.scored import answered, pupils
 
 ZONE = ZoneInfo("America/Sao_Paulo")
@@ -37,7 +44,7 @@ def scorers(artifacts: Path) -> list[Scorer]:
     return [Scorer(Registry(artifacts).load(task)) for task in ("current", "next-year")]
 
 
-def test_everything_of_one_pupil_is_exported_and_nothing_of_another(store: Store) -> None:
+def test_all_of_one_pupil_is_exported_and_nothing_of_others(store: Store) -> None:
     at = datetime(2024, 5, 10, 2, 30, tzinfo=UTC)
     given = {"IAA": 7.5, "IPP": None}
     mine = replace(row(given, at=at, warnings=("missing_feature",)), student=RA, year=2024, group="8B")
@@ -75,15 +82,15 @@ def test_an_erased_pupil_is_in_no_row_and_no_counter(store: Store, artifacts: Pa
             at = NOON + timedelta(hours=9 * (position % 6))
             student = RA if position % 3 == 0 else "RA-2" if position % 3 == 1 else None
             store.write([answered(scorer, values, at=at, year=2020 + position % 4, student=student)])
-    before = {one.id for one in store.stream() if one.student != RA}
+    before = {prediction.id for prediction in store.stream() if prediction.student != RA}
     assert erase(store, RA, registry) == Erased(20, ())
-    assert {one.id for one in store.stream()} == before
-    found = recount(store, registry)
-    assert (found.rows, found.differences) == (40, ())
+    assert {prediction.id for prediction in store.stream()} == before
+    result = recount(store, registry)
+    assert (result.rows, result.differences) == (40, ())
     assert erase(store, RA, registry) == Erased(0, ())
 
 
-def test_where_the_model_is_gone_counts_without_identity_stay_and_are_named(store: Store, artifacts: Path) -> None:
+def test_without_the_model_its_counters_stay_and_are_named(store: Store, artifacts: Path) -> None:
     mine = replace(row({"IAA": 1.0}), student=RA)
     alone = replace(row({"IAA": 1.0}, at=NOON + timedelta(days=3)), student=RA)
     store.write([mine, row({"IAA": 2.0}), alone])
@@ -98,7 +105,7 @@ def test_nothing_of_an_erased_pupil_is_left_in_the_file(
     sqlite_store: Store, artifacts: Path, scorers: list[Scorer], tmp_path: Path
 ) -> None:
     values = pupils(scorers[0], 40)
-    sqlite_store.write([answered(scorers[0], one, student=RA if i % 2 else "RA-2") for i, one in enumerate(values)])
+    sqlite_store.write([answered(scorers[0], given, student=RA if i % 2 else "RA-2") for i, given in enumerate(values)])
 
     def bytes_of_all() -> bytes:
         return b"".join(path.read_bytes() for path in tmp_path.iterdir() if path.is_file())
@@ -114,7 +121,7 @@ def test_pupils_are_erased_while_others_write(store: Store, artifacts: Path, sco
     over = threading.Event()
 
     def write_group() -> None:
-        store.write([answered(scorers[0], one, student=f"RA-{i % 3}") for i, one in enumerate(values)])
+        store.write([answered(scorers[0], given, student=f"RA-{i % 3}") for i, given in enumerate(values)])
 
     def write() -> None:
         while not over.is_set():
@@ -133,3 +140,65 @@ def test_pupils_are_erased_while_others_write(store: Store, artifacts: Path, sco
             writer.join()
     assert erased >= 20
     assert recount(store, registry).differences == ()
+
+
+@pytest.mark.parametrize(
+    ("text", "first"), [("1d", date(2024, 5, 9)), (" 400d ", date(2023, 4, 6)), ("99999d", date(1750, 7, 27))]
+)
+def test_an_age_is_counted_in_days_of_the_counters(text: str, first: date) -> None:
+    assert parse_age(text, now=datetime(2024, 5, 11, 1, 0, tzinfo=UTC)) == first  # still the tenth in São Paulo
+
+
+@pytest.mark.parametrize("text", ["", "0d", "400", "-1d", "1.5d", "100000d", "1y", "d", "４d"])
+def test_what_is_no_age_is_refused(text: str) -> None:
+    with pytest.raises(InputError, match="400d"):
+        parse_age(text, now=NOON)
+
+
+def test_whole_days_go_with_their_counters(store: Store) -> None:
+    days = [NOON + timedelta(days=i) for i in range(-6, 3)]
+    for at in days:
+        store.write([row({"IAA": 1.0}, at=at), row({"IAA": 2.0, "IEG": None}, at=at, version="other")])
+    store.write([row(at=datetime(2024, 5, 9, 2, 59, 59, tzinfo=UTC)), row(at=datetime(2024, 5, 9, 3, 0, tzinfo=UTC))])
+    orphan = Counted.of({"IAA": 1})
+    with store.exclusive() as connection:
+        tally = orphan.layout, total(orphan.layout, [orphan.cells])
+        store.counters.add(cursor_of(connection), {("t", "v", date(2020, 1, 1), ""): tally})
+    snapshot = Snapshot(uuid7(NOON), NOON - timedelta(days=9), "current", "v", None, date(2024, 5, 1), {"n": 1})
+    store.write_snapshot(snapshot)
+
+    assert purge(store, date(2024, 5, 9)) == Purged(5 * 2 + 1, date(2024, 5, 9))
+
+    assert min(prediction.at for prediction in store.stream()) == datetime(2024, 5, 9, 3, 0, tzinfo=UTC)
+    assert store.total() == 4 * 2 + 1
+    asked = [date(2024, 5, 1) + timedelta(days=i) for i in range(30)]
+    for version in ("2024-abc", "other"):
+        rows = [prediction for prediction in store.stream() if prediction.version == version]
+        assert counters(store, "current", version, asked) == recounted(rows)
+    assert store.counts("t", "v", date(2019, 1, 1), date(2021, 1, 1)) == {}
+    assert store.snapshots("current", 5) == [snapshot], "counts without identity, and the history of the dashboard"
+    assert purge(store, date(2024, 5, 9)) == Purged(0, date(2024, 5, 9))
+
+
+def test_purging_removes_one_day_at_a_time(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Other writers wait for one day only: between two days they get in."""
+    days = [NOON + timedelta(days=position) for position in range(4)]
+    for at in days:
+        store.write([row(at=at), row(at=at)])
+    exclusive = store.exclusive
+    remaining = []
+
+    @contextmanager
+    def counted() -> Iterator[Connection]:
+        with exclusive() as connection:
+            yield connection
+        remaining.append(store.total())
+        store.write([row(at=days[-1])])  # as a service does, whenever nobody holds the database
+
+    monkeypatch.setattr(store, "exclusive", counted)
+    assert purge(store, days[3].date()).rows == 6
+    assert remaining[:3] == [6, 5, 4]
+
+
+def test_an_empty_store_has_nothing_to_purge(store: Store) -> None:
+    assert purge(store, date(2024, 5, 9)) == Purged(0, date(2024, 5, 9))

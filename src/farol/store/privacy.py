@@ -1,0 +1,133 @@
+"""What is kept of pupils: one pupil's rows exported or erased, and rows removed when they are old."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, timedelta
+from zoneinfo import ZoneInfo
+
+from sqlalchemy import delete, func, select
+
+from farol.errors import InputError
+from farol.i18n import msg
+from farol.model.registry import Registry
+from farol.store.database import Store
+from farol.store.outcomes import erase_outcomes, outcomes_of, purge_outcomes
+from farol.store.records import day_of, microseconds, moment, start_of
+from farol.store.recount import Binner, count_anew
+from farol.store.tables import counters, prediction_of, predictions
+
+_AGE = re.compile(r"([1-9]\d{0,4})d", re.ASCII)
+
+
+@dataclass(frozen=True, slots=True)
+class Erased:
+    """The numbers of rows and of years' outcomes that were erased. `kept`: (task, version) whose counters still count
+    some of the rows.
+    """
+
+    rows: int
+    kept: tuple[tuple[str, str], ...]
+    outcomes: int = 0
+
+
+def export(store: Store, student: str, *, timezone: ZoneInfo, now: datetime) -> dict[str, object]:
+    """All rows and outcomes of a pupil as JSON values, the oldest first. `student` is a code in the form of `student_code`."""
+    query = select(predictions).where(predictions.c.student == student).order_by(predictions.c.seq)
+    with store.snapshot() as connection:
+        rows = [prediction_of(row) for row in connection.execute(query).mappings()]
+        came_true = outcomes_of(connection, student)
+    return {
+        "student": student,
+        "exported_at": now.astimezone(timezone).isoformat(timespec="seconds"),
+        "predictions": [
+            {
+                "prediction_id": row.id,
+                "timestamp": row.at.astimezone(timezone).isoformat(),
+                "timestamp_utc": row.at.astimezone(UTC).isoformat(),
+                "task": row.task,
+                "model_version": row.version,
+                "source": row.source,
+                "class": row.group,
+                "year": row.year,
+                "features": dict(row.features),
+                "prediction": row.prediction,
+                "prediction_label": row.label,
+                "probability": row.probability,
+                "threshold": row.threshold,
+                "warnings": list(row.warnings),
+            }
+            for row in rows
+        ],
+        "outcomes": came_true,
+    }
+
+
+def erase(store: Store, student: str, registry: Registry) -> Erased:
+    """Erases all rows and outcomes of a pupil and counts the days of these rows anew, in one transaction.
+
+    Where the bundle of a version is gone, a day on which it has rows of other pupils cannot be counted anew. Its
+    counters stay, which identify nobody, and `kept` names the version.
+    """
+    of_pupil = predictions.c.student == student
+    binner = Binner(registry)
+    with store.snapshot() as connection:
+        for task, version in connection.execute(
+            select(predictions.c.task, predictions.c.version).where(of_pupil).distinct()
+        ):
+            binner.problem(task, version)  # reads the bundles before other writers have to wait
+    kept = []
+    with store.exclusive() as connection:
+        rows = connection.execute(
+            select(predictions.c.task, predictions.c.version, predictions.c.at).where(of_pupil)
+        ).all()
+        connection.execute(delete(predictions).where(of_pupil))
+        outcomes = erase_outcomes(connection, student)
+        for cell in sorted({(task, version, day_of(moment(at))) for task, version, at in rows}):
+            if not count_anew(store, connection, binner, cell):
+                kept.append(cell[:2])
+    store.checkpoint()
+    return Erased(len(rows), tuple(dict.fromkeys(kept)), outcomes)
+
+
+@dataclass(frozen=True, slots=True)
+class Purged:
+    """The numbers of rows and outcomes that were removed, and the first day that was kept."""
+
+    rows: int
+    first: date
+    outcomes: int = 0
+
+
+def parse_age(text: str, *, now: datetime) -> date:
+    """The first day to keep for an age such as `400d`: so many days before today. InputError for other texts."""
+    match = _AGE.fullmatch(text.strip())
+    if match is None:
+        raise InputError(
+            msg("The number of days cannot be read."),
+            expected=msg("a number of days such as {example}", example="400d"),
+        )
+    return day_of(now) - timedelta(days=int(match[1]))
+
+
+def purge(store: Store, first: date) -> Purged:
+    """Removes every row and counter of the days (America/Sao_Paulo) before `first`.
+
+    One transaction a day, the oldest day first: other writers wait for one day only, and a purge that was interrupted
+    can be run again. Rows and counters of a day go together, so that they agree at every moment. Outcomes that have not
+    changed since then go too. Snapshots of drift stay.
+    """
+    rows = outcomes = 0
+    while True:
+        with store.exclusive() as connection:
+            oldest = connection.execute(select(func.min(predictions.c.at))).scalar()
+            day = first if oldest is None else min(first, day_of(moment(oldest)) + timedelta(days=1))
+            before = predictions.c.at < microseconds(start_of(day))
+            rows += connection.execute(delete(predictions).where(before)).rowcount
+            connection.execute(delete(counters).where(counters.c.day < day))
+            outcomes += purge_outcomes(connection, microseconds(start_of(day)))
+        if day == first:
+            break
+    store.checkpoint()
+    return Purged(rows, first, outcomes)
