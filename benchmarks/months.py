@@ -16,7 +16,7 @@ import numpy as np
 
 from farol.advice.status import standing
 from farol.alerts.check import check_all
-from farol.alerts.messages import Wording
+from farol.alerts.messages import MessageSettings
 from farol.drift.simulate import shifted_inputs, simulate
 from farol.drift.windows import parse_window
 from farol.model.registry import Registry
@@ -47,7 +47,7 @@ def play(folder: Path, panel: Panel) -> None:
             evening = datetime.combine(day, time(22), UTC)
             shift = "none" if day < BEGINS else "moderate"
             simulate(learned, scorer, store, n=A_DAY, shift=shift, seed=day.toordinal(), days=1, now=evening)
-            (checked,) = check_all(store, [bundle], WINDOW, evening, Wording("en", ()))
+            (checked,) = check_all(store, [bundle], WINDOW, evening, MessageSettings("en", ()))
             if day < BEGINS:
                 before += 1
                 alarms += checked.report.alarm

@@ -12,7 +12,8 @@ from pathlib import Path
 
 from playwright.sync_api import Browser
 
-from farol.drift.report import parse_window, take_snapshot
+from farol.drift.report import take_snapshot
+from farol.drift.windows import parse_window
 from farol.drift.simulate import simulate
 from farol.model.bundle import read_bundle, write_bundle
 from farol.model.registry import Registry

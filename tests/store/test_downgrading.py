@@ -12,7 +12,8 @@ from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
 from sqlalchemy import inspect, text
 
-from farol.drift.report import Window, check
+from farol.drift.report import check
+from farol.drift.windows import Window
 from farol.errors import InputError, StoreError
 from farol.model.bundle import Bundle
 from farol.model.registry import Registry
