@@ -39,7 +39,7 @@ from numpy.typing import NDArray
 from benchmarks.training import shown
 from farol.advice.status import standing
 from farol.alerts.check import check_all
-from farol.alerts.messages import Wording
+from farol.alerts.messages import MessageSettings
 from farol.drift.simulate import shifted_inputs, simulate
 from farol.drift.windows import parse_window
 from farol.evaluation.bands import calibration_bands, least_given
@@ -159,7 +159,7 @@ def months_of_use(folder: Path, panel: Panel) -> None:
             evening = datetime.combine(day, time(22), UTC)
             shift = "none" if day < DRIFT_BEGINS else "moderate"
             simulate(learned, scorer, store, n=A_DAY, shift=shift, seed=day.toordinal(), days=1, now=evening)
-            (checked,) = check_all(store, [bundle], WINDOW, evening, Wording("en", ()))
+            (checked,) = check_all(store, [bundle], WINDOW, evening, MessageSettings("en", ()))
             if day < DRIFT_BEGINS:
                 before += 1
                 alarms += checked.report.alarm

@@ -12,12 +12,12 @@ import pytest
 from farol.advice.advise import advise
 from farol.advice.inputs import Advice, Facts, gravest_of
 from farol.advice.status import gather, promoted, real_problems, standing, standings
-from farol.drift.baseline import all_rows, same_levels, slice_words, without
-from farol.drift.null_distribution import exact_criticals
-from farol.drift.proportions import share_drift
-from farol.drift.report import Window, check
-from farol.drift.slices import Looked, look_into
-from farol.drift.windows import parse_window
+from farol.drift.baseline import all_rows, slice_words, weighted_to_levels, without_slice
+from farol.drift.null_distribution import exact_critical_values
+from farol.drift.proportions import proportion_drift
+from farol.drift.report import check
+from farol.drift.slices import SliceSearch, search_slices
+from farol.drift.windows import Window, parse_window
 from farol.errors import BundleError
 from farol.evaluation.metrics import Estimate
 from farol.i18n import msg
@@ -169,7 +169,7 @@ def test_only_the_answers_changed(two: Bundle) -> None:
 def test_other_pupils_of_the_same_levels_need_no_correction(two: Bundle) -> None:
     name = two.reference.features[0].feature
     counts = plain(two) | {name: {0: 83 + 30, 1: 17 + 270}}
-    levels = check(two, counts, window=MONTH, against=same_levels(two, {"1": 100, "5": 300}))
+    levels = check(two, counts, window=MONTH, against=weighted_to_levels(two, {"1": 100, "5": 300}))
     (one,) = advise(facts(two, counts, levels=levels))
     assert one.kind == "cohort"
     assert f"In alarm for all together: {name}." in texts(one)
@@ -180,12 +180,12 @@ def test_other_pupils_of_the_same_levels_need_no_correction(two: Bundle) -> None
     few = check(two, {key: {0: 40, 1: 40} for key in counts}, window=MONTH)
     assert kinds(advise(facts(two, counts, levels=few))) == ["look"]
     other = counts | {two.reference.features[1].feature: {0: 390, 1: 10}}
-    still = check(two, other, window=MONTH, against=same_levels(two, {"1": 100, "5": 300}))
+    still = check(two, other, window=MONTH, against=weighted_to_levels(two, {"1": 100, "5": 300}))
     assert kinds(advise(facts(two, other, levels=still))) == ["look", "look"]
     rate = counts | {PREDICTION: {0: 300, 1: 100}}
     alone = replace(levels, rate=None)
     assert "cohort" not in kinds(advise(facts(two, rate, levels=alone)))
-    drifting = check(two, rate, window=MONTH, against=same_levels(two, {"1": 100, "5": 300})).rate
+    drifting = check(two, rate, window=MONTH, against=weighted_to_levels(two, {"1": 100, "5": 300})).rate
     assert drifting is not None
     assert drifting.alarm
     assert "cohort" not in kinds(advise(facts(two, rate, levels=replace(levels, rate=drifting))))
@@ -387,11 +387,11 @@ def test_answers_may_change_in_one_level_alone(two: Bundle, store: Store, tmp_pa
     found = gather(store, Registry(tmp_path), two, window)
     assert found.drift is not None
     only = replace(found.drift, features=tuple(one for one in found.drift.features if not one.alarm))
-    looked = look_into(store, two, only)
+    looked = search_slices(store, two, only)
     assert looked.explaining[SCORE].name == "phase=5"
     assert "Look at the answers in phase 5" in texts(advise(replace(found, drift=only, looked=looked))[0])
     shallow = gather(store, Registry(tmp_path), two, window, deep=False)
-    assert shallow.looked == Looked()
+    assert shallow.looked == SliceSearch()
 
 
 def test_where_every_level_changed_none_is_named_but_a_source_may_be(two: Bundle, store: Store, tmp_path: Path) -> None:
@@ -417,19 +417,17 @@ def test_without_an_alarm_nothing_is_searched(two: Bundle, store: Store, tmp_pat
 
 def test_the_rest_of_the_training_rows_is_what_the_level_leaves(two: Bundle) -> None:
     whole = all_rows(two)
-    rest = without(two, whole, "phase=5")
+    rest = without_slice(two, whole, "phase=5")
     assert (rest.n, rest.features[0]) == (300, (250, 50, 0))
     assert (rest.predicted, sum(rest.score or ())) == ((300, 0, 0), 300)
-    assert without(two, whole, "source=api") == without(two, whole, "phase=9") == whole
-    bare = without(two, replace(whole, score=None, predicted=None), "phase=5")
-    assert (bare.score, bare.predicted) == (None, None)
+    assert without_slice(two, whole, "source=api") == without_slice(two, whole, "phase=9") == whole
 
 
 def test_levels_of_many_tests_get_draws_enough_or_no_alarm_at_all() -> None:
     counts = (100.0,) * 8
-    usual, strict = exact_criticals(counts, 7, 50, 1e-4, 1e-4), exact_criticals(counts, 7, 50, 2e-5, 2e-5)
+    usual, strict = exact_critical_values(counts, 7, 50, 1e-4, 1e-4), exact_critical_values(counts, 7, 50, 2e-5, 2e-5)
     assert usual.psi < strict.psi < float("inf")
-    assert exact_criticals(counts, 7, 50, 1e-6, 1e-6).psi == float("inf")
+    assert exact_critical_values(counts, 7, 50, 1e-6, 1e-6).psi == float("inf")
 
 
 def test_a_year_later_the_advice_knows_what_came_true(tmp_path: Path, sample_workbook: Path) -> None:
@@ -492,5 +490,5 @@ def test_the_gravest_kind_leads(two: Bundle) -> None:
 
 
 def test_a_share_without_values_is_nothing_to_compare() -> None:
-    assert share_drift(0, 0, 1, 2, alpha=0.01).value is None
-    assert Looked().slices == ()
+    assert proportion_drift(0, 0, 1, 2, alpha=0.01).value is None
+    assert SliceSearch().slices == ()

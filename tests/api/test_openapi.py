@@ -87,7 +87,7 @@ def test_the_examples_of_a_window_have_something_to_say(document: dict[str, Any]
         example: dict[str, Any] = answered["example"]
         return example
 
-    assert of("history")["events"][0]["text"] == "Version 2024-0123456789 answers from here on."
+    assert of("history")["events"][0]["text"] == "A versão 2024-0123456789 está em uso agora."
     assert of("report")["history"]["snapshots"][0]["n"] == of("report")["summary"]["n"] == of("drift")["n"] == 640
     figures = of("performance")
     assert figures["n"] == 640

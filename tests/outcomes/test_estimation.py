@@ -10,7 +10,7 @@ import pytest
 from numpy.typing import NDArray
 from sklearn.metrics import accuracy_score, brier_score_loss, f1_score, precision_score, recall_score, roc_auc_score
 
-from farol.drift.report import parse_window
+from farol.drift.windows import parse_window
 from farol.model.bundle import Bundle
 from farol.model.counters import SCORE, Counted
 from farol.model.reference import score_index

@@ -9,7 +9,8 @@ from pathlib import Path
 
 import numpy as np
 
-from farol.drift.report import parse_window, take_snapshot
+from farol.drift.report import take_snapshot
+from farol.drift.windows import parse_window
 from farol.files import canonical_json
 from farol.model.bundle import read_bundle, write_bundle
 from farol.model.features import Floats

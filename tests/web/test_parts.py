@@ -13,12 +13,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 from markupsafe import Markup
 
-from farol.drift.report import check, parse_window
+from farol.drift.report import check
+from farol.drift.windows import parse_window
 from farol.model.bundle import read_bundle
 from farol.profile import load_profile
-from farol.store.records import Snapshot
 from farol.web.charts import Bar, Mark, distribution, history
-from farol.web.dashboard import _past, _words
+from farol.web.dashboard import _words
 from farol.web.home import Estimate, _invented, estimate
 from farol.web.locale import Reader
 from tests.bundles import make_bundle
@@ -106,20 +106,6 @@ def test_an_invented_value_is_in_range_and_usual() -> None:
     assert _invented(columns["IAN"], 3) == 5
     assert all(0 <= _invented(columns["IAA"], place) <= 10 for place in range(30))
     assert 0 <= _invented(replace(columns["IAA"], minimum=None, maximum=None), 0) <= 10
-
-
-def test_a_snapshot_of_another_shape_is_passed_over() -> None:
-    entry = {"feature": "IAA", "psi": 0.2, "verdict": "moderate"}
-    payloads: list[dict[str, object]] = [
-        {"features": [entry]},
-        {"features": "none"},
-        {"features": [{**entry, "feature": "IEG"}, {**entry, "psi": None}]},
-    ]
-    kept = [
-        Snapshot(str(i), NEW_YEAR + timedelta(days=i), "current", "v", None, NEW_YEAR.date(), payload)
-        for i, payload in enumerate(payloads)
-    ]
-    assert [(past.psi, past.verdict) for past in _past("IAA", kept)] == [(0.2, "moderate")]
 
 
 def test_a_high_figure_that_chance_may_give_is_no_alarm(tmp_path_factory: pytest.TempPathFactory) -> None:

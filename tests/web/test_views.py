@@ -122,7 +122,7 @@ def test_before_any_model_the_pages_say_how_to_train_one(empty_web: httpx.Client
     assert "farol train workbook.xlsx" in page
     assert "farol demo" in page
     assert "IAN is the answer in other words" in page
-    assert "Nothing to watch yet" in empty_web.get(f"{DASHBOARD}?lang=en").text
+    assert "Nothing to show yet" in empty_web.get(f"{DASHBOARD}?lang=en").text
 
 
 def test_an_introduction_stands_while_the_store_is_down(broken_web: httpx.Client) -> None:
@@ -148,7 +148,7 @@ def test_what_cannot_be_used_is_told_on_a_page_and_not_repeated(web: httpx.Clien
 
 def test_a_window_without_predictions_says_so_for_every_feature(web: httpx.Client) -> None:
     page = web.get(f"{DASHBOARD}?lang=en&window=7d@2020-01-01").text
-    assert page.count("Nothing arrived in this period") == len(load_profile("pede").tasks["next-year"].features)
+    assert page.count("There is no prediction in this period") == len(load_profile("pede").tasks["next-year"].features)
     assert "Insufficient data" in page
     assert ">nan" not in page.lower()
 
@@ -159,7 +159,7 @@ def test_a_window_of_everything_has_an_end_alone(web: httpx.Client) -> None:
 
 def test_few_predictions_are_told_from_high_figures_by_chance(web: httpx.Client) -> None:
     few = web.get(f"{DASHBOARD}?lang=en&task=current").text
-    assert "With fewer than 30 predictions nothing can be said of it." in few
+    assert "With fewer than 30 predictions nothing can be said about it." in few
 
 
 def test_features_come_by_gravity_and_name_their_meaning(web: httpx.Client) -> None:

@@ -118,7 +118,7 @@ def _look(facts: Facts, drift: DriftReport, whole: FeatureDrift) -> Advice:
             n=found.n,
             window=window,
             slice=slice_words(found.name),
-            rows=found.basis,
+            rows=found.baseline,
             m=found.reference_n,
             years=", ".join(map(str, drift.reference_years)),
         )

@@ -8,7 +8,7 @@ from typing import Literal
 
 from farol.drift.figures import FeatureDrift
 from farol.drift.report import DriftReport
-from farol.drift.slices import Looked
+from farol.drift.slices import SliceSearch
 from farol.errors import FarolError
 from farol.i18n import Message, msg
 from farol.outcomes.card_comparison import Promise
@@ -46,7 +46,7 @@ class Facts:
     horizon: int = 0
     drift: DriftReport | None = None
     levels: DriftReport | None = None
-    looked: Looked = field(default_factory=Looked)
+    looked: SliceSearch = field(default_factory=SliceSearch)
     estimation: Estimation | None = None
     promise: Promise | None = None
     realised: Realised | None = None

@@ -28,7 +28,7 @@ def compared(drift: DriftReport) -> Message:
         "{n} predictions of {window}, compared with: {rows} ({m}, of {years}).",
         n=drift.n,
         window=days(drift.window),
-        rows=drift.basis,
+        rows=drift.baseline,
         m=drift.reference_n,
         years=", ".join(map(str, drift.reference_years)),
     )

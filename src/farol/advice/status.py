@@ -9,7 +9,7 @@ from datetime import datetime
 from farol.advice.advise import advise
 from farol.advice.inputs import TO_DO, Advice, Facts, Kind, gravest_of
 from farol.drift.report import DriftReport, drift_report, reference_years
-from farol.drift.slices import Looked, look_into
+from farol.drift.slices import SliceSearch, search_slices
 from farol.drift.windows import Window, window_of
 from farol.errors import BundleError, FarolError, InputError
 from farol.model.bundle import Bundle
@@ -101,7 +101,7 @@ def gather(store: Store, registry: Registry, bundle: Bundle, window: Window, *, 
         horizon=bundle.task_spec.horizon,
         drift=drift,
         levels=_by_level(store, bundle, window) if drift.alarm else None,
-        looked=look_into(store, bundle, drift) if deep else Looked(),
+        looked=search_slices(store, bundle, drift) if deep else SliceSearch(),
         estimation=performance(store, bundle, window),
         promise=promise_of(bundle, "test"),
         realised=realised(store, registry, bundle.profile, bundle.task, years[-1]) if years else None,

@@ -9,7 +9,8 @@ from zoneinfo import ZoneInfo
 import farol
 from farol.advice.inputs import Advice
 from farol.advice.report import SECTIONS
-from farol.alerts import event_phrases
+from farol.api.answers.drift import EXAMPLE
+from farol.api.answers.history import EVENT_EXAMPLE, SNAPSHOT_EXAMPLE
 from farol.evaluation.metrics import Estimate
 from farol.i18n import msg
 from farol.model.reference import SCORE_BINS
@@ -19,28 +20,16 @@ from farol.outcomes.estimate_vs_actual import Before, Beside
 from farol.outcomes.estimation import Expected, estimate
 from farol.outcomes.matching import Counts
 from farol.outcomes.report import Leavers
-from farol.store.history import Event
 
 Json = dict[str, Any]
 
 _ZONE = ZoneInfo("America/Sao_Paulo")
 _AT = datetime(2026, 3, 2, 21, 24, 0, 521_000, UTC)
-_EVENT = "019b0a1e-7c00-7000-8000-0000000000e0"
 
 
-def history(snapshot: Json, locale: str) -> Json:
-    """An answer of GET /monitoring/history."""
-    return {
-        "timezone": _ZONE.key,
-        "task": snapshot["task"],
-        "limit": 1,
-        "snapshots": [snapshot],
-        "events": [_event(snapshot, locale)],
-    }
-
-
-def report(drift: Json, snapshot: Json, model: Json, locale: str) -> Json:
+def report(model: Json, locale: str) -> Json:
     """An answer of GET /monitoring/report about the same window, snapshot and model as the other examples."""
+    drift, snapshot = EXAMPLE, SNAPSHOT_EXAMPLE
     of_snapshot = ("model_version", "window", "n", "verdict", "verdict_label")
     kept = {"timestamp": _AT.astimezone(_ZONE).isoformat(timespec="seconds")}
     return {
@@ -56,7 +45,7 @@ def report(drift: Json, snapshot: Json, model: Json, locale: str) -> Json:
         "outcomes": None,
         "history": {
             "snapshots": [{**kept, **{name: snapshot[name] for name in of_snapshot}}],
-            "events": [_event(snapshot, locale)],
+            "events": [EVENT_EXAMPLE],
         },
         "model": {
             **{name: model[name] for name in ("train_years", "test_years", "threshold", "limits")},
@@ -71,13 +60,13 @@ def _nothing_to_do(locale: str) -> dict[str, object]:
     return Advice("nothing", msg("The answers can be relied on as before."), (words,), ()).as_dict(locale)
 
 
-def performance(drift: Json, locale: str) -> Json:
+def performance(locale: str) -> Json:
     """An answer of GET /monitoring/performance: of 640 probabilities from 0.05 to 0.94."""
     cells = [0] * (SCORE_BINS + 1)
     for first, count in ((5, 30), (25, 20), (55, 8), (90, 6)):
         cells[first : first + 5] = [2 * count] * 5
     return {
-        **{name: drift[name] for name in ("task", "version", "window", "slice")},
+        **{name: EXAMPLE[name] for name in ("task", "version", "window", "slice")},
         **estimate(tuple(cells), 0.5).as_dict(locale),
     }
 
@@ -118,11 +107,6 @@ def outcomes(version: str, locale: str) -> Json:
             "notes": [],
         },
     }
-
-
-def _event(snapshot: Json, locale: str) -> Json:
-    details = {"version": snapshot["model_version"], "by": "promotion"}
-    return event_phrases.as_dict(Event(_EVENT, _AT, "served", snapshot["task"], details), locale, _ZONE)
 
 
 def _part(name: str, n: int, positives: int, locale: str) -> Json:

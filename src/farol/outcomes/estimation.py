@@ -20,7 +20,7 @@ from functools import lru_cache
 import numpy as np
 from numpy.typing import NDArray
 
-from farol.drift.scores import cells_of
+from farol.drift.report import cells_of
 from farol.drift.verdicts import MIN_SAMPLES
 from farol.drift.windows import Window
 from farol.i18n import Message, msg

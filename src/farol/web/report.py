@@ -9,11 +9,11 @@ from farol.drift.psi import MODERATE, SEVERE
 from farol.web.advice import advice_view
 from farol.web.dashboard import feature_views, name_of
 from farol.web.filters import period_words
-from farol.web.happenings import happenings, marks_of, timeline
 from farol.web.locale import Reader
 from farol.web.outcomes import before_view, part_view
 from farol.web.status import status_of
 from farol.web.templating import STATIC, document
+from farol.web.timeline import event_views, marks_of, timeline
 from farol.web.views_service import served_years
 
 POLICY = (
@@ -56,7 +56,7 @@ def report_html(report: Report, reader: Reader) -> str:
         "before": None if came is None else before_view(came, reader),
         "outcome_notes": [] if came is None else [note.render(reader.locale) for note in came.notes],
         "timeline": timeline(report.snapshots, marks, reader),
-        "happenings": happenings(report.events, reader),
+        "happenings": event_views(report.events, reader),
         "snapshots_n": reader.number(len(report.snapshots), 0),
         "train_years": reader.listing(manifest.train_years),
         "test_years": reader.listing(manifest.test_years),
