@@ -14,7 +14,7 @@ from pathlib import Path
 
 import numpy as np
 
-from farol.advice.status import standing
+from farol.advice.status import model_status
 from farol.alerts.check import check_all
 from farol.alerts.messages import Wording
 from farol.drift.simulate import shifted_inputs, simulate
@@ -63,9 +63,9 @@ def play(folder: Path, panel: Panel) -> None:
         delay = (found - BEGINS).days + 1
         print(f"  found on {found}: in the evening of day {delay}, after {delay * A_DAY} pupils with it")
         evening = datetime.combine(found, time(22), UTC)
-        advised = standing(store, registry, bundle, parse_window(WINDOW, now=evening))
+        advised = model_status(store, registry, bundle, parse_window(WINDOW, now=evening))
         for advice in advised.advice:
-            print(f"  advice: {advice.what.render('en')}")
+            print(f"  advice: {advice.summary.render('en')}")
 
 
 def days() -> Iterator[date]:

@@ -87,7 +87,7 @@ def test_the_page_of_a_report_needs_nothing_else_and_runs_nothing(watched: Clien
     assert "<script" not in page
     assert re.findall(r'(?:src|href)="(?!#)', page) == []
     assert "url(" not in page
-    for words in ("Severe drift", "400", "What happened", "Version v2 answers again", "roc_auc", "0.750", "IAA"):
+    for words in ("Severe drift", "400", "What happened", "Version v2 answers again", "ROC AUC", "0.750", "IAA"):
         assert words in page
     assert page.count("<svg") > 4
 

@@ -54,12 +54,11 @@ def history(request: Request, task: OneTask = "current", limit: Limit = 100) -> 
         "What `farol report` writes, as JSON. The same for people, as one HTML file: `/monitoring/report.html` with "
         "the same parameters."
     ),
-    response_model=ReportAnswer,
     response_description=_("The answer."),
     responses=refusals(422, 500, 503),
 )
-def report(request: Request, task: OneTask = "next-year", window: WindowName = "30d") -> JSONResponse:
+def report(request: Request, task: OneTask = "next-year", window: WindowName = "30d") -> ReportAnswer:
     service: Service = request.app.state.service
     bundle = service.served(known_task(task)).bundle
     made = report_of(service.store, service.registry, bundle, window_in(window, service, task), datetime.now(UTC))
-    return JSONResponse(made.as_dict(locale_of(request), service.timezone))
+    return ReportAnswer.of(made, service.timezone, locale_of(request))

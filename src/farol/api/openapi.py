@@ -16,6 +16,7 @@ from starlette.staticfiles import StaticFiles
 
 import farol
 from farol.api.answers.errors import ErrorAnswer
+from farol.api.answers.shape import shapes
 from farol.api.answers.v2 import InferRequest, V2Error
 from farol.api.batch import NDJSON
 from farol.api.errors import described, locale_of
@@ -104,18 +105,28 @@ def _take(document: dict[str, Any], path: str, content: dict[str, Any]) -> None:
 def _show_answers(document: dict[str, Any], service: Service, locale: str) -> None:
     """Give every answer an example, in `locale`."""
     examples = answer_examples(service, locale)
+    schemas = document["components"]["schemas"]
+    for shape in shapes():
+        # Again, since the framework leaves out every null of them.
+        schemas.get(shape.__name__, {}).update(shape.model_config.get("json_schema_extra", {}))
     for path, operations in document["paths"].items():
         for operation in operations.values():
             for status, response in operation["responses"].items():
                 for kind, content in response["content"].items():
                     if int(status) < 400:
-                        found = examples.get(operation["operationId"], {})  # a test fails where there is none
-                        content["example"] = found[0] if kind == NDJSON and isinstance(found, list) else found
+                        # A shape has its examples itself, or they are made here; a test fails where there are none.
+                        made = examples.get(operation["operationId"]) or _own_example(content["schema"], schemas)
+                        content["example"] = made[0] if kind == NDJSON and isinstance(made, list) else made
                     else:
                         content["example"] = error_example(int(status), locale, is_protocol=path.startswith("/v2"))
-    schemas = document["components"]["schemas"]
     schemas["PredictionAnswer"]["examples"] = [examples["predict"]]
     schemas["ErrorAnswer"]["examples"] = [error_example(422, locale, is_protocol=False)]
+
+
+def _own_example(schema: dict[str, Any], schemas: dict[str, Any]) -> Any:
+    """The first example of the shape that a schema refers to."""
+    _, _, name = schema.get("$ref", "").rpartition("/")
+    return next(iter(schemas.get(name, {}).get("examples", [])), {})
 
 
 _SCHEMES = {

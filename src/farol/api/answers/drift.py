@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Literal, Self
 
 from pydantic import Field
 
 from farol.api.answers.shape import Shape
 from farol.api.texts import marked as _
+from farol.drift.figures import FeatureDrift
+from farol.drift.report import DriftReport
+from farol.drift.windows import Window
 
 Verdict = Literal["insufficient_data", "none", "moderate", "severe"]
 
@@ -67,6 +70,10 @@ class FeatureDriftAnswer(DriftFigures):
     reference: list[float] = Field(description=_("Training values in each bin; not whole where they are weighted."))
     current: list[int] = Field(description=_("Predictions in each bin."))
 
+    @classmethod
+    def of(cls, drift: FeatureDrift, locale: str) -> Self:
+        return cls.model_validate(drift.as_dict(locale))
+
 
 class SnapshotFeature(DriftFigures):
     current: list[int] = Field(description=_("Predictions in each bin."))
@@ -81,11 +88,19 @@ class WindowAnswer(Days):
     name: str
     days: int | None
 
+    @classmethod
+    def of(cls, window: Window) -> Self:
+        return cls.model_validate(window.as_dict())
+
 
 class ReferenceAnswer(Shape):
     n: int = Field(description=_("How many training rows; where they are weighted, as many as they tell."))
     years: list[int]
     rows: str = Field(description=_("Which training rows, in the language of the request."))
+
+    @classmethod
+    def of(cls, report: DriftReport, locale: str) -> Self:
+        return cls(n=report.reference_n, years=list(report.reference_years), rows=report.basis.render(locale))
 
 
 class DriftAnswer(Shape):
