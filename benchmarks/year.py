@@ -37,7 +37,7 @@ import openpyxl
 from numpy.typing import NDArray
 
 from benchmarks.training import shown
-from farol.advice.status import standing
+from farol.advice.status import model_status
 from farol.alerts.check import check_all
 from farol.alerts.messages import MessageSettings
 from farol.drift.simulate import shifted_inputs, simulate
@@ -175,9 +175,9 @@ def months_of_use(folder: Path, panel: Panel) -> None:
         delay = (day_found - DRIFT_BEGINS).days + 1
         print(f"  found on {day_found}: in the evening of day {delay}, after {delay * A_DAY} pupils with it")
         evening = datetime.combine(day_found, time(22), UTC)
-        advised = standing(store, registry, bundle, parse_window(WINDOW, now=evening))
+        advised = model_status(store, registry, bundle, parse_window(WINDOW, now=evening))
         for advice in advised.advice:
-            print(f"  advice: {advice.what.render('en')}")
+            print(f"  advice: {advice.summary.render('en')}")
 
 
 def days() -> Iterator[date]:

@@ -98,7 +98,7 @@ def test_the_examples_of_a_window_have_something_to_say(document: dict[str, Any]
     assert counts["matched"] + counts["new"] == counts["pupils"]
     for part in (outcomes["together"], *outcomes["groups"]):
         assert sum(part["confusion"].values()) == part["n"]
-        assert part["metrics"][0]["verdict_label"] == "as promised"
+        assert part["metrics"][0]["verdict_label"] == "como prometido"
 
 
 def test_the_examples_speak_the_language_asked_for(shared: Client) -> None:

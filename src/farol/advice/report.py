@@ -1,8 +1,7 @@
-"""What was found in a window, as one whole: for a file to keep, and as JSON.
+"""The report of a window: drift, advice, outcomes, history and the model, for a file to keep and as JSON.
 
-SECTIONS is the list of what a report has, in order. Each section is a key of the JSON and a template of the page
-(`farol/web/templates/report/<section>.html`); another one is added in these two places and in
-`farol.api.answers.report`.
+SECTIONS are its sections, in order. Each is a key of the JSON (`farol.api.answers.report`) and a template of the page
+(`farol/web/templates/report/<section>.html`).
 """
 
 from __future__ import annotations
@@ -17,7 +16,7 @@ from farol.drift.report import DriftReport, drift_report
 from farol.drift.windows import Window
 from farol.model.bundle import Bundle
 from farol.model.registry import Registry
-from farol.outcomes.report import Realised
+from farol.outcomes.report import OutcomeReport
 from farol.store.database import Store
 from farol.store.history import Event, Events
 from farol.store.records import Snapshot, day_of
@@ -25,7 +24,7 @@ from farol.store.records import Snapshot, day_of
 SECTIONS = ("summary", "advice", "verdicts", "distributions", "outcomes", "history", "model")
 
 MOST = 1_000
-"""Snapshots and events looked through for those of the window."""
+"""Snapshots and events that are read to find those of the window."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,16 +35,16 @@ class Report:
     bundle: Bundle
     drift: DriftReport
     advice: tuple[Advice, ...]
-    realised: Realised | None  # None where no sheet has answered forecasts of the task
+    outcomes: OutcomeReport | None  # None where no sheet has answered forecasts of the task
     snapshots: tuple[Snapshot, ...]
     events: tuple[Event, ...]
 
 
 def report_of(store: Store, registry: Registry, bundle: Bundle, window: Window, now: datetime) -> Report:
-    """The report of a window of the model's task, made at a moment (aware). Changes nothing. Raises StoreError."""
+    """The report of a window of the model's task, made at `now` (aware). Changes nothing. Raises StoreError."""
 
-    def inside(one: Snapshot | Event) -> bool:
-        day = day_of(one.at)
+    def inside(entry: Snapshot | Event) -> bool:
+        day = day_of(entry.at)
         return (window.first is None or day >= window.first) and day <= window.last
 
     facts = gather(store, registry, bundle, window)
@@ -54,7 +53,7 @@ def report_of(store: Store, registry: Registry, bundle: Bundle, window: Window, 
         bundle=bundle,
         drift=facts.drift or drift_report(store, bundle, window),
         advice=advise(facts),
-        realised=facts.realised,
+        outcomes=facts.outcomes,
         snapshots=tuple(filter(inside, store.snapshots(bundle.task, MOST))),
         events=tuple(filter(inside, Events(store).latest(MOST, bundle.task))),
     )

@@ -9,8 +9,6 @@ from collections.abc import Mapping
 from typing import Any
 
 import farol
-from farol.advice.inputs import Advice
-from farol.api import monitoring_examples as monitored
 from farol.api.errors import ApiError, FieldProblem, error_body, error_text, internal_error, too_large
 from farol.api.schemas import InputForm
 from farol.api.service import Service
@@ -74,10 +72,6 @@ def answer_examples(service: Service, locale: str) -> dict[str, object]:
         "v2_infer_version": inferred,
         "list_predictions": {**listed, "predictions": [_stored(single["current"], service)]},
         "export_predictions": "IAA,IEG,prediction,prediction_label,probability,timestamp\n",
-        "report": monitored.report(model, locale),
-        "estimate_performance": monitored.performance(locale),
-        "outcomes": monitored.outcomes(_VERSION, locale),
-        "status": {"to_do": True, "tasks": [_standing(service, "current", locale)]},
         "health": {
             "status": "alive",
             "started_at": "2026-03-02T18:24:00-03:00",
@@ -185,26 +179,6 @@ def _stored(answer: Json, service: Service) -> Json:
         "features": {"IAA": 8.5, "IDA": 4.5},
         "prediction_label": service.log_profile.label.positive.pt,
         "warnings": ["clipped"],
-    }
-
-
-def _standing(service: Service, task: str, locale: str) -> Json:
-    advice = Advice(
-        "look",
-        msg("Look at {feature} in {slice}: there it has changed.", feature="IDA", slice=msg("phase {value}", value=3)),
-        (msg("{now} are missing; in training {then} were.", now="31%", then="7%"),),
-        (msg("{command} has all figures.", command="`farol drift --task current --slice phase=3`"),),
-        part="phase=3",
-    )
-    return {
-        "task": task,
-        "title": _words(service, task, locale)["title"],
-        "model_version": _VERSION,
-        "window": {"name": "30d", **_DAYS, "days": 30},
-        "n": 640,
-        "lead": "look",
-        "to_do": True,
-        "advice": [{**advice.as_dict(locale), "feature": "IDA", "meaning": "IDA"}],
     }
 
 

@@ -9,7 +9,7 @@ from itertools import chain, islice
 from typing import Annotated
 
 from fastapi import APIRouter, Query, Request
-from fastapi.responses import JSONResponse, StreamingResponse
+from fastapi.responses import StreamingResponse
 
 from farol.api.answers.drift import DriftAnswer
 from farol.api.answers.history import HistoryAnswer, SnapshotAnswer
@@ -26,7 +26,7 @@ from farol.drift.report import drift_report, take_snapshot
 from farol.drift.windows import WINDOW_PATTERN, Window, window_of
 from farol.errors import InputError
 from farol.i18n import Message, msg
-from farol.outcomes.estimation import performance
+from farol.outcomes.estimation import expected_performance
 from farol.store.exporting import write_csv
 from farol.store.records import Prediction
 
@@ -159,28 +159,19 @@ def drift_history(request: Request, task: OneTask = "current", limit: Limit = 30
         "Before anybody knows who fell behind: performance expected from the probabilities of a window, if they are "
         "worth what they were in training. `assumptions` says what has to hold."
     ),
-    response_model=PerformanceAnswer,
     response_description=_("The answer."),
     responses=refusals(422, 500, 503),
 )
 def estimated_performance(
     request: Request, task: OneTask = "current", window: WindowName = "30d", part: SliceName = ""
-) -> JSONResponse:
+) -> PerformanceAnswer:
     service: Service = request.app.state.service
     bundle = service.served(known_task(task)).bundle
     chosen = window_in(window, service, task)
     with parameter("slice"):
         wanted = parse_slice(bundle, part)
-    estimation = performance(service.store, bundle, chosen, part=wanted)
-    return JSONResponse(
-        {
-            "task": bundle.task,
-            "version": bundle.version,
-            "window": chosen.as_dict(),
-            "slice": wanted,
-            **estimation.as_dict(locale_of(request)),
-        }
-    )
+    estimation = expected_performance(service.store, bundle, chosen, part=wanted)
+    return PerformanceAnswer.of(bundle, chosen, wanted, estimation, locale_of(request))
 
 
 @router.post(

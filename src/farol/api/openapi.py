@@ -133,6 +133,12 @@ def _show_answers(document: dict[str, Any], service: Service, locale: str, on_sh
     schemas["ErrorAnswer"]["examples"] = [error_example(422, locale, is_protocol=False)]
 
 
+def _own_example(schema: dict[str, Any], schemas: dict[str, Any]) -> Any:
+    """The first example of the shape that a schema refers to."""
+    _, _, name = schema.get("$ref", "").rpartition("/")
+    return next(iter(schemas.get(name, {}).get("examples", [])), {})
+
+
 _SCHEMES = {
     "bearer": {"type": "http", "scheme": "bearer", "description": _("A key, as `farol keys create` shows it once.")},
     "header": {"type": "apiKey", "in": "header", "name": "X-API-Key", "description": _("The same key.")},

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from datetime import UTC, datetime
 from enum import StrEnum
 from math import isfinite
@@ -115,10 +114,13 @@ def estimate(
     data: DataOption = None,
 ) -> None:
     """Say how good the answers of a window probably are, before anybody knows who fell behind."""
+    from farol.api.answers.performance import PerformanceAnswer
     from farol.drift.baseline import parse_slice
+    from farol.drift.verdicts import MIN_SAMPLES
     from farol.drift.windows import window_of
     from farol.model.registry import Registry
-    from farol.outcomes.estimation import performance
+    from farol.outcomes.estimate_vs_actual import measure_title
+    from farol.outcomes.estimation import expected_performance
     from farol.store.database import Store
 
     settings = read_settings(artifacts=artifacts, data=data)
@@ -126,16 +128,21 @@ def estimate(
     wanted = parse_slice(bundle, part)
     with Store.open(settings.store_url) as store:
         chosen = window_of(window, store=store, task=task, now=datetime.now(UTC))
-        estimation = performance(store, bundle, chosen, part=wanted)
+        estimation = expected_performance(store, bundle, chosen, part=wanted)
     if output is Format.json:
-        body = {"task": task, "version": bundle.version, "window": chosen.as_dict(), "slice": wanted}
-        print(json.dumps(body | estimation.as_dict(LOCALE), ensure_ascii=False, indent=2))
+        answer = PerformanceAnswer.of(bundle, chosen, wanted, estimation, LOCALE)
+        print(answer.model_dump_json(by_alias=True, indent=2))
+        return
+    if estimation.n < MIN_SAMPLES:
+        say(msg("{n} answers in this period: with fewer than {enough} nothing is estimated.",
+                n=estimation.n, enough=MIN_SAMPLES))  # fmt: skip
         return
     table = Table(box=None, pad_edge=False)
     for heading in (_("metric"), _("expected"), _("from"), _("to")):
         table.add_column(heading)
     for name, measure in estimation.measures.items():
-        table.add_row(name, _figure(measure.value), _figure(measure.low), _figure(measure.high))
+        title = measure_title(name).render(LOCALE)
+        table.add_row(title, _figure(measure.value), _figure(measure.low), _figure(measure.high))
     OUT.print(table)
     say(msg("Answers: {n}; expected at risk: {share}", n=estimation.n, share=_percent(estimation.at_risk)))
     for words in estimation.assumptions:

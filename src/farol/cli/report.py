@@ -51,8 +51,8 @@ def report(
     path = out or Path("report.html")
     files = {path: html.encode()}
     if as_json:
-        body = ReportAnswer.of(made, zone, LOCALE).model_dump_json(by_alias=True, indent=2)
-        files[path.with_suffix(".json")] = body.encode()
+        answer = ReportAnswer.of(made, zone, LOCALE)
+        files[path.with_suffix(".json")] = answer.model_dump_json(by_alias=True, indent=2).encode()
     if pdf:
         files[path.with_suffix(".pdf")] = print_pdf(html)
     for file, content in files.items():
