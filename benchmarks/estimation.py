@@ -28,7 +28,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
@@ -41,8 +41,7 @@ from farol.evaluation.bands import least_given
 from farol.evaluation.capacity import USUAL
 from farol.model.reference import SCORE_BINS, score_index
 from farol.outcomes.estimation import DRAWS as ESTIMATED
-from farol.outcomes.estimation import MEASURES, estimate, estimate_rows, measures
-from farol.outcomes.recalibration import IsotonicCalibration, resampled
+from farol.outcomes.estimation import MEASURES, IsotonicCalibration, estimate, estimate_rows, measures, resampled_shares
 from farol.profile import load_profile
 from farol.training import models
 from farol.training.plan import make_plan
@@ -120,7 +119,8 @@ def ours(answers: Answers, learned: IsotonicCalibration | None) -> tuple[Figures
         found = estimate(cells, answers.threshold, learned)
         seconds.append(time.perf_counter() - start)
     figures = {
-        name: {key: float(str(value)) for key, value in one.as_dict().items()} for name, one in found.measures.items()
+        name: {key: float(str(value)) for key, value in asdict(measure).items()}
+        for name, measure in found.measures.items()
     }
     return figures, min(seconds)
 
@@ -191,7 +191,7 @@ def figure(one: Mapping[str, float]) -> str:
 def told(answers: Answers, pythons: list[str]) -> None:
     """Prints the table of a question."""
     learned = learned_from(answers.reference, answers.reference_label)
-    resampled(learned, ESTIMATED)  # once a model
+    resampled_shares(learned, ESTIMATED)  # once a model
     (mine, seconds), (plain, _) = ours(answers, learned), ours(answers, None)
     real = came_true(*_known(answers))
     peers = [peer for python in pythons for peer in theirs(answers, python)]

@@ -45,9 +45,10 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.stats import mannwhitneyu, norm
 
-from farol.drift.pairwise import MultivariateReport, compare
+from farol.drift.pairwise import PairwiseReport, compare
 from farol.drift.proportions import wilson
-from farol.drift.report import DriftReport, Window, check
+from farol.drift.report import DriftReport, check
+from farol.drift.windows import Window
 from farol.model.bundle import Bundle, read_bundle, write_bundle
 from farol.model.counters import OUTSIDE, PREDICTION, SCORE
 from farol.model.features import Floats, feature_matrix
@@ -288,7 +289,7 @@ def lost(of: Population, simulations: int, seed: int) -> None:
         print(f"{name:14}{share(found, simulations)}", flush=True)
 
 
-def together(bundle: Bundle, matrix: Floats) -> MultivariateReport:
+def together(bundle: Bundle, matrix: Floats) -> PairwiseReport:
     """The multivariate check of some rows."""
     return compare(bundle, matrix, window=ALL, answers=matrix.shape[0], read=matrix.shape[0])
 

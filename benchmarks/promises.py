@@ -21,8 +21,8 @@ from numpy.typing import NDArray
 from farol.drift.proportions import wilson
 from farol.evaluation.bands import calibration_bands
 from farol.evaluation.metrics import Estimate, Evaluation, evaluate
-from farol.outcomes.calibration import worth_of
-from farol.outcomes.card_comparison import COMPARED, Promise, compare_with, promise_in
+from farol.outcomes.calibration import band_calibrations
+from farol.outcomes.card_comparison import COMPARED, CardMetrics, compare_with_card
 from farol.training import sections
 
 Floats = NDArray[np.float64]
@@ -52,16 +52,16 @@ def year(rng: np.random.Generator, n: int, noise: float, shape: tuple[float, flo
 def band_missed(card: Year, came: Year) -> bool:
     """Whether any band of the card is said not to have been kept."""
     bands = sections.bands(calibration_bands(card.label, card.probability, card.label, card.probability))
-    return any(band.kept is False for band in worth_of({"bands": bands}, came.label, came.probability))
+    return any(band.kept is False for band in band_calibrations({"bands": bands}, came.label, came.probability))
 
 
-def outside(promise: Promise, came: Evaluation) -> bool:
+def outside(promise: CardMetrics, came: Evaluation) -> bool:
     """Whether any realised value lies outside its promised interval."""
     values = came.values()
     return any(name in values and not one.low <= values[name] <= one.high for name, one in promise.metrics.items())
 
 
-def apart(promise: Promise, came: Evaluation) -> bool:
+def apart(promise: CardMetrics, came: Evaluation) -> bool:
     """Whether any two intervals do not overlap."""
     for name, one in promise.metrics.items():
         other = came.estimates[name]
@@ -84,10 +84,10 @@ def main(arguments: list[str]) -> None:
             found = np.zeros(4)
             for _ in range(years):
                 card, then = year(rng, CARD, 0.0, shape), year(rng, n, noise, shape)
-                promise, came = promise_in(sections.evaluation(card.evaluation)), then.evaluation
+                promise, came = CardMetrics.read(sections.evaluation(card.evaluation)), then.evaluation
                 if promise is None:
                     raise SystemExit("a section of a report was not read")
-                verdicts = {one.verdict for one in compare_with(promise, came)}
+                verdicts = {one.verdict for one in compare_with_card(promise, came)}
                 broken = "worse" in verdicts or "better" in verdicts
                 found += (broken, band_missed(card, then), outside(promise, came), apart(promise, came))
             shares = found / years

@@ -37,9 +37,9 @@ import openpyxl
 from numpy.typing import NDArray
 
 from benchmarks.training import shown
-from farol.advice.status import standing
+from farol.advice.status import model_status
 from farol.alerts.check import check_all
-from farol.alerts.messages import Wording
+from farol.alerts.messages import MessageSettings
 from farol.drift.simulate import shifted_inputs, simulate
 from farol.drift.windows import parse_window
 from farol.evaluation.bands import calibration_bands, least_given
@@ -159,7 +159,7 @@ def months_of_use(folder: Path, panel: Panel) -> None:
             evening = datetime.combine(day, time(22), UTC)
             shift = "none" if day < DRIFT_BEGINS else "moderate"
             simulate(learned, scorer, store, n=A_DAY, shift=shift, seed=day.toordinal(), days=1, now=evening)
-            (checked,) = check_all(store, [bundle], WINDOW, evening, Wording("en", ()))
+            (checked,) = check_all(store, [bundle], WINDOW, evening, MessageSettings("en", ()))
             if day < DRIFT_BEGINS:
                 before += 1
                 alarms += checked.report.alarm
@@ -175,9 +175,9 @@ def months_of_use(folder: Path, panel: Panel) -> None:
         delay = (day_found - DRIFT_BEGINS).days + 1
         print(f"  found on {day_found}: in the evening of day {delay}, after {delay * A_DAY} pupils with it")
         evening = datetime.combine(day_found, time(22), UTC)
-        advised = standing(store, registry, bundle, parse_window(WINDOW, now=evening))
+        advised = model_status(store, registry, bundle, parse_window(WINDOW, now=evening))
         for advice in advised.advice:
-            print(f"  advice: {advice.what.render('en')}")
+            print(f"  advice: {advice.summary.render('en')}")
 
 
 def days() -> Iterator[date]:

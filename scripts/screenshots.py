@@ -12,8 +12,9 @@ from pathlib import Path
 
 from playwright.sync_api import Browser
 
-from farol.drift.report import parse_window, take_snapshot
+from farol.drift.report import take_snapshot
 from farol.drift.simulate import simulate
+from farol.drift.windows import parse_window
 from farol.model.bundle import read_bundle, write_bundle
 from farol.model.registry import Registry
 from farol.model.scoring import Scorer

@@ -59,9 +59,9 @@ def msg(template: str, /, **values: object) -> Message:
     return Message(template, values)
 
 
-def decimal(value: float) -> Message:
-    """A figure of two decimals, with the reader's decimal sign."""
-    whole, _, parts = f"{value:.2f}".partition(".")
+def decimal(value: float, digits: int = 2) -> Message:
+    """A figure with the reader's decimal sign."""
+    whole, _, parts = f"{value:.{digits}f}".partition(".")
     return msg("{whole}.{parts}", whole=whole, parts=parts)
 
 

@@ -11,22 +11,23 @@ import pytest
 
 from farol.advice.advise import advise
 from farol.advice.inputs import Advice, Facts, gravest_of
-from farol.advice.status import gather, promoted, real_problems, standing, standings
-from farol.drift.baseline import all_rows, same_levels, slice_words, without
-from farol.drift.null_distribution import exact_criticals
-from farol.drift.proportions import share_drift
-from farol.drift.report import Window, check
-from farol.drift.slices import Looked, look_into
-from farol.drift.windows import parse_window
+from farol.advice.status import gather, model_status, model_statuses, promoted, real_problems
+from farol.api.answers.status import AdviceAnswer, TaskStatusAnswer
+from farol.drift.baseline import all_rows, slice_words, weighted_to_levels, without_slice
+from farol.drift.null_distribution import exact_critical_values
+from farol.drift.proportions import proportion_drift
+from farol.drift.report import check
+from farol.drift.slices import SliceSearch, search_slices
+from farol.drift.windows import Window, parse_window
 from farol.errors import BundleError
 from farol.evaluation.metrics import Estimate
 from farol.i18n import msg
 from farol.model.bundle import Bundle
 from farol.model.counters import PREDICTION, SCORE, Counted
 from farol.model.registry import Registry
-from farol.outcomes.card_comparison import Promise
-from farol.outcomes.estimation import MEASURES, Estimation, Expected
-from farol.outcomes.report import Realised
+from farol.outcomes.card_comparison import CardMetrics
+from farol.outcomes.estimation import MEASURES, Estimation, ExpectedMeasure
+from farol.outcomes.report import OutcomeReport
 from farol.settings import Settings
 from farol.store.database import Store
 from farol.store.records import Prediction, Snapshot, uuid7
@@ -68,7 +69,7 @@ def kinds(found: tuple[Advice, ...]) -> list[str]:
 
 
 def texts(one: Advice, locale: str = "en") -> str:
-    return " ".join(words.render(locale) for words in (one.what, *one.why, *one.steps))
+    return " ".join(words.render(locale) for words in (one.summary, *one.why, *one.steps))
 
 
 def test_where_nothing_changed_there_is_nothing_to_do(two: Bundle) -> None:
@@ -80,7 +81,9 @@ def test_where_nothing_changed_there_is_nothing_to_do(two: Bundle) -> None:
     assert "de 01/06/2024 a 30/06/2024" in texts(one, "pt_BR")
 
 
-@pytest.mark.parametrize(("n", "words"), [(10, "below 30 nothing can be said"), (40, "may be chance: IAA")])
+@pytest.mark.parametrize(
+    ("n", "words"), [(10, "with fewer than 30 nothing can be said"), (40, "may be chance: “Self-evaluation”")]
+)
 def test_of_few_predictions_nothing_is_said(two: Bundle, n: int, words: str) -> None:
     counts = {name: {0: n // 2, 1: n // 2} for name in plain(two)} | {
         SCORE: {10: n // 2, 40: n // 2},
@@ -99,34 +102,41 @@ def test_a_changed_feature_is_to_be_looked_at_with_both_distributions(two: Bundl
     assert one.figure is not None
     assert (one.figure.reference, one.figure.current) == ((200, 200, 0), (380, 20, 0))
     assert "The values are lower" in texts(one)
-    assert "in no one phase, class or source alone" in texts(one)
-    body = one.as_dict("en")
-    assert (body["feature"], body["reference"], body["current"]) == (name, [200, 200, 0], [380, 20, 0])
+    assert "and not in one phase, class or source alone" in texts(one)
+    body = AdviceAnswer.of(one, "en")
+    assert (body.feature, body.reference, body.current) == (name, [200, 200, 0], [380, 20, 0])
     higher = advise(facts(two, plain(two) | {name: {0: 20, 1: 300, 2: 80}}))[0]
     assert "The values are higher" in texts(higher)
-    assert "20% are missing; in training 0% were." in texts(higher)
+    assert "20% of the values are missing; in training it was 0%." in texts(higher)
 
 
 def test_an_advice_says_what_why_and_what_to_do_next_word_for_word(two: Bundle) -> None:
     name = two.reference.features[2].feature
+    meaning = two.profile.columns[name].meaning.en
     (one,) = advise(facts(two, plain(two) | {name: {0: 380, 1: 20}}))
-    what, lower, other, *rest = [words.render("en") for words in (one.what, *one.why)]
-    assert what == f"Look at {name}: it has changed, in no one phase, class or source alone."
+    summary, lower, other, *rest = [words.render("en") for words in (one.summary, *one.why)]
+    assert summary == f"Look at “{meaning}”: it has changed, and not in one phase, class or source alone."
     # By hand: 0.95 · 0.25 + 0.05 · 0.75 = 0.275; 0.45 ln(0.95 / 0.5) − 0.45 ln(0.05 / 0.5) = 1.325, smoothed a little.
-    assert lower == "The values are lower: a pupil of now has more than one of training in 28% of cases, not in half."
-    assert other.startswith("The distribution is another one: PSI 1.32, where chance alone seldom gives more than 0.")
+    assert lower == (
+        "The values are lower: in 28% of comparisons a pupil of this period has a higher value than a training pupil; "
+        "without drift it would be 50%."
+    )
+    assert other.startswith(
+        "The values are spread differently: their distance from training (PSI) is 1.32; chance alone seldom gives more "
+        "than 0."
+    )
     assert rest == [
         "400 predictions of 2024-06-01 to 2024-06-30, compared with: all training rows (400, of 2022, 2023).",
-        "Looked into 0 slices, by phase, class and source; what chance gives is reckoned for all of them together.",
+        "0 groups of pupils were compared, by phase, class and source, allowing for chance over all of them.",
     ]
     assert [words.render("en") for words in one.steps] == [
-        "Ask whoever filled it in: another way of filling in, or other pupils? Then correct it, or keep watching.",
-        "`farol drift --task current` has all figures.",
+        "Ask who filled it in: is it filled in differently, or are the pupils different? Correct it, or watch it.",
+        "`farol drift --task current` shows all figures.",
         "See /monitoring/dashboard?task=current&window=30d",
     ]
     (quiet,) = advise(facts(two, plain(two)))
     assert texts(quiet).startswith(
-        "The answers can be relied on as before. What arrives looks like what the model learned from, and nothing"
+        "The answers can be relied on as before. What arrives looks like what the model learned from. Nothing"
     )
 
 
@@ -137,13 +147,13 @@ def test_of_a_feature_only_what_is_in_alarm_is_a_reason(two: Bundle) -> None:
     (beyond,) = advise(facts(two, plain(two) | {OUTSIDE: {2: 100}}))
     assert beyond.figure is not None
     assert beyond.figure.alarms == ("unseen",)
-    for other in ("values are lower", "values are higher", "distribution is another", "are missing"):
+    for other in ("values are lower", "values are higher", "spread differently", "are missing"):
         assert other not in texts(beyond)
     (moved,) = advise(facts(two, plain(two) | {name: {0: 380, 1: 20}, OUTSIDE: {2: 1}}))
     assert moved.figure is not None
     assert set(moved.figure.alarms) == {"distribution", "superiority"}
-    assert "The distribution is another one: PSI" in texts(moved)
-    assert "never had" not in texts(moved), "one row in 400 is no alarm"
+    assert "The values are spread differently" in texts(moved)
+    assert "never occurred" not in texts(moved), "one row in 400 is no alarm"
 
 
 def test_at_most_three_features_are_named_the_most_changed_first(two: Bundle) -> None:
@@ -158,7 +168,7 @@ def test_values_never_seen_are_named(two: Bundle) -> None:
     from farol.model.counters import OUTSIDE
 
     (one,) = advise(facts(two, plain(two) | {OUTSIDE: {1: 100}}))
-    assert "25% are values that training never had." in texts(one)
+    assert "25% of the values never occurred in training." in texts(one)
 
 
 def test_only_the_answers_changed(two: Bundle) -> None:
@@ -169,23 +179,23 @@ def test_only_the_answers_changed(two: Bundle) -> None:
 def test_other_pupils_of_the_same_levels_need_no_correction(two: Bundle) -> None:
     name = two.reference.features[0].feature
     counts = plain(two) | {name: {0: 83 + 30, 1: 17 + 270}}
-    levels = check(two, counts, window=MONTH, against=same_levels(two, {"1": 100, "5": 300}))
+    levels = check(two, counts, window=MONTH, against=weighted_to_levels(two, {"1": 100, "5": 300}))
     (one,) = advise(facts(two, counts, levels=levels))
     assert one.kind == "cohort"
-    assert f"In alarm for all together: {name}." in texts(one)
+    assert f"Changed for all pupils together: “{two.profile.columns[name].meaning.en}”." in texts(one)
     given = facts(two, counts, levels=levels)
     assert given.drift is not None
-    assert kinds(advise(replace(given, drift=replace(given.drift, rate=None)))) == ["cohort"], "of an older bundle"
+    assert kinds(advise(replace(given, drift=replace(given.drift, rate=None)))) == ["cohort"]
     # Where the levels do not speak for the window, or only some of it is calm level by level, it is to be looked at.
     few = check(two, {key: {0: 40, 1: 40} for key in counts}, window=MONTH)
     assert kinds(advise(facts(two, counts, levels=few))) == ["look"]
     other = counts | {two.reference.features[1].feature: {0: 390, 1: 10}}
-    still = check(two, other, window=MONTH, against=same_levels(two, {"1": 100, "5": 300}))
+    still = check(two, other, window=MONTH, against=weighted_to_levels(two, {"1": 100, "5": 300}))
     assert kinds(advise(facts(two, other, levels=still))) == ["look", "look"]
     rate = counts | {PREDICTION: {0: 300, 1: 100}}
     alone = replace(levels, rate=None)
     assert "cohort" not in kinds(advise(facts(two, rate, levels=alone)))
-    drifting = check(two, rate, window=MONTH, against=same_levels(two, {"1": 100, "5": 300})).rate
+    drifting = check(two, rate, window=MONTH, against=weighted_to_levels(two, {"1": 100, "5": 300})).rate
     assert drifting is not None
     assert drifting.alarm
     assert "cohort" not in kinds(advise(facts(two, rate, levels=replace(levels, rate=drifting))))
@@ -196,14 +206,17 @@ def test_other_pupils_of_the_same_levels_need_no_correction(two: Bundle) -> None
     found = advise(facts(two, rate, levels=replace(levels, rate=calm)))
     assert kinds(found) == ["cohort"]
     only = advise(facts(two, plain(two) | {PREDICTION: {0: 300, 1: 100}}, levels=replace(levels, rate=calm)))
-    assert "In alarm for all together: the answers." in texts(only[0])
+    assert "Changed for all pupils together: the answers." in texts(only[0])
 
 
-def test_answers_quite_unlike_those_of_training_are_not_to_be_relied_on(two: Bundle) -> None:
+def test_answers_unlike_those_of_training_are_distrusted(two: Bundle) -> None:
     counts = plain(two) | {SCORE: {90: 400}, PREDICTION: {1: 400}}
     found = advise(facts(two, counts))
     assert kinds(found)[0] == "distrust"
-    assert "It says “at risk” of 100% of the pupils (99% to 100%); of unseen training pupils, of 0%." in texts(found[0])
+    assert (
+        "It calls 100% of the pupils “at risk” (99% to 100%). Of the training pupils whom it had not seen it called 0%."
+        in texts(found[0])
+    )
     assert "Look at the answers" in texts(found[1])
 
 
@@ -212,16 +225,19 @@ def test_too_much_missing_is_not_to_be_relied_on(two: Bundle) -> None:
     assert kinds(silent)[0] == "distrust"
     assert "the answers: 50% missing, in training 0%" in texts(silent[0])
     half = {one.feature: {0: 150, 1: 150, 2: 100} for one in two.reference.features[1:7]}
-    assert "Too much is missing" in texts(advise(facts(two, plain(two) | half))[0])
+    assert "Too many values are missing" in texts(advise(facts(two, plain(two) | half))[0])
     assert kinds(advise(facts(two, plain(two) | dict(list(half.items())[:3]))))[0] == "look"
     # More was missing in training than is now: that is another change, and no lack.
     score = tuple(100 if i in {10, 40} else 200 if i == 100 else 0 for i in range(101))
     lacking = replace(two, reference=replace(two.reference, score=score))
-    assert all("Too much is missing" not in texts(one) for one in advise(facts(lacking, plain(lacking))))
+    assert all("Too many values are missing" not in texts(one) for one in advise(facts(lacking, plain(lacking))))
 
 
 def expected(**values: tuple[float, float, float]) -> Estimation:
-    measures = {name: Expected(*values[name]) if name in values else Expected(None, None, None) for name in MEASURES}
+    measures = {
+        name: ExpectedMeasure(*values[name]) if name in values else ExpectedMeasure(None, None, None)
+        for name in MEASURES
+    }
     return Estimation(400, 0, 0.5, 0.4, measures)
 
 
@@ -242,8 +258,8 @@ def expected(**values: tuple[float, float, float]) -> Estimation:
 def test_expected_wholly_below_what_was_promised(two: Bundle, estimation: Estimation, told: bool) -> None:
     figures = dict.fromkeys(("recall", "f1"), Estimate(0.7, 0.62, 0.78))
     figures |= {"roc_auc": Estimate(0.85, 0.8, 0.9), "brier": Estimate(0.15, 0.12, 0.18)}
-    promise = Promise(300, 150, figures)
-    found = advise(facts(two, plain(two), estimation=estimation, promise=promise))
+    card = CardMetrics(300, 150, figures)
+    found = advise(facts(two, plain(two), estimation=estimation, card=card))
     assert (kinds(found) == ["distrust"]) is told
     if told:
         assert "`farol estimate --task current`" in texts(found[0])
@@ -286,7 +302,7 @@ def test_a_severe_drift_that_lasts_asks_for_training(two: Bundle) -> None:
     drift = check(two, counts, window=Window("all", None, date(2024, 6, 30)))
     assert kinds(advise(replace(facts(two, counts, snapshots=tuple(severe)), drift=drift))) == ["look"]
     (lasting, _) = advise(facts(two, counts, snapshots=tuple(severe)))
-    assert "First look whether the data is right" in texts(lasting)
+    assert "First check that the data is right" in texts(lasting)
     assert advised(*severe[:2], snapshot(days[2], "none"), *severe[3:]) == ["look"]
     assert kinds(advise(facts(two, plain(two), snapshots=tuple(severe)))) == ["nothing"]
 
@@ -337,7 +353,7 @@ def test_the_slice_that_explains_an_alarm_is_named(two: Bundle, store: Store, tm
     assert {one.name for one in found.looked.slices} == {"phase=1", "phase=5", "source=api"}
     looks = [one for one in advise(found) if one.kind == "look" and one.part == "phase=5"]
     assert len(looks) == 1
-    assert f"Look at {first} in phase 5: there it has changed." in texts(looks[0])
+    assert f"Look at “{two.profile.columns[first].meaning.en}” in phase 5: it has changed there." in texts(looks[0])
     assert "200 predictions of 2024-06-01 to 2024-06-30 with phase 5, compared with: training rows of phase 5 (100" in (
         texts(looks[0])
     )
@@ -345,9 +361,7 @@ def test_the_slice_that_explains_an_alarm_is_named(two: Bundle, store: Store, tm
     assert looks[0].figure.reference == (10, 90, 0)
 
 
-def test_a_slice_explains_nothing_while_the_rest_is_in_alarm_without_it(
-    two: Bundle, store: Store, tmp_path: Path
-) -> None:
+def test_a_slice_explains_nothing_if_the_rest_is_in_alarm_too(two: Bundle, store: Store, tmp_path: Path) -> None:
     first = two.reference.features[0].feature
     unknown = [
         replace(one, counted=None if one.counted is None else replace(one.counted, slices=()))
@@ -359,9 +373,7 @@ def test_a_slice_explains_nothing_while_the_rest_is_in_alarm_without_it(
     assert first not in found.looked.explaining
 
 
-def test_slices_of_thirty_are_searched_ten_of_a_kind_the_largest_first(
-    two: Bundle, store: Store, tmp_path: Path
-) -> None:
+def test_the_ten_largest_slices_of_a_kind_are_searched(two: Bundle, store: Store, tmp_path: Path) -> None:
     store.write(list(stored(two, 5, (190, 10), "api")))
     for letter in range(12):  # 30 to 41 predictions each, and one source of 29
         store.write(list(stored(two, 1, (0, 0, 30 + letter), f"s{letter:02}")))
@@ -371,9 +383,7 @@ def test_slices_of_thirty_are_searched_ten_of_a_kind_the_largest_first(
     assert sources == ["source=api", *(f"source=s{letter:02}" for letter in range(11, 2, -1))]
 
 
-def test_a_source_of_thirty_is_searched_and_days_before_the_window_are_not(
-    two: Bundle, store: Store, tmp_path: Path
-) -> None:
+def test_slices_of_thirty_in_the_window_are_searched(two: Bundle, store: Store, tmp_path: Path) -> None:
     store.write([*stored(two, 5, (190, 10), "api"), *stored(two, 1, (0, 0, 30), "thirty")])
     old = [replace(one, id=uuid7(NOW), at=NOW - timedelta(days=60)) for one in stored(two, 1, (50, 0), "old")]
     store.write(old)
@@ -387,11 +397,11 @@ def test_answers_may_change_in_one_level_alone(two: Bundle, store: Store, tmp_pa
     found = gather(store, Registry(tmp_path), two, window)
     assert found.drift is not None
     only = replace(found.drift, features=tuple(one for one in found.drift.features if not one.alarm))
-    looked = look_into(store, two, only)
+    looked = search_slices(store, two, only)
     assert looked.explaining[SCORE].name == "phase=5"
     assert "Look at the answers in phase 5" in texts(advise(replace(found, drift=only, looked=looked))[0])
     shallow = gather(store, Registry(tmp_path), two, window, deep=False)
-    assert shallow.looked == Looked()
+    assert shallow.looked == SliceSearch()
 
 
 def test_where_every_level_changed_none_is_named_but_a_source_may_be(two: Bundle, store: Store, tmp_path: Path) -> None:
@@ -417,19 +427,17 @@ def test_without_an_alarm_nothing_is_searched(two: Bundle, store: Store, tmp_pat
 
 def test_the_rest_of_the_training_rows_is_what_the_level_leaves(two: Bundle) -> None:
     whole = all_rows(two)
-    rest = without(two, whole, "phase=5")
+    rest = without_slice(two, whole, "phase=5")
     assert (rest.n, rest.features[0]) == (300, (250, 50, 0))
     assert (rest.predicted, sum(rest.score or ())) == ((300, 0, 0), 300)
-    assert without(two, whole, "source=api") == without(two, whole, "phase=9") == whole
-    bare = without(two, replace(whole, score=None, predicted=None), "phase=5")
-    assert (bare.score, bare.predicted) == (None, None)
+    assert without_slice(two, whole, "source=api") == without_slice(two, whole, "phase=9") == whole
 
 
 def test_levels_of_many_tests_get_draws_enough_or_no_alarm_at_all() -> None:
     counts = (100.0,) * 8
-    usual, strict = exact_criticals(counts, 7, 50, 1e-4, 1e-4), exact_criticals(counts, 7, 50, 2e-5, 2e-5)
+    usual, strict = exact_critical_values(counts, 7, 50, 1e-4, 1e-4), exact_critical_values(counts, 7, 50, 2e-5, 2e-5)
     assert usual.psi < strict.psi < float("inf")
-    assert exact_criticals(counts, 7, 50, 1e-6, 1e-6).psi == float("inf")
+    assert exact_critical_values(counts, 7, 50, 1e-6, 1e-6).psi == float("inf")
 
 
 def test_a_year_later_the_advice_knows_what_came_true(tmp_path: Path, sample_workbook: Path) -> None:
@@ -439,21 +447,19 @@ def test_a_year_later_the_advice_knows_what_came_true(tmp_path: Path, sample_wor
     bundle = registry.load("next-year")
     with Store.open(settings.store_url) as store:
         found = gather(store, registry, bundle, parse_window("30d@2023-12-31", now=NOW))
-        one = standing(store, registry, bundle, parse_window("30d@2023-12-31", now=NOW))
-    assert isinstance(found.realised, Realised)
+        one = model_status(store, registry, bundle, parse_window("30d@2023-12-31", now=NOW))
+    assert isinstance(found.outcomes, OutcomeReport)
     advised = advise(found)
-    assert "The sheet of 2024 says what became of" in texts(advised[0])
+    assert "The sheet of 2024 shows what became of" in texts(advised[0])
     assert {"distrust", "retrain"} <= set(kinds(advised))
-    assert (one.lead, one.as_dict("en")["to_do"]) == ("distrust", True)
+    assert (one.lead, one.to_do) == ("distrust", True)
     kept = replace(found, version="another")
     assert all("The sheet of 2024" not in texts(one) for one in advise(kept))
-    calm = replace(found.realised, together=replace(found.realised.together, comparisons=()))
-    assert all("The sheet of 2024" not in texts(one) for one in advise(replace(found, realised=calm)))
+    calm = replace(found.outcomes, together=replace(found.outcomes.together, comparisons=()))
+    assert all("The sheet of 2024" not in texts(one) for one in advise(replace(found, outcomes=calm)))
 
 
-def test_promoted_models_stand_the_furthest_look_ahead_first_and_broken_ones_are_told(
-    tmp_path: Path, store: Store
-) -> None:
+def test_next_years_model_comes_first_and_broken_ones_last(tmp_path: Path, store: Store) -> None:
     registry = Registry(tmp_path)
     for task in ("current", "next-year"):
         registry.promote(task, make_bundle(tmp_path, task).name)
@@ -463,9 +469,9 @@ def test_promoted_models_stand_the_furthest_look_ahead_first_and_broken_ones_are
     (tmp_path / "current" / served[1].version / "model.json").write_bytes(b"{}")
     served, problems = promoted(registry)
     assert ([one.task for one in served], list(problems)) == (["next-year"], ["current"])
-    found = standings(store, registry, served, problems, now=NOW)
+    found = model_statuses(store, registry, served, problems, now=NOW)
     assert [(one.task, one.lead) for one in found] == [("next-year", "too_little"), ("current", "distrust")]
-    assert found[1].as_dict("en") | {"advice": []} == {
+    assert TaskStatusAnswer.of(found[1], "en").model_dump() | {"advice": []} == {
         "task": "current",
         "title": "current",
         "model_version": None,
@@ -492,5 +498,5 @@ def test_the_gravest_kind_leads(two: Bundle) -> None:
 
 
 def test_a_share_without_values_is_nothing_to_compare() -> None:
-    assert share_drift(0, 0, 1, 2, alpha=0.01).value is None
-    assert Looked().slices == ()
+    assert proportion_drift(0, 0, 1, 2, alpha=0.01).value is None
+    assert SliceSearch().slices == ()

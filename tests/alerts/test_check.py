@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 
 from farol.alerts.check import check_all
-from farol.alerts.messages import Wording, letters_of_a_test
+from farol.alerts.messages import MessageSettings, letters_of_a_test
 from farol.errors import InputError
 from farol.model.bundle import Bundle
 from farol.model.scoring import Scorer
@@ -30,7 +30,7 @@ __all__ = ["postgresql_server", "postgresql_url"]
 
 NOW = datetime(2024, 6, 30, 12, 0, tzinfo=UTC)
 DAY = timedelta(days=1)
-WORDING = Wording("pt_BR", ("webhook", "email"), "https://farol.example.org/")
+WORDING = MessageSettings("pt_BR", ("webhook", "email"), "https://farol.example.org/")
 
 
 @pytest.fixture(params=["sqlite", pytest.param("postgresql", marks=pytest.mark.postgresql)])
@@ -44,7 +44,7 @@ def check(
     store: Store,
     bundle: Bundle,
     at: datetime = NOW,
-    wording: Wording = WORDING,
+    wording: MessageSettings = WORDING,
     window: str = "7d",
     *,
     multivariate: bool = False,
@@ -96,9 +96,7 @@ def test_a_drift_is_told_once_with_what_since_when_and_how_far(store: Store, bun
     assert (event.kind, event.details["to"], event.details["features"]) == (ALERT, "severe", [first])
 
 
-def test_a_message_has_these_fields_and_says_since_when_it_is_so_and_was_otherwise(
-    store: Store, bundle: Bundle
-) -> None:
+def test_a_message_has_these_fields_and_both_times(store: Store, bundle: Bundle) -> None:
     answered(store, bundle, at=NOW, n=2_000)
     assert check(store, bundle) == "none"
     answered(store, bundle, at=NOW + DAY, n=2_000, moved=True)
@@ -113,7 +111,7 @@ def test_a_message_has_these_fields_and_says_since_when_it_is_so_and_was_otherwi
     assert told["reference"] == {"n": bundle.reference.n, "years": [2022, 2023]}
     (feature,) = told["features"]
     assert set(feature) == {
-        *("feature", "meaning", "verdict", "verdict_label", "since", "psi", "low", "high", "critical", "n"),
+        *("feature", "meaning", "verdict", "verdict_label", "since", "reasons", "psi", "low", "high", "critical", "n"),
     }
     figures = AlertStates(store).all()[0].figures
     assert set(figures) == {"window", "n", "verdict", "psi", "alarms", "since"}
@@ -121,7 +119,7 @@ def test_a_message_has_these_fields_and_says_since_when_it_is_so_and_was_otherwi
 
 
 def test_a_message_of_a_test_has_words_and_a_link(store: Store) -> None:
-    for wording, link in ((WORDING, ["link"]), (Wording("en", ("webhook",)), [])):
+    for wording, link in ((WORDING, ["link"]), (MessageSettings("en", ("webhook",)), [])):
         for letter in letters_of_a_test(NOW, wording):
             assert letter.body["type"] == "farol.test"
             assert sorted(data(letter)) == ["headline", *link, "text"]
@@ -165,13 +163,11 @@ def test_another_version_ends_the_alarm_of_the_one_before(store: Store, bundle: 
     assert check(store, other_version, NOW + DAY) == "none"
     last = data(letters(store)[-1])
     assert (last["reason"], last["state"], last["model_version"]) == ("version", "none", other_version.version)
-    assert "outra versão" in last["text"]
+    assert "Outra versão" in last["text"]
     assert AlertStates(store).all()[0].version == other_version.version
 
 
-def test_another_version_that_drifts_as_well_stays_in_alarm_and_counts_its_features_anew(
-    store: Store, bundle: Bundle, other_version: Bundle
-) -> None:
+def test_a_new_version_in_alarm_counts_since_anew(store: Store, bundle: Bundle, other_version: Bundle) -> None:
     answered(store, bundle, at=NOW, n=500, moved=True)
     check(store, bundle)
     answered(store, other_version, at=NOW + DAY, n=500, moved=True)
@@ -191,14 +187,14 @@ def test_workers_that_check_at_once_tell_it_once(store: Store, bundle: Bundle) -
 
 def test_without_a_channel_the_state_is_kept_all_the_same(store: Store, bundle: Bundle) -> None:
     answered(store, bundle, at=NOW, n=500, moved=True)
-    assert check(store, bundle, wording=Wording("en", ())) == "severe"
+    assert check(store, bundle, wording=MessageSettings("en", ())) == "severe"
     assert Outbox(store).latest(9) == []
     assert len(Events(store).latest(9)) == 1
 
 
 def test_a_message_holds_no_pupil_and_only_finite_numbers(store: Store, bundle: Bundle) -> None:
     answered(store, bundle, at=NOW, n=500, moved=True)
-    check(store, bundle, wording=Wording("en", ("webhook",)))
+    check(store, bundle, wording=MessageSettings("en", ("webhook",)))
     told = data(letters(store)[0])
     assert told.keys() == {
         "headline",
@@ -223,6 +219,7 @@ def test_a_message_holds_no_pupil_and_only_finite_numbers(store: Store, bundle: 
         "verdict",
         "verdict_label",
         "since",
+        "reasons",
         "psi",
         "low",
         "high",
@@ -233,7 +230,7 @@ def test_a_message_holds_no_pupil_and_only_finite_numbers(store: Store, bundle: 
     assert all(map(math.isfinite, numbers))
 
 
-def test_a_window_that_is_none_is_refused_before_anything_is_kept(store: Store, bundle: Bundle) -> None:
+def test_an_invalid_window_is_refused_before_anything_is_kept(store: Store, bundle: Bundle) -> None:
     with pytest.raises(InputError):
         check(store, bundle, window="soon")
     assert store.snapshots("current", 9) == []
@@ -267,9 +264,7 @@ def asked(store: Store, bundle: Bundle, panel: Panel, at: datetime, n: int, *, t
     store.write(stored)
 
 
-def test_features_that_no_longer_go_together_are_told_only_where_that_is_asked_for(
-    store: Store, bundle: Bundle, panel: Panel
-) -> None:
+def test_pairs_are_checked_only_where_the_setting_says_so(store: Store, bundle: Bundle, panel: Panel) -> None:
     asked(store, bundle, panel, NOW, 400, turned=True)
     assert check(store, bundle) == "none"
     (kept,) = AlertStates(store).all()
@@ -286,9 +281,7 @@ def test_features_that_no_longer_go_together_are_told_only_where_that_is_asked_f
     assert any("IDA × MATEMATICA" in one for one in pairs)
 
 
-def test_an_alarm_of_features_together_stays_while_nobody_can_tell_and_ends_when_they_are_as_before(
-    store: Store, bundle: Bundle, panel: Panel
-) -> None:
+def test_an_alarm_of_pairs_stays_while_unknown_and_then_ends(store: Store, bundle: Bundle, panel: Panel) -> None:
     asked(store, bundle, panel, NOW, 400, turned=True)
     assert check(store, bundle, multivariate=True) == "severe"
     later = NOW + 20 * DAY
@@ -303,15 +296,13 @@ def test_an_alarm_of_features_together_stays_while_nobody_can_tell_and_ends_when
     assert data(letters(store)[1])["pairs"] == []
 
 
-def test_where_the_check_of_pairs_is_no_longer_made_its_alarm_ends(store: Store, bundle: Bundle, panel: Panel) -> None:
+def test_an_alarm_of_pairs_ends_when_the_setting_is_off(store: Store, bundle: Bundle, panel: Panel) -> None:
     asked(store, bundle, panel, NOW, 400, turned=True)
     assert check(store, bundle, multivariate=True) == "severe"
     assert check(store, bundle, NOW + DAY) == "none"
 
 
-def test_an_alarm_of_a_feature_is_not_hidden_by_pairs_that_are_as_before(
-    store: Store, bundle: Bundle, panel: Panel
-) -> None:
+def test_pairs_without_drift_do_not_hide_a_features_alarm(store: Store, bundle: Bundle, panel: Panel) -> None:
     asked(store, bundle, panel, NOW, 1_000, turned=False)
     answered(store, bundle, at=NOW, n=1_500, moved=True)
     assert check(store, bundle, multivariate=True) == "severe"
@@ -319,11 +310,11 @@ def test_an_alarm_of_a_feature_is_not_hidden_by_pairs_that_are_as_before(
     assert (state.figures["multivariate"], state.figures["pairs"]) == ("none", [])
 
 
-def test_a_model_of_an_older_farol_is_checked_without_its_pairs(store: Store, bundle: Bundle) -> None:
+def test_a_model_of_few_rows_is_checked_without_pairs(store: Store, bundle: Bundle) -> None:
     older = replace(bundle, reference=replace(bundle.reference, joint=None))
     answered(store, older, at=NOW, n=500, moved=True)
     (found,) = check_all(store, [older], "7d", NOW, WORDING, multivariate=True)
-    assert found.together is None
+    assert found.pairwise is None
     assert found.report.verdict == "severe"
 
 

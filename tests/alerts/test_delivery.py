@@ -9,10 +9,9 @@ from itertools import pairwise
 import pytest
 from standardwebhooks import Webhook as Verifier
 
-from farol.alerts.channels import make_secret, secret_bytes
-from farol.alerts.delivery import KEEP_TRYING, PAUSES, Delivered, deliver, next_attempt
-from farol.alerts.messages import Wording, letters_of_a_test
-from farol.alerts.webhook import Webhook
+from farol.alerts.delivery import KEEP_TRYING, PAUSES, DeliveryCounts, deliver, make_secret, next_attempt, secret_bytes
+from farol.alerts.messages import MessageSettings, letters_of_a_test
+from farol.alerts.webhook import WebhookChannel
 from farol.store.alerts import Letter, Outbox, add_letter
 from farol.store.database import Store
 from tests.alerts.receiver import web_receiver
@@ -23,48 +22,50 @@ SECRET = make_secret()
 
 def put(store: Store, n: int = 1) -> None:
     for _ in range(n):
-        (letter,) = letters_of_a_test(NOW, Wording("en", ("webhook",)))
+        (letter,) = letters_of_a_test(NOW, MessageSettings("en", ("webhook",)))
         with store.exclusive() as connection:
             add_letter(connection, letter)
 
 
-def send(store: Store, port: int, moment: datetime = NOW) -> Delivered:
-    return deliver(store, [Webhook.to(f"http://127.0.0.1:{port}/", secret_bytes(SECRET))], lambda: moment, "pt_BR")
+def send(store: Store, port: int, moment: datetime = NOW) -> DeliveryCounts:
+    return deliver(
+        store, [WebhookChannel.to(f"http://127.0.0.1:{port}/", secret_bytes(SECRET))], lambda: moment, "pt_BR"
+    )
 
 
 def test_what_is_due_arrives_once_and_can_be_verified(store: Store) -> None:
     put(store, 2)
     with web_receiver() as received:
-        assert send(store, received.port) == Delivered(2, 0)
-        assert send(store, received.port) == Delivered(0, 0)
+        assert send(store, received.port) == DeliveryCounts(2, 0)
+        assert send(store, received.port) == DeliveryCounts(0, 0)
     assert len({headers["webhook-id"] for _, headers, _ in received.requests}) == 2
     for _, headers, body in received.requests:
         assert Verifier(SECRET).verify(body, headers)["type"] == "farol.test"
 
 
-def test_a_receiver_that_was_down_gets_it_when_it_is_back_under_the_same_id(store: Store, free_port: int) -> None:
+def test_a_receiver_that_was_down_gets_the_same_id_later(store: Store, free_port: int) -> None:
     put(store)
-    assert send(store, free_port) == Delivered(0, 1)
+    assert send(store, free_port) == DeliveryCounts(0, 1)
     (letter,) = Outbox(store).latest(9)
     assert letter.problem == "Não é possível chegar ao destino: Connection refused."
     assert letter.due == NOW + PAUSES[0]
-    assert send(store, free_port) == Delivered(0, 0), "not before its time"
+    assert send(store, free_port) == DeliveryCounts(0, 0), "not before its time"
     with web_receiver(port=free_port) as received:
         received.statuses = [503]
-        assert send(store, free_port, NOW + PAUSES[0]) == Delivered(0, 1)
+        assert send(store, free_port, NOW + PAUSES[0]) == DeliveryCounts(0, 1)
         second = NOW + PAUSES[0] + PAUSES[1]
-        assert send(store, free_port, second - timedelta(seconds=1)) == Delivered(0, 0)
-        assert send(store, free_port, second) == Delivered(1, 0)
+        assert send(store, free_port, second - timedelta(seconds=1)) == DeliveryCounts(0, 0)
+        assert send(store, free_port, second) == DeliveryCounts(1, 0)
     assert [headers["webhook-id"] for _, headers, _ in received.requests] == [letter.message] * 2
     (letter,) = Outbox(store).latest(9)
     assert (letter.attempts, letter.delivered, letter.problem) == (3, second, None)
 
 
-def test_the_pauses_grow_to_a_day_and_after_a_month_it_is_set_aside_and_not_lost(store: Store, free_port: int) -> None:
+def test_after_a_month_a_letter_is_set_aside_and_not_lost(store: Store, free_port: int) -> None:
     put(store)
     moments = [NOW]
     while True:
-        assert send(store, free_port, moments[-1]) == Delivered(0, 1)
+        assert send(store, free_port, moments[-1]) == DeliveryCounts(0, 1)
         (letter,) = Outbox(store).latest(1)
         if letter.due is None:
             break
@@ -76,7 +77,7 @@ def test_the_pauses_grow_to_a_day_and_after_a_month_it_is_set_aside_and_not_lost
     assert letter.is_set_aside
     Outbox(store).release(NOW + timedelta(days=60))
     with web_receiver(port=free_port):
-        assert send(store, free_port, NOW + timedelta(days=60)) == Delivered(1, 0)
+        assert send(store, free_port, NOW + timedelta(days=60)) == DeliveryCounts(1, 0)
 
 
 def test_the_pauses_are_those_that_the_standard_webhooks_propose() -> None:
@@ -93,7 +94,7 @@ def test_workers_that_send_at_once_send_each_letter_once(store: Store) -> None:
     assert len(received.requests) == 6
 
 
-def test_a_letter_that_another_worker_took_since_we_read_it_is_left_to_that_one(store: Store) -> None:
+def test_a_letter_taken_by_another_worker_is_left_to_it(store: Store) -> None:
     put(store)
 
     class Meanwhile:
@@ -111,10 +112,10 @@ def test_a_letter_that_another_worker_took_since_we_read_it_is_left_to_that_one(
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(Outbox, "due", due)
-        assert deliver(store, [Meanwhile()], lambda: NOW, "en") == Delivered(0, 0)
+        assert deliver(store, [Meanwhile()], lambda: NOW, "en") == DeliveryCounts(0, 0)
 
 
-def test_a_sender_that_is_killed_in_the_middle_sends_again_under_the_same_id(store: Store) -> None:
+def test_a_killed_sender_sends_again_under_the_same_id(store: Store) -> None:
     put(store)
 
     class Dies:
@@ -126,8 +127,8 @@ def test_a_sender_that_is_killed_in_the_middle_sends_again_under_the_same_id(sto
     with pytest.raises(KeyboardInterrupt):
         deliver(store, [Dies()], lambda: NOW, "en")
     with web_receiver() as received:
-        assert send(store, received.port) == Delivered(0, 0), "somebody may be sending it"
-        assert send(store, received.port, NOW + timedelta(minutes=2)) == Delivered(1, 0)
+        assert send(store, received.port) == DeliveryCounts(0, 0), "somebody may be sending it"
+        assert send(store, received.port, NOW + timedelta(minutes=2)) == DeliveryCounts(1, 0)
 
 
 def test_nothing_more_is_begun_when_the_service_stops(store: Store) -> None:
@@ -140,7 +141,7 @@ def test_nothing_more_is_begun_when_the_service_stops(store: Store) -> None:
         def send(self, letter: Letter) -> None:
             """It is taken."""
 
-    assert deliver(store, [Takes()], lambda: NOW, "en", going_on=lambda: next(answers)) == Delivered(1, 0)
+    assert deliver(store, [Takes()], lambda: NOW, "en", going_on=lambda: next(answers)) == DeliveryCounts(1, 0)
     assert Outbox(store).depth() == ({"webhook": 2}, {})
 
 
@@ -148,7 +149,7 @@ def test_what_goes_wrong_is_logged_without_a_secret(
     store: Store, free_port: int, caplog: pytest.LogCaptureFixture
 ) -> None:
     put(store)
-    hook = Webhook.to(f"http://127.0.0.1:{free_port}/t0ken", secret_bytes(SECRET))
+    hook = WebhookChannel.to(f"http://127.0.0.1:{free_port}/t0ken", secret_bytes(SECRET))
     deliver(store, [hook], lambda: NOW, "en")
     assert "was not taken by the webhook" in caplog.text
     assert "t0ken" not in caplog.text

@@ -1,4 +1,4 @@
-"""Versions that begin to answer are recorded once, by whoever sees them first."""
+"""Versions that begin to answer are recorded once, by whoever sees them first; events are told in words."""
 
 from __future__ import annotations
 
@@ -8,11 +8,11 @@ from pathlib import Path
 
 import pytest
 
-from farol.alerts.events import notice_served
+from farol.alerts.events import notice_served, words_of
 from farol.model.bundle import Bundle
 from farol.model.registry import Registry
 from farol.store.database import Store
-from farol.store.history import SERVED, WORKBOOK, Events
+from farol.store.history import SERVED, WORKBOOK, Event, Events
 from tests.bundles import make_bundle
 
 NOW = datetime(2024, 6, 30, 12, 0, tzinfo=UTC)
@@ -58,10 +58,52 @@ def test_several_workers_record_it_once(store: Store, registry: Registry) -> Non
     assert two != one
 
 
-def test_a_worker_that_still_serves_the_old_version_does_not_call_it_news(store: Store, registry: Registry) -> None:
+def test_a_worker_with_the_old_version_records_nothing(store: Store, registry: Registry) -> None:
     one, two = (entry.version for entry in registry.versions("current"))
     old = serve(registry, one)
     notice_served(store, registry, old, NOW)
     notice_served(store, registry, serve(registry, two), NOW)
     assert not notice_served(store, registry, old, NOW)
     assert [version for version, _, _ in served(store)] == [one, two]
+
+
+def event(kind: str, **details: object) -> Event:
+    return Event("id", NOW, kind, "current", details)
+
+
+@pytest.mark.parametrize(
+    ("happened", "english", "portuguese"),
+    [
+        (
+            event("served", by="promotion", version="2024-abc", previous=None),
+            "Version 2024-abc is now in use.",
+            "A versão 2024-abc está em uso agora.",
+        ),
+        (
+            event("served", by="rollback", version="2024-abc", previous="2024-def"),
+            "Version 2024-abc is in use again: rolled back.",
+            "A versão 2024-abc está em uso de novo: a troca foi desfeita.",
+        ),
+        (
+            event("workbook", years=[2022, 2023], version="2024-abc", fingerprint="5f1c"),
+            "A model learned from a workbook of 2022, 2023.",
+            "Um modelo aprendeu com uma planilha de 2022, 2023.",
+        ),
+        (event("outcomes"), "Outcomes were recorded.", "Os resultados reais foram registrados."),
+        (
+            event("alert", reason="drift", **{"from": "none", "to": "severe"}),
+            "The alarm changed: No drift → Severe drift.",
+            "O alarme mudou: Sem drift → Drift severo.",
+        ),
+        (
+            event("alert", reason="version", **{"from": "severe", "to": "none"}),
+            "The alarm ended: another version is now in use.",
+            "O alarme terminou: outra versão está em uso agora.",
+        ),
+        (event("of another Farol"), "of another Farol", "of another Farol"),
+        (event("served", of="a later shape"), "served", "served"),
+    ],
+)
+def test_an_event_is_one_sentence_in_either_language(happened: Event, english: str, portuguese: str) -> None:
+    assert words_of(happened, "en") == english
+    assert words_of(happened, "pt_BR") == portuguese

@@ -15,8 +15,8 @@ from standardwebhooks import WebhookVerificationError
 from farol import __version__
 from farol.alerts import webhook
 from farol.alerts.channel import DeliveryError
-from farol.alerts.channels import SECRET_PREFIX, make_secret, secret_bytes
-from farol.alerts.webhook import Webhook, signature
+from farol.alerts.delivery import SECRET_PREFIX, make_secret, secret_bytes
+from farol.alerts.webhook import WebhookChannel, signature
 from farol.errors import InputError
 from farol.store.alerts import Letter
 from farol.store.records import uuid7
@@ -27,11 +27,11 @@ LETTER = Letter(uuid7(NOW), "webhook", NOW, {"type": "farol.test", "timestamp": 
 SECRET = make_secret()
 
 
-def channel(url: str) -> Webhook:
-    return Webhook.to(url, secret_bytes(SECRET))
+def channel(url: str) -> WebhookChannel:
+    return WebhookChannel.to(url, secret_bytes(SECRET))
 
 
-def test_a_receiver_verifies_what_arrives_with_an_implementation_that_is_not_ours() -> None:
+def test_another_implementation_verifies_the_signature() -> None:
     with web_receiver() as received:
         channel(received.url).send(LETTER)
     ((path, headers, body),) = received.requests
@@ -63,7 +63,7 @@ def test_every_attempt_has_the_same_id() -> None:
 
 
 @pytest.mark.parametrize("status", [199 + 1 + 100, 301, 302, 307, 400, 401, 410, 429, 500, 503])
-def test_only_an_answer_of_success_is_a_delivery_and_nobody_is_sent_elsewhere(status: int) -> None:
+def test_only_2xx_is_a_delivery_and_no_redirect_is_followed(status: int) -> None:
     with web_receiver() as received:
         received.status = status
         with pytest.raises(DeliveryError, match=str(status)):
@@ -142,7 +142,7 @@ def test_the_default_ports_are_those_of_the_scheme() -> None:
         "https://h/ção-s3cret",
     ],
 )
-def test_an_address_that_cannot_be_used_is_refused_and_not_repeated(url: str) -> None:
+def test_an_invalid_address_is_refused_and_not_repeated(url: str) -> None:
     with pytest.raises(InputError) as caught:
         channel(url)
     assert "s3cret" not in str(caught.value)

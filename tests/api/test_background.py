@@ -16,7 +16,7 @@ from pathlib import Path
 import pytest
 
 from farol import app as application
-from farol.alerts.channels import make_secret
+from farol.alerts.delivery import make_secret
 from farol.alerts.prometheus_rules import RULES
 from farol.api import background
 from farol.api.background import JOB, Watch

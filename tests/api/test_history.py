@@ -10,8 +10,9 @@ import pytest
 from farol.advice.report import SECTIONS
 from farol.alerts.check import check_all
 from farol.alerts.events import notice_served
-from farol.alerts.messages import Wording
-from farol.api.answers.report import EventfulHistoryAnswer, ReportAnswer
+from farol.alerts.messages import MessageSettings
+from farol.api.answers.history import EventfulHistoryAnswer
+from farol.api.answers.report import ReportAnswer
 from farol.model.registry import Registry
 from farol.settings import Settings
 from farol.store.database import Store
@@ -35,7 +36,7 @@ def watched(client: Client, settings: Settings) -> Client:
         answered(store, bundle, at=NOW - DAY, n=400, moved=True)
         notice_served(store, registry, bundle, NOW - 50 * DAY)
         for ago in (40, 1):
-            check_all(store, [bundle], "7d", NOW - ago * DAY, Wording("en", ()))
+            check_all(store, [bundle], "7d", NOW - ago * DAY, MessageSettings("en", ()))
         events = Events(store)
         events.record(SERVED, NOW - 2 * DAY, "current", {"version": "v2", "previous": "v1", "by": "rollback"})
         events.record(OUTCOMES, NOW - DAY, None, {"matched": 412})
@@ -51,16 +52,16 @@ def test_snapshots_and_events_stand_together_the_latest_first(watched: Client) -
     assert [one["verdict"] for one in body["snapshots"]] == ["severe", "none"]
     assert [one["text"] for one in body["events"]][:5] == [
         "of tomorrow",
-        "The alarm ended with the version it was about.",
-        "What really happened was recorded.",
+        "The alarm ended: another version is now in use.",
+        "Outcomes were recorded.",
         "The alarm changed: No drift → Severe drift.",
-        "Version v2 answers again: rolled back.",
+        "Version v2 is in use again: rolled back.",
     ]
     assert body["events"][2]["details"] == {"matched": 412}
     assert {one["kind"] for one in body["events"]} >= {"served", "workbook", "outcomes", "alert"}
     assert len(watched.get("/monitoring/history?limit=1").json()["events"]) == 1
     assert "Registrado" not in watched.get("/monitoring/history").text
-    assert "Foi registrado o que de fato aconteceu." in watched.get("/monitoring/history").text
+    assert "Os resultados reais foram registrados." in watched.get("/monitoring/history").text
     error_of(watched.get("/monitoring/history?task=segredo"), 422, "invalid_parameter")
 
 
@@ -79,7 +80,7 @@ def test_the_report_is_of_its_window(watched: Client) -> None:
     error_of(watched.get("/monitoring/report?window=segredo"), 422, "invalid_parameter")
 
 
-def test_the_page_of_a_report_needs_nothing_else_and_runs_nothing(watched: Client) -> None:
+def test_a_reports_page_needs_no_file_and_runs_no_script(watched: Client) -> None:
     response = watched.get("/monitoring/report.html?task=current&window=all", headers=ENGLISH)
     assert response.status_code == 200
     page = response.text
@@ -87,7 +88,7 @@ def test_the_page_of_a_report_needs_nothing_else_and_runs_nothing(watched: Clien
     assert "<script" not in page
     assert re.findall(r'(?:src|href)="(?!#)', page) == []
     assert "url(" not in page
-    for words in ("Severe drift", "400", "What happened", "Version v2 answers again", "roc_auc", "0.750", "IAA"):
+    for words in ("Severe drift", "400", "What happened", "Version v2 is in use again", "ROC AUC", "0.750", "IAA"):
         assert words in page
     assert page.count("<svg") > 4
 
@@ -96,10 +97,10 @@ def test_a_report_without_drift_history_or_events_says_so(client: Client) -> Non
     page = client.get("/monitoring/report.html?task=current", headers=ENGLISH).text
     assert "No feature is in alarm" in page
     assert "Snapshots in this period: 0." in page
-    assert "What happened</th>" not in page
+    assert "Event</th>" not in page
 
 
-def test_the_dashboard_lists_what_happened_and_links_to_the_report(watched: Client) -> None:
+def test_the_dashboard_lists_events_and_links_to_the_report(watched: Client) -> None:
     page = watched.get("/monitoring/dashboard?task=current&window=7d", headers=ENGLISH).text
     assert "The alarm changed: No drift → Severe drift." in page
     assert "/monitoring/report.html?task=current&amp;window=7d" in page

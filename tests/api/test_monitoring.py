@@ -8,7 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from farol.api.answers.drift import DriftAnswer, HistoryAnswer, SnapshotAnswer
+from farol.api.answers.drift import DriftAnswer
+from farol.api.answers.history import HistoryAnswer, SnapshotAnswer
 from farol.api.answers.prediction import PredictionsAnswer
 from farol.app import create_app
 from farol.settings import Settings
@@ -86,7 +87,7 @@ def test_a_parameter_that_cannot_be_used_is_named(shared: Client, query: str, pa
     assert "segredo" not in response.text
 
 
-def test_the_log_is_streamed_as_csv_with_the_originals_columns_first(asked: Client) -> None:
+def test_the_log_is_streamed_as_csv_original_columns_first(asked: Client) -> None:
     response = asked.get("/monitoring/predictions.csv")
     assert response.headers["content-type"] == "text/csv; charset=utf-8"
     assert response.headers["content-disposition"] == 'attachment; filename="predictions_log.csv"'
@@ -109,7 +110,7 @@ def test_an_empty_log_is_a_header(client: Client) -> None:
     assert client.get("/monitoring/predictions.csv").text.splitlines()[1:] == []
 
 
-def test_without_a_model_the_log_has_the_columns_of_the_default_profile(tmp_path: Path) -> None:
+def test_without_a_model_the_log_has_the_default_columns(tmp_path: Path) -> None:
     with running(create_app(Settings(artifacts=tmp_path, data=tmp_path))) as client:
         assert client.get("/monitoring/predictions.csv").text.startswith("IAA,IEG,")
 

@@ -87,7 +87,7 @@ def test_the_examples_of_a_window_have_something_to_say(document: dict[str, Any]
         example: dict[str, Any] = answered["example"]
         return example
 
-    assert of("history")["events"][0]["text"] == "Version 2024-0123456789 answers from here on."
+    assert of("history")["events"][0]["text"] == "A versão 2024-0123456789 está em uso agora."
     assert of("report")["history"]["snapshots"][0]["n"] == of("report")["summary"]["n"] == of("drift")["n"] == 640
     figures = of("performance")
     assert figures["n"] == 640
@@ -98,7 +98,7 @@ def test_the_examples_of_a_window_have_something_to_say(document: dict[str, Any]
     assert counts["matched"] + counts["new"] == counts["pupils"]
     for part in (outcomes["together"], *outcomes["groups"]):
         assert sum(part["confusion"].values()) == part["n"]
-        assert part["metrics"][0]["verdict_label"] == "as promised"
+        assert part["metrics"][0]["verdict_label"] == "como prometido"
 
 
 def test_the_examples_speak_the_language_asked_for(shared: Client) -> None:

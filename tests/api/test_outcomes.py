@@ -7,10 +7,10 @@ from pathlib import Path
 
 import pytest
 
-from farol.api.answers.outcomes import OutcomesAnswer
+from farol.api.answers.outcomes import OutcomeReportAnswer, OutcomesAnswer
 from farol.app import create_app
 from farol.model.registry import Registry
-from farol.outcomes.report import realised
+from farol.outcomes.report import outcome_report
 from farol.profile import load_profile
 from farol.settings import Settings
 from farol.store.database import Store
@@ -38,9 +38,9 @@ def test_the_last_year_is_told_as_the_command_tells_it(answered: Client, played:
     OutcomesAnswer.model_validate(body, strict=True)
     assert (body["task"], body["years"]) == ("next-year", [2024])
     with Store.open(played.store_url) as store:
-        found = realised(store, Registry(played.artifacts), load_profile("pede"), "next-year", 2024)
+        found = outcome_report(store, Registry(played.artifacts), load_profile("pede"), "next-year", 2024)
     assert found is not None
-    assert body["outcomes"] == found.as_dict("en")
+    assert body["outcomes"] == OutcomeReportAnswer.of(found, "en").model_dump(mode="json")
     assert answered.get("/monitoring/outcomes?year=2024&task=next-year&lang=en").json() == body
     assert "RA-" not in str(body)
 

@@ -13,11 +13,13 @@ from pathlib import Path
 import pytest
 import yaml
 
-from farol.alerts.channels import SECRET_PREFIX, make_secret
+from farol.alerts.delivery import SECRET_PREFIX, make_secret
 from farol.cli import main
-from farol.drift.pairwise import PairDrift, multivariate_report
-from farol.drift.report import parse_window, take_snapshot
+from farol.drift.pairwise import PairDrift, pairwise_report
+from farol.drift.report import take_snapshot
+from farol.drift.windows import parse_window
 from farol.model.registry import Registry
+from farol.profile import Text
 from farol.store.alerts import Outbox
 from farol.store.database import Store
 from farol.web import printing
@@ -76,10 +78,10 @@ def test_a_check_tells_what_changed_and_sends_it_once(store: Store, run: Run, mo
     with web_receiver() as received:
         use_webhook(monkeypatch, received.url)
         printed = run("alerts", "check")
-        assert "current: Severe drift, 500 predictions" in printed
-        assert "in alarm: IAA" in printed
+        assert "current: Severe drift, predictions: 500" in printed
+        assert "in alarm: Self-evaluation" in printed
         assert "changed: No drift → Severe drift" in printed
-        assert "1 alerts were sent" in printed
+        assert "Alerts sent: 1" in printed
         again = json.loads(run("alerts", "check", "--window", "7d", "--format", "json"))
     assert len(received.requests) == 1
     (one,) = again["checks"]
@@ -88,16 +90,17 @@ def test_a_check_tells_what_changed_and_sends_it_once(store: Store, run: Run, mo
     assert len(store.snapshots("current", 9)) == 2
 
 
-def test_a_check_looks_at_features_together_where_the_setting_says_so(
+def test_a_check_compares_pairs_where_the_setting_says_so(
     store: Store, run: Run, monkeypatch: pytest.MonkeyPatch, artifacts: Path
 ) -> None:
     monkeypatch.setenv("FAROL_CHECK_MULTIVARIATE", "true")
-    assert "features together: Insufficient data, 0 of 45 pairs compared" in run("alerts", "check")
-    told = PairDrift("IEG", "IDA", 100, 900, 0.05, -0.1, 0.2, 0.62, -0.7, 0.0001, "severe", "severe")
-    whole = multivariate_report(store, Registry(artifacts).load("current"), parse_window("30d", now=NOW))
-    monkeypatch.setattr("farol.alerts.check.multivariate_report", lambda *_, **__: replace(whole, pairs=(told,), n=100))
+    assert "pairs of features: Insufficient data, 0 of 45 compared" in run("alerts", "check")
+    meanings = (Text(pt="Engajamento", en="Effort"), Text(pt="Notas", en="Marks"))
+    told = PairDrift("IEG", "IDA", meanings, 100, 900, 0.05, -0.1, 0.2, 0.62, -0.7, 0.0001, "severe", "severe")
+    whole = pairwise_report(store, Registry(artifacts).load("current"), parse_window("30d", now=NOW))
+    monkeypatch.setattr("farol.alerts.check.pairwise_report", lambda *_, **__: replace(whole, pairs=(told,), n=100))
     printed = run("alerts", "check")
-    assert "IEG and IDA used to rise together (0.62); now they hardly do (0.05)." in printed
+    assert "“Effort” and “Marks” used to rise together (correlation 0.62); now they hardly do (0.05)." in printed
     (body,) = json.loads(run("alerts", "check", "--format", "json"))["checks"]
     assert body["multivariate"]["pairs"][0]["verdict"] == "severe"
 
@@ -113,14 +116,14 @@ def test_what_a_receiver_did_not_take_waits_and_is_tried_again(
     store: Store, run: Run, monkeypatch: pytest.MonkeyPatch, free_port: int
 ) -> None:
     use_webhook(monkeypatch, f"http://127.0.0.1:{free_port}/t0ken")
-    assert "1 alerts were not taken" in run("alerts", "check")
+    assert "Alerts not accepted: 1" in run("alerts", "check")
     told = run("alerts", "status")
-    assert "webhook: waiting after 1 attempts. The receiver cannot be reached: Connection refused." in told
+    assert "webhook: waiting, attempts: 1. The receiver cannot be reached: Connection refused." in told
     assert "t0ken" not in told
-    assert "0 alerts were sent, 1 were not taken" in run("alerts", "retry", code=1)
+    assert "Alerts sent: 0, not accepted: 1" in run("alerts", "retry", code=1)
     with web_receiver(port=free_port):
-        assert "1 alerts were sent, 0 were not taken" in run("alerts", "retry")
-    assert "webhook: delivered after 3 attempts" in run("alerts", "status")
+        assert "Alerts sent: 1, not accepted: 0" in run("alerts", "retry")
+    assert "webhook: delivered, attempts: 3" in run("alerts", "status")
 
 
 def test_the_status_says_where_alerts_go_and_what_was_found(
@@ -137,7 +140,7 @@ def test_the_status_says_where_alerts_go_and_what_was_found(
     assert "Alerts go to: webhook" in told
     assert "The service checks: 0 6 * * *, window 30d" in told
     assert "current: Severe drift since " in told
-    assert "set aside after 1 attempts. out of order" in told
+    assert "set aside, attempts: 1. out of order" in told
     body = json.loads(run("alerts", "status", "--format", "json"))
     assert (body["schedule"], body["channels"], body["set_aside"]) == ("0 6 * * *", ["webhook"], {"webhook": 1})
     assert [one["state"] for one in body["states"]] == ["severe"]

@@ -310,7 +310,7 @@ def test_slices_levels_and_expected_performance_are_told(run: Run) -> None:
     assert "same-levels" not in run("drift", "--task", "next-year", "--window", "all", "--same-levels")
     body = json.loads(run("estimate", "--task", "current", "--window", "all", "--format", "json"))
     assert body["measures"]["roc_auc"]["low"] <= body["measures"]["roc_auc"]["value"] <= 1
-    assert "roc_auc" in run("estimate", "--window", "all", "--slice", "source=simulation")
+    assert "ROC AUC" in run("estimate", "--window", "all", "--slice", "source=simulation")
     assert "phase" in run("estimate", "--slice", "gender=f", code=2)
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
+import re
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -14,8 +15,8 @@ import pytest
 from sqlalchemy import update
 
 from farol.cli import main
-from farol.outcomes.estimate_vs_actual import Before, Beside
-from farol.outcomes.estimation import Expected
+from farol.outcomes.estimate_vs_actual import EstimateVsActual, MeasurePair
+from farol.outcomes.estimation import ExpectedMeasure
 from farol.profile import load_profile
 from farol.settings import Settings
 from farol.store.database import Store
@@ -52,7 +53,7 @@ def run(tmp_path: Path, artifacts: Path, monkeypatch: pytest.MonkeyPatch, capsys
         folders = ["--data", str(tmp_path / "data"), *(["--artifacts", str(folder)] if artifacts else [])]
         monkeypatch.setattr(sys, "argv", ["farol", *arguments, *folders])
         monkeypatch.setattr("farol.cli.terminal_locale", lambda: "en")
-        for module in ("terminal", "outcomes", "store"):
+        for module in ("outcomes", "store", "terminal"):  # the last one last: the others take their language from it
             monkeypatch.setattr(f"farol.cli.{module}.LOCALE", "en")
         with pytest.raises(SystemExit) as exit_:
             main()
@@ -72,8 +73,10 @@ def test_a_year_is_played_through_and_every_pupil_accounted_for(
     n, stayed = before.student.size, len(set(before.student) & set(after.student))
 
     said = run("forecast", str(then), "--at", "2023-12-15", "--csv", str(tmp_path / "answers.csv"))
-    assert f"{n} pupils of 2023, {n} forecasts stored now, 0 there already" in said
+    assert f"{n} pupils of 2023, {n} forecasts stored now, 0 stored before" in said
     assert "farol outcomes" in said
+    assert "are marked “at risk” because their risk is" in said
+    assert re.search(r"Of the \d+ pupils with an answer about \d+ are expected at risk", said)
     assert "RA-" not in said
     with (tmp_path / "answers.csv").open(encoding="utf-8", newline="") as file:
         rows = list(csv.DictReader(file))
@@ -92,27 +95,27 @@ def test_a_year_is_played_through_and_every_pupil_accounted_for(
     assert report["together"]["positives"] == int(np.nansum(before.next_label))
 
     said = run("outcomes", str(sample_workbook))
-    assert "new to the store 0, said otherwise before 0, no longer in the sheet 0" in said
-    assert f"matched {stayed}, left {n - stayed}" in said
-    for word in ("promised", "came true", "as promised", "may have been helped", "Not behind when asked", "Mean risk"):
+    assert "0 new, 0 with another answer than before, 0 no longer in the sheet" in said
+    assert f"{n} pupils had a forecast: {stayed} are in the sheet, {n - stayed} left" in said
+    for word in ("promised", "came true", "as promised", "may have been helped", "Not behind at the time", "Mean risk"):
         assert word in said
     assert "RA-" not in said
     assert "No forecast counts" not in said
     measured, before = report["together"]["n"], report["expected_before"]
     assert before["n"] == measured
-    assert f"From the probabilities of {measured} pupils alone, beside what came true of the same pupils:" in said
+    assert f"Estimated from the probabilities of {measured} pupils alone, and what came true of them:" in said
     risk, auc = before["at_risk"], before["measures"]["roc_auc"]
     table = " ".join(said.partition("could be expected before")[2].split())
     came = {name: one["value"] for name, one in before["realised"].items()}
-    for name, one in (("at_risk", risk), ("roc_auc", auc)):
+    for name, title, one in (("at_risk", "Share at risk", risk), ("roc_auc", "ROC AUC", auc)):
         inside = "yes" if one["low"] <= came[name] <= one["high"] else "no"
-        row = f"{name} {one['value']:.3f} ({one['low']:.3f}–{one['high']:.3f}) {came[name]:.3f} {inside}"
+        row = f"{title} {one['value']:.3f} ({one['low']:.3f}–{one['high']:.3f}) {came[name]:.3f} {inside}"
         assert row in table
     for words in before["assumptions"]:
         assert words in table
 
 
-def test_forecasts_that_come_too_late_or_knew_the_answer_are_said_not_to_count(
+def test_late_or_knowing_forecasts_are_said_not_to_count(
     run: Run, sample_workbook: Path, tmp_path: Path, artifacts: Path
 ) -> None:
     said = run("outcomes", str(sample_workbook), "--year", "2024")
@@ -120,7 +123,7 @@ def test_forecasts_that_come_too_late_or_knew_the_answer_are_said_not_to_count(
     run("forecast", str(sample_workbook), "--year", "2023")
     said = run("outcomes", str(sample_workbook), "--task", "next-year")
     assert "forecasts were stored after this sheet, and do not count" in said
-    assert "measured 0" in said
+    assert "0 can be measured" in said
     settings = Settings(data=tmp_path / "data")
     with Store.open(settings.store_url) as store:
         answers = store.total()
@@ -135,7 +138,7 @@ def test_codes_that_cannot_be_stored_are_counted_for_the_reader(
     run: Run, sample_workbook: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("farol.pupils.forecast.student_code", lambda code: None if code.endswith("7") else code)
-    assert "have a code that cannot be stored" in run("forecast", str(sample_workbook))
+    assert "their code cannot be stored" in run("forecast", str(sample_workbook))
 
 
 def test_few_pupils_who_left_have_no_mean(run: Run, sample_workbook: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -144,17 +147,17 @@ def test_few_pupils_who_left_have_no_mean(run: Run, sample_workbook: Path, monke
     assert "Mean risk" not in run("outcomes", str(sample_workbook))
 
 
-def test_of_few_pupils_nothing_is_expected_and_what_is_undefined_is_a_dash(
+def test_few_pupils_get_no_estimate_and_undefined_is_a_dash(
     run: Run, sample_workbook: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     run("forecast", str(sample_workbook), "--year", "2023", "--at", "2023-12-15")
     monkeypatch.setattr("farol.outcomes.estimate_vs_actual.MIN_SAMPLES", 10_000)
-    assert "Nothing is expected of fewer than 30 pupils." in run("outcomes", str(sample_workbook))
+    assert "With fewer than 30 pupils nothing is estimated." in run("outcomes", str(sample_workbook))
     monkeypatch.setattr("farol.outcomes.estimate_vs_actual.MIN_SAMPLES", 30)
-    nothing = Beside("precision", Expected(None, None, None), None)
-    few = Before(40, nothing, (nothing,))
-    monkeypatch.setattr("farol.outcomes.report.before_of", lambda *_: few)
-    assert "precision – – –" in " ".join(run("outcomes", str(sample_workbook)).split())
+    nothing = MeasurePair("precision", ExpectedMeasure(None, None, None), None)
+    few = EstimateVsActual(40, nothing, (nothing,))
+    monkeypatch.setattr("farol.outcomes.report.estimate_vs_actual", lambda *_: few)
+    assert "Precision – – –" in " ".join(run("outcomes", str(sample_workbook)).split())
 
 
 def test_erasing_and_purging_reach_outcomes_and_say_so(run: Run, sample_workbook: Path, tmp_path: Path) -> None:

@@ -35,8 +35,8 @@ def run(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> 
 def test_something_to_do_is_told_with_its_reason_and_exit_code_1(run: Run, tmp_path: Path) -> None:
     build_site(tmp_path)
     told = run(tmp_path, code=1)
-    assert "Look at the data: Look at IAA" in told
-    assert "Too little to tell yet: Wait for more predictions." in told
+    assert "Look at the data: Look at “Self-evaluation”" in told
+    assert "Too few predictions yet: Wait for more predictions." in told
     assert "→ `farol drift --task next-year" in told
     body = json.loads(run(tmp_path, "--format", "json", code=1))
     assert body["to_do"]

@@ -15,7 +15,8 @@ import pytest
 from numpy.typing import NDArray
 from scipy import stats
 
-from farol.drift.report import DriftReport, Window, check
+from farol.drift.report import DriftReport, check
+from farol.drift.windows import Window
 from farol.model.bundle import Bundle, read_bundle
 from farol.model.counters import OUTSIDE, PREDICTION, SCORE
 from farol.model.features import Floats
@@ -64,7 +65,7 @@ def checked(of: Population, rng: np.random.Generator, n: int, change: Change | N
     return check(bundle, counted, window=ALL)
 
 
-def test_without_drift_at_most_one_check_in_a_hundred_raises_any_alarm(population: Population) -> None:
+def test_without_drift_one_check_in_a_hundred_at_most_has_alarms(population: Population) -> None:
     rng = np.random.default_rng(5)
     raised = {n: sum(checked(population, rng, n).alarm for _ in range(120)) for n in (10, 30, 60, 150, 1_000)}
     assert raised[10] == 0
@@ -72,7 +73,7 @@ def test_without_drift_at_most_one_check_in_a_hundred_raises_any_alarm(populatio
     assert sum(raised.values()) <= stats.binom.isf(0.001, 480, 0.01)
 
 
-def test_half_a_standard_deviation_in_one_feature_is_found_at_200_rows(population: Population) -> None:
+def test_half_a_standard_deviation_is_found_at_200_rows(population: Population) -> None:
     position = population.bundle.task_spec.features.index("IDA")
     shift = 0.5 * float(np.nanstd(population.matrix[:, position]))
 

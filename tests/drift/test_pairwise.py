@@ -15,19 +15,20 @@ from scipy import stats
 from farol.drift import pairwise
 from farol.drift.pairwise import (
     ALPHA,
-    MultivariateReport,
     PairDrift,
+    PairwiseReport,
     compare,
-    multivariate_of_panel,
-    multivariate_report,
+    pairwise_of_panel,
+    pairwise_report,
 )
-from farol.drift.report import Window, check
-from farol.drift.windows import parse_window
+from farol.drift.report import check
+from farol.drift.windows import Window, parse_window
 from farol.errors import BundleError
 from farol.model.bundle import Bundle
 from farol.model.features import Floats
 from farol.model.reference import Reference
 from farol.model.scoring import Scorer
+from farol.profile import Text
 from farol.store.database import Store
 from farol.store.prediction_rows import row_of
 from farol.workbook.panel import Panel
@@ -59,7 +60,7 @@ def known(bundle_of: Callable[[str], Bundle]) -> Bundle:
     return replace(bundle_of("current"), reference=Reference.fit(pupils(900, 1), NAMES))
 
 
-def compared(bundle: Bundle, matrix: Floats) -> MultivariateReport:
+def compared(bundle: Bundle, matrix: Floats) -> PairwiseReport:
     return compare(bundle, matrix, window=ALL, answers=matrix.shape[0], read=matrix.shape[0])
 
 
@@ -72,12 +73,12 @@ def turned(matrix: Floats, position: int) -> Floats:
     return found
 
 
-def of(report: MultivariateReport, first: str, second: str) -> PairDrift:
+def of(report: PairwiseReport, first: str, second: str) -> PairDrift:
     (found,) = (pair for pair in report.pairs if (pair.first, pair.second) == (first, second))
     return found
 
 
-def test_without_drift_at_most_one_check_in_a_hundred_raises_an_alarm(bundle_of: Callable[[str], Bundle]) -> None:
+def test_without_drift_one_check_in_a_hundred_at_most_alarms(bundle_of: Callable[[str], Bundle]) -> None:
     raised, times = 0, 30
     for seed in range(times):
         bundle = replace(bundle_of("current"), reference=Reference.fit(pupils(500, 2 * seed), NAMES))
@@ -86,7 +87,7 @@ def test_without_drift_at_most_one_check_in_a_hundred_raises_an_alarm(bundle_of:
     assert raised <= stats.binom.isf(0.001, 4 * times, ALPHA)
 
 
-def test_what_turned_round_is_found_and_named_though_each_feature_is_as_it_was(known: Bundle) -> None:
+def test_a_reversed_correlation_is_found_and_named(known: Bundle) -> None:
     found = 0
     for seed in range(20):
         matrix = pupils(60, 500 + seed)
@@ -102,14 +103,14 @@ def test_what_turned_round_is_found_and_named_though_each_feature_is_as_it_was(k
     assert pair.value is not None
     assert pair.low is not None
     assert pair.high is not None
-    assert pair.chance is not None
+    assert pair.p_value is not None
     assert (pair.reference > 0.4, pair.low < pair.value < -0.2, pair.value < pair.high) == (True, True, True)
-    assert pair.chance < 0.001
+    assert pair.p_value < 0.001
     assert report.verdict == "severe"
     assert report.alarm
 
 
-def test_the_check_of_single_features_says_nothing_of_it(known: Bundle) -> None:
+def test_single_features_do_not_show_a_reversed_correlation(known: Bundle) -> None:
     matrix = turned(pupils(300, 3), NAMES.index("IEG"))
     counts = {
         one.feature: dict(enumerate(found))
@@ -119,7 +120,7 @@ def test_the_check_of_single_features_says_nothing_of_it(known: Bundle) -> None:
     assert compared(known, matrix).alarm
 
 
-def test_what_goes_together_as_before_is_no_alarm_though_its_features_moved(known: Bundle) -> None:
+def test_a_shift_that_keeps_the_correlation_is_no_alarm(known: Bundle) -> None:
     matrix = pupils(400, 4)
     matrix[:, 1] -= 0.75  # half a standard deviation
     report = compared(known, matrix)
@@ -136,7 +137,7 @@ def test_the_order_of_the_pupils_does_not_matter(known: Bundle, order: list[int]
 
 @settings(max_examples=12, deadline=None)
 @given(seed=st.integers(0, 10_000))
-def test_what_is_said_of_two_features_does_not_depend_on_the_others(known: Bundle, seed: int) -> None:
+def test_a_pairs_figures_do_not_depend_on_other_features(known: Bundle, seed: int) -> None:
     matrix = pupils(120, 6)
     other = matrix.copy()
     other[:, NAMES.index("INGLES")] = np.random.default_rng(seed).choice([np.nan, 1.0, 5.0, 9.0], 120)
@@ -153,14 +154,14 @@ def test_a_pupil_counts_for_two_features_where_both_are_known(known: Bundle) -> 
     assert (of(report, "IAA", "IDA").n, report.n) == (300, 300)
 
 
-def test_a_feature_that_nobody_has_is_not_compared_and_hides_no_other(known: Bundle) -> None:
+def test_a_wholly_missing_feature_is_not_compared(known: Bundle) -> None:
     matrix = pupils(1_500, 8)
     matrix[:, NAMES.index("INGLES")] = np.nan
     report = compared(known, matrix)
     gone = of(report, "IDA", "INGLES")
     assert (gone.n, gone.value, gone.verdict, gone.compared) == (0, None, "insufficient_data", False)
     assert (report.compared, len(report.pairs), report.verdict) == (6, 10, "none")
-    assert "cannot be compared" in str(gone.words())
+    assert "cannot be compared" in gone.words("en")
 
 
 def test_values_all_alike_have_nothing_to_go_with(known: Bundle) -> None:
@@ -170,7 +171,9 @@ def test_values_all_alike_have_nothing_to_go_with(known: Bundle) -> None:
     assert not any(pair.compared for pair in report.pairs if "IEG" in (pair.first, pair.second))
 
 
-def test_fewer_than_thirty_pupils_say_nothing(known: Bundle) -> None:
+def test_a_pair_needs_exactly_30_pupils(known: Bundle) -> None:
+    enough = compared(known, turned(pupils(30, 10), 1))
+    assert of(enough, "IEG", "IDA").verdict == "severe"
     report = compared(known, turned(pupils(29, 10), 1))
     assert (report.verdict, report.compared, report.alarms) == ("insufficient_data", 0, ())
     assert compared(known, np.empty((0, 5))).verdict == "insufficient_data"
@@ -183,68 +186,84 @@ def test_a_large_change_that_chance_may_give_is_no_alarm(known: Bundle) -> None:
             break
     unsure = [pair for pair in report.pairs if pair.compared and pair.verdict == "insufficient_data"]
     assert unsure
-    assert all(pair.band != "none" and pair.chance is not None and pair.chance > ALPHA / 10 for pair in unsure)
+    assert all(pair.band != "none" and pair.p_value is not None and pair.p_value > ALPHA / 10 for pair in unsure)
     assert not report.alarm
 
 
-def test_those_in_alarm_are_told_first_then_by_how_far_they_changed(known: Bundle) -> None:
+def test_pairs_in_alarm_come_first_then_by_change(known: Bundle) -> None:
     told = compared(known, turned(pupils(120, 11), 1)).most_changed()
     assert [pair.alarm for pair in told] == sorted((pair.alarm for pair in told), reverse=True)
     quiet = [abs(pair.change or 0.0) for pair in told if not pair.alarm]
     assert quiet == sorted(quiet, reverse=True)
 
 
-PAIR = PairDrift("IEG", "IDA", 100, 900, 0.0, -0.2, 0.2, 0.6, -0.7, 0.0001, "severe", "severe")
+MEANINGS = (Text(pt="Engajamento", en="Effort"), Text(pt="Aprendizagem", en="Marks"))
+PAIR = PairDrift("IEG", "IDA", MEANINGS, 100, 900, 0.0, -0.2, 0.2, 0.6, -0.7, 0.0001, "severe", "severe")
 
 
 @pytest.mark.parametrize(
     ("then", "now", "words"),
     [
-        (0.62, 0.05, "IEG and IDA used to rise together (0.62); now they hardly do (0.05)."),
-        (0.62, -0.41, "IEG and IDA used to rise together (0.62); now one falls where the other rises (-0.41)."),
-        (0.1, 0.5, "IEG and IDA had little to do with each other (0.10); now they rise together (0.50)."),
+        (
+            0.62,
+            0.05,
+            "“Effort” and “Marks” used to rise together (correlation 0.62); now they hardly do (0.05).",
+        ),
+        (
+            0.62,
+            -0.41,
+            "“Effort” and “Marks” used to rise together (correlation 0.62); now one falls where the other rises "
+            "(-0.41).",
+        ),
+        (
+            0.1,
+            0.5,
+            "“Effort” and “Marks” had little to do with each other (correlation 0.10); now they rise together (0.50).",
+        ),
         (
             0.1,
             -0.5,
-            "IEG and IDA had little to do with each other (0.10); now one falls where the other rises (-0.50).",
+            "“Effort” and “Marks” had little to do with each other (correlation 0.10); now one falls where the other "
+            "rises (-0.50).",
         ),
-        (-0.5, 0.4, "Of IEG and IDA one used to fall where the other rose (-0.50); now they rise together (0.40)."),
+        (
+            -0.5,
+            0.4,
+            "One of “Effort” and “Marks” used to fall where the other rose (correlation -0.50); now they rise "
+            "together (0.40).",
+        ),
         (
             -0.5,
             0.0,
-            "Of IEG and IDA one used to fall where the other rose (-0.50); now they have little to do with each other "
-            "(0.00).",
+            "One of “Effort” and “Marks” used to fall where the other rose (correlation -0.50); now they have little "
+            "to do with each other (0.00).",
         ),
-        (0.9, 0.5, "IEG and IDA do not go together as they used to: 0.90 in training, 0.50 now."),
+        (
+            0.9,
+            0.5,
+            "“Effort” and “Marks” no longer go together as they did: correlation 0.90 in training, 0.50 in this "
+            "period.",
+        ),
     ],
 )
 def test_a_change_is_told_in_words(then: float, now: float, words: str) -> None:
-    assert str(replace(PAIR, reference=then, value=now).words()) == words
+    assert replace(PAIR, reference=then, value=now).words("en") == words
 
 
 def test_a_change_is_told_in_portuguese() -> None:
-    words = replace(PAIR, reference=0.62, value=0.05).words().render("pt_BR")
-    assert words == "IEG e IDA subiam juntos (0,62); agora quase não sobem (0,05)."
+    words = replace(PAIR, reference=0.62, value=0.05).words("pt_BR")
+    assert (
+        words == "“Engajamento” e “Aprendizagem” subiam juntos (correlação 0,62); agora quase não sobem juntos (0,05)."
+    )
 
 
-def test_every_figure_names_its_reference_and_its_window(known: Bundle) -> None:
-    body = compared(known, turned(pupils(200, 12), 1)).as_dict("en")
-    assert body["window"] == {"name": "all", "from": None, "to": "2024-06-30", "days": None}
-    assert body["reference"] == {"n": 900, "years": [2022, 2023], "rows": "all training rows"}
-    assert (body["answers"], body["read"], body["n"], body["alpha"]) == (200, 200, 200, 0.01)
-    pairs = body["pairs"]
-    assert isinstance(pairs, list)
-    assert pairs[4]["reference"]["n"] == 900
-    assert pairs[4]["text"].startswith("IEG and IDA ")
-
-
-def test_a_model_that_does_not_know_says_train_again(known: Bundle, store: Store) -> None:
-    older = replace(known, reference=replace(known.reference, joint=None))
+def test_a_model_without_pairwise_counts_says_train_again(known: Bundle, store: Store) -> None:
+    few = replace(known, reference=replace(known.reference, joint=None))
     with pytest.raises(BundleError) as caught:
-        compared(older, pupils(50, 0))
+        compared(few, pupils(50, 0))
     assert "farol train" in str(caught.value)
     with pytest.raises(BundleError):
-        multivariate_report(store, older, ALL)
+        pairwise_report(store, few, ALL)
 
 
 def stored(
@@ -288,60 +307,58 @@ def turn(values: list[dict[str, float | None]], name: str) -> list[dict[str, flo
 def test_a_window_of_the_store_is_read_and_the_pair_named(store: Store, bundle: Bundle, panel: Panel) -> None:
     stored(store, bundle, pupils_of(panel, 300, 1), at=NOW - timedelta(days=40))
     stored(store, bundle, turn(pupils_of(panel, 150, 2), "IDA"))
-    month = multivariate_report(store, bundle, parse_window("30d", now=NOW))
+    month = pairwise_report(store, bundle, parse_window("30d", now=NOW))
     assert (month.answers, month.read, month.n) == (150, 150, 150)
     assert month.verdict == "severe"
     assert "IDA" in (month.alarms[0].first, month.alarms[0].second)
-    before = multivariate_report(store, bundle, parse_window("30d@2024-05-30", now=NOW))
+    before = pairwise_report(store, bundle, parse_window("30d@2024-05-30", now=NOW))
     assert (before.n, before.alarm) == (300, False)
-    assert multivariate_report(store, bundle, Window("all", None, date.max)).n == 450
+    assert pairwise_report(store, bundle, Window("all", None, date.max)).n == 450
 
 
-def test_of_a_pupil_who_was_asked_about_often_the_last_answer_counts(
-    store: Store, bundle: Bundle, panel: Panel
-) -> None:
+def test_a_pupils_last_answer_counts(store: Store, bundle: Bundle, panel: Panel) -> None:
     first, last = pupils_of(panel, 40, 3), pupils_of(panel, 40, 4)
     students = [f"RA-{i}" for i in range(40)]
     for day, values in ((3, first), (2, first), (1, last)):
         stored(store, bundle, values, at=NOW - timedelta(days=day), students=students)
     stored(store, bundle, pupils_of(panel, 5, 5), at=NOW)
-    report = multivariate_report(store, bundle, ALL)
+    report = pairwise_report(store, bundle, ALL)
     assert (report.answers, report.read, report.n) == (125, 125, 45)
     alone = [one["IEG"] is not None and one["IDA"] is not None for one in (*last, *pupils_of(panel, 5, 5))]
     assert of(report, "IEG", "IDA").n == sum(alone)
 
 
-def test_a_level_is_compared_with_the_training_rows_of_that_level(store: Store, bundle: Bundle, panel: Panel) -> None:
+def test_a_level_is_compared_with_training_rows_of_that_level(store: Store, bundle: Bundle, panel: Panel) -> None:
     stored(store, bundle, pupils_of(panel, 60, 6, phase=2.0))
     stored(store, bundle, pupils_of(panel, 60, 7, phase=7.0))
-    report = multivariate_report(store, bundle, ALL, part="phase=2")
+    report = pairwise_report(store, bundle, ALL, part="phase=2")
     assert (report.answers, report.n, report.part) == (60, 60, "phase=2")
     assert report.reference_n == sum(bundle.reference.by_level["2"].features[0])
-    assert str(report.basis) == "training rows of phase 2"
+    assert str(report.baseline) == "training rows of phase 2"
     assert report.compared > 30
     assert not report.alarm
-    few = multivariate_report(store, bundle, ALL, part="phase=7")
+    few = pairwise_report(store, bundle, ALL, part="phase=7")
     assert (few.compared, few.verdict) == (0, "insufficient_data"), "training had fewer than a hundred of them"
-    assert multivariate_report(store, bundle, ALL, part="phase=11").reference_n == 0
-    assert multivariate_report(store, bundle, ALL, part="source=api").reference_n == bundle.reference.n
+    assert pairwise_report(store, bundle, ALL, part="phase=11").reference_n == 0
+    assert pairwise_report(store, bundle, ALL, part="source=api").reference_n == bundle.reference.n
 
 
-def test_of_many_rows_some_are_drawn_and_the_report_says_how_many(
+def test_a_sample_of_many_rows_is_read_and_its_size_reported(
     store: Store, bundle: Bundle, panel: Panel, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     stored(store, bundle, pupils_of(panel, 400, 8))
     monkeypatch.setattr(pairwise, "MOST_ROWS", 200)
-    report = multivariate_report(store, bundle, ALL)
+    report = pairwise_report(store, bundle, ALL)
     assert report.answers == 400
     assert stats.binom.ppf(1e-6, 400, 0.5) <= report.read <= stats.binom.isf(1e-6, 400, 0.5)
-    again = multivariate_report(store, bundle, ALL)
+    again = pairwise_report(store, bundle, ALL)
     assert again.pairs == report.pairs, "the same rows each time"
     monkeypatch.setattr(pairwise, "MOST_READ", 40)
-    assert multivariate_report(store, bundle, ALL).read < 100
+    assert pairwise_report(store, bundle, ALL).read < 100
 
 
 def test_a_workbook_is_compared_whatever_was_stored(bundle: Bundle, panel: Panel) -> None:
-    report = multivariate_of_panel(bundle, panel)
+    report = pairwise_of_panel(bundle, panel)
     assert (report.verdict, report.n) == ("none", int((panel.year == 2024).sum()))
     assert report.window.name == "2024"
     assert all(abs(pair.change or 0.0) < 1e-9 for pair in report.pairs), "it is the reference itself"

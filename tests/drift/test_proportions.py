@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy import stats
 
-from farol.drift.proportions import share_band, share_drift, tails, wilson
+from farol.drift.proportions import proportion_band, proportion_drift, tails, wilson
 
 few = st.integers(0, 40)
 
@@ -33,36 +33,47 @@ def test_millions_of_predictions_are_as_exact_as_scipy() -> None:
     assert at_least == pytest.approx(float(exact.sf(300_999)), rel=1e-5)
 
 
-def test_nothing_missing_then_and_fifteen_of_a_hundred_now_is_severe() -> None:
-    found = share_drift(15, 100, 0, 1_874, alpha=1e-4)
+def test_missing_from_none_to_fifteen_percent_is_severe() -> None:
+    found = proportion_drift(15, 100, 0, 1_874, alpha=1e-4)
     # All fifteen of 1,974 rows are among the hundred: (100 choose 15) / (1974 choose 15), twice.
-    assert found.chance == pytest.approx(2 * comb(100, 15) / comb(1_974, 15), rel=1e-6)
+    assert found.p_value == pytest.approx(2 * comb(100, 15) / comb(1_974, 15), rel=1e-6)
     assert (found.value, found.reference, found.verdict, found.alarm) == (0.15, 0.0, "severe", True)
 
 
-def test_what_is_no_longer_missing_is_a_drift_too_but_not_where_only_a_rise_is_one() -> None:
-    assert share_drift(0, 500, 900, 1_874, alpha=1e-4).verdict == "severe"
-    assert share_drift(0, 500, 900, 1_874, alpha=1e-4, rising=True).verdict == "none"
+def test_a_fall_is_a_drift_unless_only_a_rise_counts() -> None:
+    assert proportion_drift(0, 500, 900, 1_874, alpha=1e-4).verdict == "severe"
+    assert proportion_drift(0, 500, 900, 1_874, alpha=1e-4, rising=True).verdict == "none"
 
 
-def test_a_difference_that_chance_may_give_is_insufficient_and_a_small_one_is_none() -> None:
-    assert share_drift(4, 40, 20, 1_000, alpha=1e-4).verdict == "insufficient_data"
-    assert share_drift(29, 29, 0, 1_000, alpha=1e-4).verdict == "insufficient_data"
+def test_a_difference_needs_more_than_chance_and_five_points() -> None:
+    assert proportion_drift(4, 40, 20, 1_000, alpha=1e-4).verdict == "insufficient_data"
     # Far beyond chance, but a difference of four points is no drift.
-    small = share_drift(6_000, 100_000, 200, 10_000, alpha=1e-4)
-    assert (small.chance < 1e-20, small.verdict) == (True, "none")
+    small = proportion_drift(6_000, 100_000, 200, 10_000, alpha=1e-4)
+    assert (small.p_value < 1e-20, small.verdict) == (True, "none")
 
 
 def test_nothing_counted_says_nothing() -> None:
-    for found in (share_drift(0, 0, 5, 10, alpha=0.1), share_drift(3, 40, 0, 0, alpha=0.1)):
+    for found in (proportion_drift(0, 0, 5, 10, alpha=0.1), proportion_drift(3, 40, 0, 0, alpha=0.1)):
         assert (found.value, found.low, found.high, found.verdict) == (None, 0.0, 1.0, "insufficient_data")
+        assert found.p_value == 1.0
+
+
+@given(few, few, few, few, st.booleans())
+def test_a_p_value_is_a_probability(part: int, rest: int, was: int, others: int, rising: bool) -> None:
+    p_value = proportion_drift(part, part + rest, was, was + others, alpha=0.1, rising=rising).p_value
+    assert 0 < p_value <= 1
+
+
+def test_a_proportion_of_exactly_30_predictions_can_raise_the_alarm() -> None:
+    assert proportion_drift(30, 30, 0, 1_000, alpha=1e-4).verdict == "severe"
+    assert proportion_drift(29, 29, 0, 1_000, alpha=1e-4).verdict == "insufficient_data"
 
 
 @pytest.mark.parametrize(
     ("difference", "band"), [(-0.5, "none"), (0.049, "none"), (0.05, "moderate"), (0.149, "moderate"), (0.15, "severe")]
 )
 def test_the_bands_of_shares(difference: float, band: str) -> None:
-    assert share_band(difference) == band
+    assert proportion_band(difference) == band
 
 
 @given(st.integers(0, 200), st.integers(0, 200))

@@ -10,7 +10,7 @@ from hypothesis.extra import numpy as hnp
 from numpy.typing import NDArray
 from scipy import stats
 
-from farol.drift.rank_correlation import band, chance, change, interval, spearman
+from farol.drift.rank_correlation import band, change, interval, p_value, spearman
 
 Counts = NDArray[np.int64]
 
@@ -45,11 +45,11 @@ def test_turning_one_feature_round_turns_the_correlation_round(table: Counts) ->
 
 @settings(max_examples=100, deadline=None)
 @given(TABLES, st.integers(2, 9))
-def test_groups_without_rows_and_more_of_the_same_rows_change_nothing(table: Counts, times: int) -> None:
+def test_empty_groups_and_repeated_rows_change_nothing(table: Counts, times: int) -> None:
     np.testing.assert_allclose(spearman(np.insert(table, 1, 0, axis=0) * times), spearman(table), atol=1e-12)
 
 
-def test_a_change_is_measured_after_fishers_transformation_and_never_without_bound() -> None:
+def test_change_is_cohens_q_and_bounded() -> None:
     assert change(0.0, 0.5) == pytest.approx(0.549306, abs=1e-6)
     assert change(0.5, -0.5) == pytest.approx(-1.098612, abs=1e-6)
     assert change(0.96, 1.0) == 0.0
@@ -76,7 +76,7 @@ def table_of(correlation: float, n: int, seed: int = 0) -> Counts:
 
 def test_what_chance_gives_is_as_frequent_as_it_says() -> None:
     found = [
-        chance(table_of(0.5, 600, seed), float(spearman(table_of(0.5, 60, seed + 10_000))), 60, 0.05)
+        p_value(table_of(0.5, 600, seed), float(spearman(table_of(0.5, 60, seed + 10_000))), 60, 0.05)
         for seed in range(150)
     ]
     for level in (0.05, 0.2, 0.5):
@@ -86,24 +86,24 @@ def test_what_chance_gives_is_as_frequent_as_it_says() -> None:
 
 def test_of_a_smaller_reference_chance_gives_more() -> None:
     small, large = table_of(0.5, 150), table_of(0.5, 150) * 20
-    assert chance(small, 0.3, 5_000, 0.01) > 10 * chance(large, 0.3, 5_000, 0.01)
+    assert p_value(small, 0.3, 5_000, 0.01) > 10 * p_value(large, 0.3, 5_000, 0.01)
 
 
 def test_both_directions_are_as_far_out() -> None:
     table = np.array([[30, 20, 10], [20, 30, 20], [10, 20, 30]], dtype=np.int64)
     turned = table[::-1]
     now = float(spearman(table)) - 0.25
-    assert chance(turned.copy(), -now, 80, 0.01) == pytest.approx(chance(table, now, 80, 0.01), rel=0.3)
+    assert p_value(turned.copy(), -now, 80, 0.01) == pytest.approx(p_value(table, now, 80, 0.01), rel=0.3)
 
 
 def test_a_far_change_is_drawn_often_enough_for_a_small_level() -> None:
     table = table_of(0.5, 1_000)
     level = 0.005 / 120
-    assert chance(table, -0.5, 200, level) <= level
-    assert chance(table, float(spearman(table)), 200, level) > 0.5
+    assert p_value(table, -0.5, 200, level) <= level
+    assert p_value(table, float(spearman(table)), 200, level) > 0.5
 
 
 def test_heaps_and_rare_cells_count_as_they_are() -> None:
     # Nearly everybody in one cell: most samples of 30 rows have no correlation at all, and one in thirty has 1.
     heap = np.array([[995, 2], [2, 1]], dtype=np.int64)
-    assert 0.01 < chance(heap, 1.0, 30, 0.005) < 0.2
+    assert 0.01 < p_value(heap, 1.0, 30, 0.005) < 0.2

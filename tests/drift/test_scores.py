@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from farol.drift.scores import merged, score_bins, score_meaning
+from farol.drift.report import merged, score_bins, score_meaning
 
 
 def cells(counts: dict[int, int]) -> tuple[int, ...]:
@@ -34,7 +34,7 @@ def test_no_answers_at_all_have_one_open_bin() -> None:
 
 
 @given(st.lists(st.integers(0, 50), min_size=101, max_size=101))
-def test_merging_keeps_every_row_and_leaves_no_bin_of_the_reference_empty(counts: list[int]) -> None:
+def test_merging_keeps_every_row_and_leaves_no_bin_empty(counts: list[int]) -> None:
     bins = score_bins(counts)
     assert sum(bins.counts) == sum(counts)
     assert bins.counts[-1] == counts[100]
@@ -47,5 +47,5 @@ def test_merging_keeps_every_row_and_leaves_no_bin_of_the_reference_empty(counts
 
 
 def test_the_score_has_a_meaning_in_both_languages() -> None:
-    assert score_meaning().pt == "O risco que o modelo responde"
-    assert score_meaning().en == "The risk that the model answers"
+    assert score_meaning().pt == "Risco nas respostas do modelo"
+    assert score_meaning().en == "Risk in the model's answers"

@@ -9,8 +9,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from farol.drift.report import DriftReport, drift_report, parse_window
+from farol.drift.report import DriftReport, drift_report
 from farol.drift.simulate import shifted_inputs, simulate
+from farol.drift.windows import parse_window
 from farol.errors import InputError
 from farol.model.bundle import Bundle
 from farol.model.scoring import Scorer
@@ -39,7 +40,7 @@ def test_pupils_as_they_are_show_no_drift_against_their_own_year(
 
 @pytest.mark.parametrize("shift", ["moderate", "severe"])
 @pytest.mark.parametrize("task", ["current", "next-year"])
-def test_a_shift_shows_as_what_it_is_called_in_the_shifted_features_alone(
+def test_a_shift_shows_its_band_in_shifted_features_alone(
     panel: Panel, bundle_of: Callable[[str], Bundle], store: Store, task: str, shift: str
 ) -> None:
     bundle = bundle_of(task)
@@ -104,7 +105,7 @@ def test_pupils_of_whom_nothing_is_known_are_not_drawn(panel: Panel, bundle: Bun
         simulate(replace(last, numbers=empty), Scorer(bundle), store, n=5, shift="none", seed=1, now=NOW)
 
 
-def test_a_feature_the_workbook_lacks_stays_missing_under_a_shift(panel: Panel, bundle: Bundle, store: Store) -> None:
+def test_a_feature_the_workbook_lacks_stays_missing(panel: Panel, bundle: Bundle, store: Store) -> None:
     numbers = {name: values for name, values in panel.numbers.items() if name != "IAA"}
     numbers["IPS"] = np.full(panel.year.shape, np.nan)
     simulate(replace(panel, numbers=numbers), Scorer(bundle), store, n=10, shift="severe", seed=1, now=NOW)
@@ -116,9 +117,7 @@ def test_another_shift_is_refused(panel: Panel, bundle: Bundle, store: Store) ->
         simulate(panel, Scorer(bundle), store, n=1, shift="huge", seed=1, now=NOW)
 
 
-def test_pupils_of_whom_too_little_is_known_are_stored_without_an_answer_and_counted(
-    panel: Panel, bundle: Bundle, store: Store
-) -> None:
+def test_pupils_with_too_little_data_are_stored_and_counted(panel: Panel, bundle: Bundle, store: Store) -> None:
     strict = replace(bundle, report={**bundle.report, "support": {"least_given": 9}})
     simulate(panel, Scorer(strict), store, n=200, shift="severe", seed=5, now=NOW)
     rows = list(store.stream())

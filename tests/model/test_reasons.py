@@ -116,16 +116,23 @@ def test_numbers_are_written_as_the_reader_does(value: float, portuguese: str) -
     assert number_text(value, "en") == portuguese.replace(",", ".")
 
 
-def test_reasons_are_the_greatest_contributions_first(bundle: Bundle, scorer: Scorer) -> None:
-    answer = scorer.score_one(ANSWER, 2024)
-    reasons = reasons_for(scorer, answer, 10)
+@pytest.mark.parametrize("grade", [1.0, 9.9], ids=["at risk", "not at risk"])
+def test_reasons_that_point_the_answers_way_come_first(bundle: Bundle, scorer: Scorer, grade: float) -> None:
+    against = {"IDA": 9.0} if grade == 1.0 else {"IDA": 4.5}
+    given = {**ANSWER, **dict.fromkeys(("IAA", "IEG", "IPS", "IPP"), grade), **against}
+    answer = scorer.score_one(given, 2024)
+    assert answer.prediction == (1 if grade == 1.0 else 0)
+    found = reasons_for(scorer, answer, 10)
     order = bundle.task_spec.features
     values = np.array([[np.nan if v is None else v for v in answer.features.values()]])
     every = dict(zip(order, scorer.contributions(values)[0].tolist(), strict=True))
-    expected = sorted((name for name in order if abs(every[name]) >= NEGLIGIBLE), key=lambda name: -abs(every[name]))
-    assert [each.feature for each in reasons] == expected[:10]
-    assert [each.contribution for each in reasons] == [every[each.feature] for each in reasons]
-    assert reasons_for(scorer, answer, 2) == reasons[:2]
+    way = 1 if answer.prediction == 1 else -1
+    counting = [name for name in order if abs(every[name]) >= NEGLIGIBLE]
+    expected = sorted(counting, key=lambda name: (way * every[name] < 0, -abs(every[name])))
+    assert {way * every[name] < 0 for name in expected} == {True, False}, "there are reasons of both kinds"
+    assert [one.feature for one in found] == expected[:10]
+    assert [one.contribution for one in found] == [every[one.feature] for one in found]
+    assert reasons_for(scorer, answer, 2) == found[:2]
     assert reasons_for(scorer, answer, 0) == ()
 
 

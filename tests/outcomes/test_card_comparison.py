@@ -7,16 +7,15 @@ from itertools import pairwise
 import numpy as np
 import pytest
 
+from farol.api.answers.outcomes import ComparisonAnswer
 from farol.evaluation.metrics import Estimate, Evaluation, Undefined, evaluate
-from farol.outcomes.calibration import worth_of
+from farol.outcomes.calibration import band_calibrations
 from farol.outcomes.card_comparison import (
     COMPARED,
     FEWEST_CASES,
     FEWEST_ROWS,
-    Promise,
-    compare_with,
-    estimate_in,
-    promise_in,
+    CardMetrics,
+    compare_with_card,
 )
 from farol.training.sections import evaluation as section_of
 from tests.played import section
@@ -36,14 +35,14 @@ def changed(metric: str, value: float) -> Evaluation:
     return Evaluation(whole.n, whole.positives, {**whole.estimates, metric: estimate}, {})
 
 
-def promised(n: int = 400, positives: int = 200, **figures: tuple[float, float, float]) -> Promise:
+def promised(n: int = 400, positives: int = 200, **figures: tuple[float, float, float]) -> CardMetrics:
     """What the card says, every metric 0.6 but those given."""
     metrics = dict.fromkeys(COMPARED, Estimate(0.6, 0.55, 0.65))
-    return Promise(n, positives, metrics | {name: Estimate(*figure) for name, figure in figures.items()})
+    return CardMetrics(n, positives, metrics | {name: Estimate(*figure) for name, figure in figures.items()})
 
 
 def test_the_difference_is_wide_enough_for_all_metrics_together() -> None:
-    (found, *_) = compare_with(promised(roc_auc=(0.80, 0.75, 0.85)), came(roc_auc=(0.60, 0.52, 0.68)))
+    (found, *_) = compare_with_card(promised(roc_auc=(0.80, 0.75, 0.85)), came(roc_auc=(0.60, 0.52, 0.68)))
     # 2.69011 of 1.95996 standard errors, for seven metrics: 1.37253 times sqrt(0.08² + 0.05²) is 0.12948.
     assert found.difference is not None
     assert found.difference.value == pytest.approx(-0.2)
@@ -64,7 +63,7 @@ def test_the_difference_is_wide_enough_for_all_metrics_together() -> None:
     ],
 )
 def test_better_and_worse_follow_the_metric(metric: str, value: float, verdict: str) -> None:
-    found = {one.metric: one for one in compare_with(promised(), changed(metric, value))}
+    found = {one.metric: one for one in compare_with_card(promised(), changed(metric, value))}
     assert found[metric].verdict == verdict
     assert {one.verdict for name, one in found.items() if name != metric} == {"within"}
 
@@ -75,48 +74,52 @@ def test_better_and_worse_follow_the_metric(metric: str, value: float, verdict: 
 )
 def test_of_few_pupils_nothing_is_concluded(n: int, positives: int) -> None:
     for promise, realised in ((promised(n, positives), came()), (promised(), came(n, positives))):
-        found = compare_with(promise, realised)
+        found = compare_with_card(promise, realised)
         assert {one.verdict for one in found} == {"unknown"}
         assert str(n) in str(found[0].reason)
         assert found[0].difference is not None
-    assert {one.verdict for one in compare_with(promised(100, 20), came(100, 80))} == {"within"}
+    assert {one.verdict for one in compare_with_card(promised(100, 20), came(100, 80))} == {"within"}
 
 
 def test_the_calibration_error_of_far_fewer_pupils_is_not_compared() -> None:
-    (*others, ece) = compare_with(promised(400, 200), came(199, 100))
+    (*others, ece) = compare_with_card(promised(400, 200), came(199, 100))
     assert ece.metric == "ece"
-    assert (ece.verdict, "by chance alone" in str(ece.reason)) == ("unknown", True)
+    assert (ece.verdict, "error greater" in str(ece.reason)) == ("unknown", True)
     assert {one.verdict for one in others} == {"within"}
-    assert compare_with(promised(400, 200), came(200, 100))[-1].verdict == "within"
-    (*others, ece) = compare_with(promised(400, 200), came(801, 400))
-    assert (ece.verdict, "smaller by chance alone" in str(ece.reason)) == ("unknown", True)
+    assert compare_with_card(promised(400, 200), came(200, 100))[-1].verdict == "within"
+    (*others, ece) = compare_with_card(promised(400, 200), came(801, 400))
+    assert (ece.verdict, "error smaller" in str(ece.reason)) == ("unknown", True)
     assert {one.verdict for one in others} == {"within"}
-    assert compare_with(promised(400, 200), came(800, 400))[-1].verdict == "within"
+    assert compare_with_card(promised(400, 200), came(800, 400))[-1].verdict == "within"
 
 
 def test_what_is_undefined_or_not_promised_is_said() -> None:
     nothing = evaluate(np.zeros(40), np.full(40, 0.2), 0.5, seed=0, resamples=1)
-    found = {one.metric: one for one in compare_with(promised(), nothing)}
+    found = {one.metric: one for one in compare_with_card(promised(), nothing)}
     assert (found["roc_auc"].verdict, found["roc_auc"].realised) == ("unknown", None)
     assert "same answer" in str(found["roc_auc"].reason)
-    unpromised = compare_with(None, came())
+    unpromised = compare_with_card(None, came())
     assert {(one.verdict, str(one.reason)) for one in unpromised} == {("unknown", "the card does not say")}
-    body = found["roc_auc"].as_dict("pt_BR")
-    assert (body["realised"], body["difference"], body["verdict_label"]) == (None, None, "não dá para dizer")
+    body = ComparisonAnswer.of(found["roc_auc"], "pt_BR").model_dump()
+    assert (body["realised"], body["difference"], body["verdict_label"]) == (None, None, "não há dados para dizer")
     assert body["promised"] == {"value": 0.6, "low": 0.55, "high": 0.65}
 
 
 def test_a_promise_is_read_from_a_report_and_nothing_else() -> None:
-    found = promise_in(section(300, 150, roc_auc=0.8))
+    found = CardMetrics.read(section(300, 150, roc_auc=0.8))
     assert found is not None
     assert (found.n, found.positives, found.metrics["roc_auc"]) == (300, 150, Estimate(0.8, 0.75, 0.85))
-    whole = promise_in(section_of(evaluate(np.tile([0.0, 1.0], 20), np.linspace(0, 1, 40), 0.5, seed=0, resamples=9)))
+    tested = evaluate(np.tile([0.0, 1.0], 20), np.linspace(0, 1, 40), 0.5, seed=0, resamples=9)
+    whole = CardMetrics.read(section_of(tested))
     assert whole is not None
     assert set(whole.metrics) == set(COMPARED)
     nothing: tuple[object, ...] = (None, {}, [], {"n": "many"})
     for none in nothing:
-        assert promise_in(none) is None
-    assert estimate_in({"value": None, "low": None, "high": None}) is None
+        assert CardMetrics.read(none) is None
+    undefined = section(300, 150) | {"roc_auc": {"value": None, "low": None, "high": None}}
+    read = CardMetrics.read(undefined)
+    assert read is not None
+    assert "roc_auc" not in read.metrics
 
 
 def test_where_nothing_has_changed_a_broken_promise_is_seldom_said() -> None:
@@ -129,8 +132,8 @@ def test_where_nothing_has_changed_a_broken_promise_is_seldom_said() -> None:
             probability = rng.beta(1.2, 1.2, n)
             label = (rng.random(n) < probability).astype(np.float64)
             sides.append(evaluate(label, probability, 0.5, seed=year, resamples=100))
-        promise = promise_in(section_of(sides[0]))
-        false += any(one.verdict in {"better", "worse"} for one in compare_with(promise, sides[1]))
+        promise = CardMetrics.read(section_of(sides[0]))
+        false += any(one.verdict in {"better", "worse"} for one in compare_with_card(promise, sides[1]))
     assert false <= 8
 
 
@@ -141,7 +144,7 @@ def test_a_model_that_got_worse_is_found() -> None:
         probability = rng.beta(0.6, 0.6, 400)
         label = (rng.random(400) < (1 - noise) * probability + noise * 0.5).astype(np.float64)
         sides.append(evaluate(label, probability, 0.5, seed=0, resamples=200))
-    found = {one.metric: one.verdict for one in compare_with(promise_in(section_of(sides[0])), sides[1])}
+    found = {one.metric: one.verdict for one in compare_with_card(CardMetrics.read(section_of(sides[0])), sides[1])}
     assert {found[name] for name in ("roc_auc", "brier", "precision", "recall", "ece")} == {"worse"}
 
 
@@ -158,16 +161,16 @@ def test_bands_are_those_of_the_card_with_what_came_true() -> None:
     }
     probability = np.r_[np.full(20, 0.2), np.full(20, 0.5), 1.0]
     label = np.r_[np.ones(4), np.zeros(16), np.zeros(20), 1.0]
-    first, second, third = worth_of(report, label, probability)
+    first, second, third = band_calibrations(report, label, probability)
     assert (first.n, first.kept) == (20, True)
     assert first.said == pytest.approx(0.2)
     assert first.came is not None
     assert first.came.value == pytest.approx(0.2)
     assert (second.n, second.kept, second.expected) == (20, False, Estimate(0.7, 0.6, 0.8))
-    assert (third.n, third.as_dict()["kept"]) == (1, True)
-    empty = worth_of(report, label[:1], probability[:1])[1]
+    assert (third.n, third.kept) == (1, True)
+    empty = band_calibrations(report, label[:1], probability[:1])[1]
     assert (empty.n, empty.said, empty.came, empty.kept) == (0, None, None, None)
-    assert empty.as_dict()["expected"] == {"value": 0.7, "low": 0.6, "high": 0.8}
+    assert empty.expected == Estimate(0.7, 0.6, 0.8)
 
 
 def test_bands_are_judged_together_those_nobody_fell_into_aside() -> None:
@@ -181,14 +184,14 @@ def test_bands_are_judged_together_those_nobody_fell_into_aside() -> None:
         # the card's) ends at −0.03; that of 99%, which five bands together take, at +0.02.
         label = np.r_[np.ones(15), np.zeros(35), np.full(len(asked), 1.0)]
         probability = np.r_[np.full(50, 0.05), asked]
-        return worth_of({"bands": {"bands": bands}}, label, probability)[0].kept
+        return band_calibrations({"bands": {"bands": bands}}, label, probability)[0].kept
 
     assert kept([]) is False
     assert kept([0.2, 0.4, 0.6, 0.8]) is True
 
 
 def test_without_a_card_the_usual_bands_expect_nothing() -> None:
-    found = worth_of(None, np.array([1.0]), np.array([0.95]))
+    found = band_calibrations(None, np.array([1.0]), np.array([0.95]))
     assert [(band.low, band.high) for band in found] == [
         (0, 0.1),
         (0.1, 0.3),

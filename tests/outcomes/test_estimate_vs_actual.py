@@ -10,12 +10,19 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from farol.api.answers.outcomes import ExpectedBefore
 from farol.evaluation.metrics import Estimate, evaluate
 from farol.model.registry import Registry
-from farol.outcomes.estimate_vs_actual import Before, Beside, before_of
-from farol.outcomes.estimation import MEASURES, Expected, assumptions_of, estimate_each, estimate_rows
-from farol.outcomes.recalibration import IsotonicCalibration
-from farol.outcomes.report import Realised, realised
+from farol.outcomes.estimate_vs_actual import EstimateVsActual, MeasurePair, estimate_vs_actual
+from farol.outcomes.estimation import (
+    MEASURES,
+    ExpectedMeasure,
+    IsotonicCalibration,
+    assumptions_of,
+    estimate_each,
+    estimate_rows,
+)
+from farol.outcomes.report import OutcomeReport, outcome_report
 from farol.profile import load_profile
 from farol.settings import Settings
 from farol.store.database import Store
@@ -24,30 +31,30 @@ from tests.played import play
 THRESHOLD = 0.5
 
 
-def evaluated(label: object, probability: object, threshold: float = THRESHOLD) -> Before:
+def evaluated(label: object, probability: object, threshold: float = THRESHOLD) -> EstimateVsActual:
     labels, said = (np.asarray(side, dtype=np.float64) for side in (label, probability))
-    return before_of(said, threshold, evaluate(labels, said, threshold, seed=0, resamples=20))
+    return estimate_vs_actual(said, threshold, evaluate(labels, said, threshold, seed=0, resamples=20))
 
 
 @pytest.fixture(scope="module")
-def played(tmp_path_factory: pytest.TempPathFactory, sample_workbook: Path) -> Realised:
+def played(tmp_path_factory: pytest.TempPathFactory, sample_workbook: Path) -> OutcomeReport:
     folder = tmp_path_factory.mktemp("before")
     found = Settings(artifacts=folder / "artifacts", data=folder / "data")
     play(found, sample_workbook)
     with Store.open(found.store_url) as store:
-        report = realised(store, Registry(found.artifacts), load_profile("pede"), "next-year", 2024)
+        report = outcome_report(store, Registry(found.artifacts), load_profile("pede"), "next-year", 2024)
     assert report is not None
     return report
 
 
-def test_the_share_expected_is_the_mean_probability_with_the_interval_of_chance() -> None:
+def test_the_expected_share_is_the_mean_probability() -> None:
     found = estimate_each(np.full(100, 0.25), THRESHOLD)
     # Binomial(100, 0.25): its central 95% is 17 to 34.
     assert found["at_risk"].value == 0.25
     assert found["at_risk"].low == pytest.approx(0.17, abs=0.011)
     assert found["at_risk"].high == pytest.approx(0.34, abs=0.011)
     assert found["accuracy"].value == pytest.approx(0.75)
-    assert found["precision"] == Expected(None, None, None), "nobody is pointed out"
+    assert found["precision"] == ExpectedMeasure(None, None, None), "nobody is pointed out"
 
 
 @settings(max_examples=25, deadline=None)
@@ -75,7 +82,7 @@ def test_many_pupils_are_drawn_in_pieces_and_give_the_same_interval() -> None:
 
 @settings(max_examples=25, deadline=None)
 @given(st.lists(st.floats(0, 1), min_size=1, max_size=60), st.floats(0, 1))
-def test_with_what_answers_were_worth_the_values_are_those_of_the_rows_too(said: list[float], threshold: float) -> None:
+def test_calibrated_measures_agree_with_those_of_the_rows(said: list[float], threshold: float) -> None:
     learned = IsotonicCalibration((30,) * 100, tuple(range(0, 30, 3)) + (29,) * 90)
     probability = np.array(said)
     found, rows = estimate_each(probability, threshold, learned), estimate_rows(probability, threshold, learned)
@@ -102,8 +109,8 @@ def test_what_came_true_stands_beside_it_inside_or_outside() -> None:
     as_said = evaluated(rng.random(400) < probability, probability)
     assert as_said.is_enough
     assert as_said.at_risk.is_inside
-    assert [one.measure for one in as_said.figures] == ["at_risk", *MEASURES]
-    assert [str(one.title) for one in as_said.figures] == [
+    assert [one.measure for one in as_said.pairs] == ["at_risk", *MEASURES]
+    assert [str(one.title) for one in as_said.pairs] == [
         "Share at risk",
         "ROC AUC",
         "Precision",
@@ -133,42 +140,42 @@ def test_accuracy_is_the_share_answered_right() -> None:
 def test_of_few_pupils_nothing_is_expected() -> None:
     few = evaluated([1, 0] * 14, [0.5] * 28)
     assert not few.is_enough
-    assert {one.expected for one in few.figures} == {Expected(None, None, None)}
+    assert {one.expected for one in few.pairs} == {ExpectedMeasure(None, None, None)}
     assert few.at_risk.is_inside is None
 
 
 def test_the_interval_decides_what_is_inside() -> None:
     def inside(value: float) -> bool | None:
-        return Beside("recall", Expected(0.5, 0.4, 0.6), Estimate(value, 0.0, 1.0)).is_inside
+        return MeasurePair("recall", ExpectedMeasure(0.5, 0.4, 0.6), Estimate(value, 0.0, 1.0)).is_inside
 
     assert [inside(value) for value in (0.39, 0.4, 0.6, 0.61)] == [False, True, True, False]
 
 
-def test_a_played_year_has_it_of_the_pupils_of_the_version_in_use(played: Realised) -> None:
-    before = played.before
+def test_a_played_year_has_it_of_the_pupils_of_the_version_in_use(played: OutcomeReport) -> None:
+    before = played.expected_before
     matched = played.matched
     assert before.n == matched.label.size
     brier = {one.measure: one for one in before.measures}["brier_score"]
     assert brier.expected.value == pytest.approx(float((matched.probability * (1 - matched.probability)).mean()))
     assert brier.realised == played.together.evaluation.estimates["brier"]
-    body = before.as_dict("en")
-    assert body["assumptions"] == [str(words) for words in assumptions_of(recalibrated=False)]
+    body = ExpectedBefore.of(before, "en").model_dump(mode="json")
+    assert body["assumptions"] == [str(words) for words in assumptions_of(calibrated=False)]
     measures = body["measures"]
     assert isinstance(measures, dict)
     assert set(measures) == set(MEASURES)
     # Of training pupils a quarter was at risk, whatever the answer.
-    known = replace(played, learned=IsotonicCalibration((4,) * 100, (1,) * 100)).before
+    known = replace(played, calibration=IsotonicCalibration((4,) * 100, (1,) * 100)).expected_before
     brier = {one.measure: one for one in known.measures}["brier_score"]
     said = matched.probability
     assert brier.expected.value == pytest.approx(float((0.25 * (1 - said) ** 2 + 0.75 * said**2).mean()))
     assert known.at_risk.expected.value == pytest.approx(0.25)
-    assert known.assumptions == assumptions_of(recalibrated=True)
-    assert played.learned is None, "invented bundles do not have the counts"
-    none = replace(played, version="another").before
+    assert known.assumptions == assumptions_of(calibrated=True)
+    assert played.calibration is None, "invented bundles do not have the counts"
+    none = replace(played, version="another").expected_before
     assert (none.n, none.at_risk.realised) == (0, None)
     half = matched.version.copy()
     half[::2] = "another"
-    own = replace(played, matched=replace(matched, version=half)).before
+    own = replace(played, matched=replace(matched, version=half)).expected_before
     assert own.n == matched.label.size // 2
     assert own.at_risk.realised is not None
     assert own.at_risk.realised.value == pytest.approx(float(matched.label[1::2].mean()))

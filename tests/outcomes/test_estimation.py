@@ -10,12 +10,19 @@ import pytest
 from numpy.typing import NDArray
 from sklearn.metrics import accuracy_score, brier_score_loss, f1_score, precision_score, recall_score, roc_auc_score
 
-from farol.drift.report import parse_window
+from farol.api.answers.performance import PerformanceAnswer
+from farol.drift.windows import parse_window
 from farol.model.bundle import Bundle
 from farol.model.counters import SCORE, Counted
 from farol.model.reference import score_index
-from farol.outcomes.estimation import MEASURES, Expected, estimate, estimate_rows, performance
-from farol.outcomes.recalibration import IsotonicCalibration
+from farol.outcomes.estimation import (
+    MEASURES,
+    ExpectedMeasure,
+    IsotonicCalibration,
+    estimate,
+    estimate_rows,
+    expected_performance,
+)
 from farol.store.database import Store
 from farol.store.records import Prediction, uuid7
 
@@ -45,7 +52,7 @@ def test_four_answers_by_hand() -> None:
 
 
 @pytest.mark.parametrize("worth", ["said", "learned"])
-def test_the_figures_are_those_of_both_labels_of_every_pupil_weighted_by_their_chances(worth: str) -> None:
+def test_measures_weigh_both_labels_of_every_pupil(worth: str) -> None:
     """scikit-learn's metrics of a table in which each pupil stands twice: at risk and not, weighted by the chances."""
     rng = np.random.default_rng(4)
     probability, threshold = np.r_[rng.beta(0.8, 1.2, 60), 0.25, 0.25, 0.25].round(3), 0.25
@@ -69,7 +76,7 @@ def test_the_figures_are_those_of_both_labels_of_every_pupil_weighted_by_their_c
 
 
 @pytest.mark.parametrize("sure", [False, True])
-def test_a_model_that_says_too_little_or_too_much_is_estimated_by_what_its_answers_were_worth(sure: bool) -> None:
+def test_a_model_with_wrong_probabilities_is_estimated_right(sure: bool) -> None:
     rng = np.random.default_rng(7)
 
     def pupils(n: int, centre: float) -> tuple[Floats, Floats]:
@@ -85,7 +92,7 @@ def test_a_model_that_says_too_little_or_too_much_is_estimated_by_what_its_answe
     real = float(((now >= 0.5) == came).mean())
     assert found.measures["accuracy"].value == pytest.approx(real, abs=0.02)
     assert naive.measures["accuracy"].value != pytest.approx(real, abs=0.05)
-    assert (found.recalibrated, naive.recalibrated) == (True, False)
+    assert (found.calibrated, naive.calibrated) == (True, False)
     assert str(found.assumptions[0]) != str(naive.assumptions[0])
 
 
@@ -113,7 +120,7 @@ def test_the_counters_give_what_the_rows_give() -> None:
         assert counted.measures[name].value == pytest.approx(rows[name], abs=0.005)
 
 
-def test_labels_that_the_probabilities_promise_give_figures_inside_the_interval() -> None:
+def test_the_interval_holds_figures_of_labels_drawn_as_said() -> None:
     rng = np.random.default_rng(2)
     inside = dict.fromkeys(("roc_auc", "accuracy", "brier_score"), 0)
     for _ in range(120):
@@ -134,7 +141,7 @@ def test_labels_that_the_probabilities_promise_give_figures_inside_the_interval(
 
 
 def test_few_answers_have_no_figures_and_one_sided_ones_not_all() -> None:
-    nothing = Expected(None, None, None)
+    nothing = ExpectedMeasure(None, None, None)
     few = estimate(tuple(29 if i == 60 else 3 if i == 100 else 0 for i in range(101)), 0.5)
     assert (few.n, few.abstained, few.at_risk, set(few.measures.values())) == (29, 3, None, {nothing})
     all_no = estimate(tuple(60 if i == 20 else 0 for i in range(101)), 0.5)
@@ -152,25 +159,26 @@ def test_a_threshold_in_a_bin_splits_it(threshold: float) -> None:
     assert found.measures["accuracy"].value == pytest.approx(right, abs=1e-4)
 
 
-def test_performance_is_read_from_the_counters_of_a_window_and_a_slice(bundle: Bundle, store: Store) -> None:
+def test_performance_comes_from_the_counters_of_a_window(bundle: Bundle, store: Store) -> None:
     counted = replace(Counted.of({SCORE: 95}), slices=("source=api",))
     row = Prediction(uuid7(NOW), NOW, bundle.task, bundle.version, "api", {}, 1, "x", 0.95, 0.5, 2024, (), counted)
     store.write([replace(row, id=uuid7(NOW)) for _ in range(40)])
     window = parse_window("7d", now=NOW)
-    whole, api = performance(store, bundle, window), performance(store, bundle, window, part="source=api")
+    whole, api = (
+        expected_performance(store, bundle, window),
+        expected_performance(store, bundle, window, part="source=api"),
+    )
     assert whole == api
     assert whole.n == 40
     assert whole.measures["precision"].value == pytest.approx(0.955)
-    assert performance(store, bundle, window, part="source=command").n == 0
-    body = whole.as_dict("pt_BR")
-    assert body["threshold"] == bundle.manifest.threshold
-    assert body["recalibrated"] is False
-    assert str(body["assumptions"]).startswith("['Uma probabilidade vale o que diz")
+    assert expected_performance(store, bundle, window, part="source=command").n == 0
+    body = PerformanceAnswer.of(bundle, window, "", whole, "pt_BR")
+    assert body.threshold == bundle.manifest.threshold
+    assert body.calibrated is False
+    assert body.assumptions[0].startswith("Uma probabilidade vale o que diz")
 
 
-def test_performance_learns_what_answers_were_worth_from_the_reference_of_the_bundle(
-    bundle: Bundle, store: Store
-) -> None:
+def test_performance_is_calibrated_by_the_bundles_reference(bundle: Bundle, store: Store) -> None:
     row = Prediction(
         uuid7(NOW), NOW, bundle.task, bundle.version, "api", {}, 1, "x", 0.95, 0.5, 2024, (), Counted.of({SCORE: 95})
     )
@@ -180,8 +188,8 @@ def test_performance_learns_what_answers_were_worth_from_the_reference_of_the_bu
     cases = [0] * 101
     counts[5], cases[5], counts[95], cases[95] = 200, 20, 200, 50
     known = replace(bundle, reference=replace(bundle.reference, score=tuple(counts), at_risk=tuple(cases)))
-    found = performance(store, known, parse_window("7d", now=NOW))
-    assert found.recalibrated
+    found = expected_performance(store, known, parse_window("7d", now=NOW))
+    assert found.calibrated
     assert found.at_risk == pytest.approx(0.25)
     assert found.measures["precision"].value == pytest.approx(0.25)
     assert found.measures["brier_score"].value == pytest.approx(0.25 * 0.045**2 + 0.75 * 0.955**2)

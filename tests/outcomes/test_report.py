@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import asdict, replace
 from datetime import timedelta
 from pathlib import Path
 
 import numpy as np
 import pytest
 
+from farol.api.answers.outcomes import OutcomeReportAnswer, PartAnswer
 from farol.errors import InputError
 from farol.evaluation.metrics import Estimate
 from farol.model.registry import Registry
 from farol.outcomes.matching import record_panel, sheet_outcomes
-from farol.outcomes.report import Realised, realised
+from farol.outcomes.report import OutcomeReport, outcome_report
 from farol.profile import Profile, load_profile
 from farol.store.database import Store
 from farol.store.outcomes import Outcome, record
@@ -69,21 +70,21 @@ def year_of(store: Store, version: str) -> list[Outcome]:
     return said
 
 
-def played(store: Store, artifacts: Path, said: list[Outcome], *, profile: Profile = PEDE) -> Realised:
+def played(store: Store, artifacts: Path, said: list[Outcome], *, profile: Profile = PEDE) -> OutcomeReport:
     """The year recorded, and what came true."""
     record(store, YEAR, said, {"next-year": 1, "current": 0}, lambda _task, _version: False, at=LATER)
-    found = realised(store, Registry(artifacts), profile, "next-year", YEAR)
+    found = outcome_report(store, Registry(artifacts), profile, "next-year", YEAR)
     assert found is not None
     return found
 
 
 @pytest.fixture
-def found(store: Store, artifacts: Path, version: str) -> Realised:
+def found(store: Store, artifacts: Path, version: str) -> OutcomeReport:
     return played(store, artifacts, year_of(store, version))
 
 
-def test_every_pupil_is_counted_once(found: Realised) -> None:
-    assert found.counts.as_dict() == {
+def test_every_pupil_is_counted_once(found: OutcomeReport) -> None:
+    assert asdict(found.counts) == {
         "forecast": 54,
         "pupils": 45,
         "matched": 42,
@@ -96,7 +97,7 @@ def test_every_pupil_is_counted_once(found: Realised) -> None:
     }
 
 
-def test_metrics_are_those_of_the_hand(found: Realised) -> None:
+def test_metrics_are_those_of_the_hand(found: OutcomeReport) -> None:
     values = found.together.evaluation.values()
     assert (found.together.evaluation.n, found.together.evaluation.positives) == (40, 19)
     assert dict(found.together.evaluation.confusion) == {
@@ -120,24 +121,24 @@ def test_metrics_are_those_of_the_hand(found: Realised) -> None:
         assert one.realised.low <= one.realised.value <= one.realised.high
 
 
-def test_new_cases_and_old_ones_are_apart(found: Realised) -> None:
+def test_new_cases_and_old_ones_are_apart(found: OutcomeReport) -> None:
     parts = {part.name: part for part in found.groups}
     assert {name: (part.evaluation.n, part.evaluation.positives) for name, part in parts.items()} == {
         "onset": (20, 4),
         "recovery": (20, 15),
         "onset_below_top": (20, 4),
     }
-    assert parts["onset"].promise is not None
-    assert (parts["onset"].promise.n, parts["onset_below_top"].promise) == (150, None)
+    assert parts["onset"].card is not None
+    assert (parts["onset"].card.n, parts["onset_below_top"].card) == (150, None)
 
 
-def test_promised_stands_beside_realised_with_a_verdict(found: Realised) -> None:
+def test_promised_stands_beside_realised_with_a_verdict(found: OutcomeReport) -> None:
     compared = {one.metric: one for one in found.together.comparisons}
     recall = compared["recall"]
     assert (recall.promised, recall.difference is not None) == (Estimate(0.5, 0.45, 0.55), True)
     # Forty pupils are too few to conclude anything.
     assert {one.verdict for one in compared.values()} == {"unknown"}
-    assert "too few pupils: 40, of whom 19" in str(recall.reason)
+    assert "too few pupils: 40, 19 of them at risk" in str(recall.reason)
     before, came = found.together.prevalence
     assert before is not None
     assert (before.value, came.value) == (0.5, 19 / 40)
@@ -147,12 +148,12 @@ def test_a_card_that_tells_apart_who_gets_an_answer_is_held_to_those(store: Stor
     card = {**CARD, "answered": {"test": section(200, 100, roc_auc=0.7), "onset": section(100, 30)}}
     version = make_bundle(artifacts, "next-year", last_year=2022, report=card).name
     found = played(store, artifacts, year_of(store, version))
-    assert found.together.promise is not None
-    assert (found.together.promise.n, found.together.promise.metrics["roc_auc"].value) == (200, 0.7)
-    assert [part.promise is None for part in found.groups] == [False, True, True]
+    assert found.together.card is not None
+    assert (found.together.card.n, found.together.card.metrics["roc_auc"].value) == (200, 0.7)
+    assert [part.card is None for part in found.groups] == [False, True, True]
 
 
-def test_groups_are_of_the_new_sheet_and_the_level_of_the_forecast(found: Realised) -> None:
+def test_groups_are_of_the_new_sheet_and_the_level_of_the_forecast(found: OutcomeReport) -> None:
     divisions = {division.column: division for division in found.divisions}
     assert [(group.name, group.n, group.positives) for group in divisions["sex"].groups] == [
         ("F", 20, 9),
@@ -166,7 +167,7 @@ def test_groups_are_of_the_new_sheet_and_the_level_of_the_forecast(found: Realis
     assert divisions["school_type"].groups == ()
 
 
-def test_who_left_had_other_forecasts_and_it_is_said(found: Realised) -> None:
+def test_who_left_had_other_forecasts_and_it_is_said(found: OutcomeReport) -> None:
     leavers = found.leavers
     assert (leavers.left_n, leavers.stayed_n) == (12, 41)
     assert leavers.left is not None
@@ -181,7 +182,7 @@ def test_who_left_had_other_forecasts_and_it_is_said(found: Realised) -> None:
     assert "very years" not in notes
 
 
-def test_probabilities_and_thresholds_are_there_for_an_estimate(found: Realised) -> None:
+def test_probabilities_and_thresholds_are_there_for_an_estimate(found: OutcomeReport) -> None:
     matched = found.matched
     assert matched.probability.shape == matched.threshold.shape == matched.label.shape == (40,)
     assert set(matched.threshold.tolist()) == {0.5}
@@ -189,8 +190,8 @@ def test_probabilities_and_thresholds_are_there_for_an_estimate(found: Realised)
     assert matched.select(matched.now == 1).student == matched.student[:20]
 
 
-def test_the_whole_is_told_without_any_pupil(found: Realised) -> None:
-    body = found.as_dict("en")
+def test_the_whole_is_told_without_any_pupil(found: OutcomeReport) -> None:
+    body = OutcomeReportAnswer.of(found, "en").model_dump(mode="json")
     assert (body["task"], body["year"], body["forecast_year"]) == ("next-year", 2024, 2023)
     assert "RA-" not in str(body)
     assert body["versions"] == []
@@ -210,7 +211,7 @@ def test_several_versions_are_reported_apart_and_together(store: Store, artifact
     assert found.version == version
     parts = {part.name: part for part in found.versions}
     assert {name: part.evaluation.n for name, part in parts.items()} == {version: 40, second: 10}
-    assert [part.promise.n for part in (parts[version], parts[second]) if part.promise] == [300, 90]
+    assert [part.card.n for part in (parts[version], parts[second]) if part.card] == [300, 90]
     # Each is judged by the threshold it had: the ten are still pointed out.
     assert found.together.evaluation.confusion["true_positive"] == 15
     assert found.matched.probability[:10].tolist() == [0.3] * 10
@@ -219,10 +220,10 @@ def test_several_versions_are_reported_apart_and_together(store: Store, artifact
 
 def test_a_model_that_is_gone_promises_nothing_that_can_be_read(store: Store, artifacts: Path) -> None:
     found = played(store, artifacts, year_of(store, "2022-gone"))
-    assert (found.version, found.together.promise) == ("2022-gone", None)
+    assert (found.version, found.together.card) == ("2022-gone", None)
     assert {one.verdict for one in found.together.comparisons} == {"unknown"}
     assert any("is gone" in str(note) for note in found.notes)
-    assert found.together.as_dict("en")["promised_n"] is None
+    assert PartAnswer.of(found.together, "en").promised_n is None
 
 
 def test_a_sheet_without_forecasts_has_nothing_to_measure(store: Store, artifacts: Path) -> None:
@@ -230,7 +231,7 @@ def test_a_sheet_without_forecasts_has_nothing_to_measure(store: Store, artifact
     assert (found.counts.new, found.counts.measured, found.version) == (1, 0, None)
     assert (found.leavers.left, found.leavers.difference) == (None, None)
     assert {one.verdict for one in found.together.comparisons} == {"unknown"}
-    assert realised(store, Registry(artifacts), PEDE, "next-year", 1999) is None
+    assert outcome_report(store, Registry(artifacts), PEDE, "next-year", 1999) is None
 
 
 @pytest.mark.parametrize(
@@ -250,9 +251,7 @@ def test_who_was_behind_is_known_by_what_was_given(
     assert found.matched.now.tolist() == pytest.approx([now], nan_ok=True)
 
 
-def test_a_profile_without_levels_label_difference_or_rule_is_measured_all_the_same(
-    store: Store, artifacts: Path
-) -> None:
+def test_a_profile_without_levels_or_rule_is_measured_too(store: Store, artifacts: Path) -> None:
     plain = replace(PEDE, level=None, rule=None, label=replace(PEDE.label, minuend=None, subtrahend=None))
     store.write([forecast("RA-1", 0.5, version="2022-v")])
     found = played(store, artifacts, [Outcome("RA-1", 1, {"sex": "F"})], profile=plain)
@@ -270,12 +269,12 @@ def test_this_years_question_is_measured_with_the_sheets_own_level(store: Store,
     store.write([replace(one, student=f"RA-{i}", year=YEAR) for i, one in enumerate(made)])
     said = [Outcome("RA-0", 1, {"phase": "7"}), Outcome("RA-1", 0, {})]
     record(store, YEAR, said, {"current": 0}, lambda _task, _version: False, at=LATER)
-    found = realised(store, Registry(artifacts), PEDE, "current", YEAR)
+    found = outcome_report(store, Registry(artifacts), PEDE, "current", YEAR)
     assert found is not None
     assert found.groups == ()
     assert found.matched.columns["phase"].tolist() == pytest.approx([7.0, np.nan], nan_ok=True)
     # The card of such a model was tested on that very year.
-    assert any("very years" in str(note) for note in found.notes)
+    assert any("these same years" in str(note) for note in found.notes)
     assert not any("left are in no figure" in str(note) for note in found.notes)
 
 
@@ -308,9 +307,7 @@ def test_a_sheet_says_label_level_and_audit_groups(panel: Panel) -> None:
         sheet_outcomes(panel, 2031)
 
 
-def test_models_that_had_learned_from_the_year_are_told_by_their_report_or_their_name(
-    store: Store, panel: Panel, artifacts: Path
-) -> None:
+def test_models_that_had_learned_from_the_year_do_not_count(store: Store, panel: Panel, artifacts: Path) -> None:
     honest = make_bundle(artifacts, "next-year", last_year=2022, report=CARD).name
     learned = make_bundle(artifacts, "next-year", seed=1, report={**CARD, "served": {"years": [2022, 2023]}}).name
     old = make_bundle(artifacts, "next-year", seed=2).name  # its report does not say; its manifest has 2022 and 2023
@@ -319,6 +316,6 @@ def test_models_that_had_learned_from_the_year_are_told_by_their_report_or_their
     store.write([forecast(student, 0.5, version=one) for one in (honest, learned, old, *gone)])
     found = record_panel(store, Registry(artifacts), panel, at=LATER)
     assert found.tasks["next-year"].learned == 4
-    report = realised(store, Registry(artifacts), PEDE, "next-year", 2024)
+    report = outcome_report(store, Registry(artifacts), PEDE, "next-year", 2024)
     assert report is not None
     assert {part.name for part in report.versions} == {honest, "2023-gone"}

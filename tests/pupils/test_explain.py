@@ -9,6 +9,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from farol.api.answers.prediction import ReasonAnswer
+from farol.api.answers.pupils import ExplanationAnswer
 from farol.errors import InputError
 from farol.model.bundle import Bundle, read_bundle
 from farol.model.reasons import reasons_for
@@ -85,24 +87,20 @@ def test_an_unknown_code_names_no_other_pupil(scorer: Scorer, panel: Panel) -> N
     assert re.findall(r"RA-\d+", words) == ["RA-123"], "the example alone"
 
 
-def test_a_year_without_the_pupil_is_an_error_that_names_the_pupils_own_years(
-    scorer: Scorer, panel: Panel, student: str
-) -> None:
+def test_a_year_without_the_pupil_is_refused_with_their_years(scorer: Scorer, panel: Panel, student: str) -> None:
     with pytest.raises(InputError, match="no row of 1999") as caught:
         explain_pupil(scorer, panel, student, year=1999)
     assert ", ".join(map(str, panel.years)) in str(caught.value)
 
 
 WORDS = {
-    "en": ("a risk of", "What can be worked on:", "What is as it is", "Not informed, and so not counted as average"),
-    "pt_BR": ("risco de", "O que se pode trabalhar:", "O que não se muda", "Não informado, e por isso"),
+    "en": ("a risk of", "What can be worked on:", "What cannot be changed", "Not given, and not counted as average"),
+    "pt_BR": ("risco de", "O que se pode trabalhar:", "O que não se pode mudar", "Não informado, e não contado"),
 }
 
 
 @pytest.mark.parametrize("locale", WORDS)
-def test_the_words_have_the_answer_the_reasons_what_is_missing_and_the_limits(
-    bundle: Bundle, panel: Panel, student: str, locale: str
-) -> None:
+def test_the_words_have_answer_reasons_gaps_and_limits(bundle: Bundle, panel: Panel, student: str, locale: str) -> None:
     features = bundle.task_spec.features
     task = replace(bundle.task_spec, changeable=features[::2])  # so that the small model has reasons of both kinds
     found = explain_pupil(Scorer(replace(bundle, task_spec=task)), panel, student, k=16)
@@ -127,14 +125,14 @@ def test_too_little_known_is_said_instead_of_an_answer(bundle: Bundle, panel: Pa
     found = explain_pupil(strict, panel, student)
     assert "There is no answer" in text(found, "en")
     assert "a risk of" not in text(found, "en")
-    body = found.as_dict("en")
+    body = ExplanationAnswer.of(found, "en").model_dump()
     assert (body["abstained"], body["prediction"], body["probability"], body["band"]) == (True, None, None, None)
 
 
 def test_the_answer_for_programs(scorer: Scorer, panel: Panel, student: str) -> None:
     found = explain_pupil(scorer, panel, student)
-    body = found.as_dict("pt_BR")
+    body = ExplanationAnswer.of(found, "pt_BR").model_dump()
     assert (body["student"], body["year"], body["task"]) == (student, panel.years[-1], "next-year")
     assert body["probability"] == found.answer.probability
-    assert body["reasons"] == [reason.as_dict("pt_BR") for reason in found.reasons]
+    assert body["reasons"] == [ReasonAnswer.of(reason, "pt_BR").model_dump() for reason in found.reasons]
     assert isinstance(body["band"], dict)

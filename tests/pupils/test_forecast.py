@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from farol.api.answers.pupils import ExpectedCasesAnswer, ForecastsAnswer
 from farol.errors import InputError
 from farol.model.registry import Registry
 from farol.model.scoring import Scorer
@@ -80,7 +81,7 @@ def test_the_same_sheet_and_model_store_nothing_again(store: Store, scorer: Scor
     again = forecast_panel(scorer, few, store, at=THEN + timedelta(days=3))
     assert (first.stored, again.stored, store.total()) == (5, 0, 5)
     assert [row.id for row in again.rows] == [row.id for row in first.rows]
-    assert again.as_dict() == {
+    assert ForecastsAnswer.of(again).model_dump() == {
         "task": "next-year",
         "model_version": scorer.bundle.version,
         "year": 2023,
@@ -88,14 +89,13 @@ def test_the_same_sheet_and_model_store_nothing_again(store: Store, scorer: Scor
         "stored": 0,
         "already_stored": 5,
         "at_risk": sum(row.prediction == 1 for row in first.rows),
+        "expected": ExpectedCasesAnswer.of(first.expected).model_dump(),
         "unanswered": 0,
         "unusable_codes": 0,
     }
 
 
-def test_a_corrected_pupil_gets_another_forecast_and_a_sheet_put_back_its_own(
-    store: Store, scorer: Scorer, few: Panel
-) -> None:
+def test_a_corrected_pupil_gets_another_forecast(store: Store, scorer: Scorer, few: Panel) -> None:
     forecast_panel(scorer, few, store, at=THEN)
     values = few.numbers["IDA"].copy()
     values[2] = 1.5
@@ -125,7 +125,7 @@ def test_who_was_first_wins_when_two_store_at_once(
     assert [row.id for row in second.rows] == [row.id for row in first.rows]
 
 
-def test_too_little_known_is_stored_as_no_answer(store: Store, scorer: Scorer, few: Panel) -> None:
+def test_no_answer_is_stored_and_unusable_codes_are_counted(store: Store, scorer: Scorer, few: Panel) -> None:
     bundle = replace(scorer.bundle, report={**scorer.bundle.report, "support": {"least_given": 99}})
     found = forecast_panel(Scorer(bundle), few, store, at=THEN)
     assert (found.unanswered, found.stored) == (5, 5)

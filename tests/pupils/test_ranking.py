@@ -13,12 +13,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from farol.api.answers.pupils import PupilListAnswer
 from farol.errors import InputError
 from farol.evaluation.capacity import Capacity, parse_capacity
 from farol.model.bundle import Bundle, read_bundle
 from farol.model.scoring import NO_ANSWER, Scorer
 from farol.profile import load_profile
-from farol.pupils.ranking import By, Expected, PupilList, pupil_list
+from farol.pupils.ranking import By, ExpectedCases, PupilList, pupil_list
 from farol.workbook.panel import Panel, read_panel
 from tests.bundles import make_bundle
 
@@ -70,7 +71,7 @@ def test_new_cases_and_old_ones_have_lists_of_their_own(scorer: Scorer, panel: P
     assert (onset.group.n, recovery.group.n) == (int((last == 0).sum()), int((last == 1).sum()))
 
 
-def test_what_to_expect_is_said_of_the_list_of_the_group_and_of_each_level(scorer: Scorer, panel: Panel) -> None:
+def test_expected_cases_are_of_list_group_and_level(scorer: Scorer, panel: Panel) -> None:
     found = pupil_list(scorer, panel, Capacity(40, None))
     every = list(probabilities(scorer, panel).values())
     assert found.group.n == len(every)
@@ -84,7 +85,7 @@ def test_what_to_expect_is_said_of_the_list_of_the_group_and_of_each_level(score
 @settings(max_examples=60, deadline=None)
 @given(st.lists(st.floats(0, 1), max_size=12))
 def test_the_range_holds_95_percent_of_what_chance_gives(probability: list[float]) -> None:
-    expected = Expected.of(np.array(probability))
+    expected = ExpectedCases.of(np.array(probability))
     chances = np.ones(1)
     for one in probability:  # Poisson's binomial by its definition
         chances = np.append(chances * (1 - one), 0) + np.append(0, chances * one)
@@ -128,7 +129,7 @@ def test_no_place_is_no_list(scorer: Scorer, panel: Panel, monkeypatch: pytest.M
     with pytest.raises(InputError):
         parse_capacity("0")
     monkeypatch.setattr(Capacity, "places", lambda _self, _rows: 0)
-    with pytest.raises(InputError, match="no place at all"):
+    with pytest.raises(InputError, match="less than one place"):
         pupil_list(scorer, panel, Capacity(None, 0.001))
 
 
@@ -159,7 +160,7 @@ def test_whom_there_is_no_answer_for_is_named_and_not_listed(bundle: Bundle, pan
 
 def test_notes_tell_for_which_years_the_probabilities_were_checked(scorer: Scorer, panel: Panel) -> None:
     found = pupil_list(scorer, panel, Capacity(10, None))
-    assert "They were checked in years when 40% to 61% of the pupils were at risk." in [
+    assert "The probabilities were checked in years when 40% to 61% of the pupils were at risk." in [
         note.render("en") for note in found.notes()
     ]
 
@@ -186,7 +187,7 @@ def test_reasons_come_with_the_list_when_asked_for(reasoned: PupilList) -> None:
 
 
 def test_the_list_for_programs(reasoned: PupilList) -> None:
-    body = reasoned.as_dict("en")
+    body = PupilListAnswer.of(reasoned, "en").model_dump()
     assert (body["task"], body["year"], body["by"], body["places"]) == ("next-year", reasoned.year, "all", 7)
     pupils, levels = body["pupils"], body["levels"]
     assert isinstance(pupils, list)

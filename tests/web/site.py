@@ -9,7 +9,8 @@ from pathlib import Path
 
 import numpy as np
 
-from farol.drift.report import parse_window, take_snapshot
+from farol.drift.report import take_snapshot
+from farol.drift.windows import parse_window
 from farol.files import canonical_json
 from farol.model.bundle import read_bundle, write_bundle
 from farol.model.features import Floats
@@ -26,9 +27,15 @@ CARD = """<!doctype html><html lang="pt-BR"><head><meta charset="utf-8"><title>F
 <script>document.title = "ran"</script></body></html>"""
 
 
-def figures(value: float, low: float, high: float) -> dict[str, dict[str, float]]:
-    """A part of a report that has one metric."""
-    return {"roc_auc": {"value": value, "low": low, "high": high}}
+def figures(value: float, low: float, high: float) -> dict[str, object]:
+    """A part of a report that has three metrics."""
+    return {
+        "n": 300,
+        "positives": 150,
+        "roc_auc": {"value": value, "low": low, "high": high},
+        "precision": {"value": value, "low": low, "high": high},
+        "recall": {"value": value - 0.1, "low": low - 0.1, "high": high - 0.1},
+    }
 
 
 REPORTS: dict[str, dict[str, object]] = {
@@ -41,7 +48,7 @@ REPORTS: dict[str, dict[str, object]] = {
         },
     },
     "next-year": {
-        "test": figures(0.884, 0.851, 0.915),
+        "test": figures(0.884, 0.551, 0.915),  # so wide that the advice has nothing against it
         "groups": {"onset": figures(0.871, 0.82, 0.918), "recovery": figures(0.862, 0.807, 0.909)},
         "notice": None,
         "served": {"years": [2022, 2023, 2024]},

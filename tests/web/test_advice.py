@@ -16,7 +16,10 @@ PAGE = "/monitoring/advice"
 
 def test_the_words_come_first_and_the_figures_after(web: httpx.Client) -> None:
     text = web.get(PAGE, params={"lang": "en"}).text
-    told = [text.index(words) for words in ("Look at the data", "Look at IAA", "600 predictions", "Ask whoever filled")]
+    told = [
+        text.index(words)
+        for words in ("Look at the data", "Look at “Self-evaluation”", "600 predictions", "Ask who filled")
+    ]
     assert told == sorted(told)
     assert "<svg viewBox" in text[told[-1] :]
     assert "<code>farol drift --task next-year" in text

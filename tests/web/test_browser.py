@@ -129,7 +129,7 @@ def test_a_snapshot_is_taken_by_its_button(chromium: Browser, site: str) -> None
     with opened(chromium, java_script_enabled=False) as page:
         page.goto(f"{site}{SHORT}&lang=en")
         assert page.get_by_text("There is no snapshot of this version yet").count() == 1
-        page.get_by_role("button", name="Take a snapshot now").click()
+        page.get_by_role("button", name="Store a snapshot now").click()
         assert page.get_by_role("status").inner_text() == "A snapshot was taken and is part of the history below."
         assert page.get_by_text("Snapshots of this version: 1").count() == 1
         assert "task=current" in page.url

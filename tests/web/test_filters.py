@@ -12,14 +12,15 @@ import httpx
 import pytest
 
 from farol.advice.phrases import dashboard
-from farol.drift.report import drift_report, parse_window
+from farol.drift.report import drift_report
+from farol.drift.windows import parse_window
 from farol.i18n import msg
 from farol.model.bundle import read_bundle
 from farol.store.database import Store
 from farol.store.records import day_of
 from farol.web.advice import _marked
 from farol.web.dashboard import _notes
-from farol.web.filters import Asked, between, own_version, slice_choices, window_choices
+from farol.web.filters import Filters, between, own_version, slice_choices, window_choices
 from farol.web.locale import Reader
 from tests.bundles import make_bundle
 
@@ -44,7 +45,7 @@ def plainly(page: str) -> str:
     return unescape(re.sub(r"<[^>]+>", "", page))
 
 
-def test_every_slice_of_the_window_is_offered_with_its_count_and_numbers_come_in_order(web: httpx.Client) -> None:
+def test_slices_are_offered_with_counts_in_order(web: httpx.Client) -> None:
     found = options(shown(web), "slice")
     assert found[""] == "All pupils (600)"
     assert list(found)[-3:] == ["class=9B", "class=10A", "source=simulation"]
@@ -69,7 +70,7 @@ def test_the_page_shows_what_the_api_says_of_the_same_choice(web: httpx.Client, 
         assert f"{one['psi']:.3f} (" in page
 
 
-def test_what_is_shown_is_named_and_has_no_history_of_all_pupils_beside_it(web: httpx.Client) -> None:
+def test_a_slice_is_named_and_has_no_history_of_all_pupils(web: httpx.Client) -> None:
     whole, part = shown(web), shown(web, slice="phase=3")
     assert "<strong>PSI of each snapshot</strong>" in whole
     assert "<strong>PSI of each snapshot</strong>" not in part
@@ -80,14 +81,14 @@ def test_what_is_shown_is_named_and_has_no_history_of_all_pupils_beside_it(web: 
         "training rows of phase 3",
         "a check of its own",
         "History of all pupils",
-        "Take a snapshot of all pupils now",
+        "Store a snapshot of all pupils now",
     ):
         assert sentence in words
         assert sentence not in plainly(whole)
     assert "Verdict against the same phases" in plainly(shown(web, same_levels="1"))
 
 
-def test_the_choice_is_kept_by_the_language_the_button_and_the_way_back(web: httpx.Client) -> None:
+def test_filters_are_kept_by_language_button_and_way_back(web: httpx.Client) -> None:
     page = unescape(shown(web, task="next-year", window="90d", slice="class=9B", taken="1"))
     kept = "task=next-year&window=90d&slice=class%3D9B"
     assert f'href="{PAGE}?{kept}&lang=pt-BR"' in page, "and `taken` is told once"
@@ -124,19 +125,19 @@ def test_what_is_no_slice_gets_a_page_that_says_what_one_is(web: httpx.Client, p
 
 def test_what_does_not_go_together_is_dropped_and_said(web: httpx.Client) -> None:
     both = shown(web, slice="phase=3", same_levels="1")
-    assert "counts for all pupils together only" in both
+    assert "applies only to all pupils together" in both
     assert "Verdict: phase 3" in both
     nobody = shown(web, window="7d@2020-01-01", same_levels="1")
-    assert "Nobody in this period is of a phase that the model learned from" in nobody
+    assert "No pupil of this period is in a phase that the model learned from" in nobody
     assert "Compared with</dt><dd>all training rows: " in nobody
     assert "same_levels" not in unescape(nobody).partition('method="post"')[2].partition(">")[0]
 
 
-def test_pupils_without_a_known_phase_are_told_apart_from_those_compared(web: httpx.Client) -> None:
+def test_pupils_without_a_known_phase_are_counted_apart(web: httpx.Client) -> None:
     told = web.get("/monitoring/drift", params={"task": "next-year", "same_levels": "true"}).json()
     assert told["n"] < 600
     assert f"Left out: {600 - told['n']} predictions without a phase" in shown(web, same_levels="1")
-    asked = Asked(same_levels=True)
+    asked = Filters(same_levels=True)
     assert list(_notes(asked, asked, 0, EN)) == []
 
 
@@ -154,7 +155,7 @@ def test_days_that_are_filled_in_count_before_the_list(first: str, last: str, wi
     assert parse_window(window, now=NOON).name == window
 
 
-def test_the_form_leads_to_an_address_that_says_what_is_shown_and_no_more(web: httpx.Client) -> None:
+def test_the_form_leads_to_an_address_that_says_what_is_shown(web: httpx.Client) -> None:
     sent = {"task": "next-year", "slice": "", "same_levels": "", "window": "7d", "from": "", "to": ""}
     answer = web.get(PAGE, params=sent)
     assert (answer.status_code, answer.headers["location"]) == (303, f"{PAGE}?task=next-year&window=7d")
@@ -165,7 +166,7 @@ def test_the_form_leads_to_an_address_that_says_what_is_shown_and_no_more(web: h
     assert "This window ends before it begins." in told.text
 
 
-def test_windows_are_named_and_the_one_that_is_looked_at_is_among_them(web: httpx.Client) -> None:
+def test_windows_are_named_and_the_shown_one_is_among_them(web: httpx.Client) -> None:
     found = options(shown(web, window="30d@2024-03-09"), "window")
     assert found["30d@2024-03-09"] == "9 Feb 2024 to 9 Mar 2024"
     year = day_of(datetime.now(UTC)).year
@@ -179,7 +180,7 @@ def test_windows_are_named_and_the_one_that_is_looked_at_is_among_them(web: http
     assert "Predictions in the period</dt><dd>12<" in other
 
 
-def test_school_years_are_those_since_the_first_answer_ten_at_most(tmp_path: Path) -> None:
+def test_school_years_begin_with_the_first_answer_ten_at_most(tmp_path: Path) -> None:
     bundle = read_bundle(make_bundle(tmp_path))
 
     class Remembers(Store):
@@ -202,7 +203,7 @@ def test_school_years_are_those_since_the_first_answer_ten_at_most(tmp_path: Pat
     assert len(years(date(1999, 1, 1))) == 11
 
 
-def test_since_a_version_of_another_question_becomes_since_ones_own(tmp_path: Path) -> None:
+def test_since_another_tasks_version_becomes_since_its_own(tmp_path: Path) -> None:
     mine, other = read_bundle(make_bundle(tmp_path)), read_bundle(make_bundle(tmp_path, "next-year"))
     served = {one.task: one for one in (mine, other)}
     assert own_version(f"since:{other.version}", mine, served) == f"since:{mine.version}"

@@ -16,12 +16,12 @@ from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser
 
 from farol.model.registry import Registry
-from farol.outcomes.report import Realised, realised
+from farol.outcomes.report import OutcomeReport, outcome_report
 from farol.profile import load_profile
 from farol.settings import Settings
 from farol.store.database import Store
 from farol.web.locale import Reader
-from farol.web.outcomes import _overall, _report, before_view
+from farol.web.outcomes import _overall, _report, estimate_view
 from tests.web.test_browser import DESKTOP, PHONE, opened
 
 PAGE = "/monitoring/results"
@@ -34,14 +34,14 @@ def pages(played_site: str) -> Iterator[httpx.Client]:
 
 
 @pytest.fixture(scope="module")
-def report(played_settings: Settings) -> Realised:
+def report(played_settings: Settings) -> OutcomeReport:
     with Store.open(played_settings.store_url) as store:
-        found = realised(store, Registry(played_settings.artifacts), load_profile("pede"), "next-year", 2024)
+        found = outcome_report(store, Registry(played_settings.artifacts), load_profile("pede"), "next-year", 2024)
     assert found is not None
     return found
 
 
-def test_the_page_says_what_was_promised_and_what_came_true(pages: httpx.Client, report: Realised) -> None:
+def test_the_page_says_what_was_promised_and_what_came_true(pages: httpx.Client, report: OutcomeReport) -> None:
     text = pages.get(PAGE, params={"lang": "en"}).text
     assert "Worse than the card promised" in text
     assert "may have been helped" in text
@@ -83,7 +83,7 @@ def test_where_nothing_was_answered_yet_the_page_says_how(pages: httpx.Client, e
         assert "farol outcomes" in text
 
 
-def test_the_verdict_on_all_together_is_the_gravest_one(report: Realised) -> None:
+def test_the_verdict_on_all_together_is_the_gravest_one(report: OutcomeReport) -> None:
     reader = Reader("en", False, ZoneInfo("America/Sao_Paulo"))
 
     def said(verdict: Any) -> tuple[str, str]:
@@ -96,7 +96,7 @@ def test_the_verdict_on_all_together_is_the_gravest_one(report: Realised) -> Non
     assert said("unknown")[0] == "insufficient_data"
 
 
-def test_what_a_card_or_the_leavers_do_not_say_is_left_out(report: Realised) -> None:
+def test_what_a_card_or_the_leavers_do_not_say_is_left_out(report: OutcomeReport) -> None:
     reader = Reader("en", False, ZoneInfo("America/Sao_Paulo"))
     few = replace(report.leavers, left=None)
     bands = tuple(replace(band, expected=None, kept=None) for band in report.bands)
@@ -104,20 +104,18 @@ def test_what_a_card_or_the_leavers_do_not_say_is_left_out(report: Realised) -> 
     assert values["leavers"] is None
     shown = values["bands"]
     assert isinstance(shown, tuple)
-    assert {(band.expected, band.word) for band in shown} == {("–", "cannot be told")}
+    assert {(band.expected, band.word) for band in shown} == {("–", "not enough to say")}
 
 
-def test_what_could_be_expected_stands_beside_with_its_interval_and_what_had_to_hold(
-    pages: httpx.Client, report: Realised
-) -> None:
+def test_the_estimate_stands_beside_what_came_true(pages: httpx.Client, report: OutcomeReport) -> None:
     text = re.sub(r"<[^>]+>", " ", unescape(pages.get(PAGE, params={"lang": "en"}).text))
     text = re.sub(r"\s+", " ", text)
-    before = report.before
+    before = report.expected_before
     risk, came = before.at_risk.expected, before.at_risk.realised
     assert came is not None
     assert (
-        f"probabilities of these {before.n} pupils alone let expect that {risk.value:.0%} ({risk.low:.0%} to "
-        f"{risk.high:.0%}) of them would be behind; {came.value:.0%} are." in text
+        f"probabilities of these {before.n} pupils alone gave this estimate: {risk.value:.0%} ({risk.low:.0%} to "
+        f"{risk.high:.0%}) of them would be behind. Now {came.value:.0%} are." in text
     )
     for one in before.measures:
         expected, real = one.expected, one.realised
@@ -132,12 +130,12 @@ def test_what_could_be_expected_stands_beside_with_its_interval_and_what_had_to_
     assert "O que já se podia esperar antes da planilha" in portuguese
 
 
-def test_of_few_pupils_nothing_is_expected_and_what_is_undefined_is_a_dash(report: Realised) -> None:
+def test_few_pupils_get_no_estimate_and_undefined_is_a_dash(report: OutcomeReport) -> None:
     reader = Reader("en", False, ZoneInfo("America/Sao_Paulo"))
-    few = before_view(replace(report, version="another"), reader)
-    assert (str(few.words), few.figures) == ("Nothing is expected of fewer than 30 pupils.", ())
+    few = estimate_view(replace(report, version="another"), reader)
+    assert (str(few.words), few.figures) == ("With fewer than 30 pupils nothing is estimated.", ())
     calm = replace(report.matched, probability=np.full(report.matched.label.size, 0.1))
-    shown = before_view(replace(report, matched=calm), reader)
+    shown = estimate_view(replace(report, matched=calm), reader)
     precision = next(one for one in shown.figures if one.name == "Precision")
     assert (precision.expected, precision.came, precision.inside) == ("–", "–", "–")
 

@@ -13,13 +13,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 from markupsafe import Markup
 
-from farol.drift.report import check, parse_window
+from farol.drift.report import check
+from farol.drift.windows import parse_window
 from farol.model.bundle import read_bundle
 from farol.profile import load_profile
-from farol.store.records import Snapshot
 from farol.web.charts import Bar, Mark, distribution, history
-from farol.web.dashboard import _past, _words
-from farol.web.home import Estimate, _invented, estimate
+from farol.web.dashboard import _words
+from farol.web.home import _counted, _invented
 from farol.web.locale import Reader
 from tests.bundles import make_bundle
 
@@ -94,11 +94,12 @@ def test_labels_of_the_bands_do_not_cover_each_other_beside_a_high_peak() -> Non
     assert re.findall(r">([^<>]+)</text>", drawn)[2:] == ["0,25", "10,9"]
 
 
-def test_a_report_may_lack_a_metric() -> None:
-    assert estimate({}, "test") is None
-    assert estimate({"test": {"roc_auc": {"value": None}}}, "test") is None
-    found = estimate({"test": {"roc_auc": {"value": 0.5, "low": 0.25, "high": 0.75}}}, "test")
-    assert found == Estimate(0.5, 0.25, 0.75)
+@pytest.mark.parametrize(
+    ("share", "words"),
+    [(0.884, "9 of 10"), (0.5, "5 of 10"), (0.97, "97 of 100"), (0.02, "2 of 100"), (1.0, "10 of 10")],
+)
+def test_a_share_is_so_many_of_ten_and_seldom_all(share: float, words: str) -> None:
+    assert "{count} of {all}".format(**_counted(share)) == words
 
 
 def test_an_invented_value_is_in_range_and_usual() -> None:
@@ -106,20 +107,6 @@ def test_an_invented_value_is_in_range_and_usual() -> None:
     assert _invented(columns["IAN"], 3) == 5
     assert all(0 <= _invented(columns["IAA"], place) <= 10 for place in range(30))
     assert 0 <= _invented(replace(columns["IAA"], minimum=None, maximum=None), 0) <= 10
-
-
-def test_a_snapshot_of_another_shape_is_passed_over() -> None:
-    entry = {"feature": "IAA", "psi": 0.2, "verdict": "moderate"}
-    payloads: list[dict[str, object]] = [
-        {"features": [entry]},
-        {"features": "none"},
-        {"features": [{**entry, "feature": "IEG"}, {**entry, "psi": None}]},
-    ]
-    kept = [
-        Snapshot(str(i), NEW_YEAR + timedelta(days=i), "current", "v", None, NEW_YEAR.date(), payload)
-        for i, payload in enumerate(payloads)
-    ]
-    assert [(past.psi, past.verdict) for past in _past("IAA", kept)] == [(0.2, "moderate")]
 
 
 def test_a_high_figure_that_chance_may_give_is_no_alarm(tmp_path_factory: pytest.TempPathFactory) -> None:

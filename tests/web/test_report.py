@@ -33,7 +33,7 @@ def test_it_says_when_and_what_and_what_could_be_expected(played_site: str) -> N
     assert "· Drift report · 2 Dec 2023 to 31 Dec 2023 · Farol</title>" in text
     outcomes = text[text.index('id="outcomes"') :]
     assert "What could be expected before the sheet was there" in outcomes
-    assert re.search(r"let expect that \d+% \(\d+% to \d+%\) of them would be behind; \d+% are\.", outcomes)
+    assert re.search(r"gave this estimate: \d+% \(\d+% to \d+%\) of them would be behind\. Now \d+% are\.", outcomes)
     assert "What makes a pupil fall behind has not changed" in outcomes
     assert "<details" not in text, "nothing is folded on paper"
 

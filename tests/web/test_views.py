@@ -83,11 +83,13 @@ def test_the_introduction_leads_with_next_year_and_reads_ian_first(web: httpx.Cl
 def test_the_introduction_says_what_is_served(web: httpx.Client) -> None:
     page = re.sub(r"<[^>]+>", "", web.get("/?lang=en").text)
     for words in (
-        "0.88 ROC AUC (0.85 to 0.92)",
+        "9 of 10 pupils it pointed out in the test were behind (with 95% confidence 55% to 92%)",
+        "Of 10 pupils who were behind it pointed out 8.",
+        "ROC AUC: 0.5 is chance, 1 is perfect0.88 (0.55–0.92)",
         "ahead in 88% of cases",
         "Among pupils not behind now0.87 (0.82–0.92)",
         "This figure is no foresight. IAN is the answer in other words",
-        "Without IAN0.69 (0.65–0.73)",
+        "Without “Adequacy to the level”0.69 (0.65–0.73)",
         "600",
         "2022 → 2023, 2023 → 2024, 2024 → 2025",
         "2024 → 2025, knowing only 2022 → 2023, 2023 → 2024",
@@ -122,7 +124,7 @@ def test_before_any_model_the_pages_say_how_to_train_one(empty_web: httpx.Client
     assert "farol train workbook.xlsx" in page
     assert "farol demo" in page
     assert "IAN is the answer in other words" in page
-    assert "Nothing to watch yet" in empty_web.get(f"{DASHBOARD}?lang=en").text
+    assert "Nothing to show yet" in empty_web.get(f"{DASHBOARD}?lang=en").text
 
 
 def test_an_introduction_stands_while_the_store_is_down(broken_web: httpx.Client) -> None:
@@ -148,7 +150,7 @@ def test_what_cannot_be_used_is_told_on_a_page_and_not_repeated(web: httpx.Clien
 
 def test_a_window_without_predictions_says_so_for_every_feature(web: httpx.Client) -> None:
     page = web.get(f"{DASHBOARD}?lang=en&window=7d@2020-01-01").text
-    assert page.count("Nothing arrived in this period") == len(load_profile("pede").tasks["next-year"].features)
+    assert page.count("There is no prediction in this period") == len(load_profile("pede").tasks["next-year"].features)
     assert "Insufficient data" in page
     assert ">nan" not in page.lower()
 
@@ -159,7 +161,7 @@ def test_a_window_of_everything_has_an_end_alone(web: httpx.Client) -> None:
 
 def test_few_predictions_are_told_from_high_figures_by_chance(web: httpx.Client) -> None:
     few = web.get(f"{DASHBOARD}?lang=en&task=current").text
-    assert "With fewer than 30 predictions nothing can be said of it." in few
+    assert "With fewer than 30 predictions nothing can be said about it." in few
 
 
 def test_features_come_by_gravity_and_name_their_meaning(web: httpx.Client) -> None:

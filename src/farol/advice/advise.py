@@ -1,13 +1,13 @@
 """What to do about a model, in plain words: each advice with its reason and the next step.
 
-`advise` is a pure function of what is known. It proposes; nothing is ever done by itself. The kinds, the gravest first:
+`advise` is a pure function of the facts. It proposes; nothing is ever done by itself. The kinds, the gravest first:
 
-- `distrust`: the promoted model cannot be read; what came true is worse than promised; the answers themselves drift
-  severely, and the share of "at risk" beyond chance; too much is missing; the expected performance is wholly below the
-  promised one; the model is too old;
-- `retrain`: outcomes of a year are there that the model did not learn from; or a severe drift that lasts;
+- `distrust`: the promoted model cannot be read; the outcomes are worse than the card; the answers drift severely, and
+  the share of "at risk" beyond chance; too many values are missing; the whole interval of the expected performance is
+  below the card's; the model is too old;
+- `retrain`: there are outcomes of a year that the model did not learn from; or a severe drift lasts;
 - `look`: at a feature, in the slice that explains its alarm best;
-- `cohort`: other pupils than in training, of whom each level is as it was;
+- `cohort`: other pupils than in training, and at each level they are as before;
 - `too_little`: no alarm, and too few predictions to rule one out;
 - `nothing`: to do.
 """
@@ -18,7 +18,7 @@ from collections.abc import Iterator
 
 from farol.advice import rules
 from farol.advice.inputs import Advice, Facts
-from farol.advice.phrases import compared, dashboard, days, missing, name_of, percent
+from farol.advice.phrases import compared, dashboard, days, missing, name_of, names_of, percent
 from farol.drift.baseline import slice_words
 from farol.drift.figures import FeatureDrift
 from farol.drift.report import DriftReport
@@ -37,7 +37,7 @@ def advise(facts: Facts) -> tuple[Advice, ...]:
         return (rules.unread(facts),)
     drift = facts.drift
     same = _levels_as_before(facts)
-    found = [
+    advices = [
         *rules.broken_promise(facts),
         *(() if same else rules.answers_drift(facts, drift)),
         *rules.much_missing(facts, drift),
@@ -47,36 +47,36 @@ def advise(facts: Facts) -> tuple[Advice, ...]:
         *(() if same else rules.lasting(facts, drift)),
     ]
     if same:
-        found.append(_other_pupils(facts, drift))
+        advices.append(_other_pupils(facts, drift))
     elif drift.alarm:
-        found += _looks(facts, drift)
+        advices += _looks(facts, drift)
     elif drift.verdict != "none":
-        found.append(_too_little(facts, drift))
-    elif not found:
-        words = msg("What arrives looks like what the model learned from, and nothing speaks against its answers.")
-        found.append(Advice("nothing", msg("The answers can be relied on as before."), (words, compared(drift)), ()))
-    return tuple(found)
+        advices.append(_too_little(drift))
+    elif not advices:
+        words = msg("What arrives looks like what the model learned from. Nothing speaks against its answers.")
+        advices.append(Advice("nothing", msg("The answers can be relied on as before."), (words, compared(drift)), ()))
+    return tuple(advices)
 
 
 def _levels_as_before(facts: Facts) -> bool:
-    """Whether an alarm is one of other pupils only: everything in alarm is within the first band, level by level."""
+    """Whether only the mix of pupils has changed: level by level, every figure in alarm is within the first band."""
     drift, levels = facts.drift, facts.levels
     if drift is None or levels is None or not drift.alarm or levels.alarm or levels.n < COVERED * drift.n:
         return False
-    by_name: dict[str, Verdict] = {one.feature: one.verdict for one in levels.figures}
-    alarms = [one.feature for one in drift.figures if one.alarm]
+    by_name: dict[str, Verdict] = {figure.feature: figure.verdict for figure in levels.figures}
+    alarms = [figure.feature for figure in drift.figures if figure.alarm]
     answers = drift.rate is None or not drift.rate.alarm or (levels.rate is not None and levels.rate.verdict == "none")
     return answers and all(by_name.get(name) == "none" for name in alarms)
 
 
 def _other_pupils(facts: Facts, drift: DriftReport) -> Advice:
-    names = ", ".join(one.feature for one in drift.features if one.alarm)
+    changed = [feature for feature in drift.features if feature.alarm]
     return Advice(
         "cohort",
-        msg("Other pupils are asked about, but pupils of the same level are as they were: nothing to correct."),
+        msg("The pupils are others, but at each level they are as before: there is nothing to correct."),
         (
-            msg("In alarm for all together: {features}.", features=names or msg("the answers")),
-            msg("Compared with training rows weighted to the same levels, each of them is within the first band."),
+            msg("Changed for all pupils together: {features}.", features=names_of(changed)),
+            msg("Compared with training pupils of the same levels, none of this has changed."),
             compared(drift),
         ),
         (
@@ -87,10 +87,10 @@ def _other_pupils(facts: Facts, drift: DriftReport) -> Advice:
 
 
 def _looks(facts: Facts, drift: DriftReport) -> Iterator[Advice]:
-    shown = most_changed(drift)
-    for one in shown:
-        yield _look(facts, drift, one)
-    if not shown:
+    changed = most_changed(drift)
+    for feature in changed:
+        yield _look(facts, drift, feature)
+    if not changed:
         yield Advice(
             "look",
             msg("Look at the answers: the share “at risk” has changed."),
@@ -100,81 +100,83 @@ def _looks(facts: Facts, drift: DriftReport) -> Iterator[Advice]:
 
 
 def _look(facts: Facts, drift: DriftReport, whole: FeatureDrift) -> Advice:
-    found = facts.looked.explaining.get(whole.feature)
-    one = whole if found is None else found.figures[whole.feature]
+    part = facts.looked.explaining.get(whole.feature)
+    feature = whole if part is None else part.figures[whole.feature]
     name, window = name_of(whole), days(drift.window)
     searched = msg(
-        "Looked into {n} slices, by phase, class and source; what chance gives is reckoned for all of them together.",
+        "{n} groups of pupils were compared, by phase, class and source, allowing for chance over all of them.",
         n=len(facts.looked.slices),
     )
-    if found is None:
-        what = msg("Look at {feature}: it has changed, in no one phase, class or source alone.", feature=name)
-        why = (*reasons(one), compared(drift), searched)
+    if part is None:
+        summary = msg("Look at {feature}: it has changed, and not in one phase, class or source alone.", feature=name)
+        why = (*reasons(feature), compared(drift), searched)
         command = f"`farol drift --task {facts.task}`"
     else:
-        what = msg("Look at {feature} in {slice}: there it has changed.", feature=name, slice=slice_words(found.name))
+        summary = msg("Look at {feature} in {slice}: it has changed there.", feature=name, slice=slice_words(part.name))
         there = msg(
             "{n} predictions of {window} with {slice}, compared with: {rows} ({m}, of {years}).",
-            n=found.n,
+            n=part.n,
             window=window,
-            slice=slice_words(found.name),
-            rows=found.basis,
-            m=found.reference_n,
+            slice=slice_words(part.name),
+            rows=part.baseline,
+            m=part.reference_n,
             years=", ".join(map(str, drift.reference_years)),
         )
-        why = (*reasons(one), there, searched)
-        command = f"`farol drift --task {facts.task} --slice {found.name}`"
+        why = (*reasons(feature), there, searched)
+        command = f"`farol drift --task {facts.task} --slice {part.name}`"
     steps = (
-        msg("Ask whoever filled it in: another way of filling in, or other pupils? Then correct it, or keep watching."),
-        msg("{command} has all figures.", command=command),
-        dashboard(drift, WHOLE if found is None else found.name),
+        msg("Ask who filled it in: is it filled in differently, or are the pupils different? Correct it, or watch it."),
+        msg("{command} shows all figures.", command=command),
+        dashboard(drift, WHOLE if part is None else part.name),
     )
-    return Advice("look", what, why, steps, one, "" if found is None else found.name)
+    return Advice("look", summary, why, steps, feature, "" if part is None else part.name)
 
 
-def reasons(one: FeatureDrift) -> Iterator[Message]:
-    """What is in alarm about a figure, in words and numbers."""
-    moved = one.superiority
+def reasons(feature: FeatureDrift) -> Iterator[Message]:
+    """The alarms of a feature, in words and numbers."""
+    moved = feature.superiority
     if moved is not None and moved.alarm:
-        words = (
+        yield (
             msg(
-                "The values are lower: a pupil of now has more than one of training in {share} of cases, not in half.",
+                "The values are lower: in {share} of comparisons a pupil of this period has a higher value than a "
+                "training pupil; without drift it would be 50%.",
                 share=percent(moved.value),
             )
             if moved.value < 0.5
             else msg(
-                "The values are higher: a pupil of now has more than one of training in {share} of cases, not in half.",
+                "The values are higher: in {share} of comparisons a pupil of this period has a higher value than a "
+                "training pupil; without drift it would be 50%.",
                 share=percent(moved.value),
             )
         )
-        yield words
-    if one.missing.alarm:
-        yield msg("{now} are missing; in training {then} were.", **missing(one))
-    if one.unseen is not None and one.unseen.alarm and one.unseen.value is not None:
-        yield msg("{now} are values that training never had.", now=percent(one.unseen.value))
-    if "distribution" in one.alarms and one.psi is not None:
+    if feature.missing.alarm:
+        yield msg("{now} of the values are missing; in training it was {then}.", **missing(feature))
+    if feature.unseen is not None and feature.unseen.alarm and feature.unseen.value is not None:
+        yield msg("{now} of the values never occurred in training.", now=percent(feature.unseen.value))
+    if "distribution" in feature.alarms and feature.psi is not None:
         yield msg(
-            "The distribution is another one: PSI {psi}, where chance alone seldom gives more than {critical}.",
-            psi=decimal(one.psi),
-            critical=decimal(one.critical),
+            "The values are spread differently: their distance from training (PSI) is {psi}; chance alone seldom gives "
+            "more than {critical}.",
+            psi=decimal(feature.psi),
+            critical=decimal(feature.critical),
         )
 
 
-def _too_little(facts: Facts, drift: DriftReport) -> Advice:
+def _too_little(drift: DriftReport) -> Advice:
     if drift.n < MIN_SAMPLES:
         why = msg(
-            "{n} predictions in {window}; below {enough} nothing can be said.",
+            "{n} predictions in {window}; with fewer than {enough} nothing can be said.",
             n=drift.n,
             window=days(drift.window),
             enough=MIN_SAMPLES,
         )
     else:
-        names = ", ".join(one.feature for one in drift.features if one.verdict == "insufficient_data")
+        unsure = [feature for feature in drift.features if feature.verdict == "insufficient_data"]
         why = msg(
-            "With {n} predictions in {window}, what differs may be chance: {features}.",
+            "With {n} predictions in {window}, the difference may be chance: {features}.",
             n=drift.n,
             window=days(drift.window),
-            features=names or msg("the answers"),
+            features=names_of(unsure),
         )
     steps = (msg("Wait, or look at a longer period: {command}.", command="`farol status --window 90d`"),)
     return Advice("too_little", msg("Wait for more predictions."), (why, compared(drift)), steps)

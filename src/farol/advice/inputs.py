@@ -1,4 +1,4 @@
-"""What the advice is made of, and what an advice is. Values only."""
+"""The inputs of the advice, and the advice itself. Values only."""
 
 from __future__ import annotations
 
@@ -8,12 +8,12 @@ from typing import Literal
 
 from farol.drift.figures import FeatureDrift
 from farol.drift.report import DriftReport
-from farol.drift.slices import Looked
+from farol.drift.slices import SliceSearch
 from farol.errors import FarolError
 from farol.i18n import Message, msg
-from farol.outcomes.card_comparison import Promise
+from farol.outcomes.card_comparison import CardMetrics
 from farol.outcomes.estimation import Estimation
-from farol.outcomes.report import Realised
+from farol.outcomes.report import OutcomeReport
 from farol.store.records import Snapshot
 
 Kind = Literal["distrust", "retrain", "look", "cohort", "too_little", "nothing"]
@@ -21,8 +21,8 @@ KINDS: Mapping[Kind, Message] = {
     "distrust": msg("Do not rely on it for now"),
     "retrain": msg("Train again"),
     "look": msg("Look at the data"),
-    "cohort": msg("Other pupils, not other answers"),
-    "too_little": msg("Too little to tell yet"),
+    "cohort": msg("Different pupils, same answers"),
+    "too_little": msg("Too few predictions yet"),
     "nothing": msg("Nothing to do"),
 }
 """Each kind in a few words, the gravest first."""
@@ -34,9 +34,10 @@ TO_DO: frozenset[Kind] = frozenset(("distrust", "retrain", "look"))
 class Facts:
     """What is known of a task's model. `learned` are the years of its rows, `horizon` how far ahead they answer.
 
-    `levels` is the report against training rows of the same levels (None: it cannot be made); `outcome_year` the last
-    sheet that answers forecasts of the task; `snapshots` are of this version, the latest first. All that was looked
-    at is None where the promoted model cannot be read, and `problem` says why.
+    `levels` is the report against training rows of the same levels (None: it cannot be made); `card` has the test
+    metrics of the model's card; `outcome_year` is the last sheet that answers forecasts of the task; `snapshots` are
+    of this version, the latest first. Where the promoted model cannot be read, `problem` says why, and all the rest is
+    empty.
     """
 
     task: str
@@ -46,47 +47,30 @@ class Facts:
     horizon: int = 0
     drift: DriftReport | None = None
     levels: DriftReport | None = None
-    looked: Looked = field(default_factory=Looked)
+    looked: SliceSearch = field(default_factory=SliceSearch)
     estimation: Estimation | None = None
-    promise: Promise | None = None
-    realised: Realised | None = None
+    card: CardMetrics | None = None
+    outcomes: OutcomeReport | None = None
     outcome_year: int | None = None
     snapshots: tuple[Snapshot, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Advice:
-    """One advice: what, why (the plain reason first, its figures after), and what to do.
+    """One advice: a sentence, why (the plain reason first, its figures after), and the steps to take.
 
     `figure` has the two distributions of a feature to look at, of the slice `part` ("": the whole window).
     """
 
     kind: Kind
-    what: Message
+    summary: Message
     why: tuple[Message, ...]
     steps: tuple[Message, ...]
     figure: FeatureDrift | None = None
     part: str = ""
 
-    def as_dict(self, locale: str) -> dict[str, object]:
-        """For JSON, words in `locale`."""
-        one = self.figure
-        return {
-            "kind": self.kind,
-            "label": KINDS[self.kind].render(locale),
-            "what": self.what.render(locale),
-            "why": [words.render(locale) for words in self.why],
-            "steps": [words.render(locale) for words in self.steps],
-            "feature": None if one is None else one.feature,
-            "meaning": None if one is None else one.meaning.in_locale(locale),
-            "slice": self.part,
-            "bins": [] if one is None else list(one.labels(locale)),
-            "reference": [] if one is None else list(one.reference),
-            "current": [] if one is None else list(one.current),
-        }
 
-
-def gravest_of(advice: Sequence[Advice]) -> Kind:
+def gravest_of(advices: Sequence[Advice]) -> Kind:
     """The kind that comes first."""
-    kinds = {one.kind for one in advice}
+    kinds = {advice.kind for advice in advices}
     return next(kind for kind in KINDS if kind in kinds)

@@ -1,25 +1,55 @@
-"""Figures, days and slices as they stand in an advice: words that know the reader's decimal sign and dates."""
+"""Figures, days and features as they stand in an advice, with the reader's decimal sign, dates and language."""
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+from dataclasses import dataclass
 from datetime import date
+from functools import reduce
 from urllib.parse import quote, urlencode
 
 from farol.drift.figures import FeatureDrift
 from farol.drift.report import DriftReport
 from farol.drift.windows import Window
+from farol.evaluation.metrics import MEASURES
 from farol.i18n import Message, decimal, msg
 from farol.model.counters import SCORE, WHOLE
 
-
-def name_of(one: FeatureDrift) -> Message | str:
-    """What people call a feature, or the model's answers."""
-    return msg("the answers") if one.feature == SCORE else one.feature
+_ANSWERS = msg("the answers")
 
 
-def missing(one: FeatureDrift) -> dict[str, object]:
+@dataclass(frozen=True, slots=True)
+class MeaningMessage(Message):
+    """A meaning of the profile, which has it in both languages, as a value of another text."""
+
+    portuguese: str = ""
+
+    def render(self, locale: str) -> str:
+        """The meaning in `locale`."""
+        return self.template if locale == "en" else self.portuguese
+
+
+def name_of(feature: FeatureDrift) -> Message:
+    """The name for readers of a feature, or of the model's answers."""
+    if feature.feature == SCORE:
+        return _ANSWERS
+    return msg("“{name}”", name=MeaningMessage(feature.meaning.en, portuguese=feature.meaning.pt))
+
+
+def names_of(features: Iterable[FeatureDrift]) -> Message:
+    """The names of features in a row; of none, the answers."""
+    names = [name_of(feature) for feature in features]
+    return reduce(lambda several, name: msg("{several}, {name}", several=several, name=name), names or [_ANSWERS])
+
+
+def metric_name(metric: str) -> Message:
+    """The title of a metric, and its meaning."""
+    return msg("{metric} ({meaning})", metric=MEASURES[metric].title, meaning=MEASURES[metric].meaning)
+
+
+def missing(feature: FeatureDrift) -> dict[str, object]:
     """The share missing now and in training, as values of a text."""
-    return {"now": percent(one.missing.value or 0.0), "then": percent(one.missing.reference)}
+    return {"now": percent(feature.missing.value or 0.0), "then": percent(feature.missing.reference)}
 
 
 def compared(drift: DriftReport) -> Message:
@@ -28,14 +58,14 @@ def compared(drift: DriftReport) -> Message:
         "{n} predictions of {window}, compared with: {rows} ({m}, of {years}).",
         n=drift.n,
         window=days(drift.window),
-        rows=drift.basis,
+        rows=drift.baseline,
         m=drift.reference_n,
         years=", ".join(map(str, drift.reference_years)),
     )
 
 
 def train_again() -> Message:
-    """The step that is only ever proposed."""
+    """The step to a new model, which Farol only ever proposes."""
     return msg(
         "Train with the newest workbook, compare the cards, promote only if you agree: {train}, then {promote}.",
         train="`farol train WORKBOOK`",
@@ -56,7 +86,7 @@ def day(on: date) -> Message:
 
 
 def percent(share: float) -> str:
-    """A share in whole points of a hundred, the same in both languages."""
+    """A share in whole percent, the same in both languages."""
     return f"{share:.0%}"
 
 
@@ -66,7 +96,7 @@ def span(value: float, low: float, high: float) -> Message:
 
 
 def dashboard(drift: DriftReport, part: str = WHOLE, *, same_levels: bool = False) -> Message:
-    """The page with all figures: of the window, of a slice of it, or held against training rows of the same levels."""
+    """The page with all figures: of the window, of a slice of it, or against training rows of the same levels."""
     asked = {"task": drift.task, "window": drift.window.name}
     asked |= {"slice": part} if part else {"same_levels": "1"} if same_levels else {}
     query = urlencode(asked, quote_via=quote, safe="=:@")

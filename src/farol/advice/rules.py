@@ -1,11 +1,23 @@
-"""When a model is not to be relied on for now, and when to train again: one rule a function, each with its reason."""
+"""The rules that say not to rely on a model for now, or to train again: one rule a function, each with its reason."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
 from farol.advice.inputs import Advice, Facts
-from farol.advice.phrases import compared, dashboard, day, days, missing, name_of, percent, span, train_again
+from farol.advice.phrases import (
+    compared,
+    dashboard,
+    day,
+    days,
+    metric_name,
+    missing,
+    name_of,
+    names_of,
+    percent,
+    span,
+    train_again,
+)
 from farol.drift.figures import FeatureDrift
 from farol.drift.report import DriftReport
 from farol.evaluation.metrics import MEASURES
@@ -13,13 +25,13 @@ from farol.i18n import msg
 from farol.store.records import Snapshot
 
 TOO_OLD = 3
-"""Years between the last one whose answers a model learned from and today from which it is too old: the survey is
-yearly, so a model of last year's sheet is one behind, and one survey missed makes two."""
+"""A model is too old this many years after the last year whose answers it learned from: the survey is yearly, so a
+model of last year's sheet is one year behind, and a missed survey makes two."""
 LASTING = 3
-"""Checks that must have found a severe drift before it is said to last."""
+"""A drift lasts once this many checks found it severe."""
 MARGIN = 0.05
-"""How far the whole interval of the expected performance must lie below that of the promise: the estimate is off by
-0.03 on average by itself, and has been by 0.04 (docs/monitoring.md)."""
+"""How far the whole interval of the expected performance must lie below that of the card: the estimate itself is off
+by 0.03 on average, and has been by 0.04 (docs/monitoring.md)."""
 _EXPECTED = {"roc_auc": "roc_auc", "precision": "precision", "recall": "recall", "f1": "f1", "brier_score": "brier"}
 _VERIFY = {"command": "`farol models verify`", "rollback": "`farol models rollback`"}
 
@@ -28,35 +40,36 @@ def unread(facts: Facts) -> Advice:
     problem = facts.problem
     why = () if problem is None else (problem.problem,)
     fix = () if problem is None or problem.fix is None else (problem.fix,)
-    verify = msg("{command} checks every file of a model; {rollback} serves the one before.", **_VERIFY)
+    verify = msg("{command} checks every file of a model; {rollback} puts the one before back into use.", **_VERIFY)
     return Advice(
         "distrust", msg("It cannot be checked: the model or the database cannot be read."), why, (*fix, verify)
     )
 
 
 def broken_promise(facts: Facts) -> Iterator[Advice]:
-    came = facts.realised
+    came = facts.outcomes
     if came is None or came.version != facts.version:
         return  # nothing was answered yet, or by another model than the one in use
-    worse = [one for one in came.together.comparisons if one.verdict == "worse"]
+    worse = [comparison for comparison in came.together.comparisons if comparison.verdict == "worse"]
     if not worse:
         return
     figures = [
         msg(
             "{metric}: promised {promised}, came true {realised}",
-            metric=MEASURES[one.metric].title,
-            promised=span(one.promised.value, one.promised.low, one.promised.high),
-            realised=span(one.realised.value, one.realised.low, one.realised.high),
+            metric=metric_name(comparison.metric),
+            promised=span(comparison.promised.value, comparison.promised.low, comparison.promised.high),
+            realised=span(comparison.realised.value, comparison.realised.low, comparison.realised.high),
         )
-        for one in worse
-        if one.promised is not None and one.realised is not None
+        for comparison in worse
+        if comparison.promised is not None and comparison.realised is not None
     ]
     yield Advice(
         "distrust",
         msg("Last year's answers were worse than promised."),
         (
             msg(
-                "The sheet of {year} says what became of {n} pupils: beyond chance, it is worse than on the card.",
+                "The sheet of {year} shows what became of {n} pupils. The answers were worse than the card promised, "
+                "by more than chance.",
                 year=came.year,
                 n=came.together.evaluation.n,
             ),
@@ -64,7 +77,8 @@ def broken_promise(facts: Facts) -> Iterator[Advice]:
         ),
         (
             msg(
-                "Read /monitoring/results: if help worked, right warnings look wrong, and the share at risk counts too."
+                "Read /monitoring/results: where help worked, right warnings look wrong, and the share of pupils at "
+                "risk moves the figures too."
             ),
             train_again(),
         ),
@@ -77,10 +91,11 @@ def answers_drift(facts: Facts, drift: DriftReport) -> Iterator[Advice]:
         return
     yield Advice(
         "distrust",
-        msg("The model answers quite otherwise than in training."),
+        msg("The model's answers differ strongly from those in training."),
         (
             msg(
-                "It says “at risk” of {now} of the pupils ({low} to {high}); of unseen training pupils, of {then}.",
+                "It calls {now} of the pupils “at risk” ({low} to {high}). Of the training pupils whom it had not seen "
+                "it called {then}.",
                 now=percent(rate.value),
                 low=percent(rate.low),
                 high=percent(rate.high),
@@ -88,39 +103,40 @@ def answers_drift(facts: Facts, drift: DriftReport) -> Iterator[Advice]:
             ),
             compared(drift),
         ),
-        (msg("Look first whether the data is filled in as before: the features below."), dashboard(drift)),
+        (msg("First check the data: is it filled in as before? See the advice below."), dashboard(drift)),
         score,
     )
 
 
 def much_missing(facts: Facts, drift: DriftReport) -> Iterator[Advice]:
-    lost = [one for one in drift.features if one.missing.verdict == "severe" and _rose(one)]
+    lost = [feature for feature in drift.features if feature.missing.verdict == "severe" and _rose(feature)]
     silent = drift.score is not None and drift.score.missing.verdict == "severe" and _rose(drift.score)
     if not silent and 2 * len(lost) < len(drift.features):
         return
     figures = [
-        msg("{feature}: {now} missing, in training {then}", feature=name_of(one), **missing(one))
-        for one in ([drift.score] if silent and drift.score is not None else []) + lost
+        msg("{feature}: {now} missing, in training {then}", feature=name_of(feature), **missing(feature))
+        for feature in ([drift.score] if silent and drift.score is not None else []) + lost
     ]
+    steps = (msg("Ask for the missing values: {features}.", features=names_of(lost)),) if lost else ()
     yield Advice(
         "distrust",
-        msg("Too much is missing for an answer to be worth what it was."),
+        msg("Too many values are missing: the answers are worth less than in training."),
         (*figures, compared(drift)),
-        (msg("Ask for what is missing: {features}.", features=", ".join(one.feature for one in lost) or "–"),),
+        (*steps, dashboard(drift)),
     )
 
 
-def _rose(one: FeatureDrift) -> bool:
-    return one.missing.value is not None and one.missing.value > one.missing.reference
+def _rose(feature: FeatureDrift) -> bool:
+    return feature.missing.value is not None and feature.missing.value > feature.missing.reference
 
 
 def expected_below(facts: Facts, drift: DriftReport) -> Iterator[Advice]:
     """Only where the whole interval is below, by more than the estimate may be off."""
-    if facts.estimation is None or facts.promise is None:
+    if facts.estimation is None or facts.card is None:
         return
     below = []
     for name, metric in _EXPECTED.items():
-        now, promised = facts.estimation.measures[name], facts.promise.metrics.get(metric)
+        now, promised = facts.estimation.measures[name], facts.card.metrics.get(metric)
         if promised is None or now.value is None or now.low is None or now.high is None:
             continue
         better = MEASURES[metric].greater_is_better
@@ -129,7 +145,7 @@ def expected_below(facts: Facts, drift: DriftReport) -> Iterator[Advice]:
             below.append(
                 msg(
                     "{metric}: expected {now}, promised {promised}",
-                    metric=MEASURES[metric].title,
+                    metric=metric_name(metric),
                     now=span(now.value, now.low, now.high),
                     promised=span(promised.value, promised.low, promised.high),
                 )
@@ -141,7 +157,7 @@ def expected_below(facts: Facts, drift: DriftReport) -> Iterator[Advice]:
             (
                 *below,
                 msg(
-                    "Expected from {n} answers themselves, in {window}.",
+                    "Estimated from the {n} answers of {window} alone.",
                     n=facts.estimation.n,
                     window=days(drift.window),
                 ),
@@ -166,7 +182,7 @@ def too_old(facts: Facts, drift: DriftReport) -> Iterator[Advice]:
             msg("The model is too old."),
             (
                 msg(
-                    "The last year whose answers it knows is {year}, {n} years before the end of this window.",
+                    "The last year whose answers it knows is {year}, {n} years before the end of this period.",
                     year=known,
                     n=drift.window.last.year - known,
                 ),
@@ -181,7 +197,7 @@ def new_outcomes(facts: Facts) -> Iterator[Advice]:
         return
     yield Advice(
         "retrain",
-        msg("Train again: there is a year the model has not learned from."),
+        msg("Train again: there is a year that the model has not learned from."),
         (
             msg(
                 "The outcomes of {year} are recorded; the model in use knows answers up to {known}.",
@@ -199,16 +215,16 @@ def lasting(facts: Facts, drift: DriftReport) -> Iterator[Advice]:
         return
     yield Advice(
         "retrain",
-        msg("Train again: a severe drift that lasts."),
+        msg("Train again: the severe drift lasts."),
         (
             msg(
-                "Every check since {day} found a severe drift, also on days that this window does not hold.",
+                "Every check since {day} found a severe drift, also on days before this period.",
                 day=day(since.last),
             ),
             compared(drift),
         ),
         (
-            msg("First look whether the data is right (below). If it is, the pupils have changed for good."),
+            msg("First check that the data is right (below). If it is, the pupils have changed for good."),
             train_again(),
         ),
     )
@@ -219,11 +235,11 @@ def severe_since(snapshots: Sequence[Snapshot]) -> Snapshot | None:
 
     Insufficient data interrupts nothing and counts for nothing.
     """
-    found: list[Snapshot] = []
-    for one in snapshots:
-        verdict = one.payload["verdict"]
+    severe: list[Snapshot] = []
+    for snapshot in snapshots:
+        verdict = snapshot.payload["verdict"]
         if verdict == "severe":
-            found.append(one)
+            severe.append(snapshot)
         elif verdict != "insufficient_data":
             break
-    return found[-1] if len(found) >= LASTING else None
+    return severe[-1] if len(severe) >= LASTING else None

@@ -8,11 +8,11 @@ from farol.errors import FarolError
 from farol.store.alerts import Letter
 
 SECONDS = 10.0
-"""How long a receiver may take to connect, and to answer each time we wait for it."""
+"""Seconds that a receiver may take to connect, and for each answer."""
 
 
 class DeliveryError(FarolError):
-    """A letter was not taken. It holds neither address nor password, and nothing that the receiver wrote."""
+    """A letter was not accepted. The error holds no address, no password, and nothing that the receiver wrote."""
 
     code = "delivery"
 
@@ -25,4 +25,4 @@ class Channel(Protocol):
         """`webhook` or `email`: as it stands in the outbox."""
 
     def send(self, letter: Letter) -> None:
-        """Deliver a letter; it may have arrived before. It blocks. Raises DeliveryError."""
+        """Deliver a letter, which may have arrived before. Blocks. Raises DeliveryError."""

@@ -20,7 +20,7 @@ from babel.numbers import format_decimal
 from markupsafe import Markup
 
 from farol.alerts.channel import SECONDS, DeliveryError
-from farol.drift.report import verdict_label
+from farol.drift.verdicts import verdict_label
 from farol.errors import InputError, Place
 from farol.i18n import Message, msg
 from farol.store.alerts import Letter
@@ -31,7 +31,7 @@ _ROW = Markup('<tr><th style="padding:4px 12px 4px 0;text-align:left">{}</th><td
 
 
 @dataclass(frozen=True, slots=True)
-class Mail:
+class EmailChannel:
     """The mail server and its readers. Certificates are verified with the system's; SSL_CERT_FILE names others."""
 
     recipients: tuple[Address, ...]
@@ -46,7 +46,7 @@ class Mail:
     name: str = "email"
 
     def send(self, letter: Letter) -> None:
-        """Hand it to the server once; taken for all recipients is a delivery. Raises DeliveryError."""
+        """Hand the letter to the server once. Raises DeliveryError."""
         try:
             with self._server() as server:
                 if self.security == "starttls":
@@ -61,9 +61,9 @@ class Mail:
         except smtplib.SMTPRecipientsRefused:
             raise DeliveryError(msg("The mail server refused every recipient.")) from None
         except smtplib.SMTPServerDisconnected:
-            raise DeliveryError(msg("The mail server hung up, or did not answer in time.")) from None
+            raise DeliveryError(msg("The mail server closed the connection, or did not answer in time.")) from None
         except smtplib.SMTPException:
-            raise DeliveryError(msg("The mail server cannot do what the settings ask of it.")) from None
+            raise DeliveryError(msg("The mail server does not support what the settings ask for.")) from None
         except TimeoutError:
             raise DeliveryError(msg("The mail server did not answer in time.")) from None
         except ssl.SSLCertVerificationError:
@@ -72,11 +72,11 @@ class Mail:
             reason = error.strerror or type(error).__name__
             raise DeliveryError(msg("The mail server cannot be reached: {reason}.", reason=reason)) from None
         if refused:
-            # Sent again, it would reach the others once more; so it is delivered, and this is said aloud.
+            # Sending again would reach the other recipients twice. So it counts as delivered, and the log says this.
             logger.warning("The mail server refused %d of %d recipients.", len(refused), len(self.recipients))
 
     def written(self, letter: Letter) -> EmailMessage:
-        """The e-mail of a letter. Its Message-ID is the letter's at every attempt, so that readers see it once."""
+        """The e-mail of a letter. Its Message-ID is the same at every attempt, so that mail programs show it once."""
         data: Any = letter.body["data"]
         mail = EmailMessage()
         mail["Subject"] = f"Farol: {data['headline']}"
@@ -104,14 +104,14 @@ class Mail:
             yield from (f"{name}: {value}" for name, value in facts)
         for row in data.get("features", ()):
             yield ""
-            yield f"- {row['feature']}: {row['meaning']}"
+            yield f"- {row['meaning']}"
             yield from (f"  {name}: {value}" for name, value in self._figures(row))
         for pair in data.get("pairs", ()):
             yield ""
             yield f"- {pair['text']}"
         if "link" in data:
             yield ""
-            yield self._say(msg("Look at it: {link}", link=data["link"]))
+            yield self._say(msg("See the drift page: {link}", link=data["link"]))
         yield ""
         yield self._say(_FOOT)
 
@@ -122,11 +122,13 @@ class Mail:
             parts.append(Markup("<table>{}</table>").format(Markup().join(facts)))
         for row in data.get("features", ()):
             figures = Markup("<br>").join(Markup("{}: {}").format(*figure) for figure in self._figures(row))
-            heading = Markup("<h2>{}</h2><p>{}</p>").format(row["feature"], row["meaning"])
+            heading = Markup("<h2>{}</h2>").format(row["meaning"])
             parts.append(heading + Markup("<p>{}</p>").format(figures))
         parts += [Markup("<p>{}</p>").format(pair["text"]) for pair in data.get("pairs", ())]
         if "link" in data:
-            parts.append(Markup('<p><a href="{0}">{1}</a></p>').format(data["link"], self._say(msg("Look at it"))))
+            parts.append(
+                Markup('<p><a href="{0}">{1}</a></p>').format(data["link"], self._say(msg("See the drift page")))
+            )
         parts.append(Markup("<p><small>{}</small></p>").format(self._say(_FOOT)))
         tag = self.locale.replace("_", "-")
         return str(
@@ -147,7 +149,7 @@ class Mail:
         years = ", ".join(map(str, reference["years"]))
         rows = format_decimal(reference["n"], locale=self.locale)
         yield self._say(msg("Compared with")), self._say(msg("{n} rows of {years}", n=rows, years=years))
-        yield self._say(msg("Model")), f"{data['task']} {data['model_version']}"
+        yield self._say(msg("Model version")), data["model_version"]
 
     def _before(self, data: Mapping[str, Any]) -> str:
         return f"{verdict_label(data['previous_state'], self.locale)} ({self._moment(data['previous_since'])})"
@@ -161,16 +163,11 @@ class Mail:
     def _figures(self, row: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
         yield self._say(msg("Verdict")), row["verdict_label"]
         yield self._say(msg("Since")), self._moment(row["since"])
-        low, high = self._number(row["low"]), self._number(row["high"])
-        psi = self._number(row["psi"])
-        yield "PSI", self._say(msg("{psi} (95% interval {low} to {high})", psi=psi, low=low, high=high))
-        yield self._say(msg("Seldom exceeded by chance")), self._number(row["critical"])
+        for reason in row["reasons"]:
+            yield self._say(msg("Reason")), reason
 
     def _say(self, message: Message) -> str:
         return message.render(self.locale)
-
-    def _number(self, value: float | None) -> str:
-        return "–" if value is None else format_decimal(value, format="0.000", locale=self.locale)
 
     def _moment(self, text: str) -> str:
         at = datetime.fromisoformat(text)
@@ -180,19 +177,19 @@ class Mail:
         return format_date(datetime.fromisoformat(text).date(), format="d MMM y", locale=self.locale)
 
 
-_FOOT = msg("Sent by Farol once for each change. It holds figures of groups, never of one pupil.")
+_FOOT = msg("Farol sends this once for each change. It holds figures of groups, never of one pupil.")
 
 
 def addresses(text: str, setting: str) -> tuple[Address, ...]:
-    """Addresses separated by commas. InputError, which does not repeat them, for anything else."""
+    """Addresses separated by commas. Raises InputError, which does not repeat them, for anything else."""
     try:
-        found = tuple(Address(addr_spec=part.strip()) for part in text.split(",") if part.strip())
+        parsed = tuple(Address(addr_spec=part.strip()) for part in text.split(",") if part.strip())
     except (ValueError, IndexError, MessageError):  # which of them depends on how it is broken
-        found = ()
-    if not found or not all(one.username and one.domain for one in found):
+        parsed = ()
+    if not parsed or not all(address.username and address.domain for address in parsed):
         raise InputError(
-            msg("This is no list of e-mail addresses."),
+            msg("This is not a list of e-mail addresses."),
             expected=msg("addresses such as ana@example.org, separated by commas"),
             where=Place(field=f"FAROL_{setting.upper()}"),
         )
-    return found
+    return parsed

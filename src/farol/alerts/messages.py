@@ -1,22 +1,23 @@
 """When an alert is sent, and what it says.
 
-Once for each change of state of a task: none → moderate → severe → none, in whatever order they come. The state stands
-in the database, and it changes in the transaction that puts the messages into the outbox, so that neither a restart nor
-a second worker tells anything twice. What is not known changes nothing: a window with insufficient data neither raises
-an alarm nor ends one. Another version of the model ends the alarm of the one before, since it was judged by another
-reference. A message holds figures of features, never of a pupil.
+An alert is sent once for each change of a task's state: none → moderate → severe → none, in any order. The state stands
+in the database and changes in the same transaction that puts the messages into the outbox, so neither a restart nor a
+second worker sends anything twice. Insufficient data changes nothing: it neither raises an alarm nor ends one. Another
+version of the model ends the alarm of the version before, which had another reference. A message holds figures of
+features, never of a pupil.
 """
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from math import isfinite
 
-from farol.drift.pairwise import MultivariateReport
-from farol.drift.report import DriftReport, FeatureDrift, verdict_label
-from farol.drift.verdicts import Verdict, worst
+from farol.drift.figures import FeatureDrift
+from farol.drift.pairwise import PairDrift, PairwiseReport
+from farol.drift.report import DriftReport
+from farol.drift.verdicts import Verdict, verdict_label, worst
 from farol.i18n import Message, msg
 from farol.model.bundle import Bundle
 from farol.store.alerts import AlertState, Change, Judged, Letter
@@ -34,23 +35,23 @@ _HEADLINES: Mapping[str, Message] = {
     "moderate": msg("Moderate drift: {title}"),
     QUIET: msg("The drift is over: {title}"),
 }
-_MEANINGS: Mapping[str, Message] = {
+_TEXTS: Mapping[str, Message] = {
     "severe": msg(
-        "What arrives is so unlike what the model learned from that its answers have not been checked on such pupils. "
-        "Look at how the data was filled in; if it is right, train again with newer years."
+        "The pupils' data is now very unlike the data the model learned from. Nobody has checked its answers on such "
+        "pupils. Check how the data was filled in; if it is right, train again with newer years."
     ),
     "moderate": msg(
-        "What arrives has changed more than chance explains. Look at the features below: is it another kind of pupil, "
-        "or another way of filling in the survey?"
+        "The pupils' data has changed more than chance explains. Look at the features below: are these other pupils, "
+        "or was the data filled in another way?"
     ),
-    QUIET: msg("What arrives looks again like what the model learned from."),
-    "version": msg("Another version of the model answers now, and the alarm was about the one before."),
+    QUIET: msg("The pupils' data looks again like the data the model learned from."),
+    "version": msg("Another version of the model is now in use; the alarm was about the version before."),
 }
 
 
 @dataclass(frozen=True, slots=True)
-class Wording:
-    """How messages are written: in which language, for which channels, and with which link to the drift page."""
+class MessageSettings:
+    """The language of messages, the names of their channels, and the address under which people reach the service."""
 
     locale: str
     channels: tuple[str, ...]
@@ -62,14 +63,15 @@ def judge(
     report: DriftReport,
     bundle: Bundle,
     at: datetime,
-    wording: Wording,
+    settings: MessageSettings,
     *,
-    together: MultivariateReport | None = None,
+    pairwise: PairwiseReport | None = None,
 ) -> Judged:
-    """What a check at a moment makes of the state before it; `together` is the multivariate one, if it was made."""
-    verdict, reason = _next(before, report, together)
+    """The figures to keep after a check at a moment, and the change of state, if there is one."""
+    verdict, reason = _next_state(before, report, pairwise)
     since = at if verdict != before.verdict else before.since
-    figures = {**_figures(before, report, at), **_pairs(before, report, together)}
+    feature_since = _since(before, report, at)
+    figures = {**_figures(report, feature_since), **_pairs(before, report, pairwise)}
     if verdict == before.verdict:
         return Judged(figures, None)
     details: dict[str, object] = {
@@ -79,43 +81,43 @@ def judge(
         "version": report.version,
         "n": report.n,
         "features": figures["alarms"],
-        **({"pairs": figures["pairs"]} if together is not None else {}),
+        **({"pairs": figures["pairs"]} if pairwise is not None else {}),
     }
     data = {
-        **_words(verdict, reason, bundle, wording.locale),
+        **_words(verdict, reason, bundle, settings.locale),
         "state": verdict,
-        "state_label": verdict_label(verdict, wording.locale),
+        "state_label": verdict_label(verdict, settings.locale),
         "previous_state": before.verdict,
         "reason": reason,
         "since": _iso(since),
         "previous_since": _iso(before.since),
-        **_evidence(report, figures, wording.locale),
-        **({} if together is None else {"pairs": [pair.as_dict(wording.locale) for pair in together.alarms]}),
-        **_link(wording.link, report.task),
+        **_evidence(report, feature_since, settings.locale),
+        **({} if pairwise is None else {"pairs": [_pair(pair, settings.locale) for pair in pairwise.alarms]}),
+        **_link(settings.link, report.task),
     }
-    return Judged(figures, Change(verdict, details, letters(CHANGED, data, at, wording.channels)))
+    return Judged(figures, Change(verdict, details, letters(CHANGED, data, at, settings.channels)))
 
 
-def letters_of_a_test(at: datetime, wording: Wording) -> tuple[Letter, ...]:
-    """A message to each channel that says only that it arrived."""
-    headline = msg("A test message of Farol").render(wording.locale)
-    text = msg("If you read this, alerts of drift will arrive here too.").render(wording.locale)
-    return letters(TEST, {"headline": headline, "text": text, **_link(wording.link)}, at, wording.channels)
+def letters_of_a_test(at: datetime, settings: MessageSettings) -> tuple[Letter, ...]:
+    """A test message to each channel: it says only that it arrived."""
+    headline = msg("A test message of Farol").render(settings.locale)
+    text = msg("If you can read this, alerts about drift will arrive here too.").render(settings.locale)
+    return letters(TEST, {"headline": headline, "text": text, **_link(settings.link)}, at, settings.channels)
 
 
 def letters(kind: str, data: Mapping[str, object], at: datetime, channels: Iterable[str]) -> tuple[Letter, ...]:
-    """The same message for each channel, in the shape the Standard Webhooks propose: type, timestamp, data."""
+    """The same message for each channel, in the shape of the Standard Webhooks: type, timestamp, data."""
     message = uuid7(at)
     body = {"type": kind, "timestamp": at.astimezone(UTC).isoformat(timespec="milliseconds"), "data": dict(data)}
     return tuple(Letter(message, channel, at, body) for channel in channels)
 
 
-def _next(before: AlertState, report: DriftReport, together: MultivariateReport | None) -> tuple[str, str]:
-    """The state after the reports of a check, and why: `drift`, or `version`."""
-    alarms = [one.verdict for one in (report, together) if one is not None and one.alarm]
+def _next_state(before: AlertState, report: DriftReport, pairwise: PairwiseReport | None) -> tuple[str, str]:
+    """The state after the reports of a check, and its reason: `drift`, or `version`."""
+    alarms = [each.verdict for each in (report, pairwise) if each is not None and each.alarm]
     unknown = report.verdict == "insufficient_data"
-    paired = together is not None and together.verdict == "insufficient_data" and bool(before.figures.get("pairs"))
-    if (unknown or paired) and before.version == report.version:
+    pairs_unknown = pairwise is not None and pairwise.verdict == "insufficient_data"
+    if before.version == report.version and (unknown or (pairs_unknown and bool(before.figures.get("pairs")))):
         alarms += [verdict for verdict in LOUD if verdict == before.verdict]
     if alarms:
         return worst(alarms), "drift"
@@ -124,49 +126,52 @@ def _next(before: AlertState, report: DriftReport, together: MultivariateReport 
     return QUIET, "drift"
 
 
-def _pairs(before: AlertState, report: DriftReport, together: MultivariateReport | None) -> dict[str, object]:
-    """What is kept of a multivariate check, nothing where none was made: the pairs in alarm, or last known to be."""
-    if together is None:
+def _pairs(before: AlertState, report: DriftReport, pairwise: PairwiseReport | None) -> dict[str, object]:
+    """What is kept of a pairwise check: the pairs in alarm, or those last known to be. Nothing where none was made."""
+    if pairwise is None:
         return {}
-    pairs: object = [f"{pair.first} × {pair.second}" for pair in together.alarms]
-    if together.verdict == "insufficient_data" and before.version == report.version:
+    pairs: object = [f"{pair.first} × {pair.second}" for pair in pairwise.alarms]
+    if pairwise.verdict == "insufficient_data" and before.version == report.version:
         pairs = before.figures.get("pairs", [])
-    return {"multivariate": together.verdict, "pairs": pairs}
+    return {"multivariate": pairwise.verdict, "pairs": pairs}
 
 
-def _figures(before: AlertState, report: DriftReport, at: datetime) -> dict[str, object]:
-    """What is kept of a check, for `/metrics` and for the next one: since when each feature has been in alarm."""
-    known = before.figures.get("since") if before.version == report.version else None
-    past = known if isinstance(known, dict) else {}
+def _figures(report: DriftReport, since: Mapping[str, str]) -> dict[str, object]:
+    """What is kept of a check, for `/metrics` and for the next check: also since when each feature is in alarm."""
     return {
         "window": report.window.name,
         "n": report.n,
         "verdict": report.verdict,
-        "psi": {feature.feature: feature.psi for feature in report.figures},
-        "alarms": [feature.feature for feature in report.figures if feature.alarm],
-        "since": {feature.feature: past.get(feature.feature, _iso(at)) for feature in report.figures if feature.alarm},
+        "psi": {figure.feature: figure.psi for figure in report.figures},
+        "alarms": [figure.feature for figure in report.figures if figure.alarm],
+        "since": dict(since),
     }
+
+
+def _since(before: AlertState, report: DriftReport, at: datetime) -> dict[str, str]:
+    """Since when each feature in alarm has been in alarm, by this version."""
+    known = before.figures.get("since") if before.version == report.version else None
+    earlier = known if isinstance(known, dict) else {}
+    return {figure.feature: earlier.get(figure.feature, _iso(at)) for figure in report.figures if figure.alarm}
 
 
 def _words(verdict: str, reason: str, bundle: Bundle, locale: str) -> dict[str, object]:
     title = bundle.task_spec.title.in_locale(locale)
     return {
         "headline": Message(_HEADLINES[verdict].template, {"title": title}).render(locale),
-        "text": _MEANINGS["version" if reason == "version" else verdict].render(locale),
+        "text": _TEXTS["version" if reason == "version" else verdict].render(locale),
         "title": title,
     }
 
 
-def _evidence(report: DriftReport, figures: Mapping[str, object], locale: str) -> dict[str, object]:
-    since = figures["since"]
-    assert isinstance(since, dict)  # noqa: S101  # ours, of a moment ago
+def _evidence(report: DriftReport, since: Mapping[str, str], locale: str) -> dict[str, object]:
     return {
         "task": report.task,
         "model_version": report.version,
         "window": report.window.as_dict(),
         "n": report.n,
         "reference": {"n": report.reference_n, "years": list(report.reference_years)},
-        "features": [_feature(one, since[one.feature], locale) for one in report.figures if one.alarm],
+        "features": [_feature(figure, since[figure.feature], locale) for figure in report.figures if figure.alarm],
     }
 
 
@@ -174,18 +179,32 @@ def _iso(at: datetime) -> str:
     return at.astimezone(UTC).isoformat(timespec="seconds")
 
 
-def _feature(feature: FeatureDrift, since: str, locale: str) -> dict[str, object]:
+def _feature(figure: FeatureDrift, since: str, locale: str) -> dict[str, object]:
     return {
-        "feature": feature.feature,
-        "meaning": feature.meaning.in_locale(locale),
-        "verdict": feature.verdict,
-        "verdict_label": verdict_label(feature.verdict, locale),
+        "feature": figure.feature,
+        "meaning": figure.meaning.in_locale(locale),
+        "verdict": figure.verdict,
+        "verdict_label": verdict_label(figure.verdict, locale),
         "since": since,
-        "psi": feature.psi,
-        "low": feature.low,
-        "high": feature.high if math.isfinite(feature.high) else None,
-        "critical": feature.critical if math.isfinite(feature.critical) else None,
-        "n": feature.n,
+        "reasons": [reason.render(locale) for reason in figure.alarm_reasons()],
+        "psi": figure.psi,
+        "low": figure.low,
+        "high": figure.high if isfinite(figure.high) else None,
+        "critical": figure.critical if isfinite(figure.critical) else None,
+        "n": figure.n,
+    }
+
+
+def _pair(pair: PairDrift, locale: str) -> dict[str, object]:
+    return {
+        "first": pair.first,
+        "second": pair.second,
+        "n": pair.n,
+        "value": pair.value,
+        "reference": {"n": pair.reference_n, "value": pair.reference},
+        "verdict": pair.verdict,
+        "verdict_label": verdict_label(pair.verdict, locale),
+        "text": pair.words(locale),
     }
 
 

@@ -1,4 +1,4 @@
-"""Alerting rules for Prometheus, on what `GET /metrics` tells: for those who have an Alertmanager already."""
+"""Alerting rules for Prometheus on the metrics of `GET /metrics`, for those who already run an Alertmanager."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ HEADING = msg("Alerting rules for Farol. Made by `farol alerts rules`; check wit
 
 
 @dataclass(frozen=True, slots=True)
-class Rule:
+class AlertingRule:
     """One alerting rule. Its texts may name labels, which Prometheus fills in."""
 
     alert: str
@@ -26,31 +26,31 @@ class Rule:
 _TASK = {"task": "{{ $labels.task }}"}
 
 RULES = (
-    Rule(
+    AlertingRule(
         "FarolDriftSevere",
         "max by (task) (farol_drift_verdict) == 2",
         "0m",
         "critical",
         msg("Severe drift: {task}", **_TASK),
-        msg("What arrives is unlike what the model learned from. Look at /monitoring/dashboard."),
+        msg("The data is very unlike the data the model learned from. See /monitoring/dashboard."),
     ),
-    Rule(
+    AlertingRule(
         "FarolDriftModerate",
         "max by (task) (farol_drift_verdict) == 1",
         "0m",
         "warning",
         msg("Moderate drift: {task}", **_TASK),
-        msg("What arrives has changed more than chance explains. Look at /monitoring/dashboard."),
+        msg("The data has changed more than chance explains. See /monitoring/dashboard."),
     ),
-    Rule(
+    AlertingRule(
         "FarolDriftUnchecked",
         "time() - max by (task) (farol_drift_checked_timestamp_seconds) > 3 * 86400",
         "1h",
         "warning",
-        msg("Nobody has checked for drift in three days: {task}", **_TASK),
-        msg("Look at FAROL_CHECK_SCHEDULE, or at the cron job that runs `farol alerts check`."),
+        msg("No check for drift in three days: {task}", **_TASK),
+        msg("Check FAROL_CHECK_SCHEDULE, or the cron job that runs `farol alerts check`."),
     ),
-    Rule(
+    AlertingRule(
         "FarolAlertsNotDelivered",
         "max by (channel) (farol_alerts_waiting + farol_alerts_set_aside) > 0",
         "1h",
@@ -58,15 +58,15 @@ RULES = (
         msg("Alerts do not arrive: {channel}", channel="{{ $labels.channel }}"),
         msg("`farol alerts status` says why; `farol alerts retry` tries again."),
     ),
-    Rule(
+    AlertingRule(
         "FarolNoModel",
         "absent(farol_bundle_info)",
         "5m",
         "critical",
-        msg("No model answers"),
+        msg("No model is in use"),
         msg("`GET /ready` says what is missing."),
     ),
-    Rule(
+    AlertingRule(
         "FarolRefusing",
         'sum(rate(farol_requests_total{status="503"}[5m])) > 0',
         "5m",

@@ -25,8 +25,8 @@ from farol.store.alerts import Letter
 
 
 @dataclass(frozen=True, slots=True)
-class Webhook:
-    """One receiver. Redirects are not followed and no proxy is used: what is named is what is asked."""
+class WebhookChannel:
+    """One receiver. Redirects are not followed and no proxy is used."""
 
     host: str
     port: int
@@ -37,7 +37,7 @@ class Webhook:
 
     @classmethod
     def to(cls, url: str, key: bytes) -> Self:
-        """The receiver at an http(s) URL. InputError, which does not repeat it, for anything else."""
+        """The receiver at an http(s) URL. Raises InputError, which does not repeat it, for anything else."""
         try:
             parts = urlsplit(url)
             port = parts.port
@@ -55,7 +55,7 @@ class Webhook:
         return cls(parts.hostname, port or (443 if tls else 80), tls, target, key)
 
     def send(self, letter: Letter) -> None:
-        """POST it once; only an answer of 2xx is a delivery. Raises DeliveryError."""
+        """POST the letter once; only an answer of 2xx is a delivery. Raises DeliveryError."""
         body = json.dumps(dict(letter.body), ensure_ascii=False).encode()
         moment = str(int(time.time()))
         headers = {

@@ -17,11 +17,9 @@ from prometheus_client.core import GaugeMetricFamily
 from prometheus_client.registry import Collector
 
 from farol.alerts.channel import SECONDS
-from farol.alerts.check import check_all
+from farol.alerts.check import CheckPlan, Schedule, check_all
 from farol.alerts.delivery import deliver
 from farol.alerts.events import notice_served
-from farol.alerts.plan import Plan
-from farol.alerts.schedule import Schedule
 from farol.api.service import Service
 from farol.errors import FarolError
 from farol.store.alerts import AlertState, AlertStates, Outbox
@@ -42,7 +40,7 @@ class Watch(Collector):
     """The watching of one worker; as a collector it tells what was found last, by whichever worker."""
 
     def __init__(self, service: Service) -> None:
-        self.plan = Plan.of(service.settings)
+        self.plan = CheckPlan.of(service.settings)
         self._service = service
         self._noticed: dict[str, str] = {}
         self._leases: Leases | None = None
@@ -79,7 +77,7 @@ class Watch(Collector):
         """Send the alerts that are due; nothing happens where no channel is set up."""
         if self.plan.channels:
             with self._sending, self._telling("Alerts cannot be sent now."):
-                locale = self.plan.wording.locale
+                locale = self.plan.messages.locale
                 deliver(self._service.store, self.plan.channels, _now, locale, going_on=self._going_on)
 
     def _going_on(self) -> bool:
@@ -99,7 +97,9 @@ class Watch(Collector):
         elif lease.due <= now and leases.claim(lease, now, now + LEASE):
             try:
                 bundles = [scorer.bundle for scorer in self._service.scorers.values()]
-                check_all(store, bundles, self.plan.window, now, self.plan.wording, multivariate=self.plan.multivariate)
+                check_all(
+                    store, bundles, self.plan.window, now, self.plan.messages, multivariate=self.plan.multivariate
+                )
             finally:
                 # One that was missed while nobody ran is made up for once, not as often as it was missed.
                 leases.done(lease, schedule.after(_now()))
@@ -137,7 +137,7 @@ class Watch(Collector):
                     psi.add_metric([one.task, feature], value)
         waiting = _gauge("farol_alerts_waiting", "Alerts not delivered yet.", "channel")
         aside = _gauge("farol_alerts_set_aside", "Alerts given up after a month of attempts.", "channel")
-        for channel in sorted({*self.plan.wording.channels, *self._waiting, *self._aside}):
+        for channel in sorted({*self.plan.messages.channels, *self._waiting, *self._aside}):
             waiting.add_metric([channel], self._waiting.get(channel, 0))
             aside.add_metric([channel], self._aside.get(channel, 0))
         yield from (verdict, psi, alarm, checked, state, waiting, aside)

@@ -9,13 +9,10 @@ from collections.abc import Mapping
 from typing import Any
 
 import farol
-from farol.advice.inputs import Advice
-from farol.api import monitoring_examples as monitored
 from farol.api.errors import ApiError, FieldProblem, error_body, error_text, internal_error, too_large
 from farol.api.schemas import InputForm
 from farol.api.service import Service
 from farol.api.serving_model import ROUTES
-from farol.drift.report import verdict_label
 from farol.i18n import msg
 from farol.model.inputs import InputWarning
 from farol.model.reasons import Reason
@@ -42,7 +39,7 @@ def answer_examples(service: Service, locale: str) -> dict[str, object]:
     single = {task: prediction(service, task, locale) for task in ROUTES}
     batch = {task: [_row(0, one), _refused_row(1, locale)] for task, one in single.items()}
     serving = {"tasks": {task: {"serving": _VERSION, "problem": None} for task in ROUTES}, "store": _STORE}
-    shot, drift, model = _snapshot(locale), _drift(locale), _model(service, "current", locale)
+    model = _model(service, "current", locale)
     names = {"name": "current", "versions": [_VERSION], "platform": "onnx_onnxv1"}
     tensors = {
         **names,
@@ -75,14 +72,6 @@ def answer_examples(service: Service, locale: str) -> dict[str, object]:
         "v2_infer_version": inferred,
         "list_predictions": {**listed, "predictions": [_stored(single["current"], service)]},
         "export_predictions": "IAA,IEG,prediction,prediction_label,probability,timestamp\n",
-        "drift": drift,
-        "drift_history": {**listed, "snapshots": [shot]},
-        "take_drift_snapshot": shot,
-        "history": monitored.history(shot, locale),
-        "report": monitored.report(drift, shot, model, locale),
-        "estimate_performance": monitored.performance(drift, locale),
-        "outcomes": monitored.outcomes(_VERSION, locale),
-        "status": {"to_do": True, "tasks": [_standing(service, "current", locale)]},
         "health": {
             "status": "alive",
             "started_at": "2026-03-02T18:24:00-03:00",
@@ -190,90 +179,6 @@ def _stored(answer: Json, service: Service) -> Json:
         "features": {"IAA": 8.5, "IDA": 4.5},
         "prediction_label": service.log_profile.label.positive.pt,
         "warnings": ["clipped"],
-    }
-
-
-def _figures(locale: str) -> Json:
-    return {
-        "feature": "IDA",
-        "psi": 0.031,
-        "low": 0.012,
-        "high": 0.062,
-        "critical": 0.044,
-        "n": 640,
-        "verdict": "none",
-        "verdict_label": verdict_label("none", locale),
-        "band": "none",
-        "alarm": False,
-        "alarms": [],
-        "superiority": None,
-        "missing": None,
-        "unseen": None,
-    }
-
-
-def _drift(locale: str) -> Json:
-    feature = {
-        **_figures(locale),
-        "meaning": "IDA",
-        "missing_share": 0.02,
-        "reference_missing_share": 0.07,
-        "bins": ["< 5", "≥ 5", "–"],
-        "reference": [900, 800, 142],
-        "current": [310, 317, 13],
-    }
-    return {
-        "task": "current",
-        "version": _VERSION,
-        "window": {"name": "30d", **_DAYS, "days": 30},
-        "slice": "",
-        "n": 640,
-        "reference": {"n": 1842, "years": [2022, 2023], "rows": "–"},
-        "verdict": "none",
-        "verdict_label": verdict_label("none", locale),
-        "alarm": False,
-        "alpha": 0.01,
-        "features": [feature],
-        "score": None,
-        "rate": None,
-    }
-
-
-def _snapshot(locale: str) -> Json:
-    return {
-        "snapshot_id": _ID,
-        **_TIMES,
-        "task": "current",
-        "model_version": _VERSION,
-        "window": _DAYS,
-        "n": 640,
-        "reference_n": 1842,
-        "verdict": "none",
-        "verdict_label": verdict_label("none", locale),
-        "alarm": False,
-        "features": [{**_figures(locale), "current": [310, 317, 13]}],
-        "score": None,
-        "rate": None,
-    }
-
-
-def _standing(service: Service, task: str, locale: str) -> Json:
-    advice = Advice(
-        "look",
-        msg("Look at {feature} in {slice}: there it has changed.", feature="IDA", slice=msg("phase {value}", value=3)),
-        (msg("{now} are missing; in training {then} were.", now="31%", then="7%"),),
-        (msg("{command} has all figures.", command="`farol drift --task current --slice phase=3`"),),
-        part="phase=3",
-    )
-    return {
-        "task": task,
-        "title": _words(service, task, locale)["title"],
-        "model_version": _VERSION,
-        "window": {"name": "30d", **_DAYS, "days": 30},
-        "n": 640,
-        "lead": "look",
-        "to_do": True,
-        "advice": [{**advice.as_dict(locale), "feature": "IDA", "meaning": "IDA"}],
     }
 
 

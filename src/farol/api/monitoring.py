@@ -1,19 +1,20 @@
-"""`/monitoring/*`: what was answered, and whether it can still be trusted. GET changes nothing."""
+"""`/monitoring/*`: the answers that were stored, and whether they can still be trusted. GET changes nothing."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from itertools import chain, islice
-from typing import Annotated, Any
+from typing import Annotated
 
 from fastapi import APIRouter, Query, Request
-from fastapi.responses import JSONResponse, StreamingResponse
+from fastapi.responses import StreamingResponse
 
-from farol.api.answers.drift import DriftAnswer, HistoryAnswer, SnapshotAnswer
+from farol.api.answers.drift import DriftAnswer
+from farol.api.answers.history import HistoryAnswer, SnapshotAnswer
 from farol.api.answers.performance import PerformanceAnswer
-from farol.api.answers.prediction import PredictionsAnswer
+from farol.api.answers.prediction import PredictionsAnswer, StoredPrediction
 from farol.api.auth import cross_site, same_site
 from farol.api.errors import ApiError, FieldProblem, locale_of, refusals
 from farol.api.service import Service
@@ -21,13 +22,13 @@ from farol.api.serving_model import ROUTES
 from farol.api.texts import marked as _
 from farol.api.times import both_times
 from farol.drift.baseline import parse_slice
-from farol.drift.report import Window, drift_report, take_snapshot, verdict_label, window_of
-from farol.drift.windows import WINDOW_PATTERN
+from farol.drift.report import drift_report, take_snapshot
+from farol.drift.windows import WINDOW_PATTERN, Window, window_of
 from farol.errors import InputError
 from farol.i18n import Message, msg
-from farol.outcomes.estimation import performance
+from farol.outcomes.estimation import expected_performance
 from farol.store.exporting import write_csv
-from farol.store.records import Prediction, Snapshot
+from farol.store.records import Prediction
 
 router = APIRouter(prefix="/monitoring", tags=["monitoring"])
 
@@ -35,7 +36,7 @@ MOST = 1_000
 """Rows or snapshots that one answer may have."""
 
 Limit = Annotated[int, Query(ge=1, le=MOST, description=_("How many, from 1 to 1000."))]
-# The schema says what is taken; what is not is refused by the route, in its own words, which the framework has not.
+# The schema says which values are allowed; the route refuses others itself, in the reader's language.
 _TASKS = {"enum": list(ROUTES)}
 AnyTask = Annotated[
     str | None, Query(description=_("Only this task: `current` or `next-year`."), json_schema_extra={**_TASKS})
@@ -45,7 +46,7 @@ WindowName = Annotated[
     str,
     Query(
         description=_(
-            "`7d`, `30d`, `90d` or another number of days, or `all`; as of a day: `30d@2024-06-30`. A school year: "
+            "`7d`, `30d`, `90d` or another number of days, or `all`; up to a day: `30d@2024-06-30`. A school year: "
             "`year:2024`. Between days: `2024-03-01..2024-05-31`. Since a version answered: `since:2024-0123456789`."
         ),
         json_schema_extra={"pattern": WINDOW_PATTERN},
@@ -55,13 +56,16 @@ SliceName = Annotated[
     str,
     Query(
         alias="slice",
-        description=_("Only these predictions: `phase=3`, `class=8B` or `source=api`. A level is held against itself."),
+        description=_(
+            "Only these predictions: `phase=3`, `class=8B` or `source=api`. A level is compared with the training rows "
+            "of that level."
+        ),
         json_schema_extra={"pattern": "^([a-z_]+=.+)?$"},
     ),
 ]
 SameLevels = Annotated[
     bool,
-    Query(description=_("Compare with training rows weighted to the window's levels: other answers, or other pupils?")),
+    Query(description=_("Compare with training rows weighted to the levels of the window.")),
 ]
 
 
@@ -70,19 +74,14 @@ SameLevels = Annotated[
     operation_id="list_predictions",
     summary=_("The latest predictions"),
     description=_("As they were stored, the latest first."),
-    response_model=PredictionsAnswer,
     response_description=_("The answer."),
     responses=refusals(422, 500, 503),
 )
-def predictions(request: Request, limit: Limit = 50, task: AnyTask = None) -> JSONResponse:
+def predictions(request: Request, limit: Limit = 50, task: AnyTask = None) -> PredictionsAnswer:
     service: Service = request.app.state.service
     rows = service.store.latest(limit, None if task is None else known_task(task))
-    return JSONResponse(
-        {
-            "timezone": service.timezone.key,
-            "limit": limit,
-            "predictions": [_prediction(row, service) for row in rows],
-        }
+    return PredictionsAnswer(
+        timezone=service.timezone.key, limit=limit, predictions=[_stored(row, service) for row in rows]
     )
 
 
@@ -109,13 +108,12 @@ def predictions_csv(request: Request, task: AnyTask = None) -> StreamingResponse
 @router.get(
     "/drift",
     operation_id="drift",
-    summary=_("Drift now"),
+    summary=_("Drift of a window"),
     description=_(
-        "Each feature of the model that answers, and its answers: training values against the predictions of a window. "
-        "`verdict_label` has the words; an alarm needs a band and more than chance would give. Without drift, at most "
-        "one such check in a hundred raises any alarm."
+        "Each feature of the model in use, and its answers: the predictions of a window beside the training rows. "
+        "`verdict_label` has the words; an alarm needs a band and more than chance gives. Without drift, at most one "
+        "such check in a hundred raises any alarm."
     ),
-    response_model=DriftAnswer,
     response_description=_("The answer."),
     responses=refusals(422, 500, 503),
 )
@@ -125,7 +123,7 @@ def drift(
     window: WindowName = "30d",
     part: SliceName = "",
     same_levels: SameLevels = False,
-) -> JSONResponse:
+) -> DriftAnswer:
     service: Service = request.app.state.service
     bundle = service.served(known_task(task)).bundle
     chosen = window_in(window, service, task)
@@ -133,27 +131,23 @@ def drift(
         wanted = parse_slice(bundle, part)
     with parameter("same_levels"):
         report = drift_report(service.store, bundle, chosen, part=wanted, same_levels=same_levels)
-    return JSONResponse(report.as_dict(locale_of(request)))
+    return DriftAnswer.of(report, locale_of(request))
 
 
 @router.get(
     "/drift/history",
     operation_id="drift_history",
-    summary=_("Drift as it was kept"),
+    summary=_("Snapshots of drift"),
     description=_("The snapshots of a task, the latest first."),
-    response_model=HistoryAnswer,
     response_description=_("The answer."),
     responses=refusals(422, 500, 503),
 )
-def drift_history(request: Request, task: OneTask = "current", limit: Limit = 30) -> JSONResponse:
+def drift_history(request: Request, task: OneTask = "current", limit: Limit = 30) -> HistoryAnswer:
     service: Service = request.app.state.service
-    kept = service.store.snapshots(known_task(task), limit)
-    return JSONResponse(
-        {
-            "timezone": service.timezone.key,
-            "limit": limit,
-            "snapshots": [snapshot_answer(one, service, locale_of(request)) for one in kept],
-        }
+    zone, locale = service.timezone, locale_of(request)
+    snapshots = service.store.snapshots(known_task(task), limit)
+    return HistoryAnswer(
+        timezone=zone.key, limit=limit, snapshots=[SnapshotAnswer.of(each, zone, locale) for each in snapshots]
     )
 
 
@@ -165,49 +159,39 @@ def drift_history(request: Request, task: OneTask = "current", limit: Limit = 30
         "Before anybody knows who fell behind: performance expected from the probabilities of a window, if they are "
         "worth what they were in training. `assumptions` says what has to hold."
     ),
-    response_model=PerformanceAnswer,
     response_description=_("The answer."),
     responses=refusals(422, 500, 503),
 )
 def estimated_performance(
     request: Request, task: OneTask = "current", window: WindowName = "30d", part: SliceName = ""
-) -> JSONResponse:
+) -> PerformanceAnswer:
     service: Service = request.app.state.service
     bundle = service.served(known_task(task)).bundle
     chosen = window_in(window, service, task)
     with parameter("slice"):
         wanted = parse_slice(bundle, part)
-    estimation = performance(service.store, bundle, chosen, part=wanted)
-    return JSONResponse(
-        {
-            "task": bundle.task,
-            "version": bundle.version,
-            "window": chosen.as_dict(),
-            "slice": wanted,
-            **estimation.as_dict(locale_of(request)),
-        }
-    )
+    estimation = expected_performance(service.store, bundle, chosen, part=wanted)
+    return PerformanceAnswer.of(bundle, chosen, wanted, estimation, locale_of(request))
 
 
 @router.post(
     "/drift/snapshots",
     operation_id="take_drift_snapshot",
-    summary=_("Keep the drift of now"),
-    description=_("Stores one snapshot for the history."),
+    summary=_("Store a snapshot of drift"),
+    description=_("Checks a window and stores the figures for the history."),
     status_code=201,
-    response_model=SnapshotAnswer,
     response_description=_("The answer."),
     responses=refusals(403, 413, 422, 500, 503),
 )
-def drift_snapshot(request: Request, task: OneTask = "current", window: WindowName = "30d") -> JSONResponse:
+def drift_snapshot(request: Request, task: OneTask = "current", window: WindowName = "30d") -> SnapshotAnswer:
     if not same_site(request.headers):
         # A page of another site must not act through the browser of whoever reads it. The predicting routes are
         # safe from that: a browser does not send JSON to another site unasked, and we answer no such question.
         raise cross_site()
     service: Service = request.app.state.service
     bundle = service.served(known_task(task)).bundle
-    kept = take_snapshot(service.store, bundle, window_in(window, service, task))
-    return JSONResponse(snapshot_answer(kept, service, locale_of(request)), 201)
+    snapshot = take_snapshot(service.store, bundle, window_in(window, service, task))
+    return SnapshotAnswer.of(snapshot, service.timezone, locale_of(request))
 
 
 def known_task(task: str) -> str:
@@ -218,14 +202,14 @@ def known_task(task: str) -> str:
 
 
 def window_in(name: str, service: Service, task: str) -> Window:
-    """The window of a parameter; ApiError where it is none."""
+    """The window of a parameter; ApiError where it is not a window."""
     with parameter("window"):
         return window_of(name, store=service.store, task=task, now=datetime.now(UTC))
 
 
 @contextmanager
 def parameter(name: str) -> Iterator[None]:
-    """What a parameter of the address breaks becomes an ApiError that names it."""
+    """An InputError becomes an ApiError that names this parameter of the address."""
     try:
         yield
     except InputError as error:
@@ -238,46 +222,23 @@ def _unusable(parameter: str, problem: Message, expected: Message | None) -> Api
 
 
 def _begun(rows: Iterator[Prediction]) -> Iterable[Prediction]:
-    """The same rows, the first already read: a store that cannot be read is told before the answer begins."""
+    """The same rows, the first already read: a store that cannot be read gives an error before the answer begins."""
     return chain(list(islice(rows, 1)), rows)
 
 
-def _prediction(row: Prediction, service: Service) -> dict[str, Any]:
-    return {
-        "prediction_id": row.id,
-        **both_times(row.at, service.timezone),
-        "task": row.task,
-        "model_version": row.version,
-        "source": row.source,
-        "features": dict(row.features),
-        "prediction": row.prediction,
-        "prediction_label": row.label,
-        "probability": row.probability,
-        "threshold": row.threshold,
-        "warnings": list(row.warnings),
-    }
-
-
-_LATER: Mapping[str, object] = {"alarms": [], "superiority": None, "missing": None, "unseen": None}
-"""What snapshots of an older Farol do not have."""
-
-
-def snapshot_answer(kept: Snapshot, service: Service, locale: str) -> dict[str, Any]:
-    """A snapshot as the API tells it."""
-    payload: dict[str, Any] = {"score": None, "rate": None, **kept.payload}
-    payload["features"] = [_figure(one, locale) for one in payload["features"]]
-    if payload["score"] is not None:
-        payload["score"] = _figure(payload["score"], locale)
-    return {
-        "snapshot_id": kept.id,
-        **both_times(kept.at, service.timezone),
-        "task": kept.task,
-        "model_version": kept.version,
-        "window": {"from": kept.first.isoformat() if kept.first else None, "to": kept.last.isoformat()},
-        **payload,
-        "verdict_label": verdict_label(payload["verdict"], locale),
-    }
-
-
-def _figure(kept: Mapping[str, Any], locale: str) -> dict[str, Any]:
-    return {**_LATER, **kept, "verdict_label": verdict_label(kept["verdict"], locale)}
+def _stored(row: Prediction, service: Service) -> StoredPrediction:
+    return StoredPrediction.model_validate(
+        {
+            "prediction_id": row.id,
+            **both_times(row.at, service.timezone),
+            "task": row.task,
+            "model_version": row.version,
+            "source": row.source,
+            "features": dict(row.features),
+            "prediction": row.prediction,
+            "prediction_label": row.label,
+            "probability": row.probability,
+            "threshold": row.threshold,
+            "warnings": list(row.warnings),
+        }
+    )

@@ -12,6 +12,7 @@ from typing import Any
 from fastapi import APIRouter, FastAPI, Request
 from fastapi.openapi.utils import get_openapi
 from fastapi.responses import HTMLResponse, JSONResponse
+from fastapi.routing import iter_route_contexts
 from starlette.staticfiles import StaticFiles
 
 import farol
@@ -84,7 +85,7 @@ def describe(app: FastAPI, service: Service, locale: str) -> dict[str, Any]:
         if path.endswith("/infer"):
             body = {"schema": _reference("InferRequest"), "example": infer_example()}
             _take(document, path, {"application/json": body})
-    _show_answers(document, service, locale)
+    _show_answers(document, service, locale, _shape_examples(app))
     return document
 
 
@@ -101,21 +102,41 @@ def _take(document: dict[str, Any], path: str, content: dict[str, Any]) -> None:
     document["paths"][path]["post"]["requestBody"] = {"required": True, "content": content}
 
 
-def _show_answers(document: dict[str, Any], service: Service, locale: str) -> None:
-    """Give every answer an example, in `locale`."""
+def _shape_examples(app: FastAPI) -> dict[str, Any]:
+    """The first example on each model that a route returns, by the model's name."""
+    examples = {}
+    for route in iter_route_contexts(app.routes):
+        shape: Any = getattr(route, "response_model", None)
+        extra = getattr(shape, "model_config", {}).get("json_schema_extra")
+        if isinstance(extra, dict) and "examples" in extra:
+            examples[shape.__name__] = extra["examples"][0]
+    return examples
+
+
+def _show_answers(document: dict[str, Any], service: Service, locale: str, on_shapes: dict[str, Any]) -> None:
+    """Give every answer an example: its own in `locale`, or the one on its model."""
     examples = answer_examples(service, locale)
+    schemas = document["components"]["schemas"]
+    for name, example in on_shapes.items():
+        schemas[name]["examples"] = [example]  # FastAPI has dropped the nulls of it
     for path, operations in document["paths"].items():
         for operation in operations.values():
             for status, response in operation["responses"].items():
                 for kind, content in response["content"].items():
                     if int(status) < 400:
-                        found = examples.get(operation["operationId"], {})  # a test fails where there is none
+                        name = content.get("schema", {}).get("$ref", "").rpartition("/")[2]
+                        found = examples.get(operation["operationId"], on_shapes.get(name, {}))  # a test: never empty
                         content["example"] = found[0] if kind == NDJSON and isinstance(found, list) else found
                     else:
                         content["example"] = error_example(int(status), locale, is_protocol=path.startswith("/v2"))
-    schemas = document["components"]["schemas"]
     schemas["PredictionAnswer"]["examples"] = [examples["predict"]]
     schemas["ErrorAnswer"]["examples"] = [error_example(422, locale, is_protocol=False)]
+
+
+def _own_example(schema: dict[str, Any], schemas: dict[str, Any]) -> Any:
+    """The first example of the shape that a schema refers to."""
+    _, _, name = schema.get("$ref", "").rpartition("/")
+    return next(iter(schemas.get(name, {}).get("examples", [])), {})
 
 
 _SCHEMES = {

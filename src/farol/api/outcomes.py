@@ -5,14 +5,13 @@ from __future__ import annotations
 from typing import Annotated
 
 from fastapi import APIRouter, Query, Request
-from fastapi.responses import JSONResponse
 
 from farol.api.answers.outcomes import OutcomesAnswer
 from farol.api.errors import ApiError, FieldProblem, locale_of, refusals
 from farol.api.service import ROUTES, Service
 from farol.api.texts import marked as _
 from farol.i18n import Message, msg
-from farol.outcomes.report import realised
+from farol.outcomes.report import outcome_report
 from farol.store.outcomes import years_of
 
 router = APIRouter(prefix="/monitoring", tags=["monitoring"])
@@ -31,11 +30,10 @@ OneYear = Annotated[
         "The forecasts of a task beside the next sheet, which `farol outcomes` reads: how many matched, left and are "
         "new, and every metric promised and realised, with its interval and a verdict. Counts and metrics, no pupil."
     ),
-    response_model=OutcomesAnswer,
     response_description=_("The answer."),
     responses=refusals(422, 500, 503),
 )
-def outcomes(request: Request, task: OneTask = "next-year", year: OneYear = None) -> JSONResponse:
+def outcomes(request: Request, task: OneTask = "next-year", year: OneYear = None) -> OutcomesAnswer:
     service: Service = request.app.state.service
     if task not in ROUTES:
         raise _unusable("task", msg("There is no such task."), msg("one of {names}", names=", ".join(ROUTES)))
@@ -45,9 +43,8 @@ def outcomes(request: Request, task: OneTask = "next-year", year: OneYear = None
         raise _unusable("year", msg("No forecast of this question has outcomes of that year."), names)
     chosen = years[-1] if year is None and years else year
     profile = service.log_profile
-    found = None if chosen is None else realised(service.store, service.registry, profile, task, chosen)
-    body = None if found is None else found.as_dict(locale_of(request))
-    return JSONResponse({"task": task, "years": years, "outcomes": body})
+    report = None if chosen is None else outcome_report(service.store, service.registry, profile, task, chosen)
+    return OutcomesAnswer.of(task, years, report, locale_of(request))
 
 
 def _unusable(parameter: str, problem: Message, expected: Message | None) -> ApiError:

@@ -6,10 +6,8 @@ from datetime import UTC, datetime
 from typing import Annotated
 
 from fastapi import APIRouter, Query, Request
-from fastapi.responses import JSONResponse
 
-from farol.advice.inputs import TO_DO
-from farol.advice.status import WINDOW, real_problems, standings
+from farol.advice.status import WINDOW, model_statuses, real_problems
 from farol.api.answers.status import StatusAnswer
 from farol.api.errors import locale_of, refusals
 from farol.api.monitoring import parameter
@@ -29,15 +27,15 @@ Window = Annotated[str, Query(description=_("The days looked at; as for `/monito
         "Each model in use, in plain words: nothing to do, look at a feature, train again, do not rely on it; each "
         "with its reason. Proposed, never done. The same as `farol status`."
     ),
-    response_model=StatusAnswer,
     response_description=_("The answer."),
     responses=refusals(422, 500, 503),
 )
-def status(request: Request, window: Window = WINDOW) -> JSONResponse:
+def status(request: Request, window: Window = WINDOW) -> StatusAnswer:
     service: Service = request.app.state.service
     served = [scorer.bundle for scorer in service.scorers.values()]
     problems = real_problems(service.registry, service.problems)
     with parameter("window"):
-        found = standings(service.store, service.registry, served, problems, window=window, now=datetime.now(UTC))
-    to_do = any(one.lead in TO_DO for one in found)
-    return JSONResponse({"to_do": to_do, "tasks": [one.as_dict(locale_of(request)) for one in found]})
+        statuses = model_statuses(
+            service.store, service.registry, served, problems, window=window, now=datetime.now(UTC)
+        )
+    return StatusAnswer.of(statuses, locale_of(request))

@@ -12,14 +12,13 @@ import typer
 from farol.cli.check import Format, FormatOption
 from farol.cli.i18n import Command, Group
 from farol.cli.serve import DataOption
-from farol.cli.terminal import LOCALE, _, read_settings, say
+from farol.cli.terminal import LOCALE, OUT, _, read_settings, say
 from farol.cli.train import ArtifactsOption
 from farol.errors import InputError
 from farol.i18n import msg
 
 if TYPE_CHECKING:
-    from farol.alerts.check import Checked
-    from farol.alerts.plan import Plan
+    from farol.alerts.check import CheckPlan, CheckResult
     from farol.settings import Settings
     from farol.store.alerts import AlertState, Letter
 
@@ -30,12 +29,12 @@ app = typer.Typer(
 )
 
 SHOWN = 20
-"""Letters told one by one."""
+"""Messages shown one by one."""
 
 
 @app.command(
     cls=Command,
-    help=_("Check every model served, keep the figures, and send an alert where the state changed. For cron."),
+    help=_("Check every model in use, store the figures, and send an alert where the state changed. For cron."),
 )
 def check(
     window: Annotated[
@@ -48,44 +47,47 @@ def check(
     artifacts: ArtifactsOption = None,
     data: DataOption = None,
 ) -> None:
-    """What the service does by its schedule, once."""
-    from farol.alerts.check import check_all
+    """The same check that the service makes by its schedule, once."""
+    from farol.alerts.check import CheckPlan, check_all
     from farol.alerts.delivery import deliver
     from farol.alerts.events import notice_served
-    from farol.alerts.plan import Plan
     from farol.cli.drift import promoted_tasks
     from farol.model.registry import Registry
     from farol.store.database import Store
 
     settings = read_settings(artifacts=artifacts, data=data, check_window=window)
-    plan, registry = Plan.of(settings), Registry(settings.artifacts)
+    plan, registry = CheckPlan.of(settings), Registry(settings.artifacts)
     bundles = [registry.load(task) for task in promoted_tasks(registry)]
     with Store.open(settings.store_url) as store:
         for bundle in bundles:
             notice_served(store, registry, bundle, _now())
-        found = check_all(store, bundles, plan.window, _now(), plan.wording, multivariate=plan.multivariate)
+        results = check_all(store, bundles, plan.window, _now(), plan.messages, multivariate=plan.multivariate)
         sent = deliver(store, plan.channels, _now, LOCALE)
     if output is Format.json:
         counts = {"arrived": sent.arrived, "failed": sent.failed}
-        print(json.dumps({"checks": [_checked(one) for one in found], "alerts": counts}, ensure_ascii=False, indent=2))
+        print(
+            json.dumps(
+                {"checks": [_result(result) for result in results], "alerts": counts}, ensure_ascii=False, indent=2
+            )
+        )
         return
-    for one in found:
-        _say_checked(one)
+    for result in results:
+        _say_result(result)
     if sent.arrived:
-        say(msg("{n} alerts were sent", n=sent.arrived))
+        say(msg("Alerts sent: {n}", n=sent.arrived))
     if sent.failed:
-        say(msg("{n} alerts were not taken; they are tried again at the next check, or by the service", n=sent.failed))
+        say(msg("Alerts not accepted: {n}; the next check, or the service, tries again", n=sent.failed))
 
 
-@app.command(cls=Command, help=_("Show where alerts go, the state of each model, and what waits to be sent."))
+@app.command(cls=Command, help=_("Show where alerts go, the state of each model, and which messages wait."))
 def status(output: FormatOption = Format.text, data: DataOption = None) -> None:
-    """Nothing is sent, and no secret shown."""
-    from farol.alerts.plan import Plan
+    """Sends nothing and shows no secret."""
+    from farol.alerts.check import CheckPlan
     from farol.store.alerts import AlertStates, Outbox
     from farol.store.database import Store
 
     settings = read_settings(data=data)
-    plan = Plan.of(settings)
+    plan = CheckPlan.of(settings)
     with Store.open(settings.store_url) as store:
         states = AlertStates(store).all()
         outbox = Outbox(store)
@@ -95,10 +97,10 @@ def status(output: FormatOption = Format.text, data: DataOption = None) -> None:
             "schedule": None if plan.schedule is None else plan.schedule.text,
             "window": plan.window,
             "channels": [channel.name for channel in plan.channels],
-            "states": [_state(one) for one in states],
+            "states": [_state(state) for state in states],
             "waiting": waiting,
             "set_aside": aside,
-            "letters": [_letter(one) for one in letters],
+            "letters": [_letter(letter) for letter in letters],
         }
         print(json.dumps(body, ensure_ascii=False, indent=2))
     else:
@@ -107,19 +109,19 @@ def status(output: FormatOption = Format.text, data: DataOption = None) -> None:
 
 @app.command(cls=Command, help=_("Send a test message to every channel that is set up, now."))
 def test() -> None:
-    """Past the outbox: what goes wrong is told here."""
+    """Without the outbox, so that errors are printed here."""
     from farol.alerts.channel import DeliveryError
+    from farol.alerts.check import CheckPlan
     from farol.alerts.messages import letters_of_a_test
-    from farol.alerts.plan import Plan
 
-    plan = Plan.of(read_settings())
+    plan = CheckPlan.of(read_settings())
     if not plan.channels:
         raise InputError(
             msg("No channel for alerts is set up."),
             expected=msg("FAROL_ALERT_WEBHOOK_URL or FAROL_ALERT_EMAIL_TO"),
-            fix=msg("docs/alerts.md says what an alert needs."),
+            fix=msg("docs/alerts.md lists the settings that alerts need."),
         )
-    letters = {letter.channel: letter for letter in letters_of_a_test(_now(), plan.wording)}
+    letters = {letter.channel: letter for letter in letters_of_a_test(_now(), plan.messages)}
     failed = False
     for channel in plan.channels:
         try:
@@ -133,28 +135,30 @@ def test() -> None:
         raise typer.Exit(1)
 
 
-@app.command(cls=Command, help=_("Try at once again what was not delivered, also what was set aside after a month."))
+@app.command(
+    cls=Command, help=_("Try again now to deliver all undelivered messages, also those set aside after a month.")
+)
 def retry(data: DataOption = None) -> None:
-    """Then deliver."""
+    """Release the messages, then deliver them."""
+    from farol.alerts.check import CheckPlan
     from farol.alerts.delivery import deliver
-    from farol.alerts.plan import Plan
     from farol.store.alerts import Outbox
     from farol.store.database import Store
 
     settings = read_settings(data=data)
-    plan = Plan.of(settings)
+    plan = CheckPlan.of(settings)
     with Store.open(settings.store_url) as store:
         Outbox(store).release(_now())
         sent = deliver(store, plan.channels, _now, LOCALE)
-    say(msg("{n} alerts were sent, {m} were not taken", n=sent.arrived, m=sent.failed))
+    say(msg("Alerts sent: {n}, not accepted: {m}", n=sent.arrived, m=sent.failed))
     if sent.failed:
         raise typer.Exit(1)
 
 
 @app.command(cls=Command, help=_("Make a new secret for FAROL_ALERT_WEBHOOK_SECRET."))
 def secret() -> None:
-    """For the service's environment and for the receiver."""
-    from farol.alerts.channels import make_secret
+    """A secret for the environment of the service and for the receiver."""
+    from farol.alerts.delivery import make_secret
 
     print(make_secret())
 
@@ -167,42 +171,46 @@ def rules() -> None:
     print(rules_file(LOCALE), end="")
 
 
-def _checked(one: Checked) -> dict[str, object]:
-    report, change = one.report, one.change
+def _result(result: CheckResult) -> dict[str, object]:
+    from farol.api.answers.drift import WindowAnswer
+    from farol.api.answers.pairwise import PairwiseAnswer
+
+    report, change, pairwise = result.report, result.change, result.pairwise
+    pairs = None if pairwise is None else PairwiseAnswer.of(pairwise, LOCALE).model_dump(mode="json", by_alias=True)
     return {
         "task": report.task,
         "model_version": report.version,
-        "window": report.window.as_dict(),
+        "window": WindowAnswer.of(report.window).model_dump(mode="json", by_alias=True),
         "n": report.n,
         "verdict": report.verdict,
-        "alarms": [feature.feature for feature in report.features if feature.alarm],
-        **({} if one.together is None else {"multivariate": one.together.as_dict(LOCALE)}),
+        "alarms": [figure.feature for figure in report.features if figure.alarm],
+        **({} if pairs is None else {"multivariate": pairs}),
         "change": None if change is None else dict(change.details),
     }
 
 
-def _say_checked(one: Checked) -> None:
-    from farol.drift.report import verdict_label
+def _say_result(result: CheckResult) -> None:
+    from farol.drift.verdicts import verdict_label
 
-    report, change = one.report, one.change
+    report, change, pairwise = result.report, result.change, result.pairwise
     values = {"task": report.task, "verdict": verdict_label(report.verdict, LOCALE), "n": report.n}
-    say(msg("{task}: {verdict}, {n} predictions", **values))
-    alarms = ", ".join(feature.feature for feature in report.features if feature.alarm)
+    say(msg("{task}: {verdict}, predictions: {n}", **values))
+    alarms = ", ".join(figure.meaning.in_locale(LOCALE) for figure in report.features if figure.alarm)
     if alarms:
         say(msg("  in alarm: {features}", features=alarms))
-    if one.together is not None:
-        verdict = verdict_label(one.together.verdict, LOCALE)
-        pairs = {"compared": one.together.compared, "pairs": len(one.together.pairs)}
-        say(msg("  features together: {verdict}, {compared} of {pairs} pairs compared", verdict=verdict, **pairs))
-        for pair in one.together.alarms:
-            say(msg("  {text}", text=pair.words()))
+    if pairwise is not None:
+        verdict = verdict_label(pairwise.verdict, LOCALE)
+        pairs = {"compared": pairwise.compared, "pairs": len(pairwise.pairs)}
+        say(msg("  pairs of features: {verdict}, {compared} of {pairs} compared", verdict=verdict, **pairs))
+        for pair in pairwise.alarms:
+            OUT.print(f"  {pair.words(LOCALE)}", markup=False)
     if change is not None:
         before, after = (verdict_label(str(change.details[key]), LOCALE) for key in ("from", "to"))
         say(msg("  changed: {before} → {after}", before=before, after=after))
 
 
-def _say_status(plan: Plan, settings: Settings, states: list[AlertState], letters: list[Letter]) -> None:
-    from farol.drift.report import verdict_label
+def _say_status(plan: CheckPlan, settings: Settings, states: list[AlertState], letters: list[Letter]) -> None:
+    from farol.drift.verdicts import verdict_label
 
     names = ", ".join(channel.name for channel in plan.channels)
     say(msg("Alerts go to: {channels}", channels=names) if names else msg("Alerts go nowhere: no channel is set up."))
@@ -211,39 +219,39 @@ def _say_status(plan: Plan, settings: Settings, states: list[AlertState], letter
     else:
         say(msg("The service checks: {schedule}, window {window}", schedule=plan.schedule.text, window=plan.window))
     zone = ZoneInfo(settings.timezone)
-    for one in states:
-        values = {"task": one.task, "verdict": verdict_label(one.verdict, LOCALE)}
-        times = {"since": _moment(one.since, zone), "checked": _moment(one.checked, zone)}
+    for state in states:
+        values = {"task": state.task, "verdict": verdict_label(state.verdict, LOCALE)}
+        times = {"since": _moment(state.since, zone), "checked": _moment(state.checked, zone)}
         say(msg("{task}: {verdict} since {since}, last checked {checked}", **values, **times))
     for letter in letters:
-        told = {"at": _moment(letter.at, zone), "channel": letter.channel, "n": letter.attempts}
+        attempt = {"at": _moment(letter.at, zone), "channel": letter.channel, "n": letter.attempts}
         if letter.delivered is not None:
-            say(msg("{at} {channel}: delivered after {n} attempts", **told))
+            say(msg("{at} {channel}: delivered, attempts: {n}", **attempt))
         elif letter.is_set_aside:
-            say(msg("{at} {channel}: set aside after {n} attempts. {problem}", **told, problem=letter.problem))
+            say(msg("{at} {channel}: set aside, attempts: {n}. {problem}", **attempt, problem=letter.problem))
         else:
-            say(msg("{at} {channel}: waiting after {n} attempts. {problem}", **told, problem=letter.problem or ""))
+            say(msg("{at} {channel}: waiting, attempts: {n}. {problem}", **attempt, problem=letter.problem or ""))
 
 
-def _state(one: AlertState) -> dict[str, object]:
+def _state(state: AlertState) -> dict[str, object]:
     return {
-        "task": one.task,
-        "model_version": one.version,
-        "state": one.verdict,
-        "since": one.since.isoformat(timespec="seconds"),
-        "checked": one.checked.isoformat(timespec="seconds"),
+        "task": state.task,
+        "model_version": state.version,
+        "state": state.verdict,
+        "since": state.since.isoformat(timespec="seconds"),
+        "checked": state.checked.isoformat(timespec="seconds"),
     }
 
 
-def _letter(one: Letter) -> dict[str, object]:
+def _letter(letter: Letter) -> dict[str, object]:
     return {
-        "id": one.message,
-        "channel": one.channel,
-        "at": one.at.isoformat(timespec="seconds"),
-        "attempts": one.attempts,
-        "delivered": None if one.delivered is None else one.delivered.isoformat(timespec="seconds"),
-        "next_attempt": None if one.due is None else one.due.isoformat(timespec="seconds"),
-        "problem": one.problem,
+        "id": letter.message,
+        "channel": letter.channel,
+        "at": letter.at.isoformat(timespec="seconds"),
+        "attempts": letter.attempts,
+        "delivered": None if letter.delivered is None else letter.delivered.isoformat(timespec="seconds"),
+        "next_attempt": None if letter.due is None else letter.due.isoformat(timespec="seconds"),
+        "problem": letter.problem,
     }
 
 

@@ -92,7 +92,8 @@ def is_trained(settings: Settings, workbook: Path) -> bool:
 
 def fill_log(settings: Settings, workbook: Path) -> None:
     """Four weeks of simulated predictions and a drift snapshot of each week, so that the dashboard has a story."""
-    from farol.drift.report import parse_window, take_snapshot
+    from farol.drift.report import take_snapshot
+    from farol.drift.windows import parse_window
     from farol.model.registry import Registry
     from farol.store.database import Store
 

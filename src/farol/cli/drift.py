@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from datetime import UTC, datetime
 from enum import StrEnum
 from math import isfinite
@@ -13,12 +12,12 @@ import typer
 from rich.table import Table
 
 from farol.cli.check import Format, FormatOption, ProfileOption
-from farol.cli.drift_pairwise import show_multivariate
+from farol.cli.drift_pairwise import show_pairwise
 from farol.cli.serve import DataOption
 from farol.cli.terminal import LOCALE, OUT, _, open_panel, read_settings, say
 from farol.cli.train import ArtifactsOption, SeedOption, remembered_workbook
 from farol.errors import InputError
-from farol.i18n import msg
+from farol.i18n import decimal, msg
 
 if TYPE_CHECKING:
     from farol.drift.report import DriftReport
@@ -28,7 +27,7 @@ if TYPE_CHECKING:
 
 
 class Shift(StrEnum):
-    """How far the simulated pupils are from the real ones."""
+    """How far the simulated pupils differ from the real ones."""
 
     none = "none"
     moderate = "moderate"
@@ -49,14 +48,14 @@ def drift(
     ] = False,
     file: Annotated[
         Path | None,
-        typer.Option("--input", help=_("Compare this workbook's last year instead of what was predicted.")),
+        typer.Option("--input", help=_("Compare the last year of this workbook instead of the predictions.")),
     ] = None,
-    snapshot: Annotated[bool, typer.Option("--snapshot", help=_("Keep the figures in the history."))] = False,
+    snapshot: Annotated[bool, typer.Option("--snapshot", help=_("Store the figures in the history."))] = False,
     multivariate: Annotated[
         bool,
         typer.Option(
             "--multivariate",
-            help=_("Look at how each two features go together instead of each by itself: reads rows, not counters."),
+            help=_("Compare pairs of features instead of single features: reads rows, not counters."),
         ),
     ] = False,
     output: FormatOption = Format.text,
@@ -64,8 +63,10 @@ def drift(
     data: DataOption = None,
 ) -> None:
     """Print the drift of a window, or of a workbook."""
+    from farol.api.answers.drift import DriftAnswer
     from farol.drift.baseline import parse_slice
-    from farol.drift.report import drift_of_panel, drift_report, take_snapshot, window_of
+    from farol.drift.report import drift_of_panel, drift_report, take_snapshot
+    from farol.drift.windows import window_of
     from farol.model.registry import Registry
     from farol.store.database import Store
 
@@ -74,16 +75,16 @@ def drift(
     if multivariate:
         if snapshot or same_levels:
             raise InputError(
-                msg("How features go together is neither kept in the history nor weighted to levels."),
+                msg("A comparison of pairs is neither stored in the history nor weighted to levels."),
                 fix=msg("Leave out --snapshot and --same-levels, or --multivariate."),
             )
         panel = None if file is None else open_panel(file, bundle.profile, settings)
-        show_multivariate(settings, bundle, window, part, panel, output)
+        show_pairwise(settings, bundle, window, part, panel, output)
         return
     if file is not None:
         if snapshot:
             raise InputError(
-                msg("A workbook's drift is not kept in the history."),
+                msg("The drift of a workbook is not stored in the history."),
                 fix=msg("Leave out --snapshot or --input."),
             )
         report = drift_of_panel(bundle, open_panel(file, bundle.profile, settings))
@@ -95,7 +96,7 @@ def drift(
             if snapshot:
                 take_snapshot(store, bundle, chosen)
     if output is Format.json:
-        print(json.dumps(report.as_dict(LOCALE), ensure_ascii=False, indent=2))
+        print(DriftAnswer.of(report, LOCALE).model_dump_json(by_alias=True, indent=2))
     else:
         print_drift(report)
 
@@ -113,10 +114,13 @@ def estimate(
     data: DataOption = None,
 ) -> None:
     """Say how good the answers of a window probably are, before anybody knows who fell behind."""
+    from farol.api.answers.performance import PerformanceAnswer
     from farol.drift.baseline import parse_slice
-    from farol.drift.report import window_of
+    from farol.drift.verdicts import MIN_SAMPLES
+    from farol.drift.windows import window_of
     from farol.model.registry import Registry
-    from farol.outcomes.estimation import performance
+    from farol.outcomes.estimate_vs_actual import measure_title
+    from farol.outcomes.estimation import expected_performance
     from farol.store.database import Store
 
     settings = read_settings(artifacts=artifacts, data=data)
@@ -124,16 +128,21 @@ def estimate(
     wanted = parse_slice(bundle, part)
     with Store.open(settings.store_url) as store:
         chosen = window_of(window, store=store, task=task, now=datetime.now(UTC))
-        estimation = performance(store, bundle, chosen, part=wanted)
+        estimation = expected_performance(store, bundle, chosen, part=wanted)
     if output is Format.json:
-        body = {"task": task, "version": bundle.version, "window": chosen.as_dict(), "slice": wanted}
-        print(json.dumps(body | estimation.as_dict(LOCALE), ensure_ascii=False, indent=2))
+        answer = PerformanceAnswer.of(bundle, chosen, wanted, estimation, LOCALE)
+        print(answer.model_dump_json(by_alias=True, indent=2))
+        return
+    if estimation.n < MIN_SAMPLES:
+        say(msg("{n} answers in this period: with fewer than {enough} nothing is estimated.",
+                n=estimation.n, enough=MIN_SAMPLES))  # fmt: skip
         return
     table = Table(box=None, pad_edge=False)
     for heading in (_("metric"), _("expected"), _("from"), _("to")):
         table.add_column(heading)
-    for name, one in estimation.measures.items():
-        table.add_row(name, _figure(one.value), _figure(one.low), _figure(one.high))
+    for name, measure in estimation.measures.items():
+        title = measure_title(name).render(LOCALE)
+        table.add_row(title, _figure(measure.value), _figure(measure.low), _figure(measure.high))
     OUT.print(table)
     say(msg("Answers: {n}; expected at risk: {share}", n=estimation.n, share=_percent(estimation.at_risk)))
     for words in estimation.assumptions:
@@ -143,25 +152,34 @@ def estimate(
 def print_drift(report: DriftReport) -> None:
     """The report as a table, one row a feature and one for the score, and the verdict in words."""
     from farol.drift.verdicts import kind_label, verdict_label
-    from farol.model.counters import SCORE
 
-    headings = (_("feature"), "PSI", _("critical value"), "n", _("above"), _("missing"), _("unseen"), _("verdict"))
+    headings = (
+        _("feature"),
+        "PSI",
+        _("critical value"),
+        _("predictions"),
+        _("above training"),
+        _("missing: training → now"),
+        _("never seen"),
+        _("verdict"),
+        _("alarm"),
+    )
     rows = [
         (
-            _("answers") if one.feature == SCORE else one.feature,
-            _figure(one.psi),
-            _figure(one.critical if isfinite(one.critical) else None),
-            str(one.n),
-            _percent(None if one.superiority is None else one.superiority.value),
-            f"{_percent(one.missing.reference)} → {_percent(one.missing.value)}",
-            _percent(None if one.unseen is None else one.unseen.value),
-            verdict_label(one.verdict, LOCALE),
-            ", ".join(kind_label(kind, LOCALE) for kind in one.alarms) or _("no"),
+            figure.meaning.in_locale(LOCALE),
+            _figure(figure.psi),
+            _figure(figure.critical if isfinite(figure.critical) else None),
+            str(figure.n),
+            _percent(None if figure.superiority is None else figure.superiority.value),
+            f"{_percent(figure.missing.reference)} → {_percent(figure.missing.value)}",
+            _percent(None if figure.unseen is None else figure.unseen.value),
+            verdict_label(figure.verdict, LOCALE),
+            ", ".join(kind_label(kind, LOCALE) for kind in figure.alarms) or _("no"),
         )
-        for one in report.figures
+        for figure in report.figures
     ]
     table = Table(box=None, pad_edge=False, collapse_padding=True)
-    for texts in zip((*headings, _("alarm")), *rows, strict=True):
+    for texts in zip(headings, *rows, strict=True):
         # A narrow terminal breaks lines between words, and never cuts one.
         table.add_column(texts[0], min_width=max(len(word) for text in texts for word in text.split()))
     for row in rows:
@@ -182,16 +200,16 @@ def print_drift(report: DriftReport) -> None:
     say(
         msg(
             "Compared with: {rows} ({n}, of {years})",
-            rows=report.basis,
+            rows=report.baseline,
             n=report.reference_n,
             years=", ".join(map(str, report.reference_years)),
         )
     )
-    say(msg("Whole: {verdict}", verdict=verdict_label(report.verdict, LOCALE)))
+    say(msg("Verdict: {verdict}", verdict=verdict_label(report.verdict, LOCALE)))
 
 
 def _figure(value: float | None) -> str:
-    return "–" if value is None else f"{value:.3f}"
+    return "–" if value is None else decimal(value, 3).render(LOCALE)
 
 
 def _percent(value: float | None) -> str:
@@ -224,7 +242,7 @@ def simulate(
 
 
 def promoted_tasks(registry: Registry) -> list[str]:
-    """The tasks that are served: a model that beats no simple rule is kept, and not promoted."""
+    """The tasks with a model in use: a model that beats no simple rule is stored, but not promoted."""
     return [task for task in registry.tasks() if registry.promoted(task) is not None]
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -36,15 +35,16 @@ def explain(
     artifacts: ArtifactsOption = None,
 ) -> None:
     """Print one pupil's answer."""
+    from farol.api.answers.pupils import ExplanationAnswer
     from farol.pupils.explain import explain_pupil
 
     settings = read_settings(artifacts=artifacts)
     scorer, panel = scorer_and_panel(workbook, task, settings)
-    found = explain_pupil(scorer, panel, student, year=year, k=reasons)
+    explanation = explain_pupil(scorer, panel, student, year=year, k=reasons)
     if output is Format.json:
-        print(json.dumps(found.as_dict(LOCALE), ensure_ascii=False, indent=2))
+        print(ExplanationAnswer.of(explanation, LOCALE).model_dump_json(indent=2))
         return
-    for line in found.lines(LOCALE):
+    for line in explanation.lines(LOCALE):
         OUT.print(line, markup=False)
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -49,25 +48,26 @@ def list_(
     artifacts: ArtifactsOption = None,
 ) -> None:
     """Score the last year and print the likeliest."""
+    from farol.api.answers.pupils import PupilListAnswer
     from farol.evaluation.capacity import parse_capacity
     from farol.pupils.ranking import By, pupil_list
 
     places = parse_capacity(capacity)
     scorer, panel = scorer_and_panel(workbook, task, read_settings(artifacts=artifacts))
-    found = pupil_list(scorer, panel, places, by=By(by.value), reasons=reasons)
+    ranked = pupil_list(scorer, panel, places, by=By(by.value), reasons=reasons)
     if csv is not None:
-        write(found, csv)
+        write(ranked, csv)
     if output is Format.json:
-        print(json.dumps(found.as_dict(LOCALE), ensure_ascii=False, indent=2))
+        print(PupilListAnswer.of(ranked, LOCALE).model_dump_json(indent=2))
     elif csv is None:
-        show(found)
+        show(ranked)
     else:
-        say(msg("wrote {n} pupils to {path}", n=len(found.pupils), path=csv))
-        for note in found.notes():
+        say(msg("wrote {n} pupils to {path}", n=len(ranked.pupils), path=csv))
+        for note in ranked.notes():
             say(note)
 
 
-def write(found: PupilList, path: Path) -> None:
+def write(ranked: PupilList, path: Path) -> None:
     """The list as a file, whole or not at all.
 
     Raises:
@@ -77,7 +77,7 @@ def write(found: PupilList, path: Path) -> None:
 
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        replace_file(path, found.csv(LOCALE).encode())
+        replace_file(path, ranked.csv(LOCALE).encode())
     except OSError as error:
         raise InputError(
             msg("The file cannot be written: {reason}.", reason=error.strerror or str(error)),
@@ -85,19 +85,19 @@ def write(found: PupilList, path: Path) -> None:
         ) from error
 
 
-def show(found: PupilList) -> None:
-    """The list, what to expect by level, and what to know."""
+def show(ranked: PupilList) -> None:
+    """The list, the expected cases by level, and notes."""
     from farol.model.risk_bands import risk_text
 
-    task = found.bundle.task_spec
+    task = ranked.bundle.task_spec
     OUT.print(f"[bold]{task.question.in_locale(LOCALE)}[/bold]")
-    say(msg("{places} of {n} pupils of {year}", places=len(found.pupils), n=found.group.n, year=found.year))
+    say(msg("{places} of {n} pupils of {year}", places=len(ranked.pupils), n=ranked.group.n, year=ranked.year))
     table = Table(box=None, pad_edge=False)
-    asked = any(pupil.reasons for pupil in found.pupils)
-    headings = ("", "RA", _("level"), _("risk"), _("behind now"), _("tied"))
+    asked = any(pupil.reasons for pupil in ranked.pupils)
+    headings = ("", _("pupil"), _("level"), _("risk"), _("behind now"), _("tied"))
     for heading in (*headings, _("reasons")) if asked else headings:
         table.add_column(heading)
-    for pupil in found.pupils:
+    for pupil in ranked.pupils:
         now = "–" if pupil.at_risk_now is None else _("yes") if pupil.at_risk_now else _("no")
         level = "–" if pupil.level is None else f"{pupil.level:g}"
         cells = [
@@ -114,11 +114,11 @@ def show(found: PupilList) -> None:
     levels = Table(box=None, pad_edge=False)
     for heading in (_("level"), _("pupils"), _("expected at risk"), _("most likely")):
         levels.add_column(heading)
-    for stage, expected in found.levels:
+    for stage, expected in ranked.levels:
         likely = msg("{low} to {high}", low=expected.low, high=expected.high).render(LOCALE)
         levels.add_row(f"{stage:g}", str(expected.n), f"{expected.value:.0f}", likely)
     OUT.print()
     OUT.print(levels)
-    for note in found.notes():
+    for note in ranked.notes():
         say(note)
     OUT.print(task.limits.in_locale(LOCALE), style="yellow", markup=False)

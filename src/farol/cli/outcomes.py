@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from datetime import UTC, datetime, time
+from dataclasses import asdict
+from datetime import UTC, date, datetime, time
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 from zoneinfo import ZoneInfo
@@ -21,8 +22,8 @@ from farol.i18n import msg
 
 if TYPE_CHECKING:
     from farol.evaluation.metrics import Estimate
-    from farol.outcomes.estimation import Expected
-    from farol.outcomes.report import Part, Realised
+    from farol.outcomes.estimation import ExpectedMeasure
+    from farol.outcomes.report import OutcomeReport, Part
     from farol.profile import Profile
     from farol.store.outcomes import Recorded
 
@@ -49,37 +50,52 @@ def forecast(
     data: DataOption = None,
 ) -> None:
     """Score a sheet and keep the answers."""
+    from farol.api.answers.pupils import ForecastsAnswer
     from farol.pupils.forecast import forecast_panel
+    from farol.pupils.ranking import marked_words
     from farol.store.database import Store
     from farol.store.exporting import write_csv_file
 
     settings = read_settings(artifacts=artifacts, data=data)
     moment = datetime.now(UTC) if at is None else noon(at, ZoneInfo(settings.timezone))
     scorer, panel = scorer_and_panel(workbook, task, settings)
+    bundle = scorer.bundle
     with Store.open(settings.store_url) as store:
-        found = forecast_panel(scorer, panel, store, year=year, at=moment)
+        forecasts = forecast_panel(scorer, panel, store, year=year, at=moment)
     if csv is not None:
-        write_csv_file(found.rows, csv, scorer.bundle.profile, settings.timezone)
-    body = found.as_dict()
+        write_csv_file(forecasts.rows, csv, bundle.profile, settings.timezone)
+    answer = ForecastsAnswer.of(forecasts)
     if output is Format.json:
-        print(json.dumps(body, ensure_ascii=False, indent=2))
+        print(answer.model_dump_json(indent=2))
         return
     say(
         msg(
-            "{task} {version}: {n} pupils of {year}, {stored} forecasts stored now, {known} there already",
-            task=found.task,
-            version=found.version,
-            n=body["pupils"],
-            year=found.year,
-            stored=found.stored,
-            known=body["already_stored"],
+            "{task} {version}: {n} pupils of {year}, {stored} forecasts stored now, {known} stored before",
+            task=bundle.task,
+            version=bundle.version,
+            n=answer.pupils,
+            year=forecasts.year,
+            stored=forecasts.stored,
+            known=answer.already_stored,
         )
     )
-    say(msg("at risk: {n}; no answer, too little is known: {none}", n=body["at_risk"], none=found.unanswered))
-    if found.unusable:
-        say(msg("{n} pupils have a code that cannot be stored, and no forecast", n=found.unusable))
+    say(marked_words(forecasts.at_risk, bundle))
+    expected = forecasts.expected
+    say(
+        msg(
+            "Of the {n} pupils with an answer about {value} are expected at risk, most likely {low} to {high}.",
+            n=expected.n,
+            value=f"{expected.value:.0f}",
+            low=expected.low,
+            high=expected.high,
+        )
+    )
+    if forecasts.unanswered:
+        say(msg("No answer for {n} pupils: too little is known about them.", n=forecasts.unanswered))
+    if forecasts.unusable:
+        say(msg("No forecast for {n} pupils: their code cannot be stored.", n=forecasts.unusable))
     if csv is not None:
-        say(msg("wrote {n} pupils to {path}", n=len(found.rows), path=csv))
+        say(msg("wrote {n} pupils to {path}", n=len(forecasts.rows), path=csv))
     say(msg("When the next sheet is there, `farol outcomes` says what came true."))
 
 
@@ -87,17 +103,17 @@ def noon(day: str, zone: ZoneInfo) -> datetime:
     """Noon of a day written YYYY-MM-DD.
 
     Raises:
-        InputError: it is none, or it is still to come.
+        InputError: the day cannot be read, or is still to come.
     """
     try:
-        found = datetime.combine(datetime.strptime(day, "%Y-%m-%d").date(), time(12), zone)  # noqa: DTZ007  a day has none
+        moment = datetime.combine(date.fromisoformat(day), time(12), zone)
     except ValueError as error:
         raise InputError(
             msg("The day cannot be read."), expected=msg("a day such as {example}", example="2023-12-01")
         ) from error
-    if found > datetime.now(UTC):
-        raise InputError(msg("The day is still to come."), expected=msg("a day that is past, or none for now"))
-    return found
+    if moment > datetime.now(UTC):
+        raise InputError(msg("The day is still to come."), expected=msg("a past day; without --at it is today"))
+    return moment
 
 
 def outcomes(
@@ -112,10 +128,11 @@ def outcomes(
     profile: ProfileOption = None,
 ) -> None:
     """Keep what came true and print it beside what was promised."""
+    from farol.api.answers.outcomes import OutcomeReportAnswer
     from farol.cli.train import chosen_tasks
     from farol.model.registry import Registry
     from farol.outcomes.matching import record_panel
-    from farol.outcomes.report import realised
+    from farol.outcomes.report import outcome_report
     from farol.store.database import Store
 
     settings = read_settings(artifacts=artifacts, data=data, profile=profile)
@@ -125,75 +142,77 @@ def outcomes(
     registry = Registry(settings.artifacts)
     with Store.open(settings.store_url) as store:
         recorded = record_panel(store, registry, panel, year=year, at=datetime.now(UTC))
-        found = [realised(store, registry, school, name, recorded.year) for name in tasks]
-    reports = [one for one in found if one is not None and (one.counts.forecast or task != "all")]
+        made = [outcome_report(store, registry, school, name, recorded.year) for name in tasks]
+    reports = [report for report in made if report is not None and (report.counts.forecast or task != "all")]
     if output is Format.json:
-        body = {"recorded": recorded.as_dict(), "reports": [one.as_dict(LOCALE) for one in reports]}
-        print(json.dumps(body, ensure_ascii=False, indent=2))
+        answers = [OutcomeReportAnswer.of(report, LOCALE).model_dump(mode="json") for report in reports]
+        print(json.dumps({"recorded": recorded.as_dict(), "reports": answers}, ensure_ascii=False, indent=2))
         return
     print_recorded(recorded, tasks)
     for report in reports:
-        print_realised(report, school)
-    if not any(one.counts.forecast for one in reports):
+        print_outcomes(report, school)
+    if not any(report.counts.forecast for report in reports):
         say(msg("No forecast counts for this year: `farol forecast` stores them from the sheet of the year before."))
 
 
 def print_recorded(recorded: Recorded, tasks: list[str]) -> None:
     """What the sheet brought, and the forecasts that do not count."""
-    changes = {"year": recorded.year, "n": recorded.pupils, "added": recorded.added, "changed": recorded.changed}
     say(
         msg(
-            "Sheet of {year}: {n} pupils; new to the store {added}, said otherwise before {changed}, no longer in the "
-            "sheet {removed}",
-            **changes,
+            "Sheet of {year}: {n} pupils; {added} new, {changed} with another answer than before, {removed} no longer "
+            "in the sheet",
+            year=recorded.year,
+            n=recorded.pupils,
+            added=recorded.added,
+            changed=recorded.changed,
             removed=recorded.removed,
         )
     )
     for task in tasks:
-        one = recorded.tasks[task]
-        if one.late:
-            say(msg("{task}: {n} forecasts were stored after this sheet, and do not count", task=task, n=one.late))
-        if one.learned:
+        eligible = recorded.tasks[task]
+        if eligible.late:
+            say(msg("{task}: {n} forecasts were stored after this sheet, and do not count", task=task, n=eligible.late))
+        if eligible.learned:
             say(
                 msg(
-                    "{task}: {n} forecasts are of models that had learned from these answers, and do not count",
+                    "{task}: {n} forecasts come from models that had learned from these answers, and do not count",
                     task=task,
-                    n=one.learned,
+                    n=eligible.learned,
                 )
             )
 
 
-def print_realised(report: Realised, profile: Profile) -> None:
-    """One task: where the pupils are, promised and realised, calibration, groups, and what to know."""
+def print_outcomes(report: OutcomeReport, profile: Profile) -> None:
+    """One task: how many pupils were matched, promised and realised, calibration, groups, and notes."""
     counts = report.counts
     OUT.print()
     OUT.print(f"[bold]{profile.tasks[report.task].title.in_locale(LOCALE)}[/bold] · {report.task} · {report.year}")
     say(
         msg(
-            "forecast {forecast}: matched {matched}, left {left}; new in the sheet {new}; without an answer in the "
-            "sheet {without_label}, in the forecast {unanswered}; measured {measured}; replaced by a later answer "
-            "{replaced}",
-            **counts.as_dict(),
+            "{forecast} pupils had a forecast: {matched} are in the sheet, {left} left; {new} pupils are new. Of those "
+            "in the sheet {without_label} have no answer there and {unanswered} had none from the model: {measured} "
+            "can be measured. {replaced} answers were replaced by a later one.",
+            **asdict(counts),
         )
     )
     if not counts.measured:
         return
     titles = {
         "all": _("All pupils"),
-        "onset": _("Not behind when asked"),
-        "recovery": _("Behind when asked"),
-        "onset_below_top": _("Not behind when asked, and able to fall behind"),
+        "onset": _("Not behind at the time of the forecast"),
+        "recovery": _("Behind at the time of the forecast"),
+        "onset_below_top": _("Not behind at the time of the forecast, and able to fall behind"),
     }
     for part in (report.together, *report.groups, *report.versions):
-        print_part(part, titles.get(part.name, part.name), report.version)
-    print_before(report)
+        print_part(part, titles.get(part.name, part.name))
+    print_estimate(report)
     print_bands(report)
     print_divisions(report, profile)
     leavers = report.leavers
     if leavers.left is not None and leavers.stayed is not None:
         say(
             msg(
-                "Mean risk forecast: {left} of those who left, {stayed} of those who stayed.",
+                "Mean risk in the forecasts: {left} of those who left, {stayed} of those who stayed.",
                 left=_interval(leavers.left),
                 stayed=_interval(leavers.stayed),
             )
@@ -202,8 +221,11 @@ def print_realised(report: Realised, profile: Profile) -> None:
         OUT.print(f"• {note.render(LOCALE)}", style="yellow", markup=False)
 
 
-def print_part(part: Part, title: str, version: str | None) -> None:
+def print_part(part: Part, title: str) -> None:
     """Promised and realised of some pupils, metric by metric."""
+    from farol.evaluation.metrics import MEASURES
+    from farol.outcomes.card_comparison import WORDS
+
     OUT.print()
     OUT.print(f"[bold]{title}[/bold]")
     before, came = part.prevalence
@@ -215,75 +237,86 @@ def print_part(part: Part, title: str, version: str | None) -> None:
             before=_interval(before),
         )
     )
-    table = Table(box=None, pad_edge=False)
-    headings = (_("metric"), _("promised"), _("came true"), _("verdict"))
-    for heading in headings:
-        table.add_column(heading)
-    for one in part.comparisons:
-        body = one.as_dict(LOCALE)
-        reason = f" ({body['reason']})" if body["reason"] else ""
-        table.add_row(one.metric, _interval(one.promised), _interval(one.realised), f"{body['verdict_label']}{reason}")
+    table = _table(_("metric"), _("promised"), _("came true"), _("verdict"))
+    for comparison in part.comparisons:
+        verdict = WORDS[comparison.verdict].render(LOCALE)
+        reason = "" if comparison.reason is None else f" ({comparison.reason.render(LOCALE)})"
+        title = MEASURES[comparison.metric].title.render(LOCALE)
+        table.add_row(title, _interval(comparison.promised), _interval(comparison.realised), verdict + reason)
     OUT.print(table)
 
 
-def print_before(report: Realised) -> None:
-    """What the probabilities alone let expect before, beside what came true, and what had to hold for it."""
+def print_estimate(report: OutcomeReport) -> None:
+    """The estimate from the probabilities alone, beside what came true, and its assumptions."""
     from farol.drift.verdicts import MIN_SAMPLES
 
-    before = report.before
+    estimate = report.expected_before
     OUT.print()
     OUT.print(f"[bold]{_('What could be expected before the sheet was there')}[/bold]")
-    if not before.is_enough:
-        say(msg("Nothing is expected of fewer than {n} pupils.", n=MIN_SAMPLES))
+    if not estimate.is_enough:
+        say(msg("With fewer than {n} pupils nothing is estimated.", n=MIN_SAMPLES))
         return
-    say(msg("From the probabilities of {n} pupils alone, beside what came true of the same pupils:", n=before.n))
-    table = Table(box=None, pad_edge=False)
-    for heading in (_("metric"), _("expected"), _("came true"), _("in the interval")):
-        table.add_column(heading)
-    for one in before.figures:
-        inside = "–" if one.is_inside is None else _("yes") if one.is_inside else _("no")
-        came = "–" if one.realised is None else f"{one.realised.value:.3f}"
-        table.add_row(one.measure, _between(one.expected), came, inside)
+    say(msg("Estimated from the probabilities of {n} pupils alone, and what came true of them:", n=estimate.n))
+    table = _table(_("metric"), _("expected"), _("came true"), _("in the interval"))
+    for pair in estimate.pairs:
+        inside = "–" if pair.is_inside is None else _("yes") if pair.is_inside else _("no")
+        came = "–" if pair.realised is None else _number(pair.realised.value)
+        table.add_row(pair.title.render(LOCALE), _between(pair.expected), came, inside)
     OUT.print(table)
-    say(msg("What had to hold for it:"))
-    for words in before.assumptions:
+    say(msg("This holds only if:"))
+    for words in estimate.assumptions:
         OUT.print(f"• {words.render(LOCALE)}", markup=False)
 
 
-def print_bands(report: Realised) -> None:
-    """What was said, expected, and came true, by band of probability."""
+def print_bands(report: OutcomeReport) -> None:
+    """The mean probability, the expected share and the actual share, by band of probability."""
     OUT.print()
     OUT.print(f"[bold]{_('What probabilities were worth')}[/bold]")
-    table = Table(box=None, pad_edge=False)
-    for heading in (_("risk said"), "n", _("mean said"), _("expected"), _("came true"), _("as expected")):
-        table.add_column(heading)
+    table = _table(_("risk"), _("pupils"), _("mean risk"), _("expected"), _("came true"), _("as expected"))
     for band in report.bands:
         kept = "–" if band.kept is None else _("yes") if band.kept else _("no")
-        said = "–" if band.said is None else f"{band.said:.2f}"
-        expected = "–" if band.expected is None else f"{band.expected.low:.2f}–{band.expected.high:.2f}"
-        table.add_row(f"{band.low:g}–{band.high:g}", str(band.n), said, expected, _interval(band.came), kept)
+        said = "–" if band.said is None else _number(band.said, 2)
+        expected = "–" if band.expected is None else f"{_number(band.expected.low, 2)}–{_number(band.expected.high, 2)}"
+        edges = f"{band.low:.0%}–{band.high:.0%}"
+        table.add_row(edges, str(band.n), said, expected, _interval(band.came), kept)
     OUT.print(table)
 
 
-def print_divisions(report: Realised, profile: Profile) -> None:
+def print_divisions(report: OutcomeReport, profile: Profile) -> None:
     """By level and group."""
     from farol.evaluation.fairness import MEASURES
 
     for division in report.divisions:
         OUT.print()
         OUT.print(f"[bold]{profile.columns[division.column].meaning.in_locale(LOCALE)}[/bold]")
-        table = Table(box=None, pad_edge=False)
-        for heading in ("", "n", _("at risk"), _("pointed out"), *(one.render(LOCALE) for one in MEASURES.values())):
-            table.add_column(heading)
+        titles = (title.render(LOCALE) for title in MEASURES.values())
+        table = _table("", _("pupils"), _("at risk"), _("pointed out"), *titles)
         for group in division.groups:
             figures = [_interval(group.figures[name]) for name in MEASURES]
             table.add_row(group.name, str(group.n), str(group.positives), str(group.flagged), *figures)
         OUT.print(table)
 
 
-def _interval(one: Estimate | None) -> str:
-    return "–" if one is None else f"{one.value:.3f} ({one.low:.3f}–{one.high:.3f})"
+def _table(*headings: str) -> Table:
+    table = Table(box=None, pad_edge=False)
+    for heading in headings:
+        table.add_column(heading)
+    return table
 
 
-def _between(one: Expected) -> str:
-    return "–" if one.value is None else f"{one.value:.3f} ({one.low:.3f}–{one.high:.3f})"
+def _interval(estimate: Estimate | None) -> str:
+    if estimate is None:
+        return "–"
+    return f"{_number(estimate.value)} ({_number(estimate.low)}–{_number(estimate.high)})"
+
+
+def _between(measure: ExpectedMeasure) -> str:
+    if measure.value is None or measure.low is None or measure.high is None:
+        return "–"
+    return f"{_number(measure.value)} ({_number(measure.low)}–{_number(measure.high)})"
+
+
+def _number(value: float, digits: int = 3) -> str:
+    """With the reader's decimal sign."""
+    text = f"{value:.{digits}f}"
+    return text if LOCALE == "en" else text.replace(".", ",")

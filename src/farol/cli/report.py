@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated
@@ -33,7 +32,8 @@ def report(
 ) -> None:
     """One window of one task, as files."""
     from farol.advice.report import report_of
-    from farol.drift.report import window_of
+    from farol.api.answers.report import ReportAnswer
+    from farol.drift.windows import window_of
     from farol.files import replace_file
     from farol.model.registry import Registry
     from farol.store.database import Store
@@ -51,8 +51,8 @@ def report(
     path = out or Path("report.html")
     files = {path: html.encode()}
     if as_json:
-        body = json.dumps(made.as_dict(LOCALE, zone), ensure_ascii=False, indent=2)
-        files[path.with_suffix(".json")] = body.encode()
+        answer = ReportAnswer.of(made, zone, LOCALE)
+        files[path.with_suffix(".json")] = answer.model_dump_json(by_alias=True, indent=2).encode()
     if pdf:
         files[path.with_suffix(".pdf")] = print_pdf(html)
     for file, content in files.items():

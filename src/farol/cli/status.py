@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Annotated
 
@@ -16,7 +15,7 @@ from farol.errors import StoreError
 from farol.i18n import msg
 
 if TYPE_CHECKING:
-    from farol.advice.status import Standing
+    from farol.advice.status import ModelStatus
 
 
 def status(
@@ -27,9 +26,9 @@ def status(
     artifacts: ArtifactsOption = None,
     data: DataOption = None,
 ) -> None:
-    """Exit code 0: nothing to do; 1: something is; 2: it could not be told."""
-    from farol.advice.inputs import TO_DO
-    from farol.advice.status import broken, promoted, standings
+    """Exit code 0: nothing to do; 1: something to do; 2: it could not be checked."""
+    from farol.advice.status import model_statuses, promoted, unreadable
+    from farol.api.answers.status import StatusAnswer
     from farol.model.registry import Registry
     from farol.store.database import Store
 
@@ -38,31 +37,29 @@ def status(
     served, problems = promoted(registry)
     try:
         with Store.open(settings.store_url) as store:
-            found = standings(store, registry, served, problems, window=window, now=datetime.now(UTC))
+            statuses = model_statuses(store, registry, served, problems, window=window, now=datetime.now(UTC))
     except StoreError as error:
-        found = tuple(broken(task, error) for task in (*(bundle.task for bundle in served), *problems))
-    to_do = any(one.lead in TO_DO for one in found)
+        statuses = tuple(unreadable(task, error) for task in (*(bundle.task for bundle in served), *problems))
     if output is Format.json:
-        body = {"to_do": to_do, "tasks": [one.as_dict(LOCALE) for one in found]}
-        print(json.dumps(body, ensure_ascii=False, indent=2))
-    elif not found:
+        print(StatusAnswer.of(statuses, LOCALE).model_dump_json(by_alias=True, indent=2))
+    elif not statuses:
         say(msg("No model is in use yet. {command} makes one.", command="`farol train WORKBOOK`"))
     else:
-        for one in found:
-            print_standing(one)
-    if to_do:
+        for model in statuses:
+            print_status(model)
+    if any(model.to_do for model in statuses):
         raise typer.Exit(1)
 
 
-def print_standing(one: Standing) -> None:
-    """A task's advice: what, why, and the next steps."""
+def print_status(model: ModelStatus) -> None:
+    """A task's advice: the sentence, why, and the next steps."""
     from farol.advice.inputs import KINDS
 
-    title = one.task if one.title is None else one.title.in_locale(LOCALE)
-    OUT.print(f"[bold]{title}[/bold] ({one.task} {one.version or '–'})")
-    for advice in one.advice:
+    title = model.task if model.title is None else model.title.in_locale(LOCALE)
+    OUT.print(f"[bold]{title}[/bold] ({model.task} {model.version or '–'})")
+    for advice in model.advice:
         OUT.print(f"[bold]{KINDS[advice.kind].render(LOCALE)}[/bold]: ", end="")
-        say(advice.what)
+        say(advice.summary)
         for words in advice.why:
             say(msg("  {words}", words=words))
         for words in advice.steps:

@@ -1,9 +1,9 @@
-"""What a window is compared with: all training rows, those of one level, or all of them with the window's levels.
+"""Which training rows a window is compared with: all, those of one level, or all weighted to the window's levels.
 
 "More older pupils this month" changes nearly every distribution and says nothing against the answers. So a slice of
-one level is held against the training rows of that level; and a window may be held against training rows weighted to
-have as many of each level as the window has (post-stratification, Holt and Smith 1979). Weighted rows tell less than
-as many equal ones; they count as (Σ w)² / Σ w² (Kish, "Survey Sampling", 1965).
+one level is compared with the training rows of that level; and a window may be compared with training rows weighted
+to have as many of each level as the window has (post-stratification, Holt and Smith 1979). Weighted rows hold less
+information than as many unweighted rows; they count as (Σ w)² / Σ w² (Kish, "Survey Sampling", 1965).
 """
 
 from __future__ import annotations
@@ -19,29 +19,34 @@ from farol.model.bundle import Bundle
 from farol.model.counters import WHOLE
 from farol.model.reference import Tally
 
-Counts = Mapping[str, Mapping[int, int]]
+BinCounts = Mapping[str, Mapping[int, int]]
+"""Counts of predictions by name (a feature, the score, the prediction) and bin, as `Store.counts` gives them."""
 
 
 @dataclass(frozen=True, slots=True)
 class Baseline:
-    """Counts to compare with, of `n` training rows, or as much as they tell; `words` say which rows."""
+    """Counts to compare with, of `n` training rows (where weighted: the effective number of rows).
+
+    `features` are counts, one tuple a feature; `score` counts of the probability (101) and `predicted` of the
+    prediction (3), None where the model answered for none of the rows. `description` says which rows these are.
+    """
 
     n: float
     features: tuple[tuple[float, ...], ...]
-    score: tuple[float, ...] | None
-    predicted: tuple[float, ...] | None
-    words: Message
+    score: tuple[float, ...]
+    predicted: tuple[float, ...]
+    description: Message
 
 
 def all_rows(bundle: Bundle) -> Baseline:
-    """All training rows, as they are."""
+    """All training rows, unweighted."""
     reference = bundle.reference
     counts = tuple(bins.counts for bins in reference.features)
     return Baseline(reference.n, counts, reference.score, reference.predicted, msg("all training rows"))
 
 
 def parse_slice(bundle: Bundle, text: str) -> str:
-    """A slice as it is asked for: empty for all, `source=api`, `class=8B`, or a level such as `phase=3`.
+    """The name of a slice: empty for all pupils, `source=api`, `class=8B`, or a level such as `phase=3`.
 
     Raises InputError.
     """
@@ -76,41 +81,41 @@ def slice_words(part: str) -> Message:
 
 
 def level_of(bundle: Bundle, part: str) -> str | None:
-    """The level that a slice such as `phase=3` is of; None for a slice by anything else."""
+    """The level of a slice such as `phase=3`; None for a slice by anything else."""
     name, _, value = part.partition("=")
     return value if name == bundle.profile.level and value else None
 
 
-def basis_of_slice(bundle: Bundle, part: str) -> Baseline:
-    """The training rows of the slice's own level; all of them where there are none, or by anything else."""
+def baseline_of_slice(bundle: Bundle, part: str) -> Baseline:
+    """The training rows of the slice's own level; all rows for another slice, or for a level that training lacks."""
     level = level_of(bundle, part)
     tally = None if level is None else bundle.reference.by_level.get(level)
     if tally is None:
         return all_rows(bundle)
-    words = msg("training rows of {slice}", slice=slice_words(part))
-    return Baseline(_rows(tally), tally.features, tally.score, tally.predicted, words)
+    description = msg("training rows of {slice}", slice=slice_words(part))
+    return Baseline(_rows(tally), tally.features, tally.score, tally.predicted, description)
 
 
-def without(bundle: Bundle, basis: Baseline, part: str) -> Baseline:
-    """A basis of whole rows without those of a slice's level; itself for a slice by anything else."""
+def without_slice(bundle: Bundle, baseline: Baseline, part: str) -> Baseline:
+    """A baseline of unweighted rows without those of a slice's level; unchanged for a slice by anything else."""
     level = level_of(bundle, part)
     tally = None if level is None else bundle.reference.by_level.get(level)
     if tally is None:
-        return basis
+        return baseline
 
-    def less(counts: tuple[float, ...], taken: tuple[int, ...]) -> tuple[float, ...]:
-        return tuple(count - gone for count, gone in zip(counts, taken, strict=True))
+    def minus(counts: tuple[float, ...], removed: tuple[int, ...]) -> tuple[float, ...]:
+        return tuple(count - less for count, less in zip(counts, removed, strict=True))
 
     return Baseline(
-        basis.n - _rows(tally),
-        tuple(less(counts, taken) for counts, taken in zip(basis.features, tally.features, strict=True)),
-        None if basis.score is None else less(basis.score, tally.score),
-        None if basis.predicted is None else less(basis.predicted, tally.predicted),
-        basis.words,
+        baseline.n - _rows(tally),
+        tuple(minus(counts, removed) for counts, removed in zip(baseline.features, tally.features, strict=True)),
+        minus(baseline.score, tally.score),
+        minus(baseline.predicted, tally.predicted),
+        baseline.description,
     )
 
 
-def same_levels(bundle: Bundle, sizes: Mapping[str, int]) -> Baseline:
+def weighted_to_levels(bundle: Bundle, sizes: Mapping[str, int]) -> Baseline:
     """All training rows, weighted to have the levels of `sizes` (level → predictions).
 
     Raises InputError where no level is known on both sides.
@@ -121,36 +126,36 @@ def same_levels(bundle: Bundle, sizes: Mapping[str, int]) -> Baseline:
         raise InputError(
             msg("This window cannot be compared level by level."),
             expected=msg("predictions with a level that the model learned from"),
-            fix=msg("Send the level with each pupil, or train again if the model is of an older Farol."),
+            fix=msg("Send the level with each pupil."),
         )
     rows = {level: _rows(by_level[level]) for level in shared}
     weights = {level: n / rows[level] for level, n in shared.items()}
-    told = sum(shared.values()) ** 2 / sum(weight**2 * rows[level] for level, weight in weights.items())
-    scale = told / sum(shared.values())
+    n = sum(shared.values())
+    effective_n = n**2 / sum(weight**2 * rows[level] for level, weight in weights.items())
 
-    def together(counts: Mapping[str, tuple[int, ...]]) -> tuple[float, ...]:
-        total = np.sum([np.array(counts[level]) * weight for level, weight in weights.items()], axis=0) * scale
-        return tuple(total.tolist())
+    def weighted(counts: Mapping[str, tuple[int, ...]]) -> tuple[float, ...]:
+        total = np.sum([np.array(counts[level]) * weight for level, weight in weights.items()], axis=0)
+        return tuple((total * (effective_n / n)).tolist())
 
     tallies = {level: by_level[level] for level in shared}
     features = tuple(
-        together({level: tally.features[i] for level, tally in tallies.items()})
+        weighted({level: tally.features[i] for level, tally in tallies.items()})
         for i in range(len(bundle.reference.features))
     )
     return Baseline(
-        told,
+        effective_n,
         features,
-        together({level: tally.score for level, tally in tallies.items()}),
-        together({level: tally.predicted for level, tally in tallies.items()}),
+        weighted({level: tally.score for level, tally in tallies.items()}),
+        weighted({level: tally.predicted for level, tally in tallies.items()}),
         msg("training rows, weighted to the same levels"),
     )
 
 
-def added(counts: Mapping[str, Counts]) -> dict[str, dict[int, int]]:
+def summed(counts: Mapping[str, BinCounts]) -> dict[str, dict[int, int]]:
     """The counts of several slices together."""
     total: dict[str, dict[int, int]] = {}
-    for one in counts.values():
-        for name, bins in one.items():
+    for counts_of_slice in counts.values():
+        for name, bins in counts_of_slice.items():
             into = total.setdefault(name, {})
             for position, count in bins.items():
                 into[position] = into.get(position, 0) + count

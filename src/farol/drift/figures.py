@@ -1,4 +1,4 @@
-"""What is said of one feature: its distribution, whether it moved, what is missing, what was never seen."""
+"""The figures of one feature: its distribution, whether it moved, what is missing, what training never had."""
 
 from __future__ import annotations
 
@@ -9,22 +9,12 @@ from statistics import NormalDist
 
 import numpy as np
 
-from farol.drift import mann_whitney as moves
-from farol.drift.null_distribution import exact_criticals, rounded
-from farol.drift.proportions import ShareDrift, share_drift
+from farol.drift import mann_whitney
+from farol.drift.null_distribution import exact_critical_values, rounded
+from farol.drift.proportions import ProportionDrift, proportion_drift
 from farol.drift.psi import MODERATE, band, critical_value, interval, psi, used_bins
-from farol.drift.verdicts import (
-    ALPHA_SHARES,
-    MIN_SAMPLES,
-    Band,
-    Kind,
-    Verdict,
-    is_alarm,
-    verdict_for,
-    verdict_label,
-    worst,
-)
-from farol.i18n import msg
+from farol.drift.verdicts import ALPHA_SHARES, MIN_SAMPLES, Band, Kind, Verdict, is_alarm, verdict_for, worst
+from farol.i18n import Message, decimal, msg
 from farol.model.bins import FeatureBins
 from farol.model.counters import SCORE
 from farol.profile import Text
@@ -35,10 +25,11 @@ is near an alarm, and the exact value need not be drawn."""
 
 
 @dataclass(frozen=True, slots=True)
-class Moved:
-    """The chance that a value of now is above one of training: 0.5 where nothing moved.
+class ProbabilityOfSuperiority:
+    """How often a value of this period is above one of training: 0.5 without drift.
 
-    `low` and `high` are its 95% interval, `critical` how far from one half chance alone seldom takes it.
+    `low` and `high` are the 95% interval of `value`; `critical` is the distance from 0.5 that chance alone seldom
+    exceeds.
     """
 
     value: float
@@ -54,7 +45,7 @@ class Moved:
         return is_alarm(self.verdict)
 
     def as_dict(self) -> dict[str, object]:
-        """For JSON."""
+        """As a snapshot stores it."""
         return {
             "value": self.value,
             "low": self.low,
@@ -68,11 +59,12 @@ class Moved:
 
 @dataclass(frozen=True, slots=True)
 class FeatureDrift:
-    """One feature's figures. `reference` and `current` are counts, one a bin of `bins`, the last for missing.
+    """One feature's figures. `reference` and `current` are counts, one for each bin of `bins`, the last for missing.
 
-    Where nothing was counted, `psi` is None and `high` and `critical` infinite. `low` and `high` are a 95% interval;
-    `band` is that of the PSI alone, `distribution` what can be said of it. `superiority` is None where there is no
-    order or nothing present, `unseen` where it was not counted. A weighted reference has counts that are not whole.
+    Where nothing was counted, `psi` is None, and `high` and `critical` are infinite. `low` and `high` are a 95%
+    interval; `band` is that of the PSI alone, `distribution` the verdict on it. `superiority` is None where the bins
+    have no order or a side has no value; `unseen` where training had no value, and for the score. The counts of a
+    weighted reference are not whole. `meaning` is what people call the feature.
     """
 
     feature: str
@@ -87,19 +79,19 @@ class FeatureDrift:
     critical: float
     band: Band
     distribution: Verdict
-    superiority: Moved | None
-    missing: ShareDrift
-    unseen: ShareDrift | None
+    superiority: ProbabilityOfSuperiority | None
+    missing: ProportionDrift
+    unseen: ProportionDrift | None
 
     @property
     def verdicts(self) -> Mapping[Kind, Verdict]:
-        """What can be said of each figure."""
-        found: dict[Kind, Verdict] = {"distribution": self.distribution, "missing": self.missing.verdict}
+        """The verdict on each figure."""
+        verdicts: dict[Kind, Verdict] = {"distribution": self.distribution, "missing": self.missing.verdict}
         if self.superiority is not None:
-            found["superiority"] = self.superiority.verdict
+            verdicts["superiority"] = self.superiority.verdict
         if self.unseen is not None:
-            found["unseen"] = self.unseen.verdict
-        return found
+            verdicts["unseen"] = self.unseen.verdict
+        return verdicts
 
     @property
     def alarms(self) -> tuple[Kind, ...]:
@@ -108,7 +100,7 @@ class FeatureDrift:
 
     @property
     def verdict(self) -> Verdict:
-        """The gravest alarm of any figure; without one, `none` only where every figure allows saying so."""
+        """The worst alarm; without an alarm, `none` only where it is the verdict on every figure."""
         return worst(self.verdicts.values())
 
     @property
@@ -116,38 +108,48 @@ class FeatureDrift:
         """Any figure is beyond a band and beyond chance."""
         return is_alarm(self.verdict)
 
-    @property
-    def missing_share(self) -> float | None:
-        """The share of predictions without the feature."""
-        return self.missing.value
-
-    @property
-    def reference_missing_share(self) -> float:
-        """The share of training rows without it."""
-        return self.missing.reference
-
     def labels(self, locale: str) -> tuple[str, ...]:
-        """What a reader sees on an axis, one text a bin."""
+        """The labels of the bins on an axis, one text a bin."""
         texts = self.bins.labels(locale)
         return (*texts[:-1], msg("no answer").render(locale)) if self.feature == SCORE else texts
 
-    def as_dict(self, locale: str) -> dict[str, object]:
-        """For JSON and pages: every field, the verdict and the bins in words too; null for what is not finite."""
+    def alarm_reasons(self) -> Iterator[Message]:
+        """A sentence for each figure that raises the alarm."""
+        moved = self.superiority
+        if moved is not None and moved.alarm:
+            share = _percent(moved.value)
+            yield (
+                msg(
+                    "The values are lower: in only {share} of comparisons a pupil of this period has more than a "
+                    "training pupil; without drift it would be 50%.",
+                    share=share,
+                )
+                if moved.value < 0.5
+                else msg(
+                    "The values are higher: in {share} of comparisons a pupil of this period has more than a training "
+                    "pupil; without drift it would be 50%.",
+                    share=share,
+                )
+            )
+        if self.missing.alarm and self.missing.value is not None:
+            yield msg(
+                "{now} of the values are missing; in training it was {then}.",
+                now=_percent(self.missing.value),
+                then=_percent(self.missing.reference),
+            )
+        if self.unseen is not None and self.unseen.alarm and self.unseen.value is not None:
+            yield msg("{now} of the values never occurred in training.", now=_percent(self.unseen.value))
+        if "distribution" in self.alarms and self.psi is not None:
+            yield msg(
+                "The distribution has changed: its PSI is {psi}; chance alone seldom gives more than {critical}.",
+                psi=decimal(self.psi),
+                critical=decimal(self.critical),
+            )
+
+    def as_dict(self) -> dict[str, object]:
+        """The figures without the bins, as a snapshot stores them; None for what is not finite."""
         return {
             "feature": self.feature,
-            "meaning": self.meaning.in_locale(locale),
-            **self.figures(),
-            "verdict_label": verdict_label(self.verdict, locale),
-            "missing_share": self.missing_share,
-            "reference_missing_share": self.reference_missing_share,
-            "bins": list(self.labels(locale)),
-            "reference": [round(count, 1) for count in self.reference],
-            "current": list(self.current),
-        }
-
-    def figures(self) -> dict[str, object]:
-        """What a snapshot keeps of a feature, besides its name and counts."""
-        return {
             "psi": self.psi,
             "low": self.low,
             "high": self.high if isfinite(self.high) else None,
@@ -160,6 +162,7 @@ class FeatureDrift:
             "superiority": None if self.superiority is None else self.superiority.as_dict(),
             "missing": self.missing.as_dict(),
             "unseen": None if self.unseen is None else self.unseen.as_dict(),
+            "current": list(self.current),
         }
 
 
@@ -178,21 +181,22 @@ def feature_drift(
     `reference` and `current` are counts (bins,); `outside` predictions lie beyond the range of the `trained` rows
     that the bins were frozen on, of which the reference may be a part.
     """
-    was, seen = np.array(reference, dtype=np.float64), np.array(current, dtype=np.float64)
-    n, m = int(seen.sum()), float(was.sum())
+    before, now = np.array(reference, dtype=np.float64), np.array(current, dtype=np.float64)
+    n, m = int(now.sum()), float(before.sum())
     ordered = bins.ordered
     levels = {kind: spent / family for kind, spent in ALPHA_SHARES.items()}
-    figure = float(psi(was, seen)) if m else 0.0
-    critical = critical_value(n, m, int(used_bins(was, seen)), levels["distribution"])
-    middle = float(moves.superiority(was[:ordered], seen[:ordered]))
-    limit = NormalDist().inv_cdf(1 - levels["superiority"] / 2) * moves.standard_error(was[:ordered], seen[:ordered])
-    changed = figure >= MODERATE and figure > _NEAR * critical
-    moved = abs(middle - 0.5) >= moves.MODERATE and abs(middle - 0.5) > _NEAR * limit
+    value = float(psi(before, now)) if m else 0.0
+    critical = critical_value(n, m, int(used_bins(before, now)), levels["distribution"])
+    superiority = float(mann_whitney.probability_of_superiority(before[:ordered], now[:ordered]))
+    error = mann_whitney.standard_error(before[:ordered], now[:ordered])
+    limit = NormalDist().inv_cdf(1 - levels["superiority"] / 2) * error
+    changed = value >= MODERATE and value > _NEAR * critical
+    moved = abs(superiority - 0.5) >= mann_whitney.MODERATE and abs(superiority - 0.5) > _NEAR * limit
     if n >= MIN_SAMPLES and (changed or moved):
         # Perhaps an alarm: approximate critical values are not good enough for that.
-        exact = exact_criticals(reference, ordered, rounded(n), levels["distribution"], levels["superiority"])
-        critical, limit = exact.psi, exact.distance
-    low, high = interval(was, seen) if m else (0.0, float("inf"))
+        exact = exact_critical_values(reference, ordered, rounded(n), levels["distribution"], levels["superiority"])
+        critical, limit = exact.psi, exact.superiority
+    low, high = interval(before, now) if m else (0.0, float("inf"))
     return FeatureDrift(
         feature=bins.feature,
         meaning=meaning,
@@ -200,40 +204,45 @@ def feature_drift(
         reference=reference,
         current=current,
         n=n,
-        psi=figure if n and m else None,
+        psi=value if n and m else None,
         low=low,
         high=high,
         critical=critical,
-        band=band(figure),
-        distribution=verdict_for(n, band(figure), significant=figure > critical),
-        superiority=_moved(was[:ordered], seen[:ordered], n, middle, limit),
-        missing=share_drift(current[-1], n, reference[-1], m, alpha=levels["missing"]),
+        band=band(value),
+        distribution=verdict_for(n, band(value), significant=value > critical),
+        superiority=_superiority(before[:ordered], now[:ordered], n, superiority, limit),
+        missing=proportion_drift(current[-1], n, reference[-1], m, alpha=levels["missing"]),
         unseen=_unseen(bins, current, outside, trained, levels["unseen"]),
     )
 
 
-def _moved(was: moves.Floats, seen: moves.Floats, n: int, middle: float, limit: float) -> Moved | None:
-    if was.size < 2 or not was.any() or not seen.any():
+def _superiority(
+    reference: mann_whitney.Floats, current: mann_whitney.Floats, n: int, value: float, critical: float
+) -> ProbabilityOfSuperiority | None:
+    if reference.size < 2 or not reference.any() or not current.any():
         return None
-    low, high = moves.interval(was, seen)
-    found = moves.band(middle)
-    return Moved(middle, low, high, limit, found, verdict_for(n, found, significant=abs(middle - 0.5) > limit))
+    low, high = mann_whitney.interval(reference, current)
+    its_band = mann_whitney.band(value)
+    verdict = verdict_for(n, its_band, significant=abs(value - 0.5) > critical)
+    return ProbabilityOfSuperiority(value, low, high, critical, its_band, verdict)
 
 
-def _unseen(bins: FeatureBins, current: tuple[int, ...], outside: int, trained: int, alpha: float) -> ShareDrift | None:
-    """The share of values that training never had; None for older bundles, which do not say the range.
+def _unseen(
+    bins: FeatureBins, current: tuple[int, ...], outside: int, trained: int, alpha: float
+) -> ProportionDrift | None:
+    """The proportion of values that training never had; None where training had no value.
 
-    What is to be expected is found by leaving out one training row after another: those that would then be new are
-    the least and the greatest value, or each value that only one row has.
+    The expected proportion follows from leaving out one training row after another: the rows that would then be new
+    are those of the least and the greatest value, or of each value that only one row has.
     """
     if bins.values is not None:
-        new, alone = current[len(bins.values)], sum(_alone(bins.counts[: len(bins.values)]))
+        new, unique = current[len(bins.values)], sum(count == 1 for count in bins.counts[: len(bins.values)])
     elif bins.lowest is not None:
-        new, alone = outside, min(2, trained)
+        new, unique = outside, min(2, trained)
     else:
         return None
-    return share_drift(new, sum(current), alone, trained, alpha=alpha, rising=True)
+    return proportion_drift(new, sum(current), unique, trained, alpha=alpha, rising=True)
 
 
-def _alone(counts: tuple[int, ...]) -> Iterator[int]:
-    return (1 for count in counts if count == 1)
+def _percent(share: float) -> str:
+    return f"{share:.0%}"

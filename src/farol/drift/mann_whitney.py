@@ -1,10 +1,11 @@
-"""Whether values moved up or down: the chance that a value of now is above one of training. Pure: counts in.
+"""Whether values moved up or down: the probability of superiority. Pure: counts in, numbers out.
 
-Superiority is P(now > training) + ½ P(equal), over the bins that are in order: 0.5 where nothing moved (Mann and
-Whitney, 1947; the "measure of stochastic superiority" of Vargha and Delaney, 2000). It needs far fewer pupils than the
-PSI to find a shift, because it asks one question and not ten. Its bands are the PSI's: between two normal
-distributions a PSI of 0.1 is a shift of 0.316 standard deviations, a superiority of Φ(0.316/√2) = 0.588; 0.25 is
-half a standard deviation, 0.638.
+It is P(X > Y) + ½ P(X = Y) for a value X of a prediction and a value Y of a training row, over the bins that are in
+order: 0.5 without drift. It is the statistic of the Mann–Whitney test (1947) divided by the number of pairs, also
+called the common language effect size (McGraw and Wong, 1992; with ties Vargha and Delaney, 2000). It needs far fewer
+pupils than the PSI to find a shift, because it asks one question and not ten. Its bands are the PSI's: between two
+normal distributions a PSI of 0.1 is a shift of 0.316 standard deviations, a probability of Φ(0.316/√2) = 0.588; a PSI
+of 0.25 is half a standard deviation, 0.638.
 """
 
 from __future__ import annotations
@@ -25,17 +26,17 @@ MODERATE, SEVERE = 0.088, 0.138
 _Z95 = 1.959963984540054
 
 
-def superiority(reference: Counts, current: Counts) -> Floats:
-    """Superiority of two (…, bins) arrays of counts over the last axis, (…,); one half where a side is empty."""
+def probability_of_superiority(reference: Counts, current: Counts) -> Floats:
+    """Of two (…, bins) arrays of counts over the last axis: (…,); one half where a side is empty."""
     below = reference.cumsum(axis=-1) - reference / 2
     pairs = reference.sum(axis=-1) * current.sum(axis=-1)
     above = (current * below).sum(axis=-1)
-    found: Floats = np.divide(above, pairs, out=np.full(np.shape(pairs), 0.5), where=pairs > 0)
-    return found
+    probability: Floats = np.divide(above, pairs, out=np.full(np.shape(pairs), 0.5), where=pairs > 0)
+    return probability
 
 
 def standard_error(reference: Counts, current: Counts) -> float:
-    """Of the superiority of two (bins,) arrays of one population, ties counted; infinity where a side is empty."""
+    """Of the probability for two (bins,) arrays of one population, with ties; infinity where a side is empty."""
     n, m = float(current.sum()), float(reference.sum())
     if n == 0 or m == 0:
         return float("inf")
@@ -45,21 +46,21 @@ def standard_error(reference: Counts, current: Counts) -> float:
 
 
 def interval(reference: Counts, current: Counts) -> tuple[float, float]:
-    """An approximate 95% interval of the superiority, by the variances of placements (DeLong et al., 1988)."""
+    """An approximate 95% interval of the probability, by the variances of placements (DeLong et al., 1988)."""
     n, m = float(current.sum()), float(reference.sum())
     if n == 0 or m == 0:
         return 0.0, 1.0
-    centre = float(superiority(reference, current))
-    ours = (reference.cumsum() - reference / 2) / m
-    theirs = 1 - (current.cumsum() - current / 2) / n
-    variance = float((current * (ours - centre) ** 2).sum()) / n**2
-    variance += float((reference * (theirs - centre) ** 2).sum()) / m**2
+    centre = float(probability_of_superiority(reference, current))
+    current_placements = (reference.cumsum() - reference / 2) / m
+    reference_placements = 1 - (current.cumsum() - current / 2) / n
+    variance = float((current * (current_placements - centre) ** 2).sum()) / n**2
+    variance += float((reference * (reference_placements - centre) ** 2).sum()) / m**2
     half = _Z95 * sqrt(variance)
     return max(0.0, centre - half), min(1.0, centre + half)
 
 
 def band(value: float) -> Band:
-    """Which band a superiority falls into."""
+    """The band of a probability of superiority, by its distance from one half."""
     distance = abs(value - 0.5)
     if distance < MODERATE:
         return "none"

@@ -1,4 +1,4 @@
-"""What chance alone gives: further rows of the population that the training rows came from, drawn many times.
+"""The null distribution: further rows of the population that the training rows came from, drawn many times.
 
 Given training counts c, the counts of n further rows are drawn from the Dirichlet-multinomial distribution with
 parameters c + ½: Jeffreys' prior for the shares, then n rows. For bins that end at training quantiles of a continuous
@@ -19,16 +19,16 @@ from math import ceil, floor, inf, log
 import numpy as np
 from numpy.typing import NDArray
 
-from farol.drift.mann_whitney import superiority
+from farol.drift.mann_whitney import probability_of_superiority
 from farol.drift.psi import psi
 
 Floats = NDArray[np.float64]
 
 DRAWS = 9_999
-"""A figure above the k-th largest of B drawn ones has a chance of at most k / (B + 1) (Dwass, 1957)."""
+"""A figure above the k-th largest of B drawn figures has a probability of at most k / (B + 1) (Dwass, 1957)."""
 
 MOST_DRAWS = 199_999
-"""For the small levels that many tests at once leave to each. At smaller ones still, nothing is beyond chance."""
+"""For the small levels that many tests at once leave to each. At still smaller levels nothing is significant."""
 
 _STEP = 1.02
 _EXACT_TO = 200
@@ -38,8 +38,8 @@ def further_rows(reference: tuple[float, ...], n: int, draws: int = DRAWS) -> ND
     """Counts (draws, bins) of `n` further rows of the population that gave the counts `reference`; fixed seed."""
     rng = np.random.default_rng(0)
     shares = rng.standard_gamma(np.array(reference) + 0.5, (draws, len(reference)))
-    found: NDArray[np.int64] = rng.multinomial(n, shares / shares.sum(axis=1, keepdims=True))
-    return found
+    counts: NDArray[np.int64] = rng.multinomial(n, shares / shares.sum(axis=1, keepdims=True))
+    return counts
 
 
 def rounded(n: int) -> int:
@@ -53,27 +53,28 @@ def rounded(n: int) -> int:
 
 
 @dataclass(frozen=True, slots=True)
-class Criticals:
-    """What chance seldom exceeds: the PSI, and the distance of the superiority from one half, either way."""
+class CriticalValues:
+    """Of the PSI, and of the distance of the probability of superiority from one half, either way."""
 
     psi: float
-    distance: float
+    superiority: float
 
 
 @lru_cache(maxsize=4096)
-def exact_criticals(
-    reference: tuple[float, ...], ordered: int, n: int, psi_alpha: float, distance_alpha: float
-) -> Criticals:
-    """What `n` further rows exceed with a chance of `psi_alpha`, and of `distance_alpha`. About 20 ms, then remembered.
+def exact_critical_values(
+    reference: tuple[float, ...], ordered: int, n: int, psi_alpha: float, superiority_alpha: float
+) -> CriticalValues:
+    """The values that `n` further rows exceed with probability `psi_alpha` and `superiority_alpha`.
 
-    `ordered`: how many of the first bins are in order; the rest take no part in the superiority. Give `rounded(n)`.
+    `ordered`: how many of the first bins are in order; the others take no part in the probability of superiority. Give
+    `rounded(n)`. Takes about 20 ms, and the result is cached.
     """
-    least = min(psi_alpha, distance_alpha)
+    least = min(psi_alpha, superiority_alpha)
     draws = DRAWS if least * (DRAWS + 1) >= 1 else min(MOST_DRAWS, ceil(1 / least))
     drawn, was = further_rows(reference, n, draws), np.array(reference)
     figures = psi(was, drawn)
-    distances = np.abs(superiority(was[:ordered], drawn[:, :ordered]) - 0.5)
-    return Criticals(_exceeded(figures, psi_alpha), _exceeded(distances, distance_alpha))
+    distances = np.abs(probability_of_superiority(was[:ordered], drawn[:, :ordered]) - 0.5)
+    return CriticalValues(_exceeded(figures, psi_alpha), _exceeded(distances, superiority_alpha))
 
 
 def _exceeded(drawn: Floats, alpha: float) -> float:

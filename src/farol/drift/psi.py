@@ -67,7 +67,7 @@ def interval(reference: Counts, current: Counts) -> tuple[float, float]:
 
 @lru_cache(maxsize=4096)
 def critical_value(n: int, m: float, bins: int, alpha: float) -> float:
-    """The PSI that two samples of one distribution, of n and m rows over `bins` bins, exceed with chance `alpha`.
+    """The PSI that two samples of one distribution, of n and m rows over `bins` bins, exceed with probability `alpha`.
 
     Roughly, where no bin is rare: see `farol.drift.null_distribution`. Infinity where n or m is 0, 0 where one bin
     holds everything.
@@ -78,14 +78,14 @@ def critical_value(n: int, m: float, bins: int, alpha: float) -> float:
 
 
 def band(value: float) -> Band:
-    """Which of the fixed bands a PSI falls into."""
+    """The fixed band of a PSI."""
     if value < MODERATE:
         return "none"
     return "moderate" if value < SEVERE else "severe"
 
 
 def chi_square_quantile(freedom: int, alpha: float) -> float:
-    """The value that χ² with `freedom` degrees of freedom exceeds with chance `alpha`; 0 for no freedom.
+    """The value that χ² with `freedom` degrees of freedom exceeds with probability `alpha`; 0 for no freedom.
 
     By bisection on the exact tail, a finite sum for whole degrees (Abramowitz & Stegun 26.4.4 and 26.4.5).
     """

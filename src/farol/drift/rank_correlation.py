@@ -1,13 +1,13 @@
-"""How two features go together, from counts by groups of both: Spearman's rank correlation, and what chance gives.
+"""The correlation of two features from counts by groups of both: Spearman's, and its null distribution.
 
 Rows of one group share the middle of their ranks (Kendall, "Rank Correlation Methods", 1948, chapter 3), each side by
-its own rows: a feature that only moved, its order kept, leaves the correlation nearly as it was.
+its own rows: a feature that only moved, its order kept, leaves the correlation nearly unchanged.
 
-If nothing changed, the rows of now are further rows of the population that training came from. Its shares are known
-through training's counts alone, so they are drawn by the Bayesian bootstrap (Rubin, 1981), then as many rows as there
-are now: the reference counts as the finite sample it is, and ties, heaps and few rows count as they are. A cell that
-training never had stays empty. Half a row for each cell, as `farol.drift.null_distribution` has it, would be a dozen
-rows in which nothing goes together, and would take a tenth from a strong correlation among a hundred rows.
+Without drift, the rows of this period are further rows of the population that training came from. Its shares are known
+through the counts of training alone. So shares are drawn by the Bayesian bootstrap (Rubin, 1981), and then as many rows
+as there are: this respects that the reference is a finite sample, and keeps ties, heaps and few rows. A cell that
+training never had stays empty. Half a row for each cell, as in `farol.drift.null_distribution`, would add a dozen
+independent rows, and would take a tenth from a strong correlation among a hundred rows.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 from farol.drift.verdicts import Band
 
 Floats = NDArray[np.float64]
-Counts = NDArray[np.int64]
+Table = NDArray[np.int64]
 
 MODERATE, SEVERE = 0.3, 0.5
 """Cohen's q, the difference of two correlations after Fisher's transformation: medium and large (Cohen, 1988, chapter
@@ -31,7 +31,7 @@ margins, one of them with no correlation and the other with r, is r² / (1 − r
 """
 
 STRONGEST = 0.95
-"""Correlations beyond it are taken for it: near 1 the transformation grows without bound."""
+"""Stronger correlations count as this one: near 1 the transformation grows without bound."""
 
 DRAWS = 2_000
 """Drawn at a time."""
@@ -44,7 +44,7 @@ _95 = 1.959964
 def spearman(tables: NDArray[np.generic]) -> Floats:
     """Spearman's ρ (…) of rows counted by groups of two features, in order (…, a, b).
 
-    NaN where it has none: no rows, or all of them in one group of a feature.
+    NaN where there is no correlation: no rows, or all of them in one group of a feature.
     """
     counts = tables.astype(np.float64)
     rows, columns = counts.sum(axis=-1), counts.sum(axis=-2)
@@ -53,14 +53,14 @@ def spearman(tables: NDArray[np.generic]) -> Floats:
     together = np.einsum("...a,...ab,...b->...", across, counts, down)
     spread = np.sqrt((rows * across**2).sum(axis=-1) * (columns * down**2).sum(axis=-1))
     with np.errstate(invalid="ignore", divide="ignore"):
-        found: Floats = np.clip(np.where(spread > 0, together / spread, np.nan), -1.0, 1.0)
-    return found
+        correlation: Floats = np.clip(np.where(spread > 0, together / spread, np.nan), -1.0, 1.0)
+    return correlation
 
 
 def _centred(counts: Floats, total: Floats) -> Floats:
     """The middle rank of each group (…, a), less the mean of all ranks."""
-    found: Floats = np.cumsum(counts, axis=-1) - counts / 2 - total[..., np.newaxis] / 2
-    return found
+    ranks: Floats = np.cumsum(counts, axis=-1) - counts / 2 - total[..., np.newaxis] / 2
+    return ranks
 
 
 def change(was: float, now: float) -> float:
@@ -69,7 +69,7 @@ def change(was: float, now: float) -> float:
 
 
 def band(q: float) -> Band:
-    """How large a change is, whatever its direction."""
+    """The band of a change, in either direction."""
     if abs(q) < MODERATE:
         return "none"
     return "moderate" if abs(q) < SEVERE else "severe"
@@ -83,12 +83,12 @@ def interval(correlation: float, n: int) -> tuple[float, float]:
     return float(np.tanh(middle - half)), float(np.tanh(middle + half))
 
 
-def chance(reference: Counts, now: float, n: int, alpha: float) -> float:
-    """How often `n` further rows of the reference's population (a, b) have a correlation as far out as `now`: a
-    p-value for both sides. Draws with a fixed seed, enough for a test at level `alpha`.
+def p_value(reference: Table, now: float, n: int, alpha: float) -> float:
+    """The two-sided p-value of a correlation `now` of `n` further rows of the population of `reference` (a, b).
 
-    Draws without a correlation are never further out: what has none is not judged. Drawing ends where so many are
-    further out that no small level could be reached, which never adds an alarm (Besag and Clifford, 1991).
+    Draws with a fixed seed, enough for a test at level `alpha`. Draws without a correlation never count as further out.
+    Drawing stops when so many draws are further out that the level cannot be reached, which never adds an alarm
+    (Besag and Clifford, 1991).
     """
     rng = np.random.default_rng(0)
     present = reference.ravel() > 0
@@ -99,8 +99,8 @@ def chance(reference: Counts, now: float, n: int, alpha: float) -> float:
         shares = rng.standard_gamma(cells, (DRAWS, cells.size))
         tables = np.zeros((DRAWS, reference.size))
         tables[:, present] = rng.multinomial(n, shares / shares.sum(axis=1, keepdims=True))
-        found = spearman(tables.reshape(DRAWS, *reference.shape))
-        below, above = below + int(np.sum(found <= now + _EQUAL)), above + int(np.sum(found >= now - _EQUAL))
+        values = spearman(tables.reshape(DRAWS, *reference.shape))
+        below, above = below + int(np.sum(values <= now + _EQUAL)), above + int(np.sum(values >= now - _EQUAL))
         drawn += DRAWS
     return min(1.0, 2 * (min(below, above) + 1) / (drawn + 1))
 

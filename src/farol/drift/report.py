@@ -1,85 +1,69 @@
-"""Whether the pupils we answer for, and the answers, still look like those of training.
+"""The drift report of a window: whether pupils, and the model's answers, still look like those of training.
 
-Verdicts are made so that they can be believed. The fixed bands (0.1, 0.25) say how large a drift is; whether there is
-any is a question of chance, and at 30 predictions chance alone exceeds the bands nearly always. So:
+The fixed bands (0.1, 0.25) say how large a drift is. Whether there is any drift is a question of chance: at 30
+predictions chance alone nearly always exceeds the bands. So the verdicts are:
 
 - `insufficient_data`: fewer than 30 predictions, or a figure beyond the first band that chance alone may well give;
 - `none`: within the first band;
-- `moderate`, `severe`: in that band and beyond chance. Exactly these raise the alarm.
+- `moderate`, `severe`: in that band and beyond chance. Only these raise the alarm.
 
-Tested are of every feature and of the model's answers: the distribution (PSI), whether values moved up or down, what
-is missing; of features also what training never had; and the share of answers 1. All together are one family: without
-drift, at most one check in a hundred raises any alarm (`farol.drift.verdicts`).
+Tested are, for every feature and for the model's answers, the distribution (PSI), whether values moved up or down, and
+missing values; for features also values that training never had; and the share of answers 1. All tests are one family:
+without drift, at most one check in a hundred raises any alarm (`farol.drift.verdicts`).
+
+The model's answers are treated as one more feature. Counters and reference have 100 equal bins of the probability and
+one for no answer (`farol.model.reference.score_index`); they are merged to tenths of the training pupils, whose answers
+come from models that had not seen them.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from farol.drift.baseline import Baseline, added, all_rows, basis_of_slice, level_of
-from farol.drift.baseline import same_levels as weighted_rows
-from farol.drift.figures import FeatureDrift, Moved, feature_drift
-from farol.drift.proportions import ShareDrift, share_drift
-from farol.drift.scores import cells_of, merged, score_bins, score_meaning
-from farol.drift.verdicts import ALPHA, ALPHA_SHARES, MIN_SAMPLES, Verdict, is_alarm, verdict_label, worst
-from farol.drift.windows import LONGEST_WINDOW, Window, parse_window, window_of
+from farol.drift.baseline import Baseline, BinCounts, all_rows, baseline_of_slice, level_of, summed, weighted_to_levels
+from farol.drift.figures import FeatureDrift, feature_drift
+from farol.drift.proportions import ProportionDrift, proportion_drift
+from farol.drift.verdicts import ALPHA_SHARES, Verdict, is_alarm, worst
+from farol.drift.windows import Window
 from farol.errors import InputError
 from farol.i18n import Message, msg
+from farol.model.bins import MOST_BINS, FeatureBins
 from farol.model.bundle import Bundle
 from farol.model.counters import OUTSIDE, PREDICTION, SCORE, WHOLE
 from farol.model.features import feature_matrix
 from farol.model.reference import ANSWERS, SCORE_BINS
+from farol.profile import Text
 from farol.store.database import Store
 from farol.store.records import Snapshot, uuid7
 
 if TYPE_CHECKING:
     from farol.workbook.panel import Panel
 
-__all__ = [
-    "LONGEST_WINDOW",
-    "MIN_SAMPLES",
-    "DriftReport",
-    "FeatureDrift",
-    "Moved",
-    "ShareDrift",
-    "Verdict",
-    "Window",
-    "check",
-    "drift_of_panel",
-    "drift_report",
-    "parse_window",
-    "take_snapshot",
-    "verdict_label",
-    "window_of",
-]
-
-Counts = Mapping[str, Mapping[int, int]]
-
 
 @dataclass(frozen=True, slots=True)
 class DriftReport:
     """All features of a task over one window, and its answers, compared with training rows.
 
-    `part` is the slice of the window ("" for all of it); `basis` says which training rows, `reference_n` how many,
-    of `reference_years`. `score` and `rate` (the share of answers 1) are None where they were not counted: in
-    bundles, and for predictions, of an older Farol.
+    `part` is the slice of the window ("" for all of it); `baseline` says which training rows, `reference_n` how many,
+    of `reference_years`. `score` and `rate` (the share of answers 1) are None where no answers were counted, as for a
+    workbook.
     """
 
     task: str
     version: str
     window: Window
     part: str
-    basis: Message
+    baseline: Message
     reference_n: int
     reference_years: tuple[int, ...]
     features: tuple[FeatureDrift, ...]
     score: FeatureDrift | None
-    rate: ShareDrift | None
+    rate: ProportionDrift | None
 
     @property
     def n(self) -> int:
@@ -88,97 +72,80 @@ class DriftReport:
 
     @property
     def figures(self) -> tuple[FeatureDrift, ...]:
-        """The features, then the score if it was counted."""
+        """The features, then the score if answers were counted."""
         return self.features if self.score is None else (*self.features, self.score)
 
     @property
     def alarm(self) -> bool:
-        """Any figure raises it."""
+        """Any figure raises the alarm."""
         return is_alarm(self.verdict)
 
     @property
     def verdict(self) -> Verdict:
-        """The gravest alarm; without one, `none` only where every figure allows saying so."""
+        """The worst alarm; without an alarm, `none` only where it is the verdict on every figure."""
         answers = [] if self.rate is None else [self.rate.verdict]
         return worst([*(figure.verdict for figure in self.figures), *answers])
 
-    def as_dict(self, locale: str) -> dict[str, object]:
-        """For JSON and pages, words in `locale`."""
-        return {
-            "task": self.task,
-            "version": self.version,
-            "window": self.window.as_dict(),
-            "slice": self.part,
-            "n": self.n,
-            "reference": {
-                "n": self.reference_n,
-                "years": list(self.reference_years),
-                "rows": self.basis.render(locale),
-            },
-            "verdict": self.verdict,
-            "verdict_label": verdict_label(self.verdict, locale),
-            "alarm": self.alarm,
-            "alpha": ALPHA,
-            "features": [feature.as_dict(locale) for feature in self.features],
-            "score": None if self.score is None else self.score.as_dict(locale),
-            "rate": None if self.rate is None else self.rate.as_dict(),
-        }
-
 
 def check(
-    bundle: Bundle, counts: Counts, *, window: Window, part: str = "", against: Baseline | None = None
+    bundle: Bundle, counts: BinCounts, *, window: Window, part: str = "", against: Baseline | None = None
 ) -> DriftReport:
     """The report for counts by name and bin, as `Store.counts` gives them; a feature without any has n = 0.
 
     `against` is what to compare with; without it, all training rows.
     """
-    basis = all_rows(bundle) if against is None else against
+    baseline = all_rows(bundle) if against is None else against
     family = len(bundle.reference.features) + 1  # the score is one more
     return DriftReport(
         task=bundle.task,
         version=bundle.version,
         window=window,
         part=part,
-        basis=basis.words,
-        reference_n=round(basis.n),
+        baseline=baseline.description,
+        reference_n=round(baseline.n),
         reference_years=reference_years(bundle),
-        features=features_of(bundle, counts, basis, family),
-        score=score_of(basis, bundle, counts, family),
-        rate=_rate(basis, counts),
+        features=features_of(bundle, counts, baseline, family),
+        score=score_of(baseline, bundle, counts, family),
+        rate=_rate(baseline, counts),
     )
 
 
 def features_of(
-    bundle: Bundle, counts: Counts, basis: Baseline, family: int, only: frozenset[str] | None = None
+    bundle: Bundle, counts: BinCounts, baseline: Baseline, family: int, only: frozenset[str] | None = None
 ) -> tuple[FeatureDrift, ...]:
     """The figures of the features, or of some of them, each one of `family` figures that share the one percent."""
     outside = counts.get(OUTSIDE, {})
     return tuple(
         feature_drift(
             bins,
-            (bundle.profile.columns.get(bins.feature) or bundle.profile.derived[bins.feature]).meaning,
+            meaning_of(bundle, bins.feature),
             was,
             cells_of(counts.get(bins.feature, {}), bins.size),
             outside=outside.get(position, 0),
             trained=bundle.reference.n,
             family=family,
         )
-        for position, (bins, was) in enumerate(zip(bundle.reference.features, basis.features, strict=True))
+        for position, (bins, was) in enumerate(zip(bundle.reference.features, baseline.features, strict=True))
         if only is None or bins.feature in only
     )
 
 
-def score_of(basis: Baseline, bundle: Bundle, counts: Counts, family: int) -> FeatureDrift | None:
+def meaning_of(bundle: Bundle, feature: str) -> Text:
+    """What people call a feature, as the profile says."""
+    return (bundle.profile.columns.get(feature) or bundle.profile.derived[feature]).meaning
+
+
+def score_of(baseline: Baseline, bundle: Bundle, counts: BinCounts, family: int) -> FeatureDrift | None:
     """The model's answers as one of `family` figures; None where they were not counted."""
     counted = counts.get(SCORE)
-    if basis.score is None or counted is None:
+    if baseline.score is None or bundle.reference.score is None or counted is None:
         return None
     bins = score_bins(bundle.reference.score)
     current = tuple(int(count) for count in merged(bins, cells_of(counted, SCORE_BINS + 1)))
     return feature_drift(
         bins,
         score_meaning(),
-        merged(bins, basis.score),
+        merged(bins, baseline.score),
         current,
         outside=0,
         trained=bundle.reference.n,
@@ -186,13 +153,13 @@ def score_of(basis: Baseline, bundle: Bundle, counts: Counts, family: int) -> Fe
     )
 
 
-def _rate(basis: Baseline, counts: Counts) -> ShareDrift | None:
+def _rate(baseline: Baseline, counts: BinCounts) -> ProportionDrift | None:
     counted = counts.get(PREDICTION)
-    if basis.predicted is None or counted is None:
+    if baseline.predicted is None or counted is None:
         return None
     no, yes, _ = cells_of(counted, ANSWERS)
-    was_no, was_yes, _ = basis.predicted
-    return share_drift(yes, no + yes, was_yes, was_no + was_yes, alpha=ALPHA_SHARES["rate"])
+    was_no, was_yes, _ = baseline.predicted
+    return proportion_drift(yes, no + yes, was_yes, was_no + was_yes, alpha=ALPHA_SHARES["rate"])
 
 
 def reference_years(bundle: Bundle) -> tuple[int, ...]:
@@ -203,17 +170,17 @@ def reference_years(bundle: Bundle) -> tuple[int, ...]:
 def drift_report(
     store: Store, bundle: Bundle, window: Window, *, part: str = WHOLE, same_levels: bool = False
 ) -> DriftReport:
-    """The report for what was predicted in a window, read from the counters. Changes nothing.
+    """The report for the predictions of a window, read from the counters. Changes nothing.
 
     `part` is a slice, such as `phase=3`, `class=8B` or `source=api`: one of a level is compared with the training rows
-    of that level. `same_levels` compares the whole window with training rows weighted to have its levels, so that
-    other pupils are told from other answers. Raises StoreError; InputError for `same_levels` of a slice, and where no
+    of that level. `same_levels` compares the whole window with training rows weighted to have its levels, which
+    separates other pupils from other answers. Raises StoreError; InputError for `same_levels` of a slice, and where no
     level is known on both sides.
     """
     first = window.first or date.min
     if not same_levels:
         counts = store.counts(bundle.task, bundle.version, first, window.last, part)
-        return check(bundle, counts, window=window, part=part, against=basis_of_slice(bundle, part))
+        return check(bundle, counts, window=window, part=part, against=baseline_of_slice(bundle, part))
     if part != WHOLE:
         raise InputError(msg("A slice is not compared level by level."), fix=msg("Leave out one of the two."))
     sizes = {
@@ -221,16 +188,16 @@ def drift_report(
         for slice_, n in store.slices(bundle.task, bundle.version, first, window.last).items()
         if (level := level_of(bundle, slice_)) is not None and level in bundle.reference.by_level
     }
-    basis = weighted_rows(bundle, sizes)
+    baseline = weighted_to_levels(bundle, sizes)
     slices = [f"{bundle.profile.level}={level}" for level in sizes]
-    counts = added({one: store.counts(bundle.task, bundle.version, first, window.last, one) for one in slices})
-    return check(bundle, counts, window=window, against=basis)
+    counts = summed({name: store.counts(bundle.task, bundle.version, first, window.last, name) for name in slices})
+    return check(bundle, counts, window=window, against=baseline)
 
 
 def drift_of_panel(bundle: Bundle, panel: Panel) -> DriftReport:
-    """The report for the last year of a workbook, through the same bins, whatever was predicted or stored.
+    """The report for the last year of a workbook, through the same bins; what was predicted plays no part.
 
-    The model is not asked: of its answers the report says nothing.
+    The model is not asked, so the report has no score and no rate.
     """
     year = panel.years[-1]
     rows = panel.select(panel.year == year)
@@ -245,14 +212,14 @@ def drift_of_panel(bundle: Bundle, panel: Panel) -> DriftReport:
 
 
 def take_snapshot(store: Store, bundle: Bundle, window: Window, *, at: datetime | None = None) -> Snapshot:
-    """Keep the report of a window under the moment `at` (aware; now when None). Raises StoreError."""
+    """Store a snapshot of the drift of a window, of the moment `at` (aware; now when None). Raises StoreError."""
     snapshot = snapshot_of(drift_report(store, bundle, window), datetime.now(UTC) if at is None else at)
     store.write_snapshot(snapshot)
     return snapshot
 
 
 def snapshot_of(report: DriftReport, at: datetime) -> Snapshot:
-    """What the history keeps of a report that was made at a moment (aware)."""
+    """The snapshot of a report that was made at a moment (aware)."""
     return Snapshot(
         id=uuid7(at),
         at=at,
@@ -265,12 +232,38 @@ def snapshot_of(report: DriftReport, at: datetime) -> Snapshot:
             "reference_n": report.reference_n,
             "verdict": report.verdict,
             "alarm": report.alarm,
-            "features": [_kept(feature) for feature in report.features],
-            "score": None if report.score is None else _kept(report.score),
+            "features": [feature.as_dict() for feature in report.features],
+            "score": None if report.score is None else report.score.as_dict(),
             "rate": None if report.rate is None else report.rate.as_dict(),
         },
     )
 
 
-def _kept(figure: FeatureDrift) -> dict[str, object]:
-    return {"feature": figure.feature, **figure.figures(), "current": list(figure.current)}
+def score_bins(cells: Sequence[float]) -> FeatureBins:
+    """At most ten bins of the probability with about equal counts, from reference counts (101); the last: no answer."""
+    answered = np.array(cells[:SCORE_BINS], dtype=np.float64)
+    reached = np.cumsum(answered)
+    places = np.searchsorted(reached, reached[-1] * np.arange(1, MOST_BINS) / MOST_BINS, side="left")
+    # An edge is the upper end of the bin in which a tenth is full. No edge after the last answer: no row is above it.
+    ends = np.unique(places + 1)
+    first, last = np.flatnonzero(answered)[[0, -1]] if reached[-1] else (0, 0)
+    edges = tuple((ends[(ends > first) & (ends <= last)] / SCORE_BINS).tolist())
+    empty = FeatureBins(SCORE, edges, None, (), None, None)
+    return FeatureBins(SCORE, edges, None, tuple(round(count) for count in merged(empty, cells)), None, None)
+
+
+def merged(bins: FeatureBins, cells: Sequence[float]) -> tuple[float, ...]:
+    """Counts (101) added up in the bins of `score_bins`."""
+    starts = [0, *(round(edge * SCORE_BINS) for edge in bins.edges or ()), SCORE_BINS]
+    return tuple(np.add.reduceat(np.array(cells), starts).tolist())
+
+
+def cells_of(counted: Mapping[int, int], size: int) -> tuple[int, ...]:
+    """Counts by position as a tuple of `size`."""
+    return tuple(counted.get(position, 0) for position in range(size))
+
+
+def score_meaning() -> Text:
+    """What people call the score."""
+    words = msg("Risk in the model's answers")
+    return Text(pt=words.render("pt_BR"), en=words.render("en"))

@@ -1,9 +1,9 @@
-"""What can be said of a figure: its band, what chance alone may give, and how the one percent is spent.
+"""The verdict on a figure: its band, whether it is beyond chance, and how the one percent is divided.
 
 The promise is one for the whole check: without drift, at most one check in a hundred raises any alarm, over all
-features and all that is tested of each. By Bonferroni's inequality it holds when the levels of all tests add up to
-`ALPHA`, however they depend on each other. `ALPHA_SHARES` says what each kind of test gets; a kind divides it equally
-among the features. Where a test is not made (an older bundle), its part is left unspent.
+features and all tests of each. By Bonferroni's inequality it holds when the levels of all tests add up to `ALPHA`,
+however they depend on each other. `ALPHA_SHARES` says which part each kind of test gets; a kind divides its part
+equally among the features. Where a test is not made (a feature without order), its part is not used.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ Band = Literal["none", "moderate", "severe"]
 Kind = Literal["distribution", "superiority", "missing", "unseen", "rate"]
 
 ALPHA = 0.01
-"""Chance that a check without drift raises any alarm."""
+"""Probability that a check without drift raises any alarm."""
 
 ALPHA_SHARES: Mapping[Kind, float] = {
     "distribution": 0.002,
@@ -30,7 +30,7 @@ ALPHA_SHARES: Mapping[Kind, float] = {
 """Shares of `ALPHA`: most for the test that finds a shift among the fewest pupils, also of a feature that half lack."""
 
 MIN_SAMPLES = 30
-"""Fewer predictions than this say nothing."""
+"""With fewer predictions than this the verdict is `insufficient_data`."""
 
 _LABELS: Mapping[str, Message] = {
     "insufficient_data": msg("Insufficient data"),
@@ -41,10 +41,10 @@ _LABELS: Mapping[str, Message] = {
 
 _KINDS: Mapping[str, Message] = {
     "distribution": msg("distribution"),
-    "superiority": msg("moved"),
+    "superiority": msg("values moved"),
     "missing": msg("missing values"),
     "unseen": msg("unseen values"),
-    "rate": msg("share of answers"),
+    "rate": msg("share “at risk”"),
 }
 
 
@@ -54,12 +54,12 @@ def kind_label(kind: Kind, locale: str) -> str:
 
 
 def verdict_label(verdict: str, locale: str) -> str:
-    """A verdict in the original system's words."""
+    """A verdict in the words of the original system."""
     return _LABELS[verdict].render(locale)
 
 
 def verdict_for(n: int, band: Band, *, significant: bool) -> Verdict:
-    """The verdict on a figure of `n` predictions: its band, where that is beyond chance.
+    """The verdict on a figure of `n` predictions: its band, if it is `none` or the figure is beyond chance.
 
     `insufficient_data` below 30 predictions, and for a figure beyond the first band that chance may well give.
     """
@@ -69,10 +69,10 @@ def verdict_for(n: int, band: Band, *, significant: bool) -> Verdict:
 
 
 def worst(verdicts: Iterable[Verdict]) -> Verdict:
-    """The gravest alarm; without one, `none` only where all allow saying so."""
-    found = set(verdicts)
+    """The worst alarm; without an alarm, `none` only where all verdicts are `none`."""
+    given = set(verdicts)
     order: tuple[Verdict, ...] = ("severe", "moderate", "insufficient_data")
-    return next((verdict for verdict in order if verdict in found), "none")
+    return next((verdict for verdict in order if verdict in given), "none")
 
 
 def is_alarm(verdict: Verdict) -> bool:

@@ -117,7 +117,7 @@ def number_text(value: float, locale: str) -> str:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Explained:
-    """Answers for n rows with what led to each: `chosen` are the features of up to k reasons, the greatest first."""
+    """Answers for n rows with what led to each: `chosen` are the features of up to k reasons, in their order."""
 
     bundle: Bundle
     scores: Scores
@@ -140,24 +140,31 @@ def explain_rows(scorer: Scorer, columns: Mapping[str, Floats], year: Floats, k:
 def explain_scores(scorer: Scorer, scores: Scores, k: int) -> Explained:
     """Up to `k` reasons for each row of `scores` that has an answer."""
     contributions = scorer.contributions(scores.features)
-    chosen = _greatest(contributions, k)
+    chosen = _first(contributions, scores.prediction == 1, k)
     chosen[scores.prediction == NO_ANSWER] = -1
     return Explained(scorer.bundle, scores, contributions, chosen)
 
 
 def reasons_for(scorer: Scorer, answer: Answer, k: int) -> tuple[Reason, ...]:
-    """Up to `k` reasons for an answer, the greatest first; none for no answer, and none that is negligible."""
+    """Up to `k` reasons for an answer: those that point its way first, each side by size; none that is negligible.
+
+    No answer has no reasons.
+    """
     if answer.abstained or k == 0:
         return ()
     values = [np.nan if value is None else value for value in answer.features.values()]
     contributions = scorer.contributions(np.array([values], dtype=np.float64))
-    return _reasons(scorer.bundle, answer.features, contributions[0], _greatest(contributions, k)[0].tolist())
+    chosen = _first(contributions, np.array([answer.prediction == 1]), k)
+    return _reasons(scorer.bundle, answer.features, contributions[0], chosen[0].tolist())
 
 
-def _greatest(contributions: Floats, k: int) -> NDArray[np.int64]:
-    """Positions (n, k) of the greatest contributions (n, features) that count; -1 where there are fewer."""
+def _first(contributions: Floats, at_risk: NDArray[np.bool_], k: int) -> NDArray[np.int64]:
+    """Positions (n, k) of the contributions (n, features) that count, those that point the way of the answer (n,)
+    first and the greatest first of either side; -1 where there are fewer.
+    """
     size = np.abs(contributions)
-    order = np.argsort(-size, axis=1, kind="stable")[:, :k]
+    against = (contributions > 0) != at_risk[:, np.newaxis]
+    order = np.lexsort((-size, against, size < NEGLIGIBLE), axis=1)[:, :k]
     return np.where(np.take_along_axis(size, order, axis=1) < NEGLIGIBLE, -1, order)
 
 

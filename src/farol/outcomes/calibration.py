@@ -1,4 +1,4 @@
-"""What probabilities turned out to be worth: a table of bands, with what was said, expected, and came true."""
+"""What probabilities were worth: by band, their mean, the share that the card expects at risk, and the actual one."""
 
 from __future__ import annotations
 
@@ -12,19 +12,20 @@ from numpy.typing import NDArray
 from farol.evaluation.bands import EDGES
 from farol.evaluation.intervals import difference_of, share_of
 from farol.evaluation.metrics import COVERAGE, Estimate
-from farol.outcomes.card_comparison import as_figure, estimate_in, widened
+from farol.model.risk_bands import bands_of
+from farol.outcomes.card_comparison import widened
 
 Floats = NDArray[np.float64]
 
 
 @dataclass(frozen=True, slots=True)
-class BandWorth:
+class BandCalibration:
     """Probabilities from `low` up to, but not with, `high` (the last band has it too).
 
-    `said` is their mean, `came` the share at risk, `expected` what the card expects of such pupils; `kept` is whether
-    the two are compatible: the interval of their difference holds zero, wide enough for all bands of a table together,
-    so that in about 5% of the years any band is wrongly said not to be kept (Bonferroni). None where there is nothing
-    to compare.
+    `said` is their mean, `came` the share at risk, `expected` the share that the card expects of such pupils. `kept`
+    says whether the two are compatible: the interval of their difference holds zero. It is wide enough for all bands
+    of a table together, so that any band is wrongly said not to be kept in about 5% of the years (Bonferroni). None
+    where there is nothing to compare.
     """
 
     low: float
@@ -35,62 +36,43 @@ class BandWorth:
     expected: Estimate | None
     kept: bool | None
 
-    def as_dict(self) -> dict[str, object]:
-        """For JSON."""
-        return {
-            "low": self.low,
-            "high": self.high,
-            "n": self.n,
-            "said": None if self.said is None else round(self.said, 6),
-            "came": as_figure(self.came),
-            "expected": as_figure(self.expected),
-            "kept": self.kept,
-        }
 
-
-def worth_of(report: Mapping[str, object] | None, label: Floats, probability: Floats) -> tuple[BandWorth, ...]:
-    """The bands of a card (the usual ones where there is no card) for answers (n,) and what came true (n,)."""
-    expected = _expected(report)
-    edges = expected or dict.fromkeys(pairwise(EDGES))
-    inside = {(low, high): (probability >= low) & ((probability < high) | (high == EDGES[-1])) for low, high in edges}
-    among = sum(one is not None and bool(inside[band].any()) for band, one in edges.items())
-    return tuple(_band(band, one, label[inside[band]], probability[inside[band]], among) for band, one in edges.items())
+def band_calibrations(
+    report: Mapping[str, object] | None, label: Floats, probability: Floats
+) -> tuple[BandCalibration, ...]:
+    """The bands of a card (the usual ones where there is no card) for answers (n,) and their labels (n,)."""
+    expected = _expected(report or {}) or dict.fromkeys(pairwise(EDGES))
+    inside = {
+        (low, high): (probability >= low) & ((probability < high) | (high == EDGES[-1])) for low, high in expected
+    }
+    tests = sum(share is not None and bool(inside[edges].any()) for edges, share in expected.items())
+    return tuple(
+        _band(edges, share, label[inside[edges]], probability[inside[edges]], tests)
+        for edges, share in expected.items()
+    )
 
 
 def _band(
-    band: tuple[float, float], expected: Estimate | None, label: Floats, probability: Floats, among: int
-) -> BandWorth:
-    (low, high), n = band, label.size
+    edges: tuple[float, float], expected: Estimate | None, label: Floats, probability: Floats, tests: int
+) -> BandCalibration:
+    (low, high), n = edges, label.size
     if not n:
-        return BandWorth(low, high, 0, None, None, expected, None)
+        return BandCalibration(low, high, 0, None, None, expected, None)
     cases = float(label.sum())
     came = share_of(cases, n)
     kept = None
     if expected is not None:
-        wide = share_of(cases, n, coverage=1 - (1 - COVERAGE) / among)
-        difference = difference_of(wide, widened(expected, among))
+        wide = share_of(cases, n, coverage=1 - (1 - COVERAGE) / tests)
+        difference = difference_of(wide, widened(expected, tests))
         kept = difference.low <= 0 <= difference.high
-    return BandWorth(low, high, n, float(probability.mean()), came, expected, kept)
+    return BandCalibration(low, high, n, float(probability.mean()), came, expected, kept)
 
 
-def _expected(report: Mapping[str, object] | None) -> dict[tuple[float, float], Estimate | None]:
-    match None if report is None else report.get("bands"):
-        case {"bands": [*bands]}:
-            return dict(read for read in map(_read, bands) if read is not None)
-        case _:
-            return {}
-
-
-def _read(band: object) -> tuple[tuple[float, float], Estimate | None] | None:
-    """A band's edges and the share expected in it. The card has the ends of the share alone: their middle stands in."""
-    match band:
-        case {
-            "low": int() | float() as low,
-            "high": int() | float() as high,
-            "expected": {"low": int() | float() as least, "high": int() | float() as most} as expected,
-        }:
-            return (float(low), float(high)), estimate_in(
-                {"value": expected.get("value", (least + most) / 2), "low": least, "high": most}
-            )
-        case _:
-            return None
+def _expected(report: Mapping[str, object]) -> dict[tuple[float, float], Estimate | None]:
+    """Edges → the share expected between them. The card has the ends of its interval; their middle is its value."""
+    return {
+        (band.low, band.high): Estimate(
+            (band.expected_low + band.expected_high) / 2, band.expected_low, band.expected_high
+        )
+        for band in bands_of(report)
+    }

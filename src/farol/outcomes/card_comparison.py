@@ -1,9 +1,9 @@
-"""What a model's card promised, held against what came true.
+"""What a model's card promised, compared with what came true.
 
-Promised and realised are measured on different pupils, so the two figures are independent. Their difference gets the
-interval of Zou and Donner (2008) from the intervals of both, widened as a normal's would be, so that of all metrics of
-one set of pupils a wrong "better" or "worse" comes in about 5% of the years, and not in 5% for each (Bonferroni). Only
-where that interval leaves out zero is the promise not kept.
+The two are measured on different pupils, so the figures are independent. Their difference gets the interval of Zou and
+Donner (2008) from the intervals of both. It is widened as a normal's would be, so that over all metrics of one set of
+pupils together a wrong "better" or "worse" comes in about 5% of the years (Bonferroni). Only an interval without zero
+says that the promise was not kept.
 """
 
 from __future__ import annotations
@@ -16,14 +16,15 @@ from typing import Literal
 from farol.evaluation.intervals import difference_of
 from farol.evaluation.metrics import COVERAGE, MEASURES, Estimate, Evaluation, Undefined
 from farol.i18n import Message, msg
+from farol.model.bundle import Bundle
 
 Verdict = Literal["within", "better", "worse", "unknown"]
 
 COMPARED = ("roc_auc", "average_precision", "precision", "recall", "f1", "brier", "ece")
 FEWEST_ROWS = 100
 FEWEST_CASES = 20
-"""Of fewer pupils, or fewer at risk or not at risk, nothing is concluded: resampling them gives intervals that are too
-narrow near the ends of the scale, and of 60 pupils the verdict was wrong in 9% of years.
+"""Fewer pupils, or fewer at risk or not at risk, get no verdict: resampling them gives intervals that are too narrow
+near the ends of the scale, and with 60 pupils the verdict was wrong in 9% of years.
 """
 FEWEST_FOR_ECE = 0.5
 """The calibration error of few pupils is greater by chance alone: neither side may have less than this share of the
@@ -33,23 +34,50 @@ WORDS: Mapping[Verdict, Message] = {
     "within": msg("as promised"),
     "better": msg("better than promised"),
     "worse": msg("worse than promised"),
-    "unknown": msg("cannot be told"),
+    "unknown": msg("not enough to say"),
 }
 
 
 @dataclass(frozen=True, slots=True)
-class Promise:
+class CardMetrics:
     """A section of a report: the metrics of `n` test rows, `positives` of them at risk."""
 
     n: int
     positives: int
     metrics: Mapping[str, Estimate]
 
+    @classmethod
+    def read(cls, section: object) -> CardMetrics | None:
+        """The metrics of a section of report.json; None where it has none."""
+        match section:
+            case {"n": int(n), "positives": int(positives), **figures}:
+                metrics = {name: _estimate_in(figures.get(name)) for name in COMPARED}
+                return cls(n, positives, {name: metric for name, metric in metrics.items() if metric is not None})
+            case _:
+                return None
+
+    @classmethod
+    def of(cls, bundle: Bundle | None, name: str = "test") -> CardMetrics | None:
+        """What a card promises of `test` or a group of it.
+
+        The promise is for pupils who get an answer: the report has the section `answered` where some test pupils get
+        none.
+        """
+        if bundle is None:
+            return None
+        match bundle.report:
+            case {"answered": {**answered}}:
+                return cls.read(answered.get(name))
+            case {"groups": {**groups}} if name != "test":
+                return cls.read(groups.get(name))
+            case report:
+                return cls.read(report.get(name)) if name == "test" else None
+
 
 @dataclass(frozen=True, slots=True)
-class Comparison:
+class MetricComparison:
     """One metric. `difference` is realised minus promised, wide enough for all of `COMPARED` together; `reason` says
-    why nothing can be told.
+    why there is no verdict.
     """
 
     metric: str
@@ -59,39 +87,48 @@ class Comparison:
     verdict: Verdict
     reason: Message | None
 
-    def as_dict(self, locale: str) -> dict[str, object]:
-        """For JSON."""
-        return {
-            "metric": self.metric,
-            "title": MEASURES[self.metric].title.render(locale),
-            "greater_is_better": MEASURES[self.metric].greater_is_better,
-            "promised": as_figure(self.promised),
-            "realised": as_figure(self.realised),
-            "difference": as_figure(self.difference),
-            "verdict": self.verdict,
-            "verdict_label": WORDS[self.verdict].render(locale),
-            "reason": None if self.reason is None else self.reason.render(locale),
-        }
+
+def compare_with_card(card: CardMetrics | None, realised: Evaluation) -> tuple[MetricComparison, ...]:
+    """Every metric of `COMPARED`, promised and realised."""
+    return tuple(_compared(metric, card, realised) for metric in COMPARED)
 
 
-def as_figure(estimate: Estimate | None) -> dict[str, float] | None:
-    """An estimate for JSON, to six decimals."""
-    if estimate is None:
-        return None
-    return {name: round(getattr(estimate, name), 6) + 0.0 for name in ("value", "low", "high")}
+def _compared(metric: str, card: CardMetrics | None, realised: Evaluation) -> MetricComparison:
+    promised = None if card is None else card.metrics.get(metric)
+    came = realised.estimates[metric]
+    if isinstance(came, Undefined):
+        return MetricComparison(metric, promised, None, None, "unknown", came.reason)
+    if card is None or promised is None:
+        return MetricComparison(metric, None, came, None, "unknown", msg("the card does not say"))
+    difference = difference_of(widened(came, len(COMPARED)), widened(promised, len(COMPARED)))
+    reason = _too_few(metric, card, realised)
+    if reason is not None:
+        return MetricComparison(metric, promised, came, difference, "unknown", reason)
+    verdict: Verdict = "within"
+    if difference.low > 0 or difference.high < 0:
+        verdict = "better" if (difference.low > 0) == MEASURES[metric].greater_is_better else "worse"
+    return MetricComparison(metric, promised, came, difference, verdict, None)
 
 
-def promise_in(section: object) -> Promise | None:
-    """What a section of report.json promises; None where it is none."""
-    match section:
-        case {"n": int(n), "positives": int(positives), **rest}:
-            read = {name: estimate_in(rest.get(name)) for name in COMPARED}
-            return Promise(n, positives, {name: one for name, one in read.items() if one is not None})
-        case _:
-            return None
+def _too_few(metric: str, card: CardMetrics, realised: Evaluation) -> Message | None:
+    for n, positives in ((realised.n, realised.positives), (card.n, card.positives)):
+        if n < FEWEST_ROWS or not FEWEST_CASES <= positives <= n - FEWEST_CASES:
+            return msg(
+                "too few pupils: {n}, {positives} of them at risk; it takes {rows}, with at least {cases} at risk and "
+                "{cases} not at risk",
+                n=n,
+                positives=positives,
+                rows=FEWEST_ROWS,
+                cases=FEWEST_CASES,
+            )
+    if metric == "ece" and realised.n < FEWEST_FOR_ECE * card.n:
+        return msg("there are far fewer pupils than on the card: chance alone makes this error greater")
+    if metric == "ece" and card.n < FEWEST_FOR_ECE * realised.n:
+        return msg("there are far more pupils than on the card: chance alone makes this error smaller")
+    return None
 
 
-def estimate_in(figure: object) -> Estimate | None:
+def _estimate_in(figure: object) -> Estimate | None:
     """A figure of report.json; None where it is undefined or absent."""
     match figure:
         case {"value": int() | float() as value, "low": int() | float() as low, "high": int() | float() as high}:
@@ -100,47 +137,12 @@ def estimate_in(figure: object) -> Estimate | None:
             return None
 
 
-def compare_with(promise: Promise | None, realised: Evaluation) -> tuple[Comparison, ...]:
-    """Every metric of `COMPARED`, promised and realised."""
-    return tuple(_compared(metric, promise, realised) for metric in COMPARED)
-
-
-def _compared(metric: str, promise: Promise | None, realised: Evaluation) -> Comparison:
-    promised = None if promise is None else promise.metrics.get(metric)
-    came = realised.estimates[metric]
-    if isinstance(came, Undefined):
-        return Comparison(metric, promised, None, None, "unknown", came.reason)
-    if promise is None or promised is None:
-        return Comparison(metric, None, came, None, "unknown", msg("the card does not say"))
-    difference = difference_of(widened(came, len(COMPARED)), widened(promised, len(COMPARED)))
-    reason = _too_few(metric, promise, realised)
-    if reason is not None:
-        return Comparison(metric, promised, came, difference, "unknown", reason)
-    verdict: Verdict = "within"
-    if difference.low > 0 or difference.high < 0:
-        verdict = "better" if (difference.low > 0) == MEASURES[metric].greater_is_better else "worse"
-    return Comparison(metric, promised, came, difference, verdict, None)
-
-
-def _too_few(metric: str, promise: Promise, realised: Evaluation) -> Message | None:
-    for n, positives in ((realised.n, realised.positives), (promise.n, promise.positives)):
-        if n < FEWEST_ROWS or not FEWEST_CASES <= positives <= n - FEWEST_CASES:
-            return msg(
-                "too few pupils: {n}, of whom {positives} at risk; it takes {rows}, and {cases} of either kind",
-                n=n,
-                positives=positives,
-                rows=FEWEST_ROWS,
-                cases=FEWEST_CASES,
-            )
-    if metric == "ece" and realised.n < FEWEST_FOR_ECE * promise.n:
-        return msg("of so much fewer pupils than on the card it is greater by chance alone")
-    if metric == "ece" and promise.n < FEWEST_FOR_ECE * realised.n:
-        return msg("of so many more pupils than on the card it is smaller by chance alone")
-    return None
-
-
-def widened(one: Estimate, among: int) -> Estimate:
-    """A 95% interval made as wide as a normal's must be, so that of `among` such together 95% hold them all."""
-    usual, wide = (NormalDist().inv_cdf(1 - (1 - COVERAGE) / 2 / tests) for tests in (1, among))
+def widened(estimate: Estimate, tests: int) -> Estimate:
+    """A 95% interval widened as a normal's would be, so that `tests` such intervals together hold all in 95%."""
+    usual, wide = (NormalDist().inv_cdf(1 - (1 - COVERAGE) / 2 / count) for count in (1, tests))
     factor = wide / usual
-    return Estimate(one.value, one.value - factor * (one.value - one.low), one.value + factor * (one.high - one.value))
+    return Estimate(
+        estimate.value,
+        estimate.value - factor * (estimate.value - estimate.low),
+        estimate.value + factor * (estimate.high - estimate.value),
+    )

@@ -1,7 +1,7 @@
-"""What could be expected before the sheet was there, beside what came true of the very same pupils.
+"""The estimate made before the sheet, beside what came true of the same pupils.
 
-The estimate is that of `farol.outcomes.estimation` (CBPE), from the answers to the pupils who are measured and what
-such answers were worth in training; so the two sides show what such an estimate is worth to this school.
+The estimate is that of `farol.outcomes.estimation` (CBPE), from the answers to the pupils who are measured. So the two
+sides show how good such an estimate is for this school.
 """
 
 from __future__ import annotations
@@ -17,26 +17,31 @@ from farol.evaluation.intervals import share_of
 from farol.evaluation.metrics import MEASURES as OF_CARDS
 from farol.evaluation.metrics import Estimate, Evaluation
 from farol.i18n import Message, msg
-from farol.outcomes.card_comparison import as_figure
-from farol.outcomes.estimation import MEASURES, Expected, Floats, assumptions_of, estimate_each
-from farol.outcomes.recalibration import IsotonicCalibration
+from farol.outcomes.estimation import (
+    MEASURES,
+    ExpectedMeasure,
+    Floats,
+    IsotonicCalibration,
+    assumptions_of,
+    estimate_each,
+)
 
 _OF_CARDS = {"brier_score": "brier"}
-"""What the metrics of a card call a measure, where it is another name."""
-_UNKNOWN = Expected(None, None, None)
+"""The name that a card's metrics have for a measure, where it is another one."""
+_UNKNOWN = ExpectedMeasure(None, None, None)
 
 
 @dataclass(frozen=True, slots=True)
-class Beside:
-    """One figure: expected before, and realised (None: undefined)."""
+class MeasurePair:
+    """One measure: expected before, and realised (None: undefined)."""
 
     measure: str
-    expected: Expected
+    expected: ExpectedMeasure
     realised: Estimate | None
 
     @property
     def is_inside(self) -> bool | None:
-        """Whether what came true lies in the interval of what was expected; None where either is unknown."""
+        """Whether the realised value lies in the interval of the expected one; None where either is unknown."""
         low, high = self.expected.low, self.expected.high
         if self.realised is None or low is None or high is None:
             return None
@@ -44,70 +49,67 @@ class Beside:
 
     @property
     def title(self) -> Message:
-        """What people call it."""
-        if self.measure == "at_risk":
-            return msg("Share at risk")
-        found = OF_CARDS.get(_OF_CARDS.get(self.measure, self.measure))
-        return msg("Accuracy") if found is None else found.title
+        """The name for readers."""
+        return measure_title(self.measure)
 
 
 @dataclass(frozen=True, slots=True)
-class Before:
+class EstimateVsActual:
     """The share at risk and the measures of `n` pupils; below 30 nothing is expected."""
 
     n: int
-    at_risk: Beside
-    measures: tuple[Beside, ...]
-    recalibrated: bool = False
+    at_risk: MeasurePair
+    measures: tuple[MeasurePair, ...]
+    calibrated: bool = False
 
     @property
     def is_enough(self) -> bool:
-        """Whether there are figures at all."""
+        """Whether there are expected values at all."""
         return self.n >= MIN_SAMPLES
 
     @property
     def assumptions(self) -> tuple[Message, ...]:
-        """What has to hold for it."""
-        return assumptions_of(recalibrated=self.recalibrated)
+        """What has to hold for the estimate."""
+        return assumptions_of(calibrated=self.calibrated)
 
     @property
-    def figures(self) -> tuple[Beside, ...]:
+    def pairs(self) -> tuple[MeasurePair, ...]:
         """The share at risk, then the measures."""
         return (self.at_risk, *self.measures)
 
-    def as_dict(self, locale: str) -> dict[str, object]:
-        """For JSON."""
-        return {
-            "n": self.n,
-            "at_risk": self.at_risk.expected.as_dict(),
-            "measures": {one.measure: one.expected.as_dict() for one in self.measures},
-            "realised": {one.measure: as_figure(one.realised) for one in self.figures},
-            "assumptions": [words.render(locale) for words in self.assumptions],
-        }
+
+def measure_title(measure: str) -> Message:
+    """The name of a measure for readers."""
+    if measure == "at_risk":
+        return msg("Share at risk")
+    metric = OF_CARDS.get(_OF_CARDS.get(measure, measure))
+    return msg("Accuracy") if metric is None else metric.title
 
 
-def before_of(
-    probability: Floats, threshold: float, evaluation: Evaluation, learned: IsotonicCalibration | None = None
-) -> Before:
-    """What the answers (n,) to pupils let expect, beside the metrics of the same pupils."""
-    expected = _expected(probability.tobytes(), threshold, learned) if probability.size >= MIN_SAMPLES else {}
+def estimate_vs_actual(
+    probability: Floats, threshold: float, evaluation: Evaluation, calibration: IsotonicCalibration | None = None
+) -> EstimateVsActual:
+    """The estimate from the probabilities (n,) of pupils, beside the metrics of the same pupils."""
+    expected = _expected(probability.tobytes(), threshold, calibration) if probability.size >= MIN_SAMPLES else {}
     right = evaluation.confusion.get("true_positive", 0) + evaluation.confusion.get("true_negative", 0)
     shares = {"at_risk": evaluation.positives, "accuracy": right}
 
     def realised(measure: str) -> Estimate | None:
         if measure in shares:
             return share_of(shares[measure], evaluation.n) if evaluation.n else None
-        found = evaluation.estimates[_OF_CARDS.get(measure, measure)]
-        return found if isinstance(found, Estimate) else None
+        metric = evaluation.estimates[_OF_CARDS.get(measure, measure)]
+        return metric if isinstance(metric, Estimate) else None
 
-    def beside(measure: str) -> Beside:
-        return Beside(measure, expected.get(measure, _UNKNOWN), realised(measure))
+    def pair(measure: str) -> MeasurePair:
+        return MeasurePair(measure, expected.get(measure, _UNKNOWN), realised(measure))
 
-    measures = tuple(beside(measure) for measure in MEASURES)
-    return Before(probability.size, beside("at_risk"), measures, learned is not None)
+    measures = tuple(pair(measure) for measure in MEASURES)
+    return EstimateVsActual(probability.size, pair("at_risk"), measures, calibration is not None)
 
 
 @lru_cache(maxsize=64)
-def _expected(probability: bytes, threshold: float, learned: IsotonicCalibration | None) -> Mapping[str, Expected]:
-    """Of the bytes of an array: a page that is read again draws nothing again."""
-    return estimate_each(np.frombuffer(probability, dtype=np.float64), threshold, learned)
+def _expected(
+    probability: bytes, threshold: float, calibration: IsotonicCalibration | None
+) -> Mapping[str, ExpectedMeasure]:
+    """The estimate from the bytes of an array: a page that is read again draws nothing again."""
+    return estimate_each(np.frombuffer(probability, dtype=np.float64), threshold, calibration)

@@ -1,13 +1,17 @@
-"""How good the answers probably are, before anybody knows: performance expected from the probabilities themselves.
+"""How good the answers probably are before anybody knows, estimated from the probabilities themselves.
 
-Where eight of ten pupils with an answer are at risk, that answer is right in eight of ten cases; so the expected
-confusion matrix, and every figure made of it, follows from the answers ("confidence-based performance estimation",
+Where eight of ten pupils with a certain answer are at risk, that answer is right in eight of ten cases. So the expected
+confusion matrix, and every measure made of it, follows from the answers ("confidence-based performance estimation",
 CBPE: Białek, Kuberski, Perrakis, Bifet, "Estimating Model Performance Under Covariate Shift Without Labels", 2023;
-NannyML has it). What share an answer stands for is learned from training pupils whom the model had not seen
-(`farol.outcomes.recalibration`); in bundles of an older Farol it is the probability itself. It needs no row: the
-counters have the probabilities in a hundred bins, and each counts as the middle of its bin.
+NannyML has it).
 
-It says what a change of pupils does to the figures. It cannot see a change of what the answers are worth.
+The share at risk behind an answer is learned from training pupils whom the model had not seen, by isotonic regression
+(Ayer and others, 1955; for probabilities Zadrozny and Elkan, 2002): the shares nearest to the counts that never fall
+as the probability rises. A model's probability need not be that share. Next year's is a mean over the rules of ages
+that may come (docs/model.md), of which one will: the model sorts pupils better than its own probabilities say.
+
+No row is needed: the counters have the probabilities in a hundred bins, and each counts as the middle of its bin. The
+estimate shows how other pupils change the measures. It cannot see a change of what the answers are worth.
 """
 
 from __future__ import annotations
@@ -16,37 +20,35 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date
 from functools import lru_cache
+from typing import Self
 
 import numpy as np
 from numpy.typing import NDArray
 
-from farol.drift.scores import cells_of
+from farol.drift.report import cells_of
 from farol.drift.verdicts import MIN_SAMPLES
 from farol.drift.windows import Window
 from farol.i18n import Message, msg
 from farol.model.bundle import Bundle
 from farol.model.counters import SCORE, WHOLE
-from farol.model.reference import SCORE_BINS, score_index
-from farol.outcomes.recalibration import IsotonicCalibration, resampled, worth
+from farol.model.reference import SCORE_BINS, Reference, score_index
 from farol.store.database import Store
 
 Floats = NDArray[np.float64]
 
 MEASURES = ("roc_auc", "precision", "recall", "f1", "accuracy", "brier_score")
 
-LEARNED = msg("An answer is worth now what it was for training pupils whom the model had not seen.")
-TAKEN = msg("A probability is worth what it says: of pupils with 70%, seven in ten.")
+FEWEST_ROWS = 100
+FEWEST_CASES = 20
+"""No calibration is learned from fewer training answers, or fewer at risk or not at risk."""
+
+CALIBRATED = msg("An answer is worth now what it was for training pupils whom the model had not seen.")
+UNCALIBRATED = msg("A probability is worth what it says: of pupils with 70%, seven in ten fall behind.")
 ASSUMPTIONS = (
-    msg("What makes a pupil fall behind has not changed; only which pupils there are."),
-    msg("The interval speaks of chance alone, not of these assumptions."),
+    msg("What makes a pupil fall behind has not changed; only the pupils are others."),
+    msg("The interval shows what chance alone can do. It does not cover a wrong assumption."),
 )
-"""What has to hold, in words; before them `LEARNED` or `TAKEN`."""
-
-
-def assumptions_of(*, recalibrated: bool) -> tuple[Message, ...]:
-    """What has to hold for an estimate, in words."""
-    return (LEARNED if recalibrated else TAKEN, *ASSUMPTIONS)
-
+"""What has to hold, in words; before them `CALIBRATED` or `UNCALIBRATED`."""
 
 DRAWS = 1_000
 _MOST_DRAWN = 200_000
@@ -54,96 +56,107 @@ _MOST_DRAWN = 200_000
 
 
 @dataclass(frozen=True, slots=True)
-class Expected:
-    """An expected figure with the central 95% of what it would be, were the labels known. None: undefined."""
+class IsotonicCalibration:
+    """Training answers in a hundred bins of the probability, and those of them at risk. Hashable, so remembered."""
+
+    counts: tuple[int, ...]
+    at_risk: tuple[int, ...]
+
+    @classmethod
+    def of(cls, reference: Reference) -> Self | None:
+        """The calibration by a reference's counts; None where they are too few."""
+        calibration = cls((reference.score or ())[:SCORE_BINS], (reference.at_risk or ())[:SCORE_BINS])
+        n, cases = sum(calibration.counts), sum(calibration.at_risk)
+        return calibration if n >= FEWEST_ROWS and FEWEST_CASES <= cases <= n - FEWEST_CASES else None
+
+
+@dataclass(frozen=True, slots=True)
+class ExpectedMeasure:
+    """An expected measure with the central 95% of its values, were the labels known. None: undefined."""
 
     value: float | None
     low: float | None
     high: float | None
 
-    def as_dict(self) -> dict[str, object]:
-        """For JSON."""
-        return {"value": self.value, "low": self.low, "high": self.high}
-
 
 @dataclass(frozen=True, slots=True)
 class Estimation:
-    """Expected performance of `n` answers at a threshold; no figures below 30 answers."""
+    """Expected performance of `n` answers at a threshold; no measures below 30 answers."""
 
     n: int
     abstained: int
     threshold: float
     at_risk: float | None  # the share expected to be at risk
-    measures: Mapping[str, Expected]
-    recalibrated: bool = False  # whether what answers are worth was learned from training pupils
+    measures: Mapping[str, ExpectedMeasure]
+    calibrated: bool = False  # whether training pupils say how much an answer is worth
 
     @property
     def assumptions(self) -> tuple[Message, ...]:
         """What has to hold for it."""
-        return assumptions_of(recalibrated=self.recalibrated)
+        return assumptions_of(calibrated=self.calibrated)
 
-    def as_dict(self, locale: str) -> dict[str, object]:
-        """For JSON and pages, words in `locale`."""
-        return {
-            "n": self.n,
-            "abstained": self.abstained,
-            "threshold": self.threshold,
-            "at_risk": self.at_risk,
-            "measures": {name: one.as_dict() for name, one in self.measures.items()},
-            "recalibrated": self.recalibrated,
-            "assumptions": [words.render(locale) for words in self.assumptions],
-        }
+
+def assumptions_of(*, calibrated: bool) -> tuple[Message, ...]:
+    """What has to hold for an estimate, in words."""
+    return (CALIBRATED if calibrated else UNCALIBRATED, *ASSUMPTIONS)
+
+
+def expected_performance(store: Store, bundle: Bundle, window: Window, *, part: str = WHOLE) -> Estimation:
+    """The expected performance of the answers of a window, or a slice of it, from the counters. Raises StoreError."""
+    counts = store.counts(bundle.task, bundle.version, window.first or date.min, window.last, part)
+    cells = cells_of(counts.get(SCORE, {}), SCORE_BINS + 1)
+    return estimate(cells, bundle.manifest.threshold, IsotonicCalibration.of(bundle.reference))
 
 
 @lru_cache(maxsize=64)
-def estimate(cells: tuple[int, ...], threshold: float, learned: IsotonicCalibration | None = None) -> Estimation:
+def estimate(cells: tuple[int, ...], threshold: float, calibration: IsotonicCalibration | None = None) -> Estimation:
     """The expected performance of answers counted by probability (101 bins, the last for no answer).
 
     The bin that holds the threshold is split by it in proportion. The interval is that of chance: training pupils are
-    drawn again and again, what an answer is worth learned anew from them (where it is `learned`), labels drawn for
-    these answers (binomially in each bin), and the figures computed with them.
+    drawn again and again, the calibration (where there is one) is learned anew from them, labels are drawn for these
+    answers (binomially in each bin), and the measures are computed with them.
     """
     counts = np.array(cells[:SCORE_BINS], dtype=np.float64)
     n = int(counts.sum())
     if n < MIN_SAMPLES:
-        nothing = dict.fromkeys(MEASURES, Expected(None, None, None))
-        return Estimation(n, cells[SCORE_BINS], threshold, None, nothing, learned is not None)
-    said, into = _middles(threshold)
+        nothing = dict.fromkeys(MEASURES, ExpectedMeasure(None, None, None))
+        return Estimation(n, cells[SCORE_BINS], threshold, None, nothing, calibration is not None)
+    probability, into = _middles(threshold)
     weights = counts[into] * np.diff(_edges(threshold)) * SCORE_BINS
-    positive = said >= threshold
-    chances = said if learned is None else worth(learned)[into]
-    expected = measures(weights, weights * chances, positive, said)
+    positive = probability >= threshold
+    shares = probability if calibration is None else calibrated_shares(calibration)[into]
+    expected = measures(weights, weights * shares, positive, probability)
     whole = np.round(weights).astype(np.int64)
-    likely = said if learned is None else resampled(learned, DRAWS)[:, into]
+    likely = probability if calibration is None else resampled_shares(calibration, DRAWS)[:, into]
     drawn = np.random.default_rng(0).binomial(whole, likely, (DRAWS, whole.size)).astype(np.float64)
-    figures = measures(whole.astype(np.float64), drawn, positive, said)
+    figures = measures(whole.astype(np.float64), drawn, positive, probability)
     return Estimation(
         n=n,
         abstained=cells[SCORE_BINS],
         threshold=threshold,
-        at_risk=float(weights @ chances / n),
+        at_risk=float(weights @ shares / n),
         measures={name: _expected(float(expected[name]), figures[name]) for name in MEASURES},
-        recalibrated=learned is not None,
+        calibrated=calibration is not None,
     )
 
 
 def estimate_rows(
-    probability: Floats, threshold: float, learned: IsotonicCalibration | None = None
+    probability: Floats, threshold: float, calibration: IsotonicCalibration | None = None
 ) -> Mapping[str, float]:
-    """The expected figures of single probabilities (n,), NaN for no answer, none of them rounded to a bin.
+    """The expected measures of single probabilities (n,), NaN for no answer, none of them rounded to a bin.
 
-    They are what `estimate` approaches; an undefined one is NaN.
+    `estimate` approaches them; an undefined one is NaN.
     """
     values, counts = np.unique(probability[~np.isnan(probability)], return_counts=True)
     weights = counts.astype(np.float64)
-    chances = values if learned is None else worth(learned)[score_index(values)]
-    found = measures(weights, weights * chances, values >= threshold, values)
-    return {name: float(value) for name, value in found.items()}
+    shares = values if calibration is None else calibrated_shares(calibration)[score_index(values)]
+    expected = measures(weights, weights * shares, values >= threshold, values)
+    return {name: float(value) for name, value in expected.items()}
 
 
 def estimate_each(
-    probability: Floats, threshold: float, learned: IsotonicCalibration | None = None
-) -> Mapping[str, Expected]:
+    probability: Floats, threshold: float, calibration: IsotonicCalibration | None = None
+) -> Mapping[str, ExpectedMeasure]:
     """`estimate_rows` with intervals, and under `at_risk` the share expected to be at risk; of one answer at least.
 
     The interval is that of `estimate`.
@@ -152,29 +165,29 @@ def estimate_each(
     weights, positive, rng = counts.astype(np.float64), values >= threshold, np.random.default_rng(0)
     n, at_once = weights.sum(), max(1, _MOST_DRAWN // values.size)
     bins = score_index(values)
-    chances = values if learned is None else worth(learned)[bins]
+    shares = values if calibration is None else calibrated_shares(calibration)[bins]
     drawn: dict[str, list[Floats]] = {name: [] for name in ("at_risk", *MEASURES)}
     for start in range(0, DRAWS, at_once):
         size = min(at_once, DRAWS - start)
-        likely = values if learned is None else resampled(learned, DRAWS)[start : start + size, bins]
+        likely = values if calibration is None else resampled_shares(calibration, DRAWS)[start : start + size, bins]
         at_risk = rng.binomial(counts, likely, (size, values.size)).astype(np.float64)
-        found = measures(weights, at_risk, positive, values)
+        figures = measures(weights, at_risk, positive, values)
         for name in MEASURES:
-            drawn[name].append(found[name])
+            drawn[name].append(figures[name])
         drawn["at_risk"].append(at_risk.sum(axis=-1) / n)
-    expected = measures(weights, weights * chances, positive, values) | {"at_risk": np.asarray(weights @ chances / n)}
+    expected = measures(weights, weights * shares, positive, values) | {"at_risk": np.asarray(weights @ shares / n)}
     return {name: _expected(float(expected[name]), np.concatenate(parts)) for name, parts in drawn.items()}
 
 
-def measures(weights: Floats, at_risk: Floats, positive: NDArray[np.bool_], said: Floats) -> dict[str, Floats]:
-    """Figures (…,) of bins in ascending order of probability: rows (b,), those at risk (…, b), whether the answer is 1
-    (b,), and the probability said (b,). NaN for what is undefined; rows of one bin are tied.
+def measures(weights: Floats, at_risk: Floats, positive: NDArray[np.bool_], probability: Floats) -> dict[str, Floats]:
+    """Measures (…,) of bins in ascending order of probability: rows (b,), those at risk (…, b), whether the answer is 1
+    (b,), and the probability (b,). NaN for an undefined one; rows of one bin are tied.
     """
     well = weights - at_risk
     hits, alarms, cases = at_risk[..., positive].sum(axis=-1), weights[positive].sum(), at_risk.sum(axis=-1)
     below = np.cumsum(well, axis=-1) - well / 2
     right = hits + well[..., ~positive].sum(axis=-1)
-    squares = at_risk * (1 - said) ** 2 + well * said**2
+    squares = at_risk * (1 - probability) ** 2 + well * probability**2
     return {
         "roc_auc": _ratio((at_risk * below).sum(axis=-1), cases * well.sum(axis=-1)),
         "precision": _ratio(hits, np.broadcast_to(alarms, hits.shape)),
@@ -185,11 +198,44 @@ def measures(weights: Floats, at_risk: Floats, positive: NDArray[np.bool_], said
     }
 
 
-def performance(store: Store, bundle: Bundle, window: Window, *, part: str = WHOLE) -> Estimation:
-    """The expected performance of the answers of a window, or a slice of it, from the counters. Raises StoreError."""
-    counts = store.counts(bundle.task, bundle.version, window.first or date.min, window.last, part)
-    cells = cells_of(counts.get(SCORE, {}), SCORE_BINS + 1)
-    return estimate(cells, bundle.manifest.threshold, IsotonicCalibration.of(bundle.reference))
+@lru_cache(maxsize=64)
+def calibrated_shares(calibration: IsotonicCalibration) -> Floats:
+    """The share at risk (100,) behind an answer in each bin; between bins without training rows, a line."""
+    counts, at_risk = (np.array(bins, dtype=np.float64) for bins in (calibration.counts, calibration.at_risk))
+    shares = _isotonic(counts, at_risk)
+    shares.flags.writeable = False
+    return shares
+
+
+@lru_cache(maxsize=8)
+def resampled_shares(calibration: IsotonicCalibration, draws: int) -> Floats:
+    """`calibrated_shares` (draws, 100) of training rows drawn with replacement (Efron, 1979), with a fixed seed.
+
+    It takes a tenth of a second.
+    """
+    n = sum(calibration.counts)
+    at_risk = np.array(calibration.at_risk, dtype=np.float64)
+    cells = np.concatenate((at_risk, np.array(calibration.counts) - at_risk)) / n
+    drawn = np.random.default_rng(0).multinomial(n, cells, draws).astype(np.float64)
+    cases, others = drawn[:, :SCORE_BINS], drawn[:, SCORE_BINS:]
+    shares = np.array([_isotonic(*pair) for pair in zip(cases + others, cases, strict=True)])
+    shares.flags.writeable = False
+    return shares
+
+
+def _isotonic(counts: Floats, at_risk: Floats) -> Floats:
+    """Isotonic regression of the shares at risk by pooling adjacent violators: counts (b,) and cases (b,) give (b,)."""
+    known = np.flatnonzero(counts)
+    pools: list[tuple[float, float, int]] = []  # rows, cases, bins of each
+    for counted, cases in zip(counts[known].tolist(), at_risk[known].tolist(), strict=True):
+        pool = (counted, cases, 1)
+        while pools and pools[-1][1] * pool[0] >= pool[1] * pools[-1][0]:
+            before = pools.pop()
+            pool = (before[0] + pool[0], before[1] + pool[1], before[2] + pool[2])
+        pools.append(pool)
+    shares = np.repeat([pool[1] / pool[0] for pool in pools], [pool[2] for pool in pools])
+    line: Floats = np.interp(np.arange(counts.size), known, shares)
+    return line
 
 
 def _edges(threshold: float) -> Floats:
@@ -207,14 +253,15 @@ def _middles(threshold: float) -> tuple[Floats, NDArray[np.int64]]:
     return middles, np.minimum((middles * SCORE_BINS).astype(np.int64), SCORE_BINS - 1)
 
 
-def _expected(value: float, drawn: Floats) -> Expected:
+def _expected(value: float, drawn: Floats) -> ExpectedMeasure:
     known = drawn[~np.isnan(drawn)]
     if np.isnan(value) or not known.size:
-        return Expected(None, None, None)
+        return ExpectedMeasure(None, None, None)
     low, high = np.quantile(known, (0.025, 0.975))
-    return Expected(value, min(value, float(low)), max(value, float(high)))
+    return ExpectedMeasure(value, min(value, float(low)), max(value, float(high)))
 
 
 def _ratio(part: Floats, whole: Floats) -> Floats:
-    found: Floats = np.divide(part, whole, out=np.full(np.shape(whole), np.nan), where=np.asarray(whole) > 0)
-    return found
+    """`part / whole`, NaN where there is no whole."""
+    ratio: Floats = np.divide(part, whole, out=np.full(np.shape(whole), np.nan), where=np.asarray(whole) > 0)
+    return ratio

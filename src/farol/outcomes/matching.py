@@ -1,4 +1,4 @@
-"""Next year's sheet beside the forecasts: what it says of each pupil, and the pupils of whom both are known."""
+"""Next year's sheet matched to the forecasts: the pupils who have both an answer and a label."""
 
 from __future__ import annotations
 
@@ -30,12 +30,11 @@ Mask = NDArray[np.bool_]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Matched:
-    """The pupils of whom both are known, the answer that was given and the one that came true: n of each.
+class MatchedPupils:
+    """The n pupils who have both an answer and a label.
 
-    `now` is whether the pupil was at risk when the forecast was made (NaN: not known, or the question is of that very
-    year). What an estimate of performance made before (`farol.outcomes.estimation`) needs is `probability` and
-    `threshold`; `Realised.together` is what it is to be held against.
+    `now` says whether the pupil was at risk when the forecast was made (NaN: not known, or the question is about that
+    very year). `columns` divide the pupils: the level, and the profile's audit columns.
     """
 
     student: tuple[str, ...]
@@ -44,12 +43,12 @@ class Matched:
     probability: Floats
     threshold: Floats
     now: Floats
-    columns: Mapping[str, Values]  # what pupils are divided by: the level, and the profile's audit columns
+    columns: Mapping[str, Values]
 
-    def select(self, mask: Mask) -> Matched:
+    def select(self, mask: Mask) -> MatchedPupils:
         """Only the pupils of `mask` (n,)."""
-        return Matched(
-            student=tuple(one for one, chosen in zip(self.student, mask, strict=True) if chosen),
+        return MatchedPupils(
+            student=tuple(student for student, chosen in zip(self.student, mask, strict=True) if chosen),
             version=self.version[mask],
             label=self.label[mask],
             probability=self.probability[mask],
@@ -60,9 +59,9 @@ class Matched:
 
 
 @dataclass(frozen=True, slots=True)
-class Counts:
-    """Where the pupils are. `forecast` = `matched` + `left`; `pupils` (of the sheet) = `matched` + `new`; `matched` =
-    `measured` + `without_label` + `unanswered`. `replaced`: answers that a later one of the same pupil stands for.
+class PupilCounts:
+    """How many pupils were matched. `forecast` = `matched` + `left`; `pupils` (of the sheet) = `matched` + `new`;
+    `matched` = `measured` + `without_label` + `unanswered`. `replaced`: answers that a later one of the pupil replaced.
     """
 
     forecast: int
@@ -75,15 +74,11 @@ class Counts:
     measured: int
     replaced: int
 
-    def as_dict(self) -> dict[str, int]:
-        """For JSON."""
-        return {name: getattr(self, name) for name in self.__dataclass_fields__}
-
 
 def sheet_outcomes(panel: Panel, year: int | None = None) -> tuple[int, list[Outcome]]:
-    """The year and what its sheet says of each pupil: the answer, the level, the audit columns.
+    """The year, and from its sheet the label, the level and the audit columns of each pupil.
 
-    Pupils whose code cannot be stored are passed over. InputError when the panel has no such year.
+    Pupils whose code cannot be stored are left out. InputError when the panel has no such year.
     """
     chosen = panel.years[-1] if year is None else year
     rows = panel.select(panel.year == chosen)
@@ -93,7 +88,7 @@ def sheet_outcomes(panel: Panel, year: int | None = None) -> tuple[int, list[Out
             expected=msg("one of {names}", names=", ".join(map(str, panel.years))),
             fix=msg("Choose one of them with --year."),
         )
-    profile, found = panel.profile, []
+    profile, outcomes = panel.profile, []
     for i, text in enumerate(rows.student):
         code = student_code(str(text))
         if code is None:
@@ -102,19 +97,19 @@ def sheet_outcomes(panel: Panel, year: int | None = None) -> tuple[int, list[Out
         if profile.level is not None and not np.isnan(rows.numbers[profile.level][i]):
             groups[profile.level] = f"{rows.numbers[profile.level][i]:g}"
         label = None if np.isnan(rows.label[i]) else int(rows.label[i])
-        found.append(Outcome(code, label, groups))
-    return int(chosen), found
+        outcomes.append(Outcome(code, label, groups))
+    return int(chosen), outcomes
 
 
 def record_panel(store: Store, registry: Registry, panel: Panel, *, year: int | None = None, at: datetime) -> Recorded:
-    """Keep what a sheet says came true, and match it to the forecasts of every task of the profile."""
-    chosen, said = sheet_outcomes(panel, year)
+    """Store a sheet's outcomes, and match them to the forecasts of every task of the profile."""
+    chosen, outcomes = sheet_outcomes(panel, year)
     horizons = {name: task.horizon for name, task in panel.profile.tasks.items()}
-    return record(store, chosen, said, horizons, _knew(registry, horizons, chosen), at=at)
+    return record(store, chosen, outcomes, horizons, _knew(registry, horizons, chosen), at=at)
 
 
 def _knew(registry: Registry, horizons: Mapping[str, int], year: int) -> Callable[[str, str], bool]:
-    """Whether a version learned from the answers of `year`. Of one that is gone, its name says its last year."""
+    """Whether a version learned from the answers of `year`. A version that is gone has its last year in its name."""
 
     @cache
     def knew(task: str, version: str) -> bool:
@@ -128,57 +123,58 @@ def _knew(registry: Registry, horizons: Mapping[str, int], year: int) -> Callabl
 
 
 def bundle_of(registry: Registry, task: str, version: str) -> Bundle | None:
-    """A version as it answered; None where it is gone or damaged."""
+    """The bundle of a version; None where it is gone or damaged."""
     try:
         return registry.load(task, version)
     except BundleError:
         return None
 
 
-def counts_of(known: Year, last: Mapping[str, Forecast], matched: Matched) -> Counts:
-    """Where the pupils of a year are; `last` has the forecast of each that counts."""
-    there = [one for student, one in last.items() if student in known.outcomes]
-    unlabelled = [one for one in there if known.outcomes[one.student].label is None]
-    return Counts(
+def pupil_counts(known: Year, last: Mapping[str, Forecast], matched: MatchedPupils) -> PupilCounts:
+    """How many pupils of a year were matched; `last` has the forecast of each that counts."""
+    there = [known.outcomes[student] for student in last if student in known.outcomes]
+    unlabelled = sum(outcome.label is None for outcome in there)
+    return PupilCounts(
         forecast=len(last),
         pupils=len(known.outcomes),
         matched=len(there),
         left=len(last) - len(there),
         new=len(known.outcomes) - len(there),
-        without_label=len(unlabelled),
-        unanswered=len(there) - len(unlabelled) - matched.label.size,
+        without_label=unlabelled,
+        unanswered=len(there) - unlabelled - matched.label.size,
         measured=matched.label.size,
-        replaced=sum(one.answers for one in known.forecasts) - len(last),
+        replaced=sum(forecast.answers for forecast in known.forecasts) - len(last),
     )
 
 
-def matched_of(forecasts: Sequence[Forecast], known: Year, profile: Profile, task: Task) -> Matched:
-    """The forecasts that have an answer, of pupils whose answer the sheet has; one forecast a pupil."""
+def match_forecasts(forecasts: Sequence[Forecast], known: Year, profile: Profile, task: Task) -> MatchedPupils:
+    """The forecasts that have an answer, of pupils who have a label in the sheet; one forecast a pupil."""
     rows = [
-        (one, known.outcomes[one.student], one.probability)
-        for one in forecasts
-        if one.probability is not None and one.student in known.outcomes
+        (forecast, known.outcomes[forecast.student])
+        for forecast in forecasts
+        if forecast.probability is not None and forecast.student in known.outcomes
     ]
-    rows = [row for row in rows if row[1].label is not None]
+    rows = [(forecast, outcome) for forecast, outcome in rows if outcome.label is not None]
     columns: dict[str, Values] = {
-        name: np.array([outcome.groups.get(name) for _, outcome, _ in rows], dtype=np.object_) for name in profile.audit
+        name: np.array([outcome.groups.get(name) for _, outcome in rows], dtype=np.object_) for name in profile.audit
     }
     if profile.level is not None:
-        levels = [_level(one, outcome, profile.level, task) for one, outcome, _ in rows]
+        levels = [_level(forecast, outcome, profile.level, task) for forecast, outcome in rows]
         columns[profile.level] = np.array(levels, dtype=np.float64)
-    return Matched(
-        student=tuple(one.student for one, _, _ in rows),
-        version=np.array([one.version for one, _, _ in rows], dtype=np.object_),
-        label=np.array([outcome.label for _, outcome, _ in rows], dtype=np.float64),
-        probability=np.array([probability for _, _, probability in rows], dtype=np.float64),
-        threshold=np.array([one.threshold for one, _, _ in rows], dtype=np.float64),
-        now=np.array([_now(one, profile) if task.horizon else np.nan for one, _, _ in rows], dtype=np.float64),
+    now = [_now(forecast, profile) if task.horizon else np.nan for forecast, _ in rows]
+    return MatchedPupils(
+        student=tuple(forecast.student for forecast, _ in rows),
+        version=np.array([forecast.version for forecast, _ in rows], dtype=np.object_),
+        label=np.array([outcome.label for _, outcome in rows], dtype=np.float64),
+        probability=np.array([forecast.probability for forecast, _ in rows], dtype=np.float64),
+        threshold=np.array([forecast.threshold for forecast, _ in rows], dtype=np.float64),
+        now=np.array(now, dtype=np.float64),
         columns=columns,
     )
 
 
 def _level(forecast: Forecast, outcome: Outcome, level: str, task: Task) -> float:
-    """The level when the forecast was made, as on the card; for a question of the sheet's own year, the sheet's."""
+    """The level when the forecast was made, as on the card; for a question about the sheet's own year, the sheet's."""
     given = forecast.features.get(level)
     if given is None and task.horizon == 0:
         given = float(outcome.groups[level]) if level in outcome.groups else None
@@ -186,7 +182,7 @@ def _level(forecast: Forecast, outcome: Outcome, level: str, task: Task) -> floa
 
 
 def _now(forecast: Forecast, profile: Profile) -> float:
-    """Whether the pupil was at risk already, by what the forecast was given; NaN where that does not say it."""
+    """Whether the pupil was at risk already, by the forecast's inputs; NaN where they do not say it."""
     label = profile.label
     given = {name: np.nan if value is None else value for name, value in forecast.features.items()}
     value = given.get(label.column, np.nan)

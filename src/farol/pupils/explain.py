@@ -1,4 +1,4 @@
-"""One pupil's answer in words: how likely, what such an answer was worth, why, what is not known, and its limits."""
+"""One pupil's answer in words: the risk, what such a risk was worth, the reasons, what is missing, and the limits."""
 
 from __future__ import annotations
 
@@ -46,40 +46,23 @@ class Explanation:
                 yield self.band.words.render(locale)
         for heading, changeable in (
             (msg("What can be worked on:"), True),
-            (msg("What is as it is, and helps to understand:"), False),
+            (msg("What cannot be changed, but helps to understand:"), False),
         ):
-            found = [reason for reason in self.reasons if reason.changeable == changeable]
-            if found:
+            reasons = [reason for reason in self.reasons if reason.changeable == changeable]
+            if reasons:
                 yield ""
                 yield heading.render(locale)
-                yield from (f"  • {reason.sentence(locale)}" for reason in found)
+                yield from (f"  • {reason.sentence(locale)}" for reason in reasons)
         for note in self._notes(locale):
             yield ""
             yield note.render(locale)
         yield ""
         yield task.limits.in_locale(locale)
 
-    def as_dict(self, locale: str) -> dict[str, object]:
-        """For JSON."""
-        return {
-            "student": self.student,
-            "year": self.year,
-            "task": self.bundle.task,
-            "model_version": self.bundle.version,
-            "prediction": self.answer.prediction,
-            "prediction_label": self.answer.label.in_locale(locale),
-            "probability": self.answer.probability,
-            "band": None if self.band is None else self.band.as_dict(),
-            "abstained": self.answer.abstained,
-            "reasons": [reason.as_dict(locale) for reason in self.reasons],
-            "missing": [text.in_locale(locale) for text in self.missing],
-            "is_new": self.is_new,
-        }
-
     def _notes(self, locale: str) -> Iterator[Message]:
         if self.missing:
             yield msg(
-                "Not informed, and so not counted as average: {fields}.",
+                "Not given, and not counted as average: {fields}.",
                 fields=", ".join(text.in_locale(locale) for text in self.missing),
             )
         if self.is_new:

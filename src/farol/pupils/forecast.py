@@ -1,7 +1,7 @@
-"""Forecasts for a whole sheet, kept: every pupil of a year is scored, and the answer stored with the pupil's code.
+"""Forecasts for a whole sheet: every pupil of a year is scored, and the answer stored with the pupil's code.
 
-Next year's sheet is matched to them by that code. The same sheet and model again store nothing: of each pupil the last
-forecast of this command is looked up, and only a pupil whose inputs have changed since gets another one.
+Next year's sheet is matched to them by that code. The same sheet and model again store nothing: only a pupil whose
+inputs have changed since the last forecast of this command gets another one.
 """
 
 from __future__ import annotations
@@ -18,7 +18,9 @@ from sqlalchemy import select
 from farol.errors import InputError
 from farol.files import canonical_json
 from farol.i18n import msg
+from farol.model.bundle import Bundle
 from farol.model.scoring import Scorer
+from farol.pupils.ranking import ExpectedCases
 from farol.store.database import Store
 from farol.store.prediction_rows import row_of
 from farol.store.records import Prediction
@@ -41,38 +43,33 @@ class Forecasts:
     `unusable`: pupils whose code cannot be stored; they have no row.
     """
 
-    task: str
-    version: str
+    bundle: Bundle
     year: int
     rows: tuple[Prediction, ...]
     stored: int
     unusable: int
 
     @property
+    def at_risk(self) -> int:
+        """How many pupils are marked "at risk": their probability is the threshold or more."""
+        return sum(row.prediction == 1 for row in self.rows)
+
+    @property
     def unanswered(self) -> int:
-        """How many pupils have no answer, because too little is known of them."""
+        """How many pupils have no answer, because too little is known about them."""
         return sum(row.prediction is None for row in self.rows)
 
-    def as_dict(self) -> dict[str, object]:
-        """For JSON: counts alone, no pupil."""
-        return {
-            "task": self.task,
-            "model_version": self.version,
-            "year": self.year,
-            "pupils": len(self.rows) + self.unusable,
-            "stored": self.stored,
-            "already_stored": len(self.rows) - self.stored,
-            "at_risk": sum(row.prediction == 1 for row in self.rows),
-            "unanswered": self.unanswered,
-            "unusable_codes": self.unusable,
-        }
+    @property
+    def expected(self) -> ExpectedCases:
+        """How many of the pupils with an answer to expect at risk."""
+        return ExpectedCases.of(np.array([row.probability for row in self.rows if row.probability is not None]))
 
 
 def forecast_panel(scorer: Scorer, panel: Panel, store: Store, *, year: int | None = None, at: datetime) -> Forecasts:
     """Score and store every pupil of the panel's `year`, by default its last, as of the moment `at` (aware).
 
-    Raises InputError when the panel has no such year; StoreError. What was stored until then stays, and the same call
-    again stores the rest.
+    Raises InputError when the panel has no such year; StoreError. After an error the rows stored so far stay, and the
+    same call again stores the rest.
     """
     chosen = panel.years[-1] if year is None else year
     pupils = panel.select(panel.year == chosen)
@@ -83,17 +80,17 @@ def forecast_panel(scorer: Scorer, panel: Panel, store: Store, *, year: int | No
             fix=msg("Choose one of them with --year."),
         )
     codes = [student_code(str(code)) for code in pupils.student]
-    made = list(_answered(scorer, pupils, codes, at))
+    answers = list(_answered(scorer, pupils, codes, at))
     rows: list[Prediction] = []
     stored = 0
-    for start in range(0, len(made), GROUP):
-        group = _chained(store, made[start : start + GROUP])
+    for start in range(0, len(answers), GROUP):
+        group = _chained(store, answers[start : start + GROUP])
         fresh = [row for row, known in group if known is None]
         kept = store.write(fresh)
-        stored += sum(mine is one for mine, one in zip(fresh, kept, strict=True))
+        stored += sum(row is written for row, written in zip(fresh, kept, strict=True))
         pending = iter(kept)
         rows.extend(next(pending) if known is None else known for _, known in group)
-    return Forecasts(scorer.bundle.task, scorer.bundle.version, chosen, tuple(rows), stored, codes.count(None))
+    return Forecasts(scorer.bundle, chosen, tuple(rows), stored, codes.count(None))
 
 
 def _answered(scorer: Scorer, pupils: Panel, codes: Sequence[str | None], at: datetime) -> Iterator[Prediction]:
@@ -119,20 +116,20 @@ def _answered(scorer: Scorer, pupils: Panel, codes: Sequence[str | None], at: da
 
 
 def _chained(store: Store, rows: Sequence[Prediction]) -> list[tuple[Prediction, Prediction | None]]:
-    """Each row with its key, and the stored one that says the same and is the pupil's last; None where it is new.
+    """Each row with its key, and the pupil's last stored row if it is the same; None where the row is new.
 
-    The key of a row names the one it follows: two processes that store the same sheet at once store it once, and a
-    sheet that is corrected and then put back is stored three times, so that the last row is what the sheet says.
+    The key of a row names the row before it: two processes that store the same sheet at once store it once, and a
+    sheet that is corrected and then put back is stored three times, so that the last row agrees with the sheet.
     """
     last = _last(store, rows)
-    found = []
+    chained = []
     for row in rows:
         before = last.get(row.student or "")
         key = [row.task, row.version, row.year, row.student, row.body_hash, None if before is None else before.id]
         keyed = hashlib.sha256(b"farol forecast\n" + canonical_json(key)).hexdigest()
         same = before is not None and before.body_hash == row.body_hash
-        found.append((replace(row, key_hash=keyed), before if same else None))
-    return found
+        chained.append((replace(row, key_hash=keyed), before if same else None))
+    return chained
 
 
 def _last(store: Store, rows: Sequence[Prediction]) -> Mapping[str, Prediction]:

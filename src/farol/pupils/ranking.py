@@ -1,4 +1,4 @@
-"""The list a team works from: so many pupils as it can attend to, the likeliest first, and what to expect of it."""
+"""The list a team works from: as many pupils as it can attend to, those of the highest risk first."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ class By(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Expected:
+class ExpectedCases:
     """How many of `n` pupils to expect at risk: the sum of their probabilities, and the central 95% by chance."""
 
     n: int
@@ -43,19 +43,15 @@ class Expected:
     high: int
 
     @classmethod
-    def of(cls, probability: Floats) -> Expected:
-        """What to expect of pupils with these probabilities (n,): Poisson's binomial, exactly."""
-        found = true_cases(probability)
+    def of(cls, probability: Floats) -> ExpectedCases:
+        """The expected cases among pupils with these probabilities (n,): Poisson's binomial, exactly."""
+        cases = true_cases(probability)
         # The whole numbers that the interval holds: a mean between them may be an end of the estimate's own.
-        return cls(probability.size, found.value, int(np.floor(found.low)), int(np.ceil(found.high)))
-
-    def as_dict(self) -> dict[str, object]:
-        """For JSON."""
-        return {"n": self.n, "value": round(self.value, 3), "low": self.low, "high": self.high}
+        return cls(probability.size, cases.value, int(np.floor(cases.low)), int(np.ceil(cases.high)))
 
 
 @dataclass(frozen=True, slots=True)
-class Listed:
+class RankedPupil:
     """One pupil of a list. Pupils of the same probability have the same `rank`; `tied`: with the list's last place."""
 
     rank: int
@@ -66,73 +62,61 @@ class Listed:
     tied: bool
     reasons: tuple[Reason, ...]
 
-    def as_dict(self, locale: str) -> dict[str, object]:
-        """For JSON and CSV, the reasons in words."""
-        return {
-            "rank": self.rank,
-            "student": self.student,
-            "level": self.level,
-            "probability": round(self.probability, 6),
-            "at_risk_now": self.at_risk_now,
-            "tied": self.tied,
-            "reasons": [reason.text(locale) for reason in self.reasons],
-        }
-
 
 @dataclass(frozen=True, slots=True, eq=False)
 class PupilList:
-    """The list of one question for one year. `unanswered` are pupils of whom too little is known for an answer."""
+    """The list of one question for one year, made of a group of pupils.
+
+    `marked` of the group have a probability from the threshold on, so that their answer is "at risk". `unanswered` are
+    pupils of whom too little is known for an answer.
+    """
 
     bundle: Bundle
     year: int
     by: By
     places: int
-    pupils: tuple[Listed, ...]
-    expected: Expected
-    group: Expected
-    levels: tuple[tuple[float, Expected], ...]
+    pupils: tuple[RankedPupil, ...]
+    expected: ExpectedCases
+    group: ExpectedCases
+    marked: int
+    levels: tuple[tuple[float, ExpectedCases], ...]
     unanswered: tuple[str, ...]
 
     def notes(self) -> Iterator[Message]:
         """What to know before using the list."""
         yield msg(
-            "Of the {n} on the list expect about {value} at risk, most likely {low} to {high}.", **_words(self.expected)
+            "Of the {n} pupils on the list about {value} are expected at risk, most likely {low} to {high}.",
+            **_words(self.expected),
         )
-        yield msg("Of all {n} in this group expect about {value}, most likely {low} to {high}.", **_words(self.group))
-        yield msg("These ranges speak of chance alone, and take the probabilities as they are.")
-        low, high = (f"{share:.0%}" for share in prevalence_range(self.bundle.report))
-        yield msg("They were checked in years when {low} to {high} of the pupils were at risk.", low=low, high=high)
+        yield msg(
+            "Of all {n} pupils in this group about {value} are expected at risk, most likely {low} to {high}.",
+            **_words(self.group),
+        )
+        yield marked_words(self.marked, self.bundle)
+        yield msg("These ranges show what chance alone can do. They hold if the probabilities are right.")
+        shares = prevalence_range(self.bundle.report)
+        if shares is not None:
+            low, high = (f"{share:.0%}" for share in shares)
+            yield msg(
+                "The probabilities were checked in years when {low} to {high} of the pupils were at risk.",
+                low=low,
+                high=high,
+            )
         tied = sum(pupil.tied for pupil in self.pupils)
         if tied:
             yield msg(
                 "{tied} pupils share the last place with the same probability, so the list has {n} pupils and not "
-                "{places}: nothing the model knows puts one before the other.",
+                "{places}: the model knows nothing that would put one before the other.",
                 tied=tied,
                 n=len(self.pupils),
                 places=self.places,
             )
         if self.unanswered:
             yield msg(
-                "Too little is known of {n} pupils to answer for them, and they are not on the list: {students}",
+                "Too little is known about {n} pupils, so they have no answer and are not on the list: {students}",
                 n=len(self.unanswered),
                 students=", ".join(self.unanswered),
             )
-
-    def as_dict(self, locale: str) -> dict[str, object]:
-        """For JSON."""
-        return {
-            "task": self.bundle.task,
-            "model_version": self.bundle.version,
-            "year": self.year,
-            "by": self.by.value,
-            "places": self.places,
-            "expected": self.expected.as_dict(),
-            "group": self.group.as_dict(),
-            "levels": [{"level": level, **expected.as_dict()} for level, expected in self.levels],
-            "notes": [note.render(locale) for note in self.notes()],
-            "unanswered": list(self.unanswered),
-            "pupils": [pupil.as_dict(locale) for pupil in self.pupils],
-        }
 
     def csv(self, locale: str) -> str:
         """A table (RFC 4180) of the pupils; a text that a spreadsheet would run gets an apostrophe in front."""
@@ -140,9 +124,20 @@ class PupilList:
         writer = csv.writer(buffer)
         writer.writerow(("rank", "student", "level", "probability", "at_risk_now", "tied", "reasons"))
         for pupil in self.pupils:
-            cells = {**pupil.as_dict(locale), "reasons": " ".join(reason.text(locale) for reason in pupil.reasons)}
-            writer.writerow(_cell(value) for value in cells.values())
+            figures = (pupil.level, round(pupil.probability, 6), pupil.at_risk_now, pupil.tied)
+            cells = (pupil.rank, pupil.student, *figures, " ".join(reason.text(locale) for reason in pupil.reasons))
+            writer.writerow(map(_cell, cells))
         return buffer.getvalue()
+
+
+def marked_words(marked: int, bundle: Bundle) -> Message:
+    """Why the number of pupils marked "at risk" is not the number expected at risk."""
+    return msg(
+        "{marked} pupils are marked “at risk” because their risk is {threshold} or more. That is another number than "
+        "the expected one: some marked pupils will not be behind, and some unmarked pupils will.",
+        marked=marked,
+        threshold=f"{bundle.manifest.threshold:.0%}",
+    )
 
 
 def pupil_list(scorer: Scorer, panel: Panel, capacity: Capacity, *, by: By = By.all, reasons: int = 0) -> PupilList:
@@ -156,8 +151,8 @@ def pupil_list(scorer: Scorer, panel: Panel, capacity: Capacity, *, by: By = By.
     if by is not By.all:
         if not bundle.task_spec.horizon:
             raise InputError(
-                msg("Who is at risk now is the very answer to this question: there are no new cases in it."),
-                fix=msg("Leave --by out, or ask a question of a later year."),
+                msg("This question asks who is at risk now, so it has no new cases."),
+                fix=msg("Leave --by out, or ask about a later year."),
             )
         pupils = pupils.select(pupils.label == (1.0 if by is By.recovery else 0.0))
     columns = {name: pupils.numbers[name] for name in bundle.inputs.columns}
@@ -176,7 +171,7 @@ def pupil_list(scorer: Scorer, panel: Panel, capacity: Capacity, *, by: By = By.
         by=by,
         places=places,
         pupils=tuple(
-            Listed(
+            RankedPupil(
                 rank=1 + int((ranked > probability[row]).sum()),
                 student=str(pupils.student[row]),
                 level=_known(level[row]),
@@ -187,11 +182,12 @@ def pupil_list(scorer: Scorer, panel: Panel, capacity: Capacity, *, by: By = By.
             )
             for row in order
         ),
-        expected=Expected.of(probability[listed]),
-        group=Expected.of(ranked),
+        expected=ExpectedCases.of(probability[listed]),
+        group=ExpectedCases.of(ranked),
+        marked=int((ranked >= bundle.manifest.threshold).sum()),
         levels=tuple(
-            (one, Expected.of(probability[answered & (level == one)]))
-            for one in np.unique(level[answered & ~np.isnan(level)]).tolist()
+            (value, ExpectedCases.of(probability[answered & (level == value)]))
+            for value in np.unique(level[answered & ~np.isnan(level)]).tolist()
         ),
         unanswered=tuple(sorted(str(student) for student in pupils.student[~answered])),
     )
@@ -202,9 +198,7 @@ def _places(capacity: Capacity, rows: int) -> int:
         raise InputError(msg("There is no pupil to choose from, or too little is known of each."))
     places = capacity.places(rows)
     if not places:
-        raise InputError(
-            msg("So small a capacity is no place at all among {rows} pupils.", rows=rows), fix=_SAY_HOW_MANY
-        )
+        raise InputError(msg("This capacity is less than one place among {rows} pupils.", rows=rows), fix=_SAY_HOW_MANY)
     _check_choice(places, rows)
     return places
 
@@ -226,7 +220,7 @@ def _known(value: float) -> float | None:
     return None if isnan(value) else float(value)
 
 
-def _words(expected: Expected) -> dict[str, object]:
+def _words(expected: ExpectedCases) -> dict[str, object]:
     return {"n": expected.n, "value": f"{expected.value:.0f}", "low": expected.low, "high": expected.high}
 
 

@@ -33,10 +33,7 @@ class Erased:
 
 
 def export(store: Store, student: str, *, timezone: ZoneInfo, now: datetime) -> dict[str, object]:
-    """All rows and outcomes of a pupil as JSON values, the oldest first.
-
-    `student` is a code in the form of `farol.workbook.student_code`.
-    """
+    """All rows and outcomes of a pupil as JSON values, the oldest first. `student` is a canonical code."""
     query = select(predictions).where(predictions.c.student == student).order_by(predictions.c.seq)
     with store.snapshot() as connection:
         rows = [prediction_of(row) for row in connection.execute(query).mappings()]

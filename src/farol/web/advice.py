@@ -11,12 +11,12 @@ from urllib.parse import parse_qsl
 from markupsafe import Markup, escape
 
 from farol.advice.inputs import KINDS, Advice, Kind
-from farol.advice.status import Standing, real_problems, standings
+from farol.advice.status import ModelStatus, model_statuses, real_problems
 from farol.drift.baseline import slice_words
 from farol.i18n import Message
 from farol.web.charts import distribution
 from farol.web.dashboard import PATH as DASHBOARD
-from farol.web.dashboard import BinView, bin_views, bins_of, name_of
+from farol.web.dashboard import BinView, bin_views, bins_of
 from farol.web.locale import NOTHING, Reader
 from farol.web.views_service import Service, bundles
 
@@ -35,7 +35,7 @@ _CODE = re.compile(r"`([^`]+)`|(/monitoring/[\w/.?&=:@%-]*[\w])")
 
 
 @dataclass(frozen=True, slots=True)
-class Line:
+class AdviceLine:
     """The gravest advice in a few words, with the colour and shape of its gravity."""
 
     key: str
@@ -48,17 +48,16 @@ class AdviceView:
 
     key: str
     word: str
-    what: Markup
+    summary: Markup
     why: tuple[Markup, ...]
     steps: tuple[Markup, ...]
     feature: str
-    meaning: str
     chart: Markup
     bins: tuple[BinView, ...]
 
 
 @dataclass(frozen=True, slots=True)
-class StandingView:
+class ModelStatusView:
     """A model and what to do about it."""
 
     anchor: str
@@ -68,47 +67,48 @@ class StandingView:
 
 
 def advice_values(service: Service, reader: Reader, window: str, now: datetime) -> dict[str, object]:
-    """What the template needs. InputError for a window that is none; StoreError."""
+    """What the template needs. Raises InputError for a window that cannot be read; StoreError."""
     return {
-        "standings": [standing_view(one, reader) for one in standings_of(service, window, now)],
+        "statuses": [status_view(status, reader) for status in statuses_of(service, window, now)],
         "bar_key": Markup('<span class="key"></span>'),
         "mark_key": Markup('<span class="key mark"></span>'),
     }
 
 
-def standings_of(service: Service, window: str, now: datetime, *, deep: bool = True) -> Sequence[Standing]:
-    """How the models of a service stand. Raises InputError and StoreError."""
+def statuses_of(service: Service, window: str, now: datetime, *, deep: bool = True) -> Sequence[ModelStatus]:
+    """The status of each model of a service. Raises InputError and StoreError."""
     problems = real_problems(service.registry, service.problems)
-    return standings(service.store, service.registry, bundles(service), problems, window=window, now=now, deep=deep)
-
-
-def line_of(one: Standing, reader: Reader) -> Line:
-    """The gravest advice, for other pages."""
-    return Line(_STATUS[one.lead], KINDS[one.lead].render(reader.locale))
-
-
-def standing_view(one: Standing, reader: Reader) -> StandingView:
-    """A model as the page shows it."""
-    return StandingView(
-        anchor=f"task-{one.task}",
-        title=one.task if one.title is None else one.title.in_locale(reader.locale),
-        version=one.version or NOTHING,
-        advice=tuple(advice_view(advice, reader) for advice in one.advice),
+    return model_statuses(
+        service.store, service.registry, bundles(service), problems, window=window, now=now, deep=deep
     )
 
 
-def advice_view(one: Advice, reader: Reader, *, linked: bool = True) -> AdviceView:
+def line_of(status: ModelStatus, reader: Reader) -> AdviceLine:
+    """The gravest advice, for other pages."""
+    return AdviceLine(_STATUS[status.lead], KINDS[status.lead].render(reader.locale))
+
+
+def status_view(status: ModelStatus, reader: Reader) -> ModelStatusView:
+    """A model as the page shows it."""
+    return ModelStatusView(
+        anchor=f"task-{status.task}",
+        title=status.task if status.title is None else status.title.in_locale(reader.locale),
+        version=status.version or NOTHING,
+        advice=tuple(advice_view(advice, reader) for advice in status.advice),
+    )
+
+
+def advice_view(advice: Advice, reader: Reader, *, linked: bool = True) -> AdviceView:
     """One advice, and the two distributions where it has a feature to look at. No links in a file alone."""
-    figure = one.figure
+    figure = advice.figure
     bars = [] if figure is None else list(bins_of(figure, reader.locale))
     return AdviceView(
-        key=_STATUS[one.kind],
-        word=KINDS[one.kind].render(reader.locale),
-        what=_marked(one.what, reader, linked=linked),
-        why=tuple(_marked(words, reader, linked=linked) for words in one.why),
-        steps=tuple(_marked(words, reader, linked=linked) for words in one.steps),
-        feature="" if figure is None else name_of(figure, reader),
-        meaning="" if figure is None else figure.meaning.in_locale(reader.locale),
+        key=_STATUS[advice.kind],
+        word=KINDS[advice.kind].render(reader.locale),
+        summary=_marked(advice.summary, reader, linked=linked),
+        why=tuple(_marked(words, reader, linked=linked) for words in advice.why),
+        steps=tuple(_marked(words, reader, linked=linked) for words in advice.steps),
+        feature="" if figure is None else figure.meaning.in_locale(reader.locale),
         chart=Markup() if figure is None else distribution(bars, reader.locale),
         bins=() if figure is None else bin_views(figure, bars, reader),
     )
@@ -127,8 +127,8 @@ def _title_of(path: str, asked: Mapping[str, str], reader: Reader) -> str:
 def _marked(words: Message, reader: Reader, *, linked: bool) -> Markup:
     """Commands as code, and pages of ours as links."""
 
-    def mark(found: re.Match[str]) -> str:
-        command, page = found.groups()
+    def mark(match: re.Match[str]) -> str:
+        command, page = match.groups()
         if command is not None or not linked:
             return str(Markup("<code>{}</code>").format(command or page))
         path, _, query = page.partition("?")
@@ -137,7 +137,7 @@ def _marked(words: Message, reader: Reader, *, linked: bool) -> Markup:
 
     text = words.render(reader.locale)
     pieces, at = [], 0
-    for found in _CODE.finditer(text):
-        pieces += [escape(text[at : found.start()]), Markup(mark(found))]  # noqa: S704  # made of escaped parts just above
-        at = found.end()
+    for match in _CODE.finditer(text):
+        pieces += [escape(text[at : match.start()]), Markup(mark(match))]  # noqa: S704  # made of escaped parts just above
+        at = match.end()
     return Markup().join([*pieces, escape(text[at:])])

@@ -66,7 +66,7 @@ class Bar:
 
 
 def distribution(bars: Sequence[Bar], locale: str) -> Markup:
-    """Bars of what came, with a mark where training was, one row a bin."""
+    """Bars of the predictions, with a mark for the training rows, one row a bin."""
     rows = [{"row": number, "reference": bar.reference, "current": bar.current} for number, bar in enumerate(bars)]
     longest = max((len(bar.label) for bar in bars), default=0)
     left = min(20 + 6 * longest, 150)
@@ -100,7 +100,7 @@ def distribution(bars: Sequence[Bar], locale: str) -> Markup:
 
 @dataclass(frozen=True, slots=True)
 class Mark:
-    """Something that happened, drawn as a line through a history; `label` is short, as in "1"."""
+    """An event, drawn as a line through a history; `label` is short, as in "1"."""
 
     at: datetime
     label: str
@@ -238,7 +238,7 @@ def _labels(marks: Sequence[Mark], domain: Sequence[float]) -> list[dict[str, ob
     """One label for marks that lie too close for two: `1–3`."""
     near = (domain[1] - domain[0]) / 25
     groups: list[list[Mark]] = []
-    for mark in sorted(marks, key=lambda one: one.at):
+    for mark in sorted(marks, key=lambda mark: mark.at):
         if groups and (mark.at - groups[-1][0].at).total_seconds() <= near:
             groups[-1].append(mark)
         else:

@@ -5,13 +5,16 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import date, datetime
+from typing import Any
 
-from markupsafe import Markup
+from markupsafe import Markup, escape
 
 from farol.drift.baseline import parse_slice, slice_words
+from farol.drift.figures import FeatureDrift
 from farol.drift.psi import MODERATE, SEVERE
-from farol.drift.report import MIN_SAMPLES, DriftReport, FeatureDrift, Window, drift_report, window_of
-from farol.drift.windows import SINCE
+from farol.drift.report import DriftReport, drift_report
+from farol.drift.verdicts import MIN_SAMPLES
+from farol.drift.windows import SINCE, Window, window_of
 from farol.errors import InputError, Place
 from farol.i18n import msg
 from farol.model.bundle import Bundle
@@ -22,8 +25,8 @@ from farol.store.records import Snapshot
 from farol.web.charts import Bar, Mark, distribution, history
 from farol.web.filters import (
     WINDOW,
-    Asked,
     Choice,
+    Filters,
     counted,
     in_words,
     own_version,
@@ -31,9 +34,9 @@ from farol.web.filters import (
     slice_choices,
     window_choices,
 )
-from farol.web.happenings import happenings, marks_of, payload_features, timeline
 from farol.web.locale import NOTHING, Reader
 from farol.web.status import Status, status_of
+from farol.web.timeline import event_views, marks_of, timeline
 from farol.web.views_service import Service, bundles, served_years
 
 SNAPSHOTS = 60
@@ -67,7 +70,7 @@ class PointView:
 
 
 @dataclass(frozen=True, slots=True)
-class Past:
+class FeatureSnapshot:
     """A feature in one snapshot."""
 
     at: datetime
@@ -81,7 +84,6 @@ class FeatureView:
 
     name: str
     anchor: str
-    meaning: str
     status: Status
     words: Markup
     psi: str
@@ -98,36 +100,36 @@ class FeatureView:
     points: tuple[PointView, ...]
 
 
-def dashboard_values(service: Service, reader: Reader, asked: Asked, now: datetime) -> dict[str, object]:
-    """What the template of the drift page needs; InputError for a task, window or slice that is none of ours."""
+def dashboard_values(service: Service, reader: Reader, filters: Filters, now: datetime) -> dict[str, object]:
+    """The values of the template of the drift page. Raises InputError for an unknown task, window or slice."""
     served = {bundle.task: bundle for bundle in bundles(service)}
     if not served:
         return {"tasks": []}
-    bundle = chosen_bundle(service, asked.task)
+    bundle = chosen_bundle(service, filters.task)
     store = service.store
-    window = window_of(own_version(asked.window, bundle, served), store=store, task=bundle.task, now=now)
-    part = parse_slice(bundle, asked.part)
+    window = window_of(own_version(filters.window, bundle, served), store=store, task=bundle.task, now=now)
+    part = parse_slice(bundle, filters.part)
     sizes = store.slices(bundle.task, bundle.version, window.first or date.min, window.last)
-    shown = Asked(bundle.task, window.name, part, asked.same_levels and not part)
+    shown = Filters(bundle.task, window.name, part, filters.same_levels and not part)
     report = _report(store, bundle, window, shown)
     is_levelled = shown.same_levels and report is not None
     if report is None:
         shown, report = replace(shown, same_levels=False), drift_report(store, bundle, window)
     kept = store.snapshots(bundle.task, SNAPSHOTS)
-    snapshots = [one for one in kept if one.version == bundle.version]
+    snapshots = [snapshot for snapshot in kept if snapshot.version == bundle.version]
     events = Events(store).latest(EVENTS, bundle.task)
     marks = marks_of(events)
     is_whole = not part and not is_levelled
     return {
         "tasks": [
-            Choice(one.task, one.task_spec.title.in_locale(reader.locale), one is bundle) for one in served.values()
+            Choice(each.task, each.task_spec.title.in_locale(reader.locale), each is bundle) for each in served.values()
         ],
         "windows": window_choices(window, bundle, store, now, reader),
         "everybody": counted(WHOLE, sizes.get(WHOLE, 0), reader),
         "slices": slice_choices(part, sizes, bundle, reader),
         "has_levels": bool(bundle.reference.by_level),
         "same_levels": is_levelled,
-        "notes": list(_notes(asked, shown, sizes.get(WHOLE, 0) - report.n if is_levelled else 0, reader)),
+        "notes": list(_notes(filters, shown, sizes.get(WHOLE, 0) - report.n if is_levelled else 0, reader)),
         "is_whole": is_whole,
         "is_empty": bool(part) and not report.n,
         "overall": status_of(report.verdict, reader),
@@ -137,7 +139,7 @@ def dashboard_values(service: Service, reader: Reader, asked: Asked, now: dateti
         "rate": _rate(report, reader),
         "n": reader.number(report.n, 0),
         "stored": reader.number(store.total(bundle.task), 0),
-        "rows": report.basis.render(reader.locale),
+        "rows": report.baseline.render(reader.locale),
         "reference_n": reader.number(report.reference_n, 0),
         "reference_years": served_years(bundle),
         "model_version": bundle.version,
@@ -146,52 +148,52 @@ def dashboard_values(service: Service, reader: Reader, asked: Asked, now: dateti
         # Snapshots keep all pupils as they are: a history of theirs beside the figures of a slice would mislead.
         "features": feature_views(report, snapshots if is_whole else (), marks if is_whole else (), reader),
         "timeline": timeline(kept, marks, reader),
-        "happenings": happenings(events, reader),
+        "events": event_views(events, reader),
         "history_words": _history_words(snapshots, reader),
         "advice_url": reader.url(ADVICE, **_advised(shown)),
         "report_url": reader.url(REPORT, task=bundle.task, window=window.name),
         "snapshot_url": reader.url(f"{PATH}/snapshot", **shown.query()),
-        "whole_url": reader.url(PATH, **Asked(bundle.task, window.name).query()),
+        "whole_url": reader.url(PATH, **Filters(bundle.task, window.name).query()),
         "ever_url": reader.url(PATH, **replace(shown, window="all").query()),
         "bar_key": Markup('<span class="key"></span>'),
         "mark_key": Markup('<span class="key mark"></span>'),
     }
 
 
-def _report(store: Store, bundle: Bundle, window: Window, shown: Asked) -> DriftReport | None:
-    """The report of what is shown; None where no prediction has a level that training knows."""
+def _report(store: Store, bundle: Bundle, window: Window, shown: Filters) -> DriftReport | None:
+    """The report that is shown; None where no prediction has a level that training knows."""
     if not shown.same_levels:
         return drift_report(store, bundle, window, part=shown.part)
     try:
         return drift_report(store, bundle, window, same_levels=True)
-    except InputError:  # of the three things it can be, task and window are known to be good by now
+    except InputError:  # task and window are valid here, so it is the levels
         return None
 
 
-def _notes(asked: Asked, shown: Asked, left_out: int, reader: Reader) -> Iterator[Markup]:
-    """What to know of the choice before reading the figures."""
+def _notes(filters: Filters, shown: Filters, left_out: int, reader: Reader) -> Iterator[Markup]:
+    """Notes on the filters, to read before the figures."""
     _ = reader.gettext
-    if asked.same_levels and shown.part:
+    if filters.same_levels and shown.part:
         yield _(
-            "“The same phases” counts for all pupils together only: one phase is compared with that phase of training "
-            "anyway, and of classes and sources training knows nothing."
+            "“The same phases” applies only to all pupils together: one phase is always compared with that phase of "
+            "training, and the training data has no classes and sources."
         )
-    elif asked.same_levels and not shown.same_levels:
+    elif filters.same_levels and not shown.same_levels:
         yield _(
-            "Nobody in this period is of a phase that the model learned from, so this is a comparison with all "
+            "No pupil of this period is in a phase that the model learned from, so this is a comparison with all "
             "training rows."
         )
     if left_out > 0:
         yield _(
-            "Left out: {n} predictions without a phase, or of one that training never had.",
+            "Left out: {n} predictions without a phase, or of a phase that training did not have.",
             n=reader.number(left_out, 0),
         )
     if shown.part:
-        yield _("Each look at a slice is a check of its own: of a hundred, about one is in alarm by chance alone.")
+        yield _("Each slice is a check of its own: of a hundred checks, about one is in alarm by chance alone.")
 
 
-def _advised(shown: Asked) -> dict[str, str]:
-    """The page of advice speaks of all models, so a version of one of them is no window there."""
+def _advised(shown: Filters) -> dict[str, str]:
+    """The window for the page of advice, which speaks of all models: a version of one model is not a window there."""
     return {} if shown.window == WINDOW or shown.window.startswith(SINCE) else {"window": shown.window}
 
 
@@ -203,12 +205,12 @@ def feature_views(
 
 
 def chosen_bundle(service: Service, task: str | None) -> Bundle:
-    """The bundle of a task, or of the first question; InputError when the task is not served."""
+    """The bundle of a task, or of the first question; InputError when no model of the task is in use."""
     served = {bundle.task: bundle for bundle in bundles(service)}
     bundle = served.get(task) if task else next(iter(served.values()), None)
     if bundle is None:
         raise InputError(
-            msg("No model is served for this question."),
+            msg("No model is in use for this question."),
             expected=msg("one of {names}", names=", ".join(served)) if served else None,
             where=Place(field="task"),
         )
@@ -220,17 +222,16 @@ def _urgency(drift: FeatureDrift) -> tuple[int, float]:
 
 
 def name_of(drift: FeatureDrift, reader: Reader) -> str:
-    """What a page calls a feature, or the score."""
-    return reader.gettext("Answers") if drift.feature == SCORE else drift.feature
+    """What people call a feature, or the score."""
+    return drift.meaning.in_locale(reader.locale)
 
 
 def _feature(drift: FeatureDrift, snapshots: Sequence[Snapshot], marks: Sequence[Mark], reader: Reader) -> FeatureView:
-    past = _past(drift.feature, snapshots)
+    past = _feature_snapshots(drift.feature, snapshots)
     bins = list(bins_of(drift, reader.locale))
     return FeatureView(
         name=name_of(drift, reader),
         anchor="answers" if drift.feature == SCORE else f"feature-{drift.feature}",
-        meaning=drift.meaning.in_locale(reader.locale),
         status=status_of(drift.verdict, reader),
         words=_words(drift, reader),
         psi=reader.number(drift.psi, 3),
@@ -238,15 +239,17 @@ def _feature(drift: FeatureDrift, snapshots: Sequence[Snapshot], marks: Sequence
         critical=reader.number(drift.critical, 3),
         n=reader.number(drift.n, 0),
         above=NOTHING if drift.superiority is None else reader.percent(drift.superiority.value, 0),
-        missing_reference=reader.percent(drift.reference_missing_share, 1),
-        missing_now=reader.percent(drift.missing_share, 1),
+        missing_reference=reader.percent(drift.missing.reference, 1),
+        missing_now=reader.percent(drift.missing.value, 1),
         unseen=NOTHING if drift.unseen is None else reader.percent(drift.unseen.value, 1),
         bins=bin_views(drift, bins, reader),
         distribution=distribution(bins, reader.locale),
-        history=history([(one.at, one.psi) for one in past], reader.locale, reader.timezone, marks) if past else None,
+        history=history([(each.at, each.psi) for each in past], reader.locale, reader.timezone, marks)
+        if past
+        else None,
         points=tuple(
-            PointView(reader.moment(one.at), reader.number(one.psi, 3), status_of(one.verdict, reader))
-            for one in reversed(past)
+            PointView(reader.moment(each.at), reader.number(each.psi, 3), status_of(each.verdict, reader))
+            for each in reversed(past)
         ),
     )
 
@@ -280,52 +283,25 @@ def _words(drift: FeatureDrift, reader: Reader) -> Markup:
     """What the figures of a feature mean."""
     _ = reader.gettext
     if drift.psi is None:
-        return _("Nothing arrived in this period. The marks show the training data.")
-    values = {"psi": reader.number(drift.psi, 3), "critical": reader.number(drift.critical, 3)}
+        return _("There is no prediction in this period. The marks show the training data.")
     if drift.alarm:
-        return Markup(" ").join(_alarms(drift, reader))
+        reasons = (escape(reason.render(reader.locale)) for reason in drift.alarm_reasons())
+        return Markup(" ").join((_("Alarm."), *reasons))
+    values = {"psi": reader.number(drift.psi, 3), "critical": reader.number(drift.critical, 3)}
     if drift.verdict == "none":
-        return _("Its PSI of {psi} is small. It looks like what the model learned from.", **values)
+        return _("Its PSI of {psi} is small. The values look like those the model learned from.", **values)
     if drift.n < MIN_SAMPLES:
-        return _("With fewer than {enough} predictions nothing can be said of it.", enough=MIN_SAMPLES)
+        return _("With fewer than {enough} predictions nothing can be said about it.", enough=MIN_SAMPLES)
     if drift.band == "none":
-        return _(
-            "Its PSI of {psi} is small. Another figure looks high, but chance alone may give that.",
-            **values,
-        )
+        return _("Its PSI of {psi} is small. Another figure looks high, but that may be chance.", **values)
     return _(
         "Its PSI of {psi} looks high, but with so few predictions chance alone may give up to {critical}: no alarm.",
         **values,
     )
 
 
-def _alarms(drift: FeatureDrift, reader: Reader) -> Iterator[Markup]:
-    """A sentence for each figure that raises the alarm."""
-    _ = reader.gettext
-    if "distribution" in drift.alarms:
-        yield _(
-            "Alarm: its PSI of {psi} is above {critical}, which chance alone seldom exceeds. It has changed.",
-            psi=reader.number(drift.psi, 3),
-            critical=reader.number(drift.critical, 3),
-        )
-    if drift.superiority is not None and drift.superiority.alarm:
-        share = reader.percent(drift.superiority.value, 0)
-        if drift.superiority.value < 0.5:
-            yield _("Alarm: values are lower. One of now is above one of training in only {share}.", share=share)
-        else:
-            yield _("Alarm: values are higher. One of now is above one of training in {share}.", share=share)
-    if drift.missing.alarm:
-        yield _(
-            "Alarm: {now} are missing, where {then} were.",
-            now=reader.percent(drift.missing.value, 1),
-            then=reader.percent(drift.missing.reference, 1),
-        )
-    if drift.unseen is not None and drift.unseen.alarm:
-        yield _("Alarm: {now} are values that training never had.", now=reader.percent(drift.unseen.value, 1))
-
-
 def _rate(report: DriftReport, reader: Reader) -> Markup | None:
-    """The share of answers “at risk”, beside that of training pupils whom the model had not seen."""
+    """The share of answers “at risk”, beside that of training pupils that the model had not seen."""
     rate = report.rate
     if rate is None or rate.value is None:
         return None
@@ -337,19 +313,20 @@ def _rate(report: DriftReport, reader: Reader) -> Markup | None:
         "then": reader.percent(rate.reference, 1),
     }
     if rate.alarm:
-        return _("{now} ({low} to {high}); in training {then}. This is beyond chance.", **values)
-    return _("{now} ({low} to {high}); in training {then}. This is within chance.", **values)
+        return _("{now} ({low} to {high}); in training {then}. The difference is beyond chance.", **values)
+    return _("{now} ({low} to {high}); in training {then}. The difference may be chance.", **values)
 
 
-def _past(feature: str, snapshots: Sequence[Snapshot]) -> list[Past]:
-    """A feature in each snapshot that could measure it, the oldest first."""
-    found = []
+def _feature_snapshots(feature: str, snapshots: Sequence[Snapshot]) -> list[FeatureSnapshot]:
+    """A feature in each snapshot that has a PSI of it, the oldest first."""
+    points = []
     for snapshot in reversed(snapshots):
-        for kept in (*payload_features(snapshot), snapshot.payload.get("score")):
-            match kept:
-                case {"feature": str(name), "psi": int() | float() as psi, "verdict": str(verdict)} if name == feature:
-                    found.append(Past(snapshot.at, float(psi), verdict))
-    return found
+        stored: Any = snapshot.payload  # as `farol.drift.report.snapshot_of` writes it
+        score = [] if stored["score"] is None else [stored["score"]]
+        for figures in (*stored["features"], *score):
+            if figures["feature"] == feature and figures["psi"] is not None:
+                points.append(FeatureSnapshot(snapshot.at, figures["psi"], figures["verdict"]))
+    return points
 
 
 def _history_words(snapshots: Sequence[Snapshot], reader: Reader) -> Markup:

@@ -1,4 +1,4 @@
-"""What a reader of the drift page chose to look at, and what there is to choose: without a script, by one GET form."""
+"""The filters of the drift page and their options: one GET form, without a script."""
 
 from __future__ import annotations
 
@@ -44,8 +44,8 @@ class Choices:
 
 
 @dataclass(frozen=True, slots=True)
-class Asked:
-    """A task (None: the first), a window, a slice ("": all pupils), and whether levels are held against the same."""
+class Filters:
+    """A task (None: the first), a window, a slice ("": all pupils), and whether to compare with the same levels."""
 
     task: str | None = None
     window: str = WINDOW
@@ -53,7 +53,7 @@ class Asked:
     same_levels: bool = False
 
     def query(self) -> dict[str, str]:
-        """As an address has it; what is not chosen is left out."""
+        """The parameters of an address; filters that are not set are left out."""
         return {
             **({} if self.task is None else {"task": self.task}),
             "window": self.window,
@@ -63,12 +63,12 @@ class Asked:
 
 
 def is_yes(text: str) -> bool:
-    """What a parameter such as `same_levels=1` says."""
+    """Whether a parameter such as `same_levels=1` says yes."""
     return text.strip().lower() not in _NO
 
 
 def between(window: str, first: str, last: str, now: datetime) -> str:
-    """The window that the fields of a form ask for: days that were filled in count before the one of the list."""
+    """The window that the fields of a form ask for: days that were filled in take precedence over the list."""
     if first and last:
         return f"{first}..{last}"
     if first:
@@ -76,15 +76,18 @@ def between(window: str, first: str, last: str, now: datetime) -> str:
     return f"all@{last}" if last else window
 
 
-def own_version(asked: str, bundle: Bundle, served: Mapping[str, Bundle]) -> str:
-    """`since:` the version of this task where it is that of another one: so the question can be changed."""
-    version = asked.strip().removeprefix(SINCE)
-    others = {one.version for task, one in served.items() if task != bundle.task}
-    return f"{SINCE}{bundle.version}" if asked.strip().startswith(SINCE) and version in others else asked
+def own_version(window: str, bundle: Bundle, served: Mapping[str, Bundle]) -> str:
+    """The window; where it is `since:` the version of another task, since this task's version.
+
+    So the reader can change the question and keep the window.
+    """
+    version = window.strip().removeprefix(SINCE)
+    others = {other.version for task, other in served.items() if task != bundle.task}
+    return f"{SINCE}{bundle.version}" if window.strip().startswith(SINCE) and version in others else window
 
 
 def window_choices(window: Window, bundle: Bundle, store: Store, now: datetime, reader: Reader) -> list[Choice]:
-    """The windows to choose from, the one that is looked at among them. Raises StoreError."""
+    """The windows to choose from, the one that is shown among them. Raises StoreError."""
     _ = reader.gettext
     known = {
         "7d": _("The last 7 days"),
@@ -104,19 +107,19 @@ def window_choices(window: Window, bundle: Bundle, store: Store, now: datetime, 
 
 
 def slice_choices(part: str, sizes: Mapping[str, int], bundle: Bundle, reader: Reader) -> tuple[Choices, ...]:
-    """The slices that hold predictions, kind by kind, and the one that is looked at even if it holds none."""
+    """The slices that hold predictions, kind by kind, and the one that is shown even if it holds none."""
     _ = reader.gettext
     headings = {"phase": _("By phase"), "class": _("By class"), "source": _("By source")}
     named = sorted({*sizes, part} - {WHOLE}, key=_in_order)
     groups = []
     for kind in kinds_of(bundle):
-        mine = tuple(
+        options = tuple(
             Choice(name, counted(name, sizes.get(name, 0), reader), name == part)
             for name in named
             if name.startswith(f"{kind}=")
         )
-        if mine:
-            groups.append(Choices(headings.get(kind, kind), mine))
+        if options:
+            groups.append(Choices(headings.get(kind, kind), options))
     return tuple(groups)
 
 

@@ -1,35 +1,28 @@
-"""The introduction: what Farol is, how to read an answer, and what is served now."""
+"""The introduction: what Farol is, how to read an answer, and the models in use."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
 
 from markupsafe import Markup
 
-from farol.advice.status import Standing
+from farol.advice.status import ModelStatus
 from farol.errors import FarolError, StoreError
+from farol.evaluation.metrics import Estimate
 from farol.model.bundle import Bundle
 from farol.model.features import sheet_inputs
+from farol.outcomes.card_comparison import CardMetrics
 from farol.profile import Column, Profile
 from farol.web.advice import PATH as ADVICE
-from farol.web.advice import Line, line_of, standings_of
+from farol.web.advice import AdviceLine, line_of, statuses_of
 from farol.web.locale import NOTHING, Reader
 from farol.web.status import Status, status_of
 from farol.web.views_service import Service, bundles, served_years, year_names
 
 DRIFT_DAYS = 30
-
-
-@dataclass(frozen=True, slots=True)
-class Estimate:
-    """A metric of a report with its 95% interval."""
-
-    value: float
-    low: float
-    high: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,8 +35,8 @@ class Interval:
 
 
 @dataclass(frozen=True, slots=True)
-class Group:
-    """The estimate among some of the test rows, or without some features."""
+class GroupScore:
+    """The ROC AUC among some of the test rows, or without some features."""
 
     where: Markup
     score: Interval
@@ -51,7 +44,11 @@ class Group:
 
 @dataclass(frozen=True, slots=True)
 class ServedTask:
-    """One question that the service answers, as the page shows it."""
+    """One question that the service answers, as the page shows it.
+
+    `hits` and `hit_words` say how many of the pupils pointed out were behind, `caught` how many of the pupils behind
+    were pointed out; `score` is the ROC AUC.
+    """
 
     name: str
     title: str
@@ -59,13 +56,16 @@ class ServedTask:
     version: str
     learned: str
     checked: Markup | str
+    hits: Markup | None
+    hit_words: Markup
+    caught: Markup | None
     score: Interval | None
     score_words: Markup
     notice: str | None
-    groups: tuple[Group, ...]
+    groups: tuple[GroupScore, ...]
     stored: str
     drift: Status | None
-    advice: Line | None
+    advice: AdviceLine | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,7 +89,7 @@ class Route:
 def home_values(service: Service, reader: Reader, base: str, now: datetime) -> dict[str, object]:
     """What the template of the introduction needs; `base` is the address of the service, without a slash at the end."""
     served = bundles(service)
-    known = _standings(service, now)
+    known = _statuses(service, now)
     return {
         "tasks": [_task(bundle, service, reader, known.get(bundle.task)) for bundle in served],
         "problems": [" ".join(problem.lines(reader.locale)) for problem in _problems(service)],
@@ -109,9 +109,11 @@ def _problems(service: Service) -> Iterator[FarolError]:
         yield error
 
 
-def _task(bundle: Bundle, service: Service, reader: Reader, standing: Standing | None) -> ServedTask:
+def _task(bundle: Bundle, service: Service, reader: Reader, status: ModelStatus | None) -> ServedTask:
     spec, locale, _ = bundle.task_spec, reader.locale, reader.gettext
-    auc = estimate(bundle.report, "test")
+    card = CardMetrics.of(bundle)
+    metrics = {} if card is None else card.metrics
+    precision, recall, auc = (metrics.get(name) for name in ("precision", "recall", "roc_auc"))
     return ServedTask(
         name=bundle.task,
         title=spec.title.in_locale(locale),
@@ -119,6 +121,11 @@ def _task(bundle: Bundle, service: Service, reader: Reader, standing: Standing |
         version=bundle.version,
         learned=served_years(bundle),
         checked=_checked(bundle, reader),
+        hits=None if precision is None else _("{count} of {all}", **_counted(precision.value)),
+        hit_words=_hit_words(precision, reader),
+        caught=None
+        if recall is None
+        else _("Of {all} pupils who were behind it pointed out {count}.", **_counted(recall.value)),
         score=_interval(auc, reader),
         score_words=_(
             "Of two pupils, one who turned out behind and one who did not, it puts the first one ahead in {share} of "
@@ -127,9 +134,25 @@ def _task(bundle: Bundle, service: Service, reader: Reader, standing: Standing |
         ),
         notice=_in_locale(bundle.report.get("notice"), locale),
         groups=tuple(_groups(bundle, reader)),
-        stored=NOTHING if standing is None else reader.number(service.store.total(bundle.task), 0),
-        drift=None if standing is None or standing.drift is None else status_of(standing.drift.verdict, reader),
-        advice=None if standing is None else line_of(standing, reader),
+        stored=NOTHING if status is None else reader.number(service.store.total(bundle.task), 0),
+        drift=None if status is None or status.drift is None else status_of(status.drift.verdict, reader),
+        advice=None if status is None else line_of(status, reader),
+    )
+
+
+def _counted(share: float) -> dict[str, object]:
+    """A share as a number of ten pupils; of a hundred where ten would make it none or all."""
+    of = 100 if 0 < share < 1 and round(10 * share) in (0, 10) else 10
+    return {"count": round(of * share), "all": of}
+
+
+def _hit_words(precision: Estimate | None, reader: Reader) -> Markup:
+    if precision is None:
+        return Markup()
+    return reader.gettext(
+        "pupils it pointed out in the test were behind (with 95% confidence {low} to {high})",
+        low=reader.percent(precision.low),
+        high=reader.percent(precision.high),
     )
 
 
@@ -142,21 +165,12 @@ def _checked(bundle: Bundle, reader: Reader) -> Markup | str:
     return reader.gettext("{tested}, knowing only {before}", tested=tested, before=before)
 
 
-def _standings(service: Service, now: datetime) -> dict[str, Standing]:
-    """How each model stands; the page stands even while the store is down."""
+def _statuses(service: Service, now: datetime) -> dict[str, ModelStatus]:
+    """The status of each model; none while the store is down, so that the page still answers."""
     try:
-        return {one.task: one for one in standings_of(service, f"{DRIFT_DAYS}d", now, deep=False)}
+        return {status.task: status for status in statuses_of(service, f"{DRIFT_DAYS}d", now, deep=False)}
     except StoreError:
         return {}
-
-
-def estimate(report: Mapping[str, object], part: str) -> Estimate | None:
-    """The ROC AUC of a part of a report with its interval; None where the report has none."""
-    match report.get(part):
-        case {"roc_auc": {"value": float(value), "low": float(low), "high": float(high)}}:
-            return Estimate(value, low, high)
-        case _:
-            return None
 
 
 def _interval(estimate: Estimate | None, reader: Reader) -> Interval | None:
@@ -165,23 +179,23 @@ def _interval(estimate: Estimate | None, reader: Reader) -> Interval | None:
     return Interval(reader.number(estimate.value), reader.number(estimate.low), reader.number(estimate.high))
 
 
-def _groups(bundle: Bundle, reader: Reader) -> Iterator[Group]:
-    """How good the answer is where it differs: on new and on old cases, and without what gives it away."""
-    _ = reader.gettext
-    groups = bundle.report.get("groups")
-    parts = groups if isinstance(groups, Mapping) else {}
-    for part, where in (
-        (estimate(parts, "onset"), _("Among pupils not behind now")),
-        (estimate(parts, "recovery"), _("Among pupils behind now")),
-        (_without_hidden(bundle), _("Without {features}", features=reader.listing(bundle.task_spec.hidden))),
+def _groups(bundle: Bundle, reader: Reader) -> Iterator[GroupScore]:
+    """The ROC AUC where it differs: for new and old cases, and without the features that give the answer away."""
+    _, hidden = reader.gettext, bundle.task_spec.hidden
+    columns = bundle.profile.columns
+    without = reader.listing(f"“{columns[name].meaning.in_locale(reader.locale)}”" for name in hidden)
+    hidden_key = "_".join(("without", *hidden)).lower()  # as farol.training.report.without_key
+    for card, where in (
+        (CardMetrics.of(bundle, "onset"), _("Among pupils not behind now")),
+        (CardMetrics.of(bundle, "recovery"), _("Among pupils behind now")),
+        (
+            CardMetrics.read(bundle.report.get(hidden_key)),
+            _("Without {features}", features=without),
+        ),
     ):
-        score = _interval(part, reader)
+        score = None if card is None else _interval(card.metrics.get("roc_auc"), reader)
         if score is not None:
-            yield Group(where, score)
-
-
-def _without_hidden(bundle: Bundle) -> Estimate | None:
-    return estimate(bundle.report, "_".join(("without", *bundle.task_spec.hidden)).lower())
+            yield GroupScore(where, score)
 
 
 def _in_locale(texts: object, locale: str) -> str | None:
@@ -217,8 +231,8 @@ def _guide(profile: Profile, reader: Reader) -> Iterator[Point]:
         _("Missing is not average"),
         (
             _(
-                "A grade that was not given is not a middling grade. Farol treats it as missing and warns of it in the "
-                "answer; the less it is told, the less the answer is worth, and told nothing it gives none."
+                "A grade that was not given is not an average grade. Farol treats it as missing and says so in the "
+                "answer. The less it knows, the less the answer is worth; if it knows nothing, it gives no answer."
             ),
         ),
     )
@@ -273,7 +287,7 @@ def _routes(reader: Reader, served: list[Bundle]) -> Iterator[Route]:
     _ = reader.gettext
     yield Route("POST", "/forecast", _("Will the pupil be behind next year?"))
     yield Route("POST", "/predict", _("Is the pupil behind this year?"))
-    yield Route("GET", "/models", _("The models: what is served, and every version there is"), "/models")
+    yield Route("GET", "/models", _("The models: those in use, and every version"), "/models")
     for bundle in served:
         path = f"/models/{bundle.task}/card"
         yield Route(

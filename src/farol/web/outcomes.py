@@ -1,4 +1,4 @@
-"""The page of outcomes: what was promised and what came true, a year later."""
+"""The page of results: the card's promise and what came true, a year later."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ from farol.errors import InputError, Place
 from farol.evaluation.fairness import MEASURES as GROUP_MEASURES
 from farol.evaluation.metrics import MEASURES, Estimate
 from farol.i18n import msg
-from farol.outcomes.card_comparison import WORDS, Comparison, Verdict
-from farol.outcomes.estimate_vs_actual import Beside
-from farol.outcomes.estimation import Expected
-from farol.outcomes.report import Part, Realised, realised
+from farol.outcomes.card_comparison import WORDS, MetricComparison, Verdict
+from farol.outcomes.estimate_vs_actual import MeasurePair
+from farol.outcomes.estimation import ExpectedMeasure
+from farol.outcomes.report import OutcomeReport, Part, outcome_report
 from farol.profile import Profile
 from farol.store.outcomes import years_of
 from farol.web.charts import Span, spans
@@ -58,8 +58,8 @@ class PartView:
 
 
 @dataclass(frozen=True, slots=True)
-class BesideView:
-    """One figure expected before, and what it came to."""
+class MeasurePairView:
+    """One measure: expected before, and realised."""
 
     name: str
     expected: Markup | str
@@ -68,11 +68,11 @@ class BesideView:
 
 
 @dataclass(frozen=True, slots=True)
-class BeforeView:
-    """What could be expected before the sheet: in words, as a table (empty where too little is known), and if what."""
+class EstimateView:
+    """The estimate made before the sheet: in words, as a table (empty where too little is known), its assumptions."""
 
     words: Markup
-    figures: tuple[BesideView, ...]
+    figures: tuple[MeasurePairView, ...]
     assumptions: tuple[str, ...]
 
 
@@ -111,9 +111,9 @@ def outcomes_values(service: Service, reader: Reader, task: str | None, year: st
     chosen = task or next(iter(order), None)
     if chosen not in known:
         return {"report": None}
-    wanted = {str(one): one for one in known[chosen]}
+    wanted = {str(label): label for label in known[chosen]}
     when = known[chosen][-1] if year is None else wanted.get(year)
-    report = None if when is None else realised(service.store, service.registry, profile, chosen, when)
+    report = None if when is None else outcome_report(service.store, service.registry, profile, chosen, when)
     if report is None:
         expected = msg("one of {names}", names=", ".join(map(str, known[chosen])))
         problem = msg("No forecast of this question has outcomes of that year.")
@@ -121,13 +121,13 @@ def outcomes_values(service: Service, reader: Reader, task: str | None, year: st
     return {
         "report": report,
         "tasks": [Choice(name, profile.tasks[name].title.in_locale(reader.locale), name == chosen) for name in order],
-        "years": [Choice(str(one), str(one), one == when) for one in reversed(known[chosen])],
+        "years": [Choice(str(label), str(label), label == when) for label in reversed(known[chosen])],
         "path": PATH,
         **_report(report, profile, reader),
     }
 
 
-def _report(report: Realised, profile: Profile, reader: Reader) -> dict[str, object]:
+def _report(report: OutcomeReport, profile: Profile, reader: Reader) -> dict[str, object]:
     _ = reader.gettext
     titles = {
         "onset": _("Pupils who were not behind when the forecast was made"),
@@ -135,17 +135,17 @@ def _report(report: Realised, profile: Profile, reader: Reader) -> dict[str, obj
         "onset_below_top": _("Pupils who were not behind, and whose level lets them fall behind"),
     }
     key, words = _overall(report, reader)
-    versions = [part_view(one, _("Version {version}", version=one.name), reader) for one in report.versions]
+    versions = [part_view(part, _("Version {version}", version=part.name), reader) for part in report.versions]
     return {
         "key": key,
         "verdict": words,
         "facts": tuple(_facts(report, reader)),
         "parts": [
             part_view(report.together, _("All pupils who can be measured"), reader),
-            *(part_view(one, titles[one.name], reader) for one in report.groups),
+            *(part_view(part, titles[part.name], reader) for part in report.groups),
             *versions,
         ],
-        "before": before_view(report, reader),
+        "before": estimate_view(report, reader),
         "bands": tuple(_bands(report, reader)),
         "divisions": tuple(_divisions(report, profile, reader)),
         "leavers": _leavers(report, reader),
@@ -155,20 +155,20 @@ def _report(report: Realised, profile: Profile, reader: Reader) -> dict[str, obj
     }
 
 
-def _overall(report: Realised, reader: Reader) -> tuple[str, Markup]:
+def _overall(report: OutcomeReport, reader: Reader) -> tuple[str, Markup]:
     """One sentence on all pupils together."""
     _ = reader.gettext
     by_verdict: dict[Verdict, list[str]] = {"within": [], "better": [], "worse": [], "unknown": []}
-    for one in report.together.comparisons:
-        by_verdict[one.verdict].append(MEASURES[one.metric].title.render(reader.locale))
+    for comparison in report.together.comparisons:
+        by_verdict[comparison.verdict].append(MEASURES[comparison.metric].title.render(reader.locale))
     if by_verdict["worse"]:
         return "moderate", _("Worse than the card promised: {names}.", names=reader.listing(by_verdict["worse"]))
     if by_verdict["within"] or by_verdict["better"]:
         return "none", _("What came true is compatible with what the model's card promised.")
-    return "insufficient_data", _("Whether the promise was kept cannot be told yet.")
+    return "insufficient_data", _("There is not enough yet to say whether the promise was kept.")
 
 
-def _facts(report: Realised, reader: Reader) -> Iterator[tuple[Markup, str]]:
+def _facts(report: OutcomeReport, reader: Reader) -> Iterator[tuple[Markup, str]]:
     _ = reader.gettext
     counts = report.counts
     yield _("Pupils forecast"), reader.number(counts.forecast, 0)
@@ -195,70 +195,72 @@ def part_view(part: Part, title: Markup | str, reader: Reader) -> PartView:
             before=_share(before, reader),
         )
     )
-    drawn = [_span(one, reader) for one in part.comparisons]
-    metrics = tuple(_metric(one, reader) for one in part.comparisons)
+    drawn = [_span(comparison, reader) for comparison in part.comparisons]
+    metrics = tuple(_metric(comparison, reader) for comparison in part.comparisons)
     return PartView(f"part-{part.name}", title, words, metrics, spans(drawn, reader.locale))
 
 
-def _metric(one: Comparison, reader: Reader) -> MetricView:
-    measure = MEASURES[one.metric]
+def _metric(comparison: MetricComparison, reader: Reader) -> MetricView:
+    measure = MEASURES[comparison.metric]
     meaning = measure.meaning.render(reader.locale)
     if not measure.greater_is_better:
         meaning = reader.gettext("{meaning}; the lower, the better", meaning=meaning)
     return MetricView(
         name=measure.title.render(reader.locale),
         meaning=meaning,
-        promised=_figure(one.promised, reader),
-        came=_figure(one.realised, reader),
-        key=_STATUS[one.verdict],
-        word=WORDS[one.verdict].render(reader.locale),
-        reason="" if one.reason is None else one.reason.render(reader.locale),
+        promised=_figure(comparison.promised, reader),
+        came=_figure(comparison.realised, reader),
+        key=_STATUS[comparison.verdict],
+        word=WORDS[comparison.verdict].render(reader.locale),
+        reason="" if comparison.reason is None else comparison.reason.render(reader.locale),
     )
 
 
-def _span(one: Comparison, reader: Reader) -> Span:
+def _span(comparison: MetricComparison, reader: Reader) -> Span:
     def ends(figure: Estimate | None) -> tuple[float, float, float] | None:
         return None if figure is None else (figure.low, figure.value, figure.high)
 
-    return Span(MEASURES[one.metric].title.render(reader.locale), ends(one.promised), ends(one.realised))
+    title = MEASURES[comparison.metric].title.render(reader.locale)
+    return Span(title, ends(comparison.promised), ends(comparison.realised))
 
 
-def before_view(report: Realised, reader: Reader) -> BeforeView:
-    """What could be expected before the sheet, for this page and for reports."""
-    _, before = reader.gettext, report.before
-    if not before.is_enough:
-        return BeforeView(_("Nothing is expected of fewer than {n} pupils.", n=MIN_SAMPLES), (), ())
-    risk = before.at_risk
+def estimate_view(report: OutcomeReport, reader: Reader) -> EstimateView:
+    """The estimate made before the sheet, for this page and for reports."""
+    _, estimate = reader.gettext, report.expected_before
+    if not estimate.is_enough:
+        return EstimateView(_("With fewer than {n} pupils nothing is estimated.", n=MIN_SAMPLES), (), ())
+    risk = estimate.at_risk
     words = _(
-        "Long before the sheet, the probabilities of these {n} pupils alone let expect that {expected} of them would "
-        "be behind; {came} are. Beside the other figures stands what came true of the same pupils.",
-        n=reader.number(before.n, 0),
+        "Before the sheet was there, the probabilities of these {n} pupils alone gave this estimate: {expected} of "
+        "them would be behind. Now {came} are. The table has the other figures, for the same pupils.",
+        n=reader.number(estimate.n, 0),
         expected=_percents(risk.expected, reader),
         came=NOTHING if risk.realised is None else reader.percent(risk.realised.value),
     )
-    figures = tuple(_beside(one, reader) for one in before.measures)
-    return BeforeView(words, figures, tuple(one.render(reader.locale) for one in before.assumptions))
+    figures = tuple(_pair(pair, reader) for pair in estimate.measures)
+    return EstimateView(words, figures, tuple(text.render(reader.locale) for text in estimate.assumptions))
 
 
-def _beside(one: Beside, reader: Reader) -> BesideView:
+def _pair(pair: MeasurePair, reader: Reader) -> MeasurePairView:
     _, expected = reader.gettext, NOTHING
-    if one.expected.value is not None:
-        value, low, high = (reader.number(x, 3) for x in (one.expected.value, one.expected.low, one.expected.high))
+    if pair.expected.value is not None:
+        ends = (pair.expected.value, pair.expected.low, pair.expected.high)
+        value, low, high = (reader.number(end, 3) for end in ends)
         expected = Markup("{} <small>{}</small>").format(value, _("({low} to {high})", low=low, high=high))
-    inside = {None: NOTHING, True: _("inside"), False: _("outside")}[one.is_inside]
-    return BesideView(one.title.render(reader.locale), expected, _figure(one.realised, reader), inside)
+    inside = {None: NOTHING, True: _("inside"), False: _("outside")}[pair.is_inside]
+    return MeasurePairView(pair.title.render(reader.locale), expected, _figure(pair.realised, reader), inside)
 
 
-def _percents(one: Expected, reader: Reader) -> str:
-    value, low, high = (reader.percent(x) for x in (one.value, one.low, one.high))
+def _percents(measure: ExpectedMeasure, reader: Reader) -> str:
+    value, low, high = (reader.percent(end) for end in (measure.value, measure.low, measure.high))
     return reader.gettext("{value} ({low} to {high})", value=value, low=low, high=high)
 
 
-def _bands(report: Realised, reader: Reader) -> Iterator[BandView]:
+def _bands(report: OutcomeReport, reader: Reader) -> Iterator[BandView]:
     _ = reader.gettext
     for band in report.bands:
         kept = {None: "insufficient_data", True: "none", False: "moderate"}[band.kept]
-        word = {None: _("cannot be told"), True: _("as expected"), False: _("not as expected")}[band.kept]
+        word = {None: _("not enough to say"), True: _("as expected"), False: _("not as expected")}[band.kept]
         expected = NOTHING
         if band.expected is not None:
             low, high = (reader.percent(share) for share in (band.expected.low, band.expected.high))
@@ -274,7 +276,7 @@ def _bands(report: Realised, reader: Reader) -> Iterator[BandView]:
         )
 
 
-def _divisions(report: Realised, profile: Profile, reader: Reader) -> Iterator[DivisionView]:
+def _divisions(report: OutcomeReport, profile: Profile, reader: Reader) -> Iterator[DivisionView]:
     _ = reader.gettext
     figures = tuple(title.render(reader.locale) for title in GROUP_MEASURES.values())
     for division in report.divisions:
@@ -295,12 +297,12 @@ def _divisions(report: Realised, profile: Profile, reader: Reader) -> Iterator[D
         )
 
 
-def _leavers(report: Realised, reader: Reader) -> Markup | None:
+def _leavers(report: OutcomeReport, reader: Reader) -> Markup | None:
     left, stayed = report.leavers.left, report.leavers.stayed
     if left is None or stayed is None:
         return None
     return reader.gettext(
-        "The forecasts of those who left said a risk of {left} on average, those of pupils who stayed {stayed}.",
+        "The mean risk in the forecasts was {left} for pupils who left, and {stayed} for pupils who stayed.",
         left=_share(left, reader),
         stayed=_share(stayed, reader),
     )
@@ -310,10 +312,10 @@ def _figure(figure: Estimate | None, reader: Reader) -> Markup | str:
     """A value, and under it its interval."""
     if figure is None:
         return NOTHING
-    value, low, high = (reader.number(one, 3) for one in (figure.value, figure.low, figure.high))
+    value, low, high = (reader.number(end, 3) for end in (figure.value, figure.low, figure.high))
     return Markup("{} <small>{}</small>").format(value, reader.gettext("({low} to {high})", low=low, high=high))
 
 
 def _share(figure: Estimate, reader: Reader) -> str:
-    value, low, high = (reader.percent(one) for one in (figure.value, figure.low, figure.high))
+    value, low, high = (reader.percent(end) for end in (figure.value, figure.low, figure.high))
     return reader.gettext("{value} ({low} to {high})", value=value, low=low, high=high)

@@ -30,14 +30,14 @@ _FLAGS = (
 
 def find_browser() -> str | None:
     """A Chromium: one on the PATH, else the one that Playwright installed."""
-    found = next((path for name in NAMES if (path := shutil.which(name))), None)
-    if found is None and find_spec("playwright") is not None:
+    browser = next((path for name in NAMES if (path := shutil.which(name))), None)
+    if browser is None and find_spec("playwright") is not None:
         from playwright.sync_api import sync_playwright  # noqa: PLC0415  # there only where someone installed it
 
         with sync_playwright() as playwright:
             path = playwright.chromium.executable_path
-        found = path if Path(path).exists() else None
-    return found
+        browser = path if Path(path).exists() else None
+    return browser
 
 
 def print_pdf(html: str) -> bytes:

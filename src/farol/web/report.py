@@ -6,14 +6,15 @@ from markupsafe import Markup
 
 from farol.advice.report import SECTIONS, Report
 from farol.drift.psi import MODERATE, SEVERE
+from farol.evaluation.metrics import MEASURES
 from farol.web.advice import advice_view
 from farol.web.dashboard import feature_views, name_of
 from farol.web.filters import period_words
-from farol.web.happenings import happenings, marks_of, timeline
 from farol.web.locale import Reader
-from farol.web.outcomes import before_view, part_view
+from farol.web.outcomes import estimate_view, part_view
 from farol.web.status import status_of
 from farol.web.templating import STATIC, document
+from farol.web.timeline import event_views, marks_of, timeline
 from farol.web.views_service import served_years
 
 POLICY = (
@@ -29,10 +30,10 @@ def report_html(report: Report, reader: Reader) -> str:
     """The file, in the reader's language and time zone."""
     bundle, drift = report.bundle, report.drift
     marks = marks_of(report.events)
-    own = [one for one in report.snapshots if one.version == bundle.version]
+    own = [snapshot for snapshot in report.snapshots if snapshot.version == bundle.version]
     views = feature_views(drift, own, marks, reader)
     alarms = {name_of(feature, reader) for feature in drift.figures if feature.alarm}
-    manifest, came, _ = bundle.manifest, report.realised, reader.gettext
+    manifest, came, _ = bundle.manifest, report.outcomes, reader.gettext
     values: dict[str, object] = {
         "sections": SECTIONS,
         "style": Markup(_STYLE),  # noqa: S704  # our own file; it would be no style sheet if it were escaped
@@ -51,17 +52,30 @@ def report_html(report: Report, reader: Reader) -> str:
         "severe": reader.number(SEVERE),
         "features": views,
         "alarms": [view for view in views if view.name in alarms],
-        "advices": [advice_view(one, reader, linked=False) for one in report.advice],
+        "advices": [advice_view(advice, reader, linked=False) for advice in report.advice],
         "outcomes": None if came is None else part_view(came.together, _("All pupils who can be measured"), reader),
-        "before": None if came is None else before_view(came, reader),
+        "before": None if came is None else estimate_view(came, reader),
         "outcome_notes": [] if came is None else [note.render(reader.locale) for note in came.notes],
         "timeline": timeline(report.snapshots, marks, reader),
-        "happenings": happenings(report.events, reader),
+        "happenings": event_views(report.events, reader),
         "snapshots_n": reader.number(len(report.snapshots), 0),
         "train_years": reader.listing(manifest.train_years),
         "test_years": reader.listing(manifest.test_years),
-        "headline": [(name, reader.number(value, 3)) for name, value in manifest.headline.items()],
+        "headline": [
+            (
+                MEASURES[name].title.render(reader.locale),
+                MEASURES[name].meaning.render(reader.locale),
+                reader.number(value, 3),
+            )
+            for name, value in manifest.headline.items()
+        ],
         "bar_key": Markup('<span class="key"></span>'),
         "mark_key": Markup('<span class="key mark"></span>'),
     }
     return document(reader, "report.html", values)
+
+
+def _metric(name: str, value: float, reader: Reader) -> tuple[str, str, str]:
+    """Title, meaning and value of a metric of the card."""
+    measure = MEASURES[name]
+    return measure.title.render(reader.locale), measure.meaning.render(reader.locale), reader.number(value, 3)

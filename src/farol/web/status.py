@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from markupsafe import Markup
 
-from farol.drift.report import verdict_label
+from farol.drift.verdicts import verdict_label
 from farol.web.locale import Reader
 
 

@@ -13,14 +13,15 @@ from fastapi.responses import HTMLResponse, RedirectResponse, Response
 from fastapi.staticfiles import StaticFiles
 
 from farol.advice.report import report_of
-from farol.drift.report import take_snapshot, window_of
+from farol.drift.report import take_snapshot
+from farol.drift.windows import window_of
 from farol.errors import FarolError
 from farol.i18n import msg
 from farol.web.advice import PATH as ADVICE
 from farol.web.advice import advice_values
 from farol.web.dashboard import PATH, chosen_bundle, dashboard_values
 from farol.web.error_pages import Failure, failed, failure_in
-from farol.web.filters import WINDOW, Asked, between, is_yes
+from farol.web.filters import WINDOW, Filters, between, is_yes
 from farol.web.home import home_values
 from farol.web.locale import Reader, reader_of
 from farol.web.outcomes import PATH as RESULTS
@@ -72,7 +73,7 @@ def dashboard(
     taken: str = "",
 ) -> Response:
     """The drift page."""
-    asked = Asked(task, window, part, is_yes(same_levels))
+    asked = Filters(task, window, part, is_yes(same_levels))
 
     def answer(service: Service, reader: Reader) -> Response:
         if first is not None or last is not None:  # the form has them always; the address is to say what is shown
@@ -115,7 +116,7 @@ def snapshot(
         bundle = chosen_bundle(service, task)
         store = service.store
         take_snapshot(store, bundle, window_of(window, store=store, task=bundle.task, now=_now()))
-        shown = Asked(bundle.task, window, part, is_yes(same_levels))
+        shown = Filters(bundle.task, window, part, is_yes(same_levels))
         return RedirectResponse(reader.url(PATH, **shown.query(), taken="1"), 303)
 
     return _answer(request, answer)

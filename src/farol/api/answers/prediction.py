@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Literal, Self
 
 from pydantic import ConfigDict, Field
 
 from farol.api.answers.errors import ErrorDetail
 from farol.api.answers.shape import Probability, Shape
 from farol.api.texts import marked as _
+from farol.model.reasons import Reason
+from farol.model.risk_bands import Band
 
 
 class WarningAnswer(Shape):
@@ -29,6 +31,11 @@ class BandAnswer(Shape):
         description=_("Of pupils in this band, whom the model had not seen, the share that was behind; 95% interval.")
     )
 
+    @classmethod
+    def of(cls, band: Band) -> Self:
+        """A band of a bundle's report."""
+        return cls(low=band.low, high=band.high, expected=ShareRange(low=band.expected_low, high=band.expected_high))
+
 
 class StandingAnswer(Shape):
     level: float = Field(description=_("The pupil's level in the programme."))
@@ -47,6 +54,11 @@ class ReasonAnswer(Shape):
     changeable: bool = Field(description=_("Whether a programme can work on it."))
     standing: StandingAnswer | None = Field(description=_("Where the value stands at the pupil's level, if known."))
     text: str = Field(description=_("For people, in the language of the request."))
+
+    @classmethod
+    def of(cls, reason: Reason, locale: str) -> Self:
+        """A reason in a language."""
+        return cls.model_validate(reason.as_dict(locale))
 
 
 class PredictionAnswer(Shape):

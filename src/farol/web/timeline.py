@@ -1,13 +1,14 @@
-"""The history of a task on a page: the greatest PSI of each snapshot over time, and what happened meanwhile."""
+"""The history of a task on a page: the greatest PSI of each snapshot over time, and the events."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from markupsafe import Markup
 
-from farol.alerts.event_phrases import words_of
+from farol.alerts.events import words_of
 from farol.store.history import Event
 from farol.store.records import Snapshot
 from farol.web.charts import Mark, history
@@ -18,7 +19,7 @@ WIDTH = 640
 
 
 @dataclass(frozen=True, slots=True)
-class Happening:
+class EventView:
     """One event as the page lists it; `label` stands in the chart."""
 
     label: str
@@ -27,34 +28,24 @@ class Happening:
 
 
 def marks_of(events: Sequence[Event]) -> list[Mark]:
-    """Events, the latest first, as marks that are numbered from the oldest on."""
+    """Events, the latest first, as marks of a chart, numbered from the oldest."""
     return [Mark(event.at, str(len(events) - position)) for position, event in enumerate(events)]
 
 
-def happenings(events: Sequence[Event], reader: Reader) -> list[Happening]:
+def event_views(events: Sequence[Event], reader: Reader) -> list[EventView]:
     """Events, the latest first, in words; each has the number of its mark."""
     return [
-        Happening(mark.label, reader.moment(event.at), words_of(event, reader.locale))
+        EventView(mark.label, reader.moment(event.at), words_of(event, reader.locale))
         for event, mark in zip(events, marks_of(events), strict=True)
     ]
 
 
 def timeline(snapshots: Sequence[Snapshot], marks: Sequence[Mark], reader: Reader) -> Markup | None:
-    """The greatest PSI of each snapshot, of whichever version; None where nothing was measured yet."""
-    points = [(one.at, highest) for one in reversed(snapshots) if (highest := _highest(one)) is not None]
+    """The greatest PSI of each snapshot, of whichever version; None where no snapshot has a PSI."""
+    points = [(each.at, highest) for each in reversed(snapshots) if (highest := _highest(each)) is not None]
     return history(points, reader.locale, reader.timezone, marks, width=WIDTH) if points else None
 
 
-def payload_features(snapshot: Snapshot) -> Sequence[object]:
-    """What a snapshot kept of its features; nothing where it is none of ours."""
-    features = snapshot.payload.get("features")
-    return features if isinstance(features, list) else ()
-
-
 def _highest(snapshot: Snapshot) -> float | None:
-    found = [
-        float(psi)
-        for kept in payload_features(snapshot)
-        if isinstance(kept, dict) and isinstance(psi := kept.get("psi"), int | float)
-    ]
-    return max(found, default=None)
+    features: Any = snapshot.payload["features"]  # as `farol.drift.report.snapshot_of` writes it
+    return max((figures["psi"] for figures in features if figures["psi"] is not None), default=None)

@@ -9,7 +9,13 @@ from hypothesis import strategies as st
 from sklearn.isotonic import IsotonicRegression
 
 from farol.model.reference import Reference
-from farol.outcomes.recalibration import FEWEST_CASES, FEWEST_ROWS, IsotonicCalibration, resampled, worth
+from farol.outcomes.estimation import (
+    FEWEST_CASES,
+    FEWEST_ROWS,
+    IsotonicCalibration,
+    calibrated_shares,
+    resampled_shares,
+)
 
 
 def learned(**bins: tuple[int, int]) -> IsotonicCalibration:
@@ -20,16 +26,16 @@ def learned(**bins: tuple[int, int]) -> IsotonicCalibration:
     return IsotonicCalibration(tuple(counts), tuple(at_risk))
 
 
-def test_shares_that_fall_are_pooled_and_a_line_lies_between_bins_without_rows() -> None:
+def test_falling_shares_are_pooled_and_gaps_are_interpolated() -> None:
     # 4 of 20, then 9 of 30 and 1 of 10: together 10 of 40, which is above 4 of 20; then 9 of 10.
-    found = worth(learned(b10=(20, 4), b20=(30, 9), b30=(10, 1), b40=(10, 9)))
+    found = calibrated_shares(learned(b10=(20, 4), b20=(30, 9), b30=(10, 1), b40=(10, 9)))
     assert found[[0, 10, 20, 25, 30, 40, 99]] == pytest.approx([0.2, 0.2, 0.25, 0.25, 0.25, 0.9, 0.9])
     assert found[[15, 35]] == pytest.approx([0.225, 0.575])
 
 
 def test_pools_grow_back_as_far_as_they_must() -> None:
     # 0.5, then 0.6, then 0: the last pulls down both before it, (5 + 6 + 0) of 30.
-    assert set(worth(learned(b1=(10, 5), b2=(10, 6), b3=(10, 0)))) == {11 / 30}
+    assert set(calibrated_shares(learned(b1=(10, 5), b2=(10, 6), b3=(10, 0)))) == {11 / 30}
 
 
 COUNTED = st.lists(
@@ -43,19 +49,19 @@ def test_it_is_the_isotonic_regression_of_the_shares(bins: list[tuple[int, int]]
     known = np.flatnonzero(padded[:, 0])
     rows = padded[known].astype(np.float64)
     expected = IsotonicRegression(out_of_bounds="clip").fit(known, rows[:, 1] / rows[:, 0], rows[:, 0])
-    found = worth(IsotonicCalibration(tuple(padded[:, 0].tolist()), tuple(padded[:, 1].tolist())))
+    found = calibrated_shares(IsotonicCalibration(tuple(padded[:, 0].tolist()), tuple(padded[:, 1].tolist())))
     assert found == pytest.approx(expected.predict(np.arange(100.0)), abs=1e-9)
 
 
 def test_training_pupils_drawn_again_vary_as_the_shares_of_so_many_do() -> None:
     # One bin is a plain share: of 400 pupils 100, whose standard error is sqrt(0.25 * 0.75 / 400).
-    drawn = resampled(learned(b50=(400, 100)), 2_000)
+    drawn = resampled_shares(learned(b50=(400, 100)), 2_000)
     assert drawn.shape == (2_000, 100)
     assert drawn[:, 50].mean() == pytest.approx(0.25, abs=0.002)
     assert drawn[:, 50].std() == pytest.approx(0.02165, rel=0.06)
 
 
-def test_of_few_rows_or_few_cases_nothing_is_learned() -> None:
+def test_few_rows_or_few_cases_give_no_calibration() -> None:
     def known(rows: int, cases: int) -> IsotonicCalibration | None:
         score, at_risk = (rows, *(0,) * 99, 7), (cases, *(0,) * 99, 3)  # those without an answer teach nothing
         return IsotonicCalibration.of(Reference((), rows + 7, score, (rows, 0, 7), {}, None, at_risk))
