@@ -28,8 +28,8 @@ test-setup: test-install
 test-install:
 	@scripts/setup.sh test
 
-lint: test-install  ## Style alone
-	"$(BIN)/ruff" check . && "$(BIN)/ruff" format --check .
+lint: test-install  ## Style and layers
+	"$(BIN)/ruff" check . && "$(BIN)/ruff" format --check . && "$(BIN)/lint-imports"
 
 types: test-install  ## Types alone
 	"$(BIN)/mypy"

@@ -9,12 +9,14 @@ from pathlib import Path
 import numpy as np
 import pytest
 import xgboost
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from farol.errors import BundleError, InputError
 from farol.model.bundle import Bundle, read_bundle
 from farol.model.counters import total
 from farol.model.features import Floats
-from farol.model.scoring import NO_ANSWER, Scorer, abstention, label_text, warnings_for
+from farol.model.scoring import NO_ANSWER, Answer, Scorer, abstention, label_text, warnings_for
 from tests.bundles import invented_columns, make_bundle, one_row, trained_model
 
 NAN = float("nan")
@@ -170,3 +172,56 @@ def test_what_is_no_model_of_the_features_is_refused(bundles: dict[str, Bundle],
 def test_a_scorer_holds_the_bundle_it_answers_for(tmp_path: Path) -> None:
     path = make_bundle(tmp_path)
     assert Scorer(read_bundle(path)).bundle.manifest.threshold == trained_model().threshold
+
+
+# ── Alone and among others ─────────────────────────────────────────────────────────────────────────────────────────
+
+NUMBERS = (
+    st.none()
+    | st.floats(-2, 13)
+    | st.integers(-2, 13).map(float)
+    | st.sampled_from(
+        [0.0, 10.0, 10.01, 10.5, -0.01, float("nan"), float("inf"), 1e308, 2010.0, 2012.0, 1979.0, 2101.0]
+    )
+)
+YEARS = st.integers(1990, 2100) | st.integers(2021, 2026)
+
+
+@pytest.fixture(scope="module", params=["current", "next-year", "next-year, all answered"])
+def any_scorer(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Scorer:
+    task, _, free = request.param.partition(",")
+    report = None if free else {"support": {"least_given": 3}}
+    return Scorer(read_bundle(make_bundle(tmp_path_factory.mktemp("any"), task, report=report)))
+
+
+def among_others(scorer: Scorer, values: Mapping[str, float | None], year: int) -> Answer:
+    """The answer of the second of three rows."""
+    columns = {
+        name: np.array([np.nan, np.nan if (value := values.get(name)) is None else value, 5.0])
+        for name in scorer.bundle.inputs.columns
+    }
+    return scorer.answers(scorer.score(columns, np.array([2023.0, year, 2024.0])))[1]
+
+
+@settings(max_examples=300, deadline=None)
+@given(data=st.data(), year=YEARS)
+def test_a_pupil_is_answered_alike_alone_and_among_others(any_scorer: Scorer, data: st.DataObject, year: int) -> None:
+    scorer = any_scorer
+    names = list(scorer.bundle.inputs.columns)
+    likely = {
+        "birth_year": st.integers(2000, 2020).map(float),
+        "birth_month": st.integers(1, 12).map(float),
+        "age": st.floats(5, 25),
+        "phase": st.integers(0, 9).map(float),
+    }
+    values = {name: data.draw(likely.get(name, NUMBERS) | NUMBERS, label=name) for name in names}
+    for name in data.draw(st.lists(st.sampled_from(names), max_size=4), label="absent"):
+        values.pop(name, None)
+    expected = among_others(scorer, values, year)
+    if all(value is None for value in expected.features.values()):
+        with pytest.raises(InputError, match="Nothing was given"):
+            scorer.score_one(values, year)
+        return
+    answer = scorer.score_one(values, year)
+    for name in ("probability", "prediction", "label", "features", "cells"):
+        assert getattr(answer, name) == getattr(expected, name)

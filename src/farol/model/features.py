@@ -1,8 +1,7 @@
 """Features: the raw numbers a model sees, computed from sheet columns.
 
-Training and the scoring of many pupils compute them here, in columns; `farol.model.single` computes the same numbers
-for one pupil. A `FeaturePlan` resolves once what each feature needs, because looking it up costs more than computing
-it.
+Training and scoring compute them here, in columns. A `FeaturePlan` resolves once what each feature needs, because
+looking it up costs more than computing it.
 """
 
 from __future__ import annotations

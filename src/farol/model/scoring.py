@@ -1,8 +1,8 @@
 """Scoring: from what is known of pupils to answers.
 
-Many pupils are scored in columns, and a single pupil in plain numbers (`farol.model.single`), which takes a quarter of
-the time; both give the same answer to the last bit. There is no answer where fewer features are given than nearly all
-training rows had: the model never saw such pupils and would repeat how frequent lag is.
+Pupils are scored in columns, one pupil as columns of length one: an answer does not depend on who is scored beside it.
+There is no answer where fewer features are given than nearly all training rows had: the model never saw such pupils
+and would repeat how frequent lag is.
 
 Scoring needs numpy and ONNX Runtime alone, so that the service starts fast and stays small.
 """
@@ -24,8 +24,7 @@ from farol.model.bundle import Bundle
 from farol.model.counters import OUTSIDE, PREDICTION, SCORE, CounterLayout
 from farol.model.features import Floats
 from farol.model.inputs import InputWarning
-from farol.model.reference import ANSWERS, SCORE_BINS, score_index
-from farol.model.single import Single
+from farol.model.reference import ANSWERS, score_index
 from farol.model.tree_shap import Contributions
 from farol.profile import Text
 
@@ -75,8 +74,6 @@ class Scorer:
         self.contributions = Contributions.of(bundle.files["model.json"], bundle.preprocessing)
         self.layout = CounterLayout.of(bundle.task_spec.features, [bins.size for bins in bundle.reference.features])
         self._starts = np.array([self.layout.starts[name] for name in bundle.task_spec.features], dtype=np.int64)
-        self._order = bundle.task_spec.features
-        self._single = Single(bundle.profile, bundle.inputs, bundle.preprocessing, bundle.reference, self.layout.starts)
         self._labels = {answer: _label(bundle, answer) for answer in (None, 0, 1)}
         self._session = _session(bundle)
 
@@ -102,28 +99,11 @@ class Scorer:
         Raises InputError when nothing was given from which any feature could be had: such an answer would only
         repeat how frequent lag is.
         """
-        features = self._single.features(values, float(year))
-        given = len(features) - features.count(None)
-        if not given:
+        scores = self.score_rows([values], [year])
+        if np.isnan(scores.features).all():
             raise nothing_given(self.bundle)
-        starts, (cells, outside) = self.layout.starts, self._single.cells(features)
-        probability, prediction = None, None
-        score = SCORE_BINS
-        if given >= self.least_given:
-            (both,) = self._session.run(_OUTPUTS, {"x": self._single.model_inputs(features)})
-            probability = float(both.item(1))
-            prediction = int(probability >= self.bundle.manifest.threshold)
-            score = int(min(probability * SCORE_BINS, SCORE_BINS - 1))
-        cells += (starts[SCORE] + score, starts[PREDICTION] + (ANSWERS - 1 if prediction is None else prediction))
-        if outside:
-            cells += [starts[OUTSIDE] + position for position in outside]
-        return Answer(
-            probability=probability,
-            prediction=prediction,
-            label=self._labels[prediction],
-            features=dict(zip(self._order, features, strict=True)),
-            cells=tuple(cells),
-        )
+        (answer,) = self.answers(scores)
+        return answer
 
     def answers(self, scores: Scores) -> list[Answer]:
         """The answer of each row of `scores`, one by one; a row of which nothing is known gets no answer."""
