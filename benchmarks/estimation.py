@@ -39,16 +39,15 @@ from sklearn.metrics import accuracy_score, brier_score_loss, f1_score, precisio
 
 from farol.evaluation.bands import least_given
 from farol.evaluation.capacity import USUAL
-from farol.model.features import feature_matrix
 from farol.model.reference import SCORE_BINS, score_index
 from farol.outcomes.estimation import DRAWS as ESTIMATED
 from farol.outcomes.estimation import MEASURES, estimate, estimate_rows, measures
 from farol.outcomes.recalibration import IsotonicCalibration, resampled
 from farol.profile import load_profile
 from farol.training import models
-from farol.training.augmentation import repeats_of
-from farol.training.plan import make_plan, rows_of
+from farol.training.plan import make_plan
 from farol.training.threshold import choose_threshold, guarded
+from farol.training.train import rows_of_plan
 from farol.workbook.panel import Panel, read_panel
 from farol.workbook.sample import write_sample
 
@@ -76,10 +75,7 @@ def questions(panel: Panel) -> Iterator[Answers]:
     for name in ("next-year", "current"):
         task = panel.profile.tasks[name]
         plan = make_plan(task, panel.years)
-        known = plan.test.as_of
-        matrix = feature_matrix(panel.profile, task, panel.numbers, panel.year.astype(np.float64), known)
-        train = rows_of(panel, plan, matrix, plan.train, repeats_of(panel, task, known))
-        test = rows_of(panel, plan, matrix, (plan.test,))
+        _, train, test = rows_of_plan(panel, task, plan)
         least = least_given(train.matrix)
         enough, later = (np.isfinite(rows.matrix).sum(axis=1) >= least for rows in (train, test))
         served = models.fit_served(task, train, seed=0)

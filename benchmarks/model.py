@@ -27,8 +27,8 @@ from farol.model.ages import LookUp
 from farol.model.features import feature_matrix
 from farol.profile import AgeRule, DatedRule, Profile, Task, load_profile
 from farol.training import models
-from farol.training.augmentation import Repeats, repeats_of
-from farol.training.plan import Plan, Rows, make_plan, rows_of
+from farol.training.augmentation import Repetitions, repetitions_of
+from farol.training.plan import LabelledRows, Plan, make_plan, rows_of
 from farol.training.selection import AcrossRules, Model, across_rules, better, out_of_fold_repeated
 from farol.workbook.links import next_values
 from farol.workbook.panel import Panel, read_panel
@@ -48,7 +48,7 @@ LOWER_IS_BETTER = ("brier", "ece")
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class YearsRepeats(Repeats):
+class YearsRepetitions(Repetitions):
     """Repeats with two more features: years until the expected level passes the present one, and the one after."""
 
     years: tuple[int, int] = (0, 0)
@@ -58,25 +58,28 @@ class YearsRepeats(Repeats):
         return (*(position for position, _ in self.chances), *self.years)
 
     def features(self, matrix: Floats) -> Floats:
-        found = Repeats.features(self, matrix)
+        repeated = Repetitions.features(self, matrix)
         for promotions, position in enumerate(self.years):
-            found[:, :, position] = years_of_slack(self, self.level, promotions)
-        return found
+            repeated[:, :, position] = years_of_slack(self, self.level, promotions)
+        return repeated
 
 
-def years_of_slack(repeats: Repeats, level: Floats, promotions: int) -> Floats:
+def years_of_slack(repetitions: Repetitions, level: Floats, promotions: int) -> Floats:
     """Years (n, 12), from the mean age of next year, until the expected level is above `promotions` levels more."""
-    dated = repeats.ages.rule.dated[int(repeats.ages.known_in(np.array([float(repeats.known)]))[0])]
+    dated = repetitions.ages.rule.dated[int(repetitions.ages.known_in(np.array([float(repetitions.known)]))[0])]
     ages = np.arange(100.0)
     passing = []
     for table in (dated.applied, dated.written):
         expected = np.array([next(result for bound, result in table if age <= bound) for age in ages])
-        first = [float(ages[expected > one][0]) if (expected > one).any() else np.nan for one in np.arange(12.0)]
+        first = [
+            float(ages[expected > known_level][0]) if (expected > known_level).any() else np.nan
+            for known_level in np.arange(12.0)
+        ]
         place = np.clip(np.nan_to_num(level + promotions), 0, 11).astype(np.int64)
         passing.append(np.where(np.isnan(level), np.nan, np.array(first)[place]))
-    mean_age = repeats.base + (12 - repeats.state) / 12
-    found: Floats = np.mean(passing, axis=0)[:, np.newaxis] - mean_age
-    return found
+    mean_age = repetitions.base + (12 - repetitions.state) / 12
+    years: Floats = np.mean(passing, axis=0)[:, np.newaxis] - mean_age
+    return years
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,9 +135,9 @@ class Prepared:
     """A candidate's view of the panel: the training rows, how they repeat, and the test rows' features."""
 
     task: Task
-    rows: Rows
-    repeats: Repeats
-    test: Rows
+    rows: LabelledRows
+    repetitions: Repetitions
+    test: LabelledRows
 
 
 def prepare(panel: Panel, plan: Plan, candidate: Candidate) -> Prepared:
@@ -144,48 +147,53 @@ def prepare(panel: Panel, plan: Plan, candidate: Candidate) -> Prepared:
     school = panel if candidate.written else replace(panel, profile=applied_only(panel.profile))
     known, year = plan.test.as_of, panel.year.astype(np.float64)
     matrix = feature_matrix(school.profile, task, panel.numbers, year, known)
-    repeats = repeats_of(school, task, known)
-    if repeats is None:
-        whole = repeats_of(school, base, known)
+    repetitions = repetitions_of(school, task, known)
+    if repetitions is None:
+        whole = repetitions_of(school, base, known)
         assert whole is not None, "the profile has no rule of ages"
-        repeats = replace(whole, chances=(), forgets=False)
-    repeats = replace(repeats, forgets=repeats.forgets and candidate.forgets)
+        repetitions = replace(whole, chances=(), forgets=False)
+    repetitions = replace(repetitions, forgets=repetitions.forgets and candidate.forgets)
     if candidate.years:
-        matrix, repeats, task = with_years(panel, task, matrix, repeats)
-    rows = rows_of(panel, plan, matrix, plan.train, repeats)
-    assert rows.repeats is not None
-    taught = rows if candidate.repeated else replace(rows, repeats=None)
-    return Prepared(task, taught, rows.repeats, rows_of(panel, plan, matrix, (plan.test,)))
+        matrix, repetitions, task = with_years(panel, task, matrix, repetitions)
+    rows = rows_of(panel, plan, matrix, plan.train, repetitions)
+    assert rows.repetitions is not None
+    taught = rows if candidate.repeated else replace(rows, repetitions=None)
+    return Prepared(task, taught, rows.repetitions, rows_of(panel, plan, matrix, (plan.test,)))
 
 
 def applied_only(profile: Profile) -> Profile:
     rule = profile.rule
     assert isinstance(rule, AgeRule)
-    return replace(profile, rule=replace(rule, dated=tuple(replace(one, written=one.applied) for one in rule.dated)))
+    return replace(
+        profile, rule=replace(rule, dated=tuple(replace(dated, written=dated.applied) for dated in rule.dated))
+    )
 
 
-def with_years(panel: Panel, task: Task, matrix: Floats, repeats: Repeats) -> tuple[Floats, Repeats, Task]:
-    births = repeats.ages.possible(panel.numbers, panel.year.astype(np.float64))
-    whole = replace(repeats, base=births.base, state=births.state)
-    columns = [years_of_slack(whole, repeats.level, promotions).mean(axis=1) for promotions in (0, 1)]
+def with_years(panel: Panel, task: Task, matrix: Floats, repetitions: Repetitions) -> tuple[Floats, Repetitions, Task]:
+    births = repetitions.ages.possible(panel.numbers, panel.year.astype(np.float64))
+    whole = replace(repetitions, base=births.base, state=births.state)
+    columns = [years_of_slack(whole, repetitions.level, promotions).mean(axis=1) for promotions in (0, 1)]
     k = matrix.shape[1]
     names = ("years_of_slack", "years_of_slack_if_promoted")
     wider = replace(task, features=(*task.features, *names), monotone={**task.monotone, **dict.fromkeys(names, -1)})
-    parts = {name: getattr(repeats, name) for name in Repeats.__dataclass_fields__}
-    return np.column_stack((matrix, *columns)), YearsRepeats(**parts, years=(k, k + 1)), wider
+    parts = {name: getattr(repetitions, name) for name in Repetitions.__dataclass_fields__}
+    return np.column_stack((matrix, *columns)), YearsRepetitions(**parts, years=(k, k + 1)), wider
 
 
-def fitted(candidate: Candidate, task: Task, rows: Rows, repeats: Repeats, *, seed: int) -> Model:
+def fitted(candidate: Candidate, task: Task, rows: LabelledRows, repetitions: Repetitions, *, seed: int) -> Model:
     """A candidate's model of some rows, calibrated where it is to be by answers out of fold of those rows alone."""
 
-    def plain(some: Rows) -> Model:
+    def plain(some: LabelledRows) -> Model:
         settings = {**models.SETTINGS, **candidate.settings}
         return models.fit_served(task, some, seed=seed, rounds=candidate.rounds, settings=settings).probability
 
     answer = plain(rows)
     if candidate.calibration == "none":
         return answer
-    said, truth = out_of_fold_repeated(plain, rows, repeats, seed=seed).ravel(), repeats.labels(rows.label).ravel()
+    said, truth = (
+        out_of_fold_repeated(plain, rows, repetitions, seed=seed).ravel(),
+        repetitions.labels(rows.label).ravel(),
+    )
     if candidate.calibration == "isotonic":
         steps = IsotonicRegression(out_of_bounds="clip", y_min=0.001, y_max=0.999).fit(said, truth)
         return lambda matrix: steps.predict(answer(matrix))
@@ -196,36 +204,38 @@ def fitted(candidate: Candidate, task: Task, rows: Rows, repeats: Repeats, *, se
 
 def logit(probability: Floats) -> Floats:
     clipped = np.clip(probability, 1e-6, 1 - 1e-6)
-    found: Floats = np.log(clipped / (1 - clipped))[:, np.newaxis]
-    return found
+    odds: Floats = np.log(clipped / (1 - clipped))[:, np.newaxis]
+    return odds
 
 
 def judged(panel: Panel, plan: Plan, candidate: Candidate, seeds: int) -> tuple[AcrossRules, dict[str, float]]:
     """A candidate across rules, the mean over foldings, and in the test year."""
     ready = prepare(panel, plan, candidate)
-    reference = prepare(panel, plan, DESIGN).repeats
-    found = []
+    reference = prepare(panel, plan, DESIGN).repetitions
+    foldings = []
     for seed in range(seeds):
 
-        def fit(some: Rows, seed: int = seed) -> Model:
-            repeats = ready.repeats.select(np.isin(ready.rows.student, some.student))
-            return fitted(candidate, ready.task, some, repeats, seed=seed)
+        def fit(some: LabelledRows, seed: int = seed) -> Model:
+            repetitions = ready.repetitions.select(np.isin(ready.rows.student, some.student))
+            return fitted(candidate, ready.task, some, repetitions, seed=seed)
 
-        said = out_of_fold_repeated(fit, ready.rows, ready.repeats, seed=seed)
-        found.append(across_rules(said, ready.rows, reference))
-    mean = AcrossRules(*(np.mean([getattr(one, name) for one in found], axis=0) for name in AcrossRules.__slots__))
-    answer = fitted(candidate, ready.task, ready.rows, ready.repeats, seed=0)
+        said = out_of_fold_repeated(fit, ready.rows, ready.repetitions, seed=seed)
+        foldings.append(across_rules(said, ready.rows, reference))
+    mean = AcrossRules(
+        *(np.mean([getattr(folding, name) for folding in foldings], axis=0) for name in AcrossRules.__slots__)
+    )
+    answer = fitted(candidate, ready.task, ready.rows, ready.repetitions, seed=0)
     return mean, dict(measured(panel, ready.test, answer(ready.test.matrix)))
 
 
-def measured(panel: Panel, test: Rows, said: Floats) -> Iterator[tuple[str, float]]:
+def measured(panel: Panel, test: LabelledRows, said: Floats) -> Iterator[tuple[str, float]]:
     values = evaluate(test.label, said, 0.5, seed=0, resamples=1).values()
     yield from ((name, values[name]) for name in GOALS if name in values)
     for name, mask in groups(panel, test).items():
         yield name, evaluate(test.label[mask], said[mask], 0.5, seed=0, resamples=1).values()["roc_auc"]
 
 
-def groups(panel: Panel, test: Rows) -> dict[str, NDArray[np.bool_]]:
+def groups(panel: Panel, test: LabelledRows) -> dict[str, NDArray[np.bool_]]:
     """Who is not behind now, the highest level apart (it cannot fall behind), and who is."""
     place = {key: at for at, key in enumerate(zip(panel.student, panel.year.tolist(), strict=True))}
     rows = [place[key] for key in zip(test.student, test.year.tolist(), strict=True)]
@@ -249,7 +259,7 @@ def rules(panel: Panel) -> None:
     """What the sheets themselves say of the rule of ages, and of who falls behind."""
     rule = panel.profile.rule
     assert rule is not None
-    tables = list(dict.fromkeys(table for one in rule.dated for table in (one.applied, one.written)))
+    tables = list(dict.fromkeys(table for dated in rule.dated for table in (dated.applied, dated.written)))
     names = [f"≤{table[0][0]:g} → {table[0][1]:g}" for table in tables]
     print("\nRows whose expected level is the table's for the age on a day:\n")
     print(f"| sheet | age | {' | '.join(names)} |\n|---" + "|---" * (len(names) + 1) + "|")
@@ -258,7 +268,7 @@ def rules(panel: Panel) -> None:
         rows = panel.year == year
         level = panel.numbers[rule.column][rows]
         ages = {"as written": panel.numbers[rule.age][rows]}
-        ages |= {f"on {one.month:02}-{one.day:02}": age_on(dates[rows], year, one) for one in rule.dated}
+        ages |= {f"on {dated.month:02}-{dated.day:02}": age_on(dates[rows], year, dated) for dated in rule.dated}
         for title, age in ages.items():
             known = ~np.isnan(age) & ~np.isnan(level)
             if known.any():
@@ -277,34 +287,40 @@ def rules(panel: Panel) -> None:
 
 def age_on(born: Floats, year: int, day: DatedRule) -> Floats:
     """Whole years (n,) on a day of a year, of birth dates in days since 1970-01-01."""
-    found = np.full(born.shape, np.nan)
+    ages = np.full(born.shape, np.nan)
     known = ~np.isnan(born)
-    dates = [date(1970, 1, 1) + timedelta(days=int(one)) for one in born[known]]
-    found[known] = [year - one.year - ((one.month, one.day) > (day.month, day.day)) for one in dates]
-    return found
+    dates = [date(1970, 1, 1) + timedelta(days=int(day_of_birth)) for day_of_birth in born[known]]
+    ages[known] = [
+        year - day_of_birth.year - ((day_of_birth.month, day_of_birth.day) > (day.month, day.day))
+        for day_of_birth in dates
+    ]
+    return ages
 
 
 def goals(panel: Panel, plan: Plan) -> None:
     ready = prepare(panel, plan, DESIGN)
-    answer = fitted(DESIGN, ready.task, ready.rows, ready.repeats, seed=0)
+    answer = fitted(DESIGN, ready.task, ready.rows, ready.repetitions, seed=0)
     said, test = answer(ready.test.matrix), ready.test
     whole = evaluate(test.label, said, 0.5, seed=0).estimates
     parts = {
         name: evaluate(test.label[mask], said[mask], 0.5, seed=0).estimates["roc_auc"]
         for name, mask in groups(panel, test).items()
     }
-    print(f"Trained on {[one.as_of for one in plan.train]}, tested on {plan.test.as_of} → {plan.test.label}: ", end="")
+    print(
+        f"Trained on {[part.as_of for part in plan.train]}, tested on {plan.test.as_of} → {plan.test.label}: ",
+        end="",
+    )
     print(f"{test.label.size} pupils, {int(test.label.sum())} behind\n")
     print("| | goal | measured | 95% interval | |\n|---|---|---|---|---|")
     for name, (title, goal) in GOALS.items():
-        one = {**whole, **parts}[name]
-        if not isinstance(one, Estimate):
-            print(f"| {title} | | not defined for these rows: {one.reason} | | |")
+        figure = {**whole, **parts}[name]
+        if not isinstance(figure, Estimate):
+            print(f"| {title} | | not defined for these rows: {figure.reason} | | |")
             continue
         lower = name in LOWER_IS_BETTER
-        met = one.value <= goal if lower else one.value >= goal
+        met = figure.value <= goal if lower else figure.value >= goal
         bound, verdict = f"{'≤' if lower else '≥'} {goal}", "met" if met else "missed"
-        print(f"| {title} | {bound} | {one.value:.3f} | {one.low:.3f}–{one.high:.3f} | {verdict} |")
+        print(f"| {title} | {bound} | {figure.value:.3f} | {figure.low:.3f}–{figure.high:.3f} | {verdict} |")
     mean, high = perfect_ece(said)
     print(f"\nWere every probability right, the calibration error would be {mean:.3f} with these rows,", end=" ")
     print(f"and up to {high:.3f} in 19 of 20 tests.")
@@ -323,7 +339,7 @@ def goals(panel: Panel, plan: Plan) -> None:
         print(row(title, dict(measured(panel, other, answer(other.matrix)))))
     untaught = replace(DESIGN, forgets=False)
     never = prepare(panel, plan, untaught)
-    answer = fitted(untaught, never.task, never.rows, never.repeats, seed=0)
+    answer = fitted(untaught, never.task, never.rows, never.repetitions, seed=0)
     print(row("nothing, had it never been taught so", dict(measured(panel, other, answer(other.matrix)))))
 
 

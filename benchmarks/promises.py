@@ -19,7 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from farol.drift.proportions import wilson
-from farol.evaluation.bands import bands_of
+from farol.evaluation.bands import calibration_bands
 from farol.evaluation.metrics import Estimate, Evaluation, evaluate
 from farol.outcomes.calibration import worth_of
 from farol.outcomes.card_comparison import COMPARED, Promise, compare_with, promise_in
@@ -51,7 +51,7 @@ def year(rng: np.random.Generator, n: int, noise: float, shape: tuple[float, flo
 
 def band_missed(card: Year, came: Year) -> bool:
     """Whether any band of the card is said not to have been kept."""
-    bands = sections.bands(bands_of(card.label, card.probability, card.label, card.probability))
+    bands = sections.bands(calibration_bands(card.label, card.probability, card.label, card.probability))
     return any(band.kept is False for band in worth_of({"bands": bands}, came.label, came.probability))
 
 

@@ -32,10 +32,10 @@ def table(report: dict[str, Any]) -> list[tuple[str, int, dict[str, Any]]]:
     return [(name, figures["n"], figures) for name, figures in sets.items()]
 
 
-def shown(figure: dict[str, Any], *, sign: bool = False) -> str:
+def shown(figure: dict[str, Any] | None, *, sign: bool = False) -> str:
     """A figure with its interval, or a dash."""
-    if figure["value"] is None:
-        return f"{'–':>22}"
+    if figure is None or figure["value"] is None:
+        return f"{'–':>24}"
     form = "+.3f" if sign else ".3f"
     return f"{figure['value']:{form}} ({figure['low']:{form}}…{figure['high']:{form}})".rjust(24)
 
@@ -49,8 +49,8 @@ def print_report(report: dict[str, Any]) -> None:
     print(f"{'farol minus':28}" + "".join(f"{name:>24}" for name in COMPARED))
     for name, figures in report["baselines"].items():
         print(f"{name:28}" + "".join(shown(figures["difference"][metric], sign=True) for metric in COMPARED))
-    for one in report["left_out"]:
-        print(f"{one['name']:28}{one['reason']['en']}")
+    for reference in report["left_out"]:
+        print(f"{reference['name']:28}{reference['reason']['en']}")
     bands, expected = report["bands"], report["expected"]
     print(f"bands hold for {bands['coverage']:.0%} of test pupils; ", end="")
     print(f"expected numbers for {expected['compatible']} of {expected['of']} groups; ", end="")

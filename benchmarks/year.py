@@ -8,7 +8,7 @@ pair of years teaches it and leaves none to test it, so `farol train` refuses. I
 and its card promises what its answers for pupils left out of each fold were worth, within that one pair: the best that
 could have been promised then, and too good, since another year brings another rule of ages (docs/model.md).
 
-Between the two lie months of use with a drift that begins on a known day (`months.py`).
+Between the two lie months of use with a drift that begins on a known day (`months_of_use`).
 
 Printed are counts and metrics, never a pupil: what was promised, what came true, and the verdicts; then the proof that
 nothing was lost on the way: the metrics through the commands and the database are those that training with all three
@@ -23,31 +23,44 @@ import socket
 import subprocess
 import sys
 import tempfile
-import time
 import urllib.error
 import urllib.request
+from collections.abc import Iterator
+from dataclasses import replace
+from datetime import UTC, date, datetime, time, timedelta
 from pathlib import Path
+from time import sleep
 from typing import Any
 
 import numpy as np
 import openpyxl
 from numpy.typing import NDArray
 
-from benchmarks.months import play
-from farol.evaluation.bands import bands_of, least_given
+from benchmarks.training import shown
+from farol.advice.status import standing
+from farol.alerts.check import check_all
+from farol.alerts.messages import MessageSettings
+from farol.drift.simulate import shifted_inputs, simulate
+from farol.drift.windows import parse_window
+from farol.evaluation.bands import calibration_bands, least_given
 from farol.evaluation.capacity import USUAL
 from farol.evaluation.metrics import evaluate
 from farol.files import canonical_json
 from farol.model.bundle import write_bundle
 from farol.model.features import feature_matrix
 from farol.model.reference import Reference
+from farol.model.registry import Registry
+from farol.model.scoring import Scorer
 from farol.model.trained import TrainedModel
 from farol.profile import load_profile
+from farol.settings import Settings
+from farol.store.database import Store
 from farol.training import models, sections
-from farol.training.augmentation import repeats_of
+from farol.training.augmentation import repetitions_of
 from farol.training.plan import Cohort, Plan, make_plan, rows_of
 from farol.training.report import libraries
 from farol.training.threshold import choose_threshold, guarded
+from farol.training.train import rows_of_plan
 from farol.workbook.panel import Panel, read_panel
 
 Floats = NDArray[np.float64]
@@ -56,6 +69,12 @@ Mask = NDArray[np.bool_]
 TASK = "next-year"
 FIRST, THEN, LATER = 2022, 2023, 2024
 FAROL = Path(sys.executable).with_name("farol")
+
+DRIFT_FIRST, DRIFT_BEGINS, DRIFT_LAST = date(2024, 2, 5), date(2024, 5, 13), date(2024, 7, 12)
+A_DAY = 12
+"""Pupils asked about each day."""
+
+WINDOW = "30d"
 
 
 def without_sheet(workbook: Path, year: int, copy: Path) -> Path:
@@ -72,7 +91,7 @@ def trained_then(panel: Panel) -> TrainedModel:
     pair = Cohort(FIRST, (FIRST,), THEN)
     plan = Plan(TASK, 1, THEN, (pair,), pair, (pair,))
     matrix = feature_matrix(profile, task, panel.numbers, panel.year.astype(np.float64), THEN)
-    rows = rows_of(panel, plan, matrix, plan.serve, repeats_of(panel, task, THEN))
+    rows = rows_of(panel, plan, matrix, plan.serve, repetitions_of(panel, task, THEN))
     said = models.out_of_fold(task, rows, seed=0)
     threshold = guarded(choose_threshold(rows.label, said, seed=0), said, USUAL).threshold.value
     fitted = models.fit_served(task, rows, seed=0)
@@ -90,9 +109,10 @@ def trained_then(panel: Panel) -> TrainedModel:
         "test": measured(everybody),
         "groups": {name: measured(mask) for name, mask in groups.items() if name != "test"},
         "answered": {name: measured(mask & enough) for name, mask in groups.items()},
-        "bands": sections.bands(bands_of(rows.label, said, rows.label, said)),
+        "bands": sections.bands(calibration_bands(rows.label, said, rows.label, said)),
         "prevalence": {"train": float(rows.label.mean()), "test": float(rows.label.mean())},
         "support": {"least_given": least},
+        "promotable": True,
         "served": {"years": [FIRST], "n": int(rows.label.size)},
     }
     return TrainedModel(
@@ -119,6 +139,53 @@ def trained_then(panel: Panel) -> TrainedModel:
     )
 
 
+def months_of_use(folder: Path, panel: Panel) -> None:
+    """Months of answers with a drift that begins on a known day; print when it was found, and the alarms before.
+
+    Pupils are drawn from all rows the model of `current` learned from, so that before that day there is no drift by
+    construction; from it on the first half of the continuous indicators fall (`farol.drift.simulate`, "moderate").
+    Every evening the check that the service's schedule would make is made over the last thirty days.
+    """
+    settings = Settings(artifacts=folder / "artifacts", data=folder / "data")
+    registry = Registry(settings.artifacts)
+    bundle = registry.load("current")
+    scorer = Scorer(bundle)
+    taught = panel.select(np.isin(panel.year, bundle.manifest.train_years))
+    learned = replace(taught, year=np.full_like(taught.year, panel.years[-1]))
+    before = alarms = 0
+    day_found: date | None = None
+    with Store.open(settings.store_url) as store:
+        for day in days():
+            evening = datetime.combine(day, time(22), UTC)
+            shift = "none" if day < DRIFT_BEGINS else "moderate"
+            simulate(learned, scorer, store, n=A_DAY, shift=shift, seed=day.toordinal(), days=1, now=evening)
+            (checked,) = check_all(store, [bundle], WINDOW, evening, MessageSettings("en", ()))
+            if day < DRIFT_BEGINS:
+                before += 1
+                alarms += checked.report.alarm
+            elif checked.report.alarm:
+                day_found = day
+                break
+        print(f"\nmonths of use: {A_DAY} pupils a day from {DRIFT_FIRST}, checked every evening over {WINDOW}")
+        print(f"  before the drift: {before} checks, {alarms} with an alarm")
+        print(f"  the drift begins on {DRIFT_BEGINS}: {', '.join(shifted_inputs(scorer))} fall")
+        if day_found is None:
+            print(f"  not found by {DRIFT_LAST}")
+            return
+        delay = (day_found - DRIFT_BEGINS).days + 1
+        print(f"  found on {day_found}: in the evening of day {delay}, after {delay * A_DAY} pupils with it")
+        evening = datetime.combine(day_found, time(22), UTC)
+        advised = standing(store, registry, bundle, parse_window(WINDOW, now=evening))
+        for advice in advised.advice:
+            print(f"  advice: {advice.what.render('en')}")
+
+
+def days() -> Iterator[date]:
+    """Every day of the months."""
+    for number in range((DRIFT_LAST - DRIFT_FIRST).days + 1):
+        yield DRIFT_FIRST + timedelta(days=number)
+
+
 def farol(folder: Path, *arguments: str) -> str:
     """What a command prints; the run ends where it fails."""
     environment = {**os.environ, "FAROL_LOCALE": "en", "NO_COLOR": "1", "COLUMNS": "200"}
@@ -141,7 +208,7 @@ def asked_over_http(folder: Path, path: str) -> dict[str, Any]:
                     if ready.status == 200:
                         break
             except urllib.error.URLError:
-                time.sleep(0.1)
+                sleep(0.1)
         with urllib.request.urlopen(f"http://127.0.0.1:{port}{path}") as answer:
             body: dict[str, Any] = json.load(answer)
             return body
@@ -150,17 +217,12 @@ def asked_over_http(folder: Path, path: str) -> dict[str, Any]:
         service.wait()
 
 
-def shown(figure: dict[str, float] | None) -> str:
-    """A figure with its interval."""
-    return f"{'–':22}" if figure is None else f"{figure['value']:.3f} ({figure['low']:.3f}–{figure['high']:.3f})  "
-
-
 def print_part(part: dict[str, Any]) -> None:
     """Promised and realised, metric by metric."""
     print(f"\n  {part['name']}: n {part['n']}, of whom {part['positives']} at risk (card: n {part['promised_n']})")
-    for one in part["metrics"]:
-        figures = f"{shown(one['promised'])}{shown(one['realised'])}"
-        print(f"    {one['metric']:18}{figures}{one['verdict_label']}")
+    for figure in part["metrics"]:
+        figures = f"{shown(figure['promised'])}{shown(figure['realised'])}"
+        print(f"    {figure['metric']:18}{figures}  {figure['verdict_label']}")
 
 
 def print_report(report: dict[str, Any]) -> None:
@@ -182,17 +244,15 @@ def prove(report: dict[str, Any], whole: Panel, least: int) -> None:
     """The same pupils, by the functions of training on all three sheets; the run ends where a figure differs."""
     task = whole.profile.tasks[TASK]
     plan = make_plan(task, whole.years)
-    matrix = feature_matrix(whole.profile, task, whole.numbers, whole.year.astype(np.float64), THEN)
-    taught = rows_of(whole, plan, matrix, plan.train, repeats_of(whole, task, THEN))
-    test = rows_of(whole, plan, matrix, (plan.test,))
+    _, taught, test = rows_of_plan(whole, task, plan)
     enough = answered(test.matrix, least)
     said = models.fit_served(task, taught, seed=0).probability(test.matrix)[enough]
-    found = evaluate(test.label[enough], said, 0.5, seed=0, resamples=1).values()
-    came = {one["metric"]: one["realised"]["value"] for one in report["together"]["metrics"]}
+    measured = evaluate(test.label[enough], said, 0.5, seed=0, resamples=1).values()
+    came = {figure["metric"]: figure["realised"]["value"] for figure in report["together"]["metrics"]}
     print(f"\n{'the same pupils, by training with all sheets:':48}commands   training")
     for metric in ("roc_auc", "average_precision", "brier", "ece"):
-        print(f"    {metric:44}{came[metric]:.6f}   {found[metric]:.6f}")
-        if abs(came[metric] - found[metric]) > 1e-5:
+        print(f"    {metric:44}{came[metric]:.6f}   {measured[metric]:.6f}")
+        if abs(came[metric] - measured[metric]) > 1e-5:
             raise SystemExit(f"{metric} was lost on the way")
     if report["together"]["n"] != said.size:
         raise SystemExit("pupils were lost on the way")
@@ -221,7 +281,7 @@ def main(arguments: list[str]) -> None:
         print(farol(folder, "forecast", str(then), "--at", "2023-12-15").strip())
         again = json.loads(farol(folder, "forecast", str(then), "--format", "json"))
         print(f"the same once more: stored {again['stored']}")
-        play(folder, panel)
+        months_of_use(folder, panel)
         print("\nin 2024: this year's question for the 2024 sheet, then what came true")
         farol(folder, "forecast", str(workbook), "--task", "current", "--at", "2024-11-15")
         body = json.loads(farol(folder, "outcomes", str(workbook), "--format", "json"))
@@ -235,7 +295,7 @@ def main(arguments: list[str]) -> None:
             for note in report["notes"]:
                 print(f"  {report['task']}: {note}")
         over_http = asked_over_http(folder, f"/monitoring/outcomes?task={TASK}&year={LATER}&lang=en")
-        ours = next(one for one in body["reports"] if one["task"] == TASK)
+        ours = next(report for report in body["reports"] if report["task"] == TASK)
         print(f"\nGET /monitoring/outcomes says the same: {over_http['outcomes'] == ours}")
         prove(ours, whole, json.loads((bundle / "report.json").read_bytes())["support"]["least_given"])
 

@@ -95,6 +95,8 @@ def trained_model(
         "n_train": n,
         "n_test": 0,
         "test": {},
+        "promotable": True,
+        "served": {"years": [2022, 2023], "n": n},
         "prevalence": {"train": 0.61, "test": 0.4},
         "bands": invented_bands(),
         "support": {"least_given": 1},

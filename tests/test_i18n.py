@@ -6,6 +6,7 @@ import pytest
 
 from farol.errors import InputError, Place
 from farol.i18n import msg, negotiate, terminal_locale, translate
+from farol.profile import Text
 from scripts import catalog
 
 
@@ -48,6 +49,12 @@ def test_a_message_is_rendered_in_either_language_with_messages_inside() -> None
     message = msg("Where: {text}", text=msg("sheet {name}", name="PEDE2022"))
     assert str(message) == "Where: sheet PEDE2022"
     assert message.render("pt_BR") == "Onde: aba PEDE2022"
+
+
+def test_a_text_of_the_profile_inside_a_message_is_rendered() -> None:
+    message = msg("One rule: {rule}", rule=Text(pt="faltas", en="absences"))
+    assert message.render("pt_BR") == "Uma regra: faltas"
+    assert str(message) == "One rule: absences"
 
 
 def test_a_text_without_translation_comes_back_as_written() -> None:

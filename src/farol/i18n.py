@@ -12,11 +12,20 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import lru_cache
 from pathlib import Path
+from typing import Protocol, runtime_checkable
 
 LOCALES = ("pt_BR", "en")
 """The locales we speak, the default first."""
 
 _CATALOGS = Path(__file__).parent / "locale"
+
+
+@runtime_checkable
+class Localised(Protocol):
+    """A value with a text for each locale, such as a text of the profile."""
+
+    def in_locale(self, locale: str) -> str:
+        """The text in `locale`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,16 +36,22 @@ class Message:
     values: Mapping[str, object] = field(default_factory=dict)
 
     def render(self, locale: str) -> str:
-        """The text in `locale` (one of `LOCALES`); values that are messages are rendered too."""
+        """The text in `locale` (one of `LOCALES`); values that have texts of their own are rendered too."""
         text = translate(self.template, locale)
         if not self.values:
             return text
-        return text.format_map(
-            {key: value.render(locale) if isinstance(value, Message) else value for key, value in self.values.items()}
-        )
+        return text.format_map({key: _in_locale(value, locale) for key, value in self.values.items()})
 
     def __str__(self) -> str:
         return self.render("en")
+
+
+def _in_locale(value: object, locale: str) -> object:
+    if isinstance(value, Message):
+        return value.render(locale)
+    if isinstance(value, str | int | float):
+        return value
+    return value.in_locale(locale) if isinstance(value, Localised) else value
 
 
 def msg(template: str, /, **values: object) -> Message:

@@ -421,8 +421,6 @@ def test_the_rest_of_the_training_rows_is_what_the_level_leaves(two: Bundle) -> 
     assert (rest.n, rest.features[0]) == (300, (250, 50, 0))
     assert (rest.predicted, sum(rest.score or ())) == ((300, 0, 0), 300)
     assert without_slice(two, whole, "source=api") == without_slice(two, whole, "phase=9") == whole
-    bare = without_slice(two, replace(whole, score=None, predicted=None), "phase=5")
-    assert (bare.score, bare.predicted) == (None, None)
 
 
 def test_levels_of_many_tests_get_draws_enough_or_no_alarm_at_all() -> None:

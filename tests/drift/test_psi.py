@@ -19,7 +19,7 @@ from farol.drift.psi import (
     psi,
     used_bins,
 )
-from farol.model.reference import FeatureBins
+from farol.model.bins import FeatureBins
 
 FAMILY = 10
 DECILES = [97] * 10 + [30]

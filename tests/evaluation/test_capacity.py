@@ -12,7 +12,7 @@ from farol.evaluation.capacity import (
     USUAL,
     Capacity,
     check_capacity,
-    counts_of,
+    expected_counts,
     lists_of,
     parse_capacity,
     top_list,
@@ -52,23 +52,23 @@ SAID = np.array([0.9, 0.8, 0.8, 0.8, 0.3, 0.2, 0.1, 0.1])
 
 
 def test_a_list_by_hand_with_its_tie() -> None:
-    found = top_list(LABEL, SAID, 2, seed=0, resamples=50)
-    assert found is not None
+    top = top_list(LABEL, SAID, 2, seed=0, resamples=50)
+    assert top is not None
     # One is certain, the other place is for one of three, two of whom were at risk.
-    assert found.realised == pytest.approx(1 + 2 / 3)
-    assert (found.cut, found.tied, found.placed) == (0.8, 3, 1)
-    assert found.expected.value == pytest.approx(1.7)
-    assert isinstance(found.precision, Estimate)
-    assert isinstance(found.recall, Estimate)
-    assert found.precision.value == pytest.approx((1 + 2 / 3) / 2)
-    assert found.recall.value == pytest.approx((1 + 2 / 3) / 3)
+    assert top.realised == pytest.approx(1 + 2 / 3)
+    assert (top.cut, top.tied, top.placed) == (0.8, 3, 1)
+    assert top.expected.value == pytest.approx(1.7)
+    assert isinstance(top.precision, Estimate)
+    assert isinstance(top.recall, Estimate)
+    assert top.precision.value == pytest.approx((1 + 2 / 3) / 2)
+    assert top.recall.value == pytest.approx((1 + 2 / 3) / 3)
 
 
 def test_a_list_of_nobody_at_risk_has_no_recall() -> None:
-    found = top_list(np.zeros(8), SAID, 3, seed=0, resamples=20)
-    assert found is not None
-    assert isinstance(found.recall, Undefined)
-    assert (found.realised, found.positives) == (0, 0)
+    top = top_list(np.zeros(8), SAID, 3, seed=0, resamples=20)
+    assert top is not None
+    assert isinstance(top.recall, Undefined)
+    assert (top.realised, top.positives) == (0, 0)
     assert top_list(np.zeros(0), np.zeros(0), 0, seed=0) is None
 
 
@@ -77,34 +77,34 @@ def test_ties_are_worth_their_average_over_all_orders(rows: list[tuple[bool, int
     label = np.array([float(positive) for positive, _ in rows])
     said = np.array([tenth / 10 for _, tenth in rows])
     k = data.draw(st.integers(1, len(rows)))
-    found = top_list(label, said, k, seed=0, resamples=1)
-    assert found is not None
+    top = top_list(label, said, k, seed=0, resamples=1)
+    assert top is not None
     best = label[np.lexsort((-label, -said))][:k].sum()
     worst = label[np.lexsort((label, -said))][:k].sum()
-    assert worst - 1e-9 <= found.realised <= best + 1e-9
-    assert isinstance(found.precision, Estimate)
-    assert found.precision.value == pytest.approx(found.realised / k)
+    assert worst - 1e-9 <= top.realised <= best + 1e-9
+    assert isinstance(top.precision, Estimate)
+    assert top.precision.value == pytest.approx(top.realised / k)
 
 
-def test_onset_and_recovery_have_lists_of_their_own_and_an_absent_group_none() -> None:
+def test_each_group_has_a_list_and_an_absent_one_none() -> None:
     onset = np.array([True, False, True, False, True, False, True, False])
     nobody = np.zeros(8, dtype=np.bool_)
     groups = {"onset": onset, "recovery": ~onset, "unknown": nobody}
-    found = lists_of(Capacity(2, None), LABEL, SAID, groups, seed=0, resamples=20)
-    assert {name: (one.k, one.n) for name, one in found.lists.items()} == {
+    lists = lists_of(Capacity(2, None), LABEL, SAID, groups, seed=0, resamples=20)
+    assert {name: (top.k, top.n) for name, top in lists.lists.items()} == {
         "all": (2, 8),
         "onset": (2, 4),
         "recovery": (2, 4),
     }
-    assert found.lists["recovery"].realised == 2
-    assert [one.k for one in found.table] == [1, 2, 4]
-    counts = counts_of(LABEL, SAID, groups)
+    assert lists.lists["recovery"].realised == 2
+    assert [top.k for top in lists.table] == [1, 2, 4]
+    counts = expected_counts(LABEL, SAID, groups)
     assert set(counts) == {"all", "onset", "recovery"}
     assert (counts["all"].n, counts["all"].realised) == (8, 3)
     assert counts["all"].expected.value == pytest.approx(4.0)
 
 
-def test_the_top_fifth_of_the_metrics_is_the_list_of_the_usual_capacity() -> None:
+def test_the_top_fifth_is_the_list_of_the_usual_capacity() -> None:
     generator = np.random.default_rng(1)
     said = np.round(generator.random(57), 1)
     label = (generator.random(57) < said).astype(np.float64)

@@ -36,22 +36,22 @@ def drawn(n: int, seed: int = 0, digits: int = 9) -> tuple[Floats, Floats]:
 def test_values_are_those_of_scikit_learn(digits: int) -> None:
     label, probability = drawn(400, digits=digits)
     predicted = probability >= 0.4
-    found = evaluate(label, probability, 0.4, seed=0, resamples=10).values()
-    assert found["precision"] == pytest.approx(sk.precision_score(label, predicted))
-    assert found["recall"] == pytest.approx(sk.recall_score(label, predicted))
-    assert found["f1"] == pytest.approx(sk.f1_score(label, predicted))
-    assert found["roc_auc"] == pytest.approx(sk.roc_auc_score(label, probability))
-    assert found["average_precision"] == pytest.approx(sk.average_precision_score(label, probability))
-    assert found["brier"] == pytest.approx(sk.brier_score_loss(label, probability))
+    metrics = evaluate(label, probability, 0.4, seed=0, resamples=10).values()
+    assert metrics["precision"] == pytest.approx(sk.precision_score(label, predicted))
+    assert metrics["recall"] == pytest.approx(sk.recall_score(label, predicted))
+    assert metrics["f1"] == pytest.approx(sk.f1_score(label, predicted))
+    assert metrics["roc_auc"] == pytest.approx(sk.roc_auc_score(label, probability))
+    assert metrics["average_precision"] == pytest.approx(sk.average_precision_score(label, probability))
+    assert metrics["brier"] == pytest.approx(sk.brier_score_loss(label, probability))
 
 
 def test_values_by_hand() -> None:
     label = np.array([1.0, 0.0, 1.0, 0.0])
     probability = np.array([0.9, 0.8, 0.6, 0.1])
-    found = evaluate(label, probability, 0.7, seed=0, resamples=50)
-    assert found.confusion == {"true_positive": 1, "false_positive": 1, "false_negative": 1, "true_negative": 1}
-    assert (found.n, found.positives) == (4, 2)
-    values = found.values()
+    evaluation = evaluate(label, probability, 0.7, seed=0, resamples=50)
+    assert evaluation.confusion == {"true_positive": 1, "false_positive": 1, "false_negative": 1, "true_negative": 1}
+    assert (evaluation.n, evaluation.positives) == (4, 2)
+    values = evaluation.values()
     assert values["precision"] == values["recall"] == values["f1"] == pytest.approx(0.5)
     assert values["roc_auc"] == pytest.approx(3 / 4)
     assert values["average_precision"] == pytest.approx((1 + 2 / 3) / 2)
@@ -60,11 +60,11 @@ def test_values_by_hand() -> None:
 
 
 def test_a_probability_at_the_threshold_is_a_prediction_of_risk() -> None:
-    found = evaluate(np.array([1.0, 0.0]), np.array([0.5, 0.4]), 0.5, seed=0, resamples=5)
-    assert found.confusion["true_positive"] == 1
+    evaluation = evaluate(np.array([1.0, 0.0]), np.array([0.5, 0.4]), 0.5, seed=0, resamples=5)
+    assert evaluation.confusion["true_positive"] == 1
 
 
-def test_calibration_error_is_zero_for_the_share_itself_and_large_for_its_opposite() -> None:
+def test_calibration_error_is_zero_for_the_share_itself() -> None:
     label = np.tile([1.0, 0.0, 0.0, 0.0], 50)
     honest = evaluate(label, np.full(200, 0.25), 0.5, seed=0, resamples=50)
     wrong = evaluate(label, np.full(200, 0.75), 0.5, seed=0, resamples=50)
@@ -72,32 +72,34 @@ def test_calibration_error_is_zero_for_the_share_itself_and_large_for_its_opposi
     assert wrong.values()["ece"] == pytest.approx(0.5)
 
 
-def test_calibration_bins_hold_equal_masses_and_ties_stay_together() -> None:
+def test_calibration_bins_are_equal_and_keep_ties_together() -> None:
     assert np.bincount(calibration_bins(drawn(1000)[1], 10)).tolist() == [100] * 10
     assert calibration_bins(np.array([0.1, 0.5, 0.5, 0.5, 0.5, 0.9]), 2).tolist() == [0, 1, 1, 1, 1, 1]
 
 
 def test_the_interval_is_that_of_a_plain_bootstrap() -> None:
     label, probability = drawn(300, seed=1)
-    found = evaluate(label, probability, 0.5, seed=0, resamples=2_000).estimates["roc_auc"]
-    assert isinstance(found, Estimate)
+    area = evaluate(label, probability, 0.5, seed=0, resamples=2_000).estimates["roc_auc"]
+    assert isinstance(area, Estimate)
     generator = np.random.default_rng(5)
     plain = []
     for _ in range(300):
         rows = generator.integers(0, 300, 300)
         plain.append(sk.roc_auc_score(label[rows], probability[rows]))
-    assert found.low == pytest.approx(np.quantile(plain, 0.025), abs=0.015)
-    assert found.high == pytest.approx(np.quantile(plain, 0.975), abs=0.015)
+    assert area.low == pytest.approx(np.quantile(plain, 0.025), abs=0.015)
+    assert area.high == pytest.approx(np.quantile(plain, 0.975), abs=0.015)
 
 
-def test_a_difference_is_ours_minus_theirs_and_its_interval_is_paired() -> None:
+def test_a_difference_is_ours_minus_theirs_and_paired() -> None:
     label, ours = drawn(300, seed=1)
     theirs = np.clip(ours + np.random.default_rng(2).normal(0, 0.04, 300), 0, 1)
-    found = compare(label, ours, theirs, seed=0, resamples=500)
-    one, other = (evaluate(label, answers, 0.5, seed=0, resamples=500).estimates for answers in (ours, theirs))
-    assert set(found) == set(COMPARED)
-    for name, difference in found.items():
-        mine, rival = one[name], other[name]
+    differences = compare(label, ours, theirs, seed=0, resamples=500)
+    ours_alone, theirs_alone = (
+        evaluate(label, answers, 0.5, seed=0, resamples=500).estimates for answers in (ours, theirs)
+    )
+    assert set(differences) == set(COMPARED)
+    for name, difference in differences.items():
+        mine, rival = ours_alone[name], theirs_alone[name]
         assert isinstance(difference, Estimate)
         assert isinstance(mine, Estimate)
         assert isinstance(rival, Estimate)
@@ -110,18 +112,16 @@ def test_a_difference_is_ours_minus_theirs_and_its_interval_is_paired() -> None:
 
 
 def test_a_difference_of_what_cannot_be_computed_says_why() -> None:
-    found = compare(np.ones(20), np.linspace(0, 1, 20), np.zeros(20), seed=0, resamples=20)
-    assert isinstance(found["roc_auc"], Undefined)
-    assert isinstance(found["brier"], Estimate)
-    assert all(isinstance(one, Undefined) for one in compare(*[np.zeros(0)] * 3, seed=0).values())
+    differences = compare(np.ones(20), np.linspace(0, 1, 20), np.zeros(20), seed=0, resamples=20)
+    assert isinstance(differences["roc_auc"], Undefined)
+    assert isinstance(differences["brier"], Estimate)
+    assert all(isinstance(figure, Undefined) for figure in compare(*[np.zeros(0)] * 3, seed=0).values())
 
 
 @pytest.mark.parametrize(
     ("rows", "share", "whole"), [(378, 0.2, 75), (10, 0.3, 3), (4, 0.2, 1), (0, 0.2, 0), (7, 1.0, 7)]
 )
-def test_a_share_is_a_whole_number_of_pupils_at_most_the_share_and_at_least_one(
-    rows: int, share: float, whole: int
-) -> None:
+def test_a_share_is_a_whole_number_of_pupils(rows: int, share: float, whole: int) -> None:
     assert whole_top(rows, share) == whole
 
 
@@ -130,11 +130,11 @@ def test_many_rows_are_resampled_in_parts_with_the_same_result(monkeypatch: pyte
     whole = evaluate(label, probability, 0.5, seed=3, resamples=100)
     monkeypatch.setattr(metrics, "_CELLS_AT_ONCE", 200 * 7)
     parts = evaluate(label, probability, 0.5, seed=3, resamples=100)
-    for name, one in whole.estimates.items():
+    for name, figure in whole.estimates.items():
         other = parts.estimates[name]
-        assert isinstance(one, Estimate)
+        assert isinstance(figure, Estimate)
         assert isinstance(other, Estimate)
-        assert [other.value, other.low, other.high] == pytest.approx([one.value, one.low, one.high]), name
+        assert [other.value, other.low, other.high] == pytest.approx([figure.value, figure.low, figure.high]), name
 
 
 def test_same_seed_same_interval_other_seed_other_interval() -> None:
@@ -166,14 +166,16 @@ def test_same_seed_same_interval_other_seed_other_interval() -> None:
                 "recall_top": "at risk",
             },
         ),
-        ([], [], dict.fromkeys(MEASURES, "no rows")),
+        ([], [], dict.fromkeys(MEASURES, "no pupils")),
     ],
 )
 def test_what_cannot_be_computed_says_why(
     label: list[float], probability: list[float], undefined: dict[str, str]
 ) -> None:
-    found = evaluate(np.array(label, float), np.array(probability, float), 0.5, seed=0, resamples=20)
-    reasons = {name: str(one.reason) for name, one in found.estimates.items() if isinstance(one, Undefined)}
+    evaluation = evaluate(np.array(label, float), np.array(probability, float), 0.5, seed=0, resamples=20)
+    reasons = {
+        name: str(figure.reason) for name, figure in evaluation.estimates.items() if isinstance(figure, Undefined)
+    }
     assert set(reasons) == set(undefined)
     assert all(words in reasons[name] for name, words in undefined.items())
 
@@ -194,18 +196,18 @@ def test_each_metric_says_whether_greater_is_better() -> None:
     st.floats(0.05, 0.95),
     st.randoms(use_true_random=False),
 )
-def test_estimates_lie_in_their_intervals_and_do_not_depend_on_the_order(
+def test_estimates_do_not_depend_on_the_order_of_rows(
     rows: list[tuple[bool, int]], threshold: float, shuffler: object
 ) -> None:
     label = np.array([float(positive) for positive, _ in rows])
     probability = np.array([tenth / 10 for _, tenth in rows])
-    found = evaluate(label, probability, threshold, seed=0, resamples=30)
+    evaluation = evaluate(label, probability, threshold, seed=0, resamples=30)
     order = np.argsort(np.array([shuffler.random() for _ in rows]))  # type: ignore[attr-defined] # hypothesis' Random
     again = evaluate(label[order], probability[order], threshold, seed=0, resamples=1)
-    assert sum(found.confusion.values()) == found.n == len(rows)
-    for name, one in found.estimates.items():
+    assert sum(evaluation.confusion.values()) == evaluation.n == len(rows)
+    for name, figure in evaluation.estimates.items():
         other = again.estimates[name]
-        assert type(one) is type(other)
-        if isinstance(one, Estimate) and isinstance(other, Estimate):
-            assert 0 <= one.low <= one.value <= one.high <= 1
-            assert other.value == pytest.approx(one.value)
+        assert type(figure) is type(other)
+        if isinstance(figure, Estimate) and isinstance(other, Estimate):
+            assert 0 <= figure.low <= figure.value <= figure.high <= 1
+            assert other.value == pytest.approx(figure.value)

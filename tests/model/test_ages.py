@@ -43,9 +43,9 @@ def counted(year: int, born: int, month: int, level: int, known: int | None = No
 @pytest.mark.parametrize("year", [2022, 2023, 2024])
 @pytest.mark.parametrize(("born", "month", "level"), [(2016, 1, 0), (2016, 6, 0), (2014, 12, 1), (2012, 3, 3)])
 def test_a_chance_is_the_share_of_month_ends_and_known_tables(year: int, born: int, month: int, level: int) -> None:
-    found = chances(year, phase=level, birth_year=born, birth_month=month)
+    both = chances(year, phase=level, birth_year=born, birth_month=month)
     expected = counted(year, born, month, level), counted(year, born, month, level + 1)
-    assert found == pytest.approx(expected)
+    assert both == pytest.approx(expected)
 
 
 def test_chances_by_hand() -> None:
@@ -56,7 +56,7 @@ def test_chances_by_hand() -> None:
     assert chances(2024, phase=0, birth_year=2017, birth_month=1) == (1, 0)
 
 
-def test_the_less_is_known_of_a_birthday_the_more_the_chance_is_spread() -> None:
+def test_less_known_of_a_birthday_spreads_the_chance() -> None:
     by_month = [counted(2023, 2013, month, 1) for month in range(1, 13)]
     assert chances(2023, phase=1, birth_year=2013)[0] == pytest.approx(np.mean(by_month))
     # An age of 10 on 26 October 2023: born in January … October 2013, or in November or December 2012.
@@ -68,20 +68,31 @@ def test_the_less_is_known_of_a_birthday_the_more_the_chance_is_spread() -> None
     assert chances(2025, phase=2, age=11)[0] == pytest.approx(np.mean(spread))
 
 
-def test_a_year_of_birth_is_preferred_to_an_age_and_a_month_alone_says_nothing() -> None:
+@pytest.mark.parametrize(("day", "months"), [(1, 5), (14, 5), (15, 6), (30, 6)])
+def test_a_day_before_mid_month_counts_as_the_month_before(day: int, months: int) -> None:
+    # An age of 10 on a day of June 2023: born in the first `months` months of 2013, or in the others of 2012.
+    dated = tuple(replace(part, month=6, day=day) if part.since == 2023 else part for part in rule_of(PEDE).dated)
+    early = replace(PEDE, rule=replace(rule_of(PEDE), dated=dated))
+    columns = {"phase": np.array([2.0]), "age": np.array([10.0])}
+    matrix = feature_matrix(early, NEXT, columns, np.array([2023.0]))
+    possible = [counted(2023, 2013 - (month > months), month, 2) for month in range(1, 13)]
+    assert matrix[0, NEXT.features.index("p_pass")] == pytest.approx(np.mean(possible))
+
+
+def test_a_year_of_birth_is_preferred_to_an_age() -> None:
     assert chances(2023, phase=1, age=30, birth_year=2013) == chances(2023, phase=1, birth_year=2013)
     assert chances(2023, phase=2, age=10, birth_month=3) == chances(2023, phase=2, age=10)
 
 
 def test_without_a_level_or_a_birthday_there_is_no_chance() -> None:
-    for found in (
+    for unknown in (
         chances(2023, IAA=5),
         chances(2023, phase=2),
         chances(2023, age=10),
         chances(2023, phase=NAN, age=10),
         chances(2023, phase=2, birth_month=3),
     ):
-        assert np.isnan(found).all()
+        assert np.isnan(unknown).all()
 
 
 def test_what_came_later_is_not_known_before() -> None:
@@ -101,13 +112,13 @@ def test_what_came_later_is_not_known_before() -> None:
         )
 
 
-def test_years_past_are_looked_at_by_the_rules_of_the_moment_of_prediction() -> None:
+def test_past_years_use_the_rules_known_at_prediction() -> None:
     assert chances(2022, phase=0, birth_year=2015, birth_month=6)[0] == 0
     assert chances(2022, known=2023, phase=0, birth_year=2015, birth_month=6)[0] == pytest.approx(7 / 12 / 2)
     assert chances(2022, known=2024, phase=0, birth_year=2015, birth_month=6)[0] == pytest.approx(7 / 12)
 
 
-def test_gaps_of_the_expected_level_are_filled_by_the_table_applied_in_the_rows_year() -> None:
+def test_gaps_are_filled_by_the_table_of_the_rows_year() -> None:
     years = np.array([2021.0, 2022.0, 2023.0, 2024.0, 2026.0, 2024.0])
     ages = np.array([8.0, 8.0, 8.0, 8.0, 8.0, NAN])
     matrix = feature_matrix(PEDE, NEXT, {"age": ages}, years)
@@ -116,7 +127,7 @@ def test_gaps_of_the_expected_level_are_filled_by_the_table_applied_in_the_rows_
 
 @settings(max_examples=60, deadline=None)
 @given(st.integers(0, 30), st.integers(1, 12), st.integers(0, 9), st.sampled_from([2022, 2023, 2024, 2025]))
-def test_chances_are_shares_and_being_promoted_never_raises_them(age: int, month: int, level: int, year: int) -> None:
+def test_chances_are_shares_that_promotion_never_raises(age: int, month: int, level: int, year: int) -> None:
     stays, promoted = chances(year, phase=level, birth_year=year - age, birth_month=month)
     assert 0 <= promoted <= stays <= 1
 
@@ -129,21 +140,21 @@ def test_possible_births_are_the_months_left_open() -> None:
         "birth_month": np.array([NAN, 4.0, NAN, NAN, 4.0]),
         "age": np.array([NAN, NAN, 10.0, NAN, 10.0]),
     }
-    found = ages.possible(columns, np.full(5, 2023.0))
-    np.testing.assert_array_equal(found.state[[0, 2, 3, 4]], np.tile(np.arange(12.0), (4, 1)))
-    np.testing.assert_array_equal(found.state[1], np.full(12, 3.0))
-    np.testing.assert_array_equal(found.base[:2], np.full((2, 12), 10.0))
-    np.testing.assert_array_equal(found.base[2], [10.0] * 10 + [11.0] * 2)
-    np.testing.assert_array_equal(found.base[4], found.base[2])
-    assert np.isnan(found.base[3]).all()
+    births = ages.possible(columns, np.full(5, 2023.0))
+    np.testing.assert_array_equal(births.state[[0, 2, 3, 4]], np.tile(np.arange(12.0), (4, 1)))
+    np.testing.assert_array_equal(births.state[1], np.full(12, 3.0))
+    np.testing.assert_array_equal(births.base[:2], np.full((2, 12), 10.0))
+    np.testing.assert_array_equal(births.base[2], [10.0] * 10 + [11.0] * 2)
+    np.testing.assert_array_equal(births.base[4], births.base[2])
+    assert np.isnan(births.base[3]).all()
     # The mean over the possible births is what the features say without knowing which.
     level = np.full(5, 2.0)
-    spread = ages.chance(level[:, np.newaxis], found, np.full((5, 1), 2023.0)).mean(axis=1)
+    spread = ages.chance(level[:, np.newaxis], births, np.full((5, 1), 2023.0)).mean(axis=1)
     known = ages.chance(level, ages.births(columns, np.full(5, 2023.0)), np.full(5, 2023.0))
     np.testing.assert_allclose(spread, known)
 
 
-def test_ages_and_levels_beyond_all_tables_are_looked_up_at_their_ends() -> None:
+def test_ages_beyond_all_tables_are_looked_up_at_the_ends() -> None:
     ages = Ages.of(PEDE)
     assert ages is not None
     births = Births(np.array([-3.0, 500.0]), np.zeros(2))
@@ -160,7 +171,7 @@ def test_a_rule_without_births_goes_by_ages() -> None:
     assert plan.matrix(columns, np.array([2023.0]))[0, at] == chances(2023, phase=2, age=10)[0]
 
 
-def test_a_profile_without_a_rule_has_no_ages_and_cannot_be_asked_for_chances() -> None:
+def test_a_profile_without_a_rule_has_no_chances() -> None:
     without = replace(PEDE, rule=None)
     assert Ages.of(without) is None
     with pytest.raises(ProfileError, match="p_pass needs the rule of ages"):

@@ -13,7 +13,7 @@ NAMES = st.sampled_from(["IAA", "IEG", "ação", "=score"])
 LAYOUTS = st.dictionaries(NAMES, st.integers(1, 5), max_size=4).map(lambda sizes: CounterLayout(tuple(sizes.items())))
 
 
-def test_a_layout_has_the_features_bins_then_what_is_counted_of_the_answers() -> None:
+def test_a_layout_has_the_features_then_the_answers() -> None:
     layout = CounterLayout.of(("IAA", "IPP"), (4, 3))
     assert layout.sizes == (("IAA", 4), ("IPP", 3), ("=score", 101), ("=prediction", 3), ("=outside", 2))
     assert dict(layout.starts) == {"IAA": 0, "IPP": 4, "=score": 7, "=prediction": 108, "=outside": 111}
@@ -58,8 +58,8 @@ def test_counts_of_two_layouts_add_up_in_their_union(
     first: CounterLayout, second: CounterLayout, data: st.DataObject
 ) -> None:
     cells = [
-        np.array(data.draw(st.lists(st.integers(0, 9), min_size=one.width, max_size=one.width)), dtype=np.int64)
-        for one in (first, second)
+        np.array(data.draw(st.lists(st.integers(0, 9), min_size=layout.width, max_size=layout.width)), dtype=np.int64)
+        for layout in (first, second)
     ]
     whole = union(first, second)
     both = moved(cells[0], first, whole) + moved(cells[1], second, whole)
@@ -72,7 +72,7 @@ def test_counts_of_two_layouts_add_up_in_their_union(
     assert union(whole, second) is whole
 
 
-def test_an_answer_counts_in_its_source_level_and_class_where_they_are_known() -> None:
+def test_an_answer_counts_in_its_source_level_and_class() -> None:
     assert slices_of("api", "phase", {"phase": 3.0}, "8B") == ("source=api", "phase=3", "class=8B")
     assert slices_of("batch", "phase", {"phase": None}, None) == ("source=batch",)
     assert slices_of("batch", "phase", {}, None) == slices_of("batch", None, {"phase": 3.0}, None) == ("source=batch",)

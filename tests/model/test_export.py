@@ -35,7 +35,7 @@ def bundle(tmp_path_factory: pytest.TempPathFactory, request: pytest.FixtureRequ
     return read_bundle(make_bundle(tmp_path_factory.mktemp("artifacts"), request.param))
 
 
-def test_a_notebook_without_farol_gets_the_probabilities_of_the_api(bundle: Bundle, tmp_path: Path) -> None:
+def test_a_notebook_without_farol_gets_the_same_answers(bundle: Bundle, tmp_path: Path) -> None:
     n = 300
     columns = invented_columns(bundle.profile, bundle.task_spec, n=n, seed=9)
     columns["IAN"][:100] = np.nan

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Any
+from dataclasses import replace
 
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from farol.model.pairwise_counts import LEAST_ROWS, MOST_GROUPS, Joint, groups_of, read
+from farol.model.pairwise_counts import LEAST_ROWS, MOST_GROUPS, PairwiseCounts, PairwiseLines, groups_of
 from farol.model.reference import Reference
 
 NAN = float("nan")
@@ -20,11 +19,11 @@ def test_ten_equal_bins_are_five_groups_of_two() -> None:
     assert groups_of((10,) * 10 + (7,), 10) == (0, 0, 1, 1, 2, 2, 3, 3, 4, 4, -1)
 
 
-def test_few_values_are_a_group_each_and_others_and_missing_are_in_none() -> None:
+def test_few_values_are_a_group_each() -> None:
     assert groups_of((44, 1379, 1013, 0, 9), 3) == (0, 1, 2, -1, -1)
 
 
-def test_a_heap_keeps_a_group_of_its_own_and_groups_are_numbered_without_gaps() -> None:
+def test_a_heap_keeps_a_group_of_its_own() -> None:
     # Two rows, then a heap of 90 at the second bin, then eight rows: the heap covers all fifths but the last.
     assert groups_of((1, 90, 2, 2, 2, 3, 5), 6) == (0, 1, 2, 2, 2, 2, -1)
 
@@ -49,13 +48,13 @@ def rows(n: int, seed: int = 0) -> np.ndarray[tuple[int, ...], np.dtype[np.float
 
 def test_a_row_counts_for_two_features_where_both_are_known() -> None:
     groups = ((0, 1, -1), (0, 1, 2, -1))
-    joint = Joint(groups, ((),), {})
+    joint = PairwiseCounts(groups, ((),), {})
     bins = np.array([[0, 0], [0, 2], [1, 1], [1, 1], [2, 0], [1, 3]])
     (table,) = joint.count(bins)
     assert table.tolist() == [[1, 0, 1], [0, 2, 0]]
 
 
-def test_the_reference_keeps_the_tables_of_a_hundred_rows_and_of_levels_that_have_as_many() -> None:
+def test_tables_of_a_hundred_rows_are_kept_for_levels_too() -> None:
     matrix = rows(450)
     level = np.array([1.0] * 300 + [2.0] * 99 + [NAN] * 51)
     reference = Reference.fit(matrix, ["a", "b", "c"], level=level)
@@ -92,25 +91,23 @@ def test_what_was_written_is_read_again_the_same() -> None:
     ), "the same rows give the same bytes"
 
 
+COUNTS = PairwiseCounts(((0, 1, -1), (0, 1, -1)), ((1, 2, 3, 4),), {"3": ((),)})
+LINES = COUNTS.to_lines()
+
+
 @pytest.mark.parametrize(
-    "change",
+    "lines",
     [
-        lambda content: content.pop("groups"),
-        lambda content: content.update(groups=["0 1"]),
-        lambda content: content.update(groups=["0 1 -1", "0 1 -2"]),
-        lambda content: content.update(groups=["0 1 -1", "0 one -1"]),
-        lambda content: content.update(tables=[]),
-        lambda content: content.update(tables="none"),
-        lambda content: content.update(tables=["1 2 3"]),
-        lambda content: content.update(tables=["1 2 3 -4"]),
-        lambda content: content.update(by_level=[]),
-        lambda content: content.update(by_level={"3": ["1"]}),
+        replace(LINES, groups=("0 1",)),
+        replace(LINES, groups=("0 1 -1", "0 1 -2")),
+        replace(LINES, groups=("0 1 -1", "0 one -1")),
+        replace(LINES, tables=()),
+        replace(LINES, tables=("1 2 3",)),
+        replace(LINES, tables=("1 2 3 -4",)),
+        replace(LINES, by_level={"3": ("1",)}),
     ],
 )
-def test_what_is_none_is_refused(change: Callable[[dict[str, Any]], object]) -> None:
-    content: dict[str, Any] = Joint(((0, 1, -1), (0, 1, -1)), ((1, 2, 3, 4),), {"3": ((),)}).as_json()
-    assert read(content, (3, 3)) == Joint(((0, 1, -1), (0, 1, -1)), ((1, 2, 3, 4),), {"3": ((),)})
-    assert read(None, (3, 3)) is None
-    change(content)
+def test_lines_that_do_not_fit_are_refused(lines: PairwiseLines) -> None:
+    assert PairwiseCounts.of_lines(LINES, (3, 3)) == COUNTS
     with pytest.raises(ValueError, match=r"."):
-        read(content, (3, 3))
+        PairwiseCounts.of_lines(lines, (3, 3))

@@ -11,11 +11,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from farol.model.bundle import Bundle, read_bundle
-from farol.model.reasons import NEGLIGIBLE, Reason, Standing, explain_rows, number_text, reasons_for
-from farol.model.risk_bands import Band, band_of, prevalence_range, risk_text
+from farol.model.reasons import NEGLIGIBLE, LevelComparison, Reason, explain_rows, number_text, reasons_for
 from farol.model.scoring import NO_ANSWER, Scorer
 from farol.profile import Text
-from tests.bundles import invented_bands, invented_columns, make_bundle
+from tests.bundles import invented_columns, make_bundle
 
 MATHS = Text(pt="Nota de Matemática", en="Grade in mathematics")
 ANSWER = {"IAA": 8.5, "IEG": 2.25, "IDA": 4.5, "IAN": 5.0, "phase": 3.0, "age": 14.0, "lag": -1.0}
@@ -36,14 +35,14 @@ def reason(
     contribution: float = 0.4,
     *,
     changeable: bool = True,
-    standing: Standing | None = None,
+    standing: LevelComparison | None = None,
     is_chance: bool = False,
 ) -> Reason:
     return Reason("MATEMATICA", MATHS, value, contribution, changeable, standing, is_chance)
 
 
 @pytest.mark.parametrize(
-    ("one", "portuguese", "english"),
+    ("example", "portuguese", "english"),
     [
         (
             reason(),
@@ -51,19 +50,19 @@ def reason(
             "Grade in mathematics: 4.5. This is associated with a higher risk.",
         ),
         (
-            reason(contribution=-0.4, standing=Standing(3, 4.25, "above")),
+            reason(contribution=-0.4, standing=LevelComparison(3, 4.25, "above")),
             "Nota de Matemática: 4,5, acima do que é comum no mesmo nível (4,25). Isso se associa a um risco menor.",
             "Grade in mathematics: 4.5, above what is usual at the same level (4.25). "
             "This is associated with a lower risk.",
         ),
         (
-            reason(standing=Standing(3, 6.0, "below")),
+            reason(standing=LevelComparison(3, 6.0, "below")),
             "Nota de Matemática: 4,5, abaixo do que é comum no mesmo nível (6). Isso se associa a um risco maior.",
             "Grade in mathematics: 4.5, below what is usual at the same level (6). "
             "This is associated with a higher risk.",
         ),
         (
-            reason(-1.0, standing=Standing(3, -1.0, "at"), changeable=False),
+            reason(-1.0, standing=LevelComparison(3, -1.0, "at"), changeable=False),
             "Nota de Matemática: −1, como é comum no mesmo nível. Isso se associa a um risco maior. "
             "É contexto, não algo que se trabalhe diretamente.",
             "Grade in mathematics: −1, as is usual at the same level. This is associated with a higher risk. "
@@ -80,21 +79,21 @@ def reason(
             "Grade in mathematics: not informed. That it is missing is associated with a lower risk.",
         ),
         (
-            reason(0.8333, is_chance=True, standing=Standing(3, 0.5, "above")),
+            reason(0.8333, is_chance=True, standing=LevelComparison(3, 0.5, "above")),
             "Nota de Matemática: 83%, acima do que é comum no mesmo nível (50%). Isso se associa a um risco maior.",
             "Grade in mathematics: 83%, above what is usual at the same level (50%). "
             "This is associated with a higher risk.",
         ),
     ],
 )
-def test_a_reason_in_words(one: Reason, portuguese: str, english: str) -> None:
-    assert one.text("pt_BR") == portuguese
-    assert one.text("en") == english
+def test_a_reason_in_words(example: Reason, portuguese: str, english: str) -> None:
+    assert example.text("pt_BR") == portuguese
+    assert example.text("en") == english
     assert "caus" not in portuguese + english
 
 
 def test_a_reason_for_programs() -> None:
-    assert reason(standing=Standing(3.0, 6.0, "below")).as_dict("en") == {
+    assert reason(standing=LevelComparison(3.0, 6.0, "below")).as_dict("en") == {
         "feature": "MATEMATICA",
         "meaning": "Grade in mathematics",
         "value": 4.5,
@@ -119,31 +118,31 @@ def test_numbers_are_written_as_the_reader_does(value: float, portuguese: str) -
 
 def test_reasons_are_the_greatest_contributions_first(bundle: Bundle, scorer: Scorer) -> None:
     answer = scorer.score_one(ANSWER, 2024)
-    found = reasons_for(scorer, answer, 10)
+    reasons = reasons_for(scorer, answer, 10)
     order = bundle.task_spec.features
     values = np.array([[np.nan if v is None else v for v in answer.features.values()]])
     every = dict(zip(order, scorer.contributions(values)[0].tolist(), strict=True))
     expected = sorted((name for name in order if abs(every[name]) >= NEGLIGIBLE), key=lambda name: -abs(every[name]))
-    assert [one.feature for one in found] == expected[:10]
-    assert [one.contribution for one in found] == [every[one.feature] for one in found]
-    assert reasons_for(scorer, answer, 2) == found[:2]
+    assert [each.feature for each in reasons] == expected[:10]
+    assert [each.contribution for each in reasons] == [every[each.feature] for each in reasons]
+    assert reasons_for(scorer, answer, 2) == reasons[:2]
     assert reasons_for(scorer, answer, 0) == ()
 
 
 def test_what_a_reason_says_is_the_pupils_and_the_profiles(bundle: Bundle, scorer: Scorer) -> None:
     answer = scorer.score_one(ANSWER, 2024)
-    found = {one.feature: one for one in reasons_for(scorer, answer, 20)}
-    for name, one in found.items():
-        assert one.value == answer.features[name]
-        assert one.changeable == (name in bundle.task_spec.changeable)
-    assert found["IDA"].meaning == bundle.profile.columns["IDA"].meaning
-    assert found["IDA"].standing == Standing(3.0, 6.2, "below")
-    assert found["IAA"].standing is None, "the report knows no median of it"
+    by_feature = {each.feature: each for each in reasons_for(scorer, answer, 20)}
+    for name, each in by_feature.items():
+        assert each.value == answer.features[name]
+        assert each.changeable == (name in bundle.task_spec.changeable)
+    assert by_feature["IDA"].meaning == bundle.profile.columns["IDA"].meaning
+    assert by_feature["IDA"].standing == LevelComparison(3.0, 6.2, "below")
+    assert by_feature["IAA"].standing is None, "the report knows no median of it"
 
 
 def scored(bundle: Bundle, report: dict[str, object], **values: float) -> dict[str, Reason]:
     other = Scorer(replace(bundle, report={**bundle.report, **report}))
-    return {one.feature: one for one in reasons_for(other, other.score_one({**ANSWER, **values}, 2024), 20)}
+    return {each.feature: each for each in reasons_for(other, other.score_one({**ANSWER, **values}, 2024), 20)}
 
 
 def test_where_a_level_is_unknown_a_value_stands_nowhere(bundle: Bundle) -> None:
@@ -153,86 +152,41 @@ def test_where_a_level_is_unknown_a_value_stands_nowhere(bundle: Bundle) -> None
     assert scored(bundle, {"standing": {"level": "phase", "medians": {"3": {"IDA": None}}}})["IDA"].standing is None
     of_itself = scored(bundle, {"standing": {"level": "IDA", "medians": {"4.5": {"IDA": 6.0, "IAA": 8.5}}}})
     assert of_itself["IDA"].standing is None
-    assert scored(bundle, {"standing": {"level": "phase", "medians": {"3": {"IDA": 4.5}}}})["IDA"].standing == Standing(
-        3.0, 4.5, "at"
-    )
-    assert scored(bundle, {"standing": {"level": "phase", "medians": {"3": {"IDA": 4}}}})["IDA"].standing == Standing(
-        3.0, 4.0, "above"
-    )
+    assert scored(bundle, {"standing": {"level": "phase", "medians": {"3": {"IDA": 4.5}}}})[
+        "IDA"
+    ].standing == LevelComparison(3.0, 4.5, "at")
+    assert scored(bundle, {"standing": {"level": "phase", "medians": {"3": {"IDA": 4}}}})[
+        "IDA"
+    ].standing == LevelComparison(3.0, 4.0, "above")
 
 
 def test_a_chance_is_told_as_a_percentage(bundle: Bundle) -> None:
     chances = {name for name, derived in bundle.profile.derived.items() if derived.kind == "chance"}
-    found = explain_rows(
+    explained = explain_rows(
         Scorer(bundle), invented_columns(bundle.profile, bundle.task_spec, n=300, seed=4), np.full(300, 2024.0), 20
     )
-    seen = [one for row in range(300) for one in found.reasons(row) if one.is_chance]
-    assert {one.feature for one in seen} <= chances
-    assert all("%" in one.text("en") for one in seen if one.value is not None)
+    seen = [each for row in range(300) for each in explained.reasons(row) if each.is_chance]
+    assert {each.feature for each in seen} <= chances
+    assert all("%" in each.text("en") for each in seen if each.value is not None)
 
 
 def test_no_answer_has_no_reasons(tmp_path: Path) -> None:
     scorer = Scorer(read_bundle(make_bundle(tmp_path, "next-year", report={"support": {"least_given": 5}})))
     assert reasons_for(scorer, scorer.score_one({"IDA": 1.0}, 2024), 3) == ()
-    found = explain_rows(scorer, {"IDA": np.array([1.0])}, np.array([2024.0]), 3)
-    assert found.scores.prediction.tolist() == [NO_ANSWER]
-    assert found.chosen.tolist() == [[-1, -1, -1]]
-    assert found.reasons(0) == ()
+    explained = explain_rows(scorer, {"IDA": np.array([1.0])}, np.array([2024.0]), 3)
+    assert explained.scores.prediction.tolist() == [NO_ANSWER]
+    assert explained.chosen.tolist() == [[-1, -1, -1]]
+    assert explained.reasons(0) == ()
 
 
 @settings(max_examples=40, deadline=None)
 @given(seed=st.integers(0, 10_000), k=st.integers(0, 20))
 def test_many_pupils_have_the_reasons_each_has_alone(bundle: Bundle, scorer: Scorer, seed: int, k: int) -> None:
     columns = invented_columns(bundle.profile, bundle.task_spec, n=5, seed=seed)
-    found = explain_rows(scorer, columns, np.full(5, 2024.0), k)
+    explained = explain_rows(scorer, columns, np.full(5, 2024.0), k)
     for row in range(5):
         values = {name: None if np.isnan(column[row]) else float(column[row]) for name, column in columns.items()}
         alone = reasons_for(scorer, scorer.score_one(values, 2024), k)
-        assert found.reasons(row) == alone
+        assert explained.reasons(row) == alone
         assert len(alone) <= k
-        assert all(abs(one.contribution) >= NEGLIGIBLE for one in alone)
-
-
-# ── Bands ──────────────────────────────────────────────────────────────────────────────────────────────────────────
-
-
-@pytest.mark.parametrize(
-    ("probability", "low"), [(0.0, 0.0), (0.0999, 0.0), (0.1, 0.1), (0.69, 0.5), (0.7, 0.7), (0.95, 0.9), (1.0, 0.9)]
-)
-def test_a_probability_falls_into_the_band_that_begins_at_or_below_it(probability: float, low: float) -> None:
-    band = band_of({"bands": invented_bands()}, probability)
-    assert band is not None
-    assert band.low == low
-    assert band.expected_low == round(low + 0.01, 2)
-
-
-def test_a_band_in_words() -> None:
-    band = Band(0.5, 0.7, 0.448, 0.662)
-    assert band.words.render("en") == "Of pupils with a risk between 50% and 70%, 45% to 66% were behind in the end."
-    assert band.words.render("pt_BR").startswith("De alunos com risco entre 50% e 70%, de 45% a 66% ")
-    assert band.as_dict() == {"low": 0.5, "high": 0.7, "expected": {"low": 0.448, "high": 0.662}}
-
-
-@pytest.mark.parametrize(
-    "report", [{}, {"bands": None}, {"bands": {"bands": []}}, {"bands": {"bands": [{"low": 0.0, "high": 1.0}]}}]
-)
-def test_a_report_without_bands_gives_none(report: dict[str, object]) -> None:
-    assert band_of(report, 0.5) is None
-
-
-def test_no_answer_is_in_no_band() -> None:
-    assert band_of({"bands": invented_bands()}, None) is None
-
-
-@pytest.mark.parametrize(
-    ("probability", "portuguese"),
-    [(0.0, "0,1%"), (0.0042, "0,4%"), (0.01, "1%"), (0.614, "61%"), (0.99, "99%"), (0.9961, "99,6%"), (1.0, "99,9%")],
-)
-def test_no_risk_is_told_as_certain(probability: float, portuguese: str) -> None:
-    assert risk_text(probability, "pt_BR") == portuguese
-    assert risk_text(probability, "en") == portuguese.replace(",", ".")
-
-
-def test_the_range_of_prevalence_is_that_of_training_and_test() -> None:
-    assert prevalence_range({"prevalence": {"train": 0.61, "test": 0.4}}) == (0.4, 0.61)
-    assert prevalence_range({}) is None
+        assert all(abs(each.contribution) >= NEGLIGIBLE for each in alone)

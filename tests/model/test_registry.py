@@ -78,7 +78,7 @@ def test_what_is_promoted_is_what_is_loaded(models: Registry) -> None:
     assert models.promoted("next-year") is None
 
 
-def test_rolling_back_goes_to_what_was_served_before_step_by_step(models: Registry) -> None:
+def test_rolling_back_goes_one_version_at_a_time(models: Registry) -> None:
     older, newer = names(models)
     for version in (older, newer, newer, older):
         models.promote("current", version)
@@ -98,7 +98,7 @@ def test_without_a_past_there_is_nothing_to_roll_back_to(models: Registry, task:
         models.rollback(task)
 
 
-def test_a_damaged_version_is_neither_promoted_nor_rolled_back_to(models: Registry) -> None:
+def test_a_damaged_version_never_comes_into_use(models: Registry) -> None:
     older, newer = names(models)
     models.promote("current", older)
     models.promote("current", newer)
@@ -112,23 +112,23 @@ def test_a_damaged_version_is_neither_promoted_nor_rolled_back_to(models: Regist
 
 @pytest.fixture
 def unfit(tmp_path: Path) -> tuple[Registry, str]:
-    """A version whose own report says that it should not be served."""
+    """A version whose own report says that it should not be used."""
     trained = trained_model("next-year")
     report = {**json.loads(trained.files["report.json"]), "promotable": False}
     files = {**trained.files, "report.json": canonical_json(report)}
     return Registry(tmp_path), write_bundle(tmp_path, replace(trained, files=files)).name
 
 
-def test_a_version_that_should_not_be_served_is_kept_and_shown_but_not_promoted(unfit: tuple[Registry, str]) -> None:
+def test_a_version_its_report_refuses_is_not_promoted(unfit: tuple[Registry, str]) -> None:
     models, version = unfit
-    with pytest.raises(BundleError, match="should not be served") as caught:
+    with pytest.raises(BundleError, match="should not be used") as caught:
         models.promote("next-year", version)
     assert "--force" in str(caught.value.fix)
     assert models.promoted("next-year") is None
     assert [entry.problem for entry in models.versions("next-year")] == [None]
 
 
-def test_a_version_that_should_not_be_served_is_promoted_by_force(unfit: tuple[Registry, str]) -> None:
+def test_a_version_its_report_refuses_is_promoted_by_force(unfit: tuple[Registry, str]) -> None:
     models, version = unfit
     models.promote("next-year", version, force=True)
     assert models.promoted("next-year") == version
@@ -182,9 +182,7 @@ def test_a_choice_that_cannot_be_written_leaves_the_old_one(models: Registry, mo
     assert models.promoted("current") == older
 
 
-def test_a_promotion_waits_for_another_and_gives_up_with_a_reason(
-    models: Registry, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_promotion_waits_for_another_and_gives_up(models: Registry, monkeypatch: pytest.MonkeyPatch) -> None:
     _, newer = names(models)
     monkeypatch.setattr(registry, "LOCK_SECONDS", 0.05)
     with closing(sqlite3.connect(models.artifacts / "current" / ".lock", isolation_level=None)) as other:
@@ -195,7 +193,7 @@ def test_a_promotion_waits_for_another_and_gives_up_with_a_reason(
     assert models.promoted("current") == newer
 
 
-def test_processes_that_promote_at_once_lose_no_promotion_and_leave_no_half_file(models: Registry) -> None:
+def test_processes_promoting_at_once_lose_no_promotion(models: Registry) -> None:
     older, newer = names(models)
     # Each process promotes one and then the other, over and over: every promotion must find its way into the history.
     code = (
@@ -212,7 +210,7 @@ def test_processes_that_promote_at_once_lose_no_promotion_and_leave_no_half_file
     choice = json.loads((models.artifacts / "current" / PROMOTED).read_bytes())
     served = [*choice["history"], choice["version"]]
     # A promotion of what is served already adds nothing, so the two must alternate without a gap.
-    assert all(one != other for one, other in pairwise(served))
+    assert all(before != after for before, after in pairwise(served))
     assert len(served) >= 20
     leftovers = {entry.name for entry in (models.artifacts / "current").iterdir()} - {older, newer}
     assert leftovers == {PROMOTED, ".lock"}

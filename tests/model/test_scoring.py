@@ -4,22 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import replace
-from fractions import Fraction
 from pathlib import Path
 
 import numpy as np
 import pytest
 import xgboost
-from hypothesis import given, settings
-from hypothesis import strategies as st
 
 from farol.errors import BundleError, InputError
 from farol.model.bundle import Bundle, read_bundle
 from farol.model.counters import total
 from farol.model.features import Floats
-from farol.model.inputs import Inputs
-from farol.model.scoring import NO_ANSWER, Scorer, abstention, check_inputs, label_text, warnings_for
-from farol.profile import load_profile
+from farol.model.scoring import NO_ANSWER, Scorer, abstention, label_text, warnings_for
 from tests.bundles import invented_columns, make_bundle, one_row, trained_model
 
 NAN = float("nan")
@@ -54,7 +49,7 @@ def codes(bundle: Bundle, values: Mapping[str, float | None]) -> list[tuple[str,
 # ── Answers ────────────────────────────────────────────────────────────────────────────────────────────────────────
 
 
-def test_probabilities_are_those_of_xgboost_on_the_preprocessed_features(bundle: Bundle, scorer: Scorer) -> None:
+def test_probabilities_are_those_of_xgboost(bundle: Bundle, scorer: Scorer) -> None:
     booster = xgboost.Booster(model_file=bytearray(bundle.files["model.json"]))
     scores = scorer.score(columns_of(bundle, n=500, seed=7), np.full(500, 2024.0))
     expected = booster.inplace_predict(bundle.preprocessing.transform(scores.features))
@@ -137,13 +132,6 @@ def test_of_pupils_unlike_any_in_training_there_is_no_answer(tmp_path: Path) -> 
     assert words.render("pt_BR").startswith("Não há resposta")
 
 
-@pytest.mark.parametrize("support", [None, {}, {"least_given": None}])
-def test_a_bundle_that_does_not_say_what_it_needs_answers_all(tmp_path: Path, support: object) -> None:
-    scorer = Scorer(read_bundle(make_bundle(tmp_path, report={"support": support})))
-    assert scorer.least_given == 0
-    assert scorer.score({}, np.array([2024.0])).prediction[0] in (0, 1)
-
-
 def test_no_rows_have_no_answers(scorer: Scorer) -> None:
     scores = scorer.score({}, np.empty(0))
     assert scores.probability.shape == (0,)
@@ -171,124 +159,12 @@ def test_values_are_taken_as_the_sheets_have_them(scorer: Scorer) -> None:
     assert np.isnan([row["IAA"], row["IDA"], row["IPV"]]).all()
 
 
-@settings(max_examples=60, deadline=None)
-@given(st.lists(st.floats(), min_size=10, max_size=10))
-def test_cleaning_leaves_only_values_in_range_and_changes_nothing_twice(values: list[float]) -> None:
-    profile = load_profile("pede")
-    inputs = Inputs.of(profile, profile.tasks["current"])
-    clean = inputs.clean(np.array(values)[:, np.newaxis])
-    assert (np.isnan(clean) | ((clean >= 0) & (clean <= 10))).all()
-    np.testing.assert_array_equal(inputs.clean(clean), clean)
-
-
 @pytest.mark.parametrize("wrong", [b"", b"not a model", "next-year"])
 def test_what_is_no_model_of_the_features_is_refused(bundles: dict[str, Bundle], wrong: bytes | str) -> None:
     source = bundles[wrong].onnx if isinstance(wrong, str) else wrong
     bundle = bundles["current"]
     with pytest.raises(BundleError, match=r"model\.onnx is not a model"):
         Scorer(replace(bundle, files={**bundle.files, "model.onnx": source}))
-
-
-# ── What may be given ──────────────────────────────────────────────────────────────────────────────────────────────
-
-
-@pytest.mark.parametrize(
-    ("field", "value", "code"),
-    [
-        ("IAA", "8", "not_a_number"),
-        ("IAA", True, "not_a_number"),
-        ("IAA", [8], "not_a_number"),
-        ("IAA", NAN, "not_finite"),
-        ("IAA", float("-inf"), "not_finite"),
-        ("IAA", 10**400, "not_finite"),
-        ("IAA", -0.012, "out_of_range"),
-        ("IAA", 10.02, "out_of_range"),
-        ("IAA", Fraction(21, 2), "out_of_range"),
-        ("phase", 2.5, "not_whole"),
-        ("moon", 1.0, "unknown_field"),
-        ("iaa", 1.0, "unknown_field"),
-    ],
-)
-def test_a_field_that_cannot_be_used_is_named_with_the_reason(
-    bundles: dict[str, Bundle], field: str, value: object, code: str
-) -> None:
-    bundle = bundles["next-year"]
-    (problem,) = check_inputs(bundle.profile, bundle.task_spec, {"IEG": 5.0, field: value})
-    assert (problem.code, problem.field) == (code, field)
-    assert field in str(problem.message)
-
-
-def test_what_was_expected_is_said_and_the_value_never(bundles: dict[str, Bundle]) -> None:
-    bundle = bundles["next-year"]
-    values = {"IAA": 77.25, "phase": 33.25, "IDA": "7725"}
-    problems = check_inputs(bundle.profile, bundle.task_spec, values)
-    assert [str(problem.expected) for problem in problems] == [
-        "a number from 0 to 10, or nothing",
-        "a whole number from 0 to 9, or nothing",
-        "a number from 0 to 10, or nothing",
-    ]
-    assert not any("25" in str(text) for problem in problems for text in (problem.message, problem.expected))
-
-
-@pytest.mark.parametrize("value", [None, 0, 10, 6.5, 10.01, -0.01])
-def test_numbers_in_range_their_roundings_and_nothing_can_be_used(bundles: dict[str, Bundle], value: object) -> None:
-    bundle = bundles["current"]
-    assert check_inputs(bundle.profile, bundle.task_spec, {"IAN": value}) == []
-
-
-def test_a_column_without_a_range_takes_any_number(bundles: dict[str, Bundle]) -> None:
-    bundle = bundles["current"]
-    free = replace(bundle.profile.columns["IDA"], minimum=None, maximum=None)
-    profile = replace(bundle.profile, columns={**bundle.profile.columns, "IDA": free})
-    assert check_inputs(profile, bundle.task_spec, {"IDA": -1e9}) == []
-    (problem,) = check_inputs(profile, bundle.task_spec, {"IDA": "x"})
-    assert str(problem.expected) == "a number, or nothing"
-    assert warnings_for(replace(bundle, inputs=Inputs.of(profile, bundle.task_spec)), {"IDA": 1e9})
-
-
-# ── Warnings ───────────────────────────────────────────────────────────────────────────────────────────────────────
-
-
-def test_all_given_as_the_programme_does_gives_no_warning(bundles: dict[str, Bundle]) -> None:
-    assert codes(bundles["current"], {**ORIGINAL, "IAN": 5.0}) == []
-
-
-def test_the_originals_example_is_warned_of_its_ian_and_of_nothing_else(bundles: dict[str, Bundle]) -> None:
-    assert codes(bundles["current"], {**ORIGINAL}) == [("unusual_value", "IAN")]
-
-
-def test_a_rounding_beyond_the_range_is_told(bundles: dict[str, Bundle]) -> None:
-    values = {**ORIGINAL, "IAN": 10.005, "IPS": -0.01}
-    assert codes(bundles["current"], values) == [("clipped", "IPS"), ("clipped", "IAN")]
-
-
-def test_zero_that_means_not_answered_is_told_and_counts_as_missing(bundles: dict[str, Bundle]) -> None:
-    for zero in (0, -0.005):  # a rounding of zero is zero
-        values = {**ORIGINAL, "IAN": 5, "IAA": zero, "IDA": 0}
-        assert codes(bundles["current"], values) == [("zero_not_answered", "IAA"), ("missing_feature", "IAA")]
-        assert Scorer(bundles["current"]).score_one(values, 2024).features["IAA"] is None
-
-
-def test_without_the_label_in_other_words_the_answer_is_called_modest(bundles: dict[str, Bundle]) -> None:
-    found = codes(bundles["current"], {**ORIGINAL, "IAN": None, "IPP": None})
-    assert found == [("missing_feature", "IPP"), ("missing_feature", "IAN"), ("label_feature_missing", "IAN")]
-
-
-def test_what_can_be_derived_is_not_called_missing(bundles: dict[str, Bundle]) -> None:
-    values = {**ORIGINAL, "IAN": 5.0, "phase": 3.0, "age": 14.0}
-    assert codes(bundles["next-year"], values) == [("missing_feature", "year_joined")]
-    assert codes(bundles["next-year"], {**values, "year_joined": 2020.0}) == []
-
-
-def test_every_warning_speaks_portuguese(bundles: dict[str, Bundle]) -> None:
-    found = warnings_for(bundles["current"], {"IAA": 0.0, "IEG": 10.005, "IAN": 6.5})
-    found += warnings_for(bundles["current"], {"IAA": 5.0})
-    assert {warning.code for warning in found} == {
-        "zero_not_answered", "clipped", "unusual_value", "missing_feature", "label_feature_missing"
-    }  # fmt: skip
-    for warning in found:
-        assert warning.message.render("pt_BR") != warning.message.render("en")
-        assert warning.field in warning.message.render("pt_BR")
 
 
 def test_a_scorer_holds_the_bundle_it_answers_for(tmp_path: Path) -> None:

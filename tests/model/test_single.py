@@ -43,8 +43,11 @@ def scorer(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFact
 
 def among_others(scorer: Scorer, values: Mapping[str, float | None], year: int) -> Answer:
     """The answer of the second of three rows."""
-    rows: tuple[Mapping[str, float | None], ...] = ({}, values, dict.fromkeys(scorer.bundle.inputs.columns, 5.0))
-    return scorer.answers(scorer.score_rows(rows, (2023, year, 2024)))[1]
+    columns = {
+        name: np.array([np.nan, np.nan if (value := values.get(name)) is None else value, 5.0])
+        for name in scorer.bundle.inputs.columns
+    }
+    return scorer.answers(scorer.score(columns, np.array([2023.0, year, 2024.0])))[1]
 
 
 @settings(max_examples=300, deadline=None)
@@ -76,17 +79,17 @@ def test_the_cells_are_those_of_the_reference(scorer: Scorer) -> None:
     for bins in bundle.reference.features:
         points = (bins.edges if bins.values is None else bins.values) or ()
         for value in [None, *points, *(point + 0.001 for point in points), *(point - 0.001 for point in points)]:
-            features = [value if one.feature == bins.feature else None for one in bundle.reference.features]
+            features = [value if feature.feature == bins.feature else None for feature in bundle.reference.features]
             cells, outside = single.cells(features)
-            place = [one.feature for one in bundle.reference.features].index(bins.feature)
+            place = [feature.feature for feature in bundle.reference.features].index(bins.feature)
             matrix = np.array([features], dtype=np.float64)
             assert cells[place] == scorer.layout.starts[bins.feature] + bundle.reference.index(matrix)[0, place]
             assert outside == np.flatnonzero(bundle.reference.outside(matrix)[0]).tolist()
 
 
 def _single(*derived: Derived) -> Single:
-    profile = replace(PEDE, derived={**PEDE.derived, **{one.name: one for one in derived}})
-    names = tuple(one.name for one in derived)
+    profile = replace(PEDE, derived={**PEDE.derived, **{column.name: column for column in derived}})
+    names = tuple(column.name for column in derived)
     inputs = Inputs.of(profile, replace(PEDE.tasks["next-year"], features=names))
     matrix = np.array([[1.0] * len(names)])
     reference = Reference.fit(matrix, names)
@@ -96,8 +99,8 @@ def _single(*derived: Derived) -> Single:
 def test_a_table_that_is_no_rule_of_ages_is_looked_up() -> None:
     words = Text(pt="Etapa", en="Stage")
     single = _single(Derived("stage", "table", None, None, "age", ((8.0, 1.0), (math.inf, 2.0)), words, None, None))
-    found = [single.features({"age": age}, 2024.0) for age in (8.0, 8.5, 9.0, None)]
-    assert found == [[1.0], [2.0], [2.0], [None]]
+    stages = [single.features({"age": age}, 2024.0) for age in (8.0, 8.5, 9.0, None)]
+    assert stages == [[1.0], [2.0], [2.0], [None]]
 
 
 def test_a_rule_that_the_profile_lacks_is_refused() -> None:

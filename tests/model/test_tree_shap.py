@@ -101,9 +101,7 @@ def assert_adds_up(explain: Contributions, features: Floats, probability: Floats
     assert (np.abs(sums - odds) <= 1e-5 + precision).all()
 
 
-def test_bias_and_contributions_are_the_log_odds_of_the_probability_served(
-    bundle: Bundle, scorer: Scorer, explain: Contributions
-) -> None:
+def test_bias_and_contributions_add_up_to_the_log_odds(bundle: Bundle, scorer: Scorer, explain: Contributions) -> None:
     columns = invented_columns(bundle.profile, bundle.task_spec, n=300, seed=11)
     scores = scorer.score(columns, np.full(300, 2024.0))
     assert_adds_up(explain, scores.features, scores.probability)
@@ -111,7 +109,7 @@ def test_bias_and_contributions_are_the_log_odds_of_the_probability_served(
 
 @settings(max_examples=100, deadline=None)
 @given(data=st.data())
-def test_whatever_is_given_the_contributions_add_up_to_the_answer(
+def test_contributions_add_up_whatever_is_given(
     bundle: Bundle, scorer: Scorer, explain: Contributions, data: st.DataObject
 ) -> None:
     names = list(bundle.inputs.columns)

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 import numpy as np
 import pytest
 from hypothesis import given
@@ -57,15 +55,13 @@ def test_training_pupils_drawn_again_vary_as_the_shares_of_so_many_do() -> None:
     assert drawn[:, 50].std() == pytest.approx(0.02165, rel=0.06)
 
 
-def test_of_few_rows_of_few_cases_or_of_an_older_bundle_nothing_is_learned() -> None:
+def test_of_few_rows_or_few_cases_nothing_is_learned() -> None:
     def known(rows: int, cases: int) -> IsotonicCalibration | None:
         score, at_risk = (rows, *(0,) * 99, 7), (cases, *(0,) * 99, 3)  # those without an answer teach nothing
-        return IsotonicCalibration.of(replace(Reference((), rows + 7), score=score, at_risk=at_risk))
+        return IsotonicCalibration.of(Reference((), rows + 7, score, (rows, 0, 7), {}, None, at_risk))
 
     assert known(FEWEST_ROWS, FEWEST_CASES) == learned(b0=(FEWEST_ROWS, FEWEST_CASES))
     assert known(FEWEST_ROWS, FEWEST_ROWS - FEWEST_CASES) is not None
     assert known(FEWEST_ROWS - 1, FEWEST_CASES) is None
     assert known(FEWEST_ROWS, FEWEST_CASES - 1) is None
     assert known(FEWEST_ROWS, FEWEST_ROWS - FEWEST_CASES + 1) is None
-    assert IsotonicCalibration.of(Reference((), 0)) is None
-    assert IsotonicCalibration.of(replace(Reference((), 100), score=(100, *(0,) * 100))) is None

@@ -157,15 +157,11 @@ def test_whom_there_is_no_answer_for_is_named_and_not_listed(bundle: Bundle, pan
         pupil_list(strict(bundle, most + 1), panel, Capacity(5, None))
 
 
-def test_notes_tell_for_which_years_the_probabilities_were_checked(
-    scorer: Scorer, bundle: Bundle, panel: Panel
-) -> None:
+def test_notes_tell_for_which_years_the_probabilities_were_checked(scorer: Scorer, panel: Panel) -> None:
     found = pupil_list(scorer, panel, Capacity(10, None))
     assert "They were checked in years when 40% to 61% of the pupils were at risk." in [
         note.render("en") for note in found.notes()
     ]
-    older = Scorer(replace(bundle, report={**bundle.report, "prevalence": None}))
-    assert len(list(pupil_list(older, panel, Capacity(10, None)).notes())) == len(list(found.notes())) - 1
 
 
 def test_a_school_without_levels_has_lists_without_them(bundle: Bundle, scorer: Scorer, panel: Panel) -> None:

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from farol.profile import Task, Text, load_profile
-from farol.training.plan import Rows
+from farol.training.plan import LabelledRows
 
 Floats = NDArray[np.float64]
 PEDE = load_profile("pede")
@@ -32,7 +32,7 @@ def task(features: tuple[str, ...] = ("a", "b"), **changes: object) -> Task:
     return replace(plain, **changes)  # type: ignore[arg-type] # whatever field a test needs
 
 
-def rows(matrix: Floats, label: Floats, **parts: NDArray[np.generic]) -> Rows:
+def rows(matrix: Floats, label: Floats, **parts: NDArray[np.generic]) -> LabelledRows:
     """Rows of as many pupils, all of one year, now and column as the label unless told."""
     n = label.size
     made: dict[str, NDArray[np.generic]] = {
@@ -44,7 +44,7 @@ def rows(matrix: Floats, label: Floats, **parts: NDArray[np.generic]) -> Rows:
         "column": label,
         **parts,
     }
-    return Rows(**made)  # type: ignore[arg-type] # the dict holds each field's own type
+    return LabelledRows(**made)  # type: ignore[arg-type] # the dict holds each field's own type
 
 
 def noisy(n: int, k: int = 2, seed: int = 0) -> tuple[Floats, Floats]:

@@ -89,17 +89,17 @@ def test_the_card_shows_the_reports_figures(trained: Trained) -> None:
     assert "Farol without IAN" in trained["current"].files["card.html"].decode()
 
 
-def test_the_card_says_whether_it_may_be_served_and_what_to_do_with_it(trained: Trained) -> None:
+def test_the_card_says_whether_it_may_be_used_and_how(trained: Trained) -> None:
     for name, words in (("next-year", "Supera todas as regras simples"), ("current", "definição da resposta")):
         portuguese = trained[name].files["card.html"].decode().split('<article id="en"')[0]
         assert words in portuguese
-        assert portuguese.index("Pode ser servido?") < portuguese.index("O que fazer com ele") < 12_000
+        assert portuguese.index("Pode ser usado?") < portuguese.index("O que fazer com ele") < 12_000
 
 
 def test_what_is_not_shown_is_never_called_fair(card: str) -> None:
     english = card.split('<article id="en"')[1]
     assert "insufficient evidence" in english
-    assert "no proof that there is no difference" in english
+    assert "does not prove that there is no difference" in english
     for word in ("passed", "fair ", "unbiased"):
         assert word not in english
 
@@ -107,7 +107,7 @@ def test_what_is_not_shown_is_never_called_fair(card: str) -> None:
 def test_a_hasty_card_says_so(panel: Panel) -> None:
     model = train(panel, "next-year", quick=True)
     card = model.files["card.html"].decode()
-    assert "Feito às pressas (--quick)" in card
+    assert "Treino rápido (--quick)" in card
     assert "left out by --quick" in card
 
 
@@ -115,6 +115,16 @@ def test_a_model_that_may_not_be_served_says_so(trained: Trained, panel: Panel) 
     asked = panel.year == panel.years[-2]
     turned = replace(panel, next_label=np.where(asked, 1 - panel.next_label, panel.next_label))
     card = train(turned, "next-year", quick=True).files["card.html"].decode()
-    assert "Só com --force" in card
+    assert "Só com a opção --force" in card
     assert "It does not beat this rule: Who is behind now stays behind." in card
-    assert "Só com --force" not in trained["next-year"].files["card.html"].decode()
+    assert "Só com a opção --force" not in trained["next-year"].files["card.html"].decode()
+
+
+def test_the_portuguese_card_speaks_a_teachers_words(card: str) -> None:
+    portuguese = card.split('<article id="en"', maxsplit=1)[0]
+    unread = r"<svg.*?</svg>|<style.*?</style>|<code>.*?</code>|<small>.*?</small>|<[^>]+>"
+    text = re.sub(unread, " ", portuguese, flags=re.DOTALL)
+    assert not re.findall(r"\b(lag|phase|ideal_phase|years_in_programme|p_pass\w*|school_type|sex)\b", text)
+    assert not re.findall(r"(?i)\bpredi(?:ção|ções|to)\b|\bservid[oa]s?\b|⇔", text)
+    assert not re.findall(r"\d\.\d", text)
+    assert "Fase no programa (0 = ALFA): 3" in text

@@ -21,23 +21,23 @@ def answers(n: int = 300) -> Answers:
 
 
 def test_curves_are_those_of_scikit_learn() -> None:
-    one = answers()
-    false_alarms, found = roc_points(one.label, one.probability)
-    assert (false_alarms[0], found[0], false_alarms[-1], found[-1]) == (0, 0, 1, 1)
-    expected = sk.roc_curve(one.label, one.probability, drop_intermediate=False)
-    np.testing.assert_allclose(np.c_[false_alarms, found], np.c_[expected[0], expected[1]])
-    recall, precision = precision_recall_points(one.label, one.probability)
-    expected = sk.precision_recall_curve(one.label, one.probability)
+    drawn = answers()
+    false_alarms, hits = roc_points(drawn.label, drawn.probability)
+    assert (false_alarms[0], hits[0], false_alarms[-1], hits[-1]) == (0, 0, 1, 1)
+    expected = sk.roc_curve(drawn.label, drawn.probability, drop_intermediate=False)
+    np.testing.assert_allclose(np.c_[false_alarms, hits], np.c_[expected[0], expected[1]])
+    recall, precision = precision_recall_points(drawn.label, drawn.probability)
+    expected = sk.precision_recall_curve(drawn.label, drawn.probability)
     np.testing.assert_allclose(precision, expected[0][:-1][::-1])
     np.testing.assert_allclose(recall, expected[1][:-1][::-1])
 
 
-def test_the_shade_of_a_curve_holds_it_and_narrows_with_more_pupils() -> None:
+def test_the_shade_of_a_curve_narrows_with_more_pupils() -> None:
     widths = []
     for n in (100, 2_000):
-        one = answers(n)
-        band = curve_band(roc_points, one.label, one.probability)
-        curve = np.interp([point["x"] for point in band], *roc_points(one.label, one.probability))
+        drawn = answers(n)
+        band = curve_band(roc_points, drawn.label, drawn.probability)
+        curve = np.interp([point["x"] for point in band], *roc_points(drawn.label, drawn.probability))
         inside = [point["low"] <= y <= point["high"] for point, y in zip(band, curve, strict=True)]
         assert np.mean(inside) > 0.9
         widths.append(np.mean([point["high"] - point["low"] for point in band]))
@@ -53,8 +53,8 @@ def test_reliability_by_hand() -> None:
 
 def test_rows_of_one_answer_only_still_draw() -> None:
     for value in (0.0, 1.0):
-        one = answers(20)
-        single = Answers(np.full(20, value), one.probability, one.reference, one.reference_title, 0.5)
+        drawn = answers(20)
+        single = Answers(np.full(20, value), drawn.probability, drawn.reference, drawn.reference_title, 0.5)
         assert len(charts(single, "en")) == 4
 
 

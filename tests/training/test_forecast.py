@@ -17,7 +17,7 @@ from farol.model.features import feature_matrix
 from farol.model.scoring import Scorer
 from farol.model.trained import TrainedModel
 from farol.profile import load_profile
-from farol.training.augmentation import repeats_of
+from farol.training.augmentation import repetitions_of
 from farol.training.plan import earlier_plans, make_plan, rows_of
 from farol.training.train import train
 from farol.workbook.panel import Panel, read_panel
@@ -51,10 +51,10 @@ pupils = st.fixed_dictionaries(
 @settings(max_examples=200, deadline=None)
 @given(pupils, st.sampled_from(GRADES), st.floats(0.5, 10), st.floats(0.5, 10))
 def test_a_better_grade_never_raises_the_risk(
-    scorer: Scorer, pupil: dict[str, float | None], name: str, one: float, other: float
+    scorer: Scorer, pupil: dict[str, float | None], name: str, low: float, high: float
 ) -> None:
     columns = {key: np.full(2, np.nan if value is None else float(value)) for key, value in pupil.items()}
-    columns[name] = np.array(sorted((one, other)))
+    columns[name] = np.array(sorted((low, high)))
     worse, better = scorer.score(columns, np.full(2, 2024.0)).probability
     assert better <= worse or np.isnan([worse, better]).all()  # or neither is answered: too little is given
 
@@ -101,41 +101,45 @@ def altered_after(panel: Panel, year: int) -> Panel:
 
 
 @pytest.mark.parametrize("task", ["current", "next-year"])
-def test_nothing_that_comes_after_the_moment_of_prediction_changes_a_feature(panel: Panel, task: str) -> None:
+def test_no_later_fact_changes_a_feature(panel: Panel, task: str) -> None:
     spec = PEDE.tasks[task]
     for moment in panel.years[:-1]:
         now = panel.year <= moment
         before, after = (
-            feature_matrix(one.profile, spec, one.numbers, one.year.astype(np.float64), moment)
-            for one in (panel, altered_after(panel, moment))
+            feature_matrix(school.profile, spec, school.numbers, school.year.astype(np.float64), moment)
+            for school in (panel, altered_after(panel, moment))
         )
         np.testing.assert_array_equal(before[now], after[now])
         assert not np.array_equal(before[~now], after[~now], equal_nan=True)
 
 
-def test_nothing_that_comes_after_changes_what_is_repeated_but_the_level_reached(panel: Panel) -> None:
+def test_no_later_fact_but_the_label_changes_what_is_repeated(panel: Panel) -> None:
     moment = 2022
     now = panel.year <= moment
-    before, after = (repeats_of(one, TASK, moment) for one in (panel, altered_after(panel, moment)))
+    before, after = (repetitions_of(school, TASK, moment) for school in (panel, altered_after(panel, moment)))
     assert before is not None
     assert after is not None
     matrix = feature_matrix(PEDE, TASK, panel.numbers, panel.year.astype(np.float64), moment)[now]
     np.testing.assert_array_equal(before.select(now).features(matrix), after.select(now).features(matrix))
 
 
-def test_the_model_tested_never_learns_from_the_test_years_answers(panel: Panel) -> None:
+def test_the_tested_model_never_learns_from_test_answers(panel: Panel) -> None:
     """Another outcome of the test year gives the same out-of-fold choices and another figure."""
     flipped = replace(panel, next_label=np.where(panel.year == 2023, 1 - panel.next_label, panel.next_label))
-    first, second = (json.loads(train(one, "next-year", quick=True).files["report.json"]) for one in (panel, flipped))
+    first, second = (
+        json.loads(train(school, "next-year", quick=True).files["report.json"]) for school in (panel, flipped)
+    )
     assert first["threshold"] == second["threshold"]
     assert first["test"]["roc_auc"]["value"] == pytest.approx(1 - second["test"]["roc_auc"]["value"], abs=1e-6)
 
 
-def test_the_test_year_is_forecast_without_the_rule_that_came_after_it(panel: Panel) -> None:
+def test_the_test_year_is_forecast_without_the_later_rule(panel: Panel) -> None:
     rule = PEDE.rule
     assert rule is not None
     before = replace(panel, profile=replace(PEDE, rule=replace(rule, dated=rule.dated[:2])))
-    first, second = (json.loads(train(one, "next-year", quick=True).files["report.json"]) for one in (panel, before))
+    first, second = (
+        json.loads(train(school, "next-year", quick=True).files["report.json"]) for school in (panel, before)
+    )
     assert first["test"] == second["test"]
     assert first["threshold"] == second["threshold"]
 
@@ -150,7 +154,7 @@ def five_years(panel: Panel) -> Panel:
         changed = dict(panel.numbers)
         for name in ("birth_year", "year_joined"):
             changed[name] = changed[name] + years
-        student = np.array([f"{years}:{one}" for one in panel.student], dtype=np.object_)
+        student = np.array([f"{years}:{code}" for code in panel.student], dtype=np.object_)
         return replace(panel, student=student, year=panel.year + years, numbers=changed)
 
     parts = (panel, moved(2))
@@ -160,23 +164,23 @@ def five_years(panel: Panel) -> Panel:
 
     return replace(
         panel,
-        student=joined([one.student for one in parts]),
-        year=joined([one.year for one in parts]),
-        numbers={name: joined([one.numbers[name] for one in parts]) for name in panel.numbers},
-        dates={name: joined([one.dates[name] for one in parts]) for name in panel.dates},
-        categories={name: joined([one.categories[name] for one in parts]) for name in panel.categories},
-        label=joined([one.label for one in parts]),
-        next_label=joined([one.next_label for one in parts]),
+        student=joined([part.student for part in parts]),
+        year=joined([part.year for part in parts]),
+        numbers={name: joined([part.numbers[name] for part in parts]) for name in panel.numbers},
+        dates={name: joined([part.dates[name] for part in parts]) for name in panel.dates},
+        categories={name: joined([part.categories[name] for part in parts]) for name in panel.categories},
+        label=joined([part.label for part in parts]),
+        next_label=joined([part.next_label for part in parts]),
     )
 
 
-def test_every_year_is_tested_once_by_a_model_that_knew_earlier_ones_alone(panel: Panel) -> None:
+def test_every_year_is_tested_by_a_model_of_earlier_years(panel: Panel) -> None:
     plan = make_plan(TASK, range(2022, 2027))
     earlier = earlier_plans(plan)
-    assert [one.test.as_of for one in (*earlier, plan)] == [2023, 2024, 2025]
-    for one in earlier:
-        assert [cohort.as_of for cohort in one.train] == list(range(2022, one.test.as_of))
-        assert all(cohort.label <= one.test.as_of for cohort in one.train)
+    assert [each.test.as_of for each in (*earlier, plan)] == [2023, 2024, 2025]
+    for each in earlier:
+        assert [cohort.as_of for cohort in each.train] == list(range(2022, each.test.as_of))
+        assert all(cohort.label <= each.test.as_of for cohort in each.train)
     assert earlier_plans(make_plan(TASK, (2022, 2023, 2024))) == ()
     assert earlier_plans(make_plan(PEDE.tasks["current"], range(2022, 2027))) == ()
 
@@ -185,9 +189,9 @@ def test_a_workbook_of_five_years_is_reported_year_by_year(panel: Panel) -> None
     five = five_years(panel)
     assert five.years == (2022, 2023, 2024, 2025, 2026)
     report = json.loads(train(five, "next-year", quick=True).files["report.json"])
-    assert [one["as_of"] for one in report["rolling"]] == [2023, 2024, 2025]
+    assert [tested["as_of"] for tested in report["rolling"]] == [2023, 2024, 2025]
     linked = ~np.isnan(five.next_label)
-    assert [one["n"] for one in report["rolling"]] == [
+    assert [tested["n"] for tested in report["rolling"]] == [
         int((linked & (five.year == y)).sum()) for y in (2023, 2024, 2025)
     ]
     last = report["rolling"][-1]
@@ -201,7 +205,7 @@ def test_a_year_with_too_few_rows_before_it_is_left_out(panel: Panel) -> None:
     five = five_years(panel)
     few = five.select((five.year > 2022) | (np.cumsum(five.year == 2022) <= 20) & (five.year == 2022))
     report = json.loads(train(few, "next-year", quick=True).files["report.json"])
-    assert [one["as_of"] for one in report["rolling"]] == [2024, 2025]
+    assert [tested["as_of"] for tested in report["rolling"]] == [2024, 2025]
 
 
 @pytest.mark.real
@@ -220,16 +224,16 @@ def test_the_real_forecast_meets_the_goals_it_was_shown_to_meet(real_workbook: P
 
 
 @pytest.mark.real
-def test_what_cannot_be_known_of_the_real_pupils_is_answered_modestly(real_workbook: Path) -> None:
+def test_real_pupils_without_birthdays_get_modest_answers(real_workbook: Path) -> None:
     real = read_panel(real_workbook, load_profile("pede"))
     plan = make_plan(TASK, real.years)
     blank = np.full(real.year.size, np.nan)
     unknown = replace(real, numbers={**real.numbers, **dict.fromkeys(("age", "birth_year", "birth_month"), blank)})
     from farol.training import models
 
-    def rows(one: Panel, which: object) -> object:
-        matrix = feature_matrix(one.profile, TASK, one.numbers, one.year.astype(np.float64), 2023)
-        return rows_of(one, plan, matrix, which, repeats_of(one, TASK, 2023))  # type: ignore[arg-type] # cohorts
+    def rows(school: Panel, which: object) -> object:
+        matrix = feature_matrix(school.profile, TASK, school.numbers, school.year.astype(np.float64), 2023)
+        return rows_of(school, plan, matrix, which, repetitions_of(school, TASK, 2023))  # type: ignore[arg-type] # cohorts
 
     fitted = models.fit_served(TASK, rows(real, plan.train), seed=0)  # type: ignore[arg-type] # Rows
     test = rows(unknown, (plan.test,))

@@ -41,7 +41,7 @@ def test_onnx_answers_as_xgboost_does_gaps_included(impute: bool) -> None:
     matrix[:, 3] = np.nan
     fitted = models.fit_served(task(("a", "b", "c", "d"), impute=impute), rows(matrix, label), seed=0)
     session = onnxruntime.InferenceSession(models.onnx_bytes(fitted, matrix), providers=["CPUExecutionProvider"])
-    assert [(one.name, one.type) for one in session.get_inputs()] == [("x", "tensor(float)")]
+    assert [(node.name, node.type) for node in session.get_inputs()] == [("x", "tensor(float)")]
     asked = noisy(500, k=4, seed=2)[0]
     asked[::3, 0] = np.nan
     (answers,) = session.run(["probabilities"], {"x": fitted.preprocessing.transform(asked)})
@@ -59,7 +59,7 @@ def test_onnx_that_differs_from_xgboost_is_refused(monkeypatch: pytest.MonkeyPat
 
 @settings(max_examples=30, deadline=None)
 @given(st.floats(0, 10), st.floats(0, 10), st.floats(0, 10))
-def test_a_higher_value_never_raises_the_risk_where_the_profile_says_so(low: float, more: float, other: float) -> None:
+def test_higher_monotone_values_never_raise_the_risk(low: float, more: float, other: float) -> None:
     matrix, label = noisy(300, seed=5)
     spec = task(monotone={"a": -1}, impute=True)
     fitted = models.fit_served(spec, rows(matrix, label), seed=0)
@@ -67,7 +67,7 @@ def test_a_higher_value_never_raises_the_risk_where_the_profile_says_so(low: flo
     assert above <= below
 
 
-def test_without_its_hidden_feature_the_answer_is_modest_and_learned() -> None:
+def test_the_answer_without_the_hidden_feature_is_learned() -> None:
     generator = np.random.default_rng(0)
     label = (generator.random(600) < 0.4).astype(np.float64)
     matrix = np.column_stack((np.where(label == 1, 5.0, 10.0), generator.normal(5 - label, 1)))
@@ -83,7 +83,7 @@ def test_without_its_hidden_feature_the_answer_is_modest_and_learned() -> None:
     assert not np.isnan(matrix).any()
 
 
-def test_an_answer_out_of_fold_comes_from_a_model_that_never_saw_the_pupil() -> None:
+def test_out_of_fold_models_never_saw_the_pupil() -> None:
     matrix, _ = noisy(200)
     label = (np.random.default_rng(3).random(200) < 0.5).astype(np.float64)
     twice = rows(
@@ -91,8 +91,8 @@ def test_an_answer_out_of_fold_comes_from_a_model_that_never_saw_the_pupil() -> 
         np.tile(label, 2),
         student=np.array([f"s{i % 200}" for i in range(400)], dtype=np.object_),
     )
-    found = models.out_of_fold(task(), twice, seed=0)
-    assert not np.isnan(found).any()
+    unseen = models.out_of_fold(task(), twice, seed=0)
+    assert not np.isnan(unseen).any()
     # The labels are noise: whoever sees a pupil's other row knows his answer, whoever does not is guessing.
-    assert abs(((found > 0.5) == twice.label).mean() - 0.5) < 0.08
+    assert abs(((unseen > 0.5) == twice.label).mean() - 0.5) < 0.08
     assert ((models.fit_served(task(), twice, seed=0).probability(twice.matrix) > 0.5) == twice.label).mean() > 0.7

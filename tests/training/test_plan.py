@@ -26,12 +26,12 @@ def pair(year: int) -> Cohort:
     return Cohort(as_of=year, features=(year,), label=year + 1)
 
 
-def test_the_same_year_trains_on_all_but_the_last_and_serves_what_was_tested() -> None:
+def test_the_same_year_serves_the_model_that_was_tested() -> None:
     plan = make_plan(CURRENT, (2022, 2023, 2024))
     assert plan == Plan("current", 0, 2024, (same(2022), same(2023)), same(2024), (same(2022), same(2023)))
 
 
-def test_the_next_year_trains_on_all_pairs_but_the_last_and_serves_all() -> None:
+def test_the_next_year_tests_the_last_pair_and_serves_all() -> None:
     plan = make_plan(NEXT_YEAR, (2024, 2022, 2023, 2025))
     first = (pair(2022), pair(2023))
     assert plan == Plan("next-year", 1, 2025, first, pair(2024), (*first, pair(2024)))
@@ -80,7 +80,7 @@ def test_a_plan_that_would_use_the_future_is_refused(plan: Plan, words: str) -> 
         check_plan(plan)
 
 
-def test_a_year_before_the_moment_of_prediction_may_be_looked_at() -> None:
+def test_an_earlier_year_may_be_looked_at() -> None:
     check_plan(replace(GOOD, train=(Cohort(2022, (2021, 2022), 2023),)))
 
 
@@ -107,7 +107,7 @@ def test_rows_are_those_of_the_years_whose_answer_is_known(panel: Panel) -> None
     assert everybody.label.size == int((panel.year < 2024).sum())
 
 
-def test_rows_that_cannot_teach_or_test_are_refused_with_their_number() -> None:
+def test_rows_that_cannot_teach_are_refused_with_numbers() -> None:
     matrix, label = noisy(60)
     good = rows(matrix, label)
     test = rows(matrix, label, year=np.full(60, 2021))

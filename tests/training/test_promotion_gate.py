@@ -10,12 +10,12 @@ import pytest
 from farol.evaluation.metrics import Estimate, Undefined
 from farol.i18n import msg
 from farol.training.promotion_gate import gate
-from farol.training.references import Baseline
+from farol.training.references import ReferenceModel
 
 from .making import task
 
-RULE = Baseline("rule", msg("A rule"), np.zeros(1), simple=True)
-FOREST = Baseline("forest", msg("A forest"), np.zeros(1))
+RULE = ReferenceModel("rule", msg("A rule"), np.zeros(1), simple=True)
+FOREST = ReferenceModel("forest", msg("A forest"), np.zeros(1))
 LATER = replace(task(), horizon=1)
 Differences = dict[str, Estimate | Undefined]
 
@@ -24,38 +24,38 @@ def differences(auc: tuple[float, float], brier: tuple[float, float] = (-0.1, -0
     return {"roc_auc": Estimate(sum(auc) / 2, *auc), "brier": Estimate(sum(brier) / 2, *brier)}
 
 
-def test_a_model_that_beats_every_rule_may_be_served_whatever_the_forest_does() -> None:
-    found = gate(LATER, ((RULE, differences((0.1, 0.2))), (FOREST, differences((-0.2, -0.1)))), leaks=(), chooses=True)
-    assert (found.promotable, found.beats) == (True, {"rule": True})
-    assert str(found.reasons[0]) == "It beats every simple rule on the rows of the test."
+def test_a_model_that_beats_every_rule_may_be_used() -> None:
+    verdict = gate(
+        LATER, ((RULE, differences((0.1, 0.2))), (FOREST, differences((-0.2, -0.1)))), leaks=(), chooses=True
+    )
+    assert (verdict.promotable, verdict.beats) == (True, {"rule": True})
+    assert str(verdict.reasons[0]) == "It beats every simple rule on the rows of the test."
 
 
 @pytest.mark.parametrize(
-    "one",
+    "unbeaten",
     [
         differences((-0.01, 0.2)),
         differences((0.1, 0.2), (0.01, 0.02)),
         {"roc_auc": Undefined(msg("x")), "brier": Estimate(0, 0, 0)},
     ],
 )
-def test_a_rule_that_is_not_beaten_beyond_chance_is_named(one: Differences) -> None:
-    found = gate(LATER, ((RULE, one),), leaks=(), chooses=True)
-    assert (found.promotable, found.beats) == (False, {"rule": False})
-    assert [str(reason) for reason in found.reasons] == ["It does not beat this rule: A rule."]
+def test_a_rule_that_is_not_beaten_beyond_chance_is_named(unbeaten: Differences) -> None:
+    verdict = gate(LATER, ((RULE, unbeaten),), leaks=(), chooses=True)
+    assert (verdict.promotable, verdict.beats) == (False, {"rule": False})
+    assert [str(reason) for reason in verdict.reasons] == ["It does not beat this rule: A rule."]
 
 
 def test_a_model_that_chooses_nobody_is_not_served() -> None:
-    found = gate(LATER, ((RULE, differences((0.1, 0.2))),), leaks=(), chooses=False)
-    assert not found.promotable
-    assert "nearly everybody" in str(found.reasons[0])
+    verdict = gate(LATER, ((RULE, differences((0.1, 0.2))),), leaks=(), chooses=False)
+    assert not verdict.promotable
+    assert "nearly everybody" in str(verdict.reasons[0])
 
 
 @pytest.mark.parametrize(("leaks", "words"), [(("IAN",), "definition of the answer"), ((), "it does not forecast")])
-def test_a_question_of_the_same_year_may_be_served_and_says_that_it_beats_nothing(
-    leaks: tuple[str, ...], words: str
-) -> None:
-    found = gate(task(), ((RULE, differences((0.0, 0.0))),), leaks=leaks, chooses=True)
-    assert (found.promotable, found.beats) == (True, {"rule": False})
-    assert words in str(found.reasons[0])
+def test_this_years_question_may_be_used_and_says_so(leaks: tuple[str, ...], words: str) -> None:
+    verdict = gate(task(), ((RULE, differences((0.0, 0.0))),), leaks=leaks, chooses=True)
+    assert (verdict.promotable, verdict.beats) == (True, {"rule": False})
+    assert words in str(verdict.reasons[0])
     worse = gate(task(), ((RULE, differences((-0.2, -0.1))),), leaks=leaks, chooses=True)
     assert not worse.promotable

@@ -101,8 +101,8 @@ def valley(tmp_path_factory: pytest.TempPathFactory) -> Panel:
 def test_its_leak_is_found_under_its_own_name(valley: Panel) -> None:
     model = train(valley, "now")
     report = json.loads(model.files["report.json"])
-    assert [one["column"] for one in report["leakage"]["columns"]] == ["warning"]
-    assert report["leakage"]["columns"][0]["rule"]["en"] == "warning = 0 ⇔ not at risk"
+    assert [leak["column"] for leak in report["leakage"]["columns"]] == ["warning"]
+    assert report["leakage"]["columns"][0]["rule"]["en"] == "not at risk where Letters = 0"
     assert report["notice"]["en"].startswith("warning is the answer in other words")
     assert report["test"]["roc_auc"]["value"] == 1.0
     assert 0.6 < report["without_warning"]["roc_auc"]["value"] < 1.0
@@ -115,4 +115,4 @@ def test_its_next_year_is_forecast(valley: Panel) -> None:
     report = json.loads(train(valley, "later").files["report.json"])
     assert (report["n_train"], report["n_test"], report["served"]["n"]) == (80, 80, 160)
     assert report["test"]["roc_auc"]["value"] > 0.75
-    assert report["baselines"]["rate_table"]["title"]["en"] == "Share at risk for the same points"
+    assert report["baselines"]["rate_table"]["title"]["en"] == "Share at risk of pupils with the same value of “Points”"

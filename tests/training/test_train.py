@@ -24,7 +24,7 @@ from farol.model.features import Preprocessing, feature_matrix
 from farol.model.reference import Reference
 from farol.model.trained import TrainedModel
 from farol.profile import load_profile
-from farol.training.augmentation import repeats_of
+from farol.training.augmentation import repetitions_of
 from farol.training.models import out_of_fold
 from farol.training.plan import make_plan, rows_of
 from farol.training.train import train
@@ -76,8 +76,8 @@ def test_every_metric_has_its_interval(reports: Reports, task: str) -> None:
     sets = [report["test"], *report["baselines"].values(), *report.get("groups", {}).values()]
     for figures in sets:
         for name in MEASURES:
-            one = figures[name]
-            assert one["low"] <= one["value"] <= one["high"], name
+            figure = figures[name]
+            assert figure["low"] <= figure["value"] <= figure["high"], name
         assert sum(figures["confusion"].values()) == figures["n"]
     assert all(round(number, 6) == number for number in every_number(report))
 
@@ -86,8 +86,11 @@ def test_the_current_task_says_first_that_ian_is_the_answer(reports: Reports, tr
     report = reports["current"]
     (leak,) = report["leakage"]["columns"]
     assert (leak["column"], leak["feature"], leak["share"]) == ("IAN", True, 1.0)
-    assert leak["rule"] == {"pt": "IAN = 10 ⇔ sem risco", "en": "IAN = 10 ⇔ not at risk"}
-    assert report["notice"]["en"].startswith("IAN is the answer in other words: IAN = 10 ⇔ not at risk, in")
+    assert leak["rule"] == {
+        "pt": "sem risco quando Indicador de adequação ao nível = 10",
+        "en": "not at risk where Adequacy to the level = 10",
+    }
+    assert report["notice"]["en"].startswith(f"IAN is the answer in other words: {leak['rule']['en']}, in")
     assert report["test"]["roc_auc"]["value"] == 1.0
     assert 0.5 < report["without_ian"]["roc_auc"]["value"] < 0.85
     assert report["baselines"]["single_rule"]["roc_auc"]["value"] == 1.0
@@ -95,7 +98,7 @@ def test_the_current_task_says_first_that_ian_is_the_answer(reports: Reports, tr
     assert card.index("IAN é a própria resposta") < card.index("<table>")
 
 
-def test_the_next_year_stands_apart_by_onset_and_recovery_beside_its_references(reports: Reports) -> None:
+def test_onset_and_recovery_stand_apart_in_the_report(reports: Reports) -> None:
     report = reports["next-year"]
     groups = report["groups"]
     assert groups["onset"]["n"] + groups["recovery"]["n"] == report["n_test"]
@@ -105,9 +108,13 @@ def test_the_next_year_stands_apart_by_onset_and_recovery_beside_its_references(
     assert groups["onset_below_top"]["roc_auc"]["value"] < groups["onset"]["roc_auc"]["value"]
     rules = {"stays_as_it_is", "rate_table", "best_single", "whole_level"}
     learned = {"logistic_regression", "random_forest", "boosting_machine"}
-    left_out = {one["name"] for one in report["left_out"]}
+    left_out = {reference["name"] for reference in report["left_out"]}
     assert set(report["baselines"]) == (rules | learned) - left_out
-    assert {name for name, one in report["baselines"].items() if one["simple"]} == rules == set(report["beats"])
+    assert (
+        {name for name, reference in report["baselines"].items() if reference["simple"]}
+        == rules
+        == set(report["beats"])
+    )
     assert report["test"]["roc_auc"]["value"] > report["baselines"]["stays_as_it_is"]["roc_auc"]["value"]
     assert (report["notice"], report["leakage"]["columns"]) == (None, [])
     assert "groups" not in reports["current"]
@@ -124,7 +131,7 @@ def test_what_is_served_is_what_the_description_asks(reports: Reports) -> None:
 
 def test_a_column_wholly_empty_in_training_is_told_and_survived(reports: Reports, panel: Panel) -> None:
     assert reports["next-year"]["empty_columns"] == ["IPP"]  # 2022 has none
-    (ipp,) = [one for one in reports["next-year"]["features"] if one["name"] == "IPP"]
+    (ipp,) = [feature for feature in reports["next-year"]["features"] if feature["name"] == "IPP"]
     assert (ipp["missing_train"], ipp["missing_test"] < 1) == (1.0, True)
     early = replace(panel, numbers={**panel.numbers, "IPP": np.full(panel.year.size, np.nan)})
     report = json.loads(train(early, "current").files["report.json"])
@@ -138,19 +145,17 @@ def test_the_reference_is_raw_training_values_not_imputed_ones(trained: Trained,
     matrix = feature_matrix(profile, task, panel.numbers, panel.year.astype(np.float64))[rows]
     reference = Reference.from_json(trained["current"].files["reference.json"])
     assert reference.features == Reference.fit(matrix, task.features).features
-    missing = {one.feature: one.counts[-1] for one in reference.features}
+    missing = {feature.feature: feature.counts[-1] for feature in reference.features}
     assert missing["IPP"] == int(np.isnan(matrix[:, task.features.index("IPP")]).sum()) > 0
 
 
 @pytest.mark.parametrize("name", ["current", "next-year"])
-def test_the_reference_of_answers_is_of_pupils_the_model_had_not_seen(
-    trained: Trained, panel: Panel, name: str
-) -> None:
+def test_reference_answers_are_of_pupils_not_seen(trained: Trained, panel: Panel, name: str) -> None:
     model = trained[name]
     task = panel.profile.tasks[name]
     plan = make_plan(task, panel.years)
     matrix = feature_matrix(panel.profile, task, panel.numbers, panel.year.astype(np.float64), plan.last_year)
-    rows = rows_of(panel, plan, matrix, plan.serve, repeats_of(panel, task, plan.last_year))
+    rows = rows_of(panel, plan, matrix, plan.serve, repetitions_of(panel, task, plan.last_year))
     unseen = out_of_fold(task, rows, seed=0)
     least = json.loads(model.files["report.json"])["support"]["least_given"]
     answered = (~np.isnan(rows.matrix)).sum(axis=1) >= least
@@ -230,10 +235,10 @@ def test_another_seed_is_told_and_changes_the_intervals(panel: Panel, reports: R
     assert report["without_ian"]["roc_auc"]["low"] != reports["current"]["without_ian"]["roc_auc"]["low"]
 
 
-def test_in_a_hurry_the_slow_references_are_left_out_and_the_report_says_so(panel: Panel) -> None:
+def test_a_quick_training_says_what_it_left_out(panel: Panel) -> None:
     hasty = {name: json.loads(train(panel, name, quick=True).files["report.json"]) for name in TASKS}
     assert all(report["quick"] for report in hasty.values())
-    left_out = {one["name"]: one["reason"]["en"] for one in hasty["next-year"]["left_out"]}
+    left_out = {reference["name"]: reference["reason"]["en"] for reference in hasty["next-year"]["left_out"]}
     assert left_out == dict.fromkeys(("random_forest", "boosting_machine"), "left out by --quick")
     assert hasty["next-year"]["intervals"]["resamples"] == 200
     assert not {"random_forest", "boosting_machine"} & set(hasty["next-year"]["baselines"])
@@ -241,43 +246,45 @@ def test_in_a_hurry_the_slow_references_are_left_out_and_the_report_says_so(pane
 
 def test_both_tasks_may_be_served_and_say_why(reports: Reports) -> None:
     assert [reports[name]["promotable"] for name in TASKS] == [True, True]
-    assert all(one["beats"] for one in reports["next-year"]["beats"].values())
+    assert all(rule["beats"] for rule in reports["next-year"]["beats"].values())
     assert not reports["current"]["beats"]["single_rule"]["beats"]
     assert "definition of the answer" in reports["current"]["promotion"]["reasons"][0]["en"]
 
 
-def test_lists_of_the_capacity_stand_in_the_report_for_onset_and_recovery_apart(panel: Panel) -> None:
+def test_the_report_has_lists_for_onset_and_recovery(panel: Panel) -> None:
     report = json.loads(train(panel, "next-year", quick=True, capacity=Capacity(40, None)).files["report.json"])
     lists = report["capacity"]["lists"]
-    assert {name: one["k"] for name, one in lists.items()} == {"all": 40, "onset": 40, "recovery": 40}
-    for one in lists.values():
-        assert one["expected"]["low"] <= one["expected"]["value"] <= one["expected"]["high"] <= 40
-        assert one["precision"]["value"] == pytest.approx(one["realised"] / 40, abs=1e-6)
+    assert {name: top["k"] for name, top in lists.items()} == {"all": 40, "onset": 40, "recovery": 40}
+    for top in lists.values():
+        assert top["expected"]["low"] <= top["expected"]["value"] <= top["expected"]["high"] <= 40
+        assert top["precision"]["value"] == pytest.approx(top["realised"] / 40, abs=1e-6)
     with pytest.raises(InputError, match="nearly everyone"):
         train(panel, "next-year", capacity=Capacity(report["n_test"], None))
 
 
-def test_the_threshold_does_not_depend_on_the_answers_of_the_test_year(panel: Panel) -> None:
+def test_the_threshold_ignores_the_test_years_answers(panel: Panel) -> None:
     task = panel.profile.tasks["next-year"]
     asked = panel.year == make_plan(task, panel.years).test.as_of
     turned = replace(panel, next_label=np.where(asked, 1 - panel.next_label, panel.next_label))
-    one, other = (json.loads(train(each, "next-year", quick=True).files["report.json"]) for each in (panel, turned))
-    assert one["threshold"] == other["threshold"]
-    assert one["test"]["roc_auc"]["value"] == pytest.approx(1 - other["test"]["roc_auc"]["value"], abs=1e-5)
-    assert (one["promotable"], other["promotable"]) == (True, False)
+    honest, swapped = (
+        json.loads(train(each, "next-year", quick=True).files["report.json"]) for each in (panel, turned)
+    )
+    assert honest["threshold"] == swapped["threshold"]
+    assert honest["test"]["roc_auc"]["value"] == pytest.approx(1 - swapped["test"]["roc_auc"]["value"], abs=1e-5)
+    assert (honest["promotable"], swapped["promotable"]) == (True, False)
 
 
 def test_bands_support_and_standing_are_there_for_who_answers(reports: Reports) -> None:
     report = reports["next-year"]
     bands = report["bands"]["bands"]
-    assert [one["low"] for one in bands[1:]] == [one["high"] for one in bands[:-1]]
+    assert [band["low"] for band in bands[1:]] == [band["high"] for band in bands[:-1]]
     assert (bands[0]["low"], bands[-1]["high"]) == (0.0, 1.0)
-    assert sum(one["n_train"] for one in bands) == report["n_train"]
-    assert sum(one["n_test"] for one in bands) == report["n_test"]
+    assert sum(band["n_train"] for band in bands) == report["n_train"]
+    assert sum(band["n_test"] for band in bands) == report["n_test"]
     assert report["bands"]["coverage"] >= 0.8
     assert 1 <= report["support"]["least_given"] <= len(report["features"])
     assert report["standing"]["level"] == "phase"
-    assert set(report["standing"]["medians"]["2"]) <= {one["name"] for one in report["features"]}
+    assert set(report["standing"]["medians"]["2"]) <= {feature["name"] for feature in report["features"]}
     low, high = report["calibration"]["prevalence"].values()
     assert sorted(report["prevalence"].values()) == sorted((low, high))
 
@@ -318,18 +325,18 @@ def test_what_cannot_be_trained_is_refused_before_training(panel: Panel) -> None
         train(panel.select((panel.label == 1) | (panel.year == 2024)), "current")
 
 
-def test_a_constant_feature_and_a_test_of_one_answer_do_not_stop_a_training(panel: Panel) -> None:
+def test_constant_features_do_not_stop_a_training(panel: Panel) -> None:
     constant = replace(panel, numbers={**panel.numbers, "IEG": np.full(panel.year.size, 7.0)})
     model = train(constant.select((panel.label == 1) | (panel.year < 2024)), "current")
     report = json.loads(model.files["report.json"])
-    assert '<small class="reason">todas estas linhas têm a mesma resposta' in model.files["card.html"].decode()
+    assert '<small class="reason">todos estes alunos têm a mesma resposta' in model.files["card.html"].decode()
     assert "roc_auc" not in model.headline
     assert report["test"]["roc_auc"]["value"] is None
-    assert report["test"]["roc_auc"]["reason"]["pt"] == "todas estas linhas têm a mesma resposta"
+    assert report["test"]["roc_auc"]["reason"]["pt"] == "todos estes alunos têm a mesma resposta"
     assert report["test"]["recall"]["value"] == 1.0
 
 
-def test_features_none_of_which_make_a_rule_leave_the_regression_alone(panel: Panel) -> None:
+def test_without_a_rule_only_the_regression_is_compared(panel: Panel) -> None:
     profile = panel.profile
     blind = replace(profile.tasks["current"], features=("IAA", "IEG"), hidden=())
     empty = {name: np.full(panel.year.size, np.nan) for name in blind.features}
@@ -353,6 +360,20 @@ def test_the_real_workbook_forecasts_as_well_as_promised(real_workbook: Path) ->
     for name, baseline in following["baselines"].items():
         assert following["test"]["roc_auc"]["value"] > baseline["roc_auc"]["value"], name
         assert following["test"]["brier"]["value"] < baseline["brier"]["value"], name
-    assert [one["column"] for one in reports["current"]["leakage"]["columns"]] == ["IAN"]
+    assert [leak["column"] for leak in reports["current"]["leakage"]["columns"]] == ["IAN"]
     assert reports["current"]["leakage"]["columns"][0]["share"] == 1.0
     assert reports["current"]["n_train"] == 860 + 1014
+
+
+def test_the_report_audits_every_column_and_the_level(reports: Mapping[str, dict[str, Any]]) -> None:
+    for report in reports.values():
+        divisions = {division["column"]: division for division in report["fairness"]["divisions"]}
+        assert set(divisions) == {"sex", "school_type", "phase"}
+        for division in divisions.values():
+            for group in division["groups"]:
+                for name in report["fairness"]["measures"]:
+                    told = group[name]["evidence"] == "sufficient"
+                    assert told == (group[name]["value"] is not None)
+                    assert not told or group["n"] >= report["fairness"]["fewest_rows"]
+        words = {key for division in divisions.values() for group in division["groups"] for key in group}
+        assert "threshold" not in words

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -59,7 +60,8 @@ def build_site(folder: Path, *, now: datetime | None = None) -> Settings:
     settings = settings_in(folder)
     for task, report in REPORTS.items():
         model = trained_model(task)
-        files = dict(model.files) | {"report.json": canonical_json({"task": task} | report), "card.html": CARD.encode()}
+        whole = json.loads(model.files["report.json"]) | report
+        files = dict(model.files) | {"report.json": canonical_json(whole), "card.html": CARD.encode()}
         bundle = read_bundle(write_bundle(settings.artifacts, replace(model, files=files)))
         Registry(settings.artifacts).promote(task, bundle.version)
     moment = now or datetime.now(UTC)

@@ -8,7 +8,7 @@ from datetime import datetime
 
 from farol.advice.advise import advise
 from farol.advice.inputs import TO_DO, Advice, Facts, Kind, gravest_of
-from farol.drift.report import DriftReport, drift_report, reference_years
+from farol.drift.report import DriftReport, drift_report
 from farol.drift.slices import SliceSearch, search_slices
 from farol.drift.windows import Window, window_of
 from farol.errors import BundleError, FarolError, InputError
@@ -97,7 +97,7 @@ def gather(store: Store, registry: Registry, bundle: Bundle, window: Window, *, 
     return Facts(
         task=bundle.task,
         version=bundle.version,
-        learned=reference_years(bundle),
+        learned=bundle.served_years,
         horizon=bundle.task_spec.horizon,
         drift=drift,
         levels=_by_level(store, bundle, window) if drift.alarm else None,

@@ -14,7 +14,6 @@ from farol.api.schemas import GROUP, STUDENT, YEARS, InputForm
 from farol.api.service import Service
 from farol.api.serving_model import ROUTES, Served
 from farol.api.texts import marked as _
-from farol.drift.report import reference_years
 from farol.i18n import Message, msg, translate
 from farol.model.features import YEAR
 from farol.profile import Column, Profile, Text
@@ -83,7 +82,7 @@ def _described(served: Served, locale: str) -> dict[str, Any]:
         "threshold": manifest.threshold,
         "train_years": list(manifest.train_years),
         "test_years": list(manifest.test_years),
-        "reference": {"n": bundle.reference.n, "years": list(reference_years(bundle))},
+        "reference": {"n": bundle.reference.n, "years": list(bundle.served_years)},
         "metrics": list(_metrics(bundle.report, locale)),
         "made_with": {
             "farol": manifest.farol,

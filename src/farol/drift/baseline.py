@@ -28,13 +28,13 @@ class Baseline:
     """Counts to compare with, of `n` training rows (where weighted: the effective number of rows).
 
     `features` are counts, one tuple a feature; `score` counts of the probability (101) and `predicted` of the
-    prediction (3), None where the model answered for none of the rows. `description` says which rows these are.
+    prediction (3). `description` says which rows these are.
     """
 
     n: float
     features: tuple[tuple[float, ...], ...]
-    score: tuple[float, ...] | None
-    predicted: tuple[float, ...] | None
+    score: tuple[float, ...]
+    predicted: tuple[float, ...]
     description: Message
 
 
@@ -109,8 +109,8 @@ def without_slice(bundle: Bundle, baseline: Baseline, part: str) -> Baseline:
     return Baseline(
         baseline.n - _rows(tally),
         tuple(minus(counts, removed) for counts, removed in zip(baseline.features, tally.features, strict=True)),
-        None if baseline.score is None or tally.score is None else minus(baseline.score, tally.score),
-        None if baseline.predicted is None or tally.predicted is None else minus(baseline.predicted, tally.predicted),
+        minus(baseline.score, tally.score),
+        minus(baseline.predicted, tally.predicted),
         baseline.description,
     )
 
@@ -142,13 +142,11 @@ def weighted_to_levels(bundle: Bundle, sizes: Mapping[str, int]) -> Baseline:
         weighted({level: tally.features[i] for level, tally in tallies.items()})
         for i in range(len(bundle.reference.features))
     )
-    scores = {level: tally.score for level, tally in tallies.items() if tally.score is not None}
-    predicted = {level: tally.predicted for level, tally in tallies.items() if tally.predicted is not None}
     return Baseline(
         effective_n,
         features,
-        weighted(scores) if len(scores) == len(tallies) else None,
-        weighted(predicted) if len(predicted) == len(tallies) else None,
+        weighted({level: tally.score for level, tally in tallies.items()}),
+        weighted({level: tally.predicted for level, tally in tallies.items()}),
         msg("training rows, weighted to the same levels"),
     )
 

@@ -15,8 +15,8 @@ from farol.drift.proportions import ProportionDrift, proportion_drift
 from farol.drift.psi import MODERATE, band, critical_value, interval, psi, used_bins
 from farol.drift.verdicts import ALPHA_SHARES, MIN_SAMPLES, Band, Kind, Verdict, is_alarm, verdict_for, worst
 from farol.i18n import Message, decimal, msg
+from farol.model.bins import FeatureBins
 from farol.model.counters import SCORE
-from farol.model.reference import FeatureBins
 from farol.profile import Text
 
 _NEAR = 0.5

@@ -22,7 +22,7 @@ from numpy.typing import NDArray
 from farol.drift import rank_correlation
 from farol.drift.baseline import level_of, slice_words
 from farol.drift.rank_correlation import Table
-from farol.drift.report import meaning_of, reference_years
+from farol.drift.report import meaning_of
 from farol.drift.verdicts import MIN_SAMPLES, Band, Verdict, is_alarm, verdict_for, worst
 from farol.drift.windows import Window
 from farol.errors import BundleError
@@ -30,7 +30,7 @@ from farol.i18n import Message, decimal, msg
 from farol.model.bundle import Bundle
 from farol.model.counters import WHOLE
 from farol.model.features import Floats, feature_matrix
-from farol.model.pairwise_counts import LEAST_ROWS, Joint
+from farol.model.pairwise_counts import LEAST_ROWS, PairwiseCounts
 from farol.profile import Text
 from farol.store.database import Store
 from farol.store.records import Prediction, day_of
@@ -207,7 +207,7 @@ def compare(
         if level is None
         else msg("training rows of {slice}", slice=slice_words(part)),
         reference_n=rows,
-        reference_years=reference_years(bundle),
+        reference_years=bundle.served_years,
         answers=answers,
         read=read,
         n=matrix.shape[0],
@@ -216,7 +216,7 @@ def compare(
     )
 
 
-def check_joint(bundle: Bundle) -> Joint:
+def check_joint(bundle: Bundle) -> PairwiseCounts:
     """The pairwise counts of training. Raises BundleError where training had too few rows for them."""
     if bundle.reference.joint is None:
         raise BundleError(

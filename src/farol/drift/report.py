@@ -32,10 +32,11 @@ from farol.drift.verdicts import ALPHA_SHARES, Verdict, is_alarm, worst
 from farol.drift.windows import Window
 from farol.errors import InputError
 from farol.i18n import Message, msg
+from farol.model.bins import MOST_BINS, FeatureBins
 from farol.model.bundle import Bundle
 from farol.model.counters import OUTSIDE, PREDICTION, SCORE, WHOLE
 from farol.model.features import feature_matrix
-from farol.model.reference import ANSWERS, MOST_BINS, SCORE_BINS, FeatureBins
+from farol.model.reference import ANSWERS, SCORE_BINS
 from farol.profile import Text
 from farol.store.database import Store
 from farol.store.records import Snapshot, uuid7
@@ -102,7 +103,7 @@ def check(
         part=part,
         baseline=baseline.description,
         reference_n=round(baseline.n),
-        reference_years=reference_years(bundle),
+        reference_years=bundle.served_years,
         features=features_of(bundle, counts, baseline, family),
         score=score_of(baseline, bundle, counts, family),
         rate=_rate(baseline, counts),
@@ -137,7 +138,7 @@ def meaning_of(bundle: Bundle, feature: str) -> Text:
 def score_of(baseline: Baseline, bundle: Bundle, counts: BinCounts, family: int) -> FeatureDrift | None:
     """The model's answers as one of `family` figures; None where they were not counted."""
     counted = counts.get(SCORE)
-    if baseline.score is None or bundle.reference.score is None or counted is None:
+    if counted is None:
         return None
     bins = score_bins(bundle.reference.score)
     current = tuple(int(count) for count in merged(bins, cells_of(counted, SCORE_BINS + 1)))
@@ -154,20 +155,11 @@ def score_of(baseline: Baseline, bundle: Bundle, counts: BinCounts, family: int)
 
 def _rate(baseline: Baseline, counts: BinCounts) -> ProportionDrift | None:
     counted = counts.get(PREDICTION)
-    if baseline.predicted is None or counted is None:
+    if counted is None:
         return None
     no, yes, _ = cells_of(counted, ANSWERS)
     was_no, was_yes, _ = baseline.predicted
     return proportion_drift(yes, no + yes, was_yes, was_no + was_yes, alpha=ALPHA_SHARES["rate"])
-
-
-def reference_years(bundle: Bundle) -> tuple[int, ...]:
-    """The years of the rows whose bins were frozen: those the served model learned from, refit included."""
-    match bundle.report.get("served"):
-        case {"years": [*years]}:
-            return tuple(int(str(year)) for year in years)
-        case _:
-            return bundle.manifest.train_years
 
 
 def drift_report(
@@ -251,8 +243,8 @@ def score_bins(cells: Sequence[float]) -> FeatureBins:
     ends = np.unique(places + 1)
     first, last = np.flatnonzero(answered)[[0, -1]] if reached[-1] else (0, 0)
     edges = tuple((ends[(ends > first) & (ends <= last)] / SCORE_BINS).tolist())
-    empty = FeatureBins(SCORE, edges, None, ())
-    return FeatureBins(SCORE, edges, None, tuple(round(count) for count in merged(empty, cells)))
+    empty = FeatureBins(SCORE, edges, None, (), None, None)
+    return FeatureBins(SCORE, edges, None, tuple(round(count) for count in merged(empty, cells)), None, None)
 
 
 def merged(bins: FeatureBins, cells: Sequence[float]) -> tuple[float, ...]:

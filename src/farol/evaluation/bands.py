@@ -1,8 +1,8 @@
-"""What a probability was worth: bands of it, with the share at risk that training expected and the test year showed.
+"""Bands of probability: the share at risk that training expected in each, and the share that the test year showed.
 
-A single probability has no interval that a test could check; a band has. The expected share of a band is that of the
-training pupils whom the model had not seen, with its 95% interval. In the test year the band is covered when the
-share observed there is compatible with it: the 95% interval of their difference holds zero (Newcombe, 1998).
+A test cannot check the interval of a single probability, but it can check that of a band. The expected share of a
+band is that of training pupils whom the model had not seen, with its 95% interval. The band is covered when the share
+observed in the test year is compatible with it: the 95% interval of their difference holds zero (Newcombe, 1998).
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ FEWEST_OF_LEVEL = 10
 
 
 @dataclass(frozen=True, slots=True)
-class Band:
+class CalibrationBand:
     """Probabilities from `low` up to, but not with, `high`; the last band has its `high` too."""
 
     low: float
@@ -41,15 +41,17 @@ class Band:
 
 
 @dataclass(frozen=True, slots=True)
-class Bands:
+class CalibrationBands:
     """All bands from 0 to 1, and the share of test pupils who fell into one that was covered."""
 
     edges: tuple[float, ...]
-    bands: tuple[Band, ...]
+    bands: tuple[CalibrationBand, ...]
     coverage: float
 
 
-def bands_of(train_label: Floats, out_of_fold: Floats, test_label: Floats, probability: Floats) -> Bands:
+def calibration_bands(
+    train_label: Floats, out_of_fold: Floats, test_label: Floats, probability: Floats
+) -> CalibrationBands:
     """The bands by training labels and out-of-fold probabilities (n,), held against those of the test year (m,)."""
     edges = _edges(out_of_fold)
     bands = []
@@ -59,8 +61,8 @@ def bands_of(train_label: Floats, out_of_fold: Floats, test_label: Floats, proba
         observed = share_of(float(test_label[asked].sum()), float(asked.sum()))
         difference = difference_of(observed, expected)
         covered = difference.low <= 0 <= difference.high if asked.any() else None
-        bands.append(Band(low, high, int(known.sum()), expected, int(asked.sum()), observed, covered))
-    return Bands(edges, tuple(bands), sum(band.n_test for band in bands if band.covered) / test_label.size)
+        bands.append(CalibrationBand(low, high, int(known.sum()), expected, int(asked.sum()), observed, covered))
+    return CalibrationBands(edges, tuple(bands), sum(band.n_test for band in bands if band.covered) / test_label.size)
 
 
 def _inside(values: Floats, low: float, high: float) -> NDArray[np.bool_]:
@@ -89,11 +91,11 @@ def least_given(matrix: Floats) -> int:
 
 def medians(matrix: Floats, features: tuple[str, ...], level: Floats) -> Mapping[str, Mapping[str, float]]:
     """The median of every feature (n, k) among the rows of each level (n,), where at least ten rows have it."""
-    found: dict[str, dict[str, float]] = {}
+    by_level: dict[str, dict[str, float]] = {}
     for value in np.unique(level[~np.isnan(level)]).tolist():
         rows = matrix[level == value]
         if rows.shape[0] < FEWEST_OF_LEVEL:
             continue
         known = (~np.isnan(rows)).sum(axis=0) >= FEWEST_OF_LEVEL
-        found[f"{value:g}"] = {name: float(np.nanmedian(rows[:, i])) for i, name in enumerate(features) if known[i]}
-    return found
+        by_level[f"{value:g}"] = {name: float(np.nanmedian(rows[:, i])) for i, name in enumerate(features) if known[i]}
+    return by_level

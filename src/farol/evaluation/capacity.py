@@ -1,7 +1,7 @@
-"""How many pupils a team can attend to, and what a list of that length would have held in the test year.
+"""Capacity: how many pupils a team can attend to, and what a list of that length would have held in the test year.
 
-A programme does not choose a threshold, it has so many places. The list is the pupils with the highest
-probabilities; how many of them to expect at risk is said before, and what came true stands beside it.
+A programme has a number of places rather than a threshold. The list is the pupils with the highest probabilities: how
+many of them are expected at risk, and how many were.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ Floats = NDArray[np.float64]
 Mask = NDArray[np.bool_]
 
 NEARLY_ALL = 0.9
-"""Whoever points out more than this share of the pupils has chosen nobody."""
+"""A threshold that points out more than this share of the pupils chooses nobody."""
 SHARES = (0.05, 0.1, 0.2, 0.3, 0.5)
 """The lists of the top-k table, besides that of the capacity."""
 
@@ -42,7 +42,7 @@ class Capacity:
 
 
 USUAL = Capacity(None, 0.2)
-"""What is assumed where nobody says how many pupils can be attended to."""
+"""The capacity where the user gives none."""
 
 
 def parse_capacity(text: str) -> Capacity:
@@ -146,7 +146,7 @@ def lists_of(
     """
     check_capacity(capacity, label.size)
     whole = np.ones(label.size, dtype=np.bool_)
-    found = {
+    lists = {
         name: top_list(label[mask], probability[mask], capacity.places(int(mask.sum())), seed=seed, resamples=resamples)
         for name, mask in {"all": whole, **groups}.items()
     }
@@ -154,13 +154,13 @@ def lists_of(
     table = (top_list(label, probability, k, seed=seed, resamples=resamples) for k in lengths)
     return Lists(
         capacity,
-        {name: one for name, one in found.items() if one is not None},
-        tuple(one for one in table if one is not None),
+        {name: top for name, top in lists.items() if top is not None},
+        tuple(top for top in table if top is not None),
     )
 
 
 @dataclass(frozen=True, slots=True)
-class Counts:
+class ExpectedCount:
     """How many of `n` pupils were expected at risk, by chance alone, and how many were."""
 
     n: int
@@ -168,11 +168,11 @@ class Counts:
     realised: int
 
 
-def counts_of(label: Floats, probability: Floats, groups: Mapping[str, Mask]) -> dict[str, Counts]:
+def expected_counts(label: Floats, probability: Floats, groups: Mapping[str, Mask]) -> dict[str, ExpectedCount]:
     """The counts of everybody, with labels and probabilities (n,), and of each group's mask (n,)."""
     whole = np.ones(label.size, dtype=np.bool_)
     return {
-        name: Counts(int(mask.sum()), true_cases(probability[mask]), int(label[mask].sum()))
+        name: ExpectedCount(int(mask.sum()), true_cases(probability[mask]), int(label[mask].sum()))
         for name, mask in {"all": whole, **groups}.items()
         if mask.any()
     }

@@ -24,19 +24,19 @@ Mask = NDArray[np.bool_]
 
 FEWEST_ROWS = 30
 FEWEST_CASES = 10
-"""A share is told only of at least so many pupils at risk (recall), not at risk (false alarms), or pointed out."""
+"""Fewest pupils for a share: at risk (recall), not at risk (false alarms), or pointed out (precision)."""
 
 MEASURES: Mapping[str, Message] = {
     "recall": msg("Recall"),
     "false_positive_rate": msg("False alarms"),
     "precision": msg("Precision"),
-    "calibration": msg("Said minus came true"),
+    "calibration": msg("Mean probability minus share that came true"),
 }
 
 
 @dataclass(frozen=True, slots=True)
-class Group:
-    """The test rows of one group. A figure is None where there are too few pupils to tell it."""
+class PupilGroup:
+    """The test rows of one group. A figure is None where there are too few pupils."""
 
     name: str
     n: int
@@ -64,7 +64,7 @@ class Division:
     """The pupils divided by one column: its groups, and the gap of every measure that two groups have."""
 
     column: str
-    groups: tuple[Group, ...]
+    groups: tuple[PupilGroup, ...]
     gaps: tuple[Gap, ...]
 
 
@@ -95,7 +95,7 @@ def _groups(values: Values) -> Iterator[tuple[str, Mask]]:
             yield f"{number:g}", numbers == number
 
 
-def _group(name: str, label: Floats, probability: Floats, flagged: Mask, coverage: float) -> Group:
+def _group(name: str, label: Floats, probability: Floats, flagged: Mask, coverage: float) -> PupilGroup:
     at_risk = label == 1
     n, positives, pointed = int(label.size), int(at_risk.sum()), int(flagged.sum())
     hits = int((at_risk & flagged).sum())
@@ -113,32 +113,32 @@ def _group(name: str, label: Floats, probability: Floats, flagged: Mask, coverag
     figures["calibration"] = (
         Estimate(said - came.value, said - came.high, said - came.low) if n >= FEWEST_ROWS else None
     )
-    return Group(name, n, positives, pointed, figures)
+    return PupilGroup(name, n, positives, pointed, figures)
 
 
 def _gaps(
     masks: Mapping[str, Mask],
-    groups: Sequence[Group],
+    groups: Sequence[PupilGroup],
     label: Floats,
     probability: Floats,
     flagged: Mask,
 ) -> Iterator[Gap]:
     for measure in MEASURES:
-        told = [group.name for group in groups if group.figures[measure] is not None]
-        pairs = list(combinations(told, 2))
+        shown = [group.name for group in groups if group.figures[measure] is not None]
+        pairs = list(combinations(shown, 2))
         if not pairs:
             continue
         coverage = 1 - (1 - COVERAGE) / len(pairs)  # Bonferroni: the greatest of all pairs was picked
         wide = {
             name: figure
-            for name in told
+            for name in shown
             if (
                 figure := _group(
                     name, label[masks[name]], probability[masks[name]], flagged[masks[name]], coverage
                 ).figures[measure]
             )
         }
-        one, other = max(pairs, key=lambda pair: abs(wide[pair[0]].value - wide[pair[1]].value))
-        most, least = (one, other) if wide[one].value >= wide[other].value else (other, one)
+        first, second = max(pairs, key=lambda pair: abs(wide[pair[0]].value - wide[pair[1]].value))
+        most, least = (first, second) if wide[first].value >= wide[second].value else (second, first)
         difference = difference_of(wide[most], wide[least])
         yield Gap(measure, most, least, difference, shown=difference.low > 0)

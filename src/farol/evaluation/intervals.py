@@ -24,11 +24,11 @@ def share_of(part: float, whole: float, *, coverage: float = COVERAGE) -> Estima
     return Estimate(share, max(0.0, min(share, centre - half)), min(1.0, max(share, centre + half)))
 
 
-def difference_of(one: Estimate, other: Estimate) -> Estimate:
+def difference_of(figure: Estimate, other: Estimate) -> Estimate:
     """`one − other` of independent figures, from their intervals (Newcombe, 1998, method 10; Zou & Donner, 2008)."""
-    value = one.value - other.value
-    low = value - sqrt((one.value - one.low) ** 2 + (other.high - other.value) ** 2)
-    high = value + sqrt((one.high - one.value) ** 2 + (other.value - other.low) ** 2)
+    value = figure.value - other.value
+    low = value - sqrt((figure.value - figure.low) ** 2 + (other.high - other.value) ** 2)
+    high = value + sqrt((figure.high - figure.value) ** 2 + (other.value - other.low) ** 2)
     return Estimate(value, low, high)
 
 
@@ -39,8 +39,8 @@ def true_cases(probability: Floats) -> Estimate:
     one pupil after another. It speaks of chance alone and takes the probabilities as they are.
     """
     chances = np.ones(1)
-    for one in probability.tolist():
-        chances = np.convolve(chances, (1 - one, one))
+    for chance in probability.tolist():
+        chances = np.convolve(chances, (1 - chance, chance))
     reached = np.cumsum(chances)
     tail = (1 - COVERAGE) / 2
     low, high = (int(np.searchsorted(reached, level)) for level in (tail, 1 - tail))

@@ -2,7 +2,7 @@
 
 Every metric is one vectorised function of weights, so the estimate (all weights one) and its bootstrap resamples
 (multinomial weights) are the same code. Intervals are the bootstrap percentile intervals of Efron (1979) over test
-rows, seeded. What cannot be computed is told with its reason, never raised and never zero.
+rows, seeded. A metric that cannot be computed comes with its reason; it is neither an error nor zero.
 """
 
 from __future__ import annotations
@@ -26,10 +26,10 @@ TOP_SHARE = 0.2
 CALIBRATION_BINS = 10
 _CELLS_AT_ONCE = 4_000_000  # of the matrix of weights: 32 MB, however many test rows there are
 
-_NO_ROWS = msg("there are no rows")
+_NO_ROWS = msg("there are no pupils")
 _NONE_PREDICTED = msg("nobody was predicted to be at risk")
-_NONE_AT_RISK = msg("nobody in these rows is at risk")
-_ONE_CLASS = msg("all of these rows have the same answer")
+_NONE_AT_RISK = msg("none of these pupils is at risk")
+_ONE_CLASS = msg("all of these pupils have the same answer")
 _NONE_EITHER_WAY = msg("nobody is at risk and nobody was predicted to be")
 
 
@@ -61,10 +61,10 @@ MEASURES: Mapping[str, Measure] = {
         True,
         _NONE_AT_RISK,
     ),
-    "brier": Measure(msg("Brier score"), msg("mean squared error of the probability"), False, _NO_ROWS),
+    "brier": Measure(msg("Brier score"), msg("mean squared error of the probability; 0 is perfect"), False, _NO_ROWS),
     "ece": Measure(
         msg("Calibration error"),
-        msg("mean distance between the probability said and the share that came true, in ten equal groups"),
+        msg("mean distance between the probability given and the share that came true, in ten equal groups"),
         False,
         _NO_ROWS,
     ),
@@ -111,7 +111,7 @@ class Evaluation:
 
     def values(self) -> dict[str, float]:
         """The estimates that are defined, by name."""
-        return {name: one.value for name, one in self.estimates.items() if isinstance(one, Estimate)}
+        return {name: estimate.value for name, estimate in self.estimates.items() if isinstance(estimate, Estimate)}
 
 
 def evaluate(
@@ -128,7 +128,7 @@ def evaluate(
     rows = _Rows.of(positive, probability, threshold, whole_top(label.size, TOP_SHARE))
     value = {name: float(column[0]) for name, column in _measured(rows, np.ones((1, label.size))).items()}
     drawn = [_measured(rows, weights) for weights in _resamples(label.size, resamples, seed)]
-    estimates = {name: _estimate(name, value[name], [one[name] for one in drawn], label.size) for name in MEASURES}
+    estimates = {name: _estimate(name, value[name], [draws[name] for draws in drawn], label.size) for name in MEASURES}
     return Evaluation(label.size, int(positive.sum()), estimates, _confusion(positive, rows.predicted))
 
 
@@ -152,7 +152,9 @@ def compare(
 
     value = difference(np.ones((1, label.size)))
     drawn = [difference(weights) for weights in _resamples(label.size, resamples, seed)]
-    return {name: _estimate(name, float(value[name][0]), [one[name] for one in drawn], label.size) for name in COMPARED}
+    return {
+        name: _estimate(name, float(value[name][0]), [draws[name] for draws in drawn], label.size) for name in COMPARED
+    }
 
 
 def top_estimates(
@@ -163,7 +165,7 @@ def top_estimates(
     value = _measured(rows, np.ones((1, label.size)))
     drawn = [_measured(rows, weights) for weights in _resamples(label.size, resamples, seed)]
     precision, recall = (
-        _estimate(name, float(value[name][0]), [one[name] for one in drawn], label.size)
+        _estimate(name, float(value[name][0]), [draws[name] for draws in drawn], label.size)
         for name in ("precision_top", "recall_top")
     )
     return precision, recall
@@ -212,8 +214,8 @@ def calibration_bins(probability: Floats, bins: int) -> Integers:
     """
     _values, inverse, counts = np.unique(probability, return_inverse=True, return_counts=True)
     middle = np.cumsum(counts) - counts / 2
-    found: Integers = np.floor(bins * middle / max(probability.size, 1)).astype(np.int64)[inverse]
-    return found
+    index: Integers = np.floor(bins * middle / max(probability.size, 1)).astype(np.int64)[inverse]
+    return index
 
 
 def _resamples(rows: int, resamples: int, seed: int) -> Iterator[Floats]:
@@ -271,8 +273,8 @@ def _by_group(weights: Floats, starts: Integers) -> Floats:
 
 def _ratio(part: Floats, whole: Floats) -> Floats:
     """`part / whole` with NaN where the whole is nothing."""
-    found: Floats = np.divide(part, whole, out=np.full(whole.shape, np.nan), where=whole > 0)
-    return found
+    ratio: Floats = np.divide(part, whole, out=np.full(whole.shape, np.nan), where=whole > 0)
+    return ratio
 
 
 def _roc_auc(hits: Floats, misses: Floats) -> Floats:
@@ -283,9 +285,9 @@ def _roc_auc(hits: Floats, misses: Floats) -> Floats:
 
 def _average_precision(hits: Floats, misses: Floats) -> Floats:
     """The sum of precision times the step in recall, over distinct thresholds (no interpolation)."""
-    found = np.cumsum(hits, axis=1)
-    pointed_out = found + np.cumsum(misses, axis=1)
-    precision = np.divide(found, pointed_out, out=np.zeros_like(found), where=pointed_out > 0)
+    reached = np.cumsum(hits, axis=1)
+    pointed_out = reached + np.cumsum(misses, axis=1)
+    precision = np.divide(reached, pointed_out, out=np.zeros_like(reached), where=pointed_out > 0)
     return _ratio((precision * hits).sum(axis=1), hits.sum(axis=1))
 
 

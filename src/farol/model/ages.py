@@ -1,14 +1,13 @@
-"""What the rule of ages makes of a pupil next year, known to the month and no further.
+"""Ages next year: what the rule of ages says of a pupil, exact to the month.
 
-The level a pupil should be at follows from the age on a reference day, and both the table and the day move from one
-sheet to the next. Whoever forecasts from one sheet knows the tables that it applied and that it wrote down, and does
-not know the day the next one will take: the PEDE took three different days in three years. So next year's day is
-spread evenly over the ends of its twelve months. At the end of a month the month of birth says the age as exactly as
-the day does, so the day of birth is never needed, neither here nor from whoever asks.
+The age on a reference day gives the level a pupil should be at. The table and the day move from one sheet to the next.
+A forecast knows the tables that the latest sheet applied and wrote down; it does not know the day of the next sheet:
+the PEDE took three different days in three years. So next year's day may be the end of any of its twelve months, all
+equally likely. At the end of a month the month of birth gives the age exactly, so the day of birth is never needed.
 
-A pupil's possible ages next year are three in a row: the age `base`, the one after and the one after that, with
-shares that add up to one. They are known from the year and month of birth; less well from the year of birth, or from
-the age on a sheet's own reference day; and worst from an age taken nobody knows when.
+A pupil has one of three ages next year: the age `base`, one more, or two more, with shares that add up to one. The year
+and month of birth give them best; then the year of birth, or the age on a sheet's own reference day; and worst an age
+taken on an unknown day.
 """
 
 from __future__ import annotations
@@ -57,8 +56,8 @@ class LookUp:
 
     def __call__(self, values: Floats) -> Floats:
         """What the table gives for values (n,); NaN for NaN."""
-        found: Floats = self.results[np.searchsorted(self.bounds, values, side="left")]
-        return found
+        results: Floats = self.results[np.searchsorted(self.bounds, values, side="left")]
+        return results
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -72,7 +71,7 @@ class Births:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Ages:
-    """A profile's age rule, ready to be computed with: whatever it can be asked is looked up, for one pupil or many."""
+    """A profile's age rule, ready to be computed with: all chances are looked up, for one pupil or many."""
 
     rule: AgeRule
     since: Integers  # (r,) the years of the dated rules
@@ -95,7 +94,7 @@ class Ages:
     @classmethod
     @lru_cache(maxsize=8)
     def _ready(cls, rule: AgeRule, at_risk: Operator, value: float, range_: tuple[float, float]) -> Self:
-        """The look-ups, which take a megabyte: made once for all that ask."""
+        """The look-ups, which take a megabyte: made once and shared."""
         lowest, highest = range_
         levels = np.arange(lowest, highest + MOST_PROMOTIONS + 1)
         ages = np.arange(OLDEST + 3, dtype=np.float64)
@@ -104,21 +103,21 @@ class Ages:
                 np.mean(
                     [
                         _COMPARE[at_risk](levels[:, np.newaxis] - LookUp.of(table)(ages), value)
-                        for table in (one.applied, one.written)
+                        for table in (dated.applied, dated.written)
                     ],
                     axis=0,
                 )
-                for one in rule.dated
+                for dated in rule.dated
             ]
         )  # (r, l, ages): the share of the tables known by which a level at an age is at risk
         three = np.stack([risks[:, :, later : later + OLDEST + 1] for later in range(3)], axis=-1)
-        applied = list(dict.fromkeys(one.applied for one in rule.dated))
+        applied = list(dict.fromkeys(dated.applied for dated in rule.dated))
         return cls(
             rule=rule,
-            since=np.array([one.since for one in rule.dated], dtype=np.int64),
-            passed=np.array([one.month - (one.day < _HALF_A_MONTH) for one in rule.dated], dtype=np.float64),
+            since=np.array([dated.since for dated in rule.dated], dtype=np.int64),
+            passed=np.array([dated.month - (dated.day < _HALF_A_MONTH) for dated in rule.dated], dtype=np.float64),
             tables=tuple(LookUp.of(table) for table in applied),
-            applied=np.array([applied.index(one.applied) for one in rule.dated], dtype=np.int64),
+            applied=np.array([applied.index(dated.applied) for dated in rule.dated], dtype=np.int64),
             at_risk=_COMPARE[at_risk],
             value=value,
             lowest=lowest,
@@ -133,17 +132,17 @@ class Ages:
         return tuple(name for name in names if name is not None)
 
     def known_in(self, year: Floats) -> Integers:
-        """Which dated rule (n,) is the latest up to each year (n,); the first one for what is before them all."""
-        found: Integers = np.maximum(self.since.searchsorted(year, side="right") - 1, 0)
-        return found
+        """Which dated rule (n,) is the latest up to each year (n,); the first one for earlier years."""
+        latest: Integers = np.maximum(self.since.searchsorted(year, side="right") - 1, 0)
+        return latest
 
     def expected(self, age: Floats, year: Floats) -> Floats:
         """The level (n,) for an age (n,) by the table applied in each year (n,); NaN where the age is."""
         which = self.applied[self.known_in(year)]
-        found = self.tables[0](age)
+        expected = self.tables[0](age)
         for position, table in enumerate(self.tables[1:], start=1):
-            found = np.where(which == position, table(age), found)
-        return found
+            expected = np.where(which == position, table(age), expected)
+        return expected
 
     def births(self, columns: Mapping[str, Floats], year: Floats) -> Births:
         """What sheet columns (n,) of some years (n,) say of the pupils' birthdays."""
@@ -154,13 +153,13 @@ class Ages:
         return Births(np.where(by_age, np.floor(age), year - born), state)
 
     def possible(self, columns: Mapping[str, Floats], year: Floats) -> Births:
-        """Every month of birth that the columns leave possible, alike likely: arrays (n, 12).
+        """Every month of birth that the columns leave possible, all equally likely: arrays (n, 12).
 
         Where the month is known all twelve are that month, and where nothing is known all are unknown.
         """
         born, month, age = (values[:, np.newaxis] for values in self._given(columns, year))
         state = np.where(np.isnan(month) | np.isnan(born), np.arange(MONTHS), month - 1)
-        # An age taken nobody knows when is taken for one of the end of the year.
+        # An age taken on an unknown day counts as one of the end of the year.
         passed = self._passed(year, otherwise=MONTHS)[:, np.newaxis]
         base = np.where(np.isnan(born), np.floor(age) + (state >= passed), year[:, np.newaxis] - born)
         return Births(base, state)
@@ -180,8 +179,8 @@ class Ages:
         """
         _, states, bases, levels = self.odds.shape
         base = np.minimum(np.maximum(births.base, 0), bases - 1)
-        found: Floats = ((self.known_in(known) * states + births.state) * bases + base) * levels
-        return found
+        start: Floats = ((self.known_in(known) * states + births.state) * bases + base) * levels
+        return start
 
     def chance_from(self, start: Floats, level: Floats, promotions: float) -> Floats:
         """The second step of `chance`."""
@@ -213,7 +212,7 @@ def _shares() -> Floats:
     """By state (s, 3), the shares of next year's month ends at which a pupil has the youngest age, one and two more.
 
     States 0–11 are the months of birth, in a known year; 12 is a known year alone; 13–25 an age alone, taken when the
-    birthdays of 0–12 months had passed; 26 an age taken nobody knows when.
+    birthdays of 0–12 months had passed; 26 an age taken on an unknown day.
 
     Born in month b of a known year, a pupil has had the birthday at the ends of months b … 12. Of an age alone, taken
     when the birthdays of m months had passed, m twelfths were born a year later than the others.

@@ -27,6 +27,7 @@ from farol.i18n import Message, msg
 from farol.model.features import Preprocessing
 from farol.model.inputs import Inputs
 from farol.model.reference import Reference
+from farol.model.risk_bands import bands_of, prevalence_range
 from farol.model.trained import TrainedModel
 from farol.profile import Profile, Task, parse_profile
 
@@ -109,6 +110,11 @@ class Bundle:
         return self.manifest.version
 
     @property
+    def served_years(self) -> tuple[int, ...]:
+        """The years whose rows the model in use learned from: after its test it learns once more from all there are."""
+        return tuple(self.report["served"]["years"])
+
+    @property
     def onnx(self) -> bytes:
         """The model for scoring."""
         return self.files["model.onnx"]
@@ -120,8 +126,8 @@ def write_bundle(
     """Store a trained model as `artifacts/<task>/<version>` and return that folder.
 
     A version that is there already and verifies is left as it is. One that is damaged is moved aside, not deleted,
-    and `tell` hears of it. Readers see the whole folder or none. Raises BundleError when the disk refuses, or when
-    the parts of the model do not fit together.
+    and `tell` receives a message. Readers see the whole folder or none. Raises BundleError when the disk refuses, or
+    when the parts of the model do not fit together.
     """
     manifest = _manifest_of(trained)
     folder = artifacts / manifest.task / manifest.version
@@ -272,14 +278,14 @@ def _read_file(path: Path, name: str, entry: FileEntry) -> bytes:
             expected=msg("{count} bytes", count=entry.size),
             got=msg("{count} bytes", count=size),
         )
-    found = hashlib.sha256(data).hexdigest()
-    if found != entry.sha256:
+    digest = hashlib.sha256(data).hexdigest()
+    if digest != entry.sha256:
         raise _damaged(
             path,
             name,
             msg("{name} was changed after the model was written.", name=name),
             expected=msg("sha256 {digest}", digest=entry.sha256),
-            got=msg("sha256 {digest}", digest=found),
+            got=msg("sha256 {digest}", digest=digest),
         )
     return data
 
@@ -299,13 +305,13 @@ def _assemble(path: Path, manifest: Manifest, files: Mapping[str, bytes]) -> Bun
     with _meaning(path, "reference.json"):
         reference = Reference.from_json(files["reference.json"])
     with _meaning(path, "report.json"):
-        report = parse_json(files["report.json"])
+        report = _read_report(files["report.json"])
     binned = tuple(bins.feature for bins in reference.features)
     for name, agrees in (
         ("profile.toml", profile.fingerprint == manifest.profile_fingerprint and task.features == manifest.features),
         ("preprocessing.json", preprocessing.features == manifest.features),
         ("reference.json", binned == manifest.features),
-        ("report.json", isinstance(report, dict) and report.get("task") == manifest.task),
+        ("report.json", report["task"] == manifest.task),
         (MANIFEST, 0.0 < manifest.threshold < 1.0),
     ):
         if not agrees:
@@ -318,10 +324,24 @@ def _assemble(path: Path, manifest: Manifest, files: Mapping[str, bytes]) -> Bun
         inputs=Inputs.of(profile, task),
         preprocessing=preprocessing,
         reference=reference,
-        report=report if isinstance(report, dict) else {},
+        report=report,
         files=files,
         notes=tuple(_notes(manifest)),
     )
+
+
+def _read_report(source: bytes) -> dict[str, Any]:
+    """The report. ValueError, TypeError or KeyError where it lacks what Farol reads of every report."""
+    report: Any = parse_json(source)
+    bands_of(report), prevalence_range(report)
+    if not (
+        isinstance(report["promotable"], bool)
+        and isinstance(report["support"]["least_given"], int)
+        and all(isinstance(year, int) for year in report["served"]["years"])
+        and {"task", "test"} <= report.keys()
+    ):
+        raise TypeError("not a report")
+    return dict(report)
 
 
 @contextmanager

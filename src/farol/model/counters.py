@@ -1,8 +1,8 @@
-"""What is counted of each answer, and where its count stands.
+"""The counters of answers: how many answers fell in each bin, as one vector.
 
-A tally is one vector of counts. Its layout says which part of the vector counts what: the bins of each feature of the
-model and, under names that no feature can have, the answers themselves. All that drift is read from stands in a tally,
-so a day costs one vector, however many features it has and however many answers were given.
+The layout says which part of the vector counts what: the bins of each feature and, under names that no feature can
+have, the answers themselves. Drift is computed from these counts alone, so a day costs one vector, however many
+answers it had.
 """
 
 from __future__ import annotations
@@ -58,13 +58,13 @@ class CounterLayout:
 
     def counts(self, cells: Counts) -> dict[str, dict[int, int]]:
         """Name → bin → how often, of a vector (width,); bins in which nothing was counted are left out."""
-        found = {}
+        counts = {}
         for name, size in self.sizes:
             part = cells[self.starts[name] : self.starts[name] + size]
             bins = np.flatnonzero(part)
             if bins.size:
-                found[name] = dict(zip(bins.tolist(), part[bins].tolist(), strict=True))
-        return found
+                counts[name] = dict(zip(bins.tolist(), part[bins].tolist(), strict=True))
+        return counts
 
     def vector(self, counts: Mapping[str, Mapping[int, int]]) -> Counts:
         """The inverse of `counts`. KeyError and IndexError for what has no cell."""
@@ -145,5 +145,5 @@ def slices_of(source: str, level: str | None, values: Mapping[str, float | None]
 def total(layout: CounterLayout, groups: Iterable[Sequence[int]]) -> Counts:
     """The vector (width,) of answers that count in these cells."""
     cells = [cell for group in groups for cell in group]
-    found: Counts = np.bincount(np.array(cells, dtype=np.int64), minlength=layout.width)
-    return found
+    vector: Counts = np.bincount(np.array(cells, dtype=np.int64), minlength=layout.width)
+    return vector

@@ -1,7 +1,7 @@
-"""A bundle as four pickles for notebooks: imputer, scaler, model and the names of the features.
+"""Export: a bundle as four pickles for notebooks, imputer, scaler, model and the names of the features.
 
-They hold objects of scikit-learn and XGBoost alone, so that a notebook needs no Farol. Farol itself never loads a
-pickle: loading one runs whatever is in it. Nothing but `farol models export` imports this module.
+They hold objects of scikit-learn and XGBoost alone, so a notebook needs no Farol. Farol itself never loads a pickle,
+because loading one runs the code in it. Only `farol models export` imports this module.
 """
 
 from __future__ import annotations

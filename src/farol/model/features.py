@@ -1,7 +1,8 @@
-"""The one place features are computed: numpy functions of columns.
+"""Features: the raw numbers a model sees, computed from sheet columns.
 
-Training, the API and batches all come through here; a single pupil is a column of length one. What a feature needs
-is resolved once, in a `FeaturePlan`, since at serving time looking it up anew would cost more than computing it.
+Training and the scoring of many pupils compute them here, in columns; `farol.model.single` computes the same numbers
+for one pupil. A `FeaturePlan` resolves once what each feature needs, because looking it up costs more than computing
+it.
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ from farol.errors import Place, ProfileError
 from farol.files import canonical_json, parse_json
 from farol.i18n import msg
 from farol.model.ages import Ages, LookUp
-from farol.profile import Derived, Profile, Task
+from farol.profile import Derived, Profile, Task, Text
 
 Floats = NDArray[np.float64]
 
@@ -34,7 +35,7 @@ Columns = Mapping[str, Floats]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Step:
+class DerivedStep:
     """One derived column, ready to be computed."""
 
     name: str
@@ -101,14 +102,14 @@ class FeaturePlan:
 
     features: tuple[str, ...]
     reads: tuple[str, ...]
-    steps: tuple[Step, ...]
+    steps: tuple[DerivedStep, ...]
     ages: Ages | None  # where a step asks for the chances of the rule of ages
 
     @classmethod
     def of(cls, profile: Profile, task: Task) -> Self:
-        """The plan of a task. Raises ProfileError when a derived column needs itself, or a name nobody knows."""
+        """The plan of a task. Raises ProfileError when a derived column needs itself, or an unknown name."""
         reads: dict[str, None] = {}
-        steps: dict[str, Step] = {}
+        steps: dict[str, DerivedStep] = {}
         for feature in task.features:
             _resolve(feature, profile, (), reads, steps)
         by_age = any(profile.derived[name].kind == "chance" for name in steps)
@@ -171,7 +172,7 @@ class FeaturePlan:
 
 
 def _resolve(
-    name: str, profile: Profile, path: tuple[str, ...], reads: dict[str, None], steps: dict[str, Step]
+    name: str, profile: Profile, path: tuple[str, ...], reads: dict[str, None], steps: dict[str, DerivedStep]
 ) -> None:
     """Add what `name` needs to `reads` and `steps`, sources before what is derived from them."""
     if name == YEAR or name in steps:
@@ -192,7 +193,7 @@ def _resolve(
             where=Place(field=name),
         )
     if derived is not None:
-        step = Step.of(derived, profile, fills=in_sheets)
+        step = DerivedStep.of(derived, profile, fills=in_sheets)
         for source in step.sources:
             _resolve(source, profile, (*path, name), reads, steps)
         steps[name] = step
@@ -201,6 +202,12 @@ def _resolve(
 def feature_matrix(profile: Profile, task: Task, columns: Columns, year: Floats, known: int | None = None) -> Floats:
     """The raw features (n, k) of a task in `task.features` order; see `FeaturePlan.matrix`."""
     return FeaturePlan.of(profile, task).matrix(columns, year, known)
+
+
+def meanings_of(profile: Profile) -> Mapping[str, Text]:
+    """What each column of a profile means, derived ones included, for a reader."""
+    derived = {name: column.meaning for name, column in profile.derived.items()}
+    return {**derived, **{name: column.meaning for name, column in profile.columns.items()}}
 
 
 def sheet_inputs(profile: Profile, task: Task) -> tuple[str, ...]:

@@ -1,7 +1,7 @@
-"""What a caller may give for one pupil, and what is made of it: one rule for the API, commands and batches.
+"""The inputs for one pupil: which values are allowed, and how they are cleaned. The API, commands and batches share it.
 
-The rules are those of the sheets, since the model learned from cleaned sheets: a rounding beyond the range is
-clipped, a zero that means "not answered" is missing.
+The rules are those of the sheets, since the model learned from cleaned sheets: a rounding beyond the range is clipped,
+and a zero that means "not answered" is missing.
 """
 
 from __future__ import annotations
@@ -44,7 +44,7 @@ class InputWarning:
 
 
 @dataclass(frozen=True, slots=True)
-class Rule:
+class ValueRule:
     """What one value must be: a number from `lowest` to `highest`, rounding included; `low` to `high` when clipped."""
 
     low: float
@@ -89,7 +89,7 @@ class Inputs:
     high: Floats  # (m, 1)
     tolerance: Floats  # (m, 1)
     zero_is_missing: NDArray[np.bool_]  # (m, 1)
-    rules: Mapping[str, Rule]  # the same for one value at a time
+    rules: Mapping[str, ValueRule]  # the same for one value at a time
     _missing: Callable[[frozenset[str]], tuple[InputWarning, ...]] = field(init=False, repr=False)
 
     def __post_init__(self) -> None:
@@ -110,7 +110,7 @@ class Inputs:
             high=_upright([np.inf if column.maximum is None else column.maximum for column in rules]),
             tolerance=_upright([column.tolerance for column in rules]),
             zero_is_missing=_upright([_zero_is_missing(column) for column in rules]).astype(np.bool_),
-            rules={name: Rule.of(column) for name, column in columns.items()},
+            rules={name: ValueRule.of(column) for name, column in columns.items()},
         )
 
     def clean(self, values: Floats) -> Floats:
@@ -136,8 +136,8 @@ class Inputs:
             if column is None:
                 known = msg("one of the fields {names}", names=", ".join(self.columns))
                 yield InputProblem("unknown_field", name, msg("{field} is not known here.", field=name), known)
-            elif value is not None and (found := _problem(column, value)) is not None:
-                yield InputProblem(found[0], name, found[1], _expected(column))
+            elif value is not None and (problem := _problem(column, value)) is not None:
+                yield InputProblem(problem[0], name, problem[1], _expected(column))
 
     def warnings(self, values: Mapping[str, float | None]) -> tuple[InputWarning, ...]:
         """What to know of the answer for `values`, which have no problems."""
@@ -179,12 +179,12 @@ class Inputs:
     def _missing_warnings(self, known: frozenset[str]) -> Iterator[InputWarning]:
         missing = dict.fromkeys(name for feature in self.task.features for name in self.plan.needed(feature, known))
         for name in missing:
-            text = msg("{field} is missing: the less is given, the less the answer is worth.", field=name)
+            text = msg("{field} is missing: the less is given, the less reliable the answer is.", field=name)
             yield InputWarning("missing_feature", name, text)
         for name in self.task.hidden:
             if name in missing:
                 text = msg(
-                    "Without {field}, which says the answer in other words, the answer is a modest one.", field=name
+                    "Without {field}, which is the answer in other words, the answer is much less certain.", field=name
                 )
                 yield InputWarning("label_feature_missing", name, text)
 

@@ -1,11 +1,11 @@
-"""How features went together in training: for each two of them, how many rows fell together in which groups of bins.
+"""How features went together in training: for each two of them, how many rows fell in which groups of bins.
 
-The bins of a feature are joined to at most five groups of about as many rows each, in order: enough to tell how two
-features go together, few enough that most cells hold many rows. Missing values, and values that a feature of few values
-never had in training, are of no group: a row counts for two features where both are known.
+The bins of a feature are joined to at most five ordered groups of about as many rows each. Five groups show how two
+features go together, and leave most cells with many rows. Missing values, and values that training never had, are in no
+group: a row counts for two features where both are known.
 
-Kept are only tables of a hundred rows or more, of all of training and of each level of the programme. Of fewer, many
-tables side by side could tell one pupil from the others, and would say little of what chance gives.
+Only tables of a hundred rows or more are kept, of all of training and of each level of the programme. Many tables of
+fewer rows could together point to one pupil, and would hold little more than chance.
 """
 
 from __future__ import annotations
@@ -13,10 +13,11 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import combinations
-from typing import Self
+from typing import ClassVar, Self
 
 import numpy as np
 from numpy.typing import NDArray
+from pydantic import ConfigDict
 
 Ints = NDArray[np.int64]
 Tables = tuple[Ints | None, ...]
@@ -35,17 +36,28 @@ def groups_of(counts: Sequence[int], ordered: int) -> tuple[int, ...]:
 
     A bin goes where its middle row stands among the fifths of all; so a heap of many rows keeps a group of its own.
     """
-    found = np.arange(ordered)
+    groups = np.arange(ordered)
     if ordered > MOST_GROUPS:
         among = np.array(counts[:ordered], dtype=np.int64)
         total = max(int(among.sum()), 1)
         doubled = 2 * np.cumsum(among) - among  # twice the place of the middle row
-        found = np.unique(np.minimum(MOST_GROUPS * doubled // (2 * total), MOST_GROUPS - 1), return_inverse=True)[1]
-    return (*found.tolist(), *[NO_GROUP] * (len(counts) - ordered))
+        groups = np.unique(np.minimum(MOST_GROUPS * doubled // (2 * total), MOST_GROUPS - 1), return_inverse=True)[1]
+    return (*groups.tolist(), *[NO_GROUP] * (len(counts) - ordered))
 
 
 @dataclass(frozen=True, slots=True)
-class Joint:
+class PairwiseLines:
+    """`PairwiseCounts` in reference.json: a line of text for each sequence of numbers, since there are thousands."""
+
+    __pydantic_config__: ClassVar[ConfigDict] = ConfigDict(extra="forbid", strict=True)
+
+    groups: tuple[str, ...]
+    tables: tuple[str, ...]
+    by_level: Mapping[str, tuple[str, ...]]
+
+
+@dataclass(frozen=True, slots=True)
+class PairwiseCounts:
     """Training rows by the groups of each two features.
 
     `groups` has the group of each bin of each feature, -1 for none. `tables` are counts in the order of `pairs`, each
@@ -79,13 +91,13 @@ class Joint:
     def count(self, bins: Ints) -> tuple[Ints, ...]:
         """Rows (n, k) of bins, as `Reference.index` gives them, counted by the groups of each two features."""
         grouped = [np.array(groups, dtype=np.int64)[column] for groups, column in zip(self.groups, bins.T, strict=True)]
-        found = []
+        tables = []
         for first, second in self.pairs:
             rows, columns = self.shape(first, second)
             known = (grouped[first] != NO_GROUP) & (grouped[second] != NO_GROUP)
             cells = grouped[first][known] * columns + grouped[second][known]
-            found.append(np.bincount(cells, minlength=rows * columns).reshape(rows, columns))
-        return tuple(found)
+            tables.append(np.bincount(cells, minlength=rows * columns).reshape(rows, columns))
+        return tuple(tables)
 
     def of(self, level: str | None = None) -> Tables:
         """The tables of training, or of one level of it; None for two features that have none."""
@@ -98,49 +110,37 @@ class Joint:
     def _kept(self, bins: Ints) -> tuple[tuple[int, ...], ...]:
         return tuple(tuple(table.ravel().tolist()) if table.sum() >= LEAST_ROWS else () for table in self.count(bins))
 
-    def as_json(self) -> dict[str, object]:
-        """What `read` reads: numbers as text, a line each, since there are thousands of them."""
-        return {
-            "groups": _lines(self.groups),
-            "tables": _lines(self.tables),
-            "by_level": {level: _lines(tables) for level, tables in self.by_level.items()},
-        }
+    def to_lines(self) -> PairwiseLines:
+        """The counts as reference.json holds them."""
+        by_level = {level: _lines(tables) for level, tables in self.by_level.items()}
+        return PairwiseLines(_lines(self.groups), _lines(self.tables), by_level)
+
+    @classmethod
+    def of_lines(cls, source: PairwiseLines, sizes: Sequence[int]) -> Self:
+        """The counts that `to_lines` gave, of features with as many bins as `sizes`; ValueError if they do not fit."""
+        groups = _numbers(source.groups, NO_GROUP)
+        if [len(line) for line in groups] != list(sizes):
+            raise ValueError("each bin of each feature has a group, or -1")
+        empty = cls(groups, (), {})
+        by_level = {level: empty._read_tables(lines) for level, lines in source.by_level.items()}
+        return cls(groups, empty._read_tables(source.tables), by_level)
+
+    def _read_tables(self, lines: Sequence[str]) -> tuple[tuple[int, ...], ...]:
+        tables = _numbers(lines, 0)
+        shapes = [self.shape(*pair) for pair in self.pairs]
+        if len(tables) != len(shapes) or any(
+            len(table) not in (0, rows * columns) for table, (rows, columns) in zip(tables, shapes, strict=False)
+        ):
+            raise ValueError("each two features have one table, with one count for each two groups")
+        return tables
 
 
-def read(source: object, sizes: Sequence[int]) -> Joint | None:
-    """What `Joint.as_json` wrote, of features with as many bins as `sizes`; None where there is none.
-
-    ValueError for anything else.
-    """
-    match source:
-        case None:
-            return None
-        case {"groups": groups, "tables": tables, "by_level": dict(levels)}:
-            of = Joint(_numbers(groups, NO_GROUP), (), {})
-        case _:
-            raise ValueError("not how features go together")
-    if [len(groups) for groups in of.groups] != list(sizes):
-        raise ValueError("each bin of each feature has a group, or -1")
-    return Joint(of.groups, _tables(of, tables), {str(level): _tables(of, given) for level, given in levels.items()})
+def _lines(numbers: Sequence[Sequence[int]]) -> tuple[str, ...]:
+    return tuple(" ".join(map(str, line)) for line in numbers)
 
 
-def _tables(of: Joint, source: object) -> tuple[tuple[int, ...], ...]:
-    tables = _numbers(source, 0)
-    shapes = [of.shape(*pair) for pair in of.pairs]
-    if len(tables) != len(shapes) or any(
-        len(table) not in (0, rows * columns) for table, (rows, columns) in zip(tables, shapes, strict=False)
-    ):
-        raise ValueError("each two features have one table, with one count for each two groups")
-    return tables
-
-
-def _lines(numbers: Sequence[Sequence[int]]) -> list[str]:
-    return [" ".join(map(str, line)) for line in numbers]
-
-
-def _numbers(source: object, least: int) -> tuple[tuple[int, ...], ...]:
-    lines = source if isinstance(source, list) else [source]
-    found = tuple(tuple(int(number) for number in str(line).split()) for line in lines)
-    if any(number < least for line in found for number in line):
+def _numbers(lines: Sequence[str], least: int) -> tuple[tuple[int, ...], ...]:
+    rows = tuple(tuple(int(number) for number in line.split()) for line in lines)
+    if any(number < least for line in rows for number in line):
         raise ValueError("not counts")
-    return found
+    return rows

@@ -1,7 +1,7 @@
-"""Why an answer is what it is, in words for those who know the pupil.
+"""The reasons for an answer, in words for people who know the pupil.
 
-A reason is a feature with its exact contribution to the answer (`farol.model.tree_shap`). It says what usually goes
-with what, never what causes what; what nobody can change, such as an age, is told apart from what can be worked on.
+A reason is a feature with its exact contribution to the answer (`farol.model.tree_shap`). It states an association,
+never a cause. Features that nobody can change, such as an age, stand apart from those that can be worked on.
 """
 
 from __future__ import annotations
@@ -9,14 +9,14 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from math import isnan
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
 from farol.i18n import Message, msg
 from farol.model.bundle import Bundle
-from farol.model.features import Floats
+from farol.model.features import Floats, meanings_of
 from farol.model.scoring import NO_ANSWER, Answer, Scorer, Scores
 from farol.profile import Text
 
@@ -28,7 +28,7 @@ Position = Literal["below", "at", "above"]
 
 
 @dataclass(frozen=True, slots=True)
-class Standing:
+class LevelComparison:
     """Where a value stands among pupils of the same level."""
 
     level: float
@@ -49,7 +49,7 @@ class Reason:
     value: float | None
     contribution: float
     changeable: bool
-    standing: Standing | None
+    standing: LevelComparison | None
     is_chance: bool = False
 
     @property
@@ -164,17 +164,17 @@ def _greatest(contributions: Floats, k: int) -> NDArray[np.int64]:
 def _reasons(
     bundle: Bundle, features: Mapping[str, float | None], contributions: Floats, chosen: Sequence[int]
 ) -> tuple[Reason, ...]:
-    task, profile = bundle.task_spec, bundle.profile
-    found = []
+    task, profile, meanings = bundle.task_spec, bundle.profile, meanings_of(bundle.profile)
+    reasons = []
     for position in chosen:
         if position < 0:
             break
         name = task.features[position]
-        column, derived = profile.columns.get(name), profile.derived.get(name)
-        found.append(
+        derived = profile.derived.get(name)
+        reasons.append(
             Reason(
                 feature=name,
-                meaning=column.meaning if column is not None else profile.derived[name].meaning,
+                meaning=meanings[name],
                 value=features[name],
                 contribution=float(contributions[position]),
                 changeable=name in task.changeable,
@@ -182,23 +182,21 @@ def _reasons(
                 is_chance=derived is not None and derived.kind == "chance",
             )
         )
-    return tuple(found)
+    return tuple(reasons)
 
 
-def _standing(report: Mapping[str, object], name: str, features: Mapping[str, float | None]) -> Standing | None:
-    """Where the feature stands at the pupil's level, where the report knows what is usual there."""
-    value = features[name]
-    match report.get("standing"):
-        case {"level": str(by), "medians": {**medians}} if name != by and value is not None:
-            level = features.get(by)
-        case _:
-            return None
-    match None if level is None else medians.get(f"{level:g}"):
-        case {**of_level}:
-            median = of_level.get(name)
-        case _:
-            return None
-    if level is None or not isinstance(median, int | float):
+def _standing(report: Mapping[str, Any], name: str, features: Mapping[str, float | None]) -> LevelComparison | None:
+    """Where the feature stands at the pupil's level.
+
+    None where the profile has no level, where the value or the level is unknown, and where training had fewer than ten
+    values at that level.
+    """
+    value, standing = features[name], report.get("standing")
+    if value is None or standing is None or name == standing["level"]:
+        return None
+    level = features.get(standing["level"])
+    median = None if level is None else standing["medians"].get(f"{level:g}", {}).get(name)
+    if level is None or median is None:
         return None
     position: Position = "below" if value < median else "above" if value > median else "at"
-    return Standing(level, float(median), position)
+    return LevelComparison(level, float(median), position)

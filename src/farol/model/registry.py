@@ -68,10 +68,10 @@ class Registry:
     def stamp(self, task: str) -> tuple[int, int] | None:
         """Another one than before when a version may have been chosen since; costs one `stat`, reads nothing."""
         try:
-            found = self._file(task).stat()
+            status = self._file(task).stat()
         except OSError:  # nothing is chosen yet; what else is wrong is for `promoted` to say
             return None
-        return found.st_mtime_ns, found.st_ino
+        return status.st_mtime_ns, status.st_ino
 
     def past(self, task: str) -> tuple[str, ...]:
         """The versions served before the present one, the latest last. BundleError when promoted.json is damaged."""
@@ -111,11 +111,11 @@ class Registry:
         BundleError, too, when the version's own report says that it should not be served, unless forced.
         """
         bundle = self.load(task, version)
-        if not (force or bundle.report.get("promotable", True)):
+        if not (force or bundle.report["promotable"]):
             raise BundleError(
-                msg("By its own report, version {version} of {task} should not be served.", version=version, task=task),
+                msg("By its own report, version {version} of {task} should not be used.", version=version, task=task),
                 where=Place(file=str(bundle.path / "report.json"), field="promotion"),
-                fix=msg("Its card.html says why. To serve it all the same, promote it with --force."),
+                fix=msg("Its card.html says why. To use it all the same, promote it with --force."),
             )
         with self._alone(task):
             current = self._choice(task)

@@ -1,13 +1,13 @@
-"""What a probability has been worth: the band of risk it falls into, and what came true of such answers.
+"""Bands of risk: how many pupils with such a probability were at risk in the end.
 
-The bands are measured when a model is trained and stand in its report: how many of the pupils in a band, whom the
-model had not seen, were at risk in the end.
+Training measures the bands on pupils that the model had not seen, and stores them in the bundle's report.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from farol.i18n import Message, msg
 
@@ -41,25 +41,22 @@ class Band:
         )
 
 
-def bands_of(report: Mapping[str, object]) -> tuple[Band, ...]:
-    """The bands of a bundle's report, the lowest first; none in reports that have none."""
-    match report.get("bands"):
-        case {"bands": [*bands]}:
-            return tuple(band for band in map(_read, bands) if band is not None)
-        case _:
-            return ()
+def bands_of(report: Mapping[str, Any]) -> tuple[Band, ...]:
+    """The bands of a bundle's report, the lowest first."""
+    bands = report["bands"]["bands"]
+    return tuple(Band(band["low"], band["high"], band["expected"]["low"], band["expected"]["high"]) for band in bands)
 
 
 def band_in(bands: Sequence[Band], probability: float | None) -> Band | None:
-    """The band of a probability; None without an answer or bands."""
+    """The band of a probability; None without an answer."""
     if probability is None:
         return None
     # The last one that begins at or below it: so an edge belongs above, and 1 to the last band.
     return next((band for band in reversed(bands) if band.low <= probability), None)
 
 
-def band_of(report: Mapping[str, object], probability: float | None) -> Band | None:
-    """The band of a probability by a bundle's report; None without an answer, and in reports that have no bands."""
+def band_of(report: Mapping[str, Any], probability: float | None) -> Band | None:
+    """The band of a probability by a bundle's report; None without an answer."""
     return band_in(bands_of(report), probability)
 
 
@@ -72,22 +69,7 @@ def risk_text(probability: float, locale: str) -> str:
     return text if locale == "en" else text.replace(".", ",")
 
 
-def _read(source: object) -> Band | None:
-    match source:
-        case {
-            "low": int() | float() as low,
-            "high": int() | float() as high,
-            "expected": {"low": int() | float() as expected_low, "high": int() | float() as expected_high},
-        }:
-            return Band(float(low), float(high), float(expected_low), float(expected_high))
-        case _:
-            return None
-
-
-def prevalence_range(report: Mapping[str, object]) -> tuple[float, float] | None:
-    """The least and the greatest share at risk among the years the model was trained and tested on; None if unsaid."""
-    match report.get("prevalence"):
-        case {"train": int() | float() as train, "test": int() | float() as test}:
-            return min(float(train), float(test)), max(float(train), float(test))
-        case _:
-            return None
+def prevalence_range(report: Mapping[str, Any]) -> tuple[float, float]:
+    """The least and the greatest share at risk among the years the model was trained and tested on."""
+    shares = report["prevalence"]
+    return min(shares["train"], shares["test"]), max(shares["train"], shares["test"])

@@ -1,8 +1,9 @@
-"""One pupil in plain numbers: what `farol.model.inputs`, `features`, `ages` and `reference` do with whole columns.
+"""One pupil in plain numbers: what `farol.model.inputs`, `features`, `ages` and `bins` do with whole columns.
 
-An array of length one costs numpy a microsecond an operation, and an answer takes fifty of them. These are the same
-operations on the same doubles, so the results are the same to the last bit; a property test holds the two together.
-The rules themselves are read from the parts that own them: only the arithmetic is written twice.
+Every request for one pupil is scored here. In arrays of length one each operation of numpy costs up to a microsecond:
+an answer would take 52 µs instead of 14 for this year's question, and 113 instead of 17 for next year's, of the 400 to
+500 that a whole request takes. So the arithmetic is written twice, and the rules once: they are read from the parts
+that own them. The operations are the same on the same doubles; a property test holds both to the same bits.
 """
 
 from __future__ import annotations
@@ -17,9 +18,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from farol.model.ages import MONTHS, Ages, LookUp
+from farol.model.bins import FeatureBins
 from farol.model.features import YEAR, Preprocessing
-from farol.model.inputs import Inputs, Rule
-from farol.model.reference import FeatureBins, Reference
+from farol.model.inputs import Inputs, ValueRule
+from farol.model.reference import Reference
 from farol.profile import Derived, Profile
 
 Value = float | None
@@ -31,7 +33,7 @@ Values = dict[str, Value]
 
 @dataclass(frozen=True, slots=True, eq=False)
 class _Step:
-    """One derived column: see `farol.model.features.Step`."""
+    """One derived column: see `farol.model.features.DerivedStep`."""
 
     name: str
     function: Callable[[Values], Value]
@@ -112,10 +114,10 @@ class Single:
             if value is None:
                 cells.append(bins.start + bins.missing)
                 continue
-            found = bisect_right(bins.points, value)
+            index = bisect_right(bins.points, value)
             if bins.is_discrete:
-                found = found - 1 if found and bins.points[found - 1] == value else bins.missing - 1
-            cells.append(bins.start + found)
+                index = index - 1 if index and bins.points[index - 1] == value else bins.missing - 1
+            cells.append(bins.start + index)
             if not bins.lowest <= value <= bins.highest:
                 outside.append(position)
         return cells, outside
@@ -126,7 +128,7 @@ class _Cleaning:
 
     __slots__ = ("_high", "_highest", "_low", "_lowest", "_zero")
 
-    def __init__(self, rule: Rule) -> None:
+    def __init__(self, rule: ValueRule) -> None:
         self._low, self._high = rule.low, rule.high
         self._lowest, self._highest = rule.lowest, rule.highest
         self._zero = rule.zero_is_missing
@@ -150,7 +152,7 @@ def _function(derived: Derived, profile: Profile) -> Callable[[Values], Value]:
         raise ValueError(f"{derived.name} needs the rule of ages")
     if derived.kind == "chance":
         return _Chance(ages, str(profile.level), derived.promotions)
-    age, tables = ages.rule.age, tuple(_Table(one) for one in ages.tables)
+    age, tables = ages.rule.age, tuple(_Table(table) for table in ages.tables)
     applied, since = ages.applied.tolist(), ages.since.tolist()
     return lambda known: tables[applied[_latest(since, known[YEAR])]](known[age])
 
@@ -201,8 +203,8 @@ class _Chance:
         _, states, bases, levels = self._odds.shape
         base = min(max(base, 0), bases - 1)
         column = min(max(round(level + self._shift), 0), levels - 1)
-        found: float = self._odds.item(int(((rule * states + state) * bases + base) * levels + column))
-        return found
+        chance: float = self._odds.item(int(((rule * states + state) * bases + base) * levels + column))
+        return chance
 
 
 def _latest(since: list[int], year: Value) -> int:

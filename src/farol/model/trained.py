@@ -1,4 +1,4 @@
-"""What a training gives: bytes and facts, nothing heavy, so that writing a bundle needs no training library."""
+"""A trained model as bytes and facts, so that writing a bundle needs no training library."""
 
 from __future__ import annotations
 

@@ -69,7 +69,7 @@ class _Tree:
             t, weights = _gauss_legendre((len(inputs) + 1) // 2)
             others = t * known + (1 - t) * share
             for place, column in enumerate(inputs):
-                rest = others[[one for one in range(len(inputs)) if one != place]].prod(axis=0)
+                rest = others[[position for position in range(len(inputs)) if position != place]].prod(axis=0)
                 table[:, column] += value * (known[place, 0] - share[place, 0]) * (weights @ rest)
         return table, mean
 
@@ -91,7 +91,7 @@ class Contributions:
         """Tabulate an XGBoost model in JSON whose inputs `preprocessing` makes.
 
         An input and the missing flag of the same feature are added up to one contribution. Raises BundleError for
-        what is no such model, and for trees of more than `MOST_SPLITS` splits.
+        any other model, and for trees of more than `MOST_SPLITS` splits.
         """
         base, trees = _read(model, preprocessing.width)
         k, width, deepest = len(preprocessing.features), preprocessing.width, max(len(tree.inputs) for tree in trees)
@@ -122,7 +122,7 @@ class Contributions:
 
         `bias` and a row's contributions add up to the log-odds of its probability.
         """
-        found = np.empty(features.shape)
+        contributions = np.empty(features.shape)
         for start in range(0, len(features), BLOCK):
             rows = slice(start, start + BLOCK)
             values = self._preprocessing.transform(features[rows]).T[self._inputs]  # (splits, trees, rows)
@@ -130,8 +130,8 @@ class Contributions:
             line = np.tile(self._first, len(features[rows]))
             for bit, outcomes in enumerate(left):
                 line += outcomes.astype(np.int64) << bit
-            found[rows] = np.take(self._table, line, axis=0).sum(axis=0)
-        return found
+            contributions[rows] = np.take(self._table, line, axis=0).sum(axis=0)
+        return contributions
 
 
 @lru_cache

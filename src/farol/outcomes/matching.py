@@ -122,18 +122,9 @@ def _knew(registry: Registry, horizons: Mapping[str, int], year: int) -> Callabl
         if bundle is None:
             last, _, _ = version.partition("-")
             return not last.isdigit() or int(last) >= year
-        return year - horizons[task] in _learned_years(bundle)
+        return year - horizons[task] in bundle.served_years
 
     return knew
-
-
-def _learned_years(bundle: Bundle) -> Sequence[object]:
-    """The years of the rows from which the model in use learned."""
-    match bundle.report.get("served"):
-        case {"years": [*years]}:
-            return years
-        case _:
-            return bundle.manifest.train_years
 
 
 def bundle_of(registry: Registry, task: str, version: str) -> Bundle | None:

@@ -34,9 +34,7 @@ class IsotonicCalibration:
 
     @classmethod
     def of(cls, reference: Reference) -> Self | None:
-        """What a reference knows; None in bundles of an older Farol, and of too few rows."""
-        if reference.score is None or reference.at_risk is None:
-            return None
+        """What a reference knows; None of too few rows."""
         found = cls(reference.score[:SCORE_BINS], reference.at_risk[:SCORE_BINS])
         n, cases = sum(found.counts), sum(found.at_risk)
         return found if n >= FEWEST_ROWS and FEWEST_CASES <= cases <= n - FEWEST_CASES else None

@@ -100,10 +100,8 @@ class PupilList:
         )
         yield msg("Of all {n} in this group expect about {value}, most likely {low} to {high}.", **_words(self.group))
         yield msg("These ranges speak of chance alone, and take the probabilities as they are.")
-        shown = prevalence_range(self.bundle.report)
-        if shown is not None:
-            low, high = (f"{share:.0%}" for share in shown)
-            yield msg("They were checked in years when {low} to {high} of the pupils were at risk.", low=low, high=high)
+        low, high = (f"{share:.0%}" for share in prevalence_range(self.bundle.report))
+        yield msg("They were checked in years when {low} to {high} of the pupils were at risk.", low=low, high=high)
         tied = sum(pupil.tied for pupil in self.pupils)
         if tied:
             yield msg(

@@ -1,14 +1,13 @@
-"""Training rows repeated over every rule of ages that next year may bring: what is learned is promotion, not a rule.
+"""Augmentation: training rows repeated over every rule of ages that next year may bring.
 
-Who is behind next year is decided twice: by the pupil, who is promoted or not, and by the rule of ages, whose
-reference day and table move from sheet to sheet. A model trained on one year's labels learns that year's day along
-with the pupils, and answers worse the year after than its cross-validation says. So every row is repeated, as if the
-pupil were born in each month that what is known of the pupil leaves open, and each repetition is labelled by the level
-the pupil in fact reached, under every reference day and every table known at the moment of prediction: a label between
-0 and 1, the share of those rules under which the pupil would be at risk. Repetitions that look the same to the model
-are one row again, weighted so that each pupil of each year counts once, however often repeated.
+Two things decide who is behind next year: whether the pupil is promoted, and the rule of ages, whose reference day
+and table move from sheet to sheet. A model trained on one year's labels learns that year's day as well, and answers
+worse the year after than its cross-validation says. So every row is repeated for each month of birth that the data
+leave open. The label of a repetition is the share of the reference days and tables, known at the moment of
+prediction, under which the pupil would be at risk at the level reached. Repetitions that look the same to the model
+become one row, weighted so that each pupil of each year counts once.
 
-The months and rules count alike: they are what is not known, and nothing here was tuned.
+All months and rules have the same weight, since nothing is known of them; no weight was tuned.
 """
 
 from __future__ import annotations
@@ -38,7 +37,7 @@ class TrainingSet:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Repeats:
+class Repetitions:
     """How n rows are repeated: the twelve possible births of each, and the level now and a year later."""
 
     ages: Ages
@@ -50,7 +49,7 @@ class Repeats:
     next_level: Floats  # (n,)
     forgets: bool = True  # whether each row is repeated once more with nothing known of its birthday
 
-    def select(self, mask: NDArray[np.bool_]) -> Repeats:
+    def select(self, mask: NDArray[np.bool_]) -> Repetitions:
         """Only the rows of `mask` (n,)."""
         changed = {name: getattr(self, name)[mask] for name in ("base", "state", "level", "next_level")}
         return replace(self, **changed)
@@ -62,18 +61,18 @@ class Repeats:
 
     def features(self, matrix: Floats) -> Floats:
         """The features (n, 12, k) of every repetition of the rows (n, k)."""
-        found = np.repeat(matrix[:, np.newaxis, :], MONTHS, axis=1)
+        repeated = np.repeat(matrix[:, np.newaxis, :], MONTHS, axis=1)
         for position, promotions in self.chances:
-            found[:, :, position] = self._chance(self.level, promotions)
-        return found
+            repeated[:, :, position] = self._chance(self.level, promotions)
+        return repeated
 
     def labels(self, label: Floats) -> Floats:
         """The share (n, 12) of rules under which each repetition is at risk at the level that the pupil reached.
 
         It is the row's own `label` (n,) where the level or the birthday is unknown.
         """
-        found = self._chance(self.next_level, 0.0)
-        return np.where(np.isnan(found), label[:, np.newaxis], found)
+        shares = self._chance(self.next_level, 0.0)
+        return np.where(np.isnan(shares), label[:, np.newaxis], shares)
 
     def labels_by_rule(self, label: Floats) -> Floats:
         """The label (r, n, 12) of each repetition under every rule: each known table at each month's end in turn.
@@ -82,9 +81,9 @@ class Repeats:
         """
         month = np.arange(MONTHS)[:, np.newaxis, np.newaxis]
         age = self.base + (month >= self.state)  # (12, n, 12)
-        found = self.ages.by_table(self.next_level[:, np.newaxis], age, self.known)
-        own = np.broadcast_to(label[:, np.newaxis], found.shape)
-        return np.where(np.isnan(found), own, found).reshape(-1, *self.base.shape)
+        by_rule = self.ages.by_table(self.next_level[:, np.newaxis], age, self.known)
+        own = np.broadcast_to(label[:, np.newaxis], by_rule.shape)
+        return np.where(np.isnan(by_rule), own, by_rule).reshape(-1, *self.base.shape)
 
     def taught(self, matrix: Floats, label: Floats) -> TrainingSet:
         """The repetitions of rows (n, k) with labels (n,), those of a row that look the same taken together.
@@ -112,7 +111,7 @@ class Repeats:
         return self.ages.chance(level[:, np.newaxis], births, np.array([[float(self.known)]]), promotions)
 
 
-def repeats_of(panel: Panel, task: Task, known: int) -> Repeats | None:
+def repetitions_of(panel: Panel, task: Task, known: int) -> Repetitions | None:
     """How the rows of a panel are repeated for a task, by the rules known in the year `known`.
 
     None where there is nothing to repeat: a question of the same year, a profile without a rule of ages, or a task
@@ -129,4 +128,4 @@ def repeats_of(panel: Panel, task: Task, known: int) -> Repeats | None:
     level = panel.numbers[str(panel.profile.level)]
     births = ages.possible(panel.numbers, panel.year.astype(np.float64))
     following = next_values(panel.student, panel.year, level)
-    return Repeats(ages, known, chances, births.base, births.state, level, following)
+    return Repetitions(ages, known, chances, births.base, births.state, level, following)

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
+from typing import Any
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from farol.evaluation.metrics import COMPARED, MEASURES, Estimate, Evaluation, Undefined
-from farol.i18n import LOCALES, Message, msg, translate
+from farol.i18n import LOCALES, Message, msg
 from farol.training.charts import Answers, Chart, charts
 from farol.training.evaluation import Study
 from farol.training.sections import Json
@@ -27,7 +28,7 @@ SHOWN = ("roc_auc", "average_precision", "brier", "ece", "precision_top", "preci
 
 @dataclass(frozen=True, slots=True)
 class Cell:
-    """One metric as read: its value and interval, or a dash and the reason why there is none."""
+    """One metric as read: its value and interval, or a dash and the reason."""
 
     value: str
     interval: str
@@ -35,7 +36,7 @@ class Cell:
 
 
 @dataclass(frozen=True, slots=True)
-class Line:
+class MetricsRow:
     """One line of the table of metrics: whose answers, over how many rows, and a cell a metric."""
 
     title: str
@@ -49,8 +50,8 @@ class Section:
     """The card in one language. `report` is the whole report, whose own texts stand under `key`."""
 
     locale: str
-    report: Json
-    lines: tuple[Line, ...]
+    report: Mapping[str, Any]
+    lines: tuple[MetricsRow, ...]
     charts: tuple[Chart, ...]
 
     @property
@@ -63,16 +64,16 @@ class Section:
         """The key of the report's texts."""
         return self.locale[:2]
 
-    def gettext(self, text: str) -> str:
-        """A text of the template."""
-        return translate(text, self.locale)
+    def gettext(self, text: str, **values: object) -> str:
+        """A text of the template, with its values."""
+        return Message(text, values).render(self.locale)
 
     def percent(self, share: float, digits: int = 1) -> str:
-        """A share, to the tenth of a percent unless told."""
+        """A share with `digits` decimals of a percent, one by default."""
         return f"{_number(100 * share, digits, self.locale)}%"
 
     def number(self, value: float, digits: int = 1) -> str:
-        """A number with so many digits after the mark; none where there is nothing after it."""
+        """A number with `digits` after the decimal mark; a whole number has none."""
         return _number(value, 0 if float(value).is_integer() else digits, self.locale)
 
     def figure(self, figure: Mapping[str, float | None]) -> Cell:
@@ -116,7 +117,11 @@ class Section:
             "onset": msg("not behind now (new cases)"),
             "recovery": msg("behind now (who stays behind)"),
         }
-        return known[name].render(self.locale) if name in known else name
+        if name in known:
+            return known[name].render(self.locale)
+        column, _, value = name.rpartition(" ")  # a level, such as `phase 3`
+        titles = {division["column"]: division["title"] for division in self.report["fairness"]["divisions"]}
+        return f"{titles[column][self.key]}: {value}"
 
 
 def card_html(study: Study, body: Json, answers: Answers) -> bytes:
@@ -135,20 +140,20 @@ def _years(cohort: Mapping[str, object]) -> str:
     return f"{first}" if first == cohort["label"] else f"{first} → {cohort['label']}"
 
 
-def _lines(study: Study, locale: str) -> Iterator[Line]:
+def _lines(study: Study, locale: str) -> Iterator[MetricsRow]:
     groups = {
         "onset": msg("Farol, those not behind now"),
         "onset_below_top": msg("Farol, those not behind now, without the highest level, which cannot fall behind"),
         "recovery": msg("Farol, those behind now"),
     }
-    found: list[tuple[Message, Evaluation]] = [(msg("Farol"), study.evaluation)]
+    rows: list[tuple[Message, Evaluation]] = [(msg("Farol"), study.evaluation)]
     if study.hidden is not None:
-        found.append((msg("Farol without {names}", names=", ".join(study.task.hidden)), study.hidden))
-    found += [(groups[name], evaluation) for name, evaluation in study.groups.items()]
-    found += [(baseline.title, evaluation) for baseline, evaluation, _ in study.baselines]
-    for title, evaluation in found:
+        rows.append((msg("Farol without {names}", names=", ".join(study.task.hidden)), study.hidden))
+    rows += [(groups[name], evaluation) for name, evaluation in study.groups.items()]
+    rows += [(baseline.title, evaluation) for baseline, evaluation, _ in study.baselines]
+    for title, evaluation in rows:
         cells = {name: _cell(estimate, locale) for name, estimate in evaluation.estimates.items()}
-        yield Line(title.render(locale), evaluation.n, evaluation.positives, cells)
+        yield MetricsRow(title.render(locale), evaluation.n, evaluation.positives, cells)
 
 
 def _cell(estimate: Estimate | Undefined, locale: str) -> Cell:

@@ -219,7 +219,7 @@ def _precision_recall(answers: Answers, locale: str) -> Figure:
 
 def _reliability(answers: Answers, locale: str) -> Figure:
     axis = {"type": "quantitative", "scale": {"domain": [0, 1]}, "axis": {"format": ".0%", "tickCount": 5}}
-    x = {"field": "said", **axis, "title": msg("probability said").render(locale)}
+    x = {"field": "said", **axis, "title": msg("probability given").render(locale)}
     came = msg("share that came true").render(locale)
     names = _names(answers, locale)
     who = {"field": "who", "scale": {"domain": names, "range": [BLUE, ORANGE]}}
@@ -273,7 +273,7 @@ def _distribution(answers: Answers, locale: str) -> Figure:
                 "type": "quantitative",
                 "bin": {"binned": True, "step": 0.05},
                 "axis": {"format": ".0%", "tickCount": 5},
-                "title": msg("probability said").render(locale),
+                "title": msg("probability given").render(locale),
             },
             "x2": {"field": "high"},
             "y": {"field": "pupils", "type": "quantitative", "stack": True, "title": msg("pupils").render(locale)},
@@ -286,7 +286,7 @@ def _distribution(answers: Answers, locale: str) -> Figure:
         "encoding": {"x": {"field": "at", "type": "quantitative"}},
     }
     return (
-        msg("Probabilities said"),
+        msg("Probabilities given"),
         msg(
             "How many pupils got which probability, coloured by what came true. From the dashed line on, a pupil is "
             "said to be at risk."

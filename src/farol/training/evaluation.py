@@ -1,4 +1,4 @@
-"""What a training found out, before it is written down: every measurement of the test rows, and their verdict."""
+"""The evaluation of a training, before it is written down: every measurement of the test rows, and the verdict."""
 
 from __future__ import annotations
 
@@ -8,16 +8,16 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from farol.evaluation.bands import Bands, bands_of, least_given, medians
-from farol.evaluation.capacity import Capacity, Counts, Lists, counts_of, lists_of
+from farol.evaluation.bands import CalibrationBands, calibration_bands, least_given, medians
+from farol.evaluation.capacity import Capacity, ExpectedCount, Lists, expected_counts, lists_of
 from farol.evaluation.fairness import Division, Values, fairness
 from farol.evaluation.metrics import Evaluation, compare, evaluate
+from farol.model.features import meanings_of
 from farol.profile import Profile, Task, Text
-from farol.training.audit import Rule, audit
-from farol.training.leakage import SumRule, audited_sums
-from farol.training.plan import Plan, Rows
+from farol.training.leakage import ColumnRule, SumRule, audited_rules, audited_sums
+from farol.training.plan import LabelledRows, Plan
 from farol.training.promotion_gate import Differences, Gate, gate
-from farol.training.references import Absent, Baseline, answered
+from farol.training.references import Absent, ReferenceModel, answered
 from farol.training.threshold import GuardedThreshold
 from farol.workbook.panel import Panel
 
@@ -27,14 +27,14 @@ Mask = NDArray[np.bool_]
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Study:
-    """Everything that a training found out, before it is written down."""
+    """All results of a training, before they are written down."""
 
     task: Task
     plan: Plan
     seed: int
-    train: Rows
-    test: Rows
-    served: Rows
+    train: LabelledRows
+    test: LabelledRows
+    served: LabelledRows
     quick: bool
     resamples: int
     guard: GuardedThreshold
@@ -45,24 +45,24 @@ class Study:
         str, Evaluation
     ]  # `test` and its groups without pupils who would get no answer; {} if all get one
     hidden: Evaluation | None  # the same test rows without the task's hidden features
-    baselines: tuple[tuple[Baseline, Evaluation, Differences], ...]
+    baselines: tuple[tuple[ReferenceModel, Evaluation, Differences], ...]
     absent: tuple[Absent, ...]
     gate: Gate
-    rules: tuple[Rule, ...]  # the best of every column audited
+    rules: tuple[ColumnRule, ...]  # the best of every column audited
     sums: tuple[SumRule, ...]  # of columns, that give the answer away
     lists: Lists
-    counts: Mapping[str, Counts]
+    counts: Mapping[str, ExpectedCount]
     fairness: tuple[tuple[Text, Division], ...]  # what each division is by, and its groups
-    bands: Bands
+    bands: CalibrationBands
     least_given: int
     standing: Mapping[str, Mapping[str, float]]  # level → feature → median, of the rows that serve
     level: str | None
-    meanings: Mapping[str, Text]  # of every feature
+    meanings: Mapping[str, Text]  # of every column and feature
     data_fingerprint: str
     profile_fingerprint: str
 
     @property
-    def leaks(self) -> tuple[Rule, ...]:
+    def leaks(self) -> tuple[ColumnRule, ...]:
         """The columns that give the answer away."""
         return tuple(rule for rule in self.rules if rule.leaks)
 
@@ -71,13 +71,13 @@ class Study:
 class Tested:
     """The rows of a plan, and the answers that a study judges: out of fold, for test rows, and those beside them."""
 
-    train: Rows
-    test: Rows
-    served: Rows
+    train: LabelledRows
+    test: LabelledRows
+    served: LabelledRows
     out_of_fold: Floats
     probability: Floats
-    hidden: Baseline | None
-    baselines: tuple[Baseline, ...]
+    hidden: ReferenceModel | None
+    baselines: tuple[ReferenceModel, ...]
     absent: tuple[Absent, ...]
     guard: GuardedThreshold
     rolling: tuple[tuple[int, Floats, Floats], ...] = ()  # earlier years: the year, labels and answers
@@ -108,10 +108,10 @@ def make_study(
 
     evaluation = judged(probability)
     compared = tuple(
-        (one, compare(test.label, probability, one.probability, seed=seed, resamples=resamples))
-        for one in tested.baselines
+        (reference, compare(test.label, probability, reference.probability, seed=seed, resamples=resamples))
+        for reference in tested.baselines
     )
-    rules = audit(panel, plan, task.features, matrix)
+    rules = audited_rules(panel, plan, task.features, matrix)
     leaks = tuple(rule.column for rule in rules if rule.leaks and rule.column in task.features)
     level = panel.profile.level
     asked = answered(panel, plan, (plan.test,))
@@ -143,19 +143,19 @@ def make_study(
             **{name: judged(probability, mask & enough) for name, mask in all_groups.items()},
         },
         hidden=None if tested.hidden is None else judged(tested.hidden.probability),
-        baselines=tuple((one, judged(one.probability), differences) for one, differences in compared),
+        baselines=tuple((reference, judged(reference.probability), differences) for reference, differences in compared),
         absent=tested.absent,
         gate=gate(task, compared, leaks=leaks, chooses=tested.guard.chooses),
         rules=rules,
         sums=audited_sums(panel, plan, task.features, matrix, rules),
         lists=lists_of(capacity, test.label, probability, groups, seed=seed, resamples=resamples),
-        counts=counts_of(test.label, probability, {**groups, **_by_level(asked, level)}),
+        counts=expected_counts(test.label, probability, {**groups, **_by_level(asked, level)}),
         fairness=_fairness(asked, test.label, probability, threshold),
-        bands=bands_of(train.label, tested.out_of_fold, test.label, probability),
+        bands=calibration_bands(train.label, tested.out_of_fold, test.label, probability),
         least_given=least,
         standing={} if stands is None else medians(served.matrix, task.features, stands),
         level=level,
-        meanings={name: _meaning(panel.profile, name) for name in task.features},
+        meanings=meanings_of(panel.profile),
         data_fingerprint=panel.fingerprint,
         profile_fingerprint=panel.profile.fingerprint,
     )
@@ -172,11 +172,6 @@ def _below_top(profile: Profile, asked: Panel, groups: Mapping[str, Mask]) -> di
     return {"onset_below_top": groups["onset"] & (asked.numbers[profile.level] < highest)}
 
 
-def _meaning(profile: Profile, feature: str) -> Text:
-    columns = profile.columns
-    return columns[feature].meaning if feature in columns else profile.derived[feature].meaning
-
-
 def _by_level(asked: Panel, level: str | None) -> dict[str, Mask]:
     """The masks (n,) of the levels of the test rows, as `phase 3`."""
     if level is None:
@@ -191,5 +186,5 @@ def _fairness(asked: Panel, label: Floats, probability: Floats, threshold: float
     columns: dict[str, Values] = {name: asked.categories[name] for name in profile.audit}
     if profile.level is not None:
         columns[profile.level] = asked.numbers[profile.level]
-    found = fairness(columns, label, probability, threshold)
-    return tuple((profile.columns[division.column].meaning, division) for division in found)
+    divisions = fairness(columns, label, probability, threshold)
+    return tuple((profile.columns[division.column].meaning, division) for division in divisions)

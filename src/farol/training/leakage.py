@@ -1,8 +1,12 @@
-"""Leakage through several columns at once: a weighted sum of them that gives the answer away.
+"""Leakage: does a column alone, a simple rule on it, or a sum of columns already give the answer?
+
+A model that is right because a column is the label in other words has learned a definition (Kaufman et al., "Leakage
+in data mining", 2012). For every column known at the moment of prediction we look for the best rule of one split (a
+value and below, against above) and, for a column of few values, the best set of values.
 
 A column that is itself made of others hides what it was made of: with the weights known, the sum gives any one of its
-parts back. We look for sums by least squares, of two columns and of many, that give a column from which the answer
-can be read, and judge each sum as `farol.training.audit` judges a column.
+parts back. So we look by least squares for sums, of two columns and of many, that give a column from which the answer
+can be read, and judge each sum as we judge a column.
 """
 
 from __future__ import annotations
@@ -15,11 +19,22 @@ import numpy as np
 from numpy.typing import NDArray
 
 from farol.i18n import Message, msg
-from farol.training.audit import FEWEST_ROWS, Rule, best_rule
+from farol.model.features import meanings_of
+from farol.profile import Text
 from farol.training.plan import Plan
 from farol.workbook.panel import Panel
 
 Floats = NDArray[np.float64]
+Distinct = NDArray[np.str_] | NDArray[np.float64]
+Values = NDArray[np.float64] | NDArray[np.object_]
+
+GIVES_AWAY = 0.99
+"""A rule right for this share of rows gives the answer away …"""
+ERRORS_LEFT = 0.1
+"""… if it also leaves at most this share of the errors of always giving the commoner answer."""
+FEWEST_ROWS = 30
+MOST_VALUES = 20
+ROWS_PER_VALUE = 5
 
 ROWS_PER_COLUMN = 15
 """Fewer rows than this a column, and a sum fits whatever it likes."""
@@ -33,6 +48,151 @@ _DIGITS = 6  # of a sum: what least squares leaves of an exact one is noise of t
 
 
 @dataclass(frozen=True, slots=True)
+class _Figures:
+    """Numbers in a text, with the reader's decimal mark."""
+
+    text: str
+
+    def in_locale(self, locale: str) -> str:
+        return self.text if locale == "en" else self.text.replace(".", ",")
+
+
+@dataclass(frozen=True, slots=True)
+class Split:
+    """A rule on a column's values: at risk where the value is one of a set, or on one side of a value."""
+
+    words: Message
+    at_risk: frozenset[str | float] | None  # the set; None for a side
+    below: float  # otherwise at risk at this value and below it, or, where `high_is_risk`, above it
+    high_is_risk: bool
+
+    def predict(self, values: Values) -> Floats:
+        """1 or 0 (n,) by the rule; NaN where the value is missing."""
+        known = _known(values)
+        predicted = np.full(len(values), np.nan)
+        if self.at_risk is not None:
+            predicted[known] = [value in self.at_risk for value in values[known]]
+        else:
+            predicted[known] = (values[known].astype(np.float64) > self.below) == self.high_is_risk
+        return predicted
+
+
+@dataclass(frozen=True, slots=True)
+class ColumnRule:
+    """The best split of a column: the share of rows it is right for, of `n` with a value; does it give all away?"""
+
+    column: str
+    split: Split
+    share: float
+    n: int
+    leaks: bool
+
+
+def best_rule(column: str, values: Values, label: Floats, meaning: Text | None = None) -> ColumnRule | None:
+    """The rule on `values` (n,; NaN or None missing) that is right for most labels (n,) of 0 and 1.
+
+    Its words call the column by its `meaning`, or else by its name. None where there is no rule: fewer than 30 rows
+    with a value, or only one value.
+    """
+    known = _known(values)
+    present, answer = values[known], label[known]
+    n = int(known.sum())
+    if n < FEWEST_ROWS:
+        return None
+    distinct, inverse = _distinct(present)
+    counts = np.bincount(inverse).astype(np.float64)
+    positive = np.bincount(inverse, weights=answer).astype(np.float64)
+    title = meaning or column
+    candidates = [*_sets(title, distinct, counts, positive), *_splits(title, distinct, counts, positive)]
+    if not candidates:
+        return None
+    right, split = max(candidates, key=lambda pair: pair[0])  # the first of equals: sets read better than splits
+    commoner = max(float(answer.sum()), n - float(answer.sum()))
+    leaks = right >= GIVES_AWAY * n and n - right <= ERRORS_LEFT * (n - commoner) and commoner < n
+    return ColumnRule(column, split, right / n, n, leaks)
+
+
+def _known(values: Values) -> NDArray[np.bool_]:
+    if values.dtype == np.object_:
+        return np.array([value is not None for value in values], dtype=np.bool_)
+    known: NDArray[np.bool_] = ~np.isnan(values.astype(np.float64))
+    return known
+
+
+def _distinct(values: Values) -> tuple[Distinct, NDArray[np.intp]]:
+    """The distinct values, ascending, and which of them each value is."""
+    if values.dtype == np.object_:
+        return np.unique(values.astype(np.str_), return_inverse=True)
+    return np.unique(values.astype(np.float64), return_inverse=True)
+
+
+def _sets(title: Text | str, distinct: Distinct, counts: Floats, positive: Floats) -> Iterator[tuple[float, Split]]:
+    """The best set of values of a column of few values: each value goes where most of its rows are."""
+    if distinct.size > MOST_VALUES or counts.sum() < ROWS_PER_VALUE * distinct.size:
+        return
+    risky = positive * 2 > counts
+    if risky.all() or not risky.any():
+        return
+    right = float(np.where(risky, positive, counts - positive).sum())
+    at_risk = frozenset(distinct[risky].tolist())
+    smaller, outcome = (
+        (distinct[risky], msg("at risk")) if risky.sum() < (~risky).sum() else (distinct[~risky], msg("not at risk"))
+    )
+    names = _Figures("; ".join(value if isinstance(value, str) else f"{value:g}" for value in smaller.tolist()))
+    words = (
+        msg("{outcome} where {column} = {value}", column=title, value=names, outcome=outcome)
+        if smaller.size == 1
+        else msg("{outcome} where {column} is one of: {values}", column=title, values=names, outcome=outcome)
+    )
+    yield right, Split(words, at_risk, np.nan, high_is_risk=False)
+
+
+def _splits(title: Text | str, distinct: Distinct, counts: Floats, positive: Floats) -> Iterator[tuple[float, Split]]:
+    """The best split of a numeric column, in both directions."""
+    if distinct.dtype.kind == "U" or distinct.size < 2:
+        return
+    risk_below, all_below = np.cumsum(positive)[:-1], np.cumsum(counts)[:-1]
+    right_if_low = risk_below + (counts.sum() - all_below) - (positive.sum() - risk_below)
+    for right, high_is_risk in ((right_if_low, False), (counts.sum() - right_if_low, True)):
+        position = int(right.argmax())
+        below = float(distinct[position])
+        words = (
+            msg("at risk where {column} > {value}", column=title, value=_Figures(f"{below:g}"))
+            if high_is_risk
+            else msg("at risk where {column} ≤ {value}", column=title, value=_Figures(f"{below:g}"))
+        )
+        yield float(right[position]), Split(words, None, below, high_is_risk)
+
+
+def best_rules(
+    columns: Mapping[str, Values], label: Floats, meanings: Mapping[str, Text] | None = None
+) -> tuple[ColumnRule, ...]:
+    """The best rule of every column that has one, the most often right first (then by name).
+
+    The words of a rule call its column as `meanings` does.
+    """
+    meanings = meanings or {}
+    rules = (best_rule(name, values, label, meanings.get(name)) for name, values in columns.items())
+    return tuple(sorted((rule for rule in rules if rule is not None), key=lambda rule: (-rule.share, rule.column)))
+
+
+def audited_rules(panel: Panel, plan: Plan, features: Sequence[str], matrix: Floats) -> tuple[ColumnRule, ...]:
+    """The best rule of every column that is known when the plan's predictions are made, over all rows of the plan.
+
+    Audited are the numbers and categories of the sheets and the raw features (n, k). The column that defines the
+    label is among them where it is a feature, or where the label is of a later year; elsewhere, that it gives the
+    answer away is no news.
+    """
+    label = panel.label if plan.horizon == 0 else panel.next_label
+    rows = np.isin(panel.year, [cohort.as_of for cohort in (*plan.train, plan.test)]) & ~np.isnan(label)
+    columns: dict[str, Values] = {**panel.numbers, **panel.categories}
+    if plan.horizon == 0:
+        columns.pop(panel.profile.label.column)
+    columns.update(zip(features, matrix.T, strict=True))
+    return best_rules({name: values[rows] for name, values in columns.items()}, label[rows], meanings_of(panel.profile))
+
+
+@dataclass(frozen=True, slots=True)
 class SumRule:
     """A weighted sum of columns, plus `constant`, that gives `target`, and the rule on it that gives the answer."""
 
@@ -40,14 +200,14 @@ class SumRule:
     weights: Mapping[str, float]
     constant: float
     explained: float  # share of the target's variance
-    rule: Rule
+    rule: ColumnRule
 
     @property
     def words(self) -> Message:
         """The sum and what it gives."""
         terms = [f"{weight:+.3g}·{name}".replace("-", "−", 1) for name, weight in self.weights.items()]
         terms += [f"{self.constant:+.3g}".replace("-", "−", 1)] if abs(self.constant) >= 0.005 else []
-        return msg("{target} ≈ {total}", target=self.target, total=" ".join(terms).lstrip("+"))
+        return msg("{target} ≈ {total}", target=self.target, total=_Figures(" ".join(terms).lstrip("+")))
 
 
 def sum_rules(columns: Mapping[str, Floats], targets: Mapping[str, Floats], label: Floats) -> tuple[SumRule, ...]:
@@ -57,16 +217,16 @@ def sum_rules(columns: Mapping[str, Floats], targets: Mapping[str, Floats], labe
     columns that are mostly there; of the latter, columns are dropped while that costs next to nothing. Columns
     that give it alone have no place here: pass those that do not.
     """
-    found: list[SumRule] = []
+    sums: list[SumRule] = []
     for name, target in targets.items():
         usable = {column: values for column, values in columns.items() if column != name and _varies(values)}
         pairs = (_fit(name, target, usable, pair, label) for pair in combinations(usable, 2))
-        leaking = [one for one in pairs if one is not None]
+        leaking = [total for total in pairs if total is not None]
         if leaking:
-            found.append(max(leaking, key=lambda one: (one.rule.share, one.rule.n)))  # the first of equals
-        told = {column for one in leaking for column in one.weights}
-        found += _many(name, target, {one: usable[one] for one in usable if one not in told}, label)
-    return tuple(found)
+            sums.append(max(leaking, key=lambda total: (total.rule.share, total.rule.n)))  # the first of equals
+        used = {column for total in leaking for column in total.weights}
+        sums += _many(name, target, {column: values for column, values in usable.items() if column not in used}, label)
+    return tuple(sums)
 
 
 def _varies(values: Floats) -> bool:
@@ -74,7 +234,7 @@ def _varies(values: Floats) -> bool:
 
 
 def audited_sums(
-    panel: Panel, plan: Plan, features: Sequence[str], matrix: Floats, rules: Sequence[Rule]
+    panel: Panel, plan: Plan, features: Sequence[str], matrix: Floats, rules: Sequence[ColumnRule]
 ) -> tuple[SumRule, ...]:
     """The sums that give the answer away, among the numbers of the sheets and the raw features (n, k) of a plan.
 
@@ -95,7 +255,7 @@ def audited_sums(
 
 
 def _of_year(panel: Panel, values: Floats, horizon: int) -> Floats:
-    """For each row of the panel the same pupil's value (n,) so many years later; NaN where there is none."""
+    """For each row of the panel the same pupil's value (n,) `horizon` years later; NaN where it is unknown."""
     pupils, years = panel.student.tolist(), panel.year.tolist()
     known = dict(zip(zip(pupils, years, strict=True), values.tolist(), strict=True))
     return np.array([known.get((pupil, year + horizon), np.nan) for pupil, year in zip(pupils, years, strict=True)])
@@ -108,7 +268,7 @@ def _many(name: str, target: Floats, columns: Mapping[str, Floats], label: Float
     best = _fit(name, target, columns, kept, label) if len(kept) > 2 else None
     while best is not None:
         fits = [_fit(name, target, columns, [other for other in kept if other != column], label) for column in kept]
-        shorter = max((one for one in fits if one is not None), key=lambda one: one.explained, default=None)
+        shorter = max((fit for fit in fits if fit is not None), key=lambda fit: fit.explained, default=None)
         if shorter is None or not _as_good(shorter, best):
             yield best
             return

@@ -19,7 +19,7 @@ from onnxmltools.convert.common.data_types import FloatTensorType
 
 from farol.model.features import Preprocessing
 from farol.profile import Task
-from farol.training.plan import Rows
+from farol.training.plan import LabelledRows
 
 Floats = NDArray[np.float64]
 Singles = NDArray[np.float32]
@@ -49,12 +49,12 @@ class Fitted:
     def probability(self, matrix: Floats) -> Floats:
         """The probability (n,) of being at risk for raw features (n, k)."""
         inputs = self.preprocessing.transform(matrix)
-        found: Floats = self.booster.inplace_predict(inputs).astype(np.float64)
-        return found
+        probability: Floats = self.booster.inplace_predict(inputs).astype(np.float64)
+        return probability
 
 
 def fit_served(
-    task: Task, train: Rows, *, seed: int, rounds: int = ROUNDS, settings: Mapping[str, object] = SETTINGS
+    task: Task, train: LabelledRows, *, seed: int, rounds: int = ROUNDS, settings: Mapping[str, object] = SETTINGS
 ) -> Fitted:
     """The served model of a task, from training rows.
 
@@ -87,12 +87,12 @@ def _constraints(task: Task, preprocessing: Preprocessing) -> str:
     return f"({','.join(map(str, signs + free))})"
 
 
-def out_of_fold(task: Task, train: Rows, *, seed: int) -> Floats:
+def out_of_fold(task: Task, train: LabelledRows, *, seed: int) -> Floats:
     """Probabilities (n,) for training rows, from models that never saw any row of that pupil."""
-    found = np.full(train.label.shape, np.nan)
+    probability = np.full(train.label.shape, np.nan)
     for held in folds(train.student, seed):
-        found[held] = fit_served(task, train.select(~held), seed=seed).probability(train.matrix[held])
-    return found
+        probability[held] = fit_served(task, train.select(~held), seed=seed).probability(train.matrix[held])
+    return probability
 
 
 def folds(students: NDArray[np.object_], seed: int) -> Iterator[NDArray[np.bool_]]:

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from farol.errors import PlanError
 from farol.i18n import Message, msg
 from farol.profile import Task
-from farol.training.augmentation import Repeats, TrainingSet
+from farol.training.augmentation import Repetitions, TrainingSet
 from farol.workbook.panel import Panel
 
 Floats = NDArray[np.float64]
@@ -36,7 +36,7 @@ class Cohort:
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """What is evaluated (`train` against `test`) and what is served (`serve`), as years.
+    """The years that are evaluated (`train` against `test`), and those the model in use learns from (`serve`).
 
     `last_year` is the year of the latest survey at hand: the moment from which the served model answers.
     """
@@ -136,7 +136,7 @@ def _future(plan: Plan, cohort: Cohort, fact: Message, moment: int) -> PlanError
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Rows:
+class LabelledRows:
     """The rows that a plan chose, as arrays with one entry a row."""
 
     student: NDArray[np.object_]
@@ -145,31 +145,31 @@ class Rows:
     label: Floats  # the answer to learn: 0 or 1
     now: Floats  # the answer of the row's own year, NaN where unknown
     column: Floats  # the column that defines the answer, in the row's own year
-    repeats: Repeats | None = None  # how training repeats them over the rules that next year may bring
+    repetitions: Repetitions | None = None  # how training repeats them over the rules that next year may bring
 
-    def select(self, mask: NDArray[np.bool_]) -> Rows:
+    def select(self, mask: NDArray[np.bool_]) -> LabelledRows:
         """Only the rows of `mask` (n,)."""
-        arrays = {field.name: getattr(self, field.name)[mask] for field in fields(self) if field.name != "repeats"}
-        return replace(self, **arrays, repeats=None if self.repeats is None else self.repeats.select(mask))
+        arrays = {field.name: getattr(self, field.name)[mask] for field in fields(self) if field.name != "repetitions"}
+        return replace(self, **arrays, repetitions=None if self.repetitions is None else self.repetitions.select(mask))
 
     def taught(self) -> TrainingSet:
         """What a model is fitted to: the rows as they are, or repeated."""
-        if self.repeats is None:
+        if self.repetitions is None:
             return TrainingSet(self.matrix, self.label, None)
-        return self.repeats.taught(self.matrix, self.label)
+        return self.repetitions.taught(self.matrix, self.label)
 
 
 def rows_of(
-    panel: Panel, plan: Plan, matrix: Floats, cohorts: Iterable[Cohort], repeats: Repeats | None = None
-) -> Rows:
+    panel: Panel, plan: Plan, matrix: Floats, cohorts: Iterable[Cohort], repetitions: Repetitions | None = None
+) -> LabelledRows:
     """The rows of some cohorts whose answer is known, of a panel with raw features `matrix` (n, k)."""
     label = panel.label if plan.horizon == 0 else panel.next_label
     chosen = np.isin(panel.year, [cohort.as_of for cohort in cohorts]) & ~np.isnan(label)
     column = panel.numbers[panel.profile.label.column]
-    return Rows(panel.student, panel.year, matrix, label, panel.label, column, repeats).select(chosen)
+    return LabelledRows(panel.student, panel.year, matrix, label, panel.label, column, repetitions).select(chosen)
 
 
-def check_rows(plan: Plan, train: Rows, test: Rows) -> None:
+def check_rows(plan: Plan, train: LabelledRows, test: LabelledRows) -> None:
     """Check the rows that a plan chose, whatever the plan says of itself.
 
     Raises:

@@ -1,7 +1,8 @@
-"""May this model be served? It must beat the rules a person would use without it, on the same test rows.
+"""The gate of promotion: a model may be used if it beats the rules a person would use without it, on the same rows.
 
-A rule is beaten when the model tells pupils at risk from others better, beyond chance (the paired 95% interval of the
-difference in ROC AUC lies above zero), without worse probabilities beyond chance (that of the Brier score does not).
+A rule is beaten when the model separates pupils at risk from others better, beyond chance (the paired 95% interval of
+the difference in ROC AUC lies above zero), and its probabilities are not worse beyond chance (that of the Brier score
+does not).
 """
 
 from __future__ import annotations
@@ -12,14 +13,14 @@ from dataclasses import dataclass
 from farol.evaluation.metrics import Estimate, Undefined
 from farol.i18n import Message, msg
 from farol.profile import Task
-from farol.training.references import Baseline
+from farol.training.references import ReferenceModel
 
 Differences = Mapping[str, Estimate | Undefined]
 
 
 @dataclass(frozen=True, slots=True)
 class Gate:
-    """Which simple rules the model beats, by name, whether it may be promoted, and why or why not."""
+    """Which simple rules the model beats, by name, whether it may be promoted, and the reasons."""
 
     beats: Mapping[str, bool]
     promotable: bool
@@ -27,7 +28,7 @@ class Gate:
 
 
 def gate(
-    task: Task, baselines: tuple[tuple[Baseline, Differences], ...], *, leaks: tuple[str, ...], chooses: bool
+    task: Task, baselines: tuple[tuple[ReferenceModel, Differences], ...], *, leaks: tuple[str, ...], chooses: bool
 ) -> Gate:
     """The verdict on a model by its differences to each reference; `leaks` are features that give the answer away.
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from importlib import import_module
 from importlib.util import find_spec
@@ -15,11 +15,11 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import roc_auc_score
 
 from farol.i18n import Message, msg
-from farol.model.features import Preprocessing
-from farol.profile import Task
-from farol.training.audit import Rule, best_rules
+from farol.model.features import Preprocessing, meanings_of
+from farol.profile import Task, Text
+from farol.training.leakage import ColumnRule, best_rules
 from farol.training.models import Fitted, without
-from farol.training.plan import Cohort, Plan, Rows
+from farol.training.plan import Cohort, LabelledRows, Plan
 from farol.workbook.panel import Panel
 
 Floats = NDArray[np.float64]
@@ -30,8 +30,8 @@ FOREST_TITLE = msg("Random forest")
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Baseline:
-    """Another answer to the same question, with its probabilities (n,) for the test rows."""
+class ReferenceModel:
+    """A simpler answer to the same question, with its probabilities (n,) for the test rows."""
 
     name: str
     title: Message
@@ -48,28 +48,30 @@ class Absent:
     reason: Message
 
 
-def without_hidden(task: Task, fitted: Fitted, test: Rows) -> Baseline:
+def without_hidden(task: Task, fitted: Fitted, test: LabelledRows) -> ReferenceModel:
     """The model's own answers for the test rows when the hidden features are withheld."""
     title = msg("Farol without {names}", names=", ".join(task.hidden))
-    return Baseline("without_hidden", title, fitted.probability(without(task, test.matrix)))
+    return ReferenceModel("without_hidden", title, fitted.probability(without(task, test.matrix)))
 
 
-def stays_as_it_is(train: Rows, test: Rows) -> Baseline:
-    """Who is at risk now will be; one whose present state is unknown gets the share of the training rows."""
-    found = np.where(np.isnan(test.now), train.label.mean(), test.now)
-    return Baseline("stays_as_it_is", msg("Who is behind now stays behind"), found, simple=True)
+def stays_as_it_is(train: LabelledRows, test: LabelledRows) -> ReferenceModel:
+    """Pupils at risk now stay at risk; where the present state is unknown, the share of the training rows."""
+    probability = np.where(np.isnan(test.now), train.label.mean(), test.now)
+    return ReferenceModel("stays_as_it_is", msg("Who is behind now stays behind"), probability, simple=True)
 
 
-def rate_table(column: str, train: Rows, test: Rows) -> Baseline:
+def rate_table(meaning: Text, train: LabelledRows, test: LabelledRows) -> ReferenceModel:
     """The share at risk of the training rows with the same value of the label's column; the overall one if new."""
-    found = _rates(train.column, train.label, test.column)
-    return Baseline("rate_table", msg("Share at risk for the same {column}", column=column), found, simple=True)
+    probability = _rates(train.column, train.label, test.column)
+    title = msg("Share at risk of pupils with the same value of “{column}”", column=meaning)
+    return ReferenceModel("rate_table", title, probability, simple=True)
 
 
-def whole_level(column: str, known: Floats, train: Rows, asked: Floats) -> Baseline:
+def whole_level(meaning: Text, known: Floats, train: LabelledRows, asked: Floats) -> ReferenceModel:
     """The share at risk of the training rows of the same level: `known` (n,) in training, `asked` (m,) in testing."""
-    found = _rates(known, train.label, asked)
-    return Baseline("whole_level", msg("Target the whole {column}", column=column), found, simple=True)
+    probability = _rates(known, train.label, asked)
+    title = msg("Everybody with the same value of “{column}”", column=meaning)
+    return ReferenceModel("whole_level", title, probability, simple=True)
 
 
 def _rates(known: Floats, label: Floats, asked: Floats) -> Floats:
@@ -79,10 +81,12 @@ def _rates(known: Floats, label: Floats, asked: Floats) -> Floats:
     return np.array([shares.get(value, float(label.mean())) for value in asked.tolist()])
 
 
-def best_single(task: Task, candidates: Sequence[str], train: Rows, test: Rows) -> Baseline | None:
+def best_single(
+    task: Task, candidates: Sequence[str], meanings: Mapping[str, Text], train: LabelledRows, test: LabelledRows
+) -> ReferenceModel | None:
     """Logistic regression on the one candidate with the greatest ROC AUC on the training rows; None without any.
 
-    Who lacks it counts as one of the training median, with a flag for missing.
+    A pupil without it counts as one of the training median, with a flag for missing.
     """
     best: tuple[float, str, Floats] | None = None
     for name in candidates:
@@ -97,33 +101,34 @@ def best_single(task: Task, candidates: Sequence[str], train: Rows, test: Rows) 
             best = auc, name, model.predict_proba(asked)[:, 1]
     if best is None:
         return None
-    return Baseline("best_single", msg("Best single indicator: {column}", column=best[1]), best[2], simple=True)
+    title = msg("Best single indicator: {column}", column=meanings[best[1]])
+    return ReferenceModel("best_single", title, best[2], simple=True)
 
 
-def single_rule(task: Task, rule: Rule, train: Rows, test: Rows) -> Baseline:
-    """One rule on one feature, learned from training rows; who lacks the feature gets their share at risk."""
-    found = rule.split.predict(test.matrix[:, task.features.index(rule.column)])
-    filled = np.where(np.isnan(found), train.label.mean(), found)
-    return Baseline("single_rule", msg("One rule: {rule}", rule=rule.split.words), filled, simple=True)
+def single_rule(task: Task, rule: ColumnRule, train: LabelledRows, test: LabelledRows) -> ReferenceModel:
+    """One rule on one feature, learned from training rows; without the feature, their share at risk."""
+    predicted = rule.split.predict(test.matrix[:, task.features.index(rule.column)])
+    filled = np.where(np.isnan(predicted), train.label.mean(), predicted)
+    return ReferenceModel("single_rule", msg("One rule: {rule}", rule=rule.split.words), filled, simple=True)
 
 
-def logistic_regression(task: Task, train: Rows, test: Rows) -> Baseline:
+def logistic_regression(task: Task, train: LabelledRows, test: LabelledRows) -> ReferenceModel:
     """L2-penalised logistic regression (C = 1) on the same features, imputed, flagged and scaled."""
     preprocessing = Preprocessing.fit(train.matrix, task.features, impute=True)
     known, asked = (preprocessing.transform(rows.matrix).astype(np.float64) for rows in (train, test))
     model = LogisticRegression(max_iter=1_000).fit(known, train.label)
-    return Baseline("logistic_regression", msg("Logistic regression"), model.predict_proba(asked)[:, 1])
+    return ReferenceModel("logistic_regression", msg("Logistic regression"), model.predict_proba(asked)[:, 1])
 
 
-def random_forest(task: Task, train: Rows, test: Rows, *, seed: int) -> Baseline:
+def random_forest(task: Task, train: LabelledRows, test: LabelledRows, *, seed: int) -> ReferenceModel:
     """Breiman's random forest, 300 trees, on the same features, imputed and flagged."""
     preprocessing = Preprocessing.fit(train.matrix, task.features, impute=True)
     known, asked = (preprocessing.transform(rows.matrix) for rows in (train, test))
     model = RandomForestClassifier(300, min_samples_leaf=5, random_state=seed, n_jobs=1).fit(known, train.label)
-    return Baseline("random_forest", FOREST_TITLE, model.predict_proba(asked)[:, 1])
+    return ReferenceModel("random_forest", FOREST_TITLE, model.predict_proba(asked)[:, 1])
 
 
-def boosting_machine(task: Task, train: Rows, test: Rows, *, seed: int) -> Baseline | Absent:
+def boosting_machine(task: Task, train: LabelledRows, test: LabelledRows, *, seed: int) -> ReferenceModel | Absent:
     """Explainable boosting machine (Nori et al., InterpretML, 2019) on the raw features, where it is installed.
 
     Four bags instead of fourteen and ten interactions: on a year of pupils more of them changed nothing but the time.
@@ -136,8 +141,8 @@ def boosting_machine(task: Task, train: Rows, test: Rows, *, seed: int) -> Basel
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # of columns with missing or few values, which ours have by nature
         model.fit(train.matrix, train.label.astype(np.int64))
-        found = model.predict_proba(test.matrix)[:, 1].astype(np.float64)
-    return Baseline("boosting_machine", EBM_TITLE, found)
+        probability = model.predict_proba(test.matrix)[:, 1].astype(np.float64)
+    return ReferenceModel("boosting_machine", EBM_TITLE, probability)
 
 
 def answered(panel: Panel, plan: Plan, cohorts: Sequence[Cohort]) -> Panel:
@@ -150,39 +155,43 @@ def references_of(
     panel: Panel,
     task: Task,
     plan: Plan,
-    train: Rows,
-    test: Rows,
+    train: LabelledRows,
+    test: LabelledRows,
     *,
     seed: int,
     quick: bool,
     progress: Callable[[Message, float], None],
-) -> tuple[tuple[Baseline, ...], tuple[Absent, ...]]:
+) -> tuple[tuple[ReferenceModel, ...], tuple[Absent, ...]]:
     """The references of a task, learned from the training rows, and those left out; `quick` leaves out the slow ones.
 
-    `progress` is told which one is being made and the fraction (0–1) of them that is behind.
+    `progress` receives the name of each in turn and the fraction (0–1) already made.
     """
+    meanings, level = meanings_of(panel.profile), panel.profile.level
     progress(msg("Comparing with {name}", name=msg("rules a person would use")), 0.0)
     regression = logistic_regression(task, train, test)
     if task.horizon == 0:
-        rules = best_rules(dict(zip(task.features, train.matrix.T, strict=True)), train.label)
+        rules = best_rules(dict(zip(task.features, train.matrix.T, strict=True)), train.label, meanings)
         return (regression, *(single_rule(task, rule, train, test) for rule in rules[:1])), ()
     sheet = task.changeable or tuple(name for name in task.features if name in panel.profile.columns)
-    found = [regression, stays_as_it_is(train, test), rate_table(panel.profile.label.column, train, test)]
-    single = best_single(task, sheet, train, test)
+    references = [
+        regression,
+        stays_as_it_is(train, test),
+        rate_table(meanings[panel.profile.label.column], train, test),
+    ]
+    single = best_single(task, sheet, meanings, train, test)
     if single is not None:
-        found.append(single)
-    level = panel.profile.level
+        references.append(single)
     if level is not None:
         known, asked = (answered(panel, plan, cohorts).numbers[level] for cohorts in (plan.train, (plan.test,)))
-        found.append(whole_level(level, known, train, asked))
+        references.append(whole_level(meanings[level], known, train, asked))
     if quick:
         reason = msg("left out by --quick")
         slow = (("random_forest", FOREST_TITLE), ("boosting_machine", EBM_TITLE))
-        return tuple(found), tuple(Absent(name, title, reason) for name, title in slow)
+        return tuple(references), tuple(Absent(name, title, reason) for name, title in slow)
     progress(msg("Comparing with {name}", name=FOREST_TITLE), 0.2)
-    found.append(random_forest(task, train, test, seed=seed))
+    references.append(random_forest(task, train, test, seed=seed))
     progress(msg("Comparing with {name}", name=EBM_TITLE), 0.4)
     machine = boosting_machine(task, train, test, seed=seed)
     if isinstance(machine, Absent):
-        return tuple(found), (machine,)
-    return (*found, machine), ()
+        return tuple(references), (machine,)
+    return (*references, machine), ()

@@ -1,7 +1,7 @@
-"""`report.json`: what was trained on what, how good it is, and what its figures must not be taken for.
+"""`report.json`: how the model was trained, how good it is, and how not to read its figures.
 
 The report is a value of plain lists, dicts, texts and rounded numbers, without time stamps, so that the same data,
-seed and library versions give the same bytes. Every text in it is there in both languages.
+seed and library versions give the same bytes. Every text stands in both languages.
 """
 
 from __future__ import annotations
@@ -15,9 +15,9 @@ from farol.evaluation.metrics import MEASURES
 from farol.i18n import msg
 from farol.profile import Task
 from farol.training import sections
-from farol.training.audit import GIVES_AWAY
 from farol.training.evaluation import Study
-from farol.training.plan import Cohort, Rows
+from farol.training.leakage import GIVES_AWAY
+from farol.training.plan import Cohort, LabelledRows
 from farol.training.sections import Json, both
 
 FORMAT = 1
@@ -56,7 +56,9 @@ def report(study: Study) -> Json:
             }
             for baseline, evaluation, differences in study.baselines
         },
-        "left_out": [{"name": one.name, "title": both(one.title), "reason": both(one.reason)} for one in study.absent],
+        "left_out": [
+            {"name": absent.name, "title": both(absent.title), "reason": both(absent.reason)} for absent in study.absent
+        ],
         "quick": study.quick,
         "beats": sections.beats(study.gate, study.baselines),
         "promotable": study.gate.promotable,
@@ -174,15 +176,15 @@ def _leakage(study: Study) -> Json:
         ],
         "sums": [
             {
-                "target": one.target,
-                "weights": dict(one.weights),
-                "constant": one.constant,
-                "features": all(column in study.task.features for column in one.weights),
-                "words": both(one.words),
-                "share": one.rule.share,
-                "n": one.rule.n,
+                "target": total.target,
+                "weights": dict(total.weights),
+                "constant": total.constant,
+                "features": all(column in study.task.features for column in total.weights),
+                "words": both(total.words),
+                "share": total.rule.share,
+                "n": total.rule.n,
             }
-            for one in study.sums
+            for total in study.sums
         ],
         "checked": [
             {"column": rule.column, "rule": both(rule.split.words), "share": rule.share, "n": rule.n}
@@ -191,7 +193,7 @@ def _leakage(study: Study) -> Json:
     }
 
 
-def _empty(task: Task, rows: Rows) -> list[str]:
+def _empty(task: Task, rows: LabelledRows) -> list[str]:
     present = (~np.isnan(rows.matrix)).sum(axis=0).tolist()
     return [name for name, count in zip(task.features, present, strict=True) if count == 0]
 

@@ -8,14 +8,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from farol.evaluation import fairness as audit
-from farol.evaluation.bands import Bands
-from farol.evaluation.capacity import Counts, Lists, TopList
+from farol.evaluation.bands import CalibrationBands
+from farol.evaluation.capacity import ExpectedCount, Lists, TopList
 from farol.evaluation.fairness import Division
 from farol.evaluation.metrics import Estimate, Evaluation, Undefined
 from farol.i18n import Message, msg
 from farol.profile import Text
 from farol.training.promotion_gate import Differences, Gate
-from farol.training.references import Baseline
+from farol.training.references import ReferenceModel
 from farol.training.threshold import GuardedThreshold
 
 Floats = NDArray[np.float64]
@@ -30,7 +30,7 @@ def both(text: Message | Text) -> dict[str, str]:
 
 
 def figure(estimate: Estimate | Undefined) -> Json:
-    """A figure with its interval, or why there is none."""
+    """A figure with its interval, or the reason why it is missing."""
     if isinstance(estimate, Undefined):
         return {"value": None, "low": None, "high": None, "reason": both(estimate.reason)}
     return {"value": estimate.value, "low": estimate.low, "high": estimate.high}
@@ -41,17 +41,17 @@ def figures(estimates: Mapping[str, Estimate | Undefined]) -> Json:
     return {name: figure(estimate) for name, estimate in estimates.items()}
 
 
-def evaluation(one: Evaluation) -> Json:
+def evaluation(measured: Evaluation) -> Json:
     """All metrics of one set of rows."""
     return {
-        "n": one.n,
-        "positives": one.positives,
-        "confusion": dict(one.confusion),
-        **figures(one.estimates),
+        "n": measured.n,
+        "positives": measured.positives,
+        "confusion": dict(measured.confusion),
+        **figures(measured.estimates),
     }
 
 
-def beats(gate: Gate, baselines: tuple[tuple[Baseline, Evaluation, Differences], ...]) -> Json:
+def beats(gate: Gate, baselines: tuple[tuple[ReferenceModel, Evaluation, Differences], ...]) -> Json:
     """For each simple rule whether the model beats it, and the differences that say so."""
     return {
         baseline.name: {
@@ -71,45 +71,49 @@ def capacity(lists: Lists, guard: GuardedThreshold) -> Json:
         "capacity": str(lists.capacity),
         "count": lists.capacity.count,
         "share": lists.capacity.share,
-        "lists": {name: _list(one) for name, one in lists.lists.items()},
-        "table": [_list(one) for one in lists.table],
+        "lists": {name: _list(top) for name, top in lists.lists.items()},
+        "table": [_list(top) for top in lists.table],
         "flagged_out_of_fold": guard.flagged,
         "chooses": guard.chooses,
     }
 
 
-def _list(one: TopList) -> Json:
+def _list(top: TopList) -> Json:
     return {
-        "k": one.k,
-        "n": one.n,
-        "positives": one.positives,
-        "expected": figure(one.expected),
-        "realised": one.realised,
-        "by_chance": one.k * one.positives / one.n,
-        "precision": figure(one.precision),
-        "recall": figure(one.recall),
-        "ties": {"probability": one.cut, "pupils": one.tied, "places": one.placed},
+        "k": top.k,
+        "n": top.n,
+        "positives": top.positives,
+        "expected": figure(top.expected),
+        "realised": top.realised,
+        "by_chance": top.k * top.positives / top.n,
+        "precision": figure(top.precision),
+        "recall": figure(top.recall),
+        "ties": {"probability": top.cut, "pupils": top.tied, "places": top.placed},
     }
 
 
-def counts(found: Mapping[str, Counts]) -> Json:
+def counts(expected: Mapping[str, ExpectedCount]) -> Json:
     """Pupils expected at risk, with the interval that chance alone gives, how many were, and how often it held them."""
     groups: dict[str, Json] = {
         name: {
-            "n": one.n,
-            "expected": figure(one.expected),
-            "realised": one.realised,
-            "compatible": one.expected.low <= one.realised <= one.expected.high,
+            "n": count.n,
+            "expected": figure(count.expected),
+            "realised": count.realised,
+            "compatible": count.expected.low <= count.realised <= count.expected.high,
         }
-        for name, one in found.items()
+        for name, count in expected.items()
     }
-    return {"groups": groups, "of": len(groups), "compatible": sum(bool(one["compatible"]) for one in groups.values())}
+    return {
+        "groups": groups,
+        "of": len(groups),
+        "compatible": sum(bool(group["compatible"]) for group in groups.values()),
+    }
 
 
-def bands(found: Bands) -> Json:
+def bands(measured: CalibrationBands) -> Json:
     """The bands of probability; `covered` is null where no test pupil fell into the band."""
     return {
-        "edges": list(found.edges),
+        "edges": list(measured.edges),
         "bands": [
             {
                 "low": band.low,
@@ -119,12 +123,12 @@ def bands(found: Bands) -> Json:
                 "n_test": band.n_test,
                 "observed": figure(band.observed)
                 if band.n_test
-                else {"value": None, "low": None, "high": None, "reason": both(msg("there are no rows"))},
+                else {"value": None, "low": None, "high": None, "reason": both(msg("there are no pupils"))},
                 "covered": band.covered,
             }
-            for band in found.bands
+            for band in measured.bands
         ],
-        "coverage": found.coverage,
+        "coverage": measured.coverage,
     }
 
 
@@ -135,9 +139,9 @@ def shown_for(train: Floats, test: Floats) -> Json:
         "prevalence": {"low": low, "high": high},
         "note": both(
             msg(
-                "That probabilities mean what they say was checked where {low} to {high} of the pupils were at risk. "
+                "The probabilities were checked in years when {low} to {high} of the pupils were at risk. "
                 "In a year or a school outside that range they may be too high or too low; "
-                "their order is less affected.",
+                "the order of the pupils changes less.",
                 low=f"{low:.0%}",
                 high=f"{high:.0%}",
             )

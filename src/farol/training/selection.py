@@ -1,6 +1,6 @@
 """Choosing a model on training years alone, by a criterion that survives a moved rule.
 
-Cross-validation inside one pair of years rewards whoever learns that pair's reference day by heart. Here a model is
+Cross-validation inside one pair of years rewards a model that learns that pair's reference day. Here a model is
 judged on pupils it has not seen, under every rule that the next year may bring: every reference day and every table
 known, for every month of birth left open. What it answers must hold under all of them, on average and in the worst.
 """
@@ -15,9 +15,9 @@ from numpy.typing import NDArray
 
 from farol.evaluation.metrics import CALIBRATION_BINS, calibration_bins
 from farol.model.ages import MONTHS
-from farol.training.augmentation import Repeats
+from farol.training.augmentation import Repetitions
 from farol.training.models import folds
-from farol.training.plan import Rows
+from farol.training.plan import LabelledRows
 
 Floats = NDArray[np.float64]
 Model = Callable[[Floats], Floats]
@@ -40,22 +40,24 @@ class AcrossRules:
     losses: Floats  # (n,) the log loss of each row, to compare candidates pupil by pupil
 
 
-def out_of_fold_repeated(fit: Callable[[Rows], Model], rows: Rows, repeats: Repeats, *, seed: int) -> Floats:
+def out_of_fold_repeated(
+    fit: Callable[[LabelledRows], Model], rows: LabelledRows, repetitions: Repetitions, *, seed: int
+) -> Floats:
     """Answers (n, 12) for every repetition of the rows, from models that never saw any row of that pupil."""
-    found = np.full((rows.label.size, MONTHS), np.nan)
-    looks = repeats.features(rows.matrix)
+    probability = np.full((rows.label.size, MONTHS), np.nan)
+    looks = repetitions.features(rows.matrix)
     for held in folds(rows.student, seed):
         answer = fit(rows.select(~held))
-        found[held] = answer(looks[held].reshape(-1, looks.shape[2])).reshape(-1, MONTHS)
-    return found
+        probability[held] = answer(looks[held].reshape(-1, looks.shape[2])).reshape(-1, MONTHS)
+    return probability
 
 
-def across_rules(probability: Floats, rows: Rows, repeats: Repeats) -> AcrossRules:
+def across_rules(probability: Floats, rows: LabelledRows, repetitions: Repetitions) -> AcrossRules:
     """Judge answers (n, 12) for the repetitions of rows under each rule in its turn; every row counts once."""
-    labels = repeats.labels_by_rule(rows.label)
+    labels = repetitions.labels_by_rule(rows.label)
     said = np.clip(probability, _LEAST, 1 - _LEAST)
     logs = [-np.where(label == 1, np.log(said), np.log1p(-said)) for label in labels]
-    means = [one.mean() for one in logs]
+    means = [loss.mean() for loss in logs]
     briers = [((probability - label) ** 2).mean() for label in labels]
     areas = [_area(label, probability) for label in labels]
     onset = rows.now == 0
@@ -71,9 +73,9 @@ def across_rules(probability: Floats, rows: Rows, repeats: Repeats) -> AcrossRul
     )
 
 
-def better(one: AcrossRules, other: AcrossRules) -> tuple[float, float]:
+def better(candidate: AcrossRules, other: AcrossRules) -> tuple[float, float]:
     """By how much `one` has the lower log loss for the same rows, and the standard error of that over pupils."""
-    difference = other.losses - one.losses
+    difference = other.losses - candidate.losses
     return float(difference.mean()), float(difference.std(ddof=1) / np.sqrt(difference.size))
 
 

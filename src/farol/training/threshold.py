@@ -1,8 +1,8 @@
-"""From which probability on a pupil is said to be at risk, chosen without looking at the year it is tested on.
+"""The threshold: the probability from which a pupil is said to be at risk, chosen without the year of the test.
 
-One half says what readers think they read, "more likely than not", and does not lean on the share at risk in one
-year, which moves (in the PEDE, from 70% to 46% in two years). So it stays, unless another threshold has a better F1
-for training pupils the model had not seen, by more than chance explains.
+One half means "more likely than not", which is what readers expect, and does not depend on the share at risk in one
+year, which moves (in the PEDE, from 70% to 46% in two years). Another threshold takes its place only if it has a better
+F1, beyond chance, for training pupils that the model had not seen.
 """
 
 from __future__ import annotations
@@ -67,8 +67,8 @@ def _f1(weights: Floats, label: Floats, predicted: NDArray[np.bool_]) -> Floats:
     """F1 (b, t) of predictions (n, t) under weights (b, n); 0 where nobody is at risk nor predicted to be."""
     hits = weights @ (predicted * label[:, None])
     named = weights @ predicted + (weights @ label)[:, None]
-    found: Floats = np.divide(2 * hits, named, out=np.zeros_like(hits), where=named > 0)
-    return found
+    f1: Floats = np.divide(2 * hits, named, out=np.zeros_like(hits), where=named > 0)
+    return f1
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,11 +17,11 @@ from farol.model.reference import Reference
 from farol.model.trained import TrainedModel
 from farol.profile import Task
 from farol.training import models, references
-from farol.training.augmentation import repeats_of
+from farol.training.augmentation import repetitions_of
 from farol.training.card import card_html
 from farol.training.charts import Answers
 from farol.training.evaluation import Tested, make_study
-from farol.training.plan import Plan, Rows, check_rows, earlier_plans, make_plan, rows_of
+from farol.training.plan import LabelledRows, Plan, check_rows, earlier_plans, make_plan, rows_of
 from farol.training.report import DECIMALS, libraries, report
 from farol.training.threshold import choose_threshold, guarded
 from farol.workbook.panel import Panel
@@ -31,7 +31,7 @@ Progress = Callable[[Message, float], None]
 
 
 def silent(_message: Message, _fraction: float) -> None:
-    """Progress that nobody watches."""
+    """Progress that is not shown."""
 
 
 def train(
@@ -46,7 +46,7 @@ def train(
     """Train, test and describe one task of the panel's profile.
 
     `quick` leaves the slow references out and draws fewer resamples; the report says so. `capacity` is the length of
-    the lists that the report measures. `progress` is told what is being done and the fraction (0–1) that is behind.
+    the lists that the report measures. `progress` receives the present step and the fraction (0–1) already done.
     The same panel, options and library versions give the same bytes.
 
     Raises:
@@ -56,10 +56,10 @@ def train(
     task = _task(panel, task_name)
     progress(msg("Planning {task}", task=task.name), 0.0)
     plan = make_plan(task, panel.years)
-    matrix, rows, test = _rows(panel, task, plan)
-    known = plan.last_year  # what is served knows the rule of ages of the last survey; what is tested must not
+    matrix, rows, test = rows_of_plan(panel, task, plan)
+    known = plan.last_year  # the model in use knows the last survey's rule of ages; the tested one must not
     later = feature_matrix(panel.profile, task, panel.numbers, panel.year.astype(np.float64), known)
-    served = rows_of(panel, plan, later, plan.serve, repeats_of(panel, task, known))
+    served = rows_of(panel, plan, later, plan.serve, repetitions_of(panel, task, known))
     check_rows(plan, rows, test)
     check_capacity(capacity, test.label.size)
     resamples = QUICK_RESAMPLES if quick else RESAMPLES
@@ -73,10 +73,12 @@ def train(
     probability = tested.probability(test.matrix)
     hidden = references.without_hidden(task, tested, test) if task.hidden else None
 
-    def told(message: Message, part: float) -> None:
+    def compared(message: Message, part: float) -> None:
         progress(message, 0.2 + 0.4 * part)
 
-    baselines, absent = references.references_of(panel, task, plan, rows, test, seed=seed, quick=quick, progress=told)
+    baselines, absent = references.references_of(
+        panel, task, plan, rows, test, seed=seed, quick=quick, progress=compared
+    )
 
     progress(msg("Measuring, with intervals, and looking for what gives the answer away"), 0.6)
     rolling = tuple(_rolling(panel, task, plan, seed=seed))
@@ -138,11 +140,11 @@ def train(
     return trained
 
 
-def _rows(panel: Panel, task: Task, plan: Plan) -> tuple[Floats, Rows, Rows]:
+def rows_of_plan(panel: Panel, task: Task, plan: Plan) -> tuple[Floats, LabelledRows, LabelledRows]:
     """The raw features (n, k) of a panel as the test year's survey knew them, and the rows that train and test."""
     known = plan.test.as_of
     matrix = feature_matrix(panel.profile, task, panel.numbers, panel.year.astype(np.float64), known)
-    train_rows = rows_of(panel, plan, matrix, plan.train, repeats_of(panel, task, known))
+    train_rows = rows_of(panel, plan, matrix, plan.train, repetitions_of(panel, task, known))
     return matrix, train_rows, rows_of(panel, plan, matrix, (plan.test,))
 
 
@@ -152,7 +154,7 @@ def _rolling(panel: Panel, task: Task, plan: Plan, *, seed: int) -> Iterator[tup
     A year for which too few rows came before is left out.
     """
     for earlier in earlier_plans(plan):
-        _, rows, test = _rows(panel, task, earlier)
+        _, rows, test = rows_of_plan(panel, task, earlier)
         try:
             check_rows(earlier, rows, test)
         except PlanError:

@@ -45,11 +45,7 @@ def service_of(request: Request) -> Service:
 
 def served_years(bundle: Bundle) -> str:
     """The years that the model in use learned from: after its test it is trained again with all there are."""
-    match bundle.report.get("served"):
-        case {"years": [*years]}:
-            return year_names(bundle, years)
-        case _:
-            return year_names(bundle, bundle.manifest.train_years)
+    return year_names(bundle, bundle.served_years)
 
 
 def year_names(bundle: Bundle, years: Iterable[object]) -> str:
