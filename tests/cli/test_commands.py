@@ -314,10 +314,10 @@ def test_slices_levels_and_expected_performance_are_told(run: Run) -> None:
     assert "phase" in run("estimate", "--slice", "gender=f", code=2)
 
 
-def test_how_features_go_together_is_told_to_people_and_programs(run: Run, tmp_path: Path) -> None:
+def test_pairs_are_reported_to_people_and_programs(run: Run, tmp_path: Path) -> None:
     told = " ".join(run("drift", "--multivariate", "--task", "current", "--window", "all").split())
     assert "× " in told
-    assert " de 45 pares de variáveis puderam" in told
+    assert " de 45 pares de indicadores puderam" in told
     assert "Período: todos os dias até" in told
     assert "todas as linhas de treino (" in told
     assert "no máximo 1% dessas verificações" in told
@@ -333,7 +333,7 @@ def test_how_features_go_together_is_told_to_people_and_programs(run: Run, tmp_p
     nobody = run("drift", "--multivariate", "--data", str(tmp_path))
     assert "Dados insuficientes" in nobody
     assert "0 de 45 pares" in nobody
-    assert "menos de 30 alunos têm as duas" in " ".join(nobody.split())
+    assert "tem menos de 30 alunos com os dois valores" in " ".join(nobody.split())
     for option in ("--snapshot", "--same-levels"):
         assert option in run("drift", "--multivariate", option, code=2)
 

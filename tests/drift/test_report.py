@@ -83,7 +83,9 @@ def test_one_features_moderate_drift_is_the_reports_verdict(bundle: Bundle) -> N
 def test_fewer_than_thirty_predictions_say_nothing(bundle: Bundle) -> None:
     report = check(bundle, {"IAA": {0: 29}, "IEG": {0: 30}}, window=ALL)
     assert (of(report, "IAA").verdict, of(report, "IAA").alarm) == ("insufficient_data", False)
-    assert (of(report, "IEG").verdict, of(report, "IEG").alarm) == ("severe", True)
+    ieg = of(report, "IEG")
+    assert (ieg.verdict, ieg.alarm) == ("severe", True)
+    assert ieg.critical == exact_critical_values(ieg.reference, len(ieg.current) - 1, 30, 0.002 / 11, 0.006 / 11).psi
     assert report.verdict == "severe"
 
 

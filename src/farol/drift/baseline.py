@@ -28,7 +28,7 @@ class Baseline:
     """Counts to compare with, of `n` training rows (where weighted: the effective number of rows).
 
     `features` are counts, one tuple a feature; `score` counts of the probability (101) and `predicted` of the
-    prediction (3), None where the model answered for none of the rows. `description` says which rows these are.
+    prediction (3). `description` says which rows these are.
     """
 
     n: float

@@ -22,7 +22,7 @@ from numpy.typing import NDArray
 from farol.drift import rank_correlation
 from farol.drift.baseline import level_of, slice_words
 from farol.drift.rank_correlation import Table
-from farol.drift.report import meaning_of, reference_years
+from farol.drift.report import meaning_of
 from farol.drift.verdicts import MIN_SAMPLES, Band, Verdict, is_alarm, verdict_for, worst
 from farol.drift.windows import Window
 from farol.errors import BundleError
@@ -207,7 +207,7 @@ def compare(
         if level is None
         else msg("training rows of {slice}", slice=slice_words(part)),
         reference_n=rows,
-        reference_years=reference_years(bundle),
+        reference_years=bundle.served_years,
         answers=answers,
         read=read,
         n=matrix.shape[0],

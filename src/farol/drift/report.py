@@ -103,7 +103,7 @@ def check(
         part=part,
         baseline=baseline.description,
         reference_n=round(baseline.n),
-        reference_years=reference_years(bundle),
+        reference_years=bundle.served_years,
         features=features_of(bundle, counts, baseline, family),
         score=score_of(baseline, bundle, counts, family),
         rate=_rate(baseline, counts),
@@ -138,7 +138,7 @@ def meaning_of(bundle: Bundle, feature: str) -> Text:
 def score_of(baseline: Baseline, bundle: Bundle, counts: BinCounts, family: int) -> FeatureDrift | None:
     """The model's answers as one of `family` figures; None where they were not counted."""
     counted = counts.get(SCORE)
-    if baseline.score is None or bundle.reference.score is None or counted is None:
+    if counted is None:
         return None
     bins = score_bins(bundle.reference.score)
     current = tuple(int(count) for count in merged(bins, cells_of(counted, SCORE_BINS + 1)))
@@ -155,16 +155,11 @@ def score_of(baseline: Baseline, bundle: Bundle, counts: BinCounts, family: int)
 
 def _rate(baseline: Baseline, counts: BinCounts) -> ProportionDrift | None:
     counted = counts.get(PREDICTION)
-    if baseline.predicted is None or counted is None:
+    if counted is None:
         return None
     no, yes, _ = cells_of(counted, ANSWERS)
     was_no, was_yes, _ = baseline.predicted
     return proportion_drift(yes, no + yes, was_yes, was_no + was_yes, alpha=ALPHA_SHARES["rate"])
-
-
-def reference_years(bundle: Bundle) -> tuple[int, ...]:
-    """The years of the rows whose bins were frozen: those the served model learned from, refit included."""
-    return bundle.served_years
 
 
 def drift_report(
