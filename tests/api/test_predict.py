@@ -313,7 +313,10 @@ def test_a_form_shows_what_a_profile_leaves_open(tmp_path: Path) -> None:
     (tmp_path / "school.toml").write_text(toml.replace("[columns.other]", f"{SECOND_SCHOOL}\n[columns.other]"))
     profile = load_profile(tmp_path / "school.toml")
     form = InputForm.of(profile, profile.tasks["current"])
-    assert form.json_schema("pt_BR")["properties"]["copy"] == {"type": ["number", "null"], "description": "Cópia."}
+    assert form.json_schema("PredictInputs", "pt_BR")["properties"]["copy"] == {
+        "type": ["number", "null"],
+        "description": "Cópia.",
+    }
     assert form.read(form.example()).values == form.example()
     assert form.read({"copy": -1e9}).values == {"copy": -1e9}
 

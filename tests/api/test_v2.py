@@ -14,11 +14,11 @@ import tritonclient.http as triton
 from tritonclient.utils import InferenceServerException
 
 from farol.api.answers.v2 import InferAnswer, ModelMetadataAnswer
-from farol.api.service import Service
 from farol.app import create_app
 from farol.errors import StoreError
 from farol.i18n import msg
 from farol.model.registry import Registry
+from farol.service import Service
 from farol.settings import Settings
 from farol.store.database import Store
 from tests.api.client import Client, running

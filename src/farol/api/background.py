@@ -22,8 +22,8 @@ from farol.alerts.delivery import deliver
 from farol.alerts.events import notice_served
 from farol.alerts.plan import Plan
 from farol.alerts.schedule import Schedule
-from farol.api.service import Service
 from farol.errors import FarolError
+from farol.service import Service
 from farol.store.alert_states import AlertState, States
 from farol.store.database import Store
 from farol.store.leases import Turns

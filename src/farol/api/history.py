@@ -7,18 +7,21 @@ from datetime import UTC, datetime
 from fastapi import APIRouter, Request
 from fastapi.responses import JSONResponse
 
+from farol.access import access
 from farol.advice.report import report_of
 from farol.alerts.event_phrases import as_dict
 from farol.api.answers.report import EventfulHistoryAnswer, ReportAnswer
 from farol.api.errors import locale_of, refusals
 from farol.api.monitoring import Limit, OneTask, WindowName, known_task, snapshot_answer, window_in
-from farol.api.service import Service
 from farol.api.texts import marked as _
+from farol.service import Service
 from farol.store.events import Events
+from farol.store.keys import Role
 
 router = APIRouter(prefix="/monitoring", tags=["monitoring"])
 
 
+@access(Role.read)
 @router.get(
     "/history",
     operation_id="history",
@@ -46,6 +49,7 @@ def history(request: Request, task: OneTask = "current", limit: Limit = 100) -> 
     )
 
 
+@access(Role.read)
 @router.get(
     "/report",
     operation_id="report",

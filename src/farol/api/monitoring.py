@@ -11,22 +11,22 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Query, Request
 from fastapi.responses import JSONResponse, StreamingResponse
 
+from farol.access import access
 from farol.api.answers.drift import DriftAnswer, HistoryAnswer, SnapshotAnswer
 from farol.api.answers.performance import PerformanceAnswer
-from farol.api.answers.prediction import PredictionsAnswer
-from farol.api.auth import cross_site, same_site
-from farol.api.errors import ApiError, FieldProblem, locale_of, refusals
-from farol.api.service import Service
-from farol.api.serving_model import ROUTES
+from farol.api.answers.prediction import PredictionsAnswer, StoredPrediction
+from farol.api.errors import locale_of, refusals
 from farol.api.texts import marked as _
 from farol.api.times import both_times
 from farol.drift.baseline import parse_slice
 from farol.drift.report import Window, drift_report, take_snapshot, verdict_label, window_of
 from farol.drift.windows import WINDOW_PATTERN
-from farol.errors import InputError
+from farol.errors import ApiError, FieldProblem, InputError
 from farol.i18n import Message, msg
 from farol.outcomes.estimation import performance
+from farol.service import ROUTES, Service
 from farol.store.exporting import write_csv
+from farol.store.keys import Role
 from farol.store.records import Prediction, Snapshot
 
 router = APIRouter(prefix="/monitoring", tags=["monitoring"])
@@ -65,27 +65,26 @@ SameLevels = Annotated[
 ]
 
 
+@access(Role.read)
 @router.get(
     "/predictions",
     operation_id="list_predictions",
     summary=_("The latest predictions"),
     description=_("As they were stored, the latest first."),
-    response_model=PredictionsAnswer,
     response_description=_("The answer."),
     responses=refusals(422, 500, 503),
 )
-def predictions(request: Request, limit: Limit = 50, task: AnyTask = None) -> JSONResponse:
+def predictions(request: Request, limit: Limit = 50, task: AnyTask = None) -> PredictionsAnswer:
     service: Service = request.app.state.service
     rows = service.store.latest(limit, None if task is None else known_task(task))
-    return JSONResponse(
-        {
-            "timezone": service.timezone.key,
-            "limit": limit,
-            "predictions": [_prediction(row, service) for row in rows],
-        }
+    return PredictionsAnswer(
+        timezone=service.timezone.key,
+        limit=limit,
+        predictions=[StoredPrediction.of(row, service.timezone) for row in rows],
     )
 
 
+@access(Role.read)
 @router.get(
     "/predictions.csv",
     operation_id="export_predictions",
@@ -106,6 +105,7 @@ def predictions_csv(request: Request, task: AnyTask = None) -> StreamingResponse
     )
 
 
+@access(Role.read)
 @router.get(
     "/drift",
     operation_id="drift",
@@ -136,6 +136,7 @@ def drift(
     return JSONResponse(report.as_dict(locale_of(request)))
 
 
+@access(Role.read)
 @router.get(
     "/drift/history",
     operation_id="drift_history",
@@ -157,6 +158,7 @@ def drift_history(request: Request, task: OneTask = "current", limit: Limit = 30
     )
 
 
+@access(Role.read)
 @router.get(
     "/performance",
     operation_id="estimate_performance",
@@ -189,6 +191,7 @@ def estimated_performance(
     )
 
 
+@access(Role.manage)
 @router.post(
     "/drift/snapshots",
     operation_id="take_drift_snapshot",
@@ -200,10 +203,6 @@ def estimated_performance(
     responses=refusals(403, 413, 422, 500, 503),
 )
 def drift_snapshot(request: Request, task: OneTask = "current", window: WindowName = "30d") -> JSONResponse:
-    if not same_site(request.headers):
-        # A page of another site must not act through the browser of whoever reads it. The predicting routes are
-        # safe from that: a browser does not send JSON to another site unasked, and we answer no such question.
-        raise cross_site()
     service: Service = request.app.state.service
     bundle = service.served(known_task(task)).bundle
     kept = take_snapshot(service.store, bundle, window_in(window, service, task))
@@ -240,22 +239,6 @@ def _unusable(parameter: str, problem: Message, expected: Message | None) -> Api
 def _begun(rows: Iterator[Prediction]) -> Iterable[Prediction]:
     """The same rows, the first already read: a store that cannot be read is told before the answer begins."""
     return chain(list(islice(rows, 1)), rows)
-
-
-def _prediction(row: Prediction, service: Service) -> dict[str, Any]:
-    return {
-        "prediction_id": row.id,
-        **both_times(row.at, service.timezone),
-        "task": row.task,
-        "model_version": row.version,
-        "source": row.source,
-        "features": dict(row.features),
-        "prediction": row.prediction,
-        "prediction_label": row.label,
-        "probability": row.probability,
-        "threshold": row.threshold,
-        "warnings": list(row.warnings),
-    }
 
 
 _LATER: Mapping[str, object] = {"alarms": [], "superiority": None, "missing": None, "unseen": None}

@@ -1,35 +1,36 @@
-"""`POST /predict` and `POST /forecast`: read, score, store, answer.
-
-FastAPI describes these two routes, but does not run them (`farol.api.direct` does): what it does for each request, to
-find the function and what that takes, costs as much as all that these do.
-"""
+"""`POST /predict` and `POST /forecast`: parse, score, store, answer. Batches and tensors score by the same lines."""
 
 from __future__ import annotations
 
 import asyncio
-from dataclasses import replace
+from collections.abc import Callable, Coroutine, Sequence
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
-from typing import Annotated, cast
+from typing import Annotated, Any, cast
 from urllib.parse import parse_qsl
 
-from fastapi import APIRouter, Query
-from pydantic_core import to_json
-from starlette.requests import ClientDisconnect
-from starlette.types import ASGIApp, Receive, Scope, Send
+from fastapi import APIRouter, Query, Request
+from fastapi.responses import Response
+from fastapi.routing import APIRoute
 
+from farol.access import access
 from farol.api.answers.prediction import PredictionAnswer
-from farol.api.body import parse_object, refuse_other_than_json
-from farol.api.errors import SEE_DOCS, ApiError, FieldProblem, refusals
-from farol.api.idempotency import REPLAYED, KeyGiven, hashes_of, reused
-from farol.api.prediction import Asked, PredictRequest, ScoredPrediction, answer_body, score_questions
-from farol.api.requests import fields_of, locale_in
-from farol.api.service import Service
-from farol.api.serving_model import ROUTES, Served
+from farol.api.errors import SEE_DOCS, refusals
+from farol.api.idempotency import NO_KEY, REPLAYED, Hashes, KeyGiven, hashes_of, reused
+from farol.api.requests import locale_in, parse_object, refuse_other_than_json
+from farol.api.schemas import InputForm, PupilInput
 from farol.api.texts import marked as _
+from farol.api.tracing import traced, traced_row
+from farol.errors import ApiError, FieldProblem, InputError
 from farol.i18n import msg
-from farol.store.records import Prediction
-
-_STATUSES = (400, 413, 415, 422, 500, 503)
+from farol.model.bundle import Bundle
+from farol.model.inputs import InputWarning
+from farol.model.reasons import Reason, explain_scores, reasons_for
+from farol.model.scoring import Answer, warnings_for
+from farol.service import ROUTES, ServedModel, Service
+from farol.store.keys import Role
+from farol.store.prediction_rows import row_of
+from farol.store.records import Prediction, Source
 
 MOST_REASONS = 10
 
@@ -38,67 +39,133 @@ ReasonsWanted = Annotated[
 ]
 
 
-def answering(service: Service, task: str) -> ASGIApp:
-    """What answers the requests of a task's route."""
+@dataclass(frozen=True, slots=True)
+class PredictRequest:
+    """What was given for one pupil and when, the year it is of, the hashes of a request that may be sent again."""
 
-    async def answer(scope: Scope, receive: Receive, send: Send) -> None:
-        body, extra = await _answer(service, task, scope, receive)
-        content = to_json(body)
-        headers = [
-            (b"content-type", b"application/json"),
-            (b"content-length", str(len(content)).encode()),
-            *((name.lower().encode(), value.encode()) for name, value in extra.items()),
-        ]
-        await send({"type": "http.response.start", "status": 200, "headers": headers})
-        await send({"type": "http.response.body", "body": content})
-
-    return answer
+    given: PupilInput
+    at: datetime  # aware
+    year: int
+    hashes: Hashes = NO_KEY
+    reasons: int = 0
 
 
-async def _answer(
-    service: Service, task: str, scope: Scope, receive: Receive
-) -> tuple[dict[str, object], dict[str, str]]:
-    """The body of the answer and the headers that are its own."""
-    served = service.served(task)
-    wanted = _reasons_wanted(scope["query_string"])
-    refuse_other_than_json(fields_of(scope).get(b"content-type", b""))
-    given = served.form.read(parse_object(await _read(receive)))
-    hashes = hashes_of(scope, ROUTES[task], given)
-    at = datetime.now(UTC)
+@dataclass(frozen=True, slots=True)
+class ScoredPrediction:
+    """The answer to a request, what led to it, and the row to be stored."""
+
+    served: ServedModel
+    answer: Answer
+    reasons: tuple[Reason, ...]
+    warnings: tuple[InputWarning, ...]
+    row: Prediction
+
+    def answer_to(self, stored: Prediction, locale: str) -> PredictionAnswer:
+        """What is answered in a language; `stored` is the row, or the one that was stored first under its key."""
+        return PredictionAnswer.of(
+            stored,
+            self.answer,
+            self.reasons,
+            self.warnings,
+            bundle=self.served.bundle,
+            bands=self.served.bands,
+            locale=locale,
+        )
+
+
+def score_pupil(served: ServedModel, request: PredictRequest, *, source: Source) -> ScoredPrediction:
+    """The answer for one pupil. Raises ApiError (422) where nothing was given to answer from."""
+    if not request.given.values:
+        raise _nothing_given(served.bundle)
+    try:
+        answer = served.scorer.score_one(request.given.values, request.year)
+    except InputError:
+        raise _nothing_given(served.bundle) from None
+    return _scored(served, request, answer, reasons_for(served.scorer, answer, request.reasons), source)
+
+
+def score_pupils(
+    served: ServedModel, requests: Sequence[PredictRequest], *, source: Source
+) -> list[ScoredPrediction | ApiError]:
+    """The answer for each pupil, all scored as one batch; an ApiError where nothing was given to answer from."""
+    if not requests:
+        return []
+    scorer = served.scorer
+    scores = scorer.score_rows([request.given.values for request in requests], [request.year for request in requests])
+    most = max(request.reasons for request in requests)
+    explained = explain_scores(scorer, scores, most) if most else None
+    outcomes: list[ScoredPrediction | ApiError] = []
+    for place, (request, answer) in enumerate(zip(requests, scorer.answers(scores), strict=True)):
+        if not request.given.values or all(value is None for value in answer.features.values()):
+            outcomes.append(_nothing_given(served.bundle))
+            continue
+        why = explained.reasons(place)[: request.reasons] if explained is not None and request.reasons else ()
+        outcomes.append(_scored(served, request, answer, why, source))
+    return outcomes
+
+
+def _scored(
+    served: ServedModel, request: PredictRequest, answer: Answer, reasons: tuple[Reason, ...], source: Source
+) -> ScoredPrediction:
+    given = request.given
+    warnings = warnings_for(served.bundle, given.values)
+    row = row_of(
+        served.scorer,
+        answer,
+        given.values,
+        at=request.at,
+        year=request.year,
+        source=source,
+        student=given.student,
+        group=given.group,
+        key_hash=request.hashes.key,
+        body_hash=request.hashes.body,
+        warnings=tuple(warning.code for warning in warnings),
+    )
+    return ScoredPrediction(served, answer, reasons, warnings, row)
+
+
+def _nothing_given(bundle: Bundle) -> ApiError:
+    names = msg("at least one of {names}", names=", ".join(bundle.inputs.columns))
+    words = msg("Nothing was given from which to answer.")
+    return ApiError(422, "nothing_given", words, fix=msg("Give {what}.", what=names))
+
+
+async def _answer(task: str, http: Request) -> Response:
+    service: Service = http.app.state.service
+    served, locale = service.served(task), locale_in(http.scope)
+    reasons = _reasons_wanted(http.scope["query_string"])
+    refuse_other_than_json(http.scope)
+    given = InputForm(served.bundle.inputs).read(parse_object(await http.body()))
+    hashes, at = hashes_of(http.scope, ROUTES[task], given), datetime.now(UTC)
     year = at.astimezone(service.timezone).year if given.year is None else given.year
-    asked = Asked(served, PredictRequest(given, at, year, hashes, wanted), origin=scope["state"].get("span"))
-    stored = await service.journal.submit(asked)
-    scored = cast(ScoredPrediction, asked.scored)  # the journal has made it
-    locale = locale_in(scope)
+    request = PredictRequest(given, at, year, hashes, reasons)
+    with traced(http.scope, "score"):
+        scored = score_pupil(served, request, source="api")
+    content = _json(scored.answer_to(scored.row, locale))  # what cannot be written must not be stored
+    with traced_row(http.scope, scored.row.id):
+        stored = await service.journal.submit(scored.row)
     if stored is scored.row:
         service.metrics.predicted(task, stored.prediction)
-        return answer_body(served, scored, stored, locale), {}
+        return Response(content, media_type="application/json")
     if stored.body_hash != hashes.body:
         raise reused()
-    return await _again(service, served, asked.question, stored, locale), dict(REPLAYED)
+    again = await asyncio.to_thread(answered_before, service, served, request, stored)
+    return Response(_json(again.answer_to(stored, locale)), media_type="application/json", headers=dict(REPLAYED))
 
 
-async def _again(
-    service: Service, served: Served, question: PredictRequest, stored: Prediction, locale: str
-) -> dict[str, object]:
-    """The body of an answer that was given before, by the model that gave it."""
+def answered_before(
+    service: Service, served: ServedModel, request: PredictRequest, stored: Prediction
+) -> ScoredPrediction:
+    """The answer that was given before, by the model that gave it. It blocks; BundleError when that model is gone."""
     if served.bundle.version != stored.version:
-        served = await asyncio.to_thread(service.former, stored.task, stored.version)
-    # A row with a key has its year; and what was answered once can be answered again.
-    (scored,) = score_questions(served, [replace(question, year=cast(int, stored.year))], source="api")
-    return answer_body(served, cast(ScoredPrediction, scored), stored, locale)
+        served = service.former(stored.task, stored.version)
+    # A row with a key has its year.
+    return score_pupil(served, replace(request, year=cast(int, stored.year)), source=stored.source)
 
 
-async def _read(receive: Receive) -> bytes:
-    """The whole body. ClientDisconnect when its sender goes before the end."""
-    parts = []
-    while True:
-        message = await receive()
-        if message["type"] == "http.disconnect":
-            raise ClientDisconnect
-        parts.append(message.get("body", b""))
-        if not message.get("more_body", False):
-            return b"".join(parts)
+def _json(answer: PredictionAnswer) -> bytes:
+    return answer.__pydantic_serializer__.to_json(answer)
 
 
 def _reasons_wanted(query: bytes) -> int:
@@ -121,38 +188,69 @@ def _reasons_wanted(query: bytes) -> int:
     return number
 
 
+class PlainRoute(APIRoute):
+    """A route that FastAPI describes by its endpoint, and that `handler` answers: FastAPI's own hook for that.
+
+    A detour around FastAPI's dependencies and its validation of answers: without it 0.62 of the throughput at 16
+    connections, 0.52 at 64 (docs/serving.md says how that was measured).
+    """
+
+    def __init__(
+        self, path: str, described: Callable[..., Any], handler: Callable[[Request], Any], **options: Any
+    ) -> None:
+        self._handler = handler
+        super().__init__(path, described, **options)
+
+    def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
+        """What answers."""
+        return self._handler
+
+
+router = APIRouter()
+
+
+@access(Role.predict)
 async def _described(reasons: ReasonsWanted = 0, key: KeyGiven = None) -> None:
     """What FastAPI describes of the two routes."""
 
 
-router = APIRouter(tags=["predictions"])
-router.add_api_route(
-    ROUTES["current"],
-    _described,
-    methods=["POST"],
-    operation_id="predict",
-    summary=_("Is the pupil behind this year?"),
-    description=_(
+def _add_route(task: str, operation_id: str, summary: str, description: str) -> None:
+    async def handler(request: Request) -> Response:
+        return await _answer(task, request)
+
+    route = PlainRoute(
+        ROUTES[task],
+        _described,
+        handler,
+        methods=["POST"],
+        tags=["predictions"],
+        operation_id=operation_id,
+        summary=summary,
+        description=description,
+        response_model=PredictionAnswer,
+        response_description=_("The answer."),
+        responses=refusals(400, 413, 415, 422, 500, 503),
+    )
+    router.routes.append(route)
+
+
+_add_route(
+    "current",
+    "predict",
+    _("Is the pupil behind this year?"),
+    _(
         "Takes the indicators and grades of one pupil, each a number in its range, null, or left out. The answer is "
         "stored before it is given; its reasons are not, they follow from what is. IAN is this year's lag in other "
         "words: with it, being right is not predicting."
     ),
-    response_model=PredictionAnswer,
-    response_description=_("The answer."),
-    responses=refusals(*_STATUSES),
 )
-router.add_api_route(
-    ROUTES["next-year"],
-    _described,
-    methods=["POST"],
-    operation_id="forecast",
-    summary=_("Will the pupil be behind next year?"),
-    description=_(
+_add_route(
+    "next-year",
+    "forecast",
+    _("Will the pupil be behind next year?"),
+    _(
         "Takes the same as /predict, and what is known besides: level, expected level, age, year and month of birth, "
         "year of joining, lag. The answer is stored before it is given; its reasons are not, they follow from what is. "
         "The less is given, the less it is worth, and where too little is given there is none."
     ),
-    response_model=PredictionAnswer,
-    response_description=_("The answer."),
-    responses=refusals(*_STATUSES),
 )

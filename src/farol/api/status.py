@@ -8,19 +8,22 @@ from typing import Annotated
 from fastapi import APIRouter, Query, Request
 from fastapi.responses import JSONResponse
 
+from farol.access import access
 from farol.advice.inputs import TO_DO
 from farol.advice.status import WINDOW, real_problems, standings
 from farol.api.answers.status import StatusAnswer
 from farol.api.errors import locale_of, refusals
 from farol.api.monitoring import parameter
-from farol.api.service import Service
 from farol.api.texts import marked as _
+from farol.service import Service
+from farol.store.keys import Role
 
 router = APIRouter(prefix="/monitoring", tags=["monitoring"])
 
 Window = Annotated[str, Query(description=_("The days looked at; as for `/monitoring/drift`."))]
 
 
+@access(Role.read)
 @router.get(
     "/status",
     operation_id="status",
