@@ -114,6 +114,11 @@ def test_uvicorn_serves_the_app_by_its_name(free_port: int, trained: Path, tmp_p
         )
         assert deep.status_code == 400
         assert httpx.get(f"{server.base}/").status_code == 200
+        with httpx.Client() as client:  # a body after HEAD would be taken for the next answer
+            for address in ("/health", "/monitoring/predictions.csv", "/static/farol.css", "/health"):
+                head = client.head(f"{server.base}{address}")
+                assert (head.status_code, head.content) == (200, b"")
+            assert client.get(f"{server.base}/health").json()["status"] == "alive"
     assert server.process.returncode in (0, -signal.SIGTERM)
 
 

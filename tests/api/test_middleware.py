@@ -9,6 +9,7 @@ import httpx
 import pytest
 from fastapi import FastAPI, HTTPException, Request
 from fastapi.responses import Response
+from starlette.routing import Route
 
 from farol.api import errors
 from farol.api.middleware import SECURITY_HEADERS, BrokenOffError, Guard
@@ -96,6 +97,35 @@ def test_unknown_addresses_and_methods_have_the_one_shape(shared: Client) -> Non
     error_of(response, 405, "method_not_allowed")
     assert response.headers["allow"] == "POST"
     assert shared.request("DELETE", "/models").headers["allow"] == "GET, HEAD"
+
+
+GETS = sorted(
+    route.path
+    for route in create_app(Settings()).routes
+    if isinstance(route, Route) and "GET" in (route.methods or ()) and "{version}" not in route.path
+)
+
+
+@pytest.mark.parametrize("path", GETS)
+def test_head_is_answered_as_get_is_without_a_body(shared: Client, path: str) -> None:
+    address = path.replace("{task}", "current").replace("{name}", "current")
+    got, head = shared.get(address), shared.request("HEAD", address)
+    assert (head.status_code, head.content) == (200, b"")
+    assert head.headers.keys() == got.headers.keys()
+    assert head.headers["content-type"] == got.headers["content-type"]
+
+
+def test_head_of_an_address_that_takes_no_get_is_refused(shared: Client) -> None:
+    assert shared.request("HEAD", "/predict").status_code == 405
+    assert shared.request("HEAD", "/nowhere").status_code == 404
+
+
+def test_head_is_logged_as_head(shared: Client, caplog: pytest.LogCaptureFixture) -> None:
+    with caplog.at_level(logging.INFO, "farol.access"):
+        shared.request("HEAD", "/health")
+    assert [record.getMessage()[:16] for record in caplog.records if record.name == "farol.access"] == [
+        "HEAD /health 200"
+    ]
 
 
 def test_a_declared_body_that_is_too_large_is_refused_unread(settings: Settings) -> None:

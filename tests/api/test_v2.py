@@ -55,6 +55,14 @@ def total(settings: Settings) -> int:
         return store.total()
 
 
+@pytest.mark.parametrize("given", [b'"\\ud800"', b'"a\\udfff"', b"7", b"{}"])
+def test_an_id_that_cannot_come_back_stores_nothing(client: Client, settings: Settings, given: bytes) -> None:
+    tensors = json.dumps([column("IAA", 8.5)]).encode()
+    text = refused(client, b'{"id": ' + given + b', "inputs": ' + tensors + b"}")
+    assert text.startswith("id is not a text.")
+    assert total(settings) == 0
+
+
 def test_the_server_says_what_it_is_and_how_it_is(shared: Client) -> None:
     assert shared.get("/v2").json()["extensions"] == []
     assert shared.get("/v2/health/live").json() == {"live": True}
