@@ -20,6 +20,7 @@ import farol
 from farol.api import batch, errors, history, monitoring, openapi, outcomes, predict, state, status, v2
 from farol.api.auth import AccessMiddleware
 from farol.api.background import Watch
+from farol.api.direct import DirectMiddleware
 from farol.api.keyring import Keyring
 from farol.api.middleware import Guard
 from farol.api.tracing import open_tracing
@@ -114,6 +115,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     views.mount_static(app)
     errors.install(app)
     # What is added last stands outermost.
+    app.add_middleware(DirectMiddleware, routes=predict.answers(service))
     app.add_middleware(AccessMiddleware, settings=settings, keyring=keyring)
     if settings.origins:
         app.add_middleware(

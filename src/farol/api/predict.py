@@ -3,21 +3,22 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Coroutine, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
-from typing import Annotated, Any, cast
+from functools import partial
+from typing import Annotated, cast
 from urllib.parse import parse_qsl
 
-from fastapi import APIRouter, Query, Request
-from fastapi.responses import Response
-from fastapi.routing import APIRoute
+from fastapi import APIRouter, Query
+from starlette.types import Receive, Scope
 
 from farol.access import access
 from farol.api.answers.prediction import PredictionAnswer
+from farol.api.direct import DirectAnswer
 from farol.api.errors import SEE_DOCS, refusals
 from farol.api.idempotency import NO_KEY, REPLAYED, Hashes, KeyGiven, hashes_of, reused
-from farol.api.requests import locale_in, parse_object, refuse_other_than_json
+from farol.api.requests import locale_in, parse_object, read_body, refuse_other_than_json
 from farol.api.schemas import InputForm, PupilInput
 from farol.api.texts import marked as _
 from farol.api.tracing import traced, traced_row
@@ -131,27 +132,31 @@ def _nothing_given(bundle: Bundle) -> ApiError:
     return ApiError(422, "nothing_given", words, fix=msg("Give {what}.", what=names))
 
 
-async def _answer(task: str, http: Request) -> Response:
-    service: Service = http.app.state.service
-    served, locale = service.served(task), locale_in(http.scope)
-    reasons = _reasons_wanted(http.scope["query_string"])
-    refuse_other_than_json(http.scope)
-    given = InputForm(served.bundle.inputs).read(parse_object(await http.body()))
-    hashes, at = hashes_of(http.scope, ROUTES[task], given), datetime.now(UTC)
+def answers(service: Service) -> Mapping[str, DirectAnswer]:
+    """Route → what answers it."""
+    return {route: partial(_answer, service, task) for task, route in ROUTES.items()}
+
+
+async def _answer(service: Service, task: str, scope: Scope, receive: Receive) -> tuple[bytes, Mapping[str, str]]:
+    served, locale = service.served(task), locale_in(scope)
+    reasons = _reasons_wanted(scope["query_string"])
+    refuse_other_than_json(scope)
+    given = InputForm(served.bundle.inputs).read(parse_object(await read_body(receive)))
+    hashes, at = hashes_of(scope, ROUTES[task], given), datetime.now(UTC)
     year = at.astimezone(service.timezone).year if given.year is None else given.year
     request = PredictRequest(given, at, year, hashes, reasons)
-    with traced(http.scope, "score"):
+    with traced(scope, "score"):
         scored = score_pupil(served, request, source="api")
     content = _json(scored.answer_to(scored.row, locale))  # what cannot be written must not be stored
-    with traced_row(http.scope, scored.row.id):
+    with traced_row(scope, scored.row.id):
         stored = await service.journal.submit(scored.row)
     if stored is scored.row:
         service.metrics.predicted(task, stored.prediction)
-        return Response(content, media_type="application/json")
+        return content, {}
     if stored.body_hash != hashes.body:
         raise reused()
     again = await asyncio.to_thread(answered_before, service, served, request, stored)
-    return Response(_json(again.answer_to(stored, locale)), media_type="application/json", headers=dict(REPLAYED))
+    return _json(again.answer_to(stored, locale)), REPLAYED
 
 
 def answered_before(
@@ -188,42 +193,19 @@ def _reasons_wanted(query: bytes) -> int:
     return number
 
 
-class PlainRoute(APIRoute):
-    """A route that FastAPI describes by its endpoint, and that `handler` answers: FastAPI's own hook for that.
-
-    A detour around FastAPI's dependencies and its validation of answers: without it 0.62 of the throughput at 16
-    connections, 0.52 at 64 (docs/serving.md says how that was measured).
-    """
-
-    def __init__(
-        self, path: str, described: Callable[..., Any], handler: Callable[[Request], Any], **options: Any
-    ) -> None:
-        self._handler = handler
-        super().__init__(path, described, **options)
-
-    def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
-        """What answers."""
-        return self._handler
-
-
-router = APIRouter()
+router = APIRouter(tags=["predictions"])
 
 
 @access(Role.predict)
 async def _described(reasons: ReasonsWanted = 0, key: KeyGiven = None) -> None:
-    """What FastAPI describes of the two routes."""
+    """What FastAPI describes of the two routes; `farol.api.direct` answers them."""
 
 
 def _add_route(task: str, operation_id: str, summary: str, description: str) -> None:
-    async def handler(request: Request) -> Response:
-        return await _answer(task, request)
-
-    route = PlainRoute(
+    router.add_api_route(
         ROUTES[task],
         _described,
-        handler,
         methods=["POST"],
-        tags=["predictions"],
         operation_id=operation_id,
         summary=summary,
         description=description,
@@ -231,7 +213,6 @@ def _add_route(task: str, operation_id: str, summary: str, description: str) -> 
         response_description=_("The answer."),
         responses=refusals(400, 413, 415, 422, 500, 503),
     )
-    router.routes.append(route)
 
 
 _add_route(

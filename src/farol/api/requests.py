@@ -16,6 +16,7 @@ from functools import lru_cache
 from typing import Any
 from urllib.parse import parse_qsl
 
+from starlette.applications import Starlette
 from starlette.requests import ClientDisconnect
 from starlette.routing import Match
 from starlette.types import Receive, Scope
@@ -47,20 +48,17 @@ NO_ROUTE = MatchedRoute("-", RouteAccess(Role.manage, is_page=True))
 
 def route_of(scope: Scope) -> MatchedRoute:
     """The route that the framework will find for this request, matched by the same rules; HEAD is matched as GET."""
-    state = scope.setdefault("state", {})
-    matched: MatchedRoute | None = state.get("route")
-    if matched is None:
-        matched = state["route"] = _matched(scope)
-    return matched
+    method = "GET" if scope["method"] == "HEAD" else scope["method"]
+    return _matched(scope.get("app"), method, scope["path"], scope.get("root_path", ""))
 
 
-def _matched(scope: Scope) -> MatchedRoute:
-    if scope["method"] == "HEAD":
-        scope = {**scope, "method": "GET"}
-    for route in scope["app"].routes if "app" in scope else ():
+@lru_cache(maxsize=256)
+def _matched(app: Starlette | None, method: str, path: str, root_path: str) -> MatchedRoute:
+    scope = {"type": "http", "method": method, "path": path, "root_path": root_path}
+    for route in () if app is None else app.routes:
         match, child = route.matches(scope)
         if match is Match.FULL:
-            return MatchedRoute(route.path, access_of(child["endpoint"]))
+            return MatchedRoute(getattr(route, "path", NO_ROUTE.template), access_of(child["endpoint"]))
     return NO_ROUTE
 
 

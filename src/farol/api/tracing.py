@@ -18,6 +18,7 @@ from farol.settings import Settings
 if TYPE_CHECKING:
     from farol.api.spans import RequestTrace, Tracing
 
+_NOTHING = nullcontext()
 _NEEDED = ("opentelemetry.sdk", "opentelemetry.exporter.otlp.proto.http")
 
 
@@ -50,13 +51,13 @@ def open_tracing(settings: Settings) -> Tracing | None:
 def traced(scope: Scope, name: str) -> AbstractContextManager[object]:
     """A span for a part of this request; nothing where it is not traced."""
     trace: RequestTrace | None = scope["state"].get("trace")
-    return nullcontext() if trace is None else trace.part(name)
+    return _NOTHING if trace is None else trace.part(name)
 
 
 def traced_row(scope: Scope, row_id: str) -> AbstractContextManager[object]:
     """Says that the row which is stored meanwhile is of this request; nothing where it is not traced."""
     trace: RequestTrace | None = scope["state"].get("trace")
-    return nullcontext() if trace is None else trace.storing(row_id)
+    return _NOTHING if trace is None else trace.storing(row_id)
 
 
 def _is_installed(name: str) -> bool:

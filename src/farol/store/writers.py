@@ -27,7 +27,7 @@ from farol.store.records import Prediction
 if TYPE_CHECKING:
     from psycopg import AsyncConnection
 
-QUICK_SECONDS = 0.005
+QUICK_SECONDS = 0.01
 """A transaction that took no longer is followed by another in the loop's own thread."""
 
 BY_THREAD = 32

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import lru_cache
 from typing import Literal, Self, cast
 from zoneinfo import ZoneInfo
 
@@ -45,6 +46,7 @@ class BandAnswer(Shape):
     )
 
     @classmethod
+    @lru_cache(maxsize=64)  # a bundle has a few
     def of(cls, band: Band) -> Self:
         """A band of a bundle's report."""
         return cls(low=band.low, high=band.high, expected=ShareRange(low=band.expected_low, high=band.expected_high))
@@ -86,6 +88,8 @@ class ReasonAnswer(Shape):
         )
 
 
+_Class = Literal[0, 1] | None
+
 _ANSWER: JsonDict = {
     "prediction": 1,
     "prediction_label": "Aluno possui risco de defasagem",
@@ -122,7 +126,7 @@ _ANSWER: JsonDict = {
 class PredictionAnswer(Shape):
     model_config = ConfigDict(json_schema_extra={"examples": [_ANSWER]})
 
-    prediction: Literal[0, 1] | None = Field(description=_("1: at risk; null: no answer."))
+    prediction: _Class = Field(description=_("1: at risk; null: no answer."))
     prediction_label: str = Field(description=_("The prediction in words, in the language of the request."))
     probability: Probability | None = Field(description=_("Of being at risk; null: no answer."))
     band: BandAnswer | None = Field(description=_("What such a probability was worth; null where it is not known."))
@@ -152,7 +156,7 @@ class PredictionAnswer(Shape):
         """The answer for one pupil: its row, and what the model that made it says besides."""
         band = band_in(bands, stored.probability)
         return cls(
-            prediction=cast(Literal[0, 1] | None, stored.prediction),
+            prediction=cast(_Class, stored.prediction),
             prediction_label=label_text(bundle, stored.prediction, locale),
             probability=stored.probability,
             band=None if band is None else BandAnswer.of(band),
@@ -191,7 +195,7 @@ class StoredPrediction(Shape):
     model_version: str
     source: Source
     features: dict[str, float | None] = Field(description=_("As they were given; what was absent is absent."))
-    prediction: Literal[0, 1] | None = Field(description=_("1: at risk; null: no answer."))
+    prediction: _Class = Field(description=_("1: at risk; null: no answer."))
     prediction_label: str = Field(description=_("As it was stored: in the words of the profile, in Portuguese."))
     probability: Probability | None = Field(description=_("Of being at risk; null: no answer."))
     threshold: float
@@ -207,7 +211,7 @@ class StoredPrediction(Shape):
             model_version=row.version,
             source=row.source,
             features=dict(row.features),
-            prediction=cast(Literal[0, 1] | None, row.prediction),
+            prediction=cast(_Class, row.prediction),
             prediction_label=row.label,
             probability=row.probability,
             threshold=row.threshold,
