@@ -17,7 +17,7 @@ import pytest
 
 import farol.app
 from farol.api.keyring import check_binding, is_loopback
-from farol.api.predict import PredictRequest, score_pupil
+from farol.api.predict import PredictRequest, ScoredPrediction, score_pupils
 from farol.api.schemas import PupilInput
 from farol.app import create_app
 from farol.errors import InputError, ProfileError, StoreError
@@ -160,7 +160,9 @@ def test_closing_waits_for_what_is_being_stored(trained: Path, tmp_path: Path) -
     served, now = service.served("current"), datetime.now(UTC)
 
     def row() -> Prediction:
-        return score_pupil(served, PredictRequest(PupilInput(PUPIL, None), now, 2024), source="api").row
+        (scored,) = score_pupils(served, [PredictRequest(PupilInput(PUPIL, None), now, 2024)], source="api")
+        assert isinstance(scored, ScoredPrediction)
+        return scored.row
 
     async def ask_and_close() -> str:
         asked = asyncio.create_task(service.journal.submit(row()))

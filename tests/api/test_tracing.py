@@ -222,7 +222,7 @@ def test_a_pupil_that_cannot_be_scored_is_told_without_words(
     def fail(*_: object, **__: object) -> None:
         raise ValueError("porcelain")
 
-    monkeypatch.setattr("farol.api.predict.score_pupil", fail)
+    monkeypatch.setattr("farol.api.predict.score_pupils", fail)
     with running(create_app(traced)) as client:
         answers = client.together(4, "POST", "/predict", json=PUPIL)
     assert {answer.status_code for answer in answers} == {500}

@@ -6,10 +6,10 @@ Plain ASGI, so that bodies and long answers stream through untouched.
 from __future__ import annotations
 
 import logging
-import random
 import re
 import time
 from collections.abc import Callable, Iterable, Mapping
+from secrets import token_hex
 
 from fastapi import Request
 from starlette.requests import ClientDisconnect
@@ -149,7 +149,7 @@ def _request_id(fields: Mapping[bytes, bytes]) -> str:
     given = fields.get(b"x-request-id")
     if given is not None and _REQUEST_ID.fullmatch(given):
         return given.decode()
-    return f"{random.getrandbits(128):032x}"
+    return token_hex(16)
 
 
 _SECURITY = tuple((name.lower().encode(), value.encode()) for name, value in SECURITY_HEADERS.items())

@@ -22,11 +22,11 @@ from farol.api.requests import locale_in, parse_object, read_body, refuse_other_
 from farol.api.schemas import InputForm, PupilInput
 from farol.api.texts import marked as _
 from farol.api.tracing import traced, traced_row
-from farol.errors import ApiError, FieldProblem, InputError
+from farol.errors import ApiError, FieldProblem
 from farol.i18n import msg
 from farol.model.bundle import Bundle
 from farol.model.inputs import InputWarning
-from farol.model.reasons import Reason, explain_scores, reasons_for
+from farol.model.reasons import Reason, explain_scores
 from farol.model.scoring import Answer, warnings_for
 from farol.service import ROUTES, ServedModel, Service
 from farol.store.keys import Role
@@ -34,6 +34,9 @@ from farol.store.prediction_rows import row_of
 from farol.store.records import Prediction, Source
 
 MOST_REASONS = 10
+
+MOST_AT_ONCE = 256
+"""Requests scored in one turn of the event loop, which waits meanwhile: a few milliseconds."""
 
 ReasonsWanted = Annotated[
     int, Query(ge=0, le=MOST_REASONS, description=_("Up to how many reasons to give for the answer, from 0 to 10."))
@@ -74,17 +77,6 @@ class ScoredPrediction:
         )
 
 
-def score_pupil(served: ServedModel, request: PredictRequest, *, source: Source) -> ScoredPrediction:
-    """The answer for one pupil. Raises ApiError (422) where nothing was given to answer from."""
-    if not request.given.values:
-        raise _nothing_given(served.bundle)
-    try:
-        answer = served.scorer.score_one(request.given.values, request.year)
-    except InputError:
-        raise _nothing_given(served.bundle) from None
-    return _scored(served, request, answer, reasons_for(served.scorer, answer, request.reasons), source)
-
-
 def score_pupils(
     served: ServedModel, requests: Sequence[PredictRequest], *, source: Source
 ) -> list[ScoredPrediction | ApiError]:
@@ -100,30 +92,24 @@ def score_pupils(
         if not request.given.values or all(value is None for value in answer.features.values()):
             outcomes.append(_nothing_given(served.bundle))
             continue
+        given = request.given
+        warnings = warnings_for(served.bundle, given.values)
+        row = row_of(
+            scorer,
+            answer,
+            given.values,
+            at=request.at,
+            year=request.year,
+            source=source,
+            student=given.student,
+            group=given.group,
+            key_hash=request.hashes.key,
+            body_hash=request.hashes.body,
+            warnings=tuple(warning.code for warning in warnings),
+        )
         why = explained.reasons(place)[: request.reasons] if explained is not None and request.reasons else ()
-        outcomes.append(_scored(served, request, answer, why, source))
+        outcomes.append(ScoredPrediction(served, answer, why, warnings, row))
     return outcomes
-
-
-def _scored(
-    served: ServedModel, request: PredictRequest, answer: Answer, reasons: tuple[Reason, ...], source: Source
-) -> ScoredPrediction:
-    given = request.given
-    warnings = warnings_for(served.bundle, given.values)
-    row = row_of(
-        served.scorer,
-        answer,
-        given.values,
-        at=request.at,
-        year=request.year,
-        source=source,
-        student=given.student,
-        group=given.group,
-        key_hash=request.hashes.key,
-        body_hash=request.hashes.body,
-        warnings=tuple(warning.code for warning in warnings),
-    )
-    return ScoredPrediction(served, answer, reasons, warnings, row)
 
 
 def _nothing_given(bundle: Bundle) -> ApiError:
@@ -132,12 +118,62 @@ def _nothing_given(bundle: Bundle) -> ApiError:
     return ApiError(422, "nothing_given", words, fix=msg("Give {what}.", what=names))
 
 
+class ScoringGroup:
+    """Scores the requests that are parsed in one turn of the event loop as one batch; a lone one waits for nobody.
+
+    Each scored alone would take 119 µs of the processor in place of 106 for a request at 16 connections, and 110 in
+    place of 71 at 64, without the server (docs/serving.md says how that was measured).
+    """
+
+    def __init__(self) -> None:
+        self._waiting: list[tuple[ServedModel, PredictRequest, asyncio.Future[ScoredPrediction]]] = []
+
+    async def score(self, served: ServedModel, request: PredictRequest) -> ScoredPrediction:
+        """The answer for one pupil. Raises ApiError (422) where nothing was given to answer from."""
+        loop = asyncio.get_running_loop()
+        future: asyncio.Future[ScoredPrediction] = loop.create_future()
+        if not self._waiting:
+            loop.call_soon(self._score)
+        self._waiting.append((served, request, future))
+        return await future
+
+    def _score(self) -> None:
+        group, self._waiting = self._waiting[:MOST_AT_ONCE], self._waiting[MOST_AT_ONCE:]
+        if self._waiting:
+            asyncio.get_running_loop().call_soon(self._score)
+        by_model: dict[ServedModel, list[tuple[PredictRequest, asyncio.Future[ScoredPrediction]]]] = {}
+        for served, request, future in group:
+            by_model.setdefault(served, []).append((request, future))
+        for served, asked in by_model.items():
+            requests, futures = zip(*asked, strict=True)
+            for future, outcome in zip(futures, _each_scored(served, requests), strict=True):
+                if future.done():  # whoever asked has gone
+                    continue
+                if isinstance(outcome, ScoredPrediction):
+                    future.set_result(outcome)
+                else:
+                    future.set_exception(outcome)
+
+
+def _each_scored(served: ServedModel, requests: Sequence[PredictRequest]) -> Sequence[ScoredPrediction | Exception]:
+    """As `score_pupils`. Where that fails for all of them, each is tried alone: one must not harm the others."""
+    try:
+        return score_pupils(served, requests, source="api")
+    except Exception as error:  # noqa: BLE001  it is not swallowed: `ScoringGroup.score` raises it to whoever asked
+        if len(requests) == 1:
+            return [error]
+        return [outcome for request in requests for outcome in _each_scored(served, [request])]
+
+
 def answers(service: Service) -> Mapping[str, DirectAnswer]:
     """Route → what answers it."""
-    return {route: partial(_answer, service, task) for task, route in ROUTES.items()}
+    scoring = ScoringGroup()
+    return {route: partial(_answer, service, scoring, task) for task, route in ROUTES.items()}
 
 
-async def _answer(service: Service, task: str, scope: Scope, receive: Receive) -> tuple[bytes, Mapping[str, str]]:
+async def _answer(
+    service: Service, scoring: ScoringGroup, task: str, scope: Scope, receive: Receive
+) -> tuple[bytes, Mapping[str, str]]:
     served, locale = service.served(task), locale_in(scope)
     reasons = _reasons_wanted(scope["query_string"])
     refuse_other_than_json(scope)
@@ -146,7 +182,7 @@ async def _answer(service: Service, task: str, scope: Scope, receive: Receive) -
     year = at.astimezone(service.timezone).year if given.year is None else given.year
     request = PredictRequest(given, at, year, hashes, reasons)
     with traced(scope, "score"):
-        scored = score_pupil(served, request, source="api")
+        scored = await scoring.score(served, request)
     content = _json(scored.answer_to(scored.row, locale))  # what cannot be written must not be stored
     with traced_row(scope, scored.row.id):
         stored = await service.journal.submit(scored.row)
@@ -165,8 +201,9 @@ def answered_before(
     """The answer that was given before, by the model that gave it. It blocks; BundleError when that model is gone."""
     if served.bundle.version != stored.version:
         served = service.former(stored.task, stored.version)
-    # A row with a key has its year.
-    return score_pupil(served, replace(request, year=cast(int, stored.year)), source=stored.source)
+    # A row with a key has its year; and what was answered once can be answered again.
+    (scored,) = score_pupils(served, [replace(request, year=cast(int, stored.year))], source=stored.source)
+    return cast(ScoredPrediction, scored)
 
 
 def _json(answer: PredictionAnswer) -> bytes:
