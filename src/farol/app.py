@@ -14,15 +14,19 @@ from contextlib import asynccontextmanager, suppress
 from typing import Any, TypeVar
 
 from fastapi import FastAPI
-from starlette.types import ASGIApp
+from starlette.middleware.cors import CORSMiddleware
 
 import farol
-from farol.api import routes
+from farol.api import batch, errors, history, monitoring, openapi, outcomes, predict, state, status, v2
+from farol.api.auth import AccessMiddleware
 from farol.api.background import Watch
-from farol.api.openapi import describe
-from farol.api.service import Service
+from farol.api.direct import DirectMiddleware
+from farol.api.keyring import Keyring
+from farol.api.middleware import Guard
+from farol.api.tracing import open_tracing
 from farol.errors import StoreError
 from farol.i18n import LOCALES, negotiate
+from farol.service import Service
 from farol.settings import Settings
 from farol.web import views
 from farol.web.error_pages import error_page
@@ -37,27 +41,16 @@ REFRESH_SECONDS = 1.0
 FOLLOW_SECONDS = 0.25
 """How often we look whether another version was chosen: all workers are to serve it within a second."""
 
-GARBAGE = 10_000
-"""Objects more than before until garbage is looked for. Requests leave little of it, and each makes many objects."""
-
 WATCH_SECONDS = 5.0
 """How often a worker looks whether a check or an alert is due."""
 
 
 class Farol(FastAPI):
-    """FastAPI with our OpenAPI document, which speaks of the models served now, and no layers around our own."""
+    """FastAPI with our OpenAPI document, which speaks of the models served now."""
 
     def openapi(self) -> dict[str, Any]:
         """The document in English; `GET /openapi.json` gives it in either language."""
-        return describe(self, self.state.service, LOCALES[1])
-
-    def build_middleware_stack(self) -> ASGIApp:
-        """What stands around the routes, from ours on: our guard does what the framework's outer layers would do."""
-        stack: Any = super().build_middleware_stack()
-        while not type(stack).__module__.startswith("farol."):
-            stack = stack.app
-        found: ASGIApp = stack
-        return found
+        return openapi.describe(self, self.state.service, LOCALES[1])
 
 
 def create_app(settings: Settings | None = None) -> FastAPI:
@@ -67,24 +60,25 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     InputError for a schedule, a window or an alert that cannot be carried out.
     """
     settings = settings or Settings()
-    service = Service(settings)
+    tracing = open_tracing(settings)
+    service = Service(settings) if tracing is None else Service(settings, around_writer=tracing.around)
+    keyring = Keyring(lambda: service.store)
     watch = Watch(service)
     service.metrics.add(watch)
 
     @asynccontextmanager
     async def lifespan(_app: FastAPI) -> AsyncIterator[None]:
         await asyncio.to_thread(service.refresh)
-        await _read_keys(service)
-        if gc.isenabled():  # else whoever started us put it off: what was imported is hardly ever garbage
-            gc.collect()
-        gc.freeze()  # what is there now stays: the collector need not look at it again and again
-        gc.set_threshold(GARBAGE)
-        gc.enable()
+        await _read_keys(keyring)
+        # What is there now stays; else the collector looks at all of it again and again, and at 64 connections the
+        # slowest answer of a hundred takes 120 ms in place of 29 (docs/serving.md).
+        gc.collect()
+        gc.freeze()
         # A task each: reading a new model takes longer than keys may be old, and a receiver that does not answer must
         # not hold up a check.
         watchers = [
             asyncio.create_task(_every(REFRESH_SECONDS, _refresh, service)),
-            asyncio.create_task(_every(REFRESH_SECONDS, _read_keys, service)),
+            asyncio.create_task(_every(REFRESH_SECONDS, _read_keys, keyring)),
             asyncio.create_task(_every(FOLLOW_SECONDS, _follow, service)),
             *(asyncio.create_task(_every(WATCH_SECONDS, _in_thread, once)) for once in (watch.look, watch.send)),
         ]
@@ -97,6 +91,8 @@ def create_app(settings: Settings | None = None) -> FastAPI:
                     await watcher
             await asyncio.to_thread(watch.stop)
             await service.close()
+            if tracing is not None:
+                await asyncio.to_thread(tracing.close)
 
     app = Farol(
         title="Farol",
@@ -109,11 +105,29 @@ def create_app(settings: Settings | None = None) -> FastAPI:
         telemetry={"tracing": False, "metrics": False, "logs": False, "auto_configure": False},
     )
     app.state.service = service
+    app.state.keyring = keyring
+    app.state.tracing = tracing
     app.state.locale = negotiate(settings.locale)
     app.state.error_page = error_page
-    routes.install(app, service)
-    app.include_router(views.router)
+    for module in (predict, batch, v2, monitoring, history, outcomes, status, state, openapi, views):
+        app.router.routes.extend(module.router.routes)
+    openapi.mount_assets(app)
     views.mount_static(app)
+    errors.install(app)
+    # What is added last stands outermost.
+    app.add_middleware(DirectMiddleware, routes=predict.answers(service))
+    app.add_middleware(AccessMiddleware, settings=settings, keyring=keyring)
+    if settings.origins:
+        app.add_middleware(
+            CORSMiddleware,
+            allow_origins=settings.origins,
+            allow_methods=("GET", "POST"),
+            allow_headers=("Authorization", "Content-Type", "X-API-Key", "X-Request-ID"),
+            expose_headers=("Retry-After", "X-Request-ID"),
+        )
+    app.add_middleware(Guard, settings=settings, observe=service.metrics.answered)
+    if tracing is not None:
+        app.add_middleware(tracing.middleware)
     return app
 
 
@@ -142,9 +156,9 @@ async def _follow(service: Service) -> None:
             await asyncio.to_thread(service.refresh)
 
 
-async def _read_keys(service: Service) -> None:
-    with suppress(StoreError):  # told by /ready, and to whoever asks once the keys known are too old
-        await service.keyring.read()
+async def _read_keys(keyring: Keyring) -> None:
+    with suppress(StoreError):  # /ready says so, and whoever asks once the known keys are too old
+        await keyring.read()
 
 
 def __getattr__(name: str) -> FastAPI:

@@ -5,6 +5,7 @@ No error carries a pupil's value: `got` names a kind ("text", "a number above 10
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import ClassVar
 
@@ -135,3 +136,34 @@ class MissingExtraError(FarolError):
             make=f"make install EXTRAS={extra}",
         )
         super().__init__(problem, fix=fix)
+
+
+@dataclass(frozen=True, slots=True)
+class FieldProblem:
+    """What is wrong with one field of a request, and what was expected."""
+
+    field: str
+    problem: Message
+    expected: Message | None = None
+
+
+class ApiError(Exception):
+    """A request that is answered with an error, in JSON or on a page: status, stable code, words, fields, headers."""
+
+    def __init__(
+        self,
+        status: int,
+        code: str,
+        message: Message,
+        *,
+        fields: Sequence[FieldProblem] = (),
+        fix: Message | None = None,
+        headers: Mapping[str, str] | None = None,
+    ) -> None:
+        super().__init__(code)
+        self.status = status
+        self.code = code
+        self.message = message
+        self.fields = tuple(fields)
+        self.fix = fix
+        self.headers = dict(headers or {})

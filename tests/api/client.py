@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
@@ -36,6 +36,14 @@ class Client:
 
         async def send() -> list[httpx.Response]:
             return await asyncio.gather(*(self._http.request(method, url, **options) for _ in range(times)))
+
+        return self._portal.call(send)
+
+    def each(self, method: str, url: str, bodies: Sequence[object]) -> list[httpx.Response]:
+        """A request with each body, all at once."""
+
+        async def send() -> list[httpx.Response]:
+            return await asyncio.gather(*(self._http.request(method, url, json=body) for body in bodies))
 
         return self._portal.call(send)
 

@@ -6,8 +6,7 @@ from typing import Any
 
 import httpx
 
-from farol.api.answers.errors import ErrorAnswer
-from farol.api.answers.v2 import V2Error
+from farol.api.answers.errors import ErrorAnswer, V2Error
 
 PUPIL = {
     "IAA": 8.5,

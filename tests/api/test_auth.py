@@ -17,10 +17,11 @@ import pytest
 from fastapi.routing import iter_route_contexts
 from pydantic import ValidationError
 
+from farol.access import UNSTATED
 from farol.api import keyring
-from farol.api.auth import Access
-from farol.api.binding import check_binding
-from farol.api.roles import UNSTATED, wanted_of
+from farol.api.auth import AccessMiddleware
+from farol.api.keyring import Keyring, check_binding
+from farol.api.requests import NO_ROUTE, MatchedRoute, route_of
 from farol.app import create_app
 from farol.errors import InputError
 from farol.model.registry import Registry
@@ -83,6 +84,7 @@ def routes() -> list[tuple[str, str]]:
     return sorted(found)
 
 
+APP = create_app(Settings())
 ROUTES = routes()
 OPEN = {"/health", "/ready", "/docs", "/openapi.json", "/docs/assets", "/static"}
 OPEN |= {"/v2/health/live", "/v2/health/ready", "/v2/models/{name}/ready", "/v2/models/{name}/versions/{version}/ready"}
@@ -104,6 +106,11 @@ def needed(method: str, path: str) -> Role | None:
     return Role.read
 
 
+def found(method: str, path: str, **scope: str) -> MatchedRoute:
+    """The route of a request as the service finds it."""
+    return route_of({"type": "http", "method": method, "path": path, "app": APP, **scope})
+
+
 def test_the_walk_through_the_routes_finds_them() -> None:
     assert len(ROUTES) >= 17
     assert {("POST", "/predict"), ("GET", "/"), ("GET", "/models/{task}/card"), ("GET", "/static")} <= set(ROUTES)
@@ -111,9 +118,9 @@ def test_the_walk_through_the_routes_finds_them() -> None:
 
 @pytest.mark.parametrize(("method", "path"), ROUTES)
 def test_every_route_states_the_role_it_needs(method: str, path: str) -> None:
-    wanted = wanted_of({"method": method, "path": address(path)})
-    assert wanted is not UNSTATED, "name it in farol.api.roles: until then it needs `manage`"
-    assert (wanted.route, wanted.role) == (path, needed(method, path))
+    route = found(method, address(path))
+    assert route.access is not UNSTATED, "declare its access: until then it needs `manage`"
+    assert (route.template, route.access.role) == (path, needed(method, path))
 
 
 @pytest.mark.parametrize(("method", "path"), ROUTES)
@@ -154,16 +161,29 @@ def test_the_description_says_of_each_route_which_role_it_needs(shared: Client) 
         ("GET", "/nowhere"),
         ("GET", "/predict"),
         ("DELETE", "/models"),
-        ("GET", "/monitoring/predictions\n"),
         ("GET", "//monitoring/predictions"),
         ("GET", "/models/a/b/card"),
         ("GET", "/static"),
         ("GET", "/staticmonitoring"),
     ],
 )
-def test_what_no_table_names_is_shut(method: str, path: str) -> None:
-    assert wanted_of({"method": method, "path": path}) is UNSTATED
-    assert UNSTATED.role is Role.manage
+def test_an_address_that_is_no_route_needs_the_highest_role(method: str, path: str) -> None:
+    assert found(method, path) is NO_ROUTE
+    assert NO_ROUTE.access.role is Role.manage
+
+
+def test_a_route_that_declares_nothing_needs_the_highest_role(settings: Settings) -> None:
+    app = create_app(settings)
+
+    @app.get("/forgotten")
+    async def forgotten() -> dict[str, str]:
+        return {}
+
+    keys = {role: add_key(settings, role)[0] for role in Role}
+    with running(app) as client:
+        error_of(client.get("/forgotten"), 401, "key_needed")
+        error_of(client.get("/forgotten", headers=bearer(keys[Role.read])), 403, "role_needed")
+        assert client.get("/forgotten", headers=bearer(keys[Role.manage])).status_code == 200
 
 
 def test_an_unknown_address_is_not_even_told_to_be_one(locked: Locked) -> None:
@@ -172,9 +192,8 @@ def test_an_unknown_address_is_not_even_told_to_be_one(locked: Locked) -> None:
 
 
 def test_a_service_below_a_path_is_guarded_all_the_same() -> None:
-    scope = {"method": "HEAD", "path": "/farol/health", "root_path": "/farol"}
-    assert wanted_of(scope).route == "/health"
-    assert wanted_of(scope | {"path": "/farolhealth"}) is UNSTATED
+    assert found("HEAD", "/farol/health", root_path="/farol").template == "/health"
+    assert found("HEAD", "/farolhealth", root_path="/farol") is NO_ROUTE
 
 
 def own_header(key: str) -> dict[str, str]:
@@ -488,5 +507,9 @@ def test_what_is_no_request_passes_through() -> None:
     async def nothing(*_: Any) -> Any:
         return None
 
-    asyncio.run(Access(inner, settings=settings, keyring=service.keyring)({"type": "lifespan"}, nothing, nothing))
+    asyncio.run(
+        AccessMiddleware(inner, settings=settings, keyring=Keyring(lambda: service.store))(
+            {"type": "lifespan"}, nothing, nothing
+        )
+    )
     assert seen == ["lifespan"]

@@ -20,11 +20,11 @@ from farol.alerts.delivery import make_secret
 from farol.alerts.prometheus_rules import RULES
 from farol.api import background
 from farol.api.background import JOB, Watch
-from farol.api.service import Service
 from farol.app import create_app
 from farol.errors import InputError, StoreError
 from farol.i18n import msg
 from farol.model.registry import Registry
+from farol.service import Service
 from farol.settings import Settings
 from farol.store.alerts import AlertStates, Outbox
 from farol.store.database import Store
@@ -230,7 +230,7 @@ WORKER = """
 import asyncio, os, sys, time
 from datetime import timedelta
 from farol.api import background
-from farol.api.service import Service
+from farol.service import Service
 from farol.settings import Settings
 
 background.LEASE = timedelta(seconds=2)

@@ -12,7 +12,9 @@ import httpx
 import pytest
 
 from farol.api.middleware import SECURITY_HEADERS
-from farol.api.roles import wanted_of
+from farol.api.requests import route_of
+from farol.app import create_app
+from farol.settings import Settings
 from tests.api.client import Client
 
 PAGE = (Path(__file__).resolve().parents[2] / "docs" / "api.md").read_text(encoding="utf-8")
@@ -45,8 +47,9 @@ def ask(client: Client, command: str) -> httpx.Response:
 
 
 def template(method: str, path: str) -> str:
-    """The route of an address, as the table of roles has it."""
-    return f"{method} {wanted_of({'method': method, 'path': path}).route}"
+    """The route of an address."""
+    scope = {"type": "http", "method": method, "path": path, "app": create_app(Settings())}
+    return f"{method} {route_of(scope).template}"
 
 
 def shape(value: Any, key: str = "") -> Any:

@@ -7,8 +7,8 @@ import re
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
-from farol.api.metrics import CONTENT_TYPE, Metrics
 from farol.app import create_app
+from farol.metrics import CONTENT_TYPE, Metrics
 from farol.settings import Settings
 from tests.api.client import Client, running
 from tests.api.shape import PUPIL

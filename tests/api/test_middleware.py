@@ -9,6 +9,7 @@ import httpx
 import pytest
 from fastapi import FastAPI, HTTPException, Request
 from fastapi.responses import Response
+from starlette.routing import Route
 
 from farol.api import errors
 from farol.api.middleware import SECURITY_HEADERS, BrokenOffError, Guard
@@ -28,7 +29,7 @@ def faulty() -> Iterator[Client]:
     """An app with routes that fail in every way, behind the guard."""
     app = FastAPI(openapi_url=None)
     errors.install(app)
-    app.add_middleware(Guard, max_body_bytes=1000)
+    app.add_middleware(Guard, settings=Settings(max_body_bytes=1000))
 
     @app.get("/crash")
     async def crash() -> None:
@@ -95,6 +96,36 @@ def test_unknown_addresses_and_methods_have_the_one_shape(shared: Client) -> Non
     response = shared.get("/predict")
     error_of(response, 405, "method_not_allowed")
     assert response.headers["allow"] == "POST"
+    assert shared.request("DELETE", "/models").headers["allow"] == "GET, HEAD"
+
+
+GETS = sorted(
+    route.path
+    for route in create_app(Settings()).routes
+    if isinstance(route, Route) and "GET" in (route.methods or ()) and "{version}" not in route.path
+)
+
+
+@pytest.mark.parametrize("path", GETS)
+def test_head_is_answered_as_get_is_without_a_body(shared: Client, path: str) -> None:
+    address = path.replace("{task}", "current").replace("{name}", "current")
+    got, head = shared.get(address), shared.request("HEAD", address)
+    assert (head.status_code, head.content) == (200, b"")
+    assert head.headers.keys() == got.headers.keys()
+    assert head.headers["content-type"] == got.headers["content-type"]
+
+
+def test_head_of_an_address_that_takes_no_get_is_refused(shared: Client) -> None:
+    assert shared.request("HEAD", "/predict").status_code == 405
+    assert shared.request("HEAD", "/nowhere").status_code == 404
+
+
+def test_head_is_logged_as_head(shared: Client, caplog: pytest.LogCaptureFixture) -> None:
+    with caplog.at_level(logging.INFO, "farol.access"):
+        shared.request("HEAD", "/health")
+    assert [record.getMessage()[:16] for record in caplog.records if record.name == "farol.access"] == [
+        "HEAD /health 200"
+    ]
 
 
 def test_a_declared_body_that_is_too_large_is_refused_unread(settings: Settings) -> None:
@@ -117,9 +148,9 @@ def test_a_declared_body_that_is_too_large_is_not_even_read() -> None:
     async def send(message: Any) -> None:
         sent.append(message)
 
-    headers = [(b"content-length", b"11")]
+    headers = [(b"content-length", b"1001")]
     scope = {"type": "http", "method": "POST", "path": "/", "headers": headers, "query_string": b"", "app": app}
-    asyncio.run(Guard(never, max_body_bytes=10)(scope, never, send))
+    asyncio.run(Guard(never, settings=Settings(max_body_bytes=1000))(scope, never, send))
     assert sent[0]["status"] == 413
 
 
@@ -160,7 +191,7 @@ def test_an_answer_that_breaks_off_is_not_ended_as_if_whole(caplog: pytest.LogCa
         raise ValueError(SECRET)
 
     app = FastAPI()
-    guard = Guard(begin_then_fail, max_body_bytes=1000)
+    guard = Guard(begin_then_fail, settings=Settings())
     scope = {"type": "http", "method": "GET", "path": "/", "headers": [], "query_string": b"", "app": app}
     sent: list[Any] = []
 
@@ -190,7 +221,7 @@ def test_a_caller_who_has_gone_is_no_fault(caplog: pytest.LogCaptureFixture) -> 
         await Request(scope, receive).body()
 
     scope = {"type": "http", "method": "POST", "path": "/", "headers": [], "query_string": b"", "app": app}
-    asyncio.run(Guard(read, max_body_bytes=10)(scope, gone, nowhere))
+    asyncio.run(Guard(read, settings=Settings())(scope, gone, nowhere))
     assert not [record for record in caplog.records if record.levelno > logging.INFO]
 
 
@@ -203,7 +234,7 @@ def test_what_is_no_request_passes_through() -> None:
     async def silent(*_: Any) -> Any:
         return None
 
-    asyncio.run(Guard(inner, max_body_bytes=10)({"type": "lifespan"}, silent, silent))
+    asyncio.run(Guard(inner, settings=Settings())({"type": "lifespan"}, silent, silent))
     assert seen == ["lifespan"]
 
 

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import json
 import math
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -12,13 +13,13 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from farol.api.answers.prediction import PredictionAnswer
+from farol.api.answers.prediction import PredictionAnswer, ReasonAnswer
 from farol.api.schemas import InputForm
 from farol.app import create_app
 from farol.model.bundle import read_bundle, write_bundle
 from farol.model.reasons import reasons_for
 from farol.model.registry import Registry
-from farol.model.scoring import Scorer
+from farol.model.scoring import Scorer, Scores
 from farol.profile import load_profile
 from farol.settings import Settings
 from farol.store.database import Store
@@ -313,7 +314,10 @@ def test_a_form_shows_what_a_profile_leaves_open(tmp_path: Path) -> None:
     (tmp_path / "school.toml").write_text(toml.replace("[columns.other]", f"{SECOND_SCHOOL}\n[columns.other]"))
     profile = load_profile(tmp_path / "school.toml")
     form = InputForm.of(profile, profile.tasks["current"])
-    assert form.json_schema("pt_BR")["properties"]["copy"] == {"type": ["number", "null"], "description": "Cópia."}
+    assert form.json_schema("PredictInputs", "pt_BR")["properties"]["copy"] == {
+        "type": ["number", "null"],
+        "description": "Cópia.",
+    }
     assert form.read(form.example()).values == form.example()
     assert form.read({"copy": -1e9}).values == {"copy": -1e9}
 
@@ -357,7 +361,7 @@ def test_the_reasons_are_those_of_the_promoted_model(shared: Client, trained: Pa
     scorer = Scorer(Registry(trained).load("next-year"))
     values = {name: value for name, value in FORECAST.items() if name != "year"}
     expected = reasons_for(scorer, scorer.score_one(values, 2024), 10)
-    assert answer["reasons"] == [one.as_dict("en") for one in expected]
+    assert answer["reasons"] == [ReasonAnswer.of(reason, "en").model_dump() for reason in expected]
     assert "IPS" in {one["feature"] for one in answer["reasons"] if one["value"] is None} or len(expected) < 10
 
 
@@ -412,3 +416,27 @@ def test_a_model_that_cannot_give_reasons_is_not_served(settings: Settings) -> N
     with running(create_app(settings)) as client:
         error = error_of(client.post("/predict", json=PUPIL), 503, "bundle")
         assert "model.json" in error["message"]
+
+
+def test_who_cannot_be_scored_harms_nobody_else(client: Client, monkeypatch: pytest.MonkeyPatch) -> None:
+    score_rows = Scorer.score_rows
+    sizes = []
+
+    def fail_for_zero(scorer: Scorer, rows: Sequence[Mapping[str, float | None]], years: Sequence[int]) -> Scores:
+        sizes.append(len(rows))
+        if any(row.get("IAA") == 0 for row in rows):
+            raise ZeroDivisionError
+        return score_rows(scorer, rows, years)
+
+    monkeypatch.setattr(Scorer, "score_rows", fail_for_zero)
+    bodies = [PUPIL, {**PUPIL, "IAA": 0.0}, {}, PUPIL]
+    answers = client.each("POST", "/predict", bodies)
+    assert [answer.status_code for answer in answers] == [200, 500, 422, 200]
+    assert max(sizes) == 4, "they were one group"
+    assert len(client.get("/monitoring/predictions").json()["predictions"]) == 2
+
+
+def test_more_than_one_turn_takes_are_all_scored(client: Client, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("farol.api.predict.MOST_AT_ONCE", 3)
+    answers = client.together(10, "POST", "/predict", json=PUPIL)
+    assert [answer.status_code for answer in answers] == [200] * 10

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from farol.api.rate import RateLimit
+from farol.api.keyring import RateLimit
 
 
 class Clock:

@@ -93,12 +93,12 @@ def test_a_server_tells_of_each_request_and_of_its_group_and_commit(
         "http.response.status_code": 200,
         "farol.request_id": answer.headers["x-request-id"],
     }
-    for name in ("score group", "commit group"):
+    for name, attributes in (("score", {}), ("commit group", {"farol.group.size": 1})):
         (part,) = named(received, name)
         assert (part.trace_id, part.parent_span_id) == (request.trace_id, request.span_id)
         assert request.start_time_unix_nano <= part.start_time_unix_nano <= part.end_time_unix_nano
         assert part.end_time_unix_nano <= request.end_time_unix_nano
-        assert known(part.attributes) == {"farol.group.size": 1}
+        assert known(part.attributes) == attributes
     (model,) = named(received, "GET /models/{task}")
     assert known(model.attributes)["http.route"] == "/models/{task}"
     (nothing,) = [span for span in spans_of(received) if known(span.attributes).get("http.response.status_code") == 404]
@@ -147,12 +147,12 @@ def test_a_group_is_part_of_one_request_and_linked_to_the_others(traced: Setting
     assert {answer.status_code for answer in answers} == {200}
     requests = {span.span_id for span in named(received, "POST /predict")}
     assert len(requests) == 12
-    for name in ("score group", "commit group"):
-        groups = named(received, name)
-        assert sum(known(group.attributes)["farol.group.size"] for group in groups) == 12
-        assert max(len(group.links) for group in groups) > 0
-        told = [of for group in groups for of in (group.parent_span_id, *(link.span_id for link in group.links))]
-        assert sorted(told) == sorted(requests)
+    groups = named(received, "commit group")
+    assert sum(known(group.attributes)["farol.group.size"] for group in groups) == 12
+    assert max(len(group.links) for group in groups) > 0
+    told = [of for group in groups for of in (group.parent_span_id, *(link.span_id for link in group.links))]
+    assert sorted(told) == sorted(requests)
+    assert sorted(span.parent_span_id for span in named(received, "score")) == sorted(requests)
 
 
 def test_nothing_of_a_pupil_a_key_or_an_address_is_sent(traced: Settings, received: Received) -> None:
@@ -195,16 +195,15 @@ def test_a_commit_that_the_loop_waits_for_is_told_too(
     assert commit.end_time_unix_nano <= request.end_time_unix_nano
 
 
-@pytest.mark.parametrize("step", ["begin", "commit", "write"])
+@pytest.mark.parametrize("step", ["write_now", "write"])
 def test_a_commit_that_fails_is_told_without_its_words(
     step: str, traced: Settings, received: Received, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def refuse(*_: object) -> None:
         raise StoreError(msg("The word is {word}.", word="porcelain"))
 
-    begun = {"begin": refuse, "commit": lambda *_: refuse, "write": lambda *_: None}
-    monkeypatch.setattr(Store, "begin", begun[step])
-    monkeypatch.setattr(Store, "write", refuse)
+    monkeypatch.setattr(Store, "write_now", lambda *_: None)
+    monkeypatch.setattr(Store, step, refuse)
     with running(create_app(traced)) as client:
         assert client.post("/predict", json=PUPIL).status_code == 503
     (commit,) = named(received, "commit group")
@@ -213,25 +212,23 @@ def test_a_commit_that_fails_is_told_without_its_words(
     (request,) = named(received, "POST /predict")
     assert request.status.code == Status.STATUS_CODE_ERROR
     assert known(request.attributes)["error.type"] == "503"
-    assert named(received, "score group")[0].status.code == Status.STATUS_CODE_UNSET
+    assert named(received, "score")[0].status.code == Status.STATUS_CODE_UNSET
     assert b"porcelain" not in b"".join(body for _, _, body in received.requests)
 
 
-def test_a_group_that_cannot_be_scored_is_told_without_its_words(
+def test_a_pupil_that_cannot_be_scored_is_told_without_words(
     traced: Settings, received: Received, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def fail(_group: object) -> None:
+    def fail(*_: object, **__: object) -> None:
         raise ValueError("porcelain")
 
-    monkeypatch.setattr("farol.api.service.make_group", fail)
+    monkeypatch.setattr("farol.api.predict.score_pupils", fail)
     with running(create_app(traced)) as client:
         answers = client.together(4, "POST", "/predict", json=PUPIL)
     assert {answer.status_code for answer in answers} == {500}
-    tried = named(received, "score group")
-    assert {known(one.attributes)["error.type"] for one in tried} == {"ValueError"}
-    assert max(known(one.attributes)["farol.group.size"] for one in tried) > 1, "a group"
-    assert min(known(one.attributes)["farol.group.size"] for one in tried) == 1, "then each of it alone"
-    assert {known(one.attributes)["farol.group.size"] for one in named(received, "commit group")} == {0}
+    tried = named(received, "score")
+    assert [known(span.attributes)["error.type"] for span in tried] == ["ValueError"] * 4
+    assert named(received, "commit group") == []
     assert b"porcelain" not in b"".join(body for _, _, body in received.requests)
 
 
@@ -276,7 +273,7 @@ def test_requests_are_answered_while_the_receiver_is_away(
     with running(app) as client:
         for _ in range(3):
             assert client.post("/predict", json=PUPIL).status_code == 200
-            app.state.service.tracing._provider.force_flush()
+            app.state.tracing._provider.force_flush()
     told = [one for one in caplog.records if one.levelno >= logging.WARNING]
     assert [one.name for one in told] == ["farol.tracing"]
     assert away in told[0].getMessage()
@@ -293,7 +290,7 @@ def test_a_receiver_that_refuses_is_told_once_and_so_is_its_return(
     with running(app) as client:
         for number in range(4):
             client.get("/health")
-            app.state.service.tracing._provider.force_flush()
+            app.state.tracing._provider.force_flush()
             full.warning(f"full {number}")  # the library tells the same only once in a while
     told = [one.getMessage() for one in caplog.records if one.levelno >= logging.WARNING]
     assert [path for path, _, _ in received.requests] == ["/v1/traces"] * 4
@@ -347,7 +344,7 @@ LOADED = """
 import sys
 import farol.app
 app = farol.app.create_app()
-assert app.state.service.tracing is None
+assert app.state.tracing is None
 theirs = ("opentelemetry.sdk", "opentelemetry.exporter", "opentelemetry.proto", "farol.api.spans", "requests")
 print([name for name in sys.modules if name.startswith(theirs)])
 """

@@ -14,11 +14,11 @@ import tritonclient.http as triton
 from tritonclient.utils import InferenceServerException
 
 from farol.api.answers.v2 import InferAnswer, ModelMetadataAnswer
-from farol.api.service import Service
 from farol.app import create_app
 from farol.errors import StoreError
 from farol.i18n import msg
 from farol.model.registry import Registry
+from farol.service import Service
 from farol.settings import Settings
 from farol.store.database import Store
 from tests.api.client import Client, running
@@ -53,6 +53,14 @@ def refused(client: Client, body: object, status: int = 400, url: str = INFER, *
 def total(settings: Settings) -> int:
     with Store.open(settings.store_url) as store:
         return store.total()
+
+
+@pytest.mark.parametrize("given", [b'"\\ud800"', b'"a\\udfff"', b"7", b"{}"])
+def test_an_id_that_cannot_come_back_stores_nothing(client: Client, settings: Settings, given: bytes) -> None:
+    tensors = json.dumps([column("IAA", 8.5)]).encode()
+    text = refused(client, b'{"id": ' + given + b', "inputs": ' + tensors + b"}")
+    assert text.startswith("id is not a text.")
+    assert total(settings) == 0
 
 
 def test_the_server_says_what_it_is_and_how_it_is(shared: Client) -> None:

@@ -10,6 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from farol.api.answers.prediction import ReasonAnswer
 from farol.model.bundle import Bundle, read_bundle
 from farol.model.reasons import NEGLIGIBLE, LevelComparison, Reason, explain_rows, number_text, reasons_for
 from farol.model.scoring import NO_ANSWER, Scorer
@@ -93,7 +94,8 @@ def test_a_reason_in_words(example: Reason, portuguese: str, english: str) -> No
 
 
 def test_a_reason_for_programs() -> None:
-    assert reason(standing=LevelComparison(3.0, 6.0, "below")).as_dict("en") == {
+    example = reason(standing=LevelComparison(3.0, 6.0, "below"))
+    assert ReasonAnswer.of(example, "en").model_dump() == {
         "feature": "MATEMATICA",
         "meaning": "Grade in mathematics",
         "value": 4.5,
@@ -105,7 +107,7 @@ def test_a_reason_for_programs() -> None:
         "This is associated with a higher risk.",
     }
     assert reason(contribution=-1e-3).direction == "lowers"
-    assert reason().as_dict("pt_BR")["standing"] is None
+    assert ReasonAnswer.of(reason(), "pt_BR").standing is None
 
 
 @pytest.mark.parametrize(

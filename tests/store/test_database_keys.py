@@ -16,8 +16,8 @@ from farol.store.database import Store
 from farol.store.journal import Journal
 from farol.store.records import Prediction, uuid7
 from farol.store.tables import prediction_values, predictions
+from farol.store.writers import writer_for
 from tests.store.rows import EVER, NOON, counters, recounted, row
-from tests.store.test_journal import called
 
 
 def keyed(key: str, body: str = "body", *, iaa: float = 1.0) -> Prediction:
@@ -70,8 +70,8 @@ def test_rows_without_a_key_are_never_taken_for_each_other(store: Store) -> None
 
 def test_a_retry_in_flight_beside_the_first_gets_its_answer(store: Store) -> None:
     async def scenario() -> list[Prediction]:
-        journal = Journal(store, called, queue_size=100)
-        stored = await asyncio.gather(*(journal.submit(lambda: keyed("a")) for _ in range(20)))
+        journal = Journal(writer_for(store), queue_size=100)
+        stored = await asyncio.gather(*(journal.submit(keyed("a")) for _ in range(20)))
         await journal.close()
         return stored
 

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import threading
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
 
@@ -13,7 +11,7 @@ from sqlalchemy import select
 from farol.errors import StoreError
 from farol.store.database import Store
 from farol.store.sqlite import sqlite3
-from farol.store.statements import MOST_ROWS, Rows, carry_out
+from farol.store.statements import MOST_ROWS, InsertRows, _begun, carry_out, driver_transaction
 from farol.store.tables import predictions
 from tests.store.rows import EVER, row
 
@@ -30,66 +28,49 @@ def test_any_number_of_rows_is_written_in_their_order(store: Store, n: int) -> N
 
 def test_columns_in_another_order_than_the_tables_are_refused_not_mixed_up(sqlite_store: Store) -> None:
     columns = [column.name for column in predictions.columns if column.name != "seq"]
-    swapped = Rows(predictions.insert(), columns[::-1], sqlite_store.engine)
-    with sqlite_store._at_once() as cursor, pytest.raises(ValueError, match="another order"):
+    swapped = InsertRows(predictions.insert(), columns[::-1], sqlite_store.engine)
+    with driver_transaction(sqlite_store.engine) as cursor, pytest.raises(ValueError, match="another order"):
         carry_out(cursor, swapped.steps([[None] * len(columns)]))  # type: ignore[arg-type]  # there is one: nobody else writes
 
 
-def test_what_was_begun_is_seen_by_nobody_until_it_is_committed_elsewhere(sqlite_store: Store) -> None:
-    rows = [row({"IAA": 1.0}), row({"IAA": 2.0})]
-    commit = sqlite_store.begin(rows)
-    assert commit is not None
+def test_beside_another_writer_nothing_is_written_and_nobody_waits(sqlite_store: Store) -> None:
+    with sqlite_store.exclusive():
+        assert sqlite_store.write_now([row()]) is None
     assert sqlite_store.total() == 0
-    with ThreadPoolExecutor(1) as thread:
-        assert thread.submit(commit).result(10) == rows
-    assert sqlite_store.total() == 2
+    rows = [row({"IAA": 1.0}), row({"IAA": 2.0})]
+    assert sqlite_store.write_now(rows) == rows
     assert sqlite_store.counts("current", "2024-abc", *EVER) == {"IAA": {1: 1, 2: 1}}
 
 
-def test_beside_another_writer_nothing_is_begun_and_nobody_waits(sqlite_store: Store) -> None:
-    with sqlite_store.exclusive():
-        assert sqlite_store.begin([row()]) is None
-    assert sqlite_store.total() == 0
-    commit = sqlite_store.begin([row()])
-    assert commit is not None
-    writer = threading.Thread(target=sqlite_store.write, args=([row()],))
-    writer.start()  # patient: it waits for what was begun
-    commit()
-    writer.join(10)
-    assert sqlite_store.total() == 2
+def test_what_would_have_to_wait_is_not_written_now(store: Store) -> None:
+    assert store.write_now([replace(row(), key_hash="a" * 64, body_hash="b")]) is None
+    is_postgresql = store.engine.dialect.name == "postgresql"
+    assert (store.write_now([row()]) is None) == is_postgresql
+    assert store.total() == (0 if is_postgresql else 1)
 
 
-def test_what_only_another_thread_can_write_is_not_begun(store: Store) -> None:
-    assert store.begin([]) is None
-    assert store.begin([replace(row(), key_hash="a" * 64, body_hash="b")]) is None
-    begun = store.begin([row()])
-    assert (begun is None) == (store.engine.dialect.name == "postgresql")
-    if begun is not None:
-        begun()
-
-
-def test_what_cannot_be_begun_leaves_nothing_behind(sqlite_store: Store) -> None:
+def test_what_cannot_be_written_leaves_nothing_behind(sqlite_store: Store) -> None:
     first = row()
     sqlite_store.write([first])
     with pytest.raises(StoreError, match="refused the row"):
-        sqlite_store.begin([row(), first])
+        sqlite_store.write_now([row(), first])
     assert sqlite_store.total() == 1
     with sqlite_store.exclusive():  # and no lock
         pass
     with sqlite_store.engine.begin() as connection:
         connection.exec_driver_sql("DROP TABLE counters")
     with pytest.raises(StoreError):
-        sqlite_store.begin([row()])
+        sqlite_store.write_now([row()])
 
 
-def test_another_fault_than_another_writer_is_told_when_beginning(sqlite_store: Store) -> None:
+def test_another_fault_than_another_writer_is_raised(sqlite_store: Store) -> None:
     sqlite_store.write([row()])
     path = Path(str(sqlite_store.engine.url.database))
     for name in (path, Path(f"{path}-wal")):
         name.write_bytes(b"this is no database any more" * 200)
     sqlite_store.close()
     with pytest.raises(StoreError):
-        sqlite_store.begin([row()])
+        sqlite_store.write_now([row()])
 
 
 def test_a_fault_of_the_disk_is_not_taken_for_another_writer(sqlite_store: Store) -> None:
@@ -103,4 +84,4 @@ def test_a_fault_of_the_disk_is_not_taken_for_another_writer(sqlite_store: Store
                 raise error
 
     with pytest.raises(sqlite3.OperationalError, match="disk"):
-        sqlite_store._begun(Failing(), patient=False)  # type: ignore[arg-type]  # all that is asked of a cursor
+        _begun(sqlite_store.engine, Failing(), patient=False)  # type: ignore[arg-type]  # all that is asked of a cursor

@@ -15,10 +15,12 @@ from axe_playwright_python.sync_playwright import Axe
 from fastapi.routing import APIRoute
 from playwright.sync_api import Browser
 
-from farol.api.errors import ApiError, FieldProblem
-from farol.api.negotiation import PAGES, wants_page
-from farol.errors import StoreError
+from farol.access import access_of
+from farol.api.requests import NO_ROUTE, wants_page
+from farol.app import create_app
+from farol.errors import ApiError, FieldProblem, StoreError
 from farol.i18n import LOCALES, msg
+from farol.settings import Settings
 from farol.store.database import Store
 from farol.store.keys import Keys, Role, make_key
 from farol.web import views
@@ -30,6 +32,7 @@ from tests.web.test_browser import DESKTOP, PHONE, opened
 BROWSER = {"Accept": "text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8", "Accept-Language": "en"}
 HOSTILE = "<script>alert(1)</script>"
 DASHBOARD = "/monitoring/dashboard"
+APP = create_app(Settings())
 
 
 @pytest.fixture(scope="module")
@@ -55,7 +58,8 @@ def told(answer: httpx.Response, status: int, title: str) -> str:
 
 
 def scope_of(accept: str, path: str = "/nowhere", method: str = "GET") -> dict[str, Any]:
-    return {"type": "http", "method": method, "path": path, "headers": [(b"accept", accept.encode())], "state": {}}
+    headers = [(b"accept", accept.encode())]
+    return {"type": "http", "method": method, "path": path, "headers": headers, "app": APP}
 
 
 @pytest.mark.parametrize(
@@ -90,9 +94,10 @@ def test_the_open_inference_protocol_has_no_pages(path: str) -> None:
 
 
 def test_every_page_of_ours_fails_as_a_page() -> None:
-    routes = {one.path for one in views.router.routes if isinstance(one, APIRoute)}
-    assert routes < PAGES
-    assert {"/docs", "-"} == PAGES - routes
+    routes = [route for route in APP.routes if isinstance(route, APIRoute)]
+    pages = {route.path for route in routes if access_of(route.endpoint).is_page}
+    assert pages == {route.path for route in views.router.routes if isinstance(route, APIRoute)} | {"/docs"}
+    assert NO_ROUTE.access.is_page
 
 
 @pytest.mark.parametrize(
@@ -146,7 +151,7 @@ def test_the_length_of_a_parameter_is_told_as_a_length(web: httpx.Client) -> Non
 def test_a_failed_button_offers_no_link_that_would_press_it_again(web: httpx.Client) -> None:
     headers = BROWSER | {"Sec-Fetch-Site": "cross-site"}
     page = told(web.post(f"{DASHBOARD}/snapshot", headers=headers), 403, "This is not allowed")
-    assert "Take the snapshot from the page itself." in page
+    assert "Call the service from a program, or from its own pages." in page
     for link in ('href=""', 'href="?', 'class="tongue"'):
         assert link not in page
 

@@ -14,28 +14,26 @@ from fastapi import Request
 from starlette.datastructures import Headers
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from farol.api.binding import is_loopback
-from farol.api.errors import ApiError, error_response, from_farol_error
-from farol.api.keyring import Keyring
-from farol.api.rate import RateLimit
-from farol.api.requests import fields_of
-from farol.api.roles import Wanted, wanted_of
-from farol.errors import StoreError
+from farol.api.errors import error_response, from_farol_error
+from farol.api.keyring import Keyring, RateLimit, is_loopback
+from farol.api.requests import fields_of, media_type, route_of
+from farol.errors import ApiError, StoreError
 from farol.i18n import msg
 from farol.settings import Settings
 from farol.store.keys import ApiKey, Role, match_key
 
 _SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
+_ASKED_FIRST = frozenset({"application/json", "application/x-ndjson"})
 _EVERYBODY = ""
 """The one bucket of all callers while nobody is asked who they are."""
 
 
-class Access:
+class AccessMiddleware:
     """Lets a request through, or answers it with a refusal in the one error shape.
 
     While there has never been a key, everything is open to callers who reach the service by an address of this
-    machine (or any, with `open_network`). Once there is one, every route needs a key but those that `farol.api.roles`
-    names as open; revoking the last key shuts the service, it does not open it.
+    machine (or any, with `open_network`). Once there is one, every route needs a key but those that declare that they
+    need none (`farol.access`); revoking the last key shuts the service, it does not open it.
     """
 
     def __init__(self, app: ASGIApp, *, settings: Settings, keyring: Keyring) -> None:
@@ -54,11 +52,10 @@ class Access:
             await self._app(scope, receive, send)
             return
         headers = Headers(scope=scope)
-        wanted = wanted_of(scope)
-        scope["state"]["route"] = wanted.route
+        role = route_of(scope).access.role
         refusal = None if self._any_name or self._goes_by(fields_of(scope).get(b"host", b"")) else _wrong_name()
-        if refusal is None and wanted.role is not None:
-            refusal = await self._refusal(scope, headers, wanted, wanted.role)
+        if refusal is None and role is not None:
+            refusal = await self._refusal(scope, headers, role)
         if refusal is None:
             await self._app(scope, receive, send)
         else:
@@ -70,7 +67,7 @@ class Access:
         name = text[: text.find("]") + 1] if text.startswith("[") else text.partition(":")[0]
         return is_loopback(name) or name in self._names or name.endswith(self._endings)
 
-    async def _refusal(self, scope: Scope, headers: Headers, wanted: Wanted, needed: Role) -> ApiError | None:
+    async def _refusal(self, scope: Scope, headers: Headers, needed: Role) -> ApiError | None:
         may_be_open = self._open_network or (self._is_local and not _comes_from_elsewhere(scope))
         keys = self._keyring.fresh
         if keys is None:
@@ -82,12 +79,10 @@ class Access:
                     return from_farol_error(error)
                 keys = {}
         if not keys and may_be_open:
-            return self._too_often(_EVERYBODY)
-        return self._checked(scope, headers, wanted, needed, keys)
+            return _cross_site(scope, headers) or self._too_often(_EVERYBODY)
+        return self._checked(scope, headers, needed, keys)
 
-    def _checked(
-        self, scope: Scope, headers: Headers, wanted: Wanted, needed: Role, keys: Mapping[str, ApiKey]
-    ) -> ApiError | None:
+    def _checked(self, scope: Scope, headers: Headers, needed: Role, keys: Mapping[str, ApiKey]) -> ApiError | None:
         presented, is_ambient = _presented(headers)
         if presented is None:
             return _unknown(headers, "")
@@ -97,9 +92,7 @@ class Access:
         if not key.role.allows(needed):
             problem = msg("A key of the role {role} may not do this.", role=key.role.value)
             return ApiError(403, "role_needed", problem, fix=msg("Use a key of the role {role}.", role=needed.value))
-        if is_ambient and scope["method"] not in _SAFE_METHODS and not same_site(headers):
-            return cross_site()
-        return self._too_often(key.prefix)
+        return _cross_site(scope, headers, is_ambient=is_ambient) or self._too_often(key.prefix)
 
     def _too_often(self, name: str) -> ApiError | None:
         seconds = self._rate.wait(name)
@@ -123,7 +116,25 @@ def _wrong_name() -> ApiError:
     )
 
 
-def same_site(headers: Headers) -> bool:
+def _cross_site(scope: Scope, headers: Headers, *, is_ambient: bool = False) -> ApiError | None:
+    """Refuses a page of another site that changes something through the browser of whoever reads it.
+
+    The one such check of all routes and pages. A browser sends what is declared as JSON to another site only after
+    asking whether it may, and CORS answers that; so JSON passes, unless the browser adds the key by itself.
+    """
+    if scope["method"] in _SAFE_METHODS or (media_type(scope) in _ASKED_FIRST and not is_ambient):
+        return None
+    if _is_same_site(headers):
+        return None
+    return ApiError(
+        403,
+        "cross_site",
+        msg("A page of another site asked for this; only this service's own pages and programs may."),
+        fix=msg("Call the service from a program, or from its own pages."),
+    )
+
+
+def _is_same_site(headers: Headers) -> bool:
     """Whether a browser says that a page of ours, or its reader, asked; other programs say nothing, and pass.
 
     Browsers send Sec-Fetch-Site over https and to this machine only; Origin comes with every POST.
@@ -132,17 +143,12 @@ def same_site(headers: Headers) -> bool:
     if site is not None:
         return site in ("none", "same-origin")
     origin = headers.get("origin")
-    return origin is None or urlsplit(origin).netloc == headers.get("host")
-
-
-def cross_site() -> ApiError:
-    """The answer to a page of another site that acts through the browser of whoever reads it."""
-    return ApiError(
-        403,
-        "cross_site",
-        msg("A page of another site asked for this; only this service's own pages and programs may."),
-        fix=msg("Call the service from a program, or from its own pages."),
-    )
+    if origin is None:
+        return True
+    try:
+        return urlsplit(origin).netloc == headers.get("host")
+    except ValueError:  # no address at all
+        return False
 
 
 def _presented(headers: Headers) -> tuple[str | None, bool]:

@@ -20,8 +20,8 @@ from farol.alerts.channel import SECONDS
 from farol.alerts.check import CheckPlan, Schedule, check_all
 from farol.alerts.delivery import deliver
 from farol.alerts.events import notice_served
-from farol.api.service import Service
 from farol.errors import FarolError
+from farol.service import Service
 from farol.store.alerts import AlertState, AlertStates, Outbox
 from farol.store.database import Store
 from farol.store.leases import Leases

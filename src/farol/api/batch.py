@@ -10,29 +10,31 @@ and would wait for us as we for them: so what they do not take yet waits in a fi
 from __future__ import annotations
 
 import asyncio
-import json
 import time
-from collections.abc import AsyncIterator, Callable, Coroutine, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import AsyncIterator, Callable, Coroutine, Iterator, Sequence
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from itertools import islice
-from typing import Any, cast
+from typing import Any
 
 from fastapi import APIRouter, Request
 from fastapi.responses import Response
 
+from farol.access import access
+from farol.api.answers.errors import ErrorDetail
 from farol.api.answers.prediction import RowAnswer
-from farol.api.backlog import LinesResponse
-from farol.api.errors import ApiError, error_body, from_farol_error, locale_of, refusals, too_large
+from farol.api.batch_rows import Lines, LinesResponse, Row, parse_array, parse_line, too_many
+from farol.api.errors import from_farol_error, locale_of, refusals, too_large
 from farol.api.idempotency import KeyGiven, hashes_of_row, key_of, reused
-from farol.api.predict import ReasonsWanted
-from farol.api.prediction import PredictRequest, ScoredPrediction, answer_body, score_questions
-from farol.api.rows import Lines, Row, parse_array, parse_line, too_many
-from farol.api.service import Service
-from farol.api.serving_model import ROUTES, Served
+from farol.api.predict import PredictRequest, ReasonsWanted, ScoredPrediction, answered_before, score_pupils
+from farol.api.requests import media_type
+from farol.api.schemas import InputForm
 from farol.api.texts import marked as _
-from farol.errors import FarolError, StoreError
+from farol.errors import ApiError, FarolError, StoreError
 from farol.i18n import msg
+from farol.service import ROUTES, ServedModel, Service
+from farol.settings import Settings
+from farol.store.keys import Role
 from farol.store.records import Prediction
 
 router = APIRouter(tags=["predictions"])
@@ -42,60 +44,59 @@ GROUP = 500
 
 NDJSON = "application/x-ndjson"
 
-_STATUSES = (400, 413, 415, 422, 500, 503)
-
-Entry = Mapping[str, object]
-
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Batch:
     """One request for many answers. The model that is served when it begins answers all of it."""
 
     service: Service
-    served: Served
+    served: ServedModel
     route: str
     key: str | None
     reasons: int
     locale: str
     request_id: str
 
-    def entries(self, first: int, rows: Sequence[Row]) -> list[Entry]:
-        """The entries of one group, whose first row has the index `first`. Blocks.
+    def answers(self, first: int, rows: Sequence[Row]) -> list[RowAnswer]:
+        """The answers to one group, whose first row has the index `first`. Blocks.
 
-        Raises StoreError when the first group of all cannot be stored; of a later one the entries say so.
+        Raises StoreError when the first group of all cannot be stored; of a later one the answers say so.
         """
         at = datetime.now(UTC)
-        found = [self._question(first + place, row, at) for place, row in enumerate(rows)]
-        questions = {place: one for place, one in enumerate(found) if isinstance(one, PredictRequest)}
-        answers = score_questions(self.served, list(questions.values()), source="batch")
-        outcomes = dict(zip(questions, answers, strict=True))
-        scored = {place: one for place, one in outcomes.items() if isinstance(one, ScoredPrediction)}
-        refusals_of = {place: one for place, one in (*enumerate(found), *outcomes.items()) if isinstance(one, ApiError)}
+        read = [self._request(first + place, row, at) for place, row in enumerate(rows)]
+        requests = {place: request for place, request in enumerate(read) if isinstance(request, PredictRequest)}
+        outcomes: dict[int, ScoredPrediction | ApiError] = {
+            place: error for place, error in enumerate(read) if isinstance(error, ApiError)
+        }
+        scored = score_pupils(self.served, list(requests.values()), source="batch")
+        outcomes |= dict(zip(requests, scored, strict=True))
+        to_store = {place: outcome.row for place, outcome in outcomes.items() if isinstance(outcome, ScoredPrediction)}
         try:
-            rows_stored = self._stored([one.row for one in scored.values()])
+            stored = dict(zip(to_store, self._stored(list(to_store.values())), strict=True))
         except StoreError as error:
             if not first:
                 raise
-            refusals_of |= dict.fromkeys(scored, from_farol_error(error))
-            rows_stored, scored = [], {}
-        stored = dict(zip(scored, rows_stored, strict=True))
-        return [
-            self.refused(first + place, refusals_of[place])
-            if place in refusals_of
-            else self._answered(first + place, scored[place], questions[place], stored[place])
-            for place in range(len(rows))
-        ]
+            outcomes |= dict.fromkeys(to_store, from_farol_error(error))
+            stored = {}
+        answers = []
+        for place in range(len(rows)):
+            outcome, index = outcomes[place], first + place
+            if isinstance(outcome, ApiError):
+                answers.append(self.refused(index, outcome))
+            else:
+                answers.append(self._answered(index, outcome, requests[place], stored[place]))
+        return answers
 
-    def refused(self, index: int | None, refusal: ApiError) -> Entry:
-        """The entry of a row that has no answer; without an index, the last word on the whole request."""
-        error = error_body(refusal, self.locale, self.request_id)["error"]
-        return {"index": index, "status": refusal.status, "replayed": False, "answer": None, "error": error}
+    def refused(self, index: int | None, refusal: ApiError) -> RowAnswer:
+        """The answer to a row that cannot be used; without an index, the last word on the whole request."""
+        error = ErrorDetail.of(refusal, self.locale, self.request_id)
+        return RowAnswer(index=index, status=refusal.status, replayed=False, answer=None, error=error)
 
-    def _question(self, index: int, row: Row, at: datetime) -> PredictRequest | ApiError:
+    def _request(self, index: int, row: Row, at: datetime) -> PredictRequest | ApiError:
         if isinstance(row, ApiError):
             return row
         try:
-            given = self.served.form.read(row)
+            given = InputForm(self.served.bundle.inputs).read(row)
         except ApiError as refusal:
             return refusal
         year = at.astimezone(self.service.timezone).year if given.year is None else given.year
@@ -109,35 +110,26 @@ class Batch:
         self.service.metrics.committed(time.perf_counter() - began)
         return stored
 
-    def _answered(self, index: int, scored: ScoredPrediction, question: PredictRequest, stored: Prediction) -> Entry:
-        served = self.served
+    def _answered(self, index: int, scored: ScoredPrediction, request: PredictRequest, stored: Prediction) -> RowAnswer:
         replayed = stored is not scored.row
         if not replayed:
             self.service.metrics.predicted(stored.task, stored.prediction)
-        elif stored.body_hash != question.hashes.body:
+        elif stored.body_hash != request.hashes.body:
             return self.refused(index, reused())
-        elif stored.version != served.bundle.version or stored.year != question.year:
+        elif stored.version != self.served.bundle.version or stored.year != request.year:
             try:
-                served = self._former(stored)
+                scored = answered_before(self.service, self.served, request, stored)
             except FarolError as error:
                 return self.refused(index, from_farol_error(error))
-            # What was answered once can be answered again.
-            then = replace(question, year=stored.year)
-            scored = cast(ScoredPrediction, score_questions(served, [then], source="batch")[0])
-        body = answer_body(served, scored, stored, self.locale)
-        return {"index": index, "status": 200, "replayed": replayed, "answer": body, "error": None}
-
-    def _former(self, stored: Prediction) -> Served:
-        if stored.version == self.served.bundle.version:
-            return self.served
-        return self.service.former(stored.task, stored.version)
+        answer = scored.answer_to(stored, self.locale)
+        return RowAnswer(index=index, status=200, replayed=replayed, answer=answer, error=None)
 
 
-async def answered(batch: Batch, first: int, rows: Sequence[Row | bytes]) -> list[Entry]:
-    """The entries of one group, made in a thread: see `Batch.entries`."""
+async def answered(batch: Batch, first: int, rows: Sequence[Row | bytes]) -> list[RowAnswer]:
+    """The answers to one group, made in a thread: see `Batch.answers`."""
 
-    def work() -> list[Entry]:
-        return batch.entries(first, [parse_line(row) if isinstance(row, bytes) else row for row in rows])
+    def work() -> list[RowAnswer]:
+        return batch.answers(first, [parse_line(row) if isinstance(row, bytes) else row for row in rows])
 
     async with batch.service.groups:
         return await asyncio.to_thread(work)
@@ -158,14 +150,14 @@ async def _lines(request: Request, batch: Batch) -> AsyncIterator[bytes]:
     settings = batch.service.settings
     lines, count = Lines(settings.max_line_bytes), 0
 
-    async def some(found: Iterator[bytes | ApiError]) -> AsyncIterator[bytes]:
+    async def some(pieces: Iterator[bytes | ApiError]) -> AsyncIterator[bytes]:
         nonlocal count
-        while rows := list(islice(found, min(GROUP, settings.max_stream_rows + 1 - count))):
+        while rows := list(islice(pieces, min(GROUP, settings.max_stream_rows + 1 - count))):
             fitting = rows[: settings.max_stream_rows - count]
             if fitting:
-                entries = await answered(batch, count, fitting)
+                given = await answered(batch, count, fitting)
                 count += len(fitting)
-                yield b"".join(_dumped(entry) + b"\n" for entry in entries)
+                yield b"".join(_dumped(answer) + b"\n" for answer in given)
             if len(fitting) < len(rows):
                 raise too_many(settings.max_stream_rows)
 
@@ -204,10 +196,14 @@ async def read_at_most(request: Request, most: int) -> bytes:
     return bytes(body)
 
 
+def _most_bytes(settings: Settings) -> int:
+    return max(settings.max_batch_bytes, settings.max_stream_bytes)
+
+
 def _endpoint(task: str) -> Callable[[Request, int, str | None], Coroutine[Any, Any, Response]]:
+    @access(Role.predict, most_bytes=_most_bytes)
     async def answer(request: Request, reasons: ReasonsWanted = 0, key: KeyGiven = None) -> Response:
-        media_type = request.headers.get("content-type", "").partition(";")[0].strip().lower()
-        answers = {"application/json": _json_answer, NDJSON: _ndjson_answer}.get(media_type)
+        answers = {"application/json": _json_answer, NDJSON: _ndjson_answer}.get(media_type(request.scope))
         if answers is None:
             header = f"Content-Type: application/json ({NDJSON})"
             words = msg("The body must be JSON or NDJSON.")
@@ -227,8 +223,8 @@ def _endpoint(task: str) -> Callable[[Request, int, str | None], Coroutine[Any, 
     return answer
 
 
-def _dumped(entry: Entry) -> bytes:
-    return json.dumps(entry, ensure_ascii=False, allow_nan=False, separators=(",", ":")).encode()
+def _dumped(answer: RowAnswer) -> bytes:
+    return answer.__pydantic_serializer__.to_json(answer)
 
 
 def _add_route(task: str, operation_id: str, summary: str, description: str) -> None:
@@ -241,7 +237,7 @@ def _add_route(task: str, operation_id: str, summary: str, description: str) -> 
         description=description,
         response_model=list[RowAnswer],
         response_description=_("One entry a row, in the order of the rows."),
-        responses=refusals(*_STATUSES),
+        responses=refusals(400, 413, 415, 422, 500, 503),
     )
 
 

@@ -11,9 +11,7 @@ No value that was sent is ever repeated: `field` names a field, `problem` and `e
 from __future__ import annotations
 
 import logging
-import re
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from fastapi import FastAPI, Request
@@ -21,10 +19,10 @@ from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse, Response
 from starlette.exceptions import HTTPException
 
-from farol.api.negotiation import wants_page
-from farol.api.requests import locale_in
+from farol.api.answers.errors import ErrorAnswer, ErrorDetail, V2Error
+from farol.api.requests import is_protocol, locale_in, shown_name, wants_page
 from farol.api.texts import marked as _
-from farol.errors import BundleError, FarolError, InputError, StoreError
+from farol.errors import ApiError, BundleError, FarolError, FieldProblem, InputError, StoreError
 from farol.i18n import Message, msg
 from farol.store.journal import JournalFullError
 
@@ -33,81 +31,10 @@ logger = logging.getLogger("farol.api")
 RETRY_SECONDS = 2
 """After how long a model or a database may be back: the service looks every second."""
 
-_NAME = re.compile(r"[^\W\d]\w{0,39}")
-
-
-@dataclass(frozen=True, slots=True)
-class FieldProblem:
-    """What is wrong with one field, and what it should have been."""
-
-    field: str
-    problem: Message
-    expected: Message | None = None
-
-
-class ApiError(Exception):
-    """A request that is answered with an error: status, stable code, words, fields, what to do."""
-
-    def __init__(
-        self,
-        status: int,
-        code: str,
-        message: Message,
-        *,
-        fields: Sequence[FieldProblem] = (),
-        fix: Message | None = None,
-        headers: Mapping[str, str] | None = None,
-    ) -> None:
-        super().__init__(code)
-        self.status = status
-        self.code = code
-        self.message = message
-        self.fields = tuple(fields)
-        self.fix = fix
-        self.headers = dict(headers or {})
-
-
-def shown_name(name: str) -> str:
-    """A field's name as an error may repeat it; what looks like anything but a name is not repeated."""
-    return name if _NAME.fullmatch(name) else "?"
-
 
 def locale_of(request: Request) -> str:
     """The language of an answer to `request`: see `locale_in`."""
     return locale_in(request.scope)
-
-
-def error_body(refusal: ApiError, locale: str, request_id: str) -> dict[str, Any]:
-    """The one shape, in a language."""
-    fields = [
-        {
-            "field": item.field,
-            "problem": item.problem.render(locale),
-            "expected": item.expected.render(locale) if item.expected else None,
-        }
-        for item in refusal.fields
-    ]
-    return {
-        "error": {
-            "code": refusal.code,
-            "message": refusal.message.render(locale),
-            "fields": fields,
-            "fix": refusal.fix.render(locale) if refusal.fix else None,
-            "request_id": request_id,
-        }
-    }
-
-
-def error_text(refusal: ApiError, locale: str) -> str:
-    """All of a refusal in one text."""
-    said = [refusal.message, *(_in_one(item) for item in refusal.fields), *([refusal.fix] if refusal.fix else [])]
-    return " ".join(message.render(locale) for message in said)
-
-
-def _in_one(item: FieldProblem) -> Message:
-    if item.expected is None:
-        return item.problem
-    return msg("{problem} Expected: {expected}.", problem=item.problem, expected=item.expected)
 
 
 def error_response(request: Request, refusal: ApiError) -> Response:
@@ -116,11 +43,12 @@ def error_response(request: Request, refusal: ApiError) -> Response:
         page: Response = request.app.state.error_page(request, refusal)
         return page
     locale = locale_of(request)
-    path: str = request.scope["path"].removeprefix(request.scope.get("root_path", ""))
-    if path == "/v2" or path.startswith("/v2/"):
-        return JSONResponse({"error": error_text(refusal, locale)}, refusal.status, refusal.headers)
-    body = error_body(refusal, locale, request.state.request_id)
-    return JSONResponse(body, refusal.status, refusal.headers)
+    answer: ErrorAnswer | V2Error = (
+        V2Error.of(refusal, locale)
+        if is_protocol(request.scope)
+        else ErrorAnswer(error=ErrorDetail.of(refusal, locale, request.state.request_id))
+    )
+    return JSONResponse(answer.model_dump(), refusal.status, refusal.headers)
 
 
 def internal_error() -> ApiError:
@@ -168,11 +96,15 @@ _HTTP: Mapping[int, tuple[str, Message]] = {
 def _from_http(error: HTTPException) -> ApiError:
     """Starlette's own refusals; their texts are English and may repeat input, so ours stand instead."""
     code, message = _HTTP.get(error.status_code, ("refused", msg("The request was refused.")))
-    return ApiError(error.status_code, code, message, fix=SEE_DOCS, headers=error.headers)
+    headers = dict(error.headers or {})
+    allowed = headers.get("Allow", headers.get("allow", "")).split(", ")
+    if "GET" in allowed:  # HEAD is answered wherever GET is
+        headers = {"Allow": ", ".join(sorted({*allowed, "HEAD"}))}
+    return ApiError(error.status_code, code, message, fix=SEE_DOCS, headers=headers)
 
 
 def _from_query(error: RequestValidationError) -> ApiError:
-    """What is wrong with the parameters of an address (bodies are read in `farol.api.body`)."""
+    """What is wrong with the parameters of an address (bodies are read in `farol.api.requests`)."""
     fields = []
     for item in error.errors():
         name = shown_name(str(item["loc"][-1]))

@@ -6,18 +6,21 @@ from datetime import UTC, datetime
 
 from fastapi import APIRouter, Request
 
+from farol.access import access
 from farol.advice.report import report_of
 from farol.api.answers.history import EventAnswer, EventfulHistoryAnswer, SnapshotAnswer
 from farol.api.answers.report import ReportAnswer
 from farol.api.errors import locale_of, refusals
 from farol.api.monitoring import Limit, OneTask, WindowName, known_task, window_in
-from farol.api.service import Service
 from farol.api.texts import marked as _
+from farol.service import Service
 from farol.store.history import Events
+from farol.store.keys import Role
 
 router = APIRouter(prefix="/monitoring", tags=["monitoring"])
 
 
+@access(Role.read)
 @router.get(
     "/history",
     operation_id="history",
@@ -42,6 +45,7 @@ def history(request: Request, task: OneTask = "current", limit: Limit = 100) -> 
     )
 
 
+@access(Role.read)
 @router.get(
     "/report",
     operation_id="report",

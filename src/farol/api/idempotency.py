@@ -15,9 +15,9 @@ from typing import Annotated
 from fastapi import Header
 from starlette.types import Scope
 
-from farol.api.errors import ApiError, FieldProblem
 from farol.api.schemas import PupilInput
 from farol.api.texts import marked as _
+from farol.errors import ApiError, FieldProblem
 from farol.files import canonical_json
 from farol.i18n import msg
 

@@ -1,11 +1,17 @@
-"""The keys as a running service knows them: in memory, never older than two seconds."""
+"""The keys as a running service knows them, how often each may ask, and which addresses need one."""
 
 from __future__ import annotations
 
 import asyncio
 import time
 from collections.abc import Callable, Mapping
+from datetime import UTC, datetime
+from functools import lru_cache
+from ipaddress import ip_address
 
+from farol.errors import InputError, Place
+from farol.i18n import msg
+from farol.settings import Settings
 from farol.store.database import Store
 from farol.store.keys import ApiKey, Keys
 
@@ -49,3 +55,71 @@ class Keyring:
     def _read(self) -> None:
         began = time.monotonic()  # before the query: a key that is revoked while it runs must not count longer
         self._keys, self._as_of = {key.prefix: key for key in Keys(self._store()).all()}, began
+
+
+class RateLimit:
+    """`rate` requests a second for each name, and up to `burst` at once after a pause; a rate of 0 limits nothing.
+
+    The bucket of a name fills steadily and holds `burst`; a request takes one (Turner 1986, the leaky bucket as a
+    meter). Names are those of keys that exist, so there are never more buckets than keys.
+    """
+
+    def __init__(self, rate: float, burst: int, clock: Callable[[], float] = time.monotonic) -> None:
+        self._rate = rate
+        self._burst = float(burst)
+        self._clock = clock
+        self._buckets: dict[str, tuple[float, float]] = {}
+
+    def wait(self, name: str) -> float:
+        """Take one from the bucket of `name`: 0, or, when there is none, the seconds until there is."""
+        if not self._rate:
+            return 0.0
+        now = self._clock()
+        held, since = self._buckets.get(name, (self._burst, now))
+        held = min(self._burst, held + (now - since) * self._rate)
+        if held < 1:
+            self._buckets[name] = held, now
+            return (1 - held) / self._rate
+        self._buckets[name] = held - 1, now
+        return 0.0
+
+
+def check_binding(settings: Settings) -> None:
+    """Raises InputError when `settings.host` is reachable from other machines, but nobody has a key.
+
+    A loopback address and `open_network` need no look into the database; otherwise StoreError when it cannot be read.
+    `uvicorn farol.app:app --host …` chooses its address without us and cannot be refused; `farol.api.auth` then
+    answers nobody who comes in by such an address without a key.
+    """
+    if settings.open_network or is_loopback(settings.host) or _has_active_key(settings):
+        return
+    raise InputError(
+        msg(
+            "Farol does not listen on an address that other machines reach while nobody has a key: it would not ask "
+            "anybody who they are."
+        ),
+        expected=msg("an address of this machine only, such as 127.0.0.1, or a key"),
+        where=Place(field="FAROL_HOST"),
+        fix=msg(
+            "Make a key with {command}, or listen on 127.0.0.1. If something in front asks who is calling, or the port "
+            "is published to this machine only, allow it with FAROL_OPEN_NETWORK=true.",
+            command="farol keys create --role manage --name …",
+        ),
+    )
+
+
+@lru_cache(maxsize=256)  # asked of every request, and of few names
+def is_loopback(host: str) -> bool:
+    """Whether only this machine reaches `host`; a name other than localhost could be anything."""
+    if host.lower() == "localhost":
+        return True
+    try:
+        return ip_address(host.strip("[]")).is_loopback
+    except ValueError:
+        return False
+
+
+def _has_active_key(settings: Settings) -> bool:
+    now = datetime.now(UTC)
+    with Store.open(settings.store_url) as store:
+        return any(key.is_active(now) for key in Keys(store).all())

@@ -9,17 +9,18 @@ import logging
 import re
 import time
 from collections.abc import Callable, Iterable, Mapping
-from types import MappingProxyType
+from secrets import token_hex
 
 from fastapi import Request
 from starlette.requests import ClientDisconnect
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from farol.api.errors import ApiError, error_response, internal_error, too_large
+from farol.api.errors import error_response, internal_error, too_large
 from farol.api.logs import FIELDS, places
-from farol.api.requests import fields_of, locale_in
-from farol.entropy import random_word
+from farol.api.requests import fields_of, locale_in, route_of
+from farol.errors import ApiError
 from farol.i18n import LOCALES, msg
+from farol.settings import Settings
 
 access = logging.getLogger("farol.access")
 logger = logging.getLogger("farol.api")
@@ -48,22 +49,14 @@ Observe = Callable[[str, str, int, float], None]
 
 
 class Guard:
-    """The middleware; `max_body_bytes` bounds bodies of declared and of undeclared length alike.
+    """The middleware. It bounds bodies of declared and of undeclared length by what their route declares.
 
-    `larger` has another limit for routes of many pupils, by the last part of their path.
+    HEAD is answered as GET is; servers leave the body out.
     """
 
-    def __init__(
-        self,
-        app: ASGIApp,
-        *,
-        max_body_bytes: int,
-        larger: Mapping[str, int] = MappingProxyType({}),
-        observe: Observe | None = None,
-    ) -> None:
+    def __init__(self, app: ASGIApp, *, settings: Settings, observe: Observe | None = None) -> None:
         self._app = app
-        self._larger = larger
-        self._max_body_bytes = max_body_bytes
+        self._settings = settings
         self._observe = _log if observe is None else _log_and(observe)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -84,12 +77,13 @@ class Guard:
             await send(message)
 
         try:
-            limit = self._larger.get(scope["path"].rpartition("/")[2], self._max_body_bytes)
+            limit = route_of(scope).access.most_bytes(self._settings)
             refusal = _declared_too_large(fields, limit) or _unreadable(scope)
             if refusal is not None:
                 await error_response(Request(scope), refusal)(scope, receive, send_guarded)
             else:
-                await self._app(scope, _counted(receive, limit), send_guarded)
+                inner = {**scope, "method": "GET"} if scope["method"] == "HEAD" else scope
+                await self._app(inner, _counted(receive, limit), send_guarded)
         except ClientDisconnect:
             pass  # whoever asked has gone: there is nobody to answer
         except Exception as error:  # noqa: BLE001  the last resort: whatever it is, no traceback reaches a user
@@ -135,7 +129,7 @@ def _counted(receive: Receive, limit: int) -> Receive:
 def _log(scope: Scope, status: int, seconds: float) -> None:
     """One line: no query, body or header, and of the address only the route's template, which holds no value."""
     if access.isEnabledFor(logging.INFO):
-        method, route, milliseconds = scope["method"], route_of(scope), seconds * 1000
+        method, route, milliseconds = scope["method"], route_of(scope).template, seconds * 1000
         request_id = scope["state"]["request_id"]
         known = {"request_id": request_id, "method": method, "route": route, "status": status}
         extra = {FIELDS: known | {"milliseconds": round(milliseconds, 1)}}
@@ -145,15 +139,9 @@ def _log(scope: Scope, status: int, seconds: float) -> None:
 def _log_and(observe: Observe) -> Callable[[Scope, int, float], None]:
     def both(scope: Scope, status: int, seconds: float) -> None:
         _log(scope, status, seconds)
-        observe(scope["method"], route_of(scope), status, seconds)
+        observe(scope["method"], route_of(scope).template, status, seconds)
 
     return both
-
-
-def route_of(scope: Scope) -> str:
-    """The template of the route, as `farol.api.auth` found it, or else the framework."""
-    route: str = scope["state"].get("route") or getattr(scope.get("route"), "path", "-")
-    return route
 
 
 def _request_id(fields: Mapping[bytes, bytes]) -> str:
@@ -161,7 +149,7 @@ def _request_id(fields: Mapping[bytes, bytes]) -> str:
     given = fields.get(b"x-request-id")
     if given is not None and _REQUEST_ID.fullmatch(given):
         return given.decode()
-    return f"{random_word() << 64 | random_word():032x}"
+    return token_hex(16)
 
 
 _SECURITY = tuple((name.lower().encode(), value.encode()) for name, value in SECURITY_HEADERS.items())

@@ -11,23 +11,22 @@ from typing import Annotated
 from fastapi import APIRouter, Query, Request
 from fastapi.responses import StreamingResponse
 
+from farol.access import access
 from farol.api.answers.drift import DriftAnswer
 from farol.api.answers.history import HistoryAnswer, SnapshotAnswer
 from farol.api.answers.performance import PerformanceAnswer
 from farol.api.answers.prediction import PredictionsAnswer, StoredPrediction
-from farol.api.auth import cross_site, same_site
-from farol.api.errors import ApiError, FieldProblem, locale_of, refusals
-from farol.api.service import Service
-from farol.api.serving_model import ROUTES
+from farol.api.errors import locale_of, refusals
 from farol.api.texts import marked as _
-from farol.api.times import both_times
 from farol.drift.baseline import parse_slice
 from farol.drift.report import drift_report, take_snapshot
 from farol.drift.windows import WINDOW_PATTERN, Window, window_of
-from farol.errors import InputError
+from farol.errors import ApiError, FieldProblem, InputError
 from farol.i18n import Message, msg
 from farol.outcomes.estimation import expected_performance
+from farol.service import ROUTES, Service
 from farol.store.exporting import write_csv
+from farol.store.keys import Role
 from farol.store.records import Prediction
 
 router = APIRouter(prefix="/monitoring", tags=["monitoring"])
@@ -69,6 +68,10 @@ SameLevels = Annotated[
 ]
 
 
+_CSV = "IAA,IEG,prediction,prediction_label,probability,timestamp\n"
+
+
+@access(Role.read)
 @router.get(
     "/predictions",
     operation_id="list_predictions",
@@ -81,10 +84,13 @@ def predictions(request: Request, limit: Limit = 50, task: AnyTask = None) -> Pr
     service: Service = request.app.state.service
     rows = service.store.latest(limit, None if task is None else known_task(task))
     return PredictionsAnswer(
-        timezone=service.timezone.key, limit=limit, predictions=[_stored(row, service) for row in rows]
+        timezone=service.timezone.key,
+        limit=limit,
+        predictions=[StoredPrediction.of(row, service.timezone) for row in rows],
     )
 
 
+@access(Role.read)
 @router.get(
     "/predictions.csv",
     operation_id="export_predictions",
@@ -92,7 +98,10 @@ def predictions(request: Request, limit: Limit = 50, task: AnyTask = None) -> Pr
     description=_("Streamed, the oldest first; the columns of the original's log come first."),
     response_class=StreamingResponse,
     response_description=_("The answer."),
-    responses={200: {"content": {"text/csv": {"schema": {"type": "string"}}}}, **refusals(422, 500, 503)},
+    responses={
+        200: {"content": {"text/csv": {"schema": {"type": "string"}, "example": _CSV}}},
+        **refusals(422, 500, 503),
+    },
 )
 def predictions_csv(request: Request, task: AnyTask = None) -> StreamingResponse:
     service: Service = request.app.state.service
@@ -105,6 +114,7 @@ def predictions_csv(request: Request, task: AnyTask = None) -> StreamingResponse
     )
 
 
+@access(Role.read)
 @router.get(
     "/drift",
     operation_id="drift",
@@ -134,6 +144,7 @@ def drift(
     return DriftAnswer.of(report, locale_of(request))
 
 
+@access(Role.read)
 @router.get(
     "/drift/history",
     operation_id="drift_history",
@@ -151,6 +162,7 @@ def drift_history(request: Request, task: OneTask = "current", limit: Limit = 30
     )
 
 
+@access(Role.read)
 @router.get(
     "/performance",
     operation_id="estimate_performance",
@@ -174,6 +186,7 @@ def estimated_performance(
     return PerformanceAnswer.of(bundle, chosen, wanted, estimation, locale_of(request))
 
 
+@access(Role.manage)
 @router.post(
     "/drift/snapshots",
     operation_id="take_drift_snapshot",
@@ -184,10 +197,6 @@ def estimated_performance(
     responses=refusals(403, 413, 422, 500, 503),
 )
 def drift_snapshot(request: Request, task: OneTask = "current", window: WindowName = "30d") -> SnapshotAnswer:
-    if not same_site(request.headers):
-        # A page of another site must not act through the browser of whoever reads it. The predicting routes are
-        # safe from that: a browser does not send JSON to another site unasked, and we answer no such question.
-        raise cross_site()
     service: Service = request.app.state.service
     bundle = service.served(known_task(task)).bundle
     snapshot = take_snapshot(service.store, bundle, window_in(window, service, task))
@@ -224,21 +233,3 @@ def _unusable(parameter: str, problem: Message, expected: Message | None) -> Api
 def _begun(rows: Iterator[Prediction]) -> Iterable[Prediction]:
     """The same rows, the first already read: a store that cannot be read gives an error before the answer begins."""
     return chain(list(islice(rows, 1)), rows)
-
-
-def _stored(row: Prediction, service: Service) -> StoredPrediction:
-    return StoredPrediction.model_validate(
-        {
-            "prediction_id": row.id,
-            **both_times(row.at, service.timezone),
-            "task": row.task,
-            "model_version": row.version,
-            "source": row.source,
-            "features": dict(row.features),
-            "prediction": row.prediction,
-            "prediction_label": row.label,
-            "probability": row.probability,
-            "threshold": row.threshold,
-            "warnings": list(row.warnings),
-        }
-    )

@@ -12,21 +12,21 @@ from typing import Any
 from fastapi import APIRouter, FastAPI, Request
 from fastapi.openapi.utils import get_openapi
 from fastapi.responses import HTMLResponse, JSONResponse
-from fastapi.routing import iter_route_contexts
+from starlette.routing import Route
 from starlette.staticfiles import StaticFiles
 
 import farol
-from farol.api.answers.errors import ErrorAnswer
-from farol.api.answers.v2 import InferRequest, V2Error
+from farol.access import access, access_of
+from farol.api.answers.errors import ErrorAnswer, V2Error
+from farol.api.answers.shape import Shape
+from farol.api.answers.v2 import InferRequest
 from farol.api.batch import NDJSON
 from farol.api.errors import described, locale_of
-from farol.api.examples import answer_examples, body_examples, error_example, infer_example
-from farol.api.roles import role_of
-from farol.api.service import Service
-from farol.api.serving_model import ROUTES
+from farol.api.schemas import STUDENT, InputForm
 from farol.api.texts import marked as _
 from farol.api.texts import translated
 from farol.i18n import msg, translate
+from farol.service import ROUTES, Service
 
 router = APIRouter(include_in_schema=False)
 
@@ -56,18 +56,20 @@ def describe(app: FastAPI, service: Service, locale: str) -> dict[str, Any]:
         routes=app.routes,
         tags=[{"name": name, "description": text} for name, text in _TAGS.items()],
     )
-    _say_who_may_ask(document, has_keys=bool(service.keyring.last_known))
+    _restore_examples(document)
+    _say_who_may_ask(document, app)
     document = dict(translated(document, locale))
     for task, route in ROUTES.items():
-        form = service.form(task)
-        schema = {"type": "object"} if form is None else form.json_schema(locale)
+        inputs = service.inputs(task)
+        form = None if inputs is None else InputForm(inputs)
         name = f"{route.strip('/').capitalize()}Inputs"
+        schema = {"type": "object"} if form is None else form.json_schema(name, locale)
         document["components"]["schemas"][name] = schema
         body: dict[str, Any] = {"schema": _reference(name)}
         if form is not None:
             body["example"] = form.example()
         _take(document, route, {"application/json": body})
-        rows = body_examples(service, task) if form is not None else {}
+        rows = {} if form is None else _rows(form)
         shapes = {
             "application/json": {"type": "array", "minItems": 1, "items": _row(name, locale)},
             NDJSON: _row(name, locale),
@@ -83,10 +85,24 @@ def describe(app: FastAPI, service: Service, locale: str) -> dict[str, Any]:
         document["components"]["schemas"] |= translated({**shape.pop("$defs", {}), model.__name__: shape}, locale)
     for path in document["paths"]:
         if path.endswith("/infer"):
-            body = {"schema": _reference("InferRequest"), "example": infer_example()}
-            _take(document, path, {"application/json": body})
-    _show_answers(document, service, locale, _shape_examples(app))
+            _take(document, path, {"application/json": {"schema": _reference("InferRequest")}})
+    _show_answers(document)
     return document
+
+
+def _restore_examples(document: dict[str, Any]) -> None:
+    """Put back the examples of the shapes: the framework leaves out every null of them."""
+    schemas = document["components"]["schemas"]
+    for shape in Shape.__subclasses__():
+        extra = shape.model_config.get("json_schema_extra")
+        if isinstance(extra, dict) and "examples" in extra and shape.__name__ in schemas:
+            schemas[shape.__name__]["examples"] = extra["examples"]
+
+
+def _rows(form: InputForm) -> dict[str, object]:
+    """Media type → a body of a batch."""
+    rows = [{**form.example(), STUDENT: "RA-1"}, form.example()]
+    return {"application/json": rows, NDJSON: rows[0]}
 
 
 def _reference(name: str) -> dict[str, Any]:
@@ -102,35 +118,15 @@ def _take(document: dict[str, Any], path: str, content: dict[str, Any]) -> None:
     document["paths"][path]["post"]["requestBody"] = {"required": True, "content": content}
 
 
-def _shape_examples(app: FastAPI) -> dict[str, Any]:
-    """The first example on each model that a route returns, by the model's name."""
-    examples = {}
-    for route in iter_route_contexts(app.routes):
-        shape: Any = getattr(route, "response_model", None)
-        extra = getattr(shape, "model_config", {}).get("json_schema_extra")
-        if isinstance(extra, dict) and "examples" in extra:
-            examples[shape.__name__] = extra["examples"][0]
-    return examples
-
-
-def _show_answers(document: dict[str, Any], service: Service, locale: str, on_shapes: dict[str, Any]) -> None:
-    """Give every answer an example: its own in `locale`, or the one on its model."""
-    examples = answer_examples(service, locale)
+def _show_answers(document: dict[str, Any]) -> None:
+    """Give each answer the example of its shape, where the route gives none."""
     schemas = document["components"]["schemas"]
-    for name, example in on_shapes.items():
-        schemas[name]["examples"] = [example]  # FastAPI has dropped the nulls of it
-    for path, operations in document["paths"].items():
+    for operations in document["paths"].values():
         for operation in operations.values():
             for status, response in operation["responses"].items():
-                for kind, content in response["content"].items():
+                for content in response["content"].values():
                     if int(status) < 400:
-                        name = content.get("schema", {}).get("$ref", "").rpartition("/")[2]
-                        found = examples.get(operation["operationId"], on_shapes.get(name, {}))  # a test: never empty
-                        content["example"] = found[0] if kind == NDJSON and isinstance(found, list) else found
-                    else:
-                        content["example"] = error_example(int(status), locale, is_protocol=path.startswith("/v2"))
-    schemas["PredictionAnswer"]["examples"] = [examples["predict"]]
-    schemas["ErrorAnswer"]["examples"] = [error_example(422, locale, is_protocol=False)]
+                        content.setdefault("example", _own_example(content.get("schema", {}), schemas))
 
 
 def _own_example(schema: dict[str, Any], schemas: dict[str, Any]) -> Any:
@@ -150,14 +146,21 @@ _SCHEMES = {
 }
 
 
-def _say_who_may_ask(document: dict[str, Any], *, has_keys: bool) -> None:
+def _say_who_may_ask(document: dict[str, Any], app: FastAPI) -> None:
     """Add to each operation the role it needs, and the refusals that `farol.api.auth` may answer."""
+    has_keys = bool(app.state.keyring.last_known)
+    roles = {
+        (method, route.path): access_of(route.endpoint).role
+        for route in app.routes
+        if isinstance(route, Route)
+        for method in route.methods or ()
+    }
     document["components"]["securitySchemes"] = _SCHEMES
     for name in ("HTTPValidationError", "ValidationError"):
         document["components"]["schemas"].pop(name, None)
     for path, operations in document["paths"].items():
         for method, operation in operations.items():
-            role = role_of(method.upper(), path)
+            role = roles[method.upper(), path]
             shape = "V2Error" if path.startswith("/v2") else "ErrorAnswer"
             if "HTTPValidationError" in str(operation["responses"].get("422")):
                 del operation["responses"]["422"]  # the framework's own, for a part of a path, which takes any text
@@ -168,11 +171,13 @@ def _say_who_may_ask(document: dict[str, Any], *, has_keys: bool) -> None:
                 operation["responses"].setdefault(str(status), described(status, shape))
 
 
+@access(None)
 @router.get("/openapi.json")
 def openapi(request: Request) -> JSONResponse:
     return JSONResponse(describe(request.app, request.app.state.service, locale_of(request)))
 
 
+@access(None, is_page=True)
 @router.get("/docs")
 async def docs(request: Request) -> HTMLResponse:
     locale = locale_of(request)
@@ -187,7 +192,8 @@ async def docs(request: Request) -> HTMLResponse:
 def mount_assets(app: FastAPI) -> None:
     """Serve the page's scripts and styles under /docs/assets."""
     own = str(files("farol.api") / "static")
-    app.mount("/docs/assets", StaticFiles(directory=own, packages=[("fastapi_offline", "static")]), name="docs-assets")
+    assets = access(None)(StaticFiles(directory=own, packages=[("fastapi_offline", "static")]))
+    app.mount("/docs/assets", assets, name="docs-assets")
 
 
 @cache

@@ -6,12 +6,15 @@ from typing import Annotated
 
 from fastapi import APIRouter, Query, Request
 
+from farol.access import access
 from farol.api.answers.outcomes import OutcomesAnswer
-from farol.api.errors import ApiError, FieldProblem, locale_of, refusals
-from farol.api.service import ROUTES, Service
+from farol.api.errors import locale_of, refusals
 from farol.api.texts import marked as _
+from farol.errors import ApiError, FieldProblem
 from farol.i18n import Message, msg
 from farol.outcomes.report import outcome_report
+from farol.service import ROUTES, Service
+from farol.store.keys import Role
 from farol.store.outcomes import years_of
 
 router = APIRouter(prefix="/monitoring", tags=["monitoring"])
@@ -22,6 +25,7 @@ OneYear = Annotated[
 ]
 
 
+@access(Role.read)
 @router.get(
     "/outcomes",
     operation_id="outcomes",

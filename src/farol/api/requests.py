@@ -1,23 +1,74 @@
-"""What is read of every request, once: its headers by name, and the language of the answer."""
+"""What is read of a request: its route, headers by name, the language of the answer, whether a page is wanted, JSON.
+
+JSON is read strictly: a name given twice is refused, since readers of JSON disagree on which of the two counts, and a
+prediction must not depend on that. NaN and Infinity are no JSON; we read them all the same, so that the refusal can
+name their field.
+"""
 
 from __future__ import annotations
 
+import codecs
+import json
+import re
 from collections.abc import Mapping
+from dataclasses import dataclass
 from functools import lru_cache
+from typing import Any
 from urllib.parse import parse_qsl
 
-from starlette.types import Scope
+from starlette.applications import Starlette
+from starlette.requests import ClientDisconnect
+from starlette.routing import Match
+from starlette.types import Receive, Scope
 
-from farol.i18n import LOCALES, negotiate
+from farol.access import RouteAccess, access_of
+from farol.errors import ApiError, FieldProblem
+from farol.i18n import LOCALES, Message, msg, negotiate
+from farol.store.keys import Role
+
+MOST_FIELDS = 100
+"""Fields an object may have before it is refused as a whole; an error for each would serve nobody."""
+
+_SEND_JSON = msg("Send a JSON object in UTF-8, such as the example in GET /docs.")
+_NAME = re.compile(r"[^\W\d]\w{0,39}")
+_QUALITY = re.compile(r"(0(\.\d{0,3})?|1(\.0{0,3})?)", re.ASCII)
+
+
+@dataclass(frozen=True, slots=True)
+class MatchedRoute:
+    """The route of a request: its template, and what it declares of itself (`farol.access`)."""
+
+    template: str
+    access: RouteAccess
+
+
+NO_ROUTE = MatchedRoute("-", RouteAccess(Role.manage, is_page=True))
+"""An address or a method that there is not: only the highest role learns so. For browsers it is a slip of the pen."""
+
+
+def route_of(scope: Scope) -> MatchedRoute:
+    """The route that the framework will find for this request, matched by the same rules; HEAD is matched as GET."""
+    method = "GET" if scope["method"] == "HEAD" else scope["method"]
+    return _matched(scope.get("app"), method, scope["path"], scope.get("root_path", ""))
+
+
+@lru_cache(maxsize=256)
+def _matched(app: Starlette | None, method: str, path: str, root_path: str) -> MatchedRoute:
+    scope = {"type": "http", "method": method, "path": path, "root_path": root_path}
+    for route in () if app is None else app.routes:
+        match, child = route.matches(scope)
+        if match is Match.FULL:
+            return MatchedRoute(getattr(route, "path", NO_ROUTE.template), access_of(child["endpoint"]))
+    return NO_ROUTE
 
 
 def fields_of(scope: Scope) -> Mapping[bytes, bytes]:
     """The headers by their names in lower case; where one is given twice, the first counts."""
     state = scope.setdefault("state", {})
-    found: Mapping[bytes, bytes] | None = state.get("fields")
-    if found is None:
-        found = state["fields"] = dict(reversed(scope["headers"]))
-    return found
+    fields: Mapping[bytes, bytes] | None = state.get("fields")
+    if fields is None:
+        fields = state["fields"] = dict(reversed(scope["headers"]))
+    return fields
 
 
 def locale_in(scope: Scope) -> str:
@@ -31,3 +82,106 @@ def locale_in(scope: Scope) -> str:
 def _negotiated(query: bytes, accepted: bytes, default: str) -> str:
     wanted = dict(parse_qsl(query.decode("latin-1"))).get("lang")
     return negotiate(wanted, negotiate(accepted.decode("latin-1"), default))
+
+
+def is_protocol(scope: Scope) -> bool:
+    """Whether a request speaks the Open Inference Protocol, which has its own shape of errors."""
+    path: str = scope["path"].removeprefix(scope.get("root_path", ""))
+    return path == "/v2" or path.startswith("/v2/")
+
+
+def wants_page(scope: Scope) -> bool:
+    """Whether an error is to be a page: a browser asked for a page's route, and prefers HTML to JSON."""
+    accepted = fields_of(scope).get(b"accept", b"")
+    if b"text/html" not in accepted:  # all programs, at no cost
+        return False
+    if is_protocol(scope) or not route_of(scope).access.is_page:
+        return False
+    qualities = dict(map(_quality, accepted.decode("latin-1").split(",")))
+    return qualities.get("text/html", 0.0) > qualities.get("application/json", 0.0)
+
+
+def _quality(part: str) -> tuple[str, float]:
+    """A media type and its quality (RFC 9110, section 12.5.1): 1 where none is given, 0 where it is not valid."""
+    name, *parameters = (item.strip().lower() for item in part.split(";"))
+    given = [item.removeprefix("q=").strip() for item in parameters if item.startswith("q=")]
+    if not given:
+        return name, 1.0
+    return name, float(given[0]) if _QUALITY.fullmatch(given[0]) else 0.0
+
+
+def media_type(scope: Scope) -> str:
+    """The type that the body is declared to have, without parameters; empty when it is not declared."""
+    declared = fields_of(scope).get(b"content-type", b"")
+    if declared == b"application/json":
+        return "application/json"
+    return declared.partition(b";")[0].strip().lower().decode("latin-1")
+
+
+def refuse_other_than_json(scope: Scope) -> None:
+    """Raises ApiError (415) unless the body is declared as JSON."""
+    if media_type(scope) != "application/json":
+        raise ApiError(
+            415,
+            "unsupported_media_type",
+            msg("The body must be JSON."),
+            fix=msg("Send the header {header}.", header="Content-Type: application/json"),
+        )
+
+
+async def read_body(receive: Receive) -> bytes:
+    """The whole body. ClientDisconnect when its sender goes before the end."""
+    parts = []
+    while True:
+        message = await receive()
+        if message["type"] == "http.disconnect":
+            raise ClientDisconnect
+        parts.append(message.get("body", b""))
+        if not message.get("more_body", False):
+            return b"".join(parts)
+
+
+def parse_object(body: bytes) -> dict[str, Any]:
+    """The JSON object that `body` holds; every number comes as float. Raises ApiError."""
+    try:
+        parsed = _decode(body.removeprefix(codecs.BOM_UTF8).decode())
+    except UnicodeDecodeError:
+        raise _invalid(msg("The body is not text in UTF-8.")) from None
+    except json.JSONDecodeError as error:
+        raise _invalid(
+            msg("The body is not JSON: line {line}, column {column}.", line=error.lineno, column=error.colno)
+        ) from None
+    except RecursionError:
+        raise _invalid(msg("The body is nested too deeply.")) from None
+    if not isinstance(parsed, dict):
+        raise _invalid(msg("The body is JSON, but not an object."))
+    if len(parsed) > MOST_FIELDS:
+        raise ApiError(
+            422, "too_many_fields", msg("The object has more than {most} fields.", most=MOST_FIELDS), fix=_SEND_JSON
+        )
+    return parsed
+
+
+def once_each(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    """The object of these pairs; ApiError (422) where a name stands twice."""
+    fields = dict(pairs)
+    if len(fields) < len(pairs):
+        names = [name for name, _ in pairs]
+        twice = next((name for name in names[:MOST_FIELDS] if names.count(name) > 1), "?")
+        field = shown_name(twice)
+        problem = FieldProblem(field, msg("{field} is given more than once.", field=field), msg("each field once"))
+        raise ApiError(422, "invalid_fields", msg("Some fields cannot be used."), fields=[problem], fix=_SEND_JSON)
+    return fields
+
+
+def shown_name(name: str) -> str:
+    """A field's name as an error may repeat it; what looks like anything but a name is not repeated."""
+    return name if _NAME.fullmatch(name) else "?"
+
+
+def _invalid(message: Message) -> ApiError:
+    return ApiError(400, "invalid_json", message, fix=_SEND_JSON)
+
+
+# Whole numbers become floats at once: Python's own would spend a long time on a million digits.
+_decode = json.JSONDecoder(parse_int=float, parse_constant=float, object_pairs_hook=once_each).decode

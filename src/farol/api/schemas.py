@@ -11,7 +11,8 @@ from dataclasses import dataclass
 from difflib import get_close_matches
 from typing import Any, Self
 
-from farol.api.errors import ApiError, FieldProblem, shown_name
+from farol.api.requests import shown_name
+from farol.errors import ApiError, FieldProblem
 from farol.i18n import Message, msg
 from farol.model.features import YEAR
 from farol.model.inputs import InputProblem, Inputs
@@ -51,22 +52,29 @@ class PupilInput:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class InputForm:
-    """The inputs of one task under one profile, as a request gives them."""
+    """The inputs of one task under one profile, as a request gives them.
+
+    Not a pydantic model made from the profile: its parser keeps the last of two fields of one name without a word, and
+    the rows of batches and tensors, which are read by the same rules, have no JSON text of their own.
+    """
 
     inputs: Inputs
-    takes_year: bool
 
     @classmethod
     def of(cls, profile: Profile, task: Task) -> Self:
         """The form of a task: every sheet column it can use, and `year` where a feature is derived from it."""
-        inputs = Inputs.of(profile, task)
-        return cls(inputs, takes_year=any(YEAR in step.sources for step in inputs.plan.steps))
+        return cls(Inputs.of(profile, task))
+
+    @property
+    def takes_year(self) -> bool:
+        """Whether a feature is derived from the year of the values."""
+        return any(YEAR in step.sources for step in self.inputs.plan.steps)
 
     def read(self, body: Mapping[str, Any]) -> PupilInput:
         """The values of a JSON object; ApiError (422) naming every field that cannot be used."""
         values = dict(body)
         student, group = values.pop(STUDENT, None), values.pop(GROUP, None)
-        year = values.pop(YEAR, None) if self.takes_year else None
+        year = values.pop(YEAR, None) if YEAR in values and self.takes_year else None
         problems = [self._problem(problem) for problem in self.inputs.problems(values)]
         if year is not None and not _is_year(year):
             expected = msg("a year from {minimum} to {maximum}", minimum=YEARS[0], maximum=YEARS[1])
@@ -89,8 +97,11 @@ class InputForm:
             )
         return PupilInput(values, None if year is None else int(year), code, class_of)
 
-    def json_schema(self, locale: str) -> dict[str, Any]:
-        """The schema of the object, with ranges, meanings and an example, for OpenAPI 3.1."""
+    def json_schema(self, title: str, locale: str) -> dict[str, Any]:
+        """The schema of the object, with ranges, meanings and an example, for OpenAPI 3.1.
+
+        `title` is the same in every language, since programs that are generated name their classes by it.
+        """
         properties = {name: _property(column, locale) for name, column in self.inputs.columns.items()}
         if self.takes_year:
             meaning = msg("Year the values are of; without it, the present year.")
@@ -116,7 +127,7 @@ class InputForm:
         }
         return {
             "type": "object",
-            "title": self.inputs.task.title.in_locale(locale),
+            "title": title,
             "description": self.inputs.task.question.in_locale(locale),
             "additionalProperties": False,
             "minProperties": 1,

@@ -9,7 +9,6 @@ from __future__ import annotations
 import asyncio
 from typing import Literal
 
-from farol.api.joining import Joined
 from farol.i18n import LOCALES, msg
 
 MOST_HEAD_BYTES = 65_536
@@ -32,13 +31,10 @@ except ModuleNotFoundError:  # on Windows
 else:
 
     class Bounded(HttpToolsProtocol):
-        """Cuts off whoever sends headers without end; an answer's head and body go out together."""
+        """Cuts off whoever sends headers without end."""
 
         _head_bytes = 0
         _is_in_head = True
-
-        def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # as uvicorn has it
-            super().connection_made(Joined(transport, self.loop.call_soon))
 
         def on_message_begin(self) -> None:
             self._is_in_head = True

@@ -1,4 +1,4 @@
-"""The spans themselves: one a request, one for each group of the journal being scored and one for its commit.
+"""The spans themselves: one a request, one for the pupil being scored, and one for the commit of each group of rows.
 
 They hold what a line of the log holds: method, the route's template, status, request id, how many rows. No address,
 query, header, body, key or error text, and of what a caller sends only `traceparent`, whose form is fixed; `tracestate`
@@ -9,10 +9,9 @@ from __future__ import annotations
 
 import logging
 import threading
-import time
-from collections.abc import Awaitable, Callable, Coroutine, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
-from typing import Any, TypeVar
+from typing import Any
 from urllib.parse import urlsplit
 from uuid import uuid4
 
@@ -29,16 +28,12 @@ from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapProp
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from farol import __version__
-from farol.api.middleware import route_of
-from farol.api.prediction import Asked
-from farol.api.requests import fields_of
+from farol.api.requests import NO_ROUTE, fields_of, route_of
 from farol.settings import Settings
-from farol.store.journal import Begun, Made, Writer
+from farol.store.journal import Writer
 from farol.store.records import Prediction
 
 logger = logging.getLogger("farol.tracing")
-
-T = TypeVar("T")
 
 SEND_SECONDS = 5.0
 """How long one batch may take, its repetitions with it, before it is given up."""
@@ -83,20 +78,22 @@ class Tracing:
         )
         self._tracer = self._provider.get_tracer("farol", __version__)
         self._incoming = TraceContextTextMapPropagator()
+        self.rows: dict[str, Span] = {}  # id of a row that is being stored → the span of its request
 
     def begin(self, scope: Scope) -> Span:
         """The span of a request, continuing the caller's trace where it names one (W3C `traceparent`)."""
         given = fields_of(scope).get(b"traceparent")
         parent = Context() if given is None else self._incoming.extract({"traceparent": given.decode("latin-1")})
-        span = scope["state"]["span"] = self._tracer.start_span("HTTP", parent, SpanKind.SERVER)
+        span = self._tracer.start_span("HTTP", parent, SpanKind.SERVER)
+        scope["state"]["trace"] = RequestTrace(self, span)
         return span
 
     def end(self, span: Span, scope: Scope, status: int) -> None:
         """Ends the span of a request; a status of 0 says that its caller had gone."""
-        known, route = scope["method"] in _NAMED, route_of(scope)
+        known, route = scope["method"] in _NAMED, route_of(scope).template
         name = scope["method"] if known else "HTTP"
         span.set_attribute("http.request.method", scope["method"] if known else "_OTHER")
-        if route != "-":
+        if route != NO_ROUTE.template:
             name = f"{name} {route}"
             span.set_attribute("http.route", route)
         span.update_name(name)
@@ -108,18 +105,14 @@ class Tracing:
         span.end()
 
     @contextmanager
-    def part(self, name: str, origins: Sequence[Span], rows: int, began: int | None = None) -> Iterator[Span]:
-        """A span of work for several requests: a part of the first one's that is sampled, linked to the others'.
-
-        `began` is when it did, in nanoseconds since 1970, if that was before now.
-        """
-        sampled = [one for one in origins if one.get_span_context().trace_flags.sampled]
+    def part(self, name: str, origins: Sequence[Span], rows: int | None = None) -> Iterator[Span]:
+        """A span of work for several requests: a part of the first one's that is sampled, linked to the others'."""
+        sampled = [span for span in origins if span.get_span_context().trace_flags.sampled]
         first = (sampled or list(origins))[:1]
         parent = set_span_in_context(first[0], Context()) if first else Context()
-        links = [Link(one.get_span_context()) for one in sampled[1:]]
-        span = self._tracer.start_span(
-            name, parent, links=links, attributes={"farol.group.size": rows}, start_time=began
-        )
+        links = [Link(other.get_span_context()) for other in sampled[1:]]
+        attributes = None if rows is None else {"farol.group.size": rows}
+        span = self._tracer.start_span(name, parent, links=links, attributes=attributes)
         try:
             yield span
         except Exception as error:
@@ -128,9 +121,9 @@ class Tracing:
         finally:
             span.end()
 
-    def groups(self, make: Callable[[Sequence[Asked]], Sequence[Made]], store: Writer) -> Groups:
-        """`make` and `store` for a journal, with a span around each."""
-        return Groups(self, make, store)
+    def around(self, writer: Writer) -> Writer:
+        """The writer of a journal, with a span around each commit."""
+        return TracedWriter(writer, self)
 
     def middleware(self, app: ASGIApp) -> Traced:
         """What is to stand around `app`."""
@@ -173,56 +166,44 @@ class Traced:
             self._tracing.end(span, scope, status)
 
 
-class Groups:
-    """The journal's two steps with a span around each: it takes them one after the other, group by group."""
+class RequestTrace:
+    """The span of a request, for what is done for it."""
 
-    def __init__(self, tracing: Tracing, make: Callable[[Sequence[Asked]], Sequence[Made]], store: Writer) -> None:
+    def __init__(self, tracing: Tracing, span: Span) -> None:
         self._tracing = tracing
-        self._make = make
-        self._store = store
-        self._origins: list[Span] = []
+        self._span = span
 
-    def make(self, group: Sequence[Asked]) -> Sequence[Made]:
-        """What `make` gives."""
-        origins = [one.origin for one in group if isinstance(one.origin, Span)]
-        # Where a group failed, each of it is tried alone: the commit is still that of all.
-        self._origins = self._origins or origins
-        with self._tracing.part("score group", origins, len(group)):
-            return self._make(group)
+    def part(self, name: str) -> AbstractContextManager[Span]:
+        """A span of work for this request alone."""
+        return self._tracing.part(name, [self._span])
 
-    def begin(self, rows: Sequence[Prediction]) -> Begun:
-        """What the store gives; the span lasts until what comes back is done."""
-        began = time.time_ns()
+    @contextmanager
+    def storing(self, row_id: str) -> Iterator[None]:
+        """While this lasts, the row belongs to this request."""
+        self._tracing.rows[row_id] = self._span
         try:
-            pending = self._store.begin(rows)
-        except Exception:
-            with self._commit(rows, began):
-                raise
-        if pending is None:
-            return None  # then all of it is `write`
-        commit, span = pending, self._commit(rows, began)
-        if isinstance(commit, Coroutine):
-            return _within(span, commit)
-
-        def finish() -> Sequence[Prediction]:
-            with span:
-                return commit()
-
-        return finish
-
-    def write(self, rows: Sequence[Prediction]) -> Sequence[Prediction]:
-        """What the store gives."""
-        with self._commit(rows):
-            return self._store.write(rows)
-
-    def _commit(self, rows: Sequence[Prediction], began: int | None = None) -> AbstractContextManager[Span]:
-        origins, self._origins = self._origins, []
-        return self._tracing.part("commit group", origins, len(rows), began)
+            yield
+        finally:
+            self._tracing.rows.pop(row_id, None)
 
 
-async def _within(span: AbstractContextManager[Span], stored: Awaitable[T]) -> T:
-    with span:
-        return await stored
+class TracedWriter:
+    """The writer of a journal, with a span around each commit."""
+
+    def __init__(self, writer: Writer, tracing: Tracing) -> None:
+        self._writer = writer
+        self._tracing = tracing
+
+    async def write(self, rows: Sequence[Prediction]) -> Sequence[Prediction]:
+        """As the writer itself."""
+        known = self._tracing.rows
+        origins = [known[row.id] for row in rows if row.id in known]
+        with self._tracing.part("commit group", origins, len(rows)):
+            return await self._writer.write(rows)
+
+    async def close(self) -> None:
+        """As the writer itself."""
+        await self._writer.close()
 
 
 class Telling(SpanExporter):

@@ -7,18 +7,21 @@ from typing import Annotated
 
 from fastapi import APIRouter, Query, Request
 
+from farol.access import access
 from farol.advice.status import WINDOW, model_statuses, real_problems
 from farol.api.answers.status import StatusAnswer
 from farol.api.errors import locale_of, refusals
 from farol.api.monitoring import parameter
-from farol.api.service import Service
 from farol.api.texts import marked as _
+from farol.service import Service
+from farol.store.keys import Role
 
 router = APIRouter(prefix="/monitoring", tags=["monitoring"])
 
 Window = Annotated[str, Query(description=_("The days looked at; as for `/monitoring/drift`."))]
 
 
+@access(Role.read)
 @router.get(
     "/status",
     operation_id="status",

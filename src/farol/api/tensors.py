@@ -9,11 +9,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Final
 
-from farol.api.errors import ApiError, FieldProblem, shown_name
-from farol.api.rows import too_many
+from farol.api.batch_rows import too_many
+from farol.api.requests import shown_name
 from farol.api.schemas import GROUP, STUDENT, InputForm
+from farol.errors import ApiError, FieldProblem
 from farol.i18n import Message, msg
 from farol.model.features import YEAR
 
@@ -23,7 +24,7 @@ ROWS = "rows"
 NUMBERS = frozenset(
     ("FP64", "FP32", "FP16", "BF16", "INT64", "INT32", "INT16", "INT8", "UINT64", "UINT32", "UINT16", "UINT8")
 )
-TEXT = "BYTES"
+TEXT: Final = "BYTES"
 TEXTS = (STUDENT, GROUP)
 
 _REFUSED = frozenset(
@@ -104,7 +105,7 @@ def _read(source: object, form: InputForm, width: int, most: int) -> Tensor:
         raise _unusable(name, msg("one of {names}", names=", ".join(names)))
     if datatype not in ((TEXT,) if name in TEXTS else NUMBERS):
         raise _unusable(name, msg("the datatype BYTES") if name in TEXTS else msg("a datatype of numbers"))
-    size = [int(one) for one in shape if isinstance(one, float) and one.is_integer() and one > 0]
+    size = [int(end) for end in shape if isinstance(end, float) and end.is_integer() and end > 0]
     ends = [[width]] if name == ROWS else [[], [1]]
     if len(size) != len(shape) or size[1:] not in ends or not size:
         expected = msg("the shape [n, {width}]", width=width) if name == ROWS else msg("the shape [n] or [n, 1]")

@@ -5,16 +5,20 @@ What needs their libraries, which are an extra, stands in `farol.api.spans`.
 
 from __future__ import annotations
 
+from contextlib import AbstractContextManager, nullcontext
 from importlib.util import find_spec
 from typing import TYPE_CHECKING
+
+from starlette.types import Scope
 
 from farol.errors import MissingExtraError
 from farol.i18n import msg
 from farol.settings import Settings
 
 if TYPE_CHECKING:
-    from farol.api.spans import Tracing
+    from farol.api.spans import RequestTrace, Tracing
 
+_NOTHING = nullcontext()
 _NEEDED = ("opentelemetry.sdk", "opentelemetry.exporter.otlp.proto.http")
 
 
@@ -42,6 +46,18 @@ def open_tracing(settings: Settings) -> Tracing | None:
     from farol.api.spans import Tracing  # noqa: PLC0415  of an extra, and to cost nothing where it is not wanted
 
     return Tracing(settings)
+
+
+def traced(scope: Scope, name: str) -> AbstractContextManager[object]:
+    """A span for a part of this request; nothing where it is not traced."""
+    trace: RequestTrace | None = scope["state"].get("trace")
+    return _NOTHING if trace is None else trace.part(name)
+
+
+def traced_row(scope: Scope, row_id: str) -> AbstractContextManager[object]:
+    """Says that the row which is stored meanwhile is of this request; nothing where it is not traced."""
+    trace: RequestTrace | None = scope["state"].get("trace")
+    return _NOTHING if trace is None else trace.storing(row_id)
 
 
 def _is_installed(name: str) -> bool:

@@ -8,37 +8,40 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
-from typing import Annotated, Any
+from typing import Annotated, Literal
 
 from fastapi import APIRouter, Path, Request
-from fastapi.responses import JSONResponse
 
 import farol
+from farol.access import access
 from farol.api.answers.v2 import (
     InferAnswer,
     LiveAnswer,
     ModelMetadataAnswer,
     ModelReadyAnswer,
+    OutputTensor,
     ServerAnswer,
     ServerReadyAnswer,
+    TensorMetadata,
 )
-from farol.api.auth import cross_site, same_site
 from farol.api.batch import read_at_most
-from farol.api.body import parse_object
-from farol.api.describing import known
-from farol.api.errors import ApiError, from_farol_error, locale_of, v2_refusals
+from farol.api.errors import from_farol_error, locale_of, v2_refusals
 from farol.api.idempotency import HEADER
-from farol.api.prediction import PredictRequest, ScoredPrediction, score_questions
-from farol.api.schemas import GROUP, STUDENT
-from farol.api.service import Service
-from farol.api.serving_model import Served
+from farol.api.predict import PredictRequest, ScoredPrediction, score_pupils
+from farol.api.requests import parse_object
+from farol.api.schemas import GROUP, STUDENT, InputForm
+from farol.api.state import known
 from farol.api.tensors import TEXT, binary, outputs_wanted, rows_of
 from farol.api.texts import marked as _
+from farol.errors import ApiError
 from farol.i18n import msg
 from farol.model.features import YEAR
 from farol.model.scoring import NO_ANSWER, label_text
+from farol.service import ServedModel, Service
+from farol.settings import Settings
+from farol.store.keys import Role
 from farol.store.records import Prediction
 
 router = APIRouter(prefix="/v2", tags=["protocol"])
@@ -48,124 +51,133 @@ BINARY = "Inference-Header-Content-Length"
 
 ModelName = Annotated[str, Path(description=_("A task: `current` or `next-year`."))]
 
-OUTPUTS = {"probability": "FP64", "prediction": "INT64", "prediction_label": TEXT, "prediction_id": TEXT}
+OUTPUTS: Mapping[str, Literal["FP64", "INT64", "BYTES"]] = {
+    "probability": "FP64",
+    "prediction": "INT64",
+    "prediction_label": TEXT,
+    "prediction_id": TEXT,
+}
 
 
+@access(Role.predict)
 @router.get(
     "",
     operation_id="v2_server",
     summary=_("The server, in the Open Inference Protocol"),
     description=_("Name, version, and the extensions of the protocol that it speaks: none."),
-    response_model=ServerAnswer,
     response_description=_("The answer."),
     responses=v2_refusals(500),
 )
-async def server() -> JSONResponse:
-    return JSONResponse({"name": "farol", "version": farol.__version__, "extensions": []})
+async def server() -> ServerAnswer:
+    return ServerAnswer(name="farol", version=farol.__version__, extensions=[])
 
 
+@access(None)
 @router.get(
     "/health/live",
     operation_id="v2_live",
     summary=_("Is the service alive?"),
     description=_("200 as long as the process answers."),
-    response_model=LiveAnswer,
     response_description=_("The answer."),
     responses=v2_refusals(500),
 )
-async def live() -> JSONResponse:
-    return JSONResponse({"live": True})
+async def live() -> LiveAnswer:
+    return LiveAnswer(live=True)
 
 
+@access(None)
 @router.get(
     "/health/ready",
     operation_id="v2_ready",
     summary=_("Can the service answer?"),
     description=_("200 or 503, as GET /ready."),
-    response_model=ServerReadyAnswer,
     response_description=_("The answer."),
     responses=v2_refusals(500, 503),
 )
-def ready(request: Request) -> JSONResponse:
+def ready(request: Request) -> ServerReadyAnswer:
     service: Service = request.app.state.service
     for task in service.unanswered():
         service.served(task)
     _check_store(service)
-    return JSONResponse({"ready": True})
+    return ServerReadyAnswer(ready=True)
 
 
 _MODEL_STATUSES = (404, 500, 503)
 
 
+@access(Role.predict)
 @router.get(
     "/models/{name}",
     operation_id="v2_model",
     summary=_("A model's tensors"),
     description=_("`name` is a task, `current` or `next-year`; `versions` has the one version that answers."),
-    response_model=ModelMetadataAnswer,
     response_description=_("The answer."),
     responses=v2_refusals(*_MODEL_STATUSES),
 )
-def model(request: Request, name: ModelName) -> JSONResponse:
+def model(request: Request, name: ModelName) -> ModelMetadataAnswer:
     return _metadata(_served(request, name))
 
 
+@access(Role.predict)
 @router.get(
     "/models/{name}/versions/{version}",
     operation_id="v2_model_version",
     summary=_("A model's tensors, for one version"),
     description=_("404 for a version that does not answer now."),
-    response_model=ModelMetadataAnswer,
     response_description=_("The answer."),
     responses=v2_refusals(*_MODEL_STATUSES),
 )
-def model_version(request: Request, name: ModelName, version: str) -> JSONResponse:
+def model_version(request: Request, name: ModelName, version: str) -> ModelMetadataAnswer:
     return _metadata(_served(request, name, version))
 
 
-def _metadata(served: Served) -> JSONResponse:
-    columns = [(column, "FP64") for column in served.form.inputs.columns]
-    year = [(YEAR, "INT64")] if served.form.takes_year else []
-    return JSONResponse(
-        {
-            "name": served.bundle.task,
-            "versions": [served.bundle.version],
-            "platform": "onnx_onnxv1",
-            "inputs": [_tensor(*one) for one in (*columns, *year, (STUDENT, TEXT), (GROUP, TEXT))],
-            "outputs": [_tensor(*one) for one in OUTPUTS.items()],
-        }
+def _metadata(served: ServedModel) -> ModelMetadataAnswer:
+    form = InputForm(served.bundle.inputs)
+    columns = [TensorMetadata(name=column, datatype="FP64", shape=[-1]) for column in form.inputs.columns]
+    year = [TensorMetadata(name=YEAR, datatype="INT64", shape=[-1])] if form.takes_year else []
+    texts = [TensorMetadata(name=name, datatype=TEXT, shape=[-1]) for name in (STUDENT, GROUP)]
+    return ModelMetadataAnswer(
+        name=served.bundle.task,
+        versions=[served.bundle.version],
+        platform="onnx_onnxv1",
+        inputs=[*columns, *year, *texts],
+        outputs=[TensorMetadata(name=name, datatype=kind, shape=[-1]) for name, kind in OUTPUTS.items()],
     )
 
 
+@access(None)
 @router.get(
     "/models/{name}/ready",
     operation_id="v2_model_ready",
     summary=_("Can this model answer?"),
     description=_("200 when it answers and the database can be used; otherwise 503."),
-    response_model=ModelReadyAnswer,
     response_description=_("The answer."),
     responses=v2_refusals(*_MODEL_STATUSES),
 )
-def model_ready(request: Request, name: ModelName) -> JSONResponse:
+def model_ready(request: Request, name: ModelName) -> ModelReadyAnswer:
     return _ready(request, _served(request, name))
 
 
+@access(None)
 @router.get(
     "/models/{name}/versions/{version}/ready",
     operation_id="v2_model_version_ready",
     summary=_("Can this version answer?"),
     description=_("404 for a version that does not answer now."),
-    response_model=ModelReadyAnswer,
     response_description=_("The answer."),
     responses=v2_refusals(*_MODEL_STATUSES),
 )
-def model_version_ready(request: Request, name: ModelName, version: str) -> JSONResponse:
+def model_version_ready(request: Request, name: ModelName, version: str) -> ModelReadyAnswer:
     return _ready(request, _served(request, name, version))
 
 
-def _ready(request: Request, served: Served) -> JSONResponse:
+def _ready(request: Request, served: ServedModel) -> ModelReadyAnswer:
     _check_store(request.app.state.service)
-    return JSONResponse({"name": served.bundle.task, "ready": True})
+    return ModelReadyAnswer(name=served.bundle.task, ready=True)
+
+
+def _most_bytes(settings: Settings) -> int:
+    return settings.max_batch_bytes
 
 
 _INFER_STATUSES = (400, 403, 404, 413, 422, 500, 503)
@@ -177,37 +189,35 @@ _INFER = _(
 )
 
 
+@access(Role.predict, most_bytes=_most_bytes)
 @router.post(
     "/models/{name}/infer",
+    response_model_exclude_unset=True,
     operation_id="v2_infer",
     summary=_("Answers as tensors"),
     description=_INFER,
-    response_model=InferAnswer,
     response_description=_("The answer."),
     responses=v2_refusals(*_INFER_STATUSES),
 )
-async def infer(request: Request, name: ModelName) -> JSONResponse:
+async def infer(request: Request, name: ModelName) -> InferAnswer:
     return await _inferred(request, name)
 
 
+@access(Role.predict, most_bytes=_most_bytes)
 @router.post(
     "/models/{name}/versions/{version}/infer",
+    response_model_exclude_unset=True,
     operation_id="v2_infer_version",
     summary=_("Answers as tensors, by one version"),
     description=_INFER,
-    response_model=InferAnswer,
     response_description=_("The answer."),
     responses=v2_refusals(*_INFER_STATUSES),
 )
-async def infer_version(request: Request, name: ModelName, version: str) -> JSONResponse:
+async def infer_version(request: Request, name: ModelName, version: str) -> InferAnswer:
     return await _inferred(request, name, version)
 
 
-async def _inferred(request: Request, name: str, version: str | None = None) -> JSONResponse:
-    media_type = request.headers.get("content-type", "").partition(";")[0].strip().lower()
-    if media_type != "application/json" and not same_site(request.headers):
-        # Clients of the protocol name no type. A browser sends what is called JSON to another site only if we agree.
-        raise cross_site()
+async def _inferred(request: Request, name: str, version: str | None = None) -> InferAnswer:
     if BINARY in request.headers:
         raise binary(BINARY)
     if HEADER in request.headers:
@@ -218,36 +228,46 @@ async def _inferred(request: Request, name: str, version: str | None = None) -> 
     body = await read_at_most(request, service.settings.max_batch_bytes)
     locale = locale_of(request)
     async with service.groups:
-        answer = await asyncio.to_thread(_infer, service, served, body, locale)
-    return JSONResponse(answer)
+        return await asyncio.to_thread(_infer, service, served, body, locale)
 
 
-def _infer(service: Service, served: Served, body: bytes, locale: str) -> dict[str, Any]:
+def _infer(service: Service, served: ServedModel, body: bytes, locale: str) -> InferAnswer:
     """The answer to the body of a request, every row of it stored. Blocks; raises ApiError, StoreError."""
     document = parse_object(body)
     given_id = document.get("id")
-    if given_id is not None and not isinstance(given_id, str):
+    # It comes back with the answer, so it is checked before anything is stored: JSON can hold half of a character.
+    if given_id is not None and not (isinstance(given_id, str) and _is_text(given_id)):
         raise ApiError(400, "invalid_tensor", msg("{field} is not a text.", field="id"))
     wanted = outputs_wanted(document, tuple(OUTPUTS))
     at = datetime.now(UTC)
     present = at.astimezone(service.timezone).year
-    questions = []
-    for place, row in enumerate(rows_of(document, served.form, service.settings.max_batch_rows)):
+    form, requests = InputForm(served.bundle.inputs), []
+    for place, row in enumerate(rows_of(document, form, service.settings.max_batch_rows)):
         try:
-            given = served.form.read(row)
+            given = form.read(row)
         except ApiError as refusal:
             raise _in_row(place, refusal) from None
-        questions.append(PredictRequest(given, at, present if given.year is None else given.year))
-    stored = _stored(service, _rows(score_questions(served, questions, source="v2")))
-    values: dict[str, list[object]] = {
+        requests.append(PredictRequest(given, at, present if given.year is None else given.year))
+    stored = _stored(service, _rows(score_pupils(served, requests, source="v2")))
+    values: dict[str, list[int | float | str | None]] = {
         "probability": [row.probability for row in stored],
         "prediction": [NO_ANSWER if row.prediction is None else row.prediction for row in stored],
         "prediction_label": [label_text(served.bundle, row.prediction, locale) for row in stored],
         "prediction_id": [row.id for row in stored],
     }
-    outputs = [{"name": one, "datatype": OUTPUTS[one], "shape": [len(stored)], "data": values[one]} for one in wanted]
+    outputs = [
+        OutputTensor(name=name, datatype=OUTPUTS[name], shape=[len(stored)], data=values[name]) for name in wanted
+    ]
     answer = {"model_name": served.bundle.task, "model_version": served.bundle.version, "outputs": outputs}
-    return answer if given_id is None else {**answer, "id": given_id}
+    return InferAnswer.model_validate(answer if given_id is None else {**answer, "id": given_id})
+
+
+def _is_text(given: str) -> bool:
+    try:
+        given.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 def _rows(outcomes: Sequence[ScoredPrediction | ApiError]) -> list[Prediction]:
@@ -279,14 +299,10 @@ def _check_store(service: Service) -> None:
         raise from_farol_error(problem)
 
 
-def _served(request: Request, name: str, version: str | None = None) -> Served:
+def _served(request: Request, name: str, version: str | None = None) -> ServedModel:
     service: Service = request.app.state.service
     served = known(service, name)
     if version is not None and version != served.bundle.version:
         words = msg("This version does not answer now.")
         raise ApiError(404, "not_found", words, fix=msg("Leave the version out, or take that of the metadata."))
     return served
-
-
-def _tensor(name: str, datatype: str) -> dict[str, Any]:
-    return {"name": name, "datatype": datatype, "shape": [-1]}

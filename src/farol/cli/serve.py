@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import gc
 from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -62,7 +61,7 @@ def serve(
 
 def run(settings: Settings) -> None:
     """Serve with these settings, by as many processes as they say; refuses an address that anyone could reach."""
-    from farol.api.binding import check_binding
+    from farol.api.keyring import check_binding
 
     check_binding(settings)
     host = f"[{settings.host}]" if ":" in settings.host else settings.host
@@ -77,7 +76,6 @@ def run(settings: Settings) -> None:
 
         supervise(settings)
         return
-    gc.disable()  # until the application has started, for the same reason as in `farol.cli`
     import uvicorn
 
     from farol.api.logs import logging_config

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import gc
 import logging
 import os
 import shutil
@@ -18,9 +17,9 @@ from uvicorn import Config
 from uvicorn.supervisors import Multiprocess
 
 from farol.api.logs import logging_config
-from farol.api.metrics import FOLDER
 from farol.api.server import HTTP
 from farol.api.tracing import check_tracing
+from farol.metrics import FOLDER
 from farol.profile import load_profile
 from farol.settings import Settings
 
@@ -79,7 +78,6 @@ def worker_app(settings: Settings) -> FastAPI:
     parent = parent_process()
     if parent is not None:
         threading.Thread(target=_end_with, args=(parent.sentinel,), name="farol-parent", daemon=True).start()
-    gc.disable()  # until the application has started, as in `farol.cli.serve`
     # Only here: the supervisor answers nobody, and is to cost little and to start its workers at once.
     from farol.app import create_app
 

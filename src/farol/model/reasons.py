@@ -35,10 +35,6 @@ class LevelComparison:
     median: float
     position: Position
 
-    def as_dict(self) -> dict[str, object]:
-        """For JSON."""
-        return {"level": self.level, "median": self.median, "position": self.position}
-
 
 @dataclass(frozen=True, slots=True)
 class Reason:
@@ -77,19 +73,6 @@ class Reason:
         else:
             whole = msg("{fact}. This is associated with a lower risk.", fact=fact)
         return whole.render(locale)
-
-    def as_dict(self, locale: str) -> dict[str, object]:
-        """For JSON, with its words in `locale`."""
-        return {
-            "feature": self.feature,
-            "meaning": self.meaning.in_locale(locale),
-            "value": self.value,
-            "contribution": round(self.contribution, 6),
-            "direction": self.direction,
-            "changeable": self.changeable,
-            "standing": None if self.standing is None else self.standing.as_dict(),
-            "text": self.text(locale),
-        }
 
     def _fact(self, locale: str) -> Message:
         meaning = self.meaning.in_locale(locale)

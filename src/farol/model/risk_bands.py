@@ -21,14 +21,6 @@ class Band:
     expected_low: float
     expected_high: float
 
-    def as_dict(self) -> dict[str, object]:
-        """For JSON."""
-        return {
-            "low": self.low,
-            "high": self.high,
-            "expected": {"low": self.expected_low, "high": self.expected_high},
-        }
-
     @property
     def words(self) -> Message:
         """The band for a reader."""

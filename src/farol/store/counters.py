@@ -18,7 +18,7 @@ from sqlalchemy.engine.interfaces import DBAPICursor
 
 from farol.model.counters import PREDICTION, WHOLE, CounterLayout, Counts, moved, read_layout, total, union
 from farol.store.records import Prediction, day_of
-from farol.store.statements import Rows, Statement, Steps, carry_out
+from farol.store.statements import InsertRows, Statement, Steps, carry_out
 from farol.store.tables import counters
 
 CounterKey = tuple[str, str, date, str]
@@ -64,7 +64,7 @@ class Counters:
         )
         lock = select(func.pg_advisory_xact_lock(func.hashtextextended(bindparam("name"), literal_column("0"))))
         self._engine = engine
-        self._put = Rows(put, [column.name for column in counters.columns], engine)
+        self._put = InsertRows(put, [column.name for column in counters.columns], engine)
         self._lock = Statement.of(lock, engine) if is_postgresql else None
         self._select = lru_cache(maxsize=64)(self._selecting)
         # What the driver takes for a day.

@@ -3,23 +3,21 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import AbstractContextManager, ExitStack, closing, contextmanager, nullcontext
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from datetime import date
 from typing import Any, Self, cast
 
 from sqlalchemy import Connection, Engine, RowMapping, Select, func, select, text
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.engine.interfaces import DBAPICursor
-from sqlalchemy.exc import DBAPIError
-from sqlalchemy.pool import PoolProxiedConnection
 
 from farol.model.counters import WHOLE
 from farol.store.counters import Counters, add_up
 from farol.store.engine import IMMEDIATE, open_engine, store_errors
 from farol.store.records import Prediction, Snapshot, microseconds, moment
 from farol.store.schema import migrate
-from farol.store.statements import Recordset, Rows, Steps, carry_out, cursor_of
+from farol.store.statements import InsertRows, InsertSet, Steps, carry_out, cursor_of, driver_transaction
 from farol.store.tables import (
     HAS_KEY,
     PREDICTION_COLUMNS,
@@ -49,12 +47,10 @@ class Store:
         self._of_one_moment = engine.execution_options(isolation_level="REPEATABLE READ") if is_postgresql else engine
         insert = postgresql.insert if is_postgresql else sqlite.insert
         self.counters = Counters(engine)
-        self._dbapi: Any = engine.dialect.loaded_dbapi
-        self._patience = f"PRAGMA busy_timeout = {round(1000 * float(str(engine.url.query.get('timeout', 0))))}"
         self._add = (
-            Recordset(predictions, PREDICTION_COLUMNS, engine)
+            InsertSet(predictions, PREDICTION_COLUMNS, engine)
             if is_postgresql
-            else Rows(predictions.insert(), PREDICTION_COLUMNS, engine)
+            else InsertRows(predictions.insert(), PREDICTION_COLUMNS, engine)
         )
         self._add_once = (
             insert(predictions)
@@ -103,7 +99,7 @@ class Store:
         if not rows:
             return []
         if all(row.key_hash is None for row in rows):
-            with self._at_once() as cursor:
+            with driver_transaction(self.engine) as cursor:
                 carry_out(cast(DBAPICursor, cursor), self.writing(rows))
             return list(rows)
         plain = [row for row in rows if row.key_hash is None]
@@ -115,30 +111,18 @@ class Store:
             carry_out(cursor, self.writing(plain))
         return [row if row.key_hash is None else first[row.key_hash] for row in rows]
 
-    def begin(self, rows: Sequence[Prediction]) -> Callable[[], list[Prediction]] | None:
-        """Writes rows in a transaction that stays open: what comes back commits it, and returns what `write` does.
+    def write_now(self, rows: Sequence[Prediction]) -> list[Prediction] | None:
+        """As `write`, but None, and nothing written, where that would have to wait or to look for keys.
 
-        SQLite's driver lets other threads run at every statement, and then has to wait for its turn: beside a busy
-        event loop that takes longer than the writing. So the loop's own thread writes, which takes a fraction of a
-        millisecond; the commit, which waits for the disk, is for whichever thread has the time. None, and nothing is
-        written, where that would be waiting too: while somebody else is writing, on PostgreSQL, and for rows with a
-        key. Then `write` is for another thread to call. Raises StoreError, and so does what comes back.
+        On SQLite it waits while somebody else is writing; on PostgreSQL always. For `farol.store.writers`.
         """
-        if self.engine.dialect.name != "sqlite" or not rows or any(row.key_hash is not None for row in rows):
+        if self.engine.dialect.name != "sqlite" or any(row.key_hash is not None for row in rows):
             return None
-        transaction = ExitStack()
-        with transaction:
-            cursor = transaction.enter_context(self._at_once(patient=False))
+        with driver_transaction(self.engine, patient=False) as cursor:
             if cursor is None:
                 return None
             carry_out(cursor, self.writing(rows))
-            transaction = transaction.pop_all()
-
-        def commit() -> list[Prediction]:
-            with transaction:
-                return list(rows)
-
-        return commit
+        return list(rows)
 
     def writing(self, rows: Sequence[Prediction]) -> Steps:
         """The steps that store rows as they are, and count them."""
@@ -261,54 +245,6 @@ class Store:
     def _reading(self) -> Iterator[Connection]:
         with store_errors(self.engine.url), self.engine.connect() as connection:
             yield connection
-
-    @contextmanager
-    def _at_once(self, *, patient: bool = True) -> Iterator[DBAPICursor | None]:
-        """A transaction that writes, on the driver's own connection: what SQLAlchemy does for each would cost more
-        than the group of a journal takes to write. A connection that met an error is not used again.
-
-        Without `patient`, None where SQLite has another writer just now; nothing is begun then.
-        """
-        driver_error = self._dbapi.Error
-        with store_errors(self.engine.url):
-            try:
-                with closing(self.engine.raw_connection()) as connection:
-                    try:
-                        with self._in_few_pieces(connection):
-                            cursor = connection.cursor()
-                            begun = self.engine.dialect.name != "sqlite" or self._begun(cursor, patient=patient)
-                            yield cursor if begun else None
-                            connection.commit()
-                    except driver_error:
-                        connection.invalidate()
-                        raise
-                    except BaseException:
-                        connection.rollback()
-                        raise
-            except driver_error as error:
-                raise DBAPIError.instance("", None, error, driver_error, hide_parameters=True) from None
-
-    def _in_few_pieces(self, connection: PoolProxiedConnection) -> AbstractContextManager[object]:
-        """PostgreSQL: statements are sent without waiting for each one's answer, until one of them gives rows."""
-        if self.engine.dialect.name == "sqlite":
-            return nullcontext()
-        return cast(AbstractContextManager[object], cast(Any, connection.driver_connection).pipeline())
-
-    def _begun(self, cursor: DBAPICursor, *, patient: bool) -> bool:
-        """Whether a transaction of SQLite that writes was begun."""
-        if patient:
-            cursor.execute("BEGIN IMMEDIATE")
-            return True
-        cursor.execute("PRAGMA busy_timeout = 0")
-        try:
-            cursor.execute("BEGIN IMMEDIATE")
-        except self._dbapi.OperationalError as error:
-            if not str(getattr(error, "sqlite_errorname", "")).startswith("SQLITE_BUSY"):
-                raise
-            return False
-        finally:
-            cursor.execute(self._patience)
-        return True
 
     @contextmanager
     def _writing(self) -> Iterator[Connection]:

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
+import secrets
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
 from typing import Literal
 from zoneinfo import ZoneInfo
 
-from farol.entropy import random_word
 from farol.model.counters import Counted
 
 Source = Literal["api", "batch", "v2", "simulation", "command"]
@@ -91,6 +91,6 @@ def uuid7(at: datetime) -> str:
     """
     millisecond, rest = divmod(microseconds(at), 1000)
     fraction = rest * 4096 // 1000
-    random = random_word() & (1 << 62) - 1
-    digits = f"{millisecond << 80 | 0x7 << 76 | fraction << 64 | 0b10 << 62 | random:032x}"
+    chance = secrets.randbits(62)
+    digits = f"{millisecond << 80 | 0x7 << 76 | fraction << 64 | 0b10 << 62 | chance:032x}"
     return f"{digits[:8]}-{digits[8:12]}-{digits[12:16]}-{digits[16:20]}-{digits[20:]}"

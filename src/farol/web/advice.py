@@ -14,11 +14,12 @@ from farol.advice.inputs import KINDS, Advice, Kind
 from farol.advice.status import ModelStatus, model_statuses, real_problems
 from farol.drift.baseline import slice_words
 from farol.i18n import Message
+from farol.service import Service
 from farol.web.charts import distribution
 from farol.web.dashboard import PATH as DASHBOARD
 from farol.web.dashboard import BinView, bin_views, bins_of
 from farol.web.locale import NOTHING, Reader
-from farol.web.views_service import Service, bundles
+from farol.web.views_service import bundles
 
 PATH = "/monitoring/advice"
 RESULTS = "/monitoring/results"

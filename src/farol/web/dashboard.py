@@ -19,6 +19,7 @@ from farol.errors import InputError, Place
 from farol.i18n import msg
 from farol.model.bundle import Bundle
 from farol.model.counters import SCORE, WHOLE
+from farol.service import Service
 from farol.store.database import Store
 from farol.store.history import Events
 from farol.store.records import Snapshot
@@ -37,7 +38,7 @@ from farol.web.filters import (
 from farol.web.locale import NOTHING, Reader
 from farol.web.status import Status, status_of
 from farol.web.timeline import event_views, marks_of, timeline
-from farol.web.views_service import Service, bundles, served_years
+from farol.web.views_service import bundles, served_years
 
 SNAPSHOTS = 60
 """How far back the history goes, in snapshots."""

@@ -6,16 +6,15 @@ It repeats nothing that was sent: of the address it keeps the parameters of our 
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from typing import Protocol
 from urllib.parse import urlencode
 
 from fastapi import Request
 from starlette.responses import HTMLResponse
 
-from farol.errors import BundleError, FarolError, InputError, StoreError
+from farol.errors import ApiError, BundleError, FarolError, InputError, StoreError
 from farol.i18n import Message, msg
 from farol.web.locale import Language, Reader, languages_of, reader_of
 from farol.web.templating import page
@@ -60,30 +59,6 @@ _FOR_PROGRAMS = frozenset({401, 404, 405})
 """Refusals whose advice speaks to programs; people get ours alone."""
 
 
-class FieldProblem(Protocol):
-    """What is wrong with one parameter."""
-
-    @property
-    def field(self) -> str: ...
-    @property
-    def problem(self) -> Message: ...
-    @property
-    def expected(self) -> Message | None: ...
-
-
-class Refused(Protocol):
-    """What the page reads of a refusal: the shape of `farol.api.errors.ApiError`, which stands on our own floor."""
-
-    status: int
-    code: str
-    message: Message
-    fix: Message | None
-    headers: dict[str, str]
-
-    @property
-    def fields(self) -> Sequence[FieldProblem]: ...
-
-
 @dataclass(frozen=True, slots=True)
 class Failure:
     """What the page says; `details` are more about it, and `fix` is what the error itself proposes."""
@@ -96,7 +71,7 @@ class Failure:
     headers: Mapping[str, str] = field(default_factory=dict)
 
 
-def failure_of(refusal: Refused) -> Failure:
+def failure_of(refusal: ApiError) -> Failure:
     """What there is to say of a refusal."""
     for_programs = refusal.status in _FOR_PROGRAMS or refusal.code == "invalid_parameter"
     return Failure(
@@ -124,7 +99,7 @@ def failure_in(error: FarolError) -> Failure:
     return Failure(500, error.problem, error.code, expected, error.fix)
 
 
-def error_page(request: Request, refusal: Refused) -> HTMLResponse:
+def error_page(request: Request, refusal: ApiError) -> HTMLResponse:
     """The page of a refusal, with its status and headers."""
     return failed(request, reader_of(request, service_of(request).settings), failure_of(refusal))
 
@@ -151,7 +126,7 @@ def failed(request: Request, reader: Reader, failure: Failure) -> HTMLResponse:
     return answer
 
 
-def _details(refusal: Refused) -> Iterator[Message]:
+def _details(refusal: ApiError) -> Iterator[Message]:
     for one in refusal.fields:
         # The problem of the only field may be the message itself, and what was expected the advice.
         if one.problem != refusal.message:

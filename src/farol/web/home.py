@@ -16,11 +16,12 @@ from farol.model.bundle import Bundle
 from farol.model.features import sheet_inputs
 from farol.outcomes.card_comparison import CardMetrics
 from farol.profile import Column, Profile
+from farol.service import Service
 from farol.web.advice import PATH as ADVICE
 from farol.web.advice import AdviceLine, line_of, statuses_of
 from farol.web.locale import NOTHING, Reader
 from farol.web.status import Status, status_of
-from farol.web.views_service import Service, bundles, served_years, year_names
+from farol.web.views_service import bundles, served_years, year_names
 
 DRIFT_DAYS = 30
 

@@ -17,11 +17,11 @@ from farol.outcomes.estimate_vs_actual import MeasurePair
 from farol.outcomes.estimation import ExpectedMeasure
 from farol.outcomes.report import OutcomeReport, Part, outcome_report
 from farol.profile import Profile
+from farol.service import Service
 from farol.store.outcomes import years_of
 from farol.web.charts import Span, spans
 from farol.web.filters import Choice
 from farol.web.locale import NOTHING, Reader
-from farol.web.views_service import Service
 
 PATH = "/monitoring/results"
 

@@ -6,17 +6,19 @@ from collections.abc import Callable
 from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Annotated
-from urllib.parse import urlsplit
 
 from fastapi import APIRouter, FastAPI, Query, Request
 from fastapi.responses import HTMLResponse, RedirectResponse, Response
 from fastapi.staticfiles import StaticFiles
 
+from farol.access import access
 from farol.advice.report import report_of
 from farol.drift.report import take_snapshot
 from farol.drift.windows import window_of
 from farol.errors import FarolError
 from farol.i18n import msg
+from farol.service import Service
+from farol.store.keys import Role
 from farol.web.advice import PATH as ADVICE
 from farol.web.advice import advice_values
 from farol.web.dashboard import PATH, chosen_bundle, dashboard_values
@@ -28,7 +30,7 @@ from farol.web.outcomes import PATH as RESULTS
 from farol.web.outcomes import outcomes_values
 from farol.web.report import POLICY, report_html
 from farol.web.templating import STATIC, page
-from farol.web.views_service import Service, service_of
+from farol.web.views_service import service_of
 
 router = APIRouter(include_in_schema=False)
 
@@ -48,9 +50,10 @@ Year = Annotated[str | None, Query(max_length=20)]
 
 def mount_static(app: FastAPI) -> None:
     """Serve the style sheet and the icon under /static."""
-    app.mount("/static", StaticFiles(directory=STATIC), name="static")
+    app.mount("/static", access(None)(StaticFiles(directory=STATIC)), name="static")
 
 
+@access(Role.read, is_page=True)
 @router.get("/")
 def home(request: Request) -> Response:
     """The introduction."""
@@ -60,6 +63,7 @@ def home(request: Request) -> Response:
     )
 
 
+@access(Role.read, is_page=True)
 @router.get(PATH)
 def dashboard(
     request: Request,
@@ -85,6 +89,7 @@ def dashboard(
     return _answer(request, answer)
 
 
+@access(Role.read, is_page=True)
 @router.get(RESULTS)
 def results(request: Request, task: Task = None, year: Year = None) -> Response:
     """What came true, beside what was promised."""
@@ -94,6 +99,7 @@ def results(request: Request, task: Task = None, year: Year = None) -> Response:
     )
 
 
+@access(Role.read, is_page=True)
 @router.get(ADVICE)
 def advice(request: Request, window: Window = WINDOW) -> Response:
     """What to do about each model."""
@@ -103,6 +109,7 @@ def advice(request: Request, window: Window = WINDOW) -> Response:
     )
 
 
+@access(Role.manage, is_page=True)
 @router.post(f"{PATH}/snapshot")
 def snapshot(
     request: Request, task: Task = None, window: Window = WINDOW, part: Slice = "", same_levels: Yes = ""
@@ -110,9 +117,6 @@ def snapshot(
     """Keep the figures of a window, of all its pupils, then show the drift page as it was."""
 
     def answer(service: Service, reader: Reader) -> Response:
-        if not _same_origin(request):
-            problem = msg("This was asked for by a page that is not ours.")
-            return failed(request, reader, Failure(403, problem, fix=msg("Take the snapshot from the page itself.")))
         bundle = chosen_bundle(service, task)
         store = service.store
         take_snapshot(store, bundle, window_of(window, store=store, task=bundle.task, now=_now()))
@@ -122,6 +126,7 @@ def snapshot(
     return _answer(request, answer)
 
 
+@access(Role.read, is_page=True)
 @router.get("/monitoring/report.html")
 def report(request: Request, task: Task = None, window: Window = WINDOW) -> Response:
     """The report of a window, as one file to keep."""
@@ -140,6 +145,7 @@ def report(request: Request, task: Task = None, window: Window = WINDOW) -> Resp
     return _answer(request, answer)
 
 
+@access(Role.read, is_page=True)
 @router.get("/models/{task}/card")
 def card(request: Request, task: str) -> Response:
     """The model card of the version that is served, as training wrote it."""
@@ -164,15 +170,6 @@ def _answer(request: Request, make: Callable[[Service, Reader], Response]) -> Re
 
 def _page(request: Request, reader: Reader, name: str, values: dict[str, object]) -> Response:
     return page(request, reader, f"{name}.html", values | {"here": name})
-
-
-def _same_origin(request: Request) -> bool:
-    """Only our own page may press the button: another site's could otherwise press it in the reader's name."""
-    site = request.headers.get("sec-fetch-site")
-    if site is not None:
-        return site == "same-origin"
-    origin = request.headers.get("origin")
-    return origin is None or urlsplit(origin).netloc == request.headers.get("host")
 
 
 def _now() -> datetime:

@@ -1,40 +1,13 @@
-"""What the pages need of a running service: the shape of `farol.api.service.Service`, which stands on our own floor."""
+"""What several pages read of a running service."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
-from typing import Protocol
+from collections.abc import Iterable
 
 from fastapi import Request
 
-from farol.errors import FarolError
 from farol.model.bundle import Bundle
-from farol.model.registry import Registry
-from farol.model.scoring import Scorer
-from farol.profile import Profile
-from farol.settings import Settings
-from farol.store.database import Store
-
-
-class Service(Protocol):
-    """The part of the service that pages read."""
-
-    settings: Settings
-    profile: Profile
-    registry: Registry
-    problems: dict[str, FarolError]
-
-    @property
-    def log_profile(self) -> Profile:
-        """The profile of the models served, else the default one."""
-
-    @property
-    def scorers(self) -> Mapping[str, Scorer]:
-        """Task → what scores it, for the tasks that are served."""
-
-    @property
-    def store(self) -> Store:
-        """The store; StoreError while it cannot be used."""
+from farol.service import Service
 
 
 def service_of(request: Request) -> Service:

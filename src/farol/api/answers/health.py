@@ -2,28 +2,77 @@
 
 from __future__ import annotations
 
-from typing import Literal
+import platform
+from datetime import UTC, datetime
+from functools import cache
+from importlib import metadata
+from typing import Literal, Self
 
-from pydantic import Field
+from pydantic import ConfigDict, Field
+from pydantic.config import JsonDict
 
+import farol
 from farol.api.answers.shape import Shape
 from farol.api.texts import marked as _
+from farol.errors import BundleError, FarolError
+from farol.model.registry import Entry
+from farol.profile import Task
+from farol.service import ROUTES, Service
+
+_LIBRARIES = ("fastapi", "numpy", "onnxruntime", "pydantic", "sqlalchemy", "uvicorn")
+
+_TASKS: JsonDict = {
+    "current": {"serving": "2024-0123456789", "problem": None},
+    "next-year": {"serving": "2024-0123456789", "problem": None},
+}
+_STORE: JsonDict = {"software": "SQLite 3.51.3", "problem": None, "caution": None}
 
 
 class TaskHealth(Shape):
     serving: str | None = Field(description=_("The version that answers; null when none does."))
     problem: str | None = Field(description=_("Why no version, or not the promoted one, is served."))
 
+    @classmethod
+    def of_all(cls, service: Service, locale: str) -> dict[str, Self]:
+        """Every task that is served."""
+        problems = service.problems
+        return {task: cls(serving=service.serving(task), problem=_words(problems.get(task), locale)) for task in ROUTES}
+
 
 class StoreHealth(Shape):
     software: str | None = Field(description=_("The database in use and its version; null while it cannot be opened."))
     problem: str | None
     caution: str | None = Field(
-        description=_("What is to be feared of this version with so many workers; null when nothing is.")
+        description=_("Known faults of this version with several workers; null when there are none.")
     )
+
+    @classmethod
+    def of(cls, service: Service, locale: str) -> Self:
+        """The store of a service."""
+        caution = service.store_caution
+        return cls(
+            software=service.store_software,
+            problem=_words(service.store_problem, locale),
+            caution=None if caution is None else caution.render(locale),
+        )
 
 
 class HealthAnswer(Shape):
+    model_config = ConfigDict(
+        json_schema_extra={
+            "examples": [
+                {
+                    "status": "alive",
+                    "started_at": "2026-03-02T18:24:00-03:00",
+                    "uptime_seconds": 12.5,
+                    "versions": {"farol": "0.1.0", "python": "3.13.1"},
+                    "tasks": _TASKS,
+                    "store": _STORE,
+                }
+            ]
+        }
+    )
+
     status: Literal["alive"]
     started_at: str
     uptime_seconds: float
@@ -31,11 +80,30 @@ class HealthAnswer(Shape):
     tasks: dict[str, TaskHealth]
     store: StoreHealth
 
+    @classmethod
+    def of(cls, service: Service, locale: str) -> Self:
+        """A running service."""
+        return cls(
+            status="alive",
+            started_at=service.started.astimezone(service.timezone).isoformat(timespec="seconds"),
+            uptime_seconds=round((datetime.now(UTC) - service.started).total_seconds(), 3),
+            versions=_versions(),
+            tasks=TaskHealth.of_all(service, locale),
+            store=StoreHealth.of(service, locale),
+        )
+
 
 class ReadyAnswer(Shape):
+    model_config = ConfigDict(json_schema_extra={"examples": [{"ready": True, "tasks": _TASKS, "store": _STORE}]})
+
     ready: Literal[True]
     tasks: dict[str, TaskHealth]
     store: StoreHealth
+
+    @classmethod
+    def of(cls, service: Service, locale: str) -> Self:
+        """A service that can answer."""
+        return cls(ready=True, tasks=TaskHealth.of_all(service, locale), store=StoreHealth.of(service, locale))
 
 
 class VersionAnswer(Shape):
@@ -46,6 +114,20 @@ class VersionAnswer(Shape):
     test_years: list[int]
     headline: dict[str, float] = Field(description=_("Metrics on the test years."))
     features: list[str]
+
+    @classmethod
+    def of(cls, entry: Entry, locale: str) -> Self:
+        """A version as the registry knows it."""
+        manifest = entry.manifest
+        return cls(
+            version=entry.version,
+            promoted=entry.promoted,
+            problem=_words(entry.problem, locale),
+            train_years=list(manifest.train_years) if manifest else [],
+            test_years=list(manifest.test_years) if manifest else [],
+            headline=dict(manifest.headline) if manifest else {},
+            features=list(manifest.features) if manifest else [],
+        )
 
 
 class TaskAnswer(Shape):
@@ -59,6 +141,82 @@ class TaskAnswer(Shape):
     problem: str | None
     versions: list[VersionAnswer]
 
+    @classmethod
+    def of(cls, service: Service, name: str, locale: str) -> Self:
+        """A task with every version there is. Reads the disk."""
+        inputs = service.inputs(name)
+        task: Task | None = inputs.task if inputs else None
+        problem: FarolError | None = service.problems.get(name)
+        promoted, versions = None, []
+        try:
+            promoted, versions = service.registry.promoted(name), service.registry.versions(name)
+        except BundleError as error:
+            problem = error
+        return cls(
+            task=name,
+            route=ROUTES.get(name),
+            title=task.title.in_locale(locale) if task else name,
+            question=task.question.in_locale(locale) if task else "",
+            limits=task.limits.in_locale(locale) if task else "",
+            promoted=promoted,
+            serving=service.serving(name),
+            problem=_words(problem, locale),
+            versions=[VersionAnswer.of(entry, locale) for entry in versions],
+        )
+
 
 class ModelsAnswer(Shape):
+    model_config = ConfigDict(
+        json_schema_extra={
+            "examples": [
+                {
+                    "tasks": [
+                        {
+                            "task": "next-year",
+                            "route": "/forecast",
+                            "title": "Próximo ano",
+                            "question": "O aluno estará em defasagem no próximo ano?",
+                            "limits": "Foi aprendido com duas mudanças de ano.",
+                            "promoted": "2024-0123456789",
+                            "serving": "2024-0123456789",
+                            "problem": None,
+                            "versions": [
+                                {
+                                    "version": "2024-0123456789",
+                                    "promoted": True,
+                                    "problem": None,
+                                    "train_years": [2022],
+                                    "test_years": [2023],
+                                    "headline": {"roc_auc": 0.75},
+                                    "features": ["IAA", "IDA"],
+                                }
+                            ],
+                        }
+                    ]
+                }
+            ]
+        }
+    )
+
     tasks: list[TaskAnswer]
+
+    @classmethod
+    def of(cls, service: Service, locale: str) -> Self:
+        """Every task of a service, served or not. Reads the disk."""
+        names = dict.fromkeys([*ROUTES, *service.registry.tasks()])
+        return cls(tasks=[TaskAnswer.of(service, name, locale) for name in names])
+
+
+@cache
+def _versions() -> dict[str, str]:
+    """Of what answers; looked up once, since that reads a file for each."""
+    versions = {"farol": farol.__version__, "python": platform.python_version()}
+    return versions | {name: metadata.version(name) for name in _LIBRARIES}
+
+
+def _words(error: FarolError | None, locale: str) -> str | None:
+    """An error for a reader who may be elsewhere: what and what to do, without the paths of this machine."""
+    if error is None:
+        return None
+    parts = [error.problem, *([error.fix] if error.fix else [])]
+    return " ".join(part.render(locale) for part in parts)

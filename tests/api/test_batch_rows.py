@@ -9,10 +9,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from farol.api import backlog
-from farol.api.backlog import Backlog
-from farol.api.errors import ApiError
-from farol.api.rows import Lines, parse_array, parse_line
+from farol.api import batch_rows
+from farol.api.batch_rows import Backlog, Lines, parse_array, parse_line
+from farol.errors import ApiError
 
 
 @given(st.lists(st.binary(max_size=30).map(lambda line: line.replace(b"\n", b" "))), st.lists(st.integers(1, 40)))
@@ -82,8 +81,8 @@ def test_what_is_no_array_of_rows_is_refused_as_a_whole(body: bytes, code: str) 
 def test_what_waits_to_be_sent_keeps_its_order_and_gives_its_room_back(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(backlog, "PIECE", 7)
-    monkeypatch.setattr(backlog, "IN_MEMORY", 20)
+    monkeypatch.setattr(batch_rows, "PIECE", 7)
+    monkeypatch.setattr(batch_rows, "IN_MEMORY", 20)
 
     async def run() -> bytes:
         waiting, taken = Backlog(tmp_path), b""

@@ -1,20 +1,33 @@
-"""From the body of a batch to its rows: a JSON array, or a JSON object a line (NDJSON), as strictly as one pupil's.
+"""The rows of a batch as they come in, and as their answers go out.
 
-What is wrong with one row is that row's ApiError, and the others go on.
+In: a JSON array, or a JSON object a line (NDJSON), read as strictly as one pupil's. What is wrong with one row is that
+row's ApiError, and the others go on. Out: an answer to NDJSON is sent while its request is still coming in, to a caller
+who may read it only afterwards.
 """
 
 from __future__ import annotations
 
+import asyncio
 import json
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Iterator
+from pathlib import Path
+from tempfile import SpooledTemporaryFile
 from typing import Any
 
-from farol.api.body import MOST_FIELDS, once_each
-from farol.api.errors import ApiError
+from fastapi.responses import Response
+from starlette.types import Receive, Scope, Send
+
+from farol.api.requests import MOST_FIELDS, once_each
+from farol.errors import ApiError
 from farol.i18n import Message, msg
 
 Row = dict[str, Any] | ApiError
 """A JSON object, every number as float, or why it is none."""
+
+IN_MEMORY = 1_000_000
+"""Bytes of answers that may wait in memory; more wait in a file without a name, which goes with the process."""
+
+PIECE = 64_000
 
 _SEND_ARRAY = msg("Send a JSON array of objects in UTF-8, such as the example in GET /docs.")
 _SEND_OBJECT = msg("Each row is a JSON object in UTF-8, such as the example in GET /docs.")
@@ -23,7 +36,7 @@ _SEND_OBJECT = msg("Each row is a JSON object in UTF-8, such as the example in G
 def parse_array(body: bytes, most: int) -> list[Row]:
     """The rows of a JSON array. Raises ApiError for a body that is none, or that has more than `most` rows."""
     try:
-        found = _json(body)
+        parsed = _json(body)
     except UnicodeDecodeError:
         raise _invalid(msg("The body is not text in UTF-8."), _SEND_ARRAY) from None
     except json.JSONDecodeError as error:
@@ -31,13 +44,13 @@ def parse_array(body: bytes, most: int) -> list[Row]:
         raise _invalid(place, _SEND_ARRAY) from None
     except RecursionError:
         raise _invalid(msg("The body is nested too deeply."), _SEND_ARRAY) from None
-    if not isinstance(found, list):
+    if not isinstance(parsed, list):
         raise _invalid(msg("The body is JSON, but not an array."), _SEND_ARRAY)
-    if not found:
+    if not parsed:
         raise ApiError(422, "nothing_given", msg("The array has no rows."), fix=_SEND_ARRAY)
-    if len(found) > most:
+    if len(parsed) > most:
         raise too_many(most)
-    return [_row(one) for one in found]
+    return [_row(item) for item in parsed]
 
 
 def parse_line(line: bytes) -> Row:
@@ -110,16 +123,93 @@ def _object_or_refusal(pairs: list[tuple[str, Any]]) -> Row:
         return refusal
 
 
-def _row(found: Any) -> Row:
-    if isinstance(found, ApiError):
-        return found
-    if not isinstance(found, dict):
+def _row(parsed: Any) -> Row:
+    if isinstance(parsed, ApiError):
+        return parsed
+    if not isinstance(parsed, dict):
         return _invalid(msg("The row is JSON, but not an object."), _SEND_OBJECT)
-    if len(found) > MOST_FIELDS:
+    if len(parsed) > MOST_FIELDS:
         words = msg("The object has more than {most} fields.", most=MOST_FIELDS)
         return ApiError(422, "too_many_fields", words, fix=_SEND_OBJECT)
-    return found
+    return parsed
 
 
 def _invalid(message: Message, fix: Message) -> ApiError:
     return ApiError(400, "invalid_json", message, fix=fix)
+
+
+class Backlog:
+    """What is to be sent and was not taken yet, in order. For one event loop.
+
+    It is read and written there: pages of a file that was just written are in memory.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self._file = SpooledTemporaryFile(max_size=IN_MEMORY, dir=str(folder) if folder.is_dir() else None)  # noqa: SIM115  closed by close()
+        self._read = self._written = 0
+        self._has_more = asyncio.Event()
+        self._ended = False
+
+    def put(self, piece: bytes) -> None:
+        """Adds to the end."""
+        self._file.seek(self._written)
+        self._file.write(piece)
+        self._written += len(piece)
+        self._has_more.set()
+
+    def end(self) -> None:
+        """Says that nothing will be added."""
+        self._ended = True
+        self._has_more.set()
+
+    async def take(self) -> bytes:
+        """The next piece, once there is one; empty at the end."""
+        while self._read == self._written and not self._ended:
+            self._has_more.clear()
+            await self._has_more.wait()
+        self._file.seek(self._read)
+        piece = self._file.read(min(PIECE, self._written - self._read))
+        self._read += len(piece)
+        if self._read == self._written:  # what was taken makes room
+            self._file.seek(0)
+            self._file.truncate()
+            self._read = self._written = 0
+        return piece
+
+    def close(self) -> None:
+        """Lets the file go."""
+        self._file.close()
+
+
+class LinesResponse(Response):
+    """Sends `begin`, then the pieces, each as soon as it is there and the caller takes it.
+
+    The pieces are made whether the caller takes them or not: they may depend on the request's body, which the caller
+    may want to have sent first.
+    """
+
+    def __init__(self, begin: bytes, pieces: AsyncIterator[bytes], *, media_type: str, folder: Path) -> None:
+        super().__init__(media_type=media_type)
+        del self.headers["content-length"]
+        self._begin = begin
+        self._pieces = pieces
+        self._folder = folder
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        backlog = Backlog(self._folder)
+        sending = asyncio.create_task(self._send(backlog, send), name="farol-lines")
+        try:
+            backlog.put(self._begin)
+            async for piece in self._pieces:
+                backlog.put(piece)
+            backlog.end()
+            await sending
+        finally:
+            sending.cancel()
+            backlog.close()
+
+    async def _send(self, backlog: Backlog, send: Send) -> None:
+        await send({"type": "http.response.start", "status": self.status_code, "headers": self.raw_headers})
+        while piece := await backlog.take():
+            await send({"type": "http.response.body", "body": piece, "more_body": True})
+        await send({"type": "http.response.body", "body": b"", "more_body": False})

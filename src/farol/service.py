@@ -1,4 +1,4 @@
-"""What the routes and pages share: the models served, the store, its journal. One for each app."""
+"""What a running Farol holds: settings, profile, registry, served models, store, journal. One for each app."""
 
 from __future__ import annotations
 
@@ -6,45 +6,60 @@ import asyncio
 import logging
 import threading
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from datetime import UTC, datetime
+from typing import Self
 from zoneinfo import ZoneInfo
 
-from farol.api.binding import check_binding
-from farol.api.keyring import Keyring
-from farol.api.metrics import Metrics
-from farol.api.prediction import Asked, make_group
-from farol.api.schemas import InputForm
-from farol.api.serving_model import ROUTES, Served
-from farol.api.tracing import open_tracing
 from farol.errors import BundleError, FarolError, StoreError
 from farol.i18n import Message, msg
+from farol.metrics import Metrics
+from farol.model.bundle import Bundle
+from farol.model.inputs import Inputs
 from farol.model.registry import Registry
+from farol.model.risk_bands import Band, bands_of
 from farol.model.scoring import Scorer
 from farol.profile import Profile, load_profile
 from farol.settings import Settings
-from farol.store.awaiting import Awaiting, writer_for
 from farol.store.database import Store
 from farol.store.health import caution, probe, software
-from farol.store.journal import Journal
+from farol.store.journal import Journal, Writer
+from farol.store.writers import writer_for
 
-__all__ = ["ROUTES", "Served", "Service", "check_binding"]
+logger = logging.getLogger("farol.service")
 
-logger = logging.getLogger("farol.api")
+ROUTES: Mapping[str, str] = {"current": "/predict", "next-year": "/forecast"}
+"""The tasks that are served, and the route that answers each."""
 
 CHECK_SECONDS = 1.0
 """How long an answer to whether the store can be written holds."""
-
 
 GROUPS_AT_ONCE = 2
 """Groups of rows that batches of one worker may score and store at once: single pupils must not wait for batches."""
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class ServedModel:
+    """One model in use."""
+
+    bundle: Bundle
+    scorer: Scorer
+    bands: tuple[Band, ...]
+
+    @classmethod
+    def of(cls, bundle: Bundle) -> Self:
+        """A bundle, ready to answer. BundleError when its model cannot be run."""
+        return cls(bundle, Scorer(bundle), bands_of(bundle.report))
+
+
 class Service:
     """The state of a running service. `refresh` blocks and belongs in a thread; what it finds replaces what was."""
 
-    def __init__(self, settings: Settings) -> None:
+    def __init__(self, settings: Settings, around_writer: Callable[[Writer], Writer] = lambda writer: writer) -> None:
+        """`around_writer` may put something around what commits the groups of the journal, such as traces."""
         self.settings = settings
+        self._around_writer = around_writer
         self.started = datetime.now(UTC)
         self.timezone = ZoneInfo(settings.timezone)
         self.profile: Profile = load_profile(settings.profile)
@@ -52,20 +67,17 @@ class Service:
         unread = BundleError(msg("The models are still being read."), fix=msg("Try again in a moment."))
         self.problems: dict[str, FarolError] = dict.fromkeys(ROUTES, unread)
         self.store_problem: FarolError | None = None
-        self._served: dict[str, Served] = {}
+        self._served: dict[str, ServedModel] = {}
         self._store: Store | None = None
-        self._journal: Journal[Asked] | None = None
-        self._awaiting: Awaiting | None = None
+        self._journal: Journal | None = None
         self._refreshing = threading.Lock()
         self._chosen: dict[str, object] = {}
         self._checking = threading.Lock()
         self._checked = float("-inf")
         self.groups = asyncio.Semaphore(GROUPS_AT_ONCE)
-        self.tracing = open_tracing(settings)
-        self.keyring = Keyring(lambda: self.store)
         self.metrics = Metrics(waiting=self._waiting, serving=self._versions)
-        self._default_forms = {
-            name: InputForm.of(self.profile, task) for name, task in self.profile.tasks.items() if name in ROUTES
+        self._default_inputs = {
+            name: Inputs.of(self.profile, task) for name, task in self.profile.tasks.items() if name in ROUTES
         }
 
     @property
@@ -73,7 +85,7 @@ class Service:
         """Task → what scores it, for the tasks that are served."""
         return {task: served.scorer for task, served in self._served.items()}
 
-    def served(self, task: str) -> Served:
+    def served(self, task: str) -> ServedModel:
         """The model that answers for `task`, one of ROUTES; BundleError when there is none."""
         served = self._served.get(task)
         if served is None:
@@ -84,9 +96,9 @@ class Service:
             )
         return served
 
-    def former(self, task: str, version: str) -> Served:
+    def former(self, task: str, version: str) -> ServedModel:
         """A version that was served once, read now: it blocks. BundleError when it is gone."""
-        return Served.of(self.registry.load(task, version))
+        return ServedModel.of(self.registry.load(task, version))
 
     def serving(self, task: str) -> str | None:
         """The version that answers for `task`."""
@@ -108,10 +120,10 @@ class Service:
         except BundleError:  # a choice that cannot be read is one
             return True
 
-    def form(self, task: str) -> InputForm | None:
+    def inputs(self, task: str) -> Inputs | None:
         """The inputs of `task`: of the model served, else of the default profile, if it has the task."""
         served = self._served.get(task)
-        return self._default_forms.get(task) if served is None else served.form
+        return self._default_inputs.get(task) if served is None else served.bundle.inputs
 
     @property
     def log_profile(self) -> Profile:
@@ -128,7 +140,7 @@ class Service:
 
     @property
     def store_caution(self) -> Message | None:
-        """What is to be feared of the SQLite in use with so many workers."""
+        """Known faults of this SQLite version with several workers; None when there are none."""
         return None if self._store is None else caution(self._store, self.settings.workers)
 
     @property
@@ -137,10 +149,12 @@ class Service:
         return None if self._store is None else software(self._store)
 
     @property
-    def journal(self) -> Journal[Asked]:
+    def journal(self) -> Journal:
         """The journal of the store; StoreError while that cannot be opened."""
         if self._journal is None:
-            self._journal = self._open_journal(self.store)
+            writer = self._around_writer(writer_for(self.store))
+            size, committed = self.settings.journal_queue, self.metrics.committed
+            self._journal = Journal(writer, queue_size=size, committed=committed)
         return self._journal
 
     def refresh(self) -> None:
@@ -181,22 +195,8 @@ class Service:
         """Store and answer what is waiting, then let go of the database."""
         if self._journal is not None:
             await self._journal.close()
-        if self._awaiting is not None:
-            await self._awaiting.close()
         if self._store is not None:
             self._store.close()
-        if self.tracing is not None:
-            await asyncio.to_thread(self.tracing.close)
-
-    def _open_journal(self, store: Store) -> Journal[Asked]:
-        size, committed = self.settings.journal_queue, self.metrics.committed
-        writer = writer_for(store)
-        if isinstance(writer, Awaiting):
-            self._awaiting = writer
-        if self.tracing is None:
-            return Journal(writer, make_group, queue_size=size, committed=committed)
-        groups = self.tracing.groups(make_group, writer)
-        return Journal(groups, groups.make, queue_size=size, committed=committed)
 
     def _waiting(self) -> int:
         return 0 if self._journal is None else self._journal.waiting
@@ -225,7 +225,7 @@ class Service:
         try:
             version = self.registry.promoted(task)
             if version is None or version != self.serving(task):
-                self._served = {**self._served, task: Served.of(self.registry.load(task, version))}
+                self._served = {**self._served, task: ServedModel.of(self.registry.load(task, version))}
                 logger.info("Serving %s %s.", task, version)
         except FarolError as error:
             if str(error) != str(self.problems.get(task)):
