@@ -88,7 +88,7 @@ def test_a_reports_page_needs_no_file_and_runs_no_script(watched: Client) -> Non
     assert "<script" not in page
     assert re.findall(r'(?:src|href)="(?!#)', page) == []
     assert "url(" not in page
-    for words in ("Severe drift", "400", "What happened", "Version v2 is in use again", "ROC AUC", "0.750", "IAA"):
+    for words in ("Severe drift", "400", "Event", "Version v2 is in use again", "ROC AUC", "0.750", "IAA"):
         assert words in page
     assert page.count("<svg") > 4
 

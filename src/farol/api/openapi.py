@@ -130,7 +130,9 @@ def _show_answers(document: dict[str, Any]) -> None:
 
 
 def _own_example(schema: dict[str, Any], schemas: dict[str, Any]) -> Any:
-    """The first example of the shape that a schema refers to."""
+    """The first example of the shape that a schema refers to, alone or in an array."""
+    if schema.get("type") == "array":
+        return [_own_example(schema["items"], schemas)]
     _, _, name = schema.get("$ref", "").rpartition("/")
     return next(iter(schemas.get(name, {}).get("examples", [])), {})
 
