@@ -217,17 +217,17 @@ def power(of: Population, simulations: int, seed: int) -> None:
     print(f"{'feature':14}{'known':>7}  {'Farol, that feature':34}{'PSI ≥ 0.1, any feature':34}")
     for position, name in enumerate(of.names):
         rng = np.random.default_rng([seed, position])
-        found = bands = 0
+        hits = bands = 0
         for i in range(simulations):
             drawn = trial(of, rng)
             rows = rng.integers(0, of.n, SHIFT_AT)
             matrix = of.matrix[rows]
             values = of.matrix[:, position]
             matrix[:, position] = shifted(columns[name], values, matrix[:, position], (-1.0) ** (i + 1), rng)
-            found += report(drawn.bundle, matrix, of.probability[rows]).features[position].alarm
+            hits += report(drawn.bundle, matrix, of.probability[rows]).features[position].alarm
             bands += greatest_psi(of.matrix[drawn.rows], matrix) >= 0.1
         known = 1 - float(np.isnan(of.matrix[:, position]).mean())
-        print(f"{name:14}{known:>7.0%}  {share(found, simulations):34}{share(bands, simulations):34}")
+        print(f"{name:14}{known:>7.0%}  {share(hits, simulations):34}{share(bands, simulations):34}")
 
 
 def best(of: Population, simulations: int, seed: int) -> None:
@@ -242,7 +242,7 @@ def best(of: Population, simulations: int, seed: int) -> None:
     for position, name in enumerate(of.names):
         rng = np.random.default_rng([seed, 50, position])
         values = of.matrix[:, position]
-        found, bound = dict.fromkeys(levels, 0), dict.fromkeys(levels, 0.0)
+        hits, bound = dict.fromkeys(levels, 0), dict.fromkeys(levels, 0.0)
         counted = 0
         for i in range(simulations):
             before = values[rng.integers(0, of.n, of.n)]
@@ -253,9 +253,9 @@ def best(of: Population, simulations: int, seed: int) -> None:
             distance = SHIFT / np.sqrt(1 / moved.size + 1 / before.size)
             counted += moved.size
             for title, level in levels.items():
-                found[title] += chance <= level
+                hits[title] += chance <= level
                 bound[title] += float(norm.cdf(distance - norm.isf(level / 2)))
-        cells = (f"{share(found[title], simulations):34}{bound[title] / simulations:<8.1%}" for title in levels)
+        cells = (f"{share(hits[title], simulations):34}{bound[title] / simulations:<8.1%}" for title in levels)
         print(f"{name:14}{counted / simulations:>7.0f}  " + "".join(cells), flush=True)
 
 
@@ -270,14 +270,14 @@ def lost(of: Population, simulations: int, seed: int) -> None:
         column = whole.matrix[:, position]
         gaps = np.isnan(column)
         column[gaps] = rng.choice(column[~gaps], int(gaps.sum()))
-        found = 0
+        hits = 0
         for _ in range(simulations):
             drawn = trial(whole, rng)
             rows = rng.integers(0, of.n, LOST_AT)
             matrix = whole.matrix[rows]
             matrix[rng.random(LOST_AT) < LOST, position] = np.nan
-            found += report(drawn.bundle, matrix, of.probability[rows]).features[position].alarm
-        print(f"{name:14}{share(found, simulations)}", flush=True)
+            hits += report(drawn.bundle, matrix, of.probability[rows]).features[position].alarm
+        print(f"{name:14}{share(hits, simulations)}", flush=True)
 
 
 def pairwise(bundle: Bundle, matrix: Floats) -> PairwiseReport:
@@ -331,7 +331,7 @@ def turned_pairs(of: Population, simulations: int, seed: int) -> None:
     )
     for number, (first, second) in enumerate(TURNED):
         rng = np.random.default_rng([seed, 12, number])
-        found, alone = dict.fromkeys(TURNED_AT, 0), 0
+        hits, alone = dict.fromkeys(TURNED_AT, 0), 0
         then = []
         for _ in range(simulations):
             drawn = trial(of, rng)
@@ -342,10 +342,10 @@ def turned_pairs(of: Population, simulations: int, seed: int) -> None:
                 both = np.where(np.isin(of.names, (first, second)), matrix, np.nan)
                 pairs = {(pair.first, pair.second): pair for pair in pairwise(drawn.bundle, both).pairs}
                 pair = pairs.get((first, second)) or pairs[second, first]
-                found[n] += pair.alarm
+                hits[n] += pair.alarm
                 then.append(pair.reference or 0.0)
             alone += report(drawn.bundle, matrix, of.probability[rows]).alarm
-        cells = "".join(f"{f'{found[n] / simulations:.1%}':12}" for n in TURNED_AT)
+        cells = "".join(f"{f'{hits[n] / simulations:.1%}':12}" for n in TURNED_AT)
         print(f"{f'{first}, {second}':20}{np.mean(then):>6.2f}  {cells}{share(alone, simulations)}")
 
 
