@@ -11,7 +11,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from farol.api.logs import JsonLines, Repeats, TextLines, logging_config
+from farol.api.logs import JsonLines, RepeatFilter, TextLines, logging_config
 from farol.settings import Settings
 from tests.api.client import Client
 
@@ -111,7 +111,7 @@ def test_the_form_is_a_setting(monkeypatch: pytest.MonkeyPatch, name: str, form:
 
 def test_the_same_fault_is_told_once_a_second_and_others_at_once() -> None:
     now = 100.0
-    repeats = Repeats(lambda: now)
+    repeats = RepeatFilter(lambda: now)
 
     def told(text: str, level: int = logging.ERROR) -> bool:
         return repeats.filter(logging.LogRecord("farol.api", level, "here", 1, text, None, None))
