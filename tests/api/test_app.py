@@ -81,7 +81,7 @@ def test_the_app_for_servers_is_made_once(monkeypatch: pytest.MonkeyPatch, tmp_p
         _ = farol.app.nothing
 
 
-def test_a_profile_that_cannot_be_used_is_told_before_anything_starts() -> None:
+def test_an_unusable_profile_is_reported_before_anything_starts() -> None:
     with pytest.raises(ProfileError):
         create_app(Settings(profile="no-such-profile"))
 
@@ -189,7 +189,7 @@ def test_a_service_that_never_answered_closes_as_well(tmp_path: Path) -> None:
     asyncio.run(start_and_stop())
 
 
-def test_what_was_loaded_at_the_start_is_not_looked_at_for_garbage(tmp_path: Path) -> None:
+def test_objects_loaded_at_the_start_are_not_garbage_collected(tmp_path: Path) -> None:
     app = create_app(Settings(artifacts=tmp_path, data=tmp_path / "data"))
 
     async def start_and_stop() -> int:

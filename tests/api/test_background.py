@@ -92,7 +92,7 @@ def test_the_first_look_notices_the_versions_and_plans_the_check(configured: Set
         assert len(Events(store).latest(9, None, SERVED)) == 2
 
 
-def test_a_check_that_is_due_is_made_by_one_worker_and_its_alert_sent(configured: Settings) -> None:
+def test_a_due_check_is_made_by_one_worker_and_its_alert_sent(configured: Settings) -> None:
     with web_receiver() as received:
         hook = {"alert_webhook_url": received.url, "alert_webhook_secret": SECRET}
         settings = Settings(**{**configured.model_dump(), **hook})
@@ -145,7 +145,7 @@ def test_without_a_schedule_nothing_is_checked(configured: Settings) -> None:
 
 
 @pytest.mark.parametrize("wanted", [True, False])
-def test_the_schedule_looks_at_features_together_where_that_is_set(configured: Settings, wanted: bool) -> None:
+def test_the_schedule_checks_features_together_where_set(configured: Settings, wanted: bool) -> None:
     with worker(configured.model_copy(update={"check_multivariate": wanted})) as (watch, store):
         watch.look()
         make_due(store)
@@ -170,7 +170,7 @@ def test_a_check_that_fails_is_due_again_at_its_next_time(
         assert (lease.holder, lease.due > datetime.now(UTC)) == (None, True)
 
 
-def test_a_store_that_cannot_be_used_is_told_once_until_it_changes(
+def test_an_unusable_store_is_logged_once_until_it_changes(
     trained: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     (tmp_path / "file").write_text("")
@@ -190,7 +190,7 @@ def test_a_worker_that_stops_begins_no_check(configured: Settings) -> None:
         assert AlertStates(store).all() == []
 
 
-def test_settings_that_cannot_be_carried_out_are_refused_at_the_start(configured: Settings) -> None:
+def test_settings_that_cannot_work_are_refused_at_the_start(configured: Settings) -> None:
     for wrong in ({"check_schedule": "soon"}, {"check_window": "soon"}, {"alert_email_to": "ana@example.org"}):
         with pytest.raises(InputError):
             create_app(configured.model_copy(update=wrong))
@@ -273,7 +273,7 @@ def process(settings: Settings, how: str) -> Iterator[subprocess.Popen[str]]:
             started.kill()
 
 
-def test_when_the_worker_that_checks_is_killed_another_process_takes_over(configured: Settings) -> None:
+def test_another_process_takes_over_from_a_killed_checker(configured: Settings) -> None:
     with Store.open(configured.store_url) as store:
         drifted(store, configured)
         Leases(store).plan(JOB, "1h", datetime.now(UTC) - timedelta(minutes=1))

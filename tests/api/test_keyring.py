@@ -17,7 +17,7 @@ from farol.store.database import Store
 from farol.store.keys import ApiKey, Keys, Role, make_key
 
 
-def test_it_trusts_what_it_read_for_two_seconds_counted_from_before_the_query(
+def test_keys_are_trusted_for_two_seconds_from_before_the_query(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     now = 100.0
@@ -41,7 +41,7 @@ def test_it_trusts_what_it_read_for_two_seconds_counted_from_before_the_query(
     assert MOST_AGE == 2.0
 
 
-def test_all_who_wait_wait_for_one_reading_and_leaving_ends_it_for_nobody(
+def test_waiters_share_a_reading_and_leaving_ends_it_for_nobody(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     reads: list[float] = []

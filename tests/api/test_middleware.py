@@ -170,7 +170,7 @@ def test_the_limit_itself_is_still_accepted(faulty: Client) -> None:
     error_of(faulty.post("/read", content=b"x" * 1001), 413, "body_too_large")
 
 
-def test_a_fault_of_ours_is_told_without_traceback_and_logged_without_values(
+def test_our_fault_is_answered_without_traceback_and_logged_bare(
     faulty: Client, caplog: pytest.LogCaptureFixture
 ) -> None:
     response = faulty.get("/crash?lang=en")
@@ -254,9 +254,7 @@ def test_the_words_of_a_framework_are_not_passed_on(faulty: Client) -> None:
     assert SECRET not in response.text
 
 
-def test_one_line_is_logged_for_a_request_with_its_route_and_no_more(
-    shared: Client, caplog: pytest.LogCaptureFixture
-) -> None:
+def test_a_request_is_logged_in_one_line_with_its_route(shared: Client, caplog: pytest.LogCaptureFixture) -> None:
     with caplog.at_level(logging.INFO, "farol.access"):
         response = shared.get("/monitoring/predictions?task=current&limit=3")
         shared.get("/Maria/da/Silva?x=1")

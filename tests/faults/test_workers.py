@@ -60,7 +60,7 @@ def predictions(text: str) -> float:
     return sum(value(text, "farol_predictions_total", task="current", label=label) or 0 for label in labels)
 
 
-def test_a_promotion_under_load_fails_no_request_and_all_workers_follow(service: Service) -> None:
+def test_a_promotion_under_load_fails_no_request_on_any_worker(service: Service) -> None:
     registry = Registry(service.artifacts)
     first = registry.promoted("current")
     (second,) = [entry.version for entry in registry.versions("current") if entry.version != first]

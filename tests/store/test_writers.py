@@ -55,7 +55,7 @@ def is_loop(names: Sequence[str]) -> list[bool]:
     return [name == threading.main_thread().name for name in names]
 
 
-def test_a_slow_disk_does_not_hold_up_the_loop_and_is_tried_again_later(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_slow_disk_is_left_to_a_thread_and_tried_again_later(monkeypatch: pytest.MonkeyPatch) -> None:
     async def scenario() -> Disk:
         disk = Disk()
         writer = LoopWriter(disk)
@@ -135,7 +135,7 @@ def test_rows_with_a_key_are_stored_once(postgresql: Store) -> None:
 
 
 @pytest.mark.postgresql
-def test_what_the_database_refuses_leaves_nothing_behind_and_the_next_group_is_stored(postgresql: Store) -> None:
+def test_a_refused_group_leaves_nothing_and_the_next_is_stored(postgresql: Store) -> None:
     first = row({"IAA": 1.0})
 
     async def scenario() -> None:
@@ -230,7 +230,7 @@ def test_a_server_that_goes_away_and_comes_back_loses_nothing(cluster: Cluster) 
 
 
 @pytest.mark.postgresql
-def test_only_postgresql_is_written_so_and_not_where_the_loop_cannot(
+def test_only_postgresql_is_written_by_pipeline_save_on_windows(
     postgresql: Store, sqlite_store: Store, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     assert isinstance(writer_for(sqlite_store), LoopWriter)
