@@ -8,7 +8,6 @@ import signal
 import subprocess
 import sys
 import threading
-import time
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -28,6 +27,7 @@ from farol.store.records import Prediction
 from tests.api.client import running
 from tests.api.server import serving
 from tests.api.shape import PUPIL
+from tests.waiting import eventually
 
 HEAVY = "sklearn xgboost onnx onnxmltools pandas polars pyarrow alembic matplotlib vl_convert"
 
@@ -142,8 +142,7 @@ def test_sigterm_lets_what_is_under_way_be_stored_and_answered(free_port: int, t
         askers = [threading.Thread(target=ask, args=(server.base,)) for _ in range(4)]
         for asker in askers:
             asker.start()
-        while len(answered) < 50:
-            time.sleep(0.01)
+        eventually(lambda: len(answered) >= 50)
         server.process.send_signal(signal.SIGTERM)
         assert server.process.wait(10) in (0, -signal.SIGTERM)
         for asker in askers:

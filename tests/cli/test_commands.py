@@ -10,11 +10,10 @@ import shutil
 import signal
 import subprocess
 import sys
-import time
-import urllib.request
 from collections.abc import Callable
 from pathlib import Path
 
+import httpx
 import openpyxl
 import pytest
 
@@ -22,6 +21,7 @@ from farol.cli import main
 from farol.model.registry import Registry
 from farol.model.scoring import Scorer
 from scripts.generate_docs import COMMANDS
+from tests.api.server import await_answer
 from tests.schools import PROFILE as SCHOOL
 from tests.schools import write_school
 
@@ -386,16 +386,9 @@ def test_serve_answers_and_stops_when_asked(folder: Path, free_port: int) -> Non
         [FAROL, "serve", "--port", str(free_port)], cwd=folder, env=environment, stdout=subprocess.PIPE, text=True
     )
     try:
-        deadline = time.monotonic() + 60
-        while True:
-            try:
-                with urllib.request.urlopen(f"http://127.0.0.1:{free_port}/ready", timeout=5) as answer:
-                    assert answer.status == 200
-                break
-            except OSError:
-                assert server.poll() is None
-                assert time.monotonic() < deadline
-                time.sleep(0.1)
+        base = f"http://127.0.0.1:{free_port}"
+        await_answer(base, server)
+        assert httpx.get(f"{base}/ready").status_code == 200
     finally:
         server.send_signal(signal.SIGTERM)
         printed, _ = server.communicate(timeout=30)

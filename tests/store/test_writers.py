@@ -21,6 +21,7 @@ from farol.store.records import Prediction
 from farol.store.writers import BY_THREAD, LoopWriter, PipelineWriter, writer_for
 from tests.postgresql import Cluster, running_cluster
 from tests.store.rows import EVER, row
+from tests.waiting import eventually
 
 T = TypeVar("T")
 
@@ -151,11 +152,11 @@ def test_a_refused_group_leaves_nothing_and_the_next_is_stored(postgresql: Store
 
 
 def ended(store: Store) -> None:
-    """Ends all connections to the database but our own."""
+    """Ends all connections to the database but our own, and waits until the server's processes are gone."""
     with store.engine.begin() as connection:
         connection.execute(
             text(
-                "SELECT pg_terminate_backend(pid) FROM pg_stat_activity "
+                "SELECT pg_terminate_backend(pid, 30000) FROM pg_stat_activity "
                 "WHERE datname = current_database() AND pid <> pg_backend_pid()"
             )
         )
@@ -173,12 +174,17 @@ def test_a_connection_that_the_server_ended_is_made_anew(
         await writer.write([row()])
         await writer.write([row()])
         ended(postgresql)
-        await asyncio.sleep(0.05)
         await writer.write([row()])
         await writer.close()
 
     run(scenario())
     assert postgresql.total() == 3
+
+
+def is_waited_for(store: Store) -> bool:
+    """Whether somebody waits for a lock of the database."""
+    with store.engine.connect() as connection:
+        return bool(connection.execute(text("SELECT count(*) FROM pg_locks WHERE NOT granted")).scalar())
 
 
 @pytest.mark.postgresql
@@ -188,7 +194,7 @@ def test_who_gives_up_waiting_takes_nobody_with_him(postgresql: Store) -> None:
         with postgresql.exclusive() as held:
             held.execute(text("LOCK TABLE predictions IN ACCESS EXCLUSIVE MODE"))
             waiting = asyncio.create_task(writer.write([row()]))
-            await asyncio.sleep(0.2)
+            await asyncio.to_thread(eventually, lambda: is_waited_for(postgresql))
             waiting.cancel()
             with pytest.raises(asyncio.CancelledError):
                 await waiting
