@@ -50,7 +50,7 @@ def test_a_line_that_is_too_long_is_refused_and_the_next_is_read(size: int) -> N
 def test_a_row_that_is_no_object_is_refused_alone(line: bytes, code: str) -> None:
     found = parse_line(line)
     assert isinstance(found, ApiError)
-    assert found.code == code
+    assert (found.code, found.status) == (code, 400 if code == "invalid_json" else 422)
 
 
 def test_a_field_given_twice_spoils_only_its_object_in_an_array() -> None:

@@ -75,6 +75,22 @@ def test_answers_are_not_kept_by_caches_but_assets_may_be(shared: Client) -> Non
     assert "cache-control" not in shared.get("/docs/assets/docs.js").headers
 
 
+@pytest.mark.parametrize(
+    ("method", "path"),
+    [
+        ("GET", "/health"),
+        ("GET", "/monitoring"),
+        ("GET", "/nothing-here"),
+        ("GET", "/docs/assets/docs.js"),
+        ("GET", "/monitoring/predictions.csv"),
+        ("POST", "/predict"),
+        ("DELETE", "/predict"),
+    ],
+)
+def test_a_cache_learns_that_every_answer_varies_by_language(shared: Client, method: str, path: str) -> None:
+    assert "accept-language" in shared.request(method, path).headers.get("vary", "").lower()
+
+
 def test_what_a_route_says_of_caching_stays(faulty: Client) -> None:
     assert faulty.post("/read", content=b"x").headers["cache-control"] == "max-age=5"
 
