@@ -114,7 +114,7 @@ def test_ages_formatted_as_dates_are_ages_again() -> None:
     assert codes(read.notes) == {"age_as_date": (0, 1, 3)}
 
 
-def test_an_open_document_counts_the_days_of_1900_from_a_day_earlier() -> None:
+def test_an_open_document_counts_days_of_1900_from_a_day_earlier() -> None:
     assert values(number_column([dt.date(1900, 1, 7)], AGE, ODS)) == [8.0]
 
 
@@ -195,7 +195,7 @@ def test_what_is_no_date_is_missing_and_told() -> None:
     assert codes(read.notes) == {"unreadable_text": (0, 1), "error_cell": (3,), "empty_text": (4,)}
 
 
-def test_the_years_of_dates_stay_in_the_range_of_the_column_they_fill() -> None:
+def test_years_of_dates_stay_in_the_range_of_their_column() -> None:
     born = np.array([days(2010, 12, 31), math.nan, days(1900, 1, 1), days(1969, 12, 31) + 365 * 20])
     years = years_of(born, PEDE.columns["birth_year"])
     assert years.tolist()[0] == 2010.0

@@ -105,7 +105,7 @@ def test_workbooks_give_the_sheets_of_years_in_their_order(
     assert {sheet.name: [list(row) for row in sheet.rows] for sheet in sheets} == EXPECTED
 
 
-def test_the_format_is_known_by_the_content_and_not_by_the_extension(tmp_path: Path) -> None:
+def test_the_format_is_known_by_the_content_not_the_extension(tmp_path: Path) -> None:
     assert read(write_xls(tmp_path / "a.xlsx", SHEETS)) == EXPECTED
 
 

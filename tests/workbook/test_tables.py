@@ -59,7 +59,7 @@ def test_errors_in_columns_that_are_not_read_are_told_too(tmp_path: Path) -> Non
     assert (finding.column, finding.rows, finding.severity) == ("Cg", (3,), "info")
 
 
-def test_blank_rows_and_rows_without_a_code_are_left_out_and_told(tmp_path: Path) -> None:
+def test_blank_rows_and_rows_without_a_code_are_reported(tmp_path: Path) -> None:
     rows = pupils(4, {"RA": ["RA-1", None, "RA-3", None]})
     rows[2] = [None] * len(rows[2])
     panel = read(tmp_path, rows)
