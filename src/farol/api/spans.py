@@ -207,7 +207,7 @@ class TracedWriter:
 
 
 class Telling(SpanExporter):
-    """Theirs, without its words: that a receiver takes nothing is told once, and once that it takes them again."""
+    """Theirs, with our log lines: one when the receiver stops taking spans, and one when it takes them again."""
 
     def __init__(self, url: str, unmeasured: NoOpMeterProvider) -> None:
         self._name = urlsplit(url).netloc

@@ -16,19 +16,18 @@ from farol.settings import Settings
 if TYPE_CHECKING:
     from farol.workbook.panel import Panel
 
-LOCALE = terminal_locale()
 OUT = Console(highlight=False, soft_wrap=True)
 ERR = Console(stderr=True, highlight=False)
 
 
 def _(text: str) -> str:
     """A help text in the language of the terminal."""
-    return translate(text, LOCALE)
+    return translate(text, terminal_locale())
 
 
 def say(message: Message) -> None:
     """One line to standard output, in the language of the terminal."""
-    OUT.print(message.render(LOCALE), markup=False)
+    OUT.print(message.render(terminal_locale()), markup=False)
 
 
 def read_settings(**overrides: object) -> Settings:
