@@ -35,7 +35,7 @@ types: test-install  ## Types alone
 	"$(BIN)/mypy"
 
 docs: test-install  ## Write again the pages of docs/ that are generated
-	"$(BIN)/python" scripts/generate_docs.py
+	"$(BIN)/python" -m scripts.generate_docs
 
 lock:  ## Resolve the dependencies anew
 	scripts/lock.sh

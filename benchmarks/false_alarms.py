@@ -1,7 +1,7 @@
-"""How often a check cries wolf when nothing changed, and how often it finds what did: Farol and its peers.
+"""How often a check raises an alarm without drift, and how often it finds a drift: Farol and its peers.
 
-    python benchmarks/false_alarms.py [WORKBOOK] [--simulations 2000] [--powers 500] [--peers PYTHON …] [--only …]
-    python benchmarks/false_alarms.py [WORKBOOK] --multivariate [--simulations 2000] [--peers PYTHON …]
+    python -m benchmarks.false_alarms [WORKBOOK] [--simulations 2000] [--powers 500] [--peers PYTHON …] [--only …]
+    python -m benchmarks.false_alarms [WORKBOOK] --multivariate [--simulations 2000] [--peers PYTHON …]
 
 Without a workbook the sample is used. The population is all training rows of the question `current`: ten features,
 the model's out-of-fold answer. Every simulation draws a reference from it, as many rows as training had, with
@@ -31,9 +31,6 @@ peer is NannyML's reconstruction error by principal components.
 from __future__ import annotations
 
 import argparse
-import json
-import os
-import subprocess
 import sys
 import tempfile
 from collections.abc import Iterator
@@ -45,6 +42,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.stats import mannwhitneyu, norm
 
+from benchmarks.monitoring import answers_of_peers, usual_psi
 from farol.drift.pairwise import PairwiseReport, compare
 from farol.drift.proportions import wilson
 from farol.drift.report import DriftReport, check
@@ -126,7 +124,7 @@ def report(bundle: Bundle, matrix: Floats, probability: Floats) -> DriftReport:
     reference, threshold = bundle.reference, bundle.manifest.threshold
     answers = np.where(np.isnan(probability), ANSWERS - 1, probability >= threshold).astype(np.int64)
     bins = reference.index(matrix)
-    counts = {one.feature: counted(bins[:, i], one.size) for i, one in enumerate(reference.features)}
+    counts = {each.feature: counted(bins[:, i], each.size) for i, each in enumerate(reference.features)}
     counts[SCORE] = counted(score_index(probability), SCORE_BINS + 1)
     counts[PREDICTION] = counted(answers, ANSWERS)
     counts[OUTSIDE] = dict(enumerate(reference.outside(matrix).sum(axis=0).tolist()))
@@ -138,17 +136,10 @@ def counted(bins: NDArray[np.int64], size: int) -> dict[int, int]:
     return dict(enumerate(np.bincount(bins, minlength=size).tolist()))
 
 
-def fixed_bands(reference: Floats, current: Floats) -> float:
-    """The greatest PSI of any feature as usual: known values, numpy histograms, ten bins at reference quantiles."""
-    greatest = 0.0
-    for was, seen in zip(reference.T, current.T, strict=True):
-        before, now = was[~np.isnan(was)], seen[~np.isnan(seen)]
-        edges = np.unique(np.quantile(before, np.linspace(0, 1, 11)))
-        edges[0], edges[-1] = -np.inf, np.inf
-        p = np.histogram(before, edges)[0] / max(before.size, 1) + 1e-4
-        q = np.histogram(now, edges)[0] / max(now.size, 1) + 1e-4
-        greatest = max(greatest, float(np.sum((q - p) * np.log(q / p))) if now.size else 0.0)
-    return greatest
+def greatest_psi(reference: Floats, current: Floats) -> float:
+    """The greatest PSI of any feature, as usual: known values, ten bins at reference quantiles."""
+    sides = zip(reference.T, current.T, strict=True)
+    return max(usual_psi((before[~np.isnan(before)], now[~np.isnan(now)]) for before, now in sides))
 
 
 def shifted(column: Column, values: Floats, drawn: Floats, sign: float, rng: np.random.Generator) -> Floats:
@@ -175,10 +166,10 @@ def shifted(column: Column, values: Floats, drawn: Floats, sign: float, rng: np.
     return moved
 
 
-def share(found: int, of: int) -> str:
+def share(count: int, of: int) -> str:
     """A share with its 95% interval."""
-    low, high = wilson(found, of)
-    return f"{found / of:7.2%} ({low:.2%} to {high:.2%})"
+    low, high = wilson(count, of)
+    return f"{count / of:7.2%} ({low:.2%} to {high:.2%})"
 
 
 def false_alarms(of: Population, simulations: int, seed: int) -> bool:
@@ -191,29 +182,29 @@ def false_alarms(of: Population, simulations: int, seed: int) -> bool:
         drawn = trial(of, rng)
         for n in SIZES:
             rows = rng.integers(0, of.n, n)
-            found = report(drawn.bundle, of.matrix[rows], of.probability[rows])
-            raised[n] += found.alarm
-            for kind in kinds(found):
+            checked = report(drawn.bundle, of.matrix[rows], of.probability[rows])
+            raised[n] += checked.alarm
+            for kind in kinds(checked):
                 by_kind[kind] = by_kind.get(kind, 0) + 1
-            psi = fixed_bands(of.matrix[drawn.rows], of.matrix[rows])
+            psi = greatest_psi(of.matrix[drawn.rows], of.matrix[rows])
             moderate[n] += psi >= 0.1
             severe[n] += psi >= 0.25
     print(f"\nNo drift: share of checks with any alarm, {simulations} simulations each (95% interval)")
     print(f"{'n':>6}  {'Farol':34}{'PSI ≥ 0.1, ten bins':34}{'PSI ≥ 0.25, ten bins':34}")
     for n in SIZES:
-        row = (share(one[n], simulations) for one in (raised, moderate, severe))
+        row = (share(counts[n], simulations) for counts in (raised, moderate, severe))
         print(f"{n:>6}  " + "".join(f"{cell:34}" for cell in row))
     print("by kind, of all checks: " + ", ".join(f"{kind} {count}" for kind, count in sorted(by_kind.items())))
     return all(wilson(count, simulations)[0] <= LIMIT for count in raised.values())
 
 
-def kinds(found: DriftReport) -> Iterator[str]:
+def kinds(checked: DriftReport) -> Iterator[str]:
     """Which figures raised the alarm."""
-    for figure in found.features:
+    for figure in checked.features:
         yield from figure.alarms
-    if found.score is not None:
-        yield from (f"score {kind}" for kind in found.score.alarms)
-    if found.rate is not None and found.rate.alarm:
+    if checked.score is not None:
+        yield from (f"score {kind}" for kind in checked.score.alarms)
+    if checked.rate is not None and checked.rate.alarm:
         yield "rate"
 
 
@@ -226,17 +217,17 @@ def power(of: Population, simulations: int, seed: int) -> None:
     print(f"{'feature':14}{'known':>7}  {'Farol, that feature':34}{'PSI ≥ 0.1, any feature':34}")
     for position, name in enumerate(of.names):
         rng = np.random.default_rng([seed, position])
-        found = bands = 0
+        hits = bands = 0
         for i in range(simulations):
             drawn = trial(of, rng)
             rows = rng.integers(0, of.n, SHIFT_AT)
             matrix = of.matrix[rows]
             values = of.matrix[:, position]
             matrix[:, position] = shifted(columns[name], values, matrix[:, position], (-1.0) ** (i + 1), rng)
-            found += report(drawn.bundle, matrix, of.probability[rows]).features[position].alarm
-            bands += fixed_bands(of.matrix[drawn.rows], matrix) >= 0.1
+            hits += report(drawn.bundle, matrix, of.probability[rows]).features[position].alarm
+            bands += greatest_psi(of.matrix[drawn.rows], matrix) >= 0.1
         known = 1 - float(np.isnan(of.matrix[:, position]).mean())
-        print(f"{name:14}{known:>7.0%}  {share(found, simulations):34}{share(bands, simulations):34}")
+        print(f"{name:14}{known:>7.0%}  {share(hits, simulations):34}{share(bands, simulations):34}")
 
 
 def best(of: Population, simulations: int, seed: int) -> None:
@@ -251,7 +242,7 @@ def best(of: Population, simulations: int, seed: int) -> None:
     for position, name in enumerate(of.names):
         rng = np.random.default_rng([seed, 50, position])
         values = of.matrix[:, position]
-        found, bound = dict.fromkeys(levels, 0), dict.fromkeys(levels, 0.0)
+        hits, bound = dict.fromkeys(levels, 0), dict.fromkeys(levels, 0.0)
         counted = 0
         for i in range(simulations):
             before = values[rng.integers(0, of.n, of.n)]
@@ -262,9 +253,9 @@ def best(of: Population, simulations: int, seed: int) -> None:
             distance = SHIFT / np.sqrt(1 / moved.size + 1 / before.size)
             counted += moved.size
             for title, level in levels.items():
-                found[title] += chance <= level
+                hits[title] += chance <= level
                 bound[title] += float(norm.cdf(distance - norm.isf(level / 2)))
-        cells = (f"{share(found[title], simulations):34}{bound[title] / simulations:<8.1%}" for title in levels)
+        cells = (f"{share(hits[title], simulations):34}{bound[title] / simulations:<8.1%}" for title in levels)
         print(f"{name:14}{counted / simulations:>7.0f}  " + "".join(cells), flush=True)
 
 
@@ -279,17 +270,17 @@ def lost(of: Population, simulations: int, seed: int) -> None:
         column = whole.matrix[:, position]
         gaps = np.isnan(column)
         column[gaps] = rng.choice(column[~gaps], int(gaps.sum()))
-        found = 0
+        hits = 0
         for _ in range(simulations):
             drawn = trial(whole, rng)
             rows = rng.integers(0, of.n, LOST_AT)
             matrix = whole.matrix[rows]
             matrix[rng.random(LOST_AT) < LOST, position] = np.nan
-            found += report(drawn.bundle, matrix, of.probability[rows]).features[position].alarm
-        print(f"{name:14}{share(found, simulations)}", flush=True)
+            hits += report(drawn.bundle, matrix, of.probability[rows]).features[position].alarm
+        print(f"{name:14}{share(hits, simulations)}", flush=True)
 
 
-def together(bundle: Bundle, matrix: Floats) -> PairwiseReport:
+def pairwise(bundle: Bundle, matrix: Floats) -> PairwiseReport:
     """The multivariate check of some rows."""
     return compare(bundle, matrix, window=ALL, answers=matrix.shape[0], read=matrix.shape[0])
 
@@ -310,9 +301,9 @@ def false_pairs(of: Population, simulations: int, seed: int) -> bool:
         for n in SIZES:
             matrix = of.matrix[rng.integers(0, of.n, n)]
             for rows, bundle in bundles.items():
-                found = together(bundle, matrix)
-                raised[rows, n] += found.alarm
-                compared[n] += found.compared if rows == of.n else 0
+                checked = pairwise(bundle, matrix)
+                raised[rows, n] += checked.alarm
+                compared[n] += checked.compared if rows == of.n else 0
     print(f"\nNo drift: share of multivariate checks with any alarm, {simulations} simulations each (95% interval)")
     print(f"{'n':>6}{'pairs':>7}  " + "".join(f"{f'reference of {rows} rows':34}" for rows in references))
     for n in SIZES:
@@ -323,11 +314,11 @@ def false_pairs(of: Population, simulations: int, seed: int) -> bool:
 
 def turned(matrix: Floats, position: int) -> Floats:
     """The rows with one feature turned round: the same values and gaps, the greatest where the least was."""
-    found = matrix.copy()
-    known = np.flatnonzero(~np.isnan(found[:, position]))
-    order = known[np.argsort(found[known, position], kind="stable")]
-    found[order, position] = matrix[order[::-1], position]
-    return found
+    result = matrix.copy()
+    known = np.flatnonzero(~np.isnan(matrix[:, position]))
+    order = known[np.argsort(matrix[known, position], kind="stable")]
+    result[order, position] = matrix[order[::-1], position]
+    return result
 
 
 def turned_pairs(of: Population, simulations: int, seed: int) -> None:
@@ -340,7 +331,7 @@ def turned_pairs(of: Population, simulations: int, seed: int) -> None:
     )
     for number, (first, second) in enumerate(TURNED):
         rng = np.random.default_rng([seed, 12, number])
-        found, alone = dict.fromkeys(TURNED_AT, 0), 0
+        hits, alone = dict.fromkeys(TURNED_AT, 0), 0
         then = []
         for _ in range(simulations):
             drawn = trial(of, rng)
@@ -349,12 +340,12 @@ def turned_pairs(of: Population, simulations: int, seed: int) -> None:
                 matrix = turned(of.matrix[rows], of.names.index(second))
                 # What is said of two features does not depend on the others: without them it is only said sooner.
                 both = np.where(np.isin(of.names, (first, second)), matrix, np.nan)
-                pairs = {(pair.first, pair.second): pair for pair in together(drawn.bundle, both).pairs}
+                pairs = {(pair.first, pair.second): pair for pair in pairwise(drawn.bundle, both).pairs}
                 pair = pairs.get((first, second)) or pairs[second, first]
-                found[n] += pair.alarm
+                hits[n] += pair.alarm
                 then.append(pair.reference or 0.0)
             alone += report(drawn.bundle, matrix, of.probability[rows]).alarm
-        cells = "".join(f"{f'{found[n] / simulations:.1%}':12}" for n in TURNED_AT)
+        cells = "".join(f"{f'{hits[n] / simulations:.1%}':12}" for n in TURNED_AT)
         print(f"{f'{first}, {second}':20}{np.mean(then):>6.2f}  {cells}{share(alone, simulations)}")
 
 
@@ -371,7 +362,7 @@ def moved_pairs(of: Population, simulations: int, seed: int) -> None:
             matrix = of.matrix[rng.integers(0, of.n, n)]
             values = of.matrix[:, position]
             matrix[:, position] = shifted(columns[of.names[position]], values, matrix[:, position], sign, rng)
-            raised[n] += together(drawn.bundle, matrix).alarm
+            raised[n] += pairwise(drawn.bundle, matrix).alarm
     print(f"\nShift of {SHIFT} sd in one feature, each in its turn, {simulations} simulations: multivariate alarms")
     for n in TURNED_AT:
         print(f"{n:>6}  {share(raised[n], simulations)}")
@@ -388,7 +379,7 @@ def peers_together(of: Population, pythons: list[str], times: int, seed: int) ->
         for n in TURNED_AT:
             rows = rng.integers(0, of.n, n)
             samples[f"IDA turned {n}/{i}"] = turned(of.matrix[rows], of.names.index("IDA"))
-    ask(of, pythons, samples, "together", {"nannyml": times})
+    print_peers(of, pythons, samples, "together", {"nannyml": times})
 
 
 def peers(of: Population, pythons: list[str], times: dict[str, int], sizes: list[int], seed: int) -> None:
@@ -409,26 +400,18 @@ def peers(of: Population, pythons: list[str], times: dict[str, int], sizes: list
         gone = of.matrix[rng.integers(0, of.n, LOST_AT)]
         gone[rng.random(LOST_AT) < LOST, of.names.index("IEG")] = np.nan
         samples[f"missing {LOST_AT}/{i}"] = gone
-    ask(of, pythons, samples, "alarms", times)
+    print_peers(of, pythons, samples, "alarms", times)
 
 
-def ask(
-    of: Population, pythons: list[str], samples: dict[str, NDArray[np.float64]], what: str, times: dict[str, int]
+def print_peers(
+    of: Population, pythons: list[str], samples: dict[str, NDArray[np.float64]], task: str, times: dict[str, int]
 ) -> None:
-    """Runs `peers.py` under each of the given Pythons and prints what it says."""
-    quiet = {"DO_NOT_TRACK": "1", "NML_DISABLE_USAGE_LOGGING": "1", "PYTHONWARNINGS": "ignore"}
-    with tempfile.TemporaryDirectory() as folder:
-        file = Path(folder) / "samples.npz"
-        np.savez(file, **samples)  # type: ignore[arg-type]  # the stub takes the keywords for allow_pickle
-        for python in pythons:
-            command = [python, str(Path(__file__).with_name("peers.py")), what, str(file), *of.names]
-            command += [f"--{name}={count}" for name, count in times.items()]
-            answer = subprocess.run(command, capture_output=True, text=True, check=True, env={**os.environ, **quiet})
-            for line in answer.stdout.splitlines():
-                found = json.loads(line)
-                print(f"\n{found['peer']}, {found['simulations']} simulations each: any alarm")
-                for name, count in found["raised"].items():
-                    print(f"  {name:14}{share(count, found['simulations'])}")
+    """Prints what each peer says of the samples."""
+    options = [f"--{name}={count}" for name, count in times.items()]
+    for answer in answers_of_peers(pythons, task, samples, of.names, *options):
+        print(f"\n{answer['peer']}, {answer['simulations']} simulations each: any alarm")
+        for name, count in answer["raised"].items():
+            print(f"  {name:14}{share(count, answer['simulations'])}")
 
 
 def multivariate(of: Population, given: argparse.Namespace) -> None:

@@ -22,12 +22,13 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from statistics import median
+from typing import Any
 
 import httpx
 import numpy as np
@@ -55,7 +56,7 @@ DRIFT = "/monitoring/drift?task=current&window=30d"
 
 
 def rows_of(n: int, seed: int) -> Floats:
-    """Invented rows (n, 10): continuous, rounded and heaped features, a tenth missing; each column in one piece."""
+    """Invented rows (n, 10): continuous and rounded features, a tenth missing; each column in one piece."""
     rng = np.random.default_rng(seed)
     columns = [rng.normal(6, 2, n) if i % 3 else rng.gamma(3, 2, n).round(1) for i in range(len(NAMES))]
     matrix = np.asfortranarray(np.stack(columns, axis=1))
@@ -63,38 +64,42 @@ def rows_of(n: int, seed: int) -> Floats:
     return matrix
 
 
-def ours(reference: Reference, current: Floats) -> list[float]:
+def farol_psi(reference: Reference, current: Floats) -> list[float]:
     """PSI of each feature: counts of the rows in the frozen bins."""
     counted = zip(reference.features, reference.count(current), strict=True)
     return [float(psi(np.array(bins.counts), np.array(counts))) for bins, counts in counted]
 
 
-def usual(reference: pd.DataFrame, current: pd.DataFrame) -> list[float]:
-    """The usual way: known values of a column, histograms with edges at ten reference quantiles, a little added."""
-    found = []
-    for name in reference.columns:
-        before, now = reference[name].dropna().to_numpy(), current[name].dropna().to_numpy()
+def usual_psi(columns: Iterable[tuple[Floats, Floats]]) -> list[float]:
+    """The usual PSI of each column, from its known values on both sides: ten bins at reference quantiles."""
+    values = []
+    for before, now in columns:
         edges = np.unique(np.quantile(before, np.linspace(0, 1, 11)))
         edges[0], edges[-1] = -np.inf, np.inf
-        p = np.histogram(now, bins=edges)[0] / now.size + 1e-6
-        q = np.histogram(before, bins=edges)[0] / before.size + 1e-6
-        found.append(float(np.sum((p - q) * np.log(p / q))))
-    return found
+        p = np.histogram(now, bins=edges)[0] / max(now.size, 1) + 1e-4
+        q = np.histogram(before, bins=edges)[0] / max(before.size, 1) + 1e-4
+        values.append(float(np.sum((p - q) * np.log(p / q))) if now.size else 0.0)
+    return values
 
 
-def independent(reference: Reference, current: Floats) -> list[float]:
-    """The same figures by other means: numpy's histogram in our bins, the formula written out."""
-    found = []
-    for bins, column in zip(reference.features, current.T, strict=True):
-        known = column[~np.isnan(column)]
-        edges = np.array([-np.inf, *(bins.edges or ()), np.inf])
-        seen = np.array([*np.histogram(known, edges)[0], column.size - known.size], dtype=np.float64)
-        was = np.array(bins.counts, dtype=np.float64)
-        together, weight = (seen + was) / (seen.sum() + was.sum()), len(seen) / 2
-        p = (seen + weight * together) / (seen.sum() + weight)
-        q = (was + weight * together) / (was.sum() + weight)
-        found.append(float(np.sum((p - q) * np.log(p / q))))
-    return found
+def known_values(before: pd.DataFrame, now: pd.DataFrame) -> Iterator[tuple[Floats, Floats]]:
+    """Both sides of each column without its gaps."""
+    for name in before.columns:
+        yield before[name].dropna().to_numpy(), now[name].dropna().to_numpy()
+
+
+def answers_of_peers(
+    pythons: list[str], task: str, arrays: dict[str, NDArray[np.float64]], names: Sequence[str], *options: str
+) -> Iterator[dict[str, Any]]:
+    """What `peers.py` prints under each of the given Pythons, line by line; usage reports are switched off."""
+    quiet = {"DO_NOT_TRACK": "1", "NML_DISABLE_USAGE_LOGGING": "1", "PYTHONWARNINGS": "ignore"}
+    with tempfile.TemporaryDirectory() as folder:
+        file = Path(folder) / "arrays.npz"
+        np.savez(file, **arrays)  # type: ignore[arg-type]  # the stub takes the keywords for allow_pickle
+        for python in pythons:
+            command = [python, str(Path(__file__).with_name("peers.py")), task, str(file), *names, *options]
+            printed = subprocess.run(command, capture_output=True, text=True, check=True, env={**os.environ, **quiet})
+            yield from map(json.loads, printed.stdout.splitlines())
 
 
 def best(run: Callable[[], object], times: int = 5) -> float:
@@ -112,24 +117,15 @@ def from_rows(n: int, pythons: list[str]) -> None:
     before, now = rows_of(2_000, 1), rows_of(n, 2)
     reference = Reference.fit(before, NAMES)
     frames = pd.DataFrame(before, columns=NAMES), pd.DataFrame(now, columns=NAMES)
-    difference = max(abs(a - b) for a, b in zip(ours(reference, now), independent(reference, now), strict=True))
-    mine = best(lambda: ours(reference, now))
-    rival = best(lambda: usual(*frames), 3)
+    mine = best(lambda: farol_psi(reference, now))
+    rival = best(lambda: usual_psi(known_values(*frames)), 3)
     print(f"PSI of ten features, {n:,} rows in memory, best of five")
-    print(f"  Farol                        {mine * 1e3:10.1f} ms   differs from numpy's by at most {difference:.1e}")
-    print(f"  pandas and np.histogram      {rival * 1e3:10.1f} ms   {rival / mine:8.1f} times")
-    quiet = {**os.environ, "DO_NOT_TRACK": "1", "PYTHONWARNINGS": "ignore"}
-    with tempfile.TemporaryDirectory() as folder:
-        file = Path(folder) / "rows.npz"
-        if pythons:
-            np.savez(file, reference=before, current=now)
-        for python in pythons:
-            command = [python, str(Path(__file__).with_name("peers.py")), "psi", str(file), *NAMES]
-            answer = subprocess.run(command, capture_output=True, text=True, check=True, env=quiet)
-            for line in answer.stdout.splitlines():
-                found = json.loads(line)
-                seconds = found["seconds"]
-                print(f"  {found['peer']:28} {seconds * 1e3:10.1f} ms   {seconds / mine:8.1f} times")
+    print(f"  {'Farol':28} {mine * 1e3:10.1f} ms")
+    print(f"  {'pandas and np.histogram':28} {rival * 1e3:10.1f} ms   {rival / mine:8.1f} times")
+    arrays = {"reference": before, "current": now}
+    for answer in answers_of_peers(pythons, "psi", arrays, NAMES):
+        seconds = answer["seconds"]
+        print(f"  {answer['peer']:28} {seconds * 1e3:10.1f} ms   {seconds / mine:8.1f} times")
 
 
 def fill(url: str, bundle: Bundle, n: int) -> None:
@@ -168,8 +164,8 @@ def put_counters(store: Store, bundle: Bundle, n: int, now: datetime) -> None:
         bins.feature: spread(bins.counts[::-1] if i % 2 else bins.counts, each)
         for i, bins in enumerate(reference.features)
     }
-    counts[SCORE] = spread(reference.score or (), each)
-    counts[PREDICTION] = spread(reference.predicted or (), each)
+    counts[SCORE] = spread(reference.score, each)
+    counts[PREDICTION] = spread(reference.predicted, each)
     vector = layout.vector(counts)
     slices = (WHOLE, "source=api", *(f"phase={level}" for level in range(9)))
     for back in range(DAYS):
@@ -238,18 +234,18 @@ class Times:
 
 def asked(bases: list[str]) -> list[Times]:
     """The servers asked in turn, so that whatever else the machine does falls on all of them alike."""
-    found = [Times() for _ in bases]
+    results = [Times() for _ in bases]
     with ExitStack() as stack:
         clients = [stack.enter_context(httpx.Client(base_url=base)) for base in bases]
         for _ in range(REQUESTS + 1):
-            for client, times in zip(clients, found, strict=True):
+            for client, times in zip(clients, results, strict=True):
                 for path, into in ((DRIFT, times.drift), ("/health", times.health)):
                     start = time.perf_counter()
                     client.get(path)
                     into.append(time.perf_counter() - start)
-        for client, times in zip(clients, found, strict=True):
+        for client, times in zip(clients, results, strict=True):
             times.counted = client.get(DRIFT).raise_for_status().json()["n"]
-    return found
+    return results
 
 
 def over_http(n: int) -> None:
@@ -268,14 +264,14 @@ def over_http(n: int) -> None:
                 fill(url.format(size), bundle, count)
             with ExitStack() as stack:
                 bases = [stack.enter_context(serving(artifacts, Path(folder), url.format(size))) for size in sizes]
-                found = asked(bases)
-            for count, times in zip(sizes.values(), found, strict=True):
+                results = asked(bases)
+            for count, times in zip(sizes.values(), results, strict=True):
                 print(
                     f"  {name:11}{count:>12,} stored, {times.counted:,} counted: median "
                     f"{median(times.drift[1:]) * 1e3:.2f} ms (GET /health {median(times.health) * 1e3:.2f} ms), "
                     f"the first {times.drift[0] * 1e3:.0f} ms"
                 )
-            small, large = (median(times.drift[1:]) for times in found)
+            small, large = (median(times.drift[1:]) for times in results)
             print(f"  {name:11}{large / small:.2f} times as long with {n / SMALL:,.0f} times as many", flush=True)
 
 

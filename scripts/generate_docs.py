@@ -1,6 +1,7 @@
 """Write the pages of docs/ that are made from the program, or with --check tell which are stale.
 
-docs/cli.md is the help of every command; docs/settings.md is the table of `farol.settings`.
+docs/cli.md is the help of every command; docs/settings.md is the table of `farol.settings`; docs/architecture.md has a
+picture drawn from the imports.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from farol.settings import Settings
+from scripts.architecture import picture
 
 PROJECT = Path(__file__).resolve().parents[1]
 COMMANDS: tuple[tuple[str, ...], ...] = (
@@ -91,7 +93,22 @@ def settings_page() -> Iterator[str]:
         yield f"| `FAROL_{name.upper()}` | {default} | {field.description} |"
 
 
-PAGES = {"cli.md": cli_page, "settings.md": settings_page}
+PICTURE = ("<!-- the picture: made by `make docs` -->", "<!-- the end of the picture -->")
+
+
+def architecture_page() -> Iterator[str]:
+    """docs/architecture.md, line by line, with the picture as the imports are now."""
+    page = (PROJECT / "docs" / "architecture.md").read_text(encoding="utf-8")
+    before, _, rest = page.partition(PICTURE[0])
+    after = rest.partition(PICTURE[1])[2]
+    yield from before.splitlines()
+    yield PICTURE[0]
+    yield from picture()
+    yield PICTURE[1]
+    yield from after.splitlines()[1:]
+
+
+PAGES = {"architecture.md": architecture_page, "cli.md": cli_page, "settings.md": settings_page}
 
 
 def main(arguments: list[str]) -> int:

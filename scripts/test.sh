@@ -9,7 +9,7 @@ BIN="${VENV:-.venv}/bin"
 "$BIN/lint-imports"
 "$BIN/mypy"
 "$BIN/python" scripts/catalog.py check
-"$BIN/python" scripts/generate_docs.py --check
+"$BIN/python" -m scripts.generate_docs --check
 
 rm -f .coverage .coverage.*
 "$BIN/python" -m pytest -n "${WORKERS:-2}" --dist loadfile --cov=src/farol --cov-branch --cov-report=

@@ -56,7 +56,7 @@ def check(
 
 def letters(store: Store) -> list[Letter]:
     """Those to the webhook, the oldest first."""
-    return [one for one in reversed(Outbox(store).latest(99)) if one.channel == "webhook"]
+    return [each for each in reversed(Outbox(store).latest(99)) if each.channel == "webhook"]
 
 
 def data(letter: Letter) -> Any:
@@ -80,17 +80,17 @@ def test_a_drift_is_told_once_with_what_since_when_and_how_far(store: Store, bun
     assert len(Outbox(store).latest(9)) == 2, "one a channel"
     assert letter.body["type"] == "drift.changed"
     assert letter.body["timestamp"] == "2024-06-30T12:00:00.000+00:00"
-    told = data(letter)
+    message = data(letter)
     first = bundle.reference.features[0].feature
-    assert [one["feature"] for one in told["features"]] == [first]
-    (feature,) = told["features"]
+    assert [each["feature"] for each in message["features"]] == [first]
+    (feature,) = message["features"]
     assert feature["psi"] > feature["critical"] > 0
-    assert feature["since"] == told["since"] == "2024-06-30T12:00:00+00:00"
-    assert (told["state"], told["previous_state"], told["reason"]) == ("severe", "none", "drift")
-    assert told["window"] == {"name": "7d", "from": "2024-06-24", "to": "2024-06-30", "days": 7}
-    assert (told["n"], told["task"], told["model_version"]) == (500, "current", bundle.version)
-    assert told["link"] == "https://farol.example.org/monitoring/dashboard?task=current"
-    assert told["headline"].startswith("Drift severo: ")
+    assert feature["since"] == message["since"] == "2024-06-30T12:00:00+00:00"
+    assert (message["state"], message["previous_state"], message["reason"]) == ("severe", "none", "drift")
+    assert message["window"] == {"name": "7d", "from": "2024-06-24", "to": "2024-06-30", "days": 7}
+    assert (message["n"], message["task"], message["model_version"]) == (500, "current", bundle.version)
+    assert message["link"] == "https://farol.example.org/monitoring/dashboard?task=current"
+    assert message["headline"].startswith("Drift severo: ")
     assert len(store.snapshots("current", 9)) == 2
     (event,) = Events(store).latest(9)
     assert (event.kind, event.details["to"], event.details["features"]) == (ALERT, "severe", [first])
@@ -102,14 +102,14 @@ def test_a_message_has_these_fields_and_both_times(store: Store, bundle: Bundle)
     answered(store, bundle, at=NOW + DAY, n=2_000, moved=True)
     assert check(store, bundle, NOW + DAY, window="1d") == "severe"
     (letter,) = letters(store)
-    told = data(letter)
-    assert set(told) == {
+    message = data(letter)
+    assert set(message) == {
         *("headline", "text", "title", "state", "state_label", "previous_state", "reason", "since", "previous_since"),
         *("task", "model_version", "window", "n", "reference", "features", "link"),
     }
-    assert (told["since"], told["previous_since"]) == ("2024-07-01T12:00:00+00:00", "2024-06-30T12:00:00+00:00")
-    assert told["reference"] == {"n": bundle.reference.n, "years": [2022, 2023]}
-    (feature,) = told["features"]
+    assert (message["since"], message["previous_since"]) == ("2024-07-01T12:00:00+00:00", "2024-06-30T12:00:00+00:00")
+    assert message["reference"] == {"n": bundle.reference.n, "years": [2022, 2023]}
+    (feature,) = message["features"]
     assert set(feature) == {
         *("feature", "meaning", "verdict", "verdict_label", "since", "reasons", "psi", "low", "high", "critical", "n"),
     }
@@ -129,8 +129,8 @@ def test_a_message_of_a_test_has_words_and_a_link(store: Store) -> None:
 def test_who_checks_is_told_what_was_found_and_what_it_changed(store: Store, bundle: Bundle) -> None:
     answered(store, bundle, at=NOW, n=500, moved=True)
     first, again = (check_all(store, [bundle], "7d", NOW + DAY * later, WORDING) for later in (0, 1))
-    assert [(one.report.task, one.report.verdict) for one in (*first, *again)] == [("current", "severe")] * 2
-    assert [None if one.change is None else one.change.verdict for one in (*first, *again)] == ["severe", None]
+    assert [(each.report.task, each.report.verdict) for each in (*first, *again)] == [("current", "severe")] * 2
+    assert [None if each.change is None else each.change.verdict for each in (*first, *again)] == ["severe", None]
 
 
 def test_each_change_is_told_and_the_end_too(store: Store, bundle: Bundle) -> None:
@@ -140,7 +140,7 @@ def test_each_change_is_told_and_the_end_too(store: Store, bundle: Bundle) -> No
     answered(store, bundle, at=later, n=2_000)
     assert check(store, bundle, later) == "none"
     assert check(store, bundle, later + DAY) == "none"
-    assert [data(one)["state"] for one in letters(store)] == ["severe", "none"]
+    assert [data(each)["state"] for each in letters(store)] == ["severe", "none"]
     over = data(letters(store)[1])
     assert (over["previous_since"], over["features"]) == ("2024-06-30T12:00:00+00:00", [])
     assert over["headline"].startswith("O drift terminou: ")
@@ -195,8 +195,8 @@ def test_without_a_channel_the_state_is_kept_all_the_same(store: Store, bundle: 
 def test_a_message_holds_no_pupil_and_only_finite_numbers(store: Store, bundle: Bundle) -> None:
     answered(store, bundle, at=NOW, n=500, moved=True)
     check(store, bundle, wording=MessageSettings("en", ("webhook",)))
-    told = data(letters(store)[0])
-    assert told.keys() == {
+    message = data(letters(store)[0])
+    assert message.keys() == {
         "headline",
         "text",
         "title",
@@ -213,7 +213,7 @@ def test_a_message_holds_no_pupil_and_only_finite_numbers(store: Store, bundle: 
         "reference",
         "features",
     }
-    assert told["features"][0].keys() == {
+    assert message["features"][0].keys() == {
         "feature",
         "meaning",
         "verdict",
@@ -226,7 +226,7 @@ def test_a_message_holds_no_pupil_and_only_finite_numbers(store: Store, bundle: 
         "critical",
         "n",
     }
-    numbers = [value for value in told["features"][0].values() if isinstance(value, float)]
+    numbers = [value for value in message["features"][0].values() if isinstance(value, float)]
     assert all(map(math.isfinite, numbers))
 
 
@@ -271,14 +271,14 @@ def test_pairs_are_checked_only_where_the_setting_says_so(store: Store, bundle: 
     assert "pairs" not in kept.figures
     assert check(store, bundle, NOW + timedelta(hours=1), multivariate=True) == "severe"
     (letter,) = letters(store)
-    told = data(letter)
-    assert told["features"] == []
-    assert "IDA" in (told["pairs"][0]["first"], told["pairs"][0]["second"])
-    assert "agora" in told["pairs"][0]["text"]
+    message = data(letter)
+    assert message["features"] == []
+    assert "IDA" in (message["pairs"][0]["first"], message["pairs"][0]["second"])
+    assert "agora" in message["pairs"][0]["text"]
     (event,) = Events(store).latest(9)
     pairs = event.details["pairs"]
     assert isinstance(pairs, list)
-    assert any("IDA × MATEMATICA" in one for one in pairs)
+    assert any("IDA × MATEMATICA" in each for each in pairs)
 
 
 def test_an_alarm_of_pairs_stays_while_unknown_and_then_ends(store: Store, bundle: Bundle, panel: Panel) -> None:
@@ -292,7 +292,7 @@ def test_an_alarm_of_pairs_stays_while_unknown_and_then_ends(store: Store, bundl
     last = NOW + 60 * DAY
     asked(store, bundle, panel, last, 1_000, turned=False)
     assert check(store, bundle, last, multivariate=True) == "none"
-    assert [data(one)["state"] for one in letters(store)] == ["severe", "none"]
+    assert [data(each)["state"] for each in letters(store)] == ["severe", "none"]
     assert data(letters(store)[1])["pairs"] == []
 
 
@@ -313,9 +313,9 @@ def test_pairs_without_drift_do_not_hide_a_features_alarm(store: Store, bundle: 
 def test_a_model_of_few_rows_is_checked_without_pairs(store: Store, bundle: Bundle) -> None:
     older = replace(bundle, reference=replace(bundle.reference, joint=None))
     answered(store, older, at=NOW, n=500, moved=True)
-    (found,) = check_all(store, [older], "7d", NOW, WORDING, multivariate=True)
-    assert found.pairwise is None
-    assert found.report.verdict == "severe"
+    (result,) = check_all(store, [older], "7d", NOW, WORDING, multivariate=True)
+    assert result.pairwise is None
+    assert result.report.verdict == "severe"
 
 
 @pytest.fixture(scope="session")

@@ -90,7 +90,7 @@ def test_workers_that_send_at_once_send_each_letter_once(store: Store) -> None:
     put(store, 6)
     with web_receiver() as received, ThreadPoolExecutor(4) as pool:
         done = list(pool.map(lambda _: send(store, received.port), range(4)))
-    assert sum(one.arrived for one in done) == 6
+    assert sum(each.arrived for each in done) == 6
     assert len(received.requests) == 6
 
 
@@ -106,9 +106,9 @@ def test_a_letter_taken_by_another_worker_is_left_to_it(store: Store) -> None:
     real = Outbox.due
 
     def due(outbox: Outbox, channel: str, now: datetime, limit: int) -> list[Letter]:
-        found = real(outbox, channel, now, limit)
-        outbox.take(found[0], now + timedelta(minutes=1))
-        return found
+        result = real(outbox, channel, now, limit)
+        outbox.take(result[0], now + timedelta(minutes=1))
+        return result
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(Outbox, "due", due)

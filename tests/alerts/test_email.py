@@ -128,8 +128,8 @@ def test_a_message_reads_like_this_and_its_html_says_the_same() -> None:
     assert plain.get_content() == WHOLE
     shown = unescape(re.sub(r"<[^>]*>", " ", html.get_content().replace("</th><td>", ": ")))
     link = "https://farol.example.org/monitoring/dashboard?task=next-year"
-    told = WHOLE.replace("- Indicador", "Indicador").replace(f"See the drift page: {link}", "See the drift page")
-    assert shown.split() == told.split()
+    message = WHOLE.replace("- Indicador", "Indicador").replace(f"See the drift page: {link}", "See the drift page")
+    assert shown.split() == message.split()
     assert f'<a href="{link}">' in html.get_content()
 
 

@@ -32,39 +32,39 @@ def serve(registry: Registry, version: str) -> Bundle:
 
 def served(store: Store) -> list[tuple[object, object, object]]:
     """Version, the one before and how, the oldest first."""
-    found = reversed(Events(store).latest(99, "current", SERVED))
-    return [(one.details["version"], one.details["previous"], one.details["by"]) for one in found]
+    result = reversed(Events(store).latest(99, "current", SERVED))
+    return [(each.details["version"], each.details["previous"], each.details["by"]) for each in result]
 
 
 def test_promotions_and_a_rollback_are_recorded_as_such(store: Store, registry: Registry) -> None:
-    one, two = (entry.version for entry in registry.versions("current"))
-    assert notice_served(store, registry, serve(registry, one), NOW)
-    assert not notice_served(store, registry, serve(registry, one), NOW), "it is known"
+    each, two = (entry.version for entry in registry.versions("current"))
+    assert notice_served(store, registry, serve(registry, each), NOW)
+    assert not notice_served(store, registry, serve(registry, each), NOW), "it is known"
     assert notice_served(store, registry, serve(registry, two), NOW + timedelta(hours=1))
     registry.rollback("current")
     assert notice_served(store, registry, registry.load("current"), NOW + timedelta(hours=2))
-    assert served(store) == [(one, None, "promotion"), (two, one, "promotion"), (one, two, "rollback")]
+    assert served(store) == [(each, None, "promotion"), (two, each, "promotion"), (each, two, "rollback")]
     (workbook,) = Events(store).latest(9, "current", WORKBOOK)
-    assert workbook.details == {"fingerprint": "0" * 12, "years": [2022, 2023, 2024], "version": one}
+    assert workbook.details == {"fingerprint": "0" * 12, "years": [2022, 2023, 2024], "version": each}
 
 
 def test_several_workers_record_it_once(store: Store, registry: Registry) -> None:
-    one, two = (entry.version for entry in registry.versions("current"))
-    first = serve(registry, one)
+    each, two = (entry.version for entry in registry.versions("current"))
+    first = serve(registry, each)
     with ThreadPoolExecutor(4) as pool:
-        told = list(pool.map(lambda _: notice_served(store, registry, first, NOW), range(8)))
-    assert told.count(True) == 1
-    assert served(store) == [(one, None, "promotion")]
-    assert two != one
+        message = list(pool.map(lambda _: notice_served(store, registry, first, NOW), range(8)))
+    assert message.count(True) == 1
+    assert served(store) == [(each, None, "promotion")]
+    assert two != each
 
 
 def test_a_worker_with_the_old_version_records_nothing(store: Store, registry: Registry) -> None:
-    one, two = (entry.version for entry in registry.versions("current"))
-    old = serve(registry, one)
+    each, two = (entry.version for entry in registry.versions("current"))
+    old = serve(registry, each)
     notice_served(store, registry, old, NOW)
     notice_served(store, registry, serve(registry, two), NOW)
     assert not notice_served(store, registry, old, NOW)
-    assert [version for version, _, _ in served(store)] == [one, two]
+    assert [version for version, _, _ in served(store)] == [each, two]
 
 
 def event(kind: str, **details: object) -> Event:

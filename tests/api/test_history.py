@@ -49,8 +49,8 @@ def watched(client: Client, settings: Settings) -> Client:
 def test_snapshots_and_events_stand_together_the_latest_first(watched: Client) -> None:
     body = watched.get("/monitoring/history", headers=ENGLISH).json()
     EventfulHistoryAnswer.model_validate(body, strict=True)
-    assert [one["verdict"] for one in body["snapshots"]] == ["severe", "none"]
-    assert [one["text"] for one in body["events"]][:5] == [
+    assert [each["verdict"] for each in body["snapshots"]] == ["severe", "none"]
+    assert [each["text"] for each in body["events"]][:5] == [
         "of tomorrow",
         "The alarm ended: another version is now in use.",
         "Outcomes were recorded.",
@@ -58,7 +58,7 @@ def test_snapshots_and_events_stand_together_the_latest_first(watched: Client) -
         "Version v2 is in use again: rolled back.",
     ]
     assert body["events"][2]["details"] == {"matched": 412}
-    assert {one["kind"] for one in body["events"]} >= {"served", "workbook", "outcomes", "alert"}
+    assert {each["kind"] for each in body["events"]} >= {"served", "workbook", "outcomes", "alert"}
     assert len(watched.get("/monitoring/history?limit=1").json()["events"]) == 1
     assert "Registrado" not in watched.get("/monitoring/history").text
     assert "Os resultados reais foram registrados." in watched.get("/monitoring/history").text
@@ -73,10 +73,10 @@ def test_the_report_is_of_its_window(watched: Client) -> None:
     assert (body["summary"]["verdict"], body["summary"]["n"]) == ("severe", 400)
     assert body["summary"]["window"]["days"] == 7
     assert len(body["history"]["snapshots"]) == 1
-    assert not any(one["kind"] == "workbook" for one in body["history"]["events"])
+    assert not any(each["kind"] == "workbook" for each in body["history"]["events"])
     whole = watched.get("/monitoring/report?task=current&window=all").json()
     assert len(whole["history"]["snapshots"]) == 2
-    assert any(one["kind"] == "workbook" for one in whole["history"]["events"])
+    assert any(each["kind"] == "workbook" for each in whole["history"]["events"])
     error_of(watched.get("/monitoring/report?window=segredo"), 422, "invalid_parameter")
 
 

@@ -251,8 +251,12 @@ def test_an_answer_that_breaks_off_is_told(traced: Settings, received: Received)
     app = Traced(broken, tracing=tracing)
     asyncio.run(app({"type": "lifespan"}, silence, nothing))
     with pytest.raises(ConnectionError):
-        asyncio.run(app({"type": "http", "method": "GET", "headers": []}, silence, nothing))
-    asyncio.run(Traced(nothing, tracing=tracing)({"type": "http", "method": "PUT", "headers": []}, silence, nothing))
+        asyncio.run(app({"type": "http", "method": "GET", "path": "/", "headers": []}, silence, nothing))
+    asyncio.run(
+        Traced(nothing, tracing=tracing)(
+            {"type": "http", "method": "PUT", "path": "/", "headers": []}, silence, nothing
+        )
+    )
     with tracing.part("nobody's", (), 0):
         pass
     tracing.close()

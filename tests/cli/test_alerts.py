@@ -82,8 +82,8 @@ def test_a_check_tells_what_changed_and_sends_it_once(store: Store, run: Run, mo
         assert "Alerts sent: 1" in printed
         again = json.loads(run("alerts", "check", "--window", "7d", "--format", "json"))
     assert len(received.requests) == 1
-    (one,) = again["checks"]
-    assert (one["verdict"], one["window"]["name"], one["alarms"], one["change"]) == ("severe", "7d", ["IAA"], None)
+    (each,) = again["checks"]
+    assert (each["verdict"], each["window"]["name"], each["alarms"], each["change"]) == ("severe", "7d", ["IAA"], None)
     assert again["alerts"] == {"arrived": 0, "failed": 0}
     assert len(store.snapshots("current", 9)) == 2
 
@@ -94,9 +94,9 @@ def test_a_check_compares_pairs_where_the_setting_says_so(
     monkeypatch.setenv("FAROL_CHECK_MULTIVARIATE", "true")
     assert "pairs of features: Insufficient data, 0 of 45 compared" in run("alerts", "check")
     meanings = (Text(pt="Engajamento", en="Effort"), Text(pt="Notas", en="Marks"))
-    told = PairDrift("IEG", "IDA", meanings, 100, 900, 0.05, -0.1, 0.2, 0.62, -0.7, 0.0001, "severe", "severe")
+    message = PairDrift("IEG", "IDA", meanings, 100, 900, 0.05, -0.1, 0.2, 0.62, -0.7, 0.0001, "severe", "severe")
     whole = pairwise_report(store, Registry(artifacts).load("current"), parse_window("30d", now=NOW))
-    monkeypatch.setattr("farol.alerts.check.pairwise_report", lambda *_, **__: replace(whole, pairs=(told,), n=100))
+    monkeypatch.setattr("farol.alerts.check.pairwise_report", lambda *_, **__: replace(whole, pairs=(message,), n=100))
     printed = run("alerts", "check")
     assert "“Effort” and “Marks” used to rise together (correlation 0.62); now they hardly do (0.05)." in printed
     (body,) = json.loads(run("alerts", "check", "--format", "json"))["checks"]
@@ -115,9 +115,9 @@ def test_what_a_receiver_did_not_take_waits_and_is_tried_again(
 ) -> None:
     use_webhook(monkeypatch, f"http://127.0.0.1:{free_port}/t0ken")
     assert "Alerts not accepted: 1" in run("alerts", "check")
-    told = run("alerts", "status")
-    assert "webhook: waiting, attempts: 1. The receiver cannot be reached: Connection refused." in told
-    assert "t0ken" not in told
+    message = run("alerts", "status")
+    assert "webhook: waiting, attempts: 1. The receiver cannot be reached: Connection refused." in message
+    assert "t0ken" not in message
     assert "Alerts sent: 0, not accepted: 1" in run("alerts", "retry", code=1)
     with web_receiver(port=free_port):
         assert "Alerts sent: 1, not accepted: 0" in run("alerts", "retry")
@@ -134,14 +134,14 @@ def test_the_status_says_where_alerts_go_and_what_was_found(
     run("alerts", "check")
     (letter,) = Outbox(store).latest(9)
     Outbox(store).failed(letter, "out of order", None)
-    told = run("alerts", "status")
-    assert "Alerts go to: webhook" in told
-    assert "The service checks: 0 6 * * *, window 30d" in told
-    assert "current: Severe drift since " in told
-    assert "set aside, attempts: 1. out of order" in told
+    message = run("alerts", "status")
+    assert "Alerts go to: webhook" in message
+    assert "The service checks: 0 6 * * *, window 30d" in message
+    assert "current: Severe drift since " in message
+    assert "set aside, attempts: 1. out of order" in message
     body = json.loads(run("alerts", "status", "--format", "json"))
     assert (body["schedule"], body["channels"], body["set_aside"]) == ("0 6 * * *", ["webhook"], {"webhook": 1})
-    assert [one["state"] for one in body["states"]] == ["severe"]
+    assert [each["state"] for each in body["states"]] == ["severe"]
     assert body["letters"][0]["problem"] == "out of order"
     assert SECRET not in str(body)
     Outbox(store).delivered(letter, NOW)

@@ -28,7 +28,7 @@ def of_two_levels(bundle: Bundle) -> Bundle:
     low, high = (250, 50, 0), (10, 90, 0)
     first = FeatureBins(bundle.reference.features[0].feature, (5.0,), None, (260, 140, 0), 0.0, 10.0)
     rest = bundle.reference.features[1:]
-    flat = tuple(FeatureBins(one.feature, (5.0,), None, (200, 200, 0), 0.0, 10.0) for one in rest)
+    flat = tuple(FeatureBins(each.feature, (5.0,), None, (200, 200, 0), 0.0, 10.0) for each in rest)
 
     def tally(counts: tuple[int, int, int], n: int) -> Tally:
         score = tuple(n if i == 40 else 0 for i in range(101))

@@ -58,7 +58,7 @@ def checked(of: Population, rng: np.random.Generator, n: int, change: Change | N
     if change is not None:
         change(matrix, rng)
     bins = reference.index(matrix)
-    counted = {one.feature: counts(bins[:, i], one.size) for i, one in enumerate(reference.features)}
+    counted = {each.feature: counts(bins[:, i], each.size) for i, each in enumerate(reference.features)}
     counted[SCORE] = counts(score_index(probability), SCORE_BINS + 1)
     counted[PREDICTION] = counts((probability >= 0.5).astype(np.int64), ANSWERS)
     counted[OUTSIDE] = dict(enumerate(reference.outside(matrix).sum(axis=0).tolist()))
@@ -81,8 +81,8 @@ def test_half_a_standard_deviation_is_found_at_200_rows(population: Population) 
         matrix[:, position] = np.maximum(matrix[:, position] - shift, 0)
 
     rng = np.random.default_rng(6)
-    found = [checked(population, rng, 200, lower).features[position] for _ in range(40)]
-    assert np.mean([one.alarm for one in found]) >= 0.9
+    result = [checked(population, rng, 200, lower).features[position] for _ in range(40)]
+    assert np.mean([each.alarm for each in result]) >= 0.9
 
 
 def test_fifteen_in_a_hundred_gone_missing_are_found_at_100_rows(population: Population) -> None:
@@ -95,5 +95,5 @@ def test_fifteen_in_a_hundred_gone_missing_are_found_at_100_rows(population: Pop
 
     rng = np.random.default_rng(7)
     whole = replace(population, matrix=matrix)
-    found = [checked(whole, rng, 100, lose).features[position] for _ in range(40)]
-    assert np.mean(["missing" in one.alarms for one in found]) >= 0.9
+    result = [checked(whole, rng, 100, lose).features[position] for _ in range(40)]
+    assert np.mean(["missing" in each.alarms for each in result]) >= 0.9

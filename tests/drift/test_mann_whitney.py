@@ -39,7 +39,7 @@ def test_many_tables_at_once_are_as_one_at_a_time() -> None:
     rng = np.random.default_rng(0)
     was, seen = rng.integers(0, 9, 4), rng.integers(0, 9, (5, 4))
     assert probability_of_superiority(was, seen).tolist() == [
-        float(probability_of_superiority(was, one)) for one in seen
+        float(probability_of_superiority(was, each)) for each in seen
     ]
 
 

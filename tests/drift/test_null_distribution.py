@@ -24,24 +24,24 @@ def test_further_rows_vary_like_reference_and_sample_together() -> None:
 
 
 def test_where_no_bin_is_rare_the_criticals_are_those_of_theory() -> None:
-    found = exact_critical_values(DECILES, 10, 1_000, 0.05, 0.05)
+    result = exact_critical_values(DECILES, 10, 1_000, 0.05, 0.05)
     m = sum(DECILES)
-    assert found.psi == pytest.approx(critical_value(1_000, m, 11, 0.05), rel=0.04)
+    assert result.psi == pytest.approx(critical_value(1_000, m, 11, 0.05), rel=0.04)
     was, seen = np.array(DECILES[:10]), np.array(DECILES[:10]) * 1_000 / m
-    assert found.superiority == pytest.approx(1.96 * standard_error(was, seen), rel=0.04)
+    assert result.superiority == pytest.approx(1.96 * standard_error(was, seen), rel=0.04)
 
 
 def test_where_bins_are_rare_theory_is_off_either_way() -> None:
     rare, halving = (1_000.0,) * 10 + (20.0,), tuple(float(2**i) for i in range(11, 0, -1))
-    found = {
+    result = {
         (shape[-1], n): exact_critical_values(shape, 10, n, 0.0003, 0.0003).psi
         / critical_value(n, sum(shape), 11, 0.0003)
         for shape in (rare, halving)
         for n in (30, 100)
     }
-    assert found[20, 100] > 1.1
-    assert 0.5 < found[2, 30] < 0.65
-    assert 0.5 < min(found.values()) < max(found.values()) < 1.3  # as `figures` relies on
+    assert result[20, 100] > 1.1
+    assert 0.5 < result[2, 30] < 0.65
+    assert 0.5 < min(result.values()) < max(result.values()) < 1.3  # as `figures` relies on
 
 
 def test_quantile_bins_keep_the_stated_level() -> None:

@@ -66,16 +66,16 @@ def compared(bundle: Bundle, matrix: Floats) -> PairwiseReport:
 
 def turned(matrix: Floats, position: int) -> Floats:
     """One feature turned round: the same values, the greatest to whoever had the least; gaps stay where they are."""
-    found = matrix.copy()
+    result = matrix.copy()
     there = np.flatnonzero(~np.isnan(matrix[:, position]))
     order = there[np.argsort(matrix[there, position], kind="stable")]
-    found[order, position] = matrix[order[::-1], position]
-    return found
+    result[order, position] = matrix[order[::-1], position]
+    return result
 
 
 def of(report: PairwiseReport, first: str, second: str) -> PairDrift:
-    (found,) = (pair for pair in report.pairs if (pair.first, pair.second) == (first, second))
-    return found
+    (result,) = (pair for pair in report.pairs if (pair.first, pair.second) == (first, second))
+    return result
 
 
 def test_without_drift_one_check_in_a_hundred_at_most_alarms(bundle_of: Callable[[str], Bundle]) -> None:
@@ -88,15 +88,15 @@ def test_without_drift_one_check_in_a_hundred_at_most_alarms(bundle_of: Callable
 
 
 def test_a_reversed_correlation_is_found_and_named(known: Bundle) -> None:
-    found = 0
+    result = 0
     for seed in range(20):
         matrix = pupils(60, 500 + seed)
         report = compared(known, turned(matrix, NAMES.index("IEG")))
-        found += of(report, "IEG", "IDA").alarm
-        before = {one.feature: one.counts for one in Reference.fit(matrix, NAMES).features}
-        after = {one.feature: one.counts for one in Reference.fit(turned(matrix, 1), NAMES).features}
+        result += of(report, "IEG", "IDA").alarm
+        before = {each.feature: each.counts for each in Reference.fit(matrix, NAMES).features}
+        after = {each.feature: each.counts for each in Reference.fit(turned(matrix, 1), NAMES).features}
         assert before == after, "no check of single features can see it"
-    assert found >= 18
+    assert result >= 18
     pair = report.alarms[0]
     assert (pair.first, pair.second, pair.verdict) == ("IEG", "IDA", "severe")
     assert pair.reference is not None
@@ -113,8 +113,8 @@ def test_a_reversed_correlation_is_found_and_named(known: Bundle) -> None:
 def test_single_features_do_not_show_a_reversed_correlation(known: Bundle) -> None:
     matrix = turned(pupils(300, 3), NAMES.index("IEG"))
     counts = {
-        one.feature: dict(enumerate(found))
-        for one, found in zip(known.reference.features, known.reference.count(matrix), strict=True)
+        each.feature: dict(enumerate(result))
+        for each, result in zip(known.reference.features, known.reference.count(matrix), strict=True)
     }
     assert not check(known, counts, window=ALL).alarm
     assert compared(known, matrix).alarm
@@ -191,9 +191,9 @@ def test_a_large_change_that_chance_may_give_is_no_alarm(known: Bundle) -> None:
 
 
 def test_pairs_in_alarm_come_first_then_by_change(known: Bundle) -> None:
-    told = compared(known, turned(pupils(120, 11), 1)).most_changed()
-    assert [pair.alarm for pair in told] == sorted((pair.alarm for pair in told), reverse=True)
-    quiet = [abs(pair.change or 0.0) for pair in told if not pair.alarm]
+    message = compared(known, turned(pupils(120, 11), 1)).most_changed()
+    assert [pair.alarm for pair in message] == sorted((pair.alarm for pair in message), reverse=True)
+    quiet = [abs(pair.change or 0.0) for pair in message if not pair.alarm]
     assert quiet == sorted(quiet, reverse=True)
 
 
@@ -276,10 +276,10 @@ def stored(
 ) -> None:
     scorer = Scorer(bundle)
     rows = []
-    for i, one in enumerate(values):
+    for i, each in enumerate(values):
         student = None if students is None else students[i]
-        answer = scorer.score_one(one, 2024)
-        rows.append(row_of(scorer, answer, one, at=at, year=2024, source="api", student=student))
+        answer = scorer.score_one(each, 2024)
+        rows.append(row_of(scorer, answer, each, at=at, year=2024, source="api", student=student))
     store.write(rows)
 
 
@@ -297,11 +297,11 @@ def pupils_of(panel: Panel, n: int, seed: int, *, phase: float | None = None) ->
 
 def turn(values: list[dict[str, float | None]], name: str) -> list[dict[str, float | None]]:
     """One input turned round: the greatest to whoever had the least."""
-    there = sorted((one[name], i) for i, one in enumerate(values) if one[name] is not None)
-    found = [dict(one) for one in values]
+    there = sorted((each[name], i) for i, each in enumerate(values) if each[name] is not None)
+    result = [dict(each) for each in values]
     for (_, i), (value, _) in zip(there, reversed(there), strict=True):
-        found[i][name] = value
-    return found
+        result[i][name] = value
+    return result
 
 
 def test_a_window_of_the_store_is_read_and_the_pair_named(store: Store, bundle: Bundle, panel: Panel) -> None:
@@ -324,7 +324,7 @@ def test_a_pupils_last_answer_counts(store: Store, bundle: Bundle, panel: Panel)
     stored(store, bundle, pupils_of(panel, 5, 5), at=NOW)
     report = pairwise_report(store, bundle, ALL)
     assert (report.answers, report.read, report.n) == (125, 125, 45)
-    alone = [one["IEG"] is not None and one["IDA"] is not None for one in (*last, *pupils_of(panel, 5, 5))]
+    alone = [each["IEG"] is not None and each["IDA"] is not None for each in (*last, *pupils_of(panel, 5, 5))]
     assert of(report, "IEG", "IDA").n == sum(alone)
 
 

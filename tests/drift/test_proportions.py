@@ -34,10 +34,10 @@ def test_millions_of_predictions_are_as_exact_as_scipy() -> None:
 
 
 def test_missing_from_none_to_fifteen_percent_is_severe() -> None:
-    found = proportion_drift(15, 100, 0, 1_874, alpha=1e-4)
+    result = proportion_drift(15, 100, 0, 1_874, alpha=1e-4)
     # All fifteen of 1,974 rows are among the hundred: (100 choose 15) / (1974 choose 15), twice.
-    assert found.p_value == pytest.approx(2 * comb(100, 15) / comb(1_974, 15), rel=1e-6)
-    assert (found.value, found.reference, found.verdict, found.alarm) == (0.15, 0.0, "severe", True)
+    assert result.p_value == pytest.approx(2 * comb(100, 15) / comb(1_974, 15), rel=1e-6)
+    assert (result.value, result.reference, result.verdict, result.alarm) == (0.15, 0.0, "severe", True)
 
 
 def test_a_fall_is_a_drift_unless_only_a_rise_counts() -> None:
@@ -53,9 +53,9 @@ def test_a_difference_needs_more_than_chance_and_five_points() -> None:
 
 
 def test_nothing_counted_says_nothing() -> None:
-    for found in (proportion_drift(0, 0, 5, 10, alpha=0.1), proportion_drift(3, 40, 0, 0, alpha=0.1)):
-        assert (found.value, found.low, found.high, found.verdict) == (None, 0.0, 1.0, "insufficient_data")
-        assert found.p_value == 1.0
+    for result in (proportion_drift(0, 0, 5, 10, alpha=0.1), proportion_drift(3, 40, 0, 0, alpha=0.1)):
+        assert (result.value, result.low, result.high, result.verdict) == (None, 0.0, 1.0, "insufficient_data")
+        assert result.p_value == 1.0
 
 
 @given(few, few, few, few, st.booleans())

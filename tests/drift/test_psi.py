@@ -47,10 +47,10 @@ def test_psi_of_many_rows_is_the_textbooks() -> None:
 
 @given(pairs)
 def test_psi_is_finite_not_negative_and_the_same_either_way(counts: tuple[list[int], list[int]]) -> None:
-    one, other = map(np.array, counts)
-    value = float(psi(one, other))
+    each, other = map(np.array, counts)
+    value = float(psi(each, other))
     assert 0 <= value < inf
-    assert value == pytest.approx(float(psi(other, one)), rel=1e-12, abs=1e-15)
+    assert value == pytest.approx(float(psi(other, each)), rel=1e-12, abs=1e-15)
 
 
 @given(st.lists(st.integers(0, 50), min_size=2, max_size=8).filter(any), st.integers(1, 100))
@@ -162,5 +162,5 @@ def test_psi_from_rows_equals_a_plain_implementation(seed: int) -> None:
     train[rng.random(1_500) < 0.1] = now[rng.random(40_000) < 0.2] = np.nan
     bins = FeatureBins.fit(train, "x")
     assert bins.edges is not None
-    found = float(psi(np.array(bins.counts), bins.count(now)))
-    assert found == pytest.approx(plainly(list(bins.edges), train.tolist(), now.tolist()), rel=1e-9, abs=1e-12)
+    result = float(psi(np.array(bins.counts), bins.count(now)))
+    assert result == pytest.approx(plainly(list(bins.edges), train.tolist(), now.tolist()), rel=1e-9, abs=1e-12)

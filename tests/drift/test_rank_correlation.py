@@ -28,12 +28,12 @@ TABLES = hnp.arrays(np.int64, st.tuples(st.integers(2, 5), st.integers(2, 5)), e
 @settings(max_examples=200, deadline=None)
 @given(TABLES)
 def test_it_is_spearmans_correlation_of_the_rows(table: Counts) -> None:
-    found = float(spearman(table))
+    result = float(spearman(table))
     first, second = rows_of(table)
     if np.unique(first).size < 2 or np.unique(second).size < 2:
-        assert np.isnan(found)
+        assert np.isnan(result)
     else:
-        assert found == pytest.approx(stats.spearmanr(first, second).statistic, abs=1e-12)
+        assert result == pytest.approx(stats.spearmanr(first, second).statistic, abs=1e-12)
 
 
 @settings(max_examples=100, deadline=None)
@@ -75,13 +75,13 @@ def table_of(correlation: float, n: int, seed: int = 0) -> Counts:
 
 
 def test_what_chance_gives_is_as_frequent_as_it_says() -> None:
-    found = [
+    result = [
         p_value(table_of(0.5, 600, seed), float(spearman(table_of(0.5, 60, seed + 10_000))), 60, 0.05)
         for seed in range(150)
     ]
     for level in (0.05, 0.2, 0.5):
         low, high = stats.binom.interval(0.999, 150, level)
-        assert low <= sum(one <= level for one in found) <= high
+        assert low <= sum(each <= level for each in result) <= high
 
 
 def test_of_a_smaller_reference_chance_gives_more() -> None:

@@ -37,7 +37,7 @@ def like_training(bundle: Bundle, n: int) -> BinCounts:
 
 
 def of(report: DriftReport, feature: str) -> FeatureDrift:
-    return next(one for one in report.features if one.feature == feature)
+    return next(each for each in report.features if each.feature == feature)
 
 
 def test_the_proportions_of_training_are_no_drift(bundle: Bundle) -> None:
@@ -126,10 +126,10 @@ def test_the_answers_and_their_rate_are_tested_too(bundle: Bundle) -> None:
 
 
 def test_no_answer_for_many_is_told(bundle: Bundle) -> None:
-    found = check(bundle, {SCORE: {50: 60, 100: 40}, PREDICTION: {0: 60, 2: 40}}, window=ALL)
-    assert found.score is not None
-    assert found.rate is not None
-    assert (found.score.missing.value, found.score.missing.alarm, found.rate.n) == (0.4, True, 60)
+    result = check(bundle, {SCORE: {50: 60, 100: 40}, PREDICTION: {0: 60, 2: 40}}, window=ALL)
+    assert result.score is not None
+    assert result.rate is not None
+    assert (result.score.missing.value, result.score.missing.alarm, result.rate.n) == (0.4, True, 60)
 
 
 def test_answers_that_were_not_counted_are_left_out(bundle: Bundle) -> None:
@@ -142,11 +142,11 @@ def test_missing_values_are_tested_on_their_own(bundle: Bundle) -> None:
     ieg = bundle.reference.features[1]
     gone = {i: round(n * 0.7) for i, n in counts["IEG"].items()}
     counts["IEG"] = {**gone, ieg.size - 1: gone[ieg.size - 1] + 400 - sum(gone.values())}
-    found = of(check(bundle, counts, window=ALL), "IEG")
-    assert found.missing.alarm
-    assert found.missing.value == pytest.approx(0.3, abs=0.06)
-    assert (found.superiority and found.superiority.verdict) == "none"
-    assert "missing" in found.alarms
+    result = of(check(bundle, counts, window=ALL), "IEG")
+    assert result.missing.alarm
+    assert result.missing.value == pytest.approx(0.3, abs=0.06)
+    assert (result.superiority and result.superiority.verdict) == "none"
+    assert "missing" in result.alarms
 
 
 def test_values_that_training_never_had_are_told(bundle: Bundle) -> None:
@@ -157,7 +157,7 @@ def test_values_that_training_never_had_are_told(bundle: Bundle) -> None:
     counts["IAN"][ian.size - 2] += 40
     report = check(bundle, counts, window=ALL)
     unseen = {name: of(report, name).unseen for name in ("IDA", "IAN", "IEG")}
-    assert {name: one and one.verdict for name, one in unseen.items()} == {
+    assert {name: each and each.verdict for name, each in unseen.items()} == {
         "IDA": "moderate",
         "IAN": "moderate",
         "IEG": "none",
@@ -169,7 +169,7 @@ def test_values_that_training_never_had_are_told(bundle: Bundle) -> None:
 
 def test_a_rare_training_value_makes_new_values_expected(bundle: Bundle) -> None:
     bins = replace(of(check(bundle, {}, window=ALL), "IAN").bins, counts=(*(1, 1, bundle.reference.n - 2), 0, 0))
-    found = feature_drift(
+    result = feature_drift(
         bins,
         Text(pt="", en=""),
         bins.counts,
@@ -178,15 +178,15 @@ def test_a_rare_training_value_makes_new_values_expected(bundle: Bundle) -> None
         trained=bundle.reference.n,
         family=11,
     )
-    assert found.unseen is not None
-    assert found.unseen.reference == 2 / bundle.reference.n
+    assert result.unseen is not None
+    assert result.unseen.reference == 2 / bundle.reference.n
 
 
 def test_a_feature_missing_from_training_alarms_when_it_comes(bundle: Bundle) -> None:
     never = FeatureBins("IPP", (), None, (0, 400), None, None)
-    found = feature_drift(never, Text(pt="", en=""), never.counts, (60, 0), outside=0, trained=400, family=11)
-    assert (found.superiority, found.unseen) == (None, None)
-    assert (found.missing.verdict, found.verdict) == ("severe", "severe")
+    result = feature_drift(never, Text(pt="", en=""), never.counts, (60, 0), outside=0, trained=400, family=11)
+    assert (result.superiority, result.unseen) == (None, None)
+    assert (result.missing.verdict, result.verdict) == ("severe", "severe")
 
 
 def test_a_derived_feature_has_its_meaning_too(bundle_of: Callable[[str], Bundle]) -> None:
@@ -196,7 +196,7 @@ def test_a_derived_feature_has_its_meaning_too(bundle_of: Callable[[str], Bundle
 
 def _stored(bundle: Bundle, at: datetime, n: int) -> list[Prediction]:
     """Predictions whose every feature is missing."""
-    missing = Counted.of({one.feature: one.size - 1 for one in bundle.reference.features})
+    missing = Counted.of({each.feature: each.size - 1 for each in bundle.reference.features})
     return [
         Prediction(uuid7(at), at, bundle.task, bundle.version, "api", {}, 0, "x", 0.1, 0.5, 2024, (), missing)
         for _ in range(n)
@@ -207,8 +207,8 @@ def test_the_report_of_a_window_counts_what_was_stored_in_it(bundle: Bundle, sto
     for days in (0, 6, 7, 400):
         store.write(_stored(bundle, NOW - timedelta(days=days), 10))
     store.write([replace(row, version="other") for row in _stored(bundle, NOW, 5)])
-    found = {name: drift_report(store, bundle, parse_window(name, now=NOW)).n for name in ("7d", "30d", "all")}
-    assert found == {"7d": 20, "30d": 30, "all": 40}
+    result = {name: drift_report(store, bundle, parse_window(name, now=NOW)).n for name in ("7d", "30d", "all")}
+    assert result == {"7d": 20, "30d": 30, "all": 40}
 
 
 def test_a_snapshot_is_kept_as_it_was_and_survives_json(bundle: Bundle, store: Store) -> None:
@@ -223,7 +223,7 @@ def test_a_snapshot_is_kept_as_it_was_and_survives_json(bundle: Bundle, store: S
     assert (taken.payload["n"], taken.payload["verdict"], taken.payload["alarm"]) == (40, "severe", True)
     features = taken.payload["features"]
     assert isinstance(features, list)
-    assert [(one["feature"], one["psi"]) for one in features] == [(f.feature, f.psi) for f in report.features]
+    assert [(each["feature"], each["psi"]) for each in features] == [(f.feature, f.psi) for f in report.features]
     assert features[0]["current"] == list(report.features[0].current)
     assert (taken.payload["score"], taken.payload["rate"]) == (None, None)
 

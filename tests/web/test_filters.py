@@ -46,11 +46,11 @@ def plainly(page: str) -> str:
 
 
 def test_slices_are_offered_with_counts_in_order(web: httpx.Client) -> None:
-    found = options(shown(web), "slice")
-    assert found[""] == "All pupils (600)"
-    assert list(found)[-3:] == ["class=9B", "class=10A", "source=simulation"]
-    assert found["class=10A"] == "Class 10A (300)"
-    counts = [int(label.rpartition("(")[2].rstrip(")")) for name, label in found.items() if name.startswith("phase=")]
+    result = options(shown(web), "slice")
+    assert result[""] == "All pupils (600)"
+    assert list(result)[-3:] == ["class=9B", "class=10A", "source=simulation"]
+    assert result["class=10A"] == "Class 10A (300)"
+    counts = [int(label.rpartition("(")[2].rstrip(")")) for name, label in result.items() if name.startswith("phase=")]
     assert len(counts) > 5
     assert sum(counts) <= 600, "a tenth of the pupils has no phase"
     assert list(options(shown(web, window="7d@2020-01-01"), "slice")) == [""]
@@ -60,14 +60,14 @@ def test_slices_are_offered_with_counts_in_order(web: httpx.Client) -> None:
     "asked", [{"slice": "phase=3"}, {"slice": "class=9B"}, {"slice": "source=simulation"}, {"same_levels": "true"}]
 )
 def test_the_page_shows_what_the_api_says_of_the_same_choice(web: httpx.Client, asked: dict[str, str]) -> None:
-    told = web.get("/monitoring/drift", params={"task": "next-year", "lang": "en", **asked}).json()
+    report = web.get("/monitoring/drift", params={"task": "next-year", "lang": "en", **asked}).json()
     page = plainly(shown(web, task="next-year", **asked))
-    assert f"Predictions in the period{told['n']}" in page
-    reference = told["reference"]
+    assert f"Predictions in the period{report['n']}" in page
+    reference = report["reference"]
     assert f"Compared with{reference['rows']}: {reference['n']}, of 2022" in page
     assert f", compared with: {reference['rows']}." in page
-    for one in told["features"]:
-        assert f"{one['psi']:.3f} (" in page
+    for each in report["features"]:
+        assert f"{each['psi']:.3f} (" in page
 
 
 def test_a_slice_is_named_and_has_no_history_of_all_pupils(web: httpx.Client) -> None:
@@ -134,9 +134,9 @@ def test_what_does_not_go_together_is_dropped_and_said(web: httpx.Client) -> Non
 
 
 def test_pupils_without_a_known_phase_are_counted_apart(web: httpx.Client) -> None:
-    told = web.get("/monitoring/drift", params={"task": "next-year", "same_levels": "true"}).json()
-    assert told["n"] < 600
-    assert f"Left out: {600 - told['n']} predictions without a phase" in shown(web, same_levels="1")
+    report = web.get("/monitoring/drift", params={"task": "next-year", "same_levels": "true"}).json()
+    assert report["n"] < 600
+    assert f"Left out: {600 - report['n']} predictions without a phase" in shown(web, same_levels="1")
     asked = Filters(same_levels=True)
     assert list(_notes(asked, asked, 0, EN)) == []
 
@@ -161,17 +161,17 @@ def test_the_form_leads_to_an_address_that_says_what_is_shown(web: httpx.Client)
     assert (answer.status_code, answer.headers["location"]) == (303, f"{PAGE}?task=next-year&window=7d")
     answer = web.get(PAGE, params={"from": "2024-05-01", "to": "2024-04-01", "same_levels": "1"})
     assert answer.headers["location"] == f"{PAGE}?window=2024-05-01..2024-04-01&same_levels=1"
-    told = web.get(f"{answer.headers['location']}&lang=en")
-    assert told.status_code == 422
-    assert "This window ends before it begins." in told.text
+    refused = web.get(f"{answer.headers['location']}&lang=en")
+    assert refused.status_code == 422
+    assert "This window ends before it begins." in refused.text
 
 
 def test_windows_are_named_and_the_shown_one_is_among_them(web: httpx.Client) -> None:
-    found = options(shown(web, window="30d@2024-03-09"), "window")
-    assert found["30d@2024-03-09"] == "9 Feb 2024 to 9 Mar 2024"
+    result = options(shown(web, window="30d@2024-03-09"), "window")
+    assert result["30d@2024-03-09"] == "9 Feb 2024 to 9 Mar 2024"
     year = day_of(datetime.now(UTC)).year
-    assert found[f"year:{year}"] == f"School year {year}"
-    since = next(value for value in found if value.startswith("since:"))
+    assert result[f"year:{year}"] == f"School year {year}"
+    since = next(value for value in result if value.startswith("since:"))
     page = shown(web, window=since)
     assert "Predictions in the period</dt><dd>600<" in page
     assert 'href="/monitoring/advice?lang=en"' in page, "a version is no window of all models"
@@ -193,9 +193,9 @@ def test_school_years_begin_with_the_first_answer_ten_at_most(tmp_path: Path) ->
 
     def years(first: date | None) -> list[str]:
         window = parse_window("all", now=NOON)
-        found = window_choices(window, bundle, Remembers(first), NOON, EN)
-        assert [one.value for one in found if one.selected] == ["all"]
-        return [one.value for one in found if ":" in one.value]
+        result = window_choices(window, bundle, Remembers(first), NOON, EN)
+        assert [each.value for each in result if each.selected] == ["all"]
+        return [each.value for each in result if ":" in each.value]
 
     assert years(None) == []
     assert years(date(2024, 12, 31)) == ["year:2026", "year:2025", "year:2024", f"since:{bundle.version}"]
@@ -205,7 +205,7 @@ def test_school_years_begin_with_the_first_answer_ten_at_most(tmp_path: Path) ->
 
 def test_since_another_tasks_version_becomes_since_its_own(tmp_path: Path) -> None:
     mine, other = read_bundle(make_bundle(tmp_path)), read_bundle(make_bundle(tmp_path, "next-year"))
-    served = {one.task: one for one in (mine, other)}
+    served = {each.task: each for each in (mine, other)}
     assert own_version(f"since:{other.version}", mine, served) == f"since:{mine.version}"
     for kept in (f"since:{mine.version}", "since:2020-0123456789", "30d", other.version):
         assert own_version(kept, mine, served) == kept
@@ -214,7 +214,7 @@ def test_since_another_tasks_version_becomes_since_its_own(tmp_path: Path) -> No
 def test_a_school_names_its_own_level(tmp_path: Path) -> None:
     bundle = read_bundle(make_bundle(tmp_path))
     groups = slice_choices("class=2B", {"": 3, "phase=2": 3, "colour=red": 1}, bundle, EN)
-    assert [(one.label, [choice.label for choice in one.options]) for one in groups] == [
+    assert [(each.label, [choice.label for choice in each.options]) for each in groups] == [
         ("By phase", ["Phase 2 (3)"]),
         ("By class", ["Class 2B (0)"]),
     ]

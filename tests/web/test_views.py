@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from html import unescape
 from pathlib import Path
 
 import httpx
@@ -172,6 +173,19 @@ def test_features_come_by_gravity_and_name_their_meaning(web: httpx.Client) -> N
     assert ranks == sorted(ranks)
     assert {0, 2} < set(ranks)
     assert "Self-evaluation" in page
+
+
+@pytest.mark.parametrize("tag", ["pt-BR", "en"])
+def test_the_drift_page_shows_meanings_and_no_column_code(web: httpx.Client, tag: str) -> None:
+    page = web.get(f"{DASHBOARD}?lang={tag}&task=next-year&window=all").text
+    main = page.partition("<main")[2].partition("</form>")[2]
+    words = unescape(re.sub(r"<[^>]*>", " ", main))
+    profile = load_profile("pede")
+    names = profile.tasks["next-year"].features
+    meanings = [(profile.columns.get(name) or profile.derived[name]).meaning for name in names]
+    assert all(meaning.in_locale("pt_BR" if tag == "pt-BR" else "en") in words for meaning in meanings)
+    for code in ("years_in_programme", "p_pass", "p_pass_if_promoted", "lag", "phase", "IDA", "MATEMATICA"):
+        assert not re.search(rf"(?<![-=\w]){code}(?![=\w])", words) or (tag, code) == ("en", "phase"), code
 
 
 def test_a_snapshot_leads_back_to_the_page_it_was_asked_from(web: httpx.Client) -> None:

@@ -7,8 +7,9 @@ The application cannot hold this limit itself: it is first asked when all header
 from __future__ import annotations
 
 import asyncio
-from typing import Literal
+from typing import Any, Literal
 
+from farol.api.joining import Joined
 from farol.i18n import LOCALES, msg
 
 MOST_HEAD_BYTES = 65_536
@@ -31,10 +32,14 @@ except ModuleNotFoundError:  # on Windows
 else:
 
     class Bounded(HttpToolsProtocol):
-        """Cuts off whoever sends headers without end."""
+        """Cuts off whoever sends headers without end; an answer's head and body go out together."""
 
         _head_bytes = 0
         _is_in_head = True
+
+        def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # as uvicorn has it
+            joined: Any = Joined(transport, self.loop.call_soon)
+            super().connection_made(joined)
 
         def on_message_begin(self) -> None:
             self._is_in_head = True

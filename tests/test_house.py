@@ -1,0 +1,80 @@
+"""The rules of the house that no linter has: names that exist once, names that say something, plain prose.
+
+The layers are held by import-linter (`make lint`), the style by ruff.
+"""
+
+from __future__ import annotations
+
+import ast
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+PROJECT = Path(__file__).resolve().parents[1]
+SOURCES = sorted((PROJECT / "src" / "farol").rglob("*.py"))
+TESTS = sorted((PROJECT / "tests").rglob("*.py"))
+PROSE = [
+    *SOURCES,
+    *TESTS,
+    *sorted((PROJECT / "benchmarks").rglob("*.py")),
+    *sorted((PROJECT / "scripts").rglob("*.py")),
+]
+PROSE += [*sorted((PROJECT / "docs").rglob("*.md")), *sorted(PROJECT.glob("*.md"))]
+
+EMPTY_NAMES = frozenset({"one", "found", "what"})
+STUMBLES = re.compile(
+    r"\bof now\b|\bis none\b|\bso many\b|\bwhat is to be\b|\bis told\b|\bgoes? on being\b", re.IGNORECASE
+)
+
+
+def tree(file: Path) -> ast.Module:
+    return ast.parse(file.read_text(encoding="utf-8"))
+
+
+def assigned_names(module: ast.Module) -> Iterator[tuple[int, str]]:
+    """Line and name of every variable and argument."""
+    for node in ast.walk(module):
+        if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store):
+            yield node.lineno, node.id
+        elif isinstance(node, ast.arg):
+            yield node.lineno, node.arg
+
+
+def place(file: Path, line: int) -> str:
+    return f"{file.relative_to(PROJECT)}:{line}"
+
+
+def test_every_class_name_exists_once() -> None:
+    homes: dict[str, list[str]] = {}
+    for file in SOURCES:
+        for node in tree(file).body:
+            if isinstance(node, ast.ClassDef):
+                homes.setdefault(node.name, []).append(place(file, node.lineno))
+    assert {name: places for name, places in homes.items() if len(places) > 1} == {}
+
+
+def test_variables_are_named_for_their_thing() -> None:
+    empty = [place(file, line) for file in SOURCES for line, name in assigned_names(tree(file)) if name in EMPTY_NAMES]
+    assert empty == []
+
+
+def test_names_of_tests_fit_in_sixty_characters() -> None:
+    long = [
+        place(file, node.lineno)
+        for file in TESTS
+        for node in ast.walk(tree(file))
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)
+        if node.name.startswith("test_") and len(node.name) > 60
+    ]
+    assert long == []
+
+
+def test_prose_is_plain() -> None:
+    stumbles = [
+        place(file, number)
+        for file in PROSE
+        if file != Path(__file__)
+        for number, line in enumerate(file.read_text(encoding="utf-8").splitlines(), 1)
+        if STUMBLES.search(line)
+    ]
+    assert stumbles == []
