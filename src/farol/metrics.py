@@ -80,15 +80,15 @@ class Metrics:
 
     def answered(self, method: str, route: str, status: int, seconds: float) -> None:
         """A request; a status of 0 says that its caller had gone."""
-        found = self._known.get((method, route, status))
-        if found is None:
+        series = self._known.get((method, route, status))
+        if series is None:
             name = method if method in _METHODS else "other"
             counter = self._requests.labels(name, route, str(status) if status else _GONE)
-            found = counter, self._seconds.labels(route)
+            series = counter, self._seconds.labels(route)
             if name == method:
-                self._known[method, route, status] = found
-        found[0].inc()
-        found[1].observe(seconds)
+                self._known[method, route, status] = series
+        series[0].inc()
+        series[1].observe(seconds)
 
     def predicted(self, task: str, prediction: int | None) -> None:
         """A prediction that was stored."""

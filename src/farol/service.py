@@ -86,7 +86,7 @@ class Service:
         return {task: served.scorer for task, served in self._served.items()}
 
     def served(self, task: str) -> ServedModel:
-        """The model that answers for `task`, one of ROUTES; BundleError when there is none."""
+        """The model that answers for `task`, one of ROUTES; BundleError when no model answers."""
         served = self._served.get(task)
         if served is None:
             problem = self.problems[task]

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from pathlib import Path
 from typing import Literal
+from zoneinfo import ZoneInfo
 
-from pydantic import Field, SecretStr
+from pydantic import Field, SecretStr, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 
@@ -148,6 +149,15 @@ class Settings(BaseSettings):
         le=1,
         description="Share of the requests that are traced, of those whose caller has not decided it by `traceparent`.",
     )
+
+    @field_validator("timezone")
+    @classmethod
+    def _known_zone(cls, name: str) -> str:
+        try:
+            ZoneInfo(name)
+        except (LookupError, OSError) as error:
+            raise ValueError("this time zone is not known") from error
+        return name
 
     @property
     def host_names(self) -> tuple[str, ...]:

@@ -52,9 +52,7 @@ def run(tmp_path: Path, artifacts: Path, monkeypatch: pytest.MonkeyPatch, capsys
     def run(*arguments: str, code: int = 0, artifacts: bool = True) -> str:
         folders = ["--data", str(tmp_path / "data"), *(["--artifacts", str(folder)] if artifacts else [])]
         monkeypatch.setattr(sys, "argv", ["farol", *arguments, *folders])
-        monkeypatch.setattr("farol.cli.terminal_locale", lambda: "en")
-        for module in ("outcomes", "store", "terminal"):  # the last one last: the others take their language from it
-            monkeypatch.setattr(f"farol.cli.{module}.LOCALE", "en")
+        monkeypatch.setenv("FAROL_LOCALE", "en")
         with pytest.raises(SystemExit) as exit_:
             main()
         printed = capsys.readouterr()

@@ -22,8 +22,7 @@ def run(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> 
     def run(folder: Path, *arguments: str, code: int = 0) -> str:
         folders = ["--artifacts", str(folder / "artifacts"), "--data", str(folder / "data")]
         monkeypatch.setattr(sys, "argv", ["farol", "status", *arguments, *folders])
-        for module in ("terminal", "status"):
-            monkeypatch.setattr(f"farol.cli.{module}.LOCALE", "en")
+        monkeypatch.setenv("FAROL_LOCALE", "en")
         with pytest.raises(SystemExit) as ended:
             main()
         assert (ended.value.code or 0) == code

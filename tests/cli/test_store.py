@@ -54,9 +54,7 @@ def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureF
     def run(*arguments: str, code: int = 0) -> str:
         monkeypatch.chdir(tmp_path)
         monkeypatch.setattr(sys, "argv", ["farol", *arguments])
-        monkeypatch.setattr("farol.cli.terminal_locale", lambda: "en")
-        for module in ("terminal", "store"):
-            monkeypatch.setattr(f"farol.cli.{module}.LOCALE", "en")
+        monkeypatch.setenv("FAROL_LOCALE", "en")
         with pytest.raises(SystemExit) as exit_:
             main()
         printed = capsys.readouterr()

@@ -169,7 +169,7 @@ def _presented(headers: Headers) -> tuple[str | None, bool]:
 
 
 def _password(value: str) -> str:
-    """The password of HTTP Basic (RFC 7617); the user's name may be anything. Empty when there is none."""
+    """The password of HTTP Basic (RFC 7617); the user's name may be anything. Empty when it cannot be read."""
     try:
         return base64.b64decode(value.strip(), validate=True).decode().partition(":")[2]
     except ValueError:

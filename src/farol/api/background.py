@@ -125,16 +125,16 @@ class Watch(Collector):
         psi = _gauge("farol_drift_psi", "PSI of a feature at the last check.", "task", "feature")
         alarm = _gauge("farol_drift_alarm", "1 for a feature in alarm at the last check.", "task", "feature")
         checked = _gauge("farol_drift_checked_timestamp_seconds", "When a task was last checked.", "task")
-        state = _gauge("farol_alert_state", "The state last told: 2 severe, 1 moderate, 0 none.", "task")
-        for one in self._states:
-            figures: Any = one.figures  # as `farol.alerts.messages` wrote them
-            verdict.add_metric([one.task, figures["window"]], VERDICTS[figures["verdict"]])
-            checked.add_metric([one.task], one.checked.timestamp())
-            state.add_metric([one.task], VERDICTS[one.verdict])
+        state = _gauge("farol_alert_state", "The state of the last alert: 2 severe, 1 moderate, 0 none.", "task")
+        for saved in self._states:
+            figures: Any = saved.figures  # as `farol.alerts.messages` wrote them
+            verdict.add_metric([saved.task, figures["window"]], VERDICTS[figures["verdict"]])
+            checked.add_metric([saved.task], saved.checked.timestamp())
+            state.add_metric([saved.task], VERDICTS[saved.verdict])
             for feature, value in figures["psi"].items():
-                alarm.add_metric([one.task, feature], int(feature in figures["alarms"]))
+                alarm.add_metric([saved.task, feature], int(feature in figures["alarms"]))
                 if value is not None:
-                    psi.add_metric([one.task, feature], value)
+                    psi.add_metric([saved.task, feature], value)
         waiting = _gauge("farol_alerts_waiting", "Alerts not delivered yet.", "channel")
         aside = _gauge("farol_alerts_set_aside", "Alerts given up after a month of attempts.", "channel")
         for channel in sorted({*self.plan.messages.channels, *self._waiting, *self._aside}):

@@ -1,7 +1,7 @@
 """`POST /predict/batch` and `/forecast/batch`: many pupils in one request, each with its own answer or its own error.
 
 Rows are taken in groups. A group is scored as one batch and stored in one transaction, and only then answered. A
-group that could not be stored is told row by row; the next one is tried again.
+group that could not be stored has an error in each row; the next group is tried again.
 
 An answer to NDJSON goes out while the body still comes in. Many clients read nothing before they have sent everything,
 and would wait for us as we for them: so what they do not take yet waits in a file, not in memory.

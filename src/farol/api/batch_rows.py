@@ -22,7 +22,7 @@ from farol.errors import ApiError
 from farol.i18n import Message, msg
 
 Row = dict[str, Any] | ApiError
-"""A JSON object, every number as float, or why it is none."""
+"""A JSON object, every number as float, or why it cannot be read."""
 
 IN_MEMORY = 1_000_000
 """Bytes of answers that may wait in memory; more wait in a file without a name, which goes with the process."""
@@ -34,7 +34,7 @@ _SEND_OBJECT = msg("Each row is a JSON object in UTF-8, such as the example in G
 
 
 def parse_array(body: bytes, most: int) -> list[Row]:
-    """The rows of a JSON array. Raises ApiError for a body that is none, or that has more than `most` rows."""
+    """The rows of a JSON array. Raises ApiError for a body that holds no array, or more than `most` rows."""
     try:
         parsed = _json(body)
     except UnicodeDecodeError:
@@ -139,7 +139,7 @@ def _invalid(message: Message, fix: Message) -> ApiError:
 
 
 class Backlog:
-    """What is to be sent and was not taken yet, in order. For one event loop.
+    """Answers that the client has not taken yet, in order. For one event loop.
 
     It is read and written there: pages of a file that was just written are in memory.
     """

@@ -53,7 +53,7 @@ NO_KEY = Hashes(None, None)
 
 
 def hashes_of(scope: Scope, route: str, given: PupilInput) -> Hashes:
-    """The hashes of a request. ApiError (422) for a key that is none, or given twice."""
+    """The hashes of a request. ApiError (422) for a key that cannot be used, or given twice."""
     key = key_of(scope)
     return NO_KEY if key is None else _hashes(f"{route}\n{key}", given)
 
@@ -64,7 +64,7 @@ def hashes_of_row(key: str | None, route: str, index: int, given: PupilInput) ->
 
 
 def key_of(scope: Scope) -> str | None:
-    """The key of a request. ApiError (422) for one that is none, or given twice."""
+    """The key of a request. ApiError (422) for one that cannot be used, or given twice."""
     keys: list[str] = [value.decode("latin-1") for name, value in scope["headers"] if name == _HEADER]
     if not keys:
         return None

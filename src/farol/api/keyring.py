@@ -71,7 +71,7 @@ class RateLimit:
         self._buckets: dict[str, tuple[float, float]] = {}
 
     def wait(self, name: str) -> float:
-        """Take one from the bucket of `name`: 0, or, when there is none, the seconds until there is."""
+        """Take one token from the bucket of `name`: 0 seconds, or the wait until the bucket has one."""
         if not self._rate:
             return 0.0
         now = self._clock()

@@ -45,7 +45,7 @@ class BrokenOffError(Exception):
 
 
 Observe = Callable[[str, str, int, float], None]
-"""Is told of each request its method, route, status (0: the caller had gone) and seconds."""
+"""Gets each request's method, route, status (0: the caller had gone) and seconds."""
 
 
 class Guard:
@@ -164,18 +164,18 @@ _OURS = frozenset({name for name, _ in _ALWAYS[LOCALES[0]]} | {b"etag", b"x-requ
 
 def _complete(headers: Iterable[tuple[bytes, bytes]], locale: str, request_id: str) -> list[tuple[bytes, bytes]]:
     """The headers with what every answer carries; what a route has set itself stays."""
-    found = [(name.lower(), value) for name, value in headers]
-    given = dict(found)
+    complete = [(name.lower(), value) for name, value in headers]
+    given = dict(complete)
     ours = b"x-request-id", request_id.encode()
     if _OURS.isdisjoint(given):  # nearly every answer
-        return [*found, ours, *_ALWAYS[locale]]
-    found = [one for one in found if one[0] != b"x-request-id"]
-    found.append(ours)
-    found += [one for one in _SECURITY if one[0] not in given]
+        return [*complete, ours, *_ALWAYS[locale]]
+    complete = [header for header in complete if header[0] != b"x-request-id"]
+    complete.append(ours)
+    complete += [header for header in _SECURITY if header[0] not in given]
     if b"content-language" not in given:
-        found.append(_LANGUAGES[locale])
+        complete.append(_LANGUAGES[locale])
     if _VARIES not in given.get(b"vary", b"").lower():
-        found.append(_VARY)
+        complete.append(_VARY)
     if b"etag" not in given and b"cache-control" not in given:
-        found.append(_NO_STORE)  # static files have an etag and may be kept; anything else may speak of pupils
-    return found
+        complete.append(_NO_STORE)  # static files have an etag and may be kept; anything else may speak of pupils
+    return complete

@@ -255,9 +255,9 @@ _add_route(
     "predict",
     _("Is the pupil behind this year?"),
     _(
-        "Takes the indicators and grades of one pupil, each a number in its range, null, or left out. The answer is "
-        "stored before it is given; its reasons are not, they follow from what is. IAN is this year's lag in other "
-        "words: with it, being right is not predicting."
+        "Takes the indicators and grades of one pupil, each a number in its range, null, or left "
+        "out. The answer is stored first, then sent; its reasons follow from it and are not stored. "
+        "IAN is this year's lag in other words: with it, being right is not predicting."
     ),
 )
 _add_route(
@@ -265,8 +265,9 @@ _add_route(
     "forecast",
     _("Will the pupil be behind next year?"),
     _(
-        "Takes the same as /predict, and what is known besides: level, expected level, age, year and month of birth, "
-        "year of joining, lag. The answer is stored before it is given; its reasons are not, they follow from what is. "
-        "The less is given, the less it is worth, and where too little is given there is none."
+        "Takes the same as /predict, and more where it is known: level, expected level, age, year "
+        "and month of birth, year of joining, lag. The answer is stored first, then sent; its "
+        "reasons follow from it and are not stored. With fewer values the answer is less reliable, "
+        "and with too few there is no answer."
     ),
 )

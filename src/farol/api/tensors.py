@@ -46,12 +46,12 @@ class Tensor:
 def rows_of(document: Mapping[str, Any], form: InputForm, most: int) -> list[dict[str, Any]]:
     """The rows of an inference request, each what the route for one pupil takes. Raises ApiError."""
     _check_parameters(document, "parameters")
-    found = document.get("inputs")
-    if not isinstance(found, list) or not found:
+    sources = document.get("inputs")
+    if not isinstance(sources, list) or not sources:
         raise _unusable("inputs", msg("an array of at least one tensor"))
     columns = tuple(form.inputs.columns)
     tensors: dict[str, Tensor] = {}
-    for source in found:
+    for source in sources:
         tensor = _read(source, form, len(columns), most)
         if tensor.name in tensors:
             raise _unusable(tensor.name, msg("each tensor once"))

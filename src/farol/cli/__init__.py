@@ -23,7 +23,7 @@ def speak(locale: str) -> None:
 
 
 def main() -> None:
-    """Run the `farol` command; an error we foresaw is told in lines, without a traceback, with exit code 2."""
+    """Run the `farol` command; an error of ours is printed in lines, without a traceback, with exit code 2."""
     locale = terminal_locale()
     speak(locale)
     # What is imported stays: to look for garbage in it meanwhile is a good part of the time it takes.

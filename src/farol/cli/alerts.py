@@ -12,10 +12,10 @@ import typer
 from farol.cli.check import Format, FormatOption
 from farol.cli.i18n import Command, Group
 from farol.cli.serve import DataOption
-from farol.cli.terminal import LOCALE, OUT, _, read_settings, say
+from farol.cli.terminal import OUT, _, read_settings, say
 from farol.cli.train import ArtifactsOption
 from farol.errors import InputError
-from farol.i18n import msg
+from farol.i18n import msg, terminal_locale
 
 if TYPE_CHECKING:
     from farol.alerts.check import CheckPlan, CheckResult
@@ -62,7 +62,7 @@ def check(
         for bundle in bundles:
             notice_served(store, registry, bundle, _now())
         results = check_all(store, bundles, plan.window, _now(), plan.messages, multivariate=plan.multivariate)
-        sent = deliver(store, plan.channels, _now, LOCALE)
+        sent = deliver(store, plan.channels, _now, terminal_locale())
     if output is Format.json:
         counts = {"arrived": sent.arrived, "failed": sent.failed}
         print(
@@ -149,7 +149,7 @@ def retry(data: DataOption = None) -> None:
     plan = CheckPlan.of(settings)
     with Store.open(settings.store_url) as store:
         Outbox(store).release(_now())
-        sent = deliver(store, plan.channels, _now, LOCALE)
+        sent = deliver(store, plan.channels, _now, terminal_locale())
     say(msg("Alerts sent: {n}, not accepted: {m}", n=sent.arrived, m=sent.failed))
     if sent.failed:
         raise typer.Exit(1)
@@ -168,7 +168,7 @@ def rules() -> None:
     """YAML on standard output."""
     from farol.alerts.prometheus_rules import rules_file
 
-    print(rules_file(LOCALE), end="")
+    print(rules_file(terminal_locale()), end="")
 
 
 def _result(result: CheckResult) -> dict[str, object]:
@@ -176,7 +176,11 @@ def _result(result: CheckResult) -> dict[str, object]:
     from farol.api.answers.pairwise import PairwiseAnswer
 
     report, change, pairwise = result.report, result.change, result.pairwise
-    pairs = None if pairwise is None else PairwiseAnswer.of(pairwise, LOCALE).model_dump(mode="json", by_alias=True)
+    pairs = (
+        None
+        if pairwise is None
+        else PairwiseAnswer.of(pairwise, terminal_locale()).model_dump(mode="json", by_alias=True)
+    )
     return {
         "task": report.task,
         "model_version": report.version,
@@ -193,19 +197,19 @@ def _say_result(result: CheckResult) -> None:
     from farol.drift.verdicts import verdict_label
 
     report, change, pairwise = result.report, result.change, result.pairwise
-    values = {"task": report.task, "verdict": verdict_label(report.verdict, LOCALE), "n": report.n}
+    values = {"task": report.task, "verdict": verdict_label(report.verdict, terminal_locale()), "n": report.n}
     say(msg("{task}: {verdict}, predictions: {n}", **values))
-    alarms = ", ".join(figure.meaning.in_locale(LOCALE) for figure in report.features if figure.alarm)
+    alarms = ", ".join(figure.meaning.in_locale(terminal_locale()) for figure in report.features if figure.alarm)
     if alarms:
         say(msg("  in alarm: {features}", features=alarms))
     if pairwise is not None:
-        verdict = verdict_label(pairwise.verdict, LOCALE)
+        verdict = verdict_label(pairwise.verdict, terminal_locale())
         pairs = {"compared": pairwise.compared, "pairs": len(pairwise.pairs)}
         say(msg("  pairs of features: {verdict}, {compared} of {pairs} compared", verdict=verdict, **pairs))
         for pair in pairwise.alarms:
-            OUT.print(f"  {pair.words(LOCALE)}", markup=False)
+            OUT.print(f"  {pair.words(terminal_locale())}", markup=False)
     if change is not None:
-        before, after = (verdict_label(str(change.details[key]), LOCALE) for key in ("from", "to"))
+        before, after = (verdict_label(str(change.details[key]), terminal_locale()) for key in ("from", "to"))
         say(msg("  changed: {before} → {after}", before=before, after=after))
 
 
@@ -220,7 +224,7 @@ def _say_status(plan: CheckPlan, settings: Settings, states: list[AlertState], l
         say(msg("The service checks: {schedule}, window {window}", schedule=plan.schedule.text, window=plan.window))
     zone = ZoneInfo(settings.timezone)
     for state in states:
-        values = {"task": state.task, "verdict": verdict_label(state.verdict, LOCALE)}
+        values = {"task": state.task, "verdict": verdict_label(state.verdict, terminal_locale())}
         times = {"since": _moment(state.since, zone), "checked": _moment(state.checked, zone)}
         say(msg("{task}: {verdict} since {since}, last checked {checked}", **values, **times))
     for letter in letters:

@@ -14,10 +14,10 @@ from rich.table import Table
 from farol.cli.check import Format, FormatOption, ProfileOption
 from farol.cli.drift_pairwise import show_pairwise
 from farol.cli.serve import DataOption
-from farol.cli.terminal import LOCALE, OUT, _, open_panel, read_settings, say
+from farol.cli.terminal import OUT, _, open_panel, read_settings, say
 from farol.cli.train import ArtifactsOption, SeedOption, remembered_workbook
 from farol.errors import InputError
-from farol.i18n import decimal, msg
+from farol.i18n import decimal, msg, terminal_locale
 
 if TYPE_CHECKING:
     from farol.drift.report import DriftReport
@@ -96,7 +96,7 @@ def drift(
             if snapshot:
                 take_snapshot(store, bundle, chosen)
     if output is Format.json:
-        print(DriftAnswer.of(report, LOCALE).model_dump_json(by_alias=True, indent=2))
+        print(DriftAnswer.of(report, terminal_locale()).model_dump_json(by_alias=True, indent=2))
     else:
         print_drift(report)
 
@@ -130,7 +130,7 @@ def estimate(
         chosen = window_of(window, store=store, task=task, now=datetime.now(UTC))
         estimation = expected_performance(store, bundle, chosen, part=wanted)
     if output is Format.json:
-        answer = PerformanceAnswer.of(bundle, chosen, wanted, estimation, LOCALE)
+        answer = PerformanceAnswer.of(bundle, chosen, wanted, estimation, terminal_locale())
         print(answer.model_dump_json(by_alias=True, indent=2))
         return
     if estimation.n < MIN_SAMPLES:
@@ -141,7 +141,7 @@ def estimate(
     for heading in (_("metric"), _("expected"), _("from"), _("to")):
         table.add_column(heading)
     for name, measure in estimation.measures.items():
-        title = measure_title(name).render(LOCALE)
+        title = measure_title(name).render(terminal_locale())
         table.add_row(title, _figure(measure.value), _figure(measure.low), _figure(measure.high))
     OUT.print(table)
     say(msg("Answers: {n}; expected at risk: {share}", n=estimation.n, share=_percent(estimation.at_risk)))
@@ -166,15 +166,15 @@ def print_drift(report: DriftReport) -> None:
     )
     rows = [
         (
-            figure.meaning.in_locale(LOCALE),
+            figure.meaning.in_locale(terminal_locale()),
             _figure(figure.psi),
             _figure(figure.critical if isfinite(figure.critical) else None),
             str(figure.n),
             _percent(None if figure.superiority is None else figure.superiority.value),
             f"{_percent(figure.missing.reference)} → {_percent(figure.missing.value)}",
             _percent(None if figure.unseen is None else figure.unseen.value),
-            verdict_label(figure.verdict, LOCALE),
-            ", ".join(kind_label(kind, LOCALE) for kind in figure.alarms) or _("no"),
+            verdict_label(figure.verdict, terminal_locale()),
+            ", ".join(kind_label(kind, terminal_locale()) for kind in figure.alarms) or _("no"),
         )
         for figure in report.figures
     ]
@@ -194,7 +194,7 @@ def print_drift(report: DriftReport) -> None:
                 low=_percent(rate.low),
                 high=_percent(rate.high),
                 then=_percent(rate.reference),
-                verdict=verdict_label(rate.verdict, LOCALE),
+                verdict=verdict_label(rate.verdict, terminal_locale()),
             )
         )
     say(
@@ -205,11 +205,11 @@ def print_drift(report: DriftReport) -> None:
             years=", ".join(map(str, report.reference_years)),
         )
     )
-    say(msg("Verdict: {verdict}", verdict=verdict_label(report.verdict, LOCALE)))
+    say(msg("Verdict: {verdict}", verdict=verdict_label(report.verdict, terminal_locale())))
 
 
 def _figure(value: float | None) -> str:
-    return "–" if value is None else decimal(value, 3).render(LOCALE)
+    return "–" if value is None else decimal(value, 3).render(terminal_locale())
 
 
 def _percent(value: float | None) -> str:

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 from rich.table import Table
 
 from farol.cli.check import Format
-from farol.cli.terminal import LOCALE, OUT, _, say
-from farol.i18n import msg
+from farol.cli.terminal import OUT, _, say
+from farol.i18n import msg, terminal_locale
 
 if TYPE_CHECKING:
     from farol.drift.pairwise import PairDrift, PairwiseReport
@@ -39,7 +39,7 @@ def show_pairwise(
             chosen = window_of(window, store=store, task=bundle.task, now=datetime.now(UTC))
             report = pairwise_report(store, bundle, chosen, part=wanted)
     if output is Format.json:
-        print(PairwiseAnswer.of(report, LOCALE).model_dump_json(by_alias=True, indent=2))
+        print(PairwiseAnswer.of(report, terminal_locale()).model_dump_json(by_alias=True, indent=2))
     else:
         print_pairwise(report)
 
@@ -51,7 +51,7 @@ def print_pairwise(report: PairwiseReport) -> None:
     from farol.drift.verdicts import MIN_SAMPLES, verdict_label
 
     for pair in report.alarms:
-        OUT.print(pair.words(LOCALE), markup=False)
+        OUT.print(pair.words(terminal_locale()), markup=False)
     shown = report.most_changed()[: max(SHOWN, len(report.alarms))]
     if shown:
         OUT.print(_table(shown))
@@ -94,7 +94,7 @@ def print_pairwise(report: PairwiseReport) -> None:
             share=f"{report.alpha:.0%}",
         )
     )
-    say(msg("Verdict on pairs of features: {verdict}", verdict=verdict_label(report.verdict, LOCALE)))
+    say(msg("Verdict on pairs of features: {verdict}", verdict=verdict_label(report.verdict, terminal_locale())))
 
 
 def _table(pairs: tuple[PairDrift, ...]) -> Table:
@@ -107,14 +107,14 @@ def _table(pairs: tuple[PairDrift, ...]) -> Table:
         table.add_column(heading)
     for pair in pairs:
         then, now = pair.reference or 0.0, pair.value or 0.0
-        first, second = (meaning.in_locale(LOCALE) for meaning in pair.meanings)
+        first, second = (meaning.in_locale(terminal_locale()) for meaning in pair.meanings)
         low, high = -1.0 if pair.low is None else pair.low, 1.0 if pair.high is None else pair.high
         table.add_row(
             f"{first} × {second}",
-            decimal(then).render(LOCALE),
-            span(now, low, high).render(LOCALE),
+            decimal(then).render(terminal_locale()),
+            span(now, low, high).render(terminal_locale()),
             str(pair.n),
-            verdict_label(pair.verdict, LOCALE),
+            verdict_label(pair.verdict, terminal_locale()),
             _("yes") if pair.alarm else _("no"),
         )
     return table

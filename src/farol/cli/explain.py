@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from farol.cli.check import Format, FormatOption
-from farol.cli.terminal import LOCALE, OUT, _, open_panel, read_settings
+from farol.cli.terminal import OUT, _, open_panel, read_settings
 from farol.cli.train import ArtifactsOption
+from farol.i18n import terminal_locale
 
 if TYPE_CHECKING:
     from farol.model.scoring import Scorer
@@ -42,9 +43,9 @@ def explain(
     scorer, panel = scorer_and_panel(workbook, task, settings)
     explanation = explain_pupil(scorer, panel, student, year=year, k=reasons)
     if output is Format.json:
-        print(ExplanationAnswer.of(explanation, LOCALE).model_dump_json(indent=2))
+        print(ExplanationAnswer.of(explanation, terminal_locale()).model_dump_json(indent=2))
         return
-    for line in explanation.lines(LOCALE):
+    for line in explanation.lines(terminal_locale()):
         OUT.print(line, markup=False)
 
 

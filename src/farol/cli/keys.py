@@ -14,9 +14,9 @@ from rich.table import Table
 from farol.cli.check import Format, FormatOption
 from farol.cli.i18n import Command, Group
 from farol.cli.serve import DataOption
-from farol.cli.terminal import ERR, LOCALE, OUT, _, read_settings, say
+from farol.cli.terminal import ERR, OUT, _, read_settings, say
 from farol.errors import InputError, Place
-from farol.i18n import msg
+from farol.i18n import msg, terminal_locale
 
 if TYPE_CHECKING:
     from farol.store.keys import ApiKey
@@ -65,7 +65,7 @@ def create(
     with Store.open(read_settings(data=data).store_url) as store:
         Keys(store).add(key)
     note = msg("The key {prefix}, role {role}. Keep it now: it cannot be shown again.", prefix=key.prefix, role=role)
-    ERR.print(note.render(LOCALE), markup=False)
+    ERR.print(note.render(terminal_locale()), markup=False)
     print(text)
 
 

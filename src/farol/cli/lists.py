@@ -11,10 +11,10 @@ from rich.table import Table
 
 from farol.cli.check import Format, FormatOption, WorkbookArgument
 from farol.cli.explain import MOST_REASONS, TaskOption, scorer_and_panel
-from farol.cli.terminal import LOCALE, OUT, _, read_settings, say
+from farol.cli.terminal import OUT, _, read_settings, say
 from farol.cli.train import ArtifactsOption
 from farol.errors import InputError, Place
-from farol.i18n import msg
+from farol.i18n import msg, terminal_locale
 
 if TYPE_CHECKING:
     from farol.pupils.ranking import PupilList
@@ -58,7 +58,7 @@ def list_(
     if csv is not None:
         write(ranked, csv)
     if output is Format.json:
-        print(PupilListAnswer.of(ranked, LOCALE).model_dump_json(indent=2))
+        print(PupilListAnswer.of(ranked, terminal_locale()).model_dump_json(indent=2))
     elif csv is None:
         show(ranked)
     else:
@@ -77,7 +77,7 @@ def write(ranked: PupilList, path: Path) -> None:
 
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        replace_file(path, ranked.csv(LOCALE).encode())
+        replace_file(path, ranked.csv(terminal_locale()).encode())
     except OSError as error:
         raise InputError(
             msg("The file cannot be written: {reason}.", reason=error.strerror or str(error)),
@@ -90,7 +90,7 @@ def show(ranked: PupilList) -> None:
     from farol.model.risk_bands import risk_text
 
     task = ranked.bundle.task_spec
-    OUT.print(f"[bold]{task.question.in_locale(LOCALE)}[/bold]")
+    OUT.print(f"[bold]{task.question.in_locale(terminal_locale())}[/bold]")
     say(msg("{places} of {n} pupils of {year}", places=len(ranked.pupils), n=ranked.group.n, year=ranked.year))
     table = Table(box=None, pad_edge=False)
     asked = any(pupil.reasons for pupil in ranked.pupils)
@@ -104,21 +104,21 @@ def show(ranked: PupilList) -> None:
             str(pupil.rank),
             pupil.student,
             level,
-            risk_text(pupil.probability, LOCALE),
+            risk_text(pupil.probability, terminal_locale()),
             now,
             "=" if pupil.tied else "",
         ]
-        words = " ".join(reason.text(LOCALE) for reason in pupil.reasons)
+        words = " ".join(reason.text(terminal_locale()) for reason in pupil.reasons)
         table.add_row(*cells, *([words] if asked else []))
     OUT.print(table)
     levels = Table(box=None, pad_edge=False)
     for heading in (_("level"), _("pupils"), _("expected at risk"), _("most likely")):
         levels.add_column(heading)
     for stage, expected in ranked.levels:
-        likely = msg("{low} to {high}", low=expected.low, high=expected.high).render(LOCALE)
+        likely = msg("{low} to {high}", low=expected.low, high=expected.high).render(terminal_locale())
         levels.add_row(f"{stage:g}", str(expected.n), f"{expected.value:.0f}", likely)
     OUT.print()
     OUT.print(levels)
     for note in ranked.notes():
         say(note)
-    OUT.print(task.limits.in_locale(LOCALE), style="yellow", markup=False)
+    OUT.print(task.limits.in_locale(terminal_locale()), style="yellow", markup=False)

@@ -11,9 +11,9 @@ from rich.table import Table
 
 from farol.cli.check import Format, FormatOption
 from farol.cli.i18n import Command, Group
-from farol.cli.terminal import LOCALE, OUT, _, read_settings, say
+from farol.cli.terminal import OUT, _, read_settings, say
 from farol.cli.train import ArtifactsOption, ForceOption, require_training
-from farol.i18n import msg
+from farol.i18n import msg, terminal_locale
 
 if TYPE_CHECKING:
     from farol.model.registry import Registry
@@ -44,7 +44,7 @@ def list_(output: FormatOption = Format.text, artifacts: ArtifactsOption = None)
             "task": task,
             "version": entry.version,
             "promoted": entry.promoted,
-            "problem": entry.problem.as_dict(LOCALE) if entry.problem else None,
+            "problem": entry.problem.as_dict(terminal_locale()) if entry.problem else None,
             "headline": dict(entry.manifest.headline) if entry.manifest else {},
         }
         for task in registry.tasks()

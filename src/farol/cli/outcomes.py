@@ -15,10 +15,10 @@ from rich.table import Table
 from farol.cli.check import Format, FormatOption, ProfileOption, WorkbookArgument
 from farol.cli.explain import TaskOption, scorer_and_panel
 from farol.cli.serve import DataOption
-from farol.cli.terminal import LOCALE, OUT, _, open_panel, open_profile, read_settings, say
+from farol.cli.terminal import OUT, _, open_panel, open_profile, read_settings, say
 from farol.cli.train import ArtifactsOption
 from farol.errors import InputError
-from farol.i18n import msg
+from farol.i18n import msg, terminal_locale
 
 if TYPE_CHECKING:
     from farol.evaluation.metrics import Estimate
@@ -145,7 +145,7 @@ def outcomes(
         made = [outcome_report(store, registry, school, name, recorded.year) for name in tasks]
     reports = [report for report in made if report is not None and (report.counts.forecast or task != "all")]
     if output is Format.json:
-        answers = [OutcomeReportAnswer.of(report, LOCALE).model_dump(mode="json") for report in reports]
+        answers = [OutcomeReportAnswer.of(report, terminal_locale()).model_dump(mode="json") for report in reports]
         print(json.dumps({"recorded": recorded.as_dict(), "reports": answers}, ensure_ascii=False, indent=2))
         return
     print_recorded(recorded, tasks)
@@ -186,7 +186,9 @@ def print_outcomes(report: OutcomeReport, profile: Profile) -> None:
     """One task: how many pupils were matched, promised and realised, calibration, groups, and notes."""
     counts = report.counts
     OUT.print()
-    OUT.print(f"[bold]{profile.tasks[report.task].title.in_locale(LOCALE)}[/bold] · {report.task} · {report.year}")
+    OUT.print(
+        f"[bold]{profile.tasks[report.task].title.in_locale(terminal_locale())}[/bold] · {report.task} · {report.year}"
+    )
     say(
         msg(
             "{forecast} pupils had a forecast: {matched} are in the sheet, {left} left; {new} pupils are new. Of those "
@@ -218,7 +220,7 @@ def print_outcomes(report: OutcomeReport, profile: Profile) -> None:
             )
         )
     for note in report.notes:
-        OUT.print(f"• {note.render(LOCALE)}", style="yellow", markup=False)
+        OUT.print(f"• {note.render(terminal_locale())}", style="yellow", markup=False)
 
 
 def print_part(part: Part, title: str) -> None:
@@ -239,9 +241,9 @@ def print_part(part: Part, title: str) -> None:
     )
     table = _table(_("metric"), _("promised"), _("came true"), _("verdict"))
     for comparison in part.comparisons:
-        verdict = WORDS[comparison.verdict].render(LOCALE)
-        reason = "" if comparison.reason is None else f" ({comparison.reason.render(LOCALE)})"
-        title = MEASURES[comparison.metric].title.render(LOCALE)
+        verdict = WORDS[comparison.verdict].render(terminal_locale())
+        reason = "" if comparison.reason is None else f" ({comparison.reason.render(terminal_locale())})"
+        title = MEASURES[comparison.metric].title.render(terminal_locale())
         table.add_row(title, _interval(comparison.promised), _interval(comparison.realised), verdict + reason)
     OUT.print(table)
 
@@ -261,11 +263,11 @@ def print_estimate(report: OutcomeReport) -> None:
     for pair in estimate.pairs:
         inside = "–" if pair.is_inside is None else _("yes") if pair.is_inside else _("no")
         came = "–" if pair.realised is None else _number(pair.realised.value)
-        table.add_row(pair.title.render(LOCALE), _between(pair.expected), came, inside)
+        table.add_row(pair.title.render(terminal_locale()), _between(pair.expected), came, inside)
     OUT.print(table)
     say(msg("This holds only if:"))
     for words in estimate.assumptions:
-        OUT.print(f"• {words.render(LOCALE)}", markup=False)
+        OUT.print(f"• {words.render(terminal_locale())}", markup=False)
 
 
 def print_bands(report: OutcomeReport) -> None:
@@ -288,8 +290,8 @@ def print_divisions(report: OutcomeReport, profile: Profile) -> None:
 
     for division in report.divisions:
         OUT.print()
-        OUT.print(f"[bold]{profile.columns[division.column].meaning.in_locale(LOCALE)}[/bold]")
-        titles = (title.render(LOCALE) for title in MEASURES.values())
+        OUT.print(f"[bold]{profile.columns[division.column].meaning.in_locale(terminal_locale())}[/bold]")
+        titles = (title.render(terminal_locale()) for title in MEASURES.values())
         table = _table("", _("pupils"), _("at risk"), _("pointed out"), *titles)
         for group in division.groups:
             figures = [_interval(group.figures[name]) for name in MEASURES]
@@ -319,4 +321,4 @@ def _between(measure: ExpectedMeasure) -> str:
 def _number(value: float, digits: int = 3) -> str:
     """With the reader's decimal sign."""
     text = f"{value:.{digits}f}"
-    return text if LOCALE == "en" else text.replace(".", ",")
+    return text if terminal_locale() == "en" else text.replace(".", ",")

@@ -10,10 +10,10 @@ from zoneinfo import ZoneInfo
 import typer
 
 from farol.cli.serve import DataOption
-from farol.cli.terminal import LOCALE, _, read_settings, say
+from farol.cli.terminal import _, read_settings, say
 from farol.cli.train import ArtifactsOption
 from farol.errors import InputError, Place
-from farol.i18n import msg
+from farol.i18n import msg, terminal_locale
 
 
 def report(
@@ -47,11 +47,11 @@ def report(
     bundle = registry.load(task)
     with Store.open(settings.store_url) as store:
         made = report_of(store, registry, bundle, window_of(window, store=store, task=task, now=now), now)
-    html = report_html(made, Reader(LOCALE, False, zone))
+    html = report_html(made, Reader(terminal_locale(), False, zone))
     path = out or Path("report.html")
     files = {path: html.encode()}
     if as_json:
-        answer = ReportAnswer.of(made, zone, LOCALE)
+        answer = ReportAnswer.of(made, zone, terminal_locale())
         files[path.with_suffix(".json")] = answer.model_dump_json(by_alias=True, indent=2).encode()
     if pdf:
         files[path.with_suffix(".pdf")] = print_pdf(html)

@@ -13,9 +13,9 @@ import typer
 from farol.cli.check import Format, FormatOption
 from farol.cli.i18n import Command, Group
 from farol.cli.serve import DataOption
-from farol.cli.terminal import LOCALE, _, read_settings, say
+from farol.cli.terminal import _, read_settings, say
 from farol.cli.train import ArtifactsOption
-from farol.i18n import msg
+from farol.i18n import msg, terminal_locale
 
 if TYPE_CHECKING:
     from farol.store.recount import Recount
@@ -148,7 +148,7 @@ def _as_dict(result: Recount, *, repaired: bool) -> dict[str, object]:
                 "task": version.task,
                 "version": version.version,
                 "rows": version.rows,
-                "problem": version.problem.as_dict(LOCALE),
+                "problem": version.problem.as_dict(terminal_locale()),
             }
             for version in result.unproven
         ],

@@ -32,7 +32,7 @@ def export(
     ] = None,
     data: DataOption = None,
 ) -> None:
-    """Every row of the pupil; an empty list where there is none."""
+    """Every row of the pupil; an empty list for an unknown code."""
     from farol.store.database import Store
     from farol.store.privacy import export as rows_of
 

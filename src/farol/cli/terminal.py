@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -16,19 +17,26 @@ from farol.settings import Settings
 if TYPE_CHECKING:
     from farol.workbook.panel import Panel
 
-LOCALE = terminal_locale()
 OUT = Console(highlight=False, soft_wrap=True)
 ERR = Console(stderr=True, highlight=False)
+
+_EXPECTED = {
+    "int_parsing": msg("a whole number"),
+    "float_parsing": msg("a number"),
+    "finite_number": msg("a number"),
+    "bool_parsing": msg("true or false"),
+}
+"""Kinds of pydantic's refusals → the value that would do."""
 
 
 def _(text: str) -> str:
     """A help text in the language of the terminal."""
-    return translate(text, LOCALE)
+    return translate(text, terminal_locale())
 
 
 def say(message: Message) -> None:
     """One line to standard output, in the language of the terminal."""
-    OUT.print(message.render(LOCALE), markup=False)
+    OUT.print(message.render(terminal_locale()), markup=False)
 
 
 def read_settings(**overrides: object) -> Settings:
@@ -45,9 +53,22 @@ def read_settings(**overrides: object) -> Settings:
         name = "FAROL_" + "_".join(str(part) for part in first["loc"]).upper()
         raise InputError(
             msg("The setting {name} cannot be used.", name=name),
-            expected=msg("{reason}", reason=first["msg"]),
+            expected=expectation(error),
             fix=msg("Correct it or remove it; docs/settings.md lists every setting."),
         ) from error
+
+
+def expectation(error: ValidationError) -> Message:
+    """The value that the first part of a refusal by pydantic wants, in our words."""
+    first = error.errors(include_input=False, include_url=False)[0]
+    kind, limits = first["type"], first.get("ctx", {})
+    if kind == "greater_than_equal":
+        return msg("a number from {limit} upwards", limit=limits["ge"])
+    if kind == "less_than_equal":
+        return msg("a number up to {limit}", limit=limits["le"])
+    if kind == "literal_error":
+        return msg("one of {names}", names=", ".join(re.findall(r"'([^']*)'", limits["expected"])))
+    return _EXPECTED.get(kind, msg("a value of the form that the documentation gives"))
 
 
 def open_panel(workbook: Path, profile: Profile, settings: Settings) -> Panel:

@@ -14,9 +14,9 @@ from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeEl
 from rich.table import Table
 
 from farol.cli.check import ProfileOption, WorkbookArgument
-from farol.cli.terminal import ERR, LOCALE, OUT, _, open_panel, open_profile, read_settings, say
+from farol.cli.terminal import ERR, OUT, _, open_panel, open_profile, read_settings, say
 from farol.errors import InputError, MissingExtraError
-from farol.i18n import Message, msg
+from farol.i18n import Message, msg, terminal_locale
 
 if TYPE_CHECKING:
     from farol.evaluation.capacity import Capacity
@@ -130,14 +130,14 @@ def train_workbook(
     columns = (SpinnerColumn(), TextColumn("{task.description}"), BarColumn(), TimeElapsedColumn())
     written: list[tuple[str, Path]] = []
     with Progress(*columns, console=ERR, transient=not ERR.is_terminal) as bars:
-        bar = bars.add_task(msg("Reading {file}", file=workbook.name).render(LOCALE), total=1.0)
+        bar = bars.add_task(msg("Reading {file}", file=workbook.name).render(terminal_locale()), total=1.0)
         panel = open_panel(workbook, profile, settings)
         bars.update(bar, completed=1.0)
         for name in names:
             bar = bars.add_task(name, total=1.0)
 
             def progress(message: Message, fraction: float, bar: object = bar, name: str = name) -> None:
-                bars.update(bar, completed=fraction, description=f"{name}: {message.render(LOCALE)}")  # type: ignore[arg-type]
+                bars.update(bar, completed=fraction, description=f"{name}: {message.render(terminal_locale())}")  # type: ignore[arg-type]
 
             trained = fit(panel, name, seed=seed, quick=options.quick, capacity=capacity, progress=progress)
             written.append((name, write_bundle(settings.artifacts, trained)))
@@ -161,7 +161,7 @@ def print_report(report: dict[str, object], task: Task, path: Path) -> None:
     test = report["test"]
     assert isinstance(test, dict)  # noqa: S101  # report.json is our own, verified by its bundle
     OUT.print()
-    OUT.print(f"[bold]{task.title.in_locale(LOCALE)}[/bold] · {task.name} · {path.name}")
+    OUT.print(f"[bold]{task.title.in_locale(terminal_locale())}[/bold] · {task.name} · {path.name}")
     say(
         msg(
             "Trained on {train} ({n_train} rows), tested on {test} ({n_test} rows)",
@@ -179,11 +179,11 @@ def print_report(report: dict[str, object], task: Task, path: Path) -> None:
         interval = "–" if metric["low"] is None else f"{metric['low']:.3f}–{metric['high']:.3f}"
         table.add_row(name, "–" if metric["value"] is None else f"{metric['value']:.3f}", interval)
     OUT.print(table)
-    OUT.print(task.limits.in_locale(LOCALE), style="yellow", markup=False)
+    OUT.print(task.limits.in_locale(terminal_locale()), style="yellow", markup=False)
     promotion = report["promotion"]
     assert isinstance(promotion, dict)  # noqa: S101  # report.json is our own
     for reason in promotion["reasons"]:
-        OUT.print(reason[LOCALE[:2]], style="green" if report["promotable"] else "yellow", markup=False)
+        OUT.print(reason[terminal_locale()[:2]], style="green" if report["promotable"] else "yellow", markup=False)
     if report["quick"]:
         say(msg("Made with --quick: before serving it for good, train without."))
 

@@ -87,7 +87,7 @@ def p_value(reference: Table, now: float, n: int, alpha: float) -> float:
     """The two-sided p-value of a correlation `now` of `n` further rows of the population of `reference` (a, b).
 
     Draws with a fixed seed, enough for a test at level `alpha`. Draws without a correlation never count as further out.
-    Drawing stops when so many draws are further out that the level cannot be reached, which never adds an alarm
+    Drawing stops when too many draws are further out for the level to be reached, which never adds an alarm
     (Besag and Clifford, 1991).
     """
     rng = np.random.default_rng(0)

@@ -41,7 +41,7 @@ def band_calibrations(
     report: Mapping[str, object] | None, label: Floats, probability: Floats
 ) -> tuple[BandCalibration, ...]:
     """The bands of a card (the usual ones where there is no card) for answers (n,) and their labels (n,)."""
-    expected = _expected(report or {}) or dict.fromkeys(pairwise(EDGES))
+    expected = dict.fromkeys(pairwise(EDGES)) if report is None else _expected(report)
     inside = {
         (low, high): (probability >= low) & ((probability < high) | (high == EDGES[-1])) for low, high in expected
     }

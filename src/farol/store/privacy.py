@@ -101,7 +101,7 @@ class Purged:
 
 
 def parse_age(text: str, *, now: datetime) -> date:
-    """The first day to keep for an age such as `400d`: so many days before today. InputError for other texts."""
+    """The first day to keep for an age such as `400d`: 400 days before today. InputError for other texts."""
     match = _AGE.fullmatch(text.strip())
     if match is None:
         raise InputError(

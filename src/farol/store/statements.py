@@ -29,7 +29,7 @@ MOST_ROWS = 128
 
 
 MOST_EXACT = 32
-"""So many rows, or fewer, are one statement. SQLite's driver remembers 128 of them, for two tables."""
+"""Up to this number of rows are one statement. SQLite's driver remembers 128 of them, for two tables."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -176,7 +176,7 @@ def history(
 
 @dataclass(frozen=True, slots=True)
 class Span:
-    """A figure promised and realised, each as (low, value, high) between 0 and 1; None where there is none."""
+    """A figure promised and realised, each as (low, value, high) between 0 and 1; None where it has no value."""
 
     label: str
     promised: tuple[float, float, float] | None

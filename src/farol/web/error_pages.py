@@ -127,12 +127,12 @@ def failed(request: Request, reader: Reader, failure: Failure) -> HTMLResponse:
 
 
 def _details(refusal: ApiError) -> Iterator[Message]:
-    for one in refusal.fields:
+    for refused in refusal.fields:
         # The problem of the only field may be the message itself, and what was expected the advice.
-        if one.problem != refusal.message:
-            yield one.problem
-        if one.expected is not None and one.expected != refusal.fix:
-            yield msg("Expected: {text}", text=one.expected)
+        if refused.problem != refusal.message:
+            yield refused.problem
+        if refused.expected is not None and refused.expected != refusal.fix:
+            yield msg("Expected: {text}", text=refused.expected)
 
 
 def _steps(failure: Failure) -> Iterator[Message]:

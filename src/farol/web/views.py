@@ -1,4 +1,4 @@
-"""The pages: routes that parse, call one function and render. What goes wrong is told on a page, too."""
+"""The pages: routes that parse, call one function and render. Errors have a page, too."""
 
 from __future__ import annotations
 

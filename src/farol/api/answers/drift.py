@@ -52,7 +52,7 @@ class DriftFigures(Shape):
     feature: str
     psi: float | None = Field(description=_("Population stability index; null when nothing was counted."))
     low: float = Field(description=_("Lower end of the 95% interval of the PSI."))
-    high: float | None = Field(description=_("Upper end; null when there is none."))
+    high: float | None = Field(description=_("Upper end; null when it has no limit."))
     critical: float | None = Field(description=_("The PSI that chance alone seldom exceeds; null: no such limit."))
     n: int = Field(description=_("How many predictions were counted."))
     verdict: Verdict
