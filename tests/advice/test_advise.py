@@ -260,7 +260,7 @@ def test_expected_wholly_below_what_was_promised(two: Bundle, estimation: Estima
     figures |= {"roc_auc": Estimate(0.85, 0.8, 0.9), "brier": Estimate(0.15, 0.12, 0.18)}
     card = CardMetrics(300, 150, figures)
     found = advise(facts(two, plain(two), estimation=estimation, card=card))
-    assert (kinds(found) == ["distrust"]) is told
+    assert (kinds(found) == ["distrust"]) == told
     if told:
         assert "`farol estimate --task current`" in texts(found[0])
 
@@ -332,7 +332,7 @@ def test_a_slice_has_words(part: str, words: str) -> None:
 def stored(
     bundle: Bundle, level: int, bins: tuple[int, ...], source: str = "api", seen: int = 0
 ) -> Iterator[Prediction]:
-    """Pupils of a level: so many in the first bin of the first feature, so many in the second."""
+    """Pupils of a level, by the bins of the first feature."""
     first, *rest = bundle.reference.features
     for row, bin_ in enumerate([0] * bins[0] + [1] * bins[1] + [2] * sum(bins[2:])):
         places = {one.feature: row % 2 for one in rest} | {

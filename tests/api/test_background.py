@@ -267,8 +267,9 @@ def process(settings: Settings, how: str) -> Iterator[subprocess.Popen[str]]:
         "FAROL_CHECK_SCHEDULE": "1h",
         "FAROL_CHECK_WINDOW": "7d",
     }
-    pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE}
-    started = subprocess.Popen([sys.executable, "-c", WORKER, how], env=environ, text=True, **pipes)
+    started = subprocess.Popen(
+        [sys.executable, "-c", WORKER, how], env=environ, text=True, stdin=subprocess.PIPE, stdout=subprocess.PIPE
+    )
     with started:
         try:
             yield started

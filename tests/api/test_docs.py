@@ -66,7 +66,7 @@ def shape(value: Any, key: str = "") -> Any:
 
 
 def names(figures: str) -> set[str]:
-    """What Prometheus is told, without the numbers and without what depends on the model."""
+    """The text of /metrics without the numbers and without the parts that depend on the model."""
     version = re.compile(r'version="[^"]+"')
     return {version.sub("", line if line[0] == "#" else line.rpartition(" ")[0]) for line in figures.splitlines()}
 

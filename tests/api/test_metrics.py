@@ -1,4 +1,4 @@
-"""What Prometheus is told."""
+"""The text of /metrics, as Prometheus reads it."""
 
 from __future__ import annotations
 

@@ -147,7 +147,7 @@ def test_a_callers_trace_is_continued(traced: Settings, received: Received) -> N
 def test_a_caller_may_decide_against_a_trace(traced: Settings, received: Received) -> None:
     with running(create_app(traced)) as client:
         client.post("/predict", json=PUPIL, headers={"traceparent": TRACEPARENT[:-1] + "0"})
-        client.get("/health", headers={"traceparent": b"this is none, \xff"})
+        client.get("/health", headers={"traceparent": b"not a traceparent, \xff"})
     assert [span.name for span in spans_of(received)] == ["GET /health"]
 
 
@@ -342,7 +342,7 @@ def test_requests_are_answered_while_the_receiver_is_away(
     assert "s3cret" not in caplog.text
 
 
-def test_a_receiver_that_refuses_is_told_once_and_so_is_its_return(
+def test_a_receiver_that_refuses_and_its_return_are_logged_once(
     traced: Settings, received: Received, caplog: pytest.LogCaptureFixture
 ) -> None:
     full = logging.getLogger("opentelemetry.sdk._shared_internal")
@@ -444,7 +444,7 @@ def test_nothing_of_it_is_loaded_unless_it_is_wished_for(tmp_path: Path) -> None
     assert run(BARE + LOADED, tmp_path) == "[]"
 
 
-def test_an_install_without_the_extra_serves_and_says_what_traces_need(tmp_path: Path) -> None:
+def test_without_the_extra_farol_says_what_traces_need(tmp_path: Path) -> None:
     code = "import farol.app\ntry:\n    farol.app.create_app()\nexcept Exception as error:\n    print(error.code)"
     assert run(BARE + code, tmp_path, FAROL_OTLP_ENDPOINT="http://127.0.0.1:4318") == "missing_extra"
 

@@ -244,7 +244,7 @@ def test_what_is_said_twice_in_a_refusal_is_shown_once() -> None:
 def test_a_wrong_key_in_a_real_browser_shows_a_readable_page(
     chromium: Browser, locked: tuple[str, str], size: tuple[int, int], scheme: Any
 ) -> None:
-    # Without any key Chromium asks its reader, and under test there is none to ask.
+    # Without any key Chromium asks its reader, and a test has no reader.
     wrong = {"username": "x", "password": "wrong"}
     options = {"color_scheme": scheme, "locale": "pt-BR", "http_credentials": wrong}
     with opened(chromium, size, allowed=(401,), **options) as page:
