@@ -39,6 +39,26 @@ class Quirk:
 
 
 QUIRKS: Mapping[str, Quirk] = {
+    "near_year": Quirk(
+        "warning",
+        msg("The name is not {expected}, but nearly."),
+        msg("It is read as the sheet of {year}."),
+    ),
+    "hidden_sheet": Quirk(
+        "warning", msg("The sheet is hidden in the spreadsheet."), msg("It is read like the others.")
+    ),
+    "unread_no_year": Quirk("info", msg("The name has no year of the profile's form."), msg("It is not read.")),
+    "unread_several_years": Quirk("warning", msg("The name has several years."), msg("It is not read.")),
+    "unread_year_twice": Quirk(
+        "warning", msg("Another one is of the year {year} too: {other}."), msg("Only {other} is read.")
+    ),
+    "unread_no_code": Quirk(
+        "warning",
+        msg("Only the year fits in the name, and no header is that of the pupils' codes."),
+        msg("It is not read."),
+    ),
+    "unread_part": Quirk("error", msg("The file names this sheet, but does not hold it."), msg("It is not read.")),
+    "unread_kind": Quirk("warning", msg("Of a folder, only csv and parquet files are read."), msg("It is not read.")),
     "error_cell": Quirk(
         "warning", msg("Formulas in these cells show an error ({kinds})."), msg("They are read as empty, not as zero.")
     ),

@@ -6,6 +6,8 @@ import datetime as dt
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from farol.workbook.findings import Finding
+
 Cell = object
 """What a reader gives: text, float, int, bool, a date, `""` or None for nothing, a `CellError` for a failed formula."""
 
@@ -53,10 +55,11 @@ class RawSheet:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class RawWorkbook:
-    """The sheets of the profile's years, in any order, and the names of all sheets there are."""
+    """The sheets of the profile's years, the names of all sheets there are, and what is odd about the sheets."""
 
     names: Sequence[str]
     sheets: Sequence[RawSheet]
+    findings: Sequence[Finding] = ()
 
 
 def plain_text(cell: Cell) -> str:
