@@ -84,7 +84,7 @@ def test_a_hidden_sheet_of_a_year_is_read_and_said(
     path = write(tmp_path / "a.xlsx", {"PEDE2022": pupils(2), "PEDE2023": pupils(2)})
     if write is write_xlsx:
         book = load_workbook(path)
-        book["PEDE2023"].sheet_state = state
+        book["PEDE2023"].sheet_state = "hidden" if state == "hidden" else "veryHidden"
         book.save(path)
     else:
         content = path.read_bytes()

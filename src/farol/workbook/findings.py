@@ -122,6 +122,32 @@ QUIRKS: Mapping[str, Quirk] = {
         msg("Pupils' codes have small letters, stray spaces, other hyphens, invisible characters or leading zeros."),
         msg("The codes are brought to one form, so that the pupil is found in every year."),
     ),
+    "summary_row": Quirk(
+        "warning",
+        msg("Rows have a word such as total, average or source in the place of a pupil's code."),
+        msg("They are left out."),
+    ),
+    "note_row": Quirk(
+        "warning",
+        msg("Rows have a text unlike the codes in the place of a pupil's code, and nothing else."),
+        msg("They are left out."),
+    ),
+    "header_row_again": Quirk("warning", msg("Rows repeat the headers."), msg("They are left out.")),
+    "unlike_code": Quirk(
+        "warning",
+        msg("The code is not written like the others of the sheet."),
+        msg("The rows are read as pupils. See whether they are."),
+    ),
+    "stray_quote": Quirk(
+        "warning",
+        msg("A quotation mark has no partner in its row and would swallow the rows below."),
+        msg("It is left out. Every line is read as a row."),
+    ),
+    "short_row": Quirk(
+        "warning",
+        msg("Rows have fewer cells than there are headers."),
+        msg("The cells missing at the end are read as empty. See whether the others are under the right headers."),
+    ),
     "blank_row": Quirk("info", msg("Rows are blank."), msg("They are left out.")),
     "no_label": Quirk(
         "warning",

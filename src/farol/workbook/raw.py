@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 
 from farol.workbook.findings import Finding
 
@@ -44,6 +44,7 @@ class RawSheet:
     """One year's sheet: `rows[i]` is the row that a spreadsheet shows as i + 1, all of the same length.
 
     `formatted_rows` counts the rows up to the last one with a cell, even an empty one that only has a format.
+    `notes` has the rows that did not fit, as a spreadsheet shows them, by the finding's code.
     """
 
     name: str
@@ -51,6 +52,7 @@ class RawSheet:
     rows: Sequence[Sequence[Cell]]
     source: Source = FROM_WORKBOOK
     formatted_rows: int = 0
+    notes: Mapping[str, Sequence[int]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True, eq=False)

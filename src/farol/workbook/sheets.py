@@ -122,8 +122,8 @@ def _read_file(path: Path, profile: Profile, limits: Limits) -> RawWorkbook:
     if content.startswith(_PARQUET):
         sheet = RawSheet(path.stem, year, read_parquet(content, limits, path.name))
     else:
-        rows = read_delimited(content, HeaderIndex(profile, year), limits, path.name)
-        sheet = RawSheet(path.stem, year, rows, FROM_TEXT)
+        text = read_delimited(content, HeaderIndex(profile, year), limits, path.name)
+        sheet = RawSheet(path.stem, year, text.rows, FROM_TEXT, notes=text.notes)
     return RawWorkbook([path.name], [sheet], about_names(choice, profile.sheet_pattern))
 
 
