@@ -81,7 +81,12 @@ QUIRKS: Mapping[str, Quirk] = {
     "text_date": Quirk(
         "info",
         msg("Dates are written as text."),
-        msg("They are read in the order of day and month that the profile gives."),
+        msg("They are read as the dates of the column show: {order}."),
+    ),
+    "undecided_date": Quirk(
+        "warning",
+        msg("Dates can be read as day/month or as month/day, and the other dates of the column do not show which."),
+        msg("Only their year is read. Write the dates with the year first (2015-06-17), or as date cells."),
     ),
     "class_as_phase": Quirk(
         "info", msg("Cells hold the class instead of the phase."), msg("The phase is taken from the class.")

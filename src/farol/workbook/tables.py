@@ -26,7 +26,7 @@ from farol.workbook.cells import (
     months_of,
     number_column,
     spellings_of,
-    years_of,
+    years_in_range,
     zero_as_missing,
 )
 from farol.workbook.findings import Finding, finding
@@ -85,6 +85,7 @@ class _Reader:
             *(finding(code, sheet=raw.name, rows=rows) for code, rows in raw.notes.items()),
         ]
         self._spellings: dict[str, Spellings] = {}
+        self._date_years: dict[str, Floats] = {}
         self._row = np.arange(len(raw.rows) + 1, dtype=np.int64)[self._selection.first_row :]
         self._kept: list[int] | None = None  # positions of the rows with a pupil; None is all of them
 
@@ -242,6 +243,7 @@ class _Reader:
         if cells is None:
             return np.full(len(self._row), np.nan)
         read = date_column(cells, column)
+        self._date_years[column.name] = read.years
         self._report_notes(column, read.notes)
         return read.values
 
@@ -252,7 +254,7 @@ class _Reader:
             if column.year_fills is None:
                 continue
             target = self._profile.columns[column.year_fills]
-            years = years_of(dates[column.name], target)
+            years = years_in_range(self._date_years.get(column.name, dates[column.name]), target)
             gaps = np.isnan(numbers[target.name]) & ~np.isnan(years)
             if gaps.any():
                 numbers[target.name] = np.where(gaps, years, numbers[target.name])
