@@ -64,8 +64,8 @@ def list_(output: FormatOption = Format.text, artifacts: ArtifactsOption = None)
     for row in rows:
         state = _("damaged") if row["problem"] else _("in use") if row["promoted"] else ""
         headline = row["headline"]
-        auc: float | None = headline.get("roc_auc") if isinstance(headline, dict) else None
-        table.add_row(str(row["task"]), str(row["version"]), state, number(auc))
+        auc = headline.get("roc_auc") if isinstance(headline, dict) else None
+        table.add_row(str(row["task"]), str(row["version"]), state, number(auc if isinstance(auc, float) else None))
     OUT.print(table)
 
 
