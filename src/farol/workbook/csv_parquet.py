@@ -76,7 +76,7 @@ def _without_stray_quotes(
     """The lines of a text, without the quotation marks that open a cell and would swallow the rows below.
 
     `rows` are the rows read so far: the number of the row in which a mark is left out goes to `stray`. A cell of
-    several lines is told from a stray mark by what it makes of its rows: one row of the headers' width.
+    several lines differs from a stray mark in what it makes of its rows: one row of the headers' width.
     """
     lines = iter(io.StringIO(text, newline=""))
     for line in lines:

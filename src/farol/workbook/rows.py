@@ -35,7 +35,7 @@ def rows_without_pupil(
     """The positions of the rows that are no pupils, by the finding's code; and `unlike_code`, which may be pupils.
 
     `cells` are those below `header`, the header of the codes, and `codes` what they were read as; `columns` are all
-    columns of the sheet. A row is none of a pupil when it repeats the header, begins with a word for a sum or a note
+    columns of the sheet. A row is not a pupil's when it repeats the header, begins with a word for a sum or a note
     and is not written like most codes, or holds a text unlike every pupil's code and nothing else.
     """
     kinds: defaultdict[str, list[int]] = defaultdict(list)
