@@ -106,6 +106,14 @@ def test_the_month_of_birth_comes_from_the_birth_date(tmp_path: Path, written: C
     assert values(panel, "birth_month") == [*(float(day.month) for day in days), None]
 
 
+def test_a_year_of_birth_comes_from_a_date_of_undecided_order(tmp_path: Path) -> None:
+    panel = read(tmp_path, pupils(2, {"Data de Nasc": ["3/2/2014", "5/6/2013"]}))
+    assert values(panel, "birth_year") == [2014.0, 2013.0]
+    assert values(panel, "birth_month") == [None, None]
+    finding = only(panel, "undecided_date")
+    assert (finding.rows, finding.severity) == ((2, 3), "warning")
+
+
 def test_a_month_of_birth_in_the_sheet_is_kept(tmp_path: Path) -> None:
     rows = pupils(2, {"Data de Nasc": [dt.date(2010, 5, 20)] * 2, "Mês nasc": [7, None]})
     assert values(read(tmp_path, rows), "birth_month") == [7.0, 5.0]
