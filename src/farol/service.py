@@ -85,6 +85,12 @@ class Service:
         """Task → what scores it, for the tasks that are served."""
         return {task: served.scorer for task, served in self._served.items()}
 
+    @property
+    def bundles(self) -> list[Bundle]:
+        """The bundles in use, the question that looks furthest ahead first."""
+        bundles = (served.bundle for served in self._served.values())
+        return sorted(bundles, key=lambda bundle: (-bundle.task_spec.horizon, bundle.task))
+
     def served(self, task: str) -> ServedModel:
         """The model that answers for `task`, one of ROUTES; BundleError when no model answers."""
         served = self._served.get(task)

@@ -226,7 +226,7 @@ def test_a_card_is_served_as_it_was_written_under_a_policy_of_its_own(web: httpx
 def test_there_is_no_card_of_what_is_not_served(web: httpx.Client) -> None:
     answer = web.get("/models/nothing/card?lang=en")
     assert answer.status_code == 404
-    assert "No model is served under this address." in answer.text
+    assert "No model is in use under this address." in answer.text
 
 
 def test_the_style_sheet_may_be_kept_and_pages_may_not(web: httpx.Client) -> None:

@@ -104,7 +104,8 @@ def _look(facts: Facts, drift: DriftReport, whole: FeatureDrift) -> Advice:
     feature = whole if part is None else part.figures[whole.feature]
     name, window = name_of(whole), days(drift.window)
     searched = msg(
-        "{n} groups of pupils were compared, by phase, class and source, allowing for chance over all of them.",
+        "Groups of pupils compared, by phase, class and source: {n}. The limits allow for chance in "
+        "all of them together.",
         n=len(facts.looked.slices),
     )
     if part is None:
@@ -165,7 +166,7 @@ def reasons(feature: FeatureDrift) -> Iterator[Message]:
 def _too_little(drift: DriftReport) -> Advice:
     if drift.n < MIN_SAMPLES:
         why = msg(
-            "{n} predictions in {window}; with fewer than {enough} nothing can be said.",
+            "Predictions in {window}: {n}. With fewer than {enough} nothing can be said.",
             n=drift.n,
             window=days(drift.window),
             enough=MIN_SAMPLES,

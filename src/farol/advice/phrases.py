@@ -68,7 +68,7 @@ def train_again() -> Message:
     """The step to a new model, which Farol only ever proposes."""
     return msg(
         "Train with the newest workbook, compare the cards, promote only if you agree: {train}, then {promote}.",
-        train="`farol train WORKBOOK`",
+        train=msg("`farol train WORKBOOK`"),
         promote="`farol models promote`",
     )
 

@@ -87,7 +87,7 @@ app.command(
 )(lists.list_)
 app.command(
     cls=Command,
-    help=_("Tell one pupil's answer in words: how likely, why, what is not known, and its limits."),
+    help=_("Show one pupil's answer in words: how likely, why, what is not known, and its limits."),
     rich_help_panel=ANSWERS,
 )(explain.explain)
 app.command(

@@ -14,10 +14,10 @@ from rich.table import Table
 from farol.cli.check import Format, FormatOption, ProfileOption
 from farol.cli.drift_pairwise import show_pairwise
 from farol.cli.serve import DataOption
-from farol.cli.terminal import OUT, _, open_panel, read_settings, say
+from farol.cli.terminal import OUT, _, number, open_panel, read_settings, say
 from farol.cli.train import ArtifactsOption, SeedOption, remembered_workbook
 from farol.errors import InputError
-from farol.i18n import decimal, msg, terminal_locale
+from farol.i18n import msg, terminal_locale
 
 if TYPE_CHECKING:
     from farol.drift.report import DriftReport
@@ -134,7 +134,7 @@ def estimate(
         print(answer.model_dump_json(by_alias=True, indent=2))
         return
     if estimation.n < MIN_SAMPLES:
-        say(msg("{n} answers in this period: with fewer than {enough} nothing is estimated.",
+        say(msg("Answers in this period: {n}. With fewer than {enough} nothing is estimated.",
                 n=estimation.n, enough=MIN_SAMPLES))  # fmt: skip
         return
     table = Table(box=None, pad_edge=False)
@@ -142,7 +142,7 @@ def estimate(
         table.add_column(heading)
     for name, measure in estimation.measures.items():
         title = measure_title(name).render(terminal_locale())
-        table.add_row(title, _figure(measure.value), _figure(measure.low), _figure(measure.high))
+        table.add_row(title, number(measure.value), number(measure.low), number(measure.high))
     OUT.print(table)
     say(msg("Answers: {n}; expected at risk: {share}", n=estimation.n, share=_percent(estimation.at_risk)))
     for words in estimation.assumptions:
@@ -167,8 +167,8 @@ def print_drift(report: DriftReport) -> None:
     rows = [
         (
             figure.meaning.in_locale(terminal_locale()),
-            _figure(figure.psi),
-            _figure(figure.critical if isfinite(figure.critical) else None),
+            number(figure.psi),
+            number(figure.critical if isfinite(figure.critical) else None),
             str(figure.n),
             _percent(None if figure.superiority is None else figure.superiority.value),
             f"{_percent(figure.missing.reference)} → {_percent(figure.missing.value)}",
@@ -206,10 +206,6 @@ def print_drift(report: DriftReport) -> None:
         )
     )
     say(msg("Verdict: {verdict}", verdict=verdict_label(report.verdict, terminal_locale())))
-
-
-def _figure(value: float | None) -> str:
-    return "–" if value is None else decimal(value, 3).render(terminal_locale())
 
 
 def _percent(value: float | None) -> str:
@@ -260,7 +256,7 @@ def simulate_panel(
         for name in promoted_tasks(registry) if task == "all" else [task]:
             scorer = Scorer(registry.load(name))
             written = write(panel, scorer, store, n=n, shift=shift.value, seed=seed, days=days, now=datetime.now(UTC))
-            say(msg("{task}: stored {n} simulated predictions", task=name, n=written))
+            say(msg("{task}: simulated predictions stored: {n}", task=name, n=written))
 
 
 def known_workbook(settings: Settings) -> Path:

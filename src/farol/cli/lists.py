@@ -62,7 +62,7 @@ def list_(
     elif csv is None:
         show(ranked)
     else:
-        say(msg("wrote {n} pupils to {path}", n=len(ranked.pupils), path=csv))
+        say(msg("wrote pupils to {path}: {n}", n=len(ranked.pupils), path=csv))
         for note in ranked.notes():
             say(note)
 

@@ -35,4 +35,4 @@ def export(
     settings = read_settings(data=data, profile=profile)
     with Store.open(settings.store_url) as store:
         written = write_csv_file(store.stream(task), file, open_profile(settings), settings.timezone)
-    say(msg("wrote {n} predictions to {path}", n=written, path=file))
+    say(msg("wrote predictions to {path}: {n}", n=written, path=file))

@@ -11,7 +11,7 @@ from rich.table import Table
 
 from farol.cli.check import Format, FormatOption
 from farol.cli.i18n import Command, Group
-from farol.cli.terminal import OUT, _, read_settings, say
+from farol.cli.terminal import OUT, _, number, read_settings, say
 from farol.cli.train import ArtifactsOption, ForceOption, require_training
 from farol.i18n import msg, terminal_locale
 
@@ -24,7 +24,7 @@ app = typer.Typer(
 
 TaskArgument = Annotated[str, typer.Argument(metavar=_("TASK"), help=_("current or next-year"))]
 VersionArgument = Annotated[
-    str | None, typer.Argument(metavar=_("VERSION"), help=_("A version; without it, the promoted one."))
+    str | None, typer.Argument(metavar=_("VERSION"), help=_("A version; without it, the one in use."))
 ]
 
 
@@ -38,6 +38,8 @@ def open_registry(artifacts: Path | None) -> Registry:
 @app.command("list", cls=Command, help=_("List every version of every task, with its state."))
 def list_(output: FormatOption = Format.text, artifacts: ArtifactsOption = None) -> None:
     """One row a version."""
+    from farol.evaluation.metrics import MEASURES
+
     registry = open_registry(artifacts)
     rows = [
         {
@@ -57,13 +59,13 @@ def list_(output: FormatOption = Format.text, artifacts: ArtifactsOption = None)
         say(msg("No models yet. Train with `farol train WORKBOOK`."))
         return
     table = Table(box=None, pad_edge=False)
-    for heading in (_("task"), _("version"), _("state"), "roc_auc"):
+    for heading in (_("task"), _("version"), _("state"), MEASURES["roc_auc"].title.render(terminal_locale())):
         table.add_column(heading)
     for row in rows:
-        state = _("damaged") if row["problem"] else _("promoted") if row["promoted"] else ""
+        state = _("damaged") if row["problem"] else _("in use") if row["promoted"] else ""
         headline = row["headline"]
         auc = headline.get("roc_auc") if isinstance(headline, dict) else None
-        table.add_row(str(row["task"]), str(row["version"]), state, "–" if auc is None else f"{auc:.3f}")
+        table.add_row(str(row["task"]), str(row["version"]), state, number(auc))
     OUT.print(table)
 
 
@@ -107,9 +109,7 @@ def rollback(task: TaskArgument, artifacts: ArtifactsOption = None) -> None:
 def export(
     task: TaskArgument,
     folder: Annotated[Path, typer.Argument(metavar=_("FOLDER"), help=_("Where to write them."))],
-    version: Annotated[
-        str | None, typer.Option("--version", help=_("A version; without it, the promoted one."))
-    ] = None,
+    version: Annotated[str | None, typer.Option("--version", help=_("A version; without it, the one in use."))] = None,
     artifacts: ArtifactsOption = None,
 ) -> None:
     """Pickles for scikit-learn users; Farol itself never loads one."""

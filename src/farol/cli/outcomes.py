@@ -15,7 +15,7 @@ from rich.table import Table
 from farol.cli.check import Format, FormatOption, ProfileOption, WorkbookArgument
 from farol.cli.explain import TaskOption, scorer_and_panel
 from farol.cli.serve import DataOption
-from farol.cli.terminal import OUT, _, open_panel, open_profile, read_settings, say
+from farol.cli.terminal import OUT, _, number, open_panel, open_profile, read_settings, say
 from farol.cli.train import ArtifactsOption
 from farol.errors import InputError
 from farol.i18n import msg, terminal_locale
@@ -91,11 +91,11 @@ def forecast(
         )
     )
     if forecasts.unanswered:
-        say(msg("No answer for {n} pupils: too little is known about them.", n=forecasts.unanswered))
+        say(msg("Pupils without an answer, because too little is known about them: {n}.", n=forecasts.unanswered))
     if forecasts.unusable:
-        say(msg("No forecast for {n} pupils: their code cannot be stored.", n=forecasts.unusable))
+        say(msg("Pupils without a forecast, because their code cannot be stored: {n}.", n=forecasts.unusable))
     if csv is not None:
-        say(msg("wrote {n} pupils to {path}", n=len(forecasts.rows), path=csv))
+        say(msg("wrote pupils to {path}: {n}", n=len(forecasts.rows), path=csv))
     say(msg("When the next sheet is there, `farol outcomes` says what came true."))
 
 
@@ -159,8 +159,8 @@ def print_recorded(recorded: Recorded, tasks: list[str]) -> None:
     """What the sheet brought, and the forecasts that do not count."""
     say(
         msg(
-            "Sheet of {year}: {n} pupils; {added} new, {changed} with another answer than before, {removed} no longer "
-            "in the sheet",
+            "Sheet of {year}: {n} pupils; new: {added}; with another answer than before: {changed}; no "
+            "longer in the sheet: {removed}",
             year=recorded.year,
             n=recorded.pupils,
             added=recorded.added,
@@ -171,11 +171,11 @@ def print_recorded(recorded: Recorded, tasks: list[str]) -> None:
     for task in tasks:
         eligible = recorded.tasks[task]
         if eligible.late:
-            say(msg("{task}: {n} forecasts were stored after this sheet, and do not count", task=task, n=eligible.late))
+            say(msg("{task}: forecasts stored after this sheet, which do not count: {n}", task=task, n=eligible.late))
         if eligible.learned:
             say(
                 msg(
-                    "{task}: {n} forecasts come from models that had learned from these answers, and do not count",
+                    "{task}: forecasts of models that had learned from these answers, which do not count: {n}",
                     task=task,
                     n=eligible.learned,
                 )
@@ -191,9 +191,9 @@ def print_outcomes(report: OutcomeReport, profile: Profile) -> None:
     )
     say(
         msg(
-            "{forecast} pupils had a forecast: {matched} are in the sheet, {left} left; {new} pupils are new. Of those "
-            "in the sheet {without_label} have no answer there and {unanswered} had none from the model: {measured} "
-            "can be measured. {replaced} answers were replaced by a later one.",
+            "Pupils with a forecast: {forecast}; in the sheet: {matched}; left: {left}. New pupils: "
+            "{new}. In the sheet, without an answer there: {without_label}; without an answer from the "
+            "model: {unanswered}; measured: {measured}. Answers replaced by a later one: {replaced}.",
             **asdict(counts),
         )
     )
@@ -233,7 +233,7 @@ def print_part(part: Part, title: str) -> None:
     before, came = part.prevalence
     say(
         msg(
-            "{n} pupils; share at risk {came}, on the card {before}",
+            "Pupils: {n}; share at risk: {came}; on the card: {before}",
             n=part.evaluation.n,
             came=_interval(came),
             before=_interval(before),
@@ -262,7 +262,7 @@ def print_estimate(report: OutcomeReport) -> None:
     table = _table(_("metric"), _("expected"), _("came true"), _("in the interval"))
     for pair in estimate.pairs:
         inside = "–" if pair.is_inside is None else _("yes") if pair.is_inside else _("no")
-        came = "–" if pair.realised is None else _number(pair.realised.value)
+        came = "–" if pair.realised is None else number(pair.realised.value)
         table.add_row(pair.title.render(terminal_locale()), _between(pair.expected), came, inside)
     OUT.print(table)
     say(msg("This holds only if:"))
@@ -277,8 +277,8 @@ def print_bands(report: OutcomeReport) -> None:
     table = _table(_("risk"), _("pupils"), _("mean risk"), _("expected"), _("came true"), _("as expected"))
     for band in report.bands:
         kept = "–" if band.kept is None else _("yes") if band.kept else _("no")
-        said = "–" if band.said is None else _number(band.said, 2)
-        expected = "–" if band.expected is None else f"{_number(band.expected.low, 2)}–{_number(band.expected.high, 2)}"
+        said = "–" if band.said is None else number(band.said, 2)
+        expected = "–" if band.expected is None else f"{number(band.expected.low, 2)}–{number(band.expected.high, 2)}"
         edges = f"{band.low:.0%}–{band.high:.0%}"
         table.add_row(edges, str(band.n), said, expected, _interval(band.came), kept)
     OUT.print(table)
@@ -309,16 +309,10 @@ def _table(*headings: str) -> Table:
 def _interval(estimate: Estimate | None) -> str:
     if estimate is None:
         return "–"
-    return f"{_number(estimate.value)} ({_number(estimate.low)}–{_number(estimate.high)})"
+    return f"{number(estimate.value)} ({number(estimate.low)}–{number(estimate.high)})"
 
 
 def _between(measure: ExpectedMeasure) -> str:
     if measure.value is None or measure.low is None or measure.high is None:
         return "–"
-    return f"{_number(measure.value)} ({_number(measure.low)}–{_number(measure.high)})"
-
-
-def _number(value: float, digits: int = 3) -> str:
-    """With the reader's decimal sign."""
-    text = f"{value:.{digits}f}"
-    return text if terminal_locale() == "en" else text.replace(".", ",")
+    return f"{number(measure.value)} ({number(measure.low)}–{number(measure.high)})"

@@ -43,7 +43,7 @@ def status(
     if output is Format.json:
         print(StatusAnswer.of(statuses, terminal_locale()).model_dump_json(by_alias=True, indent=2))
     elif not statuses:
-        say(msg("No model is in use yet. {command} makes one.", command="`farol train WORKBOOK`"))
+        say(msg("No model is in use yet. {command} makes one.", command=msg("`farol train WORKBOOK`")))
     else:
         for model in statuses:
             print_status(model)

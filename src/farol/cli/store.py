@@ -85,7 +85,7 @@ def purge(
     first = parse_age(older_than, now=datetime.now(UTC))
     with Store.open(settings.store_url) as store:
         purged = remove(store, first)
-    say(msg("removed {n} predictions from before {day}, and their part in the counters", n=purged.rows, day=first))
+    say(msg("removed predictions from before {day}, with their part in the counters: {n}", n=purged.rows, day=first))
     if purged.outcomes:
         say(msg("removed outcomes: {n}", n=purged.outcomes))
     say(msg("Still kept: snapshots of drift (counts only), and every backup and export made before."))
@@ -106,7 +106,7 @@ def compact(data: DataOption = None) -> None:
     now = datetime.now(UTC)
     with Store.open(read_settings(data=data).store_url) as store:
         removed, forgotten = thin_out(store, now), Outbox(store).forget(now)
-    say(msg("removed {n} snapshots, and {m} alerts delivered long ago", n=removed, m=forgotten))
+    say(msg("removed snapshots: {n}; removed alerts that were delivered long ago: {m}", n=removed, m=forgotten))
 
 
 @app.command(cls=Command, help=_("Copy the database to a file, also while the service is running."))
@@ -118,7 +118,7 @@ def backup(
     from farol.store.backup import backup as write
 
     copied = write(read_settings(data=data).store_url, file)
-    say(msg("wrote {n} predictions to {path}", n=copied.rows, path=file))
+    say(msg("wrote predictions to {path}: {n}", n=copied.rows, path=file))
     say(msg("The copy holds data of pupils: keep it as you keep the workbook. The models are not in it."))
 
 
@@ -134,7 +134,7 @@ def restore(
     from farol.store.backup import restore as put_back
 
     copied = put_back(read_settings(data=data).store_url, file, force=force)
-    say(msg("restored {n} predictions from {path}", n=copied.rows, path=file))
+    say(msg("restored predictions from {path}: {n}", n=copied.rows, path=file))
     say(msg("Pupils erased after this backup was made are back: erase them again."))
 
 
@@ -156,11 +156,11 @@ def _as_dict(result: Recount, *, repaired: bool) -> dict[str, object]:
 
 
 def _print(result: Recount, *, repaired: bool) -> None:
-    say(msg("counted {n} predictions again", n=result.rows))
+    say(msg("predictions counted again: {n}", n=result.rows))
     for unproven in result.unproven:
         problem = unproven.problem.problem
         values = {"task": unproven.task, "version": unproven.version, "n": unproven.rows, "problem": problem}
-        say(msg("{task} {version}: its {n} predictions cannot be counted again. {problem}", **values))
+        say(msg("{task} {version}: predictions that cannot be counted again: {n}. {problem}", **values))
     for difference in result.differences[:SHOWN]:
         values = asdict(difference) | {"slice": difference.slice or "*"}
         say(msg("{task} {version}, {day}, {slice}, {name}, bin {bin}: counter {counted}, predictions {rows}", **values))
@@ -169,6 +169,6 @@ def _print(result: Recount, *, repaired: bool) -> None:
     if not result.differences:
         say(msg("all counters agree with the predictions"))
     elif repaired:
-        say(msg("{n} counters were wrong and are corrected", n=len(result.differences)))
+        say(msg("wrong counters, now corrected: {n}", n=len(result.differences)))
     else:
-        say(msg("{n} counters are wrong; correct them with --repair", n=len(result.differences)))
+        say(msg("wrong counters: {n}; correct them with --repair", n=len(result.differences)))

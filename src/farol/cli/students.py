@@ -59,7 +59,7 @@ def erase(student: StudentArgument, data: DataOption = None, artifacts: Artifact
     settings = read_settings(data=data, artifacts=artifacts)
     with Store.open(settings.store_url) as store:
         erased = erase_rows(store, _code(student), Registry(settings.artifacts))
-    say(msg("erased {n} predictions of this pupil", n=erased.rows))
+    say(msg("erased predictions of this pupil: {n}", n=erased.rows))
     if erased.outcomes:
         say(msg("erased outcomes of this pupil: {n}", n=erased.outcomes))
     if erased.kept:

@@ -10,7 +10,7 @@ from pydantic import ValidationError
 from rich.console import Console
 
 from farol.errors import InputError
-from farol.i18n import Message, msg, terminal_locale, translate
+from farol.i18n import Message, decimal, msg, terminal_locale, translate
 from farol.profile import Profile, load_profile
 from farol.settings import Settings
 
@@ -32,6 +32,11 @@ _EXPECTED = {
 def _(text: str) -> str:
     """A help text in the language of the terminal."""
     return translate(text, terminal_locale())
+
+
+def number(value: float | None, digits: int = 3) -> str:
+    """A figure with the terminal's decimal sign; a dash for None."""
+    return "–" if value is None else decimal(value, digits).render(terminal_locale())
 
 
 def say(message: Message) -> None:

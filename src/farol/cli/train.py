@@ -14,7 +14,7 @@ from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeEl
 from rich.table import Table
 
 from farol.cli.check import ProfileOption, WorkbookArgument
-from farol.cli.terminal import ERR, OUT, _, open_panel, open_profile, read_settings, say
+from farol.cli.terminal import ERR, OUT, _, number, open_panel, open_profile, read_settings, say
 from farol.errors import InputError, MissingExtraError
 from farol.i18n import Message, msg, terminal_locale
 
@@ -171,13 +171,15 @@ def print_report(report: dict[str, object], task: Task, path: Path) -> None:
             n_test=report["n_test"],
         )
     )
+    from farol.evaluation.metrics import MEASURES
+
     table = Table(box=None, pad_edge=False)
     for heading in (_("metric"), _("value"), _("95% interval")):
         table.add_column(heading, justify="left" if heading == _("metric") else "right")
     for name in HEADLINES:
         metric = test[name]
-        interval = "–" if metric["low"] is None else f"{metric['low']:.3f}–{metric['high']:.3f}"
-        table.add_row(name, "–" if metric["value"] is None else f"{metric['value']:.3f}", interval)
+        interval = "–" if metric["low"] is None else f"{number(metric['low'])}–{number(metric['high'])}"
+        table.add_row(MEASURES[name].title.render(terminal_locale()), number(metric["value"]), interval)
     OUT.print(table)
     OUT.print(task.limits.in_locale(terminal_locale()), style="yellow", markup=False)
     promotion = report["promotion"]

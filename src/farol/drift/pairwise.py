@@ -223,7 +223,7 @@ def check_joint(bundle: Bundle) -> PairwiseCounts:
             msg("This model was trained on too few pupils to compare pairs of features."),
             expected=msg("a model trained on at least {n} pupils", n=LEAST_ROWS),
             got=msg("task {task}, version {version}", task=bundle.task, version=bundle.version),
-            fix=msg("Train again: {command}.", command="`farol train WORKBOOK`"),
+            fix=msg("Train again: {command}.", command=msg("`farol train WORKBOOK`")),
         )
     return bundle.reference.joint
 

@@ -113,7 +113,7 @@ class PupilList:
             )
         if self.unanswered:
             yield msg(
-                "Too little is known about {n} pupils, so they have no answer and are not on the list: {students}",
+                "Pupils without an answer, because too little is known about them ({n}): {students}",
                 n=len(self.unanswered),
                 students=", ".join(self.unanswered),
             )
@@ -133,8 +133,9 @@ class PupilList:
 def marked_words(marked: int, bundle: Bundle) -> Message:
     """Why the number of pupils marked "at risk" is not the number expected at risk."""
     return msg(
-        "{marked} pupils are marked “at risk” because their risk is {threshold} or more. That is another number than "
-        "the expected one: some marked pupils will not be behind, and some unmarked pupils will.",
+        "Pupils marked “at risk”, because their risk is {threshold} or more: {marked}. This number "
+        "differs from the expected one: some marked pupils will not be behind, and some unmarked "
+        "pupils will.",
         marked=marked,
         threshold=f"{bundle.manifest.threshold:.0%}",
     )

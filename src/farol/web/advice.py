@@ -19,7 +19,6 @@ from farol.web.charts import distribution
 from farol.web.dashboard import PATH as DASHBOARD
 from farol.web.dashboard import BinView, bin_views, bins_of
 from farol.web.locale import NOTHING, Reader
-from farol.web.views_service import bundles
 
 PATH = "/monitoring/advice"
 RESULTS = "/monitoring/results"
@@ -79,9 +78,7 @@ def advice_values(service: Service, reader: Reader, window: str, now: datetime) 
 def statuses_of(service: Service, window: str, now: datetime, *, deep: bool = True) -> Sequence[ModelStatus]:
     """The status of each model of a service. Raises InputError and StoreError."""
     problems = real_problems(service.registry, service.problems)
-    return model_statuses(
-        service.store, service.registry, bundles(service), problems, window=window, now=now, deep=deep
-    )
+    return model_statuses(service.store, service.registry, service.bundles, problems, window=window, now=now, deep=deep)
 
 
 def line_of(status: ModelStatus, reader: Reader) -> AdviceLine:

@@ -35,10 +35,9 @@ from farol.web.filters import (
     slice_choices,
     window_choices,
 )
-from farol.web.locale import NOTHING, Reader
+from farol.web.locale import NOTHING, Reader, served_years
 from farol.web.status import Status, status_of
 from farol.web.timeline import event_views, marks_of, timeline
-from farol.web.views_service import bundles, served_years
 
 SNAPSHOTS = 60
 """How far back the history goes, in snapshots."""
@@ -103,7 +102,7 @@ class FeatureView:
 
 def dashboard_values(service: Service, reader: Reader, filters: Filters, now: datetime) -> dict[str, object]:
     """The values of the template of the drift page. Raises InputError for an unknown task, window or slice."""
-    served = {bundle.task: bundle for bundle in bundles(service)}
+    served = {bundle.task: bundle for bundle in service.bundles}
     if not served:
         return {"tasks": []}
     bundle = chosen_bundle(service, filters.task)
@@ -186,7 +185,7 @@ def _notes(filters: Filters, shown: Filters, left_out: int, reader: Reader) -> I
         )
     if left_out > 0:
         yield _(
-            "Left out: {n} predictions without a phase, or of a phase that training did not have.",
+            "Predictions left out, because they have no phase or one that training did not have: {n}.",
             n=reader.number(left_out, 0),
         )
     if shown.part:
@@ -207,7 +206,7 @@ def feature_views(
 
 def chosen_bundle(service: Service, task: str | None) -> Bundle:
     """The bundle of a task, or of the first question; InputError when no model of the task is in use."""
-    served = {bundle.task: bundle for bundle in bundles(service)}
+    served = {bundle.task: bundle for bundle in service.bundles}
     bundle = served.get(task) if task else next(iter(served.values()), None)
     if bundle is None:
         raise InputError(

@@ -18,7 +18,6 @@ from farol.errors import ApiError, BundleError, FarolError, InputError, StoreErr
 from farol.i18n import Message, msg
 from farol.web.locale import Language, Reader, languages_of, reader_of
 from farol.web.templating import page
-from farol.web.views_service import service_of
 
 logger = logging.getLogger("farol.web")
 
@@ -101,7 +100,7 @@ def failure_in(error: FarolError) -> Failure:
 
 def error_page(request: Request, refusal: ApiError) -> HTMLResponse:
     """The page of a refusal, with its status and headers."""
-    return failed(request, reader_of(request, service_of(request).settings), failure_of(refusal))
+    return failed(request, reader_of(request), failure_of(refusal))
 
 
 def failed(request: Request, reader: Reader, failure: Failure) -> HTMLResponse:

@@ -19,9 +19,8 @@ from farol.profile import Column, Profile
 from farol.service import Service
 from farol.web.advice import PATH as ADVICE
 from farol.web.advice import AdviceLine, line_of, statuses_of
-from farol.web.locale import NOTHING, Reader
+from farol.web.locale import NOTHING, Reader, served_years, year_names
 from farol.web.status import Status, status_of
-from farol.web.views_service import bundles, served_years, year_names
 
 DRIFT_DAYS = 30
 
@@ -89,7 +88,7 @@ class Route:
 
 def home_values(service: Service, reader: Reader, base: str, now: datetime) -> dict[str, object]:
     """What the template of the introduction needs; `base` is the address of the service, without a slash at the end."""
-    served = bundles(service)
+    served = service.bundles
     known = _statuses(service, now)
     return {
         "tasks": [_task(bundle, service, reader, known.get(bundle.task)) for bundle in served],

@@ -15,6 +15,7 @@ from markupsafe import Markup, escape
 from starlette.requests import Request
 
 from farol.i18n import LOCALES, negotiate, translate
+from farol.model.bundle import Bundle
 from farol.settings import Settings
 
 NOTHING = "–"
@@ -84,8 +85,9 @@ class Reader:
         return f"{path}?{urlencode(query)}" if query else path
 
 
-def reader_of(request: Request, settings: Settings) -> Reader:
+def reader_of(request: Request) -> Reader:
     """The reader behind a request: `?lang=`, else `Accept-Language`, else the language of the settings."""
+    settings: Settings = request.app.state.service.settings
     default = negotiate(settings.locale)
     wanted = request.query_params.get("lang", "")
     chosen = negotiate(wanted, "") in LOCALES
@@ -106,3 +108,14 @@ def languages_of(reader: Reader, url_of: Callable[[str], str]) -> list[Language]
         Language(tag=tag, name=name, url=url_of(tag), current=locale == reader.locale)
         for locale, (tag, name) in _LANGUAGES.items()
     ]
+
+
+def served_years(bundle: Bundle) -> str:
+    """The years that the model in use learned from: after its test it is trained again with all there are."""
+    return year_names(bundle, bundle.served_years)
+
+
+def year_names(bundle: Bundle, years: Iterable[object]) -> str:
+    """Years in a row; where the question looks ahead, each with the year of its answer: `2022 → 2023`."""
+    ahead = bundle.task_spec.horizon
+    return ", ".join(f"{year} → {int(str(year)) + ahead}" if ahead else str(year) for year in years)

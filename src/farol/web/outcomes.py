@@ -187,10 +187,10 @@ def part_view(part: Part, title: Markup | str, reader: Reader) -> PartView:
     before, came = part.prevalence
     share = {"came": _share(came, reader), "n": reader.number(part.evaluation.n, 0)}
     words = (
-        _("{n} pupils; {came} of them are behind now.", **share)
+        _("Pupils: {n}; behind now: {came}.", **share)
         if before is None
         else _(
-            "{n} pupils; {came} of them are behind now. The card was measured where {before} were.",
+            "Pupils: {n}; behind now: {came}; behind where the card was measured: {before}.",
             **share,
             before=_share(before, reader),
         )

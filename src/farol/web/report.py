@@ -10,12 +10,11 @@ from farol.evaluation.metrics import MEASURES
 from farol.web.advice import advice_view
 from farol.web.dashboard import feature_views, name_of
 from farol.web.filters import period_words
-from farol.web.locale import Reader
+from farol.web.locale import Reader, served_years
 from farol.web.outcomes import estimate_view, part_view
 from farol.web.status import status_of
 from farol.web.templating import STATIC, document
 from farol.web.timeline import event_views, marks_of, timeline
-from farol.web.views_service import served_years
 
 POLICY = (
     "default-src 'none'; style-src 'unsafe-inline'; img-src data:; base-uri 'none'; form-action 'none'; "

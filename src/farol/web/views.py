@@ -30,7 +30,6 @@ from farol.web.outcomes import PATH as RESULTS
 from farol.web.outcomes import outcomes_values
 from farol.web.report import POLICY, report_html
 from farol.web.templating import STATIC, page
-from farol.web.views_service import service_of
 
 router = APIRouter(include_in_schema=False)
 
@@ -153,15 +152,15 @@ def card(request: Request, task: str) -> Response:
     def answer(service: Service, reader: Reader) -> Response:
         scorer = service.scorers.get(task)
         if scorer is None:
-            return failed(request, reader, Failure(404, msg("No model is served under this address.")))
+            return failed(request, reader, Failure(404, msg("No model is in use under this address.")))
         return HTMLResponse(scorer.bundle.files["card.html"], headers={"Content-Security-Policy": CARD_POLICY})
 
     return _answer(request, answer)
 
 
 def _answer(request: Request, make: Callable[[Service, Reader], Response]) -> Response:
-    service = service_of(request)
-    reader = reader_of(request, service.settings)
+    service: Service = request.app.state.service
+    reader = reader_of(request)
     try:
         return make(service, reader)
     except FarolError as error:

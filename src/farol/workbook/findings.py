@@ -156,7 +156,7 @@ QUIRKS: Mapping[str, Quirk] = {
     ),
     "respelled_between_years": Quirk(
         "info",
-        msg("{count} values of {own} are written differently than in {earlier}."),
+        msg("Values of {own} that are written differently than in {earlier}: {count}."),
         msg("Both spellings are read as the same value. See whether they still mean the same."),
     ),
     "unlinked": Quirk(

@@ -177,7 +177,7 @@ class _Reader:
                 msg("The sheet has the same pupil's code in several rows."),
                 expected=msg("each code once"),
                 got=msg(
-                    "{count} codes more than once, in the rows {rows}",
+                    "codes that occur more than once: {count}, in the rows {rows}",
                     count=sum(times[code] > 1 for code in times),
                     rows=", ".join(map(str, rows[:ROWS_SHOWN])) + (" …" if len(rows) > ROWS_SHOWN else ""),
                 ),
@@ -210,7 +210,7 @@ class _Reader:
             raise WorkbookError(
                 msg("The column does not hold numbers in most of its rows."),
                 expected=msg("numbers"),
-                got=msg("something else in {count} rows", count=unreadable),
+                got=msg("something else (rows: {count})", count=unreadable),
                 where=Place(sheet=self._raw.name, column=self._selection.chosen[column.name].text),
                 fix=msg("See whether the values stand under the header of another column."),
             )
