@@ -121,7 +121,7 @@ def test_late_or_knowing_forecasts_are_said_not_to_count(
     run("forecast", str(sample_workbook), "--year", "2023")
     said = run("outcomes", str(sample_workbook), "--task", "next-year")
     assert "forecasts stored after this sheet, which do not count" in said
-    assert "0 can be measured" in said
+    assert "measured: 0." in said
     settings = Settings(data=tmp_path / "data")
     with Store.open(settings.store_url) as store:
         answers = store.total()

@@ -85,13 +85,13 @@ def test_what_cannot_be_a_code_is_refused_and_not_repeated(store: Store, run: Ru
 
 def test_counters_are_true_after_a_pupil_is_erased(store: Store, run: Run) -> None:
     printed = run("students", "erase", "RA-7")
-    assert "erased 10 predictions" in printed
+    assert "erased predictions of this pupil: 10" in printed
     assert "no longer count in the measurement of drift" in printed
     assert "backup" in printed
     assert store.total() == 30
     assert "all counters agree with the predictions" in run("store", "recount")
     again = run("students", "erase", "RA-7")
-    assert "erased 0 predictions" in again
+    assert "erased predictions of this pupil: 0" in again
     assert "no longer count" not in again
 
 
@@ -122,13 +122,13 @@ def test_counters_are_proven_and_mended(store: Store, run: Run) -> None:
 def test_what_cannot_be_proven_is_told_and_is_no_difference(store: Store, run: Run) -> None:
     store.write([row()])
     told = run("store", "recount")
-    assert "current 2024-abc: its 1 predictions cannot be counted again. There is no version 2024-abc" in told
+    assert "current 2024-abc: predictions that cannot be counted again: 1. There is no version 2024-abc" in told
     (unproven,) = json.loads(run("store", "recount", "--format", "json"))["unproven"]
     assert (unproven["version"], unproven["rows"], unproven["problem"]["code"]) == ("2024-abc", 1, "bundle")
 
 
 def test_old_predictions_are_purged_and_the_counters_stay_true(store: Store, run: Run) -> None:
-    assert "removed 15 predictions" in run("store", "purge", "--older-than", "400d")
+    assert "with their part in the counters: 15" in run("store", "purge", "--older-than", "400d")
     assert store.total() == 25
     assert "predictions counted again: 25" in run("store", "recount")
     assert "400d" in run("store", "purge", "--older-than", "a year", code=2)
@@ -142,5 +142,5 @@ def test_a_backup_is_written_and_put_back(store: Store, run: Run) -> None:
     printed = run("store", "restore", "copy.db", "--force")
     assert "restored predictions from copy.db: 40" in printed
     assert "erase them again" in printed
-    assert "restored 40" in run("store", "restore", "copy.db", "--data", "elsewhere")
+    assert "restored predictions from copy.db: 40" in run("store", "restore", "copy.db", "--data", "elsewhere")
     assert "all counters agree with the predictions" in run("store", "recount")
