@@ -82,7 +82,7 @@ def test_where_nothing_changed_there_is_nothing_to_do(two: Bundle) -> None:
 
 
 @pytest.mark.parametrize(
-    ("n", "words"), [(10, "with fewer than 30 nothing can be said"), (40, "may be chance: “Self-evaluation”")]
+    ("n", "words"), [(10, "With fewer than 30 nothing can be said"), (40, "may be chance: “Self-evaluation”")]
 )
 def test_of_few_predictions_nothing_is_said(two: Bundle, n: int, words: str) -> None:
     counts = {name: {0: n // 2, 1: n // 2} for name in plain(two)} | {
@@ -127,7 +127,7 @@ def test_an_advice_gives_finding_reason_and_next_step_in_words(two: Bundle) -> N
     )
     assert rest == [
         "400 predictions of 2024-06-01 to 2024-06-30, compared with: all training rows (400, of 2022, 2023).",
-        "0 groups of pupils were compared, by phase, class and source, allowing for chance over all of them.",
+        "Groups of pupils compared, by phase, class and source: 0. The limits allow for chance in all of them together.",
     ]
     assert [words.render("en") for words in one.steps] == [
         "Ask who filled it in: is it filled in differently, or are the pupils different? Correct it, or watch it.",

@@ -73,7 +73,7 @@ def test_a_year_is_played_through_and_every_pupil_accounted_for(
     said = run("forecast", str(then), "--at", "2023-12-15", "--csv", str(tmp_path / "answers.csv"))
     assert f"{n} pupils of 2023, {n} forecasts stored now, 0 stored before" in said
     assert "farol outcomes" in said
-    assert "Pupils marked “at risk”" in said
+    assert "Pupils marked “at risk”, because their risk is" in said
     assert re.search(r"Of the \d+ pupils with an answer about \d+ are expected at risk", said)
     assert "RA-" not in said
     with (tmp_path / "answers.csv").open(encoding="utf-8", newline="") as file:
@@ -93,8 +93,8 @@ def test_a_year_is_played_through_and_every_pupil_accounted_for(
     assert report["together"]["positives"] == int(np.nansum(before.next_label))
 
     said = run("outcomes", str(sample_workbook))
-    assert "0 new, 0 with another answer than before, 0 no longer in the sheet" in said
-    assert f"{n} pupils had a forecast: {stayed} are in the sheet, {n - stayed} left" in said
+    assert "new: 0; with another answer than before: 0; no longer in the sheet: 0" in said
+    assert f"Pupils with a forecast: {n}; in the sheet: {stayed}; left: {n - stayed}." in said
     for word in ("promised", "came true", "as promised", "may have been helped", "Not behind at the time", "Mean risk"):
         assert word in said
     assert "RA-" not in said

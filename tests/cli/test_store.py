@@ -103,7 +103,7 @@ def test_erasing_says_what_counters_of_lost_models_count(store: Store, run: Run)
 
 
 def test_counters_are_proven_and_mended(store: Store, run: Run) -> None:
-    assert "counted 40 predictions again" in run("store", "recount")
+    assert "predictions counted again: 40" in run("store", "recount")
     with store.exclusive() as connection:
         for key, (layout, cells) in store.counters.stored(connection).items():
             store.counters.put(cursor_of(connection), {key: (layout, cells + (cells > 0))})
@@ -115,7 +115,7 @@ def test_counters_are_proven_and_mended(store: Store, run: Run) -> None:
     first = body["differences"][0]
     assert first["counted"] == first["rows"] + 1
     assert first.keys() == {"task", "version", "day", "slice", "name", "bin", "counted", "rows"}
-    assert f"{len(body['differences'])} counters were wrong" in run("store", "recount", "--repair")
+    assert f"wrong counters, now corrected: {len(body['differences'])}" in run("store", "recount", "--repair")
     assert json.loads(run("store", "recount", "--format", "json"))["differences"] == []
 
 
@@ -130,17 +130,17 @@ def test_what_cannot_be_proven_is_told_and_is_no_difference(store: Store, run: R
 def test_old_predictions_are_purged_and_the_counters_stay_true(store: Store, run: Run) -> None:
     assert "removed 15 predictions" in run("store", "purge", "--older-than", "400d")
     assert store.total() == 25
-    assert "counted 25 predictions again" in run("store", "recount")
+    assert "predictions counted again: 25" in run("store", "recount")
     assert "400d" in run("store", "purge", "--older-than", "a year", code=2)
 
 
 def test_a_backup_is_written_and_put_back(store: Store, run: Run) -> None:
-    assert "wrote 40 predictions to copy.db" in run("store", "backup", "copy.db")
+    assert "wrote predictions to copy.db: 40" in run("store", "backup", "copy.db")
     assert "exists already" in run("store", "backup", "copy.db", code=2)
     run("students", "erase", "RA-7")
     assert "--force" in run("store", "restore", "copy.db", code=2)
     printed = run("store", "restore", "copy.db", "--force")
-    assert "restored 40 predictions from copy.db" in printed
+    assert "restored predictions from copy.db: 40" in printed
     assert "erase them again" in printed
     assert "restored 40" in run("store", "restore", "copy.db", "--data", "elsewhere")
     assert "all counters agree with the predictions" in run("store", "recount")

@@ -216,7 +216,7 @@ def test_a_csv_row_with_a_stray_separator_is_refused(tmp_path: Path) -> None:
     path = tmp_path / "PEDE2022.csv"
     path.write_text("RA,Mat,Por\n1,7,8,\n2,7,5,8\n3,1,1,1,1\n", encoding="utf-8")
     said = refused(path)
-    assert "more in 2 rows; the first is row 3" in said
+    assert "more than that (rows: 2; the first is row 3)" in said
     assert "3 cells" in said
 
 

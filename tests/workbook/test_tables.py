@@ -182,7 +182,7 @@ def test_a_column_may_be_missing_in_some_sheets_but_not_in_all(tmp_path: Path) -
 
 def test_a_code_twice_in_a_sheet_is_refused_without_naming_it(tmp_path: Path) -> None:
     text = refused(tmp_path, pupils(5, {"RA": ["RA-1", "RA-2", " RA-1", "RA-4", "RA-2"]}))
-    assert "2 codes more than once, in the rows 2, 3, 4, 6" in text
+    assert "codes that occur more than once: 2, in the rows 2, 3, 4, 6" in text
     assert "RA-1" not in text
 
 
@@ -195,7 +195,7 @@ def test_of_many_rows_with_the_same_code_the_first_are_named(tmp_path: Path) -> 
 def test_text_where_numbers_belong_in_most_rows_is_refused(tmp_path: Path) -> None:
     text = refused(tmp_path, pupils(5, {"IDA": ["bom", "ruim", "bom", 5.0, 6.0]}))
     assert "column IDA" in text
-    assert "something else in 3 rows" in text
+    assert "something else (rows: 3)" in text
     panel = read(tmp_path, pupils(4, {"IDA": ["bom", "ruim", 5.0, 6.0]}))
     assert only(panel, "unreadable_text").rows == (2, 3)
 
