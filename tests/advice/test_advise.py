@@ -127,7 +127,8 @@ def test_an_advice_gives_finding_reason_and_next_step_in_words(two: Bundle) -> N
     )
     assert rest == [
         "400 predictions of 2024-06-01 to 2024-06-30, compared with: all training rows (400, of 2022, 2023).",
-        "Groups of pupils compared, by phase, class and source: 0. The limits allow for chance in all of them together.",
+        "Groups of pupils compared, by phase, class and source: 0. The limits allow for chance in all of them "
+        "together.",
     ]
     assert [words.render("en") for words in one.steps] == [
         "Ask who filled it in: is it filled in differently, or are the pupils different? Correct it, or watch it.",

@@ -155,7 +155,6 @@ def test_bands_are_those_of_the_card_with_what_came_true() -> None:
                 {"low": 0.0, "high": 0.5, "expected": {"low": 0.1, "high": 0.3}},
                 {"low": 0.5, "high": 0.9, "expected": {"low": 0.6, "high": 0.8}},
                 {"low": 0.9, "high": 1.0, "expected": {"low": 0.9, "high": 1.0}},
-                {"low": "none of ours"},
             ]
         }
     }
