@@ -128,7 +128,7 @@ def test_late_or_knowing_forecasts_are_said_not_to_count(
     # The same model, asked about a year that it learned from.
     run("forecast", str(sample_workbook), "--year", "2022", "--at", "2022-12-01")
     said = run("outcomes", str(sample_workbook), "--year", "2023")
-    assert "models that had learned from these answers, and do not count" in said
+    assert "models that had learned from these answers, which do not count" in said
     assert answers > 0
 
 

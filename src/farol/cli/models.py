@@ -65,7 +65,7 @@ def list_(output: FormatOption = Format.text, artifacts: ArtifactsOption = None)
         state = _("damaged") if row["problem"] else _("in use") if row["promoted"] else ""
         headline = row["headline"]
         auc = headline.get("roc_auc") if isinstance(headline, dict) else None
-        table.add_row(str(row["task"]), str(row["version"]), state, number(None if auc is None else float(auc)))
+        table.add_row(str(row["task"]), str(row["version"]), state, number(auc if isinstance(auc, float) else None))
     OUT.print(table)
 
 
