@@ -11,7 +11,7 @@ Farol gets, as in life, the counts of the answers by hundredth, and those of the
 NannyML (`--peers`: the Python of an environment that has it; docs/monitoring.md says how to install it) gets
 probabilities, predictions, and the reference row by row, the later sheet as one chunk; its intervals are three standard
 errors wide, not 95%. Both are asked a second time to take probabilities as they are; those figures must agree, as must
-NannyML's with Farol's formula given the isotonic map of its rows, so that what differs besides is told.
+NannyML's with Farol's formula given the isotonic map of its rows, so that the rest of the difference shows.
 
 Then, without any drift, each estimate is held against the truth: what answers are worth is learned from a random half
 of the reference's rows, and a half of the others, chosen so that high or low answers are more frequent, is judged:

@@ -69,7 +69,7 @@ def cli_page() -> Iterator[str]:
     yield ""
     yield "Made by `make docs` from the program itself; a test fails when it is stale. `FAROL_LOCALE=pt_BR` or `en`"
     yield "chooses the language of a command; without it the terminal's language does, and Portuguese is the default."
-    yield "An error that we foresaw is told in lines and ends the command with exit code 2."
+    yield "A foreseen error is printed in a few lines, and the command ends with exit code 2."
     for command in COMMANDS:
         yield ""
         yield f"## `{' '.join(('farol', *command))}`"

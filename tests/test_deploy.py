@@ -48,7 +48,7 @@ def test_the_units_are_hardened(tmp_path: Path, name: str) -> None:
 
 
 @pytest.mark.parametrize("name", SERVICES)
-def test_units_write_to_their_own_folder_alone_and_as_their_own_user(name: str) -> None:
+def test_units_write_only_to_their_folder_as_their_own_user(name: str) -> None:
     text = (DEPLOY / name).read_text("utf-8")
     for line in ("User=farol", "ProtectSystem=strict", "NoNewPrivileges=yes", "CapabilityBoundingSet=", "UMask=0077"):
         assert f"\n{line}\n" in text, line
@@ -61,7 +61,7 @@ def test_nothing_names_a_setting_that_is_not_one() -> None:
         assert set(re.findall(r"\bFAROL_[A-Z_]+[A-Z]\b", text)) <= known
 
 
-def test_the_composed_services_are_reachable_from_this_machine_alone() -> None:
+def test_composed_services_are_reachable_only_from_this_machine() -> None:
     base = yaml.safe_load((PROJECT / "compose.yaml").read_text("utf-8"))
     found: dict[str, Any] = yaml.safe_load((DEPLOY / "compose.postgresql.yaml").read_text("utf-8"))
     assert found["services"]["farol"]["command"][:2] == ["serve", "--workers"]
@@ -76,7 +76,7 @@ def test_the_composed_services_are_reachable_from_this_machine_alone() -> None:
     assert prometheus["cap_drop"] == ["ALL"]
 
 
-def test_prometheus_asks_the_service_by_its_name_with_the_key_that_is_mounted() -> None:
+def test_prometheus_asks_the_service_with_the_mounted_key() -> None:
     (job,) = yaml.safe_load((DEPLOY / "prometheus.yml").read_text("utf-8"))["scrape_configs"]
     assert job["static_configs"] == [{"targets": ["farol:8000"]}]
     assert job["authorization"]["credentials_file"] == "/run/secrets/farol_key"

@@ -94,7 +94,7 @@ def test_no_address_of_an_index_is_written_anywhere() -> None:
     assert "index-url" not in DOCKERFILE + COMPOSE
 
 
-def test_it_runs_as_nobody_in_particular_and_is_open_only_where_the_port_is_not() -> None:
+def test_it_runs_as_any_user_and_is_open_only_to_its_own_machine() -> None:
     assert re.search(r"^USER [1-9]\d*:[1-9]\d*$", DOCKERFILE, re.MULTILINE)
     assert "OPEN_NETWORK=" not in DOCKERFILE
     assert 'FAROL_OPEN_NETWORK: "true"' in COMPOSE

@@ -131,7 +131,7 @@ def test_a_bundle_of_which_any_byte_was_changed_is_refused(
 
 @QUICK
 @given(st.sampled_from(FILES), changes)
-def test_a_changed_bundle_that_is_signed_again_is_read_or_refused_and_nothing_else(
+def test_a_changed_bundle_signed_again_is_read_or_refused(
     bundle: Path, tmp_path: Path, name: str, change: Change
 ) -> None:
     folder = copied(bundle, tmp_path / "bundle")
@@ -141,7 +141,7 @@ def test_a_changed_bundle_that_is_signed_again_is_read_or_refused_and_nothing_el
 
 @QUICK
 @given(st.sampled_from([name for name in FILES if name.endswith(".json")]), st.data())
-def test_a_bundle_whose_json_says_something_else_is_read_or_refused_and_nothing_else(
+def test_a_bundle_with_other_json_is_read_or_refused(
     bundle: Path, tmp_path: Path, name: str, data: st.DataObject
 ) -> None:
     folder = copied(bundle, tmp_path / "bundle")

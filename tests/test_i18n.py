@@ -45,7 +45,7 @@ def test_a_command_speaks_the_language_of_the_terminal(environ: dict[str, str], 
     assert terminal_locale(environ) == locale
 
 
-def test_a_message_is_rendered_in_either_language_with_messages_inside() -> None:
+def test_a_message_within_a_message_renders_in_both_languages() -> None:
     message = msg("Where: {text}", text=msg("sheet {name}", name="PEDE2022"))
     assert str(message) == "Where: sheet PEDE2022"
     assert message.render("pt_BR") == "Onde: aba PEDE2022"
@@ -62,7 +62,7 @@ def test_a_text_without_translation_comes_back_as_written() -> None:
     assert translate("", "pt_BR") == ""
 
 
-def test_an_error_says_what_was_expected_what_came_where_and_what_to_do() -> None:
+def test_an_error_says_the_expected_the_given_its_place_and_fix() -> None:
     error = InputError(
         msg("field {name}", name="x"),
         expected=msg("row {name}", name=1),
@@ -89,7 +89,7 @@ def test_an_error_says_what_was_expected_what_came_where_and_what_to_do() -> Non
     assert InputError(msg("field {name}", name="x")).as_dict("en") == {"code": "input", "message": "field x"}
 
 
-def test_every_text_has_its_portuguese_and_the_compiled_catalogue_is_fresh() -> None:
+def test_every_text_has_portuguese_and_the_catalogue_is_fresh() -> None:
     assert list(catalog.problems()) == []
 
 

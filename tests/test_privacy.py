@@ -1,4 +1,4 @@
-"""No telemetry, no call home: what we stand on leaves no identifier behind and is told to be silent."""
+"""No telemetry, no call home: the libraries leave no identifier behind and are kept silent."""
 
 from __future__ import annotations
 

@@ -220,7 +220,7 @@ def test_run_leaves_out_what_its_extras_do_not_name(machine: Machine) -> None:
     assert machine.installed().keys() - lean.keys() >= {"pyarrow", "psycopg"}
 
 
-def test_a_serving_environment_has_no_training_library_and_a_copy_of_farol(machine: Machine) -> None:
+def test_a_serving_environment_has_farol_and_no_training_library(machine: Machine) -> None:
     assert machine.set_up("serve", EXTRAS="postgresql").returncode == 0
     installed = machine.installed()
     assert "psycopg" in installed

@@ -13,7 +13,7 @@ PAUSE = 0.02
 
 
 def eventually(look: Callable[[], T], *, seconds: float = 30) -> T:
-    """The first true value that `look` gives; AssertionError when there is none within `seconds`.
+    """The first true value that `look` gives; AssertionError after `seconds` without one.
 
     The limit only ends a test that would wait for ever: no test passes because time went by.
     """

@@ -61,7 +61,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     """
     settings = settings or Settings()
     tracing = open_tracing(settings)
-    service = Service(settings) if tracing is None else Service(settings, around_writer=tracing.around)
+    service = Service(settings) if tracing is None else Service(settings, opened=tracing.instrument)
     keyring = Keyring(lambda: service.store)
     watch = Watch(service)
     service.metrics.add(watch)

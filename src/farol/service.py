@@ -24,7 +24,7 @@ from farol.profile import Profile, load_profile
 from farol.settings import Settings
 from farol.store.database import Store
 from farol.store.health import caution, probe, software
-from farol.store.journal import Journal, Writer
+from farol.store.journal import Journal
 from farol.store.writers import writer_for
 
 logger = logging.getLogger("farol.service")
@@ -56,10 +56,10 @@ class ServedModel:
 class Service:
     """The state of a running service. `refresh` blocks and belongs in a thread; what it finds replaces what was."""
 
-    def __init__(self, settings: Settings, around_writer: Callable[[Writer], Writer] = lambda writer: writer) -> None:
-        """`around_writer` may put something around what commits the groups of the journal, such as traces."""
+    def __init__(self, settings: Settings, opened: Callable[[Store], None] = lambda _store: None) -> None:
+        """`opened` is called with the store once it is open."""
         self.settings = settings
-        self._around_writer = around_writer
+        self._opened = opened
         self.started = datetime.now(UTC)
         self.timezone = ZoneInfo(settings.timezone)
         self.profile: Profile = load_profile(settings.profile)
@@ -158,9 +158,8 @@ class Service:
     def journal(self) -> Journal:
         """The journal of the store; StoreError while that cannot be opened."""
         if self._journal is None:
-            writer = self._around_writer(writer_for(self.store))
             size, committed = self.settings.journal_queue, self.metrics.committed
-            self._journal = Journal(writer, queue_size=size, committed=committed)
+            self._journal = Journal(writer_for(self.store), queue_size=size, committed=committed)
         return self._journal
 
     def refresh(self) -> None:
@@ -212,10 +211,12 @@ class Service:
 
     def _open_store(self) -> None:
         try:
-            self._store = Store.open(self.settings.store_url)
+            store = Store.open(self.settings.store_url)
         except FarolError as error:
             self._cannot_store(error)
         else:
+            self._opened(store)
+            self._store = store
             self.store_problem = None
             caution = self.store_caution
             if caution is not None:

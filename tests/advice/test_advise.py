@@ -95,7 +95,7 @@ def test_of_few_predictions_nothing_is_said(two: Bundle, n: int, words: str) -> 
     assert words in texts(one)
 
 
-def test_a_changed_feature_is_to_be_looked_at_with_both_distributions(two: Bundle) -> None:
+def test_a_changed_feature_is_advised_with_both_distributions(two: Bundle) -> None:
     name = two.reference.features[2].feature
     (one,) = advise(facts(two, plain(two) | {name: {0: 380, 1: 20}}))
     assert (one.kind, one.part) == ("look", "")
@@ -110,7 +110,7 @@ def test_a_changed_feature_is_to_be_looked_at_with_both_distributions(two: Bundl
     assert "20% of the values are missing; in training it was 0%." in texts(higher)
 
 
-def test_an_advice_says_what_why_and_what_to_do_next_word_for_word(two: Bundle) -> None:
+def test_an_advice_gives_finding_reason_and_next_step_in_words(two: Bundle) -> None:
     name = two.reference.features[2].feature
     meaning = two.profile.columns[name].meaning.en
     (one,) = advise(facts(two, plain(two) | {name: {0: 380, 1: 20}}))
@@ -260,7 +260,7 @@ def test_expected_wholly_below_what_was_promised(two: Bundle, estimation: Estima
     figures |= {"roc_auc": Estimate(0.85, 0.8, 0.9), "brier": Estimate(0.15, 0.12, 0.18)}
     card = CardMetrics(300, 150, figures)
     found = advise(facts(two, plain(two), estimation=estimation, card=card))
-    assert (kinds(found) == ["distrust"]) is told
+    assert (kinds(found) == ["distrust"]) == told
     if told:
         assert "`farol estimate --task current`" in texts(found[0])
 
@@ -332,7 +332,7 @@ def test_a_slice_has_words(part: str, words: str) -> None:
 def stored(
     bundle: Bundle, level: int, bins: tuple[int, ...], source: str = "api", seen: int = 0
 ) -> Iterator[Prediction]:
-    """Pupils of a level: so many in the first bin of the first feature, so many in the second."""
+    """Pupils of a level, by the bins of the first feature."""
     first, *rest = bundle.reference.features
     for row, bin_ in enumerate([0] * bins[0] + [1] * bins[1] + [2] * sum(bins[2:])):
         places = {one.feature: row % 2 for one in rest} | {
@@ -404,7 +404,7 @@ def test_answers_may_change_in_one_level_alone(two: Bundle, store: Store, tmp_pa
     assert shallow.looked == SliceSearch()
 
 
-def test_where_every_level_changed_none_is_named_but_a_source_may_be(two: Bundle, store: Store, tmp_path: Path) -> None:
+def test_where_every_level_changed_only_a_source_is_named(two: Bundle, store: Store, tmp_path: Path) -> None:
     first = two.reference.features[0].feature
     store.write([*stored(two, 1, (125, 25), "a"), *stored(two, 5, (5, 45), "a")])
     store.write([*stored(two, 1, (0, 0, 90), "b"), *stored(two, 5, (0, 0, 60), "b")])
@@ -433,7 +433,7 @@ def test_the_rest_of_the_training_rows_is_what_the_level_leaves(two: Bundle) -> 
     assert without_slice(two, whole, "source=api") == without_slice(two, whole, "phase=9") == whole
 
 
-def test_levels_of_many_tests_get_draws_enough_or_no_alarm_at_all() -> None:
+def test_many_levels_get_enough_draws_or_raise_no_alarm() -> None:
     counts = (100.0,) * 8
     usual, strict = exact_critical_values(counts, 7, 50, 1e-4, 1e-4), exact_critical_values(counts, 7, 50, 2e-5, 2e-5)
     assert usual.psi < strict.psi < float("inf")

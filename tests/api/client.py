@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
@@ -31,11 +31,18 @@ class Client:
     def post(self, url: str, **options: Any) -> httpx.Response:
         return self.request("POST", url, **options)
 
-    def together(self, times: int, method: str, url: str, **options: Any) -> list[httpx.Response]:
-        """The same request several times at once."""
+    def together(
+        self, times: int, method: str, url: str, *, then: Callable[[int], None] | None = None, **options: Any
+    ) -> list[httpx.Response]:
+        """The same request several times at once; `then` is called after each answer with how many there are."""
 
         async def send() -> list[httpx.Response]:
-            return await asyncio.gather(*(self._http.request(method, url, **options) for _ in range(times)))
+            asked = [asyncio.create_task(self._http.request(method, url, **options)) for _ in range(times)]
+            for number, answer in enumerate(asyncio.as_completed(asked), 1):
+                await answer
+                if then is not None:
+                    then(number)
+            return [task.result() for task in asked]
 
         return self._portal.call(send)
 

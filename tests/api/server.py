@@ -6,13 +6,15 @@ import os
 import socket
 import subprocess
 import sys
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import httpx
+
+from tests.waiting import eventually
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,13 +34,13 @@ def free_address() -> int:
 
 @contextmanager
 def serving(port: int, artifacts: Path, data: Path, **settings: str) -> Iterator[Server]:
-    """`uvicorn farol.app:app`, ended with SIGTERM and, if that is not heeded, killed."""
+    """`uvicorn farol.app:app`, ended with SIGTERM, and killed where that does not end it."""
     environ = {**os.environ, "FAROL_ARTIFACTS": str(artifacts), "FAROL_DATA": str(data), **settings}
     command = [sys.executable, "-m", "uvicorn", "farol.app:app", "--port", str(port), "--log-level", "warning"]
     base = f"http://127.0.0.1:{port}"
     with subprocess.Popen(command, env=environ) as process:
         try:
-            _await_answer(base, process)
+            await_answer(base, process)
             yield Server(base, process)
         finally:
             process.terminate()
@@ -48,14 +50,15 @@ def serving(port: int, artifacts: Path, data: Path, **settings: str) -> Iterator
                 process.kill()
 
 
-def _await_answer(base: str, process: subprocess.Popen[bytes]) -> None:
-    for _ in range(400):
-        if process.poll() is not None:
-            raise AssertionError(f"uvicorn ended with {process.returncode}")
+def await_answer(base: str, process: subprocess.Popen[Any]) -> None:
+    """Until the server of this process answers at `base`; AssertionError when the process ends first."""
+
+    def is_answering() -> bool:
+        assert process.poll() is None, f"the server ended with {process.returncode}"
         try:
-            httpx.get(f"{base}/health", timeout=1)
+            httpx.get(f"{base}/health", timeout=5)
         except httpx.TransportError:
-            time.sleep(0.05)
-        else:
-            return
-    raise AssertionError("uvicorn did not answer")
+            return False
+        return True
+
+    eventually(is_answering, seconds=60)

@@ -72,7 +72,7 @@ def test_only_named_reasons_may_refuse_what_keeps_to_the_schema(
     assert is_a_rule(path, status, body) is allowed
 
 
-def test_once_there_is_a_key_the_description_says_that_one_is_needed(settings: Settings) -> None:
+def test_once_a_key_exists_the_description_asks_for_a_key(settings: Settings) -> None:
     with Store.open(settings.store_url) as store:
         Keys(store).add(make_key(Role.predict, "one", at=datetime.now(UTC))[1])
     with running(create_app(settings)) as client:

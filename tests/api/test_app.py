@@ -8,7 +8,6 @@ import signal
 import subprocess
 import sys
 import threading
-import time
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -28,6 +27,7 @@ from farol.store.records import Prediction
 from tests.api.client import running
 from tests.api.server import serving
 from tests.api.shape import PUPIL
+from tests.waiting import eventually
 
 HEAVY = "sklearn xgboost onnx onnxmltools pandas polars pyarrow alembic matplotlib vl_convert"
 
@@ -81,7 +81,7 @@ def test_the_app_for_servers_is_made_once(monkeypatch: pytest.MonkeyPatch, tmp_p
         _ = farol.app.nothing
 
 
-def test_a_profile_that_cannot_be_used_is_told_before_anything_starts() -> None:
+def test_an_unusable_profile_is_reported_before_anything_starts() -> None:
     with pytest.raises(ProfileError):
         create_app(Settings(profile="no-such-profile"))
 
@@ -142,8 +142,7 @@ def test_sigterm_lets_what_is_under_way_be_stored_and_answered(free_port: int, t
         askers = [threading.Thread(target=ask, args=(server.base,)) for _ in range(4)]
         for asker in askers:
             asker.start()
-        while len(answered) < 50:
-            time.sleep(0.01)
+        eventually(lambda: len(answered) >= 50)
         server.process.send_signal(signal.SIGTERM)
         assert server.process.wait(10) in (0, -signal.SIGTERM)
         for asker in askers:
@@ -189,7 +188,7 @@ def test_a_service_that_never_answered_closes_as_well(tmp_path: Path) -> None:
     asyncio.run(start_and_stop())
 
 
-def test_what_was_loaded_at_the_start_is_not_looked_at_for_garbage(tmp_path: Path) -> None:
+def test_objects_loaded_at_the_start_are_not_garbage_collected(tmp_path: Path) -> None:
     app = create_app(Settings(artifacts=tmp_path, data=tmp_path / "data"))
 
     async def start_and_stop() -> int:

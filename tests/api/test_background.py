@@ -8,12 +8,13 @@ import re
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
+from sqlalchemy import update
 
 from farol import app as application
 from farol.alerts.delivery import make_secret
@@ -30,11 +31,14 @@ from farol.store.alerts import AlertStates, Outbox
 from farol.store.database import Store
 from farol.store.history import SERVED, Events
 from farol.store.leases import Leases
+from farol.store.records import microseconds
+from farol.store.tables import leases
 from tests.alerts.receiver import web_receiver
 from tests.api.client import Client, running
 from tests.api.test_metrics import figures, value
 from tests.counted import answered
 from tests.postgresql import postgresql_server, postgresql_url
+from tests.waiting import eventually
 
 __all__ = ["postgresql_server", "postgresql_url"]
 
@@ -92,7 +96,7 @@ def test_the_first_look_notices_the_versions_and_plans_the_check(configured: Set
         assert len(Events(store).latest(9, None, SERVED)) == 2
 
 
-def test_a_check_that_is_due_is_made_by_one_worker_and_its_alert_sent(configured: Settings) -> None:
+def test_a_due_check_is_made_by_one_worker_and_its_alert_sent(configured: Settings) -> None:
     with web_receiver() as received:
         hook = {"alert_webhook_url": received.url, "alert_webhook_secret": SECRET}
         settings = Settings(**{**configured.model_dump(), **hook})
@@ -145,7 +149,7 @@ def test_without_a_schedule_nothing_is_checked(configured: Settings) -> None:
 
 
 @pytest.mark.parametrize("wanted", [True, False])
-def test_the_schedule_looks_at_features_together_where_that_is_set(configured: Settings, wanted: bool) -> None:
+def test_the_schedule_checks_features_together_where_set(configured: Settings, wanted: bool) -> None:
     with worker(configured.model_copy(update={"check_multivariate": wanted})) as (watch, store):
         watch.look()
         make_due(store)
@@ -170,7 +174,7 @@ def test_a_check_that_fails_is_due_again_at_its_next_time(
         assert (lease.holder, lease.due > datetime.now(UTC)) == (None, True)
 
 
-def test_a_store_that_cannot_be_used_is_told_once_until_it_changes(
+def test_an_unusable_store_is_logged_once_until_it_changes(
     trained: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     (tmp_path / "file").write_text("")
@@ -190,7 +194,7 @@ def test_a_worker_that_stops_begins_no_check(configured: Settings) -> None:
         assert AlertStates(store).all() == []
 
 
-def test_settings_that_cannot_be_carried_out_are_refused_at_the_start(configured: Settings) -> None:
+def test_settings_that_cannot_work_are_refused_at_the_start(configured: Settings) -> None:
     for wrong in ({"check_schedule": "soon"}, {"check_window": "soon"}, {"alert_email_to": "ana@example.org"}):
         with pytest.raises(InputError):
             create_app(configured.model_copy(update=wrong))
@@ -208,7 +212,7 @@ def test_a_mistake_in_watching_does_not_end_it(
 
     monkeypatch.setattr(Watch, "look", look)
     with running(create_app(configured)) as client:
-        until(lambda: len(looked) > 2)
+        eventually(lambda: len(looked) > 2)
         assert client.get("/health").status_code == 200
     assert "Watching failed; it is tried again." in caplog.text
 
@@ -222,25 +226,23 @@ def test_a_running_service_checks_and_sends_by_itself(configured: Settings, monk
             drifted(store, settings)
             Leases(store).plan(JOB, "1m", datetime.now(UTC) - timedelta(minutes=1))
         with running(create_app(settings)) as client:
-            until(lambda: len(received.requests) == 1)
-            until(lambda: value(client.get("/metrics").text, "farol_alert_state", task="current") == 2)
+            eventually(lambda: len(received.requests) == 1)
+            eventually(lambda: value(client.get("/metrics").text, "farol_alert_state", task="current") == 2)
 
 
 WORKER = """
-import asyncio, os, sys, time
-from datetime import timedelta
+import asyncio, os, sys
 from farol.api import background
 from farol.service import Service
 from farol.settings import Settings
 
-background.LEASE = timedelta(seconds=2)
 service = Service(Settings())
 service.refresh()
 watch = background.Watch(service)
 if sys.argv[1] == "dies":
     def check_all(*_, **__):
         print("checking", flush=True)
-        time.sleep(60)
+        sys.stdin.read()
     background.check_all = check_all
 else:
     check_all = background.check_all
@@ -250,9 +252,9 @@ else:
         return found
     background.check_all = told
 print("ready", flush=True)
-for _ in range(600):
+for line in sys.stdin:
     watch.look()
-    time.sleep(0.05)
+    print("looked", flush=True)
 """
 
 
@@ -265,7 +267,9 @@ def process(settings: Settings, how: str) -> Iterator[subprocess.Popen[str]]:
         "FAROL_CHECK_SCHEDULE": "1h",
         "FAROL_CHECK_WINDOW": "7d",
     }
-    started = subprocess.Popen([sys.executable, "-c", WORKER, how], env=environ, stdout=subprocess.PIPE, text=True)
+    started = subprocess.Popen(
+        [sys.executable, "-c", WORKER, how], env=environ, text=True, stdin=subprocess.PIPE, stdout=subprocess.PIPE
+    )
     with started:
         try:
             yield started
@@ -273,33 +277,46 @@ def process(settings: Settings, how: str) -> Iterator[subprocess.Popen[str]]:
             started.kill()
 
 
-def test_when_the_worker_that_checks_is_killed_another_process_takes_over(configured: Settings) -> None:
+def test_another_process_takes_over_from_a_killed_checker(configured: Settings) -> None:
     with Store.open(configured.store_url) as store:
         drifted(store, configured)
         Leases(store).plan(JOB, "1h", datetime.now(UTC) - timedelta(minutes=1))
         with process(configured, "dies") as leader:
             assert leader.stdout is not None
-            assert [leader.stdout.readline() for _ in range(2)] == ["ready\n", "checking\n"]
+            assert leader.stdout.readline() == "ready\n"
+            assert look(leader) == "checking\n"
             held = Leases(store).find(JOB)
             assert held is not None
             assert held.holder is not None
             with process(configured, "lives") as follower:
                 assert follower.stdout is not None
                 assert follower.stdout.readline() == "ready\n"
+                assert look(follower) == "looked\n"
                 assert AlertStates(store).all() == [], "while the leader has its time, nobody else begins"
                 leader.kill()
-                assert follower.stdout.readline() == "checked\n"
-                until(lambda: (lease := Leases(store).find(JOB)) is not None and lease.holder is None)
+                end_lease(store)
+                assert look(follower) == "checked\n"
+                assert follower.stdout.readline() == "looked\n"
+                lease = Leases(store).find(JOB)
+                assert lease is not None
+                assert lease.holder is None
         assert [one.verdict for one in AlertStates(store).all()] == ["severe", "none"]
         assert len(store.snapshots("current", 9)) == 1
 
 
-def until(done: Callable[[], bool]) -> None:
-    for _ in range(1_000):
-        if done():
-            return
-        time.sleep(0.02)
-    raise AssertionError("it did not happen")
+def look(worker: subprocess.Popen[str]) -> str:
+    """One look of the process; the first line that it prints then."""
+    assert worker.stdin is not None
+    assert worker.stdout is not None
+    worker.stdin.write("look\n")
+    worker.stdin.flush()
+    return worker.stdout.readline()
+
+
+def end_lease(store: Store) -> None:
+    """The time of whoever has the check in hand is over."""
+    with store.engine.begin() as connection:
+        connection.execute(update(leases).values(until=microseconds(datetime.now(UTC) - timedelta(seconds=1))))
 
 
 def client_service(client: Client) -> Service:

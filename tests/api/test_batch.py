@@ -80,7 +80,7 @@ odd_rows = st.one_of(
 @pytest.mark.parametrize("route", ["/predict", "/forecast"])
 @effort(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(rows=st.lists(odd_rows, min_size=1, max_size=5), reasons=st.integers(0, 10), lang=st.sampled_from(["pt", "en"]))
-def test_each_row_has_the_answer_or_the_error_it_would_have_alone(
+def test_each_row_has_the_answer_or_error_it_would_have_alone(
     shared: Client, route: str, rows: list[Row], reasons: int, lang: str
 ) -> None:
     query = f"?reasons={reasons}&lang={lang}"
@@ -226,7 +226,7 @@ def failing(monkeypatch: pytest.MonkeyPatch, *calls: int) -> None:
 
 
 @pytest.mark.parametrize("kind", ["application/json", "application/x-ndjson"])
-def test_rows_that_could_not_be_stored_are_told_one_by_one_and_what_is_answered_is_stored(
+def test_each_row_that_was_not_stored_says_so(
     client: Client, settings: Settings, monkeypatch: pytest.MonkeyPatch, kind: str
 ) -> None:
     failing(monkeypatch, 1)
@@ -248,7 +248,7 @@ def test_rows_that_could_not_be_stored_are_told_one_by_one_and_what_is_answered_
 
 
 @pytest.mark.parametrize("kind", ["application/json", "application/x-ndjson"])
-def test_when_the_first_rows_cannot_be_stored_the_whole_answer_says_so(
+def test_unstored_first_rows_make_the_whole_answer_an_error(
     client: Client, settings: Settings, monkeypatch: pytest.MonkeyPatch, kind: str
 ) -> None:
     failing(monkeypatch, 0)
@@ -285,7 +285,7 @@ def test_a_retry_is_answered_by_the_model_that_answered_first(settings: Settings
     assert (entry["status"], entry["error"]["code"]) == (503, "bundle")
 
 
-def test_a_retry_in_another_year_is_answered_of_the_year_it_was_stored_for(client: Client, settings: Settings) -> None:
+def test_a_retry_in_another_year_gets_its_first_years_answer(client: Client, settings: Settings) -> None:
     key, row = {"Idempotency-Key": "a"}, {name: value for name, value in CONTEXT.items() if name != "year"}
     (first,) = client.post("/forecast/batch?reasons=10", json=[row], headers=key).json()
     with Store.open(settings.store_url) as store, store.engine.begin() as connection:
@@ -355,7 +355,7 @@ def resident(server: Server) -> int:
 
 
 @pytest.mark.skipif(not Path("/proc/self/statm").exists(), reason="the memory of a process is read from /proc")
-def test_a_caller_who_reads_nothing_before_all_is_sent_is_answered_in_constant_memory(server: Server) -> None:
+def test_a_caller_who_sends_all_first_costs_constant_memory(server: Server) -> None:
     """18 MB each way, more than the buffers of a connection: without our own both would wait for ever."""
     block, blocks = lines([PUPIL] * 500).replace(b"\n", b" " * 1_400 + b"\n"), 24
     url = f"{server.base}/predict/batch?reasons=5"
@@ -374,7 +374,7 @@ def test_a_caller_who_reads_nothing_before_all_is_sent_is_answered_in_constant_m
     assert resident(server) - before < size / 2
 
 
-def test_a_caller_who_goes_away_leaves_what_was_answered_stored_and_the_service_well(server: Server) -> None:
+def test_when_a_caller_leaves_every_answered_row_is_stored(server: Server) -> None:
     counted = total(server)
     with connected(server) as connection, connection.makefile("rb") as answer:
         connection.sendall(HEAD + chunk(lines([PUPIL])))

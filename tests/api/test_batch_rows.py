@@ -50,10 +50,10 @@ def test_a_line_that_is_too_long_is_refused_and_the_next_is_read(size: int) -> N
 def test_a_row_that_is_no_object_is_refused_alone(line: bytes, code: str) -> None:
     found = parse_line(line)
     assert isinstance(found, ApiError)
-    assert found.code == code
+    assert (found.code, found.status) == (code, 400 if code == "invalid_json" else 422)
 
 
-def test_in_an_array_an_object_with_a_field_given_twice_spoils_only_itself() -> None:
+def test_a_field_given_twice_spoils_only_its_object_in_an_array() -> None:
     good, twice, inside, no_object = parse_array(b'[{"IAA": 1}, {"IAA": 1, "IAA": 2}, {"IAA": {"a": 1, "a": 2}}, 7]', 4)
     assert good == {"IAA": 1.0}
     assert isinstance(twice, ApiError)
@@ -78,9 +78,7 @@ def test_what_is_no_array_of_rows_is_refused_as_a_whole(body: bytes, code: str) 
     assert caught.value.code == code
 
 
-def test_what_waits_to_be_sent_keeps_its_order_and_gives_its_room_back(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_waiting_answers_keep_their_order_and_free_their_room(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(batch_rows, "PIECE", 7)
     monkeypatch.setattr(batch_rows, "IN_MEMORY", 20)
 

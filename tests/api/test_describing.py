@@ -54,7 +54,7 @@ def test_the_example_and_the_routes_work_as_they_stand(shared: Client) -> None:
     assert shared.post(infer, json={"inputs": tensors}).status_code == 200
 
 
-def test_metrics_come_with_their_intervals_and_words_in_either_language(settings: Settings) -> None:
+def test_metrics_have_intervals_and_words_in_either_language(settings: Settings) -> None:
     both = {"pt": "Área", "en": "Area"}
     report = {
         "measures": {
@@ -72,7 +72,7 @@ def test_metrics_come_with_their_intervals_and_words_in_either_language(settings
     assert metric == {"name": "roc_auc", "title": "Área", "meaning": "Área", **figures}
 
 
-def test_there_is_none_of_an_unknown_task_or_of_one_without_a_model(shared: Client, tmp_path: Path) -> None:
+def test_an_unknown_task_or_one_without_a_model_is_not_described(shared: Client, tmp_path: Path) -> None:
     error = error_of(shared.get("/models/last-year?lang=en"), 404, "not_found")
     assert error["fix"] == "Use one of current, next-year."
     with running(create_app(Settings(artifacts=tmp_path, data=tmp_path))) as client:

@@ -66,7 +66,7 @@ def shape(value: Any, key: str = "") -> Any:
 
 
 def names(figures: str) -> set[str]:
-    """What Prometheus is told, without the numbers and without what depends on the model."""
+    """The text of /metrics without the numbers and without the parts that depend on the model."""
     version = re.compile(r'version="[^"]+"')
     return {version.sub("", line if line[0] == "#" else line.rpartition(" ")[0]) for line in figures.splitlines()}
 
@@ -92,7 +92,7 @@ def test_the_example_gives_what_the_page_says(client: Client, command: str, stat
             assert response.json()["error"] | {"request_id": ""} == said["error"] | {"request_id": ""}
 
 
-def test_every_route_of_the_description_is_on_the_page_with_an_example(shared: Client) -> None:
+def test_every_described_route_is_on_the_page_with_an_example(shared: Client) -> None:
     paths = shared.get("/openapi.json").json()["paths"]
     routes = {f"{method.upper()} {path}" for path, methods in paths.items() for method in methods}
     assert set(re.findall(r"^### ((?:GET|POST) \S+)$", PAGE, flags=re.MULTILINE)) == routes

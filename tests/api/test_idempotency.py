@@ -102,7 +102,7 @@ def test_requests_that_race_under_one_key_all_get_one_answer(client: Client, set
     assert total(settings) == 1
 
 
-def test_a_retry_after_another_model_was_promoted_is_answered_by_the_first(settings: Settings) -> None:
+def test_a_retry_after_a_promotion_gets_the_first_models_answer(settings: Settings) -> None:
     headers, registry = key(), Registry(settings.artifacts)
     with running(create_app(settings)) as client:
         first = client.post("/predict?reasons=10", json=PUPIL, headers=headers).json()
@@ -120,7 +120,7 @@ def test_a_retry_is_answered_in_its_own_language(client: Client) -> None:
     assert client.post("/predict?lang=en", json=PUPIL, headers=headers).json()["prediction_label"].startswith("Student")
 
 
-def test_a_pupils_code_is_stored_beside_the_features_and_counts_for_nothing(
+def test_a_pupils_code_is_stored_and_changes_no_answer(
     client: Client, settings: Settings, caplog: pytest.LogCaptureFixture
 ) -> None:
     caplog.set_level(logging.DEBUG)

@@ -3,21 +3,21 @@
 from __future__ import annotations
 
 import asyncio
+import threading
 import time
 from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 
-from farol.api import keyring
 from farol.api.keyring import MOST_AGE, Keyring
 from farol.errors import StoreError
 from farol.i18n import msg
 from farol.store.database import Store
-from farol.store.keys import ApiKey, Keys, Role, make_key
+from farol.store.keys import Keys, Role, make_key
 
 
-def test_it_trusts_what_it_read_for_two_seconds_counted_from_before_the_query(
+def test_keys_are_trusted_for_two_seconds_from_before_the_query(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     now = 100.0
@@ -41,32 +41,31 @@ def test_it_trusts_what_it_read_for_two_seconds_counted_from_before_the_query(
     assert MOST_AGE == 2.0
 
 
-def test_all_who_wait_wait_for_one_reading_and_leaving_ends_it_for_nobody(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    reads: list[float] = []
+def test_waiters_share_a_reading_and_leaving_ends_it_for_nobody(tmp_path: Path) -> None:
+    began, go_on, reads = threading.Event(), threading.Event(), 0
     with Store.open(f"sqlite:///{tmp_path / 'farol.db'}") as store:
 
-        class Slow(Keys):
-            def all(self) -> list[ApiKey]:
-                reads.append(time.monotonic())
-                time.sleep(0.1)
-                return super().all()
+        def slow() -> Store:
+            nonlocal reads
+            reads += 1
+            began.set()
+            assert go_on.wait(30)
+            return store
 
-        # Other services of this process read their keys every second meanwhile, from stores of their own.
-        monkeypatch.setattr(keyring, "Keys", lambda opened: (Slow if opened is store else Keys)(opened))
-        ring = Keyring(lambda: store)
+        ring = Keyring(slow)
 
         async def ask() -> None:
             waiting = [asyncio.create_task(ring.read()) for _ in range(5)]
-            await asyncio.sleep(0.02)
+            await asyncio.to_thread(began.wait, 30)
             waiting[0].cancel()
+            await asyncio.wait(waiting[:1])
+            go_on.set()
             answers = await asyncio.gather(*waiting, return_exceptions=True)
             assert isinstance(answers[0], asyncio.CancelledError)
             assert answers[1:] == [{}] * 4
 
         asyncio.run(ask())
-    assert len(reads) == 1
+    assert reads == 1
 
 
 def test_a_failed_reading_is_told_to_all_and_tried_again(tmp_path: Path) -> None:

@@ -11,7 +11,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from farol.api.logs import JsonLines, Repeats, TextLines, logging_config
+from farol.api.logs import JsonLines, RepeatFilter, TextLines, logging_config
 from farol.settings import Settings
 from tests.api.client import Client
 
@@ -62,7 +62,7 @@ def test_a_request_is_one_line_for_people(access: logging.LogRecord) -> None:
     assert words[0].endswith("+00:00")
 
 
-def test_an_exception_is_told_by_its_kind_and_place_without_its_words(failed: logging.LogRecord) -> None:
+def test_an_exception_is_logged_by_kind_and_place_without_words(failed: logging.LogRecord) -> None:
     found = json.loads(JsonLines().format(failed))
     assert (found["message"], found["level"]) == ("Ação 1", "error")
     assert found["exception"].startswith("ValueError at api/test_logs.py:")
@@ -93,7 +93,7 @@ for name in ("farol.access", "uvicorn.error", "sqlalchemy.engine"):
     ("level", "ours"),
     [("warning", ["warning"]), ("info", ["info", "warning"]), ("debug", ["debug", "info", "warning"])],
 )
-def test_the_level_is_ours_and_the_servers_and_of_others_only_warnings_come(level: str, ours: list[str]) -> None:
+def test_the_level_holds_for_us_and_others_log_only_warnings(level: str, ours: list[str]) -> None:
     done = subprocess.run([sys.executable, "-c", WRITE, level, "json"], capture_output=True, text=True, check=True)
     assert done.stdout == ""
     lines = [json.loads(line) for line in done.stderr.splitlines()]
@@ -111,7 +111,7 @@ def test_the_form_is_a_setting(monkeypatch: pytest.MonkeyPatch, name: str, form:
 
 def test_the_same_fault_is_told_once_a_second_and_others_at_once() -> None:
     now = 100.0
-    repeats = Repeats(lambda: now)
+    repeats = RepeatFilter(lambda: now)
 
     def told(text: str, level: int = logging.ERROR) -> bool:
         return repeats.filter(logging.LogRecord("farol.api", level, "here", 1, text, None, None))

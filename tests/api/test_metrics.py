@@ -1,4 +1,4 @@
-"""What Prometheus is told."""
+"""The text of /metrics, as Prometheus reads it."""
 
 from __future__ import annotations
 
@@ -62,7 +62,7 @@ def test_each_app_counts_for_itself(settings: Settings, client: Client) -> None:
     assert value(text, "farol_requests_total", method="GET", route="/health", status="200") is None
 
 
-def test_nobody_makes_new_series_by_inventing_methods_or_addresses(client: Client) -> None:
+def test_invented_methods_and_addresses_make_no_new_series(client: Client) -> None:
     for number in range(20):
         client.request(f"M{number}", f"/nowhere/{number}")
         client.request("GET", f"/models/{number}/card")

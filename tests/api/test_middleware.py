@@ -75,6 +75,22 @@ def test_answers_are_not_kept_by_caches_but_assets_may_be(shared: Client) -> Non
     assert "cache-control" not in shared.get("/docs/assets/docs.js").headers
 
 
+@pytest.mark.parametrize(
+    ("method", "path"),
+    [
+        ("GET", "/health"),
+        ("GET", "/monitoring"),
+        ("GET", "/nothing-here"),
+        ("GET", "/docs/assets/docs.js"),
+        ("GET", "/monitoring/predictions.csv"),
+        ("POST", "/predict"),
+        ("DELETE", "/predict"),
+    ],
+)
+def test_a_cache_learns_that_every_answer_varies_by_language(shared: Client, method: str, path: str) -> None:
+    assert "accept-language" in shared.request(method, path).headers.get("vary", "").lower()
+
+
 def test_what_a_route_says_of_caching_stays(faulty: Client) -> None:
     assert faulty.post("/read", content=b"x").headers["cache-control"] == "max-age=5"
 
@@ -170,7 +186,7 @@ def test_the_limit_itself_is_still_accepted(faulty: Client) -> None:
     error_of(faulty.post("/read", content=b"x" * 1001), 413, "body_too_large")
 
 
-def test_a_fault_of_ours_is_told_without_traceback_and_logged_without_values(
+def test_our_fault_is_answered_without_traceback_and_logged_bare(
     faulty: Client, caplog: pytest.LogCaptureFixture
 ) -> None:
     response = faulty.get("/crash?lang=en")
@@ -254,9 +270,7 @@ def test_the_words_of_a_framework_are_not_passed_on(faulty: Client) -> None:
     assert SECRET not in response.text
 
 
-def test_one_line_is_logged_for_a_request_with_its_route_and_no_more(
-    shared: Client, caplog: pytest.LogCaptureFixture
-) -> None:
+def test_a_request_is_logged_in_one_line_with_its_route(shared: Client, caplog: pytest.LogCaptureFixture) -> None:
     with caplog.at_level(logging.INFO, "farol.access"):
         response = shared.get("/monitoring/predictions?task=current&limit=3")
         shared.get("/Maria/da/Silva?x=1")

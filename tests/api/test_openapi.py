@@ -74,7 +74,7 @@ def test_every_route_has_words_an_answer_and_its_errors(document: dict[str, Any]
 
 
 @pytest.mark.parametrize("lang", ["pt", "en"])
-def test_every_body_and_every_answer_has_an_example_of_its_own_schema(shared: Client, lang: str) -> None:
+def test_every_body_and_answer_has_an_example_of_its_schema(shared: Client, lang: str) -> None:
     document = shared.get(f"/openapi.json?lang={lang}").json()
     bodies = 0
     for path, method, operation in operations(document):

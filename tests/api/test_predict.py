@@ -67,7 +67,7 @@ def test_the_label_is_in_the_language_asked_for(shared: Client, query: str, head
     assert response.headers["content-language"] == ("pt-BR" if words == "Aluno" else "en")
 
 
-def test_a_prediction_is_stored_as_it_was_given_before_it_is_answered(client: Client, settings: Settings) -> None:
+def test_a_prediction_is_stored_before_it_is_answered(client: Client, settings: Settings) -> None:
     given = {"IAA": 10.005, "IEG": None, "IAN": 6.5}
     answer = client.post("/predict?lang=en", json=given).json()
     with Store.open(settings.store_url) as store:
@@ -117,7 +117,7 @@ def test_a_hundredth_above_ten_is_clipped_with_a_warning(shared: Client) -> None
     assert fields_of(error_of(shared.post("/predict", json=PUPIL | {"IAA": 10.02}), 422, "invalid_fields"))
 
 
-def test_an_ian_the_programme_never_gives_is_answered_with_a_warning(shared: Client) -> None:
+def test_an_ian_the_programme_never_gives_brings_a_warning(shared: Client) -> None:
     answer = shared.post("/predict?lang=en", json=PUPIL | {"IAN": 6.5}).json()
     (warning,) = answer["warnings"]
     assert (warning["code"], warning["field"]) == ("unusual_value", "IAN")
@@ -149,7 +149,7 @@ def test_a_forecast_takes_the_context_and_the_year_it_is_of(shared: Client) -> N
     assert default["probability"] == shared.post("/forecast", json=body | {"year": None}).json()["probability"]
 
 
-def test_the_years_in_the_programme_are_counted_to_the_year_given(client: Client, settings: Settings) -> None:
+def test_years_in_the_programme_are_counted_to_the_year_given(client: Client, settings: Settings) -> None:
     for year in (2021, 2024, 2024):
         answer = client.post("/forecast", json=PUPIL | {"year_joined": 2021, "year": year}).json()
     today = datetime.now(ZoneInfo("America/Sao_Paulo")).date()
@@ -278,9 +278,7 @@ BODIES = st.dictionaries(NAMES, VALUES, max_size=8) | VALUES
 
 @given(body=BODIES, route=st.sampled_from(["/predict", "/forecast"]))
 @settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
-def test_any_json_is_answered_or_refused_in_one_shape_and_no_text_is_echoed(
-    shared: Client, body: object, route: str
-) -> None:
+def test_any_json_is_answered_or_refused_without_an_echo(shared: Client, body: object, route: str) -> None:
     response = shared.post(route, content=json.dumps(body), headers=JSON)
     assert MARK not in response.text
     if response.status_code == 200:
@@ -378,7 +376,7 @@ def test_the_answer_has_the_band_of_its_probability(shared: Client) -> None:
     assert (answer["abstained"], answer["abstention"]) == (False, None)
 
 
-def test_of_a_pupil_of_whom_too_little_is_known_there_is_no_answer_and_it_is_stored_as_none(
+def test_too_little_known_of_a_pupil_gives_and_stores_no_answer(
     settings: Settings,
 ) -> None:
     path = make_bundle(settings.artifacts, "next-year", report={"support": {"least_given": 8}})

@@ -6,7 +6,6 @@ import importlib
 import socket
 import subprocess
 import sys
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -15,6 +14,7 @@ import httpx
 import pytest
 
 from farol.api.server import MOST_HEAD_BYTES
+from tests.api.server import await_answer
 
 
 @contextmanager
@@ -23,13 +23,7 @@ def farol_serve(port: int, artifacts: Path, data: Path, *options: str) -> Iterat
     command += ["--artifacts", str(artifacts), "--data", str(data)]
     with subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as process:
         try:
-            for _ in range(600):
-                assert process.poll() is None
-                try:
-                    httpx.get(f"http://127.0.0.1:{port}/health", timeout=5)
-                    break
-                except httpx.TransportError:
-                    time.sleep(0.05)
+            await_answer(f"http://127.0.0.1:{port}", process)
             yield f"http://127.0.0.1:{port}"
         finally:
             process.terminate()
@@ -37,7 +31,7 @@ def farol_serve(port: int, artifacts: Path, data: Path, *options: str) -> Iterat
 
 
 def sent(port: int, *pieces: bytes) -> bytes:
-    """What the server says to these pieces until it closes the connection; TimeoutError when it does not."""
+    """The answer of the server to these pieces until it closes the connection; TimeoutError when it does not."""
     answer = b""
     with socket.create_connection(("127.0.0.1", port), timeout=10) as connection:
         try:

@@ -1,9 +1,7 @@
 from __future__ import annotations
 
 import json
-import threading
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
 
@@ -12,25 +10,18 @@ import pytest
 from farol.api.answers.health import HealthAnswer, ModelsAnswer, ReadyAnswer
 from farol.app import create_app
 from farol.model.registry import Registry
+from farol.service import Service
 from farol.settings import Settings
 from farol.store.sqlite import sqlite3
 from tests.api.client import Client, running
 from tests.api.shape import PUPIL, error_of, fields_of
 from tests.bundles import make_bundle
+from tests.waiting import eventually
 
 
 @pytest.fixture(autouse=True)
 def _impatient(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("farol.app.REFRESH_SECONDS", 0.02)
-
-
-def until(true: Callable[[], bool]) -> None:
-    """Wait until something holds."""
-    for _ in range(300):
-        if true():
-            return
-        time.sleep(0.02)
-    raise AssertionError("it never came to hold")
 
 
 def problem_of(client: Client, task: str = "current") -> str | None:
@@ -52,7 +43,7 @@ def test_ready_when_both_models_and_the_store_can_be_used(shared: Client) -> Non
     assert all(task["serving"] and task["problem"] is None for task in body["tasks"].values())
 
 
-def test_without_models_it_is_alive_not_ready_and_says_what_to_do(tmp_path: Path) -> None:
+def test_without_models_it_is_alive_not_ready_and_says_the_fix(tmp_path: Path) -> None:
     with running(create_app(Settings(artifacts=tmp_path / "none", data=tmp_path))) as client:
         assert client.get("/health").status_code == 200
         response = client.get("/ready?lang=en")
@@ -96,23 +87,21 @@ def test_a_model_promoted_while_it_runs_is_served(artifacts: Path, settings: Set
     before = client.post("/predict", json=PUPIL).json()["model_version"]
     after = next(entry.version for entry in Registry(artifacts).versions("current") if not entry.promoted)
     Registry(artifacts).promote("current", after)
-    until(lambda: client.get("/ready").json()["tasks"]["current"]["serving"] == after)
+    eventually(lambda: client.get("/ready").json()["tasks"]["current"]["serving"] == after)
     assert client.post("/predict", json=PUPIL).json()["model_version"] == after != before
     Registry(artifacts).rollback("current")
-    until(lambda: bool(client.post("/predict", json=PUPIL).json()["model_version"] == before))
+    eventually(lambda: bool(client.post("/predict", json=PUPIL).json()["model_version"] == before))
 
 
 def test_the_first_model_of_all_is_served_without_a_restart(tmp_path: Path) -> None:
     with running(create_app(Settings(artifacts=tmp_path / "artifacts", data=tmp_path))) as client:
         for task in ("current", "next-year"):
             Registry(tmp_path / "artifacts").promote(task, make_bundle(tmp_path / "artifacts", task).name)
-        until(lambda: client.get("/ready").status_code == 200)
+        eventually(lambda: client.get("/ready").status_code == 200)
         assert client.post("/predict", json=PUPIL).status_code == 200
 
 
-def test_a_damaged_model_is_refused_with_the_reason_and_the_last_good_one_answers(
-    artifacts: Path, client: Client, caplog: pytest.LogCaptureFixture
-) -> None:
+def test_a_damaged_model_is_refused_and_the_last_good_answers(artifacts: Path, client: Client) -> None:
     good = client.post("/predict", json=PUPIL).json()
     other = next(entry for entry in Registry(artifacts).versions("current") if not entry.promoted)
     model = other.path / "model.onnx"
@@ -120,7 +109,7 @@ def test_a_damaged_model_is_refused_with_the_reason_and_the_last_good_one_answer
     data[len(data) // 2] ^= 1
     model.write_bytes(data)
     (artifacts / "current" / "promoted.json").write_text(json.dumps({"version": other.version, "history": []}))
-    until(lambda: problem_of(client) is not None)
+    eventually(lambda: problem_of(client) is not None)
 
     assert "model.onnx was changed" in str(problem_of(client))
     ready = client.get("/ready?lang=en").json()
@@ -133,27 +122,34 @@ def test_a_damaged_model_is_refused_with_the_reason_and_the_last_good_one_answer
     damaged = next(version for version in listed["versions"] if version["version"] == other.version)
     assert "model.onnx was changed" in damaged["problem"]
     assert damaged["features"] == []
-    time.sleep(0.2)
-    assert len([record for record in caplog.records if "is not served" in record.getMessage()]) == 1, "told once"
-
     data[len(data) // 2] ^= 1
     model.write_bytes(data)
-    until(lambda: problem_of(client) is None)
+    eventually(lambda: problem_of(client) is None)
     assert client.get("/health").json()["tasks"]["current"]["serving"] == other.version
+
+
+def test_a_model_that_is_not_served_is_logged_once(
+    artifacts: Path, settings: Settings, caplog: pytest.LogCaptureFixture
+) -> None:
+    (artifacts / "current" / "promoted.json").write_text("{")
+    service = Service(settings)
+    for _ in range(3):
+        service.refresh()
+    assert len([line for line in caplog.messages if "is not served" in line]) == 1
 
 
 def test_a_damaged_choice_does_not_take_the_service_down(artifacts: Path, client: Client) -> None:
     (artifacts / "current" / "promoted.json").write_text("{")
-    until(lambda: problem_of(client) is not None)
+    eventually(lambda: problem_of(client) is not None)
     assert client.post("/predict", json=PUPIL).status_code == 200
     listed = client.get("/models?lang=en").json()["tasks"][0]
     assert "promoted.json" in listed["problem"]
     assert listed["versions"] == []
 
 
-def test_a_choice_that_was_taken_away_leaves_the_last_one_answering(artifacts: Path, client: Client) -> None:
+def test_a_removed_choice_leaves_the_last_model_answering(artifacts: Path, client: Client) -> None:
     (artifacts / "current" / "promoted.json").unlink()
-    until(lambda: problem_of(client) is not None)
+    eventually(lambda: problem_of(client) is not None)
     assert client.post("/predict", json=PUPIL).status_code == 200
 
 
@@ -180,9 +176,7 @@ def test_a_task_nobody_asks_for_is_listed_all_the_same(artifacts: Path, settings
     assert all(version["problem"] for version in tasks["elsewhere"]["versions"])
 
 
-def test_an_unusable_database_is_told_nothing_is_answered_and_it_is_tried_again(
-    settings: Settings, tmp_path: Path
-) -> None:
+def test_an_unusable_database_answers_nothing_and_is_tried_again(settings: Settings, tmp_path: Path) -> None:
     data = tmp_path / "data"
     data.write_text("not a folder")
     with running(create_app(settings)) as client:
@@ -200,7 +194,7 @@ def test_an_unusable_database_is_told_nothing_is_answered_and_it_is_tried_again(
             assert error_of(response, 503, "store")["fix"]
             assert str(tmp_path) not in response.text
         data.unlink()
-        until(lambda: client.get("/ready").status_code == 200)
+        eventually(lambda: client.get("/ready").status_code == 200)
         assert client.post("/predict", json=PUPIL).status_code == 200
         assert client.get("/health").json()["store"]["problem"] is None
 
@@ -236,8 +230,12 @@ def test_when_too_many_wait_the_rest_are_told_so_at_once(settings: Settings) -> 
     with running(create_app(settings)) as client:
         client.post("/predict", json=PUPIL)
         with locked(settings.data / "farol.db") as connection:
-            threading.Timer(0.3, connection.rollback).start()
-            responses = client.together(8, "POST", "/predict", json=PUPIL)
+
+            def unlock(answers: int) -> None:
+                if answers == 5:
+                    connection.rollback()
+
+            responses = client.together(8, "POST", "/predict", then=unlock, json=PUPIL)
         busy = [response for response in responses if response.status_code != 200]
         assert 5 <= len(busy) <= 6, "one group being stored, two waiting"
         for response in busy:

@@ -20,10 +20,11 @@ from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTrace
 from opentelemetry.proto.common.v1.common_pb2 import KeyValue
 from opentelemetry.proto.trace.v1.trace_pb2 import Span, Status
 from pydantic import ValidationError
+from starlette.types import ASGIApp, Scope
 
 import farol
 from farol.api import spans
-from farol.api.spans import Traced, Tracing
+from farol.api.spans import Tracing
 from farol.app import create_app
 from farol.cli.workers import supervise
 from farol.errors import MissingExtraError, StoreError
@@ -76,7 +77,7 @@ def named(received: Received, name: str) -> list[Span]:
     return [span for span in spans_of(received) if span.name == name]
 
 
-def test_a_server_tells_of_each_request_and_of_its_group_and_commit(
+def test_a_request_has_a_span_and_so_has_storing_its_row(
     free_port: int, trained: Path, tmp_path: Path, received: Received
 ) -> None:
     with serving(free_port, trained, tmp_path, FAROL_OTLP_ENDPOINT=f"http://127.0.0.1:{received.port}/") as server:
@@ -93,17 +94,33 @@ def test_a_server_tells_of_each_request_and_of_its_group_and_commit(
         "http.response.status_code": 200,
         "farol.request_id": answer.headers["x-request-id"],
     }
-    for name, attributes in (("score", {}), ("commit group", {"farol.group.size": 1})):
-        (part,) = named(received, name)
-        assert (part.trace_id, part.parent_span_id) == (request.trace_id, request.span_id)
-        assert request.start_time_unix_nano <= part.start_time_unix_nano <= part.end_time_unix_nano
-        assert part.end_time_unix_nano <= request.end_time_unix_nano
-        assert known(part.attributes) == attributes
+    (store,) = named(received, "store")
+    assert (store.trace_id, store.parent_span_id) == (request.trace_id, request.span_id)
+    assert request.start_time_unix_nano <= store.start_time_unix_nano <= store.end_time_unix_nano
+    assert store.end_time_unix_nano <= request.end_time_unix_nano
+    assert known(store.attributes) == {"farol.prediction_id": answer.json()["prediction_id"]}
     (model,) = named(received, "GET /models/{task}")
     assert known(model.attributes)["http.route"] == "/models/{task}"
     (nothing,) = [span for span in spans_of(received) if known(span.attributes).get("http.response.status_code") == 404]
     assert nothing.name == "GET"
     assert "http.route" not in known(nothing.attributes)
+
+
+def test_a_statement_of_a_request_is_sent_without_its_values(traced: Settings, received: Received) -> None:
+    app = create_app(traced)
+    with running(app) as client:
+        app.state.service.store.ping()  # nobody asked for it
+        assert client.get("/monitoring/predictions?limit=731").status_code == 200
+    (request,) = named(received, "GET /monitoring/predictions")
+    statements = [span for span in spans_of(received) if "db.system.name" in known(span.attributes)]
+    assert {span.parent_span_id for span in statements} == {request.span_id}
+    (select,) = [span for span in statements if span.name == "SELECT"]
+    assert select.kind == Span.SPAN_KIND_CLIENT
+    sent = known(select.attributes)
+    assert sent.keys() == {"db.system.name", "db.query.text"}
+    assert sent["db.system.name"] == "sqlite"
+    assert "FROM predictions" in sent["db.query.text"]
+    assert "LIMIT ?" in sent["db.query.text"]
 
 
 def test_each_process_is_told_apart(traced: Settings, received: Received) -> None:
@@ -121,7 +138,7 @@ def test_a_callers_trace_is_continued(traced: Settings, received: Received) -> N
         headers = {"traceparent": TRACEPARENT, "tracestate": "vendor=anything", "baggage": "student=RA-1"}
         assert client.post("/predict", json=PUPIL, headers=headers).status_code == 200
     assert {span.trace_id.hex() for span in spans_of(received)} == {TRACE}
-    assert len(spans_of(received)) == 3
+    assert len(spans_of(received)) == 2
     (request,) = named(received, "POST /predict")
     assert request.parent_span_id.hex() == CALLER
     assert request.trace_state == "", "it may hold anything"
@@ -130,7 +147,7 @@ def test_a_callers_trace_is_continued(traced: Settings, received: Received) -> N
 def test_a_caller_may_decide_against_a_trace(traced: Settings, received: Received) -> None:
     with running(create_app(traced)) as client:
         client.post("/predict", json=PUPIL, headers={"traceparent": TRACEPARENT[:-1] + "0"})
-        client.get("/health", headers={"traceparent": b"this is none, \xff"})
+        client.get("/health", headers={"traceparent": b"not a traceparent, \xff"})
     assert [span.name for span in spans_of(received)] == ["GET /health"]
 
 
@@ -141,21 +158,46 @@ def test_a_share_may_be_traced_unless_the_caller_decided(traced: Settings, recei
     assert [span.name for span in spans_of(received)] == ["GET /health"]
 
 
-def test_a_group_is_part_of_one_request_and_linked_to_the_others(traced: Settings, received: Received) -> None:
+def test_requests_of_one_group_each_have_their_own_store(traced: Settings, received: Received) -> None:
     with running(create_app(traced)) as client:
         answers = client.together(12, "POST", "/predict", json=PUPIL)
     assert {answer.status_code for answer in answers} == {200}
     requests = {span.span_id for span in named(received, "POST /predict")}
     assert len(requests) == 12
-    groups = named(received, "commit group")
-    assert sum(known(group.attributes)["farol.group.size"] for group in groups) == 12
-    assert max(len(group.links) for group in groups) > 0
-    told = [of for group in groups for of in (group.parent_span_id, *(link.span_id for link in group.links))]
-    assert sorted(told) == sorted(requests)
-    assert sorted(span.parent_span_id for span in named(received, "score")) == sorted(requests)
+    stores = named(received, "store")
+    assert sorted(span.parent_span_id for span in stores) == sorted(requests)
+    rows = sorted(known(span.attributes)["farol.prediction_id"] for span in stores)
+    assert rows == sorted(answer.json()["prediction_id"] for answer in answers)
 
 
-def test_nothing_of_a_pupil_a_key_or_an_address_is_sent(traced: Settings, received: Received) -> None:
+class OddQuery:
+    """Asks for /docs with a byte that httpx does not write into an address, and servers let through."""
+
+    def __init__(self, app: Any) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
+        is_odd = scope.get("path") == "/docs"
+        await self._app({**scope, "query_string": b"a=\xff"} if is_odd else scope, receive, send)
+
+
+def test_traces_change_no_answer_to_odd_bytes(settings: Settings, traced: Settings, received: Received) -> None:
+    odd = {"User-Agent": b"\xff\\x", "traceparent": b"\xff\\x"}
+    for given in (settings, traced):
+        app = create_app(given)
+        app.add_middleware(OddQuery)
+        with running(app) as client:
+            assert client.get("/health", headers=odd).status_code == 200
+            assert client.post("/predict", json=PUPIL, headers=odd).status_code == 200
+            assert client.get("/docs").json()["error"]["code"] == "invalid_address"
+    assert {span.name for span in spans_of(received)} == {"GET /health", "POST /predict", "store", "GET /docs"}
+
+
+def test_nothing_of_a_pupil_a_key_or_an_address_is_sent(
+    traced: Settings, received: Received, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for headers_of in ("REQUEST", "RESPONSE"):
+        monkeypatch.setenv(f"OTEL_INSTRUMENTATION_HTTP_CAPTURE_HEADERS_SERVER_{headers_of}", ".*")
     code, key, value = "RA-77310-xyz", "farol_000000000000_0123456789abcdefghij", 7.31259
     pupil = {**PUPIL, "IAA": value, "student": code, "class": "Turma-Girassol"}
     headers = {"Authorization": f"Bearer {key}", "Idempotency-Key": "idem-431-potent", "User-Agent": "agent-of-someone"}
@@ -165,9 +207,23 @@ def test_nothing_of_a_pupil_a_key_or_an_address_is_sent(traced: Settings, receiv
         assert client.post("/forecast/batch", json=[pupil]).status_code == 200
         assert client.get(f"/pupils/{code}").status_code == 404
         client.request("PROPFIND-Beatriz", "/health")
+        assert client.get("/monitoring/drift", params={"slice": "class=Turma-Girassol"}).status_code == 200
     raw = b"".join(body for _, _, body in received.requests)
     assert len(spans_of(received)) >= 7
-    sent = [code, key, str(value), "Girassol", "idem-431", "agent-of", "Beatriz", "text-in", "localhost", "127.0.0.1"]
+    assert named(received, "SELECT")
+    sent = [
+        code,
+        key,
+        str(value),
+        "Girassol",
+        "idem-431",
+        "agent-of",
+        "Beatriz",
+        str(traced.data),
+        "text-in",
+        "localhost",
+        "127.0.0.1",
+    ]
     assert [text for text in sent if text.lower().encode() in raw.lower()] == []
     assert struct.pack("<d", value) not in raw
     allowed = {
@@ -175,28 +231,32 @@ def test_nothing_of_a_pupil_a_key_or_an_address_is_sent(traced: Settings, receiv
         "http.route",
         "http.response.status_code",
         "farol.request_id",
-        "farol.group.size",
+        "farol.prediction_id",
+        "error.type",
+        "db.system.name",
+        "db.query.text",
     }
-    assert {name for span in spans_of(received) for name in known(span.attributes)} == allowed
+    assert {name for span in spans_of(received) for name in known(span.attributes)} <= allowed
     assert not any(span.events for span in spans_of(received))
     (odd,) = [one for one in spans_of(received) if known(one.attributes).get("http.request.method") == "_OTHER"]
     assert odd.name.startswith("HTTP")
 
 
 @pytest.mark.postgresql
-def test_a_commit_that_the_loop_waits_for_is_told_too(
-    traced: Settings, received: Received, postgresql_url: str
-) -> None:
+def test_statements_on_postgresql_have_spans_too(traced: Settings, received: Received, postgresql_url: str) -> None:
     with running(create_app(traced.model_copy(update={"database_url": postgresql_url}))) as client:
         assert client.post("/predict", json=PUPIL).status_code == 200
-    (request,), (commit,) = named(received, "POST /predict"), named(received, "commit group")
-    assert (commit.trace_id, commit.parent_span_id) == (request.trace_id, request.span_id)
-    assert request.start_time_unix_nano <= commit.start_time_unix_nano < commit.end_time_unix_nano
-    assert commit.end_time_unix_nano <= request.end_time_unix_nano
+        assert client.get("/monitoring/predictions").status_code == 200
+    (request,), (store,) = named(received, "POST /predict"), named(received, "store")
+    assert (store.trace_id, store.parent_span_id) == (request.trace_id, request.span_id)
+    (reading,), (select,) = named(received, "GET /monitoring/predictions"), named(received, "SELECT")
+    assert select.parent_span_id == reading.span_id
+    assert known(select.attributes)["db.system.name"] == "postgresql"
+    assert known(select.attributes).keys() == {"db.system.name", "db.query.text"}
 
 
 @pytest.mark.parametrize("step", ["write_now", "write"])
-def test_a_commit_that_fails_is_told_without_its_words(
+def test_a_commit_that_fails_is_sent_without_its_words(
     step: str, traced: Settings, received: Received, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def refuse(*_: object) -> None:
@@ -206,17 +266,16 @@ def test_a_commit_that_fails_is_told_without_its_words(
     monkeypatch.setattr(Store, step, refuse)
     with running(create_app(traced)) as client:
         assert client.post("/predict", json=PUPIL).status_code == 503
-    (commit,) = named(received, "commit group")
-    assert commit.status.code == Status.STATUS_CODE_ERROR
-    assert known(commit.attributes)["error.type"] == "StoreError"
+    (store,) = named(received, "store")
+    assert store.status.code == Status.STATUS_CODE_ERROR
+    assert known(store.attributes) == {"error.type": "farol.errors.StoreError"}
     (request,) = named(received, "POST /predict")
     assert request.status.code == Status.STATUS_CODE_ERROR
     assert known(request.attributes)["error.type"] == "503"
-    assert named(received, "score")[0].status.code == Status.STATUS_CODE_UNSET
     assert b"porcelain" not in b"".join(body for _, _, body in received.requests)
 
 
-def test_a_pupil_that_cannot_be_scored_is_told_without_words(
+def test_a_fault_of_ours_is_sent_without_its_words(
     traced: Settings, received: Received, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def fail(*_: object, **__: object) -> None:
@@ -226,13 +285,12 @@ def test_a_pupil_that_cannot_be_scored_is_told_without_words(
     with running(create_app(traced)) as client:
         answers = client.together(4, "POST", "/predict", json=PUPIL)
     assert {answer.status_code for answer in answers} == {500}
-    tried = named(received, "score")
-    assert [known(span.attributes)["error.type"] for span in tried] == ["ValueError"] * 4
-    assert named(received, "commit group") == []
+    assert [known(span.attributes)["error.type"] for span in named(received, "POST /predict")] == ["500"] * 4
+    assert named(received, "store") == []
     assert b"porcelain" not in b"".join(body for _, _, body in received.requests)
 
 
-def test_an_answer_that_breaks_off_is_told(traced: Settings, received: Received) -> None:
+def test_an_answer_that_breaks_off_is_sent_as_an_error(traced: Settings, received: Received) -> None:
     seen = []
 
     async def broken(scope: Any, _receive: Any, send: Any) -> None:
@@ -247,25 +305,24 @@ def test_an_answer_that_breaks_off_is_told(traced: Settings, received: Received)
     async def silence() -> dict[str, Any]:
         return {"type": "http.disconnect"}
 
+    async def call(app: ASGIApp, scope: Scope) -> None:
+        await app(scope, silence, nothing)
+
     tracing = Tracing(traced)
-    app = Traced(broken, tracing=tracing)
-    asyncio.run(app({"type": "lifespan"}, silence, nothing))
+    request = {"type": "http", "path": "/", "headers": []}
+    app = tracing.middleware(broken)
+    asyncio.run(call(app, {"type": "lifespan"}))
     with pytest.raises(ConnectionError):
-        asyncio.run(app({"type": "http", "method": "GET", "path": "/", "headers": []}, silence, nothing))
-    asyncio.run(
-        Traced(nothing, tracing=tracing)(
-            {"type": "http", "method": "PUT", "path": "/", "headers": []}, silence, nothing
-        )
-    )
-    with tracing.part("nobody's", (), 0):
-        pass
+        asyncio.run(call(app, {**request, "method": "GET"}))
+    asyncio.run(call(tracing.middleware(nothing), {**request, "method": "PUT"}))
     tracing.close()
     assert seen == ["lifespan", "http"]
-    (request,) = named(received, "GET")
-    assert known(request.attributes)["error.type"] == "ConnectionError"
+    (broken_off,) = named(received, "GET")
+    assert broken_off.status.code == Status.STATUS_CODE_ERROR
+    assert known(broken_off.attributes)["error.type"] == "ConnectionError"
     (unanswered,) = named(received, "PUT")
     assert "http.response.status_code" not in known(unanswered.attributes), "its caller had gone"
-    assert named(received, "nobody's")[0].parent_span_id == b""
+    assert b"porcelain" not in b"".join(body for _, _, body in received.requests)
 
 
 def test_requests_are_answered_while_the_receiver_is_away(
@@ -285,7 +342,7 @@ def test_requests_are_answered_while_the_receiver_is_away(
     assert "s3cret" not in caplog.text
 
 
-def test_a_receiver_that_refuses_is_told_once_and_so_is_its_return(
+def test_a_receiver_that_refuses_and_its_return_are_logged_once(
     traced: Settings, received: Received, caplog: pytest.LogCaptureFixture
 ) -> None:
     full = logging.getLogger("opentelemetry.sdk._shared_internal")
@@ -320,7 +377,14 @@ def test_stopping_does_not_wait_for_a_receiver_that_hangs(settings: Settings, mo
 
 
 @pytest.mark.parametrize(
-    "name", ["opentelemetry.sdk", "opentelemetry.exporter.otlp.proto.http", "opentelemetry.exporter"]
+    "name",
+    [
+        "opentelemetry.sdk",
+        "opentelemetry.exporter.otlp.proto.http",
+        "opentelemetry.exporter",
+        "opentelemetry.instrumentation.asgi",
+        "opentelemetry.instrumentation.sqlalchemy",
+    ],
 )
 def test_without_the_extra_the_start_says_what_to_install(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     for module in [module for module in sys.modules if module.startswith(f"{name}.")]:
@@ -338,7 +402,8 @@ import sys
 
 class Without:
     def find_spec(self, name, *_):
-        if name.startswith(("opentelemetry.sdk", "opentelemetry.exporter", "requests")):
+        theirs = ("opentelemetry.sdk", "opentelemetry.exporter", "opentelemetry.instrumentation", "requests")
+        if name.startswith(theirs):
             raise ModuleNotFoundError(name)
 
 sys.meta_path.insert(0, Without())
@@ -349,7 +414,14 @@ import sys
 import farol.app
 app = farol.app.create_app()
 assert app.state.tracing is None
-theirs = ("opentelemetry.sdk", "opentelemetry.exporter", "opentelemetry.proto", "farol.api.spans", "requests")
+theirs = (
+    "opentelemetry.sdk",
+    "opentelemetry.exporter",
+    "opentelemetry.instrumentation",
+    "opentelemetry.proto",
+    "farol.api.spans",
+    "requests",
+)
 print([name for name in sys.modules if name.startswith(theirs)])
 """
 
@@ -372,7 +444,7 @@ def test_nothing_of_it_is_loaded_unless_it_is_wished_for(tmp_path: Path) -> None
     assert run(BARE + LOADED, tmp_path) == "[]"
 
 
-def test_an_install_without_the_extra_serves_and_says_what_traces_need(tmp_path: Path) -> None:
+def test_without_the_extra_farol_says_what_traces_need(tmp_path: Path) -> None:
     code = "import farol.app\ntry:\n    farol.app.create_app()\nexcept Exception as error:\n    print(error.code)"
     assert run(BARE + code, tmp_path, FAROL_OTLP_ENDPOINT="http://127.0.0.1:4318") == "missing_extra"
 

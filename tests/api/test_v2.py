@@ -106,7 +106,7 @@ def test_what_is_not_there_is_said_in_the_shape_of_the_protocol(shared: Client, 
 
 
 @pytest.mark.parametrize("form", ["columns", "upright", "rows", "nested"])
-def test_every_form_of_tensors_gives_the_answer_of_the_route_for_one_pupil(shared: Client, form: str) -> None:
+def test_every_form_of_tensors_answers_as_the_pupils_route(shared: Client, form: str) -> None:
     pupils: list[dict[str, Any]] = [PUPIL, PUPIL | {"IAA": None, "IDA": 3.5}]
     tensors = [column(name, *(pupil[name] for pupil in pupils)) for name in PUPIL]
     if form == "upright":
@@ -144,7 +144,7 @@ def test_no_answer_is_minus_one_and_null(settings: Settings) -> None:
     assert (found["probability"], found["prediction"]) == ([None, None], [-1, -1])
 
 
-def test_only_the_outputs_asked_for_are_given_and_the_id_comes_back(shared: Client) -> None:
+def test_only_the_wanted_outputs_are_given_and_the_id_comes_back(shared: Client) -> None:
     body = {"id": "class-3B", "inputs": [column("IAA", 5)], "outputs": [{"name": "prediction"}]}
     answer = shared.post(INFER, json=body).json()
     assert answer["id"] == "class-3B"
@@ -191,7 +191,7 @@ def test_what_cannot_be_read_is_refused_with_what_was_expected(shared: Client, b
     assert words in refused(shared, body)
 
 
-def test_one_row_that_cannot_be_used_refuses_all_and_nothing_is_stored(client: Client, settings: Settings) -> None:
+def test_one_unusable_row_refuses_all_and_nothing_is_stored(client: Client, settings: Settings) -> None:
     error = refused(client, {"inputs": [column("IAA", 5, 12)]}, 422)
     assert error.startswith("Row 1, counted from 0: Some fields cannot be used. IAA is out of its range. Expected:")
     error = refused(client, {"inputs": [column("IAA", 5, float("nan"))]}, 422)

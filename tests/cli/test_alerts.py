@@ -205,7 +205,7 @@ def test_a_report_is_printed_by_the_browser_that_is_there(store: Store, run: Run
     assert (tmp_path / "report.pdf").read_bytes().startswith(b"%PDF-")
 
 
-def test_without_a_browser_a_pdf_is_refused_and_nothing_is_written(
+def test_without_a_browser_a_pdf_is_refused_and_not_written(
     store: Store, run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(printing, "find_browser", lambda: None)
@@ -221,9 +221,7 @@ def test_a_browser_that_prints_nothing_or_cannot_start_is_told(
         assert "The browser made no PDF." in run("report", "--task", "current", "--pdf", code=2)
 
 
-def test_a_browser_is_looked_for_on_the_path_and_then_where_playwright_keeps_its_own(
-    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
-) -> None:
+def test_a_browser_is_searched_on_the_path_then_at_playwrights(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     browser = tmp_path / "chromium"
     browser.write_text("#!/bin/sh\n")
     browser.chmod(0o755)

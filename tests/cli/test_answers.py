@@ -89,7 +89,5 @@ def test_a_file_that_cannot_be_written_is_named(run: Run, sample_workbook: Path,
 
 
 @pytest.mark.parametrize("capacity", ["0", "95%", "many", "100000"])
-def test_a_capacity_that_chooses_nobody_or_nearly_everyone_is_refused(
-    run: Run, sample_workbook: Path, capacity: str
-) -> None:
+def test_a_capacity_of_nobody_or_nearly_everyone_is_refused(run: Run, sample_workbook: Path, capacity: str) -> None:
     assert "--capacity" in run("list", str(sample_workbook), "--capacity", capacity, code=2)

@@ -10,11 +10,10 @@ import shutil
 import signal
 import subprocess
 import sys
-import time
-import urllib.request
 from collections.abc import Callable
 from pathlib import Path
 
+import httpx
 import openpyxl
 import pytest
 
@@ -22,6 +21,7 @@ from farol.cli import main
 from farol.model.registry import Registry
 from farol.model.scoring import Scorer
 from scripts.generate_docs import COMMANDS
+from tests.api.server import await_answer
 from tests.schools import PROFILE as SCHOOL
 from tests.schools import write_school
 
@@ -131,7 +131,7 @@ def test_the_version_is_told(tmp_path: Path) -> None:
     assert command(tmp_path, "--version").stdout.startswith("farol ")
 
 
-def test_an_error_is_told_in_lines_with_exit_code_2_and_no_traceback(tmp_path: Path) -> None:
+def test_an_error_is_lines_with_exit_code_2_and_no_traceback(tmp_path: Path) -> None:
     done = command(tmp_path, "check", "missing.xlsx", locale="pt_BR")
     assert done.returncode == 2
     assert done.stderr.startswith("farol: erro: ")
@@ -156,7 +156,7 @@ def test_a_reader_that_goes_away_is_no_error(folder: Path) -> None:
     assert done.stderr == ""
 
 
-def test_demo_prepares_models_log_and_history_and_the_second_time_reuses_them(folder: Path) -> None:
+def test_a_second_demo_reuses_models_log_and_history(folder: Path) -> None:
     made = {path: path.stat().st_mtime_ns for path in (folder / "artifacts").rglob("*") if path.is_file()}
     assert {path.name for path in made} >= {"manifest.json", "promoted.json", "model.onnx", "card.html", "report.json"}
     again = command(folder, "demo", "--no-serve")
@@ -203,7 +203,7 @@ def test_train_prints_the_four_metrics_and_what_to_know_first(folder: Path, run:
     assert len([row for row in listed if row["task"] == "current"]) == 2
 
 
-def test_train_in_a_hurry_says_so_and_measures_lists_of_the_capacity(run: Run, tmp_path: Path) -> None:
+def test_a_quick_training_says_so_and_measures_lists_of_capacity(run: Run, tmp_path: Path) -> None:
     artifacts = ("--artifacts", str(tmp_path))
     options = ("--task", "next-year", "--quick", "--capacity", "60", *artifacts)
     assert "--quick" in run("train", "data/sample-workbook.xlsx", *options)
@@ -213,7 +213,7 @@ def test_train_in_a_hurry_says_so_and_measures_lists_of_the_capacity(run: Run, t
     assert "sixty" in run("train", "data/sample-workbook.xlsx", "--capacity", "sixty", code=2)
 
 
-def test_a_model_that_beats_no_rule_is_kept_and_served_only_by_force(
+def test_a_model_that_beats_no_rule_is_served_only_by_force(
     run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     from farol.i18n import msg
@@ -241,7 +241,7 @@ def test_train_names_the_tasks_there_are(run: Run) -> None:
     assert "next-year" in run("train", "data/sample-workbook.xlsx", "--task", "tomorrow", code=2)
 
 
-def test_models_are_listed_shown_verified_promoted_rolled_back_and_exported(folder: Path, run: Run) -> None:
+def test_models_are_listed_verified_promoted_and_exported(folder: Path, run: Run) -> None:
     run("train", "data/sample-workbook.xlsx", "--task", "next-year", "--no-promote", "--seed", "7")
     assert "next-year" in run("models", "list")
     rows = json.loads(run("models", "list", "--format", "json"))
@@ -386,23 +386,16 @@ def test_serve_answers_and_stops_when_asked(folder: Path, free_port: int) -> Non
         [FAROL, "serve", "--port", str(free_port)], cwd=folder, env=environment, stdout=subprocess.PIPE, text=True
     )
     try:
-        deadline = time.monotonic() + 60
-        while True:
-            try:
-                with urllib.request.urlopen(f"http://127.0.0.1:{free_port}/ready", timeout=5) as answer:
-                    assert answer.status == 200
-                break
-            except OSError:
-                assert server.poll() is None
-                assert time.monotonic() < deadline
-                time.sleep(0.1)
+        base = f"http://127.0.0.1:{free_port}"
+        await_answer(base, server)
+        assert httpx.get(f"{base}/ready").status_code == 200
     finally:
         server.send_signal(signal.SIGTERM)
         printed, _ = server.communicate(timeout=30)
     assert f"http://127.0.0.1:{free_port}" in printed
 
 
-def test_another_school_goes_from_its_files_to_predictions_by_its_profile_alone(tmp_path: Path) -> None:
+def test_a_profile_alone_takes_another_school_to_predictions(tmp_path: Path) -> None:
     files = write_school(tmp_path / "files")
     options = ("--workbook", str(files), "--profile", str(SCHOOL), "--no-serve")
     done = command(tmp_path, "demo", *options)

@@ -8,7 +8,6 @@ import re
 import signal
 import subprocess
 import sys
-import time
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -21,6 +20,8 @@ from farol.cli.keys import RoleName
 from farol.settings import Settings
 from farol.store.database import Store
 from farol.store.keys import Keys, Role, make_key
+from tests.api.server import await_answer
+from tests.waiting import eventually
 
 FAROL = Path(sys.executable).with_name("farol")
 Run = Callable[..., tuple[str, str]]
@@ -124,22 +125,12 @@ def test_serve_asks_for_the_key_and_logs_each_request_as_json(tmp_path: Path, fr
     )
     base = f"http://127.0.0.1:{free_port}"
     try:
-        deadline = time.monotonic() + 30
-        while True:
-            try:
-                httpx.get(f"{base}/health")
-                break
-            except httpx.TransportError:
-                assert server.poll() is None, server.communicate()
-                assert time.monotonic() < deadline
-                time.sleep(0.1)
+        await_answer(base, server)
         assert httpx.get(f"{base}/models").status_code == 401
         assert httpx.get(f"{base}/models?x=1", auth=("anyone", text)).status_code == 200
         with Store.open(settings.store_url) as store:
             Keys(store).revoke(key.prefix, datetime.now(UTC))
-        while httpx.get(f"{base}/models", headers={"X-API-Key": text}).status_code == 200:
-            assert time.monotonic() < deadline + 30
-            time.sleep(0.05)
+        eventually(lambda: httpx.get(f"{base}/models", headers={"X-API-Key": text}).status_code == 401)
     finally:
         server.send_signal(signal.SIGTERM)
         printed, logged = server.communicate(timeout=30)

@@ -64,7 +64,7 @@ def test_a_p_value_is_a_probability(part: int, rest: int, was: int, others: int,
     assert 0 < p_value <= 1
 
 
-def test_a_proportion_of_exactly_30_predictions_can_raise_the_alarm() -> None:
+def test_a_proportion_of_exactly_30_predictions_can_alarm() -> None:
     assert proportion_drift(30, 30, 0, 1_000, alpha=1e-4).verdict == "severe"
     assert proportion_drift(29, 29, 0, 1_000, alpha=1e-4).verdict == "insufficient_data"
 

@@ -104,7 +104,7 @@ class Load:
         try:
             while not self._stop.is_set():
                 key = uuid.uuid4().hex if number % 2 else None
-                asked = Asked(uuid.uuid4().hex, key, round(chance.uniform(0, 10), 2))
+                asked = Asked(uuid.uuid4().hex.upper(), key, round(chance.uniform(0, 10), 2))
                 if not self._notes.send(caller, asked):
                     self._stop.wait(0.02)
         except BaseException as error:

@@ -49,7 +49,7 @@ def run_round(service: Service, notes: Notes, kill: Kill, *, least: float = 0.05
     begin = len(notes.acknowledged)
     with Load(service, notes):
         service.wait_for(lambda: len(notes.acknowledged) > begin)
-        time.sleep(random.uniform(least, most))
+        time.sleep(random.uniform(least, most))  # nothing waits for this: it draws the moment of the kill
         kill(service)
         time.sleep(random.uniform(0, 0.3))
     assert service.process is not None

@@ -8,12 +8,13 @@ import signal
 import socket
 import subprocess
 import sys
-import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from http.client import HTTPConnection, HTTPException
 from pathlib import Path
 from typing import Any, Self
+
+from tests.waiting import eventually
 
 COMMAND = "from farol.cli import main; main()"
 BROKEN = (OSError, HTTPException)
@@ -112,17 +113,16 @@ class Service:
 
     def wait_for(self, true: Callable[[], bool], seconds: float = 60) -> None:
         """Until it is so; a server that does not answer yet is no reason to give up, one that ended is."""
-        end = time.monotonic() + seconds
-        while time.monotonic() < end:
+
+        def is_so() -> bool:
             assert self.process is not None
             assert self.process.poll() is None, f"farol serve ended with {self.process.returncode}"
             try:
-                if true():
-                    return
+                return true()
             except BROKEN:
-                pass
-            time.sleep(0.02)
-        raise AssertionError("it never came to hold")
+                return False
+
+        eventually(is_so, seconds=seconds)
 
     def worker_pids(self) -> list[int]:
         """The processes that answer."""

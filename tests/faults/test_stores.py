@@ -137,7 +137,7 @@ def without_the_right_to_ignore_modes() -> None:
 
 
 @LINUX
-def test_a_file_made_read_only_is_not_ready_and_is_again_when_it_may_be_written(trained: Path, tmp_path: Path) -> None:
+def test_a_read_only_file_is_not_ready_until_it_is_writable(trained: Path, tmp_path: Path) -> None:
     """A connection that is open goes on writing, so the mode counts from the next start on."""
     data = tmp_path / "data"
     url = f"sqlite:///{data / 'farol.db'}"

@@ -53,7 +53,7 @@ def test_it_is_the_isotonic_regression_of_the_shares(bins: list[tuple[int, int]]
     assert found == pytest.approx(expected.predict(np.arange(100.0)), abs=1e-9)
 
 
-def test_training_pupils_drawn_again_vary_as_the_shares_of_so_many_do() -> None:
+def test_redrawn_training_pupils_vary_as_shares_of_their_number() -> None:
     # One bin is a plain share: of 400 pupils 100, whose standard error is sqrt(0.25 * 0.75 / 400).
     drawn = resampled_shares(learned(b50=(400, 100)), 2_000)
     assert drawn.shape == (2_000, 100)

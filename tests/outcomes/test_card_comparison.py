@@ -81,7 +81,7 @@ def test_of_few_pupils_nothing_is_concluded(n: int, positives: int) -> None:
     assert {one.verdict for one in compare_with_card(promised(100, 20), came(100, 80))} == {"within"}
 
 
-def test_the_calibration_error_of_far_fewer_pupils_is_not_compared() -> None:
+def test_calibration_error_of_far_fewer_pupils_is_not_compared() -> None:
     (*others, ece) = compare_with_card(promised(400, 200), came(199, 100))
     assert ece.metric == "ece"
     assert (ece.verdict, "error greater" in str(ece.reason)) == ("unknown", True)
@@ -122,7 +122,7 @@ def test_a_promise_is_read_from_a_report_and_nothing_else() -> None:
     assert "roc_auc" not in read.metrics
 
 
-def test_where_nothing_has_changed_a_broken_promise_is_seldom_said() -> None:
+def test_without_change_a_broken_promise_is_seldom_reported() -> None:
     """At most 5% of years for all seven metrics together; 100 invented years, of which the seed decides."""
     rng = np.random.default_rng(5)
     false = 0

@@ -59,7 +59,7 @@ def test_the_expected_share_is_the_mean_probability() -> None:
 
 @settings(max_examples=25, deadline=None)
 @given(st.lists(st.floats(0, 1), min_size=1, max_size=60), st.floats(0, 1))
-def test_the_values_are_those_of_the_rows_and_inside_their_intervals(said: list[float], threshold: float) -> None:
+def test_values_are_those_of_the_rows_and_inside_their_intervals(said: list[float], threshold: float) -> None:
     probability = np.array(said)
     found, rows = estimate_each(probability, threshold), estimate_rows(probability, threshold)
     assert set(found) == {"at_risk", *MEASURES}
@@ -72,7 +72,7 @@ def test_the_values_are_those_of_the_rows_and_inside_their_intervals(said: list[
         assert expected.low <= expected.value <= expected.high
 
 
-def test_many_pupils_are_drawn_in_pieces_and_give_the_same_interval() -> None:
+def test_many_pupils_drawn_in_pieces_give_the_same_interval() -> None:
     probability = np.random.default_rng(3).beta(1, 2, 3_000)
     found = estimate_each(probability, THRESHOLD)["at_risk"]
     spread = 1.96 * float(np.sqrt((probability * (1 - probability)).sum())) / 3_000
@@ -151,7 +151,7 @@ def test_the_interval_decides_what_is_inside() -> None:
     assert [inside(value) for value in (0.39, 0.4, 0.6, 0.61)] == [False, True, True, False]
 
 
-def test_a_played_year_has_it_of_the_pupils_of_the_version_in_use(played: OutcomeReport) -> None:
+def test_a_played_year_compares_pupils_of_the_version_in_use(played: OutcomeReport) -> None:
     before = played.expected_before
     matched = played.matched
     assert before.n == matched.label.size

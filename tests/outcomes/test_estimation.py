@@ -96,7 +96,7 @@ def test_a_model_with_wrong_probabilities_is_estimated_right(sure: bool) -> None
     assert str(found.assumptions[0]) != str(naive.assumptions[0])
 
 
-def test_what_was_learned_from_few_pupils_is_told_by_a_wider_interval() -> None:
+def test_learning_from_few_pupils_gives_a_wider_interval() -> None:
     answered = tuple(10 if i < 100 else 0 for i in range(101))
 
     def width(rows: int) -> float:

@@ -144,7 +144,7 @@ def test_promised_stands_beside_realised_with_a_verdict(found: OutcomeReport) ->
     assert (before.value, came.value) == (0.5, 19 / 40)
 
 
-def test_a_card_that_tells_apart_who_gets_an_answer_is_held_to_those(store: Store, artifacts: Path) -> None:
+def test_a_card_of_answered_pupils_is_compared_with_those(store: Store, artifacts: Path) -> None:
     card = {**CARD, "answered": {"test": section(200, 100, roc_auc=0.7), "onset": section(100, 30)}}
     version = make_bundle(artifacts, "next-year", last_year=2022, report=card).name
     found = played(store, artifacts, year_of(store, version))
@@ -153,7 +153,7 @@ def test_a_card_that_tells_apart_who_gets_an_answer_is_held_to_those(store: Stor
     assert [part.card is None for part in found.groups] == [False, True, True]
 
 
-def test_groups_are_of_the_new_sheet_and_the_level_of_the_forecast(found: OutcomeReport) -> None:
+def test_groups_are_of_the_new_sheet_levels_of_the_forecast(found: OutcomeReport) -> None:
     divisions = {division.column: division for division in found.divisions}
     assert [(group.name, group.n, group.positives) for group in divisions["sex"].groups] == [
         ("F", 20, 9),
@@ -260,7 +260,7 @@ def test_a_profile_without_levels_or_rule_is_measured_too(store: Store, artifact
     assert np.isnan(found.matched.now).all()
 
 
-def test_this_years_question_is_measured_with_the_sheets_own_level(store: Store, artifacts: Path) -> None:
+def test_this_years_question_is_measured_with_the_sheets_level(store: Store, artifacts: Path) -> None:
     version = make_bundle(artifacts, "current", last_year=YEAR, report={**CARD, "groups": None}).name
     made = [
         row({"IAA": 5.0}, at=THEN, version=version, probability=0.9),

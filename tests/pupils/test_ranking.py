@@ -158,7 +158,7 @@ def test_whom_there_is_no_answer_for_is_named_and_not_listed(bundle: Bundle, pan
         pupil_list(strict(bundle, most + 1), panel, Capacity(5, None))
 
 
-def test_notes_tell_for_which_years_the_probabilities_were_checked(scorer: Scorer, panel: Panel) -> None:
+def test_notes_say_in_which_years_probabilities_were_checked(scorer: Scorer, panel: Panel) -> None:
     found = pupil_list(scorer, panel, Capacity(10, None))
     assert "The probabilities were checked in years when 40% to 61% of the pupils were at risk." in [
         note.render("en") for note in found.notes()
@@ -172,7 +172,7 @@ def test_a_school_without_levels_has_lists_without_them(bundle: Bundle, scorer: 
     assert {pupil.level for pupil in found.pupils} == {None}
 
 
-def test_a_pupil_whose_present_state_is_unknown_is_listed_as_such(scorer: Scorer, panel: Panel) -> None:
+def test_a_pupil_of_unknown_present_state_is_listed_as_such(scorer: Scorer, panel: Panel) -> None:
     found = pupil_list(scorer, replace(panel, label=np.full(panel.label.shape, np.nan)), Capacity(5, None))
     assert {pupil.at_risk_now for pupil in found.pupils} == {None}
 

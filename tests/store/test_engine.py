@@ -1,4 +1,4 @@
-"""What goes wrong with a database is told in clear words, and never with its password or a pupil's row."""
+"""An error of the database is said in clear words, without its password and without a pupil's row."""
 
 from __future__ import annotations
 

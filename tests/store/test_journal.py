@@ -222,7 +222,7 @@ def test_a_journal_nobody_used_closes() -> None:
     run(scenario())
 
 
-def test_a_group_is_all_that_came_while_there_was_something_to_read() -> None:
+def test_a_group_is_every_row_that_came_while_the_loop_was_busy() -> None:
     async def submitted_after(turns: int, journal: Journal) -> Prediction:
         for _ in range(turns):
             await asyncio.sleep(0)

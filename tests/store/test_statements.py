@@ -26,14 +26,14 @@ def test_any_number_of_rows_is_written_in_their_order(store: Store, n: int) -> N
     assert sum(store.counts("current", "2024-abc", row().at.date(), row().at.date())["IAA"].values()) == n
 
 
-def test_columns_in_another_order_than_the_tables_are_refused_not_mixed_up(sqlite_store: Store) -> None:
+def test_columns_in_another_order_than_the_table_are_refused(sqlite_store: Store) -> None:
     columns = [column.name for column in predictions.columns if column.name != "seq"]
     swapped = InsertRows(predictions.insert(), columns[::-1], sqlite_store.engine)
     with driver_transaction(sqlite_store.engine) as cursor, pytest.raises(ValueError, match="another order"):
         carry_out(cursor, swapped.steps([[None] * len(columns)]))  # type: ignore[arg-type]  # there is one: nobody else writes
 
 
-def test_beside_another_writer_nothing_is_written_and_nobody_waits(sqlite_store: Store) -> None:
+def test_beside_another_writer_a_write_neither_lands_nor_waits(sqlite_store: Store) -> None:
     with sqlite_store.exclusive():
         assert sqlite_store.write_now([row()]) is None
     assert sqlite_store.total() == 0

@@ -21,6 +21,7 @@ from farol.store.records import Prediction
 from farol.store.writers import BY_THREAD, LoopWriter, PipelineWriter, writer_for
 from tests.postgresql import Cluster, running_cluster
 from tests.store.rows import EVER, row
+from tests.waiting import eventually
 
 T = TypeVar("T")
 
@@ -55,7 +56,7 @@ def is_loop(names: Sequence[str]) -> list[bool]:
     return [name == threading.main_thread().name for name in names]
 
 
-def test_a_slow_disk_does_not_hold_up_the_loop_and_is_tried_again_later(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_slow_disk_is_left_to_a_thread_and_tried_again_later(monkeypatch: pytest.MonkeyPatch) -> None:
     async def scenario() -> Disk:
         disk = Disk()
         writer = LoopWriter(disk)
@@ -135,7 +136,7 @@ def test_rows_with_a_key_are_stored_once(postgresql: Store) -> None:
 
 
 @pytest.mark.postgresql
-def test_what_the_database_refuses_leaves_nothing_behind_and_the_next_group_is_stored(postgresql: Store) -> None:
+def test_a_refused_group_leaves_nothing_and_the_next_is_stored(postgresql: Store) -> None:
     first = row({"IAA": 1.0})
 
     async def scenario() -> None:
@@ -151,11 +152,11 @@ def test_what_the_database_refuses_leaves_nothing_behind_and_the_next_group_is_s
 
 
 def ended(store: Store) -> None:
-    """Ends all connections to the database but our own."""
+    """Ends all connections to the database but our own, and waits until the server's processes are gone."""
     with store.engine.begin() as connection:
         connection.execute(
             text(
-                "SELECT pg_terminate_backend(pid) FROM pg_stat_activity "
+                "SELECT pg_terminate_backend(pid, 30000) FROM pg_stat_activity "
                 "WHERE datname = current_database() AND pid <> pg_backend_pid()"
             )
         )
@@ -173,12 +174,17 @@ def test_a_connection_that_the_server_ended_is_made_anew(
         await writer.write([row()])
         await writer.write([row()])
         ended(postgresql)
-        await asyncio.sleep(0.05)
         await writer.write([row()])
         await writer.close()
 
     run(scenario())
     assert postgresql.total() == 3
+
+
+def is_waited_for(store: Store) -> bool:
+    """Whether somebody waits for a lock of the database."""
+    with store.engine.connect() as connection:
+        return bool(connection.execute(text("SELECT count(*) FROM pg_locks WHERE NOT granted")).scalar())
 
 
 @pytest.mark.postgresql
@@ -188,7 +194,7 @@ def test_who_gives_up_waiting_takes_nobody_with_him(postgresql: Store) -> None:
         with postgresql.exclusive() as held:
             held.execute(text("LOCK TABLE predictions IN ACCESS EXCLUSIVE MODE"))
             waiting = asyncio.create_task(writer.write([row()]))
-            await asyncio.sleep(0.2)
+            await asyncio.to_thread(eventually, lambda: is_waited_for(postgresql))
             waiting.cancel()
             with pytest.raises(asyncio.CancelledError):
                 await waiting
@@ -230,7 +236,7 @@ def test_a_server_that_goes_away_and_comes_back_loses_nothing(cluster: Cluster) 
 
 
 @pytest.mark.postgresql
-def test_only_postgresql_is_written_so_and_not_where_the_loop_cannot(
+def test_only_postgresql_is_written_by_pipeline_save_on_windows(
     postgresql: Store, sqlite_store: Store, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     assert isinstance(writer_for(sqlite_store), LoopWriter)

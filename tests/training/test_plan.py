@@ -112,6 +112,8 @@ def test_rows_that_cannot_teach_are_refused_with_numbers() -> None:
     good = rows(matrix, label)
     test = rows(matrix, label, year=np.full(60, 2021))
     check_rows(GOOD, good, test)
+    just_enough = np.arange(60) < 30
+    check_rows(GOOD, good.select(just_enough), test)
     few = np.arange(60) < 29
     with pytest.raises(PlanError, match="29 rows"):
         check_rows(GOOD, good.select(few), test)

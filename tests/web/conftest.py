@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import socket
 import threading
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -18,6 +17,7 @@ from farol.app import create_app
 from farol.settings import Settings
 from tests.browser import chromium_browser
 from tests.played import play
+from tests.waiting import eventually
 from tests.web.site import build_site, settings_in
 
 
@@ -30,9 +30,8 @@ def serving(settings: Settings) -> Iterator[str]:
         server = uvicorn.Server(uvicorn.Config(create_app(settings), log_level="warning"))
         thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]})
         thread.start()
-        while not server.started:
-            assert thread.is_alive(), "the server did not start"
-            time.sleep(0.01)
+        eventually(lambda: server.started or not thread.is_alive())
+        assert server.started
         try:
             yield address
         finally:

@@ -27,7 +27,7 @@ def test_the_words_come_first_and_the_figures_after(web: httpx.Client) -> None:
     assert "O que há a fazer?" in web.get(PAGE, params={"lang": "pt-BR"}).text
 
 
-def test_the_introduction_and_the_monitoring_lead_there_and_agree(web: httpx.Client) -> None:
+def test_the_introduction_and_monitoring_link_there_and_agree(web: httpx.Client) -> None:
     home = web.get("/?lang=en").text
     assert f'href="{PAGE}?lang=en#task-next-year"' in home
     assert "Look at the data" in home

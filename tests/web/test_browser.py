@@ -104,7 +104,7 @@ def test_the_pickers_work_without_javascript(chromium: Browser, site: str) -> No
         assert page.get_by_text("There are too few predictions in this period").count() == 1
 
 
-def test_a_slice_and_two_days_are_chosen_without_javascript_and_stay(chromium: Browser, site: str) -> None:
+def test_a_slice_and_days_are_chosen_without_javascript_and_stay(chromium: Browser, site: str) -> None:
     with opened(chromium, java_script_enabled=False) as page:
         page.goto(f"{site}{DASHBOARD}?lang=en")
         page.select_option("#slice", "class=10A")
@@ -136,7 +136,7 @@ def test_a_snapshot_is_taken_by_its_button(chromium: Browser, site: str) -> None
 
 
 @pytest.mark.parametrize("path", [HOME, DASHBOARD])
-def test_the_keyboard_reaches_every_control_and_shows_where_it_is(chromium: Browser, site: str, path: str) -> None:
+def test_the_keyboard_reaches_every_control_and_shows_focus(chromium: Browser, site: str, path: str) -> None:
     with opened(chromium) as page:
         page.goto(site + path)
         wanted = page.locator("a[href], button, select, summary, input:not([type=hidden]), pre[tabindex]").count()

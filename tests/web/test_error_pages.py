@@ -127,7 +127,7 @@ def test_programs_keep_the_one_shape(web: httpx.Client, path: str) -> None:
     assert answer.json()["error"]["request_id"] == answer.headers["x-request-id"]
 
 
-def test_nothing_that_was_sent_is_repeated_but_the_choice_of_a_page(web: httpx.Client) -> None:
+def test_an_error_page_repeats_nothing_sent_but_the_pages_choice(web: httpx.Client) -> None:
     query = {"IDA": "7.25", "student": "RA-77", "window": "30d", "task": HOSTILE, "lang": "en"}
     for path in (f"/{HOSTILE}", "//elsewhere.example/x", "/forecast"):
         page = web.get(path, params=query, headers=BROWSER).text
@@ -148,7 +148,7 @@ def test_the_length_of_a_parameter_is_told_as_a_length(web: httpx.Client) -> Non
     assert "Expected: a text of at most 100 characters" in page
 
 
-def test_a_failed_button_offers_no_link_that_would_press_it_again(web: httpx.Client) -> None:
+def test_a_failed_button_offers_no_link_that_presses_it_again(web: httpx.Client) -> None:
     headers = BROWSER | {"Sec-Fetch-Site": "cross-site"}
     page = told(web.post(f"{DASHBOARD}/snapshot", headers=headers), 403, "This is not allowed")
     assert "Call the service from a program, or from its own pages." in page
@@ -156,7 +156,7 @@ def test_a_failed_button_offers_no_link_that_would_press_it_again(web: httpx.Cli
         assert link not in page
 
 
-def test_without_a_key_the_browser_asks_and_the_page_says_what_for(locked: tuple[str, str]) -> None:
+def test_without_a_key_the_browser_asks_and_the_page_says_why(locked: tuple[str, str]) -> None:
     answer = httpx.get(locked[0], headers=BROWSER)
     page = told(answer, 401, "A key is needed")
     assert answer.headers["www-authenticate"] == 'Basic realm="Farol", charset="UTF-8"'
@@ -184,7 +184,7 @@ def test_who_asks_too_often_is_told_how_long_to_wait(tmp_path: Path) -> None:
     assert 'href="">Load the page again' in page
 
 
-def test_a_name_that_is_none_of_ours_gets_a_page_even_where_it_is_no_name(web: httpx.Client) -> None:
+def test_a_foreign_or_malformed_host_name_gets_a_page(web: httpx.Client) -> None:
     for host in ("elsewhere.example", "[", "a b"):
         answer = web.get("/", headers=BROWSER | {"Host": host})
         assert "<h1>This page cannot be shown</h1>" in answer.text
@@ -241,10 +241,10 @@ def test_what_is_said_twice_in_a_refusal_is_shown_once() -> None:
 @pytest.mark.browser
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 @pytest.mark.parametrize("size", [DESKTOP, PHONE], ids=["desktop", "phone"])
-def test_a_real_browser_with_a_wrong_key_shows_a_page_for_everybody(
+def test_a_wrong_key_in_a_real_browser_shows_a_readable_page(
     chromium: Browser, locked: tuple[str, str], size: tuple[int, int], scheme: Any
 ) -> None:
-    # Without any key Chromium asks its reader, and under test there is none to ask.
+    # Without any key Chromium asks its reader, and a test has no reader.
     wrong = {"username": "x", "password": "wrong"}
     options = {"color_scheme": scheme, "locale": "pt-BR", "http_credentials": wrong}
     with opened(chromium, size, allowed=(401,), **options) as page:

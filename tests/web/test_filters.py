@@ -91,7 +91,7 @@ def test_a_slice_is_named_and_has_no_history_of_all_pupils(web: httpx.Client) ->
 def test_filters_are_kept_by_language_button_and_way_back(web: httpx.Client) -> None:
     page = unescape(shown(web, task="next-year", window="90d", slice="class=9B", taken="1"))
     kept = "task=next-year&window=90d&slice=class%3D9B"
-    assert f'href="{PAGE}?{kept}&lang=pt-BR"' in page, "and `taken` is told once"
+    assert f'href="{PAGE}?{kept}&lang=pt-BR"' in page, "`taken` is said once"
     assert f'action="{PAGE}/snapshot?{kept}&lang=en"' in page
     assert 'href="/monitoring/advice?window=90d&lang=en"' in page
     same = {"Sec-Fetch-Site": "same-origin"}

@@ -56,7 +56,7 @@ def test_the_page_says_what_was_promised_and_what_came_true(pages: httpx.Client,
     )
 
 
-def test_the_report_of_a_window_has_the_advice_and_what_came_true(pages: httpx.Client) -> None:
+def test_a_windows_report_has_the_advice_and_the_outcomes(pages: httpx.Client) -> None:
     text = pages.get("/monitoring/report.html", params={"lang": "en", "window": "30d@2023-12-31"}).text
     assert text.index("worse than promised.") < text.index('id="verdicts"') < text.index('id="outcomes"')
     assert "Promised (95% interval)" in text[text.index('id="outcomes"') :]

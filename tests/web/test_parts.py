@@ -89,7 +89,7 @@ def test_a_history_of_one_snapshot_is_one_point() -> None:
     assert re.findall(r">([^<>]+)</text>", drawn) == ["31 Dec 24", "0.1", "0.25"]
 
 
-def test_labels_of_the_bands_do_not_cover_each_other_beside_a_high_peak() -> None:
+def test_band_labels_do_not_overlap_beside_a_high_peak() -> None:
     drawn = history([(NEW_YEAR, 0.4), (NEW_YEAR + timedelta(days=1), 10.9)], "pt_BR", ZONE)
     assert re.findall(r">([^<>]+)</text>", drawn)[2:] == ["0,25", "10,9"]
 
@@ -117,7 +117,7 @@ def test_a_high_figure_that_chance_may_give_is_no_alarm(tmp_path_factory: pytest
     assert "chance alone may give up to" in _words(report.features[0], EN)
 
 
-def test_events_that_lie_close_share_one_label_and_those_before_the_first_point_are_left_out() -> None:
+def test_close_events_share_a_label_and_early_ones_are_left_out() -> None:
     start = datetime(2024, 5, 1, 12, tzinfo=UTC)
     points = [(start + timedelta(days=day), 0.1) for day in (0, 20)]
     marks = [Mark(start + timedelta(days=day), str(number)) for number, day in enumerate((-5, 1, 1.2, 10, 30))]

@@ -42,7 +42,7 @@ def broken_web(tmp_path_factory: pytest.TempPathFactory) -> Iterator[httpx.Clien
         ("?lang=xx", "en", "en"),
     ],
 )
-def test_the_address_then_the_browser_then_the_settings_choose_the_language(
+def test_address_then_browser_then_settings_choose_the_language(
     web: httpx.Client, query: str, wanted: str | None, tag: str
 ) -> None:
     answer = web.get(f"/{query}", headers={"Accept-Language": wanted} if wanted else {"Accept-Language": ""})
@@ -54,7 +54,7 @@ def test_the_settings_give_the_language_of_whoever_asks_for_none(broken_web: htt
     assert '<html lang="en">' in broken_web.get("/").text
 
 
-def test_a_chosen_language_is_kept_by_links_and_another_is_not_forced(web: httpx.Client) -> None:
+def test_links_keep_a_chosen_language_and_force_no_other(web: httpx.Client) -> None:
     assert f'href="{DASHBOARD}?lang=en"' in web.get("/?lang=en").text
     assert f'href="{DASHBOARD}"' in web.get("/", headers={"Accept-Language": "en"}).text
 
@@ -72,7 +72,7 @@ def test_numbers_and_dates_are_the_readers(web: httpx.Client) -> None:
     assert "below 0.10 no drift" in english
 
 
-def test_the_introduction_leads_with_next_year_and_reads_ian_first(web: httpx.Client) -> None:
+def test_the_introduction_starts_with_next_year_and_ian(web: httpx.Client) -> None:
     page = web.get("/?lang=pt-BR").text
     assert page.index("O aluno estará em defasagem no próximo ano?") < page.index(
         "O aluno está em defasagem neste ano?"
@@ -215,7 +215,7 @@ def test_a_snapshot_needs_a_model(empty_web: httpx.Client) -> None:
     assert empty_web.post(SNAPSHOT).status_code == 422
 
 
-def test_a_card_is_served_as_it_was_written_under_a_policy_of_its_own(web: httpx.Client) -> None:
+def test_a_card_is_served_as_written_under_its_own_policy(web: httpx.Client) -> None:
     answer = web.get("/models/current/card")
     assert "<h1>Ficha do modelo</h1>" in answer.text
     policy = answer.headers["content-security-policy"]

@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 
 from farol.profile import Column, Recode
 from farol.workbook.cells import (
+    Dates,
     Note,
     Numbers,
     category_column,
@@ -21,7 +22,7 @@ from farol.workbook.cells import (
     identifier_column,
     number_column,
     spellings_of,
-    years_of,
+    years_in_range,
     zero_as_missing,
 )
 from farol.workbook.raw import EMPTY_TEXT, Cell, CellError, Source
@@ -37,7 +38,7 @@ TEXT = Source(typed=False)
 ODS = Source(epoch=dt.date(1899, 12, 30))
 
 
-def values(numbers: Numbers) -> list[float | None]:
+def values(numbers: Numbers | Dates) -> list[float | None]:
     """The values, None for missing."""
     return [None if math.isnan(value) else value for value in numbers.values.tolist()]
 
@@ -114,7 +115,7 @@ def test_ages_formatted_as_dates_are_ages_again() -> None:
     assert codes(read.notes) == {"age_as_date": (0, 1, 3)}
 
 
-def test_an_open_document_counts_the_days_of_1900_from_a_day_earlier() -> None:
+def test_an_open_document_counts_days_of_1900_from_a_day_earlier() -> None:
     assert values(number_column([dt.date(1900, 1, 7)], AGE, ODS)) == [8.0]
 
 
@@ -184,6 +185,33 @@ def test_dates_are_not_swapped_without_certainty(cells: list[Cell]) -> None:
     assert values(read)[-1] in (days(2014, 3, 13), days(2014, 3, 2), days(2013, 5, 6))
 
 
+def test_the_whole_column_decides_the_order_of_day_and_month() -> None:
+    brazilian = date_column(["17/06/2015", "03/02/2014", "5/12/2013"], BORN)
+    assert values(brazilian) == [days(2015, 6, 17), days(2014, 2, 3), days(2013, 12, 5)]
+    american = date_column(["6/17/2015", "3/2/2014"], replace(BORN, date_order="dmy"))
+    assert values(american) == [days(2015, 6, 17), days(2014, 3, 2)]
+    assert codes(american.notes) == {"text_date": (0, 1)}
+    assert str(brazilian.notes[0].details["order"]) == "day/month/year"
+
+
+def test_dates_of_an_undecided_order_keep_their_year_only() -> None:
+    read = date_column(["3/2/2014", "5/5/2013", "2012-04-03"], BORN)
+    assert values(read) == [None, days(2013, 5, 5), days(2012, 4, 3)]
+    assert [None if np.isnan(year) else year for year in read.years.tolist()] == [2014.0, 2013.0, 2012.0]
+    assert codes(read.notes) == {"text_date": (1, 2), "undecided_date": (0,)}
+
+
+def test_dates_in_both_orders_are_read_where_they_are_certain() -> None:
+    read = date_column(["17/6/2015", "6/18/2015", "3/2/2014"], BORN)
+    assert values(read) == [days(2015, 6, 17), days(2015, 6, 18), None]
+    assert codes(read.notes) == {"text_date": (0, 1), "undecided_date": (2,)}
+
+
+def test_date_cells_are_swapped_back_in_either_order() -> None:
+    read = date_column(["17/06/2015", dt.date(2014, 3, 2)], BORN)
+    assert values(read) == [days(2015, 6, 17), days(2014, 2, 3)]
+
+
 def test_dates_that_begin_with_the_year_are_never_swapped() -> None:
     read = date_column(["2015-06-17", dt.date(2014, 3, 2)], replace(BORN, date_order="ymd"))
     assert values(read) == [days(2015, 6, 17), days(2014, 3, 2)]
@@ -195,9 +223,9 @@ def test_what_is_no_date_is_missing_and_told() -> None:
     assert codes(read.notes) == {"unreadable_text": (0, 1), "error_cell": (3,), "empty_text": (4,)}
 
 
-def test_the_years_of_dates_stay_in_the_range_of_the_column_they_fill() -> None:
-    born = np.array([days(2010, 12, 31), math.nan, days(1900, 1, 1), days(1969, 12, 31) + 365 * 20])
-    years = years_of(born, PEDE.columns["birth_year"])
+def test_years_of_dates_stay_in_the_range_of_their_column() -> None:
+    born = ["2010-12-31", "", "1900-01-01", "1989-12-26"]
+    years = years_in_range(date_column(born, BORN).years, PEDE.columns["birth_year"])
     assert years.tolist()[0] == 2010.0
     assert np.isnan(years).tolist() == [False, True, True, False]
 

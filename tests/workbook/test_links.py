@@ -43,7 +43,7 @@ def test_changes_between_years_are_named_with_the_later_rows(tmp_path: Path) -> 
     assert str(jump.message) == "Fase changed by more than 1 since PEDE2022 for the same pupils."
 
 
-def test_a_value_is_respelled_where_the_years_share_no_word_for_it() -> None:
+def test_a_value_is_respelled_where_years_share_no_word_for_it() -> None:
     earlier: Spellings = {"F": frozenset({"Menina"}), "M": frozenset({"Menino", "Masculino"}), "gone": frozenset({"x"})}
     later: Spellings = {"F": frozenset({"Feminino"}), "M": frozenset({"Masculino"}), "new": frozenset({"y"})}
     assert respelled_values(earlier, later) == {"F"}

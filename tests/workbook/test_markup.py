@@ -35,7 +35,7 @@ ODD = {
 }
 
 
-def test_failed_cells_and_empty_texts_are_found_with_their_places() -> None:
+def test_failed_cells_and_empty_texts_are_reported_with_places() -> None:
     marks = read_marks(SIMPLE, ENOUGH, {7})
     assert marks is not None
     assert marks.odd == ODD
@@ -101,7 +101,7 @@ def test_markup_that_ends_early_does_no_harm(text: bytes) -> None:
     assert marks is None or set(marks.odd.values()) <= {CellError("#ERROR")}
 
 
-def test_shared_strings_without_characters_are_known_by_their_index() -> None:
+def test_empty_shared_strings_are_known_by_their_index() -> None:
     table = (
         b'<sst><si><t>a</t></si><si><t/></si><si><t xml:space="preserve"></t></si><si><r><t>b</t></r></si><si/></sst>'
     )

@@ -78,7 +78,7 @@ def test_another_value_gives_another_fingerprint(tmp_path: Path, other: dict[str
     assert len(first.fingerprint) == 64
 
 
-def test_two_spellings_of_the_same_value_give_the_same_fingerprint(tmp_path: Path) -> None:
+def test_two_spellings_of_a_value_give_the_same_fingerprint(tmp_path: Path) -> None:
     first = panel_of(tmp_path, {"PEDE2022": pupils(1, {"IAA": [7.5], "Gênero": ["Menina"], "Defas": [-0.0]})})
     second = panel_of(tmp_path, {"PEDE2022": pupils(1, {"IAA": ["7,5"], "Gênero": ["Feminino"], "Defas": [0]})})
     assert first.fingerprint == second.fingerprint

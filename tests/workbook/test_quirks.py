@@ -1,4 +1,4 @@
-"""Every quirk that we know of the real sheets is told: in the sample that Farol ships, and in the real workbook."""
+"""Every quirk that we know of the real sheets is a finding, in the sample workbook and in the real one."""
 
 from __future__ import annotations
 

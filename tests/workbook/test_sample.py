@@ -161,7 +161,7 @@ def test_ages_of_2023_are_partly_dates_of_january_1900(book: Book) -> None:
     assert sum(isinstance(birth, datetime) != as_date for birth, as_date in zip(births, dressed, strict=True)) == 1
 
 
-def test_birth_dates_of_2023_are_swapped_as_a_spreadsheet_swaps_them(book: Book) -> None:
+def test_birth_dates_of_2023_are_swapped_as_spreadsheets_do(book: Book) -> None:
     later = {row["RA"]: row["Data de Nasc"].date() for row in book.rows[2024]}
     changed, checked = 0, {"text": 0, "date": 0}
     for row in book.rows[2023]:
@@ -207,7 +207,7 @@ def test_overshoots_and_zeros_are_those_of_the_real_workbook(book: Book) -> None
     assert all(row["Pedra 2024"] == "INCLUIR" and row["Fase"] == 9 for row in include)
 
 
-def test_english_is_mostly_empty_and_the_oldest_are_hardly_assessed(book: Book) -> None:
+def test_english_is_mostly_empty_and_the_oldest_seldom_assessed(book: Book) -> None:
     for year, (*_, grades) in YEAR_NAMES.items():
         empty = sum(np.isnan(number_of(cell)) for cell in book.column(year, grades[2]))
         assert 0.5 < empty / len(book.rows[year]) < 0.7

@@ -59,7 +59,7 @@ def test_errors_in_columns_that_are_not_read_are_told_too(tmp_path: Path) -> Non
     assert (finding.column, finding.rows, finding.severity) == ("Cg", (3,), "info")
 
 
-def test_blank_rows_and_rows_without_a_code_are_left_out_and_told(tmp_path: Path) -> None:
+def test_blank_rows_and_rows_without_a_code_are_reported(tmp_path: Path) -> None:
     rows = pupils(4, {"RA": ["RA-1", None, "RA-3", None]})
     rows[2] = [None] * len(rows[2])
     panel = read(tmp_path, rows)
@@ -104,6 +104,14 @@ def test_the_month_of_birth_comes_from_the_birth_date(tmp_path: Path, written: C
     days += [day - dt.timedelta(days=1) for day in days]
     panel = read(tmp_path, pupils(len(days) + 1, {"Data de Nasc": [*map(written, days), None]}))
     assert values(panel, "birth_month") == [*(float(day.month) for day in days), None]
+
+
+def test_a_year_of_birth_comes_from_a_date_of_undecided_order(tmp_path: Path) -> None:
+    panel = read(tmp_path, pupils(2, {"Data de Nasc": ["3/2/2014", "5/6/2013"]}))
+    assert values(panel, "birth_year") == [2014.0, 2013.0]
+    assert values(panel, "birth_month") == [None, None]
+    finding = only(panel, "undecided_date")
+    assert (finding.rows, finding.severity) == ((2, 3), "warning")
 
 
 def test_a_month_of_birth_in_the_sheet_is_kept(tmp_path: Path) -> None:

@@ -175,7 +175,7 @@ async def _lines(request: Request, batch: Batch) -> AsyncIterator[bytes]:
 
 async def _ndjson_answer(request: Request, batch: Batch) -> Response:
     pieces = _lines(request, batch)
-    # The status says what is wrong with the whole request, so the answer begins with the first group.
+    # The status says what stands against the whole batch, so the answer begins when the first group is answered.
     begin = await anext(pieces, None)
     if begin is None:
         words = msg("There are no rows.")

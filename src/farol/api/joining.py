@@ -12,7 +12,7 @@ from collections.abc import Callable
 from typing import Any
 
 MOST_BYTES = 65_536
-"""Beyond so many bytes waiting is worth nothing, and memory is: they go out at once."""
+"""More bytes than this go out at once: to wait would save nothing and cost memory."""
 
 
 class Joined:

@@ -29,7 +29,7 @@ def logging_config(settings: Settings) -> dict[str, Any]:
         "version": 1,
         "disable_existing_loggers": False,
         "formatters": {"lines": {"()": formatter}},
-        "filters": {"repeats": {"()": Repeats}},
+        "filters": {"repeats": {"()": RepeatFilter}},
         "handlers": {"stderr": {"class": "logging.StreamHandler", "formatter": "lines", "filters": ["repeats"]}},
         "root": {"level": "WARNING", "handlers": ["stderr"]},
         "loggers": {"farol": {"level": level}, "uvicorn": {"level": level}},
@@ -42,7 +42,7 @@ def places(error: BaseException) -> str:
     return " < ".join(f"{'/'.join(Path(frame.filename).parts[-2:])}:{frame.lineno}" for frame in reversed(frames))
 
 
-class Repeats(logging.Filter):
+class RepeatFilter(logging.Filter):
     """Lets the same fault through once a second.
 
     A full disk fails every request, a thousand times a second, and the log may be on the same disk.

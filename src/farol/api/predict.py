@@ -21,7 +21,7 @@ from farol.api.idempotency import NO_KEY, REPLAYED, Hashes, KeyGiven, hashes_of,
 from farol.api.requests import locale_in, parse_object, read_body, refuse_other_than_json
 from farol.api.schemas import InputForm, PupilInput
 from farol.api.texts import marked as _
-from farol.api.tracing import traced, traced_row
+from farol.api.tracing import traced_store
 from farol.errors import ApiError, FieldProblem
 from farol.i18n import msg
 from farol.model.bundle import Bundle
@@ -181,11 +181,9 @@ async def _answer(
     hashes, at = hashes_of(scope, ROUTES[task], given), datetime.now(UTC)
     year = at.astimezone(service.timezone).year if given.year is None else given.year
     request = PredictRequest(given, at, year, hashes, reasons)
-    with traced(scope, "score"):
-        scored = await scoring.score(served, request)
+    scored = await scoring.score(served, request)
     content = _json(scored.answer_to(scored.row, locale))  # what cannot be written must not be stored
-    with traced_row(scope, scored.row.id):
-        stored = await service.journal.submit(scored.row)
+    stored = await traced_store(scope, service.journal.submit(scored.row))
     if stored is scored.row:
         service.metrics.predicted(task, stored.prediction)
         return content, {}

@@ -1,39 +1,57 @@
-"""The spans themselves: one a request, one for the pupil being scored, and one for the commit of each group of rows.
+"""The spans of requests, of SQL and of rows that are stored, and how they are sent. It needs the extra `telemetry`.
 
-They hold what a line of the log holds: method, the route's template, status, request id, how many rows. No address,
-query, header, body, key or error text, and of what a caller sends only `traceparent`, whose form is fixed; `tracestate`
-and `baggage` may hold anything and are not passed on. Imported only where traces are wished for: it needs the extra.
+OpenTelemetry's instrumentations make the spans of requests (ASGI) and of SQL (SQLAlchemy). Three parts are ours,
+because the instrumentations alone do not keep our promises (docs/tracing.md says why):
+
+- `Tracing.middleware` shows the instrumentation only method, route and `traceparent` of a request.
+- `Tracing.stored` makes the span `store`: the journal writes with the driver's cursor, which no instrumentation sees.
+- `Sender` keeps of each span only the attributes named in KEPT.
 """
 
 from __future__ import annotations
 
 import logging
+import os
 import threading
-from collections.abc import Iterator, Sequence
-from contextlib import AbstractContextManager, contextmanager
+from collections.abc import Awaitable, Iterator, Sequence
 from typing import Any
 from urllib.parse import urlsplit
 from uuid import uuid4
 
 import requests
-from opentelemetry.context import Context
 from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter
+from opentelemetry.instrumentation.asgi import OpenTelemetryMiddleware
+from opentelemetry.instrumentation.sqlalchemy.engine import EngineTracer
 from opentelemetry.metrics import NoOpMeterProvider
 from opentelemetry.sdk.resources import Resource
-from opentelemetry.sdk.trace import ReadableSpan, SpanLimits, TracerProvider
+from opentelemetry.sdk.trace import ReadableSpan, TracerProvider
 from opentelemetry.sdk.trace.export import BatchSpanProcessor, SpanExporter, SpanExportResult
 from opentelemetry.sdk.trace.sampling import ParentBased, TraceIdRatioBased
-from opentelemetry.trace import Link, Span, SpanKind, StatusCode, set_span_in_context
-from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapPropagator
+from opentelemetry.trace import SpanKind, Status, get_current_span
+from opentelemetry.util.http import sanitize_method
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from farol import __version__
 from farol.api.requests import NO_ROUTE, fields_of, route_of
 from farol.settings import Settings
-from farol.store.journal import Writer
+from farol.store.database import Store
 from farol.store.records import Prediction
 
 logger = logging.getLogger("farol.tracing")
+
+KEPT = frozenset(
+    {
+        "http.request.method",
+        "http.route",
+        "http.response.status_code",
+        "error.type",
+        "db.system.name",
+        "db.query.text",
+        "farol.request_id",
+        "farol.prediction_id",
+    }
+)
+"""The attributes that are sent. SQLAlchemy puts placeholders where the text of a statement has values."""
 
 SEND_SECONDS = 5.0
 """How long one batch may take, its repetitions with it, before it is given up."""
@@ -44,188 +62,113 @@ CLOSE_SECONDS = 3.0
 _WAITING = 4_096
 """Most spans that wait to be sent; beyond it the oldest are dropped."""
 
-_GROUP = 256
-_NAMED = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "CONNECT", "TRACE"})
-_THEIRS = "opentelemetry.exporter.otlp.proto.http.trace_exporter"
+_EXPORTER = "opentelemetry.exporter.otlp.proto.http.trace_exporter"
 _QUEUE = "opentelemetry.sdk._shared_internal"
+_UNMEASURED = NoOpMeterProvider()  # otherwise the libraries measure themselves where somebody sets that up
 
 
 class Tracing:
-    """Makes spans and sends them from a thread of its own: nothing here waits for the receiver but `close`."""
+    """Makes spans and sends them from a thread of its own: only `close` waits for the receiver."""
 
     def __init__(self, settings: Settings) -> None:
+        # The instrumentations read this once, and otherwise use names that the conventions have given up.
+        os.environ["OTEL_SEMCONV_STABILITY_OPT_IN"] = "http,database"
         base = settings.otlp_endpoint.rstrip("/")
-        unmeasured = NoOpMeterProvider()  # else the library would measure itself for whoever sets that up
-        self._exporter = Telling(base if base.endswith("/v1/traces") else f"{base}/v1/traces", unmeasured)
+        self._sender = Sender(base if base.endswith("/v1/traces") else f"{base}/v1/traces")
         self._provider = TracerProvider(
             sampler=ParentBased(TraceIdRatioBased(settings.otlp_ratio)),
-            # Made by hand: the library's detectors would add this machine's command line and whatever else they find.
+            # Made by hand: the library's detectors add this machine's command line and more.
             resource=Resource(
                 {"service.name": "farol", "service.version": __version__, "service.instance.id": str(uuid4())}
             ),
             shutdown_on_exit=False,  # `close` does it, and does not wait for long
-            span_limits=SpanLimits(max_links=_GROUP),
-            meter_provider=unmeasured,
+            meter_provider=_UNMEASURED,
         )
         self._provider.add_span_processor(
             BatchSpanProcessor(
-                self._exporter,
+                self._sender,
                 max_queue_size=_WAITING,
                 schedule_delay_millis=1_000,
                 max_export_batch_size=512,
-                meter_provider=unmeasured,
+                meter_provider=_UNMEASURED,
             )
         )
         self._tracer = self._provider.get_tracer("farol", __version__)
-        self._incoming = TraceContextTextMapPropagator()
-        self.rows: dict[str, Span] = {}  # id of a row that is being stored → the span of its request
+        self._statements = self._provider.get_tracer(EngineTracer.__module__)
+        self._connections = _UNMEASURED.get_meter("farol").create_up_down_counter("connections")
 
-    def begin(self, scope: Scope) -> Span:
-        """The span of a request, continuing the caller's trace where it names one (W3C `traceparent`)."""
-        given = fields_of(scope).get(b"traceparent")
-        parent = Context() if given is None else self._incoming.extract({"traceparent": given.decode("latin-1")})
-        span = self._tracer.start_span("HTTP", parent, SpanKind.SERVER)
-        scope["state"]["trace"] = RequestTrace(self, span)
-        return span
+    def middleware(self, app: ASGIApp) -> ASGIApp:
+        """`app` with a span around each request: that of the instrumentation, which sees only `_shown` of it."""
 
-    def end(self, span: Span, scope: Scope, status: int) -> None:
-        """Ends the span of a request; a status of 0 says that its caller had gone."""
-        known, route = scope["method"] in _NAMED, route_of(scope).template
-        name = scope["method"] if known else "HTTP"
-        span.set_attribute("http.request.method", scope["method"] if known else "_OTHER")
-        if route != NO_ROUTE.template:
-            name = f"{name} {route}"
-            span.set_attribute("http.route", route)
-        span.update_name(name)
-        if status:
-            span.set_attribute("http.response.status_code", status)
-        if status >= 500:
-            _failed(span, str(status))
-        span.set_attribute("farol.request_id", scope["state"].get("request_id", ""))
-        span.end()
+        async def answered(shown: Scope, receive: Receive, send: Send) -> None:
+            scope: Scope = shown["farol.scope"]
+            span = get_current_span()
 
-    @contextmanager
-    def part(self, name: str, origins: Sequence[Span], rows: int | None = None) -> Iterator[Span]:
-        """A span of work for several requests: a part of the first one's that is sampled, linked to the others'."""
-        sampled = [span for span in origins if span.get_span_context().trace_flags.sampled]
-        first = (sampled or list(origins))[:1]
-        parent = set_span_in_context(first[0], Context()) if first else Context()
-        links = [Link(other.get_span_context()) for other in sampled[1:]]
-        attributes = None if rows is None else {"farol.group.size": rows}
-        span = self._tracer.start_span(name, parent, links=links, attributes=attributes)
-        try:
-            yield span
-        except Exception as error:
-            _failed(span, type(error).__name__)  # its words may hold a value, so they stay here
-            raise
-        finally:
-            span.end()
+            async def send_identified(message: Message) -> None:
+                if message["type"] == "http.response.start":
+                    span.set_attribute("farol.request_id", scope["state"].get("request_id", ""))
+                await send(message)
 
-    def around(self, writer: Writer) -> Writer:
-        """The writer of a journal, with a span around each commit."""
-        return TracedWriter(writer, self)
+            await app(scope, receive, send_identified)
 
-    def middleware(self, app: ASGIApp) -> Traced:
-        """What is to stand around `app`."""
-        return Traced(app, tracing=self)
+        instrumented = OpenTelemetryMiddleware(
+            answered,
+            default_span_details=_name_and_route,
+            tracer_provider=self._provider,
+            meter_provider=_UNMEASURED,
+            exclude_spans=["receive", "send"],
+        )
+
+        async def traced(scope: Scope, receive: Receive, send: Send) -> None:
+            if scope["type"] == "http":
+                await instrumented(_shown(scope), receive, send)
+            else:
+                await app(scope, receive, send)
+
+        return traced
+
+    def instrument(self, store: Store) -> None:
+        """From now on each statement that a request runs through SQLAlchemy has a span."""
+        EngineTracer(self._statements, store.engine, self._connections)  # type: ignore[no-untyped-call]  # no annotations
+
+    async def stored(self, storing: Awaitable[Prediction]) -> Prediction:
+        """What `storing` returns, with a span while the row waits for its group and the group is committed."""
+        with self._tracer.start_as_current_span("store") as span:
+            row = await storing
+            span.set_attribute("farol.prediction_id", row.id)
+            return row
 
     def close(self) -> None:
         """Sends what waits, for CLOSE_SECONDS at most; what has not left by then is lost."""
-        sender = threading.Thread(target=self._provider.shutdown, name="farol-traces-end", daemon=True)
-        sender.start()
-        sender.join(CLOSE_SECONDS)
-        self._exporter.forget()
+        closing = threading.Thread(target=self._provider.shutdown, name="farol-traces-end", daemon=True)
+        closing.start()
+        closing.join(CLOSE_SECONDS)
+        self._sender.forget()
 
 
-class Traced:
-    """The middleware around all others, there only where traces are wished for."""
+class Sender(SpanExporter):
+    """The library's exporter for what may leave. It logs once that a receiver is away, and once that it is back."""
 
-    def __init__(self, app: ASGIApp, *, tracing: Tracing) -> None:
-        self._app = app
-        self._tracing = tracing
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] != "http":
-            await self._app(scope, receive, send)
-            return
-        span = self._tracing.begin(scope)
-        status = 0
-
-        async def send_watched(message: Message) -> None:
-            nonlocal status
-            if message["type"] == "http.response.start":
-                status = message["status"]
-            await send(message)
-
-        try:
-            await self._app(scope, receive, send_watched)
-        except Exception as error:
-            _failed(span, type(error).__name__)
-            raise
-        finally:
-            self._tracing.end(span, scope, status)
-
-
-class RequestTrace:
-    """The span of a request, for what is done for it."""
-
-    def __init__(self, tracing: Tracing, span: Span) -> None:
-        self._tracing = tracing
-        self._span = span
-
-    def part(self, name: str) -> AbstractContextManager[Span]:
-        """A span of work for this request alone."""
-        return self._tracing.part(name, [self._span])
-
-    @contextmanager
-    def storing(self, row_id: str) -> Iterator[None]:
-        """While this lasts, the row belongs to this request."""
-        self._tracing.rows[row_id] = self._span
-        try:
-            yield
-        finally:
-            self._tracing.rows.pop(row_id, None)
-
-
-class TracedWriter:
-    """The writer of a journal, with a span around each commit."""
-
-    def __init__(self, writer: Writer, tracing: Tracing) -> None:
-        self._writer = writer
-        self._tracing = tracing
-
-    async def write(self, rows: Sequence[Prediction]) -> Sequence[Prediction]:
-        """As the writer itself."""
-        known = self._tracing.rows
-        origins = [known[row.id] for row in rows if row.id in known]
-        with self._tracing.part("commit group", origins, len(rows)):
-            return await self._writer.write(rows)
-
-    async def close(self) -> None:
-        """As the writer itself."""
-        await self._writer.close()
-
-
-class Telling(SpanExporter):
-    """Theirs, with our log lines: one when the receiver stops taking spans, and one when it takes them again."""
-
-    def __init__(self, url: str, unmeasured: NoOpMeterProvider) -> None:
+    def __init__(self, url: str) -> None:
         self._name = urlsplit(url).netloc
         self._status: int | None = None
         self._is_away = False
         session = requests.Session()
-        session.trust_env = False  # no proxy, no password file: what is named is what is asked
+        session.trust_env = False  # no proxy and no password file: only the address named is asked
         session.hooks["response"].append(self._note)
-        self._inner = OTLPSpanExporter(url, timeout=SEND_SECONDS, session=session, meter_provider=unmeasured)
-        # It says so at each attempt, and with the whole address.
-        logging.getLogger(_THEIRS).setLevel(logging.CRITICAL)
+        self._exporter = OTLPSpanExporter(url, timeout=SEND_SECONDS, session=session, meter_provider=_UNMEASURED)
+        # It logs each attempt, and with the whole address.
+        logging.getLogger(_EXPORTER).setLevel(logging.CRITICAL)
         logging.getLogger(_QUEUE).addFilter(self._is_heard)
 
     def export(self, spans: Sequence[ReadableSpan]) -> SpanExportResult:
         """Sends them; FAILURE where they did not arrive, and are lost."""
+        kept = list(_kept(spans))
+        if not kept:
+            return SpanExportResult.SUCCESS
         self._status = None
-        result = self._inner.export(spans)
-        # They take a redirection for a success, though it is not followed.
+        result = self._exporter.export(kept)
+        # The library takes a redirection for a success, though it does not follow it.
         failed = result is not SpanExportResult.SUCCESS or (self._status or 0) >= 300
         if failed and not self._is_away:
             why = "it does not answer" if self._status is None else f"it answers {self._status}"
@@ -238,8 +181,8 @@ class Telling(SpanExporter):
         return SpanExportResult.FAILURE if failed else result
 
     def shutdown(self) -> None:
-        """Lets go of the connection."""
-        self._inner.shutdown()  # type: ignore[no-untyped-call]  # theirs lacks its annotation
+        """Closes the connection."""
+        self._exporter.shutdown()  # type: ignore[no-untyped-call]  # theirs lacks its annotation
 
     def forget(self) -> None:
         """Takes back what was asked of the library's loggers."""
@@ -253,6 +196,46 @@ class Telling(SpanExporter):
         return not self._is_away
 
 
-def _failed(span: Span, kind: str) -> None:
-    span.set_status(StatusCode.ERROR)
-    span.set_attribute("error.type", kind)
+def _shown(scope: Scope) -> Scope:
+    """What the instrumentation sees of a request.
+
+    It fails on bytes in query or headers that are not UTF-8, and so would the request. `tracestate` and `baggage` may
+    hold anything.
+    """
+    given = fields_of(scope).get(b"traceparent", b"")
+    headers = [(b"traceparent", given)] if given.isascii() else []
+    return {"type": "http", "method": scope["method"], "headers": headers, "farol.scope": scope}
+
+
+def _name_and_route(shown: Scope) -> tuple[str, dict[str, str]]:
+    """The name of a request's span, and the attributes that it begins with."""
+    method, route = sanitize_method(shown["method"]), route_of(shown["farol.scope"]).template
+    name = "HTTP" if method == "_OTHER" else method
+    return (name, {}) if route == NO_ROUTE.template else (f"{name} {route}", {"http.route": route})
+
+
+def _kept(spans: Sequence[ReadableSpan]) -> Iterator[ReadableSpan]:
+    """The spans as they may leave: attributes of KEPT, no events, no error text.
+
+    Statements that no request asked for are left out, such as those which look for new keys each second.
+    """
+    for span in spans:
+        if span.parent is None and span.kind is not SpanKind.SERVER:
+            continue
+        given = span.attributes or {}
+        attributes = {name: value for name, value in given.items() if name in KEPT}
+        for event in span.events:  # the library notes an exception with its text
+            attributes.setdefault("error.type", str((event.attributes or {}).get("exception.type", "")))
+        yield ReadableSpan(
+            # That of a statement is its first word and the database, which may be a path.
+            span.name.partition(" ")[0] if "db.system.name" in given else span.name,
+            span.context,
+            span.parent,
+            span.resource,
+            attributes,
+            kind=span.kind,
+            status=Status(span.status.status_code),
+            start_time=span.start_time,
+            end_time=span.end_time,
+            instrumentation_scope=span.instrumentation_scope,
+        )

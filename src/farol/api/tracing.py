@@ -1,11 +1,11 @@
-"""Traces by OpenTelemetry, where FAROL_OTLP_ENDPOINT names a receiver; without it nothing of theirs is loaded.
+"""Traces by OpenTelemetry, where FAROL_OTLP_ENDPOINT names a receiver; without it none of its libraries is loaded.
 
-What needs their libraries, which are an extra, stands in `farol.api.spans`.
+`farol.api.spans` has what needs these libraries, which are an extra.
 """
 
 from __future__ import annotations
 
-from contextlib import AbstractContextManager, nullcontext
+from collections.abc import Awaitable
 from importlib.util import find_spec
 from typing import TYPE_CHECKING
 
@@ -14,16 +14,21 @@ from starlette.types import Scope
 from farol.errors import MissingExtraError
 from farol.i18n import msg
 from farol.settings import Settings
+from farol.store.records import Prediction
 
 if TYPE_CHECKING:
-    from farol.api.spans import RequestTrace, Tracing
+    from farol.api.spans import Tracing
 
-_NOTHING = nullcontext()
-_NEEDED = ("opentelemetry.sdk", "opentelemetry.exporter.otlp.proto.http")
+_NEEDED = (
+    "opentelemetry.sdk",
+    "opentelemetry.exporter.otlp.proto.http",
+    "opentelemetry.instrumentation.asgi",
+    "opentelemetry.instrumentation.sqlalchemy",
+)
 
 
 def check_tracing(settings: Settings) -> None:
-    """MissingExtraError where traces are wished for and what sends them is not installed. Loads nothing of it."""
+    """MissingExtraError where the setting asks for traces and a library for them is not installed. It loads none."""
     if not settings.otlp_endpoint:
         return
     for name in _NEEDED:
@@ -39,25 +44,19 @@ def check_tracing(settings: Settings) -> None:
 
 
 def open_tracing(settings: Settings) -> Tracing | None:
-    """What makes and sends the traces; None where none are wished for. MissingExtraError."""
+    """What makes and sends traces; None where the setting asks for none. MissingExtraError."""
     check_tracing(settings)
     if not settings.otlp_endpoint:
         return None
-    from farol.api.spans import Tracing  # noqa: PLC0415  of an extra, and to cost nothing where it is not wanted
+    from farol.api.spans import Tracing  # noqa: PLC0415  it needs an extra
 
     return Tracing(settings)
 
 
-def traced(scope: Scope, name: str) -> AbstractContextManager[object]:
-    """A span for a part of this request; nothing where it is not traced."""
-    trace: RequestTrace | None = scope["state"].get("trace")
-    return _NOTHING if trace is None else trace.part(name)
-
-
-def traced_row(scope: Scope, row_id: str) -> AbstractContextManager[object]:
-    """Says that the row which is stored meanwhile is of this request; nothing where it is not traced."""
-    trace: RequestTrace | None = scope["state"].get("trace")
-    return _NOTHING if trace is None else trace.storing(row_id)
+def traced_store(scope: Scope, storing: Awaitable[Prediction]) -> Awaitable[Prediction]:
+    """`storing`, with a span of this request around it where requests are traced."""
+    tracing: Tracing | None = scope["app"].state.tracing
+    return storing if tracing is None else tracing.stored(storing)
 
 
 def _is_installed(name: str) -> bool:

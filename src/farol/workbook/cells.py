@@ -17,10 +17,11 @@ from functools import cache, lru_cache
 import numpy as np
 from numpy.typing import NDArray
 
-from farol.profile import Column, fold
+from farol.i18n import Message, msg
+from farol.profile import Column, DateOrder, fold
 from farol.workbook.raw import EMPTY_TEXT, FROM_WORKBOOK, Cell, CellError, Source, is_empty, plain_text
 from farol.workbook.student_code import student_code
-from farol.workbook.texts import error_kind, has_decimal_comma, parse_date, parse_number, small_number_date
+from farol.workbook.texts import date_readings, error_kind, has_decimal_comma, parse_number, small_number_date
 
 Floats = NDArray[np.float64]
 Objects = NDArray[np.object_]
@@ -48,6 +49,15 @@ class Numbers:
 
 
 @dataclass(frozen=True, slots=True)
+class Dates:
+    """A date column: `values` in days since 1970-01-01, and the `years`, known also where day and month are not."""
+
+    values: Floats
+    years: Floats
+    notes: tuple[Note, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class Categories:
     """A category or identifier column: text, None where there is nothing."""
 
@@ -56,6 +66,14 @@ class Categories:
 
 
 _EPOCH = dt.date(1970, 1, 1)
+_FEW_OF_ANOTHER_ORDER = 20
+"""One date in twenty may be of the other order and still leave the column's order decided."""
+
+_ORDER_WORDS: Mapping[DateOrder | None, Message] = {
+    "dmy": msg("day/month/year"),
+    "mdy": msg("month/day/year"),
+    None: msg("each in the only way it can be read"),
+}
 _LAST_SMALL_DATE = 59
 """Beyond it Excel counts a 29 February 1900 that never was."""
 
@@ -72,31 +90,42 @@ def number_column(cells: Sequence[Cell], column: Column, source: Source = FROM_W
     return Numbers(_in_range(np.array(plain, dtype=np.float64), column, noted), noted.all())
 
 
-def date_column(cells: Sequence[Cell], column: Column) -> Numbers:
-    """The dates of a `date` column as days since 1970-01-01.
+def date_column(cells: Sequence[Cell], column: Column) -> Dates:
+    """The dates of a `date` column.
+
+    The order of day and month in dates written as text is decided from the whole column: by the dates that can be
+    read in one way only. Where they do not show it, of the other dates only the year is known.
 
     Where a spreadsheet took dates written in another country's order, it turned into dates, with day and month
     swapped, exactly those whose day could be a month, and left the rest as text. So when every date cell has a day
     up to 12 and no text date could have been read that way, the date cells are swapped back.
     """
     noted = _Notes()
-    in_text: dict[int, dt.date] = {}
+    in_text: dict[int, tuple[dt.date | None, dt.date | None]] = {}
     in_cells: dict[int, dt.date] = {}
     for position, cell in enumerate(cells):
         if isinstance(cell, dt.date):
             in_cells[position] = cell.date() if isinstance(cell, dt.datetime) else cell
         elif not noted.add_nothing(position, cell):
-            date = parse_date(cell, column.date_order) if isinstance(cell, str) else None
-            noted.add("unreadable_text" if date is None else "text_date", position, cell)
-            if date is not None:
-                in_text[position] = date
-    if column.date_order in ("mdy", "dmy") and _were_swapped(in_text.values(), in_cells.values()):
+            readings = date_readings(cell) if isinstance(cell, str) else (None, None)
+            if readings == (None, None):
+                noted.add("unreadable_text", position, cell)
+            else:
+                in_text[position] = readings
+    order = _date_order(in_text.values())
+    dates, undecided = _read_dates(in_text, order)
+    noted.add_all("text_date", dates)
+    noted.add_all("undecided_date", undecided)
+    noted.detail("text_date", {"order": _ORDER_WORDS[order]})
+    if order is not None and _were_swapped(in_text.values(), in_cells.values()):
         noted.add_all("swapped_date", in_cells)
         in_cells = {at: date.replace(month=date.day, day=date.month) for at, date in in_cells.items()}
-    days = np.full(len(cells), NOTHING)
-    for position, date in (in_text | in_cells).items():
-        days[position] = (date - _EPOCH).days
-    return Numbers(days, noted.all())
+    days, years = np.full((2, len(cells)), NOTHING)
+    for position, date in (dates | in_cells).items():
+        days[position], years[position] = (date - _EPOCH).days, date.year
+    for position, year in undecided.items():
+        years[position] = year
+    return Dates(days, years, noted.all())
 
 
 def category_column(cells: Sequence[Cell], column: Column) -> Categories:
@@ -138,11 +167,8 @@ def zero_as_missing(values: Floats, where: NDArray[np.bool_]) -> Numbers:
     return Numbers(np.where(zeros, NOTHING, values), noted.all())
 
 
-def years_of(days: Floats, column: Column) -> Floats:
-    """The years of dates (days since 1970-01-01), NaN outside the range of the number column they are for."""
-    years = np.full(len(days), NOTHING)
-    given = ~np.isnan(days)
-    years[given] = days[given].astype("datetime64[D]").astype("datetime64[Y]").astype(np.int64) + 1970
+def years_in_range(years: Floats, column: Column) -> Floats:
+    """The `years` of dates, NaN outside the range of the number column they are for."""
     return _in_range(years, column, _Notes())
 
 
@@ -188,6 +214,7 @@ class _Notes:
     def __init__(self) -> None:
         self._positions: defaultdict[str, list[int]] = defaultdict(list)
         self._kinds: set[str] = set()
+        self._details: dict[str, Mapping[str, object]] = {}
 
     def add(self, code: str | None, position: int, cell: Cell) -> None:
         """Note one cell; no code is nothing to note."""
@@ -208,12 +235,15 @@ class _Notes:
         for position in positions:
             self._positions[code].append(position)
 
+    def detail(self, code: str, details: Mapping[str, object]) -> None:
+        """Words for the message of a code."""
+        self._details[code] = details
+
     def all(self) -> tuple[Note, ...]:
         """The notes, by code."""
-        kinds = ", ".join(sorted(self._kinds))
+        details = self._details | {"error_cell": {"kinds": ", ".join(sorted(self._kinds))}}
         return tuple(
-            Note(code, tuple(positions), {"kinds": kinds} if code == "error_cell" else {})
-            for code, positions in sorted(self._positions.items())
+            Note(code, tuple(positions), details.get(code, {})) for code, positions in sorted(self._positions.items())
         )
 
 
@@ -317,11 +347,40 @@ def _in_range(values: Floats, column: Column, noted: _Notes) -> Floats:
     return kept
 
 
-def _were_swapped(in_text: Collection[dt.date], in_cells: Collection[dt.date]) -> bool:
+def _date_order(readings: Iterable[tuple[dt.date | None, dt.date | None]]) -> DateOrder | None:
+    """The order that the dates of a column show; None where none shows one, or too many show the other one."""
+    by_day = by_month = 0
+    for day_first, month_first in readings:
+        by_day += month_first is None
+        by_month += day_first is None
+    if min(by_day, by_month) * _FEW_OF_ANOTHER_ORDER > max(by_day, by_month) or by_day == by_month:
+        return None
+    return "dmy" if by_day > by_month else "mdy"
+
+
+def _read_dates(
+    in_text: Mapping[int, tuple[dt.date | None, dt.date | None]], order: DateOrder | None
+) -> tuple[dict[int, dt.date], dict[int, int]]:
+    """The dates by their positions, and the years of those that can be read in two ways."""
+    dates: dict[int, dt.date] = {}
+    undecided: dict[int, int] = {}
+    for position, (day_first, month_first) in in_text.items():
+        date = day_first or month_first
+        if date is not None and day_first and month_first and day_first != month_first:
+            if order is None:
+                undecided[position] = date.year
+                continue
+            date = day_first if order == "dmy" else month_first
+        if date is not None:
+            dates[position] = date
+    return dates, undecided
+
+
+def _were_swapped(in_text: Collection[tuple[dt.date | None, dt.date | None]], in_cells: Collection[dt.date]) -> bool:
     return (
         bool(in_text)
         and bool(in_cells)
-        and all(date.day > 12 for date in in_text)
+        and all(day_first is None or month_first is None for day_first, month_first in in_text)
         and all(date.day <= 12 for date in in_cells)
     )
 

@@ -8,7 +8,10 @@ from __future__ import annotations
 import codecs
 import csv
 import io
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from decimal import Decimal
+from itertools import islice
 from typing import Any
 
 from farol.errors import MissingExtraError, Place, WorkbookError
@@ -19,26 +22,89 @@ from farol.workbook.raw import Cell
 
 SEPARATORS = ";,\t|"
 _SAMPLE_LINES = 40
+_SAMPLE_CHARACTERS = 100_000
+_MOST_LINES = 100
+"""A cell has no more lines than this."""
 
 
-def read_delimited(content: bytes, index: HeaderIndex, limits: Limits, file: str) -> list[list[Cell]]:
+@dataclass(frozen=True, slots=True, eq=False)
+class DelimitedRows:
+    """The rows of a csv file, all of one length, and those that did not fit (1-based), by the finding's code."""
+
+    rows: list[list[Cell]]
+    notes: Mapping[str, Sequence[int]]
+
+
+def read_delimited(content: bytes, index: HeaderIndex, limits: Limits, file: str) -> DelimitedRows:
     """The rows of a csv file. Raises `WorkbookError` when it is no text, or its rows do not fit its headers."""
     text = decoded(content, file)
     separator = _separator(text, index)
     rows: list[list[Cell]] = []
+    stray: list[int] = []
     width = 0
     try:
-        for record in csv.reader(io.StringIO(text, newline=""), delimiter=separator):
+        lines = _without_stray_quotes(text, separator, _header_width(text, separator, index), rows, stray)
+        for record in csv.reader(lines, delimiter=separator):
             rows.append([*record])
             width = max(width, len(record))
             if width * len(rows) > limits.max_cells:
                 raise too_large(msg("cells"), limits.max_cells, file)
     except csv.Error as error:
         raise not_a_workbook(file) from error
-    _refuse_wide_rows(rows, index.header_row(rows), file)
+    header = index.header_row(rows)
+    _refuse_wide_rows(rows, header, file)
+    needed = len(rows[header]) if rows else 0
+    short = [at for at, row in enumerate(rows, start=1) if at > header + 1 and len(row) < needed and any(row)]
     for row in rows:
         row.extend([""] * (width - len(row)))
-    return rows
+    return DelimitedRows(rows, {code: at for code, at in (("stray_quote", stray), ("short_row", short)) if at})
+
+
+def _header_width(text: str, separator: str, index: HeaderIndex) -> int:
+    """How many cells the headers have; 0 where the beginning cannot be read."""
+    beginning = io.StringIO(text[:_SAMPLE_CHARACTERS], newline="")
+    try:
+        rows = list(islice(csv.reader(beginning, delimiter=separator), _SAMPLE_LINES))
+    except csv.Error:
+        return 0
+    return len(rows[index.header_row(rows)]) if rows else 0
+
+
+def _without_stray_quotes(
+    text: str, separator: str, width: int, rows: Sequence[object], stray: list[int]
+) -> Iterator[str]:
+    """The lines of a text, without the quotation marks that open a cell and would swallow the rows below.
+
+    `rows` are the rows read so far: the number of the row in which a mark is left out goes to `stray`. A cell of
+    several lines differs from a stray mark in what it makes of its rows: one row of the headers' width.
+    """
+    lines = iter(io.StringIO(text, newline=""))
+    for line in lines:
+        group = [line]
+        if line.count('"') % 2:
+            for following in islice(lines, _MOST_LINES):
+                group.append(following)
+                if following.count('"') % 2:
+                    break
+        if (len(group) == 1 and line.count('"') % 2 == 0) or _is_one_row(group, separator, width):
+            yield from group
+            continue
+        for part in group:
+            if part.count('"') % 2:
+                stray.append(len(rows) + 1)
+                yield part.replace('"', "")
+            else:
+                yield part
+
+
+def _is_one_row(lines: Sequence[str], separator: str, width: int) -> bool:
+    if len(lines) == 1 or lines[-1].count('"') % 2 == 0:
+        return False
+    if not any(line.count(separator) >= max((width - 1) // 2, 1) for line in lines[1:]):
+        return True
+    rows = list(csv.reader(lines, delimiter=separator))
+    apart = [len(_split(line.replace('"', ""), separator)) for line in lines]
+    return len(rows) == 1 and len(rows[0]) == width and any(cells != width for cells in apart)
 
 
 def decoded(content: bytes, file: str) -> str:
@@ -59,7 +125,7 @@ def decoded(content: bytes, file: str) -> str:
 
 def _separator(text: str, index: HeaderIndex) -> str:
     """The separator under which the first lines name most columns of the profile, then the most frequent one."""
-    lines = text[:100_000].splitlines()[:_SAMPLE_LINES]
+    lines = text[:_SAMPLE_CHARACTERS].splitlines()[:_SAMPLE_LINES]
 
     def known(separator: str) -> tuple[int, int]:
         headers = max((index.known_headers(_split(line, separator)) for line in lines), default=0)

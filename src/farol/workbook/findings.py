@@ -39,6 +39,26 @@ class Quirk:
 
 
 QUIRKS: Mapping[str, Quirk] = {
+    "near_year": Quirk(
+        "warning",
+        msg("The name is not {expected}, but nearly."),
+        msg("It is read as the sheet of {year}."),
+    ),
+    "hidden_sheet": Quirk(
+        "warning", msg("The sheet is hidden in the spreadsheet."), msg("It is read like the others.")
+    ),
+    "unread_no_year": Quirk("info", msg("The name has no year of the profile's form."), msg("It is not read.")),
+    "unread_several_years": Quirk("warning", msg("The name has several years."), msg("It is not read.")),
+    "unread_year_twice": Quirk(
+        "warning", msg("Another one is of the year {year} too: {other}."), msg("Only {other} is read.")
+    ),
+    "unread_no_code": Quirk(
+        "warning",
+        msg("Only the year fits in the name, and no header is that of the pupils' codes."),
+        msg("It is not read."),
+    ),
+    "unread_part": Quirk("error", msg("The file names this sheet, but does not hold it."), msg("It is not read.")),
+    "unread_kind": Quirk("warning", msg("Of a folder, only csv and parquet files are read."), msg("It is not read.")),
     "error_cell": Quirk(
         "warning", msg("Formulas in these cells show an error ({kinds})."), msg("They are read as empty, not as zero.")
     ),
@@ -61,7 +81,12 @@ QUIRKS: Mapping[str, Quirk] = {
     "text_date": Quirk(
         "info",
         msg("Dates are written as text."),
-        msg("They are read in the order of day and month that the profile gives."),
+        msg("They are read as the dates of the column show: {order}."),
+    ),
+    "undecided_date": Quirk(
+        "warning",
+        msg("Dates can be read as day/month or as month/day, and the other dates of the column do not show which."),
+        msg("Only their year is read. Write the dates with the year first (2015-06-17), or as date cells."),
     ),
     "class_as_phase": Quirk(
         "info", msg("Cells hold the class instead of the phase."), msg("The phase is taken from the class.")
@@ -101,6 +126,32 @@ QUIRKS: Mapping[str, Quirk] = {
         "info",
         msg("Pupils' codes have small letters, stray spaces, other hyphens, invisible characters or leading zeros."),
         msg("The codes are brought to one form, so that the pupil is found in every year."),
+    ),
+    "summary_row": Quirk(
+        "warning",
+        msg("Rows have a word such as total, average or source in the place of a pupil's code."),
+        msg("They are left out."),
+    ),
+    "note_row": Quirk(
+        "warning",
+        msg("Rows have a text unlike the codes in the place of a pupil's code, and nothing else."),
+        msg("They are left out."),
+    ),
+    "header_row_again": Quirk("warning", msg("Rows repeat the headers."), msg("They are left out.")),
+    "unlike_code": Quirk(
+        "warning",
+        msg("The code is not written like the others of the sheet."),
+        msg("The rows are read as pupils. See whether they are."),
+    ),
+    "stray_quote": Quirk(
+        "warning",
+        msg("A quotation mark has no partner in its row and would swallow the rows below."),
+        msg("It is left out. Every line is read as a row."),
+    ),
+    "short_row": Quirk(
+        "warning",
+        msg("Rows have fewer cells than there are headers."),
+        msg("The cells missing at the end are read as empty. See whether the others are under the right headers."),
     ),
     "blank_row": Quirk("info", msg("Rows are blank."), msg("They are left out.")),
     "no_label": Quirk(

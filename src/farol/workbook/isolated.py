@@ -10,14 +10,15 @@ import datetime as dt
 import json
 import subprocess
 import sys
+from dataclasses import dataclass
 from io import BytesIO
 from typing import BinaryIO, TextIO
 
-from python_calamine import CalamineError, CalamineWorkbook
+from python_calamine import CalamineError, CalamineWorkbook, SheetVisibleEnum
 
 from farol.i18n import msg
-from farol.workbook.headers import sheet_year
 from farol.workbook.limits import Limits, damaged, too_large
+from farol.workbook.years import choose_names
 
 SECONDS = 120.0
 
@@ -26,8 +27,17 @@ Rows = list[list[object]]
 _PROGRAM = "import sys; from farol.workbook.isolated import main; main(sys.argv, sys.stdin.buffer, sys.stdout)"
 
 
-def read_isolated(content: bytes, pattern: str, limits: Limits, file: str) -> tuple[list[str], dict[str, Rows]]:
-    """The names of all sheets, and the rows of those whose name fits `pattern`. Raises `WorkbookError`."""
+@dataclass(frozen=True, slots=True)
+class IsolatedSheets:
+    """The names of all sheets, those of the hidden ones, and the rows of those that `choose_names` takes."""
+
+    names: list[str]
+    hidden: list[str]
+    rows: dict[str, Rows]
+
+
+def read_isolated(content: bytes, pattern: str, limits: Limits, file: str) -> IsolatedSheets:
+    """The sheets of a workbook. Raises `WorkbookError`."""
     # -P: a file in the working folder must not pass for a module.
     command = [sys.executable, "-P", "-c", _PROGRAM, pattern, str(limits.max_cells)]
     try:
@@ -38,8 +48,8 @@ def read_isolated(content: bytes, pattern: str, limits: Limits, file: str) -> tu
     except (subprocess.SubprocessError, json.JSONDecodeError) as error:
         raise damaged(file) from error
     match answer:
-        case {"names": names, "sheets": sheets}:
-            return names, sheets
+        case {"names": names, "hidden": hidden, "sheets": sheets}:
+            return IsolatedSheets(names, hidden, sheets)
         case {"refused": "cells"}:
             raise too_large(msg("cells"), limits.max_cells, file)
         case _:
@@ -55,17 +65,15 @@ def main(arguments: list[str], source: BinaryIO, target: TextIO) -> None:
 def _answer(content: bytes, pattern: str, max_cells: int) -> dict[str, object]:
     try:
         workbook = CalamineWorkbook.from_filelike(BytesIO(content))
-        sheets = {
-            name: workbook.get_sheet_by_name(name)
-            for name in workbook.sheet_names
-            if sheet_year(pattern, name) is not None
-        }
+        years = choose_names(pattern, workbook.sheet_names).years
+        sheets = {name: workbook.get_sheet_by_name(name) for name in years}
+        hidden = [sheet.name for sheet in workbook.sheets_metadata if sheet.visible is not SheetVisibleEnum.Visible]
     except CalamineError:
         return {"refused": "damaged"}
     if sum(sheet.total_height * sheet.total_width for sheet in sheets.values()) > max_cells:
         return {"refused": "cells"}
     rows = {name: sheet.to_python(skip_empty_area=False) for name, sheet in sheets.items()}
-    return {"names": workbook.sheet_names, "sheets": rows}
+    return {"names": workbook.sheet_names, "hidden": hidden, "sheets": rows}
 
 
 def _plain(cell: object) -> object:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections import Counter
 from collections.abc import Iterator, Sequence
 
@@ -13,6 +12,7 @@ from farol.profile import Column, Profile, fold
 from farol.workbook.cells import Objects, Spellings
 from farol.workbook.findings import Finding, finding
 from farol.workbook.headers import of_year
+from farol.workbook.rows import code_shape
 from farol.workbook.tables import YearTable
 
 USUAL_LINK_SHARE = 0.5
@@ -69,7 +69,7 @@ def _few_linked(earlier: YearTable, later: YearTable, linked: int, profile: Prof
 
 def _usual_pattern(codes: Objects) -> str:
     """How most codes look, with A for letters and 9 for digits; no pupil's own code."""
-    patterns = Counter(re.sub("[0-9]+", "9", re.sub(r"[^\W\d_]+", "A", code)) for code in codes)
+    patterns = Counter(map(code_shape, codes))
     return max(patterns, key=lambda pattern: (patterns[pattern], pattern), default="")
 
 

@@ -18,7 +18,7 @@ from farol.workbook.cells import Floats, Objects
 from farol.workbook.findings import Finding
 from farol.workbook.labels import next_values
 from farol.workbook.links import compare_years
-from farol.workbook.sheets import DEFAULT_LIMITS, Limits, read_sheets
+from farol.workbook.sheets import DEFAULT_LIMITS, Limits, read_workbook
 from farol.workbook.tables import YearTable, read_table
 
 _Array = TypeVar("_Array", Floats, Objects)
@@ -67,7 +67,8 @@ class Panel:
 def read_panel(path: Path, profile: Profile, limits: Limits = DEFAULT_LIMITS) -> Panel:
     """The clean panel of a workbook. Raises `WorkbookError` for what cannot be used."""
     path = Path(path)
-    tables = [read_table(sheet, profile) for sheet in read_sheets(path, profile, limits)]
+    book = read_workbook(path, profile, limits)
+    tables = [read_table(sheet, profile) for sheet in book.sheets]
     _require_columns(path, profile, tables)
     student = np.concatenate([table.student for table in tables])
     year = np.concatenate([np.full(len(table.row), table.year, dtype=np.int64) for table in tables])
@@ -81,7 +82,9 @@ def read_panel(path: Path, profile: Profile, limits: Limits = DEFAULT_LIMITS) ->
         categories=_stacked([table.categories for table in tables]),
         label=label,
         next_label=next_values(student, year, label),
-        findings=_ordered([*(f for table in tables for f in table.findings), *compare_years(tables, profile)]),
+        findings=_ordered(
+            [*book.findings, *(f for table in tables for f in table.findings), *compare_years(tables, profile)]
+        ),
         fingerprint="",
     )
     return replace(panel, fingerprint=_fingerprint(panel))

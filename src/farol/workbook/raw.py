@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+from farol.workbook.findings import Finding
 
 Cell = object
 """What a reader gives: text, float, int, bool, a date, `""` or None for nothing, a `CellError` for a failed formula."""
@@ -42,6 +44,7 @@ class RawSheet:
     """One year's sheet: `rows[i]` is the row that a spreadsheet shows as i + 1, all of the same length.
 
     `formatted_rows` counts the rows up to the last one with a cell, even an empty one that only has a format.
+    `notes` has the rows that did not fit, as a spreadsheet shows them, by the finding's code.
     """
 
     name: str
@@ -49,14 +52,16 @@ class RawSheet:
     rows: Sequence[Sequence[Cell]]
     source: Source = FROM_WORKBOOK
     formatted_rows: int = 0
+    notes: Mapping[str, Sequence[int]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class RawWorkbook:
-    """The sheets of the profile's years, in any order, and the names of all sheets there are."""
+    """The sheets of the profile's years, the names of all sheets there are, and what is odd about the sheets."""
 
     names: Sequence[str]
     sheets: Sequence[RawSheet]
+    findings: Sequence[Finding] = ()
 
 
 def plain_text(cell: Cell) -> str:

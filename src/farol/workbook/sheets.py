@@ -6,18 +6,20 @@ Nothing here knows what a column means; cells come out as they stand, with faile
 from __future__ import annotations
 
 from collections import Counter
+from dataclasses import replace
 from pathlib import Path
 
 from farol.errors import Place, WorkbookError
 from farol.i18n import msg
 from farol.profile import Profile
 from farol.workbook.csv_parquet import decoded, read_delimited, read_parquet
-from farol.workbook.headers import HeaderIndex, sheet_year
+from farol.workbook.headers import HeaderIndex
 from farol.workbook.limits import DEFAULT_LIMITS, Limits, not_a_workbook, too_large
 from farol.workbook.raw import FROM_TEXT, RawSheet, RawWorkbook
 from farol.workbook.spreadsheets import read_xls, read_zip
+from farol.workbook.years import Fit, about_names, choose_names, unread, year_name
 
-__all__ = ["DEFAULT_LIMITS", "Limits", "RawSheet", "read_sheets"]
+__all__ = ["DEFAULT_LIMITS", "Limits", "RawSheet", "read_workbook"]
 
 NAMES_SHOWN = 20
 
@@ -26,14 +28,15 @@ _SPREADSHEETS = (".xlsx", ".xlsm", ".xls", ".ods")
 _FILES_OF_A_FOLDER = (".csv", ".tsv", ".txt", ".parquet")
 
 
-def read_sheets(path: Path, profile: Profile, limits: Limits = DEFAULT_LIMITS) -> tuple[RawSheet, ...]:
-    """The sheets of the profile's years, in the order of the years.
+def read_workbook(path: Path, profile: Profile, limits: Limits = DEFAULT_LIMITS) -> RawWorkbook:
+    """The sheets of the profile's years, in the order of the years, and what is odd about all the sheets.
 
     `path` is an xlsx, xls or ods workbook, a csv or parquet file whose name (without extension) is a year's, or a
     folder of such files. The format is known by the content, not by the extension. Raises `WorkbookError` for what
     is no such thing, is damaged, is protected by a password, is beyond the `limits`, or has no year.
     """
     workbook = _read_folder(path, profile, limits) if path.is_dir() else _read_file(path, profile, limits)
+    workbook = _without_summaries(workbook, profile)
     if not workbook.sheets:
         names = [*workbook.names[:NAMES_SHOWN], *(["…"] if len(workbook.names) > NAMES_SHOWN else [])]
         raise WorkbookError(
@@ -52,7 +55,32 @@ def read_sheets(path: Path, profile: Profile, limits: Limits = DEFAULT_LIMITS) -
                 got=msg("{names}", names=", ".join(s.name for s in workbook.sheets if s.year == year)),
                 where=Place(file=path.name),
             )
-    return tuple(sorted(workbook.sheets, key=lambda sheet: sheet.year))
+    return replace(workbook, sheets=sorted(workbook.sheets, key=lambda sheet: sheet.year))
+
+
+def _without_summaries(workbook: RawWorkbook, profile: Profile) -> RawWorkbook:
+    """Without the sheets that have only their year in the name and no column of codes, if others remain."""
+    doubtful = {
+        sheet.name: unread(sheet.name, "unread_no_code")
+        for sheet in workbook.sheets
+        if _fit(sheet, profile) is Fit.year_only and not _has_codes(sheet, profile)
+    }
+    sheets = [sheet for sheet in workbook.sheets if sheet.name not in doubtful]
+    if not sheets:
+        return workbook
+    kept = [about for about in workbook.findings if about.sheet not in doubtful]
+    return replace(workbook, sheets=sheets, findings=[*kept, *doubtful.values()])
+
+
+def _fit(sheet: RawSheet, profile: Profile) -> Fit | None:
+    name = year_name(profile.sheet_pattern, sheet.name)
+    return None if name is None else name.fit
+
+
+def _has_codes(sheet: RawSheet, profile: Profile) -> bool:
+    index = HeaderIndex(profile, sheet.year)
+    headings = index.headings(sheet.rows[index.header_row(sheet.rows)]) if sheet.rows else []
+    return any(heading.column and profile.columns[heading.column].kind == "identifier" for heading in headings)
 
 
 def _example(profile: Profile) -> str:
@@ -60,13 +88,22 @@ def _example(profile: Profile) -> str:
 
 
 def _read_folder(path: Path, profile: Profile, limits: Limits) -> RawWorkbook:
-    files = sorted(file for file in path.iterdir() if file.suffix.lower() in _FILES_OF_A_FOLDER and file.is_file())
-    wanted = [file for file in files if sheet_year(profile.sheet_pattern, file.stem) is not None]
+    entries = sorted(file for file in path.iterdir() if not file.name.startswith((".", "~")))
+    files = [file for file in entries if file.suffix.lower() in _FILES_OF_A_FOLDER and file.is_file()]
+    findings = [unread(entry.name, "unread_kind") for entry in entries if entry not in files]
+    choice = choose_names(profile.sheet_pattern, [file.stem for file in files])
+    wanted = [file for file in files if file.stem in choice.years]
+    names = {file.stem: file.name for file in files}
+    findings += [replace(about, sheet=names[about.sheet]) for about in choice.findings]
     size = sum(file.stat().st_size for file in wanted)
     if size > limits.max_bytes:
         raise too_large(msg("bytes"), limits.max_bytes, path.name)
-    sheets = [sheet for file in wanted for sheet in _read_file(file, profile, limits).sheets]
-    return RawWorkbook([file.name for file in files], sheets)
+    books = [_read_file(file, profile, limits) for file in wanted]
+    return RawWorkbook(
+        [file.name for file in files],
+        [sheet for book in books for sheet in book.sheets],
+        [*findings, *(about for book in books for about in book.findings)],
+    )
 
 
 def _read_file(path: Path, profile: Profile, limits: Limits) -> RawWorkbook:
@@ -77,16 +114,17 @@ def _read_file(path: Path, profile: Profile, limits: Limits) -> RawWorkbook:
         return read_xls(content, profile.sheet_pattern, limits, path.name)
     if path.suffix.lower() in _SPREADSHEETS:
         raise not_a_workbook(path.name)  # text under a spreadsheet's extension: it is not read as csv
-    year = sheet_year(profile.sheet_pattern, path.stem)
+    choice = choose_names(profile.sheet_pattern, [path.stem])
+    year = choice.years.get(path.stem)
     if year is None:
         decoded(content, path.name)  # raises if it is not a text: then it is not a csv of another name
         return RawWorkbook([path.name], [])
     if content.startswith(_PARQUET):
         sheet = RawSheet(path.stem, year, read_parquet(content, limits, path.name))
     else:
-        rows = read_delimited(content, HeaderIndex(profile, year), limits, path.name)
-        sheet = RawSheet(path.stem, year, rows, FROM_TEXT)
-    return RawWorkbook([path.name], [sheet])
+        text = read_delimited(content, HeaderIndex(profile, year), limits, path.name)
+        sheet = RawSheet(path.stem, year, text.rows, FROM_TEXT, notes=text.notes)
+    return RawWorkbook([path.name], [sheet], about_names(choice, profile.sheet_pattern))
 
 
 def _content(path: Path, limits: Limits) -> bytes:

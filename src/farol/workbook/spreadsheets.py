@@ -6,7 +6,7 @@ import datetime as dt
 import html
 import posixpath
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from io import BytesIO
 from typing import Any
@@ -15,11 +15,12 @@ from python_calamine import CalamineError, CalamineWorkbook
 
 from farol.i18n import msg
 from farol.workbook.archive import Archive
-from farol.workbook.headers import sheet_year
+from farol.workbook.findings import Finding
 from farol.workbook.isolated import read_isolated
 from farol.workbook.limits import Limits, damaged, encrypted, not_a_workbook, too_large
 from farol.workbook.markup import empty_shared_strings, read_marks, read_ods_marks
 from farol.workbook.raw import FROM_WORKBOOK, CellError, RawSheet, RawWorkbook, Source
+from farol.workbook.years import NameChoice, about_names, choose_names, hidden, unread, without
 
 THREADS = 2
 
@@ -48,9 +49,10 @@ def read_xls(content: bytes, pattern: str, limits: Limits, file: str) -> RawWork
     """An xls workbook, in which failed cells look like empty ones. Raises `WorkbookError`."""
     if _ENCRYPTED_XLSX in content or _ENCRYPTED_XLS.search(content):
         raise encrypted(file)
-    names, rows = read_isolated(content, pattern, limits, file)
-    years = _years(names, pattern)
-    return RawWorkbook(names, [RawSheet(name, years[name], cells) for name, cells in rows.items()])
+    book = read_isolated(content, pattern, limits, file)
+    choice = choose_names(pattern, book.names)
+    sheets = [RawSheet(name, choice.years[name], cells) for name, cells in book.rows.items()]
+    return RawWorkbook(book.names, sheets, _about(choice, pattern, book.hidden))
 
 
 def _read_ods(content: bytes, archive: Archive, pattern: str, limits: Limits, file: str) -> RawWorkbook:
@@ -63,16 +65,19 @@ def _read_ods(content: bytes, archive: Archive, pattern: str, limits: Limits, fi
     for name, mark in marks.items():
         if mark.span > limits.max_cells:
             raise too_large(msg("cells"), limits.max_cells, file, name)
-    names, rows = read_isolated(content, pattern, limits, file)
-    years = _years(names, pattern)
-    for name, cells in rows.items():
+    book = read_isolated(content, pattern, limits, file)
+    choice = choose_names(pattern, book.names)
+    for name, cells in book.rows.items():
         _place(cells, marks[name].odd if name in marks else {})
-    return RawWorkbook(names, [RawSheet(name, years[name], cells, _ODS) for name, cells in rows.items()])
+    sheets = [RawSheet(name, choice.years[name], cells, _ODS) for name, cells in book.rows.items()]
+    return RawWorkbook(book.names, sheets, _about(choice, pattern, book.hidden))
 
 
 def _read_xlsx(content: bytes, archive: Archive, pattern: str, limits: Limits, file: str) -> RawWorkbook:
-    parts = _parts(archive, file)
-    years = _years(parts, pattern)
+    parts, concealed = _parts(archive, file)
+    choice = choose_names(pattern, parts)
+    choice = without(choice, {name: unread(name, "unread_part") for name in choice.years if parts[name] not in archive})
+    years = choice.years
     archive.check(but=[parts[name] for name in years])
     strings = archive.read(_STRINGS) if _STRINGS in archive else b""
     empty = empty_shared_strings(strings)
@@ -93,28 +98,30 @@ def _read_xlsx(content: bytes, archive: Archive, pattern: str, limits: Limits, f
         return RawSheet(name, years[name], cells, FROM_WORKBOOK, marks.rows)
 
     with ThreadPoolExecutor(max_workers=THREADS) as threads:
-        return RawWorkbook(list(parts), list(threads.map(read, years)))
+        sheets = list(threads.map(read, years))
+    return RawWorkbook(list(parts), sheets, _about(choice, pattern, concealed))
 
 
-def _years(names: Iterable[str], pattern: str) -> dict[str, int]:
-    """The year of each sheet that is a year's."""
-    return {name: year for name in names if (year := sheet_year(pattern, name)) is not None}
+def _about(choice: NameChoice, pattern: str, concealed: Sequence[str]) -> list[Finding]:
+    return [*choice.findings, *about_names(choice, pattern), *hidden(concealed, choice)]
 
 
-def _parts(archive: Archive, file: str) -> dict[str, str]:
-    """The member of the archive that holds each sheet, by the sheet's name."""
+def _parts(archive: Archive, file: str) -> tuple[dict[str, str], list[str]]:
+    """The member of the archive that should hold each sheet, by the sheet's name, and the names of hidden sheets."""
     relations = "xl/_rels/workbook.xml.rels"
     if relations not in archive:
         raise damaged(file)
     targets = {}
     for attributes in map(_attributes, _RELATION.findall(_decoded(archive, relations))):
         targets[attributes.get("Id", "")] = _member(attributes.get("Target", ""))
-    parts = {}
+    parts: dict[str, str] = {}
+    concealed = []
     for attributes in map(_attributes, _SHEET.findall(_decoded(archive, "xl/workbook.xml"))):
-        part = targets.get(attributes.get("id", ""), "")
-        if part in archive:
-            parts[attributes.get("name", "")] = part
-    return parts
+        name = attributes.get("name", "")
+        parts[name] = targets.get(attributes.get("id", ""), "")
+        if attributes.get("state", "visible") != "visible":
+            concealed.append(name)
+    return parts, concealed
 
 
 def _decoded(archive: Archive, name: str) -> str:

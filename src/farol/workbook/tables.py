@@ -26,13 +26,14 @@ from farol.workbook.cells import (
     months_of,
     number_column,
     spellings_of,
-    years_of,
+    years_in_range,
     zero_as_missing,
 )
 from farol.workbook.findings import Finding, finding
 from farol.workbook.headers import of_year
 from farol.workbook.labels import at_risk, contradictions
 from farol.workbook.raw import Cell, CellError, RawSheet, is_empty
+from farol.workbook.rows import rows_without_pupil
 from farol.workbook.selection import select_columns
 
 _NO_DETAILS: Mapping[str, object] = MappingProxyType({})
@@ -79,8 +80,12 @@ class _Reader:
         self._raw = raw
         self._profile = profile
         self._selection = select_columns(raw, profile)
-        self._findings = list(self._selection.findings)
+        self._findings = [
+            *self._selection.findings,
+            *(finding(code, sheet=raw.name, rows=rows) for code, rows in raw.notes.items()),
+        ]
         self._spellings: dict[str, Spellings] = {}
+        self._date_years: dict[str, Floats] = {}
         self._row = np.arange(len(raw.rows) + 1, dtype=np.int64)[self._selection.first_row :]
         self._kept: list[int] | None = None  # positions of the rows with a pupil; None is all of them
 
@@ -145,17 +150,24 @@ class _Reader:
         """The codes of the pupils; from here on only rows that have one are read."""
         column = next(self._columns("identifier"))
         header = self._selection.chosen[column.name].text
-        read = identifier_column(self._cells(column) or ())
+        cells = self._cells(column) or ()
+        read = identifier_column(cells)
+        strangers = rows_without_pupil(header, cells, read.values, self._selection.cells)
+        for code, positions in strangers.items():
+            self._report(code, header, positions)
+        left_out = {at for code, positions in strangers.items() if code != "unlike_code" for at in positions}
+        read.values[sorted(left_out)] = None
         without = [position for position, code in enumerate(read.values) if code is None]
         blank = set(self._blank(without))
         tail = range(len(self._raw.rows) + 1, self._raw.formatted_rows + 1)
         rows = [*self._row[sorted(blank)].tolist(), *tail]
         if rows:
             self._findings.append(finding("blank_row", sheet=self._raw.name, rows=rows))
-        notes = {note.code: note for note in read.notes}
-        self._report_notes(column, [notes[code] for code in ("folded_code", "unusable_code") if code in notes])
-        unusable = notes["unusable_code"].positions if "unusable_code" in notes else ()
-        self._report("missing_student", header, sorted(set(without) - blank - set(unusable)))
+        noted = {note.code: [at for at in note.positions if at not in left_out] for note in read.notes}
+        for code in ("folded_code", "unusable_code"):
+            self._report(code, header, noted.get(code, ()))
+        left_out.update(noted.get("unusable_code", ()))
+        self._report("missing_student", header, sorted(set(without) - blank - left_out))
         present = np.array([code is not None for code in read.values], dtype=np.bool_)
         if without:
             self._kept = np.flatnonzero(present).tolist()
@@ -231,6 +243,7 @@ class _Reader:
         if cells is None:
             return np.full(len(self._row), np.nan)
         read = date_column(cells, column)
+        self._date_years[column.name] = read.years
         self._report_notes(column, read.notes)
         return read.values
 
@@ -241,7 +254,7 @@ class _Reader:
             if column.year_fills is None:
                 continue
             target = self._profile.columns[column.year_fills]
-            years = years_of(dates[column.name], target)
+            years = years_in_range(self._date_years.get(column.name, dates[column.name]), target)
             gaps = np.isnan(numbers[target.name]) & ~np.isnan(years)
             if gaps.any():
                 numbers[target.name] = np.where(gaps, years, numbers[target.name])

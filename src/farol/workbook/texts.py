@@ -80,6 +80,15 @@ def parse_date(text: str, order: DateOrder | None) -> dt.date | None:
         return None
 
 
+def date_readings(text: str) -> tuple[dt.date | None, dt.date | None]:
+    """The dates that a text writes: with its day before its month, and after it; None where there is none.
+
+    >>> date_readings("3/2/2014"), date_readings("17/6/2015")
+    ((datetime.date(2014, 2, 3), datetime.date(2014, 3, 2)), (datetime.date(2015, 6, 17), None))
+    """
+    return parse_date(text, "dmy"), parse_date(text, "mdy")
+
+
 def small_number_date(text: str, epoch: dt.date) -> float | None:
     """The number behind a text such as "1/8/1900" or "1900-01-08": a small number that was formatted as a date.
 

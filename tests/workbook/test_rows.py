@@ -1,0 +1,109 @@
+"""Rows that are no pupils, and rows that do not fit, are named."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from farol.workbook.panel import Panel, read_panel
+from tests.workbook.making import PEDE, Rows, findings_of, only, pupils, read
+
+
+def with_row(rows: Rows, cells: dict[str, object]) -> list[list[object]]:
+    """The rows and one more with these cells."""
+    return [*map(list, rows), [cells.get(str(header)) for header in rows[0]]]
+
+
+def csv_panel(folder: Path, lines: list[str], encoding: str = "utf-8") -> Panel:
+    """The panel of a csv file."""
+    path = folder / "PEDE2022.csv"
+    path.write_bytes("\r\n".join(lines).encode(encoding))
+    return read_panel(path, PEDE)
+
+
+def csv_lines(count: int = 4) -> list[str]:
+    """Ordinary pupils as csv lines, the class behind the code."""
+    rows = pupils(count, {"Turma": ["A"] * count})
+    order = [0, len(rows[0]) - 1, *range(1, len(rows[0]) - 1)]
+    return [";".join(str(row[at]) for at in order) for row in rows]
+
+
+@pytest.mark.parametrize(
+    "code",
+    ["TOTAL", "Média", "Média geral", "Total de alunos: 3", "Subtotal", "Desvio padrão", "Máximo", "Fonte: PEDE, 2022"],
+)
+def test_a_row_of_totals_is_no_pupil(tmp_path: Path, code: str) -> None:
+    panel = read(tmp_path, with_row(pupils(3), {"RA": code, "Fase": 2, "Defas": -1, "IAA": 8.5}))
+    assert panel.student.tolist() == ["RA-1", "RA-2", "RA-3"]
+    finding = only(panel, "summary_row")
+    assert (finding.rows, finding.column, finding.severity) == ((5,), "RA", "warning")
+
+
+@pytest.mark.parametrize("text", ["* dados parciais", "Turma 7A", "x" * 80])
+def test_a_note_below_the_table_is_no_pupil(tmp_path: Path, text: str) -> None:
+    panel = read(tmp_path, with_row(pupils(3), {"RA": text}))
+    assert panel.student.tolist() == ["RA-1", "RA-2", "RA-3"]
+    assert only(panel, "note_row").rows == (5,)
+
+
+def test_a_repeated_header_row_is_no_pupil(tmp_path: Path) -> None:
+    rows = pupils(4)
+    panel = read(tmp_path, [*rows[:3], rows[0], *rows[3:], [str(cell).upper() for cell in rows[0]]])
+    assert panel.student.tolist() == ["RA-1", "RA-2", "RA-3", "RA-4"]
+    assert only(panel, "header_row_again").rows == (4, 7)
+    assert findings_of(panel, "unreadable_text") == []
+
+
+def test_pupils_with_codes_like_words_are_kept(tmp_path: Path) -> None:
+    codes = ["TOTAL-1", "MEDIA-2", "FONTE-3"]
+    assert read(tmp_path, pupils(3, {"RA": codes})).student.tolist() == codes
+
+
+def test_a_pupil_with_nothing_but_a_code_is_kept(tmp_path: Path) -> None:
+    assert read(tmp_path, with_row(pupils(3), {"RA": "RA-4"})).student.tolist()[-1] == "RA-4"
+
+
+def test_a_code_unlike_the_others_is_kept_and_named(tmp_path: Path) -> None:
+    codes = [*(f"RA-{number}" for number in range(1, 30)), "Geral"]
+    panel = read(tmp_path, pupils(30, {"RA": codes}))
+    assert len(panel.student) == 30
+    assert only(panel, "unlike_code").rows == (31,)
+
+
+def test_a_stray_quote_swallows_no_pupils(tmp_path: Path) -> None:
+    good = csv_panel(tmp_path, csv_lines(6))
+    lines = csv_lines(6)
+    lines[2] = lines[2].replace(";A;", ';"A;')
+    lines[4] = lines[4].replace(";A;", ';A";')
+    panel = csv_panel(tmp_path, lines)
+    assert panel.fingerprint == good.fingerprint
+    assert only(panel, "stray_quote").rows == (3, 5)
+
+
+def test_a_quote_that_never_ends_swallows_no_pupils(tmp_path: Path) -> None:
+    good = csv_panel(tmp_path, csv_lines(6))
+    lines = csv_lines(6)
+    lines[2] = lines[2].replace(";A;", ';"A;')
+    panel = csv_panel(tmp_path, lines)
+    assert panel.fingerprint == good.fingerprint
+    assert only(panel, "stray_quote").rows == (3,)
+
+
+def test_a_cell_of_several_lines_is_one_cell(tmp_path: Path) -> None:
+    lines = csv_lines(3)
+    lines[0] = lines[0].replace("IPS", '"IPS\n"')
+    lines[2] = lines[2].replace(";A;", ';"A\ne ""B"";\n, C";')
+    panel = csv_panel(tmp_path, lines)
+    assert len(panel.student) == 3
+    assert findings_of(panel, "stray_quote") == findings_of(panel, "short_row") == []
+
+
+def test_a_csv_row_with_too_few_cells_is_named(tmp_path: Path) -> None:
+    lines = csv_lines(4)
+    lines[2] = ";".join(lines[2].split(";")[:5])
+    lines[3] = lines[3].replace("RA-3;A;2;", 'RA-3;"A;2";')
+    panel = csv_panel(tmp_path, [*lines, ""])
+    assert len(panel.student) == 4
+    finding = only(panel, "short_row")
+    assert (finding.rows, finding.severity) == ((3, 4), "warning")
