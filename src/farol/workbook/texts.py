@@ -81,7 +81,7 @@ def parse_date(text: str, order: DateOrder | None) -> dt.date | None:
 
 
 def date_readings(text: str) -> tuple[dt.date | None, dt.date | None]:
-    """The dates that a text writes: with its day before its month, and after it; None where there is none.
+    """The dates that a text writes: with its day before its month, and after it; None for no date.
 
     >>> date_readings("3/2/2014"), date_readings("17/6/2015")
     ((datetime.date(2014, 2, 3), datetime.date(2014, 3, 2)), (datetime.date(2015, 6, 17), None))
