@@ -196,7 +196,7 @@ def test_check_answers_people_and_programs(folder: Path, run: Run) -> None:
 
 def test_train_prints_the_four_metrics_and_what_to_know_first(folder: Path, run: Run) -> None:
     printed = run("train", "data/sample-workbook.xlsx", "--task", "current", "--no-promote", "--seed", "1")
-    for word in ("precision", "recall", "f1", "roc_auc", "IAN"):
+    for word in ("Precisão", "Sensibilidade (recall)", "F1", "Área sob a curva ROC (AUC)", "IAN"):
         assert word in printed
     listed = json.loads(command(folder, "models", "list", "--format", "json").stdout)
     assert [row["promoted"] for row in listed if row["task"] == "current"].count(True) == 1
@@ -310,7 +310,7 @@ def test_slices_levels_and_expected_performance_are_told(run: Run) -> None:
     assert "same-levels" not in run("drift", "--task", "next-year", "--window", "all", "--same-levels")
     body = json.loads(run("estimate", "--task", "current", "--window", "all", "--format", "json"))
     assert body["measures"]["roc_auc"]["low"] <= body["measures"]["roc_auc"]["value"] <= 1
-    assert "ROC AUC" in run("estimate", "--window", "all", "--slice", "source=simulation")
+    assert "curva ROC" in run("estimate", "--window", "all", "--slice", "source=simulation")
     assert "phase" in run("estimate", "--slice", "gender=f", code=2)
 
 
@@ -350,7 +350,7 @@ def test_what_turned_round_is_told_in_a_sentence(run: Run, folder: Path, tmp_pat
     book.save(tmp_path / "turned.xlsx")
     told = " ".join(run("drift", "--multivariate", "--input", str(tmp_path / "turned.xlsx")).split())
     assert re.search(r"subiam juntos \(correlação 0,\d\d\); agora um cai onde o outro sobe", told)
-    assert "Variáveis em conjunto: Drift severo" in told
+    assert "Veredito sobre os pares de indicadores: Drift severo" in told
 
 
 def test_a_severe_simulation_raises_alarms(run: Run, tmp_path: Path) -> None:
@@ -400,7 +400,7 @@ def test_a_profile_alone_takes_another_school_to_predictions(tmp_path: Path) -> 
     options = ("--workbook", str(files), "--profile", str(SCHOOL), "--no-serve")
     done = command(tmp_path, "demo", *options)
     assert done.returncode == 0, done.stderr
-    assert "current: stored 500" in done.stdout
+    assert "current: simulated predictions stored: 500" in done.stdout
     # Its forecast may not beat a simple rule, and is then kept and not served: the rest goes on without it.
     again = command(tmp_path, "demo", *options)
     assert again.returncode == 0, again.stderr
