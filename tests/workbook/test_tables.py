@@ -235,3 +235,16 @@ def test_the_quirks_of_texts_are_told_by_their_own_codes(tmp_path: Path) -> None
     assert values(panel, "phase") == [2.0, 0.0, 2.0, 2.0]
     assert values(panel, "IDA") == [7.5, 10.0, None, 5.0]
     assert values(panel, "age") == [9.0, 9.0, None, 9.0]
+
+
+def test_formulas_never_calculated_are_named(tmp_path: Path) -> None:
+    columns: dict[str, list[object]] = {"RA": ["RA-1", "RA-2", "=1+1"], "Defas": [-1, "=B2-C2", 0], "Cg": [1, 2, "=9"]}
+    panel = read(tmp_path, pupils(3, columns))
+    assert {f.column: f.rows for f in findings_of(panel, "uncalculated")} == {"RA": (4,), "Defas": (3,), "Cg": (4,)}
+    assert only(panel, "missing_student").rows == (4,)
+    assert only(panel, "no_label").rows == (3,)
+
+
+def test_formulas_of_a_whole_last_column_are_named(tmp_path: Path) -> None:
+    panel = read(tmp_path, pupils(2, {"INDE 22": ["=1+1", "=1+1"]}))
+    assert only(panel, "uncalculated").rows == (2, 3)

@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 
 from farol.i18n import Message, msg
 from farol.profile import Column, DateOrder, fold
-from farol.workbook.raw import EMPTY_TEXT, FROM_WORKBOOK, Cell, CellError, Source, is_empty, plain_text
+from farol.workbook.raw import EMPTY_TEXT, FROM_WORKBOOK, UNCALCULATED, Cell, CellError, Source, is_empty, plain_text
 from farol.workbook.student_code import student_code
 from farol.workbook.texts import date_readings, error_kind, has_decimal_comma, parse_number, small_number_date
 
@@ -204,7 +204,7 @@ def error_notes(cells: Sequence[Cell]) -> tuple[Note, ...]:
     noted = _Notes()
     for position, cell in enumerate(cells):
         if isinstance(cell, CellError) and cell is not EMPTY_TEXT:
-            noted.add("error_cell", position, cell)
+            noted.add("uncalculated" if cell is UNCALCULATED else "error_cell", position, cell)
     return noted.all()
 
 
@@ -251,6 +251,8 @@ def _nothing(cell: Cell) -> str | None:
     """None when a cell holds a value; else the code of the note to make, "" for no note."""
     if cell is EMPTY_TEXT:
         return "empty_text"
+    if cell is UNCALCULATED:
+        return "uncalculated"
     if _error_kind(cell) is not None:
         return "error_cell"
     return "" if is_empty(cell) else None

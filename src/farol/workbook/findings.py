@@ -62,6 +62,11 @@ QUIRKS: Mapping[str, Quirk] = {
     "error_cell": Quirk(
         "warning", msg("Formulas in these cells show an error ({kinds})."), msg("They are read as empty, not as zero.")
     ),
+    "uncalculated": Quirk(
+        "error",
+        msg("Cells have a formula that was never calculated, and so no value."),
+        msg("They are read as empty. Open the workbook in a spreadsheet program and save it again."),
+    ),
     "empty_text": Quirk(
         "info", msg("Cells look empty, but hold a text without characters."), msg("They are read as empty.")
     ),

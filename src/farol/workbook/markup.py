@@ -12,7 +12,7 @@ import re
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 
-from farol.workbook.raw import EMPTY_TEXT, CellError
+from farol.workbook.raw import EMPTY_TEXT, UNCALCULATED, CellError
 from farol.workbook.texts import error_kind
 
 MAX_ROWS, MAX_COLUMNS = 1_048_576, 16_384
@@ -29,6 +29,10 @@ _ODD = re.compile(
 )
 """The type of a cell that failed (group 1), or of one that holds a text without characters."""
 
+_NO_VALUE = re.compile(rb"(?:</f>|<f(?: [^<>]*)?/>)(?:<v(?: ?/>|></v>))?</c>")
+"""The end of a cell with a formula and no value."""
+
+_FORMULA = re.compile(rb"<(?:\w+:)?f[\s/>]")
 _TAG = re.compile(rb"<(?:\w+:)?(row|c)(?=[\s/>])([^>]*)>")
 _REFERENCE = re.compile(rb"\sr\s*=\s*[\"']([A-Za-z]{0,3})([0-9]{0,7})[\"']")
 _HAS_REFERENCE = re.compile(rb"\sr\s*=")
@@ -106,6 +110,9 @@ def _simple_marks(sheet: bytes, empty_strings: Collection[int]) -> Marks:
         indices = b"|".join(b"%d" % index for index in sorted(empty_strings))
         shared = re.finditer(rb' t="s"[^>]*><v>(?:%b)</v>' % indices, sheet)
         places += [(match.start(), EMPTY_TEXT) for match in shared]
+    if b"<f" in sheet:
+        missing = (match.start() for match in _NO_VALUE.finditer(sheet))
+        places = [*((at, UNCALCULATED) for at in missing), *places]  # a text without characters is a value
     odd = {place: error for at, error in places if (place := _simple_place(sheet, at)) is not None}
     last = _simple_place(sheet, len(sheet))
     return Marks(last[0] + 1 if last else 0, _SIMPLE_SPAN, odd)
@@ -151,9 +158,10 @@ def _any_marks(sheet: bytes, empty_strings: Collection[int]) -> Marks | None:
 
 def _odd_cell(sheet: bytes, tag: re.Match[bytes], empty_strings: Collection[int]) -> CellError | None:
     kind = _TYPE.search(tag[2])
-    if kind is None:
-        return None
     inside = _inside(sheet, tag.end())
+    if kind is None:
+        value = _VALUE.search(inside)
+        return UNCALCULATED if _FORMULA.search(inside) and not (value and value[1]) else None
     if kind[1] == b"e":
         return _failure(inside)
     if kind[1] == b"s":
@@ -209,5 +217,8 @@ def _ods_sheet_marks(sheet: bytes) -> Marks:
                 text = _ODS_TEXT.match(sheet, tag.end())
                 error = _failure_of(text[1] if text else b"")
                 odd |= {(row + i, column + j): error for i in range(row_repeated) for j in range(times)}
+        elif b"table:formula=" in tag[2] and row_repeated * times <= _ODS_MOST_REPEATED:
+            rows, columns = row + row_repeated, max(columns, column + times)
+            odd |= {(row + i, column + j): UNCALCULATED for i in range(row_repeated) for j in range(times)}
         column += times
     return Marks(rows, rows * columns, odd)

@@ -23,6 +23,10 @@ EMPTY_TEXT = CellError("")
 """A cell that holds a text without characters: something to a spreadsheet, nothing to a reader."""
 
 
+UNCALCULATED = CellError("=")
+"""A cell with a formula that no spreadsheet has calculated yet: a library wrote the file."""
+
+
 @dataclass(frozen=True, slots=True)
 class Source:
     """What a column's cells come from.

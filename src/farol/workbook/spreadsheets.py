@@ -19,7 +19,7 @@ from farol.workbook.findings import Finding
 from farol.workbook.isolated import read_isolated
 from farol.workbook.limits import Limits, damaged, encrypted, not_a_workbook, too_large
 from farol.workbook.markup import empty_shared_strings, read_marks, read_ods_marks
-from farol.workbook.raw import FROM_WORKBOOK, CellError, RawSheet, RawWorkbook, Source
+from farol.workbook.raw import FROM_WORKBOOK, UNCALCULATED, CellError, RawSheet, RawWorkbook, Source
 from farol.workbook.years import NameChoice, about_names, choose_names, hidden, unread, without
 
 THREADS = 2
@@ -137,7 +137,15 @@ def _member(target: str) -> str:
     return target.lstrip("/") if target.startswith("/") else posixpath.normpath(f"xl/{target}")
 
 
-def _place(cells: Sequence[list[Any]], odd: Mapping[tuple[int, int], CellError]) -> None:
+def _place(cells: list[list[Any]], odd: Mapping[tuple[int, int], CellError]) -> None:
+    """Put the odd cells where they are. What has no value may stand beyond the last value that the reader saw."""
+    uncalculated = [place for place, error in odd.items() if error is UNCALCULATED]
+    if uncalculated and cells:
+        width = max(len(cells[0]), *(column + 1 for _, column in uncalculated))
+        for line in cells:
+            line.extend([""] * (width - len(line)))
+        missing = max(row + 1 for row, _ in uncalculated) - len(cells)
+        cells.extend([""] * width for _ in range(missing))
     for (row, column), error in odd.items():
         if row < len(cells) and column < len(cells[row]):
             cells[row][column] = error

@@ -164,7 +164,7 @@ class _Reader:
         if rows:
             self._findings.append(finding("blank_row", sheet=self._raw.name, rows=rows))
         noted = {note.code: [at for at in note.positions if at not in left_out] for note in read.notes}
-        for code in ("folded_code", "unusable_code"):
+        for code in ("folded_code", "unusable_code", "uncalculated"):
             self._report(code, header, noted.get(code, ()))
         left_out.update(noted.get("unusable_code", ()))
         self._report("missing_student", header, sorted(set(without) - blank - left_out))
@@ -332,7 +332,7 @@ class _Reader:
                 rows = [position + self._selection.first_row for position in note.positions]
                 self._findings.append(
                     finding(
-                        "error_cell",
+                        note.code,
                         sheet=self._raw.name,
                         column=heading.text,
                         rows=rows,
