@@ -180,6 +180,22 @@ def test_who_leaves_before_the_commit_is_not_stored() -> None:
     assert run(scenario()).sizes == [1, 1]
 
 
+def test_who_leaves_during_a_failing_commit_harms_nobody() -> None:
+    async def scenario() -> asyncio.Task[Prediction]:
+        gate = Gate()
+        gate.failing = True
+        journal = Journal(gate, queue_size=10)
+        gone = await held(journal, gate)
+        gone.cancel()
+        await asyncio.wait([gone])
+        gate.gate.set()
+        await journal.close()
+        assert gate.sizes == [1]
+        return gone
+
+    assert run(scenario()).cancelled()
+
+
 def test_a_group_that_everybody_left_is_not_written() -> None:
     async def scenario() -> Gate:
         gate = Gate()

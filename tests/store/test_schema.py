@@ -182,3 +182,24 @@ def test_a_lock_that_is_never_released_is_an_error(tmp_path: Path, monkeypatch: 
     with pytest.raises(StoreError, match="locked by another program"):
         Store.open(f"sqlite:///{path}?timeout=0.01")
     other.close()
+
+
+def test_a_database_whose_making_was_cut_off_is_made(sqlite_url: str) -> None:
+    engine = open_engine(sqlite_url)
+    with engine.begin() as connection:
+        schema._REVISION.create(connection)
+    engine.dispose()
+    with Store.open(sqlite_url) as store:
+        store.write([row()])
+        assert store.total() == 1
+
+
+def test_a_database_of_an_earlier_revision_is_upgraded(sqlite_url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    # There is one revision so far: what a second one would do is not there, that it would be asked for is.
+    engine, asked = open_engine(sqlite_url), []
+    schema.migrate(engine)
+    monkeypatch.setattr(migrations, "REVISIONS", (*migrations.REVISIONS, "9999"))
+    monkeypatch.setattr(schema, "upgrade", lambda connection: asked.append(schema.revision_of(connection)))
+    schema.migrate(engine)
+    engine.dispose()
+    assert asked == [migrations.REVISIONS[0]]

@@ -107,3 +107,11 @@ def test_a_csv_row_with_too_few_cells_is_named(tmp_path: Path) -> None:
     assert len(panel.student) == 4
     finding = only(panel, "short_row")
     assert (finding.rows, finding.severity) == ((3, 4), "warning")
+
+
+def test_a_last_cell_of_several_lines_is_one_cell(tmp_path: Path) -> None:
+    first, *others = [f"{line};x" for line in csv_lines()]
+    lines = [first.removesuffix("x") + "Observação", *others[:-1], others[-1].removesuffix("x") + '"um\r\ndois"']
+    panel = csv_panel(tmp_path, lines)
+    assert panel.student.size == 4
+    assert findings_of(panel, "stray_quote") == findings_of(panel, "short_row") == []

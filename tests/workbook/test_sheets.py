@@ -27,7 +27,7 @@ from farol.workbook import isolated
 from farol.workbook.panel import read_panel
 from farol.workbook.raw import EMPTY_TEXT, Cell, CellError
 from farol.workbook.sheets import DEFAULT_LIMITS, Limits, RawSheet, read_workbook
-from tests.workbook.making import PEDE, Rows, pupils, write_xlsx
+from tests.workbook.making import PEDE, Rows, only, pupils, write_xlsx
 
 SHEETS: Mapping[str, Rows] = {
     "Resumo": [["nothing"]],
@@ -74,6 +74,8 @@ def write_ods(path: Path, sheets: Mapping[str, Rows]) -> Path:
 def _ods_cell(value: object) -> TableCell:
     if value is None:
         return TableCell()
+    if isinstance(value, str) and value.startswith("="):  # as a library writes it, which calculates nothing
+        return TableCell(formula=f"of:{value}")
     if isinstance(value, dt.date):
         cell = TableCell(valuetype="date", datevalue=value.isoformat())
     elif isinstance(value, int | float):
@@ -115,6 +117,12 @@ FAILED: Mapping[str, Rows] = {"PEDE2022": [["RA", "IAA"], ["RA-1", "#N/A"], ["RA
 def test_failed_formulas_are_told_from_empty_cells(tmp_path: Path) -> None:
     column = [row[1] for row in read(write_xlsx(tmp_path / "a.xlsx", FAILED))["PEDE2022"]]
     assert column == ["IAA", CellError("#N/A"), "", CellError("#DIV/0!")]
+
+
+def test_formulas_of_an_ods_never_calculated_are_named(tmp_path: Path) -> None:
+    rows = pupils(2, {"INDE 22": ["=1+1", 7.0]})
+    panel = read_panel(write_ods(tmp_path / "a.ods", {"PEDE2022": rows}), PEDE)
+    assert only(panel, "uncalculated").rows == (2,)
 
 
 def test_failed_formulas_of_a_libreoffice_ods_are_named(tmp_path: Path) -> None:

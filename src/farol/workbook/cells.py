@@ -366,15 +366,12 @@ def _read_dates(
     """The dates by their positions, and the years of those that can be read in two ways."""
     dates: dict[int, dt.date] = {}
     undecided: dict[int, int] = {}
-    for position, (day_first, month_first) in in_text.items():
-        date = day_first or month_first
-        if date is not None and day_first and month_first and day_first != month_first:
-            if order is None:
-                undecided[position] = date.year
-                continue
-            date = day_first if order == "dmy" else month_first
-        if date is not None:
-            dates[position] = date
+    for position, both in in_text.items():
+        readings = [date for date in both if date is not None]  # at least one
+        if order is None and len(set(readings)) > 1:
+            undecided[position] = readings[0].year
+        else:
+            dates[position] = readings[-1] if order == "mdy" else readings[0]
     return dates, undecided
 
 

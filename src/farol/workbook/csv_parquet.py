@@ -61,12 +61,9 @@ def read_delimited(content: bytes, index: HeaderIndex, limits: Limits, file: str
 
 
 def _header_width(text: str, separator: str, index: HeaderIndex) -> int:
-    """How many cells the headers have; 0 where the beginning cannot be read."""
+    """How many cells the headers have. The beginning is shorter than the longest cell that the csv module reads."""
     beginning = io.StringIO(text[:_SAMPLE_CHARACTERS], newline="")
-    try:
-        rows = list(islice(csv.reader(beginning, delimiter=separator), _SAMPLE_LINES))
-    except csv.Error:
-        return 0
+    rows = list(islice(csv.reader(beginning, delimiter=separator), _SAMPLE_LINES))
     return len(rows[index.header_row(rows)]) if rows else 0
 
 
