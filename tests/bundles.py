@@ -12,14 +12,16 @@ from dataclasses import replace
 from functools import lru_cache
 from itertools import pairwise
 from pathlib import Path
+from typing import cast
 
 import numpy as np
 import numpy.typing as npt
 
 from farol.files import canonical_json
-from farol.model.bundle import write_bundle
+from farol.model.bundle import Bundle, write_bundle
 from farol.model.features import FeaturePlan, Floats, Preprocessing, sheet_inputs
 from farol.model.reference import Reference
+from farol.model.risk_bands import Support, patterns_of
 from farol.model.trained import TrainedModel
 from farol.profile import Profile, Task, load_profile
 
@@ -99,7 +101,7 @@ def trained_model(
         "served": {"years": [2022, 2023], "n": n},
         "prevalence": {"train": 0.61, "test": 0.4},
         "bands": invented_bands(),
-        "support": {"least_given": 1},
+        "support": invented_support(spec),
         "standing": {
             "level": "phase",
             "medians": {str(level): {name: 6.2 for name in spec.features if name != "IAA"} for level in range(9)},
@@ -127,6 +129,30 @@ def trained_model(
         libraries={"numpy": np.__version__},
         headline={"roc_auc": 0.75},
     )
+
+
+def support_from(task: str, least: int) -> dict[str, object]:
+    """`invented_support` of one of the built-in profile's tasks."""
+    return invented_support(load_profile("pede").tasks[task], least)
+
+
+def answering_from(bundle: Bundle, least: int) -> Bundle:
+    """A bundle that answers from `least` known features on."""
+    task = bundle.task_spec
+    return replace(bundle, support=Support.of(invented_support(task, least), task.features, task.hidden))
+
+
+def invented_support(task: Task, least: int = 1) -> dict[str, object]:
+    """What answers are worth as a report has it: there is one from `least` known features on, hidden ones included."""
+    others = len(task.features) - len(task.hidden)
+
+    def group(without: tuple[str, ...], known: int) -> dict[str, object]:
+        answered = known + len(task.hidden) - len(without) >= least
+        bands = [{**band, "answered": answered} for band in cast(list[dict[str, object]], invented_bands()["bands"])]
+        return {"without": without, "known": [known], "share": 0.6, "threshold": 0.5, "bands": bands}
+
+    groups = [group(without, known) for without in patterns_of(task.hidden) for known in range(others + 1)]
+    return {"edges": invented_bands()["edges"], "usual": [], "groups": groups}
 
 
 def invented_bands() -> dict[str, object]:

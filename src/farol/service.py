@@ -18,7 +18,6 @@ from farol.metrics import Metrics
 from farol.model.bundle import Bundle
 from farol.model.inputs import Inputs
 from farol.model.registry import Registry
-from farol.model.risk_bands import Band, bands_of
 from farol.model.scoring import Scorer
 from farol.profile import Profile, load_profile
 from farol.settings import Settings
@@ -45,12 +44,11 @@ class ServedModel:
 
     bundle: Bundle
     scorer: Scorer
-    bands: tuple[Band, ...]
 
     @classmethod
     def of(cls, bundle: Bundle) -> Self:
         """A bundle, ready to answer. BundleError when its model cannot be run."""
-        return cls(bundle, Scorer(bundle), bands_of(bundle.report))
+        return cls(bundle, Scorer(bundle))
 
 
 class Service:

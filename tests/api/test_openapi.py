@@ -26,12 +26,12 @@ ORIGINAL = {
     "IPP": 7.0,
     "IDA": 6.5,
     "IPV": 7.8,
-    "IAN": 6.5,
+    "IAN": 10.0,
     "PORTUGUES": 7.0,
     "MATEMATICA": 6.0,
     "INGLES": 8.0,
 }
-"""The example body of the original description."""
+"""The example body of the original description, but for IAN: 6.5 is none of its values."""
 
 
 @pytest.fixture(scope="module")

@@ -25,7 +25,7 @@ from farol.settings import Settings
 from farol.store.database import Store
 from tests.api.client import Client, running
 from tests.api.shape import PUPIL, error_of, fields_of
-from tests.bundles import make_bundle, trained_model
+from tests.bundles import make_bundle, support_from, trained_model
 
 JSON = {"Content-Type": "application/json"}
 
@@ -379,7 +379,7 @@ def test_the_answer_has_the_band_of_its_probability(shared: Client) -> None:
 def test_too_little_known_of_a_pupil_gives_and_stores_no_answer(
     settings: Settings,
 ) -> None:
-    path = make_bundle(settings.artifacts, "next-year", report={"support": {"least_given": 8}})
+    path = make_bundle(settings.artifacts, "next-year", report={"support": support_from("next-year", 8)})
     Registry(settings.artifacts).promote("next-year", path.name)
     with running(create_app(settings)) as client:
         answer = client.post("/forecast?reasons=3&lang=en", json={"phase": 3, "lag": -1}).json()
@@ -392,7 +392,7 @@ def test_too_little_known_of_a_pupil_gives_and_stores_no_answer(
         )
         assert answer["abstained"] is True
         assert answer["prediction_label"] == "No answer: too little was given"
-        assert "at least 8" in answer["abstention"]
+        assert "of all of whom as much was known, 60%" in answer["abstention"]
         assert {warning["code"] for warning in answer["warnings"]} == {"missing_feature"}
         (listed,) = client.get("/monitoring/predictions").json()["predictions"]
         assert (listed["prediction"], listed["probability"]) == (None, None)

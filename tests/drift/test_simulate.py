@@ -17,6 +17,7 @@ from farol.model.bundle import Bundle
 from farol.model.scoring import Scorer
 from farol.store.database import Store
 from farol.workbook.panel import Panel
+from tests.bundles import answering_from
 
 NOW = datetime(2024, 7, 1, 12, 0, tzinfo=UTC)
 
@@ -118,7 +119,7 @@ def test_another_shift_is_refused(panel: Panel, bundle: Bundle, store: Store) ->
 
 
 def test_pupils_with_too_little_data_are_stored_and_counted(panel: Panel, bundle: Bundle, store: Store) -> None:
-    strict = replace(bundle, report={**bundle.report, "support": {"least_given": 9}})
+    strict = answering_from(bundle, 9)
     simulate(panel, Scorer(strict), store, n=200, shift="severe", seed=5, now=NOW)
     rows = list(store.stream())
     without = [row for row in rows if row.prediction is None]

@@ -15,7 +15,7 @@ from farol.model.bundle import Bundle, read_bundle
 from farol.model.reasons import NEGLIGIBLE, LevelComparison, Reason, explain_rows, number_text, reasons_for
 from farol.model.scoring import NO_ANSWER, Scorer
 from farol.profile import Text
-from tests.bundles import invented_columns, make_bundle
+from tests.bundles import invented_columns, make_bundle, support_from
 
 MATHS = Text(pt="Nota de Matemática", en="Grade in mathematics")
 ANSWER = {"IAA": 8.5, "IEG": 2.25, "IDA": 4.5, "IAN": 5.0, "phase": 3.0, "age": 14.0, "lag": -1.0}
@@ -180,7 +180,7 @@ def test_a_chance_is_told_as_a_percentage(bundle: Bundle) -> None:
 
 
 def test_no_answer_has_no_reasons(tmp_path: Path) -> None:
-    scorer = Scorer(read_bundle(make_bundle(tmp_path, "next-year", report={"support": {"least_given": 5}})))
+    scorer = Scorer(read_bundle(make_bundle(tmp_path, "next-year", report={"support": support_from("next-year", 5)})))
     assert reasons_for(scorer, scorer.score_one({"IDA": 1.0}, 2024), 3) == ()
     explained = explain_rows(scorer, {"IDA": np.array([1.0])}, np.array([2024.0]), 3)
     assert explained.scores.prediction.tolist() == [NO_ANSWER]

@@ -1,31 +1,93 @@
-"""The band of risk that a probability falls into, in numbers and words."""
+"""What a probability is worth by what is known of a pupil, in numbers and words."""
 
 from __future__ import annotations
 
+import numpy as np
 import pytest
 
-from farol.model.risk_bands import Band, band_of, prevalence_range, risk_text
-from tests.bundles import invented_bands
+from farol.model.risk_bands import UNMEASURED, Band, Support, patterns_of, prevalence_range, risk_text
+
+NAN = float("nan")
+FEATURES = ("IAN", "a", "b", "c")
+
+
+def support(hidden: tuple[str, ...] = ("IAN",), **changes: object) -> Support:
+    groups = [
+        group([], None, 0.5, (0.0, 0.5, True), (0.5, 1.0, True)),
+        group([], [0, 1], 0.5, (0.0, 1.0, False)),
+        group(["IAN"], None, 0.3, (0.0, 0.1, False), (0.1, 1.0, True)),
+    ]
+    source = {"edges": [0.0, 0.1, 0.3, 0.5, 0.7, 0.9, 1.0], "usual": [[], ["c"]], "groups": groups, **changes}
+    return Support.of(source, FEATURES, hidden)
+
+
+def group(
+    without: list[str], known: list[int] | None, threshold: float, *bands: tuple[float, float, bool]
+) -> dict[str, object]:
+    measured = [
+        {"low": low, "high": high, "expected": {"low": 0.2, "high": 0.4}, "answered": answered}
+        for low, high, answered in bands
+    ]
+    return {"without": without, "known": known, "share": 0.6, "threshold": threshold, "bands": measured}
 
 
 @pytest.mark.parametrize(
-    ("probability", "low"), [(0.0, 0.0), (0.0999, 0.0), (0.1, 0.1), (0.69, 0.5), (0.7, 0.7), (0.95, 0.9), (1.0, 0.9)]
+    ("row", "probability", "threshold", "low", "answered"),
+    [
+        ([5.0, 1.0, 1.0, 1.0], 0.49, 0.5, 0.0, True),
+        ([5.0, 1.0, 1.0, NAN], 0.5, 0.5, 0.5, True),  # lacks what many lacked, and an edge belongs above
+        ([5.0, 1.0, 1.0, 1.0], 1.0, 0.5, 0.5, True),
+        ([5.0, 1.0, NAN, NAN], 0.99, 0.5, 0.0, False),  # one other feature known: its own band, which says nothing
+        ([NAN, 1.0, 1.0, 1.0], 0.09, 0.3, 0.0, False),  # without the hidden feature: bands and threshold of such pupils
+        ([NAN, 1.0, 1.0, 1.0], 0.4, 0.3, 0.1, True),
+        ([5.0, 1.0, NAN, 1.0], 0.4, 0.5, None, False),  # two known, but not those that many lacked: not measured
+        ([NAN, 1.0, NAN, NAN], 0.4, 0.3, None, False),
+    ],
 )
-def test_a_probability_is_in_the_band_that_begins_below_it(probability: float, low: float) -> None:
-    band = band_of({"bands": invented_bands()}, probability)
-    assert band is not None
-    assert band.low == low
-    assert band.expected_low == round(low + 0.01, 2)
+def test_a_pupil_has_the_bands_of_those_of_whom_as_much_is_known(
+    row: list[float], probability: float, threshold: float, low: float | None, answered: bool
+) -> None:
+    known = support()
+    judged = known.judge(np.array([row]), np.array([probability]))
+    band = None if judged.band[0] == UNMEASURED else known.bands[judged.band[0]].low
+    assert (judged.threshold[0], band, bool(judged.answered[0])) == (threshold, low, answered)
+
+
+def test_sets_of_hidden_features_are_measured_while_they_are_few() -> None:
+    assert patterns_of(()) == ((),)
+    assert patterns_of(("a", "b")) == ((), ("a",), ("b",), ("a", "b"))
+    many = tuple("abcde")
+    assert patterns_of(many) == ((), many)
+    groups = [group(list(without), [0], threshold, (0.0, 1.0, True)) for without, threshold in (((), 0.5), (many, 0.4))]
+    known = Support.of({"edges": [0.0, 1.0], "usual": [], "groups": groups}, many, many)
+    rows = np.array([[1.0] * 5, [NAN] * 5, [1.0, 1.0, 1.0, 1.0, NAN]])
+    judged = known.judge(rows, np.full(3, 0.9))
+    assert judged.answered.tolist() == [True, True, False], "some of many hidden features missing: not measured"
+    assert judged.threshold.tolist()[:2] == [0.5, 0.4]
+
+
+@pytest.mark.parametrize(
+    "groups",
+    [
+        [group([], None, 1.0, (0.0, 1.0, True))],
+        [group(["a"], None, 0.5, (0.0, 1.0, True))],
+        [group([], None, 0.5, (0.0, 0.2, True))],
+        [group([], [9], 0.5, (0.0, 1.0, True))],
+    ],
+)
+def test_what_is_no_support_is_refused(groups: list[dict[str, object]]) -> None:
+    with pytest.raises((ValueError, IndexError)):
+        support(groups=groups)
 
 
 def test_a_band_in_words() -> None:
     band = Band(0.5, 0.7, 0.448, 0.662)
-    assert band.words.render("en") == "Of pupils with a risk between 50% and 70%, 45% to 66% were behind in the end."
-    assert band.words.render("pt_BR").startswith("De alunos com risco entre 50% e 70%, de 45% a 66% ")
-
-
-def test_no_answer_is_in_no_band() -> None:
-    assert band_of({"bands": invented_bands()}, None) is None
+    assert band.words.render("en") == (
+        "Of pupils of whom as much was known, with a risk between 50% and 70%, 45% to 66% were behind in the end."
+    )
+    assert band.words.render("pt_BR").startswith(
+        "De alunos de quem se sabia tanto quanto deste, com risco entre 50% e 70%, de 45% a 66% "
+    )
 
 
 @pytest.mark.parametrize(

@@ -17,7 +17,7 @@ from farol.model.bundle import Bundle, read_bundle
 from farol.model.counters import total
 from farol.model.features import Floats
 from farol.model.scoring import NO_ANSWER, Answer, Scorer, abstention, label_text, warnings_for
-from tests.bundles import invented_columns, make_bundle, one_row, trained_model
+from tests.bundles import invented_columns, make_bundle, one_row, support_from, trained_model
 
 NAN = float("nan")
 ORIGINAL = {"IAA": 8.5, "IEG": 7.2, "IPS": 6.8, "IPP": 7.0, "IDA": 6.5, "IPV": 7.8, "IAN": 6.5, "PORTUGUES": 7.0,
@@ -82,10 +82,12 @@ def test_one_pupil_gets_the_answer_it_has_among_others(bundle: Bundle, scorer: S
 def test_a_probability_at_the_threshold_is_a_prediction_of_risk(bundle: Bundle, scorer: Scorer) -> None:
     probability = scorer.score_one(ORIGINAL, 2024).probability
     assert probability is not None
-    exact = replace(bundle, manifest=replace(bundle.manifest, threshold=probability))
-    above = replace(bundle, manifest=replace(bundle.manifest, threshold=float(np.nextafter(probability, 1))))
-    assert Scorer(exact).score_one(ORIGINAL, 2024).prediction == 1
-    assert Scorer(above).score_one(ORIGINAL, 2024).prediction == 0
+    for threshold, prediction in ((probability, 1), (float(np.nextafter(probability, 1)), 0)):
+        thresholds = np.full(bundle.support.thresholds.shape, threshold)
+        answer = Scorer(replace(bundle, support=replace(bundle.support, thresholds=thresholds))).score_one(
+            ORIGINAL, 2024
+        )
+        assert (answer.prediction, answer.threshold) == (prediction, threshold)
 
 
 def test_the_label_is_in_the_words_of_the_profile(bundles: dict[str, Bundle]) -> None:
@@ -112,7 +114,7 @@ def test_missing_and_unknown_columns_are_missing_values(bundle: Bundle, scorer: 
 
 
 def test_of_pupils_unlike_any_in_training_there_is_no_answer(tmp_path: Path) -> None:
-    bundle = read_bundle(make_bundle(tmp_path, "next-year", report={"support": {"least_given": 3}}))
+    bundle = read_bundle(make_bundle(tmp_path, "next-year", report={"support": support_from("next-year", 3)}))
     scorer = Scorer(bundle)
     scores = scorer.score({"IAA": np.array([5.0, 5.0]), "IDA": np.array([6.0, 6.0]), "IPS": np.array([NAN, 7.0])},
                           np.full(2, 2024.0))  # fmt: skip
@@ -128,9 +130,9 @@ def test_of_pupils_unlike_any_in_training_there_is_no_answer(tmp_path: Path) -> 
     assert counted[1]["=prediction"] == {enough.prediction: 1}
     assert not enough.abstained
     assert enough.probability == scores.probability[1]
-    words = abstention(bundle, scant.features)
+    words = abstention(scant)
     assert f"2 of {len(bundle.task_spec.features)} " in words.render("en")
-    assert "at least 3" in words.render("en")
+    assert "71% to 89% were behind; of all of whom as much was known, 60%" in words.render("en")
     assert words.render("pt_BR").startswith("Não há resposta")
 
 
@@ -190,7 +192,7 @@ YEARS = st.integers(1990, 2100) | st.integers(2021, 2026)
 @pytest.fixture(scope="module", params=["current", "next-year", "next-year, all answered"])
 def any_scorer(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Scorer:
     task, _, free = request.param.partition(",")
-    report = None if free else {"support": {"least_given": 3}}
+    report = None if free else {"support": support_from(task, 3)}
     return Scorer(read_bundle(make_bundle(tmp_path_factory.mktemp("any"), task, report=report)))
 
 

@@ -14,12 +14,11 @@ from farol.api.answers.pupils import ExplanationAnswer
 from farol.errors import InputError
 from farol.model.bundle import Bundle, read_bundle
 from farol.model.reasons import reasons_for
-from farol.model.risk_bands import band_of
 from farol.model.scoring import Scorer
 from farol.profile import load_profile
 from farol.pupils.explain import Explanation, explain_pupil
 from farol.workbook.panel import Panel, read_panel
-from tests.bundles import make_bundle
+from tests.bundles import answering_from, make_bundle
 
 
 @pytest.fixture(scope="module")
@@ -57,7 +56,7 @@ def test_the_answer_is_that_of_the_pupils_own_row(scorer: Scorer, panel: Panel, 
     scores = scorer.score(dict(row.numbers), row.year.astype(np.float64))
     assert found.answer.probability == scores.probability[0]
     assert found.reasons == reasons_for(scorer, found.answer, 3)
-    assert found.band == band_of(bundle.report, found.answer.probability)
+    assert found.band in bundle.support.bands
     assert (found.student, found.year, found.is_new) == (student, panel.years[-1], False)
 
 
@@ -121,7 +120,7 @@ def test_what_there_is_nothing_to_say_of_has_no_heading(bundle: Bundle, panel: P
 
 
 def test_too_little_known_is_said_instead_of_an_answer(bundle: Bundle, panel: Panel, student: str) -> None:
-    strict = Scorer(replace(bundle, report={**bundle.report, "support": {"least_given": 99}}))
+    strict = Scorer(answering_from(bundle, 99))
     found = explain_pupil(strict, panel, student)
     assert "There is no answer" in text(found, "en")
     assert "a risk of" not in text(found, "en")

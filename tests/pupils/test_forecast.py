@@ -19,6 +19,7 @@ from farol.pupils.forecast import GROUP, forecast_panel
 from farol.store.database import Store
 from farol.store.recount import recount
 from farol.workbook.panel import Panel, read_panel
+from tests.bundles import answering_from
 from tests.played import THEN, promoted
 from tests.postgresql import postgresql_server, postgresql_url
 
@@ -126,7 +127,7 @@ def test_who_was_first_wins_when_two_store_at_once(
 
 
 def test_no_answer_is_stored_and_unusable_codes_are_counted(store: Store, scorer: Scorer, few: Panel) -> None:
-    bundle = replace(scorer.bundle, report={**scorer.bundle.report, "support": {"least_given": 99}})
+    bundle = answering_from(scorer.bundle, 99)
     found = forecast_panel(Scorer(bundle), few, store, at=THEN)
     assert (found.unanswered, found.stored) == (5, 5)
     assert {(row.prediction, row.probability) for row in store.stream()} == {(None, None)}

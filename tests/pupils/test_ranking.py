@@ -21,7 +21,7 @@ from farol.model.scoring import NO_ANSWER, Scorer
 from farol.profile import load_profile
 from farol.pupils.ranking import By, ExpectedCases, PupilList, pupil_list
 from farol.workbook.panel import Panel, read_panel
-from tests.bundles import make_bundle
+from tests.bundles import answering_from, make_bundle
 
 
 @pytest.fixture(scope="module")
@@ -141,7 +141,7 @@ def test_the_question_of_this_year_has_no_new_cases(panel: Panel, tmp_path: Path
 
 
 def strict(bundle: Bundle, least: int) -> Scorer:
-    return Scorer(replace(bundle, report={**bundle.report, "support": {"least_given": least}}))
+    return Scorer(answering_from(bundle, least))
 
 
 def test_whom_there_is_no_answer_for_is_named_and_not_listed(bundle: Bundle, panel: Panel) -> None:

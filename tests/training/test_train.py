@@ -22,6 +22,7 @@ from farol.evaluation.metrics import MEASURES
 from farol.i18n import Message
 from farol.model.features import Preprocessing, feature_matrix
 from farol.model.reference import Reference
+from farol.model.risk_bands import Support
 from farol.model.trained import TrainedModel
 from farol.profile import load_profile
 from farol.training.augmentation import repetitions_of
@@ -157,8 +158,8 @@ def test_reference_answers_are_of_pupils_not_seen(trained: Trained, panel: Panel
     matrix = feature_matrix(panel.profile, task, panel.numbers, panel.year.astype(np.float64), plan.last_year)
     rows = rows_of(panel, plan, matrix, plan.serve, repetitions_of(panel, task, plan.last_year))
     unseen = out_of_fold(task, rows, seed=0)
-    least = json.loads(model.files["report.json"])["support"]["least_given"]
-    answered = (~np.isnan(rows.matrix)).sum(axis=1) >= least
+    support = Support.of(json.loads(model.files["report.json"])["support"], task.features, task.hidden)
+    answered = support.judge(rows.matrix, unseen).answered
     reference = Reference.from_json(model.files["reference.json"])
     at_risk = int((unseen[answered] >= model.threshold).sum())
     assert reference.predicted == (int(answered.sum()) - at_risk, at_risk, int((~answered).sum()))
@@ -282,7 +283,9 @@ def test_bands_support_and_standing_are_there_for_who_answers(reports: Reports) 
     assert sum(band["n_train"] for band in bands) == report["n_train"]
     assert sum(band["n_test"] for band in bands) == report["n_test"]
     assert report["bands"]["coverage"] >= 0.8
-    assert 1 <= report["support"]["least_given"] <= len(report["features"])
+    first = report["support"]["groups"][0]
+    assert (first["without"], first["known"]) == ([], None)
+    assert all(band["answered"] for band in first["bands"])
     assert report["standing"]["level"] == "phase"
     assert set(report["standing"]["medians"]["2"]) <= {feature["name"] for feature in report["features"]}
     low, high = report["calibration"]["prevalence"].values()

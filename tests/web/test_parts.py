@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 import re
-from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from zoneinfo import ZoneInfo
 
@@ -16,10 +15,9 @@ from markupsafe import Markup
 from farol.drift.report import check
 from farol.drift.windows import parse_window
 from farol.model.bundle import read_bundle
-from farol.profile import load_profile
 from farol.web.charts import Bar, Mark, distribution, history
 from farol.web.dashboard import _words
-from farol.web.home import _counted, _invented
+from farol.web.home import _counted
 from farol.web.locale import Reader
 from tests.bundles import make_bundle
 
@@ -100,13 +98,6 @@ def test_band_labels_do_not_overlap_beside_a_high_peak() -> None:
 )
 def test_a_share_is_so_many_of_ten_and_seldom_all(share: float, words: str) -> None:
     assert "{count} of {all}".format(**_counted(share)) == words
-
-
-def test_an_invented_value_is_in_range_and_usual() -> None:
-    columns = load_profile("pede").columns
-    assert _invented(columns["IAN"], 3) == 5
-    assert all(0 <= _invented(columns["IAA"], place) <= 10 for place in range(30))
-    assert 0 <= _invented(replace(columns["IAA"], minimum=None, maximum=None), 0) <= 10
 
 
 def test_a_high_figure_that_chance_may_give_is_no_alarm(tmp_path_factory: pytest.TempPathFactory) -> None:

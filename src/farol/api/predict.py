@@ -72,7 +72,6 @@ class ScoredPrediction:
             self.reasons,
             self.warnings,
             bundle=self.served.bundle,
-            bands=self.served.bands,
             locale=locale,
         )
 

@@ -25,20 +25,6 @@ GROUP = "class"
 YEARS = (1990, 2100)
 """Range of the optional `year` of a task whose features depend on it."""
 
-_POSITIONS = (0.85, 0.72, 0.68, 0.70, 0.65, 0.78, 0.65, 0.70, 0.60, 0.80)
-"""Where in its range each value of the example stands: on a scale from 0 to 10, the example of the original."""
-
-_CONTEXT_EXAMPLE = {
-    "phase": 3.0,
-    "ideal_phase": 4.0,
-    "age": 14.0,
-    "birth_year": 2010.0,
-    "birth_month": 3.0,
-    "year_joined": 2021.0,
-    "lag": -1.0,
-}
-"""An invented pupil whose context agrees with itself; another name gets a place in its range."""
-
 
 @dataclass(frozen=True, slots=True)
 class PupilInput:
@@ -137,8 +123,7 @@ class InputForm:
 
     def example(self) -> dict[str, float | int]:
         """An invented pupil."""
-        columns = self.inputs.columns.items()
-        return {name: _example(column, position) for position, (name, column) in enumerate(columns)}
+        return self.inputs.example()
 
     def _problem(self, problem: InputProblem) -> FieldProblem:
         if problem.code != "unknown_field":
@@ -170,12 +155,3 @@ def _description(column: Column, locale: str) -> Iterator[Message]:
         yield msg("Up to {tolerance} beyond the range is taken for rounding.", tolerance=f"{column.tolerance:g}")
     if column.usual:
         yield msg("Usual values: {values}.", values=", ".join(f"{value:g}" for value in column.usual))
-
-
-def _example(column: Column, position: int) -> float | int:
-    minimum = 0.0 if column.minimum is None else column.minimum
-    maximum = minimum + 10.0 if column.maximum is None else column.maximum
-    value = _CONTEXT_EXAMPLE.get(column.name, float("nan"))
-    if not minimum <= value <= maximum:
-        value = minimum + (maximum - minimum) * _POSITIONS[position % len(_POSITIONS)]
-    return round(value) if column.integer else round(value, 2)

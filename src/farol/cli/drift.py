@@ -136,6 +136,8 @@ def estimate(
     if estimation.n < MIN_SAMPLES:
         say(msg("Answers in this period: {n}. With fewer than {enough} nothing is estimated.",
                 n=estimation.n, enough=MIN_SAMPLES))  # fmt: skip
+        if estimation.left_out is not None:
+            say(estimation.left_out)
         return
     table = Table(box=None, pad_edge=False)
     for heading in (_("metric"), _("expected"), _("from"), _("to")):

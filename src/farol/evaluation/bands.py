@@ -1,8 +1,10 @@
 """Bands of probability: the share at risk that training expected in each, and the share that the test year showed.
 
 A test cannot check the interval of a single probability, but it can check that of a band. The expected share of a
-band is that of training pupils whom the model had not seen, with its 95% interval. The band is covered when the share
-observed in the test year is compatible with it: the 95% interval of their difference holds zero (Newcombe, 1998).
+band is that of training pupils whom the model had not seen, with its 95% interval. Years differ by more than chance
+between pupils, so the interval also reaches to the share of every training year by a model that knew nothing of that
+year. The band is covered when the share observed in the test year is compatible with it: the 95% interval of their
+difference holds zero (Newcombe, 1998).
 """
 
 from __future__ import annotations
@@ -22,8 +24,6 @@ Floats = NDArray[np.float64]
 EDGES = (0.0, 0.1, 0.3, 0.5, 0.7, 0.9, 1.0)
 FEWEST = 20
 """A band of fewer training pupils than this is joined to its neighbour."""
-SCANTIEST = 0.005
-"""The share of training rows that may have fewer values than `least_given`."""
 FEWEST_OF_LEVEL = 10
 
 
@@ -34,7 +34,8 @@ class CalibrationBand:
     low: float
     high: float
     n_train: int
-    expected: Estimate
+    trained: Estimate  # by chance between pupils alone
+    expected: Estimate  # and between the training years
     n_test: int
     observed: Estimate
     covered: bool | None  # None: no test pupil fell into the band
@@ -49,20 +50,45 @@ class CalibrationBands:
     coverage: float
 
 
-def calibration_bands(
-    train_label: Floats, out_of_fold: Floats, test_label: Floats, probability: Floats
-) -> CalibrationBands:
-    """The bands by training labels and out-of-fold probabilities (n,), held against those of the test year (m,)."""
-    edges = _edges(out_of_fold)
+@dataclass(frozen=True, slots=True, eq=False)
+class Unseen:
+    """Training rows with the answers of models that had not seen the pupil and, of several years, the year."""
+
+    label: Floats  # (n,) 0 or 1
+    probability: Floats  # (n,) by models that never saw the pupil
+    year: NDArray[np.int64]  # (n,)
+    by_year: Floats | None = None  # (n,) by models that never saw a row of the year
+
+
+def calibration_bands(known: Unseen, test_label: Floats, probability: Floats) -> CalibrationBands:
+    """The bands by training rows (n,), held against labels and probabilities of the test year (m,)."""
+    edges = _edges(known.probability)
     bands = []
     for low, high in pairwise(edges):
-        known, asked = (_inside(values, low, high) for values in (out_of_fold, probability))
-        expected = share_of(float(train_label[known].sum()), float(known.sum()))
+        taken, asked = (_inside(values, low, high) for values in (known.probability, probability))
+        trained = share_of(float(known.label[taken].sum()), float(taken.sum()))
+        expected = _over_years(trained, known, low, high)
         observed = share_of(float(test_label[asked].sum()), float(asked.sum()))
         difference = difference_of(observed, expected)
         covered = difference.low <= 0 <= difference.high if asked.any() else None
-        bands.append(CalibrationBand(low, high, int(known.sum()), expected, int(asked.sum()), observed, covered))
-    return CalibrationBands(edges, tuple(bands), sum(band.n_test for band in bands if band.covered) / test_label.size)
+        bands.append(
+            CalibrationBand(low, high, int(taken.sum()), trained, expected, int(asked.sum()), observed, covered)
+        )
+    covering = sum(band.n_test for band in bands if band.covered)
+    return CalibrationBands(edges, tuple(bands), covering / max(test_label.size, 1))
+
+
+def _over_years(trained: Estimate, known: Unseen, low: float, high: float) -> Estimate:
+    """The share of a band, with an interval that also holds that of every year of which the model knew nothing."""
+    if known.by_year is None:
+        return trained
+    taken = _inside(known.by_year, low, high)
+    shares = [
+        float(known.label[rows].mean())
+        for year in np.unique(known.year)
+        if (rows := taken & (known.year == year)).sum() >= FEWEST
+    ]
+    return Estimate(trained.value, min([trained.low, *shares]), max([trained.high, *shares]))
 
 
 def _inside(values: Floats, low: float, high: float) -> NDArray[np.bool_]:
@@ -81,12 +107,6 @@ def _edges(probability: Floats) -> tuple[float, ...]:
         else:
             del edges[position]  # the last band joins the one below, which is large enough
     return tuple(edges)
-
-
-def least_given(matrix: Floats) -> int:
-    """Fewest features given among all but the scantiest half percent of training rows (n, k)."""
-    given = (~np.isnan(matrix)).sum(axis=1)
-    return int(np.quantile(given, SCANTIEST, method="lower"))
 
 
 def medians(matrix: Floats, features: tuple[str, ...], level: Floats) -> Mapping[str, Mapping[str, float]]:

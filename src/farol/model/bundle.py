@@ -27,7 +27,7 @@ from farol.i18n import Message, msg
 from farol.model.features import Preprocessing
 from farol.model.inputs import Inputs
 from farol.model.reference import Reference
-from farol.model.risk_bands import bands_of, prevalence_range
+from farol.model.risk_bands import Support, bands_of, prevalence_range
 from farol.model.trained import TrainedModel
 from farol.profile import Profile, Task, parse_profile
 
@@ -96,6 +96,7 @@ class Bundle:
     preprocessing: Preprocessing = field(repr=False)
     reference: Reference = field(repr=False)
     report: Mapping[str, Any] = field(repr=False)
+    support: Support = field(repr=False)
     files: Mapping[str, bytes] = field(repr=False)
     notes: tuple[Message, ...]
 
@@ -306,6 +307,7 @@ def _assemble(path: Path, manifest: Manifest, files: Mapping[str, bytes]) -> Bun
         reference = Reference.from_json(files["reference.json"])
     with _meaning(path, "report.json"):
         report = _read_report(files["report.json"])
+        support = Support.of(report["support"], task.features, task.hidden)
     binned = tuple(bins.feature for bins in reference.features)
     for name, agrees in (
         ("profile.toml", profile.fingerprint == manifest.profile_fingerprint and task.features == manifest.features),
@@ -325,6 +327,7 @@ def _assemble(path: Path, manifest: Manifest, files: Mapping[str, bytes]) -> Bun
         preprocessing=preprocessing,
         reference=reference,
         report=report,
+        support=support,
         files=files,
         notes=tuple(_notes(manifest)),
     )
@@ -336,7 +339,6 @@ def _read_report(source: bytes) -> dict[str, Any]:
     bands_of(report), prevalence_range(report)
     if not (
         isinstance(report["promotable"], bool)
-        and isinstance(report["support"]["least_given"], int)
         and all(isinstance(year, int) for year in report["served"]["years"])
         and {"task", "test"} <= report.keys()
     ):
@@ -348,7 +350,7 @@ def _read_report(source: bytes) -> dict[str, Any]:
 def _meaning(path: Path, name: str) -> Iterator[None]:
     try:
         yield
-    except (ValueError, TypeError, KeyError, RecursionError, ProfileError) as error:
+    except (ValueError, TypeError, KeyError, IndexError, RecursionError, ProfileError) as error:
         raise _damaged(path, name, msg("{name} does not fit the rest of the model.", name=name)) from error
 
 

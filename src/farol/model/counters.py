@@ -29,6 +29,9 @@ PREDICTION = "=prediction"
 OUTSIDE = "=outside"
 """The positions of the features whose value lies outside those of training; an answer may count in none or several."""
 
+WITHOUT = "=without"
+"""The bins of the probability once more, of answers without a hidden feature; for tasks that hide features."""
+
 WHOLE = ""
 """The slice of all answers."""
 
@@ -51,10 +54,14 @@ class CounterLayout:
         object.__setattr__(self, "text", json.dumps(self.sizes, ensure_ascii=False, separators=(",", ":")))
 
     @classmethod
-    def of(cls, features: Sequence[str], bins: Sequence[int]) -> Self:
-        """The layout of a model's answers: its features, each with its number of bins, then the answers' own."""
+    def of(cls, features: Sequence[str], bins: Sequence[int], *, hides: bool = False) -> Self:
+        """The layout of a model's answers: its features, each with its number of bins, then the answers' own.
+
+        `hides`: whether its task hides features.
+        """
         answers = ((SCORE, SCORE_BINS + 1), (PREDICTION, ANSWERS), (OUTSIDE, len(features)))
-        return cls((*zip(features, bins, strict=True), *answers))
+        without = ((WITHOUT, SCORE_BINS + 1),) if hides else ()
+        return cls((*zip(features, bins, strict=True), *answers, *without))
 
     def counts(self, cells: Counts) -> dict[str, dict[int, int]]:
         """Name → bin → how often, of a vector (width,); bins in which nothing was counted are left out."""

@@ -20,6 +20,20 @@ from farol.i18n import Message, msg
 from farol.model.features import FeaturePlan, Floats, sheet_inputs
 from farol.profile import Column, Profile, Task
 
+_POSITIONS = (0.85, 0.72, 0.68, 0.70, 0.65, 0.78, 0.65, 0.70, 0.60, 0.80)
+"""Where in its range each value of the example stands: on a scale from 0 to 10, the example of the original."""
+
+_CONTEXT_EXAMPLE = {
+    "phase": 4.0,
+    "ideal_phase": 4.0,
+    "age": 14.0,
+    "birth_year": 2010.0,
+    "birth_month": 3.0,
+    "year_joined": 2021.0,
+    "lag": 0.0,
+}
+"""An invented pupil whose context agrees with itself; another name gets a place in its range."""
+
 
 @dataclass(frozen=True, slots=True)
 class InputProblem:
@@ -112,6 +126,11 @@ class Inputs:
             zero_is_missing=_upright([_zero_is_missing(column) for column in rules]).astype(np.bool_),
             rules={name: ValueRule.of(column) for name, column in columns.items()},
         )
+
+    def example(self) -> dict[str, float | int]:
+        """An invented pupil, none of whose values contradicts another."""
+        columns = self.columns.items()
+        return {name: _example(column, position) for position, (name, column) in enumerate(columns)}
 
     def clean(self, values: Floats) -> Floats:
         """Inputs (m, n) as the sheets' cleaning would leave them; a value out of range is missing. Idempotent."""
@@ -223,3 +242,14 @@ def _zero_is_missing(column: Column) -> bool:
 
 def _upright(numbers: list[float] | list[bool]) -> Floats:
     return np.array(numbers, dtype=np.float64)[:, np.newaxis]
+
+
+def _example(column: Column, position: int) -> float | int:
+    minimum = 0.0 if column.minimum is None else column.minimum
+    maximum = minimum + 10.0 if column.maximum is None else column.maximum
+    value = _CONTEXT_EXAMPLE.get(column.name, float("nan"))
+    if column.usual:
+        value = max(column.usual)
+    elif not minimum <= value <= maximum:
+        value = minimum + (maximum - minimum) * _POSITIONS[position % len(_POSITIONS)]
+    return round(value) if column.integer else round(value, 2)

@@ -123,7 +123,7 @@ def explain_rows(scorer: Scorer, columns: Mapping[str, Floats], year: Floats, k:
 def explain_scores(scorer: Scorer, scores: Scores, k: int) -> Explained:
     """Up to `k` reasons for each row of `scores` that has an answer."""
     contributions = scorer.contributions(scores.features)
-    chosen = _first(contributions, scores.prediction == 1, k)
+    chosen = _first(_of_the_pupil(scorer.bundle, contributions, scores.features), scores.prediction == 1, k)
     chosen[scores.prediction == NO_ANSWER] = -1
     return Explained(scorer.bundle, scores, contributions, chosen)
 
@@ -135,10 +135,18 @@ def reasons_for(scorer: Scorer, answer: Answer, k: int) -> tuple[Reason, ...]:
     """
     if answer.abstained or k == 0:
         return ()
-    values = [np.nan if value is None else value for value in answer.features.values()]
-    contributions = scorer.contributions(np.array([values], dtype=np.float64))
-    chosen = _first(contributions, np.array([answer.prediction == 1]), k)
+    values = np.array([[np.nan if value is None else value for value in answer.features.values()]], dtype=np.float64)
+    contributions = scorer.contributions(values)
+    chosen = _first(_of_the_pupil(scorer.bundle, contributions, values), np.array([answer.prediction == 1]), k)
     return _reasons(scorer.bundle, answer.features, contributions[0], chosen[0].tolist())
+
+
+def _of_the_pupil(bundle: Bundle, contributions: Floats, features: Floats) -> Floats:
+    """The contributions (n, k), nothing where a hidden feature is missing: training left it out at will, so that its
+    absence says something of who asks and nothing of the pupil.
+    """
+    hidden = np.isin(bundle.task_spec.features, bundle.task_spec.hidden)
+    return np.where(hidden & np.isnan(features), 0.0, contributions)
 
 
 def _first(contributions: Floats, at_risk: NDArray[np.bool_], k: int) -> NDArray[np.int64]:

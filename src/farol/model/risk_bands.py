@@ -1,31 +1,52 @@
-"""Bands of risk: how many pupils with such a probability were at risk in the end.
+"""Bands of risk: how many pupils with such a probability, of whom as much was known, were at risk in the end.
 
-Training measures the bands on pupils that the model had not seen, and stores them in the bundle's report.
+Training measures them on pupils that the model had not seen, and stores them in the bundle's report under `support`
+(`farol.training.support`). A probability is worth less where less is known of the pupil, so there is a group of bands
+for each set of hidden features that may be missing, and in it for each number of other features that are known; those
+who lack just what many training rows lacked are a group of their own.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from typing import Any
+from dataclasses import dataclass, field
+from itertools import combinations
+from typing import Any, Self
+
+import numpy as np
+from numpy.typing import NDArray
 
 from farol.i18n import Message, msg
+
+Floats = NDArray[np.float64]
+
+MOST_SUBSETS = 4
+"""With up to as many hidden features every set of missing ones is measured; with more, none missing and all."""
+
+UNMEASURED = -1
 
 
 @dataclass(frozen=True, slots=True)
 class Band:
-    """Probabilities from `low` to `high`; of such pupils a share between the two others (95%) was at risk."""
+    """Probabilities from `low` to `high`; of such pupils a share between the two others (95%) was at risk.
+
+    `share` is that of all pupils of whom as much was known. `answered`: whether such a probability is an answer, or
+    says too little to tell the pupil from those.
+    """
 
     low: float
     high: float
     expected_low: float
     expected_high: float
+    share: float = 0.5
+    answered: bool = True
 
     @property
     def words(self) -> Message:
         """The band for a reader."""
         return msg(
-            "Of pupils with a risk between {low} and {high}, {expected_low} to {expected_high} were behind in the end.",
+            "Of pupils of whom as much was known, with a risk between {low} and {high}, {expected_low} to "
+            "{expected_high} were behind in the end.",
             low=f"{self.low:.0%}",
             high=f"{self.high:.0%}",
             expected_low=f"{self.expected_low:.0%}",
@@ -33,23 +54,108 @@ class Band:
         )
 
 
+def patterns_of(hidden: Sequence[str]) -> tuple[tuple[str, ...], ...]:
+    """The sets of hidden features that may be missing and are measured, the empty one first, all of them last."""
+    if len(hidden) > MOST_SUBSETS:
+        return (), tuple(hidden)
+    return tuple(missing for size in range(len(hidden) + 1) for missing in combinations(hidden, size))
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Judged:
+    """What holds for n probabilities by what is known of each pupil."""
+
+    threshold: Floats  # (n,)
+    band: NDArray[np.int64]  # (n,) places in the bands of the support, or UNMEASURED
+    answered: NDArray[np.bool_]  # (n,)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Support:
+    """The bands of a task: for every pupil those that were measured for pupils of whom as much was known.
+
+    `places` (patterns, features known + 2, cells between `edges`) has each band's place in `bands`; the last number
+    of known features stands for pupils who lack just what training rows lacked.
+    """
+
+    edges: Floats  # where bands may begin and end, without the ends of all
+    usual: NDArray[np.int64]  # (sets,) what the features that many training rows lacked add up to, ascending
+    bands: tuple[Band, ...]
+    places: NDArray[np.int64]
+    thresholds: Floats  # (patterns,)
+    weights: NDArray[np.int64]  # (features, 3): what a missing one adds to pattern, number and set of missing
+    answers: NDArray[np.bool_] = field(init=False)  # as `places`
+
+    def __post_init__(self) -> None:
+        answered = np.array([*(band.answered for band in self.bands), False])  # the last for what was not measured
+        object.__setattr__(self, "answers", answered[self.places])
+
+    @classmethod
+    def of(cls, support: Mapping[str, Any], features: Sequence[str], hidden: Sequence[str]) -> Self:
+        """The bands of a report's `support`. ValueError, KeyError or TypeError where it is something else."""
+        each = len(hidden) <= MOST_SUBSETS
+        # Random numbers in place of powers of two: no two sets of up to a hundred features add up to the same.
+        drawn = np.random.default_rng(0).integers(1 << 56, size=len(features)).tolist()
+        weights = np.array(
+            [
+                (1 << hidden.index(name) if each else 1, 0, 0) if name in hidden else (0, 1, number)
+                for name, number in zip(features, drawn, strict=True)
+            ],
+            dtype=np.int64,
+        )
+        known = len(features) - len(hidden)
+        patterns = (1 << len(hidden)) if each else len(hidden) + 1
+        edges = [float(edge) for edge in support["edges"]]
+        usual = [int(weights[np.isin(features, lacking), 2].sum()) for lacking in support["usual"]]
+        places = np.full((patterns, known + 2, len(edges) - 1), UNMEASURED, dtype=np.int64)
+        thresholds = np.full(patterns, 0.5)
+        bands: list[Band] = []
+        for group in support["groups"]:
+            missing = np.isin(features, group["without"])
+            pattern = int(weights[missing, 0].sum())
+            threshold = float(group["threshold"])
+            if not 0 < threshold < 1 or not set(group["without"]) <= set(hidden):
+                raise ValueError("not a group of bands")
+            thresholds[pattern] = threshold
+            for source in group["bands"]:
+                first, last = edges.index(source["low"]), edges.index(source["high"])
+                places[pattern, known + 1 if group["known"] is None else group["known"], first:last] = len(bands)
+                bands.append(_band(source, float(group["share"])))
+        return cls(
+            np.array(edges[1:-1]),
+            np.array([*sorted(usual), np.iinfo(np.int64).max]),
+            tuple(bands),
+            places,
+            thresholds,
+            weights,
+        )
+
+    def judge(self, features: Floats, probability: Floats) -> Judged:
+        """What holds for raw features (n, k), NaN missing, and the probabilities (n,) that the model gave for them."""
+        pattern, missing, lacking = (np.isnan(features) @ self.weights).T
+        most = self.places.shape[1] - 2
+        is_usual = self.usual[np.searchsorted(self.usual, lacking)] == lacking
+        cell = np.searchsorted(self.edges, probability, side="right")  # an edge belongs above, and 1 to the last
+        place = (pattern, np.where(is_usual, most + 1, most - missing), cell)
+        return Judged(self.thresholds[pattern], self.places[place], self.answers[place])
+
+
+def _band(source: Mapping[str, Any], share: float) -> Band:
+    expected = source["expected"]
+    return Band(
+        float(source["low"]),
+        float(source["high"]),
+        float(expected["low"]),
+        float(expected["high"]),
+        share,
+        bool(source["answered"]),
+    )
+
+
 def bands_of(report: Mapping[str, Any]) -> tuple[Band, ...]:
-    """The bands of a bundle's report, the lowest first."""
+    """The bands of a bundle's report for pupils of whom as much is known as usually, the lowest first."""
     bands = report["bands"]["bands"]
     return tuple(Band(band["low"], band["high"], band["expected"]["low"], band["expected"]["high"]) for band in bands)
-
-
-def band_in(bands: Sequence[Band], probability: float | None) -> Band | None:
-    """The band of a probability; None without an answer."""
-    if probability is None:
-        return None
-    # The last one that begins at or below it: so an edge belongs above, and 1 to the last band.
-    return next((band for band in reversed(bands) if band.low <= probability), None)
-
-
-def band_of(report: Mapping[str, Any], probability: float | None) -> Band | None:
-    """The band of a probability by a bundle's report; None without an answer."""
-    return band_in(bands_of(report), probability)
 
 
 def risk_text(probability: float, locale: str) -> str:

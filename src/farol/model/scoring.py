@@ -1,8 +1,8 @@
 """Scoring: from what is known of pupils to answers.
 
 Pupils are scored in columns, one pupil as columns of length one: an answer does not depend on who is scored beside it.
-There is no answer where fewer features are given than nearly all training rows had: the model never saw such pupils
-and would repeat how frequent lag is.
+Threshold, band and whether there is an answer are those that training measured for pupils of whom as much was known
+(`farol.model.risk_bands.Support`). There is no answer where it would only repeat how frequent lag is.
 
 Scoring needs numpy and ONNX Runtime alone, so that the service starts fast and stays small.
 """
@@ -21,10 +21,11 @@ from onnxruntime.capi import onnxruntime_pybind11_state as ort_errors
 from farol.errors import BundleError, InputError, Place
 from farol.i18n import Message, msg
 from farol.model.bundle import Bundle
-from farol.model.counters import OUTSIDE, PREDICTION, SCORE, CounterLayout
+from farol.model.counters import OUTSIDE, PREDICTION, SCORE, WITHOUT, CounterLayout
 from farol.model.features import Floats
 from farol.model.inputs import InputWarning
 from farol.model.reference import ANSWERS, score_index
+from farol.model.risk_bands import Band
 from farol.model.tree_shap import Contributions
 from farol.profile import Text
 
@@ -37,10 +38,12 @@ _OUTPUTS = ["probabilities"]
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Scores:
-    """Answers for n rows: `prediction` is 1 where `probability` is at least the bundle's threshold."""
+    """Answers for n rows: `prediction` is 1 where `probability` is at least the row's `threshold`."""
 
     probability: Floats  # (n,) NaN where there is no answer
     prediction: NDArray[np.int64]  # (n,) -1 where there is no answer
+    threshold: Floats  # (n,)
+    band: NDArray[np.int64]  # (n,) places in the bands of the bundle's support, UNMEASURED where there is none
     features: Floats  # (n, k) raw, NaN missing
     bins: NDArray[np.int64]  # (n, k) of the bundle's reference
 
@@ -49,11 +52,14 @@ class Scores:
 class Answer:
     """The answer for one pupil. `features` are raw, None missing; `cells` where it counts, in the scorer's layout.
 
-    `probability` and `prediction` are None where too little was given to answer from.
+    `probability` and `prediction` are None where too little was given to answer from. `threshold` and `band` are those
+    of pupils of whom as much is known; `band` is None where that was never measured.
     """
 
     probability: float | None
     prediction: int | None
+    threshold: float
+    band: Band | None
     label: Text
     features: Mapping[str, float | None]
     cells: tuple[int, ...]
@@ -70,9 +76,10 @@ class Scorer:
     def __init__(self, bundle: Bundle) -> None:
         """Load the model. Raises BundleError when it is not a model of the bundle's features that can be explained."""
         self.bundle = bundle
-        self.least_given = least_given(bundle)
         self.contributions = Contributions.of(bundle.files["model.json"], bundle.preprocessing)
-        self.layout = CounterLayout.of(bundle.task_spec.features, [bins.size for bins in bundle.reference.features])
+        task, sizes = bundle.task_spec, [bins.size for bins in bundle.reference.features]
+        self.layout = CounterLayout.of(task.features, sizes, hides=bool(task.hidden))
+        self._hidden = np.array([task.features.index(name) for name in task.hidden], dtype=np.int64)
         self._starts = np.array([self.layout.starts[name] for name in bundle.task_spec.features], dtype=np.int64)
         self._labels = {answer: _label(bundle, answer) for answer in (None, 0, 1)}
         self._session = _session(bundle)
@@ -111,26 +118,38 @@ class Scorer:
         starts = self.layout.starts
         outside = self.bundle.reference.outside(scores.features)
         answered = scores.prediction != NO_ANSWER
+        score = score_index(scores.probability)
         cells = np.column_stack(
             (
                 scores.bins + self._starts,
-                starts[SCORE] + score_index(scores.probability),
+                starts[SCORE] + score,
                 starts[PREDICTION] + np.where(answered, scores.prediction, ANSWERS - 1),
             )
         ).tolist()
         beyond: dict[int, list[int]] = {}
         for row, position in np.argwhere(outside).tolist():
             beyond.setdefault(row, []).append(starts[OUTSIDE] + position)
-        answers = []
+        if self._hidden.size:
+            for row in np.flatnonzero(np.isnan(scores.features[:, self._hidden]).any(axis=1)).tolist():
+                beyond.setdefault(row, []).append(starts[WITHOUT] + int(score[row]))
+        answers, bands = [], (*self.bundle.support.bands, None)  # the last one for UNMEASURED
         rows = zip(
-            scores.probability.tolist(), scores.prediction.tolist(), scores.features.tolist(), cells, strict=True
+            scores.probability.tolist(),
+            scores.prediction.tolist(),
+            scores.threshold.tolist(),
+            scores.band.tolist(),
+            scores.features.tolist(),
+            cells,
+            strict=True,
         )
-        for row, (probability, prediction, features, inside) in enumerate(rows):
+        for row, (probability, prediction, threshold, band, features, inside) in enumerate(rows):
             answer = None if prediction == NO_ANSWER else prediction
             answers.append(
                 Answer(
                     probability=None if answer is None else probability,
                     prediction=answer,
+                    threshold=threshold,
+                    band=bands[band],
                     label=self._labels[answer],
                     features={
                         name: None if isnan(value) else value for name, value in zip(order, features, strict=True)
@@ -148,10 +167,13 @@ class Scorer:
         # with the stored prediction.
         (both,) = self._session.run(_OUTPUTS, {"x": bundle.preprocessing.transform(features)})
         probability = both[:, 1].astype(np.float64)
-        prediction = (probability >= bundle.manifest.threshold).astype(np.int64)
-        scant = (~np.isnan(features)).sum(axis=1) < self.least_given
-        probability[scant], prediction[scant] = np.nan, NO_ANSWER
-        return Scores(probability, prediction, features, bundle.reference.index(features))
+        judged = bundle.support.judge(features, probability)
+        prediction = (probability >= judged.threshold).astype(np.int64)
+        unanswered = ~judged.answered
+        probability[unanswered], prediction[unanswered] = np.nan, NO_ANSWER
+        return Scores(
+            probability, prediction, judged.threshold, judged.band, features, bundle.reference.index(features)
+        )
 
 
 def nothing_given(bundle: Bundle) -> InputError:
@@ -167,20 +189,25 @@ def warnings_for(bundle: Bundle, values: Mapping[str, float | None]) -> tuple[In
     return bundle.inputs.warnings(values)
 
 
-def least_given(bundle: Bundle) -> int:
-    """How many features must be known for an answer: fewer than almost any training row had."""
-    least: int = bundle.report["support"]["least_given"]
-    return least
-
-
-def abstention(bundle: Bundle, features: Mapping[str, float | None]) -> Message:
-    """Why there is no answer for these features, for the reader."""
+def abstention(answer: Answer) -> Message:
+    """Why there is no answer, for the reader."""
+    given, total = sum(value is not None for value in answer.features.values()), len(answer.features)
+    if answer.band is None:
+        return msg(
+            "There is no answer: {given} of {all} pieces of information are known of this pupil, and what an answer "
+            "from these is worth was not measured.",
+            given=given,
+            all=total,
+        )
     return msg(
-        "There is no answer: {given} of {all} pieces of information are known of this pupil, and the model learned "
-        "from pupils of whom at least {least} were known.",
-        given=sum(value is not None for value in features.values()),
-        all=len(features),
-        least=least_given(bundle),
+        "There is no answer: {given} of {all} pieces of information are known of this pupil. Of pupils of whom as much "
+        "was known and whom the model found alike, {low} to {high} were behind; of all of whom as much was known, "
+        "{share}. That is too little for a yes or a no.",
+        given=given,
+        all=total,
+        low=f"{answer.band.expected_low:.0%}",
+        high=f"{answer.band.expected_high:.0%}",
+        share=f"{answer.band.share:.0%}",
     )
 
 

@@ -17,7 +17,7 @@ estimate shows how other pupils change the measures. It cannot see a change of w
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
 from functools import lru_cache
 from typing import Self
@@ -30,8 +30,10 @@ from farol.drift.verdicts import MIN_SAMPLES
 from farol.drift.windows import Window
 from farol.i18n import Message, msg
 from farol.model.bundle import Bundle
-from farol.model.counters import SCORE, WHOLE
+from farol.model.counters import SCORE, WHOLE, WITHOUT
+from farol.model.features import meanings_of
 from farol.model.reference import SCORE_BINS, Reference, score_index
+from farol.profile import Text
 from farol.store.database import Store
 
 Floats = NDArray[np.float64]
@@ -89,11 +91,13 @@ class Estimation:
     at_risk: float | None  # the share expected to be at risk
     measures: Mapping[str, ExpectedMeasure]
     calibrated: bool = False  # whether training pupils say how much an answer is worth
+    left_out: Message | None = None  # which answers are not in it, because theirs are worth something else
 
     @property
     def assumptions(self) -> tuple[Message, ...]:
-        """What has to hold for it."""
-        return assumptions_of(calibrated=self.calibrated)
+        """What has to hold for it, and of which answers it does not speak."""
+        assumptions = assumptions_of(calibrated=self.calibrated)
+        return assumptions if self.left_out is None else (self.left_out, *assumptions)
 
 
 def assumptions_of(*, calibrated: bool) -> tuple[Message, ...]:
@@ -102,10 +106,28 @@ def assumptions_of(*, calibrated: bool) -> tuple[Message, ...]:
 
 
 def expected_performance(store: Store, bundle: Bundle, window: Window, *, part: str = WHOLE) -> Estimation:
-    """The expected performance of the answers of a window, or a slice of it, from the counters. Raises StoreError."""
+    """The expected performance of the answers of a window, or a slice of it, from the counters. Raises StoreError.
+
+    Answers without a hidden feature are left out: what an answer is worth was learned with it.
+    """
     counts = store.counts(bundle.task, bundle.version, window.first or date.min, window.last, part)
-    cells = cells_of(counts.get(SCORE, {}), SCORE_BINS + 1)
-    return estimate(cells, bundle.manifest.threshold, IsotonicCalibration.of(bundle.reference))
+    every, without = (cells_of(counts.get(name, {}), SCORE_BINS + 1) for name in (SCORE, WITHOUT))
+    cells = (*(all_ - some for all_, some in zip(every[:-1], without[:-1], strict=True)), every[-1])
+    estimation = estimate(cells, bundle.manifest.threshold, IsotonicCalibration.of(bundle.reference))
+    return replace(estimation, left_out=_left_out(bundle, sum(without[:-1])))
+
+
+def _left_out(bundle: Bundle, count: int) -> Message | None:
+    if not count:
+        return None
+    hidden = [meanings_of(bundle.profile)[name] for name in bundle.task_spec.hidden]
+    names = Text(pt=", ".join(text.pt for text in hidden), en=", ".join(text.en for text in hidden))
+    return msg(
+        "Answers without “{names}” that are not in this estimate: {count}. What it expects was measured with that, and "
+        "without it an answer is worth much less.",
+        count=count,
+        names=names,
+    )
 
 
 @lru_cache(maxsize=64)

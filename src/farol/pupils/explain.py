@@ -12,7 +12,7 @@ from farol.errors import InputError
 from farol.i18n import Message, msg
 from farol.model.bundle import Bundle
 from farol.model.reasons import Reason, reasons_for
-from farol.model.risk_bands import Band, band_of, risk_text
+from farol.model.risk_bands import Band, risk_text
 from farol.model.scoring import Answer, Scorer, abstention, warnings_for
 from farol.profile import Text
 from farol.workbook.panel import Panel
@@ -38,7 +38,7 @@ class Explanation:
         yield f"{self.student} · {self.year} · {task.question.in_locale(locale)}"
         yield ""
         if self.answer.probability is None:
-            yield abstention(self.bundle, self.answer.features).render(locale)
+            yield abstention(self.answer).render(locale)
         else:
             risk = msg("a risk of {share}", share=risk_text(self.answer.probability, locale))
             yield f"{self.answer.label.in_locale(locale)}: {risk.render(locale)}"
@@ -98,7 +98,7 @@ def explain_pupil(scorer: Scorer, panel: Panel, student: str, *, year: int | Non
         student=str(rows.student[0]),
         year=int(chosen),
         answer=answer,
-        band=band_of(bundle.report, answer.probability),
+        band=None if answer.abstained else answer.band,
         reasons=reasons_for(scorer, answer, k),
         missing=tuple(columns[name].meaning for name in missing),
         is_new=panel.years[0] < chosen and own.years[0] == chosen,

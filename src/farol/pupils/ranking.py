@@ -185,7 +185,7 @@ def pupil_list(scorer: Scorer, panel: Panel, capacity: Capacity, *, by: By = By.
         ),
         expected=ExpectedCases.of(probability[listed]),
         group=ExpectedCases.of(ranked),
-        marked=int((ranked >= bundle.manifest.threshold).sum()),
+        marked=int((explained.scores.prediction == 1).sum()),
         levels=tuple(
             (value, ExpectedCases.of(probability[answered & (level == value)]))
             for value in np.unique(level[answered & ~np.isnan(level)]).tolist()

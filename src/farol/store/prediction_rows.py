@@ -41,7 +41,7 @@ def row_of(
         prediction=answer.prediction,
         label=answer.label.pt,
         probability=answer.probability,
-        threshold=bundle.manifest.threshold,
+        threshold=answer.threshold,
         warnings=warnings,
         counted=counted_in(scorer, answer, values, source=source, group=group),
         student=student,

@@ -8,16 +8,19 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from farol.evaluation.bands import CalibrationBands, calibration_bands, least_given, medians
+from farol.evaluation.bands import CalibrationBands, calibration_bands, medians
 from farol.evaluation.capacity import Capacity, ExpectedCount, Lists, expected_counts, lists_of
 from farol.evaluation.fairness import Division, Values, fairness
 from farol.evaluation.metrics import Evaluation, compare, evaluate
 from farol.model.features import meanings_of
+from farol.model.risk_bands import Support
 from farol.profile import Profile, Task, Text
 from farol.training.leakage import ColumnRule, SumRule, audited_rules, audited_sums
+from farol.training.models import Folded, without
 from farol.training.plan import LabelledRows, Plan
 from farol.training.promotion_gate import Differences, Gate, gate
 from farol.training.references import Absent, ReferenceModel, answered
+from farol.training.support import MeasuredSupport, unseen_answers
 from farol.training.threshold import GuardedThreshold
 from farol.workbook.panel import Panel
 
@@ -54,7 +57,8 @@ class Study:
     counts: Mapping[str, ExpectedCount]
     fairness: tuple[tuple[Text, Division], ...]  # what each division is by, and its groups
     bands: CalibrationBands
-    least_given: int
+    hidden_bands: CalibrationBands | None  # of the same rows without the task's hidden features
+    support: MeasuredSupport  # what an answer is worth by what is known
     standing: Mapping[str, Mapping[str, float]]  # level → feature → median, of the rows that serve
     level: str | None
     meanings: Mapping[str, Text]  # of every column and feature
@@ -69,14 +73,16 @@ class Study:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Tested:
-    """The rows of a plan, and the answers that a study judges: out of fold, for test rows, and those beside them."""
+    """The rows of a plan, and the answers that a study judges: for test rows, and those beside them."""
 
     train: LabelledRows
     test: LabelledRows
     served: LabelledRows
-    out_of_fold: Floats
+    folded: Folded
     probability: Floats
     hidden: ReferenceModel | None
+    measured: MeasuredSupport
+    support: Support  # the same, as the model in use looks it up
     baselines: tuple[ReferenceModel, ...]
     absent: tuple[Absent, ...]
     guard: GuardedThreshold
@@ -99,8 +105,7 @@ def make_study(
     train, test, served = tested.train, tested.test, tested.served
     probability, threshold = tested.probability, tested.guard.threshold.value
     groups: dict[str, Mask] = {"onset": test.now == 0, "recovery": test.now == 1} if task.horizon > 0 else {}
-    least = least_given(served.matrix)  # of the model that answers, which has seen the test years too
-    enough = (~np.isnan(test.matrix)).sum(axis=1) >= least
+    enough = tested.support.judge(test.matrix, probability).answered
 
     def judged(answers: Floats, mask: Mask | None = None) -> Evaluation:
         chosen = slice(None) if mask is None else mask
@@ -142,7 +147,9 @@ def make_study(
             "test": judged(probability, enough),
             **{name: judged(probability, mask & enough) for name, mask in all_groups.items()},
         },
-        hidden=None if tested.hidden is None else judged(tested.hidden.probability),
+        hidden=None
+        if tested.hidden is None
+        else _without_hidden(task, test, tested.hidden.probability, tested.support, seed=seed, resamples=resamples),
         baselines=tuple((reference, judged(reference.probability), differences) for reference, differences in compared),
         absent=tested.absent,
         gate=gate(task, compared, leaks=leaks, chooses=tested.guard.chooses),
@@ -151,14 +158,27 @@ def make_study(
         lists=lists_of(capacity, test.label, probability, groups, seed=seed, resamples=resamples),
         counts=expected_counts(test.label, probability, {**groups, **_by_level(asked, level)}),
         fairness=_fairness(asked, test.label, probability, threshold),
-        bands=calibration_bands(train.label, tested.out_of_fold, test.label, probability),
-        least_given=least,
+        bands=calibration_bands(unseen_answers(train, tested.folded, train.matrix), test.label, probability),
+        hidden_bands=None
+        if tested.hidden is None
+        else calibration_bands(
+            unseen_answers(train, tested.folded, without(task, train.matrix)), test.label, tested.hidden.probability
+        ),
+        support=tested.measured,
         standing={} if stands is None else medians(served.matrix, task.features, stands),
         level=level,
         meanings=meanings_of(panel.profile),
         data_fingerprint=panel.fingerprint,
         profile_fingerprint=panel.profile.fingerprint,
     )
+
+
+def _without_hidden(
+    task: Task, test: LabelledRows, probability: Floats, support: Support, *, seed: int, resamples: int
+) -> Evaluation:
+    """The test rows without any hidden feature, at the threshold that was chosen for such pupils."""
+    threshold = support.judge(without(task, test.matrix), probability).threshold[0]
+    return evaluate(test.label, probability, float(threshold), seed=seed, resamples=resamples)
 
 
 def _below_top(profile: Profile, asked: Panel, groups: Mapping[str, Mask]) -> dict[str, Mask]:

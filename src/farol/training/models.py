@@ -87,6 +87,45 @@ def _constraints(task: Task, preprocessing: Preprocessing) -> str:
     return f"({','.join(map(str, signs + free))})"
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class Folded:
+    """Models of the rows (n,) of a training, each with the rows that it has not seen: of some pupils, of a year.
+
+    `years` is empty where all rows are of one year.
+    """
+
+    pupils: tuple[tuple[NDArray[np.bool_], Fitted], ...]
+    years: tuple[tuple[NDArray[np.bool_], Fitted], ...]
+
+    def by_pupil(self, matrix: Floats) -> Floats:
+        """Probabilities (n,) for the rows' raw features (n, k), by models that never saw any row of that pupil."""
+        return _unseen(self.pupils, matrix)
+
+    def by_year(self, matrix: Floats) -> Floats | None:
+        """Probabilities (n,) by models that never saw a row of that year; None where there is one year."""
+        return _unseen(self.years, matrix) if self.years else None
+
+
+def _unseen(models: tuple[tuple[NDArray[np.bool_], Fitted], ...], matrix: Floats) -> Floats:
+    probability = np.full(matrix.shape[0], np.nan)
+    for held, fitted in models:
+        probability[held] = fitted.probability(matrix[held])
+    return probability
+
+
+def folded(task: Task, train: LabelledRows, *, seed: int) -> Folded:
+    """The models of `FOLDS` parts of the pupils, and of all years but one."""
+
+    def without(held: NDArray[np.bool_]) -> tuple[NDArray[np.bool_], Fitted]:
+        return held, fit_served(task, train.select(~held), seed=seed)
+
+    years = np.unique(train.year)
+    return Folded(
+        tuple(map(without, folds(train.student, seed))),
+        tuple(without(train.year == year) for year in years) if years.size > 1 else (),
+    )
+
+
 def out_of_fold(task: Task, train: LabelledRows, *, seed: int) -> Floats:
     """Probabilities (n,) for training rows, from models that never saw any row of that pupil."""
     probability = np.full(train.label.shape, np.nan)

@@ -66,7 +66,7 @@ def report(study: Study) -> Json:
         "capacity": sections.capacity(study.lists, study.guard),
         "expected": sections.counts(study.counts),
         "bands": sections.bands(study.bands),
-        "support": {"least_given": study.least_given},
+        "support": sections.support(study.support),
         "calibration": sections.shown_for(study.train.label, study.test.label),
         "fairness": sections.fairness(study.fairness),
         "leakage": _leakage(study),
@@ -125,6 +125,8 @@ def report(study: Study) -> Json:
         body["answered"] = {name: sections.evaluation(evaluation) for name, evaluation in study.answered.items()}
     if study.hidden is not None:
         body[without_key(task)] = sections.evaluation(study.hidden)
+    if study.hidden_bands is not None:
+        body["bands_without"] = {"hidden": list(task.hidden), **sections.bands(study.hidden_bands)}
     return {key: _rounded(value) for key, value in body.items()}
 
 

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from farol.evaluation import fairness as audit
-from farol.evaluation.bands import CalibrationBands
+from farol.evaluation.bands import EDGES, CalibrationBand, CalibrationBands
 from farol.evaluation.capacity import ExpectedCount, Lists, TopList
 from farol.evaluation.fairness import Division
 from farol.evaluation.metrics import Estimate, Evaluation, Undefined
@@ -16,6 +16,7 @@ from farol.i18n import Message, msg
 from farol.profile import Text
 from farol.training.promotion_gate import Differences, Gate
 from farol.training.references import ReferenceModel
+from farol.training.support import MeasuredSupport
 from farol.training.threshold import GuardedThreshold
 
 Floats = NDArray[np.float64]
@@ -114,21 +115,51 @@ def bands(measured: CalibrationBands) -> Json:
     """The bands of probability; `covered` is null where no test pupil fell into the band."""
     return {
         "edges": list(measured.edges),
-        "bands": [
-            {
-                "low": band.low,
-                "high": band.high,
-                "n_train": band.n_train,
-                "expected": {"low": band.expected.low, "high": band.expected.high},
-                "n_test": band.n_test,
-                "observed": figure(band.observed)
-                if band.n_test
-                else {"value": None, "low": None, "high": None, "reason": both(msg("there are no pupils"))},
-                "covered": band.covered,
-            }
-            for band in measured.bands
-        ],
+        "bands": [_band(band) for band in measured.bands],
         "coverage": measured.coverage,
+    }
+
+
+def _band(band: CalibrationBand) -> Json:
+    return {
+        "low": band.low,
+        "high": band.high,
+        "n_train": band.n_train,
+        "expected": {"low": band.expected.low, "high": band.expected.high},
+        "n_test": band.n_test,
+        "observed": figure(band.observed)
+        if band.n_test
+        else {"value": None, "low": None, "high": None, "reason": both(msg("there are no pupils"))},
+        "covered": band.covered,
+    }
+
+
+def support(measured: MeasuredSupport) -> Json:
+    """What an answer is worth by what is known: for each group its threshold, its bands, and which of them answer."""
+    return {
+        "edges": list(EDGES),
+        "usual": [list(lacking) for lacking in measured.usual],
+        "groups": [
+            {
+                "without": list(group.without),
+                "known": None if group.known is None else list(group.known),
+                "n": group.n,
+                "share": group.share,
+                "skill": None if np.isnan(group.skill) else group.skill,
+                "threshold": group.threshold,
+                "bands": [
+                    {
+                        "low": band.low,
+                        "high": band.high,
+                        "n": band.n_train,
+                        "expected": {"low": band.expected.low, "high": band.expected.high},
+                        "answered": answered,
+                    }
+                    for band, answered in zip(group.bands.bands, group.answered, strict=True)
+                ],
+            }
+            for group in measured.groups
+        ],
     }
 
 

@@ -14,15 +14,17 @@ from farol.files import canonical_json
 from farol.i18n import Message, msg
 from farol.model.features import feature_matrix
 from farol.model.reference import Reference
+from farol.model.risk_bands import Support
 from farol.model.trained import TrainedModel
 from farol.profile import Task
-from farol.training import models, references
+from farol.training import models, references, sections
 from farol.training.augmentation import repetitions_of
 from farol.training.card import card_html
 from farol.training.charts import Answers
 from farol.training.evaluation import Tested, make_study
 from farol.training.plan import LabelledRows, Plan, check_rows, earlier_plans, make_plan, rows_of
 from farol.training.report import DECIMALS, libraries, report
+from farol.training.support import measured_support
 from farol.training.threshold import choose_threshold, guarded
 from farol.workbook.panel import Panel
 
@@ -65,7 +67,8 @@ def train(
     resamples = QUICK_RESAMPLES if quick else RESAMPLES
 
     progress(msg("Choosing the threshold on pupils the model has not seen"), 0.05)
-    out_of_fold = models.out_of_fold(task, rows, seed=seed)
+    folded = models.folded(task, rows, seed=seed)
+    out_of_fold = folded.by_pupil(rows.matrix)
     guard = guarded(choose_threshold(rows.label, out_of_fold, seed=seed), out_of_fold, capacity)
 
     progress(msg("Training and testing"), 0.15)
@@ -82,7 +85,12 @@ def train(
 
     progress(msg("Measuring, with intervals, and looking for what gives the answer away"), 0.6)
     rolling = tuple(_rolling(panel, task, plan, seed=seed))
-    answers = Tested(rows, test, served, out_of_fold, probability, hidden, baselines, absent, guard, rolling)
+    serving = folded if plan.serve == plan.train else models.folded(task, served, seed=seed)
+    measured = measured_support(task, served, serving, threshold=guard.threshold.value, seed=seed)
+    support = Support.of(sections.support(measured), task.features, task.hidden)
+    answers = Tested(
+        rows, test, served, folded, probability, hidden, measured, support, baselines, absent, guard, rolling
+    )
     study = make_study(
         panel,
         task,
@@ -98,13 +106,12 @@ def train(
     progress(msg("Making the model that will be served"), 0.85)
     final = tested if plan.serve == plan.train else models.fit_served(task, served, seed=seed)
     onnx = models.onnx_bytes(final, served.matrix)
-    scant = (~np.isnan(served.matrix)).sum(axis=1) < study.least_given  # whom the served model would not answer
-    unseen = out_of_fold if plan.serve == plan.train else models.out_of_fold(task, served, seed=seed)
+    unseen = serving.by_pupil(served.matrix)
     level = panel.profile.level
     reference = Reference.fit(
         served.matrix,
         task.features,
-        probability=np.where(scant, np.nan, unseen),
+        probability=np.where(support.judge(served.matrix, unseen).answered, unseen, np.nan),
         threshold=guard.threshold.value,
         level=None if level is None else references.answered(panel, plan, plan.serve).numbers[level],
         label=served.label,

@@ -13,9 +13,9 @@ from farol.advice.status import ModelStatus
 from farol.errors import FarolError, StoreError
 from farol.evaluation.metrics import Estimate
 from farol.model.bundle import Bundle
-from farol.model.features import sheet_inputs
+from farol.model.inputs import Inputs
 from farol.outcomes.card_comparison import CardMetrics
-from farol.profile import Column, Profile
+from farol.profile import Profile
 from farol.service import Service
 from farol.web.advice import PATH as ADVICE
 from farol.web.advice import AdviceLine, line_of, statuses_of
@@ -266,21 +266,11 @@ def _guide(profile: Profile, reader: Reader) -> Iterator[Point]:
 
 
 def _example(profile: Profile, base: str) -> str:
-    """A curl that works as it stands: an invented pupil, the indicators alone."""
+    """A curl that works as it stands: an invented pupil of whom all is known that the model takes."""
     task = max(profile.tasks.values(), key=lambda task: task.horizon)
-    columns = [profile.columns[name] for name in sheet_inputs(profile, task) if name not in task.context]
-    body = json.dumps({column.name: _invented(column, place) for place, column in enumerate(columns)})
     route = "forecast" if task.horizon else "predict"
+    body = json.dumps(Inputs.of(profile, task).example())
     return f"curl -X POST {base}/{route} \\\n  -H 'Content-Type: application/json' \\\n  -d '{body}'"
-
-
-def _invented(column: Column, place: int) -> float:
-    """A value somewhat above the middle, another one for each place; one of the usual ones where there are such."""
-    if column.usual:
-        return column.usual[len(column.usual) // 2]
-    low = 0.0 if column.minimum is None else column.minimum
-    high = 10.0 if column.maximum is None else column.maximum
-    return round(low + (high - low) * (0.55 + 0.05 * (place * 3 % 8)), 1)
 
 
 def _routes(reader: Reader, served: list[Bundle]) -> Iterator[Route]:

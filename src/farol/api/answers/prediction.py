@@ -17,7 +17,7 @@ from farol.api.times import both_times
 from farol.model.bundle import Bundle
 from farol.model.inputs import InputWarning
 from farol.model.reasons import Reason
-from farol.model.risk_bands import Band, band_in
+from farol.model.risk_bands import Band
 from farol.model.scoring import Answer, abstention, label_text
 from farol.store.records import Prediction, Source
 
@@ -42,7 +42,10 @@ class BandAnswer(Shape):
     low: float = Field(description=_("The band of risk that the probability is in: from here."))
     high: float = Field(description=_("To here."))
     expected: ShareRange = Field(
-        description=_("Of pupils in this band, whom the model had not seen, the share that was behind; 95% interval.")
+        description=_(
+            "Of pupils in this band, of whom as much was known and whom the model had not seen, the share that was "
+            "behind; 95% interval, and as far as training years differ."
+        )
     )
 
     @classmethod
@@ -129,7 +132,9 @@ class PredictionAnswer(Shape):
     prediction: _Class = Field(description=_("1: at risk; null: no answer."))
     prediction_label: str = Field(description=_("The prediction in words, in the language of the request."))
     probability: Probability | None = Field(description=_("Of being at risk; null: no answer."))
-    band: BandAnswer | None = Field(description=_("What such a probability was worth; null where it is not known."))
+    band: BandAnswer | None = Field(
+        description=_("What such a probability was worth for pupils of whom as much was known; null without an answer.")
+    )
     abstained: bool = Field(description=_("Whether there is no answer because too little was given."))
     abstention: str | None = Field(description=_("Why there is no answer, for people."))
     reasons: list[ReasonAnswer] = Field(
@@ -138,7 +143,9 @@ class PredictionAnswer(Shape):
     prediction_id: str = Field(description=_("Under which the prediction is stored."))
     task: str
     model_version: str
-    threshold: float = Field(description=_("The prediction is 1 from this probability on."))
+    threshold: float = Field(
+        description=_("The prediction is 1 from this probability on, for pupils of whom as much is known.")
+    )
     warnings: list[WarningAnswer] = Field(description=_("What to know before using this answer."))
 
     @classmethod
@@ -150,18 +157,17 @@ class PredictionAnswer(Shape):
         warnings: Sequence[InputWarning],
         *,
         bundle: Bundle,
-        bands: Sequence[Band],
         locale: str,
     ) -> Self:
         """The answer for one pupil: its row, and what the model that made it says besides."""
-        band = band_in(bands, stored.probability)
+        band = None if stored.prediction is None else answer.band
         return cls(
             prediction=cast(_Class, stored.prediction),
             prediction_label=label_text(bundle, stored.prediction, locale),
             probability=stored.probability,
             band=None if band is None else BandAnswer.of(band),
             abstained=answer.abstained,
-            abstention=abstention(bundle, answer.features).render(locale) if answer.abstained else None,
+            abstention=abstention(answer).render(locale) if answer.abstained else None,
             reasons=[ReasonAnswer.of(reason, locale) for reason in reasons],
             prediction_id=stored.id,
             task=stored.task,
