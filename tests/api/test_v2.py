@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 import socket
+import struct
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -11,9 +13,10 @@ from typing import Any
 import numpy as np
 import pytest
 import tritonclient.http as triton
-from tritonclient.utils import InferenceServerException
+from tritonclient.utils import InferenceServerException, np_to_triton_dtype
 
 from farol.api.answers.v2 import InferAnswer, ModelMetadataAnswer
+from farol.api.tensors import BINARY
 from farol.app import create_app
 from farol.errors import StoreError
 from farol.i18n import msg
@@ -64,7 +67,7 @@ def test_an_id_that_cannot_come_back_stores_nothing(client: Client, settings: Se
 
 
 def test_the_server_says_what_it_is_and_how_it_is(shared: Client) -> None:
-    assert shared.get("/v2").json()["extensions"] == []
+    assert shared.get("/v2").json()["extensions"] == ["binary_tensor_data"]
     assert shared.get("/v2/health/live").json() == {"live": True}
     assert shared.get("/v2/health/ready").json() == {"ready": True}
     assert shared.get("/v2/models/next-year/ready").json() == {"name": "next-year", "ready": True}
@@ -135,9 +138,9 @@ def test_every_row_is_stored_under_the_id_that_is_answered(client: Client, setti
 
 
 def test_no_answer_is_minus_one_and_null(settings: Settings) -> None:
-    from tests.bundles import make_bundle
+    from tests.bundles import make_bundle, support_from
 
-    made = make_bundle(settings.artifacts, "current", seed=7, report={"support": {"least_given": 5}})
+    made = make_bundle(settings.artifacts, "current", seed=7, report={"support": support_from("current", 5)})
     Registry(settings.artifacts).promote("current", made.name)
     with running(create_app(settings)) as client:
         found = infer(client, column("IAA", 5, 6), id="a")
@@ -178,10 +181,10 @@ def test_only_the_wanted_outputs_are_given_and_the_id_comes_back(shared: Client)
         ({"inputs": [column("IAA", 5)], "outputs": [{"name": "x"}]}, "one of probability"),
         ({"inputs": [column("IAA", 5)], "outputs": [7]}, "one of probability"),
         ({"inputs": [column("IAA", 5)], "outputs": 7}, "an array"),
-        ({"inputs": [column("IAA", 5, parameters={"binary_data_size": 8})]}, "without the extensions for binary data"),
+        ({"inputs": [column("IAA", 5, parameters={"binary_data_size": 8})]}, "as many values as its shape says"),
         (
             {"inputs": [column("IAA", 5)], "outputs": [{"name": "prediction", "parameters": {"classification": 1}}]},
-            "without the extensions for binary data",
+            "no extension for shared memory or classification",
         ),
         ({"inputs": [column("IAA", 5)], "id": 7}, "id is not a text."),
         (b"{", "The body is not JSON"),
@@ -201,8 +204,79 @@ def test_one_unusable_row_refuses_all_and_nothing_is_stored(client: Client, sett
 
 def test_an_extension_or_a_key_for_retries_is_refused(shared: Client) -> None:
     body = {"inputs": [column("IAA", 5)]}
-    assert "binary data" in refused(shared, body, 400, INFER, **{"Inference-Header-Content-Length": "10"})
+    shared_memory = {"parameters": {"shared_memory_region": "a"}}
+    assert "shared memory" in refused(shared, {"inputs": [column("IAA", 5, **shared_memory)]})
     assert "Idempotency-Key is not taken here." in refused(shared, body, 400, INFER, **{"Idempotency-Key": "a"})
+
+
+def with_binary(header: dict[str, Any], *parts: bytes, length: str | None = None) -> tuple[bytes, dict[str, str]]:
+    """A body as the protocol's extension has it, and its headers."""
+    head = json.dumps(header).encode()
+    size = str(len(head)) if length is None else length
+    return head + b"".join(parts), {BINARY: size, "Content-Type": "application/octet-stream"}
+
+
+def binary_column(name: str, datatype: str, size: int, rows: int = 1) -> dict[str, Any]:
+    return {"name": name, "shape": [rows], "datatype": datatype, "parameters": {"binary_data_size": size}}
+
+
+@pytest.mark.parametrize(
+    ("datatype", "data"),
+    [
+        ("FP64", struct.pack("<d", 5)),
+        ("FP32", struct.pack("<f", 5)),
+        ("FP16", struct.pack("<e", 5)),
+        ("BF16", struct.pack("<f", 5)[2:]),
+        ("INT64", struct.pack("<q", 5)),
+        ("INT32", struct.pack("<i", 5)),
+        ("INT16", struct.pack("<h", 5)),
+        ("INT8", struct.pack("<b", 5)),
+        ("UINT64", struct.pack("<Q", 5)),
+        ("UINT32", struct.pack("<I", 5)),
+        ("UINT16", struct.pack("<H", 5)),
+        ("UINT8", struct.pack("<B", 5)),
+    ],
+)
+def test_binary_numbers_of_every_kind_are_read(shared: Client, datatype: str, data: bytes) -> None:
+    tensors = [binary_column("IAA", datatype, len(data)), column("IDA", 4)]
+    body, headers = with_binary({"inputs": tensors, "parameters": {"binary_data_output": True}}, data)
+    response = shared.post(INFER, content=body, headers=headers)
+    assert response.status_code == 200, response.text
+    assert response.headers["content-type"] == "application/octet-stream"
+    end = int(response.headers[BINARY])
+    probability, *_ = json.loads(response.content[:end])["outputs"]
+    assert (probability["parameters"], "data" in probability) == ({"binary_data_size": 8}, False)
+    expected = infer(shared, column("IAA", 5), column("IDA", 4))["probability"]
+    assert list(struct.unpack("<d", response.content[end : end + 8])) == expected
+
+
+FIVE = struct.pack("<d", 5)
+
+
+@pytest.mark.parametrize(
+    ("tensors", "data", "length", "words"),
+    [
+        ([binary_column("IAA", "FP64", 8)], [FIVE[:4]], None, "as many values as its shape says"),
+        ([binary_column("IAA", "FP64", 8)], [FIVE, b"more"], None, "as many bytes behind the JSON"),
+        ([binary_column("IAA", "FP64", 4)], [FIVE], None, "as many values as its shape says"),
+        ([binary_column("IAA", "FP64", -8)], [], None, "a number of bytes"),
+        ([binary_column("IAA", "FP64", 10**30)], [FIVE], None, "as many bytes behind the JSON"),
+        ([column("IAA", 5)], [FIVE], None, "as many bytes behind the JSON"),
+        ([column("IAA", 5)], [], "1e3", "how many bytes of the body are JSON"),
+        ([column("IAA", 5)], [], "99999", "how many bytes of the body are JSON"),
+        ([column("IAA", 5)], [], "-1", "how many bytes of the body are JSON"),
+        ([column("IAA", 5), binary_column("student", "BYTES", 6)], [b"\x02\0\0\0\xed\xa0"], None, "as many values"),
+        ([column("IAA", 5), binary_column("student", "BYTES", 6)], [b"\xff\xff\xff\xffab"], None, "as many values"),
+        ([column("IAA", 5), binary_column("student", "BYTES", 7)], [b"\x02\0\0\0abc"], None, "as many values"),
+        ([column("IAA", 5), binary_column("student", "BYTES", 3)], [b"\0\0\0"], None, "as many values"),
+    ],
+)
+def test_binary_data_that_does_not_fit_is_refused(
+    client: Client, tensors: list[Any], data: list[bytes], length: str | None, words: str
+) -> None:
+    body, headers = with_binary({"inputs": tensors}, *data, length=length)
+    assert words in refused(client, body, 400, INFER, **headers)
+    assert client.get("/monitoring/predictions").json()["predictions"] == []
 
 
 def test_a_page_elsewhere_cannot_ask_by_naming_no_type(shared: Client) -> None:
@@ -239,9 +313,9 @@ def client_of_others(trained: Path, tmp_path_factory: pytest.TempPathFactory) ->
         client.close()
 
 
-def tensor(name: str, values: Any, *, binary: bool = False) -> Any:
-    datatype = "BYTES" if values.dtype == object else "FP64"
-    made = triton.InferInput(name, values.shape, datatype)
+def tensor(name: str, values: Any, *, binary: bool = True) -> Any:
+    """A tensor as the client makes it by default: with binary data."""
+    made = triton.InferInput(name, values.shape, np_to_triton_dtype(values.dtype))
     made.set_data_from_numpy(values, binary_data=binary)
     return made
 
@@ -251,20 +325,29 @@ def test_tritons_own_client_finds_the_service_and_asks_it(client_of_others: Any,
     assert client_of_others.is_server_ready()
     assert client_of_others.is_model_ready("current")
     assert not client_of_others.is_model_ready("none")
-    assert client_of_others.get_server_metadata()["name"] == "farol"
+    about = client_of_others.get_server_metadata()
+    assert (about["name"], about["extensions"]) == ("farol", ["binary_tensor_data"])
     described = client_of_others.get_model_metadata("current")
     version = described["versions"][0]
     assert client_of_others.is_model_ready("current", version)
-    inputs = [tensor(name, np.array([value, np.nan if name == "IAA" else 5.0])) for name, value in PUPIL.items()]
-    inputs.append(tensor("student", np.array([b"RA-1", b"RA-2"], dtype=object)))
-    wanted = [triton.InferRequestedOutput(one["name"], binary_data=False) for one in described["outputs"]]
     alone = shared.post("/predict", json=PUPIL).json()
-    for outputs in (wanted, None):  # without, it wishes for binary ones, and reads JSON all the same
+    plain = [triton.InferRequestedOutput(one["name"], binary_data=False) for one in described["outputs"]]
+    mixed = [
+        triton.InferRequestedOutput(one["name"], binary_data=place % 2 == 0)
+        for place, one in enumerate(described["outputs"])
+    ]
+    for binary, outputs in itertools.product((True, False), (None, plain, mixed)):  # None: its default, all as binary
+        inputs = [
+            tensor(name, np.array([value, np.nan if name == "IAA" else 5.0]), binary=binary)
+            for name, value in PUPIL.items()
+        ]
+        inputs.append(tensor("student", np.array(["RA-1", "RÃ-2"], dtype=object), binary=binary))
         answer = client_of_others.infer("current", inputs, version, outputs, request_id="a")
         assert answer.as_numpy("probability").dtype == np.float64
         assert answer.as_numpy("probability")[0] == alone["probability"]
         assert answer.as_numpy("prediction").tolist()[0] == alone["prediction"]
-        assert answer.as_numpy("prediction_label").shape == (2,)
+        labels = [label if isinstance(label, str) else label.decode() for label in answer.as_numpy("prediction_label")]
+        assert labels[0] == alone["prediction_label"]
         assert len(set(answer.as_numpy("prediction_id").tolist())) == 2
         assert answer.get_response()["id"] == "a"
     rows = client_of_others.infer("current", [tensor("rows", np.full((3, 10), 5.0))])
@@ -274,7 +357,7 @@ def test_tritons_own_client_finds_the_service_and_asks_it(client_of_others: Any,
 def test_tritons_own_client_understands_our_refusals(client_of_others: Any) -> None:
     for inputs, words in (
         ([tensor("IAA", np.array([12.0]))], "IAA"),
-        ([tensor("IAA", np.array([5.0]), binary=True)], "JSON"),
+        ([tensor("moon", np.array([5.0]))], "moon"),
     ):
         with pytest.raises(InferenceServerException) as caught:
             client_of_others.infer("current", inputs)

@@ -1,15 +1,22 @@
-"""Tensors of the Open Inference Protocol (V2, REST): from the JSON of a request to rows, and from answers to JSON.
+"""Tensors of the Open Inference Protocol (V2, REST): from a request to rows, and from answers to tensors.
 
 One tensor a column, named as the column, of shape [n] or [n, 1]; or one tensor `rows` of shape [n, k] with all k
 columns in the order of the model's metadata. `year`, `student` and `class` come beside either. null and NaN
 are missing.
+
+Values stand in the JSON or, by the protocol's extension for binary data, behind it: the header
+`Inference-Header-Content-Length` says where the JSON ends, and each tensor by `binary_data_size` how many of the bytes
+that follow are its own. Numbers are little-endian; each text has its length in four bytes before it.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from itertools import chain
 from typing import Any, Final
+
+import numpy as np
 
 from farol.api.batch_rows import too_many
 from farol.api.requests import shown_name
@@ -18,19 +25,36 @@ from farol.errors import ApiError, FieldProblem
 from farol.i18n import Message, msg
 from farol.model.features import YEAR
 
+BINARY = "Inference-Header-Content-Length"
+"""The header of a body, asked or answered, that is partly binary."""
+
 ROWS = "rows"
 """The tensor that holds all columns."""
 
-NUMBERS = frozenset(
-    ("FP64", "FP32", "FP16", "BF16", "INT64", "INT32", "INT16", "INT8", "UINT64", "UINT32", "UINT16", "UINT8")
-)
+NUMBERS: Mapping[str, str] = {
+    "FP64": "<f8",
+    "FP32": "<f4",
+    "FP16": "<f2",
+    "BF16": "<u2",  # the upper half of an FP32
+    "INT64": "<i8",
+    "INT32": "<i4",
+    "INT16": "<i2",
+    "INT8": "<i1",
+    "UINT64": "<u8",
+    "UINT32": "<u4",
+    "UINT16": "<u2",
+    "UINT8": "<u1",
+}
+"""Datatype → numpy's name of how its values are laid out in bytes."""
 TEXT: Final = "BYTES"
 TEXTS = (STUDENT, GROUP)
 
-_REFUSED = frozenset(
-    ("binary_data_size", "shared_memory_region", "shared_memory_offset", "shared_memory_byte_size", "classification")
-)
-"""Parameters of extensions that change what a tensor means; others, such as a wish for binary outputs, do not."""
+BINARY_SIZE = "binary_data_size"
+LENGTH_BYTES = 4
+"""Of the length before each text in binary data."""
+
+_REFUSED = frozenset(("shared_memory_region", "shared_memory_offset", "shared_memory_byte_size", "classification"))
+"""Parameters of extensions that change what a tensor means, and that Farol does not speak."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,19 +67,46 @@ class Tensor:
     data: Sequence[object]
 
 
-def rows_of(document: Mapping[str, Any], form: InputForm, most: int) -> list[dict[str, Any]]:
-    """The rows of an inference request, each what the route for one pupil takes. Raises ApiError."""
+@dataclass(frozen=True, slots=True)
+class OutputWish:
+    """An output to give, as binary data or in the JSON."""
+
+    name: str
+    binary: bool
+
+
+def split_body(body: bytes, length: str | None) -> tuple[bytes, bytes]:
+    """The JSON of a request and the binary data behind it; `length` is what the header says of the JSON. ApiError."""
+    if length is None:
+        return body, b""
+    end = int(length) if length.isascii() and length.isdecimal() and len(length) <= len(str(len(body))) else -1
+    if not 0 <= end <= len(body):
+        raise _unusable(BINARY, msg("how many bytes of the body are JSON"))
+    return body[:end], body[end:]
+
+
+def rows_of(document: Mapping[str, Any], form: InputForm, most: int, binary: bytes = b"") -> list[dict[str, Any]]:
+    """The rows of an inference request, each what the route for one pupil takes. Raises ApiError.
+
+    `binary` is what stands behind the JSON.
+    """
     _check_parameters(document, "parameters")
     sources = document.get("inputs")
     if not isinstance(sources, list) or not sources:
         raise _unusable("inputs", msg("an array of at least one tensor"))
     columns = tuple(form.inputs.columns)
     tensors: dict[str, Tensor] = {}
+    begin = 0
     for source in sources:
-        tensor = _read(source, form, len(columns), most)
+        size = _binary_size(source)
+        part = None if size is None else binary[begin : begin + size]
+        begin += size or 0
+        tensor = _read(source, form, len(columns), most, part)
         if tensor.name in tensors:
             raise _unusable(tensor.name, msg("each tensor once"))
         tensors[tensor.name] = tensor
+    if begin != len(binary):
+        raise _unusable("inputs", msg("as many bytes behind the JSON as the tensors say"))
     sizes = {tensor.rows for tensor in tensors.values()}
     if len(sizes) > 1:
         raise _unusable("inputs", msg("tensors of the same number of rows"))
@@ -74,26 +125,45 @@ def rows_of(document: Mapping[str, Any], form: InputForm, most: int) -> list[dic
     return rows
 
 
-def outputs_wanted(document: Mapping[str, Any], known: Sequence[str]) -> list[str]:
-    """The names of the outputs to give: those asked for, or all. Raises ApiError."""
+def outputs_wanted(document: Mapping[str, Any], known: Sequence[str]) -> list[OutputWish]:
+    """The outputs to give: those asked for, or all. Raises ApiError."""
+    _check_parameters(document, "parameters")
+    usually = _wish(document, "binary_data_output")
     wanted = document.get("outputs")
     if wanted is None or wanted == []:
-        return list(known)
+        return [OutputWish(name, usually) for name in known]
     expected = msg("one of {names}", names=", ".join(known))
     if not isinstance(wanted, list):
         raise _unusable("outputs", msg("an array"))
-    names: list[str] = []
+    wishes: dict[str, OutputWish] = {}
     for source in wanted:
         match source:
-            case {"name": str(name), **parameters} if name in known and name not in names:
-                _check_parameters(parameters, "outputs")
-                names.append(name)
+            case {"name": str(name), **others} if name in known and name not in wishes:
+                _check_parameters(others, "outputs")
+                wishes[name] = OutputWish(name, _wish(others, "binary_data", usually=usually))
             case _:
                 raise _unusable("outputs", expected)
-    return names
+    return list(wishes.values())
 
 
-def _read(source: object, form: InputForm, width: int, most: int) -> Tensor:
+def _wish(source: Mapping[Any, Any], name: str, *, usually: bool = False) -> bool:
+    """A parameter that is true or false."""
+    parameters = source.get("parameters")
+    return usually if not parameters or name not in parameters else parameters[name] is True
+
+
+def _binary_size(source: object) -> int | None:
+    """How many bytes behind the JSON are a tensor's; None where its values stand in the JSON."""
+    match source:
+        case {"parameters": {"binary_data_size": float(size)}} if size >= 0 and size.is_integer():
+            return int(size)
+        case {"parameters": {"binary_data_size": _}}:
+            raise _unusable(BINARY_SIZE, msg("a number of bytes"))
+        case _:
+            return None
+
+
+def _read(source: object, form: InputForm, width: int, most: int, binary: bytes | None) -> Tensor:
     match source:
         case {"name": str(name), "shape": [*shape], "datatype": str(datatype), **others}:
             pass
@@ -112,13 +182,51 @@ def _read(source: object, form: InputForm, width: int, most: int) -> Tensor:
         raise _unusable(name, expected)
     if size[0] > most:
         raise too_many(most)
-    values = others.get("data")
-    data = _flat(values) if isinstance(values, list) else None
-    if data is None or len(data) != size[0] * (size[1] if len(size) > 1 else 1):
+    count, values = size[0] * (size[1] if len(size) > 1 else 1), others.get("data")
+    if binary is not None:
+        data = _texts(binary, count) if datatype == TEXT else _numbers(binary, datatype, count)
+    else:
+        data = _flat(values) if isinstance(values, list) else None
+    if data is None or len(data) != count:
         raise _unusable(name, msg("as many values as its shape says"))
     if datatype != TEXT:
         data = [None if isinstance(value, float) and value != value else value for value in data]  # noqa: PLR0124  NaN
     return Tensor(name, size[0], width if name == ROWS else 1, data)
+
+
+def _numbers(binary: bytes, datatype: str, count: int) -> list[object] | None:
+    """`count` numbers, all as float; None where the bytes are not as many."""
+    layout = np.dtype(NUMBERS[datatype])
+    if len(binary) != count * layout.itemsize:
+        return None
+    numbers = np.frombuffer(binary, dtype=layout)
+    if datatype == "BF16":
+        numbers = (numbers.astype(np.uint32) << 16).view(np.float32)
+    return list(numbers.astype(np.float64).tolist())
+
+
+def _texts(binary: bytes, count: int) -> list[object] | None:
+    """`count` texts; None where the bytes are not just these, in UTF-8."""
+    texts: list[object] = []
+    begin = 0
+    while begin + LENGTH_BYTES <= len(binary) and len(texts) < count:
+        end = begin + LENGTH_BYTES + int.from_bytes(binary[begin : begin + LENGTH_BYTES], "little")
+        if end > len(binary):
+            return None
+        try:
+            texts.append(binary[begin + LENGTH_BYTES : end].decode())
+        except UnicodeDecodeError:
+            return None
+        begin = end
+    return texts if begin == len(binary) else None
+
+
+def binary_of(datatype: str, values: Sequence[int | float | str | None]) -> bytes:
+    """The values of an output as binary data; a number that is None is NaN."""
+    if datatype != TEXT:
+        return np.array(values, dtype=np.dtype(NUMBERS[datatype])).tobytes()
+    texts = (str(value).encode() for value in values)
+    return b"".join(chain.from_iterable((len(text).to_bytes(LENGTH_BYTES, "little"), text) for text in texts))
 
 
 def _flat(values: list[Any]) -> list[object]:
@@ -134,13 +242,7 @@ def _check_parameters(source: Mapping[Any, object], field: str) -> None:
     if parameters is not None and not isinstance(parameters, dict):
         raise _unusable("parameters", msg("an object"))
     if parameters and parameters.keys() & _REFUSED:
-        raise binary(field)
-
-
-def binary(field: str) -> ApiError:
-    """What is said of a request that needs an extension of the protocol: there are none here."""
-    expected = msg("data as JSON, without the extensions for binary data, shared memory and classification")
-    return _unusable(field, expected)
+        raise _unusable(field, msg("no extension for shared memory or classification"))
 
 
 def _unusable(field: str, expected: Message) -> ApiError:

@@ -10,9 +10,9 @@ import asyncio
 import time
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
-from fastapi import APIRouter, Path, Request
+from fastapi import APIRouter, Path, Request, Response
 
 import farol
 from farol.access import access
@@ -33,7 +33,7 @@ from farol.api.predict import PredictRequest, ScoredPrediction, score_pupils
 from farol.api.requests import parse_object
 from farol.api.schemas import GROUP, STUDENT, InputForm
 from farol.api.state import known
-from farol.api.tensors import TEXT, binary, outputs_wanted, rows_of
+from farol.api.tensors import BINARY, BINARY_SIZE, TEXT, binary_of, outputs_wanted, rows_of, split_body
 from farol.api.texts import marked as _
 from farol.errors import ApiError
 from farol.i18n import msg
@@ -46,8 +46,7 @@ from farol.store.records import Prediction
 
 router = APIRouter(prefix="/v2", tags=["protocol"])
 
-BINARY = "Inference-Header-Content-Length"
-"""The header of a body that is partly binary, in Triton's extension."""
+EXTENSIONS = ("binary_tensor_data",)
 
 ModelName = Annotated[str, Path(description=_("A task: `current` or `next-year`."))]
 
@@ -64,12 +63,12 @@ OUTPUTS: Mapping[str, Literal["FP64", "INT64", "BYTES"]] = {
     "",
     operation_id="v2_server",
     summary=_("The server, in the Open Inference Protocol"),
-    description=_("Name, version, and the extensions of the protocol that it speaks: none."),
+    description=_("Name, version, and the extensions of the protocol that it speaks."),
     response_description=_("The answer."),
     responses=v2_refusals(500),
 )
 async def server() -> ServerAnswer:
-    return ServerAnswer(name="farol", version=farol.__version__, extensions=[])
+    return ServerAnswer(name="farol", version=farol.__version__, extensions=list(EXTENSIONS))
 
 
 @access(None)
@@ -185,41 +184,46 @@ _INFER = _(
     "One tensor a column, named as it is, of shape [n] or [n, 1]; or one named `rows` of shape [n, k] with all columns "
     "in the order of the metadata. null and NaN are missing; a column that is left out is missing for all. `year`, "
     "`student` and `class` may come beside. One row that cannot be used refuses all. Rows are stored before they are "
-    "answered; where too little was given, `prediction` is -1 and `probability` null."
+    "answered; where too little was given, `prediction` is -1 and `probability` null. Tensors may be binary, with the "
+    "header Inference-Header-Content-Length: asked with `binary_data_size`, answered where `binary_data` or "
+    "`binary_data_output` wishes so; then null is NaN."
 )
+_BINARY_ANSWER: dict[int | str, dict[str, Any]] = {
+    200: {"content": {"application/octet-stream": {"schema": {"type": "string", "format": "binary"}}}}
+}
 
 
 @access(Role.predict, most_bytes=_most_bytes)
 @router.post(
     "/models/{name}/infer",
+    response_model=InferAnswer,
     response_model_exclude_unset=True,
     operation_id="v2_infer",
     summary=_("Answers as tensors"),
     description=_INFER,
     response_description=_("The answer."),
-    responses=v2_refusals(*_INFER_STATUSES),
+    responses={**v2_refusals(*_INFER_STATUSES), **_BINARY_ANSWER},
 )
-async def infer(request: Request, name: ModelName) -> InferAnswer:
+async def infer(request: Request, name: ModelName) -> object:
     return await _inferred(request, name)
 
 
 @access(Role.predict, most_bytes=_most_bytes)
 @router.post(
     "/models/{name}/versions/{version}/infer",
+    response_model=InferAnswer,
     response_model_exclude_unset=True,
     operation_id="v2_infer_version",
     summary=_("Answers as tensors, by one version"),
     description=_INFER,
     response_description=_("The answer."),
-    responses=v2_refusals(*_INFER_STATUSES),
+    responses={**v2_refusals(*_INFER_STATUSES), **_BINARY_ANSWER},
 )
-async def infer_version(request: Request, name: ModelName, version: str) -> InferAnswer:
+async def infer_version(request: Request, name: ModelName, version: str) -> object:
     return await _inferred(request, name, version)
 
 
-async def _inferred(request: Request, name: str, version: str | None = None) -> InferAnswer:
-    if BINARY in request.headers:
-        raise binary(BINARY)
+async def _inferred(request: Request, name: str, version: str | None = None) -> InferAnswer | Response:
     if HEADER in request.headers:
         words = msg("{field} is not taken here.", field=HEADER)
         raise ApiError(400, "invalid_parameter", words, fix=msg("Use /predict/batch or /forecast/batch with it."))
@@ -228,12 +232,15 @@ async def _inferred(request: Request, name: str, version: str | None = None) -> 
     body = await read_at_most(request, service.settings.max_batch_bytes)
     locale = locale_of(request)
     async with service.groups:
-        return await asyncio.to_thread(_infer, service, served, body, locale)
+        return await asyncio.to_thread(_infer, service, served, body, request.headers.get(BINARY), locale)
 
 
-def _infer(service: Service, served: ServedModel, body: bytes, locale: str) -> InferAnswer:
+def _infer(
+    service: Service, served: ServedModel, body: bytes, length: str | None, locale: str
+) -> InferAnswer | Response:
     """The answer to the body of a request, every row of it stored. Blocks; raises ApiError, StoreError."""
-    document = parse_object(body)
+    text, behind = split_body(body, length)
+    document = parse_object(text)
     given_id = document.get("id")
     # It comes back with the answer, so it is checked before anything is stored: JSON can hold half of a character.
     if given_id is not None and not (isinstance(given_id, str) and _is_text(given_id)):
@@ -242,7 +249,7 @@ def _infer(service: Service, served: ServedModel, body: bytes, locale: str) -> I
     at = datetime.now(UTC)
     present = at.astimezone(service.timezone).year
     form, requests = InputForm(served.bundle.inputs), []
-    for place, row in enumerate(rows_of(document, form, service.settings.max_batch_rows)):
+    for place, row in enumerate(rows_of(document, form, service.settings.max_batch_rows, behind)):
         try:
             given = form.read(row)
         except ApiError as refusal:
@@ -255,11 +262,23 @@ def _infer(service: Service, served: ServedModel, body: bytes, locale: str) -> I
         "prediction_label": [label_text(served.bundle, row.prediction, locale) for row in stored],
         "prediction_id": [row.id for row in stored],
     }
-    outputs = [
-        OutputTensor(name=name, datatype=OUTPUTS[name], shape=[len(stored)], data=values[name]) for name in wanted
-    ]
-    answer = {"model_name": served.bundle.task, "model_version": served.bundle.version, "outputs": outputs}
-    return InferAnswer.model_validate(answer if given_id is None else {**answer, "id": given_id})
+    outputs, parts = [], []
+    for wish in wanted:
+        kind, shape = OUTPUTS[wish.name], [len(stored)]
+        if wish.binary:
+            parts.append(binary_of(kind, values[wish.name]))
+            size = {BINARY_SIZE: len(parts[-1])}
+            outputs.append(OutputTensor(name=wish.name, datatype=kind, shape=shape, parameters=size))
+        else:
+            outputs.append(OutputTensor(name=wish.name, datatype=kind, shape=shape, data=values[wish.name]))
+    content = {"model_name": served.bundle.task, "model_version": served.bundle.version, "outputs": outputs}
+    answer = InferAnswer.model_validate(content if given_id is None else {**content, "id": given_id})
+    return _binary_answer(answer, parts) if parts else answer
+
+
+def _binary_answer(answer: InferAnswer, parts: Sequence[bytes]) -> Response:
+    head = answer.model_dump_json(exclude_unset=True).encode()
+    return Response(b"".join((head, *parts)), media_type="application/octet-stream", headers={BINARY: str(len(head))})
 
 
 def _is_text(given: str) -> bool:

@@ -79,7 +79,10 @@ class InputTensor(OpenShape):
     name: str = Field(description=_("A column, `rows`, `year`, `student` or `class`."))
     shape: list[int] = Field(description=_("[n] or [n, 1]; of `rows` [n, k]."), min_length=1, max_length=2)
     datatype: Datatype
-    data: list[Any] = Field(description=_("Flat, or nested as the shape is; null: missing."))
+    data: list[Any] | None = Field(
+        default=None,
+        description=_("Flat, or nested as the shape is; null: missing. Left out where the values are binary."),
+    )
     parameters: dict[str, Any] | None = None
 
 
@@ -114,7 +117,12 @@ class OutputTensor(Shape):
     name: str
     datatype: Literal["FP64", "INT64", "BYTES"]
     shape: list[int]
-    data: list[int | float | str | None]
+    data: list[int | float | str | None] | None = Field(
+        default=None, description=_("Left out where the values are binary.")
+    )
+    parameters: dict[str, int] | None = Field(
+        default=None, description=_("`binary_data_size`: how many bytes behind the JSON are the values.")
+    )
 
 
 class InferAnswer(Shape):
