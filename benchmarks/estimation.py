@@ -37,14 +37,15 @@ from numpy.typing import NDArray
 from sklearn.isotonic import IsotonicRegression
 from sklearn.metrics import accuracy_score, brier_score_loss, f1_score, precision_score, recall_score, roc_auc_score
 
-from farol.evaluation.bands import least_given
 from farol.evaluation.capacity import USUAL
 from farol.model.reference import SCORE_BINS, score_index
+from farol.model.risk_bands import Support
 from farol.outcomes.estimation import DRAWS as ESTIMATED
 from farol.outcomes.estimation import MEASURES, IsotonicCalibration, estimate, estimate_rows, measures, resampled_shares
 from farol.profile import load_profile
-from farol.training import models
+from farol.training import models, sections
 from farol.training.plan import make_plan
+from farol.training.support import measured_support
 from farol.training.threshold import choose_threshold, guarded
 from farol.training.train import rows_of_plan
 from farol.workbook.panel import Panel, read_panel
@@ -75,18 +76,19 @@ def questions(panel: Panel) -> Iterator[Answers]:
         task = panel.profile.tasks[name]
         plan = make_plan(task, panel.years)
         _, train, test = rows_of_plan(panel, task, plan)
-        least = least_given(train.matrix)
-        enough, later = (np.isfinite(rows.matrix).sum(axis=1) >= least for rows in (train, test))
         served = models.fit_served(task, train, seed=0)
-        unseen = models.out_of_fold(task, train, seed=0)
+        folded = models.folded(task, train, seed=0)
+        unseen = folded.by_pupil(train.matrix)
         threshold = guarded(choose_threshold(train.label, unseen, seed=0), unseen, USUAL).threshold.value
         said = served.probability(test.matrix)
+        measured = sections.support(measured_support(task, train, folded, threshold=threshold, seed=0))
+        support = Support.of(measured, task.features, task.hidden)
+        enough, later = (
+            support.judge(rows.matrix, answers).answered for rows, answers in ((train, unseen), (test, said))
+        )
         yield Answers(name, unseen[enough], train.label[enough], said[later], test.label[later], threshold)
         if task.hidden:
-            blind = np.full(train.label.shape, np.nan)
-            for held in models.folds(train.student, 0):
-                fold = models.fit_served(task, train.select(~held), seed=0)
-                blind[held] = fold.probability(models.without(task, train.matrix[held]))
+            blind = folded.by_pupil(models.without(task, train.matrix))
             said = served.probability(models.without(task, test.matrix))
             title = f"{name} without {', '.join(task.hidden)}"
             yield Answers(title, blind[enough], train.label[enough], said[later], test.label[later], threshold)

@@ -98,9 +98,9 @@ def population(panel: Panel, folder: Path) -> Population:
     plan = make_plan(task, panel.years)
     matrix = feature_matrix(panel.profile, task, panel.numbers, panel.year.astype(np.float64))
     rows = rows_of(panel, plan, matrix, plan.serve)
-    scant = (~np.isnan(rows.matrix)).sum(axis=1) < bundle.report["support"]["least_given"]
     probability = models.out_of_fold(task, rows, seed=0)
-    return Population(bundle, rows.matrix, np.where(scant, np.nan, probability))
+    answered = bundle.support.judge(rows.matrix, probability).answered
+    return Population(bundle, rows.matrix, np.where(answered, probability, np.nan))
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -19,7 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from farol.drift.proportions import wilson
-from farol.evaluation.bands import calibration_bands
+from farol.evaluation.bands import Unseen, calibration_bands
 from farol.evaluation.metrics import Estimate, Evaluation, evaluate
 from farol.outcomes.calibration import band_calibrations
 from farol.outcomes.card_comparison import COMPARED, CardMetrics, compare_with_card
@@ -51,7 +51,8 @@ def year(rng: np.random.Generator, n: int, noise: float, shape: tuple[float, flo
 
 def band_missed(card: Year, came: Year) -> bool:
     """Whether any band of the card is said not to have been kept."""
-    bands = sections.bands(calibration_bands(card.label, card.probability, card.label, card.probability))
+    known = Unseen(card.label, card.probability, np.zeros(card.label.size, dtype=np.int64))
+    bands = sections.bands(calibration_bands(known, card.label, card.probability))
     return any(band.kept is False for band in band_calibrations({"bands": bands}, came.label, came.probability))
 
 

@@ -25,7 +25,7 @@ import sys
 import tempfile
 import urllib.error
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from datetime import UTC, date, datetime, time, timedelta
 from pathlib import Path
@@ -42,7 +42,7 @@ from farol.alerts.check import check_all
 from farol.alerts.messages import MessageSettings
 from farol.drift.simulate import shifted_inputs, simulate
 from farol.drift.windows import parse_window
-from farol.evaluation.bands import calibration_bands, least_given
+from farol.evaluation.bands import calibration_bands
 from farol.evaluation.capacity import USUAL
 from farol.evaluation.metrics import evaluate
 from farol.files import canonical_json
@@ -50,15 +50,17 @@ from farol.model.bundle import write_bundle
 from farol.model.features import feature_matrix
 from farol.model.reference import Reference
 from farol.model.registry import Registry
+from farol.model.risk_bands import Support
 from farol.model.scoring import Scorer
 from farol.model.trained import TrainedModel
-from farol.profile import load_profile
+from farol.profile import Task, load_profile
 from farol.settings import Settings
 from farol.store.database import Store
 from farol.training import models, sections
 from farol.training.augmentation import repetitions_of
 from farol.training.plan import Cohort, Plan, make_plan, rows_of
 from farol.training.report import libraries
+from farol.training.support import measured_support, unseen_answers
 from farol.training.threshold import choose_threshold, guarded
 from farol.training.train import rows_of_plan
 from farol.workbook.panel import Panel, read_panel
@@ -92,11 +94,12 @@ def trained_then(panel: Panel) -> TrainedModel:
     plan = Plan(TASK, 1, THEN, (pair,), pair, (pair,))
     matrix = feature_matrix(profile, task, panel.numbers, panel.year.astype(np.float64), THEN)
     rows = rows_of(panel, plan, matrix, plan.serve, repetitions_of(panel, task, THEN))
-    said = models.out_of_fold(task, rows, seed=0)
+    folded = models.folded(task, rows, seed=0)
+    said = folded.by_pupil(rows.matrix)
     threshold = guarded(choose_threshold(rows.label, said, seed=0), said, USUAL).threshold.value
     fitted = models.fit_served(task, rows, seed=0)
-    least = least_given(rows.matrix)
-    everybody, enough = np.full(rows.label.size, True), answered(rows.matrix, least)
+    support = sections.support(measured_support(task, rows, folded, threshold=threshold, seed=0))
+    everybody, enough = np.full(rows.label.size, True), answered(task, support, rows.matrix, said)
     groups = {"test": everybody, "onset": rows.now == 0, "recovery": rows.now == 1}
 
     def measured(mask: Mask) -> dict[str, object]:
@@ -109,9 +112,9 @@ def trained_then(panel: Panel) -> TrainedModel:
         "test": measured(everybody),
         "groups": {name: measured(mask) for name, mask in groups.items() if name != "test"},
         "answered": {name: measured(mask & enough) for name, mask in groups.items()},
-        "bands": sections.bands(calibration_bands(rows.label, said, rows.label, said)),
+        "bands": sections.bands(calibration_bands(unseen_answers(rows, folded, rows.matrix), rows.label, said)),
         "prevalence": {"train": float(rows.label.mean()), "test": float(rows.label.mean())},
-        "support": {"least_given": least},
+        "support": support,
         "promotable": True,
         "served": {"years": [FIRST], "n": int(rows.label.size)},
     }
@@ -240,13 +243,14 @@ def print_report(report: dict[str, Any]) -> None:
     print(f"  mean risk forecast: left {shown(leavers['left'])} stayed {shown(leavers['stayed'])}")
 
 
-def prove(report: dict[str, Any], whole: Panel, least: int) -> None:
+def prove(report: dict[str, Any], whole: Panel, support: Mapping[str, Any]) -> None:
     """The same pupils, by the functions of training on all three sheets; the run ends where a figure differs."""
     task = whole.profile.tasks[TASK]
     plan = make_plan(task, whole.years)
     _, taught, test = rows_of_plan(whole, task, plan)
-    enough = answered(test.matrix, least)
-    said = models.fit_served(task, taught, seed=0).probability(test.matrix)[enough]
+    every = models.fit_served(task, taught, seed=0).probability(test.matrix)
+    enough = answered(task, support, test.matrix, every)
+    said = every[enough]
     measured = evaluate(test.label[enough], said, 0.5, seed=0, resamples=1).values()
     came = {figure["metric"]: figure["realised"]["value"] for figure in report["together"]["metrics"]}
     print(f"\n{'the same pupils, by training with all sheets:':48}commands   training")
@@ -258,10 +262,9 @@ def prove(report: dict[str, Any], whole: Panel, least: int) -> None:
         raise SystemExit("pupils were lost on the way")
 
 
-def answered(matrix: Floats, least: int) -> Mask:
+def answered(task: Task, support: Mapping[str, Any], matrix: Floats, probability: Floats) -> Mask:
     """Of whom enough is known for an answer."""
-    enough: Mask = (~np.isnan(matrix)).sum(axis=1) >= least
-    return enough
+    return Support.of(support, task.features, task.hidden).judge(matrix, probability).answered
 
 
 def main(arguments: list[str]) -> None:
@@ -297,7 +300,7 @@ def main(arguments: list[str]) -> None:
         over_http = asked_over_http(folder, f"/monitoring/outcomes?task={TASK}&year={LATER}&lang=en")
         ours = next(report for report in body["reports"] if report["task"] == TASK)
         print(f"\nGET /monitoring/outcomes says the same: {over_http['outcomes'] == ours}")
-        prove(ours, whole, json.loads((bundle / "report.json").read_bytes())["support"]["least_given"])
+        prove(ours, whole, json.loads((bundle / "report.json").read_bytes())["support"])
 
 
 if __name__ == "__main__":

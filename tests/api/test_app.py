@@ -4,7 +4,9 @@ import asyncio
 import gc
 import json
 import os
+import re
 import signal
+import socket
 import subprocess
 import sys
 import threading
@@ -120,6 +122,22 @@ def test_uvicorn_serves_the_app_by_its_name(free_port: int, trained: Path, tmp_p
                 assert (head.status_code, head.content) == (200, b"")
             assert client.get(f"{server.base}/health").json()["status"] == "alive"
     assert server.process.returncode in (0, -signal.SIGTERM)
+
+
+def test_probes_by_http_1_0_and_head_work_on_every_get_route(free_port: int, trained: Path, tmp_path: Path) -> None:
+    with serving(free_port, trained, tmp_path) as server:
+        version = httpx.get(f"{server.base}/v2/models/current").json()["versions"][0]
+        paths = httpx.get(f"{server.base}/openapi.json").json()["paths"]
+        filled = {"{task}": "current", "{name}": "current", "{version}": version}
+        addresses = [re.sub("{[a-z]+}", lambda given: filled[given[0]], path) for path in paths if "get" in paths[path]]
+        assert len(addresses) > 15
+        for address in (*addresses, "/", "/monitoring/dashboard", "/docs"):
+            for method in ("GET", "HEAD"):  # by HTTP/1.0 there need be no Host
+                with socket.create_connection(("127.0.0.1", free_port), timeout=30) as connection:
+                    connection.sendall(f"{method} {address} HTTP/1.0\r\n\r\n".encode())
+                    answer = b"".join(iter(lambda: connection.recv(65_536), b""))
+                assert b" 200 " in answer.splitlines()[0], (method, address, answer[:200])
+                assert bool(answer.partition(b"\r\n\r\n")[2]) == (method == "GET"), address
 
 
 def test_sigterm_lets_what_is_under_way_be_stored_and_answered(free_port: int, trained: Path, tmp_path: Path) -> None:

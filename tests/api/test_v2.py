@@ -66,6 +66,24 @@ def test_an_id_that_cannot_come_back_stores_nothing(client: Client, settings: Se
     assert total(settings) == 0
 
 
+@pytest.mark.parametrize(
+    "half",
+    [
+        '{"inputs": [{"name": "\\ud800", "shape": [1], "datatype": "FP64", "data": [5]}]}',
+        '{"inputs": [{"name": "IAA", "shape": [1], "datatype": "\\ud800", "data": [5]}]}',
+        '{"inputs": [%s, {"name": "student", "shape": [1], "datatype": "BYTES", "data": ["\\ud800"]}]}',
+        '{"inputs": [%s, {"name": "class", "shape": [1], "datatype": "BYTES", "data": ["\\udfff"]}]}',
+        '{"inputs": [%s], "outputs": [{"name": "\\ud800"}]}',
+        '{"inputs": [%s], "\\ud800": 1, "id": "\\ud800"}',
+    ],
+)
+def test_half_a_character_anywhere_stores_nothing(client: Client, settings: Settings, half: str) -> None:
+    body = half.replace("%s", json.dumps(column("IAA", 5))).encode()
+    response = client.post(INFER, content=body, headers={"Content-Type": "application/json"})
+    assert response.status_code in (400, 422), response.text
+    assert total(settings) == 0
+
+
 def test_the_server_says_what_it_is_and_how_it_is(shared: Client) -> None:
     assert shared.get("/v2").json()["extensions"] == ["binary_tensor_data"]
     assert shared.get("/v2/health/live").json() == {"live": True}

@@ -53,7 +53,8 @@ class AccessMiddleware:
             return
         headers = Headers(scope=scope)
         role = route_of(scope).access.role
-        refusal = None if self._any_name or self._goes_by(fields_of(scope).get(b"host", b"")) else _wrong_name()
+        host = fields_of(scope).get(b"host")  # a probe by HTTP/1.0 names none; every browser does
+        refusal = None if self._any_name or host is None or self._goes_by(host) else _wrong_name()
         if refusal is None and role is not None:
             refusal = await self._refusal(scope, headers, role)
         if refusal is None:
