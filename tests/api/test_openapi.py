@@ -31,7 +31,7 @@ ORIGINAL = {
     "MATEMATICA": 6.0,
     "INGLES": 8.0,
 }
-"""The example body of the original description, but for IAN: 6.5 is none of its values."""
+"""The example body of the original description, but for IAN, which is never 6.5."""
 
 
 @pytest.fixture(scope="module")

@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from farol.model.counters import Counted, CounterLayout, moved, read_layout, slices_of, total, union
+from farol.model.bundle import read_bundle
+from farol.model.counters import WITHOUT, Counted, CounterLayout, moved, read_layout, slices_of, total, union
+from farol.model.scoring import Scorer
+from tests.bundles import make_bundle
 
 NAMES = st.sampled_from(["IAA", "IEG", "ação", "=score"])
 LAYOUTS = st.dictionaries(NAMES, st.integers(1, 5), max_size=4).map(lambda sizes: CounterLayout(tuple(sizes.items())))
@@ -76,3 +81,12 @@ def test_an_answer_counts_in_its_source_level_and_class() -> None:
     assert slices_of("api", "phase", {"phase": 3.0}, "8B") == ("source=api", "phase=3", "class=8B")
     assert slices_of("batch", "phase", {"phase": None}, None) == ("source=batch",)
     assert slices_of("batch", "phase", {}, None) == slices_of("batch", None, {"phase": 3.0}, None) == ("source=batch",)
+
+
+def test_answers_without_a_hidden_feature_are_counted_apart(tmp_path: Path) -> None:
+    scorer = Scorer(read_bundle(make_bundle(tmp_path, "current")))
+    without, given = (scorer.score_one({"IDA": 2.0, "IAN": ian}, 2024) for ian in (None, 5.0))
+    counted = [scorer.layout.counts(total(scorer.layout, [answer.cells])) for answer in (without, given)]
+    assert counted[0][WITHOUT] == counted[0]["=score"]
+    assert WITHOUT not in counted[1]
+    assert WITHOUT not in Scorer(read_bundle(make_bundle(tmp_path, "next-year"))).layout.starts

@@ -199,3 +199,16 @@ def test_many_pupils_have_the_reasons_each_has_alone(bundle: Bundle, scorer: Sco
         assert explained.reasons(row) == alone
         assert len(alone) <= k
         assert all(abs(each.contribution) >= NEGLIGIBLE for each in alone)
+
+
+def test_a_hidden_feature_that_is_missing_is_no_reason(tmp_path: Path) -> None:
+    scorer = Scorer(read_bundle(make_bundle(tmp_path, "current")))
+    values = {"IDA": 2.0, "IAA": 9.0, "IPS": 4.0}
+    answer = scorer.score_one(values, 2024)
+    without = {reason.feature for reason in reasons_for(scorer, answer, 10)}
+    many = explain_rows(scorer, {name: np.array([value]) for name, value in values.items()}, np.array([2024.0]), 10)
+    assert without == {reason.feature for reason in many.reasons(0)}
+    assert without
+    assert "IAN" not in without
+    row = np.array([[np.nan if value is None else value for value in answer.features.values()]])
+    assert abs(scorer.contributions(row)[0, list(answer.features).index("IAN")]) >= 0.05, "it would have been one"

@@ -13,7 +13,7 @@ from sklearn.metrics import accuracy_score, brier_score_loss, f1_score, precisio
 from farol.api.answers.performance import PerformanceAnswer
 from farol.drift.windows import parse_window
 from farol.model.bundle import Bundle
-from farol.model.counters import SCORE, Counted
+from farol.model.counters import SCORE, WITHOUT, Counted
 from farol.model.reference import score_index
 from farol.outcomes.estimation import (
     MEASURES,
@@ -193,3 +193,21 @@ def test_performance_is_calibrated_by_the_bundles_reference(bundle: Bundle, stor
     assert found.at_risk == pytest.approx(0.25)
     assert found.measures["precision"].value == pytest.approx(0.25)
     assert found.measures["brier_score"].value == pytest.approx(0.25 * 0.045**2 + 0.75 * 0.955**2)
+
+
+def test_answers_without_a_hidden_feature_are_left_out(bundle: Bundle, store: Store) -> None:
+    row = Prediction(
+        uuid7(NOW), NOW, bundle.task, bundle.version, "api", {}, 1, "x", 0.95, 0.5, 2024, (), Counted.of({SCORE: 95})
+    )
+    apart = replace(row, probability=0.6, counted=Counted.of({SCORE: 60, WITHOUT: 60}))
+    silent = replace(row, probability=None, prediction=None, counted=Counted.of({SCORE: 100, WITHOUT: 100}))
+    alone = [replace(row, id=uuid7(NOW)) for _ in range(40)]
+    store.write(alone)
+    window = parse_window("7d", now=NOW)
+    before = expected_performance(store, bundle, window)
+    store.write([replace(each, id=uuid7(NOW)) for each in [apart] * 30 + [silent] * 5])
+    found = expected_performance(store, bundle, window)
+    assert (found.n, found.abstained, found.measures) == (40, 5, before.measures)
+    assert before.left_out is None
+    words = [text.render("en") for text in found.assumptions]
+    assert words[0].startswith("Answers without “Adequacy to the level” that are not in this estimate: 30.")

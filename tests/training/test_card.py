@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Mapping
 from dataclasses import replace
@@ -86,7 +87,13 @@ def test_the_card_shows_the_reports_figures(trained: Trained) -> None:
     figure: Any = trained["next-year"].headline["roc_auc"]
     assert f"{figure:.3f}".replace(".", ",") in card
     assert "Farol, those behind now" in card
-    assert "Farol without IAN" in trained["current"].files["card.html"].decode()
+    current = trained["current"].files["card.html"].decode()
+    assert "Farol without IAN" in current
+    report = json.loads(trained["current"].files["report.json"])
+    measured = report["bands_without"]["bands"][-1]["expected"]
+    assert f"{measured['low']:.0%} – {measured['high']:.0%}" in current
+    assert "as much as usual, without “Adequacy to the level”" in current
+    assert "1 de 9 informações" in current
 
 
 def test_the_card_says_whether_it_may_be_used_and_how(trained: Trained) -> None:

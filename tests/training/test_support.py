@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from farol.model.risk_bands import Judged, Support
+from farol.model.risk_bands import JudgedAnswers, Support
 from farol.profile import Task
 from farol.training import models, sections
 from farol.training.plan import LabelledRows
@@ -32,7 +32,7 @@ def measured(spec: Task, known: LabelledRows) -> MeasuredSupport:
     return measured_support(spec, known, folded, threshold=0.5, seed=0)
 
 
-def judged(spec: Task, known: LabelledRows, asked: Floats, probability: Floats) -> tuple[Support, Judged]:
+def judged(spec: Task, known: LabelledRows, asked: Floats, probability: Floats) -> tuple[Support, JudgedAnswers]:
     support = Support.of(sections.support(measured(spec, known)), spec.features, spec.hidden)
     return support, support.judge(asked, probability)
 
@@ -43,7 +43,7 @@ def secret() -> MeasuredSupport:
     return measured(SECRET, rows(matrix, label))
 
 
-def test_what_was_measured_with_the_answer_is_not_said_without_it(secret: MeasuredSupport) -> None:
+def test_what_was_measured_with_a_feature_is_not_said_without(secret: MeasuredSupport) -> None:
     complete, *_ = (group for group in secret.groups if not group.without)
     without, *_ = (group for group in secret.groups if group.without)
     assert complete.skill > 0.99
@@ -89,7 +89,7 @@ def test_one_gap_does_not_make_complete_training_data_refuse() -> None:
     assert not support.judge(scant, np.array([0.45])).answered[0]
 
 
-def test_who_lacks_what_many_lacked_is_as_usual_and_others_are_not() -> None:
+def test_who_lacks_what_many_lacked_is_as_usual() -> None:
     matrix, label = giveaway()
     matrix[:100, 2] = np.nan
     matrix[100:110, 3] = np.nan
@@ -99,7 +99,7 @@ def test_who_lacks_what_many_lacked_is_as_usual_and_others_are_not() -> None:
     assert usual.n == N - 10
 
 
-def test_more_known_than_of_any_training_row_counts_as_the_most_known() -> None:
+def test_more_known_than_ever_counts_as_the_most_known() -> None:
     matrix, label = giveaway()
     matrix[:, 3] = np.nan
     found = measured(SECRET, rows(matrix, label))
@@ -107,7 +107,7 @@ def test_more_known_than_of_any_training_row_counts_as_the_most_known() -> None:
     assert reached == [0, 1, 2, 3]
 
 
-def test_rows_without_any_frequent_set_of_gaps_are_usual_together() -> None:
+def test_rows_without_a_frequent_set_of_gaps_are_usual() -> None:
     generator = np.random.default_rng(0)
     matrix = generator.normal(0, 1, (60, 12))
     label = (matrix[:, 0] > 0).astype(np.float64)

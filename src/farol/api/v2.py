@@ -189,7 +189,14 @@ _INFER = _(
     "`binary_data_output` wishes so; then null is NaN."
 )
 _BINARY_ANSWER: dict[int | str, dict[str, Any]] = {
-    200: {"content": {"application/octet-stream": {"schema": {"type": "string", "format": "binary"}}}}
+    200: {
+        "content": {
+            "application/octet-stream": {
+                "schema": {"type": "string", "format": "binary"},
+                "example": '{"model_name": …}…',
+            }
+        }
+    }
 }
 
 

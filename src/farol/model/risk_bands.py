@@ -62,7 +62,7 @@ def patterns_of(hidden: Sequence[str]) -> tuple[tuple[str, ...], ...]:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Judged:
+class JudgedAnswers:
     """What holds for n probabilities by what is known of each pupil."""
 
     threshold: Floats  # (n,)
@@ -130,14 +130,14 @@ class Support:
             weights,
         )
 
-    def judge(self, features: Floats, probability: Floats) -> Judged:
+    def judge(self, features: Floats, probability: Floats) -> JudgedAnswers:
         """What holds for raw features (n, k), NaN missing, and the probabilities (n,) that the model gave for them."""
         pattern, missing, lacking = (np.isnan(features) @ self.weights).T
         most = self.places.shape[1] - 2
         is_usual = self.usual[np.searchsorted(self.usual, lacking)] == lacking
         cell = np.searchsorted(self.edges, probability, side="right")  # an edge belongs above, and 1 to the last
         place = (pattern, np.where(is_usual, most + 1, most - missing), cell)
-        return Judged(self.thresholds[pattern], self.places[place], self.answers[place])
+        return JudgedAnswers(self.thresholds[pattern], self.places[place], self.answers[place])
 
 
 def _band(source: Mapping[str, Any], share: float) -> Band:

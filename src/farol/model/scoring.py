@@ -43,7 +43,7 @@ class Scores:
     probability: Floats  # (n,) NaN where there is no answer
     prediction: NDArray[np.int64]  # (n,) -1 where there is no answer
     threshold: Floats  # (n,)
-    band: NDArray[np.int64]  # (n,) places in the bands of the bundle's support, UNMEASURED where there is none
+    band: NDArray[np.int64]  # (n,) places in the bands of the bundle's support, or UNMEASURED
     features: Floats  # (n, k) raw, NaN missing
     bins: NDArray[np.int64]  # (n, k) of the bundle's reference
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -109,6 +109,31 @@ class Section:
 
     def _signed(self, value: float) -> str:
         return _number(value, 3, self.locale, sign=True)
+
+    def names(self, features: Iterable[str]) -> str:
+        """What features mean, one after the other."""
+        meanings = {feature["name"]: feature["meaning"][self.key] for feature in self.report["features"]}
+        return ", ".join(meanings[name] for name in features)
+
+    def known(self, group: Mapping[str, Any]) -> str:
+        """What is known of the pupils of a group of the report's `support`."""
+        known, others = group["known"], len(self.report["features"]) - len(self.report["hidden_features"])
+        if known is None:
+            words = msg("as much as usual")
+        elif len(known) == 1:
+            words = msg("{count} of {all} pieces of information", count=known[0], all=others)
+        else:
+            words = msg("{low} to {high} of {all} pieces of information", low=known[0], high=known[-1], all=others)
+        if group["without"]:
+            return msg("{known}, without “{names}”", known=words, names=self.names(group["without"])).render(
+                self.locale
+            )
+        return words.render(self.locale)
+
+    def answered(self, group: Mapping[str, Any]) -> float:
+        """The share of the pupils of a group of `support` who get an answer."""
+        answered: int = sum(band["n"] for band in group["bands"] if band["answered"])
+        return answered / int(group["n"])
 
     def title(self, name: str) -> str:
         """What a reader calls a set of pupils of the report."""

@@ -33,7 +33,7 @@ Floats = NDArray[np.float64]
 Mask = NDArray[np.bool_]
 
 MOST_AMOUNTS = 16
-"""So many numbers of known features are measured, and none; those between count as the next lower one."""
+"""How many numbers of known features are measured besides none; those between count as the next lower one."""
 MOST_ROWS = 5_000
 """Rows of a group with features withheld, drawn if there are more: enough for a percent or two."""
 HALF = 0.5
