@@ -142,3 +142,11 @@ def test_years_the_model_never_saw_widen_what_is_expected() -> None:
     other = models.fit_served(SECRET, rows(matrix, label, year=years).select(years == 2023), seed=0)
     np.testing.assert_array_equal(unseen[years == 2022], other.probability(matrix[years == 2022]))
     assert models.folded(SECRET, rows(matrix, label), seed=0).by_year(matrix) is None
+
+
+def test_a_hidden_feature_that_nobody_has_leaves_what_is_usual() -> None:
+    matrix, label = giveaway()
+    matrix[:, 0] = np.nan
+    found = measured(SECRET, rows(matrix, label))
+    assert {group.without for group in found.groups} == {("answer",)}
+    assert all(found.groups[0].answered)
