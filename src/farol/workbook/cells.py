@@ -18,10 +18,17 @@ import numpy as np
 from numpy.typing import NDArray
 
 from farol.i18n import Message, msg
-from farol.profile import Column, DateOrder, fold
+from farol.profile import Column, fold
 from farol.workbook.raw import EMPTY_TEXT, FROM_WORKBOOK, UNCALCULATED, Cell, CellError, Source, is_empty, plain_text
 from farol.workbook.student_code import student_code
-from farol.workbook.texts import date_readings, error_kind, has_decimal_comma, parse_number, small_number_date
+from farol.workbook.texts import (
+    DateOrder,
+    date_readings,
+    error_kind,
+    has_decimal_comma,
+    parse_number,
+    small_number_date,
+)
 
 Floats = NDArray[np.float64]
 Objects = NDArray[np.object_]
