@@ -16,17 +16,17 @@ from numpy.typing import NDArray
 from farol.errors import Place, ProfileError
 from farol.files import canonical_json, parse_json
 from farol.i18n import msg
-from farol.model.ages import Ages, LookUp
+from farol.model.ages import Ages
 from farol.profile import Derived, Profile, Task, Text
+from farol.workbook.derived import LookUp
 
 Floats = NDArray[np.float64]
 
 YEAR = "year"
-"""The name under which derived columns find the sheet's year."""
+"""The name under which derived columns find the year or term of a row."""
 
-
-KNOWN = "known"
-"""The name under which they find the year up to which the rule of ages is known."""
+KNOWN = " known"
+"""The name under which derived columns find the year up to which the rule of ages is known."""
 
 _START = " start"  # what is known of birthdays and rules, computed once for all features that use it
 

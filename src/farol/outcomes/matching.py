@@ -19,7 +19,7 @@ from farol.model.registry import Registry
 from farol.profile import Profile, Task
 from farol.store.database import Store
 from farol.store.outcomes import Forecast, Outcome, Recorded, Year, record
-from farol.workbook.labels import at_risk
+from farol.workbook.derived import holds
 from farol.workbook.student_code import student_code
 
 if TYPE_CHECKING:
@@ -102,7 +102,16 @@ def sheet_outcomes(panel: Panel, year: int | None = None) -> tuple[int, list[Out
 
 
 def record_panel(store: Store, registry: Registry, panel: Panel, *, year: int | None = None, at: datetime) -> Recorded:
-    """Store a sheet's outcomes, and match them to the forecasts of every task of the profile."""
+    """Store a sheet's outcomes, and match them to the forecasts of every task of the profile.
+
+    InputError when pupils have no code by which to follow them.
+    """
+    if not panel.profile.follows_pupils:
+        raise InputError(
+            msg("Outcomes cannot be matched: a pupil is a row here, and no row tells which pupil it was before."),
+            expected=msg("a profile with a column of kind identifier"),
+            fix=msg("Name the column of the pupils' codes in the profile, if the school has one."),
+        )
     chosen, outcomes = sheet_outcomes(panel, year)
     horizons = {name: task.horizon for name, task in panel.profile.tasks.items()}
     return record(store, chosen, outcomes, horizons, _knew(registry, horizons, chosen), at=at)
@@ -188,4 +197,4 @@ def _now(forecast: Forecast, profile: Profile) -> float:
     value = given.get(label.column, np.nan)
     if np.isnan(value) and label.minuend is not None and label.subtrahend is not None:
         value = given.get(label.minuend, np.nan) - given.get(label.subtrahend, np.nan)
-    return float(at_risk(label, {label.column: np.array([value])})[0])
+    return float(holds(label, np.array([value]))[0])

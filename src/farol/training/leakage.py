@@ -258,7 +258,8 @@ def _of_year(panel: Panel, values: Floats, horizon: int) -> Floats:
     """For each row of the panel the same pupil's value (n,) `horizon` years later; NaN where it is unknown."""
     pupils, years = panel.student.tolist(), panel.year.tolist()
     known = dict(zip(zip(pupils, years, strict=True), values.tolist(), strict=True))
-    return np.array([known.get((pupil, year + horizon), np.nan) for pupil, year in zip(pupils, years, strict=True)])
+    later = {year: panel.profile.period_after(year, horizon) for year in set(years)}
+    return np.array([known.get((pupil, later[year]), np.nan) for pupil, year in zip(pupils, years, strict=True)])
 
 
 def _many(name: str, target: Floats, columns: Mapping[str, Floats], label: Floats) -> Iterator[SumRule]:
