@@ -196,7 +196,7 @@ def drift_of_panel(bundle: Bundle, panel: Panel) -> DriftReport:
     """
     year = panel.years[-1]
     rows = panel.select(panel.year == year)
-    matrix = feature_matrix(bundle.profile, bundle.task_spec, rows.numbers, rows.year.astype(np.float64))
+    matrix = feature_matrix(bundle.profile, bundle.task_spec, rows.columns, rows.year.astype(np.float64))
     reference = bundle.reference
     counts = {
         bins.feature: dict(enumerate(counted))

@@ -186,14 +186,14 @@ def _level(forecast: Forecast, outcome: Outcome, level: str, task: Task) -> floa
     """The level when the forecast was made, as on the card; for a question about the sheet's own year, the sheet's."""
     given = forecast.features.get(level)
     if given is None and task.horizon == 0:
-        given = float(outcome.groups[level]) if level in outcome.groups else None
-    return np.nan if given is None else given
+        given = outcome.groups.get(level)
+    return np.nan if given is None else float(given)
 
 
 def _now(forecast: Forecast, profile: Profile) -> float:
     """Whether the pupil was at risk already, by the forecast's inputs; NaN where they do not say it."""
     label = profile.label
-    given = {name: np.nan if value is None else value for name, value in forecast.features.items()}
+    given = {name: float(value) for name, value in forecast.features.items() if isinstance(value, float | int)}
     value = given.get(label.column, np.nan)
     if np.isnan(value) and label.minuend is not None and label.subtrahend is not None:
         value = given.get(label.minuend, np.nan) - given.get(label.subtrahend, np.nan)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from math import isnan
 
 import numpy as np
 
@@ -14,6 +13,7 @@ from farol.model.bundle import Bundle
 from farol.model.reasons import Reason, reasons_for
 from farol.model.risk_bands import Band, band_of, risk_text
 from farol.model.scoring import Answer, Scorer, abstention, warnings_for
+from farol.model.vocabulary import given_in
 from farol.profile import Text
 from farol.workbook.panel import Panel
 from farol.workbook.student_code import student_code
@@ -90,7 +90,7 @@ def explain_pupil(scorer: Scorer, panel: Panel, student: str, *, year: int | Non
             expected=msg("one of {names}", names=", ".join(map(str, own.years))),
         )
     columns = bundle.inputs.columns
-    values = {name: _given(float(rows.numbers[name][0])) for name in columns}
+    values = {name: given_in(rows.columns[name][0]) for name in columns}
     answer = scorer.score_one(values, chosen)
     missing = [warning.field for warning in warnings_for(bundle, values) if warning.code == "missing_feature"]
     return Explanation(
@@ -103,7 +103,3 @@ def explain_pupil(scorer: Scorer, panel: Panel, student: str, *, year: int | Non
         missing=tuple(columns[name].meaning for name in missing),
         is_new=panel.years[0] < chosen and own.years[0] == chosen,
     )
-
-
-def _given(value: float) -> float | None:
-    return None if isnan(value) else value

@@ -20,6 +20,7 @@ from farol.files import canonical_json
 from farol.i18n import msg
 from farol.model.bundle import Bundle
 from farol.model.scoring import Scorer
+from farol.model.vocabulary import given_in
 from farol.pupils.ranking import ExpectedCases
 from farol.store.database import Store
 from farol.store.prediction_rows import row_of
@@ -95,13 +96,13 @@ def forecast_panel(scorer: Scorer, panel: Panel, store: Store, *, year: int | No
 
 def _answered(scorer: Scorer, pupils: Panel, codes: Sequence[str | None], at: datetime) -> Iterator[Prediction]:
     """The answers of the pupils that have a usable code."""
-    columns = {name: pupils.numbers[name] for name in scorer.bundle.inputs.columns if name in pupils.numbers}
+    columns = {name: pupils.columns[name] for name in scorer.bundle.inputs.columns if name in pupils.columns}
     answers = scorer.answers(scorer.score(columns, pupils.year.astype(np.float64)))
     groups = pupils.categories.get(CLASS)
     for i, (code, answer) in enumerate(zip(codes, answers, strict=True)):
         if code is None:
             continue
-        given = {name: None if np.isnan(values[i]) else float(values[i]) for name, values in columns.items()}
+        given = {name: given_in(values[i]) for name, values in columns.items()}
         yield row_of(
             scorer,
             answer,

@@ -156,7 +156,7 @@ def pupil_list(scorer: Scorer, panel: Panel, capacity: Capacity, *, by: By = By.
                 fix=msg("Leave --by out, or ask about a later year."),
             )
         pupils = pupils.select(pupils.label == (1.0 if by is By.recovery else 0.0))
-    columns = {name: pupils.numbers[name] for name in bundle.inputs.columns}
+    columns = {name: pupils.columns[name] for name in bundle.inputs.columns}
     explained = explain_rows(scorer, columns, pupils.year.astype(np.float64), reasons)
     answered = explained.scores.prediction != NO_ANSWER
     probability = explained.scores.probability

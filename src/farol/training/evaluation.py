@@ -153,12 +153,18 @@ def make_study(
         fairness=_fairness(asked, test.label, probability, threshold),
         bands=calibration_bands(train.label, tested.out_of_fold, test.label, probability),
         least_given=least,
-        standing={} if stands is None else medians(served.matrix, task.features, stands),
+        standing={} if stands is None else _medians(served, task, stands),
         level=level,
         meanings=meanings_of(panel.profile),
         data_fingerprint=panel.fingerprint,
         profile_fingerprint=panel.profile.fingerprint,
     )
+
+
+def _medians(served: LabelledRows, task: Task, level: Floats) -> Mapping[str, Mapping[str, float]]:
+    """The medians of the features that have an order."""
+    positions = [place for place, name in enumerate(task.features) if name not in served.words]
+    return medians(served.matrix[:, positions], tuple(task.features[place] for place in positions), level)
 
 
 def _below_top(profile: Profile, asked: Panel, groups: Mapping[str, Mask]) -> dict[str, Mask]:

@@ -51,6 +51,17 @@ class Panel:
         """The years present, ascending."""
         return tuple(np.unique(self.year).tolist())
 
+    @property
+    def columns(self) -> Mapping[str, Floats | Objects]:
+        """The columns of numbers and of categories, from which features come."""
+        return {**self.numbers, **self.categories}
+
+    @property
+    def label_values(self) -> Floats:
+        """The values (n,) of the label's column; of a category, the label itself."""
+        values = self.values(self.profile.label.column)
+        return self.label if values.dtype == np.object_ else values.astype(np.float64)
+
     def values(self, name: str) -> Floats | Objects:
         """What each row (n,) has of a column, of the year, or derived by difference or table."""
         return values_of(self.profile, name, self.numbers, self.categories, self.year.astype(np.float64))
