@@ -50,7 +50,7 @@ def simulate(
         raise InputError(msg("There is no such shift."), expected=msg("one of {names}", names=", ".join(LOWERED)))
     bundle = scorer.bundle
     names = sheet_inputs(bundle.profile, bundle.task_spec)
-    pupils = panel.select(panel.year == panel.years[-1])
+    pupils = panel.select((panel.year == panel.years[-1]) & panel.counts(bundle.task_spec))
     columns = {name: pupils.columns[name] for name in names if name in pupils.columns}
     year = pupils.year.astype(np.float64)
     known = np.flatnonzero(~np.isnan(scorer.score(columns, year).features).all(axis=1))

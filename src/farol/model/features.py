@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from types import MappingProxyType
-from typing import Self, cast
+from typing import Any, Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -134,12 +134,12 @@ class FeaturePlan:
         """
         values: dict[str, Floats] = {YEAR: year, KNOWN: year if known is None else np.full(year.shape, float(known))}
         for name in self.reads:
-            column = columns.get(name)
+            column: Any = columns.get(name)  # numbers, or words that become numbers below
             if column is None:
                 column = np.full(year.shape, np.nan)
             elif column.shape != year.shape:
                 raise ValueError(f"column {name} has shape {column.shape}, year has {year.shape}")
-            values[name] = cast(Floats, column)
+            values[name] = column
         for name, vocabulary in self.vocabularies.items():
             values[name] = vocabulary.encode(values[name])
         if self.ages is not None:

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from functools import lru_cache
 from math import isfinite
 from numbers import Real
-from typing import Any, Self
+from typing import Any, Self, cast
 
 import numpy as np
 from numpy.typing import NDArray
@@ -175,8 +175,8 @@ class Inputs:
         rules, given = self.rules, []
         if self.vocabularies:
             return tuple(self._warnings(values))
-        for name, value in values.items():
-            if value is None or isinstance(value, str) or name not in rules:
+        for name, value in cast(Mapping[str, float | None], values).items():
+            if value is None or name not in rules:
                 continue
             rule = rules[name]
             is_odd = (rule.zero_is_missing and value == 0) or (rule.usual and value not in rule.usual)

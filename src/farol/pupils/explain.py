@@ -31,6 +31,7 @@ class Explanation:
     reasons: tuple[Reason, ...]
     missing: tuple[Text, ...]
     is_new: bool
+    counts: bool = True  # whether the question counts this pupil, by its own conditions
 
     def lines(self, locale: str) -> Iterator[str]:
         """The answer for a reader, line by line; an empty line between its parts."""
@@ -65,6 +66,8 @@ class Explanation:
                 "Not given, and not counted as average: {fields}.",
                 fields=", ".join(text.in_locale(locale) for text in self.missing),
             )
+        if not self.counts:
+            yield msg("By the profile's rule this question leaves the pupil out: the answer may be worth little.")
         if self.is_new:
             yield msg("No earlier year of the workbook has this pupil: the answer rests on this year alone.")
 
@@ -101,5 +104,6 @@ def explain_pupil(scorer: Scorer, panel: Panel, student: str, *, year: int | Non
         band=band_of(bundle.report, answer.probability),
         reasons=reasons_for(scorer, answer, k),
         missing=tuple(columns[name].meaning for name in missing),
+        counts=bool(rows.counts(bundle.task_spec)[0]),
         is_new=panel.years[0] < chosen and own.years[0] == chosen,
     )

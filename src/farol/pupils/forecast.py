@@ -41,7 +41,7 @@ CLASS = "class"
 class Forecasts:
     """The answers for a year's pupils, as they are stored: `rows` in the sheet's order, `stored` of them just now.
 
-    `unusable`: pupils whose code cannot be stored; they have no row.
+    `unusable`: pupils whose code cannot be stored; they have no row, as those `left_out` by the task's conditions.
     """
 
     bundle: Bundle
@@ -49,6 +49,7 @@ class Forecasts:
     rows: tuple[Prediction, ...]
     stored: int
     unusable: int
+    left_out: int = 0
 
     @property
     def at_risk(self) -> int:
@@ -80,6 +81,8 @@ def forecast_panel(scorer: Scorer, panel: Panel, store: Store, *, year: int | No
             expected=msg("one of {names}", names=", ".join(map(str, panel.years))),
             fix=msg("Choose one of them with --year."),
         )
+    counts = panel.counts(scorer.bundle.task_spec)[panel.year == chosen]
+    pupils = pupils.select(counts)
     codes = [student_code(str(code)) for code in pupils.student]
     answers = list(_answered(scorer, pupils, codes, at))
     rows: list[Prediction] = []
@@ -91,7 +94,7 @@ def forecast_panel(scorer: Scorer, panel: Panel, store: Store, *, year: int | No
         stored += sum(row is written for row, written in zip(fresh, kept, strict=True))
         pending = iter(kept)
         rows.extend(next(pending) if known is None else known for _, known in group)
-    return Forecasts(scorer.bundle, chosen, tuple(rows), stored, codes.count(None))
+    return Forecasts(scorer.bundle, chosen, tuple(rows), stored, codes.count(None), int(np.count_nonzero(~counts)))
 
 
 def _answered(scorer: Scorer, pupils: Panel, codes: Sequence[str | None], at: datetime) -> Iterator[Prediction]:

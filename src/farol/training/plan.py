@@ -176,6 +176,14 @@ def rows_of(
     return rows.select(rows_that_count(panel, plan, cohorts))
 
 
+def left_out(panel: Panel, plan: Plan) -> int:
+    """How many rows of the plan's cohorts have a known answer and do not count, by the conditions of the task."""
+    cohorts = (*plan.train, plan.test)
+    label = panel.label if plan.horizon == 0 else panel.next_label
+    known = np.isin(panel.year, [cohort.as_of for cohort in cohorts]) & ~np.isnan(label)
+    return int(np.count_nonzero(known) - np.count_nonzero(rows_that_count(panel, plan, cohorts)))
+
+
 def rows_that_count(panel: Panel, plan: Plan, cohorts: Iterable[Cohort]) -> NDArray[np.bool_]:
     """The rows (n,) of a panel that are of some cohorts, have a known answer, and count for the plan's task."""
     label = panel.label if plan.horizon == 0 else panel.next_label
