@@ -141,6 +141,7 @@ RULE_23 = "from = 2023  # its words changed"
         ('rule = "chance"\npromotions = 0', 'rule = "chance"', "derived.p_pass.promotions", "from 0 to 3"),
         ('integer = true\naliases = ["Fase"]', 'aliases = ["Fase"]', "level", "whole numbers with a range"),
         ("changeable = [", 'changeable = ["phase", ', "tasks.current.changeable", "not known"),
+        ('operator = "<"', 'operator = "!="', "label.operator", "a comparison with one number"),
     ],
 )
 def test_what_is_wrong_in_a_rule_of_ages_is_named(before: str, after: str, field: str, words: str) -> None:

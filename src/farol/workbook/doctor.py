@@ -18,6 +18,9 @@ from farol.workbook.panel import Panel
 __all__ = ["Finding", "as_dict", "render_text"]
 
 _GRAVITY: dict[Severity, int] = {"error": 0, "warning": 1, "info": 2}
+_NOT_FOLLOWED = msg(
+    "The profile has no column of pupils' codes: a pupil is a row here, and cannot be followed into another file."
+)
 _NAMES: dict[Severity, Message] = {"error": msg("ERROR"), "warning": msg("WARNING"), "info": msg("normal")}
 
 
@@ -139,16 +142,24 @@ def _rows(finding: Finding, shown: int) -> Message:
 
 
 def _summary_lines(panel: Panel, locale: str) -> Iterator[str]:
+    profile = panel.profile
     for summary in summaries(panel):
         share = "—" if summary.share is None else format_percent(summary.share, "0.0%", locale=locale)
-        line = msg(
-            "{year}: {pupils} pupils, {share} of them at risk, {linked} linked to the next year",
-            year=summary.year,
-            pupils=summary.pupils,
-            share=share,
-            linked=summary.linked,
-        )
+        figures = {"pupils": summary.pupils, "share": share, "linked": summary.linked}
+        year = profile.period_text(summary.year)
+        if not year:
+            line = msg("{pupils} pupils, {share} of them at risk", **figures)
+        elif any(task.horizon for task in profile.tasks.values()):
+            line = msg(
+                "{year}: {pupils} pupils, {share} of them at risk, {linked} linked to the next year",
+                year=year,
+                **figures,
+            )
+        else:
+            line = msg("{year}: {pupils} pupils, {share} of them at risk", year=year, **figures)
         yield line.render(locale)
+    if not profile.follows_pupils:
+        yield _NOT_FOLLOWED.render(locale)
     counts = Counter(finding.severity for finding in panel.findings)
     total = msg(
         "Findings: {errors} errors, {warnings} to look at, {infos} normal for this data.",

@@ -23,6 +23,7 @@ def compare_years(tables: Sequence[YearTable], profile: Profile) -> Iterator[Fin
     """What is odd between a year's sheet and the next one's: who is gone, and what changed that should not."""
     if not profile.follows_pupils:
         return
+    followed = any(task.horizon for task in profile.tasks.values())
     by_year = {table.year: table for table in tables}
     for earlier in tables:
         later = by_year.get(profile.period_after(earlier.year))
@@ -31,10 +32,11 @@ def compare_years(tables: Sequence[YearTable], profile: Profile) -> Iterator[Fin
         before, after = _common(earlier.student, later.student)
         gone = np.ones(len(earlier.row), dtype=np.bool_)
         gone[before] = False
-        if gone.any():
+        if followed and gone.any():
             rows = earlier.row[gone].tolist()
             yield finding("unlinked", sheet=earlier.sheet, rows=rows, details={"later": _name(later, profile)})
-        yield from _few_linked(earlier, later, len(before), profile)
+        if followed:
+            yield from _few_linked(earlier, later, len(before), profile)
         yield from _renamed(earlier, later)
         yield from _respelled_values(earlier, later)
         for column in profile.columns.values():
