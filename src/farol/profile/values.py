@@ -59,8 +59,8 @@ class Column:
     maximum: float | None
     tolerance: float  # values this far outside the range are rounding and are clipped to it
     integer: bool
-    required: bool  # the workbook is useless when no sheet has it
-    every_sheet: bool  # … or when any sheet lacks it (identifier, label)
+    required: bool  # training misses it: a sheet without it is a warning
+    every_sheet: bool  # … and learns nothing from a sheet without it
     zero_is_missing: ZeroIsMissing | None
     dates_as_numbers: bool  # January 1900 dates are numbers formatted as dates: the day is the value
     date_order: DateOrder | None  # of dates written as text
@@ -148,6 +148,9 @@ class Task:
     context: tuple[str, ...]  # optional inputs of the API besides the features that are sheet columns
     limits: Text  # what a reader must know first
     changeable: tuple[str, ...] = ()  # features that a programme can work on, unlike an age
+    split: str | None = (
+        None  # how it is tested: None by time, "rows" at random over rows, else by this column's values
+    )
 
 
 @dataclass(frozen=True, slots=True)
