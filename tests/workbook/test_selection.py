@@ -95,8 +95,8 @@ def test_where_no_codes_are_needed_a_row_is_a_pupil(tmp_path: Path) -> None:
     panel = needing(tmp_path, [["IAA", "IEG"], [7.0, 8.0], [None, None], [5.0, None]], needs)
     assert values(panel, "IAA") == [7.0, 5.0]
     assert len(set(panel.student)) == 2
-    rows = pupils(4, {"RA": ["RA-1", "RA-1", None, "TOTAL"], "IAA": [1.0, 2.0, 3.0, 4.0]})
-    panel = needing(tmp_path, rows, needs)
+    repeated = pupils(4, {"RA": ["RA-1", "RA-1", None, "TOTAL"], "IAA": [1.0, 2.0, 3.0, 4.0]})
+    panel = needing(tmp_path, repeated, needs)
     assert values(panel, "IAA") == [1.0, 2.0, 3.0]
     assert only(panel, "summary_row").rows == (5,)
     assert findings_of(panel, "missing_student") == []
@@ -105,8 +105,8 @@ def test_where_no_codes_are_needed_a_row_is_a_pupil(tmp_path: Path) -> None:
 
 
 def test_of_a_log_only_the_rows_of_a_task_are_read(tmp_path: Path) -> None:
-    header = ["IAA", "prediction_id", "task", "model_version", "student"]
-    lines = [
+    header: list[object] = ["IAA", "prediction_id", "task", "model_version", "student"]
+    lines: list[list[object]] = [
         [7.0, "p1", "current", "v1", None],
         [8.0, "p2", "next-year", "v2", None],
         [9.0, "p3", "current", "v1", "RA-1"],
@@ -115,7 +115,7 @@ def test_of_a_log_only_the_rows_of_a_task_are_read(tmp_path: Path) -> None:
     assert values(panel, "IAA") == [7.0, 9.0]
     assert only(panel, "other_task").rows == (3,)
     assert values(needing(tmp_path, [header, *lines], SheetNeeds(pupils=False)), "IAA") == [7.0, 8.0, 9.0]
-    other = [["IAA", "task"], [7.0, "homework"]]
+    other: Rows = [["IAA", "task"], [7.0, "homework"]]
     assert values(needing(tmp_path, other, SheetNeeds(pupils=False, task="current")), "IAA") == [7.0]
 
 

@@ -148,9 +148,7 @@ class Task:
     context: tuple[str, ...]  # optional inputs of the API besides the features that are sheet columns
     limits: Text  # what a reader must know first
     changeable: tuple[str, ...] = ()  # features that a programme can work on, unlike an age
-    split: str | None = (
-        None  # how it is tested: None by time, "rows" at random over rows, else by this column's values
-    )
+    split: str | None = None  # how it is tested: None by time, "rows" at random over rows, else by this column's values
 
 
 @dataclass(frozen=True, slots=True)

@@ -184,7 +184,7 @@ def audited_rules(panel: Panel, plan: Plan, features: Sequence[str], matrix: Flo
     answer away is no news.
     """
     label = panel.label if plan.horizon == 0 else panel.next_label
-    rows = np.isin(panel.year, [cohort.as_of for cohort in (*plan.train, plan.test)]) & ~np.isnan(label)
+    rows = np.isin(panel.year, [cohort.as_of for cohort in plan.cohorts]) & ~np.isnan(label)
     columns: dict[str, Values] = {**panel.numbers, **panel.categories}
     if plan.horizon == 0:
         columns.pop(panel.profile.label.column)
@@ -242,7 +242,7 @@ def audited_sums(
     `rules` says gives the answer alone.
     """
     label = panel.label if plan.horizon == 0 else panel.next_label
-    rows = np.isin(panel.year, [cohort.as_of for cohort in (*plan.train, plan.test)]) & ~np.isnan(label)
+    rows = np.isin(panel.year, [cohort.as_of for cohort in plan.cohorts]) & ~np.isnan(label)
     columns: dict[str, Floats] = {**panel.numbers, **dict(zip(features, matrix.T, strict=True))}
     alone = {rule.column for rule in rules if rule.leaks}
     name = panel.profile.label.column

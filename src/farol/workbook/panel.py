@@ -64,6 +64,12 @@ class Panel:
             next_label=self.next_label[mask],
         )
 
+    def known_in(self, year: int) -> Panel:
+        """What was known in a year: the rows up to it, and no answer of a later one; the findings stay."""
+        known = self.select(self.year <= year)
+        known = replace(known, next_label=np.where(known.year == year, np.nan, known.next_label))
+        return replace(known, fingerprint=_fingerprint(known))
+
 
 def read_panel(path: Path, profile: Profile, limits: Limits = DEFAULT_LIMITS, needs: SheetNeeds = ANY_SHEET) -> Panel:
     """The clean panel of a workbook. Raises `WorkbookError` for what cannot be used for what is needed of it."""
