@@ -44,9 +44,9 @@ from farol.outcomes.estimation import DRAWS as ESTIMATED
 from farol.outcomes.estimation import MEASURES, IsotonicCalibration, estimate, estimate_rows, measures, resampled_shares
 from farol.profile import load_profile
 from farol.training import models
-from farol.training.plan import make_plan
+from farol.training.plan import plan_of
+from farol.training.rows import folds, split_rows
 from farol.training.threshold import choose_threshold, guarded
-from farol.training.train import rows_of_plan
 from farol.workbook.panel import Panel, read_panel
 from farol.workbook.sample import write_sample
 
@@ -73,8 +73,8 @@ def questions(panel: Panel) -> Iterator[Answers]:
     """What the models of a panel answer, out of fold and for the year that tests them."""
     for name in ("next-year", "current"):
         task = panel.profile.tasks[name]
-        plan = make_plan(task, panel.years)
-        _, train, test = rows_of_plan(panel, task, plan)
+        split = split_rows(panel, task, plan_of(panel, task), seed=0)
+        train, test = split.train, split.test
         least = least_given(train.matrix)
         enough, later = (np.isfinite(rows.matrix).sum(axis=1) >= least for rows in (train, test))
         served = models.fit_served(task, train, seed=0)
@@ -84,7 +84,7 @@ def questions(panel: Panel) -> Iterator[Answers]:
         yield Answers(name, unseen[enough], train.label[enough], said[later], test.label[later], threshold)
         if task.hidden:
             blind = np.full(train.label.shape, np.nan)
-            for held in models.folds(train.student, 0):
+            for held in folds(train.student, 0):
                 fold = models.fit_served(task, train.select(~held), seed=0)
                 blind[held] = fold.probability(models.without(task, train.matrix[held]))
             said = served.probability(models.without(task, test.matrix))

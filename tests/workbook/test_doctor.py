@@ -18,7 +18,7 @@ def panel(tmp_path_factory: pytest.TempPathFactory) -> Panel:
     sheets = {
         "PEDE2023": pupils(2, {"RA": ["RA-1", None], "Defas": [-1, 0], "Cor": ["x", "y"], "Rua": ["x", "y"]}),
         "PEDE2022": pupils(8, {"IAA": failed, "IPS": failed, "Defas": [-1, 0, 0, 0, 0, 0, 0, 0]}),
-        "PEDE2024": [*pupils(1, {"RA": ["RA-1"], "Defas": [None]})],
+        "PEDE2024": [*pupils(1, {"RA": ["RA-1"], "Defas": [None], "Fase": [None]})],
     }
     return read_panel(write_xlsx(tmp_path_factory.mktemp("doctor") / "book.xlsx", sheets), PEDE)
 

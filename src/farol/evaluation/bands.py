@@ -42,17 +42,20 @@ class CalibrationBand:
 
 @dataclass(frozen=True, slots=True)
 class CalibrationBands:
-    """All bands from 0 to 1, and the share of test pupils who fell into one that was covered."""
+    """All bands from 0 to 1, and the share of test pupils who fell into one that was covered; None without any."""
 
     edges: tuple[float, ...]
     bands: tuple[CalibrationBand, ...]
-    coverage: float
+    coverage: float | None
 
 
 def calibration_bands(
     train_label: Floats, out_of_fold: Floats, test_label: Floats, probability: Floats
 ) -> CalibrationBands:
-    """The bands by training labels and out-of-fold probabilities (n,), held against those of the test year (m,)."""
+    """The bands by training labels and out-of-fold probabilities (n,), held against those of the test year (m,).
+
+    Without a test row (m = 0), as where the answers out of fold are the test themselves, no band is held against any.
+    """
     edges = _edges(out_of_fold)
     bands = []
     for low, high in pairwise(edges):
@@ -62,7 +65,8 @@ def calibration_bands(
         difference = difference_of(observed, expected)
         covered = difference.low <= 0 <= difference.high if asked.any() else None
         bands.append(CalibrationBand(low, high, int(known.sum()), expected, int(asked.sum()), observed, covered))
-    return CalibrationBands(edges, tuple(bands), sum(band.n_test for band in bands if band.covered) / test_label.size)
+    within = sum(band.n_test for band in bands if band.covered)
+    return CalibrationBands(edges, tuple(bands), within / test_label.size if test_label.size else None)
 
 
 def _inside(values: Floats, low: float, high: float) -> NDArray[np.bool_]:

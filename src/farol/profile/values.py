@@ -64,8 +64,8 @@ class Column:
     maximum: float | None
     tolerance: float  # values this far outside the range are rounding and are clipped to it
     integer: bool
-    required: bool  # the workbook is useless when no sheet has it
-    every_sheet: bool  # … or when any sheet lacks it (identifier, label)
+    required: bool  # training misses it: a sheet without it is a warning
+    every_sheet: bool  # … and learns nothing from a sheet without it
     zero_is_missing: ZeroIsMissing | None
     dates_as_numbers: bool  # January 1900 dates are numbers formatted as dates: the day is the value
     recodes: tuple[Recode, ...]

@@ -2,27 +2,42 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
 from farol.evaluation.bands import CalibrationBands, calibration_bands, least_given, medians
-from farol.evaluation.capacity import Capacity, ExpectedCount, Lists, expected_counts, lists_of
+from farol.evaluation.capacity import USUAL, Capacity, ExpectedCount, Lists, expected_counts, lists_of
 from farol.evaluation.fairness import Division, Values, fairness
-from farol.evaluation.metrics import Evaluation, compare, evaluate
+from farol.evaluation.metrics import QUICK_RESAMPLES, RESAMPLES, Evaluation, compare, evaluate
 from farol.model.features import meanings_of
 from farol.profile import Column, Profile, Task, Text
 from farol.training.leakage import ColumnRule, SumRule, audited_rules, audited_sums
-from farol.training.plan import LabelledRows, Plan, left_out
+from farol.training.plan import Plan
 from farol.training.promotion_gate import Differences, Gate, gate
-from farol.training.references import Absent, ReferenceModel, answered
+from farol.training.references import Absent, ReferenceModel
+from farol.training.rows import LabelledRows, SplitRows, left_out
 from farol.training.threshold import GuardedThreshold
 from farol.workbook.panel import Panel
 
 Floats = NDArray[np.float64]
 Mask = NDArray[np.bool_]
+
+
+@dataclass(frozen=True, slots=True)
+class TrainingOptions:
+    """The length of the lists that the report measures, the seed of everything random, and whether to be quick."""
+
+    capacity: Capacity = USUAL
+    seed: int = 0
+    quick: bool = False
+
+    @property
+    def resamples(self) -> int:
+        """How many resamples an interval is made of."""
+        return QUICK_RESAMPLES if self.quick else RESAMPLES
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -31,12 +46,10 @@ class Study:
 
     task: Task
     plan: Plan
-    seed: int
+    options: TrainingOptions
     train: LabelledRows
     test: LabelledRows
     served: LabelledRows
-    quick: bool
-    resamples: int
     guard: GuardedThreshold
     evaluation: Evaluation
     rolling: tuple[tuple[int, Evaluation], ...]  # every year that was tested in its turn, the test year last
@@ -72,8 +85,7 @@ class Study:
 class Tested:
     """The rows of a plan, and the answers that a study judges: out of fold, for test rows, and those beside them."""
 
-    train: LabelledRows
-    test: LabelledRows
+    split: SplitRows
     served: LabelledRows
     out_of_fold: Floats
     probability: Floats
@@ -84,83 +96,93 @@ class Tested:
     rolling: tuple[tuple[int, Floats, Floats], ...] = ()  # earlier years: the year, labels and answers
 
 
-def make_study(
-    panel: Panel,
-    task: Task,
-    plan: Plan,
-    matrix: Floats,
-    tested: Tested,
-    *,
-    capacity: Capacity,
-    seed: int,
-    quick: bool,
-    resamples: int,
-) -> Study:
-    """Measure a tested model, with all that looks at the panel of which `matrix` (n, k) are the raw features."""
-    train, test, served = tested.train, tested.test, tested.served
-    probability, threshold = tested.probability, tested.guard.threshold.value
+def make_study(panel: Panel, task: Task, plan: Plan, tested: Tested, options: TrainingOptions) -> Study:
+    """Measure a tested model, with all that looks at the panel."""
+    split, served, probability = tested.split, tested.served, tested.probability
+    test, matrix, level = split.test, split.matrix, panel.profile.level
     groups: dict[str, Mask] = {"onset": test.now == 0, "recovery": test.now == 1} if task.horizon > 0 else {}
     least = least_given(served.matrix)  # of the model that answers, which has seen the test years too
-    enough = (~np.isnan(test.matrix)).sum(axis=1) >= least
-
-    def judged(answers: Floats, mask: Mask | None = None) -> Evaluation:
-        chosen = slice(None) if mask is None else mask
-        return evaluate(test.label[chosen], answers[chosen], threshold, seed=seed, resamples=resamples)
-
+    judged = _judge(test.label, tested.guard.threshold.value, options)
     evaluation = judged(probability)
     compared = tuple(
-        (reference, compare(test.label, probability, reference.probability, seed=seed, resamples=resamples))
+        (
+            reference,
+            compare(test.label, probability, reference.probability, seed=options.seed, resamples=options.resamples),
+        )
         for reference in tested.baselines
     )
     rules = audited_rules(panel, plan, task.features, matrix)
     leaks = tuple(rule.column for rule in rules if rule.leaks and rule.column in task.features)
-    level = panel.profile.level
-    asked = answered(panel, plan, (plan.test,))
+    asked = test.of(panel)
     all_groups = {**groups, **_below_top(panel.profile, asked, groups)}
-    stands = None if level is None else answered(panel, plan, plan.serve).numbers[level]
+    # Where pupils are left out in turn, the answers out of fold are the test: they cannot be held against themselves.
+    apart = slice(0 if plan.split == "folds" else None)
     return Study(
         task=task,
         plan=plan,
-        seed=seed,
-        train=train,
+        options=options,
+        train=split.train,
         test=test,
         served=served,
-        quick=quick,
-        resamples=resamples,
         guard=tested.guard,
         evaluation=evaluation,
-        rolling=(
-            *(
-                (year, evaluate(known, said, threshold, seed=seed, resamples=resamples))
-                for year, known, said in tested.rolling
-            ),
-            *([(plan.test.as_of, evaluation)] if task.horizon > 0 else []),
-        ),
+        rolling=_rolling(plan, tested, evaluation, options),
         groups={name: judged(probability, mask) for name, mask in all_groups.items()},
-        answered={}
-        if enough.all()
-        else {
-            "test": judged(probability, enough),
-            **{name: judged(probability, mask & enough) for name, mask in all_groups.items()},
-        },
+        answered=_answered(judged, probability, all_groups, (~np.isnan(test.matrix)).sum(axis=1) >= least),
         hidden=None if tested.hidden is None else judged(tested.hidden.probability),
         baselines=tuple((reference, judged(reference.probability), differences) for reference, differences in compared),
         absent=tested.absent,
-        gate=gate(task, compared, leaks=leaks, chooses=tested.guard.chooses),
+        gate=gate(task, evaluation, compared, leaks=leaks, chooses=tested.guard.chooses, split=plan.split),
         rules=rules,
         sums=audited_sums(panel, plan, task.features, matrix, rules),
-        lists=lists_of(capacity, test.label, probability, groups, seed=seed, resamples=resamples),
+        lists=lists_of(
+            options.capacity, test.label, probability, groups, seed=options.seed, resamples=options.resamples
+        ),
         counts=expected_counts(test.label, probability, {**groups, **_by_level(asked, level)}),
-        fairness=_fairness(asked, test.label, probability, threshold),
-        bands=calibration_bands(train.label, tested.out_of_fold, test.label, probability),
+        fairness=_fairness(asked, test.label, probability, tested.guard.threshold.value),
+        bands=calibration_bands(split.train.label, tested.out_of_fold, test.label[apart], probability[apart]),
         least_given=least,
         left_out=left_out(panel, plan),
-        standing={} if stands is None else _medians(served, task, stands),
+        standing={} if level is None else _medians(served, task, served.of(panel).numbers[level]),
         level=level,
         meanings=meanings_of(panel.profile),
         data_fingerprint=panel.fingerprint,
         profile_fingerprint=panel.profile.fingerprint,
     )
+
+
+def _judge(label: Floats, threshold: float, options: TrainingOptions) -> Callable[..., Evaluation]:
+    def judged(answers: Floats, mask: Mask | None = None) -> Evaluation:
+        chosen = slice(None) if mask is None else mask
+        return evaluate(label[chosen], answers[chosen], threshold, seed=options.seed, resamples=options.resamples)
+
+    return judged
+
+
+def _rolling(
+    plan: Plan, tested: Tested, evaluation: Evaluation, options: TrainingOptions
+) -> tuple[tuple[int, Evaluation], ...]:
+    """Every year that was tested in its turn, the test year last; none where no year is tested by earlier ones."""
+    if plan.horizon == 0 or plan.split != "by_time":
+        return ()
+    threshold = tested.guard.threshold.value
+    earlier = (
+        (year, evaluate(known, said, threshold, seed=options.seed, resamples=options.resamples))
+        for year, known, said in tested.rolling
+    )
+    return (*earlier, (plan.known, evaluation))
+
+
+def _answered(
+    judged: Callable[..., Evaluation], probability: Floats, groups: Mapping[str, Mask], enough: Mask
+) -> dict[str, Evaluation]:
+    """The evaluation without the pupils who would get no answer; nothing where all get one."""
+    if enough.all():
+        return {}
+    return {
+        "test": judged(probability, enough),
+        **{name: judged(probability, mask & enough) for name, mask in groups.items()},
+    }
 
 
 def _medians(served: LabelledRows, task: Task, level: Floats) -> Mapping[str, Mapping[str, float]]:

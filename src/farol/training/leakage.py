@@ -21,7 +21,8 @@ from numpy.typing import NDArray
 from farol.i18n import Message, msg
 from farol.model.features import meanings_of
 from farol.profile import Column, Text
-from farol.training.plan import Plan, rows_that_count
+from farol.training.plan import Plan
+from farol.training.rows import rows_that_count
 from farol.workbook.panel import Panel
 
 Floats = NDArray[np.float64]
@@ -205,7 +206,7 @@ def audited_rules(panel: Panel, plan: Plan, features: Sequence[str], matrix: Flo
     answer away is no news.
     """
     label = panel.label if plan.horizon == 0 else panel.next_label
-    rows = rows_that_count(panel, plan, (*plan.train, plan.test))
+    rows = rows_that_count(panel, plan, plan.cohorts)
     columns: dict[str, Values] = {**panel.numbers, **panel.categories}
     name = panel.profile.label.column
     if plan.horizon == 0 and name not in features:
@@ -267,7 +268,7 @@ def audited_sums(
     `rules` says gives the answer alone.
     """
     label = panel.label if plan.horizon == 0 else panel.next_label
-    rows = rows_that_count(panel, plan, (*plan.train, plan.test))
+    rows = rows_that_count(panel, plan, plan.cohorts)
     numeric = {name: values for name, values in zip(features, matrix.T, strict=True) if name not in panel.categories}
     columns: dict[str, Floats] = {**panel.numbers, **numeric}
     alone = {rule.column for rule in rules if rule.leaks}

@@ -2,15 +2,16 @@
 
 It is gradient-boosted trees (Chen & Guestrin, XGBoost, 2016): six leaves, one hundred rounds at a rate
 of 0.05, monotone where the profile says that sense demands it. No other setting tried was clearly better across the
-rules that next year may bring (`farol.training.selection`, docs/model.md); nothing here looks at the test year.
+rules that next year may bring (`benchmarks.selection`, docs/model.md); nothing here looks at the test year.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
+import onnx
 import onnxruntime
 import xgboost
 from numpy.typing import NDArray
@@ -19,7 +20,8 @@ from onnxmltools.convert.common.data_types import FloatTensorType
 
 from farol.model.features import Preprocessing
 from farol.profile import Task
-from farol.training.plan import LabelledRows
+from farol.training.plan import FOLDS
+from farol.training.rows import LabelledRows, folds
 
 Floats = NDArray[np.float64]
 Singles = NDArray[np.float32]
@@ -35,8 +37,9 @@ SETTINGS: Mapping[str, object] = {
     "nthread": 1,  # sums in one order, so the same rows give the same trees; a year trains in 0.1 s anyway
 }
 ONNX_OPSET = 15
+IR_VERSION = 8
+"""The version of the file format that came with this opset."""
 ONNX_TOLERANCE = 1e-5
-FOLDS = 5
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -51,6 +54,11 @@ class Fitted:
         inputs = self.preprocessing.transform(matrix)
         probability: Floats = self.booster.inplace_predict(inputs).astype(np.float64)
         return probability
+
+    @property
+    def is_constant(self) -> bool:
+        """Whether no tree asks for any feature, so that everybody gets the same answer."""
+        return not self.booster.get_fscore()
 
 
 def fit_served(
@@ -88,19 +96,15 @@ def _constraints(task: Task, preprocessing: Preprocessing) -> str:
 
 
 def out_of_fold(task: Task, train: LabelledRows, *, seed: int) -> Floats:
-    """Probabilities (n,) for training rows, from models that never saw any row of that pupil."""
+    """Probabilities (n,) for training rows, from models that never saw any row of that pupil.
+
+    Where rows are split by the values of a column, and there are enough of them, no row of that value either.
+    """
+    units = train.unit if np.unique(train.unit.astype(np.str_)).size >= FOLDS else train.student
     probability = np.full(train.label.shape, np.nan)
-    for held in folds(train.student, seed):
+    for held in folds(units, seed):
         probability[held] = fit_served(task, train.select(~held), seed=seed).probability(train.matrix[held])
     return probability
-
-
-def folds(students: NDArray[np.object_], seed: int) -> Iterator[NDArray[np.bool_]]:
-    """Masks (n,) that split the rows by pupil into `FOLDS` parts."""
-    names, pupil = np.unique(students.astype(np.str_), return_inverse=True)
-    fold = np.random.default_rng(seed).permutation(names.size)[pupil] % FOLDS
-    for part in range(FOLDS):
-        yield fold == part
 
 
 def onnx_bytes(fitted: Fitted, matrix: Floats) -> bytes:
@@ -112,12 +116,7 @@ def onnx_bytes(fitted: Fitted, matrix: Floats) -> bytes:
         ArithmeticError: the two differ by more than `ONNX_TOLERANCE`; the conversion cannot be trusted.
     """
     inputs = fitted.preprocessing.transform(_with_gaps(matrix))
-    converted = convert_xgboost(
-        fitted.booster,
-        name="farol",  # else a random one, and other bytes each time
-        initial_types=[("x", FloatTensorType([None, inputs.shape[1]]))],
-        target_opset=ONNX_OPSET,
-    )
+    converted = _constant_onnx(fitted) if fitted.is_constant else _converted(fitted)
     source: bytes = converted.SerializeToString(deterministic=True)
     session = onnxruntime.InferenceSession(source, providers=["CPUExecutionProvider"])
     (answers,) = session.run(["probabilities"], {"x": inputs})
@@ -125,6 +124,40 @@ def onnx_bytes(fitted: Fitted, matrix: Floats) -> bytes:
     if difference > ONNX_TOLERANCE:
         raise ArithmeticError(f"ONNX differs from XGBoost by {difference:.1e}, more than {ONNX_TOLERANCE:.0e}")
     return source
+
+
+def _converted(fitted: Fitted) -> onnx.ModelProto:
+    converted: onnx.ModelProto = convert_xgboost(
+        fitted.booster,
+        name="farol",  # else a random one, and other bytes each time
+        initial_types=[("x", FloatTensorType([None, fitted.preprocessing.width]))],
+        target_opset=ONNX_OPSET,
+    )
+    return converted
+
+
+def _constant_onnx(fitted: Fitted) -> onnx.ModelProto:
+    """The same answer for every row. The converter makes no model of trees without a split."""
+    nothing = fitted.preprocessing.transform(np.full((1, len(fitted.preprocessing.features)), np.nan))
+    (risk,) = fitted.booster.inplace_predict(nothing).tolist()
+    helper, width, real = onnx.helper, fitted.preprocessing.width, onnx.TensorProto.FLOAT
+    graph = helper.make_graph(
+        [
+            helper.make_node("Shape", ["x"], ["shape"]),
+            helper.make_node("Gather", ["shape", "first"], ["rows"]),
+            helper.make_node("Concat", ["rows", "two"], ["size"], axis=0),
+            helper.make_node("Expand", ["answer", "size"], ["probabilities"]),
+        ],
+        "farol",
+        [helper.make_tensor_value_info("x", real, [None, width])],
+        [helper.make_tensor_value_info("probabilities", real, [None, 2])],
+        [
+            helper.make_tensor("first", onnx.TensorProto.INT64, [1], [0]),
+            helper.make_tensor("two", onnx.TensorProto.INT64, [1], [2]),
+            helper.make_tensor("answer", real, [1, 2], [1 - risk, risk]),
+        ],
+    )
+    return helper.make_model(graph, opset_imports=[helper.make_opsetid("", ONNX_OPSET)], ir_version=IR_VERSION)
 
 
 def _with_gaps(matrix: Floats) -> Floats:

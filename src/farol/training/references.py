@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from importlib import import_module
 from importlib.util import find_spec
 
@@ -20,7 +20,7 @@ from farol.model.vocabulary import decoded
 from farol.profile import Task, Text
 from farol.training.leakage import ColumnRule, Values, best_rules
 from farol.training.models import Fitted, without
-from farol.training.plan import Cohort, LabelledRows, Plan, rows_that_count
+from farol.training.rows import LabelledRows, SplitRows
 from farol.workbook.panel import Panel
 
 Floats = NDArray[np.float64]
@@ -160,15 +160,9 @@ def boosting_machine(task: Task, train: LabelledRows, test: LabelledRows, *, see
     return ReferenceModel("boosting_machine", EBM_TITLE, probability)
 
 
-def answered(panel: Panel, plan: Plan, cohorts: Sequence[Cohort]) -> Panel:
-    """The rows of some cohorts whose answer is known: those, and in the order, that `plan.rows_of` chooses."""
-    return panel.select(rows_that_count(panel, plan, cohorts))
-
-
 def references_of(
     panel: Panel,
     task: Task,
-    plan: Plan,
     train: LabelledRows,
     test: LabelledRows,
     *,
@@ -196,7 +190,7 @@ def references_of(
     if single is not None:
         references.append(single)
     if level is not None:
-        known, asked = (answered(panel, plan, cohorts).numbers[level] for cohorts in (plan.train, (plan.test,)))
+        known, asked = (rows.of(panel).numbers[level] for rows in (train, test))
         references.append(whole_level(meanings[level], known, train, asked))
     if quick:
         reason = msg("left out by --quick")
@@ -209,3 +203,43 @@ def references_of(
     if isinstance(machine, Absent):
         return tuple(references), (machine,)
     return (*references, machine), ()
+
+
+def references_of_folds(
+    panel: Panel,
+    task: Task,
+    split: SplitRows,
+    *,
+    seed: int,
+    quick: bool,
+    progress: Callable[[Message, float], None],
+) -> tuple[tuple[ReferenceModel, ...], tuple[Absent, ...]]:
+    """The references of every fold, learned there anew, with their answers for all test rows together."""
+    count = len(split.folds)
+    made = []
+    for number, fold in enumerate(split.folds):
+
+        def within(message: Message, part: float, number: int = number) -> None:
+            progress(message, (number + part) / count)
+
+        made.append(references_of(panel, task, fold.train, fold.test, seed=seed, quick=quick, progress=within))
+    by_name = [{reference.name: reference for reference in references} for references, _ in made]
+    return tuple(
+        replace(
+            reference,
+            title=reference.title if _alike(by_name, name) else _EACH_TIME[name],
+            probability=split.joined([fold[name].probability for fold in by_name]),
+        )
+        for name, reference in by_name[0].items()
+        if all(name in fold for fold in by_name)
+    ), made[0][1]
+
+
+_EACH_TIME = {
+    "best_single": msg("Best single indicator, found anew for each part of the pupils"),
+    "single_rule": msg("Best rule of one column, found anew for each part of the pupils"),
+}
+
+
+def _alike(folds: Sequence[Mapping[str, ReferenceModel]], name: str) -> bool:
+    return name not in _EACH_TIME or len({str(fold[name].title) for fold in folds if name in fold}) == 1

@@ -169,7 +169,13 @@ QUIRKS: Mapping[str, Quirk] = {
     "no_label": Quirk(
         "warning",
         msg("Rows do not say whether the pupil is at risk."),
-        msg("They are kept, but training cannot learn from them."),
+        msg("They can be listed and forecast. Training and outcomes leave them out."),
+    ),
+    "filled_label": Quirk(
+        "info", msg("{own} is empty in these rows."), msg("It is filled with {minuend} minus {subtrahend}.")
+    ),
+    "other_task": Quirk(
+        "info", msg("Rows of the log are of another task than the one asked for."), msg("They are left out.")
     ),
     "lag_contradiction": Quirk(
         "warning",

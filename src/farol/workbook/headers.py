@@ -47,6 +47,8 @@ class HeaderIndex:
                 self._exact.setdefault(of_year(folded, year), (name, rank))
                 if "{y" in folded:
                     self._history.append((_any_year(folded), name))
+        for name, column in profile.columns.items():  # the names by which the API and the log call them
+            self._exact.setdefault(fold(name), (name, len(column.aliases)))
 
     def heading(self, position: int, text: str) -> Heading:
         """What the header `text` in column `position` (0-based) means."""

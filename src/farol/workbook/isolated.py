@@ -36,10 +36,10 @@ class IsolatedSheets:
     rows: dict[str, Rows]
 
 
-def read_isolated(content: bytes, pattern: str, limits: Limits, file: str) -> IsolatedSheets:
+def read_isolated(content: bytes, pattern: str, limits: Limits, file: str, year: int | None = None) -> IsolatedSheets:
     """The sheets of a workbook. Raises `WorkbookError`."""
     # -P: a file in the working folder must not pass for a module.
-    command = [sys.executable, "-P", "-c", _PROGRAM, pattern, str(limits.max_cells)]
+    command = [sys.executable, "-P", "-c", _PROGRAM, pattern, str(limits.max_cells), str(year or "")]
     try:
         done = subprocess.run(  # noqa: S603 - our own interpreter and program; the file only comes on its input
             command, input=content, capture_output=True, timeout=SECONDS, check=True
@@ -58,14 +58,15 @@ def read_isolated(content: bytes, pattern: str, limits: Limits, file: str) -> Is
 
 def main(arguments: list[str], source: BinaryIO, target: TextIO) -> None:
     """The child process: a workbook on `source`, its sheets as JSON on `target`."""
-    _, pattern, max_cells = arguments
-    json.dump(_answer(source.read(), pattern, int(max_cells)), target, default=_plain)
+    _, pattern, max_cells, *year = arguments
+    answer = _answer(source.read(), pattern, int(max_cells), int(year[0]) if any(year) else None)
+    json.dump(answer, target, default=_plain)
 
 
-def _answer(content: bytes, pattern: str, max_cells: int) -> dict[str, object]:
+def _answer(content: bytes, pattern: str, max_cells: int, year: int | None) -> dict[str, object]:
     try:
         workbook = CalamineWorkbook.from_filelike(BytesIO(content))
-        years = choose_names(pattern, workbook.sheet_names).years
+        years = choose_names(pattern, workbook.sheet_names, year).years
         sheets = {name: workbook.get_sheet_by_name(name) for name in years}
         hidden = [sheet.name for sheet in workbook.sheets_metadata if sheet.visible is not SheetVisibleEnum.Visible]
     except CalamineError:

@@ -19,6 +19,7 @@ from farol.workbook.derived import holds, values_of
 from farol.workbook.findings import Finding
 from farol.workbook.labels import next_values
 from farol.workbook.links import compare_years
+from farol.workbook.selection import ANY_SHEET, SheetNeeds
 from farol.workbook.sheets import DEFAULT_LIMITS, Limits, read_workbook
 from farol.workbook.tables import YearTable, read_table
 
@@ -86,13 +87,25 @@ class Panel:
             next_label=self.next_label[mask],
         )
 
+    def known_in(self, year: int) -> Panel:
+        """What was known in a year: the rows up to it, and no answer of a later one; the findings stay."""
+        known = self.select(self.year <= year)
+        known = replace(known, next_label=np.where(known.year == year, np.nan, known.next_label))
+        return replace(known, fingerprint=_fingerprint(known))
 
-def read_panel(path: Path, profile: Profile, limits: Limits = DEFAULT_LIMITS) -> Panel:
-    """The clean panel of a workbook. Raises `WorkbookError` for what cannot be used."""
+
+def read_panel(path: Path, profile: Profile, limits: Limits = DEFAULT_LIMITS, needs: SheetNeeds = ANY_SHEET) -> Panel:
+    """The clean panel of a workbook. Raises `WorkbookError` for what cannot be used for what is needed of it."""
     path = Path(path)
-    book = read_workbook(path, profile, limits)
-    tables = [read_table(sheet, profile) for sheet in book.sheets]
-    _require_columns(path, profile, tables)
+    book = read_workbook(path, profile, limits, needs.year)
+    tables = [read_table(sheet, profile, needs) for sheet in book.sheets]
+    _require_any(path, profile, tables, needs.columns)
+    if not any(len(table.row) for table in tables):
+        raise WorkbookError(
+            msg("The file has no pupil."),
+            expected=msg("at least one row with a pupil's code"),
+            where=Place(file=path.name),
+        )
     student = np.concatenate([table.student for table in tables])
     year = np.concatenate([table.period for table in tables])
     label = np.concatenate([table.label for table in tables])
@@ -116,13 +129,16 @@ def read_panel(path: Path, profile: Profile, limits: Limits = DEFAULT_LIMITS) ->
     return replace(panel, fingerprint=_fingerprint(panel))
 
 
-def _require_columns(path: Path, profile: Profile, tables: Sequence[YearTable]) -> None:
+def _require_any(path: Path, profile: Profile, tables: Sequence[YearTable], columns: frozenset[str]) -> None:
     present = {name for table in tables for name in table.headers}
-    missing = [c for c in profile.columns.values() if c.required and c.name not in present]
-    if missing:
+    kinds = ("number", "category", "date")
+    wanted = [c for name, c in profile.columns.items() if (name in columns if columns else c.kind in kinds)]
+    if not any(column.name in present for column in wanted):
         raise WorkbookError(
-            msg("No sheet has the columns {headers}.", headers=", ".join(c.aliases[0] for c in missing)),
-            expected=msg("each of them in at least one sheet"),
+            msg("The file has no column that is of use here."),
+            expected=msg(
+                "one or more of the headers {headers}", headers=", ".join(column.aliases[0] for column in wanted)
+            ),
             where=Place(file=path.name),
             fix=msg("Correct the header, or add it to the aliases of the column in the profile."),
         )

@@ -7,14 +7,32 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from farol.errors import Place, WorkbookError
-from farol.i18n import Message, msg
-from farol.profile import Column, Profile, Severity
+from farol.i18n import msg
+from farol.profile import Profile, Severity
 from farol.workbook.findings import Finding, finding
 from farol.workbook.headers import HeaderIndex, Heading, column_letters
 from farol.workbook.raw import Cell, RawSheet, is_empty
 
 HEADERS_SHOWN = 60
 """An error lists no more headers than this."""
+
+
+@dataclass(frozen=True, slots=True)
+class SheetNeeds:
+    """What is asked of a workbook; whatever else it has is read too, and what it lacks is a finding.
+
+    `pupils`: each row must have a pupil's code; without, a row that has none counts as a pupil of its own. `columns`:
+    at least one of them must be in some sheet. `year` is that of a single sheet or file whose name has none. `task`: of
+    a log of predictions, as `farol log export` writes it, only this task's rows are read.
+    """
+
+    pupils: bool = True
+    columns: frozenset[str] = frozenset()
+    year: int | None = None
+    task: str | None = None
+
+
+ANY_SHEET = SheetNeeds()
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -32,8 +50,8 @@ class Selection:
     findings: tuple[Finding, ...]
 
 
-def select_columns(raw: RawSheet, profile: Profile) -> Selection:
-    """Resolve a sheet's headers. Raises `WorkbookError` when a column that every sheet must have is not there."""
+def select_columns(raw: RawSheet, profile: Profile, needs: SheetNeeds = ANY_SHEET) -> Selection:
+    """Resolve a sheet's headers. Raises `WorkbookError` when there is no column of codes, where they are needed."""
     index = HeaderIndex(profile, raw.year)
     at = index.header_row(raw.rows)
     headings = index.headings(raw.rows[at]) if raw.rows else []
@@ -42,7 +60,8 @@ def select_columns(raw: RawSheet, profile: Profile) -> Selection:
     filled = [_is_filled(column) for column in cells]
     candidates = _candidates(headings, profile)
     chosen = {name: _best(alike, cells) for name, alike in candidates.items()}
-    _require_columns(raw, profile, headings, chosen)
+    if needs.pupils:
+        _require_codes(raw, profile, headings, chosen)
     findings = [
         *_about_headings(raw, profile, headings, filled),
         *_about_duplicates(raw, candidates, chosen, cells, filled),
@@ -72,26 +91,19 @@ def _best(headings: Sequence[Heading], cells: Sequence[Sequence[Cell]]) -> Headi
     return min(headings, key=lambda h: (filled[h.position] == 0, h.rank, -filled[h.position], h.position))
 
 
-def _require_columns(raw: RawSheet, profile: Profile, headings: Sequence[Heading], chosen: dict[str, Heading]) -> None:
+def _require_codes(raw: RawSheet, profile: Profile, headings: Sequence[Heading], chosen: dict[str, Heading]) -> None:
     for name, column in profile.columns.items():
-        periods = profile.periods is not None and name == profile.periods.column
-        needed = column.every_sheet or column.kind == "identifier" or name == profile.label.column or periods
-        if needed and name not in chosen:
+        holds_period = profile.periods is not None and name == profile.periods.column
+        if (column.kind == "identifier" or holds_period) and name not in chosen:
             raise WorkbookError(
-                _missing_words(column, profile),
+                msg("The sheet has no column that says the year or term.")
+                if holds_period
+                else msg("The sheet has no column with the pupil's code."),
                 expected=msg("one of the headers {headers}", headers=", ".join(column.aliases)),
                 got=msg("the headers {headers}", headers=_listed([h.text for h in headings if h.folded])),
                 where=Place(sheet=raw.name),
                 fix=msg("Correct the header, or add it to the aliases of the column in the profile."),
             )
-
-
-def _missing_words(column: Column, profile: Profile) -> Message:
-    if column.kind == "identifier":
-        return msg("The sheet has no column with the pupil's code.")
-    if column.name == profile.label.column:
-        return msg("The sheet has no column that says whether a pupil is at risk.")
-    return msg("The sheet has no column for {name}.", name=column.name)
 
 
 def _listed(headers: Sequence[str]) -> str:

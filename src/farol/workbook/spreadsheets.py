@@ -35,27 +35,29 @@ _ENCRYPTED_XLS = re.compile(rb"\x09\x08\x10\x00\x00\x06\x05\x00.{12}(?:\x86\x00\
 _ODS = Source(epoch=dt.date(1899, 12, 30))
 
 
-def read_zip(content: bytes, pattern: str, limits: Limits, file: str) -> RawWorkbook:
-    """An xlsx or ods workbook: the sheets whose name fits `pattern`. Raises `WorkbookError`."""
+def read_zip(content: bytes, pattern: str, limits: Limits, file: str, year: int | None = None) -> RawWorkbook:
+    """An xlsx or ods workbook: the sheets that `choose_names` takes. Raises `WorkbookError`."""
     archive = Archive(content, file, limits)
     if "xl/workbook.xml" in archive:
-        return _read_xlsx(content, archive, pattern, limits, file)
+        return _read_xlsx(content, archive, pattern, limits, file, year=year)
     if "content.xml" in archive:
-        return _read_ods(content, archive, pattern, limits, file)
+        return _read_ods(content, archive, pattern, limits, file, year=year)
     raise not_a_workbook(file)
 
 
-def read_xls(content: bytes, pattern: str, limits: Limits, file: str) -> RawWorkbook:
+def read_xls(content: bytes, pattern: str, limits: Limits, file: str, year: int | None = None) -> RawWorkbook:
     """An xls workbook, in which failed cells look like empty ones. Raises `WorkbookError`."""
     if _ENCRYPTED_XLSX in content or _ENCRYPTED_XLS.search(content):
         raise encrypted(file)
-    book = read_isolated(content, pattern, limits, file)
-    choice = choose_names(pattern, book.names)
+    book = read_isolated(content, pattern, limits, file, year)
+    choice = choose_names(pattern, book.names, year)
     sheets = [RawSheet(name, choice.years[name], cells) for name, cells in book.rows.items()]
     return RawWorkbook(book.names, sheets, _about(choice, pattern, book.hidden))
 
 
-def _read_ods(content: bytes, archive: Archive, pattern: str, limits: Limits, file: str) -> RawWorkbook:
+def _read_ods(
+    content: bytes, archive: Archive, pattern: str, limits: Limits, file: str, *, year: int | None
+) -> RawWorkbook:
     if _MANIFEST not in archive:
         raise damaged(file)
     if b"encryption-data" in archive.read(_MANIFEST):
@@ -65,17 +67,19 @@ def _read_ods(content: bytes, archive: Archive, pattern: str, limits: Limits, fi
     for name, mark in marks.items():
         if mark.span > limits.max_cells:
             raise too_large(msg("cells"), limits.max_cells, file, name)
-    book = read_isolated(content, pattern, limits, file)
-    choice = choose_names(pattern, book.names)
+    book = read_isolated(content, pattern, limits, file, year)
+    choice = choose_names(pattern, book.names, year)
     for name, cells in book.rows.items():
         _place(cells, marks[name].odd if name in marks else {})
     sheets = [RawSheet(name, choice.years[name], cells, _ODS) for name, cells in book.rows.items()]
     return RawWorkbook(book.names, sheets, _about(choice, pattern, book.hidden))
 
 
-def _read_xlsx(content: bytes, archive: Archive, pattern: str, limits: Limits, file: str) -> RawWorkbook:
+def _read_xlsx(
+    content: bytes, archive: Archive, pattern: str, limits: Limits, file: str, *, year: int | None
+) -> RawWorkbook:
     parts, concealed = _parts(archive, file)
-    choice = choose_names(pattern, parts)
+    choice = choose_names(pattern, parts, year)
     choice = without(choice, {name: unread(name, "unread_part") for name in choice.years if parts[name] not in archive})
     years = choice.years
     archive.check(but=[parts[name] for name in years])

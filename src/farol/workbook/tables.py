@@ -36,10 +36,13 @@ from farol.workbook.labels import at_risk, contradictions
 from farol.workbook.periods import period_reader
 from farol.workbook.raw import Cell, CellError, RawSheet, is_empty
 from farol.workbook.rows import rows_without_code, rows_without_pupil
-from farol.workbook.selection import select_columns
+from farol.workbook.selection import ANY_SHEET, SheetNeeds, select_columns
 from farol.workbook.student_code import student_code
 
 _NO_DETAILS: Mapping[str, object] = MappingProxyType({})
+
+LOG_HEADERS = frozenset(("prediction_id", "model_version", "task"))
+"""The headers by which a log of predictions is known, as `farol log export` writes it."""
 
 _LONGEST_NAME = 40
 """Characters of a sheet's name in the code of a pupil who has no other: a code has 64 at most."""
@@ -88,22 +91,23 @@ class YearTable:
             )
 
 
-def read_table(raw: RawSheet, profile: Profile) -> YearTable:
+def read_table(raw: RawSheet, profile: Profile, needs: SheetNeeds = ANY_SHEET) -> YearTable:
     """The table of a sheet.
 
-    Raises `WorkbookError` when it has no column with the pupils' codes or the label, when a code is in it twice,
-    and when most cells of a column of numbers that is needed are no numbers.
+    Raises `WorkbookError` when it has no column with the pupils' codes or a code twice, where each row must be a known
+    pupil's, and when most cells of a column of numbers that is needed are no numbers.
     """
-    return _Reader(raw, profile).table()
+    return _Reader(raw, profile, needs).table()
 
 
 class _Reader:
     """One sheet being read: the rows kept, and what was found so far."""
 
-    def __init__(self, raw: RawSheet, profile: Profile) -> None:
+    def __init__(self, raw: RawSheet, profile: Profile, needs: SheetNeeds) -> None:
         self._raw = raw
         self._profile = profile
-        self._selection = select_columns(raw, profile)
+        self._needs = needs
+        self._selection = select_columns(raw, profile, needs)
         self._findings = [
             *self._selection.findings,
             *(finding(code, sheet=raw.name, rows=rows) for code, rows in raw.notes.items()),
@@ -123,6 +127,7 @@ class _Reader:
         categories = {column.name: self._categories(column) for column in self._columns("category")}
         self._report_missing_columns(filled)
         self._report_mostly_missing(numbers)
+        self._fill_label(numbers)
         label = at_risk(self._profile, numbers, categories, period)
         self._report_label(numbers, label)
         self._report_unread_errors()
@@ -210,11 +215,14 @@ class _Reader:
         return np.array([student_code(f"{name} {row}") or f"{row}" for row in self._row], dtype=np.object_)
 
     def _code_header(self) -> str:
-        return " + ".join(self._selection.chosen[name].text for name in self._profile.identifiers)
+        chosen = self._selection.chosen
+        return " + ".join(chosen[name].text for name in self._profile.identifiers if name in chosen)
 
-    def _codes(self) -> Categories:
-        """The codes of the pupils, of one column or several."""
-        parts = [identifier_column(self._cells(column) or ()) for column in self._columns("identifier")]
+    def _codes(self, first: Sequence[Cell]) -> Categories:
+        """The codes of the pupils, of one column, whose cells are the `first`, or of several."""
+        _, *others = self._columns("identifier")
+        parts = [identifier_column(first)]
+        parts += [identifier_column(self._cells(column) or [None] * len(first)) for column in others]
         if len(parts) == 1:
             return parts[0]
         rows = zip(*(part.values for part in parts), strict=True)
@@ -228,24 +236,25 @@ class _Reader:
 
     def _students(self) -> Objects:
         """The codes of the pupils; from here on only rows that have one are read."""
-        column = next(self._columns("identifier"))
-        header = self._code_header()
-        cells = self._cells(column) or ()
-        read = self._codes()
+        header, cells = self._code_cells()
+        read = self._codes(cells)
         strangers = rows_without_pupil(header, cells, read.values, self._selection.cells)
+        strangers |= self._of_other_tasks()
         for code, positions in strangers.items():
-            self._report(code, header, positions)
+            self._report(code, header or None, positions)
         left_out = {at for code, positions in strangers.items() if code != "unlike_code" for at in positions}
+        noted = {note.code: [at for at in note.positions if at not in left_out] for note in read.notes}
         read.values[sorted(left_out)] = None
+        blank = set(self._blank([position for position, code in enumerate(read.values) if code is None]))
+        if not self._needs.pupils:
+            self._number_pupils(read.values, blank | left_out)
         without = [position for position, code in enumerate(read.values) if code is None]
-        blank = set(self._blank(without))
         tail = range(len(self._raw.rows) + 1, self._raw.formatted_rows + 1)
         rows = [*self._row[sorted(blank)].tolist(), *tail]
         if rows:
             self._findings.append(finding("blank_row", sheet=self._raw.name, rows=rows))
-        noted = {note.code: [at for at in note.positions if at not in left_out] for note in read.notes}
         for code in ("folded_code", "unusable_code", "uncalculated"):
-            self._report(code, header, noted.get(code, ()))
+            self._report(code, header or None, noted.get(code, ()))
         left_out.update(noted.get("unusable_code", ()))
         self._report("missing_student", header, sorted(set(without) - blank - left_out))
         present = np.array([code is not None for code in read.values], dtype=np.bool_)
@@ -254,6 +263,29 @@ class _Reader:
         self._row = self._row[present]
         student: Objects = read.values[present]
         return student
+
+    def _code_cells(self) -> tuple[str, Sequence[Cell]]:
+        """The header of the pupils' codes, and the cells of its first column; empty where the sheet has none."""
+        column = next(self._columns("identifier"))
+        cells = self._cells(column)
+        return self._code_header(), [None] * len(self._row) if cells is None else cells
+
+    def _of_other_tasks(self) -> dict[str, list[int]]:
+        """The positions of a log's rows that are of another task than the one asked for."""
+        positions = {heading.folded: heading.position for heading in self._selection.headings}
+        if self._needs.task is None or not positions.keys() >= LOG_HEADERS:
+            return {}
+        tasks = self._selection.cells[positions["task"]]
+        others = [at for at, task in enumerate(tasks) if not is_empty(task) and task != self._needs.task]
+        return {"other_task": others} if others else {}
+
+    def _number_pupils(self, codes: Objects, left_out: set[int]) -> None:
+        """Give every row that has no code, or another row's, one of its own: here a row is a pupil."""
+        known: set[object] = {None}
+        for position, code in enumerate(codes):
+            if code in known and position not in left_out:
+                codes[position] = f"{self._raw.year}/{self._row[position]}"
+            known.add(codes[position])
 
     def _blank(self, positions: Iterable[int]) -> Iterator[int]:
         for position in positions:
@@ -386,6 +418,21 @@ class _Reader:
             if known and column.required and most:
                 self._report("mostly_missing", known.text, np.flatnonzero(missing).tolist())
 
+    def _fill_label(self, numbers: dict[str, Floats]) -> None:
+        """Fill gaps of the label's column by the difference that it is, where the profile says of which columns."""
+        label = self._profile.label
+        parts = _difference(self._profile)
+        if parts is None or label.column not in numbers:
+            return
+        minuend, subtrahend = parts
+        difference = numbers[minuend] - numbers[subtrahend]
+        gaps = np.isnan(numbers[label.column]) & ~np.isnan(difference)
+        if gaps.any():
+            numbers[label.column] = np.where(gaps, difference, numbers[label.column])
+            names = {"own": label.column, "minuend": minuend, "subtrahend": subtrahend}
+            own = {key: self._own_header(self._profile.columns[name]) for key, name in names.items()}
+            self._report("filled_label", own["own"], np.flatnonzero(gaps).tolist(), own)
+
     def _report_label(self, numbers: Mapping[str, Floats], at_risk: Floats) -> None:
         label = self._profile.label
         headers = self._headers()
@@ -422,7 +469,21 @@ class _Reader:
                 )
 
 
+def _difference(profile: Profile) -> tuple[str, str] | None:
+    """The two columns of the sheets whose difference the label's column is; None where the profile names none."""
+    label, derived = profile.label, profile.derived.get(profile.label.column)
+    parts = (label.minuend, label.subtrahend)
+    if None in parts and derived is not None:
+        parts = (derived.minuend, derived.subtrahend)
+    minuend, subtrahend = parts
+    if minuend is None or subtrahend is None or not {minuend, subtrahend} <= profile.columns.keys():
+        return None
+    return minuend, subtrahend
+
+
 def _is_needed(profile: Profile, name: str) -> bool:
-    """Whether the label, a required column or a task rests on a column."""
+    """Whether a required column or a task rests on a column. That of the label may wait to be filled in."""
+    if name == profile.label.column:
+        return False
     tasks = {name for task in profile.tasks.values() for name in (*task.features, *task.context)}
-    return profile.columns[name].required or name == profile.label.column or name in tasks
+    return profile.columns[name].required or name in tasks

@@ -52,15 +52,20 @@ _YEAR = re.compile(r"(?<![0-9])(?:19|20)[0-9]{2}(?![0-9])")
 _NO_DETAILS: Mapping[str, object] = MappingProxyType({})
 
 
-def choose_names(pattern: str, names: Iterable[str]) -> NameChoice:
+def choose_names(pattern: str, names: Iterable[str], year: int | None = None) -> NameChoice:
     """Which of the `names` to read by a profile's `pattern`.
 
     A year's best fitting names are chosen. Several names of one year may be chosen: the caller refuses them, or tells
-    them apart by their headers where only the year fits.
+    them apart by their headers where only the year fits. A single name without a year is of the `year` given.
+
+    >>> choose_names("PEDE{year}", ["Plan1"], 2024).years, choose_names("PEDE{year}", ["PEDE2023"], 2024).years
+    ({'Plan1': 2024}, {'PEDE2023': 2023})
     """
     listed = list(names)
     if "{year}" not in pattern:
         return _without_years(pattern, listed)
+    if year is not None and len(listed) == 1 and year_name(pattern, listed[0]) is None:
+        return NameChoice((YearName(listed[0], year, Fit.exact),), ())
     fits = {name: fit for name in listed if (fit := year_name(pattern, name)) is not None}
     best: dict[int, YearName] = {}
     for fit in fits.values():
