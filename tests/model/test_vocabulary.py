@@ -191,7 +191,7 @@ def test_one_pupil_is_answered_as_in_a_column(bundle: Bundle, panel: Panel) -> N
     np.testing.assert_array_equal(encoded, columns.features)
 
 
-def test_a_word_that_training_never_had_is_missing_with_a_warning(bundle: Bundle) -> None:
+def test_a_word_that_training_never_had_is_missing_and_warned(bundle: Bundle) -> None:
     scorer = Scorer(bundle)
     given = {"sex": "F", "attempts": 1.0, "score": 50.0}
     unknown, without = (scorer.score_one(values, 3) for values in ({**given, "region": "West"}, given))

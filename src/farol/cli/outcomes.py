@@ -52,7 +52,7 @@ def forecast(
     """Score a sheet and keep the answers."""
     from farol.api.answers.pupils import ForecastsAnswer
     from farol.pupils.forecast import forecast_panel
-    from farol.pupils.ranking import marked_words
+    from farol.pupils.ranking import left_out_words, marked_words
     from farol.store.database import Store
     from farol.store.exporting import write_csv_file
 
@@ -92,11 +92,14 @@ def forecast(
     )
     if forecasts.unanswered:
         say(msg("Pupils without an answer, because too little is known about them: {n}.", n=forecasts.unanswered))
+    if forecasts.left_out:
+        say(left_out_words(forecasts.left_out))
     if forecasts.unusable:
         say(msg("Pupils without a forecast, because their code cannot be stored: {n}.", n=forecasts.unusable))
     if csv is not None:
         say(msg("wrote pupils to {path}: {n}", n=len(forecasts.rows), path=csv))
-    say(msg("When the next sheet is there, `farol outcomes` says what came true."))
+    if bundle.profile.follows_pupils:
+        say(msg("When the next sheet is there, `farol outcomes` says what came true."))
 
 
 def noon(day: str, zone: ZoneInfo) -> datetime:
