@@ -24,13 +24,13 @@ from sklearn.linear_model import LogisticRegression
 
 from benchmarks.selection import AcrossRules, Model, across_rules, better, out_of_fold_repeated
 from farol.evaluation.metrics import Estimate, calibration_bins, evaluate
-from farol.model.ages import LookUp
 from farol.model.features import feature_matrix
 from farol.profile import AgeRule, DatedRule, Profile, Task, load_profile
 from farol.training import models
 from farol.training.augmentation import Repetitions, repetitions_of
 from farol.training.plan import Plan, plan_of
 from farol.training.rows import LabelledRows, rows_of
+from farol.workbook.derived import LookUp
 from farol.workbook.labels import next_values
 from farol.workbook.panel import Panel, read_panel
 

@@ -20,7 +20,7 @@ from farol.model.reasons import explain_rows, reasons_for
 from farol.model.reference import Reference
 from farol.model.scoring import Scorer, warnings_for
 from farol.model.tree_shap import Contributions
-from farol.model.vocabulary import MOST_WORDS, Vocabulary, decoded, given_in, words_of
+from farol.model.vocabulary import MOST_WORDS, Given, Vocabulary, decoded, given_in, words_of
 from farol.profile import Text, load_profile
 from farol.training.train import train
 from farol.workbook.panel import Panel, read_panel
@@ -159,7 +159,7 @@ def test_what_a_bundle_knows_are_the_words_of_training(bundle: Bundle) -> None:
 
 def test_words_move_the_answer_and_are_the_reason(bundle: Bundle) -> None:
     scorer = Scorer(bundle)
-    pupil = {"sex": "F", "attempts": 0.0, "score": 60.0}
+    pupil: dict[str, Given] = {"sex": "F", "attempts": 0.0, "score": 60.0}
     north, south = (scorer.score_one({**pupil, "region": region}, 3) for region in ("1", "South"))
     assert north.probability is not None
     assert south.probability is not None
@@ -193,7 +193,7 @@ def test_one_pupil_is_answered_as_in_a_column(bundle: Bundle, panel: Panel) -> N
 
 def test_a_word_that_training_never_had_is_missing_and_warned(bundle: Bundle) -> None:
     scorer = Scorer(bundle)
-    given = {"sex": "F", "attempts": 1.0, "score": 50.0}
+    given: dict[str, Given] = {"sex": "F", "attempts": 1.0, "score": 50.0}
     unknown, without = (scorer.score_one(values, 3) for values in ({**given, "region": "West"}, given))
     assert unknown.probability == without.probability
     (warning,) = warnings_for(bundle, {**given, "region": "West"})
@@ -266,4 +266,4 @@ def test_a_rule_on_words_is_told_in_words(panel: Panel) -> None:
     report = json.loads(train(told, "result", quick=True).files["report.json"])
     (leak,) = report["leakage"]["columns"]
     assert leak["rule"] == {"pt": "sem risco quando Sexo = mulher", "en": "not at risk where Sex = woman"}
-    assert not report["promotable"]
+    assert "Sex is the answer in other words" in report["notice"]["en"]

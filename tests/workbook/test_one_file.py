@@ -14,7 +14,7 @@ from farol.workbook.derived import holds
 from farol.workbook.doctor import render_text
 from farol.workbook.panel import Panel, read_panel
 from tests.schools import TERMS
-from tests.workbook.making import findings_of, only, write_xlsx
+from tests.workbook.making import Rows, findings_of, only, write_xlsx
 
 PROFILE = load_profile(TERMS)
 HEADER = ["id", "module", "term", "sex", "region", "attempts", "score", "result"]
@@ -36,7 +36,7 @@ def one_cohort(profile: Profile = PROFILE) -> Profile:
     return replace(profile, columns=columns, periods=None, tasks={"result": task})
 
 
-def panel_of(folder: Path, rows: list[list[object]], profile: Profile = PROFILE, header: list[str] = HEADER) -> Panel:
+def panel_of(folder: Path, rows: Rows, profile: Profile = PROFILE, header: list[str] = HEADER) -> Panel:
     return read_panel(write_xlsx(folder / "any name.xlsx", {"Plan1": [header, *rows]}), profile)
 
 
@@ -132,7 +132,7 @@ def test_rows_that_are_no_pupils_are_named_without_codes(tmp_path: Path) -> None
 
 
 def test_any_name_will_do_where_there_is_one_cohort(tmp_path: Path) -> None:
-    table = [HEADER, *ROWS]
+    table: Rows = [HEADER, *ROWS]
     book = write_xlsx(tmp_path / "b.xlsx", {"Read me": [["This is", "the college"]], "Plan1": table})
     panel = read_panel(book, one_cohort())
     assert len(panel.student) == 4
