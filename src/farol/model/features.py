@@ -119,6 +119,11 @@ class FeaturePlan:
             ages=Ages.of(profile) if by_age else None,
         )
 
+    @property
+    def needs_year(self) -> bool:
+        """Whether any feature depends on the sheet's year."""
+        return any(YEAR in step.sources for step in self.steps)
+
     def matrix(self, columns: Columns, year: Floats, known: int | None = None) -> Floats:
         """The raw features (n, k) in the task's order, NaN where missing.
 
