@@ -165,10 +165,10 @@ def train_workbook(
         raise refused[0]
     for name, path in written:
         _report_and_promote(profile.tasks[name], path, settings, options)
-    for error in refused:
+    for refusal in refused:
         OUT.print()
         say(msg("Not trained, and the others are:"))
-        for line in error.lines(terminal_locale()):
+        for line in refusal.lines(terminal_locale()):
             OUT.print(line, style="yellow", markup=False)
     remember_workbook(workbook, settings)
     return panel

@@ -159,8 +159,8 @@ def unknown_features(bundle: Bundle, pupils: Panel) -> tuple[Text, ...]:
 def unknown_words(unknown: tuple[Text, ...]) -> Message:
     """What it costs that features are unknown of every pupil."""
     return msg(
-        "Not known of any pupil of this sheet: {names}. The model learned from pupils of whom it was known, so here its "
-        "answers are worth less than its card says.",
+        "Not known of any pupil of this sheet: {names}. The model learned from pupils of whom it was known, so here "
+        "its answers are worth less than its card says.",
         names=Listing(unknown),
     )
 
