@@ -11,16 +11,17 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 from rich.table import Table
 
-from farol.cli.check import Format, FormatOption, ProfileOption
+from farol.cli.check import Format, FormatOption, ProfileOption, YearOption
 from farol.cli.drift_pairwise import show_pairwise
 from farol.cli.serve import DataOption
-from farol.cli.terminal import OUT, _, number, open_panel, read_settings, say
+from farol.cli.terminal import ERR, OUT, _, number, open_panel, read_settings, say
 from farol.cli.train import ArtifactsOption, SeedOption, remembered_workbook
 from farol.errors import InputError
 from farol.i18n import msg, terminal_locale
 
 if TYPE_CHECKING:
     from farol.drift.report import DriftReport
+    from farol.model.bundle import Bundle
     from farol.model.registry import Registry
     from farol.settings import Settings
     from farol.workbook.panel import Panel
@@ -48,8 +49,15 @@ def drift(
     ] = False,
     file: Annotated[
         Path | None,
-        typer.Option("--input", help=_("Compare the last year of this workbook instead of the predictions.")),
+        typer.Option(
+            "--input",
+            help=_(
+                "Compare a year of this workbook, or of a file such as `farol log export` writes, instead of the "
+                "predictions."
+            ),
+        ),
     ] = None,
+    year: YearOption = None,
     snapshot: Annotated[bool, typer.Option("--snapshot", help=_("Store the figures in the history."))] = False,
     multivariate: Annotated[
         bool,
@@ -78,7 +86,7 @@ def drift(
                 msg("A comparison of pairs is neither stored in the history nor weighted to levels."),
                 fix=msg("Leave out --snapshot and --same-levels, or --multivariate."),
             )
-        panel = None if file is None else open_panel(file, bundle.profile, settings)
+        panel = None if file is None else _panel(file, bundle, settings, year)
         show_pairwise(settings, bundle, window, part, panel, output)
         return
     if file is not None:
@@ -87,7 +95,8 @@ def drift(
                 msg("The drift of a workbook is not stored in the history."),
                 fix=msg("Leave out --snapshot or --input."),
             )
-        report = drift_of_panel(bundle, open_panel(file, bundle.profile, settings))
+        panel = _panel(file, bundle, settings, year)
+        report = drift_of_panel(bundle, panel)
     else:
         wanted = parse_slice(bundle, part)
         with Store.open(settings.store_url) as store:
@@ -99,6 +108,25 @@ def drift(
         print(DriftAnswer.of(report, terminal_locale()).model_dump_json(by_alias=True, indent=2))
     else:
         print_drift(report)
+
+
+def _panel(file: Path, bundle: Bundle, settings: Settings, year: int | None) -> Panel:
+    """The rows of a year of a workbook, for what drift needs of them: no pupil's code, and only a task's own columns.
+
+    A file without a year in its name is of this year, unless a feature depends on the year.
+    """
+    from farol.model.features import FeaturePlan
+    from farol.pupils.ranking import unknown_features, unknown_words
+    from farol.workbook.selection import SheetNeeds
+
+    task, columns = bundle.task_spec, frozenset(bundle.inputs.columns)
+    without = year is None and not FeaturePlan.of(bundle.profile, task).needs_year
+    assumed = datetime.now(UTC).year if without else year
+    needs = SheetNeeds(pupils=False, columns=columns, year=assumed, task=bundle.task)
+    panel = open_panel(file, bundle.profile, settings, needs).of_year(year)
+    if unknown := unknown_features(bundle, panel):
+        ERR.print(unknown_words(unknown).render(terminal_locale()), markup=False)
+    return panel
 
 
 def estimate(

@@ -40,7 +40,7 @@ def explain(
     from farol.pupils.explain import explain_pupil
 
     settings = read_settings(artifacts=artifacts)
-    scorer, panel = scorer_and_panel(workbook, task, settings)
+    scorer, panel = scorer_and_panel(workbook, task, settings, year)
     explanation = explain_pupil(scorer, panel, student, year=year, k=reasons)
     if output is Format.json:
         print(ExplanationAnswer.of(explanation, terminal_locale()).model_dump_json(indent=2))
@@ -49,10 +49,15 @@ def explain(
         OUT.print(line, markup=False)
 
 
-def scorer_and_panel(workbook: Path, task: str, settings: Settings) -> tuple[Scorer, Panel]:
-    """The promoted model of a task, and a workbook as that model's own profile reads it."""
+def scorer_and_panel(workbook: Path, task: str, settings: Settings, year: int | None = None) -> tuple[Scorer, Panel]:
+    """The promoted model of a task, and a workbook as that model's own profile reads it, for that task.
+
+    `year` is that of a file whose name has none.
+    """
     from farol.model.registry import Registry
     from farol.model.scoring import Scorer
+    from farol.workbook.selection import SheetNeeds
 
     scorer = Scorer(Registry(settings.artifacts).load(task))
-    return scorer, open_panel(workbook, scorer.bundle.profile, settings)
+    needs = SheetNeeds(columns=frozenset(scorer.bundle.inputs.columns), year=year)
+    return scorer, open_panel(workbook, scorer.bundle.profile, settings, needs)

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 from rich.table import Table
 
-from farol.cli.check import Format, FormatOption, WorkbookArgument
+from farol.cli.check import Format, FormatOption, WorkbookArgument, YearOption
 from farol.cli.explain import MOST_REASONS, TaskOption, scorer_and_panel
 from farol.cli.terminal import OUT, _, read_settings, say
 from farol.cli.train import ArtifactsOption
@@ -31,6 +31,7 @@ class Whom(StrEnum):
 def list_(
     workbook: WorkbookArgument,
     task: TaskOption = "next-year",
+    year: YearOption = None,
     capacity: Annotated[
         str,
         typer.Option(
@@ -47,14 +48,14 @@ def list_(
     output: FormatOption = Format.text,
     artifacts: ArtifactsOption = None,
 ) -> None:
-    """Score the last year and print the likeliest."""
+    """Score a year, by default the last one, and print the likeliest."""
     from farol.api.answers.pupils import PupilListAnswer
     from farol.evaluation.capacity import parse_capacity
     from farol.pupils.ranking import By, pupil_list
 
     places = parse_capacity(capacity)
-    scorer, panel = scorer_and_panel(workbook, task, read_settings(artifacts=artifacts))
-    ranked = pupil_list(scorer, panel, places, by=By(by.value), reasons=reasons)
+    scorer, panel = scorer_and_panel(workbook, task, read_settings(artifacts=artifacts), year)
+    ranked = pupil_list(scorer, panel.of_year(year), places, by=By(by.value), reasons=reasons)
     if csv is not None:
         write(ranked, csv)
     if output is Format.json:

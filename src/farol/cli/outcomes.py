@@ -12,7 +12,7 @@ from zoneinfo import ZoneInfo
 import typer
 from rich.table import Table
 
-from farol.cli.check import Format, FormatOption, ProfileOption, WorkbookArgument
+from farol.cli.check import Format, FormatOption, ProfileOption, WorkbookArgument, YearOption
 from farol.cli.explain import TaskOption, scorer_and_panel
 from farol.cli.serve import DataOption
 from farol.cli.terminal import OUT, _, number, open_panel, open_profile, read_settings, say
@@ -26,10 +26,6 @@ if TYPE_CHECKING:
     from farol.outcomes.report import OutcomeReport, Part
     from farol.profile import Profile
     from farol.store.outcomes import Recorded
-
-YearOption = Annotated[
-    int | None, typer.Option("--year", help=_("Of which year's sheet; without it, the workbook's last one."))
-]
 
 
 def forecast(
@@ -52,13 +48,13 @@ def forecast(
     """Score a sheet and keep the answers."""
     from farol.api.answers.pupils import ForecastsAnswer
     from farol.pupils.forecast import forecast_panel
-    from farol.pupils.ranking import left_out_words, marked_words
+    from farol.pupils.ranking import left_out_words, marked_words, unknown_words
     from farol.store.database import Store
     from farol.store.exporting import write_csv_file
 
     settings = read_settings(artifacts=artifacts, data=data)
     moment = datetime.now(UTC) if at is None else noon(at, ZoneInfo(settings.timezone))
-    scorer, panel = scorer_and_panel(workbook, task, settings)
+    scorer, panel = scorer_and_panel(workbook, task, settings, year)
     bundle = scorer.bundle
     with Store.open(settings.store_url) as store:
         forecasts = forecast_panel(scorer, panel, store, year=year, at=moment)
@@ -90,6 +86,8 @@ def forecast(
             high=expected.high,
         )
     )
+    if forecasts.unknown:
+        say(unknown_words(forecasts.unknown))
     if forecasts.unanswered:
         say(msg("Pupils without an answer, because too little is known about them: {n}.", n=forecasts.unanswered))
     if forecasts.left_out:
@@ -137,11 +135,12 @@ def outcomes(
     from farol.outcomes.matching import record_panel
     from farol.outcomes.report import outcome_report
     from farol.store.database import Store
+    from farol.workbook.selection import SheetNeeds
 
     settings = read_settings(artifacts=artifacts, data=data, profile=profile)
     school = open_profile(settings)
     tasks = chosen_tasks(dict(school.tasks), task)
-    panel = open_panel(workbook, school, settings)
+    panel = open_panel(workbook, school, settings, SheetNeeds(year=year))
     registry = Registry(settings.artifacts)
     with Store.open(settings.store_url) as store:
         recorded = record_panel(store, registry, panel, year=year, at=datetime.now(UTC))

@@ -16,6 +16,7 @@ from farol.settings import Settings
 
 if TYPE_CHECKING:
     from farol.workbook.panel import Panel
+    from farol.workbook.selection import SheetNeeds
 
 OUT = Console(highlight=False, soft_wrap=True)
 ERR = Console(stderr=True, highlight=False)
@@ -76,9 +77,10 @@ def expectation(error: ValidationError) -> Message:
     return _EXPECTED.get(kind, msg("a value of the form that the documentation gives"))
 
 
-def open_panel(workbook: Path, profile: Profile, settings: Settings) -> Panel:
-    """The panel of a workbook, within the limits of the settings."""
+def open_panel(workbook: Path, profile: Profile, settings: Settings, needs: SheetNeeds | None = None) -> Panel:
+    """The panel of a workbook, read for what is needed of it, within the limits of the settings."""
     from farol.workbook.panel import read_panel  # only commands that read pay for the readers
+    from farol.workbook.selection import ANY_SHEET
     from farol.workbook.sheets import Limits
 
     limits = Limits(
@@ -86,7 +88,7 @@ def open_panel(workbook: Path, profile: Profile, settings: Settings) -> Panel:
         max_unpacked_bytes=settings.max_workbook_unpacked_bytes,
         max_cells=settings.max_workbook_cells,
     )
-    return read_panel(workbook, profile, limits)
+    return read_panel(workbook, profile, limits, needs or ANY_SHEET)
 
 
 def open_profile(settings: Settings) -> Profile:

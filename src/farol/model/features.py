@@ -123,6 +123,11 @@ class FeaturePlan:
             vocabularies=vocabularies(profile, reads),
         )
 
+    @property
+    def needs_year(self) -> bool:
+        """Whether any feature depends on the sheet's year."""
+        return any(YEAR in step.sources for step in self.steps)
+
     def matrix(self, columns: Mapping[str, Floats | Objects], year: Floats, known: int | None = None) -> Floats:
         """The raw features (n, k) in the task's order, NaN where missing.
 

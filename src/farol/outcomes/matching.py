@@ -78,15 +78,15 @@ class PupilCounts:
 def sheet_outcomes(panel: Panel, year: int | None = None) -> tuple[int, list[Outcome]]:
     """The year, and from its sheet the label, the level and the audit columns of each pupil.
 
-    Pupils whose code cannot be stored are left out. InputError when the panel has no such year.
+    Pupils whose code cannot be stored are left out. InputError when the panel has no such year, or no answer in it.
     """
-    chosen = panel.years[-1] if year is None else year
-    rows = panel.select(panel.year == chosen)
-    if not rows.years:
+    rows = panel.of_year(year)
+    chosen = rows.years[0]
+    if np.isnan(rows.label).all():
         raise InputError(
-            msg("The workbook has no sheet of {year}.", year=chosen),
-            expected=msg("one of {names}", names=", ".join(map(str, panel.years))),
-            fix=msg("Choose one of them with --year."),
+            msg("The sheet of {year} does not say of any pupil whether they are at risk.", year=chosen),
+            expected=msg("a sheet with the answers, in the column that the profile's label names"),
+            fix=msg("Read it again once the column is filled in, or choose another year with --year."),
         )
     profile, outcomes = panel.profile, []
     for i, text in enumerate(rows.student):

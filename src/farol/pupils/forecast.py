@@ -15,13 +15,12 @@ from typing import TYPE_CHECKING
 import numpy as np
 from sqlalchemy import select
 
-from farol.errors import InputError
 from farol.files import canonical_json
-from farol.i18n import msg
 from farol.model.bundle import Bundle
 from farol.model.scoring import Scorer
 from farol.model.vocabulary import given_in
-from farol.pupils.ranking import ExpectedCases
+from farol.profile import Text
+from farol.pupils.ranking import ExpectedCases, unknown_features
 from farol.store.database import Store
 from farol.store.prediction_rows import row_of
 from farol.store.records import Prediction
@@ -42,6 +41,7 @@ class Forecasts:
     """The answers for a year's pupils, as they are stored: `rows` in the sheet's order, `stored` of them just now.
 
     `unusable`: pupils whose code cannot be stored; they have no row, as those `left_out` by the task's conditions.
+    `unknown`: the features that no pupil has.
     """
 
     bundle: Bundle
@@ -50,6 +50,7 @@ class Forecasts:
     stored: int
     unusable: int
     left_out: int = 0
+    unknown: tuple[Text, ...] = ()
 
     @property
     def at_risk(self) -> int:
@@ -73,16 +74,9 @@ def forecast_panel(scorer: Scorer, panel: Panel, store: Store, *, year: int | No
     Raises InputError when the panel has no such year; StoreError. After an error the rows stored so far stay, and the
     same call again stores the rest.
     """
-    chosen = panel.years[-1] if year is None else year
-    pupils = panel.select(panel.year == chosen)
-    if not pupils.years:
-        raise InputError(
-            msg("The workbook has no sheet of {year}.", year=chosen),
-            expected=msg("one of {names}", names=", ".join(map(str, panel.years))),
-            fix=msg("Choose one of them with --year."),
-        )
-    counts = panel.counts(scorer.bundle.task_spec)[panel.year == chosen]
-    pupils = pupils.select(counts)
+    pupils = panel.of_year(year)
+    everybody = len(pupils.year)
+    pupils = pupils.select(pupils.counts(scorer.bundle.task_spec))
     codes = [student_code(str(code)) for code in pupils.student]
     answers = list(_answered(scorer, pupils, codes, at))
     rows: list[Prediction] = []
@@ -94,7 +88,15 @@ def forecast_panel(scorer: Scorer, panel: Panel, store: Store, *, year: int | No
         stored += sum(row is written for row, written in zip(fresh, kept, strict=True))
         pending = iter(kept)
         rows.extend(next(pending) if known is None else known for _, known in group)
-    return Forecasts(scorer.bundle, chosen, tuple(rows), stored, codes.count(None), int(np.count_nonzero(~counts)))
+    return Forecasts(
+        scorer.bundle,
+        panel.of_year(year).years[0],
+        tuple(rows),
+        stored,
+        codes.count(None),
+        everybody - len(pupils.year),
+        unknown_features(scorer.bundle, pupils),
+    )
 
 
 def _answered(scorer: Scorer, pupils: Panel, codes: Sequence[str | None], at: datetime) -> Iterator[Prediction]:

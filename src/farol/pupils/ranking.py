@@ -14,12 +14,13 @@ import numpy as np
 from farol.errors import InputError
 from farol.evaluation.capacity import NEARLY_ALL, Capacity
 from farol.evaluation.intervals import true_cases
-from farol.i18n import Message, msg
+from farol.i18n import Listing, Message, msg
 from farol.model.bundle import Bundle
-from farol.model.features import Floats
+from farol.model.features import Floats, feature_matrix, meanings_of
 from farol.model.reasons import Reason, explain_rows
 from farol.model.risk_bands import prevalence_range
 from farol.model.scoring import NO_ANSWER, Scorer
+from farol.profile import Text
 from farol.workbook.panel import Panel
 
 _RUNS = ("=", "+", "-", "@", "\t", "\r")
@@ -68,7 +69,7 @@ class PupilList:
     """The list of one question for one year, made of a group of pupils.
 
     `marked` of the group have a probability from the threshold on, so that their answer is "at risk". `unanswered` are
-    pupils of whom too little is known for an answer.
+    pupils of whom too little is known for an answer, and `unknown` the features that no pupil of the year has.
     """
 
     bundle: Bundle
@@ -82,6 +83,7 @@ class PupilList:
     levels: tuple[tuple[float, ExpectedCases], ...]
     unanswered: tuple[str, ...]
     left_out: int = 0  # pupils whom the question does not count
+    unknown: tuple[Text, ...] = ()
 
     def notes(self) -> Iterator[Message]:
         """What to know before using the list."""
@@ -114,6 +116,8 @@ class PupilList:
             )
         if self.left_out:
             yield left_out_words(self.left_out)
+        if self.unknown:
+            yield unknown_words(self.unknown)
         if self.unanswered:
             yield msg(
                 "Pupils without an answer, because too little is known about them ({n}): {students}",
@@ -146,6 +150,26 @@ def marked_words(marked: int, bundle: Bundle) -> Message:
         "pupils will.",
         marked=marked,
         threshold=f"{bundle.manifest.threshold:.0%}",
+    )
+
+
+def unknown_features(bundle: Bundle, pupils: Panel) -> tuple[Text, ...]:
+    """What the features mean that no row of a panel has, though training had them."""
+    matrix = feature_matrix(bundle.profile, bundle.task_spec, pupils.columns, pupils.year.astype(np.float64))
+    meanings = meanings_of(bundle.profile)
+    return tuple(
+        meanings[bins.feature]
+        for bins, is_missing in zip(bundle.reference.features, np.isnan(matrix).T, strict=True)
+        if is_missing.size and is_missing.all() and bins.counts[-1] < bundle.reference.n
+    )
+
+
+def unknown_words(unknown: tuple[Text, ...]) -> Message:
+    """What it costs that features are unknown of every pupil."""
+    return msg(
+        "Not known of any pupil of this sheet: {names}. The model learned from pupils of whom it was known, so here "
+        "its answers are worth less than its card says.",
+        names=Listing(unknown),
     )
 
 
@@ -201,6 +225,7 @@ def pupil_list(scorer: Scorer, panel: Panel, capacity: Capacity, *, by: By = By.
             for value in np.unique(level[answered & ~np.isnan(level)]).tolist()
         ),
         left_out=int(np.count_nonzero(last & ~counts)),
+        unknown=unknown_features(bundle, panel.of_year()),
         unanswered=tuple(sorted(str(student) for student in pupils.student[~answered])),
     )
 

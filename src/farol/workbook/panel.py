@@ -11,7 +11,7 @@ from typing import TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
-from farol.errors import Place, WorkbookError
+from farol.errors import InputError, Place, WorkbookError
 from farol.i18n import msg
 from farol.profile import Profile, Task
 from farol.workbook.cells import Floats, Objects
@@ -87,10 +87,23 @@ class Panel:
             next_label=self.next_label[mask],
         )
 
+    def of_year(self, year: int | None = None) -> Panel:
+        """The rows of a year, by default the last one. Raises InputError when there is no sheet of it."""
+        chosen = self.years[-1] if year is None else year
+        if chosen not in self.years:
+            raise InputError(
+                msg("The workbook has no sheet of {year}.", year=chosen),
+                expected=msg("one of {names}", names=", ".join(map(str, self.years))),
+                fix=msg("Choose one of them with --year."),
+            )
+        return self.select(self.year == chosen)
+
     def known_in(self, year: int) -> Panel:
         """What was known in a year: the rows up to it, and no answer of a later one; the findings stay."""
         known = self.select(self.year <= year)
-        known = replace(known, next_label=np.where(known.year == year, np.nan, known.next_label))
+        later = {period: self.profile.period_after(period) > year for period in known.years}
+        unknown = np.array([later[period] for period in known.year.tolist()], dtype=np.bool_)
+        known = replace(known, next_label=np.where(unknown, np.nan, known.next_label))
         return replace(known, fingerprint=_fingerprint(known))
 
 
