@@ -80,14 +80,12 @@ class InputForm:
         if year is not None and not _is_year(year):
             expected = msg("a year from {minimum} to {maximum}", minimum=YEARS[0], maximum=YEARS[1])
             problems.append(FieldProblem(YEAR, msg("{field} is not a year.", field=YEAR), expected))
-        code, class_of = student_code(student), class_name(group)
-        for name, problem, given, kept in (
-            (STUDENT, msg("{field} is not the code of a pupil.", field=STUDENT), student, code),
-            (GROUP, msg("{field} is not the name of a class.", field=GROUP), group, class_of),
-        ):
-            if given is not None and kept is None:
-                expected = msg("a text of 1 to {most} characters", most=LONGEST_CODE)
-                problems.append(FieldProblem(name, problem, expected))
+        code = None if student is None else student_code(student)
+        if student is not None and code is None:
+            problems.append(_unusable(STUDENT, msg("{field} is not the code of a pupil.", field=STUDENT)))
+        class_of = None if group is None else class_name(group)
+        if group is not None and class_of is None:
+            problems.append(_unusable(GROUP, msg("{field} is not the name of a class.", field=GROUP)))
         if problems:
             raise ApiError(
                 422,
@@ -149,6 +147,10 @@ class InputForm:
         near = get_close_matches(problem.field[:40].upper(), known, n=1)
         expected = msg("perhaps {name}", name=known[near[0]]) if near else problem.expected
         return FieldProblem(shown_name(problem.field), msg("This field is not known here."), expected)
+
+
+def _unusable(field: str, problem: Message) -> FieldProblem:
+    return FieldProblem(field, problem, msg("a text of 1 to {most} characters", most=LONGEST_CODE))
 
 
 def _is_year(value: object) -> bool:

@@ -19,6 +19,7 @@ from farol.cli import (
     models,
     outcomes,
     report,
+    score,
     serve,
     status,
     store,
@@ -100,6 +101,12 @@ app.command(
     help=_("Read next year's sheet: what came true of the forecasts, beside what the model's card promised."),
     rich_help_panel=ANSWERS,
 )(outcomes.outcomes)
+
+app.command(
+    cls=Command,
+    help=_("Score files of any size: rows in, probabilities and labels out."),
+    rich_help_panel=ANSWERS,
+)(score.score)
 
 SERVICE = _("Service")
 app.command(cls=Command, help=_("Serve the API and the pages."), rich_help_panel=SERVICE)(serve.serve)

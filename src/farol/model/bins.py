@@ -32,8 +32,8 @@ discrete may be a continuous feature of which we saw little."""
 CACHED = 16_384
 """Values counted at once: with their comparisons they stay in the cache of one core."""
 
-BLOCK = 65_536
-"""Rows indexed at once: every value is compared with every edge, and the comparisons have to fit in memory."""
+FEW = 512
+"""Up to this number of rows every value is compared with every edge; of more, bisection takes a third of the time."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -164,15 +164,24 @@ class Binning:
         return cls(padded, discrete, np.array([bins.size - 1 for bins in features], dtype=np.int64))
 
     def index(self, matrix: Floats) -> NDArray[np.int64]:
-        bins = np.empty(matrix.shape, dtype=np.int64)
-        for start in range(0, matrix.shape[0], BLOCK):
-            values = matrix[start : start + BLOCK, :, np.newaxis]
-            reached = (self.points <= values).sum(axis=2)
-            # By value: the last point reached must be the value itself, otherwise it is one we never saw.
-            known = (self.points == values).any(axis=2)
-            index = np.where(self.discrete, np.where(known, reached - 1, self.missing - 1), reached)
-            bins[start : start + BLOCK] = np.where(np.isnan(values[:, :, 0]), self.missing, index)
-        return bins
+        if matrix.shape[0] > FEW:
+            return np.column_stack([self._of_column(place, values) for place, values in enumerate(matrix.T)])
+        values = matrix[:, :, np.newaxis]
+        reached = (self.points <= values).sum(axis=2)
+        # By value: the last point reached must be the value itself, otherwise it is one we never saw.
+        known = (self.points == values).any(axis=2)
+        index = np.where(self.discrete, np.where(known, reached - 1, self.missing - 1), reached)
+        return np.where(np.isnan(matrix), self.missing, index)
+
+    def _of_column(self, place: int, values: Floats) -> NDArray[np.int64]:
+        """The bins (n,) of one feature: the same, by bisection."""
+        points = self.points[place]
+        points = points[~np.isnan(points)]
+        index = np.searchsorted(points, values, side="right")
+        if self.discrete[place] and points.size:
+            known = (index > 0) & (points[np.maximum(index - 1, 0)] == values)
+            index = np.where(known, index - 1, self.missing[place] - 1)
+        return np.where(np.isnan(values), self.missing[place], index)
 
 
 def check_counts(counts: Sequence[int], size: int, n: int) -> None:

@@ -21,7 +21,7 @@ from onnxruntime.capi import onnxruntime_pybind11_state as ort_errors
 from farol.errors import BundleError, InputError, Place
 from farol.i18n import Message, msg
 from farol.model.bundle import Bundle
-from farol.model.counters import OUTSIDE, PREDICTION, SCORE, CounterLayout
+from farol.model.counters import OUTSIDE, PREDICTION, SCORE, CounterLayout, Counts
 from farol.model.features import Floats
 from farol.model.inputs import InputWarning
 from farol.model.reference import ANSWERS, score_index
@@ -107,18 +107,10 @@ class Scorer:
     def answers(self, scores: Scores) -> list[Answer]:
         """The answer of each row of `scores`, one by one; a row of which nothing is known gets no answer."""
         order = self.bundle.task_spec.features
+        cells = self._cells(scores).tolist()
         starts = self.layout.starts
-        outside = self.bundle.reference.outside(scores.features)
-        answered = scores.prediction != NO_ANSWER
-        cells = np.column_stack(
-            (
-                scores.bins + self._starts,
-                starts[SCORE] + score_index(scores.probability),
-                starts[PREDICTION] + np.where(answered, scores.prediction, ANSWERS - 1),
-            )
-        ).tolist()
         beyond: dict[int, list[int]] = {}
-        for row, position in np.argwhere(outside).tolist():
+        for row, position in np.argwhere(self.bundle.reference.outside(scores.features)).tolist():
             beyond.setdefault(row, []).append(starts[OUTSIDE] + position)
         answers = []
         rows = zip(
@@ -138,6 +130,25 @@ class Scorer:
                 )
             )
         return answers
+
+    def counts(self, scores: Scores) -> Counts:
+        """The counters (width of the layout,) of the rows of `scores`: the sum of what `answers` gives for each."""
+        counts: Counts = np.bincount(self._cells(scores).ravel(), minlength=self.layout.width)
+        start = self.layout.starts[OUTSIDE]
+        counts[start : start + scores.features.shape[1]] += self.bundle.reference.outside(scores.features).sum(axis=0)
+        return counts
+
+    def _cells(self, scores: Scores) -> NDArray[np.int64]:
+        """Where each row counts in any case (n, k + 2): the bins of its features, of its score, and its answer."""
+        starts = self.layout.starts
+        answered = scores.prediction != NO_ANSWER
+        return np.column_stack(
+            (
+                scores.bins + self._starts,
+                starts[SCORE] + score_index(scores.probability),
+                starts[PREDICTION] + np.where(answered, scores.prediction, ANSWERS - 1),
+            )
+        )
 
     def _scores(self, inputs: Floats, year: Floats) -> Scores:
         bundle = self.bundle
