@@ -14,13 +14,14 @@ from rich.table import Table
 from farol.cli.check import Format, FormatOption, ProfileOption
 from farol.cli.drift_pairwise import show_pairwise
 from farol.cli.serve import DataOption
-from farol.cli.terminal import OUT, _, number, open_panel, read_settings, say
+from farol.cli.terminal import OUT, _, number, open_panel, read_settings, say, say_reading
 from farol.cli.train import ArtifactsOption, SeedOption, remembered_workbook
 from farol.errors import InputError
 from farol.i18n import msg, terminal_locale
 
 if TYPE_CHECKING:
     from farol.drift.report import DriftReport
+    from farol.model.bundle import Bundle
     from farol.model.registry import Registry
     from farol.settings import Settings
     from farol.workbook.panel import Panel
@@ -78,7 +79,7 @@ def drift(
                 msg("A comparison of pairs is neither stored in the history nor weighted to levels."),
                 fix=msg("Leave out --snapshot and --same-levels, or --multivariate."),
             )
-        panel = None if file is None else open_panel(file, bundle.profile, settings)
+        panel = None if file is None else _panel(file, bundle, settings, output)
         show_pairwise(settings, bundle, window, part, panel, output)
         return
     if file is not None:
@@ -87,7 +88,7 @@ def drift(
                 msg("The drift of a workbook is not stored in the history."),
                 fix=msg("Leave out --snapshot or --input."),
             )
-        report = drift_of_panel(bundle, open_panel(file, bundle.profile, settings))
+        report = drift_of_panel(bundle, _panel(file, bundle, settings, output))
     else:
         wanted = parse_slice(bundle, part)
         with Store.open(settings.store_url) as store:
@@ -99,6 +100,13 @@ def drift(
         print(DriftAnswer.of(report, terminal_locale()).model_dump_json(by_alias=True, indent=2))
     else:
         print_drift(report)
+
+
+def _panel(file: Path, bundle: Bundle, settings: Settings, output: Format) -> Panel:
+    """The panel of a workbook as the bundle's own profile reads it; what was read of its last year is said."""
+    panel = open_panel(file, bundle.profile, settings)
+    say_reading(panel, file, year=panel.years[-1], aside=output is Format.json)
+    return panel
 
 
 def estimate(

@@ -14,7 +14,7 @@ from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeEl
 from rich.table import Table
 
 from farol.cli.check import ProfileOption, WorkbookArgument
-from farol.cli.terminal import ERR, OUT, _, number, open_panel, open_profile, read_settings, say
+from farol.cli.terminal import ERR, OUT, _, number, open_panel, open_profile, read_settings, say, say_reading
 from farol.errors import InputError, MissingExtraError
 from farol.i18n import Message, msg, terminal_locale
 
@@ -142,6 +142,7 @@ def train_workbook(
             trained = fit(panel, name, seed=seed, quick=options.quick, capacity=capacity, progress=progress)
             written.append((name, write_bundle(settings.artifacts, trained)))
             bars.update(bar, completed=1.0)
+    say_reading(panel, workbook)
     registry = Registry(settings.artifacts)
     for name, path in written:
         report = json.loads((path / "report.json").read_bytes())

@@ -188,6 +188,11 @@ QUIRKS: Mapping[str, Quirk] = {
         "info", msg("The sheet does not have this column."), msg("Its values are empty for this year.")
     ),
     "unknown_column": Quirk("warning", msg("The profile does not know this header."), msg("The column is not read.")),
+    "unused_column": Quirk("info", msg("The column is known and not used."), msg("It is not read.")),
+    "personal_column": Quirk(
+        "info", msg("The column says who the pupil is."), msg("It is left out and goes into no model.")
+    ),
+    "above_headers": Quirk("info", msg("Rows stand above the headers."), msg("They are not read.")),
     "history_column": Quirk("info", msg("The column is of another year."), msg("It is not used as this year's value.")),
     "filled_from_date": Quirk(
         "info", msg("{own} is empty in these rows."), msg("It is filled with the year of the date.")

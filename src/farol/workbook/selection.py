@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from farol.errors import Place, WorkbookError
@@ -16,18 +16,21 @@ from farol.workbook.raw import Cell, RawSheet, is_empty
 HEADERS_SHOWN = 60
 """An error lists no more headers than this."""
 
+_NOT_KEPT: Mapping[str, str] = {"ignored": "unused_column", "personal": "personal_column"}
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Selection:
     """A sheet's columns: `cells[position]` is the column at a 0-based position, below the header row.
 
-    `chosen` has, for each column of the profile that the sheet has, the heading under which it is read. `first_row`
-    is the row of the first cells as a spreadsheet shows it.
+    `chosen` has, for each column of the profile that the sheet has, the heading under which it is read. `filled` says
+    which columns have a value below the headers. `first_row` is the row of the first cells as a spreadsheet shows it.
     """
 
     headings: Sequence[Heading]
     cells: Sequence[Sequence[Cell]]
     chosen: dict[str, Heading]
+    filled: Sequence[bool]
     first_row: int
     findings: tuple[Finding, ...]
 
@@ -47,8 +50,18 @@ def select_columns(raw: RawSheet, profile: Profile) -> Selection:
         *_about_headings(raw, profile, headings, filled),
         *_about_duplicates(raw, candidates, chosen, cells, filled),
         *_about_repeats(raw, profile, headings),
+        *_above_headers(raw, at, headings),
     ]
-    return Selection(headings, cells, chosen, at + 2, tuple(findings))
+    return Selection(headings, cells, chosen, filled, at + 2, tuple(findings))
+
+
+def _above_headers(raw: RawSheet, at: int, headings: Sequence[Heading]) -> Iterator[Finding]:
+    """Rows above the headers: a title as a rule, but pupils where somebody sorted the headers with them."""
+    filled = {number: sum(not is_empty(cell) for cell in row) for number, row in enumerate(raw.rows[:at], start=1)}
+    rows = [number for number, count in filled.items() if count]
+    if rows:
+        full = max(filled.values()) > sum(heading.meaning != "blank" for heading in headings) / 2
+        yield finding("above_headers", sheet=raw.name, rows=rows, severity="error" if full else "info")
 
 
 def _is_filled(cells: Sequence[Cell]) -> bool:
@@ -114,6 +127,8 @@ def _about_headings(
             yield finding("unknown_column", sheet=raw.name, column=heading.text, count=1)
         elif heading.meaning == "history" and column is not None:
             yield finding("history_column", sheet=raw.name, column=heading.text, count=1)
+        elif column is not None and column.kind in _NOT_KEPT:
+            yield finding(_NOT_KEPT[column.kind], sheet=raw.name, column=heading.text, count=1)
 
 
 def _about_duplicates(

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from farol.errors import Place, WorkbookError
 from farol.i18n import msg
 from farol.profile import Column, Kind, Profile, Severity
+from farol.workbook.account import LEFT_OUT, SheetAccount, column_counts
 from farol.workbook.cells import (
     Floats,
     Note,
@@ -62,6 +63,7 @@ class YearTable:
     headers: Mapping[str, str]
     spellings: Mapping[str, Spellings]
     findings: tuple[Finding, ...]
+    account: SheetAccount
 
 
 def read_table(raw: RawSheet, profile: Profile) -> YearTable:
@@ -84,6 +86,7 @@ class _Reader:
             *self._selection.findings,
             *(finding(code, sheet=raw.name, rows=rows) for code, rows in raw.notes.items()),
         ]
+        self._left_out: dict[str, int] = {}
         self._spellings: dict[str, Spellings] = {}
         self._date_years: dict[str, Floats] = {}
         self._row = np.arange(len(raw.rows) + 1, dtype=np.int64)[self._selection.first_row :]
@@ -113,6 +116,19 @@ class _Reader:
             headers=self._headers(),
             spellings=self._spellings,
             findings=tuple(self._findings),
+            account=self._account(),
+        )
+
+    def _account(self) -> SheetAccount:
+        selection = self._selection
+        return SheetAccount(
+            sheet=self._raw.name,
+            year=self._raw.year,
+            rows=max(len(self._raw.rows), self._raw.formatted_rows),
+            above=selection.first_row - 2,
+            pupils=len(self._row),
+            left_out={code: self._left_out[code] for code in LEFT_OUT if self._left_out.get(code)},
+            **column_counts(selection.headings, selection.chosen, selection.filled, self._profile),
         )
 
     def _columns(self, kind: Kind) -> Iterator[Column]:
@@ -167,7 +183,10 @@ class _Reader:
         for code in ("folded_code", "unusable_code", "uncalculated"):
             self._report(code, header, noted.get(code, ()))
         left_out.update(noted.get("unusable_code", ()))
-        self._report("missing_student", header, sorted(set(without) - blank - left_out))
+        nameless = sorted(set(without) - blank - left_out)
+        self._report("missing_student", header, nameless)
+        self._left_out = {code: len(positions) for code, positions in {**strangers, **noted}.items()}
+        self._left_out |= {"blank_row": len(rows), "missing_student": len(nameless)}
         present = np.array([code is not None for code in read.values], dtype=np.bool_)
         if without:
             self._kept = np.flatnonzero(present).tolist()
