@@ -165,7 +165,7 @@ def _losses(accounts: Sequence[SheetAccount], findings: Sequence[Finding]) -> li
         for finding in findings
         if finding.code in ("missing_column", "empty_column") and finding.severity != "info"
     ]
-    unknown = [f"{finding.column} ({finding.sheet})" for finding in findings if finding.code == "unknown_column"]
+    unknown = [_unknown_header(finding) for finding in findings if finding.code == "unknown_column"]
     rows = sum(account.rows_lost for account in accounts)
     losses = [
         (msg("sheets or files {names}", names=_listed(unread)), unread),
@@ -174,6 +174,11 @@ def _losses(accounts: Sequence[SheetAccount], findings: Sequence[Finding]) -> li
         (msg("unknown headers {names}", names=_listed(unknown)), unknown),
     ]
     return [text for text, lost in losses if lost]
+
+
+def _unknown_header(finding: Finding) -> str:
+    likely = finding.message.values.get("likely")
+    return f"{finding.column} ({finding.sheet})" + (f" = {likely}?" if likely else "")
 
 
 def _listed(names: Sequence[str]) -> str:

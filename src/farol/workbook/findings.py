@@ -188,6 +188,14 @@ QUIRKS: Mapping[str, Quirk] = {
         "info", msg("The sheet does not have this column."), msg("Its values are empty for this year.")
     ),
     "unknown_column": Quirk("warning", msg("The profile does not know this header."), msg("The column is not read.")),
+    "likely_column": Quirk(
+        "warning",
+        msg("The profile does not know this header. Is {likely} meant, which the sheet does not have?"),
+        msg("The column is not read. Rename its header to {likely}, or add the header to the profile's aliases."),
+    ),
+    "near_header": Quirk(
+        "info", msg("The header is {expected} but for signs and spaces."), msg("It is read as {expected}.")
+    ),
     "unused_column": Quirk("info", msg("The column is known and not used."), msg("It is not read.")),
     "personal_column": Quirk(
         "info", msg("The column says who the pupil is."), msg("It is left out and goes into no model.")

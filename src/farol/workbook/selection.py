@@ -10,12 +10,13 @@ from farol.errors import Place, WorkbookError
 from farol.i18n import Message, msg
 from farol.profile import Column, Profile, Severity
 from farol.workbook.findings import Finding, finding
-from farol.workbook.headers import HeaderIndex, Heading, column_letters
+from farol.workbook.headers import NEARLY, HeaderIndex, Heading, column_letters, of_year
 from farol.workbook.raw import Cell, RawSheet, is_empty
 
 HEADERS_SHOWN = 60
 """An error lists no more headers than this."""
 
+_READ = ("identifier", "number", "category", "date")
 _NOT_KEPT: Mapping[str, str] = {"ignored": "unused_column", "personal": "personal_column"}
 
 
@@ -45,9 +46,17 @@ def select_columns(raw: RawSheet, profile: Profile) -> Selection:
     filled = [_is_filled(column) for column in cells]
     candidates = _candidates(headings, profile)
     chosen = {name: _best(alike, cells) for name, alike in candidates.items()}
-    _require_columns(raw, profile, headings, chosen)
+    missing = [name for name, column in profile.columns.items() if name not in chosen and column.kind in _READ]
+    likely = {
+        heading.position: name
+        for heading in headings
+        if heading.meaning == "unknown"
+        and filled[heading.position]
+        and (name := index.likely_column(heading.text, missing)) is not None
+    }
+    _require_columns(raw, profile, headings, chosen, likely)
     findings = [
-        *_about_headings(raw, profile, headings, filled),
+        *_about_headings(raw, profile, headings, filled, likely),
         *_about_duplicates(raw, candidates, chosen, cells, filled),
         *_about_repeats(raw, profile, headings),
         *_above_headers(raw, at, headings),
@@ -85,7 +94,13 @@ def _best(headings: Sequence[Heading], cells: Sequence[Sequence[Cell]]) -> Headi
     return min(headings, key=lambda h: (filled[h.position] == 0, h.rank, -filled[h.position], h.position))
 
 
-def _require_columns(raw: RawSheet, profile: Profile, headings: Sequence[Heading], chosen: dict[str, Heading]) -> None:
+def _require_columns(
+    raw: RawSheet,
+    profile: Profile,
+    headings: Sequence[Heading],
+    chosen: dict[str, Heading],
+    likely: Mapping[int, str],
+) -> None:
     for name, column in profile.columns.items():
         needed = column.every_sheet or column.kind == "identifier" or name == profile.label.column
         if needed and name not in chosen:
@@ -94,8 +109,19 @@ def _require_columns(raw: RawSheet, profile: Profile, headings: Sequence[Heading
                 expected=msg("one of the headers {headers}", headers=", ".join(column.aliases)),
                 got=msg("the headers {headers}", headers=_listed([h.text for h in headings if h.folded])),
                 where=Place(sheet=raw.name),
-                fix=msg("Correct the header, or add it to the aliases of the column in the profile."),
+                fix=_mend([h.text for h in headings if likely.get(h.position) == name], column, raw.year),
             )
+
+
+def _mend(alike: Sequence[str], column: Column, year: int) -> Message:
+    if not alike:
+        return msg("Correct the header, or add it to the aliases of the column in the profile.")
+    return msg(
+        "The header {header} is probably meant: rename it to {column}, or add it to the aliases of the column in the "
+        "profile.",
+        header=alike[0],
+        column=of_year(column.aliases[0], year),
+    )
 
 
 def _missing_words(column: Column, profile: Profile) -> Message:
@@ -112,7 +138,11 @@ def _listed(headers: Sequence[str]) -> str:
 
 
 def _about_headings(
-    raw: RawSheet, profile: Profile, headings: Sequence[Heading], filled: Sequence[bool]
+    raw: RawSheet,
+    profile: Profile,
+    headings: Sequence[Heading],
+    filled: Sequence[bool],
+    likely: Mapping[int, str],
 ) -> Iterator[Finding]:
     for heading in headings:
         column = profile.columns.get(heading.column or "")
@@ -124,11 +154,31 @@ def _about_headings(
             severity: Severity = "warning" if grave else "info"
             yield finding("empty_column", sheet=raw.name, column=heading.text, count=1, severity=severity)
         elif heading.meaning == "unknown":
-            yield finding("unknown_column", sheet=raw.name, column=heading.text, count=1)
+            yield _unknown(raw, heading, profile.columns.get(likely.get(heading.position, "")))
         elif heading.meaning == "history" and column is not None:
             yield finding("history_column", sheet=raw.name, column=heading.text, count=1)
         elif column is not None and column.kind in _NOT_KEPT:
             yield finding(_NOT_KEPT[column.kind], sheet=raw.name, column=heading.text, count=1)
+        if heading.near and column is not None and column.kind in _READ:
+            expected = of_year(column.aliases[heading.rank % NEARLY], raw.year)
+            yield finding("near_header", sheet=raw.name, column=heading.text, count=1, details={"expected": expected})
+
+
+def _unknown(raw: RawSheet, heading: Heading, likely: Column | None) -> Finding:
+    """An unknown header, with the missing column that it probably means."""
+    if likely is None:
+        return finding("unknown_column", sheet=raw.name, column=heading.text, count=1)
+    severity: Severity = "error" if likely.required else "warning"
+    details = {"likely": of_year(likely.aliases[0], raw.year)}
+    return finding(
+        "unknown_column",
+        words="likely_column",
+        severity=severity,
+        sheet=raw.name,
+        column=heading.text,
+        count=1,
+        details=details,
+    )
 
 
 def _about_duplicates(
