@@ -158,6 +158,11 @@ QUIRKS: Mapping[str, Quirk] = {
         msg("Rows have fewer cells than there are headers."),
         msg("The cells missing at the end are read as empty. See whether the others are under the right headers."),
     ),
+    "merged_cells": Quirk(
+        "warning",
+        msg("These cells are merged with others, and only the first one of them holds the value."),
+        msg("They are read with that value."),
+    ),
     "blank_row": Quirk("info", msg("Rows are blank."), msg("They are left out.")),
     "no_label": Quirk(
         "warning",

@@ -9,10 +9,10 @@ from __future__ import annotations
 
 import html
 import re
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 
-from farol.workbook.raw import EMPTY_TEXT, UNCALCULATED, CellError
+from farol.workbook.raw import EMPTY_TEXT, UNCALCULATED, Block, CellError
 from farol.workbook.texts import error_kind
 
 MAX_ROWS, MAX_COLUMNS = 1_048_576, 16_384
@@ -45,6 +45,9 @@ _ODS_SHEET = re.compile(rb"<table:table\s([^>]*)>")
 _ODS_NAME = re.compile(rb"\btable:name=(?:\"([^\"]*)\"|'([^']*)')")
 _ODS_TAG = re.compile(rb"<table:(table-row|table-cell|covered-table-cell)(?=[\s/>])([^>]*)>")
 _ODS_REPEATED = re.compile(rb"\stable:number-(?:rows|columns)-repeated=[\"']([0-9]{1,9})[\"']")
+_ODS_SPANNED = tuple(
+    re.compile(rb"\stable:number-%b-spanned=[\"']([0-9]{1,9})[\"']" % way) for way in (b"rows", b"columns")
+)
 _ODS_FAILED = re.compile(rb"\scalcext:value-type=[\"']error[\"']")
 _ODS_TEXT = re.compile(rb"<text:p[^>]*>([^<]*)<")
 _ODS_MOST_REPEATED = 10_000
@@ -57,12 +60,13 @@ class Marks:
 
     `rows` is the number of the last row (1-based) that has a cell, with a value or only with a format. `span` is no
     less than the number of cells in the rectangle around all of them. `odd` has the failed cells and the empty texts
-    by (row, column), 0-based.
+    by (row, column), 0-based. `merged` has the merged cells of an ods sheet; of xlsx the reader itself knows them.
     """
 
     rows: int
     span: int
     odd: Mapping[tuple[int, int], CellError]
+    merged: Sequence[Block] = ()
 
 
 def read_marks(sheet: bytes, max_cells: int, empty_strings: Collection[int] = ()) -> Marks | None:
@@ -203,6 +207,7 @@ def _column(letters: bytes) -> int:
 
 def _ods_sheet_marks(sheet: bytes) -> Marks:
     odd: dict[tuple[int, int], CellError] = {}
+    merged: list[Block] = []
     rows = columns = 0
     row = column = row_repeated = 0
     for tag in _ODS_TAG.finditer(sheet):
@@ -220,5 +225,8 @@ def _ods_sheet_marks(sheet: bytes) -> Marks:
         elif b"table:formula=" in tag[2] and row_repeated * times <= _ODS_MOST_REPEATED:
             rows, columns = row + row_repeated, max(columns, column + times)
             odd |= {(row + i, column + j): UNCALCULATED for i in range(row_repeated) for j in range(times)}
+        if b"-spanned=" in tag[2]:
+            down, right = (int(span[1]) if (span := pattern.search(tag[2])) else 1 for pattern in _ODS_SPANNED)
+            merged.append(Block(row, column, row + down - 1, column + right - 1))
         column += times
-    return Marks(rows, rows * columns, odd)
+    return Marks(rows, rows * columns, odd, merged)

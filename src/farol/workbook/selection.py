@@ -10,7 +10,8 @@ from farol.errors import Place, WorkbookError
 from farol.i18n import Message, msg
 from farol.profile import Column, Profile, Severity
 from farol.workbook.findings import Finding, finding
-from farol.workbook.headers import NEARLY, HeaderIndex, Heading, column_letters, of_year
+from farol.workbook.headers import HEADER_SEARCH_ROWS, NEARLY, HeaderIndex, Heading, column_letters, of_year
+from farol.workbook.merged import repeated_downward, repeated_values
 from farol.workbook.raw import Cell, RawSheet, is_empty
 
 HEADERS_SHOWN = 60
@@ -39,9 +40,12 @@ class Selection:
 def select_columns(raw: RawSheet, profile: Profile) -> Selection:
     """Resolve a sheet's headers. Raises `WorkbookError` when a column that every sheet must have is not there."""
     index = HeaderIndex(profile, raw.year)
-    at = index.header_row(raw.rows)
-    headings = index.headings(raw.rows[at]) if raw.rows else []
-    below = raw.rows[at + 1 :]
+    upper = repeated_downward(raw.rows, raw.merged, 2 * HEADER_SEARCH_ROWS)
+    at = index.header_row(upper)
+    headings = index.headings(upper[at]) if upper else []
+    codes = {h.position for h in headings if h.column and profile.columns[h.column].kind == "identifier"}
+    rows, merged = repeated_values(raw.rows, raw.merged, at + 1, codes)
+    below = rows[at + 1 :]
     cells: list[Sequence[Cell]] = list(zip(*below, strict=True)) if below else [() for _ in headings]
     filled = [_is_filled(column) for column in cells]
     candidates = _candidates(headings, profile)
@@ -60,6 +64,7 @@ def select_columns(raw: RawSheet, profile: Profile) -> Selection:
         *_about_duplicates(raw, candidates, chosen, cells, filled),
         *_about_repeats(raw, profile, headings),
         *_above_headers(raw, at, headings),
+        *_about_merged(raw, headings, merged),
     ]
     return Selection(headings, cells, chosen, filled, at + 2, tuple(findings))
 
@@ -71,6 +76,12 @@ def _above_headers(raw: RawSheet, at: int, headings: Sequence[Heading]) -> Itera
     if rows:
         full = max(filled.values()) > sum(heading.meaning != "blank" for heading in headings) / 2
         yield finding("above_headers", sheet=raw.name, rows=rows, severity="error" if full else "info")
+
+
+def _about_merged(raw: RawSheet, headings: Sequence[Heading], merged: Mapping[int, list[int]]) -> Iterator[Finding]:
+    for position, places in merged.items():
+        header = headings[position].text if headings[position].folded else column_letters(position)
+        yield finding("merged_cells", sheet=raw.name, column=header, rows=[place + 1 for place in places])
 
 
 def _is_filled(cells: Sequence[Cell]) -> bool:

@@ -16,7 +16,7 @@ from python_calamine import CalamineError, CalamineWorkbook
 from farol.i18n import msg
 from farol.workbook.archive import Archive
 from farol.workbook.findings import Finding
-from farol.workbook.isolated import read_isolated
+from farol.workbook.isolated import merged_blocks, read_isolated
 from farol.workbook.limits import Limits, damaged, encrypted, not_a_workbook, too_large
 from farol.workbook.markup import empty_shared_strings, read_marks, read_ods_marks
 from farol.workbook.raw import FROM_WORKBOOK, UNCALCULATED, CellError, RawSheet, RawWorkbook, Source
@@ -51,7 +51,7 @@ def read_xls(content: bytes, pattern: str, limits: Limits, file: str) -> RawWork
         raise encrypted(file)
     book = read_isolated(content, pattern, limits, file)
     choice = choose_names(pattern, book.names)
-    sheets = [RawSheet(name, choice.years[name], cells) for name, cells in book.rows.items()]
+    sheets = [RawSheet(name, choice.years[name], cells, merged=book.merged[name]) for name, cells in book.rows.items()]
     return RawWorkbook(book.names, sheets, _about(choice, pattern, book.hidden))
 
 
@@ -69,7 +69,10 @@ def _read_ods(content: bytes, archive: Archive, pattern: str, limits: Limits, fi
     choice = choose_names(pattern, book.names)
     for name, cells in book.rows.items():
         _place(cells, marks[name].odd if name in marks else {})
-    sheets = [RawSheet(name, choice.years[name], cells, _ODS) for name, cells in book.rows.items()]
+    sheets = [
+        RawSheet(name, choice.years[name], cells, _ODS, merged=marks[name].merged if name in marks else ())
+        for name, cells in book.rows.items()
+    ]
     return RawWorkbook(book.names, sheets, _about(choice, pattern, book.hidden))
 
 
@@ -95,7 +98,7 @@ def _read_xlsx(content: bytes, archive: Archive, pattern: str, limits: Limits, f
         except CalamineError as error:
             raise damaged(file, name) from error
         _place(cells, marks.odd)
-        return RawSheet(name, years[name], cells, FROM_WORKBOOK, marks.rows)
+        return RawSheet(name, years[name], cells, FROM_WORKBOOK, marks.rows, merged=merged_blocks(sheet))
 
     with ThreadPoolExecutor(max_workers=THREADS) as threads:
         sheets = list(threads.map(read, years))
