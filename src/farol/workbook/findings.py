@@ -72,8 +72,23 @@ QUIRKS: Mapping[str, Quirk] = {
     ),
     "age_as_date": Quirk(
         "info",
-        msg("Numbers were formatted as dates in January 1900."),
+        msg("Numbers were formatted as dates in January 1900 or 1904."),
         msg("The number behind the date is used."),
+    ),
+    "percentage": Quirk(
+        "warning",
+        msg("Numbers are percentages."),
+        msg("They are read as shares of {highest}, the highest value of the column."),
+    ),
+    "percent_format": Quirk(
+        "warning",
+        msg("Numbers are shown as percentages, and some are above 100%."),
+        msg("The numbers behind them are used."),
+    ),
+    "like_shares": Quirk(
+        "warning",
+        msg("No value is above 1, though values go up to {highest}: they may be percentages or of another scale."),
+        msg("They are read as they stand. See whether they are right."),
     ),
     "swapped_date": Quirk(
         "warning",

@@ -28,6 +28,10 @@ UNCALCULATED = CellError("=")
 """A cell with a formula that no spreadsheet has calculated yet: a library wrote the file."""
 
 
+class Percent(float):
+    """A number that the spreadsheet shows as a percentage: 0.85 is shown as 85%."""
+
+
 class Block(NamedTuple):
     """Merged cells: their first and last row and column, 0-based."""
 

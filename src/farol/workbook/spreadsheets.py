@@ -18,13 +18,15 @@ from farol.workbook.archive import Archive
 from farol.workbook.findings import Finding
 from farol.workbook.isolated import merged_blocks, read_isolated
 from farol.workbook.limits import Limits, damaged, encrypted, not_a_workbook, too_large
-from farol.workbook.markup import empty_shared_strings, read_marks, read_ods_marks
-from farol.workbook.raw import FROM_WORKBOOK, UNCALCULATED, CellError, RawSheet, RawWorkbook, Source
+from farol.workbook.markup import Marks, empty_shared_strings, read_marks, read_ods_marks
+from farol.workbook.raw import FROM_WORKBOOK, UNCALCULATED, Percent, RawSheet, RawWorkbook, Source
+from farol.workbook.styles import percent_styles
 from farol.workbook.years import NameChoice, about_names, choose_names, hidden, unread, without
 
 THREADS = 2
 
 _MANIFEST = "META-INF/manifest.xml"
+_STYLES = "xl/styles.xml"
 _STRINGS = "xl/sharedStrings.xml"
 _SHEET = re.compile(r"<(?:\w+:)?sheet\s([^>]*)>")
 _RELATION = re.compile(r"<(?:\w+:)?Relationship\s([^>]*)>")
@@ -32,6 +34,7 @@ _ATTRIBUTE = re.compile(r"(?:(\w+):)?(\w+)\s*=\s*(?:\"([^\"]*)\"|'([^']*)')")
 _ENCRYPTED_XLSX = "EncryptedPackage".encode("utf-16-le")
 _ENCRYPTED_XLS = re.compile(rb"\x09\x08\x10\x00\x00\x06\x05\x00.{12}(?:\x86\x00\x00\x00)?\x2f\x00", re.DOTALL)
 """The record FILEPASS right behind the workbook's first one (BOF), or behind WRITEPROTECT."""
+_NO_MARKS = Marks(0, 0, {})
 _ODS = Source(epoch=dt.date(1899, 12, 30))
 
 
@@ -68,9 +71,9 @@ def _read_ods(content: bytes, archive: Archive, pattern: str, limits: Limits, fi
     book = read_isolated(content, pattern, limits, file)
     choice = choose_names(pattern, book.names)
     for name, cells in book.rows.items():
-        _place(cells, marks[name].odd if name in marks else {})
+        _place(cells, marks.get(name, _NO_MARKS))
     sheets = [
-        RawSheet(name, choice.years[name], cells, _ODS, merged=marks[name].merged if name in marks else ())
+        RawSheet(name, choice.years[name], cells, _ODS, merged=marks.get(name, _NO_MARKS).merged)
         for name, cells in book.rows.items()
     ]
     return RawWorkbook(book.names, sheets, _about(choice, pattern, book.hidden))
@@ -84,9 +87,10 @@ def _read_xlsx(content: bytes, archive: Archive, pattern: str, limits: Limits, f
     archive.check(but=[parts[name] for name in years])
     strings = archive.read(_STRINGS) if _STRINGS in archive else b""
     empty = empty_shared_strings(strings)
+    percent = percent_styles(archive.read(_STYLES)) if _STYLES in archive else frozenset()
 
     def read(name: str) -> RawSheet:
-        marks = read_marks(archive.read(parts[name]), limits.max_cells, empty)
+        marks = read_marks(archive.read(parts[name]), limits.max_cells, empty, percent)
         if marks is None:
             raise damaged(file, name)
         if marks.span > limits.max_cells:
@@ -97,7 +101,7 @@ def _read_xlsx(content: bytes, archive: Archive, pattern: str, limits: Limits, f
             cells = sheet.to_python(skip_empty_area=False)
         except CalamineError as error:
             raise damaged(file, name) from error
-        _place(cells, marks.odd)
+        _place(cells, marks)
         return RawSheet(name, years[name], cells, FROM_WORKBOOK, marks.rows, merged=merged_blocks(sheet))
 
     with ThreadPoolExecutor(max_workers=THREADS) as threads:
@@ -140,8 +144,12 @@ def _member(target: str) -> str:
     return target.lstrip("/") if target.startswith("/") else posixpath.normpath(f"xl/{target}")
 
 
-def _place(cells: list[list[Any]], odd: Mapping[tuple[int, int], CellError]) -> None:
-    """Put the odd cells where they are. What has no value may stand beyond the last value that the reader saw."""
+def _place(cells: list[list[Any]], marks: Marks) -> None:
+    """Put the odd cells and the percentages where they are.
+
+    What has no value may stand beyond the last value that the reader saw.
+    """
+    odd = marks.odd
     uncalculated = [place for place, error in odd.items() if error is UNCALCULATED]
     if uncalculated and cells:
         width = max(len(cells[0]), *(column + 1 for _, column in uncalculated))
@@ -152,3 +160,6 @@ def _place(cells: list[list[Any]], odd: Mapping[tuple[int, int], CellError]) -> 
     for (row, column), error in odd.items():
         if row < len(cells) and column < len(cells[row]):
             cells[row][column] = error
+    for row, column in marks.percent:
+        if row < len(cells) and column < len(cells[row]) and isinstance(cells[row][column], float):
+            cells[row][column] = Percent(cells[row][column])

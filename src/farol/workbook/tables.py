@@ -16,23 +16,21 @@ from farol.profile import Column, Kind, Profile, Severity
 from farol.workbook.account import LEFT_OUT, SheetAccount, column_counts
 from farol.workbook.cells import (
     Floats,
-    Note,
     Numbers,
     Objects,
     Spellings,
     category_column,
-    date_column,
-    error_notes,
     identifier_column,
-    months_of,
     number_column,
     spellings_of,
     years_in_range,
     zero_as_missing,
 )
+from farol.workbook.dates import date_column, months_of
 from farol.workbook.findings import Finding, finding
 from farol.workbook.headers import of_year
 from farol.workbook.labels import at_risk, contradictions
+from farol.workbook.notes import Note, error_notes
 from farol.workbook.raw import Cell, CellError, RawSheet, is_empty
 from farol.workbook.rows import rows_without_pupil
 from farol.workbook.selection import select_columns
@@ -261,7 +259,7 @@ class _Reader:
         cells = self._cells(column)
         if cells is None:
             return np.full(len(self._row), np.nan)
-        read = date_column(cells, column)
+        read = date_column(cells)
         self._date_years[column.name] = read.years
         self._report_notes(column, read.notes)
         return read.values
