@@ -89,7 +89,7 @@ def test_percentages_of_a_csv_are_grades(tmp_path: Path) -> None:
     assert values(panel, "MATEMATICA") == [8.5, pytest.approx(7.25)]
 
 
-def test_a_workbook_that_counts_from_1904_keeps_ages_and_birthdays(tmp_path: Path) -> None:
+def test_a_workbook_that_counts_from_1904_keeps_its_ages(tmp_path: Path) -> None:
     born = dt.date(2012, 6, 17)
     rows = pupils(2, {"Data de Nasc": [born, born], "Idade": [9, 12]})
     book = xlwt.Workbook()

@@ -67,6 +67,11 @@ QUIRKS: Mapping[str, Quirk] = {
         msg("Cells have a formula that was never calculated, and so no value."),
         msg("They are read as empty. Open the workbook in a spreadsheet program and save it again."),
     ),
+    "nested_value": Quirk(
+        "error",
+        msg("Cells hold a list or a record, not a value."),
+        msg("They are read as empty. Write the file with one value in each cell."),
+    ),
     "empty_text": Quirk(
         "info", msg("Cells look empty, but hold a text without characters."), msg("They are read as empty.")
     ),
@@ -167,6 +172,11 @@ QUIRKS: Mapping[str, Quirk] = {
         "warning",
         msg("A quotation mark has no partner in its row and would swallow the rows below."),
         msg("It is left out. Every line is read as a row."),
+    ),
+    "other_encoding": Quirk(
+        "warning",
+        msg("The file is in UTF-8, but these rows have characters of another encoding."),
+        msg("Those characters are read as Windows-1252. See whether the texts are right."),
     ),
     "short_row": Quirk(
         "warning",

@@ -6,8 +6,10 @@ from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from farol.workbook.raw import EMPTY_TEXT, UNCALCULATED, Cell, CellError, is_empty
+from farol.workbook.raw import EMPTY_TEXT, NESTED, UNCALCULATED, Cell, CellError, is_empty
 from farol.workbook.texts import error_kind
+
+_NO_FAILURE = {EMPTY_TEXT: "empty_text", UNCALCULATED: "uncalculated", NESTED: "nested_value"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,10 +62,8 @@ class Notes:
 
 def nothing_in(cell: Cell) -> str | None:
     """None when a cell holds a value; else the code of the note to make, "" for no note."""
-    if cell is EMPTY_TEXT:
-        return "empty_text"
-    if cell is UNCALCULATED:
-        return "uncalculated"
+    if isinstance(cell, CellError) and cell in _NO_FAILURE:
+        return _NO_FAILURE[cell]
     if _error_kind(cell) is not None:
         return "error_cell"
     return "" if is_empty(cell) else None
@@ -80,5 +80,5 @@ def error_notes(cells: Sequence[Cell]) -> tuple[Note, ...]:
     noted = Notes()
     for position, cell in enumerate(cells):
         if isinstance(cell, CellError) and cell is not EMPTY_TEXT:
-            noted.add("uncalculated" if cell is UNCALCULATED else "error_cell", position, cell)
+            noted.add(_NO_FAILURE.get(cell, "error_cell"), position, cell)
     return noted.all()

@@ -41,6 +41,10 @@ class Block(NamedTuple):
     right: int
 
 
+NESTED = CellError("[]")
+"""A cell with a list or a record in it, as parquet files may have."""
+
+
 @dataclass(frozen=True, slots=True)
 class Source:
     """What a column's cells come from.

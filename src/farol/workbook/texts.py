@@ -53,7 +53,7 @@ def parse_number(text: str) -> float | None:
 
 
 def parse_percent(text: str) -> float | None:
-    """The number behind a percentage written as text; None when it is none.
+    """The number behind a percentage written as text; None for any other text.
 
     >>> parse_percent("85%"), parse_percent("85,5 %"), parse_percent("85"), parse_percent("%")
     (0.85, 0.855, None, None)
