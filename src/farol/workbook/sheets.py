@@ -25,7 +25,7 @@ NAMES_SHOWN = 20
 
 _ZIP, _OLE, _PARQUET = b"PK", b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1", b"PAR1"
 _ENCRYPTED_PARQUET = b"PARE"
-_SPREADSHEETS = (".xlsx", ".xlsm", ".xls", ".ods")
+_SPREADSHEETS = (".xlsx", ".xlsm", ".xlsb", ".xls", ".ods")
 _FILES_OF_A_FOLDER = (".csv", ".tsv", ".txt", ".parquet")
 
 

@@ -26,6 +26,13 @@ from farol.workbook.years import NameChoice, about_names, choose_names, hidden, 
 THREADS = 2
 
 _MANIFEST = "META-INF/manifest.xml"
+_RELATIONS = "_rels/.rels"
+_WORKBOOK = "xl/workbook.xml"
+_USUAL_RELATIONS = (
+    b'<Relationships xmlns="http://schemas.openxmlformats.org/package/2006/relationships"><Relationship Id="rId1" '
+    b'Type="http://schemas.openxmlformats.org/officeDocument/2006/relationships/officeDocument" '
+    b'Target="xl/workbook.xml"/></Relationships>'
+)
 _STYLES = "xl/styles.xml"
 _STRINGS = "xl/sharedStrings.xml"
 _SHEET = re.compile(r"<(?:\w+:)?sheet\s([^>]*)>")
@@ -39,19 +46,43 @@ _ODS = Source(epoch=dt.date(1899, 12, 30))
 
 
 def read_zip(content: bytes, pattern: str, limits: Limits, file: str) -> RawWorkbook:
-    """An xlsx or ods workbook: the sheets whose name fits `pattern`. Raises `WorkbookError`."""
+    """An xlsx, xlsb or ods workbook: the sheets whose name fits `pattern`. Raises `WorkbookError`."""
     archive = Archive(content, file, limits)
-    if "xl/workbook.xml" in archive:
+    main = _main_part(archive)
+    folder, _, name = main.rpartition("/")
+    if main.endswith(".bin") and main in archive:
+        archive.check()
+        return _read_isolated(content, pattern, limits, file)
+    if main != _WORKBOOK and main in archive:  # the reader knows no other name
+        renamed = {name: "workbook.xml", f"_rels/{name}.rels": "_rels/workbook.xml.rels"}
+        content = archive.moved(f"{folder}/" if folder else "", "xl/", renamed, {_RELATIONS: _USUAL_RELATIONS})
+        archive = Archive(content, file, limits)
+    if _WORKBOOK in archive:
         return _read_xlsx(content, archive, pattern, limits, file)
+    if "encrypted-package" in archive:  # an ods as LibreOffice 24.8 and later protects it
+        raise encrypted(file)
     if "content.xml" in archive:
         return _read_ods(content, archive, pattern, limits, file)
     raise not_a_workbook(file)
+
+
+def _main_part(archive: Archive) -> str:
+    """The member that an xlsx or xlsb archive itself calls the workbook; the usual one where it does not say."""
+    if _RELATIONS in archive:
+        for attributes in map(_attributes, _RELATION.findall(_decoded(archive, _RELATIONS))):
+            if attributes.get("Type", "").endswith("/officeDocument"):
+                return posixpath.normpath(attributes.get("Target", "").replace("\\", "/").lstrip("/")).lower()
+    return "xl/workbook.bin" if "xl/workbook.bin" in archive else _WORKBOOK
 
 
 def read_xls(content: bytes, pattern: str, limits: Limits, file: str) -> RawWorkbook:
     """An xls workbook, in which failed cells look like empty ones. Raises `WorkbookError`."""
     if _ENCRYPTED_XLSX in content or _ENCRYPTED_XLS.search(content):
         raise encrypted(file)
+    return _read_isolated(content, pattern, limits, file)
+
+
+def _read_isolated(content: bytes, pattern: str, limits: Limits, file: str) -> RawWorkbook:
     book = read_isolated(content, pattern, limits, file)
     choice = choose_names(pattern, book.names)
     sheets = [RawSheet(name, choice.years[name], cells, merged=book.merged[name]) for name, cells in book.rows.items()]
