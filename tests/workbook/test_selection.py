@@ -7,9 +7,21 @@ from pathlib import Path
 import pytest
 
 from farol.errors import WorkbookError
+from farol.workbook.account import reading_lines
 from farol.workbook.panel import Panel, read_panel
 from farol.workbook.selection import SheetNeeds
-from tests.workbook.making import PEDE, Rows, findings_of, only, pupils, read, refused, values, write_xlsx
+from tests.workbook.making import (
+    PEDE,
+    Rows,
+    findings_of,
+    only,
+    panel_of,
+    pupils,
+    read,
+    refused,
+    values,
+    write_xlsx,
+)
 
 
 def test_of_two_headers_for_one_column_the_filled_one_is_read(tmp_path: Path) -> None:
@@ -117,6 +129,42 @@ def test_of_a_log_only_the_rows_of_a_task_are_read(tmp_path: Path) -> None:
     assert values(needing(tmp_path, [header, *lines], SheetNeeds(pupils=False)), "IAA") == [7.0, 8.0, 9.0]
     other: Rows = [["IAA", "task"], [7.0, "homework"]]
     assert values(needing(tmp_path, other, SheetNeeds(pupils=False, task="current")), "IAA") == [7.0]
+
+
+def test_a_header_that_fits_but_for_signs_is_read_and_told(tmp_path: Path) -> None:
+    rows = pupils(2, {"Mat.": [4.0, 5.0], "Fase_ideal": [3, 3]}, without=["Matem", "Fase ideal"])
+    panel = read(tmp_path, rows)
+    assert values(panel, "MATEMATICA") == [4.0, 5.0]
+    near = {finding.column: str(finding.message) for finding in findings_of(panel, "near_header")}
+    assert near == {
+        "Mat.": "The header is Mat but for signs and spaces.",
+        "Fase_ideal": "The header is Fase ideal but for signs and spaces.",
+    }
+
+
+def test_the_profiles_own_spelling_goes_before_a_near_one(tmp_path: Path) -> None:
+    panel = read(tmp_path, pupils(2, {"Matemática.": [4.0, 5.0]}))
+    assert values(panel, "MATEMATICA") == [4.5, 4.5]
+    assert only(panel, "duplicate_header").severity == "warning"
+
+
+def test_an_unknown_header_says_which_column_it_may_mean(tmp_path: Path) -> None:
+    sheets = {"PEDE2022": pupils(2), "PEDE2023": pupils(2, {"Nota Mat": [4.0, 5.0], "Ano_nasci": [2012, 2013]})}
+    sheets["PEDE2023"] = [[cell for at, cell in enumerate(row) if at != 12] for row in sheets["PEDE2023"]]
+    panel = panel_of(tmp_path, sheets)
+    unknown = {finding.column: finding for finding in findings_of(panel, "unknown_column")}
+    assert "Is Matemática meant" in str(unknown["Nota Mat"].message)
+    assert (unknown["Nota Mat"].severity, unknown["Ano_nasci"].severity) == ("error", "warning")
+    first, _ = reading_lines(panel.accounts, panel.findings, "a.xlsx", "en")
+    assert "Nota Mat (PEDE2023) = Matemática?" in first
+
+
+def test_a_refusal_names_the_header_that_may_be_meant(tmp_path: Path) -> None:
+    rows = [["Código (RA)" if cell == "RA" else cell for cell in row] for row in pupils(1)]
+    with pytest.raises(WorkbookError) as error:
+        read(tmp_path, rows)
+    assert error.value.fix is not None
+    assert "The header Código (RA) is probably meant: rename it to RA" in str(error.value.fix)
 
 
 def test_many_headers_are_not_all_listed(tmp_path: Path) -> None:

@@ -14,7 +14,7 @@ from rich.table import Table
 from farol.cli.check import Format, FormatOption, ProfileOption, YearOption
 from farol.cli.drift_pairwise import show_pairwise
 from farol.cli.serve import DataOption
-from farol.cli.terminal import ERR, OUT, _, number, open_panel, read_settings, say
+from farol.cli.terminal import ERR, OUT, _, number, open_panel, read_settings, say, say_reading
 from farol.cli.train import ArtifactsOption, SeedOption, remembered_workbook
 from farol.errors import InputError
 from farol.i18n import msg, terminal_locale
@@ -86,7 +86,7 @@ def drift(
                 msg("A comparison of pairs is neither stored in the history nor weighted to levels."),
                 fix=msg("Leave out --snapshot and --same-levels, or --multivariate."),
             )
-        panel = None if file is None else _panel(file, bundle, settings, year)
+        panel = None if file is None else _panel(file, bundle, settings, year, output)
         show_pairwise(settings, bundle, window, part, panel, output)
         return
     if file is not None:
@@ -95,8 +95,7 @@ def drift(
                 msg("The drift of a workbook is not stored in the history."),
                 fix=msg("Leave out --snapshot or --input."),
             )
-        panel = _panel(file, bundle, settings, year)
-        report = drift_of_panel(bundle, panel)
+        report = drift_of_panel(bundle, _panel(file, bundle, settings, year, output))
     else:
         wanted = parse_slice(bundle, part)
         with Store.open(settings.store_url) as store:
@@ -110,8 +109,10 @@ def drift(
         print_drift(report)
 
 
-def _panel(file: Path, bundle: Bundle, settings: Settings, year: int | None) -> Panel:
+def _panel(file: Path, bundle: Bundle, settings: Settings, year: int | None, output: Format) -> Panel:
     """The rows of a year of a workbook, for what drift needs of them: no pupil's code, and only a task's own columns.
+
+    What was read of them is said.
 
     A file without a year in its name is of this year, unless a feature depends on the year.
     """
@@ -126,6 +127,7 @@ def _panel(file: Path, bundle: Bundle, settings: Settings, year: int | None) -> 
     panel = open_panel(file, bundle.profile, settings, needs).of_year(year)
     if unknown := unknown_features(bundle, panel):
         ERR.print(unknown_words(unknown).render(terminal_locale()), markup=False)
+    say_reading(panel, file, year=panel.years[-1], aside=output is Format.json)
     return panel
 
 

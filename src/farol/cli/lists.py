@@ -11,7 +11,7 @@ from rich.table import Table
 
 from farol.cli.check import Format, FormatOption, WorkbookArgument, YearOption
 from farol.cli.explain import MOST_REASONS, TaskOption, scorer_and_panel
-from farol.cli.terminal import OUT, _, read_settings, say
+from farol.cli.terminal import OUT, _, read_settings, say, say_reading
 from farol.cli.train import ArtifactsOption
 from farol.errors import InputError, Place
 from farol.i18n import msg, terminal_locale
@@ -58,6 +58,7 @@ def list_(
     ranked = pupil_list(scorer, panel.of_year(year), places, by=By(by.value), reasons=reasons)
     if csv is not None:
         write(ranked, csv)
+    say_reading(panel, workbook, year=ranked.year, aside=output is Format.json)
     if output is Format.json:
         print(PupilListAnswer.of(ranked, terminal_locale()).model_dump_json(indent=2))
     elif csv is None:

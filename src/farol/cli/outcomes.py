@@ -15,7 +15,7 @@ from rich.table import Table
 from farol.cli.check import Format, FormatOption, ProfileOption, WorkbookArgument, YearOption
 from farol.cli.explain import TaskOption, scorer_and_panel
 from farol.cli.serve import DataOption
-from farol.cli.terminal import OUT, _, number, open_panel, open_profile, read_settings, say
+from farol.cli.terminal import OUT, _, number, open_panel, open_profile, read_settings, say, say_reading
 from farol.cli.train import ArtifactsOption
 from farol.errors import InputError
 from farol.i18n import msg, terminal_locale
@@ -61,6 +61,7 @@ def forecast(
     if csv is not None:
         write_csv_file(forecasts.rows, csv, bundle.profile, settings.timezone)
     answer = ForecastsAnswer.of(forecasts)
+    say_reading(panel, workbook, year=forecasts.year, aside=output is Format.json)
     if output is Format.json:
         print(answer.model_dump_json(indent=2))
         return
@@ -145,6 +146,7 @@ def outcomes(
     with Store.open(settings.store_url) as store:
         recorded = record_panel(store, registry, panel, year=year, at=datetime.now(UTC))
         made = [outcome_report(store, registry, school, name, recorded.year) for name in tasks]
+    say_reading(panel, workbook, year=recorded.year, aside=output is Format.json)
     reports = [report for report in made if report is not None and (report.counts.forecast or task != "all")]
     if output is Format.json:
         answers = [OutcomeReportAnswer.of(report, terminal_locale()).model_dump(mode="json") for report in reports]

@@ -91,6 +91,20 @@ def open_panel(workbook: Path, profile: Profile, settings: Settings, needs: Shee
     return read_panel(workbook, profile, limits, needs or ANY_SHEET)
 
 
+def say_reading(panel: Panel, workbook: Path, *, year: int | None = None, aside: bool = False) -> None:
+    """Two lines on what was read of a workbook, or of its sheet of a `year`.
+
+    `aside`, for output that programs read: to standard error, and only where something was lost.
+    """
+    from farol.workbook.account import reading_lines
+
+    lines = reading_lines(
+        panel.accounts, panel.findings, str(workbook), terminal_locale(), year=year, only_losses=aside
+    )
+    for line in lines:
+        (ERR if aside else OUT).print(line, markup=False, soft_wrap=True)
+
+
 def open_profile(settings: Settings) -> Profile:
     """The profile that the settings name."""
     return load_profile(settings.profile)

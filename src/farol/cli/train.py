@@ -14,7 +14,7 @@ from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeEl
 from rich.table import Table
 
 from farol.cli.check import ProfileOption, SheetYearOption, WorkbookArgument
-from farol.cli.terminal import ERR, OUT, _, number, open_panel, open_profile, read_settings, say
+from farol.cli.terminal import ERR, OUT, _, number, open_panel, open_profile, read_settings, say, say_reading
 from farol.errors import InputError, MissingExtraError, PlanError
 from farol.i18n import Message, msg, terminal_locale
 
@@ -163,6 +163,7 @@ def train_workbook(
                 written.append((name, write_bundle(settings.artifacts, trained)))
     if not written:
         raise refused[0]
+    say_reading(panel, workbook)
     for name, path in written:
         _report_and_promote(profile.tasks[name], path, settings, options)
     for refusal in refused:

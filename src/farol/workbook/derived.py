@@ -12,7 +12,8 @@ from numpy.typing import NDArray
 
 from farol.profile import Condition, Operator, Profile, fold
 from farol.profile.checking import YEAR
-from farol.workbook.cells import Floats, Objects
+from farol.workbook.cells import Objects
+from farol.workbook.dates import Floats
 
 COMPARE: Mapping[Operator, Callable[[Floats, float], NDArray[np.bool_]]] = {
     "<": operator.lt,

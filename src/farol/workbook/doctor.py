@@ -12,6 +12,7 @@ from babel.numbers import format_percent
 
 from farol.i18n import Message, msg
 from farol.profile import Severity
+from farol.workbook.account import account_dict, account_lines
 from farol.workbook.findings import Finding
 from farol.workbook.panel import Panel
 
@@ -57,7 +58,7 @@ def _summary(panel: Panel, year: int) -> YearSummary:
 
 
 def as_dict(panel: Panel, locale: str) -> dict[str, object]:
-    """Everything as JSON: `findings` (worst first, in the sheets' order), `years`, `fingerprint`, `counts`."""
+    """Everything as JSON: `findings` (worst first, by sheet), `account`, `years`, `fingerprint`, `counts`."""
     findings = _worst_first(panel.findings)
     return {
         "profile": panel.profile.name,
@@ -76,6 +77,7 @@ def as_dict(panel: Panel, locale: str) -> dict[str, object]:
             }
             for finding in findings
         ],
+        "account": account_dict(panel.accounts, panel.findings),
         "years": [
             {
                 "year": summary.year,
@@ -91,12 +93,13 @@ def as_dict(panel: Panel, locale: str) -> dict[str, object]:
 
 
 def render_text(panel: Panel, locale: str, *, rows_shown: int = 5) -> str:
-    """The findings as text for a terminal: sheet by sheet, the worst first, with the first rows of each; then a
-    summary of what the panel holds."""
+    """The findings as text for a terminal: sheet by sheet, the worst first, with the first rows of each; then the
+    account of what was read, and a summary of what the panel holds."""
     lines: list[str] = []
     for sheet, findings in groupby(sorted(panel.findings, key=_sheet), key=_sheet):
         lines += [sheet, *_sheet_lines(findings, locale, rows_shown), ""]
-    return "\n".join([*lines, *_summary_lines(panel, locale)])
+    account = account_lines(panel.accounts, panel.findings, locale)
+    return "\n".join([*lines, *account, "", *_summary_lines(panel, locale)])
 
 
 def _sheet(finding: Finding) -> str:
@@ -112,7 +115,7 @@ def _sheet_lines(findings: Iterable[Finding], locale: str, rows_shown: int) -> I
 
     def words_of(finding: Finding) -> str:
         words = f"{finding.message.render(locale)} {finding.action.render(locale)}"
-        return f"  {_NAMES[finding.severity].render(locale)} [{finding.code}] {words}"
+        return f"  {_NAMES[finding.severity].render(locale)}: {words}"
 
     grouped: dict[str, list[Finding]] = {}
     for finding in _worst_first(findings):

@@ -68,13 +68,33 @@ QUIRKS: Mapping[str, Quirk] = {
         msg("Cells have a formula that was never calculated, and so no value."),
         msg("They are read as empty. Open the workbook in a spreadsheet program and save it again."),
     ),
+    "nested_value": Quirk(
+        "error",
+        msg("Cells hold a list or a record, not a value."),
+        msg("They are read as empty. Write the file with one value in each cell."),
+    ),
     "empty_text": Quirk(
         "info", msg("Cells look empty, but hold a text without characters."), msg("They are read as empty.")
     ),
     "age_as_date": Quirk(
         "info",
-        msg("Numbers were formatted as dates in January 1900."),
+        msg("Numbers were formatted as dates in January 1900 or 1904."),
         msg("The number behind the date is used."),
+    ),
+    "percentage": Quirk(
+        "warning",
+        msg("Numbers are percentages."),
+        msg("They are read as shares of {highest}, the highest value of the column."),
+    ),
+    "percent_format": Quirk(
+        "warning",
+        msg("Numbers are shown as percentages, and some are above 100%."),
+        msg("The numbers behind them are used."),
+    ),
+    "like_shares": Quirk(
+        "warning",
+        msg("No value is above 1, though values go up to {highest}: they may be percentages or of another scale."),
+        msg("They are read as they stand. See whether they are right."),
     ),
     "swapped_date": Quirk(
         "warning",
@@ -155,10 +175,20 @@ QUIRKS: Mapping[str, Quirk] = {
         msg("A quotation mark has no partner in its row and would swallow the rows below."),
         msg("It is left out. Every line is read as a row."),
     ),
+    "other_encoding": Quirk(
+        "warning",
+        msg("The file is in UTF-8, but these rows have characters of another encoding."),
+        msg("Those characters are read as Windows-1252. See whether the texts are right."),
+    ),
     "short_row": Quirk(
         "warning",
         msg("Rows have fewer cells than there are headers."),
         msg("The cells missing at the end are read as empty. See whether the others are under the right headers."),
+    ),
+    "merged_cells": Quirk(
+        "warning",
+        msg("These cells are merged with others, and only the first one of them holds the value."),
+        msg("They are read with that value."),
     ),
     "blank_row": Quirk("info", msg("Rows are blank."), msg("They are left out.")),
     "no_period": Quirk(
@@ -201,6 +231,19 @@ QUIRKS: Mapping[str, Quirk] = {
         "info", msg("The sheet does not have this column."), msg("Its values are empty for this year.")
     ),
     "unknown_column": Quirk("warning", msg("The profile does not know this header."), msg("The column is not read.")),
+    "likely_column": Quirk(
+        "warning",
+        msg("The profile does not know this header. Is {likely} meant, which the sheet does not have?"),
+        msg("The column is not read. Rename its header to {likely}, or add the header to the profile's aliases."),
+    ),
+    "near_header": Quirk(
+        "info", msg("The header is {expected} but for signs and spaces."), msg("It is read as {expected}.")
+    ),
+    "unused_column": Quirk("info", msg("The column is known and not used."), msg("It is not read.")),
+    "personal_column": Quirk(
+        "info", msg("The column says who the pupil is."), msg("It is left out and goes into no model.")
+    ),
+    "above_headers": Quirk("info", msg("Rows stand above the headers."), msg("They are not read.")),
     "history_column": Quirk("info", msg("The column is of another year."), msg("It is not used as this year's value.")),
     "filled_from_date": Quirk(
         "info", msg("{own} is empty in these rows."), msg("It is filled with the year of the date.")

@@ -14,10 +14,11 @@ from dataclasses import dataclass
 from io import BytesIO
 from typing import BinaryIO, TextIO
 
-from python_calamine import CalamineError, CalamineWorkbook, SheetVisibleEnum
+from python_calamine import CalamineError, CalamineSheet, CalamineWorkbook, SheetVisibleEnum
 
 from farol.i18n import msg
 from farol.workbook.limits import Limits, damaged, too_large
+from farol.workbook.raw import Block
 from farol.workbook.years import choose_names
 
 SECONDS = 120.0
@@ -29,11 +30,13 @@ _PROGRAM = "import sys; from farol.workbook.isolated import main; main(sys.argv,
 
 @dataclass(frozen=True, slots=True)
 class IsolatedSheets:
-    """The names of all sheets, those of the hidden ones, and the rows of those that `choose_names` takes."""
+    """The names of all sheets, those of the hidden ones, and of those that `choose_names` takes the rows and the merged
+    cells (in xls; calamine does not know those of ods)."""
 
     names: list[str]
     hidden: list[str]
     rows: dict[str, Rows]
+    merged: dict[str, list[Block]]
 
 
 def read_isolated(content: bytes, pattern: str, limits: Limits, file: str, year: int | None = None) -> IsolatedSheets:
@@ -48,8 +51,9 @@ def read_isolated(content: bytes, pattern: str, limits: Limits, file: str, year:
     except (subprocess.SubprocessError, json.JSONDecodeError) as error:
         raise damaged(file) from error
     match answer:
-        case {"names": names, "hidden": hidden, "sheets": sheets}:
-            return IsolatedSheets(names, hidden, sheets)
+        case {"names": names, "hidden": hidden, "sheets": sheets, "merged": merged}:
+            blocks = {name: [Block(*block) for block in of_sheet] for name, of_sheet in merged.items()}
+            return IsolatedSheets(names, hidden, sheets, blocks)
         case {"refused": "cells"}:
             raise too_large(msg("cells"), limits.max_cells, file)
         case _:
@@ -74,7 +78,13 @@ def _answer(content: bytes, pattern: str, max_cells: int, year: int | None) -> d
     if sum(sheet.total_height * sheet.total_width for sheet in sheets.values()) > max_cells:
         return {"refused": "cells"}
     rows = {name: sheet.to_python(skip_empty_area=False) for name, sheet in sheets.items()}
-    return {"names": workbook.sheet_names, "hidden": hidden, "sheets": rows}
+    merged = {name: merged_blocks(sheet) for name, sheet in sheets.items()}
+    return {"names": workbook.sheet_names, "hidden": hidden, "sheets": rows, "merged": merged}
+
+
+def merged_blocks(sheet: CalamineSheet) -> list[Block]:
+    """The merged cells of a sheet; none in ods."""
+    return [Block(*first, *last) for first, last in sheet.merged_cell_ranges or ()]
 
 
 def _plain(cell: object) -> object:

@@ -14,7 +14,9 @@ from numpy.typing import NDArray
 from farol.errors import InputError, Place, WorkbookError
 from farol.i18n import msg
 from farol.profile import Profile, Task
-from farol.workbook.cells import Floats, Objects
+from farol.workbook.account import SheetAccount
+from farol.workbook.cells import Objects
+from farol.workbook.dates import Floats
 from farol.workbook.derived import holds, values_of
 from farol.workbook.findings import Finding
 from farol.workbook.labels import next_values
@@ -33,7 +35,8 @@ class Panel:
     `numbers` has every number column of the profile (NaN missing), `categories` every category column (None missing),
     `dates` every date column in days since 1970-01-01: dates serve to compute ages and never leave the process.
     `label` is 1 at risk, 0 not, NaN unknown; `next_label` is the same student's in the following year, NaN where
-    that year has no row. `fingerprint` is a sha256 over the profile and all values.
+    that year has no row. `fingerprint` is a sha256 over the profile and all values. `accounts` say where the rows and
+    columns of each sheet went.
     """
 
     profile: Profile
@@ -46,6 +49,7 @@ class Panel:
     next_label: Floats
     findings: tuple[Finding, ...]
     fingerprint: str
+    accounts: tuple[SheetAccount, ...] = ()
 
     @property
     def years(self) -> tuple[int, ...]:
@@ -136,6 +140,7 @@ def read_panel(path: Path, profile: Profile, limits: Limits = DEFAULT_LIMITS, ne
             [*book.findings, *(f for table in tables for f in table.findings), *compare_years(by_period, profile)]
         ),
         fingerprint="",
+        accounts=tuple(table.account for table in tables),
     )
     if profile.periods is not None:
         panel = panel.select(np.argsort(year, kind="stable"))

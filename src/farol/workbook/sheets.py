@@ -14,7 +14,7 @@ from farol.i18n import msg
 from farol.profile import Profile
 from farol.workbook.csv_parquet import decoded, read_delimited, read_parquet
 from farol.workbook.headers import HeaderIndex
-from farol.workbook.limits import DEFAULT_LIMITS, Limits, not_a_workbook, too_large
+from farol.workbook.limits import DEFAULT_LIMITS, Limits, encrypted, not_a_workbook, too_large
 from farol.workbook.raw import FROM_TEXT, RawSheet, RawWorkbook
 from farol.workbook.spreadsheets import read_xls, read_zip
 from farol.workbook.years import Fit, about_names, choose_names, unread, year_name
@@ -24,7 +24,8 @@ __all__ = ["DEFAULT_LIMITS", "Limits", "RawSheet", "read_workbook"]
 NAMES_SHOWN = 20
 
 _ZIP, _OLE, _PARQUET = b"PK", b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1", b"PAR1"
-_SPREADSHEETS = (".xlsx", ".xlsm", ".xls", ".ods")
+_ENCRYPTED_PARQUET = b"PARE"
+_SPREADSHEETS = (".xlsx", ".xlsm", ".xlsb", ".xls", ".ods")
 _FILES_OF_A_FOLDER = (".csv", ".tsv", ".txt", ".parquet")
 
 
@@ -131,6 +132,8 @@ def _read_file(path: Path, profile: Profile, limits: Limits, given: int | None) 
         return read_zip(content, profile.sheet_pattern, limits, path.name, given)
     if content.startswith(_OLE):
         return read_xls(content, profile.sheet_pattern, limits, path.name, given)
+    if content.startswith(_ENCRYPTED_PARQUET) and content.endswith(_ENCRYPTED_PARQUET):
+        raise encrypted(path.name)
     if path.suffix.lower() in _SPREADSHEETS:
         raise not_a_workbook(path.name)  # text under a spreadsheet's extension: it is not read as csv
     choice = choose_names(profile.sheet_pattern, [path.stem], given)

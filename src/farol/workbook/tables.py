@@ -13,26 +13,24 @@ from numpy.typing import NDArray
 from farol.errors import Place, WorkbookError
 from farol.i18n import msg
 from farol.profile import Column, Kind, Profile, Severity
+from farol.workbook.account import LEFT_OUT, SheetAccount, column_counts
 from farol.workbook.cells import (
     Categories,
-    Floats,
-    Note,
     Numbers,
     Objects,
     Spellings,
     category_column,
-    date_column,
-    error_notes,
     identifier_column,
-    months_of,
     number_column,
     spellings_of,
     years_in_range,
     zero_as_missing,
 )
+from farol.workbook.dates import Floats, date_column, months_of
 from farol.workbook.findings import Finding, finding
 from farol.workbook.headers import of_year
 from farol.workbook.labels import at_risk, contradictions
+from farol.workbook.notes import Note, error_notes
 from farol.workbook.periods import period_reader
 from farol.workbook.raw import Cell, CellError, RawSheet, is_empty
 from farol.workbook.rows import rows_without_code, rows_without_pupil
@@ -73,6 +71,7 @@ class YearTable:
     headers: Mapping[str, str]
     spellings: Mapping[str, Spellings]
     findings: tuple[Finding, ...]
+    account: SheetAccount
 
     def by_period(self) -> Iterator[YearTable]:
         """A table for each year or term of the rows; findings and headers are those of the sheet."""
@@ -112,6 +111,7 @@ class _Reader:
             *self._selection.findings,
             *(finding(code, sheet=raw.name, rows=rows) for code, rows in raw.notes.items()),
         ]
+        self._left_out: dict[str, int] = {}
         self._spellings: dict[str, Spellings] = {}
         self._date_years: dict[str, Floats] = {}
         self._row = np.arange(len(raw.rows) + 1, dtype=np.int64)[self._selection.first_row :]
@@ -144,6 +144,19 @@ class _Reader:
             headers=self._headers(),
             spellings=self._spellings,
             findings=tuple(self._findings),
+            account=self._account(),
+        )
+
+    def _account(self) -> SheetAccount:
+        selection = self._selection
+        return SheetAccount(
+            sheet=self._raw.name,
+            year=self._raw.year,
+            rows=max(len(self._raw.rows), self._raw.formatted_rows),
+            above=selection.first_row - 2,
+            pupils=len(self._row),
+            left_out={code: self._left_out[code] for code in LEFT_OUT if self._left_out.get(code)},
+            **column_counts(selection.headings, selection.chosen, selection.filled, self._profile),
         )
 
     def _columns(self, kind: Kind) -> Iterator[Column]:
@@ -253,10 +266,14 @@ class _Reader:
         rows = [*self._row[sorted(blank)].tolist(), *tail]
         if rows:
             self._findings.append(finding("blank_row", sheet=self._raw.name, rows=rows))
-        for code in ("folded_code", "unusable_code", "uncalculated"):
+        noted = {note.code: [at for at in note.positions if at not in left_out] for note in read.notes}
+        for code in ("folded_code", "unusable_code", "uncalculated", "nested_value"):
             self._report(code, header or None, noted.get(code, ()))
         left_out.update(noted.get("unusable_code", ()))
-        self._report("missing_student", header, sorted(set(without) - blank - left_out))
+        nameless = sorted(set(without) - blank - left_out)
+        self._report("missing_student", header, nameless)
+        self._left_out = {code: len(positions) for code, positions in {**strangers, **noted}.items()}
+        self._left_out |= {"blank_row": len(rows), "missing_student": len(nameless)}
         present = np.array([code is not None for code in read.values], dtype=np.bool_)
         if without:
             self._kept = np.flatnonzero(present).tolist()
@@ -354,7 +371,7 @@ class _Reader:
         cells = self._cells(column)
         if cells is None:
             return np.full(len(self._row), np.nan)
-        read = date_column(cells, column)
+        read = date_column(cells)
         self._date_years[column.name] = read.years
         self._report_notes(column, read.notes)
         return read.values

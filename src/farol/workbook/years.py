@@ -6,7 +6,6 @@ A name that nearly fits the profile's is read too: a year that is left out becau
 from __future__ import annotations
 
 import re
-import unicodedata
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from enum import IntEnum
@@ -14,7 +13,7 @@ from types import MappingProxyType
 
 from farol.profile import NO_PERIOD, Severity, fold
 from farol.workbook.findings import Finding, finding
-from farol.workbook.headers import sheet_year
+from farol.workbook.headers import sheet_year, visible_fold
 
 
 class Fit(IntEnum):
@@ -104,7 +103,7 @@ def year_name(pattern: str, name: str) -> YearName | None:
     year = sheet_year(pattern, name)
     if year is not None:
         return YearName(name, year, Fit.exact)
-    folded = _visible(name)
+    folded = visible_fold(name)
     compact = _compact(_COPY.sub(" ", folded))
     for form, digits in (("{year}", "[0-9]{4}"), ("{yy}", "[0-9]{2}")):
         before, _, after = fold(pattern).replace("{year}", form).partition(form)
@@ -149,19 +148,13 @@ def hidden(names: Sequence[str], choice: NameChoice) -> list[Finding]:
 
 
 def _without_year(pattern: str, name: str) -> Finding:
-    folded = _visible(name)
+    folded = visible_fold(name)
     several = len(set(_YEAR.findall(folded))) > 1
     word = _compact(fold(pattern).replace("{year}", ""))
     alike = several or any(character.isdigit() for character in folded) or (word and word in _compact(folded))
     return unread(
         name, "unread_several_years" if several else "unread_no_year", severity="warning" if alike else "info"
     )
-
-
-def _visible(name: str) -> str:
-    """A name as it is compared, without the characters that nobody sees."""
-    folded = fold(name)
-    return folded if folded.isascii() else "".join(c for c in folded if unicodedata.category(c) != "Cf")
 
 
 def _compact(text: str) -> str:
