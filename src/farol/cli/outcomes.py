@@ -71,7 +71,7 @@ def forecast(
             task=bundle.task,
             version=bundle.version,
             n=answer.pupils,
-            year=forecasts.year,
+            year=bundle.profile.period_text(forecasts.year) or workbook.name,
             stored=forecasts.stored,
             known=answer.already_stored,
         )

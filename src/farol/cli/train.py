@@ -21,7 +21,7 @@ from farol.i18n import Message, msg, terminal_locale
 if TYPE_CHECKING:
     from farol.evaluation.capacity import Capacity
     from farol.model.trained import TrainedModel
-    from farol.profile import Task
+    from farol.profile import Profile, Task
     from farol.settings import Settings
     from farol.workbook.panel import Panel
 
@@ -165,7 +165,7 @@ def train_workbook(
         raise refused[0]
     say_reading(panel, workbook)
     for name, path in written:
-        _report_and_promote(profile.tasks[name], path, settings, options)
+        _report_and_promote(profile, profile.tasks[name], path, settings, options)
     for refusal in refused:
         OUT.print()
         say(msg("Not trained, and the others are:"))
@@ -188,12 +188,12 @@ def _fit(panel: Panel, name: str, seed: int, options: Options, bars: Progress) -
     return fit(panel, name, seed=seed, quick=options.quick, capacity=capacity, as_of=options.as_of, progress=progress)
 
 
-def _report_and_promote(task: Task, path: Path, settings: Settings, options: Options) -> None:
+def _report_and_promote(profile: Profile, task: Task, path: Path, settings: Settings, options: Options) -> None:
     """Print the report of a bundle, and serve it where that is asked for and its report allows it."""
     from farol.model.registry import Registry
 
     report = json.loads((path / "report.json").read_bytes())
-    print_report(report, task, path)
+    print_report(report, profile, task, path)
     if not options.promote:
         say(msg("Kept, and not served: `farol models promote {task}` serves it.", task=task.name))
     elif report["promotable"] or options.force:
@@ -202,12 +202,12 @@ def _report_and_promote(task: Task, path: Path, settings: Settings, options: Opt
         say(msg("Not served: to serve it all the same, use --force."))
 
 
-def print_report(report: dict[str, Any], task: Task, path: Path) -> None:
+def print_report(report: dict[str, Any], profile: Profile, task: Task, path: Path) -> None:
     """The headline metrics of a bundle's test, with their intervals."""
     test = report["test"]
     OUT.print()
     OUT.print(f"[bold]{task.title.in_locale(terminal_locale())}[/bold] · {task.name} · {path.name}")
-    say(_rows_words(report))
+    say(_rows_words(report, profile))
     for note in report["notes"]:
         OUT.print(note[terminal_locale()[:2]], markup=False)
     from farol.evaluation.metrics import MEASURES
@@ -227,11 +227,18 @@ def print_report(report: dict[str, Any], task: Task, path: Path) -> None:
         say(msg("Made with --quick: before serving it for good, train without."))
 
 
-def _rows_words(report: dict[str, Any]) -> Message:
+def _rows_words(report: dict[str, Any], profile: Profile) -> Message:
     """Which rows taught and which tested the model of a report."""
     plan = report["plan"]
+    if not profile.has_periods:
+        return msg(
+            "Trained on {n_train} rows, tested on {n_test} others", n_train=report["n_train"], n_test=report["n_test"]
+        )
     years = {
-        part: ", ".join(_cohort_years(cohort["features"][-1], cohort["label"]) for cohort in plan[part])
+        part: ", ".join(
+            _cohort_years(profile.period_text(cohort["features"][-1]), profile.period_text(cohort["label"]))
+            for cohort in plan[part]
+        )
         for part in ("train", "test")
     }
     if plan["split"] == "folds":
@@ -244,9 +251,9 @@ def _rows_words(report: dict[str, Any]) -> Message:
     )
 
 
-def _cohort_years(as_of: int, label: int) -> str:
+def _cohort_years(as_of: str, label: str) -> str:
     """`2023`, or `2023→2024` where the answer is of a later year."""
-    return f"{as_of}" if as_of == label else f"{as_of}→{label}"
+    return as_of if as_of == label else f"{as_of}→{label}"
 
 
 def workbook_digest(workbook: Path) -> str:

@@ -36,7 +36,8 @@ class Explanation:
     def lines(self, locale: str) -> Iterator[str]:
         """The answer for a reader, line by line; an empty line between its parts."""
         task = self.bundle.task_spec
-        yield f"{self.student} · {self.year} · {task.question.in_locale(locale)}"
+        period = self.bundle.profile.period_text(self.year)
+        yield " · ".join(filter(None, (self.student, period, task.question.in_locale(locale))))
         yield ""
         if self.answer.probability is None:
             yield abstention(self.bundle, self.answer.features).render(locale)
