@@ -3,7 +3,7 @@
     python -m benchmarks.damage [--each 10] [--formats xlsx csv]
 
 "same": every value of every pupil is the undamaged one. "named": some are not, and a finding names the column, the
-row or the sheet. "refused": one error says what to do. "not asked": bytes were changed or cut off, which a reader cannot
+row or the sheet. "refused": one error says what to do. "not asked": bytes were changed or cut off, which no reader can
 always see; it is only asked that there is no other exception. Ends with exit code 1 where a change is not named.
 """
 

@@ -20,7 +20,7 @@ ROW = 14
 @pytest.fixture(scope="module")
 def panel(tmp_path_factory: pytest.TempPathFactory) -> Panel:
     """A title, five pupils, and one row of each kind that is no pupil's; a column of each kind that is not read."""
-    columns = {"Nome": ["x"] * 5, "Escola": ["x"] * 5, "Cor": ["x"] * 5, "INDE 21": [7.0] * 5}
+    columns: dict[str, list[object]] = {"Nome": ["x"] * 5, "Escola": ["x"] * 5, "Cor": ["x"] * 5, "INDE 21": [7.0] * 5}
     header, *rows = pupils(5, columns)
     width = len(header)
     odd: list[list[object]] = [

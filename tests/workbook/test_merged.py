@@ -138,7 +138,7 @@ def test_a_merged_code_is_never_repeated(tmp_path: Path, write: Write, name: str
 
 
 def test_rows_with_nothing_else_are_not_filled(tmp_path: Path) -> None:
-    rows = [*[list(row) for row in ROWS], [None] * len(ROWS[0])]
+    rows: list[list[object]] = [*[list(row) for row in ROWS], [None] * len(ROWS[0])]
     panel = panel_of_file(merged_xlsx(tmp_path / "a.xlsx", rows, [Block(4, CLASS, 9, CLASS)]))
     assert only(panel, "merged_cells").rows == (6,)
     assert len(panel.student) == 5
