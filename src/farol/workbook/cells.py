@@ -18,12 +18,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from farol.profile import Column, fold
-from farol.workbook.dates import Floats
 from farol.workbook.notes import Note, Notes, nothing_in
 from farol.workbook.raw import FROM_WORKBOOK, Cell, Percent, Source, plain_text
 from farol.workbook.student_code import student_code
 from farol.workbook.texts import EPOCH_1904, has_decimal_comma, parse_number, parse_percent, small_number_date
 
+Floats = NDArray[np.float64]
 Objects = NDArray[np.object_]
 Spellings = Mapping[float | str, frozenset[str]]
 """Value → the texts that stand for it in one sheet."""

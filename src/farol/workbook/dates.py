@@ -7,14 +7,12 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
 from farol.i18n import Message, msg
+from farol.workbook.cells import Floats
 from farol.workbook.notes import Note, Notes
 from farol.workbook.raw import Cell
 from farol.workbook.texts import DateOrder, date_readings
-
-Floats = NDArray[np.float64]
 
 _EPOCH = dt.date(1970, 1, 1)
 _FEW_OF_ANOTHER_ORDER = 20

@@ -12,8 +12,7 @@ from numpy.typing import NDArray
 
 from farol.profile import Condition, Operator, Profile, fold
 from farol.profile.checking import YEAR
-from farol.workbook.cells import Objects
-from farol.workbook.dates import Floats
+from farol.workbook.cells import Floats, Objects
 
 COMPARE: Mapping[Operator, Callable[[Floats, float], NDArray[np.bool_]]] = {
     "<": operator.lt,

@@ -8,8 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from farol.profile import Label, Profile
-from farol.workbook.cells import Objects
-from farol.workbook.dates import Floats
+from farol.workbook.cells import Floats, Objects
 from farol.workbook.derived import holds, values_of
 
 

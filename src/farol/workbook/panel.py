@@ -15,8 +15,7 @@ from farol.errors import InputError, Place, WorkbookError
 from farol.i18n import msg
 from farol.profile import Profile, Task
 from farol.workbook.account import SheetAccount
-from farol.workbook.cells import Objects
-from farol.workbook.dates import Floats
+from farol.workbook.cells import Floats, Objects
 from farol.workbook.derived import holds, values_of
 from farol.workbook.findings import Finding
 from farol.workbook.labels import next_values

@@ -16,6 +16,7 @@ from farol.profile import Column, Kind, Profile, Severity
 from farol.workbook.account import LEFT_OUT, SheetAccount, column_counts
 from farol.workbook.cells import (
     Categories,
+    Floats,
     Numbers,
     Objects,
     Spellings,
@@ -26,7 +27,7 @@ from farol.workbook.cells import (
     years_in_range,
     zero_as_missing,
 )
-from farol.workbook.dates import Floats, date_column, months_of
+from farol.workbook.dates import date_column, months_of
 from farol.workbook.findings import Finding, finding
 from farol.workbook.headers import of_year
 from farol.workbook.labels import at_risk, contradictions
