@@ -24,6 +24,9 @@ from farol.store.keys import ApiKey, Role, match_key
 
 _SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
 _ASKED_FIRST = frozenset({"application/json", "application/x-ndjson"})
+LONGEST_HOST = 300
+"""Bytes of a host name with its port: the name system knows none of more than 253."""
+
 _EVERYBODY = ""
 """The one bucket of all callers while nobody is asked who they are."""
 
@@ -53,7 +56,11 @@ class AccessMiddleware:
             return
         headers = Headers(scope=scope)
         role = route_of(scope).access.role
-        refusal = None if self._any_name or self._goes_by(fields_of(scope).get(b"host", b"")) else _wrong_name()
+        refusal = (
+            None
+            if self._any_name or self._goes_by(fields_of(scope).get(b"host", b"")[: LONGEST_HOST + 1])
+            else _wrong_name()
+        )
         if refusal is None and role is not None:
             refusal = await self._refusal(scope, headers, role)
         if refusal is None:
@@ -63,6 +70,8 @@ class AccessMiddleware:
 
     def _is_ours(self, host: bytes) -> bool:
         """A page elsewhere can make a browser take us for its own site, but not change the name it asks for."""
+        if len(host) > LONGEST_HOST:
+            return False
         text = host.decode("latin-1").lower()
         name = text[: text.find("]") + 1] if text.startswith("[") else text.partition(":")[0]
         return is_loopback(name) or name in self._names or name.endswith(self._endings)
