@@ -6,7 +6,7 @@ import asyncio
 import logging
 import threading
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Self
@@ -20,6 +20,7 @@ from farol.model.inputs import Inputs
 from farol.model.registry import Registry
 from farol.model.risk_bands import Band, bands_of
 from farol.model.scoring import Scorer
+from farol.periodic import PeriodicJob
 from farol.profile import Profile, load_profile
 from farol.settings import Settings
 from farol.store.database import Store
@@ -75,7 +76,8 @@ class Service:
         self._checking = threading.Lock()
         self._checked = float("-inf")
         self.groups = asyncio.Semaphore(GROUPS_AT_ONCE)
-        self.metrics = Metrics(waiting=self._waiting, serving=self._versions)
+        self.background: Sequence[PeriodicJob] = ()
+        self.metrics = Metrics(waiting=self._waiting, serving=self._versions, background=lambda: self.background)
         self._default_inputs = {
             name: Inputs.of(self.profile, task) for name, task in self.profile.tasks.items() if name in ROUTES
         }
@@ -95,7 +97,7 @@ class Service:
         """The model that answers for `task`, one of ROUTES; BundleError when no model answers."""
         served = self._served.get(task)
         if served is None:
-            problem = self.problems[task]
+            problem = self.problems.get(task) or BundleError(msg("The models are still being read."))
             raise BundleError(
                 msg("No model answers {route} yet: {problem}", route=ROUTES[task], problem=problem.problem),
                 fix=problem.fix,
@@ -178,6 +180,12 @@ class Service:
         before, self._chosen = self._chosen, now
         return now != before
 
+    def follow(self) -> None:
+        """Tell the figures of this moment, and serve another version where one was promoted."""
+        self.metrics.tell()
+        if self.is_another_chosen():
+            self.refresh()
+
     def check_store(self) -> FarolError | None:
         """Why nothing can be stored now; None when it can. Writes a page that changes nothing, once a second at most.
 
@@ -238,8 +246,17 @@ class Service:
             if str(error) != str(self.problems.get(task)):
                 logger.warning("The promoted version of %s is not served. %s", task, error)
             self.problems = {**self.problems, task: error}
+        except Exception as error:  # whatever a folder holds, the other tasks are served and this one is said to fail
+            kind = type(error).__name__
+            problem = BundleError(msg("The model cannot be used: {kind}.", kind=kind), fix=_READ_THE_LOG)
+            if str(problem) != str(self.problems.get(task)):
+                logger.exception("The promoted version of %s is not served.", task)
+            self.problems = {**self.problems, task: problem}
         else:
             self.problems = {name: problem for name, problem in self.problems.items() if name != task}
+
+
+_READ_THE_LOG = msg("The service's log says where.")
 
 
 def _opening() -> StoreError:

@@ -102,3 +102,25 @@ def test_waiting_answers_keep_their_order_and_free_their_room(tmp_path: Path, mo
 
     assert asyncio.run(run()) == b"0123456789" * 10 + b"abclater"
     assert list(tmp_path.iterdir()) == [], "a file without a name"
+
+
+def test_answers_that_nobody_takes_are_bounded_together(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(batch_rows, "MOST_WAITING", 100)
+    monkeypatch.setattr(batch_rows, "ROOM_SECONDS", 0)
+
+    async def run() -> None:
+        mine, other = Backlog(tmp_path), Backlog(tmp_path)
+        mine.put(b"m" * 60)
+        other.put(b"o" * 60)
+        waiting = asyncio.create_task(other.has_room())
+        for _ in range(10):
+            await asyncio.sleep(0)
+        assert not waiting.done(), "there is no room"
+        assert await mine.take() == b"m" * 60
+        await waiting
+        other.close()
+        mine.close()
+
+    before = Backlog.total
+    asyncio.run(run())
+    assert Backlog.total == before

@@ -14,7 +14,7 @@ from collections.abc import AsyncIterator, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from tempfile import SpooledTemporaryFile
-from typing import Any
+from typing import Any, ClassVar
 
 from fastapi.responses import Response
 from starlette.types import Receive, Scope, Send
@@ -30,6 +30,13 @@ IN_MEMORY = 1_000_000
 """Bytes of answers that may wait in memory; more wait in a file without a name, which goes with the process."""
 
 PIECE = 64_000
+
+MOST_WAITING = 256_000_000
+"""Bytes of answers that may wait in this process, of all callers together. Beyond it no more rows are read, and whoever
+then takes nothing is cut off by the server (`farol.api.server`)."""
+
+ROOM_SECONDS = 0.5
+"""How often it is looked whether others have made room."""
 
 _SEND_ARRAY = msg("Send a JSON array of objects in UTF-8, such as the example in GET /docs.")
 _SEND_OBJECT = msg("Each row is a JSON object in UTF-8, such as the example in GET /docs.")
@@ -195,6 +202,9 @@ class Backlog:
     It is read and written there: pages of a file that was just written are in memory.
     """
 
+    total: ClassVar[int] = 0
+    """Bytes in the files of all backlogs."""
+
     def __init__(self, folder: Path) -> None:
         self._file = SpooledTemporaryFile(max_size=IN_MEMORY, dir=str(folder) if folder.is_dir() else None)  # noqa: SIM115  closed by close()
         self._read = self._written = 0
@@ -206,7 +216,13 @@ class Backlog:
         self._file.seek(self._written)
         self._file.write(piece)
         self._written += len(piece)
+        Backlog.total += len(piece)
         self._has_more.set()
+
+    async def has_room(self) -> None:
+        """Returns once more may be added, or the caller has taken all of its own."""
+        while Backlog.total > MOST_WAITING and self._written:
+            await asyncio.sleep(ROOM_SECONDS)
 
     def end(self) -> None:
         """Says that nothing will be added."""
@@ -224,11 +240,14 @@ class Backlog:
         if self._read == self._written:  # what was taken makes room
             self._file.seek(0)
             self._file.truncate()
+            Backlog.total -= self._written
             self._read = self._written = 0
         return piece
 
     def close(self) -> None:
         """Lets the file go."""
+        Backlog.total -= self._written
+        self._read = self._written = 0
         self._file.close()
 
 
@@ -253,6 +272,7 @@ class LinesResponse(Response):
             backlog.put(self._begin)
             async for piece in self._pieces:
                 backlog.put(piece)
+                await backlog.has_room()
             backlog.end()
             await sending
         finally:

@@ -45,14 +45,15 @@ class Keyring:
     async def read(self) -> Mapping[str, ApiKey]:
         """The keys, read now. StoreError when they cannot be, and then those known before grow old."""
         if self._reading is None or self._reading.done():
-            self._reading = asyncio.create_task(asyncio.to_thread(self._read), name="farol-keys")
+            self._reading = asyncio.create_task(asyncio.to_thread(self.read_now), name="farol-keys")
         reading = self._reading
         # wait() does not cancel the reading with whoever waits for it: others may be waiting too.
         await asyncio.wait([reading])
         reading.result()
         return self._keys
 
-    def _read(self) -> None:
+    def read_now(self) -> None:
+        """As `read`, for a thread: it blocks."""
         began = time.monotonic()  # before the query: a key that is revoked while it runs must not count longer
         self._keys, self._as_of = {key.prefix: key for key in Keys(self._store()).all()}, began
 

@@ -132,7 +132,7 @@ def write_bundle(
     manifest = _manifest_of(trained)
     folder = artifacts / manifest.task / manifest.version
     fresh = folder.with_name(f".{manifest.version}.{secrets.token_hex(4)}")
-    with _disk_trouble(folder):
+    with disk_trouble(folder):
         if folder.exists():
             try:
                 return read_bundle(folder).path
@@ -159,7 +159,7 @@ def write_bundle(
 
 def read_bundle(path: Path) -> Bundle:
     """Verify every file of the bundle in folder `path`, then read it; BundleError names the file and the difference."""
-    with _disk_trouble(path):
+    with disk_trouble(path):
         if not path.is_dir():
             raise BundleError(msg("There is no model here."), where=Place(file=str(path)), fix=_TRAIN)
         plain = {entry.name: entry.is_file(follow_symlinks=False) for entry in os.scandir(path)}
@@ -188,7 +188,8 @@ def _damaged(path: Path, name: str, problem: Message, **parts: Message) -> Bundl
 
 
 @contextmanager
-def _disk_trouble(path: Path) -> Iterator[None]:
+def disk_trouble(path: Path) -> Iterator[None]:
+    """An OSError becomes a BundleError that names the file, or else `path`."""
     try:
         yield
     except OSError as error:
@@ -268,9 +269,9 @@ def _read_manifest(path: Path) -> Manifest:
 
 
 def _read_file(path: Path, name: str, entry: FileEntry) -> bytes:
-    data = _read_at_most(path / name, entry.size)
     size = (path / name).stat().st_size
-    if size != entry.size:
+    data = _read_at_most(path / name, entry.size) if size == entry.size else b""
+    if len(data) != entry.size:
         raise _damaged(
             path,
             name,

@@ -28,6 +28,9 @@ _TASKS: JsonDict = {
 _STORE: JsonDict = {"software": "SQLite 3.51.3", "problem": None, "caution": None}
 
 
+_JOBS: JsonDict = {"follow": {"age_seconds": 0.2, "problem": None}}
+
+
 class TaskHealth(Shape):
     serving: str | None = Field(description=_("The version that answers; null when none does."))
     problem: str | None = Field(description=_("Why no version, or not the promoted one, is served."))
@@ -55,6 +58,19 @@ class StoreHealth(Shape):
             problem=_words(service.store_problem, locale),
             caution=None if caution is None else caution.render(locale),
         )
+
+
+class JobHealth(Shape):
+    age_seconds: float = Field(description=_("Since it last went well."))
+    problem: str | None = Field(description=_("What keeps it from going well; it is tried again."))
+
+    @classmethod
+    def of_all(cls, service: Service, locale: str) -> dict[str, Self]:
+        """What the service does in the background."""
+        return {
+            job.name: cls(age_seconds=round(job.age, 1), problem=_words(job.problem, locale))
+            for job in service.background
+        }
 
 
 class HealthAnswer(Shape):
@@ -94,16 +110,26 @@ class HealthAnswer(Shape):
 
 
 class ReadyAnswer(Shape):
-    model_config = ConfigDict(json_schema_extra={"examples": [{"ready": True, "tasks": _TASKS, "store": _STORE}]})
+    model_config = ConfigDict(
+        json_schema_extra={"examples": [{"ready": True, "tasks": _TASKS, "store": _STORE, "background": _JOBS}]}
+    )
 
     ready: Literal[True]
     tasks: dict[str, TaskHealth]
     store: StoreHealth
+    background: dict[str, JobHealth] = Field(
+        description=_("What this worker does by itself, and whether it goes well.")
+    )
 
     @classmethod
     def of(cls, service: Service, locale: str) -> Self:
         """A service that can answer."""
-        return cls(ready=True, tasks=TaskHealth.of_all(service, locale), store=StoreHealth.of(service, locale))
+        return cls(
+            ready=True,
+            tasks=TaskHealth.of_all(service, locale),
+            store=StoreHealth.of(service, locale),
+            background=JobHealth.of_all(service, locale),
+        )
 
 
 class VersionAnswer(Shape):
