@@ -57,7 +57,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     settings = settings or Settings()
     tracing = open_tracing(settings)
     service = Service(settings) if tracing is None else Service(settings, opened=tracing.instrument)
-    keyring = Keyring(lambda: service.store)
+    keyring = Keyring(lambda: service.store, settings.artifacts, settings.store_url)
     watch = Watch(service)
     service.metrics.add(watch)
     service.background = (

@@ -9,6 +9,7 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Self
 from zoneinfo import ZoneInfo
 
@@ -24,7 +25,9 @@ from farol.periodic import PeriodicJob
 from farol.profile import Profile, load_profile
 from farol.settings import Settings
 from farol.store.database import Store
+from farol.store.engine import parse_url
 from farol.store.health import caution, probe, software
+from farol.store.identity import require_mounted
 from farol.store.journal import Journal
 from farol.store.writers import writer_for
 
@@ -35,6 +38,12 @@ ROUTES: Mapping[str, str] = {"current": "/predict", "next-year": "/forecast"}
 
 CHECK_SECONDS = 1.0
 """How long an answer to whether the store can be written holds."""
+
+MET_SECONDS = 3.0
+"""How long `/ready` tells what predictions met last, if it was no success."""
+
+WAIT_SECONDS = 3.0
+"""How long `/ready` waits for another one that tries the database; then it does not answer."""
 
 GROUPS_AT_ONCE = 2
 """Groups of rows that batches of one worker may score and store at once: single pupils must not wait for batches."""
@@ -75,6 +84,7 @@ class Service:
         self._chosen: dict[str, object] = {}
         self._checking = threading.Lock()
         self._checked = float("-inf")
+        self._met: tuple[FarolError, float] | None = None
         self.groups = asyncio.Semaphore(GROUPS_AT_ONCE)
         self.background: Sequence[PeriodicJob] = ()
         self.metrics = Metrics(waiting=self._waiting, serving=self._versions, background=lambda: self.background)
@@ -160,8 +170,8 @@ class Service:
     def journal(self) -> Journal:
         """The journal of the store; StoreError while that cannot be opened."""
         if self._journal is None:
-            size, committed = self.settings.journal_queue, self.metrics.committed
-            self._journal = Journal(writer_for(self.store), queue_size=size, committed=committed)
+            size, writer = self.settings.journal_queue, writer_for(self.store)
+            self._journal = Journal(writer, queue_size=size, committed=self.stored, failed=self.not_stored)
         return self._journal
 
     def refresh(self) -> None:
@@ -171,6 +181,8 @@ class Service:
                 self._open_store()
             elif self.store_problem is not None:
                 self.check_store()
+            else:  # also where nobody asks: a log that was taken away is saved while that can be done
+                self._look_at_store(self._store)
             for task in ROUTES:
                 self._refresh_task(task)
 
@@ -186,12 +198,25 @@ class Service:
         if self.is_another_chosen():
             self.refresh()
 
-    def check_store(self) -> FarolError | None:
-        """Why nothing can be stored now; None when it can. Writes a page that changes nothing, once a second at most.
+    def stored(self, seconds: float) -> None:
+        """Predictions were stored in a transaction that took so long."""
+        self._met = None
+        self.metrics.committed(seconds)
 
-        A database may be readable and yet take no row: its disk is full, its file may not be written.
+    def not_stored(self, error: Exception) -> None:
+        """Predictions could not be stored: so it will go with the next ones, until one is or the database is tried."""
+        problem = error if isinstance(error, FarolError) else StoreError(msg("The database cannot be used."))
+        self._met, self._checked = (problem, time.monotonic()), float("-inf")
+
+    def check_store(self) -> FarolError | None:
+        """Why a prediction would not be stored now; None when it would be. Tries it, once a second at most.
+
+        A database may be readable and yet take no row: its disk is full, its file may not be written. What predictions
+        met counts for MET_SECONDS, whatever the trial says.
         """
-        with self._checking:
+        if not self._checking.acquire(timeout=WAIT_SECONDS):
+            return self.store_problem or StoreError(msg("The database does not answer."), fix=_CHECK_THAT_IT_RUNS)
+        try:
             if self._store is None:
                 return self.store_problem or _opening()
             if time.monotonic() - self._checked >= CHECK_SECONDS:
@@ -202,6 +227,11 @@ class Service:
                 else:
                     self.store_problem = None
                 self._checked = time.monotonic()
+        finally:
+            self._checking.release()
+        met = self._met
+        if met is not None and time.monotonic() - met[1] < MET_SECONDS:
+            return met[0]
         return self.store_problem
 
     async def close(self) -> None:
@@ -219,7 +249,8 @@ class Service:
 
     def _open_store(self) -> None:
         try:
-            store = Store.open(self.settings.store_url)
+            require_database(self.settings)
+            store = Store.open(self.settings.store_url, seconds=self.settings.store_timeout)
         except FarolError as error:
             self._cannot_store(error)
         else:
@@ -229,6 +260,12 @@ class Service:
             caution = self.store_caution
             if caution is not None:
                 logger.warning("%s", caution)
+
+    def _look_at_store(self, store: Store) -> None:
+        try:
+            store.ping()
+        except StoreError as error:
+            self._cannot_store(error)
 
     def _cannot_store(self, error: FarolError) -> None:
         if str(error) != str(self.store_problem):
@@ -256,6 +293,14 @@ class Service:
             self.problems = {name: problem for name, problem in self.problems.items() if name != task}
 
 
+def require_database(settings: Settings) -> None:
+    """Raises StoreError where a database would be made in place of one that has keys and is away."""
+    url = parse_url(settings.store_url)
+    if url.get_backend_name() == "sqlite" and url.database and not url.database.startswith("file:"):
+        require_mounted(settings.artifacts, Path(url.database))
+
+
+_CHECK_THAT_IT_RUNS = msg("Check that it is running.")
 _READ_THE_LOG = msg("The service's log says where.")
 
 

@@ -92,6 +92,12 @@ class Settings(BaseSettings):
         default=1_000_000_000, ge=1_000, description="Largest decompressed size of a workbook, in bytes."
     )
     max_workbook_cells: int = Field(default=50_000_000, ge=1_000, description="Most cells a workbook may have.")
+    store_timeout: float = Field(
+        default=10,
+        gt=0,
+        allow_inf_nan=False,
+        description="Seconds that PostgreSQL may say nothing; then the service closes the connection and answers 503.",
+    )
     journal_queue: int = Field(
         default=1_024, ge=1, description="Most predictions waiting to be stored; beyond it the answer is 503."
     )

@@ -107,8 +107,12 @@ class Batch:
         if not rows:
             return []
         began = time.perf_counter()
-        stored = self.service.store.write(rows)
-        self.service.metrics.committed(time.perf_counter() - began)
+        try:
+            stored = self.service.store.write(rows)
+        except StoreError as error:
+            self.service.not_stored(error)
+            raise
+        self.service.stored(time.perf_counter() - began)
         return stored
 
     def _answered(self, index: int, scored: ScoredPrediction, request: PredictRequest, stored: Prediction) -> RowAnswer:

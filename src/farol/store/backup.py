@@ -21,7 +21,7 @@ from farol.errors import InputError, Place, StoreError
 from farol.files import sync_folder
 from farol.i18n import msg
 from farol.store.database import Store
-from farol.store.engine import open_engine, parse_url, store_errors
+from farol.store.engine import LIVENESS, open_engine, parse_url, store_errors
 from farol.store.schema import require_known
 from farol.store.sqlite import sqlite3
 
@@ -116,7 +116,7 @@ def _file_of(url: str, tool: str, file: Path) -> Path:
 def _command(tool: str, url: URL, file: Path) -> str:
     """The command of PostgreSQL's tool for this database; it asks for the password, or finds it in ~/.pgpass."""
     shown = URL.create("postgresql", url.username, None, url.host, url.port, url.database, url.query)
-    name = shlex.quote(shown.difference_update_query(["password", "connect_timeout"]).render_as_string())
+    name = shlex.quote(shown.difference_update_query(["password", *LIVENESS]).render_as_string())
     return f"{tool.format(file=shlex.quote(str(file)))} --dbname={name}"
 
 

@@ -11,20 +11,25 @@ Every module takes `sqlite3` from here. Two SQLites in one process do not see ea
 
 from __future__ import annotations
 
+import os
+from contextlib import closing, suppress
+from datetime import UTC, datetime
 from importlib import import_module
 from pathlib import Path
 from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import Engine, event
-from sqlalchemy.exc import DisconnectionError
 from sqlalchemy.pool import ConnectionPoolEntry
+
+from farol.errors import StoreError
+from farol.store.identity import DatabaseFiles, foreign, require_own, severed
 
 __all__ = ["SOUND", "VERSION", "choose", "is_sound", "sqlite3", "watch_file"]
 
 _FIXED = (3, 51, 3)
 _BACKPORTED = (((3, 44, 6), (3, 45)), ((3, 50, 7), (3, 51)))
-_FILE = "farol_file"
+_FILES = "farol_files"
 
 
 def is_sound(version: tuple[int, ...]) -> bool:
@@ -53,42 +58,86 @@ SOUND: bool = is_sound(sqlite3.sqlite_version_info)
 
 
 def watch_file(engine: Engine, path: Path) -> None:
-    """Uses a connection only while its file is the one at `path`, which costs a `stat` each time.
+    """Uses a connection only while its three files are those at `path`, which costs a `stat` each.
 
-    A program goes on writing a file that was removed or replaced, SQLite too, and those rows are lost. A connection
-    of a replaced file is opened anew. While there is no file, every use of `engine` fails: only the first connection
-    makes one. An empty database in place of one that is away would take rows that are hidden when the other is back.
+    A program goes on writing a file that was removed or replaced, SQLite too, and those rows are lost. While there is
+    no file every use of `engine` fails, and goes on when the same file is back: only the first connection makes one.
+    Whatever else is not as it was is refused for good (`farol.store.identity`). What was stored until then is saved
+    once, into the file itself or into a copy beside it.
     """
-    made = False
+    first: DatabaseFiles | None = None
+    refused: StoreError | None = None
 
-    def refuse_to_make(*_arguments: Any) -> None:
-        if made and _identity(path) is None:
+    def connecting(*_arguments: Any) -> None:
+        if refused is not None:
+            raise refused
+        now = DatabaseFiles.at(path)
+        if first is None:
+            require_own(path)
+            _make_private(path)
+        elif now.main is None:
             raise _gone()
+        elif now.main != first.main:
+            raise foreign(path)
 
-    def remember(_connection: Any, entry: ConnectionPoolEntry) -> None:
-        nonlocal made
-        entry.info[_FILE] = _identity(path)
-        made = True
+    def connected(_connection: Any, entry: ConnectionPoolEntry) -> None:
+        nonlocal first
+        opened = DatabaseFiles(DatabaseFiles.at(path).main, None, None)
+        entry.info[_FILES], first = opened, first or opened
 
-    def compare(_connection: Any, entry: ConnectionPoolEntry, _proxy: Any) -> None:
-        now = _identity(path)
-        if now is None:
+    def compare(connection: Any, entry: ConnectionPoolEntry, _proxy: Any) -> None:
+        nonlocal refused
+        if refused is not None:
+            raise refused
+        opened: DatabaseFiles = entry.info[_FILES]
+        now = DatabaseFiles.at(path)
+        if now == opened:
+            return
+        if now.main is None:
             raise _gone()
-        if now != entry.info[_FILE]:
-            raise DisconnectionError
+        if now.main != opened.main:
+            refused = foreign(path, _rescued(connection, path))
+            raise refused
+        if opened.log is None or opened.index is None:  # SQLite opens them when it first needs them
+            entry.info[_FILES] = now
+            return
+        if now.log is None:
+            _empty_log(connection)
+            refused = severed(path)
+        else:
+            refused = severed(path) if now.log == opened.log else foreign(path, _rescued(connection, path))
+        raise refused
 
-    event.listen(engine, "do_connect", refuse_to_make)
-    event.listen(engine, "connect", remember)
+    event.listen(engine, "do_connect", connecting)
+    event.listen(engine, "connect", connected)
     event.listen(engine, "checkout", compare)
 
 
-def _identity(path: Path) -> tuple[int, int] | None:
-    """Device and inode of the file; None where it is away, or in a folder that is away or may not be entered."""
+def _make_private(path: Path) -> None:
+    """A new database is for its owner alone, and so are the log and the index, which SQLite makes after its mode."""
+    with suppress(OSError):
+        os.close(os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600))
+
+
+def _empty_log(connection: Any) -> None:
+    """The log has no name any more and goes with the process: what is in it goes into the file now."""
+    with suppress(sqlite3.Error):
+        connection.execute("PRAGMA wal_checkpoint(FULL)").fetchall()
+
+
+def _rescued(connection: Any, path: Path) -> Path | None:
+    """A copy of what the connection still sees, which has no name any more; None where it cannot be written."""
+    target = path.with_name(f"{path.stem}-rescued-{datetime.now(UTC):%Y%m%dT%H%M%S}-{os.getpid()}.db")
     try:
-        status = path.stat()
-    except OSError:
+        os.close(os.open(target, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600))
+        with closing(sqlite3.connect(target)) as copy:
+            connection.backup(copy)
+            copy.execute("PRAGMA journal_mode = DELETE")
+    except (OSError, sqlite3.Error):
+        with suppress(OSError):
+            target.unlink(missing_ok=True)
         return None
-    return status.st_dev, status.st_ino
+    return target
 
 
 def _gone() -> sqlite3.OperationalError:
