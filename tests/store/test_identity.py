@@ -116,6 +116,26 @@ def test_a_log_removed_while_open_loses_nothing(file: Path, suffixes: tuple[str,
     assert total(file) == 2
 
 
+def test_no_second_log_is_made_beside_one_that_was_removed(file: Path) -> None:
+    with Store.open(url_of(file)) as store, store.snapshot() as busy:
+        busy.exec_driver_sql("SELECT 1")
+        for suffix in ("-wal", "-shm"):
+            Path(f"{file}{suffix}").unlink()
+        for _ in range(3):
+            with pytest.raises(StoreError, match="removed or replaced"):
+                store.write([row()])
+        assert not Path(f"{file}-wal").exists()
+
+
+def test_connections_that_were_all_closed_are_opened_anew(file: Path) -> None:
+    with Store.open(url_of(file)) as store:
+        for _ in range(3):
+            store.write([row()])
+            store.engine.dispose()
+            assert not Path(f"{file}-wal").exists(), "SQLite removed it"
+        assert store.total() == 3
+
+
 def test_a_copy_beside_the_log_of_a_killed_process_is_refused(file: Path, tmp_path: Path) -> None:
     with Store.open(url_of(file)) as store:
         store.write([row()])

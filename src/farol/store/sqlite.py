@@ -23,7 +23,7 @@ from sqlalchemy import Engine, event
 from sqlalchemy.pool import ConnectionPoolEntry
 
 from farol.errors import StoreError
-from farol.store.identity import DatabaseFiles, foreign, require_own, severed
+from farol.store.identity import DatabaseFiles, Identity, foreign, require_own, severed
 
 __all__ = ["SOUND", "VERSION", "choose", "is_sound", "sqlite3", "watch_file"]
 
@@ -58,59 +58,89 @@ SOUND: bool = is_sound(sqlite3.sqlite_version_info)
 
 
 def watch_file(engine: Engine, path: Path) -> None:
-    """Uses a connection only while its three files are those at `path`, which costs a `stat` each.
+    """Uses a connection of `engine` only while the three files of its database are those at `path`."""
+    watch = FileWatch(path)
+    event.listen(engine, "do_connect", watch.connecting)
+    event.listen(engine, "connect", watch.connected)
+    event.listen(engine, "close", watch.closed)
+    event.listen(engine, "checkin", watch.returned)
+    event.listen(engine, "checkout", watch.taken)
+
+
+class FileWatch:
+    """The files of one database as the connections of one engine have them, by the events of its pool.
 
     A program goes on writing a file that was removed or replaced, SQLite too, and those rows are lost. While there is
-    no file every use of `engine` fails, and goes on when the same file is back: only the first connection makes one.
+    no file every use of the engine fails, and goes on when the same file is back: only the first connection makes one.
     Whatever else is not as it was is refused for good (`farol.store.identity`). What was stored until then is saved
-    once, into the file itself or into a copy beside it.
+    once, into the file itself or into a copy beside it. Costs three calls of `stat` for each use of a connection.
     """
-    first: DatabaseFiles | None = None
-    refused: StoreError | None = None
 
-    def connecting(*_arguments: Any) -> None:
-        if refused is not None:
-            raise refused
-        now = DatabaseFiles.at(path)
-        if first is None:
-            require_own(path)
-            _make_private(path)
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._main: Identity | None = None
+        self._refused: StoreError | None = None
+        self._files: DatabaseFiles | None = None  # as our open connections have them; None while there is none
+        self._open = 0
+
+    def connecting(self, *_arguments: Any) -> None:
+        """Raises where another connection would be one to another file, or make a second log."""
+        if self._refused is not None:
+            raise self._refused
+        now = DatabaseFiles.at(self._path)
+        if self._main is None:
+            require_own(self._path)
+            _make_private(self._path)
         elif now.main is None:
             raise _gone()
-        elif now.main != first.main:
-            raise foreign(path)
+        elif now.main != self._main:
+            raise foreign(self._path)
+        elif self._files is not None and now != self._files:
+            raise severed(self._path)
 
-    def connected(_connection: Any, entry: ConnectionPoolEntry) -> None:
-        nonlocal first
-        opened = DatabaseFiles(DatabaseFiles.at(path).main, None, None)
-        entry.info[_FILES], first = opened, first or opened
+    def connected(self, _connection: Any, entry: ConnectionPoolEntry) -> None:
+        """Notes the file. The log and its index are there once the connection was used."""
+        opened = DatabaseFiles(DatabaseFiles.at(self._path).main, None, None)
+        entry.info[_FILES] = opened
+        self._main = self._main or opened.main
+        self._open += 1
 
-    def compare(connection: Any, entry: ConnectionPoolEntry, _proxy: Any) -> None:
-        nonlocal refused
-        if refused is not None:
-            raise refused
+    def closed(self, *_arguments: Any) -> None:
+        """SQLite removes the log with its last connection; the next one makes another."""
+        self._open -= 1
+        if not self._open:
+            self._files = None
+
+    def returned(self, _connection: Any, entry: ConnectionPoolEntry) -> None:
+        """Notes the log and its index after the first use."""
+        opened: DatabaseFiles | None = entry.info.get(_FILES)
+        if opened is None or opened.log is not None:
+            return
+        now = DatabaseFiles.at(self._path)
+        if now.main == opened.main and now.log is not None and now.index is not None:
+            entry.info[_FILES], self._files = now, self._files or now
+
+    def taken(self, connection: Any, entry: ConnectionPoolEntry, _proxy: Any) -> None:
+        """Raises unless the files are as they were."""
+        if self._refused is not None:
+            raise self._refused
         opened: DatabaseFiles = entry.info[_FILES]
-        now = DatabaseFiles.at(path)
+        now = DatabaseFiles.at(self._path)
         if now == opened:
             return
         if now.main is None:
             raise _gone()
-        if now.main != opened.main:
-            refused = foreign(path, _rescued(connection, path))
-            raise refused
-        if opened.log is None or opened.index is None:  # SQLite opens them when it first needs them
-            entry.info[_FILES] = now
-            return
-        if now.log is None:
-            _empty_log(connection)
-            refused = severed(path)
-        else:
-            refused = severed(path) if now.log == opened.log else foreign(path, _rescued(connection, path))
-        raise refused
+        if now.main == opened.main and opened.log is None and self._files in (None, now):
+            return  # it was not used yet, or this file system has no shared memory, and so no log
+        self._refused = self._saved(connection, opened, now)
+        raise self._refused
 
-    event.listen(engine, "do_connect", connecting)
-    event.listen(engine, "connect", connected)
-    event.listen(engine, "checkout", compare)
+    def _saved(self, connection: Any, opened: DatabaseFiles, now: DatabaseFiles) -> StoreError:
+        """Why nothing more is read or written, after what only this connection can still reach was saved."""
+        if now.main != opened.main or now.log not in (None, opened.log):
+            return foreign(self._path, _rescued(connection, self._path))
+        _empty_log(connection)
+        return severed(self._path)
 
 
 def _make_private(path: Path) -> None:
