@@ -67,6 +67,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
         # Two: a receiver that does not answer must not hold up a check.
         PeriodicJob("watch", msg("Checking for drift"), WATCH_SECONDS, watch.look),
         PeriodicJob("send", msg("Sending alerts"), WATCH_SECONDS, watch.send),
+        PeriodicJob("erase", msg("Removing what was erased"), WATCH_SECONDS, service.finish_erasing),
     )
     jobs = {job.name: job for job in service.background}
 

@@ -29,6 +29,7 @@ from farol.store.engine import parse_url
 from farol.store.health import caution, probe, software
 from farol.store.identity import require_mounted
 from farol.store.journal import Journal
+from farol.store.privacy import finish_erasing
 from farol.store.writers import writer_for
 
 logger = logging.getLogger("farol.service")
@@ -86,6 +87,7 @@ class Service:
         self._checked = float("-inf")
         self._met: tuple[FarolError, float] | None = None
         self.groups = asyncio.Semaphore(GROUPS_AT_ONCE)
+        self.erasing = False
         self.background: Sequence[PeriodicJob] = ()
         self.metrics = Metrics(waiting=self._waiting, serving=self._versions, background=lambda: self.background)
         self._default_inputs = {
@@ -233,6 +235,10 @@ class Service:
         if met is not None and time.monotonic() - met[1] < MET_SECONDS:
             return met[0]
         return self.store_problem
+
+    def finish_erasing(self) -> None:
+        """Remove the bytes of what was erased, if any are left; `erasing` says so."""
+        self.erasing = not finish_erasing(self.store)
 
     async def close(self) -> None:
         """Store and answer what is waiting, then let go of the database."""

@@ -40,8 +40,8 @@ class Settings(BaseSettings):
         default="",
         pattern=r"^(\s*(\*|(\*\.)?[A-Za-z0-9._-]+|\[[0-9A-Fa-f:.]+\])\s*(,|$))*$",
         description="Names under which the service may be asked, separated by commas; `*.example.org` takes every name "
-        "below it, `*` any. Empty: any, unless it listens on this machine alone, where only names of this machine "
-        "are taken. Those are always taken.",
+        "below it, `*` any. Names of this machine, such as `localhost`, and the address it listens on are always "
+        "taken. Empty: no others.",
     )
     cors_origins: str = Field(
         default="",

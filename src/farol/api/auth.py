@@ -45,9 +45,10 @@ class AccessMiddleware:
         self._open_network = settings.open_network
         self._is_local = is_loopback(settings.host)
         self._rate = RateLimit(settings.rate_limit, settings.rate_burst)
-        self._names = frozenset(name for name in settings.host_names if not name.startswith("*"))
+        names = (*settings.host_names, settings.host.lower())
+        self._names = frozenset(name for name in names if not name.startswith("*"))
         self._endings = tuple(name.removeprefix("*") for name in settings.host_names if name.startswith("*"))
-        self._any_name = "" in self._endings or not (settings.host_names or self._is_local)
+        self._any_name = "" in self._endings
         self._goes_by = lru_cache(maxsize=64)(self._is_ours)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:

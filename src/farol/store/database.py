@@ -19,7 +19,15 @@ from farol.store.engine import IMMEDIATE, Patience, open_engine, store_errors
 from farol.store.identity import remember
 from farol.store.records import Prediction, Snapshot, microseconds, moment
 from farol.store.schema import migrate
-from farol.store.statements import InsertRows, InsertSet, Steps, carry_out, cursor_of, driver_transaction
+from farol.store.statements import (
+    InsertRows,
+    InsertSet,
+    Steps,
+    carry_out,
+    cursor_of,
+    driver_transaction,
+    patience_of,
+)
 from farol.store.tables import (
     HAS_KEY,
     PREDICTION_COLUMNS,
@@ -236,18 +244,27 @@ class Store:
                 connection.execute(text("LOCK TABLE predictions IN SHARE ROW EXCLUSIVE MODE"))
             yield connection
 
-    def checkpoint(self) -> None:
+    def checkpoint(self) -> bool:
         """SQLite: empties the write-ahead log into the database file, so that erased rows are no longer in the log.
 
-        While somebody reads, SQLite cannot empty it, and does so later. On PostgreSQL nothing happens.
+        Whether it is empty now. While somebody reads what was, it cannot be, and we do not wait: nobody could write
+        meanwhile. On PostgreSQL nothing happens.
         """
-        if self.engine.dialect.name == "sqlite":
-            with store_errors(self.engine.url):
-                connection = self.engine.raw_connection()
+        if self.engine.dialect.name != "sqlite":
+            return True
+        with store_errors(self.engine.url):
+            connection = self.engine.raw_connection()
+            try:
+                cursor = connection.cursor()
+                cursor.execute("PRAGMA busy_timeout = 0")
                 try:
-                    connection.cursor().execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
+                    cursor.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+                    ((is_busy, *_pages),) = cursor.fetchall()
                 finally:
-                    connection.close()
+                    cursor.execute(patience_of(self.engine))
+            finally:
+                connection.close()
+        return not is_busy
 
     @contextmanager
     def _reading(self) -> Iterator[Connection]:

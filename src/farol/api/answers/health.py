@@ -15,6 +15,7 @@ import farol
 from farol.api.answers.shape import Shape
 from farol.api.texts import marked as _
 from farol.errors import BundleError, FarolError
+from farol.i18n import msg
 from farol.model.registry import Entry
 from farol.profile import Task
 from farol.service import ROUTES, Service
@@ -25,10 +26,13 @@ _TASKS: JsonDict = {
     "current": {"serving": "2024-0123456789", "problem": None},
     "next-year": {"serving": "2024-0123456789", "problem": None},
 }
-_STORE: JsonDict = {"software": "SQLite 3.51.3", "problem": None, "caution": None}
+_STORE: JsonDict = {"software": "SQLite 3.51.3", "problem": None, "caution": None, "pending": None}
 
 
 _JOBS: JsonDict = {"follow": {"age_seconds": 0.2, "problem": None}}
+
+
+_PENDING = msg("Rows that were erased are still in the log of the database, because somebody is reading it.")
 
 
 class TaskHealth(Shape):
@@ -49,6 +53,8 @@ class StoreHealth(Shape):
         description=_("Known faults of this version with several workers; null when there are none.")
     )
 
+    pending: str | None = Field(description=_("What was erased and is still in a file; null when all of it is gone."))
+
     @classmethod
     def of(cls, service: Service, locale: str) -> Self:
         """The store of a service."""
@@ -57,6 +63,7 @@ class StoreHealth(Shape):
             software=service.store_software,
             problem=_words(service.store_problem, locale),
             caution=None if caution is None else caution.render(locale),
+            pending=_PENDING.render(locale) if service.erasing else None,
         )
 
 
