@@ -409,7 +409,8 @@ def test_with_a_key_that_works_other_machines_may_reach_it(tmp_path: Path) -> No
     ("given", "taken", "refused"),
     [
         ({}, ["localhost", "LOCALHOST:8000", "127.0.0.1:8000", "[::1]:8000"], ["evil.example", "localhost.evil", ""]),
-        ({"host": "0.0.0.0", "open_network": True}, ["farol.escola.br", "anything"], []),
+        ({"host": "0.0.0.0", "open_network": True}, ["localhost", "127.0.0.1:80"], ["farol.escola.br", "anything"]),
+        ({"host": "192.168.0.10", "open_network": True}, ["192.168.0.10:8000"], ["192.168.0.11", "farol.escola.br"]),
         (
             {"allowed_hosts": "farol.escola.br, *.Rede.example,[fd00::1]"},
             ["farol.escola.br:443", "a.rede.example", "127.0.0.1", "[FD00::1]:80"],
@@ -531,3 +532,9 @@ def test_what_is_no_request_passes_through() -> None:
         )({"type": "lifespan"}, nothing, nothing)
     )
     assert seen == ["lifespan"]
+
+
+@pytest.mark.parametrize("origin", ["http://[", "http://[::1", "null", "http://localhost:x"])
+@pytest.mark.parametrize("path", ["/monitoring/drift/snapshots", "/monitoring/dashboard/snapshot", "/predict"])
+def test_an_origin_that_is_no_address_is_refused(shared: Client, path: str, origin: str) -> None:
+    assert shared.post(path, headers={"Origin": origin}).status_code == 403

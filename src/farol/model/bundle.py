@@ -174,7 +174,8 @@ def read_bundle(path: Path) -> Bundle:
                 )
             if not is_plain:
                 raise _damaged(path, name, msg("{name} is not a plain file.", name=name))
-        manifest = _read_manifest(path)
+        with _meaning(path, MANIFEST):
+            manifest = _read_manifest(path)
         files = {name: _read_file(path, name, manifest.files[name]) for name in FILES}
     return _assemble(path, manifest, files)
 
@@ -349,7 +350,9 @@ def _read_report(source: bytes) -> dict[str, Any]:
 def _meaning(path: Path, name: str) -> Iterator[None]:
     try:
         yield
-    except Exception as error:  # noqa: BLE001  who signs a bundle may write anything into it: whatever it does is damage
+    except (BundleError, OSError):
+        raise
+    except Exception as error:
         raise _damaged(path, name, msg("{name} does not fit the rest of the model.", name=name)) from error
 
 

@@ -57,8 +57,14 @@ class Registry:
         return [name for name in _folders(self.artifacts) if _versions(self.artifacts / name)]
 
     def versions(self, task: str) -> list[Entry]:
-        """Every version of a task, verified now, sorted by name; empty for a task without any."""
-        promoted = self.promoted(task)
+        """Every version of a task, verified now, sorted by name; empty for a task without any.
+
+        None is marked as promoted where promoted.json is damaged: `promoted` says so.
+        """
+        try:
+            promoted = self.promoted(task)
+        except BundleError:
+            promoted = None
         return [self._entry(task, version, promoted) for version in self._known(task)]
 
     def promoted(self, task: str) -> str | None:

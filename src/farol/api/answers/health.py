@@ -182,7 +182,8 @@ class TaskAnswer(Shape):
         problem: FarolError | None = service.problems.get(name)
         promoted, versions = None, []
         try:
-            promoted, versions = service.registry.promoted(name), service.registry.versions(name)
+            versions = service.registry.versions(name)
+            promoted = service.registry.promoted(name)
         except BundleError as error:
             problem = error
         return cls(
