@@ -81,8 +81,8 @@ def foreign(path: Path, rescued: Path | None = None) -> StoreError:
     problem = msg("Another file was put in place of the database, so nothing is read or written.")
     if rescued is None:
         fix = msg(
-            "Put the old file back. Or stop Farol, move the file and those that end in -wal and -shm to another "
-            "folder, restore a backup with {command}, and start Farol.",
+            "Stop Farol. Put the old file back; or move the file and those that end in -wal and -shm to another folder "
+            "and restore a backup with {command}. Then start Farol.",
             command="farol store restore",
         )
     else:
