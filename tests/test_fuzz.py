@@ -184,7 +184,7 @@ MUTANTS = int(os.environ.get("FAROL_TEST_MUTANTS", "400"))
 """How many mutants are tried; ten thousand take ten minutes."""
 
 
-def places_in(value: object, at: tuple[object, ...] = ()) -> Iterator[tuple[object, ...]]:
+def places_in(value: object, at: tuple[Any, ...] = ()) -> Iterator[tuple[Any, ...]]:
     """The way to every value inside a JSON value."""
     if at:
         yield at
@@ -193,7 +193,24 @@ def places_in(value: object, at: tuple[object, ...] = ()) -> Iterator[tuple[obje
         yield from places_in(inner, (*at, key))
 
 
-ODD = [None, True, -1, 0, 10**30, 1e308, -1e308, "", "\ud800", "x" * 70, [], {}, [[]], [None], "1e400", "2024"]
+ODD: list[object] = [
+    None,
+    True,
+    -1,
+    0,
+    10**30,
+    1e308,
+    -1e308,
+    "",
+    "\ud800",
+    "x" * 70,
+    [],
+    {},
+    [[]],
+    [None],
+    "1e400",
+    "2024",
+]
 """What is put in place of a value. "1e400" is written as a number, which Python reads as infinity."""
 
 

@@ -379,7 +379,7 @@ def test_a_data_folder_that_is_away_opens_nothing(artifacts: Path, tmp_path: Pat
         eventually(lambda: client.get("/models", headers={"X-API-Key": text}).status_code == 200)
 
 
-def test_an_empty_database_in_place_of_one_with_keys_opens_nothing(artifacts: Path, tmp_path: Path) -> None:
+def test_an_empty_database_in_place_of_one_with_keys_is_shut(artifacts: Path, tmp_path: Path) -> None:
     settings = Settings(artifacts=artifacts, data=tmp_path / "data")
     add_key(settings, Role.read)
     with running(create_app(settings)):

@@ -100,7 +100,7 @@ def test_an_object_costs_no_more_than_its_length(body: Callable[[int], str]) -> 
     assert large <= GROWTH * small + 100
 
 
-HEADERS = {
+HEADERS: dict[str, Callable[[int], str]] = {
     "accept": lambda n: "text/html," + "a;q=1," * (n // 6),
     "accept with parameters": lambda n: "text/html" + ";a" * (n // 2),
     "accept-language": lambda n: "en;q=0.1," * (n // 9),
@@ -115,7 +115,7 @@ HEADERS = {
     "traceparent": lambda n: "00-" * (n // 3),
     "if-none-match": lambda n: '"a",' * (n // 4),
 }
-QUERIES = {
+QUERIES: dict[str, Callable[[int], str]] = {
     "lang": lambda n: "lang=" + "e" * n,
     "reasons": lambda n: "reasons=" + "0" * n,
     "many": lambda n: "&".join("reasons=1" for _ in range(n // 10)),

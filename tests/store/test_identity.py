@@ -58,7 +58,7 @@ def killed_while_open(file: Path, rows: int) -> None:
     assert Path(f"{file}-wal").stat().st_size > 0
 
 
-def test_a_copy_moved_over_the_file_is_refused_and_nothing_is_lost(file: Path, tmp_path: Path) -> None:
+def test_a_copy_moved_over_the_file_is_refused_and_none_lost(file: Path, tmp_path: Path) -> None:
     with Store.open(url_of(file)) as store:
         store.write([row()])
         copy = copy_of(file, tmp_path)

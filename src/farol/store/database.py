@@ -15,8 +15,9 @@ from sqlalchemy.engine.interfaces import DBAPICursor
 
 from farol.model.counters import WHOLE
 from farol.store.counters import Counters, add_up
-from farol.store.engine import IMMEDIATE, Patience, open_engine, store_errors
+from farol.store.engine import IMMEDIATE, open_engine, store_errors
 from farol.store.identity import remember
+from farol.store.patience import Patience
 from farol.store.records import Prediction, Snapshot, microseconds, moment
 from farol.store.schema import migrate
 from farol.store.statements import (

@@ -5,7 +5,6 @@ from __future__ import annotations
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
 from selectors import EVENT_READ, DefaultSelector
 from typing import Any, cast
@@ -20,6 +19,7 @@ from sqlalchemy.pool import ConnectionPoolEntry, PoolProxiedConnection
 
 from farol.errors import MissingExtraError, Place, StoreError
 from farol.i18n import Message, msg
+from farol.store.patience import Patience
 from farol.store.sqlite import sqlite3, watch_file
 
 IMMEDIATE = "farol_immediate"
@@ -41,13 +41,6 @@ IDLE_SECONDS = 1.0
 """A connection that was used less long ago is not asked whether it is still alive."""
 
 _USED = "farol_used"
-
-
-@dataclass(slots=True)
-class Patience:
-    """How many seconds PostgreSQL may say nothing; None: for ever. It may be changed while connections are open."""
-
-    seconds: float | None = None
 
 
 def open_engine(url: str, patience: Patience | None = None) -> Engine:
@@ -76,7 +69,7 @@ def open_engine(url: str, patience: Patience | None = None) -> Engine:
 
 
 def _be_patient(engine: Engine, patience: Patience) -> None:
-    from farol.store.patience import PatientConnection  # noqa: PLC0415  psycopg is an extra
+    from farol.store.postgresql import PatientConnection  # noqa: PLC0415  psycopg is an extra
 
     def connect(_dialect: object, _entry: object, args: tuple[Any, ...], options: dict[str, Any]) -> object:
         return PatientConnection.waiting(patience, *args, **options)

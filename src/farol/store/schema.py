@@ -16,7 +16,8 @@ from sqlalchemy import Column, Connection, Engine, MetaData, PrimaryKeyConstrain
 from farol.errors import Place, StoreError
 from farol.i18n import msg
 from farol.store import migrations
-from farol.store.engine import IMMEDIATE, Patience, describe
+from farol.store.engine import IMMEDIATE, describe
+from farol.store.patience import Patience
 from farol.store.sqlite import sqlite3
 from farol.store.tables import metadata
 

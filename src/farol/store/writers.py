@@ -147,7 +147,7 @@ class PipelineWriter:
         if self._connection is not None and not await self._is_there(self._connection):
             await self._disconnect()
         if self._connection is None:
-            from farol.store.patience import PatientAsyncConnection  # noqa: PLC0415  psycopg is an extra
+            from farol.store.postgresql import PatientAsyncConnection  # noqa: PLC0415  psycopg is an extra
 
             engine = self._store.engine
             args, options = engine.dialect.create_connect_args(engine.url)
