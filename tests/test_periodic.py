@@ -56,7 +56,7 @@ def test_what_fails_is_tried_after_longer_and_longer_pauses(caplog: pytest.LogCa
         pauses.append(job.pause)
         assert (job.failures, job.problem is None, job.age) == (number + 1, False, clock.now)
     assert pauses == [2.0, 4.0, 8.0, LONGEST_PAUSE]
-    assert len(caplog.messages) == 4, "each is told"
+    assert len(caplog.messages) == 4, "each is logged"
     clock.now += 10
     job.run()
     assert (job.failures, job.problem, job.age, job.pause) == (0, None, 0.0, 1.0)

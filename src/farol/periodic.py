@@ -1,7 +1,7 @@
 """What a worker does again and again in the background, and how it is: nothing of it dies unseen.
 
-Whatever goes wrong is logged and tried again, after longer and longer pauses. How long ago each job last went well, and
-what stopped it since, is told by `/ready`, `/metrics` and the first page. Each job has a thread of its own: one that
+Whatever goes wrong is logged and tried again, after longer and longer pauses. `/ready`, `/metrics` and the first page
+say how long ago each job last went well, and what stopped it since. Each job has a thread of its own: one that
 hangs holds up neither requests nor another job.
 """
 

@@ -23,7 +23,7 @@ IDLE_SECONDS = 30.0
 """How long a caller may neither send what it began nor take what it asked for."""
 
 BODY_SECONDS, BODY_RATE = 60.0, 1_000
-"""A body may take this long, and a second more for each so many bytes: one byte a minute is not enough."""
+"""A body may take this long, and a second more for each BODY_RATE bytes: one byte a minute is not enough."""
 
 LOOK_SECONDS = 5.0
 """How often a connection is looked at: no limit of time is met more exactly."""
@@ -130,7 +130,7 @@ else:
             self._buffered = buffered
             if buffered:
                 if now - self._moved > IDLE_SECONDS:
-                    self.transport.abort()  # nobody takes what is to be sent, so it cannot be closed in order
+                    self.transport.abort()  # the caller takes nothing, so it cannot be closed in order
             elif self._is_in_body:
                 if self.flow.read_paused:  # we are the slow ones
                     self._began, self._moved = self._began + LOOK_SECONDS, now

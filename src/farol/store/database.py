@@ -74,7 +74,7 @@ class Store:
     def open(cls, url: str, *, seconds: float | None = None) -> Store:
         """The store at an SQLAlchemy URL; its tables are made or brought up to date first.
 
-        PostgreSQL may say nothing for so many `seconds`, but while its tables are changed.
+        PostgreSQL may say nothing for `seconds`; while its tables are changed this does not count.
 
         Raises StoreError for a database that cannot be reached, read or written, is damaged, or has tables that this
         Farol does not know; MissingExtraError where the driver is not installed.

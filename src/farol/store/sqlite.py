@@ -80,7 +80,7 @@ class FileWatch:
         self._path = path
         self._main: Identity | None = None
         self._refused: StoreError | None = None
-        self._files: DatabaseFiles | None = None  # as our open connections have them; None while there is none
+        self._files: DatabaseFiles | None = None  # as our open connections have them; None without one
         self._open = 0
 
     def connecting(self, *_arguments: Any) -> None:

@@ -105,7 +105,7 @@ def _problems(service: Service) -> Iterator[FarolError]:
     """What keeps the service from answering all it could."""
     yield from service.problems.values()
     for job in service.background:
-        if job.problem is not None and not isinstance(job.problem, StoreError):  # that of the store is told below
+        if job.problem is not None and not isinstance(job.problem, StoreError):  # that of the store stands below
             yield ServiceError(msg("{job}: {problem}", job=job.title, problem=job.problem.problem), fix=job.problem.fix)
     try:
         service.store.ping()
