@@ -9,6 +9,7 @@ import sys
 from pathlib import Path
 
 import pytest
+import yaml
 
 from farol.model.registry import Registry
 from farol.settings import Settings
@@ -89,3 +90,13 @@ def test_an_empty_database_url_means_sqlite(monkeypatch: pytest.MonkeyPatch) -> 
 
 def test_libraries_are_told_to_call_nobody() -> None:
     assert re.search(r"^\s+ORT_DISABLE_TELEMETRY=1 \\$", DOCKERFILE, re.MULTILINE)
+
+
+def test_compose_answers_to_no_name_but_its_own() -> None:
+    """An open network without names would be open to every page in the browser of whoever runs it."""
+    compose = yaml.safe_load(COMPOSE)
+    service = compose["services"]["farol"]
+    names = service["environment"]["FAROL_ALLOWED_HOSTS"].removeprefix("${FAROL_ALLOWED_HOSTS:-").removesuffix("}")
+    assert set(names.split(",")) == {"localhost", "127.0.0.1", "farol"}
+    assert service["ports"] == ["127.0.0.1:8000:8000"]
+    assert service["ulimits"]["core"] == 0

@@ -117,6 +117,12 @@ class StoreError(FarolError):
     code = "store"
 
 
+class ServiceError(FarolError):
+    """What the service does in the background does not go well."""
+
+    code = "service"
+
+
 class InputError(FarolError):
     """A request, an option or a value that cannot be used."""
 

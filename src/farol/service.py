@@ -6,9 +6,10 @@ import asyncio
 import logging
 import threading
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Self
 from zoneinfo import ZoneInfo
 
@@ -20,11 +21,15 @@ from farol.model.inputs import Inputs
 from farol.model.registry import Registry
 from farol.model.risk_bands import Band, bands_of
 from farol.model.scoring import Scorer
+from farol.periodic import PeriodicJob
 from farol.profile import Profile, load_profile
 from farol.settings import Settings
 from farol.store.database import Store
+from farol.store.engine import parse_url
 from farol.store.health import caution, probe, software
+from farol.store.identity import require_mounted
 from farol.store.journal import Journal
+from farol.store.privacy import finish_erasing
 from farol.store.writers import writer_for
 
 logger = logging.getLogger("farol.service")
@@ -34,6 +39,12 @@ ROUTES: Mapping[str, str] = {"current": "/predict", "next-year": "/forecast"}
 
 CHECK_SECONDS = 1.0
 """How long an answer to whether the store can be written holds."""
+
+MET_SECONDS = 3.0
+"""How long `/ready` tells what predictions met last, if it was no success."""
+
+WAIT_SECONDS = 3.0
+"""How long `/ready` waits for another one that tries the database; then it does not answer."""
 
 GROUPS_AT_ONCE = 2
 """Groups of rows that batches of one worker may score and store at once: single pupils must not wait for batches."""
@@ -74,8 +85,11 @@ class Service:
         self._chosen: dict[str, object] = {}
         self._checking = threading.Lock()
         self._checked = float("-inf")
+        self._met: tuple[FarolError, float] | None = None
         self.groups = asyncio.Semaphore(GROUPS_AT_ONCE)
-        self.metrics = Metrics(waiting=self._waiting, serving=self._versions)
+        self.erasing = False
+        self.background: Sequence[PeriodicJob] = ()
+        self.metrics = Metrics(waiting=self._waiting, serving=self._versions, background=lambda: self.background)
         self._default_inputs = {
             name: Inputs.of(self.profile, task) for name, task in self.profile.tasks.items() if name in ROUTES
         }
@@ -95,7 +109,7 @@ class Service:
         """The model that answers for `task`, one of ROUTES; BundleError when no model answers."""
         served = self._served.get(task)
         if served is None:
-            problem = self.problems[task]
+            problem = self.problems.get(task) or BundleError(msg("The models are still being read."))
             raise BundleError(
                 msg("No model answers {route} yet: {problem}", route=ROUTES[task], problem=problem.problem),
                 fix=problem.fix,
@@ -158,8 +172,8 @@ class Service:
     def journal(self) -> Journal:
         """The journal of the store; StoreError while that cannot be opened."""
         if self._journal is None:
-            size, committed = self.settings.journal_queue, self.metrics.committed
-            self._journal = Journal(writer_for(self.store), queue_size=size, committed=committed)
+            size, writer = self.settings.journal_queue, writer_for(self.store)
+            self._journal = Journal(writer, queue_size=size, committed=self.stored, failed=self.not_stored)
         return self._journal
 
     def refresh(self) -> None:
@@ -169,6 +183,8 @@ class Service:
                 self._open_store()
             elif self.store_problem is not None:
                 self.check_store()
+            else:  # also where nobody asks: a log that was taken away is saved while that can be done
+                self._look_at_store(self._store)
             for task in ROUTES:
                 self._refresh_task(task)
 
@@ -178,12 +194,31 @@ class Service:
         before, self._chosen = self._chosen, now
         return now != before
 
-    def check_store(self) -> FarolError | None:
-        """Why nothing can be stored now; None when it can. Writes a page that changes nothing, once a second at most.
+    def follow(self) -> None:
+        """Tell the figures of this moment, and serve another version where one was promoted."""
+        self.metrics.tell()
+        if self.is_another_chosen():
+            self.refresh()
 
-        A database may be readable and yet take no row: its disk is full, its file may not be written.
+    def stored(self, seconds: float) -> None:
+        """Predictions were stored in a transaction that took so long."""
+        self._met = None
+        self.metrics.committed(seconds)
+
+    def not_stored(self, error: Exception) -> None:
+        """Predictions could not be stored: so it will go with the next ones, until one is or the database is tried."""
+        problem = error if isinstance(error, FarolError) else StoreError(msg("The database cannot be used."))
+        self._met, self._checked = (problem, time.monotonic()), float("-inf")
+
+    def check_store(self) -> FarolError | None:
+        """Why a prediction would not be stored now; None when it would be. Tries it, once a second at most.
+
+        A database may be readable and yet take no row: its disk is full, its file may not be written. What predictions
+        met counts for MET_SECONDS, whatever the trial says.
         """
-        with self._checking:
+        if not self._checking.acquire(timeout=WAIT_SECONDS):
+            return self.store_problem or StoreError(msg("The database does not answer."), fix=_CHECK_THAT_IT_RUNS)
+        try:
             if self._store is None:
                 return self.store_problem or _opening()
             if time.monotonic() - self._checked >= CHECK_SECONDS:
@@ -194,7 +229,16 @@ class Service:
                 else:
                     self.store_problem = None
                 self._checked = time.monotonic()
+        finally:
+            self._checking.release()
+        met = self._met
+        if met is not None and time.monotonic() - met[1] < MET_SECONDS:
+            return met[0]
         return self.store_problem
+
+    def finish_erasing(self) -> None:
+        """Remove the bytes of what was erased, if any are left; `erasing` says so."""
+        self.erasing = not finish_erasing(self.store)
 
     async def close(self) -> None:
         """Store and answer what is waiting, then let go of the database."""
@@ -211,7 +255,8 @@ class Service:
 
     def _open_store(self) -> None:
         try:
-            store = Store.open(self.settings.store_url)
+            require_database(self.settings)
+            store = Store.open(self.settings.store_url, seconds=self.settings.store_timeout)
         except FarolError as error:
             self._cannot_store(error)
         else:
@@ -221,6 +266,12 @@ class Service:
             caution = self.store_caution
             if caution is not None:
                 logger.warning("%s", caution)
+
+    def _look_at_store(self, store: Store) -> None:
+        try:
+            store.ping()
+        except StoreError as error:
+            self._cannot_store(error)
 
     def _cannot_store(self, error: FarolError) -> None:
         if str(error) != str(self.store_problem):
@@ -238,8 +289,25 @@ class Service:
             if str(error) != str(self.problems.get(task)):
                 logger.warning("The promoted version of %s is not served. %s", task, error)
             self.problems = {**self.problems, task: error}
+        except Exception as error:  # whatever a folder holds, the other tasks are served and this one is said to fail
+            kind = type(error).__name__
+            problem = BundleError(msg("The model cannot be used: {kind}.", kind=kind), fix=_READ_THE_LOG)
+            if str(problem) != str(self.problems.get(task)):
+                logger.exception("The promoted version of %s is not served.", task)
+            self.problems = {**self.problems, task: problem}
         else:
             self.problems = {name: problem for name, problem in self.problems.items() if name != task}
+
+
+def require_database(settings: Settings) -> None:
+    """Raises StoreError where a database would be made in place of one that has keys and is away."""
+    url = parse_url(settings.store_url)
+    if url.get_backend_name() == "sqlite" and url.database and not url.database.startswith("file:"):
+        require_mounted(settings.artifacts, Path(url.database))
+
+
+_CHECK_THAT_IT_RUNS = msg("Check that it is running.")
+_READ_THE_LOG = msg("The service's log says where.")
 
 
 def _opening() -> StoreError:

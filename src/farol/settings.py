@@ -40,8 +40,8 @@ class Settings(BaseSettings):
         default="",
         pattern=r"^(\s*(\*|(\*\.)?[A-Za-z0-9._-]+|\[[0-9A-Fa-f:.]+\])\s*(,|$))*$",
         description="Names under which the service may be asked, separated by commas; `*.example.org` takes every name "
-        "below it, `*` any. Empty: any, unless it listens on this machine alone, where only names of this machine "
-        "are taken. Those are always taken.",
+        "below it, `*` any. Names of this machine, such as `localhost`, and the address it listens on are always "
+        "taken. Empty: no others.",
     )
     cors_origins: str = Field(
         default="",
@@ -92,6 +92,12 @@ class Settings(BaseSettings):
         default=1_000_000_000, ge=1_000, description="Largest decompressed size of a workbook, in bytes."
     )
     max_workbook_cells: int = Field(default=50_000_000, ge=1_000, description="Most cells a workbook may have.")
+    store_timeout: float = Field(
+        default=10,
+        gt=0,
+        allow_inf_nan=False,
+        description="Seconds that PostgreSQL may say nothing; then the service closes the connection and answers 503.",
+    )
     journal_queue: int = Field(
         default=1_024, ge=1, description="Most predictions waiting to be stored; beyond it the answer is 503."
     )

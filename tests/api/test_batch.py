@@ -211,6 +211,13 @@ def test_a_line_may_have_so_many_bytes(small: Client) -> None:
     assert found[1]["error"]["code"] == "line_too_long"
 
 
+def test_a_row_of_an_array_may_have_so_many_bytes(small: Client) -> None:
+    rows = [{"IAA": 5}, {"IAA": 5, "student": "x" * 1000}, {"IAA": 5}]
+    answers = small.post("/predict/batch", json=rows).json()
+    assert [answer["status"] for answer in answers] == [200, 413, 200]
+    assert answers[1]["error"]["code"] == "line_too_long"
+
+
 REFUSED = "BEGIN SELECT RAISE(ABORT, 'refused'); END"
 
 

@@ -14,6 +14,7 @@ import time
 from collections.abc import AsyncIterator, Callable, Coroutine, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import partial
 from itertools import islice
 from typing import Any
 
@@ -106,8 +107,12 @@ class Batch:
         if not rows:
             return []
         began = time.perf_counter()
-        stored = self.service.store.write(rows)
-        self.service.metrics.committed(time.perf_counter() - began)
+        try:
+            stored = self.service.store.write(rows)
+        except StoreError as error:
+            self.service.not_stored(error)
+            raise
+        self.service.stored(time.perf_counter() - began)
         return stored
 
     def _answered(self, index: int, scored: ScoredPrediction, request: PredictRequest, stored: Prediction) -> RowAnswer:
@@ -125,23 +130,30 @@ class Batch:
         return RowAnswer(index=index, status=200, replayed=replayed, answer=answer, error=None)
 
 
-async def answered(batch: Batch, first: int, rows: Sequence[Row | bytes]) -> list[RowAnswer]:
-    """The answers to one group, made in a thread: see `Batch.answers`."""
+async def answered(batch: Batch, first: int, rows: Callable[[], Sequence[Row]]) -> list[RowAnswer]:
+    """The answers to one group, made in a thread, as its rows are: see `Batch.answers`."""
 
     def work() -> list[RowAnswer]:
-        return batch.answers(first, [parse_line(row) if isinstance(row, bytes) else row for row in rows])
+        return batch.answers(first, rows())
 
     async with batch.service.groups:
         return await asyncio.to_thread(work)
 
 
+def _read_lines(lines: Sequence[bytes | ApiError]) -> list[Row]:
+    return [parse_line(line) if isinstance(line, bytes) else line for line in lines]
+
+
 async def _json_answer(request: Request, batch: Batch) -> Response:
     settings = batch.service.settings
     body = await read_at_most(request, settings.max_batch_bytes)
-    rows = await asyncio.to_thread(parse_array, body, settings.max_batch_rows)
+    async with batch.service.groups:
+        array = await asyncio.to_thread(parse_array, body, settings.max_batch_rows)
+    del body
     pieces: list[bytes] = []
-    for first in range(0, len(rows), GROUP):
-        pieces += map(_dumped, await answered(batch, first, rows[first : first + GROUP]))
+    for first in range(0, len(array.spans), GROUP):
+        rows = partial(array.rows, first, first + GROUP, settings.max_line_bytes)
+        pieces += map(_dumped, await answered(batch, first, rows))
     return Response(b"[" + b",".join(pieces) + b"]", media_type="application/json")
 
 
@@ -155,7 +167,7 @@ async def _lines(request: Request, batch: Batch) -> AsyncIterator[bytes]:
         while rows := list(islice(pieces, min(GROUP, settings.max_stream_rows + 1 - count))):
             fitting = rows[: settings.max_stream_rows - count]
             if fitting:
-                given = await answered(batch, count, fitting)
+                given = await answered(batch, count, partial(_read_lines, fitting))
                 count += len(fitting)
                 yield b"".join(_dumped(answer) + b"\n" for answer in given)
             if len(fitting) < len(rows):

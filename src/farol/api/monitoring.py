@@ -44,6 +44,7 @@ OneTask = Annotated[str, Query(description=_("`current` or `next-year`."), json_
 WindowName = Annotated[
     str,
     Query(
+        max_length=100,
         description=_(
             "`7d`, `30d`, `90d` or another number of days, or `all`; up to a day: `30d@2024-06-30`. A school year: "
             "`year:2024`. Between days: `2024-03-01..2024-05-31`. Since a version answered: `since:2024-0123456789`."
@@ -55,6 +56,7 @@ SliceName = Annotated[
     str,
     Query(
         alias="slice",
+        max_length=200,
         description=_(
             "Only these predictions: `phase=3`, `class=8B` or `source=api`. A level is compared with the training rows "
             "of that level."

@@ -7,8 +7,9 @@ request.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from difflib import get_close_matches
+from itertools import islice
 from typing import Any, Self
 
 from farol.api.requests import shown_name
@@ -22,6 +23,12 @@ from farol.workbook.student_code import LONGEST_CODE, class_name, student_code
 
 STUDENT = "student"
 GROUP = "class"
+
+MOST_PROBLEMS = 20
+"""Problems that one refusal names. Most rows have fewer fields."""
+
+LONGEST_EXPECTED = 80
+"""Characters of what was expected that may stand twice in one refusal."""
 
 YEARS = (1990, 2100)
 """Range of the optional `year` of a task whose features depend on it."""
@@ -76,7 +83,7 @@ class InputForm:
         values = dict(body)
         student, group = values.pop(STUDENT, None), values.pop(GROUP, None)
         year = values.pop(YEAR, None) if YEAR in values and self.takes_year else None
-        problems = [self._problem(problem) for problem in self.inputs.problems(values)]
+        problems = self._problems(values)
         if year is not None and not _is_year(year):
             expected = msg("a year from {minimum} to {maximum}", minimum=YEARS[0], maximum=YEARS[1])
             problems.append(FieldProblem(YEAR, msg("{field} is not a year.", field=YEAR), expected))
@@ -91,7 +98,7 @@ class InputForm:
                 422,
                 "invalid_fields",
                 msg("Some fields cannot be used."),
-                fields=problems,
+                fields=problems[:MOST_PROBLEMS],
                 fix=msg("Correct the fields named, or leave out what is not known. GET /docs says what each takes."),
             )
         return PupilInput(values, None if year is None else int(year), code, class_of)
@@ -139,6 +146,18 @@ class InputForm:
         columns = enumerate(self.inputs.columns.items())
         examples = {name: _example(column, position) for position, (name, column) in columns}
         return {name: value for name, value in examples.items() if value is not None}
+
+    def _problems(self, values: Mapping[str, object]) -> list[FieldProblem]:
+        """The first problems; what is wrong with a hundred fields helps nobody, and costs ten times what they do."""
+        problems = [self._problem(problem) for problem in islice(self.inputs.problems(values), MOST_PROBLEMS)]
+        # The list of all known fields is long: a refusal has it once.
+        told: set[str] = set()
+        for place, problem in enumerate(problems):
+            expected = str(problem.expected)
+            if len(expected) > LONGEST_EXPECTED and expected in told:
+                problems[place] = replace(problem, expected=None)
+            told.add(expected)
+        return problems
 
     def _problem(self, problem: InputProblem) -> FieldProblem:
         if problem.code != "unknown_field":

@@ -35,7 +35,7 @@ from farol.api.schemas import GROUP, STUDENT, InputForm
 from farol.api.state import known
 from farol.api.tensors import TEXT, binary, outputs_wanted, rows_of
 from farol.api.texts import marked as _
-from farol.errors import ApiError
+from farol.errors import ApiError, StoreError
 from farol.i18n import msg
 from farol.model.features import YEAR
 from farol.model.scoring import NO_ANSWER, label_text
@@ -284,8 +284,12 @@ def _rows(outcomes: Sequence[ScoredPrediction | ApiError]) -> list[Prediction]:
 
 def _stored(service: Service, rows: Sequence[Prediction]) -> list[Prediction]:
     began = time.perf_counter()
-    stored = service.store.write(rows)
-    service.metrics.committed(time.perf_counter() - began)
+    try:
+        stored = service.store.write(rows)
+    except StoreError as error:
+        service.not_stored(error)
+        raise
+    service.stored(time.perf_counter() - began)
     for row in stored:
         service.metrics.predicted(row.task, row.prediction)
     return stored

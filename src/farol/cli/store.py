@@ -88,6 +88,8 @@ def purge(
     say(msg("removed predictions from before {day}, with their part in the counters: {n}", n=purged.rows, day=first))
     if purged.outcomes:
         say(msg("removed outcomes: {n}", n=purged.outcomes))
+    if purged.is_pending:
+        say_pending()
     say(msg("Still kept: snapshots of drift (counts only), and every backup and export made before."))
 
 
@@ -136,6 +138,16 @@ def restore(
     copied = put_back(read_settings(data=data).store_url, file, force=force)
     say(msg("restored predictions from {path}: {n}", n=copied.rows, path=file))
     say(msg("Pupils erased after this backup was made are back: erase them again."))
+
+
+def say_pending() -> None:
+    """What is said where erased rows are still in a file."""
+    say(
+        msg(
+            "Their bytes are still in the file that ends in -wal, because somebody is reading the database. A running "
+            "service removes them as soon as it can; GET /ready says so until then. Or run this command again later."
+        )
+    )
 
 
 def _as_dict(result: Recount, *, repaired: bool) -> dict[str, object]:

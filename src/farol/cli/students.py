@@ -52,6 +52,7 @@ def export(
 )
 def erase(student: StudentArgument, data: DataOption = None, artifacts: ArtifactsOption = None) -> None:
     """Rows and what they added to the counters, in one transaction."""
+    from farol.cli.store import say_pending
     from farol.model.registry import Registry
     from farol.store.database import Store
     from farol.store.privacy import erase as erase_rows
@@ -73,6 +74,8 @@ def erase(student: StudentArgument, data: DataOption = None, artifacts: Artifact
         say(msg("These models are gone. When they are back, `farol store recount --repair` removes these counts too."))
     elif erased.rows:
         say(msg("They no longer count in the measurement of drift."))
+    if erased.is_pending:
+        say_pending()
     say(
         msg(
             "Still kept: predictions stored without a code, snapshots of drift (counts only), trained models, and "

@@ -10,6 +10,7 @@ import tempfile
 import threading
 from functools import partial
 from multiprocessing import connection, parent_process
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from prometheus_client.multiprocess import mark_process_dead
@@ -38,7 +39,8 @@ def supervise(settings: Settings) -> None:
     """
     load_profile(settings.profile)
     check_tracing(settings)
-    metrics = tempfile.mkdtemp(prefix="farol-metrics-")
+    remove_left_over()
+    metrics = tempfile.mkdtemp(prefix=f"{_METRICS}{os.getpid()}-")
     os.environ[FOLDER] = metrics  # the workers are new interpreters: they find it before they load the library
     try:
         config = Config(
@@ -55,6 +57,27 @@ def supervise(settings: Settings) -> None:
     finally:
         del os.environ[FOLDER]
         shutil.rmtree(metrics, ignore_errors=True)
+
+
+_METRICS = "farol-metrics-"
+
+
+def remove_left_over() -> None:
+    """Folders of figures of services that were killed: of processes that are no more."""
+    for folder in Path(tempfile.gettempdir()).glob(f"{_METRICS}*-*"):
+        pid = folder.name.removeprefix(_METRICS).partition("-")[0]
+        if pid.isdecimal() and len(pid) < 10 and not _is_running(int(pid)):
+            shutil.rmtree(folder, ignore_errors=True)
+
+
+def _is_running(pid: int) -> bool:
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    except OSError:  # another user's
+        return True
+    return True
 
 
 class Supervisor(Multiprocess):

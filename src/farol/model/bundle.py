@@ -21,7 +21,7 @@ from typing import Any, ClassVar
 from pydantic import ConfigDict, TypeAdapter, ValidationError
 
 import farol
-from farol.errors import BundleError, Place, ProfileError
+from farol.errors import BundleError, Place
 from farol.files import canonical_json, parse_json, sync_folder, write_file
 from farol.i18n import Message, msg
 from farol.model.features import Preprocessing
@@ -133,7 +133,7 @@ def write_bundle(
     manifest = _manifest_of(trained)
     folder = artifacts / manifest.task / manifest.version
     fresh = folder.with_name(f".{manifest.version}.{secrets.token_hex(4)}")
-    with _disk_trouble(folder):
+    with disk_trouble(folder):
         if folder.exists():
             try:
                 return read_bundle(folder).path
@@ -160,7 +160,7 @@ def write_bundle(
 
 def read_bundle(path: Path) -> Bundle:
     """Verify every file of the bundle in folder `path`, then read it; BundleError names the file and the difference."""
-    with _disk_trouble(path):
+    with disk_trouble(path):
         if not path.is_dir():
             raise BundleError(msg("There is no model here."), where=Place(file=str(path)), fix=_TRAIN)
         plain = {entry.name: entry.is_file(follow_symlinks=False) for entry in os.scandir(path)}
@@ -175,7 +175,8 @@ def read_bundle(path: Path) -> Bundle:
                 )
             if not is_plain:
                 raise _damaged(path, name, msg("{name} is not a plain file.", name=name))
-        manifest = _read_manifest(path)
+        with _meaning(path, MANIFEST):
+            manifest = _read_manifest(path)
         files = {name: _read_file(path, name, manifest.files[name]) for name in FILES}
     return _assemble(path, manifest, files)
 
@@ -189,7 +190,8 @@ def _damaged(path: Path, name: str, problem: Message, **parts: Message) -> Bundl
 
 
 @contextmanager
-def _disk_trouble(path: Path) -> Iterator[None]:
+def disk_trouble(path: Path) -> Iterator[None]:
+    """An OSError becomes a BundleError that names the file, or else `path`."""
     try:
         yield
     except OSError as error:
@@ -269,9 +271,9 @@ def _read_manifest(path: Path) -> Manifest:
 
 
 def _read_file(path: Path, name: str, entry: FileEntry) -> bytes:
-    data = _read_at_most(path / name, entry.size)
     size = (path / name).stat().st_size
-    if size != entry.size:
+    data = _read_at_most(path / name, entry.size) if size == entry.size else b""
+    if len(data) != entry.size:
         raise _damaged(
             path,
             name,
@@ -351,7 +353,9 @@ def _read_report(source: bytes) -> dict[str, Any]:
 def _meaning(path: Path, name: str) -> Iterator[None]:
     try:
         yield
-    except (ValueError, TypeError, KeyError, RecursionError, ProfileError) as error:
+    except (BundleError, OSError):
+        raise
+    except Exception as error:
         raise _damaged(path, name, msg("{name} does not fit the rest of the model.", name=name)) from error
 
 

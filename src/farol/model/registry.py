@@ -16,7 +16,7 @@ from pathlib import Path
 from farol.errors import BundleError, Place
 from farol.files import canonical_json, parse_json, replace_file
 from farol.i18n import msg
-from farol.model.bundle import Bundle, Manifest, read_bundle
+from farol.model.bundle import Bundle, Manifest, disk_trouble, read_bundle
 
 PROMOTED = "promoted.json"
 LOCK_SECONDS = 10.0
@@ -57,8 +57,14 @@ class Registry:
         return [name for name in _folders(self.artifacts) if _versions(self.artifacts / name)]
 
     def versions(self, task: str) -> list[Entry]:
-        """Every version of a task, verified now, sorted by name; empty for a task without any."""
-        promoted = self.promoted(task)
+        """Every version of a task, verified now, sorted by name; empty for a task without any.
+
+        None is marked as promoted where promoted.json is damaged: `promoted` says so.
+        """
+        try:
+            promoted = self.promoted(task)
+        except BundleError:
+            promoted = None
         return [self._entry(task, version, promoted) for version in self._known(task)]
 
     def promoted(self, task: str) -> str | None:
@@ -160,9 +166,9 @@ class Registry:
 
     def _choice(self, task: str) -> _Choice:
         path = self._file(task)
-        if task not in _folders(self.artifacts) or not path.exists():
-            return _Choice(None, ())
         try:
+            if task not in _folders(self.artifacts) or not path.exists():
+                return _Choice(None, ())
             match parse_json(path.read_bytes()):
                 case {"version": str(version), "history": [*history]} if all(isinstance(past, str) for past in history):
                     return _Choice(version, tuple(history))
@@ -212,11 +218,15 @@ def _unreadable(path: Path, task: str) -> BundleError:
 
 def _folders(path: Path) -> list[str]:
     """The names of the folders in `path`, sorted; those with a dot in front are work in progress, not ours to show."""
-    if not path.is_dir():
-        return []
-    return sorted(entry.name for entry in os.scandir(path) if entry.is_dir() and not entry.name.startswith("."))
+    with disk_trouble(path):
+        if not path.is_dir():
+            return []
+        with os.scandir(path) as entries:
+            return sorted(entry.name for entry in entries if entry.is_dir() and not entry.name.startswith("."))
 
 
 def _versions(path: Path) -> list[str]:
     """Every folder with anything in it: one without a manifest is a damaged version, and shown as such."""
-    return [name for name in _folders(path) if any((path / name).iterdir())]
+    names = _folders(path)
+    with disk_trouble(path):
+        return [name for name in names if any((path / name).iterdir())]

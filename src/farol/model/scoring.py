@@ -71,7 +71,17 @@ class Scorer:
     """A bundle ready to answer. Safe to use from several threads at once."""
 
     def __init__(self, bundle: Bundle) -> None:
-        """Load the model. Raises BundleError when it is not a model of the bundle's features that can be explained."""
+        """Load the model. Raises BundleError when it is not a model of the bundle's features that can be explained, or
+        answers anything but probabilities for what its training rows were like.
+        """
+        try:
+            self._load(bundle)
+        except BundleError:
+            raise
+        except Exception as error:
+            raise _not_a_model(bundle) from error
+
+    def _load(self, bundle: Bundle) -> None:
         self.bundle = bundle
         self.least_given = least_given(bundle)
         self.contributions = Contributions.of(bundle.files["model.json"], bundle.preprocessing)
@@ -79,6 +89,9 @@ class Scorer:
         self._starts = np.array([self.layout.starts[name] for name in bundle.task_spec.features], dtype=np.int64)
         self._labels = {answer: _label(bundle, answer) for answer in (None, 0, 1)}
         self._session = _session(bundle)
+        (both,) = self._session.run(_OUTPUTS, {"x": bundle.preprocessing.transform(_typical_rows(bundle))})
+        if not (both.ndim == 2 and both.shape[1] == 2 and ((both >= 0) & (both <= 1)).all()):  # NaN is neither
+            raise _not_a_model(bundle)
 
     def score(self, columns: Mapping[str, Floats | Objects], year: Floats) -> Scores:
         """Score sheet columns (n,) of the sheets' years (n,); a column that is absent is missing for everybody.
@@ -162,6 +175,16 @@ class Scorer:
         scant = (~np.isnan(features)).sum(axis=1) < self.least_given
         probability[scant], prediction[scant] = np.nan, NO_ANSWER
         return Scores(probability, prediction, features, bundle.reference.index(features))
+
+
+def _typical_rows(bundle: Bundle) -> Floats:
+    """Features (n, k) within the training rows' ranges: the ends, the middle, and each feature missing once."""
+    features = bundle.reference.features
+    low = np.array([0.0 if bins.lowest is None else bins.lowest for bins in features])
+    high = np.array([1.0 if bins.highest is None else bins.highest for bins in features])
+    middle = low / 2 + high / 2
+    missing = np.where(np.eye(len(features), dtype=np.bool_), np.nan, middle)
+    return np.vstack([low, high, middle, missing])
 
 
 def nothing_given(bundle: Bundle) -> InputError:

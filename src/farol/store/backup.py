@@ -9,8 +9,9 @@ from __future__ import annotations
 import os
 import secrets
 import shlex
+import time
 from collections.abc import Iterator
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import quote
@@ -21,12 +22,15 @@ from farol.errors import InputError, Place, StoreError
 from farol.files import sync_folder
 from farol.i18n import msg
 from farol.store.database import Store
-from farol.store.engine import open_engine, parse_url, store_errors
+from farol.store.engine import LIVENESS, open_engine, parse_url, store_errors
 from farol.store.schema import require_known
 from farol.store.sqlite import sqlite3
 
 _KEPT = ("predictions", "drift_snapshots")
 _BUSY_SECONDS = 10
+_UNFINISHED = ".farol-backup-unfinished-"
+_UNFINISHED_SECONDS = 3_600
+"""A copy that nobody has written to for so long is not being made any more."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,9 +57,10 @@ def backup(url: str, file: Path) -> Copied:
         )
     if file.exists():
         raise InputError(msg("The file exists already."), where=Place(file=str(file)), fix=msg("Name a new file."))
-    fresh = file.with_name(f".{file.name}.{secrets.token_hex(4)}")
+    fresh = file.with_name(f"{_UNFINISHED}{secrets.token_hex(4)}.db")
     try:
         file.parent.mkdir(parents=True, exist_ok=True)
+        _remove_unfinished(file.parent)
         os.close(os.open(fresh, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600))
         try:
             _copy_out(url, fresh)
@@ -72,6 +77,15 @@ def backup(url: str, file: Path) -> Copied:
             where=Place(file=str(file)),
         ) from error
     return copied
+
+
+def _remove_unfinished(folder: Path) -> None:
+    """A backup that was killed leaves a copy with data of pupils, which nobody sees and no pruning finds."""
+    now = time.time()
+    for path in folder.glob(f"{_UNFINISHED}*"):
+        with suppress(OSError):
+            if now - path.stat().st_mtime > _UNFINISHED_SECONDS:
+                path.unlink()
 
 
 def restore(url: str, file: Path, *, force: bool = False) -> Copied:
@@ -116,7 +130,7 @@ def _file_of(url: str, tool: str, file: Path) -> Path:
 def _command(tool: str, url: URL, file: Path) -> str:
     """The command of PostgreSQL's tool for this database; it asks for the password, or finds it in ~/.pgpass."""
     shown = URL.create("postgresql", url.username, None, url.host, url.port, url.database, url.query)
-    name = shlex.quote(shown.difference_update_query(["password", "connect_timeout"]).render_as_string())
+    name = shlex.quote(shown.difference_update_query(["password", *LIVENESS]).render_as_string())
     return f"{tool.format(file=shlex.quote(str(file)))} --dbname={name}"
 
 

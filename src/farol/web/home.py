@@ -10,8 +10,9 @@ from datetime import datetime
 from markupsafe import Markup
 
 from farol.advice.status import ModelStatus
-from farol.errors import FarolError, StoreError
+from farol.errors import FarolError, ServiceError, StoreError
 from farol.evaluation.metrics import Estimate
+from farol.i18n import msg
 from farol.model.bundle import Bundle
 from farol.model.features import sheet_inputs
 from farol.outcomes.card_comparison import CardMetrics
@@ -103,6 +104,9 @@ def home_values(service: Service, reader: Reader, base: str, now: datetime) -> d
 def _problems(service: Service) -> Iterator[FarolError]:
     """What keeps the service from answering all it could."""
     yield from service.problems.values()
+    for job in service.background:
+        if job.problem is not None and not isinstance(job.problem, StoreError):  # that of the store stands below
+            yield ServiceError(msg("{job}: {problem}", job=job.title, problem=job.problem.problem), fix=job.problem.fix)
     try:
         service.store.ping()
     except StoreError as error:

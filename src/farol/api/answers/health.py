@@ -15,6 +15,7 @@ import farol
 from farol.api.answers.shape import Shape
 from farol.api.texts import marked as _
 from farol.errors import BundleError, FarolError
+from farol.i18n import msg
 from farol.model.registry import Entry
 from farol.profile import Task
 from farol.service import ROUTES, Service
@@ -25,7 +26,13 @@ _TASKS: JsonDict = {
     "current": {"serving": "2024-0123456789", "problem": None},
     "next-year": {"serving": "2024-0123456789", "problem": None},
 }
-_STORE: JsonDict = {"software": "SQLite 3.51.3", "problem": None, "caution": None}
+_STORE: JsonDict = {"software": "SQLite 3.51.3", "problem": None, "caution": None, "pending": None}
+
+
+_JOBS: JsonDict = {"follow": {"age_seconds": 0.2, "problem": None}}
+
+
+_PENDING = msg("Rows that were erased are still in the log of the database, because somebody is reading it.")
 
 
 class TaskHealth(Shape):
@@ -46,6 +53,8 @@ class StoreHealth(Shape):
         description=_("Known faults of this version with several workers; null when there are none.")
     )
 
+    pending: str | None = Field(description=_("What was erased and is still in a file; null when all of it is gone."))
+
     @classmethod
     def of(cls, service: Service, locale: str) -> Self:
         """The store of a service."""
@@ -54,7 +63,21 @@ class StoreHealth(Shape):
             software=service.store_software,
             problem=_words(service.store_problem, locale),
             caution=None if caution is None else caution.render(locale),
+            pending=_PENDING.render(locale) if service.erasing else None,
         )
+
+
+class JobHealth(Shape):
+    age_seconds: float = Field(description=_("Since it last went well."))
+    problem: str | None = Field(description=_("What keeps it from going well; it is tried again."))
+
+    @classmethod
+    def of_all(cls, service: Service, locale: str) -> dict[str, Self]:
+        """What the service does in the background."""
+        return {
+            job.name: cls(age_seconds=round(job.age, 1), problem=_words(job.problem, locale))
+            for job in service.background
+        }
 
 
 class HealthAnswer(Shape):
@@ -94,16 +117,26 @@ class HealthAnswer(Shape):
 
 
 class ReadyAnswer(Shape):
-    model_config = ConfigDict(json_schema_extra={"examples": [{"ready": True, "tasks": _TASKS, "store": _STORE}]})
+    model_config = ConfigDict(
+        json_schema_extra={"examples": [{"ready": True, "tasks": _TASKS, "store": _STORE, "background": _JOBS}]}
+    )
 
     ready: Literal[True]
     tasks: dict[str, TaskHealth]
     store: StoreHealth
+    background: dict[str, JobHealth] = Field(
+        description=_("What this worker does by itself, and whether it goes well.")
+    )
 
     @classmethod
     def of(cls, service: Service, locale: str) -> Self:
         """A service that can answer."""
-        return cls(ready=True, tasks=TaskHealth.of_all(service, locale), store=StoreHealth.of(service, locale))
+        return cls(
+            ready=True,
+            tasks=TaskHealth.of_all(service, locale),
+            store=StoreHealth.of(service, locale),
+            background=JobHealth.of_all(service, locale),
+        )
 
 
 class VersionAnswer(Shape):
@@ -149,7 +182,8 @@ class TaskAnswer(Shape):
         problem: FarolError | None = service.problems.get(name)
         promoted, versions = None, []
         try:
-            promoted, versions = service.registry.promoted(name), service.registry.versions(name)
+            versions = service.registry.versions(name)
+            promoted = service.registry.promoted(name)
         except BundleError as error:
             problem = error
         return cls(
