@@ -25,9 +25,11 @@ from farol.i18n import msg
 from farol.model.bundle import Bundle
 from farol.model.counters import PREDICTION, SCORE, Counted
 from farol.model.registry import Registry
+from farol.model.tasks import Tasks
 from farol.outcomes.card_comparison import CardMetrics
 from farol.outcomes.estimation import MEASURES, Estimation, ExpectedMeasure
 from farol.outcomes.report import OutcomeReport
+from farol.profile import load_profile
 from farol.settings import Settings
 from farol.store.database import Store
 from farol.store.records import Prediction, Snapshot, uuid7
@@ -460,15 +462,19 @@ def test_a_year_later_the_advice_knows_what_came_true(tmp_path: Path, sample_wor
     assert all("The sheet of 2024" not in texts(one) for one in advise(replace(found, outcomes=calm)))
 
 
+def tasks_of(registry: Registry) -> Tasks:
+    return Tasks.in_use(registry, load_profile("pede"), is_chosen=False)
+
+
 def test_next_years_model_comes_first_and_broken_ones_last(tmp_path: Path, store: Store) -> None:
     registry = Registry(tmp_path)
     for task in ("current", "next-year"):
         registry.promote(task, make_bundle(tmp_path, task).name)
-    served, problems = promoted(registry)
+    served, problems = promoted(registry, tasks_of(registry))
     assert ([one.task for one in served], problems) == (["next-year", "current"], {})
     make_bundle(tmp_path, "current", seed=3)
     (tmp_path / "current" / served[1].version / "model.json").write_bytes(b"{}")
-    served, problems = promoted(registry)
+    served, problems = promoted(registry, tasks_of(registry))
     assert ([one.task for one in served], list(problems)) == (["next-year"], ["current"])
     found = model_statuses(store, registry, served, problems, now=NOW)
     assert [(one.task, one.lead) for one in found] == [("next-year", "too_little"), ("current", "distrust")]
@@ -485,12 +491,12 @@ def test_next_years_model_comes_first_and_broken_ones_last(tmp_path: Path, store
     assert real_problems(registry, problems | {"other": problems["current"]}) == problems
     (tmp_path / "current" / "promoted.json").write_text("no JSON")
     assert real_problems(registry, problems) == problems
-    assert promoted(Registry(tmp_path))[1].keys() == {"current"}
+    assert promoted(Registry(tmp_path), tasks_of(Registry(tmp_path)))[1].keys() == {"current"}
 
 
 def test_a_model_that_was_never_promoted_is_no_problem(tmp_path: Path) -> None:
     make_bundle(tmp_path, "current")
-    assert promoted(Registry(tmp_path)) == ([], {})
+    assert promoted(Registry(tmp_path), tasks_of(Registry(tmp_path))) == ([], {})
 
 
 def test_the_gravest_kind_leads(two: Bundle) -> None:

@@ -400,12 +400,12 @@ def test_a_profile_alone_takes_another_school_to_predictions(tmp_path: Path) -> 
     options = ("--workbook", str(files), "--profile", str(SCHOOL), "--no-serve")
     done = command(tmp_path, "demo", *options)
     assert done.returncode == 0, done.stderr
-    assert "current: simulated predictions stored: 500" in done.stdout
+    assert "absent: simulated predictions stored: 500" in done.stdout
     # Its forecast may not beat a simple rule, and is then kept and not served: the rest goes on without it.
     again = command(tmp_path, "demo", *options)
     assert again.returncode == 0, again.stderr
     assert "already" in again.stdout
-    scorer = Scorer(Registry(tmp_path / "artifacts").load("current"))
+    scorer = Scorer(Registry(tmp_path / "artifacts").load("absent"))
     answer = scorer.score_one({"reading": 35.0, "arithmetic": 40.0, "homework": 20.0}, 2023)
     assert answer.prediction in {0, 1}
     assert answer.probability is not None

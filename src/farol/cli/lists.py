@@ -30,7 +30,7 @@ class Whom(StrEnum):
 
 def list_(
     workbook: WorkbookArgument,
-    task: TaskOption = "next-year",
+    task: TaskOption = None,
     capacity: Annotated[
         str,
         typer.Option(

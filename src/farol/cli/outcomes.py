@@ -15,7 +15,7 @@ from rich.table import Table
 from farol.cli.check import Format, FormatOption, ProfileOption, WorkbookArgument
 from farol.cli.explain import TaskOption, scorer_and_panel
 from farol.cli.serve import DataOption
-from farol.cli.terminal import OUT, _, number, open_panel, open_profile, read_settings, say
+from farol.cli.terminal import OUT, _, number, open_panel, open_tasks, read_settings, say
 from farol.cli.train import ArtifactsOption
 from farol.errors import InputError
 from farol.i18n import msg, terminal_locale
@@ -34,7 +34,7 @@ YearOption = Annotated[
 
 def forecast(
     workbook: WorkbookArgument,
-    task: TaskOption = "next-year",
+    task: TaskOption = None,
     year: YearOption = None,
     at: Annotated[
         str | None,
@@ -119,7 +119,7 @@ def noon(day: str, zone: ZoneInfo) -> datetime:
 def outcomes(
     workbook: WorkbookArgument,
     task: Annotated[
-        str, typer.Option("--task", help=_("Which task to report: current, next-year, or all that have forecasts."))
+        str, typer.Option("--task", help=_("Which task of the profile to report, or all that have forecasts."))
     ] = "all",
     year: YearOption = None,
     output: FormatOption = Format.text,
@@ -136,7 +136,7 @@ def outcomes(
     from farol.store.database import Store
 
     settings = read_settings(artifacts=artifacts, data=data, profile=profile)
-    school = open_profile(settings)
+    school = open_tasks(settings).profile
     tasks = chosen_tasks(dict(school.tasks), task)
     panel = open_panel(workbook, school, settings)
     registry = Registry(settings.artifacts)

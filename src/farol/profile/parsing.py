@@ -33,6 +33,12 @@ from farol.profile.values import (
 FORMAT = 1
 _BUILT_IN = resources.files("farol.profile") / "builtin"
 
+ALL_TASKS = "all"
+"""What commands call all tasks together, so that none can have this name."""
+
+_TASK_NAME = re.compile(r"(?=.{1,40}$)[a-z0-9]+(-[a-z0-9]+)*")
+"""A task's name stands in addresses, folders and commands."""
+
 _ONLY_FOR: dict[str, tuple[Kind, ...]] = {
     "integer": ("number",),
     "range": ("number",),
@@ -87,7 +93,7 @@ def parse_profile(source: bytes, origin: str) -> Profile:
 
 
 def _profile(top: Table, source: bytes) -> Profile:
-    columns, derived, tasks = top.table("columns"), top.table("derived", {}), top.table("tasks")
+    columns, derived = top.table("columns"), top.table("derived", {})
     profile = Profile(
         name=top.string("name"),
         title=top.text("title"),
@@ -95,7 +101,7 @@ def _profile(top: Table, source: bytes) -> Profile:
         columns={name: _column(name, table) for name, table in columns.named()},
         derived={name: _derived(name, table) for name, table in derived.named()},
         label=_label(top.table("label")),
-        tasks={name: _task(name, table) for name, table in tasks.named()},
+        tasks=_tasks(top),
         audit=top.strings("audit", ()),
         fingerprint=hashlib.sha256(source).hexdigest(),
         source=source,
@@ -266,6 +272,17 @@ def _label(table: Table) -> Label:
     )
     table.close()
     return label
+
+
+def _tasks(top: Table) -> dict[str, Task]:
+    tasks = top.table("tasks")
+    if not list(tasks):
+        raise top.wrong("tasks", msg("at least one task"))
+    for name in tasks:
+        if not _TASK_NAME.fullmatch(name) or name == ALL_TASKS:
+            expected = msg("a name of lower-case letters, digits and single hyphens, such as next-year")
+            raise tasks.wrong(name, expected, name)
+    return {name: _task(name, table) for name, table in tasks.named()}
 
 
 def _task(name: str, table: Table) -> Task:

@@ -16,7 +16,7 @@ from farol.model.bundle import Bundle
 from farol.model.features import sheet_inputs
 from farol.outcomes.card_comparison import CardMetrics
 from farol.profile import Column, Profile
-from farol.service import Service
+from farol.service import ROUTE, Service
 from farol.web.advice import PATH as ADVICE
 from farol.web.advice import AdviceLine, line_of, statuses_of
 from farol.web.locale import NOTHING, Reader, served_years, year_names
@@ -82,7 +82,7 @@ class Route:
 
     method: str
     path: str
-    about: Markup
+    about: Markup | str
     link: str | None = None
 
 
@@ -96,13 +96,15 @@ def home_values(service: Service, reader: Reader, base: str, now: datetime) -> d
         "guide": list(_guide(service.profile, reader)),
         "drift_days": DRIFT_DAYS,
         "example": _example(service.profile, base),
-        "routes": list(_routes(reader, served)),
+        "routes": list(_routes(service, reader, served)),
     }
 
 
 def _problems(service: Service) -> Iterator[FarolError]:
     """What keeps the service from answering all it could."""
     yield from service.problems.values()
+    if not service.bundles:  # where other models answer, these may well be copies and remains
+        yield from service.unused.values()
     try:
         service.store.ping()
     except StoreError as error:
@@ -267,11 +269,11 @@ def _guide(profile: Profile, reader: Reader) -> Iterator[Point]:
 
 def _example(profile: Profile, base: str) -> str:
     """A curl that works as it stands: an invented pupil, the indicators alone."""
-    task = max(profile.tasks.values(), key=lambda task: task.horizon)
+    task = max(profile.tasks.values(), key=lambda task: task.horizon)  # the first of them
     columns = [profile.columns[name] for name in sheet_inputs(profile, task) if name not in task.context]
     body = json.dumps({column.name: _invented(column, place) for place, column in enumerate(columns)})
-    route = "forecast" if task.horizon else "predict"
-    return f"curl -X POST {base}/{route} \\\n  -H 'Content-Type: application/json' \\\n  -d '{body}'"
+    route = ROUTE.format(task=task.name)
+    return f"curl -X POST {base}{route} \\\n  -H 'Content-Type: application/json' \\\n  -d '{body}'"
 
 
 def _invented(column: Column, place: int) -> float:
@@ -283,10 +285,12 @@ def _invented(column: Column, place: int) -> float:
     return round(low + (high - low) * (0.55 + 0.05 * (place * 3 % 8)), 1)
 
 
-def _routes(reader: Reader, served: list[Bundle]) -> Iterator[Route]:
+def _routes(service: Service, reader: Reader, served: list[Bundle]) -> Iterator[Route]:
     _ = reader.gettext
-    yield Route("POST", "/forecast", _("Will the pupil be behind next year?"))
-    yield Route("POST", "/predict", _("Is the pupil behind this year?"))
+    for name, spec in sorted(service.tasks.specs.items(), key=lambda item: -item[1].horizon):
+        for path in service.routes(name):
+            yield Route("POST", path, spec.question.in_locale(reader.locale))
+    yield Route("GET", "/tasks", _("The questions and their routes"), "/tasks")
     yield Route("GET", "/models", _("The models: those in use, and every version"), "/models")
     for bundle in served:
         path = f"/models/{bundle.task}/card"

@@ -100,17 +100,18 @@ class DivisionView:
 
 def outcomes_values(service: Service, reader: Reader, task: str | None, year: str | None) -> dict[str, object]:
     """What the template needs; InputError for a task or a year that has no outcomes."""
-    profile = service.log_profile
-    known = {name: years_of(service.store, name) for name in profile.tasks}
+    tasks = service.tasks.specs
+    known = {name: years_of(service.store, name) for name in tasks}
     known = {name: years for name, years in known.items() if years}
-    if task is not None and task not in profile.tasks:
-        expected = msg("one of {names}", names=", ".join(profile.tasks))
+    if task is not None and task not in tasks:
+        expected = msg("one of {names}", names=", ".join(tasks))
         raise InputError(msg("There is no such task."), expected=expected, where=Place(field="task"))
     # The question that looks ahead comes first, as on the other pages.
-    order = sorted(known, key=lambda name: (-profile.tasks[name].horizon, name))
+    order = sorted(known, key=lambda name: -tasks[name].horizon)
     chosen = task or next(iter(order), None)
     if chosen not in known:
         return {"report": None}
+    profile = service.profile_of(chosen)
     wanted = {str(label): label for label in known[chosen]}
     when = known[chosen][-1] if year is None else wanted.get(year)
     report = None if when is None else outcome_report(service.store, service.registry, profile, chosen, when)
@@ -120,7 +121,7 @@ def outcomes_values(service: Service, reader: Reader, task: str | None, year: st
         raise InputError(problem, expected=expected, where=Place(field="year"))
     return {
         "report": report,
-        "tasks": [Choice(name, profile.tasks[name].title.in_locale(reader.locale), name == chosen) for name in order],
+        "tasks": [Choice(name, tasks[name].title.in_locale(reader.locale), name == chosen) for name in order],
         "years": [Choice(str(label), str(label), label == when) for label in reversed(known[chosen])],
         "path": PATH,
         **_report(report, profile, reader),

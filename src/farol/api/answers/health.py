@@ -17,7 +17,7 @@ from farol.api.texts import marked as _
 from farol.errors import BundleError, FarolError
 from farol.model.registry import Entry
 from farol.profile import Task
-from farol.service import ROUTES, Service
+from farol.service import Service
 
 _LIBRARIES = ("fastapi", "numpy", "onnxruntime", "pydantic", "sqlalchemy", "uvicorn")
 
@@ -34,9 +34,11 @@ class TaskHealth(Shape):
 
     @classmethod
     def of_all(cls, service: Service, locale: str) -> dict[str, Self]:
-        """Every task that is served."""
-        problems = service.problems
-        return {task: cls(serving=service.serving(task), problem=_words(problems.get(task), locale)) for task in ROUTES}
+        """Every task that is served, or should be."""
+        return {
+            task: cls(serving=service.serving(task), problem=words_of(service.problems.get(task), locale))
+            for task in service.task_names()
+        }
 
 
 class StoreHealth(Shape):
@@ -52,7 +54,7 @@ class StoreHealth(Shape):
         caution = service.store_caution
         return cls(
             software=service.store_software,
-            problem=_words(service.store_problem, locale),
+            problem=words_of(service.store_problem, locale),
             caution=None if caution is None else caution.render(locale),
         )
 
@@ -122,7 +124,7 @@ class VersionAnswer(Shape):
         return cls(
             version=entry.version,
             promoted=entry.promoted,
-            problem=_words(entry.problem, locale),
+            problem=words_of(entry.problem, locale),
             train_years=list(manifest.train_years) if manifest else [],
             test_years=list(manifest.test_years) if manifest else [],
             headline=dict(manifest.headline) if manifest else {},
@@ -132,7 +134,7 @@ class VersionAnswer(Shape):
 
 class TaskAnswer(Shape):
     task: str
-    route: str | None
+    routes: list[str] = Field(description=_("The routes that this model answers."))
     title: str
     question: str
     limits: str = Field(description=_("What a reader must know first."))
@@ -146,7 +148,7 @@ class TaskAnswer(Shape):
         """A task with every version there is. Reads the disk."""
         inputs = service.inputs(name)
         task: Task | None = inputs.task if inputs else None
-        problem: FarolError | None = service.problems.get(name)
+        problem: FarolError | None = service.problems.get(name) or service.unused.get(name)
         promoted, versions = None, []
         try:
             promoted, versions = service.registry.promoted(name), service.registry.versions(name)
@@ -154,13 +156,13 @@ class TaskAnswer(Shape):
             problem = error
         return cls(
             task=name,
-            route=ROUTES.get(name),
+            routes=service.all_routes(name) if name in service.task_names() else [],
             title=task.title.in_locale(locale) if task else name,
             question=task.question.in_locale(locale) if task else "",
             limits=task.limits.in_locale(locale) if task else "",
             promoted=promoted,
             serving=service.serving(name),
-            problem=_words(problem, locale),
+            problem=words_of(problem, locale),
             versions=[VersionAnswer.of(entry, locale) for entry in versions],
         )
 
@@ -173,7 +175,7 @@ class ModelsAnswer(Shape):
                     "tasks": [
                         {
                             "task": "next-year",
-                            "route": "/forecast",
+                            "routes": ["/tasks/next-year/predict", "/forecast", "/v2/models/next-year/infer"],
                             "title": "Próximo ano",
                             "question": "O aluno estará em defasagem no próximo ano?",
                             "limits": "Foi aprendido com duas mudanças de ano.",
@@ -203,7 +205,7 @@ class ModelsAnswer(Shape):
     @classmethod
     def of(cls, service: Service, locale: str) -> Self:
         """Every task of a service, served or not. Reads the disk."""
-        names = dict.fromkeys([*ROUTES, *service.registry.tasks()])
+        names = dict.fromkeys([*service.task_names(), *service.registry.tasks()])
         return cls(tasks=[TaskAnswer.of(service, name, locale) for name in names])
 
 
@@ -214,7 +216,7 @@ def _versions() -> dict[str, str]:
     return versions | {name: metadata.version(name) for name in _LIBRARIES}
 
 
-def _words(error: FarolError | None, locale: str) -> str | None:
+def words_of(error: FarolError | None, locale: str) -> str | None:
     """An error for a reader who may be elsewhere: what and what to do, without the paths of this machine."""
     if error is None:
         return None
