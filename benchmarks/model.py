@@ -275,7 +275,7 @@ def rules(panel: Panel) -> None:
                 shares = [np.mean(LookUp.of(table)(age[known]) == level[known]) for table in tables]
                 print(f"| {year} | {title} | " + " | ".join(f"{share:.1%}" for share in shares) + " |")
     level = panel.numbers[str(panel.profile.level)]
-    following = next_values(panel.student, panel.year, level)
+    following = next_values(panel.profile, panel.student, panel.year, level)
     highest = max(result for _, result in rule.dated[-1].applied)
     print("\nOf pupils not behind, below the highest level, who are in the next sheet, those behind there:\n")
     for year in panel.years[:-1]:

@@ -37,7 +37,7 @@ def test_without_models_the_profile_of_the_settings_is_in_force(tmp_path: Path, 
     assert (tasks.first(THIS_YEAR), tasks.first(NEXT_YEAR)) == ("current", "next-year")
 
 
-def test_unnamed_the_profile_of_the_model_promoted_last_is_in_force(tmp_path: Path, pede: Profile) -> None:
+def test_unnamed_the_last_promoted_models_profile_is_in_force(tmp_path: Path, pede: Profile) -> None:
     promoted(tmp_path, "current", "pede", at=1_000)
     absent = promoted(tmp_path, "absent-next", AURORA, at=2_000)
     tasks = Tasks.in_use(Registry(tmp_path), pede, is_chosen=False)

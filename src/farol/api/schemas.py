@@ -6,7 +6,7 @@ request.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from difflib import get_close_matches
 from typing import Any, Self
@@ -15,7 +15,8 @@ from farol.api.requests import shown_name
 from farol.errors import ApiError, FieldProblem
 from farol.i18n import Message, msg
 from farol.model.features import YEAR
-from farol.model.inputs import InputProblem, Inputs
+from farol.model.inputs import LONGEST_WORD, InputProblem, Inputs
+from farol.model.vocabulary import Given
 from farol.profile import Column, Profile, Task
 from farol.workbook.student_code import LONGEST_CODE, class_name, student_code
 
@@ -44,7 +45,7 @@ _CONTEXT_EXAMPLE = {
 class PupilInput:
     """What a caller gave: absent stays absent, null is None. `student` and `group`, the class, are no inputs."""
 
-    values: Mapping[str, float | None]
+    values: Mapping[str, Given]
     year: int | None
     student: str | None = None
     group: str | None = None
@@ -135,10 +136,11 @@ class InputForm:
             "examples": [self.example()],
         }
 
-    def example(self) -> dict[str, float | int]:
-        """An invented pupil."""
-        columns = self.inputs.columns.items()
-        return {name: _example(column, position) for position, (name, column) in enumerate(columns)}
+    def example(self) -> dict[str, float | int | str]:
+        """An invented pupil; a category of which the profile lists no words is left out."""
+        columns = enumerate(self.inputs.columns.items())
+        examples = {name: _example(column, position) for position, (name, column) in columns}
+        return {name: value for name, value in examples.items() if value is not None}
 
     def _problem(self, problem: InputProblem) -> FieldProblem:
         if problem.code != "unknown_field":
@@ -155,6 +157,9 @@ def _is_year(value: object) -> bool:
 
 
 def _property(column: Column, locale: str) -> dict[str, Any]:
+    if column.kind == "category":
+        description = " ".join(text.render(locale) for text in _description(column, locale))
+        return {"type": ["string", "null"], "maxLength": LONGEST_WORD, "description": description}
     described: dict[str, Any] = {"type": ["integer" if column.integer else "number", "null"]}
     if column.minimum is not None:
         described["minimum"] = column.minimum
@@ -168,11 +173,23 @@ def _description(column: Column, locale: str) -> Iterator[Message]:
     yield Message(f"{column.meaning.in_locale(locale)}.")
     if column.tolerance:
         yield msg("Up to {tolerance} beyond the range is taken for rounding.", tolerance=f"{column.tolerance:g}")
+    if column.categories:
+        yield msg("Its words: {words}.", words="; ".join(map(_worded(column, locale), column.categories)))
     if column.usual:
         yield msg("Usual values: {values}.", values=", ".join(f"{value:g}" for value in column.usual))
 
 
-def _example(column: Column, position: int) -> float | int:
+def _worded(column: Column, locale: str) -> Callable[[str], str]:
+    def worded(category: str) -> str:
+        text = column.word(category).in_locale(locale)
+        return category if text == category else f"{category} ({text})"
+
+    return worded
+
+
+def _example(column: Column, position: int) -> float | int | str | None:
+    if column.kind == "category":
+        return column.categories[0] if column.categories else None
     minimum = 0.0 if column.minimum is None else column.minimum
     maximum = minimum + 10.0 if column.maximum is None else column.maximum
     value = _CONTEXT_EXAMPLE.get(column.name, float("nan"))

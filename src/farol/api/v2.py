@@ -131,7 +131,10 @@ def model_version(request: Request, name: TaskName, version: str) -> ModelMetada
 
 def _metadata(served: ServedModel) -> ModelMetadataAnswer:
     form = InputForm(served.bundle.inputs)
-    columns = [TensorMetadata(name=column, datatype="FP64", shape=[-1]) for column in form.inputs.columns]
+    columns = [
+        TensorMetadata(name=column, datatype=TEXT if column in form.inputs.vocabularies else "FP64", shape=[-1])
+        for column in form.inputs.columns
+    ]
     year = [TensorMetadata(name=YEAR, datatype="INT64", shape=[-1])] if form.takes_year else []
     texts = [TensorMetadata(name=name, datatype=TEXT, shape=[-1]) for name in (STUDENT, GROUP)]
     return ModelMetadataAnswer(

@@ -12,6 +12,7 @@ from farol.errors import InputError
 from farol.i18n import msg
 from farol.model.features import Floats, sheet_inputs
 from farol.model.scoring import Scorer
+from farol.model.vocabulary import Objects, given_in
 from farol.profile import Column
 from farol.store.database import Store
 from farol.store.prediction_rows import row_of
@@ -49,20 +50,21 @@ def simulate(
         raise InputError(msg("There is no such shift."), expected=msg("one of {names}", names=", ".join(LOWERED)))
     bundle = scorer.bundle
     names = sheet_inputs(bundle.profile, bundle.task_spec)
-    pupils = panel.select(panel.year == panel.years[-1])
-    columns = {name: pupils.numbers[name] for name in names if name in pupils.numbers}
+    pupils = panel.select((panel.year == panel.years[-1]) & panel.counts(bundle.task_spec))
+    columns = {name: pupils.columns[name] for name in names if name in pupils.columns}
     year = pupils.year.astype(np.float64)
     known = np.flatnonzero(~np.isnan(scorer.score(columns, year).features).all(axis=1))
     if not known.size:
         raise InputError(msg("The last year of the workbook has no pupil of whom the model knows anything."))
     rng = np.random.default_rng(seed)
-    lowered = {name: np.sort(columns[name][np.isfinite(columns[name])]) for name in _shifted(columns, scorer, shift)}
+    numbers = {name: pupils.numbers[name] for name in _shifted(columns, scorer, shift)}
+    lowered = {name: np.sort(values[np.isfinite(values)]) for name, values in numbers.items()}
     for start in range(0, n, _CHUNK):
         size = min(_CHUNK, n - start)
         drawn = rng.choice(known, size)
-        chunk = {name: values[drawn] for name, values in columns.items()}
+        chunk: dict[str, Floats | Objects] = {name: values[drawn] for name, values in columns.items()}
         for name, ordered in lowered.items():
-            chunk[name] = _lower(chunk[name], ordered, LOWERED[shift], LOST[shift], rng)
+            chunk[name] = _lower(numbers[name][drawn], ordered, LOWERED[shift], LOST[shift], rng)
         moments = [now - timedelta(days=days) * ((n - start - i - 1) / n) for i in range(size)]
         store.write(_predictions(scorer, chunk, year[drawn], moments))
     return n
@@ -77,10 +79,10 @@ def shifted_inputs(scorer: Scorer) -> tuple[str, ...]:
 
 
 def _is_continuous(column: Column) -> bool:
-    return not column.integer and not column.usual
+    return column.kind == "number" and not column.integer and not column.usual
 
 
-def _shifted(columns: Mapping[str, Floats], scorer: Scorer, shift: str) -> tuple[str, ...]:
+def _shifted(columns: Mapping[str, object], scorer: Scorer, shift: str) -> tuple[str, ...]:
     return () if shift == "none" else tuple(name for name in shifted_inputs(scorer) if name in columns)
 
 
@@ -96,11 +98,11 @@ def _lower(values: Floats, ordered: Floats, power: float, lost: float, rng: np.r
 
 
 def _predictions(
-    scorer: Scorer, columns: Mapping[str, Floats], year: Floats, moments: list[datetime]
+    scorer: Scorer, columns: Mapping[str, Floats | Objects], year: Floats, moments: list[datetime]
 ) -> list[Prediction]:
     answers = scorer.answers(scorer.score(columns, year))
     rows = []
     for i, (at, answer) in enumerate(zip(moments, answers, strict=True)):
-        given = {name: None if np.isnan(values[i]) else float(values[i]) for name, values in columns.items()}
+        given = {name: given_in(values[i]) for name, values in columns.items()}
         rows.append(row_of(scorer, answer, given, at=at, year=int(year[i]), source="simulation"))
     return rows

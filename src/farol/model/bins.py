@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 from pydantic import ConfigDict
 
 from farol.i18n import msg
+from farol.profile import Text
 
 Floats = NDArray[np.float64]
 
@@ -41,7 +42,8 @@ class FeatureBins:
 
     Either `edges` (one bin more than edges, then missing) or `values` (a bin each, then other values, then missing);
     the other one is None. `counts` has one number a bin, the last for missing. `lowest` and `highest` are the least
-    and greatest training value; both are None where training had no value.
+    and greatest training value; both are None where training had no value. Of a category the values are the places of
+    words, which are in no order: `words` has what a reader calls each, and there is no least and greatest.
     """
 
     __pydantic_config__: ClassVar[ConfigDict] = ConfigDict(extra="forbid", strict=True)
@@ -52,12 +54,20 @@ class FeatureBins:
     counts: tuple[int, ...]
     lowest: float | None
     highest: float | None
+    words: tuple[Text, ...] | None = None
 
     @classmethod
-    def fit(cls, values: Floats, feature: str) -> Self:
-        """Bins of training values (n,), NaN missing. A wholly missing feature has one open bin, which is empty."""
+    def fit(cls, values: Floats, feature: str, words: Sequence[Text] | None = None) -> Self:
+        """Bins of training values (n,), NaN missing. A wholly missing feature has one open bin, which is empty.
+
+        `words` are those of a category's vocabulary, of which the values are places.
+        """
         present = np.sort(values[np.isfinite(values)])
         distinct = np.unique(present)
+        if words is not None and distinct.size:
+            named = tuple(words[int(place)] for place in distinct)
+            empty = cls(feature, None, tuple(distinct.tolist()), (), None, None, named)
+            return replace(empty, counts=tuple(empty.count(values).tolist()))
         discrete = 0 < distinct.size <= MOST_BINS and present.size >= ROWS_PER_VALUE * distinct.size
         edges = None if discrete else _quantile_edges(present)
         seen = tuple(distinct.tolist()) if discrete else None
@@ -73,6 +83,8 @@ class FeatureBins:
         if any(low >= high for low, high in pairwise(points)):
             raise ValueError("edges and values of bins ascend")
         check_counts(self.counts, self.size, n)
+        if self.words is not None and (self.values is None or len(self.words) != len(self.values)):
+            raise ValueError("each value of a category has words")
         if (self.lowest is None) != (self.highest is None):
             raise ValueError("a feature has a least and a greatest value, or neither")
 
@@ -83,7 +95,12 @@ class FeatureBins:
 
     @property
     def ordered(self) -> int:
-        """How many of the first bins are in order of their values: all but missing, and but values never seen."""
+        """How many of the first bins are in order of their values: all but missing, and but values never seen.
+
+        None of a category's.
+        """
+        if self.words is not None:
+            return 0
         return len(self.values) if self.values is not None else len(self.edges or ()) + 1
 
     def index(self, values: Floats) -> NDArray[np.int64]:
@@ -115,7 +132,8 @@ class FeatureBins:
     def labels(self, locale: str) -> tuple[str, ...]:
         """What a reader sees on an axis, one text a bin, in `locale`."""
         if self.values is not None:
-            texts = [*_numbers(self.values, locale), msg("other value").render(locale)]
+            values = _numbers(self.values, locale) if self.words is None else [w.in_locale(locale) for w in self.words]
+            texts = [*values, msg("other value").render(locale)]
         elif self.edges:
             numbers = _numbers(self.edges, locale)
             texts = [

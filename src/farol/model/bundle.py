@@ -29,6 +29,7 @@ from farol.model.inputs import Inputs
 from farol.model.reference import Reference
 from farol.model.risk_bands import bands_of, prevalence_range
 from farol.model.trained import TrainedModel
+from farol.model.vocabulary import nominal_features, with_words
 from farol.profile import Profile, Task, parse_profile
 
 FORMAT = 1
@@ -302,6 +303,8 @@ def _assemble(path: Path, manifest: Manifest, files: Mapping[str, bytes]) -> Bun
         task = profile.tasks[manifest.task]
     with _meaning(path, "preprocessing.json"):
         preprocessing = Preprocessing.from_json(files["preprocessing.json"])
+        words = nominal_features(profile, task).keys()
+        profile = with_words(profile, preprocessing.words)
     with _meaning(path, "reference.json"):
         reference = Reference.from_json(files["reference.json"])
     with _meaning(path, "report.json"):
@@ -309,7 +312,7 @@ def _assemble(path: Path, manifest: Manifest, files: Mapping[str, bytes]) -> Bun
     binned = tuple(bins.feature for bins in reference.features)
     for name, agrees in (
         ("profile.toml", profile.fingerprint == manifest.profile_fingerprint and task.features == manifest.features),
-        ("preprocessing.json", preprocessing.features == manifest.features),
+        ("preprocessing.json", preprocessing.features == manifest.features and preprocessing.words.keys() == words),
         ("reference.json", binned == manifest.features),
         ("report.json", report["task"] == manifest.task),
         (MANIFEST, 0.0 < manifest.threshold < 1.0),

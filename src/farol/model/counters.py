@@ -129,7 +129,9 @@ def moved(cells: Counts, layout: CounterLayout, into: CounterLayout) -> Counts:
     return result
 
 
-def slices_of(source: str, level: str | None, values: Mapping[str, float | None], group: str | None) -> tuple[str, ...]:
+def slices_of(
+    source: str, level: str | None, values: Mapping[str, float | str | None], group: str | None
+) -> tuple[str, ...]:
     """The slices an answer counts in besides the whole: its source and, where they are known, its level and class.
 
     `level` names the column of the pupils' stage in `values`; `group` is the class as the programme calls it.

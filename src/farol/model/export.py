@@ -31,6 +31,12 @@ def export_pickles(bundle: Bundle, folder: Path) -> tuple[Path, ...]:
     `model.predict_proba(scaler.transform(imputer.transform(raw)))[:, 1]` is the bundle's probability within 1e-6, for
     `raw` (n, k) with the columns of features_used.pkl and NaN where missing. InputError when the disk refuses.
     """
+    if bundle.preprocessing.words:
+        raise InputError(
+            msg("Pickles cannot hold this model: {names} are words, not numbers.",
+                names=", ".join(bundle.preprocessing.words)),
+            fix=msg("Use model.json and preprocessing.json of the model's folder."),
+        )  # fmt: skip
     imputer, scaler = _preprocessing(bundle.preprocessing)
     objects = (imputer, scaler, _model(bundle), list(bundle.task_spec.features))
     paths = tuple(folder / name for name in NAMES)

@@ -26,6 +26,7 @@ from farol.model.features import Floats
 from farol.model.inputs import InputWarning
 from farol.model.reference import ANSWERS, score_index
 from farol.model.tree_shap import Contributions
+from farol.model.vocabulary import Given, Objects
 from farol.profile import Text
 
 NO_ANSWER = -1
@@ -47,7 +48,9 @@ class Scores:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Answer:
-    """The answer for one pupil. `features` are raw, None missing; `cells` where it counts, in the scorer's layout.
+    """The answer for one pupil. `cells`: where it counts, in the scorer's layout.
+
+    `features` are raw, None missing; of a category the place of its word in the vocabulary.
 
     `probability` and `prediction` are None where too little was given to answer from.
     """
@@ -77,23 +80,19 @@ class Scorer:
         self._labels = {answer: _label(bundle, answer) for answer in (None, 0, 1)}
         self._session = _session(bundle)
 
-    def score(self, columns: Mapping[str, Floats], year: Floats) -> Scores:
+    def score(self, columns: Mapping[str, Floats | Objects], year: Floats) -> Scores:
         """Score sheet columns (n,) of the sheets' years (n,); a column that is absent is missing for everybody.
 
         Values are taken as the sheets' cleaning would: see `farol.model.inputs.Inputs.clean`. ValueError when the
         columns' lengths differ.
         """
-        missing = np.full(year.shape, np.nan)
-        return self._scores(np.stack([columns.get(name, missing) for name in self.bundle.inputs.columns]), year)
+        return self._scores(self.bundle.inputs.stacked(columns, year), year)
 
-    def score_rows(self, rows: Sequence[Mapping[str, float | None]], years: Sequence[int]) -> Scores:
+    def score_rows(self, rows: Sequence[Mapping[str, Given]], years: Sequence[int | None]) -> Scores:
         """Score n pupils, each given as for `score_one`, of n years."""
-        names = self.bundle.inputs.columns
-        given = [[values.get(name) for values in rows] for name in names]
-        # numpy makes NaN of None.
-        return self._scores(np.array(given, dtype=np.float64), np.array(years, dtype=np.float64))
+        return self._scores(self.bundle.inputs.stacked_rows(rows), np.array(years, dtype=np.float64))
 
-    def score_one(self, values: Mapping[str, float | None], year: int) -> Answer:
+    def score_one(self, values: Mapping[str, Given], year: int) -> Answer:
         """Score one pupil from sheet columns, None or absent where missing; unknown names are passed over.
 
         Raises InputError when nothing was given from which any feature could be had: such an answer would only
@@ -162,7 +161,7 @@ def nothing_given(bundle: Bundle) -> InputError:
     )
 
 
-def warnings_for(bundle: Bundle, values: Mapping[str, float | None]) -> tuple[InputWarning, ...]:
+def warnings_for(bundle: Bundle, values: Mapping[str, Given]) -> tuple[InputWarning, ...]:
     """What to know of the bundle's answer for `values`: see `farol.model.inputs.Inputs.warnings`."""
     return bundle.inputs.warnings(values)
 

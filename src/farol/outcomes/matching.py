@@ -19,7 +19,7 @@ from farol.model.registry import Registry
 from farol.profile import Profile, Task
 from farol.store.database import Store
 from farol.store.outcomes import Forecast, Outcome, Recorded, Year, record
-from farol.workbook.labels import at_risk
+from farol.workbook.derived import holds
 from farol.workbook.student_code import student_code
 
 if TYPE_CHECKING:
@@ -102,7 +102,16 @@ def sheet_outcomes(panel: Panel, year: int | None = None) -> tuple[int, list[Out
 
 
 def record_panel(store: Store, registry: Registry, panel: Panel, *, year: int | None = None, at: datetime) -> Recorded:
-    """Store a sheet's outcomes, and match them to the forecasts of every task of the profile."""
+    """Store a sheet's outcomes, and match them to the forecasts of every task of the profile.
+
+    InputError when pupils have no code by which to follow them.
+    """
+    if not panel.profile.follows_pupils:
+        raise InputError(
+            msg("Outcomes cannot be matched: a pupil is a row here, and no row tells which pupil it was before."),
+            expected=msg("a profile with a column of kind identifier"),
+            fix=msg("Name the column of the pupils' codes in the profile, if the school has one."),
+        )
     chosen, outcomes = sheet_outcomes(panel, year)
     horizons = {name: task.horizon for name, task in panel.profile.tasks.items()}
     return record(store, chosen, outcomes, horizons, _knew(registry, horizons, chosen), at=at)
@@ -177,15 +186,15 @@ def _level(forecast: Forecast, outcome: Outcome, level: str, task: Task) -> floa
     """The level when the forecast was made, as on the card; for a question about the sheet's own year, the sheet's."""
     given = forecast.features.get(level)
     if given is None and task.horizon == 0:
-        given = float(outcome.groups[level]) if level in outcome.groups else None
-    return np.nan if given is None else given
+        given = outcome.groups.get(level)
+    return np.nan if given is None else float(given)
 
 
 def _now(forecast: Forecast, profile: Profile) -> float:
     """Whether the pupil was at risk already, by the forecast's inputs; NaN where they do not say it."""
     label = profile.label
-    given = {name: np.nan if value is None else value for name, value in forecast.features.items()}
+    given = {name: float(value) for name, value in forecast.features.items() if isinstance(value, float | int)}
     value = given.get(label.column, np.nan)
     if np.isnan(value) and label.minuend is not None and label.subtrahend is not None:
         value = given.get(label.minuend, np.nan) - given.get(label.subtrahend, np.nan)
-    return float(at_risk(label, {label.column: np.array([value])})[0])
+    return float(holds(label, np.array([value]))[0])

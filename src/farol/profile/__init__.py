@@ -8,14 +8,17 @@ reference of the format.
 from farol.profile.folding import fold
 from farol.profile.parsing import load_profile, parse_profile
 from farol.profile.values import (
+    BY_ROWS,
+    NO_PERIOD,
     AgeRule,
     Column,
+    Condition,
     DatedRule,
-    DateOrder,
     Derived,
     Kind,
     Label,
     Operator,
+    Periods,
     Profile,
     Recode,
     Severity,
@@ -25,14 +28,17 @@ from farol.profile.values import (
 )
 
 __all__ = [
+    "BY_ROWS",
+    "NO_PERIOD",
     "AgeRule",
     "Column",
-    "DateOrder",
+    "Condition",
     "DatedRule",
     "Derived",
     "Kind",
     "Label",
     "Operator",
+    "Periods",
     "Profile",
     "Recode",
     "Severity",

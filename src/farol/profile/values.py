@@ -3,14 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Literal
 
 Kind = Literal["identifier", "number", "category", "date", "personal", "ignored"]
-Operator = Literal["<", "<=", ">", ">=", "=="]
+Operator = Literal["<", "<=", ">", ">=", "==", "!=", "in"]
 DerivedKind = Literal["difference", "table", "expected", "chance"]
-DateOrder = Literal["mdy", "dmy", "ymd"]
 Severity = Literal["info", "warning", "error"]
+
+NO_PERIOD = 0
+"""What stands for the year where a profile has none."""
+
+BY_ROWS = "rows"
+"""The `split` of a task that is tested on rows chosen at random."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,14 +68,20 @@ class Column:
     every_sheet: bool  # … or when any sheet lacks it (identifier, label)
     zero_is_missing: ZeroIsMissing | None
     dates_as_numbers: bool  # January 1900 dates are numbers formatted as dates: the day is the value
-    date_order: DateOrder | None  # of dates written as text
     recodes: tuple[Recode, ...]
-    categories: tuple[str, ...]  # allowed results of a category's recodes, empty when free
+    categories: tuple[str, ...]  # of a category: the only ones there are, empty when free
     usual: tuple[float, ...]  # the only values the programme gives (IAN: 2.5, 5, 10), empty when any
     constant: bool  # a student keeps the value over the years: a change is reported
     max_step: float | None  # a greater change from one year to the next is reported
     year_fills: str | None  # of a date: the number column whose missing values its year fills
     month_fills: str | None = None  # … and the one whose missing values its month (1–12) fills
+    replacements: tuple[tuple[str, str], ...] = ()  # (pattern, text): mend a text before it is judged a number
+    words: Mapping[str, Text] = field(default_factory=dict)  # what readers call a category, or a number as code
+
+    def word(self, value: str | float) -> Text:
+        """What a reader calls a value: the profile's words, or the value itself."""
+        text = value if isinstance(value, str) else f"{value:g}"
+        return self.words.get(text) or Text(text, text)
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,12 +132,26 @@ class AgeRule:
 
 
 @dataclass(frozen=True, slots=True)
-class Label:
-    """`at_risk` is 1 where `column operator value`. `equals` names (minuend, subtrahend) that must give the column."""
+class Condition:
+    """`column operator value`. The column is a number, derived, or a category; `in` has several values."""
 
     column: str
     operator: Operator
-    value: float
+    value: float | str | tuple[float, ...] | tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Periods:
+    """The year or term of each row stands in `column`. `values`: text as written → period; empty: its whole numbers."""
+
+    column: str
+    values: Mapping[str, int]
+
+
+@dataclass(frozen=True, slots=True)
+class Label(Condition):
+    """`at_risk` is 1 where the condition holds. `difference` names (minuend, subtrahend) that must give the column."""
+
     minuend: str | None
     subtrahend: str | None
     negative: Text  # the words of prediction 0
@@ -140,7 +165,7 @@ class Task:
     name: str
     title: Text
     question: Text
-    horizon: int  # 0 this year, 1 next year
+    horizon: int  # 0 this year (or term), 1 the next
     features: tuple[str, ...]
     hidden: tuple[str, ...]  # features of which training sees every row a second time without them
     impute: bool  # median, missing indicator and scaling; without it the model takes missing values natively
@@ -148,6 +173,8 @@ class Task:
     context: tuple[str, ...]  # optional inputs of the API besides the features that are sheet columns
     limits: Text  # what a reader must know first
     changeable: tuple[str, ...] = ()  # features that a programme can work on, unlike an age
+    split: str | None = None  # how it is tested: None by time, "rows" at random over rows, else by this column's values
+    only: tuple[Condition, ...] = ()  # a row counts only if all of these hold
 
 
 @dataclass(frozen=True, slots=True)
@@ -156,13 +183,45 @@ class Profile:
 
     name: str
     title: Text
-    sheet_pattern: str  # `PEDE{year}`
+    sheet_pattern: str  # `PEDE{year}`; without {year} the one sheet of that name; empty: any name
     columns: Mapping[str, Column]
     derived: Mapping[str, Derived]
     label: Label
     tasks: Mapping[str, Task]
-    audit: tuple[str, ...]  # category columns for the fairness audit, never inputs
+    audit: tuple[str, ...]  # category columns for the fairness audit
     fingerprint: str
     source: bytes
     level: str | None = None  # the column of a pupil's stage, for tables by level
     rule: AgeRule | None = None
+    periods: Periods | None = None  # the column that holds each row's year or term, if sheets have no year in the name
+
+    @property
+    def identifiers(self) -> tuple[str, ...]:
+        """The columns that together are a pupil's code, in the profile's order; empty: a pupil is a row."""
+        return tuple(name for name, column in self.columns.items() if column.kind == "identifier")
+
+    @property
+    def follows_pupils(self) -> bool:
+        """Whether a pupil can be told again in another file: only then do answers meet outcomes later."""
+        return bool(self.identifiers)
+
+    @property
+    def has_periods(self) -> bool:
+        """Whether rows are of years or terms, in the sheets' names or in a column. Else all are of `NO_PERIOD`."""
+        return "{year}" in self.sheet_pattern or self.periods is not None
+
+    def period_after(self, period: int, steps: int = 1) -> int:
+        """The period `steps` after `period`, or before it: of those the profile lists, else of whole numbers."""
+        listed = sorted(set(self.periods.values.values())) if self.periods else []
+        if period not in listed:
+            return period + steps
+        place = listed.index(period) + steps
+        if 0 <= place < len(listed):
+            return listed[place]
+        return listed[0] + place if place < 0 else listed[-1] + place - len(listed) + 1
+
+    def period_text(self, period: int) -> str:
+        """How the school writes a period: "2013B"; empty where there are none."""
+        if self.periods is not None:
+            return next((text for text, value in self.periods.values.items() if value == period), str(period))
+        return str(period) if self.has_periods else ""

@@ -20,6 +20,7 @@ from farol.files import canonical_json
 from farol.i18n import msg
 from farol.model.bundle import Bundle
 from farol.model.scoring import Scorer
+from farol.model.vocabulary import given_in
 from farol.pupils.ranking import ExpectedCases
 from farol.store.database import Store
 from farol.store.prediction_rows import row_of
@@ -40,7 +41,7 @@ CLASS = "class"
 class Forecasts:
     """The answers for a year's pupils, as they are stored: `rows` in the sheet's order, `stored` of them just now.
 
-    `unusable`: pupils whose code cannot be stored; they have no row.
+    `unusable`: pupils whose code cannot be stored; they have no row, as those `left_out` by the task's conditions.
     """
 
     bundle: Bundle
@@ -48,6 +49,7 @@ class Forecasts:
     rows: tuple[Prediction, ...]
     stored: int
     unusable: int
+    left_out: int = 0
 
     @property
     def at_risk(self) -> int:
@@ -79,6 +81,8 @@ def forecast_panel(scorer: Scorer, panel: Panel, store: Store, *, year: int | No
             expected=msg("one of {names}", names=", ".join(map(str, panel.years))),
             fix=msg("Choose one of them with --year."),
         )
+    counts = panel.counts(scorer.bundle.task_spec)[panel.year == chosen]
+    pupils = pupils.select(counts)
     codes = [student_code(str(code)) for code in pupils.student]
     answers = list(_answered(scorer, pupils, codes, at))
     rows: list[Prediction] = []
@@ -90,18 +94,18 @@ def forecast_panel(scorer: Scorer, panel: Panel, store: Store, *, year: int | No
         stored += sum(row is written for row, written in zip(fresh, kept, strict=True))
         pending = iter(kept)
         rows.extend(next(pending) if known is None else known for _, known in group)
-    return Forecasts(scorer.bundle, chosen, tuple(rows), stored, codes.count(None))
+    return Forecasts(scorer.bundle, chosen, tuple(rows), stored, codes.count(None), int(np.count_nonzero(~counts)))
 
 
 def _answered(scorer: Scorer, pupils: Panel, codes: Sequence[str | None], at: datetime) -> Iterator[Prediction]:
     """The answers of the pupils that have a usable code."""
-    columns = {name: pupils.numbers[name] for name in scorer.bundle.inputs.columns if name in pupils.numbers}
+    columns = {name: pupils.columns[name] for name in scorer.bundle.inputs.columns if name in pupils.columns}
     answers = scorer.answers(scorer.score(columns, pupils.year.astype(np.float64)))
     groups = pupils.categories.get(CLASS)
     for i, (code, answer) in enumerate(zip(codes, answers, strict=True)):
         if code is None:
             continue
-        given = {name: None if np.isnan(values[i]) else float(values[i]) for name, values in columns.items()}
+        given = {name: given_in(values[i]) for name, values in columns.items()}
         yield row_of(
             scorer,
             answer,

@@ -81,6 +81,7 @@ class PupilList:
     marked: int
     levels: tuple[tuple[float, ExpectedCases], ...]
     unanswered: tuple[str, ...]
+    left_out: int = 0  # pupils whom the question does not count
 
     def notes(self) -> Iterator[Message]:
         """What to know before using the list."""
@@ -111,6 +112,8 @@ class PupilList:
                 n=len(self.pupils),
                 places=self.places,
             )
+        if self.left_out:
+            yield left_out_words(self.left_out)
         if self.unanswered:
             yield msg(
                 "Pupils without an answer, because too little is known about them ({n}): {students}",
@@ -128,6 +131,11 @@ class PupilList:
             cells = (pupil.rank, pupil.student, *figures, " ".join(reason.text(locale) for reason in pupil.reasons))
             writer.writerow(map(_cell, cells))
         return buffer.getvalue()
+
+
+def left_out_words(count: int) -> Message:
+    """How many pupils of a sheet are not asked about, because not all conditions of the task's `only` hold."""
+    return msg("Pupils whom this question leaves out by the profile's rule: {count}.", count=count)
 
 
 def marked_words(marked: int, bundle: Bundle) -> Message:
@@ -148,7 +156,9 @@ def pupil_list(scorer: Scorer, panel: Panel, capacity: Capacity, *, by: By = By.
     from, and when the list would hold nearly everyone of the group.
     """
     bundle = scorer.bundle
-    pupils = panel.select(panel.year == panel.years[-1])
+    last = panel.year == panel.years[-1]
+    counts = panel.counts(bundle.task_spec)
+    pupils = panel.select(last & counts)
     if by is not By.all:
         if not bundle.task_spec.horizon:
             raise InputError(
@@ -156,7 +166,7 @@ def pupil_list(scorer: Scorer, panel: Panel, capacity: Capacity, *, by: By = By.
                 fix=msg("Leave --by out, or ask about a later year."),
             )
         pupils = pupils.select(pupils.label == (1.0 if by is By.recovery else 0.0))
-    columns = {name: pupils.numbers[name] for name in bundle.inputs.columns}
+    columns = {name: pupils.columns[name] for name in bundle.inputs.columns}
     explained = explain_rows(scorer, columns, pupils.year.astype(np.float64), reasons)
     answered = explained.scores.prediction != NO_ANSWER
     probability = explained.scores.probability
@@ -190,6 +200,7 @@ def pupil_list(scorer: Scorer, panel: Panel, capacity: Capacity, *, by: By = By.
             (value, ExpectedCases.of(probability[answered & (level == value)]))
             for value in np.unique(level[answered & ~np.isnan(level)]).tolist()
         ),
+        left_out=int(np.count_nonzero(last & ~counts)),
         unanswered=tuple(sorted(str(student) for student in pupils.student[~answered])),
     )
 

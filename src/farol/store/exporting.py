@@ -90,9 +90,13 @@ def write_csv_file(rows: Iterable[Prediction], path: Path, profile: Profile, tim
     return counted
 
 
+def _cell(value: float | str | None) -> object:
+    return _harmless(value) if isinstance(value, str) else value
+
+
 def _cells(row: Prediction, features: tuple[str, ...], context: tuple[str, ...], zone: ZoneInfo) -> list[object]:
     return [
-        *(row.features.get(name) for name in features),
+        *(_cell(row.features.get(name)) for name in features),
         row.prediction,
         _harmless(row.label),
         row.probability,
@@ -104,7 +108,7 @@ def _cells(row: Prediction, features: tuple[str, ...], context: tuple[str, ...],
         row.threshold,
         _harmless(" ".join(row.warnings)),
         None if row.student is None else _harmless(row.student),
-        *(row.features.get(name) for name in context),
+        *(_cell(row.features.get(name)) for name in context),
     ]
 
 

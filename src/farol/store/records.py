@@ -36,7 +36,7 @@ class Prediction:
     task: str
     version: str
     source: Source
-    features: Mapping[str, float | None]
+    features: Mapping[str, float | str | None]
     prediction: int | None
     label: str
     probability: float | None

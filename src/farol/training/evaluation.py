@@ -13,9 +13,9 @@ from farol.evaluation.capacity import Capacity, ExpectedCount, Lists, expected_c
 from farol.evaluation.fairness import Division, Values, fairness
 from farol.evaluation.metrics import Evaluation, compare, evaluate
 from farol.model.features import meanings_of
-from farol.profile import Profile, Task, Text
+from farol.profile import Column, Profile, Task, Text
 from farol.training.leakage import ColumnRule, SumRule, audited_rules, audited_sums
-from farol.training.plan import LabelledRows, Plan
+from farol.training.plan import LabelledRows, Plan, left_out
 from farol.training.promotion_gate import Differences, Gate, gate
 from farol.training.references import Absent, ReferenceModel, answered
 from farol.training.threshold import GuardedThreshold
@@ -52,9 +52,10 @@ class Study:
     sums: tuple[SumRule, ...]  # of columns, that give the answer away
     lists: Lists
     counts: Mapping[str, ExpectedCount]
-    fairness: tuple[tuple[Text, Division], ...]  # what each division is by, and its groups
+    fairness: tuple[tuple[Column, Division], ...]  # what each division is by, and its groups
     bands: CalibrationBands
     least_given: int
+    left_out: int  # rows with a known answer that the task's conditions leave out
     standing: Mapping[str, Mapping[str, float]]  # level → feature → median, of the rows that serve
     level: str | None
     meanings: Mapping[str, Text]  # of every column and feature
@@ -153,12 +154,19 @@ def make_study(
         fairness=_fairness(asked, test.label, probability, threshold),
         bands=calibration_bands(train.label, tested.out_of_fold, test.label, probability),
         least_given=least,
-        standing={} if stands is None else medians(served.matrix, task.features, stands),
+        left_out=left_out(panel, plan),
+        standing={} if stands is None else _medians(served, task, stands),
         level=level,
         meanings=meanings_of(panel.profile),
         data_fingerprint=panel.fingerprint,
         profile_fingerprint=panel.profile.fingerprint,
     )
+
+
+def _medians(served: LabelledRows, task: Task, level: Floats) -> Mapping[str, Mapping[str, float]]:
+    """The medians of the features that have an order."""
+    positions = [place for place, name in enumerate(task.features) if name not in served.words]
+    return medians(served.matrix[:, positions], tuple(task.features[place] for place in positions), level)
 
 
 def _below_top(profile: Profile, asked: Panel, groups: Mapping[str, Mask]) -> dict[str, Mask]:
@@ -180,11 +188,13 @@ def _by_level(asked: Panel, level: str | None) -> dict[str, Mask]:
     return {f"{level} {value:g}": values == value for value in np.unique(values[~np.isnan(values)]).tolist()}
 
 
-def _fairness(asked: Panel, label: Floats, probability: Floats, threshold: float) -> tuple[tuple[Text, Division], ...]:
+def _fairness(
+    asked: Panel, label: Floats, probability: Floats, threshold: float
+) -> tuple[tuple[Column, Division], ...]:
     """The audit by the profile's audit columns and by level, each with what its column means."""
     profile = asked.profile
     columns: dict[str, Values] = {name: asked.categories[name] for name in profile.audit}
     if profile.level is not None:
         columns[profile.level] = asked.numbers[profile.level]
     divisions = fairness(columns, label, probability, threshold)
-    return tuple((profile.columns[division.column].meaning, division) for division in divisions)
+    return tuple((profile.columns[division.column], division) for division in divisions)

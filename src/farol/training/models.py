@@ -62,7 +62,7 @@ def fit_served(
     Where the task hides features, every row is seen a second time without them, so that the answer for a pupil
     without them is learned and not invented. Preprocessing is learned from the rows as they are.
     """
-    preprocessing = Preprocessing.fit(train.matrix, task.features, impute=task.impute)
+    preprocessing = Preprocessing.fit(train.matrix, task.features, impute=task.impute, words=train.words)
     taught = train.taught()
     seen, answers, weight = taught.matrix, taught.label, taught.weight
     if task.hidden:
@@ -81,8 +81,8 @@ def without(task: Task, matrix: Floats) -> Floats:
 
 
 def _constraints(task: Task, preprocessing: Preprocessing) -> str:
-    """One sign per model input; the missing flags behind the values are free."""
-    signs = [task.monotone.get(name, 0) for name in task.features]
+    """One sign per model input; the words of categories, and the missing flags behind the values, are free."""
+    signs = [task.monotone.get(name, 0) for name in preprocessing.value_features]
     free = [0] * (preprocessing.width - len(signs))
     return f"({','.join(map(str, signs + free))})"
 

@@ -7,14 +7,15 @@ checked before any training starts; the rows chosen by it are checked again from
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from dataclasses import dataclass, fields, replace
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, fields, replace
 
 import numpy as np
 from numpy.typing import NDArray
 
 from farol.errors import PlanError
 from farol.i18n import Message, msg
+from farol.model.vocabulary import nominal_features
 from farol.profile import Task
 from farol.training.augmentation import Repetitions, TrainingSet
 from farol.workbook.panel import Panel
@@ -146,10 +147,14 @@ class LabelledRows:
     now: Floats  # the answer of the row's own year, NaN where unknown
     column: Floats  # the column that defines the answer, in the row's own year
     repetitions: Repetitions | None = None  # how training repeats them over the rules that next year may bring
+    words: Mapping[str, tuple[str, ...]] = field(
+        default_factory=dict
+    )  # the vocabulary of each feature that is a category
 
     def select(self, mask: NDArray[np.bool_]) -> LabelledRows:
         """Only the rows of `mask` (n,)."""
-        arrays = {field.name: getattr(self, field.name)[mask] for field in fields(self) if field.name != "repetitions"}
+        names = [each.name for each in fields(self) if each.name not in ("repetitions", "words")]
+        arrays = {name: getattr(self, name)[mask] for name in names}
         return replace(self, **arrays, repetitions=None if self.repetitions is None else self.repetitions.select(mask))
 
     def taught(self) -> TrainingSet:
@@ -164,9 +169,27 @@ def rows_of(
 ) -> LabelledRows:
     """The rows of some cohorts whose answer is known, of a panel with raw features `matrix` (n, k)."""
     label = panel.label if plan.horizon == 0 else panel.next_label
-    chosen = np.isin(panel.year, [cohort.as_of for cohort in cohorts]) & ~np.isnan(label)
-    column = panel.numbers[panel.profile.label.column]
-    return LabelledRows(panel.student, panel.year, matrix, label, panel.label, column, repetitions).select(chosen)
+    task, column = panel.profile.tasks.get(plan.task), panel.label_values
+    nominal = {} if task is None else nominal_features(panel.profile, task)
+    words = {name: column.categories for name, column in nominal.items()}
+    rows = LabelledRows(panel.student, panel.year, matrix, label, panel.label, column, repetitions, words)
+    return rows.select(rows_that_count(panel, plan, cohorts))
+
+
+def left_out(panel: Panel, plan: Plan) -> int:
+    """How many rows of the plan's cohorts have a known answer and do not count, by the conditions of the task."""
+    cohorts = (*plan.train, plan.test)
+    label = panel.label if plan.horizon == 0 else panel.next_label
+    known = np.isin(panel.year, [cohort.as_of for cohort in cohorts]) & ~np.isnan(label)
+    return int(np.count_nonzero(known) - np.count_nonzero(rows_that_count(panel, plan, cohorts)))
+
+
+def rows_that_count(panel: Panel, plan: Plan, cohorts: Iterable[Cohort]) -> NDArray[np.bool_]:
+    """The rows (n,) of a panel that are of some cohorts, have a known answer, and count for the plan's task."""
+    label = panel.label if plan.horizon == 0 else panel.next_label
+    chosen: NDArray[np.bool_] = np.isin(panel.year, [cohort.as_of for cohort in cohorts]) & ~np.isnan(label)
+    task = panel.profile.tasks.get(plan.task)
+    return chosen if task is None else chosen & panel.counts(task)
 
 
 def check_rows(plan: Plan, train: LabelledRows, test: LabelledRows) -> None:

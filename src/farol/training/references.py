@@ -16,10 +16,11 @@ from sklearn.metrics import roc_auc_score
 
 from farol.i18n import Message, msg
 from farol.model.features import Preprocessing, meanings_of
+from farol.model.vocabulary import decoded
 from farol.profile import Task, Text
-from farol.training.leakage import ColumnRule, best_rules
+from farol.training.leakage import ColumnRule, Values, best_rules
 from farol.training.models import Fitted, without
-from farol.training.plan import Cohort, LabelledRows, Plan
+from farol.training.plan import Cohort, LabelledRows, Plan, rows_that_count
 from farol.workbook.panel import Panel
 
 Floats = NDArray[np.float64]
@@ -93,7 +94,7 @@ def best_single(
         column = [task.features.index(name)]
         if np.unique(train.matrix[:, column][~np.isnan(train.matrix[:, column])]).size < 2:
             continue
-        preprocessing = Preprocessing.fit(train.matrix[:, column], (name,), impute=True)
+        preprocessing = Preprocessing.fit(train.matrix[:, column], (name,), impute=True, words=train.words)
         known, asked = (preprocessing.transform(rows.matrix[:, column]).astype(np.float64) for rows in (train, test))
         model = LogisticRegression(max_iter=1_000).fit(known, train.label)
         auc = float(roc_auc_score(train.label, model.predict_proba(known)[:, 1]))
@@ -107,14 +108,22 @@ def best_single(
 
 def single_rule(task: Task, rule: ColumnRule, train: LabelledRows, test: LabelledRows) -> ReferenceModel:
     """One rule on one feature, learned from training rows; without the feature, their share at risk."""
-    predicted = rule.split.predict(test.matrix[:, task.features.index(rule.column)])
+    predicted = rule.split.predict(_values(task, test)[rule.column])
     filled = np.where(np.isnan(predicted), train.label.mean(), predicted)
     return ReferenceModel("single_rule", msg("One rule: {rule}", rule=rule.split.words), filled, simple=True)
 
 
+def _values(task: Task, rows: LabelledRows) -> dict[str, Values]:
+    """The raw features by name; categories as words."""
+    values: dict[str, Values] = dict(zip(task.features, rows.matrix.T, strict=True))
+    return values | {
+        name: decoded(words, rows.matrix[:, task.features.index(name)]) for name, words in rows.words.items()
+    }
+
+
 def logistic_regression(task: Task, train: LabelledRows, test: LabelledRows) -> ReferenceModel:
     """L2-penalised logistic regression (C = 1) on the same features, imputed, flagged and scaled."""
-    preprocessing = Preprocessing.fit(train.matrix, task.features, impute=True)
+    preprocessing = Preprocessing.fit(train.matrix, task.features, impute=True, words=train.words)
     known, asked = (preprocessing.transform(rows.matrix).astype(np.float64) for rows in (train, test))
     model = LogisticRegression(max_iter=1_000).fit(known, train.label)
     return ReferenceModel("logistic_regression", msg("Logistic regression"), model.predict_proba(asked)[:, 1])
@@ -122,7 +131,7 @@ def logistic_regression(task: Task, train: LabelledRows, test: LabelledRows) -> 
 
 def random_forest(task: Task, train: LabelledRows, test: LabelledRows, *, seed: int) -> ReferenceModel:
     """Breiman's random forest, 300 trees, on the same features, imputed and flagged."""
-    preprocessing = Preprocessing.fit(train.matrix, task.features, impute=True)
+    preprocessing = Preprocessing.fit(train.matrix, task.features, impute=True, words=train.words)
     known, asked = (preprocessing.transform(rows.matrix) for rows in (train, test))
     model = RandomForestClassifier(300, min_samples_leaf=5, random_state=seed, n_jobs=1).fit(known, train.label)
     return ReferenceModel("random_forest", FOREST_TITLE, model.predict_proba(asked)[:, 1])
@@ -135,8 +144,14 @@ def boosting_machine(task: Task, train: LabelledRows, test: LabelledRows, *, see
     """
     if find_spec(EBM) is None:
         return Absent("boosting_machine", EBM_TITLE, msg("not installed: it is in the extra `references`"))
+    types = [("nominal" if name in train.words else "continuous") for name in task.features] if train.words else None
     model = import_module(f"{EBM}.glassbox").ExplainableBoostingClassifier(
-        feature_names=list(task.features), outer_bags=4, interactions=10, random_state=seed, n_jobs=1
+        feature_names=list(task.features),
+        feature_types=types,
+        outer_bags=4,
+        interactions=10,
+        random_state=seed,
+        n_jobs=1,
     )
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # of columns with missing or few values, which ours have by nature
@@ -147,8 +162,7 @@ def boosting_machine(task: Task, train: LabelledRows, test: LabelledRows, *, see
 
 def answered(panel: Panel, plan: Plan, cohorts: Sequence[Cohort]) -> Panel:
     """The rows of some cohorts whose answer is known: those, and in the order, that `plan.rows_of` chooses."""
-    label = panel.label if plan.horizon == 0 else panel.next_label
-    return panel.select(np.isin(panel.year, [cohort.as_of for cohort in cohorts]) & ~np.isnan(label))
+    return panel.select(rows_that_count(panel, plan, cohorts))
 
 
 def references_of(
@@ -170,7 +184,7 @@ def references_of(
     progress(msg("Comparing with {name}", name=msg("rules a person would use")), 0.0)
     regression = logistic_regression(task, train, test)
     if task.horizon == 0:
-        rules = best_rules(dict(zip(task.features, train.matrix.T, strict=True)), train.label, meanings)
+        rules = best_rules(_values(task, train), train.label, meanings, panel.profile.columns)
         return (regression, *(single_rule(task, rule, train, test) for rule in rules[:1])), ()
     sheet = task.changeable or tuple(name for name in task.features if name in panel.profile.columns)
     references = [

@@ -45,6 +45,12 @@ def report(study: Study) -> Json:
         "test_years": [plan.test.as_of],
         "n_train": int(study.train.label.size),
         "n_test": int(study.test.label.size),
+        "only": {
+            "conditions": [
+                {"column": rule.column, "operator": rule.operator, "value": _plain(rule.value)} for rule in task.only
+            ],
+            "left_out": study.left_out,
+        },
         "prevalence": {"train": float(study.train.label.mean()), "test": float(study.test.label.mean())},
         "test": sections.evaluation(study.evaluation),
         "baselines": {
@@ -196,6 +202,10 @@ def _leakage(study: Study) -> Json:
 def _empty(task: Task, rows: LabelledRows) -> list[str]:
     present = (~np.isnan(rows.matrix)).sum(axis=0).tolist()
     return [name for name, count in zip(task.features, present, strict=True) if count == 0]
+
+
+def _plain(value: object) -> object:
+    return list(value) if isinstance(value, tuple) else value
 
 
 def _rounded(value: object) -> object:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,6 +16,7 @@ from farol.i18n import Message, msg
 from farol.model.features import feature_matrix
 from farol.model.reference import Reference
 from farol.model.trained import TrainedModel
+from farol.model.vocabulary import MOST_WORDS, nominal_features, with_words, words_of
 from farol.profile import Task
 from farol.training import models, references
 from farol.training.augmentation import repetitions_of
@@ -54,11 +56,12 @@ def train(
         InputError: the capacity is nearly everyone in the test year.
     """
     task = _task(panel, task_name)
+    panel = with_learned_words(panel, task)
     progress(msg("Planning {task}", task=task.name), 0.0)
     plan = make_plan(task, panel.years)
     matrix, rows, test = rows_of_plan(panel, task, plan)
     known = plan.last_year  # the model in use knows the last survey's rule of ages; the tested one must not
-    later = feature_matrix(panel.profile, task, panel.numbers, panel.year.astype(np.float64), known)
+    later = feature_matrix(panel.profile, task, panel.columns, panel.year.astype(np.float64), known)
     served = rows_of(panel, plan, later, plan.serve, repetitions_of(panel, task, known))
     check_rows(plan, rows, test)
     check_capacity(capacity, test.label.size)
@@ -108,6 +111,10 @@ def train(
         threshold=guard.threshold.value,
         level=None if level is None else references.answered(panel, plan, plan.serve).numbers[level],
         label=served.label,
+        words={
+            name: [column.word(category) for category in column.categories]
+            for name, column in nominal_features(panel.profile, task).items()
+        },
     )
 
     progress(msg("Writing the report and the model card"), 0.9)
@@ -140,10 +147,29 @@ def train(
     return trained
 
 
+def with_learned_words(panel: Panel, task: Task) -> Panel:
+    """The panel, its profile with the words of the task's categories: those the profile lists, else those of the rows.
+
+    Raises PlanError for a column of more words than anything could be learned from.
+    """
+    words: dict[str, tuple[str, ...]] = {}
+    rows = panel.counts(task)
+    for name, column in nominal_features(panel.profile, task).items():
+        words[name] = column.categories or words_of(panel.categories[name][rows])
+        if len(words[name]) > MOST_WORDS:
+            raise PlanError(
+                msg("The feature {name} has too many different words.", name=name),
+                expected=msg("at most {most}", most=MOST_WORDS),
+                got=msg("{count}", count=len(words[name])),
+                fix=msg("Make fewer of them by recode in the profile, or leave the column out of the features."),
+            )
+    return replace(panel, profile=with_words(panel.profile, words))
+
+
 def rows_of_plan(panel: Panel, task: Task, plan: Plan) -> tuple[Floats, LabelledRows, LabelledRows]:
     """The raw features (n, k) of a panel as the test year's survey knew them, and the rows that train and test."""
     known = plan.test.as_of
-    matrix = feature_matrix(panel.profile, task, panel.numbers, panel.year.astype(np.float64), known)
+    matrix = feature_matrix(panel.profile, task, panel.columns, panel.year.astype(np.float64), known)
     train_rows = rows_of(panel, plan, matrix, plan.train, repetitions_of(panel, task, known))
     return matrix, train_rows, rows_of(panel, plan, matrix, (plan.test,))
 

@@ -286,7 +286,7 @@ def _divisions(report: OutcomeReport, profile: Profile, reader: Reader) -> Itera
             headings=(_("Pupils"), _("Behind now"), _("Pointed out"), *figures),
             rows=tuple(
                 (
-                    group.name,
+                    profile.columns[division.column].word(group.name).in_locale(reader.locale),
                     *(reader.number(n, 0) for n in (group.n, group.positives, group.flagged)),
                     *(
                         NOTHING if figure is None else _share(figure, reader)

@@ -18,10 +18,17 @@ import numpy as np
 from numpy.typing import NDArray
 
 from farol.i18n import Message, msg
-from farol.profile import Column, DateOrder, fold
+from farol.profile import Column, fold
 from farol.workbook.raw import EMPTY_TEXT, FROM_WORKBOOK, UNCALCULATED, Cell, CellError, Source, is_empty, plain_text
 from farol.workbook.student_code import student_code
-from farol.workbook.texts import date_readings, error_kind, has_decimal_comma, parse_number, small_number_date
+from farol.workbook.texts import (
+    DateOrder,
+    date_readings,
+    error_kind,
+    has_decimal_comma,
+    parse_number,
+    small_number_date,
+)
 
 Floats = NDArray[np.float64]
 Objects = NDArray[np.object_]
@@ -132,7 +139,7 @@ def category_column(cells: Sequence[Cell], column: Column) -> Categories:
     """The categories of a column after the profile's recodings; what is not among its categories is None."""
     noted = _Notes()
     values = np.full(len(cells), None, dtype=np.object_)
-    read = lru_cache(maxsize=None, typed=True)(lambda cell: _category(cell, column))
+    read = lru_cache(maxsize=None, typed=True)(lambda cell: read_category(cell, column))
     for position, cell in enumerate(cells):
         if cell != "":
             values[position], code = read(cell)
@@ -287,6 +294,13 @@ def _date_as_number(cell: dt.date, column: Column, source: Source) -> tuple[floa
 
 
 def _text_as_number(cell: str, column: Column, source: Source) -> tuple[float, str | None]:
+    if column.replacements:
+        mended = fold(cell)
+        for pattern, text in column.replacements:
+            mended = _compiled(pattern).sub(text, mended)
+        number = parse_number(mended)
+        if number is not None and mended != fold(cell):
+            return number, "mended_text"
     number = parse_number(cell)
     if number is not None:
         if not source.typed:
@@ -302,15 +316,17 @@ def _text_as_number(cell: str, column: Column, source: Source) -> tuple[float, s
     return (NOTHING if value is None else value), code
 
 
-def _category(cell: Cell, column: Column) -> tuple[str | None, str | None]:
-    """The category of a cell, and the code under which to note it."""
+def read_category(cell: Cell, column: Column) -> tuple[str | None, str | None]:
+    """The category of a cell, and the code under which to note it: a rule's, or the category that the cell writes."""
     nothing = _nothing(cell)
     if nothing is not None:
         return None, nothing or None
     text = plain_text(cell)
     value, code = _recoded(text, column)
-    if code == "unreadable_text" and not column.categories:
-        return text, None
+    if code == "unreadable_text":
+        folded = fold(text)
+        written = next((category for category in column.categories if fold(category) == folded), None)
+        return (text, None) if not column.categories else (written, code if written is None else None)
     if column.categories and value is not None and value not in column.categories:
         return None, "unreadable_text"
     return None if value is None else str(value), code

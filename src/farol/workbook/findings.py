@@ -48,6 +48,7 @@ QUIRKS: Mapping[str, Quirk] = {
         "warning", msg("The sheet is hidden in the spreadsheet."), msg("It is read like the others.")
     ),
     "unread_no_year": Quirk("info", msg("The name has no year of the profile's form."), msg("It is not read.")),
+    "unread_other_name": Quirk("info", msg("The name is not {expected}."), msg("It is not read.")),
     "unread_several_years": Quirk("warning", msg("The name has several years."), msg("It is not read.")),
     "unread_year_twice": Quirk(
         "warning", msg("Another one is of the year {year} too: {other}."), msg("Only {other} is read.")
@@ -116,6 +117,7 @@ QUIRKS: Mapping[str, Quirk] = {
     "decimal_comma": Quirk(
         "info", msg("Numbers are stored as text with a decimal comma."), msg("They are read as numbers.")
     ),
+    "mended_text": Quirk("info", msg("Texts are mended by a rule of the profile."), msg("They are read as numbers.")),
     "unreadable_text": Quirk(
         "warning", msg("Cells hold something that is not a value of this column."), msg("They are read as empty.")
     ),
@@ -159,6 +161,11 @@ QUIRKS: Mapping[str, Quirk] = {
         msg("The cells missing at the end are read as empty. See whether the others are under the right headers."),
     ),
     "blank_row": Quirk("info", msg("Rows are blank."), msg("They are left out.")),
+    "no_period": Quirk(
+        "error",
+        msg("{own} says no year or term that the profile has."),
+        msg("The rows are left out. Correct the cells, or add the text to [periods] of the profile."),
+    ),
     "no_label": Quirk(
         "warning",
         msg("Rows do not say whether the pupil is at risk."),

@@ -102,7 +102,7 @@ def column_letters(position: int) -> str:
 
 def sheet_year(pattern: str, name: str) -> int | None:
     """The year of a sheet (or of a file without its extension) whose name fits a profile's `sheet_pattern`, or None."""
-    match = _any_year(fold(pattern)).fullmatch(fold(name))
+    match = _any_year(fold(pattern)).fullmatch(fold(name)) if "{year}" in pattern else None
     return int(match.group("year")) if match else None
 
 

@@ -13,8 +13,9 @@ from numpy.typing import NDArray
 
 from farol.errors import Place, WorkbookError
 from farol.i18n import msg
-from farol.profile import Profile
+from farol.profile import Profile, Task
 from farol.workbook.cells import Floats, Objects
+from farol.workbook.derived import holds, values_of
 from farol.workbook.findings import Finding
 from farol.workbook.labels import next_values
 from farol.workbook.links import compare_years
@@ -50,8 +51,30 @@ class Panel:
         """The years present, ascending."""
         return tuple(np.unique(self.year).tolist())
 
-    def select(self, mask: NDArray[np.bool_]) -> Panel:
-        """The rows where `mask` (n,) holds; findings and fingerprint stay those of the whole."""
+    @property
+    def columns(self) -> Mapping[str, Floats | Objects]:
+        """The columns of numbers and of categories, from which features come."""
+        return {**self.numbers, **self.categories}
+
+    @property
+    def label_values(self) -> Floats:
+        """The values (n,) of the label's column; of a category, the label itself."""
+        values = self.values(self.profile.label.column)
+        return self.label if values.dtype == np.object_ else values.astype(np.float64)
+
+    def values(self, name: str) -> Floats | Objects:
+        """What each row (n,) has of a column, of the year, or derived by difference or table."""
+        return values_of(self.profile, name, self.numbers, self.categories, self.year.astype(np.float64))
+
+    def counts(self, task: Task) -> NDArray[np.bool_]:
+        """Which rows (n,) count for a task: those of which all its conditions hold. An unknown one does not hold."""
+        counts = np.ones(len(self.year), dtype=np.bool_)
+        for rule in task.only:
+            counts &= holds(rule, self.values(rule.column)) == 1
+        return counts
+
+    def select(self, mask: NDArray[np.bool_] | NDArray[np.int64]) -> Panel:
+        """The rows where `mask` (n,) holds, or those at its positions; findings and fingerprint stay the whole's."""
         return replace(
             self,
             student=self.student[mask],
@@ -71,8 +94,9 @@ def read_panel(path: Path, profile: Profile, limits: Limits = DEFAULT_LIMITS) ->
     tables = [read_table(sheet, profile) for sheet in book.sheets]
     _require_columns(path, profile, tables)
     student = np.concatenate([table.student for table in tables])
-    year = np.concatenate([np.full(len(table.row), table.year, dtype=np.int64) for table in tables])
+    year = np.concatenate([table.period for table in tables])
     label = np.concatenate([table.label for table in tables])
+    by_period = [part for table in tables for part in table.by_period()] if profile.periods else tables
     panel = Panel(
         profile=profile,
         student=student,
@@ -81,12 +105,14 @@ def read_panel(path: Path, profile: Profile, limits: Limits = DEFAULT_LIMITS) ->
         dates=_stacked([table.dates for table in tables]),
         categories=_stacked([table.categories for table in tables]),
         label=label,
-        next_label=next_values(student, year, label),
+        next_label=next_values(profile, student, year, label),
         findings=_ordered(
-            [*book.findings, *(f for table in tables for f in table.findings), *compare_years(tables, profile)]
+            [*book.findings, *(f for table in tables for f in table.findings), *compare_years(by_period, profile)]
         ),
         fingerprint="",
     )
+    if profile.periods is not None:
+        panel = panel.select(np.argsort(year, kind="stable"))
     return replace(panel, fingerprint=_fingerprint(panel))
 
 

@@ -74,7 +74,8 @@ def _best(headings: Sequence[Heading], cells: Sequence[Sequence[Cell]]) -> Headi
 
 def _require_columns(raw: RawSheet, profile: Profile, headings: Sequence[Heading], chosen: dict[str, Heading]) -> None:
     for name, column in profile.columns.items():
-        needed = column.every_sheet or column.kind == "identifier" or name == profile.label.column
+        periods = profile.periods is not None and name == profile.periods.column
+        needed = column.every_sheet or column.kind == "identifier" or name == profile.label.column or periods
         if needed and name not in chosen:
             raise WorkbookError(
                 _missing_words(column, profile),

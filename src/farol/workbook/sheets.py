@@ -46,8 +46,18 @@ def read_workbook(path: Path, profile: Profile, limits: Limits = DEFAULT_LIMITS)
             where=Place(file=path.name),
             fix=msg("Rename the sheets, or use the profile that describes this workbook."),
         )
+    if profile.periods is not None:
+        return workbook
     years = Counter(sheet.year for sheet in workbook.sheets)
     for year, count in years.items():
+        if count > 1 and not profile.has_periods:
+            raise WorkbookError(
+                msg("Several sheets can be read, and the profile has no years to tell them apart."),
+                expected=msg("one sheet"),
+                got=msg("{names}", names=", ".join(sheet.name for sheet in workbook.sheets)),
+                where=Place(file=path.name),
+                fix=msg("Name the sheet in the profile, with the key sheets."),
+            )
         if count > 1:
             raise WorkbookError(
                 msg("Several sheets are of the year {year}.", year=year),
@@ -59,11 +69,12 @@ def read_workbook(path: Path, profile: Profile, limits: Limits = DEFAULT_LIMITS)
 
 
 def _without_summaries(workbook: RawWorkbook, profile: Profile) -> RawWorkbook:
-    """Without the sheets that have only their year in the name and no column of codes, if others remain."""
+    """Without the sheets that have only their year in the name and no column of codes, if others remain.
+
+    Where names have no year, without those that have no column of the profile.
+    """
     doubtful = {
-        sheet.name: unread(sheet.name, "unread_no_code")
-        for sheet in workbook.sheets
-        if _fit(sheet, profile) is Fit.year_only and not _has_codes(sheet, profile)
+        sheet.name: unread(sheet.name, "unread_no_code") for sheet in workbook.sheets if not _is_certain(sheet, profile)
     }
     sheets = [sheet for sheet in workbook.sheets if sheet.name not in doubtful]
     if not sheets:
@@ -72,19 +83,21 @@ def _without_summaries(workbook: RawWorkbook, profile: Profile) -> RawWorkbook:
     return replace(workbook, sheets=sheets, findings=[*kept, *doubtful.values()])
 
 
-def _fit(sheet: RawSheet, profile: Profile) -> Fit | None:
-    name = year_name(profile.sheet_pattern, sheet.name)
-    return None if name is None else name.fit
-
-
-def _has_codes(sheet: RawSheet, profile: Profile) -> bool:
+def _is_certain(sheet: RawSheet, profile: Profile) -> bool:
     index = HeaderIndex(profile, sheet.year)
+    if "{year}" in profile.sheet_pattern:
+        name = year_name(profile.sheet_pattern, sheet.name)
+        if name is None or name.fit is not Fit.year_only:
+            return True
+        sought = set(profile.identifiers)
+    else:
+        sought = set(profile.columns)
     headings = index.headings(sheet.rows[index.header_row(sheet.rows)]) if sheet.rows else []
-    return any(heading.column and profile.columns[heading.column].kind == "identifier" for heading in headings)
+    return any(heading.column in sought for heading in headings)
 
 
 def _example(profile: Profile) -> str:
-    return profile.sheet_pattern.replace("{year}", "2024")
+    return profile.sheet_pattern.replace("{year}", "2024") or "*"
 
 
 def _read_folder(path: Path, profile: Profile, limits: Limits) -> RawWorkbook:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from types import MappingProxyType
 
 import numpy as np
@@ -14,6 +14,7 @@ from farol.errors import Place, WorkbookError
 from farol.i18n import msg
 from farol.profile import Column, Kind, Profile, Severity
 from farol.workbook.cells import (
+    Categories,
     Floats,
     Note,
     Numbers,
@@ -32,11 +33,16 @@ from farol.workbook.cells import (
 from farol.workbook.findings import Finding, finding
 from farol.workbook.headers import of_year
 from farol.workbook.labels import at_risk, contradictions
+from farol.workbook.periods import period_reader
 from farol.workbook.raw import Cell, CellError, RawSheet, is_empty
-from farol.workbook.rows import rows_without_pupil
+from farol.workbook.rows import rows_without_code, rows_without_pupil
 from farol.workbook.selection import select_columns
+from farol.workbook.student_code import student_code
 
 _NO_DETAILS: Mapping[str, object] = MappingProxyType({})
+
+_LONGEST_NAME = 40
+"""Characters of a sheet's name in the code of a pupil who has no other: a code has 64 at most."""
 
 ROWS_SHOWN = 20
 """An error names no more rows than this."""
@@ -46,6 +52,7 @@ ROWS_SHOWN = 20
 class YearTable:
     """The pupils of one sheet; arrays are parallel to `row`, the row that a spreadsheet shows (1-based).
 
+    `period` is each row's year or term: the sheet's own `year`, unless a column of the profile holds it.
     `numbers`, `dates` and `categories` have every column of their kind in the profile, all missing where the sheet
     has none; `headers` has the sheet's own headers of the columns it has, and `spellings` how the values of those with
     rules for text are written there.
@@ -55,6 +62,7 @@ class YearTable:
     year: int
     row: NDArray[np.int64]
     student: Objects
+    period: NDArray[np.int64]
     numbers: Mapping[str, Floats]
     dates: Mapping[str, Floats]
     categories: Mapping[str, Objects]
@@ -62,6 +70,22 @@ class YearTable:
     headers: Mapping[str, str]
     spellings: Mapping[str, Spellings]
     findings: tuple[Finding, ...]
+
+    def by_period(self) -> Iterator[YearTable]:
+        """A table for each year or term of the rows; findings and headers are those of the sheet."""
+        for period in np.unique(self.period).tolist():
+            rows = self.period == period
+            yield replace(
+                self,
+                year=int(period),
+                row=self.row[rows],
+                student=self.student[rows],
+                period=self.period[rows],
+                numbers={name: values[rows] for name, values in self.numbers.items()},
+                dates={name: values[rows] for name, values in self.dates.items()},
+                categories={name: values[rows] for name, values in self.categories.items()},
+                label=self.label[rows],
+            )
 
 
 def read_table(raw: RawSheet, profile: Profile) -> YearTable:
@@ -91,7 +115,7 @@ class _Reader:
 
     def table(self) -> YearTable:
         """Clean the columns, in an order in which each finds what it needs."""
-        student = self._students()
+        student, period = self._pupils()
         numbers = {column.name: self._numbers(column) for column in self._columns("number")}
         self._drop_zeros(numbers)
         dates = {column.name: self._dates(column) for column in self._columns("date")}
@@ -99,17 +123,19 @@ class _Reader:
         categories = {column.name: self._categories(column) for column in self._columns("category")}
         self._report_missing_columns(filled)
         self._report_mostly_missing(numbers)
-        self._report_label(numbers)
+        label = at_risk(self._profile, numbers, categories, period)
+        self._report_label(numbers, label)
         self._report_unread_errors()
         return YearTable(
             sheet=self._raw.name,
             year=self._raw.year,
             row=self._row,
             student=student,
+            period=period,
             numbers=numbers,
             dates=dates,
             categories=categories,
-            label=at_risk(self._profile.label, numbers),
+            label=label,
             headers=self._headers(),
             spellings=self._spellings,
             findings=tuple(self._findings),
@@ -146,12 +172,66 @@ class _Reader:
         for note in notes:
             self._report(note.code, header, note.positions, note.details)
 
+    def _pupils(self) -> tuple[Objects, NDArray[np.int64]]:
+        """The code of each pupil and the period of each row; from here on only rows that have both are read."""
+        student = self._students() if self._profile.follows_pupils else self._row_codes()
+        period = np.full(len(self._row), self._raw.year, dtype=np.int64)
+        if self._profile.periods is not None:
+            column = self._profile.columns[self._profile.periods.column]
+            periods = list(map(period_reader(self._profile.periods), self._cells(column) or ()))
+            known = [position for position, value in enumerate(periods) if value is not None]
+            unknown = [position for position, value in enumerate(periods) if value is None]
+            own = self._own_header(column)
+            self._report("no_period", own, unknown, {"own": own})
+            self._keep(known)
+            student = student[known]
+            period = np.array([value for value in periods if value is not None], dtype=np.int64)
+        if self._profile.follows_pupils:
+            self._refuse_duplicates(student, period, self._code_header())
+        return student, period
+
+    def _keep(self, positions: Sequence[int]) -> None:
+        """Read only these of the rows that are read so far."""
+        if len(positions) < len(self._row):
+            self._kept = [*positions] if self._kept is None else [self._kept[position] for position in positions]
+            self._row = self._row[list(positions)]
+
+    def _row_codes(self) -> Objects:
+        """Where pupils have no code, the sheet's name and the row stand for it."""
+        cells = [self._selection.cells[heading.position] for heading in self._selection.chosen.values()]
+        left_out = rows_without_code([heading.text for heading in self._selection.chosen.values()], cells)
+        blank = sorted(self._blank(range(len(self._row))))
+        for code, positions in left_out.items():
+            self._report(code, None, [at for at in positions if at not in set(blank)])
+        self._report("blank_row", None, blank)
+        without = {*blank, *(at for positions in left_out.values() for at in positions)}
+        self._keep([at for at in range(len(self._row)) if at not in without])
+        name = self._raw.name[:_LONGEST_NAME]
+        return np.array([student_code(f"{name} {row}") or f"{row}" for row in self._row], dtype=np.object_)
+
+    def _code_header(self) -> str:
+        return " + ".join(self._selection.chosen[name].text for name in self._profile.identifiers)
+
+    def _codes(self) -> Categories:
+        """The codes of the pupils, of one column or several."""
+        parts = [identifier_column(self._cells(column) or ()) for column in self._columns("identifier")]
+        if len(parts) == 1:
+            return parts[0]
+        rows = zip(*(part.values for part in parts), strict=True)
+        joined = [None if None in codes else "/".join(codes) for codes in rows]
+        values = np.array([student_code(code) for code in joined], dtype=np.object_)
+        too_long = {at for at, code in enumerate(joined) if code is not None and values[at] is None}
+        notes: dict[str, set[int]] = {"unusable_code": too_long}
+        for note in (note for part in parts for note in part.notes):
+            notes.setdefault(note.code, set()).update(note.positions)
+        return Categories(values, tuple(Note(code, tuple(sorted(at))) for code, at in notes.items()))
+
     def _students(self) -> Objects:
         """The codes of the pupils; from here on only rows that have one are read."""
         column = next(self._columns("identifier"))
-        header = self._selection.chosen[column.name].text
+        header = self._code_header()
         cells = self._cells(column) or ()
-        read = identifier_column(cells)
+        read = self._codes()
         strangers = rows_without_pupil(header, cells, read.values, self._selection.cells)
         for code, positions in strangers.items():
             self._report(code, header, positions)
@@ -172,8 +252,7 @@ class _Reader:
         if without:
             self._kept = np.flatnonzero(present).tolist()
         self._row = self._row[present]
-        student = read.values[present]
-        self._refuse_duplicates(student, header)
+        student: Objects = read.values[present]
         return student
 
     def _blank(self, positions: Iterable[int]) -> Iterator[int]:
@@ -181,9 +260,10 @@ class _Reader:
             if all(is_empty(cells[position]) for cells in self._selection.cells):
                 yield position
 
-    def _refuse_duplicates(self, student: Objects, header: str) -> None:
-        times = Counter(student.tolist())
-        rows = [int(row) for row, code in zip(self._row, student, strict=True) if times[code] > 1]
+    def _refuse_duplicates(self, student: Objects, period: NDArray[np.int64], header: str) -> None:
+        pupils = list(zip(student.tolist(), period.tolist(), strict=True))
+        times = Counter(pupils)
+        rows = [int(row) for row, pupil in zip(self._row, pupils, strict=True) if times[pupil] > 1]
         if rows:
             raise WorkbookError(
                 msg("The sheet has the same pupil's code in several rows."),
@@ -306,17 +386,17 @@ class _Reader:
             if known and column.required and most:
                 self._report("mostly_missing", known.text, np.flatnonzero(missing).tolist())
 
-    def _report_label(self, numbers: Mapping[str, Floats]) -> None:
+    def _report_label(self, numbers: Mapping[str, Floats], at_risk: Floats) -> None:
         label = self._profile.label
-        header = self._selection.chosen[label.column].text
-        self._report("no_label", header, np.flatnonzero(np.isnan(numbers[label.column])).tolist())
         headers = self._headers()
+        header = headers.get(label.column)
+        self._report("no_label", header, np.flatnonzero(np.isnan(at_risk)).tolist())
         self._report(
             "lag_contradiction",
             header,
             np.flatnonzero(contradictions(label, numbers)).tolist(),
             {
-                "own": header,
+                "own": header or "",
                 "minuend": headers.get(label.minuend or "", ""),
                 "subtrahend": headers.get(label.subtrahend or "", ""),
             },

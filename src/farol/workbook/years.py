@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 from enum import IntEnum
 from types import MappingProxyType
 
-from farol.profile import Severity, fold
+from farol.profile import NO_PERIOD, Severity, fold
 from farol.workbook.findings import Finding, finding
 from farol.workbook.headers import sheet_year
 
@@ -59,6 +59,8 @@ def choose_names(pattern: str, names: Iterable[str]) -> NameChoice:
     them apart by their headers where only the year fits.
     """
     listed = list(names)
+    if "{year}" not in pattern:
+        return _without_years(pattern, listed)
     fits = {name: fit for name in listed if (fit := year_name(pattern, name)) is not None}
     best: dict[int, YearName] = {}
     for fit in fits.values():
@@ -76,6 +78,14 @@ def choose_names(pattern: str, names: Iterable[str]) -> NameChoice:
         else:
             chosen.append(fit)
     return NameChoice(tuple(chosen), tuple(findings))
+
+
+def _without_years(pattern: str, names: Sequence[str]) -> NameChoice:
+    """The names to read where they have no year: those like the pattern, or the only one; without pattern all."""
+    fitting = [name for name in names if not pattern or fold(name) == fold(pattern)]
+    chosen = fitting or (names if len(names) == 1 else [])
+    others = [unread(name, "unread_other_name", {"expected": pattern}) for name in names if name not in chosen]
+    return NameChoice(tuple(YearName(name, NO_PERIOD, Fit.exact) for name in chosen), tuple(others))
 
 
 def year_name(pattern: str, name: str) -> YearName | None:

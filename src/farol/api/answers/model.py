@@ -208,7 +208,7 @@ class ModelAnswer(Shape):
     question: str
     limits: str = Field(description=_("What a reader must know first."))
     signature: SignatureAnswer
-    example: dict[str, int | float] = Field(description=_("An invented pupil, ready to be sent."))
+    example: dict[str, int | float | str] = Field(description=_("An invented pupil, ready to be sent."))
     features: list[FeatureAnswer] = Field(description=_("What the model is made of, in its order."))
     threshold: float = Field(description=_("The prediction is 1 from this probability on."))
     train_years: list[int]

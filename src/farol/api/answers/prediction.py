@@ -61,7 +61,7 @@ class StandingAnswer(Shape):
 class ReasonAnswer(Shape):
     feature: str
     meaning: str
-    value: float | None = Field(description=_("As the model takes it; null: not informed."))
+    value: float | str | None = Field(description=_("As the model takes it; null: not informed."))
     contribution: float = Field(
         description=_("What it adds to the log-odds of the answer: exact, and all features together give the answer.")
     )
@@ -194,7 +194,7 @@ class StoredPrediction(Shape):
     task: str
     model_version: str
     source: Source
-    features: dict[str, float | None] = Field(description=_("As they were given; what was absent is absent."))
+    features: dict[str, float | str | None] = Field(description=_("As they were given; what was absent is absent."))
     prediction: _Class = Field(description=_("1: at risk; null: no answer."))
     prediction_label: str = Field(description=_("As it was stored: in the words of the profile, in Portuguese."))
     probability: Probability | None = Field(description=_("Of being at risk; null: no answer."))
