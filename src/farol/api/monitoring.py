@@ -51,8 +51,8 @@ SliceName = Annotated[
     Query(
         alias="slice",
         description=_(
-            "Only these predictions: `phase=3`, `class=8B` or `source=api`. A level is compared with the training rows "
-            "of that level."
+            "Only these predictions: `class=8B`, `source=api`, or the profile's level, such as `phase=3`. A level is "
+            "compared with the training rows of that level."
         ),
         json_schema_extra={"pattern": "^([a-z_]+=.+)?$"},
     ),
@@ -163,7 +163,7 @@ def drift_history(request: Request, task: TaskNow = None, limit: Limit = 30) -> 
     operation_id="estimate_performance",
     summary=_("How good the answers probably are"),
     description=_(
-        "Before anybody knows who fell behind: performance expected from the probabilities of a window, if they are "
+        "Before anybody knows what came true: performance expected from the probabilities of a window, if they are "
         "worth what they were in training. `assumptions` says what has to hold."
     ),
     response_description=_("The answer."),

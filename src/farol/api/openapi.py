@@ -33,7 +33,7 @@ from farol.service import ROUTE, SHORT_ROUTES, Service
 router = APIRouter(include_in_schema=False)
 
 _ABOUT = _(
-    "Which pupils risk falling behind. Every answer is stored before it is given. Errors have one shape, and never "
+    "Which pupils are at risk. Every answer is stored before it is given. Errors have one shape, and never "
     "repeat a value that was sent. `?lang=en` or `Accept-Language` chooses the language."
 )
 _ANYTHING = _("Anything else: this row gets an error of its own, and the others are answered.")

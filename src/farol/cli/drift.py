@@ -42,7 +42,8 @@ def drift(
         str, typer.Option("--window", help=_("7d, 30d, 90d, all, year:2024, 2024-03-01..2024-05-31, or since:VERSION."))
     ] = "30d",
     part: Annotated[
-        str, typer.Option("--slice", help=_("Only these predictions: phase=3, class=8B or source=api."))
+        str,
+        typer.Option("--slice", help=_("Only these predictions: class=8B, source=api, or a level such as phase=3.")),
     ] = "",
     same_levels: Annotated[
         bool,
@@ -109,13 +110,14 @@ def estimate(
         str, typer.Option("--window", help=_("7d, 30d, 90d, all, year:2024, 2024-03-01..2024-05-31, or since:VERSION."))
     ] = "30d",
     part: Annotated[
-        str, typer.Option("--slice", help=_("Only these predictions: phase=3, class=8B or source=api."))
+        str,
+        typer.Option("--slice", help=_("Only these predictions: class=8B, source=api, or a level such as phase=3.")),
     ] = "",
     output: FormatOption = Format.text,
     artifacts: ArtifactsOption = None,
     data: DataOption = None,
 ) -> None:
-    """Say how good the answers of a window probably are, before anybody knows who fell behind."""
+    """Say how good the answers of a window probably are, before anybody knows what came true."""
     from farol.api.answers.performance import PerformanceAnswer
     from farol.drift.baseline import parse_slice
     from farol.drift.verdicts import MIN_SAMPLES

@@ -30,7 +30,7 @@ TaskNowOption = Annotated[
 
 
 def explain(
-    student: Annotated[str, typer.Argument(metavar=_("RA"), help=_("The pupil's code, as the workbook has it."))],
+    student: Annotated[str, typer.Argument(metavar=_("CODE"), help=_("The pupil's code, as the workbook has it."))],
     workbook: Annotated[Path, typer.Option("--workbook", help=_("The workbook that has the pupil."))],
     task: TaskOption = None,
     year: Annotated[

@@ -199,11 +199,12 @@ def print_outcomes(report: OutcomeReport, profile: Profile) -> None:
     )
     if not counts.measured:
         return
+    state = profile.label.state.in_locale(terminal_locale())
     titles = {
         "all": _("All pupils"),
-        "onset": _("Not behind at the time of the forecast"),
-        "recovery": _("Behind at the time of the forecast"),
-        "onset_below_top": _("Not behind at the time of the forecast, and able to fall behind"),
+        "onset": _("Not {state} at the time of the forecast").format(state=state),
+        "recovery": _("{state} at the time of the forecast").format(state=state[:1].upper() + state[1:]),
+        "onset_below_top": _("Not {state} at the time of the forecast, and still able to be so").format(state=state),
     }
     for part in (report.together, *report.groups, *report.versions):
         print_part(part, titles.get(part.name, part.name))

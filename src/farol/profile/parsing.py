@@ -18,6 +18,8 @@ from farol.profile.conditions import condition, conditions
 from farol.profile.rules import age_rule, steps
 from farol.profile.table import Table, is_number
 from farol.profile.values import (
+    AT_RISK,
+    LEVEL,
     Column,
     Derived,
     DerivedKind,
@@ -108,6 +110,7 @@ def _profile(top: Table, source: bytes) -> Profile:
         fingerprint=hashlib.sha256(source).hexdigest(),
         source=source,
         level=top.string("level") if "level" in top else None,
+        level_name=top.text("level_name") if "level_name" in top else LEVEL,
         rule=age_rule(top.table("rule")) if "rule" in top else None,
         periods=_periods(top.table("periods")) if "periods" in top else None,
     )
@@ -308,6 +311,7 @@ def _label(table: Table) -> Label:
         subtrahend=subtrahend,
         negative=table.text("negative"),
         positive=table.text("positive"),
+        state=table.text("state") if "state" in table else AT_RISK,
     )
     table.close()
     return label

@@ -131,9 +131,9 @@ def outcomes_values(service: Service, reader: Reader, task: str | None, year: st
 def _report(report: OutcomeReport, profile: Profile, reader: Reader) -> dict[str, object]:
     _ = reader.gettext
     titles = {
-        "onset": _("Pupils who were not behind when the forecast was made"),
-        "recovery": _("Pupils who were behind when the forecast was made"),
-        "onset_below_top": _("Pupils who were not behind, and whose level lets them fall behind"),
+        "onset": _("Pupils who were not at risk when the forecast was made"),
+        "recovery": _("Pupils who were at risk when the forecast was made"),
+        "onset_below_top": _("Pupils who were not at risk, and whose level lets them come to be"),
     }
     key, words = _overall(report, reader)
     versions = [part_view(part, _("Version {version}", version=part.name), reader) for part in report.versions]
@@ -188,10 +188,10 @@ def part_view(part: Part, title: Markup | str, reader: Reader) -> PartView:
     before, came = part.prevalence
     share = {"came": _share(came, reader), "n": reader.number(part.evaluation.n, 0)}
     words = (
-        _("Pupils: {n}; behind now: {came}.", **share)
+        _("Pupils: {n}; at risk now: {came}.", **share)
         if before is None
         else _(
-            "Pupils: {n}; behind now: {came}; behind where the card was measured: {before}.",
+            "Pupils: {n}; at risk now: {came}; at risk where the card was measured: {before}.",
             **share,
             before=_share(before, reader),
         )
@@ -233,7 +233,7 @@ def estimate_view(report: OutcomeReport, reader: Reader) -> EstimateView:
     risk = estimate.at_risk
     words = _(
         "Before the sheet was there, the probabilities of these {n} pupils alone gave this estimate: {expected} of "
-        "them would be behind. Now {came} are. The table has the other figures, for the same pupils.",
+        "them would be at risk. Now {came} are. The table has the other figures, for the same pupils.",
         n=reader.number(estimate.n, 0),
         expected=_percents(risk.expected, reader),
         came=NOTHING if risk.realised is None else reader.percent(risk.realised.value),
@@ -283,7 +283,7 @@ def _divisions(report: OutcomeReport, profile: Profile, reader: Reader) -> Itera
     for division in report.divisions:
         yield DivisionView(
             title=profile.columns[division.column].meaning.in_locale(reader.locale),
-            headings=(_("Pupils"), _("Behind now"), _("Pointed out"), *figures),
+            headings=(_("Pupils"), _("At risk now"), _("Pointed out"), *figures),
             rows=tuple(
                 (
                     profile.columns[division.column].word(group.name).in_locale(reader.locale),

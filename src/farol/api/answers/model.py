@@ -31,7 +31,7 @@ class InputAnswer(Shape):
     type: Kind = Field(description=_("Besides null, which every input may be."))
     minimum: float | None
     maximum: float | None
-    usual: list[float] = Field(description=_("The values that the programme gives, where they are few."))
+    usual: list[float] = Field(description=_("The only values that are given, where they are few."))
     meaning: str
 
     @classmethod
@@ -81,16 +81,16 @@ def _inputs(form: InputForm, locale: str) -> Iterator[InputAnswer]:
     if form.takes_year:
         when = msg("Year the values are of; without it, the present year.")
         yield InputAnswer.of_field(YEAR, "integer", when, locale, YEARS)
-    whose = msg("The programme's own code of the pupil, to find, export and erase what is stored. No input.")
+    whose = msg("The school's own code of the pupil, to find, export and erase what is stored. No input.")
     yield InputAnswer.of_field(STUDENT, "string", whose, locale)
-    group = msg("The pupil's class, as the programme calls it, to tell classes apart in monitoring. No input.")
+    group = msg("The pupil's class, as the school calls it, to tell classes apart in monitoring. No input.")
     yield InputAnswer.of_field(GROUP, "string", group, locale)
 
 
 class FeatureAnswer(Shape):
     name: str
     meaning: str
-    changeable: bool = Field(description=_("Whether a programme can work on it."))
+    changeable: bool = Field(description=_("Whether the school can work on it."))
 
     @classmethod
     def of_task(cls, profile: Profile, task: Task, locale: str) -> list[Self]:

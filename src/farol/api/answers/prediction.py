@@ -42,7 +42,7 @@ class BandAnswer(Shape):
     low: float = Field(description=_("The band of risk that the probability is in: from here."))
     high: float = Field(description=_("To here."))
     expected: ShareRange = Field(
-        description=_("Of pupils in this band, whom the model had not seen, the share that was behind; 95% interval.")
+        description=_("Of pupils in this band, whom the model had not seen, the share that was at risk; 95% interval.")
     )
 
     @classmethod
@@ -53,7 +53,7 @@ class BandAnswer(Shape):
 
 
 class StandingAnswer(Shape):
-    level: float = Field(description=_("The pupil's level in the programme."))
+    level: float = Field(description=_("The pupil's level."))
     median: float = Field(description=_("The middle value of training pupils of this level."))
     position: Literal["below", "at", "above"]
 
