@@ -104,7 +104,7 @@ def test_a_changed_feature_is_advised_with_both_distributions(two: Bundle) -> No
     assert one.figure is not None
     assert (one.figure.reference, one.figure.current) == ((200, 200, 0), (380, 20, 0))
     assert "The values are lower" in texts(one)
-    assert "and not in one phase, class or source alone" in texts(one)
+    assert "and not in one level, class or source alone" in texts(one)
     body = AdviceAnswer.of(one, "en")
     assert (body.feature, body.reference, body.current) == (name, [200, 200, 0], [380, 20, 0])
     higher = advise(facts(two, plain(two) | {name: {0: 20, 1: 300, 2: 80}}))[0]
@@ -117,7 +117,7 @@ def test_an_advice_gives_finding_reason_and_next_step_in_words(two: Bundle) -> N
     meaning = two.profile.columns[name].meaning.en
     (one,) = advise(facts(two, plain(two) | {name: {0: 380, 1: 20}}))
     summary, lower, other, *rest = [words.render("en") for words in (one.summary, *one.why)]
-    assert summary == f"Look at “{meaning}”: it has changed, and not in one phase, class or source alone."
+    assert summary == f"Look at “{meaning}”: it has changed, and not in one level, class or source alone."
     # By hand: 0.95 · 0.25 + 0.05 · 0.75 = 0.275; 0.45 ln(0.95 / 0.5) − 0.45 ln(0.05 / 0.5) = 1.325, smoothed a little.
     assert lower == (
         "The values are lower: in 28% of comparisons a pupil of this period has a higher value than a training pupil; "
@@ -129,7 +129,7 @@ def test_an_advice_gives_finding_reason_and_next_step_in_words(two: Bundle) -> N
     )
     assert rest == [
         "400 predictions of 2024-06-01 to 2024-06-30, compared with: all training rows (400, of 2022, 2023).",
-        "Groups of pupils compared, by phase, class and source: 0. The limits allow for chance in all of them "
+        "Groups of pupils compared, by level, class and source: 0. The limits allow for chance in all of them "
         "together.",
     ]
     assert [words.render("en") for words in one.steps] == [
@@ -322,14 +322,15 @@ def test_what_cannot_be_read_is_not_to_be_relied_on() -> None:
     ("part", "words"),
     [
         ("", "all pupils"),
-        ("phase=3", "phase 3"),
+        ("phase=3", "level 3"),
         ("class=8 B=2", "class 8 B=2"),
         ("source=api", "the source api"),
-        ("grade=3", "grade 3"),
+        ("grade=3", "level 3"),
     ],
 )
 def test_a_slice_has_words(part: str, words: str) -> None:
     assert str(slice_words(part)) == words
+    assert str(slice_words("phase=3", load_profile("pede").level_name)) == "phase 3"
 
 
 def stored(

@@ -288,6 +288,12 @@ WRONG = [
 ]
 
 
+def test_a_school_has_words_of_its_own_or_neutral_ones() -> None:
+    pede, small = load_profile("pede"), parse_profile(SMALL.encode(), "small.toml")
+    assert (pede.label.state, pede.level_name) == (Text("em defasagem", "behind"), Text("fase", "phase"))
+    assert (small.label.state, small.level_name) == (Text("em risco", "at risk"), Text("nível", "level"))
+
+
 def test_a_profile_has_at_least_one_task() -> None:
     before, _, _ = SMALL.partition("[tasks.current]")
     with pytest.raises(ProfileError, match="at least one task"):

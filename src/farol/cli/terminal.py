@@ -118,4 +118,7 @@ def open_model(settings: Settings, task: str | None, horizon: int) -> Bundle:
     if task is not None and task in registry.stamps():
         return registry.load(task)
     tasks = open_tasks(settings)
+    if task is None and tasks.usual(horizon) not in registry.stamps():
+        for promoted in registry.stamps():  # one that cannot be read may be why another profile is in force
+            registry.load(promoted)
     return registry.load(tasks.usual(horizon) if task is None else tasks.known(task))

@@ -177,7 +177,7 @@ class ModelsAnswer(Shape):
                             "task": "next-year",
                             "routes": ["/tasks/next-year/predict", "/forecast", "/v2/models/next-year/infer"],
                             "title": "Próximo ano",
-                            "question": "O aluno estará em defasagem no próximo ano?",
+                            "question": "O aluno estará em risco no próximo ano?",
                             "limits": "Foi aprendido com duas mudanças de ano.",
                             "promoted": "2024-0123456789",
                             "serving": "2024-0123456789",

@@ -150,8 +150,8 @@ class ModelAnswer(Shape):
                     "version": "2024-0123456789",
                     "routes": ["/tasks/current/predict", "/tasks/current/predict/batch", "/v2/models/current/infer"],
                     "title": "Este ano",
-                    "question": "O aluno está em defasagem neste ano?",
-                    "limits": "O IAN é a defasagem em outras palavras.",
+                    "question": "O aluno está em risco neste ano?",
+                    "limits": "Falta de nota não é nota média.",
                     "signature": {
                         "inputs": [
                             {
@@ -181,7 +181,7 @@ class ModelAnswer(Shape):
                         {
                             "name": "roc_auc",
                             "title": "ROC AUC",
-                            "meaning": "Chance de um aluno em defasagem ter probabilidade maior que um que não está.",
+                            "meaning": "Chance de um aluno em risco ter probabilidade maior que um que não está.",
                             "greater_is_better": True,
                             "value": 0.75,
                             "low": 0.71,

@@ -91,7 +91,7 @@ _REPORT_EXAMPLE: dict[str, Any] = {
             "at_risk": {"value": 0.3, "low": 0.262, "high": 0.342},
             "roc_auc": {"value": 0.79, "low": 0.75, "high": 0.83},
         },
-        "assumptions": ["O que leva um aluno à defasagem não mudou; só os alunos são outros."],
+        "assumptions": ["O que põe um aluno em risco não mudou; só os alunos são outros."],
     },
     "notes": ["Os alunos que saíram não estão em nenhum número, e podem ser diferentes dos que ficaram."],
 }

@@ -48,8 +48,8 @@ class TasksAnswer(Shape):
         json_schema_extra={
             "examples": [
                 {
-                    "profile": "pede",
-                    "title": "PEDE",
+                    "profile": "escola",
+                    "title": "Escola",
                     "tasks": [
                         {
                             "task": "next-year",
