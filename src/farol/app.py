@@ -16,7 +16,7 @@ from fastapi import FastAPI
 from starlette.middleware.cors import CORSMiddleware
 
 import farol
-from farol.api import batch, errors, history, monitoring, openapi, outcomes, predict, state, status, v2
+from farol.api import batch, errors, history, monitoring, openapi, outcomes, predict, state, status, tasks, v2
 from farol.api.auth import AccessMiddleware
 from farol.api.background import Watch
 from farol.api.direct import DirectMiddleware
@@ -105,7 +105,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     app.state.tracing = tracing
     app.state.locale = negotiate(settings.locale)
     app.state.error_page = error_page
-    for module in (predict, batch, v2, monitoring, history, outcomes, status, state, openapi, views):
+    for module in (predict, batch, tasks, v2, monitoring, history, outcomes, status, state, openapi, views):
         app.router.routes.extend(module.router.routes)
     openapi.mount_assets(app)
     views.mount_static(app)

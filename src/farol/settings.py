@@ -18,7 +18,11 @@ class Settings(BaseSettings):
 
     artifacts: Path = Field(default=Path("artifacts"), description="Folder of the trained models.")
     data: Path = Field(default=Path("data"), description="Folder of the database and of what commands write.")
-    profile: str = Field(default="pede", description="Name of a built-in profile, or the path of a profile TOML.")
+    profile: str = Field(
+        default="pede",
+        description="Name of a built-in profile, or the path of a profile TOML. Where it is not set, the service and "
+        "the commands that use models go by the profile of the model promoted last.",
+    )
     database_url: str | None = Field(
         default=None, description="SQLAlchemy URL of the store; without it, SQLite in `farol.db` in the data folder."
     )
@@ -164,6 +168,11 @@ class Settings(BaseSettings):
         except (LookupError, OSError) as error:
             raise ValueError("this time zone is not known") from error
         return name
+
+    @property
+    def is_profile_chosen(self) -> bool:
+        """Whether somebody named a profile; else `profile` is the default."""
+        return "profile" in self.model_fields_set
 
     @property
     def host_names(self) -> tuple[str, ...]:

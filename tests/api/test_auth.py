@@ -104,7 +104,7 @@ def needed(method: str, path: str) -> Role | None:
     if path.startswith("/v2"):
         return Role.predict
     if method == "POST":
-        return Role.predict if path.startswith(("/predict", "/forecast")) else Role.manage
+        return Role.predict if path.startswith(("/predict", "/forecast", "/tasks")) else Role.manage
     return Role.read
 
 

@@ -21,7 +21,7 @@ from farol.cli import main
 from farol.model.registry import Registry
 from farol.model.scoring import Scorer
 from scripts.generate_docs import COMMANDS
-from tests.api.server import await_answer
+from tests.api.server import await_answer, serving
 from tests.schools import PROFILE as SCHOOL
 from tests.schools import write_school
 
@@ -395,17 +395,55 @@ def test_serve_answers_and_stops_when_asked(folder: Path, free_port: int) -> Non
     assert f"http://127.0.0.1:{free_port}" in printed
 
 
-def test_a_profile_alone_takes_another_school_to_predictions(tmp_path: Path) -> None:
+TASKS = ("absent", "absent-next", "absent-next-briefly")
+ANOTHERS = re.compile(r"\b(?:IAN|INDE|PEDE|IEG|Passos|RA|[Dd]efas\w*|[Ff]ases?|[Pp]hases?|behind)\b")
+"""Words of another school's, which nobody here knows."""
+TRIED = re.compile(r"pede|phase=3|RA-1\w*|\b(?:IAA|IEG|IDA|IAN)\b")
+"""Names in examples of the API."""
+
+
+def test_a_profile_alone_takes_another_school_to_predictions(tmp_path: Path, free_port: int) -> None:
     files = write_school(tmp_path / "files")
     options = ("--workbook", str(files), "--profile", str(SCHOOL), "--no-serve")
     done = command(tmp_path, "demo", *options)
     assert done.returncode == 0, done.stderr
-    assert "current: simulated predictions stored: 500" in done.stdout
+    assert "absent: simulated predictions stored: 500" in done.stdout
     # Its forecast may not beat a simple rule, and is then kept and not served: the rest goes on without it.
     again = command(tmp_path, "demo", *options)
     assert again.returncode == 0, again.stderr
     assert "already" in again.stdout
-    scorer = Scorer(Registry(tmp_path / "artifacts").load("current"))
+    scorer = Scorer(Registry(tmp_path / "artifacts").load("absent"))
     answer = scorer.score_one({"reading": 35.0, "arithmetic": 40.0, "homework": 20.0}, 2023)
     assert answer.prediction in {0, 1}
     assert answer.probability is not None
+    for task in ("absent-next", "absent-next-briefly"):
+        version = next(entry.version for entry in Registry(tmp_path / "artifacts").versions(task))
+        assert command(tmp_path, "models", "promote", task, version, "--force").returncode == 0
+    forecast = command(tmp_path, "forecast", str(files))
+    assert "absent-next 2023-" in forecast.stdout, forecast.stderr
+    listed = command(tmp_path, "list", str(files), locale="pt_BR").stdout
+    assert "série" in listed
+    assert "com faltas demais agora" in listed
+    pupil = {"reading": 35, "arithmetic": 40, "homework": 20, "grade": 5, "joined": 2019, "absences": 30, "year": 2023}
+    briefly = {"reading": 35, "arithmetic": 40}
+    with serving(free_port, tmp_path / "artifacts", tmp_path / "data") as server, httpx.Client(timeout=30) as web:
+        for route, body, task in (
+            ("/tasks/absent-next/predict", pupil, "absent-next"),
+            ("/forecast", pupil, "absent-next"),
+            ("/tasks/absent-next-briefly/predict", briefly, "absent-next-briefly"),
+            ("/predict", {**briefly, "homework": 20}, "absent"),
+        ):
+            assert web.post(server.base + route, json=body).json()["task"] == task, route
+        assert web.get(f"{server.base}/ready").status_code == 200
+        pages = ["/", "/monitoring/advice", "/monitoring/results", "/docs", "/openapi.json", "/tasks"]
+        pages += [f"/monitoring/dashboard?task={task}" for task in TASKS]
+        pages += [f"/monitoring/report.html?task={task}" for task in TASKS]
+        pages += [f"/models/{task}/card" for task in TASKS]
+        for page in pages:
+            for language in ("pt-BR", "en"):
+                shown = web.get(server.base + page, headers={"Accept-Language": language})
+                assert shown.status_code == 200, page
+                assert ANOTHERS.findall(TRIED.sub("", shown.text)) == [], (page, language)
+        assert web.get(f"{server.base}/monitoring/drift?task=absent-next-briefly").json()["n"] > 0
+        status = web.get(f"{server.base}/monitoring/status").json()
+        assert {model["task"] for model in status["tasks"]} == set(TASKS)

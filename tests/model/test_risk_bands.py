@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from farol.model.risk_bands import Band, band_of, prevalence_range, risk_text
+from farol.profile import Text
 from tests.bundles import invented_bands
 
 
@@ -20,8 +21,9 @@ def test_a_probability_is_in_the_band_that_begins_below_it(probability: float, l
 
 def test_a_band_in_words() -> None:
     band = Band(0.5, 0.7, 0.448, 0.662)
-    assert band.words.render("en") == "Of pupils with a risk between 50% and 70%, 45% to 66% were behind in the end."
-    assert band.words.render("pt_BR").startswith("De alunos com risco entre 50% e 70%, de 45% a 66% ")
+    words = band.words(Text("em defasagem", "behind"))
+    assert words.render("en") == "Of pupils with a risk between 50% and 70%, 45% to 66% were behind in the end."
+    assert words.render("pt_BR") == "De alunos com risco entre 50% e 70%, de 45% a 66% acabaram em defasagem."
 
 
 def test_no_answer_is_in_no_band() -> None:

@@ -282,7 +282,23 @@ WRONG = [
     ("horizon = 0", "horizon = 0\nmonotone = { stage = 0 }", "tasks.current.monotone.stage", "-1 or 1"),
     ("horizon = 0", "horizon = 0\nmonotone = { stag = 1 }", "tasks.current.monotone.stag", "Did you mean 'stage'?"),
     ("horizon = 0", "horizon = 0\nmonotone = 1", "tasks.current.monotone", "a table"),
+    ("[tasks.current]", "[tasks.all]", "tasks.all", "lower-case letters"),
+    ("[tasks.current]", "[tasks.Current]", "tasks.Current", "'Current'"),
+    ("[tasks.current]", '[tasks."../up"]', "tasks.../up", "such as next-year"),
+    ("[tasks.current]", f"[tasks.{'a' * 41}]", f"tasks.{'a' * 41}", "lower-case letters"),
 ]
+
+
+def test_a_school_has_words_of_its_own_or_neutral_ones() -> None:
+    pede, small = load_profile("pede"), parse_profile(SMALL.encode(), "small.toml")
+    assert (pede.label.state, pede.level_name) == (Text("em defasagem", "behind"), Text("fase", "phase"))
+    assert (small.label.state, small.level_name) == (Text("em risco", "at risk"), Text("nível", "level"))
+
+
+def test_a_profile_has_at_least_one_task() -> None:
+    before, _, _ = SMALL.partition("[tasks.current]")
+    with pytest.raises(ProfileError, match="at least one task"):
+        parse_profile(f"{before}[tasks]\n".encode(), "small.toml")
 
 
 @pytest.mark.parametrize(("old", "new", "key", "said"), WRONG)

@@ -104,7 +104,7 @@ def test_the_example_is_answered_by_the_service(web: httpx.Client) -> None:
     address, body = re.findall(r"curl -X POST (\S+) .*?-d '(\{.*?\})'", page, flags=re.DOTALL)[0]
     answer = httpx.post(address, content=body, headers={"Content-Type": "application/json"})
     assert answer.status_code == 200
-    assert address.endswith("/forecast")
+    assert address.endswith("/tasks/next-year/predict")
 
 
 def test_every_link_of_the_pages_leads_somewhere(web: httpx.Client) -> None:

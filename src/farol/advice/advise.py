@@ -19,7 +19,6 @@ from collections.abc import Iterator
 from farol.advice import rules
 from farol.advice.inputs import Advice, Facts
 from farol.advice.phrases import compared, dashboard, days, missing, name_of, names_of, percent
-from farol.drift.baseline import slice_words
 from farol.drift.figures import FeatureDrift
 from farol.drift.report import DriftReport
 from farol.drift.slices import most_changed
@@ -104,21 +103,21 @@ def _look(facts: Facts, drift: DriftReport, whole: FeatureDrift) -> Advice:
     feature = whole if part is None else part.figures[whole.feature]
     name, window = name_of(whole), days(drift.window)
     searched = msg(
-        "Groups of pupils compared, by phase, class and source: {n}. The limits allow for chance in "
+        "Groups of pupils compared, by level, class and source: {n}. The limits allow for chance in "
         "all of them together.",
         n=len(facts.looked.slices),
     )
     if part is None:
-        summary = msg("Look at {feature}: it has changed, and not in one phase, class or source alone.", feature=name)
+        summary = msg("Look at {feature}: it has changed, and not in one level, class or source alone.", feature=name)
         why = (*reasons(feature), compared(drift), searched)
         command = f"`farol drift --task {facts.task}`"
     else:
-        summary = msg("Look at {feature} in {slice}: it has changed there.", feature=name, slice=slice_words(part.name))
+        summary = msg("Look at {feature} in {slice}: it has changed there.", feature=name, slice=part.words)
         there = msg(
             "{n} predictions of {window} with {slice}, compared with: {rows} ({m}, of {years}).",
             n=part.n,
             window=window,
-            slice=slice_words(part.name),
+            slice=part.words,
             rows=part.baseline,
             m=part.reference_n,
             years=", ".join(map(str, drift.reference_years)),

@@ -14,6 +14,7 @@ from farol.drift.windows import Window, window_of
 from farol.errors import BundleError, FarolError, InputError
 from farol.model.bundle import Bundle
 from farol.model.registry import Registry
+from farol.model.tasks import Tasks
 from farol.outcomes.card_comparison import CardMetrics
 from farol.outcomes.estimation import expected_performance
 from farol.outcomes.report import outcome_report
@@ -103,16 +104,21 @@ def gather(store: Store, registry: Registry, bundle: Bundle, window: Window, *, 
     )
 
 
-def promoted(registry: Registry) -> tuple[list[Bundle], dict[str, FarolError]]:
-    """The promoted models, and the tasks whose promoted model cannot be read."""
-    served, problems = [], dict[str, FarolError]()
-    for task in registry.tasks():
+def promoted(registry: Registry, tasks: Tasks) -> tuple[list[Bundle], dict[str, FarolError]]:
+    """The promoted models of the profile in force, and the tasks whose promoted model cannot be read."""
+    served, problems = dict[str, Bundle](), dict[str, FarolError]()
+    for task in registry.stamps():
         try:
-            if registry.promoted(task) is not None:
-                served.append(registry.load(task))
+            bundle = registry.load(task)
         except BundleError as error:
             problems[task] = error
-    return sorted(served, key=lambda bundle: (-bundle.task_spec.horizon, bundle.task)), problems
+        else:
+            if tasks.answers(bundle):
+                served[task] = bundle
+    ordered = [served[task] for task in tasks.specs if task in served]
+    if ordered:  # other folders may well be copies and remains
+        problems = {task: problem for task, problem in problems.items() if task in tasks.specs}
+    return sorted(ordered, key=lambda bundle: -bundle.task_spec.horizon), problems
 
 
 def real_problems(registry: Registry, problems: Mapping[str, FarolError]) -> dict[str, FarolError]:

@@ -11,7 +11,7 @@ import codecs
 import json
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import Any
 from urllib.parse import parse_qsl
@@ -45,10 +45,11 @@ _QUALITY = re.compile(r"(0(\.\d{0,3})?|1(\.0{0,3})?)", re.ASCII)
 
 @dataclass(frozen=True, slots=True)
 class MatchedRoute:
-    """The route of a request: its template, and what it declares of itself (`farol.access`)."""
+    """The route of a request: its template, what it declares of itself (`farol.access`), the parts of the address."""
 
     template: str
     access: RouteAccess
+    parameters: Mapping[str, str] = field(default_factory=dict)
 
 
 NO_ROUTE = MatchedRoute("-", RouteAccess(Role.manage, is_page=True))
@@ -69,7 +70,8 @@ def _matched(app: Starlette | None, method: str, path: str, root_path: str) -> M
     for route in () if app is None else app.routes:
         match, child = route.matches(scope)
         if match is Match.FULL:
-            return MatchedRoute(getattr(route, "path", NO_ROUTE.template), access_of(child["endpoint"]))
+            template = getattr(route, "path", NO_ROUTE.template)
+            return MatchedRoute(template, access_of(child["endpoint"]), child.get("path_params", {}))
     return NO_ROUTE
 
 

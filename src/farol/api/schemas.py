@@ -117,14 +117,14 @@ class InputForm:
                 "maximum": YEARS[1],
                 "description": meaning.render(locale),
             }
-        whose = msg("The programme's own code of the pupil, to find, export and erase what is stored. No input.")
+        whose = msg("The school's own code of the pupil, to find, export and erase what is stored. No input.")
         properties[STUDENT] = {
             "type": ["string", "null"],
             "minLength": 1,
             "maxLength": LONGEST_CODE,
             "description": whose.render(locale),
         }
-        which = msg("The pupil's class, as the programme calls it, to tell classes apart in monitoring. No input.")
+        which = msg("The pupil's class, as the school calls it, to tell classes apart in monitoring. No input.")
         properties[GROUP] = {
             "type": ["string", "null"],
             "minLength": 1,

@@ -10,9 +10,9 @@ import asyncio
 import time
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
-from typing import Annotated, Literal
+from typing import Literal
 
-from fastapi import APIRouter, Path, Request
+from fastapi import APIRouter, Request
 
 import farol
 from farol.access import access
@@ -32,14 +32,14 @@ from farol.api.idempotency import HEADER
 from farol.api.predict import PredictRequest, ScoredPrediction, score_pupils
 from farol.api.requests import parse_object
 from farol.api.schemas import GROUP, STUDENT, InputForm
-from farol.api.state import known
+from farol.api.tasks import TaskName, known
 from farol.api.tensors import TEXT, binary, outputs_wanted, rows_of
 from farol.api.texts import marked as _
 from farol.errors import ApiError, StoreError
 from farol.i18n import msg
 from farol.model.features import YEAR
 from farol.model.scoring import NO_ANSWER, label_text
-from farol.service import ServedModel, Service
+from farol.service import ROUTE, ServedModel, Service
 from farol.settings import Settings
 from farol.store.keys import Role
 from farol.store.records import Prediction
@@ -48,8 +48,6 @@ router = APIRouter(prefix="/v2", tags=["protocol"])
 
 BINARY = "Inference-Header-Content-Length"
 """The header of a body that is partly binary, in Triton's extension."""
-
-ModelName = Annotated[str, Path(description=_("A task: `current` or `next-year`."))]
 
 OUTPUTS: Mapping[str, Literal["FP64", "INT64", "BYTES"]] = {
     "probability": "FP64",
@@ -110,11 +108,11 @@ _MODEL_STATUSES = (404, 500, 503)
     "/models/{name}",
     operation_id="v2_model",
     summary=_("A model's tensors"),
-    description=_("`name` is a task, `current` or `next-year`; `versions` has the one version that answers."),
+    description=_("`name` is a task of `GET /tasks`; `versions` has the one version that answers."),
     response_description=_("The answer."),
     responses=v2_refusals(*_MODEL_STATUSES),
 )
-def model(request: Request, name: ModelName) -> ModelMetadataAnswer:
+def model(request: Request, name: TaskName) -> ModelMetadataAnswer:
     return _metadata(_served(request, name))
 
 
@@ -127,7 +125,7 @@ def model(request: Request, name: ModelName) -> ModelMetadataAnswer:
     response_description=_("The answer."),
     responses=v2_refusals(*_MODEL_STATUSES),
 )
-def model_version(request: Request, name: ModelName, version: str) -> ModelMetadataAnswer:
+def model_version(request: Request, name: TaskName, version: str) -> ModelMetadataAnswer:
     return _metadata(_served(request, name, version))
 
 
@@ -157,7 +155,7 @@ def _metadata(served: ServedModel) -> ModelMetadataAnswer:
     response_description=_("The answer."),
     responses=v2_refusals(*_MODEL_STATUSES),
 )
-def model_ready(request: Request, name: ModelName) -> ModelReadyAnswer:
+def model_ready(request: Request, name: TaskName) -> ModelReadyAnswer:
     return _ready(request, _served(request, name))
 
 
@@ -170,7 +168,7 @@ def model_ready(request: Request, name: ModelName) -> ModelReadyAnswer:
     response_description=_("The answer."),
     responses=v2_refusals(*_MODEL_STATUSES),
 )
-def model_version_ready(request: Request, name: ModelName, version: str) -> ModelReadyAnswer:
+def model_version_ready(request: Request, name: TaskName, version: str) -> ModelReadyAnswer:
     return _ready(request, _served(request, name, version))
 
 
@@ -202,7 +200,7 @@ _INFER = _(
     response_description=_("The answer."),
     responses=v2_refusals(*_INFER_STATUSES),
 )
-async def infer(request: Request, name: ModelName) -> InferAnswer:
+async def infer(request: Request, name: TaskName) -> InferAnswer:
     return await _inferred(request, name)
 
 
@@ -216,7 +214,7 @@ async def infer(request: Request, name: ModelName) -> InferAnswer:
     response_description=_("The answer."),
     responses=v2_refusals(*_INFER_STATUSES),
 )
-async def infer_version(request: Request, name: ModelName, version: str) -> InferAnswer:
+async def infer_version(request: Request, name: TaskName, version: str) -> InferAnswer:
     return await _inferred(request, name, version)
 
 
@@ -225,7 +223,7 @@ async def _inferred(request: Request, name: str, version: str | None = None) -> 
         raise binary(BINARY)
     if HEADER in request.headers:
         words = msg("{field} is not taken here.", field=HEADER)
-        raise ApiError(400, "invalid_parameter", words, fix=msg("Use /predict/batch or /forecast/batch with it."))
+        raise ApiError(400, "invalid_parameter", words, fix=msg("Use {route} with it.", route=f"{ROUTE}/batch"))
     served = _served(request, name, version)
     service: Service = request.app.state.service
     body = await read_at_most(request, service.settings.max_batch_bytes)

@@ -12,7 +12,7 @@ import typer
 from farol.cli.check import Format, FormatOption
 from farol.cli.i18n import Command, Group
 from farol.cli.serve import DataOption
-from farol.cli.terminal import OUT, _, read_settings, say
+from farol.cli.terminal import OUT, _, open_tasks, read_settings, say
 from farol.cli.train import ArtifactsOption
 from farol.errors import InputError
 from farol.i18n import msg, terminal_locale
@@ -57,7 +57,7 @@ def check(
 
     settings = read_settings(artifacts=artifacts, data=data, check_window=window)
     plan, registry = CheckPlan.of(settings), Registry(settings.artifacts)
-    bundles = [registry.load(task) for task in promoted_tasks(registry)]
+    bundles = [registry.load(task) for task in promoted_tasks(registry, open_tasks(settings).profile)]
     with Store.open(settings.store_url) as store:
         for bundle in bundles:
             notice_served(store, registry, bundle, _now())

@@ -32,7 +32,7 @@ from farol.cli.terminal import _
 app = typer.Typer(
     cls=Group,
     name="farol",
-    help=_("Early warning for schools: which pupils risk falling behind, why, and whether the answer still holds."),
+    help=_("Early warning for schools: which pupils are at risk, why, and whether the answer still holds."),
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
@@ -127,7 +127,7 @@ app.command(
 )(drift.drift)
 app.command(
     cls=Command,
-    help=_("Say how good the answers of a window probably are, before anybody knows who fell behind."),
+    help=_("Say how good the answers of a window probably are, before anybody knows what came true."),
     rich_help_panel=SERVICE,
 )(drift.estimate)
 app.command(

@@ -83,7 +83,7 @@ def is_trained(settings: Settings, workbook: Path) -> bool:
         return False
     registry, profile = Registry(settings.artifacts), open_profile(settings)
     try:
-        bundles = [registry.load(task) for task in promoted_tasks(registry)]
+        bundles = [registry.load(task) for task in promoted_tasks(registry, profile)]
     except BundleError:
         return False
     known = set(profile.tasks) <= set(registry.tasks())
@@ -101,7 +101,7 @@ def fill_log(settings: Settings, workbook: Path) -> None:
     simulate_panel(panel, settings, task="all", n=SIMULATED, shift=Shift.none, days=SIMULATED_DAYS)
     registry, now = Registry(settings.artifacts), datetime.now(UTC)
     with Store.open(settings.store_url) as store:
-        for task in promoted_tasks(registry):
+        for task in promoted_tasks(registry, panel.profile):
             bundle = registry.load(task)
             for weeks in reversed(range(SIMULATED_DAYS // SNAPSHOT_EVERY)):
                 moment = now - timedelta(days=weeks * SNAPSHOT_EVERY)

@@ -13,8 +13,20 @@ from rich.table import Table
 
 from farol.cli.check import Format, FormatOption, ProfileOption, YearOption
 from farol.cli.drift_pairwise import show_pairwise
+from farol.cli.explain import TaskNowOption
 from farol.cli.serve import DataOption
-from farol.cli.terminal import ERR, OUT, _, number, open_panel, read_settings, say, say_reading
+from farol.cli.terminal import (
+    ERR,
+    OUT,
+    _,
+    number,
+    open_model,
+    open_panel,
+    open_tasks,
+    read_settings,
+    say,
+    say_reading,
+)
 from farol.cli.train import ArtifactsOption, SeedOption, remembered_workbook
 from farol.errors import InputError
 from farol.i18n import msg, terminal_locale
@@ -23,6 +35,7 @@ if TYPE_CHECKING:
     from farol.drift.report import DriftReport
     from farol.model.bundle import Bundle
     from farol.model.registry import Registry
+    from farol.profile import Profile
     from farol.settings import Settings
     from farol.workbook.panel import Panel
 
@@ -36,12 +49,13 @@ class Shift(StrEnum):
 
 
 def drift(
-    task: Annotated[str, typer.Option("--task", help=_("Which task: current or next-year."))] = "current",
+    task: TaskNowOption = None,
     window: Annotated[
         str, typer.Option("--window", help=_("7d, 30d, 90d, all, year:2024, 2024-03-01..2024-05-31, or since:VERSION."))
     ] = "30d",
     part: Annotated[
-        str, typer.Option("--slice", help=_("Only these predictions: phase=3, class=8B or source=api."))
+        str,
+        typer.Option("--slice", help=_("Only these predictions: class=8B, source=api, or a level such as phase=3.")),
     ] = "",
     same_levels: Annotated[
         bool,
@@ -75,11 +89,11 @@ def drift(
     from farol.drift.baseline import parse_slice
     from farol.drift.report import drift_of_panel, drift_report, take_snapshot
     from farol.drift.windows import window_of
-    from farol.model.registry import Registry
+    from farol.model.tasks import THIS_YEAR
     from farol.store.database import Store
 
     settings = read_settings(artifacts=artifacts, data=data)
-    bundle = Registry(settings.artifacts).load(task)
+    bundle = open_model(settings, task, THIS_YEAR)
     if multivariate:
         if snapshot or same_levels:
             raise InputError(
@@ -99,7 +113,7 @@ def drift(
     else:
         wanted = parse_slice(bundle, part)
         with Store.open(settings.store_url) as store:
-            chosen = window_of(window, store=store, task=task, now=datetime.now(UTC))
+            chosen = window_of(window, store=store, task=bundle.task, now=datetime.now(UTC))
             report = drift_report(store, bundle, chosen, part=wanted, same_levels=same_levels)
             if snapshot:
                 take_snapshot(store, bundle, chosen)
@@ -132,32 +146,33 @@ def _panel(file: Path, bundle: Bundle, settings: Settings, year: int | None, out
 
 
 def estimate(
-    task: Annotated[str, typer.Option("--task", help=_("Which task: current or next-year."))] = "current",
+    task: TaskNowOption = None,
     window: Annotated[
         str, typer.Option("--window", help=_("7d, 30d, 90d, all, year:2024, 2024-03-01..2024-05-31, or since:VERSION."))
     ] = "30d",
     part: Annotated[
-        str, typer.Option("--slice", help=_("Only these predictions: phase=3, class=8B or source=api."))
+        str,
+        typer.Option("--slice", help=_("Only these predictions: class=8B, source=api, or a level such as phase=3.")),
     ] = "",
     output: FormatOption = Format.text,
     artifacts: ArtifactsOption = None,
     data: DataOption = None,
 ) -> None:
-    """Say how good the answers of a window probably are, before anybody knows who fell behind."""
+    """Say how good the answers of a window probably are, before anybody knows what came true."""
     from farol.api.answers.performance import PerformanceAnswer
     from farol.drift.baseline import parse_slice
     from farol.drift.verdicts import MIN_SAMPLES
     from farol.drift.windows import window_of
-    from farol.model.registry import Registry
+    from farol.model.tasks import THIS_YEAR
     from farol.outcomes.estimate_vs_actual import measure_title
     from farol.outcomes.estimation import expected_performance
     from farol.store.database import Store
 
     settings = read_settings(artifacts=artifacts, data=data)
-    bundle = Registry(settings.artifacts).load(task)
+    bundle = open_model(settings, task, THIS_YEAR)
     wanted = parse_slice(bundle, part)
     with Store.open(settings.store_url) as store:
-        chosen = window_of(window, store=store, task=task, now=datetime.now(UTC))
+        chosen = window_of(window, store=store, task=bundle.task, now=datetime.now(UTC))
         estimation = expected_performance(store, bundle, chosen, part=wanted)
     if output is Format.json:
         answer = PerformanceAnswer.of(bundle, chosen, wanted, estimation, terminal_locale())
@@ -247,7 +262,7 @@ def simulate(
     shift: Annotated[
         Shift, typer.Option("--shift", help=_("How far the simulated pupils differ from the real ones."))
     ] = Shift.none,
-    task: Annotated[str, typer.Option("--task", help=_("Which task: current, next-year, or all."))] = "all",
+    task: Annotated[str, typer.Option("--task", help=_("Which task of the profile, or all."))] = "all",
     days: Annotated[int, typer.Option("--days", min=1, max=3_650, help=_("Spread them over this many past days."))] = 1,
     seed: SeedOption = 0,
     workbook: Annotated[
@@ -259,17 +274,15 @@ def simulate(
     data: DataOption = None,
 ) -> None:
     """Draw pupils of the last year, shift them, score and store them."""
-    from farol.profile import load_profile
-
     settings = read_settings(artifacts=artifacts, data=data, profile=profile)
     source = workbook or known_workbook(settings)
-    panel = open_panel(source, load_profile(settings.profile), settings)
+    panel = open_panel(source, open_tasks(settings).profile, settings)
     simulate_panel(panel, settings, task=task, n=n, shift=shift, days=days, seed=seed)
 
 
-def promoted_tasks(registry: Registry) -> list[str]:
-    """The tasks with a model in use: a model that beats no simple rule is stored, but not promoted."""
-    return [task for task in registry.tasks() if registry.promoted(task) is not None]
+def promoted_tasks(registry: Registry, profile: Profile) -> list[str]:
+    """The tasks with a model in use that was trained under a profile: one that beats no simple rule is not promoted."""
+    return [task for task in registry.stamps() if registry.load(task).profile.name == profile.name]
 
 
 def simulate_panel(
@@ -283,7 +296,7 @@ def simulate_panel(
 
     registry = Registry(settings.artifacts)
     with Store.open(settings.store_url) as store:
-        for name in promoted_tasks(registry) if task == "all" else [task]:
+        for name in promoted_tasks(registry, panel.profile) if task == "all" else [task]:
             scorer = Scorer(registry.load(name))
             written = write(panel, scorer, store, n=n, shift=shift.value, seed=seed, days=days, now=datetime.now(UTC))
             say(msg("{task}: simulated predictions stored: {n}", task=name, n=written))

@@ -30,7 +30,7 @@ class Whom(StrEnum):
 
 def list_(
     workbook: WorkbookArgument,
-    task: TaskOption = "next-year",
+    task: TaskOption = None,
     year: YearOption = None,
     capacity: Annotated[
         str,
@@ -39,7 +39,7 @@ def list_(
         ),
     ] = "20%",
     by: Annotated[
-        Whom, typer.Option("--by", help=_("Everybody, only pupils not behind now (onset), or only those who are."))
+        Whom, typer.Option("--by", help=_("Everybody, only pupils not at risk now (onset), or only those who are."))
     ] = Whom.all,
     reasons: Annotated[
         int, typer.Option("--reasons", min=0, max=MOST_REASONS, help=_("Up to how many reasons to give."))
@@ -91,12 +91,13 @@ def show(ranked: PupilList) -> None:
     """The list, the expected cases by level, and notes."""
     from farol.model.risk_bands import risk_text
 
-    task = ranked.bundle.task_spec
+    task, profile = ranked.bundle.task_spec, ranked.bundle.profile
+    state, level_name = (words.in_locale(terminal_locale()) for words in (profile.label.state, profile.level_name))
     OUT.print(f"[bold]{task.question.in_locale(terminal_locale())}[/bold]")
     say(msg("{places} of {n} pupils of {year}", places=len(ranked.pupils), n=ranked.group.n, year=ranked.year))
     table = Table(box=None, pad_edge=False)
     asked = any(pupil.reasons for pupil in ranked.pupils)
-    headings = ("", _("pupil"), _("level"), _("risk"), _("behind now"), _("tied"))
+    headings = ("", _("pupil"), level_name, _("risk"), _("{state} now").format(state=state), _("tied"))
     for heading in (*headings, _("reasons")) if asked else headings:
         table.add_column(heading)
     for pupil in ranked.pupils:
@@ -114,7 +115,7 @@ def show(ranked: PupilList) -> None:
         table.add_row(*cells, *([words] if asked else []))
     OUT.print(table)
     levels = Table(box=None, pad_edge=False)
-    for heading in (_("level"), _("pupils"), _("expected at risk"), _("most likely")):
+    for heading in (level_name, _("pupils"), _("expected at risk"), _("most likely")):
         levels.add_column(heading)
     for stage, expected in ranked.levels:
         likely = msg("{low} to {high}", low=expected.low, high=expected.high).render(terminal_locale())

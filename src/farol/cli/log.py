@@ -10,7 +10,7 @@ import typer
 from farol.cli.check import ProfileOption
 from farol.cli.i18n import Command, Group
 from farol.cli.serve import DataOption
-from farol.cli.terminal import _, open_profile, read_settings, say
+from farol.cli.terminal import _, open_tasks, read_settings, say
 from farol.i18n import msg
 
 app = typer.Typer(cls=Group, help=_("The stored predictions."), no_args_is_help=True)
@@ -34,5 +34,5 @@ def export(
 
     settings = read_settings(data=data, profile=profile)
     with Store.open(settings.store_url) as store:
-        written = write_csv_file(store.stream(task), file, open_profile(settings), settings.timezone)
+        written = write_csv_file(store.stream(task), file, open_tasks(settings).profile, settings.timezone)
     say(msg("wrote predictions to {path}: {n}", n=written, path=file))

@@ -22,7 +22,9 @@ app = typer.Typer(
     cls=Group, help=_("The trained models: list, verify, promote, roll back, export."), no_args_is_help=True
 )
 
-TaskArgument = Annotated[str, typer.Argument(metavar=_("TASK"), help=_("current or next-year"))]
+TaskArgument = Annotated[
+    str, typer.Argument(metavar=_("TASK"), help=_("A task of the profile, such as `farol models list` shows."))
+]
 VersionArgument = Annotated[
     str | None, typer.Argument(metavar=_("VERSION"), help=_("A version; without it, the one in use."))
 ]

@@ -15,7 +15,7 @@ from rich.table import Table
 from farol.cli.check import Format, FormatOption, ProfileOption, WorkbookArgument, YearOption
 from farol.cli.explain import TaskOption, scorer_and_panel
 from farol.cli.serve import DataOption
-from farol.cli.terminal import OUT, _, number, open_panel, open_profile, read_settings, say, say_reading
+from farol.cli.terminal import OUT, _, number, open_panel, open_tasks, read_settings, say, say_reading
 from farol.cli.train import ArtifactsOption
 from farol.errors import InputError
 from farol.i18n import msg, terminal_locale
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 
 def forecast(
     workbook: WorkbookArgument,
-    task: TaskOption = "next-year",
+    task: TaskOption = None,
     year: YearOption = None,
     at: Annotated[
         str | None,
@@ -121,7 +121,7 @@ def noon(day: str, zone: ZoneInfo) -> datetime:
 def outcomes(
     workbook: WorkbookArgument,
     task: Annotated[
-        str, typer.Option("--task", help=_("Which task to report: current, next-year, or all that have forecasts."))
+        str, typer.Option("--task", help=_("Which task of the profile to report, or all that have forecasts."))
     ] = "all",
     year: YearOption = None,
     output: FormatOption = Format.text,
@@ -139,7 +139,7 @@ def outcomes(
     from farol.workbook.selection import SheetNeeds
 
     settings = read_settings(artifacts=artifacts, data=data, profile=profile)
-    school = open_profile(settings)
+    school = open_tasks(settings).profile
     tasks = chosen_tasks(dict(school.tasks), task)
     panel = open_panel(workbook, school, settings, SheetNeeds(year=year))
     registry = Registry(settings.artifacts)
@@ -203,11 +203,12 @@ def print_outcomes(report: OutcomeReport, profile: Profile) -> None:
     )
     if not counts.measured:
         return
+    state = profile.label.state.in_locale(terminal_locale())
     titles = {
         "all": _("All pupils"),
-        "onset": _("Not behind at the time of the forecast"),
-        "recovery": _("Behind at the time of the forecast"),
-        "onset_below_top": _("Not behind at the time of the forecast, and able to fall behind"),
+        "onset": _("Not {state} at the time of the forecast").format(state=state),
+        "recovery": _("{state} at the time of the forecast").format(state=state[:1].upper() + state[1:]),
+        "onset_below_top": _("Not {state} at the time of the forecast, and still able to be so").format(state=state),
     }
     for part in (report.together, *report.groups, *report.versions):
         print_part(part, titles.get(part.name, part.name))

@@ -9,15 +9,16 @@ from zoneinfo import ZoneInfo
 
 import typer
 
+from farol.cli.explain import TaskOption
 from farol.cli.serve import DataOption
-from farol.cli.terminal import _, read_settings, say
+from farol.cli.terminal import _, open_model, read_settings, say
 from farol.cli.train import ArtifactsOption
 from farol.errors import InputError, Place
 from farol.i18n import msg, terminal_locale
 
 
 def report(
-    task: Annotated[str, typer.Option("--task", help=_("Which task: current or next-year."))] = "next-year",
+    task: TaskOption = None,
     window: Annotated[
         str, typer.Option("--window", help=_("7d, 30d, 90d, all, year:2024, 2024-03-01..2024-05-31, or since:VERSION."))
     ] = "30d",
@@ -36,6 +37,7 @@ def report(
     from farol.drift.windows import window_of
     from farol.files import replace_file
     from farol.model.registry import Registry
+    from farol.model.tasks import NEXT_YEAR
     from farol.store.database import Store
     from farol.web.locale import Reader
     from farol.web.printing import print_pdf
@@ -44,9 +46,9 @@ def report(
     settings = read_settings(artifacts=artifacts, data=data)
     now, zone = datetime.now(UTC), ZoneInfo(settings.timezone)
     registry = Registry(settings.artifacts)
-    bundle = registry.load(task)
+    bundle = open_model(settings, task, NEXT_YEAR)
     with Store.open(settings.store_url) as store:
-        made = report_of(store, registry, bundle, window_of(window, store=store, task=task, now=now), now)
+        made = report_of(store, registry, bundle, window_of(window, store=store, task=bundle.task, now=now), now)
     html = report_html(made, Reader(terminal_locale(), False, zone))
     path = out or Path("report.html")
     files = {path: html.encode()}

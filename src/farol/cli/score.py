@@ -15,7 +15,7 @@ import typer
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
 from farol.cli.explain import MOST_REASONS, TaskOption
-from farol.cli.terminal import ERR, _, read_settings, say
+from farol.cli.terminal import ERR, _, open_model, read_settings, say
 from farol.cli.train import ArtifactsOption
 from farol.errors import InputError, Place
 from farol.i18n import msg, terminal_locale
@@ -52,7 +52,7 @@ def score(
     out: Annotated[
         Path, typer.Option("--out", help=_("Where the answers go: one file by its ending, else a folder of files."))
     ],
-    task: TaskOption = "next-year",
+    task: TaskOption = None,
     reasons: Annotated[
         int, typer.Option("--reasons", min=0, max=MOST_REASONS, help=_("Up to how many reasons to give."))
     ] = 0,
@@ -79,13 +79,13 @@ def score(
     from farol.batch.parts import plan_parts
     from farol.batch.run import run
     from farol.batch.score import BatchScorer
-    from farol.model.registry import Registry
     from farol.model.scoring import Scorer
+    from farol.model.tasks import NEXT_YEAR
 
     settings = read_settings(artifacts=artifacts)
     output = output_at(out, form)
     _check_output(output, overwrite=overwrite, restart=restart)
-    scorer = Scorer(Registry(settings.artifacts).load(task))
+    scorer = Scorer(open_model(settings, task, NEXT_YEAR))
     this_year = datetime.now(UTC).astimezone(ZoneInfo(settings.timezone)).year
     parts = plan_parts(scorer.bundle, inputs, year=year, this_year=this_year, keep=keep or [])
     tell_columns(scorer.bundle, parts)

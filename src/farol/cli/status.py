@@ -9,7 +9,7 @@ import typer
 
 from farol.cli.check import Format, FormatOption
 from farol.cli.serve import DataOption
-from farol.cli.terminal import OUT, _, read_settings, say
+from farol.cli.terminal import OUT, _, open_tasks, read_settings, say
 from farol.cli.train import ArtifactsOption
 from farol.errors import StoreError
 from farol.i18n import msg, terminal_locale
@@ -34,7 +34,7 @@ def status(
 
     settings = read_settings(artifacts=artifacts, data=data)
     registry = Registry(settings.artifacts)
-    served, problems = promoted(registry)
+    served, problems = promoted(registry, open_tasks(settings))
     try:
         with Store.open(settings.store_url) as store:
             statuses = model_statuses(store, registry, served, problems, window=window, now=datetime.now(UTC))

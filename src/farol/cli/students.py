@@ -20,7 +20,7 @@ from farol.i18n import msg
 app = typer.Typer(cls=Group, help=_("The stored data of one pupil: export them, erase them."), no_args_is_help=True)
 
 StudentArgument = Annotated[
-    str, typer.Argument(metavar="RA", help=_("The pupil's code (RA), as it was given with `student`."))
+    str, typer.Argument(metavar="RA", help=_("The pupil's code, as it was given with `student`."))
 ]
 
 

@@ -15,6 +15,8 @@ from farol.profile import Profile, load_profile
 from farol.settings import Settings
 
 if TYPE_CHECKING:
+    from farol.model.bundle import Bundle
+    from farol.model.tasks import Tasks
     from farol.workbook.panel import Panel
     from farol.workbook.selection import SheetNeeds
 
@@ -108,3 +110,31 @@ def say_reading(panel: Panel, workbook: Path, *, year: int | None = None, aside:
 def open_profile(settings: Settings) -> Profile:
     """The profile that the settings name."""
     return load_profile(settings.profile)
+
+
+def open_tasks(settings: Settings) -> Tasks:
+    """The tasks of the profile in force: the one that the settings name, else that of the model promoted last."""
+    from farol.model.registry import Registry
+    from farol.model.tasks import Tasks
+
+    profile = open_profile(settings)
+    return Tasks.in_use(Registry(settings.artifacts), profile, is_chosen=settings.is_profile_chosen)
+
+
+def open_model(settings: Settings, task: str | None, horizon: int) -> Bundle:
+    """The promoted model of a task; without a name, of the first one of that horizon, else of the first of all.
+
+    Raises:
+        InputError: there is no such task.
+        BundleError: it has no promoted model, or that cannot be read.
+    """
+    from farol.model.registry import Registry
+
+    registry = Registry(settings.artifacts)
+    if task is not None and task in registry.stamps():
+        return registry.load(task)
+    tasks = open_tasks(settings)
+    if task is None and tasks.usual(horizon) not in registry.stamps():
+        for promoted in registry.stamps():  # one that cannot be read may be why another profile is in force
+            registry.load(promoted)
+    return registry.load(tasks.usual(horizon) if task is None else tasks.known(task))

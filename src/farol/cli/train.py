@@ -45,9 +45,7 @@ HEADLINES = ("precision", "recall", "f1", "roc_auc", "average_precision", "brier
 
 def train(
     workbook: WorkbookArgument,
-    task: Annotated[
-        str, typer.Option("--task", help=_("Which task of the profile: current, next-year, or all."))
-    ] = "all",
+    task: Annotated[str, typer.Option("--task", help=_("Which task of the profile, or all."))] = "all",
     artifacts: ArtifactsOption = None,
     profile: ProfileOption = None,
     seed: SeedOption = 0,

@@ -205,7 +205,7 @@ def compare(
         part=part,
         baseline=msg("all training rows")
         if level is None
-        else msg("training rows of {slice}", slice=slice_words(part)),
+        else msg("training rows of {slice}", slice=slice_words(part, bundle.profile.level_name)),
         reference_n=rows,
         reference_years=bundle.served_years,
         answers=answers,

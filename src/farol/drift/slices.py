@@ -13,7 +13,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date
 
-from farol.drift.baseline import Baseline, BinCounts, all_rows, baseline_of_slice, summed, without_slice
+from farol.drift.baseline import Baseline, BinCounts, all_rows, baseline_of_slice, slice_words, summed, without_slice
 from farol.drift.figures import FeatureDrift
 from farol.drift.report import DriftReport, features_of, score_of
 from farol.drift.verdicts import MIN_SAMPLES
@@ -38,6 +38,7 @@ class Slice:
 
     kind: str
     value: str
+    words: Message
     n: int
     reference_n: int
     baseline: Message
@@ -94,8 +95,8 @@ def search_slices(store: Store, bundle: Bundle, report: DriftReport) -> SliceSea
             figures = {
                 figure.feature: figure for figure in _figures(bundle, counts[name], baseline, unexplained, family)
             }
-            value = name.partition("=")[2]
-            slices.append(Slice(kind, value, sizes[name], round(baseline.n), baseline.description, figures))
+            value, words = name.partition("=")[2], slice_words(name, bundle.profile.level_name)
+            slices.append(Slice(kind, value, words, sizes[name], round(baseline.n), baseline.description, figures))
         searched += slices
         for feature in unexplained:
             in_alarm = [part for part in slices if feature in part.figures and part.figures[feature].alarm]

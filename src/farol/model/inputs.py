@@ -212,7 +212,7 @@ class Inputs:
             elif rule.usual and value not in rule.usual:
                 usual = ", ".join(f"{number:g}" for number in self.columns[name].usual)
                 text = msg(
-                    "{field} has a value that the programme never gives; it gives {usual}.", field=name, usual=usual
+                    "{field} has a value that is never given; the usual ones are {usual}.", field=name, usual=usual
                 )
                 yield InputWarning("unusual_value", name, text)
         yield from self._missing(frozenset(given))

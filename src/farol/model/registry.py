@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 import sqlite3
 from collections.abc import Iterator
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -71,13 +71,17 @@ class Registry:
         """The version served, or None. BundleError when promoted.json is damaged."""
         return self._choice(task).version
 
-    def stamp(self, task: str) -> tuple[int, int] | None:
-        """Another one than before when a version may have been chosen since; costs one `stat`, reads nothing."""
-        try:
-            status = self._file(task).stat()
-        except OSError:  # nothing is chosen yet; what else is wrong is for `promoted` to say
-            return None
-        return status.st_mtime_ns, status.st_ino
+    def stamps(self) -> dict[str, tuple[int, int]]:
+        """The tasks of which a version was ever chosen, the latest choice first, each with a stamp.
+
+        A stamp is another one than before when a version may have been chosen since; it costs one `stat`.
+        """
+        stamps = {}
+        for task in _folders(self.artifacts):
+            with suppress(OSError):  # nothing is chosen yet; what else is wrong is for `promoted` to say
+                status = self._file(task).stat()
+                stamps[task] = (status.st_mtime_ns, status.st_ino)
+        return dict(sorted(stamps.items(), key=lambda item: -item[1][0]))
 
     def past(self, task: str) -> tuple[str, ...]:
         """The versions served before the present one, the latest last. BundleError when promoted.json is damaged."""
@@ -87,8 +91,10 @@ class Registry:
         """The bundle of a version, verified; of the promoted one when none is named."""
         chosen = self.promoted(task) if version is None else version
         if chosen is None:
+            tasks = self.tasks()
             raise BundleError(
                 msg("No version of {task} is promoted.", task=task),
+                expected=None if task in tasks or not tasks else msg("one of {names}", names=", ".join(tasks)),
                 where=Place(file=str(self.artifacts / task)),
                 fix=msg("Train one with `farol train`, then choose it with `farol models promote {task}`.", task=task),
             )

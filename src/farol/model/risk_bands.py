@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from farol.i18n import Message, msg
+from farol.profile import Text
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,11 +22,12 @@ class Band:
     expected_low: float
     expected_high: float
 
-    @property
-    def words(self) -> Message:
-        """The band for a reader."""
+    def words(self, state: Text) -> Message:
+        """The band for a reader; `state` is the label's."""
         return msg(
-            "Of pupils with a risk between {low} and {high}, {expected_low} to {expected_high} were behind in the end.",
+            "Of pupils with a risk between {low} and {high}, {expected_low} to {expected_high} were {state} in the "
+            "end.",
+            state=state,
             low=f"{self.low:.0%}",
             high=f"{self.high:.0%}",
             expected_low=f"{self.expected_low:.0%}",

@@ -43,9 +43,9 @@ FEWEST_CASES = 20
 """No calibration is learned from fewer training answers, or fewer at risk or not at risk."""
 
 CALIBRATED = msg("An answer is worth now what it was for training pupils whom the model had not seen.")
-UNCALIBRATED = msg("A probability is worth what it says: of pupils with 70%, seven in ten fall behind.")
+UNCALIBRATED = msg("A probability is worth what it says: of ten pupils with 70%, seven turn out at risk.")
 ASSUMPTIONS = (
-    msg("What makes a pupil fall behind has not changed; only the pupils are others."),
+    msg("What puts a pupil at risk has not changed; only the pupils are others."),
     msg("The interval shows what chance alone can do. It does not cover a wrong assumption."),
 )
 """What has to hold, in words; before them `CALIBRATED` or `UNCALIBRATED`."""

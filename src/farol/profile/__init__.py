@@ -9,6 +9,7 @@ from farol.profile.folding import fold
 from farol.profile.parsing import load_profile, parse_profile
 from farol.profile.values import (
     BY_ROWS,
+    LEVEL,
     NO_PERIOD,
     AgeRule,
     Column,
@@ -29,6 +30,7 @@ from farol.profile.values import (
 
 __all__ = [
     "BY_ROWS",
+    "LEVEL",
     "NO_PERIOD",
     "AgeRule",
     "Column",

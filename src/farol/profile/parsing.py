@@ -18,6 +18,8 @@ from farol.profile.conditions import condition, conditions
 from farol.profile.rules import age_rule, steps
 from farol.profile.table import Table, is_number
 from farol.profile.values import (
+    AT_RISK,
+    LEVEL,
     Column,
     Derived,
     DerivedKind,
@@ -33,6 +35,12 @@ from farol.profile.values import (
 
 FORMAT = 1
 _BUILT_IN = resources.files("farol.profile") / "builtin"
+
+ALL_TASKS = "all"
+"""What commands call all tasks together, so that none can have this name."""
+
+_TASK_NAME = re.compile(r"(?=.{1,40}$)[a-z0-9]+(-[a-z0-9]+)*")
+"""A task's name stands in addresses, folders and commands."""
 
 _ONLY_FOR: dict[str, tuple[Kind, ...]] = {
     "integer": ("number",),
@@ -89,7 +97,7 @@ def parse_profile(source: bytes, origin: str) -> Profile:
 
 
 def _profile(top: Table, source: bytes) -> Profile:
-    columns, derived, tasks = top.table("columns"), top.table("derived", {}), top.table("tasks")
+    columns, derived = top.table("columns"), top.table("derived", {})
     profile = Profile(
         name=top.string("name"),
         title=top.text("title"),
@@ -97,11 +105,12 @@ def _profile(top: Table, source: bytes) -> Profile:
         columns={name: _column(name, table) for name, table in columns.named()},
         derived={name: _derived(name, table) for name, table in derived.named()},
         label=_label(top.table("label")),
-        tasks={name: _task(name, table) for name, table in tasks.named()},
+        tasks=_tasks(top),
         audit=top.strings("audit", ()),
         fingerprint=hashlib.sha256(source).hexdigest(),
         source=source,
         level=top.string("level") if "level" in top else None,
+        level_name=top.text("level_name") if "level_name" in top else LEVEL,
         rule=age_rule(top.table("rule")) if "rule" in top else None,
         periods=_periods(top.table("periods")) if "periods" in top else None,
     )
@@ -302,9 +311,21 @@ def _label(table: Table) -> Label:
         subtrahend=subtrahend,
         negative=table.text("negative"),
         positive=table.text("positive"),
+        state=table.text("state") if "state" in table else AT_RISK,
     )
     table.close()
     return label
+
+
+def _tasks(top: Table) -> dict[str, Task]:
+    tasks = top.table("tasks")
+    if not list(tasks):
+        raise top.wrong("tasks", msg("at least one task"))
+    for name in tasks:
+        if not _TASK_NAME.fullmatch(name) or name == ALL_TASKS:
+            expected = msg("a name of lower-case letters, digits and single hyphens, such as next-year")
+            raise tasks.wrong(name, expected, name)
+    return {name: _task(name, table) for name, table in tasks.named()}
 
 
 def _task(name: str, table: Table) -> Task:

@@ -30,6 +30,11 @@ class Text:
         return self.en if locale == "en" else self.pt
 
 
+AT_RISK = Text("em risco", "at risk")
+LEVEL = Text("nível", "level")
+"""What is said where a profile has no words of its own."""
+
+
 @dataclass(frozen=True, slots=True)
 class Recode:
     """A rule for a text cell: `pattern` (a regular expression, whole match on the folded text) → value.
@@ -156,6 +161,7 @@ class Label(Condition):
     subtrahend: str | None
     negative: Text  # the words of prediction 0
     positive: Text  # the words of prediction 1
+    state: Text = AT_RISK  # how a pupil is of whom the condition holds: "pupils who are …"
 
 
 @dataclass(frozen=True, slots=True)
@@ -192,6 +198,7 @@ class Profile:
     fingerprint: str
     source: bytes
     level: str | None = None  # the column of a pupil's stage, for tables by level
+    level_name: Text = LEVEL  # what readers call a stage: "phase" of "phase 3"
     rule: AgeRule | None = None
     periods: Periods | None = None  # the column that holds each row's year or term, if sheets have no year in the name
 

@@ -45,7 +45,7 @@ class Explanation:
             risk = msg("a risk of {share}", share=risk_text(self.answer.probability, locale))
             yield f"{self.answer.label.in_locale(locale)}: {risk.render(locale)}"
             if self.band is not None:
-                yield self.band.words.render(locale)
+                yield self.band.words(self.bundle.profile.label.state).render(locale)
         for heading, changeable in (
             (msg("What can be worked on:"), True),
             (msg("What cannot be changed, but helps to understand:"), False),

@@ -146,9 +146,10 @@ def marked_words(marked: int, bundle: Bundle) -> Message:
     """Why the number of pupils marked "at risk" is not the number expected at risk."""
     return msg(
         "Pupils marked “at risk”, because their risk is {threshold} or more: {marked}. This number "
-        "differs from the expected one: some marked pupils will not be behind, and some unmarked "
+        "differs from the expected one: some marked pupils will not be {state}, and some unmarked "
         "pupils will.",
         marked=marked,
+        state=bundle.profile.label.state,
         threshold=f"{bundle.manifest.threshold:.0%}",
     )
 

@@ -58,7 +58,7 @@ def without_hidden(task: Task, fitted: Fitted, test: LabelledRows) -> ReferenceM
 def stays_as_it_is(train: LabelledRows, test: LabelledRows) -> ReferenceModel:
     """Pupils at risk now stay at risk; where the present state is unknown, the share of the training rows."""
     probability = np.where(np.isnan(test.now), train.label.mean(), test.now)
-    return ReferenceModel("stays_as_it_is", msg("Who is behind now stays behind"), probability, simple=True)
+    return ReferenceModel("stays_as_it_is", msg("Who is at risk now stays at risk"), probability, simple=True)
 
 
 def rate_table(meaning: Text, train: LabelledRows, test: LabelledRows) -> ReferenceModel:

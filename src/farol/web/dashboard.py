@@ -134,8 +134,8 @@ def dashboard_values(service: Service, reader: Reader, filters: Filters, now: da
         "is_empty": bool(part) and not report.n,
         "overall": status_of(report.verdict, reader),
         "period": period_words(report.window, reader),
-        "pupils": in_words(part, reader),
-        "pupils_inside": slice_words(part).render(reader.locale),
+        "pupils": in_words(part, reader, bundle.profile.level_name),
+        "pupils_inside": slice_words(part, bundle.profile.level_name).render(reader.locale),
         "rate": _rate(report, reader),
         "n": reader.number(report.n, 0),
         "stored": reader.number(store.total(bundle.task), 0),
@@ -175,17 +175,17 @@ def _notes(filters: Filters, shown: Filters, left_out: int, reader: Reader) -> I
     _ = reader.gettext
     if filters.same_levels and shown.part:
         yield _(
-            "“The same phases” applies only to all pupils together: one phase is always compared with that phase of "
+            "“The same levels” applies only to all pupils together: one level is always compared with that level of "
             "training, and the training data has no classes and sources."
         )
     elif filters.same_levels and not shown.same_levels:
         yield _(
-            "No pupil of this period is in a phase that the model learned from, so this is a comparison with all "
+            "No pupil of this period is in a level that the model learned from, so this is a comparison with all "
             "training rows."
         )
     if left_out > 0:
         yield _(
-            "Predictions left out, because they have no phase or one that training did not have: {n}.",
+            "Predictions left out, because they have no level or one that training did not have: {n}.",
             n=reader.number(left_out, 0),
         )
     if shown.part:

@@ -17,7 +17,7 @@ from farol.model.bundle import Bundle
 from farol.model.features import sheet_inputs
 from farol.outcomes.card_comparison import CardMetrics
 from farol.profile import Column, Profile
-from farol.service import Service
+from farol.service import ROUTE, Service
 from farol.web.advice import PATH as ADVICE
 from farol.web.advice import AdviceLine, line_of, statuses_of
 from farol.web.locale import NOTHING, Reader, served_years, year_names
@@ -83,7 +83,7 @@ class Route:
 
     method: str
     path: str
-    about: Markup
+    about: Markup | str
     link: str | None = None
 
 
@@ -97,7 +97,8 @@ def home_values(service: Service, reader: Reader, base: str, now: datetime) -> d
         "guide": list(_guide(service.profile, reader)),
         "drift_days": DRIFT_DAYS,
         "example": _example(service.profile, base),
-        "routes": list(_routes(reader, served)),
+        "state": service.profile.label.state.in_locale(reader.locale),
+        "routes": list(_routes(service, reader, served)),
     }
 
 
@@ -107,6 +108,8 @@ def _problems(service: Service) -> Iterator[FarolError]:
     for job in service.background:
         if job.problem is not None and not isinstance(job.problem, StoreError):  # that of the store stands below
             yield ServiceError(msg("{job}: {problem}", job=job.title, problem=job.problem.problem), fix=job.problem.fix)
+    if not service.bundles:  # where other models answer, these may well be copies and remains
+        yield from service.unused.values()
     try:
         service.store.ping()
     except StoreError as error:
@@ -115,6 +118,7 @@ def _problems(service: Service) -> Iterator[FarolError]:
 
 def _task(bundle: Bundle, service: Service, reader: Reader, status: ModelStatus | None) -> ServedTask:
     spec, locale, _ = bundle.task_spec, reader.locale, reader.gettext
+    state = bundle.profile.label.state.in_locale(locale)
     card = CardMetrics.of(bundle)
     metrics = {} if card is None else card.metrics
     precision, recall, auc = (metrics.get(name) for name in ("precision", "recall", "roc_auc"))
@@ -126,14 +130,15 @@ def _task(bundle: Bundle, service: Service, reader: Reader, status: ModelStatus 
         learned=served_years(bundle),
         checked=_checked(bundle, reader),
         hits=None if precision is None else _("{count} of {all}", **_counted(precision.value)),
-        hit_words=_hit_words(precision, reader),
+        hit_words=_hit_words(precision, state, reader),
         caught=None
         if recall is None
-        else _("Of {all} pupils who were behind it pointed out {count}.", **_counted(recall.value)),
+        else _("Of {all} pupils who were {state} it pointed out {count}.", state=state, **_counted(recall.value)),
         score=_interval(auc, reader),
         score_words=_(
-            "Of two pupils, one who turned out behind and one who did not, it puts the first one ahead in {share} of "
+            "Of two pupils, one who turned out {state} and one who did not, it puts the first one ahead in {share} of "
             "cases. Tossing a coin would in 50%.",
+            state=state,
             share=reader.percent(auc.value if auc else None),
         ),
         notice=_in_locale(bundle.report.get("notice"), locale),
@@ -150,11 +155,12 @@ def _counted(share: float) -> dict[str, object]:
     return {"count": round(of * share), "all": of}
 
 
-def _hit_words(precision: Estimate | None, reader: Reader) -> Markup:
+def _hit_words(precision: Estimate | None, state: str, reader: Reader) -> Markup:
     if precision is None:
         return Markup()
     return reader.gettext(
-        "pupils it pointed out in the test were behind (with 95% confidence {low} to {high})",
+        "pupils it pointed out in the test were {state} (with 95% confidence {low} to {high})",
+        state=state,
         low=reader.percent(precision.low),
         high=reader.percent(precision.high),
     )
@@ -186,12 +192,12 @@ def _interval(estimate: Estimate | None, reader: Reader) -> Interval | None:
 def _groups(bundle: Bundle, reader: Reader) -> Iterator[GroupScore]:
     """The ROC AUC where it differs: for new and old cases, and without the features that give the answer away."""
     _, hidden = reader.gettext, bundle.task_spec.hidden
-    columns = bundle.profile.columns
+    columns, state = bundle.profile.columns, bundle.profile.label.state.in_locale(reader.locale)
     without = reader.listing(f"“{columns[name].meaning.in_locale(reader.locale)}”" for name in hidden)
     hidden_key = "_".join(("without", *hidden)).lower()  # as farol.training.report.without_key
     for card, where in (
-        (CardMetrics.of(bundle, "onset"), _("Among pupils not behind now")),
-        (CardMetrics.of(bundle, "recovery"), _("Among pupils behind now")),
+        (CardMetrics.of(bundle, "onset"), _("Among pupils not {state} now", state=state)),
+        (CardMetrics.of(bundle, "recovery"), _("Among pupils {state} now", state=state)),
         (
             CardMetrics.read(bundle.report.get(hidden_key)),
             _("Without {features}", features=without),
@@ -212,9 +218,10 @@ def _in_locale(texts: object, locale: str) -> str | None:
 
 
 def _guide(profile: Profile, reader: Reader) -> Iterator[Point]:
-    _ = reader.gettext
+    _, state = reader.gettext, profile.label.state.in_locale(reader.locale)
+    ahead = [task for task in profile.tasks.values() if task.horizon]
     for task in profile.tasks.values():
-        if task.horizon == 0:
+        if task.horizon == 0 and task.hidden:  # a feature that is the answer in other words
             yield Point(
                 _("The answer about this year is mostly a definition"),
                 (
@@ -222,15 +229,17 @@ def _guide(profile: Profile, reader: Reader) -> Iterator[Point]:
                     _("It is here because it was asked for. Do not take its score for foresight."),
                 ),
             )
-    yield Point(
-        _("The useful question is next year's"),
-        (
-            _(
-                "Everything known this year, the present lag included, is fair evidence about the next. Farol is "
-                "wrong more often there, because that question is a real one. Begin with it."
+    if ahead:
+        yield Point(
+            _("The useful question is next year's"),
+            (
+                _(
+                    "Everything known this year, also whether a pupil is {state} now, is fair evidence about the next. "
+                    "Farol is wrong more often there, because that question is a real one. Begin with it.",
+                    state=state,
+                ),
             ),
-        ),
-    )
+        )
     yield Point(
         _("Missing is not average"),
         (
@@ -240,21 +249,21 @@ def _guide(profile: Profile, reader: Reader) -> Iterator[Point]:
             ),
         ),
     )
-    yield Point(
-        _("It speaks of pupils who stay"),
-        (
-            _(
-                "Whoever leaves the programme has no next year in the survey, so Farol could not learn from them. "
-                "Those who leave are behind more often than those who stay."
+    for task in ahead[:1]:
+        yield Point(
+            _("It speaks of pupils who stay"),
+            (
+                _("A pupil who leaves has no next year in the data, so Farol could not learn from them."),
+                task.limits.in_locale(reader.locale),
             ),
-        ),
-    )
+        )
     yield Point(
         _("A probability is not a destiny"),
         (
             _(
-                "At 70%, about seven of ten such pupils were found behind a year later, and three were not. It says "
-                "what usually happened, not what will, and not what your work can change."
+                "At 70%, about seven of ten such pupils turned out {state}, and three did not. It says what usually "
+                "happened, not what will, and not what your work can change.",
+                state=state,
             ),
         ),
     )
@@ -271,11 +280,11 @@ def _guide(profile: Profile, reader: Reader) -> Iterator[Point]:
 
 def _example(profile: Profile, base: str) -> str:
     """A curl that works as it stands: an invented pupil, the indicators alone."""
-    task = max(profile.tasks.values(), key=lambda task: task.horizon)
+    task = max(profile.tasks.values(), key=lambda task: task.horizon)  # the first of them
     columns = [profile.columns[name] for name in sheet_inputs(profile, task) if name not in task.context]
     body = json.dumps({column.name: _invented(column, place) for place, column in enumerate(columns)})
-    route = "forecast" if task.horizon else "predict"
-    return f"curl -X POST {base}/{route} \\\n  -H 'Content-Type: application/json' \\\n  -d '{body}'"
+    route = ROUTE.format(task=task.name)
+    return f"curl -X POST {base}{route} \\\n  -H 'Content-Type: application/json' \\\n  -d '{body}'"
 
 
 def _invented(column: Column, place: int) -> float:
@@ -287,10 +296,12 @@ def _invented(column: Column, place: int) -> float:
     return round(low + (high - low) * (0.55 + 0.05 * (place * 3 % 8)), 1)
 
 
-def _routes(reader: Reader, served: list[Bundle]) -> Iterator[Route]:
+def _routes(service: Service, reader: Reader, served: list[Bundle]) -> Iterator[Route]:
     _ = reader.gettext
-    yield Route("POST", "/forecast", _("Will the pupil be behind next year?"))
-    yield Route("POST", "/predict", _("Is the pupil behind this year?"))
+    for name, spec in sorted(service.tasks.specs.items(), key=lambda item: -item[1].horizon):
+        for path in service.routes(name):
+            yield Route("POST", path, spec.question.in_locale(reader.locale))
+    yield Route("GET", "/tasks", _("The questions and their routes"), "/tasks")
     yield Route("GET", "/models", _("The models: those in use, and every version"), "/models")
     for bundle in served:
         path = f"/models/{bundle.task}/card"

@@ -26,7 +26,7 @@ def status_of(verdict: str, reader: Reader) -> Status:
         "none": _("What arrives looks like what the model learned from. Nothing speaks against its answers."),
         "moderate": _(
             "Some features have changed more than chance explains. Look at those at the top of the list: is it "
-            "another kind of pupil, or another way of filling in the survey?"
+            "another kind of pupil, or another way of filling in the data?"
         ),
         "severe": _(
             "At least one feature has changed so much that the model is being asked about pupils it never saw. "

@@ -126,9 +126,7 @@ QUIRKS: Mapping[str, Quirk] = {
     ),
     "out_of_range": Quirk("warning", msg("Values are outside the range."), msg("They are read as empty.")),
     "not_whole": Quirk("warning", msg("Values are not whole numbers."), msg("They are read as empty.")),
-    "unusual_value": Quirk(
-        "warning", msg("Values are in range, but the programme never gives them."), msg("They are kept.")
-    ),
+    "unusual_value": Quirk("warning", msg("Values are in range, but are never given."), msg("They are kept.")),
     "zero_not_answered": Quirk("info", msg("A zero means that there was no answer."), msg("It is read as empty.")),
     "mostly_missing": Quirk(
         "info", msg("More than half of the pupils have no value here."), msg("The pupils are kept, without this value.")

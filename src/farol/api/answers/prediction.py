@@ -42,7 +42,7 @@ class BandAnswer(Shape):
     low: float = Field(description=_("The band of risk that the probability is in: from here."))
     high: float = Field(description=_("To here."))
     expected: ShareRange = Field(
-        description=_("Of pupils in this band, whom the model had not seen, the share that was behind; 95% interval.")
+        description=_("Of pupils in this band, whom the model had not seen, the share that was at risk; 95% interval.")
     )
 
     @classmethod
@@ -53,7 +53,7 @@ class BandAnswer(Shape):
 
 
 class StandingAnswer(Shape):
-    level: float = Field(description=_("The pupil's level in the programme."))
+    level: float = Field(description=_("The pupil's level."))
     median: float = Field(description=_("The middle value of training pupils of this level."))
     position: Literal["below", "at", "above"]
 
@@ -92,7 +92,7 @@ _Class = Literal[0, 1] | None
 
 _ANSWER: JsonDict = {
     "prediction": 1,
-    "prediction_label": "Aluno possui risco de defasagem",
+    "prediction_label": "Aluno em risco",
     "probability": 0.73,
     "band": {"low": 0.7, "high": 0.9, "expected": {"low": 0.71, "high": 0.88}},
     "abstained": False,
@@ -116,8 +116,8 @@ _ANSWER: JsonDict = {
     "warnings": [
         {
             "code": "unusual_value",
-            "field": "IAN",
-            "message": "IAN tem um valor que o programa nunca dá; ele dá 2,5, 5, 10.",
+            "field": "IDA",
+            "message": "IDA tem um valor que nunca é atribuído; os usuais são 2,5, 5, 10.",
         }
     ],
 }
@@ -180,7 +180,7 @@ _STORED: JsonDict = {
     "source": "api",
     "features": {"IAA": 8.5, "IDA": 4.5},
     "prediction": 1,
-    "prediction_label": "Aluno possui risco de defasagem",
+    "prediction_label": "Aluno em risco",
     "probability": 0.73,
     "threshold": 0.5,
     "warnings": ["clipped"],
