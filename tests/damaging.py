@@ -464,9 +464,14 @@ def _changes(panel: Panel, good: Panel) -> Iterator[tuple[str, str | None]]:
 
 def _silent_changes(book: Book, panel: Panel, good: Panel) -> Iterator[tuple[str, str | None]]:
     """The changes of which no finding names the column, nor the row, nor what stands in its place."""
-    findings = [finding for finding in panel.findings if finding.sheet.startswith(book.name)]
+    usual = {(finding.code, finding.column, finding.count) for finding in good.findings}
+    findings = [
+        finding
+        for finding in panel.findings
+        if finding.sheet.startswith(book.name) and (finding.code, finding.column, finding.count) not in usual
+    ]
     named = {fold(finding.column) for finding in findings if finding.column}
-    rows = {row for finding in findings for row in finding.rows}
+    rows = {row for finding in findings for row in finding.rows if finding.column in (None, "RA")}
     unread = any(finding.code == "unread_sheet" for finding in findings)
     row_of = {str(row[0]): number for number, row in enumerate(book.rows, start=1) if row}
     filled = {"birth_year": "birth_date", "birth_month": "birth_date"}
