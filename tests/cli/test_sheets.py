@@ -12,8 +12,11 @@ import openpyxl
 import pytest
 
 from farol.cli import main
+from farol.model.bundle import write_bundle
 from farol.model.registry import Registry
-from tests.played import promoted
+from farol.profile import load_profile
+from farol.training.train import train
+from farol.workbook.panel import read_panel
 
 Run = Callable[..., str]
 
@@ -21,9 +24,12 @@ FEATURES = ("IAA", "IEG", "IPS", "IPP", "IDA", "IPV", "IAN", "Por", "Mat", "Ing"
 
 
 @pytest.fixture(scope="module")
-def artifacts(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def artifacts(tmp_path_factory: pytest.TempPathFactory, sample_workbook: Path) -> Path:
+    """Both models of the sample, in use."""
     folder = tmp_path_factory.mktemp("cli-sheets") / "artifacts"
-    promoted(folder)
+    panel = read_panel(sample_workbook, load_profile("pede"))
+    for task in panel.profile.tasks:
+        Registry(folder).promote(task, write_bundle(folder, train(panel, task, quick=True)).name)
     return folder
 
 
@@ -86,19 +92,13 @@ def test_drift_needs_the_columns_of_its_task_alone(run: Run, tmp_path: Path, new
     file = write(tmp_path / "ten-features.csv", newest, lambda header: header in FEATURES)
     report = json.loads(run("drift", "--task", "current", "--input", file, "--format", "json"))
     assert report["n"] == len(newest) - 1
-    assert "no column that is of use here" in run(
-        "drift",
-        "--task",
-        "current",
-        "--input",
-        write(tmp_path / "x.csv", newest, lambda header: header == "Fase"),
-        code=2,
-    )
+    other = write(tmp_path / "x.csv", newest, lambda header: header == "Fase")
+    assert "no column that is of use here" in run("drift", "--task", "current", "--input", other, code=2)
 
 
 def test_drift_reads_the_logs_own_file(run: Run, tmp_path: Path, sample_workbook: Path) -> None:
     for task in ("current", "next-year"):
-        run("simulate", "--n", 60, "--task", task, "--workbook", sample_workbook) if task == "current" else None
+        run("simulate", "--n", 60, "--task", task, "--workbook", sample_workbook)
     log = tmp_path / "log.csv"
     run("log", "export", log)
     report = json.loads(run("drift", "--task", "current", "--input", log, "--format", "json"))

@@ -120,7 +120,7 @@ def test_too_little_before_a_year_leads_to_folds() -> None:
     assert make_plan(CURRENT, together, together).split == "by_time"
 
 
-def test_a_sheet_without_a_column_every_sheet_must_have_teaches_nothing(panel: Panel) -> None:
+def test_a_sheet_without_a_required_column_teaches_nothing(panel: Panel) -> None:
     columns = {name: replace(column, every_sheet=name in ("IEG", "sex")) for name, column in PEDE.columns.items()}
     school = replace(panel, profile=replace(PEDE, columns=columns))
     assert all(count.is_enough for count in answer_counts(school, CURRENT).values())
