@@ -21,7 +21,7 @@ from markupsafe import Markup
 
 from farol.alerts.channel import SECONDS, DeliveryError
 from farol.drift.verdicts import verdict_label
-from farol.errors import InputError, Place
+from farol.errors import InputError, Place, reason_of
 from farol.i18n import Message, msg
 from farol.store.alerts import Letter
 
@@ -69,7 +69,7 @@ class EmailChannel:
         except ssl.SSLCertVerificationError:
             raise DeliveryError(msg("The mail server's certificate is not trusted.")) from None
         except OSError as error:
-            reason = error.strerror or type(error).__name__
+            reason = reason_of(error)
             raise DeliveryError(msg("The mail server cannot be reached: {reason}.", reason=reason)) from None
         if refused:
             # Sending again would reach the other recipients twice. So it counts as delivered, and the log says this.

@@ -14,7 +14,7 @@ from rich.table import Table
 from farol.cli.check import Format, FormatOption, ProfileOption
 from farol.cli.drift_pairwise import show_pairwise
 from farol.cli.serve import DataOption
-from farol.cli.terminal import OUT, _, number, open_panel, read_settings, say
+from farol.cli.terminal import _, number, open_panel, print_table, read_settings, say, say_json
 from farol.cli.train import ArtifactsOption, SeedOption, remembered_workbook
 from farol.errors import InputError
 from farol.i18n import msg, terminal_locale
@@ -96,7 +96,7 @@ def drift(
             if snapshot:
                 take_snapshot(store, bundle, chosen)
     if output is Format.json:
-        print(DriftAnswer.of(report, terminal_locale()).model_dump_json(by_alias=True, indent=2))
+        say_json(DriftAnswer.of(report, terminal_locale()).model_dump_json(by_alias=True, indent=2))
     else:
         print_drift(report)
 
@@ -131,7 +131,7 @@ def estimate(
         estimation = expected_performance(store, bundle, chosen, part=wanted)
     if output is Format.json:
         answer = PerformanceAnswer.of(bundle, chosen, wanted, estimation, terminal_locale())
-        print(answer.model_dump_json(by_alias=True, indent=2))
+        say_json(answer.model_dump_json(by_alias=True, indent=2))
         return
     if estimation.n < MIN_SAMPLES:
         say(msg("Answers in this period: {n}. With fewer than {enough} nothing is estimated.",
@@ -143,7 +143,7 @@ def estimate(
     for name, measure in estimation.measures.items():
         title = measure_title(name).render(terminal_locale())
         table.add_row(title, number(measure.value), number(measure.low), number(measure.high))
-    OUT.print(table)
+    print_table(table)
     say(msg("Answers: {n}; expected at risk: {share}", n=estimation.n, share=_percent(estimation.at_risk)))
     for words in estimation.assumptions:
         say(words)
@@ -184,7 +184,7 @@ def print_drift(report: DriftReport) -> None:
         table.add_column(texts[0], min_width=max(len(word) for text in texts for word in text.split()))
     for row in rows:
         table.add_row(*row)
-    OUT.print(table)
+    print_table(table)
     rate = report.rate
     if rate is not None and rate.value is not None:
         say(

@@ -14,8 +14,20 @@ from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeEl
 from rich.table import Table
 
 from farol.cli.check import ProfileOption, WorkbookArgument
-from farol.cli.terminal import ERR, OUT, _, number, open_panel, open_profile, read_settings, say
+from farol.cli.terminal import (
+    ERR,
+    OUT,
+    _,
+    number,
+    open_panel,
+    open_profile,
+    print_table,
+    read_settings,
+    say,
+    say_heading,
+)
 from farol.errors import InputError, MissingExtraError
+from farol.files import replace_file
 from farol.i18n import Message, msg, terminal_locale
 
 if TYPE_CHECKING:
@@ -143,16 +155,17 @@ def train_workbook(
             written.append((name, write_bundle(settings.artifacts, trained)))
             bars.update(bar, completed=1.0)
     registry = Registry(settings.artifacts)
+    reports = {name: json.loads((path / "report.json").read_bytes()) for name, path in written}
+    served = {name for name, report in reports.items() if options.promote and (report["promotable"] or options.force)}
+    # Everything is done before anything is printed.
     for name, path in written:
-        report = json.loads((path / "report.json").read_bytes())
-        print_report(report, profile.tasks[name], path)
-        if not options.promote:
-            continue
-        if report["promotable"] or options.force:
+        if name in served:
             registry.promote(name, path.name, force=options.force)
-        else:
-            say(msg("Not served: to serve it all the same, use --force."))
     remember_workbook(workbook, settings)
+    for name, path in written:
+        print_report(reports[name], profile.tasks[name], path)
+        if options.promote and name not in served:
+            say(msg("Not served: to serve it all the same, use --force."))
     return panel
 
 
@@ -161,7 +174,7 @@ def print_report(report: dict[str, object], task: Task, path: Path) -> None:
     test = report["test"]
     assert isinstance(test, dict)  # noqa: S101  # report.json is our own, verified by its bundle
     OUT.print()
-    OUT.print(f"[bold]{task.title.in_locale(terminal_locale())}[/bold] · {task.name} · {path.name}")
+    say_heading(task.title.in_locale(terminal_locale()), f" · {task.name} · {path.name}")
     say(
         msg(
             "Trained on {train} ({n_train} rows), tested on {test} ({n_test} rows)",
@@ -180,7 +193,7 @@ def print_report(report: dict[str, object], task: Task, path: Path) -> None:
         metric = test[name]
         interval = "–" if metric["low"] is None else f"{number(metric['low'])}–{number(metric['high'])}"
         table.add_row(MEASURES[name].title.render(terminal_locale()), number(metric["value"]), interval)
-    OUT.print(table)
+    print_table(table)
     OUT.print(task.limits.in_locale(terminal_locale()), style="yellow", markup=False)
     promotion = report["promotion"]
     assert isinstance(promotion, dict)  # noqa: S101  # report.json is our own
@@ -208,7 +221,7 @@ def workbook_digest(workbook: Path) -> str:
 def remember_workbook(workbook: Path, settings: Settings) -> None:
     """Note which workbook the models in `artifacts` come from. The note holds a path, never a row."""
     note = {"path": str(workbook.resolve()), "sha256": workbook_digest(workbook)}
-    (settings.artifacts / POINTER).write_text(json.dumps(note, ensure_ascii=False, indent=2) + "\n", encoding="utf-8")
+    replace_file(settings.artifacts / POINTER, json.dumps(note, indent=2).encode() + b"\n")
 
 
 def remembered_workbook(settings: Settings) -> dict[str, str] | None:
