@@ -20,7 +20,7 @@ from farol.files import canonical_json
 from farol.i18n import msg
 from farol.model.bundle import Bundle
 from farol.model.scoring import Scorer
-from farol.pupils.ranking import ExpectedCases
+from farol.pupils.ranking import CLASS, ExpectedCases
 from farol.store.database import Store
 from farol.store.prediction_rows import row_of
 from farol.store.records import Prediction
@@ -32,8 +32,6 @@ if TYPE_CHECKING:
 
 GROUP = 500
 """Rows of a transaction."""
-CLASS = "class"
-"""The category column, if a profile has it, of a pupil's class."""
 
 
 @dataclass(frozen=True, slots=True)

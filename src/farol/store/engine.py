@@ -17,7 +17,8 @@ from sqlalchemy.exc import ArgumentError, DBAPIError, DisconnectionError, Integr
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 from sqlalchemy.pool import ConnectionPoolEntry, PoolProxiedConnection
 
-from farol.errors import MissingExtraError, Place, StoreError
+from farol.errors import MissingExtraError, Place, StoreError, reason_of
+from farol.files import make_private_folder
 from farol.i18n import Message, msg
 from farol.store.sqlite import sqlite3, watch_file
 
@@ -149,10 +150,10 @@ def _sqlite_engine(url: URL) -> Engine:
     if not database.startswith("file:"):
         folder = Path(database).parent
         try:
-            folder.mkdir(parents=True, exist_ok=True)
+            make_private_folder(folder)
         except OSError as error:
             raise StoreError(
-                msg("The folder of the database cannot be made: {reason}.", reason=error.strerror or str(error)),
+                msg("The folder of the database cannot be made: {reason}.", reason=reason_of(error)),
                 where=Place(file=str(folder)),
                 fix=msg("Choose another place with FAROL_DATA or FAROL_DATABASE_URL."),
             ) from error

@@ -11,6 +11,7 @@ Every module takes `sqlite3` from here. Two SQLites in one process do not see ea
 
 from __future__ import annotations
 
+from contextlib import suppress
 from importlib import import_module
 from pathlib import Path
 from types import ModuleType
@@ -20,7 +21,9 @@ from sqlalchemy import Engine, event
 from sqlalchemy.exc import DisconnectionError
 from sqlalchemy.pool import ConnectionPoolEntry
 
-__all__ = ["SOUND", "VERSION", "choose", "is_sound", "sqlite3", "watch_file"]
+from farol.files import PRIVATE, write_file
+
+__all__ = ["SOUND", "VERSION", "choose", "is_sound", "make_private_file", "sqlite3", "watch_file"]
 
 _FIXED = (3, 51, 3)
 _BACKPORTED = (((3, 44, 6), (3, 45)), ((3, 50, 7), (3, 51)))
@@ -61,9 +64,11 @@ def watch_file(engine: Engine, path: Path) -> None:
     """
     made = False
 
-    def refuse_to_make(*_arguments: Any) -> None:
-        if made and _identity(path) is None:
-            raise _gone()
+    def make_once(*_arguments: Any) -> None:
+        if _identity(path) is None:
+            if made:
+                raise _gone()
+            make_private_file(path)
 
     def remember(_connection: Any, entry: ConnectionPoolEntry) -> None:
         nonlocal made
@@ -77,9 +82,15 @@ def watch_file(engine: Engine, path: Path) -> None:
         if now != entry.info[_FILE]:
             raise DisconnectionError
 
-    event.listen(engine, "do_connect", refuse_to_make)
+    event.listen(engine, "do_connect", make_once)
     event.listen(engine, "connect", remember)
     event.listen(engine, "checkout", compare)
+
+
+def make_private_file(path: Path) -> None:
+    """Make an empty database that only its owner may read, unless there is a file: SQLite itself lets others read."""
+    with suppress(OSError):  # SQLite meets the same fault next, and has a name for it
+        write_file(path, b"", mode=PRIVATE)
 
 
 def _identity(path: Path) -> tuple[int, int] | None:

@@ -14,6 +14,7 @@ from decimal import Decimal
 from itertools import islice
 from typing import Any
 
+from farol.csv_form import unguarded
 from farol.errors import MissingExtraError, Place, WorkbookError
 from farol.i18n import msg
 from farol.workbook.headers import HeaderIndex
@@ -45,7 +46,8 @@ def read_delimited(content: bytes, index: HeaderIndex, limits: Limits, file: str
     try:
         lines = _without_stray_quotes(text, separator, _header_width(text, separator, index), rows, stray)
         for record in csv.reader(lines, delimiter=separator):
-            rows.append([*record])
+            # Farol's own files guard what a spreadsheet would run.
+            rows.append([unguarded(cell) if "'" in cell else cell for cell in record])
             width = max(width, len(record))
             if width * len(rows) > limits.max_cells:
                 raise too_large(msg("cells"), limits.max_cells, file)
