@@ -71,6 +71,8 @@ class WebhookChannel:
             status = connection.getresponse().status
         except TimeoutError:
             raise DeliveryError(msg("The receiver did not answer in time.")) from None
+        except UnicodeError:
+            raise DeliveryError(msg("The name of the receiver cannot be used.")) from None
         except OSError as error:
             raise DeliveryError(_unreached(error)) from None
         except http.client.HTTPException:

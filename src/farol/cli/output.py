@@ -32,6 +32,7 @@ CsvFormatOption = Annotated[
     ),
 ]
 STANDARD_OUTPUT = Path("-")
+ON_WINDOWS = os.name == "nt"
 
 _DEVICES = re.compile(r"(con|prn|aux|nul|conin\$|conout\$|(com|lpt)[0-9¹²³])( *\..*)?", re.IGNORECASE)
 _NOT_IN_NAMES = re.compile(r'[<>:"|?*\x00-\x1f]|[. ]$')
@@ -99,7 +100,7 @@ def output_file(path: Path, *, overwrite: bool = False, private: bool = True) ->
     output = OutputFile(path, private)
     if output.is_standard_output:
         return output
-    if os.name == "nt":
+    if ON_WINDOWS:
         _refuse_windows_names(path)
     try:
         if path.is_dir():

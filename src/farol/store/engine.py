@@ -69,7 +69,7 @@ def parse_url(url: str) -> URL:
         ) from None
     backend, _, driver = parsed.drivername.partition("+")
     if backend == "sqlite" and driver in ("", "pysqlite"):
-        if not parsed.database or ":memory:" in parsed.database:
+        if not parsed.database or _is_in_memory(parsed.database):
             raise StoreError(
                 msg("A database in memory loses every prediction when the program ends."),
                 expected=_expected(),
@@ -79,6 +79,10 @@ def parse_url(url: str) -> URL:
         timeout = parsed.query.get("connect_timeout", CONNECT_SECONDS)
         return parsed.set(drivername="postgresql+psycopg").update_query_dict({"connect_timeout": timeout})
     raise _unknown_database(parsed)
+
+
+def _is_in_memory(database: str) -> bool:
+    return database == ":memory:" or (database.startswith("file:") and ":memory:" in database)
 
 
 def describe(url: URL) -> str:
