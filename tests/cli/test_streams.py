@@ -115,7 +115,7 @@ sys.exit(os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]))
 def test_a_narrow_terminal_cuts_no_code(folder: Path, terminal: str) -> None:
     codes = {path.name for path in (folder / "artifacts").glob("*/2024-*")}
     environ = {**os.environ, "COLUMNS": "20", "TERM": terminal, "FAROL_LOCALE": "pt_BR", "NO_COLOR": "1"}
-    command = [sys.executable, "-c", IN_A_TERMINAL, FAROL, "models", "list"]
+    command = [sys.executable, "-c", IN_A_TERMINAL, str(FAROL), "models", "list"]
     done = subprocess.run(command, cwd=folder, env=environ, capture_output=True, text=True, check=True)
     assert len(codes) == 2
     assert all(code in done.stdout for code in codes)
