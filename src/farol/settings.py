@@ -160,6 +160,15 @@ class Settings(BaseSettings):
         description="Share of the requests that are traced, of those whose caller has not decided it by `traceparent`.",
     )
 
+    @field_validator("artifacts", "data")
+    @classmethod
+    def _path_of_text(cls, path: Path) -> Path:
+        try:
+            str(path).encode()
+        except UnicodeEncodeError as error:  # from bytes that are no UTF-8: no address of a database can hold them
+            raise ValueError("this path is no text") from error
+        return path
+
     @field_validator("timezone")
     @classmethod
     def _known_zone(cls, name: str) -> str:
@@ -189,7 +198,9 @@ class Settings(BaseSettings):
         """The SQLAlchemy URL in force."""
         from sqlalchemy import URL  # noqa: PLC0415  the settings are read where no database is used, too
 
-        return self.database_url or URL.create("sqlite", database=str(self.data / "farol.db")).render_as_string()
+        # Absolute: a folder named `file:x` or `:memory:` would mean something else to SQLite.
+        path = str((self.data / "farol.db").absolute())
+        return self.database_url or URL.create("sqlite", database=path).render_as_string()
 
 
 def _listed(text: str) -> tuple[str, ...]:

@@ -87,7 +87,7 @@ def test_the_list_says_what_was_not_read(run: Run, tmp_path: Path) -> None:
 
 def test_the_list_becomes_a_table(run: Run, sample_workbook: Path, tmp_path: Path) -> None:
     file = tmp_path / "lists" / "list.csv"
-    said = run("list", str(sample_workbook), "--capacity", "10", "--csv", str(file))
+    said = run("list", str(sample_workbook), "--capacity", "10", "--csv", str(file), "--csv-format", "programs")
     with file.open(encoding="utf-8", newline="") as opened:
         rows = list(csv.DictReader(opened))
     assert len(rows) >= 10

@@ -177,7 +177,7 @@ def test_a_choice_that_cannot_be_written_leaves_the_old_one(models: Registry, mo
         raise OSError(28, "No space left on device")
 
     monkeypatch.setattr(files, "write_file", full)
-    with pytest.raises(BundleError, match="No space left on device"):
+    with pytest.raises(BundleError, match="the disk is full"):
         models.promote("current", newer)
     assert models.promoted("current") == older
 

@@ -9,7 +9,7 @@ from typing import Annotated
 
 import typer
 
-from farol.cli.terminal import _, open_panel, open_profile, read_settings
+from farol.cli.terminal import _, open_panel, open_profile, read_settings, say_json
 from farol.i18n import terminal_locale
 
 
@@ -60,6 +60,6 @@ def check(
     settings = read_settings(profile=profile)
     panel = open_panel(workbook, open_profile(settings), settings, SheetNeeds(year=year))
     if output is Format.json:
-        print(json.dumps(as_dict(panel, terminal_locale()), ensure_ascii=False, indent=2))
+        say_json(json.dumps(as_dict(panel, terminal_locale()), ensure_ascii=False, indent=2))
     else:
         print(render_text(panel, terminal_locale()))

@@ -10,9 +10,11 @@ import typer
 
 from farol.cli.check import ProfileOption
 from farol.cli.drift import Shift, promoted_tasks, simulate_panel
-from farol.cli.serve import DataOption, HostOption, PortOption, run
+from farol.cli.output import OverwriteOption, output_file
+from farol.cli.serve import DataOption, HostOption, PortOption, check_address, run
 from farol.cli.terminal import _, open_panel, open_profile, read_settings, say
 from farol.cli.train import ArtifactsOption, remembered_workbook, train_workbook, workbook_digest
+from farol.files import make_private_folder
 from farol.i18n import msg
 
 if TYPE_CHECKING:
@@ -27,11 +29,14 @@ SNAPSHOT_EVERY = 7
 def sample(
     file: Annotated[Path, typer.Argument(metavar=_("FILE"), help=_("The xlsx file to write."))],
     seed: Annotated[int, typer.Option("--seed", min=0, help=_("Another seed, other invented pupils."))] = 2024,
+    overwrite: OverwriteOption = False,
 ) -> None:
     """Write the sample workbook."""
-    from farol.workbook.sample import write_sample
+    from farol.workbook.sample import sample_bytes
 
-    say(msg("wrote {path}", path=write_sample(file, seed=seed)))
+    output = output_file(file, overwrite=overwrite, private=False)
+    output.write([sample_bytes(seed=seed)])
+    output.say(msg("wrote {path}", path=file))
 
 
 def demo(
@@ -48,6 +53,8 @@ def demo(
 ) -> None:
     """Prepare whatever is not there yet, then serve."""
     settings = read_settings(host=host, port=port, artifacts=artifacts, data=data, profile=profile)
+    if serve:
+        check_address(settings)
     prepare(settings, workbook)
     if serve:
         run(settings)
@@ -61,7 +68,7 @@ def prepare(settings: Settings, workbook: Path | None) -> None:
     if workbook is None:
         workbook = settings.data / SAMPLE
         if not workbook.exists():
-            settings.data.mkdir(parents=True, exist_ok=True)
+            make_private_folder(settings.data)
             say(msg("No workbook given: wrote invented pupils to {path}", path=write_sample(workbook)))
     if is_trained(settings, workbook):
         say(msg("The models of {file} are there already.", file=workbook.name))

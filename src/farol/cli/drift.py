@@ -17,14 +17,15 @@ from farol.cli.explain import TaskNowOption
 from farol.cli.serve import DataOption
 from farol.cli.terminal import (
     ERR,
-    OUT,
     _,
     number,
     open_model,
     open_panel,
     open_tasks,
+    print_table,
     read_settings,
     say,
+    say_json,
     say_reading,
 )
 from farol.cli.train import ArtifactsOption, SeedOption, remembered_workbook
@@ -118,7 +119,7 @@ def drift(
             if snapshot:
                 take_snapshot(store, bundle, chosen)
     if output is Format.json:
-        print(DriftAnswer.of(report, terminal_locale()).model_dump_json(by_alias=True, indent=2))
+        say_json(DriftAnswer.of(report, terminal_locale()).model_dump_json(by_alias=True, indent=2))
     else:
         print_drift(report)
 
@@ -176,7 +177,7 @@ def estimate(
         estimation = expected_performance(store, bundle, chosen, part=wanted)
     if output is Format.json:
         answer = PerformanceAnswer.of(bundle, chosen, wanted, estimation, terminal_locale())
-        print(answer.model_dump_json(by_alias=True, indent=2))
+        say_json(answer.model_dump_json(by_alias=True, indent=2))
         return
     if estimation.n < MIN_SAMPLES:
         say(msg("Answers in this period: {n}. With fewer than {enough} nothing is estimated.",
@@ -188,7 +189,7 @@ def estimate(
     for name, measure in estimation.measures.items():
         title = measure_title(name).render(terminal_locale())
         table.add_row(title, number(measure.value), number(measure.low), number(measure.high))
-    OUT.print(table)
+    print_table(table)
     say(msg("Answers: {n}; expected at risk: {share}", n=estimation.n, share=_percent(estimation.at_risk)))
     for words in estimation.assumptions:
         say(words)
@@ -229,7 +230,7 @@ def print_drift(report: DriftReport) -> None:
         table.add_column(texts[0], min_width=max(len(word) for text in texts for word in text.split()))
     for row in rows:
         table.add_row(*row)
-    OUT.print(table)
+    print_table(table)
     rate = report.rate
     if rate is not None and rate.value is not None:
         say(

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from farol.cli.check import Format, FormatOption
-from farol.cli.terminal import OUT, _, open_model, open_panel, read_settings
+from farol.cli.terminal import OUT, _, open_model, open_panel, read_settings, say_json
 from farol.cli.train import ArtifactsOption
 from farol.i18n import terminal_locale
 
@@ -50,7 +50,7 @@ def explain(
     scorer, panel = scorer_and_panel(workbook, task, settings, year)
     explanation = explain_pupil(scorer, panel, student, year=year, k=reasons)
     if output is Format.json:
-        print(ExplanationAnswer.of(explanation, terminal_locale()).model_dump_json(indent=2))
+        say_json(ExplanationAnswer.of(explanation, terminal_locale()).model_dump_json(indent=2))
         return
     for line in explanation.lines(terminal_locale()):
         OUT.print(line, markup=False)

@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+import json
 import re
+import shutil
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from pydantic import ValidationError
 from rich.console import Console
+from rich.measure import Measurement
+from rich.table import Table
+from rich.text import Text
 
 from farol.errors import InputError
 from farol.i18n import Message, decimal, msg, terminal_locale, translate
@@ -20,8 +26,23 @@ if TYPE_CHECKING:
     from farol.workbook.panel import Panel
     from farol.workbook.selection import SheetNeeds
 
-OUT = Console(highlight=False, soft_wrap=True)
-ERR = Console(stderr=True, highlight=False)
+_ENDLESS = 100_000
+_NARROWEST = 20
+
+
+def console_width(*, is_terminal: bool) -> int:
+    """How many columns there are for tables: a terminal's own, while a file or a pipe has room for whole lines."""
+    return max(shutil.get_terminal_size().columns, _NARROWEST) if is_terminal else _ENDLESS
+
+
+OUT = Console(highlight=False, emoji=False, soft_wrap=True, width=console_width(is_terminal=sys.stdout.isatty()))
+ERR = Console(
+    stderr=True,
+    highlight=False,
+    emoji=False,
+    soft_wrap=True,
+    width=console_width(is_terminal=sys.stderr.isatty()),
+)
 
 _EXPECTED = {
     "int_parsing": msg("a whole number"),
@@ -45,6 +66,31 @@ def number(value: float | None, digits: int = 3) -> str:
 def say(message: Message) -> None:
     """One line to standard output, in the language of the terminal."""
     OUT.print(message.render(terminal_locale()), markup=False)
+
+
+def say_heading(title: str, rest: str = "", *, end: str = "\n") -> None:
+    """A line that begins with a title."""
+    OUT.print(Text.assemble((title, "bold"), rest), end=end)
+
+
+def say_json(text: str) -> None:
+    """A JSON text to standard output; what the stream's encoding lacks is written as `\\u` and its number."""
+    encoding = sys.stdout.encoding or "ascii"
+    try:
+        text.encode(encoding)
+    except UnicodeEncodeError:
+        text = re.sub(r"[^\x00-\x7f]+", lambda match: json.dumps(match[0])[1:-1], text)
+    print(text)
+
+
+def print_table(table: Table) -> None:
+    """A table with every word whole: a narrow terminal breaks lines between words, and then its own, but cuts none."""
+    for column in table.columns:
+        column.overflow = "fold"
+        column.min_width = max(
+            (Measurement.get(OUT, OUT.options, text).minimum for text in (column.header, *column.cells)), default=0
+        )
+    OUT.print(table, markup=False)
 
 
 def read_settings(**overrides: object) -> Settings:

@@ -14,8 +14,21 @@ from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeEl
 from rich.table import Table
 
 from farol.cli.check import ProfileOption, SheetYearOption, WorkbookArgument
-from farol.cli.terminal import ERR, OUT, _, number, open_panel, open_profile, read_settings, say, say_reading
+from farol.cli.terminal import (
+    ERR,
+    OUT,
+    _,
+    number,
+    open_panel,
+    open_profile,
+    print_table,
+    read_settings,
+    say,
+    say_heading,
+    say_reading,
+)
 from farol.errors import InputError, MissingExtraError, PlanError
+from farol.files import replace_file
 from farol.i18n import Message, msg, terminal_locale
 
 if TYPE_CHECKING:
@@ -140,6 +153,7 @@ def train_workbook(
     """Read, train, write, promote and print; the panel comes back for who goes on with it."""
     require_training()
     from farol.model.bundle import write_bundle
+    from farol.model.registry import Registry
     from farol.workbook.selection import SheetNeeds
 
     options = options or Options()
@@ -161,15 +175,25 @@ def train_workbook(
                 written.append((name, write_bundle(settings.artifacts, trained)))
     if not written:
         raise refused[0]
+    reports = {name: json.loads((path / "report.json").read_bytes()) for name, path in written}
+    served = {name for name, report in reports.items() if options.promote and (report["promotable"] or options.force)}
+    # Everything is done before anything is printed.
+    for name, path in written:
+        if name in served:
+            Registry(settings.artifacts).promote(name, path.name, force=options.force)
+    remember_workbook(workbook, settings)
     say_reading(panel, workbook)
     for name, path in written:
-        _report_and_promote(profile, profile.tasks[name], path, settings, options)
+        print_report(reports[name], profile, profile.tasks[name], path)
+        if not options.promote:
+            say(msg("Kept, and not served: `farol models promote {task}` serves it.", task=name))
+        elif name not in served:
+            say(msg("Not served: to serve it all the same, use --force."))
     for refusal in refused:
         OUT.print()
         say(msg("Not trained, and the others are:"))
         for line in refusal.lines(terminal_locale()):
             OUT.print(line, style="yellow", markup=False)
-    remember_workbook(workbook, settings)
     return panel
 
 
@@ -186,25 +210,11 @@ def _fit(panel: Panel, name: str, seed: int, options: Options, bars: Progress) -
     return fit(panel, name, seed=seed, quick=options.quick, capacity=capacity, as_of=options.as_of, progress=progress)
 
 
-def _report_and_promote(profile: Profile, task: Task, path: Path, settings: Settings, options: Options) -> None:
-    """Print the report of a bundle, and serve it where that is asked for and its report allows it."""
-    from farol.model.registry import Registry
-
-    report = json.loads((path / "report.json").read_bytes())
-    print_report(report, profile, task, path)
-    if not options.promote:
-        say(msg("Kept, and not served: `farol models promote {task}` serves it.", task=task.name))
-    elif report["promotable"] or options.force:
-        Registry(settings.artifacts).promote(task.name, path.name, force=options.force)
-    else:
-        say(msg("Not served: to serve it all the same, use --force."))
-
-
 def print_report(report: dict[str, Any], profile: Profile, task: Task, path: Path) -> None:
     """The headline metrics of a bundle's test, with their intervals."""
     test = report["test"]
     OUT.print()
-    OUT.print(f"[bold]{task.title.in_locale(terminal_locale())}[/bold] · {task.name} · {path.name}")
+    say_heading(task.title.in_locale(terminal_locale()), f" · {task.name} · {path.name}")
     say(_rows_words(report, profile))
     for note in report["notes"]:
         OUT.print(note[terminal_locale()[:2]], markup=False)
@@ -217,7 +227,7 @@ def print_report(report: dict[str, Any], profile: Profile, task: Task, path: Pat
         metric = test[name]
         interval = "–" if metric["low"] is None else f"{number(metric['low'])}–{number(metric['high'])}"
         table.add_row(MEASURES[name].title.render(terminal_locale()), number(metric["value"]), interval)
-    OUT.print(table)
+    print_table(table)
     OUT.print(task.limits.in_locale(terminal_locale()), style="yellow", markup=False)
     for reason in report["promotion"]["reasons"]:
         OUT.print(reason[terminal_locale()[:2]], style="green" if report["promotable"] else "yellow", markup=False)
@@ -266,7 +276,7 @@ def workbook_digest(workbook: Path) -> str:
 def remember_workbook(workbook: Path, settings: Settings) -> None:
     """Note which workbook the models in `artifacts` come from. The note holds a path, never a row."""
     note = {"path": str(workbook.resolve()), "sha256": workbook_digest(workbook)}
-    (settings.artifacts / POINTER).write_text(json.dumps(note, ensure_ascii=False, indent=2) + "\n", encoding="utf-8")
+    replace_file(settings.artifacts / POINTER, json.dumps(note, indent=2).encode() + b"\n")
 
 
 def remembered_workbook(settings: Settings) -> dict[str, str] | None:

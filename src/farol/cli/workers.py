@@ -25,17 +25,20 @@ from farol.profile import load_profile
 from farol.settings import Settings
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+    from socket import socket
+
     from fastapi import FastAPI
 
 logger = logging.getLogger("farol.serve")
 
 
-def supervise(settings: Settings) -> None:
-    """Serve with `settings.workers` processes until SIGTERM or SIGINT, and then until all have drained.
+def supervise(settings: Settings, sockets: list[socket], started: Callable[[], None]) -> None:
+    """Serve with `settings.workers` processes on open sockets until SIGTERM or SIGINT, then until all have drained.
 
     A worker that ends is replaced; one that does not answer the supervisor for some seconds is killed and replaced.
-    One that cannot start ends them all: so would the next. Before any starts: ProfileError for an unusable
-    profile, MissingExtraError where what sends traces is not installed.
+    One that cannot start ends them all: so would the next. `started` is called just before the first starts. Before
+    that: ProfileError for an unusable profile, MissingExtraError where what sends traces is not installed.
     """
     load_profile(settings.profile)
     check_tracing(settings)
@@ -46,14 +49,13 @@ def supervise(settings: Settings) -> None:
         config = Config(
             partial(worker_app, settings),
             factory=True,
-            host=settings.host,
-            port=settings.port,
             workers=settings.workers,
             http=HTTP,
             access_log=False,  # ours says no more than a route's template
             log_config=logging_config(settings),
         )
-        Supervisor(config, sockets=[config.bind_socket()]).run()
+        started()
+        Supervisor(config, sockets=sockets).run()
     finally:
         del os.environ[FOLDER]
         shutil.rmtree(metrics, ignore_errors=True)

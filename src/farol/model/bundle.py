@@ -21,7 +21,7 @@ from typing import Any, ClassVar
 from pydantic import ConfigDict, TypeAdapter, ValidationError
 
 import farol
-from farol.errors import BundleError, Place
+from farol.errors import BundleError, Place, reason_of
 from farol.files import canonical_json, parse_json, sync_folder, write_file
 from farol.i18n import Message, msg
 from farol.model.features import Preprocessing
@@ -196,7 +196,7 @@ def disk_trouble(path: Path) -> Iterator[None]:
         yield
     except OSError as error:
         raise BundleError(
-            msg("The model cannot be read or written: {reason}.", reason=error.strerror or type(error).__name__),
+            msg("The model cannot be read or written: {reason}.", reason=reason_of(error)),
             where=Place(file=str(error.filename or path)),
             fix=msg("Check the free space and the permissions of the folder."),
         ) from error

@@ -16,7 +16,7 @@ from sklearn.pipeline import FeatureUnion
 from sklearn.preprocessing import FunctionTransformer, StandardScaler
 from xgboost import XGBClassifier
 
-from farol.errors import InputError, Place
+from farol.errors import InputError, Place, reason_of
 from farol.files import replace_file
 from farol.i18n import msg
 from farol.model.bundle import Bundle
@@ -46,7 +46,7 @@ def export_pickles(bundle: Bundle, folder: Path) -> tuple[Path, ...]:
             replace_file(path, pickle.dumps(value))
     except OSError as error:
         raise InputError(
-            msg("The pickles cannot be written there: {reason}.", reason=error.strerror or type(error).__name__),
+            msg("The pickles cannot be written there: {reason}.", reason=reason_of(error)),
             where=Place(file=str(folder)),
             fix=msg("Name a folder that can be written."),
         ) from error

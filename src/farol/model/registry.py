@@ -13,7 +13,7 @@ from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-from farol.errors import BundleError, Place
+from farol.errors import BundleError, Place, reason_of
 from farol.files import canonical_json, parse_json, replace_file
 from farol.i18n import msg
 from farol.model.bundle import Bundle, Manifest, disk_trouble, read_bundle
@@ -188,7 +188,7 @@ class Registry:
             replace_file(path, choice.to_json())
         except OSError as error:
             raise BundleError(
-                msg("The choice of the served version cannot be written: {reason}.", reason=error.strerror),
+                msg("The choice of the served version cannot be written: {reason}.", reason=reason_of(error)),
                 where=Place(file=str(path)),
                 fix=msg("Check the free space and the permissions of the folder."),
             ) from error

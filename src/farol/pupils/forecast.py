@@ -20,7 +20,7 @@ from farol.model.bundle import Bundle
 from farol.model.scoring import Scorer
 from farol.model.vocabulary import given_in
 from farol.profile import Text
-from farol.pupils.ranking import ExpectedCases, unknown_features
+from farol.pupils.ranking import CLASS, ExpectedCases, unknown_features
 from farol.store.database import Store
 from farol.store.prediction_rows import row_of
 from farol.store.records import Prediction
@@ -32,8 +32,6 @@ if TYPE_CHECKING:
 
 GROUP = 500
 """Rows of a transaction."""
-CLASS = "class"
-"""The category column, if a profile has it, of a pupil's class."""
 
 
 @dataclass(frozen=True, slots=True)

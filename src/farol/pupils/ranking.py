@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import csv
-import io
 from collections.abc import Iterator
 from dataclasses import dataclass
 from enum import StrEnum
@@ -11,6 +9,7 @@ from math import isnan
 
 import numpy as np
 
+from farol.csv_form import CsvForm
 from farol.errors import InputError
 from farol.evaluation.capacity import NEARLY_ALL, Capacity
 from farol.evaluation.intervals import true_cases
@@ -22,8 +21,21 @@ from farol.model.risk_bands import prevalence_range
 from farol.model.scoring import NO_ANSWER, Scorer
 from farol.profile import Text
 from farol.workbook.panel import Panel
+from farol.workbook.student_code import class_name
 
-_RUNS = ("=", "+", "-", "@", "\t", "\r")
+CLASS = "class"
+"""The category column, if a profile has it, of a pupil's class."""
+
+_HEADERS = {
+    "rank": msg("place"),
+    "student": msg("pupil"),
+    "class": msg("class"),
+    "level": msg("level"),
+    "probability": msg("risk"),
+    "at_risk_now": msg("behind now"),
+    "tied": msg("tied"),
+    "reasons": msg("reasons"),
+}
 
 
 class By(StrEnum):
@@ -53,10 +65,14 @@ class ExpectedCases:
 
 @dataclass(frozen=True, slots=True)
 class RankedPupil:
-    """One pupil of a list. Pupils of the same probability have the same `rank`; `tied`: with the list's last place."""
+    """One pupil of a list; `group` is the class.
+
+    Pupils of the same probability have the same `rank`; `tied`: with the list's last place.
+    """
 
     rank: int
     student: str
+    group: str | None
     level: float | None
     probability: float
     at_risk_now: bool | None
@@ -125,16 +141,23 @@ class PupilList:
                 students=", ".join(self.unanswered),
             )
 
-    def csv(self, locale: str) -> str:
-        """A table (RFC 4180) of the pupils; a text that a spreadsheet would run gets an apostrophe in front."""
-        buffer = io.StringIO(newline="")
-        writer = csv.writer(buffer)
-        writer.writerow(("rank", "student", "level", "probability", "at_risk_now", "tied", "reasons"))
-        for pupil in self.pupils:
-            figures = (pupil.level, round(pupil.probability, 6), pupil.at_risk_now, pupil.tied)
-            cells = (pupil.rank, pupil.student, *figures, " ".join(reason.text(locale) for reason in pupil.reasons))
-            writer.writerow(map(_cell, cells))
-        return buffer.getvalue()
+    def csv(self, form: CsvForm) -> str:
+        """A table of the pupils; `reasons` in the locale of `form`."""
+        rows = (
+            (
+                pupil.rank,
+                pupil.student,
+                pupil.group,
+                pupil.level,
+                round(pupil.probability, 6),
+                pupil.at_risk_now,
+                pupil.tied,
+                " ".join(reason.text(form.locale) for reason in pupil.reasons),
+            )
+            for pupil in self.pupils
+        )
+        headers = tuple(_HEADERS.values()) if form.is_for_people else tuple(_HEADERS)
+        return form.start + form.lines([headers, *rows])
 
 
 def left_out_words(count: int) -> Message:
@@ -200,6 +223,7 @@ def pupil_list(scorer: Scorer, panel: Panel, capacity: Capacity, *, by: By = By.
     listed = np.flatnonzero(answered)[probability[answered] >= ranked[places - 1]]
     _check_choice(listed.size, ranked.size)
     level = np.full(probability.size, np.nan) if panel.profile.level is None else pupils.numbers[panel.profile.level]
+    groups = pupils.categories.get(CLASS)
     order = sorted(listed.tolist(), key=lambda row: (-probability[row], str(pupils.student[row])))
     return PupilList(
         bundle=bundle,
@@ -210,6 +234,7 @@ def pupil_list(scorer: Scorer, panel: Panel, capacity: Capacity, *, by: By = By.
             RankedPupil(
                 rank=1 + int((ranked > probability[row]).sum()),
                 student=str(pupils.student[row]),
+                group=None if groups is None else class_name(groups[row]),
                 level=_known(level[row]),
                 probability=float(probability[row]),
                 at_risk_now=None if isnan(pupils.label[row]) else bool(pupils.label[row]),
@@ -260,9 +285,3 @@ def _known(value: float) -> float | None:
 
 def _words(expected: ExpectedCases) -> dict[str, object]:
     return {"n": expected.n, "value": f"{expected.value:.0f}", "low": expected.low, "high": expected.high}
-
-
-def _cell(value: object) -> object:
-    if isinstance(value, bool):
-        return int(value)
-    return f"'{value}" if isinstance(value, str) and value.startswith(_RUNS) else value

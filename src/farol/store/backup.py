@@ -6,6 +6,7 @@ transaction, so that a service that has it open sees the old content or the rest
 
 from __future__ import annotations
 
+import errno
 import os
 import secrets
 import shlex
@@ -18,13 +19,13 @@ from urllib.parse import quote
 
 from sqlalchemy import URL
 
-from farol.errors import InputError, Place, StoreError
+from farol.errors import InputError, Place, StoreError, reason_of
 from farol.files import sync_folder
 from farol.i18n import msg
 from farol.store.database import Store
 from farol.store.engine import LIVENESS, open_engine, parse_url, store_errors
 from farol.store.schema import require_known
-from farol.store.sqlite import sqlite3
+from farol.store.sqlite import make_private_file, sqlite3
 
 _KEPT = ("predictions", "drift_snapshots")
 _BUSY_SECONDS = 10
@@ -57,6 +58,7 @@ def backup(url: str, file: Path) -> Copied:
         )
     if file.exists():
         raise InputError(msg("The file exists already."), where=Place(file=str(file)), fix=msg("Name a new file."))
+    file = Path(os.path.realpath(file))
     fresh = file.with_name(f"{_UNFINISHED}{secrets.token_hex(4)}.db")
     try:
         file.parent.mkdir(parents=True, exist_ok=True)
@@ -73,7 +75,7 @@ def backup(url: str, file: Path) -> Copied:
         sync_folder(file.parent)
     except OSError as error:
         raise InputError(
-            msg("The file cannot be written: {reason}.", reason=error.strerror or str(error)),
+            msg("The file cannot be written: {reason}.", reason=reason_of(error)),
             where=Place(file=str(file)),
         ) from error
     return copied
@@ -100,6 +102,7 @@ def restore(url: str, file: Path, *, force: bool = False) -> Copied:
         raise InputError(msg("There is no such file."), where=Place(file=str(file)))
     rows = _verified(file, of=file)
     engine = open_engine(url)
+    make_private_file(target)
     try:
         with store_errors(engine.url), closing(sqlite3.connect(target, timeout=_BUSY_SECONDS)) as into:
             if not force and _holds_anything(into):
@@ -143,10 +146,14 @@ def _copy_out(url: str, file: Path) -> None:
                 driver = connection.driver_connection
                 assert isinstance(driver, sqlite3.Connection)  # noqa: S101  `_file_of` let nothing else through
                 driver.backup(into)
+                # One file without a log beside it, which can also be read from a read-only folder.
+                into.execute("PRAGMA journal_mode = DELETE")
+            except sqlite3.OperationalError as error:
+                if not str(getattr(error, "sqlite_errorname", "")).startswith(("SQLITE_FULL", "SQLITE_IOERR_WRITE")):
+                    raise
+                raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC)) from error  # of the copy: reading needs no room
             finally:
                 connection.close()
-            # One file without a log beside it, which can also be read from a read-only folder.
-            into.execute("PRAGMA journal_mode = DELETE")
     finally:
         engine.dispose()
 

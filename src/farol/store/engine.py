@@ -17,7 +17,8 @@ from sqlalchemy.exc import ArgumentError, DBAPIError, DisconnectionError, Integr
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 from sqlalchemy.pool import ConnectionPoolEntry, PoolProxiedConnection
 
-from farol.errors import MissingExtraError, Place, StoreError
+from farol.errors import MissingExtraError, Place, StoreError, reason_of
+from farol.files import make_private_folder
 from farol.i18n import Message, msg
 from farol.store.patience import Patience
 from farol.store.sqlite import sqlite3, watch_file
@@ -90,7 +91,7 @@ def parse_url(url: str) -> URL:
         ) from None
     backend, _, driver = parsed.drivername.partition("+")
     if backend == "sqlite" and driver in ("", "pysqlite"):
-        if not parsed.database or ":memory:" in parsed.database:
+        if not parsed.database or _is_in_memory(parsed.database):
             raise StoreError(
                 msg("A database in memory loses every prediction when the program ends."),
                 expected=_expected(),
@@ -100,6 +101,10 @@ def parse_url(url: str) -> URL:
         given = {name: parsed.query.get(name, value) for name, value in LIVENESS.items()}
         return parsed.set(drivername="postgresql+psycopg").update_query_dict(given)
     raise _unknown_database(parsed)
+
+
+def _is_in_memory(database: str) -> bool:
+    return database == ":memory:" or (database.startswith("file:") and ":memory:" in database)
 
 
 def describe(url: URL) -> str:
@@ -176,10 +181,10 @@ def _sqlite_engine(url: URL) -> Engine:
     if not database.startswith("file:"):
         folder = Path(database).parent
         try:
-            folder.mkdir(parents=True, exist_ok=True, mode=0o700)  # it holds data of pupils
+            make_private_folder(folder)
         except OSError as error:
             raise StoreError(
-                msg("The folder of the database cannot be made: {reason}.", reason=error.strerror or str(error)),
+                msg("The folder of the database cannot be made: {reason}.", reason=reason_of(error)),
                 where=Place(file=str(folder)),
                 fix=msg("Choose another place with FAROL_DATA or FAROL_DATABASE_URL."),
             ) from error

@@ -23,9 +23,10 @@ from sqlalchemy import Engine, event
 from sqlalchemy.pool import ConnectionPoolEntry
 
 from farol.errors import StoreError
+from farol.files import PRIVATE, write_file
 from farol.store.identity import DatabaseFiles, Identity, foreign, require_own, severed
 
-__all__ = ["SOUND", "VERSION", "choose", "is_sound", "sqlite3", "watch_file"]
+__all__ = ["SOUND", "VERSION", "choose", "is_sound", "make_private_file", "sqlite3", "watch_file"]
 
 _FIXED = (3, 51, 3)
 _BACKPORTED = (((3, 44, 6), (3, 45)), ((3, 50, 7), (3, 51)))
@@ -90,7 +91,7 @@ class FileWatch:
         now = DatabaseFiles.at(self._path)
         if self._main is None:
             require_own(self._path)
-            _make_private(self._path)
+            make_private_file(self._path)
         elif now.main is None:
             raise _gone()
         elif now.main != self._main:
@@ -143,10 +144,10 @@ class FileWatch:
         return severed(self._path)
 
 
-def _make_private(path: Path) -> None:
-    """A new database is for its owner alone, and so are the log and the index, which SQLite makes after its mode."""
-    with suppress(OSError):
-        os.close(os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600))
+def make_private_file(path: Path) -> None:
+    """Make an empty database that only its owner may read, unless there is a file: SQLite itself lets others read."""
+    with suppress(OSError):  # SQLite meets the same fault next, and has a name for it
+        write_file(path, b"", mode=PRIVATE)
 
 
 def _empty_log(connection: Any) -> None:

@@ -18,6 +18,7 @@ from typing import Any, SupportsFloat
 
 import numpy as np
 
+from farol.csv_form import unguarded
 from farol.errors import MissingExtraError, Place, WorkbookError
 from farol.i18n import msg
 from farol.workbook.headers import HeaderIndex
@@ -64,7 +65,8 @@ def read_delimited(content: bytes, index: HeaderIndex, limits: Limits, file: str
         lines = _without_stray_quotes(text, separator, _header_width(text, separator, index), rows, stray)
         reader = csv.reader(lines, delimiter=separator)
         for record in reader:
-            rows.append([*record])
+            # Farol's own files guard what a spreadsheet would run.
+            rows.append([unguarded(cell) if "'" in cell else cell for cell in record])
             if strange and not strange.isdisjoint(range(read, reader.line_num)):
                 other.append(len(rows))
             read = reader.line_num

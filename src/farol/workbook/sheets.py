@@ -9,7 +9,7 @@ from collections import Counter
 from dataclasses import replace
 from pathlib import Path
 
-from farol.errors import Place, WorkbookError
+from farol.errors import Place, WorkbookError, reason_of
 from farol.i18n import msg
 from farol.profile import Profile
 from farol.workbook.csv_parquet import decoded, read_delimited, read_parquet
@@ -158,8 +158,9 @@ def _content(path: Path, limits: Limits) -> bytes:
             msg("There is no such file."), where=Place(file=str(path)), fix=msg("Check the path and the name.")
         ) from error
     except (OSError, ValueError) as error:
+        reason = reason_of(error) if isinstance(error, OSError) else type(error).__name__
         raise WorkbookError(
-            msg("The file cannot be opened: {reason}", reason=getattr(error, "strerror", None) or type(error).__name__),
+            msg("The file cannot be opened: {reason}", reason=reason),
             where=Place(file=str(path)),
         ) from error
     if len(content) > limits.max_bytes:
