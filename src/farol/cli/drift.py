@@ -205,6 +205,9 @@ def print_drift(report: DriftReport) -> None:
             years=", ".join(map(str, report.reference_years)),
         )
     )
+    if not report.n:
+        say(msg("No prediction came in this period, so there is nothing to compare with the training data."))
+        return
     say(msg("Verdict: {verdict}", verdict=verdict_label(report.verdict, terminal_locale())))
 
 

@@ -20,7 +20,7 @@ from farol.service import Service
 from farol.web.advice import PATH as ADVICE
 from farol.web.advice import AdviceLine, line_of, statuses_of
 from farol.web.locale import NOTHING, Reader, served_years, year_names
-from farol.web.status import Status, status_of
+from farol.web.status import Status, status_of_report
 
 DRIFT_DAYS = 30
 
@@ -135,7 +135,7 @@ def _task(bundle: Bundle, service: Service, reader: Reader, status: ModelStatus 
         notice=_in_locale(bundle.report.get("notice"), locale),
         groups=tuple(_groups(bundle, reader)),
         stored=NOTHING if status is None else reader.number(service.store.total(bundle.task), 0),
-        drift=None if status is None or status.drift is None else status_of(status.drift.verdict, reader),
+        drift=None if status is None or status.drift is None else status_of_report(status.drift, reader),
         advice=None if status is None else line_of(status, reader),
     )
 

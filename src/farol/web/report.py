@@ -12,7 +12,7 @@ from farol.web.dashboard import feature_views, name_of
 from farol.web.filters import period_words
 from farol.web.locale import Reader, served_years
 from farol.web.outcomes import estimate_view, part_view
-from farol.web.status import status_of
+from farol.web.status import status_of_report
 from farol.web.templating import STATIC, document
 from farol.web.timeline import event_views, marks_of, timeline
 
@@ -41,7 +41,7 @@ def report_html(report: Report, reader: Reader) -> str:
         "question": bundle.task_spec.question.in_locale(reader.locale),
         "limits": bundle.task_spec.limits.in_locale(reader.locale),
         "made": reader.moment(report.made),
-        "overall": status_of(drift.verdict, reader),
+        "overall": status_of_report(drift, reader),
         "period": period_words(drift.window, reader),
         "n": reader.number(drift.n, 0),
         "reference_n": reader.number(drift.reference_n, 0),
