@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from farol.outcomes.estimation import ExpectedMeasure
     from farol.outcomes.report import OutcomeReport, Part
     from farol.profile import Profile
+    from farol.pupils.forecast import Forecasts
     from farol.store.outcomes import Recorded
 
 YearOption = Annotated[
@@ -52,7 +53,6 @@ def forecast(
     """Score a sheet and keep the answers."""
     from farol.api.answers.pupils import ForecastsAnswer
     from farol.pupils.forecast import forecast_panel
-    from farol.pupils.ranking import marked_words
     from farol.store.database import Store
     from farol.store.exporting import write_csv_file
 
@@ -64,10 +64,21 @@ def forecast(
         forecasts = forecast_panel(scorer, panel, store, year=year, at=moment)
     if csv is not None:
         write_csv_file(forecasts.rows, csv, bundle.profile, settings.timezone)
-    answer = ForecastsAnswer.of(forecasts)
     if output is Format.json:
-        print(answer.model_dump_json(indent=2))
+        print(ForecastsAnswer.of(forecasts).model_dump_json(indent=2))
         return
+    print_forecasts(forecasts)
+    if csv is not None:
+        say(msg("wrote pupils to {path}: {n}", n=len(forecasts.rows), path=csv))
+    say(msg("When the next sheet is there, `farol outcomes` says what came true."))
+
+
+def print_forecasts(forecasts: Forecasts) -> None:
+    """How many were stored, how many are marked, and how many to expect."""
+    from farol.api.answers.pupils import ForecastsAnswer
+    from farol.pupils.ranking import marked_words
+
+    bundle, answer = forecasts.bundle, ForecastsAnswer.of(forecasts)
     say(
         msg(
             "{task} {version}: {n} pupils of {year}, {stored} forecasts stored now, {known} stored before",
@@ -94,9 +105,6 @@ def forecast(
         say(msg("Pupils without an answer, because too little is known about them: {n}.", n=forecasts.unanswered))
     if forecasts.unusable:
         say(msg("Pupils without a forecast, because their code cannot be stored: {n}.", n=forecasts.unusable))
-    if csv is not None:
-        say(msg("wrote pupils to {path}: {n}", n=len(forecasts.rows), path=csv))
-    say(msg("When the next sheet is there, `farol outcomes` says what came true."))
 
 
 def noon(day: str, zone: ZoneInfo) -> datetime:

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
+from collections import Counter
 from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
@@ -35,9 +35,6 @@ ForceOption = Annotated[
     bool,
     typer.Option("--force", help=_("Serve the model even if its own report says that it should not be served.")),
 ]
-
-POINTER = "workbook.json"
-"""Where, in the artifacts folder, the path of the last workbook trained on stands: `simulate` resamples its rows."""
 
 HEADLINES = ("precision", "recall", "f1", "roc_auc", "average_precision", "brier", "precision_top")
 
@@ -152,7 +149,7 @@ def train_workbook(
             registry.promote(name, path.name, force=options.force)
         else:
             say(msg("Not served: to serve it all the same, use --force."))
-    remember_workbook(workbook, settings)
+    remember_workbook(workbook, settings, panel)
     return panel
 
 
@@ -196,25 +193,15 @@ def _years(years: object) -> str:
     return ", ".join("→".join(map(str, year)) if isinstance(year, list) else str(year) for year in years)
 
 
-def workbook_digest(workbook: Path) -> str:
-    """sha256 over a workbook's bytes, or over the files of a folder in the order of their names."""
-    digest = hashlib.sha256()
-    for file in sorted(workbook.iterdir()) if workbook.is_dir() else [workbook]:
-        if file.is_file():
-            digest.update(file.read_bytes())
-    return digest.hexdigest()
+def remember_workbook(workbook: Path, settings: Settings, panel: Panel) -> None:
+    """Note which workbook the models in `artifacts` come from, and how many pupils and findings it had."""
+    from farol.model.workbook_note import WorkbookNote, digest_of, write_note
 
-
-def remember_workbook(workbook: Path, settings: Settings) -> None:
-    """Note which workbook the models in `artifacts` come from. The note holds a path, never a row."""
-    note = {"path": str(workbook.resolve()), "sha256": workbook_digest(workbook)}
-    (settings.artifacts / POINTER).write_text(json.dumps(note, ensure_ascii=False, indent=2) + "\n", encoding="utf-8")
-
-
-def remembered_workbook(settings: Settings) -> dict[str, str] | None:
-    """The note that `remember_workbook` left, or None when nothing was trained here or the note is unreadable."""
-    try:
-        note = json.loads((settings.artifacts / POINTER).read_text(encoding="utf-8"))
-    except (OSError, ValueError):
-        return None
-    return note if isinstance(note, dict) and {"path", "sha256"} <= note.keys() else None
+    years = panel.year.tolist()
+    note = WorkbookNote(
+        path=str(workbook.resolve()),
+        sha256=digest_of(workbook),
+        pupils={year: years.count(year) for year in panel.years},
+        findings=dict(Counter(finding.severity for finding in panel.findings)),
+    )
+    write_note(settings.artifacts, note)
