@@ -33,7 +33,7 @@ def test_a_demonstration_stands_apart_below_the_data_folder(demonstration: Setti
         {"artifacts": "data/demonstration/artifacts"},
         {"data": "data/demonstration", "artifacts": "artifacts", "database_url": "postgresql://school/own"},
     ],
-    ids=lambda named: "+".join(named),
+    ids="+".join,
 )
 def test_data_or_models_bring_the_rest_with_them(
     demonstration: Settings, named: dict[str, str], monkeypatch: pytest.MonkeyPatch

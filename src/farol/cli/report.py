@@ -47,7 +47,7 @@ def report(
     bundle = registry.load(task)
     with Store.open(settings.store_url) as store:
         made = report_of(store, registry, bundle, window_of(window, store=store, task=task, now=now), now)
-    html = report_html(made, Reader(terminal_locale(), False, zone))
+    html = report_html(made, Reader(terminal_locale(), False, zone), is_demonstration=settings.is_demonstration)
     path = out or Path("report.html")
     files = {path: html.encode()}
     if as_json:

@@ -85,6 +85,7 @@ class FeatureView:
     name: str
     anchor: str
     status: Status
+    is_alarm: bool
     words: Markup
     psi: str
     interval: Markup | str
@@ -247,6 +248,7 @@ def _feature(drift: FeatureDrift, snapshots: Sequence[Snapshot], marks: Sequence
         name=name_of(drift, reader),
         anchor="answers" if drift.feature == SCORE else f"feature-{drift.feature}",
         status=status_of(drift.verdict, reader),
+        is_alarm=drift.alarm,
         words=_words(drift, reader),
         psi=reader.number(drift.psi, 3),
         interval=_interval(drift, reader),

@@ -25,7 +25,7 @@ POLICY = (
 _STYLE = (STATIC / "farol.css").read_text(encoding="utf-8")
 
 
-def report_html(report: Report, reader: Reader) -> str:
+def report_html(report: Report, reader: Reader, *, is_demonstration: bool) -> str:
     """The file, in the reader's language and time zone."""
     bundle, drift = report.bundle, report.drift
     marks = marks_of(report.events)
@@ -35,6 +35,7 @@ def report_html(report: Report, reader: Reader) -> str:
     manifest, came, _ = bundle.manifest, report.outcomes, reader.gettext
     values: dict[str, object] = {
         "sections": SECTIONS,
+        "is_demonstration": is_demonstration,
         "style": Markup(_STYLE),  # noqa: S704  # our own file; it would be no style sheet if it were escaped
         "policy": POLICY,
         "title": bundle.task_spec.title.in_locale(reader.locale),
