@@ -194,7 +194,7 @@ def school(folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     return place
 
 
-def test_a_schools_own_starts_with_its_forecast_and_nothing_invented(school: Path) -> None:
+def test_a_schools_own_log_starts_with_its_forecast_alone(school: Path) -> None:
     settings = Settings(data=school / "data", artifacts=school / "artifacts")
     assert not settings.is_demonstration
     with Store.open(settings.store_url) as store:

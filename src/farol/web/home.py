@@ -92,7 +92,7 @@ class Situation:
     """How things are, in a line each: a status, what was found, and what to do next."""
 
     status: Status
-    found: tuple[Markup, ...]
+    facts: tuple[Markup, ...]
     steps: tuple[Markup, ...]
 
 
@@ -137,16 +137,16 @@ def _situation(
     _ = reader.gettext
     if not service.bundles or not known:
         return None
-    found = list(_found(service, reader, note))
+    facts = tuple(_facts(service, reader, note))
     to_do = [status for status in known.values() if status.to_do]
     if to_do:
         status = Status("moderate", _("There is something to do"), _("See “What to do” below, or the page of advice."))
     else:
         status = Status("none", _("All in order"), _("Nothing speaks against the answers."))
-    return Situation(status, tuple(found), tuple(_steps(service, reader, note)))
+    return Situation(status, facts, tuple(_steps(service, reader, note)))
 
 
-def _found(service: Service, reader: Reader, note: WorkbookNote | None) -> Iterator[Markup]:
+def _facts(service: Service, reader: Reader, note: WorkbookNote | None) -> Iterator[Markup]:
     _ = reader.gettext
     if note is not None and note.pupils:
         pupils = reader.listing(f"{reader.number(n, 0)} ({year})" for year, n in note.pupils.items())
