@@ -1,7 +1,7 @@
 """The pictures of the README: the demonstration's pages in Chromium, in both languages, into docs/images.
 
-Run with the project's environment: `python -m scripts.screenshots`. It makes a demonstration in a temporary folder first,
-as `farol demo` does, and takes about a minute. Every pupil in the pictures is invented.
+Run with the project's environment: `python -m scripts.screenshots`. It makes a demonstration in a temporary folder
+first, as `farol demo` does, and takes about a minute. Every pupil in the pictures is invented.
 """
 
 from __future__ import annotations

@@ -116,7 +116,7 @@ def test_a_slice_and_days_are_chosen_without_javascript_and_stay(chromium: Brows
         page.get_by_role("button", name="Show").click()
         assert page.url.endswith("&window=2024-01-31..2030-02-01&slice=class%3D10A&lang=en")
         assert page.get_by_role("heading", name="Verdict: class 10A").count() == 1
-        assert page.locator("#slice optgroup[label='By class'] option").all_inner_texts() == [
+        assert page.locator("#slice optgroup[label='By class'] option").all_text_contents() == [
             "Class 9B (300)",
             "Class 10A (300)",
         ]
