@@ -12,7 +12,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
 from itertools import accumulate
-from typing import Self
+from typing import Final, Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -32,7 +32,7 @@ OUTSIDE = "=outside"
 WHOLE = ""
 """The slice of all answers but those of TRAINING_SHEET."""
 
-TRAINING_SHEET = "training-sheet"
+TRAINING_SHEET: Final = "training-sheet"
 """The source of forecasts for the very workbook that the model was trained with. They count in a slice of their own and
 in no other: training knew these pupils, and the test of the card measured what a step from year to year costs, so they
 say nothing about what has changed since."""
