@@ -3,11 +3,16 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 from zoneinfo import ZoneInfo
 
-from pydantic import Field, SecretStr, field_validator
+from pydantic import Field, SecretStr, field_validator, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
+
+DEMONSTRATION = "demonstration"
+"""The folder of the demonstration, below the data folder: invented pupils, with models and a database of their own."""
+MARKER = "DEMONSTRATION.txt"
+"""The file that says of a folder that it is one."""
 
 
 class Settings(BaseSettings):
@@ -177,6 +182,37 @@ class Settings(BaseSettings):
         except (LookupError, OSError) as error:
             raise ValueError("this time zone is not known") from error
         return name
+
+    @model_validator(mode="before")
+    @classmethod
+    def _never_mixed(cls, values: dict[str, Any]) -> dict[str, Any]:
+        """The data folder of a demonstration brings its models with it, and its models bring the data folder where none
+        is named: neither meets a school's own."""
+        data, artifacts = (Path(values.get(name) or cls.model_fields[name].default) for name in ("data", "artifacts"))
+        folder = data if "data" in values or (data / MARKER).is_file() else artifacts.parent
+        if not (folder / MARKER).is_file():
+            return values
+        return values | {"data": folder, "artifacts": folder / "artifacts", "database_url": None}
+
+    @property
+    def is_demonstration(self) -> bool:
+        """Whether all pupils are invented."""
+        return (self.data / MARKER).is_file()
+
+    def demonstration(self) -> Settings:
+        """The same settings over the demonstration's folder, which is made if it is not there."""
+        folder = self.data if self.is_demonstration else self.data / DEMONSTRATION
+        folder.mkdir(parents=True, exist_ok=True)
+        marker = folder / MARKER
+        if not marker.exists():
+            marker.write_text(
+                "Demonstração do Farol: alunos inventados. Pode ser apagada.\n"
+                "A demonstration of Farol: invented pupils. It may be deleted.\n",
+                encoding="utf-8",
+            )
+        return self.model_copy(
+            update={"data": folder, "artifacts": folder / "artifacts", "database_url": None},
+        )
 
     @property
     def is_profile_chosen(self) -> bool:

@@ -36,6 +36,7 @@ from farol.store.records import Prediction, Snapshot, uuid7
 from tests.bundles import make_bundle
 from tests.drift.test_baseline import of_two_levels
 from tests.played import play
+from tests.store.rows import row as prediction
 
 NOW = datetime(2024, 7, 1, 2, 30, tzinfo=UTC)
 MONTH = Window("30d", date(2024, 6, 1), date(2024, 6, 30))
@@ -269,9 +270,34 @@ def test_expected_wholly_below_what_was_promised(two: Bundle, estimation: Estima
 
 
 def test_a_model_grows_too_old(two: Bundle) -> None:
-    assert kinds(advise(facts(two, plain(two), learned=(2021,)))) == ["distrust"]
-    assert kinds(advise(facts(two, plain(two), learned=(2021,), horizon=1))) == ["nothing"]
-    assert kinds(advise(facts(two, plain(two), learned=()))) == ["nothing"]
+    (one,) = advise(facts(two, plain(two), learned=(2021,), asked=2024))
+    assert one.kind == "distrust"
+    assert "The last year whose answers it knows is 2021. There are pupils of 2024 by now, 3 years later." in texts(one)
+    assert kinds(advise(facts(two, plain(two), learned=(2021,), horizon=1, asked=2024))) == ["nothing"]
+    assert kinds(advise(facts(two, plain(two), learned=(), asked=2024))) == ["nothing"]
+    assert kinds(advise(facts(two, plain(two), learned=(2021,), outcome_year=2024))) == ["distrust", "retrain"]
+
+
+def test_the_calendar_alone_makes_no_model_too_old(two: Bundle) -> None:
+    assert kinds(advise(facts(two, plain(two), learned=(2011,)))) == ["nothing"]
+
+
+def test_one_request_does_not_make_a_model_too_old(two: Bundle, store: Store, tmp_path: Path) -> None:
+    counted = Counted.of({two.reference.features[0].feature: 0})
+    asked = replace(prediction(at=NOW, task=two.task, version=two.version), counted=counted)
+    store.write([replace(asked, id=uuid7(NOW), year=year) for year in [2024] * 30 + [2031]])
+    window = parse_window("30d", now=NOW)
+    assert gather(store, Registry(tmp_path), two, window).asked == 2024
+    assert gather(store, Registry(tmp_path), two, parse_window("30d@2020-01-31", now=NOW)).asked is None
+
+
+def test_without_predictions_there_is_nothing_to_judge(two: Bundle) -> None:
+    (one,) = advise(facts(two, {}))
+    assert (one.kind, one.steps) == ("nothing", ())
+    assert "There is nothing to judge yet: no prediction came in this period." in texts(one)
+    assert "not judged" not in texts(one)
+    (one,) = advise(facts(two, {}, of_sheet=562))
+    assert "Stored forecasts for the sheet that the model was trained with: 562. They are not judged" in texts(one)
 
 
 def test_a_year_not_learned_from_asks_for_training(two: Bundle) -> None:
@@ -478,7 +504,7 @@ def test_next_years_model_comes_first_and_broken_ones_last(tmp_path: Path, store
     served, problems = promoted(registry, tasks_of(registry))
     assert ([one.task for one in served], list(problems)) == (["next-year"], ["current"])
     found = model_statuses(store, registry, served, problems, now=NOW)
-    assert [(one.task, one.lead) for one in found] == [("next-year", "too_little"), ("current", "distrust")]
+    assert [(one.task, one.lead) for one in found] == [("next-year", "nothing"), ("current", "distrust")]
     assert TaskStatusAnswer.of(found[1], "en").model_dump() | {"advice": []} == {
         "task": "current",
         "title": "current",

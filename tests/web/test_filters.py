@@ -138,7 +138,8 @@ def test_pupils_without_a_known_phase_are_counted_apart(web: httpx.Client) -> No
     assert report["n"] < 600
     assert f"one that training did not have: {600 - report['n']}." in shown(web, same_levels="1")
     asked = Filters(same_levels=True)
-    assert list(_notes(asked, asked, 0, EN)) == []
+    assert list(_notes(asked, asked, EN, left_out=0, of_sheet=0)) == []
+    assert "562" in next(_notes(asked, asked, EN, left_out=0, of_sheet=562))
 
 
 @pytest.mark.parametrize(

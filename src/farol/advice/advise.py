@@ -41,7 +41,7 @@ def advise(facts: Facts) -> tuple[Advice, ...]:
         *(() if same else rules.answers_drift(facts, drift)),
         *rules.much_missing(facts, drift),
         *rules.expected_below(facts, drift),
-        *rules.too_old(facts, drift),
+        *rules.too_old(facts),
         *rules.new_outcomes(facts),
         *(() if same else rules.lasting(facts, drift)),
     ]
@@ -49,6 +49,8 @@ def advise(facts: Facts) -> tuple[Advice, ...]:
         advices.append(_other_pupils(facts, drift))
     elif drift.alarm:
         advices += _looks(facts, drift)
+    elif not drift.n:
+        advices.append(_no_predictions(facts, drift))
     elif drift.verdict != "none":
         advices.append(_too_little(drift))
     elif not advices:
@@ -160,6 +162,19 @@ def reasons(feature: FeatureDrift) -> Iterator[Message]:
             psi=decimal(feature.psi),
             critical=decimal(feature.critical),
         )
+
+
+def _no_predictions(facts: Facts, drift: DriftReport) -> Advice:
+    why = [msg("Predictions in {window}: none.", window=days(drift.window))]
+    if facts.of_sheet:
+        why.append(
+            msg(
+                "Stored forecasts for the sheet that the model was trained with: {n}. They are not judged: training "
+                "knew these pupils, and the model card says what its answers were worth in a year it did not know.",
+                n=facts.of_sheet,
+            )
+        )
+    return Advice("nothing", msg("There is nothing to judge yet: no prediction came in this period."), tuple(why), ())
 
 
 def _too_little(drift: DriftReport) -> Advice:

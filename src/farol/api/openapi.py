@@ -218,7 +218,9 @@ def openapi(request: Request) -> JSONResponse:
 @router.get("/docs")
 async def docs(request: Request) -> HTMLResponse:
     locale = locale_of(request)
+    is_demonstration = request.app.state.service.settings.is_demonstration
     page = _page().format(
+        banner=f"<p>{msg('Demonstration: invented pupils.').render(locale)}</p>" if is_demonstration else "",
         lang=locale.replace("_", "-"),
         title=msg("Farol: the routes").render(locale),
         without_script=msg("This page needs JavaScript; openapi.json says the same to programs.").render(locale),

@@ -59,7 +59,9 @@ def root(
 START = _("Start here")
 app.command(
     cls=Command,
-    help=_("Do it all with a workbook, or with an invented sample: train, fill the log, serve."),
+    help=_(
+        "Do it all with your workbook (check, train, forecast, serve), or show a demonstration with invented pupils."
+    ),
     rich_help_panel=START,
 )(demo.demo)
 app.command(

@@ -28,7 +28,7 @@ from farol.cli.terminal import (
     say_json,
     say_reading,
 )
-from farol.cli.train import ArtifactsOption, SeedOption, remembered_workbook
+from farol.cli.train import ArtifactsOption, SeedOption
 from farol.errors import InputError
 from farol.i18n import msg, terminal_locale
 
@@ -251,6 +251,9 @@ def print_drift(report: DriftReport) -> None:
             years=", ".join(map(str, report.reference_years)),
         )
     )
+    if not report.n:
+        say(msg("No prediction came in this period, so there is nothing to compare with the training data."))
+        return
     say(msg("Verdict: {verdict}", verdict=verdict_label(report.verdict, terminal_locale())))
 
 
@@ -276,9 +279,24 @@ def simulate(
 ) -> None:
     """Draw pupils of the last year, shift them, score and store them."""
     settings = read_settings(artifacts=artifacts, data=data, profile=profile)
+    require_invented(settings)
     source = workbook or known_workbook(settings)
     panel = open_panel(source, open_tasks(settings).profile, settings)
     simulate_panel(panel, settings, task=task, n=n, shift=shift, days=days, seed=seed)
+
+
+def require_invented(settings: Settings) -> None:
+    """Raise InputError where the log holds predictions that were asked for: invented ones must not be among them."""
+    from farol.drift.simulate import is_asked
+    from farol.store.database import Store
+
+    with Store.open(settings.store_url) as store:
+        is_own = not settings.is_demonstration and is_asked(store)
+    if is_own:
+        raise InputError(
+            msg("The log holds predictions of your own pupils; invented ones would be mixed with them."),
+            fix=msg("Use the demonstration, or an empty folder, with {option}.", option="--data data/demonstration"),
+        )
 
 
 def promoted_tasks(registry: Registry, profile: Profile) -> list[str]:
@@ -309,14 +327,16 @@ def known_workbook(settings: Settings) -> Path:
     Raises:
         InputError: none is known, or it is no longer where it was.
     """
-    note = remembered_workbook(settings)
+    from farol.model.workbook_note import read_note
+
+    note = read_note(settings.artifacts)
     if note is None:
         raise InputError(
             msg("No workbook to draw pupils from."),
             expected=msg("models trained in {folder}", folder=settings.artifacts),
             fix=msg("Train first with `farol train WORKBOOK`, or name one with --workbook."),
         )
-    path = Path(note["path"])
+    path = Path(note.path)
     if not path.exists():
         raise InputError(
             msg("The workbook last trained on is no longer where it was."),

@@ -32,13 +32,16 @@ from farol.cli.terminal import (
 from farol.cli.train import ArtifactsOption
 from farol.csv_form import Audience, CsvForm
 from farol.errors import InputError
-from farol.i18n import msg, terminal_locale
+from farol.i18n import Message, msg, terminal_locale
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from farol.evaluation.metrics import Estimate
     from farol.outcomes.estimation import ExpectedMeasure
     from farol.outcomes.report import OutcomeReport, Part
     from farol.profile import Profile
+    from farol.pupils.forecast import Forecasts
     from farol.store.outcomes import Recorded
 
 
@@ -67,7 +70,6 @@ def forecast(
     """Score a sheet and keep the answers."""
     from farol.api.answers.pupils import ForecastsAnswer
     from farol.pupils.forecast import forecast_panel
-    from farol.pupils.ranking import left_out_words, marked_words, unknown_words
     from farol.store.database import Store
     from farol.store.exporting import write_csv
 
@@ -84,11 +86,23 @@ def forecast(
         pieces = write_csv(forecasts.rows, bundle.profile, settings.timezone, form)
         file.write(piece.encode() for piece in pieces)
         tell = file.say
-    answer = ForecastsAnswer.of(forecasts)
     say_reading(panel, workbook, year=forecasts.year, aside=output is Format.json)
     if output is Format.json:
-        say_json(answer.model_dump_json(indent=2))
+        say_json(ForecastsAnswer.of(forecasts).model_dump_json(indent=2))
         return
+    print_forecasts(forecasts, workbook, tell)
+    if csv is not None:
+        tell(msg("wrote pupils to {path}: {n}", n=len(forecasts.rows), path=csv))
+    if bundle.profile.follows_pupils:
+        tell(msg("When the next sheet is there, `farol outcomes` says what came true."))
+
+
+def print_forecasts(forecasts: Forecasts, workbook: Path, tell: Callable[[Message], None] = say) -> None:
+    """How many were stored, how many are marked, and how many to expect."""
+    from farol.api.answers.pupils import ForecastsAnswer
+    from farol.pupils.ranking import left_out_words, marked_words, unknown_words
+
+    bundle, answer = forecasts.bundle, ForecastsAnswer.of(forecasts)
     tell(
         msg(
             "{task} {version}: {n} pupils of {year}, {stored} forecasts stored now, {known} stored before",
@@ -112,17 +126,13 @@ def forecast(
         )
     )
     if forecasts.unknown:
-        say(unknown_words(forecasts.unknown))
+        tell(unknown_words(forecasts.unknown))
     if forecasts.unanswered:
         tell(msg("Pupils without an answer, because too little is known about them: {n}.", n=forecasts.unanswered))
     if forecasts.left_out:
         tell(left_out_words(forecasts.left_out))
     if forecasts.unusable:
         tell(msg("Pupils without a forecast, because their code cannot be stored: {n}.", n=forecasts.unusable))
-    if csv is not None:
-        tell(msg("wrote pupils to {path}: {n}", n=len(forecasts.rows), path=csv))
-    if bundle.profile.follows_pupils:
-        tell(msg("When the next sheet is there, `farol outcomes` says what came true."))
 
 
 def noon(day: str, zone: ZoneInfo) -> datetime:

@@ -56,7 +56,7 @@ def report(
     bundle = open_model(settings, task, NEXT_YEAR)
     with Store.open(settings.store_url) as store:
         made = report_of(store, registry, bundle, window_of(window, store=store, task=bundle.task, now=now), now)
-    html = report_html(made, Reader(terminal_locale(), False, zone))
+    html = report_html(made, Reader(terminal_locale(), False, zone), is_demonstration=settings.is_demonstration)
     contents = {".html": html.encode()}
     if as_json:
         answer = ReportAnswer.of(made, zone, terminal_locale())

@@ -101,7 +101,7 @@ def read_settings(**overrides: object) -> Settings:
     """
     given = {name: value for name, value in overrides.items() if value is not None}
     try:
-        return Settings(**given)  # type: ignore[arg-type]  # each command passes what its options declare
+        settings = Settings(**given)  # type: ignore[arg-type]  # each command passes what its options declare
     except ValidationError as error:
         first = error.errors(include_input=False, include_url=False)[0]
         name = "FAROL_" + "_".join(str(part) for part in first["loc"]).upper()
@@ -110,6 +110,9 @@ def read_settings(**overrides: object) -> Settings:
             expected=expectation(error),
             fix=msg("Correct it or remove it; docs/settings.md lists every setting."),
         ) from error
+    if settings.is_demonstration:
+        ERR.print(_("Demonstration: all pupils are invented."), markup=False)
+    return settings
 
 
 def expectation(error: ValidationError) -> Message:

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
+from collections import Counter
 from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
@@ -28,7 +28,6 @@ from farol.cli.terminal import (
     say_reading,
 )
 from farol.errors import InputError, MissingExtraError, PlanError
-from farol.files import replace_file
 from farol.i18n import Message, msg, terminal_locale
 
 if TYPE_CHECKING:
@@ -49,9 +48,6 @@ ForceOption = Annotated[
     bool,
     typer.Option("--force", help=_("Serve the model even if its own report says that it should not be served.")),
 ]
-
-POINTER = "workbook.json"
-"""Where, in the artifacts folder, the path of the last workbook trained on stands: `simulate` resamples its rows."""
 
 HEADLINES = ("precision", "recall", "f1", "roc_auc", "average_precision", "brier", "precision_top")
 
@@ -181,7 +177,7 @@ def train_workbook(
     for name, path in written:
         if name in served:
             Registry(settings.artifacts).promote(name, path.name, force=options.force)
-    remember_workbook(workbook, settings)
+    remember_workbook(workbook, settings, panel)
     say_reading(panel, workbook)
     for name, path in written:
         print_report(reports[name], profile, profile.tasks[name], path)
@@ -264,25 +260,15 @@ def _cohort_years(as_of: str, label: str) -> str:
     return as_of if as_of == label else f"{as_of}→{label}"
 
 
-def workbook_digest(workbook: Path) -> str:
-    """sha256 over a workbook's bytes, or over the files of a folder in the order of their names."""
-    digest = hashlib.sha256()
-    for file in sorted(workbook.iterdir()) if workbook.is_dir() else [workbook]:
-        if file.is_file():
-            digest.update(file.read_bytes())
-    return digest.hexdigest()
+def remember_workbook(workbook: Path, settings: Settings, panel: Panel) -> None:
+    """Note which workbook the models in `artifacts` come from, and how many pupils and findings it had."""
+    from farol.model.workbook_note import WorkbookNote, digest_of, write_note
 
-
-def remember_workbook(workbook: Path, settings: Settings) -> None:
-    """Note which workbook the models in `artifacts` come from. The note holds a path, never a row."""
-    note = {"path": str(workbook.resolve()), "sha256": workbook_digest(workbook)}
-    replace_file(settings.artifacts / POINTER, json.dumps(note, indent=2).encode() + b"\n")
-
-
-def remembered_workbook(settings: Settings) -> dict[str, str] | None:
-    """The note that `remember_workbook` left, or None when nothing was trained here or the note is unreadable."""
-    try:
-        note = json.loads((settings.artifacts / POINTER).read_text(encoding="utf-8"))
-    except (OSError, ValueError):
-        return None
-    return note if isinstance(note, dict) and {"path", "sha256"} <= note.keys() else None
+    years = panel.year.tolist()
+    note = WorkbookNote(
+        path=str(workbook.resolve()),
+        sha256=digest_of(workbook),
+        pupils={year: years.count(year) for year in panel.years},
+        findings=dict(Counter(finding.severity for finding in panel.findings)),
+    )
+    write_note(settings.artifacts, note)

@@ -19,7 +19,7 @@ from farol.drift.report import DriftReport, features_of, score_of
 from farol.drift.verdicts import MIN_SAMPLES
 from farol.i18n import Message
 from farol.model.bundle import Bundle
-from farol.model.counters import SCORE, WHOLE
+from farol.model.counters import SCORE, SHEET_SLICE, WHOLE
 from farol.store.database import Store
 
 MOST_OF_A_KIND = 10
@@ -80,6 +80,7 @@ def search_slices(store: Store, bundle: Bundle, report: DriftReport) -> SliceSea
         return SliceSearch()
     first, last = report.window.first or date.min, report.window.last
     sizes = store.slices(bundle.task, bundle.version, first, last)
+    sizes.pop(SHEET_SLICE, None)  # it is no part of the window
     kinds = {kind: list(_largest(kind, sizes)) for kind in kinds_of(bundle)}
     counts = {
         name: store.counts(bundle.task, bundle.version, first, last, name)

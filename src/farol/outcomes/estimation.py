@@ -25,12 +25,13 @@ from typing import Self
 import numpy as np
 from numpy.typing import NDArray
 
+from farol.drift.baseline import summed
 from farol.drift.report import cells_of
 from farol.drift.verdicts import MIN_SAMPLES
 from farol.drift.windows import Window
 from farol.i18n import Message, msg
 from farol.model.bundle import Bundle
-from farol.model.counters import SCORE, WHOLE
+from farol.model.counters import SCORE, SHEET_SLICE, WHOLE
 from farol.model.reference import SCORE_BINS, Reference, score_index
 from farol.store.database import Store
 
@@ -102,8 +103,13 @@ def assumptions_of(*, calibrated: bool) -> tuple[Message, ...]:
 
 
 def expected_performance(store: Store, bundle: Bundle, window: Window, *, part: str = WHOLE) -> Estimation:
-    """The expected performance of the answers of a window, or a slice of it, from the counters. Raises StoreError."""
-    counts = store.counts(bundle.task, bundle.version, window.first or date.min, window.last, part)
+    """The expected performance of the answers of a window, or a slice of it, from the counters. Raises StoreError.
+
+    All answers are with those for the sheet that the model was trained with: nobody knows yet what comes of these.
+    """
+    first = window.first or date.min
+    parts = (WHOLE, SHEET_SLICE) if part == WHOLE else (part,)
+    counts = summed({name: store.counts(bundle.task, bundle.version, first, window.last, name) for name in parts})
     cells = cells_of(counts.get(SCORE, {}), SCORE_BINS + 1)
     return estimate(cells, bundle.manifest.threshold, IsotonicCalibration.of(bundle.reference))
 

@@ -17,13 +17,14 @@ from sqlalchemy import select
 
 from farol.files import canonical_json
 from farol.model.bundle import Bundle
+from farol.model.counters import TRAINING_SHEET
 from farol.model.scoring import Scorer
 from farol.model.vocabulary import given_in
 from farol.profile import Text
 from farol.pupils.ranking import CLASS, ExpectedCases, unknown_features
 from farol.store.database import Store
 from farol.store.prediction_rows import row_of
-from farol.store.records import Prediction
+from farol.store.records import Prediction, Source
 from farol.store.tables import prediction_of, predictions
 from farol.workbook.student_code import class_name, student_code
 
@@ -32,6 +33,8 @@ if TYPE_CHECKING:
 
 GROUP = 500
 """Rows of a transaction."""
+SOURCES: tuple[Source, ...] = ("command", TRAINING_SHEET)
+"""The sources of the rows that are stored here."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,6 +105,7 @@ def _answered(scorer: Scorer, pupils: Panel, codes: Sequence[str | None], at: da
     columns = {name: pupils.columns[name] for name in scorer.bundle.inputs.columns if name in pupils.columns}
     answers = scorer.answers(scorer.score(columns, pupils.year.astype(np.float64)))
     groups = pupils.categories.get(CLASS)
+    is_known = pupils.fingerprint == scorer.bundle.manifest.data_fingerprint
     for i, (code, answer) in enumerate(zip(codes, answers, strict=True)):
         if code is None:
             continue
@@ -112,7 +116,7 @@ def _answered(scorer: Scorer, pupils: Panel, codes: Sequence[str | None], at: da
             given,
             at=at,
             year=int(pupils.year[i]),
-            source="command",
+            source=TRAINING_SHEET if is_known else "command",
             student=code,
             group=None if groups is None else class_name(groups[i]),
             body_hash=hashlib.sha256(canonical_json(given)).hexdigest(),
@@ -141,6 +145,6 @@ def _last(store: Store, rows: Sequence[Prediction]) -> Mapping[str, Prediction]:
     table = predictions.c
     codes = [row.student for row in rows]
     same = (table.task == rows[0].task) & (table.version == rows[0].version) & (table.year == rows[0].year)
-    query = select(predictions).where(table.student.in_(codes), same, table.source == "command").order_by(table.seq)
+    query = select(predictions).where(table.student.in_(codes), same, table.source.in_(SOURCES)).order_by(table.seq)
     with store.snapshot() as connection:
         return {row["student"]: prediction_of(row) for row in connection.execute(query).mappings()}

@@ -200,13 +200,13 @@ class Store:
     def first_day(self, task: str, version: str) -> date | None:
         """The first day (America/Sao_Paulo) on which a version answered; None where it never did."""
         table = counters.c
-        query = select(func.min(table.day)).where(table.task == task, table.version == version, table.slice == WHOLE)
+        query = select(func.min(table.day)).where(table.task == task, table.version == version)
         with self._reading() as connection:
             day: date | None = connection.execute(query).scalar_one()
             return day
 
     def slices(self, task: str, version: str, first: date, last: date) -> dict[str, int]:
-        """Slice → number of answers counted in it over these days; "" is all of them."""
+        """Slice → number of answers counted in it over these days; WHOLE is all but those of the training sheet."""
         with self._reading() as connection:
             return self.counters.sizes(connection, (task, version), first=first, last=last)
 

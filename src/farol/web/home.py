@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import date, datetime
+from pathlib import Path
+from shlex import quote
 
 from markupsafe import Markup
 
@@ -14,14 +16,19 @@ from farol.errors import FarolError, ServiceError, StoreError
 from farol.evaluation.metrics import Estimate
 from farol.i18n import msg
 from farol.model.bundle import Bundle
+from farol.model.counters import SCORE, SHEET_SLICE
 from farol.model.features import sheet_inputs
+from farol.model.reference import SCORE_BINS
+from farol.model.workbook_note import WorkbookNote, read_note
 from farol.outcomes.card_comparison import CardMetrics
 from farol.profile import Column, Profile
 from farol.service import ROUTE, Service
+from farol.settings import Settings
 from farol.web.advice import PATH as ADVICE
 from farol.web.advice import AdviceLine, line_of, statuses_of
 from farol.web.locale import NOTHING, Reader, served_years, year_names
-from farol.web.status import Status, status_of
+from farol.web.status import Status, status_of_report
+from farol.web.templating import code, link
 
 DRIFT_DAYS = 30
 
@@ -47,8 +54,9 @@ class GroupScore:
 class ServedTask:
     """One question that the service answers, as the page shows it.
 
-    `hits` and `hit_words` say how many of the pupils pointed out were behind, `caught` how many of the pupils behind
-    were pointed out; `score` is the ROC AUC.
+    `hits` and `hit_words` say how many of ten pupils at the top of the list were behind (of those pointed out, where
+    the card has no list), `lot` how many would have been by lot, `caught` how many of the pupils behind were pointed
+    out; `score` is the ROC AUC.
     """
 
     name: str
@@ -59,6 +67,7 @@ class ServedTask:
     checked: Markup | str
     hits: Markup | None
     hit_words: Markup
+    lot: Markup | None
     caught: Markup | None
     score: Interval | None
     score_words: Markup
@@ -67,6 +76,25 @@ class ServedTask:
     stored: str
     drift: Status | None
     advice: AdviceLine | None
+
+
+@dataclass(frozen=True, slots=True)
+class TopOfList:
+    """The list of a model's test: `k` of `n` pupils, the share behind among them, and by lot."""
+
+    k: int
+    n: int
+    share: float
+    by_lot: float
+
+
+@dataclass(frozen=True, slots=True)
+class Situation:
+    """How things are, in a line each: a status, what was found, and what to do next."""
+
+    status: Status
+    facts: tuple[Markup, ...]
+    steps: tuple[Markup, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,7 +119,9 @@ def home_values(service: Service, reader: Reader, base: str, now: datetime) -> d
     """What the template of the introduction needs; `base` is the address of the service, without a slash at the end."""
     served = service.bundles
     known = _statuses(service, now)
+    note = read_note(service.settings.artifacts)
     return {
+        "situation": _situation(service, reader, note, known),
         "tasks": [_task(bundle, service, reader, known.get(bundle.task)) for bundle in served],
         "problems": [" ".join(problem.lines(reader.locale)) for problem in _problems(service)],
         "guide": list(_guide(service.profile, reader)),
@@ -100,6 +130,68 @@ def home_values(service: Service, reader: Reader, base: str, now: datetime) -> d
         "state": service.profile.label.state.in_locale(reader.locale),
         "routes": list(_routes(service, reader, served)),
     }
+
+
+def _situation(
+    service: Service, reader: Reader, note: WorkbookNote | None, known: Mapping[str, ModelStatus]
+) -> Situation | None:
+    """What was found, and what to do next; None before there is a model, or while the store is down."""
+    _ = reader.gettext
+    if not service.bundles or not known:
+        return None
+    facts = tuple(_facts(service, reader, note))
+    to_do = [status for status in known.values() if status.to_do]
+    if to_do:
+        status = Status("moderate", _("There is something to do"), _("See “What to do” below, or the page of advice."))
+    else:
+        status = Status("none", _("All in order"), _("Nothing speaks against the answers."))
+    return Situation(status, facts, tuple(_steps(service, reader, note)))
+
+
+def _facts(service: Service, reader: Reader, note: WorkbookNote | None) -> Iterator[Markup]:
+    _ = reader.gettext
+    if note is not None and note.pupils:
+        pupils = reader.listing(f"{reader.number(n, 0)} ({year})" for year, n in note.pupils.items())
+        yield _("Pupils read from {file}, by year: {pupils}.", file=note.name, pupils=pupils)
+        yield _(
+            "Findings of the reader: {errors} errors, {warnings} warnings.",
+            errors=reader.number(note.findings.get("error", 0), 0),
+            warnings=reader.number(note.findings.get("warning", 0), 0),
+        )
+    for bundle in service.bundles:
+        counts = service.store.counts(bundle.task, bundle.version, date.min, date.max, SHEET_SLICE).get(SCORE, {})
+        answered = {bin_: n for bin_, n in counts.items() if bin_ < SCORE_BINS}
+        if answered:
+            yield _(
+                "{title}: forecasts for {n} pupils of {year} are stored. About {count} are expected to be behind.",
+                title=bundle.task_spec.title.in_locale(reader.locale),
+                n=reader.number(sum(answered.values()), 0),
+                year=bundle.manifest.last_year,
+                count=reader.number(sum(n * (bin_ + 0.5) / SCORE_BINS for bin_, n in answered.items()), 0),
+            )
+
+
+def _steps(service: Service, reader: Reader, note: WorkbookNote | None) -> Iterator[Markup]:
+    _ = reader.gettext
+    file = _("workbook.xlsx") if note is None else _place(Path(note.path))
+    artifacts = service.settings.artifacts
+    options = "" if artifacts == Settings.model_fields["artifacts"].default else f" --artifacts {artifacts}"
+    ahead = any(bundle.task_spec.horizon for bundle in service.bundles)
+    if ahead:
+        yield _("Whom to look at first: {command}", command=code(f"farol list {file}{options}"))
+    yield _("Before you read an answer: {link}.", link=link("#reading", _("How to read an answer")))
+    if ahead:
+        yield _(
+            "When next year's sheet is there: {outcomes} says what came true. Then train again, and forecast that "
+            "sheet.",
+            outcomes=code(f"farol outcomes {_('workbook.xlsx')}"),
+        )
+
+
+def _place(path: Path) -> str:
+    """A path as it is typed in the folder that the service runs in; the name alone of a file elsewhere."""
+    folder = Path.cwd()
+    return quote(str(path.relative_to(folder)) if path.is_relative_to(folder) else path.name)
 
 
 def _problems(service: Service) -> Iterator[FarolError]:
@@ -121,7 +213,9 @@ def _task(bundle: Bundle, service: Service, reader: Reader, status: ModelStatus 
     state = bundle.profile.label.state.in_locale(locale)
     card = CardMetrics.of(bundle)
     metrics = {} if card is None else card.metrics
-    precision, recall, auc = (metrics.get(name) for name in ("precision", "recall", "roc_auc"))
+    marked, recall, auc = (metrics.get(name) for name in ("precision", "recall", "roc_auc"))
+    top = _top(bundle)
+    hits = top.share if top is not None else marked.value if marked is not None else None
     return ServedTask(
         name=bundle.task,
         title=spec.title.in_locale(locale),
@@ -129,8 +223,9 @@ def _task(bundle: Bundle, service: Service, reader: Reader, status: ModelStatus 
         version=bundle.version,
         learned=served_years(bundle),
         checked=_checked(bundle, reader),
-        hits=None if precision is None else _("{count} of {all}", **_counted(precision.value)),
-        hit_words=_hit_words(precision, state, reader),
+        hits=None if hits is None else _("{count} of {all}", **_counted(hits)),
+        hit_words=_hit_words(bundle, top, marked, state, reader),
+        lot=None if top is None else _lot(top, state, reader),
         caught=None
         if recall is None
         else _("Of {all} pupils who were {state} it pointed out {count}.", state=state, **_counted(recall.value)),
@@ -144,7 +239,7 @@ def _task(bundle: Bundle, service: Service, reader: Reader, status: ModelStatus 
         notice=_in_locale(bundle.report.get("notice"), locale),
         groups=tuple(_groups(bundle, reader)),
         stored=NOTHING if status is None else reader.number(service.store.total(bundle.task), 0),
-        drift=None if status is None or status.drift is None else status_of(status.drift.verdict, reader),
+        drift=None if status is None or status.drift is None else status_of_report(status.drift, reader),
         advice=None if status is None else line_of(status, reader),
     )
 
@@ -155,14 +250,41 @@ def _counted(share: float) -> dict[str, object]:
     return {"count": round(of * share), "all": of}
 
 
-def _hit_words(precision: Estimate | None, state: str, reader: Reader) -> Markup:
-    if precision is None:
+def _top(bundle: Bundle) -> TopOfList | None:
+    """The list of the test, as the card has it; None where it has none."""
+    match bundle.report.get("capacity"):
+        case {
+            "lists": {"all": {"k": int(k), "n": int(n), "by_chance": by_chance, "precision": {"value": float(share)}}}
+        }:
+            return TopOfList(k, n, share, by_chance / k)
+        case _:
+            return None
+
+
+def _hit_words(bundle: Bundle, top: TopOfList | None, marked: Estimate | None, state: str, reader: Reader) -> Markup:
+    _ = reader.gettext
+    if top is not None:
+        if bundle.task_spec.horizon:
+            return _("pupils at the top of the list were {state} later", state=state)
+        return _("pupils at the top of the list were {state}", state=state)
+    if marked is None:
         return Markup()
-    return reader.gettext(
+    return _(
         "pupils it pointed out in the test were {state} (with 95% confidence {low} to {high})",
         state=state,
-        low=reader.percent(precision.low),
-        high=reader.percent(precision.high),
+        low=reader.percent(marked.low),
+        high=reader.percent(marked.high),
+    )
+
+
+def _lot(top: TopOfList, state: str, reader: Reader) -> Markup:
+    """What a list drawn by lot would have been worth."""
+    return reader.gettext(
+        "In the test the list had {k} of {n} pupils. Of a list drawn by lot, {count} of {all} would have been {state}.",
+        state=state,
+        k=reader.number(top.k, 0),
+        n=reader.number(top.n, 0),
+        **_counted(top.by_lot),
     )
 
 

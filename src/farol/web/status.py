@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from markupsafe import Markup
 
+from farol.drift.report import DriftReport
 from farol.drift.verdicts import verdict_label
 from farol.web.locale import Reader
 
@@ -17,6 +18,18 @@ class Status:
     key: str
     word: str
     meaning: Markup
+
+
+def status_of_report(report: DriftReport, reader: Reader) -> Status:
+    """The status of a report; where no prediction came there is no verdict to give."""
+    if report.n:
+        return status_of(report.verdict, reader)
+    _ = reader.gettext
+    return Status(
+        "insufficient_data",
+        _("No predictions yet"),
+        _("No prediction came in this period, so there is nothing to compare with the training data."),
+    )
 
 
 def status_of(verdict: str, reader: Reader) -> Status:
