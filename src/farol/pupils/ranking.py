@@ -32,7 +32,7 @@ _HEADERS = {
     "class": msg("class"),
     "level": msg("level"),
     "probability": msg("risk"),
-    "at_risk_now": msg("behind now"),
+    "at_risk_now": msg("at risk now"),
     "tied": msg("tied"),
     "reasons": msg("reasons"),
 }
@@ -156,7 +156,8 @@ class PupilList:
             )
             for pupil in self.pupils
         )
-        headers = tuple(_HEADERS.values()) if form.is_for_people else tuple(_HEADERS)
+        words = {**_HEADERS, "level": Message(self.bundle.profile.level_name.in_locale(form.locale))}
+        headers = tuple(words.values()) if form.is_for_people else tuple(words)
         return form.start + form.lines([headers, *rows])
 
 
