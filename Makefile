@@ -13,7 +13,7 @@ export PYTHON VENV EXTRAS
 help:  ## What can be made
 	@grep -hE '^[a-z-]+:.*##' Makefile | sed -E 's/:.*## /\t/' | expand -t 14
 
-run: install  ## Train if needed, then serve: make run [WORKBOOK=file.xlsx] [PORT=8000] [EXTRAS=parquet]
+run: install  ## Serve a demonstration, or your own: make run [WORKBOOK=file.xlsx] [PORT=8000] [EXTRAS=parquet]
 	"$(BIN)/farol" demo $(if $(WORKBOOK),--workbook "$(WORKBOOK)") --host $(HOST) --port $(PORT)
 
 install:  ## Fill .venv with Farol and what it runs on

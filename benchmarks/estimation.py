@@ -44,10 +44,10 @@ from farol.outcomes.estimation import DRAWS as ESTIMATED
 from farol.outcomes.estimation import MEASURES, IsotonicCalibration, estimate, estimate_rows, measures, resampled_shares
 from farol.profile import load_profile
 from farol.training import models, sections
-from farol.training.plan import make_plan
+from farol.training.plan import plan_of
+from farol.training.rows import split_rows
 from farol.training.support import measured_support
 from farol.training.threshold import choose_threshold, guarded
-from farol.training.train import rows_of_plan
 from farol.workbook.panel import Panel, read_panel
 from farol.workbook.sample import write_sample
 
@@ -74,8 +74,8 @@ def questions(panel: Panel) -> Iterator[Answers]:
     """What the models of a panel answer, out of fold and for the year that tests them."""
     for name in ("next-year", "current"):
         task = panel.profile.tasks[name]
-        plan = make_plan(task, panel.years)
-        _, train, test = rows_of_plan(panel, task, plan)
+        split = split_rows(panel, task, plan_of(panel, task), seed=0)
+        train, test = split.train, split.test
         served = models.fit_served(task, train, seed=0)
         folded = models.folded(task, train, seed=0)
         unseen = folded.by_pupil(train.matrix)

@@ -53,7 +53,8 @@ from farol.model.features import Floats, feature_matrix
 from farol.model.reference import ANSWERS, SCORE_BINS, Reference, score_index
 from farol.profile import Column, load_profile
 from farol.training import models
-from farol.training.plan import make_plan, rows_of
+from farol.training.plan import plan_of
+from farol.training.rows import rows_of
 from farol.training.train import train
 from farol.workbook.panel import Panel, read_panel
 from farol.workbook.sample import write_sample
@@ -95,10 +96,10 @@ def population(panel: Panel, folder: Path) -> Population:
     """The training rows of the task, and a bundle of it."""
     task = panel.profile.tasks[TASK]
     bundle = read_bundle(write_bundle(folder, train(panel, TASK, quick=True)))
-    plan = make_plan(task, panel.years)
+    plan = plan_of(panel, task)
     matrix = feature_matrix(panel.profile, task, panel.numbers, panel.year.astype(np.float64))
     rows = rows_of(panel, plan, matrix, plan.serve)
-    probability = models.out_of_fold(task, rows, seed=0)
+    probability = models.folded(task, rows, seed=0).by_pupil(rows.matrix)
     answered = bundle.support.judge(rows.matrix, probability).answered
     return Population(bundle, rows.matrix, np.where(answered, probability, np.nan))
 

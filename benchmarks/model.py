@@ -4,7 +4,7 @@
 
 Without options, the goals' table: the served design trained on all pairs of years but the last, tested on the last.
 With --rules also what the sheets say of the rule of ages. With --tried also every candidate, judged on training years
-alone under every rule that the next year may bring (the criterion of `farol.training.selection`), and then beside it
+alone under every rule that the next year may bring (the criterion of `benchmarks.selection`), and then beside it
 what each gives in the test year, which chose nothing.
 """
 
@@ -22,14 +22,15 @@ from numpy.typing import NDArray
 from sklearn.isotonic import IsotonicRegression
 from sklearn.linear_model import LogisticRegression
 
+from benchmarks.selection import AcrossRules, Model, across_rules, better, out_of_fold_repeated
 from farol.evaluation.metrics import Estimate, calibration_bins, evaluate
-from farol.model.ages import LookUp
 from farol.model.features import feature_matrix
 from farol.profile import AgeRule, DatedRule, Profile, Task, load_profile
 from farol.training import models
 from farol.training.augmentation import Repetitions, repetitions_of
-from farol.training.plan import LabelledRows, Plan, make_plan, rows_of
-from farol.training.selection import AcrossRules, Model, across_rules, better, out_of_fold_repeated
+from farol.training.plan import Plan, plan_of
+from farol.training.rows import LabelledRows, rows_of
+from farol.workbook.derived import LookUp
 from farol.workbook.labels import next_values
 from farol.workbook.panel import Panel, read_panel
 
@@ -145,7 +146,7 @@ def prepare(panel: Panel, plan: Plan, candidate: Candidate) -> Prepared:
     features = candidate.features(base)
     task = replace(base, features=features, monotone={n: s for n, s in base.monotone.items() if n in features})
     school = panel if candidate.written else replace(panel, profile=applied_only(panel.profile))
-    known, year = plan.test.as_of, panel.year.astype(np.float64)
+    known, year = plan.known, panel.year.astype(np.float64)
     matrix = feature_matrix(school.profile, task, panel.numbers, year, known)
     repetitions = repetitions_of(school, task, known)
     if repetitions is None:
@@ -158,7 +159,7 @@ def prepare(panel: Panel, plan: Plan, candidate: Candidate) -> Prepared:
     rows = rows_of(panel, plan, matrix, plan.train, repetitions)
     assert rows.repetitions is not None
     taught = rows if candidate.repeated else replace(rows, repetitions=None)
-    return Prepared(task, taught, rows.repetitions, rows_of(panel, plan, matrix, (plan.test,)))
+    return Prepared(task, taught, rows.repetitions, rows_of(panel, plan, matrix, plan.test))
 
 
 def applied_only(profile: Profile) -> Profile:
@@ -275,7 +276,7 @@ def rules(panel: Panel) -> None:
                 shares = [np.mean(LookUp.of(table)(age[known]) == level[known]) for table in tables]
                 print(f"| {year} | {title} | " + " | ".join(f"{share:.1%}" for share in shares) + " |")
     level = panel.numbers[str(panel.profile.level)]
-    following = next_values(panel.student, panel.year, level)
+    following = next_values(panel.profile, panel.student, panel.year, level)
     highest = max(result for _, result in rule.dated[-1].applied)
     print("\nOf pupils not behind, below the highest level, who are in the next sheet, those behind there:\n")
     for year in panel.years[:-1]:
@@ -307,7 +308,7 @@ def goals(panel: Panel, plan: Plan) -> None:
         for name, mask in groups(panel, test).items()
     }
     print(
-        f"Trained on {[part.as_of for part in plan.train]}, tested on {plan.test.as_of} → {plan.test.label}: ",
+        f"Trained on {[part.as_of for part in plan.train]}, tested on {plan.test[0].years}: ",
         end="",
     )
     print(f"{test.label.size} pupils, {int(test.label.sum())} behind\n")
@@ -379,7 +380,7 @@ def main() -> None:
     options = parser.parse_args()
     start = time.perf_counter()
     panel = read_panel(options.workbook, load_profile(options.profile))
-    plan = make_plan(panel.profile.tasks[TASK], panel.years)
+    plan = plan_of(panel, panel.profile.tasks[TASK])
     goals(panel, plan)
     if options.rules:
         rules(panel)

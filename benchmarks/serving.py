@@ -85,7 +85,7 @@ class Bench:
         command = [FAROL, "train", str(path), "--quick", "--force"]
         subprocess.run([*command, "--artifacts", str(self.artifacts)], check=True, stdout=subprocess.DEVNULL)
 
-    def body(self, task: str) -> dict[str, float]:
+    def body(self, task: str) -> dict[str, float | str]:
         """An invented pupil, complete."""
         return {**InputForm.of(PEDE, PEDE.tasks[task]).example(), "IAN": 10.0}
 

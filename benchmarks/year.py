@@ -3,10 +3,10 @@
     python -m benchmarks.year WORKBOOK
 
 WORKBOOK has the sheets of 2022, 2023 and 2024. A copy without the last one is what a programme had in 2023; all that
-is learned is learned from that copy. The model of `current` comes from `farol train`. That of `next-year` cannot: one
-pair of years teaches it and leaves none to test it, so `farol train` refuses. It is made here by the same functions,
-and its card promises what its answers for pupils left out of each fold were worth, within that one pair: the best that
-could have been promised then, and too good, since another year brings another rule of ages (docs/model.md).
+is learned is learned from that copy (`farol train WORKBOOK --as-of 2023` gives the same models). One pair of years
+teaches `next-year` and leaves none to test it. So its card promises what the answers for pupils left out in turn were
+worth, within that pair: the best that could have been promised then, and too good, since another year brings another
+rule of ages (docs/model.md). It is put into use because --force asks for it.
 
 Between the two lie months of use with a drift that begins on a known day (`months_of_use`).
 
@@ -42,27 +42,18 @@ from farol.alerts.check import check_all
 from farol.alerts.messages import MessageSettings
 from farol.drift.simulate import shifted_inputs, simulate
 from farol.drift.windows import parse_window
-from farol.evaluation.bands import calibration_bands
-from farol.evaluation.capacity import USUAL
 from farol.evaluation.metrics import evaluate
-from farol.files import canonical_json
 from farol.model.bundle import write_bundle
-from farol.model.features import feature_matrix
-from farol.model.reference import Reference
 from farol.model.registry import Registry
 from farol.model.risk_bands import Support
 from farol.model.scoring import Scorer
-from farol.model.trained import TrainedModel
 from farol.profile import Task, load_profile
 from farol.settings import Settings
 from farol.store.database import Store
-from farol.training import models, sections
-from farol.training.augmentation import repetitions_of
-from farol.training.plan import Cohort, Plan, make_plan, rows_of
-from farol.training.report import libraries
-from farol.training.support import measured_support, unseen_answers
-from farol.training.threshold import choose_threshold, guarded
-from farol.training.train import rows_of_plan
+from farol.training import models
+from farol.training.plan import plan_of
+from farol.training.rows import split_rows
+from farol.training.train import train
 from farol.workbook.panel import Panel, read_panel
 
 Floats = NDArray[np.float64]
@@ -85,61 +76,6 @@ def without_sheet(workbook: Path, year: int, copy: Path) -> Path:
     del book[f"PEDE{year}"]
     book.save(copy)
     return copy
-
-
-def trained_then(panel: Panel) -> TrainedModel:
-    """The model of 2022 → 2023, and a card that promises what its answers out of fold were worth."""
-    profile, task = panel.profile, panel.profile.tasks[TASK]
-    pair = Cohort(FIRST, (FIRST,), THEN)
-    plan = Plan(TASK, 1, THEN, (pair,), pair, (pair,))
-    matrix = feature_matrix(profile, task, panel.numbers, panel.year.astype(np.float64), THEN)
-    rows = rows_of(panel, plan, matrix, plan.serve, repetitions_of(panel, task, THEN))
-    folded = models.folded(task, rows, seed=0)
-    said = folded.by_pupil(rows.matrix)
-    threshold = guarded(choose_threshold(rows.label, said, seed=0), said, USUAL).threshold.value
-    fitted = models.fit_served(task, rows, seed=0)
-    support = sections.support(measured_support(task, rows, folded, threshold=threshold, seed=0))
-    everybody, enough = np.full(rows.label.size, True), answered(task, support, rows.matrix, said)
-    groups = {"test": everybody, "onset": rows.now == 0, "recovery": rows.now == 1}
-
-    def measured(mask: Mask) -> dict[str, object]:
-        return sections.evaluation(evaluate(rows.label[mask], said[mask], threshold, seed=0))
-
-    report = {
-        "task": TASK,
-        "train_years": [FIRST],
-        "test_years": [FIRST],
-        "test": measured(everybody),
-        "groups": {name: measured(mask) for name, mask in groups.items() if name != "test"},
-        "answered": {name: measured(mask & enough) for name, mask in groups.items()},
-        "bands": sections.bands(calibration_bands(unseen_answers(rows, folded, rows.matrix), rows.label, said)),
-        "prevalence": {"train": float(rows.label.mean()), "test": float(rows.label.mean())},
-        "support": support,
-        "promotable": True,
-        "served": {"years": [FIRST], "n": int(rows.label.size)},
-    }
-    return TrainedModel(
-        task=TASK,
-        files={
-            "profile.toml": profile.source,
-            "model.json": models.model_json(fitted),
-            "model.onnx": models.onnx_bytes(fitted, rows.matrix),
-            "preprocessing.json": fitted.preprocessing.to_json(),
-            "reference.json": Reference.fit(rows.matrix, task.features).to_json(),
-            "report.json": canonical_json(report),
-            "card.html": b"<!doctype html><title>Measured out of fold, within one pair of years</title>",
-        },
-        train_years=(FIRST,),
-        test_years=(FIRST,),
-        last_year=THEN,
-        seed=0,
-        threshold=threshold,
-        features=task.features,
-        data_fingerprint=panel.fingerprint,
-        profile_fingerprint=profile.fingerprint,
-        libraries=libraries(),
-        headline={},
-    )
 
 
 def months_of_use(folder: Path, panel: Panel) -> None:
@@ -246,8 +182,8 @@ def print_report(report: dict[str, Any]) -> None:
 def prove(report: dict[str, Any], whole: Panel, support: Mapping[str, Any]) -> None:
     """The same pupils, by the functions of training on all three sheets; the run ends where a figure differs."""
     task = whole.profile.tasks[TASK]
-    plan = make_plan(task, whole.years)
-    _, taught, test = rows_of_plan(whole, task, plan)
+    split = split_rows(whole, task, plan_of(whole, task), seed=0)
+    taught, test = split.train, split.test
     every = models.fit_served(task, taught, seed=0).probability(test.matrix)
     enough = answered(task, support, test.matrix, every)
     said = every[enough]
@@ -278,9 +214,12 @@ def main(arguments: list[str]) -> None:
         if not np.array_equal(panel.label, whole.label[whole.year < LATER], equal_nan=True):
             raise SystemExit("the copy is not what the workbook says")
         print("in 2023: train, forecast from the 2023 sheet")
-        farol(folder, "train", str(then), "--task", "current", "--quick", "--force")
-        bundle = write_bundle(folder / "artifacts", trained_then(panel))
-        farol(folder, "models", "promote", TASK, bundle.name)
+        farol(folder, "train", str(then), "--quick", "--force")
+        registry = Registry(folder / "artifacts")
+        again = train(whole, TASK, quick=True, as_of=THEN)
+        if write_bundle(folder / "again", again).name != registry.promoted(TASK):
+            raise SystemExit("training as of then is not what the sheets of then give")
+        support = registry.load(TASK).report["support"]
         print(farol(folder, "forecast", str(then), "--at", "2023-12-15").strip())
         again = json.loads(farol(folder, "forecast", str(then), "--format", "json"))
         print(f"the same once more: stored {again['stored']}")
@@ -300,7 +239,7 @@ def main(arguments: list[str]) -> None:
         over_http = asked_over_http(folder, f"/monitoring/outcomes?task={TASK}&year={LATER}&lang=en")
         ours = next(report for report in body["reports"] if report["task"] == TASK)
         print(f"\nGET /monitoring/outcomes says the same: {over_http['outcomes'] == ours}")
-        prove(ours, whole, json.loads((bundle / "report.json").read_bytes())["support"])
+        prove(ours, whole, support)
 
 
 if __name__ == "__main__":

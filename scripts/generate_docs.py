@@ -27,6 +27,7 @@ COMMANDS: tuple[tuple[str, ...], ...] = (
     ("list",),
     ("explain",),
     ("forecast",),
+    ("score",),
     ("outcomes",),
     ("serve",),
     ("status",),

@@ -1,7 +1,8 @@
 #!/usr/bin/env bash
 # Does what the README tells a new user to do, in a fresh clone in an empty folder, and fails where it does not hold:
-# `make run` (with the real workbook where there is one), the first answer with curl's body, both pages, a second
-# start within seconds, and `pip install '.[train]'` with `farol demo` in an environment of its own.
+# `make run` shows a demonstration that says so; `make run WORKBOOK=` a school's own (the real workbook where there is one,
+# else the sample) with nothing invented in its log; the first answer with curl's body, both pages, a second start within
+# seconds; and `pip install '.[train]'` with `farol demo` in an environment of its own.
 set -euo pipefail
 project="$(cd "$(dirname "$0")/.." && pwd)"
 workbook="${FAROL_PEDE_WORKBOOK:-$project/../shared/data/pede-2022-2024.xlsx}"
@@ -42,13 +43,34 @@ start() {  # start SECONDS COMMAND…: in the background, until /ready answers
     echo "not ready after $limit s: $*" >&2; exit 1
 }
 
+refuse() {  # refuse TEXT METHOD PATH: the body does not hold the text
+    local text="$1"; shift
+    case "$(fetch "$@")" in *"$text"*) echo "$1 $2 holds $text" >&2; exit 1 ;; *) ;; esac
+}
+
 git clone --quiet "$project" "$folder/farol"
 cd "$folder/farol"
-options=(run PORT="$port")
-[ -e "$workbook" ] && options+=(WORKBOOK="$(realpath "$workbook")")
+banner="invented pupils"
 
-echo "── make ${options[0]}, the first time"
-start 900 make --silent "${options[@]}"
+echo "── make run: the demonstration"
+start 900 make --silent run PORT="$port"
+expect "$banner" GET "/?lang=en"
+expect "$banner" GET "/monitoring/dashboard?lang=en"
+expect "All in order" GET "/?lang=en"
+expect "simulation" GET "/monitoring/predictions?limit=1"
+stop
+[ ! -e data/farol.db ] || { echo "the demonstration left a database outside its folder" >&2; exit 1; }
+
+[ -e "$workbook" ] || workbook=data/demonstration/sample-workbook.xlsx
+options=(run PORT="$port" WORKBOOK="$(realpath "$workbook")")
+
+echo "── make run WORKBOOK=, the first time"
+start 300 make --silent "${options[@]}"
+refuse "$banner" GET "/?lang=en"
+refuse "Severe drift" GET "/?lang=en"
+expect "All in order" GET "/?lang=en"
+expect "training-sheet" GET "/monitoring/predictions?limit=1"
+refuse "simulation" GET "/monitoring/predictions.csv"
 body="$(sed -n '/^curl .*\/predict/,/^```/p' README.md | grep -o '{.*}' | head -n 1)"
 [ -n "$body" ] || { echo "README.md has no body for /predict" >&2; exit 1; }
 answer="$(fetch POST /predict "$body")"
@@ -63,7 +85,7 @@ expect "PSI" GET /monitoring/dashboard
 expect '"features"' GET "/monitoring/drift?task=current"
 stop
 
-echo "── make ${options[0]}, the second time: it reuses what is there"
+echo "── make run WORKBOOK=, the second time: it reuses what is there"
 start 30 make --silent "${options[@]}"
 stop
 

@@ -50,13 +50,14 @@ def make_bundle(
     *,
     seed: int = 0,
     last_year: int = 2024,
+    profile: str = "pede",
     report: Mapping[str, object] | None = None,
 ) -> Path:
     """The folder of a small verified bundle under `artifacts`; another `seed` gives another version.
 
     `report` replaces keys of its report.
     """
-    trained = trained_model(task, seed=seed, last_year=last_year)
+    trained = trained_model(task, seed=seed, last_year=last_year, profile=profile)
     if report is not None:
         whole = {**json.loads(trained.files["report.json"]), **report}
         trained = replace(trained, files={**trained.files, "report.json": canonical_json(whole)})

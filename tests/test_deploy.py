@@ -99,3 +99,9 @@ def test_a_worker_of_systemd_is_given_what_it_is_to_serve() -> None:
     text = (DEPLOY / "farol.service").read_text("utf-8")
     assert "ExecStart=/opt/farol/bin/farol serve\n" in text
     assert "StateDirectory=farol farol/artifacts farol/data\n" in text
+
+
+@pytest.mark.parametrize("name", ["farol.service", "farol-backup.service"])
+def test_units_leave_no_core_file_and_nothing_for_others(name: str) -> None:
+    lines = (PROJECT / "deploy" / name).read_text(encoding="utf-8").splitlines()
+    assert {"LimitCORE=0", "UMask=0077", "StateDirectoryMode=0700"} <= set(lines)

@@ -6,43 +6,21 @@ import json
 import re
 import subprocess
 import sys
-from collections.abc import Iterator
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
-from threading import Thread
-from typing import ClassVar
 
 import pytest
+import yaml
 
+from farol.model.registry import Registry
 from farol.settings import Settings
+from tests.api.server import free_address, serving
+from tests.bundles import make_bundle
+from tests.waiting import eventually
 
 PROJECT = Path(__file__).resolve().parents[1]
 DOCKERFILE = (PROJECT / "Dockerfile").read_text("utf-8")
 COMPOSE = (PROJECT / "compose.yaml").read_text("utf-8")
 IGNORED = (PROJECT / ".dockerignore").read_text("utf-8")
-
-
-class Ready(BaseHTTPRequestHandler):
-    """Answers GET /ready with `status`, and everything else with 404."""
-
-    status: ClassVar[int] = 200
-
-    def do_GET(self) -> None:  # the name that http.server calls
-        self.send_response(self.status if self.path == "/ready" else 404)
-        self.end_headers()
-
-    def log_message(self, *_: object) -> None:
-        """Be quiet."""
-
-
-@pytest.fixture
-def port() -> Iterator[int]:
-    with ThreadingHTTPServer(("127.0.0.1", 0), Ready) as server:
-        thread = Thread(target=server.serve_forever)
-        thread.start()
-        yield server.server_port
-        server.shutdown()
-        thread.join()
 
 
 def health(port: int) -> int:
@@ -54,19 +32,13 @@ def health(port: int) -> int:
     return subprocess.run(command, env={"FAROL_PORT": str(port)}, capture_output=True, check=False).returncode
 
 
-@pytest.mark.parametrize(("status", "healthy"), [(200, True), (503, False), (404, False)])
-def test_the_health_check_asks_whether_farol_is_ready(
-    port: int, status: int, healthy: bool, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(Ready, "status", status)
-    assert (health(port) == 0) is healthy
-
-
-def test_the_health_check_fails_when_nobody_answers(port: int) -> None:
-    with ThreadingHTTPServer(("127.0.0.1", 0), Ready) as closed:
-        free = closed.server_port
-    assert free != port
-    assert health(free) != 0
+def test_the_health_check_asks_whether_farol_is_ready(tmp_path: Path) -> None:
+    port, artifacts = free_address(), tmp_path / "artifacts"
+    with serving(port, artifacts, tmp_path):
+        assert health(port) != 0
+        Registry(artifacts).promote("current", make_bundle(artifacts, "current").name)
+        eventually(lambda: health(port) == 0)
+    assert health(port) != 0
 
 
 def test_the_image_is_given_nothing_but_code_and_lock() -> None:
@@ -118,3 +90,13 @@ def test_an_empty_database_url_means_sqlite(monkeypatch: pytest.MonkeyPatch) -> 
 
 def test_libraries_are_told_to_call_nobody() -> None:
     assert re.search(r"^\s+ORT_DISABLE_TELEMETRY=1 \\$", DOCKERFILE, re.MULTILINE)
+
+
+def test_compose_answers_to_no_name_but_its_own() -> None:
+    """An open network without names would be open to every page in the browser of whoever runs it."""
+    compose = yaml.safe_load(COMPOSE)
+    service = compose["services"]["farol"]
+    names = service["environment"]["FAROL_ALLOWED_HOSTS"].removeprefix("${FAROL_ALLOWED_HOSTS:-").removesuffix("}")
+    assert set(names.split(",")) == {"localhost", "127.0.0.1", "farol"}
+    assert service["ports"] == ["127.0.0.1:8000:8000"]
+    assert service["ulimits"]["core"] == 0

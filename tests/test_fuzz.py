@@ -5,16 +5,21 @@
 
 from __future__ import annotations
 
+import copy
 import json
 import os
 from collections.abc import Iterator
 from pathlib import Path
+from random import Random
+from typing import Any
 
+import onnxruntime
 import pytest
 from anyio.from_thread import BlockingPortal, start_blocking_portal
 from fastapi import FastAPI
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from onnx import TensorProto, helper
 
 from farol.app import create_app
 from farol.errors import BundleError
@@ -173,3 +178,106 @@ def test_a_bundle_never_leads_elsewhere_nor_fills_the_memory(bundle: Path, tmp_p
                 file.truncate(1 << 40)  # sparse: it says a tebibyte and takes no room
         with pytest.raises(BundleError):
             read_bundle(folder)
+
+
+MUTANTS = int(os.environ.get("FAROL_TEST_MUTANTS", "400"))
+"""How many mutants are tried; ten thousand take ten minutes."""
+
+
+def places_in(value: object, at: tuple[Any, ...] = ()) -> Iterator[tuple[Any, ...]]:
+    """The way to every value inside a JSON value."""
+    if at:
+        yield at
+    pairs = value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ()
+    for key, inner in pairs:
+        yield from places_in(inner, (*at, key))
+
+
+ODD: list[object] = [
+    None,
+    True,
+    -1,
+    0,
+    10**30,
+    1e308,
+    -1e308,
+    "",
+    "\ud800",
+    "x" * 70,
+    [],
+    {},
+    [[]],
+    [None],
+    "1e400",
+    "2024",
+]
+"""What is put in place of a value. "1e400" is written as a number, which Python reads as infinity."""
+
+
+def test_any_mutant_of_a_bundle_is_read_or_refused(bundle: Path, tmp_path: Path) -> None:
+    """By structure: any value of any of its files is another one, is gone or is doubled, signed or not."""
+    random = Random(7)
+    documents = {name: json.loads((bundle / name).read_bytes()) for name in (MANIFEST, *FILES) if name.endswith("json")}
+    ways = {name: list(places_in(document)) for name, document in documents.items()}
+    folder = copied(bundle, tmp_path / "bundle")
+    for _ in range(MUTANTS):
+        name = random.choice(sorted(documents))
+        document = copy.deepcopy(documents[name])
+        *way, last = random.choice(ways[name])
+        place: Any = document
+        for key in way:
+            place = place[key]
+        match random.randrange(4):
+            case 0:
+                del place[last]
+            case 1 if isinstance(place, list):
+                place.insert(last, place[last])
+            case _:
+                place[last] = random.choice(ODD)
+        (folder / name).write_text(json.dumps(document).replace('"1e400"', "1e400"), encoding="utf-8")
+        if name != MANIFEST and random.random() < 0.9:
+            signed(folder)
+        read_or_refused(folder)
+        for changed in (name, MANIFEST):
+            (folder / changed).write_bytes((bundle / changed).read_bytes())
+
+
+@pytest.mark.parametrize("answer", [float("nan"), -0.5, 1.5, float("inf")])
+def test_a_model_that_answers_no_probability_is_not_served(bundle: Path, tmp_path: Path, answer: float) -> None:
+    folder = copied(bundle, tmp_path / "bundle")
+    width = onnxruntime.InferenceSession((bundle / "model.onnx").read_bytes()).get_inputs()[0].shape[1]
+    weights = helper.make_tensor("w", TensorProto.FLOAT, [width, 2], [0.0] * (2 * width))
+    bias = helper.make_tensor("b", TensorProto.FLOAT, [2], [answer, answer])
+    nodes = [
+        helper.make_node("Where", ["is_nan", "zero", "x"], ["known"]),
+        helper.make_node("IsNaN", ["x"], ["is_nan"]),
+        helper.make_node("MatMul", ["known", "w"], ["nothing"]),
+        helper.make_node("Add", ["nothing", "b"], ["probabilities"]),
+    ]
+    zero = helper.make_tensor("zero", TensorProto.FLOAT, [], [0.0])
+    graph = helper.make_graph(
+        [nodes[1], nodes[0], *nodes[2:]],
+        "bad",
+        [helper.make_tensor_value_info("x", TensorProto.FLOAT, [None, width])],
+        [helper.make_tensor_value_info("probabilities", TensorProto.FLOAT, [None, 2])],
+        [weights, bias, zero],
+    )
+    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 13)], ir_version=8)
+    (folder / "model.onnx").write_bytes(model.SerializeToString())
+    assert read_or_refused(signed(folder)) is None
+
+
+def test_a_bad_bundle_never_takes_the_list_away(bundle: Path, good: Path, tmp_path: Path) -> None:
+    artifacts = copied(good, tmp_path / "artifacts")
+    folder = artifacts / "next-year" / bundle.name
+    manifest = json.loads((folder / MANIFEST).read_bytes())
+    manifest["files"]["report.json"]["size"] = 10**30
+    (folder / MANIFEST).write_text(json.dumps(manifest), encoding="utf-8")
+    (artifacts / "current" / "promoted.json").write_text("[", encoding="utf-8")
+    app = create_app(Settings(artifacts=artifacts, data=tmp_path / "data"))
+    with start_blocking_portal() as portal, portal.wrap_async_context_manager(app.router.lifespan_context(app)):
+        tasks = {
+            task["task"]: task for task in json.loads(asked((portal, app), "GET", "/models", headers=[]).body)["tasks"]
+        }
+    assert [version["problem"] is None for version in tasks["current"]["versions"]] == [True]
+    assert [version["problem"] is None for version in tasks["next-year"]["versions"]] == [False]

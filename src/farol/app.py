@@ -8,32 +8,27 @@ from __future__ import annotations
 
 import asyncio
 import gc
-import logging
-from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager, suppress
-from typing import Any, TypeVar
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Any
 
 from fastapi import FastAPI
 from starlette.middleware.cors import CORSMiddleware
 
 import farol
-from farol.api import batch, errors, history, monitoring, openapi, outcomes, predict, state, status, v2
+from farol.api import batch, errors, history, monitoring, openapi, outcomes, predict, state, status, tasks, v2
 from farol.api.auth import AccessMiddleware
 from farol.api.background import Watch
 from farol.api.direct import DirectMiddleware
 from farol.api.keyring import Keyring
 from farol.api.middleware import Guard
 from farol.api.tracing import open_tracing
-from farol.errors import StoreError
-from farol.i18n import LOCALES, negotiate
+from farol.i18n import LOCALES, msg, negotiate
+from farol.periodic import PeriodicJob, PeriodicJobs
 from farol.service import Service
 from farol.settings import Settings
 from farol.web import views
 from farol.web.error_pages import error_page
-
-logger = logging.getLogger("farol.app")
-
-T = TypeVar("T")
 
 REFRESH_SECONDS = 1.0
 """How soon a database that has come back is used, a model whose folder was mended, a key known or refused."""
@@ -62,33 +57,34 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     settings = settings or Settings()
     tracing = open_tracing(settings)
     service = Service(settings) if tracing is None else Service(settings, opened=tracing.instrument)
-    keyring = Keyring(lambda: service.store)
+    keyring = Keyring(lambda: service.store, settings.artifacts, settings.store_url)
     watch = Watch(service)
     service.metrics.add(watch)
+    service.background = (
+        PeriodicJob("refresh", msg("Opening the database and the models"), REFRESH_SECONDS, service.refresh),
+        PeriodicJob("keys", msg("Reading the keys"), REFRESH_SECONDS, keyring.read_now),
+        PeriodicJob("follow", msg("Following promotions"), FOLLOW_SECONDS, service.follow),
+        # Two: a receiver that does not answer must not hold up a check.
+        PeriodicJob("watch", msg("Checking for drift"), WATCH_SECONDS, watch.look),
+        PeriodicJob("send", msg("Sending alerts"), WATCH_SECONDS, watch.send),
+        PeriodicJob("erase", msg("Removing what was erased"), WATCH_SECONDS, service.finish_erasing),
+    )
+    jobs = {job.name: job for job in service.background}
 
     @asynccontextmanager
     async def lifespan(_app: FastAPI) -> AsyncIterator[None]:
         await asyncio.to_thread(service.refresh)
-        await _read_keys(keyring)
+        await asyncio.to_thread(jobs["keys"].run)
         # What is there now stays; else the collector looks at all of it again and again, and at 64 connections the
         # slowest answer of a hundred takes 120 ms in place of 29 (docs/serving.md).
         gc.collect()
         gc.freeze()
-        # A task each: reading a new model takes longer than keys may be old, and a receiver that does not answer must
-        # not hold up a check.
-        watchers = [
-            asyncio.create_task(_every(REFRESH_SECONDS, _refresh, service)),
-            asyncio.create_task(_every(REFRESH_SECONDS, _read_keys, keyring)),
-            asyncio.create_task(_every(FOLLOW_SECONDS, _follow, service)),
-            *(asyncio.create_task(_every(WATCH_SECONDS, _in_thread, once)) for once in (watch.look, watch.send)),
-        ]
+        periodic = PeriodicJobs(service.background)
+        periodic.start()
         try:
             yield
         finally:
-            for watcher in watchers:
-                watcher.cancel()
-                with suppress(asyncio.CancelledError):
-                    await watcher
+            await periodic.stop()
             await asyncio.to_thread(watch.stop)
             await service.close()
             if tracing is not None:
@@ -109,7 +105,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     app.state.tracing = tracing
     app.state.locale = negotiate(settings.locale)
     app.state.error_page = error_page
-    for module in (predict, batch, v2, monitoring, history, outcomes, status, state, openapi, views):
+    for module in (predict, batch, tasks, v2, monitoring, history, outcomes, status, state, openapi, views):
         app.router.routes.extend(module.router.routes)
     openapi.mount_assets(app)
     views.mount_static(app)
@@ -129,36 +125,6 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     if tracing is not None:
         app.add_middleware(tracing.middleware)
     return app
-
-
-async def _every(seconds: float, once: Callable[[T], Awaitable[None]], given: T) -> None:
-    while True:
-        await asyncio.sleep(seconds)
-        await once(given)
-
-
-async def _in_thread(once: Callable[[], None]) -> None:
-    try:
-        await asyncio.to_thread(once)
-    except Exception:  # a mistake of ours must not end the watching for good, and unnoticed
-        logger.exception("Watching failed; it is tried again.")
-
-
-async def _refresh(service: Service) -> None:
-    await asyncio.to_thread(service.refresh)
-
-
-async def _follow(service: Service) -> None:
-    while True:
-        await asyncio.sleep(FOLLOW_SECONDS)
-        service.metrics.tell()
-        if service.is_another_chosen():
-            await asyncio.to_thread(service.refresh)
-
-
-async def _read_keys(keyring: Keyring) -> None:
-    with suppress(StoreError):  # /ready says so, and whoever asks once the known keys are too old
-        await keyring.read()
 
 
 def __getattr__(name: str) -> FastAPI:

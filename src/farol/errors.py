@@ -5,6 +5,8 @@ No error carries a pupil's value: `got` names a kind ("text", "a number above 10
 
 from __future__ import annotations
 
+import errno
+import socket
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import ClassVar
@@ -117,6 +119,12 @@ class StoreError(FarolError):
     code = "store"
 
 
+class ServiceError(FarolError):
+    """What the service does in the background does not go well."""
+
+    code = "service"
+
+
 class InputError(FarolError):
     """A request, an option or a value that cannot be used."""
 
@@ -136,6 +144,44 @@ class MissingExtraError(FarolError):
             make=f"make install EXTRAS={extra}",
         )
         super().__init__(problem, fix=fix)
+
+
+_REASONS = {
+    errno.ENOSPC: msg("the disk is full"),
+    errno.EFBIG: msg("the file would be larger than this user may write"),
+    errno.EACCES: msg("this user may not do that"),
+    errno.EPERM: msg("this user may not do that"),
+    errno.EROFS: msg("what is there can only be read"),
+    errno.EISDIR: msg("it is a folder"),
+    errno.ENOTDIR: msg("a part of the path is not a folder"),
+    errno.ENOENT: msg("there is no such file or folder"),
+    errno.EEXIST: msg("it exists already"),
+    errno.ENAMETOOLONG: msg("the name is too long"),
+    errno.ELOOP: msg("its links lead in a circle"),
+    errno.EINVAL: msg("the system does not take this name or value"),
+    errno.EBUSY: msg("another program is using it"),
+    errno.EIO: msg("the disk failed to read or write"),
+    errno.EMFILE: msg("too many files are open"),
+    errno.ENFILE: msg("too many files are open"),
+    errno.ENXIO: msg("nobody is reading at the other end"),
+    errno.EPIPE: msg("the reader has gone away"),
+    errno.EADDRINUSE: msg("another program uses this port"),
+    errno.EADDRNOTAVAIL: msg("no network card of this machine has this address"),
+    errno.ECONNREFUSED: msg("nothing answers at this address and port"),
+    errno.ECONNRESET: msg("the connection was broken off"),
+    errno.EHOSTUNREACH: msg("no way leads to this address"),
+    errno.ENETUNREACH: msg("no way leads to this address"),
+    errno.ETIMEDOUT: msg("there was no answer in time"),
+    **({errno.EDQUOT: msg("this user may not store more")} if hasattr(errno, "EDQUOT") else {}),
+}
+
+
+def reason_of(error: OSError) -> Message:
+    """Why the system refused, in our words; in the system's own, which are mostly English, where we have none."""
+    if isinstance(error, socket.gaierror):
+        return msg("nobody knows this name")
+    words = None if error.errno is None else _REASONS.get(error.errno)
+    return words or msg("{reason}", reason=error.strerror or type(error).__name__)
 
 
 @dataclass(frozen=True, slots=True)

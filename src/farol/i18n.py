@@ -59,6 +59,17 @@ def msg(template: str, /, **values: object) -> Message:
     return Message(template, values)
 
 
+@dataclass(frozen=True, slots=True)
+class Listing:
+    """Texts one after the other, with commas between them, as a value of a `Message`."""
+
+    parts: tuple[Localised | str, ...]
+
+    def in_locale(self, locale: str) -> str:
+        """The text in `locale`."""
+        return ", ".join(str(_in_locale(part, locale)) for part in self.parts)
+
+
 def decimal(value: float, digits: int = 2) -> Message:
     """A figure with the reader's decimal sign."""
     whole, _, parts = f"{value:.{digits}f}".partition(".")

@@ -8,11 +8,13 @@ the folder. What a worker that died had counted stays counted, so that a counter
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, disable_created_metrics, generate_latest
 from prometheus_client.multiprocess import MultiProcessCollector
 from prometheus_client.registry import Collector
+
+from farol.periodic import PeriodicJob
 
 FOLDER = "PROMETHEUS_MULTIPROC_DIR"
 """The environment variable that names the folder of the workers' files. It must be set before the library is loaded."""
@@ -34,7 +36,13 @@ class Metrics:
     Every label is of a set that callers cannot make larger: an address they invent counts as the route `-`.
     """
 
-    def __init__(self, *, waiting: Callable[[], int], serving: Callable[[], Mapping[str, str]]) -> None:
+    def __init__(
+        self,
+        *,
+        waiting: Callable[[], int],
+        serving: Callable[[], Mapping[str, str]],
+        background: Callable[[], Sequence[PeriodicJob]] = tuple,
+    ) -> None:
         # Else each has a second series, for a question nobody asks.
         disable_created_metrics()  # type: ignore[no-untyped-call]  # theirs lacks its annotation
         self._registry = CollectorRegistry()
@@ -72,6 +80,21 @@ class Metrics:
             multiprocess_mode="livesum",
             registry=self._registry,
         )
+        self._went_well = Gauge(
+            "farol_background_age_seconds",
+            "Since a job of the background last went well, in the worker where that is longest ago.",
+            ["job"],
+            multiprocess_mode="livemax",
+            registry=self._registry,
+        )
+        self._failures = Gauge(
+            "farol_background_failures",
+            "Failures of a job in a row, in the worker that has most; 0 while it goes well.",
+            ["job"],
+            multiprocess_mode="livemax",
+            registry=self._registry,
+        )
+        self._background = background
         self._waiting = waiting
         self._serving = serving
         self._added: list[Collector] = []
@@ -104,6 +127,9 @@ class Metrics:
     def tell(self) -> None:
         """Notes what is not counted but so at this moment, for whichever worker is asked next."""
         self._queue.set(self._waiting())
+        for job in self._background():
+            self._went_well.labels(job.name).set(round(job.age, 1))
+            self._failures.labels(job.name).set(job.failures if job.problem else 0)
         now = set(self._serving().items())
         for task, version in self._told - now:
             self._bundles.labels(task, version).set(0)

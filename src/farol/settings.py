@@ -3,11 +3,16 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 from zoneinfo import ZoneInfo
 
-from pydantic import Field, SecretStr, field_validator
+from pydantic import Field, SecretStr, field_validator, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
+
+DEMONSTRATION = "demonstration"
+"""The folder of the demonstration, below the data folder: invented pupils, with models and a database of their own."""
+MARKER = "DEMONSTRATION.txt"
+"""The file that says of a folder that it is one."""
 
 
 class Settings(BaseSettings):
@@ -18,7 +23,11 @@ class Settings(BaseSettings):
 
     artifacts: Path = Field(default=Path("artifacts"), description="Folder of the trained models.")
     data: Path = Field(default=Path("data"), description="Folder of the database and of what commands write.")
-    profile: str = Field(default="pede", description="Name of a built-in profile, or the path of a profile TOML.")
+    profile: str = Field(
+        default="pede",
+        description="Name of a built-in profile, or the path of a profile TOML. Where it is not set, the service and "
+        "the commands that use models go by the profile of the model promoted last.",
+    )
     database_url: str | None = Field(
         default=None, description="SQLAlchemy URL of the store; without it, SQLite in `farol.db` in the data folder."
     )
@@ -40,8 +49,8 @@ class Settings(BaseSettings):
         default="",
         pattern=r"^(\s*(\*|(\*\.)?[A-Za-z0-9._-]+|\[[0-9A-Fa-f:.]+\])\s*(,|$))*$",
         description="Names under which the service may be asked, separated by commas; `*.example.org` takes every name "
-        "below it, `*` any. Empty: any, unless it listens on this machine alone, where only names of this machine "
-        "are taken. Those are always taken.",
+        "below it, `*` any. Names of this machine, such as `localhost`, and the address it listens on are always "
+        "taken. Empty: no others.",
     )
     cors_origins: str = Field(
         default="",
@@ -92,6 +101,12 @@ class Settings(BaseSettings):
         default=1_000_000_000, ge=1_000, description="Largest decompressed size of a workbook, in bytes."
     )
     max_workbook_cells: int = Field(default=50_000_000, ge=1_000, description="Most cells a workbook may have.")
+    store_timeout: float = Field(
+        default=10,
+        gt=0,
+        allow_inf_nan=False,
+        description="Seconds that PostgreSQL may say nothing; then the service closes the connection and answers 503.",
+    )
     journal_queue: int = Field(
         default=1_024, ge=1, description="Most predictions waiting to be stored; beyond it the answer is 503."
     )
@@ -150,6 +165,15 @@ class Settings(BaseSettings):
         description="Share of the requests that are traced, of those whose caller has not decided it by `traceparent`.",
     )
 
+    @field_validator("artifacts", "data")
+    @classmethod
+    def _path_of_text(cls, path: Path) -> Path:
+        try:
+            str(path).encode()
+        except UnicodeEncodeError as error:  # from bytes that are no UTF-8: no address of a database can hold them
+            raise ValueError("this path is no text") from error
+        return path
+
     @field_validator("timezone")
     @classmethod
     def _known_zone(cls, name: str) -> str:
@@ -158,6 +182,42 @@ class Settings(BaseSettings):
         except (LookupError, OSError) as error:
             raise ValueError("this time zone is not known") from error
         return name
+
+    @model_validator(mode="before")
+    @classmethod
+    def _never_mixed(cls, values: dict[str, Any]) -> dict[str, Any]:
+        """The data folder of a demonstration brings its models with it, and its models bring the data folder where none
+        is named: neither meets a school's own."""
+        data, artifacts = (Path(values.get(name) or cls.model_fields[name].default) for name in ("data", "artifacts"))
+        folder = data if "data" in values or (data / MARKER).is_file() else artifacts.parent
+        if not (folder / MARKER).is_file():
+            return values
+        return values | {"data": folder, "artifacts": folder / "artifacts", "database_url": None}
+
+    @property
+    def is_demonstration(self) -> bool:
+        """Whether all pupils are invented."""
+        return (self.data / MARKER).is_file()
+
+    def demonstration(self) -> Settings:
+        """The same settings over the demonstration's folder, which is made if it is not there."""
+        folder = self.data if self.is_demonstration else self.data / DEMONSTRATION
+        folder.mkdir(parents=True, exist_ok=True)
+        marker = folder / MARKER
+        if not marker.exists():
+            marker.write_text(
+                "Demonstração do Farol: alunos inventados. Pode ser apagada.\n"
+                "A demonstration of Farol: invented pupils. It may be deleted.\n",
+                encoding="utf-8",
+            )
+        return self.model_copy(
+            update={"data": folder, "artifacts": folder / "artifacts", "database_url": None},
+        )
+
+    @property
+    def is_profile_chosen(self) -> bool:
+        """Whether somebody named a profile; else `profile` is the default."""
+        return "profile" in self.model_fields_set
 
     @property
     def host_names(self) -> tuple[str, ...]:
@@ -174,7 +234,9 @@ class Settings(BaseSettings):
         """The SQLAlchemy URL in force."""
         from sqlalchemy import URL  # noqa: PLC0415  the settings are read where no database is used, too
 
-        return self.database_url or URL.create("sqlite", database=str(self.data / "farol.db")).render_as_string()
+        # Absolute: a folder named `file:x` or `:memory:` would mean something else to SQLite.
+        path = str((self.data / "farol.db").absolute())
+        return self.database_url or URL.create("sqlite", database=path).render_as_string()
 
 
 def _listed(text: str) -> tuple[str, ...]:

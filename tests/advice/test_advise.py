@@ -25,15 +25,18 @@ from farol.i18n import msg
 from farol.model.bundle import Bundle
 from farol.model.counters import PREDICTION, SCORE, Counted
 from farol.model.registry import Registry
+from farol.model.tasks import Tasks
 from farol.outcomes.card_comparison import CardMetrics
 from farol.outcomes.estimation import MEASURES, Estimation, ExpectedMeasure
 from farol.outcomes.report import OutcomeReport
+from farol.profile import load_profile
 from farol.settings import Settings
 from farol.store.database import Store
 from farol.store.records import Prediction, Snapshot, uuid7
 from tests.bundles import make_bundle
 from tests.drift.test_baseline import of_two_levels
 from tests.played import play
+from tests.store.rows import row as prediction
 
 NOW = datetime(2024, 7, 1, 2, 30, tzinfo=UTC)
 MONTH = Window("30d", date(2024, 6, 1), date(2024, 6, 30))
@@ -102,7 +105,7 @@ def test_a_changed_feature_is_advised_with_both_distributions(two: Bundle) -> No
     assert one.figure is not None
     assert (one.figure.reference, one.figure.current) == ((200, 200, 0), (380, 20, 0))
     assert "The values are lower" in texts(one)
-    assert "and not in one phase, class or source alone" in texts(one)
+    assert "and not in one level, class or source alone" in texts(one)
     body = AdviceAnswer.of(one, "en")
     assert (body.feature, body.reference, body.current) == (name, [200, 200, 0], [380, 20, 0])
     higher = advise(facts(two, plain(two) | {name: {0: 20, 1: 300, 2: 80}}))[0]
@@ -115,7 +118,7 @@ def test_an_advice_gives_finding_reason_and_next_step_in_words(two: Bundle) -> N
     meaning = two.profile.columns[name].meaning.en
     (one,) = advise(facts(two, plain(two) | {name: {0: 380, 1: 20}}))
     summary, lower, other, *rest = [words.render("en") for words in (one.summary, *one.why)]
-    assert summary == f"Look at “{meaning}”: it has changed, and not in one phase, class or source alone."
+    assert summary == f"Look at “{meaning}”: it has changed, and not in one level, class or source alone."
     # By hand: 0.95 · 0.25 + 0.05 · 0.75 = 0.275; 0.45 ln(0.95 / 0.5) − 0.45 ln(0.05 / 0.5) = 1.325, smoothed a little.
     assert lower == (
         "The values are lower: in 28% of comparisons a pupil of this period has a higher value than a training pupil; "
@@ -127,7 +130,7 @@ def test_an_advice_gives_finding_reason_and_next_step_in_words(two: Bundle) -> N
     )
     assert rest == [
         "400 predictions of 2024-06-01 to 2024-06-30, compared with: all training rows (400, of 2022, 2023).",
-        "Groups of pupils compared, by phase, class and source: 0. The limits allow for chance in all of them "
+        "Groups of pupils compared, by level, class and source: 0. The limits allow for chance in all of them "
         "together.",
     ]
     assert [words.render("en") for words in one.steps] == [
@@ -267,9 +270,34 @@ def test_expected_wholly_below_what_was_promised(two: Bundle, estimation: Estima
 
 
 def test_a_model_grows_too_old(two: Bundle) -> None:
-    assert kinds(advise(facts(two, plain(two), learned=(2021,)))) == ["distrust"]
-    assert kinds(advise(facts(two, plain(two), learned=(2021,), horizon=1))) == ["nothing"]
-    assert kinds(advise(facts(two, plain(two), learned=()))) == ["nothing"]
+    (one,) = advise(facts(two, plain(two), learned=(2021,), asked=2024))
+    assert one.kind == "distrust"
+    assert "The last year whose answers it knows is 2021. There are pupils of 2024 by now, 3 years later." in texts(one)
+    assert kinds(advise(facts(two, plain(two), learned=(2021,), horizon=1, asked=2024))) == ["nothing"]
+    assert kinds(advise(facts(two, plain(two), learned=(), asked=2024))) == ["nothing"]
+    assert kinds(advise(facts(two, plain(two), learned=(2021,), outcome_year=2024))) == ["distrust", "retrain"]
+
+
+def test_the_calendar_alone_makes_no_model_too_old(two: Bundle) -> None:
+    assert kinds(advise(facts(two, plain(two), learned=(2011,)))) == ["nothing"]
+
+
+def test_one_request_does_not_make_a_model_too_old(two: Bundle, store: Store, tmp_path: Path) -> None:
+    counted = Counted.of({two.reference.features[0].feature: 0})
+    asked = replace(prediction(at=NOW, task=two.task, version=two.version), counted=counted)
+    store.write([replace(asked, id=uuid7(NOW), year=year) for year in [2024] * 30 + [2031]])
+    window = parse_window("30d", now=NOW)
+    assert gather(store, Registry(tmp_path), two, window).asked == 2024
+    assert gather(store, Registry(tmp_path), two, parse_window("30d@2020-01-31", now=NOW)).asked is None
+
+
+def test_without_predictions_there_is_nothing_to_judge(two: Bundle) -> None:
+    (one,) = advise(facts(two, {}))
+    assert (one.kind, one.steps) == ("nothing", ())
+    assert "There is nothing to judge yet: no prediction came in this period." in texts(one)
+    assert "not judged" not in texts(one)
+    (one,) = advise(facts(two, {}, of_sheet=562))
+    assert "Stored forecasts for the sheet that the model was trained with: 562. They are not judged" in texts(one)
 
 
 def test_a_year_not_learned_from_asks_for_training(two: Bundle) -> None:
@@ -320,14 +348,15 @@ def test_what_cannot_be_read_is_not_to_be_relied_on() -> None:
     ("part", "words"),
     [
         ("", "all pupils"),
-        ("phase=3", "phase 3"),
+        ("phase=3", "level 3"),
         ("class=8 B=2", "class 8 B=2"),
         ("source=api", "the source api"),
-        ("grade=3", "grade 3"),
+        ("grade=3", "level 3"),
     ],
 )
 def test_a_slice_has_words(part: str, words: str) -> None:
     assert str(slice_words(part)) == words
+    assert str(slice_words("phase=3", load_profile("pede").level_name)) == "phase 3"
 
 
 def stored(
@@ -460,18 +489,22 @@ def test_a_year_later_the_advice_knows_what_came_true(tmp_path: Path, sample_wor
     assert all("The sheet of 2024" not in texts(one) for one in advise(replace(found, outcomes=calm)))
 
 
+def tasks_of(registry: Registry) -> Tasks:
+    return Tasks.in_use(registry, load_profile("pede"), is_chosen=False)
+
+
 def test_next_years_model_comes_first_and_broken_ones_last(tmp_path: Path, store: Store) -> None:
     registry = Registry(tmp_path)
     for task in ("current", "next-year"):
         registry.promote(task, make_bundle(tmp_path, task).name)
-    served, problems = promoted(registry)
+    served, problems = promoted(registry, tasks_of(registry))
     assert ([one.task for one in served], problems) == (["next-year", "current"], {})
     make_bundle(tmp_path, "current", seed=3)
     (tmp_path / "current" / served[1].version / "model.json").write_bytes(b"{}")
-    served, problems = promoted(registry)
+    served, problems = promoted(registry, tasks_of(registry))
     assert ([one.task for one in served], list(problems)) == (["next-year"], ["current"])
     found = model_statuses(store, registry, served, problems, now=NOW)
-    assert [(one.task, one.lead) for one in found] == [("next-year", "too_little"), ("current", "distrust")]
+    assert [(one.task, one.lead) for one in found] == [("next-year", "nothing"), ("current", "distrust")]
     assert TaskStatusAnswer.of(found[1], "en").model_dump() | {"advice": []} == {
         "task": "current",
         "title": "current",
@@ -485,12 +518,12 @@ def test_next_years_model_comes_first_and_broken_ones_last(tmp_path: Path, store
     assert real_problems(registry, problems | {"other": problems["current"]}) == problems
     (tmp_path / "current" / "promoted.json").write_text("no JSON")
     assert real_problems(registry, problems) == problems
-    assert promoted(Registry(tmp_path))[1].keys() == {"current"}
+    assert promoted(Registry(tmp_path), tasks_of(Registry(tmp_path)))[1].keys() == {"current"}
 
 
 def test_a_model_that_was_never_promoted_is_no_problem(tmp_path: Path) -> None:
     make_bundle(tmp_path, "current")
-    assert promoted(Registry(tmp_path)) == ([], {})
+    assert promoted(Registry(tmp_path), tasks_of(Registry(tmp_path))) == ([], {})
 
 
 def test_the_gravest_kind_leads(two: Bundle) -> None:

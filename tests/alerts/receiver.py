@@ -67,11 +67,16 @@ def web_receiver(tls: ssl.SSLContext | None = None, *, port: int = 0) -> Iterato
         server.server_close()
 
 
+USERS = ((b"farol", b"s3cret"), ("joão".encode(), "sénha çom acento".encode()))
+
+
 @contextmanager
-def mail_receiver(port: int, *, tls: ssl.SSLContext | None = None, wrapped: bool = False) -> Iterator[Received]:
+def mail_receiver(
+    port: int, *, tls: ssl.SSLContext | None = None, wrapped: bool = False, without: tuple[str, ...] = ()
+) -> Iterator[Received]:
     """A mail server that keeps what it takes. It asks for STARTTLS with a context, and then for a password.
 
-    `wrapped`: the connection is TLS from the beginning.
+    `without`: the ways to log in that it does not offer. `wrapped`: the connection is TLS from the beginning.
     """
     received = Received(port=port, status=250)
 
@@ -94,11 +99,11 @@ def mail_receiver(port: int, *, tls: ssl.SSLContext | None = None, wrapped: bool
 
     def authenticate(_server: object, _session: object, _envelope: object, _mechanism: str, data: Any) -> AuthResult:
         assert isinstance(data, LoginPassword)
-        return AuthResult(success=(data.login, data.password) == (b"farol", b"s3cret"), handled=False)
+        return AuthResult(success=(data.login, data.password) in USERS, handled=False)
 
     options: dict[str, Any] = {}
     if tls is not None:
-        options = {"authenticator": authenticate, "auth_required": True}
+        options = {"authenticator": authenticate, "auth_required": True, "auth_exclude_mechanism": without}
         options |= {"auth_require_tls": False} if wrapped else {"tls_context": tls, "require_starttls": True}
     controller = Controller(Handler(), hostname="127.0.0.1", port=port, ssl_context=tls if wrapped else None, **options)
     controller.start()

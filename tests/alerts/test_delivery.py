@@ -47,7 +47,7 @@ def test_a_receiver_that_was_down_gets_the_same_id_later(store: Store, free_port
     put(store)
     assert send(store, free_port) == DeliveryCounts(0, 1)
     (letter,) = Outbox(store).latest(9)
-    assert letter.problem == "Não é possível chegar ao destino: Connection refused."
+    assert letter.problem == "Não é possível chegar ao destino: nada responde nesse endereço e nessa porta."
     assert letter.due == NOW + PAUSES[0]
     assert send(store, free_port) == DeliveryCounts(0, 0), "not before its time"
     with web_receiver(port=free_port) as received:

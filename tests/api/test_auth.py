@@ -6,6 +6,7 @@ import asyncio
 import base64
 import logging
 import re
+import shutil
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -103,7 +104,7 @@ def needed(method: str, path: str) -> Role | None:
     if path.startswith("/v2"):
         return Role.predict
     if method == "POST":
-        return Role.predict if path.startswith(("/predict", "/forecast")) else Role.manage
+        return Role.predict if path.startswith(("/predict", "/forecast", "/tasks")) else Role.manage
     return Role.read
 
 
@@ -359,6 +360,36 @@ def test_without_a_key_every_server_answers_only_this_machine(
         assert client.get("/health").status_code == 200
 
 
+def test_a_data_folder_that_is_away_opens_nothing(artifacts: Path, tmp_path: Path) -> None:
+    """An unmounted disk leaves an empty folder, and there were keys."""
+    data, away = tmp_path / "data", tmp_path / "away"
+    settings = Settings(artifacts=artifacts, data=data)
+    text, _ = add_key(settings, Role.read)
+    with running(create_app(settings)) as client:
+        assert client.get("/models").status_code == 401
+    data.rename(away)
+    data.mkdir()
+    with running(create_app(settings)) as client:
+        for path in ("/models", "/monitoring/predictions", "/"):
+            assert client.get(path).status_code in {401, 503}
+        error_of(client.get("/ready"), 503, "not_ready")
+        assert list(data.iterdir()) == [], "no empty database"
+        data.rmdir()
+        away.rename(data)
+        eventually(lambda: client.get("/models", headers={"X-API-Key": text}).status_code == 200)
+
+
+def test_an_empty_database_in_place_of_one_with_keys_is_shut(artifacts: Path, tmp_path: Path) -> None:
+    settings = Settings(artifacts=artifacts, data=tmp_path / "data")
+    add_key(settings, Role.read)
+    with running(create_app(settings)):
+        pass
+    shutil.rmtree(settings.data)
+    Store.open(settings.store_url).close()
+    with running(create_app(settings)) as client:
+        error_of(client.get("/models"), 401, "key_needed")
+
+
 def test_with_a_key_that_works_other_machines_may_reach_it(tmp_path: Path) -> None:
     settings = Settings(host="0.0.0.0", data=tmp_path)
     with pytest.raises(InputError) as caught:
@@ -378,7 +409,8 @@ def test_with_a_key_that_works_other_machines_may_reach_it(tmp_path: Path) -> No
     ("given", "taken", "refused"),
     [
         ({}, ["localhost", "LOCALHOST:8000", "127.0.0.1:8000", "[::1]:8000"], ["evil.example", "localhost.evil", ""]),
-        ({"host": "0.0.0.0", "open_network": True}, ["farol.escola.br", "anything"], []),
+        ({"host": "0.0.0.0", "open_network": True}, ["localhost", "127.0.0.1:80"], ["farol.escola.br", "anything"]),
+        ({"host": "192.168.0.10", "open_network": True}, ["192.168.0.10:8000"], ["192.168.0.11", "farol.escola.br"]),
         (
             {"allowed_hosts": "farol.escola.br, *.Rede.example,[fd00::1]"},
             ["farol.escola.br:443", "a.rede.example", "127.0.0.1", "[FD00::1]:80"],
@@ -495,8 +527,14 @@ def test_what_is_no_request_passes_through() -> None:
         return None
 
     asyncio.run(
-        AccessMiddleware(inner, settings=settings, keyring=Keyring(lambda: service.store))(
-            {"type": "lifespan"}, nothing, nothing
-        )
+        AccessMiddleware(
+            inner, settings=settings, keyring=Keyring(lambda: service.store, settings.artifacts, settings.store_url)
+        )({"type": "lifespan"}, nothing, nothing)
     )
     assert seen == ["lifespan"]
+
+
+@pytest.mark.parametrize("origin", ["http://[", "http://[::1", "null", "http://localhost:x"])
+@pytest.mark.parametrize("path", ["/monitoring/drift/snapshots", "/monitoring/dashboard/snapshot", "/predict"])
+def test_an_origin_that_is_no_address_is_refused(shared: Client, path: str, origin: str) -> None:
+    assert shared.post(path, headers={"Origin": origin}).status_code == 403

@@ -25,6 +25,7 @@ from farol.app import create_app
 from farol.errors import InputError, StoreError
 from farol.i18n import msg
 from farol.model.registry import Registry
+from farol.periodic import PeriodicJob
 from farol.service import Service
 from farol.settings import Settings
 from farol.store.alerts import AlertStates, Outbox
@@ -167,7 +168,7 @@ def test_a_check_that_fails_is_due_again_at_its_next_time(
         watch.look()
         make_due(store)
         monkeypatch.setattr(background, "check_all", fail)
-        watch.look()
+        PeriodicJob("watch", msg("Checking for drift"), 1, watch.look).run()
         assert "The disk is full." in caplog.text
         lease = Leases(store).find(JOB)
         assert lease is not None
@@ -180,9 +181,27 @@ def test_an_unusable_store_is_logged_once_until_it_changes(
     (tmp_path / "file").write_text("")
     service = Service(Settings(artifacts=trained, data=tmp_path / "file"))
     watch = Watch(service)
+    job = PeriodicJob("watch", msg("Checking for drift"), 1, watch.look)
     for _ in range(3):
+        job.run()
+    assert sum("watch failed and is tried again." in line for line in caplog.messages) == 1
+
+
+def test_a_clock_that_was_ahead_plans_nothing_for_later(configured: Settings) -> None:
+    ahead = datetime.now(UTC) + timedelta(days=4_000)
+    with worker(configured) as (watch, store):
+        leases = Leases(store)
+        leases.plan(JOB, "1m", ahead)
         watch.look()
-    assert sum("Drift cannot be watched now." in line for line in caplog.messages) == 1
+        lease = leases.find(JOB)
+        assert lease is not None
+        assert lease.due - datetime.now(UTC) <= timedelta(minutes=1)
+        make_due(store)
+        lease = leases.find(JOB)
+        assert lease is not None
+        assert leases.claim(lease, ahead, ahead + timedelta(minutes=2)), "held until then by a worker whose clock was"
+        watch.look()
+        assert AlertStates(store).all() != [], "another worker takes over"
 
 
 def test_a_worker_that_stops_begins_no_check(configured: Settings) -> None:
@@ -214,7 +233,9 @@ def test_a_mistake_in_watching_does_not_end_it(
     with running(create_app(configured)) as client:
         eventually(lambda: len(looked) > 2)
         assert client.get("/health").status_code == 200
-    assert "Watching failed; it is tried again." in caplog.text
+        assert "RuntimeError" in client.get("/ready?lang=en").json()["background"]["watch"]["problem"]
+        assert (value(client.get("/metrics").text, "farol_background_failures", job="watch") or 0) > 2
+    assert "watch failed and is tried again." in caplog.text
 
 
 def test_a_running_service_checks_and_sends_by_itself(configured: Settings, monkeypatch: pytest.MonkeyPatch) -> None:

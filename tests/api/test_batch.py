@@ -6,6 +6,7 @@ import json
 import shutil
 import socket
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -18,8 +19,6 @@ from hypothesis import strategies as st
 from farol.api import batch as batching
 from farol.api.answers.prediction import RowAnswer
 from farol.app import create_app
-from farol.errors import StoreError
-from farol.i18n import msg
 from farol.model.registry import Registry
 from farol.settings import Settings
 from farol.store.database import Store
@@ -212,28 +211,38 @@ def test_a_line_may_have_so_many_bytes(small: Client) -> None:
     assert found[1]["error"]["code"] == "line_too_long"
 
 
-def failing(monkeypatch: pytest.MonkeyPatch, *calls: int) -> None:
-    """A store that cannot write at these calls, counted from 0."""
-    write, made = Store.write, iter(range(1000))
+def test_a_row_of_an_array_may_have_so_many_bytes(small: Client) -> None:
+    rows = [{"IAA": 5}, {"IAA": 5, "student": "x" * 1000}, {"IAA": 5}]
+    answers = small.post("/predict/batch", json=rows).json()
+    assert [answer["status"] for answer in answers] == [200, 413, 200]
+    assert answers[1]["error"]["code"] == "line_too_long"
 
-    def faulty(self: Store, rows: Sequence[Prediction]) -> list[Prediction]:
-        if next(made) in calls:
-            raise StoreError(msg("The disk is full."))
-        return write(self, rows)
 
-    monkeypatch.setattr(Store, "write", faulty)
+REFUSED = "BEGIN SELECT RAISE(ABORT, 'refused'); END"
+
+
+@contextmanager
+def refusing(settings: Settings, student: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """A database that takes no row of this pupil, and a service that stores two rows at a time."""
     monkeypatch.setattr(batching, "GROUP", 2)
+    refuse = f"CREATE TRIGGER refuse BEFORE INSERT ON predictions WHEN NEW.student = '{student}' {REFUSED}"
+    with Store.open(settings.store_url) as store:
+        with store.engine.begin() as connection:
+            connection.exec_driver_sql(refuse)
+        yield
+        with store.engine.begin() as connection:
+            connection.exec_driver_sql("DROP TRIGGER refuse")
 
 
 @pytest.mark.parametrize("kind", ["application/json", "application/x-ndjson"])
 def test_each_row_that_was_not_stored_says_so(
     client: Client, settings: Settings, monkeypatch: pytest.MonkeyPatch, kind: str
 ) -> None:
-    failing(monkeypatch, 1)
-    rows = [PUPIL, PUPIL, PUPIL, WRONG, PUPIL, PUPIL]
+    rows = [PUPIL, PUPIL, PUPIL | {"student": "RA-3"}, WRONG, PUPIL, PUPIL]
     body = json.dumps(rows).encode() if kind == "application/json" else lines(rows)
     headers = {"Content-Type": kind, "Idempotency-Key": "once"}
-    response = client.post("/predict/batch", content=body, headers=headers)
+    with refusing(settings, "RA-3", monkeypatch):
+        response = client.post("/predict/batch", content=body, headers=headers)
     found = response.json() if kind == "application/json" else read(response.text)
     assert statuses(found) == [200, 200, 503, 422, 200, 200]
     assert found[2]["error"]["code"] == "store"
@@ -251,9 +260,10 @@ def test_each_row_that_was_not_stored_says_so(
 def test_unstored_first_rows_make_the_whole_answer_an_error(
     client: Client, settings: Settings, monkeypatch: pytest.MonkeyPatch, kind: str
 ) -> None:
-    failing(monkeypatch, 0)
-    body = json.dumps([PUPIL] * 3).encode() if kind == "application/json" else lines([PUPIL] * 3)
-    response = client.post("/predict/batch", content=body, headers={"Content-Type": kind})
+    rows = [PUPIL | {"student": "RA-1"}, PUPIL, PUPIL]
+    body = json.dumps(rows).encode() if kind == "application/json" else lines(rows)
+    with refusing(settings, "RA-1", monkeypatch):
+        response = client.post("/predict/batch", content=body, headers={"Content-Type": kind})
     error_of(response, 503, "store")
     assert response.headers["retry-after"]
     assert stored(settings) == []

@@ -54,10 +54,11 @@ def test_a_row_that_is_no_object_is_refused_alone(line: bytes, code: str) -> Non
 
 
 def test_a_field_given_twice_spoils_only_its_object_in_an_array() -> None:
-    good, twice, inside, no_object = parse_array(b'[{"IAA": 1}, {"IAA": 1, "IAA": 2}, {"IAA": {"a": 1, "a": 2}}, 7]', 4)
+    array = parse_array(b'[{"IAA": 1}, {"IAA": 1, "IAA": 2}, {"IAA": {"a": 1, "a": 2}}, 7]', 4)
+    good, twice, inside, no_object = array.rows(0, 4, 64_000)
     assert good == {"IAA": 1.0}
     assert isinstance(twice, ApiError)
-    assert isinstance(inside, dict)
+    assert isinstance(inside, ApiError)
     assert isinstance(no_object, ApiError)
 
 
@@ -101,3 +102,25 @@ def test_waiting_answers_keep_their_order_and_free_their_room(tmp_path: Path, mo
 
     assert asyncio.run(run()) == b"0123456789" * 10 + b"abclater"
     assert list(tmp_path.iterdir()) == [], "a file without a name"
+
+
+def test_answers_that_nobody_takes_are_bounded_together(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(batch_rows, "MOST_WAITING", 100)
+    monkeypatch.setattr(batch_rows, "ROOM_SECONDS", 0)
+
+    async def run() -> None:
+        mine, other = Backlog(tmp_path), Backlog(tmp_path)
+        mine.put(b"m" * 60)
+        other.put(b"o" * 60)
+        waiting = asyncio.create_task(other.has_room())
+        for _ in range(10):
+            await asyncio.sleep(0)
+        assert not waiting.done(), "there is no room"
+        assert await mine.take() == b"m" * 60
+        await waiting
+        other.close()
+        mine.close()
+
+    before = Backlog.total
+    asyncio.run(run())
+    assert Backlog.total == before

@@ -47,7 +47,8 @@ def test_the_signature_has_ranges_and_meanings(shared: Client) -> None:
 
 def test_the_example_and_the_routes_work_as_they_stand(shared: Client) -> None:
     body = shared.get("/models/current").json()
-    single, batch, infer = body["routes"]
+    single, short, batch, infer = (body["routes"][place] for place in (0, 1, 2, -1))
+    assert (single, short, batch) == ("/tasks/current/predict", "/predict", "/tasks/current/predict/batch")
     assert shared.post(single, json=body["example"]).status_code == 200
     assert shared.post(batch, json=[body["example"]]).json()[0]["status"] == 200
     tensors = [{"name": k, "shape": [1], "datatype": "FP64", "data": [v]} for k, v in body["example"].items()]

@@ -31,9 +31,9 @@ def test_keys_are_trusted_for_two_seconds_from_before_the_query(
             now += 0.5
             return store
 
-        ring = Keyring(slow)
+        ring = Keyring(slow, tmp_path, "sqlite:///x.db")
         assert (ring.fresh, dict(ring.last_known)) == (None, {})
-        ring._read()
+        ring.read_now()
         for later, known in ((101.9, True), (102.0, False)):
             now = later
             assert (ring.fresh is not None) == known
@@ -52,7 +52,7 @@ def test_waiters_share_a_reading_and_leaving_ends_it_for_nobody(tmp_path: Path) 
             assert go_on.wait(30)
             return store
 
-        ring = Keyring(slow)
+        ring = Keyring(slow, tmp_path, "sqlite:///x.db")
 
         async def ask() -> None:
             waiting = [asyncio.create_task(ring.read()) for _ in range(5)]
@@ -79,7 +79,7 @@ def test_a_failed_reading_is_told_to_all_and_tried_again(tmp_path: Path) -> None
 
         async def ask() -> None:
             nonlocal away
-            ring = Keyring(sometimes)
+            ring = Keyring(sometimes, tmp_path, "sqlite:///x.db")
             failed = await asyncio.gather(ring.read(), ring.read(), return_exceptions=True)
             assert [str(error) for error in failed] == ["Away.", "Away."]
             assert ring.fresh is None

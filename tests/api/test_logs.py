@@ -124,3 +124,10 @@ def test_the_same_fault_is_told_once_a_second_and_others_at_once() -> None:
     for number in range(1_000):  # what is remembered stays small
         assert told(f"fault {number}")
     assert len(repeats._told) <= 256
+
+
+def test_control_characters_forge_no_line_and_no_colour() -> None:
+    record = logging.LogRecord("farol", logging.ERROR, "", 0, "no file %s", ("a\nERROR \x1b[31mb\u2028\r.xlsx",), None)
+    line = TextLines().format(record)
+    assert line.isprintable()
+    assert "a\\nERROR \\x1b[31mb" in line

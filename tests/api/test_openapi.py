@@ -89,7 +89,7 @@ def test_every_body_and_answer_has_an_example_of_its_schema(shared: Client, lang
                 example = example_of(document, content)
                 validator.validate(example)
                 assert example, (path, status, kind)
-    assert bodies == 6
+    assert bodies == 10
 
 
 def test_the_examples_of_a_window_have_something_to_say(document: dict[str, Any]) -> None:
@@ -132,7 +132,7 @@ def test_nothing_refers_to_a_schema_that_is_not_there(shared: Client) -> None:
 
 def test_inputs_are_shown_with_ranges_and_meanings(document: dict[str, Any]) -> None:
     schemas = document["components"]["schemas"]
-    predict, forecast = schemas["PredictInputs"], schemas["ForecastInputs"]
+    predict, forecast = schemas["CurrentInputs"], schemas["NextYearInputs"]
     assert list(predict["properties"]) == [*ORIGINAL, "student", "class"]
     assert predict["properties"]["student"] == forecast["properties"]["student"]
     assert predict["properties"]["student"] == {
@@ -167,7 +167,7 @@ def test_the_description_speaks_both_languages(shared: Client) -> None:
     english = shared.get("/openapi.json?lang=en").json()
     assert portuguese["paths"]["/models"]["get"]["summary"] == "Que modelos existem"
     assert english["paths"]["/models"]["get"]["summary"] == "Which models there are"
-    assert portuguese["components"]["schemas"]["PredictInputs"]["properties"]["IAA"]["description"].startswith(
+    assert portuguese["components"]["schemas"]["CurrentInputs"]["properties"]["IAA"]["description"].startswith(
         "Indicador de autoavaliação."
     )
     assert portuguese.keys() == english.keys()
@@ -176,15 +176,7 @@ def test_the_description_speaks_both_languages(shared: Client) -> None:
 def test_without_models_the_default_profile_describes_the_inputs(tmp_path: Path) -> None:
     with running(create_app(Settings(artifacts=tmp_path, data=tmp_path))) as client:
         schemas = client.get("/openapi.json").json()["components"]["schemas"]
-    assert list(schemas["PredictInputs"]["properties"]) == [*PUPIL, "student", "class"]
-
-
-def test_a_profile_without_the_task_leaves_its_inputs_open(tmp_path: Path) -> None:
-    app = create_app(Settings(artifacts=tmp_path, data=tmp_path))
-    del app.state.service._default_inputs["next-year"]
-    document = describe(app, app.state.service, "en")
-    assert document["components"]["schemas"]["ForecastInputs"] == {"type": "object"}
-    assert "example" not in document["paths"]["/forecast"]["post"]["requestBody"]["content"]["application/json"]
+    assert list(schemas["CurrentInputs"]["properties"]) == [*PUPIL, "student", "class"]
 
 
 def test_programs_that_ask_the_app_itself_get_the_same(tmp_path: Path) -> None:
@@ -245,5 +237,5 @@ def test_shapes_have_the_same_names_and_titles_in_each_language(shared: Client) 
 def test_another_schools_columns_are_described(tmp_path: Path) -> None:
     profile = str(Path(__file__).resolve().parents[1] / "schools" / "aurora.toml")
     app = create_app(Settings(artifacts=tmp_path, data=tmp_path, profile=profile))
-    form = describe(app, app.state.service, "en")["components"]["schemas"]["ForecastInputs"]
-    assert "IAA" not in form.get("properties", {})
+    form = describe(app, app.state.service, "en")["components"]["schemas"]["AbsentNextInputs"]
+    assert list(form["properties"])[:3] == ["reading", "arithmetic", "homework"]

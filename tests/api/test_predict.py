@@ -219,7 +219,7 @@ def test_a_field_given_twice_is_refused(shared: Client) -> None:
     assert list(fields_of(error_of(response, 422, "invalid_fields"))) == ["IAA"]
     many = "{" + ",".join(f'"a{number}": 1' for number in range(200)) + ', "a199": 1}'
     response = shared.post("/predict", content=many, headers=JSON)
-    assert list(fields_of(error_of(response, 422, "invalid_fields"))) == ["?"]
+    assert list(fields_of(error_of(response, 422, "invalid_fields"))) == ["a199"]
 
 
 def test_too_many_fields_are_refused_as_a_whole(shared: Client) -> None:

@@ -18,8 +18,10 @@ from tests.api.server import await_answer
 
 
 @contextmanager
-def farol_serve(port: int, artifacts: Path, data: Path, *options: str) -> Iterator[str]:
-    command = [sys.executable, "-c", "from farol.cli import main; main()", "serve", "--port", str(port), *options]
+def farol_serve(
+    port: int, artifacts: Path, data: Path, *options: str, program: str = "from farol.cli import main; main()"
+) -> Iterator[str]:
+    command = [sys.executable, "-c", program, "serve", "--port", str(port), *options]
     command += ["--artifacts", str(artifacts), "--data", str(data)]
     with subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as process:
         try:
@@ -98,3 +100,118 @@ def test_without_the_fast_parser_the_other_ones_limit_holds(monkeypatch: pytest.
     monkeypatch.delitem(sys.modules, "farol.api.server")
     monkeypatch.setitem(sys.modules, "uvicorn.protocols.http.httptools_impl", None)
     assert importlib.import_module("farol.api.server").HTTP == "h11"
+
+
+TRAILERS = [b"X-Filler: " + b"a" * 1_000 + b"\r\n", b"a" * 1_000]
+CHUNKED = b"POST /health HTTP/1.1\r\nHost: localhost\r\nTransfer-Encoding: chunked\r\n\r\n"
+
+
+@pytest.mark.parametrize("piece", TRAILERS, ids=["many trailers", "one without end"])
+@pytest.mark.parametrize("begin", [CHUNKED + b"2\r\n{}\r\n0\r\n", CHUNKED + b"0\r\n"], ids=["body", "no body"])
+def test_trailers_without_end_are_cut_off(port: int, begin: bytes, piece: bytes) -> None:
+    begin += b"" if piece.startswith(b"X") else b"X-Filler: "
+    assert cut_off_after(port, begin, piece) < 8 * MOST_HEAD_BYTES
+
+
+def test_a_chunks_extension_without_end_is_cut_off(port: int) -> None:
+    assert cut_off_after(port, CHUNKED + b"2;a=", b"a" * 1_000) < 8 * MOST_HEAD_BYTES
+
+
+def cut_off_after(port: int, begin: bytes, piece: bytes) -> int:
+    """How many bytes were sent until the server closed the connection; what it keeps of its own buffers included."""
+    taken = 0
+    with socket.create_connection(("127.0.0.1", port), timeout=10) as connection:
+        connection.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 4_096)
+        connection.sendall(begin)
+        try:
+            while taken < 50_000_000:
+                connection.sendall(piece)
+                taken += len(piece)
+        except ConnectionError:
+            return taken
+    return taken
+
+
+def test_a_trailer_is_no_header(port: int) -> None:
+    """Else it would come to be one while the request is being answered: `X-API-Key`, say."""
+    body = b"2\r\n{}\r\n0\r\nX-Request-ID: from-the-trailer\r\n\r\n"
+    begin = CHUNKED.replace(b"POST /health", b"POST /predict").replace(b"\r\n\r\n", b"\r\nConnection: close\r\n\r\n")
+    assert b"from-the-trailer" not in sent(port, begin + body)
+
+
+SLOW = """
+import sys
+from farol.api import server
+server.LOOK_SECONDS, server.HEAD_SECONDS, server.IDLE_SECONDS = 0.05, 0.3, 0.5
+server.BODY_SECONDS = 0.5
+from farol.cli import main
+main()
+"""
+
+
+@pytest.fixture(scope="module")
+def hasty(trained: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[int]:
+    """A server whose limits of time are short."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        free = int(probe.getsockname()[1])
+    with farol_serve(free, trained, tmp_path_factory.mktemp("slow"), program=SLOW):
+        yield free
+
+
+@pytest.mark.parametrize(
+    "begin",
+    [
+        b"",
+        b"G",
+        BEGIN,
+        b"POST /predict HTTP/1.1\r\nHost: localhost\r\nContent-Length: 100\r\n\r\n",
+        b"POST /predict HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\nContent-Length: 100\r\n\r\n{",
+        CHUNKED + b"2\r\n{}\r\n",
+    ],
+    ids=["nothing", "a letter", "headers", "no body", "half a body", "no last chunk"],
+)
+def test_who_sends_nothing_more_is_cut_off(hasty: int, begin: bytes) -> None:
+    sent(hasty, begin)  # TimeoutError where the server goes on waiting
+
+
+def test_who_sends_a_byte_now_and_then_is_cut_off(hasty: int) -> None:
+    with socket.create_connection(("127.0.0.1", hasty), timeout=10) as connection:
+        connection.sendall(b"POST /predict HTTP/1.1\r\nHost: localhost\r\nContent-Length: 90000\r\n\r\n")
+        connection.settimeout(0.02)
+        answer = b""
+        for _ in range(500):
+            try:
+                connection.sendall(b" ")
+                more = connection.recv(1_000)
+            except TimeoutError:
+                continue
+            except ConnectionError:
+                break
+            answer += more
+            if not more:
+                break
+        else:
+            pytest.fail("still connected")
+
+
+def test_who_takes_nothing_is_cut_off(hasty: int, trained: Path) -> None:
+    """Answers to many requests in a row, none of which is read, until no more fits between the two of us."""
+    request = b"GET /openapi.json HTTP/1.1\r\nHost: localhost\r\n\r\n"
+    with socket.socket() as connection:
+        connection.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4_096)
+        connection.settimeout(20)
+        connection.connect(("127.0.0.1", hasty))
+        with pytest.raises(ConnectionError):
+            connection.sendall(request * 200_000)
+
+
+def test_who_is_slow_to_be_answered_is_not_cut_off(hasty: int) -> None:
+    rows = b"[" + b",".join([b'{"IAA": 7}'] * 10_000) + b"]"
+    answer = httpx.post(
+        f"http://127.0.0.1:{hasty}/predict/batch?reasons=10",
+        content=rows,
+        headers={"Content-Type": "application/json"},
+        timeout=60,
+    )
+    assert answer.status_code == 200

@@ -157,7 +157,10 @@ def test_models_lists_tasks_versions_and_what_is_known_of_them(shared: Client) -
     body = shared.get("/models?lang=en").json()
     ModelsAnswer.model_validate(body, strict=True)
     current, forecast = body["tasks"]
-    assert (current["task"], current["route"], forecast["route"]) == ("current", "/predict", "/forecast")
+    assert [task["routes"][:2] for task in (current, forecast)] == [
+        ["/tasks/current/predict", "/predict"],
+        ["/tasks/next-year/predict", "/forecast"],
+    ]
     assert current["limits"].startswith("IAN is the answer in other words")
     assert len(current["versions"]) == 2
     served = next(version for version in current["versions"] if version["promoted"])
@@ -171,7 +174,7 @@ def test_a_task_nobody_asks_for_is_listed_all_the_same(artifacts: Path, settings
     (artifacts / "current").rename(artifacts / "elsewhere")
     with running(create_app(settings)) as client:
         tasks = {task["task"]: task for task in client.get("/models").json()["tasks"]}
-    assert tasks["elsewhere"]["route"] is None
+    assert tasks["elsewhere"]["routes"] == []
     assert tasks["elsewhere"]["title"] == "elsewhere"
     assert all(version["problem"] for version in tasks["elsewhere"]["versions"])
 

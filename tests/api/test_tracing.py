@@ -394,7 +394,7 @@ def test_without_the_extra_the_start_says_what_to_install(name: str, monkeypatch
     with pytest.raises(MissingExtraError, match=r"\.\[telemetry\]"):
         create_app(settings)
     with pytest.raises(MissingExtraError, match="FAROL_OTLP_ENDPOINT"):
-        supervise(settings)
+        supervise(settings, [], lambda: None)
 
 
 BARE = """

@@ -312,12 +312,12 @@ def test_a_request_may_have_so_many_rows_and_bytes(settings: Settings) -> None:
         assert "2000 bytes" in refused(client, b" " * 2001, 413)
 
 
-def test_what_is_not_stored_is_not_answered(client: Client, monkeypatch: pytest.MonkeyPatch) -> None:
-    def full(*_: object) -> None:
-        raise StoreError(msg("The disk is full."))
-
-    monkeypatch.setattr(Store, "write", full)
-    assert "The disk is full." in refused(client, {"inputs": [column("IAA", 5)]}, 503)
+def test_what_is_not_stored_is_not_answered(client: Client, settings: Settings) -> None:
+    refuse = "CREATE TRIGGER refuse BEFORE INSERT ON predictions BEGIN SELECT RAISE(ABORT, 'refused'); END"
+    with Store.open(settings.store_url) as store, store.engine.begin() as connection:
+        connection.exec_driver_sql(refuse)
+    assert "The database refused the row" in refused(client, {"inputs": [column("IAA", 5)]}, 503)
+    assert total(settings) == 0
 
 
 @pytest.fixture(scope="module")

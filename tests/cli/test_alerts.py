@@ -116,7 +116,10 @@ def test_what_a_receiver_did_not_take_waits_and_is_tried_again(
     use_webhook(monkeypatch, f"http://127.0.0.1:{free_port}/t0ken")
     assert "Alerts not accepted: 1" in run("alerts", "check")
     message = run("alerts", "status")
-    assert "webhook: waiting, attempts: 1. The receiver cannot be reached: Connection refused." in message
+    assert (
+        "webhook: waiting, attempts: 1. The receiver cannot be reached: nothing answers at this address and port."
+        in message
+    )
     assert "t0ken" not in message
     assert "Alerts sent: 0, not accepted: 1" in run("alerts", "retry", code=1)
     with web_receiver(port=free_port):

@@ -15,6 +15,7 @@ from farol.model.registry import Registry
 from farol.profile import load_profile
 from farol.workbook.panel import read_panel
 from tests.bundles import make_bundle
+from tests.workbook.making import pupils, write_xlsx
 
 Run = Callable[..., str]
 
@@ -72,9 +73,21 @@ def test_the_list_is_printed_with_what_to_expect(run: Run, sample_workbook: Path
     assert body["expected"]["low"] <= body["expected"]["value"] <= body["expected"]["high"]
 
 
+def test_the_list_says_what_was_not_read(run: Run, tmp_path: Path) -> None:
+    grades = [number / 4 for number in range(1, 41)]
+    last = pupils(40, {"Cor": ["x"] * 40, "IDA": grades, "IEG": grades}, without=["Matem"])
+    sheets = {"PEDE2023": pupils(40), "PEDE2024": last}
+    book = str(write_xlsx(tmp_path / "book.xlsx", sheets))
+    said = run("list", book, "--capacity", "5")
+    assert "PEDE2024" in said
+    assert "Matemática (PEDE2024)" in said
+    assert "Cor (PEDE2024)" in said
+    assert f"`farol check {book}`" in said
+
+
 def test_the_list_becomes_a_table(run: Run, sample_workbook: Path, tmp_path: Path) -> None:
     file = tmp_path / "lists" / "list.csv"
-    said = run("list", str(sample_workbook), "--capacity", "10", "--csv", str(file))
+    said = run("list", str(sample_workbook), "--capacity", "10", "--csv", str(file), "--csv-format", "programs")
     with file.open(encoding="utf-8", newline="") as opened:
         rows = list(csv.DictReader(opened))
     assert len(rows) >= 10

@@ -18,10 +18,14 @@ import openpyxl
 import pytest
 
 from farol.cli import main
+from farol.cli.demo import is_sound
 from farol.model.registry import Registry
 from farol.model.scoring import Scorer
+from farol.settings import Settings
+from farol.store.database import Store
+from farol.workbook.sample import write_sample
 from scripts.generate_docs import COMMANDS
-from tests.api.server import await_answer
+from tests.api.server import await_answer, serving
 from tests.schools import PROFILE as SCHOOL
 from tests.schools import write_school
 
@@ -32,11 +36,11 @@ Run = Callable[..., str]
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder to work in, where `farol demo --no-serve` prepared everything."""
+    """The folder of the demonstration, as `farol demo --no-serve` made it."""
     folder = tmp_path_factory.mktemp("demo")
     done = command(folder, "demo", "--no-serve")
     assert done.returncode == 0, done.stderr
-    return folder
+    return folder / "data" / "demonstration"
 
 
 def command(folder: Path, *arguments: str, locale: str = "en", **environment: str) -> subprocess.CompletedProcess[str]:
@@ -57,7 +61,7 @@ def run(folder: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFix
             main()
         printed = capsys.readouterr()
         assert (exit_.value.code or 0) == code, printed.out + printed.err
-        return printed.out + printed.err
+        return printed.out + printed.err.replace("Demonstração: todos os alunos são inventados.\n", "")
 
     return run
 
@@ -88,8 +92,8 @@ def serving_command(folder: Path, *arguments: str) -> subprocess.CompletedProces
 @pytest.mark.parametrize(
     "arguments",
     [
-        ("list", "data/sample-workbook.xlsx"),
-        ("forecast", "data/sample-workbook.xlsx"),
+        ("list", "sample-workbook.xlsx"),
+        ("forecast", "sample-workbook.xlsx"),
         ("drift", "--multivariate"),
         ("estimate",),
         ("demo", "--no-serve"),
@@ -106,7 +110,7 @@ def test_serving_commands_need_no_training_library(folder: Path, tmp_path: Path,
 
 @pytest.mark.parametrize(
     "arguments",
-    [("train", "data/sample-workbook.xlsx"), ("models", "export", "next-year", "pickles")],
+    [("train", "sample-workbook.xlsx"), ("models", "export", "next-year", "pickles")],
     ids=" ".join,
 )
 def test_training_without_its_libraries_says_what_to_install(folder: Path, arguments: tuple[str, ...]) -> None:
@@ -153,10 +157,10 @@ def test_a_reader_that_goes_away_is_no_error(folder: Path) -> None:
         ["bash", "-o", "pipefail", "-c", shell], cwd=folder, capture_output=True, text=True, check=False
     )
     assert done.stdout == "{\n"
-    assert done.stderr == ""
+    assert done.stderr == "Demonstração: todos os alunos são inventados.\n"
 
 
-def test_a_second_demo_reuses_models_log_and_history(folder: Path) -> None:
+def test_a_second_demonstration_reuses_all_of_it(folder: Path) -> None:
     made = {path: path.stat().st_mtime_ns for path in (folder / "artifacts").rglob("*") if path.is_file()}
     assert {path.name for path in made} >= {"manifest.json", "promoted.json", "model.onnx", "card.html", "report.json"}
     again = command(folder, "demo", "--no-serve")
@@ -166,36 +170,90 @@ def test_a_second_demo_reuses_models_log_and_history(folder: Path) -> None:
     assert {path: path.stat().st_mtime_ns for path in made} == made
 
 
-def test_demo_trains_again_when_the_workbook_or_a_model_changed(folder: Path, tmp_path: Path) -> None:
-    from farol.cli.demo import is_trained
-    from farol.settings import Settings
+def test_the_demonstration_says_what_it_is_and_is_calm(folder: Path, run: Run) -> None:
+    """Everything is below `demonstration`, and nothing drifts in it."""
+    assert [path.name for path in folder.parents[1].iterdir()] == ["data"]
+    assert [path.name for path in folder.parent.iterdir()] == ["demonstration"]
+    assert "todos os alunos são inventados" in command(folder, "status", locale="pt_BR").stderr
+    body = json.loads(run("status", "--format", "json"))
+    assert [(task["lead"], task["n"]) for task in body["tasks"]] == [("nothing", 500), ("nothing", 500)]
+    for task in ("current", "next-year"):
+        assert json.loads(run("drift", "--task", task, "--format", "json"))["verdict"] == "none"
 
-    settings = Settings(artifacts=folder / "artifacts", data=folder / "data")
-    workbook = folder / "data" / "sample-workbook.xlsx"
-    assert is_trained(settings, workbook)
-    other = tmp_path / "other.xlsx"
-    other.write_bytes(b"something else")
-    assert not is_trained(settings, other)
-    assert not is_trained(settings, tmp_path / "missing.xlsx")
-    assert not is_trained(Settings(artifacts=tmp_path, data=tmp_path), workbook)
-    model = next((folder / "artifacts" / "current").glob("*/model.onnx"))
+
+@pytest.fixture(scope="module")
+def school(folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder in which `farol demo --workbook` prepared a school's own; the workbook is an invented one."""
+    place = tmp_path_factory.mktemp("school")
+    shutil.copy(folder / "sample-workbook.xlsx", place / "our book.xlsx")
+    done = command(place, "demo", "--no-serve", "--workbook", "our book.xlsx")
+    assert done.returncode == 0, done.stderr
+    assert "our book.xlsx: 860 pupils of 2022" in done.stdout
+    assert "Findings: 0 errors, 21 warnings, 83 normal. All of them: farol check 'our book.xlsx'" in done.stdout
+    assert "1156 pupils of 2024, 1156 forecasts stored now" in done.stdout
+    return place
+
+
+def test_a_schools_own_log_starts_with_its_forecast_alone(school: Path) -> None:
+    settings = Settings(data=school / "data", artifacts=school / "artifacts")
+    assert not settings.is_demonstration
+    with Store.open(settings.store_url) as store:
+        rows = list(store.stream())
+    assert {(row.task, row.source, row.year) for row in rows} == {("next-year", "training-sheet", 2024)}
+    status = command(school, "status")
+    assert (status.returncode, status.stderr) == (0, "")
+    assert status.stdout.count("Nothing to do") == 2
+    assert "for the sheet that the model was trained with: 1156" in status.stdout
+
+
+def test_a_second_start_stores_and_trains_nothing(school: Path) -> None:
+    made = {path: path.stat().st_mtime_ns for path in (school / "artifacts").rglob("*") if path.is_file()}
+    again = command(school, "demo", "--no-serve", "--workbook", "our book.xlsx")
+    assert again.stdout == "The models of our book.xlsx are there already.\n"
+    assert {path: path.stat().st_mtime_ns for path in made} == made
+
+
+def test_a_changed_workbook_is_noticed_with_what_to_do(school: Path) -> None:
+    other = school / "other.xlsx"
+    write_sample(other, seed=1)
+    noticed = command(school, "demo", "--no-serve", "--workbook", "other.xlsx")
+    assert noticed.returncode == 0
+    assert "not the one that the models were trained with, or it has changed since" in noticed.stdout
+    assert f"Served are the models of {school / 'our book.xlsx'}." in noticed.stdout
+    for step in ("farol check other.xlsx", "farol train other.xlsx", "farol forecast other.xlsx"):
+        assert step in noticed.stdout
+
+
+def test_a_schools_own_and_invented_pupils_never_mix(school: Path, folder: Path) -> None:
+    refused = command(school, "simulate", "--n", "1")
+    assert (refused.returncode, "invented ones would be mixed with them" in refused.stderr) == (2, True)
+    refused = command(folder, "demo", "--no-serve", "--workbook", str(school / "our book.xlsx"))
+    assert refused.returncode == 2
+    assert "belongs to a demonstration with invented pupils" in refused.stderr
+
+
+def test_damaged_models_are_trained_anew_by_a_start(school: Path) -> None:
+    model = next((school / "artifacts" / "current").glob("*/model.onnx"))
+    settings = Settings(data=school / "data", artifacts=school / "artifacts")
+    assert is_sound(settings)
+    assert not is_sound(Settings(data=school / "data", artifacts=school / "nothing"))
     good = model.read_bytes()
     try:
         model.write_bytes(good[:-1])
-        assert not is_trained(settings, workbook)
+        assert not is_sound(settings)
     finally:
         model.write_bytes(good)
 
 
 def test_check_answers_people_and_programs(folder: Path, run: Run) -> None:
-    workbook = "data/sample-workbook.xlsx"
+    workbook = "sample-workbook.xlsx"
     assert "PEDE2023" in run("check", workbook)
     findings = json.loads(command(folder, "check", workbook, "--format", "json").stdout)["findings"]
     assert {"code", "severity", "sheet", "rows", "count"} <= findings[0].keys()
 
 
 def test_train_prints_the_four_metrics_and_what_to_know_first(folder: Path, run: Run) -> None:
-    printed = run("train", "data/sample-workbook.xlsx", "--task", "current", "--no-promote", "--seed", "1")
+    printed = run("train", "sample-workbook.xlsx", "--task", "current", "--no-promote", "--seed", "1")
     for word in ("Precisão", "Sensibilidade (recall)", "F1", "Área sob a curva ROC (AUC)", "IAN"):
         assert word in printed
     listed = json.loads(command(folder, "models", "list", "--format", "json").stdout)
@@ -206,11 +264,11 @@ def test_train_prints_the_four_metrics_and_what_to_know_first(folder: Path, run:
 def test_a_quick_training_says_so_and_measures_lists_of_capacity(run: Run, tmp_path: Path) -> None:
     artifacts = ("--artifacts", str(tmp_path))
     options = ("--task", "next-year", "--quick", "--capacity", "60", *artifacts)
-    assert "--quick" in run("train", "data/sample-workbook.xlsx", *options)
+    assert "--quick" in run("train", "sample-workbook.xlsx", *options)
     report = json.loads(run("models", "show", "next-year", *artifacts))["report"]
     assert (report["quick"], report["promotable"]) == (True, True)
     assert {one["k"] for one in report["capacity"]["lists"].values()} == {60}
-    assert "sixty" in run("train", "data/sample-workbook.xlsx", "--capacity", "sixty", code=2)
+    assert "sixty" in run("train", "sample-workbook.xlsx", "--capacity", "sixty", code=2)
 
 
 def test_a_model_that_beats_no_rule_is_served_only_by_force(
@@ -224,7 +282,7 @@ def test_a_model_that_beats_no_rule_is_served_only_by_force(
     verdict = Gate(rules, promotable=False, reasons=(msg("the reason why"),))
     monkeypatch.setattr(evaluation, "gate", lambda *_, **__: verdict)
     artifacts, choice = ("--artifacts", str(tmp_path)), tmp_path / "next-year" / "promoted.json"
-    train = ("train", "data/sample-workbook.xlsx", "--task", "next-year", "--quick", *artifacts)
+    train = ("train", "sample-workbook.xlsx", "--task", "next-year", "--quick", *artifacts)
     printed = run(*train)
     assert "the reason why" in printed
     assert "--force" in printed
@@ -238,11 +296,11 @@ def test_a_model_that_beats_no_rule_is_served_only_by_force(
 
 
 def test_train_names_the_tasks_there_are(run: Run) -> None:
-    assert "next-year" in run("train", "data/sample-workbook.xlsx", "--task", "tomorrow", code=2)
+    assert "next-year" in run("train", "sample-workbook.xlsx", "--task", "tomorrow", code=2)
 
 
 def test_models_are_listed_verified_promoted_and_exported(folder: Path, run: Run) -> None:
-    run("train", "data/sample-workbook.xlsx", "--task", "next-year", "--no-promote", "--seed", "7")
+    run("train", "sample-workbook.xlsx", "--task", "next-year", "--no-promote", "--seed", "7")
     assert "next-year" in run("models", "list")
     rows = json.loads(run("models", "list", "--format", "json"))
     versions = {row["version"]: row["promoted"] for row in rows if row["task"] == "next-year"}
@@ -297,9 +355,9 @@ def test_drift_is_told_to_people_and_programs(run: Run, tmp_path: Path) -> None:
     assert "PSI" in run("drift", "--task", "current")
     body = json.loads(run("drift", "--task", "next-year", "--window", "all", "--format", "json"))
     assert {"feature", "psi", "n", "verdict", "alarm"} <= body["features"][0].keys()
-    workbook = json.loads(run("drift", "--input", "data/sample-workbook.xlsx", "--format", "json"))
+    workbook = json.loads(run("drift", "--input", "sample-workbook.xlsx", "--format", "json"))
     assert workbook["features"][0]["n"] > 0
-    assert "--snapshot" in run("drift", "--input", "data/sample-workbook.xlsx", "--snapshot", code=2)
+    assert "--snapshot" in run("drift", "--input", "sample-workbook.xlsx", "--snapshot", code=2)
     empty = run("drift", "--data", str(tmp_path), "--snapshot")
     assert "PSI" in empty
 
@@ -326,7 +384,7 @@ def test_pairs_are_reported_to_people_and_programs(run: Run, tmp_path: Path) -> 
     )
     assert (body["slice"], len(body["pairs"]), body["alpha"]) == ("source=simulation", 45, 0.01)
     assert body["n"] == body["read"] == body["answers"] > 0
-    workbook = run("drift", "--multivariate", "--input", "data/sample-workbook.xlsx", "--format", "json")
+    workbook = run("drift", "--multivariate", "--input", "sample-workbook.xlsx", "--format", "json")
     assert json.loads(workbook)["window"]["name"] == "2024"
     part = " ".join(run("drift", "--multivariate", "--window", "all", "--slice", "source=simulation").split())
     assert re.search(r"Período: todos os dias até [\d/]+, origem simulation: \d+ alunos", part)
@@ -340,7 +398,7 @@ def test_pairs_are_reported_to_people_and_programs(run: Run, tmp_path: Path) -> 
 
 def test_what_turned_round_is_told_in_a_sentence(run: Run, folder: Path, tmp_path: Path) -> None:
     """IDA handed out the other way round: each feature is as it was."""
-    book = openpyxl.load_workbook(folder / "data" / "sample-workbook.xlsx")
+    book = openpyxl.load_workbook(folder / "sample-workbook.xlsx")
     sheet = book[book.sheetnames[-1]]
     column = next(number for number, cell in enumerate(sheet[1], 1) if str(cell.value).strip() == "IDA")
     cells = [row[0] for row in sheet.iter_rows(min_row=2, min_col=column, max_col=column)]
@@ -361,8 +419,8 @@ def test_a_severe_simulation_raises_alarms(run: Run, tmp_path: Path) -> None:
 
 
 def test_the_log_is_exported_in_the_columns_of_the_original(folder: Path, run: Run) -> None:
-    run("log", "export", "data/predictions_log.csv", "--task", "current")
-    with (folder / "data" / "predictions_log.csv").open(encoding="utf-8", newline="") as file:
+    run("log", "export", "predictions_log.csv", "--task", "current")
+    with (folder / "predictions_log.csv").open(encoding="utf-8", newline="") as file:
         rows = list(csv.DictReader(file))
     assert list(rows[0])[:14] == [
         *("IAA", "IEG", "IPS", "IPP", "IDA", "IPV", "IAN", "PORTUGUES", "MATEMATICA", "INGLES"),
@@ -395,17 +453,55 @@ def test_serve_answers_and_stops_when_asked(folder: Path, free_port: int) -> Non
     assert f"http://127.0.0.1:{free_port}" in printed
 
 
-def test_a_profile_alone_takes_another_school_to_predictions(tmp_path: Path) -> None:
+TASKS = ("absent", "absent-next", "absent-next-briefly")
+ANOTHERS = re.compile(r"\b(?:IAN|INDE|PEDE|IEG|Passos|RA|[Dd]efas\w*|[Ff]ases?|[Pp]hases?|behind)\b")
+"""Words of another school's, which nobody here knows."""
+TRIED = re.compile(r"pede|phase=3|RA-1\w*|\b(?:IAA|IEG|IDA|IAN)\b")
+"""Names in examples of the API."""
+
+
+def test_a_profile_alone_takes_another_school_to_predictions(tmp_path: Path, free_port: int) -> None:
     files = write_school(tmp_path / "files")
     options = ("--workbook", str(files), "--profile", str(SCHOOL), "--no-serve")
     done = command(tmp_path, "demo", *options)
     assert done.returncode == 0, done.stderr
-    assert "current: simulated predictions stored: 500" in done.stdout
+    assert "files: 300 pupils of 2023" in done.stdout
     # Its forecast may not beat a simple rule, and is then kept and not served: the rest goes on without it.
     again = command(tmp_path, "demo", *options)
     assert again.returncode == 0, again.stderr
     assert "already" in again.stdout
-    scorer = Scorer(Registry(tmp_path / "artifacts").load("current"))
+    scorer = Scorer(Registry(tmp_path / "artifacts").load("absent"))
     answer = scorer.score_one({"reading": 35.0, "arithmetic": 40.0, "homework": 20.0}, 2023)
     assert answer.prediction in {0, 1}
     assert answer.probability is not None
+    for task in ("absent-next", "absent-next-briefly"):
+        version = next(entry.version for entry in Registry(tmp_path / "artifacts").versions(task))
+        assert command(tmp_path, "models", "promote", task, version, "--force").returncode == 0
+    forecast = command(tmp_path, "forecast", str(files))
+    assert "absent-next 2023-" in forecast.stdout, forecast.stderr
+    listed = command(tmp_path, "list", str(files), locale="pt_BR").stdout
+    assert "série" in listed
+    assert "com faltas demais agora" in listed
+    pupil = {"reading": 35, "arithmetic": 40, "homework": 20, "grade": 5, "joined": 2019, "absences": 30, "year": 2023}
+    briefly = {"reading": 35, "arithmetic": 40}
+    with serving(free_port, tmp_path / "artifacts", tmp_path / "data") as server, httpx.Client(timeout=30) as web:
+        for route, body, task in (
+            ("/tasks/absent-next/predict", pupil, "absent-next"),
+            ("/forecast", pupil, "absent-next"),
+            ("/tasks/absent-next-briefly/predict", briefly, "absent-next-briefly"),
+            ("/predict", {**briefly, "homework": 20}, "absent"),
+        ):
+            assert web.post(server.base + route, json=body).json()["task"] == task, route
+        assert web.get(f"{server.base}/ready").status_code == 200
+        pages = ["/", "/monitoring/advice", "/monitoring/results", "/docs", "/openapi.json", "/tasks"]
+        pages += [f"/monitoring/dashboard?task={task}" for task in TASKS]
+        pages += [f"/monitoring/report.html?task={task}" for task in TASKS]
+        pages += [f"/models/{task}/card" for task in TASKS]
+        for page in pages:
+            for language in ("pt-BR", "en"):
+                shown = web.get(server.base + page, headers={"Accept-Language": language})
+                assert shown.status_code == 200, page
+                assert ANOTHERS.findall(TRIED.sub("", shown.text)) == [], (page, language)
+        assert web.get(f"{server.base}/monitoring/drift?task=absent-next-briefly").json()["n"] > 0
+        status = web.get(f"{server.base}/monitoring/status").json()
+        assert {model["task"] for model in status["tasks"]} == set(TASKS)

@@ -70,7 +70,8 @@ def test_a_year_is_played_through_and_every_pupil_accounted_for(
     before, after = (panel.select(panel.year == year) for year in (2023, 2024))
     n, stayed = before.student.size, len(set(before.student) & set(after.student))
 
-    said = run("forecast", str(then), "--at", "2023-12-15", "--csv", str(tmp_path / "answers.csv"))
+    answers = ("--csv", str(tmp_path / "answers.csv"), "--csv-format", "programs")
+    said = run("forecast", str(then), "--at", "2023-12-15", *answers)
     assert f"{n} pupils of 2023, {n} forecasts stored now, 0 stored before" in said
     assert "farol outcomes" in said
     assert "Pupils marked “at risk”, because their risk is" in said

@@ -72,7 +72,7 @@ def test_a_pupil_is_exported_to_the_screen_or_to_a_private_file(store: Store, ru
     file = tmp_path / "out" / "pupil.json"
     assert json.loads(file.read_text())["predictions"] == shown["predictions"]
     assert stat.S_IMODE(file.stat().st_mode) == 0o600
-    assert "cannot be written" in run("students", "export", "RA-7", "--output", "out/pupil.json", code=2)
+    assert "--overwrite" in run("students", "export", "RA-7", "--output", "out/pupil.json", code=2)
     assert json.loads(run("students", "export", "RA-8"))["predictions"] == []
 
 

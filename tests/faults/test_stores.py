@@ -111,6 +111,15 @@ def small_disk(folder: Path) -> Iterator[Path]:
         subprocess.run(["umount", "--lazy", folder], check=True)
 
 
+def fill(ballast: Path) -> None:
+    """A file as large as the disk lets it be."""
+    with ballast.open("wb", buffering=0) as file:
+        for size in (65536, 4096):  # the last page too
+            with suppress(OSError):
+                while file.write(bytes(size)) == size:
+                    pass
+
+
 @LINUX
 def test_a_disk_that_is_full(trained: Path, tmp_path: Path) -> None:
     with (
@@ -118,15 +127,7 @@ def test_a_disk_that_is_full(trained: Path, tmp_path: Path) -> None:
         Service(trained, tmp_path, f"sqlite:///{disk / 'farol.db'}") as service,
     ):
         ballast = disk / "ballast"
-
-        def fill() -> None:
-            with ballast.open("wb", buffering=0) as file:
-                for size in (65536, 4096):  # the last page too
-                    with suppress(OSError):
-                        while file.write(bytes(size)) == size:
-                            pass
-
-        goes_away_and_comes_back(service, fill, ballast.unlink, wholly=False)
+        goes_away_and_comes_back(service, lambda: fill(ballast), ballast.unlink, wholly=False)
 
 
 def without_the_right_to_ignore_modes() -> None:

@@ -10,7 +10,17 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from farol.model.bundle import read_bundle
-from farol.model.counters import WITHOUT, Counted, CounterLayout, moved, read_layout, slices_of, total, union
+from farol.model.counters import (
+    WITHOUT,
+    Counted,
+    CounterLayout,
+    moved,
+    read_layout,
+    slices_of,
+    total,
+    union,
+    with_whole,
+)
 from farol.model.scoring import Scorer
 from tests.bundles import make_bundle
 
@@ -79,6 +89,9 @@ def test_counts_of_two_layouts_add_up_in_their_union(
 
 def test_an_answer_counts_in_its_source_level_and_class() -> None:
     assert slices_of("api", "phase", {"phase": 3.0}, "8B") == ("source=api", "phase=3", "class=8B")
+    assert slices_of("training-sheet", "phase", {"phase": 3.0}, "8B") == ("source=training-sheet",)
+    assert with_whole(("source=training-sheet",)) == ("source=training-sheet",)
+    assert with_whole(("source=api", "phase=3")) == ("", "source=api", "phase=3")
     assert slices_of("batch", "phase", {"phase": None}, None) == ("source=batch",)
     assert slices_of("batch", "phase", {}, None) == slices_of("batch", None, {"phase": 3.0}, None) == ("source=batch",)
 

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
 from farol.files import canonical_json
-from farol.model.bins import BLOCK, CACHED, FeatureBins
+from farol.model.bins import CACHED, FEW, FeatureBins
 from farol.model.features import Floats
 from farol.model.reference import Reference, Tally, score_index
 
@@ -46,13 +46,8 @@ def test_a_row_alone_is_binned_as_among_others(matrix: Floats) -> None:
     by_feature = [bins.index(matrix[:, position]) for position, bins in enumerate(reference.features)]
     np.testing.assert_array_equal(index, np.stack(by_feature, axis=1))
     assert Reference.from_json(reference.to_json()) == reference
-
-
-def test_rows_beyond_one_block_are_binned_too() -> None:
-    train = np.arange(100.0)[:, np.newaxis]
-    reference = Reference.fit(train, ["x"])
-    rows = np.resize(train, (BLOCK + 150, 1))
-    np.testing.assert_array_equal(reference.index(rows)[-150:], reference.index(rows[-150:]))
+    many = np.concatenate([matrix, np.full((FEW, matrix.shape[1]), NAN)])  # more than FEW: by bisection
+    np.testing.assert_array_equal(reference.index(many)[: matrix.shape[0]], index)
 
 
 def test_a_reference_of_no_rows_has_only_empty_bins() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
 import sqlite3
 import subprocess
@@ -14,7 +15,6 @@ from pathlib import Path
 
 import pytest
 
-from farol import files
 from farol.errors import BundleError
 from farol.files import canonical_json
 from farol.model import registry
@@ -173,11 +173,11 @@ def test_a_choice_that_cannot_be_written_leaves_the_old_one(models: Registry, mo
     older, newer = names(models)
     models.promote("current", older)
 
-    def full(_path: Path, _content: bytes) -> None:
+    def full(_file: int) -> None:
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(files, "write_file", full)
-    with pytest.raises(BundleError, match="No space left on device"):
+    monkeypatch.setattr(os, "fsync", full)
+    with pytest.raises(BundleError, match="the disk is full"):
         models.promote("current", newer)
     assert models.promoted("current") == older
 

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from farol.model.risk_bands import UNMEASURED, Band, Support, patterns_of, prevalence_range, risk_text
+from farol.profile import Text
 
 NAN = float("nan")
 FEATURES = ("IAN", "a", "b", "c")
@@ -82,11 +83,12 @@ def test_what_is_no_support_is_refused(groups: list[dict[str, object]]) -> None:
 
 def test_a_band_in_words() -> None:
     band = Band(0.5, 0.7, 0.448, 0.662)
-    assert band.words.render("en") == (
+    words = band.words(Text("em defasagem", "behind"))
+    assert words.render("en") == (
         "Of pupils of whom as much was known, with a risk between 50% and 70%, 45% to 66% were behind in the end."
     )
-    assert band.words.render("pt_BR").startswith(
-        "De alunos de quem se sabia tanto quanto deste, com risco entre 50% e 70%, de 45% a 66% "
+    assert words.render("pt_BR") == (
+        "De alunos de quem se sabia tanto quanto deste, com risco entre 50% e 70%, de 45% a 66% acabaram em defasagem."
     )
 
 

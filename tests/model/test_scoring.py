@@ -130,7 +130,7 @@ def test_of_pupils_unlike_any_in_training_there_is_no_answer(tmp_path: Path) -> 
     assert counted[1]["=prediction"] == {enough.prediction: 1}
     assert not enough.abstained
     assert enough.probability == scores.probability[1]
-    words = abstention(scant)
+    words = abstention(scant, bundle.profile.label.state)
     assert f"2 of {len(bundle.task_spec.features)} " in words.render("en")
     assert "71% to 89% were behind; of all of whom as much was known, 60%" in words.render("en")
     assert words.render("pt_BR").startswith("Não há resposta")

@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from farol.errors import ProfileError
-from farol.profile import Text, ZeroIsMissing, fold, load_profile, parse_profile
+from farol.profile import Condition, Text, ZeroIsMissing, fold, load_profile, parse_profile
 from tests.schools import PROFILE
 
 SMALL = """
@@ -51,7 +51,7 @@ recode = [{ pattern = 'd', value = "day" }]
 kind = "date"
 aliases = ["Born"]
 meaning = { pt = "Nascimento", en = "Birth" }
-date_order = "dmy"
+year_fills = "absences"
 
 [derived.years]
 difference = ["year", "absences"]
@@ -141,6 +141,7 @@ RULE_23 = "from = 2023  # its words changed"
         ('rule = "chance"\npromotions = 0', 'rule = "chance"', "derived.p_pass.promotions", "from 0 to 3"),
         ('integer = true\naliases = ["Fase"]', 'aliases = ["Fase"]', "level", "whole numbers with a range"),
         ("changeable = [", 'changeable = ["phase", ', "tasks.current.changeable", "not known"),
+        ('operator = "<"', 'operator = "!="', "label.operator", "a comparison with one number"),
     ],
 )
 def test_what_is_wrong_in_a_rule_of_ages_is_named(before: str, after: str, field: str, words: str) -> None:
@@ -211,7 +212,6 @@ WRONG = [
     ('title = { pt = "Pequena", en = "Small" }', 'title = { pt = "Pequena" }', "title", "both languages"),
     ('title = { pt = "Pequena", en = "Small" }', 'title = { pt = "Pequena", en = "" }', "title", "both languages"),
     ('title = { pt = "Pequena", en = "Small" }', 'title = "Small"', "title", "'Small'"),
-    ('"Year {year}"', '"Year"', "sheets", "{year}"),
     ('"Year {year}"', '"Year {year} {yy}"', "sheets", "{year}"),
     ('"Year {year}"', '"Year {year}"\nshets = 1', "shets", "Did you mean 'sheets'?"),
     ('"Year {year}"', '"Year {year}"\nzzz = 1', "zzz", "one of format, columns"),
@@ -221,7 +221,6 @@ WRONG = [
     ('"Year {year}"', '"Year {year}"\naudit = ["absences"]', "audit", "one of shift"),
     ('"Year {year}"', '"Year {year}"\naudit = ["shft"]', "audit", "Did you mean 'shift'?"),
     ("[columns.code]", "[columnas.code]", "columnas", "Did you mean 'columns'?"),
-    ('kind = "identifier"', 'kind = "ignored"', "columns", "exactly one column of kind identifier"),
     ('kind = "identifier"', 'kind = "identifer"', "columns.code.kind", "'identifer'"),
     ('kind = "identifier"', "", "columns.code.kind", "identifier, number"),
     ('aliases = ["Code"]', "aliases = []", "columns.code.aliases", "at least one header"),
@@ -259,8 +258,7 @@ WRONG = [
     ('value = "day"', "value = 1", "columns.shift.recode[0].value", "a text"),
     ('value = "day"', 'value = "dai"', "columns.shift.recode", "Did you mean 'day'?"),
     ("recode = [{ pattern = 'none', value = 0 }]", "recode = [1]", "columns.absences.recode", "a list of tables"),
-    ('date_order = "dmy"', 'date_order = "ydm"', "columns.born.date_order", "mdy, dmy, ymd"),
-    ('date_order = "dmy"', 'year_fills = "shift"', "columns.born.year_fills", "one of absences"),
+    ('year_fills = "absences"', 'year_fills = "shift"', "columns.born.year_fills", "one of absences"),
     ('difference = ["year", "absences"]', "", "derived.years.difference", "either difference"),
     ('difference = ["year", "absences"]', 'difference = ["year"]', "derived.years.difference", "two column names"),
     ('["year", "absences"]', '["year", "stage"]', "derived.years.difference", "not known"),
@@ -284,7 +282,23 @@ WRONG = [
     ("horizon = 0", "horizon = 0\nmonotone = { stage = 0 }", "tasks.current.monotone.stage", "-1 or 1"),
     ("horizon = 0", "horizon = 0\nmonotone = { stag = 1 }", "tasks.current.monotone.stag", "Did you mean 'stage'?"),
     ("horizon = 0", "horizon = 0\nmonotone = 1", "tasks.current.monotone", "a table"),
+    ("[tasks.current]", "[tasks.all]", "tasks.all", "lower-case letters"),
+    ("[tasks.current]", "[tasks.Current]", "tasks.Current", "'Current'"),
+    ("[tasks.current]", '[tasks."../up"]', "tasks.../up", "such as next-year"),
+    ("[tasks.current]", f"[tasks.{'a' * 41}]", f"tasks.{'a' * 41}", "lower-case letters"),
 ]
+
+
+def test_a_school_has_words_of_its_own_or_neutral_ones() -> None:
+    pede, small = load_profile("pede"), parse_profile(SMALL.encode(), "small.toml")
+    assert (pede.label.state, pede.level_name) == (Text("em defasagem", "behind"), Text("fase", "phase"))
+    assert (small.label.state, small.level_name) == (Text("em risco", "at risk"), Text("nível", "level"))
+
+
+def test_a_profile_has_at_least_one_task() -> None:
+    before, _, _ = SMALL.partition("[tasks.current]")
+    with pytest.raises(ProfileError, match="at least one task"):
+        parse_profile(f"{before}[tasks]\n".encode(), "small.toml")
 
 
 @pytest.mark.parametrize(("old", "new", "key", "said"), WRONG)
@@ -302,7 +316,7 @@ def test_the_profile_of_these_tests_is_right_before_it_is_spoilt() -> None:
     profile = parse_profile(SMALL.encode(), "small.toml")
     assert profile.columns["absences"].zero_is_missing is None
     assert profile.columns["shift"].recodes[0].value == "day"
-    assert profile.columns["born"].date_order == "dmy"
+    assert profile.columns["born"].year_fills == "absences"
     assert profile.tasks["current"].context == ()
 
 
@@ -334,3 +348,140 @@ def test_a_long_text_is_cut_before_it_is_normalised(monkeypatch: pytest.MonkeyPa
     monkeypatch.setattr("unicodedata.normalize", normalize)
     fold("é" + "\u0300\u0316" * 120_000)
     assert lengths == [1_000]
+
+
+TERMS = SMALL.replace(
+    'sheets = "Year {year}"\n', '[periods]\ncolumn = "term"\nvalues = { "2013B" = 1, "2013J" = 3 }\n', 1
+)
+TERMS = (
+    TERMS.replace("Absences {yy}", "Missed", 1)
+    + """
+split = "rows"
+only = [{ column = "shift", operator = "!=", value = "night" }, { column = "year", operator = ">", value = 0 }]
+
+[columns.term]
+kind = "category"
+aliases = ["Term"]
+meaning = { pt = "Semestre", en = "Term" }
+words = { "2013B" = { pt = "fevereiro de 2013", en = "February 2013" } }
+
+[columns.module]
+kind = "identifier"
+aliases = ["Module"]
+meaning = { pt = "Módulo", en = "Module" }
+"""
+)
+
+
+def test_terms_stand_in_a_column_and_have_an_order() -> None:
+    profile = parse_profile(TERMS.encode(), "terms.toml")
+    assert profile.has_periods
+    assert profile.identifiers == ("code", "module")
+    assert [profile.period_after(1, steps) for steps in (-2, -1, 0, 1, 2)] == [-1, 0, 1, 3, 4]
+    assert profile.period_after(2) == 3
+    assert (profile.period_text(3), profile.period_text(7)) == ("2013J", "7")
+
+
+def test_a_task_says_how_it_is_tested_and_which_rows_count() -> None:
+    task = parse_profile(TERMS.encode(), "terms.toml").tasks["current"]
+    assert task.split == "rows"
+    assert task.only == (Condition("shift", "!=", "night"), Condition("year", ">", 0.0))
+
+
+def test_a_value_has_words_or_is_its_own() -> None:
+    column = parse_profile(TERMS.encode(), "terms.toml").columns["term"]
+    assert column.word("2013B").en == "February 2013"
+    assert column.word("2013J") == Text("2013J", "2013J")
+    assert column.word(4.0).pt == "4"
+
+
+def test_a_profile_may_have_neither_code_nor_year() -> None:
+    source = SMALL.replace('sheets = "Year {year}"\n', "", 1).replace(', "Absences {yy}"', "", 1) + 'split = "shift"\n'
+    source = source.replace('kind = "identifier"', 'kind = "personal"', 1)
+    source = source.replace(
+        '[derived.years]\ndifference = ["year", "absences"]\nmeaning = { pt = "Anos", en = "Years" }\n', ""
+    )
+    profile = parse_profile(source.encode(), "cohort.toml")
+    assert (profile.sheet_pattern, profile.has_periods, profile.follows_pupils) == ("", False, False)
+    assert (profile.period_text(0), profile.period_after(2023)) == ("", 2024)
+
+
+def test_a_label_may_be_a_word_or_one_of_some() -> None:
+    one = SMALL.replace(
+        'column = "absences"\noperator = ">="\nvalue = 20', 'column = "shift"\noperator = "=="\nvalue = "DAY"'
+    )
+    several = one.replace('"=="\nvalue = "DAY"', '"in"\nvalue = ["day", "night"]')
+    numbers = SMALL.replace('operator = ">="\nvalue = 20', 'operator = "in"\nvalue = [0, 1]')
+    derived = SMALL.replace('column = "absences"\noperator', 'column = "stage"\noperator')
+    labels = [parse_profile(text.encode(), "small.toml").label for text in (one, several, numbers, derived)]
+    assert [label.value for label in labels] == ["DAY", ("day", "night"), (0.0, 1.0), 20.0]
+    assert labels[3].column == "stage"
+
+
+WRONG_TERMS = [
+    ('column = "term"\nvalues', 'column = "trem"\nvalues', "periods.column", "Did you mean 'term'?"),
+    ('"2013J" = 3', '"2013J" = "3"', "periods.values", "a whole number for each text"),
+    ('{ "2013B" = 1, "2013J" = 3 }', "3", "periods.values", "a whole number for each text"),
+    ("[periods]", 'sheets = "Year {year}"\n[periods]', "periods", "no column of years"),
+    ("[periods]", 'sheets = "Year {year"\n[periods]', "sheets", "in the year's place"),
+    ('"Missed"', '"Missed {yy}"', "columns.absences.aliases", "without braces"),
+    ('split = "rows"', 'split = "shfit"', "tasks.current.split", "Did you mean 'shift'?"),
+    ('split = "rows"', 'split = ""', "tasks.current.split", "not empty"),
+    ('value = "night"', 'value = "nigth"', "tasks.current.only[0].value", "Did you mean 'night'?"),
+    ('value = "night"', "value = 3", "tasks.current.only[0].value", "as shift is a category"),
+    ('operator = "!="', 'operator = "<"', "tasks.current.only[0].value", "a number"),
+    ('operator = "!=", value = "night"', 'operator = "<", value = 1', "tasks.current.only[0].operator", "==, !=, in"),
+    ('operator = ">", value = 0', 'operator = "==", value = "x"', "tasks.current.only[1].value", "is no category"),
+    ('operator = ">", value = 0', 'operator = "in", value = []', "tasks.current.only[1].value", "a list of numbers"),
+    ('operator = ">", value = 0', 'operator = "in", value = ["a", 1]', "tasks.current.only[1].value", "or of texts"),
+    ('operator = ">", value = 0', 'operator = ">", value = inf', "tasks.current.only[1].value", "a number"),
+    ('column = "year", operator', 'column = "yaer", operator', "tasks.current.only[1].column", "Did you mean 'year'?"),
+    ('column = "year", operator = ">", value = 0', "operator = '>'", "tasks.current.only[1].column", "missing"),
+    ('">", value = 0 }]', '">", value = 0, and = 1 }]', "tasks.current.only[1].and", "not known"),
+    ('words = { "2013B"', 'categories = ["2013J"]\nwords = { "2013B"', "columns.term.words", "Did you mean '2013J'?"),
+    ("February 2013", "", "columns.term.words.2013B", "both languages"),
+    ("range = [0, 200]", "replace = ['%']", "columns.absences.replace", "pairs of texts"),
+    ("range = [0, 200]", "replace = [['(', '']]", "columns.absences.replace", "regular expression"),
+    ("range = [0, 200]", "replace = [['a', '\\1']]", "columns.absences.replace", "what stands in its place"),
+    ("range = [0, 200]", "replace = 3", "columns.absences.replace", "pairs of texts"),
+    ("[columns.module]", "[columns.year]", "columns.year", "another name"),
+    ("horizon = 0", "horizon = 0\nmonotone = { shift = 1 }", "tasks.current.monotone", "categories have no order"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("old", "new", "key", "said"), WRONG_TERMS)
+def test_what_is_wrong_in_a_profile_of_terms_is_named(old: str, new: str, key: str, said: str) -> None:
+    source = TERMS.replace('features = ["absences", "stage"]', 'features = ["absences", "shift"]', 1)
+    assert old in source
+    with pytest.raises(ProfileError) as refused:
+        parse_profile(source.replace(old, new, 1).encode(), "terms.toml")
+    assert (refused.value.where.field or "") == key
+    assert said in str(refused.value)
+
+
+@pytest.mark.parametrize(
+    ("change", "key", "said"),
+    [
+        (("horizon = 0", "horizon = 1"), "tasks.current.horizon", "no next one"),
+        (("horizon = 0", "horizon = 0"), "tasks.current.split", "cannot be tested by time"[7:]),
+        (('kind = "identifier"', 'kind = "ignored"'), "tasks.current.horizon", "no pupil can be followed"),
+    ],
+)
+def test_without_years_or_codes_there_is_no_next_year(change: tuple[str, str], key: str, said: str) -> None:
+    source = SMALL.replace('sheets = "Year {year}"\n', "", 1).replace(', "Absences {yy}"', "", 1)
+    source = source.replace(
+        '[derived.years]\ndifference = ["year", "absences"]\nmeaning = { pt = "Anos", en = "Years" }\n', ""
+    )
+    source = source.replace(*change, 1)
+    if "ignored" in source:
+        source = source.replace("horizon = 0", "horizon = 1", 1)
+    with pytest.raises(ProfileError) as refused:
+        parse_profile(source.encode(), "cohort.toml")
+    assert refused.value.where.field == key
+    assert said in str(refused.value)
+
+
+def test_the_year_is_no_source_where_there_is_none() -> None:
+    source = SMALL.replace('sheets = "Year {year}"\n', "", 1).replace(', "Absences {yy}"', "", 1)
+    with pytest.raises(ProfileError, match="'year', which is not known"):
+        parse_profile(source.encode(), "cohort.toml")

@@ -11,13 +11,18 @@ import numpy as np
 import pytest
 
 from farol.api.answers.pupils import ExpectedCasesAnswer, ForecastsAnswer
+from farol.drift.report import drift_report
+from farol.drift.windows import parse_window
 from farol.errors import InputError
 from farol.model.registry import Registry
 from farol.model.scoring import Scorer
+from farol.outcomes.estimation import expected_performance
 from farol.profile import load_profile
 from farol.pupils.forecast import GROUP, forecast_panel
 from farol.store.database import Store
+from farol.store.privacy import erase
 from farol.store.recount import recount
+from farol.store.sampling import sample
 from farol.workbook.panel import Panel, read_panel
 from tests.bundles import answering_from
 from tests.played import THEN, promoted
@@ -94,6 +99,26 @@ def test_the_same_sheet_and_model_store_nothing_again(store: Store, scorer: Scor
         "unanswered": 0,
         "unusable_codes": 0,
     }
+
+
+def test_the_sheet_of_training_counts_apart_from_what_came_later(
+    store: Store, scorer: Scorer, panel: Panel, artifacts: Path
+) -> None:
+    """Training knew these pupils: they are no drift. How good their forecast is, nobody knows yet."""
+    known = replace(panel, fingerprint=scorer.bundle.manifest.data_fingerprint)
+    forecasts = forecast_panel(scorer, known, store, year=2023, at=THEN)
+    n, window = forecasts.stored, parse_window("30d", now=THEN)
+    assert {row.source for row in store.stream()} == {"training-sheet"}
+    assert drift_report(store, scorer.bundle, window).n == 0
+    assert drift_report(store, scorer.bundle, window, part="source=training-sheet").n == n
+    assert store.slices("next-year", scorer.bundle.version, THEN.date(), THEN.date()) == {"source=training-sheet": n}
+    assert expected_performance(store, scorer.bundle, window).n == n - forecasts.unanswered
+    drawn = sample(store, "next-year", scorer.bundle.version, None, THEN.date())
+    assert (drawn.rows, len(store.latest(n + 1))) == ((), n)
+    assert recount(store, Registry(artifacts)).differences == ()
+    assert forecast_panel(scorer, known, store, year=2023, at=THEN).stored == 0
+    assert erase(store, str(known.student[known.year == 2023][0]), Registry(artifacts)).rows == 1
+    assert recount(store, Registry(artifacts)).differences == ()
 
 
 def test_a_corrected_pupil_gets_another_forecast(store: Store, scorer: Scorer, few: Panel) -> None:

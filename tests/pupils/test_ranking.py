@@ -14,12 +14,16 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from farol.api.answers.pupils import PupilListAnswer
+from farol.csv_form import PROGRAMS, Audience, CsvForm
 from farol.errors import InputError
 from farol.evaluation.capacity import Capacity, parse_capacity
 from farol.model.bundle import Bundle, read_bundle
 from farol.model.scoring import NO_ANSWER, Scorer
 from farol.profile import load_profile
 from farol.pupils.ranking import By, ExpectedCases, PupilList, pupil_list
+from farol.workbook.csv_parquet import read_delimited
+from farol.workbook.headers import HeaderIndex
+from farol.workbook.limits import DEFAULT_LIMITS
 from farol.workbook.panel import Panel, read_panel
 from tests.bundles import answering_from, make_bundle
 
@@ -187,22 +191,44 @@ def test_reasons_come_with_the_list_when_asked_for(reasoned: PupilList) -> None:
 
 
 def test_the_list_for_programs(reasoned: PupilList) -> None:
-    body = PupilListAnswer.of(reasoned, "en").model_dump()
+    body = PupilListAnswer.of(reasoned, "en").model_dump(by_alias=True)
     assert (body["task"], body["year"], body["by"], body["places"]) == ("next-year", reasoned.year, "all", 7)
     pupils, levels = body["pupils"], body["levels"]
     assert isinstance(pupils, list)
     assert isinstance(levels, list)
-    assert pupils[0].keys() == {"rank", "student", "level", "probability", "at_risk_now", "tied", "reasons"}
+    assert pupils[0].keys() == {"rank", "student", "level", "probability", "at_risk_now", "tied", "reasons"} | {"class"}
     assert "associated" in pupils[0]["reasons"][0]
     assert levels[0].keys() == {"level", "n", "value", "low", "high"}
 
 
 def test_the_list_as_a_table(reasoned: PupilList) -> None:
-    rows = list(csv.DictReader(io.StringIO(reasoned.csv("pt_BR"), newline="")))
+    rows = list(csv.DictReader(io.StringIO(reasoned.csv(CsvForm(Audience.programs, "pt_BR")), newline="")))
     assert [row["student"] for row in rows] == [pupil.student for pupil in reasoned.pupils]
     assert [float(row["probability"]) for row in rows] == [round(p.probability, 6) for p in reasoned.pupils]
+    assert [row["class"] for row in rows] == [pupil.group for pupil in reasoned.pupils]
     assert {row["tied"] for row in rows} <= {"0", "1"}
     assert "se associa" in rows[0]["reasons"]
+
+
+def test_the_list_opens_in_a_spreadsheet_of_the_readers_country(reasoned: PupilList) -> None:
+    text = reasoned.csv(CsvForm(Audience.people, "pt_BR"))
+    assert text.startswith("\ufeffposição;aluno;turma;fase;risco;em defasagem agora;empate;motivos\r\n")
+    first, pupil = next(csv.DictReader(io.StringIO(text[1:], newline=""), delimiter=";")), reasoned.pupils[0]
+    assert (first["aluno"], first["turma"]) == (pupil.student, pupil.group)
+    assert pupil.group
+    assert first["fase"] == f"{pupil.level:.0f}"
+    assert float(first["risco"].replace(",", ".")) == round(pupil.probability, 6)
+    assert first["em defasagem agora"] in {"sim", "não", ""}
+
+
+def test_what_is_written_for_people_is_read_back(reasoned: PupilList) -> None:
+    odd = replace(reasoned, pupils=(replace(reasoned.pupils[0], student="x;=1+1"),))
+    index = HeaderIndex(load_profile("pede"), 2024)
+    for locale in ("pt_BR", "en"):
+        content = odd.csv(CsvForm(Audience.people, locale)).encode()
+        rows = read_delimited(content, index, DEFAULT_LIMITS, "list.csv").rows
+        assert len({len(row) for row in rows}) == 1
+        assert [row[1] for row in rows[1:]] == ["x;=1+1"]
 
 
 @pytest.mark.parametrize("change", [lambda code: f"={code}", lambda code: f"@{code}"])
@@ -210,5 +236,5 @@ def test_a_code_that_a_spreadsheet_would_run_is_made_harmless(
     reasoned: PupilList, change: Callable[[str], str]
 ) -> None:
     bad = replace(reasoned, pupils=(replace(reasoned.pupils[0], student=change("cmd")),))
-    (row,) = csv.DictReader(io.StringIO(bad.csv("en"), newline=""))
+    (row,) = csv.DictReader(io.StringIO(bad.csv(PROGRAMS), newline=""))
     assert row["student"] == f"'{change('cmd')}"

@@ -6,6 +6,9 @@ from pathlib import Path
 from random import Random
 
 PROFILE = Path(__file__).with_name("aurora.toml")
+TERMS = Path(__file__).with_name("terms.toml")
+"""A profile of one file with terms in a column, a code of two columns, and words as features."""
+
 YEARS = (2021, 2022, 2023)
 PUPILS = 300
 
@@ -87,3 +90,24 @@ def _plain(header: str) -> str:
         "entrou": "joined",
     }
     return words[first]
+
+
+def write_terms(folder: Path, *, seed: int = 11, students: int = 900) -> Path:
+    """Write one csv file for the profile `TERMS`, three terms of as many students; the file.
+
+    Who is of the region "2" fails more often, and so does who has a low score; "3" is as "1".
+    """
+    random = Random(seed)
+    folder.mkdir(parents=True, exist_ok=True)
+    lines = ["id,module,term,sex,region,attempts,score,result"]
+    for number in range(students):
+        for term in ("2013B", "2013 J", "2014B"):
+            region, sex, ability = random.choice("123"), random.choice("FM"), random.gauss(0, 1)
+            score = min(100, max(0, round(60 + 12 * ability + random.gauss(0, 5))))
+            failed = random.random() < 1 / (1 + 2.718 ** (2 * ability + (0 if region == "2" else 2.5)))
+            result = "enrolled" if random.random() < 0.1 else random.choice(("fail", "withdrawn")) if failed else "pass"
+            region = "" if random.random() < 0.05 else region
+            lines.append(f"{number},AA,{term},{sex},{region},{random.randint(0, 2)},{score} %,{result}")
+    path = folder / "college.csv"
+    path.write_text("\n".join([*lines, ""]), encoding="utf-8")
+    return path

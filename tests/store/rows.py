@@ -42,7 +42,7 @@ def row(
     )
 
 
-def bin_of(value: float | None) -> int:
+def bin_of(value: float | str | None) -> int:
     return MISSING if value is None else int(value)
 
 

@@ -280,3 +280,14 @@ def test_the_commands_named_for_postgresql_do_what_is_said(postgresql_url: str, 
         assert store.total() == 2
         store.write([row()])
         assert counters(store, "current", "2024-abc", [NOON.date()]) == recounted(store.stream())
+
+
+def test_what_a_killed_backup_left_is_removed_by_the_next(sqlite_store: Store, sqlite_url: str, tmp_path: Path) -> None:
+    folder = tmp_path / "backups"
+    folder.mkdir()
+    left, fresh = (folder / f".farol-backup-unfinished-{name}.db" for name in ("left", "fresh"))
+    for path in (left, fresh):
+        path.write_bytes(b"RA-1")
+    os.utime(left, (0, 0))
+    backup(sqlite_url, folder / "copy.db")
+    assert sorted(path.name for path in folder.iterdir()) == [fresh.name, "copy.db"]

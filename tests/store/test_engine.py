@@ -30,7 +30,9 @@ def everything_told(error: FarolError) -> str:
 
 def test_a_plain_postgresql_url_uses_psycopg_and_a_time_limit() -> None:
     parsed = parse_url("postgresql://me@host/db")
-    assert (parsed.drivername, dict(parsed.query)) == ("postgresql+psycopg", {"connect_timeout": "5"})
+    assert parsed.drivername == "postgresql+psycopg"
+    assert parsed.query["connect_timeout"] == "5"
+    assert parsed.query["tcp_user_timeout"] == "15000"
     assert parse_url("postgres://me@host/db?connect_timeout=60").query["connect_timeout"] == "60"
 
 

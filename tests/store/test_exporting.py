@@ -2,22 +2,21 @@ from __future__ import annotations
 
 import csv
 import io
+import re
 from collections.abc import Iterator
 from dataclasses import replace
 from datetime import UTC, datetime
-from pathlib import Path
 from zoneinfo import ZoneInfo
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from farol.errors import InputError, StoreError
-from farol.i18n import msg
+from farol.csv_form import Audience, CsvForm, unguarded
 from farol.profile import load_profile
-from farol.store.exporting import columns_of, write_csv, write_csv_file
+from farol.store.exporting import columns_of, write_csv
 from farol.store.records import Prediction
-from tests.store.rows import NOON, row
+from tests.store.rows import row
 
 PEDE = load_profile("pede")
 ZONE = "America/Sao_Paulo"
@@ -93,7 +92,7 @@ def test_text_that_a_spreadsheet_would_run_is_made_harmless(start: str) -> None:
 def test_numbers_and_texts_survive_whatever_they_are(number: float, text: str) -> None:
     (read,) = exported(replace(row({"IAA": number}), label=text))
     assert float(read["IAA"]) == number
-    assert read["prediction_label"].removeprefix("'") == text.removeprefix("'")
+    assert unguarded(read["prediction_label"]) == text
 
 
 def test_a_long_log_comes_in_pieces_and_is_not_gathered() -> None:
@@ -117,28 +116,19 @@ def test_context_stands_after_the_features_of_all_tasks() -> None:
     assert context == ("phase", "ideal_phase", "age", "birth_year", "birth_month", "year_joined", "lag")
 
 
-def test_a_file_is_written_whole_and_its_rows_are_counted(tmp_path: Path) -> None:
-    path = tmp_path / "out" / "log.csv"
-    assert write_csv_file(iter([row(), row()]), path, PEDE, ZONE) == 2
-    assert len(path.read_bytes().split(b"\r\n")) == 4
-    assert [file.name for file in path.parent.iterdir()] == ["log.csv"]
+def test_people_get_words_and_the_numbers_of_their_country() -> None:
+    given = replace(row({"IAA": 8.0, "IDA": 6.25}), student="RA-1", group="8B", probability=0.5)
+    text = "".join(write_csv([given], PEDE, ZONE, CsvForm(Audience.people, "pt_BR")))
+    assert text.startswith("\ufeffaluno;turma;resposta;risco;momento;pergunta;versão do modelo;")
+    (read,) = csv.DictReader(io.StringIO(text.removeprefix("\ufeff"), newline=""), delimiter=";")
+    assert (read["aluno"], read["turma"], read["risco"]) == ("RA-1", "8B", "0,5")
+    assert (read["Indicador de autoavaliação"], read["Indicador de aprendizagem"]) == ("8", "6,25")
+    assert re.fullmatch(r"\d\d/\d\d/\d{4} \d\d:\d\d", read["momento"])
+    assert read["pergunta"] == PEDE.tasks[given.task].title.in_locale("pt_BR")
 
 
-def test_a_store_that_fails_half_way_leaves_the_file_of_before(tmp_path: Path) -> None:
-    def failing() -> Iterator[Prediction]:
-        yield row()
-        raise StoreError(msg("The database cannot be reached."))
-
-    path = tmp_path / "log.csv"
-    path.write_text("of before")
-    with pytest.raises(StoreError):
-        write_csv_file(failing(), path, PEDE, ZONE)
-    assert path.read_text() == "of before"
-    assert [file.name for file in tmp_path.iterdir()] == ["log.csv"]
-
-
-def test_a_place_that_cannot_be_written_is_named(tmp_path: Path) -> None:
-    (tmp_path / "file").write_text("")
-    with pytest.raises(InputError, match="cannot be written") as caught:
-        write_csv_file([row(at=NOON)], tmp_path / "file" / "log.csv", PEDE, ZONE)
-    assert str(tmp_path / "file" / "log.csv") in str(caught.value)
+def test_people_who_read_english_get_their_own_signs() -> None:
+    text = "".join(write_csv([row({"IDA": 6.25})], PEDE, ZONE, CsvForm(Audience.people, "en")))
+    (read,) = csv.DictReader(io.StringIO(text.removeprefix("\ufeff"), newline=""))
+    assert read["Academic performance"] == "6.25"
+    assert re.fullmatch(r"\d{4}-\d\d-\d\d \d\d:\d\d", read["moment"])

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import threading
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
@@ -19,13 +20,14 @@ from farol.model.counters import Counted, total
 from farol.model.registry import Registry
 from farol.model.scoring import Scorer
 from farol.store.database import Store
-from farol.store.privacy import Erased, Purged, erase, export, parse_age, purge
+from farol.store.privacy import Erased, Purged, erase, export, finish_erasing, parse_age, purge
 from farol.store.records import Snapshot, uuid7
 from farol.store.recount import recount
 from farol.store.statements import cursor_of
 from tests.bundles import make_bundle
 from tests.store.rows import EVER, NOON, counters, recounted, row
 from tests.store.scored import answered, pupils
+from tests.waiting import eventually
 
 ZONE = ZoneInfo("America/Sao_Paulo")
 RA = "RA-SEGREDO-1234"
@@ -202,3 +204,36 @@ def test_purging_removes_one_day_at_a_time(store: Store, monkeypatch: pytest.Mon
 
 def test_an_empty_store_has_nothing_to_purge(store: Store) -> None:
     assert purge(store, date(2024, 5, 9)) == Purged(0, date(2024, 5, 9))
+
+
+def test_what_was_erased_is_pending_while_somebody_reads(
+    scorers: list[Scorer], artifacts: Path, sqlite_url: str, tmp_path: Path
+) -> None:
+    def is_on_the_disk() -> bool:
+        return any(RA.encode() in path.read_bytes() for path in tmp_path.iterdir() if path.is_file())
+
+    with Store.open(sqlite_url) as store, Store.open(sqlite_url) as reader:
+        (values,) = pupils(scorers[0], 1)
+        store.write([answered(scorers[0], values, student=RA)])
+        with reader.snapshot() as reading:
+            reading.exec_driver_sql("SELECT count(*) FROM predictions").scalar_one()
+            assert erase(store, RA, Registry(artifacts), patience=0).is_pending
+            assert purge(store, date(2000, 1, 1), patience=0).is_pending
+            assert not finish_erasing(store)
+            assert is_on_the_disk()
+        assert finish_erasing(reader), "whoever comes next goes on"
+        assert not is_on_the_disk()
+        assert finish_erasing(store)
+
+
+def test_a_command_waits_a_moment_for_readers(scorers: list[Scorer], artifacts: Path, sqlite_url: str) -> None:
+    with Store.open(sqlite_url) as store, Store.open(sqlite_url) as reader:
+        (values,) = pupils(scorers[0], 1)
+        store.write([answered(scorers[0], values, student=RA)])
+        with ThreadPoolExecutor(1) as pool, reader.snapshot() as reading:
+            reading.exec_driver_sql("SELECT count(*) FROM predictions").scalar_one()
+            erasing = pool.submit(erase, store, RA, Registry(artifacts), patience=30)
+            eventually(lambda: store.total() == 0)
+            assert not erasing.done()
+            reading.rollback()
+            assert not erasing.result().is_pending

@@ -81,20 +81,6 @@ def test_no_empty_file_is_made_while_the_file_is_away(sqlite_url: str, tmp_path:
         assert store.total() == 2
 
 
-def test_rows_go_into_the_file_that_replaced_the_open_one(sqlite_url: str, tmp_path: Path) -> None:
-    file = tmp_path / "farol.db"
-    with Store.open(sqlite_url) as store, Store.open(f"sqlite:///{tmp_path}/other.db") as other:
-        store.write([row()])
-        other.close()
-        (tmp_path / "other.db").rename(file)
-        for name in ("farol.db-wal", "farol.db-shm"):
-            (tmp_path / name).unlink(missing_ok=True)
-        store.write([row(), row()])
-        assert store.total() == 2
-    with Store.open(sqlite_url) as store:
-        assert store.total() == 2
-
-
 def test_pythons_own_module_is_not_used_on_a_store_elsewhere() -> None:
     """Two SQLites in one process do not see each other's locks."""
     folder = Path(sqlite.__file__).parent

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from farol.profile import Task, Text, load_profile
-from farol.training.plan import LabelledRows
+from farol.training.rows import LabelledRows
 
 Floats = NDArray[np.float64]
 PEDE = load_profile("pede")
@@ -36,7 +36,9 @@ def rows(matrix: Floats, label: Floats, **parts: NDArray[np.generic]) -> Labelle
     """Rows of as many pupils, all of one year, now and column as the label unless told."""
     n = label.size
     made: dict[str, NDArray[np.generic]] = {
+        "place": np.arange(n),
         "student": np.array([f"s{i}" for i in range(n)], dtype=np.object_),
+        "unit": parts.get("student", np.array([f"s{i}" for i in range(n)], dtype=np.object_)),
         "year": np.full(n, 2020, dtype=np.int64),
         "matrix": matrix,
         "label": label,

@@ -6,12 +6,13 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from benchmarks.selection import across_rules, better, out_of_fold_repeated
 
 from farol.model.features import feature_matrix
 from farol.profile import Profile
 from farol.training.augmentation import Repetitions, repetitions_of
-from farol.training.plan import make_plan, rows_of
-from farol.training.selection import across_rules, better, out_of_fold_repeated
+from farol.training.plan import make_plan
+from farol.training.rows import rows_of
 from farol.workbook.panel import Panel
 
 from .making import PEDE, Floats, rows

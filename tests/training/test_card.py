@@ -86,7 +86,7 @@ def test_the_card_shows_the_reports_figures(trained: Trained) -> None:
     card = trained["next-year"].files["card.html"].decode()
     figure: Any = trained["next-year"].headline["roc_auc"]
     assert f"{figure:.3f}".replace(".", ",") in card
-    assert "Farol, those behind now" in card
+    assert "Farol, those at risk now" in card
     current = trained["current"].files["card.html"].decode()
     assert "Farol without IAN" in current
     report = json.loads(trained["current"].files["report.json"])
@@ -123,7 +123,7 @@ def test_a_model_that_may_not_be_served_says_so(trained: Trained, panel: Panel) 
     turned = replace(panel, next_label=np.where(asked, 1 - panel.next_label, panel.next_label))
     card = train(turned, "next-year", quick=True).files["card.html"].decode()
     assert "Só com a opção --force" in card
-    assert "It does not beat this rule: Who is behind now stays behind." in card
+    assert "It does not beat this rule: Who is at risk now stays at risk." in card
     assert "Só com a opção --force" not in trained["next-year"].files["card.html"].decode()
 
 

@@ -18,7 +18,8 @@ from farol.model.scoring import Scorer
 from farol.model.trained import TrainedModel
 from farol.profile import load_profile
 from farol.training.augmentation import repetitions_of
-from farol.training.plan import earlier_plans, make_plan, rows_of
+from farol.training.plan import earlier_plans, make_plan
+from farol.training.rows import rows_of
 from farol.training.train import train
 from farol.workbook.panel import Panel, read_panel
 
@@ -177,10 +178,10 @@ def five_years(panel: Panel) -> Panel:
 def test_every_year_is_tested_by_a_model_of_earlier_years(panel: Panel) -> None:
     plan = make_plan(TASK, range(2022, 2027))
     earlier = earlier_plans(plan)
-    assert [each.test.as_of for each in (*earlier, plan)] == [2023, 2024, 2025]
+    assert [each.known for each in (*earlier, plan)] == [2023, 2024, 2025]
     for each in earlier:
-        assert [cohort.as_of for cohort in each.train] == list(range(2022, each.test.as_of))
-        assert all(cohort.label <= each.test.as_of for cohort in each.train)
+        assert [cohort.as_of for cohort in each.train] == list(range(2022, each.known))
+        assert all(cohort.label <= each.known for cohort in each.train)
     assert earlier_plans(make_plan(TASK, (2022, 2023, 2024))) == ()
     assert earlier_plans(make_plan(PEDE.tasks["current"], range(2022, 2027))) == ()
 
@@ -236,6 +237,6 @@ def test_real_pupils_without_birthdays_get_modest_answers(real_workbook: Path) -
         return rows_of(school, plan, matrix, which, repetitions_of(school, TASK, 2023))  # type: ignore[arg-type] # cohorts
 
     fitted = models.fit_served(TASK, rows(real, plan.train), seed=0)  # type: ignore[arg-type] # Rows
-    test = rows(unknown, (plan.test,))
+    test = rows(unknown, plan.test)
     said = fitted.probability(test.matrix)  # type: ignore[attr-defined] # Rows
     assert float(np.mean((said - test.label) ** 2)) < 0.2  # type: ignore[attr-defined] # Rows

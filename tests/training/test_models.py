@@ -10,6 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from onnxmltools import convert_xgboost
 
+from farol.model.tree_shap import Contributions
 from farol.training import models, references
 
 from .making import noisy, rows, task
@@ -46,6 +47,34 @@ def test_onnx_answers_as_xgboost_does_gaps_included(impute: bool) -> None:
     asked[::3, 0] = np.nan
     (answers,) = session.run(["probabilities"], {"x": fitted.preprocessing.transform(asked)})
     np.testing.assert_allclose(answers[:, 1], fitted.probability(asked), atol=1e-6)
+
+
+@pytest.mark.parametrize("impute", [True, False])
+@pytest.mark.parametrize("at_risk", [50, 30, 1])
+def test_a_model_that_learned_nothing_still_answers(impute: bool, at_risk: int) -> None:
+    label = (np.arange(100) < at_risk).astype(np.float64)
+    nothing = np.full((100, 2), np.nan)
+    fitted = models.fit_served(task(impute=impute), rows(nothing, label), seed=0)
+    assert fitted.is_constant
+    source = models.onnx_bytes(fitted, nothing)
+    session = onnxruntime.InferenceSession(source, providers=["CPUExecutionProvider"])
+    assert [(node.name, node.type) for node in session.get_inputs()] == [("x", "tensor(float)")]
+    asked = noisy(7)[0]
+    (answers,) = session.run(["probabilities"], {"x": fitted.preprocessing.transform(asked)})
+    assert answers.shape == (7, 2)
+    np.testing.assert_allclose(answers[:, 1], at_risk / 100, atol=1e-4)
+    np.testing.assert_allclose(answers.sum(axis=1), 1, atol=1e-6)
+    given = Contributions.of(models.model_json(fitted), fitted.preprocessing)(asked)
+    np.testing.assert_array_equal(given, np.zeros((7, 2)))
+
+
+def test_a_model_that_learned_a_little_is_converted() -> None:
+    matrix, label = noisy(60)
+    few = rows(matrix, label)
+    for rounds in (1, 3, 100):
+        fitted = models.fit_served(task(), few, seed=0, rounds=rounds, settings={**models.SETTINGS, "gamma": 3.0})
+        assert not fitted.is_constant
+        models.onnx_bytes(fitted, matrix)
 
 
 def test_onnx_that_differs_from_xgboost_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -91,7 +120,7 @@ def test_out_of_fold_models_never_saw_the_pupil() -> None:
         np.tile(label, 2),
         student=np.array([f"s{i % 200}" for i in range(400)], dtype=np.object_),
     )
-    unseen = models.out_of_fold(task(), twice, seed=0)
+    unseen = models.folded(task(), twice, seed=0).by_pupil(twice.matrix)
     assert not np.isnan(unseen).any()
     # The labels are noise: whoever sees a pupil's other row knows his answer, whoever does not is guessing.
     assert abs(((unseen > 0.5) == twice.label).mean() - 0.5) < 0.08

@@ -11,7 +11,8 @@ from sklearn.metrics import roc_auc_score
 from farol.profile import Text
 from farol.training import references
 from farol.training.leakage import best_rule
-from farol.training.plan import make_plan, rows_of
+from farol.training.plan import make_plan
+from farol.training.rows import rows_of
 from farol.workbook.panel import Panel
 
 from .making import noisy, rows, task
@@ -100,14 +101,14 @@ def test_references_that_are_left_out_are_named(panel: Panel, monkeypatch: pytes
     features = ("IEG", "lag")
     spec = replace(spec, features=features, changeable=("IEG",))
     matrix = np.column_stack([panel.numbers[name] for name in features])
-    train, test = rows_of(panel, plan, matrix, plan.train), rows_of(panel, plan, matrix, (plan.test,))
+    train, test = rows_of(panel, plan, matrix, plan.train), rows_of(panel, plan, matrix, plan.test)
     made = references.ReferenceModel("boosting_machine", references.EBM_TITLE, np.zeros(test.label.size))
     gone = references.Absent("boosting_machine", references.EBM_TITLE, references.EBM_TITLE)
     monkeypatch.setattr(references, "boosting_machine", lambda *_, **__: made if installed else gone)
     told: list[float] = []
     for quick in (False, True):
         compared, absent = references.references_of(
-            panel, spec, plan, train, test, seed=0, quick=quick, progress=lambda _, part: told.append(part)
+            panel, spec, train, test, seed=0, quick=quick, progress=lambda _, part: told.append(part)
         )
         names = {each.name for each in compared} | {each.name for each in absent}
         assert {"random_forest", "boosting_machine", "best_single", "whole_level"} <= names
@@ -122,8 +123,6 @@ def test_without_indicators_those_references_are_left_out(panel: Panel) -> None:
     spec = replace(panel.profile.tasks["next-year"], features=("IEG",), changeable=("IEG",))
     plan = make_plan(spec, panel.years)
     nothing = np.full((panel.year.size, 1), np.nan)
-    train, test = rows_of(panel, plan, nothing, plan.train), rows_of(panel, plan, nothing, (plan.test,))
-    compared, _ = references.references_of(
-        school, spec, plan, train, test, seed=0, quick=True, progress=lambda *_: None
-    )
+    train, test = rows_of(panel, plan, nothing, plan.train), rows_of(panel, plan, nothing, plan.test)
+    compared, _ = references.references_of(school, spec, train, test, seed=0, quick=True, progress=lambda *_: None)
     assert {each.name for each in compared} == {"logistic_regression", "stays_as_it_is", "rate_table"}

@@ -8,7 +8,7 @@ import pytest
 from farol.model.risk_bands import JudgedAnswers, Support
 from farol.profile import Task
 from farol.training import models, sections
-from farol.training.plan import LabelledRows
+from farol.training.rows import LabelledRows
 from farol.training.support import MeasuredSupport, measured_support
 
 from .making import Floats, rows, task

@@ -20,14 +20,16 @@ from farol.errors import InputError, PlanError
 from farol.evaluation.capacity import Capacity
 from farol.evaluation.metrics import MEASURES
 from farol.i18n import Message
+from farol.model.bundle import read_bundle, write_bundle
 from farol.model.features import Preprocessing, feature_matrix
 from farol.model.reference import Reference
 from farol.model.risk_bands import Support
 from farol.model.trained import TrainedModel
 from farol.profile import load_profile
 from farol.training.augmentation import repetitions_of
-from farol.training.models import out_of_fold
-from farol.training.plan import make_plan, rows_of
+from farol.training.models import fit_served, folded
+from farol.training.plan import make_plan, plan_of
+from farol.training.rows import rows_of, split_rows
 from farol.training.train import train
 from farol.workbook.panel import Panel, read_panel
 
@@ -123,11 +125,15 @@ def test_onset_and_recovery_stand_apart_in_the_report(reports: Reports) -> None:
 
 
 def test_what_is_served_is_what_the_description_asks(reports: Reports) -> None:
-    assert reports["current"]["served"]["refit"] is False
-    assert reports["current"]["served"]["n"] == reports["current"]["n_train"]
-    following = reports["next-year"]
-    assert following["served"]["refit"] is True
-    assert following["served"]["n"] == following["n_train"] + following["n_test"]
+    for report in reports.values():
+        assert report["served"]["n"] == report["n_train"] + report["n_test"]
+        assert report["plan"]["untested"] == []
+    current = reports["current"]
+    assert current["served"]["years"] == [2022, 2023, 2024]
+    assert current["notes"][-1]["en"] == (
+        "Tested was a model that knew only 2022, 2023. The model in use was then made from all rows with a known "
+        f"answer: 2022, 2023, 2024 ({current['served']['n']} rows)."
+    )
 
 
 def test_a_column_wholly_empty_in_training_is_told_and_survived(reports: Reports, panel: Panel) -> None:
@@ -142,8 +148,7 @@ def test_a_column_wholly_empty_in_training_is_told_and_survived(reports: Reports
 def test_the_reference_is_raw_training_values_not_imputed_ones(trained: Trained, panel: Panel) -> None:
     profile = panel.profile
     task = profile.tasks["current"]
-    rows = panel.year < 2024
-    matrix = feature_matrix(profile, task, panel.numbers, panel.year.astype(np.float64))[rows]
+    matrix = feature_matrix(profile, task, panel.numbers, panel.year.astype(np.float64))
     reference = Reference.from_json(trained["current"].files["reference.json"])
     assert reference.features == Reference.fit(matrix, task.features).features
     missing = {feature.feature: feature.counts[-1] for feature in reference.features}
@@ -157,7 +162,7 @@ def test_reference_answers_are_of_pupils_not_seen(trained: Trained, panel: Panel
     plan = make_plan(task, panel.years)
     matrix = feature_matrix(panel.profile, task, panel.numbers, panel.year.astype(np.float64), plan.last_year)
     rows = rows_of(panel, plan, matrix, plan.serve, repetitions_of(panel, task, plan.last_year))
-    unseen = out_of_fold(task, rows, seed=0)
+    unseen = folded(task, rows, seed=0).by_pupil(rows.matrix)
     support = Support.of(json.loads(model.files["report.json"])["support"], task.features, task.hidden)
     answered = support.judge(rows.matrix, unseen).answered
     reference = Reference.from_json(model.files["reference.json"])
@@ -186,17 +191,16 @@ def test_the_reference_has_the_counts_of_every_level_too(trained: Trained, panel
     assert together.tolist() == list(reference.features[0].counts)
 
 
-def test_the_files_alone_give_the_reported_score(trained: Trained, reports: Reports, panel: Panel) -> None:
+def test_the_files_alone_give_the_models_answers(trained: Trained, panel: Panel) -> None:
     model = trained["current"]
     task = panel.profile.tasks["current"]
     matrix = feature_matrix(panel.profile, task, panel.numbers, panel.year.astype(np.float64))
-    plan = make_plan(task, panel.years)
-    test = rows_of(panel, plan, matrix, (plan.test,))
-    inputs = Preprocessing.from_json(model.files["preprocessing.json"]).transform(test.matrix)
+    rows = rows_of(panel, make_plan(task, panel.years), matrix, make_plan(task, panel.years).serve)
+    inputs = Preprocessing.from_json(model.files["preprocessing.json"]).transform(rows.matrix)
     session = onnxruntime.InferenceSession(model.files["model.onnx"], providers=["CPUExecutionProvider"])
     (answers,) = session.run(["probabilities"], {"x": inputs})
-    brier = float(np.mean((answers[:, 1].astype(np.float64) - test.label) ** 2))
-    assert brier == pytest.approx(reports["current"]["test"]["brier"]["value"], abs=1e-6)
+    again = fit_served(task, rows, seed=0).probability(rows.matrix)
+    np.testing.assert_allclose(answers[:, 1], again, atol=1e-6)
 
 
 _DIGESTS = """
@@ -265,7 +269,7 @@ def test_the_report_has_lists_for_onset_and_recovery(panel: Panel) -> None:
 
 def test_the_threshold_ignores_the_test_years_answers(panel: Panel) -> None:
     task = panel.profile.tasks["next-year"]
-    asked = panel.year == make_plan(task, panel.years).test.as_of
+    asked = panel.year == make_plan(task, panel.years).known
     turned = replace(panel, next_label=np.where(asked, 1 - panel.next_label, panel.next_label))
     honest, swapped = (
         json.loads(train(each, "next-year", quick=True).files["report.json"]) for each in (panel, turned)
@@ -319,39 +323,52 @@ def test_what_cannot_be_trained_is_refused_before_training(panel: Panel) -> None
     with pytest.raises(PlanError, match="no task nonsense") as caught:
         train(panel, "nonsense")
     assert "current, next-year" in str(caught.value)
-    with pytest.raises(PlanError, match="two pairs of consecutive years"):
-        train(panel.select(panel.year > 2022), "next-year")
-    few = panel.select((panel.year == 2024) | (np.cumsum(panel.year == 2023) <= 20) & (panel.year == 2023))
-    with pytest.raises(PlanError, match="20 rows"):
-        train(few, "current")
+    with pytest.raises(PlanError, match="two consecutive years"):
+        train(panel.select(panel.year == 2024), "next-year")
+    with pytest.raises(PlanError, match="16 rows"):
+        train(panel.select(np.cumsum(panel.year == 2022) <= 20).known_in(2022), "current")
     with pytest.raises(PlanError, match="same answer"):
-        train(panel.select((panel.label == 1) | (panel.year == 2024)), "current")
+        train(panel.select(panel.label == 1), "current")
+    with pytest.raises(PlanError, match="no sheet is known in 2021"):
+        train(panel, "current", as_of=2021)
 
 
 def test_constant_features_do_not_stop_a_training(panel: Panel) -> None:
     constant = replace(panel, numbers={**panel.numbers, "IEG": np.full(panel.year.size, 7.0)})
-    model = train(constant.select((panel.label == 1) | (panel.year < 2024)), "current")
+    report = json.loads(train(constant, "current", quick=True).files["report.json"])
+    assert report["promotable"]
+
+
+def test_a_test_of_one_answer_has_no_auc_and_no_use(panel: Panel) -> None:
+    task = replace(panel.profile.tasks["current"], split="sex")
+    school = replace(panel, profile=replace(panel.profile, tasks={"current": task}))
+    drawn = split_rows(school, task, plan_of(school, task), seed=0).test.unit[0]
+    model = train(school.select((panel.label == 1) | (panel.categories["sex"] != drawn)), "current", quick=True)
+    assert "roc_auc" not in model.headline
     report = json.loads(model.files["report.json"])
     assert '<small class="reason">todos estes alunos têm a mesma resposta' in model.files["card.html"].decode()
-    assert "roc_auc" not in model.headline
     assert report["test"]["roc_auc"]["value"] is None
     assert report["test"]["roc_auc"]["reason"]["pt"] == "todos estes alunos têm a mesma resposta"
     assert report["test"]["recall"]["value"] == 1.0
+    assert not report["promotable"]
+    assert "Nobody can say whether it learned" in report["promotion"]["reasons"][0]["en"]
 
 
-def test_without_a_rule_only_the_regression_is_compared(panel: Panel) -> None:
-    profile = panel.profile
-    blind = replace(profile.tasks["current"], features=("IAA", "IEG"), hidden=())
-    empty = {name: np.full(panel.year.size, np.nan) for name in blind.features}
-    school = replace(
-        panel,
-        profile=replace(profile, tasks={"current": blind}),
-        numbers={**panel.numbers, **empty},
-    )
-    report = json.loads(train(school, "current").files["report.json"])
+def test_a_model_without_any_knowledge_is_told_and_not_used(panel: Panel, tmp_path: Path) -> None:
+    task = panel.profile.tasks["current"]
+    empty = {name: np.full(panel.year.size, np.nan) for name in task.features}
+    school = replace(panel, numbers={**panel.numbers, **empty})
+    model = train(school, "current", quick=True)
+    report = json.loads(model.files["report.json"])
     assert set(report["baselines"]) == {"logistic_regression"}
-    assert report["empty_columns"] == ["IAA", "IEG"]
+    assert report["empty_columns"] == list(task.features)
     assert report["test"]["roc_auc"]["value"] == 0.5
+    assert not report["promotable"]
+    reasons = " ".join(reason["en"] for reason in report["promotion"]["reasons"])
+    assert "It learned nothing that shows" in reasons
+    assert "No simple rule could be compared" in reasons
+    assert "has a value for Self-evaluation, Engagement, " in report["notes"][0]["en"]
+    read_bundle(write_bundle(tmp_path, model))
 
 
 @pytest.mark.real

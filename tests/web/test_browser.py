@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from itertools import pairwise
@@ -95,6 +96,7 @@ def test_everything_is_there_without_javascript(chromium: Browser, site: str, pa
 def test_the_pickers_work_without_javascript(chromium: Browser, site: str) -> None:
     with opened(chromium, java_script_enabled=False) as page:
         page.goto(f"{site}{DASHBOARD}?lang=en")
+        page.get_by_text("Another question, other pupils").click()
         page.select_option("#task", "current")
         page.select_option("#window", "90d")
         page.get_by_role("button", name="Show").click()
@@ -107,18 +109,20 @@ def test_the_pickers_work_without_javascript(chromium: Browser, site: str) -> No
 def test_a_slice_and_days_are_chosen_without_javascript_and_stay(chromium: Browser, site: str) -> None:
     with opened(chromium, java_script_enabled=False) as page:
         page.goto(f"{site}{DASHBOARD}?lang=en")
+        page.get_by_text("Another question, other pupils").click()
         page.select_option("#slice", "class=10A")
         page.fill("#from", "2024-01-31")
         page.fill("#to", "2030-02-01")
         page.get_by_role("button", name="Show").click()
         assert page.url.endswith("&window=2024-01-31..2030-02-01&slice=class%3D10A&lang=en")
         assert page.get_by_role("heading", name="Verdict: class 10A").count() == 1
-        assert page.locator("#slice optgroup[label='By class'] option").all_inner_texts() == [
+        assert page.locator("#slice optgroup[label='By class'] option").all_text_contents() == [
             "Class 9B (300)",
             "Class 10A (300)",
         ]
         page.get_by_role("link", name="Português").click()
         assert page.get_by_role("heading", name="Veredito: turma 10A").count() == 1
+        page.get_by_text("Outra pergunta, outros alunos").click()
         page.select_option("#window", "all")
         page.get_by_role("button", name="Mostrar").click()
         assert page.locator("#window").input_value() == "all"
@@ -139,6 +143,7 @@ def test_a_snapshot_is_taken_by_its_button(chromium: Browser, site: str) -> None
 def test_the_keyboard_reaches_every_control_and_shows_focus(chromium: Browser, site: str, path: str) -> None:
     with opened(chromium) as page:
         page.goto(site + path)
+        page.evaluate("for (const part of document.querySelectorAll('details')) part.open = true")
         wanted = page.locator("a[href], button, select, summary, input:not([type=hidden]), pre[tabindex]").count()
         within_dates = (
             3 * page.locator("input[type=date]").count()
@@ -193,26 +198,53 @@ def test_charts_follow_the_dark_colours(chromium: Browser, site: str) -> None:
 def test_a_screen_reader_gets_tables_and_named_charts(chromium: Browser, site: str) -> None:
     with opened(chromium, PHONE) as page:
         page.goto(f"{site}{DASHBOARD}?lang=en")
-        overview = page.get_by_role("table").first
         profile = load_profile("pede")
         features, meaning = profile.tasks["next-year"].features, profile.columns["IAA"].meaning.en
-        assert overview.get_by_role("row").count() == 2 + len(features), "the heading, and the answers themselves"
-        assert overview.get_by_role("rowheader", name=meaning).count() == 1
+        assert page.locator("details.feature").count() == 1 + len(features), "and the answers themselves"
+        page.locator("details.feature", has_text=meaning).locator("> summary").click()
         assert page.get_by_role("img", name=f"distribution of {meaning}").count() == 1
         assert page.get_by_role("img", name=f"history of the PSI of {meaning}").count() == 1
         page.get_by_text(f"The numbers: {meaning}").click()
         assert page.get_by_role("table", name=f"Distribution of {meaning}").get_by_role("row").count() == 12
 
 
-def test_paper_has_the_numbers_and_none_of_the_controls(chromium: Browser, site: str) -> None:
+def test_paper_has_what_changed_and_none_of_the_controls(chromium: Browser, site: str) -> None:
+    """The figures of all features, and the charts of those in alarm; the report has every number."""
     with opened(chromium) as page:
         page.goto(f"{site}{DASHBOARD}?lang=en")
         page.emulate_media(media="print")
         assert not page.get_by_role("button", name="Show").is_visible()
         assert not page.get_by_role("link", name="English", exact=True).is_visible()
-        meaning = load_profile("pede").columns["IAA"].meaning.en
-        assert page.get_by_role("table", name=f"Distribution of {meaning}").is_visible()
-        assert page.pdf(format="A4").startswith(b"%PDF")
+        columns = load_profile("pede").columns
+        assert page.get_by_role("rowheader", name=columns["IDA"].meaning.en).is_visible()
+        assert page.get_by_role("img", name=f"distribution of {columns['IAA'].meaning.en}").is_visible()
+        assert not page.get_by_role("img", name=f"distribution of {columns['IDA'].meaning.en}").is_visible()
+
+
+@pytest.mark.parametrize(("path", "most"), [(DASHBOARD, 4), (SHORT, 4), (HOME, 5)])
+def test_pages_are_a_few_sheets_of_paper(chromium: Browser, site: str, path: str, most: int) -> None:
+    with opened(chromium) as page:
+        page.goto(f"{site}{path}")
+        assert len(re.findall(rb"/Type ?/Page[^s]", page.pdf(format="A4"))) <= most
+
+
+@pytest.mark.parametrize("locale", ["pt-BR", "en-GB"])
+@pytest.mark.parametrize("path", [DASHBOARD, SHORT])
+def test_the_drift_page_fits_a_phone(chromium: Browser, site: str, path: str, locale: str) -> None:
+    with opened(chromium, (360, 640), locale=locale) as page:
+        page.goto(site + path)
+        assert page.evaluate("document.documentElement.scrollHeight") <= 5000
+        assert page.evaluate("document.documentElement.scrollWidth") <= 360
+
+
+def test_a_link_to_a_feature_unfolds_it(chromium: Browser, site: str) -> None:
+    with opened(chromium) as page:
+        page.goto(f"{site}{DASHBOARD}?lang=en")
+        meaning = load_profile("pede").columns["IDA"].meaning.en
+        chart = page.get_by_role("img", name=f"distribution of {meaning}")
+        assert not chart.is_visible()
+        page.get_by_role("rowheader", name=meaning).get_by_role("link").click()
+        chart.wait_for(state="visible")
 
 
 def test_a_model_card_shows_its_style_and_runs_nothing(chromium: Browser, site: str) -> None:

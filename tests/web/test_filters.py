@@ -85,7 +85,7 @@ def test_a_slice_is_named_and_has_no_history_of_all_pupils(web: httpx.Client) ->
     ):
         assert sentence in words
         assert sentence not in plainly(whole)
-    assert "Verdict against the same phases" in plainly(shown(web, same_levels="1"))
+    assert "Verdict against the same levels" in plainly(shown(web, same_levels="1"))
 
 
 def test_filters_are_kept_by_language_button_and_way_back(web: httpx.Client) -> None:
@@ -128,7 +128,7 @@ def test_what_does_not_go_together_is_dropped_and_said(web: httpx.Client) -> Non
     assert "applies only to all pupils together" in both
     assert "Verdict: phase 3" in both
     nobody = shown(web, window="7d@2020-01-01", same_levels="1")
-    assert "No pupil of this period is in a phase that the model learned from" in nobody
+    assert "No pupil of this period is in a level that the model learned from" in nobody
     assert "Compared with</dt><dd>all training rows: " in nobody
     assert "same_levels" not in unescape(nobody).partition('method="post"')[2].partition(">")[0]
 
@@ -138,7 +138,8 @@ def test_pupils_without_a_known_phase_are_counted_apart(web: httpx.Client) -> No
     assert report["n"] < 600
     assert f"one that training did not have: {600 - report['n']}." in shown(web, same_levels="1")
     asked = Filters(same_levels=True)
-    assert list(_notes(asked, asked, 0, EN)) == []
+    assert list(_notes(asked, asked, EN, left_out=0, of_sheet=0)) == []
+    assert "562" in next(_notes(asked, asked, EN, left_out=0, of_sheet=562))
 
 
 @pytest.mark.parametrize(

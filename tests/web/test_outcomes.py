@@ -115,7 +115,7 @@ def test_the_estimate_stands_beside_what_came_true(pages: httpx.Client, report: 
     assert came is not None
     assert (
         f"probabilities of these {before.n} pupils alone gave this estimate: {risk.value:.0%} ({risk.low:.0%} to "
-        f"{risk.high:.0%}) of them would be behind. Now {came.value:.0%} are." in text
+        f"{risk.high:.0%}) of them would be at risk. Now {came.value:.0%} are." in text
     )
     for one in before.measures:
         expected, real = one.expected, one.realised

@@ -11,10 +11,12 @@ import httpx
 import pytest
 
 from farol.model.registry import Registry
+from farol.model.workbook_note import WorkbookNote, write_note
 from farol.profile import load_profile
+from farol.settings import MARKER
 from tests.bundles import make_bundle
 from tests.web.conftest import serving
-from tests.web.site import settings_in
+from tests.web.site import build_site, settings_in
 
 DASHBOARD = "/monitoring/dashboard"
 SNAPSHOT = f"{DASHBOARD}/snapshot"
@@ -29,6 +31,38 @@ def broken_web(tmp_path_factory: pytest.TempPathFactory) -> Iterator[httpx.Clien
     Registry(settings.artifacts).promote("current", make_bundle(settings.artifacts).name)
     with serving(settings) as address, httpx.Client(base_url=address) as client:
         yield client
+
+
+@pytest.fixture(scope="module")
+def invented_web(tmp_path_factory: pytest.TempPathFactory) -> Iterator[httpx.Client]:
+    """The site of a demonstration, with a note about its workbook."""
+    settings = build_site(tmp_path_factory.mktemp("invented"))
+    (settings.data / MARKER).write_text("")
+    write_note(settings.artifacts, WorkbookNote("/school/our book.xlsx", "ab", {2023: 1014, 2024: 562}, {"warning": 3}))
+    with serving(settings) as address, httpx.Client(base_url=address, timeout=30) as client:
+        yield client
+
+
+PAGES = (
+    *("/", DASHBOARD, "/monitoring/advice", "/monitoring/results", "/monitoring/report.html"),
+    *("/models/next-year/card", "/docs", "/nowhere"),
+)
+
+
+@pytest.mark.parametrize("path", PAGES)
+def test_every_page_of_a_demonstration_says_so(invented_web: httpx.Client, web: httpx.Client, path: str) -> None:
+    for tag, words in (("en", "Demonstration: invented pupils."), ("pt-BR", "Demonstração: alunos inventados.")):
+        as_browser = {"Accept": "text/html", "Accept-Language": tag}
+        assert invented_web.get(path, params={"lang": tag}, headers=as_browser).text.count(words) == 1
+        assert words not in web.get(path, params={"lang": tag}, headers=as_browser).text
+
+
+def test_the_introduction_says_where_things_stand(invented_web: httpx.Client) -> None:
+    page = " ".join(re.sub(r"<[^>]+>", "", unescape(invented_web.get("/?lang=en").text)).split())
+    assert "There is something to do" in page, "the answers of next-year drift"
+    assert "Pupils read from our book.xlsx, by year: 1,014 (2023), 562 (2024)." in page
+    assert "Findings of the reader: 0 errors, 3 warnings." in page
+    assert "Whom to look at first: farol list 'our book.xlsx' --artifacts" in page
 
 
 @pytest.mark.parametrize(
@@ -104,7 +138,7 @@ def test_the_example_is_answered_by_the_service(web: httpx.Client) -> None:
     address, body = re.findall(r"curl -X POST (\S+) .*?-d '(\{.*?\})'", page, flags=re.DOTALL)[0]
     answer = httpx.post(address, content=body, headers={"Content-Type": "application/json"})
     assert answer.status_code == 200
-    assert address.endswith("/forecast")
+    assert address.endswith("/tasks/next-year/predict")
 
 
 def test_every_link_of_the_pages_leads_somewhere(web: httpx.Client) -> None:

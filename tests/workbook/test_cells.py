@@ -13,19 +13,17 @@ from hypothesis import strategies as st
 
 from farol.profile import Column, Recode
 from farol.workbook.cells import (
-    Dates,
-    Note,
     Numbers,
     category_column,
-    date_column,
-    error_notes,
     identifier_column,
     number_column,
     spellings_of,
     years_in_range,
     zero_as_missing,
 )
-from farol.workbook.raw import EMPTY_TEXT, Cell, CellError, Source
+from farol.workbook.dates import Dates, date_column
+from farol.workbook.notes import Note, error_notes
+from farol.workbook.raw import EMPTY_TEXT, Cell, CellError, Percent, Source
 from tests.workbook.making import PEDE
 
 GRADE = PEDE.columns["IAA"]
@@ -166,7 +164,7 @@ def test_zero_is_missing_only_where_it_stands_for_no_answer() -> None:
 
 
 def test_dates_with_day_and_month_swapped_are_swapped_back() -> None:
-    read = date_column(["6/17/2015", dt.date(2014, 3, 2), "12/25/2013", dt.datetime.fromisoformat("2012-12-11")], BORN)
+    read = date_column(["6/17/2015", dt.date(2014, 3, 2), "12/25/2013", dt.datetime.fromisoformat("2012-12-11")])
     assert values(read) == [days(2015, 6, 17), days(2014, 2, 3), days(2013, 12, 25), days(2012, 11, 12)]
     assert codes(read.notes) == {"swapped_date": (1, 3), "text_date": (0, 2)}
 
@@ -180,52 +178,52 @@ def test_dates_with_day_and_month_swapped_are_swapped_back() -> None:
     ],
 )
 def test_dates_are_not_swapped_without_certainty(cells: list[Cell]) -> None:
-    read = date_column(cells, BORN)
+    read = date_column(cells)
     assert "swapped_date" not in codes(read.notes)
     assert values(read)[-1] in (days(2014, 3, 13), days(2014, 3, 2), days(2013, 5, 6))
 
 
 def test_the_whole_column_decides_the_order_of_day_and_month() -> None:
-    brazilian = date_column(["17/06/2015", "03/02/2014", "5/12/2013"], BORN)
+    brazilian = date_column(["17/06/2015", "03/02/2014", "5/12/2013"])
     assert values(brazilian) == [days(2015, 6, 17), days(2014, 2, 3), days(2013, 12, 5)]
-    american = date_column(["6/17/2015", "3/2/2014"], replace(BORN, date_order="dmy"))
+    american = date_column(["6/17/2015", "3/2/2014"])
     assert values(american) == [days(2015, 6, 17), days(2014, 3, 2)]
     assert codes(american.notes) == {"text_date": (0, 1)}
     assert str(brazilian.notes[0].details["order"]) == "day/month/year"
 
 
 def test_dates_of_an_undecided_order_keep_their_year_only() -> None:
-    read = date_column(["3/2/2014", "5/5/2013", "2012-04-03"], BORN)
+    read = date_column(["3/2/2014", "5/5/2013", "2012-04-03"])
     assert values(read) == [None, days(2013, 5, 5), days(2012, 4, 3)]
     assert [None if np.isnan(year) else year for year in read.years.tolist()] == [2014.0, 2013.0, 2012.0]
     assert codes(read.notes) == {"text_date": (1, 2), "undecided_date": (0,)}
 
 
 def test_dates_in_both_orders_are_read_where_they_are_certain() -> None:
-    read = date_column(["17/6/2015", "6/18/2015", "3/2/2014"], BORN)
+    read = date_column(["17/6/2015", "6/18/2015", "3/2/2014"])
     assert values(read) == [days(2015, 6, 17), days(2015, 6, 18), None]
     assert codes(read.notes) == {"text_date": (0, 1), "undecided_date": (2,)}
 
 
 def test_date_cells_are_swapped_back_in_either_order() -> None:
-    read = date_column(["17/06/2015", dt.date(2014, 3, 2)], BORN)
+    read = date_column(["17/06/2015", dt.date(2014, 3, 2)])
     assert values(read) == [days(2015, 6, 17), days(2014, 2, 3)]
 
 
 def test_dates_that_begin_with_the_year_are_never_swapped() -> None:
-    read = date_column(["2015-06-17", dt.date(2014, 3, 2)], replace(BORN, date_order="ymd"))
+    read = date_column(["2015-06-17", dt.date(2014, 3, 2)])
     assert values(read) == [days(2015, 6, 17), days(2014, 3, 2)]
 
 
 def test_what_is_no_date_is_missing_and_told() -> None:
-    read = date_column(["soon", 41000.0, "", CellError("#N/A"), EMPTY_TEXT, None], BORN)
+    read = date_column(["soon", 41000.0, "", CellError("#N/A"), EMPTY_TEXT, None])
     assert values(read) == [None] * 6
     assert codes(read.notes) == {"unreadable_text": (0, 1), "error_cell": (3,), "empty_text": (4,)}
 
 
 def test_years_of_dates_stay_in_the_range_of_their_column() -> None:
     born = ["2010-12-31", "", "1900-01-01", "1989-12-26"]
-    years = years_in_range(date_column(born, BORN).years, PEDE.columns["birth_year"])
+    years = years_in_range(date_column(born).years, PEDE.columns["birth_year"])
     assert years.tolist()[0] == 2010.0
     assert np.isnan(years).tolist() == [False, True, True, False]
 
@@ -302,6 +300,43 @@ cells = st.one_of(
 )
 
 
+SHARE = replace(GRADE, maximum=1)
+LONG = replace(GRADE, maximum=100)
+
+
+@pytest.mark.parametrize(
+    ("column", "expected"),
+    [(GRADE, [8.5, 7.55, 7.0, 10.0]), (SHARE, [0.85, 0.755, None, 1.0]), (LONG, [85, 75.5, 7, 100])],
+)
+def test_a_percentage_is_a_share_of_the_highest_value(column: Column, expected: list[float | None]) -> None:
+    read = number_column([Percent(0.85), "75,5%", 7.0, Percent(1)], replace(column, zero_is_missing=None))
+    assert values(read) == [None if value is None else pytest.approx(value) for value in expected]
+    assert codes(read.notes)["percentage"] == (0, 1, 3)
+
+
+def test_values_formatted_as_percentages_by_mistake_are_kept() -> None:
+    read = number_column([Percent(8.5), Percent(0.5), 7.0], GRADE)
+    assert values(read) == [8.5, 0.5, 7.0]
+    assert codes(read.notes) == {"percent_format": (0, 1)}
+    assert values(number_column([Percent(1), Percent(0)], PHASE)) == [1.0, 0.0]
+
+
+def test_a_column_of_shares_is_named_and_kept() -> None:
+    shares = [number / 20 for number in range(1, 21)]
+    read = number_column([*shares, ""], GRADE)
+    assert values(read)[:20] == shares
+    assert codes(read.notes) == {"like_shares": tuple(range(20))}
+    assert codes(number_column([*shares, 1.5], GRADE).notes) == {}
+    assert codes(number_column([1.0] * 20, GRADE).notes) == {}
+    assert codes(number_column(shares[:9], GRADE).notes) == {}
+
+
+@pytest.mark.parametrize("cell", [dt.date(1904, 1, 9), "1/9/1904", "1904-01-09"])
+def test_an_age_dressed_as_a_date_of_1904_is_found(cell: Cell) -> None:
+    read = number_column([cell], AGE)
+    assert (values(read), codes(read.notes)) == ([8.0], {"age_as_date": (0,)})
+
+
 @given(st.lists(cells), st.sampled_from([GRADE, PHASE, AGE, PEDE.columns["IAN"]]))
 def test_whatever_stands_in_a_column_its_numbers_are_in_range(given_cells: list[Cell], column: Column) -> None:
     read = number_column(given_cells, column).values
@@ -314,7 +349,7 @@ def test_whatever_stands_in_a_column_its_numbers_are_in_range(given_cells: list[
 
 @given(st.lists(cells))
 def test_whatever_stands_in_a_column_it_is_read(given_cells: list[Cell]) -> None:
-    assert len(date_column(given_cells, BORN).values) == len(given_cells)
+    assert len(date_column(given_cells).values) == len(given_cells)
     assert set(category_column(given_cells, SEX).values) <= {"F", "M", None}
     assert len(identifier_column(given_cells).values) == len(given_cells)
 

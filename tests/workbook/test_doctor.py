@@ -18,7 +18,7 @@ def panel(tmp_path_factory: pytest.TempPathFactory) -> Panel:
     sheets = {
         "PEDE2023": pupils(2, {"RA": ["RA-1", None], "Defas": [-1, 0], "Cor": ["x", "y"], "Rua": ["x", "y"]}),
         "PEDE2022": pupils(8, {"IAA": failed, "IPS": failed, "Defas": [-1, 0, 0, 0, 0, 0, 0, 0]}),
-        "PEDE2024": [*pupils(1, {"RA": ["RA-1"], "Defas": [None]})],
+        "PEDE2024": [*pupils(1, {"RA": ["RA-1"], "Defas": [None], "Fase": [None]})],
     }
     return read_panel(write_xlsx(tmp_path_factory.mktemp("doctor") / "book.xlsx", sheets), PEDE)
 
@@ -28,14 +28,14 @@ def test_the_text_goes_sheet_by_sheet_and_begins_with_the_worst(panel: Panel) ->
     sheets = [line for line in lines if line.startswith("PEDE")]
     assert sheets == ["PEDE2022", "PEDE2023", "PEDE2024"]
     after = lines[lines.index("PEDE2023") + 1 :]
-    assert after[0] == "  ERROR [missing_student] Rows have values, but no code for the pupil. The rows are left out."
+    assert after[0] == "  ERROR: Rows have values, but no code for the pupil. The rows are left out."
     assert after[1] == "      RA: 1 row (3)"
-    assert after[2].startswith("  WARNING [")
+    assert after[2].startswith("  WARNING: ")
 
 
 def test_the_same_finding_in_several_columns_is_told_once(panel: Panel) -> None:
     text = render_text(panel, "en", rows_shown=2)
-    told = "  WARNING [error_cell] Formulas in these cells show an error (#N/A). They are read as empty, not as zero."
+    told = "  WARNING: Formulas in these cells show an error (#N/A). They are read as empty, not as zero."
     assert f"{told}\n      IAA: 3 rows (2, 3, …)\n      IPS: 3 rows (2, 3, …)\n" in text
     assert "      IAA: 3 rows (2, 3, 4)\n" in render_text(panel, "en", rows_shown=3)
     assert "The profile does not know this header. The column is not read.\n      Cor, Rua\n" in text
@@ -52,7 +52,7 @@ def test_the_text_ends_with_what_the_panel_holds(panel: Panel) -> None:
 
 def test_the_text_speaks_portuguese(panel: Panel) -> None:
     text = render_text(panel, "pt_BR")
-    assert "  ERRO [missing_student] Há linhas com valores, mas sem o código do aluno." in text
+    assert "  ERRO: Há linhas com valores, mas sem o código do aluno." in text
     assert "2022: 8 alunos, 12,5% em risco" in text
 
 

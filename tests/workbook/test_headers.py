@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from farol.profile import parse_profile
 from farol.workbook.headers import HeaderIndex, column_letters, header_text, sheet_year
 from tests.workbook.making import PEDE
 
@@ -35,7 +36,68 @@ def test_a_header_means_its_column_however_it_is_spelt(header: str, column: str)
     assert (heading.meaning, heading.column) == ("column", column)
 
 
-@pytest.mark.parametrize("header", ["INDE 22", "INDE 2022", "Pedra 20", "INDE 24", "Idade 22"])
+@pytest.mark.parametrize(
+    ("header", "column"),
+    [
+        ("Fase_Ideal", "ideal_phase"),
+        ("FaseIdeal", "ideal_phase"),
+        ("R.A.", "student"),
+        ("I.A.A.", "IAA"),
+        ("Mat.", "MATEMATICA"),
+        ("INDE_23", "inde"),
+        ("«Por»", "PORTUGUES"),
+        ("Nº. Av", "assessments"),
+    ],
+)
+def test_signs_and_spaces_do_not_hide_a_column(header: str, column: str) -> None:
+    heading = IN_2023.heading(0, header)
+    assert (heading.column, heading.near) == (column, True)
+    assert not IN_2023.heading(0, "IAA\u200b").near
+
+
+def test_a_sign_that_means_something_makes_another_header() -> None:
+    assert IN_2023.heading(0, "Mat %").meaning == "unknown"
+    assert IN_2023.heading(0, "%").meaning == "unknown"
+
+
+def test_signs_do_not_make_one_column_of_two() -> None:
+    source = PEDE.source.decode().replace('aliases = ["IAA"]', 'aliases = ["I+A", "I-A"]')
+    source = source.replace('aliases = ["IEG"]', 'aliases = ["I.A"]')
+    index = HeaderIndex(parse_profile(source.encode(), "other.toml"), 2023)
+    assert index.heading(0, "I A").meaning == "unknown"
+    assert index.heading(0, "I.A").column == "IEG"
+
+
+@pytest.mark.parametrize(
+    ("header", "column"),
+    [
+        ("Nota Mat", "MATEMATICA"),
+        ("Nota de Matemática 2023", "MATEMATICA"),
+        ("Nota de Matemática 2022", None),
+        ("Português (nota)", "PORTUGUES"),
+        ("Língua Portuguesa", "PORTUGUES"),
+        ("Matematca", "MATEMATICA"),
+        ("Port", "PORTUGUES"),
+        ("Mat %", "MATEMATICA"),
+        ("Código do aluno (RA)", "student"),
+        ("Data de nascimento", "birth_date"),
+        ("Fase atual", "phase"),
+        ("Atendido por", None),
+        ("Nasc", "birth_year"),
+        ("Ensino de datas", None),
+        ("Nota", None),
+        ("Rua", None),
+    ],
+)
+def test_an_unknown_header_names_the_column_it_may_mean(header: str, column: str | None) -> None:
+    assert IN_2023.likely_column(header, PEDE.columns) == column
+
+
+def test_a_column_that_the_sheet_has_is_not_meant() -> None:
+    assert IN_2023.likely_column("Nota Mat", PEDE.columns.keys() - {"MATEMATICA"}) is None
+
+
+@pytest.mark.parametrize("header", ["INDE 22", "INDE 2022", "Pedra 20", "INDE 24", "Idade 22", "INDE_22"])
 def test_a_header_of_another_year_is_history(header: str) -> None:
     assert IN_2023.heading(0, header).meaning == "history"
 

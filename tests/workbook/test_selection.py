@@ -7,8 +7,21 @@ from pathlib import Path
 import pytest
 
 from farol.errors import WorkbookError
-from farol.profile import parse_profile
-from tests.workbook.making import PEDE, changed, findings_of, only, pupils, read, refused, values
+from farol.workbook.account import reading_lines
+from farol.workbook.panel import Panel, read_panel
+from farol.workbook.selection import SheetNeeds
+from tests.workbook.making import (
+    PEDE,
+    Rows,
+    findings_of,
+    only,
+    panel_of,
+    pupils,
+    read,
+    refused,
+    values,
+    write_xlsx,
+)
 
 
 def test_of_two_headers_for_one_column_the_filled_one_is_read(tmp_path: Path) -> None:
@@ -64,22 +77,94 @@ def test_another_years_column_is_not_taken_for_this_years(tmp_path: Path) -> Non
     assert only(panel, "history_column").column == "INDE 22"
 
 
-@pytest.mark.parametrize(
-    ("header", "said"), [("RA", "no column with the pupil's code"), ("Defas", "no column that says whether")]
-)
-def test_a_sheet_without_code_or_label_is_refused(tmp_path: Path, header: str, said: str) -> None:
-    rows = [["?" if cell == header else cell for cell in row] for row in pupils(1)]
-    text = refused(tmp_path, rows)
-    assert said in text
+def test_a_sheet_without_codes_is_refused(tmp_path: Path) -> None:
+    text = refused(tmp_path, [["?" if cell == "RA" else cell for cell in row] for row in pupils(1)])
+    assert "no column with the pupil's code" in text
     assert "sheet PEDE2022" in text
-    assert "?, Fase" in text or "Fase ideal, ?" in text
+    assert "?, Fase" in text
 
 
-def test_another_column_that_every_sheet_must_have_is_named(tmp_path: Path) -> None:
-    source = changed(PEDE, 'aliases = ["IAA"]', 'required = "every"\naliases = ["IAA"]')
-    profile = parse_profile(source.replace(b'zero_is_missing = true\nrequired = "some"', b""), "other.toml")
-    with pytest.raises(WorkbookError, match="no column for IAA"):
-        read(tmp_path, pupils(1, without=["IAA"]), 2022, profile)
+def test_a_sheet_with_nothing_but_codes_is_refused(tmp_path: Path) -> None:
+    text = refused(tmp_path, [["RA", "Cor"], ["RA-1", "azul"]])
+    assert "no column that is of use here" in text
+    assert "Fase ideal" in text
+    assert "The file has no pupil." in refused(tmp_path, pupils(0))
+
+
+def test_columns_are_read_by_their_code_names_too(tmp_path: Path) -> None:
+    panel = read(tmp_path, [["student", "phase", "ideal_phase", "year_joined"], ["RA-1", 2, 3, 2019]])
+    assert (panel.student.tolist(), panel.label.tolist()) == (["RA-1"], [1.0])
+    assert values(panel, "year_joined") == [2019.0]
+
+
+def needing(folder: Path, rows: Rows, needs: SheetNeeds, name: str = "PEDE2022") -> Panel:
+    """The panel of a sheet of which something is needed."""
+    return read_panel(write_xlsx(folder / "book.xlsx", {name: rows}), PEDE, needs=needs)
+
+
+def test_where_no_codes_are_needed_a_row_is_a_pupil(tmp_path: Path) -> None:
+    needs = SheetNeeds(pupils=False, columns=frozenset({"IAA"}))
+    panel = needing(tmp_path, [["IAA", "IEG"], [7.0, 8.0], [None, None], [5.0, None]], needs)
+    assert values(panel, "IAA") == [7.0, 5.0]
+    assert len(set(panel.student)) == 2
+    repeated = pupils(4, {"RA": ["RA-1", "RA-1", None, "TOTAL"], "IAA": [1.0, 2.0, 3.0, 4.0]})
+    panel = needing(tmp_path, repeated, needs)
+    assert values(panel, "IAA") == [1.0, 2.0, 3.0]
+    assert only(panel, "summary_row").rows == (5,)
+    assert findings_of(panel, "missing_student") == []
+    with pytest.raises(WorkbookError, match="no column that is of use"):
+        needing(tmp_path, [["IEG"], [7.0]], needs)
+
+
+def test_of_a_log_only_the_rows_of_a_task_are_read(tmp_path: Path) -> None:
+    header: list[object] = ["IAA", "prediction_id", "task", "model_version", "student"]
+    lines: list[list[object]] = [
+        [7.0, "p1", "current", "v1", None],
+        [8.0, "p2", "next-year", "v2", None],
+        [9.0, "p3", "current", "v1", "RA-1"],
+    ]
+    panel = needing(tmp_path, [header, *lines], SheetNeeds(pupils=False, task="current"))
+    assert values(panel, "IAA") == [7.0, 9.0]
+    assert only(panel, "other_task").rows == (3,)
+    assert values(needing(tmp_path, [header, *lines], SheetNeeds(pupils=False)), "IAA") == [7.0, 8.0, 9.0]
+    other: Rows = [["IAA", "task"], [7.0, "homework"]]
+    assert values(needing(tmp_path, other, SheetNeeds(pupils=False, task="current")), "IAA") == [7.0]
+
+
+def test_a_header_that_fits_but_for_signs_is_read_and_told(tmp_path: Path) -> None:
+    rows = pupils(2, {"Mat.": [4.0, 5.0], "Fase_ideal": [3, 3]}, without=["Matem", "Fase ideal"])
+    panel = read(tmp_path, rows)
+    assert values(panel, "MATEMATICA") == [4.0, 5.0]
+    near = {finding.column: str(finding.message) for finding in findings_of(panel, "near_header")}
+    assert near == {
+        "Mat.": "The header is Mat but for signs and spaces.",
+        "Fase_ideal": "The header is Fase ideal but for signs and spaces.",
+    }
+
+
+def test_the_profiles_own_spelling_goes_before_a_near_one(tmp_path: Path) -> None:
+    panel = read(tmp_path, pupils(2, {"Matemática.": [4.0, 5.0]}))
+    assert values(panel, "MATEMATICA") == [4.5, 4.5]
+    assert only(panel, "duplicate_header").severity == "warning"
+
+
+def test_an_unknown_header_says_which_column_it_may_mean(tmp_path: Path) -> None:
+    sheets = {"PEDE2022": pupils(2), "PEDE2023": pupils(2, {"Nota Mat": [4.0, 5.0], "Ano_nasci": [2012, 2013]})}
+    sheets["PEDE2023"] = [[cell for at, cell in enumerate(row) if at != 12] for row in sheets["PEDE2023"]]
+    panel = panel_of(tmp_path, sheets)
+    unknown = {finding.column: finding for finding in findings_of(panel, "unknown_column")}
+    assert "Is Matemática meant" in str(unknown["Nota Mat"].message)
+    assert (unknown["Nota Mat"].severity, unknown["Ano_nasci"].severity) == ("error", "warning")
+    first, _ = reading_lines(panel.accounts, panel.findings, "a.xlsx", "en")
+    assert "Nota Mat (PEDE2023) = Matemática?" in first
+
+
+def test_a_refusal_names_the_header_that_may_be_meant(tmp_path: Path) -> None:
+    rows = [["Código (RA)" if cell == "RA" else cell for cell in row] for row in pupils(1)]
+    with pytest.raises(WorkbookError) as error:
+        read(tmp_path, rows)
+    assert error.value.fix is not None
+    assert "The header Código (RA) is probably meant: rename it to RA" in str(error.value.fix)
 
 
 def test_many_headers_are_not_all_listed(tmp_path: Path) -> None:

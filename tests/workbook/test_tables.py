@@ -10,7 +10,6 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from farol.errors import WorkbookError
 from farol.profile import parse_profile
 from farol.workbook.labels import contradictions
 from farol.workbook.panel import read_panel
@@ -143,13 +142,38 @@ def test_a_column_that_most_pupils_lack_is_told(tmp_path: Path) -> None:
 
 
 def test_rows_whose_lag_contradicts_the_phases_are_told_and_kept(tmp_path: Path) -> None:
-    panel = read(tmp_path, pupils(3, {"Defas": [-1, 0, None]}))
-    assert panel.label.tolist()[:2] == [1.0, 0.0]
-    assert np.isnan(panel.label[2])
+    panel = read(tmp_path, pupils(2, {"Defas": [-1, 0]}))
+    assert panel.label.tolist() == [1.0, 0.0]
     finding = only(panel, "lag_contradiction")
     assert (finding.column, finding.rows) == ("Defas", (3,))
     assert str(finding.message) == "In these rows Defas is not Fase minus Fase ideal."
+
+
+@pytest.mark.parametrize("columns", [{"Defas": [None, 0, None]}, {}], ids=["gaps", "no column"])
+def test_a_missing_lag_follows_from_the_phases(tmp_path: Path, columns: dict[str, list[object]]) -> None:
+    rows = pupils(3, {"Fase": [2, 3, None], **columns}, without=["Defas"])
+    panel = read(tmp_path, rows)
+    assert panel.label.tolist()[:2] == [1.0, 0.0]
+    assert np.isnan(panel.label[2])
+    filled = only(panel, "filled_label")
+    assert (filled.column, filled.rows) == ("Defas", (2,) if columns else (2, 3))
+    assert str(filled.action) == "It is filled with Fase minus Fase ideal."
     assert only(panel, "no_label").rows == (4,)
+
+
+def test_a_sheet_that_cannot_say_who_is_behind_is_read(tmp_path: Path) -> None:
+    panel = read(tmp_path, pupils(2, without=["Defas", "Fase"]))
+    assert np.isnan(panel.label).all()
+    assert only(panel, "no_label").rows == (2, 3)
+    words = ["pendente", "pendente"]
+    assert np.isnan(read(tmp_path, pupils(2, {"Defas": words}, without=["Fase"])).label).all()
+
+
+def test_the_difference_of_a_derived_column_fills_a_label(tmp_path: Path) -> None:
+    profile = replace(PEDE, label=replace(PEDE.label, minuend=None, subtrahend=None))
+    assert read(tmp_path, pupils(1, without=["Defas"]), 2022, profile).label.tolist() == [1.0]
+    without = replace(profile, derived={})
+    assert np.isnan(read(tmp_path, pupils(1, without=["Defas"]), 2022, without).label).all()
 
 
 @pytest.mark.parametrize(
@@ -170,10 +194,9 @@ def test_a_label_without_a_difference_contradicts_nobody() -> None:
     assert contradictions(label, {"lag": np.array([5.0])}).tolist() == [False]
 
 
-def test_a_column_may_be_missing_in_some_sheets_but_not_in_all(tmp_path: Path) -> None:
-    with pytest.raises(WorkbookError, match="No sheet has the columns IPP") as error:
-        read(tmp_path, pupils(1, without=["IPP"]))
-    assert error.value.where.file == "book.xlsx"
+def test_a_column_may_be_missing_in_every_sheet(tmp_path: Path) -> None:
+    panel = read(tmp_path, pupils(1, without=["IPP"]))
+    assert [f.severity for f in findings_of(panel, "missing_column") if f.column == "IPP"] == ["warning"]
     sheets = {"PEDE2022": pupils(1, without=["IPP"]), "PEDE2023": pupils(1)}
     panel = read_panel(write_xlsx(tmp_path / "both.xlsx", sheets), PEDE)
     assert values(panel, "IPP") == [None, 7.5]
@@ -238,7 +261,12 @@ def test_the_quirks_of_texts_are_told_by_their_own_codes(tmp_path: Path) -> None
 
 
 def test_formulas_never_calculated_are_named(tmp_path: Path) -> None:
-    columns: dict[str, list[object]] = {"RA": ["RA-1", "RA-2", "=1+1"], "Defas": [-1, "=B2-C2", 0], "Cg": [1, 2, "=9"]}
+    columns: dict[str, list[object]] = {
+        "RA": ["RA-1", "RA-2", "=1+1"],
+        "Defas": [-1, "=B2-C2", 0],
+        "Fase": [2, None, 2],
+        "Cg": [1, 2, "=9"],
+    }
     panel = read(tmp_path, pupils(3, columns))
     assert {f.column: f.rows for f in findings_of(panel, "uncalculated")} == {"RA": (4,), "Defas": (3,), "Cg": (4,)}
     assert only(panel, "missing_student").rows == (4,)

@@ -8,8 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from farol.profile import DateOrder
-from farol.workbook.texts import error_kind, has_decimal_comma, parse_date, parse_number, small_number_date
+from farol.workbook.texts import DateOrder, error_kind, has_decimal_comma, parse_date, parse_number, small_number_date
 
 EXCEL = dt.date(1899, 12, 31)
 

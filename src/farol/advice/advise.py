@@ -19,7 +19,6 @@ from collections.abc import Iterator
 from farol.advice import rules
 from farol.advice.inputs import Advice, Facts
 from farol.advice.phrases import compared, dashboard, days, missing, name_of, names_of, percent
-from farol.drift.baseline import slice_words
 from farol.drift.figures import FeatureDrift
 from farol.drift.report import DriftReport
 from farol.drift.slices import most_changed
@@ -42,7 +41,7 @@ def advise(facts: Facts) -> tuple[Advice, ...]:
         *(() if same else rules.answers_drift(facts, drift)),
         *rules.much_missing(facts, drift),
         *rules.expected_below(facts, drift),
-        *rules.too_old(facts, drift),
+        *rules.too_old(facts),
         *rules.new_outcomes(facts),
         *(() if same else rules.lasting(facts, drift)),
     ]
@@ -50,6 +49,8 @@ def advise(facts: Facts) -> tuple[Advice, ...]:
         advices.append(_other_pupils(facts, drift))
     elif drift.alarm:
         advices += _looks(facts, drift)
+    elif not drift.n:
+        advices.append(_no_predictions(facts, drift))
     elif drift.verdict != "none":
         advices.append(_too_little(drift))
     elif not advices:
@@ -104,21 +105,21 @@ def _look(facts: Facts, drift: DriftReport, whole: FeatureDrift) -> Advice:
     feature = whole if part is None else part.figures[whole.feature]
     name, window = name_of(whole), days(drift.window)
     searched = msg(
-        "Groups of pupils compared, by phase, class and source: {n}. The limits allow for chance in "
+        "Groups of pupils compared, by level, class and source: {n}. The limits allow for chance in "
         "all of them together.",
         n=len(facts.looked.slices),
     )
     if part is None:
-        summary = msg("Look at {feature}: it has changed, and not in one phase, class or source alone.", feature=name)
+        summary = msg("Look at {feature}: it has changed, and not in one level, class or source alone.", feature=name)
         why = (*reasons(feature), compared(drift), searched)
         command = f"`farol drift --task {facts.task}`"
     else:
-        summary = msg("Look at {feature} in {slice}: it has changed there.", feature=name, slice=slice_words(part.name))
+        summary = msg("Look at {feature} in {slice}: it has changed there.", feature=name, slice=part.words)
         there = msg(
             "{n} predictions of {window} with {slice}, compared with: {rows} ({m}, of {years}).",
             n=part.n,
             window=window,
-            slice=slice_words(part.name),
+            slice=part.words,
             rows=part.baseline,
             m=part.reference_n,
             years=", ".join(map(str, drift.reference_years)),
@@ -161,6 +162,19 @@ def reasons(feature: FeatureDrift) -> Iterator[Message]:
             psi=decimal(feature.psi),
             critical=decimal(feature.critical),
         )
+
+
+def _no_predictions(facts: Facts, drift: DriftReport) -> Advice:
+    why = [msg("Predictions in {window}: none.", window=days(drift.window))]
+    if facts.of_sheet:
+        why.append(
+            msg(
+                "Stored forecasts for the sheet that the model was trained with: {n}. They are not judged: training "
+                "knew these pupils, and the model card says what its answers were worth in a year it did not know.",
+                n=facts.of_sheet,
+            )
+        )
+    return Advice("nothing", msg("There is nothing to judge yet: no prediction came in this period."), tuple(why), ())
 
 
 def _too_little(drift: DriftReport) -> Advice:

@@ -35,9 +35,10 @@ class Facts:
     """What is known of a task's model. `learned` are the years of its rows, `horizon` how far ahead they answer.
 
     `levels` is the report against training rows of the same levels (None: it cannot be made); `card` has the test
-    metrics of the model's card; `outcome_year` is the last sheet that answers forecasts of the task; `snapshots` are
-    of this version, the latest first. Where the promoted model cannot be read, `problem` says why, and all the rest is
-    empty.
+    metrics of the model's card; `outcome_year` is the last sheet that answers forecasts of the task; `asked` the year
+    of the pupils whom the model was asked about of late; `of_sheet` how many forecasts of the window are for the sheet
+    that the model was trained with; `snapshots` are of this version, the latest first. Where the promoted model cannot
+    be read, `problem` says why, and all the rest is empty.
     """
 
     task: str
@@ -52,6 +53,8 @@ class Facts:
     card: CardMetrics | None = None
     outcomes: OutcomeReport | None = None
     outcome_year: int | None = None
+    asked: int | None = None
+    of_sheet: int = 0
     snapshots: tuple[Snapshot, ...] = ()
 
 

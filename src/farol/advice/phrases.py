@@ -54,14 +54,15 @@ def missing(feature: FeatureDrift) -> dict[str, object]:
 
 def compared(drift: DriftReport) -> Message:
     """How many predictions of which days were compared with which rows."""
-    return msg(
-        "{n} predictions of {window}, compared with: {rows} ({m}, of {years}).",
-        n=drift.n,
-        window=days(drift.window),
-        rows=drift.baseline,
-        m=drift.reference_n,
-        years=", ".join(map(str, drift.reference_years)),
-    )
+    of = {
+        "window": days(drift.window),
+        "rows": drift.baseline,
+        "m": drift.reference_n,
+        "years": ", ".join(map(str, drift.reference_years)),
+    }
+    if drift.n == 1:
+        return msg("1 prediction of {window}, compared with: {rows} ({m}, of {years}).", **of)
+    return msg("{n} predictions of {window}, compared with: {rows} ({m}, of {years}).", n=drift.n, **of)
 
 
 def train_again() -> Message:

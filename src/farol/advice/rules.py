@@ -25,8 +25,9 @@ from farol.i18n import msg
 from farol.store.records import Snapshot
 
 TOO_OLD = 3
-"""A model is too old this many years after the last year whose answers it learned from: the survey is yearly, so a
-model of last year's sheet is one year behind, and a missed survey makes two."""
+"""A model is too old this many years after the last year whose answers it learned from. The survey is yearly, so a
+model of last year's sheet is one year behind, and a missed survey makes two. The years are those of the pupils it is
+asked about and of the sheets that came, not of the calendar: there may be no newer sheet to learn from."""
 LASTING = 3
 """A drift lasts once this many checks found it severe."""
 MARGIN = 0.05
@@ -172,19 +173,22 @@ def expected_below(facts: Facts, drift: DriftReport) -> Iterator[Advice]:
         )
 
 
-def too_old(facts: Facts, drift: DriftReport) -> Iterator[Advice]:
-    if not facts.learned:
+def too_old(facts: Facts) -> Iterator[Advice]:
+    newest = max((year for year in (facts.asked, facts.outcome_year) if year is not None), default=None)
+    if not facts.learned or newest is None:
         return
     known = max(facts.learned) + facts.horizon
-    if drift.window.last.year - known >= TOO_OLD:
+    if newest - known >= TOO_OLD:
         yield Advice(
             "distrust",
             msg("The model is too old."),
             (
                 msg(
-                    "The last year whose answers it knows is {year}, {n} years before the end of this period.",
+                    "The last year whose answers it knows is {year}. There are pupils of {newest} by now, {n} years "
+                    "later.",
                     year=known,
-                    n=drift.window.last.year - known,
+                    newest=newest,
+                    n=newest - known,
                 ),
             ),
             (train_again(),),

@@ -4,16 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import date, datetime
+from statistics import median_low
 
 from farol.advice.advise import advise
 from farol.advice.inputs import TO_DO, Advice, Facts, Kind, gravest_of
 from farol.drift.report import DriftReport, drift_report
 from farol.drift.slices import SliceSearch, search_slices
+from farol.drift.verdicts import MIN_SAMPLES
 from farol.drift.windows import Window, window_of
 from farol.errors import BundleError, FarolError, InputError
 from farol.model.bundle import Bundle
+from farol.model.counters import SHEET_SLICE
 from farol.model.registry import Registry
+from farol.model.tasks import Tasks
 from farol.outcomes.card_comparison import CardMetrics
 from farol.outcomes.estimation import expected_performance
 from farol.outcomes.report import outcome_report
@@ -23,6 +27,8 @@ from farol.store.outcomes import years_of
 
 WINDOW = "30d"
 """The default window."""
+LATEST = 100
+"""Predictions that say of which year the pupils are whom a model is asked about."""
 PAST = 120
 """Snapshots that are read to see whether a drift lasts: four months of daily checks."""
 
@@ -87,6 +93,7 @@ def gather(store: Store, registry: Registry, bundle: Bundle, window: Window, *, 
     """The facts for the advice. Slices and levels are read only where there is an alarm. Raises StoreError."""
     drift = drift_report(store, bundle, window)
     years = years_of(store, bundle.task)
+    first, last = window.first or date.min, window.last
     return Facts(
         task=bundle.task,
         version=bundle.version,
@@ -99,20 +106,33 @@ def gather(store: Store, registry: Registry, bundle: Bundle, window: Window, *, 
         card=CardMetrics.of(bundle),
         outcomes=outcome_report(store, registry, bundle.profile, bundle.task, years[-1]) if years else None,
         outcome_year=years[-1] if years else None,
+        asked=_asked(store, bundle) if drift.n >= MIN_SAMPLES else None,
+        of_sheet=store.slices(bundle.task, bundle.version, first, last).get(SHEET_SLICE, 0),
         snapshots=tuple(kept for kept in store.snapshots(bundle.task, PAST) if kept.version == bundle.version),
     )
 
 
-def promoted(registry: Registry) -> tuple[list[Bundle], dict[str, FarolError]]:
-    """The promoted models, and the tasks whose promoted model cannot be read."""
-    served, problems = [], dict[str, FarolError]()
-    for task in registry.tasks():
+def _asked(store: Store, bundle: Bundle) -> int | None:
+    """The year of the pupils in the middle of the latest predictions, so that no single request decides it."""
+    years = [row.year for row in store.latest(LATEST, bundle.task)]
+    return median_low(years) if years else None
+
+
+def promoted(registry: Registry, tasks: Tasks) -> tuple[list[Bundle], dict[str, FarolError]]:
+    """The promoted models of the profile in force, and the tasks whose promoted model cannot be read."""
+    served, problems = dict[str, Bundle](), dict[str, FarolError]()
+    for task in registry.stamps():
         try:
-            if registry.promoted(task) is not None:
-                served.append(registry.load(task))
+            bundle = registry.load(task)
         except BundleError as error:
             problems[task] = error
-    return sorted(served, key=lambda bundle: (-bundle.task_spec.horizon, bundle.task)), problems
+        else:
+            if tasks.answers(bundle):
+                served[task] = bundle
+    ordered = [served[task] for task in tasks.specs if task in served]
+    if ordered:  # other folders may well be copies and remains
+        problems = {task: problem for task, problem in problems.items() if task in tasks.specs}
+    return sorted(ordered, key=lambda bundle: -bundle.task_spec.horizon), problems
 
 
 def real_problems(registry: Registry, problems: Mapping[str, FarolError]) -> dict[str, FarolError]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import logging
 import smtplib
 import ssl
@@ -21,7 +22,7 @@ from markupsafe import Markup
 
 from farol.alerts.channel import SECONDS, DeliveryError
 from farol.drift.verdicts import verdict_label
-from farol.errors import InputError, Place
+from farol.errors import InputError, Place, reason_of
 from farol.i18n import Message, msg
 from farol.store.alerts import Letter
 
@@ -52,7 +53,7 @@ class EmailChannel:
                 if self.security == "starttls":
                     server.starttls(context=ssl.create_default_context())
                 if self.user:
-                    server.login(self.user, self.password)
+                    _log_in(server, self.user, self.password)
                 refused = server.send_message(self.written(letter))
         except smtplib.SMTPAuthenticationError:
             raise DeliveryError(msg("The mail server does not accept this user and password.")) from None
@@ -68,8 +69,10 @@ class EmailChannel:
             raise DeliveryError(msg("The mail server did not answer in time.")) from None
         except ssl.SSLCertVerificationError:
             raise DeliveryError(msg("The mail server's certificate is not trusted.")) from None
+        except UnicodeError:
+            raise DeliveryError(msg("The name of the mail server, or an address, cannot be used.")) from None
         except OSError as error:
-            reason = error.strerror or type(error).__name__
+            reason = reason_of(error)
             raise DeliveryError(msg("The mail server cannot be reached: {reason}.", reason=reason)) from None
         if refused:
             # Sending again would reach the other recipients twice. So it counts as delivered, and the log says this.
@@ -79,7 +82,7 @@ class EmailChannel:
         """The e-mail of a letter. Its Message-ID is the same at every attempt, so that mail programs show it once."""
         data: Any = letter.body["data"]
         mail = EmailMessage()
-        mail["Subject"] = f"Farol: {data['headline']}"
+        mail["Subject"] = f"Farol: {' '.join(str(data['headline']).split())}"
         mail["From"] = self.sender
         mail["To"] = self.recipients
         mail["Date"] = format_header(letter.at)
@@ -176,6 +179,33 @@ class EmailChannel:
     def _day(self, text: str) -> str:
         return format_date(datetime.fromisoformat(text).date(), format="d MMM y", locale=self.locale)
 
+
+def _log_in(server: smtplib.SMTP, user: str, password: str) -> None:
+    """Log in. Python's own `login` takes ASCII alone; PLAIN (RFC 4616) and LOGIN carry UTF-8 as well."""
+    if user.isascii() and password.isascii():
+        server.login(user, password)
+        return
+    server.ehlo_or_helo_if_needed()
+    offered = server.esmtp_features.get("auth", "").upper().split()
+    if "PLAIN" in offered:
+        code, answer = server.docmd("AUTH", f"PLAIN {_coded(f'{chr(0)}{user}{chr(0)}{password}')}")
+    elif "LOGIN" in offered:
+        code, answer = server.docmd("AUTH", f"LOGIN {_coded(user)}")
+        if code == _MORE:
+            code, answer = server.docmd(_coded(password))
+    else:
+        raise DeliveryError(msg("The mail server takes no user or password with letters beyond a to z."))
+    if code not in _LOGGED_IN:
+        raise smtplib.SMTPAuthenticationError(code, answer)
+
+
+def _coded(text: str) -> str:
+    return base64.b64encode(text.encode()).decode()
+
+
+_MORE = 334
+_LOGGED_IN = (235, 503)
+"""Accepted, and logged in already."""
 
 _FOOT = msg("Farol sends this once for each change. It holds figures of groups, never of one pupil.")
 

@@ -19,7 +19,7 @@ from urllib.parse import urlsplit
 
 from farol import __version__
 from farol.alerts.channel import SECONDS, DeliveryError
-from farol.errors import InputError, Place
+from farol.errors import InputError, Place, reason_of
 from farol.i18n import Message, msg
 from farol.store.alerts import Letter
 
@@ -71,6 +71,8 @@ class WebhookChannel:
             status = connection.getresponse().status
         except TimeoutError:
             raise DeliveryError(msg("The receiver did not answer in time.")) from None
+        except UnicodeError:
+            raise DeliveryError(msg("The name of the receiver cannot be used.")) from None
         except OSError as error:
             raise DeliveryError(_unreached(error)) from None
         except http.client.HTTPException:
@@ -96,4 +98,4 @@ def signature(key: bytes, message: str, timestamp: str, body: bytes) -> str:
 def _unreached(error: OSError) -> Message:
     if isinstance(error, ssl.SSLCertVerificationError):
         return msg("The receiver's certificate is not trusted.")
-    return msg("The receiver cannot be reached: {reason}.", reason=error.strerror or type(error).__name__)
+    return msg("The receiver cannot be reached: {reason}.", reason=reason_of(error))

@@ -24,6 +24,9 @@ from farol.store.keys import ApiKey, Role, match_key
 
 _SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
 _ASKED_FIRST = frozenset({"application/json", "application/x-ndjson"})
+LONGEST_HOST = 300
+"""Bytes of a host name with its port: the name system knows none of more than 253."""
+
 _EVERYBODY = ""
 """The one bucket of all callers while nobody is asked who they are."""
 
@@ -42,9 +45,10 @@ class AccessMiddleware:
         self._open_network = settings.open_network
         self._is_local = is_loopback(settings.host)
         self._rate = RateLimit(settings.rate_limit, settings.rate_burst)
-        self._names = frozenset(name for name in settings.host_names if not name.startswith("*"))
+        names = (*settings.host_names, settings.host.lower())
+        self._names = frozenset(name for name in names if not name.startswith("*"))
         self._endings = tuple(name.removeprefix("*") for name in settings.host_names if name.startswith("*"))
-        self._any_name = "" in self._endings or not (settings.host_names or self._is_local)
+        self._any_name = "" in self._endings
         self._goes_by = lru_cache(maxsize=64)(self._is_ours)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -54,7 +58,8 @@ class AccessMiddleware:
         headers = Headers(scope=scope)
         role = route_of(scope).access.role
         host = fields_of(scope).get(b"host")  # a probe by HTTP/1.0 names none; every browser does
-        refusal = None if self._any_name or host is None or self._goes_by(host) else _wrong_name()
+        is_ours = self._any_name or host is None or self._goes_by(host[: LONGEST_HOST + 1])
+        refusal = None if is_ours else _wrong_name()
         if refusal is None and role is not None:
             refusal = await self._refusal(scope, headers, role)
         if refusal is None:
@@ -64,6 +69,8 @@ class AccessMiddleware:
 
     def _is_ours(self, host: bytes) -> bool:
         """A page elsewhere can make a browser take us for its own site, but not change the name it asks for."""
+        if len(host) > LONGEST_HOST:
+            return False
         text = host.decode("latin-1").lower()
         name = text[: text.find("]") + 1] if text.startswith("[") else text.partition(":")[0]
         return is_loopback(name) or name in self._names or name.endswith(self._endings)
@@ -76,10 +83,10 @@ class AccessMiddleware:
                 keys = await self._keyring.read()
             except StoreError as error:
                 # Where no key was ever seen, the routes themselves say what is wrong with the database.
-                if self._keyring.last_known or not may_be_open:
+                if self._keyring.last_known or not may_be_open or not self._keyring.never_had_keys():
                     return from_farol_error(error)
                 keys = {}
-        if not keys and may_be_open:
+        if not keys and may_be_open and self._keyring.never_had_keys():
             return _cross_site(scope, headers) or self._too_often(_EVERYBODY)
         return self._checked(scope, headers, needed, keys)
 

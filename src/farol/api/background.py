@@ -6,10 +6,8 @@ belongs in a thread, so that no request waits for it.
 
 from __future__ import annotations
 
-import logging
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -20,13 +18,10 @@ from farol.alerts.channel import SECONDS
 from farol.alerts.check import CheckPlan, Schedule, check_all
 from farol.alerts.delivery import deliver
 from farol.alerts.events import notice_served
-from farol.errors import FarolError
 from farol.service import Service
 from farol.store.alerts import AlertState, AlertStates, Outbox
 from farol.store.database import Store
 from farol.store.leases import Leases
-
-logger = logging.getLogger("farol.alerts")
 
 JOB = "check"
 LEASE = timedelta(minutes=2)
@@ -49,7 +44,6 @@ class Watch(Collector):
         self._aside: dict[str, int] = {}
         self._stopping = threading.Event()
         self._looking, self._sending = threading.Lock(), threading.Lock()
-        self._told: dict[str, str] = {}
 
     def stop(self) -> None:
         """Begin nothing more, and wait for what is in hand, so that the store can be closed. It blocks.
@@ -63,7 +57,7 @@ class Watch(Collector):
 
     def look(self) -> None:
         """Notice, check if that is due and our turn, and read what `/metrics` tells."""
-        with self._looking, self._telling("Drift cannot be watched now."):
+        with self._looking:
             if not self._going_on():
                 return
             store = self._service.store
@@ -76,7 +70,7 @@ class Watch(Collector):
     def send(self) -> None:
         """Send the alerts that are due; nothing happens where no channel is set up."""
         if self.plan.channels:
-            with self._sending, self._telling("Alerts cannot be sent now."):
+            with self._sending:
                 locale = self.plan.messages.locale
                 deliver(self._service.store, self.plan.channels, _now, locale, going_on=self._going_on)
 
@@ -92,8 +86,11 @@ class Watch(Collector):
     def _check_in_turn(self, store: Store, schedule: Schedule) -> None:
         leases = self._leases = self._leases or Leases(store)
         lease, now = leases.find(JOB), _now()
+        latest = schedule.after(now)
         if lease is None or lease.schedule != schedule.text:
-            leases.plan(JOB, schedule.text, schedule.after(now))
+            leases.plan(JOB, schedule.text, latest)
+        elif lease.due > latest:  # it was planned while a clock was ahead
+            leases.replan(lease, latest)
         elif lease.due <= now and leases.claim(lease, now, now + LEASE):
             try:
                 bundles = [scorer.bundle for scorer in self._service.scorers.values()]
@@ -103,19 +100,6 @@ class Watch(Collector):
             finally:
                 # One that was missed while nobody ran is made up for once, not as often as it was missed.
                 leases.done(lease, schedule.after(_now()))
-
-    @contextmanager
-    def _telling(self, heading: str) -> Iterator[None]:
-        """What goes wrong is logged, once until it changes, and tried again: the service goes on."""
-        try:
-            yield
-        except FarolError as error:
-            told = str(error)
-            if told != self._told.get(heading):
-                logger.warning("%s %s", heading, told)
-        else:
-            told = ""
-        self._told[heading] = told
 
     def collect(self) -> Iterator[GaugeMetricFamily]:
         """The last check of each task, and the depth of the outbox."""

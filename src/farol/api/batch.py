@@ -1,4 +1,6 @@
-"""`POST /predict/batch` and `/forecast/batch`: many pupils in one request, each with its own answer or its own error.
+"""`POST /tasks/{task}/predict/batch`, `/predict/batch`, `/forecast/batch`: many pupils in one request.
+
+Each has its own answer or its own error.
 
 Rows are taken in groups. A group is scored as one batch and stored in one transaction, and only then answered. A
 group that could not be stored has an error in each row; the next group is tried again.
@@ -14,6 +16,7 @@ import time
 from collections.abc import AsyncIterator, Callable, Coroutine, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import partial
 from itertools import islice
 from typing import Any
 
@@ -29,10 +32,11 @@ from farol.api.idempotency import KeyGiven, hashes_of_row, key_of, reused
 from farol.api.predict import PredictRequest, ReasonsWanted, ScoredPrediction, answered_before, score_pupils
 from farol.api.requests import media_type
 from farol.api.schemas import InputForm
+from farol.api.tasks import TaskName, asked_task
 from farol.api.texts import marked as _
 from farol.errors import ApiError, FarolError, StoreError
 from farol.i18n import msg
-from farol.service import ROUTES, ServedModel, Service
+from farol.service import ROUTE, ServedModel, Service
 from farol.settings import Settings
 from farol.store.keys import Role
 from farol.store.records import Prediction
@@ -51,7 +55,6 @@ class Batch:
 
     service: Service
     served: ServedModel
-    route: str
     key: str | None
     reasons: int
     locale: str
@@ -100,14 +103,20 @@ class Batch:
         except ApiError as refusal:
             return refusal
         year = at.astimezone(self.service.timezone).year if given.year is None else given.year
-        return PredictRequest(given, at, year, hashes_of_row(self.key, self.route, index, given), self.reasons)
+        return PredictRequest(
+            given, at, year, hashes_of_row(self.key, self.served.bundle.task, index, given), self.reasons
+        )
 
     def _stored(self, rows: Sequence[Prediction]) -> list[Prediction]:
         if not rows:
             return []
         began = time.perf_counter()
-        stored = self.service.store.write(rows)
-        self.service.metrics.committed(time.perf_counter() - began)
+        try:
+            stored = self.service.store.write(rows)
+        except StoreError as error:
+            self.service.not_stored(error)
+            raise
+        self.service.stored(time.perf_counter() - began)
         return stored
 
     def _answered(self, index: int, scored: ScoredPrediction, request: PredictRequest, stored: Prediction) -> RowAnswer:
@@ -125,23 +134,30 @@ class Batch:
         return RowAnswer(index=index, status=200, replayed=replayed, answer=answer, error=None)
 
 
-async def answered(batch: Batch, first: int, rows: Sequence[Row | bytes]) -> list[RowAnswer]:
-    """The answers to one group, made in a thread: see `Batch.answers`."""
+async def answered(batch: Batch, first: int, rows: Callable[[], Sequence[Row]]) -> list[RowAnswer]:
+    """The answers to one group, made in a thread, as its rows are: see `Batch.answers`."""
 
     def work() -> list[RowAnswer]:
-        return batch.answers(first, [parse_line(row) if isinstance(row, bytes) else row for row in rows])
+        return batch.answers(first, rows())
 
     async with batch.service.groups:
         return await asyncio.to_thread(work)
 
 
+def _read_lines(lines: Sequence[bytes | ApiError]) -> list[Row]:
+    return [parse_line(line) if isinstance(line, bytes) else line for line in lines]
+
+
 async def _json_answer(request: Request, batch: Batch) -> Response:
     settings = batch.service.settings
     body = await read_at_most(request, settings.max_batch_bytes)
-    rows = await asyncio.to_thread(parse_array, body, settings.max_batch_rows)
+    async with batch.service.groups:
+        array = await asyncio.to_thread(parse_array, body, settings.max_batch_rows)
+    del body
     pieces: list[bytes] = []
-    for first in range(0, len(rows), GROUP):
-        pieces += map(_dumped, await answered(batch, first, rows[first : first + GROUP]))
+    for first in range(0, len(array.spans), GROUP):
+        rows = partial(array.rows, first, first + GROUP, settings.max_line_bytes)
+        pieces += map(_dumped, await answered(batch, first, rows))
     return Response(b"[" + b",".join(pieces) + b"]", media_type="application/json")
 
 
@@ -155,7 +171,7 @@ async def _lines(request: Request, batch: Batch) -> AsyncIterator[bytes]:
         while rows := list(islice(pieces, min(GROUP, settings.max_stream_rows + 1 - count))):
             fitting = rows[: settings.max_stream_rows - count]
             if fitting:
-                given = await answered(batch, count, fitting)
+                given = await answered(batch, count, partial(_read_lines, fitting))
                 count += len(fitting)
                 yield b"".join(_dumped(answer) + b"\n" for answer in given)
             if len(fitting) < len(rows):
@@ -200,53 +216,60 @@ def _most_bytes(settings: Settings) -> int:
     return max(settings.max_batch_bytes, settings.max_stream_bytes)
 
 
-def _endpoint(task: str) -> Callable[[Request, int, str | None], Coroutine[Any, Any, Response]]:
-    @access(Role.predict, most_bytes=_most_bytes)
-    async def answer(request: Request, reasons: ReasonsWanted = 0, key: KeyGiven = None) -> Response:
-        answers = {"application/json": _json_answer, NDJSON: _ndjson_answer}.get(media_type(request.scope))
-        if answers is None:
-            header = f"Content-Type: application/json ({NDJSON})"
-            words = msg("The body must be JSON or NDJSON.")
-            raise ApiError(415, "unsupported_media_type", words, fix=msg("Send the header {header}.", header=header))
-        service: Service = request.app.state.service
-        batch = Batch(
-            service=service,
-            served=service.served(task),
-            route=f"{ROUTES[task]}/batch",
-            key=key_of(request.scope),
-            reasons=reasons,
-            locale=locale_of(request),
-            request_id=request.state.request_id,
-        )
-        return await answers(request, batch)
+@access(Role.predict, most_bytes=_most_bytes)
+async def _answer(request: Request, reasons: ReasonsWanted = 0, key: KeyGiven = None) -> Response:
+    return await _answered_batch(request, None, reasons)
 
-    return answer
+
+@access(Role.predict, most_bytes=_most_bytes)
+async def _answer_task(request: Request, task: TaskName, reasons: ReasonsWanted = 0, key: KeyGiven = None) -> Response:
+    return await _answered_batch(request, task, reasons)
+
+
+async def _answered_batch(request: Request, name: str | None, reasons: int) -> Response:
+    service: Service = request.app.state.service
+    task = asked_task(service, request.scope["route"].path, name)
+    answers = {"application/json": _json_answer, NDJSON: _ndjson_answer}.get(media_type(request.scope))
+    if answers is None:
+        header = f"Content-Type: application/json ({NDJSON})"
+        words = msg("The body must be JSON or NDJSON.")
+        raise ApiError(415, "unsupported_media_type", words, fix=msg("Send the header {header}.", header=header))
+    batch = Batch(
+        service=service,
+        served=service.served(task),
+        key=key_of(request.scope),
+        reasons=reasons,
+        locale=locale_of(request),
+        request_id=request.state.request_id,
+    )
+    return await answers(request, batch)
 
 
 def _dumped(answer: RowAnswer) -> bytes:
     return answer.__pydantic_serializer__.to_json(answer)
 
 
-def _add_route(task: str, operation_id: str, summary: str, description: str) -> None:
+def _add_route(route: str, endpoint: Callable[..., Coroutine[Any, Any, Response]], name: str, summary: str) -> None:
     router.add_api_route(
-        f"{ROUTES[task]}/batch",
-        _endpoint(task),
+        f"{route}/batch",
+        endpoint,
         methods=["POST"],
-        operation_id=operation_id,
+        operation_id=name,
         summary=summary,
-        description=description,
+        description=_(
+            "Takes an array of what the route for one pupil takes (`application/json`), or one such object a line "
+            "(`application/x-ndjson`), which is answered a line each while more come in. Each row has the answer or "
+            "the error that it would have alone; rows that can be used are stored before they are answered, the "
+            "others are not stored. When the first rows cannot be stored, the whole answer is 503; when later ones "
+            "cannot, their entries say so. Sent again under the same `Idempotency-Key`, rows that were stored get "
+            "their first answer again."
+        ),
         response_model=list[RowAnswer],
         response_description=_("One entry a row, in the order of the rows."),
-        responses=refusals(400, 413, 415, 422, 500, 503),
+        responses=refusals(400, 404, 413, 415, 422, 500, 503),
     )
 
 
-_ABOUT = _(
-    "Takes an array of what the route for one pupil takes (`application/json`), or one such object a line "
-    "(`application/x-ndjson`), which is answered a line each while more come in. Each row has the answer or the error "
-    "that it would have alone; rows that can be used are stored before they are answered, the others are not stored. "
-    "When the first rows cannot be stored, the whole answer is 503; when later ones cannot, their entries say so. "
-    "Sent again under the same `Idempotency-Key`, rows that were stored get their first answer again."
-)
-_add_route("current", "predict_batch", _("Which pupils are behind this year?"), _ABOUT)
-_add_route("next-year", "forecast_batch", _("Which pupils will be behind next year?"), _ABOUT)
+_add_route("/predict", _answer, "predict_batch", _("The first question about this year, for many pupils"))
+_add_route("/forecast", _answer, "forecast_batch", _("The first question about the next year, for many pupils"))
+_add_route(ROUTE, _answer_task, "predict_task_batch", _("Any question of the profile, for many pupils"))

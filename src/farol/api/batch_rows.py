@@ -9,10 +9,12 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import AsyncIterator, Iterator
+import re
+from collections.abc import AsyncIterator, Iterator, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from tempfile import SpooledTemporaryFile
-from typing import Any
+from typing import Any, ClassVar
 
 from fastapi.responses import Response
 from starlette.types import Receive, Scope, Send
@@ -29,14 +31,49 @@ IN_MEMORY = 1_000_000
 
 PIECE = 64_000
 
+MOST_WAITING = 256_000_000
+"""Bytes of answers that may wait in this process, of all callers together. Beyond it no more rows are read, and whoever
+then takes nothing is cut off by the server (`farol.api.server`)."""
+
+ROOM_SECONDS = 0.5
+"""How often it is looked whether others have made room."""
+
 _SEND_ARRAY = msg("Send a JSON array of objects in UTF-8, such as the example in GET /docs.")
 _SEND_OBJECT = msg("Each row is a JSON object in UTF-8, such as the example in GET /docs.")
 
 
-def parse_array(body: bytes, most: int) -> list[Row]:
-    """The rows of a JSON array. Raises ApiError for a body that holds no array, or more than `most` rows."""
+@dataclass(frozen=True, slots=True)
+class ArrayText:
+    """The text of a JSON array that was read once to its end, and where each of its rows stands.
+
+    Rows are made of it a group at a time: made all at once they would take thirty times the memory of the text, whether
+    they can be used or not.
+    """
+
+    text: str
+    spans: Sequence[tuple[int, int]]
+
+    def rows(self, first: int, last: int, longest: int) -> list[Row]:
+        """The rows from `first` up to `last`; one of more than `longest` bytes is its refusal."""
+        return [self._row(*span, longest) for span in self.spans[first:last]]
+
+    def _row(self, begin: int, end: int, longest: int) -> Row:
+        text = self.text[begin:end]
+        if len(text) > longest or len(text.encode("utf-8", "surrogatepass")) > longest:
+            return _too_long(longest)
+        try:
+            return _row(_strict(text))
+        except ApiError as refusal:
+            return refusal.with_traceback(None)
+        except RecursionError:
+            return _invalid(msg("The row is nested too deeply."), _SEND_OBJECT)
+
+
+def parse_array(body: bytes, most: int) -> ArrayText:
+    """The rows of a JSON array, as text. Raises ApiError for a body that holds no array, or more than `most` rows."""
     try:
-        parsed = _json(body)
+        text = body.decode("utf-8-sig")
+        spans = _spans(text, most)
     except UnicodeDecodeError:
         raise _invalid(msg("The body is not text in UTF-8."), _SEND_ARRAY) from None
     except json.JSONDecodeError as error:
@@ -44,19 +81,47 @@ def parse_array(body: bytes, most: int) -> list[Row]:
         raise _invalid(place, _SEND_ARRAY) from None
     except RecursionError:
         raise _invalid(msg("The body is nested too deeply."), _SEND_ARRAY) from None
-    if not isinstance(parsed, list):
-        raise _invalid(msg("The body is JSON, but not an array."), _SEND_ARRAY)
-    if not parsed:
+    if not spans:
         raise ApiError(422, "nothing_given", msg("The array has no rows."), fix=_SEND_ARRAY)
-    if len(parsed) > most:
-        raise too_many(most)
-    return [_row(item) for item in parsed]
+    return ArrayText(text, spans)
+
+
+def _spans(text: str, most: int) -> list[tuple[int, int]]:
+    """Where each item of an array stands. Its value is thrown away at once: counted first, then worked on."""
+    at = _after_spaces(text, 0)
+    if text[at : at + 1] != "[":
+        _LOOSE.decode(text)  # JSONDecodeError for what is not JSON at all
+        raise _invalid(msg("The body is JSON, but not an array."), _SEND_ARRAY)
+    at = _after_spaces(text, at + 1)
+    spans: list[tuple[int, int]] = []
+    while text[at : at + 1] != "]" or spans:
+        if len(spans) == most:
+            raise too_many(most)
+        end = _LOOSE.raw_decode(text, at)[1]
+        spans.append((at, end))
+        at = _after_spaces(text, end)
+        if text[at : at + 1] == "]":
+            break
+        if text[at : at + 1] != ",":
+            raise json.JSONDecodeError("Expecting ',' delimiter", text, at)
+        at = _after_spaces(text, at + 1)
+    end = _after_spaces(text, at + 1)
+    if end != len(text):
+        raise json.JSONDecodeError("Extra data", text, end)
+    return spans
+
+
+def _after_spaces(text: str, at: int) -> int:
+    spaces = _SPACES.match(text, at)
+    return at if spaces is None else spaces.end()
 
 
 def parse_line(line: bytes) -> Row:
     """The row that a line is."""
     try:
-        return _row(_json(line))
+        return _row(_strict(line.decode("utf-8-sig")))
+    except ApiError as refusal:
+        return refusal.with_traceback(None)
     except UnicodeDecodeError:
         return _invalid(msg("The row is not text in UTF-8."), _SEND_OBJECT)
     except json.JSONDecodeError as error:
@@ -96,8 +161,7 @@ class Lines:
         self._begun.clear()
         if self._is_too_long:
             self._is_too_long = False
-            words = msg("The row is longer than the {limit} bytes a line may have.", limit=self._longest)
-            yield ApiError(413, "line_too_long", words, fix=_SEND_OBJECT)
+            yield _too_long(self._longest)
         elif line:
             yield line
 
@@ -109,29 +173,23 @@ class Lines:
             self._begun += part
 
 
-def _json(body: bytes) -> Any:
-    return json.loads(
-        body.decode("utf-8-sig"), parse_int=float, parse_constant=float, object_pairs_hook=_object_or_refusal
-    )
-
-
-def _object_or_refusal(pairs: list[tuple[str, Any]]) -> Row:
-    """One object with a field given twice spoils itself, and not the rows around it."""
-    try:
-        return once_each(pairs)
-    except ApiError as refusal:
-        return refusal
+_SPACES = re.compile(r"[ \t\n\r]*")
+_LOOSE = json.JSONDecoder(parse_int=float, parse_constant=float)
+_strict = json.JSONDecoder(parse_int=float, parse_constant=float, object_pairs_hook=once_each).decode
 
 
 def _row(parsed: Any) -> Row:
-    if isinstance(parsed, ApiError):
-        return parsed
     if not isinstance(parsed, dict):
         return _invalid(msg("The row is JSON, but not an object."), _SEND_OBJECT)
     if len(parsed) > MOST_FIELDS:
         words = msg("The object has more than {most} fields.", most=MOST_FIELDS)
         return ApiError(422, "too_many_fields", words, fix=_SEND_OBJECT)
     return parsed
+
+
+def _too_long(longest: int) -> ApiError:
+    words = msg("The row is longer than the {limit} bytes a line may have.", limit=longest)
+    return ApiError(413, "line_too_long", words, fix=_SEND_OBJECT)
 
 
 def _invalid(message: Message, fix: Message) -> ApiError:
@@ -144,6 +202,9 @@ class Backlog:
     It is read and written there: pages of a file that was just written are in memory.
     """
 
+    total: ClassVar[int] = 0
+    """Bytes in the files of all backlogs."""
+
     def __init__(self, folder: Path) -> None:
         self._file = SpooledTemporaryFile(max_size=IN_MEMORY, dir=str(folder) if folder.is_dir() else None)  # noqa: SIM115  closed by close()
         self._read = self._written = 0
@@ -155,7 +216,13 @@ class Backlog:
         self._file.seek(self._written)
         self._file.write(piece)
         self._written += len(piece)
+        Backlog.total += len(piece)
         self._has_more.set()
+
+    async def has_room(self) -> None:
+        """Returns once more may be added, or the caller has taken all of its own."""
+        while Backlog.total > MOST_WAITING and self._written:
+            await asyncio.sleep(ROOM_SECONDS)
 
     def end(self) -> None:
         """Says that nothing will be added."""
@@ -173,11 +240,14 @@ class Backlog:
         if self._read == self._written:  # what was taken makes room
             self._file.seek(0)
             self._file.truncate()
+            Backlog.total -= self._written
             self._read = self._written = 0
         return piece
 
     def close(self) -> None:
         """Lets the file go."""
+        Backlog.total -= self._written
+        self._read = self._written = 0
         self._file.close()
 
 
@@ -202,6 +272,7 @@ class LinesResponse(Response):
             backlog.put(self._begin)
             async for piece in self._pieces:
                 backlog.put(piece)
+                await backlog.has_room()
             backlog.end()
             await sending
         finally:

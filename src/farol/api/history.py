@@ -11,8 +11,10 @@ from farol.advice.report import report_of
 from farol.api.answers.history import EventAnswer, EventfulHistoryAnswer, SnapshotAnswer
 from farol.api.answers.report import ReportAnswer
 from farol.api.errors import locale_of, refusals
-from farol.api.monitoring import Limit, OneTask, WindowName, known_task, window_in
+from farol.api.monitoring import Limit, WindowName, window_in
+from farol.api.tasks import TaskNext, TaskNow, task_in
 from farol.api.texts import marked as _
+from farol.model.tasks import NEXT_YEAR
 from farol.service import Service
 from farol.store.history import Events
 from farol.store.keys import Role
@@ -32,13 +34,14 @@ router = APIRouter(prefix="/monitoring", tags=["monitoring"])
     response_description=_("The answer."),
     responses=refusals(422, 500, 503),
 )
-def history(request: Request, task: OneTask = "current", limit: Limit = 100) -> EventfulHistoryAnswer:
+def history(request: Request, task: TaskNow = None, limit: Limit = 100) -> EventfulHistoryAnswer:
     service: Service = request.app.state.service
     zone, locale, store = service.timezone, locale_of(request), service.store
-    snapshots, events = store.snapshots(known_task(task), limit), Events(store).latest(limit, task)
+    name = task_in(service, task)
+    snapshots, events = store.snapshots(name, limit), Events(store).latest(limit, name)
     return EventfulHistoryAnswer(
         timezone=zone.key,
-        task=task,
+        task=name,
         limit=limit,
         snapshots=[SnapshotAnswer.of(each, zone, locale) for each in snapshots],
         events=[EventAnswer.of(each, zone, locale) for each in events],
@@ -57,8 +60,9 @@ def history(request: Request, task: OneTask = "current", limit: Limit = 100) -> 
     response_description=_("The answer."),
     responses=refusals(422, 500, 503),
 )
-def report(request: Request, task: OneTask = "next-year", window: WindowName = "30d") -> ReportAnswer:
+def report(request: Request, task: TaskNext = None, window: WindowName = "30d") -> ReportAnswer:
     service: Service = request.app.state.service
-    bundle = service.served(known_task(task)).bundle
-    made = report_of(service.store, service.registry, bundle, window_in(window, service, task), datetime.now(UTC))
+    bundle = service.served(task_in(service, task, NEXT_YEAR)).bundle
+    chosen = window_in(window, service, bundle.task)
+    made = report_of(service.store, service.registry, bundle, chosen, datetime.now(UTC))
     return ReportAnswer.of(made, service.timezone, locale_of(request))

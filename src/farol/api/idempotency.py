@@ -1,6 +1,6 @@
 """`Idempotency-Key`: a request that is sent again under the same key gets the first answer, and is stored once.
 
-The key is kept as a hash, together with the route, in the row of the answer, and lives as long as that row. What was
+The key is kept as a hash, together with the task, in the row of the answer, and lives as long as that row. What was
 asked is kept as a hash too: the same key with something else in the body is a mistake, and refused.
 """
 
@@ -43,7 +43,7 @@ KeyGiven = Annotated[
 
 @dataclass(frozen=True, slots=True)
 class Hashes:
-    """Of a request's key with its route, and of its body; both None for a request without a key."""
+    """Of a request's key with its task, and of its body; both None for a request without a key."""
 
     key: str | None
     body: str | None
@@ -52,15 +52,15 @@ class Hashes:
 NO_KEY = Hashes(None, None)
 
 
-def hashes_of(scope: Scope, route: str, given: PupilInput) -> Hashes:
+def hashes_of(scope: Scope, task: str, given: PupilInput) -> Hashes:
     """The hashes of a request. ApiError (422) for a key that cannot be used, or given twice."""
     key = key_of(scope)
-    return NO_KEY if key is None else _hashes(f"{route}\n{key}", given)
+    return NO_KEY if key is None else _hashes(f"{task}\n{key}", given)
 
 
-def hashes_of_row(key: str | None, route: str, index: int, given: PupilInput) -> Hashes:
+def hashes_of_row(key: str | None, task: str, index: int, given: PupilInput) -> Hashes:
     """The hashes of one row of a batch: its key is that of the request together with the row's place in it."""
-    return NO_KEY if key is None else _hashes(f"{route}\n{key}\n{index}", given)
+    return NO_KEY if key is None else _hashes(f"{task}/batch\n{key}\n{index}", given)
 
 
 def key_of(scope: Scope) -> str | None:

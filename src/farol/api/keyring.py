@@ -8,11 +8,15 @@ from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from functools import lru_cache
 from ipaddress import ip_address
+from pathlib import Path
 
 from farol.errors import InputError, Place
 from farol.i18n import msg
+from farol.service import require_database
 from farol.settings import Settings
 from farol.store.database import Store
+from farol.store.engine import location, parse_url
+from farol.store.identity import keys_were_made, note_keys
 from farol.store.keys import ApiKey, Keys
 
 MOST_AGE = 2.0
@@ -26,8 +30,12 @@ class Keyring:
     request that finds the keys too old reads them, and those that come meanwhile wait for the same reading.
     """
 
-    def __init__(self, store: Callable[[], Store]) -> None:
+    def __init__(self, store: Callable[[], Store], artifacts: Path, database: str) -> None:
+        """`database` is the URL of the store; that it has keys is noted in `artifacts`."""
         self._store = store
+        self._artifacts = artifacts
+        self._database = location(parse_url(database))
+        self._has_noted = False
         self._keys: Mapping[str, ApiKey] = {}
         self._as_of = float("-inf")
         self._reading: asyncio.Task[None] | None = None
@@ -45,16 +53,27 @@ class Keyring:
     async def read(self) -> Mapping[str, ApiKey]:
         """The keys, read now. StoreError when they cannot be, and then those known before grow old."""
         if self._reading is None or self._reading.done():
-            self._reading = asyncio.create_task(asyncio.to_thread(self._read), name="farol-keys")
+            self._reading = asyncio.create_task(asyncio.to_thread(self.read_now), name="farol-keys")
         reading = self._reading
         # wait() does not cancel the reading with whoever waits for it: others may be waiting too.
         await asyncio.wait([reading])
         reading.result()
         return self._keys
 
-    def _read(self) -> None:
+    def read_now(self) -> None:
+        """As `read`, for a thread: it blocks."""
         began = time.monotonic()  # before the query: a key that is revoked while it runs must not count longer
         self._keys, self._as_of = {key.prefix: key for key in Keys(self._store()).all()}, began
+        if self._keys and not self._has_noted:
+            note_keys(self._artifacts, self._database)
+            self._has_noted = True
+
+    def never_had_keys(self) -> bool:
+        """Whether no key is known, nor ever was: a database without keys in place of one that had some opens nothing.
+
+        Reads a file.
+        """
+        return not self._keys and not keys_were_made(self._artifacts, self._database)
 
 
 class RateLimit:
@@ -91,7 +110,10 @@ def check_binding(settings: Settings) -> None:
     `uvicorn farol.app:app --host …` chooses its address without us and cannot be refused; `farol.api.auth` then
     answers nobody who comes in by such an address without a key.
     """
-    if settings.open_network or is_loopback(settings.host) or _has_active_key(settings):
+    if settings.open_network or is_loopback(settings.host):
+        return
+    require_database(settings)
+    if _has_active_key(settings):
         return
     raise InputError(
         msg(

@@ -69,11 +69,21 @@ class RepeatFilter(logging.Filter):
 _REPEAT_SECONDS, _REPEATS_KNOWN = 1.0, 256
 
 
+def one_line(text: str) -> str:
+    """The text with line ends and other control characters written out: a file's name forges no line, and no colour."""
+    if text.isprintable():
+        return text
+    return "".join(character if character.isprintable() else ascii(character)[1:-1] for character in text)
+
+
 class TextLines(logging.Formatter):
     """Time in UTC, level, logger, message; of an exception its kind and places, not its words."""
 
     def __init__(self) -> None:
         super().__init__("%(asctime)s %(levelname)s %(name)s %(message)s")
+
+    def formatMessage(self, record: logging.LogRecord) -> str:  # noqa: N802  logging's name
+        return one_line(super().formatMessage(record))
 
     def formatTime(self, record: logging.LogRecord, datefmt: str | None = None) -> str:  # noqa: N802  logging's name
         return _time(record)

@@ -17,6 +17,7 @@ from farol.api.answers.history import HistoryAnswer, SnapshotAnswer
 from farol.api.answers.performance import PerformanceAnswer
 from farol.api.answers.prediction import PredictionsAnswer, StoredPrediction
 from farol.api.errors import locale_of, refusals
+from farol.api.tasks import AnyTask, TaskNow, task_in
 from farol.api.texts import marked as _
 from farol.drift.baseline import parse_slice
 from farol.drift.report import drift_report, take_snapshot
@@ -24,7 +25,7 @@ from farol.drift.windows import WINDOW_PATTERN, Window, window_of
 from farol.errors import ApiError, FieldProblem, InputError
 from farol.i18n import Message, msg
 from farol.outcomes.estimation import expected_performance
-from farol.service import ROUTES, Service
+from farol.service import Service
 from farol.store.exporting import write_csv
 from farol.store.keys import Role
 from farol.store.records import Prediction
@@ -35,15 +36,10 @@ MOST = 1_000
 """Rows or snapshots that one answer may have."""
 
 Limit = Annotated[int, Query(ge=1, le=MOST, description=_("How many, from 1 to 1000."))]
-# The schema says which values are allowed; the route refuses others itself, in the reader's language.
-_TASKS = {"enum": list(ROUTES)}
-AnyTask = Annotated[
-    str | None, Query(description=_("Only this task: `current` or `next-year`."), json_schema_extra={**_TASKS})
-]
-OneTask = Annotated[str, Query(description=_("`current` or `next-year`."), json_schema_extra={**_TASKS})]
 WindowName = Annotated[
     str,
     Query(
+        max_length=100,
         description=_(
             "`7d`, `30d`, `90d` or another number of days, or `all`; up to a day: `30d@2024-06-30`. A school year: "
             "`year:2024`. Between days: `2024-03-01..2024-05-31`. Since a version answered: `since:2024-0123456789`."
@@ -55,9 +51,10 @@ SliceName = Annotated[
     str,
     Query(
         alias="slice",
+        max_length=200,
         description=_(
-            "Only these predictions: `phase=3`, `class=8B` or `source=api`. A level is compared with the training rows "
-            "of that level."
+            "Only these predictions: `class=8B`, `source=api`, or the profile's level, such as `phase=3`. A level is "
+            "compared with the training rows of that level."
         ),
         json_schema_extra={"pattern": "^([a-z_]+=.+)?$"},
     ),
@@ -82,7 +79,7 @@ _CSV = "IAA,IEG,prediction,prediction_label,probability,timestamp\n"
 )
 def predictions(request: Request, limit: Limit = 50, task: AnyTask = None) -> PredictionsAnswer:
     service: Service = request.app.state.service
-    rows = service.store.latest(limit, None if task is None else known_task(task))
+    rows = service.store.latest(limit, None if task is None else task_in(service, task))
     return PredictionsAnswer(
         timezone=service.timezone.key,
         limit=limit,
@@ -105,7 +102,7 @@ def predictions(request: Request, limit: Limit = 50, task: AnyTask = None) -> Pr
 )
 def predictions_csv(request: Request, task: AnyTask = None) -> StreamingResponse:
     service: Service = request.app.state.service
-    rows = service.store.stream(None if task is None else known_task(task))
+    rows = service.store.stream(None if task is None else task_in(service, task))
     pieces = write_csv(_begun(rows), service.log_profile, service.timezone)
     return StreamingResponse(
         pieces,
@@ -129,14 +126,14 @@ def predictions_csv(request: Request, task: AnyTask = None) -> StreamingResponse
 )
 def drift(
     request: Request,
-    task: OneTask = "current",
+    task: TaskNow = None,
     window: WindowName = "30d",
     part: SliceName = "",
     same_levels: SameLevels = False,
 ) -> DriftAnswer:
     service: Service = request.app.state.service
-    bundle = service.served(known_task(task)).bundle
-    chosen = window_in(window, service, task)
+    bundle = service.served(task_in(service, task)).bundle
+    chosen = window_in(window, service, bundle.task)
     with parameter("slice"):
         wanted = parse_slice(bundle, part)
     with parameter("same_levels"):
@@ -153,10 +150,10 @@ def drift(
     response_description=_("The answer."),
     responses=refusals(422, 500, 503),
 )
-def drift_history(request: Request, task: OneTask = "current", limit: Limit = 30) -> HistoryAnswer:
+def drift_history(request: Request, task: TaskNow = None, limit: Limit = 30) -> HistoryAnswer:
     service: Service = request.app.state.service
     zone, locale = service.timezone, locale_of(request)
-    snapshots = service.store.snapshots(known_task(task), limit)
+    snapshots = service.store.snapshots(task_in(service, task), limit)
     return HistoryAnswer(
         timezone=zone.key, limit=limit, snapshots=[SnapshotAnswer.of(each, zone, locale) for each in snapshots]
     )
@@ -168,18 +165,18 @@ def drift_history(request: Request, task: OneTask = "current", limit: Limit = 30
     operation_id="estimate_performance",
     summary=_("How good the answers probably are"),
     description=_(
-        "Before anybody knows who fell behind: performance expected from the probabilities of a window, if they are "
+        "Before anybody knows what came true: performance expected from the probabilities of a window, if they are "
         "worth what they were in training. `assumptions` says what has to hold."
     ),
     response_description=_("The answer."),
     responses=refusals(422, 500, 503),
 )
 def estimated_performance(
-    request: Request, task: OneTask = "current", window: WindowName = "30d", part: SliceName = ""
+    request: Request, task: TaskNow = None, window: WindowName = "30d", part: SliceName = ""
 ) -> PerformanceAnswer:
     service: Service = request.app.state.service
-    bundle = service.served(known_task(task)).bundle
-    chosen = window_in(window, service, task)
+    bundle = service.served(task_in(service, task)).bundle
+    chosen = window_in(window, service, bundle.task)
     with parameter("slice"):
         wanted = parse_slice(bundle, part)
     estimation = expected_performance(service.store, bundle, chosen, part=wanted)
@@ -196,18 +193,11 @@ def estimated_performance(
     response_description=_("The answer."),
     responses=refusals(403, 413, 422, 500, 503),
 )
-def drift_snapshot(request: Request, task: OneTask = "current", window: WindowName = "30d") -> SnapshotAnswer:
+def drift_snapshot(request: Request, task: TaskNow = None, window: WindowName = "30d") -> SnapshotAnswer:
     service: Service = request.app.state.service
-    bundle = service.served(known_task(task)).bundle
-    snapshot = take_snapshot(service.store, bundle, window_in(window, service, task))
+    bundle = service.served(task_in(service, task)).bundle
+    snapshot = take_snapshot(service.store, bundle, window_in(window, service, bundle.task))
     return SnapshotAnswer.of(snapshot, service.timezone, locale_of(request))
-
-
-def known_task(task: str) -> str:
-    """The task, if it is one; ApiError otherwise."""
-    if task not in ROUTES:
-        raise _unusable("task", msg("There is no such task."), msg("one of {names}", names=", ".join(ROUTES)))
-    return task
 
 
 def window_in(name: str, service: Service, task: str) -> Window:

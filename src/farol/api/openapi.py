@@ -5,6 +5,8 @@ The assets of the page come from the package fastapi-offline (Swagger UI): nothi
 
 from __future__ import annotations
 
+import re
+from collections.abc import Iterable, Mapping
 from functools import cache
 from importlib.resources import files
 from typing import Any
@@ -26,15 +28,16 @@ from farol.api.schemas import STUDENT, InputForm
 from farol.api.texts import marked as _
 from farol.api.texts import translated
 from farol.i18n import msg, translate
-from farol.service import ROUTES, Service
+from farol.service import ROUTE, SHORT_ROUTES, Service
 
 router = APIRouter(include_in_schema=False)
 
 _ABOUT = _(
-    "Which pupils risk falling behind. Every answer is stored before it is given. Errors have one shape, and never "
+    "Which pupils are at risk. Every answer is stored before it is given. Errors have one shape, and never "
     "repeat a value that was sent. `?lang=en` or `Accept-Language` chooses the language."
 )
 _ANYTHING = _("Anything else: this row gets an error of its own, and the others are answered.")
+_MANY = _("{question} Many pupils at once.")
 _TAGS = {
     "predictions": _("Ask about one pupil."),
     "protocol": _("The same models in the Open Inference Protocol (V2, REST), for tools that speak it."),
@@ -59,35 +62,82 @@ def describe(app: FastAPI, service: Service, locale: str) -> dict[str, Any]:
     _restore_examples(document)
     _say_who_may_ask(document, app)
     document = dict(translated(document, locale))
-    for task, route in ROUTES.items():
-        inputs = service.inputs(task)
-        form = None if inputs is None else InputForm(inputs)
-        name = f"{route.strip('/').capitalize()}Inputs"
-        schema = {"type": "object"} if form is None else form.json_schema(name, locale)
-        document["components"]["schemas"][name] = schema
-        body: dict[str, Any] = {"schema": _reference(name)}
-        if form is not None:
-            body["example"] = form.example()
-        _take(document, route, {"application/json": body})
-        rows = {} if form is None else _rows(form)
-        shapes = {
-            "application/json": {"type": "array", "minItems": 1, "items": _row(name, locale)},
-            NDJSON: _row(name, locale),
-        }
-        contents: dict[str, dict[str, Any]] = {kind: {"schema": shape} for kind, shape in shapes.items()}
-        for kind, example in rows.items():
-            contents[kind]["example"] = example
-        _take(document, f"{route}/batch", contents)
-        answered = document["paths"][f"{route}/batch"]["post"]["responses"]["200"]["content"]
-        answered[NDJSON] = {"schema": _reference("RowAnswer")}
+    forms = {task: InputForm(inputs) for task in service.task_names() if (inputs := service.inputs(task)) is not None}
+    names = _schema_names(forms)
+    for task, form in forms.items():
+        document["components"]["schemas"][names[task]] = form.json_schema(names[task], locale)
+    _describe_tasks(document, service, forms, names, locale)
+    _name_tasks(document, service.task_names())
     for model in (ErrorAnswer, V2Error, InferRequest):
         shape = model.model_json_schema(ref_template="#/components/schemas/{model}")
         document["components"]["schemas"] |= translated({**shape.pop("$defs", {}), model.__name__: shape}, locale)
     for path in document["paths"]:
         if path.endswith("/infer"):
-            _take(document, path, {"application/json": {"schema": _reference("InferRequest")}})
+            content = {"application/json": {"schema": _reference("InferRequest")}}
+            document["paths"][path]["post"]["requestBody"] = _body(content)
     _show_answers(document)
     return document
+
+
+def _schema_names(tasks: Iterable[str]) -> dict[str, str]:
+    """Task → the name of the schema of its inputs, such as NextYearInputs; no two are the same."""
+    names: dict[str, str] = {}
+    for task in tasks:
+        name = "".join(part.capitalize() for part in re.split("[^A-Za-z0-9]+", task))
+        while f"{name}Inputs" in names.values():
+            name += "_"
+        names[task] = f"{name}Inputs"
+    return names
+
+
+def _describe_tasks(
+    document: dict[str, Any], service: Service, forms: Mapping[str, InputForm], names: Mapping[str, str], locale: str
+) -> None:
+    """One route for each task in place of the template, so that each says exactly what it takes and asks."""
+    paths: dict[str, Any] = document["paths"]
+    templates = {route: paths.pop(route) for route in (ROUTE, f"{ROUTE}/batch")}
+    short = {route: service.tasks.first(horizon) for route, horizon in SHORT_ROUTES.items()}
+    for route, task in short.items():
+        if task is None:
+            del paths[route], paths[f"{route}/batch"]
+    for task, form in forms.items():
+        for route, operations in templates.items():
+            operation = dict(operations["post"])
+            operation["operationId"] += f"_{task.replace('-', '_')}"
+            operation["parameters"] = [given for given in operation["parameters"] if given["in"] != "path"]
+            paths[route.format(task=task)] = {"post": operation}
+        routes = [ROUTE.format(task=task), *(route for route, name in short.items() if name == task)]
+        for route in routes:
+            _describe_route(paths, route, form, name=names[task], locale=locale)
+
+
+def _describe_route(paths: dict[str, Any], route: str, form: InputForm, *, name: str, locale: str) -> None:
+    """The question and the bodies of a route and of its batch."""
+    question = form.inputs.task.question.in_locale(locale)
+    alone, many = paths[route]["post"], paths[f"{route}/batch"]["post"]
+    alone["summary"], many["summary"] = question, translate(_MANY, locale).format(question=question)
+    example, named = form.example(), {**form.example(), STUDENT: "RA-1"}
+    # A row that cannot be used refuses only itself, so the request may hold anything.
+    row = {"anyOf": [_reference(name), {"description": translate(_ANYTHING, locale)}]}
+    rows = {"type": "array", "minItems": 1, "items": row}
+    alone["requestBody"] = _body({"application/json": {"schema": _reference(name), "example": example}})
+    contents = {"application/json": {"schema": rows, "example": [named, example]}}
+    many["requestBody"] = _body(contents | {NDJSON: {"schema": row, "example": named}})
+    many["responses"]["200"]["content"][NDJSON] = {"schema": _reference("RowAnswer")}
+
+
+def _body(content: dict[str, Any]) -> dict[str, Any]:
+    return {"required": True, "content": content}
+
+
+def _name_tasks(document: dict[str, Any], names: list[str]) -> None:
+    """Say in each parameter that takes a task which there are."""
+    for operations in document["paths"].values():
+        for operation in operations.values():
+            for parameter in operation.get("parameters", ()):
+                is_path = parameter["in"] == "path" and parameter["name"] in ("task", "name")
+                if names and (is_path or parameter["name"] == "task"):
+                    parameter["schema"] = {"type": "string", "enum": names}
 
 
 def _restore_examples(document: dict[str, Any]) -> None:
@@ -99,23 +149,8 @@ def _restore_examples(document: dict[str, Any]) -> None:
             schemas[shape.__name__]["examples"] = extra["examples"]
 
 
-def _rows(form: InputForm) -> dict[str, object]:
-    """Media type → a body of a batch."""
-    rows = [{**form.example(), STUDENT: "RA-1"}, form.example()]
-    return {"application/json": rows, NDJSON: rows[0]}
-
-
 def _reference(name: str) -> dict[str, Any]:
     return {"$ref": f"#/components/schemas/{name}"}
-
-
-def _row(name: str, locale: str) -> dict[str, Any]:
-    """A row of a batch. One that cannot be used refuses only itself, so the request may hold anything."""
-    return {"anyOf": [_reference(name), {"description": translate(_ANYTHING, locale)}]}
-
-
-def _take(document: dict[str, Any], path: str, content: dict[str, Any]) -> None:
-    document["paths"][path]["post"]["requestBody"] = {"required": True, "content": content}
 
 
 def _show_answers(document: dict[str, Any]) -> None:
@@ -183,7 +218,9 @@ def openapi(request: Request) -> JSONResponse:
 @router.get("/docs")
 async def docs(request: Request) -> HTMLResponse:
     locale = locale_of(request)
+    is_demonstration = request.app.state.service.settings.is_demonstration
     page = _page().format(
+        banner=f"<p>{msg('Demonstration: invented pupils.').render(locale)}</p>" if is_demonstration else "",
         lang=locale.replace("_", "-"),
         title=msg("Farol: the routes").render(locale),
         without_script=msg("This page needs JavaScript; openapi.json says the same to programs.").render(locale),

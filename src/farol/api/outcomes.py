@@ -9,17 +9,18 @@ from fastapi import APIRouter, Query, Request
 from farol.access import access
 from farol.api.answers.outcomes import OutcomesAnswer
 from farol.api.errors import locale_of, refusals
+from farol.api.tasks import TaskNext, task_in
 from farol.api.texts import marked as _
 from farol.errors import ApiError, FieldProblem
 from farol.i18n import Message, msg
+from farol.model.tasks import NEXT_YEAR
 from farol.outcomes.report import outcome_report
-from farol.service import ROUTES, Service
+from farol.service import Service
 from farol.store.keys import Role
 from farol.store.outcomes import years_of
 
 router = APIRouter(prefix="/monitoring", tags=["monitoring"])
 
-OneTask = Annotated[str, Query(description=_("`current` or `next-year`."), json_schema_extra={"enum": list(ROUTES)})]
 OneYear = Annotated[
     int | None, Query(ge=1, le=9999, description=_("The year of the sheet that said what came true; the last one."))
 ]
@@ -37,18 +38,17 @@ OneYear = Annotated[
     response_description=_("The answer."),
     responses=refusals(422, 500, 503),
 )
-def outcomes(request: Request, task: OneTask = "next-year", year: OneYear = None) -> OutcomesAnswer:
+def outcomes(request: Request, task: TaskNext = None, year: OneYear = None) -> OutcomesAnswer:
     service: Service = request.app.state.service
-    if task not in ROUTES:
-        raise _unusable("task", msg("There is no such task."), msg("one of {names}", names=", ".join(ROUTES)))
-    years = years_of(service.store, task)
+    name = task_in(service, task, NEXT_YEAR)
+    years = years_of(service.store, name)
     if year is not None and year not in years:
         names = msg("one of {names}", names=", ".join(map(str, years))) if years else None
         raise _unusable("year", msg("No forecast of this question has outcomes of that year."), names)
     chosen = years[-1] if year is None and years else year
-    profile = service.log_profile
-    report = None if chosen is None else outcome_report(service.store, service.registry, profile, task, chosen)
-    return OutcomesAnswer.of(task, years, report, locale_of(request))
+    profile = service.profile_of(name)
+    report = None if chosen is None else outcome_report(service.store, service.registry, profile, name, chosen)
+    return OutcomesAnswer.of(name, years, report, locale_of(request))
 
 
 def _unusable(parameter: str, problem: Message, expected: Message | None) -> ApiError:

@@ -1,13 +1,13 @@
-"""`POST /predict` and `POST /forecast`: parse, score, store, answer. Batches and tensors score by the same lines."""
+"""`POST /tasks/{task}/predict`, `/predict`, `/forecast`: parse, score, store, answer. Batches score the same way."""
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Coroutine, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from functools import partial
-from typing import Annotated, cast
+from typing import Annotated, Any, cast
 from urllib.parse import parse_qsl
 
 from fastapi import APIRouter, Query
@@ -18,8 +18,9 @@ from farol.api.answers.prediction import PredictionAnswer
 from farol.api.direct import DirectAnswer
 from farol.api.errors import SEE_DOCS, refusals
 from farol.api.idempotency import NO_KEY, REPLAYED, Hashes, KeyGiven, hashes_of, reused
-from farol.api.requests import locale_in, parse_object, read_body, refuse_other_than_json
+from farol.api.requests import locale_in, parse_object, read_body, refuse_other_than_json, route_of
 from farol.api.schemas import InputForm, PupilInput
+from farol.api.tasks import TaskName, asked_task
 from farol.api.texts import marked as _
 from farol.api.tracing import traced_store
 from farol.errors import ApiError, FieldProblem
@@ -28,7 +29,7 @@ from farol.model.bundle import Bundle
 from farol.model.inputs import InputWarning
 from farol.model.reasons import Reason, explain_scores
 from farol.model.scoring import Answer, warnings_for
-from farol.service import ROUTES, ServedModel, Service
+from farol.service import ROUTE, SHORT_ROUTES, ServedModel, Service
 from farol.store.keys import Role
 from farol.store.prediction_rows import row_of
 from farol.store.records import Prediction, Source
@@ -167,17 +168,19 @@ def _each_scored(served: ServedModel, requests: Sequence[PredictRequest]) -> Seq
 def answers(service: Service) -> Mapping[str, DirectAnswer]:
     """Route → what answers it."""
     scoring = ScoringGroup()
-    return {route: partial(_answer, service, scoring, task) for task, route in ROUTES.items()}
+    return dict.fromkeys((ROUTE, *SHORT_ROUTES), partial(_answer, service, scoring))
 
 
 async def _answer(
-    service: Service, scoring: ScoringGroup, task: str, scope: Scope, receive: Receive
+    service: Service, scoring: ScoringGroup, scope: Scope, receive: Receive
 ) -> tuple[bytes, Mapping[str, str]]:
+    route = route_of(scope)
+    task = asked_task(service, route.template, route.parameters.get("task"))
     served, locale = service.served(task), locale_in(scope)
     reasons = _reasons_wanted(scope["query_string"])
     refuse_other_than_json(scope)
     given = InputForm(served.bundle.inputs).read(parse_object(await read_body(receive)))
-    hashes, at = hashes_of(scope, ROUTES[task], given), datetime.now(UTC)
+    hashes, at = hashes_of(scope, task, given), datetime.now(UTC)
     year = at.astimezone(service.timezone).year if given.year is None else given.year
     request = PredictRequest(given, at, year, hashes, reasons)
     scored = await scoring.score(served, request)
@@ -232,41 +235,32 @@ router = APIRouter(tags=["predictions"])
 
 @access(Role.predict)
 async def _described(reasons: ReasonsWanted = 0, key: KeyGiven = None) -> None:
-    """What FastAPI describes of the two routes; `farol.api.direct` answers them."""
+    """What FastAPI describes of the short routes; `farol.api.direct` answers them."""
 
 
-def _add_route(task: str, operation_id: str, summary: str, description: str) -> None:
+@access(Role.predict)
+async def _described_task(task: TaskName, reasons: ReasonsWanted = 0, key: KeyGiven = None) -> None:
+    """The same of the route of each task."""
+
+
+def _add_route(route: str, endpoint: Callable[..., Coroutine[Any, Any, None]], name: str, summary: str) -> None:
     router.add_api_route(
-        ROUTES[task],
-        _described,
+        route,
+        endpoint,
         methods=["POST"],
-        operation_id=operation_id,
+        operation_id=name,
         summary=summary,
-        description=description,
+        description=_(
+            "Takes what is known of one pupil: each field is a value in its range, null, or left out. The answer is "
+            "stored first, then sent; its reasons follow from it and are not stored. With fewer values the answer is "
+            "less reliable, and with too few there is no answer."
+        ),
         response_model=PredictionAnswer,
         response_description=_("The answer."),
-        responses=refusals(400, 413, 415, 422, 500, 503),
+        responses=refusals(400, 404, 413, 415, 422, 500, 503),
     )
 
 
-_add_route(
-    "current",
-    "predict",
-    _("Is the pupil behind this year?"),
-    _(
-        "Takes the indicators and grades of one pupil, each a number in its range, null, or left "
-        "out. The answer is stored first, then sent; its reasons follow from it and are not stored. "
-        "IAN is this year's lag in other words: with it, being right is not predicting."
-    ),
-)
-_add_route(
-    "next-year",
-    "forecast",
-    _("Will the pupil be behind next year?"),
-    _(
-        "Takes the same as /predict, and more where it is known: level, expected level, age, year "
-        "and month of birth, year of joining, lag. The answer is stored first, then sent; its "
-        "reasons follow from it and are not stored. With fewer values the answer is less reliable, "
-        "and with too few there is no answer."
-    ),
-)
+_add_route("/predict", _described, "predict", _("The first question about this year"))
+_add_route("/forecast", _described, "forecast", _("The first question about the next year"))
+_add_route(ROUTE, _described_task, "predict_task", _("Any question of the profile"))

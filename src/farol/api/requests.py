@@ -11,7 +11,7 @@ import codecs
 import json
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import Any
 from urllib.parse import parse_qsl
@@ -29,17 +29,27 @@ from farol.store.keys import Role
 MOST_FIELDS = 100
 """Fields an object may have before it is refused as a whole; an error for each would serve nobody."""
 
+MOST_ACCEPT_BYTES = 1_000
+"""Bytes that are looked at of Accept, Accept-Language and an address's query for the language; browsers send a tenth.
+
+What is remembered of callers is at most so long, too: else a few hundred long headers would stay in memory for good.
+"""
+
 _SEND_JSON = msg("Send a JSON object in UTF-8, such as the example in GET /docs.")
+LONGEST_PATH = 200
+"""Characters of an address whose route is remembered; ours have fewer."""
+
 _NAME = re.compile(r"[^\W\d]\w{0,39}")
 _QUALITY = re.compile(r"(0(\.\d{0,3})?|1(\.0{0,3})?)", re.ASCII)
 
 
 @dataclass(frozen=True, slots=True)
 class MatchedRoute:
-    """The route of a request: its template, and what it declares of itself (`farol.access`)."""
+    """The route of a request: its template, what it declares of itself (`farol.access`), the parts of the address."""
 
     template: str
     access: RouteAccess
+    parameters: Mapping[str, str] = field(default_factory=dict)
 
 
 NO_ROUTE = MatchedRoute("-", RouteAccess(Role.manage, is_page=True))
@@ -49,7 +59,9 @@ NO_ROUTE = MatchedRoute("-", RouteAccess(Role.manage, is_page=True))
 def route_of(scope: Scope) -> MatchedRoute:
     """The route that the framework will find for this request, matched by the same rules; HEAD is matched as GET."""
     method = "GET" if scope["method"] == "HEAD" else scope["method"]
-    return _matched(scope.get("app"), method, scope["path"], scope.get("root_path", ""))
+    app, path, root_path = scope.get("app"), scope["path"], scope.get("root_path", "")
+    match = _matched if len(path) <= LONGEST_PATH else _matched.__wrapped__
+    return match(app, method, path, root_path)
 
 
 @lru_cache(maxsize=256)
@@ -58,7 +70,8 @@ def _matched(app: Starlette | None, method: str, path: str, root_path: str) -> M
     for route in () if app is None else app.routes:
         match, child = route.matches(scope)
         if match is Match.FULL:
-            return MatchedRoute(getattr(route, "path", NO_ROUTE.template), access_of(child["endpoint"]))
+            template = getattr(route, "path", NO_ROUTE.template)
+            return MatchedRoute(template, access_of(child["endpoint"]), child.get("path_params", {}))
     return NO_ROUTE
 
 
@@ -75,7 +88,8 @@ def locale_in(scope: Scope) -> str:
     """The language of an answer: `?lang=`, else `Accept-Language`, else the service's own."""
     query = scope["query_string"]
     default = getattr(scope["app"].state, "locale", LOCALES[0]) if "app" in scope else LOCALES[0]
-    return _negotiated(query if b"lang=" in query else b"", fields_of(scope).get(b"accept-language", b""), default)
+    accepted = fields_of(scope).get(b"accept-language", b"")[:MOST_ACCEPT_BYTES]
+    return _negotiated(query[:MOST_ACCEPT_BYTES] if b"lang=" in query else b"", accepted, default)
 
 
 @lru_cache(maxsize=512)
@@ -92,7 +106,7 @@ def is_protocol(scope: Scope) -> bool:
 
 def wants_page(scope: Scope) -> bool:
     """Whether an error is to be a page: a browser asked for a page's route, and prefers HTML to JSON."""
-    accepted = fields_of(scope).get(b"accept", b"")
+    accepted = fields_of(scope).get(b"accept", b"")[:MOST_ACCEPT_BYTES]
     if b"text/html" not in accepted:  # all programs, at no cost
         return False
     if is_protocol(scope) or not route_of(scope).access.is_page:
@@ -166,12 +180,19 @@ def once_each(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     """The object of these pairs; ApiError (422) where a name stands twice."""
     fields = dict(pairs)
     if len(fields) < len(pairs):
-        names = [name for name, _ in pairs]
-        twice = next((name for name in names[:MOST_FIELDS] if names.count(name) > 1), "?")
-        field = shown_name(twice)
+        field = shown_name(_first_repeated(pairs))
         problem = FieldProblem(field, msg("{field} is given more than once.", field=field), msg("each field once"))
         raise ApiError(422, "invalid_fields", msg("Some fields cannot be used."), fields=[problem], fix=_SEND_JSON)
     return fields
+
+
+def _first_repeated(pairs: list[tuple[str, Any]]) -> str:
+    seen: set[str] = set()
+    for name, _ in pairs:
+        if name in seen:
+            return name
+        seen.add(name)
+    raise ValueError("each name stands once")
 
 
 def shown_name(name: str) -> str:

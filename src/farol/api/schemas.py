@@ -6,21 +6,29 @@ request.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, replace
 from difflib import get_close_matches
+from itertools import islice
 from typing import Any, Self
 
 from farol.api.requests import shown_name
 from farol.errors import ApiError, FieldProblem
 from farol.i18n import Message, msg
 from farol.model.features import YEAR
-from farol.model.inputs import InputProblem, Inputs
+from farol.model.inputs import LONGEST_WORD, InputProblem, Inputs
+from farol.model.vocabulary import Given
 from farol.profile import Column, Profile, Task
 from farol.workbook.student_code import LONGEST_CODE, class_name, student_code
 
 STUDENT = "student"
 GROUP = "class"
+
+MOST_PROBLEMS = 20
+"""Problems that one refusal names. Most rows have fewer fields."""
+
+LONGEST_EXPECTED = 80
+"""Characters of what was expected that may stand twice in one refusal."""
 
 YEARS = (1990, 2100)
 """Range of the optional `year` of a task whose features depend on it."""
@@ -30,7 +38,7 @@ YEARS = (1990, 2100)
 class PupilInput:
     """What a caller gave: absent stays absent, null is None. `student` and `group`, the class, are no inputs."""
 
-    values: Mapping[str, float | None]
+    values: Mapping[str, Given]
     year: int | None
     student: str | None = None
     group: str | None = None
@@ -61,24 +69,22 @@ class InputForm:
         values = dict(body)
         student, group = values.pop(STUDENT, None), values.pop(GROUP, None)
         year = values.pop(YEAR, None) if YEAR in values and self.takes_year else None
-        problems = [self._problem(problem) for problem in self.inputs.problems(values)]
+        problems = self._problems(values)
         if year is not None and not _is_year(year):
             expected = msg("a year from {minimum} to {maximum}", minimum=YEARS[0], maximum=YEARS[1])
             problems.append(FieldProblem(YEAR, msg("{field} is not a year.", field=YEAR), expected))
-        code, class_of = student_code(student), class_name(group)
-        for name, problem, given, kept in (
-            (STUDENT, msg("{field} is not the code of a pupil.", field=STUDENT), student, code),
-            (GROUP, msg("{field} is not the name of a class.", field=GROUP), group, class_of),
-        ):
-            if given is not None and kept is None:
-                expected = msg("a text of 1 to {most} characters", most=LONGEST_CODE)
-                problems.append(FieldProblem(name, problem, expected))
+        code = None if student is None else student_code(student)
+        if student is not None and code is None:
+            problems.append(_unusable(STUDENT, msg("{field} is not the code of a pupil.", field=STUDENT)))
+        class_of = None if group is None else class_name(group)
+        if group is not None and class_of is None:
+            problems.append(_unusable(GROUP, msg("{field} is not the name of a class.", field=GROUP)))
         if problems:
             raise ApiError(
                 422,
                 "invalid_fields",
                 msg("Some fields cannot be used."),
-                fields=problems,
+                fields=problems[:MOST_PROBLEMS],
                 fix=msg("Correct the fields named, or leave out what is not known. GET /docs says what each takes."),
             )
         return PupilInput(values, None if year is None else int(year), code, class_of)
@@ -97,14 +103,14 @@ class InputForm:
                 "maximum": YEARS[1],
                 "description": meaning.render(locale),
             }
-        whose = msg("The programme's own code of the pupil, to find, export and erase what is stored. No input.")
+        whose = msg("The school's own code of the pupil, to find, export and erase what is stored. No input.")
         properties[STUDENT] = {
             "type": ["string", "null"],
             "minLength": 1,
             "maxLength": LONGEST_CODE,
             "description": whose.render(locale),
         }
-        which = msg("The pupil's class, as the programme calls it, to tell classes apart in monitoring. No input.")
+        which = msg("The pupil's class, as the school calls it, to tell classes apart in monitoring. No input.")
         properties[GROUP] = {
             "type": ["string", "null"],
             "minLength": 1,
@@ -121,9 +127,21 @@ class InputForm:
             "examples": [self.example()],
         }
 
-    def example(self) -> dict[str, float | int]:
+    def example(self) -> dict[str, float | int | str]:
         """An invented pupil."""
         return self.inputs.example()
+
+    def _problems(self, values: Mapping[str, object]) -> list[FieldProblem]:
+        """The first problems; what is wrong with a hundred fields helps nobody, and costs ten times what they do."""
+        problems = [self._problem(problem) for problem in islice(self.inputs.problems(values), MOST_PROBLEMS)]
+        # The list of all known fields is long: a refusal has it once.
+        told: set[str] = set()
+        for place, problem in enumerate(problems):
+            expected = str(problem.expected)
+            if len(expected) > LONGEST_EXPECTED and expected in told:
+                problems[place] = replace(problem, expected=None)
+            told.add(expected)
+        return problems
 
     def _problem(self, problem: InputProblem) -> FieldProblem:
         if problem.code != "unknown_field":
@@ -134,12 +152,19 @@ class InputForm:
         return FieldProblem(shown_name(problem.field), msg("This field is not known here."), expected)
 
 
+def _unusable(field: str, problem: Message) -> FieldProblem:
+    return FieldProblem(field, problem, msg("a text of 1 to {most} characters", most=LONGEST_CODE))
+
+
 def _is_year(value: object) -> bool:
     # Bodies are read with every number as float, so a boolean is the only other thing that would compare.
     return isinstance(value, float) and YEARS[0] <= value <= YEARS[1] and value.is_integer()
 
 
 def _property(column: Column, locale: str) -> dict[str, Any]:
+    if column.kind == "category":
+        description = " ".join(text.render(locale) for text in _description(column, locale))
+        return {"type": ["string", "null"], "maxLength": LONGEST_WORD, "description": description}
     described: dict[str, Any] = {"type": ["integer" if column.integer else "number", "null"]}
     if column.minimum is not None:
         described["minimum"] = column.minimum
@@ -153,5 +178,15 @@ def _description(column: Column, locale: str) -> Iterator[Message]:
     yield Message(f"{column.meaning.in_locale(locale)}.")
     if column.tolerance:
         yield msg("Up to {tolerance} beyond the range is taken for rounding.", tolerance=f"{column.tolerance:g}")
+    if column.categories:
+        yield msg("Its words: {words}.", words="; ".join(map(_worded(column, locale), column.categories)))
     if column.usual:
         yield msg("Usual values: {values}.", values=", ".join(f"{value:g}" for value in column.usual))
+
+
+def _worded(column: Column, locale: str) -> Callable[[str], str]:
+    def worded(category: str) -> str:
+        text = column.word(category).in_locale(locale)
+        return category if text == category else f"{category} ({text})"
+
+    return worded

@@ -9,11 +9,12 @@ from farol.access import access
 from farol.api.answers.health import HealthAnswer, ModelsAnswer, ReadyAnswer
 from farol.api.answers.model import ModelAnswer
 from farol.api.errors import RETRY_SECONDS, locale_of, refusals
+from farol.api.tasks import TaskName, known
 from farol.api.texts import marked as _
 from farol.errors import ApiError, FieldProblem
 from farol.i18n import msg
 from farol.metrics import CONTENT_TYPE
-from farol.service import ROUTES, ServedModel, Service
+from farol.service import Service
 from farol.store.keys import Role
 
 router = APIRouter(tags=["state"])
@@ -87,16 +88,9 @@ def models(request: Request) -> ModelsAnswer:
     response_description=_("The answer."),
     responses=refusals(404, 500, 503),
 )
-def model(request: Request, task: str) -> ModelAnswer:
-    return ModelAnswer.of(known(request.app.state.service, task).bundle, locale_of(request))
-
-
-def known(service: Service, task: str) -> ServedModel:
-    """The model that answers for a task. ApiError (404) for an unknown task; BundleError when it has no model."""
-    if task not in ROUTES:
-        names = ", ".join(ROUTES)
-        raise ApiError(404, "not_found", msg("There is no such task."), fix=msg("Use one of {names}.", names=names))
-    return service.served(task)
+def model(request: Request, task: TaskName) -> ModelAnswer:
+    service: Service = request.app.state.service
+    return ModelAnswer.of(service, known(service, task).bundle, locale_of(request))
 
 
 @access(Role.read)

@@ -173,8 +173,9 @@ def _read(source: object, form: InputForm, width: int, most: int, binary: bytes 
     names = (*form.inputs.columns, ROWS, *TEXTS, *((YEAR,) if form.takes_year else ()))
     if name not in names:
         raise _unusable(name, msg("one of {names}", names=", ".join(names)))
-    if datatype not in ((TEXT,) if name in TEXTS else NUMBERS):
-        raise _unusable(name, msg("the datatype BYTES") if name in TEXTS else msg("a datatype of numbers"))
+    is_text = name in TEXTS or name in form.inputs.vocabularies
+    if datatype not in ((TEXT,) if is_text else NUMBERS):
+        raise _unusable(name, msg("the datatype BYTES") if is_text else msg("a datatype of numbers"))
     size = [int(end) for end in shape if isinstance(end, float) and end.is_integer() and end > 0]
     ends = [[width]] if name == ROWS else [[], [1]]
     if len(size) != len(shape) or size[1:] not in ends or not size:

@@ -10,9 +10,9 @@ import asyncio
 import time
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
-from typing import Annotated, Any, Literal
+from typing import Any, Literal
 
-from fastapi import APIRouter, Path, Request, Response
+from fastapi import APIRouter, Request, Response
 
 import farol
 from farol.access import access
@@ -32,14 +32,14 @@ from farol.api.idempotency import HEADER
 from farol.api.predict import PredictRequest, ScoredPrediction, score_pupils
 from farol.api.requests import parse_object
 from farol.api.schemas import GROUP, STUDENT, InputForm
-from farol.api.state import known
+from farol.api.tasks import TaskName, known
 from farol.api.tensors import BINARY, BINARY_SIZE, TEXT, binary_of, outputs_wanted, rows_of, split_body
 from farol.api.texts import marked as _
-from farol.errors import ApiError
+from farol.errors import ApiError, StoreError
 from farol.i18n import msg
 from farol.model.features import YEAR
 from farol.model.scoring import NO_ANSWER, label_text
-from farol.service import ServedModel, Service
+from farol.service import ROUTE, ServedModel, Service
 from farol.settings import Settings
 from farol.store.keys import Role
 from farol.store.records import Prediction
@@ -47,8 +47,6 @@ from farol.store.records import Prediction
 router = APIRouter(prefix="/v2", tags=["protocol"])
 
 EXTENSIONS = ("binary_tensor_data",)
-
-ModelName = Annotated[str, Path(description=_("A task: `current` or `next-year`."))]
 
 OUTPUTS: Mapping[str, Literal["FP64", "INT64", "BYTES"]] = {
     "probability": "FP64",
@@ -109,11 +107,11 @@ _MODEL_STATUSES = (404, 500, 503)
     "/models/{name}",
     operation_id="v2_model",
     summary=_("A model's tensors"),
-    description=_("`name` is a task, `current` or `next-year`; `versions` has the one version that answers."),
+    description=_("`name` is a task of `GET /tasks`; `versions` has the one version that answers."),
     response_description=_("The answer."),
     responses=v2_refusals(*_MODEL_STATUSES),
 )
-def model(request: Request, name: ModelName) -> ModelMetadataAnswer:
+def model(request: Request, name: TaskName) -> ModelMetadataAnswer:
     return _metadata(_served(request, name))
 
 
@@ -126,13 +124,16 @@ def model(request: Request, name: ModelName) -> ModelMetadataAnswer:
     response_description=_("The answer."),
     responses=v2_refusals(*_MODEL_STATUSES),
 )
-def model_version(request: Request, name: ModelName, version: str) -> ModelMetadataAnswer:
+def model_version(request: Request, name: TaskName, version: str) -> ModelMetadataAnswer:
     return _metadata(_served(request, name, version))
 
 
 def _metadata(served: ServedModel) -> ModelMetadataAnswer:
     form = InputForm(served.bundle.inputs)
-    columns = [TensorMetadata(name=column, datatype="FP64", shape=[-1]) for column in form.inputs.columns]
+    columns = [
+        TensorMetadata(name=column, datatype=TEXT if column in form.inputs.vocabularies else "FP64", shape=[-1])
+        for column in form.inputs.columns
+    ]
     year = [TensorMetadata(name=YEAR, datatype="INT64", shape=[-1])] if form.takes_year else []
     texts = [TensorMetadata(name=name, datatype=TEXT, shape=[-1]) for name in (STUDENT, GROUP)]
     return ModelMetadataAnswer(
@@ -153,7 +154,7 @@ def _metadata(served: ServedModel) -> ModelMetadataAnswer:
     response_description=_("The answer."),
     responses=v2_refusals(*_MODEL_STATUSES),
 )
-def model_ready(request: Request, name: ModelName) -> ModelReadyAnswer:
+def model_ready(request: Request, name: TaskName) -> ModelReadyAnswer:
     return _ready(request, _served(request, name))
 
 
@@ -166,7 +167,7 @@ def model_ready(request: Request, name: ModelName) -> ModelReadyAnswer:
     response_description=_("The answer."),
     responses=v2_refusals(*_MODEL_STATUSES),
 )
-def model_version_ready(request: Request, name: ModelName, version: str) -> ModelReadyAnswer:
+def model_version_ready(request: Request, name: TaskName, version: str) -> ModelReadyAnswer:
     return _ready(request, _served(request, name, version))
 
 
@@ -211,7 +212,7 @@ _BINARY_ANSWER: dict[int | str, dict[str, Any]] = {
     response_description=_("The answer."),
     responses={**v2_refusals(*_INFER_STATUSES), **_BINARY_ANSWER},
 )
-async def infer(request: Request, name: ModelName) -> object:
+async def infer(request: Request, name: TaskName) -> object:
     return await _inferred(request, name)
 
 
@@ -226,14 +227,14 @@ async def infer(request: Request, name: ModelName) -> object:
     response_description=_("The answer."),
     responses={**v2_refusals(*_INFER_STATUSES), **_BINARY_ANSWER},
 )
-async def infer_version(request: Request, name: ModelName, version: str) -> object:
+async def infer_version(request: Request, name: TaskName, version: str) -> object:
     return await _inferred(request, name, version)
 
 
 async def _inferred(request: Request, name: str, version: str | None = None) -> InferAnswer | Response:
     if HEADER in request.headers:
         words = msg("{field} is not taken here.", field=HEADER)
-        raise ApiError(400, "invalid_parameter", words, fix=msg("Use /predict/batch or /forecast/batch with it."))
+        raise ApiError(400, "invalid_parameter", words, fix=msg("Use {route} with it.", route=f"{ROUTE}/batch"))
     served = _served(request, name, version)
     service: Service = request.app.state.service
     body = await read_at_most(request, service.settings.max_batch_bytes)
@@ -307,8 +308,12 @@ def _rows(outcomes: Sequence[ScoredPrediction | ApiError]) -> list[Prediction]:
 
 def _stored(service: Service, rows: Sequence[Prediction]) -> list[Prediction]:
     began = time.perf_counter()
-    stored = service.store.write(rows)
-    service.metrics.committed(time.perf_counter() - began)
+    try:
+        stored = service.store.write(rows)
+    except StoreError as error:
+        service.not_stored(error)
+        raise
+    service.stored(time.perf_counter() - began)
     for row in stored:
         service.metrics.predicted(row.task, row.prediction)
     return stored

@@ -12,7 +12,7 @@ import typer
 from farol.cli.check import Format, FormatOption
 from farol.cli.i18n import Command, Group
 from farol.cli.serve import DataOption
-from farol.cli.terminal import OUT, _, read_settings, say
+from farol.cli.terminal import OUT, _, open_tasks, read_settings, say, say_json
 from farol.cli.train import ArtifactsOption
 from farol.errors import InputError
 from farol.i18n import msg, terminal_locale
@@ -57,7 +57,7 @@ def check(
 
     settings = read_settings(artifacts=artifacts, data=data, check_window=window)
     plan, registry = CheckPlan.of(settings), Registry(settings.artifacts)
-    bundles = [registry.load(task) for task in promoted_tasks(registry)]
+    bundles = [registry.load(task) for task in promoted_tasks(registry, open_tasks(settings).profile)]
     with Store.open(settings.store_url) as store:
         for bundle in bundles:
             notice_served(store, registry, bundle, _now())
@@ -65,7 +65,7 @@ def check(
         sent = deliver(store, plan.channels, _now, terminal_locale())
     if output is Format.json:
         counts = {"arrived": sent.arrived, "failed": sent.failed}
-        print(
+        say_json(
             json.dumps(
                 {"checks": [_result(result) for result in results], "alerts": counts}, ensure_ascii=False, indent=2
             )
@@ -102,7 +102,7 @@ def status(output: FormatOption = Format.text, data: DataOption = None) -> None:
             "set_aside": aside,
             "letters": [_letter(letter) for letter in letters],
         }
-        print(json.dumps(body, ensure_ascii=False, indent=2))
+        say_json(json.dumps(body, ensure_ascii=False, indent=2))
     else:
         _say_status(plan, settings, states, letters)
 

@@ -9,7 +9,7 @@ from typing import Annotated
 
 import typer
 
-from farol.cli.terminal import _, open_panel, open_profile, read_settings
+from farol.cli.terminal import _, open_panel, open_profile, read_settings, say_json
 from farol.i18n import terminal_locale
 
 
@@ -31,16 +31,35 @@ ProfileOption = Annotated[
     str | None,
     typer.Option("--profile", help=_("Profile of the school's data: a TOML file, or `pede`."), show_default="pede"),
 ]
+YearOption = Annotated[
+    int | None,
+    typer.Option(
+        "--year",
+        min=1,
+        max=9999,
+        help=_("Of which year's sheet; without it, the last one. It is also the year of a file whose name has none."),
+    ),
+]
+SheetYearOption = Annotated[
+    int | None,
+    typer.Option("--year", min=1, max=9999, help=_("The year of a file, or a single sheet, whose name has none.")),
+]
 FormatOption = Annotated[Format, typer.Option("--format", help=_("Print for people or for programs."))]
 
 
-def check(workbook: WorkbookArgument, output: FormatOption = Format.text, profile: ProfileOption = None) -> None:
+def check(
+    workbook: WorkbookArgument,
+    year: SheetYearOption = None,
+    output: FormatOption = Format.text,
+    profile: ProfileOption = None,
+) -> None:
     """Print the findings of a workbook."""
     from farol.workbook.doctor import as_dict, render_text
+    from farol.workbook.selection import SheetNeeds
 
     settings = read_settings(profile=profile)
-    panel = open_panel(workbook, open_profile(settings), settings)
+    panel = open_panel(workbook, open_profile(settings), settings, SheetNeeds(year=year))
     if output is Format.json:
-        print(json.dumps(as_dict(panel, terminal_locale()), ensure_ascii=False, indent=2))
+        say_json(json.dumps(as_dict(panel, terminal_locale()), ensure_ascii=False, indent=2))
     else:
         print(render_text(panel, terminal_locale()))

@@ -19,6 +19,7 @@ from farol.cli import (
     models,
     outcomes,
     report,
+    score,
     serve,
     status,
     store,
@@ -31,7 +32,7 @@ from farol.cli.terminal import _
 app = typer.Typer(
     cls=Group,
     name="farol",
-    help=_("Early warning for schools: which pupils risk falling behind, why, and whether the answer still holds."),
+    help=_("Early warning for schools: which pupils are at risk, why, and whether the answer still holds."),
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
@@ -58,7 +59,9 @@ def root(
 START = _("Start here")
 app.command(
     cls=Command,
-    help=_("Do it all with a workbook, or with an invented sample: train, fill the log, serve."),
+    help=_(
+        "Do it all with your workbook (check, train, forecast, serve), or show a demonstration with invented pupils."
+    ),
     rich_help_panel=START,
 )(demo.demo)
 app.command(
@@ -101,6 +104,12 @@ app.command(
     rich_help_panel=ANSWERS,
 )(outcomes.outcomes)
 
+app.command(
+    cls=Command,
+    help=_("Score files of any size: rows in, probabilities and labels out."),
+    rich_help_panel=ANSWERS,
+)(score.score)
+
 SERVICE = _("Service")
 app.command(cls=Command, help=_("Serve the API and the pages."), rich_help_panel=SERVICE)(serve.serve)
 app.command(
@@ -120,7 +129,7 @@ app.command(
 )(drift.drift)
 app.command(
     cls=Command,
-    help=_("Say how good the answers of a window probably are, before anybody knows who fell behind."),
+    help=_("Say how good the answers of a window probably are, before anybody knows what came true."),
     rich_help_panel=SERVICE,
 )(drift.estimate)
 app.command(

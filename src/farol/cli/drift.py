@@ -11,17 +11,32 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 from rich.table import Table
 
-from farol.cli.check import Format, FormatOption, ProfileOption
+from farol.cli.check import Format, FormatOption, ProfileOption, YearOption
 from farol.cli.drift_pairwise import show_pairwise
+from farol.cli.explain import TaskNowOption
 from farol.cli.serve import DataOption
-from farol.cli.terminal import OUT, _, number, open_panel, read_settings, say
-from farol.cli.train import ArtifactsOption, SeedOption, remembered_workbook
+from farol.cli.terminal import (
+    ERR,
+    _,
+    number,
+    open_model,
+    open_panel,
+    open_tasks,
+    print_table,
+    read_settings,
+    say,
+    say_json,
+    say_reading,
+)
+from farol.cli.train import ArtifactsOption, SeedOption
 from farol.errors import InputError
 from farol.i18n import msg, terminal_locale
 
 if TYPE_CHECKING:
     from farol.drift.report import DriftReport
+    from farol.model.bundle import Bundle
     from farol.model.registry import Registry
+    from farol.profile import Profile
     from farol.settings import Settings
     from farol.workbook.panel import Panel
 
@@ -35,12 +50,13 @@ class Shift(StrEnum):
 
 
 def drift(
-    task: Annotated[str, typer.Option("--task", help=_("Which task: current or next-year."))] = "current",
+    task: TaskNowOption = None,
     window: Annotated[
         str, typer.Option("--window", help=_("7d, 30d, 90d, all, year:2024, 2024-03-01..2024-05-31, or since:VERSION."))
     ] = "30d",
     part: Annotated[
-        str, typer.Option("--slice", help=_("Only these predictions: phase=3, class=8B or source=api."))
+        str,
+        typer.Option("--slice", help=_("Only these predictions: class=8B, source=api, or a level such as phase=3.")),
     ] = "",
     same_levels: Annotated[
         bool,
@@ -48,8 +64,15 @@ def drift(
     ] = False,
     file: Annotated[
         Path | None,
-        typer.Option("--input", help=_("Compare the last year of this workbook instead of the predictions.")),
+        typer.Option(
+            "--input",
+            help=_(
+                "Compare a year of this workbook, or of a file such as `farol log export` writes, instead of the "
+                "predictions."
+            ),
+        ),
     ] = None,
+    year: YearOption = None,
     snapshot: Annotated[bool, typer.Option("--snapshot", help=_("Store the figures in the history."))] = False,
     multivariate: Annotated[
         bool,
@@ -67,18 +90,18 @@ def drift(
     from farol.drift.baseline import parse_slice
     from farol.drift.report import drift_of_panel, drift_report, take_snapshot
     from farol.drift.windows import window_of
-    from farol.model.registry import Registry
+    from farol.model.tasks import THIS_YEAR
     from farol.store.database import Store
 
     settings = read_settings(artifacts=artifacts, data=data)
-    bundle = Registry(settings.artifacts).load(task)
+    bundle = open_model(settings, task, THIS_YEAR)
     if multivariate:
         if snapshot or same_levels:
             raise InputError(
                 msg("A comparison of pairs is neither stored in the history nor weighted to levels."),
                 fix=msg("Leave out --snapshot and --same-levels, or --multivariate."),
             )
-        panel = None if file is None else open_panel(file, bundle.profile, settings)
+        panel = None if file is None else _panel(file, bundle, settings, year, output)
         show_pairwise(settings, bundle, window, part, panel, output)
         return
     if file is not None:
@@ -87,51 +110,74 @@ def drift(
                 msg("The drift of a workbook is not stored in the history."),
                 fix=msg("Leave out --snapshot or --input."),
             )
-        report = drift_of_panel(bundle, open_panel(file, bundle.profile, settings))
+        report = drift_of_panel(bundle, _panel(file, bundle, settings, year, output))
     else:
         wanted = parse_slice(bundle, part)
         with Store.open(settings.store_url) as store:
-            chosen = window_of(window, store=store, task=task, now=datetime.now(UTC))
+            chosen = window_of(window, store=store, task=bundle.task, now=datetime.now(UTC))
             report = drift_report(store, bundle, chosen, part=wanted, same_levels=same_levels)
             if snapshot:
                 take_snapshot(store, bundle, chosen)
     if output is Format.json:
-        print(DriftAnswer.of(report, terminal_locale()).model_dump_json(by_alias=True, indent=2))
+        say_json(DriftAnswer.of(report, terminal_locale()).model_dump_json(by_alias=True, indent=2))
     else:
         print_drift(report)
 
 
+def _panel(file: Path, bundle: Bundle, settings: Settings, year: int | None, output: Format) -> Panel:
+    """The rows of a year of a workbook, for what drift needs of them: no pupil's code, and only a task's own columns.
+
+    What was read of them is said.
+
+    A file without a year in its name is of this year, unless a feature depends on the year.
+    """
+    from farol.model.features import FeaturePlan
+    from farol.pupils.ranking import unknown_features, unknown_words
+    from farol.workbook.selection import SheetNeeds
+
+    task, columns = bundle.task_spec, frozenset(bundle.inputs.columns)
+    without = year is None and not FeaturePlan.of(bundle.profile, task).needs_year
+    assumed = datetime.now(UTC).year if without else year
+    needs = SheetNeeds(pupils=False, columns=columns, year=assumed, task=bundle.task)
+    panel = open_panel(file, bundle.profile, settings, needs).of_year(year)
+    if unknown := unknown_features(bundle, panel):
+        ERR.print(unknown_words(unknown).render(terminal_locale()), markup=False)
+    say_reading(panel, file, year=panel.years[-1], aside=output is Format.json)
+    return panel
+
+
 def estimate(
-    task: Annotated[str, typer.Option("--task", help=_("Which task: current or next-year."))] = "current",
+    task: TaskNowOption = None,
     window: Annotated[
         str, typer.Option("--window", help=_("7d, 30d, 90d, all, year:2024, 2024-03-01..2024-05-31, or since:VERSION."))
     ] = "30d",
     part: Annotated[
-        str, typer.Option("--slice", help=_("Only these predictions: phase=3, class=8B or source=api."))
+        str,
+        typer.Option("--slice", help=_("Only these predictions: class=8B, source=api, or a level such as phase=3.")),
     ] = "",
     output: FormatOption = Format.text,
     artifacts: ArtifactsOption = None,
     data: DataOption = None,
 ) -> None:
-    """Say how good the answers of a window probably are, before anybody knows who fell behind."""
+    """Say how good the answers of a window probably are, before anybody knows what came true."""
     from farol.api.answers.performance import PerformanceAnswer
     from farol.drift.baseline import parse_slice
     from farol.drift.verdicts import MIN_SAMPLES
     from farol.drift.windows import window_of
-    from farol.model.registry import Registry
+    from farol.model.tasks import THIS_YEAR
     from farol.outcomes.estimate_vs_actual import measure_title
     from farol.outcomes.estimation import expected_performance
     from farol.store.database import Store
 
     settings = read_settings(artifacts=artifacts, data=data)
-    bundle = Registry(settings.artifacts).load(task)
+    bundle = open_model(settings, task, THIS_YEAR)
     wanted = parse_slice(bundle, part)
     with Store.open(settings.store_url) as store:
-        chosen = window_of(window, store=store, task=task, now=datetime.now(UTC))
+        chosen = window_of(window, store=store, task=bundle.task, now=datetime.now(UTC))
         estimation = expected_performance(store, bundle, chosen, part=wanted)
     if output is Format.json:
         answer = PerformanceAnswer.of(bundle, chosen, wanted, estimation, terminal_locale())
-        print(answer.model_dump_json(by_alias=True, indent=2))
+        say_json(answer.model_dump_json(by_alias=True, indent=2))
         return
     if estimation.n < MIN_SAMPLES:
         say(msg("Answers in this period: {n}. With fewer than {enough} nothing is estimated.",
@@ -145,7 +191,7 @@ def estimate(
     for name, measure in estimation.measures.items():
         title = measure_title(name).render(terminal_locale())
         table.add_row(title, number(measure.value), number(measure.low), number(measure.high))
-    OUT.print(table)
+    print_table(table)
     say(msg("Answers: {n}; expected at risk: {share}", n=estimation.n, share=_percent(estimation.at_risk)))
     for words in estimation.assumptions:
         say(words)
@@ -186,7 +232,7 @@ def print_drift(report: DriftReport) -> None:
         table.add_column(texts[0], min_width=max(len(word) for text in texts for word in text.split()))
     for row in rows:
         table.add_row(*row)
-    OUT.print(table)
+    print_table(table)
     rate = report.rate
     if rate is not None and rate.value is not None:
         say(
@@ -207,6 +253,9 @@ def print_drift(report: DriftReport) -> None:
             years=", ".join(map(str, report.reference_years)),
         )
     )
+    if not report.n:
+        say(msg("No prediction came in this period, so there is nothing to compare with the training data."))
+        return
     say(msg("Verdict: {verdict}", verdict=verdict_label(report.verdict, terminal_locale())))
 
 
@@ -219,7 +268,7 @@ def simulate(
     shift: Annotated[
         Shift, typer.Option("--shift", help=_("How far the simulated pupils differ from the real ones."))
     ] = Shift.none,
-    task: Annotated[str, typer.Option("--task", help=_("Which task: current, next-year, or all."))] = "all",
+    task: Annotated[str, typer.Option("--task", help=_("Which task of the profile, or all."))] = "all",
     days: Annotated[int, typer.Option("--days", min=1, max=3_650, help=_("Spread them over this many past days."))] = 1,
     seed: SeedOption = 0,
     workbook: Annotated[
@@ -231,17 +280,30 @@ def simulate(
     data: DataOption = None,
 ) -> None:
     """Draw pupils of the last year, shift them, score and store them."""
-    from farol.profile import load_profile
-
     settings = read_settings(artifacts=artifacts, data=data, profile=profile)
+    require_invented(settings)
     source = workbook or known_workbook(settings)
-    panel = open_panel(source, load_profile(settings.profile), settings)
+    panel = open_panel(source, open_tasks(settings).profile, settings)
     simulate_panel(panel, settings, task=task, n=n, shift=shift, days=days, seed=seed)
 
 
-def promoted_tasks(registry: Registry) -> list[str]:
-    """The tasks with a model in use: a model that beats no simple rule is stored, but not promoted."""
-    return [task for task in registry.tasks() if registry.promoted(task) is not None]
+def require_invented(settings: Settings) -> None:
+    """Raise InputError where the log holds predictions that were asked for: invented ones must not be among them."""
+    from farol.drift.simulate import is_asked
+    from farol.store.database import Store
+
+    with Store.open(settings.store_url) as store:
+        is_own = not settings.is_demonstration and is_asked(store)
+    if is_own:
+        raise InputError(
+            msg("The log holds predictions of your own pupils; invented ones would be mixed with them."),
+            fix=msg("Use the demonstration, or an empty folder, with {option}.", option="--data data/demonstration"),
+        )
+
+
+def promoted_tasks(registry: Registry, profile: Profile) -> list[str]:
+    """The tasks with a model in use that was trained under a profile: one that beats no simple rule is not promoted."""
+    return [task for task in registry.stamps() if registry.load(task).profile.name == profile.name]
 
 
 def simulate_panel(
@@ -255,7 +317,7 @@ def simulate_panel(
 
     registry = Registry(settings.artifacts)
     with Store.open(settings.store_url) as store:
-        for name in promoted_tasks(registry) if task == "all" else [task]:
+        for name in promoted_tasks(registry, panel.profile) if task == "all" else [task]:
             scorer = Scorer(registry.load(name))
             written = write(panel, scorer, store, n=n, shift=shift.value, seed=seed, days=days, now=datetime.now(UTC))
             say(msg("{task}: simulated predictions stored: {n}", task=name, n=written))
@@ -267,14 +329,16 @@ def known_workbook(settings: Settings) -> Path:
     Raises:
         InputError: none is known, or it is no longer where it was.
     """
-    note = remembered_workbook(settings)
+    from farol.model.workbook_note import read_note
+
+    note = read_note(settings.artifacts)
     if note is None:
         raise InputError(
             msg("No workbook to draw pupils from."),
             expected=msg("models trained in {folder}", folder=settings.artifacts),
             fix=msg("Train first with `farol train WORKBOOK`, or name one with --workbook."),
         )
-    path = Path(note["path"])
+    path = Path(note.path)
     if not path.exists():
         raise InputError(
             msg("The workbook last trained on is no longer where it was."),

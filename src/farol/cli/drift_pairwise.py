@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from rich.table import Table
 
 from farol.cli.check import Format
-from farol.cli.terminal import OUT, _, say
+from farol.cli.terminal import OUT, _, print_table, say, say_json
 from farol.i18n import msg, terminal_locale
 
 if TYPE_CHECKING:
@@ -39,7 +39,7 @@ def show_pairwise(
             chosen = window_of(window, store=store, task=bundle.task, now=datetime.now(UTC))
             report = pairwise_report(store, bundle, chosen, part=wanted)
     if output is Format.json:
-        print(PairwiseAnswer.of(report, terminal_locale()).model_dump_json(by_alias=True, indent=2))
+        say_json(PairwiseAnswer.of(report, terminal_locale()).model_dump_json(by_alias=True, indent=2))
     else:
         print_pairwise(report)
 
@@ -54,7 +54,7 @@ def print_pairwise(report: PairwiseReport) -> None:
         OUT.print(pair.words(terminal_locale()), markup=False)
     shown = report.most_changed()[: max(SHOWN, len(report.alarms))]
     if shown:
-        OUT.print(_table(shown))
+        print_table(_table(shown))
     say(
         msg(
             "{compared} of {pairs} pairs of features could be compared.",

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from farol.cli.check import Format, FormatOption
-from farol.cli.terminal import OUT, _, open_panel, read_settings
+from farol.cli.terminal import OUT, _, open_model, open_panel, read_settings, say_json
 from farol.cli.train import ArtifactsOption
 from farol.i18n import terminal_locale
 
@@ -19,13 +19,20 @@ if TYPE_CHECKING:
 
 MOST_REASONS = 10
 
-TaskOption = Annotated[str, typer.Option("--task", help=_("Which task: current or next-year."))]
+TaskOption = Annotated[
+    str | None,
+    typer.Option("--task", help=_("Which task of the profile; without it, the first one about the next year.")),
+]
+TaskNowOption = Annotated[
+    str | None,
+    typer.Option("--task", help=_("Which task of the profile; without it, the first one about this year.")),
+]
 
 
 def explain(
-    student: Annotated[str, typer.Argument(metavar=_("RA"), help=_("The pupil's code, as the workbook has it."))],
+    student: Annotated[str, typer.Argument(metavar=_("CODE"), help=_("The pupil's code, as the workbook has it."))],
     workbook: Annotated[Path, typer.Option("--workbook", help=_("The workbook that has the pupil."))],
-    task: TaskOption = "next-year",
+    task: TaskOption = None,
     year: Annotated[
         int | None, typer.Option("--year", help=_("Of which year; without it, the last one that has the pupil."))
     ] = None,
@@ -40,19 +47,26 @@ def explain(
     from farol.pupils.explain import explain_pupil
 
     settings = read_settings(artifacts=artifacts)
-    scorer, panel = scorer_and_panel(workbook, task, settings)
+    scorer, panel = scorer_and_panel(workbook, task, settings, year)
     explanation = explain_pupil(scorer, panel, student, year=year, k=reasons)
     if output is Format.json:
-        print(ExplanationAnswer.of(explanation, terminal_locale()).model_dump_json(indent=2))
+        say_json(ExplanationAnswer.of(explanation, terminal_locale()).model_dump_json(indent=2))
         return
     for line in explanation.lines(terminal_locale()):
         OUT.print(line, markup=False)
 
 
-def scorer_and_panel(workbook: Path, task: str, settings: Settings) -> tuple[Scorer, Panel]:
-    """The promoted model of a task, and a workbook as that model's own profile reads it."""
-    from farol.model.registry import Registry
-    from farol.model.scoring import Scorer
+def scorer_and_panel(
+    workbook: Path, task: str | None, settings: Settings, year: int | None = None
+) -> tuple[Scorer, Panel]:
+    """The promoted model of a task, and a workbook as that model's own profile reads it, for that task.
 
-    scorer = Scorer(Registry(settings.artifacts).load(task))
-    return scorer, open_panel(workbook, scorer.bundle.profile, settings)
+    `year` is that of a file whose name has none.
+    """
+    from farol.model.scoring import Scorer
+    from farol.model.tasks import NEXT_YEAR
+    from farol.workbook.selection import SheetNeeds
+
+    scorer = Scorer(open_model(settings, task, NEXT_YEAR))
+    needs = SheetNeeds(columns=frozenset(scorer.bundle.inputs.columns), year=year)
+    return scorer, open_panel(workbook, scorer.bundle.profile, settings, needs)

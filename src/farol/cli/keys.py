@@ -14,7 +14,7 @@ from rich.table import Table
 from farol.cli.check import Format, FormatOption
 from farol.cli.i18n import Command, Group
 from farol.cli.serve import DataOption
-from farol.cli.terminal import ERR, OUT, _, read_settings, say
+from farol.cli.terminal import ERR, _, print_table, read_settings, say, say_json
 from farol.errors import InputError, Place
 from farol.i18n import msg, terminal_locale
 
@@ -57,13 +57,17 @@ def create(
 ) -> None:
     """The key alone goes to standard output, so that a script can take it; the words go to standard error."""
     from farol.store.database import Store
+    from farol.store.engine import location
+    from farol.store.identity import note_keys
     from farol.store.keys import Keys, Role, make_key
 
     now = datetime.now(UTC)
     term = None if expires is None else _term(expires)
     text, key = make_key(Role(role), _named(name), at=now, expires=None if term is None else now + term)
-    with Store.open(read_settings(data=data).store_url) as store:
+    settings = read_settings(data=data)
+    with Store.open(settings.store_url) as store:
         Keys(store).add(key)
+        note_keys(settings.artifacts, location(store.engine.url))
     note = msg("The key {prefix}, role {role}. Keep it now: it cannot be shown again.", prefix=key.prefix, role=role)
     ERR.print(note.render(terminal_locale()), markup=False)
     print(text)
@@ -80,7 +84,7 @@ def list_(output: FormatOption = Format.text, data: DataOption = None) -> None:
         keys = Keys(store).all()
     now = datetime.now(UTC)
     if output is Format.json:
-        print(json.dumps([_as_dict(key, now) for key in keys], ensure_ascii=False, indent=2))
+        say_json(json.dumps([_as_dict(key, now) for key in keys], ensure_ascii=False, indent=2))
         return
     if not keys:
         say(msg("There are no keys. The service asks nobody for one, and listens on this machine only."))
@@ -91,7 +95,7 @@ def list_(output: FormatOption = Format.text, data: DataOption = None) -> None:
     for key in keys:
         days = [f"{at:%Y-%m-%d}" if at else "–" for at in (key.created, key.expires)]
         table.add_row(key.prefix, key.role.value, key.name, *days, _STATES[_state(key, now)])
-    OUT.print(table, markup=False)
+    print_table(table)
 
 
 @app.command(cls=Command, help=_("Revoke a key for good. The service refuses it within two seconds."))

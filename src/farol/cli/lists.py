@@ -9,11 +9,12 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 from rich.table import Table
 
-from farol.cli.check import Format, FormatOption, WorkbookArgument
+from farol.cli.check import Format, FormatOption, WorkbookArgument, YearOption
 from farol.cli.explain import MOST_REASONS, TaskOption, scorer_and_panel
-from farol.cli.terminal import OUT, _, read_settings, say
+from farol.cli.output import CsvFormatOption, OverwriteOption, output_file
+from farol.cli.terminal import OUT, _, print_table, read_settings, say, say_heading, say_json, say_reading
 from farol.cli.train import ArtifactsOption
-from farol.errors import InputError, Place
+from farol.csv_form import Audience, CsvForm
 from farol.i18n import msg, terminal_locale
 
 if TYPE_CHECKING:
@@ -30,7 +31,8 @@ class Whom(StrEnum):
 
 def list_(
     workbook: WorkbookArgument,
-    task: TaskOption = "next-year",
+    task: TaskOption = None,
+    year: YearOption = None,
     capacity: Annotated[
         str,
         typer.Option(
@@ -38,63 +40,53 @@ def list_(
         ),
     ] = "20%",
     by: Annotated[
-        Whom, typer.Option("--by", help=_("Everybody, only pupils not behind now (onset), or only those who are."))
+        Whom, typer.Option("--by", help=_("Everybody, only pupils not at risk now (onset), or only those who are."))
     ] = Whom.all,
     reasons: Annotated[
         int, typer.Option("--reasons", min=0, max=MOST_REASONS, help=_("Up to how many reasons to give."))
     ] = 0,
-    csv: Annotated[Path | None, typer.Option("--csv", help=_("Write the list to this CSV file."))] = None,
+    csv: Annotated[
+        Path | None,
+        typer.Option("--csv", "--out", help=_("Write the list to this CSV file; - is standard output.")),
+    ] = None,
+    csv_format: CsvFormatOption = Audience.people,
+    overwrite: OverwriteOption = False,
     output: FormatOption = Format.text,
     artifacts: ArtifactsOption = None,
 ) -> None:
-    """Score the last year and print the likeliest."""
+    """Score a year, by default the last one, and print the likeliest."""
     from farol.api.answers.pupils import PupilListAnswer
     from farol.evaluation.capacity import parse_capacity
     from farol.pupils.ranking import By, pupil_list
 
     places = parse_capacity(capacity)
-    scorer, panel = scorer_and_panel(workbook, task, read_settings(artifacts=artifacts))
-    ranked = pupil_list(scorer, panel, places, by=By(by.value), reasons=reasons)
-    if csv is not None:
-        write(ranked, csv)
+    file = None if csv is None else output_file(csv, overwrite=overwrite)
+    scorer, panel = scorer_and_panel(workbook, task, read_settings(artifacts=artifacts), year)
+    ranked = pupil_list(scorer, panel.of_year(year), places, by=By(by.value), reasons=reasons)
+    if file is not None:
+        file.write([ranked.csv(CsvForm(csv_format, terminal_locale())).encode()])
+    say_reading(panel, workbook, year=ranked.year, aside=output is Format.json)
     if output is Format.json:
-        print(PupilListAnswer.of(ranked, terminal_locale()).model_dump_json(indent=2))
-    elif csv is None:
+        say_json(PupilListAnswer.of(ranked, terminal_locale()).model_dump_json(by_alias=True, indent=2))
+    elif file is None:
         show(ranked)
     else:
-        say(msg("wrote pupils to {path}: {n}", n=len(ranked.pupils), path=csv))
+        file.say(msg("wrote pupils to {path}: {n}", n=len(ranked.pupils), path=csv))
         for note in ranked.notes():
-            say(note)
-
-
-def write(ranked: PupilList, path: Path) -> None:
-    """The list as a file, whole or not at all.
-
-    Raises:
-        InputError: the file cannot be written.
-    """
-    from farol.files import replace_file
-
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        replace_file(path, ranked.csv(terminal_locale()).encode())
-    except OSError as error:
-        raise InputError(
-            msg("The file cannot be written: {reason}.", reason=error.strerror or str(error)),
-            where=Place(file=str(path)),
-        ) from error
+            file.say(note)
 
 
 def show(ranked: PupilList) -> None:
     """The list, the expected cases by level, and notes."""
     from farol.model.risk_bands import risk_text
 
-    task = ranked.bundle.task_spec
-    OUT.print(f"[bold]{task.question.in_locale(terminal_locale())}[/bold]")
+    task, profile = ranked.bundle.task_spec, ranked.bundle.profile
+    state, level_name = (words.in_locale(terminal_locale()) for words in (profile.label.state, profile.level_name))
+    say_heading(task.question.in_locale(terminal_locale()))
     say(msg("{places} of {n} pupils of {year}", places=len(ranked.pupils), n=ranked.group.n, year=ranked.year))
     table = Table(box=None, pad_edge=False)
     asked = any(pupil.reasons for pupil in ranked.pupils)
-    headings = ("", _("pupil"), _("level"), _("risk"), _("behind now"), _("tied"))
+    headings = ("", _("pupil"), level_name, _("risk"), _("{state} now").format(state=state), _("tied"))
     for heading in (*headings, _("reasons")) if asked else headings:
         table.add_column(heading)
     for pupil in ranked.pupils:
@@ -110,15 +102,15 @@ def show(ranked: PupilList) -> None:
         ]
         words = " ".join(reason.text(terminal_locale()) for reason in pupil.reasons)
         table.add_row(*cells, *([words] if asked else []))
-    OUT.print(table)
+    print_table(table)
     levels = Table(box=None, pad_edge=False)
-    for heading in (_("level"), _("pupils"), _("expected at risk"), _("most likely")):
+    for heading in (level_name, _("pupils"), _("expected at risk"), _("most likely")):
         levels.add_column(heading)
     for stage, expected in ranked.levels:
         likely = msg("{low} to {high}", low=expected.low, high=expected.high).render(terminal_locale())
         levels.add_row(f"{stage:g}", str(expected.n), f"{expected.value:.0f}", likely)
     OUT.print()
-    OUT.print(levels)
+    print_table(levels)
     for note in ranked.notes():
         say(note)
     OUT.print(task.limits.in_locale(terminal_locale()), style="yellow", markup=False)

@@ -11,7 +11,8 @@ from rich.table import Table
 
 from farol.cli.check import Format, FormatOption
 from farol.cli.i18n import Command, Group
-from farol.cli.terminal import OUT, _, number, read_settings, say
+from farol.cli.output import OverwriteOption, output_file
+from farol.cli.terminal import _, number, print_table, read_settings, say, say_json
 from farol.cli.train import ArtifactsOption, ForceOption, require_training
 from farol.i18n import msg, terminal_locale
 
@@ -22,7 +23,9 @@ app = typer.Typer(
     cls=Group, help=_("The trained models: list, verify, promote, roll back, export."), no_args_is_help=True
 )
 
-TaskArgument = Annotated[str, typer.Argument(metavar=_("TASK"), help=_("current or next-year"))]
+TaskArgument = Annotated[
+    str, typer.Argument(metavar=_("TASK"), help=_("A task of the profile, such as `farol models list` shows."))
+]
 VersionArgument = Annotated[
     str | None, typer.Argument(metavar=_("VERSION"), help=_("A version; without it, the one in use."))
 ]
@@ -53,7 +56,7 @@ def list_(output: FormatOption = Format.text, artifacts: ArtifactsOption = None)
         for entry in registry.versions(task)
     ]
     if output is Format.json:
-        print(json.dumps(rows, ensure_ascii=False, indent=2))
+        say_json(json.dumps(rows, ensure_ascii=False, indent=2))
         return
     if not rows:
         say(msg("No models yet. Train with `farol train WORKBOOK`."))
@@ -66,7 +69,7 @@ def list_(output: FormatOption = Format.text, artifacts: ArtifactsOption = None)
         headline = row["headline"]
         auc = headline.get("roc_auc") if isinstance(headline, dict) else None
         table.add_row(str(row["task"]), str(row["version"]), state, number(auc if isinstance(auc, float) else None))
-    OUT.print(table)
+    print_table(table)
 
 
 @app.command(cls=Command, help=_("Show what a version is made of: years, features, metrics, files."))
@@ -74,7 +77,7 @@ def show(task: TaskArgument, version: VersionArgument = None, artifacts: Artifac
     """The manifest and the report, as JSON."""
     bundle = open_registry(artifacts).load(task, version)
     manifest = json.loads((bundle.path / "manifest.json").read_bytes())
-    print(json.dumps({"manifest": manifest, "report": bundle.report}, ensure_ascii=False, indent=2))
+    say_json(json.dumps({"manifest": manifest, "report": bundle.report}, ensure_ascii=False, indent=2))
 
 
 @app.command(cls=Command, help=_("Check every file of a version against its manifest."))
@@ -110,11 +113,14 @@ def export(
     task: TaskArgument,
     folder: Annotated[Path, typer.Argument(metavar=_("FOLDER"), help=_("Where to write them."))],
     version: Annotated[str | None, typer.Option("--version", help=_("A version; without it, the one in use."))] = None,
+    overwrite: OverwriteOption = False,
     artifacts: ArtifactsOption = None,
 ) -> None:
     """Pickles for scikit-learn users; Farol itself never loads one."""
     require_training()
-    from farol.model.export import export_pickles
+    from farol.model.export import NAMES, export_pickles
 
+    for name in NAMES:
+        output_file(folder / name, overwrite=overwrite, private=False)
     for path in export_pickles(open_registry(artifacts).load(task, version), folder):
         say(msg("wrote {path}", path=path))

@@ -12,29 +12,42 @@ from zoneinfo import ZoneInfo
 import typer
 from rich.table import Table
 
-from farol.cli.check import Format, FormatOption, ProfileOption, WorkbookArgument
+from farol.cli.check import Format, FormatOption, ProfileOption, WorkbookArgument, YearOption
 from farol.cli.explain import TaskOption, scorer_and_panel
+from farol.cli.output import CsvFormatOption, OverwriteOption, output_file
 from farol.cli.serve import DataOption
-from farol.cli.terminal import OUT, _, number, open_panel, open_profile, read_settings, say
+from farol.cli.terminal import (
+    OUT,
+    _,
+    number,
+    open_panel,
+    open_tasks,
+    print_table,
+    read_settings,
+    say,
+    say_heading,
+    say_json,
+    say_reading,
+)
 from farol.cli.train import ArtifactsOption
+from farol.csv_form import Audience, CsvForm
 from farol.errors import InputError
-from farol.i18n import msg, terminal_locale
+from farol.i18n import Message, msg, terminal_locale
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from farol.evaluation.metrics import Estimate
     from farol.outcomes.estimation import ExpectedMeasure
     from farol.outcomes.report import OutcomeReport, Part
     from farol.profile import Profile
+    from farol.pupils.forecast import Forecasts
     from farol.store.outcomes import Recorded
-
-YearOption = Annotated[
-    int | None, typer.Option("--year", help=_("Of which year's sheet; without it, the workbook's last one."))
-]
 
 
 def forecast(
     workbook: WorkbookArgument,
-    task: TaskOption = "next-year",
+    task: TaskOption = None,
     year: YearOption = None,
     at: Annotated[
         str | None,
@@ -44,7 +57,12 @@ def forecast(
             help=_("Store them as of noon of this day, such as 2023-12-01, to play a past year through."),
         ),
     ] = None,
-    csv: Annotated[Path | None, typer.Option("--csv", help=_("Write the answers to this CSV file as well."))] = None,
+    csv: Annotated[
+        Path | None,
+        typer.Option("--csv", "--out", help=_("Write the answers to this CSV file as well; - is standard output.")),
+    ] = None,
+    csv_format: CsvFormatOption = Audience.people,
+    overwrite: OverwriteOption = False,
     output: FormatOption = Format.text,
     artifacts: ArtifactsOption = None,
     data: DataOption = None,
@@ -52,36 +70,53 @@ def forecast(
     """Score a sheet and keep the answers."""
     from farol.api.answers.pupils import ForecastsAnswer
     from farol.pupils.forecast import forecast_panel
-    from farol.pupils.ranking import marked_words
     from farol.store.database import Store
-    from farol.store.exporting import write_csv_file
+    from farol.store.exporting import write_csv
 
+    file = None if csv is None else output_file(csv, overwrite=overwrite)
     settings = read_settings(artifacts=artifacts, data=data)
     moment = datetime.now(UTC) if at is None else noon(at, ZoneInfo(settings.timezone))
-    scorer, panel = scorer_and_panel(workbook, task, settings)
+    scorer, panel = scorer_and_panel(workbook, task, settings, year)
     bundle = scorer.bundle
     with Store.open(settings.store_url) as store:
         forecasts = forecast_panel(scorer, panel, store, year=year, at=moment)
-    if csv is not None:
-        write_csv_file(forecasts.rows, csv, bundle.profile, settings.timezone)
-    answer = ForecastsAnswer.of(forecasts)
+    tell = say
+    if file is not None:
+        form = CsvForm(csv_format, terminal_locale())
+        pieces = write_csv(forecasts.rows, bundle.profile, settings.timezone, form)
+        file.write(piece.encode() for piece in pieces)
+        tell = file.say
+    say_reading(panel, workbook, year=forecasts.year, aside=output is Format.json)
     if output is Format.json:
-        print(answer.model_dump_json(indent=2))
+        say_json(ForecastsAnswer.of(forecasts).model_dump_json(indent=2))
         return
-    say(
+    print_forecasts(forecasts, workbook, tell)
+    if csv is not None:
+        tell(msg("wrote pupils to {path}: {n}", n=len(forecasts.rows), path=csv))
+    if bundle.profile.follows_pupils:
+        tell(msg("When the next sheet is there, `farol outcomes` says what came true."))
+
+
+def print_forecasts(forecasts: Forecasts, workbook: Path, tell: Callable[[Message], None] = say) -> None:
+    """How many were stored, how many are marked, and how many to expect."""
+    from farol.api.answers.pupils import ForecastsAnswer
+    from farol.pupils.ranking import left_out_words, marked_words, unknown_words
+
+    bundle, answer = forecasts.bundle, ForecastsAnswer.of(forecasts)
+    tell(
         msg(
             "{task} {version}: {n} pupils of {year}, {stored} forecasts stored now, {known} stored before",
             task=bundle.task,
             version=bundle.version,
             n=answer.pupils,
-            year=forecasts.year,
+            year=bundle.profile.period_text(forecasts.year) or workbook.name,
             stored=forecasts.stored,
             known=answer.already_stored,
         )
     )
-    say(marked_words(forecasts.at_risk, bundle))
+    tell(marked_words(forecasts.at_risk, bundle))
     expected = forecasts.expected
-    say(
+    tell(
         msg(
             "Of the {n} pupils with an answer about {value} are expected at risk, most likely {low} to {high}.",
             n=expected.n,
@@ -90,13 +125,14 @@ def forecast(
             high=expected.high,
         )
     )
+    if forecasts.unknown:
+        tell(unknown_words(forecasts.unknown))
     if forecasts.unanswered:
-        say(msg("Pupils without an answer, because too little is known about them: {n}.", n=forecasts.unanswered))
+        tell(msg("Pupils without an answer, because too little is known about them: {n}.", n=forecasts.unanswered))
+    if forecasts.left_out:
+        tell(left_out_words(forecasts.left_out))
     if forecasts.unusable:
-        say(msg("Pupils without a forecast, because their code cannot be stored: {n}.", n=forecasts.unusable))
-    if csv is not None:
-        say(msg("wrote pupils to {path}: {n}", n=len(forecasts.rows), path=csv))
-    say(msg("When the next sheet is there, `farol outcomes` says what came true."))
+        tell(msg("Pupils without a forecast, because their code cannot be stored: {n}.", n=forecasts.unusable))
 
 
 def noon(day: str, zone: ZoneInfo) -> datetime:
@@ -119,7 +155,7 @@ def noon(day: str, zone: ZoneInfo) -> datetime:
 def outcomes(
     workbook: WorkbookArgument,
     task: Annotated[
-        str, typer.Option("--task", help=_("Which task to report: current, next-year, or all that have forecasts."))
+        str, typer.Option("--task", help=_("Which task of the profile to report, or all that have forecasts."))
     ] = "all",
     year: YearOption = None,
     output: FormatOption = Format.text,
@@ -134,19 +170,21 @@ def outcomes(
     from farol.outcomes.matching import record_panel
     from farol.outcomes.report import outcome_report
     from farol.store.database import Store
+    from farol.workbook.selection import SheetNeeds
 
     settings = read_settings(artifacts=artifacts, data=data, profile=profile)
-    school = open_profile(settings)
+    school = open_tasks(settings).profile
     tasks = chosen_tasks(dict(school.tasks), task)
-    panel = open_panel(workbook, school, settings)
+    panel = open_panel(workbook, school, settings, SheetNeeds(year=year))
     registry = Registry(settings.artifacts)
     with Store.open(settings.store_url) as store:
         recorded = record_panel(store, registry, panel, year=year, at=datetime.now(UTC))
         made = [outcome_report(store, registry, school, name, recorded.year) for name in tasks]
+    say_reading(panel, workbook, year=recorded.year, aside=output is Format.json)
     reports = [report for report in made if report is not None and (report.counts.forecast or task != "all")]
     if output is Format.json:
         answers = [OutcomeReportAnswer.of(report, terminal_locale()).model_dump(mode="json") for report in reports]
-        print(json.dumps({"recorded": recorded.as_dict(), "reports": answers}, ensure_ascii=False, indent=2))
+        say_json(json.dumps({"recorded": recorded.as_dict(), "reports": answers}, ensure_ascii=False, indent=2))
         return
     print_recorded(recorded, tasks)
     for report in reports:
@@ -186,9 +224,7 @@ def print_outcomes(report: OutcomeReport, profile: Profile) -> None:
     """One task: how many pupils were matched, promised and realised, calibration, groups, and notes."""
     counts = report.counts
     OUT.print()
-    OUT.print(
-        f"[bold]{profile.tasks[report.task].title.in_locale(terminal_locale())}[/bold] · {report.task} · {report.year}"
-    )
+    say_heading(profile.tasks[report.task].title.in_locale(terminal_locale()), f" · {report.task} · {report.year}")
     say(
         msg(
             "Pupils with a forecast: {forecast}; in the sheet: {matched}; left: {left}. New pupils: "
@@ -199,11 +235,12 @@ def print_outcomes(report: OutcomeReport, profile: Profile) -> None:
     )
     if not counts.measured:
         return
+    state = profile.label.state.in_locale(terminal_locale())
     titles = {
         "all": _("All pupils"),
-        "onset": _("Not behind at the time of the forecast"),
-        "recovery": _("Behind at the time of the forecast"),
-        "onset_below_top": _("Not behind at the time of the forecast, and able to fall behind"),
+        "onset": _("Not {state} at the time of the forecast").format(state=state),
+        "recovery": _("{state} at the time of the forecast").format(state=state[:1].upper() + state[1:]),
+        "onset_below_top": _("Not {state} at the time of the forecast, and still able to be so").format(state=state),
     }
     for part in (report.together, *report.groups, *report.versions):
         print_part(part, titles.get(part.name, part.name))
@@ -229,7 +266,7 @@ def print_part(part: Part, title: str) -> None:
     from farol.outcomes.card_comparison import WORDS
 
     OUT.print()
-    OUT.print(f"[bold]{title}[/bold]")
+    say_heading(title)
     before, came = part.prevalence
     say(
         msg(
@@ -245,7 +282,7 @@ def print_part(part: Part, title: str) -> None:
         reason = "" if comparison.reason is None else f" ({comparison.reason.render(terminal_locale())})"
         title = MEASURES[comparison.metric].title.render(terminal_locale())
         table.add_row(title, _interval(comparison.promised), _interval(comparison.realised), verdict + reason)
-    OUT.print(table)
+    print_table(table)
 
 
 def print_estimate(report: OutcomeReport) -> None:
@@ -254,7 +291,7 @@ def print_estimate(report: OutcomeReport) -> None:
 
     estimate = report.expected_before
     OUT.print()
-    OUT.print(f"[bold]{_('What could be expected before the sheet was there')}[/bold]")
+    say_heading(_("What could be expected before the sheet was there"))
     if not estimate.is_enough:
         say(msg("With fewer than {n} pupils nothing is estimated.", n=MIN_SAMPLES))
         return
@@ -264,7 +301,7 @@ def print_estimate(report: OutcomeReport) -> None:
         inside = "–" if pair.is_inside is None else _("yes") if pair.is_inside else _("no")
         came = "–" if pair.realised is None else number(pair.realised.value)
         table.add_row(pair.title.render(terminal_locale()), _between(pair.expected), came, inside)
-    OUT.print(table)
+    print_table(table)
     say(msg("This holds only if:"))
     for words in estimate.assumptions:
         OUT.print(f"• {words.render(terminal_locale())}", markup=False)
@@ -273,7 +310,7 @@ def print_estimate(report: OutcomeReport) -> None:
 def print_bands(report: OutcomeReport) -> None:
     """The mean probability, the expected share and the actual share, by band of probability."""
     OUT.print()
-    OUT.print(f"[bold]{_('What probabilities were worth')}[/bold]")
+    say_heading(_("What probabilities were worth"))
     table = _table(_("risk"), _("pupils"), _("mean risk"), _("expected"), _("came true"), _("as expected"))
     for band in report.bands:
         kept = "–" if band.kept is None else _("yes") if band.kept else _("no")
@@ -281,7 +318,7 @@ def print_bands(report: OutcomeReport) -> None:
         expected = "–" if band.expected is None else f"{number(band.expected.low, 2)}–{number(band.expected.high, 2)}"
         edges = f"{band.low:.0%}–{band.high:.0%}"
         table.add_row(edges, str(band.n), said, expected, _interval(band.came), kept)
-    OUT.print(table)
+    print_table(table)
 
 
 def print_divisions(report: OutcomeReport, profile: Profile) -> None:
@@ -290,13 +327,13 @@ def print_divisions(report: OutcomeReport, profile: Profile) -> None:
 
     for division in report.divisions:
         OUT.print()
-        OUT.print(f"[bold]{profile.columns[division.column].meaning.in_locale(terminal_locale())}[/bold]")
+        say_heading(profile.columns[division.column].meaning.in_locale(terminal_locale()))
         titles = (title.render(terminal_locale()) for title in MEASURES.values())
         table = _table("", _("pupils"), _("at risk"), _("pointed out"), *titles)
         for group in division.groups:
             figures = [_interval(group.figures[name]) for name in MEASURES]
             table.add_row(group.name, str(group.n), str(group.positives), str(group.flagged), *figures)
-        OUT.print(table)
+        print_table(table)
 
 
 def _table(*headings: str) -> Table:

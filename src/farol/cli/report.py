@@ -9,15 +9,16 @@ from zoneinfo import ZoneInfo
 
 import typer
 
+from farol.cli.explain import TaskOption
+from farol.cli.output import OverwriteOption, output_file
 from farol.cli.serve import DataOption
-from farol.cli.terminal import _, read_settings, say
+from farol.cli.terminal import _, open_model, read_settings
 from farol.cli.train import ArtifactsOption
-from farol.errors import InputError, Place
 from farol.i18n import msg, terminal_locale
 
 
 def report(
-    task: Annotated[str, typer.Option("--task", help=_("Which task: current or next-year."))] = "next-year",
+    task: TaskOption = None,
     window: Annotated[
         str, typer.Option("--window", help=_("7d, 30d, 90d, all, year:2024, 2024-03-01..2024-05-31, or since:VERSION."))
     ] = "30d",
@@ -27,6 +28,7 @@ def report(
     ] = None,
     as_json: Annotated[bool, typer.Option("--json", help=_("Write the same as JSON, beside it."))] = False,
     pdf: Annotated[bool, typer.Option("--pdf", help=_("Write it as PDF beside it, through a Chromium."))] = False,
+    overwrite: OverwriteOption = False,
     artifacts: ArtifactsOption = None,
     data: DataOption = None,
 ) -> None:
@@ -34,34 +36,33 @@ def report(
     from farol.advice.report import report_of
     from farol.api.answers.report import ReportAnswer
     from farol.drift.windows import window_of
-    from farol.files import replace_file
     from farol.model.registry import Registry
+    from farol.model.tasks import NEXT_YEAR
     from farol.store.database import Store
     from farol.web.locale import Reader
     from farol.web.printing import print_pdf
     from farol.web.report import report_html
 
+    path = out or Path("report.html")
+    endings = {".html": True, ".json": as_json, ".pdf": pdf}
+    outputs = {
+        ending: output_file(path if ending == ".html" else path.with_suffix(ending), overwrite=overwrite, private=False)
+        for ending, wanted in endings.items()
+        if wanted
+    }
     settings = read_settings(artifacts=artifacts, data=data)
     now, zone = datetime.now(UTC), ZoneInfo(settings.timezone)
     registry = Registry(settings.artifacts)
-    bundle = registry.load(task)
+    bundle = open_model(settings, task, NEXT_YEAR)
     with Store.open(settings.store_url) as store:
-        made = report_of(store, registry, bundle, window_of(window, store=store, task=task, now=now), now)
-    html = report_html(made, Reader(terminal_locale(), False, zone))
-    path = out or Path("report.html")
-    files = {path: html.encode()}
+        made = report_of(store, registry, bundle, window_of(window, store=store, task=bundle.task, now=now), now)
+    html = report_html(made, Reader(terminal_locale(), False, zone), is_demonstration=settings.is_demonstration)
+    contents = {".html": html.encode()}
     if as_json:
         answer = ReportAnswer.of(made, zone, terminal_locale())
-        files[path.with_suffix(".json")] = answer.model_dump_json(by_alias=True, indent=2).encode()
+        contents[".json"] = answer.model_dump_json(by_alias=True, indent=2).encode()
     if pdf:
-        files[path.with_suffix(".pdf")] = print_pdf(html)
-    for file, content in files.items():
-        try:
-            file.parent.mkdir(parents=True, exist_ok=True)
-            replace_file(file, content)
-        except OSError as error:
-            raise InputError(
-                msg("The report cannot be written: {reason}.", reason=error.strerror or type(error).__name__),
-                where=Place(file=str(file)),
-            ) from error
-        say(msg("wrote {path}", path=file))
+        contents[".pdf"] = print_pdf(html)
+    for ending, output in outputs.items():
+        output.write([contents[ending]])
+        output.say(msg("wrote {path}", path=output.path))

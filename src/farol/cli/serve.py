@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import errno
+import os
+import socket
+from contextlib import suppress
 from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -10,10 +14,21 @@ import typer
 
 from farol.cli.terminal import _, read_settings, say
 from farol.cli.train import ArtifactsOption
+from farol.errors import InputError, Place, reason_of
 from farol.i18n import msg
 
 if TYPE_CHECKING:
     from farol.settings import Settings
+
+
+PRIVATE_UMASK = 0o077
+"""What a service makes, its owner alone may read."""
+BACKLOG = 2048
+STARTUP_FAILURE = 3
+"""uvicorn's own exit code of a service that could not start."""
+
+_LAST_PORT = 65_535
+_ABSENT = (errno.EADDRNOTAVAIL, errno.EAFNOSUPPORT)
 
 
 class LogLevel(StrEnum):
@@ -64,17 +79,20 @@ def run(settings: Settings) -> None:
     from farol.api.keyring import check_binding
 
     check_binding(settings)
-    host = f"[{settings.host}]" if ":" in settings.host else settings.host
-    base = f"http://{host}:{settings.port}"
-    say(msg("Farol is at {base}", base=base))
-    say(msg("  {base}/                      what this is, and how to read an answer", base=base))
-    say(msg("  {base}/monitoring/dashboard  can the answers still be trusted", base=base))
-    say(msg("  {base}/docs                  the API, to try", base=base))
-    say(msg("Press Ctrl+C to stop."))
+    os.umask(PRIVATE_UMASK)
+    sockets = listening_sockets(settings.host, settings.port)
+    try:
+        _serve(settings, sockets)
+    finally:
+        for listening in sockets:
+            listening.close()
+
+
+def _serve(settings: Settings, sockets: list[socket.socket]) -> None:
     if settings.workers > 1:
         from farol.cli.workers import supervise
 
-        supervise(settings)
+        supervise(settings, sockets, lambda: announce(settings))
         return
     import uvicorn
 
@@ -82,11 +100,101 @@ def run(settings: Settings) -> None:
     from farol.api.server import HTTP
     from farol.app import create_app
 
-    uvicorn.run(
+    config = uvicorn.Config(
         create_app(settings),
-        host=settings.host,
-        port=settings.port,
         http=HTTP,
         access_log=False,  # ours says no more than a route's template
         log_config=logging_config(settings),
     )
+    announce(settings)
+    server = uvicorn.Server(config)
+    with suppress(KeyboardInterrupt):  # the server has drained, and raises again the signal that ended it
+        server.run(sockets=sockets)
+    if not server.started:
+        raise SystemExit(STARTUP_FAILURE)
+
+
+def announce(settings: Settings) -> None:
+    """Say where the service is, once it has the address."""
+    host = f"[{settings.host}]" if ":" in settings.host else settings.host
+    base = f"http://{host}:{settings.port}"
+    say(msg("Farol is at {base}", base=base))
+    say(msg("  {base}/                      what this is, and how to read an answer", base=base))
+    say(msg("  {base}/monitoring/dashboard  can the answers still be trusted", base=base))
+    say(msg("  {base}/docs                  the API, to try", base=base))
+    say(msg("Press Ctrl+C to stop."))
+
+
+def check_address(settings: Settings) -> None:
+    """Raise InputError unless the service could listen where the settings say: to know it before long work begins."""
+    for listening in listening_sockets(settings.host, settings.port):
+        listening.close()
+
+
+def listening_sockets(host: str, port: int) -> list[socket.socket]:
+    """Sockets that listen on every address of `host`: of `localhost` there may be two.
+
+    Raises:
+        InputError: another program has the port, this user may not have it, or the address is not of this machine.
+    """
+    sockets: list[socket.socket] = []
+    try:
+        # A name may have an address that this machine cannot listen on, such as ::1 without IPv6: one is enough.
+        for family, kind, protocol, _name, address in socket.getaddrinfo(
+            host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
+        ):
+            try:
+                sockets.append(_listening(socket.socket(family, kind, protocol), address))
+            except OSError as error:
+                if error.errno not in _ABSENT or not sockets:
+                    raise
+    except (OSError, UnicodeError) as error:
+        for listening in sockets:
+            listening.close()
+        raise _not_listening(host, port, error) from error
+    return sockets
+
+
+def _listening(listening: socket.socket, address: tuple[object, ...]) -> socket.socket:
+    try:
+        if os.name == "nt":
+            listening.setsockopt(socket.SOL_SOCKET, socket.SO_EXCLUSIVEADDRUSE, 1)  # type: ignore[attr-defined]  # Windows
+        else:  # a service that has just ended does not keep the port from the next one
+            listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        if listening.family == socket.AF_INET6:
+            listening.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
+        listening.bind(address)
+        listening.listen(BACKLOG)
+    except OSError:
+        listening.close()
+        raise
+    listening.set_inheritable(True)
+    return listening
+
+
+def _not_listening(host: str, port: int, error: OSError | UnicodeError) -> InputError:
+    number = error.errno if isinstance(error, OSError) and not isinstance(error, socket.gaierror) else None
+    where = Place(field=f"{host}:{port}")
+    if number == errno.EADDRINUSE:
+        return InputError(
+            msg("Port {port} is in use by another program.", port=port),
+            where=where,
+            fix=msg(
+                "If Farol is running already, use that one or end it first. Else choose another port, such as "
+                "--port {other}.",
+                other=port + 1 if port < _LAST_PORT else port - 1,
+            ),
+        )
+    if number in {errno.EACCES, errno.EPERM}:
+        return InputError(
+            msg("This user may not listen on port {port}.", port=port),
+            where=where,
+            fix=msg("Choose a port from 1024 upwards, such as --port 8000."),
+        )
+    if number is None or number in _ABSENT:
+        return InputError(
+            msg("{host} is not an address of this machine.", host=host),
+            fix=msg("Leave --host out to serve this machine alone; 0.0.0.0 stands for all its addresses."),
+        )
+    assert isinstance(error, OSError)  # noqa: S101  the others have no number
+    return InputError(msg("The service cannot listen there: {reason}.", reason=reason_of(error)), where=where)

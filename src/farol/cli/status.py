@@ -9,7 +9,7 @@ import typer
 
 from farol.cli.check import Format, FormatOption
 from farol.cli.serve import DataOption
-from farol.cli.terminal import OUT, _, read_settings, say
+from farol.cli.terminal import OUT, _, open_tasks, read_settings, say, say_heading, say_json
 from farol.cli.train import ArtifactsOption
 from farol.errors import StoreError
 from farol.i18n import msg, terminal_locale
@@ -34,14 +34,14 @@ def status(
 
     settings = read_settings(artifacts=artifacts, data=data)
     registry = Registry(settings.artifacts)
-    served, problems = promoted(registry)
+    served, problems = promoted(registry, open_tasks(settings))
     try:
         with Store.open(settings.store_url) as store:
             statuses = model_statuses(store, registry, served, problems, window=window, now=datetime.now(UTC))
     except StoreError as error:
         statuses = tuple(unreadable(task, error) for task in (*(bundle.task for bundle in served), *problems))
     if output is Format.json:
-        print(StatusAnswer.of(statuses, terminal_locale()).model_dump_json(by_alias=True, indent=2))
+        say_json(StatusAnswer.of(statuses, terminal_locale()).model_dump_json(by_alias=True, indent=2))
     elif not statuses:
         say(msg("No model is in use yet. {command} makes one.", command=msg("`farol train WORKBOOK`")))
     else:
@@ -56,9 +56,9 @@ def print_status(model: ModelStatus) -> None:
     from farol.advice.inputs import KINDS
 
     title = model.task if model.title is None else model.title.in_locale(terminal_locale())
-    OUT.print(f"[bold]{title}[/bold] ({model.task} {model.version or '–'})")
+    say_heading(title, f" ({model.task} {model.version or '–'})")
     for advice in model.advice:
-        OUT.print(f"[bold]{KINDS[advice.kind].render(terminal_locale())}[/bold]: ", end="")
+        say_heading(KINDS[advice.kind].render(terminal_locale()), ": ", end="")
         say(advice.summary)
         for words in advice.why:
             say(msg("  {words}", words=words))

@@ -6,14 +6,16 @@ import json
 from dataclasses import asdict
 from datetime import UTC, datetime
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from farol.cli.check import Format, FormatOption
 from farol.cli.i18n import Command, Group
+from farol.cli.output import output_file
 from farol.cli.serve import DataOption
-from farol.cli.terminal import _, read_settings, say
+from farol.cli.terminal import _, read_settings, say, say_json
 from farol.cli.train import ArtifactsOption
 from farol.i18n import msg, terminal_locale
 
@@ -25,6 +27,8 @@ app = typer.Typer(
     help=_("The database of predictions: check its counters, remove old rows, back it up, restore it."),
     no_args_is_help=True,
 )
+
+_PIECE = 1_000_000
 
 SHOWN = 20
 """Differences told one by one to a person."""
@@ -57,7 +61,7 @@ def recount(
         if repair:
             mend(store, registry, result.cells)
     if output is Format.json:
-        print(json.dumps(_as_dict(result, repaired=repair), ensure_ascii=False, indent=2))
+        say_json(json.dumps(_as_dict(result, repaired=repair), ensure_ascii=False, indent=2))
     else:
         _print(result, repaired=repair)
     if result.differences and not repair:
@@ -88,6 +92,8 @@ def purge(
     say(msg("removed predictions from before {day}, with their part in the counters: {n}", n=purged.rows, day=first))
     if purged.outcomes:
         say(msg("removed outcomes: {n}", n=purged.outcomes))
+    if purged.is_pending:
+        say_pending()
     say(msg("Still kept: snapshots of drift (counts only), and every backup and export made before."))
 
 
@@ -117,9 +123,17 @@ def backup(
     """SQLite's online backup."""
     from farol.store.backup import backup as write
 
-    copied = write(read_settings(data=data).store_url, file)
-    say(msg("wrote predictions to {path}: {n}", n=copied.rows, path=file))
-    say(msg("The copy holds data of pupils: keep it as you keep the workbook. The models are not in it."))
+    output = output_file(file)
+    url = read_settings(data=data).store_url
+    if output.is_stream:
+        with TemporaryDirectory(prefix="farol-") as folder:
+            copied = write(url, Path(folder) / "copy.db")
+            with (Path(folder) / "copy.db").open("rb") as copy:
+                output.write(iter(lambda: copy.read(_PIECE), b""))
+    else:
+        copied = write(url, file)
+    output.say(msg("wrote predictions to {path}: {n}", n=copied.rows, path=file))
+    output.say(msg("The copy holds data of pupils: keep it as you keep the workbook. The models are not in it."))
 
 
 @app.command(cls=Command, help=_("Restore a backup in place of the content of the database."))
@@ -136,6 +150,16 @@ def restore(
     copied = put_back(read_settings(data=data).store_url, file, force=force)
     say(msg("restored predictions from {path}: {n}", n=copied.rows, path=file))
     say(msg("Pupils erased after this backup was made are back: erase them again."))
+
+
+def say_pending() -> None:
+    """What is said where erased rows are still in a file."""
+    say(
+        msg(
+            "Their bytes are still in the file that ends in -wal, because somebody is reading the database. A running "
+            "service removes them as soon as it can; GET /ready says so until then. Or run this command again later."
+        )
+    )
 
 
 def _as_dict(result: Recount, *, repaired: bool) -> dict[str, object]:

@@ -11,16 +11,17 @@ from zoneinfo import ZoneInfo
 import typer
 
 from farol.cli.i18n import Command, Group
+from farol.cli.output import OverwriteOption, output_file
 from farol.cli.serve import DataOption
-from farol.cli.terminal import _, read_settings, say
+from farol.cli.terminal import _, read_settings, say, say_json
 from farol.cli.train import ArtifactsOption
-from farol.errors import InputError, Place
+from farol.errors import InputError
 from farol.i18n import msg
 
 app = typer.Typer(cls=Group, help=_("The stored data of one pupil: export them, erase them."), no_args_is_help=True)
 
 StudentArgument = Annotated[
-    str, typer.Argument(metavar="RA", help=_("The pupil's code (RA), as it was given with `student`."))
+    str, typer.Argument(metavar="RA", help=_("The pupil's code, as it was given with `student`."))
 ]
 
 
@@ -30,21 +31,23 @@ def export(
     output: Annotated[
         Path | None, typer.Option("--output", metavar=_("FILE"), help=_("A new file; without it, standard output."))
     ] = None,
+    overwrite: OverwriteOption = False,
     data: DataOption = None,
 ) -> None:
     """Every row of the pupil; an empty list for an unknown code."""
     from farol.store.database import Store
     from farol.store.privacy import export as rows_of
 
+    file = None if output is None else output_file(output, overwrite=overwrite)
     settings = read_settings(data=data)
     with Store.open(settings.store_url) as store:
         exported = rows_of(store, _code(student), timezone=ZoneInfo(settings.timezone), now=datetime.now(UTC))
     text = json.dumps(exported, ensure_ascii=False, indent=2)
-    if output is None:
-        print(text)
+    if file is None:
+        say_json(text)
         return
-    _write(output, text + "\n")
-    say(msg("wrote {path}; keep it as you keep the workbook", path=output))
+    file.write([f"{text}\n".encode()])
+    file.say(msg("wrote {path}; keep it as you keep the workbook", path=output))
 
 
 @app.command(
@@ -52,6 +55,7 @@ def export(
 )
 def erase(student: StudentArgument, data: DataOption = None, artifacts: ArtifactsOption = None) -> None:
     """Rows and what they added to the counters, in one transaction."""
+    from farol.cli.store import say_pending
     from farol.model.registry import Registry
     from farol.store.database import Store
     from farol.store.privacy import erase as erase_rows
@@ -73,6 +77,8 @@ def erase(student: StudentArgument, data: DataOption = None, artifacts: Artifact
         say(msg("These models are gone. When they are back, `farol store recount --repair` removes these counts too."))
     elif erased.rows:
         say(msg("They no longer count in the measurement of drift."))
+    if erased.is_pending:
+        say_pending()
     say(
         msg(
             "Still kept: predictions stored without a code, snapshots of drift (counts only), trained models, and "
@@ -96,23 +102,3 @@ def _code(given: str) -> str:
             expected=msg("a text of 1 to {most} characters", most=LONGEST_CODE),
         )
     return code
-
-
-def _write(path: Path, text: str) -> None:
-    """A new file that only its owner may read."""
-    import os
-
-    from farol.files import sync_folder
-
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        with os.fdopen(os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600), "w", encoding="utf-8") as file:
-            file.write(text)
-            file.flush()
-            os.fsync(file.fileno())
-        sync_folder(path.parent)
-    except OSError as error:
-        raise InputError(
-            msg("The file cannot be written: {reason}.", reason=error.strerror or str(error)),
-            where=Place(file=str(path)),
-        ) from error

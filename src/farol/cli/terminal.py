@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+import json
 import re
+import shutil
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from pydantic import ValidationError
 from rich.console import Console
+from rich.measure import Measurement
+from rich.table import Table
+from rich.text import Text
 
 from farol.errors import InputError
 from farol.i18n import Message, decimal, msg, terminal_locale, translate
@@ -15,10 +21,28 @@ from farol.profile import Profile, load_profile
 from farol.settings import Settings
 
 if TYPE_CHECKING:
+    from farol.model.bundle import Bundle
+    from farol.model.tasks import Tasks
     from farol.workbook.panel import Panel
+    from farol.workbook.selection import SheetNeeds
 
-OUT = Console(highlight=False, soft_wrap=True)
-ERR = Console(stderr=True, highlight=False)
+_ENDLESS = 100_000
+_NARROWEST = 20
+
+
+def console_width(*, is_terminal: bool) -> int:
+    """How many columns there are for tables: a terminal's own, while a file or a pipe has room for whole lines."""
+    return max(shutil.get_terminal_size().columns, _NARROWEST) if is_terminal else _ENDLESS
+
+
+OUT = Console(highlight=False, emoji=False, soft_wrap=True, width=console_width(is_terminal=sys.stdout.isatty()))
+ERR = Console(
+    stderr=True,
+    highlight=False,
+    emoji=False,
+    soft_wrap=True,
+    width=console_width(is_terminal=sys.stderr.isatty()),
+)
 
 _EXPECTED = {
     "int_parsing": msg("a whole number"),
@@ -44,6 +68,31 @@ def say(message: Message) -> None:
     OUT.print(message.render(terminal_locale()), markup=False)
 
 
+def say_heading(title: str, rest: str = "", *, end: str = "\n") -> None:
+    """A line that begins with a title."""
+    OUT.print(Text.assemble((title, "bold"), rest), end=end)
+
+
+def say_json(text: str) -> None:
+    """A JSON text to standard output; what the stream's encoding lacks is written as `\\u` and its number."""
+    encoding = sys.stdout.encoding or "ascii"
+    try:
+        text.encode(encoding)
+    except UnicodeEncodeError:
+        text = re.sub(r"[^\x00-\x7f]+", lambda match: json.dumps(match[0])[1:-1], text)
+    print(text)
+
+
+def print_table(table: Table) -> None:
+    """A table with every word whole: a narrow terminal breaks lines between words, and then its own, but cuts none."""
+    for column in table.columns:
+        column.overflow = "fold"
+        column.min_width = max(
+            (Measurement.get(OUT, OUT.options, text).minimum for text in (column.header, *column.cells)), default=0
+        )
+    OUT.print(table, markup=False)
+
+
 def read_settings(**overrides: object) -> Settings:
     """The settings, with a command's options over the environment.
 
@@ -52,7 +101,7 @@ def read_settings(**overrides: object) -> Settings:
     """
     given = {name: value for name, value in overrides.items() if value is not None}
     try:
-        return Settings(**given)  # type: ignore[arg-type]  # each command passes what its options declare
+        settings = Settings(**given)  # type: ignore[arg-type]  # each command passes what its options declare
     except ValidationError as error:
         first = error.errors(include_input=False, include_url=False)[0]
         name = "FAROL_" + "_".join(str(part) for part in first["loc"]).upper()
@@ -61,6 +110,9 @@ def read_settings(**overrides: object) -> Settings:
             expected=expectation(error),
             fix=msg("Correct it or remove it; docs/settings.md lists every setting."),
         ) from error
+    if settings.is_demonstration:
+        ERR.print(_("Demonstration: all pupils are invented."), markup=False)
+    return settings
 
 
 def expectation(error: ValidationError) -> Message:
@@ -76,9 +128,10 @@ def expectation(error: ValidationError) -> Message:
     return _EXPECTED.get(kind, msg("a value of the form that the documentation gives"))
 
 
-def open_panel(workbook: Path, profile: Profile, settings: Settings) -> Panel:
-    """The panel of a workbook, within the limits of the settings."""
+def open_panel(workbook: Path, profile: Profile, settings: Settings, needs: SheetNeeds | None = None) -> Panel:
+    """The panel of a workbook, read for what is needed of it, within the limits of the settings."""
     from farol.workbook.panel import read_panel  # only commands that read pay for the readers
+    from farol.workbook.selection import ANY_SHEET
     from farol.workbook.sheets import Limits
 
     limits = Limits(
@@ -86,9 +139,51 @@ def open_panel(workbook: Path, profile: Profile, settings: Settings) -> Panel:
         max_unpacked_bytes=settings.max_workbook_unpacked_bytes,
         max_cells=settings.max_workbook_cells,
     )
-    return read_panel(workbook, profile, limits)
+    return read_panel(workbook, profile, limits, needs or ANY_SHEET)
+
+
+def say_reading(panel: Panel, workbook: Path, *, year: int | None = None, aside: bool = False) -> None:
+    """Two lines on what was read of a workbook, or of its sheet of a `year`.
+
+    `aside`, for output that programs read: to standard error, and only where something was lost.
+    """
+    from farol.workbook.account import reading_lines
+
+    lines = reading_lines(
+        panel.accounts, panel.findings, str(workbook), terminal_locale(), year=year, only_losses=aside
+    )
+    for line in lines:
+        (ERR if aside else OUT).print(line, markup=False, soft_wrap=True)
 
 
 def open_profile(settings: Settings) -> Profile:
     """The profile that the settings name."""
     return load_profile(settings.profile)
+
+
+def open_tasks(settings: Settings) -> Tasks:
+    """The tasks of the profile in force: the one that the settings name, else that of the model promoted last."""
+    from farol.model.registry import Registry
+    from farol.model.tasks import Tasks
+
+    profile = open_profile(settings)
+    return Tasks.in_use(Registry(settings.artifacts), profile, is_chosen=settings.is_profile_chosen)
+
+
+def open_model(settings: Settings, task: str | None, horizon: int) -> Bundle:
+    """The promoted model of a task; without a name, of the first one of that horizon, else of the first of all.
+
+    Raises:
+        InputError: there is no such task.
+        BundleError: it has no promoted model, or that cannot be read.
+    """
+    from farol.model.registry import Registry
+
+    registry = Registry(settings.artifacts)
+    if task is not None and task in registry.stamps():
+        return registry.load(task)
+    tasks = open_tasks(settings)
+    if task is None and tasks.usual(horizon) not in registry.stamps():
+        for promoted in registry.stamps():  # one that cannot be read may be why another profile is in force
+            registry.load(promoted)
+    return registry.load(tasks.usual(horizon) if task is None else tasks.known(task))

@@ -2,25 +2,38 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
+from collections import Counter
 from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
-from farol.cli.check import ProfileOption, WorkbookArgument
-from farol.cli.terminal import ERR, OUT, _, number, open_panel, open_profile, read_settings, say
-from farol.errors import InputError, MissingExtraError
+from farol.cli.check import ProfileOption, SheetYearOption, WorkbookArgument
+from farol.cli.terminal import (
+    ERR,
+    OUT,
+    _,
+    number,
+    open_panel,
+    open_profile,
+    print_table,
+    read_settings,
+    say,
+    say_heading,
+    say_reading,
+)
+from farol.errors import InputError, MissingExtraError, PlanError
 from farol.i18n import Message, msg, terminal_locale
 
 if TYPE_CHECKING:
     from farol.evaluation.capacity import Capacity
-    from farol.profile import Task
+    from farol.model.trained import TrainedModel
+    from farol.profile import Profile, Task
     from farol.settings import Settings
     from farol.workbook.panel import Panel
 
@@ -36,23 +49,23 @@ ForceOption = Annotated[
     typer.Option("--force", help=_("Serve the model even if its own report says that it should not be served.")),
 ]
 
-POINTER = "workbook.json"
-"""Where, in the artifacts folder, the path of the last workbook trained on stands: `simulate` resamples its rows."""
-
 HEADLINES = ("precision", "recall", "f1", "roc_auc", "average_precision", "brier", "precision_top")
 
 
 def train(
     workbook: WorkbookArgument,
-    task: Annotated[
-        str, typer.Option("--task", help=_("Which task of the profile: current, next-year, or all."))
-    ] = "all",
+    task: Annotated[str, typer.Option("--task", help=_("Which task of the profile, or all."))] = "all",
     artifacts: ArtifactsOption = None,
     profile: ProfileOption = None,
     seed: SeedOption = 0,
     promote: Annotated[
-        bool, typer.Option("--promote/--no-promote", help=_("Serve the new models, or only keep them."))
-    ] = True,
+        bool | None,
+        typer.Option(
+            "--promote/--no-promote",
+            help=_("Serve the new models, or only keep them."),
+            show_default=_("--promote; with --as-of, --no-promote"),
+        ),
+    ] = None,
     force: ForceOption = False,
     capacity: Annotated[
         str,
@@ -68,12 +81,24 @@ def train(
         bool,
         typer.Option("--quick", help=_("Leave the slow comparisons out and measure more roughly; the report says so.")),
     ] = False,
+    as_of: Annotated[
+        int | None,
+        typer.Option("--as-of", metavar=_("YEAR"), help=_("Replay a year: know only the sheets up to it.")),
+    ] = None,
+    year: SheetYearOption = None,
 ) -> None:
     """Train the tasks asked for and write a bundle of each."""
     from farol.evaluation.capacity import parse_capacity
 
     settings = read_settings(artifacts=artifacts, profile=profile)
-    options = Options(parse_capacity(capacity), quick, promote, force)
+    options = Options(
+        parse_capacity(capacity),
+        quick,
+        promote=as_of is None or force if promote is None else promote,
+        force=force,
+        as_of=as_of,
+        year=year,
+    )
     train_workbook(workbook, settings, task=task, seed=seed, options=options)
 
 
@@ -105,12 +130,17 @@ def chosen_tasks(tasks: dict[str, Task], task: str) -> list[str]:
 
 @dataclass(frozen=True, slots=True)
 class Options:
-    """How to train: the capacity (None: the usual one), in a hurry or not, and whether and how to promote."""
+    """How to train: the capacity (None: the usual one), in a hurry or not, whether and how to promote.
+
+    `as_of`: know only the sheets up to that year; `year`: that of a file whose name has none.
+    """
 
     capacity: Capacity | None = None
     quick: bool = False
     promote: bool = True
     force: bool = False
+    as_of: int | None = None
+    year: int | None = None
 
 
 def train_workbook(
@@ -118,59 +148,72 @@ def train_workbook(
 ) -> Panel:
     """Read, train, write, promote and print; the panel comes back for who goes on with it."""
     require_training()
-    from farol.evaluation.capacity import USUAL
     from farol.model.bundle import write_bundle
     from farol.model.registry import Registry
-    from farol.training.train import train as fit
+    from farol.workbook.selection import SheetNeeds
 
     options = options or Options()
-    capacity = options.capacity or USUAL
     profile = open_profile(settings)
     names = chosen_tasks(dict(profile.tasks), task)
     columns = (SpinnerColumn(), TextColumn("{task.description}"), BarColumn(), TimeElapsedColumn())
     written: list[tuple[str, Path]] = []
+    refused: list[PlanError] = []
     with Progress(*columns, console=ERR, transient=not ERR.is_terminal) as bars:
         bar = bars.add_task(msg("Reading {file}", file=workbook.name).render(terminal_locale()), total=1.0)
-        panel = open_panel(workbook, profile, settings)
+        panel = open_panel(workbook, profile, settings, SheetNeeds(year=options.year))
         bars.update(bar, completed=1.0)
         for name in names:
-            bar = bars.add_task(name, total=1.0)
-
-            def progress(message: Message, fraction: float, bar: object = bar, name: str = name) -> None:
-                bars.update(bar, completed=fraction, description=f"{name}: {message.render(terminal_locale())}")  # type: ignore[arg-type]
-
-            trained = fit(panel, name, seed=seed, quick=options.quick, capacity=capacity, progress=progress)
-            written.append((name, write_bundle(settings.artifacts, trained)))
-            bars.update(bar, completed=1.0)
-    registry = Registry(settings.artifacts)
+            try:
+                trained = _fit(panel, name, seed, options, bars)
+            except PlanError as error:
+                refused.append(error)
+            else:
+                written.append((name, write_bundle(settings.artifacts, trained)))
+    if not written:
+        raise refused[0]
+    reports = {name: json.loads((path / "report.json").read_bytes()) for name, path in written}
+    served = {name for name, report in reports.items() if options.promote and (report["promotable"] or options.force)}
+    # Everything is done before anything is printed.
     for name, path in written:
-        report = json.loads((path / "report.json").read_bytes())
-        print_report(report, profile.tasks[name], path)
+        if name in served:
+            Registry(settings.artifacts).promote(name, path.name, force=options.force)
+    remember_workbook(workbook, settings, panel)
+    say_reading(panel, workbook)
+    for name, path in written:
+        print_report(reports[name], profile, profile.tasks[name], path)
         if not options.promote:
-            continue
-        if report["promotable"] or options.force:
-            registry.promote(name, path.name, force=options.force)
-        else:
+            say(msg("Kept, and not served: `farol models promote {task}` serves it.", task=name))
+        elif name not in served:
             say(msg("Not served: to serve it all the same, use --force."))
-    remember_workbook(workbook, settings)
+    for refusal in refused:
+        OUT.print()
+        say(msg("Not trained, and the others are:"))
+        for line in refusal.lines(terminal_locale()):
+            OUT.print(line, style="yellow", markup=False)
     return panel
 
 
-def print_report(report: dict[str, object], task: Task, path: Path) -> None:
+def _fit(panel: Panel, name: str, seed: int, options: Options, bars: Progress) -> TrainedModel:
+    from farol.evaluation.capacity import USUAL
+    from farol.training.train import train as fit
+
+    bar = bars.add_task(name, total=1.0)
+
+    def progress(message: Message, fraction: float) -> None:
+        bars.update(bar, completed=fraction, description=f"{name}: {message.render(terminal_locale())}")
+
+    capacity = options.capacity or USUAL
+    return fit(panel, name, seed=seed, quick=options.quick, capacity=capacity, as_of=options.as_of, progress=progress)
+
+
+def print_report(report: dict[str, Any], profile: Profile, task: Task, path: Path) -> None:
     """The headline metrics of a bundle's test, with their intervals."""
     test = report["test"]
-    assert isinstance(test, dict)  # noqa: S101  # report.json is our own, verified by its bundle
     OUT.print()
-    OUT.print(f"[bold]{task.title.in_locale(terminal_locale())}[/bold] · {task.name} · {path.name}")
-    say(
-        msg(
-            "Trained on {train} ({n_train} rows), tested on {test} ({n_test} rows)",
-            train=_years(report["train_years"]),
-            n_train=report["n_train"],
-            test=_years(report["test_years"]),
-            n_test=report["n_test"],
-        )
-    )
+    say_heading(task.title.in_locale(terminal_locale()), f" · {task.name} · {path.name}")
+    say(_rows_words(report, profile))
+    for note in report["notes"]:
+        OUT.print(note[terminal_locale()[:2]], markup=False)
     from farol.evaluation.metrics import MEASURES
 
     table = Table(box=None, pad_edge=False)
@@ -180,41 +223,52 @@ def print_report(report: dict[str, object], task: Task, path: Path) -> None:
         metric = test[name]
         interval = "–" if metric["low"] is None else f"{number(metric['low'])}–{number(metric['high'])}"
         table.add_row(MEASURES[name].title.render(terminal_locale()), number(metric["value"]), interval)
-    OUT.print(table)
+    print_table(table)
     OUT.print(task.limits.in_locale(terminal_locale()), style="yellow", markup=False)
-    promotion = report["promotion"]
-    assert isinstance(promotion, dict)  # noqa: S101  # report.json is our own
-    for reason in promotion["reasons"]:
+    for reason in report["promotion"]["reasons"]:
         OUT.print(reason[terminal_locale()[:2]], style="green" if report["promotable"] else "yellow", markup=False)
     if report["quick"]:
         say(msg("Made with --quick: before serving it for good, train without."))
 
 
-def _years(years: object) -> str:
-    """`2022→2023, 2023→2024` for pairs of years, `2022, 2023` for years."""
-    assert isinstance(years, list)  # noqa: S101  # report.json is our own
-    return ", ".join("→".join(map(str, year)) if isinstance(year, list) else str(year) for year in years)
+def _rows_words(report: dict[str, Any], profile: Profile) -> Message:
+    """Which rows taught and which tested the model of a report."""
+    plan = report["plan"]
+    if not profile.has_periods:
+        return msg(
+            "Trained on {n_train} rows, tested on {n_test} others", n_train=report["n_train"], n_test=report["n_test"]
+        )
+    years = {
+        part: ", ".join(
+            _cohort_years(profile.period_text(cohort["features"][-1]), profile.period_text(cohort["label"]))
+            for cohort in plan[part]
+        )
+        for part in ("train", "test")
+    }
+    if plan["split"] == "folds":
+        return msg("Tested on pupils left out in turn, of {test} ({n_test} rows)", n_test=report["n_test"], **years)
+    return msg(
+        "Trained on {train} ({n_train} rows), tested on {test} ({n_test} rows)",
+        n_train=report["n_train"],
+        n_test=report["n_test"],
+        **years,
+    )
 
 
-def workbook_digest(workbook: Path) -> str:
-    """sha256 over a workbook's bytes, or over the files of a folder in the order of their names."""
-    digest = hashlib.sha256()
-    for file in sorted(workbook.iterdir()) if workbook.is_dir() else [workbook]:
-        if file.is_file():
-            digest.update(file.read_bytes())
-    return digest.hexdigest()
+def _cohort_years(as_of: str, label: str) -> str:
+    """`2023`, or `2023→2024` where the answer is of a later year."""
+    return as_of if as_of == label else f"{as_of}→{label}"
 
 
-def remember_workbook(workbook: Path, settings: Settings) -> None:
-    """Note which workbook the models in `artifacts` come from. The note holds a path, never a row."""
-    note = {"path": str(workbook.resolve()), "sha256": workbook_digest(workbook)}
-    (settings.artifacts / POINTER).write_text(json.dumps(note, ensure_ascii=False, indent=2) + "\n", encoding="utf-8")
+def remember_workbook(workbook: Path, settings: Settings, panel: Panel) -> None:
+    """Note which workbook the models in `artifacts` come from, and how many pupils and findings it had."""
+    from farol.model.workbook_note import WorkbookNote, digest_of, write_note
 
-
-def remembered_workbook(settings: Settings) -> dict[str, str] | None:
-    """The note that `remember_workbook` left, or None when nothing was trained here or the note is unreadable."""
-    try:
-        note = json.loads((settings.artifacts / POINTER).read_text(encoding="utf-8"))
-    except (OSError, ValueError):
-        return None
-    return note if isinstance(note, dict) and {"path", "sha256"} <= note.keys() else None
+    years = panel.year.tolist()
+    note = WorkbookNote(
+        path=str(workbook.resolve()),
+        sha256=digest_of(workbook),
+        pupils={year: years.count(year) for year in panel.years},
+        findings=dict(Counter(finding.severity for finding in panel.findings)),
+    )
+    write_note(settings.artifacts, note)

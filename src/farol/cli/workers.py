@@ -10,6 +10,7 @@ import tempfile
 import threading
 from functools import partial
 from multiprocessing import connection, parent_process
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from prometheus_client.multiprocess import mark_process_dead
@@ -24,37 +25,61 @@ from farol.profile import load_profile
 from farol.settings import Settings
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+    from socket import socket
+
     from fastapi import FastAPI
 
 logger = logging.getLogger("farol.serve")
 
 
-def supervise(settings: Settings) -> None:
-    """Serve with `settings.workers` processes until SIGTERM or SIGINT, and then until all have drained.
+def supervise(settings: Settings, sockets: list[socket], started: Callable[[], None]) -> None:
+    """Serve with `settings.workers` processes on open sockets until SIGTERM or SIGINT, then until all have drained.
 
     A worker that ends is replaced; one that does not answer the supervisor for some seconds is killed and replaced.
-    One that cannot start ends them all: so would the next. Before any starts: ProfileError for an unusable
-    profile, MissingExtraError where what sends traces is not installed.
+    One that cannot start ends them all: so would the next. `started` is called just before the first starts. Before
+    that: ProfileError for an unusable profile, MissingExtraError where what sends traces is not installed.
     """
     load_profile(settings.profile)
     check_tracing(settings)
-    metrics = tempfile.mkdtemp(prefix="farol-metrics-")
+    remove_left_over()
+    metrics = tempfile.mkdtemp(prefix=f"{_METRICS}{os.getpid()}-")
     os.environ[FOLDER] = metrics  # the workers are new interpreters: they find it before they load the library
     try:
         config = Config(
             partial(worker_app, settings),
             factory=True,
-            host=settings.host,
-            port=settings.port,
             workers=settings.workers,
             http=HTTP,
             access_log=False,  # ours says no more than a route's template
             log_config=logging_config(settings),
         )
-        Supervisor(config, sockets=[config.bind_socket()]).run()
+        started()
+        Supervisor(config, sockets=sockets).run()
     finally:
         del os.environ[FOLDER]
         shutil.rmtree(metrics, ignore_errors=True)
+
+
+_METRICS = "farol-metrics-"
+
+
+def remove_left_over() -> None:
+    """Folders of figures of services that were killed: of processes that are no more."""
+    for folder in Path(tempfile.gettempdir()).glob(f"{_METRICS}*-*"):
+        pid = folder.name.removeprefix(_METRICS).partition("-")[0]
+        if pid.isdecimal() and len(pid) < 10 and not _is_running(int(pid)):
+            shutil.rmtree(folder, ignore_errors=True)
+
+
+def _is_running(pid: int) -> bool:
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    except OSError:  # another user's
+        return True
+    return True
 
 
 class Supervisor(Multiprocess):

@@ -16,8 +16,9 @@ import numpy as np
 from farol.errors import InputError
 from farol.i18n import Message, msg
 from farol.model.bundle import Bundle
-from farol.model.counters import WHOLE
+from farol.model.counters import TRAINING_SHEET, WHOLE
 from farol.model.reference import Tally
+from farol.profile import LEVEL, Text
 
 BinCounts = Mapping[str, Mapping[int, int]]
 """Counts of predictions by name (a feature, the score, the prediction) and bin, as `Store.counts` gives them."""
@@ -64,20 +65,20 @@ def parse_slice(bundle: Bundle, text: str) -> str:
     return f"{name}={value}"
 
 
-def slice_words(part: str) -> Message:
+def slice_words(part: str, level: Text = LEVEL) -> Message:
     """A slice, given as `parse_slice` gives it, in words; all pupils where it is empty."""
     kind, _, value = part.partition("=")
     match kind:
         case "":
             return msg("all pupils")
-        case "phase":
-            return msg("phase {value}", value=value)
         case "class":
             return msg("class {value}", value=value)
+        case "source" if value == TRAINING_SHEET:
+            return msg("the sheet that the model was trained with")
         case "source":
             return msg("the source {value}", value=value)
         case _:
-            return msg("{name} {value}", name=kind, value=value)
+            return msg("{name} {value}", name=level, value=value)
 
 
 def level_of(bundle: Bundle, part: str) -> str | None:
@@ -92,7 +93,7 @@ def baseline_of_slice(bundle: Bundle, part: str) -> Baseline:
     tally = None if level is None else bundle.reference.by_level.get(level)
     if tally is None:
         return all_rows(bundle)
-    description = msg("training rows of {slice}", slice=slice_words(part))
+    description = msg("training rows of {slice}", slice=slice_words(part, bundle.profile.level_name))
     return Baseline(_rows(tally), tally.features, tally.score, tally.predicted, description)
 
 

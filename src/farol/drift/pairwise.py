@@ -172,8 +172,8 @@ def pairwise_report(store: Store, bundle: Bundle, window: Window, *, part: str =
 def pairwise_of_panel(bundle: Bundle, panel: Panel) -> PairwiseReport:
     """The report for the last year of a workbook; what was predicted plays no part. Raises BundleError as above."""
     year = panel.years[-1]
-    rows = panel.select(panel.year == year)
-    matrix = feature_matrix(bundle.profile, bundle.task_spec, rows.numbers, rows.year.astype(np.float64))
+    rows = panel.select((panel.year == year) & panel.counts(bundle.task_spec))
+    matrix = feature_matrix(bundle.profile, bundle.task_spec, rows.columns, rows.year.astype(np.float64))
     n = matrix.shape[0]
     window = Window(str(year), date(year, 1, 1), date(year, 12, 31))
     return compare(bundle, matrix, window=window, answers=n, read=n)
@@ -205,7 +205,7 @@ def compare(
         part=part,
         baseline=msg("all training rows")
         if level is None
-        else msg("training rows of {slice}", slice=slice_words(part)),
+        else msg("training rows of {slice}", slice=slice_words(part, bundle.profile.level_name)),
         reference_n=rows,
         reference_years=bundle.served_years,
         answers=answers,
@@ -274,8 +274,7 @@ def _year(row: Prediction) -> int:
 
 def _features(bundle: Bundle, rows: Sequence[Prediction]) -> Floats:
     """Raw features (n, k) of stored rows, as they were scored."""
-    given = [[row.features.get(name) for row in rows] for name in bundle.inputs.columns]
-    columns = bundle.inputs.clean(np.array(given, dtype=np.float64).reshape(len(given), len(rows)))
+    columns = bundle.inputs.clean(bundle.inputs.stacked_rows([row.features for row in rows]))
     years = np.array([_year(row) for row in rows], dtype=np.float64)
     return bundle.inputs.plan.matrix(dict(zip(bundle.inputs.columns, columns, strict=True)), years)
 

@@ -195,8 +195,8 @@ def drift_of_panel(bundle: Bundle, panel: Panel) -> DriftReport:
     The model is not asked, so the report has no score and no rate.
     """
     year = panel.years[-1]
-    rows = panel.select(panel.year == year)
-    matrix = feature_matrix(bundle.profile, bundle.task_spec, rows.numbers, rows.year.astype(np.float64))
+    rows = panel.select((panel.year == year) & panel.counts(bundle.task_spec))
+    matrix = feature_matrix(bundle.profile, bundle.task_spec, rows.columns, rows.year.astype(np.float64))
     reference = bundle.reference
     counts = {
         bins.feature: dict(enumerate(counted))

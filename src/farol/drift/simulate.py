@@ -2,20 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
 import numpy as np
+from sqlalchemy import select
 
 from farol.errors import InputError
 from farol.i18n import msg
 from farol.model.features import Floats, sheet_inputs
 from farol.model.scoring import Scorer
+from farol.model.vocabulary import Objects, given_in
 from farol.profile import Column
 from farol.store.database import Store
 from farol.store.prediction_rows import row_of
-from farol.store.records import Prediction
+from farol.store.records import Prediction, Source
+from farol.store.tables import predictions
 
 if TYPE_CHECKING:
     from farol.workbook.panel import Panel
@@ -31,41 +34,60 @@ the mean falls by about 0.4 and 1. Every value remains one that some pupil had.
 LOST: Mapping[str, float] = {"none": 0.0, "moderate": 0.0, "severe": 0.2}
 """Share of the shifted features' values that go missing besides."""
 
+SOURCE: Source = "simulation"
+
 _CHUNK = 1_000
 
 
 def simulate(
-    panel: Panel, scorer: Scorer, store: Store, *, n: int, shift: str, seed: int, days: int = 1, now: datetime
+    panel: Panel,
+    scorer: Scorer,
+    store: Store,
+    *,
+    n: int,
+    shift: str,
+    seed: int,
+    days: int = 1,
+    now: datetime,
+    years: Collection[int] | None = None,
 ) -> int:
     """Store `n` simulated predictions of the bundle's task, evenly spread over the `days` days before `now` (aware).
 
-    The pupils are those of the panel's last year of whom the model knows anything. A shift lowers the first half of
-    the task's continuous inputs (`shifted_inputs`) by `LOWERED` and loses `LOST` of them. `none` means as they are,
-    and not that there is no drift: that year may differ from the years of training, and then the verdict says so.
-    Returns how many were stored. Raises InputError for another `shift` than none, moderate and severe, and when there
-    is nobody to draw from; StoreError.
+    The pupils are those of the panel's `years`, by default of its last, of whom the model knows anything. A shift
+    lowers the first half of the task's continuous inputs (`shifted_inputs`) by `LOWERED` and loses `LOST` of them.
+    `none` means as they are, and not that there is no drift: those years may differ from the years of training, and
+    then the verdict says so. Returns how many were stored. Raises InputError for another `shift` than none, moderate
+    and severe, and when there is nobody to draw from; StoreError.
     """
     if shift not in LOWERED:
         raise InputError(msg("There is no such shift."), expected=msg("one of {names}", names=", ".join(LOWERED)))
     bundle = scorer.bundle
     names = sheet_inputs(bundle.profile, bundle.task_spec)
-    pupils = panel.select(panel.year == panel.years[-1])
-    columns = {name: pupils.numbers[name] for name in names if name in pupils.numbers}
+    pupils = panel.select(np.isin(panel.year, list(years or panel.years[-1:])) & panel.counts(bundle.task_spec))
+    columns = {name: pupils.columns[name] for name in names if name in pupils.columns}
     year = pupils.year.astype(np.float64)
     known = np.flatnonzero(~np.isnan(scorer.score(columns, year).features).all(axis=1))
     if not known.size:
         raise InputError(msg("The last year of the workbook has no pupil of whom the model knows anything."))
     rng = np.random.default_rng(seed)
-    lowered = {name: np.sort(columns[name][np.isfinite(columns[name])]) for name in _shifted(columns, scorer, shift)}
+    numbers = {name: pupils.numbers[name] for name in _shifted(columns, scorer, shift)}
+    lowered = {name: np.sort(values[np.isfinite(values)]) for name, values in numbers.items()}
     for start in range(0, n, _CHUNK):
         size = min(_CHUNK, n - start)
         drawn = rng.choice(known, size)
-        chunk = {name: values[drawn] for name, values in columns.items()}
+        chunk: dict[str, Floats | Objects] = {name: values[drawn] for name, values in columns.items()}
         for name, ordered in lowered.items():
-            chunk[name] = _lower(chunk[name], ordered, LOWERED[shift], LOST[shift], rng)
+            chunk[name] = _lower(numbers[name][drawn], ordered, LOWERED[shift], LOST[shift], rng)
         moments = [now - timedelta(days=days) * ((n - start - i - 1) / n) for i in range(size)]
         store.write(_predictions(scorer, chunk, year[drawn], moments))
     return n
+
+
+def is_asked(store: Store) -> bool:
+    """Whether the log holds a prediction that was asked for, not simulated. Raises StoreError."""
+    query = select(predictions.c.id).where(predictions.c.source != SOURCE).limit(1)
+    with store.snapshot() as connection:
+        return connection.execute(query).first() is not None
 
 
 def shifted_inputs(scorer: Scorer) -> tuple[str, ...]:
@@ -77,10 +99,10 @@ def shifted_inputs(scorer: Scorer) -> tuple[str, ...]:
 
 
 def _is_continuous(column: Column) -> bool:
-    return not column.integer and not column.usual
+    return column.kind == "number" and not column.integer and not column.usual
 
 
-def _shifted(columns: Mapping[str, Floats], scorer: Scorer, shift: str) -> tuple[str, ...]:
+def _shifted(columns: Mapping[str, object], scorer: Scorer, shift: str) -> tuple[str, ...]:
     return () if shift == "none" else tuple(name for name in shifted_inputs(scorer) if name in columns)
 
 
@@ -96,11 +118,11 @@ def _lower(values: Floats, ordered: Floats, power: float, lost: float, rng: np.r
 
 
 def _predictions(
-    scorer: Scorer, columns: Mapping[str, Floats], year: Floats, moments: list[datetime]
+    scorer: Scorer, columns: Mapping[str, Floats | Objects], year: Floats, moments: list[datetime]
 ) -> list[Prediction]:
     answers = scorer.answers(scorer.score(columns, year))
     rows = []
     for i, (at, answer) in enumerate(zip(moments, answers, strict=True)):
-        given = {name: None if np.isnan(values[i]) else float(values[i]) for name, values in columns.items()}
-        rows.append(row_of(scorer, answer, given, at=at, year=int(year[i]), source="simulation"))
+        given = {name: given_in(values[i]) for name, values in columns.items()}
+        rows.append(row_of(scorer, answer, given, at=at, year=int(year[i]), source=SOURCE))
     return rows

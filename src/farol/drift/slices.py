@@ -13,13 +13,13 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date
 
-from farol.drift.baseline import Baseline, BinCounts, all_rows, baseline_of_slice, summed, without_slice
+from farol.drift.baseline import Baseline, BinCounts, all_rows, baseline_of_slice, slice_words, summed, without_slice
 from farol.drift.figures import FeatureDrift
 from farol.drift.report import DriftReport, features_of, score_of
 from farol.drift.verdicts import MIN_SAMPLES
 from farol.i18n import Message
 from farol.model.bundle import Bundle
-from farol.model.counters import SCORE, WHOLE
+from farol.model.counters import SCORE, SHEET_SLICE, WHOLE
 from farol.store.database import Store
 
 MOST_OF_A_KIND = 10
@@ -38,6 +38,7 @@ class Slice:
 
     kind: str
     value: str
+    words: Message
     n: int
     reference_n: int
     baseline: Message
@@ -79,6 +80,7 @@ def search_slices(store: Store, bundle: Bundle, report: DriftReport) -> SliceSea
         return SliceSearch()
     first, last = report.window.first or date.min, report.window.last
     sizes = store.slices(bundle.task, bundle.version, first, last)
+    sizes.pop(SHEET_SLICE, None)  # it is no part of the window
     kinds = {kind: list(_largest(kind, sizes)) for kind in kinds_of(bundle)}
     counts = {
         name: store.counts(bundle.task, bundle.version, first, last, name)
@@ -94,8 +96,8 @@ def search_slices(store: Store, bundle: Bundle, report: DriftReport) -> SliceSea
             figures = {
                 figure.feature: figure for figure in _figures(bundle, counts[name], baseline, unexplained, family)
             }
-            value = name.partition("=")[2]
-            slices.append(Slice(kind, value, sizes[name], round(baseline.n), baseline.description, figures))
+            value, words = name.partition("=")[2], slice_words(name, bundle.profile.level_name)
+            slices.append(Slice(kind, value, words, sizes[name], round(baseline.n), baseline.description, figures))
         searched += slices
         for feature in unexplained:
             in_alarm = [part for part in slices if feature in part.figures and part.figures[feature].alarm]

@@ -43,11 +43,11 @@ class CalibrationBand:
 
 @dataclass(frozen=True, slots=True)
 class CalibrationBands:
-    """All bands from 0 to 1, and the share of test pupils who fell into one that was covered."""
+    """All bands from 0 to 1, and the share of test pupils who fell into one that was covered; None without any."""
 
     edges: tuple[float, ...]
     bands: tuple[CalibrationBand, ...]
-    coverage: float
+    coverage: float | None
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -61,7 +61,10 @@ class Unseen:
 
 
 def calibration_bands(known: Unseen, test_label: Floats, probability: Floats) -> CalibrationBands:
-    """The bands by training rows (n,), held against labels and probabilities of the test year (m,)."""
+    """The bands by training rows (n,), held against labels and probabilities of the test (m,).
+
+    Without a test row (m = 0), as where the answers out of fold are the test themselves, no band is held against any.
+    """
     edges = _edges(known.probability)
     bands = []
     for low, high in pairwise(edges):
@@ -74,8 +77,8 @@ def calibration_bands(known: Unseen, test_label: Floats, probability: Floats) ->
         bands.append(
             CalibrationBand(low, high, int(taken.sum()), trained, expected, int(asked.sum()), observed, covered)
         )
-    covering = sum(band.n_test for band in bands if band.covered)
-    return CalibrationBands(edges, tuple(bands), covering / max(test_label.size, 1))
+    within = sum(band.n_test for band in bands if band.covered)
+    return CalibrationBands(edges, tuple(bands), within / test_label.size if test_label.size else None)
 
 
 def _over_years(trained: Estimate, known: Unseen, low: float, high: float) -> Estimate:

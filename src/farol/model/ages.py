@@ -12,7 +12,6 @@ taken on an unknown day.
 
 from __future__ import annotations
 
-import operator
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
@@ -22,6 +21,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from farol.profile import AgeRule, Operator, Profile
+from farol.workbook.derived import COMPARE, LookUp
 
 Floats = NDArray[np.float64]
 Integers = NDArray[np.int64]
@@ -30,34 +30,6 @@ MONTHS = 12
 OLDEST = 120
 MOST_PROMOTIONS = 3
 _HALF_A_MONTH = 15
-
-_COMPARE: Mapping[Operator, Callable[[Floats, float], NDArray[np.bool_]]] = {
-    "<": operator.lt,
-    "<=": operator.le,
-    ">": operator.gt,
-    ">=": operator.ge,
-    "==": operator.eq,
-}
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class LookUp:
-    """A table of (upper bound inclusive, result) as arrays, ready to be looked up in."""
-
-    bounds: Floats  # (b,)
-    results: Floats  # (b + 1,)
-
-    @classmethod
-    def of(cls, table: tuple[tuple[float, float], ...]) -> Self:
-        """The table of a profile, its last bound inf."""
-        # NaN sorts behind every bound and so finds the NaN that stands behind the table's last result.
-        results = [*(result for _, result in table), np.nan]
-        return cls(np.array([bound for bound, _ in table]), np.array(results))
-
-    def __call__(self, values: Floats) -> Floats:
-        """What the table gives for values (n,); NaN for NaN."""
-        results: Floats = self.results[np.searchsorted(self.bounds, values, side="left")]
-        return results
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -89,7 +61,8 @@ class Ages:
         if profile.rule is None:
             return None
         column, label = profile.columns[str(profile.level)], profile.label
-        return cls._ready(profile.rule, label.operator, label.value, (column.minimum or 0.0, column.maximum or 0.0))
+        range_ = (column.minimum or 0.0, column.maximum or 0.0)
+        return cls._ready(profile.rule, label.operator, float(str(label.value)), range_)
 
     @classmethod
     @lru_cache(maxsize=8)
@@ -102,7 +75,7 @@ class Ages:
             [
                 np.mean(
                     [
-                        _COMPARE[at_risk](levels[:, np.newaxis] - LookUp.of(table)(ages), value)
+                        COMPARE[at_risk](levels[:, np.newaxis] - LookUp.of(table)(ages), value)
                         for table in (dated.applied, dated.written)
                     ],
                     axis=0,
@@ -118,7 +91,7 @@ class Ages:
             passed=np.array([dated.month - (dated.day < _HALF_A_MONTH) for dated in rule.dated], dtype=np.float64),
             tables=tuple(LookUp.of(table) for table in applied),
             applied=np.array([applied.index(dated.applied) for dated in rule.dated], dtype=np.int64),
-            at_risk=_COMPARE[at_risk],
+            at_risk=COMPARE[at_risk],
             value=value,
             lowest=lowest,
             # In one piece: else every look-up would copy it.

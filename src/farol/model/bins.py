@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 from pydantic import ConfigDict
 
 from farol.i18n import msg
+from farol.profile import Text
 
 Floats = NDArray[np.float64]
 
@@ -31,8 +32,8 @@ discrete may be a continuous feature of which we saw little."""
 CACHED = 16_384
 """Values counted at once: with their comparisons they stay in the cache of one core."""
 
-BLOCK = 65_536
-"""Rows indexed at once: every value is compared with every edge, and the comparisons have to fit in memory."""
+FEW = 512
+"""Up to this number of rows every value is compared with every edge; of more, bisection takes a third of the time."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,7 +42,8 @@ class FeatureBins:
 
     Either `edges` (one bin more than edges, then missing) or `values` (a bin each, then other values, then missing);
     the other one is None. `counts` has one number a bin, the last for missing. `lowest` and `highest` are the least
-    and greatest training value; both are None where training had no value.
+    and greatest training value; both are None where training had no value. Of a category the values are the places of
+    words, which are in no order: `words` has what a reader calls each, and there is no least and greatest.
     """
 
     __pydantic_config__: ClassVar[ConfigDict] = ConfigDict(extra="forbid", strict=True)
@@ -52,12 +54,20 @@ class FeatureBins:
     counts: tuple[int, ...]
     lowest: float | None
     highest: float | None
+    words: tuple[Text, ...] | None = None
 
     @classmethod
-    def fit(cls, values: Floats, feature: str) -> Self:
-        """Bins of training values (n,), NaN missing. A wholly missing feature has one open bin, which is empty."""
+    def fit(cls, values: Floats, feature: str, words: Sequence[Text] | None = None) -> Self:
+        """Bins of training values (n,), NaN missing. A wholly missing feature has one open bin, which is empty.
+
+        `words` are those of a category's vocabulary, of which the values are places.
+        """
         present = np.sort(values[np.isfinite(values)])
         distinct = np.unique(present)
+        if words is not None and distinct.size:
+            named = tuple(words[int(place)] for place in distinct)
+            empty = cls(feature, None, tuple(distinct.tolist()), (), None, None, named)
+            return replace(empty, counts=tuple(empty.count(values).tolist()))
         discrete = 0 < distinct.size <= MOST_BINS and present.size >= ROWS_PER_VALUE * distinct.size
         edges = None if discrete else _quantile_edges(present)
         seen = tuple(distinct.tolist()) if discrete else None
@@ -73,6 +83,8 @@ class FeatureBins:
         if any(low >= high for low, high in pairwise(points)):
             raise ValueError("edges and values of bins ascend")
         check_counts(self.counts, self.size, n)
+        if self.words is not None and (self.values is None or len(self.words) != len(self.values)):
+            raise ValueError("each value of a category has words")
         if (self.lowest is None) != (self.highest is None):
             raise ValueError("a feature has a least and a greatest value, or neither")
 
@@ -83,7 +95,12 @@ class FeatureBins:
 
     @property
     def ordered(self) -> int:
-        """How many of the first bins are in order of their values: all but missing, and but values never seen."""
+        """How many of the first bins are in order of their values: all but missing, and but values never seen.
+
+        None of a category's.
+        """
+        if self.words is not None:
+            return 0
         return len(self.values) if self.values is not None else len(self.edges or ()) + 1
 
     def index(self, values: Floats) -> NDArray[np.int64]:
@@ -115,7 +132,8 @@ class FeatureBins:
     def labels(self, locale: str) -> tuple[str, ...]:
         """What a reader sees on an axis, one text a bin, in `locale`."""
         if self.values is not None:
-            texts = [*_numbers(self.values, locale), msg("other value").render(locale)]
+            values = _numbers(self.values, locale) if self.words is None else [w.in_locale(locale) for w in self.words]
+            texts = [*values, msg("other value").render(locale)]
         elif self.edges:
             numbers = _numbers(self.edges, locale)
             texts = [
@@ -146,15 +164,24 @@ class Binning:
         return cls(padded, discrete, np.array([bins.size - 1 for bins in features], dtype=np.int64))
 
     def index(self, matrix: Floats) -> NDArray[np.int64]:
-        bins = np.empty(matrix.shape, dtype=np.int64)
-        for start in range(0, matrix.shape[0], BLOCK):
-            values = matrix[start : start + BLOCK, :, np.newaxis]
-            reached = (self.points <= values).sum(axis=2)
-            # By value: the last point reached must be the value itself, otherwise it is one we never saw.
-            known = (self.points == values).any(axis=2)
-            index = np.where(self.discrete, np.where(known, reached - 1, self.missing - 1), reached)
-            bins[start : start + BLOCK] = np.where(np.isnan(values[:, :, 0]), self.missing, index)
-        return bins
+        if matrix.shape[0] > FEW:
+            return np.column_stack([self._of_column(place, values) for place, values in enumerate(matrix.T)])
+        values = matrix[:, :, np.newaxis]
+        reached = (self.points <= values).sum(axis=2)
+        # By value: the last point reached must be the value itself, otherwise it is one we never saw.
+        known = (self.points == values).any(axis=2)
+        index = np.where(self.discrete, np.where(known, reached - 1, self.missing - 1), reached)
+        return np.where(np.isnan(matrix), self.missing, index)
+
+    def _of_column(self, place: int, values: Floats) -> NDArray[np.int64]:
+        """The bins (n,) of one feature: the same, by bisection."""
+        points = self.points[place]
+        points = points[~np.isnan(points)]
+        index = np.searchsorted(points, values, side="right")
+        if self.discrete[place] and points.size:
+            known = (index > 0) & (points[np.maximum(index - 1, 0)] == values)
+            index = np.where(known, index - 1, self.missing[place] - 1)
+        return np.where(np.isnan(values), self.missing[place], index)
 
 
 def check_counts(counts: Sequence[int], size: int, n: int) -> None:

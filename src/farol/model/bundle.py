@@ -21,7 +21,7 @@ from typing import Any, ClassVar
 from pydantic import ConfigDict, TypeAdapter, ValidationError
 
 import farol
-from farol.errors import BundleError, Place, ProfileError
+from farol.errors import BundleError, Place, reason_of
 from farol.files import canonical_json, parse_json, sync_folder, write_file
 from farol.i18n import Message, msg
 from farol.model.features import Preprocessing
@@ -29,6 +29,7 @@ from farol.model.inputs import Inputs
 from farol.model.reference import Reference
 from farol.model.risk_bands import Support, bands_of, prevalence_range
 from farol.model.trained import TrainedModel
+from farol.model.vocabulary import nominal_features, with_words
 from farol.profile import Profile, Task, parse_profile
 
 FORMAT = 1
@@ -133,7 +134,7 @@ def write_bundle(
     manifest = _manifest_of(trained)
     folder = artifacts / manifest.task / manifest.version
     fresh = folder.with_name(f".{manifest.version}.{secrets.token_hex(4)}")
-    with _disk_trouble(folder):
+    with disk_trouble(folder):
         if folder.exists():
             try:
                 return read_bundle(folder).path
@@ -160,7 +161,7 @@ def write_bundle(
 
 def read_bundle(path: Path) -> Bundle:
     """Verify every file of the bundle in folder `path`, then read it; BundleError names the file and the difference."""
-    with _disk_trouble(path):
+    with disk_trouble(path):
         if not path.is_dir():
             raise BundleError(msg("There is no model here."), where=Place(file=str(path)), fix=_TRAIN)
         plain = {entry.name: entry.is_file(follow_symlinks=False) for entry in os.scandir(path)}
@@ -175,7 +176,8 @@ def read_bundle(path: Path) -> Bundle:
                 )
             if not is_plain:
                 raise _damaged(path, name, msg("{name} is not a plain file.", name=name))
-        manifest = _read_manifest(path)
+        with _meaning(path, MANIFEST):
+            manifest = _read_manifest(path)
         files = {name: _read_file(path, name, manifest.files[name]) for name in FILES}
     return _assemble(path, manifest, files)
 
@@ -189,12 +191,13 @@ def _damaged(path: Path, name: str, problem: Message, **parts: Message) -> Bundl
 
 
 @contextmanager
-def _disk_trouble(path: Path) -> Iterator[None]:
+def disk_trouble(path: Path) -> Iterator[None]:
+    """An OSError becomes a BundleError that names the file, or else `path`."""
     try:
         yield
     except OSError as error:
         raise BundleError(
-            msg("The model cannot be read or written: {reason}.", reason=error.strerror or type(error).__name__),
+            msg("The model cannot be read or written: {reason}.", reason=reason_of(error)),
             where=Place(file=str(error.filename or path)),
             fix=msg("Check the free space and the permissions of the folder."),
         ) from error
@@ -269,9 +272,9 @@ def _read_manifest(path: Path) -> Manifest:
 
 
 def _read_file(path: Path, name: str, entry: FileEntry) -> bytes:
-    data = _read_at_most(path / name, entry.size)
     size = (path / name).stat().st_size
-    if size != entry.size:
+    data = _read_at_most(path / name, entry.size) if size == entry.size else b""
+    if len(data) != entry.size:
         raise _damaged(
             path,
             name,
@@ -303,6 +306,8 @@ def _assemble(path: Path, manifest: Manifest, files: Mapping[str, bytes]) -> Bun
         task = profile.tasks[manifest.task]
     with _meaning(path, "preprocessing.json"):
         preprocessing = Preprocessing.from_json(files["preprocessing.json"])
+        words = nominal_features(profile, task).keys()
+        profile = with_words(profile, preprocessing.words)
     with _meaning(path, "reference.json"):
         reference = Reference.from_json(files["reference.json"])
     with _meaning(path, "report.json"):
@@ -311,7 +316,7 @@ def _assemble(path: Path, manifest: Manifest, files: Mapping[str, bytes]) -> Bun
     binned = tuple(bins.feature for bins in reference.features)
     for name, agrees in (
         ("profile.toml", profile.fingerprint == manifest.profile_fingerprint and task.features == manifest.features),
-        ("preprocessing.json", preprocessing.features == manifest.features),
+        ("preprocessing.json", preprocessing.features == manifest.features and preprocessing.words.keys() == words),
         ("reference.json", binned == manifest.features),
         ("report.json", report["task"] == manifest.task),
         (MANIFEST, 0.0 < manifest.threshold < 1.0),
@@ -350,7 +355,9 @@ def _read_report(source: bytes) -> dict[str, Any]:
 def _meaning(path: Path, name: str) -> Iterator[None]:
     try:
         yield
-    except (ValueError, TypeError, KeyError, IndexError, RecursionError, ProfileError) as error:
+    except (BundleError, OSError):
+        raise
+    except Exception as error:
         raise _damaged(path, name, msg("{name} does not fit the rest of the model.", name=name)) from error
 
 

@@ -12,7 +12,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
 from itertools import accumulate
-from typing import Self
+from typing import Final, Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -33,7 +33,15 @@ WITHOUT = "=without"
 """The bins of the probability once more, of answers without a hidden feature; for tasks that hide features."""
 
 WHOLE = ""
-"""The slice of all answers."""
+"""The slice of all answers but those of TRAINING_SHEET."""
+
+TRAINING_SHEET: Final = "training-sheet"
+"""The source of forecasts for the very workbook that the model was trained with. They count in a slice of their own and
+in no other: training knew these pupils, and the test of the card measured what a step from year to year costs, so they
+say nothing about what has changed since."""
+
+SHEET_SLICE = f"source={TRAINING_SHEET}"
+"""The slice of those."""
 
 Counts = NDArray[np.int64]
 
@@ -84,7 +92,10 @@ class CounterLayout:
 
 @dataclass(frozen=True, slots=True)
 class Counted:
-    """Where one answer counts: cells of a layout, each once, in the whole and in each of the slices."""
+    """Where one answer counts: cells of a layout, each once, in the whole and in each of the slices.
+
+    In SHEET_SLICE it counts in that slice alone.
+    """
 
     layout: CounterLayout
     cells: tuple[int, ...]
@@ -136,17 +147,27 @@ def moved(cells: Counts, layout: CounterLayout, into: CounterLayout) -> Counts:
     return result
 
 
-def slices_of(source: str, level: str | None, values: Mapping[str, float | None], group: str | None) -> tuple[str, ...]:
+def slices_of(
+    source: str, level: str | None, values: Mapping[str, float | str | None], group: str | None
+) -> tuple[str, ...]:
     """The slices an answer counts in besides the whole: its source and, where they are known, its level and class.
 
-    `level` names the column of the pupils' stage in `values`; `group` is the class as the programme calls it.
+    `level` names the column of the pupils' stage in `values`; `group` is the class as the programme calls it. An answer
+    of TRAINING_SHEET counts in that slice alone.
     """
+    if source == TRAINING_SHEET:
+        return (SHEET_SLICE,)
     stage = None if level is None else values.get(level)
     return (
         f"source={source}",
         *(() if stage is None else (f"{level}={stage:g}",)),
         *(() if group is None else (f"class={group}",)),
     )
+
+
+def with_whole(slices: tuple[str, ...]) -> tuple[str, ...]:
+    """All slices that an answer counts in, of those besides the whole."""
+    return slices if slices == (SHEET_SLICE,) else (WHOLE, *slices)
 
 
 def total(layout: CounterLayout, groups: Iterable[Sequence[int]]) -> Counts:

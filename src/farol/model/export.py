@@ -16,7 +16,7 @@ from sklearn.pipeline import FeatureUnion
 from sklearn.preprocessing import FunctionTransformer, StandardScaler
 from xgboost import XGBClassifier
 
-from farol.errors import InputError, Place
+from farol.errors import InputError, Place, reason_of
 from farol.files import replace_file
 from farol.i18n import msg
 from farol.model.bundle import Bundle
@@ -31,6 +31,12 @@ def export_pickles(bundle: Bundle, folder: Path) -> tuple[Path, ...]:
     `model.predict_proba(scaler.transform(imputer.transform(raw)))[:, 1]` is the bundle's probability within 1e-6, for
     `raw` (n, k) with the columns of features_used.pkl and NaN where missing. InputError when the disk refuses.
     """
+    if bundle.preprocessing.words:
+        raise InputError(
+            msg("Pickles cannot hold this model: {names} are words, not numbers.",
+                names=", ".join(bundle.preprocessing.words)),
+            fix=msg("Use model.json and preprocessing.json of the model's folder."),
+        )  # fmt: skip
     imputer, scaler = _preprocessing(bundle.preprocessing)
     objects = (imputer, scaler, _model(bundle), list(bundle.task_spec.features))
     paths = tuple(folder / name for name in NAMES)
@@ -40,7 +46,7 @@ def export_pickles(bundle: Bundle, folder: Path) -> tuple[Path, ...]:
             replace_file(path, pickle.dumps(value))
     except OSError as error:
         raise InputError(
-            msg("The pickles cannot be written there: {reason}.", reason=error.strerror or type(error).__name__),
+            msg("The pickles cannot be written there: {reason}.", reason=reason_of(error)),
             where=Place(file=str(folder)),
             fix=msg("Name a folder that can be written."),
         ) from error

@@ -7,8 +7,9 @@ looking it up costs more than computing it.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
-from typing import Self
+from dataclasses import dataclass, field, replace
+from types import MappingProxyType
+from typing import Any, Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,17 +17,18 @@ from numpy.typing import NDArray
 from farol.errors import Place, ProfileError
 from farol.files import canonical_json, parse_json
 from farol.i18n import msg
-from farol.model.ages import Ages, LookUp
+from farol.model.ages import Ages
+from farol.model.vocabulary import Objects, Vocabulary, vocabularies
 from farol.profile import Derived, Profile, Task, Text
+from farol.workbook.derived import LookUp
 
 Floats = NDArray[np.float64]
 
 YEAR = "year"
-"""The name under which derived columns find the sheet's year."""
+"""The name under which derived columns find the year or term of a row."""
 
-
-KNOWN = "known"
-"""The name under which they find the year up to which the rule of ages is known."""
+KNOWN = " known"
+"""The name under which derived columns find the year up to which the rule of ages is known."""
 
 _START = " start"  # what is known of birthdays and rules, computed once for all features that use it
 
@@ -103,6 +105,7 @@ class FeaturePlan:
     reads: tuple[str, ...]
     steps: tuple[DerivedStep, ...]
     ages: Ages | None  # where a step asks for the chances of the rule of ages
+    vocabularies: Mapping[str, Vocabulary]  # of the categories among the columns read
 
     @classmethod
     def of(cls, profile: Profile, task: Task) -> Self:
@@ -117,24 +120,33 @@ class FeaturePlan:
             reads=tuple(reads),
             steps=tuple(steps.values()),
             ages=Ages.of(profile) if by_age else None,
+            vocabularies=vocabularies(profile, reads),
         )
 
-    def matrix(self, columns: Columns, year: Floats, known: int | None = None) -> Floats:
+    @property
+    def needs_year(self) -> bool:
+        """Whether any feature depends on the sheet's year."""
+        return any(YEAR in step.sources for step in self.steps)
+
+    def matrix(self, columns: Mapping[str, Floats | Objects], year: Floats, known: int | None = None) -> Floats:
         """The raw features (n, k) in the task's order, NaN where missing.
 
-        `columns` are sheet columns (n,) by name; one that is absent is missing for everybody. `year` (n,) is the
+        `columns` are sheet columns (n,) by name; one that is absent is missing for everybody. Of a category they are
+        words, or already the places of words in its vocabulary, which the features hold. `year` (n,) is the
         sheet's year. What the rule of ages makes of next year is by the rules known in `known`, else in `year`: rows
         of years past teach what next year may bring under the rule of the moment of prediction.
         Raises ValueError when a column has another length than `year`.
         """
         values: dict[str, Floats] = {YEAR: year, KNOWN: year if known is None else np.full(year.shape, float(known))}
         for name in self.reads:
-            column = columns.get(name)
+            column: Any = columns.get(name)  # numbers, or words that become numbers below
             if column is None:
                 column = np.full(year.shape, np.nan)
             elif column.shape != year.shape:
                 raise ValueError(f"column {name} has shape {column.shape}, year has {year.shape}")
             values[name] = column
+        for name, vocabulary in self.vocabularies.items():
+            values[name] = vocabulary.encode(values[name])
         if self.ages is not None:
             values[_START] = self.ages.start(self.ages.births(values, year), values[KNOWN])
         for step in self.steps:
@@ -198,7 +210,9 @@ def _resolve(
         steps[name] = step
 
 
-def feature_matrix(profile: Profile, task: Task, columns: Columns, year: Floats, known: int | None = None) -> Floats:
+def feature_matrix(
+    profile: Profile, task: Task, columns: Mapping[str, Floats | Objects], year: Floats, known: int | None = None
+) -> Floats:
     """The raw features (n, k) of a task in `task.features` order; see `FeaturePlan.matrix`."""
     return FeaturePlan.of(profile, task).matrix(columns, year, known)
 
@@ -223,40 +237,85 @@ class Preprocessing:
     same numbers as scikit-learn's SimpleImputer(strategy="median", keep_empty_features=True), with
     MissingIndicator(features="all"), then StandardScaler. Flags stand for all features, not only for those with gaps
     in training, because a gap may come later. Without imputation the features go through as they are.
+
+    In place of a category stands an indicator for each of its `words`, 1 for the pupil's own and 0 for the others; all
+    are 0 where it is missing and imputed, else missing.
     """
 
     features: tuple[str, ...]
-    medians: Floats | None  # (k,)
+    medians: Floats | None  # (e,) of the features, with indicators in place of categories
     centres: Floats  # (m,)
     scales: Floats  # (m,)
     indicators: bool
+    words: Mapping[str, tuple[str, ...]] = field(default_factory=dict)  # of each feature that is a category
 
     @classmethod
-    def fit(cls, matrix: Floats, features: Sequence[str], *, impute: bool) -> Self:
+    def fit(
+        cls,
+        matrix: Floats,
+        features: Sequence[str],
+        *,
+        impute: bool,
+        words: Mapping[str, tuple[str, ...]] = MappingProxyType({}),
+    ) -> Self:
         """Learn medians, means and deviations from training rows (n, k), n ≥ 1.
 
-        A wholly empty column is imputed as 0; a constant one is scaled by 1.
+        `words` are the vocabularies of the features that are categories. A wholly empty column is imputed as 0; a
+        constant one is scaled by 1.
         """
         k = len(features)
         if matrix.shape[1] != k or matrix.shape[0] < 1:
             raise ValueError(f"a matrix of shape {matrix.shape} for {k} features")
+        nominal = {name: tuple(words[name]) for name in features if name in words}
+        empty = cls(tuple(features), None, np.zeros(0), np.ones(0), indicators=False, words=nominal)
+        expanded = empty.expanded(matrix)
         if not impute:
-            return cls(tuple(features), None, np.zeros(k), np.ones(k), indicators=False)
-        medians = np.array(list(_medians(matrix)))
-        filled = _filled(matrix, medians)
+            width = expanded.shape[1]
+            return replace(empty, centres=np.zeros(width), scales=np.ones(width))
+        of_category = np.array([name in nominal for name in empty.value_features], dtype=np.bool_)
+        medians = np.where(of_category, 0.0, np.array(list(_medians(expanded))))
+        filled = _filled(expanded, medians, np.isnan(matrix))
         centres = filled.mean(axis=0)
         variances = filled.var(axis=0)
         # scikit-learn's own test for a constant column: a variance within what rounding alone may give.
         n, epsilon = matrix.shape[0], np.finfo(np.float64).eps
         constant = variances <= n * epsilon * variances + (n * centres * epsilon) ** 2
         scales = np.where(constant, 1.0, np.sqrt(variances))
-        return cls(tuple(features), medians, centres, scales, indicators=True)
+        return cls(tuple(features), medians, centres, scales, indicators=True, words=nominal)
+
+    @property
+    def value_features(self) -> tuple[str, ...]:
+        """The feature of each value (e,), before the flags: a category has one for each of its words."""
+        return tuple(name for name in self.features for _ in self.words.get(name, ("",)))
+
+    @property
+    def input_features(self) -> tuple[str, ...]:
+        """The feature of each model input (m,)."""
+        return (*self.value_features, *(self.features if self.indicators else ()))
+
+    def expanded(self, matrix: Floats) -> Floats:
+        """The values (n, e) of raw features (n, k): the very same where no feature is a category."""
+        if not self.words:
+            return matrix
+        parts = []
+        for name, column in zip(self.features, matrix.T, strict=True):
+            if name not in self.words:
+                parts.append(column[:, np.newaxis])
+                continue
+            own = column[:, np.newaxis] == np.arange(len(self.words[name]))
+            parts.append(np.where(np.isnan(column)[:, np.newaxis], np.nan, own))
+        return np.concatenate(parts, axis=1)
 
     def transform(self, matrix: Floats) -> NDArray[np.float32]:
-        """Model inputs (n, m) of raw features (n, k): m = 2k with imputation (values, then flags), else m = k."""
+        """Model inputs (n, m) of raw features (n, k): m = e + k with imputation (values, then flags), else m = e.
+
+        e is k, and for each category as many more as it has words but one.
+        """
+        expanded = self.expanded(matrix)
         if self.medians is None:
-            return matrix.astype(np.float32)
-        return ((_filled(matrix, self.medians) - self.centres) / self.scales).astype(np.float32)
+            return expanded.astype(np.float32)
+        filled = _filled(expanded, self.medians, np.isnan(matrix))
+        return ((filled - self.centres) / self.scales).astype(np.float32)
 
     @property
     def width(self) -> int:
@@ -272,6 +331,7 @@ class Preprocessing:
                 "centres": self.centres.tolist(),
                 "scales": self.scales.tolist(),
                 "indicators": self.indicators,
+                "words": {name: list(words) for name, words in self.words.items()},
             }
         )
 
@@ -285,6 +345,7 @@ class Preprocessing:
                 "centres": list(centres),
                 "scales": list(scales),
                 "indicators": bool(indicators),
+                "words": dict(words),
             }:
                 read = cls(
                     tuple(str(name) for name in features),
@@ -292,12 +353,13 @@ class Preprocessing:
                     np.array(centres, dtype=np.float64),
                     np.array(scales, dtype=np.float64),
                     indicators,
+                    {str(name): tuple(map(str, some)) for name, some in words.items()},
                 )
             case _:
                 raise ValueError("not a preprocessing")
-        k, m = len(read.features), (2 if indicators else 1) * len(read.features)
+        e, m = len(read.value_features), len(read.input_features)
         shapes_agree = read.centres.shape == (m,) == read.scales.shape and (
-            read.medians is None or read.medians.shape == (k,)
+            read.medians is None or read.medians.shape == (e,)
         )
         if not shapes_agree or indicators != (read.medians is not None) or not (read.scales > 0).all():
             raise ValueError("the parts of a preprocessing do not fit together")
@@ -310,7 +372,7 @@ def _medians(matrix: Floats) -> Iterator[float]:
         yield float(np.median(present)) if present.size else 0.0
 
 
-def _filled(matrix: Floats, medians: Floats) -> Floats:
-    """(n, 2k): the values with medians in the gaps, then 1 where there was a gap."""
-    missing = np.isnan(matrix)
-    return np.concatenate((np.where(missing, medians, matrix), missing), axis=1)
+def _filled(expanded: Floats, medians: Floats, missing: NDArray[np.bool_]) -> Floats:
+    """(n, e + k): the values (n, e) with medians in the gaps, then 1 where a feature (n, k) was missing."""
+    gaps = missing if missing.shape == expanded.shape else np.isnan(expanded)
+    return np.concatenate((np.where(gaps, medians, expanded), missing), axis=1)

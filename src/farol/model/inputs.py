@@ -6,18 +6,19 @@ and a zero that means "not answered" is missing.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
 from math import isfinite
 from numbers import Real
-from typing import Self
+from typing import Any, Self, cast
 
 import numpy as np
 from numpy.typing import NDArray
 
 from farol.i18n import Message, msg
 from farol.model.features import FeaturePlan, Floats, sheet_inputs
+from farol.model.vocabulary import Given, Objects, Vocabulary, vocabularies
 from farol.profile import Column, Profile, Task
 
 _POSITIONS = (0.85, 0.72, 0.68, 0.70, 0.65, 0.78, 0.65, 0.70, 0.60, 0.80)
@@ -37,7 +38,10 @@ _CONTEXT_EXAMPLE = {
 
 @dataclass(frozen=True, slots=True)
 class InputProblem:
-    """Why a field cannot be used. `code`: unknown_field, not_a_number, not_finite, out_of_range, not_whole."""
+    """Why a field cannot be used.
+
+    `code`: unknown_field, not_a_number, not_finite, out_of_range, not_whole, not_a_text.
+    """
 
     code: str
     field: str
@@ -49,7 +53,7 @@ class InputProblem:
 class InputWarning:
     """What a reader should know of an answer, because of what was given.
 
-    `code`: missing_feature, label_feature_missing, unusual_value, clipped, zero_not_answered.
+    `code`: missing_feature, label_feature_missing, unusual_value, clipped, zero_not_answered, unknown_category.
     """
 
     code: str
@@ -88,6 +92,9 @@ class ValueRule:
 
 _GREATEST = float(np.finfo(np.float64).max)
 
+LONGEST_WORD = 256
+"""Characters that the word of a category may have."""
+
 _REMEMBERED = 1024
 """Sets of given columns whose warnings are kept: callers who leave out the same columns get the same warnings."""
 
@@ -103,7 +110,8 @@ class Inputs:
     high: Floats  # (m, 1)
     tolerance: Floats  # (m, 1)
     zero_is_missing: NDArray[np.bool_]  # (m, 1)
-    rules: Mapping[str, ValueRule]  # the same for one value at a time
+    rules: Mapping[str, ValueRule]  # the same for one value at a time, of the columns of numbers
+    vocabularies: Mapping[str, Vocabulary]  # of the columns that are categories
     _missing: Callable[[frozenset[str]], tuple[InputWarning, ...]] = field(init=False, repr=False)
 
     def __post_init__(self) -> None:
@@ -124,13 +132,33 @@ class Inputs:
             high=_upright([np.inf if column.maximum is None else column.maximum for column in rules]),
             tolerance=_upright([column.tolerance for column in rules]),
             zero_is_missing=_upright([_zero_is_missing(column) for column in rules]).astype(np.bool_),
-            rules={name: ValueRule.of(column) for name, column in columns.items()},
+            rules={name: ValueRule.of(column) for name, column in columns.items() if column.kind != "category"},
+            vocabularies=vocabularies(profile, columns),
         )
 
-    def example(self) -> dict[str, float | int]:
-        """An invented pupil, none of whose values contradicts another."""
-        columns = self.columns.items()
-        return {name: _example(column, position) for position, (name, column) in enumerate(columns)}
+    def example(self) -> dict[str, float | int | str]:
+        """An invented pupil, none of whose values contradicts another; a category without a known word is left out."""
+        columns = enumerate(self.columns.items())
+        examples = {name: _example(column, position) for position, (name, column) in columns}
+        return {name: value for name, value in examples.items() if value is not None}
+
+    def stacked(self, columns: Mapping[str, Floats | Objects], year: Floats) -> Floats:
+        """Sheet columns (n,) as inputs (m, n), words as their places; what is absent is missing."""
+        missing = np.full(year.shape, np.nan)
+        given = [columns.get(name, missing) for name in self.columns]
+        for position, name in enumerate(self.columns if self.vocabularies else ()):
+            if name in self.vocabularies:
+                given[position] = self.vocabularies[name].encode(given[position])
+        return np.stack([values.astype(np.float64, copy=False) for values in given])
+
+    def stacked_rows(self, rows: Sequence[Mapping[str, Given]]) -> Floats:
+        """The values of n pupils as inputs (m, n), words as their places; absent and None are missing."""
+        given: list[list[Any]] = [[values.get(name) for values in rows] for name in self.columns]
+        for position, name in enumerate(self.columns if self.vocabularies else ()):
+            if name in self.vocabularies:
+                given[position] = list(map(self.vocabularies[name].place, given[position]))
+        # numpy makes NaN of None.
+        return np.array(given, dtype=np.float64).reshape(len(given), len(rows))
 
     def clean(self, values: Floats) -> Floats:
         """Inputs (m, n) as the sheets' cleaning would leave them; a value out of range is missing. Idempotent."""
@@ -155,13 +183,19 @@ class Inputs:
             if column is None:
                 known = msg("one of the fields {names}", names=", ".join(self.columns))
                 yield InputProblem("unknown_field", name, msg("{field} is not known here.", field=name), known)
+            elif name in self.vocabularies:
+                if value is not None and not _is_word(value):
+                    expected = msg("a text of at most {most} characters, or nothing", most=LONGEST_WORD)
+                    yield InputProblem("not_a_text", name, msg("{field} is not a text.", field=name), expected)
             elif value is not None and (problem := _problem(column, value)) is not None:
                 yield InputProblem(problem[0], name, problem[1], _expected(column))
 
-    def warnings(self, values: Mapping[str, float | None]) -> tuple[InputWarning, ...]:
+    def warnings(self, values: Mapping[str, Given]) -> tuple[InputWarning, ...]:
         """What to know of the answer for `values`, which have no problems."""
         rules, given = self.rules, []
-        for name, value in values.items():
+        if self.vocabularies:
+            return tuple(self._warnings(values))
+        for name, value in cast(Mapping[str, float | None], values).items():
             if value is None or name not in rules:
                 continue
             rule = rules[name]
@@ -171,11 +205,22 @@ class Inputs:
             given.append(name)
         return self._missing(frozenset(given))
 
-    def _warnings(self, values: Mapping[str, float | None]) -> Iterator[InputWarning]:
+    def _warnings(self, values: Mapping[str, Given]) -> Iterator[InputWarning]:
         given = []
+        for name, vocabulary in self.vocabularies.items():
+            if values.get(name) is None:
+                continue
+            given.append(name)
+            if np.isnan(vocabulary.place(values[name])):
+                text = msg(
+                    "{field} has a word that the model does not know, and counts as missing; it knows {words}.",
+                    field=name,
+                    words=", ".join(vocabulary.column.categories),
+                )
+                yield InputWarning("unknown_category", name, text)
         for name, rule in self.rules.items():
             value = values.get(name)
-            if value is None:
+            if value is None or isinstance(value, str):
                 continue
             if rule.zero_is_missing and min(max(value, rule.low), rule.high) == 0:
                 yield InputWarning("zero_not_answered", name, msg("{field}: zero means not answered.", field=name))
@@ -187,7 +232,7 @@ class Inputs:
             elif rule.usual and value not in rule.usual:
                 usual = ", ".join(f"{number:g}" for number in self.columns[name].usual)
                 text = msg(
-                    "{field} has a value that the programme never gives; it gives {usual}.", field=name, usual=usual
+                    "{field} has a value that is never given; the usual ones are {usual}.", field=name, usual=usual
                 )
                 yield InputWarning("unusual_value", name, text)
         yield from self._missing(frozenset(given))
@@ -206,6 +251,13 @@ class Inputs:
                     "Without {field}, which is the answer in other words, the answer is much less certain.", field=name
                 )
                 yield InputWarning("label_feature_missing", name, text)
+
+
+def _is_word(value: object) -> bool:
+    """A text, or a number that is a code of one."""
+    if isinstance(value, str):
+        return len(value) <= LONGEST_WORD
+    return isinstance(value, Real) and not isinstance(value, bool)
 
 
 def _problem(column: Column, value: object) -> tuple[str, Message] | None:
@@ -244,7 +296,9 @@ def _upright(numbers: list[float] | list[bool]) -> Floats:
     return np.array(numbers, dtype=np.float64)[:, np.newaxis]
 
 
-def _example(column: Column, position: int) -> float | int:
+def _example(column: Column, position: int) -> float | int | str | None:
+    if column.kind == "category":
+        return column.categories[0] if column.categories else None
     minimum = 0.0 if column.minimum is None else column.minimum
     maximum = minimum + 10.0 if column.maximum is None else column.maximum
     value = _CONTEXT_EXAMPLE.get(column.name, float("nan"))

@@ -18,7 +18,8 @@ from farol.i18n import Message, msg
 from farol.model.bundle import Bundle
 from farol.model.features import Floats, meanings_of
 from farol.model.scoring import NO_ANSWER, Answer, Scorer, Scores
-from farol.profile import Text
+from farol.model.vocabulary import Objects
+from farol.profile import Column, Text
 
 NEGLIGIBLE = 0.05
 """Log-odds below which a contribution is no reason: it moves no probability by more than about one point."""
@@ -38,15 +39,19 @@ class LevelComparison:
 
 @dataclass(frozen=True, slots=True)
 class Reason:
-    """One feature's part in an answer. `contribution` is in log-odds; `is_chance`: the value is a probability."""
+    """One feature's part in an answer. `contribution` is in log-odds; `is_chance`: the value is a probability.
+
+    Of a category the value is its word, and `word` what a reader calls it; a number that is a code may have words too.
+    """
 
     feature: str
     meaning: Text
-    value: float | None
+    value: float | str | None
     contribution: float
     changeable: bool
     standing: LevelComparison | None
     is_chance: bool = False
+    word: Text | None = None
 
     @property
     def direction(self) -> Direction:
@@ -78,8 +83,8 @@ class Reason:
         meaning = self.meaning.in_locale(locale)
         if self.value is None:
             return msg("{meaning}: not informed", meaning=meaning)
-        value = self._number(self.value, locale)
-        if self.standing is None:
+        value = self.word.in_locale(locale) if self.word else self._number(float(self.value), locale)
+        if self.standing is None or self.word:
             return msg("{meaning}: {value}", meaning=meaning, value=value)
         values = {"meaning": meaning, "value": value, "usual": self._number(self.standing.median, locale)}
         if self.standing.position == "below":
@@ -115,7 +120,7 @@ class Explained:
         return _reasons(self.bundle, features, self.contributions[row], self.chosen[row].tolist())
 
 
-def explain_rows(scorer: Scorer, columns: Mapping[str, Floats], year: Floats, k: int) -> Explained:
+def explain_rows(scorer: Scorer, columns: Mapping[str, Floats | Objects], year: Floats, k: int) -> Explained:
     """Score rows as `Scorer.score` does, with up to `k` reasons for each that has an answer."""
     return explain_scores(scorer, scorer.score(columns, year), k)
 
@@ -169,18 +174,30 @@ def _reasons(
             break
         name = task.features[position]
         derived = profile.derived.get(name)
+        value, word = _shown(profile.columns.get(name), features[name])
         reasons.append(
             Reason(
                 feature=name,
                 meaning=meanings[name],
-                value=features[name],
+                value=value,
                 contribution=float(contributions[position]),
                 changeable=name in task.changeable,
                 standing=_standing(bundle.report, name, features),
                 is_chance=derived is not None and derived.kind == "chance",
+                word=word,
             )
         )
     return tuple(reasons)
+
+
+def _shown(column: Column | None, value: float | None) -> tuple[float | str | None, Text | None]:
+    """A raw value for a reader, and the words that it has."""
+    if column is None or value is None:
+        return value, None
+    if column.kind == "category":
+        category = column.categories[int(value)]
+        return category, column.word(category)
+    return value, column.word(value) if f"{value:g}" in column.words else None
 
 
 def _standing(report: Mapping[str, Any], name: str, features: Mapping[str, float | None]) -> LevelComparison | None:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
+from types import MappingProxyType
 from typing import ClassVar, Self
 
 import numpy as np
@@ -18,6 +19,7 @@ from pydantic import ConfigDict, TypeAdapter
 from farol.files import canonical_json
 from farol.model.bins import Binning, FeatureBins, check_counts
 from farol.model.pairwise_counts import PairwiseCounts, PairwiseLines, groups_of
+from farol.profile import Text
 
 Floats = NDArray[np.float64]
 
@@ -113,17 +115,20 @@ class Reference:
         threshold: float = 0.5,
         level: Floats | None = None,
         label: Floats | None = None,
+        words: Mapping[str, Sequence[Text]] = MappingProxyType({}),
     ) -> Self:
         """Freeze the bins of raw training rows (n, k).
 
         `probability` (n,) are answers for these rows by models that had not seen the pupil, NaN for no answer;
         `threshold` makes predictions of them. `level` (n,) is each row's level in the programme, NaN unknown. `label`
-        (n,) is 1 for rows at risk. Without `probability` no row has an answer, and without `label` none is at risk.
+        (n,) is 1 for rows at risk. `words` has those of each category among the features, in their places. Without
+        `probability` no row has an answer, and without `label` none is at risk.
         """
         n = matrix.shape[0]
         answers = np.full(n, np.nan) if probability is None else probability
         cases = np.zeros(n, dtype=np.bool_) if label is None else label == 1
-        features = tuple(FeatureBins.fit(column, name) for column, name in zip(matrix.T, names, strict=True))
+        columns = zip(matrix.T, names, strict=True)
+        features = tuple(FeatureBins.fit(column, name, words.get(name)) for column, name in columns)
         bins = Binning.of(features).index(matrix)
         whole = _tally(features, bins, answers, threshold)
         levels = {} if level is None else {f"{stage:g}": level == stage for stage in np.unique(level[~np.isnan(level)])}

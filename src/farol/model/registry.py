@@ -9,14 +9,14 @@ from __future__ import annotations
 import os
 import sqlite3
 from collections.abc import Iterator
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-from farol.errors import BundleError, Place
+from farol.errors import BundleError, Place, reason_of
 from farol.files import canonical_json, parse_json, replace_file
 from farol.i18n import msg
-from farol.model.bundle import Bundle, Manifest, read_bundle
+from farol.model.bundle import Bundle, Manifest, disk_trouble, read_bundle
 
 PROMOTED = "promoted.json"
 LOCK_SECONDS = 10.0
@@ -57,21 +57,31 @@ class Registry:
         return [name for name in _folders(self.artifacts) if _versions(self.artifacts / name)]
 
     def versions(self, task: str) -> list[Entry]:
-        """Every version of a task, verified now, sorted by name; empty for a task without any."""
-        promoted = self.promoted(task)
+        """Every version of a task, verified now, sorted by name; empty for a task without any.
+
+        None is marked as promoted where promoted.json is damaged: `promoted` says so.
+        """
+        try:
+            promoted = self.promoted(task)
+        except BundleError:
+            promoted = None
         return [self._entry(task, version, promoted) for version in self._known(task)]
 
     def promoted(self, task: str) -> str | None:
         """The version served, or None. BundleError when promoted.json is damaged."""
         return self._choice(task).version
 
-    def stamp(self, task: str) -> tuple[int, int] | None:
-        """Another one than before when a version may have been chosen since; costs one `stat`, reads nothing."""
-        try:
-            status = self._file(task).stat()
-        except OSError:  # nothing is chosen yet; what else is wrong is for `promoted` to say
-            return None
-        return status.st_mtime_ns, status.st_ino
+    def stamps(self) -> dict[str, tuple[int, int]]:
+        """The tasks of which a version was ever chosen, the latest choice first, each with a stamp.
+
+        A stamp is another one than before when a version may have been chosen since; it costs one `stat`.
+        """
+        stamps = {}
+        for task in _folders(self.artifacts):
+            with suppress(OSError):  # nothing is chosen yet; what else is wrong is for `promoted` to say
+                status = self._file(task).stat()
+                stamps[task] = (status.st_mtime_ns, status.st_ino)
+        return dict(sorted(stamps.items(), key=lambda item: -item[1][0]))
 
     def past(self, task: str) -> tuple[str, ...]:
         """The versions served before the present one, the latest last. BundleError when promoted.json is damaged."""
@@ -81,8 +91,10 @@ class Registry:
         """The bundle of a version, verified; of the promoted one when none is named."""
         chosen = self.promoted(task) if version is None else version
         if chosen is None:
+            tasks = self.tasks()
             raise BundleError(
                 msg("No version of {task} is promoted.", task=task),
+                expected=None if task in tasks or not tasks else msg("one of {names}", names=", ".join(tasks)),
                 where=Place(file=str(self.artifacts / task)),
                 fix=msg("Train one with `farol train`, then choose it with `farol models promote {task}`.", task=task),
             )
@@ -160,9 +172,9 @@ class Registry:
 
     def _choice(self, task: str) -> _Choice:
         path = self._file(task)
-        if task not in _folders(self.artifacts) or not path.exists():
-            return _Choice(None, ())
         try:
+            if task not in _folders(self.artifacts) or not path.exists():
+                return _Choice(None, ())
             match parse_json(path.read_bytes()):
                 case {"version": str(version), "history": [*history]} if all(isinstance(past, str) for past in history):
                     return _Choice(version, tuple(history))
@@ -176,7 +188,7 @@ class Registry:
             replace_file(path, choice.to_json())
         except OSError as error:
             raise BundleError(
-                msg("The choice of the served version cannot be written: {reason}.", reason=error.strerror),
+                msg("The choice of the served version cannot be written: {reason}.", reason=reason_of(error)),
                 where=Place(file=str(path)),
                 fix=msg("Check the free space and the permissions of the folder."),
             ) from error
@@ -212,11 +224,15 @@ def _unreadable(path: Path, task: str) -> BundleError:
 
 def _folders(path: Path) -> list[str]:
     """The names of the folders in `path`, sorted; those with a dot in front are work in progress, not ours to show."""
-    if not path.is_dir():
-        return []
-    return sorted(entry.name for entry in os.scandir(path) if entry.is_dir() and not entry.name.startswith("."))
+    with disk_trouble(path):
+        if not path.is_dir():
+            return []
+        with os.scandir(path) as entries:
+            return sorted(entry.name for entry in entries if entry.is_dir() and not entry.name.startswith("."))
 
 
 def _versions(path: Path) -> list[str]:
     """Every folder with anything in it: one without a manifest is a damaged version, and shown as such."""
-    return [name for name in _folders(path) if any((path / name).iterdir())]
+    names = _folders(path)
+    with disk_trouble(path):
+        return [name for name in names if any((path / name).iterdir())]

@@ -17,6 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from farol.i18n import Message, msg
+from farol.profile import Text
 
 Floats = NDArray[np.float64]
 
@@ -41,12 +42,12 @@ class Band:
     share: float = 0.5
     answered: bool = True
 
-    @property
-    def words(self) -> Message:
-        """The band for a reader."""
+    def words(self, state: Text) -> Message:
+        """The band for a reader; `state` is the label's."""
         return msg(
             "Of pupils of whom as much was known, with a risk between {low} and {high}, {expected_low} to "
-            "{expected_high} were behind in the end.",
+            "{expected_high} were {state} in the end.",
+            state=state,
             low=f"{self.low:.0%}",
             high=f"{self.high:.0%}",
             expected_low=f"{self.expected_low:.0%}",

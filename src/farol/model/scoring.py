@@ -21,12 +21,13 @@ from onnxruntime.capi import onnxruntime_pybind11_state as ort_errors
 from farol.errors import BundleError, InputError, Place
 from farol.i18n import Message, msg
 from farol.model.bundle import Bundle
-from farol.model.counters import OUTSIDE, PREDICTION, SCORE, WITHOUT, CounterLayout
+from farol.model.counters import OUTSIDE, PREDICTION, SCORE, WITHOUT, CounterLayout, Counts
 from farol.model.features import Floats
 from farol.model.inputs import InputWarning
 from farol.model.reference import ANSWERS, score_index
 from farol.model.risk_bands import Band
 from farol.model.tree_shap import Contributions
+from farol.model.vocabulary import Given, Objects
 from farol.profile import Text
 
 NO_ANSWER = -1
@@ -50,7 +51,9 @@ class Scores:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Answer:
-    """The answer for one pupil. `features` are raw, None missing; `cells` where it counts, in the scorer's layout.
+    """The answer for one pupil. `cells`: where it counts, in the scorer's layout.
+
+    `features` are raw, None missing; of a category the place of its word in the vocabulary.
 
     `probability` and `prediction` are None where too little was given to answer from. `threshold` and `band` are those
     of pupils of whom as much is known; `band` is None where that was never measured.
@@ -74,7 +77,17 @@ class Scorer:
     """A bundle ready to answer. Safe to use from several threads at once."""
 
     def __init__(self, bundle: Bundle) -> None:
-        """Load the model. Raises BundleError when it is not a model of the bundle's features that can be explained."""
+        """Load the model. Raises BundleError when it is not a model of the bundle's features that can be explained, or
+        answers anything but probabilities for what its training rows were like.
+        """
+        try:
+            self._load(bundle)
+        except BundleError:
+            raise
+        except Exception as error:
+            raise _not_a_model(bundle) from error
+
+    def _load(self, bundle: Bundle) -> None:
         self.bundle = bundle
         self.contributions = Contributions.of(bundle.files["model.json"], bundle.preprocessing)
         task, sizes = bundle.task_spec, [bins.size for bins in bundle.reference.features]
@@ -83,24 +96,23 @@ class Scorer:
         self._starts = np.array([self.layout.starts[name] for name in bundle.task_spec.features], dtype=np.int64)
         self._labels = {answer: _label(bundle, answer) for answer in (None, 0, 1)}
         self._session = _session(bundle)
+        (both,) = self._session.run(_OUTPUTS, {"x": bundle.preprocessing.transform(_typical_rows(bundle))})
+        if not (both.ndim == 2 and both.shape[1] == 2 and ((both >= 0) & (both <= 1)).all()):  # NaN is neither
+            raise _not_a_model(bundle)
 
-    def score(self, columns: Mapping[str, Floats], year: Floats) -> Scores:
+    def score(self, columns: Mapping[str, Floats | Objects], year: Floats) -> Scores:
         """Score sheet columns (n,) of the sheets' years (n,); a column that is absent is missing for everybody.
 
         Values are taken as the sheets' cleaning would: see `farol.model.inputs.Inputs.clean`. ValueError when the
         columns' lengths differ.
         """
-        missing = np.full(year.shape, np.nan)
-        return self._scores(np.stack([columns.get(name, missing) for name in self.bundle.inputs.columns]), year)
+        return self._scores(self.bundle.inputs.stacked(columns, year), year)
 
-    def score_rows(self, rows: Sequence[Mapping[str, float | None]], years: Sequence[int]) -> Scores:
+    def score_rows(self, rows: Sequence[Mapping[str, Given]], years: Sequence[int | None]) -> Scores:
         """Score n pupils, each given as for `score_one`, of n years."""
-        names = self.bundle.inputs.columns
-        given = [[values.get(name) for values in rows] for name in names]
-        # numpy makes NaN of None.
-        return self._scores(np.array(given, dtype=np.float64), np.array(years, dtype=np.float64))
+        return self._scores(self.bundle.inputs.stacked_rows(rows), np.array(years, dtype=np.float64))
 
-    def score_one(self, values: Mapping[str, float | None], year: int) -> Answer:
+    def score_one(self, values: Mapping[str, Given], year: int) -> Answer:
         """Score one pupil from sheet columns, None or absent where missing; unknown names are passed over.
 
         Raises InputError when nothing was given from which any feature could be had: such an answer would only
@@ -115,23 +127,13 @@ class Scorer:
     def answers(self, scores: Scores) -> list[Answer]:
         """The answer of each row of `scores`, one by one; a row of which nothing is known gets no answer."""
         order = self.bundle.task_spec.features
+        cells = self._cells(scores).tolist()
         starts = self.layout.starts
-        outside = self.bundle.reference.outside(scores.features)
-        answered = scores.prediction != NO_ANSWER
-        score = score_index(scores.probability)
-        cells = np.column_stack(
-            (
-                scores.bins + self._starts,
-                starts[SCORE] + score,
-                starts[PREDICTION] + np.where(answered, scores.prediction, ANSWERS - 1),
-            )
-        ).tolist()
         beyond: dict[int, list[int]] = {}
-        for row, position in np.argwhere(outside).tolist():
+        for row, position in np.argwhere(self.bundle.reference.outside(scores.features)).tolist():
             beyond.setdefault(row, []).append(starts[OUTSIDE] + position)
-        if self._hidden.size:
-            for row in np.flatnonzero(np.isnan(scores.features[:, self._hidden]).any(axis=1)).tolist():
-                beyond.setdefault(row, []).append(starts[WITHOUT] + int(score[row]))
+        for row, cell in zip(*(part.tolist() for part in self._without(scores)), strict=True):
+            beyond.setdefault(row, []).append(cell)
         answers, bands = [], (*self.bundle.support.bands, None)  # the last one for UNMEASURED
         rows = zip(
             scores.probability.tolist(),
@@ -159,6 +161,32 @@ class Scorer:
             )
         return answers
 
+    def counts(self, scores: Scores) -> Counts:
+        """The counters (width of the layout,) of the rows of `scores`: the sum of what `answers` gives for each."""
+        counts: Counts = np.bincount(self._cells(scores).ravel(), minlength=self.layout.width)
+        start = self.layout.starts[OUTSIDE]
+        counts[start : start + scores.features.shape[1]] += self.bundle.reference.outside(scores.features).sum(axis=0)
+        counts += np.bincount(self._without(scores)[1], minlength=self.layout.width)
+        return counts
+
+    def _without(self, scores: Scores) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+        """The rows that lack a hidden feature, and the cell in which each counts for that."""
+        rows = np.flatnonzero(np.isnan(scores.features[:, self._hidden]).any(axis=1))
+        start = self.layout.starts[WITHOUT] if rows.size else 0  # a task that hides nothing has no such cells
+        return rows, start + score_index(scores.probability[rows])
+
+    def _cells(self, scores: Scores) -> NDArray[np.int64]:
+        """Where each row counts in any case (n, k + 2): the bins of its features, of its score, and its answer."""
+        starts = self.layout.starts
+        answered = scores.prediction != NO_ANSWER
+        return np.column_stack(
+            (
+                scores.bins + self._starts,
+                starts[SCORE] + score_index(scores.probability),
+                starts[PREDICTION] + np.where(answered, scores.prediction, ANSWERS - 1),
+            )
+        )
+
     def _scores(self, inputs: Floats, year: Floats) -> Scores:
         bundle = self.bundle
         clean = bundle.inputs.clean(inputs)
@@ -176,6 +204,16 @@ class Scorer:
         )
 
 
+def _typical_rows(bundle: Bundle) -> Floats:
+    """Features (n, k) within the training rows' ranges: the ends, the middle, and each feature missing once."""
+    features = bundle.reference.features
+    low = np.array([0.0 if bins.lowest is None else bins.lowest for bins in features])
+    high = np.array([1.0 if bins.highest is None else bins.highest for bins in features])
+    middle = low / 2 + high / 2
+    missing = np.where(np.eye(len(features), dtype=np.bool_), np.nan, middle)
+    return np.vstack([low, high, middle, missing])
+
+
 def nothing_given(bundle: Bundle) -> InputError:
     """The refusal to answer from nothing: the answer would only repeat how frequent lag is."""
     names = ", ".join(bundle.inputs.columns)
@@ -184,13 +222,13 @@ def nothing_given(bundle: Bundle) -> InputError:
     )
 
 
-def warnings_for(bundle: Bundle, values: Mapping[str, float | None]) -> tuple[InputWarning, ...]:
+def warnings_for(bundle: Bundle, values: Mapping[str, Given]) -> tuple[InputWarning, ...]:
     """What to know of the bundle's answer for `values`: see `farol.model.inputs.Inputs.warnings`."""
     return bundle.inputs.warnings(values)
 
 
-def abstention(answer: Answer) -> Message:
-    """Why there is no answer, for the reader."""
+def abstention(answer: Answer, state: Text) -> Message:
+    """Why there is no answer, for the reader; `state` is the label's."""
     given, total = sum(value is not None for value in answer.features.values()), len(answer.features)
     if answer.band is None:
         return msg(
@@ -201,13 +239,14 @@ def abstention(answer: Answer) -> Message:
         )
     return msg(
         "There is no answer: {given} of {all} pieces of information are known of this pupil. Of pupils of whom as much "
-        "was known and whom the model found alike, {low} to {high} were behind; of all of whom as much was known, "
+        "was known and whom the model found alike, {low} to {high} were {state}; of all of whom as much was known, "
         "{share}. That is too little for a yes or a no.",
         given=given,
         all=total,
         low=f"{answer.band.expected_low:.0%}",
         high=f"{answer.band.expected_high:.0%}",
         share=f"{answer.band.share:.0%}",
+        state=state,
     )
 
 

@@ -90,11 +90,14 @@ class Contributions:
     def of(cls, model: bytes, preprocessing: Preprocessing) -> Self:
         """Tabulate an XGBoost model in JSON whose inputs `preprocessing` makes.
 
-        An input and the missing flag of the same feature are added up to one contribution. Raises BundleError for
-        any other model, and for trees of more than `MOST_SPLITS` splits.
+        A feature's inputs, such as its missing flag or a category's words, are added up to one contribution. Raises
+        BundleError for any other model, and for trees of more than `MOST_SPLITS` splits.
         """
         base, trees = _read(model, preprocessing.width)
-        k, width, deepest = len(preprocessing.features), preprocessing.width, max(len(tree.inputs) for tree in trees)
+        width, deepest = preprocessing.width, max(len(tree.inputs) for tree in trees)
+        features = {name: place for place, name in enumerate(preprocessing.features)}
+        parts = np.zeros((width, len(features)))  # (m, k) 1 where an input belongs to a feature
+        parts[np.arange(width), [features[name] for name in preprocessing.input_features]] = 1
         inputs = np.zeros((deepest, len(trees)), dtype=np.int64)
         thresholds = np.full((deepest, len(trees)), -np.inf, dtype=_FLOAT)
         missing_left = np.zeros((deepest, len(trees)), dtype=np.bool_)
@@ -105,7 +108,7 @@ class Contributions:
             thresholds[:splits, place] = tree.thresholds
             missing_left[:splits, place] = tree.missing_left
             table, mean = tree.table(width)
-            tables.append(table.reshape(len(table), width // k, k).sum(axis=1))
+            tables.append(table @ parts)
             bias += mean
         return cls(
             bias=bias,

@@ -25,12 +25,13 @@ from typing import Self
 import numpy as np
 from numpy.typing import NDArray
 
+from farol.drift.baseline import summed
 from farol.drift.report import cells_of
 from farol.drift.verdicts import MIN_SAMPLES
 from farol.drift.windows import Window
 from farol.i18n import Message, msg
 from farol.model.bundle import Bundle
-from farol.model.counters import SCORE, WHOLE, WITHOUT
+from farol.model.counters import SCORE, SHEET_SLICE, WHOLE, WITHOUT
 from farol.model.features import meanings_of
 from farol.model.reference import SCORE_BINS, Reference, score_index
 from farol.profile import Text
@@ -45,9 +46,9 @@ FEWEST_CASES = 20
 """No calibration is learned from fewer training answers, or fewer at risk or not at risk."""
 
 CALIBRATED = msg("An answer is worth now what it was for training pupils whom the model had not seen.")
-UNCALIBRATED = msg("A probability is worth what it says: of pupils with 70%, seven in ten fall behind.")
+UNCALIBRATED = msg("A probability is worth what it says: of ten pupils with 70%, seven turn out at risk.")
 ASSUMPTIONS = (
-    msg("What makes a pupil fall behind has not changed; only the pupils are others."),
+    msg("What puts a pupil at risk has not changed; only the pupils are others."),
     msg("The interval shows what chance alone can do. It does not cover a wrong assumption."),
 )
 """What has to hold, in words; before them `CALIBRATED` or `UNCALIBRATED`."""
@@ -108,9 +109,12 @@ def assumptions_of(*, calibrated: bool) -> tuple[Message, ...]:
 def expected_performance(store: Store, bundle: Bundle, window: Window, *, part: str = WHOLE) -> Estimation:
     """The expected performance of the answers of a window, or a slice of it, from the counters. Raises StoreError.
 
+    All answers are with those for the sheet that the model was trained with: nobody knows yet what comes of these.
     Answers without a hidden feature are left out: what an answer is worth was learned with it.
     """
-    counts = store.counts(bundle.task, bundle.version, window.first or date.min, window.last, part)
+    first = window.first or date.min
+    parts = (WHOLE, SHEET_SLICE) if part == WHOLE else (part,)
+    counts = summed({name: store.counts(bundle.task, bundle.version, first, window.last, name) for name in parts})
     every, without = (cells_of(counts.get(name, {}), SCORE_BINS + 1) for name in (SCORE, WITHOUT))
     cells = (*(all_ - some for all_, some in zip(every[:-1], without[:-1], strict=True)), every[-1])
     estimation = estimate(cells, bundle.manifest.threshold, IsotonicCalibration.of(bundle.reference))

@@ -19,7 +19,7 @@ from farol.model.registry import Registry
 from farol.profile import Profile, Task
 from farol.store.database import Store
 from farol.store.outcomes import Forecast, Outcome, Recorded, Year, record
-from farol.workbook.labels import at_risk
+from farol.workbook.derived import holds
 from farol.workbook.student_code import student_code
 
 if TYPE_CHECKING:
@@ -78,15 +78,15 @@ class PupilCounts:
 def sheet_outcomes(panel: Panel, year: int | None = None) -> tuple[int, list[Outcome]]:
     """The year, and from its sheet the label, the level and the audit columns of each pupil.
 
-    Pupils whose code cannot be stored are left out. InputError when the panel has no such year.
+    Pupils whose code cannot be stored are left out. InputError when the panel has no such year, or no answer in it.
     """
-    chosen = panel.years[-1] if year is None else year
-    rows = panel.select(panel.year == chosen)
-    if not rows.years:
+    rows = panel.of_year(year)
+    chosen = rows.years[0]
+    if np.isnan(rows.label).all():
         raise InputError(
-            msg("The workbook has no sheet of {year}.", year=chosen),
-            expected=msg("one of {names}", names=", ".join(map(str, panel.years))),
-            fix=msg("Choose one of them with --year."),
+            msg("The sheet of {year} does not say of any pupil whether they are at risk.", year=chosen),
+            expected=msg("a sheet with the answers, in the column that the profile's label names"),
+            fix=msg("Read it again once the column is filled in, or choose another year with --year."),
         )
     profile, outcomes = panel.profile, []
     for i, text in enumerate(rows.student):
@@ -102,7 +102,16 @@ def sheet_outcomes(panel: Panel, year: int | None = None) -> tuple[int, list[Out
 
 
 def record_panel(store: Store, registry: Registry, panel: Panel, *, year: int | None = None, at: datetime) -> Recorded:
-    """Store a sheet's outcomes, and match them to the forecasts of every task of the profile."""
+    """Store a sheet's outcomes, and match them to the forecasts of every task of the profile.
+
+    InputError when pupils have no code by which to follow them.
+    """
+    if not panel.profile.follows_pupils:
+        raise InputError(
+            msg("Outcomes cannot be matched: a pupil is a row here, and no row tells which pupil it was before."),
+            expected=msg("a profile with a column of kind identifier"),
+            fix=msg("Name the column of the pupils' codes in the profile, if the school has one."),
+        )
     chosen, outcomes = sheet_outcomes(panel, year)
     horizons = {name: task.horizon for name, task in panel.profile.tasks.items()}
     return record(store, chosen, outcomes, horizons, _knew(registry, horizons, chosen), at=at)
@@ -177,15 +186,15 @@ def _level(forecast: Forecast, outcome: Outcome, level: str, task: Task) -> floa
     """The level when the forecast was made, as on the card; for a question about the sheet's own year, the sheet's."""
     given = forecast.features.get(level)
     if given is None and task.horizon == 0:
-        given = float(outcome.groups[level]) if level in outcome.groups else None
-    return np.nan if given is None else given
+        given = outcome.groups.get(level)
+    return np.nan if given is None else float(given)
 
 
 def _now(forecast: Forecast, profile: Profile) -> float:
     """Whether the pupil was at risk already, by the forecast's inputs; NaN where they do not say it."""
     label = profile.label
-    given = {name: np.nan if value is None else value for name, value in forecast.features.items()}
+    given = {name: float(value) for name, value in forecast.features.items() if isinstance(value, float | int)}
     value = given.get(label.column, np.nan)
     if np.isnan(value) and label.minuend is not None and label.subtrahend is not None:
         value = given.get(label.minuend, np.nan) - given.get(label.subtrahend, np.nan)
-    return float(at_risk(label, {label.column: np.array([value])})[0])
+    return float(holds(label, np.array([value]))[0])

@@ -8,14 +8,18 @@ reference of the format.
 from farol.profile.folding import fold
 from farol.profile.parsing import load_profile, parse_profile
 from farol.profile.values import (
+    BY_ROWS,
+    LEVEL,
+    NO_PERIOD,
     AgeRule,
     Column,
+    Condition,
     DatedRule,
-    DateOrder,
     Derived,
     Kind,
     Label,
     Operator,
+    Periods,
     Profile,
     Recode,
     Severity,
@@ -25,14 +29,18 @@ from farol.profile.values import (
 )
 
 __all__ = [
+    "BY_ROWS",
+    "LEVEL",
+    "NO_PERIOD",
     "AgeRule",
     "Column",
-    "DateOrder",
+    "Condition",
     "DatedRule",
     "Derived",
     "Kind",
     "Label",
     "Operator",
+    "Periods",
     "Profile",
     "Recode",
     "Severity",

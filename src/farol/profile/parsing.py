@@ -14,24 +14,33 @@ from typing import cast, get_args
 from farol.errors import Place, ProfileError
 from farol.i18n import msg
 from farol.profile.checking import check_references, require_known
+from farol.profile.conditions import condition, conditions
 from farol.profile.rules import age_rule, steps
 from farol.profile.table import Table, is_number
 from farol.profile.values import (
+    AT_RISK,
+    LEVEL,
     Column,
-    DateOrder,
     Derived,
     DerivedKind,
     Kind,
     Label,
-    Operator,
+    Periods,
     Profile,
     Recode,
     Task,
+    Text,
     ZeroIsMissing,
 )
 
 FORMAT = 1
 _BUILT_IN = resources.files("farol.profile") / "builtin"
+
+ALL_TASKS = "all"
+"""What commands call all tasks together, so that none can have this name."""
+
+_TASK_NAME = re.compile(r"(?=.{1,40}$)[a-z0-9]+(-[a-z0-9]+)*")
+"""A task's name stands in addresses, folders and commands."""
 
 _ONLY_FOR: dict[str, tuple[Kind, ...]] = {
     "integer": ("number",),
@@ -42,11 +51,12 @@ _ONLY_FOR: dict[str, tuple[Kind, ...]] = {
     "usual": ("number",),
     "max_step": ("number",),
     "categories": ("category",),
-    "date_order": ("date",),
     "year_fills": ("date",),
     "month_fills": ("date",),
     "recode": ("number", "category"),
     "constant": ("number", "category"),
+    "replace": ("number",),
+    "words": ("number", "category"),
 }
 """Keys of a column that make sense for some kinds only."""
 
@@ -87,7 +97,7 @@ def parse_profile(source: bytes, origin: str) -> Profile:
 
 
 def _profile(top: Table, source: bytes) -> Profile:
-    columns, derived, tasks = top.table("columns"), top.table("derived", {}), top.table("tasks")
+    columns, derived = top.table("columns"), top.table("derived", {})
     profile = Profile(
         name=top.string("name"),
         title=top.text("title"),
@@ -95,22 +105,37 @@ def _profile(top: Table, source: bytes) -> Profile:
         columns={name: _column(name, table) for name, table in columns.named()},
         derived={name: _derived(name, table) for name, table in derived.named()},
         label=_label(top.table("label")),
-        tasks={name: _task(name, table) for name, table in tasks.named()},
+        tasks=_tasks(top),
         audit=top.strings("audit", ()),
         fingerprint=hashlib.sha256(source).hexdigest(),
         source=source,
         level=top.string("level") if "level" in top else None,
+        level_name=top.text("level_name") if "level_name" in top else LEVEL,
         rule=age_rule(top.table("rule")) if "rule" in top else None,
+        periods=_periods(top.table("periods")) if "periods" in top else None,
     )
     top.close()
     return profile
 
 
 def _sheet_pattern(top: Table) -> str:
-    pattern = top.string("sheets")
-    if pattern.count("{year}") != 1 or set("{}") & set(pattern.replace("{year}", "")):
-        raise top.wrong("sheets", msg("a sheet name with {year} in the year's place, once", year="{year}"))
+    pattern = top.string("sheets", "")
+    if "{year}" in pattern and "periods" in top:
+        raise top.wrong("periods", msg("no column of years where the names of sheets have the year"))
+    if pattern.count("{year}") > 1 or set("{}") & set(pattern.replace("{year}", "")):
+        expected = msg("a sheet name, with {year} in the year's place if it has one, once", year="{year}")
+        raise top.wrong("sheets", expected)
     return pattern
+
+
+def _periods(table: Table) -> Periods:
+    expected = msg("a whole number for each text: {example}", example='{ "2013B" = 1, "2013J" = 2 }')
+    values = table.raw("values", {}, expected)
+    if not isinstance(values, dict) or not all(type(value) is int for value in values.values()):
+        raise table.wrong("values", expected)
+    periods = Periods(column=table.string("column"), values=values)
+    table.close()
+    return periods
 
 
 def _column(name: str, table: Table) -> Column:
@@ -133,7 +158,6 @@ def _column(name: str, table: Table) -> Column:
         every_sheet=required == "every",
         zero_is_missing=_zero_is_missing(table),
         dates_as_numbers=table.boolean("dates_as_numbers", False),
-        date_order=_date_order(table),
         recodes=tuple(_recode(item, kind) for item in table.tables("recode", ())),
         categories=table.strings("categories", ()),
         usual=table.numbers("usual", ()),
@@ -141,9 +165,11 @@ def _column(name: str, table: Table) -> Column:
         max_step=table.number("max_step", minimum=0.0) if "max_step" in table else None,
         year_fills=table.string("year_fills") if "year_fills" in table else None,
         month_fills=table.string("month_fills") if "month_fills" in table else None,
+        replacements=_replacements(table),
+        words=_words(table.table("words", {})),
     )
     table.close()
-    _check_recoded_categories(table, column)
+    _check_categories(table, column)
     return column
 
 
@@ -167,12 +193,6 @@ def _range(table: Table) -> tuple[float | None, float | None]:
     return limits
 
 
-def _date_order(table: Table) -> DateOrder | None:
-    if "date_order" not in table:
-        return None
-    return cast(DateOrder, table.choice("date_order", get_args(DateOrder)))
-
-
 def _zero_is_missing(table: Table) -> ZeroIsMissing | None:
     expected = msg("true, false, or {example}", example='{ column = "…", equals = … }')
     value = table.raw("zero_is_missing", False, expected)
@@ -186,12 +206,37 @@ def _zero_is_missing(table: Table) -> ZeroIsMissing | None:
     return rule
 
 
+def _replacements(table: Table) -> tuple[tuple[str, str], ...]:
+    expected = msg("pairs of texts, [regular expression, what stands in its place]")
+    pairs = table.list_of("replace", _is_replacement, expected)
+    for pattern, text in pairs:
+        _compiled(table, "replace", pattern)
+        try:
+            # The text is looked at only where something fits, and an empty alternative always does.
+            re.compile(f"{pattern}|").sub(text, "")
+        except (re.error, IndexError) as error:
+            raise table.wrong("replace", expected, text) from error
+    return tuple((pattern, text) for pattern, text in pairs)
+
+
+def _words(table: Table) -> dict[str, Text]:
+    return {value: table.text(value) for value in table}
+
+
+def _is_replacement(value: object) -> bool:
+    return isinstance(value, list) and len(value) == 2 and all(isinstance(item, str) for item in value)
+
+
+def _compiled(table: Table, key: str, pattern: str) -> re.Pattern[str]:
+    try:
+        return re.compile(pattern)
+    except re.error as error:
+        raise table.wrong(key, msg("a regular expression ({reason})", reason=str(error)), pattern) from error
+
+
 def _recode(table: Table, kind: Kind) -> Recode:
     pattern = table.string("pattern")
-    try:
-        groups = re.compile(pattern).groups
-    except re.error as error:
-        raise table.wrong("pattern", msg("a regular expression ({reason})", reason=str(error))) from error
+    groups = _compiled(table, "pattern", pattern).groups
     missing = table.boolean("missing", False)
     finding = table.string("finding") if "finding" in table else None
     value = _recode_value(table, kind)
@@ -215,7 +260,9 @@ def _recode_value(table: Table, kind: Kind) -> float | str | None:
     raise table.wrong("value", expected)
 
 
-def _check_recoded_categories(table: Table, column: Column) -> None:
+def _check_categories(table: Table, column: Column) -> None:
+    if column.categories:
+        require_known(table, "words", column.words, column.categories)
     for recode in column.recodes:
         if column.categories and isinstance(recode.value, str) and recode.value not in column.categories:
             raise table.unknown("recode", column.categories, value=recode.value)
@@ -255,17 +302,30 @@ def _pair(table: Table, key: str) -> tuple[str | None, str | None]:
 
 def _label(table: Table) -> Label:
     minuend, subtrahend = _pair(table, "difference")
+    rule = condition(table)
     label = Label(
-        column=table.string("column"),
-        operator=cast(Operator, table.choice("operator", get_args(Operator))),
-        value=table.number("value"),
+        column=rule.column,
+        operator=rule.operator,
+        value=rule.value,
         minuend=minuend,
         subtrahend=subtrahend,
         negative=table.text("negative"),
         positive=table.text("positive"),
+        state=table.text("state") if "state" in table else AT_RISK,
     )
     table.close()
     return label
+
+
+def _tasks(top: Table) -> dict[str, Task]:
+    tasks = top.table("tasks")
+    if not list(tasks):
+        raise top.wrong("tasks", msg("at least one task"))
+    for name in tasks:
+        if not _TASK_NAME.fullmatch(name) or name == ALL_TASKS:
+            expected = msg("a name of lower-case letters, digits and single hyphens, such as next-year")
+            raise tasks.wrong(name, expected, name)
+    return {name: _task(name, table) for name, table in tasks.named()}
 
 
 def _task(name: str, table: Table) -> Task:
@@ -284,6 +344,8 @@ def _task(name: str, table: Table) -> Task:
         context=table.strings("context", ()),
         limits=table.text("limits"),
         changeable=table.strings("changeable", ()),
+        split=table.string("split") if "split" in table else None,
+        only=conditions(table, "only"),
     )
     require_known(table, "hidden", task.hidden, features)
     require_known(table, "changeable", task.changeable, features)

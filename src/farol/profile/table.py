@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import difflib
 import math
-from collections.abc import Iterable, Iterator
-from typing import TypeGuard
+from collections.abc import Callable, Iterable, Iterator
+from typing import Any, TypeGuard
 
 from farol.errors import Place, ProfileError
 from farol.i18n import Message, msg
@@ -123,6 +123,13 @@ class Table:
     def raw(self, key: str, default: object, expected: Message) -> object:
         """The value as it stands, for keys of more than one type."""
         return self._take(key, default, expected)
+
+    def list_of(self, key: str, item_is: Callable[[object], bool], expected: Message) -> list[Any]:
+        """A list of items that all pass `item_is`; an absent key is an empty list."""
+        value = self._take(key, [], expected)
+        if not isinstance(value, list) or not all(map(item_is, value)):
+            raise self.wrong(key, expected)
+        return value
 
     def text(self, key: str) -> Text:
         """A text in both languages."""

@@ -3,14 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Literal
 
 Kind = Literal["identifier", "number", "category", "date", "personal", "ignored"]
-Operator = Literal["<", "<=", ">", ">=", "=="]
+Operator = Literal["<", "<=", ">", ">=", "==", "!=", "in"]
 DerivedKind = Literal["difference", "table", "expected", "chance"]
-DateOrder = Literal["mdy", "dmy", "ymd"]
 Severity = Literal["info", "warning", "error"]
+
+NO_PERIOD = 0
+"""What stands for the year where a profile has none."""
+
+BY_ROWS = "rows"
+"""The `split` of a task that is tested on rows chosen at random."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,6 +28,11 @@ class Text:
     def in_locale(self, locale: str) -> str:
         """The text for a locale of `farol.i18n.LOCALES`."""
         return self.en if locale == "en" else self.pt
+
+
+AT_RISK = Text("em risco", "at risk")
+LEVEL = Text("nível", "level")
+"""What is said where a profile has no words of its own."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,18 +69,24 @@ class Column:
     maximum: float | None
     tolerance: float  # values this far outside the range are rounding and are clipped to it
     integer: bool
-    required: bool  # the workbook is useless when no sheet has it
-    every_sheet: bool  # … or when any sheet lacks it (identifier, label)
+    required: bool  # training misses it: a sheet without it is a warning
+    every_sheet: bool  # … and learns nothing from a sheet without it
     zero_is_missing: ZeroIsMissing | None
     dates_as_numbers: bool  # January 1900 dates are numbers formatted as dates: the day is the value
-    date_order: DateOrder | None  # of dates written as text
     recodes: tuple[Recode, ...]
-    categories: tuple[str, ...]  # allowed results of a category's recodes, empty when free
+    categories: tuple[str, ...]  # of a category: the only ones there are, empty when free
     usual: tuple[float, ...]  # the only values the programme gives (IAN: 2.5, 5, 10), empty when any
     constant: bool  # a student keeps the value over the years: a change is reported
     max_step: float | None  # a greater change from one year to the next is reported
     year_fills: str | None  # of a date: the number column whose missing values its year fills
     month_fills: str | None = None  # … and the one whose missing values its month (1–12) fills
+    replacements: tuple[tuple[str, str], ...] = ()  # (pattern, text): mend a text before it is judged a number
+    words: Mapping[str, Text] = field(default_factory=dict)  # what readers call a category, or a number as code
+
+    def word(self, value: str | float) -> Text:
+        """What a reader calls a value: the profile's words, or the value itself."""
+        text = value if isinstance(value, str) else f"{value:g}"
+        return self.words.get(text) or Text(text, text)
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,16 +137,31 @@ class AgeRule:
 
 
 @dataclass(frozen=True, slots=True)
-class Label:
-    """`at_risk` is 1 where `column operator value`. `equals` names (minuend, subtrahend) that must give the column."""
+class Condition:
+    """`column operator value`. The column is a number, derived, or a category; `in` has several values."""
 
     column: str
     operator: Operator
-    value: float
+    value: float | str | tuple[float, ...] | tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Periods:
+    """The year or term of each row stands in `column`. `values`: text as written → period; empty: its whole numbers."""
+
+    column: str
+    values: Mapping[str, int]
+
+
+@dataclass(frozen=True, slots=True)
+class Label(Condition):
+    """`at_risk` is 1 where the condition holds. `difference` names (minuend, subtrahend) that must give the column."""
+
     minuend: str | None
     subtrahend: str | None
     negative: Text  # the words of prediction 0
     positive: Text  # the words of prediction 1
+    state: Text = AT_RISK  # how a pupil is of whom the condition holds: "pupils who are …"
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,7 +171,7 @@ class Task:
     name: str
     title: Text
     question: Text
-    horizon: int  # 0 this year, 1 next year
+    horizon: int  # 0 this year (or term), 1 the next
     features: tuple[str, ...]
     hidden: tuple[str, ...]  # features of which training sees every row a second time without them
     impute: bool  # median, missing indicator and scaling; without it the model takes missing values natively
@@ -148,6 +179,8 @@ class Task:
     context: tuple[str, ...]  # optional inputs of the API besides the features that are sheet columns
     limits: Text  # what a reader must know first
     changeable: tuple[str, ...] = ()  # features that a programme can work on, unlike an age
+    split: str | None = None  # how it is tested: None by time, "rows" at random over rows, else by this column's values
+    only: tuple[Condition, ...] = ()  # a row counts only if all of these hold
 
 
 @dataclass(frozen=True, slots=True)
@@ -156,13 +189,46 @@ class Profile:
 
     name: str
     title: Text
-    sheet_pattern: str  # `PEDE{year}`
+    sheet_pattern: str  # `PEDE{year}`; without {year} the one sheet of that name; empty: any name
     columns: Mapping[str, Column]
     derived: Mapping[str, Derived]
     label: Label
     tasks: Mapping[str, Task]
-    audit: tuple[str, ...]  # category columns for the fairness audit, never inputs
+    audit: tuple[str, ...]  # category columns for the fairness audit
     fingerprint: str
     source: bytes
     level: str | None = None  # the column of a pupil's stage, for tables by level
+    level_name: Text = LEVEL  # what readers call a stage: "phase" of "phase 3"
     rule: AgeRule | None = None
+    periods: Periods | None = None  # the column that holds each row's year or term, if sheets have no year in the name
+
+    @property
+    def identifiers(self) -> tuple[str, ...]:
+        """The columns that together are a pupil's code, in the profile's order; empty: a pupil is a row."""
+        return tuple(name for name, column in self.columns.items() if column.kind == "identifier")
+
+    @property
+    def follows_pupils(self) -> bool:
+        """Whether a pupil can be told again in another file: only then do answers meet outcomes later."""
+        return bool(self.identifiers)
+
+    @property
+    def has_periods(self) -> bool:
+        """Whether rows are of years or terms, in the sheets' names or in a column. Else all are of `NO_PERIOD`."""
+        return "{year}" in self.sheet_pattern or self.periods is not None
+
+    def period_after(self, period: int, steps: int = 1) -> int:
+        """The period `steps` after `period`, or before it: of those the profile lists, else of whole numbers."""
+        listed = sorted(set(self.periods.values.values())) if self.periods else []
+        if period not in listed:
+            return period + steps
+        place = listed.index(period) + steps
+        if 0 <= place < len(listed):
+            return listed[place]
+        return listed[0] + place if place < 0 else listed[-1] + place - len(listed) + 1
+
+    def period_text(self, period: int) -> str:
+        """How the school writes a period: "2013B"; empty where there are none."""
+        if self.periods is not None:
+            return next((text for text, value in self.periods.values.items() if value == period), str(period))
+        return str(period) if self.has_periods else ""

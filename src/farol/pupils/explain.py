@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from math import isnan
 
 import numpy as np
 
@@ -14,6 +13,7 @@ from farol.model.bundle import Bundle
 from farol.model.reasons import Reason, reasons_for
 from farol.model.risk_bands import Band, risk_text
 from farol.model.scoring import Answer, Scorer, abstention, warnings_for
+from farol.model.vocabulary import given_in
 from farol.profile import Text
 from farol.workbook.panel import Panel
 from farol.workbook.student_code import student_code
@@ -31,19 +31,21 @@ class Explanation:
     reasons: tuple[Reason, ...]
     missing: tuple[Text, ...]
     is_new: bool
+    counts: bool = True  # whether the question counts this pupil, by its own conditions
 
     def lines(self, locale: str) -> Iterator[str]:
         """The answer for a reader, line by line; an empty line between its parts."""
-        task = self.bundle.task_spec
-        yield f"{self.student} · {self.year} · {task.question.in_locale(locale)}"
+        task, state = self.bundle.task_spec, self.bundle.profile.label.state
+        period = self.bundle.profile.period_text(self.year)
+        yield " · ".join(filter(None, (self.student, period, task.question.in_locale(locale))))
         yield ""
         if self.answer.probability is None:
-            yield abstention(self.answer).render(locale)
+            yield abstention(self.answer, state).render(locale)
         else:
             risk = msg("a risk of {share}", share=risk_text(self.answer.probability, locale))
             yield f"{self.answer.label.in_locale(locale)}: {risk.render(locale)}"
             if self.band is not None:
-                yield self.band.words.render(locale)
+                yield self.band.words(state).render(locale)
         for heading, changeable in (
             (msg("What can be worked on:"), True),
             (msg("What cannot be changed, but helps to understand:"), False),
@@ -65,6 +67,8 @@ class Explanation:
                 "Not given, and not counted as average: {fields}.",
                 fields=", ".join(text.in_locale(locale) for text in self.missing),
             )
+        if not self.counts:
+            yield msg("By the profile's rule this question leaves the pupil out: the answer may be worth little.")
         if self.is_new:
             yield msg("No earlier year of the workbook has this pupil: the answer rests on this year alone.")
 
@@ -90,7 +94,7 @@ def explain_pupil(scorer: Scorer, panel: Panel, student: str, *, year: int | Non
             expected=msg("one of {names}", names=", ".join(map(str, own.years))),
         )
     columns = bundle.inputs.columns
-    values = {name: _given(float(rows.numbers[name][0])) for name in columns}
+    values = {name: given_in(rows.columns[name][0]) for name in columns}
     answer = scorer.score_one(values, chosen)
     missing = [warning.field for warning in warnings_for(bundle, values) if warning.code == "missing_feature"]
     return Explanation(
@@ -101,9 +105,6 @@ def explain_pupil(scorer: Scorer, panel: Panel, student: str, *, year: int | Non
         band=None if answer.abstained else answer.band,
         reasons=reasons_for(scorer, answer, k),
         missing=tuple(columns[name].meaning for name in missing),
+        counts=bool(rows.counts(bundle.task_spec)[0]),
         is_new=panel.years[0] < chosen and own.years[0] == chosen,
     )
-
-
-def _given(value: float) -> float | None:
-    return None if isnan(value) else value

@@ -15,15 +15,16 @@ from typing import TYPE_CHECKING
 import numpy as np
 from sqlalchemy import select
 
-from farol.errors import InputError
 from farol.files import canonical_json
-from farol.i18n import msg
 from farol.model.bundle import Bundle
+from farol.model.counters import TRAINING_SHEET
 from farol.model.scoring import Scorer
-from farol.pupils.ranking import ExpectedCases
+from farol.model.vocabulary import given_in
+from farol.profile import Text
+from farol.pupils.ranking import CLASS, ExpectedCases, unknown_features
 from farol.store.database import Store
 from farol.store.prediction_rows import row_of
-from farol.store.records import Prediction
+from farol.store.records import Prediction, Source
 from farol.store.tables import prediction_of, predictions
 from farol.workbook.student_code import class_name, student_code
 
@@ -32,15 +33,16 @@ if TYPE_CHECKING:
 
 GROUP = 500
 """Rows of a transaction."""
-CLASS = "class"
-"""The category column, if a profile has it, of a pupil's class."""
+SOURCES: tuple[Source, ...] = ("command", TRAINING_SHEET)
+"""The sources of the rows that are stored here."""
 
 
 @dataclass(frozen=True, slots=True)
 class Forecasts:
     """The answers for a year's pupils, as they are stored: `rows` in the sheet's order, `stored` of them just now.
 
-    `unusable`: pupils whose code cannot be stored; they have no row.
+    `unusable`: pupils whose code cannot be stored; they have no row, as those `left_out` by the task's conditions.
+    `unknown`: the features that no pupil has.
     """
 
     bundle: Bundle
@@ -48,6 +50,8 @@ class Forecasts:
     rows: tuple[Prediction, ...]
     stored: int
     unusable: int
+    left_out: int = 0
+    unknown: tuple[Text, ...] = ()
 
     @property
     def at_risk(self) -> int:
@@ -71,14 +75,9 @@ def forecast_panel(scorer: Scorer, panel: Panel, store: Store, *, year: int | No
     Raises InputError when the panel has no such year; StoreError. After an error the rows stored so far stay, and the
     same call again stores the rest.
     """
-    chosen = panel.years[-1] if year is None else year
-    pupils = panel.select(panel.year == chosen)
-    if not pupils.years:
-        raise InputError(
-            msg("The workbook has no sheet of {year}.", year=chosen),
-            expected=msg("one of {names}", names=", ".join(map(str, panel.years))),
-            fix=msg("Choose one of them with --year."),
-        )
+    pupils = panel.of_year(year)
+    everybody = len(pupils.year)
+    pupils = pupils.select(pupils.counts(scorer.bundle.task_spec))
     codes = [student_code(str(code)) for code in pupils.student]
     answers = list(_answered(scorer, pupils, codes, at))
     rows: list[Prediction] = []
@@ -90,25 +89,34 @@ def forecast_panel(scorer: Scorer, panel: Panel, store: Store, *, year: int | No
         stored += sum(row is written for row, written in zip(fresh, kept, strict=True))
         pending = iter(kept)
         rows.extend(next(pending) if known is None else known for _, known in group)
-    return Forecasts(scorer.bundle, chosen, tuple(rows), stored, codes.count(None))
+    return Forecasts(
+        scorer.bundle,
+        panel.of_year(year).years[0],
+        tuple(rows),
+        stored,
+        codes.count(None),
+        everybody - len(pupils.year),
+        unknown_features(scorer.bundle, pupils),
+    )
 
 
 def _answered(scorer: Scorer, pupils: Panel, codes: Sequence[str | None], at: datetime) -> Iterator[Prediction]:
     """The answers of the pupils that have a usable code."""
-    columns = {name: pupils.numbers[name] for name in scorer.bundle.inputs.columns if name in pupils.numbers}
+    columns = {name: pupils.columns[name] for name in scorer.bundle.inputs.columns if name in pupils.columns}
     answers = scorer.answers(scorer.score(columns, pupils.year.astype(np.float64)))
     groups = pupils.categories.get(CLASS)
+    is_known = pupils.fingerprint == scorer.bundle.manifest.data_fingerprint
     for i, (code, answer) in enumerate(zip(codes, answers, strict=True)):
         if code is None:
             continue
-        given = {name: None if np.isnan(values[i]) else float(values[i]) for name, values in columns.items()}
+        given = {name: given_in(values[i]) for name, values in columns.items()}
         yield row_of(
             scorer,
             answer,
             given,
             at=at,
             year=int(pupils.year[i]),
-            source="command",
+            source=TRAINING_SHEET if is_known else "command",
             student=code,
             group=None if groups is None else class_name(groups[i]),
             body_hash=hashlib.sha256(canonical_json(given)).hexdigest(),
@@ -137,6 +145,6 @@ def _last(store: Store, rows: Sequence[Prediction]) -> Mapping[str, Prediction]:
     table = predictions.c
     codes = [row.student for row in rows]
     same = (table.task == rows[0].task) & (table.version == rows[0].version) & (table.year == rows[0].year)
-    query = select(predictions).where(table.student.in_(codes), same, table.source == "command").order_by(table.seq)
+    query = select(predictions).where(table.student.in_(codes), same, table.source.in_(SOURCES)).order_by(table.seq)
     with store.snapshot() as connection:
         return {row["student"]: prediction_of(row) for row in connection.execute(query).mappings()}

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import csv
-import io
 from collections.abc import Iterator
 from dataclasses import dataclass
 from enum import StrEnum
@@ -11,18 +9,33 @@ from math import isnan
 
 import numpy as np
 
+from farol.csv_form import CsvForm
 from farol.errors import InputError
 from farol.evaluation.capacity import NEARLY_ALL, Capacity
 from farol.evaluation.intervals import true_cases
-from farol.i18n import Message, msg
+from farol.i18n import Listing, Message, msg
 from farol.model.bundle import Bundle
-from farol.model.features import Floats
+from farol.model.features import Floats, feature_matrix, meanings_of
 from farol.model.reasons import Reason, explain_rows
 from farol.model.risk_bands import prevalence_range
 from farol.model.scoring import NO_ANSWER, Scorer
+from farol.profile import Text
 from farol.workbook.panel import Panel
+from farol.workbook.student_code import class_name
 
-_RUNS = ("=", "+", "-", "@", "\t", "\r")
+CLASS = "class"
+"""The category column, if a profile has it, of a pupil's class."""
+
+_HEADERS = {
+    "rank": msg("place"),
+    "student": msg("pupil"),
+    "class": msg("class"),
+    "level": msg("level"),
+    "probability": msg("risk"),
+    "at_risk_now": msg("at risk now"),
+    "tied": msg("tied"),
+    "reasons": msg("reasons"),
+}
 
 
 class By(StrEnum):
@@ -52,10 +65,14 @@ class ExpectedCases:
 
 @dataclass(frozen=True, slots=True)
 class RankedPupil:
-    """One pupil of a list. Pupils of the same probability have the same `rank`; `tied`: with the list's last place."""
+    """One pupil of a list; `group` is the class.
+
+    Pupils of the same probability have the same `rank`; `tied`: with the list's last place.
+    """
 
     rank: int
     student: str
+    group: str | None
     level: float | None
     probability: float
     at_risk_now: bool | None
@@ -68,7 +85,7 @@ class PupilList:
     """The list of one question for one year, made of a group of pupils.
 
     `marked` of the group have a probability from the threshold on, so that their answer is "at risk". `unanswered` are
-    pupils of whom too little is known for an answer.
+    pupils of whom too little is known for an answer, and `unknown` the features that no pupil of the year has.
     """
 
     bundle: Bundle
@@ -81,6 +98,8 @@ class PupilList:
     marked: int
     levels: tuple[tuple[float, ExpectedCases], ...]
     unanswered: tuple[str, ...]
+    left_out: int = 0  # pupils whom the question does not count
+    unknown: tuple[Text, ...] = ()
 
     def notes(self) -> Iterator[Message]:
         """What to know before using the list."""
@@ -111,6 +130,10 @@ class PupilList:
                 n=len(self.pupils),
                 places=self.places,
             )
+        if self.left_out:
+            yield left_out_words(self.left_out)
+        if self.unknown:
+            yield unknown_words(self.unknown)
         if self.unanswered:
             yield msg(
                 "Pupils without an answer, because too little is known about them ({n}): {students}",
@@ -118,26 +141,60 @@ class PupilList:
                 students=", ".join(self.unanswered),
             )
 
-    def csv(self, locale: str) -> str:
-        """A table (RFC 4180) of the pupils; a text that a spreadsheet would run gets an apostrophe in front."""
-        buffer = io.StringIO(newline="")
-        writer = csv.writer(buffer)
-        writer.writerow(("rank", "student", "level", "probability", "at_risk_now", "tied", "reasons"))
-        for pupil in self.pupils:
-            figures = (pupil.level, round(pupil.probability, 6), pupil.at_risk_now, pupil.tied)
-            cells = (pupil.rank, pupil.student, *figures, " ".join(reason.text(locale) for reason in pupil.reasons))
-            writer.writerow(map(_cell, cells))
-        return buffer.getvalue()
+    def csv(self, form: CsvForm) -> str:
+        """A table of the pupils; `reasons` in the locale of `form`."""
+        rows = (
+            (
+                pupil.rank,
+                pupil.student,
+                pupil.group,
+                pupil.level,
+                round(pupil.probability, 6),
+                pupil.at_risk_now,
+                pupil.tied,
+                " ".join(reason.text(form.locale) for reason in pupil.reasons),
+            )
+            for pupil in self.pupils
+        )
+        words = {**_HEADERS, "level": Message(self.bundle.profile.level_name.in_locale(form.locale))}
+        headers = tuple(words.values()) if form.is_for_people else tuple(words)
+        return form.start + form.lines([headers, *rows])
+
+
+def left_out_words(count: int) -> Message:
+    """How many pupils of a sheet are not asked about, because not all conditions of the task's `only` hold."""
+    return msg("Pupils whom this question leaves out by the profile's rule: {count}.", count=count)
 
 
 def marked_words(marked: int, bundle: Bundle) -> Message:
     """Why the number of pupils marked "at risk" is not the number expected at risk."""
     return msg(
         "Pupils marked “at risk”, because their risk is {threshold} or more: {marked}. This number "
-        "differs from the expected one: some marked pupils will not be behind, and some unmarked "
+        "differs from the expected one: some marked pupils will not be {state}, and some unmarked "
         "pupils will.",
         marked=marked,
+        state=bundle.profile.label.state,
         threshold=f"{bundle.manifest.threshold:.0%}",
+    )
+
+
+def unknown_features(bundle: Bundle, pupils: Panel) -> tuple[Text, ...]:
+    """What the features mean that no row of a panel has, though training had them."""
+    matrix = feature_matrix(bundle.profile, bundle.task_spec, pupils.columns, pupils.year.astype(np.float64))
+    meanings = meanings_of(bundle.profile)
+    return tuple(
+        meanings[bins.feature]
+        for bins, is_missing in zip(bundle.reference.features, np.isnan(matrix).T, strict=True)
+        if is_missing.size and is_missing.all() and bins.counts[-1] < bundle.reference.n
+    )
+
+
+def unknown_words(unknown: tuple[Text, ...]) -> Message:
+    """What it costs that features are unknown of every pupil."""
+    return msg(
+        "Not known of any pupil of this sheet: {names}. The model learned from pupils of whom it was known, so here "
+        "its answers are worth less than its card says.",
+        names=Listing(unknown),
     )
 
 
@@ -148,7 +205,9 @@ def pupil_list(scorer: Scorer, panel: Panel, capacity: Capacity, *, by: By = By.
     from, and when the list would hold nearly everyone of the group.
     """
     bundle = scorer.bundle
-    pupils = panel.select(panel.year == panel.years[-1])
+    last = panel.year == panel.years[-1]
+    counts = panel.counts(bundle.task_spec)
+    pupils = panel.select(last & counts)
     if by is not By.all:
         if not bundle.task_spec.horizon:
             raise InputError(
@@ -156,7 +215,7 @@ def pupil_list(scorer: Scorer, panel: Panel, capacity: Capacity, *, by: By = By.
                 fix=msg("Leave --by out, or ask about a later year."),
             )
         pupils = pupils.select(pupils.label == (1.0 if by is By.recovery else 0.0))
-    columns = {name: pupils.numbers[name] for name in bundle.inputs.columns}
+    columns = {name: pupils.columns[name] for name in bundle.inputs.columns}
     explained = explain_rows(scorer, columns, pupils.year.astype(np.float64), reasons)
     answered = explained.scores.prediction != NO_ANSWER
     probability = explained.scores.probability
@@ -165,6 +224,7 @@ def pupil_list(scorer: Scorer, panel: Panel, capacity: Capacity, *, by: By = By.
     listed = np.flatnonzero(answered)[probability[answered] >= ranked[places - 1]]
     _check_choice(listed.size, ranked.size)
     level = np.full(probability.size, np.nan) if panel.profile.level is None else pupils.numbers[panel.profile.level]
+    groups = pupils.categories.get(CLASS)
     order = sorted(listed.tolist(), key=lambda row: (-probability[row], str(pupils.student[row])))
     return PupilList(
         bundle=bundle,
@@ -175,6 +235,7 @@ def pupil_list(scorer: Scorer, panel: Panel, capacity: Capacity, *, by: By = By.
             RankedPupil(
                 rank=1 + int((ranked > probability[row]).sum()),
                 student=str(pupils.student[row]),
+                group=None if groups is None else class_name(groups[row]),
                 level=_known(level[row]),
                 probability=float(probability[row]),
                 at_risk_now=None if isnan(pupils.label[row]) else bool(pupils.label[row]),
@@ -190,6 +251,8 @@ def pupil_list(scorer: Scorer, panel: Panel, capacity: Capacity, *, by: By = By.
             (value, ExpectedCases.of(probability[answered & (level == value)]))
             for value in np.unique(level[answered & ~np.isnan(level)]).tolist()
         ),
+        left_out=int(np.count_nonzero(last & ~counts)),
+        unknown=unknown_features(bundle, panel.of_year()),
         unanswered=tuple(sorted(str(student) for student in pupils.student[~answered])),
     )
 
@@ -223,9 +286,3 @@ def _known(value: float) -> float | None:
 
 def _words(expected: ExpectedCases) -> dict[str, object]:
     return {"n": expected.n, "value": f"{expected.value:.0f}", "low": expected.low, "high": expected.high}
-
-
-def _cell(value: object) -> object:
-    if isinstance(value, bool):
-        return int(value)
-    return f"'{value}" if isinstance(value, str) and value.startswith(_RUNS) else value

@@ -6,27 +6,32 @@ transaction, so that a service that has it open sees the old content or the rest
 
 from __future__ import annotations
 
+import errno
 import os
 import secrets
 import shlex
+import time
 from collections.abc import Iterator
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import quote
 
 from sqlalchemy import URL
 
-from farol.errors import InputError, Place, StoreError
+from farol.errors import InputError, Place, StoreError, reason_of
 from farol.files import sync_folder
 from farol.i18n import msg
 from farol.store.database import Store
-from farol.store.engine import open_engine, parse_url, store_errors
+from farol.store.engine import LIVENESS, open_engine, parse_url, store_errors
 from farol.store.schema import require_known
-from farol.store.sqlite import sqlite3
+from farol.store.sqlite import make_private_file, sqlite3
 
 _KEPT = ("predictions", "drift_snapshots")
 _BUSY_SECONDS = 10
+_UNFINISHED = ".farol-backup-unfinished-"
+_UNFINISHED_SECONDS = 3_600
+"""A copy that nobody has written to for so long is not being made any more."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,9 +58,11 @@ def backup(url: str, file: Path) -> Copied:
         )
     if file.exists():
         raise InputError(msg("The file exists already."), where=Place(file=str(file)), fix=msg("Name a new file."))
-    fresh = file.with_name(f".{file.name}.{secrets.token_hex(4)}")
+    file = Path(os.path.realpath(file))
+    fresh = file.with_name(f"{_UNFINISHED}{secrets.token_hex(4)}.db")
     try:
         file.parent.mkdir(parents=True, exist_ok=True)
+        _remove_unfinished(file.parent)
         os.close(os.open(fresh, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600))
         try:
             _copy_out(url, fresh)
@@ -68,10 +75,19 @@ def backup(url: str, file: Path) -> Copied:
         sync_folder(file.parent)
     except OSError as error:
         raise InputError(
-            msg("The file cannot be written: {reason}.", reason=error.strerror or str(error)),
+            msg("The file cannot be written: {reason}.", reason=reason_of(error)),
             where=Place(file=str(file)),
         ) from error
     return copied
+
+
+def _remove_unfinished(folder: Path) -> None:
+    """A backup that was killed leaves a copy with data of pupils, which nobody sees and no pruning finds."""
+    now = time.time()
+    for path in folder.glob(f"{_UNFINISHED}*"):
+        with suppress(OSError):
+            if now - path.stat().st_mtime > _UNFINISHED_SECONDS:
+                path.unlink()
 
 
 def restore(url: str, file: Path, *, force: bool = False) -> Copied:
@@ -86,6 +102,7 @@ def restore(url: str, file: Path, *, force: bool = False) -> Copied:
         raise InputError(msg("There is no such file."), where=Place(file=str(file)))
     rows = _verified(file, of=file)
     engine = open_engine(url)
+    make_private_file(target)
     try:
         with store_errors(engine.url), closing(sqlite3.connect(target, timeout=_BUSY_SECONDS)) as into:
             if not force and _holds_anything(into):
@@ -116,7 +133,7 @@ def _file_of(url: str, tool: str, file: Path) -> Path:
 def _command(tool: str, url: URL, file: Path) -> str:
     """The command of PostgreSQL's tool for this database; it asks for the password, or finds it in ~/.pgpass."""
     shown = URL.create("postgresql", url.username, None, url.host, url.port, url.database, url.query)
-    name = shlex.quote(shown.difference_update_query(["password", "connect_timeout"]).render_as_string())
+    name = shlex.quote(shown.difference_update_query(["password", *LIVENESS]).render_as_string())
     return f"{tool.format(file=shlex.quote(str(file)))} --dbname={name}"
 
 
@@ -129,10 +146,14 @@ def _copy_out(url: str, file: Path) -> None:
                 driver = connection.driver_connection
                 assert isinstance(driver, sqlite3.Connection)  # noqa: S101  `_file_of` let nothing else through
                 driver.backup(into)
+                # One file without a log beside it, which can also be read from a read-only folder.
+                into.execute("PRAGMA journal_mode = DELETE")
+            except sqlite3.OperationalError as error:
+                if not str(getattr(error, "sqlite_errorname", "")).startswith(("SQLITE_FULL", "SQLITE_IOERR_WRITE")):
+                    raise
+                raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC)) from error  # of the copy: reading needs no room
             finally:
                 connection.close()
-            # One file without a log beside it, which can also be read from a read-only folder.
-            into.execute("PRAGMA journal_mode = DELETE")
     finally:
         engine.dispose()
 

@@ -16,7 +16,7 @@ from sqlalchemy import Connection, Engine, bindparam, delete, func, literal_colu
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.engine.interfaces import DBAPICursor
 
-from farol.model.counters import PREDICTION, WHOLE, CounterLayout, Counts, moved, read_layout, total, union
+from farol.model.counters import PREDICTION, CounterLayout, Counts, moved, read_layout, total, union, with_whole
 from farol.store.records import Prediction, day_of
 from farol.store.statements import InsertRows, Statement, Steps, carry_out
 from farol.store.tables import counters
@@ -40,7 +40,7 @@ def add_up(rows: Iterable[Prediction]) -> dict[CounterKey, CounterVector]:
     sums: dict[CounterKey, CounterVector] = {}
     for (task, version, day, layout, slices), groups in alike.items():
         vector = layout, total(layout, groups)
-        for slice_ in (WHOLE, *slices):
+        for slice_ in with_whole(slices):
             key_ = task, version, day, slice_
             sums[key_] = vector if key_ not in sums else added(sums[key_], vector)
     return sums

@@ -6,6 +6,7 @@ import json
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import date
+from pathlib import Path
 from typing import Any, Self, cast
 
 from sqlalchemy import Connection, Engine, RowMapping, Select, func, select, text
@@ -15,9 +16,19 @@ from sqlalchemy.engine.interfaces import DBAPICursor
 from farol.model.counters import WHOLE
 from farol.store.counters import Counters, add_up
 from farol.store.engine import IMMEDIATE, open_engine, store_errors
+from farol.store.identity import remember
+from farol.store.patience import Patience
 from farol.store.records import Prediction, Snapshot, microseconds, moment
 from farol.store.schema import migrate
-from farol.store.statements import InsertRows, InsertSet, Steps, carry_out, cursor_of, driver_transaction
+from farol.store.statements import (
+    InsertRows,
+    InsertSet,
+    Steps,
+    carry_out,
+    cursor_of,
+    driver_transaction,
+    patience_of,
+)
 from farol.store.tables import (
     HAS_KEY,
     PREDICTION_COLUMNS,
@@ -39,8 +50,9 @@ class Store:
     Every method raises StoreError when the database cannot do what is asked, and then nothing was changed.
     """
 
-    def __init__(self, engine: Engine) -> None:
+    def __init__(self, engine: Engine, patience: Patience | None = None) -> None:
         self.engine = engine
+        self.patience = patience or Patience()
         self._written = engine.execution_options(**{IMMEDIATE: True})
         is_postgresql = engine.dialect.name == "postgresql"
         # SQLite's transactions see one moment in any case.
@@ -59,20 +71,25 @@ class Store:
         )
 
     @classmethod
-    def open(cls, url: str) -> Store:
+    def open(cls, url: str, *, seconds: float | None = None) -> Store:
         """The store at an SQLAlchemy URL; its tables are made or brought up to date first.
+
+        PostgreSQL may say nothing for `seconds`; while its tables are changed this does not count.
 
         Raises StoreError for a database that cannot be reached, read or written, is damaged, or has tables that this
         Farol does not know; MissingExtraError where the driver is not installed.
         """
-        engine = open_engine(url)
+        patience = Patience(seconds)
+        engine = open_engine(url, patience)
         try:
             with store_errors(engine.url):
-                migrate(engine)
+                migrate(engine, patience)
         except BaseException:
             engine.dispose()
             raise
-        return cls(engine)
+        if engine.dialect.name == "sqlite" and not str(engine.url.database).startswith("file:"):
+            remember(Path(str(engine.url.database)))
+        return cls(engine, patience)
 
     def close(self) -> None:
         """Closes the connections. A store that is used again opens new ones."""
@@ -183,13 +200,13 @@ class Store:
     def first_day(self, task: str, version: str) -> date | None:
         """The first day (America/Sao_Paulo) on which a version answered; None where it never did."""
         table = counters.c
-        query = select(func.min(table.day)).where(table.task == task, table.version == version, table.slice == WHOLE)
+        query = select(func.min(table.day)).where(table.task == task, table.version == version)
         with self._reading() as connection:
             day: date | None = connection.execute(query).scalar_one()
             return day
 
     def slices(self, task: str, version: str, first: date, last: date) -> dict[str, int]:
-        """Slice → number of answers counted in it over these days; "" is all of them."""
+        """Slice → number of answers counted in it over these days; WHOLE is all but those of the training sheet."""
         with self._reading() as connection:
             return self.counters.sizes(connection, (task, version), first=first, last=last)
 
@@ -228,18 +245,27 @@ class Store:
                 connection.execute(text("LOCK TABLE predictions IN SHARE ROW EXCLUSIVE MODE"))
             yield connection
 
-    def checkpoint(self) -> None:
+    def checkpoint(self) -> bool:
         """SQLite: empties the write-ahead log into the database file, so that erased rows are no longer in the log.
 
-        While somebody reads, SQLite cannot empty it, and does so later. On PostgreSQL nothing happens.
+        Whether it is empty now. While somebody reads what was, it cannot be, and we do not wait: nobody could write
+        meanwhile. On PostgreSQL nothing happens.
         """
-        if self.engine.dialect.name == "sqlite":
-            with store_errors(self.engine.url):
-                connection = self.engine.raw_connection()
+        if self.engine.dialect.name != "sqlite":
+            return True
+        with store_errors(self.engine.url):
+            connection = self.engine.raw_connection()
+            try:
+                cursor = connection.cursor()
+                cursor.execute("PRAGMA busy_timeout = 0")
                 try:
-                    connection.cursor().execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
+                    cursor.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+                    ((is_busy, *_pages),) = cursor.fetchall()
                 finally:
-                    connection.close()
+                    cursor.execute(patience_of(self.engine))
+            finally:
+                connection.close()
+        return not is_busy
 
     @contextmanager
     def _reading(self) -> Iterator[Connection]:

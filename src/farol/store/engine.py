@@ -17,8 +17,10 @@ from sqlalchemy.exc import ArgumentError, DBAPIError, DisconnectionError, Integr
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 from sqlalchemy.pool import ConnectionPoolEntry, PoolProxiedConnection
 
-from farol.errors import MissingExtraError, Place, StoreError
+from farol.errors import MissingExtraError, Place, StoreError, reason_of
+from farol.files import make_private_folder
 from farol.i18n import Message, msg
+from farol.store.patience import Patience
 from farol.store.sqlite import sqlite3, watch_file
 
 IMMEDIATE = "farol_immediate"
@@ -27,17 +29,27 @@ IMMEDIATE = "farol_immediate"
 BUSY_SECONDS = "10"
 CONNECT_SECONDS = "5"
 
+LIVENESS = {
+    "connect_timeout": CONNECT_SECONDS,
+    "keepalives_idle": "10",
+    "keepalives_interval": "5",
+    "keepalives_count": "3",
+    "tcp_user_timeout": "15000",  # milliseconds until what was sent must have arrived
+}
+"""After how long a server or a network that went away without a word is noticed; the URL may say otherwise."""
+
 IDLE_SECONDS = 1.0
 """A connection that was used less long ago is not asked whether it is still alive."""
 
 _USED = "farol_used"
 
 
-def open_engine(url: str) -> Engine:
+def open_engine(url: str, patience: Patience | None = None) -> Engine:
     """An engine for an SQLite file or a PostgreSQL database; nothing is connected yet.
 
     SQLite: every transaction is explicit, a second writer waits up to ten seconds (`?timeout=` in the URL says
-    otherwise), commits are flushed to the disk. PostgreSQL goes through psycopg 3, a plain `postgresql://` too.
+    otherwise), commits are flushed to the disk. PostgreSQL goes through psycopg 3, a plain `postgresql://` too; a
+    server that accepts and says nothing is given up after `patience`.
     Raises StoreError, MissingExtraError.
     """
     parsed = parse_url(url)
@@ -51,8 +63,19 @@ def open_engine(url: str) -> Engine:
             msg("PostgreSQL needs the Python package {name}, which is not installed.", name=error.name),
             extra="postgresql",
         ) from error
+    if patience is not None:
+        _be_patient(engine, patience)
     _ask_the_idle(engine)
     return engine
+
+
+def _be_patient(engine: Engine, patience: Patience) -> None:
+    from farol.store.postgresql import PatientConnection  # noqa: PLC0415  psycopg is an extra
+
+    def connect(_dialect: object, _entry: object, args: tuple[Any, ...], options: dict[str, Any]) -> object:
+        return PatientConnection.waiting(patience, *args, **options)
+
+    event.listen(engine, "do_connect", connect)
 
 
 def parse_url(url: str) -> URL:
@@ -68,16 +91,20 @@ def parse_url(url: str) -> URL:
         ) from None
     backend, _, driver = parsed.drivername.partition("+")
     if backend == "sqlite" and driver in ("", "pysqlite"):
-        if not parsed.database or ":memory:" in parsed.database:
+        if not parsed.database or _is_in_memory(parsed.database):
             raise StoreError(
                 msg("A database in memory loses every prediction when the program ends."),
                 expected=_expected(),
             )
         return parsed.update_query_dict({"timeout": parsed.query.get("timeout", BUSY_SECONDS)})
     if backend in ("postgresql", "postgres") and driver in ("", "psycopg"):
-        timeout = parsed.query.get("connect_timeout", CONNECT_SECONDS)
-        return parsed.set(drivername="postgresql+psycopg").update_query_dict({"connect_timeout": timeout})
+        given = {name: parsed.query.get(name, value) for name, value in LIVENESS.items()}
+        return parsed.set(drivername="postgresql+psycopg").update_query_dict(given)
     raise _unknown_database(parsed)
+
+
+def _is_in_memory(database: str) -> bool:
+    return database == ":memory:" or (database.startswith("file:") and ":memory:" in database)
 
 
 def describe(url: URL) -> str:
@@ -86,6 +113,11 @@ def describe(url: URL) -> str:
         return url.database or ""
     host = url.host or url.query.get("host", "localhost")
     return f"{host}:{url.port or 5432}/{url.database or ''}"
+
+
+def location(url: URL) -> str:
+    """Which database it is, for a note: `describe` with an absolute path."""
+    return str(Path(describe(url)).absolute()) if url.get_backend_name() == "sqlite" else describe(url)
 
 
 @contextmanager
@@ -149,10 +181,10 @@ def _sqlite_engine(url: URL) -> Engine:
     if not database.startswith("file:"):
         folder = Path(database).parent
         try:
-            folder.mkdir(parents=True, exist_ok=True)
+            make_private_folder(folder)
         except OSError as error:
             raise StoreError(
-                msg("The folder of the database cannot be made: {reason}.", reason=error.strerror or str(error)),
+                msg("The folder of the database cannot be made: {reason}.", reason=reason_of(error)),
                 where=Place(file=str(folder)),
                 fix=msg("Choose another place with FAROL_DATA or FAROL_DATABASE_URL."),
             ) from error

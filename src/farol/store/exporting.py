@@ -1,27 +1,21 @@
-"""The log of predictions as CSV: the original system's columns in its order, then ours."""
+"""The log of predictions as CSV: for programs in the original system's columns, then ours; for people in words."""
 
 from __future__ import annotations
 
-import csv
-import io
-import os
-import secrets
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from itertools import islice
-from pathlib import Path
 from zoneinfo import ZoneInfo
 
-from farol.errors import InputError, Place
-from farol.files import sync_folder
+from farol.csv_form import PROGRAMS, CsvForm
 from farol.i18n import msg
-from farol.model.features import sheet_inputs
+from farol.model.features import meanings_of, sheet_inputs
 from farol.profile import Profile
 from farol.store.records import Prediction
 
 _PIECE = 500
-_ORIGINAL = ("prediction", "prediction_label", "probability", "timestamp")
-_OURS = ("prediction_id", "task", "model_version", "source", "threshold", "warnings", "student")
-_RUNS = ("=", "+", "-", "@", "\t", "\r")
+
+Column = tuple[str, Callable[[Prediction], object]]
+"""A header, and what stands below it."""
 
 
 def columns_of(profile: Profile) -> tuple[tuple[str, ...], tuple[str, ...]]:
@@ -31,82 +25,66 @@ def columns_of(profile: Profile) -> tuple[tuple[str, ...], tuple[str, ...]]:
     return tuple(name for name in inputs if name not in context), tuple(context)
 
 
-def write_csv(rows: Iterable[Prediction], profile: Profile, timezone: str | ZoneInfo) -> Iterator[str]:
-    """The CSV in pieces of some hundred lines (RFC 4180), the header first; memory stays constant.
+def write_csv(
+    rows: Iterable[Prediction], profile: Profile, timezone: str | ZoneInfo, form: CsvForm = PROGRAMS
+) -> Iterator[str]:
+    """The CSV in pieces of some hundred lines, the header first; memory stays constant.
 
-    The features, prediction, prediction_label, probability, timestamp (ISO 8601 with the offset of `timezone`), then
-    prediction_id, task, model_version, source, threshold, warnings (codes separated by spaces), student, then the
-    context. An input that was missing or not given is an empty cell, and so are prediction and probability where there
-    was no answer, and a student that was not given. A text that a spreadsheet would run as a formula gets an apostrophe
-    in front; numbers are left as they are.
+    For programs: the features, prediction, prediction_label, probability, timestamp (ISO 8601 with the offset of
+    `timezone`), then prediction_id, task, model_version, source, threshold, warnings (codes separated by spaces),
+    student, then the context. For people: pupil, class, answer, risk, moment, question and model version, then every
+    input by its meaning. An input that was missing or not given is an empty cell, and so are prediction and probability
+    where there was no answer, and a student that was not given.
     """
     zone = timezone if isinstance(timezone, ZoneInfo) else ZoneInfo(timezone)
-    features, context = columns_of(profile)
-    buffer = io.StringIO(newline="")
-    writer = csv.writer(buffer)
-    writer.writerow((*features, *_ORIGINAL, *_OURS, *context))
+    columns = _for_people(profile, zone, form) if form.is_for_people else _for_programs(profile, zone)
     pending = iter(rows)
+    text = form.start + form.lines([[header for header, _ in columns]])
     while True:
         piece = list(islice(pending, _PIECE))
-        writer.writerows(_cells(row, features, context, zone) for row in piece)
-        if text := buffer.getvalue():
+        text += form.lines([cell(row) for _, cell in columns] for row in piece)
+        if text:
             yield text
         if not piece:
             return
-        buffer.seek(0)
-        buffer.truncate()
+        text = ""
 
 
-def write_csv_file(rows: Iterable[Prediction], path: Path, profile: Profile, timezone: str | ZoneInfo) -> int:
-    """Writes the CSV to a file (UTF-8), whole or not at all, and makes the folder. Gives the number of rows.
-
-    Raises InputError when the file cannot be written.
-    """
-    counted = 0
-
-    def counting() -> Iterator[Prediction]:
-        nonlocal counted
-        for row in rows:
-            counted += 1
-            yield row
-
-    fresh = path.with_name(f".{path.name}.{secrets.token_hex(4)}")
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        try:
-            with fresh.open("x", encoding="utf-8", newline="") as file:
-                file.writelines(write_csv(counting(), profile, timezone))
-                file.flush()
-                os.fsync(file.fileno())
-            fresh.replace(path)
-        finally:
-            fresh.unlink(missing_ok=True)
-        sync_folder(path.parent)
-    except OSError as error:
-        raise InputError(
-            msg("The file cannot be written: {reason}.", reason=error.strerror or str(error)),
-            where=Place(file=str(path)),
-        ) from error
-    return counted
-
-
-def _cells(row: Prediction, features: tuple[str, ...], context: tuple[str, ...], zone: ZoneInfo) -> list[object]:
+def _for_programs(profile: Profile, zone: ZoneInfo) -> list[Column]:
+    features, context = columns_of(profile)
     return [
-        *(row.features.get(name) for name in features),
-        row.prediction,
-        _harmless(row.label),
-        row.probability,
-        row.at.astimezone(zone).isoformat(),
-        row.id,
-        _harmless(row.task),
-        _harmless(row.version),
-        row.source,
-        row.threshold,
-        _harmless(" ".join(row.warnings)),
-        None if row.student is None else _harmless(row.student),
-        *(row.features.get(name) for name in context),
+        *((name, _input(name)) for name in features),
+        ("prediction", lambda row: row.prediction),
+        ("prediction_label", lambda row: row.label),
+        ("probability", lambda row: row.probability),
+        ("timestamp", lambda row: row.at.astimezone(zone).isoformat()),
+        ("prediction_id", lambda row: row.id),
+        ("task", lambda row: row.task),
+        ("model_version", lambda row: row.version),
+        ("source", lambda row: row.source),
+        ("threshold", lambda row: row.threshold),
+        ("warnings", lambda row: " ".join(row.warnings)),
+        ("student", lambda row: row.student),
+        *((name, _input(name)) for name in context),
     ]
 
 
-def _harmless(text: str) -> str:
-    return f"'{text}" if text.startswith(_RUNS) else text
+def _for_people(profile: Profile, zone: ZoneInfo, form: CsvForm) -> list[Column]:
+    day = "%d/%m/%Y %H:%M" if form.locale.startswith("pt") else "%Y-%m-%d %H:%M"
+    questions = {name: task.title.in_locale(form.locale) for name, task in profile.tasks.items()}
+    meanings = meanings_of(profile)
+    features, context = columns_of(profile)
+    return [
+        (msg("pupil").render(form.locale), lambda row: row.student),
+        (msg("class").render(form.locale), lambda row: row.group),
+        (msg("answer").render(form.locale), lambda row: row.label),
+        (msg("risk").render(form.locale), lambda row: None if row.probability is None else round(row.probability, 6)),
+        (msg("moment").render(form.locale), lambda row: row.at.astimezone(zone).strftime(day)),
+        (msg("question").render(form.locale), lambda row: questions.get(row.task, row.task)),
+        (msg("model version").render(form.locale), lambda row: row.version),
+        *((meanings[name].in_locale(form.locale), _input(name)) for name in (*features, *context)),
+    ]
+
+
+def _input(name: str) -> Callable[[Prediction], object]:
+    return lambda row: row.features.get(name)

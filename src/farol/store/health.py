@@ -2,27 +2,46 @@
 
 from __future__ import annotations
 
-from sqlalchemy import text
+from datetime import UTC, datetime
+
+from sqlalchemy import delete, update
 
 from farol.i18n import Message, msg
 from farol.store import sqlite
 from farol.store.database import Store
 from farol.store.engine import IMMEDIATE, store_errors
+from farol.store.records import Prediction, day_of, uuid7
+from farol.store.tables import counters, prediction_values, predictions
 
 
 def probe(store: Store) -> None:
-    """Raises StoreError unless a transaction can be written and flushed to the disk. The data stay as they are.
+    """Raises StoreError unless a prediction could be stored and flushed to the disk. The data stay as they are.
 
-    Reading does not show it: a full disk or a read-only file still answers questions.
+    It does what a prediction does, and takes it back in the same transaction: a full disk or a read-only file still
+    answers questions, and a damaged page is met only by whoever needs it.
     """
     writing = store.engine.execution_options(**{IMMEDIATE: True})
+    now = datetime.now(UTC)
+    row = Prediction(
+        id=uuid7(now),
+        at=now,
+        task="",
+        version="",
+        source="api",
+        features={},
+        prediction=None,
+        label="",
+        probability=None,
+        threshold=0.5,
+        year=now.year,
+        counted=None,
+    )
     with store_errors(store.engine.url), writing.begin() as connection:
-        if store.engine.dialect.name == "sqlite":
-            # A number that SQLite keeps for applications. Farol does not use it; writing the same number writes a page.
-            version = connection.exec_driver_sql("PRAGMA user_version").scalar_one()
-            connection.exec_driver_sql(f"PRAGMA user_version = {int(version)}")
-        else:
-            connection.execute(text("UPDATE alembic_version SET version_num = version_num"))
+        connection.execute(predictions.insert(), prediction_values(row))
+        connection.execute(delete(predictions).where(predictions.c.id == row.id))
+        if store.engine.dialect.name == "sqlite":  # elsewhere other writers may wait for these rows, and we for them
+            today = counters.c.day >= day_of(now)
+            connection.execute(update(counters).where(today).values(cells=counters.c.cells))
 
 
 def software(store: Store) -> str:

@@ -47,10 +47,12 @@ class Journal:
         queue_size: int,
         group_size: int = 256,
         committed: Callable[[float], None] = lambda _seconds: None,
+        failed: Callable[[Exception], None] = lambda _error: None,
     ) -> None:
-        """`committed` is called with the seconds that each transaction took."""
+        """`committed` is called with the seconds that each transaction took, `failed` with what stopped one."""
         self._writer = writer
         self._committed = committed
+        self._failed = failed
         self._queue_size = queue_size
         self._group_size = group_size
         self._waiting: list[tuple[Prediction, asyncio.Future[Prediction]]] = []
@@ -107,6 +109,7 @@ class Journal:
         try:
             stored = await self._writer.write([row for row, _ in group])
         except Exception as error:  # noqa: BLE001  it is not swallowed: `submit` raises it to everybody in the group
+            self._failed(error)
             for _, future in group:
                 if not future.done():
                     future.set_exception(error)

@@ -17,6 +17,9 @@ from farol.store.engine import IMMEDIATE, insert_new, store_errors
 from farol.store.records import microseconds, moment
 from farol.store.tables import leases
 
+_SKEW = 60_000_000
+"""Microseconds by which the clocks of two machines may differ."""
+
 
 @dataclass(frozen=True, slots=True)
 class Lease:
@@ -58,12 +61,20 @@ class Leases:
         """Whether this worker has the job from now on, until then.
 
         False where the row is no longer as it was read, or where another worker has the job and its time is not over.
+        A time that ends later than `until` was written while a clock was ahead, and does not count.
         """
-        free = or_(leases.c.until.is_(None), leases.c.until <= microseconds(now))
+        held_until = leases.c.until
+        free = or_(held_until.is_(None), held_until <= microseconds(now), held_until > microseconds(until) + _SKEW)
         same = (leases.c.job == lease.job) & (leases.c.due == microseconds(lease.due))
         query = update(leases).where(same, free).values(holder=self._worker, until=microseconds(until))
         with store_errors(self._engine.url), self._written.begin() as connection:
             return connection.execute(query).rowcount == 1
+
+    def replan(self, lease: Lease, due: datetime) -> None:
+        """Makes a job due earlier than it was planned. Nothing changes where the row is no longer as it was read."""
+        same = (leases.c.job == lease.job) & (leases.c.due == microseconds(lease.due))
+        with store_errors(self._engine.url), self._written.begin() as connection:
+            connection.execute(update(leases).where(same).values(due=microseconds(due)))
 
     def done(self, lease: Lease, due: datetime) -> None:
         """Gives the job back, due again at `due`. Nothing changes where another worker took over meanwhile."""

@@ -81,7 +81,7 @@ class Forecast:
     answers: int
     at: datetime
     year: int
-    features: Mapping[str, float | None]
+    features: Mapping[str, float | str | None]
     prediction: int | None
     probability: float | None
     threshold: float

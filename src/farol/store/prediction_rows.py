@@ -7,13 +7,14 @@ from datetime import datetime
 
 from farol.model.counters import Counted, slices_of
 from farol.model.scoring import Answer, Scorer, warnings_for
+from farol.model.vocabulary import Given
 from farol.store.records import Prediction, Source, uuid7
 
 
 def row_of(
     scorer: Scorer,
     answer: Answer,
-    values: Mapping[str, float | None],
+    values: Mapping[str, Given],
     *,
     at: datetime,
     year: int,
@@ -53,7 +54,7 @@ def row_of(
 
 
 def counted_in(
-    scorer: Scorer, answer: Answer, values: Mapping[str, float | None], *, source: str, group: str | None
+    scorer: Scorer, answer: Answer, values: Mapping[str, Given], *, source: str, group: str | None
 ) -> Counted:
     """Where an answer counts: its cells, in the whole and in its slices."""
     level = scorer.bundle.profile.level

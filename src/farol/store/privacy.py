@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import time
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from zoneinfo import ZoneInfo
@@ -13,10 +14,11 @@ from farol.errors import InputError
 from farol.i18n import msg
 from farol.model.registry import Registry
 from farol.store.database import Store
+from farol.store.engine import insert_new
 from farol.store.outcomes import erase_outcomes, outcomes_of, purge_outcomes
 from farol.store.records import day_of, microseconds, moment, start_of
 from farol.store.recount import Binner, count_anew
-from farol.store.tables import counters, prediction_of, predictions
+from farol.store.tables import counters, leases, prediction_of, predictions
 
 _AGE = re.compile(r"([1-9]\d{0,4})d", re.ASCII)
 
@@ -24,12 +26,13 @@ _AGE = re.compile(r"([1-9]\d{0,4})d", re.ASCII)
 @dataclass(frozen=True, slots=True)
 class Erased:
     """The numbers of rows and of years' outcomes that were erased. `kept`: (task, version) whose counters still count
-    some of the rows.
+    some of the rows. `is_pending`: their bytes are still in a file, because somebody is reading (`finish_erasing`).
     """
 
     rows: int
     kept: tuple[tuple[str, str], ...]
     outcomes: int = 0
+    is_pending: bool = False
 
 
 def export(store: Store, student: str, *, timezone: ZoneInfo, now: datetime) -> dict[str, object]:
@@ -64,7 +67,11 @@ def export(store: Store, student: str, *, timezone: ZoneInfo, now: datetime) -> 
     }
 
 
-def erase(store: Store, student: str, registry: Registry) -> Erased:
+ERASE_SECONDS = 5.0
+"""How long a command waits for readers to end, so that the bytes of what was erased are gone."""
+
+
+def erase(store: Store, student: str, registry: Registry, *, patience: float = ERASE_SECONDS) -> Erased:
     """Erases all rows and outcomes of a pupil and counts the days of these rows anew, in one transaction.
 
     Where the bundle of a version is gone, a day on which it has rows of other pupils cannot be counted anew. Its
@@ -83,12 +90,44 @@ def erase(store: Store, student: str, registry: Registry) -> Erased:
             select(predictions.c.task, predictions.c.version, predictions.c.at).where(of_pupil)
         ).all()
         connection.execute(delete(predictions).where(of_pupil))
+        insert_new(connection, leases, _PENDING)
         outcomes = erase_outcomes(connection, student)
         for cell in sorted({(task, version, day_of(moment(at))) for task, version, at in rows}):
             if not count_anew(store, connection, binner, cell):
                 kept.append(cell[:2])
-    store.checkpoint()
-    return Erased(len(rows), tuple(dict.fromkeys(kept)), outcomes)
+    is_pending = not _finished(store, patience)
+    return Erased(len(rows), tuple(dict.fromkeys(kept)), outcomes, is_pending)
+
+
+def finish_erasing(store: Store) -> bool:
+    """Whether the bytes of all that was erased are gone; where they are not, tries now. Raises StoreError.
+
+    SQLite keeps them in its log until nobody reads what was there before. It is noted in the database that they are
+    pending, so that whoever comes next goes on.
+    """
+    with store.snapshot() as connection:
+        is_pending = connection.execute(select(leases.c.job).where(leases.c.job == _ERASING)).first() is not None
+    if not is_pending:
+        return True
+    if not store.checkpoint():
+        return False
+    with store.exclusive() as connection:
+        connection.execute(delete(leases).where(leases.c.job == _ERASING))
+    return True
+
+
+def _finished(store: Store, patience: float) -> bool:
+    end = time.monotonic() + patience
+    while not finish_erasing(store):
+        if time.monotonic() >= end:
+            return False
+        time.sleep(_PAUSE)
+    return True
+
+
+_ERASING = "erasing"
+_PENDING = {"job": _ERASING, "schedule": "", "due": 0}
+_PAUSE = 0.1
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,6 +137,7 @@ class Purged:
     rows: int
     first: date
     outcomes: int = 0
+    is_pending: bool = False  # as of `Erased`
 
 
 def parse_age(text: str, *, now: datetime) -> date:
@@ -111,7 +151,7 @@ def parse_age(text: str, *, now: datetime) -> date:
     return day_of(now) - timedelta(days=int(match[1]))
 
 
-def purge(store: Store, first: date) -> Purged:
+def purge(store: Store, first: date, *, patience: float = ERASE_SECONDS) -> Purged:
     """Removes every row and counter of the days (America/Sao_Paulo) before `first`.
 
     One transaction a day, the oldest day first: other writers wait for one day only, and a purge that was interrupted
@@ -127,7 +167,7 @@ def purge(store: Store, first: date) -> Purged:
             rows += connection.execute(delete(predictions).where(before)).rowcount
             connection.execute(delete(counters).where(counters.c.day < day))
             outcomes += purge_outcomes(connection, microseconds(start_of(day)))
+            insert_new(connection, leases, _PENDING)
         if day == first:
             break
-    store.checkpoint()
-    return Purged(rows, first, outcomes)
+    return Purged(rows, first, outcomes, not _finished(store, patience))

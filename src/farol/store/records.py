@@ -11,7 +11,9 @@ from zoneinfo import ZoneInfo
 
 from farol.model.counters import Counted
 
-Source = Literal["api", "batch", "v2", "simulation", "command"]
+Source = Literal["api", "batch", "v2", "simulation", "command", "training-sheet"]
+"""Where an answer was asked for. `command` and `training-sheet` are both `farol forecast`: of another workbook than the
+one that the model was trained with, and of that very one (`farol.model.counters.TRAINING_SHEET`)."""
 
 ZONE = ZoneInfo("America/Sao_Paulo")
 """The days of the counters are days of this zone, whatever zone times are shown in."""
@@ -36,7 +38,7 @@ class Prediction:
     task: str
     version: str
     source: Source
-    features: Mapping[str, float | None]
+    features: Mapping[str, float | str | None]
     prediction: int | None
     label: str
     probability: float | None

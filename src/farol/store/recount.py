@@ -194,13 +194,7 @@ def _differences(stored: CounterVector, rows: CounterVector) -> Iterator[tuple[s
 
 def _counted(scorer: Scorer, rows: Sequence[Prediction]) -> list[Prediction]:
     """The rows, each with its `counted` made anew."""
-    names = scorer.bundle.inputs.columns
-    values = {name: [row.features.get(name) for row in rows] for name in names}
-    columns = {
-        name: np.array([np.nan if value is None else value for value in given]) for name, given in values.items()
-    }
-    years = np.array([row.year for row in rows], dtype=np.float64)
-    answers = scorer.answers(scorer.score(columns, years))
+    answers = scorer.answers(scorer.score_rows([row.features for row in rows], [row.year for row in rows]))
     return [
         replace(row, counted=counted_in(scorer, answer, row.features, source=row.source, group=row.group))
         for row, answer in zip(rows, answers, strict=True)

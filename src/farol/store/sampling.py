@@ -11,7 +11,7 @@ from datetime import date, timedelta
 
 from sqlalchemy import ColumnElement, func, select
 
-from farol.model.counters import WHOLE, slices_of
+from farol.model.counters import WHOLE, slices_of, with_whole
 from farol.store.database import PAGE, Store
 from farol.store.records import Prediction, microseconds, start_of
 from farol.store.tables import prediction_of, predictions
@@ -57,7 +57,5 @@ def sample(
     with store.snapshot() as connection:
         for page in connection.execute(select(predictions).where(*chosen)).mappings().partitions(PAGE):
             rows = map(prediction_of, page)
-            drawn += [
-                row for row in rows if part == WHOLE or part in slices_of(row.source, level, row.features, row.group)
-            ]
+            drawn += [row for row in rows if part in with_whole(slices_of(row.source, level, row.features, row.group))]
     return Sample(tuple(sorted(drawn, key=lambda row: (row.at, row.id))), limit >= _BASE)

@@ -17,6 +17,7 @@ from farol.errors import Place, StoreError
 from farol.i18n import msg
 from farol.store import migrations
 from farol.store.engine import IMMEDIATE, describe
+from farol.store.patience import Patience
 from farol.store.sqlite import sqlite3
 from farol.store.tables import metadata
 
@@ -30,23 +31,34 @@ _REVISION = Table(  # as Alembic makes and reads it
 _WAL_ATTEMPTS, _WAL_PAUSE = 500, 0.02  # seconds between attempts
 
 
-def migrate(engine: Engine) -> None:
+def migrate(engine: Engine, patience: Patience | None = None) -> None:
     """Makes or updates the tables, in one transaction; nothing happens where they are up to date.
 
-    Raises StoreError for a revision that this Farol does not know. Driver errors pass through.
+    Raises StoreError for a revision that this Farol does not know. Driver errors pass through. Changing a large table
+    may take longer than `patience` has, so it does not count meanwhile.
     """
+    patience = patience or Patience()
     with engine.connect() as connection:
         if revision_of(connection) == migrations.REVISIONS[-1]:
             return
     if engine.dialect.name == "sqlite":
         _use_wal(engine)
-    with _locked(engine) as connection:
+    with _without_end(patience), _locked(engine) as connection:
         # Another process may have done it while this one waited for the lock.
         revision = revision_of(connection)
         if revision is None:
             _create_tables(connection)
         elif revision != migrations.REVISIONS[-1]:
             upgrade(connection)
+
+
+@contextmanager
+def _without_end(patience: Patience) -> Iterator[None]:
+    seconds, patience.seconds = patience.seconds, None
+    try:
+        yield
+    finally:
+        patience.seconds = seconds
 
 
 def revision_of(connection: Connection) -> str | None:

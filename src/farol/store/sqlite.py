@@ -11,20 +11,26 @@ Every module takes `sqlite3` from here. Two SQLites in one process do not see ea
 
 from __future__ import annotations
 
+import os
+from contextlib import closing, suppress
+from datetime import UTC, datetime
 from importlib import import_module
 from pathlib import Path
 from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import Engine, event
-from sqlalchemy.exc import DisconnectionError
 from sqlalchemy.pool import ConnectionPoolEntry
 
-__all__ = ["SOUND", "VERSION", "choose", "is_sound", "sqlite3", "watch_file"]
+from farol.errors import StoreError
+from farol.files import PRIVATE, write_file
+from farol.store.identity import DatabaseFiles, Identity, foreign, require_own, severed
+
+__all__ = ["SOUND", "VERSION", "choose", "is_sound", "make_private_file", "sqlite3", "watch_file"]
 
 _FIXED = (3, 51, 3)
 _BACKPORTED = (((3, 44, 6), (3, 45)), ((3, 50, 7), (3, 51)))
-_FILE = "farol_file"
+_FILES = "farol_files"
 
 
 def is_sound(version: tuple[int, ...]) -> bool:
@@ -53,42 +59,116 @@ SOUND: bool = is_sound(sqlite3.sqlite_version_info)
 
 
 def watch_file(engine: Engine, path: Path) -> None:
-    """Uses a connection only while its file is the one at `path`, which costs a `stat` each time.
+    """Uses a connection of `engine` only while the three files of its database are those at `path`."""
+    watch = FileWatch(path)
+    event.listen(engine, "do_connect", watch.connecting)
+    event.listen(engine, "connect", watch.connected)
+    event.listen(engine, "close", watch.closed)
+    event.listen(engine, "checkin", watch.returned)
+    event.listen(engine, "checkout", watch.taken)
 
-    A program goes on writing a file that was removed or replaced, SQLite too, and those rows are lost. A connection
-    of a replaced file is opened anew. While there is no file, every use of `engine` fails: only the first connection
-    makes one. An empty database in place of one that is away would take rows that are hidden when the other is back.
+
+class FileWatch:
+    """The files of one database as the connections of one engine have them, by the events of its pool.
+
+    A program goes on writing a file that was removed or replaced, SQLite too, and those rows are lost. While there is
+    no file every use of the engine fails, and goes on when the same file is back: only the first connection makes one.
+    Whatever else is not as it was is refused for good (`farol.store.identity`). What was stored until then is saved
+    once, into the file itself or into a copy beside it. Costs three calls of `stat` for each use of a connection.
     """
-    made = False
 
-    def refuse_to_make(*_arguments: Any) -> None:
-        if made and _identity(path) is None:
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._main: Identity | None = None
+        self._refused: StoreError | None = None
+        self._files: DatabaseFiles | None = None  # as our open connections have them; None without one
+        self._open = 0
+
+    def connecting(self, *_arguments: Any) -> None:
+        """Raises where another connection would be one to another file, or make a second log."""
+        if self._refused is not None:
+            raise self._refused
+        now = DatabaseFiles.at(self._path)
+        if self._main is None:
+            require_own(self._path)
+            make_private_file(self._path)
+        elif now.main is None:
             raise _gone()
+        elif now.main != self._main:
+            raise foreign(self._path)
+        elif self._files is not None and now != self._files:
+            raise severed(self._path)
 
-    def remember(_connection: Any, entry: ConnectionPoolEntry) -> None:
-        nonlocal made
-        entry.info[_FILE] = _identity(path)
-        made = True
+    def connected(self, _connection: Any, entry: ConnectionPoolEntry) -> None:
+        """Notes the file. The log and its index are there once the connection was used."""
+        opened = DatabaseFiles(DatabaseFiles.at(self._path).main, None, None)
+        entry.info[_FILES] = opened
+        self._main = self._main or opened.main
+        self._open += 1
 
-    def compare(_connection: Any, entry: ConnectionPoolEntry, _proxy: Any) -> None:
-        now = _identity(path)
-        if now is None:
+    def closed(self, *_arguments: Any) -> None:
+        """SQLite removes the log with its last connection; the next one makes another."""
+        self._open -= 1
+        if not self._open:
+            self._files = None
+
+    def returned(self, _connection: Any, entry: ConnectionPoolEntry) -> None:
+        """Notes the log and its index after the first use."""
+        opened: DatabaseFiles | None = entry.info.get(_FILES)
+        if opened is None or opened.log is not None:
+            return
+        now = DatabaseFiles.at(self._path)
+        if now.main == opened.main and now.log is not None and now.index is not None:
+            entry.info[_FILES], self._files = now, self._files or now
+
+    def taken(self, connection: Any, entry: ConnectionPoolEntry, _proxy: Any) -> None:
+        """Raises unless the files are as they were."""
+        if self._refused is not None:
+            raise self._refused
+        opened: DatabaseFiles = entry.info[_FILES]
+        now = DatabaseFiles.at(self._path)
+        if now == opened:
+            return
+        if now.main is None:
             raise _gone()
-        if now != entry.info[_FILE]:
-            raise DisconnectionError
+        if now.main == opened.main and opened.log is None and self._files in (None, now):
+            return  # it was not used yet, or this file system has no shared memory, and so no log
+        self._refused = self._saved(connection, opened, now)
+        raise self._refused
 
-    event.listen(engine, "do_connect", refuse_to_make)
-    event.listen(engine, "connect", remember)
-    event.listen(engine, "checkout", compare)
+    def _saved(self, connection: Any, opened: DatabaseFiles, now: DatabaseFiles) -> StoreError:
+        """Why nothing more is read or written, after what only this connection can still reach was saved."""
+        if now.main != opened.main or now.log not in (None, opened.log):
+            return foreign(self._path, _rescued(connection, self._path))
+        _empty_log(connection)
+        return severed(self._path)
 
 
-def _identity(path: Path) -> tuple[int, int] | None:
-    """Device and inode of the file; None where it is away, or in a folder that is away or may not be entered."""
+def make_private_file(path: Path) -> None:
+    """Make an empty database that only its owner may read, unless there is a file: SQLite itself lets others read."""
+    with suppress(OSError):  # SQLite meets the same fault next, and has a name for it
+        write_file(path, b"", mode=PRIVATE)
+
+
+def _empty_log(connection: Any) -> None:
+    """The log has no name any more and goes with the process: what is in it goes into the file now."""
+    with suppress(sqlite3.Error):
+        connection.execute("PRAGMA wal_checkpoint(FULL)").fetchall()
+
+
+def _rescued(connection: Any, path: Path) -> Path | None:
+    """A copy of what the connection still sees, which has no name any more; None where it cannot be written."""
+    target = path.with_name(f"{path.stem}-rescued-{datetime.now(UTC):%Y%m%dT%H%M%S}-{os.getpid()}.db")
     try:
-        status = path.stat()
-    except OSError:
+        os.close(os.open(target, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600))
+        with closing(sqlite3.connect(target)) as copy:
+            connection.backup(copy)
+            copy.execute("PRAGMA journal_mode = DELETE")
+    except (OSError, sqlite3.Error):
+        with suppress(OSError):
+            target.unlink(missing_ok=True)
         return None
-    return status.st_dev, status.st_ino
+    return target
 
 
 def _gone() -> sqlite3.OperationalError:

@@ -186,9 +186,10 @@ def _begun(engine: Engine, cursor: DBAPICursor, *, patient: bool) -> bool:
             raise
         return False
     finally:
-        cursor.execute(_patience(engine))
+        cursor.execute(patience_of(engine))
     return True
 
 
-def _patience(engine: Engine) -> str:
+def patience_of(engine: Engine) -> str:
+    """The statement by which a connection to SQLite waits for other writers again as its URL says."""
     return f"PRAGMA busy_timeout = {round(1000 * float(str(engine.url.query.get('timeout', 0))))}"

@@ -147,11 +147,11 @@ class PipelineWriter:
         if self._connection is not None and not await self._is_there(self._connection):
             await self._disconnect()
         if self._connection is None:
-            from psycopg import AsyncConnection  # noqa: PLC0415  an extra: it is there where the store is on PostgreSQL
+            from farol.store.postgresql import PatientAsyncConnection  # noqa: PLC0415  psycopg is an extra
 
             engine = self._store.engine
             args, options = engine.dialect.create_connect_args(engine.url)
-            self._connection = await AsyncConnection.connect(*args, **options)
+            self._connection = await PatientAsyncConnection.waiting(self._store.patience, *args, **options)
         return self._connection
 
     async def _is_there(self, connection: AsyncConnection[Any]) -> bool:

@@ -127,5 +127,5 @@ def repetitions_of(panel: Panel, task: Task, known: int) -> Repetitions | None:
         return None
     level = panel.numbers[str(panel.profile.level)]
     births = ages.possible(panel.numbers, panel.year.astype(np.float64))
-    following = next_values(panel.student, panel.year, level)
+    following = next_values(panel.profile, panel.student, panel.year, level)
     return Repetitions(ages, known, chances, births.base, births.state, level, following)

@@ -139,8 +139,8 @@ class Section:
         """What a reader calls a set of pupils of the report."""
         known = {
             "all": msg("everybody"),
-            "onset": msg("not behind now (new cases)"),
-            "recovery": msg("behind now (who stays behind)"),
+            "onset": msg("not at risk now (new cases)"),
+            "recovery": msg("at risk now (who stays so)"),
         }
         if name in known:
             return known[name].render(self.locale)
@@ -167,9 +167,9 @@ def _years(cohort: Mapping[str, object]) -> str:
 
 def _lines(study: Study, locale: str) -> Iterator[MetricsRow]:
     groups = {
-        "onset": msg("Farol, those not behind now"),
-        "onset_below_top": msg("Farol, those not behind now, without the highest level, which cannot fall behind"),
-        "recovery": msg("Farol, those behind now"),
+        "onset": msg("Farol, those not at risk now"),
+        "onset_below_top": msg("Farol, those not at risk now, without the highest level, which cannot come to be"),
+        "recovery": msg("Farol, those at risk now"),
     }
     rows: list[tuple[Message, Evaluation]] = [(msg("Farol"), study.evaluation)]
     if study.hidden is not None:

@@ -2,24 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
 from farol.evaluation.bands import CalibrationBands, calibration_bands, medians
-from farol.evaluation.capacity import Capacity, ExpectedCount, Lists, expected_counts, lists_of
+from farol.evaluation.capacity import USUAL, Capacity, ExpectedCount, Lists, expected_counts, lists_of
 from farol.evaluation.fairness import Division, Values, fairness
-from farol.evaluation.metrics import Evaluation, compare, evaluate
+from farol.evaluation.metrics import QUICK_RESAMPLES, RESAMPLES, Evaluation, compare, evaluate
 from farol.model.features import meanings_of
 from farol.model.risk_bands import Support
-from farol.profile import Profile, Task, Text
+from farol.profile import Column, Profile, Task, Text
 from farol.training.leakage import ColumnRule, SumRule, audited_rules, audited_sums
 from farol.training.models import Folded, without
-from farol.training.plan import LabelledRows, Plan
+from farol.training.plan import Plan
 from farol.training.promotion_gate import Differences, Gate, gate
-from farol.training.references import Absent, ReferenceModel, answered
+from farol.training.references import Absent, ReferenceModel
+from farol.training.rows import LabelledRows, SplitRows, left_out
 from farol.training.support import MeasuredSupport, unseen_answers
 from farol.training.threshold import GuardedThreshold
 from farol.workbook.panel import Panel
@@ -28,18 +29,30 @@ Floats = NDArray[np.float64]
 Mask = NDArray[np.bool_]
 
 
+@dataclass(frozen=True, slots=True)
+class TrainingOptions:
+    """The length of the lists that the report measures, the seed of everything random, and whether to be quick."""
+
+    capacity: Capacity = USUAL
+    seed: int = 0
+    quick: bool = False
+
+    @property
+    def resamples(self) -> int:
+        """How many resamples an interval is made of."""
+        return QUICK_RESAMPLES if self.quick else RESAMPLES
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class Study:
     """All results of a training, before they are written down."""
 
     task: Task
     plan: Plan
-    seed: int
+    options: TrainingOptions
     train: LabelledRows
     test: LabelledRows
     served: LabelledRows
-    quick: bool
-    resamples: int
     guard: GuardedThreshold
     evaluation: Evaluation
     rolling: tuple[tuple[int, Evaluation], ...]  # every year that was tested in its turn, the test year last
@@ -55,10 +68,11 @@ class Study:
     sums: tuple[SumRule, ...]  # of columns, that give the answer away
     lists: Lists
     counts: Mapping[str, ExpectedCount]
-    fairness: tuple[tuple[Text, Division], ...]  # what each division is by, and its groups
+    fairness: tuple[tuple[Column, Division], ...]  # what each division is by, and its groups
     bands: CalibrationBands
     hidden_bands: CalibrationBands | None  # of the same rows without the task's hidden features
-    support: MeasuredSupport  # what an answer is worth by what is known
+    support: MeasuredSupport  # what an answer of the model in use is worth by what is known
+    left_out: int  # rows with a known answer that the task's conditions leave out
     standing: Mapping[str, Mapping[str, float]]  # level → feature → median, of the rows that serve
     level: str | None
     meanings: Mapping[str, Text]  # of every column and feature
@@ -75,97 +89,79 @@ class Study:
 class Tested:
     """The rows of a plan, and the answers that a study judges: for test rows, and those beside them."""
 
-    train: LabelledRows
-    test: LabelledRows
+    split: SplitRows
     served: LabelledRows
-    folded: Folded
+    folded: Folded  # models of parts of the training rows
+    measured: MeasuredSupport  # what an answer of the model in use is worth, by the rows that serve
+    support: Support  # the same, as that model looks it up
+    unseen: Floats  # answers for the rows that serve, by models that had not seen the pupil
     probability: Floats
     hidden: ReferenceModel | None
-    measured: MeasuredSupport
-    support: Support  # the same, as the model in use looks it up
+    hidden_threshold: float | None  # of pupils without the hidden features, by the training rows alone
     baselines: tuple[ReferenceModel, ...]
     absent: tuple[Absent, ...]
     guard: GuardedThreshold
     rolling: tuple[tuple[int, Floats, Floats], ...] = ()  # earlier years: the year, labels and answers
 
 
-def make_study(
-    panel: Panel,
-    task: Task,
-    plan: Plan,
-    matrix: Floats,
-    tested: Tested,
-    *,
-    capacity: Capacity,
-    seed: int,
-    quick: bool,
-    resamples: int,
-) -> Study:
-    """Measure a tested model, with all that looks at the panel of which `matrix` (n, k) are the raw features."""
-    train, test, served = tested.train, tested.test, tested.served
-    probability, threshold = tested.probability, tested.guard.threshold.value
+def make_study(panel: Panel, task: Task, plan: Plan, tested: Tested, options: TrainingOptions) -> Study:
+    """Measure a tested model, with all that looks at the panel."""
+    split, served, probability = tested.split, tested.served, tested.probability
+    test, matrix, level = split.test, split.matrix, panel.profile.level
     groups: dict[str, Mask] = {"onset": test.now == 0, "recovery": test.now == 1} if task.horizon > 0 else {}
-    enough = tested.support.judge(test.matrix, probability).answered
-
-    def judged(answers: Floats, mask: Mask | None = None) -> Evaluation:
-        chosen = slice(None) if mask is None else mask
-        return evaluate(test.label[chosen], answers[chosen], threshold, seed=seed, resamples=resamples)
-
+    enough = tested.support.judge(test.matrix, probability).answered  # by the model in use
+    judged = _judge(test.label, tested.guard.threshold.value, options)
     evaluation = judged(probability)
     compared = tuple(
-        (reference, compare(test.label, probability, reference.probability, seed=seed, resamples=resamples))
+        (
+            reference,
+            compare(test.label, probability, reference.probability, seed=options.seed, resamples=options.resamples),
+        )
         for reference in tested.baselines
     )
     rules = audited_rules(panel, plan, task.features, matrix)
     leaks = tuple(rule.column for rule in rules if rule.leaks and rule.column in task.features)
-    level = panel.profile.level
-    asked = answered(panel, plan, (plan.test,))
+    asked = test.of(panel)
     all_groups = {**groups, **_below_top(panel.profile, asked, groups)}
-    stands = None if level is None else answered(panel, plan, plan.serve).numbers[level]
+    # Where pupils are left out in turn, the answers out of fold are the test: they cannot be held against themselves.
+    apart = slice(0 if plan.split == "folds" else None)
+
+    def banded(known: Floats, answers: Floats) -> CalibrationBands:
+        unseen = unseen_answers(split.train, tested.folded, known)
+        return calibration_bands(unseen, test.label[apart], answers[apart])
+
     return Study(
         task=task,
         plan=plan,
-        seed=seed,
-        train=train,
+        options=options,
+        train=split.train,
         test=test,
         served=served,
-        quick=quick,
-        resamples=resamples,
         guard=tested.guard,
         evaluation=evaluation,
-        rolling=(
-            *(
-                (year, evaluate(known, said, threshold, seed=seed, resamples=resamples))
-                for year, known, said in tested.rolling
-            ),
-            *([(plan.test.as_of, evaluation)] if task.horizon > 0 else []),
-        ),
+        rolling=_rolling(plan, tested, evaluation, options),
         groups={name: judged(probability, mask) for name, mask in all_groups.items()},
-        answered={}
-        if enough.all()
-        else {
-            "test": judged(probability, enough),
-            **{name: judged(probability, mask & enough) for name, mask in all_groups.items()},
-        },
+        answered=_answered(judged, probability, all_groups, enough),
         hidden=None
-        if tested.hidden is None
-        else _without_hidden(task, test, tested.hidden.probability, tested.support, seed=seed, resamples=resamples),
+        if tested.hidden is None or tested.hidden_threshold is None
+        else _judge(test.label, tested.hidden_threshold, options)(tested.hidden.probability),
         baselines=tuple((reference, judged(reference.probability), differences) for reference, differences in compared),
         absent=tested.absent,
-        gate=gate(task, compared, leaks=leaks, chooses=tested.guard.chooses),
+        gate=gate(task, evaluation, compared, leaks=leaks, chooses=tested.guard.chooses, split=plan.split),
         rules=rules,
         sums=audited_sums(panel, plan, task.features, matrix, rules),
-        lists=lists_of(capacity, test.label, probability, groups, seed=seed, resamples=resamples),
+        lists=lists_of(
+            options.capacity, test.label, probability, groups, seed=options.seed, resamples=options.resamples
+        ),
         counts=expected_counts(test.label, probability, {**groups, **_by_level(asked, level)}),
-        fairness=_fairness(asked, test.label, probability, threshold),
-        bands=calibration_bands(unseen_answers(train, tested.folded, train.matrix), test.label, probability),
+        fairness=_fairness(asked, test.label, probability, tested.guard.threshold.value),
+        bands=banded(split.train.matrix, probability),
         hidden_bands=None
         if tested.hidden is None
-        else calibration_bands(
-            unseen_answers(train, tested.folded, without(task, train.matrix)), test.label, tested.hidden.probability
-        ),
+        else banded(without(task, split.train.matrix), tested.hidden.probability),
         support=tested.measured,
-        standing={} if stands is None else medians(served.matrix, task.features, stands),
+        left_out=left_out(panel, plan),
+        standing={} if level is None else _medians(served, task, served.of(panel).numbers[level]),
         level=level,
         meanings=meanings_of(panel.profile),
         data_fingerprint=panel.fingerprint,
@@ -173,12 +169,44 @@ def make_study(
     )
 
 
-def _without_hidden(
-    task: Task, test: LabelledRows, probability: Floats, support: Support, *, seed: int, resamples: int
-) -> Evaluation:
-    """The test rows without any hidden feature, at the threshold that was chosen for such pupils."""
-    threshold = support.judge(without(task, test.matrix), probability).threshold[0]
-    return evaluate(test.label, probability, float(threshold), seed=seed, resamples=resamples)
+def _judge(label: Floats, threshold: float, options: TrainingOptions) -> Callable[..., Evaluation]:
+    def judged(answers: Floats, mask: Mask | None = None) -> Evaluation:
+        chosen = slice(None) if mask is None else mask
+        return evaluate(label[chosen], answers[chosen], threshold, seed=options.seed, resamples=options.resamples)
+
+    return judged
+
+
+def _rolling(
+    plan: Plan, tested: Tested, evaluation: Evaluation, options: TrainingOptions
+) -> tuple[tuple[int, Evaluation], ...]:
+    """Every year that was tested in its turn, the test year last; none where no year is tested by earlier ones."""
+    if plan.horizon == 0 or plan.split != "by_time":
+        return ()
+    threshold = tested.guard.threshold.value
+    earlier = (
+        (year, evaluate(known, said, threshold, seed=options.seed, resamples=options.resamples))
+        for year, known, said in tested.rolling
+    )
+    return (*earlier, (plan.known, evaluation))
+
+
+def _answered(
+    judged: Callable[..., Evaluation], probability: Floats, groups: Mapping[str, Mask], enough: Mask
+) -> dict[str, Evaluation]:
+    """The evaluation without the pupils who would get no answer; nothing where all get one."""
+    if enough.all():
+        return {}
+    return {
+        "test": judged(probability, enough),
+        **{name: judged(probability, mask & enough) for name, mask in groups.items()},
+    }
+
+
+def _medians(served: LabelledRows, task: Task, level: Floats) -> Mapping[str, Mapping[str, float]]:
+    """The medians of the features that have an order."""
+    positions = [place for place, name in enumerate(task.features) if name not in served.words]
+    return medians(served.matrix[:, positions], tuple(task.features[place] for place in positions), level)
 
 
 def _below_top(profile: Profile, asked: Panel, groups: Mapping[str, Mask]) -> dict[str, Mask]:
@@ -200,11 +228,13 @@ def _by_level(asked: Panel, level: str | None) -> dict[str, Mask]:
     return {f"{level} {value:g}": values == value for value in np.unique(values[~np.isnan(values)]).tolist()}
 
 
-def _fairness(asked: Panel, label: Floats, probability: Floats, threshold: float) -> tuple[tuple[Text, Division], ...]:
+def _fairness(
+    asked: Panel, label: Floats, probability: Floats, threshold: float
+) -> tuple[tuple[Column, Division], ...]:
     """The audit by the profile's audit columns and by level, each with what its column means."""
     profile = asked.profile
     columns: dict[str, Values] = {name: asked.categories[name] for name in profile.audit}
     if profile.level is not None:
         columns[profile.level] = asked.numbers[profile.level]
     divisions = fairness(columns, label, probability, threshold)
-    return tuple((profile.columns[division.column].meaning, division) for division in divisions)
+    return tuple((profile.columns[division.column], division) for division in divisions)

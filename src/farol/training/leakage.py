@@ -20,8 +20,9 @@ from numpy.typing import NDArray
 
 from farol.i18n import Message, msg
 from farol.model.features import meanings_of
-from farol.profile import Text
+from farol.profile import Column, Text
 from farol.training.plan import Plan
+from farol.training.rows import rows_that_count
 from farol.workbook.panel import Panel
 
 Floats = NDArray[np.float64]
@@ -58,6 +59,16 @@ class _Figures:
 
 
 @dataclass(frozen=True, slots=True)
+class _Words:
+    """What a reader calls some values of a column."""
+
+    texts: tuple[Text, ...]
+
+    def in_locale(self, locale: str) -> str:
+        return "; ".join(text.in_locale(locale) for text in self.texts)
+
+
+@dataclass(frozen=True, slots=True)
 class Split:
     """A rule on a column's values: at risk where the value is one of a set, or on one side of a value."""
 
@@ -88,10 +99,13 @@ class ColumnRule:
     leaks: bool
 
 
-def best_rule(column: str, values: Values, label: Floats, meaning: Text | None = None) -> ColumnRule | None:
+def best_rule(
+    column: str, values: Values, label: Floats, meaning: Text | None = None, described: Column | None = None
+) -> ColumnRule | None:
     """The rule on `values` (n,; NaN or None missing) that is right for most labels (n,) of 0 and 1.
 
-    Its words call the column by its `meaning`, or else by its name. None where there is no rule: fewer than 30 rows
+    Its words call the column by its `meaning`, or else by its name, and categories as the profile, where they are
+    `described`. None where there is no rule: fewer than 30 rows
     with a value, or only one value.
     """
     known = _known(values)
@@ -103,7 +117,7 @@ def best_rule(column: str, values: Values, label: Floats, meaning: Text | None =
     counts = np.bincount(inverse).astype(np.float64)
     positive = np.bincount(inverse, weights=answer).astype(np.float64)
     title = meaning or column
-    candidates = [*_sets(title, distinct, counts, positive), *_splits(title, distinct, counts, positive)]
+    candidates = [*_sets(title, distinct, counts, positive, described), *_splits(title, distinct, counts, positive)]
     if not candidates:
         return None
     right, split = max(candidates, key=lambda pair: pair[0])  # the first of equals: sets read better than splits
@@ -126,7 +140,9 @@ def _distinct(values: Values) -> tuple[Distinct, NDArray[np.intp]]:
     return np.unique(values.astype(np.float64), return_inverse=True)
 
 
-def _sets(title: Text | str, distinct: Distinct, counts: Floats, positive: Floats) -> Iterator[tuple[float, Split]]:
+def _sets(
+    title: Text | str, distinct: Distinct, counts: Floats, positive: Floats, described: Column | None
+) -> Iterator[tuple[float, Split]]:
     """The best set of values of a column of few values: each value goes where most of its rows are."""
     if distinct.size > MOST_VALUES or counts.sum() < ROWS_PER_VALUE * distinct.size:
         return
@@ -138,7 +154,9 @@ def _sets(title: Text | str, distinct: Distinct, counts: Floats, positive: Float
     smaller, outcome = (
         (distinct[risky], msg("at risk")) if risky.sum() < (~risky).sum() else (distinct[~risky], msg("not at risk"))
     )
-    names = _Figures("; ".join(value if isinstance(value, str) else f"{value:g}" for value in smaller.tolist()))
+    names: _Figures | _Words = _Figures("; ".join(v if isinstance(v, str) else f"{v:g}" for v in smaller.tolist()))
+    if described is not None:
+        names = _Words(tuple(described.word(value) for value in smaller.tolist()))
     words = (
         msg("{outcome} where {column} = {value}", column=title, value=names, outcome=outcome)
         if smaller.size == 1
@@ -165,14 +183,18 @@ def _splits(title: Text | str, distinct: Distinct, counts: Floats, positive: Flo
 
 
 def best_rules(
-    columns: Mapping[str, Values], label: Floats, meanings: Mapping[str, Text] | None = None
+    columns: Mapping[str, Values],
+    label: Floats,
+    meanings: Mapping[str, Text] | None = None,
+    profile: Mapping[str, Column] | None = None,
 ) -> tuple[ColumnRule, ...]:
     """The best rule of every column that has one, the most often right first (then by name).
 
-    The words of a rule call its column as `meanings` does.
+    The words of a rule call its column as `meanings` does, and a category as the columns of the `profile` do.
     """
     meanings = meanings or {}
-    rules = (best_rule(name, values, label, meanings.get(name)) for name, values in columns.items())
+    worded = {name: column for name, column in (profile or {}).items() if column.words}
+    rules = (best_rule(name, values, label, meanings.get(name), worded.get(name)) for name, values in columns.items())
     return tuple(sorted((rule for rule in rules if rule is not None), key=lambda rule: (-rule.share, rule.column)))
 
 
@@ -184,12 +206,16 @@ def audited_rules(panel: Panel, plan: Plan, features: Sequence[str], matrix: Flo
     answer away is no news.
     """
     label = panel.label if plan.horizon == 0 else panel.next_label
-    rows = np.isin(panel.year, [cohort.as_of for cohort in (*plan.train, plan.test)]) & ~np.isnan(label)
+    rows = rows_that_count(panel, plan, plan.cohorts)
     columns: dict[str, Values] = {**panel.numbers, **panel.categories}
-    if plan.horizon == 0:
-        columns.pop(panel.profile.label.column)
-    columns.update(zip(features, matrix.T, strict=True))
-    return best_rules({name: values[rows] for name, values in columns.items()}, label[rows], meanings_of(panel.profile))
+    name = panel.profile.label.column
+    if plan.horizon == 0 and name not in features:
+        columns.pop(name, None)
+    # A category's words say more than their places in the features.
+    numeric = zip(features, matrix.T, strict=True)
+    columns.update((feature, values) for feature, values in numeric if feature not in panel.categories)
+    known = {name: values[rows] for name, values in columns.items()}
+    return best_rules(known, label[rows], meanings_of(panel.profile), panel.profile.columns)
 
 
 @dataclass(frozen=True, slots=True)
@@ -242,11 +268,12 @@ def audited_sums(
     `rules` says gives the answer alone.
     """
     label = panel.label if plan.horizon == 0 else panel.next_label
-    rows = np.isin(panel.year, [cohort.as_of for cohort in (*plan.train, plan.test)]) & ~np.isnan(label)
-    columns: dict[str, Floats] = {**panel.numbers, **dict(zip(features, matrix.T, strict=True))}
+    rows = rows_that_count(panel, plan, plan.cohorts)
+    numeric = {name: values for name, values in zip(features, matrix.T, strict=True) if name not in panel.categories}
+    columns: dict[str, Floats] = {**panel.numbers, **numeric}
     alone = {rule.column for rule in rules if rule.leaks}
     name = panel.profile.label.column
-    targets = {name: _of_year(panel, panel.numbers[name], plan.horizon)}
+    targets = {name: _of_year(panel, panel.label_values, plan.horizon)}
     if plan.horizon == 0:
         targets |= {column: columns[column] for column in columns if column in alone}
         alone = {*alone, name}
@@ -258,7 +285,8 @@ def _of_year(panel: Panel, values: Floats, horizon: int) -> Floats:
     """For each row of the panel the same pupil's value (n,) `horizon` years later; NaN where it is unknown."""
     pupils, years = panel.student.tolist(), panel.year.tolist()
     known = dict(zip(zip(pupils, years, strict=True), values.tolist(), strict=True))
-    return np.array([known.get((pupil, year + horizon), np.nan) for pupil, year in zip(pupils, years, strict=True)])
+    later = {year: panel.profile.period_after(year, horizon) for year in set(years)}
+    return np.array([known.get((pupil, later[year]), np.nan) for pupil, year in zip(pupils, years, strict=True)])
 
 
 def _many(name: str, target: Floats, columns: Mapping[str, Floats], label: Floats) -> Iterator[SumRule]:

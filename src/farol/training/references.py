@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from importlib import import_module
 from importlib.util import find_spec
 
@@ -16,10 +16,11 @@ from sklearn.metrics import roc_auc_score
 
 from farol.i18n import Message, msg
 from farol.model.features import Preprocessing, meanings_of
+from farol.model.vocabulary import decoded
 from farol.profile import Task, Text
-from farol.training.leakage import ColumnRule, best_rules
+from farol.training.leakage import ColumnRule, Values, best_rules
 from farol.training.models import Fitted, without
-from farol.training.plan import Cohort, LabelledRows, Plan
+from farol.training.rows import LabelledRows, SplitRows
 from farol.workbook.panel import Panel
 
 Floats = NDArray[np.float64]
@@ -57,7 +58,7 @@ def without_hidden(task: Task, fitted: Fitted, test: LabelledRows) -> ReferenceM
 def stays_as_it_is(train: LabelledRows, test: LabelledRows) -> ReferenceModel:
     """Pupils at risk now stay at risk; where the present state is unknown, the share of the training rows."""
     probability = np.where(np.isnan(test.now), train.label.mean(), test.now)
-    return ReferenceModel("stays_as_it_is", msg("Who is behind now stays behind"), probability, simple=True)
+    return ReferenceModel("stays_as_it_is", msg("Who is at risk now stays at risk"), probability, simple=True)
 
 
 def rate_table(meaning: Text, train: LabelledRows, test: LabelledRows) -> ReferenceModel:
@@ -93,7 +94,7 @@ def best_single(
         column = [task.features.index(name)]
         if np.unique(train.matrix[:, column][~np.isnan(train.matrix[:, column])]).size < 2:
             continue
-        preprocessing = Preprocessing.fit(train.matrix[:, column], (name,), impute=True)
+        preprocessing = Preprocessing.fit(train.matrix[:, column], (name,), impute=True, words=train.words)
         known, asked = (preprocessing.transform(rows.matrix[:, column]).astype(np.float64) for rows in (train, test))
         model = LogisticRegression(max_iter=1_000).fit(known, train.label)
         auc = float(roc_auc_score(train.label, model.predict_proba(known)[:, 1]))
@@ -107,14 +108,22 @@ def best_single(
 
 def single_rule(task: Task, rule: ColumnRule, train: LabelledRows, test: LabelledRows) -> ReferenceModel:
     """One rule on one feature, learned from training rows; without the feature, their share at risk."""
-    predicted = rule.split.predict(test.matrix[:, task.features.index(rule.column)])
+    predicted = rule.split.predict(_values(task, test)[rule.column])
     filled = np.where(np.isnan(predicted), train.label.mean(), predicted)
     return ReferenceModel("single_rule", msg("One rule: {rule}", rule=rule.split.words), filled, simple=True)
 
 
+def _values(task: Task, rows: LabelledRows) -> dict[str, Values]:
+    """The raw features by name; categories as words."""
+    values: dict[str, Values] = dict(zip(task.features, rows.matrix.T, strict=True))
+    return values | {
+        name: decoded(words, rows.matrix[:, task.features.index(name)]) for name, words in rows.words.items()
+    }
+
+
 def logistic_regression(task: Task, train: LabelledRows, test: LabelledRows) -> ReferenceModel:
     """L2-penalised logistic regression (C = 1) on the same features, imputed, flagged and scaled."""
-    preprocessing = Preprocessing.fit(train.matrix, task.features, impute=True)
+    preprocessing = Preprocessing.fit(train.matrix, task.features, impute=True, words=train.words)
     known, asked = (preprocessing.transform(rows.matrix).astype(np.float64) for rows in (train, test))
     model = LogisticRegression(max_iter=1_000).fit(known, train.label)
     return ReferenceModel("logistic_regression", msg("Logistic regression"), model.predict_proba(asked)[:, 1])
@@ -122,7 +131,7 @@ def logistic_regression(task: Task, train: LabelledRows, test: LabelledRows) -> 
 
 def random_forest(task: Task, train: LabelledRows, test: LabelledRows, *, seed: int) -> ReferenceModel:
     """Breiman's random forest, 300 trees, on the same features, imputed and flagged."""
-    preprocessing = Preprocessing.fit(train.matrix, task.features, impute=True)
+    preprocessing = Preprocessing.fit(train.matrix, task.features, impute=True, words=train.words)
     known, asked = (preprocessing.transform(rows.matrix) for rows in (train, test))
     model = RandomForestClassifier(300, min_samples_leaf=5, random_state=seed, n_jobs=1).fit(known, train.label)
     return ReferenceModel("random_forest", FOREST_TITLE, model.predict_proba(asked)[:, 1])
@@ -135,8 +144,14 @@ def boosting_machine(task: Task, train: LabelledRows, test: LabelledRows, *, see
     """
     if find_spec(EBM) is None:
         return Absent("boosting_machine", EBM_TITLE, msg("not installed: it is in the extra `references`"))
+    types = [("nominal" if name in train.words else "continuous") for name in task.features] if train.words else None
     model = import_module(f"{EBM}.glassbox").ExplainableBoostingClassifier(
-        feature_names=list(task.features), outer_bags=4, interactions=10, random_state=seed, n_jobs=1
+        feature_names=list(task.features),
+        feature_types=types,
+        outer_bags=4,
+        interactions=10,
+        random_state=seed,
+        n_jobs=1,
     )
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # of columns with missing or few values, which ours have by nature
@@ -145,16 +160,9 @@ def boosting_machine(task: Task, train: LabelledRows, test: LabelledRows, *, see
     return ReferenceModel("boosting_machine", EBM_TITLE, probability)
 
 
-def answered(panel: Panel, plan: Plan, cohorts: Sequence[Cohort]) -> Panel:
-    """The rows of some cohorts whose answer is known: those, and in the order, that `plan.rows_of` chooses."""
-    label = panel.label if plan.horizon == 0 else panel.next_label
-    return panel.select(np.isin(panel.year, [cohort.as_of for cohort in cohorts]) & ~np.isnan(label))
-
-
 def references_of(
     panel: Panel,
     task: Task,
-    plan: Plan,
     train: LabelledRows,
     test: LabelledRows,
     *,
@@ -170,7 +178,7 @@ def references_of(
     progress(msg("Comparing with {name}", name=msg("rules a person would use")), 0.0)
     regression = logistic_regression(task, train, test)
     if task.horizon == 0:
-        rules = best_rules(dict(zip(task.features, train.matrix.T, strict=True)), train.label, meanings)
+        rules = best_rules(_values(task, train), train.label, meanings, panel.profile.columns)
         return (regression, *(single_rule(task, rule, train, test) for rule in rules[:1])), ()
     sheet = task.changeable or tuple(name for name in task.features if name in panel.profile.columns)
     references = [
@@ -182,7 +190,7 @@ def references_of(
     if single is not None:
         references.append(single)
     if level is not None:
-        known, asked = (answered(panel, plan, cohorts).numbers[level] for cohorts in (plan.train, (plan.test,)))
+        known, asked = (rows.of(panel).numbers[level] for rows in (train, test))
         references.append(whole_level(meanings[level], known, train, asked))
     if quick:
         reason = msg("left out by --quick")
@@ -195,3 +203,43 @@ def references_of(
     if isinstance(machine, Absent):
         return tuple(references), (machine,)
     return (*references, machine), ()
+
+
+def references_of_folds(
+    panel: Panel,
+    task: Task,
+    split: SplitRows,
+    *,
+    seed: int,
+    quick: bool,
+    progress: Callable[[Message, float], None],
+) -> tuple[tuple[ReferenceModel, ...], tuple[Absent, ...]]:
+    """The references of every fold, learned there anew, with their answers for all test rows together."""
+    count = len(split.folds)
+    made = []
+    for number, fold in enumerate(split.folds):
+
+        def within(message: Message, part: float, number: int = number) -> None:
+            progress(message, (number + part) / count)
+
+        made.append(references_of(panel, task, fold.train, fold.test, seed=seed, quick=quick, progress=within))
+    by_name = [{reference.name: reference for reference in references} for references, _ in made]
+    return tuple(
+        replace(
+            reference,
+            title=reference.title if _alike(by_name, name) else _EACH_TIME[name],
+            probability=split.joined([fold[name].probability for fold in by_name]),
+        )
+        for name, reference in by_name[0].items()
+        if all(name in fold for fold in by_name)
+    ), made[0][1]
+
+
+_EACH_TIME = {
+    "best_single": msg("Best single indicator, found anew for each part of the pupils"),
+    "single_rule": msg("Best rule of one column, found anew for each part of the pupils"),
+}
+
+
+def _alike(folds: Sequence[Mapping[str, ReferenceModel]], name: str) -> bool:
+    return name not in _EACH_TIME or len({str(fold[name].title) for fold in folds if name in fold}) == 1

@@ -17,7 +17,9 @@ from farol.profile import Task
 from farol.training import sections
 from farol.training.evaluation import Study
 from farol.training.leakage import GIVES_AWAY
-from farol.training.plan import Cohort, LabelledRows
+from farol.training.notes import notes
+from farol.training.plan import Cohort
+from farol.training.rows import LabelledRows
 from farol.training.sections import Json, both
 
 FORMAT = 1
@@ -26,26 +28,73 @@ DECIMALS = 6  # more would be noise of the machine, and other bytes on another o
 
 def report(study: Study) -> Json:
     """The report of a study, as `report.json` has it."""
-    task, plan = study.task, study.plan
-    body: Json = {
+    body = {
+        **_question(study),
+        **_rows(study),
+        **_measured(study),
+        **_parts(study),
+        **_features(study),
+        **_provenance(study),
+    }
+    return {key: _rounded(value) for key, value in body.items()}
+
+
+def _question(study: Study) -> Json:
+    """What is asked, whether the answer may be used, and what to know first."""
+    task = study.task
+    return {
         "format": FORMAT,
         "task": task.name,
         "title": both(task.title),
         "question": both(task.question),
         "limits": both(task.limits),
         "notice": _notice(study),
+        "notes": [both(note) for note in notes(study)],
+        "promotable": study.gate.promotable,
+        "promotion": {"reasons": [both(reason) for reason in study.gate.reasons]},
+    }
+
+
+def _rows(study: Study) -> Json:
+    """Which rows taught, tested and serve."""
+    plan, train, test, served = study.plan, study.train, study.test, study.served
+    return {
         "plan": {
             "horizon": plan.horizon,
             "last_year": plan.last_year,
+            "split": plan.split,
             "train": [_cohort(cohort) for cohort in plan.train],
-            "test": [_cohort(plan.test)],
+            "test": [_cohort(cohort) for cohort in plan.test],
             "serve": [_cohort(cohort) for cohort in plan.serve],
+            "untested": [
+                {**_cohort(untested.cohort), "reason": both(untested.reason), "serves": untested.serves}
+                for untested in plan.untested
+            ],
         },
         "train_years": [cohort.as_of for cohort in plan.train],
-        "test_years": [plan.test.as_of],
-        "n_train": int(study.train.label.size),
-        "n_test": int(study.test.label.size),
-        "prevalence": {"train": float(study.train.label.mean()), "test": float(study.test.label.mean())},
+        "test_years": [cohort.as_of for cohort in plan.test],
+        "n_train": int(train.label.size),
+        "n_test": int(test.label.size),
+        "only": {
+            "conditions": [
+                {"column": rule.column, "operator": rule.operator, "value": _plain(rule.value)}
+                for rule in study.task.only
+            ],
+            "left_out": study.left_out,
+        },
+        "prevalence": {"train": float(train.label.mean()), "test": float(test.label.mean())},
+        "served": {
+            "years": [cohort.as_of for cohort in plan.serve],
+            "n": int(served.label.size),
+            "prevalence": float(served.label.mean()),
+        },
+        "calibration": sections.shown_for(train.label, test.label),
+    }
+
+
+def _measured(study: Study) -> Json:
+    """The figures of the test, and what the model was compared with."""
+    return {
         "test": sections.evaluation(study.evaluation),
         "baselines": {
             baseline.name: {
@@ -59,39 +108,13 @@ def report(study: Study) -> Json:
         "left_out": [
             {"name": absent.name, "title": both(absent.title), "reason": both(absent.reason)} for absent in study.absent
         ],
-        "quick": study.quick,
         "beats": sections.beats(study.gate, study.baselines),
-        "promotable": study.gate.promotable,
-        "promotion": {"reasons": [both(reason) for reason in study.gate.reasons]},
         "capacity": sections.capacity(study.lists, study.guard),
         "expected": sections.counts(study.counts),
         "bands": sections.bands(study.bands),
         "support": sections.support(study.support),
-        "calibration": sections.shown_for(study.train.label, study.test.label),
         "fairness": sections.fairness(study.fairness),
         "leakage": _leakage(study),
-        "served": {
-            "years": [cohort.as_of for cohort in plan.serve],
-            "n": int(study.served.label.size),
-            "prevalence": float(study.served.label.mean()),
-            "refit": plan.serve != plan.train,
-        },
-        "features": [
-            {
-                "name": name,
-                "meaning": both(study.meanings[name]),
-                "missing_train": missing[0],
-                "missing_test": missing[1],
-                "missing_served": missing[2],
-            }
-            for name, *missing in zip(
-                task.features,
-                *(np.isnan(rows.matrix).mean(axis=0).tolist() for rows in (study.train, study.test, study.served)),
-                strict=True,
-            )
-        ],
-        "empty_columns": _empty(task, study.train),
-        "hidden_features": list(task.hidden),
         "threshold": {
             "value": study.guard.threshold.value,
             "how": both(study.guard.threshold.reason),
@@ -106,28 +129,64 @@ def report(study: Study) -> Json:
             }
             for name, measure in MEASURES.items()
         },
-        "intervals": {"coverage": 0.95, "method": "bootstrap percentile over test rows", "resamples": study.resamples},
+    }
+
+
+def _parts(study: Study) -> Json:
+    """What not every report has: levels, earlier years, groups of pupils, those with an answer, hidden features."""
+    parts: Json = {}
+    if study.level is not None:
+        medians = {level: dict(values) for level, values in study.standing.items()}
+        parts["standing"] = {"level": study.level, "medians": medians}
+    if study.rolling:
+        parts["rolling"] = [{"as_of": year, **sections.evaluation(evaluation)} for year, evaluation in study.rolling]
+    if study.groups:
+        parts["groups"] = {name: sections.evaluation(evaluation) for name, evaluation in study.groups.items()}
+    if study.answered:
+        parts["answered"] = {name: sections.evaluation(evaluation) for name, evaluation in study.answered.items()}
+    if study.hidden is not None:
+        parts[without_key(study.task)] = sections.evaluation(study.hidden)
+    if study.hidden_bands is not None:
+        parts["bands_without"] = {"hidden": list(study.task.hidden), **sections.bands(study.hidden_bands)}
+    return parts
+
+
+def _features(study: Study) -> Json:
+    """What the model uses, and how often it was missing."""
+    task, sets = study.task, (study.train, study.test, study.served)
+    return {
+        "features": [
+            {
+                "name": name,
+                "meaning": both(study.meanings[name]),
+                "missing_train": missing[0],
+                "missing_test": missing[1],
+                "missing_served": missing[2],
+            }
+            for name, *missing in zip(
+                task.features, *(np.isnan(rows.matrix).mean(axis=0).tolist() for rows in sets), strict=True
+            )
+        ],
+        "empty_columns": _empty(task, study.train),
+        "hidden_features": list(task.hidden),
+    }
+
+
+def _provenance(study: Study) -> Json:
+    """What the figures come from, so that they can be had again."""
+    options = study.options
+    return {
+        "quick": options.quick,
+        "intervals": {
+            "coverage": 0.95,
+            "method": "bootstrap percentile over test rows",
+            "resamples": options.resamples,
+        },
         "libraries": libraries(),
-        "seed": study.seed,
+        "seed": options.seed,
         "data_fingerprint": study.data_fingerprint,
         "profile_fingerprint": study.profile_fingerprint,
     }
-    if study.level is not None:
-        body["standing"] = {
-            "level": study.level,
-            "medians": {level: dict(values) for level, values in study.standing.items()},
-        }
-    if study.rolling:
-        body["rolling"] = [{"as_of": year, **sections.evaluation(evaluation)} for year, evaluation in study.rolling]
-    if study.groups:
-        body["groups"] = {name: sections.evaluation(evaluation) for name, evaluation in study.groups.items()}
-    if study.answered:
-        body["answered"] = {name: sections.evaluation(evaluation) for name, evaluation in study.answered.items()}
-    if study.hidden is not None:
-        body[without_key(task)] = sections.evaluation(study.hidden)
-    if study.hidden_bands is not None:
-        body["bands_without"] = {"hidden": list(task.hidden), **sections.bands(study.hidden_bands)}
-    return {key: _rounded(value) for key, value in body.items()}
 
 
 def without_key(task: Task) -> str:
@@ -198,6 +257,10 @@ def _leakage(study: Study) -> Json:
 def _empty(task: Task, rows: LabelledRows) -> list[str]:
     present = (~np.isnan(rows.matrix)).sum(axis=0).tolist()
     return [name for name, count in zip(task.features, present, strict=True) if count == 0]
+
+
+def _plain(value: object) -> object:
+    return list(value) if isinstance(value, tuple) else value
 
 
 def _rounded(value: object) -> object:

@@ -13,7 +13,7 @@ from farol.evaluation.capacity import ExpectedCount, Lists, TopList
 from farol.evaluation.fairness import Division
 from farol.evaluation.metrics import Estimate, Evaluation, Undefined
 from farol.i18n import Message, msg
-from farol.profile import Text
+from farol.profile import Column, Text
 from farol.training.promotion_gate import Differences, Gate
 from farol.training.references import ReferenceModel
 from farol.training.support import MeasuredSupport
@@ -180,7 +180,7 @@ def shown_for(train: Floats, test: Floats) -> Json:
     }
 
 
-def fairness(divisions: tuple[tuple[Text, Division], ...]) -> Json:
+def fairness(divisions: tuple[tuple[Column, Division], ...]) -> Json:
     """Each division's groups and gaps. A figure of too few pupils is null, with `evidence` saying so; never a pass."""
     return {
         "fewest_rows": audit.FEWEST_ROWS,
@@ -189,10 +189,11 @@ def fairness(divisions: tuple[tuple[Text, Division], ...]) -> Json:
         "divisions": [
             {
                 "column": division.column,
-                "title": both(title),
+                "title": both(column.meaning),
                 "groups": [
                     {
                         "name": group.name,
+                        "title": both(column.word(group.name)),
                         "n": group.n,
                         "positives": group.positives,
                         "flagged": group.flagged,
@@ -205,13 +206,15 @@ def fairness(divisions: tuple[tuple[Text, Division], ...]) -> Json:
                         "measure": gap.measure,
                         "most": gap.most,
                         "least": gap.least,
+                        "most_title": both(column.word(gap.most)),
+                        "least_title": both(column.word(gap.least)),
                         **figure(gap.difference),
                         "shown": gap.shown,
                     }
                     for gap in division.gaps
                 ],
             }
-            for title, division in divisions
+            for column, division in divisions
         ],
     }
 

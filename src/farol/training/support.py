@@ -26,7 +26,7 @@ from farol.evaluation.capacity import NEARLY_ALL
 from farol.model.risk_bands import patterns_of
 from farol.profile import Task
 from farol.training.models import Folded
-from farol.training.plan import LabelledRows
+from farol.training.rows import LabelledRows
 from farol.training.threshold import EVEN, choose_threshold
 
 Floats = NDArray[np.float64]
@@ -94,6 +94,11 @@ def unseen_answers(rows: LabelledRows, folded: Folded, matrix: Floats, chosen: M
         rows.year[chosen],
         None if by_year is None else by_year[chosen],
     )
+
+
+def threshold_without(task: Task, rows: LabelledRows, folded: Folded, *, seed: int) -> float:
+    """The threshold of pupils without any of the hidden features, by training rows."""
+    return _threshold(unseen_answers(rows, folded, without_hidden(task, rows.matrix, task.hidden)), seed)
 
 
 def _threshold(rows: Unseen, seed: int) -> float:

@@ -63,6 +63,14 @@ def choose_threshold(label: Floats, probability: Floats, *, seed: int) -> Thresh
     return Threshold(value, CANDIDATES[best], float(scores[half]), float(scores[best]), reason)
 
 
+def even_threshold(label: Floats, probability: Floats) -> Threshold:
+    """One half, where the answers (n,) that would choose another one are those by which the model is tested."""
+    predicted = (probability >= EVEN)[:, None]
+    f1 = float(_f1(np.ones((1, label.size)), label, predicted)[0, 0])
+    reason = msg("50%, more likely than not; another one would have been chosen by the same pupils who test the model")
+    return Threshold(EVEN, EVEN, f1, f1, reason)
+
+
 def _f1(weights: Floats, label: Floats, predicted: NDArray[np.bool_]) -> Floats:
     """F1 (b, t) of predictions (n, t) under weights (b, n); 0 where nobody is at risk nor predicted to be."""
     hits = weights @ (predicted * label[:, None])

@@ -3,29 +3,31 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 
 import numpy as np
 from numpy.typing import NDArray
 
 from farol.errors import PlanError
 from farol.evaluation.capacity import USUAL, Capacity, check_capacity
-from farol.evaluation.metrics import QUICK_RESAMPLES, RESAMPLES
 from farol.files import canonical_json
 from farol.i18n import Message, msg
 from farol.model.features import feature_matrix
 from farol.model.reference import Reference
 from farol.model.risk_bands import Support
 from farol.model.trained import TrainedModel
+from farol.model.vocabulary import MOST_WORDS, nominal_features, with_words, words_of
 from farol.profile import Task
 from farol.training import models, references, sections
 from farol.training.augmentation import repetitions_of
 from farol.training.card import card_html
 from farol.training.charts import Answers
-from farol.training.evaluation import Tested, make_study
-from farol.training.plan import LabelledRows, Plan, check_rows, earlier_plans, make_plan, rows_of
+from farol.training.evaluation import Study, Tested, TrainingOptions, make_study
+from farol.training.plan import Plan, earlier_plans, plan_of
 from farol.training.report import DECIMALS, libraries, report
-from farol.training.support import measured_support
-from farol.training.threshold import choose_threshold, guarded
+from farol.training.rows import Fold, LabelledRows, SplitRows, check_rows, check_split, rows_of, split_rows
+from farol.training.support import measured_support, threshold_without
+from farol.training.threshold import choose_threshold, even_threshold, guarded
 from farol.workbook.panel import Panel
 
 Floats = NDArray[np.float64]
@@ -43,130 +45,40 @@ def train(
     seed: int = 0,
     quick: bool = False,
     capacity: Capacity = USUAL,
+    as_of: int | None = None,
     progress: Progress = silent,
 ) -> TrainedModel:
     """Train, test and describe one task of the panel's profile.
 
     `quick` leaves the slow references out and draws fewer resamples; the report says so. `capacity` is the length of
-    the lists that the report measures. `progress` receives the present step and the fraction (0–1) already done.
-    The same panel, options and library versions give the same bytes.
+    the lists that the report measures. `as_of` replays a year: only sheets up to it are known. `progress` receives the
+    present step and the fraction (0–1) already done. The same panel, options and library versions give the same bytes.
 
     Raises:
         PlanError: no such task, or years or rows that cannot be trained and tested on without using the future.
         InputError: the capacity is nearly everyone in the test year.
     """
-    task = _task(panel, task_name)
+    task, options = _task(panel, task_name), TrainingOptions(capacity, seed, quick)
     progress(msg("Planning {task}", task=task.name), 0.0)
-    plan = make_plan(task, panel.years)
-    matrix, rows, test = rows_of_plan(panel, task, plan)
-    known = plan.last_year  # the model in use knows the last survey's rule of ages; the tested one must not
-    later = feature_matrix(panel.profile, task, panel.numbers, panel.year.astype(np.float64), known)
-    served = rows_of(panel, plan, later, plan.serve, repetitions_of(panel, task, known))
-    check_rows(plan, rows, test)
-    check_capacity(capacity, test.label.size)
-    resamples = QUICK_RESAMPLES if quick else RESAMPLES
+    known = _with_learned_words(panel if as_of is None else _known_in(panel, as_of), task)
+    plan = plan_of(known, task)
+    split = split_rows(known, task, plan, seed=seed)
+    check_split(plan, split)
+    check_capacity(capacity, split.test.label.size)
 
-    progress(msg("Choosing the threshold on pupils the model has not seen"), 0.05)
-    folded = models.folded(task, rows, seed=seed)
-    out_of_fold = folded.by_pupil(rows.matrix)
-    guard = guarded(choose_threshold(rows.label, out_of_fold, seed=seed), out_of_fold, capacity)
-
-    progress(msg("Training and testing"), 0.15)
-    tested = models.fit_served(task, rows, seed=seed)
-    probability = tested.probability(test.matrix)
-    hidden = references.without_hidden(task, tested, test) if task.hidden else None
-
-    def compared(message: Message, part: float) -> None:
-        progress(message, 0.2 + 0.4 * part)
-
-    baselines, absent = references.references_of(
-        panel, task, plan, rows, test, seed=seed, quick=quick, progress=compared
-    )
-
+    served = served_rows(known, task, plan)
+    tested = _tested(known, task, plan, split, served, options=options, progress=progress)
     progress(msg("Measuring, with intervals, and looking for what gives the answer away"), 0.6)
-    rolling = tuple(_rolling(panel, task, plan, seed=seed))
-    serving = folded if plan.serve == plan.train else models.folded(task, served, seed=seed)
-    measured = measured_support(task, served, serving, threshold=guard.threshold.value, seed=seed)
-    support = Support.of(sections.support(measured), task.features, task.hidden)
-    answers = Tested(
-        rows, test, served, folded, probability, hidden, measured, support, baselines, absent, guard, rolling
-    )
-    study = make_study(
-        panel,
-        task,
-        plan,
-        matrix,
-        answers,
-        capacity=capacity,
-        seed=seed,
-        quick=quick,
-        resamples=resamples,
-    )
+    study = make_study(known, task, plan, tested, options)
 
     progress(msg("Making the model that will be served"), 0.85)
-    final = tested if plan.serve == plan.train else models.fit_served(task, served, seed=seed)
-    onnx = models.onnx_bytes(final, served.matrix)
-    unseen = serving.by_pupil(served.matrix)
-    level = panel.profile.level
-    reference = Reference.fit(
-        served.matrix,
-        task.features,
-        probability=np.where(support.judge(served.matrix, unseen).answered, unseen, np.nan),
-        threshold=guard.threshold.value,
-        level=None if level is None else references.answered(panel, plan, plan.serve).numbers[level],
-        label=served.label,
-    )
+    final = models.fit_served(task, served, seed=seed)
+    reference = _reference(known, study, tested)
 
     progress(msg("Writing the report and the model card"), 0.9)
-    body = report(study)
-    beside = baselines[0] if hidden is None else hidden
-    drawn = Answers(test.label, probability, beside.probability, beside.title, guard.threshold.value)
-    trained = TrainedModel(
-        task=task.name,
-        files={
-            "profile.toml": panel.profile.source,
-            "model.json": models.model_json(final),
-            "model.onnx": onnx,
-            "preprocessing.json": final.preprocessing.to_json(),
-            "reference.json": reference.to_json(),
-            "report.json": canonical_json(body),
-            "card.html": card_html(study, body, drawn),
-        },
-        train_years=tuple(cohort.as_of for cohort in plan.train),
-        test_years=(plan.test.as_of,),
-        last_year=plan.last_year,
-        seed=seed,
-        threshold=guard.threshold.value,
-        features=task.features,
-        data_fingerprint=panel.fingerprint,
-        profile_fingerprint=panel.profile.fingerprint,
-        libraries=libraries(),
-        headline={name: round(value, DECIMALS) for name, value in study.evaluation.values().items()},
-    )
+    trained = _bundled(known, study, tested, final, reference)
     progress(msg("Trained {task}", task=task.name), 1.0)
     return trained
-
-
-def rows_of_plan(panel: Panel, task: Task, plan: Plan) -> tuple[Floats, LabelledRows, LabelledRows]:
-    """The raw features (n, k) of a panel as the test year's survey knew them, and the rows that train and test."""
-    known = plan.test.as_of
-    matrix = feature_matrix(panel.profile, task, panel.numbers, panel.year.astype(np.float64), known)
-    train_rows = rows_of(panel, plan, matrix, plan.train, repetitions_of(panel, task, known))
-    return matrix, train_rows, rows_of(panel, plan, matrix, (plan.test,))
-
-
-def _rolling(panel: Panel, task: Task, plan: Plan, *, seed: int) -> Iterator[tuple[int, Floats, Floats]]:
-    """Each year before the test year in its turn, with labels and the answers of a model that knew earlier ones alone.
-
-    A year for which too few rows came before is left out.
-    """
-    for earlier in earlier_plans(plan):
-        _, rows, test = rows_of_plan(panel, task, earlier)
-        try:
-            check_rows(earlier, rows, test)
-        except PlanError:
-            continue
-        yield earlier.test.as_of, test.label, models.fit_served(task, rows, seed=seed).probability(test.matrix)
 
 
 def _task(panel: Panel, name: str) -> Task:
@@ -177,3 +89,166 @@ def _task(panel: Panel, name: str) -> Task:
             expected=msg("one of {names}", names=", ".join(tasks)),
         )
     return tasks[name]
+
+
+def _known_in(panel: Panel, year: int) -> Panel:
+    if year < panel.years[0]:
+        raise PlanError(
+            msg("no sheet is known in {year}", year=year),
+            expected=msg("one of {names}", names=", ".join(map(str, panel.years))),
+            fix=msg("Choose one of them with --as-of."),
+        )
+    return panel.known_in(year)
+
+
+def _with_learned_words(panel: Panel, task: Task) -> Panel:
+    """The panel, its profile with the words of the task's categories: those the profile lists, else those of the rows.
+
+    Raises PlanError for a column of more words than anything could be learned from.
+    """
+    words: dict[str, tuple[str, ...]] = {}
+    rows = panel.counts(task)
+    for name, column in nominal_features(panel.profile, task).items():
+        words[name] = column.categories or words_of(panel.categories[name][rows])
+        if len(words[name]) > MOST_WORDS:
+            raise PlanError(
+                msg("The feature {name} has too many different words.", name=name),
+                expected=msg("at most {most}", most=MOST_WORDS),
+                got=msg("{count}", count=len(words[name])),
+                fix=msg("Make fewer of them by recode in the profile, or leave the column out of the features."),
+            )
+    return replace(panel, profile=with_words(panel.profile, words))
+
+
+def served_rows(panel: Panel, task: Task, plan: Plan) -> LabelledRows:
+    """The rows that the model in use learns from. It knows the last survey's rule of ages; the tested one must not."""
+    known = plan.last_year
+    matrix = feature_matrix(panel.profile, task, panel.columns, panel.year.astype(np.float64), known)
+    return rows_of(panel, plan, matrix, plan.serve, repetitions_of(panel, task, known))
+
+
+def _tested(
+    panel: Panel,
+    task: Task,
+    plan: Plan,
+    split: SplitRows,
+    served: LabelledRows,
+    *,
+    options: TrainingOptions,
+    progress: Progress,
+) -> Tested:
+    """The answers for the test rows: the model's, and those of what it is compared with."""
+    progress(msg("Choosing the threshold on pupils the model has not seen"), 0.05)
+    folded = models.folded(task, split.train, seed=options.seed)
+    unseen = folded.by_pupil(split.train.matrix)
+
+    progress(msg("Training and testing"), 0.15)
+    if plan.split == "folds":  # the same parts of the pupils
+        fitted = [model for _, model in folded.pupils]
+    else:
+        fitted = [models.fit_served(task, fold.train, seed=options.seed) for fold in split.folds]
+    probability = split.joined([model.probability(fold.test.matrix) for model, fold in _pairs(fitted, split)])
+    hidden, hidden_threshold = None, None
+    if task.hidden:
+        hidden_threshold = threshold_without(task, split.train, folded, seed=options.seed)
+        withheld = [references.without_hidden(task, model, fold.test) for model, fold in _pairs(fitted, split)]
+        hidden = references.ReferenceModel(
+            withheld[0].name, withheld[0].title, split.joined([part.probability for part in withheld])
+        )
+
+    if plan.split == "folds":
+        threshold = even_threshold(split.test.label, probability)
+    else:
+        threshold = choose_threshold(split.train.label, unseen, seed=options.seed)
+    guard = guarded(threshold, unseen, options.capacity)
+    serving = models.folded(task, served, seed=options.seed)
+    measured = measured_support(task, served, serving, threshold=guard.threshold.value, seed=options.seed)
+
+    def compared(message: Message, part: float) -> None:
+        progress(message, 0.2 + 0.4 * part)
+
+    baselines, absent = references.references_of_folds(
+        panel, task, split, seed=options.seed, quick=options.quick, progress=compared
+    )
+    return Tested(
+        split=split,
+        served=served,
+        folded=folded,
+        measured=measured,
+        support=Support.of(sections.support(measured), task.features, task.hidden),
+        unseen=serving.by_pupil(served.matrix),
+        probability=probability,
+        hidden=hidden,
+        hidden_threshold=hidden_threshold,
+        baselines=baselines,
+        absent=absent,
+        guard=guard,
+        rolling=tuple(_rolling(panel, task, plan, seed=options.seed)),
+    )
+
+
+def _pairs(fitted: list[models.Fitted], split: SplitRows) -> Iterator[tuple[models.Fitted, Fold]]:
+    return zip(fitted, split.folds, strict=True)
+
+
+def _rolling(panel: Panel, task: Task, plan: Plan, *, seed: int) -> Iterator[tuple[int, Floats, Floats]]:
+    """Each year before the test year in its turn, with labels and the answers of a model that knew earlier ones alone.
+
+    A year for which too few rows came before is left out.
+    """
+    for earlier in earlier_plans(plan):
+        split = split_rows(panel, task, earlier, seed=seed)
+        try:
+            check_rows(earlier, split.train, split.test)
+        except PlanError:
+            continue
+        model = models.fit_served(task, split.train, seed=seed)
+        yield earlier.known, split.test.label, model.probability(split.test.matrix)
+
+
+def _reference(panel: Panel, study: Study, tested: Tested) -> Reference:
+    """What later data is compared with: the rows that serve, with the answers of models that had not seen the pupil."""
+    task, served, level = study.task, study.served, study.level
+    answered = tested.support.judge(served.matrix, tested.unseen).answered
+    return Reference.fit(
+        served.matrix,
+        task.features,
+        probability=np.where(answered, tested.unseen, np.nan),
+        threshold=study.guard.threshold.value,
+        level=None if level is None else served.of(panel).numbers[level],
+        label=served.label,
+        words={
+            name: [column.word(category) for category in column.categories]
+            for name, column in nominal_features(panel.profile, task).items()
+        },
+    )
+
+
+def _bundled(panel: Panel, study: Study, tested: Tested, final: models.Fitted, reference: Reference) -> TrainedModel:
+    """All that a bundle holds."""
+    task, plan, threshold = study.task, study.plan, study.guard.threshold.value
+    body = report(study)
+    beside = tested.baselines[0] if tested.hidden is None else tested.hidden
+    drawn = Answers(study.test.label, tested.probability, beside.probability, beside.title, threshold)
+    return TrainedModel(
+        task=task.name,
+        files={
+            "profile.toml": panel.profile.source,
+            "model.json": models.model_json(final),
+            "model.onnx": models.onnx_bytes(final, study.served.matrix),
+            "preprocessing.json": final.preprocessing.to_json(),
+            "reference.json": reference.to_json(),
+            "report.json": canonical_json(body),
+            "card.html": card_html(study, body, drawn),
+        },
+        train_years=tuple(cohort.as_of for cohort in plan.train),
+        test_years=tuple(cohort.as_of for cohort in plan.test),
+        last_year=plan.last_year,
+        seed=study.options.seed,
+        threshold=threshold,
+        features=task.features,
+        data_fingerprint=panel.fingerprint,
+        profile_fingerprint=panel.profile.fingerprint,
+        libraries=libraries(),
+        headline={name: round(value, DECIMALS) for name, value in study.evaluation.values().items()},
+    )

@@ -18,7 +18,7 @@ from farol.drift.windows import SINCE, Window, window_of
 from farol.errors import InputError, Place
 from farol.i18n import msg
 from farol.model.bundle import Bundle
-from farol.model.counters import SCORE, WHOLE
+from farol.model.counters import SCORE, SHEET_SLICE, WHOLE
 from farol.service import Service
 from farol.store.database import Store
 from farol.store.history import Events
@@ -36,7 +36,7 @@ from farol.web.filters import (
     window_choices,
 )
 from farol.web.locale import NOTHING, Reader, served_years
-from farol.web.status import Status, status_of
+from farol.web.status import Status, status_of, status_of_report
 from farol.web.timeline import event_views, marks_of, timeline
 
 SNAPSHOTS = 60
@@ -85,6 +85,7 @@ class FeatureView:
     name: str
     anchor: str
     status: Status
+    is_alarm: bool
     words: Markup
     psi: str
     interval: Markup | str
@@ -129,13 +130,21 @@ def dashboard_values(service: Service, reader: Reader, filters: Filters, now: da
         "slices": slice_choices(part, sizes, bundle, reader),
         "has_levels": bool(bundle.reference.by_level),
         "same_levels": is_levelled,
-        "notes": list(_notes(filters, shown, sizes.get(WHOLE, 0) - report.n if is_levelled else 0, reader)),
+        "notes": list(
+            _notes(
+                filters,
+                shown,
+                reader,
+                left_out=sizes.get(WHOLE, 0) - report.n if is_levelled else 0,
+                of_sheet=sizes.get(SHEET_SLICE, 0),
+            )
+        ),
         "is_whole": is_whole,
         "is_empty": bool(part) and not report.n,
-        "overall": status_of(report.verdict, reader),
+        "overall": status_of_report(report, reader),
         "period": period_words(report.window, reader),
-        "pupils": in_words(part, reader),
-        "pupils_inside": slice_words(part).render(reader.locale),
+        "pupils": in_words(part, reader, bundle.profile.level_name),
+        "pupils_inside": slice_words(part, bundle.profile.level_name).render(reader.locale),
         "rate": _rate(report, reader),
         "n": reader.number(report.n, 0),
         "stored": reader.number(store.total(bundle.task), 0),
@@ -170,23 +179,29 @@ def _report(store: Store, bundle: Bundle, window: Window, shown: Filters) -> Dri
         return None
 
 
-def _notes(filters: Filters, shown: Filters, left_out: int, reader: Reader) -> Iterator[Markup]:
+def _notes(filters: Filters, shown: Filters, reader: Reader, *, left_out: int, of_sheet: int) -> Iterator[Markup]:
     """Notes on the filters, to read before the figures."""
     _ = reader.gettext
     if filters.same_levels and shown.part:
         yield _(
-            "“The same phases” applies only to all pupils together: one phase is always compared with that phase of "
+            "“The same levels” applies only to all pupils together: one level is always compared with that level of "
             "training, and the training data has no classes and sources."
         )
     elif filters.same_levels and not shown.same_levels:
         yield _(
-            "No pupil of this period is in a phase that the model learned from, so this is a comparison with all "
+            "No pupil of this period is in a level that the model learned from, so this is a comparison with all "
             "training rows."
         )
     if left_out > 0:
         yield _(
-            "Predictions left out, because they have no phase or one that training did not have: {n}.",
+            "Predictions left out, because they have no level or one that training did not have: {n}.",
             n=reader.number(left_out, 0),
+        )
+    if of_sheet and shown.part != SHEET_SLICE:
+        yield _(
+            "Forecasts for the sheet that the model was trained with: {n}. They are not compared here: training knew "
+            "these pupils. The model card says what its answers were worth in a year it did not know.",
+            n=reader.number(of_sheet, 0),
         )
     if shown.part:
         yield _("Each slice is a check of its own: of a hundred checks, about one is in alarm by chance alone.")
@@ -233,6 +248,7 @@ def _feature(drift: FeatureDrift, snapshots: Sequence[Snapshot], marks: Sequence
         name=name_of(drift, reader),
         anchor="answers" if drift.feature == SCORE else f"feature-{drift.feature}",
         status=status_of(drift.verdict, reader),
+        is_alarm=drift.alarm,
         words=_words(drift, reader),
         psi=reader.number(drift.psi, 3),
         interval=_interval(drift, reader),

@@ -14,6 +14,7 @@ from farol.drift.slices import kinds_of
 from farol.drift.windows import SINCE, Window
 from farol.model.bundle import Bundle
 from farol.model.counters import WHOLE
+from farol.profile import LEVEL, Text
 from farol.store.database import Store
 from farol.store.records import day_of
 from farol.web.locale import Reader
@@ -109,28 +110,29 @@ def window_choices(window: Window, bundle: Bundle, store: Store, now: datetime, 
 def slice_choices(part: str, sizes: Mapping[str, int], bundle: Bundle, reader: Reader) -> tuple[Choices, ...]:
     """The slices that hold predictions, kind by kind, and the one that is shown even if it holds none."""
     _ = reader.gettext
-    headings = {"phase": _("By phase"), "class": _("By class"), "source": _("By source")}
+    level = bundle.profile.level_name
+    headings = {"class": _("By class"), "source": _("By source")}
     named = sorted({*sizes, part} - {WHOLE}, key=_in_order)
     groups = []
     for kind in kinds_of(bundle):
         options = tuple(
-            Choice(name, counted(name, sizes.get(name, 0), reader), name == part)
+            Choice(name, counted(name, sizes.get(name, 0), reader, level), name == part)
             for name in named
             if name.startswith(f"{kind}=")
         )
         if options:
-            groups.append(Choices(headings.get(kind, kind), options))
+            groups.append(Choices(headings.get(kind, _("By {level}", level=level.in_locale(reader.locale))), options))
     return tuple(groups)
 
 
-def counted(part: str, n: int, reader: Reader) -> str:
+def counted(part: str, n: int, reader: Reader, level: Text = LEVEL) -> str:
     """A slice in words, and how many predictions it has."""
-    return f"{in_words(part, reader)} ({reader.number(n, 0)})"
+    return f"{in_words(part, reader, level)} ({reader.number(n, 0)})"
 
 
-def in_words(part: str, reader: Reader) -> str:
+def in_words(part: str, reader: Reader, level: Text = LEVEL) -> str:
     """A slice in words that begin a line."""
-    words = slice_words(part).render(reader.locale)
+    words = slice_words(part, level).render(reader.locale)
     return words[:1].upper() + words[1:]
 
 

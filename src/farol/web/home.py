@@ -3,24 +3,32 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import date, datetime
+from pathlib import Path
+from shlex import quote
 
 from markupsafe import Markup
 
 from farol.advice.status import ModelStatus
-from farol.errors import FarolError, StoreError
+from farol.errors import FarolError, ServiceError, StoreError
 from farol.evaluation.metrics import Estimate
+from farol.i18n import msg
 from farol.model.bundle import Bundle
+from farol.model.counters import SCORE, SHEET_SLICE
 from farol.model.inputs import Inputs
+from farol.model.reference import SCORE_BINS
+from farol.model.workbook_note import WorkbookNote, read_note
 from farol.outcomes.card_comparison import CardMetrics
 from farol.profile import Profile
-from farol.service import Service
+from farol.service import ROUTE, Service
+from farol.settings import Settings
 from farol.web.advice import PATH as ADVICE
 from farol.web.advice import AdviceLine, line_of, statuses_of
 from farol.web.locale import NOTHING, Reader, served_years, year_names
-from farol.web.status import Status, status_of
+from farol.web.status import Status, status_of_report
+from farol.web.templating import code, link
 
 DRIFT_DAYS = 30
 
@@ -46,8 +54,9 @@ class GroupScore:
 class ServedTask:
     """One question that the service answers, as the page shows it.
 
-    `hits` and `hit_words` say how many of the pupils pointed out were behind, `caught` how many of the pupils behind
-    were pointed out; `score` is the ROC AUC.
+    `hits` and `hit_words` say how many of ten pupils at the top of the list were behind (of those pointed out, where
+    the card has no list), `lot` how many would have been by lot, `caught` how many of the pupils behind were pointed
+    out; `score` is the ROC AUC.
     """
 
     name: str
@@ -58,6 +67,7 @@ class ServedTask:
     checked: Markup | str
     hits: Markup | None
     hit_words: Markup
+    lot: Markup | None
     caught: Markup | None
     score: Interval | None
     score_words: Markup
@@ -66,6 +76,25 @@ class ServedTask:
     stored: str
     drift: Status | None
     advice: AdviceLine | None
+
+
+@dataclass(frozen=True, slots=True)
+class TopOfList:
+    """The list of a model's test: `k` of `n` pupils, the share behind among them, and by lot."""
+
+    k: int
+    n: int
+    share: float
+    by_lot: float
+
+
+@dataclass(frozen=True, slots=True)
+class Situation:
+    """How things are, in a line each: a status, what was found, and what to do next."""
+
+    status: Status
+    facts: tuple[Markup, ...]
+    steps: tuple[Markup, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,7 +111,7 @@ class Route:
 
     method: str
     path: str
-    about: Markup
+    about: Markup | str
     link: str | None = None
 
 
@@ -90,19 +119,89 @@ def home_values(service: Service, reader: Reader, base: str, now: datetime) -> d
     """What the template of the introduction needs; `base` is the address of the service, without a slash at the end."""
     served = service.bundles
     known = _statuses(service, now)
+    note = read_note(service.settings.artifacts)
     return {
+        "situation": _situation(service, reader, note, known),
         "tasks": [_task(bundle, service, reader, known.get(bundle.task)) for bundle in served],
         "problems": [" ".join(problem.lines(reader.locale)) for problem in _problems(service)],
         "guide": list(_guide(service.profile, reader)),
         "drift_days": DRIFT_DAYS,
         "example": _example(service.profile, base),
-        "routes": list(_routes(reader, served)),
+        "state": service.profile.label.state.in_locale(reader.locale),
+        "routes": list(_routes(service, reader, served)),
     }
+
+
+def _situation(
+    service: Service, reader: Reader, note: WorkbookNote | None, known: Mapping[str, ModelStatus]
+) -> Situation | None:
+    """What was found, and what to do next; None before there is a model, or while the store is down."""
+    _ = reader.gettext
+    if not service.bundles or not known:
+        return None
+    facts = tuple(_facts(service, reader, note))
+    to_do = [status for status in known.values() if status.to_do]
+    if to_do:
+        status = Status("moderate", _("There is something to do"), _("See “What to do” below, or the page of advice."))
+    else:
+        status = Status("none", _("All in order"), _("Nothing speaks against the answers."))
+    return Situation(status, facts, tuple(_steps(service, reader, note)))
+
+
+def _facts(service: Service, reader: Reader, note: WorkbookNote | None) -> Iterator[Markup]:
+    _ = reader.gettext
+    if note is not None and note.pupils:
+        pupils = reader.listing(f"{reader.number(n, 0)} ({year})" for year, n in note.pupils.items())
+        yield _("Pupils read from {file}, by year: {pupils}.", file=note.name, pupils=pupils)
+        yield _(
+            "Findings of the reader: {errors} errors, {warnings} warnings.",
+            errors=reader.number(note.findings.get("error", 0), 0),
+            warnings=reader.number(note.findings.get("warning", 0), 0),
+        )
+    for bundle in service.bundles:
+        counts = service.store.counts(bundle.task, bundle.version, date.min, date.max, SHEET_SLICE).get(SCORE, {})
+        answered = {bin_: n for bin_, n in counts.items() if bin_ < SCORE_BINS}
+        if answered:
+            yield _(
+                "{title}: forecasts for {n} pupils of {year} are stored. About {count} are expected to be behind.",
+                title=bundle.task_spec.title.in_locale(reader.locale),
+                n=reader.number(sum(answered.values()), 0),
+                year=bundle.manifest.last_year,
+                count=reader.number(sum(n * (bin_ + 0.5) / SCORE_BINS for bin_, n in answered.items()), 0),
+            )
+
+
+def _steps(service: Service, reader: Reader, note: WorkbookNote | None) -> Iterator[Markup]:
+    _ = reader.gettext
+    file = _("workbook.xlsx") if note is None else _place(Path(note.path))
+    artifacts = service.settings.artifacts
+    options = "" if artifacts == Settings.model_fields["artifacts"].default else f" --artifacts {artifacts}"
+    ahead = any(bundle.task_spec.horizon for bundle in service.bundles)
+    if ahead:
+        yield _("Whom to look at first: {command}", command=code(f"farol list {file}{options}"))
+    yield _("Before you read an answer: {link}.", link=link("#reading", _("How to read an answer")))
+    if ahead:
+        yield _(
+            "When next year's sheet is there: {outcomes} says what came true. Then train again, and forecast that "
+            "sheet.",
+            outcomes=code(f"farol outcomes {_('workbook.xlsx')}"),
+        )
+
+
+def _place(path: Path) -> str:
+    """A path as it is typed in the folder that the service runs in; the name alone of a file elsewhere."""
+    folder = Path.cwd()
+    return quote(str(path.relative_to(folder)) if path.is_relative_to(folder) else path.name)
 
 
 def _problems(service: Service) -> Iterator[FarolError]:
     """What keeps the service from answering all it could."""
     yield from service.problems.values()
+    for job in service.background:
+        if job.problem is not None and not isinstance(job.problem, StoreError):  # that of the store stands below
+            yield ServiceError(msg("{job}: {problem}", job=job.title, problem=job.problem.problem), fix=job.problem.fix)
+    if not service.bundles:  # where other models answer, these may well be copies and remains
+        yield from service.unused.values()
     try:
         service.store.ping()
     except StoreError as error:
@@ -111,9 +210,12 @@ def _problems(service: Service) -> Iterator[FarolError]:
 
 def _task(bundle: Bundle, service: Service, reader: Reader, status: ModelStatus | None) -> ServedTask:
     spec, locale, _ = bundle.task_spec, reader.locale, reader.gettext
+    state = bundle.profile.label.state.in_locale(locale)
     card = CardMetrics.of(bundle)
     metrics = {} if card is None else card.metrics
-    precision, recall, auc = (metrics.get(name) for name in ("precision", "recall", "roc_auc"))
+    marked, recall, auc = (metrics.get(name) for name in ("precision", "recall", "roc_auc"))
+    top = _top(bundle)
+    hits = top.share if top is not None else marked.value if marked is not None else None
     return ServedTask(
         name=bundle.task,
         title=spec.title.in_locale(locale),
@@ -121,21 +223,23 @@ def _task(bundle: Bundle, service: Service, reader: Reader, status: ModelStatus 
         version=bundle.version,
         learned=served_years(bundle),
         checked=_checked(bundle, reader),
-        hits=None if precision is None else _("{count} of {all}", **_counted(precision.value)),
-        hit_words=_hit_words(precision, reader),
+        hits=None if hits is None else _("{count} of {all}", **_counted(hits)),
+        hit_words=_hit_words(bundle, top, marked, state, reader),
+        lot=None if top is None else _lot(top, state, reader),
         caught=None
         if recall is None
-        else _("Of {all} pupils who were behind it pointed out {count}.", **_counted(recall.value)),
+        else _("Of {all} pupils who were {state} it pointed out {count}.", state=state, **_counted(recall.value)),
         score=_interval(auc, reader),
         score_words=_(
-            "Of two pupils, one who turned out behind and one who did not, it puts the first one ahead in {share} of "
+            "Of two pupils, one who turned out {state} and one who did not, it puts the first one ahead in {share} of "
             "cases. Tossing a coin would in 50%.",
+            state=state,
             share=reader.percent(auc.value if auc else None),
         ),
         notice=_in_locale(bundle.report.get("notice"), locale),
         groups=tuple(_groups(bundle, reader)),
         stored=NOTHING if status is None else reader.number(service.store.total(bundle.task), 0),
-        drift=None if status is None or status.drift is None else status_of(status.drift.verdict, reader),
+        drift=None if status is None or status.drift is None else status_of_report(status.drift, reader),
         advice=None if status is None else line_of(status, reader),
     )
 
@@ -146,13 +250,41 @@ def _counted(share: float) -> dict[str, object]:
     return {"count": round(of * share), "all": of}
 
 
-def _hit_words(precision: Estimate | None, reader: Reader) -> Markup:
-    if precision is None:
+def _top(bundle: Bundle) -> TopOfList | None:
+    """The list of the test, as the card has it; None where it has none."""
+    match bundle.report.get("capacity"):
+        case {
+            "lists": {"all": {"k": int(k), "n": int(n), "by_chance": by_chance, "precision": {"value": float(share)}}}
+        }:
+            return TopOfList(k, n, share, by_chance / k)
+        case _:
+            return None
+
+
+def _hit_words(bundle: Bundle, top: TopOfList | None, marked: Estimate | None, state: str, reader: Reader) -> Markup:
+    _ = reader.gettext
+    if top is not None:
+        if bundle.task_spec.horizon:
+            return _("pupils at the top of the list were {state} later", state=state)
+        return _("pupils at the top of the list were {state}", state=state)
+    if marked is None:
         return Markup()
+    return _(
+        "pupils it pointed out in the test were {state} (with 95% confidence {low} to {high})",
+        state=state,
+        low=reader.percent(marked.low),
+        high=reader.percent(marked.high),
+    )
+
+
+def _lot(top: TopOfList, state: str, reader: Reader) -> Markup:
+    """What a list drawn by lot would have been worth."""
     return reader.gettext(
-        "pupils it pointed out in the test were behind (with 95% confidence {low} to {high})",
-        low=reader.percent(precision.low),
-        high=reader.percent(precision.high),
+        "In the test the list had {k} of {n} pupils. Of a list drawn by lot, {count} of {all} would have been {state}.",
+        state=state,
+        k=reader.number(top.k, 0),
+        n=reader.number(top.n, 0),
+        **_counted(top.by_lot),
     )
 
 
@@ -182,12 +314,12 @@ def _interval(estimate: Estimate | None, reader: Reader) -> Interval | None:
 def _groups(bundle: Bundle, reader: Reader) -> Iterator[GroupScore]:
     """The ROC AUC where it differs: for new and old cases, and without the features that give the answer away."""
     _, hidden = reader.gettext, bundle.task_spec.hidden
-    columns = bundle.profile.columns
+    columns, state = bundle.profile.columns, bundle.profile.label.state.in_locale(reader.locale)
     without = reader.listing(f"“{columns[name].meaning.in_locale(reader.locale)}”" for name in hidden)
     hidden_key = "_".join(("without", *hidden)).lower()  # as farol.training.report.without_key
     for card, where in (
-        (CardMetrics.of(bundle, "onset"), _("Among pupils not behind now")),
-        (CardMetrics.of(bundle, "recovery"), _("Among pupils behind now")),
+        (CardMetrics.of(bundle, "onset"), _("Among pupils not {state} now", state=state)),
+        (CardMetrics.of(bundle, "recovery"), _("Among pupils {state} now", state=state)),
         (
             CardMetrics.read(bundle.report.get(hidden_key)),
             _("Without {features}", features=without),
@@ -208,9 +340,10 @@ def _in_locale(texts: object, locale: str) -> str | None:
 
 
 def _guide(profile: Profile, reader: Reader) -> Iterator[Point]:
-    _ = reader.gettext
+    _, state = reader.gettext, profile.label.state.in_locale(reader.locale)
+    ahead = [task for task in profile.tasks.values() if task.horizon]
     for task in profile.tasks.values():
-        if task.horizon == 0:
+        if task.horizon == 0 and task.hidden:  # a feature that is the answer in other words
             yield Point(
                 _("The answer about this year is mostly a definition"),
                 (
@@ -218,15 +351,17 @@ def _guide(profile: Profile, reader: Reader) -> Iterator[Point]:
                     _("It is here because it was asked for. Do not take its score for foresight."),
                 ),
             )
-    yield Point(
-        _("The useful question is next year's"),
-        (
-            _(
-                "Everything known this year, the present lag included, is fair evidence about the next. Farol is "
-                "wrong more often there, because that question is a real one. Begin with it."
+    if ahead:
+        yield Point(
+            _("The useful question is next year's"),
+            (
+                _(
+                    "Everything known this year, also whether a pupil is {state} now, is fair evidence about the next. "
+                    "Farol is wrong more often there, because that question is a real one. Begin with it.",
+                    state=state,
+                ),
             ),
-        ),
-    )
+        )
     yield Point(
         _("Missing is not average"),
         (
@@ -236,21 +371,21 @@ def _guide(profile: Profile, reader: Reader) -> Iterator[Point]:
             ),
         ),
     )
-    yield Point(
-        _("It speaks of pupils who stay"),
-        (
-            _(
-                "Whoever leaves the programme has no next year in the survey, so Farol could not learn from them. "
-                "Those who leave are behind more often than those who stay."
+    for task in ahead[:1]:
+        yield Point(
+            _("It speaks of pupils who stay"),
+            (
+                _("A pupil who leaves has no next year in the data, so Farol could not learn from them."),
+                task.limits.in_locale(reader.locale),
             ),
-        ),
-    )
+        )
     yield Point(
         _("A probability is not a destiny"),
         (
             _(
-                "At 70%, about seven of ten such pupils were found behind a year later, and three were not. It says "
-                "what usually happened, not what will, and not what your work can change."
+                "At 70%, about seven of ten such pupils turned out {state}, and three did not. It says what usually "
+                "happened, not what will, and not what your work can change.",
+                state=state,
             ),
         ),
     )
@@ -267,16 +402,18 @@ def _guide(profile: Profile, reader: Reader) -> Iterator[Point]:
 
 def _example(profile: Profile, base: str) -> str:
     """A curl that works as it stands: an invented pupil of whom all is known that the model takes."""
-    task = max(profile.tasks.values(), key=lambda task: task.horizon)
-    route = "forecast" if task.horizon else "predict"
+    task = max(profile.tasks.values(), key=lambda task: task.horizon)  # the first of them
     body = json.dumps(Inputs.of(profile, task).example())
-    return f"curl -X POST {base}/{route} \\\n  -H 'Content-Type: application/json' \\\n  -d '{body}'"
+    route = ROUTE.format(task=task.name)
+    return f"curl -X POST {base}{route} \\\n  -H 'Content-Type: application/json' \\\n  -d '{body}'"
 
 
-def _routes(reader: Reader, served: list[Bundle]) -> Iterator[Route]:
+def _routes(service: Service, reader: Reader, served: list[Bundle]) -> Iterator[Route]:
     _ = reader.gettext
-    yield Route("POST", "/forecast", _("Will the pupil be behind next year?"))
-    yield Route("POST", "/predict", _("Is the pupil behind this year?"))
+    for name, spec in sorted(service.tasks.specs.items(), key=lambda item: -item[1].horizon):
+        for path in service.routes(name):
+            yield Route("POST", path, spec.question.in_locale(reader.locale))
+    yield Route("GET", "/tasks", _("The questions and their routes"), "/tasks")
     yield Route("GET", "/models", _("The models: those in use, and every version"), "/models")
     for bundle in served:
         path = f"/models/{bundle.task}/card"

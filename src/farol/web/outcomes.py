@@ -100,17 +100,18 @@ class DivisionView:
 
 def outcomes_values(service: Service, reader: Reader, task: str | None, year: str | None) -> dict[str, object]:
     """What the template needs; InputError for a task or a year that has no outcomes."""
-    profile = service.log_profile
-    known = {name: years_of(service.store, name) for name in profile.tasks}
+    tasks = service.tasks.specs
+    known = {name: years_of(service.store, name) for name in tasks}
     known = {name: years for name, years in known.items() if years}
-    if task is not None and task not in profile.tasks:
-        expected = msg("one of {names}", names=", ".join(profile.tasks))
+    if task is not None and task not in tasks:
+        expected = msg("one of {names}", names=", ".join(tasks))
         raise InputError(msg("There is no such task."), expected=expected, where=Place(field="task"))
     # The question that looks ahead comes first, as on the other pages.
-    order = sorted(known, key=lambda name: (-profile.tasks[name].horizon, name))
+    order = sorted(known, key=lambda name: -tasks[name].horizon)
     chosen = task or next(iter(order), None)
     if chosen not in known:
         return {"report": None}
+    profile = service.profile_of(chosen)
     wanted = {str(label): label for label in known[chosen]}
     when = known[chosen][-1] if year is None else wanted.get(year)
     report = None if when is None else outcome_report(service.store, service.registry, profile, chosen, when)
@@ -120,7 +121,7 @@ def outcomes_values(service: Service, reader: Reader, task: str | None, year: st
         raise InputError(problem, expected=expected, where=Place(field="year"))
     return {
         "report": report,
-        "tasks": [Choice(name, profile.tasks[name].title.in_locale(reader.locale), name == chosen) for name in order],
+        "tasks": [Choice(name, tasks[name].title.in_locale(reader.locale), name == chosen) for name in order],
         "years": [Choice(str(label), str(label), label == when) for label in reversed(known[chosen])],
         "path": PATH,
         **_report(report, profile, reader),
@@ -130,9 +131,9 @@ def outcomes_values(service: Service, reader: Reader, task: str | None, year: st
 def _report(report: OutcomeReport, profile: Profile, reader: Reader) -> dict[str, object]:
     _ = reader.gettext
     titles = {
-        "onset": _("Pupils who were not behind when the forecast was made"),
-        "recovery": _("Pupils who were behind when the forecast was made"),
-        "onset_below_top": _("Pupils who were not behind, and whose level lets them fall behind"),
+        "onset": _("Pupils who were not at risk when the forecast was made"),
+        "recovery": _("Pupils who were at risk when the forecast was made"),
+        "onset_below_top": _("Pupils who were not at risk, and whose level lets them come to be"),
     }
     key, words = _overall(report, reader)
     versions = [part_view(part, _("Version {version}", version=part.name), reader) for part in report.versions]
@@ -187,10 +188,10 @@ def part_view(part: Part, title: Markup | str, reader: Reader) -> PartView:
     before, came = part.prevalence
     share = {"came": _share(came, reader), "n": reader.number(part.evaluation.n, 0)}
     words = (
-        _("Pupils: {n}; behind now: {came}.", **share)
+        _("Pupils: {n}; at risk now: {came}.", **share)
         if before is None
         else _(
-            "Pupils: {n}; behind now: {came}; behind where the card was measured: {before}.",
+            "Pupils: {n}; at risk now: {came}; at risk where the card was measured: {before}.",
             **share,
             before=_share(before, reader),
         )
@@ -232,7 +233,7 @@ def estimate_view(report: OutcomeReport, reader: Reader) -> EstimateView:
     risk = estimate.at_risk
     words = _(
         "Before the sheet was there, the probabilities of these {n} pupils alone gave this estimate: {expected} of "
-        "them would be behind. Now {came} are. The table has the other figures, for the same pupils.",
+        "them would be at risk. Now {came} are. The table has the other figures, for the same pupils.",
         n=reader.number(estimate.n, 0),
         expected=_percents(risk.expected, reader),
         came=NOTHING if risk.realised is None else reader.percent(risk.realised.value),
@@ -282,10 +283,10 @@ def _divisions(report: OutcomeReport, profile: Profile, reader: Reader) -> Itera
     for division in report.divisions:
         yield DivisionView(
             title=profile.columns[division.column].meaning.in_locale(reader.locale),
-            headings=(_("Pupils"), _("Behind now"), _("Pointed out"), *figures),
+            headings=(_("Pupils"), _("At risk now"), _("Pointed out"), *figures),
             rows=tuple(
                 (
-                    group.name,
+                    profile.columns[division.column].word(group.name).in_locale(reader.locale),
                     *(reader.number(n, 0) for n in (group.n, group.positives, group.flagged)),
                     *(
                         NOTHING if figure is None else _share(figure, reader)

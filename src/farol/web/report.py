@@ -12,7 +12,7 @@ from farol.web.dashboard import feature_views, name_of
 from farol.web.filters import period_words
 from farol.web.locale import Reader, served_years
 from farol.web.outcomes import estimate_view, part_view
-from farol.web.status import status_of
+from farol.web.status import status_of_report
 from farol.web.templating import STATIC, document
 from farol.web.timeline import event_views, marks_of, timeline
 
@@ -25,7 +25,7 @@ POLICY = (
 _STYLE = (STATIC / "farol.css").read_text(encoding="utf-8")
 
 
-def report_html(report: Report, reader: Reader) -> str:
+def report_html(report: Report, reader: Reader, *, is_demonstration: bool) -> str:
     """The file, in the reader's language and time zone."""
     bundle, drift = report.bundle, report.drift
     marks = marks_of(report.events)
@@ -35,13 +35,14 @@ def report_html(report: Report, reader: Reader) -> str:
     manifest, came, _ = bundle.manifest, report.outcomes, reader.gettext
     values: dict[str, object] = {
         "sections": SECTIONS,
+        "is_demonstration": is_demonstration,
         "style": Markup(_STYLE),  # noqa: S704  # our own file; it would be no style sheet if it were escaped
         "policy": POLICY,
         "title": bundle.task_spec.title.in_locale(reader.locale),
         "question": bundle.task_spec.question.in_locale(reader.locale),
         "limits": bundle.task_spec.limits.in_locale(reader.locale),
         "made": reader.moment(report.made),
-        "overall": status_of(drift.verdict, reader),
+        "overall": status_of_report(drift, reader),
         "period": period_words(drift.window, reader),
         "n": reader.number(drift.n, 0),
         "reference_n": reader.number(drift.reference_n, 0),

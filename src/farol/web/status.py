@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from markupsafe import Markup
 
+from farol.drift.report import DriftReport
 from farol.drift.verdicts import verdict_label
 from farol.web.locale import Reader
 
@@ -19,6 +20,18 @@ class Status:
     meaning: Markup
 
 
+def status_of_report(report: DriftReport, reader: Reader) -> Status:
+    """The status of a report; where no prediction came there is no verdict to give."""
+    if report.n:
+        return status_of(report.verdict, reader)
+    _ = reader.gettext
+    return Status(
+        "insufficient_data",
+        _("No predictions yet"),
+        _("No prediction came in this period, so there is nothing to compare with the training data."),
+    )
+
+
 def status_of(verdict: str, reader: Reader) -> Status:
     """The status of a verdict of `farol.drift.report`."""
     _ = reader.gettext
@@ -26,7 +39,7 @@ def status_of(verdict: str, reader: Reader) -> Status:
         "none": _("What arrives looks like what the model learned from. Nothing speaks against its answers."),
         "moderate": _(
             "Some features have changed more than chance explains. Look at those at the top of the list: is it "
-            "another kind of pupil, or another way of filling in the survey?"
+            "another kind of pupil, or another way of filling in the data?"
         ),
         "severe": _(
             "At least one feature has changed so much that the model is being asked about pupils it never saw. "

@@ -18,25 +18,31 @@ STATIC = Path(__file__).parent / "static"
 _STYLE = hashlib.sha256((STATIC / "farol.css").read_bytes()).hexdigest()[:12]
 
 
-def _code(text: str) -> Markup:
+def code(text: str) -> Markup:
+    """A text to type."""
     return Markup("<code>{}</code>").format(text)
 
 
-def _link(url: str, text: str) -> Markup:
+def link(url: str, text: str) -> Markup:
+    """A link within a sentence."""
     return Markup('<a href="{}">{}</a>').format(url, text)
 
 
 _ENVIRONMENT = Environment(
     loader=PackageLoader("farol.web"), autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
 )
-_ENVIRONMENT.globals.update(code=_code, link=_link, style_version=_STYLE, version=version("farol"))
+_ENVIRONMENT.globals.update(code=code, link=link, style_version=_STYLE, version=version("farol"))
 
 
 def page(
     request: Request, reader: Reader, template: str, values: dict[str, object], *, status: int = 200
 ) -> HTMLResponse:
     """A page of ours in the reader's language; `values` may have a language switch of its own."""
-    common: dict[str, object] = {"reader": reader, "_": reader.gettext}
+    common: dict[str, object] = {
+        "reader": reader,
+        "_": reader.gettext,
+        "is_demonstration": request.app.state.service.settings.is_demonstration,
+    }
     if "languages" not in values:
         common["languages"] = languages(request, reader)
     text = _ENVIRONMENT.get_template(template).render(common | values)

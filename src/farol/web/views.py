@@ -10,6 +10,7 @@ from typing import Annotated
 from fastapi import APIRouter, FastAPI, Query, Request
 from fastapi.responses import HTMLResponse, RedirectResponse, Response
 from fastapi.staticfiles import StaticFiles
+from markupsafe import Markup
 
 from farol.access import access
 from farol.advice.report import report_of
@@ -38,6 +39,8 @@ CARD_POLICY = (
     "frame-ancestors 'none'"
 )
 """A card is one file and carries its style in itself; nothing else may load or run in it."""
+CARD_BANNER = Markup('<p style="margin: 0; padding: .5rem 1rem; background: #ffe9a8; color: #17222c">{}</p>')
+"""Says at the top of a card that its pupils are invented."""
 
 Task = Annotated[str | None, Query(max_length=100)]
 Window = Annotated[str, Query(max_length=100)]
@@ -139,7 +142,8 @@ def report(request: Request, task: Task = None, window: Window = WINDOW) -> Resp
             "Content-Language": reader.tag,
             "Content-Disposition": f'inline; filename="farol-{bundle.task}-{made.drift.window.last}.html"',
         }
-        return HTMLResponse(report_html(made, reader), headers=headers)
+        html = report_html(made, reader, is_demonstration=service.settings.is_demonstration)
+        return HTMLResponse(html, headers=headers)
 
     return _answer(request, answer)
 
@@ -153,7 +157,11 @@ def card(request: Request, task: str) -> Response:
         scorer = service.scorers.get(task)
         if scorer is None:
             return failed(request, reader, Failure(404, msg("No model is in use under this address.")))
-        return HTMLResponse(scorer.bundle.files["card.html"], headers={"Content-Security-Policy": CARD_POLICY})
+        text = scorer.bundle.files["card.html"]
+        if service.settings.is_demonstration:
+            words = reader.gettext("Demonstration: invented pupils.")
+            text = text.replace(b"<body>", b"<body>" + CARD_BANNER.format(words).encode(), 1)
+        return HTMLResponse(text, headers={"Content-Security-Policy": CARD_POLICY})
 
     return _answer(request, answer)
 

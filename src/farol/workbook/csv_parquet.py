@@ -7,22 +7,40 @@ from __future__ import annotations
 
 import codecs
 import csv
+import datetime as dt
 import io
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 from itertools import islice
-from typing import Any
+from typing import Any, SupportsFloat
 
+import numpy as np
+
+from farol.csv_form import unguarded
 from farol.errors import MissingExtraError, Place, WorkbookError
 from farol.i18n import msg
 from farol.workbook.headers import HeaderIndex
 from farol.workbook.limits import Limits, damaged, not_a_workbook, too_large
-from farol.workbook.raw import Cell
+from farol.workbook.raw import NESTED, Cell
 
 SEPARATORS = ";,\t|"
 _SAMPLE_LINES = 40
 _SAMPLE_CHARACTERS = 100_000
+_KEPT = (str, bool, int, float, dt.date, dt.time)
+"""Types of values that stay what they are."""
+
+_MARKS = (
+    (codecs.BOM_UTF32_LE, "utf-32"),  # begins like the mark of UTF-16
+    (codecs.BOM_UTF32_BE, "utf-32"),
+    (codecs.BOM_UTF16_LE, "utf-16"),
+    (codecs.BOM_UTF16_BE, "utf-16"),
+)
+_MOST_OF = 0.7
+_SURROGATE = re.compile("[\udc80-\udcff]")
+"""What Python makes of a byte that is not UTF-8."""
+
 _MOST_LINES = 100
 """A cell has no more lines than this."""
 
@@ -37,15 +55,21 @@ class DelimitedRows:
 
 def read_delimited(content: bytes, index: HeaderIndex, limits: Limits, file: str) -> DelimitedRows:
     """The rows of a csv file. Raises `WorkbookError` when it is no text, or its rows do not fit its headers."""
-    text = decoded(content, file)
+    text, strange = decoded(content, file)
     separator = _separator(text, index)
     rows: list[list[Cell]] = []
     stray: list[int] = []
-    width = 0
+    other: list[int] = []
+    width = read = 0
     try:
         lines = _without_stray_quotes(text, separator, _header_width(text, separator, index), rows, stray)
-        for record in csv.reader(lines, delimiter=separator):
-            rows.append([*record])
+        reader = csv.reader(lines, delimiter=separator)
+        for record in reader:
+            # Farol's own files guard what a spreadsheet would run.
+            rows.append([unguarded(cell) if "'" in cell else cell for cell in record])
+            if strange and not strange.isdisjoint(range(read, reader.line_num)):
+                other.append(len(rows))
+            read = reader.line_num
             width = max(width, len(record))
             if width * len(rows) > limits.max_cells:
                 raise too_large(msg("cells"), limits.max_cells, file)
@@ -57,7 +81,8 @@ def read_delimited(content: bytes, index: HeaderIndex, limits: Limits, file: str
     short = [at for at, row in enumerate(rows, start=1) if at > header + 1 and len(row) < needed and any(row)]
     for row in rows:
         row.extend([""] * (width - len(row)))
-    return DelimitedRows(rows, {code: at for code, at in (("stray_quote", stray), ("short_row", short)) if at})
+    notes = {"stray_quote": stray, "short_row": short, "other_encoding": other}
+    return DelimitedRows(rows, {code: at for code, at in notes.items() if at})
 
 
 def _header_width(text: str, separator: str, index: HeaderIndex) -> int:
@@ -104,20 +129,52 @@ def _is_one_row(lines: Sequence[str], separator: str, width: int) -> bool:
     return len(rows) == 1 and len(rows[0]) == width and any(cells != width for cells in apart)
 
 
-def decoded(content: bytes, file: str) -> str:
-    """A file's text: UTF-8 or UTF-16 by their mark, else UTF-8, else what a Brazilian Windows writes."""
-    if content.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
-        encodings: tuple[str, ...] = ("utf-16",)
+def decoded(content: bytes, file: str) -> tuple[str, frozenset[int]]:
+    """A file's text, and the lines (0-based) that have bytes of another encoding.
+
+    It is UTF-8, UTF-16 or UTF-32 by its mark; UTF-16 by its zero bytes; UTF-8; or what a Brazilian Windows writes
+    (Windows-1252). A text in UTF-8 into which other programs wrote a few bytes stays one: those alone are Windows-1252.
+    """
+    marked = next((encoding for mark, encoding in _MARKS if content.startswith(mark)), None)
+    encoding = marked or _utf_16(content[:_SAMPLE_CHARACTERS]) or "utf-8-sig"
+    try:
+        text = content.decode(encoding)
+    except UnicodeDecodeError as error:
+        if encoding != "utf-8-sig":
+            raise not_a_workbook(file) from error
+        text, lines = _mixed(content, file)
     else:
-        encodings = ("utf-8-sig", "cp1252")
-    for encoding in encodings:
+        lines = frozenset()
+    if "\0" in text:
+        raise not_a_workbook(file)
+    return text.lstrip("\ufeff"), lines
+
+
+def _utf_16(beginning: bytes) -> str | None:
+    """UTF-16 without its mark: nearly every other byte of a text in Latin letters is zero."""
+    half = len(beginning) // 2
+    if beginning[1::2].count(0) > _MOST_OF * half:
+        return "utf-16-le"
+    return "utf-16-be" if beginning[::2].count(0) > _MOST_OF * half else None
+
+
+def _mixed(content: bytes, file: str) -> tuple[str, frozenset[int]]:
+    """A text that is not all UTF-8: UTF-8 with a few other bytes, or Windows-1252."""
+    text = content.decode("utf-8-sig", "surrogateescape")
+    strange = _SURROGATE.findall(text)
+    accents = sum(not character.isascii() for character in text) - len(strange)
+    if len(strange) > accents:
         try:
-            text = content.decode(encoding)
-        except UnicodeDecodeError:
-            continue
-        if "\0" not in text:
-            return text
-    raise not_a_workbook(file)
+            return content.decode("cp1252"), frozenset()
+        except UnicodeDecodeError as error:
+            raise not_a_workbook(file) from error
+    lines = frozenset(at for at, line in enumerate(io.StringIO(text, newline="")) if _SURROGATE.search(line))
+    return _SURROGATE.sub(_windows_character, text), lines
+
+
+def _windows_character(match: re.Match[str]) -> str:
+    byte = bytes([ord(match[0]) - 0xDC00])
+    return byte.decode("cp1252", "replace")
 
 
 def _separator(text: str, index: HeaderIndex) -> str:
@@ -170,10 +227,18 @@ def read_parquet(content: bytes, limits: Limits, file: str) -> list[list[Cell]]:
         if sum(size.row_group(i).total_byte_size for i in range(size.num_row_groups)) > limits.max_unpacked_bytes:
             raise too_large(msg("bytes when unpacked"), limits.max_unpacked_bytes, file)
         table = source.read()
-        columns = [[_cell(value) for value in _in_microseconds(column, pa).to_pylist()] for column in table.columns]
-    except (pa.ArrowException, OSError, ValueError, OverflowError) as error:
+        columns = [_cells(column, pa) for column in table.columns]
+    except (pa.ArrowException, OSError, ValueError, OverflowError, TypeError) as error:
         raise damaged(file) from error
     return [list(table.column_names), *(list(row) for row in zip(*columns, strict=True))]
+
+
+def _cells(column: Any, pa: Any) -> list[Cell]:
+    if pa.types.is_nested(column.type):
+        return [None if value is None else NESTED for value in column.to_pylist()]
+    if pa.types.is_float32(column.type):  # 7.3 of four bytes is 7.300000190734863 of eight
+        return [None if value is None else float(str(np.float32(value))) for value in column.to_pylist()]
+    return [_cell(value) for value in _in_microseconds(column, pa).to_pylist()]
 
 
 def _in_microseconds(column: Any, pa: Any) -> Any:
@@ -184,4 +249,14 @@ def _in_microseconds(column: Any, pa: Any) -> Any:
 
 
 def _cell(value: object) -> Cell:
-    return float(value) if isinstance(value, Decimal) else value
+    """A value as a spreadsheet would have it: bytes are text, and a number is one number whatever its width."""
+    if isinstance(value, bytes):
+        try:
+            return value.decode()
+        except UnicodeDecodeError:
+            return value.decode("cp1252", "replace")
+    if isinstance(value, Decimal):
+        return float(value)
+    if isinstance(value, _KEPT) or value is None:
+        return value
+    return float(value) if isinstance(value, SupportsFloat) else str(value)

@@ -12,12 +12,16 @@ from babel.numbers import format_percent
 
 from farol.i18n import Message, msg
 from farol.profile import Severity
+from farol.workbook.account import account_dict, account_lines
 from farol.workbook.findings import Finding
 from farol.workbook.panel import Panel
 
 __all__ = ["Finding", "as_dict", "render_text"]
 
 _GRAVITY: dict[Severity, int] = {"error": 0, "warning": 1, "info": 2}
+_NOT_FOLLOWED = msg(
+    "The profile has no column of pupils' codes: a pupil is a row here, and cannot be followed into another file."
+)
 _NAMES: dict[Severity, Message] = {"error": msg("ERROR"), "warning": msg("WARNING"), "info": msg("normal")}
 
 
@@ -54,7 +58,7 @@ def _summary(panel: Panel, year: int) -> YearSummary:
 
 
 def as_dict(panel: Panel, locale: str) -> dict[str, object]:
-    """Everything as JSON: `findings` (worst first, in the sheets' order), `years`, `fingerprint`, `counts`."""
+    """Everything as JSON: `findings` (worst first, by sheet), `account`, `years`, `fingerprint`, `counts`."""
     findings = _worst_first(panel.findings)
     return {
         "profile": panel.profile.name,
@@ -73,6 +77,7 @@ def as_dict(panel: Panel, locale: str) -> dict[str, object]:
             }
             for finding in findings
         ],
+        "account": account_dict(panel.accounts, panel.findings),
         "years": [
             {
                 "year": summary.year,
@@ -88,12 +93,13 @@ def as_dict(panel: Panel, locale: str) -> dict[str, object]:
 
 
 def render_text(panel: Panel, locale: str, *, rows_shown: int = 5) -> str:
-    """The findings as text for a terminal: sheet by sheet, the worst first, with the first rows of each; then a
-    summary of what the panel holds."""
+    """The findings as text for a terminal: sheet by sheet, the worst first, with the first rows of each; then the
+    account of what was read, and a summary of what the panel holds."""
     lines: list[str] = []
     for sheet, findings in groupby(sorted(panel.findings, key=_sheet), key=_sheet):
         lines += [sheet, *_sheet_lines(findings, locale, rows_shown), ""]
-    return "\n".join([*lines, *_summary_lines(panel, locale)])
+    account = account_lines(panel.accounts, panel.findings, locale)
+    return "\n".join([*lines, *account, "", *_summary_lines(panel, locale)])
 
 
 def _sheet(finding: Finding) -> str:
@@ -109,7 +115,7 @@ def _sheet_lines(findings: Iterable[Finding], locale: str, rows_shown: int) -> I
 
     def words_of(finding: Finding) -> str:
         words = f"{finding.message.render(locale)} {finding.action.render(locale)}"
-        return f"  {_NAMES[finding.severity].render(locale)} [{finding.code}] {words}"
+        return f"  {_NAMES[finding.severity].render(locale)}: {words}"
 
     grouped: dict[str, list[Finding]] = {}
     for finding in _worst_first(findings):
@@ -139,16 +145,24 @@ def _rows(finding: Finding, shown: int) -> Message:
 
 
 def _summary_lines(panel: Panel, locale: str) -> Iterator[str]:
+    profile = panel.profile
     for summary in summaries(panel):
         share = "—" if summary.share is None else format_percent(summary.share, "0.0%", locale=locale)
-        line = msg(
-            "{year}: {pupils} pupils, {share} of them at risk, {linked} linked to the next year",
-            year=summary.year,
-            pupils=summary.pupils,
-            share=share,
-            linked=summary.linked,
-        )
+        figures = {"pupils": summary.pupils, "share": share, "linked": summary.linked}
+        year = profile.period_text(summary.year)
+        if not year:
+            line = msg("{pupils} pupils, {share} of them at risk", **figures)
+        elif any(task.horizon for task in profile.tasks.values()):
+            line = msg(
+                "{year}: {pupils} pupils, {share} of them at risk, {linked} linked to the next year",
+                year=year,
+                **figures,
+            )
+        else:
+            line = msg("{year}: {pupils} pupils, {share} of them at risk", year=year, **figures)
         yield line.render(locale)
+    if not profile.follows_pupils:
+        yield _NOT_FOLLOWED.render(locale)
     counts = Counter(finding.severity for finding in panel.findings)
     total = msg(
         "Findings: {errors} errors, {warnings} to look at, {infos} normal for this data.",

@@ -48,6 +48,7 @@ QUIRKS: Mapping[str, Quirk] = {
         "warning", msg("The sheet is hidden in the spreadsheet."), msg("It is read like the others.")
     ),
     "unread_no_year": Quirk("info", msg("The name has no year of the profile's form."), msg("It is not read.")),
+    "unread_other_name": Quirk("info", msg("The name is not {expected}."), msg("It is not read.")),
     "unread_several_years": Quirk("warning", msg("The name has several years."), msg("It is not read.")),
     "unread_year_twice": Quirk(
         "warning", msg("Another one is of the year {year} too: {other}."), msg("Only {other} is read.")
@@ -67,13 +68,33 @@ QUIRKS: Mapping[str, Quirk] = {
         msg("Cells have a formula that was never calculated, and so no value."),
         msg("They are read as empty. Open the workbook in a spreadsheet program and save it again."),
     ),
+    "nested_value": Quirk(
+        "error",
+        msg("Cells hold a list or a record, not a value."),
+        msg("They are read as empty. Write the file with one value in each cell."),
+    ),
     "empty_text": Quirk(
         "info", msg("Cells look empty, but hold a text without characters."), msg("They are read as empty.")
     ),
     "age_as_date": Quirk(
         "info",
-        msg("Numbers were formatted as dates in January 1900."),
+        msg("Numbers were formatted as dates in January 1900 or 1904."),
         msg("The number behind the date is used."),
+    ),
+    "percentage": Quirk(
+        "warning",
+        msg("Numbers are percentages."),
+        msg("They are read as shares of {highest}, the highest value of the column."),
+    ),
+    "percent_format": Quirk(
+        "warning",
+        msg("Numbers are shown as percentages, and some are above 100%."),
+        msg("The numbers behind them are used."),
+    ),
+    "like_shares": Quirk(
+        "warning",
+        msg("No value is above 1, though values go up to {highest}: they may be percentages or of another scale."),
+        msg("They are read as they stand. See whether they are right."),
     ),
     "swapped_date": Quirk(
         "warning",
@@ -105,9 +126,7 @@ QUIRKS: Mapping[str, Quirk] = {
     ),
     "out_of_range": Quirk("warning", msg("Values are outside the range."), msg("They are read as empty.")),
     "not_whole": Quirk("warning", msg("Values are not whole numbers."), msg("They are read as empty.")),
-    "unusual_value": Quirk(
-        "warning", msg("Values are in range, but the programme never gives them."), msg("They are kept.")
-    ),
+    "unusual_value": Quirk("warning", msg("Values are in range, but are never given."), msg("They are kept.")),
     "zero_not_answered": Quirk("info", msg("A zero means that there was no answer."), msg("It is read as empty.")),
     "mostly_missing": Quirk(
         "info", msg("More than half of the pupils have no value here."), msg("The pupils are kept, without this value.")
@@ -116,6 +135,7 @@ QUIRKS: Mapping[str, Quirk] = {
     "decimal_comma": Quirk(
         "info", msg("Numbers are stored as text with a decimal comma."), msg("They are read as numbers.")
     ),
+    "mended_text": Quirk("info", msg("Texts are mended by a rule of the profile."), msg("They are read as numbers.")),
     "unreadable_text": Quirk(
         "warning", msg("Cells hold something that is not a value of this column."), msg("They are read as empty.")
     ),
@@ -153,16 +173,37 @@ QUIRKS: Mapping[str, Quirk] = {
         msg("A quotation mark has no partner in its row and would swallow the rows below."),
         msg("It is left out. Every line is read as a row."),
     ),
+    "other_encoding": Quirk(
+        "warning",
+        msg("The file is in UTF-8, but these rows have characters of another encoding."),
+        msg("Those characters are read as Windows-1252. See whether the texts are right."),
+    ),
     "short_row": Quirk(
         "warning",
         msg("Rows have fewer cells than there are headers."),
         msg("The cells missing at the end are read as empty. See whether the others are under the right headers."),
     ),
+    "merged_cells": Quirk(
+        "warning",
+        msg("These cells are merged with others, and only the first one of them holds the value."),
+        msg("They are read with that value."),
+    ),
     "blank_row": Quirk("info", msg("Rows are blank."), msg("They are left out.")),
+    "no_period": Quirk(
+        "error",
+        msg("{own} says no year or term that the profile has."),
+        msg("The rows are left out. Correct the cells, or add the text to [periods] of the profile."),
+    ),
     "no_label": Quirk(
         "warning",
         msg("Rows do not say whether the pupil is at risk."),
-        msg("They are kept, but training cannot learn from them."),
+        msg("They can be listed and forecast. Training and outcomes leave them out."),
+    ),
+    "filled_label": Quirk(
+        "info", msg("{own} is empty in these rows."), msg("It is filled with {minuend} minus {subtrahend}.")
+    ),
+    "other_task": Quirk(
+        "info", msg("Rows of the log are of another task than the one asked for."), msg("They are left out.")
     ),
     "lag_contradiction": Quirk(
         "warning",
@@ -188,6 +229,19 @@ QUIRKS: Mapping[str, Quirk] = {
         "info", msg("The sheet does not have this column."), msg("Its values are empty for this year.")
     ),
     "unknown_column": Quirk("warning", msg("The profile does not know this header."), msg("The column is not read.")),
+    "likely_column": Quirk(
+        "warning",
+        msg("The profile does not know this header. Is {likely} meant, which the sheet does not have?"),
+        msg("The column is not read. Rename its header to {likely}, or add the header to the profile's aliases."),
+    ),
+    "near_header": Quirk(
+        "info", msg("The header is {expected} but for signs and spaces."), msg("It is read as {expected}.")
+    ),
+    "unused_column": Quirk("info", msg("The column is known and not used."), msg("It is not read.")),
+    "personal_column": Quirk(
+        "info", msg("The column says who the pupil is."), msg("It is left out and goes into no model.")
+    ),
+    "above_headers": Quirk("info", msg("Rows stand above the headers."), msg("They are not read.")),
     "history_column": Quirk("info", msg("The column is of another year."), msg("It is not used as this year's value.")),
     "filled_from_date": Quirk(
         "info", msg("{own} is empty in these rows."), msg("It is filled with the year of the date.")

@@ -14,10 +14,11 @@ from dataclasses import dataclass
 from io import BytesIO
 from typing import BinaryIO, TextIO
 
-from python_calamine import CalamineError, CalamineWorkbook, SheetVisibleEnum
+from python_calamine import CalamineError, CalamineSheet, CalamineWorkbook, SheetVisibleEnum
 
 from farol.i18n import msg
 from farol.workbook.limits import Limits, damaged, too_large
+from farol.workbook.raw import Block
 from farol.workbook.years import choose_names
 
 SECONDS = 120.0
@@ -29,17 +30,19 @@ _PROGRAM = "import sys; from farol.workbook.isolated import main; main(sys.argv,
 
 @dataclass(frozen=True, slots=True)
 class IsolatedSheets:
-    """The names of all sheets, those of the hidden ones, and the rows of those that `choose_names` takes."""
+    """The names of all sheets, those of the hidden ones, and of those that `choose_names` takes the rows and the merged
+    cells (in xls; calamine does not know those of ods)."""
 
     names: list[str]
     hidden: list[str]
     rows: dict[str, Rows]
+    merged: dict[str, list[Block]]
 
 
-def read_isolated(content: bytes, pattern: str, limits: Limits, file: str) -> IsolatedSheets:
+def read_isolated(content: bytes, pattern: str, limits: Limits, file: str, year: int | None = None) -> IsolatedSheets:
     """The sheets of a workbook. Raises `WorkbookError`."""
     # -P: a file in the working folder must not pass for a module.
-    command = [sys.executable, "-P", "-c", _PROGRAM, pattern, str(limits.max_cells)]
+    command = [sys.executable, "-P", "-c", _PROGRAM, pattern, str(limits.max_cells), str(year or "")]
     try:
         done = subprocess.run(  # noqa: S603 - our own interpreter and program; the file only comes on its input
             command, input=content, capture_output=True, timeout=SECONDS, check=True
@@ -48,8 +51,9 @@ def read_isolated(content: bytes, pattern: str, limits: Limits, file: str) -> Is
     except (subprocess.SubprocessError, json.JSONDecodeError) as error:
         raise damaged(file) from error
     match answer:
-        case {"names": names, "hidden": hidden, "sheets": sheets}:
-            return IsolatedSheets(names, hidden, sheets)
+        case {"names": names, "hidden": hidden, "sheets": sheets, "merged": merged}:
+            blocks = {name: [Block(*block) for block in of_sheet] for name, of_sheet in merged.items()}
+            return IsolatedSheets(names, hidden, sheets, blocks)
         case {"refused": "cells"}:
             raise too_large(msg("cells"), limits.max_cells, file)
         case _:
@@ -58,14 +62,15 @@ def read_isolated(content: bytes, pattern: str, limits: Limits, file: str) -> Is
 
 def main(arguments: list[str], source: BinaryIO, target: TextIO) -> None:
     """The child process: a workbook on `source`, its sheets as JSON on `target`."""
-    _, pattern, max_cells = arguments
-    json.dump(_answer(source.read(), pattern, int(max_cells)), target, default=_plain)
+    _, pattern, max_cells, *year = arguments
+    answer = _answer(source.read(), pattern, int(max_cells), int(year[0]) if any(year) else None)
+    json.dump(answer, target, default=_plain)
 
 
-def _answer(content: bytes, pattern: str, max_cells: int) -> dict[str, object]:
+def _answer(content: bytes, pattern: str, max_cells: int, year: int | None) -> dict[str, object]:
     try:
         workbook = CalamineWorkbook.from_filelike(BytesIO(content))
-        years = choose_names(pattern, workbook.sheet_names).years
+        years = choose_names(pattern, workbook.sheet_names, year).years
         sheets = {name: workbook.get_sheet_by_name(name) for name in years}
         hidden = [sheet.name for sheet in workbook.sheets_metadata if sheet.visible is not SheetVisibleEnum.Visible]
     except CalamineError:
@@ -73,7 +78,13 @@ def _answer(content: bytes, pattern: str, max_cells: int) -> dict[str, object]:
     if sum(sheet.total_height * sheet.total_width for sheet in sheets.values()) > max_cells:
         return {"refused": "cells"}
     rows = {name: sheet.to_python(skip_empty_area=False) for name, sheet in sheets.items()}
-    return {"names": workbook.sheet_names, "hidden": hidden, "sheets": rows}
+    merged = {name: merged_blocks(sheet) for name, sheet in sheets.items()}
+    return {"names": workbook.sheet_names, "hidden": hidden, "sheets": rows, "merged": merged}
+
+
+def merged_blocks(sheet: CalamineSheet) -> list[Block]:
+    """The merged cells of a sheet; none in ods."""
+    return [Block(*first, *last) for first, last in sheet.merged_cell_ranges or ()]
 
 
 def _plain(cell: object) -> object:

@@ -21,18 +21,22 @@ USUAL_LINK_SHARE = 0.5
 
 def compare_years(tables: Sequence[YearTable], profile: Profile) -> Iterator[Finding]:
     """What is odd between a year's sheet and the next one's: who is gone, and what changed that should not."""
+    if not profile.follows_pupils:
+        return
+    followed = any(task.horizon for task in profile.tasks.values())
     by_year = {table.year: table for table in tables}
     for earlier in tables:
-        later = by_year.get(earlier.year + 1)
+        later = by_year.get(profile.period_after(earlier.year))
         if later is None:
             continue
         before, after = _common(earlier.student, later.student)
         gone = np.ones(len(earlier.row), dtype=np.bool_)
         gone[before] = False
-        if gone.any():
+        if followed and gone.any():
             rows = earlier.row[gone].tolist()
-            yield finding("unlinked", sheet=earlier.sheet, rows=rows, details={"later": later.sheet})
-        yield from _few_linked(earlier, later, len(before), profile)
+            yield finding("unlinked", sheet=earlier.sheet, rows=rows, details={"later": _name(later, profile)})
+        if followed:
+            yield from _few_linked(earlier, later, len(before), profile)
         yield from _renamed(earlier, later)
         yield from _respelled_values(earlier, later)
         for column in profile.columns.values():
@@ -51,20 +55,24 @@ def _few_linked(earlier: YearTable, later: YearTable, linked: int, profile: Prof
     """A warning where less than half of the smaller sheet's pupils are in the other one."""
     pupils = min(len(earlier.student), len(later.student))
     if linked < USUAL_LINK_SHARE * pupils:
-        identifier = next(column.name for column in profile.columns.values() if column.kind == "identifier")
         yield finding(
             "few_linked",
             sheet=earlier.sheet,
-            column=earlier.headers[identifier],
+            column=earlier.headers[profile.identifiers[0]],
             count=pupils - linked,
             details={
                 "linked": linked,
                 "pupils": pupils,
-                "later": later.sheet,
+                "later": _name(later, profile),
                 "here": _usual_pattern(earlier.student),
                 "there": _usual_pattern(later.student),
             },
         )
+
+
+def _name(table: YearTable, profile: Profile) -> str:
+    """What tells a table from those of other years: its sheet's name, or the term in its column."""
+    return profile.period_text(table.year) if profile.periods is not None else table.sheet
 
 
 def _usual_pattern(codes: Objects) -> str:

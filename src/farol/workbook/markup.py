@@ -9,10 +9,10 @@ from __future__ import annotations
 
 import html
 import re
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 
-from farol.workbook.raw import EMPTY_TEXT, UNCALCULATED, CellError
+from farol.workbook.raw import EMPTY_TEXT, UNCALCULATED, Block, CellError
 from farol.workbook.texts import error_kind
 
 MAX_ROWS, MAX_COLUMNS = 1_048_576, 16_384
@@ -37,6 +37,7 @@ _TAG = re.compile(rb"<(?:\w+:)?(row|c)(?=[\s/>])([^>]*)>")
 _REFERENCE = re.compile(rb"\sr\s*=\s*[\"']([A-Za-z]{0,3})([0-9]{0,7})[\"']")
 _HAS_REFERENCE = re.compile(rb"\sr\s*=")
 _TYPE = re.compile(rb"\st\s*=\s*[\"'](e|s|str|inlineStr)[\"']")
+_STYLE = re.compile(rb"\ss\s*=\s*[\"']([0-9]{1,9})[\"']")
 _VALUE = re.compile(rb"<(?:\w+:)?v[^>]*>([^<]*)<")
 _CELL_END = re.compile(rb"</(?:\w+:)?c\s*>")
 _NO_TEXT = re.compile(rb"(?:<[^>]*>|\s)*")
@@ -45,7 +46,11 @@ _ODS_SHEET = re.compile(rb"<table:table\s([^>]*)>")
 _ODS_NAME = re.compile(rb"\btable:name=(?:\"([^\"]*)\"|'([^']*)')")
 _ODS_TAG = re.compile(rb"<table:(table-row|table-cell|covered-table-cell)(?=[\s/>])([^>]*)>")
 _ODS_REPEATED = re.compile(rb"\stable:number-(?:rows|columns)-repeated=[\"']([0-9]{1,9})[\"']")
+_ODS_SPANNED = tuple(
+    re.compile(rb"\stable:number-%b-spanned=[\"']([0-9]{1,9})[\"']" % way) for way in (b"rows", b"columns")
+)
 _ODS_FAILED = re.compile(rb"\scalcext:value-type=[\"']error[\"']")
+_ODS_PERCENT = re.compile(rb"\soffice:value-type=[\"']percentage[\"']")
 _ODS_TEXT = re.compile(rb"<text:p[^>]*>([^<]*)<")
 _ODS_MOST_REPEATED = 10_000
 """A failed cell repeated more often than this is no pupil's."""
@@ -57,26 +62,31 @@ class Marks:
 
     `rows` is the number of the last row (1-based) that has a cell, with a value or only with a format. `span` is no
     less than the number of cells in the rectangle around all of them. `odd` has the failed cells and the empty texts
-    by (row, column), 0-based.
+    by (row, column), 0-based. `merged` has the merged cells of an ods sheet; of xlsx the reader itself knows them.
+    `percent` has the cells that are shown as percentages.
     """
 
     rows: int
     span: int
     odd: Mapping[tuple[int, int], CellError]
+    merged: Sequence[Block] = ()
+    percent: Sequence[tuple[int, int]] = ()
 
 
-def read_marks(sheet: bytes, max_cells: int, empty_strings: Collection[int] = ()) -> Marks | None:
+def read_marks(
+    sheet: bytes, max_cells: int, empty_strings: Collection[int] = (), percent_styles: Collection[int] = ()
+) -> Marks | None:
     """The marks of a sheet's markup; None when it cannot be what it says it is.
 
     `span` is only exact where it might exceed `max_cells`. `empty_strings` are the indices of the workbook's shared
-    strings that have no characters.
+    strings that have no characters, `percent_styles` those of its cell formats that show percentages.
     """
     if b"\0" in sheet[:4]:  # in another encoding than UTF-8, cells would pass unseen
         return None
     simple = b":c" not in sheet and not _NOT_SIMPLE.search(sheet)
     if simple and max_cells >= _SIMPLE_SPAN:
-        return _simple_marks(sheet, empty_strings)
-    return _any_marks(sheet, empty_strings)
+        return _simple_marks(sheet, empty_strings, percent_styles)
+    return _any_marks(sheet, empty_strings, percent_styles)
 
 
 def empty_shared_strings(table: bytes) -> frozenset[int]:
@@ -98,7 +108,7 @@ def read_ods_marks(content: bytes) -> dict[str, Marks]:
     return marks
 
 
-def _simple_marks(sheet: bytes, empty_strings: Collection[int]) -> Marks:
+def _simple_marks(sheet: bytes, empty_strings: Collection[int], percent_styles: Collection[int]) -> Marks:
     """As `_any_marks`, by searching for the odd cells alone."""
     places: list[tuple[int, CellError]] = []
     for match in _ODD.finditer(sheet):
@@ -115,7 +125,15 @@ def _simple_marks(sheet: bytes, empty_strings: Collection[int]) -> Marks:
         places = [*((at, UNCALCULATED) for at in missing), *places]  # a text without characters is a value
     odd = {place: error for at, error in places if (place := _simple_place(sheet, at)) is not None}
     last = _simple_place(sheet, len(sheet))
-    return Marks(last[0] + 1 if last else 0, _SIMPLE_SPAN, odd)
+    return Marks(last[0] + 1 if last else 0, _SIMPLE_SPAN, odd, percent=_simple_percent(sheet, percent_styles))
+
+
+def _simple_percent(sheet: bytes, percent_styles: Collection[int]) -> list[tuple[int, int]]:
+    if not percent_styles:
+        return []
+    indices = b"|".join(b"%d" % index for index in sorted(percent_styles))
+    cells = re.finditer(rb'<c r="([A-Z]{1,2})([0-9]{1,4})"[^<>]* s="(?:%b)"' % indices, sheet)
+    return [(int(cell[2]) - 1, _column(cell[1])) for cell in cells]
 
 
 def _simple_place(sheet: bytes, position: int) -> tuple[int, int] | None:
@@ -130,9 +148,10 @@ def _tag_end(sheet: bytes, position: int) -> int:
     return end + 1 if end >= 0 else len(sheet)
 
 
-def _any_marks(sheet: bytes, empty_strings: Collection[int]) -> Marks | None:
+def _any_marks(sheet: bytes, empty_strings: Collection[int], percent_styles: Collection[int]) -> Marks | None:
     """The marks of a sheet written in any way that XML allows, cell by cell."""
     odd: dict[tuple[int, int], CellError] = {}
+    percent: list[tuple[int, int]] = []
     rows, columns = [0], [0]
     row = column = -1
     for tag in _TAG.finditer(sheet):
@@ -153,7 +172,10 @@ def _any_marks(sheet: bytes, empty_strings: Collection[int]) -> Marks | None:
         error = _odd_cell(sheet, tag, empty_strings)
         if error is not None:
             odd[row, column] = error
-    return Marks(max(rows), max(rows) * max(columns), odd)
+        style = _STYLE.search(attributes) if percent_styles else None
+        if style and int(style[1]) in percent_styles:
+            percent.append((row, column))
+    return Marks(max(rows), max(rows) * max(columns), odd, percent=percent)
 
 
 def _odd_cell(sheet: bytes, tag: re.Match[bytes], empty_strings: Collection[int]) -> CellError | None:
@@ -203,6 +225,8 @@ def _column(letters: bytes) -> int:
 
 def _ods_sheet_marks(sheet: bytes) -> Marks:
     odd: dict[tuple[int, int], CellError] = {}
+    merged: list[Block] = []
+    percent: list[tuple[int, int]] = []
     rows = columns = 0
     row = column = row_repeated = 0
     for tag in _ODS_TAG.finditer(sheet):
@@ -213,6 +237,8 @@ def _ods_sheet_marks(sheet: bytes) -> Marks:
             continue
         if b"office:value-type=" in tag[2]:
             rows, columns = row + row_repeated, max(columns, column + times)
+            if _ODS_PERCENT.search(tag[2]) and row_repeated * times <= _ODS_MOST_REPEATED:
+                percent += [(row + i, column + j) for i in range(row_repeated) for j in range(times)]
             if _ODS_FAILED.search(tag[2]) and row_repeated * times <= _ODS_MOST_REPEATED:
                 text = _ODS_TEXT.match(sheet, tag.end())
                 error = _failure_of(text[1] if text else b"")
@@ -220,5 +246,8 @@ def _ods_sheet_marks(sheet: bytes) -> Marks:
         elif b"table:formula=" in tag[2] and row_repeated * times <= _ODS_MOST_REPEATED:
             rows, columns = row + row_repeated, max(columns, column + times)
             odd |= {(row + i, column + j): UNCALCULATED for i in range(row_repeated) for j in range(times)}
+        if b"-spanned=" in tag[2]:
+            down, right = (int(span[1]) if (span := pattern.search(tag[2])) else 1 for pattern in _ODS_SPANNED)
+            merged.append(Block(row, column, row + down - 1, column + right - 1))
         column += times
-    return Marks(rows, rows * columns, odd)
+    return Marks(rows, rows * columns, odd, merged, percent)

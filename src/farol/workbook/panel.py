@@ -11,13 +11,16 @@ from typing import TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
-from farol.errors import Place, WorkbookError
+from farol.errors import InputError, Place, WorkbookError
 from farol.i18n import msg
-from farol.profile import Profile
+from farol.profile import Profile, Task
+from farol.workbook.account import SheetAccount
 from farol.workbook.cells import Floats, Objects
+from farol.workbook.derived import holds, values_of
 from farol.workbook.findings import Finding
 from farol.workbook.labels import next_values
 from farol.workbook.links import compare_years
+from farol.workbook.selection import ANY_SHEET, SheetNeeds
 from farol.workbook.sheets import DEFAULT_LIMITS, Limits, read_workbook
 from farol.workbook.tables import YearTable, read_table
 
@@ -31,7 +34,8 @@ class Panel:
     `numbers` has every number column of the profile (NaN missing), `categories` every category column (None missing),
     `dates` every date column in days since 1970-01-01: dates serve to compute ages and never leave the process.
     `label` is 1 at risk, 0 not, NaN unknown; `next_label` is the same student's in the following year, NaN where
-    that year has no row. `fingerprint` is a sha256 over the profile and all values.
+    that year has no row. `fingerprint` is a sha256 over the profile and all values. `accounts` say where the rows and
+    columns of each sheet went.
     """
 
     profile: Profile
@@ -44,14 +48,37 @@ class Panel:
     next_label: Floats
     findings: tuple[Finding, ...]
     fingerprint: str
+    accounts: tuple[SheetAccount, ...] = ()
 
     @property
     def years(self) -> tuple[int, ...]:
         """The years present, ascending."""
         return tuple(np.unique(self.year).tolist())
 
-    def select(self, mask: NDArray[np.bool_]) -> Panel:
-        """The rows where `mask` (n,) holds; findings and fingerprint stay those of the whole."""
+    @property
+    def columns(self) -> Mapping[str, Floats | Objects]:
+        """The columns of numbers and of categories, from which features come."""
+        return {**self.numbers, **self.categories}
+
+    @property
+    def label_values(self) -> Floats:
+        """The values (n,) of the label's column; of a category, the label itself."""
+        values = self.values(self.profile.label.column)
+        return self.label if values.dtype == np.object_ else values.astype(np.float64)
+
+    def values(self, name: str) -> Floats | Objects:
+        """What each row (n,) has of a column, of the year, or derived by difference or table."""
+        return values_of(self.profile, name, self.numbers, self.categories, self.year.astype(np.float64))
+
+    def counts(self, task: Task) -> NDArray[np.bool_]:
+        """Which rows (n,) count for a task: those of which all its conditions hold. An unknown one does not hold."""
+        counts = np.ones(len(self.year), dtype=np.bool_)
+        for rule in task.only:
+            counts &= holds(rule, self.values(rule.column)) == 1
+        return counts
+
+    def select(self, mask: NDArray[np.bool_] | NDArray[np.int64]) -> Panel:
+        """The rows where `mask` (n,) holds, or those at its positions; findings and fingerprint stay the whole's."""
         return replace(
             self,
             student=self.student[mask],
@@ -63,16 +90,42 @@ class Panel:
             next_label=self.next_label[mask],
         )
 
+    def of_year(self, year: int | None = None) -> Panel:
+        """The rows of a year, by default the last one. Raises InputError when there is no sheet of it."""
+        chosen = self.years[-1] if year is None else year
+        if chosen not in self.years:
+            raise InputError(
+                msg("The workbook has no sheet of {year}.", year=chosen),
+                expected=msg("one of {names}", names=", ".join(map(str, self.years))),
+                fix=msg("Choose one of them with --year."),
+            )
+        return self.select(self.year == chosen)
 
-def read_panel(path: Path, profile: Profile, limits: Limits = DEFAULT_LIMITS) -> Panel:
-    """The clean panel of a workbook. Raises `WorkbookError` for what cannot be used."""
+    def known_in(self, year: int) -> Panel:
+        """What was known in a year: the rows up to it, and no answer of a later one; the findings stay."""
+        known = self.select(self.year <= year)
+        later = {period: self.profile.period_after(period) > year for period in known.years}
+        unknown = np.array([later[period] for period in known.year.tolist()], dtype=np.bool_)
+        known = replace(known, next_label=np.where(unknown, np.nan, known.next_label))
+        return replace(known, fingerprint=_fingerprint(known))
+
+
+def read_panel(path: Path, profile: Profile, limits: Limits = DEFAULT_LIMITS, needs: SheetNeeds = ANY_SHEET) -> Panel:
+    """The clean panel of a workbook. Raises `WorkbookError` for what cannot be used for what is needed of it."""
     path = Path(path)
-    book = read_workbook(path, profile, limits)
-    tables = [read_table(sheet, profile) for sheet in book.sheets]
-    _require_columns(path, profile, tables)
+    book = read_workbook(path, profile, limits, needs.year)
+    tables = [read_table(sheet, profile, needs) for sheet in book.sheets]
+    _require_any(path, profile, tables, needs.columns)
+    if not any(len(table.row) for table in tables):
+        raise WorkbookError(
+            msg("The file has no pupil."),
+            expected=msg("at least one row with a pupil's code"),
+            where=Place(file=path.name),
+        )
     student = np.concatenate([table.student for table in tables])
-    year = np.concatenate([np.full(len(table.row), table.year, dtype=np.int64) for table in tables])
+    year = np.concatenate([table.period for table in tables])
     label = np.concatenate([table.label for table in tables])
+    by_period = [part for table in tables for part in table.by_period()] if profile.periods else tables
     panel = Panel(
         profile=profile,
         student=student,
@@ -81,22 +134,28 @@ def read_panel(path: Path, profile: Profile, limits: Limits = DEFAULT_LIMITS) ->
         dates=_stacked([table.dates for table in tables]),
         categories=_stacked([table.categories for table in tables]),
         label=label,
-        next_label=next_values(student, year, label),
+        next_label=next_values(profile, student, year, label),
         findings=_ordered(
-            [*book.findings, *(f for table in tables for f in table.findings), *compare_years(tables, profile)]
+            [*book.findings, *(f for table in tables for f in table.findings), *compare_years(by_period, profile)]
         ),
         fingerprint="",
+        accounts=tuple(table.account for table in tables),
     )
+    if profile.periods is not None:
+        panel = panel.select(np.argsort(year, kind="stable"))
     return replace(panel, fingerprint=_fingerprint(panel))
 
 
-def _require_columns(path: Path, profile: Profile, tables: Sequence[YearTable]) -> None:
+def _require_any(path: Path, profile: Profile, tables: Sequence[YearTable], columns: frozenset[str]) -> None:
     present = {name for table in tables for name in table.headers}
-    missing = [c for c in profile.columns.values() if c.required and c.name not in present]
-    if missing:
+    kinds = ("number", "category", "date")
+    wanted = [c for name, c in profile.columns.items() if (name in columns if columns else c.kind in kinds)]
+    if not any(column.name in present for column in wanted):
         raise WorkbookError(
-            msg("No sheet has the columns {headers}.", headers=", ".join(c.aliases[0] for c in missing)),
-            expected=msg("each of them in at least one sheet"),
+            msg("The file has no column that is of use here."),
+            expected=msg(
+                "one or more of the headers {headers}", headers=", ".join(column.aliases[0] for column in wanted)
+            ),
             where=Place(file=path.name),
             fix=msg("Correct the header, or add it to the aliases of the column in the profile."),
         )

@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime as dt
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 from farol.workbook.findings import Finding
 
@@ -25,6 +26,23 @@ EMPTY_TEXT = CellError("")
 
 UNCALCULATED = CellError("=")
 """A cell with a formula that no spreadsheet has calculated yet: a library wrote the file."""
+
+
+class Percent(float):
+    """A number that the spreadsheet shows as a percentage: 0.85 is shown as 85%."""
+
+
+class Block(NamedTuple):
+    """Merged cells: their first and last row and column, 0-based."""
+
+    top: int
+    left: int
+    bottom: int
+    right: int
+
+
+NESTED = CellError("[]")
+"""A cell with a list or a record in it, as parquet files may have."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +66,8 @@ class RawSheet:
     """One year's sheet: `rows[i]` is the row that a spreadsheet shows as i + 1, all of the same length.
 
     `formatted_rows` counts the rows up to the last one with a cell, even an empty one that only has a format.
-    `notes` has the rows that did not fit, as a spreadsheet shows them, by the finding's code.
+    `notes` has the rows that did not fit, as a spreadsheet shows them, by the finding's code. `merged` has the merged
+    cells, of which only the first one has a value in `rows`.
     """
 
     name: str
@@ -57,6 +76,7 @@ class RawSheet:
     source: Source = FROM_WORKBOOK
     formatted_rows: int = 0
     notes: Mapping[str, Sequence[int]] = field(default_factory=dict)
+    merged: Sequence[Block] = ()
 
 
 @dataclass(frozen=True, slots=True, eq=False)

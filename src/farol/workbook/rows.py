@@ -63,6 +63,27 @@ def rows_without_pupil(
     return {kind: sorted(positions) for kind, positions in kinds.items() if positions}
 
 
+def rows_without_code(headers: Sequence[str], columns: Sequence[Sequence[Cell]]) -> dict[str, list[int]]:
+    """The positions of the rows that are no pupils, by the finding's code, in a sheet without a column of codes.
+
+    A row is not a pupil's when it repeats the headers of the `columns`, begins with a word for a sum, or has a single
+    cell where there are at least three columns.
+    """
+    kinds: defaultdict[str, list[int]] = defaultdict(list)
+    folded_headers = [fold(header) for header in headers]
+    for at, cells in enumerate(zip(*columns, strict=True)):
+        filled = [cell for cell in cells if not is_empty(cell)]
+        if not filled:
+            continue
+        if [fold(plain_text(cell)) for cell in cells] == folded_headers:
+            kinds["header_row_again"].append(at)
+        elif isinstance(filled[0], str) and len(filled) < len(cells) and _SUMMARY.fullmatch(fold(filled[0])):
+            kinds["summary_row"].append(at)
+        elif len(filled) == 1 and len(cells) > 2:
+            kinds["note_row"].append(at)
+    return dict(kinds)
+
+
 def _is_summary(folded: str, *, alike: bool) -> bool:
     """Whether a text is a word for a sum or a note, or (not `alike`: not written like most codes) begins with one."""
     word = _FIRST_WORD.match(folded)

@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from farol.errors import InputError
+from farol.files import replace_file
 from farol.i18n import msg
 from farol.workbook.sample_pupils import Flags, Floats, Ints, SchoolYear, pick, scaled, school_years
 from farol.workbook.sample_xlsx import Cell, DateCell, ErrorCell, date_cell, workbook_bytes
@@ -61,7 +62,15 @@ _HIGHLIGHTS = {
 
 
 def write_sample(path: Path, *, seed: int = 2024, scale: float = 1.0) -> Path:
-    """Write the sample workbook to `path` (its folder is made) and return `path`.
+    """Write the workbook of `sample_bytes` to `path` (its folder is made) and return `path`."""
+    content = sample_bytes(seed=seed, scale=scale)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    replace_file(path, content)
+    return path
+
+
+def sample_bytes(*, seed: int = 2024, scale: float = 1.0) -> bytes:
+    """The sample workbook, an xlsx file.
 
     It has the real workbook's shape and every quirk of it: sheets PEDE2022, PEDE2023 and PEDE2024 of 860, 1,014 and
     1,156 pupils times `scale`, of which about 600 and 765 stay for the next year. The same arguments give the same
@@ -75,16 +84,13 @@ def write_sample(path: Path, *, seed: int = 2024, scale: float = 1.0) -> Path:
         )
     pupils, quirks = (np.random.default_rng([seed, part]) for part in range(2))
     first, second, third = school_years(pupils, scale)
-    content = workbook_bytes(
+    return workbook_bytes(
         [
             ("PEDE2022", sheet_2022(quirks, first)),
             ("PEDE2023", sheet_2023(quirks, first, second)),
             ("PEDE2024", sheet_2024(quirks, first, second, third, scale)),
         ]
     )
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_bytes(content)
-    return path
 
 
 def sheet_2022(rng: np.random.Generator, school: SchoolYear) -> Sheet:

@@ -3,52 +3,104 @@
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from farol.errors import Place, WorkbookError
 from farol.i18n import Message, msg
 from farol.profile import Column, Profile, Severity
 from farol.workbook.findings import Finding, finding
-from farol.workbook.headers import HeaderIndex, Heading, column_letters
+from farol.workbook.headers import HEADER_SEARCH_ROWS, NEARLY, HeaderIndex, Heading, column_letters, of_year
+from farol.workbook.merged import repeated_downward, repeated_values
 from farol.workbook.raw import Cell, RawSheet, is_empty
 
 HEADERS_SHOWN = 60
 """An error lists no more headers than this."""
+
+_READ = ("identifier", "number", "category", "date")
+_NOT_KEPT: Mapping[str, str] = {"ignored": "unused_column", "personal": "personal_column"}
+
+
+@dataclass(frozen=True, slots=True)
+class SheetNeeds:
+    """What is asked of a workbook; whatever else it has is read too, and what it lacks is a finding.
+
+    `pupils`: each row must have a pupil's code; without, a row that has none counts as a pupil of its own. `columns`:
+    at least one of them must be in some sheet. `year` is that of a single sheet or file whose name has none. `task`: of
+    a log of predictions, as `farol log export` writes it, only this task's rows are read.
+    """
+
+    pupils: bool = True
+    columns: frozenset[str] = frozenset()
+    year: int | None = None
+    task: str | None = None
+
+
+ANY_SHEET = SheetNeeds()
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Selection:
     """A sheet's columns: `cells[position]` is the column at a 0-based position, below the header row.
 
-    `chosen` has, for each column of the profile that the sheet has, the heading under which it is read. `first_row`
-    is the row of the first cells as a spreadsheet shows it.
+    `chosen` has, for each column of the profile that the sheet has, the heading under which it is read. `filled` says
+    which columns have a value below the headers. `first_row` is the row of the first cells as a spreadsheet shows it.
     """
 
     headings: Sequence[Heading]
     cells: Sequence[Sequence[Cell]]
     chosen: dict[str, Heading]
+    filled: Sequence[bool]
     first_row: int
     findings: tuple[Finding, ...]
 
 
-def select_columns(raw: RawSheet, profile: Profile) -> Selection:
-    """Resolve a sheet's headers. Raises `WorkbookError` when a column that every sheet must have is not there."""
+def select_columns(raw: RawSheet, profile: Profile, needs: SheetNeeds = ANY_SHEET) -> Selection:
+    """Resolve a sheet's headers. Raises `WorkbookError` when there is no column of codes, where they are needed."""
     index = HeaderIndex(profile, raw.year)
-    at = index.header_row(raw.rows)
-    headings = index.headings(raw.rows[at]) if raw.rows else []
-    below = raw.rows[at + 1 :]
+    upper = repeated_downward(raw.rows, raw.merged, 2 * HEADER_SEARCH_ROWS)
+    at = index.header_row(upper)
+    headings = index.headings(upper[at]) if upper else []
+    codes = {h.position for h in headings if h.column and profile.columns[h.column].kind == "identifier"}
+    rows, merged = repeated_values(raw.rows, raw.merged, at + 1, codes)
+    below = rows[at + 1 :]
     cells: list[Sequence[Cell]] = list(zip(*below, strict=True)) if below else [() for _ in headings]
     filled = [_is_filled(column) for column in cells]
     candidates = _candidates(headings, profile)
     chosen = {name: _best(alike, cells) for name, alike in candidates.items()}
-    _require_columns(raw, profile, headings, chosen)
+    missing = [name for name, column in profile.columns.items() if name not in chosen and column.kind in _READ]
+    likely = {
+        heading.position: name
+        for heading in headings
+        if heading.meaning == "unknown"
+        and filled[heading.position]
+        and (name := index.likely_column(heading.text, missing)) is not None
+    }
+    if needs.pupils:
+        _require_codes(raw, profile, headings, chosen, likely)
     findings = [
-        *_about_headings(raw, profile, headings, filled),
+        *_about_headings(raw, profile, headings, filled, likely),
         *_about_duplicates(raw, candidates, chosen, cells, filled),
         *_about_repeats(raw, profile, headings),
+        *_above_headers(raw, at, headings),
+        *_about_merged(raw, headings, merged),
     ]
-    return Selection(headings, cells, chosen, at + 2, tuple(findings))
+    return Selection(headings, cells, chosen, filled, at + 2, tuple(findings))
+
+
+def _above_headers(raw: RawSheet, at: int, headings: Sequence[Heading]) -> Iterator[Finding]:
+    """Rows above the headers: a title as a rule, but pupils where somebody sorted the headers with them."""
+    filled = {number: sum(not is_empty(cell) for cell in row) for number, row in enumerate(raw.rows[:at], start=1)}
+    rows = [number for number, count in filled.items() if count]
+    if rows:
+        full = max(filled.values()) > sum(heading.meaning != "blank" for heading in headings) / 2
+        yield finding("above_headers", sheet=raw.name, rows=rows, severity="error" if full else "info")
+
+
+def _about_merged(raw: RawSheet, headings: Sequence[Heading], merged: Mapping[int, list[int]]) -> Iterator[Finding]:
+    for position, places in merged.items():
+        header = headings[position].text if headings[position].folded else column_letters(position)
+        yield finding("merged_cells", sheet=raw.name, column=header, rows=[place + 1 for place in places])
 
 
 def _is_filled(cells: Sequence[Cell]) -> bool:
@@ -72,25 +124,36 @@ def _best(headings: Sequence[Heading], cells: Sequence[Sequence[Cell]]) -> Headi
     return min(headings, key=lambda h: (filled[h.position] == 0, h.rank, -filled[h.position], h.position))
 
 
-def _require_columns(raw: RawSheet, profile: Profile, headings: Sequence[Heading], chosen: dict[str, Heading]) -> None:
+def _require_codes(
+    raw: RawSheet,
+    profile: Profile,
+    headings: Sequence[Heading],
+    chosen: dict[str, Heading],
+    likely: Mapping[int, str],
+) -> None:
     for name, column in profile.columns.items():
-        needed = column.every_sheet or column.kind == "identifier" or name == profile.label.column
-        if needed and name not in chosen:
+        holds_period = profile.periods is not None and name == profile.periods.column
+        if (column.kind == "identifier" or holds_period) and name not in chosen:
             raise WorkbookError(
-                _missing_words(column, profile),
+                msg("The sheet has no column that says the year or term.")
+                if holds_period
+                else msg("The sheet has no column with the pupil's code."),
                 expected=msg("one of the headers {headers}", headers=", ".join(column.aliases)),
                 got=msg("the headers {headers}", headers=_listed([h.text for h in headings if h.folded])),
                 where=Place(sheet=raw.name),
-                fix=msg("Correct the header, or add it to the aliases of the column in the profile."),
+                fix=_mend([h.text for h in headings if likely.get(h.position) == name], column, raw.year),
             )
 
 
-def _missing_words(column: Column, profile: Profile) -> Message:
-    if column.kind == "identifier":
-        return msg("The sheet has no column with the pupil's code.")
-    if column.name == profile.label.column:
-        return msg("The sheet has no column that says whether a pupil is at risk.")
-    return msg("The sheet has no column for {name}.", name=column.name)
+def _mend(alike: Sequence[str], column: Column, year: int) -> Message:
+    if not alike:
+        return msg("Correct the header, or add it to the aliases of the column in the profile.")
+    return msg(
+        "The header {header} is probably meant: rename it to {column}, or add it to the aliases of the column in the "
+        "profile.",
+        header=alike[0],
+        column=of_year(column.aliases[0], year),
+    )
 
 
 def _listed(headers: Sequence[str]) -> str:
@@ -99,7 +162,11 @@ def _listed(headers: Sequence[str]) -> str:
 
 
 def _about_headings(
-    raw: RawSheet, profile: Profile, headings: Sequence[Heading], filled: Sequence[bool]
+    raw: RawSheet,
+    profile: Profile,
+    headings: Sequence[Heading],
+    filled: Sequence[bool],
+    likely: Mapping[int, str],
 ) -> Iterator[Finding]:
     for heading in headings:
         column = profile.columns.get(heading.column or "")
@@ -111,9 +178,31 @@ def _about_headings(
             severity: Severity = "warning" if grave else "info"
             yield finding("empty_column", sheet=raw.name, column=heading.text, count=1, severity=severity)
         elif heading.meaning == "unknown":
-            yield finding("unknown_column", sheet=raw.name, column=heading.text, count=1)
+            yield _unknown(raw, heading, profile.columns.get(likely.get(heading.position, "")))
         elif heading.meaning == "history" and column is not None:
             yield finding("history_column", sheet=raw.name, column=heading.text, count=1)
+        elif column is not None and column.kind in _NOT_KEPT:
+            yield finding(_NOT_KEPT[column.kind], sheet=raw.name, column=heading.text, count=1)
+        if heading.near and column is not None and column.kind in _READ:
+            expected = of_year(column.aliases[heading.rank % NEARLY], raw.year)
+            yield finding("near_header", sheet=raw.name, column=heading.text, count=1, details={"expected": expected})
+
+
+def _unknown(raw: RawSheet, heading: Heading, likely: Column | None) -> Finding:
+    """An unknown header, with the missing column that it probably means."""
+    if likely is None:
+        return finding("unknown_column", sheet=raw.name, column=heading.text, count=1)
+    severity: Severity = "error" if likely.required else "warning"
+    details = {"likely": of_year(likely.aliases[0], raw.year)}
+    return finding(
+        "unknown_column",
+        words="likely_column",
+        severity=severity,
+        sheet=raw.name,
+        column=heading.text,
+        count=1,
+        details=details,
+    )
 
 
 def _about_duplicates(

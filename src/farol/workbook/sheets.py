@@ -9,12 +9,12 @@ from collections import Counter
 from dataclasses import replace
 from pathlib import Path
 
-from farol.errors import Place, WorkbookError
+from farol.errors import Place, WorkbookError, reason_of
 from farol.i18n import msg
 from farol.profile import Profile
 from farol.workbook.csv_parquet import decoded, read_delimited, read_parquet
 from farol.workbook.headers import HeaderIndex
-from farol.workbook.limits import DEFAULT_LIMITS, Limits, not_a_workbook, too_large
+from farol.workbook.limits import DEFAULT_LIMITS, Limits, encrypted, not_a_workbook, too_large
 from farol.workbook.raw import FROM_TEXT, RawSheet, RawWorkbook
 from farol.workbook.spreadsheets import read_xls, read_zip
 from farol.workbook.years import Fit, about_names, choose_names, unread, year_name
@@ -24,18 +24,22 @@ __all__ = ["DEFAULT_LIMITS", "Limits", "RawSheet", "read_workbook"]
 NAMES_SHOWN = 20
 
 _ZIP, _OLE, _PARQUET = b"PK", b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1", b"PAR1"
-_SPREADSHEETS = (".xlsx", ".xlsm", ".xls", ".ods")
+_ENCRYPTED_PARQUET = b"PARE"
+_SPREADSHEETS = (".xlsx", ".xlsm", ".xlsb", ".xls", ".ods")
 _FILES_OF_A_FOLDER = (".csv", ".tsv", ".txt", ".parquet")
 
 
-def read_workbook(path: Path, profile: Profile, limits: Limits = DEFAULT_LIMITS) -> RawWorkbook:
+def read_workbook(
+    path: Path, profile: Profile, limits: Limits = DEFAULT_LIMITS, year: int | None = None
+) -> RawWorkbook:
     """The sheets of the profile's years, in the order of the years, and what is odd about all the sheets.
 
     `path` is an xlsx, xls or ods workbook, a csv or parquet file whose name (without extension) is a year's, or a
-    folder of such files. The format is known by the content, not by the extension. Raises `WorkbookError` for what
+    folder of such files. The format is known by the content, not by the extension. `year` is that of a single sheet
+    or file whose name has none. Raises `WorkbookError` for what
     is no such thing, is damaged, is protected by a password, is beyond the `limits`, or has no year.
     """
-    workbook = _read_folder(path, profile, limits) if path.is_dir() else _read_file(path, profile, limits)
+    workbook = (_read_folder if path.is_dir() else _read_file)(path, profile, limits, year)
     workbook = _without_summaries(workbook, profile)
     if not workbook.sheets:
         names = [*workbook.names[:NAMES_SHOWN], *(["…"] if len(workbook.names) > NAMES_SHOWN else [])]
@@ -44,26 +48,40 @@ def read_workbook(path: Path, profile: Profile, limits: Limits = DEFAULT_LIMITS)
             expected=msg("sheets (or csv and parquet files) named {pattern}", pattern=_example(profile)),
             got=msg("{names}", names=", ".join(names) or "—"),
             where=Place(file=path.name),
-            fix=msg("Rename the sheets, or use the profile that describes this workbook."),
+            fix=msg(
+                "Rename the sheets, or use the profile that describes this workbook. The year of a single sheet or "
+                "file can also be given with --year."
+            ),
         )
+    if profile.periods is not None:
+        return workbook
     years = Counter(sheet.year for sheet in workbook.sheets)
-    for year, count in years.items():
+    for of_sheet, count in years.items():
+        if count > 1 and not profile.has_periods:
+            raise WorkbookError(
+                msg("Several sheets can be read, and the profile has no years to tell them apart."),
+                expected=msg("one sheet"),
+                got=msg("{names}", names=", ".join(sheet.name for sheet in workbook.sheets)),
+                where=Place(file=path.name),
+                fix=msg("Name the sheet in the profile, with the key sheets."),
+            )
         if count > 1:
             raise WorkbookError(
-                msg("Several sheets are of the year {year}.", year=year),
+                msg("Several sheets are of the year {year}.", year=of_sheet),
                 expected=msg("one sheet a year"),
-                got=msg("{names}", names=", ".join(s.name for s in workbook.sheets if s.year == year)),
+                got=msg("{names}", names=", ".join(s.name for s in workbook.sheets if s.year == of_sheet)),
                 where=Place(file=path.name),
             )
     return replace(workbook, sheets=sorted(workbook.sheets, key=lambda sheet: sheet.year))
 
 
 def _without_summaries(workbook: RawWorkbook, profile: Profile) -> RawWorkbook:
-    """Without the sheets that have only their year in the name and no column of codes, if others remain."""
+    """Without the sheets that have only their year in the name and no column of codes, if others remain.
+
+    Where names have no year, without those that have no column of the profile.
+    """
     doubtful = {
-        sheet.name: unread(sheet.name, "unread_no_code")
-        for sheet in workbook.sheets
-        if _fit(sheet, profile) is Fit.year_only and not _has_codes(sheet, profile)
+        sheet.name: unread(sheet.name, "unread_no_code") for sheet in workbook.sheets if not _is_certain(sheet, profile)
     }
     sheets = [sheet for sheet in workbook.sheets if sheet.name not in doubtful]
     if not sheets:
@@ -72,33 +90,35 @@ def _without_summaries(workbook: RawWorkbook, profile: Profile) -> RawWorkbook:
     return replace(workbook, sheets=sheets, findings=[*kept, *doubtful.values()])
 
 
-def _fit(sheet: RawSheet, profile: Profile) -> Fit | None:
-    name = year_name(profile.sheet_pattern, sheet.name)
-    return None if name is None else name.fit
-
-
-def _has_codes(sheet: RawSheet, profile: Profile) -> bool:
+def _is_certain(sheet: RawSheet, profile: Profile) -> bool:
     index = HeaderIndex(profile, sheet.year)
+    if "{year}" in profile.sheet_pattern:
+        name = year_name(profile.sheet_pattern, sheet.name)
+        if name is None or name.fit is not Fit.year_only:
+            return True
+        sought = set(profile.identifiers)
+    else:
+        sought = set(profile.columns)
     headings = index.headings(sheet.rows[index.header_row(sheet.rows)]) if sheet.rows else []
-    return any(heading.column and profile.columns[heading.column].kind == "identifier" for heading in headings)
+    return any(heading.column in sought for heading in headings)
 
 
 def _example(profile: Profile) -> str:
-    return profile.sheet_pattern.replace("{year}", "2024")
+    return profile.sheet_pattern.replace("{year}", "2024") or "*"
 
 
-def _read_folder(path: Path, profile: Profile, limits: Limits) -> RawWorkbook:
+def _read_folder(path: Path, profile: Profile, limits: Limits, year: int | None) -> RawWorkbook:
     entries = sorted(file for file in path.iterdir() if not file.name.startswith((".", "~")))
     files = [file for file in entries if file.suffix.lower() in _FILES_OF_A_FOLDER and file.is_file()]
     findings = [unread(entry.name, "unread_kind") for entry in entries if entry not in files]
-    choice = choose_names(profile.sheet_pattern, [file.stem for file in files])
+    choice = choose_names(profile.sheet_pattern, [file.stem for file in files], year)
     wanted = [file for file in files if file.stem in choice.years]
     names = {file.stem: file.name for file in files}
     findings += [replace(about, sheet=names[about.sheet]) for about in choice.findings]
     size = sum(file.stat().st_size for file in wanted)
     if size > limits.max_bytes:
         raise too_large(msg("bytes"), limits.max_bytes, path.name)
-    books = [_read_file(file, profile, limits) for file in wanted]
+    books = [_read_file(file, profile, limits, year) for file in wanted]
     return RawWorkbook(
         [file.name for file in files],
         [sheet for book in books for sheet in book.sheets],
@@ -106,15 +126,17 @@ def _read_folder(path: Path, profile: Profile, limits: Limits) -> RawWorkbook:
     )
 
 
-def _read_file(path: Path, profile: Profile, limits: Limits) -> RawWorkbook:
+def _read_file(path: Path, profile: Profile, limits: Limits, given: int | None) -> RawWorkbook:
     content = _content(path, limits)
     if content.startswith(_ZIP):
-        return read_zip(content, profile.sheet_pattern, limits, path.name)
+        return read_zip(content, profile.sheet_pattern, limits, path.name, given)
     if content.startswith(_OLE):
-        return read_xls(content, profile.sheet_pattern, limits, path.name)
+        return read_xls(content, profile.sheet_pattern, limits, path.name, given)
+    if content.startswith(_ENCRYPTED_PARQUET) and content.endswith(_ENCRYPTED_PARQUET):
+        raise encrypted(path.name)
     if path.suffix.lower() in _SPREADSHEETS:
         raise not_a_workbook(path.name)  # text under a spreadsheet's extension: it is not read as csv
-    choice = choose_names(profile.sheet_pattern, [path.stem])
+    choice = choose_names(profile.sheet_pattern, [path.stem], given)
     year = choice.years.get(path.stem)
     if year is None:
         decoded(content, path.name)  # raises if it is not a text: then it is not a csv of another name
@@ -136,8 +158,9 @@ def _content(path: Path, limits: Limits) -> bytes:
             msg("There is no such file."), where=Place(file=str(path)), fix=msg("Check the path and the name.")
         ) from error
     except (OSError, ValueError) as error:
+        reason = reason_of(error) if isinstance(error, OSError) else type(error).__name__
         raise WorkbookError(
-            msg("The file cannot be opened: {reason}", reason=getattr(error, "strerror", None) or type(error).__name__),
+            msg("The file cannot be opened: {reason}", reason=reason),
             where=Place(file=str(path)),
         ) from error
     if len(content) > limits.max_bytes:

@@ -16,15 +16,24 @@ from python_calamine import CalamineError, CalamineWorkbook
 from farol.i18n import msg
 from farol.workbook.archive import Archive
 from farol.workbook.findings import Finding
-from farol.workbook.isolated import read_isolated
+from farol.workbook.isolated import merged_blocks, read_isolated
 from farol.workbook.limits import Limits, damaged, encrypted, not_a_workbook, too_large
-from farol.workbook.markup import empty_shared_strings, read_marks, read_ods_marks
-from farol.workbook.raw import FROM_WORKBOOK, UNCALCULATED, CellError, RawSheet, RawWorkbook, Source
+from farol.workbook.markup import Marks, empty_shared_strings, read_marks, read_ods_marks
+from farol.workbook.raw import FROM_WORKBOOK, UNCALCULATED, Percent, RawSheet, RawWorkbook, Source
+from farol.workbook.styles import percent_styles
 from farol.workbook.years import NameChoice, about_names, choose_names, hidden, unread, without
 
 THREADS = 2
 
 _MANIFEST = "META-INF/manifest.xml"
+_RELATIONS = "_rels/.rels"
+_WORKBOOK = "xl/workbook.xml"
+_USUAL_RELATIONS = (
+    b'<Relationships xmlns="http://schemas.openxmlformats.org/package/2006/relationships"><Relationship Id="rId1" '
+    b'Type="http://schemas.openxmlformats.org/officeDocument/2006/relationships/officeDocument" '
+    b'Target="xl/workbook.xml"/></Relationships>'
+)
+_STYLES = "xl/styles.xml"
 _STRINGS = "xl/sharedStrings.xml"
 _SHEET = re.compile(r"<(?:\w+:)?sheet\s([^>]*)>")
 _RELATION = re.compile(r"<(?:\w+:)?Relationship\s([^>]*)>")
@@ -32,30 +41,57 @@ _ATTRIBUTE = re.compile(r"(?:(\w+):)?(\w+)\s*=\s*(?:\"([^\"]*)\"|'([^']*)')")
 _ENCRYPTED_XLSX = "EncryptedPackage".encode("utf-16-le")
 _ENCRYPTED_XLS = re.compile(rb"\x09\x08\x10\x00\x00\x06\x05\x00.{12}(?:\x86\x00\x00\x00)?\x2f\x00", re.DOTALL)
 """The record FILEPASS right behind the workbook's first one (BOF), or behind WRITEPROTECT."""
+_NO_MARKS = Marks(0, 0, {})
 _ODS = Source(epoch=dt.date(1899, 12, 30))
 
 
-def read_zip(content: bytes, pattern: str, limits: Limits, file: str) -> RawWorkbook:
-    """An xlsx or ods workbook: the sheets whose name fits `pattern`. Raises `WorkbookError`."""
+def read_zip(content: bytes, pattern: str, limits: Limits, file: str, year: int | None = None) -> RawWorkbook:
+    """An xlsx, xlsb or ods workbook: the sheets that `choose_names` takes. Raises `WorkbookError`."""
     archive = Archive(content, file, limits)
-    if "xl/workbook.xml" in archive:
-        return _read_xlsx(content, archive, pattern, limits, file)
+    main = _main_part(archive)
+    folder, _, name = main.rpartition("/")
+    if main.endswith(".bin") and main in archive:
+        archive.check()
+        return _read_isolated(content, pattern, limits, file, year)
+    if main != _WORKBOOK and main in archive:  # the reader knows no other name
+        renamed = {name: "workbook.xml", f"_rels/{name}.rels": "_rels/workbook.xml.rels"}
+        content = archive.moved(f"{folder}/" if folder else "", "xl/", renamed, {_RELATIONS: _USUAL_RELATIONS})
+        archive = Archive(content, file, limits)
+    if _WORKBOOK in archive:
+        return _read_xlsx(content, archive, pattern, limits, file, year=year)
+    if "encrypted-package" in archive:  # an ods as LibreOffice 24.8 and later protects it
+        raise encrypted(file)
     if "content.xml" in archive:
-        return _read_ods(content, archive, pattern, limits, file)
+        return _read_ods(content, archive, pattern, limits, file, year=year)
     raise not_a_workbook(file)
 
 
-def read_xls(content: bytes, pattern: str, limits: Limits, file: str) -> RawWorkbook:
+def _main_part(archive: Archive) -> str:
+    """The member that an xlsx or xlsb archive itself calls the workbook; the usual one where it does not say."""
+    if _RELATIONS in archive:
+        for attributes in map(_attributes, _RELATION.findall(_decoded(archive, _RELATIONS))):
+            if attributes.get("Type", "").endswith("/officeDocument"):
+                return posixpath.normpath(attributes.get("Target", "").replace("\\", "/").lstrip("/")).lower()
+    return "xl/workbook.bin" if "xl/workbook.bin" in archive else _WORKBOOK
+
+
+def read_xls(content: bytes, pattern: str, limits: Limits, file: str, year: int | None = None) -> RawWorkbook:
     """An xls workbook, in which failed cells look like empty ones. Raises `WorkbookError`."""
     if _ENCRYPTED_XLSX in content or _ENCRYPTED_XLS.search(content):
         raise encrypted(file)
-    book = read_isolated(content, pattern, limits, file)
-    choice = choose_names(pattern, book.names)
-    sheets = [RawSheet(name, choice.years[name], cells) for name, cells in book.rows.items()]
+    return _read_isolated(content, pattern, limits, file, year)
+
+
+def _read_isolated(content: bytes, pattern: str, limits: Limits, file: str, year: int | None) -> RawWorkbook:
+    book = read_isolated(content, pattern, limits, file, year)
+    choice = choose_names(pattern, book.names, year)
+    sheets = [RawSheet(name, choice.years[name], cells, merged=book.merged[name]) for name, cells in book.rows.items()]
     return RawWorkbook(book.names, sheets, _about(choice, pattern, book.hidden))
 
 
-def _read_ods(content: bytes, archive: Archive, pattern: str, limits: Limits, file: str) -> RawWorkbook:
+def _read_ods(
+    content: bytes, archive: Archive, pattern: str, limits: Limits, file: str, *, year: int | None
+) -> RawWorkbook:
     if _MANIFEST not in archive:
         raise damaged(file)
     if b"encryption-data" in archive.read(_MANIFEST):
@@ -65,25 +101,31 @@ def _read_ods(content: bytes, archive: Archive, pattern: str, limits: Limits, fi
     for name, mark in marks.items():
         if mark.span > limits.max_cells:
             raise too_large(msg("cells"), limits.max_cells, file, name)
-    book = read_isolated(content, pattern, limits, file)
-    choice = choose_names(pattern, book.names)
+    book = read_isolated(content, pattern, limits, file, year)
+    choice = choose_names(pattern, book.names, year)
     for name, cells in book.rows.items():
-        _place(cells, marks[name].odd if name in marks else {})
-    sheets = [RawSheet(name, choice.years[name], cells, _ODS) for name, cells in book.rows.items()]
+        _place(cells, marks.get(name, _NO_MARKS))
+    sheets = [
+        RawSheet(name, choice.years[name], cells, _ODS, merged=marks.get(name, _NO_MARKS).merged)
+        for name, cells in book.rows.items()
+    ]
     return RawWorkbook(book.names, sheets, _about(choice, pattern, book.hidden))
 
 
-def _read_xlsx(content: bytes, archive: Archive, pattern: str, limits: Limits, file: str) -> RawWorkbook:
+def _read_xlsx(
+    content: bytes, archive: Archive, pattern: str, limits: Limits, file: str, *, year: int | None
+) -> RawWorkbook:
     parts, concealed = _parts(archive, file)
-    choice = choose_names(pattern, parts)
+    choice = choose_names(pattern, parts, year)
     choice = without(choice, {name: unread(name, "unread_part") for name in choice.years if parts[name] not in archive})
     years = choice.years
     archive.check(but=[parts[name] for name in years])
     strings = archive.read(_STRINGS) if _STRINGS in archive else b""
     empty = empty_shared_strings(strings)
+    percent = percent_styles(archive.read(_STYLES)) if _STYLES in archive else frozenset()
 
     def read(name: str) -> RawSheet:
-        marks = read_marks(archive.read(parts[name]), limits.max_cells, empty)
+        marks = read_marks(archive.read(parts[name]), limits.max_cells, empty, percent)
         if marks is None:
             raise damaged(file, name)
         if marks.span > limits.max_cells:
@@ -94,8 +136,8 @@ def _read_xlsx(content: bytes, archive: Archive, pattern: str, limits: Limits, f
             cells = sheet.to_python(skip_empty_area=False)
         except CalamineError as error:
             raise damaged(file, name) from error
-        _place(cells, marks.odd)
-        return RawSheet(name, years[name], cells, FROM_WORKBOOK, marks.rows)
+        _place(cells, marks)
+        return RawSheet(name, years[name], cells, FROM_WORKBOOK, marks.rows, merged=merged_blocks(sheet))
 
     with ThreadPoolExecutor(max_workers=THREADS) as threads:
         sheets = list(threads.map(read, years))
@@ -137,8 +179,12 @@ def _member(target: str) -> str:
     return target.lstrip("/") if target.startswith("/") else posixpath.normpath(f"xl/{target}")
 
 
-def _place(cells: list[list[Any]], odd: Mapping[tuple[int, int], CellError]) -> None:
-    """Put the odd cells where they are. What has no value may stand beyond the last value that the reader saw."""
+def _place(cells: list[list[Any]], marks: Marks) -> None:
+    """Put the odd cells and the percentages where they are.
+
+    What has no value may stand beyond the last value that the reader saw.
+    """
+    odd = marks.odd
     uncalculated = [place for place, error in odd.items() if error is UNCALCULATED]
     if uncalculated and cells:
         width = max(len(cells[0]), *(column + 1 for _, column in uncalculated))
@@ -149,3 +195,6 @@ def _place(cells: list[list[Any]], odd: Mapping[tuple[int, int], CellError]) -> 
     for (row, column), error in odd.items():
         if row < len(cells) and column < len(cells[row]):
             cells[row][column] = error
+    for row, column in marks.percent:
+        if row < len(cells) and column < len(cells[row]) and isinstance(cells[row][column], float):
+            cells[row][column] = Percent(cells[row][column])

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import datetime as dt
 import re
+from typing import Literal
 
-from farol.profile import DateOrder
+DateOrder = Literal["mdy", "dmy"]
+"""How day and month stand in dates written as text."""
 
 _NUMBER = re.compile(r"[+-]?(?:[0-9]+(?:[.,][0-9]*)?|[.,][0-9]+)(?:[eE][+-]?[0-9]{1,3})?")
 _GROUPED = re.compile(r"[+-]?[0-9]{1,3}(?:(?:\.[0-9]{3})+,[0-9]+|(?:,[0-9]{3})+\.[0-9]+)")
@@ -28,6 +30,9 @@ _ERRORS = frozenset(
         "#calc!",
     ]
 )
+EPOCH_1904 = dt.date(1904, 1, 1)
+"""Day 0 of the workbooks that count as the first Macintosh did."""
+
 _CENTURY_TURN = 50
 """A year written with two digits is of this century below this, else of the last."""
 
@@ -47,6 +52,17 @@ def parse_number(text: str) -> float | None:
         whole, _, decimals = text.rpartition("," if text.rfind(",") > text.rfind(".") else ".")
         return float(f"{whole.replace('.', '').replace(',', '')}.{decimals}")
     return None
+
+
+def parse_percent(text: str) -> float | None:
+    """The number behind a percentage written as text; None for any other text.
+
+    >>> parse_percent("85%"), parse_percent("85,5 %"), parse_percent("85"), parse_percent("%")
+    (0.85, 0.855, None, None)
+    """
+    text = text.strip()
+    number = parse_number(text[:-1]) if text.endswith("%") else None
+    return None if number is None else number / 100
 
 
 def has_decimal_comma(text: str) -> bool:
@@ -92,20 +108,22 @@ def date_readings(text: str) -> tuple[dt.date | None, dt.date | None]:
 def small_number_date(text: str, epoch: dt.date) -> float | None:
     """The number behind a text such as "1/8/1900" or "1900-01-08": a small number that was formatted as a date.
 
+    A workbook that counts from 1904 writes "1/9/1904" for 8.
+
     In January one of the two parts besides the year is 1 whatever their order, so the other one is the day.
     """
     match = _DATE.fullmatch(text.strip())
     if match is None:
         return None
     parts = [match[1], match[3], match[4]]
-    year = next((part for part in (parts[0], parts[2]) if part == "1900"), None)
+    year = next((part for part in (parts[0], parts[2]) if part in ("1900", "1904")), None)
     if year is None:
         return None
     parts.remove(year)
     month, day = sorted(map(int, parts))
     if month != 1 or not 1 <= day <= 31:
         return None
-    return float((dt.date(1900, 1, day) - epoch).days)
+    return float((dt.date(int(year), 1, day) - (EPOCH_1904 if year == "1904" else epoch)).days)
 
 
 def error_kind(text: str) -> str | None:

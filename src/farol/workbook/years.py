@@ -6,15 +6,14 @@ A name that nearly fits the profile's is read too: a year that is left out becau
 from __future__ import annotations
 
 import re
-import unicodedata
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from enum import IntEnum
 from types import MappingProxyType
 
-from farol.profile import Severity, fold
+from farol.profile import NO_PERIOD, Severity, fold
 from farol.workbook.findings import Finding, finding
-from farol.workbook.headers import sheet_year
+from farol.workbook.headers import sheet_year, visible_fold
 
 
 class Fit(IntEnum):
@@ -52,13 +51,20 @@ _YEAR = re.compile(r"(?<![0-9])(?:19|20)[0-9]{2}(?![0-9])")
 _NO_DETAILS: Mapping[str, object] = MappingProxyType({})
 
 
-def choose_names(pattern: str, names: Iterable[str]) -> NameChoice:
+def choose_names(pattern: str, names: Iterable[str], year: int | None = None) -> NameChoice:
     """Which of the `names` to read by a profile's `pattern`.
 
     A year's best fitting names are chosen. Several names of one year may be chosen: the caller refuses them, or tells
-    them apart by their headers where only the year fits.
+    them apart by their headers where only the year fits. A single name without a year is of the `year` given.
+
+    >>> choose_names("PEDE{year}", ["Plan1"], 2024).years, choose_names("PEDE{year}", ["PEDE2023"], 2024).years
+    ({'Plan1': 2024}, {'PEDE2023': 2023})
     """
     listed = list(names)
+    if "{year}" not in pattern:
+        return _without_years(pattern, listed)
+    if year is not None and len(listed) == 1 and year_name(pattern, listed[0]) is None:
+        return NameChoice((YearName(listed[0], year, Fit.exact),), ())
     fits = {name: fit for name in listed if (fit := year_name(pattern, name)) is not None}
     best: dict[int, YearName] = {}
     for fit in fits.values():
@@ -78,6 +84,14 @@ def choose_names(pattern: str, names: Iterable[str]) -> NameChoice:
     return NameChoice(tuple(chosen), tuple(findings))
 
 
+def _without_years(pattern: str, names: Sequence[str]) -> NameChoice:
+    """The names to read where they have no year: those like the pattern, or the only one; without pattern all."""
+    fitting = [name for name in names if not pattern or fold(name) == fold(pattern)]
+    chosen = fitting or (names if len(names) == 1 else [])
+    others = [unread(name, "unread_other_name", {"expected": pattern}) for name in names if name not in chosen]
+    return NameChoice(tuple(YearName(name, NO_PERIOD, Fit.exact) for name in chosen), tuple(others))
+
+
 def year_name(pattern: str, name: str) -> YearName | None:
     """What year a name is of, and how well it fits; None when it has no year, or several.
 
@@ -89,7 +103,7 @@ def year_name(pattern: str, name: str) -> YearName | None:
     year = sheet_year(pattern, name)
     if year is not None:
         return YearName(name, year, Fit.exact)
-    folded = _visible(name)
+    folded = visible_fold(name)
     compact = _compact(_COPY.sub(" ", folded))
     for form, digits in (("{year}", "[0-9]{4}"), ("{yy}", "[0-9]{2}")):
         before, _, after = fold(pattern).replace("{year}", form).partition(form)
@@ -134,19 +148,13 @@ def hidden(names: Sequence[str], choice: NameChoice) -> list[Finding]:
 
 
 def _without_year(pattern: str, name: str) -> Finding:
-    folded = _visible(name)
+    folded = visible_fold(name)
     several = len(set(_YEAR.findall(folded))) > 1
     word = _compact(fold(pattern).replace("{year}", ""))
     alike = several or any(character.isdigit() for character in folded) or (word and word in _compact(folded))
     return unread(
         name, "unread_several_years" if several else "unread_no_year", severity="warning" if alike else "info"
     )
-
-
-def _visible(name: str) -> str:
-    """A name as it is compared, without the characters that nobody sees."""
-    folded = fold(name)
-    return folded if folded.isascii() else "".join(c for c in folded if unicodedata.category(c) != "Cf")
 
 
 def _compact(text: str) -> str:

@@ -15,9 +15,10 @@ import farol
 from farol.api.answers.shape import Shape
 from farol.api.texts import marked as _
 from farol.errors import BundleError, FarolError
+from farol.i18n import msg
 from farol.model.registry import Entry
 from farol.profile import Task
-from farol.service import ROUTES, Service
+from farol.service import Service
 
 _LIBRARIES = ("fastapi", "numpy", "onnxruntime", "pydantic", "sqlalchemy", "uvicorn")
 
@@ -25,7 +26,13 @@ _TASKS: JsonDict = {
     "current": {"serving": "2024-0123456789", "problem": None},
     "next-year": {"serving": "2024-0123456789", "problem": None},
 }
-_STORE: JsonDict = {"software": "SQLite 3.51.3", "problem": None, "caution": None}
+_STORE: JsonDict = {"software": "SQLite 3.51.3", "problem": None, "caution": None, "pending": None}
+
+
+_JOBS: JsonDict = {"follow": {"age_seconds": 0.2, "problem": None}}
+
+
+_PENDING = msg("Rows that were erased are still in the log of the database, because somebody is reading it.")
 
 
 class TaskHealth(Shape):
@@ -34,9 +41,11 @@ class TaskHealth(Shape):
 
     @classmethod
     def of_all(cls, service: Service, locale: str) -> dict[str, Self]:
-        """Every task that is served."""
-        problems = service.problems
-        return {task: cls(serving=service.serving(task), problem=_words(problems.get(task), locale)) for task in ROUTES}
+        """Every task that is served, or should be."""
+        return {
+            task: cls(serving=service.serving(task), problem=words_of(service.problems.get(task), locale))
+            for task in service.task_names()
+        }
 
 
 class StoreHealth(Shape):
@@ -46,15 +55,31 @@ class StoreHealth(Shape):
         description=_("Known faults of this version with several workers; null when there are none.")
     )
 
+    pending: str | None = Field(description=_("What was erased and is still in a file; null when all of it is gone."))
+
     @classmethod
     def of(cls, service: Service, locale: str) -> Self:
         """The store of a service."""
         caution = service.store_caution
         return cls(
             software=service.store_software,
-            problem=_words(service.store_problem, locale),
+            problem=words_of(service.store_problem, locale),
             caution=None if caution is None else caution.render(locale),
+            pending=_PENDING.render(locale) if service.erasing else None,
         )
+
+
+class JobHealth(Shape):
+    age_seconds: float = Field(description=_("Since it last went well."))
+    problem: str | None = Field(description=_("What keeps it from going well; it is tried again."))
+
+    @classmethod
+    def of_all(cls, service: Service, locale: str) -> dict[str, Self]:
+        """What the service does in the background."""
+        return {
+            job.name: cls(age_seconds=round(job.age, 1), problem=words_of(job.problem, locale))
+            for job in service.background
+        }
 
 
 class HealthAnswer(Shape):
@@ -94,16 +119,26 @@ class HealthAnswer(Shape):
 
 
 class ReadyAnswer(Shape):
-    model_config = ConfigDict(json_schema_extra={"examples": [{"ready": True, "tasks": _TASKS, "store": _STORE}]})
+    model_config = ConfigDict(
+        json_schema_extra={"examples": [{"ready": True, "tasks": _TASKS, "store": _STORE, "background": _JOBS}]}
+    )
 
     ready: Literal[True]
     tasks: dict[str, TaskHealth]
     store: StoreHealth
+    background: dict[str, JobHealth] = Field(
+        description=_("What this worker does by itself, and whether it goes well.")
+    )
 
     @classmethod
     def of(cls, service: Service, locale: str) -> Self:
         """A service that can answer."""
-        return cls(ready=True, tasks=TaskHealth.of_all(service, locale), store=StoreHealth.of(service, locale))
+        return cls(
+            ready=True,
+            tasks=TaskHealth.of_all(service, locale),
+            store=StoreHealth.of(service, locale),
+            background=JobHealth.of_all(service, locale),
+        )
 
 
 class VersionAnswer(Shape):
@@ -122,7 +157,7 @@ class VersionAnswer(Shape):
         return cls(
             version=entry.version,
             promoted=entry.promoted,
-            problem=_words(entry.problem, locale),
+            problem=words_of(entry.problem, locale),
             train_years=list(manifest.train_years) if manifest else [],
             test_years=list(manifest.test_years) if manifest else [],
             headline=dict(manifest.headline) if manifest else {},
@@ -132,7 +167,7 @@ class VersionAnswer(Shape):
 
 class TaskAnswer(Shape):
     task: str
-    route: str | None
+    routes: list[str] = Field(description=_("The routes that this model answers."))
     title: str
     question: str
     limits: str = Field(description=_("What a reader must know first."))
@@ -146,21 +181,22 @@ class TaskAnswer(Shape):
         """A task with every version there is. Reads the disk."""
         inputs = service.inputs(name)
         task: Task | None = inputs.task if inputs else None
-        problem: FarolError | None = service.problems.get(name)
+        problem: FarolError | None = service.problems.get(name) or service.unused.get(name)
         promoted, versions = None, []
         try:
-            promoted, versions = service.registry.promoted(name), service.registry.versions(name)
+            versions = service.registry.versions(name)
+            promoted = service.registry.promoted(name)
         except BundleError as error:
             problem = error
         return cls(
             task=name,
-            route=ROUTES.get(name),
+            routes=service.all_routes(name) if name in service.task_names() else [],
             title=task.title.in_locale(locale) if task else name,
             question=task.question.in_locale(locale) if task else "",
             limits=task.limits.in_locale(locale) if task else "",
             promoted=promoted,
             serving=service.serving(name),
-            problem=_words(problem, locale),
+            problem=words_of(problem, locale),
             versions=[VersionAnswer.of(entry, locale) for entry in versions],
         )
 
@@ -173,9 +209,9 @@ class ModelsAnswer(Shape):
                     "tasks": [
                         {
                             "task": "next-year",
-                            "route": "/forecast",
+                            "routes": ["/tasks/next-year/predict", "/forecast", "/v2/models/next-year/infer"],
                             "title": "Próximo ano",
-                            "question": "O aluno estará em defasagem no próximo ano?",
+                            "question": "O aluno estará em risco no próximo ano?",
                             "limits": "Foi aprendido com duas mudanças de ano.",
                             "promoted": "2024-0123456789",
                             "serving": "2024-0123456789",
@@ -203,7 +239,7 @@ class ModelsAnswer(Shape):
     @classmethod
     def of(cls, service: Service, locale: str) -> Self:
         """Every task of a service, served or not. Reads the disk."""
-        names = dict.fromkeys([*ROUTES, *service.registry.tasks()])
+        names = dict.fromkeys([*service.task_names(), *service.registry.tasks()])
         return cls(tasks=[TaskAnswer.of(service, name, locale) for name in names])
 
 
@@ -214,7 +250,7 @@ def _versions() -> dict[str, str]:
     return versions | {name: metadata.version(name) for name in _LIBRARIES}
 
 
-def _words(error: FarolError | None, locale: str) -> str | None:
+def words_of(error: FarolError | None, locale: str) -> str | None:
     """An error for a reader who may be elsewhere: what and what to do, without the paths of this machine."""
     if error is None:
         return None

@@ -13,8 +13,8 @@ from farol.api.texts import marked as _
 from farol.i18n import Message, msg, translate
 from farol.model.bundle import Bundle
 from farol.model.features import YEAR
-from farol.profile import Column, Profile, Text
-from farol.service import ROUTES
+from farol.profile import Column, Profile, Task, Text
+from farol.service import Service
 
 Kind = Literal["number", "integer", "string"]
 
@@ -31,7 +31,7 @@ class InputAnswer(Shape):
     type: Kind = Field(description=_("Besides null, which every input may be."))
     minimum: float | None
     maximum: float | None
-    usual: list[float] = Field(description=_("The values that the programme gives, where they are few."))
+    usual: list[float] = Field(description=_("The only values that are given, where they are few."))
     meaning: str
 
     @classmethod
@@ -81,16 +81,24 @@ def _inputs(form: InputForm, locale: str) -> Iterator[InputAnswer]:
     if form.takes_year:
         when = msg("Year the values are of; without it, the present year.")
         yield InputAnswer.of_field(YEAR, "integer", when, locale, YEARS)
-    whose = msg("The programme's own code of the pupil, to find, export and erase what is stored. No input.")
+    whose = msg("The school's own code of the pupil, to find, export and erase what is stored. No input.")
     yield InputAnswer.of_field(STUDENT, "string", whose, locale)
-    group = msg("The pupil's class, as the programme calls it, to tell classes apart in monitoring. No input.")
+    group = msg("The pupil's class, as the school calls it, to tell classes apart in monitoring. No input.")
     yield InputAnswer.of_field(GROUP, "string", group, locale)
 
 
 class FeatureAnswer(Shape):
     name: str
     meaning: str
-    changeable: bool = Field(description=_("Whether a programme can work on it."))
+    changeable: bool = Field(description=_("Whether the school can work on it."))
+
+    @classmethod
+    def of_task(cls, profile: Profile, task: Task, locale: str) -> list[Self]:
+        """The features of a task, in its order."""
+        return [
+            cls(name=name, meaning=_meaning(profile, name).in_locale(locale), changeable=name in task.changeable)
+            for name in task.features
+        ]
 
 
 class MetricAnswer(Shape):
@@ -140,10 +148,10 @@ class ModelAnswer(Shape):
                 {
                     "task": "current",
                     "version": "2024-0123456789",
-                    "routes": ["/predict", "/predict/batch", "/v2/models/current/infer"],
+                    "routes": ["/tasks/current/predict", "/tasks/current/predict/batch", "/v2/models/current/infer"],
                     "title": "Este ano",
-                    "question": "O aluno está em defasagem neste ano?",
-                    "limits": "O IAN é a defasagem em outras palavras.",
+                    "question": "O aluno está em risco neste ano?",
+                    "limits": "Falta de nota não é nota média.",
                     "signature": {
                         "inputs": [
                             {
@@ -173,7 +181,7 @@ class ModelAnswer(Shape):
                         {
                             "name": "roc_auc",
                             "title": "ROC AUC",
-                            "meaning": "Chance de um aluno em defasagem ter probabilidade maior que um que não está.",
+                            "meaning": "Chance de um aluno em risco ter probabilidade maior que um que não está.",
                             "greater_is_better": True,
                             "value": 0.75,
                             "low": 0.71,
@@ -200,7 +208,7 @@ class ModelAnswer(Shape):
     question: str
     limits: str = Field(description=_("What a reader must know first."))
     signature: SignatureAnswer
-    example: dict[str, int | float] = Field(description=_("An invented pupil, ready to be sent."))
+    example: dict[str, int | float | str] = Field(description=_("An invented pupil, ready to be sent."))
     features: list[FeatureAnswer] = Field(description=_("What the model is made of, in its order."))
     threshold: float = Field(description=_("The prediction is 1 from this probability on."))
     train_years: list[int]
@@ -211,27 +219,19 @@ class ModelAnswer(Shape):
     notes: list[str] = Field(description=_("Doubts that do not forbid using it."))
 
     @classmethod
-    def of(cls, bundle: Bundle, locale: str) -> Self:
+    def of(cls, service: Service, bundle: Bundle, locale: str) -> Self:
         """A bundle that is served."""
         manifest, task, form = bundle.manifest, bundle.task_spec, InputForm(bundle.inputs)
-        route = ROUTES[bundle.task]
         return cls(
             task=bundle.task,
             version=bundle.version,
-            routes=[route, f"{route}/batch", f"/v2/models/{bundle.task}/infer"],
+            routes=service.all_routes(bundle.task),
             title=task.title.in_locale(locale),
             question=task.question.in_locale(locale),
             limits=task.limits.in_locale(locale),
             signature=SignatureAnswer.of(form, locale),
             example=form.example(),
-            features=[
-                FeatureAnswer(
-                    name=name,
-                    meaning=_meaning(bundle.profile, name).in_locale(locale),
-                    changeable=name in task.changeable,
-                )
-                for name in manifest.features
-            ],
+            features=FeatureAnswer.of_task(bundle.profile, task, locale),
             threshold=manifest.threshold,
             train_years=list(manifest.train_years),
             test_years=list(manifest.test_years),

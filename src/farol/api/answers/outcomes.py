@@ -91,7 +91,7 @@ _REPORT_EXAMPLE: dict[str, Any] = {
             "at_risk": {"value": 0.3, "low": 0.262, "high": 0.342},
             "roc_auc": {"value": 0.79, "low": 0.75, "high": 0.83},
         },
-        "assumptions": ["O que leva um aluno à defasagem não mudou; só os alunos são outros."],
+        "assumptions": ["O que põe um aluno em risco não mudou; só os alunos são outros."],
     },
     "notes": ["Os alunos que saíram não estão em nenhum número, e podem ser diferentes dos que ficaram."],
 }
@@ -178,7 +178,7 @@ class OutcomeCounts(Shape):
     matched: int
     left: int = Field(description=_("Forecast, and no longer in the sheet."))
     new: int = Field(description=_("In the sheet, and never forecast."))
-    without_label: int = Field(description=_("Matched, but the sheet does not say whether they are behind."))
+    without_label: int = Field(description=_("Matched, but the sheet does not say whether they are at risk."))
     unanswered: int = Field(description=_("Matched, but too little was known for an answer."))
     measured: int = Field(description=_("Matched, with an answer on both sides: those in the metrics."))
     replaced: int = Field(description=_("Answers that a later one for the same pupil replaced."))
@@ -310,7 +310,7 @@ class OutcomeReportAnswer(Shape):
     counts: OutcomeCounts
     model_version: str | None = Field(description=_("The version that gave most of the answers; its card is compared."))
     together: PartAnswer = Field(description=_("The last forecast of each pupil, whichever version gave it."))
-    groups: list[PartAnswer] = Field(description=_("Those behind, and not behind, when the forecast was made."))
+    groups: list[PartAnswer] = Field(description=_("Those at risk, and not at risk, when the forecast was made."))
     versions: list[PartAnswer] = Field(description=_("Where several versions answered: each by its own card."))
     divisions: list[DivisionAnswer] = Field(description=_("By level and by the audit columns."))
     calibration: list[CalibrationBandAnswer]

@@ -33,7 +33,7 @@ _EXAMPLE: dict[str, Any] = {
     "calibrated": True,
     "assumptions": [
         "Uma resposta vale agora o que valia para alunos do treino que o modelo não tinha visto.",
-        "O que leva um aluno à defasagem não mudou; só os alunos são outros.",
+        "O que põe um aluno em risco não mudou; só os alunos são outros.",
     ],
 }
 """An invented estimate, in Portuguese."""

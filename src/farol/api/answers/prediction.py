@@ -43,8 +43,8 @@ class BandAnswer(Shape):
     high: float = Field(description=_("To here."))
     expected: ShareRange = Field(
         description=_(
-            "Of pupils in this band, of whom as much was known and whom the model had not seen, the share that was "
-            "behind; 95% interval, and as far as training years differ."
+            "Of pupils in this band, of whom as much was known and whom the model had not seen, the share that was at "
+            "risk; 95% interval, and as far as training years differ."
         )
     )
 
@@ -56,7 +56,7 @@ class BandAnswer(Shape):
 
 
 class StandingAnswer(Shape):
-    level: float = Field(description=_("The pupil's level in the programme."))
+    level: float = Field(description=_("The pupil's level."))
     median: float = Field(description=_("The middle value of training pupils of this level."))
     position: Literal["below", "at", "above"]
 
@@ -64,7 +64,7 @@ class StandingAnswer(Shape):
 class ReasonAnswer(Shape):
     feature: str
     meaning: str
-    value: float | None = Field(description=_("As the model takes it; null: not informed."))
+    value: float | str | None = Field(description=_("As the model takes it; null: not informed."))
     contribution: float = Field(
         description=_("What it adds to the log-odds of the answer: exact, and all features together give the answer.")
     )
@@ -95,7 +95,7 @@ _Class = Literal[0, 1] | None
 
 _ANSWER: JsonDict = {
     "prediction": 1,
-    "prediction_label": "Aluno possui risco de defasagem",
+    "prediction_label": "Aluno em risco",
     "probability": 0.73,
     "band": {"low": 0.7, "high": 0.9, "expected": {"low": 0.71, "high": 0.88}},
     "abstained": False,
@@ -119,8 +119,8 @@ _ANSWER: JsonDict = {
     "warnings": [
         {
             "code": "unusual_value",
-            "field": "IAN",
-            "message": "IAN tem um valor que o programa nunca dá; ele dá 2,5, 5, 10.",
+            "field": "IDA",
+            "message": "IDA tem um valor que nunca é atribuído; os usuais são 2,5, 5, 10.",
         }
     ],
 }
@@ -167,7 +167,7 @@ class PredictionAnswer(Shape):
             probability=stored.probability,
             band=None if band is None else BandAnswer.of(band),
             abstained=answer.abstained,
-            abstention=abstention(answer).render(locale) if answer.abstained else None,
+            abstention=abstention(answer, bundle.profile.label.state).render(locale) if answer.abstained else None,
             reasons=[ReasonAnswer.of(reason, locale) for reason in reasons],
             prediction_id=stored.id,
             task=stored.task,
@@ -186,7 +186,7 @@ _STORED: JsonDict = {
     "source": "api",
     "features": {"IAA": 8.5, "IDA": 4.5},
     "prediction": 1,
-    "prediction_label": "Aluno possui risco de defasagem",
+    "prediction_label": "Aluno em risco",
     "probability": 0.73,
     "threshold": 0.5,
     "warnings": ["clipped"],
@@ -200,7 +200,7 @@ class StoredPrediction(Shape):
     task: str
     model_version: str
     source: Source
-    features: dict[str, float | None] = Field(description=_("As they were given; what was absent is absent."))
+    features: dict[str, float | str | None] = Field(description=_("As they were given; what was absent is absent."))
     prediction: _Class = Field(description=_("1: at risk; null: no answer."))
     prediction_label: str = Field(description=_("As it was stored: in the words of the profile, in Portuguese."))
     probability: Probability | None = Field(description=_("Of being at risk; null: no answer."))

@@ -32,6 +32,7 @@ class LevelCasesAnswer(ExpectedCasesAnswer):
 class RankedPupilAnswer(Shape):
     rank: int
     student: str
+    group: str | None = Field(alias="class")
     level: float | None
     probability: float
     at_risk_now: bool | None
@@ -42,6 +43,7 @@ class RankedPupilAnswer(Shape):
     def of(cls, pupil: RankedPupil, locale: str) -> Self:
         return cls(
             rank=pupil.rank,
+            **{"class": pupil.group},
             student=pupil.student,
             level=pupil.level,
             probability=round(pupil.probability, 6),

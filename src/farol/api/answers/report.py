@@ -25,7 +25,7 @@ _EXAMPLE: dict[str, Any] = {
     "farol": "0.1.0",
     "task": "next-year",
     "title": "Risco no próximo ano",
-    "question": "O aluno estará em defasagem no próximo ano?",
+    "question": "O aluno estará em risco no próximo ano?",
     "model_version": "2024-0123456789",
     "sections": list(SECTIONS),
     "summary": {

@@ -16,10 +16,10 @@ from farol.api.texts import marked as _
 ADVICE_EXAMPLE: dict[str, Any] = {
     "kind": "look",
     "label": "Veja os dados",
-    "summary": "Veja “Indicador de aprendizagem” na fase 3: ali mudou.",
+    "summary": "Veja “Indicador de aprendizagem” no nível 3: ali mudou.",
     "why": [
         "Faltam 31% dos valores; no treinamento faltavam 7%.",
-        "64 previsões de 01/02/2026 a 02/03/2026 na fase 3, comparadas com: linhas de treino da fase 3 "
+        "64 previsões de 01/02/2026 a 02/03/2026 no nível 3, comparadas com: linhas de treino do nível 3 "
         "(182, de 2022, 2023).",
     ],
     "steps": [

@@ -16,8 +16,7 @@ from numpy.typing import NDArray
 from farol.evaluation.metrics import CALIBRATION_BINS, calibration_bins
 from farol.model.ages import MONTHS
 from farol.training.augmentation import Repetitions
-from farol.training.models import folds
-from farol.training.plan import LabelledRows
+from farol.training.rows import LabelledRows, folds
 
 Floats = NDArray[np.float64]
 Model = Callable[[Floats], Floats]

@@ -1,0 +1,96 @@
+"""Which column of a file is which of the profile."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from farol.errors import InputError, Place
+from farol.i18n import msg
+from farol.model.bundle import Bundle
+from farol.profile import fold
+from farol.workbook.headers import HeaderIndex
+
+YEAR_HEADERS = frozenset({"year", "ano"})
+"""Folded headers of a column that says the year of each row."""
+
+
+@dataclass(frozen=True, slots=True)
+class ColumnMap:
+    """The places of a file's columns, from 0.
+
+    `inputs`: column of the profile → place; `carried`: what goes into the output as it is; `unread`: the headers of the
+    rest.
+    """
+
+    inputs: Mapping[str, int]
+    carried: tuple[int, ...]
+    year: int | None
+    unread: tuple[str, ...]
+
+    @property
+    def wanted(self) -> tuple[int, ...]:
+        """The places of all columns that are read, in the file's order."""
+        return tuple(sorted({*self.inputs.values(), *self.carried, *([] if self.year is None else [self.year])}))
+
+    def among_wanted(self) -> ColumnMap:
+        """The same columns by their places among `wanted` alone."""
+        places = {place: at for at, place in enumerate(self.wanted)}
+        return ColumnMap(
+            inputs={name: places[place] for name, place in self.inputs.items()},
+            carried=tuple(places[place] for place in self.carried),
+            year=None if self.year is None else places[self.year],
+            unread=self.unread,
+        )
+
+
+def column_map(
+    bundle: Bundle, headers: Sequence[str], year: int, *, keep: Sequence[str], file: str, ignore_year: bool = False
+) -> ColumnMap:
+    """The columns of a file with these headers, of a year, for the inputs of a bundle's task.
+
+    Identifiers, a column of years and the columns named by `keep` are carried through. With `ignore_year` the rows do
+    not say their year. Raises InputError when a column stands twice, when
+    `keep` names none of the headers, and when none is an input.
+    """
+    profile, wanted = bundle.profile, bundle.inputs.columns
+    index = HeaderIndex(profile, year)
+    inputs: dict[str, int] = {}
+    carried = {place for place, header in enumerate(headers) if header in keep}
+    unknown = sorted(set(keep) - set(headers))
+    if unknown:
+        raise InputError(
+            msg("The file has no column {name}.", name=repr(unknown[0])),
+            expected=msg("one of {names}", names=", ".join(headers)),
+            where=Place(file=file),
+        )
+    unread: list[str] = []
+    year_place: int | None = None
+    for place, header in enumerate(headers):
+        heading = index.heading(place, header)
+        # Files that Farol or a program writes name columns as the profile does.
+        name = heading.column if heading.meaning == "column" else header if header in profile.columns else None
+        if name is not None and profile.columns[name].kind == "identifier":
+            carried.add(place)
+        elif name is not None and name in wanted:
+            if name in inputs:
+                raise InputError(
+                    msg("Two columns mean {name}.", name=name),
+                    got=msg("{first} and {second}", first=repr(headers[inputs[name]]), second=repr(header)),
+                    where=Place(file=file),
+                    fix=msg("Remove or rename one of them."),
+                )
+            inputs[name] = place
+        elif year_place is None and fold(header) in YEAR_HEADERS:
+            year_place = place
+            carried.add(place)
+        elif place not in carried:
+            unread.append(header)
+    if not inputs:
+        raise InputError(
+            msg("No column of the file is known."),
+            expected=msg("some of {names}", names=", ".join(wanted)),
+            got=msg("the columns {names}", names=", ".join(headers) or "–"),
+            where=Place(file=file),
+        )
+    return ColumnMap(inputs, tuple(sorted(carried)), None if ignore_year else year_place, tuple(unread))

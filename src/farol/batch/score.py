@@ -1,0 +1,197 @@
+"""The one function of every engine: an Arrow record batch in, answers, refused rows and counts out.
+
+The answers are those of the API for the same rows, since `farol.model.scoring.Scorer` gives both: the label is equal to
+the bit. A row that the API would refuse is refused here, with the reason.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from farol.batch.arrow import arrow
+from farol.batch.columns import ColumnMap
+from farol.i18n import Message, msg
+from farol.model.counters import Counts
+from farol.model.features import Floats
+from farol.model.reasons import explain_scores
+from farol.model.scoring import NO_ANSWER, Scorer, Scores, label_text
+from farol.profile import Column
+from farol.workbook.cells import number_column
+from farol.workbook.raw import FROM_TEXT
+from farol.workbook.texts import parse_number
+
+
+@dataclass(frozen=True, slots=True)
+class RefusedRow:
+    """A row that cannot be scored: its place in the batch, from 0, the header of the column, and why."""
+
+    row: int
+    column: str
+    reason: Message
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class ScoredBatch:
+    """What became of one record batch: `answers` has its rows without the refused ones, in their order."""
+
+    answers: Any  # pyarrow.RecordBatch
+    refused: Sequence[RefusedRow]
+    counts: Counts  # in the scorer's layout
+    at_risk: int
+    unanswered: int
+
+
+class BatchScorer:
+    """Scores record batches by a bundle. Safe to use from several threads at once."""
+
+    def __init__(self, scorer: Scorer, *, reasons: int, locale: str) -> None:
+        """`reasons` is how many features each answer names, 0 for none; `locale` is the language of the labels."""
+        self.scorer = scorer
+        self.reasons = reasons
+        self.locale = locale
+        self._pa = arrow()
+        self._labels = self._pa.array([label_text(scorer.bundle, answer, locale) for answer in (0, 1, None)])
+        self._version = self._pa.array([scorer.bundle.version])
+        self._features = self._pa.array(list(scorer.bundle.task_spec.features))
+
+    def score(self, batch: Any, columns: ColumnMap, year: int) -> ScoredBatch:
+        """The answers for the rows of a pyarrow.RecordBatch whose columns `columns` names.
+
+        `year` is that of the rows where the batch has no column for it.
+        """
+        size = batch.num_rows
+        refused = np.zeros(size, dtype=np.bool_)
+        reasons: list[RefusedRow] = []
+        values: dict[str, Floats] = {}
+        for name, place in columns.inputs.items():
+            column = self.scorer.bundle.inputs.columns[name]
+            values[name] = self._numbers(batch.column(place), column)
+            _refuse(refused, reasons, batch.schema.names[place], column, values[name])
+        years = self._years(batch, columns, year, refused, reasons)
+        scores = self.scorer.score(values, years)
+        empty = np.isnan(scores.features).all(axis=1) & ~refused
+        reasons += [RefusedRow(row, "", _NOTHING) for row in np.flatnonzero(empty).tolist()]
+        kept = np.flatnonzero(~(refused | empty))
+        if kept.size < size:
+            scores = _rows(scores, kept)
+            batch = batch.take(self._pa.array(kept))
+        return ScoredBatch(
+            answers=self._answers(batch, columns, scores),
+            refused=sorted(reasons, key=lambda reason: reason.row),
+            counts=self.scorer.counts(scores),
+            at_risk=int((scores.prediction == 1).sum()),
+            unanswered=int((scores.prediction == NO_ANSWER).sum()),
+        )
+
+    def _numbers(self, array: Any, column: Column) -> Floats:
+        """A column (n,) as floats, NaN where null; infinity stands for what cannot be read as a number."""
+        pa = self._pa
+        kind = array.type
+        if pa.types.is_dictionary(kind):
+            array, kind = array.dictionary_decode(), kind.value_type
+        if pa.types.is_string(kind) or pa.types.is_large_string(kind) or pa.types.is_string_view(kind):
+            return _read_texts(array, column)
+        if pa.types.is_boolean(kind):
+            return np.where(array.is_null().to_numpy(zero_copy_only=False), np.nan, np.inf)
+        floats: Floats = array.cast(pa.float64(), safe=False).to_numpy(zero_copy_only=False)
+        return floats
+
+    def _years(
+        self, batch: Any, columns: ColumnMap, year: int, refused: NDArray[np.bool_], reasons: list[RefusedRow]
+    ) -> Floats:
+        if columns.year is None:
+            return np.full(batch.num_rows, float(year))
+        years = np.asarray(
+            batch.column(columns.year).cast(self._pa.float64(), safe=False).to_numpy(zero_copy_only=False)
+        )
+        odd = ~((years >= FIRST_YEAR) & (years <= LAST_YEAR) & (years == np.floor(years)))
+        reasons += [RefusedRow(row, "year", _NO_YEAR) for row in np.flatnonzero(odd & ~refused).tolist()]
+        refused |= odd
+        return np.where(odd, float(year), years)
+
+    def _answers(self, batch: Any, columns: ColumnMap, scores: Scores) -> Any:
+        pa = self._pa
+        arrays = [batch.column(place) for place in columns.carried]
+        names = [batch.schema.names[place] for place in columns.carried]
+        none = scores.prediction == NO_ANSWER
+        label = np.where(none, 2, scores.prediction).astype(np.int32)
+        arrays += [
+            pa.array(scores.probability, mask=none),
+            pa.array(scores.prediction.astype(np.int8), mask=none),
+            pa.DictionaryArray.from_arrays(pa.array(label), self._labels),
+            pa.DictionaryArray.from_arrays(pa.array(np.zeros(none.size, dtype=np.int32)), self._version),
+        ]
+        names += ["probability", "prediction", "prediction_label", "model_version"]
+        if self.reasons:
+            explained = explain_scores(self.scorer, scores, self.reasons)
+            for rank in range(self.reasons):
+                chosen = explained.chosen[:, rank]
+                effect = np.take_along_axis(explained.contributions, np.maximum(chosen, 0)[:, np.newaxis], axis=1)[:, 0]
+                absent = chosen < 0
+                indices = pa.array(np.maximum(chosen, 0).astype(np.int32), mask=absent)
+                arrays += [pa.DictionaryArray.from_arrays(indices, self._features), pa.array(effect, mask=absent)]
+                names += [f"reason_{rank + 1}", f"reason_{rank + 1}_effect"]
+        return pa.RecordBatch.from_arrays(arrays, names=names)
+
+
+FIRST_YEAR, LAST_YEAR = 1900, 2100
+
+_NOTHING = msg("Nothing was given from which to answer.")
+_NO_YEAR = msg("This is not a year.")
+
+
+def _read_texts(array: Any, column: Column) -> Floats:
+    """Numbers written as text, read as those of a workbook's cell: each text that occurs is read once."""
+    encoded = array.dictionary_encode()
+    read = [_read_text(text, column) for text in encoded.dictionary.to_pylist()]
+    indices = encoded.indices.fill_null(len(read)).to_numpy(zero_copy_only=False)
+    numbers: Floats = np.array([*read, np.nan])[indices]
+    return numbers
+
+
+def _read_text(text: str | None, column: Column) -> float:
+    """NaN for what the workbook's reader takes as missing, infinity for what is no number."""
+    if text is None or not text.strip():
+        return np.nan
+    number = parse_number(text)
+    if number is not None:
+        return number
+    read = number_column([text], column, FROM_TEXT)
+    value = float(read.values[0])
+    return np.inf if np.isnan(value) and any(note.code == "unreadable_text" for note in read.notes) else value
+
+
+def _refuse(refused: NDArray[np.bool_], reasons: list[RefusedRow], header: str, column: Column, values: Floats) -> None:
+    """Marks the rows (n,) whose value the API would not take, with the first reason of each."""
+    for wrong, reason in _problems(header, column, values):
+        fresh = wrong & ~refused
+        if fresh.any():
+            reasons += [RefusedRow(row, header, reason) for row in np.flatnonzero(fresh).tolist()]
+            refused |= fresh
+
+
+def _problems(header: str, column: Column, values: Floats) -> Iterator[tuple[NDArray[np.bool_], Message]]:
+    infinite = np.isinf(values)
+    if infinite.any():
+        yield infinite, msg("{field} is not a number.", field=header)
+    low = -np.inf if column.minimum is None else column.minimum - column.tolerance
+    high = np.inf if column.maximum is None else column.maximum + column.tolerance
+    yield (values < low) | (values > high), msg("{field} is out of its range.", field=header)
+    if column.integer:
+        yield ~np.isnan(values) & (values != np.rint(values)), msg("{field} is not a whole number.", field=header)
+
+
+def _rows(scores: Scores, kept: NDArray[np.int64]) -> Scores:
+    return Scores(
+        scores.probability[kept],
+        scores.prediction[kept],
+        scores.threshold[kept],
+        scores.band[kept],
+        scores.features[kept],
+        scores.bins[kept],
+    )

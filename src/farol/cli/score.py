@@ -1,0 +1,212 @@
+"""`farol score`."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import time
+from datetime import UTC, datetime
+from enum import StrEnum
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+from zoneinfo import ZoneInfo
+
+import typer
+from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+
+from farol.cli.explain import MOST_REASONS, TaskOption
+from farol.cli.terminal import ERR, _, open_model, read_settings, say
+from farol.cli.train import ArtifactsOption
+from farol.errors import InputError, Place
+from farol.i18n import msg, terminal_locale
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from farol.batch.parts import FilePart
+    from farol.batch.run import BatchReport, Output
+    from farol.model.bundle import Bundle
+    from farol.model.scoring import Scorer
+
+
+class Form(StrEnum):
+    """The form of the answers."""
+
+    parquet = "parquet"
+    csv = "csv"
+    ndjson = "ndjson"
+    arrow = "arrow"
+
+
+def score(
+    inputs: Annotated[
+        list[str],
+        typer.Argument(
+            metavar=_("INPUT…"),
+            help=_(
+                "What to score: Parquet, csv and NDJSON (also .gz, .zst), Arrow, workbooks; files, folders, patterns, "
+                "or addresses such as s3://…"
+            ),
+        ),
+    ],
+    out: Annotated[
+        Path, typer.Option("--out", help=_("Where the answers go: one file by its ending, else a folder of files."))
+    ],
+    task: TaskOption = None,
+    reasons: Annotated[
+        int, typer.Option("--reasons", min=0, max=MOST_REASONS, help=_("Up to how many reasons to give."))
+    ] = 0,
+    year: Annotated[
+        int | None,
+        typer.Option(
+            "--year", min=1900, max=2100, help=_("The year of all rows, where neither they nor names say it.")
+        ),
+    ] = None,
+    keep: Annotated[
+        list[str] | None, typer.Option("--keep", help=_("A column to carry into the output, besides the codes."))
+    ] = None,
+    form: Annotated[
+        Form | None, typer.Option("--format", help=_("Form of the answers."), show_default=_("by the ending of --out"))
+    ] = None,
+    threads: Annotated[
+        int | None, typer.Option("--threads", min=1, max=256, help=_("How many parts to score at once."))
+    ] = None,
+    overwrite: Annotated[bool, typer.Option("--overwrite", help=_("Replace an output that is there already."))] = False,
+    restart: Annotated[bool, typer.Option("--restart", help=_("Throw unfinished work of another run away."))] = False,
+    artifacts: ArtifactsOption = None,
+) -> None:
+    """Score files of any size."""
+    from farol.batch.parts import plan_parts
+    from farol.batch.run import run
+    from farol.batch.score import BatchScorer
+    from farol.model.scoring import Scorer
+    from farol.model.tasks import NEXT_YEAR
+
+    settings = read_settings(artifacts=artifacts)
+    output = output_at(out, form)
+    _check_output(output, overwrite=overwrite, restart=restart)
+    scorer = Scorer(open_model(settings, task, NEXT_YEAR))
+    this_year = datetime.now(UTC).astimezone(ZoneInfo(settings.timezone)).year
+    parts = plan_parts(scorer.bundle, inputs, year=year, this_year=this_year, keep=keep or [])
+    tell_columns(scorer.bundle, parts)
+    began = time.perf_counter()
+    known = [part.rows for part in parts]
+    total = None if None in known else sum(rows or 0 for rows in known)
+    columns = (
+        TextColumn("{task.description}"),
+        BarColumn(),
+        TextColumn(_("{task.completed:,.0f} rows, {task.fields[rate]:,.0f} a second")),
+        TimeElapsedColumn(),
+        TimeRemainingColumn(),
+    )
+    with Progress(*columns, console=ERR, transient=not ERR.is_terminal) as bars:
+        bar = bars.add_task(_("Scoring"), total=total, rate=0.0)
+
+        def progress(rows: int) -> None:
+            bars.update(bar, advance=rows)
+            done = bars.tasks[0].completed
+            bars.update(bar, rate=done / max(time.perf_counter() - began, 1e-9))
+
+        workers = threads or os.cpu_count() or 1
+        batch_scorer = BatchScorer(scorer, reasons=reasons, locale=terminal_locale())
+        report = run(batch_scorer, parts, output, threads=workers, progress=progress)
+    tell(scorer, report, output, time.perf_counter() - began)
+
+
+def output_at(out: Path, form: Form | None) -> Output:
+    """Where the answers go. InputError where the ending says another form than --format."""
+    from farol.batch.run import Output
+
+    ending = {".parquet": Form.parquet, ".csv": Form.csv, ".ndjson": Form.ndjson, ".jsonl": Form.ndjson}.get(
+        out.suffix.lower(), Form.arrow if out.suffix.lower() in (".arrow", ".feather") else None
+    )
+    if ending is not None and form is not None and form is not ending:
+        raise InputError(
+            msg("The ending of the output says another form than --format."),
+            expected=msg("an ending of {form}, or none for a folder", form=form.value),
+            where=Place(file=str(out)),
+        )
+    return Output(out, (form or ending or Form.parquet).value, is_folder=ending is None)
+
+
+def _check_output(output: Output, *, overwrite: bool, restart: bool) -> None:
+    if restart and output.work.exists():
+        shutil.rmtree(output.work)
+    if not output.path.exists():
+        return
+    if not overwrite:
+        raise InputError(
+            msg("The output is there already."),
+            where=Place(file=str(output.path)),
+            fix=msg("Choose another place, or replace it with --overwrite."),
+        )
+    if output.path.is_dir() and not output.report.exists():
+        raise InputError(
+            msg("The folder is not an output of this command, so it is not replaced."),
+            where=Place(file=str(output.path)),
+            fix=msg("Choose another place."),
+        )
+
+
+def tell_columns(bundle: Bundle, parts: Sequence[FilePart]) -> None:
+    """The columns that a file has and nobody reads, and those that the answers miss, on standard error."""
+    plan, features = bundle.inputs.plan, bundle.task_spec.features
+    seen: set[tuple[tuple[str, ...], tuple[str, ...]]] = set()
+    for part in parts:
+        columns, file = part.file.columns, part.file.source.path
+        known = frozenset(columns.inputs)
+        missing = tuple(dict.fromkeys(name for feature in features for name in plan.needed(feature, known)))
+        if (columns.unread, missing) in seen:  # many files of the same columns say it once
+            continue
+        seen.add((columns.unread, missing))
+        if columns.unread:
+            ERR.print(
+                msg("{file}: not read: {names}", file=file, names=", ".join(columns.unread)).render(terminal_locale())
+            )
+        if missing:
+            ERR.print(
+                msg(
+                    "{file}: missing: {names}. The less is given, the less reliable the answers are.",
+                    file=file,
+                    names=", ".join(missing),
+                ).render(terminal_locale())
+            )
+
+
+def tell(scorer: Scorer, report: BatchReport, output: Output, seconds: float) -> None:
+    """What became of the rows, with numbers that add up, and whether they are like those of training."""
+    from farol.drift.report import check
+    from farol.drift.verdicts import verdict_label
+    from farol.drift.windows import Window
+    from farol.store.records import day_of
+
+    window = Window("batch", None, day_of(datetime.now(UTC)))
+    drift = check(scorer.bundle, scorer.layout.counts(report.counts), window=window)
+    say(
+        msg(
+            "rows read: {rows} = scored: {scored} + refused: {refused}",
+            rows=report.rows,
+            scored=report.scored,
+            refused=report.refused,
+        )
+    )
+    say(
+        msg(
+            "of those scored: at risk {at_risk}, without an answer {unanswered}",
+            at_risk=report.at_risk,
+            unanswered=report.unanswered,
+        )
+    )
+    if report.refused:
+        say(msg("Each refused row and its reason: {path}", path=output.refused))
+    say(msg("Drift against training: {verdict}", verdict=verdict_label(drift.verdict, terminal_locale())))
+    if report.resumed:
+        say(msg("{resumed} of {parts} parts were finished before.", resumed=report.resumed, parts=report.parts))
+    say(
+        msg(
+            "wrote {path} in {seconds} s ({rate} rows a second)",
+            path=output.path,
+            seconds=f"{seconds:.1f}",
+            rate=f"{report.rows / max(seconds, 1e-9):.0f}",
+        )
+    )

@@ -1,0 +1,88 @@
+"""What a reader must know of a test before its figures: how it was made, which years it lacks, what nobody knew."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+
+import numpy as np
+
+from farol.i18n import Listing, Message, msg
+from farol.training.evaluation import Study
+from farol.training.plan import FOLDS, TEST_SHARE, Cohort
+from farol.training.rows import LabelledRows
+
+
+def notes(study: Study) -> Iterator[Message]:
+    """The notes of a study, the gravest first."""
+    plan = study.plan
+    if plan.split == "folds":
+        yield msg(
+            "This test is weaker than one on a later year, which these sheets do not allow. The pupils of {years} were "
+            "split into {parts} parts, and each part was answered by a model that had not seen its pupils. What the "
+            "answers are worth in another year, nobody knows yet.",
+            years=_years(plan.test),
+            parts=FOLDS,
+        )
+    elif plan.split == "by_rows":
+        yield msg(
+            "The model was tested on pupils drawn at random, about {share} of all, as the profile asks. The test says "
+            "nothing of another year or another school.",
+            share=f"{TEST_SHARE:.0%}",
+        )
+    elif plan.split == "by_groups":
+        yield msg(
+            "The model was tested on pupils with some values of “{column}”, drawn at random, and learned from those "
+            "with the others, as the profile asks. The test says nothing of another year.",
+            column=study.meanings[str(plan.column)],
+        )
+    for untested in plan.untested:
+        words = (
+            msg("{years} could not be used for the test ({reason}). The model in use learns from it all the same.",
+                years=untested.cohort.years, reason=untested.reason)
+            if untested.serves
+            else msg("{years} could not be used, neither to learn from nor for the test: {reason}.",
+                     years=untested.cohort.years, reason=untested.reason)
+        )  # fmt: skip
+        yield words
+    yield from _unknown(study)
+    if plan.split == "by_time":
+        yield msg(
+            "Tested was a model that knew only {before}. The model in use was then made from all rows with a known "
+            "answer: {all} ({n} rows).",
+            before=_years(plan.train),
+            all=_years(plan.serve),
+            n=study.served.label.size,
+        )
+    else:
+        yield msg(
+            "The model in use was then made from all rows with a known answer: {all} ({n} rows).",
+            all=_years(plan.serve),
+            n=study.served.label.size,
+        )
+
+
+def _unknown(study: Study) -> Iterator[Message]:
+    """The features that nobody had in training, and those that nobody has at all."""
+
+    def empty(rows: LabelledRows) -> list[str]:
+        known = (~np.isnan(rows.matrix)).sum(axis=0).tolist()
+        return [name for name, count in zip(study.task.features, known, strict=True) if not count]
+
+    unknown = empty(study.served)
+    never = [study.meanings[name] for name in unknown]
+    later = [study.meanings[name] for name in empty(study.train) if name not in unknown]
+    if never:
+        yield msg(
+            "No pupil that the model learned from has a value for {names}. No answer takes account of it.",
+            names=Listing(tuple(never)),
+        )
+    if later:
+        yield msg(
+            "No pupil that the tested model learned from has a value for {names}. The test does not show what it is "
+            "worth in the model in use.",
+            names=Listing(tuple(later)),
+        )
+
+
+def _years(cohorts: Iterable[Cohort]) -> str:
+    return ", ".join(cohort.years for cohort in cohorts)

@@ -1,0 +1,265 @@
+"""Cost is bounded by what was sent: work and memory are counted, not seconds, while an input grows eightfold.
+
+Work is the calls that Python makes, plus what two calls of C cost that are not linear by themselves: Unicode's
+normalisation and `list.count`. Memory is the peak of what Python allocates.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+import tracemalloc
+import unicodedata
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from typing import Any
+
+import pytest
+
+from farol.api.batch_rows import Lines, parse_array
+from farol.api.requests import parse_object
+from farol.app import create_app
+from farol.errors import ApiError
+from farol.settings import Settings
+from farol.workbook import student_code as codes
+from tests.api.client import Client, running
+
+SIZES = (2_000, 16_000)
+"""Characters of the small input and of the large one."""
+
+GROWTH = SIZES[1] / SIZES[0]
+
+
+class Work:
+    """Counted since it was made: calls of Python and C, and the squares of what was normalised."""
+
+    def __init__(self) -> None:
+        self.units = 0
+
+    def called(self, _frame: object, event: str, _argument: object) -> None:
+        if event in ("call", "c_call"):
+            self.units += 1
+
+
+@contextmanager
+def counted() -> Iterator[Work]:
+    work = Work()
+    before = unicodedata.normalize
+
+    def normalize(form: Any, text: str) -> str:
+        work.units += len(text) ** 2 // 100
+        return before(form, text)
+
+    sys.setprofile(work.called)
+    unicodedata.normalize = normalize
+    try:
+        yield work
+    finally:
+        sys.setprofile(None)
+        unicodedata.normalize = before
+
+
+def work_of(entry: Callable[[Any], object], given: Any) -> int:
+    with counted() as work, suppress(ApiError):
+        entry(given)
+    return work.units
+
+
+MARKS = "\u0301\u0323"
+TEXTS = {
+    "marks": lambda n: "a" + MARKS * (n // 2),
+    "spaces": lambda n: "a" + " " * n + "b",
+    "hyphens": lambda n: " - " * (n // 3),
+    "zeros": lambda n: "0" * n + "x",
+    "ligatures": lambda n: "\ufb03" * n,
+}
+
+
+@pytest.mark.parametrize("text", TEXTS.values(), ids=TEXTS)
+@pytest.mark.parametrize("entry", [codes.student_code, codes.class_name])
+def test_a_code_costs_no_more_than_its_length(entry: Callable[[object], object], text: Callable[[int], str]) -> None:
+    small, large = (work_of(entry, text(size)) for size in SIZES)
+    assert large <= GROWTH * small + 100
+
+
+OBJECTS = {
+    "names twice at the end": lambda n: "{" + ",".join(f'"{i}":1' for i in range(n // 6)) + ',"z":1,"z":1}',
+    "one name": lambda n: "{" + ",".join('"a":1' for _ in range(n // 6)) + "}",
+    "unknown names": lambda n: "{" + ",".join(f'"IA{i}":1' for i in range(n // 8)) + "}",
+    "nesting": lambda n: '{"a":' * (n // 6) + "1" + "}" * (n // 6),
+    "digits": lambda n: '{"IAA":' + "9" * n + "}",
+    "decimals": lambda n: '{"IAA":0.' + "1" * n + "}",
+    "escapes": lambda n: '{"student":"' + "\\\\u0301" * (n // 6) + '"}',
+    "marks": lambda n: '{"student":"' + MARKS * (n // 2) + '"}',
+}
+
+
+@pytest.mark.parametrize("body", OBJECTS.values(), ids=OBJECTS)
+def test_an_object_costs_no_more_than_its_length(body: Callable[[int], str]) -> None:
+    small, large = (work_of(parse_object, body(size).encode()) for size in SIZES)
+    assert large <= GROWTH * small + 100
+
+
+HEADERS: dict[str, Callable[[int], str]] = {
+    "accept": lambda n: "text/html," + "a;q=1," * (n // 6),
+    "accept with parameters": lambda n: "text/html" + ";a" * (n // 2),
+    "accept-language": lambda n: "en;q=0.1," * (n // 9),
+    "authorization": lambda n: "Bearer " + "a" * n,
+    "x-api-key": lambda n: "farol_" * (n // 6),
+    "idempotency-key": lambda n: "k" * n,
+    "x-request-id": lambda n: "r" * n,
+    "origin": lambda n: "http://" + "[" * n,
+    "host": lambda n: "localhost" + "." * n,
+    "content-type": lambda n: "application/json" + ";" * n,
+    "cookie": lambda n: "a=b;" * (n // 4),
+    "traceparent": lambda n: "00-" * (n // 3),
+    "if-none-match": lambda n: '"a",' * (n // 4),
+}
+QUERIES: dict[str, Callable[[int], str]] = {
+    "lang": lambda n: "lang=" + "e" * n,
+    "reasons": lambda n: "reasons=" + "0" * n,
+    "many": lambda n: "&".join("reasons=1" for _ in range(n // 10)),
+    "window": lambda n: "window=" + "3" * n,
+    "slice": lambda n: "slice=class=" + "8" * n,
+}
+
+
+@pytest.fixture(scope="module")
+def app_and_client(shared_settings: Settings) -> Iterator[tuple[Any, Client]]:
+    app = create_app(shared_settings)
+    with running(app) as client:
+        yield app, client
+
+
+def asked(app: Any, method: str, path: str, *, query: bytes = b"", header: tuple[str, str] | None = None) -> int:
+    """The work of one request, without a server and a client around it. None of these may fail by our fault."""
+    name, value = header or ("x-nothing", "")
+    given = [(b"content-type", b"application/json"), (b"host", b"localhost")]
+    headers = [pair for pair in given if pair[0] != name.encode()] + [(name.encode(), value.encode("latin-1"))]
+    scope = {
+        "type": "http",
+        "asgi": {"version": "3.0", "spec_version": "2.3"},
+        "http_version": "1.1",
+        "method": method,
+        "scheme": "http",
+        "path": path,
+        "raw_path": path.encode(),
+        "query_string": query,
+        "root_path": "",
+        "headers": headers,
+        "client": ("127.0.0.1", 1),
+        "server": ("127.0.0.1", 8000),
+        "state": {},
+    }
+    statuses: list[int] = []
+
+    async def receive() -> dict[str, Any]:
+        return {"type": "http.request", "body": b"{}", "more_body": False}
+
+    async def send(message: Any) -> None:
+        statuses.extend([message["status"]] if "status" in message else [])
+
+    async def ask() -> int:
+        with counted() as work:
+            await app(scope, receive, send)
+        return work.units
+
+    units = asyncio.run(ask())
+    assert statuses[0] < 500
+    return units
+
+
+@pytest.mark.parametrize("path", ["/predict", "/predict/batch", "/nowhere"])
+@pytest.mark.parametrize("name", HEADERS)
+def test_a_header_costs_no_more_than_its_length(app_and_client: tuple[Any, Client], path: str, name: str) -> None:
+    header = name.split(maxsplit=1)[0]
+    asked(app_and_client[0], "POST", path)
+    small, large = (asked(app_and_client[0], "POST", path, header=(header, HEADERS[name](size))) for size in SIZES)
+    assert large <= GROWTH * small + 100
+
+
+@pytest.mark.parametrize("path", ["/predict", "/nowhere"])
+@pytest.mark.parametrize("name", QUERIES)
+def test_a_query_costs_no_more_than_its_length(app_and_client: tuple[Any, Client], path: str, name: str) -> None:
+    asked(app_and_client[0], "POST", path)
+    small, large = (asked(app_and_client[0], "POST", path, query=QUERIES[name](size).encode()) for size in SIZES)
+    assert large <= GROWTH * small + 100
+
+
+def test_what_callers_invent_is_not_kept_in_memory(app_and_client: tuple[Any, Client]) -> None:
+    """What is remembered of languages, routes and names is short, whatever came: 60 kB of each, 60 times."""
+    app, _ = app_and_client
+    tracemalloc.start()
+    try:
+        for number in range(60):
+            long = f"{number}" + "x" * 60_000
+            for header in ("accept-language", "host", "accept"):
+                asked(app, "GET", "/health", header=(header, long))
+            asked(app, "GET", f"/{long}", query=b"lang=" + long.encode())
+        kept, _ = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert kept < 2_000_000
+
+
+MEMORY = 6
+"""Times the bytes of an array that reading its rows may take at its peak, beside the array."""
+
+ROW = 400
+ROWS = {
+    "a field twice in each row": b'{"a":1,"b":1' + b" " * (ROW - 20) + b',"a":1}',
+    "a field twice deep inside": b'{"a":' * 20 + b'{"b":1,"b":1' + b" " * (ROW - 135) + b"}" * 21,
+    "numbers that are no rows": b"1" * ROW,
+    "nested lists": b'{"a":[' + b",".join([b"[]"] * (ROW // 3)) + b"]}",
+    "empty objects": b'{"a":[' + b",".join([b"{}"] * (ROW // 3)) + b"]}",
+    "unknown names": b"{" + b",".join(b'"n%d":1' % number for number in range(ROW // 8)) + b"}",
+}
+
+
+@pytest.mark.parametrize("row", ROWS.values(), ids=ROWS)
+def test_bad_rows_of_an_array_take_no_more_memory_than_good(row: bytes) -> None:
+    body = b"[" + b",".join([row] * 9_000) + b"]"
+    tracemalloc.start()
+    try:
+        array = parse_array(body, 10_000)
+        for first in range(0, len(array.spans), 500):
+            array.rows(first, first + 500, 64_000)
+        _, peak = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert peak <= MEMORY * len(body)
+
+
+def test_rows_beyond_the_limit_are_refused_before_they_are_read() -> None:
+    body = b"[" + b",".join([b'{"a":1,"a":1}'] * 600_000) + b"]"
+    tracemalloc.start()
+    try:
+        with pytest.raises(ApiError) as refused:
+            parse_array(body, 10_000)
+        _, peak = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert refused.value.code == "too_many_rows"
+    assert peak < 3 * len(body)
+
+
+def test_a_batch_of_bad_rows_answers_little_for_each(shared: Client) -> None:
+    row = "{" + ",".join(f'"IAX{number}": 1' for number in range(90)) + "}"
+    answer = shared.post("/predict/batch", content=f"[{','.join([row] * 200)}]", headers=_JSON)
+    assert answer.status_code == 200
+    assert len(answer.content) < 200 * 5_000
+
+
+_JSON = {"Content-Type": "application/json"}
+
+
+@pytest.mark.parametrize("piece", [b"\n", b" \n", b"{}\n", b'"' * 70_000], ids=["empty", "blank", "short", "one line"])
+def test_lines_cost_no_more_than_their_length(piece: bytes) -> None:
+    def read(times: int) -> int:
+        lines = Lines(64_000)
+        with counted() as work:
+            for _ in range(times):
+                list(lines.feed(piece))
+        return work.units
+
+    assert read(8_000) <= 8 * read(1_000) + 100

@@ -1,0 +1,127 @@
+"""The answers of files are those of the API, and every row is answered or refused with its reason."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.csv
+import pyarrow.ipc
+import pyarrow.parquet as pq
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from farol.api.schemas import InputForm
+from farol.batch.columns import column_map
+from farol.batch.score import BatchScorer
+from farol.errors import ApiError, InputError
+from farol.model.reasons import reasons_for
+from farol.model.scoring import Scorer
+from tests.batch.conftest import Score, pupils, write
+
+VALUES = st.one_of(
+    st.none(), st.floats(-1, 11, allow_nan=False), st.integers(-1, 41), st.sampled_from([0.0, 2.5, 10.005, 10.02, 7.0])
+)
+
+
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
+@given(st.data())
+def test_a_file_is_answered_as_the_api_answers(scorer: Scorer, data: st.DataObject) -> None:
+    names = list(scorer.bundle.inputs.columns)
+    rows = data.draw(st.lists(st.fixed_dictionaries(dict.fromkeys(names, VALUES)), min_size=1, max_size=6))
+    columns = {name: pa.array([row[name] for row in rows], type=pa.float64()) for name in names}
+    batch = pa.RecordBatch.from_pydict(columns | {"RA": [str(place) for place in range(len(rows))]})
+    mapped = column_map(scorer.bundle, batch.schema.names, 2024, keep=(), file="x")
+    scored = BatchScorer(scorer, reasons=3, locale="en").score(batch, mapped, 2024)
+    answered = {row["RA"]: row for row in scored.answers.to_pylist()}
+    form = InputForm(scorer.bundle.inputs)
+    counts = np.zeros(scorer.layout.width, dtype=np.int64)
+    for place, row in enumerate(rows):
+        given = {name: None if value is None else float(value) for name, value in row.items()}
+        try:
+            answer = scorer.score_one(form.read(given).values, 2024)
+        except (ApiError, InputError):
+            assert str(place) not in answered
+            assert place in {refused.row for refused in scored.refused}
+            continue
+        found = answered.pop(str(place))
+        assert (found["prediction"], found["probability"]) == (answer.prediction, answer.probability)
+        assert found["prediction_label"] == answer.label.en
+        effects = {found[f"reason_{rank}"]: found[f"reason_{rank}_effect"] for rank in (1, 2, 3)}
+        effects.pop(None, None)
+        assert effects == pytest.approx(
+            {reason.feature: reason.contribution for reason in reasons_for(scorer, answer, 3)}
+        )
+        np.add.at(counts, list(answer.cells), 1)
+    assert answered == {}
+    assert scored.counts.tolist() == counts.tolist()
+
+
+@pytest.mark.parametrize("ending", ["parquet", "csv", "csv.gz", "ndjson", "arrow", "arrows.arrow"])
+def test_every_kind_of_file_gives_the_same_answers(score: Score, tmp_path: Path, ending: str) -> None:
+    table = pupils(300)
+    expected = tmp_path / "expected.parquet"
+    score([write(table, tmp_path / "pupils.parquet")], expected)
+    report = score([write(table, tmp_path / f"in.{ending}")], tmp_path / "out.parquet")
+    assert (report.rows, report.scored, report.refused) == (300, 300, 0)
+    got = pq.read_table(tmp_path / "out.parquet")
+    assert got["RA"].to_pylist() == table["RA"].to_pylist()
+    assert got.equals(pq.read_table(expected))
+
+
+def test_answers_come_in_every_form(score: Score, tmp_path: Path) -> None:
+    source = write(pupils(50), tmp_path / "in.parquet", row_group_size=20)
+    for form in ("parquet", "csv", "ndjson", "arrow"):
+        score([source], tmp_path / f"out.{form}")
+    expected = pq.read_table(tmp_path / "out.parquet").to_pylist()
+    assert [json.loads(line) for line in (tmp_path / "out.ndjson").read_text("utf-8").splitlines()] == expected
+    assert pa.ipc.open_file(str(tmp_path / "out.arrow")).read_all().to_pylist() == expected
+    assert pyarrow.csv.read_csv(tmp_path / "out.csv").to_pylist() == expected
+
+
+def test_a_workbook_is_scored_as_its_panel(score: Score, sample_workbook: Path, tmp_path: Path) -> None:
+    report = score([sample_workbook], tmp_path / "out.parquet", year=None)
+    years = pq.read_table(tmp_path / "out.parquet")["year"].to_pylist()
+    assert report.rows == report.scored == len(years)
+    assert set(years) == {2022, 2023, 2024}
+
+
+def test_each_refused_row_is_named_with_its_reason(score: Score, tmp_path: Path) -> None:
+    (tmp_path / "in.csv").write_text(
+        "RA;IAA;IDA;Fase\nRA-1;7,5;6;3\nRA-2;70;6;3\nRA-3;sete;6;3\nRA-4;;;\nRA-5;7;6;3,5\nRA-6; ;6;Fase 3\n", "utf-8"
+    )
+    report = score([tmp_path / "in.csv"], tmp_path / "out.csv")
+    assert (report.rows, report.scored, report.refused) == (6, 2, 4)
+    lines = (tmp_path / "out.csv.refused.csv").read_text("utf-8").splitlines()
+    assert [line.split(",")[1:] for line in lines] == [
+        ["row", "column", "reason"],
+        ["2", "IAA", "IAA is out of its range."],
+        ["3", "IAA", "IAA is not a number."],
+        ["4", "", "Nothing was given from which to answer."],
+        ["5", "Fase", "Fase is not a whole number."],
+    ]
+    scored = pyarrow.csv.read_csv(tmp_path / "out.csv")
+    assert scored["RA"].to_pylist() == ["RA-1", "RA-6"]
+    assert "70" not in "".join(lines)
+
+
+def test_the_year_is_that_of_column_partition_or_name(score: Score, tmp_path: Path) -> None:
+    table = pupils(20).append_column("Ano ingresso", pa.array([2020] * 20))
+    said = {}
+    for name, year, place in (
+        ("option", 2023, tmp_path / "a.parquet"),
+        ("partition", None, tmp_path / "year=2023" / "a.parquet"),
+        ("name", None, tmp_path / "PEDE2023.parquet"),
+    ):
+        place.parent.mkdir(exist_ok=True)
+        score([write(table, place)], tmp_path / f"{name}.parquet", year=year)
+        said[name] = pq.read_table(tmp_path / f"{name}.parquet")["probability"].to_pylist()
+    with_column = table.append_column("ano", pa.array([2023] * 20))
+    score([write(with_column, tmp_path / "c.parquet")], tmp_path / "column.parquet", year=None)
+    assert said["option"] == said["partition"] == said["name"]
+    assert pq.read_table(tmp_path / "column.parquet")["probability"].to_pylist() == said["option"]
+    odd = table.append_column("year", pa.array([2023] * 19 + [23]))
+    assert score([write(odd, tmp_path / "odd.parquet")], tmp_path / "odd.out.parquet", year=None).refused == 1

@@ -1,0 +1,121 @@
+"""What each command asks of a sheet: what its task needs, and no more."""
+
+from __future__ import annotations
+
+import csv
+import json
+import sys
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+import openpyxl
+import pytest
+
+from farol.cli import main
+from farol.model.bundle import write_bundle
+from farol.model.registry import Registry
+from farol.profile import load_profile
+from farol.training.train import train
+from farol.workbook.panel import read_panel
+
+Run = Callable[..., str]
+
+FEATURES = ("IAA", "IEG", "IPS", "IPP", "IDA", "IPV", "IAN", "Por", "Mat", "Ing")
+
+
+@pytest.fixture(scope="module")
+def artifacts(tmp_path_factory: pytest.TempPathFactory, sample_workbook: Path) -> Path:
+    """Both models of the sample, in use."""
+    folder = tmp_path_factory.mktemp("cli-sheets") / "artifacts"
+    panel = read_panel(sample_workbook, load_profile("pede"))
+    for task in panel.profile.tasks:
+        Registry(folder).promote(task, write_bundle(folder, train(panel, task, quick=True)).name)
+    return folder
+
+
+@pytest.fixture
+def run(tmp_path: Path, artifacts: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Run:
+    """A command in this process, with this test's database; what it printed."""
+
+    def run(*arguments: object, code: int = 0, folder: Path = artifacts) -> str:
+        options = ["--artifacts", str(folder)] if arguments[0] not in ("check", "log") else []
+        monkeypatch.setattr(sys, "argv", ["farol", *map(str, arguments), *options])
+        monkeypatch.setenv("FAROL_LOCALE", "en")
+        monkeypatch.setenv("FAROL_DATA", str(tmp_path / "data"))
+        with pytest.raises(SystemExit) as exit_:
+            main()
+        printed = capsys.readouterr()
+        assert (exit_.value.code or 0) == code, printed.out + printed.err
+        assert "Traceback" not in printed.err
+        return printed.out + printed.err
+
+    return run
+
+
+@pytest.fixture(scope="module")
+def newest(sample_workbook: Path) -> list[list[object]]:
+    """The sheet of 2024, the headers first."""
+    book = openpyxl.load_workbook(sample_workbook, data_only=True)
+    return [[cell.value for cell in row] for row in book["PEDE2024"].iter_rows()]
+
+
+def write(path: Path, rows: Sequence[Sequence[object]], keep: Callable[[str], bool]) -> Path:
+    """A csv file of some columns of a sheet."""
+    chosen = [position for position, header in enumerate(rows[0]) if keep(str(header))]
+    with path.open("w", newline="", encoding="utf-8") as file:
+        csv.writer(file).writerows([["" if row[i] is None else row[i] for i in chosen] for row in rows])
+    return path
+
+
+def test_a_sheet_without_labels_is_checked_listed_and_forecast(
+    run: Run, tmp_path: Path, newest: list[list[object]]
+) -> None:
+    file = write(tmp_path / "turma.csv", newest, lambda header: header not in ("Defasagem", "Fase Ideal"))
+    assert "0 errors" in run("check", file, "--year", 2025)
+    assert "--year" in run("list", file, code=2)
+    listed = json.loads(run("list", file, "--year", 2025, "--task", "current", "--format", "json"))
+    assert (listed["year"], {pupil["at_risk_now"] for pupil in listed["pupils"]}) == (2025, {None})
+    told = run("forecast", file, "--year", 2025, "--task", "current")
+    assert "pupils of 2025" in told
+    assert "does not say of any pupil whether they are at risk" in run("outcomes", file, "--year", 2025, code=2)
+
+
+def test_what_nobody_has_is_said_with_what_it_costs(run: Run, tmp_path: Path, newest: list[list[object]]) -> None:
+    file = write(tmp_path / "PEDE2025.csv", newest, lambda header: header not in ("IAN", "IEG"))
+    cost = "Not known of any pupil of this sheet: Engagement, Adequacy to the level."
+    for command in ("list", "forecast"):
+        assert cost in run(command, file, "--task", "current")
+    assert cost in run("drift", "--task", "current", "--input", file)
+
+
+def test_drift_needs_the_columns_of_its_task_alone(run: Run, tmp_path: Path, newest: list[list[object]]) -> None:
+    file = write(tmp_path / "ten-features.csv", newest, lambda header: header in FEATURES)
+    report = json.loads(run("drift", "--task", "current", "--input", file, "--format", "json"))
+    assert report["n"] == len(newest) - 1
+    other = write(tmp_path / "x.csv", newest, lambda header: header == "Fase")
+    assert "no column that is of use here" in run("drift", "--task", "current", "--input", other, code=2)
+
+
+def test_drift_reads_the_logs_own_file(run: Run, tmp_path: Path, sample_workbook: Path) -> None:
+    for task in ("current", "next-year"):
+        run("simulate", "--n", 60, "--task", task, "--workbook", sample_workbook)
+    log = tmp_path / "log.csv"
+    run("log", "export", log)
+    report = json.loads(run("drift", "--task", "current", "--input", log, "--format", "json"))
+    stored = json.loads(run("drift", "--task", "current", "--window", "all", "--format", "json"))
+    assert report["n"] == stored["n"] == 60
+
+
+def test_training_goes_on_with_what_the_years_allow(run: Run, tmp_path: Path, sample_workbook: Path) -> None:
+    folder = tmp_path / "artifacts"
+    replayed = run("train", sample_workbook, "--as-of", 2022, "--quick", folder=folder)
+    assert "Tested on pupils left out in turn, of 2022" in replayed
+    assert "Not trained, and the others are:" in replayed
+    assert "two consecutive years" in replayed
+    assert "`farol models promote current` serves it." in replayed
+    assert Registry(folder).promoted("current") is None
+    run("train", sample_workbook, "--as-of", 2022, "--quick", "--task", "current", "--force", folder=folder)
+    assert str(Registry(folder).promoted("current")).startswith("2022-")
+    assert "two consecutive years" in run(
+        "train", sample_workbook, "--as-of", 2022, "--task", "next-year", folder=folder, code=2
+    )

@@ -1,0 +1,131 @@
+"""`/ready` is 200 exactly when a prediction would be stored: both are asked, poll by poll, whatever is wrong."""
+
+from __future__ import annotations
+
+import os
+import signal
+import sqlite3
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+from tests.api.shape import PUPIL
+from tests.faults.service import Service
+from tests.faults.test_stores import LINUX, fill, small_disk
+from tests.postgresql import Cluster
+
+POLLS = 6
+
+
+def polled(service: Service, times: int = POLLS) -> list[tuple[int, int]]:
+    """The status of a prediction and then that of `/ready`, on connections of their own."""
+    return [(service.ask("POST", "/predict", PUPIL).status, service.ask("GET", "/ready").status) for _ in range(times)]
+
+
+def agrees(service: Service, status: int) -> None:
+    """Once it is so for both, it stays so, poll by poll."""
+    service.wait_for(lambda: polled(service, 1) == [(status, status)])
+    assert polled(service) == [(status, status)] * POLLS
+
+
+@LINUX
+@pytest.mark.parametrize("workers", [1, 2])
+def test_a_full_disk_is_not_ready(trained: Path, tmp_path: Path, workers: int) -> None:
+    with (
+        small_disk(tmp_path / "disk") as disk,
+        Service(trained, tmp_path, f"sqlite:///{disk / 'farol.db'}", workers=workers) as service,
+    ):
+        agrees(service, 200)
+        ballast = disk / "ballast"
+        fill(ballast)
+        agrees(service, 503)
+        ballast.unlink()
+        agrees(service, 200)
+
+
+@pytest.mark.parametrize("workers", [1, 2])
+@pytest.mark.parametrize("damaged", ["predictions", "ix_predictions_at", "counters"])
+def test_a_damaged_page_is_not_ready(trained: Path, tmp_path: Path, workers: int, damaged: str) -> None:
+    file = tmp_path / "data" / "farol.db"
+    with Service(trained, tmp_path, f"sqlite:///{file}", workers=workers) as service:
+        agrees(service, 200)
+        assert service.process is not None
+        service.process.terminate()
+        service.process.wait(20)
+        with sqlite3.connect(file) as database:
+            database.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+            (page,) = database.execute("SELECT rootpage FROM sqlite_master WHERE name = ?", [damaged]).fetchone()
+            (size,) = database.execute("PRAGMA page_size").fetchone()
+        database.close()
+        with file.open("r+b") as pages:
+            pages.seek((page - 1) * size)
+            pages.write(b"\xff" * size)
+        service.start(ready=False)
+        agrees(service, 503)
+
+
+@contextmanager
+def silent(cluster: Cluster) -> Iterator[None]:
+    """Every process of the server is stopped: the system still takes connections for it, and nothing answers."""
+    first = int((cluster.data / "postmaster.pid").read_text().splitlines()[0])
+    pids = [first, *children(first)]
+    for pid in pids:
+        os.kill(pid, signal.SIGSTOP)
+    try:
+        yield
+    finally:
+        for pid in pids:
+            os.kill(pid, signal.SIGCONT)
+
+
+def children(pid: int) -> list[int]:
+    return [int(child) for child in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
+
+
+@LINUX
+@pytest.mark.postgresql
+@pytest.mark.parametrize("workers", [1, 2])
+def test_postgresql_that_says_nothing_is_not_ready(
+    trained: Path, tmp_path: Path, cluster: Cluster, workers: int
+) -> None:
+    url = cluster.new_database() + "&connect_timeout=2"
+    with Service(trained, tmp_path, url, workers=workers, environ={"FAROL_STORE_TIMEOUT": "0.5"}) as service:
+        agrees(service, 200)
+        with silent(cluster):
+            agrees(service, 503)
+            assert service.ask("GET", "/health").status == 200
+        agrees(service, 200)
+
+
+Change = Callable[[Path, Path], None]
+
+
+def moved_over(file: Path, copy: Path) -> None:
+    copy.replace(file)
+
+
+def log_removed(file: Path, _copy: Path) -> None:
+    Path(f"{file}-wal").unlink()
+
+
+def both_removed(file: Path, copy: Path) -> None:
+    log_removed(file, copy)
+    Path(f"{file}-shm").unlink()
+
+
+@pytest.mark.parametrize("workers", [1, 2])
+@pytest.mark.parametrize("change", [moved_over, log_removed, both_removed])
+def test_a_database_that_is_not_itself_is_not_ready(
+    trained: Path, tmp_path: Path, workers: int, change: Change
+) -> None:
+    file, copy = tmp_path / "data" / "farol.db", tmp_path / "copy.db"
+    with Service(trained, tmp_path, f"sqlite:///{file}", workers=workers) as service:
+        agrees(service, 200)
+        with sqlite3.connect(file) as source, sqlite3.connect(copy) as target:
+            source.backup(target)
+        source.close()
+        target.close()
+        change(file, copy)
+        agrees(service, 503)

@@ -1,0 +1,72 @@
+"""A csv file's text is read whatever program wrote it."""
+
+from __future__ import annotations
+
+import codecs
+from pathlib import Path
+
+import pytest
+
+from farol.errors import WorkbookError
+from farol.workbook.panel import Panel, read_panel
+from tests.workbook.making import PEDE, findings_of, only, pupils
+
+COLUMNS = {"Gênero": ["Menina", "Menino", "Menina"], "Turma": ["Ágora", "São João", "C"]}
+TEXT = "\n".join(";".join(map(str, row)) for row in pupils(3, COLUMNS)) + "\n"
+
+
+def panel_of(folder: Path, content: bytes) -> Panel:
+    path = folder / "PEDE2022.csv"
+    path.write_bytes(content)
+    return read_panel(path, PEDE)
+
+
+@pytest.mark.parametrize("end", ["\n", "\r\n", "\r"])
+@pytest.mark.parametrize(
+    "encoding",
+    ["utf-8", "utf-8-sig", "cp1252", "utf-16", "utf-16-le", "utf-16-be", "utf-32", "BOM utf-16-be", "BOM utf-32-be"],
+)
+def test_every_encoding_and_line_end_gives_the_same(tmp_path: Path, encoding: str, end: str) -> None:
+    text = TEXT.replace("\n", end)
+    if encoding.startswith("BOM"):
+        text = "\ufeff" + text
+    panel = panel_of(tmp_path, text.encode(encoding.removeprefix("BOM ")))
+    assert panel.categories["class"].tolist() == ["Ágora", "São João", "C"]
+    assert panel.categories["sex"].tolist() == ["F", "M", "F"]
+    assert {finding.code for finding in panel.findings} == {"missing_column"}
+
+
+def test_a_few_bytes_of_windows_do_not_change_the_rest(tmp_path: Path) -> None:
+    content = TEXT.encode().replace("São João".encode(), b'"S\xe3o\nJo\xe3o"')
+    panel = panel_of(tmp_path, content)
+    assert panel.categories["class"].tolist() == ["Ágora", "São João", "C"]
+    assert panel.categories["sex"].tolist() == ["F", "M", "F"]
+    assert only(panel, "other_encoding").rows == (3,)
+
+
+def test_a_file_of_windows_stays_one(tmp_path: Path) -> None:
+    text = TEXT.replace("Ágora", "“CAFÉ”")  # its last two bytes would be one letter of UTF-8
+    panel = panel_of(tmp_path, text.encode("cp1252"))
+    assert panel.categories["class"].tolist()[0] == "“CAFÉ”"
+    assert not findings_of(panel, "other_encoding")
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        TEXT.encode("cp1252") + b"\x81\x8d",
+        TEXT.encode() + b"\0",
+        codecs.BOM_UTF16_LE + b"a",
+        codecs.BOM_UTF32_BE + b"a",
+        TEXT.encode("utf-16-le") + b"\xd8",
+    ],
+)
+def test_what_is_no_text_is_refused(tmp_path: Path, content: bytes) -> None:
+    with pytest.raises(WorkbookError, match="not a workbook"):
+        panel_of(tmp_path, content)
+
+
+def test_a_byte_that_windows_does_not_know_is_a_sign(tmp_path: Path) -> None:
+    panel = panel_of(tmp_path, TEXT.encode().replace("Ágora".encode(), b"\x81gora"))
+    assert panel.categories["class"].tolist()[0] == "\ufffdgora"
+    assert only(panel, "other_encoding").rows == (2,)
