@@ -103,3 +103,11 @@ def test_answers_without_a_hidden_feature_are_counted_apart(tmp_path: Path) -> N
     assert counted[0][WITHOUT] == counted[0]["=score"]
     assert WITHOUT not in counted[1]
     assert WITHOUT not in Scorer(read_bundle(make_bundle(tmp_path, "next-year"))).layout.starts
+
+
+@pytest.mark.parametrize("task", ["current", "next-year"])
+def test_rows_count_together_as_one_by_one(tmp_path: Path, task: str) -> None:
+    scorer = Scorer(read_bundle(make_bundle(tmp_path, task)))
+    scores = scorer.score_rows([{"IDA": 2.0, "IAN": ian, "IAA": 5.0} for ian in (None, 5.0, 10.0, None)], [2024] * 4)
+    one_by_one = total(scorer.layout, [answer.cells for answer in scorer.answers(scores)])
+    assert scorer.counts(scores).tolist() == one_by_one.tolist()

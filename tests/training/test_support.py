@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
 from farol.model.risk_bands import JudgedAnswers, Support
 from farol.profile import Task
 from farol.training import models, sections
+from farol.training.plan import MINIMUM_ROWS
 from farol.training.rows import LabelledRows
 from farol.training.support import MeasuredSupport, measured_support
 
@@ -142,6 +145,33 @@ def test_years_the_model_never_saw_widen_what_is_expected() -> None:
     other = models.fit_served(SECRET, rows(matrix, label, year=years).select(years == 2023), seed=0)
     np.testing.assert_array_equal(unseen[years == 2022], other.probability(matrix[years == 2022]))
     assert models.folded(SECRET, rows(matrix, label), seed=0).by_year(matrix) is None
+
+
+def test_a_year_without_which_too_few_rows_remain_is_not_left_out() -> None:
+    matrix, label = giveaway()
+    years = np.where(np.arange(N) < MINIMUM_ROWS - 1, 2024, 2023)
+    unseen = models.folded(SECRET, rows(matrix, label, year=years), seed=0).by_year(matrix)
+    assert unseen is not None
+    assert np.isnan(unseen).tolist() == (years == 2023).tolist()
+
+
+def test_words_and_groups_are_measured_out_of_fold() -> None:
+    """Labels are those of a pupil's class at random: only who has seen the class could know them by its number."""
+    generator = np.random.default_rng(4)
+    classes = np.repeat(np.arange(40), N // 40)
+    label = (generator.random(40) < 0.5).astype(np.float64)[classes]
+    spec = task(("class", "word", "x"), hidden=("word",))
+    matrix = np.column_stack((classes, classes % 3, generator.random(N))).astype(np.float64)
+    names = np.array([f"c{number}" for number in classes], dtype=np.object_)
+    known = replace(rows(matrix, label, unit=names), words={"word": ("a", "b", "c")})
+    found = measured(spec, known)
+    assert found.groups[0].skill < 0
+    assert measured(spec, replace(known, unit=known.student)).groups[0].skill > 0.2
+    assert {group.without for group in found.groups} == {(), ("word",)}
+    support = Support.of(sections.support(found), spec.features, spec.hidden)
+    gone = models.without(spec, matrix)
+    bands = support.judge(gone, np.full(N, 0.5)).band
+    assert not set(bands) & set(support.judge(matrix, np.full(N, 0.5)).band)
 
 
 def test_a_hidden_feature_that_nobody_has_leaves_what_is_usual() -> None:

@@ -32,7 +32,7 @@ _HEADERS = {
     "class": msg("class"),
     "level": msg("level"),
     "probability": msg("risk"),
-    "at_risk_now": msg("at risk now"),
+    "at_risk_now": msg("{state} now"),
     "tied": msg("tied"),
     "reasons": msg("reasons"),
 }
@@ -156,7 +156,12 @@ class PupilList:
             )
             for pupil in self.pupils
         )
-        words = {**_HEADERS, "level": Message(self.bundle.profile.level_name.in_locale(form.locale))}
+        profile = self.bundle.profile
+        words = {
+            **_HEADERS,
+            "level": Message(profile.level_name.in_locale(form.locale)),
+            "at_risk_now": msg("{state} now", state=profile.label.state),
+        }
         headers = tuple(words.values()) if form.is_for_people else tuple(words)
         return form.start + form.lines([headers, *rows])
 
