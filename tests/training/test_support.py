@@ -147,7 +147,7 @@ def test_years_the_model_never_saw_widen_what_is_expected() -> None:
     assert models.folded(SECRET, rows(matrix, label), seed=0).by_year(matrix) is None
 
 
-def test_a_year_without_which_too_few_rows_remain_is_not_left_out() -> None:
+def test_a_year_is_kept_where_the_others_teach_too_little() -> None:
     matrix, label = giveaway()
     years = np.where(np.arange(N) < MINIMUM_ROWS - 1, 2024, 2023)
     unseen = models.folded(SECRET, rows(matrix, label, year=years), seed=0).by_year(matrix)
