@@ -113,7 +113,7 @@ class Folded:
         return _unseen(self.pupils, matrix)
 
     def by_year(self, matrix: Floats) -> Floats | None:
-        """Probabilities (n,) by models that never saw a row of that year, NaN without such a model; None if all lack."""
+        """Probabilities (n,) by models that never saw a row of that year, NaN where no model is; None without any."""
         return _unseen(self.years, matrix) if self.years else None
 
 
