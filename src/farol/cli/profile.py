@@ -25,7 +25,7 @@ from farol.cli.terminal import (
     say_reading,
     workbook_limits,
 )
-from farol.errors import PlanError, Place, ProfileError
+from farol.errors import Place, PlanError, ProfileError
 from farol.i18n import Message, msg, terminal_locale
 from farol.profile import BY_ROWS, Profile, Task, load_profile
 
@@ -92,7 +92,8 @@ def _numbers(lines: tuple[int, ...]) -> str:
 def check(
     profile: ProfileArgument,
     files: Annotated[
-        list[Path] | None, typer.Argument(metavar=_("FILE"), help=_("Data that it should describe."), show_default=False)
+        list[Path] | None,
+        typer.Argument(metavar=_("FILE"), help=_("Data that it should describe."), show_default=False),
     ] = None,
     year: SheetYearOption = None,
     output: FormatOption = Format.text,
@@ -110,7 +111,7 @@ def check(
         facts = _file_facts(panel, file)
         readings.append(facts)
         if output is Format.text:
-            _say_file(panel, file, facts)
+            _say_file(panel, file, profile, facts)
     if output is Format.json:
         for task in (task for reading in readings for task in reading["tasks"].values()):
             task.pop("error", None)
@@ -201,11 +202,15 @@ def _training_facts(panel: Panel, task: Task) -> dict[str, Any]:
     return facts
 
 
-def _say_file(panel: Panel, file: Path, facts: dict[str, Any]) -> None:
+def _say_file(panel: Panel, file: Path, profile: Path, facts: dict[str, Any]) -> None:
     OUT.print()
     say_reading(panel, file)
     columns, without = facts["columns"], facts["columns_without_values"]
-    say(msg("Columns of the profile with values: {count} of {all}.", count=len(columns), all=len(columns) + len(without)))
+    say(
+        msg(
+            "Columns of the profile with values: {count} of {all}.", count=len(columns), all=len(columns) + len(without)
+        )
+    )
     for name in without:
         aliases = ", ".join(panel.profile.columns[name].aliases)
         say(msg("  [columns.{name}]: no value. Expected: a header among {aliases}, and values of its kind.",
@@ -213,10 +218,11 @@ def _say_file(panel: Panel, file: Path, facts: dict[str, Any]) -> None:
     if without:
         say(msg("  What to do: add the file's own header to aliases, or correct kind, range or categories."))
     for name, task in facts["tasks"].items():
-        _say_training(panel.profile.tasks[name], task)
+        command = f"farol train {file} --profile {profile} --task {name}"
+        _say_training(panel.profile.tasks[name], task, command)
 
 
-def _say_training(task: Task, facts: dict[str, Any]) -> None:
+def _say_training(task: Task, facts: dict[str, Any], command: str) -> None:
     share = 100 * facts["at_risk"] / facts["rows"] if facts["rows"] else None
     say_heading(task.title.in_locale(terminal_locale()), f" · {task.name}")
     say(
@@ -231,7 +237,7 @@ def _say_training(task: Task, facts: dict[str, Any]) -> None:
         say(msg("  rows that do not count, by the task's conditions: {count}", count=facts["not_counted"]))
     error = facts.pop("error", None)
     if error is None:
-        say(msg("  A model can be trained: `farol train` with this file and this profile."))
+        say(msg("  A model can be trained: `{command}`", command=command))
         return
     say(msg("  No model can be trained:"))
     for line in error.lines(terminal_locale()):

@@ -34,6 +34,11 @@ TOO_LATE = 0.95
 
 _MOSTLY = 0.9
 
+_MOST_PERIODS = 24
+
+_LONGEST_SCALE = 25
+"""Whole numbers over a longer way than this are counts or measures, not a scale."""
+
 _WORDS = re.compile(r"[A-Z]?[a-z]+|[A-Z]+(?![a-z])|[0-9]+|[^\W\d_A-Za-z]+")
 _CODE = re.compile(r"ra|id|ids|cod|codigo|code|matricula|registro|nr|numero|number|key|chave|student|aluno|pupil|child")
 _ENDS_LIKE_CODE = re.compile(r"(?:student|pupil|child|aluno|user|person)(?:id|nr|no|code)")
@@ -41,22 +46,29 @@ _NAME = re.compile(
     r"nome|name|aluno|aluna|student|pupil|mae|pai|mother|father|parent|cpf|rg|nis|email|mail|telefone|celular|phone|"
     r"endereco|docente|professor|professora|teacher|tutor|responsavel"
 )
-_GROUP = re.compile(r"escola|school|sch|turma|class|classe|unidade|polo|campus|curso|course|module|modulo|teacher|tch")
-_SCHOOL = re.compile(r"escola|school|schoolid|unidade|polo|campus")
+_GROUP = re.compile(
+    r"(?:escola|school|sch|turma|class|classe|unidade|polo|campus|curso|course|module|modulo|teacher|tch)(?:id|nr|no|code)?"
+)
+_SCHOOL = re.compile(r"(?:escola|school|sch|unidade|polo|campus)(?:id|nr|no|code)?")
 _PERIOD = re.compile(r"ano|year|term|semestre|semester|periodo|presentation|bimestre|trimestre|letivo|edicao|wave")
-_NOT_PERIOD = re.compile(r"nasc|nascimento|birth|born|ingresso|entrada|entry|joined|conclusao|idade|age|grade|serie")
+_NOT_PERIOD = re.compile(r"nasc|nascimento|birth|born|ingresso|entrada|entry|joined|conclusao|idade|age")
+_STAGE = re.compile(r"gr|grade|serie|fase|phase|etapa|nivel|level|wave|ciclo")
 _RESULT = re.compile(
     r"resultado|situacao|status|result|outcome|target|label|aprovado|aprovacao|reprovado|evasao|evadiu|dropout|"
     r"desistencia|abandono|rendimento|final|passed|pass|fail|failed|class|gpa"
 )
+_NOT_RESULT = re.compile(r"marital|civil|parents?|pais|mother|father|familia|family|socio.*")
 _BAD = re.compile(
     r"(?:reprov|retid|evad|evas|aband|desist|cancel|insuf|baix|nao aprov|fail|drop|withdr|left|low|poor|behind|at risk)"
     r".*|l|f|r"
 )
 _OPEN = re.compile(r"(?:enrol|cursando|em curso|em andamento|ativ|active|matriculad|transf|pendent|pending).*")
-_SENSITIVE = re.compile(r"sex|sexo|gender|genero|cor|raca|race|eth|ethnicity|etnia|black|hispanic|minority|religiao|nationality")
+_SENSITIVE = re.compile(
+    r"sex|sexo|gender|genero|sx|female|cor|raca|race|eth|ethnicity|etnia|"
+    r"black|hispanic|minority|religiao|nacionalidade|nationality"
+)
 _FULL_NAME = re.compile(r"[^\W\d_a-z][\w'’-]+(?: (?:d[aeo]s?|e|[^\W\d_a-z][\w'’.-]*))+")
-_LATE = re.compile(r"final|post|recuperacao|exame|conselho|motivo|reason for leaving|resultado|situacao|result|status")
+_LATE = re.compile(r"final|post|recuperacao|conselho|resultado|result")
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -93,7 +105,7 @@ class ColumnGuess:
 
 def column_guesses(table: UnfamiliarTable) -> list[ColumnGuess]:
     """A guess for each column, in the file's order; their keys are unique."""
-    taken: set[str] = {"year"}
+    taken: set[str] = set()
     guesses = []
     for column in table.columns:
         key = _key(column.headers[0], taken)
@@ -105,7 +117,7 @@ def column_guesses(table: UnfamiliarTable) -> list[ColumnGuess]:
 def _key(header: str, taken: set[str]) -> str:
     """A name for the column in the profile, of the header's letters and digits."""
     name = "_".join(re.findall(r"[a-z0-9]+", fold(header))) or "column"
-    name = name if name[0].isalpha() else f"c_{name}"
+    name = "school_year" if name == "year" else name if name[0].isalpha() else f"c_{name}"
     return next(text for text in (name, *(f"{name}_{n}" for n in range(2, len(taken) + 3))) if text not in taken)
 
 
@@ -145,7 +157,7 @@ def _of_numbers(plain: ColumnGuess, given: Floats, counts: Counter[str], words: 
     if whole and np.array_equal(given, np.arange(given[0], given[0] + len(given))) and not _says(words, _CODE):
         return replace(plain, is_row_number=True, reason=msg("the number of the row, not a pupil's code"))
     gaps = whole and distinct <= MOST_NOMINAL and high - low > 3 * distinct and len(given) > 20 * distinct
-    if whole and (distinct == 2 or gaps or (_says(words, _GROUP) and distinct > 2)):
+    if whole and (distinct == 2 or gaps or _is_group(words)):
         guess = _with_words(plain, texts)
         about = msg('numbers that look like codes; if they count something, write kind = "number"')
         return replace(guess, is_code=True, doubts=(*guess.doubts, about) if distinct > 2 else guess.doubts)
@@ -155,12 +167,18 @@ def _of_numbers(plain: ColumnGuess, given: Floats, counts: Counter[str], words: 
     return replace(plain, kind="number", minimum=minimum, maximum=maximum, integer=whole, doubts=doubts)
 
 
+def _is_group(words: tuple[str, ...]) -> bool:
+    """Whether a header is the number of a school or class, and not a number about it, such as its size."""
+    return _says(words, _GROUP) and all(_GROUP.fullmatch(word) or _CODE.fullmatch(word) for word in words[:-1])
+
+
 def _limits(given: Floats) -> tuple[float, float]:
-    """The least and the greatest value where many rows have them; else the next round numbers outside."""
+    """The ends of a short scale where many rows have them; else the next round numbers outside."""
     low, high = float(given.min()), float(given.max())
-    if np.count_nonzero(given == low) < FREQUENT:
+    scale = bool((given == np.round(given)).all()) and high - low <= _LONGEST_SCALE
+    if not scale or np.count_nonzero(given == low) < FREQUENT:
         low = 0.0 if low >= 0 else -_round_above(-low)
-    if np.count_nonzero(given == high) < FREQUENT:
+    if not scale or np.count_nonzero(given == high) < FREQUENT:
         high = _round_above(high) if high > 0 else 0.0
     return low, high
 
@@ -263,22 +281,22 @@ def period_column(guesses: Sequence[ColumnGuess], table: UnfamiliarTable) -> str
     if "{year}" in table.sheets:
         return None
     for guess in guesses:
-        values = Counter(text for text in guess.column.texts if text is not None)
-        if not _says(guess.header_words[:-1], _PERIOD) or _says(guess.header_words, _NOT_PERIOD):
+        values = {text for text in guess.column.texts if text is not None}
+        if not 2 <= len(values) <= _MOST_PERIODS or guess.column.filled < 0.95 * table.rows:
             continue
-        digits = all(any(character.isdigit() for character in text) for text in values)
-        if not 2 <= len(values) <= 24 or not digits or guess.column.filled < 0.95 * table.rows:
+        if _says(guess.header_words, _NOT_PERIOD) or not any(re.search("[0-9]", text) for text in values):
             continue
-        if all(re.search(r"(?:19|20)[0-9]{2}", text) for text in values):
+        if _says(guess.header_words, _PERIOD) and all(re.search(r"(?:19|20)[0-9]{2}", text) for text in values):
             return guess.key
-        if not identifiers(guesses, table, None)[:1] and identifiers(guesses, table, guess.key):
+        likely = _says(guess.header_words, _PERIOD) or _says(guess.header_words, _STAGE)
+        if likely and len(identifiers(guesses, table, None)) != 1 and len(identifiers(guesses, table, guess.key)) == 1:
             return guess.key
     return None
 
 
 @dataclass(frozen=True, slots=True)
 class LabelGuess:
-    """How it ended: the column's key, and where known the operator, the value and the words of rows that do not count."""
+    """How it ended: the column's key, where known the operator and the value, and the words of rows that do not count."""
 
     key: str
     operator: str | None = None
@@ -289,18 +307,26 @@ class LabelGuess:
 
 def label_guess(guesses: Sequence[ColumnGuess]) -> LabelGuess | None:
     """The column that says how it ended, by its header and its few values. None where no header says so."""
-    likely = [guess for guess in guesses if _says(guess.header_words, _RESULT) and guess.kind in ("category", "number")]
+    likely = [guess for guess in guesses if _is_result(guess)]
     few = [guess for guess in likely if guess.kind == "category" and 2 <= len(guess.words) <= 6 and not guess.rare]
     if few:
         return label_of_words(few[-1])
-    return LabelGuess(likely[-1].key) if likely else None
+    numbers = [guess for guess in likely if guess.kind == "number"]
+    return LabelGuess(numbers[-1].key) if numbers else None
+
+
+def _is_result(guess: ColumnGuess) -> bool:
+    says = _says(guess.header_words, _RESULT) and not _says(guess.header_words, _NOT_RESULT)
+    return says and guess.kind in ("category", "number")
 
 
 def label_of_words(guess: ColumnGuess) -> LabelGuess:
     """At risk are the words that sound so, else the rarer of two, else nothing is said."""
     unfinished = tuple(word for word in guess.words if _OPEN.fullmatch(fold(word)))
     counted = [word for word in guess.words if word not in unfinished]
-    bad = tuple(word for word in counted if _BAD.fullmatch(fold(word))) or tuple(counted[1:] if len(counted) == 2 else ())
+    bad = tuple(word for word in counted if _BAD.fullmatch(fold(word))) or tuple(
+        counted[1:] if len(counted) == 2 else ()
+    )
     if len(bad) == 1:
         return LabelGuess(guess.key, "==", bad[0], unfinished)
     return LabelGuess(guess.key, "in", bad, unfinished) if bad else LabelGuess(guess.key, unfinished=unfinished)
@@ -321,7 +347,7 @@ def at_risk(label: LabelGuess, guess: ColumnGuess) -> Floats:
 
 
 def known_too_late(guess: ColumnGuess, risk: Floats) -> Message | None:
-    """Why a column may be known only when the label is: it tells almost all, is filled in for one side, or is called so."""
+    """Why a column may be known only when the label is: it or its gaps tell almost all, or it is called so."""
     known = ~np.isnan(risk)
     values: NDArray[np.float64] = guess.column.numbers
     if guess.kind == "category":

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from farol.errors import InputError, ProfileError
-from farol.i18n import LOCALES, Message, msg, translate
+from farol.i18n import LOCALES, Message, msg
 from farol.profile import fold, parse_profile
 from farol.workbook.guesses import (
     MOST_NOMINAL,
@@ -209,9 +209,9 @@ def _label_lines(draft: _Draft) -> Iterator[str]:
             empty = "[]" if guess.kind == "category" else '""'
             yield f"value = {empty}  # {fill_in}: {say(about if guess.kind == 'category' else number)}"
             said = guess.header
-    words_about = say(msg("how pages call the two answers"))
-    yield f"negative = {{ pt = {_quoted('Não deve: ' + said)}, en = {_quoted('Should not: ' + said)} }}  # {mark}: {words_about}"
-    yield f"positive = {{ pt = {_quoted('Em risco: ' + said)}, en = {_quoted('At risk: ' + said)} }}"
+    about = msg("how pages call the two answers")
+    yield f"negative = {_text(f'Não deve: {said}', f'Should not: {said}')}  # {mark}: {say(about)}"
+    yield f"positive = {_text(f'Em risco: {said}', f'At risk: {said}')}"
 
 
 def _column_lines(draft: _Draft, guess: ColumnGuess) -> Iterator[str]:
@@ -228,7 +228,9 @@ def _column_lines(draft: _Draft, guess: ColumnGuess) -> Iterator[str]:
             yield "integer = true"
         yield f"range = [{guess.minimum:g}, {guess.maximum:g}]"
     if guess.kind in ("number", "category") and guess.column.nothing:
-        rules = ", ".join(f"{{ pattern = {_quoted(re.escape(word))}, missing = true }}" for word in guess.column.nothing)
+        rules = ", ".join(
+            f"{{ pattern = {_quoted(re.escape(word))}, missing = true }}" for word in guess.column.nothing
+        )
         yield f"recode = [{rules}]"
     if guess.kind == "category":
         closed = guess.has_spellings or (draft.label is not None and draft.label.key == guess.key)
@@ -239,7 +241,9 @@ def _column_lines(draft: _Draft, guess: ColumnGuess) -> Iterator[str]:
             meaning = f"  # {say(CONFIRM)}: {say(msg('say what each code means'))}" if guess.is_code else ""
             yield f"words = {{ {pairs} }}{meaning}"
         if guess.rare:
-            hidden = msg("words not written here, because few rows have them or they are many: {count}", count=guess.rare)
+            hidden = msg(
+                "words not written here, because few rows have them or they are many: {count}", count=guess.rare
+            )
             yield f"# {say(hidden)}"
     yield f"meaning = {_both(guess.header)}"
 
@@ -278,8 +282,8 @@ def _one_task(draft: _Draft, name: str, horizon: int) -> Iterator[str]:
     when = (("next", "no próximo período") if horizon else ("this", "neste período")) if has_periods else ("", "")
     pt = f"{header}, {when[1]}" if when[1] else header
     en = f"{header}, {when[0]} period" if when[0] else header
-    title = f"{{ pt = {_quoted(pt)}, en = {_quoted(en)} }}"
-    question = f"{{ pt = {_quoted(f'O aluno vai ficar em risco? ({pt})')}, en = {_quoted(f'Will the pupil be at risk? ({en})')} }}"
+    title = _text(pt, en)
+    question = _text(f"O aluno vai ficar em risco? ({pt})", f"Will the pupil be at risk? ({en})")
     yield ""
     yield f"[tasks.{name}]"
     yield f"title = {title}  # {say(CONFIRM)}: {say(msg('what the task is called'))}"
@@ -293,7 +297,8 @@ def _one_task(draft: _Draft, name: str, horizon: int) -> Iterator[str]:
         yield f"split = {_quoted(schools[0] if schools else 'rows')}  # {say(CONFIRM)}: {say(about)}"
     if label is not None and label.unfinished:
         rules = ", ".join(
-            f'{{ column = {_quoted(label.key)}, operator = "!=", value = {_quoted(word)} }}' for word in label.unfinished
+            f'{{ column = {_quoted(label.key)}, operator = "!=", value = {_quoted(word)} }}'
+            for word in label.unfinished
         )
         yield f"only = [{rules}]  # {say(CONFIRM)}: {say(msg('pupils who are still at it do not count'))}"
     about = msg("only what is known when the question is asked")
@@ -303,14 +308,9 @@ def _one_task(draft: _Draft, name: str, horizon: int) -> Iterator[str]:
     if late:
         yield f"# {say(msg('Left out, because they may be known too late: {names}', names=', '.join(late)))}"
     yield "impute = false"
-    limits = {locale: _in(msg("Proposed by a program from one file: not yet confirmed by the school."), locale) for locale in LOCALES}
-    pt_limit, en_limit = (limits[locale] for locale in ("pt_BR", "en"))
+    limits = msg("Proposed by a program from one file: not yet confirmed by the school.")
     about = msg("what a reader must know before trusting an answer")
-    yield f"limits = {{ pt = {_quoted(pt_limit)}, en = {_quoted(en_limit)} }}  # {say(CONFIRM)}: {say(about)}"
-
-
-def _in(text: Message, locale: str) -> str:
-    return translate(text.template, locale)
+    yield f"limits = {_text(limits.render('pt_BR'), limits.render('en'))}  # {say(CONFIRM)}: {say(about)}"
 
 
 def _is_audited(draft: _Draft, guess: ColumnGuess) -> bool:
@@ -342,8 +342,12 @@ def _quoted(text: str) -> str:
     return json.dumps(text, ensure_ascii=False).replace("\x7f", "\\u007f")
 
 
+def _text(pt: str, en: str) -> str:
+    return f"{{ pt = {_quoted(pt)}, en = {_quoted(en)} }}"
+
+
 def _both(text: str) -> str:
-    return f"{{ pt = {_quoted(text)}, en = {_quoted(text)} }}"
+    return _text(text, text)
 
 
 def _list(texts: Sequence[str]) -> str:
