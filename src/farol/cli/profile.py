@@ -164,7 +164,7 @@ def _tested_words(task: Task) -> Message:
 
 def _file_facts(panel: Panel, file: Path) -> dict[str, Any]:
     """What of a file a profile reads: columns with and without values, and for each task its rows and answers."""
-    read = {name: _filled(values) for name, values in (panel.columns | dict(panel.dates)).items()}
+    read = {name: _filled(values) for name, values in {**panel.columns, **panel.dates}.items()}
     return {
         "file": str(file),
         "rows": len(panel.year),
@@ -191,14 +191,14 @@ def _training_facts(panel: Panel, task: Task) -> dict[str, Any]:
     facts: dict[str, Any] = {"rows": answers.rows, "at_risk": answers.at_risk, "trains": answers.is_enough}
     facts["not_counted"] = int(np.count_nonzero(~panel.counts(task)))
     if not answers.is_enough:
-        error = PlanError(
+        few = PlanError(
             msg("There are too few known answers to learn from and to test."),
             expected=msg("at least {least} rows, of pupils at risk and of others", least=MINIMUM_ROWS),
             got=msg("known answers: {rows}, at risk: {at_risk}", rows=answers.rows, at_risk=answers.at_risk),
             where=Place(field="label"),
             fix=msg("Check the column, operator and value of the label, and the conditions of the task (only)."),
         )
-        facts |= {"problem": error.as_dict(terminal_locale()), "error": error}
+        facts |= {"problem": few.as_dict(terminal_locale()), "error": few}
     return facts
 
 

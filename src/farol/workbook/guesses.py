@@ -1,6 +1,6 @@
 """Which kind each column of an unfamiliar file probably is, and which columns say who, when and how it ended.
 
-Every guess is for a person to confirm. What is kept of the values is only what no pupil can be known by: words that many
+Every guess is for a person to confirm. Of the values only that is kept by which no pupil can be known: words that many
 rows share, and limits that many rows share or that are rounded outwards.
 """
 
@@ -13,7 +13,6 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
-from numpy.typing import NDArray
 
 from farol.i18n import Message, msg
 from farol.profile import Kind, fold
@@ -226,10 +225,10 @@ def identifiers(guesses: Sequence[ColumnGuess], table: UnfamiliarTable, period: 
         if _is_unique(when, guess.column):
             return (guess.key,)
     for guess in likely:
-        for other in guesses:
-            if other is not guess and other.kind == "category" and other.key != period:
-                if _is_unique(when, guess.column, other.column):
-                    return tuple(each.key for each in guesses if each in (guess, other))
+        seconds = [each for each in guesses if each.kind == "category" and each.key not in (guess.key, period)]
+        for second in seconds:
+            if _is_unique(when, guess.column, second.column):
+                return tuple(each.key for each in guesses if each.key in (guess.key, second.key))
     return ()
 
 
@@ -252,14 +251,15 @@ def without_codes(
 ) -> list[ColumnGuess]:
     """The guesses, with the pupils' codes as what they are; another column unique in each term has no words to show."""
     when = _period_texts(guesses, table, period)
-    safe = []
-    for guess in guesses:
-        if guess.key in codes:
-            guess = replace(guess, kind="identifier", words=(), reason=None, doubts=())
-        elif guess.kind == "category" and _is_unique(when, guess.column):
-            guess = replace(guess, kind="ignored", words=(), reason=msg("a value of its own for every pupil"))
-        safe.append(guess)
-    return safe
+    return [_safe(guess, guess.key in codes, when) for guess in guesses]
+
+
+def _safe(guess: ColumnGuess, is_code: bool, when: Sequence[object]) -> ColumnGuess:
+    if is_code:
+        return replace(guess, kind="identifier", words=(), reason=None, doubts=())
+    if guess.kind == "category" and _is_unique(when, guess.column):
+        return replace(guess, kind="ignored", words=(), reason=msg("a value of its own for every pupil"))
+    return guess
 
 
 def _is_unique(when: Sequence[object], *columns: UnfamiliarColumn) -> bool:
@@ -296,13 +296,12 @@ def period_column(guesses: Sequence[ColumnGuess], table: UnfamiliarTable) -> str
 
 @dataclass(frozen=True, slots=True)
 class LabelGuess:
-    """How it ended: the column's key, where known the operator and the value, and the words of rows that do not count."""
+    """How it ended: the column's key, the operator and value where known, and the words of rows that do not count."""
 
     key: str
     operator: str | None = None
     value: float | str | tuple[str, ...] | None = None
     unfinished: tuple[str, ...] = ()
-    is_given: bool = False
 
 
 def label_guess(guesses: Sequence[ColumnGuess]) -> LabelGuess | None:
@@ -349,12 +348,11 @@ def at_risk(label: LabelGuess, guess: ColumnGuess) -> Floats:
 def known_too_late(guess: ColumnGuess, risk: Floats) -> Message | None:
     """Why a column may be known only when the label is: it or its gaps tell almost all, or it is called so."""
     known = ~np.isnan(risk)
-    values: NDArray[np.float64] = guess.column.numbers
+    values = guess.column.numbers
     if guess.kind == "category":
         texts = np.array([fold(text or "") for text in guess.column.texts])
-        names, values = np.unique(texts, return_inverse=True)
-        rates = np.array([_share(risk[known & (values == n)]) for n in range(len(names))])
-        values = rates[values]
+        names, place = np.unique(texts, return_inverse=True)
+        values = np.array([_share(risk[known & (place == n)]) for n in range(len(names))])[place]
     given = known & ~np.isnan(values)
     missing = np.array([text is None for text in guess.column.texts], dtype=np.float64)
     if max(_separation(values[given], risk[given]), _separation(missing[known], risk[known])) >= TOO_LATE:

@@ -15,6 +15,7 @@ from difflib import get_close_matches
 from typing import Literal
 
 from farol.profile import Profile, fold
+from farol.workbook.texts import parse_number
 
 HEADER_SEARCH_ROWS = 20
 """A header row further down than this is not looked for."""
@@ -142,7 +143,9 @@ class HeaderIndex:
 
 def _fullest(rows: Sequence[Sequence[object]]) -> int:
     """The index of the first row with the most texts: the headers of a file of which nothing is known."""
-    texts = [sum(isinstance(cell, str) and bool(cell.strip()) for cell in row) for row in rows]
+    texts = [
+        sum(bool(header_text(cell).strip()) and parse_number(header_text(cell)) is None for cell in row) for row in rows
+    ]
     return texts.index(max(texts)) if texts else 0
 
 

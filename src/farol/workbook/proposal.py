@@ -94,7 +94,7 @@ def propose(path: Path, label: str | None, locale: str, limits: Limits = DEFAULT
     if label is not None:
         answer = _given_label(label, guesses)
     late: dict[str, Message] = {}
-    if answer is not None and answer.value:
+    if answer is not None and answer.value is not None:
         risk = at_risk(answer, next(guess for guess in guesses if guess.key == answer.key))
         reasons = {guess.key: known_too_late(guess, risk) for guess in guesses if guess.key != answer.key}
         late = {key: reason for key, reason in reasons.items() if reason is not None}
@@ -128,12 +128,12 @@ def _given_label(text: str, guesses: Sequence[ColumnGuess]) -> LabelGuess:
             fix=msg("Write the header as it stands in the file, in quotation marks, with --label."),
         )
     if parts is None or fold(text) in by_header:
-        return label_of_words(guess) if guess.kind == "category" else LabelGuess(guess.key, is_given=True)
+        return label_of_words(guess) if guess.kind == "category" else LabelGuess(guess.key)
     operator = "==" if parts["operator"] == "=" else parts["operator"]
     number = parse_number(parts["value"]) if guess.kind == "number" else None
     value = parts["value"].strip().strip("'\"") if number is None else number
     unfinished = label_of_words(guess).unfinished if guess.kind == "category" else ()
-    return LabelGuess(guess.key, operator, value, unfinished, is_given=True)
+    return LabelGuess(guess.key, operator, value, unfinished)
 
 
 def _lines(draft: _Draft) -> Iterator[str]:
@@ -197,7 +197,7 @@ def _label_lines(draft: _Draft) -> Iterator[str]:
     else:
         guess = draft.guess(label.key)
         yield f"column = {_quoted(label.key)}  # {mark}: {say(msg('the column that says how it ended'))}"
-        if label.value:
+        if label.value is not None:
             yield f"operator = {_quoted(label.operator or '')}"
             yield f"value = {_value(label.value)}  # {mark}: {say(msg('with which value a pupil counts as at risk'))}"
             said = f"{guess.header} {label.operator} {_shown(label.value)}"
@@ -308,9 +308,9 @@ def _one_task(draft: _Draft, name: str, horizon: int) -> Iterator[str]:
     if late:
         yield f"# {say(msg('Left out, because they may be known too late: {names}', names=', '.join(late)))}"
     yield "impute = false"
-    limits = msg("Proposed by a program from one file: not yet confirmed by the school.")
+    warning = msg("Proposed by a program from one file: not yet confirmed by the school.")
     about = msg("what a reader must know before trusting an answer")
-    yield f"limits = {_text(limits.render('pt_BR'), limits.render('en'))}  # {say(CONFIRM)}: {say(about)}"
+    yield f"limits = {_text(warning.render('pt_BR'), warning.render('en'))}  # {say(CONFIRM)}: {say(about)}"
 
 
 def _is_audited(draft: _Draft, guess: ColumnGuess) -> bool:
