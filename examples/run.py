@@ -158,7 +158,7 @@ def run(name: str, file: Path, work: Path, quick: bool = False) -> list[str]:
         farol(place, "train", file, "--profile", profile_path, "--task", task, "--no-promote", *speed)
         version = max((place / "artifacts" / task).iterdir(), key=lambda path: path.stat().st_mtime)
         report = json.loads((version / "report.json").read_bytes())
-        # A model that no better than a simple rule is not promoted, unless it is asked for: here to show a forecast.
+        # A model that is no better than a simple rule is promoted only when asked: here, to show a forecast.
         forced = [] if report["promotable"] else ["--force"]
         farol(place, "models", "promote", task, version.name, *forced)
         answer = json.loads(farol(place, "forecast", file, "--task", task, "--format", "json"))
@@ -180,7 +180,8 @@ def main() -> None:
     parser.add_argument("--only", action="append", choices=EXAMPLES)
     parser.add_argument("--quick", action="store_true", help="leave out Farol's slow comparisons")
     args = parser.parse_args()
-    lines = []
+    print("| profile | task | rows: train / test | Farol (95%) | XGBoost | logistic | promoted by itself | forecast |")
+    print("|---|---|---|---|---|---|---|---|", flush=True)
     for name in args.only or EXAMPLES:
         file = args.data / f"{name}.csv" if args.data else fetch(name, args.work / "files")
         if file is None or not file.exists():
@@ -188,10 +189,7 @@ def main() -> None:
             continue
         if not same_as_published(name, file):
             print(f"{name}: not the published file, so other figures", file=sys.stderr)
-        lines += run(name, file, args.work, args.quick)
-    print("| profile | task | rows: train / test | Farol (95%) | XGBoost | logistic | promoted by itself | forecast |")
-    print("|---|---|---|---|---|---|---|---|")
-    print("\n".join(lines))
+        print("\n".join(run(name, file, args.work, args.quick)), flush=True)
 
 
 if __name__ == "__main__":

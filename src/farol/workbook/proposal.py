@@ -69,7 +69,13 @@ class _Draft:
     locale: str
 
     def say(self, text: Message) -> str:
-        return text.render(self.locale)
+        return f"# {text.render(self.locale)}"
+
+    def confirm(self, text: Message) -> str:
+        return f"  # {CONFIRM.render(self.locale)}: {text.render(self.locale)}"
+
+    def fill_in(self, text: Message) -> str:
+        return f"  # {FILL_IN.render(self.locale)}: {text.render(self.locale)}"
 
     def guess(self, key: str) -> ColumnGuess:
         return next(guess for guess in self.guesses if guess.key == key)
@@ -137,23 +143,23 @@ def _given_label(text: str, guesses: Sequence[ColumnGuess]) -> LabelGuess:
 
 
 def _lines(draft: _Draft) -> Iterator[str]:
-    say, table = draft.say, draft.table
-    yield f"# {say(msg('Proposed by `farol profile new` from {file}: {rows} rows.', file=table.file, rows=table.rows))}"
+    table = draft.table
+    yield draft.say(msg("Proposed by `farol profile new` from {file}: {rows} rows.", file=table.file, rows=table.rows))
     explained = msg(
         "Lines with {fill_in} must be filled in; lines with {confirm} were guessed: read them, and correct them.",
         fill_in=FILL_IN,
         confirm=CONFIRM,
     )
-    yield f"# {say(explained)}"
-    yield f"# {say(msg('Then: `farol profile check` with this file and the data. How to: docs/profile.md.'))}"
+    yield draft.say(explained)
+    yield draft.say(msg("Then: `farol profile check` with this file and the data. How to: docs/profile.md."))
     yield "format = 1"
     yield f"name = {_quoted(draft.name)}"
-    yield f"title = {_both(table.file)}  # {say(CONFIRM)}: {say(msg('the school and the data, in both languages'))}"
+    yield f"title = {_both(table.file)}" + draft.confirm(msg("the school and the data, in both languages"))
     if table.sheets:
         yield f"sheets = {_quoted(table.sheets)}"
     audit = [guess.key for guess in draft.guesses if _is_audited(draft, guess)]
     about = msg("groups for which the errors are compared; the model does not see them unless a task names them")
-    yield f"audit = {_list(audit)}  # {say(CONFIRM)}: {say(about)}"
+    yield f"audit = {_list(audit)}" + draft.confirm(about)
     yield from _period_lines(draft)
     yield from _label_lines(draft)
     yield ""
@@ -162,7 +168,7 @@ def _lines(draft: _Draft) -> Iterator[str]:
         msg("range: the least and the greatest possible number; what is outside is not read."),
         msg("kind: identifier, number, category, date, personal (dropped at once), or ignored."),
     ):
-        yield f"# {say(remark)}"
+        yield draft.say(remark)
     for guess in draft.guesses:
         yield from _column_lines(draft, guess)
     yield from _remarks(draft)
@@ -176,30 +182,29 @@ def _period_lines(draft: _Draft) -> Iterator[str]:
     texts = {text for text in guess.column.texts if text is not None}
     yield ""
     yield "[periods]"
-    yield f"column = {_quoted(guess.key)}  # {draft.say(CONFIRM)}: {draft.say(msg('the year or term of each row'))}"
+    yield f"column = {_quoted(guess.key)}" + draft.confirm(msg("the year or term of each row"))
     if not all(re.fullmatch(r"[0-9]+", text) for text in texts):
         ordered = sorted(texts, key=lambda text: (parse_number(text) or 0.0, text))
         pairs = ", ".join(f"{_quoted(text)} = {place}" for place, text in enumerate(ordered, start=1))
-        yield f"values = {{ {pairs} }}  # {draft.say(CONFIRM)}: {draft.say(msg('their order in time'))}"
+        yield f"values = {{ {pairs} }}" + draft.confirm(msg("their order in time"))
 
 
 def _label_lines(draft: _Draft) -> Iterator[str]:
-    say, label = draft.say, draft.label
-    mark, fill_in = say(CONFIRM), say(FILL_IN)
+    label = draft.label
     yield ""
     yield "[label]"
     if label is None:
         names = ", ".join(guess.key for guess in draft.guesses if guess.kind in ("number", "category"))
-        yield f'column = ""  # {fill_in}: {say(msg("the column that says how it ended; one of {names}", names=names))}'
+        yield 'column = ""' + draft.fill_in(msg("the column that says how it ended; one of {names}", names=names))
         yield 'operator = "<"'
-        yield f'value = ""  # {fill_in}: {say(msg("with which value a pupil counts as at risk"))}'
+        yield 'value = ""' + draft.fill_in(msg("with which value a pupil counts as at risk"))
         said = "?"
     else:
         guess = draft.guess(label.key)
-        yield f"column = {_quoted(label.key)}  # {mark}: {say(msg('the column that says how it ended'))}"
+        yield f"column = {_quoted(label.key)}" + draft.confirm(msg("the column that says how it ended"))
         if label.value is not None:
             yield f"operator = {_quoted(label.operator or '')}"
-            yield f"value = {_value(label.value)}  # {mark}: {say(msg('with which value a pupil counts as at risk'))}"
+            yield f"value = {_value(label.value)}" + draft.confirm(msg("with which value a pupil counts as at risk"))
             said = f"{guess.header} {label.operator} {_shown(label.value)}"
         else:
             words = ", ".join(map(_quoted, guess.words))
@@ -207,19 +212,18 @@ def _label_lines(draft: _Draft) -> Iterator[str]:
             number = msg("below which number a pupil counts as at risk")
             yield f"operator = {_quoted('in' if guess.kind == 'category' else '<')}"
             empty = "[]" if guess.kind == "category" else '""'
-            yield f"value = {empty}  # {fill_in}: {say(about if guess.kind == 'category' else number)}"
+            yield f"value = {empty}" + draft.fill_in(about if guess.kind == "category" else number)
             said = guess.header
     about = msg("how pages call the two answers")
-    yield f"negative = {_text(f'Não deve: {said}', f'Should not: {said}')}  # {mark}: {say(about)}"
+    yield f"negative = {_text(f'Não deve: {said}', f'Should not: {said}')}" + draft.confirm(about)
     yield f"positive = {_text(f'Em risco: {said}', f'At risk: {said}')}"
 
 
 def _column_lines(draft: _Draft, guess: ColumnGuess) -> Iterator[str]:
-    say = draft.say
     yield ""
     for doubt in (guess.reason, *guess.doubts, draft.late.get(guess.key)):
         if doubt is not None:
-            yield f"# {say(CONFIRM)}: {say(doubt)}"
+            yield draft.confirm(doubt).strip()
     yield f"[columns.{guess.key}]"
     yield f"kind = {_quoted(guess.kind)}"
     yield f"aliases = {_list(guess.column.headers)}"
@@ -238,13 +242,13 @@ def _column_lines(draft: _Draft, guess: ColumnGuess) -> Iterator[str]:
             yield f"categories = {_list(guess.words)}"
         if guess.words:
             pairs = ", ".join(f"{_quoted(word)} = {_both(word)}" for word in guess.words)
-            meaning = f"  # {say(CONFIRM)}: {say(msg('say what each code means'))}" if guess.is_code else ""
+            meaning = draft.confirm(msg("say what each code means")) if guess.is_code else ""
             yield f"words = {{ {pairs} }}{meaning}"
         if guess.rare:
             hidden = msg(
                 "words not written here, because few rows have them or they are many: {count}", count=guess.rare
             )
-            yield f"# {say(hidden)}"
+            yield draft.say(hidden)
     yield f"meaning = {_both(guess.header)}"
 
 
@@ -264,7 +268,7 @@ def _remarks(draft: _Draft) -> Iterator[str]:
         remarks.append(msg("Headers that stand twice; the first column counts: {names}.", names=names))
     if remarks:
         yield ""
-        yield from (f"# {draft.say(remark)}" for remark in remarks)
+        yield from map(draft.say, remarks)
 
 
 def _task_lines(draft: _Draft) -> Iterator[str]:
@@ -275,7 +279,7 @@ def _task_lines(draft: _Draft) -> Iterator[str]:
 
 
 def _one_task(draft: _Draft, name: str, horizon: int) -> Iterator[str]:
-    say, label = draft.say, draft.label
+    label = draft.label
     has_periods = draft.period is not None or "{year}" in draft.table.sheets
     header = draft.guess(label.key).header if label is not None else "?"
     features = [guess.key for guess in draft.guesses if _is_feature(draft, guess, horizon)]
@@ -286,31 +290,30 @@ def _one_task(draft: _Draft, name: str, horizon: int) -> Iterator[str]:
     question = _text(f"O aluno vai ficar em risco? ({pt})", f"Will the pupil be at risk? ({en})")
     yield ""
     yield f"[tasks.{name}]"
-    yield f"title = {title}  # {say(CONFIRM)}: {say(msg('what the task is called'))}"
-    yield f"question = {question}  # {say(CONFIRM)}: {say(msg('what it asks, as a teacher would'))}"
+    yield f"title = {title}" + draft.confirm(msg("what the task is called"))
+    yield f"question = {question}" + draft.confirm(msg("what it asks, as a teacher would"))
     yield f"horizon = {horizon}"
     if not has_periods:
         schools = [
             guess.key for guess in draft.guesses if is_school(guess) and len(set(guess.column.texts)) >= _LEAST_SCHOOLS
         ]
         about = msg("how it is tested: rows at random, or a column whose values are kept apart, such as the school")
-        yield f"split = {_quoted(schools[0] if schools else 'rows')}  # {say(CONFIRM)}: {say(about)}"
+        yield f"split = {_quoted(schools[0] if schools else 'rows')}" + draft.confirm(about)
     if label is not None and label.unfinished:
         rules = ", ".join(
             f'{{ column = {_quoted(label.key)}, operator = "!=", value = {_quoted(word)} }}'
             for word in label.unfinished
         )
-        yield f"only = [{rules}]  # {say(CONFIRM)}: {say(msg('pupils who are still at it do not count'))}"
+        yield f"only = [{rules}]" + draft.confirm(msg("pupils who are still at it do not count"))
     about = msg("only what is known when the question is asked")
-    mark = say(CONFIRM) if features else say(FILL_IN)
-    yield f"features = {_list(features)}  # {mark}: {say(about)}"
+    yield f"features = {_list(features)}" + (draft.confirm(about) if features else draft.fill_in(about))
     late = [key for key in draft.late if key not in features and draft.guess(key).kind in ("number", "category")]
     if late:
-        yield f"# {say(msg('Left out, because they may be known too late: {names}', names=', '.join(late)))}"
+        yield draft.say(msg("Left out, because they may be known too late: {names}", names=", ".join(late)))
     yield "impute = false"
     warning = msg("Proposed by a program from one file: not yet confirmed by the school.")
     about = msg("what a reader must know before trusting an answer")
-    yield f"limits = {_text(warning.render('pt_BR'), warning.render('en'))}  # {say(CONFIRM)}: {say(about)}"
+    yield f"limits = {_text(warning.render('pt_BR'), warning.render('en'))}" + draft.confirm(about)
 
 
 def _is_audited(draft: _Draft, guess: ColumnGuess) -> bool:
