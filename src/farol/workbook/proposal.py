@@ -38,7 +38,7 @@ CONFIRM = msg("CONFIRM")
 
 _CONDITION = re.compile(r"(?P<header>.+?)\s*(?P<operator><=|>=|==|!=|=|<|>)\s*(?P<value>.+)")
 _AGAIN = 30
-"""So many pupils must come in two terms or sheets, before the next one is asked about."""
+"""At least as many pupils must come in two terms or sheets, before the next one is asked about."""
 
 _LEAST_SCHOOLS = 10
 """Fewer schools than this say little about an unseen one."""
