@@ -20,7 +20,7 @@ def test_an_example_goes_from_file_to_forecast(tmp_path: Path) -> None:
         exams = [f"{500 + 80 * ability + random.gauss(0, 60):.2f}" for _ in EXAMS]
         lines.append(f"{random.randint(0, 1)},{','.join(exams)},{int(ability + random.gauss(0, 0.7) > 0)}")
     (tmp_path / "ufrgs.csv").write_text("\n".join([*lines, ""]), encoding="utf-8")
-    script = [sys.executable, PROJECT / "examples" / "run.py", tmp_path / "work", "--data", tmp_path]
+    script = [sys.executable, str(PROJECT / "examples" / "run.py"), str(tmp_path / "work"), "--data", str(tmp_path)]
     done = subprocess.run([*script, "--only", "ufrgs", "--quick"], capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
     assert "not the published file" in done.stderr

@@ -101,6 +101,7 @@ def test_kinds_are_guessed_from_values_and_headers(proposal: Proposal) -> None:
     assert set(columns["turno"].categories) in ({"tarde", "manhã"}, {"tarde", "Manhã"})
     assert [rule.pattern for rule in columns["turno"].recodes] == ["na"]
     assert (columns["media"].minimum, columns["media"].maximum) == (0, 10)
+    assert (columns["irmaos"].minimum, columns["irmaos"].maximum) == (0, 10)
     assert (columns["saldo"].minimum, columns["saldo"].maximum) == (-200, 0)
     assert (columns["frequencia"].minimum, columns["frequencia"].maximum) == (0, 100)
 
@@ -291,3 +292,11 @@ def test_a_code_that_comes_again_is_no_identifier(tmp_path: Path) -> None:
     proposal = propose(path, "score < 4", "en")
     assert parsed(proposal).identifiers == ()
     assert "No column is a pupil's code" in proposal.text
+
+
+def test_words_of_few_rows_are_counted_not_written(tmp_path: Path) -> None:
+    rows = [[pupil, "judô" if pupil < 4 else "natação" if pupil < 9 else "nenhum", pupil % 9] for pupil in range(60)]
+    text = propose(write_csv(tmp_path / "rare.csv", ["id", "esporte", "score"], rows), "score < 4", "en").text
+    assert "judô" not in text
+    assert "natação" in text
+    assert "words not written here, because few rows have them or they are many: 1" in text
