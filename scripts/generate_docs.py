@@ -24,6 +24,8 @@ COMMANDS: tuple[tuple[str, ...], ...] = (
     ("train",),
     ("models",),
     *(("models", name) for name in ("list", "show", "verify", "promote", "rollback", "export")),
+    ("profile",),
+    *(("profile", name) for name in ("new", "check")),
     ("list",),
     ("explain",),
     ("forecast",),

@@ -18,6 +18,7 @@ from farol.cli import (
     log,
     models,
     outcomes,
+    profile,
     report,
     score,
     serve,
@@ -80,6 +81,7 @@ app.command(
     cls=Command, help=_("Train the models with a workbook and write them as verified bundles."), rich_help_panel=DATA
 )(train.train)
 app.add_typer(models.app, name="models", rich_help_panel=DATA)
+app.add_typer(profile.app, name="profile", rich_help_panel=DATA)
 
 ANSWERS = _("Answers")
 app.command(

@@ -23,6 +23,7 @@ from farol.settings import Settings
 if TYPE_CHECKING:
     from farol.model.bundle import Bundle
     from farol.model.tasks import Tasks
+    from farol.workbook.limits import Limits
     from farol.workbook.panel import Panel
     from farol.workbook.selection import SheetNeeds
 
@@ -132,14 +133,19 @@ def open_panel(workbook: Path, profile: Profile, settings: Settings, needs: Shee
     """The panel of a workbook, read for what is needed of it, within the limits of the settings."""
     from farol.workbook.panel import read_panel  # only commands that read pay for the readers
     from farol.workbook.selection import ANY_SHEET
-    from farol.workbook.sheets import Limits
 
-    limits = Limits(
+    return read_panel(workbook, profile, workbook_limits(settings), needs or ANY_SHEET)
+
+
+def workbook_limits(settings: Settings) -> Limits:
+    """What a workbook may weigh, by the settings."""
+    from farol.workbook.limits import Limits
+
+    return Limits(
         max_bytes=settings.max_workbook_bytes,
         max_unpacked_bytes=settings.max_workbook_unpacked_bytes,
         max_cells=settings.max_workbook_cells,
     )
-    return read_panel(workbook, profile, limits, needs or ANY_SHEET)
 
 
 def say_reading(panel: Panel, workbook: Path, *, year: int | None = None, aside: bool = False) -> None:

@@ -182,7 +182,13 @@ def train_workbook(
     for name, path in written:
         print_report(reports[name], profile, profile.tasks[name], path)
         if not options.promote:
-            say(msg("Kept, and not served: `farol models promote {task}` serves it.", task=name))
+            say(
+                msg(
+                    "Kept, and not served: `farol models promote {task} {version}` serves it.",
+                    task=name,
+                    version=path.name,
+                )
+            )
         elif name not in served:
             say(msg("Not served: to serve it all the same, use --force."))
     for refusal in refused:

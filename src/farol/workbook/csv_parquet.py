@@ -38,6 +38,7 @@ _MARKS = (
     (codecs.BOM_UTF16_BE, "utf-16"),
 )
 _MOST_OF = 0.7
+_DECIMAL_COMMA = re.compile(r"(?<=[0-9]),(?=[0-9])")
 _SURROGATE = re.compile("[\udc80-\udcff]")
 """What Python makes of a byte that is not UTF-8."""
 
@@ -178,12 +179,16 @@ def _windows_character(match: re.Match[str]) -> str:
 
 
 def _separator(text: str, index: HeaderIndex) -> str:
-    """The separator under which the first lines name most columns of the profile, then the most frequent one."""
+    """The separator under which the first lines name most columns of the profile, then the most frequent one.
+
+    A comma between digits may be a decimal comma, and counts only where nothing else is as frequent.
+    """
     lines = text[:_SAMPLE_CHARACTERS].splitlines()[:_SAMPLE_LINES]
 
-    def known(separator: str) -> tuple[int, int]:
+    def known(separator: str) -> tuple[int, int, int]:
         headers = max((index.known_headers(_split(line, separator)) for line in lines), default=0)
-        return headers, sum(line.count(separator) for line in lines)
+        apart = sum(_DECIMAL_COMMA.sub("", line).count(separator) for line in lines)
+        return headers, apart, sum(line.count(separator) for line in lines)
 
     return max(SEPARATORS, key=known)
 

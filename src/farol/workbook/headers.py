@@ -15,6 +15,7 @@ from difflib import get_close_matches
 from typing import Literal
 
 from farol.profile import Profile, fold
+from farol.workbook.texts import parse_number
 
 HEADER_SEARCH_ROWS = 20
 """A header row further down than this is not looked for."""
@@ -130,12 +131,22 @@ class HeaderIndex:
         first_filled = next((i for i, row in enumerate(rows) if any(header_text(cell) for cell in row)), 0)
         counts = [self.known_headers(row) for row in rows[: first_filled + HEADER_SEARCH_ROWS]]
         most = max(counts, default=0)
-        return counts.index(most) if most else first_filled
+        if most:
+            return counts.index(most)
+        return first_filled if self._exact else _fullest(rows[: first_filled + HEADER_SEARCH_ROWS])
 
     def known_headers(self, row: Sequence[object]) -> int:
         """How many columns of the profile a row names."""
         known = (self._known(visible_fold(header_text(cell))) for cell in row)
         return len({name_and_rank[0] for name_and_rank in known if name_and_rank})
+
+
+def _fullest(rows: Sequence[Sequence[object]]) -> int:
+    """The index of the first row with the most texts: the headers of a file of which nothing is known."""
+    texts = [
+        sum(bool(header_text(cell).strip()) and parse_number(header_text(cell)) is None for cell in row) for row in rows
+    ]
+    return texts.index(max(texts)) if texts else 0
 
 
 def visible_fold(text: str) -> str:

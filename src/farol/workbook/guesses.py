@@ -1,0 +1,387 @@
+"""Which kind each column of an unfamiliar file probably is, and which columns say who, when and how it ended.
+
+Every guess is for a person to confirm. Of the values only that is kept by which no pupil can be known: words that many
+rows share, and limits that many rows share or that are rounded outwards.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from farol.i18n import Message, msg
+from farol.profile import Kind, fold
+from farol.workbook.cells import Floats
+from farol.workbook.unfamiliar import UnfamiliarColumn, UnfamiliarTable
+
+FREQUENT = 5
+"""A value that fewer rows have could be known as some pupil's."""
+
+MOST_WORDS = 20
+"""A column of more different words than this is no list of a few categories."""
+
+MOST_NOMINAL = 50
+"""Codes and texts of more values than this teach little."""
+
+TOO_LATE = 0.95
+"""A column that alone tells pupils at risk from the others as well as this (ROC AUC) may be the answer itself."""
+
+_MOSTLY = 0.9
+
+_MOST_PERIODS = 24
+
+_LONGEST_SCALE = 25
+"""Whole numbers over a longer way than this are counts or measures, not a scale."""
+
+_WORDS = re.compile(r"[A-Z]?[a-z]+|[A-Z]+(?![a-z])|[0-9]+|[^\W\d_A-Za-z]+")
+_CODE = re.compile(r"ra|id|ids|cod|codigo|code|matricula|registro|nr|numero|number|key|chave|student|aluno|pupil|child")
+_ENDS_LIKE_CODE = re.compile(r"(?:student|pupil|child|aluno|user|person)(?:id|nr|no|code)")
+_NAME = re.compile(
+    r"nome|name|aluno|aluna|student|pupil|mae|pai|mother|father|parent|cpf|rg|nis|email|mail|telefone|celular|phone|"
+    r"endereco|docente|professor|professora|teacher|tutor|responsavel"
+)
+_GROUP = re.compile(
+    r"(?:escola|school|sch|turma|class|classe|unidade|polo|campus|curso|course|module|modulo|teacher|tch)(?:id|nr|no|code)?"
+)
+_SCHOOL = re.compile(r"(?:escola|school|sch|unidade|polo|campus)(?:id|nr|no|code)?")
+_PERIOD = re.compile(r"ano|year|term|semestre|semester|periodo|presentation|bimestre|trimestre|letivo|edicao|wave")
+_NOT_PERIOD = re.compile(r"nasc|nascimento|birth|born|ingresso|entrada|entry|joined|conclusao|idade|age")
+_STAGE = re.compile(r"gr|grade|serie|fase|phase|etapa|nivel|level|wave|ciclo")
+_RESULT = re.compile(
+    r"resultado|situacao|status|result|outcome|target|label|aprovado|aprovacao|reprovado|evasao|evadiu|dropout|"
+    r"desistencia|abandono|rendimento|final|passed|pass|fail|failed|class|gpa"
+)
+_NOT_RESULT = re.compile(r"marital|civil|parents?|pais|mother|father|familia|family|socio.*")
+_BAD = re.compile(
+    r"(?:reprov|retid|evad|evas|aband|desist|cancel|insuf|baix|nao aprov|fail|drop|withdr|left|low|poor|behind|at risk)"
+    r".*|l|f|r"
+)
+_OPEN = re.compile(r"(?:enrol|cursando|em curso|em andamento|ativ|active|matriculad|transf|pendent|pending).*")
+_SENSITIVE = re.compile(
+    r"sex|sexo|gender|genero|sx|female|cor|raca|race|eth|ethnicity|etnia|"
+    r"black|hispanic|minority|religiao|nacionalidade|nationality"
+)
+_FULL_NAME = re.compile(r"[^\W\d_a-z][\w'’-]+(?: (?:d[aeo]s?|e|[^\W\d_a-z][\w'’.-]*))+")
+_LATE = re.compile(r"final|post|recuperacao|conselho|resultado|result")
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class ColumnGuess:
+    """One column as a profile may describe it. `words` are the commonest first; `rare` counts the words not kept.
+
+    `reason` says why a column is left out; `doubts` what a person should look at. `is_code`: its values are codes.
+    """
+
+    key: str
+    column: UnfamiliarColumn
+    kind: Kind
+    minimum: float | None = None
+    maximum: float | None = None
+    integer: bool = False
+    words: tuple[str, ...] = ()
+    rare: int = 0
+    is_code: bool = False
+    is_row_number: bool = False
+    has_spellings: bool = False
+    reason: Message | None = None
+    doubts: tuple[Message, ...] = ()
+
+    @property
+    def header(self) -> str:
+        """How the file calls it."""
+        return self.column.headers[0]
+
+    @property
+    def header_words(self) -> tuple[str, ...]:
+        """The words of its header, folded."""
+        return tuple(_header_words(self.header))
+
+
+def column_guesses(table: UnfamiliarTable) -> list[ColumnGuess]:
+    """A guess for each column, in the file's order; their keys are unique."""
+    taken: set[str] = set()
+    guesses = []
+    for column in table.columns:
+        key = _key(column.headers[0], taken)
+        taken.add(key)
+        guesses.append(_guess(key, column))
+    return guesses
+
+
+def _key(header: str, taken: set[str]) -> str:
+    """A name for the column in the profile, of the header's letters and digits."""
+    name = "_".join(re.findall(r"[a-z0-9]+", fold(header))) or "column"
+    name = "school_year" if name == "year" else name if name[0].isalpha() else f"c_{name}"
+    return next(text for text in (name, *(f"{name}_{n}" for n in range(2, len(taken) + 3))) if text not in taken)
+
+
+def _header_words(header: str) -> Iterator[str]:
+    yield from (fold(word) for word in _WORDS.findall(header))
+    yield "".join(fold(header).split())
+
+
+def _says(words: Sequence[str], pattern: re.Pattern[str]) -> bool:
+    return any(pattern.fullmatch(word) for word in words)
+
+
+def _guess(key: str, column: UnfamiliarColumn) -> ColumnGuess:
+    values = [text for text in column.texts if text is not None]
+    counts = Counter(map(fold, values))
+    words = tuple(_header_words(column.headers[0]))
+    plain = ColumnGuess(key, column, "ignored")
+    if len(counts) <= 1:
+        reason = msg("no value") if not counts else msg("the same value in every row")
+        return replace(plain, reason=reason)
+    if column.dates >= _MOSTLY * len(values):
+        return replace(plain, kind="date", reason=msg("a date; dates serve to fill in a year of birth or of entry"))
+    given = column.numbers[~np.isnan(column.numbers)]
+    if len(given) >= _MOSTLY * len(values):
+        return _of_numbers(plain, given, counts, words)
+    if _is_personal(words, values, counts):
+        return replace(plain, kind="personal", reason=msg("names, contacts or documents: dropped while reading"))
+    if len(counts) > MOST_NOMINAL and len(counts) > len(values) / FREQUENT:
+        return replace(plain, reason=msg("a text of its own in nearly every row"))
+    return _with_words(plain, values)
+
+
+def _of_numbers(plain: ColumnGuess, given: Floats, counts: Counter[str], words: tuple[str, ...]) -> ColumnGuess:
+    whole = bool((given == np.round(given)).all())
+    texts = [text for text in plain.column.texts if text is not None]
+    low, high, distinct = float(given.min()), float(given.max()), len(np.unique(given))
+    if whole and np.array_equal(given, np.arange(given[0], given[0] + len(given))) and not _says(words, _CODE):
+        return replace(plain, is_row_number=True, reason=msg("the number of the row, not a pupil's code"))
+    gaps = whole and distinct <= MOST_NOMINAL and high - low > 3 * distinct and len(given) > 20 * distinct
+    if whole and (distinct == 2 or gaps or _is_group(words)):
+        guess = _with_words(plain, texts)
+        about = msg('numbers that look like codes; if they count something, write kind = "number"')
+        return replace(guess, is_code=True, doubts=(*guess.doubts, about) if distinct > 2 else guess.doubts)
+    minimum, maximum = _limits(given)
+    others = len(texts) - len(given)
+    doubts = (msg("cells with words instead of numbers, which are not read: {count}", count=others),) if others else ()
+    return replace(plain, kind="number", minimum=minimum, maximum=maximum, integer=whole, doubts=doubts)
+
+
+def _is_group(words: tuple[str, ...]) -> bool:
+    """Whether a header is the number of a school or class, and not a number about it, such as its size."""
+    return _says(words, _GROUP) and all(_GROUP.fullmatch(word) or _CODE.fullmatch(word) for word in words[:-1])
+
+
+def _limits(given: Floats) -> tuple[float, float]:
+    """The ends of a short scale where many rows have them; else the next round numbers outside."""
+    low, high = float(given.min()), float(given.max())
+    scale = bool((given == np.round(given)).all()) and high - low <= _LONGEST_SCALE
+    if not scale or np.count_nonzero(given == low) < FREQUENT:
+        low = 0.0 if low >= 0 else -_round_above(-low)
+    if not scale or np.count_nonzero(given == high) < FREQUENT:
+        high = _round_above(high) if high > 0 else 0.0
+    return low, high
+
+
+def _round_above(number: float) -> float:
+    power = 10.0 ** math.floor(math.log10(number))
+    return next(factor * power for factor in (1.0, 2.0, 5.0, 10.0) if number <= factor * power)
+
+
+def _is_personal(words: tuple[str, ...], values: Sequence[str], counts: Counter[str]) -> bool:
+    if any("@" in value for value in values):
+        return True
+    named = sum(bool(_FULL_NAME.fullmatch(value)) for value in values) >= 0.7 * len(values)
+    if _says(words, _NAME) and not _says(words, _GROUP):
+        return named or len(counts) > MOST_WORDS
+    return named and not _says(words, _GROUP) and len(counts) > MOST_WORDS
+
+
+def _with_words(plain: ColumnGuess, values: Sequence[str]) -> ColumnGuess:
+    """A category with the words that many rows share; none of a column whose words look like names of persons."""
+    spellings = Counter(values)
+    counts: Counter[str] = Counter()
+    commonest: dict[str, str] = {}
+    for text, count in spellings.most_common():
+        counts[fold(text)] += count
+        commonest.setdefault(fold(text), text)
+    frequent = [commonest[folded] for folded, count in counts.most_common() if count >= FREQUENT]
+    named = sum(bool(_FULL_NAME.fullmatch(value)) for value in values) >= 0.7 * len(values)
+    hidden = len(counts) > MOST_WORDS or (named and _says(plain.header_words, _NAME))
+    kept = () if hidden else tuple(frequent)
+    return replace(
+        plain, kind="category", words=kept, rare=len(counts) - len(kept), has_spellings=len(counts) < len(spellings)
+    )
+
+
+def identifiers(guesses: Sequence[ColumnGuess], table: UnfamiliarTable, period: str | None) -> tuple[str, ...]:
+    """The keys of the columns that are probably a pupil's code: unique in a sheet and term, alone or with a second.
+
+    Empty where no column is.
+    """
+    when = _period_texts(guesses, table, period)
+    likely = [guess for guess in guesses if _may_be_code(guess, table)]
+    likely.sort(key=lambda guess: -len(set(guess.column.texts)))
+    for guess in likely:
+        if _is_unique(when, guess.column):
+            return (guess.key,)
+    for guess in likely:
+        seconds = [each for each in guesses if each.kind == "category" and each.key not in (guess.key, period)]
+        for second in seconds:
+            if _is_unique(when, guess.column, second.column):
+                return tuple(each.key for each in guesses if each.key in (guess.key, second.key))
+    return ()
+
+
+def _may_be_code(guess: ColumnGuess, table: UnfamiliarTable) -> bool:
+    column, words = guess.column, guess.header_words
+    distinct = len(set(column.texts))
+    if guess.kind == "personal" or _says(words, _GROUP) or distinct < table.rows / 30 or distinct < FREQUENT:
+        return False
+    if column.texts.count(None) > table.rows / 10 or (guess.kind == "number" and not guess.integer):
+        return False
+    if _says(words, _CODE) or _ENDS_LIKE_CODE.fullmatch(words[-1]):
+        return True
+    texts = [text for text in column.texts if text is not None]
+    is_text = guess.kind in ("category", "ignored") and not guess.is_row_number
+    return is_text and all(re.fullmatch(r"\S*[0-9]\S*", text) for text in texts)
+
+
+def without_codes(
+    guesses: Sequence[ColumnGuess], table: UnfamiliarTable, codes: Sequence[str], period: str | None
+) -> list[ColumnGuess]:
+    """The guesses, with the pupils' codes as what they are; another column unique in each term has no words to show."""
+    when = _period_texts(guesses, table, period)
+    return [_safe(guess, guess.key in codes, when) for guess in guesses]
+
+
+def _safe(guess: ColumnGuess, is_code: bool, when: Sequence[object]) -> ColumnGuess:
+    if is_code:
+        return replace(guess, kind="identifier", words=(), reason=None, doubts=())
+    if guess.kind == "category" and _is_unique(when, guess.column):
+        return replace(guess, kind="ignored", words=(), reason=msg("a value of its own for every pupil"))
+    return guess
+
+
+def _is_unique(when: Sequence[object], *columns: UnfamiliarColumn) -> bool:
+    rows = list(zip(when, *(column.texts for column in columns), strict=True))
+    known = [row for row in rows if None not in row]
+    return len(set(known)) == len(known)
+
+
+def _period_texts(guesses: Sequence[ColumnGuess], table: UnfamiliarTable, period: str | None) -> list[object]:
+    texts = next((guess.column.texts for guess in guesses if guess.key == period), ("",) * table.rows)
+    return list(zip(table.sheet, texts, strict=True))
+
+
+def period_column(guesses: Sequence[ColumnGuess], table: UnfamiliarTable) -> str | None:
+    """The key of the column that says the year or term of each row. None without one, and where sheets are of years.
+
+    Numbers that are no years, such as 1 to 9, may be a pupil's grade: they count where pupils come again in them.
+    """
+    if "{year}" in table.sheets:
+        return None
+    for guess in guesses:
+        values = {text for text in guess.column.texts if text is not None}
+        if not 2 <= len(values) <= _MOST_PERIODS or guess.column.filled < 0.95 * table.rows:
+            continue
+        if _says(guess.header_words, _NOT_PERIOD) or not any(re.search("[0-9]", text) for text in values):
+            continue
+        if _says(guess.header_words, _PERIOD) and all(re.search(r"(?:19|20)[0-9]{2}", text) for text in values):
+            return guess.key
+        likely = _says(guess.header_words, _PERIOD) or _says(guess.header_words, _STAGE)
+        if likely and len(identifiers(guesses, table, None)) != 1 and len(identifiers(guesses, table, guess.key)) == 1:
+            return guess.key
+    return None
+
+
+@dataclass(frozen=True, slots=True)
+class LabelGuess:
+    """How it ended: the column's key, the operator and value where known, and the words of rows that do not count."""
+
+    key: str
+    operator: str | None = None
+    value: float | str | tuple[str, ...] | None = None
+    unfinished: tuple[str, ...] = ()
+
+
+def label_guess(guesses: Sequence[ColumnGuess]) -> LabelGuess | None:
+    """The column that says how it ended, by its header and its few values. None where no header says so."""
+    likely = [guess for guess in guesses if _is_result(guess)]
+    few = [guess for guess in likely if guess.kind == "category" and 2 <= len(guess.words) <= 6 and not guess.rare]
+    if few:
+        return label_of_words(few[-1])
+    numbers = [guess for guess in likely if guess.kind == "number"]
+    return LabelGuess(numbers[-1].key) if numbers else None
+
+
+def _is_result(guess: ColumnGuess) -> bool:
+    says = _says(guess.header_words, _RESULT) and not _says(guess.header_words, _NOT_RESULT)
+    return says and guess.kind in ("category", "number")
+
+
+def label_of_words(guess: ColumnGuess) -> LabelGuess:
+    """At risk are the words that sound so, else the rarer of two, else nothing is said."""
+    unfinished = tuple(word for word in guess.words if _OPEN.fullmatch(fold(word)))
+    counted = [word for word in guess.words if word not in unfinished]
+    bad = tuple(word for word in counted if _BAD.fullmatch(fold(word))) or tuple(
+        counted[1:] if len(counted) == 2 else ()
+    )
+    if len(bad) == 1:
+        return LabelGuess(guess.key, "==", bad[0], unfinished)
+    return LabelGuess(guess.key, "in", bad, unfinished) if bad else LabelGuess(guess.key, unfinished=unfinished)
+
+
+def at_risk(label: LabelGuess, guess: ColumnGuess) -> Floats:
+    """1 at risk, 0 not, NaN unknown (n), of a label that says a value."""
+    unknown = np.array([text is None or text in label.unfinished for text in guess.column.texts])
+    if isinstance(label.value, float):
+        numbers = guess.column.numbers
+        holds = {"<": np.less, "<=": np.less_equal, ">": np.greater, ">=": np.greater_equal, "!=": np.not_equal}
+        answer = holds.get(label.operator or "", np.equal)(numbers, label.value)
+        return np.where(unknown | np.isnan(numbers), np.nan, answer.astype(np.float64))
+    wanted = {fold(word) for word in ((label.value,) if isinstance(label.value, str) else label.value or ())}
+    inside = np.array([text is not None and fold(text) in wanted for text in guess.column.texts])
+    answer = ~inside if label.operator == "!=" else inside
+    return np.where(unknown, np.nan, answer.astype(np.float64))
+
+
+def known_too_late(guess: ColumnGuess, risk: Floats) -> Message | None:
+    """Why a column may be known only when the label is: it or its gaps tell almost all, or it is called so."""
+    known = ~np.isnan(risk)
+    values = guess.column.numbers
+    if guess.kind == "category":
+        texts = np.array([fold(text or "") for text in guess.column.texts])
+        names, place = np.unique(texts, return_inverse=True)
+        values = np.array([_share(risk[known & (place == n)]) for n in range(len(names))])[place]
+    given = known & ~np.isnan(values)
+    missing = np.array([text is None for text in guess.column.texts], dtype=np.float64)
+    if max(_separation(values[given], risk[given]), _separation(missing[known], risk[known])) >= TOO_LATE:
+        return msg("it tells almost alone who is at risk: is it known in time?")
+    return msg("by its name it may be known too late") if _says(guess.header_words, _LATE) else None
+
+
+def _share(answers: Floats) -> float:
+    return float(answers.mean()) if len(answers) else 0.0
+
+
+def _separation(values: Floats, risk: Floats) -> float:
+    """The ROC AUC of the values (n) for `risk` (n), in the better direction; 0.5 where it cannot be said."""
+    positive = int(np.count_nonzero(risk == 1))
+    negative = len(risk) - positive
+    if not positive or not negative:
+        return 0.5
+    place = np.unique(values, return_inverse=True)[1]
+    ill = np.bincount(place, weights=risk)
+    well = np.bincount(place, weights=1 - risk)
+    area = float((ill * (np.cumsum(well) - well / 2)).sum() / (positive * negative))
+    return max(area, 1 - area)
+
+
+def is_sensitive(guess: ColumnGuess) -> bool:
+    """Whether a column says a group for which answers should be checked, and by which pupils should not be judged."""
+    return guess.kind == "category" and _says(guess.header_words, _SENSITIVE)
+
+
+def is_school(guess: ColumnGuess) -> bool:
+    """Whether a category names the school, or a place, of the pupil."""
+    return guess.kind == "category" and _says(guess.header_words, _SCHOOL)
