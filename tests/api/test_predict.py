@@ -351,7 +351,7 @@ def test_reasons_are_given_when_asked_for_and_only_then(shared: Client, route: s
     sizes = [abs(one["contribution"]) for one in answer["reasons"]]
     assert sizes == sorted(sizes, reverse=True)
     assert all("associated with" in one["text"] for one in answer["reasons"])
-    assert "se associa" in shared.post(f"{route}?reasons=1", json=PUPIL).json()["reasons"][0]["text"]
+    assert "costuma" in shared.post(f"{route}?reasons=1", json=PUPIL).json()["reasons"][0]["text"]
 
 
 def test_the_reasons_are_those_of_the_promoted_model(shared: Client, trained: Path) -> None:

@@ -102,7 +102,7 @@ def test_a_year_is_played_through_and_every_pupil_accounted_for(
     assert "No forecast counts" not in said
     measured, before = report["together"]["n"], report["expected_before"]
     assert before["n"] == measured
-    assert f"Estimated from the probabilities of {measured} pupils alone, and what came true of them:" in said
+    assert f"Estimated only from the probabilities of these pupils ({measured}), beside what came true:" in said
     risk, auc = before["at_risk"], before["measures"]["roc_auc"]
     table = " ".join(said.partition("could be expected before")[2].split())
     came = {name: one["value"] for name, one in before["realised"].items()}

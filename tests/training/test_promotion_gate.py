@@ -53,7 +53,7 @@ def test_a_model_that_beats_every_rule_may_be_used() -> None:
 def test_a_rule_that_is_not_beaten_beyond_chance_is_named(unbeaten: Differences) -> None:
     verdict = gate(LATER, measured(), ((RULE, unbeaten),), leaks=(), chooses=True)
     assert (verdict.promotable, verdict.beats) == (False, {"rule": False})
-    assert [str(reason) for reason in verdict.reasons] == ["It does not beat this rule: A rule."]
+    assert [str(reason) for reason in verdict.reasons] == ["It does not beat this simple answer: A rule."]
 
 
 def test_a_model_that_chooses_nobody_is_not_served() -> None:

@@ -127,7 +127,7 @@ def test_the_estimate_stands_beside_what_came_true(pages: httpx.Client, report: 
     for words in before.assumptions:
         assert str(words) in text
     portuguese = pages.get(PAGE, params={"lang": "pt-BR"}).text
-    assert "O que já se podia esperar antes da planilha" in portuguese
+    assert "O que já se podia esperar antes de chegar a aba" in portuguese
 
 
 def test_few_pupils_get_no_estimate_and_undefined_is_a_dash(report: OutcomeReport) -> None:

@@ -14,7 +14,7 @@ from typing import Any, Self
 
 from farol.api.requests import shown_name
 from farol.errors import ApiError, FieldProblem
-from farol.i18n import Message, msg
+from farol.i18n import Message, figures, msg
 from farol.model.features import YEAR
 from farol.model.inputs import LONGEST_WORD, InputProblem, Inputs
 from farol.model.vocabulary import Given
@@ -193,11 +193,11 @@ def _property(column: Column, locale: str) -> dict[str, Any]:
 def _description(column: Column, locale: str) -> Iterator[Message]:
     yield Message(f"{column.meaning.in_locale(locale)}.")
     if column.tolerance:
-        yield msg("Up to {tolerance} beyond the range is taken for rounding.", tolerance=f"{column.tolerance:g}")
+        yield msg("Up to {tolerance} beyond the range is taken for rounding.", tolerance=figures(column.tolerance))
     if column.categories:
         yield msg("Its words: {words}.", words="; ".join(map(_worded(column, locale), column.categories)))
     if column.usual:
-        yield msg("Usual values: {values}.", values=", ".join(f"{value:g}" for value in column.usual))
+        yield msg("Usual values: {values}.", values=figures(*column.usual))
 
 
 def _worded(column: Column, locale: str) -> Callable[[str], str]:
