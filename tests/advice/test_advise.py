@@ -177,7 +177,7 @@ def test_values_never_seen_are_named(two: Bundle) -> None:
 
 def test_only_the_answers_changed(two: Bundle) -> None:
     (one,) = advise(facts(two, plain(two) | {PREDICTION: {0: 360, 1: 40}}))
-    assert (one.kind, "the share “at risk” has changed" in texts(one)) == ("look", True)
+    assert (one.kind, "The share of answers “at risk” has changed" in texts(one)) == ("look", True)
 
 
 def test_other_pupils_of_the_same_levels_need_no_correction(two: Bundle) -> None:

@@ -121,7 +121,7 @@ def test_an_ian_the_programme_never_gives_brings_a_warning(shared: Client) -> No
     answer = shared.post("/predict?lang=en", json=PUPIL | {"IAN": 6.5}).json()
     (warning,) = answer["warnings"]
     assert (warning["code"], warning["field"]) == ("unusual_value", "IAN")
-    assert "2.5, 5, 10" in warning["message"]
+    assert "2.5; 5; 10" in warning["message"]
 
 
 def test_null_and_absent_are_the_same_and_both_are_warned_of(shared: Client) -> None:

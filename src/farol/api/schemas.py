@@ -117,14 +117,18 @@ class InputForm:
                 "maximum": YEARS[1],
                 "description": meaning.render(locale),
             }
-        whose = msg("The school's own code of the pupil, to find, export and erase what is stored. No input.")
+        whose = msg(
+            "The school's own code of the pupil, to find, export and erase what is stored. The model does not use it."
+        )
         properties[STUDENT] = {
             "type": ["string", "null"],
             "minLength": 1,
             "maxLength": LONGEST_CODE,
             "description": whose.render(locale),
         }
-        which = msg("The pupil's class, as the school calls it, to tell classes apart in monitoring. No input.")
+        which = msg(
+            "The pupil's class, as the school calls it, to tell classes apart in monitoring. The model does not use it."
+        )
         properties[GROUP] = {
             "type": ["string", "null"],
             "minLength": 1,
@@ -193,7 +197,7 @@ def _property(column: Column, locale: str) -> dict[str, Any]:
 def _description(column: Column, locale: str) -> Iterator[Message]:
     yield Message(f"{column.meaning.in_locale(locale)}.")
     if column.tolerance:
-        yield msg("Up to {tolerance} beyond the range is taken for rounding.", tolerance=figures(column.tolerance))
+        yield msg("Up to {tolerance} beyond the range counts as rounding.", tolerance=figures(column.tolerance))
     if column.categories:
         yield msg("Its words: {words}.", words="; ".join(map(_worded(column, locale), column.categories)))
     if column.usual:

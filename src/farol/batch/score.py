@@ -141,7 +141,7 @@ class BatchScorer:
 
 FIRST_YEAR, LAST_YEAR = 1900, 2100
 
-_NOTHING = msg("Nothing was given from which to answer.")
+_NOTHING = msg("The request has no information to answer from.")
 _NO_YEAR = msg("This is not a year.")
 
 

@@ -105,7 +105,7 @@ class FeatureDrift:
 
     @property
     def alarm(self) -> bool:
-        """Any figure is beyond a band and beyond chance."""
+        "Some figure is beyond a band and beyond chance."
         return is_alarm(self.verdict)
 
     def labels(self, locale: str) -> tuple[str, ...]:
