@@ -125,3 +125,9 @@ def test_the_year_is_that_of_column_partition_or_name(score: Score, tmp_path: Pa
     assert pq.read_table(tmp_path / "column.parquet")["probability"].to_pylist() == said["option"]
     odd = table.append_column("year", pa.array([2023] * 19 + [23]))
     assert score([write(odd, tmp_path / "odd.parquet")], tmp_path / "odd.out.parquet", year=None).refused == 1
+
+
+def test_without_codes_the_row_says_whose_answer_it_is(score: Score, tmp_path: Path) -> None:
+    table = pupils(30).drop_columns(["RA"]).set_column(0, "IAA", pa.array([5.0] * 10 + [50.0] + [5.0] * 19))
+    score([write(table, tmp_path / "a.parquet", row_group_size=7)], tmp_path / "out.parquet")
+    assert pq.read_table(tmp_path / "out.parquet")["row"].to_pylist() == [*range(1, 11), *range(12, 31)]

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from farol.errors import InputError, Place
 from farol.i18n import msg
 from farol.model.bundle import Bundle
-from farol.profile import fold
+from farol.profile import Profile, fold
 from farol.workbook.headers import HeaderIndex
 
 YEAR_HEADERS = frozenset({"year", "ano"})
@@ -27,6 +27,7 @@ class ColumnMap:
     carried: tuple[int, ...]
     year: int | None
     unread: tuple[str, ...]
+    has_codes: bool = True  # else the answers say which row of the file each is
 
     @property
     def wanted(self) -> tuple[int, ...]:
@@ -41,6 +42,7 @@ class ColumnMap:
             carried=tuple(places[place] for place in self.carried),
             year=None if self.year is None else places[self.year],
             unread=self.unread,
+            has_codes=self.has_codes,
         )
 
 
@@ -66,12 +68,14 @@ def column_map(
         )
     unread: list[str] = []
     year_place: int | None = None
+    has_codes = False
     for place, header in enumerate(headers):
         heading = index.heading(place, header)
         # Files that Farol or a program writes name columns as the profile does.
         name = heading.column if heading.meaning == "column" else header if header in profile.columns else None
         if name is not None and profile.columns[name].kind == "identifier":
             carried.add(place)
+            has_codes = True
         elif name is not None and name in wanted:
             if name in inputs:
                 raise InputError(
@@ -81,7 +85,7 @@ def column_map(
                     fix=msg("Remove or rename one of them."),
                 )
             inputs[name] = place
-        elif year_place is None and fold(header) in YEAR_HEADERS:
+        elif year_place is None and _says_year(profile, name, header):
             year_place = place
             carried.add(place)
         elif place not in carried:
@@ -93,4 +97,11 @@ def column_map(
             got=msg("the columns {names}", names=", ".join(headers) or "–"),
             where=Place(file=file),
         )
-    return ColumnMap(inputs, tuple(sorted(carried)), None if ignore_year else year_place, tuple(unread))
+    return ColumnMap(inputs, tuple(sorted(carried)), None if ignore_year else year_place, tuple(unread), has_codes)
+
+
+def _says_year(profile: Profile, name: str | None, header: str) -> bool:
+    """Whether a column says the year or term of each row: the profile's own, else one that is called so."""
+    if profile.periods is not None:
+        return name == profile.periods.column
+    return profile.has_periods and fold(header) in YEAR_HEADERS

@@ -111,7 +111,10 @@ def batches_of(
     elif file.kind == "workbook":
         yield _workbook(file, profile).select(wanted)
     else:
-        with _opened(file) as stream, _reader(file, stream, columns, schema, texts=texts) as reader:
+        with (
+            _opened(file) as stream,
+            _reader(file, stream, columns, schema, numbers=_numbers(columns, profile, texts=texts)) as reader,
+        ):
             for batch in reader:
                 yield batch.select(wanted)
 
@@ -141,17 +144,20 @@ def _opened(file: SourceFile) -> Any:
 
 
 def _reader(
-    file: SourceFile, stream: Any, columns: ColumnMap | None = None, schema: Any = None, *, texts: bool = False
+    file: SourceFile,
+    stream: Any,
+    columns: ColumnMap | None = None,
+    schema: Any = None,
+    *,
+    numbers: frozenset[int] = frozenset(),
 ) -> Any:
     pa = arrow()
     if file.kind == "ndjson":
         return pa.json.open_json(stream, read_options=pa.json.ReadOptions(block_size=BLOCK_BYTES))
     if file.kind == "arrow":
         return _arrow_reader(pa, stream, seekable=file.compression is None)
-    number = pa.string() if texts else pa.float64()
     assert columns is not None  # noqa: S101  only headers are asked without, and those of a csv file are read apart
-    numbers = {*columns.inputs.values(), columns.year}
-    types = {schema.names[place]: number if place in numbers else pa.string() for place in columns.wanted}
+    types = {schema.names[place]: pa.float64() if place in numbers else pa.string() for place in columns.wanted}
     return pa.csv.open_csv(
         stream,
         read_options=pa.csv.ReadOptions(block_size=BLOCK_BYTES),
@@ -163,6 +169,15 @@ def _reader(
             strings_can_be_null=True,
         ),
     )
+
+
+def _numbers(columns: ColumnMap, profile: Profile, *, texts: bool) -> frozenset[int]:
+    """The places of the columns that are read as numbers, of a csv file."""
+    if texts:
+        return frozenset()
+    inputs = columns.inputs.items()
+    places = {place for name, place in inputs if profile.columns[name].kind == "number"}
+    return frozenset(places if columns.year is None or profile.periods is not None else {*places, columns.year})
 
 
 def _arrow_reader(pa: Any, stream: Any, *, seekable: bool) -> Any:
@@ -215,6 +230,8 @@ def _workbook(file: SourceFile, profile: Profile) -> Any:
     pa = arrow()
     panel = read_panel(Path(file.path), profile)
     numbers = {name: pa.array(values, from_pandas=True) for name, values in panel.numbers.items()}
-    identifier = next((name for name, column in profile.columns.items() if column.kind == "identifier"), "student")
-    table = {identifier: pa.array(panel.student.tolist()), "year": pa.array(panel.year), **numbers}
+    words = {name: pa.array(values.tolist(), pa.string()) for name, values in panel.categories.items()}
+    identifier = next(iter(profile.identifiers), "row")
+    year = "year" if profile.periods is None else profile.periods.column
+    table = {identifier: pa.array(panel.student.tolist()), year: pa.array(panel.year), **numbers, **words}
     return pa.RecordBatch.from_pydict(table)

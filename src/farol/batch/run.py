@@ -145,7 +145,7 @@ def _score_as(job: Job, place: int, *, texts: bool) -> None:
     answers = work / f".{name}.{output.form}"
     with _writable(answers), writer_to(answers, output.form, job.schema, headers=output.is_folder) as writer:
         for batch in _batches(part, scorer, texts=texts):
-            scored = scorer.score(batch, columns, file.year)
+            scored = scorer.score(batch, columns, file.year, first=part.first + rows)
             writer.write(scored.answers)
             refused += [
                 (file.source.path, part.first + rows + row.row + 1, row.column, row.reason.render(scorer.locale))

@@ -6,8 +6,9 @@ the bit. A row that the API would refuse is refused here, with the reason.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, fields
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -20,8 +21,10 @@ from farol.model.counters import Counts
 from farol.model.features import Floats
 from farol.model.reasons import explain_scores
 from farol.model.scoring import NO_ANSWER, Scorer, Scores, label_text
+from farol.model.vocabulary import Vocabulary
 from farol.profile import Column
-from farol.workbook.cells import number_column
+from farol.workbook.cells import Objects, number_column
+from farol.workbook.periods import period_reader
 from farol.workbook.raw import FROM_TEXT
 from farol.workbook.texts import parse_number
 
@@ -59,19 +62,24 @@ class BatchScorer:
         self._version = self._pa.array([scorer.bundle.version])
         self._features = self._pa.array(list(scorer.bundle.task_spec.features))
 
-    def score(self, batch: Any, columns: ColumnMap, year: int) -> ScoredBatch:
+    def score(self, batch: Any, columns: ColumnMap, year: int, *, first: int = 0) -> ScoredBatch:
         """The answers for the rows of a pyarrow.RecordBatch whose columns `columns` names.
 
-        `year` is that of the rows where the batch has no column for it.
+        `year` is that of the rows where the batch has no column for it; `first` rows of the file stand before them.
         """
         size = batch.num_rows
         refused = np.zeros(size, dtype=np.bool_)
         reasons: list[RefusedRow] = []
-        values: dict[str, Floats] = {}
+        values: dict[str, Floats | Objects] = {}
+        inputs = self.scorer.bundle.inputs
         for name, place in columns.inputs.items():
-            column = self.scorer.bundle.inputs.columns[name]
-            values[name] = self._numbers(batch.column(place), column)
-            _refuse(refused, reasons, batch.schema.names[place], column, values[name])
+            column = inputs.columns[name]
+            if name in inputs.vocabularies:
+                values[name] = self._places(batch.column(place), inputs.vocabularies[name])
+                continue
+            numbers = self._numbers(batch.column(place), partial(_read_text, column))
+            _refuse(refused, reasons, batch.schema.names[place], column, numbers)
+            values[name] = numbers
         years = self._years(batch, columns, year, refused, reasons)
         scores = self.scorer.score(values, years)
         empty = np.isnan(scores.features).all(axis=1) & ~refused
@@ -81,43 +89,60 @@ class BatchScorer:
             scores = _rows(scores, kept)
             batch = batch.take(self._pa.array(kept))
         return ScoredBatch(
-            answers=self._answers(batch, columns, scores),
+            answers=self._answers(batch, columns, scores, first + kept + 1),
             refused=sorted(reasons, key=lambda reason: reason.row),
             counts=self.scorer.counts(scores),
             at_risk=int((scores.prediction == 1).sum()),
             unanswered=int((scores.prediction == NO_ANSWER).sum()),
         )
 
-    def _numbers(self, array: Any, column: Column) -> Floats:
+    def _numbers(self, array: Any, read: Callable[[str], float]) -> Floats:
         """A column (n,) as floats, NaN where null; infinity stands for what cannot be read as a number."""
         pa = self._pa
         kind = array.type
         if pa.types.is_dictionary(kind):
             array, kind = array.dictionary_decode(), kind.value_type
-        if pa.types.is_string(kind) or pa.types.is_large_string(kind) or pa.types.is_string_view(kind):
-            return _read_texts(array, column)
+        if _is_text(pa, kind):
+            return _by_text(array, read)
         if pa.types.is_boolean(kind):
             return np.where(array.is_null().to_numpy(zero_copy_only=False), np.nan, np.inf)
         floats: Floats = array.cast(pa.float64(), safe=False).to_numpy(zero_copy_only=False)
         return floats
+
+    def _places(self, array: Any, vocabulary: Vocabulary) -> Floats:
+        """The places (n,) of the words of a category, NaN for what is missing or unknown."""
+        pa = self._pa
+        if pa.types.is_dictionary(array.type):
+            array = array.dictionary_decode()
+        if not _is_text(pa, array.type):
+            array = array.cast(pa.string())
+        return _by_text(array, vocabulary.place)
 
     def _years(
         self, batch: Any, columns: ColumnMap, year: int, refused: NDArray[np.bool_], reasons: list[RefusedRow]
     ) -> Floats:
         if columns.year is None:
             return np.full(batch.num_rows, float(year))
-        years = np.asarray(
-            batch.column(columns.year).cast(self._pa.float64(), safe=False).to_numpy(zero_copy_only=False)
-        )
-        odd = ~((years >= FIRST_YEAR) & (years <= LAST_YEAR) & (years == np.floor(years)))
+        array, periods = batch.column(columns.year), self.scorer.bundle.profile.periods
+        if periods is not None:
+            read = period_reader(periods)
+            texts = array.cast(self._pa.string())
+            years = _by_text(texts, lambda text: np.nan if (period := read(text)) is None else float(period))
+            odd = np.isnan(years)
+        else:
+            years = self._numbers(array, _number_in)
+            odd = ~((years >= FIRST_YEAR) & (years <= LAST_YEAR) & (years == np.floor(years)))
         reasons += [RefusedRow(row, "year", _NO_YEAR) for row in np.flatnonzero(odd & ~refused).tolist()]
         refused |= odd
         return np.where(odd, float(year), years)
 
-    def _answers(self, batch: Any, columns: ColumnMap, scores: Scores) -> Any:
+    def _answers(self, batch: Any, columns: ColumnMap, scores: Scores, rows: NDArray[np.int64]) -> Any:
+        """The answers; `rows` (n,) are the numbers of the rows in their file, from 1."""
         pa = self._pa
         arrays = [batch.column(place) for place in columns.carried]
         names = [batch.schema.names[place] for place in columns.carried]
+        if not columns.has_codes:
+            arrays, names = [pa.array(rows), *arrays], ["row", *names]
         none = scores.prediction == NO_ANSWER
         label = np.where(none, 2, scores.prediction).astype(np.int32)
         arrays += [
@@ -142,19 +167,28 @@ class BatchScorer:
 FIRST_YEAR, LAST_YEAR = 1900, 2100
 
 _NOTHING = msg("The request has no information to answer from.")
-_NO_YEAR = msg("This is not a year.")
+_NO_YEAR = msg("This is not a year or term of the profile.")
 
 
-def _read_texts(array: Any, column: Column) -> Floats:
-    """Numbers written as text, read as those of a workbook's cell: each text that occurs is read once."""
+def _is_text(pa: Any, kind: Any) -> bool:
+    return bool(pa.types.is_string(kind) or pa.types.is_large_string(kind) or pa.types.is_string_view(kind))
+
+
+def _by_text(array: Any, number: Callable[[str], float]) -> Floats:
+    """The number (n,) of each text, NaN where there is none; each text that occurs is read once."""
     encoded = array.dictionary_encode()
-    read = [_read_text(text, column) for text in encoded.dictionary.to_pylist()]
+    read = [number(text) for text in encoded.dictionary.to_pylist()]
     indices = encoded.indices.fill_null(len(read)).to_numpy(zero_copy_only=False)
     numbers: Floats = np.array([*read, np.nan])[indices]
     return numbers
 
 
-def _read_text(text: str | None, column: Column) -> float:
+def _number_in(text: str) -> float:
+    number = parse_number(text)
+    return np.nan if number is None else number
+
+
+def _read_text(column: Column, text: str | None) -> float:
     """NaN for what the workbook's reader takes as missing, infinity for what is no number."""
     if text is None or not text.strip():
         return np.nan
@@ -187,4 +221,4 @@ def _problems(header: str, column: Column, values: Floats) -> Iterator[tuple[NDA
 
 
 def _rows(scores: Scores, kept: NDArray[np.int64]) -> Scores:
-    return Scores(scores.probability[kept], scores.prediction[kept], scores.features[kept], scores.bins[kept])
+    return Scores(**{field.name: getattr(scores, field.name)[kept] for field in fields(scores)})

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Iterator
 import numpy as np
 
 from farol.i18n import Listing, Message, msg
+from farol.profile import NO_PERIOD
 from farol.training.evaluation import Study
 from farol.training.plan import FOLDS, TEST_SHARE, Cohort
 from farol.training.rows import LabelledRows
@@ -85,5 +86,9 @@ def _unknown(study: Study) -> Iterator[Message]:
         )
 
 
-def _years(cohorts: Iterable[Cohort]) -> str:
-    return ", ".join(cohort.years for cohort in cohorts)
+def _years(cohorts: Iterable[Cohort]) -> str | Message:
+    """The years or terms, or "this file" where a profile has none."""
+    known = list(cohorts)
+    if any(cohort.as_of == NO_PERIOD for cohort in known):
+        return msg("this file")
+    return ", ".join(cohort.years for cohort in known)

@@ -1,0 +1,106 @@
+"""Files of other schools: words as features, terms in a column, no codes."""
+
+from __future__ import annotations
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.csv
+import pytest
+
+from farol.batch.columns import column_map
+from farol.batch.score import BatchScorer
+from farol.model.bundle import read_bundle, write_bundle
+from farol.model.scoring import Scorer
+from farol.profile import parse_profile
+from farol.training.train import train
+from farol.workbook.panel import read_panel
+
+PROFILE = b"""
+format = 1
+name = "terms"
+title = { pt = "Semestres", en = "Terms" }
+sheets = "terms"
+
+[periods]
+column = "term"
+values = { "2013B" = 20131, "2013J" = 20132 }
+
+[label]
+column = "result"
+operator = "in"
+value = ["Fail"]
+negative = { pt = "Deve passar", en = "Should pass" }
+positive = { pt = "Pode reprovar", en = "May fail" }
+
+[columns.term]
+kind = "category"
+aliases = ["term"]
+meaning = { pt = "Semestre", en = "Term" }
+
+[columns.region]
+kind = "category"
+aliases = ["region"]
+meaning = { pt = "Regi\xc3\xa3o", en = "Region" }
+
+[columns.credits]
+kind = "number"
+range = [0, 700]
+aliases = ["credits"]
+meaning = { pt = "Cr\xc3\xa9ditos", en = "Credits" }
+
+[columns.result]
+kind = "category"
+aliases = ["result"]
+meaning = { pt = "Resultado", en = "Result" }
+
+[tasks.fails]
+title = { pt = "Reprova", en = "Fails" }
+question = { pt = "Reprova?", en = "Fails?" }
+horizon = 0
+features = ["region", "credits"]
+impute = false
+limits = { pt = "Inventado", en = "Invented" }
+"""
+
+
+@pytest.fixture(scope="module")
+def scored(tmp_path_factory: pytest.TempPathFactory) -> tuple[Scorer, pa.Table]:
+    """A model of words and numbers, and the rows that it learned from."""
+    folder = tmp_path_factory.mktemp("terms")
+    rng = np.random.default_rng(0)
+    region = rng.choice(["North", "South", "Wales"], 400)
+    credits_ = rng.integers(30, 600, 400)
+    fails = rng.random(400) < np.where(region == "Wales", 0.8, 0.2)
+    table = pa.table(
+        {
+            "term": rng.choice(["2013B", "2013J"], 400),
+            "region": region,
+            "credits": credits_,
+            "result": np.where(fails, "Fail", "Pass"),
+        }
+    )
+    pyarrow.csv.write_csv(table, folder / "terms.csv")
+    panel = read_panel(folder / "terms.csv", parse_profile(PROFILE, "terms.toml"))
+    return Scorer(read_bundle(write_bundle(folder / "artifacts", train(panel, "fails", quick=True)))), table
+
+
+def test_words_and_terms_are_scored_as_by_the_api(scored: tuple[Scorer, pa.Table]) -> None:
+    scorer, table = scored
+    (batch,) = table.to_batches()
+    columns = column_map(scorer.bundle, batch.schema.names, 20131, keep=(), file="x")
+    answers = BatchScorer(scorer, reasons=2, locale="en").score(batch, columns, 20131).answers.to_pylist()
+    assert [row["row"] for row in answers] == list(range(1, 401))
+    for row, answer in zip(table.to_pylist(), answers, strict=True):
+        given = {"region": row["region"], "credits": float(row["credits"])}
+        alone = scorer.score_one(given, 20132)
+        assert (answer["prediction"], answer["probability"]) == (alone.prediction, alone.probability)
+        assert answer["term"] == row["term"]
+    assert {row["reason_1"] for row in answers} <= {"region", "credits", None}
+
+
+def test_a_term_that_is_none_is_refused(scored: tuple[Scorer, pa.Table]) -> None:
+    scorer, table = scored
+    (batch,) = table.slice(0, 2).set_column(0, "term", pa.array(["2013B", "soon"])).to_batches()
+    columns = column_map(scorer.bundle, batch.schema.names, 20131, keep=(), file="x")
+    result = BatchScorer(scorer, reasons=0, locale="en").score(batch, columns, 20131)
+    assert [(row.row, str(row.reason)) for row in result.refused] == [(1, "This is no year or term of the profile.")]
