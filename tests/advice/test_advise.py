@@ -297,7 +297,7 @@ def test_without_predictions_there_is_nothing_to_judge(two: Bundle) -> None:
     (one,) = advise(facts(two, {}))
     assert (one.kind, one.steps) == ("nothing", ())
     assert "There is nothing to compare yet: no prediction came in this period." in texts(one)
-    assert "not judged" not in texts(one)
+    assert "left out" not in texts(one)
     (one,) = advise(facts(two, {}, of_sheet=562))
     assert "Stored forecasts for the sheet that the model was trained with: 562. They are left out" in texts(one)
 

@@ -190,7 +190,7 @@ def school(folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     assert done.returncode == 0, done.stderr
     assert "our book.xlsx: pupils of 2: 860022" in done.stdout
     assert "Findings: errors: 0, to look at: 21, normal: 83. All of them: farol check 'our book.xlsx'" in done.stdout
-    assert "1156 pupils of 2024, 1156 forecasts stored now" in done.stdout
+    assert "pupils of 2024: 1156; forecasts stored now: 1156" in done.stdout
     return place
 
 
@@ -219,7 +219,7 @@ def test_a_changed_workbook_is_noticed_with_what_to_do(school: Path) -> None:
     noticed = command(school, "demo", "--no-serve", "--workbook", "other.xlsx")
     assert noticed.returncode == 0
     assert "not the one that the models were trained with, or it has changed since" in noticed.stdout
-    assert f"Served are the models of {school / 'our book.xlsx'}." in noticed.stdout
+    assert f"The service uses the models of {school / 'our book.xlsx'}." in noticed.stdout
     for step in ("farol check other.xlsx", "farol train other.xlsx", "farol forecast other.xlsx"):
         assert step in noticed.stdout
 
@@ -375,7 +375,7 @@ def test_slices_levels_and_expected_performance_are_told(run: Run) -> None:
 def test_pairs_are_reported_to_people_and_programs(run: Run, tmp_path: Path) -> None:
     told = " ".join(run("drift", "--multivariate", "--task", "current", "--window", "all").split())
     assert "× " in told
-    assert " de 45 pares de indicadores puderam" in told
+    assert "Pares de indicadores comparados: " in told
     assert "Período: todos os dias até" in told
     assert "todas as linhas de treino (" in told
     assert "no máximo 1% dessas verificações" in told

@@ -72,7 +72,7 @@ def test_a_year_is_played_through_and_every_pupil_accounted_for(
 
     answers = ("--csv", str(tmp_path / "answers.csv"), "--csv-format", "programs")
     said = run("forecast", str(then), "--at", "2023-12-15", *answers)
-    assert f"{n} pupils of 2023, {n} forecasts stored now, 0 stored before" in said
+    assert f"pupils of 2023: {n}; forecasts stored now: {n}; stored before: 0" in said
     assert "farol outcomes" in said
     assert "Pupils marked “at risk”, because their risk is" in said
     assert re.search(r"Of the \d+ pupils with an answer about \d+ are expected at risk", said)

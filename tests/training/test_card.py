@@ -90,7 +90,7 @@ def test_the_card_shows_the_reports_figures(trained: Trained) -> None:
 
 
 def test_the_card_says_whether_it_may_be_used_and_how(trained: Trained) -> None:
-    for name, words in (("next-year", "Supera todas as regras simples"), ("current", "definição da resposta")):
+    for name, words in (("next-year", "Supera todas as respostas simples"), ("current", "definição da resposta")):
         portuguese = trained[name].files["card.html"].decode().split('<article id="en"')[0]
         assert words in portuguese
         assert portuguese.index("Pode ser usado?") < portuguese.index("O que fazer com ele") < 12_000
