@@ -149,9 +149,9 @@ class MissingExtraError(FarolError):
 _REASONS = {
     errno.ENOSPC: msg("the disk is full"),
     errno.EFBIG: msg("the file would be larger than this user may write"),
-    errno.EACCES: msg("this user may not do that"),
-    errno.EPERM: msg("this user may not do that"),
-    errno.EROFS: msg("what is there can only be read"),
+    errno.EACCES: msg("this user has no permission for that"),
+    errno.EPERM: msg("this user has no permission for that"),
+    errno.EROFS: msg("this place is read-only"),
     errno.EISDIR: msg("it is a folder"),
     errno.ENOTDIR: msg("a part of the path is not a folder"),
     errno.ENOENT: msg("there is no such file or folder"),
@@ -169,17 +169,17 @@ _REASONS = {
     errno.EADDRNOTAVAIL: msg("no network card of this machine has this address"),
     errno.ECONNREFUSED: msg("nothing answers at this address and port"),
     errno.ECONNRESET: msg("the connection was broken off"),
-    errno.EHOSTUNREACH: msg("no way leads to this address"),
-    errno.ENETUNREACH: msg("no way leads to this address"),
+    errno.EHOSTUNREACH: msg("there is no route to this address"),
+    errno.ENETUNREACH: msg("there is no route to this address"),
     errno.ETIMEDOUT: msg("there was no answer in time"),
-    **({errno.EDQUOT: msg("this user may not store more")} if hasattr(errno, "EDQUOT") else {}),
+    **({errno.EDQUOT: msg("this user may not store any more")} if hasattr(errno, "EDQUOT") else {}),
 }
 
 
 def reason_of(error: OSError) -> Message:
     """Why the system refused, in our words; in the system's own, which are mostly English, where we have none."""
     if isinstance(error, socket.gaierror):
-        return msg("nobody knows this name")
+        return msg("this name is not known on the network")
     words = None if error.errno is None else _REASONS.get(error.errno)
     return words or msg("{reason}", reason=error.strerror or type(error).__name__)
 

@@ -10,6 +10,7 @@ import gettext as _gettext
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from datetime import date
 from functools import lru_cache
 from pathlib import Path
 from typing import Protocol, runtime_checkable
@@ -74,6 +75,30 @@ def decimal(value: float, digits: int = 2) -> Message:
     """A figure with the reader's decimal sign."""
     whole, _, parts = f"{value:.{digits}f}".partition(".")
     return msg("{whole}.{parts}", whole=whole, parts=parts)
+
+
+@dataclass(frozen=True, slots=True)
+class Figures:
+    """Figures written with a decimal point, as a value of a `Message`: the reader gets the sign of the locale."""
+
+    text: str
+
+    def in_locale(self, locale: str) -> str:
+        """The figures in `locale`."""
+        return self.text if locale == "en" else self.text.replace(".", ",")
+
+    def __str__(self) -> str:
+        return self.text
+
+
+def figures(*values: float) -> Figures:
+    """Numbers without needless decimals, with semicolons between them."""
+    return Figures("; ".join(f"{value:g}" for value in values))
+
+
+def day(on: date) -> Message:
+    """A day as the reader writes it."""
+    return msg("{year}-{month}-{day}", year=on.year, month=f"{on.month:02}", day=f"{on.day:02}")
 
 
 @lru_cache(maxsize=len(LOCALES))

@@ -53,7 +53,7 @@ class PeriodicJob:
     def problem(self) -> FarolError | None:
         """What keeps it from going well; None while it does."""
         if self.error is None and self.began is not None and self.clock() - self.began > PATIENCE:
-            return ServiceError(msg("It does not come to an end."), fix=msg("If this stays, start the service again."))
+            return ServiceError(msg("It does not finish."), fix=msg("If this stays, start the service again."))
         return self.error
 
     @property

@@ -25,38 +25,38 @@ class Settings(BaseSettings):
     data: Path = Field(default=Path("data"), description="Folder of the database and of what commands write.")
     profile: str = Field(
         default="pede",
-        description="Name of a built-in profile, or the path of a profile TOML. Where it is not set, the service and "
-        "the commands that use models go by the profile of the model promoted last.",
+        description="Name of a built-in profile, or the path of a profile TOML. If it is not set, the service and "
+        "the commands that use models take the profile of the model promoted last.",
     )
     database_url: str | None = Field(
-        default=None, description="SQLAlchemy URL of the store; without it, SQLite in `farol.db` in the data folder."
+        default=None, description="SQLAlchemy URL of the database; without it, SQLite in `farol.db` in the data folder."
     )
-    locale: str = Field(default="pt_BR", description="Language when the reader asks for none: `pt_BR` or `en`.")
+    locale: str = Field(default="pt_BR", description="Language for readers who ask for none: `pt_BR` or `en`.")
     timezone: str = Field(
         default="America/Sao_Paulo", description="Time zone in which times are shown; they are stored in UTC."
     )
     host: str = Field(default="127.0.0.1", description="Address to listen on.")
     port: int = Field(default=8000, ge=1, le=65535, description="Port to listen on.")
     workers: int = Field(
-        default=1, ge=1, le=64, description="Processes that `farol serve` answers with, on one port and one database."
+        default=1, ge=1, le=64, description="Number of processes of `farol serve`, on one port and one database."
     )
     open_network: bool = Field(
         default=False,
-        description="Allow listening beyond this machine although there is no key yet, so that nobody is asked who "
-        "they are. Only behind something that asks, or with a container port published to 127.0.0.1.",
+        description="Let other machines in although there is no key yet, so that nobody is asked who they are. "
+        "Only behind a proxy that asks, or with a container port published to 127.0.0.1.",
     )
     allowed_hosts: str = Field(
         default="",
         pattern=r"^(\s*(\*|(\*\.)?[A-Za-z0-9._-]+|\[[0-9A-Fa-f:.]+\])\s*(,|$))*$",
-        description="Names under which the service may be asked, separated by commas; `*.example.org` takes every name "
+        description="Names that the service answers to, separated by commas; `*.example.org` allows every name "
         "below it, `*` any. Names of this machine, such as `localhost`, and the address it listens on are always "
-        "taken. Empty: no others.",
+        "allowed. Empty: no others.",
     )
     cors_origins: str = Field(
         default="",
         pattern=r"^(https?://[^\s,/*]+(\s*,\s*https?://[^\s,/*]+)*)?$",
-        description="Other sites whose pages may ask and read the answers, such as `https://painel.example.org`, "
-        "separated by commas; they still need a key where there are keys. Empty: none.",
+        description="Other sites whose pages may call the API, such as `https://painel.example.org`, "
+        "separated by commas; they still need a key if there are keys. Empty: none.",
     )
     rate_limit: float = Field(
         default=0,
@@ -130,20 +130,21 @@ class Settings(BaseSettings):
     )
     alert_webhook_secret: SecretStr | None = Field(
         default=None,
-        description="What they are signed with: `whsec_` and 24 to 64 bytes in base64, as `farol alerts secret` makes.",
+        description="The secret that signs these messages: `whsec_` and 24 to 64 bytes in base64, as "
+        "`farol alerts secret` makes.",
     )
     alert_email_to: str = Field(
         default="", description="Who gets an e-mail when the drift alarm changes: addresses separated by commas."
     )
     alert_email_from: str = Field(default="", description="The sender of these e-mails.")
-    alert_smtp_host: str = Field(default="", description="The mail server that takes them.")
+    alert_smtp_host: str = Field(default="", description="The mail server that sends them.")
     alert_smtp_port: int = Field(default=587, ge=1, le=65535, description="Its port.")
     alert_smtp_security: Literal["starttls", "tls", "none"] = Field(
         default="starttls",
-        description="How the way to the mail server is encrypted: `starttls` (port 587), `tls` (465), or `none`, which "
-        "refuses to send a password.",
+        description="How the connection to the mail server is encrypted: `starttls` (port 587), `tls` (465), or "
+        "`none`, which refuses to send a password.",
     )
-    alert_smtp_user: str = Field(default="", description="Who to log in as at the mail server; empty: no login.")
+    alert_smtp_user: str = Field(default="", description="User of the mail server; empty: no login.")
     alert_smtp_password: SecretStr | None = Field(default=None, description="The password of that user. Never shown.")
     alert_link: str = Field(
         default="",
@@ -156,7 +157,7 @@ class Settings(BaseSettings):
         default="",
         pattern=r"^(https?://[^\s?#@]+)?$",
         description="Where traces go, by OTLP over HTTP: the address of an OpenTelemetry receiver, such as "
-        "`http://127.0.0.1:4318`; `/v1/traces` is added. Needs the extra `telemetry`. Empty: none are made.",
+        "`http://127.0.0.1:4318`; `/v1/traces` is added. Needs the extra `telemetry`. Empty: no traces.",
     )
     otlp_ratio: float = Field(
         default=1,

@@ -118,7 +118,7 @@ def test_an_advice_gives_finding_reason_and_next_step_in_words(two: Bundle) -> N
     meaning = two.profile.columns[name].meaning.en
     (one,) = advise(facts(two, plain(two) | {name: {0: 380, 1: 20}}))
     summary, lower, other, *rest = [words.render("en") for words in (one.summary, *one.why)]
-    assert summary == f"Look at “{meaning}”: it has changed, and not in one level, class or source alone."
+    assert summary == f"Changed, and not in one level, class or source alone: “{meaning}”."
     # By hand: 0.95 · 0.25 + 0.05 · 0.75 = 0.275; 0.45 ln(0.95 / 0.5) − 0.45 ln(0.05 / 0.5) = 1.325, smoothed a little.
     assert lower == (
         "The values are lower: in 28% of comparisons a pupil of this period has a higher value than a training pupil; "
@@ -140,7 +140,7 @@ def test_an_advice_gives_finding_reason_and_next_step_in_words(two: Bundle) -> N
     ]
     (quiet,) = advise(facts(two, plain(two)))
     assert texts(quiet).startswith(
-        "The answers can be relied on as before. What arrives looks like what the model learned from. Nothing"
+        "The answers can be relied on as before. The data that arrives looks like the data the model"
     )
 
 
@@ -177,7 +177,7 @@ def test_values_never_seen_are_named(two: Bundle) -> None:
 
 def test_only_the_answers_changed(two: Bundle) -> None:
     (one,) = advise(facts(two, plain(two) | {PREDICTION: {0: 360, 1: 40}}))
-    assert (one.kind, "the share “at risk” has changed" in texts(one)) == ("look", True)
+    assert (one.kind, "The share of answers “at risk” has changed" in texts(one)) == ("look", True)
 
 
 def test_other_pupils_of_the_same_levels_need_no_correction(two: Bundle) -> None:
@@ -218,10 +218,10 @@ def test_answers_unlike_those_of_training_are_distrusted(two: Bundle) -> None:
     found = advise(facts(two, counts))
     assert kinds(found)[0] == "distrust"
     assert (
-        "It calls 100% of the pupils “at risk” (99% to 100%). Of the training pupils whom it had not seen it called 0%."
+        "It calls 100% of the pupils “at risk” (99% to 100%). Among training pupils that it had not seen, it was 0%."
         in texts(found[0])
     )
-    assert "Look at the answers" in texts(found[1])
+    assert "level, class or source alone: the answers." in texts(found[1])
 
 
 def test_too_much_missing_is_not_to_be_relied_on(two: Bundle) -> None:
@@ -272,7 +272,9 @@ def test_expected_wholly_below_what_was_promised(two: Bundle, estimation: Estima
 def test_a_model_grows_too_old(two: Bundle) -> None:
     (one,) = advise(facts(two, plain(two), learned=(2021,), asked=2024))
     assert one.kind == "distrust"
-    assert "The last year whose answers it knows is 2021. There are pupils of 2024 by now, 3 years later." in texts(one)
+    assert "The last year whose answers it knows is 2021. There are already pupils of 2024, 3 years later." in texts(
+        one
+    )
     assert kinds(advise(facts(two, plain(two), learned=(2021,), horizon=1, asked=2024))) == ["nothing"]
     assert kinds(advise(facts(two, plain(two), learned=(), asked=2024))) == ["nothing"]
     assert kinds(advise(facts(two, plain(two), learned=(2021,), outcome_year=2024))) == ["distrust", "retrain"]
@@ -294,10 +296,10 @@ def test_one_request_does_not_make_a_model_too_old(two: Bundle, store: Store, tm
 def test_without_predictions_there_is_nothing_to_judge(two: Bundle) -> None:
     (one,) = advise(facts(two, {}))
     assert (one.kind, one.steps) == ("nothing", ())
-    assert "There is nothing to judge yet: no prediction came in this period." in texts(one)
-    assert "not judged" not in texts(one)
+    assert "There is nothing to compare yet: no prediction came in this period." in texts(one)
+    assert "left out" not in texts(one)
     (one,) = advise(facts(two, {}, of_sheet=562))
-    assert "Stored forecasts for the sheet that the model was trained with: 562. They are not judged" in texts(one)
+    assert "Stored forecasts for the sheet that the model was trained with: 562. They are left out" in texts(one)
 
 
 def test_a_year_not_learned_from_asks_for_training(two: Bundle) -> None:
@@ -383,7 +385,7 @@ def test_the_slice_that_explains_an_alarm_is_named(two: Bundle, store: Store, tm
     assert {one.name for one in found.looked.slices} == {"phase=1", "phase=5", "source=api"}
     looks = [one for one in advise(found) if one.kind == "look" and one.part == "phase=5"]
     assert len(looks) == 1
-    assert f"Look at “{two.profile.columns[first].meaning.en}” in phase 5: it has changed there." in texts(looks[0])
+    assert f"Changed in phase 5: “{two.profile.columns[first].meaning.en}”." in texts(looks[0])
     assert "200 predictions of 2024-06-01 to 2024-06-30 with phase 5, compared with: training rows of phase 5 (100" in (
         texts(looks[0])
     )
@@ -429,7 +431,7 @@ def test_answers_may_change_in_one_level_alone(two: Bundle, store: Store, tmp_pa
     only = replace(found.drift, features=tuple(one for one in found.drift.features if not one.alarm))
     looked = search_slices(store, two, only)
     assert looked.explaining[SCORE].name == "phase=5"
-    assert "Look at the answers in phase 5" in texts(advise(replace(found, drift=only, looked=looked))[0])
+    assert "Changed in phase 5: the answers." in texts(advise(replace(found, drift=only, looked=looked))[0])
     shallow = gather(store, Registry(tmp_path), two, window, deep=False)
     assert shallow.looked == SliceSearch()
 

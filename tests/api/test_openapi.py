@@ -145,7 +145,7 @@ def test_inputs_are_shown_with_ranges_and_meanings(document: dict[str, Any]) -> 
         assert (described["minimum"], described["maximum"]) == (0, 10)
         assert described["type"] == ["number", "null"]
     assert predict["properties"]["IAN"]["description"] == (
-        "Adequacy to the level. Up to 0.011 beyond the range is taken for rounding. Usual values: 2.5, 5, 10."
+        "Adequacy to the level. Up to 0.011 beyond the range counts as rounding. Usual values: 2.5; 5; 10."
     )
     assert predict["additionalProperties"] is False
     context = {"phase", "ideal_phase", "age", "birth_year", "birth_month", "lag", "year_joined", "year"}
@@ -165,8 +165,8 @@ def test_the_example_is_the_originals_and_is_answered(document: dict[str, Any], 
 def test_the_description_speaks_both_languages(shared: Client) -> None:
     portuguese = shared.get("/openapi.json").json()
     english = shared.get("/openapi.json?lang=en").json()
-    assert portuguese["paths"]["/models"]["get"]["summary"] == "Que modelos existem"
-    assert english["paths"]["/models"]["get"]["summary"] == "Which models there are"
+    assert portuguese["paths"]["/models"]["get"]["summary"] == "Os modelos e suas versões"
+    assert english["paths"]["/models"]["get"]["summary"] == "The models and their versions"
     assert portuguese["components"]["schemas"]["CurrentInputs"]["properties"]["IAA"]["description"].startswith(
         "Indicador de autoavaliação."
     )

@@ -121,7 +121,7 @@ def test_an_ian_the_programme_never_gives_brings_a_warning(shared: Client) -> No
     answer = shared.post("/predict?lang=en", json=PUPIL | {"IAN": 6.5}).json()
     (warning,) = answer["warnings"]
     assert (warning["code"], warning["field"]) == ("unusual_value", "IAN")
-    assert "2.5, 5, 10" in warning["message"]
+    assert "2.5; 5; 10" in warning["message"]
 
 
 def test_null_and_absent_are_the_same_and_both_are_warned_of(shared: Client) -> None:
@@ -351,7 +351,7 @@ def test_reasons_are_given_when_asked_for_and_only_then(shared: Client, route: s
     sizes = [abs(one["contribution"]) for one in answer["reasons"]]
     assert sizes == sorted(sizes, reverse=True)
     assert all("associated with" in one["text"] for one in answer["reasons"])
-    assert "se associa" in shared.post(f"{route}?reasons=1", json=PUPIL).json()["reasons"][0]["text"]
+    assert "costuma" in shared.post(f"{route}?reasons=1", json=PUPIL).json()["reasons"][0]["text"]
 
 
 def test_the_reasons_are_those_of_the_promoted_model(shared: Client, trained: Path) -> None:

@@ -216,7 +216,7 @@ def test_one_unusable_row_refuses_all_and_nothing_is_stored(client: Client, sett
     error = refused(client, {"inputs": [column("IAA", 5, 12)]}, 422)
     assert error.startswith("Row 1, counted from 0: Some fields cannot be used. IAA is out of its range. Expected:")
     error = refused(client, {"inputs": [column("IAA", 5, float("nan"))]}, 422)
-    assert error.startswith("Row 1, counted from 0: Nothing was given from which to answer.")
+    assert error.startswith("Row 1, counted from 0: The request has no information to answer from.")
     assert total(settings) == 0
 
 

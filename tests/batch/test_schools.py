@@ -103,4 +103,4 @@ def test_a_term_that_is_none_is_refused(scored: tuple[Scorer, pa.Table]) -> None
     (batch,) = table.slice(0, 2).set_column(0, "term", pa.array(["2013B", "soon"])).to_batches()
     columns = column_map(scorer.bundle, batch.schema.names, 20131, keep=(), file="x")
     result = BatchScorer(scorer, reasons=0, locale="en").score(batch, columns, 20131)
-    assert [(row.row, str(row.reason)) for row in result.refused] == [(1, "This is no year or term of the profile.")]
+    assert [(row.row, str(row.reason)) for row in result.refused] == [(1, "This is not a year or term of the profile.")]

@@ -100,7 +100,7 @@ def test_each_refused_row_is_named_with_its_reason(score: Score, tmp_path: Path)
         ["row", "column", "reason"],
         ["2", "IAA", "IAA is out of its range."],
         ["3", "IAA", "IAA is not a number."],
-        ["4", "", "Nothing was given from which to answer."],
+        ["4", "", "The request has no information to answer from."],
         ["5", "Fase", "Fase is not a whole number."],
     ]
     scored = pyarrow.csv.read_csv(tmp_path / "out.csv")

@@ -72,7 +72,7 @@ def test_a_year_is_played_through_and_every_pupil_accounted_for(
 
     answers = ("--csv", str(tmp_path / "answers.csv"), "--csv-format", "programs")
     said = run("forecast", str(then), "--at", "2023-12-15", *answers)
-    assert f"{n} pupils of 2023, {n} forecasts stored now, 0 stored before" in said
+    assert f"pupils of 2023: {n}; forecasts stored now: {n}; stored before: 0" in said
     assert "farol outcomes" in said
     assert "Pupils marked “at risk”, because their risk is" in said
     assert re.search(r"Of the \d+ pupils with an answer about \d+ are expected at risk", said)
@@ -102,7 +102,7 @@ def test_a_year_is_played_through_and_every_pupil_accounted_for(
     assert "No forecast counts" not in said
     measured, before = report["together"]["n"], report["expected_before"]
     assert before["n"] == measured
-    assert f"Estimated from the probabilities of {measured} pupils alone, and what came true of them:" in said
+    assert f"Estimated only from the probabilities of these pupils ({measured}), beside what came true:" in said
     risk, auc = before["at_risk"], before["measures"]["roc_auc"]
     table = " ".join(said.partition("could be expected before")[2].split())
     came = {name: one["value"] for name, one in before["realised"].items()}

@@ -102,7 +102,7 @@ def test_pupils_of_whom_nothing_is_known_are_not_drawn(panel: Panel, bundle: Bun
     simulate(replace(last, numbers=thin), Scorer(bundle), store, n=50, shift="none", seed=1, now=NOW)
     assert all(any(value is not None for value in row.features.values()) for row in store.stream())
     empty = {name: np.full(values.shape, np.nan) for name, values in last.numbers.items()}
-    with pytest.raises(InputError, match="no pupil of whom"):
+    with pytest.raises(InputError, match="no pupil with data"):
         simulate(replace(last, numbers=empty), Scorer(bundle), store, n=5, shift="none", seed=1, now=NOW)
 
 

@@ -153,12 +153,12 @@ def test_same_seed_same_interval_other_seed_other_interval() -> None:
             [0.9, 0.8, 0.7],
             {"roc_auc": "same answer", "recall": "at risk", "average_precision": "at risk", "recall_top": "at risk"},
         ),
-        ([0, 1, 1], [0.1, 0.2, 0.3], {"precision": "predicted"}),
+        ([0, 1, 1], [0.1, 0.2, 0.3], {"precision": "pointed out"}),
         (
             [0, 0],
             [0.1, 0.2],
             {
-                "precision": "predicted",
+                "precision": "pointed out",
                 "recall": "at risk",
                 "f1": "nobody is",
                 "roc_auc": "same",

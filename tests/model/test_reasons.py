@@ -47,41 +47,44 @@ def reason(
     [
         (
             reason(),
-            "Nota de Matemática: 4,5. Isso se associa a um risco maior.",
+            "Nota de Matemática: 4,5. Isso costuma vir junto com um risco maior.",
             "Grade in mathematics: 4.5. This is associated with a higher risk.",
         ),
         (
             reason(contribution=-0.4, standing=LevelComparison(3, 4.25, "above")),
-            "Nota de Matemática: 4,5, acima do que é comum no mesmo nível (4,25). Isso se associa a um risco menor.",
+            "Nota de Matemática: 4,5, acima do que é comum no mesmo nível (4,25). "
+            "Isso costuma vir junto com um risco menor.",
             "Grade in mathematics: 4.5, above what is usual at the same level (4.25). "
             "This is associated with a lower risk.",
         ),
         (
             reason(standing=LevelComparison(3, 6.0, "below")),
-            "Nota de Matemática: 4,5, abaixo do que é comum no mesmo nível (6). Isso se associa a um risco maior.",
+            "Nota de Matemática: 4,5, abaixo do que é comum no mesmo nível (6). "
+            "Isso costuma vir junto com um risco maior.",
             "Grade in mathematics: 4.5, below what is usual at the same level (6). "
             "This is associated with a higher risk.",
         ),
         (
             reason(-1.0, standing=LevelComparison(3, -1.0, "at"), changeable=False),
-            "Nota de Matemática: −1, como é comum no mesmo nível. Isso se associa a um risco maior. "
-            "É contexto, não algo que se trabalhe diretamente.",
+            "Nota de Matemática: −1, como é comum no mesmo nível. Isso costuma vir junto com um risco maior. "
+            "É contexto, não algo em que se possa trabalhar diretamente.",
             "Grade in mathematics: −1, as is usual at the same level. This is associated with a higher risk. "
             "It is context, not something to work on directly.",
         ),
         (
             reason(None),
-            "Nota de Matemática: não informado. A falta dessa informação se associa a um risco maior.",
-            "Grade in mathematics: not informed. That it is missing is associated with a higher risk.",
+            "Nota de Matemática: não informado. Alunos sem essa informação costumam ter risco maior.",
+            "Grade in mathematics: not informed. Pupils without this information tend to have a higher risk.",
         ),
         (
             reason(None, -0.4),
-            "Nota de Matemática: não informado. A falta dessa informação se associa a um risco menor.",
-            "Grade in mathematics: not informed. That it is missing is associated with a lower risk.",
+            "Nota de Matemática: não informado. Alunos sem essa informação costumam ter risco menor.",
+            "Grade in mathematics: not informed. Pupils without this information tend to have a lower risk.",
         ),
         (
             reason(0.8333, is_chance=True, standing=LevelComparison(3, 0.5, "above")),
-            "Nota de Matemática: 83%, acima do que é comum no mesmo nível (50%). Isso se associa a um risco maior.",
+            "Nota de Matemática: 83%, acima do que é comum no mesmo nível (50%). "
+            "Isso costuma vir junto com um risco maior.",
             "Grade in mathematics: 83%, above what is usual at the same level (50%). "
             "This is associated with a higher risk.",
         ),

@@ -187,7 +187,7 @@ def test_a_promotion_waits_for_another_and_gives_up(models: Registry, monkeypatc
     monkeypatch.setattr(registry, "LOCK_SECONDS", 0.05)
     with closing(sqlite3.connect(models.artifacts / "current" / ".lock", isolation_level=None)) as other:
         other.execute("BEGIN EXCLUSIVE")
-        with pytest.raises(BundleError, match="another promotion is under way"):
+        with pytest.raises(BundleError, match="another command is changing"):
             models.promote("current", newer)
     models.promote("current", newer)
     assert models.promoted("current") == newer

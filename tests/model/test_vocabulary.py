@@ -266,4 +266,4 @@ def test_a_rule_on_words_is_told_in_words(panel: Panel) -> None:
     report = json.loads(train(told, "result", quick=True).files["report.json"])
     (leak,) = report["leakage"]["columns"]
     assert leak["rule"] == {"pt": "sem risco quando Sexo = mulher", "en": "not at risk where Sex = woman"}
-    assert "sex is the answer in other words: not at risk where Sex = woman" in report["notice"]["en"]
+    assert "sex already holds the answer: not at risk where Sex = woman" in report["notice"]["en"]

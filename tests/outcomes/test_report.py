@@ -138,7 +138,7 @@ def test_promised_stands_beside_realised_with_a_verdict(found: OutcomeReport) ->
     assert (recall.promised, recall.difference is not None) == (Estimate(0.5, 0.45, 0.55), True)
     # Forty pupils are too few to conclude anything.
     assert {one.verdict for one in compared.values()} == {"unknown"}
-    assert "too few pupils: 40, 19 of them at risk" in str(recall.reason)
+    assert "too few pupils: 40 (at risk: 19)" in str(recall.reason)
     before, came = found.together.prevalence
     assert before is not None
     assert (before.value, came.value) == (0.5, 19 / 40)
@@ -222,7 +222,7 @@ def test_a_model_that_is_gone_promises_nothing_that_can_be_read(store: Store, ar
     found = played(store, artifacts, year_of(store, "2022-gone"))
     assert (found.version, found.together.card) == ("2022-gone", None)
     assert {one.verdict for one in found.together.comparisons} == {"unknown"}
-    assert any("is gone" in str(note) for note in found.notes)
+    assert any("no longer here" in str(note) for note in found.notes)
     assert PartAnswer.of(found.together, "en").promised_n is None
 
 

@@ -75,7 +75,7 @@ def test_a_new_pupil_is_told_to_be_one(scorer: Scorer, panel: Panel) -> None:
     new = next(str(one) for one in panel.student[panel.year == panel.years[-1]] if one not in earlier)
     found = explain_pupil(scorer, panel, new)
     assert found.is_new
-    assert "rests on this year alone" in text(found, "en")
+    assert "comes from this year alone" in text(found, "en")
 
 
 def test_an_unknown_code_names_no_other_pupil(scorer: Scorer, panel: Panel) -> None:

@@ -62,7 +62,7 @@ def test_the_card_speaks_portuguese_then_english(card: str) -> None:
     articles = [attrs["lang"] for tag, attrs in outline(card).tags if tag == "article"]
     assert articles == ["pt-BR", "en"]
     portuguese, english = card.split('<article id="en"')
-    assert "Quão bom ele é" in portuguese
+    assert "O quanto ele acerta" in portuguese
     assert "How good it is" in english
     assert "How good it is" not in portuguese
     assert re.search(r"<td class=\"value\">\d,\d{3}", portuguese)
@@ -97,7 +97,7 @@ def test_the_card_shows_the_reports_figures(trained: Trained) -> None:
 
 
 def test_the_card_says_whether_it_may_be_used_and_how(trained: Trained) -> None:
-    for name, words in (("next-year", "Supera todas as regras simples"), ("current", "definição da resposta")):
+    for name, words in (("next-year", "Supera todas as respostas simples"), ("current", "definição da resposta")):
         portuguese = trained[name].files["card.html"].decode().split('<article id="en"')[0]
         assert words in portuguese
         assert portuguese.index("Pode ser usado?") < portuguese.index("O que fazer com ele") < 12_000
@@ -123,7 +123,7 @@ def test_a_model_that_may_not_be_served_says_so(trained: Trained, panel: Panel) 
     turned = replace(panel, next_label=np.where(asked, 1 - panel.next_label, panel.next_label))
     card = train(turned, "next-year", quick=True).files["card.html"].decode()
     assert "Só com a opção --force" in card
-    assert "It does not beat this rule: Who is at risk now stays at risk." in card
+    assert "It does not beat this simple answer: Who is at risk now stays at risk." in card
     assert "Só com a opção --force" not in trained["next-year"].files["card.html"].decode()
 
 

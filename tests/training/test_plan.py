@@ -204,7 +204,7 @@ def test_rows_that_cannot_teach_are_refused_with_numbers() -> None:
         check_rows(GOOD, rows(matrix[:40], np.ones(40)), test)
     with pytest.raises(PlanError, match="no row to test on"):
         check_rows(GOOD, good, test.select(label > 1))
-    with pytest.raises(PlanError, match="1 rows in both"):
+    with pytest.raises(PlanError, match="rows in both: 1"):
         check_rows(GOOD, good, rows(matrix, label, year=np.r_[2020, np.full(59, 2021)]))
 
 

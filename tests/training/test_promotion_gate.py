@@ -53,7 +53,7 @@ def test_a_model_that_beats_every_rule_may_be_used() -> None:
 def test_a_rule_that_is_not_beaten_beyond_chance_is_named(unbeaten: Differences) -> None:
     verdict = gate(LATER, measured(), ((RULE, unbeaten),), leaks=(), chooses=True)
     assert (verdict.promotable, verdict.beats) == (False, {"rule": False})
-    assert [str(reason) for reason in verdict.reasons] == ["It does not beat this rule: A rule."]
+    assert [str(reason) for reason in verdict.reasons] == ["It does not beat this simple answer: A rule."]
 
 
 def test_a_model_that_chooses_nobody_is_not_served() -> None:
@@ -76,7 +76,7 @@ def test_a_model_that_learned_nothing_is_not_used() -> None:
     assert gate(LATER, measured(0.51), beaten, leaks=(), chooses=True).promotable
     verdict = gate(LATER, measured(0.5), beaten, leaks=(), chooses=True)
     assert not verdict.promotable
-    assert str(verdict.reasons[0]).startswith("It learned nothing that shows")
+    assert str(verdict.reasons[0]).startswith("It does not show that it learned anything")
     assert "80% of cases (50% to 90%)" in str(verdict.reasons[0])
     unknown = Evaluation(40, 40, {"roc_auc": Undefined(msg("all have the same answer"))}, {})
     verdict = gate(task(), unknown, beaten, leaks=(), chooses=True)
@@ -86,7 +86,7 @@ def test_a_model_that_learned_nothing_is_not_used() -> None:
 def test_a_model_that_no_rule_was_compared_with_is_not_used() -> None:
     verdict = gate(task(), measured(), ((FOREST, differences((0.1, 0.2))),), leaks=(), chooses=True)
     assert (verdict.promotable, verdict.beats) == (False, {})
-    assert "No simple rule could be compared" in str(verdict.reasons[0])
+    assert "No simple answer could be compared" in str(verdict.reasons[0])
 
 
 @pytest.mark.parametrize(("split", "promotable"), [("folds", False), ("by_rows", True), ("by_groups", True)])

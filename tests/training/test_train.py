@@ -131,7 +131,7 @@ def test_what_is_served_is_what_the_description_asks(reports: Reports) -> None:
     current = reports["current"]
     assert current["served"]["years"] == [2022, 2023, 2024]
     assert current["notes"][-1]["en"] == (
-        "Tested was a model that knew only 2022, 2023. The model in use was then made from all rows with a known "
+        "The tested model knew only 2022, 2023. The model in use was made after the test, from all rows with a known "
         f"answer: 2022, 2023, 2024 ({current['served']['n']} rows)."
     )
 
@@ -365,8 +365,8 @@ def test_a_model_without_any_knowledge_is_told_and_not_used(panel: Panel, tmp_pa
     assert report["test"]["roc_auc"]["value"] == 0.5
     assert not report["promotable"]
     reasons = " ".join(reason["en"] for reason in report["promotion"]["reasons"])
-    assert "It learned nothing that shows" in reasons
-    assert "No simple rule could be compared" in reasons
+    assert "It does not show that it learned anything" in reasons
+    assert "No simple answer could be compared" in reasons
     assert "has a value for Self-evaluation, Engagement, " in report["notes"][0]["en"]
     read_bundle(write_bundle(tmp_path, model))
 

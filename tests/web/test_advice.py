@@ -24,7 +24,7 @@ def test_the_words_come_first_and_the_figures_after(web: httpx.Client) -> None:
     assert "<svg viewBox" in text[told[-1] :]
     assert "<code>farol drift --task next-year" in text
     assert 'href="/monitoring/dashboard?task=next-year&amp;window=30d&amp;lang=en"' in text
-    assert "O que há a fazer?" in web.get(PAGE, params={"lang": "pt-BR"}).text
+    assert "O que fazer agora?" in web.get(PAGE, params={"lang": "pt-BR"}).text
 
 
 def test_the_introduction_and_monitoring_link_there_and_agree(web: httpx.Client) -> None:

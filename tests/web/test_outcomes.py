@@ -114,8 +114,8 @@ def test_the_estimate_stands_beside_what_came_true(pages: httpx.Client, report: 
     risk, came = before.at_risk.expected, before.at_risk.realised
     assert came is not None
     assert (
-        f"probabilities of these {before.n} pupils alone gave this estimate: {risk.value:.0%} ({risk.low:.0%} to "
-        f"{risk.high:.0%}) of them would be at risk. Now {came.value:.0%} are." in text
+        f"probabilities of these pupils ({before.n}) gave this estimate: at risk, {risk.value:.0%} ({risk.low:.0%} to "
+        f"{risk.high:.0%}). At risk in the sheet: {came.value:.0%}." in text
     )
     for one in before.measures:
         expected, real = one.expected, one.realised
@@ -127,7 +127,7 @@ def test_the_estimate_stands_beside_what_came_true(pages: httpx.Client, report: 
     for words in before.assumptions:
         assert str(words) in text
     portuguese = pages.get(PAGE, params={"lang": "pt-BR"}).text
-    assert "O que já se podia esperar antes da planilha" in portuguese
+    assert "O que já se podia esperar antes de chegar a aba" in portuguese
 
 
 def test_few_pupils_get_no_estimate_and_undefined_is_a_dash(report: OutcomeReport) -> None:

@@ -61,7 +61,7 @@ def test_the_introduction_says_where_things_stand(invented_web: httpx.Client) ->
     page = " ".join(re.sub(r"<[^>]+>", "", unescape(invented_web.get("/?lang=en").text)).split())
     assert "There is something to do" in page, "the answers of next-year drift"
     assert "Pupils read from our book.xlsx, by year: 1,014 (2023), 562 (2024)." in page
-    assert "Findings of the reader: 0 errors, 3 warnings." in page
+    assert "Findings in the workbook: errors: 0, warnings: 3." in page
     assert "Whom to look at first: farol list 'our book.xlsx' --artifacts" in page
 
 
@@ -123,7 +123,7 @@ def test_the_introduction_says_what_is_served(web: httpx.Client) -> None:
         "ROC AUC: 0.5 is chance, 1 is perfect0.88 (0.55–0.92)",
         "ahead in 88% of cases",
         "Among pupils not behind now0.87 (0.82–0.92)",
-        "This figure is no foresight. IAN is the answer in other words",
+        "This figure does not show that it can predict. IAN is the answer in other words",
         "Without “Adequacy to the level”0.69 (0.65–0.73)",
         "600",
         "2022 → 2023, 2023 → 2024, 2024 → 2025",

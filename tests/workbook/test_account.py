@@ -84,20 +84,20 @@ def test_the_json_has_the_account_too(panel: Panel) -> None:
 def test_two_lines_say_what_was_lost_in_reading(panel: Panel, tmp_path: Path) -> None:
     first, second = reading_lines(panel.accounts, panel.findings, "a.xlsx", "en")
     assert first == (
-        "Read from a.xlsx: PEDE2022; pupils: 5. Not read: sheets or files PEDE2022 (2); rows with values 5; "
-        "unknown headers Cor (PEDE2022)."
+        "Read from a.xlsx: PEDE2022; pupils: 5. Not read: sheets or files: PEDE2022 (2); rows with values: 5; "
+        "unknown headers: Cor (PEDE2022)."
     )
     assert second.endswith("`farol check a.xlsx` says which and where.")
     lost = panel_of(tmp_path, {"PEDE2022": pupils(2, without=["Matem"]), "PEDE2023": pupils(2)})
     (first, _) = reading_lines(lost.accounts, lost.findings, "a.xlsx", "en")
-    assert "needed columns without values Matemática (PEDE2022)" in first
+    assert "needed columns without values: Matemática (PEDE2022)" in first
 
 
 def test_two_lines_speak_of_the_year_that_is_used(tmp_path: Path) -> None:
     book = panel_of(tmp_path, {"PEDE2022": pupils(2, {"Cor": ["x", "y"]}), "PEDE2023": pupils(2)})
     (first, second) = reading_lines(book.accounts, book.findings, "a.xlsx", "en", year=2023)
     assert first == "Read from a.xlsx: PEDE2023; pupils: 2. No sheet, row with values or needed column is missing."
-    assert "errors 0, to look at 0" in second
+    assert "errors: 0, to look at: 0" in second
     assert reading_lines(book.accounts, book.findings, "a.xlsx", "en", year=2023, only_losses=True) == []
 
 

@@ -44,16 +44,16 @@ def test_the_same_finding_in_several_columns_is_told_once(panel: Panel) -> None:
 
 def test_the_text_ends_with_what_the_panel_holds(panel: Panel) -> None:
     *_, first, second, third, total = render_text(panel, "en").split("\n")
-    assert first == "2022: 8 pupils, 12.5% of them at risk, 1 linked to the next year"
-    assert second == "2023: 1 pupils, 100.0% of them at risk, 0 linked to the next year"
-    assert third == "2024: 1 pupils, — of them at risk, 0 linked to the next year"
-    assert total.startswith("Findings: 1 errors, ")
+    assert first == "2022: pupils: 8; at risk: 12.5%; found in the next year too: 1"
+    assert second == "2023: pupils: 1; at risk: 100.0%; found in the next year too: 0"
+    assert third == "2024: pupils: 1; at risk: —; found in the next year too: 0"
+    assert total.startswith("Findings: errors: 1, ")
 
 
 def test_the_text_speaks_portuguese(panel: Panel) -> None:
     text = render_text(panel, "pt_BR")
     assert "  ERRO: Há linhas com valores, mas sem o código do aluno." in text
-    assert "2022: 8 alunos, 12,5% em risco" in text
+    assert "2022: alunos: 8; em risco: 12,5%" in text
 
 
 def test_the_json_has_everything(panel: Panel) -> None:

@@ -115,7 +115,7 @@ def test_without_codes_a_pupil_is_a_row_and_is_not_followed(tmp_path: Path) -> N
     assert np.isnan(panel.next_label).all()
     assert not findings_of(panel, "unlinked")
     text = render_text(panel, "en")
-    assert "4 pupils, 50.0% of them at risk" in text
+    assert "pupils: 4; at risk: 50.0%" in text
     assert "cannot be followed into another file" in text
 
 
@@ -157,11 +157,11 @@ def test_what_changed_is_told_by_the_name_of_the_term(tmp_path: Path) -> None:
     messages = [finding.message.render("en") for finding in findings_of(panel, "unlinked")]
     assert messages == ["Pupils are not in the next year's sheet (2013 J)."]
     text = render_text(panel, "en")
-    assert "2013 J: 1 pupils, 0.0% of them at risk, 1 linked to the next year" in text
+    assert "2013 J: pupils: 1; at risk: 0.0%; found in the next year too: 1" in text
     alone = replace(PROFILE, tasks={"result": PROFILE.tasks["result"]})
     panel = panel_of(tmp_path, ROWS, alone)
     assert not findings_of(panel, "unlinked")
-    assert "2013 J: 1 pupils, 0.0% of them at risk\n" in render_text(panel, "en")
+    assert "2013 J: pupils: 1; at risk: 0.0%\n" in render_text(panel, "en")
 
 
 def test_a_label_may_rest_on_what_is_derived(tmp_path: Path) -> None:

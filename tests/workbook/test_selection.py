@@ -86,7 +86,7 @@ def test_a_sheet_without_codes_is_refused(tmp_path: Path) -> None:
 
 def test_a_sheet_with_nothing_but_codes_is_refused(tmp_path: Path) -> None:
     text = refused(tmp_path, [["RA", "Cor"], ["RA-1", "azul"]])
-    assert "no column that is of use here" in text
+    assert "no column that can be used here" in text
     assert "Fase ideal" in text
     assert "The file has no pupil." in refused(tmp_path, pupils(0))
 
@@ -112,7 +112,7 @@ def test_where_no_codes_are_needed_a_row_is_a_pupil(tmp_path: Path) -> None:
     assert values(panel, "IAA") == [1.0, 2.0, 3.0]
     assert only(panel, "summary_row").rows == (5,)
     assert findings_of(panel, "missing_student") == []
-    with pytest.raises(WorkbookError, match="no column that is of use"):
+    with pytest.raises(WorkbookError, match="no column that can be used"):
         needing(tmp_path, [["IEG"], [7.0]], needs)
 
 
@@ -137,8 +137,8 @@ def test_a_header_that_fits_but_for_signs_is_read_and_told(tmp_path: Path) -> No
     assert values(panel, "MATEMATICA") == [4.0, 5.0]
     near = {finding.column: str(finding.message) for finding in findings_of(panel, "near_header")}
     assert near == {
-        "Mat.": "The header is Mat but for signs and spaces.",
-        "Fase_ideal": "The header is Fase ideal but for signs and spaces.",
+        "Mat.": "The header differs from Mat only in signs and spaces.",
+        "Fase_ideal": "The header differs from Fase ideal only in signs and spaces.",
     }
 
 
@@ -153,7 +153,7 @@ def test_an_unknown_header_says_which_column_it_may_mean(tmp_path: Path) -> None
     sheets["PEDE2023"] = [[cell for at, cell in enumerate(row) if at != 12] for row in sheets["PEDE2023"]]
     panel = panel_of(tmp_path, sheets)
     unknown = {finding.column: finding for finding in findings_of(panel, "unknown_column")}
-    assert "Is Matemática meant" in str(unknown["Nota Mat"].message)
+    assert "Perhaps it is Matemática" in str(unknown["Nota Mat"].message)
     assert (unknown["Nota Mat"].severity, unknown["Ano_nasci"].severity) == ("error", "warning")
     first, _ = reading_lines(panel.accounts, panel.findings, "a.xlsx", "en")
     assert "Nota Mat (PEDE2023) = Matemática?" in first
@@ -164,7 +164,7 @@ def test_a_refusal_names_the_header_that_may_be_meant(tmp_path: Path) -> None:
     with pytest.raises(WorkbookError) as error:
         read(tmp_path, rows)
     assert error.value.fix is not None
-    assert "The header Código (RA) is probably meant: rename it to RA" in str(error.value.fix)
+    assert "This is probably the header Código (RA): rename it to RA" in str(error.value.fix)
 
 
 def test_many_headers_are_not_all_listed(tmp_path: Path) -> None:

@@ -38,7 +38,7 @@ def test_a_near_year_is_read_from_every_format(
     path = write(tmp_path / "book.bin", {"PEDE2022": pupils(2), "PEDE 2023": pupils(3), "Resumo": [["x"]]})
     panel = read_panel(path, PEDE)
     assert panel.years == (2022, 2023)
-    assert said(panel) == {"Resumo": "The name has no year of the profile's form."}
+    assert said(panel) == {"Resumo": "The name has no year in the form of the profile."}
 
 
 @pytest.mark.parametrize("stem", ["PEDE2023 (1)", "dados 2023", "PEDE_2023"])
@@ -52,7 +52,7 @@ def test_a_file_of_a_folder_is_read_or_named(tmp_path: Path, stem: str) -> None:
     assert only(panel, "near_year").sheet == stem
     assert said(panel) == {
         "PEDE2024.xlsx": "Of a folder, only csv and parquet files are read.",
-        "notas.txt": "The name has no year of the profile's form.",
+        "notas.txt": "The name has no year in the form of the profile.",
     }
 
 
@@ -62,10 +62,10 @@ def test_every_sheet_that_is_not_read_has_its_reason(tmp_path: Path) -> None:
     assert panel.years == (2022,)
     assert said(panel) == {
         "PEDE2022 (2)": "Another one is of the year 2022 too: PEDE2022.",
-        "Resumo": "The name has no year of the profile's form.",
+        "Resumo": "The name has no year in the form of the profile.",
         "PEDE 2022-2023": "The name has several years.",
-        "PEDE2O23": "The name has no year of the profile's form.",
-        "Metas 2024": "Only the year fits in the name, and no header is that of the pupils' codes.",
+        "PEDE2O23": "The name has no year in the form of the profile.",
+        "Metas 2024": "Of the name only the year fits, and there is no column of pupils' codes.",
     }
     grave = {finding.sheet: finding.severity for finding in findings_of(panel, "unread_sheet")}
     assert [name for name in names if grave.get(name) == "info"] == ["Resumo"]

@@ -54,7 +54,10 @@ def advise(facts: Facts) -> tuple[Advice, ...]:
     elif drift.verdict != "none":
         advices.append(_too_little(drift))
     elif not advices:
-        words = msg("What arrives looks like what the model learned from. Nothing speaks against its answers.")
+        words = msg(
+            "The data that arrives looks like the data the model learned from. There is no sign of a "
+            "problem with its answers."
+        )
         advices.append(Advice("nothing", msg("The answers can be relied on as before."), (words, compared(drift)), ()))
     return tuple(advices)
 
@@ -74,7 +77,7 @@ def _other_pupils(facts: Facts, drift: DriftReport) -> Advice:
     changed = [feature for feature in drift.features if feature.alarm]
     return Advice(
         "cohort",
-        msg("The pupils are others, but at each level they are as before: there is nothing to correct."),
+        msg("These are different pupils, but at each level they are as before. There is nothing to correct."),
         (
             msg("Changed for all pupils together: {features}.", features=names_of(changed)),
             msg("Compared with training pupils of the same levels, none of this has changed."),
@@ -94,7 +97,7 @@ def _looks(facts: Facts, drift: DriftReport) -> Iterator[Advice]:
     if not changed:
         yield Advice(
             "look",
-            msg("Look at the answers: the share “at risk” has changed."),
+            msg("The share of answers “at risk” has changed."),
             (compared(drift),),
             (dashboard(drift),),
         )
@@ -110,11 +113,11 @@ def _look(facts: Facts, drift: DriftReport, whole: FeatureDrift) -> Advice:
         n=len(facts.looked.slices),
     )
     if part is None:
-        summary = msg("Look at {feature}: it has changed, and not in one level, class or source alone.", feature=name)
+        summary = msg("Changed, and not in one level, class or source alone: {feature}.", feature=name)
         why = (*reasons(feature), compared(drift), searched)
         command = f"`farol drift --task {facts.task}`"
     else:
-        summary = msg("Look at {feature} in {slice}: it has changed there.", feature=name, slice=part.words)
+        summary = msg("Changed in {slice}: {feature}.", feature=name, slice=part.words)
         there = msg(
             "{n} predictions of {window} with {slice}, compared with: {rows} ({m}, of {years}).",
             n=part.n,
@@ -169,12 +172,13 @@ def _no_predictions(facts: Facts, drift: DriftReport) -> Advice:
     if facts.of_sheet:
         why.append(
             msg(
-                "Stored forecasts for the sheet that the model was trained with: {n}. They are not judged: training "
-                "knew these pupils, and the model card says what its answers were worth in a year it did not know.",
+                "Stored forecasts for the sheet that the model was trained with: {n}. They are left out "
+                "here, because training knew these pupils. The model card says what the answers were worth "
+                "in a year that the model did not know.",
                 n=facts.of_sheet,
             )
         )
-    return Advice("nothing", msg("There is nothing to judge yet: no prediction came in this period."), tuple(why), ())
+    return Advice("nothing", msg("There is nothing to compare yet: no prediction came in this period."), tuple(why), ())
 
 
 def _too_little(drift: DriftReport) -> Advice:
@@ -188,7 +192,7 @@ def _too_little(drift: DriftReport) -> Advice:
     else:
         unsure = [feature for feature in drift.features if feature.verdict == "insufficient_data"]
         why = msg(
-            "With {n} predictions in {window}, the difference may be chance: {features}.",
+            "Predictions in {window}: {n}. With so few, the difference may be chance: {features}.",
             n=drift.n,
             window=days(drift.window),
             features=names_of(unsure),

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from datetime import date
 from functools import reduce
 from urllib.parse import quote, urlencode
 
@@ -12,7 +11,7 @@ from farol.drift.figures import FeatureDrift
 from farol.drift.report import DriftReport
 from farol.drift.windows import Window
 from farol.evaluation.metrics import MEASURES
-from farol.i18n import Message, decimal, msg
+from farol.i18n import Message, day, decimal, msg
 from farol.model.counters import SCORE, WHOLE
 
 _ANSWERS = msg("the answers")
@@ -79,11 +78,6 @@ def days(window: Window) -> Message:
     if window.first is None:
         return msg("all days until {last}", last=day(window.last))
     return msg("{first} to {last}", first=day(window.first), last=day(window.last))
-
-
-def day(on: date) -> Message:
-    """A day as the reader writes it."""
-    return msg("{year}-{month}-{day}", year=on.year, month=f"{on.month:02}", day=f"{on.day:02}")
 
 
 def percent(share: float) -> str:

@@ -8,7 +8,6 @@ from farol.advice.inputs import Advice, Facts
 from farol.advice.phrases import (
     compared,
     dashboard,
-    day,
     days,
     metric_name,
     missing,
@@ -21,7 +20,7 @@ from farol.advice.phrases import (
 from farol.drift.figures import FeatureDrift
 from farol.drift.report import DriftReport
 from farol.evaluation.metrics import MEASURES
-from farol.i18n import msg
+from farol.i18n import day, msg
 from farol.store.records import Snapshot
 
 TOO_OLD = 3
@@ -69,8 +68,8 @@ def broken_promise(facts: Facts) -> Iterator[Advice]:
         msg("Last year's answers were worse than promised."),
         (
             msg(
-                "The sheet of {year} shows what became of {n} pupils. The answers were worse than the card promised, "
-                "by more than chance.",
+                "The sheet of {year} shows what became of the pupils (measured: {n}). The answers were worse "
+                "than the card promised, by more than chance.",
                 year=came.year,
                 n=came.together.evaluation.n,
             ),
@@ -95,8 +94,8 @@ def answers_drift(facts: Facts, drift: DriftReport) -> Iterator[Advice]:
         msg("The model's answers differ strongly from those in training."),
         (
             msg(
-                "It calls {now} of the pupils “at risk” ({low} to {high}). Of the training pupils whom it had not seen "
-                "it called {then}.",
+                "It calls {now} of the pupils “at risk” ({low} to {high}). Among training pupils that it had "
+                "not seen, it was {then}.",
                 now=percent(rate.value),
                 low=percent(rate.low),
                 high=percent(rate.high),
@@ -158,15 +157,18 @@ def expected_below(facts: Facts, drift: DriftReport) -> Iterator[Advice]:
             (
                 *below,
                 msg(
-                    "Estimated from the {n} answers of {window} alone.",
+                    "Estimated only from the answers of {window} ({n}).",
                     n=facts.estimation.n,
                     window=days(drift.window),
                 ),
             ),
             (
-                msg("Give the model all it was trained with: an answer from few inputs is worth little."),
                 msg(
-                    "{command} says what has to hold for this estimate.",
+                    "Give the model all the information it was trained with: an answer from little information "
+                    "is worth little."
+                ),
+                msg(
+                    "{command} says when this estimate is valid.",
                     command=f"`farol estimate --task {facts.task}`",
                 ),
             ),
@@ -184,8 +186,8 @@ def too_old(facts: Facts) -> Iterator[Advice]:
             msg("The model is too old."),
             (
                 msg(
-                    "The last year whose answers it knows is {year}. There are pupils of {newest} by now, {n} years "
-                    "later.",
+                    "The last year whose answers it knows is {year}. There are already pupils of {newest}, {n} "
+                    "years later.",
                     year=known,
                     newest=newest,
                     n=newest - known,
@@ -201,7 +203,7 @@ def new_outcomes(facts: Facts) -> Iterator[Advice]:
         return
     yield Advice(
         "retrain",
-        msg("Train again: there is a year that the model has not learned from."),
+        msg("There is a year that the model has not learned from."),
         (
             msg(
                 "The outcomes of {year} are recorded; the model in use knows answers up to {known}.",
@@ -219,7 +221,7 @@ def lasting(facts: Facts, drift: DriftReport) -> Iterator[Advice]:
         return
     yield Advice(
         "retrain",
-        msg("Train again: the severe drift lasts."),
+        msg("The severe drift continues."),
         (
             msg(
                 "Every check since {day} found a severe drift, also on days before this period.",

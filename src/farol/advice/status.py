@@ -45,7 +45,7 @@ class ModelStatus:
 
     @property
     def lead(self) -> Kind:
-        """The gravest advice."""
+        "The most serious advice."
         return gravest_of(self.advice)
 
     @property

@@ -109,7 +109,7 @@ class AccessMiddleware:
         return ApiError(
             429,
             "too_many_requests",
-            msg("This is asked more often than the service allows."),
+            msg("There are more requests than the service allows."),
             fix=msg("Try again in a moment."),
             headers={"Retry-After": str(math.ceil(seconds))},
         )
@@ -119,8 +119,8 @@ def _wrong_name() -> ApiError:
     return ApiError(
         400,
         "unknown_host",
-        msg("The service does not go by the name in the header Host."),
-        fix=msg("Use its own name. If this is one of them, name it in FAROL_ALLOWED_HOSTS."),
+        msg("The service does not answer to the name in the header Host."),
+        fix=msg("Use the service's own name. If this is one of its names, add it to FAROL_ALLOWED_HOSTS."),
     )
 
 
@@ -137,7 +137,7 @@ def _cross_site(scope: Scope, headers: Headers, *, is_ambient: bool = False) -> 
     return ApiError(
         403,
         "cross_site",
-        msg("A page of another site asked for this; only this service's own pages and programs may."),
+        msg("A page of another site sent this request; only programs and the service's own pages may."),
         fix=msg("Call the service from a program, or from its own pages."),
     )
 

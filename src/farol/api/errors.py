@@ -140,14 +140,14 @@ def described(status: int, shape: str) -> dict[str, Any]:
 
 
 STATUSES = {
-    400: _("The body is not JSON, or the service does not go by the name it was asked under."),
-    401: _("There are keys, and none that is known was sent; `WWW-Authenticate` says how."),
+    400: _("The body is not JSON, or the service does not answer to the name in the request."),
+    401: _("There are keys, and the request has no known key; `WWW-Authenticate` says how to send one."),
     403: _("The key's role does not allow this, or a page of another site asked."),
     404: _("There is no such task, or the version does not answer now."),
     413: _("The body is too large, or has too many rows."),
     415: _("The body is not declared as JSON."),
     422: _("A field or parameter cannot be used; `fields` names it."),
-    429: _("Asked more often than the service allows; `Retry-After` says when to try again."),
+    429: _("There are more requests than the service allows; `Retry-After` says when to try again."),
     500: _("Our fault; the log has the details under the request id."),
     503: _("No model, or the database cannot be used, or too much is waiting; `Retry-After` says when to try again."),
 }

@@ -33,8 +33,8 @@ KeyGiven = Annotated[
     Header(
         alias=HEADER,
         description=_(
-            "A text of your own, new for every question, such as a UUID. Sent again with the same body, it gives the "
-            "first answer, and nothing is stored again."
+            "A text of your own, new for every question, such as a UUID. If you send it again with the "
+            "same body, you get the first answer, and nothing is stored again."
         ),
         json_schema_extra={"minLength": 1, "maxLength": 255, "pattern": "^[!-~]+$"},
     ),
@@ -84,7 +84,7 @@ def _hashes(name: str, given: PupilInput) -> Hashes:
 def reused() -> ApiError:
     """The refusal of a key under which something else was asked."""
     problem = FieldProblem(HEADER, msg("{field} cannot be used.", field=HEADER), msg("a key not used before"))
-    words = msg("Something else was asked under this key before.")
+    words = msg("This key came before with another request.")
     return ApiError(422, "idempotency_key_reused", words, fields=[problem], fix=_FIX)
 
 

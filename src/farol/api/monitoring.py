@@ -165,8 +165,8 @@ def drift_history(request: Request, task: TaskNow = None, limit: Limit = 30) -> 
     operation_id="estimate_performance",
     summary=_("How good the answers probably are"),
     description=_(
-        "Before anybody knows what came true: performance expected from the probabilities of a window, if they are "
-        "worth what they were in training. `assumptions` says what has to hold."
+        "Before anybody knows what came true: the performance expected from the probabilities of a "
+        "window, if they are worth what they were in training. `assumptions` has the conditions."
     ),
     response_description=_("The answer."),
     responses=refusals(422, 500, 503),

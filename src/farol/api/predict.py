@@ -40,7 +40,8 @@ MOST_AT_ONCE = 256
 """Requests scored in one turn of the event loop, which waits meanwhile: a few milliseconds."""
 
 ReasonsWanted = Annotated[
-    int, Query(ge=0, le=MOST_REASONS, description=_("Up to how many reasons to give for the answer, from 0 to 10."))
+    int,
+    Query(ge=0, le=MOST_REASONS, description=_("The greatest number of reasons to give for the answer, from 0 to 10.")),
 ]
 
 
@@ -114,7 +115,7 @@ def score_pupils(
 
 def _nothing_given(bundle: Bundle) -> ApiError:
     names = msg("at least one of {names}", names=", ".join(bundle.inputs.columns))
-    words = msg("Nothing was given from which to answer.")
+    words = msg("The request has no information to answer from.")
     return ApiError(422, "nothing_given", words, fix=msg("Give {what}.", what=names))
 
 
@@ -251,9 +252,9 @@ def _add_route(route: str, endpoint: Callable[..., Coroutine[Any, Any, None]], n
         operation_id=name,
         summary=summary,
         description=_(
-            "Takes what is known of one pupil: each field is a value in its range, null, or left out. The answer is "
-            "stored first, then sent; its reasons follow from it and are not stored. With fewer values the answer is "
-            "less reliable, and with too few there is no answer."
+            "Takes what is known of one pupil: each field is a value in its range, null, or left out. "
+            "The answer is stored first, then sent. Its reasons are computed from it and are not stored. "
+            "With fewer values the answer is less reliable, and with too few there is no answer."
         ),
         response_model=PredictionAnswer,
         response_description=_("The answer."),

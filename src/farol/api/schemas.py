@@ -14,7 +14,7 @@ from typing import Any, Self
 
 from farol.api.requests import shown_name
 from farol.errors import ApiError, FieldProblem
-from farol.i18n import Message, msg
+from farol.i18n import Message, figures, msg
 from farol.model.features import YEAR
 from farol.model.inputs import LONGEST_WORD, InputProblem, Inputs
 from farol.model.vocabulary import Given
@@ -103,14 +103,18 @@ class InputForm:
                 "maximum": YEARS[1],
                 "description": meaning.render(locale),
             }
-        whose = msg("The school's own code of the pupil, to find, export and erase what is stored. No input.")
+        whose = msg(
+            "The school's own code of the pupil, to find, export and erase what is stored. The model does not use it."
+        )
         properties[STUDENT] = {
             "type": ["string", "null"],
             "minLength": 1,
             "maxLength": LONGEST_CODE,
             "description": whose.render(locale),
         }
-        which = msg("The pupil's class, as the school calls it, to tell classes apart in monitoring. No input.")
+        which = msg(
+            "The pupil's class, as the school calls it, to tell classes apart in monitoring. The model does not use it."
+        )
         properties[GROUP] = {
             "type": ["string", "null"],
             "minLength": 1,
@@ -177,11 +181,11 @@ def _property(column: Column, locale: str) -> dict[str, Any]:
 def _description(column: Column, locale: str) -> Iterator[Message]:
     yield Message(f"{column.meaning.in_locale(locale)}.")
     if column.tolerance:
-        yield msg("Up to {tolerance} beyond the range is taken for rounding.", tolerance=f"{column.tolerance:g}")
+        yield msg("Up to {tolerance} beyond the range counts as rounding.", tolerance=figures(column.tolerance))
     if column.categories:
         yield msg("Its words: {words}.", words="; ".join(map(_worded(column, locale), column.categories)))
     if column.usual:
-        yield msg("Usual values: {values}.", values=", ".join(f"{value:g}" for value in column.usual))
+        yield msg("Usual values: {values}.", values=figures(*column.usual))
 
 
 def _worded(column: Column, locale: str) -> Callable[[str], str]:

@@ -25,7 +25,7 @@ router = APIRouter(tags=["state"])
     "/health",
     operation_id="health",
     summary=_("Is the service alive?"),
-    description=_("200 as long as the process answers; what is not well is named, but does not change the status."),
+    description=_("200 as long as the process answers. Problems are named, but do not change the status."),
     response_description=_("The answer."),
     responses=refusals(500),
 )
@@ -67,7 +67,7 @@ def ready(request: Request) -> ReadyAnswer:
 @router.get(
     "/models",
     operation_id="models",
-    summary=_("Which models there are"),
+    summary=_("The models and their versions"),
     description=_("Tasks with every version found, verified now, and the version that answers."),
     response_description=_("The answer."),
     responses=refusals(500),
@@ -80,7 +80,7 @@ def models(request: Request) -> ModelsAnswer:
 @router.get(
     "/models/{task}",
     operation_id="model",
-    summary=_("What the model that answers takes, gives and is worth"),
+    summary=_("The model that answers: inputs, outputs, and how good it is"),
     description=_(
         "Inputs with ranges and meanings, outputs, an example, metrics on the test year with 95% intervals, the years "
         "it learned from and is compared with, its threshold, its limits in words, and the fingerprints of its making."

@@ -27,8 +27,8 @@ Window = Annotated[str, Query(description=_("The days looked at; as for `/monito
     operation_id="status",
     summary=_("What to do"),
     description=_(
-        "Each model in use, in plain words: nothing to do, look at a feature, train again, do not rely on it; each "
-        "with its reason. Proposed, never done. The same as `farol status`."
+        "Each model in use, in plain words: nothing to do, look at a feature, train again, do not "
+        "rely on it; each with its reason. Farol only proposes. The same as `farol status`."
     ),
     response_description=_("The answer."),
     responses=refusals(422, 500, 503),

@@ -35,7 +35,7 @@ TaskNext = Annotated[
 @router.get(
     "/tasks",
     operation_id="tasks",
-    summary=_("Which questions are answered"),
+    summary=_("The questions that are answered"),
     description=_("The tasks of the profile in force, in its order: what each asks, from what, and on which routes."),
     response_description=_("The answer."),
     responses=refusals(500),

@@ -19,5 +19,5 @@ def arrow() -> Any:
         import pyarrow.json  # noqa: PLC0415
         import pyarrow.parquet  # noqa: PLC0415
     except ImportError as error:
-        raise MissingExtraError(msg("Scoring files needs a library that is not installed."), extra="parquet") from error
+        raise MissingExtraError(msg("`farol score` needs a library that is not installed."), extra="parquet") from error
     return pa

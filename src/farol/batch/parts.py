@@ -112,7 +112,7 @@ def _check_same(first: PlannedFile, other: PlannedFile) -> None:
             expected=msg("{columns}, as in {file}", columns=_carried(first), file=first.source.path),
             got=msg("{columns}", columns=_carried(other)),
             where=Place(file=other.source.path),
-            fix=msg("Give these columns the same names and types in all files, or score the files apart."),
+            fix=msg("Give these columns the same names and types in all files, or run the command once for each file."),
         )
 
 

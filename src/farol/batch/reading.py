@@ -61,7 +61,7 @@ def source_file(path: str) -> SourceFile:
     kind = _ENDINGS.get((name.with_suffix("") if compression else name).suffix.lower())
     if kind is None or (compression and kind in ("parquet", "workbook")):
         raise InputError(
-            msg("This kind of file cannot be scored."),
+            msg("This kind of file cannot be read."),
             expected=msg("a file that ends in {endings}, csv and NDJSON also in {packed}",
                          endings=", ".join(_ENDINGS), packed=", ".join(_COMPRESSIONS)),
             where=Place(file=path),
@@ -128,7 +128,7 @@ def readable(path: str, group: int | None = None) -> Iterator[None]:
         reason = error.strerror if isinstance(error, OSError) else None
         raise InputError(
             msg("The file cannot be read."),
-            expected=msg("a file of the kind that its name says, and whole"),
+            expected=msg("a whole file, of the kind that its name says"),
             got=Message(reason)
             if reason
             else None

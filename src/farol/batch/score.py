@@ -166,8 +166,8 @@ class BatchScorer:
 
 FIRST_YEAR, LAST_YEAR = 1900, 2100
 
-_NOTHING = msg("Nothing was given from which to answer.")
-_NO_YEAR = msg("This is no year or term of the profile.")
+_NOTHING = msg("The request has no information to answer from.")
+_NO_YEAR = msg("This is not a year or term of the profile.")
 
 
 def _is_text(pa: Any, kind: Any) -> bool:

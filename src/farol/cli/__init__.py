@@ -41,7 +41,7 @@ def main() -> None:
             _print_error(
                 InputError(
                     msg("Not everything could be printed: {reason}.", reason=reason_of(failure)),
-                    fix=msg("What the command had to do is done; only its words are missing."),
+                    fix=msg("The command did its work; only its words are missing."),
                 ),
                 locale,
             )

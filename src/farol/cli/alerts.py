@@ -15,7 +15,7 @@ from farol.cli.serve import DataOption
 from farol.cli.terminal import OUT, _, open_tasks, read_settings, say, say_json
 from farol.cli.train import ArtifactsOption
 from farol.errors import InputError
-from farol.i18n import msg, terminal_locale
+from farol.i18n import day, msg, terminal_locale
 
 if TYPE_CHECKING:
     from farol.alerts.check import CheckPlan, CheckResult
@@ -260,7 +260,8 @@ def _letter(letter: Letter) -> dict[str, object]:
 
 
 def _moment(at: datetime, zone: ZoneInfo) -> str:
-    return at.astimezone(zone).strftime("%Y-%m-%d %H:%M")
+    local = at.astimezone(zone)
+    return f"{day(local.date()).render(terminal_locale())} {local:%H:%M}"
 
 
 def _now() -> datetime:

@@ -37,12 +37,16 @@ YearOption = Annotated[
         "--year",
         min=1,
         max=9999,
-        help=_("Of which year's sheet; without it, the last one. It is also the year of a file whose name has none."),
+        help=_(
+            "The year of the sheet; without it, the last one. For a file without a year in its name, this is its year."
+        ),
     ),
 ]
 SheetYearOption = Annotated[
     int | None,
-    typer.Option("--year", min=1, max=9999, help=_("The year of a file, or a single sheet, whose name has none.")),
+    typer.Option(
+        "--year", min=1, max=9999, help=_("The year of a file, or of a single sheet, without a year in its name.")
+    ),
 ]
 FormatOption = Annotated[Format, typer.Option("--format", help=_("Print for people or for programs."))]
 

@@ -78,7 +78,9 @@ app.command(
     rich_help_panel=DATA,
 )(check.check)
 app.command(
-    cls=Command, help=_("Train the models with a workbook and write them as verified bundles."), rich_help_panel=DATA
+    cls=Command,
+    help=_("Train the models with a workbook, test them and put into use those that pass."),
+    rich_help_panel=DATA,
 )(train.train)
 app.add_typer(models.app, name="models", rich_help_panel=DATA)
 app.add_typer(profile.app, name="profile", rich_help_panel=DATA)
@@ -87,7 +89,7 @@ ANSWERS = _("Answers")
 app.command(
     "list",
     cls=Command,
-    help=_("List the pupils of the last year who most need a look, as many as the team can attend to."),
+    help=_("List whom to look at first among the pupils of the last year, as many as the team can attend to."),
     rich_help_panel=ANSWERS,
 )(lists.list_)
 app.command(
@@ -97,7 +99,7 @@ app.command(
 )(explain.explain)
 app.command(
     cls=Command,
-    help=_("Forecast every pupil of a sheet and keep the answers, so that next year's sheet can answer them."),
+    help=_("Forecast every pupil of a sheet and keep the answers, to compare them with next year's sheet."),
     rich_help_panel=ANSWERS,
 )(outcomes.forecast)
 app.command(
@@ -108,7 +110,7 @@ app.command(
 
 app.command(
     cls=Command,
-    help=_("Score files of any size: rows in, probabilities and labels out."),
+    help=_("Answer files of any size: rows in, probabilities and answers out."),
     rich_help_panel=ANSWERS,
 )(score.score)
 
@@ -116,7 +118,7 @@ SERVICE = _("Service")
 app.command(cls=Command, help=_("Serve the API and the pages."), rich_help_panel=SERVICE)(serve.serve)
 app.command(
     cls=Command,
-    help=_("Say in plain words what to do about each model, and why. Exit code 1 where there is something to do."),
+    help=_("Say in plain words what to do about each model, and why. Exit code 1 if there is something to do."),
     rich_help_panel=SERVICE,
 )(status.status)
 app.add_typer(alerts.app, name="alerts", rich_help_panel=SERVICE)
@@ -126,21 +128,21 @@ app.add_typer(store.app, name="store", rich_help_panel=SERVICE)
 app.add_typer(students.app, name="students", rich_help_panel=SERVICE)
 app.command(
     cls=Command,
-    help=_("Compare what was predicted with the training data: is the answer still to be trusted?"),
+    help=_("Compare the predictions with the training data: can the answers still be trusted?"),
     rich_help_panel=SERVICE,
 )(drift.drift)
 app.command(
     cls=Command,
-    help=_("Say how good the answers of a window probably are, before anybody knows what came true."),
+    help=_("Say how good the answers of a period probably are, before anybody knows what came true."),
     rich_help_panel=SERVICE,
 )(drift.estimate)
 app.command(
     cls=Command,
-    help=_("Write simulated production data through the same scoring and storing path."),
+    help=_("Store simulated predictions, to try the pages and the alerts."),
     rich_help_panel=SERVICE,
 )(drift.simulate)
 app.command(
     cls=Command,
-    help=_("Write what was found in a window as one file for people: what changed, how far, since when."),
+    help=_("Write what was found in a period as one file for people: what changed, how much, since when."),
     rich_help_panel=SERVICE,
 )(report.report)

@@ -98,7 +98,7 @@ def prepare(settings: Settings, workbook: Path) -> Settings:
         say(msg("The models of {file} are there already.", file=workbook.name))
     else:
         say(msg("This workbook is not the one that the models were trained with, or it has changed since."))
-        say(msg("  Served are the models of {path}.", path=note.path))
+        say(msg("  The service uses the models of {path}.", path=note.path))
         say(msg("  See what is in the workbook now: {command}", command=f"farol check {file}"))
         say(msg("  Train with it: {command}", command=f"farol train {file}"))
         say(msg("  Then forecast its last year: {command}", command=f"farol forecast {file}"))
@@ -116,7 +116,7 @@ def prepare_demonstration(settings: Settings) -> Settings:
     say(msg("Demonstration: all pupils are invented. It has a folder of its own: {folder}", folder=settings.data))
     say(msg("  With your own pupils: `make run WORKBOOK=workbook.xlsx`, or `farol demo --workbook workbook.xlsx`"))
     if not own.is_demonstration and (note := read_note(own.artifacts)) is not None:
-        say(msg("  Yours ({file}) are served by: {command}", file=note.name, command="farol serve"))
+        say(msg("  To see your own ({file}): {command}", file=note.name, command="farol serve"))
     workbook = settings.data / SAMPLE
     if not workbook.exists():
         write_sample(workbook)
@@ -135,12 +135,12 @@ def print_account(panel: Panel, workbook: Path) -> None:
     from farol.workbook.doctor import as_dict, summaries
 
     for summary in summaries(panel):
-        say(msg("{file}: {n} pupils of {year}", file=workbook.name, n=summary.pupils, year=summary.year))
+        say(msg("{file}: pupils of {year}: {n}", file=workbook.name, n=summary.pupils, year=summary.year))
     counts = as_dict(panel, "en")["counts"]
     assert isinstance(counts, dict)  # noqa: S101  # our own
     say(
         msg(
-            "Findings: {errors} errors, {warnings} warnings, {normal} normal. All of them: {command}",
+            "Findings: errors: {errors}, to look at: {warnings}, normal: {normal}. All of them: {command}",
             errors=counts["error"],
             warnings=counts["warning"],
             normal=counts["info"],

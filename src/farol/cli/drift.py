@@ -17,6 +17,7 @@ from farol.cli.explain import TaskNowOption
 from farol.cli.serve import DataOption
 from farol.cli.terminal import (
     ERR,
+    OUT,
     _,
     number,
     open_model,
@@ -159,7 +160,7 @@ def estimate(
     artifacts: ArtifactsOption = None,
     data: DataOption = None,
 ) -> None:
-    """Say how good the answers of a window probably are, before anybody knows what came true."""
+    "Say how good the answers of a period probably are, before anybody knows what came true."
     from farol.api.answers.performance import PerformanceAnswer
     from farol.drift.baseline import parse_slice
     from farol.drift.verdicts import MIN_SAMPLES
@@ -193,8 +194,9 @@ def estimate(
         table.add_row(title, number(measure.value), number(measure.low), number(measure.high))
     print_table(table)
     say(msg("Answers: {n}; expected at risk: {share}", n=estimation.n, share=_percent(estimation.at_risk)))
+    say(msg("This holds only if:"))
     for words in estimation.assumptions:
-        say(words)
+        OUT.print(f"• {words.render(terminal_locale())}", markup=False)
 
 
 def print_drift(report: DriftReport) -> None:
@@ -269,11 +271,18 @@ def simulate(
         Shift, typer.Option("--shift", help=_("How far the simulated pupils differ from the real ones."))
     ] = Shift.none,
     task: Annotated[str, typer.Option("--task", help=_("Which task of the profile, or all."))] = "all",
-    days: Annotated[int, typer.Option("--days", min=1, max=3_650, help=_("Spread them over this many past days."))] = 1,
+    days: Annotated[
+        int, typer.Option("--days", min=1, max=3_650, help=_("Over how many past days to spread them."))
+    ] = 1,
     seed: SeedOption = 0,
     workbook: Annotated[
         Path | None,
-        typer.Option("--workbook", help=_("Whose last year to draw from; without it, the workbook last trained on.")),
+        typer.Option(
+            "--workbook",
+            help=_(
+                "The workbook from which pupils of the last year are drawn; without it, the workbook last trained on."
+            ),
+        ),
     ] = None,
     profile: ProfileOption = None,
     artifacts: ArtifactsOption = None,
@@ -334,7 +343,7 @@ def known_workbook(settings: Settings) -> Path:
     note = read_note(settings.artifacts)
     if note is None:
         raise InputError(
-            msg("No workbook to draw pupils from."),
+            msg("There is no workbook to draw pupils from."),
             expected=msg("models trained in {folder}", folder=settings.artifacts),
             fix=msg("Train first with `farol train WORKBOOK`, or name one with --workbook."),
         )

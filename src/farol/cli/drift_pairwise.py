@@ -57,7 +57,7 @@ def print_pairwise(report: PairwiseReport) -> None:
         print_table(_table(shown))
     say(
         msg(
-            "{compared} of {pairs} pairs of features could be compared.",
+            "Pairs of features compared: {compared} of {pairs}.",
             compared=report.compared,
             pairs=len(report.pairs),
         )
@@ -72,7 +72,7 @@ def print_pairwise(report: PairwiseReport) -> None:
         )
     say(
         msg(
-            "Period: {window}, {slice}: {n} pupils from {read} of {answers} answers.",
+            "Period: {window}. Pupils: {slice}, {n}. Answers read: {read} of {answers}.",
             window=days(report.window),
             slice=slice_words(report.part),
             n=report.n,
@@ -90,7 +90,8 @@ def print_pairwise(report: PairwiseReport) -> None:
     )
     say(
         msg(
-            "Without drift at most {share} of such checks raise an alarm, besides the checks of single features.",
+            "Without drift, at most {share} of these checks raise an alarm. Checks of single features "
+            "are counted apart.",
             share=f"{report.alpha:.0%}",
         )
     )

@@ -34,10 +34,10 @@ def explain(
     workbook: Annotated[Path, typer.Option("--workbook", help=_("The workbook that has the pupil."))],
     task: TaskOption = None,
     year: Annotated[
-        int | None, typer.Option("--year", help=_("Of which year; without it, the last one that has the pupil."))
+        int | None, typer.Option("--year", help=_("The year; without it, the last one that has the pupil."))
     ] = None,
     reasons: Annotated[
-        int, typer.Option("--reasons", min=0, max=MOST_REASONS, help=_("Up to how many reasons to give."))
+        int, typer.Option("--reasons", min=0, max=MOST_REASONS, help=_("The greatest number of reasons to give."))
     ] = 3,
     output: FormatOption = Format.text,
     artifacts: ArtifactsOption = None,

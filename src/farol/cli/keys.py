@@ -16,7 +16,7 @@ from farol.cli.i18n import Command, Group
 from farol.cli.serve import DataOption
 from farol.cli.terminal import ERR, _, print_table, read_settings, say, say_json
 from farol.errors import InputError, Place
-from farol.i18n import msg, terminal_locale
+from farol.i18n import day, msg, terminal_locale
 
 if TYPE_CHECKING:
     from farol.store.keys import ApiKey
@@ -93,7 +93,7 @@ def list_(output: FormatOption = Format.text, data: DataOption = None) -> None:
     for heading in (_("begins with"), _("role"), _("name"), _("created"), _("expires"), _("state")):
         table.add_column(heading)
     for key in keys:
-        days = [f"{at:%Y-%m-%d}" if at else "–" for at in (key.created, key.expires)]
+        days = [day(at.date()).render(terminal_locale()) if at else "–" for at in (key.created, key.expires)]
         table.add_row(key.prefix, key.role.value, key.name, *days, _STATES[_state(key, now)])
     print_table(table)
 

@@ -43,7 +43,7 @@ def list_(
         Whom, typer.Option("--by", help=_("Everybody, only pupils not at risk now (onset), or only those who are."))
     ] = Whom.all,
     reasons: Annotated[
-        int, typer.Option("--reasons", min=0, max=MOST_REASONS, help=_("Up to how many reasons to give."))
+        int, typer.Option("--reasons", min=0, max=MOST_REASONS, help=_("The greatest number of reasons to give."))
     ] = 0,
     csv: Annotated[
         Path | None,
@@ -83,7 +83,14 @@ def show(ranked: PupilList) -> None:
     task, profile = ranked.bundle.task_spec, ranked.bundle.profile
     state, level_name = (words.in_locale(terminal_locale()) for words in (profile.label.state, profile.level_name))
     say_heading(task.question.in_locale(terminal_locale()))
-    say(msg("{places} of {n} pupils of {year}", places=len(ranked.pupils), n=ranked.group.n, year=ranked.year))
+    say(
+        msg(
+            "Pupils of {year}: {n}. On the list: {places}.",
+            places=len(ranked.pupils),
+            n=ranked.group.n,
+            year=ranked.year,
+        )
+    )
     table = Table(box=None, pad_edge=False)
     asked = any(pupil.reasons for pupil in ranked.pupils)
     headings = ("", _("pupil"), level_name, _("risk"), _("{state} now").format(state=state), _("tied"))

@@ -89,23 +89,23 @@ def verify(task: TaskArgument, version: VersionArgument = None, artifacts: Artif
         say(note)
 
 
-@app.command(cls=Command, help=_("Serve this version of a task from now on."))
+@app.command(cls=Command, help=_("Use this version of a task from now on."))
 def promote(
     task: TaskArgument,
-    version: Annotated[str, typer.Argument(metavar=_("VERSION"), help=_("The version to serve."))],
+    version: Annotated[str, typer.Argument(metavar=_("VERSION"), help=_("The version to put into use."))],
     force: ForceOption = False,
     artifacts: ArtifactsOption = None,
 ) -> None:
     """Verify, then promote."""
     open_registry(artifacts).promote(task, version, force=force)
-    say(msg("{task} serves {version} now.", task=task, version=version))
+    say(msg("{task} now uses {version}.", task=task, version=version))
 
 
-@app.command(cls=Command, help=_("Go back to the version that was served before."))
+@app.command(cls=Command, help=_("Go back to the version that was in use before."))
 def rollback(task: TaskArgument, artifacts: ArtifactsOption = None) -> None:
     """Promote the previous version again."""
     version = open_registry(artifacts).rollback(task)
-    say(msg("{task} serves {version} now.", task=task, version=version))
+    say(msg("{task} now uses {version}.", task=task, version=version))
 
 
 @app.command(cls=Command, help=_("Write model.pkl, scaler.pkl, imputer.pkl and features_used.pkl for notebooks."))

@@ -54,7 +54,7 @@ def forecast(
         typer.Option(
             "--at",
             metavar=_("DAY"),
-            help=_("Store them as of noon of this day, such as 2023-12-01, to play a past year through."),
+            help=_("Store them as if it were noon of this day, such as 2023-12-01, to replay a past year."),
         ),
     ] = None,
     csv: Annotated[
@@ -94,7 +94,7 @@ def forecast(
     if csv is not None:
         tell(msg("wrote pupils to {path}: {n}", n=len(forecasts.rows), path=csv))
     if bundle.profile.follows_pupils:
-        tell(msg("When the next sheet is there, `farol outcomes` says what came true."))
+        tell(msg("When the next sheet arrives, `farol outcomes` says what came true."))
 
 
 def print_forecasts(forecasts: Forecasts, workbook: Path, tell: Callable[[Message], None] = say) -> None:
@@ -105,7 +105,7 @@ def print_forecasts(forecasts: Forecasts, workbook: Path, tell: Callable[[Messag
     bundle, answer = forecasts.bundle, ForecastsAnswer.of(forecasts)
     tell(
         msg(
-            "{task} {version}: {n} pupils of {year}, {stored} forecasts stored now, {known} stored before",
+            "{task} {version}: pupils of {year}: {n}; forecasts stored now: {stored}; stored before: {known}",
             task=bundle.task,
             version=bundle.version,
             n=answer.pupils,
@@ -118,7 +118,7 @@ def print_forecasts(forecasts: Forecasts, workbook: Path, tell: Callable[[Messag
     expected = forecasts.expected
     tell(
         msg(
-            "Of the {n} pupils with an answer about {value} are expected at risk, most likely {low} to {high}.",
+            "Pupils with an answer: {n}. Expected at risk: about {value}, most likely {low} to {high}.",
             n=expected.n,
             value=f"{expected.value:.0f}",
             low=expected.low,
@@ -148,7 +148,7 @@ def noon(day: str, zone: ZoneInfo) -> datetime:
             msg("The day cannot be read."), expected=msg("a day such as {example}", example="2023-12-01")
         ) from error
     if moment > datetime.now(UTC):
-        raise InputError(msg("The day is still to come."), expected=msg("a past day; without --at it is today"))
+        raise InputError(msg("This day is in the future."), expected=msg("a past day; without --at it is today"))
     return moment
 
 
@@ -190,14 +190,18 @@ def outcomes(
     for report in reports:
         print_outcomes(report, school)
     if not any(report.counts.forecast for report in reports):
-        say(msg("No forecast counts for this year: `farol forecast` stores them from the sheet of the year before."))
+        say(
+            msg(
+                "No forecast counts for this year. `farol forecast` stores forecasts from the sheet of the year before."
+            )
+        )
 
 
 def print_recorded(recorded: Recorded, tasks: list[str]) -> None:
     """What the sheet brought, and the forecasts that do not count."""
     say(
         msg(
-            "Sheet of {year}: {n} pupils; new: {added}; with another answer than before: {changed}; no "
+            "Sheet of {year}: pupils: {n}; new: {added}; with another answer than before: {changed}; no "
             "longer in the sheet: {removed}",
             year=recorded.year,
             n=recorded.pupils,
@@ -291,11 +295,11 @@ def print_estimate(report: OutcomeReport) -> None:
 
     estimate = report.expected_before
     OUT.print()
-    say_heading(_("What could be expected before the sheet was there"))
+    say_heading(_("What could be expected before the sheet arrived"))
     if not estimate.is_enough:
         say(msg("With fewer than {n} pupils nothing is estimated.", n=MIN_SAMPLES))
         return
-    say(msg("Estimated from the probabilities of {n} pupils alone, and what came true of them:", n=estimate.n))
+    say(msg("Estimated only from the probabilities of these pupils ({n}), beside what came true:", n=estimate.n))
     table = _table(_("metric"), _("expected"), _("came true"), _("in the interval"))
     for pair in estimate.pairs:
         inside = "–" if pair.is_inside is None else _("yes") if pair.is_inside else _("no")
@@ -310,7 +314,7 @@ def print_estimate(report: OutcomeReport) -> None:
 def print_bands(report: OutcomeReport) -> None:
     """The mean probability, the expected share and the actual share, by band of probability."""
     OUT.print()
-    say_heading(_("What probabilities were worth"))
+    say_heading(_("What happened in each band of probability"))
     table = _table(_("risk"), _("pupils"), _("mean risk"), _("expected"), _("came true"), _("as expected"))
     for band in report.bands:
         kept = "–" if band.kept is None else _("yes") if band.kept else _("no")

@@ -105,7 +105,7 @@ def output_file(path: Path, *, overwrite: bool = False, private: bool = True) ->
     try:
         if path.is_dir():
             raise InputError(
-                msg("This is a folder, where a file is wanted."),
+                msg("This is a folder; a file is expected here."),
                 where=Place(file=str(path)),
                 fix=msg("Name a file in it, such as {example}.", example=str(path / "farol.csv")),
             )

@@ -18,7 +18,7 @@ from farol.cli.explain import MOST_REASONS, TaskOption
 from farol.cli.terminal import ERR, _, open_model, read_settings, say
 from farol.cli.train import ArtifactsOption
 from farol.errors import InputError, Place
-from farol.i18n import msg, terminal_locale
+from farol.i18n import Listing, decimal, msg, terminal_locale
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from farol.batch.run import BatchReport, Output
     from farol.model.bundle import Bundle
     from farol.model.scoring import Scorer
+    from farol.profile import Profile
 
 
 class Form(StrEnum):
@@ -44,22 +45,25 @@ def score(
         typer.Argument(
             metavar=_("INPUT…"),
             help=_(
-                "What to score: Parquet, csv and NDJSON (also .gz, .zst), Arrow, workbooks; files, folders, patterns, "
-                "or addresses such as s3://…"
+                "The rows: Parquet, csv and NDJSON (also .gz, .zst), Arrow, workbooks; files, folders, "
+                "patterns, or addresses such as s3://…"
             ),
         ),
     ],
     out: Annotated[
-        Path, typer.Option("--out", help=_("Where the answers go: one file by its ending, else a folder of files."))
+        Path,
+        typer.Option(
+            "--out", help=_("Where the answers go: one file, if the name has an ending; else a folder of files.")
+        ),
     ],
     task: TaskOption = None,
     reasons: Annotated[
-        int, typer.Option("--reasons", min=0, max=MOST_REASONS, help=_("Up to how many reasons to give."))
+        int, typer.Option("--reasons", min=0, max=MOST_REASONS, help=_("The greatest number of reasons to give."))
     ] = 0,
     year: Annotated[
         int | None,
         typer.Option(
-            "--year", min=1900, max=2100, help=_("The year of all rows, where neither they nor names say it.")
+            "--year", min=1900, max=2100, help=_("The year of all rows, if neither the rows nor the names have it.")
         ),
     ] = None,
     keep: Annotated[
@@ -69,10 +73,10 @@ def score(
         Form | None, typer.Option("--format", help=_("Form of the answers."), show_default=_("by the ending of --out"))
     ] = None,
     threads: Annotated[
-        int | None, typer.Option("--threads", min=1, max=256, help=_("How many parts to score at once."))
+        int | None, typer.Option("--threads", min=1, max=256, help=_("How many parts to answer at once."))
     ] = None,
     overwrite: Annotated[bool, typer.Option("--overwrite", help=_("Replace an output that is there already."))] = False,
-    restart: Annotated[bool, typer.Option("--restart", help=_("Throw unfinished work of another run away."))] = False,
+    restart: Annotated[bool, typer.Option("--restart", help=_("Throw away unfinished work of another run."))] = False,
     artifacts: ArtifactsOption = None,
 ) -> None:
     """Score files of any size."""
@@ -100,7 +104,7 @@ def score(
         TimeRemainingColumn(),
     )
     with Progress(*columns, console=ERR, transient=not ERR.is_terminal) as bars:
-        bar = bars.add_task(_("Scoring"), total=total, rate=0.0)
+        bar = bars.add_task(_("Answering"), total=total, rate=0.0)
 
         def progress(rows: int) -> None:
             bars.update(bar, advance=rows)
@@ -122,7 +126,7 @@ def output_at(out: Path, form: Form | None) -> Output:
     )
     if ending is not None and form is not None and form is not ending:
         raise InputError(
-            msg("The ending of the output says another form than --format."),
+            msg("The ending of the output does not fit --format."),
             expected=msg("an ending of {form}, or none for a folder", form=form.value),
             where=Place(file=str(out)),
         )
@@ -161,16 +165,23 @@ def tell_columns(bundle: Bundle, parts: Sequence[FilePart]) -> None:
         seen.add((columns.unread, missing))
         if columns.unread:
             ERR.print(
-                msg("{file}: not read: {names}", file=file, names=", ".join(columns.unread)).render(terminal_locale())
+                msg("{file}: not read: {names}", file=file, names=_called(bundle.profile, columns.unread)).render(
+                    terminal_locale()
+                )
             )
         if missing:
             ERR.print(
                 msg(
-                    "{file}: missing: {names}. The less is given, the less reliable the answers are.",
+                    "{file}: missing: {names}. With less information the answers are less reliable.",
                     file=file,
-                    names=", ".join(missing),
+                    names=_called(bundle.profile, missing),
                 ).render(terminal_locale())
             )
+
+
+def _called(profile: Profile, names: Sequence[str]) -> Listing:
+    """What a reader calls columns of the profile; other headers as the file has them."""
+    return Listing(tuple(profile.columns[name].meaning if name in profile.columns else name for name in names))
 
 
 def tell(scorer: Scorer, report: BatchReport, output: Output, seconds: float) -> None:
@@ -184,7 +195,7 @@ def tell(scorer: Scorer, report: BatchReport, output: Output, seconds: float) ->
     drift = check(scorer.bundle, scorer.layout.counts(report.counts), window=window)
     say(
         msg(
-            "rows read: {rows} = scored: {scored} + refused: {refused}",
+            "rows read: {rows} = accepted: {scored} + refused: {refused}",
             rows=report.rows,
             scored=report.scored,
             refused=report.refused,
@@ -192,7 +203,7 @@ def tell(scorer: Scorer, report: BatchReport, output: Output, seconds: float) ->
     )
     say(
         msg(
-            "of those scored: at risk {at_risk}, without an answer {unanswered}",
+            "of those accepted: at risk {at_risk}, without an answer {unanswered}",
             at_risk=report.at_risk,
             unanswered=report.unanswered,
         )
@@ -201,12 +212,12 @@ def tell(scorer: Scorer, report: BatchReport, output: Output, seconds: float) ->
         say(msg("Each refused row and its reason: {path}", path=output.refused))
     say(msg("Drift against training: {verdict}", verdict=verdict_label(drift.verdict, terminal_locale())))
     if report.resumed:
-        say(msg("{resumed} of {parts} parts were finished before.", resumed=report.resumed, parts=report.parts))
+        say(msg("Parts finished before: {resumed} of {parts}.", resumed=report.resumed, parts=report.parts))
     say(
         msg(
             "wrote {path} in {seconds} s ({rate} rows a second)",
             path=output.path,
-            seconds=f"{seconds:.1f}",
+            seconds=decimal(seconds, 1),
             rate=f"{report.rows / max(seconds, 1e-9):.0f}",
         )
     )

@@ -17,7 +17,7 @@ from farol.cli.output import output_file
 from farol.cli.serve import DataOption
 from farol.cli.terminal import _, read_settings, say, say_json
 from farol.cli.train import ArtifactsOption
-from farol.i18n import msg, terminal_locale
+from farol.i18n import day, msg, terminal_locale
 
 if TYPE_CHECKING:
     from farol.store.recount import Recount
@@ -89,7 +89,11 @@ def purge(
     first = parse_age(older_than, now=datetime.now(UTC))
     with Store.open(settings.store_url) as store:
         purged = remove(store, first)
-    say(msg("removed predictions from before {day}, with their part in the counters: {n}", n=purged.rows, day=first))
+    say(
+        msg(
+            "removed predictions from before {day}, with their part in the counters: {n}", n=purged.rows, day=day(first)
+        )
+    )
     if purged.outcomes:
         say(msg("removed outcomes: {n}", n=purged.outcomes))
     if purged.is_pending:

@@ -42,11 +42,11 @@ ArtifactsOption = Annotated[
     typer.Option("--artifacts", help=_("Folder of the trained models."), show_default="artifacts"),
 ]
 SeedOption = Annotated[
-    int, typer.Option("--seed", min=0, help=_("Seed of everything random: the same seed, the same bundle."))
+    int, typer.Option("--seed", min=0, help=_("Seed of everything random: the same seed gives the same model."))
 ]
 ForceOption = Annotated[
     bool,
-    typer.Option("--force", help=_("Serve the model even if its own report says that it should not be served.")),
+    typer.Option("--force", help=_("Use the model even if its own report says that it should not be used.")),
 ]
 
 HEADLINES = ("precision", "recall", "f1", "roc_auc", "average_precision", "brier", "precision_top")
@@ -62,7 +62,7 @@ def train(
         bool | None,
         typer.Option(
             "--promote/--no-promote",
-            help=_("Serve the new models, or only keep them."),
+            help=_("Put the new models into use, or only keep them."),
             show_default=_("--promote; with --as-of, --no-promote"),
         ),
     ] = None,
@@ -184,16 +184,16 @@ def train_workbook(
         if not options.promote:
             say(
                 msg(
-                    "Kept, and not served: `farol models promote {task} {version}` serves it.",
+                    "Kept, but not put into use. To use it: `farol models promote {task} {version}`.",
                     task=name,
                     version=path.name,
                 )
             )
         elif name not in served:
-            say(msg("Not served: to serve it all the same, use --force."))
+            say(msg("Not put into use. To use it all the same: --force."))
     for refusal in refused:
         OUT.print()
-        say(msg("Not trained, and the others are:"))
+        say(msg("This task was not trained; the others were:"))
         for line in refusal.lines(terminal_locale()):
             OUT.print(line, style="yellow", markup=False)
     return panel
@@ -234,7 +234,7 @@ def print_report(report: dict[str, Any], profile: Profile, task: Task, path: Pat
     for reason in report["promotion"]["reasons"]:
         OUT.print(reason[terminal_locale()[:2]], style="green" if report["promotable"] else "yellow", markup=False)
     if report["quick"]:
-        say(msg("Made with --quick: before serving it for good, train without."))
+        say(msg("Made with --quick: train without it before you rely on the model."))
 
 
 def _rows_words(report: dict[str, Any], profile: Profile) -> Message:
@@ -242,7 +242,9 @@ def _rows_words(report: dict[str, Any], profile: Profile) -> Message:
     plan = report["plan"]
     if not profile.has_periods:
         return msg(
-            "Trained on {n_train} rows, tested on {n_test} others", n_train=report["n_train"], n_test=report["n_test"]
+            "Rows in training: {n_train}; other rows in the test: {n_test}",
+            n_train=report["n_train"],
+            n_test=report["n_test"],
         )
     years = {
         part: ", ".join(
@@ -252,7 +254,11 @@ def _rows_words(report: dict[str, Any], profile: Profile) -> Message:
         for part in ("train", "test")
     }
     if plan["split"] == "folds":
-        return msg("Tested on pupils left out in turn, of {test} ({n_test} rows)", n_test=report["n_test"], **years)
+        return msg(
+            "Tested on pupils of {test} ({n_test} rows), leaving out one group at a time",
+            n_test=report["n_test"],
+            **years,
+        )
     return msg(
         "Trained on {train} ({n_train} rows), tested on {test} ({n_test} rows)",
         n_train=report["n_train"],

@@ -105,7 +105,7 @@ class FeatureDrift:
 
     @property
     def alarm(self) -> bool:
-        """Any figure is beyond a band and beyond chance."""
+        "Some figure is beyond a band and beyond chance."
         return is_alarm(self.verdict)
 
     def labels(self, locale: str) -> tuple[str, ...]:
@@ -120,8 +120,8 @@ class FeatureDrift:
             share = _percent(moved.value)
             yield (
                 msg(
-                    "The values are lower: in only {share} of comparisons a pupil of this period has more than a "
-                    "training pupil; without drift it would be 50%.",
+                    "The values are lower: in only {share} of comparisons a pupil of this period has a higher "
+                    "value than a training pupil; without drift it would be 50%.",
                     share=share,
                 )
                 if moved.value < 0.5
@@ -141,7 +141,8 @@ class FeatureDrift:
             yield msg("{now} of the values never occurred in training.", now=_percent(self.unseen.value))
         if "distribution" in self.alarms and self.psi is not None:
             yield msg(
-                "The distribution has changed: its PSI is {psi}; chance alone seldom gives more than {critical}.",
+                "The values are spread differently: the distance from training (PSI) is {psi}; chance alone "
+                "seldom gives more than {critical}.",
                 psi=decimal(self.psi),
                 critical=decimal(self.critical),
             )

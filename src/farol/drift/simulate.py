@@ -68,7 +68,7 @@ def simulate(
     year = pupils.year.astype(np.float64)
     known = np.flatnonzero(~np.isnan(scorer.score(columns, year).features).all(axis=1))
     if not known.size:
-        raise InputError(msg("The last year of the workbook has no pupil of whom the model knows anything."))
+        raise InputError(msg("The last year of the workbook has no pupil with data that the model knows."))
     rng = np.random.default_rng(seed)
     numbers = {name: pupils.numbers[name] for name in _shifted(columns, scorer, shift)}
     lowered = {name: np.sort(values[np.isfinite(values)]) for name, values in numbers.items()}

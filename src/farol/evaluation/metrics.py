@@ -27,10 +27,10 @@ CALIBRATION_BINS = 10
 _CELLS_AT_ONCE = 4_000_000  # of the matrix of weights: 32 MB, however many test rows there are
 
 _NO_ROWS = msg("there are no pupils")
-_NONE_PREDICTED = msg("nobody was predicted to be at risk")
+_NONE_PREDICTED = msg("nobody was pointed out as at risk")
 _NONE_AT_RISK = msg("none of these pupils is at risk")
 _ONE_CLASS = msg("all of these pupils have the same answer")
-_NONE_EITHER_WAY = msg("nobody is at risk and nobody was predicted to be")
+_NONE_EITHER_WAY = msg("nobody is at risk and nobody was pointed out")
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,7 +16,7 @@ from typing import Any, Self, cast
 import numpy as np
 from numpy.typing import NDArray
 
-from farol.i18n import Message, msg
+from farol.i18n import Message, figures, msg
 from farol.model.features import FeaturePlan, Floats, sheet_inputs
 from farol.model.vocabulary import Given, Objects, Vocabulary, vocabularies
 from farol.profile import Column, Profile, Task
@@ -227,13 +227,11 @@ class Inputs:
                 continue
             given.append(name)
             if not rule.low <= value <= rule.high:
-                text = msg("{field} is a rounding beyond its range and was taken as the end of it.", field=name)
+                text = msg("{field} is outside its range by rounding; the limit of the range was used.", field=name)
                 yield InputWarning("clipped", name, text)
             elif rule.usual and value not in rule.usual:
-                usual = ", ".join(f"{number:g}" for number in self.columns[name].usual)
-                text = msg(
-                    "{field} has a value that is never given; the usual ones are {usual}.", field=name, usual=usual
-                )
+                usual = figures(*self.columns[name].usual)
+                text = msg("{field} has an unusual value; the usual ones are {usual}.", field=name, usual=usual)
                 yield InputWarning("unusual_value", name, text)
         yield from self._missing(frozenset(given))
 
@@ -243,12 +241,12 @@ class Inputs:
     def _missing_warnings(self, known: frozenset[str]) -> Iterator[InputWarning]:
         missing = dict.fromkeys(name for feature in self.task.features for name in self.plan.needed(feature, known))
         for name in missing:
-            text = msg("{field} is missing: the less is given, the less reliable the answer is.", field=name)
+            text = msg("{field} is missing: with less information the answer is less reliable.", field=name)
             yield InputWarning("missing_feature", name, text)
         for name in self.task.hidden:
             if name in missing:
                 text = msg(
-                    "Without {field}, which is the answer in other words, the answer is much less certain.", field=name
+                    "Without {field}, which already holds the answer, the answer is much less certain.", field=name
                 )
                 yield InputWarning("label_feature_missing", name, text)
 
@@ -283,7 +281,7 @@ def _expected(column: Column) -> Message:
     kind = msg("a whole number") if column.integer else msg("a number")
     if column.minimum is None or column.maximum is None:
         return msg("{kind}, or nothing", kind=kind)
-    low, high = f"{column.minimum:g}", f"{column.maximum:g}"
+    low, high = figures(column.minimum), figures(column.maximum)
     return msg("{kind} from {low} to {high}, or nothing", kind=kind, low=low, high=high)
 
 

@@ -70,9 +70,9 @@ class Reason:
         fact = self._fact(locale)
         raises = self.contribution > 0
         if self.value is None and raises:
-            whole = msg("{fact}. That it is missing is associated with a higher risk.", fact=fact)
+            whole = msg("{fact}. Pupils without this information tend to have a higher risk.", fact=fact)
         elif self.value is None:
-            whole = msg("{fact}. That it is missing is associated with a lower risk.", fact=fact)
+            whole = msg("{fact}. Pupils without this information tend to have a lower risk.", fact=fact)
         elif raises:
             whole = msg("{fact}. This is associated with a higher risk.", fact=fact)
         else:

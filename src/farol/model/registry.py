@@ -188,7 +188,7 @@ class Registry:
             replace_file(path, choice.to_json())
         except OSError as error:
             raise BundleError(
-                msg("The choice of the served version cannot be written: {reason}.", reason=reason_of(error)),
+                msg("The choice of the version in use cannot be written: {reason}.", reason=reason_of(error)),
                 where=Place(file=str(path)),
                 fix=msg("Check the free space and the permissions of the folder."),
             ) from error
@@ -207,16 +207,18 @@ class Registry:
                 yield
         except sqlite3.Error as error:
             raise BundleError(
-                msg("The versions of {task} cannot be locked to choose among them.", task=task),
+                msg("The versions of {task} cannot be locked while one is chosen.", task=task),
                 got=msg("{reason}", reason=str(error)),
                 where=Place(file=str(path)),
-                fix=msg("If another promotion is under way, wait for it; check that the folder can be written."),
+                fix=msg(
+                    "If another command is changing the version now, wait for it. Check that the folder can be written."
+                ),
             ) from error
 
 
 def _unreadable(path: Path, task: str) -> BundleError:
     return BundleError(
-        msg("{name} does not say which version is served.", name=PROMOTED),
+        msg("{name} does not say which version is in use.", name=PROMOTED),
         where=Place(file=str(path)),
         fix=msg("Delete it, and choose a version with `farol models promote {task}`.", task=task),
     )

@@ -218,7 +218,7 @@ def nothing_given(bundle: Bundle) -> InputError:
     """The refusal to answer from nothing: the answer would only repeat how frequent lag is."""
     names = ", ".join(bundle.inputs.columns)
     return InputError(
-        msg("Nothing was given from which to answer."), expected=msg("at least one of {names}", names=names)
+        msg("The request has no information to answer from."), expected=msg("at least one of {names}", names=names)
     )
 
 

@@ -114,8 +114,8 @@ def _too_few(metric: str, card: CardMetrics, realised: Evaluation) -> Message | 
     for n, positives in ((realised.n, realised.positives), (card.n, card.positives)):
         if n < FEWEST_ROWS or not FEWEST_CASES <= positives <= n - FEWEST_CASES:
             return msg(
-                "too few pupils: {n}, {positives} of them at risk; it takes {rows}, with at least {cases} at risk and "
-                "{cases} not at risk",
+                "too few pupils: {n} (at risk: {positives}); at least {rows} are needed, of them {cases} at "
+                "risk and {cases} not at risk",
                 n=n,
                 positives=positives,
                 rows=FEWEST_ROWS,

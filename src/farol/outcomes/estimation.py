@@ -48,7 +48,7 @@ FEWEST_CASES = 20
 CALIBRATED = msg("An answer is worth now what it was for training pupils whom the model had not seen.")
 UNCALIBRATED = msg("A probability is worth what it says: of ten pupils with 70%, seven turn out at risk.")
 ASSUMPTIONS = (
-    msg("What puts a pupil at risk has not changed; only the pupils are others."),
+    msg("What puts a pupil at risk has not changed; only the pupils are different."),
     msg("The interval shows what chance alone can do. It does not cover a wrong assumption."),
 )
 """What has to hold, in words; before them `CALIBRATED` or `UNCALIBRATED`."""

@@ -210,9 +210,13 @@ def _notes(main: Bundle | None, task: Task, year: int, versions: int) -> Iterato
         yield msg("Several versions answered. Together they are compared with the card of the one that answered most.")
     if main is None:
         if versions:
-            yield msg("The model that answered is gone, and its card with it: there is no promise to compare with.")
+            yield msg(
+                "The model that answered is no longer here, and neither is its card: there is no promise to "
+                "compare with."
+            )
     elif year - task.horizon in main.manifest.test_years:
         yield msg(
-            "The card was measured on the sheets of these same years. That both agree proves only that forecasts are "
-            "stored and matched correctly. It says nothing about a year that the card had not seen."
+            "The card was measured on the sheets of these same years. If both agree, that proves only "
+            "that forecasts are stored and matched correctly. It says nothing about a year that the card "
+            "had not seen."
         )

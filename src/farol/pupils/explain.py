@@ -70,7 +70,7 @@ class Explanation:
         if not self.counts:
             yield msg("By the profile's rule this question leaves the pupil out: the answer may be worth little.")
         if self.is_new:
-            yield msg("No earlier year of the workbook has this pupil: the answer rests on this year alone.")
+            yield msg("This pupil is in no earlier year of the workbook: the answer comes from this year alone.")
 
 
 def explain_pupil(scorer: Scorer, panel: Panel, student: str, *, year: int | None = None, k: int = 3) -> Explanation:

@@ -104,11 +104,11 @@ class PupilList:
     def notes(self) -> Iterator[Message]:
         """What to know before using the list."""
         yield msg(
-            "Of the {n} pupils on the list about {value} are expected at risk, most likely {low} to {high}.",
+            "Pupils on the list: {n}. Expected at risk: about {value}, most likely {low} to {high}.",
             **_words(self.expected),
         )
         yield msg(
-            "Of all {n} pupils in this group about {value} are expected at risk, most likely {low} to {high}.",
+            "Pupils in the whole group: {n}. Expected at risk: about {value}, most likely {low} to {high}.",
             **_words(self.group),
         )
         yield marked_words(self.marked, self.bundle)
@@ -124,8 +124,8 @@ class PupilList:
         tied = sum(pupil.tied for pupil in self.pupils)
         if tied:
             yield msg(
-                "{tied} pupils share the last place with the same probability, so the list has {n} pupils and not "
-                "{places}: the model knows nothing that would put one before the other.",
+                "{tied} pupils share the last place with the same probability. So the list has {n} pupils "
+                "and not {places}: the model has no reason to put one before the other.",
                 tied=tied,
                 n=len(self.pupils),
                 places=self.places,
@@ -197,8 +197,8 @@ def unknown_features(bundle: Bundle, pupils: Panel) -> tuple[Text, ...]:
 def unknown_words(unknown: tuple[Text, ...]) -> Message:
     """What it costs that features are unknown of every pupil."""
     return msg(
-        "Not known of any pupil of this sheet: {names}. The model learned from pupils of whom it was known, so here "
-        "its answers are worth less than its card says.",
+        "This sheet has no value of {names} for any pupil. The model learned from pupils with these "
+        "values, so here its answers are worth less than its card says.",
         names=Listing(unknown),
     )
 
@@ -264,10 +264,12 @@ def pupil_list(scorer: Scorer, panel: Panel, capacity: Capacity, *, by: By = By.
 
 def _places(capacity: Capacity, rows: int) -> int:
     if not rows:
-        raise InputError(msg("There is no pupil to choose from, or too little is known of each."))
+        raise InputError(msg("There is no pupil to choose from, or too little is known about each of them."))
     places = capacity.places(rows)
     if not places:
-        raise InputError(msg("This capacity is less than one place among {rows} pupils.", rows=rows), fix=_SAY_HOW_MANY)
+        raise InputError(
+            msg("This capacity gives no place at all among so many pupils ({rows}).", rows=rows), fix=_SAY_HOW_MANY
+        )
     _check_choice(places, rows)
     return places
 
@@ -277,7 +279,7 @@ def _check_choice(listed: int, rows: int) -> None:
         raise InputError(
             msg("A list of {listed} of {rows} pupils is nearly everyone: there is nothing to choose.",
                 listed=listed, rows=rows),
-            expected=msg("fewer than {share} of the pupils of the group", share=f"{NEARLY_ALL:.0%}"),
+            expected=msg("less than {share} of the pupils of the group", share=f"{NEARLY_ALL:.0%}"),
             fix=_SAY_HOW_MANY,
         )  # fmt: skip
 

@@ -168,7 +168,7 @@ def _years(cohort: Mapping[str, object]) -> str:
 def _lines(study: Study, locale: str) -> Iterator[MetricsRow]:
     groups = {
         "onset": msg("Farol, those not at risk now"),
-        "onset_below_top": msg("Farol, those not at risk now, without the highest level, which cannot come to be"),
+        "onset_below_top": msg("Farol, those not at risk now, without the highest level, which cannot fall into risk"),
         "recovery": msg("Farol, those at risk now"),
     }
     rows: list[tuple[Message, Evaluation]] = [(msg("Farol"), study.evaluation)]

@@ -191,9 +191,9 @@ def _roc(answers: Answers, locale: str) -> Figure:
     return (
         msg("ROC curve"),
         msg(
-            "For each threshold, the share of those at risk who are found against the share of the others who are "
-            "alarmed for nothing. The dotted line is chance; the further above it, the better. The shade is the 95% "
-            "interval."
+            "For each threshold: the share of pupils at risk who are found, against the share of the "
+            "other pupils who get a false alarm. The dotted line is chance; the further above it, the "
+            "better. The shade is the 95% interval."
         ),
         _curves(answers, locale, msg("false alarms"), msg("found (recall)"), roc_points, diagonal=True),
     )
@@ -203,8 +203,9 @@ def _precision_recall(answers: Answers, locale: str) -> Figure:
     return (
         msg("Precision and recall"),
         msg(
-            "For each threshold, how many of those pointed out really are at risk against how many of those at risk "
-            "are found. The higher and the further right, the better. The shade is the 95% interval."
+            "For each threshold: the share of the pupils pointed out who really are at risk, against the "
+            "share of the pupils at risk who are found. The higher and the further right, the better. "
+            "The shade is the 95% interval."
         ),
         _curves(
             answers,
@@ -232,8 +233,8 @@ def _reliability(answers: Answers, locale: str) -> Figure:
     return (
         msg("Reliability"),
         msg(
-            "Ten groups of pupils by the probability said, and the share that came true in each, with the 95% "
-            "interval for Farol. On the dotted line a probability means what it says."
+            "Ten groups of pupils by the probability given, and the share that came true in each, with "
+            "the 95% interval for Farol. On the dotted line a probability means what it says."
         ),
         {
             "width": WIDTH,
@@ -288,8 +289,8 @@ def _distribution(answers: Answers, locale: str) -> Figure:
     return (
         msg("Probabilities given"),
         msg(
-            "How many pupils got which probability, coloured by what came true. From the dashed line on, a pupil is "
-            "said to be at risk."
+            "How many pupils got each probability; the colour shows what came true. From the dashed line "
+            "on, a pupil is pointed out as at risk."
         ),
         {"width": WIDTH, "height": HEIGHT, "layer": [bars, line]},
     )

@@ -18,7 +18,7 @@ from itertools import combinations
 import numpy as np
 from numpy.typing import NDArray
 
-from farol.i18n import Message, msg
+from farol.i18n import Figures, Message, figures, msg
 from farol.model.features import meanings_of
 from farol.profile import Column, Text
 from farol.training.plan import Plan
@@ -46,16 +46,6 @@ EXPLAINED = 0.5
 NEGLIGIBLE = 0.001
 """A column that explains no more of the target than this is dropped from a sum."""
 _DIGITS = 6  # of a sum: what least squares leaves of an exact one is noise of the machine
-
-
-@dataclass(frozen=True, slots=True)
-class _Figures:
-    """Numbers in a text, with the reader's decimal mark."""
-
-    text: str
-
-    def in_locale(self, locale: str) -> str:
-        return self.text if locale == "en" else self.text.replace(".", ",")
 
 
 @dataclass(frozen=True, slots=True)
@@ -154,7 +144,7 @@ def _sets(
     smaller, outcome = (
         (distinct[risky], msg("at risk")) if risky.sum() < (~risky).sum() else (distinct[~risky], msg("not at risk"))
     )
-    names: _Figures | _Words = _Figures("; ".join(v if isinstance(v, str) else f"{v:g}" for v in smaller.tolist()))
+    names: Figures | _Words = Figures("; ".join(v if isinstance(v, str) else f"{v:g}" for v in smaller.tolist()))
     if described is not None:
         names = _Words(tuple(described.word(value) for value in smaller.tolist()))
     words = (
@@ -175,9 +165,9 @@ def _splits(title: Text | str, distinct: Distinct, counts: Floats, positive: Flo
         position = int(right.argmax())
         below = float(distinct[position])
         words = (
-            msg("at risk where {column} > {value}", column=title, value=_Figures(f"{below:g}"))
+            msg("at risk where {column} > {value}", column=title, value=figures(below))
             if high_is_risk
-            else msg("at risk where {column} ≤ {value}", column=title, value=_Figures(f"{below:g}"))
+            else msg("at risk where {column} ≤ {value}", column=title, value=figures(below))
         )
         yield float(right[position]), Split(words, None, below, high_is_risk)
 
@@ -233,7 +223,7 @@ class SumRule:
         """The sum and what it gives."""
         terms = [f"{weight:+.3g}·{name}".replace("-", "−", 1) for name, weight in self.weights.items()]
         terms += [f"{self.constant:+.3g}".replace("-", "−", 1)] if abs(self.constant) >= 0.005 else []
-        return msg("{target} ≈ {total}", target=self.target, total=_Figures(" ".join(terms).lstrip("+")))
+        return msg("{target} ≈ {total}", target=self.target, total=Figures(" ".join(terms).lstrip("+")))
 
 
 def sum_rules(columns: Mapping[str, Floats], targets: Mapping[str, Floats], label: Floats) -> tuple[SumRule, ...]:

@@ -18,45 +18,46 @@ def notes(study: Study) -> Iterator[Message]:
     plan = study.plan
     if plan.split == "folds":
         yield msg(
-            "This test is weaker than one on a later year, which these sheets do not allow. The pupils of {years} were "
-            "split into {parts} parts, and each part was answered by a model that had not seen its pupils. What the "
-            "answers are worth in another year, nobody knows yet.",
+            "This test is weaker than a test on a later year, which these sheets do not allow. The "
+            "pupils of {years} were split into {parts} parts, and each part was answered by a model that "
+            "had not seen its pupils. Nobody knows yet what the answers are worth in another year.",
             years=_years(plan.test),
             parts=FOLDS,
         )
     elif plan.split == "by_rows":
         yield msg(
-            "The model was tested on pupils drawn at random, about {share} of all, as the profile asks. The test says "
-            "nothing of another year or another school.",
+            "The model was tested on pupils drawn at random, about {share} of all, as the profile asks. "
+            "The test says nothing about another year or another school.",
             share=f"{TEST_SHARE:.0%}",
         )
     elif plan.split == "by_groups":
         yield msg(
-            "The model was tested on pupils with some values of “{column}”, drawn at random, and learned from those "
-            "with the others, as the profile asks. The test says nothing of another year.",
+            "The model was tested on pupils with some values of “{column}”, drawn at random. It learned "
+            "from pupils with the other values, as the profile asks. The test says nothing about another "
+            "year.",
             column=study.meanings[str(plan.column)],
         )
     for untested in plan.untested:
         words = (
-            msg("{years} could not be used for the test ({reason}). The model in use learns from it all the same.",
+            msg("{years} could not be used for the test ({reason}). The model in use still learns from it.",
                 years=untested.cohort.years, reason=untested.reason)
             if untested.serves
-            else msg("{years} could not be used, neither to learn from nor for the test: {reason}.",
+            else msg("{years} could not be used, either for learning or for the test: {reason}.",
                      years=untested.cohort.years, reason=untested.reason)
         )  # fmt: skip
         yield words
     yield from _unknown(study)
     if plan.split == "by_time":
         yield msg(
-            "Tested was a model that knew only {before}. The model in use was then made from all rows with a known "
-            "answer: {all} ({n} rows).",
+            "The tested model knew only {before}. The model in use was made after the test, from all "
+            "rows with a known answer: {all} ({n} rows).",
             before=_years(plan.train),
             all=_years(plan.serve),
             n=study.served.label.size,
         )
     else:
         yield msg(
-            "The model in use was then made from all rows with a known answer: {all} ({n} rows).",
+            "The model in use was made after the test, from all rows with a known answer: {all} ({n} rows).",
             all=_years(plan.serve),
             n=study.served.label.size,
         )
@@ -74,7 +75,7 @@ def _unknown(study: Study) -> Iterator[Message]:
     later = [study.meanings[name] for name in empty(study.train) if name not in unknown]
     if never:
         yield msg(
-            "No pupil that the model learned from has a value for {names}. No answer takes account of it.",
+            "No pupil that the model learned from has a value for {names}. The answers do not use it.",
             names=Listing(tuple(never)),
         )
     if later:

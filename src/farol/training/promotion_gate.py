@@ -58,7 +58,7 @@ def gate(
             continue
         if task.horizon == 0 and not _worse(differences):
             continue
-        reasons.append(msg("It does not beat this rule: {rule}.", rule=baseline.title))
+        reasons.append(msg("It does not beat this simple answer: {rule}.", rule=baseline.title))
     if reasons:
         return Gate(beats, promotable=False, reasons=tuple(reasons))
     unbeaten = [baseline for baseline, _ in rules if not beats[baseline.name]]
@@ -66,14 +66,14 @@ def gate(
         return Gate(beats, True, (msg("It beats every simple rule on the rows of the test."),))
     said = tuple(
         msg(
-            "It does not beat this rule: {rule}. It may be served all the same, since the question is of the same year "
-            "and was put this way: no model can beat the definition of the answer.",
+            "It does not beat this simple answer: {rule}. It may be used all the same, because the "
+            "question is about the same year: no model can beat the definition of the answer.",
             rule=baseline.title,
         )
         if leaks
         else msg(
-            "It does not beat this rule: {rule}. It may be served all the same, since it is not worse and the question "
-            "is of the same year: it describes, it does not forecast.",
+            "It does not beat this simple answer: {rule}. It may be used all the same, because it is not "
+            "worse and the question is about the same year: it describes, it does not forecast.",
             rule=baseline.title,
         )
         for baseline in unbeaten
@@ -88,14 +88,15 @@ def _of_the_test(measured: Evaluation, split: Split, *, chooses: bool, compared:
         yield msg("Nobody can say whether it learned anything: {reason}.", reason=auc.reason)
     elif auc.low <= CHANCE:
         yield msg(
-            "It learned nothing that shows: of two pupils, one at risk and one not, it puts the first one ahead in "
-            "{share} of cases ({low} to {high}), and tossing a coin would in 50%.",
+            "It does not show that it learned anything: of two pupils, one at risk and one not, it puts "
+            "the first one ahead in {share} of cases ({low} to {high}). Tossing a coin would do so in "
+            "50%.",
             share=f"{auc.value:.0%}",
             low=f"{auc.low:.0%}",
             high=f"{auc.high:.0%}",
         )
     if not compared:
-        yield msg("No simple rule could be compared with it: too little is known of the pupils it learned from.")
+        yield msg("No simple answer could be compared with it: too little is known about the pupils it learned from.")
     if not chooses:
         yield msg("It would point out nobody, or nearly everybody, at every threshold.")
     if split == "folds":

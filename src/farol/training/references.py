@@ -110,7 +110,7 @@ def single_rule(task: Task, rule: ColumnRule, train: LabelledRows, test: Labelle
     """One rule on one feature, learned from training rows; without the feature, their share at risk."""
     predicted = rule.split.predict(_values(task, test)[rule.column])
     filled = np.where(np.isnan(predicted), train.label.mean(), predicted)
-    return ReferenceModel("single_rule", msg("One rule: {rule}", rule=rule.split.words), filled, simple=True)
+    return ReferenceModel("single_rule", msg("One rule alone: {rule}", rule=rule.split.words), filled, simple=True)
 
 
 def _values(task: Task, rows: LabelledRows) -> dict[str, Values]:

@@ -212,8 +212,8 @@ def _notice(study: Study) -> dict[str, str] | None:
         return None
     return both(
         msg(
-            "{column} is the answer in other words: {rule}, in {right} of {n} rows. With it, being right is "
-            "recognising a definition, not predicting; without it, the answer is a modest one.",
+            "{column} already holds the answer: {rule}, in {right} of {n} rows. With it, being right is "
+            "recognising a definition, not predicting. Without it, the answer is right much less often.",
             column=leak.column,
             rule=leak.split.words,
             right=round(leak.share * leak.n),

@@ -193,21 +193,21 @@ def check_rows(plan: Plan, train: LabelledRows, test: LabelledRows) -> None:
         raise PlanError(
             msg("task {task} has too few rows to train on", task=plan.task),
             expected=msg("at least {count} rows with a known answer", count=MINIMUM_ROWS),
-            got=msg("{count} rows", count=count),
+            got=msg("rows: {count}", count=count),
             fix=_fix(plan),
         )
     if positive in (0, count):
         raise PlanError(
             msg("task {task} has nothing to learn: all training rows have the same answer", task=plan.task),
             expected=msg("pupils at risk and pupils not at risk"),
-            got=msg("{positive} at risk of {count} rows", positive=positive, count=count),
+            got=msg("at risk: {positive}; rows: {count}", positive=positive, count=count),
             fix=msg("check that the column of the label is filled in every sheet"),
         )
     if test.label.size == 0:
         raise PlanError(
             msg("task {task} has no row to test on", task=plan.task),
             expected=msg("at least one row of {year} with a known answer", year=plan.known),
-            got=msg("{count} rows", count=0),
+            got=msg("rows: {count}", count=0),
             fix=_fix(plan),
         )
 
@@ -216,7 +216,7 @@ def _same_rows(plan: Plan, count: int) -> PlanError:
     return PlanError(
         msg("the plan of task {task} trains and tests on the same rows", task=plan.task),
         expected=msg("each pupil and year either in training or in testing"),
-        got=msg("{count} rows in both", count=count),
+        got=msg("rows in both: {count}", count=count),
     )
 
 

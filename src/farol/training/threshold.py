@@ -67,7 +67,9 @@ def even_threshold(label: Floats, probability: Floats) -> Threshold:
     """One half, where the answers (n,) that would choose another one are those by which the model is tested."""
     predicted = (probability >= EVEN)[:, None]
     f1 = float(_f1(np.ones((1, label.size)), label, predicted)[0, 0])
-    reason = msg("50%, more likely than not; another one would have been chosen by the same pupils who test the model")
+    reason = msg(
+        "50%, more likely than not; any other threshold would be chosen with the same pupils who test the model"
+    )
     return Threshold(EVEN, EVEN, f1, f1, reason)
 
 

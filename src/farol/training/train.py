@@ -71,7 +71,7 @@ def train(
     progress(msg("Measuring, with intervals, and looking for what gives the answer away"), 0.6)
     study = make_study(known, task, plan, tested, options)
 
-    progress(msg("Making the model that will be served"), 0.85)
+    progress(msg("Making the model that will be used"), 0.85)
     final = models.fit_served(task, served, seed=seed)
     reference = _reference(known, study, tested)
 
@@ -115,7 +115,7 @@ def _with_learned_words(panel: Panel, task: Task) -> Panel:
                 msg("The feature {name} has too many different words.", name=name),
                 expected=msg("at most {most}", most=MOST_WORDS),
                 got=msg("{count}", count=len(words[name])),
-                fix=msg("Make fewer of them by recode in the profile, or leave the column out of the features."),
+                fix=msg("Join words with `recode` in the profile, or leave the column out of `features`."),
             )
     return replace(panel, profile=with_words(panel.profile, words))
 

@@ -199,8 +199,9 @@ def _notes(filters: Filters, shown: Filters, reader: Reader, *, left_out: int, o
         )
     if of_sheet and shown.part != SHEET_SLICE:
         yield _(
-            "Forecasts for the sheet that the model was trained with: {n}. They are not compared here: training knew "
-            "these pupils. The model card says what its answers were worth in a year it did not know.",
+            "Forecasts for the sheet that the model was trained with: {n}. They are left out here, "
+            "because training knew these pupils. The model card says what the answers were worth in a "
+            "year that the model did not know.",
             n=reader.number(of_sheet, 0),
         )
     if shown.part:
@@ -329,7 +330,9 @@ def _rate(report: DriftReport, reader: Reader) -> Markup | None:
         "then": reader.percent(rate.reference, 1),
     }
     if rate.alarm:
-        return _("{now} ({low} to {high}); in training {then}. The difference is beyond chance.", **values)
+        return _(
+            "{now} ({low} to {high}); in training {then}. The difference is greater than chance explains.", **values
+        )
     return _("{now} ({low} to {high}); in training {then}. The difference may be chance.", **values)
 
 

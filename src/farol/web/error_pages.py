@@ -42,16 +42,22 @@ _STEPS: Mapping[int | str, tuple[Message, ...]] = {
         msg(
             "Load the page again. The browser asks for a name, which may be anything, and a password: that is your key."
         ),
-        msg("If you have no key, or yours is no longer taken, ask whoever runs Farol at your place for one."),
+        msg(
+            "If you have no key, or yours is no longer accepted, ask the person who looks after Farol at "
+            "your school for one."
+        ),
     ),
     "role_needed": (
         msg("A browser keeps the key it was given. To give another one, close all its windows, or open a private one."),
     ),
-    404: (msg("Check the address for a slip of the pen, or go on from one of the pages above."),),
+    404: (msg("Check the address for a typing mistake, or go on from one of the pages above."),),
     405: (msg("This address is for programs, or for the button of a page. Go on from one of the pages above."),),
     503: (
         msg("Farol looks again every second: wait a moment, and load the page again."),
-        msg("If it stays like this, tell whoever runs Farol at your place, and give them the number below."),
+        msg(
+            "If it stays like this, tell the person who looks after Farol at your school, and give them "
+            "the number below."
+        ),
     ),
 }
 _FOR_PROGRAMS = frozenset({401, 404, 405})
@@ -141,7 +147,7 @@ def _steps(failure: Failure) -> Iterator[Message]:
         yield failure.fix
     yield from _STEPS.get(failure.code) or _STEPS.get(failure.status, ())
     if failure.fix is not None and failure.status == 503:
-        yield msg("For whoever runs Farol: {fix}", fix=failure.fix)
+        yield msg("For the person who looks after Farol: {fix}", fix=failure.fix)
 
 
 def _languages(request: Request, reader: Reader) -> list[Language]:

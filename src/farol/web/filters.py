@@ -101,7 +101,7 @@ def window_choices(window: Window, bundle: Bundle, store: Store, now: datetime, 
         last = day_of(now).year
         known |= {f"year:{year}": _("School year {year}", year=year) for year in _years(since, last)}
         known[f"{SINCE}{bundle.version}"] = _("Since this version first answered")
-    known["all"] = _("All there is")
+    known["all"] = _("All predictions")
     if window.name not in known:
         known = {window.name: period_words(window, reader)} | known
     return [Choice(value, label, value == window.name) for value, label in known.items()]

@@ -144,7 +144,7 @@ def _situation(
     if to_do:
         status = Status("moderate", _("There is something to do"), _("See “What to do” below, or the page of advice."))
     else:
-        status = Status("none", _("All in order"), _("Nothing speaks against the answers."))
+        status = Status("none", _("All in order"), _("There is no sign of a problem with the answers."))
     return Situation(status, facts, tuple(_steps(service, reader, note)))
 
 
@@ -154,7 +154,7 @@ def _facts(service: Service, reader: Reader, note: WorkbookNote | None) -> Itera
         pupils = reader.listing(f"{reader.number(n, 0)} ({year})" for year, n in note.pupils.items())
         yield _("Pupils read from {file}, by year: {pupils}.", file=note.name, pupils=pupils)
         yield _(
-            "Findings of the reader: {errors} errors, {warnings} warnings.",
+            "Findings in the workbook: errors: {errors}, warnings: {warnings}.",
             errors=reader.number(note.findings.get("error", 0), 0),
             warnings=reader.number(note.findings.get("warning", 0), 0),
         )
@@ -163,7 +163,8 @@ def _facts(service: Service, reader: Reader, note: WorkbookNote | None) -> Itera
         answered = {bin_: n for bin_, n in counts.items() if bin_ < SCORE_BINS}
         if answered:
             yield _(
-                "{title}: forecasts for {n} pupils of {year} are stored. About {count} are expected to be behind.",
+                "{title}: forecasts stored for pupils of {year}: {n}. Expected to be {state}: about {count}.",
+                state=bundle.profile.label.state.in_locale(reader.locale),
                 title=bundle.task_spec.title.in_locale(reader.locale),
                 n=reader.number(sum(answered.values()), 0),
                 year=bundle.manifest.last_year,
@@ -182,8 +183,8 @@ def _steps(service: Service, reader: Reader, note: WorkbookNote | None) -> Itera
     yield _("Before you read an answer: {link}.", link=link("#reading", _("How to read an answer")))
     if ahead:
         yield _(
-            "When next year's sheet is there: {outcomes} says what came true. Then train again, and forecast that "
-            "sheet.",
+            "When next year's sheet arrives, {outcomes} says what came true. Then train again, and "
+            "forecast that sheet.",
             outcomes=code(f"farol outcomes {_('workbook.xlsx')}"),
         )
 
@@ -348,7 +349,7 @@ def _guide(profile: Profile, reader: Reader) -> Iterator[Point]:
                 _("The answer about this year is mostly a definition"),
                 (
                     task.limits.in_locale(reader.locale),
-                    _("It is here because it was asked for. Do not take its score for foresight."),
+                    _("It is here because it was asked for. Its high score does not mean that it can predict."),
                 ),
             )
     if ahead:
@@ -356,8 +357,9 @@ def _guide(profile: Profile, reader: Reader) -> Iterator[Point]:
             _("The useful question is next year's"),
             (
                 _(
-                    "Everything known this year, also whether a pupil is {state} now, is fair evidence about the next. "
-                    "Farol is wrong more often there, because that question is a real one. Begin with it.",
+                    "Everything known this year, also whether a pupil is {state} now, is fair evidence about "
+                    "next year. Farol is wrong more often about next year, because that is a real question. "
+                    "Begin with it.",
                     state=state,
                 ),
             ),
@@ -373,7 +375,7 @@ def _guide(profile: Profile, reader: Reader) -> Iterator[Point]:
     )
     for task in ahead[:1]:
         yield Point(
-            _("It speaks of pupils who stay"),
+            _("It is about pupils who stay"),
             (
                 _("A pupil who leaves has no next year in the data, so Farol could not learn from them."),
                 task.limits.in_locale(reader.locale),
@@ -393,7 +395,7 @@ def _guide(profile: Profile, reader: Reader) -> Iterator[Point]:
         _("Yes or no hides the new cases"),
         (
             _(
-                "The words of the answer cut the probability at one point. Pupils who are fine today rarely reach it, "
+                "The answer is “yes” from one probability on. Pupils who are fine today rarely reach it, "
                 "even those whose risk is growing. To find them, order by probability within that group."
             ),
         ),

@@ -133,7 +133,7 @@ def _report(report: OutcomeReport, profile: Profile, reader: Reader) -> dict[str
     titles = {
         "onset": _("Pupils who were not at risk when the forecast was made"),
         "recovery": _("Pupils who were at risk when the forecast was made"),
-        "onset_below_top": _("Pupils who were not at risk, and whose level lets them come to be"),
+        "onset_below_top": _("Pupils who were not at risk, and whose level still lets them fall into it"),
     }
     key, words = _overall(report, reader)
     versions = [part_view(part, _("Version {version}", version=part.name), reader) for part in report.versions]
@@ -232,8 +232,9 @@ def estimate_view(report: OutcomeReport, reader: Reader) -> EstimateView:
         return EstimateView(_("With fewer than {n} pupils nothing is estimated.", n=MIN_SAMPLES), (), ())
     risk = estimate.at_risk
     words = _(
-        "Before the sheet was there, the probabilities of these {n} pupils alone gave this estimate: {expected} of "
-        "them would be at risk. Now {came} are. The table has the other figures, for the same pupils.",
+        "Before the sheet arrived, the probabilities of these pupils ({n}) gave this estimate: at "
+        "risk, {expected}. At risk in the sheet: {came}. The table has the other figures, for the "
+        "same pupils.",
         n=reader.number(estimate.n, 0),
         expected=_percents(risk.expected, reader),
         came=NOTHING if risk.realised is None else reader.percent(risk.realised.value),

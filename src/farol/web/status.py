@@ -36,14 +36,17 @@ def status_of(verdict: str, reader: Reader) -> Status:
     """The status of a verdict of `farol.drift.report`."""
     _ = reader.gettext
     meaning = {
-        "none": _("What arrives looks like what the model learned from. Nothing speaks against its answers."),
+        "none": _(
+            "The data that arrives looks like the data the model learned from. There is no sign of a "
+            "problem with its answers."
+        ),
         "moderate": _(
-            "Some features have changed more than chance explains. Look at those at the top of the list: is it "
-            "another kind of pupil, or another way of filling in the data?"
+            "Some features have changed more than chance explains. Look at those at the top of the list: "
+            "are these different pupils, or was the data filled in differently?"
         ),
         "severe": _(
-            "At least one feature has changed so much that the model is being asked about pupils it never saw. "
-            "Check how the data was filled in; if it is right, train again with newer years."
+            "At least one feature has changed so much that the model gets questions about pupils unlike "
+            "any it saw. Check how the data was filled in; if it is right, train again with newer years."
         ),
         "insufficient_data": _(
             "There are too few predictions in this period to tell drift from chance. Choose a longer period, or wait."

@@ -153,7 +153,8 @@ def reading_lines(
     else:
         missed = msg("No sheet, row with values or needed column is missing.")
     errors, warnings = (sum(finding.severity == grave for finding in about) for grave in ("error", "warning"))
-    more = msg("Findings: errors {errors}, to look at {warnings}. `farol check {file}` says which and where.",
+    more = msg("Findings: errors: {errors}, to look at: {warnings}. `farol check {file}` says which and "
+"where.",
                errors=errors, warnings=warnings, file=file)  # fmt: skip
     return [f"{read.render(locale)} {missed.render(locale)}", more.render(locale)]
 
@@ -168,10 +169,10 @@ def _losses(accounts: Sequence[SheetAccount], findings: Sequence[Finding]) -> li
     unknown = [_unknown_header(finding) for finding in findings if finding.code == "unknown_column"]
     rows = sum(account.rows_lost for account in accounts)
     losses = [
-        (msg("sheets or files {names}", names=_listed(unread)), unread),
-        (msg("rows with values {count}", count=rows), rows),
-        (msg("needed columns without values {names}", names=_listed(columns)), columns),
-        (msg("unknown headers {names}", names=_listed(unknown)), unknown),
+        (msg("sheets or files: {names}", names=_listed(unread)), unread),
+        (msg("rows with values: {count}", count=rows), rows),
+        (msg("needed columns without values: {names}", names=_listed(columns)), columns),
+        (msg("unknown headers: {names}", names=_listed(unknown)), unknown),
     ]
     return [text for text, lost in losses if lost]
 

@@ -17,6 +17,7 @@ from functools import cache, lru_cache
 import numpy as np
 from numpy.typing import NDArray
 
+from farol.i18n import figures
 from farol.profile import Column, fold
 from farol.workbook.notes import Note, Notes, nothing_in
 from farol.workbook.raw import FROM_WORKBOOK, Cell, Percent, Source, plain_text
@@ -218,7 +219,7 @@ def _read_percentages(percentages: Mapping[int, float], column: Column, noted: N
     highest = column.maximum if column.maximum is not None and column.maximum > 1 else 1.0
     mistaken = column.integer or max(percentages.values()) > 1 + column.tolerance
     noted.add_all("percent_format" if mistaken else "percentage", percentages)
-    noted.detail("percentage", {"highest": f"{highest:g}"})
+    noted.detail("percentage", {"highest": figures(highest)})
     return percentages if mistaken else {at: share * highest for at, share in percentages.items()}
 
 
@@ -229,7 +230,7 @@ def _note_shares(values: Floats, column: Column, noted: Notes) -> None:
         return
     if given.max() <= 1 and np.count_nonzero((given > 0) & (given < 1)) >= len(given) / 2:
         noted.add_all("like_shares", np.flatnonzero(~np.isnan(values)).tolist())
-        noted.detail("like_shares", {"highest": f"{column.maximum:g}"})
+        noted.detail("like_shares", {"highest": figures(column.maximum)})
 
 
 def _recoded(text: str, column: Column) -> tuple[float | str | None, str | None]:

@@ -204,7 +204,7 @@ def _refuse_wide_rows(rows: list[list[Cell]], header: int, file: str) -> None:
     if wide:
         raise WorkbookError(
             msg("Rows have more cells than there are headers."),
-            expected=msg("{count} cells", count=width),
+            expected=msg("cells: {count}", count=width),
             got=msg("more than that (rows: {count}; the first is row {row})", count=len(wide), row=wide[0]),
             where=Place(file=file),
             fix=msg("Put quotation marks around texts and numbers that contain the separator."),

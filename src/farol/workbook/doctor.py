@@ -151,21 +151,21 @@ def _summary_lines(panel: Panel, locale: str) -> Iterator[str]:
         figures = {"pupils": summary.pupils, "share": share, "linked": summary.linked}
         year = profile.period_text(summary.year)
         if not year:
-            line = msg("{pupils} pupils, {share} of them at risk", **figures)
+            line = msg("pupils: {pupils}; at risk: {share}", **figures)
         elif any(task.horizon for task in profile.tasks.values()):
             line = msg(
-                "{year}: {pupils} pupils, {share} of them at risk, {linked} linked to the next year",
+                "{year}: pupils: {pupils}; at risk: {share}; found in the next year too: {linked}",
                 year=year,
                 **figures,
             )
         else:
-            line = msg("{year}: {pupils} pupils, {share} of them at risk", year=year, **figures)
+            line = msg("{year}: pupils: {pupils}; at risk: {share}", year=year, **figures)
         yield line.render(locale)
     if not profile.follows_pupils:
         yield _NOT_FOLLOWED.render(locale)
     counts = Counter(finding.severity for finding in panel.findings)
     total = msg(
-        "Findings: {errors} errors, {warnings} to look at, {infos} normal for this data.",
+        "Findings: errors: {errors}, to look at: {warnings}, normal for this data: {infos}.",
         errors=counts["error"],
         warnings=counts["warning"],
         infos=counts["info"],

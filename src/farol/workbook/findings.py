@@ -41,13 +41,13 @@ class Quirk:
 QUIRKS: Mapping[str, Quirk] = {
     "near_year": Quirk(
         "warning",
-        msg("The name is not {expected}, but nearly."),
+        msg("The name is nearly {expected}."),
         msg("It is read as the sheet of {year}."),
     ),
     "hidden_sheet": Quirk(
         "warning", msg("The sheet is hidden in the spreadsheet."), msg("It is read like the others.")
     ),
-    "unread_no_year": Quirk("info", msg("The name has no year of the profile's form."), msg("It is not read.")),
+    "unread_no_year": Quirk("info", msg("The name has no year in the form of the profile."), msg("It is not read.")),
     "unread_other_name": Quirk("info", msg("The name is not {expected}."), msg("It is not read.")),
     "unread_several_years": Quirk("warning", msg("The name has several years."), msg("It is not read.")),
     "unread_year_twice": Quirk(
@@ -55,7 +55,7 @@ QUIRKS: Mapping[str, Quirk] = {
     ),
     "unread_no_code": Quirk(
         "warning",
-        msg("Only the year fits in the name, and no header is that of the pupils' codes."),
+        msg("Of the name only the year fits, and there is no column of pupils' codes."),
         msg("It is not read."),
     ),
     "unread_part": Quirk("error", msg("The file names this sheet, but does not hold it."), msg("It is not read.")),
@@ -93,8 +93,11 @@ QUIRKS: Mapping[str, Quirk] = {
     ),
     "like_shares": Quirk(
         "warning",
-        msg("No value is above 1, though values go up to {highest}: they may be percentages or of another scale."),
-        msg("They are read as they stand. See whether they are right."),
+        msg(
+            "No value is above 1, though the column goes up to {highest}: these may be percentages, or "
+            "values of another scale."
+        ),
+        msg("They are read as they are. Check that they are right."),
     ),
     "swapped_date": Quirk(
         "warning",
@@ -126,7 +129,11 @@ QUIRKS: Mapping[str, Quirk] = {
     ),
     "out_of_range": Quirk("warning", msg("Values are outside the range."), msg("They are read as empty.")),
     "not_whole": Quirk("warning", msg("Values are not whole numbers."), msg("They are read as empty.")),
-    "unusual_value": Quirk("warning", msg("Values are in range, but are never given."), msg("They are kept.")),
+    "unusual_value": Quirk(
+        "warning",
+        msg("Values are inside the range, but unusual."),
+        msg("They are kept."),
+    ),
     "zero_not_answered": Quirk("info", msg("A zero means that there was no answer."), msg("It is read as empty.")),
     "mostly_missing": Quirk(
         "info", msg("More than half of the pupils have no value here."), msg("The pupils are kept, without this value.")
@@ -191,7 +198,7 @@ QUIRKS: Mapping[str, Quirk] = {
     "blank_row": Quirk("info", msg("Rows are blank."), msg("They are left out.")),
     "no_period": Quirk(
         "error",
-        msg("{own} says no year or term that the profile has."),
+        msg("{own} has no year or term that the profile knows."),
         msg("The rows are left out. Correct the cells, or add the text to [periods] of the profile."),
     ),
     "no_label": Quirk(
@@ -202,9 +209,7 @@ QUIRKS: Mapping[str, Quirk] = {
     "filled_label": Quirk(
         "info", msg("{own} is empty in these rows."), msg("It is filled with {minuend} minus {subtrahend}.")
     ),
-    "other_task": Quirk(
-        "info", msg("Rows of the log are of another task than the one asked for."), msg("They are left out.")
-    ),
+    "other_task": Quirk("info", msg("Rows of the log belong to another task."), msg("They are left out.")),
     "lag_contradiction": Quirk(
         "warning",
         msg("In these rows {own} is not {minuend} minus {subtrahend}."),
@@ -231,11 +236,11 @@ QUIRKS: Mapping[str, Quirk] = {
     "unknown_column": Quirk("warning", msg("The profile does not know this header."), msg("The column is not read.")),
     "likely_column": Quirk(
         "warning",
-        msg("The profile does not know this header. Is {likely} meant, which the sheet does not have?"),
+        msg("The profile does not know this header. Perhaps it is {likely}, which the sheet does not have."),
         msg("The column is not read. Rename its header to {likely}, or add the header to the profile's aliases."),
     ),
     "near_header": Quirk(
-        "info", msg("The header is {expected} but for signs and spaces."), msg("It is read as {expected}.")
+        "info", msg("The header differs from {expected} only in signs and spaces."), msg("It is read as {expected}.")
     ),
     "unused_column": Quirk("info", msg("The column is known and not used."), msg("It is not read.")),
     "personal_column": Quirk(

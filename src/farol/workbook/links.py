@@ -8,6 +8,7 @@ from collections.abc import Iterator, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
+from farol.i18n import figures
 from farol.profile import Column, Profile, fold
 from farol.workbook.cells import Objects, Spellings
 from farol.workbook.findings import Finding, finding
@@ -131,7 +132,7 @@ def _changes(
             details = {
                 "own": header or of_year(column.aliases[0], later.year),
                 "earlier": earlier.sheet,
-                "step": f"{column.max_step:g}" if column.max_step is not None else "",
+                "step": figures(column.max_step) if column.max_step is not None else "",
             }
             yield finding(code, sheet=later.sheet, column=header, rows=rows, details=details)
 

@@ -152,7 +152,7 @@ def _require_any(path: Path, profile: Profile, tables: Sequence[YearTable], colu
     wanted = [c for name, c in profile.columns.items() if (name in columns if columns else c.kind in kinds)]
     if not any(column.name in present for column in wanted):
         raise WorkbookError(
-            msg("The file has no column that is of use here."),
+            msg("The file has no column that can be used here."),
             expected=msg(
                 "one or more of the headers {headers}", headers=", ".join(column.aliases[0] for column in wanted)
             ),

@@ -149,8 +149,8 @@ def _mend(alike: Sequence[str], column: Column, year: int) -> Message:
     if not alike:
         return msg("Correct the header, or add it to the aliases of the column in the profile.")
     return msg(
-        "The header {header} is probably meant: rename it to {column}, or add it to the aliases of the column in the "
-        "profile.",
+        "This is probably the header {header}: rename it to {column}, or add it to the aliases of "
+        "the column in the profile.",
         header=alike[0],
         column=of_year(column.aliases[0], year),
     )

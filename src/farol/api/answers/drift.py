@@ -58,7 +58,7 @@ class DriftFigures(Shape):
     verdict: Verdict
     verdict_label: str = Field(description=_("The verdict in words, in the language of the request."))
     band: Band = Field(description=_("Of the PSI alone: below 0.1, below 0.25, above."))
-    alarm: bool = Field(description=_("Any figure is beyond a band and beyond chance."))
+    alarm: bool = Field(description=_("Some figure is beyond a band and beyond chance."))
     alarms: list[AlarmKind] = Field(description=_("Which figures raise the alarm; `distribution` is the PSI."))
     superiority: SuperiorityAnswer | None = Field(description=_("Whether values moved up or down; null: no order."))
     missing: ProportionDriftAnswer = Field(description=_("Missing values; for the score, no answer."))

@@ -71,7 +71,7 @@ class StoreHealth(Shape):
 
 class JobHealth(Shape):
     age_seconds: float = Field(description=_("Since it last went well."))
-    problem: str | None = Field(description=_("What keeps it from going well; it is tried again."))
+    problem: str | None = Field(description=_("Why it fails; Farol tries again."))
 
     @classmethod
     def of_all(cls, service: Service, locale: str) -> dict[str, Self]:
@@ -127,7 +127,7 @@ class ReadyAnswer(Shape):
     tasks: dict[str, TaskHealth]
     store: StoreHealth
     background: dict[str, JobHealth] = Field(
-        description=_("What this worker does by itself, and whether it goes well.")
+        description=_("What this worker does in the background, and whether it works.")
     )
 
     @classmethod

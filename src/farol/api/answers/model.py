@@ -21,7 +21,7 @@ Kind = Literal["number", "integer", "string"]
 OUTPUTS: Mapping[str, tuple[Kind, str]] = {
     "prediction": ("integer", _("1: at risk; null: no answer.")),
     "prediction_label": ("string", _("The prediction in words, in the language of the request.")),
-    "probability": ("number", _("Of being at risk; null: no answer.")),
+    "probability": ("number", _("Probability of being at risk; null: no answer.")),
 }
 """What an answer says first: name → type, meaning."""
 
@@ -31,7 +31,7 @@ class InputAnswer(Shape):
     type: Kind = Field(description=_("Besides null, which every input may be."))
     minimum: float | None
     maximum: float | None
-    usual: list[float] = Field(description=_("The only values that are given, where they are few."))
+    usual: list[float] = Field(description=_("The only values in use, if they are few."))
     meaning: str
 
     @classmethod
@@ -81,9 +81,13 @@ def _inputs(form: InputForm, locale: str) -> Iterator[InputAnswer]:
     if form.takes_year:
         when = msg("Year the values are of; without it, the present year.")
         yield InputAnswer.of_field(YEAR, "integer", when, locale, YEARS)
-    whose = msg("The school's own code of the pupil, to find, export and erase what is stored. No input.")
+    whose = msg(
+        "The school's own code of the pupil, to find, export and erase what is stored. The model does not use it."
+    )
     yield InputAnswer.of_field(STUDENT, "string", whose, locale)
-    group = msg("The pupil's class, as the school calls it, to tell classes apart in monitoring. No input.")
+    group = msg(
+        "The pupil's class, as the school calls it, to tell classes apart in monitoring. The model does not use it."
+    )
     yield InputAnswer.of_field(GROUP, "string", group, locale)
 
 
@@ -106,7 +110,7 @@ class MetricAnswer(Shape):
     title: str
     meaning: str
     greater_is_better: bool
-    value: float | None = Field(description=_("On the test years; null where they do not have it."))
+    value: float | None = Field(description=_("On the test years; null if they do not have it."))
     low: float | None = Field(description=_("Lower end of the 95% interval."))
     high: float | None = Field(description=_("Upper end of the 95% interval."))
 
@@ -216,7 +220,7 @@ class ModelAnswer(Shape):
     reference: TrainedAnswer = Field(description=_("The training rows that drift compares with."))
     metrics: list[MetricAnswer]
     made_with: MadeWithAnswer
-    notes: list[str] = Field(description=_("Doubts that do not forbid using it."))
+    notes: list[str] = Field(description=_("Doubts that do not prevent its use."))
 
     @classmethod
     def of(cls, service: Service, bundle: Bundle, locale: str) -> Self:

@@ -119,10 +119,12 @@ class ComparisonAnswer(Shape):
     metric: str
     title: str
     greater_is_better: bool
-    promised: IntervalAnswer | None = Field(description=_("On the model's card; null where it does not say."))
-    realised: IntervalAnswer | None = Field(description=_("What came true; null where these pupils do not have it."))
+    promised: IntervalAnswer | None = Field(description=_("On the model's card; null if the card does not say."))
+    realised: IntervalAnswer | None = Field(description=_("What came true; null if these pupils do not have it."))
     difference: IntervalAnswer | None = Field(
-        description=_("Realised minus promised, with an interval wide enough for all these metrics together.")
+        description=_(
+            "What came true minus what was promised, with an interval wide enough for all these metrics together."
+        )
     )
     verdict: Verdict
     verdict_label: str = Field(description=_("The verdict in words, in the language of the request."))
@@ -193,7 +195,7 @@ class GroupFigures(Shape):
     n: int
     positives: int
     flagged: int
-    recall: IntervalAnswer | None = Field(description=_("Null: too few pupils to tell."))
+    recall: IntervalAnswer | None = Field(description=_("null: too few pupils to say."))
     false_positive_rate: IntervalAnswer | None
     precision: IntervalAnswer | None
     calibration: IntervalAnswer | None = Field(description=_("Mean probability minus the share at risk in the end."))
@@ -288,7 +290,7 @@ class ExpectedBefore(Shape):
     realised: dict[str, IntervalAnswer | None] = Field(
         description=_("The same measures as they came true, of the same pupils.")
     )
-    assumptions: list[str] = Field(description=_("What has to hold, in the language of the request."))
+    assumptions: list[str] = Field(description=_("The conditions of the estimate, in the language of the request."))
 
     @classmethod
     def of(cls, estimate: EstimateVsActual, locale: str) -> Self:
@@ -315,9 +317,7 @@ class OutcomeReportAnswer(Shape):
     divisions: list[DivisionAnswer] = Field(description=_("By level and by the audit columns."))
     calibration: list[CalibrationBandAnswer]
     leavers: LeaversAnswer
-    expected_before: ExpectedBefore = Field(
-        description=_("The estimate that could be made before the sheet was there.")
-    )
+    expected_before: ExpectedBefore = Field(description=_("The estimate that could be made before the sheet arrived."))
     notes: list[str] = Field(description=_("What the figures cannot say by themselves."))
 
     @classmethod
@@ -353,7 +353,9 @@ class OutcomesAnswer(Shape):
 
     task: str
     years: list[int] = Field(description=_("The years that have outcomes for this task."))
-    outcomes: OutcomeReportAnswer | None = Field(description=_("Null while no sheet was read that answers forecasts."))
+    outcomes: OutcomeReportAnswer | None = Field(
+        description=_("Null until a sheet is read that shows what came true of forecasts.")
+    )
 
     @classmethod
     def of(cls, task: str, years: Sequence[int], report: OutcomeReport | None, locale: str) -> Self:

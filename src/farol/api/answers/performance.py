@@ -40,7 +40,7 @@ _EXAMPLE: dict[str, Any] = {
 
 
 class ExpectedAnswer(Shape):
-    value: float | None = Field(description=_("Null where it is undefined, or too little is known."))
+    value: float | None = Field(description=_("null if it is undefined, or too little is known."))
     low: float | None = Field(description=_("Lower end of its 95% interval."))
     high: float | None = Field(description=_("Upper end of its 95% interval."))
 
@@ -71,9 +71,11 @@ class PerformanceAnswer(Shape):
     at_risk: float | None = Field(description=_("The share of pupils expected to be at risk."))
     measures: MeasuresAnswer
     calibrated: bool = Field(
-        description=_("Whether training pupils, whom the model had not seen, say how much an answer is worth.")
+        description=_(
+            "Whether it was measured, with training pupils that the model had not seen, how much an answer is worth."
+        )
     )
-    assumptions: list[str] = Field(description=_("What has to hold, in the language of the request."))
+    assumptions: list[str] = Field(description=_("The conditions of the estimate, in the language of the request."))
 
     @classmethod
     def of(cls, bundle: Bundle, window: Window, part: str, estimation: Estimation, locale: str) -> Self:

@@ -39,8 +39,8 @@ class ShareRange(Shape):
 
 
 class BandAnswer(Shape):
-    low: float = Field(description=_("The band of risk that the probability is in: from here."))
-    high: float = Field(description=_("To here."))
+    low: float = Field(description=_("Lower end of the band of risk that the probability is in."))
+    high: float = Field(description=_("Upper end of the band of risk."))
     expected: ShareRange = Field(
         description=_(
             "Of pupils in this band, of whom as much was known and whom the model had not seen, the share that was at "
@@ -57,20 +57,20 @@ class BandAnswer(Shape):
 
 class StandingAnswer(Shape):
     level: float = Field(description=_("The pupil's level."))
-    median: float = Field(description=_("The middle value of training pupils of this level."))
+    median: float = Field(description=_("The median of training pupils of this level."))
     position: Literal["below", "at", "above"]
 
 
 class ReasonAnswer(Shape):
     feature: str
     meaning: str
-    value: float | str | None = Field(description=_("As the model takes it; null: not informed."))
+    value: float | str | None = Field(description=_("As the model gets it; null: not informed."))
     contribution: float = Field(
         description=_("What it adds to the log-odds of the answer: exact, and all features together give the answer.")
     )
     direction: Literal["raises", "lowers"] = Field(description=_("What it is associated with, not what it causes."))
     changeable: bool = Field(description=_("Whether a programme can work on it."))
-    standing: StandingAnswer | None = Field(description=_("Where the value stands at the pupil's level, if known."))
+    standing: StandingAnswer | None = Field(description=_("How the value compares with the pupil's level, if known."))
     text: str = Field(description=_("For people, in the language of the request."))
 
     @classmethod
@@ -131,16 +131,18 @@ class PredictionAnswer(Shape):
 
     prediction: _Class = Field(description=_("1: at risk; null: no answer."))
     prediction_label: str = Field(description=_("The prediction in words, in the language of the request."))
-    probability: Probability | None = Field(description=_("Of being at risk; null: no answer."))
+    probability: Probability | None = Field(description=_("Probability of being at risk; null: no answer."))
     band: BandAnswer | None = Field(
         description=_("What such a probability was worth for pupils of whom as much was known; null without an answer.")
     )
-    abstained: bool = Field(description=_("Whether there is no answer because too little was given."))
+    abstained: bool = Field(description=_("Whether there is no answer because there was too little information."))
     abstention: str | None = Field(description=_("Why there is no answer, for people."))
     reasons: list[ReasonAnswer] = Field(
-        description=_("As many as were asked for, the greatest first; none for no answer. They are not stored.")
+        description=_(
+            "As many as the request asked for, the greatest first; empty without an answer. They are not stored."
+        )
     )
-    prediction_id: str = Field(description=_("Under which the prediction is stored."))
+    prediction_id: str = Field(description=_("The id of the stored prediction."))
     task: str
     model_version: str
     threshold: float = Field(
@@ -200,10 +202,12 @@ class StoredPrediction(Shape):
     task: str
     model_version: str
     source: Source
-    features: dict[str, float | str | None] = Field(description=_("As they were given; what was absent is absent."))
+    features: dict[str, float | str | None] = Field(
+        description=_("As they were given; fields that did not come are not here.")
+    )
     prediction: _Class = Field(description=_("1: at risk; null: no answer."))
     prediction_label: str = Field(description=_("As it was stored: in the words of the profile, in Portuguese."))
-    probability: Probability | None = Field(description=_("Of being at risk; null: no answer."))
+    probability: Probability | None = Field(description=_("Probability of being at risk; null: no answer."))
     threshold: float
     warnings: list[str] = Field(description=_("Codes."))
 
@@ -269,7 +273,9 @@ class RowAnswer(Shape):
             "says why no more was read."
         )
     )
-    status: int = Field(description=_("What the status of an answer to this row alone would be."))
+    status: int = Field(description=_("The status that a request for this row alone would get."))
     replayed: bool = Field(description=_("Whether this was stored and answered before, under the same key."))
-    answer: PredictionAnswer | None = Field(description=_("As of a request for this row alone; null: see `error`."))
+    answer: PredictionAnswer | None = Field(
+        description=_("The answer to a request for this row alone; null: see `error`.")
+    )
     error: ErrorDetail | None = Field(description=_("Why there is no answer and nothing was stored; else null."))

@@ -145,10 +145,12 @@ class ReportAnswer(Shape):
     model_version: str
     sections: list[str] = Field(description=_("The sections, each a key of this object, in the order of the page."))
     summary: ReportSummary
-    advice: list[AdviceAnswer] = Field(description=_("The gravest first; at least one."))
+    advice: list[AdviceAnswer] = Field(description=_("The most serious first; at least one."))
     verdicts: list[FeatureDriftAnswer]
     distributions: list[str] = Field(description=_("The features in alarm; their counts stand under `verdicts`."))
-    outcomes: OutcomeReportAnswer | None = Field(description=_("Null while no sheet was read that answers forecasts."))
+    outcomes: OutcomeReportAnswer | None = Field(
+        description=_("Null until a sheet is read that shows what came true of forecasts.")
+    )
     history: ReportHistory
     model: ReportModel
 

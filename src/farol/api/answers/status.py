@@ -52,7 +52,7 @@ class AdviceAnswer(Shape):
     summary: str = Field(description=_("The advice in one sentence."))
     why: list[str] = Field(description=_("The reason first, then its figures, with window and reference."))
     steps: list[str] = Field(description=_("What to do, with commands and pages."))
-    feature: str | None = Field(description=_("The feature to look at; null where the advice is about no one feature."))
+    feature: str | None = Field(description=_("The feature to look at; null if the advice is not about one feature."))
     meaning: str | None
     slice: str = Field(description=_("Where it changed most, as `phase=3`; empty: in the whole window."))
     bins: list[str] = Field(description=_("What each bin holds; the last one is for missing values."))
@@ -83,9 +83,9 @@ class TaskStatusAnswer(Shape):
     model_version: str | None
     window: WindowAnswer | None = Field(description=_("null: the model could not be checked."))
     n: int | None = Field(description=_("How many predictions were counted."))
-    lead: Kind = Field(description=_("The gravest advice."))
+    lead: Kind = Field(description=_("The most serious advice."))
     to_do: bool = Field(description=_("Whether somebody has something to do."))
-    advice: list[AdviceAnswer] = Field(description=_("The gravest first; at least one."))
+    advice: list[AdviceAnswer] = Field(description=_("The most serious first; at least one."))
 
     @classmethod
     def of(cls, status: ModelStatus, locale: str) -> Self:
