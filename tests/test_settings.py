@@ -22,7 +22,7 @@ def test_a_demonstration_stands_apart_below_the_data_folder(demonstration: Setti
         Path("data/demonstration"),
         Path("data/demonstration/artifacts"),
     )
-    assert demonstration.store_url == "sqlite:///data/demonstration/farol.db"
+    assert demonstration.store_url == f"sqlite:///{Path.cwd() / 'data/demonstration/farol.db'}"
     assert demonstration.demonstration() == demonstration
 
 

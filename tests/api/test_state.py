@@ -161,7 +161,7 @@ def test_models_lists_tasks_versions_and_what_is_known_of_them(shared: Client) -
         ["/tasks/current/predict", "/predict"],
         ["/tasks/next-year/predict", "/forecast"],
     ]
-    assert current["limits"].startswith("IAN is the answer in other words")
+    assert current["limits"].startswith("IAN already holds the answer")
     assert len(current["versions"]) == 2
     served = next(version for version in current["versions"] if version["promoted"])
     assert served["version"] == current["serving"] == current["promoted"]

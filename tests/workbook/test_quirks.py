@@ -27,6 +27,8 @@ QUIRKS = {
     "mostly_missing",
     "not_assessed",
     "number_as_text",
+    "percent_format",
+    "personal_column",
     "renamed_column",
     "respelled",
     "respelled_between_years",
@@ -34,6 +36,7 @@ QUIRKS = {
     "swapped_date",
     "text_date",
     "unlinked",
+    "unused_column",
     "zero_not_answered",
 }
 

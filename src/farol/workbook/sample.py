@@ -18,7 +18,7 @@ from farol.errors import InputError
 from farol.files import replace_file
 from farol.i18n import msg
 from farol.workbook.sample_pupils import Flags, Floats, Ints, SchoolYear, pick, scaled, school_years
-from farol.workbook.sample_xlsx import Cell, DateCell, ErrorCell, date_cell, workbook_bytes
+from farol.workbook.sample_xlsx import Cell, DateCell, ErrorCell, PercentCell, date_cell, workbook_bytes
 
 SMALLEST_SCALE = 0.05
 
@@ -28,6 +28,9 @@ Sheet = list[Sequence[Cell]]
 _NOTHING: Iterable[Cell] = repeat(None)
 NOT_AVAILABLE = ErrorCell("#N/A")
 DIVIDED_BY_ZERO = ErrorCell("#DIV/0!")
+
+SHOWN_AS_PERCENTAGES = 13
+"""Rows of 2023 whose IPS somebody formatted as a percentage: 7.5 is shown as 750%."""
 _STONES = ("Quartzo", "Ágata", "Ametista", "Topázio")
 _STONES_PLAIN = ("Quartzo", "Agata", "Ametista", "Topázio")
 _IDEAL_2022 = (
@@ -154,6 +157,7 @@ def sheet_2023(rng: np.random.Generator, first: SchoolYear, school: SchoolYear) 
     # INDE fails with its parts: #DIV/0! where there were no grades to average, #N/A where a part was never looked up.
     no_grades = np.isnan(values["IDA"]) & ~np.isnan(values["IPV"])
     failure = [DIVIDED_BY_ZERO if row else NOT_AVAILABLE for row in no_grades]
+    ips = _numbers(values["IPS"], repeat(NOT_AVAILABLE))
     columns: list[Column] = [
         ("RA", _codes(people.number)),
         ("Fase", ["ALFA" if phase == 0 else f"FASE {phase}" for phase in people.phase]),
@@ -179,7 +183,8 @@ def sheet_2023(rng: np.random.Generator, first: SchoolYear, school: SchoolYear) 
         columns.append((f"Rec Av{place}", _empty()))
     columns += [
         *((name, _numbers(values[name])) for name in ("IAA", "IEG")),
-        *((name, _numbers(values[name], repeat(NOT_AVAILABLE))) for name in ("IPS", "IPP")),
+        ("IPS", [*map(_as_percentage, ips[:SHOWN_AS_PERCENTAGES]), *ips[SHOWN_AS_PERCENTAGES:]]),
+        ("IPP", _numbers(values["IPP"], repeat(NOT_AVAILABLE))),
         ("Rec Psicologia", _empty()),
         ("IDA", _numbers(values["IDA"], [DIVIDED_BY_ZERO if row else None for row in no_grades])),
         ("Mat", _numbers(values["MATEMATICA"])),
@@ -342,3 +347,7 @@ def _class(level: int, letter: str) -> Cell:
 
 def _month_first(day: date) -> str:
     return f"{day.month}/{day.day}/{day.year}"
+
+
+def _as_percentage(cell: Cell) -> Cell:
+    return PercentCell(cell) if isinstance(cell, float) else cell

@@ -37,7 +37,14 @@ class DateCell:
     serial: float
 
 
-Cell = str | float | ErrorCell | DateCell | None
+@dataclass(frozen=True, slots=True)
+class PercentCell:
+    """A number shown as a percentage: 7.5 as 750%."""
+
+    number: float
+
+
+Cell = str | float | ErrorCell | DateCell | PercentCell | None
 """The content of a cell: `""` is a cell with empty text, None means no cell."""
 
 
@@ -85,13 +92,14 @@ def _parts(sheets: Sequence[tuple[str, Iterable[Sequence[Cell]]]]) -> Iterator[t
     )
     targets = [("worksheet", f"worksheets/sheet{number}.xml") for number in numbers]
     yield "xl/_rels/workbook.xml.rels", _relations(*targets, ("styles", "styles.xml"))
-    # Style 0 is general, style 1 a date.
+    # Style 0 is general, style 1 a date, style 2 a percentage.
     yield (
         "xl/styles.xml",
         f'<styleSheet xmlns="{_MAIN}"><fonts count="1"><font/></fonts>'
         '<fills count="2"><fill><patternFill/></fill><fill><patternFill patternType="gray125"/></fill></fills>'
         '<borders count="1"><border/></borders><cellStyleXfs count="1"><xf/></cellStyleXfs>'
-        '<cellXfs count="2"><xf xfId="0"/><xf xfId="0" numFmtId="14" applyNumberFormat="1"/></cellXfs>'
+        '<cellXfs count="3"><xf xfId="0"/><xf xfId="0" numFmtId="14" applyNumberFormat="1"/>'
+        '<xf xfId="0" numFmtId="9" applyNumberFormat="1"/></cellXfs>'
         '<cellStyles count="1"><cellStyle name="Normal" xfId="0" builtinId="0"/></cellStyles></styleSheet>',
     )
     for number, (_, rows) in zip(numbers, sheets, strict=True):
@@ -117,7 +125,7 @@ def _row(number: int, cells: Sequence[Cell]) -> str:
     return f'<row r="{number}">{written}</row>'
 
 
-def _cell(place: str, value: str | float | ErrorCell | DateCell) -> str:
+def _cell(place: str, value: str | float | ErrorCell | DateCell | PercentCell) -> str:
     if isinstance(value, str):
         if not value:
             return f'<c r="{place}" t="inlineStr"/>'
@@ -127,6 +135,8 @@ def _cell(place: str, value: str | float | ErrorCell | DateCell) -> str:
         return f'<c r="{place}" t="e"><v>{value.text}</v></c>'
     if isinstance(value, DateCell):
         return f'<c r="{place}" s="1"><v>{value.serial!r}</v></c>'
+    if isinstance(value, PercentCell):
+        return f'<c r="{place}" s="2"><v>{value.number!r}</v></c>'
     return f'<c r="{place}"><v>{value!r}</v></c>'
 
 
