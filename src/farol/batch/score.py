@@ -175,7 +175,7 @@ def _is_text(pa: Any, kind: Any) -> bool:
 
 
 def _by_text(array: Any, number: Callable[[str], float]) -> Floats:
-    """The number (n,) of each text, NaN where there is none; each text that occurs is read once."""
+    """The number (n,) of each text, NaN for a text that is no number; each text that occurs is read once."""
     encoded = array.dictionary_encode()
     read = [number(text) for text in encoded.dictionary.to_pylist()]
     indices = encoded.indices.fill_null(len(read)).to_numpy(zero_copy_only=False)
