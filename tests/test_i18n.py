@@ -52,9 +52,9 @@ def test_a_message_within_a_message_renders_in_both_languages() -> None:
 
 
 def test_a_text_of_the_profile_inside_a_message_is_rendered() -> None:
-    message = msg("One rule: {rule}", rule=Text(pt="faltas", en="absences"))
-    assert message.render("pt_BR") == "Uma regra: faltas"
-    assert str(message) == "One rule: absences"
+    message = msg("One rule alone: {rule}", rule=Text(pt="faltas", en="absences"))
+    assert message.render("pt_BR") == "Uma regra só: faltas"
+    assert str(message) == "One rule alone: absences"
 
 
 def test_a_text_without_translation_comes_back_as_written() -> None:

@@ -139,7 +139,8 @@ def test_inputs_are_shown_with_ranges_and_meanings(document: dict[str, Any]) -> 
         "type": ["string", "null"],
         "minLength": 1,
         "maxLength": 64,
-        "description": "The school's own code of the pupil, to find, export and erase what is stored. The model does not use it.",
+        "description": "The school's own code of the pupil, to find, export and erase what is stored. "
+        "The model does not use it.",
     }
     for described in (predict["properties"][name] for name in ORIGINAL):
         assert (described["minimum"], described["maximum"]) == (0, 10)

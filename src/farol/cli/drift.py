@@ -194,7 +194,7 @@ def estimate(
         table.add_row(title, number(measure.value), number(measure.low), number(measure.high))
     print_table(table)
     say(msg("Answers: {n}; expected at risk: {share}", n=estimation.n, share=_percent(estimation.at_risk)))
-    say(msg("This holds only if:"))
+    say(msg("Before you use these figures:"))
     for words in estimation.assumptions:
         OUT.print(f"• {words.render(terminal_locale())}", markup=False)
 

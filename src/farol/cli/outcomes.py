@@ -306,7 +306,7 @@ def print_estimate(report: OutcomeReport) -> None:
         came = "–" if pair.realised is None else number(pair.realised.value)
         table.add_row(pair.title.render(terminal_locale()), _between(pair.expected), came, inside)
     print_table(table)
-    say(msg("This holds only if:"))
+    say(msg("Before you use these figures:"))
     for words in estimate.assumptions:
         OUT.print(f"• {words.render(terminal_locale())}", markup=False)
 

@@ -267,7 +267,7 @@ def _places(capacity: Capacity, rows: int) -> int:
         raise InputError(msg("There is no pupil to choose from, or too little is known about each of them."))
     places = capacity.places(rows)
     if not places:
-        raise InputError(msg("This capacity gives no place among these pupils ({rows}).", rows=rows), fix=_SAY_HOW_MANY)
+        raise InputError(msg("This capacity gives no place at all among {rows} pupils.", rows=rows), fix=_SAY_HOW_MANY)
     _check_choice(places, rows)
     return places
 
