@@ -83,7 +83,7 @@ def test_a_sheet_without_labels_is_checked_listed_and_forecast(
 
 def test_what_nobody_has_is_said_with_what_it_costs(run: Run, tmp_path: Path, newest: list[list[object]]) -> None:
     file = write(tmp_path / "PEDE2025.csv", newest, lambda header: header not in ("IAN", "IEG"))
-    cost = "Not known of any pupil of this sheet: Engagement, Adequacy to the level."
+    cost = "This sheet has no value of Engagement, Adequacy to the level for any pupil."
     for command in ("list", "forecast"):
         assert cost in run(command, file, "--task", "current")
     assert cost in run("drift", "--task", "current", "--input", file)
