@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import shutil
+import sys
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import date, datetime
@@ -174,25 +176,39 @@ def _facts(service: Service, reader: Reader, note: WorkbookNote | None) -> Itera
 
 def _steps(service: Service, reader: Reader, note: WorkbookNote | None) -> Iterator[Markup]:
     _ = reader.gettext
-    file = _("workbook.xlsx") if note is None else _place(Path(note.path))
+    path = None if note is None else Path(note.path)
+    # Where other computers read this page too, no folder of this one is shown.
+    file = (
+        _("workbook.xlsx") if path is None else _typed(path if service.settings.host in _THIS_ONE else Path(path.name))
+    )
+    farol = _program()
     artifacts = service.settings.artifacts
     options = "" if artifacts == Settings.model_fields["artifacts"].default else f" --artifacts {artifacts}"
     ahead = any(bundle.task_spec.horizon for bundle in service.bundles)
     if ahead:
-        yield _("Whom to look at first: {command}", command=code(f"farol list {file}{options}"))
+        yield _("Whom to look at first: {command}", command=code(f"{farol} list {file}{options}"))
     yield _("Before you read an answer: {link}.", link=link("#reading", _("How to read an answer")))
     if ahead:
         yield _(
             "When next year's sheet arrives, {outcomes} says what came true. Then train again, and "
             "forecast that sheet.",
-            outcomes=code(f"farol outcomes {_('workbook.xlsx')}"),
+            outcomes=code(f"{farol} outcomes {_('workbook.xlsx')}"),
         )
 
 
-def _place(path: Path) -> str:
-    """A path as it is typed in the folder that the service runs in; the name alone of a file elsewhere."""
+_THIS_ONE = ("127.0.0.1", "::1", "localhost")
+
+
+def _program() -> str:
+    """`farol` as it is typed in the folder that the service runs in: set up by make, it stands in `.venv`."""
+    own = Path(sys.executable).with_name("farol")
+    return "farol" if shutil.which("farol") or not own.exists() else _typed(own)
+
+
+def _typed(path: Path) -> str:
+    """A path as it is typed in the folder that the service runs in."""
     folder = Path.cwd()
-    return quote(str(path.relative_to(folder)) if path.is_relative_to(folder) else path.name)
+    return quote(str(path.relative_to(folder) if path.is_relative_to(folder) else path))
 
 
 def _problems(service: Service) -> Iterator[FarolError]:
