@@ -62,7 +62,7 @@ def test_the_introduction_says_where_things_stand(invented_web: httpx.Client) ->
     assert "There is something to do" in page, "the answers of next-year drift"
     assert "Pupils read from our book.xlsx, by year: 1,014 (2023), 562 (2024)." in page
     assert "Findings in the workbook: errors: 0, warnings: 3." in page
-    assert "Whom to look at first: farol list 'our book.xlsx' --artifacts" in page
+    assert re.search(r"Whom to look at first: \S*farol list '\S*our book.xlsx' --artifacts", page)
 
 
 @pytest.mark.parametrize(
@@ -102,7 +102,7 @@ def test_numbers_and_dates_are_the_readers(web: httpx.Client) -> None:
     portuguese, english = (web.get(f"{DASHBOARD}?lang={tag}&window=7d@2024-03-09").text for tag in ("pt-BR", "en"))
     assert "3 mar. 2024 a 9 mar. 2024" in portuguese
     assert "3 Mar 2024 to 9 Mar 2024" in english
-    assert "abaixo de 0,10 sem drift" in portuguese
+    assert "abaixo de 0,10, sem drift" in portuguese
     assert "below 0.10 no drift" in english
 
 
@@ -112,7 +112,7 @@ def test_the_introduction_starts_with_next_year_and_ian(web: httpx.Client) -> No
         "O aluno está em defasagem neste ano?"
     )
     guide = page[page.index('class="guide"') :]
-    assert guide.index("IAN é a própria resposta") < guide.index("Faltar não é estar na média")
+    assert guide.index("IAN já contém a resposta") < guide.index("Faltar não é estar na média")
 
 
 def test_the_introduction_says_what_is_served(web: httpx.Client) -> None:
@@ -158,7 +158,7 @@ def test_before_any_model_the_pages_say_how_to_train_one(empty_web: httpx.Client
     page = empty_web.get("/?lang=en").text
     assert "farol train workbook.xlsx" in page
     assert "farol demo" in page
-    assert "IAN is the answer in other words" in page
+    assert "IAN already holds the answer" in page
     assert "Nothing to show yet" in empty_web.get(f"{DASHBOARD}?lang=en").text
 
 
