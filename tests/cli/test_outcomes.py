@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 import openpyxl
 import pytest
-from sqlalchemy import update
+from sqlalchemy import select, update
 
 from farol.cli import main
 from farol.outcomes.estimate_vs_actual import EstimateVsActual, MeasurePair
@@ -112,6 +112,22 @@ def test_a_year_is_played_through_and_every_pupil_accounted_for(
         assert row in table
     for words in before["assumptions"]:
         assert words in table
+
+
+def test_a_sheet_that_repeats_another_is_refused(run: Run, then: Path, tmp_path: Path) -> None:
+    book = openpyxl.load_workbook(then, data_only=True)
+    book.copy_worksheet(book["PEDE2023"]).title = "PEDE 2024 (2)"
+    book.save(pasted := tmp_path / "pasted.xlsx")
+    run("forecast", str(then), "--at", "2023-12-15")
+    said = " ".join(run("outcomes", str(pasted), code=2).split())
+    assert "The sheet repeats an earlier one" in said
+    assert re.search(
+        r"Expected: the values of PEDE 2024 \(2\) itself Got: the values of PEDE2023 for ([\d,]+) of the \1", said
+    )
+    assert "What to do: Put its own values there, or delete the copy. Nothing was stored." in said
+    assert "RA-" not in said
+    with Store.open(Settings(data=tmp_path / "data").store_url) as store, store.exclusive() as connection:
+        assert connection.execute(select(outcomes)).all() == []
 
 
 def test_late_or_knowing_forecasts_are_said_not_to_count(

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from farol.errors import BundleError, InputError
+from farol.errors import BundleError, InputError, Place, WorkbookError
 from farol.evaluation.fairness import Values
 from farol.i18n import msg
 from farol.model.bundle import Bundle
@@ -78,10 +78,23 @@ class PupilCounts:
 def sheet_outcomes(panel: Panel, year: int | None = None) -> tuple[int, list[Outcome]]:
     """The year, and from its sheet the label, the level and the audit columns of each pupil.
 
-    Pupils whose code cannot be stored are left out. InputError when the panel has no such year, or no answer in it.
+    Pupils whose code cannot be stored are left out. InputError when the panel has no such year, or no answer in it;
+    WorkbookError when the year's sheet repeats an earlier one, whose answers would be taken for this year's.
     """
     rows = panel.of_year(year)
     chosen = rows.years[0]
+    for finding in panel.findings:
+        if finding.code == "repeated_sheet" and finding.message.values["year"] == chosen:
+            raise WorkbookError(
+                msg("The sheet repeats an earlier one, so it does not say what came true."),
+                expected=msg("the values of {later} itself", **finding.message.values),
+                got=msg(
+                    "the values of {earlier} for {same} of the {pupils} pupils that are in both",
+                    **finding.message.values,
+                ),
+                where=Place(sheet=finding.sheet),
+                fix=msg("Put its own values there, or delete the copy. Nothing was stored."),
+            )
     if np.isnan(rows.label).all():
         raise InputError(
             msg("The sheet of {year} does not say of any pupil whether they are at risk.", year=chosen),
@@ -104,7 +117,7 @@ def sheet_outcomes(panel: Panel, year: int | None = None) -> tuple[int, list[Out
 def record_panel(store: Store, registry: Registry, panel: Panel, *, year: int | None = None, at: datetime) -> Recorded:
     """Store a sheet's outcomes, and match them to the forecasts of every task of the profile.
 
-    InputError when pupils have no code by which to follow them.
+    InputError when pupils have no code by which to follow them; WorkbookError when the sheet repeats an earlier one.
     """
     if not panel.profile.follows_pupils:
         raise InputError(

@@ -131,16 +131,18 @@ def reading_lines(
     year: int | None = None,
     only_losses: bool = False,
 ) -> list[str]:
-    """The two lines about reading that a command prints which uses a workbook: what was lost, and where it says more.
+    """The two lines about reading that a command prints which uses a workbook: what was lost, which sheet repeats
+    another, and where it says more.
 
     `year` limits them to the sheet of a year; sheets and files that are not read are said of any. With `only_losses`
-    there are no lines where nothing was lost.
+    there are no lines where neither is so.
     """
     used = [account for account in accounts if year is None or account.year == year]
     sheets = {account.sheet for account in used}
     about = [finding for finding in findings if finding.code == "unread_sheet" or finding.sheet in sheets]
     lost = [text.render(locale) for text in _losses(used, about)]
-    if only_losses and not lost:
+    copies = [finding.message.render(locale) for finding in about if finding.code == "repeated_sheet"]
+    if only_losses and not lost and not copies:
         return []
     read = msg(
         "Read from {file}: {sheets}; pupils: {pupils}.",
@@ -156,7 +158,7 @@ def reading_lines(
     more = msg("Findings: errors: {errors}, to look at: {warnings}. `farol check {file}` says which and "
 "where.",
                errors=errors, warnings=warnings, file=file)  # fmt: skip
-    return [f"{read.render(locale)} {missed.render(locale)}", more.render(locale)]
+    return [" ".join([read.render(locale), missed.render(locale), *copies]), more.render(locale)]
 
 
 def _losses(accounts: Sequence[SheetAccount], findings: Sequence[Finding]) -> list[Message]:

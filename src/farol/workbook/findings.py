@@ -290,6 +290,17 @@ QUIRKS: Mapping[str, Quirk] = {
             "whether one of them belongs to another group of pupils."
         ),
     ),
+    "repeated_sheet": Quirk(
+        "error",
+        msg(
+            "{later} seems to be a copy of {earlier}: of the pupils that are in both ({pupils}), {same} have the same "
+            "value in every column that should change."
+        ),
+        msg(
+            "It is read as it is. Put the values of its own period there, or delete the copy; until then "
+            "`farol outcomes` refuses it, and training should not learn from it."
+        ),
+    ),
 }
 
 

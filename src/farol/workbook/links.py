@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator, Sequence
+from itertools import combinations
 
 import numpy as np
 from numpy.typing import NDArray
 
 from farol.i18n import figures
 from farol.profile import Column, Profile, fold
-from farol.workbook.cells import Objects, Spellings
+from farol.workbook.cells import Floats, Objects, Spellings
 from farol.workbook.findings import Finding, finding
 from farol.workbook.headers import of_year
 from farol.workbook.rows import code_shape
@@ -19,9 +20,18 @@ from farol.workbook.tables import YearTable
 USUAL_LINK_SHARE = 0.5
 """Of the smaller of two following years' sheets. In PEDE's it is 0.67 to 0.75."""
 
+MIN_SHARED = 30
+"""Two sheets that share fewer pupils are not taken for copies of one another."""
+
+REPEATED_SHARE = 0.95
+"""From this share of pupils with the same values a sheet repeats another: after pasting, some rows may be mended."""
+
+MIN_COMBINATIONS = 10
+"""Different pupils' numbers that a sheet must have: the same few flags in two years are no sign of a copy."""
+
 
 def compare_years(tables: Sequence[YearTable], profile: Profile) -> Iterator[Finding]:
-    """What is odd between a year's sheet and the next one's: who is gone, and what changed that should not."""
+    """What is odd between years' sheets: who is gone, what changed that should not, and which repeats another."""
     if not profile.follows_pupils:
         return
     followed = any(task.horizon for task in profile.tasks.values())
@@ -42,6 +52,8 @@ def compare_years(tables: Sequence[YearTable], profile: Profile) -> Iterator[Fin
         yield from _respelled_values(earlier, later)
         for column in profile.columns.values():
             yield from _changes(column, earlier, later, before, after)
+    for earlier, later in combinations(sorted(tables, key=lambda table: table.year), 2):
+        yield from _repeated(earlier, later, profile)
 
 
 def _common(earlier: Objects, later: Objects) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
@@ -69,6 +81,47 @@ def _few_linked(earlier: YearTable, later: YearTable, linked: int, profile: Prof
                 "there": _usual_pattern(later.student),
             },
         )
+
+
+def _repeated(earlier: YearTable, later: YearTable, profile: Profile) -> Iterator[Finding]:
+    """An error where nearly all pupils of both have the same values in all columns that may change."""
+    before, after = _common(earlier.student, later.student)
+    shared = [column for column in profile.columns.values() if not column.constant and column.name in later.headers]
+    shared = [column for column in shared if column.name in earlier.headers]
+    equal, numbers, known = np.ones(len(before), dtype=np.bool_), [], np.zeros(len(before), dtype=np.bool_)
+    for column in shared:
+        if column.kind == "number":
+            first, second = earlier.numbers[column.name][before], later.numbers[column.name][after]
+            if _grows_by(later.year - earlier.year, first, second):
+                continue
+            numbers.append(second)
+            known |= ~np.isnan(first) & ~np.isnan(second)
+            equal &= (first == second) | (np.isnan(first) & np.isnan(second))
+        elif column.kind == "category":
+            equal &= earlier.categories[column.name][before] == later.categories[column.name][after]
+    pupils, same = int(known.sum()), int((known & equal).sum())
+    if pupils < MIN_SHARED or same < REPEATED_SHARE * pupils:
+        return
+    if len(np.unique(np.column_stack(numbers)[known], axis=0)) < MIN_COMBINATIONS:
+        return
+    yield finding(
+        "repeated_sheet",
+        sheet=later.sheet,
+        rows=sorted(later.row[after[known & equal]].tolist()),
+        details={
+            "later": _name(later, profile),
+            "earlier": _name(earlier, profile),
+            "same": same,
+            "pupils": pupils,
+            "year": later.year,
+        },
+    )
+
+
+def _grows_by(years: int, first: Floats, second: Floats) -> bool:
+    """Whether most values grew by just the years between: an age or a year, which grows in a copy too."""
+    known = ~np.isnan(first) & ~np.isnan(second)
+    return bool(np.count_nonzero(second[known] - first[known] == years) > known.sum() / 2)
 
 
 def _name(table: YearTable, profile: Profile) -> str:
