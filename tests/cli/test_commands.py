@@ -358,6 +358,7 @@ def test_drift_is_told_to_people_and_programs(run: Run, tmp_path: Path) -> None:
     workbook = json.loads(run("drift", "--input", "sample-workbook.xlsx", "--format", "json"))
     assert workbook["features"][0]["n"] > 0
     assert "--snapshot" in run("drift", "--input", "sample-workbook.xlsx", "--snapshot", code=2)
+    Store.open(f"sqlite:///{tmp_path / 'farol.db'}").close()
     empty = run("drift", "--data", str(tmp_path), "--snapshot")
     assert "PSI" in empty
 
@@ -388,6 +389,7 @@ def test_pairs_are_reported_to_people_and_programs(run: Run, tmp_path: Path) -> 
     assert json.loads(workbook)["window"]["name"] == "2024"
     part = " ".join(run("drift", "--multivariate", "--window", "all", "--slice", "source=simulation").split())
     assert re.search(r"Período: todos os dias até [\d/]+, origem simulation: \d+ alunos", part)
+    Store.open(f"sqlite:///{tmp_path / 'farol.db'}").close()
     nobody = run("drift", "--multivariate", "--data", str(tmp_path))
     assert "Dados insuficientes" in nobody
     assert "0 de 45 pares" in nobody

@@ -114,7 +114,7 @@ def drift(
         report = drift_of_panel(bundle, _panel(file, bundle, settings, year, output))
     else:
         wanted = parse_slice(bundle, part)
-        with Store.open(settings.store_url) as store:
+        with Store.open(settings.store_url, existing=True) as store:
             chosen = window_of(window, store=store, task=bundle.task, now=datetime.now(UTC))
             report = drift_report(store, bundle, chosen, part=wanted, same_levels=same_levels)
             if snapshot:
@@ -173,7 +173,7 @@ def estimate(
     settings = read_settings(artifacts=artifacts, data=data)
     bundle = open_model(settings, task, THIS_YEAR)
     wanted = parse_slice(bundle, part)
-    with Store.open(settings.store_url) as store:
+    with Store.open(settings.store_url, existing=True) as store:
         chosen = window_of(window, store=store, task=bundle.task, now=datetime.now(UTC))
         estimation = expected_performance(store, bundle, chosen, part=wanted)
     if output is Format.json:
