@@ -352,7 +352,13 @@ def test_simulate_draws_from_the_workbook_last_trained_on(folder: Path, run: Run
 
 
 def test_drift_is_told_to_people_and_programs(run: Run, tmp_path: Path) -> None:
-    assert "PSI" in run("drift", "--task", "current")
+    told = run("drift", "--task", "current")
+    assert "PSI" in told
+    assert "(current 20" in told
+    assert "própria planilha" not in told
+    assert "própria planilha com que o modelo foi treinado" in run("drift", "--input", "sample-workbook.xlsx")
+    write_sample(tmp_path / "other-2024.xlsx", seed=1)
+    assert "própria planilha" not in run("drift", "--input", str(tmp_path / "other-2024.xlsx"))
     body = json.loads(run("drift", "--task", "next-year", "--window", "all", "--format", "json"))
     assert {"feature", "psi", "n", "verdict", "alarm"} <= body["features"][0].keys()
     workbook = json.loads(run("drift", "--input", "sample-workbook.xlsx", "--format", "json"))
@@ -379,7 +385,7 @@ def test_pairs_are_reported_to_people_and_programs(run: Run, tmp_path: Path) -> 
     assert "Pares de indicadores comparados: " in told
     assert "Período: todos os dias até" in told
     assert "todas as linhas de treino (" in told
-    assert "no máximo 1% dessas verificações" in told
+    assert "no máximo 1% destas verificações" in told
     body = json.loads(
         run("drift", "--multivariate", "--window", "all", "--slice", "source=simulation", "--format", "json")
     )

@@ -26,6 +26,7 @@ from farol.cli.terminal import (
     print_table,
     read_settings,
     say,
+    say_heading,
     say_json,
     say_reading,
 )
@@ -111,7 +112,8 @@ def drift(
                 msg("The drift of a workbook is not stored in the history."),
                 fix=msg("Leave out --snapshot or --input."),
             )
-        report = drift_of_panel(bundle, _panel(file, bundle, settings, year, output))
+        panel = _panel(file, bundle, settings, year, output)
+        report = drift_of_panel(bundle, panel)
     else:
         wanted = parse_slice(bundle, part)
         with Store.open(settings.store_url, existing=True) as store:
@@ -122,6 +124,8 @@ def drift(
     if output is Format.json:
         say_json(DriftAnswer.of(report, terminal_locale()).model_dump_json(by_alias=True, indent=2))
     else:
+        title = bundle.task_spec.title.in_locale(terminal_locale())
+        say_heading(title, f" ({bundle.task} {bundle.version})")
         print_drift(report)
 
 
@@ -133,6 +137,7 @@ def _panel(file: Path, bundle: Bundle, settings: Settings, year: int | None, out
     A file without a year in its name is of this year, unless a feature depends on the year.
     """
     from farol.model.features import FeaturePlan
+    from farol.model.workbook_note import digest_of, read_note
     from farol.pupils.ranking import unknown_features, unknown_words
     from farol.workbook.selection import SheetNeeds
 
@@ -144,6 +149,13 @@ def _panel(file: Path, bundle: Bundle, settings: Settings, year: int | None, out
     if unknown := unknown_features(bundle, panel):
         ERR.print(unknown_words(unknown).render(terminal_locale()), markup=False)
     say_reading(panel, file, year=panel.years[-1], aside=output is Format.json)
+    note = read_note(settings.artifacts)
+    if note is not None and note.sha256 == digest_of(file) and panel.years[-1] in bundle.served_years:
+        words = msg(
+            "This is the very sheet that the model was trained with: next to no drift is to be expected, and it says "
+            "nothing of new pupils."
+        )
+        (ERR if output is Format.json else OUT).print(words.render(terminal_locale()), markup=False)
     return panel
 
 
