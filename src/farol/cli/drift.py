@@ -137,7 +137,6 @@ def _panel(file: Path, bundle: Bundle, settings: Settings, year: int | None, out
     A file without a year in its name is of this year, unless a feature depends on the year.
     """
     from farol.model.features import FeaturePlan
-    from farol.model.workbook_note import digest_of, read_note
     from farol.pupils.ranking import unknown_features, unknown_words
     from farol.workbook.selection import SheetNeeds
 
@@ -149,14 +148,21 @@ def _panel(file: Path, bundle: Bundle, settings: Settings, year: int | None, out
     if unknown := unknown_features(bundle, panel):
         ERR.print(unknown_words(unknown).render(terminal_locale()), markup=False)
     say_reading(panel, file, year=panel.years[-1], aside=output is Format.json)
-    note = read_note(settings.artifacts)
-    if note is not None and note.sha256 == digest_of(file) and panel.years[-1] in bundle.served_years:
-        words = msg(
-            "This is the very sheet that the model was trained with: next to no drift is to be expected, and it says "
-            "nothing of new pupils."
+    if output is Format.text and _is_of_training(file, panel.years[-1], bundle, settings):
+        say(
+            msg(
+                "This is the very sheet that the model was trained with: next to no drift is to be expected, and it says "
+                "nothing of new pupils."
+            )
         )
-        (ERR if output is Format.json else OUT).print(words.render(terminal_locale()), markup=False)
     return panel
+
+
+def _is_of_training(file: Path, year: int, bundle: Bundle, settings: Settings) -> bool:
+    from farol.model.workbook_note import digest_of, read_note
+
+    note = read_note(settings.artifacts)
+    return note is not None and note.sha256 == digest_of(file) and year in bundle.served_years
 
 
 def estimate(
