@@ -394,7 +394,7 @@ def test_pairs_are_reported_to_people_and_programs(run: Run, tmp_path: Path) -> 
     workbook = run("drift", "--multivariate", "--input", "sample-workbook.xlsx", "--format", "json")
     assert json.loads(workbook)["window"]["name"] == "2024"
     part = " ".join(run("drift", "--multivariate", "--window", "all", "--slice", "source=simulation").split())
-    assert re.search(r"Período: todos os dias até [\d/]+, origem simulation: \d+ alunos", part)
+    assert re.search(r"Período: todos os dias até [\d/]+\. Alunos: origem simulation, \d+\.", part)
     Store.open(f"sqlite:///{tmp_path / 'farol.db'}").close()
     nobody = run("drift", "--multivariate", "--data", str(tmp_path))
     assert "Dados insuficientes" in nobody

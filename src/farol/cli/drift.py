@@ -151,8 +151,8 @@ def _panel(file: Path, bundle: Bundle, settings: Settings, year: int | None, out
     if output is Format.text and _is_of_training(file, panel.years[-1], bundle, settings):
         say(
             msg(
-                "This is the very sheet that the model was trained with: next to no drift is to be expected, and it says "
-                "nothing of new pupils."
+                "This is the very sheet that the model was trained with: next to no drift is to be expected, and it "
+                "says nothing of new pupils."
             )
         )
     return panel
