@@ -189,7 +189,7 @@ def school(folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     done = command(place, "demo", "--no-serve", "--workbook", "our book.xlsx")
     assert done.returncode == 0, done.stderr
     assert "our book.xlsx: pupils of 2022: 860" in done.stdout
-    assert "Findings: errors: 0, to look at: 21, normal: 83. All of them: farol check 'our book.xlsx'" in done.stdout
+    assert "Findings: errors: 0, to look at: 22, normal: 116. All of them: farol check 'our book.xlsx'" in done.stdout
     assert "pupils of 2024: 1156; forecasts stored now: 1156" in done.stdout
     return place
 
@@ -220,8 +220,8 @@ def test_a_changed_workbook_is_noticed_with_what_to_do(school: Path) -> None:
     assert noticed.returncode == 0
     assert "not the one that the models were trained with, or it has changed since" in noticed.stdout
     assert f"The service uses the models of {school / 'our book.xlsx'}." in noticed.stdout
-    for step in ("farol check other.xlsx", "farol train other.xlsx", "farol forecast other.xlsx"):
-        assert step in noticed.stdout
+    steps = ("check", "outcomes", "train", "forecast")
+    assert re.findall(r"farol (\w+) other\.xlsx", noticed.stdout) == list(steps)
 
 
 def test_a_schools_own_and_invented_pupils_never_mix(school: Path, folder: Path) -> None:
@@ -352,12 +352,19 @@ def test_simulate_draws_from_the_workbook_last_trained_on(folder: Path, run: Run
 
 
 def test_drift_is_told_to_people_and_programs(run: Run, tmp_path: Path) -> None:
-    assert "PSI" in run("drift", "--task", "current")
+    told = run("drift", "--task", "current")
+    assert "PSI" in told
+    assert "(current 20" in told
+    assert "própria planilha" not in told
+    assert "própria planilha com que o modelo foi treinado" in run("drift", "--input", "sample-workbook.xlsx")
+    write_sample(tmp_path / "other-2024.xlsx", seed=1)
+    assert "própria planilha" not in run("drift", "--input", str(tmp_path / "other-2024.xlsx"))
     body = json.loads(run("drift", "--task", "next-year", "--window", "all", "--format", "json"))
     assert {"feature", "psi", "n", "verdict", "alarm"} <= body["features"][0].keys()
     workbook = json.loads(run("drift", "--input", "sample-workbook.xlsx", "--format", "json"))
     assert workbook["features"][0]["n"] > 0
     assert "--snapshot" in run("drift", "--input", "sample-workbook.xlsx", "--snapshot", code=2)
+    Store.open(f"sqlite:///{tmp_path / 'farol.db'}").close()
     empty = run("drift", "--data", str(tmp_path), "--snapshot")
     assert "PSI" in empty
 
@@ -387,7 +394,8 @@ def test_pairs_are_reported_to_people_and_programs(run: Run, tmp_path: Path) -> 
     workbook = run("drift", "--multivariate", "--input", "sample-workbook.xlsx", "--format", "json")
     assert json.loads(workbook)["window"]["name"] == "2024"
     part = " ".join(run("drift", "--multivariate", "--window", "all", "--slice", "source=simulation").split())
-    assert re.search(r"Período: todos os dias até [\d/]+, origem simulation: \d+ alunos", part)
+    assert re.search(r"Período: todos os dias até [\d/]+\. Alunos: origem simulation, \d+\.", part)
+    Store.open(f"sqlite:///{tmp_path / 'farol.db'}").close()
     nobody = run("drift", "--multivariate", "--data", str(tmp_path))
     assert "Dados insuficientes" in nobody
     assert "0 de 45 pares" in nobody

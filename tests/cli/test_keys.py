@@ -78,10 +78,11 @@ def test_a_key_has_a_state_and_an_end(run: Run, tmp_path: Path) -> None:
         assert expires - created == length
     table = run("keys", "list")[0]
     assert len(table.splitlines()) == 5
-    assert found["days"]["expires"][:10] in table
+    assert f"{datetime.fromisoformat(found['days']['expires']):%d/%m/%Y}" in table
 
 
-def test_no_keys_is_said_with_what_it_means(run: Run) -> None:
+def test_no_keys_is_said_with_what_it_means(run: Run, tmp_path: Path) -> None:
+    Store.open(f"sqlite:///{tmp_path / 'data' / 'farol.db'}").close()
     assert len(run("keys", "list")[0].splitlines()) == 1
     assert json.loads(run("keys", "list", "--format", "json")[0]) == []
 
@@ -94,9 +95,9 @@ def test_a_revoked_key_stays_revoked_and_an_unknown_one_is_told(run: Run) -> Non
 
 
 @pytest.mark.parametrize("term", ["90", "0d", "d", "-1d", "1w", "90 d", "999999d"])
-def test_a_term_that_is_none_is_refused(run: Run, term: str) -> None:
+def test_a_term_that_is_none_is_refused(run: Run, tmp_path: Path, term: str) -> None:
     assert "90d" in run("keys", "create", "--role", "read", "--name", "x", "--expires", term, code=2)[1]
-    assert json.loads(run("keys", "list", "--format", "json")[0]) == []
+    assert not list(tmp_path.iterdir())
 
 
 @pytest.mark.parametrize("name", ["", "  ", "a\nb", "x" * 101])

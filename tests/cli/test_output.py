@@ -199,6 +199,8 @@ def test_a_taken_port_is_said_before_the_address(tmp_path: Path, taken: int, com
     said = farol(tmp_path, *command, "--port", taken, code=2, FAROL_LOCALE="pt_BR")
     assert f"A porta {taken} está em uso" in said
     assert f"--port {taken + 1}" in said
+    assert f"make run PORT={taken + 1}" in said
+    assert "Onde:" not in said
     assert "http://" not in said
     assert list(tmp_path.iterdir()) == [], "nothing was begun"
 

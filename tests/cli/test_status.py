@@ -11,6 +11,7 @@ import pytest
 
 from farol.cli import main
 from farol.model.registry import Registry
+from farol.store.database import Store
 from tests.bundles import make_bundle
 from tests.web.site import build_site
 
@@ -31,10 +32,14 @@ def run(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> 
     return run
 
 
+def with_database(folder: Path) -> None:
+    Store.open(f"sqlite:///{folder / 'data' / 'farol.db'}").close()
+
+
 def test_something_to_do_is_told_with_its_reason_and_exit_code_1(run: Run, tmp_path: Path) -> None:
     build_site(tmp_path)
     told = run(tmp_path, code=1)
-    assert "Look at the data: Look at “Self-evaluation”" in told
+    assert "Look at the data: Changed, and not in one level, class or source alone: “Self-evaluation”" in told
     assert "Too few predictions yet: Wait for more predictions." in told
     assert "→ `farol drift --task next-year" in told
     body = json.loads(run(tmp_path, "--format", "json", code=1))
@@ -46,7 +51,9 @@ def test_nothing_to_do_is_exit_code_0(run: Run, tmp_path: Path) -> None:
     Registry(tmp_path / "artifacts").promote(
         "current", make_bundle(tmp_path / "artifacts", report={"served": {"years": [2040]}}).name
     )
+    with_database(tmp_path)
     assert json.loads(run(tmp_path, "--format", "json"))["to_do"] is False
+    with_database(tmp_path / "empty")
     assert "No model is in use yet." in run(tmp_path / "empty")
 
 
@@ -54,3 +61,41 @@ def test_a_database_that_cannot_be_opened_is_told_of_each_model(run: Run, tmp_pa
     Registry(tmp_path / "artifacts").promote("current", make_bundle(tmp_path / "artifacts").name)
     (tmp_path / "data").write_text("")
     assert "the model or the database cannot be read" in run(tmp_path, code=1)
+
+
+ONLY_READING = (
+    ("status",),
+    ("drift",),
+    ("drift", "--multivariate"),
+    ("estimate",),
+    ("report", "--task", "current"),
+    ("log", "export", "log.csv"),
+    ("students", "export", "RA-1"),
+    ("students", "erase", "RA-1"),
+    ("keys", "list"),
+    ("keys", "revoke", "000000000000"),
+    ("alerts", "status"),
+    ("alerts", "check"),
+    ("alerts", "retry"),
+    ("store", "recount"),
+    ("store", "purge", "--older-than", "90d"),
+    ("store", "compact"),
+    ("store", "backup", "copy.db"),
+)
+
+
+@pytest.mark.parametrize("arguments", ONLY_READING, ids=" ".join)
+def test_looking_into_a_missing_folder_makes_no_database(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], arguments: tuple[str, ...]
+) -> None:
+    Registry(tmp_path / "artifacts").promote("current", make_bundle(tmp_path / "artifacts").name)
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("FAROL_LOCALE", "en")
+    monkeypatch.setattr(sys, "argv", ["farol", *arguments, "--data", "away"])
+    with pytest.raises(SystemExit) as ended:
+        main()
+    told = capsys.readouterr().err
+    assert ended.value.code == 2
+    assert "There is no database here yet." in told
+    assert str(tmp_path / "away" / "farol.db") in told.replace("\n", "")
+    assert [path.name for path in tmp_path.iterdir()] == ["artifacts"]

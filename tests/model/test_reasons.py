@@ -52,23 +52,19 @@ def reason(
         ),
         (
             reason(contribution=-0.4, standing=LevelComparison(3, 4.25, "above")),
-            "Nota de Matemática: 4,5, acima do que é comum no mesmo nível (4,25). "
-            "Isso costuma vir junto com um risco menor.",
-            "Grade in mathematics: 4.5, above what is usual at the same level (4.25). "
-            "This is associated with a lower risk.",
+            "Nota de Matemática: 4,5, acima do que é comum (nível 3: 4,25). Isso costuma vir junto com um risco menor.",
+            "Grade in mathematics: 4.5, above what is usual (level 3: 4.25). This is associated with a lower risk.",
         ),
         (
             reason(standing=LevelComparison(3, 6.0, "below")),
-            "Nota de Matemática: 4,5, abaixo do que é comum no mesmo nível (6). "
-            "Isso costuma vir junto com um risco maior.",
-            "Grade in mathematics: 4.5, below what is usual at the same level (6). "
-            "This is associated with a higher risk.",
+            "Nota de Matemática: 4,5, abaixo do que é comum (nível 3: 6). Isso costuma vir junto com um risco maior.",
+            "Grade in mathematics: 4.5, below what is usual (level 3: 6). This is associated with a higher risk.",
         ),
         (
             reason(-1.0, standing=LevelComparison(3, -1.0, "at"), changeable=False),
-            "Nota de Matemática: −1, como é comum no mesmo nível. Isso costuma vir junto com um risco maior. "
+            "Nota de Matemática: −1, como é comum (nível 3: −1). Isso costuma vir junto com um risco maior. "
             "É contexto, não algo em que se possa trabalhar diretamente.",
-            "Grade in mathematics: −1, as is usual at the same level. This is associated with a higher risk. "
+            "Grade in mathematics: −1, as is usual (level 3: −1). This is associated with a higher risk. "
             "It is context, not something to work on directly.",
         ),
         (
@@ -83,10 +79,8 @@ def reason(
         ),
         (
             reason(0.8333, is_chance=True, standing=LevelComparison(3, 0.5, "above")),
-            "Nota de Matemática: 83%, acima do que é comum no mesmo nível (50%). "
-            "Isso costuma vir junto com um risco maior.",
-            "Grade in mathematics: 83%, above what is usual at the same level (50%). "
-            "This is associated with a higher risk.",
+            "Nota de Matemática: 83%, acima do que é comum (nível 3: 50%). Isso costuma vir junto com um risco maior.",
+            "Grade in mathematics: 83%, above what is usual (level 3: 50%). This is associated with a higher risk.",
         ),
     ],
 )
@@ -94,6 +88,12 @@ def test_a_reason_in_words(example: Reason, portuguese: str, english: str) -> No
     assert example.text("pt_BR") == portuguese
     assert example.text("en") == english
     assert "caus" not in portuguese + english
+
+
+def test_a_level_is_called_as_the_profile_calls_it() -> None:
+    compared = replace(reason(standing=LevelComparison(3, 6.0, "below")), level_name=Text("fase", "phase"))
+    assert "abaixo do que é comum (fase 3: 6)" in compared.text("pt_BR")
+    assert "below what is usual (phase 3: 6)" in compared.text("en")
 
 
 def test_a_reason_for_programs() -> None:
@@ -106,8 +106,7 @@ def test_a_reason_for_programs() -> None:
         "direction": "raises",
         "changeable": True,
         "standing": {"level": 3.0, "median": 6.0, "position": "below"},
-        "text": "Grade in mathematics: 4.5, below what is usual at the same level (6). "
-        "This is associated with a higher risk.",
+        "text": "Grade in mathematics: 4.5, below what is usual (level 3: 6). This is associated with a higher risk.",
     }
     assert reason(contribution=-1e-3).direction == "lowers"
     assert ReasonAnswer.of(reason(), "pt_BR").standing is None
@@ -139,6 +138,7 @@ def test_reasons_that_point_the_answers_way_come_first(bundle: Bundle, scorer: S
     assert [one.contribution for one in found] == [every[one.feature] for one in found]
     assert reasons_for(scorer, answer, 2) == found[:2]
     assert reasons_for(scorer, answer, 0) == ()
+    assert {each.level_name.pt for each in found} == {"fase"}
 
 
 def test_what_a_reason_says_is_the_pupils_and_the_profiles(bundle: Bundle, scorer: Scorer) -> None:

@@ -151,7 +151,15 @@ def test_nothing_promoted_says_how_to_train_and_how_to_promote(models: Registry)
     with pytest.raises(BundleError) as caught:
         models.load("current")
     assert "farol train" in str(caught.value.fix)
-    assert "farol models promote current" in str(caught.value.fix)
+    assert "`farol models list`" in str(caught.value.fix)
+    assert "`farol models promote current VERSION`" in str(caught.value.fix)
+
+
+def test_no_model_at_all_hints_at_another_folder(tmp_path: Path) -> None:
+    with pytest.raises(BundleError) as caught:
+        Registry(tmp_path / "away").load("current")
+    assert "--artifacts or FAROL_ARTIFACTS" in str(caught.value.fix)
+    assert not (tmp_path / "away").exists()
 
 
 def test_a_renamed_version_is_not_served_under_its_new_name(models: Registry) -> None:

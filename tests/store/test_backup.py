@@ -78,7 +78,7 @@ def test_a_backup_replaces_no_file_and_leaves_no_part_behind(live: Path, tmp_pat
 
 
 def test_a_missing_database_is_not_made_to_be_backed_up(tmp_path: Path) -> None:
-    with pytest.raises(InputError, match="no database yet"):
+    with pytest.raises(InputError, match="no database here yet"):
         backup(url_of(tmp_path / "data" / "farol.db"), tmp_path / "copy.db")
     assert list(tmp_path.iterdir()) == []
 

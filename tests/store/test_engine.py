@@ -10,11 +10,11 @@ from pathlib import Path
 import pytest
 from sqlalchemy import event, text
 
-from farol.errors import FarolError, MissingExtraError, StoreError
+from farol.errors import FarolError, InputError, MissingExtraError, StoreError
 from farol.settings import Settings
 from farol.store.backup import backup, restore
 from farol.store.database import Store
-from farol.store.engine import parse_url
+from farol.store.engine import parse_url, require_file
 from farol.store.sqlite import sqlite3
 from farol.store.tables import metadata
 from tests.store.rows import EVER, row
@@ -83,6 +83,17 @@ def test_a_folder_that_cannot_be_made_is_named(tmp_path: Path) -> None:
     with pytest.raises(StoreError, match="folder of the database cannot be made") as caught:
         Store.open(f"sqlite:///{tmp_path / 'file' / 'data' / 'farol.db'}")
     assert str(tmp_path / "file" / "data") in str(caught.value)
+
+
+def test_a_database_that_must_be_there_is_not_made(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="no database here yet"):
+        Store.open(f"sqlite:///{tmp_path / 'away' / 'farol.db'}", existing=True)
+    assert not list(tmp_path.iterdir())
+    Store.open(f"sqlite:///{tmp_path / 'farol.db'}").close()
+    Store.open(f"sqlite:///{tmp_path / 'farol.db'}", existing=True).close()
+    with pytest.raises(StoreError, match="folder of the database cannot be made"):
+        Store.open(f"sqlite:///{tmp_path / 'farol.db' / 'farol.db'}", existing=True)
+    require_file(parse_url("postgresql://farol@127.0.0.1/farol"))
 
 
 def test_a_folder_in_the_place_of_the_file_cannot_be_opened(tmp_path: Path) -> None:

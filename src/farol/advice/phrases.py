@@ -69,7 +69,7 @@ def train_again() -> Message:
     return msg(
         "Train with the newest workbook, compare the cards, promote only if you agree: {train}, then {promote}.",
         train=msg("`farol train WORKBOOK`"),
-        promote="`farol models promote`",
+        promote=msg("`farol models promote TASK VERSION`"),
     )
 
 

@@ -58,7 +58,7 @@ def check(
     settings = read_settings(artifacts=artifacts, data=data, check_window=window)
     plan, registry = CheckPlan.of(settings), Registry(settings.artifacts)
     bundles = [registry.load(task) for task in promoted_tasks(registry, open_tasks(settings).profile)]
-    with Store.open(settings.store_url) as store:
+    with Store.open(settings.store_url, existing=True) as store:
         for bundle in bundles:
             notice_served(store, registry, bundle, _now())
         results = check_all(store, bundles, plan.window, _now(), plan.messages, multivariate=plan.multivariate)
@@ -88,7 +88,7 @@ def status(output: FormatOption = Format.text, data: DataOption = None) -> None:
 
     settings = read_settings(data=data)
     plan = CheckPlan.of(settings)
-    with Store.open(settings.store_url) as store:
+    with Store.open(settings.store_url, existing=True) as store:
         states = AlertStates(store).all()
         outbox = Outbox(store)
         letters, (waiting, aside) = outbox.latest(SHOWN), outbox.depth()
@@ -147,7 +147,7 @@ def retry(data: DataOption = None) -> None:
 
     settings = read_settings(data=data)
     plan = CheckPlan.of(settings)
-    with Store.open(settings.store_url) as store:
+    with Store.open(settings.store_url, existing=True) as store:
         Outbox(store).release(_now())
         sent = deliver(store, plan.channels, _now, terminal_locale())
     say(msg("Alerts sent: {n}, not accepted: {m}", n=sent.arrived, m=sent.failed))

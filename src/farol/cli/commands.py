@@ -110,7 +110,10 @@ app.command(
 
 app.command(
     cls=Command,
-    help=_("Answer files of any size: rows in, probabilities and answers out."),
+    help=_(
+        "Answer files of any size: rows in, probabilities and answers out. Needs the extra parquet: make install "
+        "EXTRAS=parquet."
+    ),
     rich_help_panel=ANSWERS,
 )(score.score)
 

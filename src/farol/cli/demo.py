@@ -100,7 +100,8 @@ def prepare(settings: Settings, workbook: Path) -> Settings:
         say(msg("This workbook is not the one that the models were trained with, or it has changed since."))
         say(msg("  The service uses the models of {path}.", path=note.path))
         say(msg("  See what is in the workbook now: {command}", command=f"farol check {file}"))
-        say(msg("  Train with it: {command}", command=f"farol train {file}"))
+        say(msg("  Say what came true of the forecasts: {command}", command=f"farol outcomes {file}"))
+        say(msg("  Then train with it: {command}", command=f"farol train {file}"))
         say(msg("  Then forecast its last year: {command}", command=f"farol forecast {file}"))
         return settings
     store_forecasts(settings, workbook, panel)

@@ -26,6 +26,7 @@ from farol.cli.terminal import (
     print_table,
     read_settings,
     say,
+    say_heading,
     say_json,
     say_reading,
 )
@@ -111,10 +112,11 @@ def drift(
                 msg("The drift of a workbook is not stored in the history."),
                 fix=msg("Leave out --snapshot or --input."),
             )
-        report = drift_of_panel(bundle, _panel(file, bundle, settings, year, output))
+        panel = _panel(file, bundle, settings, year, output)
+        report = drift_of_panel(bundle, panel)
     else:
         wanted = parse_slice(bundle, part)
-        with Store.open(settings.store_url) as store:
+        with Store.open(settings.store_url, existing=True) as store:
             chosen = window_of(window, store=store, task=bundle.task, now=datetime.now(UTC))
             report = drift_report(store, bundle, chosen, part=wanted, same_levels=same_levels)
             if snapshot:
@@ -122,6 +124,8 @@ def drift(
     if output is Format.json:
         say_json(DriftAnswer.of(report, terminal_locale()).model_dump_json(by_alias=True, indent=2))
     else:
+        title = bundle.task_spec.title.in_locale(terminal_locale())
+        say_heading(title, f" ({bundle.task} {bundle.version})")
         print_drift(report)
 
 
@@ -144,7 +148,21 @@ def _panel(file: Path, bundle: Bundle, settings: Settings, year: int | None, out
     if unknown := unknown_features(bundle, panel):
         ERR.print(unknown_words(unknown).render(terminal_locale()), markup=False)
     say_reading(panel, file, year=panel.years[-1], aside=output is Format.json)
+    if output is Format.text and _is_of_training(file, panel.years[-1], bundle, settings):
+        say(
+            msg(
+                "This is the very sheet that the model was trained with: next to no drift is to be expected, and it "
+                "says nothing of new pupils."
+            )
+        )
     return panel
+
+
+def _is_of_training(file: Path, year: int, bundle: Bundle, settings: Settings) -> bool:
+    from farol.model.workbook_note import digest_of, read_note
+
+    note = read_note(settings.artifacts)
+    return note is not None and note.sha256 == digest_of(file) and year in bundle.served_years
 
 
 def estimate(
@@ -173,7 +191,7 @@ def estimate(
     settings = read_settings(artifacts=artifacts, data=data)
     bundle = open_model(settings, task, THIS_YEAR)
     wanted = parse_slice(bundle, part)
-    with Store.open(settings.store_url) as store:
+    with Store.open(settings.store_url, existing=True) as store:
         chosen = window_of(window, store=store, task=bundle.task, now=datetime.now(UTC))
         estimation = expected_performance(store, bundle, chosen, part=wanted)
     if output is Format.json:

@@ -35,7 +35,7 @@ def show_pairwise(
         report = pairwise_of_panel(bundle, panel)
     else:
         wanted = parse_slice(bundle, part)
-        with Store.open(settings.store_url) as store:
+        with Store.open(settings.store_url, existing=True) as store:
             chosen = window_of(window, store=store, task=bundle.task, now=datetime.now(UTC))
             report = pairwise_report(store, bundle, chosen, part=wanted)
     if output is Format.json:

@@ -80,7 +80,7 @@ def list_(output: FormatOption = Format.text, data: DataOption = None) -> None:
     from farol.store.keys import Keys
 
     settings = read_settings(data=data)
-    with Store.open(settings.store_url) as store:
+    with Store.open(settings.store_url, existing=True) as store:
         keys = Keys(store).all()
     now = datetime.now(UTC)
     if output is Format.json:
@@ -109,7 +109,7 @@ def revoke(
     from farol.store.database import Store
     from farol.store.keys import Keys
 
-    with Store.open(read_settings(data=data).store_url) as store:
+    with Store.open(read_settings(data=data).store_url, existing=True) as store:
         key = Keys(store).revoke(prefix, datetime.now(UTC))
     say(msg("The key {prefix} is revoked.", prefix=key.prefix))
 

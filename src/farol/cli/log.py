@@ -50,7 +50,7 @@ def export(
             count += 1
             yield row
 
-    with Store.open(settings.store_url) as store:
+    with Store.open(settings.store_url, existing=True) as store:
         form = CsvForm(csv_format, terminal_locale())
         pieces = write_csv(counted(store.stream(task)), open_tasks(settings).profile, settings.timezone, form)
         output.write(piece.encode() for piece in pieces)

@@ -59,7 +59,12 @@ def list_(output: FormatOption = Format.text, artifacts: ArtifactsOption = None)
         say_json(json.dumps(rows, ensure_ascii=False, indent=2))
         return
     if not rows:
-        say(msg("No models yet. Train with `farol train WORKBOOK`."))
+        say(
+            msg(
+                "No models here yet. Train with `farol train WORKBOOK`. If your models are in another folder, name it "
+                "with --artifacts or FAROL_ARTIFACTS."
+            )
+        )
         return
     table = Table(box=None, pad_edge=False)
     for heading in (_("task"), _("version"), _("state"), MEASURES["roc_auc"].title.render(terminal_locale())):

@@ -54,7 +54,7 @@ def report(
     now, zone = datetime.now(UTC), ZoneInfo(settings.timezone)
     registry = Registry(settings.artifacts)
     bundle = open_model(settings, task, NEXT_YEAR)
-    with Store.open(settings.store_url) as store:
+    with Store.open(settings.store_url, existing=True) as store:
         made = report_of(store, registry, bundle, window_of(window, store=store, task=bundle.task, now=now), now)
     html = report_html(made, Reader(terminal_locale(), False, zone), is_demonstration=settings.is_demonstration)
     contents = {".html": html.encode()}

@@ -14,7 +14,7 @@ import typer
 
 from farol.cli.terminal import _, read_settings, say
 from farol.cli.train import ArtifactsOption
-from farol.errors import InputError, Place, reason_of
+from farol.errors import InputError, reason_of
 from farol.i18n import msg
 
 if TYPE_CHECKING:
@@ -174,21 +174,18 @@ def _listening(listening: socket.socket, address: tuple[object, ...]) -> socket.
 
 def _not_listening(host: str, port: int, error: OSError | UnicodeError) -> InputError:
     number = error.errno if isinstance(error, OSError) and not isinstance(error, socket.gaierror) else None
-    where = Place(field=f"{host}:{port}")
     if number == errno.EADDRINUSE:
         return InputError(
             msg("Port {port} is in use by another program.", port=port),
-            where=where,
             fix=msg(
                 "If Farol is running already, use that one or end it first. Else choose another port, such as "
-                "--port {other}.",
+                "--port {other}, or with make: make run PORT={other}.",
                 other=port + 1 if port < _LAST_PORT else port - 1,
             ),
         )
     if number in {errno.EACCES, errno.EPERM}:
         return InputError(
             msg("This user may not listen on port {port}.", port=port),
-            where=where,
             fix=msg("Choose a port from 1024 upwards, such as --port 8000."),
         )
     if number is None or number in _ABSENT:
@@ -197,4 +194,8 @@ def _not_listening(host: str, port: int, error: OSError | UnicodeError) -> Input
             fix=msg("Leave --host out to serve this machine alone; 0.0.0.0 stands for all its addresses."),
         )
     assert isinstance(error, OSError)  # noqa: S101  the others have no number
-    return InputError(msg("The service cannot listen there: {reason}.", reason=reason_of(error)), where=where)
+    return InputError(
+        msg(
+            "The service cannot listen on {host}, port {port}: {reason}.", host=host, port=port, reason=reason_of(error)
+        )
+    )

@@ -36,7 +36,7 @@ def status(
     registry = Registry(settings.artifacts)
     served, problems = promoted(registry, open_tasks(settings))
     try:
-        with Store.open(settings.store_url) as store:
+        with Store.open(settings.store_url, existing=True) as store:
             statuses = model_statuses(store, registry, served, problems, window=window, now=datetime.now(UTC))
     except StoreError as error:
         statuses = tuple(unreadable(task, error) for task in (*(bundle.task for bundle in served), *problems))

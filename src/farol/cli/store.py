@@ -56,7 +56,7 @@ def recount(
 
     settings = read_settings(data=data, artifacts=artifacts)
     registry = Registry(settings.artifacts)
-    with Store.open(settings.store_url) as store:
+    with Store.open(settings.store_url, existing=True) as store:
         result = compare(store, registry)
         if repair:
             mend(store, registry, result.cells)
@@ -87,7 +87,7 @@ def purge(
 
     settings = read_settings(data=data)
     first = parse_age(older_than, now=datetime.now(UTC))
-    with Store.open(settings.store_url) as store:
+    with Store.open(settings.store_url, existing=True) as store:
         purged = remove(store, first)
     say(
         msg(
@@ -114,7 +114,7 @@ def compact(data: DataOption = None) -> None:
     from farol.store.history import compact as thin_out
 
     now = datetime.now(UTC)
-    with Store.open(read_settings(data=data).store_url) as store:
+    with Store.open(read_settings(data=data).store_url, existing=True) as store:
         removed, forgotten = thin_out(store, now), Outbox(store).forget(now)
     say(msg("removed snapshots: {n}; removed alerts that were delivered long ago: {m}", n=removed, m=forgotten))
 

@@ -40,7 +40,7 @@ def export(
 
     file = None if output is None else output_file(output, overwrite=overwrite)
     settings = read_settings(data=data)
-    with Store.open(settings.store_url) as store:
+    with Store.open(settings.store_url, existing=True) as store:
         exported = rows_of(store, _code(student), timezone=ZoneInfo(settings.timezone), now=datetime.now(UTC))
     text = json.dumps(exported, ensure_ascii=False, indent=2)
     if file is None:
@@ -61,7 +61,7 @@ def erase(student: StudentArgument, data: DataOption = None, artifacts: Artifact
     from farol.store.privacy import erase as erase_rows
 
     settings = read_settings(data=data, artifacts=artifacts)
-    with Store.open(settings.store_url) as store:
+    with Store.open(settings.store_url, existing=True) as store:
         erased = erase_rows(store, _code(student), Registry(settings.artifacts))
     say(msg("erased predictions of this pupil: {n}", n=erased.rows))
     if erased.outcomes:

@@ -19,7 +19,7 @@ from farol.model.bundle import Bundle
 from farol.model.features import Floats, meanings_of
 from farol.model.scoring import NO_ANSWER, Answer, Scorer, Scores
 from farol.model.vocabulary import Objects
-from farol.profile import Column, Text
+from farol.profile import LEVEL, Column, Text
 
 NEGLIGIBLE = 0.05
 """Log-odds below which a contribution is no reason: it moves no probability by more than about one point."""
@@ -52,6 +52,7 @@ class Reason:
     standing: LevelComparison | None
     is_chance: bool = False
     word: Text | None = None
+    level_name: Text = LEVEL  # what the profile calls a level, as in "phase 3"
 
     @property
     def direction(self) -> Direction:
@@ -86,12 +87,17 @@ class Reason:
         value = self.word.in_locale(locale) if self.word else self._number(float(self.value), locale)
         if self.standing is None or self.word:
             return msg("{meaning}: {value}", meaning=meaning, value=value)
-        values = {"meaning": meaning, "value": value, "usual": self._number(self.standing.median, locale)}
+        values = {
+            "meaning": meaning,
+            "value": value,
+            "level": f"{self.level_name.in_locale(locale)} {self.standing.level:g}",
+            "usual": self._number(self.standing.median, locale),
+        }
         if self.standing.position == "below":
-            return msg("{meaning}: {value}, below what is usual at the same level ({usual})", **values)
+            return msg("{meaning}: {value}, below what is usual ({level}: {usual})", **values)
         if self.standing.position == "above":
-            return msg("{meaning}: {value}, above what is usual at the same level ({usual})", **values)
-        return msg("{meaning}: {value}, as is usual at the same level", meaning=meaning, value=value)
+            return msg("{meaning}: {value}, above what is usual ({level}: {usual})", **values)
+        return msg("{meaning}: {value}, as is usual ({level}: {usual})", **values)
 
     def _number(self, value: float, locale: str) -> str:
         return f"{value:.0%}" if self.is_chance else number_text(value, locale)
@@ -185,6 +191,7 @@ def _reasons(
                 standing=_standing(bundle.report, name, features),
                 is_chance=derived is not None and derived.kind == "chance",
                 word=word,
+                level_name=profile.level_name,
             )
         )
     return tuple(reasons)

@@ -15,7 +15,7 @@ from pathlib import Path
 
 from farol.errors import BundleError, Place, reason_of
 from farol.files import canonical_json, parse_json, replace_file
-from farol.i18n import msg
+from farol.i18n import Message, msg
 from farol.model.bundle import Bundle, Manifest, disk_trouble, read_bundle
 
 PROMOTED = "promoted.json"
@@ -96,7 +96,12 @@ class Registry:
                 msg("No version of {task} is promoted.", task=task),
                 expected=None if task in tasks or not tasks else msg("one of {names}", names=", ".join(tasks)),
                 where=Place(file=str(self.artifacts / task)),
-                fix=msg("Train one with `farol train`, then choose it with `farol models promote {task}`.", task=task),
+                fix=msg("Train one with `farol train WORKBOOK`. {choose}", choose=_choose_one(task))
+                if tasks
+                else msg(
+                    "Train one with `farol train WORKBOOK`. If your models are in another folder, name it with "
+                    "--artifacts or FAROL_ARTIFACTS."
+                ),
             )
         known = self._known(task)
         if chosen not in known:
@@ -151,7 +156,7 @@ class Registry:
             raise BundleError(
                 msg("No version of {task} was promoted before the present one.", task=task),
                 where=Place(file=str(self._file(task))),
-                fix=msg("Choose a version with `farol models promote {task}`.", task=task),
+                fix=_choose_one(task),
             )
         return history
 
@@ -216,11 +221,17 @@ class Registry:
             ) from error
 
 
+def _choose_one(task: str) -> Message:
+    return msg(
+        "`farol models list` names the versions; choose one with `farol models promote {task} VERSION`.", task=task
+    )
+
+
 def _unreadable(path: Path, task: str) -> BundleError:
     return BundleError(
         msg("{name} does not say which version is in use.", name=PROMOTED),
         where=Place(file=str(path)),
-        fix=msg("Delete it, and choose a version with `farol models promote {task}`.", task=task),
+        fix=msg("Delete the file. {choose}", choose=_choose_one(task)),
     )
 
 

@@ -23,7 +23,7 @@ from farol.errors import InputError, Place, StoreError, reason_of
 from farol.files import sync_folder
 from farol.i18n import msg
 from farol.store.database import Store
-from farol.store.engine import LIVENESS, open_engine, parse_url, store_errors
+from farol.store.engine import LIVENESS, open_engine, parse_url, require_file, store_errors
 from farol.store.schema import require_known
 from farol.store.sqlite import make_private_file, sqlite3
 
@@ -50,12 +50,7 @@ def backup(url: str, file: Path) -> Copied:
     store that is damaged.
     """
     source = _file_of(url, "pg_dump --format=custom --file={file}", file)
-    if not source.exists():
-        raise InputError(
-            msg("There is no database yet."),
-            where=Place(file=str(source)),
-            fix=msg("Name the folder of the service with --data, or its database with FAROL_DATABASE_URL."),
-        )
+    require_file(parse_url(url))
     if file.exists():
         raise InputError(msg("The file exists already."), where=Place(file=str(file)), fix=msg("Name a new file."))
     file = Path(os.path.realpath(file))

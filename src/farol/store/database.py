@@ -15,7 +15,7 @@ from sqlalchemy.engine.interfaces import DBAPICursor
 
 from farol.model.counters import WHOLE
 from farol.store.counters import Counters, add_up
-from farol.store.engine import IMMEDIATE, open_engine, store_errors
+from farol.store.engine import IMMEDIATE, open_engine, parse_url, require_file, store_errors
 from farol.store.identity import remember
 from farol.store.patience import Patience
 from farol.store.records import Prediction, Snapshot, microseconds, moment
@@ -71,14 +71,19 @@ class Store:
         )
 
     @classmethod
-    def open(cls, url: str, *, seconds: float | None = None) -> Store:
+    def open(cls, url: str, *, seconds: float | None = None, existing: bool = False) -> Store:
         """The store at an SQLAlchemy URL; its tables are made or brought up to date first.
+
+        `existing`, for whoever only looks or removes: no folder and no SQLite file is made, and without one it raises
+        InputError.
 
         PostgreSQL may say nothing for `seconds`; while its tables are changed this does not count.
 
         Raises StoreError for a database that cannot be reached, read or written, is damaged, or has tables that this
         Farol does not know; MissingExtraError where the driver is not installed.
         """
+        if existing:
+            require_file(parse_url(url))
         patience = Patience(seconds)
         engine = open_engine(url, patience)
         try:

@@ -17,7 +17,7 @@ from sqlalchemy.exc import ArgumentError, DBAPIError, DisconnectionError, Integr
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 from sqlalchemy.pool import ConnectionPoolEntry, PoolProxiedConnection
 
-from farol.errors import MissingExtraError, Place, StoreError, reason_of
+from farol.errors import InputError, MissingExtraError, Place, StoreError, reason_of
 from farol.files import make_private_folder
 from farol.i18n import Message, msg
 from farol.store.patience import Patience
@@ -174,6 +174,26 @@ def is_readable(connection: object) -> bool:
     with DefaultSelector() as selector:
         selector.register(cast(Any, connection), EVENT_READ)
         return bool(selector.select(0))
+
+
+def require_file(url: URL) -> None:
+    """Raises InputError where the file of an SQLite database is not there. PostgreSQL says so itself."""
+    if url.get_backend_name() != "sqlite" or not url.database or url.database.startswith("file:"):
+        return
+    file = Path(url.database)
+    try:
+        file.stat()
+    except FileNotFoundError as error:
+        raise InputError(
+            msg("There is no database here yet."),
+            where=Place(file=str(file)),
+            fix=msg(
+                "`farol forecast` and `farol serve` make one. If it is in another folder, name that with --data, or "
+                "the database with FAROL_DATABASE_URL."
+            ),
+        ) from error
+    except OSError:  # opening it says what is wrong
+        return
 
 
 def _sqlite_engine(url: URL) -> Engine:
