@@ -240,6 +240,16 @@ def test_free_categories_are_kept_as_written_with_single_spaces() -> None:
     assert read.notes == ()
 
 
+def test_words_of_a_column_without_categories_are_grouped() -> None:
+    cells = ["M", "M\u200b", "\u200bM", "\uff2d", " m ", "M", "\u200b", None, "T\u00ad", "\u00adT", 1.0]
+    assert category_column(cells, FREE).values.tolist() == ["M", "M", "M", "M", "M", "M", None, None, "T", "T", "1"]
+
+
+@pytest.mark.parametrize("cell", ["7,5\u200b", "\u200b7.5", "7\u200b,5", "75%\u200b"])
+def test_a_number_with_what_nobody_sees_is_read(cell: str) -> None:
+    assert number_column([cell], GRADE).values.tolist() == [7.5]
+
+
 def test_a_category_rule_gives_a_known_category() -> None:
     rule = Recode(pattern="sex (.)", value=None, missing=False, finding="touched")
     read = category_column(["sex f", "sex F"], replace(SEX, recodes=(rule,), categories=("f",)))

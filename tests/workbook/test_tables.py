@@ -276,3 +276,13 @@ def test_formulas_never_calculated_are_named(tmp_path: Path) -> None:
 def test_formulas_of_a_whole_last_column_are_named(tmp_path: Path) -> None:
     panel = read(tmp_path, pupils(2, {"INDE 22": ["=1+1", "=1+1"]}))
     assert only(panel, "uncalculated").rows == (2, 3)
+
+
+def test_words_apart_only_by_what_nobody_sees_are_one(tmp_path: Path) -> None:
+    rows = pupils(
+        4, {"Turma": ["7A", "7A\u200b", "\uff17A", "7A"], "G\u00eanero": ["Menina\u200b", "Menina", "Menina", "MENINA"]}
+    )
+    panel = read(tmp_path, rows)
+    assert set(panel.categories["class"]) == {"7A"}
+    assert set(panel.categories["sex"]) == {"F"}
+    assert [(f.column, f.rows) for f in findings_of(panel, "respelled")] == [("G\u00eanero", (2, 5)), ("Turma", (3, 4))]

@@ -266,7 +266,10 @@ QUIRKS: Mapping[str, Quirk] = {
     ),
     "respelled": Quirk(
         "info",
-        msg("Words differ from the usual words of the column only in capital letters, accents or spaces."),
+        msg(
+            "Words differ from the usual words of the column only in capital letters, accents, spaces or characters "
+            "that nobody sees."
+        ),
         msg("They are read as the same."),
     ),
     "respelled_between_years": Quirk(

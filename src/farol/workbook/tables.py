@@ -341,7 +341,7 @@ class _Reader:
         return read.values
 
     def _note_spellings(self, column: Column, cells: Sequence[Cell], values: Floats | Objects) -> None:
-        if column.recodes:
+        if column.recodes or column.kind == "category":
             self._spellings[column.name], odd = spellings_of(cells, values)
             self._report("respelled", self._selection.chosen[column.name].text, odd)
 
