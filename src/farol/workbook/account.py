@@ -133,13 +133,15 @@ def reading_lines(
 ) -> list[str]:
     """The two lines about reading that a command prints which uses a workbook: what was lost, and where it says more.
 
-    `year` limits them to the sheet of a year; sheets and files that are not read are said of any. With `only_losses`
+    `year` limits them to the sheet of a year; sheets and files that are not read, or have no pupil, are said of any. With `only_losses`
     there are no lines where nothing was lost.
     """
     used = [account for account in accounts if year is None or account.year == year]
     sheets = {account.sheet for account in used}
     about = [finding for finding in findings if finding.code == "unread_sheet" or finding.sheet in sheets]
-    lost = [text.render(locale) for text in _losses(used, about)]
+    # A sheet that is still without pupils may be that of the year somebody is waiting for, so any year's is told.
+    bare = [account.sheet for account in accounts if not account.pupils]
+    lost = [text.render(locale) for text in _losses(used, about, bare)]
     if only_losses and not lost:
         return []
     read = msg(
@@ -159,7 +161,7 @@ def reading_lines(
     return [f"{read.render(locale)} {missed.render(locale)}", more.render(locale)]
 
 
-def _losses(accounts: Sequence[SheetAccount], findings: Sequence[Finding]) -> list[Message]:
+def _losses(accounts: Sequence[SheetAccount], findings: Sequence[Finding], bare: Sequence[str]) -> list[Message]:
     unread = [finding.sheet for finding in findings if finding.code == "unread_sheet" and finding.severity != "info"]
     columns = [
         f"{finding.column} ({finding.sheet})"
@@ -170,6 +172,7 @@ def _losses(accounts: Sequence[SheetAccount], findings: Sequence[Finding]) -> li
     rows = sum(account.rows_lost for account in accounts)
     losses = [
         (msg("sheets or files: {names}", names=_listed(unread)), unread),
+        (msg("without any pupil: {names}", names=_listed(bare)), bare),
         (msg("rows with values: {count}", count=rows), rows),
         (msg("needed columns without values: {names}", names=_listed(columns)), columns),
         (msg("unknown headers: {names}", names=_listed(unknown)), unknown),

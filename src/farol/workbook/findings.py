@@ -58,6 +58,7 @@ QUIRKS: Mapping[str, Quirk] = {
         msg("Of the name only the year fits, and there is no column of pupils' codes."),
         msg("It is not read."),
     ),
+    "unread_blank": Quirk("warning", msg("Nothing is written in it."), msg("It is not read.")),
     "unread_part": Quirk("error", msg("The file names this sheet, but does not hold it."), msg("It is not read.")),
     "unread_kind": Quirk("warning", msg("Of a folder, only csv and parquet files are read."), msg("It is not read.")),
     "error_cell": Quirk(
