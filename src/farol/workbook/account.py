@@ -13,6 +13,7 @@ from farol.workbook.headers import Heading
 LEFT_OUT: Mapping[str, Message] = {
     "blank_row": msg("blank"),
     "header_row_again": msg("headers again"),
+    "other_headers": msg("below other headers"),
     "summary_row": msg("totals and the like"),
     "note_row": msg("notes"),
     "unusable_code": msg("code not usable"),
@@ -133,8 +134,8 @@ def reading_lines(
 ) -> list[str]:
     """The two lines about reading that a command prints which uses a workbook: what was lost, and where it says more.
 
-    `year` limits them to the sheet of a year; sheets and files that are not read, or have no pupil, are said of any. With `only_losses`
-    there are no lines where nothing was lost.
+    `year` limits them to the sheet of a year; sheets and files that are not read, or have no pupil, are said of any.
+    With `only_losses` there are no lines where nothing was lost.
     """
     used = [account for account in accounts if year is None or account.year == year]
     sheets = {account.sheet for account in used}

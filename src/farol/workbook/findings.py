@@ -171,6 +171,16 @@ QUIRKS: Mapping[str, Quirk] = {
         msg("They are left out."),
     ),
     "header_row_again": Quirk("warning", msg("Rows repeat the headers."), msg("They are left out.")),
+    "headers_reordered": Quirk(
+        "error",
+        msg("The headers stand here again in another order: from this row on the columns are exchanged."),
+        msg("The rows below are read under these headers. See whether they are right."),
+    ),
+    "other_headers": Quirk(
+        "error",
+        msg("The rows stand below other headers, further down in the sheet."),
+        msg("They are left out. Move the table to a sheet or file of its own."),
+    ),
     "unlike_code": Quirk(
         "warning",
         msg("The code is not written like the others of the sheet."),

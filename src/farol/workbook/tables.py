@@ -219,6 +219,7 @@ class _Reader:
         """Where pupils have no code, the sheet's name and the row stand for it."""
         cells = [self._selection.cells[heading.position] for heading in self._selection.chosen.values()]
         left_out = rows_without_code([heading.text for heading in self._selection.chosen.values()], cells)
+        left_out = _with_strangers(left_out, self._selection.strangers)
         blank = sorted(self._blank(range(len(self._row))))
         for code, positions in left_out.items():
             self._report(code, None, [at for at in positions if at not in set(blank)])
@@ -253,6 +254,7 @@ class _Reader:
         header, cells = self._code_cells()
         read = self._codes(cells)
         strangers = rows_without_pupil(header, cells, read.values, self._selection.cells)
+        strangers = _with_strangers(strangers, self._selection.strangers)
         strangers |= self._of_other_tasks()
         for code, positions in strangers.items():
             self._report(code, header or None, positions)
@@ -485,6 +487,14 @@ class _Reader:
                         details=note.details,
                     )
                 )
+
+
+def _with_strangers(kinds: Mapping[str, Sequence[int]], surer: Mapping[str, Sequence[int]]) -> dict[str, Sequence[int]]:
+    """The positions of rows by code, where what is `surer` goes first."""
+    known = {at for positions in surer.values() for at in positions}
+    others = {code: [at for at in positions if at not in known] for code, positions in kinds.items()}
+    codes = {code: sorted([*others.get(code, ()), *surer.get(code, ())]) for code in (*others, *surer)}
+    return {code: positions for code, positions in codes.items() if positions}
 
 
 def _difference(profile: Profile) -> tuple[str, str] | None:
