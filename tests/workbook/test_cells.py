@@ -223,9 +223,10 @@ def test_what_is_no_date_is_missing_and_told() -> None:
 
 def test_years_of_dates_stay_in_the_range_of_their_column() -> None:
     born = ["2010-12-31", "", "1900-01-01", "1989-12-26"]
-    years = years_in_range(date_column(born).years, PEDE.columns["birth_year"])
-    assert years.tolist()[0] == 2010.0
-    assert np.isnan(years).tolist() == [False, True, True, False]
+    read = years_in_range(date_column(born).years, PEDE.columns["birth_year"])
+    assert read.values.tolist()[0] == 2010.0
+    assert np.isnan(read.values).tolist() == [False, True, True, False]
+    assert codes(read.notes) == {"out_of_range": (2,)}
 
 
 def test_categories_are_recoded_and_others_told() -> None:

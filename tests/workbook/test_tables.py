@@ -113,6 +113,14 @@ def test_a_year_of_birth_comes_from_a_date_of_undecided_order(tmp_path: Path) ->
     assert (finding.rows, finding.severity) == ((2, 3), "warning")
 
 
+@pytest.mark.parametrize("year", ["0015", "201"])
+def test_a_year_that_nobody_was_born_in_is_named(tmp_path: Path, year: str) -> None:
+    panel = read(tmp_path, pupils(3, {"Data de Nasc": ["17/6/2014", f"18/6/{year}", "19/6/2014"]}))
+    assert values(panel, "birth_year") == [2014.0, None, 2014.0]
+    finding = only(panel, "out_of_range")
+    assert (finding.column, finding.rows, finding.severity) == ("Data de Nasc", (3,), "warning")
+
+
 def test_a_month_of_birth_in_the_sheet_is_kept(tmp_path: Path) -> None:
     rows = pupils(2, {"Data de Nasc": [dt.date(2010, 5, 20)] * 2, "Mês nasc": [7, None]})
     assert values(read(tmp_path, rows), "birth_month") == [7.0, 5.0]

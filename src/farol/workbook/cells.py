@@ -130,9 +130,10 @@ def zero_as_missing(values: Floats, where: NDArray[np.bool_]) -> Numbers:
     return Numbers(np.where(zeros, NOTHING, values), noted.all())
 
 
-def years_in_range(years: Floats, column: Column) -> Floats:
+def years_in_range(years: Floats, column: Column) -> Numbers:
     """The `years` of dates, NaN outside the range of the number column they are for."""
-    return _in_range(years, column, Notes())
+    noted = Notes()
+    return Numbers(_in_range(years, column, noted), noted.all())
 
 
 def spellings_of(cells: Sequence[Cell], values: Floats | Objects) -> tuple[Spellings, tuple[int, ...]]:

@@ -386,8 +386,11 @@ class _Reader:
             if column.year_fills is None:
                 continue
             target = self._profile.columns[column.year_fills]
-            years = years_in_range(self._date_years.get(column.name, dates[column.name]), target)
+            read = years_in_range(self._date_years.get(column.name, dates[column.name]), target)
+            years = read.values
             gaps = np.isnan(numbers[target.name]) & ~np.isnan(years)
+            if column.name in self._selection.chosen:
+                self._report_notes(column, read.notes)
             if gaps.any():
                 numbers[target.name] = np.where(gaps, years, numbers[target.name])
                 header = self._selection.chosen[column.name].text
