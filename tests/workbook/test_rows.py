@@ -150,7 +150,7 @@ def test_headers_again_in_another_spelling_are_no_pupil(tmp_path: Path) -> None:
 def test_rows_below_other_headers_are_left_out_and_named(tmp_path: Path) -> None:
     rows = pupils(4)
     width = len(rows[0])
-    table = [["RA", "IAA", "IEG", "Defas"], ["RA-50", 7.0, 8.0, 0], [None], ["RA-51", 5.0, 6.0, -1]]
+    table: list[list[object]] = [["RA", "IAA", "IEG", "Defas"], ["RA-50", 7.0, 8.0, 0], [None], ["RA-51", 5.0, 6.0, -1]]
     panel = read(tmp_path, [*rows, [None] * width, *([*row, *[None] * (width - len(row))] for row in table)])
     assert panel.student.tolist() == ["RA-1", "RA-2", "RA-3", "RA-4"]
     finding = only(panel, "other_headers")

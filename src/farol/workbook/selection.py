@@ -29,14 +29,19 @@ class SheetNeeds:
     """What is asked of a workbook; whatever else it has is read too, and what it lacks is a finding.
 
     `pupils`: each row must have a pupil's code; without, a row that has none counts as a pupil of its own. `columns`:
-    at least one of them must be in some sheet. `year` is that of a single sheet or file whose name has none. `task`: of
-    a log of predictions, as `farol log export` writes it, only this task's rows are read.
+    at least one of them must be in some sheet, and others may be missing without a warning. `year` is that of a single
+    sheet or file whose name has none. `task`: of a log of predictions, as `farol log export` writes it, only this
+    task's rows are read.
     """
 
     pupils: bool = True
     columns: frozenset[str] = frozenset()
     year: int | None = None
     task: str | None = None
+
+    def wants(self, name: str) -> bool:
+        """Whether it matters that a column of the profile is missing."""
+        return not self.columns or name in self.columns
 
 
 ANY_SHEET = SheetNeeds()
@@ -75,7 +80,11 @@ def select_columns(raw: RawSheet, profile: Profile, needs: SheetNeeds = ANY_SHEE
     filled = [_is_filled(column) for column in cells]
     candidates = _candidates(headings, profile)
     chosen = {name: _best(alike, cells) for name, alike in candidates.items()}
-    missing = [name for name, column in profile.columns.items() if name not in chosen and column.kind in _READ]
+    missing = [
+        name
+        for name, column in profile.columns.items()
+        if name not in chosen and column.kind in _READ and (needs.pupils or needs.wants(name))
+    ]
     likely = {
         heading.position: name
         for heading in headings
@@ -86,7 +95,7 @@ def select_columns(raw: RawSheet, profile: Profile, needs: SheetNeeds = ANY_SHEE
     if needs.pupils:
         _require_codes(raw, profile, headings, chosen, likely)
     findings = [
-        *_about_headings(raw, profile, headings, filled, likely),
+        *_about_headings(raw, profile, headings, filled, likely, needs=needs),
         *_about_duplicates(raw, candidates, chosen, cells, filled),
         *_about_repeats(raw, profile, headings),
         *_above_headers(raw, at, headings),
@@ -242,6 +251,8 @@ def _about_headings(
     headings: Sequence[Heading],
     filled: Sequence[bool],
     likely: Mapping[int, str],
+    *,
+    needs: SheetNeeds,
 ) -> Iterator[Finding]:
     for heading in headings:
         column = profile.columns.get(heading.column or "")
@@ -249,7 +260,7 @@ def _about_headings(
             if filled[heading.position]:
                 yield finding("unnamed_column", sheet=raw.name, column=column_letters(heading.position), count=1)
         elif not filled[heading.position]:
-            grave = heading.meaning == "column" and column is not None and column.required
+            grave = heading.meaning == "column" and column is not None and column.required and needs.wants(column.name)
             severity: Severity = "warning" if grave else "info"
             yield finding("empty_column", sheet=raw.name, column=heading.text, count=1, severity=severity)
         elif heading.meaning == "unknown":

@@ -427,7 +427,7 @@ class _Reader:
         for column in self._profile.columns.values():
             absent = column.name not in self._selection.chosen and column.name not in filled
             if absent and column.kind in ("number", "date", "category"):
-                severity: Severity = "warning" if column.required else "info"
+                severity: Severity = "warning" if column.required and self._needs.wants(column.name) else "info"
                 own = self._own_header(column)
                 self._findings.append(
                     finding("missing_column", sheet=self._raw.name, column=own, count=1, severity=severity)
@@ -460,7 +460,8 @@ class _Reader:
         label = self._profile.label
         headers = self._headers()
         header = headers.get(label.column)
-        self._report("no_label", header, np.flatnonzero(np.isnan(at_risk)).tolist())
+        if self._needs.wants(label.column):
+            self._report("no_label", header, np.flatnonzero(np.isnan(at_risk)).tolist())
         self._report(
             "lag_contradiction",
             header,
@@ -492,7 +493,7 @@ class _Reader:
                 )
 
 
-def _with_strangers(kinds: Mapping[str, Sequence[int]], surer: Mapping[str, Sequence[int]]) -> dict[str, Sequence[int]]:
+def _with_strangers(kinds: Mapping[str, Sequence[int]], surer: Mapping[str, Sequence[int]]) -> dict[str, list[int]]:
     """The positions of rows by code, where what is `surer` goes first."""
     known = {at for positions in surer.values() for at in positions}
     others = {code: [at for at in positions if at not in known] for code, positions in kinds.items()}
