@@ -93,6 +93,8 @@ def test_drift_needs_the_columns_of_its_task_alone(run: Run, tmp_path: Path, new
     file = write(tmp_path / "ten-features.csv", newest, lambda header: header in FEATURES)
     report = json.loads(run("drift", "--task", "current", "--input", file, "--format", "json", both=False))
     assert report["n"] == len(newest) - 1
+    told = run("drift", "--task", "current", "--input", file)
+    assert "No sheet, row with values or needed column is missing." in told
     other = write(tmp_path / "x.csv", newest, lambda header: header == "Fase")
     assert "no column that can be used here" in run("drift", "--task", "current", "--input", other, code=2)
 

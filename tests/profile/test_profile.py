@@ -72,6 +72,13 @@ limits = { pt = "Nenhum.", en = "None." }
 """
 
 
+@pytest.mark.parametrize(
+    "text", ["Retido\u200b", "Re\u00adtido", "\ufeffRETIDO", "\uff32etido", "Retido\ufe0f", "Retido \u200b "]
+)
+def test_what_nobody_sees_does_not_count_in_a_word(text: str) -> None:
+    assert fold(text) == "retido"
+
+
 def test_the_built_in_profile_describes_pede() -> None:
     profile = load_profile("pede")
     assert profile.sheet_pattern == "PEDE{year}"

@@ -123,3 +123,11 @@ def test_the_rows_of_a_csv_add_up(tmp_path: Path) -> None:
         csv.writer(file).writerows([header, rows[0], [], rows[1], ["Total"], rows[2]])
     (account,) = read_panel(tmp_path / "PEDE2022.csv", PEDE).accounts
     assert (account.rows, account.pupils, account.left_out) == (6, 3, {"blank_row": 1, "summary_row": 1})
+
+
+def test_the_two_lines_name_a_year_without_pupils(tmp_path: Path) -> None:
+    panel = panel_of(tmp_path, {"PEDE2022": pupils(3), "PEDE2023": pupils(3)[:1]})
+    first, _ = reading_lines(panel.accounts, panel.findings, "book.xlsx", "en", year=2022)
+    assert "Not read: without any pupil: PEDE2023" in first
+    first, _ = reading_lines(panel.accounts, panel.findings, "book.xlsx", "pt_BR", year=2022)
+    assert "sem nenhum aluno: PEDE2023" in first

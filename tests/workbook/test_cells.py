@@ -223,9 +223,10 @@ def test_what_is_no_date_is_missing_and_told() -> None:
 
 def test_years_of_dates_stay_in_the_range_of_their_column() -> None:
     born = ["2010-12-31", "", "1900-01-01", "1989-12-26"]
-    years = years_in_range(date_column(born).years, PEDE.columns["birth_year"])
-    assert years.tolist()[0] == 2010.0
-    assert np.isnan(years).tolist() == [False, True, True, False]
+    read = years_in_range(date_column(born).years, PEDE.columns["birth_year"])
+    assert read.values.tolist()[0] == 2010.0
+    assert np.isnan(read.values).tolist() == [False, True, True, False]
+    assert codes(read.notes) == {"out_of_range": (2,)}
 
 
 def test_categories_are_recoded_and_others_told() -> None:
@@ -238,6 +239,16 @@ def test_free_categories_are_kept_as_written_with_single_spaces() -> None:
     read = category_column(["7  E", 9.0, 9.5, True], FREE)
     assert read.values.tolist() == ["7 E", "9", "9.5", "True"]
     assert read.notes == ()
+
+
+def test_words_of_a_column_without_categories_are_grouped() -> None:
+    cells = ["M", "M\u200b", "\u200bM", "\uff2d", " m ", "M", "\u200b", None, "T\u00ad", "\u00adT", 1.0]
+    assert category_column(cells, FREE).values.tolist() == ["M", "M", "M", "M", "M", "M", None, None, "T", "T", "1"]
+
+
+@pytest.mark.parametrize("cell", ["7,5\u200b", "\u200b7.5", "7\u200b,5", "75%\u200b"])
+def test_a_number_with_what_nobody_sees_is_read(cell: str) -> None:
+    assert number_column([cell], GRADE).values.tolist() == [7.5]
 
 
 def test_a_category_rule_gives_a_known_category() -> None:

@@ -115,3 +115,46 @@ def test_a_last_cell_of_several_lines_is_one_cell(tmp_path: Path) -> None:
     panel = csv_panel(tmp_path, lines)
     assert panel.student.size == 4
     assert findings_of(panel, "stray_quote") == findings_of(panel, "short_row") == []
+
+
+def exchanged(rows: Rows, *headers: str) -> list[list[object]]:
+    """The rows with two columns exchanged."""
+    first, second = (rows[0].index(header) for header in headers)
+    order = list(range(len(rows[0])))
+    order[first], order[second] = second, first
+    return [[row[at] for at in order] for row in rows]
+
+
+@pytest.mark.parametrize("headers", [("IAA", "IEG"), ("RA", "IDA")])
+def test_rows_below_headers_in_another_order_are_placed(tmp_path: Path, headers: tuple[str, str]) -> None:
+    rows = pupils(6)
+    turned = exchanged(rows, *headers)
+    panel = read(tmp_path, [*rows[:3], turned[0], *turned[3:5], rows[0], *rows[5:]])
+    plain = read(tmp_path, rows)
+    assert panel.student.tolist() == plain.student.tolist()
+    assert panel.fingerprint == plain.fingerprint
+    finding = only(panel, "headers_reordered")
+    assert (finding.rows, finding.severity) == ((4,), "error")
+    assert only(panel, "header_row_again").rows == (4, 7)
+
+
+def test_headers_again_in_another_spelling_are_no_pupil(tmp_path: Path) -> None:
+    rows = pupils(4)
+    again = ["R.A." if cell == "RA" else cell for cell in rows[0]]
+    panel = read(tmp_path, [*rows[:3], again, *rows[3:]])
+    assert len(panel.student) == 4
+    assert only(panel, "header_row_again").rows == (4,)
+    assert findings_of(panel, "headers_reordered") == []
+
+
+def test_rows_below_other_headers_are_left_out_and_named(tmp_path: Path) -> None:
+    rows = pupils(4)
+    width = len(rows[0])
+    table: list[list[object]] = [["RA", "IAA", "IEG", "Defas"], ["RA-50", 7.0, 8.0, 0], [None], ["RA-51", 5.0, 6.0, -1]]
+    panel = read(tmp_path, [*rows, [None] * width, *([*row, *[None] * (width - len(row))] for row in table)])
+    assert panel.student.tolist() == ["RA-1", "RA-2", "RA-3", "RA-4"]
+    finding = only(panel, "other_headers")
+    assert (finding.rows, finding.severity) == ((7, 8, 10), "error")
+    (account,) = panel.accounts
+    assert account.rows == account.above + 1 + account.pupils + sum(account.left_out.values())
+    assert account.left_out == {"blank_row": 2, "other_headers": 3}

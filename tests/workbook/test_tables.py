@@ -113,6 +113,14 @@ def test_a_year_of_birth_comes_from_a_date_of_undecided_order(tmp_path: Path) ->
     assert (finding.rows, finding.severity) == ((2, 3), "warning")
 
 
+@pytest.mark.parametrize("year", ["0015", "201"])
+def test_a_year_that_nobody_was_born_in_is_named(tmp_path: Path, year: str) -> None:
+    panel = read(tmp_path, pupils(3, {"Data de Nasc": ["17/6/2014", f"18/6/{year}", "19/6/2014"]}))
+    assert values(panel, "birth_year") == [2014.0, None, 2014.0]
+    finding = only(panel, "out_of_range")
+    assert (finding.column, finding.rows, finding.severity) == ("Data de Nasc", (3,), "warning")
+
+
 def test_a_month_of_birth_in_the_sheet_is_kept(tmp_path: Path) -> None:
     rows = pupils(2, {"Data de Nasc": [dt.date(2010, 5, 20)] * 2, "Mês nasc": [7, None]})
     assert values(read(tmp_path, rows), "birth_month") == [7.0, 5.0]
@@ -276,3 +284,13 @@ def test_formulas_never_calculated_are_named(tmp_path: Path) -> None:
 def test_formulas_of_a_whole_last_column_are_named(tmp_path: Path) -> None:
     panel = read(tmp_path, pupils(2, {"INDE 22": ["=1+1", "=1+1"]}))
     assert only(panel, "uncalculated").rows == (2, 3)
+
+
+def test_words_apart_only_by_what_nobody_sees_are_one(tmp_path: Path) -> None:
+    rows = pupils(
+        4, {"Turma": ["7A", "7A\u200b", "\uff17A", "7A"], "G\u00eanero": ["Menina\u200b", "Menina", "Menina", "MENINA"]}
+    )
+    panel = read(tmp_path, rows)
+    assert set(panel.categories["class"]) == {"7A"}
+    assert set(panel.categories["sex"]) == {"F"}
+    assert [(f.column, f.rows) for f in findings_of(panel, "respelled")] == [("G\u00eanero", (2, 5)), ("Turma", (3, 4))]

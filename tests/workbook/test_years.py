@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 from openpyxl import load_workbook
+from openpyxl.chart import BarChart
 
 from farol.errors import WorkbookError
 from farol.workbook.panel import Panel, read_panel
@@ -106,3 +107,25 @@ def test_a_chosen_name_says_how_well_it_fits() -> None:
     fits = {name: found.fit if (found := year_name("PEDE{year}", name)) else None for name in ("PEDE2024", *NEAR, "x")}
     assert [name for name, fit in fits.items() if fit is Fit.near] == [name for name in NEAR if name != "2023"]
     assert (fits["PEDE2024"], fits["2023"], fits["x"]) == (Fit.exact, Fit.year_only, None)
+
+
+@pytest.mark.parametrize("write", WRITERS)
+def test_a_blank_sheet_of_a_year_is_skipped_and_named(
+    tmp_path: Path, write: Callable[[Path, Mapping[str, Rows]], Path]
+) -> None:
+    panel = read_panel(write(tmp_path / "book.bin", {"PEDE2022": pupils(2), "PEDE2023": [[" "]]}), PEDE)
+    assert panel.years == (2022,)
+    assert said(panel) == {"PEDE2023": "Nothing is written in it."}
+    assert only(panel, "unread_sheet").severity == "warning"
+
+
+@pytest.mark.parametrize("title", ["chart", "empty"])
+def test_a_newest_tab_without_cells_stops_nothing(tmp_path: Path, title: str) -> None:
+    path = write_xlsx(tmp_path / "book.xlsx", {"PEDE2022": pupils(2)})
+    book = load_workbook(path)
+    if title == "chart":
+        book.create_chartsheet("PEDE2023").add_chart(BarChart())
+    else:
+        book.create_sheet("PEDE2023")
+    book.save(path)
+    assert said(read_panel(path, PEDE)) == {"PEDE2023": "Nothing is written in it."}

@@ -5,7 +5,7 @@ the age table, the tasks) stands in a profile. The built-in one is `profile/buil
 reference of the format.
 """
 
-from farol.profile.folding import fold
+from farol.profile.folding import fold, is_invisible, visible
 from farol.profile.parsing import load_profile, parse_profile
 from farol.profile.values import (
     BY_ROWS,
@@ -48,6 +48,8 @@ __all__ = [
     "Text",
     "ZeroIsMissing",
     "fold",
+    "is_invisible",
     "load_profile",
     "parse_profile",
+    "visible",
 ]

@@ -13,6 +13,7 @@ from farol.workbook.headers import Heading
 LEFT_OUT: Mapping[str, Message] = {
     "blank_row": msg("blank"),
     "header_row_again": msg("headers again"),
+    "other_headers": msg("below other headers"),
     "summary_row": msg("totals and the like"),
     "note_row": msg("notes"),
     "unusable_code": msg("code not usable"),
@@ -134,13 +135,15 @@ def reading_lines(
     """The two lines about reading that a command prints which uses a workbook: what was lost, which sheet repeats
     another, and where it says more.
 
-    `year` limits them to the sheet of a year; sheets and files that are not read are said of any. With `only_losses`
-    there are no lines where neither is so.
+    `year` limits them to the sheet of a year; sheets and files that are not read, and sheets without pupils, are said of
+    any. With `only_losses` there are no lines where nothing was lost and no sheet repeats another.
     """
     used = [account for account in accounts if year is None or account.year == year]
     sheets = {account.sheet for account in used}
     about = [finding for finding in findings if finding.code == "unread_sheet" or finding.sheet in sheets]
-    lost = [text.render(locale) for text in _losses(used, about)]
+    # A sheet that is still without pupils may be that of the year somebody is waiting for, so any year's is told.
+    bare = [account.sheet for account in accounts if not account.pupils]
+    lost = [text.render(locale) for text in _losses(used, about, bare)]
     copies = [finding.message.render(locale) for finding in about if finding.code == "repeated_sheet"]
     if only_losses and not lost and not copies:
         return []
@@ -161,7 +164,7 @@ def reading_lines(
     return [" ".join([read.render(locale), missed.render(locale), *copies]), more.render(locale)]
 
 
-def _losses(accounts: Sequence[SheetAccount], findings: Sequence[Finding]) -> list[Message]:
+def _losses(accounts: Sequence[SheetAccount], findings: Sequence[Finding], bare: Sequence[str]) -> list[Message]:
     unread = [finding.sheet for finding in findings if finding.code == "unread_sheet" and finding.severity != "info"]
     columns = [
         f"{finding.column} ({finding.sheet})"
@@ -172,6 +175,7 @@ def _losses(accounts: Sequence[SheetAccount], findings: Sequence[Finding]) -> li
     rows = sum(account.rows_lost for account in accounts)
     losses = [
         (msg("sheets or files: {names}", names=_listed(unread)), unread),
+        (msg("without any pupil: {names}", names=_listed(bare)), bare),
         (msg("rows with values: {count}", count=rows), rows),
         (msg("needed columns without values: {names}", names=_listed(columns)), columns),
         (msg("unknown headers: {names}", names=_listed(unknown)), unknown),

@@ -18,7 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from farol.i18n import figures
-from farol.profile import Column, fold
+from farol.profile import Column, fold, visible
 from farol.workbook.notes import Note, Notes, nothing_in
 from farol.workbook.raw import FROM_WORKBOOK, Cell, Percent, Source, plain_text
 from farol.workbook.student_code import student_code
@@ -78,7 +78,11 @@ def number_column(cells: Sequence[Cell], column: Column, source: Source = FROM_W
 
 
 def category_column(cells: Sequence[Cell], column: Column) -> Categories:
-    """The categories of a column after the profile's recodings; what is not among its categories is None."""
+    """The categories of a column after the profile's recodings; what is not among its categories is None.
+
+    Where the profile lists no categories, words that differ only as headers may are one category: the commonest of
+    them.
+    """
     noted = Notes()
     values = np.full(len(cells), None, dtype=np.object_)
     read = lru_cache(maxsize=None, typed=True)(lambda cell: read_category(cell, column))
@@ -86,7 +90,17 @@ def category_column(cells: Sequence[Cell], column: Column) -> Categories:
         if cell != "":
             values[position], code = read(cell)
             noted.add(code, position, cell)
-    return Categories(values, noted.all())
+    return Categories(values if column.categories else _of_one_spelling(values), noted.all())
+
+
+def _of_one_spelling(values: Objects) -> Objects:
+    """Words (n,), each in the commonest spelling of those that fold alike; None stays."""
+    counts = Counter(value for value in values if value is not None)
+    commonest: dict[str, str] = {}
+    spelling: dict[object, str | None] = {None: None}
+    for word, _ in sorted(counts.items(), key=lambda item: (-item[1], item[0])):
+        spelling[word] = commonest.setdefault(fold(word), word)
+    return np.array([spelling[value] for value in values], dtype=np.object_)
 
 
 def identifier_column(cells: Sequence[Cell]) -> Categories:
@@ -116,15 +130,17 @@ def zero_as_missing(values: Floats, where: NDArray[np.bool_]) -> Numbers:
     return Numbers(np.where(zeros, NOTHING, values), noted.all())
 
 
-def years_in_range(years: Floats, column: Column) -> Floats:
+def years_in_range(years: Floats, column: Column) -> Numbers:
     """The `years` of dates, NaN outside the range of the number column they are for."""
-    return _in_range(years, column, Notes())
+    noted = Notes()
+    return Numbers(_in_range(years, column, noted), noted.all())
 
 
 def spellings_of(cells: Sequence[Cell], values: Floats | Objects) -> tuple[Spellings, tuple[int, ...]]:
     """The spellings of a column's values, and the positions of the odd ones out.
 
-    Odd are cells whose text differs from the commonest of their column only in case, accents, signs or spaces.
+    Odd are cells whose text differs from the commonest of their column only in case, accents, signs, spaces, width or
+    invisible characters.
     `values` (n,) are what the `cells` (n,) were read as; cells without a value (None, NaN) do not count.
     """
     texts = {at: cell for at, cell in enumerate(cells) if isinstance(cell, str) and cell and _has_value(values[at])}
@@ -194,9 +210,11 @@ def read_category(cell: Cell, column: Column) -> tuple[str | None, str | None]:
     text = plain_text(cell)
     value, code = _recoded(text, column)
     if code == "unreadable_text":
+        if not column.categories:
+            return " ".join(visible(text).split()), None
         folded = fold(text)
         written = next((category for category in column.categories if fold(category) == folded), None)
-        return (text, None) if not column.categories else (written, code if written is None else None)
+        return written, code if written is None else None
     if column.categories and value is not None and value not in column.categories:
         return None, "unreadable_text"
     return None if value is None else str(value), code

@@ -58,6 +58,7 @@ QUIRKS: Mapping[str, Quirk] = {
         msg("Of the name only the year fits, and there is no column of pupils' codes."),
         msg("It is not read."),
     ),
+    "unread_blank": Quirk("warning", msg("Nothing is written in it."), msg("It is not read.")),
     "unread_part": Quirk("error", msg("The file names this sheet, but does not hold it."), msg("It is not read.")),
     "unread_kind": Quirk("warning", msg("Of a folder, only csv and parquet files are read."), msg("It is not read.")),
     "error_cell": Quirk(
@@ -170,6 +171,16 @@ QUIRKS: Mapping[str, Quirk] = {
         msg("They are left out."),
     ),
     "header_row_again": Quirk("warning", msg("Rows repeat the headers."), msg("They are left out.")),
+    "headers_reordered": Quirk(
+        "error",
+        msg("The headers stand here again in another order: from this row on the columns are exchanged."),
+        msg("The rows below are read under these headers. See whether they are right."),
+    ),
+    "other_headers": Quirk(
+        "error",
+        msg("The rows stand below other headers, further down in the sheet."),
+        msg("They are left out. Move the table to a sheet or file of its own."),
+    ),
     "unlike_code": Quirk(
         "warning",
         msg("The code is not written like the others of the sheet."),
@@ -266,7 +277,10 @@ QUIRKS: Mapping[str, Quirk] = {
     ),
     "respelled": Quirk(
         "info",
-        msg("Words differ from the usual words of the column only in capital letters, accents or spaces."),
+        msg(
+            "Words differ from the usual words of the column only in capital letters, accents, spaces or characters "
+            "that nobody sees."
+        ),
         msg("They are read as the same."),
     ),
     "respelled_between_years": Quirk(

@@ -82,7 +82,7 @@ class HeaderIndex:
 
     def heading(self, position: int, text: str) -> Heading:
         """What the header `text` in column `position` (0-based) means."""
-        folded = visible_fold(text)
+        folded = fold(text)
         if not folded:
             return Heading(position, text, folded, "blank")
         known = self._known(folded)
@@ -102,7 +102,7 @@ class HeaderIndex:
         None where no column or more than one is like it. "Nota de Matemática 2024", "Matematca" and "Mate" are like
         "Matemática"; of words shorter than four letters nothing is concluded but from the whole header.
         """
-        folded = visible_fold(header)
+        folded = fold(header)
         words = _telling_words(folded)
         if {int(year) for year in _YEAR.findall(folded)} - {self._year}:
             return None
@@ -137,7 +137,7 @@ class HeaderIndex:
 
     def known_headers(self, row: Sequence[object]) -> int:
         """How many columns of the profile a row names."""
-        known = (self._known(visible_fold(header_text(cell))) for cell in row)
+        known = (self._known(fold(header_text(cell))) for cell in row)
         return len({name_and_rank[0] for name_and_rank in known if name_and_rank})
 
 
@@ -147,16 +147,6 @@ def _fullest(rows: Sequence[Sequence[object]]) -> int:
         sum(bool(header_text(cell).strip()) and parse_number(header_text(cell)) is None for cell in row) for row in rows
     ]
     return texts.index(max(texts)) if texts else 0
-
-
-def visible_fold(text: str) -> str:
-    """`fold` of a text without the characters that nobody sees."""
-    folded = fold(text)
-    return folded if folded.isascii() else " ".join(_visible(folded).split())
-
-
-def _visible(text: str) -> str:
-    return "".join(character for character in text if unicodedata.category(character) != "Cf")
 
 
 def _compact(folded: str) -> str:

@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
+from farol.profile import is_invisible
 from farol.workbook.findings import Finding
 
 Cell = object
@@ -97,4 +98,10 @@ def plain_text(cell: Cell) -> str:
 
 def is_empty(cell: Cell) -> bool:
     """Whether a cell holds nothing that a person could see."""
-    return cell is None or cell is EMPTY_TEXT or (isinstance(cell, str) and not cell.strip())
+    if isinstance(cell, str):
+        return not cell.strip() or (not cell.isascii() and all(map(_shows_nothing, cell)))
+    return cell is None or cell is EMPTY_TEXT
+
+
+def _shows_nothing(character: str) -> bool:
+    return character.isspace() or is_invisible(character)

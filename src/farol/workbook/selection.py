@@ -17,6 +17,9 @@ from farol.workbook.raw import Cell, RawSheet, is_empty
 HEADERS_SHOWN = 60
 """An error lists no more headers than this."""
 
+_ENOUGH_HEADERS = 3
+"""A row that names fewer columns is a pupil's, or a title."""
+
 _READ = ("identifier", "number", "category", "date")
 _NOT_KEPT: Mapping[str, str] = {"ignored": "unused_column", "personal": "personal_column"}
 
@@ -26,14 +29,19 @@ class SheetNeeds:
     """What is asked of a workbook; whatever else it has is read too, and what it lacks is a finding.
 
     `pupils`: each row must have a pupil's code; without, a row that has none counts as a pupil of its own. `columns`:
-    at least one of them must be in some sheet. `year` is that of a single sheet or file whose name has none. `task`: of
-    a log of predictions, as `farol log export` writes it, only this task's rows are read.
+    at least one of them must be in some sheet, and others may be missing without a warning. `year` is that of a single
+    sheet or file whose name has none. `task`: of a log of predictions, as `farol log export` writes it, only this
+    task's rows are read.
     """
 
     pupils: bool = True
     columns: frozenset[str] = frozenset()
     year: int | None = None
     task: str | None = None
+
+    def wants(self, name: str) -> bool:
+        """Whether it matters that a column of the profile is missing."""
+        return not self.columns or name in self.columns
 
 
 ANY_SHEET = SheetNeeds()
@@ -45,6 +53,8 @@ class Selection:
 
     `chosen` has, for each column of the profile that the sheet has, the heading under which it is read. `filled` says
     which columns have a value below the headers. `first_row` is the row of the first cells as a spreadsheet shows it.
+    `strangers` has the positions (0-based) of rows that are no pupils, by the finding's code: headers further down, and
+    what stands below headers of another table.
     """
 
     headings: Sequence[Heading]
@@ -52,6 +62,7 @@ class Selection:
     chosen: dict[str, Heading]
     filled: Sequence[bool]
     first_row: int
+    strangers: Mapping[str, Sequence[int]]
     findings: tuple[Finding, ...]
 
 
@@ -63,12 +74,17 @@ def select_columns(raw: RawSheet, profile: Profile, needs: SheetNeeds = ANY_SHEE
     headings = index.headings(upper[at]) if upper else []
     codes = {h.position for h in headings if h.column and profile.columns[h.column].kind == "identifier"}
     rows, merged = repeated_values(raw.rows, raw.merged, at + 1, codes)
-    below = rows[at + 1 :]
+    again = _headers_again(index, headings, rows[at + 1 :])
+    below = again.rows
     cells: list[Sequence[Cell]] = list(zip(*below, strict=True)) if below else [() for _ in headings]
     filled = [_is_filled(column) for column in cells]
     candidates = _candidates(headings, profile)
     chosen = {name: _best(alike, cells) for name, alike in candidates.items()}
-    missing = [name for name, column in profile.columns.items() if name not in chosen and column.kind in _READ]
+    missing = [
+        name
+        for name, column in profile.columns.items()
+        if name not in chosen and column.kind in _READ and (needs.pupils or needs.wants(name))
+    ]
     likely = {
         heading.position: name
         for heading in headings
@@ -79,13 +95,81 @@ def select_columns(raw: RawSheet, profile: Profile, needs: SheetNeeds = ANY_SHEE
     if needs.pupils:
         _require_codes(raw, profile, headings, chosen, likely)
     findings = [
-        *_about_headings(raw, profile, headings, filled, likely),
+        *_about_headings(raw, profile, headings, filled, likely, needs=needs),
         *_about_duplicates(raw, candidates, chosen, cells, filled),
         *_about_repeats(raw, profile, headings),
         *_above_headers(raw, at, headings),
+        *_about_exchanged(raw, again, at + 2),
         *_about_merged(raw, headings, merged),
     ]
-    return Selection(headings, cells, chosen, filled, at + 2, tuple(findings))
+    return Selection(headings, cells, chosen, filled, at + 2, again.strangers, tuple(findings))
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class HeadersAgain:
+    """The rows below the headers, each with its cells in the order of the headers.
+
+    `reordered` are the positions of the header rows whose order is another; `strangers` as in a `Selection`.
+    """
+
+    rows: Sequence[Sequence[Cell]]
+    reordered: Sequence[int]
+    strangers: Mapping[str, Sequence[int]]
+
+
+def _headers_again(index: HeaderIndex, headings: Sequence[Heading], rows: Sequence[Sequence[Cell]]) -> HeadersAgain:
+    """Find header rows further down, and bring what is below them under the headers that it has.
+
+    Below the same headers in another order, cells are moved; what is below others is no row of this table.
+    """
+    usual = _meanings(headings)
+    order: list[int] | None = None
+    foreign = False
+    placed: list[Sequence[Cell]] = []
+    reordered: list[int] = []
+    strangers: defaultdict[str, list[int]] = defaultdict(list)
+    for at, row in enumerate(rows):
+        if _is_header_row(index, row):
+            meanings = _meanings(index.headings(row))
+            foreign = sorted(meanings) != sorted(usual)
+            order = None if foreign or meanings == usual else _order(usual, meanings)
+            strangers["other_headers" if foreign else "header_row_again"].append(at)
+            if order is not None:
+                reordered.append(at)
+        elif foreign and not all(map(is_empty, row)):
+            strangers["other_headers"].append(at)
+        placed.append(row if order is None else [row[position] for position in order])
+    return HeadersAgain(placed, reordered, strangers)
+
+
+def _is_header_row(index: HeaderIndex, row: Sequence[Cell]) -> bool:
+    """Whether a row names columns and has hardly anything else."""
+    # A pupil's row has numbers as a rule, and is told by its type alone: many rows are looked at.
+    texts = sum(isinstance(cell, str) and cell != "" and not cell[0].isdigit() for cell in row)
+    filled = sum(cell is not None and cell != "" for cell in row)
+    if texts < _ENOUGH_HEADERS or 2 * texts < filled:
+        return False
+    known = index.known_headers(row)
+    return known >= _ENOUGH_HEADERS and 2 * known >= filled
+
+
+def _meanings(headings: Sequence[Heading]) -> list[str]:
+    """What each heading means, so that two spellings of a column are alike."""
+    return [heading.column or heading.folded for heading in headings]
+
+
+def _order(usual: Sequence[str], meanings: Sequence[str]) -> list[int]:
+    """For each of the usual headings, the position of its like; of several alike, one after the other."""
+    places: defaultdict[str, list[int]] = defaultdict(list)
+    for position, meaning in enumerate(meanings):
+        places[meaning].append(position)
+    return [places[meaning].pop(0) for meaning in usual]
+
+
+def _about_exchanged(raw: RawSheet, again: HeadersAgain, first_row: int) -> Iterator[Finding]:
+    rows = [position + first_row for position in again.reordered]
+    if rows:
+        yield finding("headers_reordered", sheet=raw.name, rows=rows)
 
 
 def _above_headers(raw: RawSheet, at: int, headings: Sequence[Heading]) -> Iterator[Finding]:
@@ -167,6 +251,8 @@ def _about_headings(
     headings: Sequence[Heading],
     filled: Sequence[bool],
     likely: Mapping[int, str],
+    *,
+    needs: SheetNeeds,
 ) -> Iterator[Finding]:
     for heading in headings:
         column = profile.columns.get(heading.column or "")
@@ -174,7 +260,7 @@ def _about_headings(
             if filled[heading.position]:
                 yield finding("unnamed_column", sheet=raw.name, column=column_letters(heading.position), count=1)
         elif not filled[heading.position]:
-            grave = heading.meaning == "column" and column is not None and column.required
+            grave = heading.meaning == "column" and column is not None and column.required and needs.wants(column.name)
             severity: Severity = "warning" if grave else "info"
             yield finding("empty_column", sheet=raw.name, column=heading.text, count=1, severity=severity)
         elif heading.meaning == "unknown":

@@ -15,7 +15,7 @@ from farol.profile import Profile
 from farol.workbook.csv_parquet import decoded, read_delimited, read_parquet
 from farol.workbook.headers import HeaderIndex
 from farol.workbook.limits import DEFAULT_LIMITS, Limits, encrypted, not_a_workbook, too_large
-from farol.workbook.raw import FROM_TEXT, RawSheet, RawWorkbook
+from farol.workbook.raw import FROM_TEXT, RawSheet, RawWorkbook, is_empty
 from farol.workbook.spreadsheets import read_xls, read_zip
 from farol.workbook.years import Fit, about_names, choose_names, unread, year_name
 
@@ -76,18 +76,23 @@ def read_workbook(
 
 
 def _without_summaries(workbook: RawWorkbook, profile: Profile) -> RawWorkbook:
-    """Without the sheets that have only their year in the name and no column of codes, if others remain.
+    """Without blank sheets and those that have only their year in the name and no column of codes, if others remain.
 
     Where names have no year, without those that have no column of the profile.
     """
-    doubtful = {
-        sheet.name: unread(sheet.name, "unread_no_code") for sheet in workbook.sheets if not _is_certain(sheet, profile)
-    }
+    doubtful = {sheet.name: unread(sheet.name, "unread_blank") for sheet in workbook.sheets if _is_blank(sheet)}
+    for sheet in workbook.sheets:
+        if not _is_certain(sheet, profile):
+            doubtful.setdefault(sheet.name, unread(sheet.name, "unread_no_code"))
     sheets = [sheet for sheet in workbook.sheets if sheet.name not in doubtful]
     if not sheets:
         return workbook
     kept = [about for about in workbook.findings if about.sheet not in doubtful]
     return replace(workbook, sheets=sheets, findings=[*kept, *doubtful.values()])
+
+
+def _is_blank(sheet: RawSheet) -> bool:
+    return all(is_empty(cell) for row in sheet.rows for cell in row)
 
 
 def _is_certain(sheet: RawSheet, profile: Profile) -> bool:

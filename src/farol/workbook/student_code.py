@@ -9,6 +9,8 @@ from __future__ import annotations
 import re
 import unicodedata
 
+from farol.profile import is_invisible
+
 LONGEST_CODE = 64
 """Characters that a code may have."""
 
@@ -19,12 +21,10 @@ _SAME_CHARACTER = ("<wide>", "<narrow>", "<noBreak>", "<font>", "<compat>")
 """Unicode's tags for another shape of a character. Not `<super>`, `<sub>`, `<circle>` and `<fraction>`: the footnote in
 "RA-1²" would make it the code of another pupil, "RA-12"."""
 
-_INVISIBLE = re.compile("[\u034f\u115f\u1160\u17b4\u17b5\u180b-\u180f\u3164\ufe00-\ufe0f\uffa0\U000e0100-\U000e01ef]")
-"""Characters without width that Unicode does not count among the format characters (Cf)."""
-
 _MINUS_SIGNS = "\u2043\u2212"
 _AROUND_HYPHEN = re.compile(" ?- ?")
-_WHOLE_NUMBER = re.compile(r"0*([0-9]+?)(?:[.,]0+)?")
+_WHOLE_NUMBER = re.compile(r"0*([0-9]+?)(?:[.,]0{1,2})?")
+"""At most two decimals: "1.000" may be a thousand with its point, and is left as written."""
 
 
 def student_code(written: object) -> str | None:
@@ -37,8 +37,9 @@ def student_code(written: object) -> str | None:
     - spaces: no-break and other spaces are spaces, several are one, none stands at an end or beside a hyphen;
     - hyphens: dashes, the minus sign and the no-break hyphen are "-";
     - composed and decomposed accents, full and half width, ligatures: Unicode's composed plain form. An accent counts;
-    - a code of digits alone is a number: leading zeros and decimals that are zero are removed. Spreadsheets do so
-      unasked, and one sheet alone does not tell whether they did. Digits behind a letter stay: "RA-01" is not "RA-1".
+    - a code of digits alone is a number: leading zeros, and one or two decimals that are zero, are removed.
+      Spreadsheets do so unasked, and one sheet alone does not tell whether they did. "1.000" stays: the point may be
+      that of a thousand. Digits behind a letter stay: "RA-01" is not "RA-1".
 
     Two codes of one sheet with the same form are the same pupil twice, which reading refuses. Takes linear time.
 
@@ -78,9 +79,9 @@ def _plain(text: str) -> str:
 
 
 def _plain_character(character: str) -> str:
-    category = unicodedata.category(character)
-    if category == "Cf" or _INVISIBLE.match(character):
+    if is_invisible(character):
         return ""
+    category = unicodedata.category(character)
     if unicodedata.decomposition(character).startswith(_SAME_CHARACTER):
         character = unicodedata.normalize("NFKC", character)
         category = unicodedata.category(character) if len(character) == 1 else ""

@@ -219,6 +219,7 @@ class _Reader:
         """Where pupils have no code, the sheet's name and the row stand for it."""
         cells = [self._selection.cells[heading.position] for heading in self._selection.chosen.values()]
         left_out = rows_without_code([heading.text for heading in self._selection.chosen.values()], cells)
+        left_out = _with_strangers(left_out, self._selection.strangers)
         blank = sorted(self._blank(range(len(self._row))))
         for code, positions in left_out.items():
             self._report(code, None, [at for at in positions if at not in set(blank)])
@@ -253,6 +254,7 @@ class _Reader:
         header, cells = self._code_cells()
         read = self._codes(cells)
         strangers = rows_without_pupil(header, cells, read.values, self._selection.cells)
+        strangers = _with_strangers(strangers, self._selection.strangers)
         strangers |= self._of_other_tasks()
         for code, positions in strangers.items():
             self._report(code, header or None, positions)
@@ -341,7 +343,7 @@ class _Reader:
         return read.values
 
     def _note_spellings(self, column: Column, cells: Sequence[Cell], values: Floats | Objects) -> None:
-        if column.recodes:
+        if column.recodes or column.kind == "category":
             self._spellings[column.name], odd = spellings_of(cells, values)
             self._report("respelled", self._selection.chosen[column.name].text, odd)
 
@@ -384,8 +386,11 @@ class _Reader:
             if column.year_fills is None:
                 continue
             target = self._profile.columns[column.year_fills]
-            years = years_in_range(self._date_years.get(column.name, dates[column.name]), target)
+            read = years_in_range(self._date_years.get(column.name, dates[column.name]), target)
+            years = read.values
             gaps = np.isnan(numbers[target.name]) & ~np.isnan(years)
+            if column.name in self._selection.chosen:
+                self._report_notes(column, read.notes)
             if gaps.any():
                 numbers[target.name] = np.where(gaps, years, numbers[target.name])
                 header = self._selection.chosen[column.name].text
@@ -422,7 +427,7 @@ class _Reader:
         for column in self._profile.columns.values():
             absent = column.name not in self._selection.chosen and column.name not in filled
             if absent and column.kind in ("number", "date", "category"):
-                severity: Severity = "warning" if column.required else "info"
+                severity: Severity = "warning" if column.required and self._needs.wants(column.name) else "info"
                 own = self._own_header(column)
                 self._findings.append(
                     finding("missing_column", sheet=self._raw.name, column=own, count=1, severity=severity)
@@ -455,7 +460,8 @@ class _Reader:
         label = self._profile.label
         headers = self._headers()
         header = headers.get(label.column)
-        self._report("no_label", header, np.flatnonzero(np.isnan(at_risk)).tolist())
+        if self._needs.wants(label.column):
+            self._report("no_label", header, np.flatnonzero(np.isnan(at_risk)).tolist())
         self._report(
             "lag_contradiction",
             header,
@@ -485,6 +491,14 @@ class _Reader:
                         details=note.details,
                     )
                 )
+
+
+def _with_strangers(kinds: Mapping[str, Sequence[int]], surer: Mapping[str, Sequence[int]]) -> dict[str, list[int]]:
+    """The positions of rows by code, where what is `surer` goes first."""
+    known = {at for positions in surer.values() for at in positions}
+    others = {code: [at for at in positions if at not in known] for code, positions in kinds.items()}
+    codes = {code: sorted([*others.get(code, ()), *surer.get(code, ())]) for code in (*others, *surer)}
+    return {code: positions for code, positions in codes.items() if positions}
 
 
 def _difference(profile: Profile) -> tuple[str, str] | None:

@@ -6,6 +6,8 @@ import datetime as dt
 import re
 from typing import Literal
 
+from farol.profile import visible
+
 DateOrder = Literal["mdy", "dmy"]
 """How day and month stand in dates written as text."""
 
@@ -40,12 +42,14 @@ _CENTURY_TURN = 50
 def parse_number(text: str) -> float | None:
     """The number a text writes, with a decimal point or comma; None when it is no plain number.
 
+    Characters that nobody sees do not count.
+
     >>> parse_number("7,5"), parse_number(" 7.5 "), parse_number("1.234,5"), parse_number("1,234.5")
     (7.5, 7.5, 1234.5, 1234.5)
     >>> parse_number("7 ou 8"), parse_number("nan"), parse_number("1_0"), parse_number("")
     (None, None, None, None)
     """
-    text = text.strip()
+    text = visible(text).strip()
     if _NUMBER.fullmatch(text):
         return float(text.replace(",", "."))
     if _GROUPED.fullmatch(text):
@@ -60,7 +64,7 @@ def parse_percent(text: str) -> float | None:
     >>> parse_percent("85%"), parse_percent("85,5 %"), parse_percent("85"), parse_percent("%")
     (0.85, 0.855, None, None)
     """
-    text = text.strip()
+    text = visible(text).strip()
     number = parse_number(text[:-1]) if text.endswith("%") else None
     return None if number is None else number / 100
 
@@ -78,7 +82,7 @@ def parse_date(text: str, order: DateOrder | None) -> dt.date | None:
     >>> parse_date("17/6/2015", "mdy"), parse_date("17/6/2015", None), parse_date("soon", "mdy")
     (None, None, None)
     """
-    match = _DATE.fullmatch(text.strip())
+    match = _DATE.fullmatch(visible(text).strip())
     if match is None:
         return None
     first, middle, last = match[1], match[3], match[4]
@@ -112,7 +116,7 @@ def small_number_date(text: str, epoch: dt.date) -> float | None:
 
     In January one of the two parts besides the year is 1 whatever their order, so the other one is the day.
     """
-    match = _DATE.fullmatch(text.strip())
+    match = _DATE.fullmatch(visible(text).strip())
     if match is None:
         return None
     parts = [match[1], match[3], match[4]]

@@ -15,7 +15,7 @@ from farol.errors import Place, WorkbookError
 from farol.i18n import msg
 from farol.profile import Label, Periods, Profile, Text, fold
 from farol.workbook.cells import Floats
-from farol.workbook.headers import HeaderIndex, header_text, visible_fold
+from farol.workbook.headers import HeaderIndex, header_text
 from farol.workbook.notes import nothing_in
 from farol.workbook.raw import Cell, RawSheet, is_empty, plain_text
 from farol.workbook.sheets import Limits, read_workbook
@@ -105,7 +105,7 @@ def read_unfamiliar(path: Path, limits: Limits) -> UnfamiliarTable:
         for position, cell in enumerate(sheet.rows[top]):
             # Braces stand for the year in a profile, so that a header that has them cannot be written there.
             text = " ".join(header_text(cell).split()).translate(str.maketrans("", "", "{}"))
-            folded = visible_fold(text)
+            folded = fold(text)
             if not folded:
                 unnamed += any(not is_empty(row[position]) for row in rows)
             elif number in cells[folded]:

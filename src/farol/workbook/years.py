@@ -11,9 +11,9 @@ from dataclasses import dataclass, replace
 from enum import IntEnum
 from types import MappingProxyType
 
-from farol.profile import NO_PERIOD, Severity, fold
+from farol.profile import NO_PERIOD, Severity, fold, visible
 from farol.workbook.findings import Finding, finding
-from farol.workbook.headers import sheet_year, visible_fold
+from farol.workbook.headers import sheet_year
 
 
 class Fit(IntEnum):
@@ -102,8 +102,8 @@ def year_name(pattern: str, name: str) -> YearName | None:
     """
     year = sheet_year(pattern, name)
     if year is not None:
-        return YearName(name, year, Fit.exact)
-    folded = visible_fold(name)
+        return YearName(name, year, Fit.exact if visible(name) == name else Fit.near)
+    folded = fold(name)
     compact = _compact(_COPY.sub(" ", folded))
     for form, digits in (("{year}", "[0-9]{4}"), ("{yy}", "[0-9]{2}")):
         before, _, after = fold(pattern).replace("{year}", form).partition(form)
@@ -148,7 +148,7 @@ def hidden(names: Sequence[str], choice: NameChoice) -> list[Finding]:
 
 
 def _without_year(pattern: str, name: str) -> Finding:
-    folded = visible_fold(name)
+    folded = fold(name)
     several = len(set(_YEAR.findall(folded))) > 1
     word = _compact(fold(pattern).replace("{year}", ""))
     alike = several or any(character.isdigit() for character in folded) or (word and word in _compact(folded))
