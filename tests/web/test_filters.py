@@ -77,7 +77,7 @@ def test_a_slice_is_named_and_has_no_history_of_all_pupils(web: httpx.Client) ->
     words = plainly(part)
     for sentence in (
         "Verdict: phase 3",
-        "Shown: phase 3, ",
+        "Shown here: phase 3, ",
         "training rows of phase 3",
         "a check of its own",
         "History of all pupils",

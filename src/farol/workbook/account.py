@@ -135,8 +135,8 @@ def reading_lines(
     """The two lines about reading that a command prints which uses a workbook: what was lost, which sheet repeats
     another, and where it says more.
 
-    `year` limits them to the sheet of a year; sheets and files that are not read, and sheets without pupils, are said of
-    any. With `only_losses` there are no lines where nothing was lost and no sheet repeats another.
+    `year` limits them to the sheet of a year; sheets and files that are not read, and sheets without pupils, are said
+    of any. With `only_losses` there are no lines where nothing was lost and no sheet repeats another.
     """
     used = [account for account in accounts if year is None or account.year == year]
     sheets = {account.sheet for account in used}
