@@ -99,7 +99,7 @@ def test_check_says_what_the_file_lacks(run: Run, grades: Path, tmp_path: Path) 
     printed = run("profile", "check", profile, grades)
     assert "Columns of the profile with values: 3 of 4." in printed
     assert "[columns.absent]: no value. Expected: a header among ausências" in printed
-    assert "unknown headers faltas" in printed
+    assert "unknown headers: faltas" in printed
 
 
 def test_check_says_why_nothing_can_be_trained(run: Run, grades: Path, tmp_path: Path) -> None:

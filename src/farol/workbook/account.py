@@ -141,7 +141,7 @@ def reading_lines(
     used = [account for account in accounts if year is None or account.year == year]
     sheets = {account.sheet for account in used}
     about = [finding for finding in findings if finding.code == "unread_sheet" or finding.sheet in sheets]
-    # A sheet that is still without pupils may be that of the year somebody is waiting for, so any year's is told.
+    # A sheet without pupils yet may be the one asked for, so it is named for any year.
     bare = [account.sheet for account in accounts if not account.pupils]
     lost = [text.render(locale) for text in _losses(used, about, bare)]
     copies = [finding.message.render(locale) for finding in about if finding.code == "repeated_sheet"]

@@ -144,7 +144,7 @@ def _headers_again(index: HeaderIndex, headings: Sequence[Heading], rows: Sequen
 
 def _is_header_row(index: HeaderIndex, row: Sequence[Cell]) -> bool:
     """Whether a row names columns and has hardly anything else."""
-    # A pupil's row has numbers as a rule, and is told by its type alone: many rows are looked at.
+    # The types of the cells alone show most pupils' rows: there are many.
     texts = sum(isinstance(cell, str) and cell != "" and not cell[0].isdigit() for cell in row)
     filled = sum(cell is not None and cell != "" for cell in row)
     if texts < _ENOUGH_HEADERS or 2 * texts < filled:
