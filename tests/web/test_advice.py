@@ -18,7 +18,7 @@ def test_the_words_come_first_and_the_figures_after(web: httpx.Client) -> None:
     text = web.get(PAGE, params={"lang": "en"}).text
     told = [
         text.index(words)
-        for words in ("Look at the data", "Look at “Self-evaluation”", "600 predictions", "Ask who filled")
+        for words in ("Look at the data", "alone: “Self-evaluation”", "600 predictions", "Ask who filled")
     ]
     assert told == sorted(told)
     assert "<svg viewBox" in text[told[-1] :]

@@ -33,7 +33,7 @@ def test_it_says_when_and_what_and_what_could_be_expected(played_site: str) -> N
     assert "· Drift report · 2 Dec 2023 to 31 Dec 2023 · Farol</title>" in text
     outcomes = text[text.index('id="outcomes"') :]
     assert "What could be expected before the sheet arrived" in outcomes
-    assert re.search(r"gave this estimate: \d+% \(\d+% to \d+%\) of them would be at risk\. Now \d+% are\.", outcomes)
+    assert re.search(r"gave this estimate: at risk, \d+% \(\d+% to \d+%\)\. At risk in the sheet: \d+%\.", outcomes)
     assert "What puts a pupil at risk has not changed" in outcomes
     assert "<details" not in text, "nothing is folded on paper"
 
