@@ -536,3 +536,14 @@ def test_the_gravest_kind_leads(two: Bundle) -> None:
 def test_a_share_without_values_is_nothing_to_compare() -> None:
     assert proportion_drift(0, 0, 1, 2, alpha=0.01).value is None
     assert SliceSearch().slices == ()
+
+
+def test_models_of_another_profile_are_not_judged(tmp_path: Path) -> None:
+    registry = Registry(tmp_path)
+    registry.promote("current", make_bundle(tmp_path).name)
+    other = replace(load_profile("pede"), name="other")
+    assert promoted(registry, Tasks.of(other, [], is_chosen=True)) == ([], {})
+
+
+def test_the_sheet_of_training_has_words_of_its_own() -> None:
+    assert str(slice_words("source=training-sheet")) == "the sheet that the model was trained with"

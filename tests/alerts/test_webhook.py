@@ -110,6 +110,11 @@ def test_a_receiver_that_says_nothing_or_nonsense_is_told(monkeypatch: pytest.Mo
         thread.join()
 
 
+def test_a_name_that_no_network_takes_is_told() -> None:
+    with pytest.raises(DeliveryError, match="name of the receiver"):
+        channel(f"http://{'a' * 70}.example.org/").send(LETTER)
+
+
 def test_tls_is_verified(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     context, own = certificate(tmp_path)
     with web_receiver(context) as received:

@@ -48,7 +48,7 @@ def test_the_last_year_is_told_as_the_command_tells_it(answered: Client, played:
 def test_words_come_in_the_readers_language(answered: Client) -> None:
     body = answered.get("/monitoring/outcomes?lang=pt-BR").json()
     OutcomesAnswer.model_validate(body, strict=True)
-    assert any("ajudados" in note for note in body["outcomes"]["notes"])
+    assert any("recebido ajuda" in note for note in body["outcomes"]["notes"])
 
 
 def test_without_outcomes_there_is_nothing_and_no_error(answered: Client, client: Client) -> None:

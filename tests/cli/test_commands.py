@@ -398,7 +398,7 @@ def test_pairs_are_reported_to_people_and_programs(run: Run, tmp_path: Path) -> 
     Store.open(f"sqlite:///{tmp_path / 'farol.db'}").close()
     nobody = run("drift", "--multivariate", "--data", str(tmp_path))
     assert "Dados insuficientes" in nobody
-    assert "0 de 45 pares" in nobody
+    assert "Pares de indicadores comparados: 0 de 45." in nobody
     assert "tem menos de 30 alunos com os dois valores" in " ".join(nobody.split())
     for option in ("--snapshot", "--same-levels"):
         assert option in run("drift", "--multivariate", option, code=2)

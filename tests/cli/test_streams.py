@@ -48,9 +48,9 @@ def in_shell(folder: Path, line: str) -> subprocess.CompletedProcess[str]:
 @pytest.mark.parametrize("encoding", ENCODINGS)
 def test_every_command_speaks_in_every_encoding(folder: Path, encoding: str) -> None:
     commands = {
-        ("status",): 0,
-        ("drift", "--window", "all"): 0,
-        ("estimate",): 0,
+        ("status",): 2,
+        ("drift", "--window", "all"): 2,
+        ("estimate",): 2,
         ("check", "sample.xlsx"): 0,
         ("list", "sample.xlsx"): 0,
         ("train", "--help"): 0,
@@ -92,6 +92,7 @@ def test_a_pipe_gets_whole_lines(folder: Path, columns: str) -> None:
     usual = farol(folder, "models", "list").stdout.decode()
     assert farol(folder, "models", "list", COLUMNS=columns).stdout.decode() == usual
     assert len(re.findall(r"^(?:current|next-year) +2024-[0-9a-f]{10} ", usual, re.MULTILINE)) == 2
+    farol(folder, "keys", "create", "--role", "read", "--name", "t")  # makes the database
     drift = farol(folder, "drift", COLUMNS=columns).stdout.decode().splitlines()
     assert len([line for line in drift if line.startswith("Indicador de adequação ao nível")]) == 1
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import signal
 import sqlite3
@@ -10,7 +11,11 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
+from psycopg import OperationalError
 
+from farol.store.engine import open_engine
+from farol.store.patience import Patience
+from farol.store.postgresql import PatientAsyncConnection, PatientConnection
 from tests.api.shape import PUPIL
 from tests.faults.service import Service
 from tests.faults.test_stores import LINUX, fill, small_disk
@@ -128,3 +133,24 @@ def test_a_database_that_is_not_itself_is_not_ready(
         target.close()
         change(file, copy)
         agrees(service, 503)
+
+
+@pytest.mark.postgresql
+def test_a_server_that_does_not_answer_is_given_up(cluster: Cluster) -> None:
+    engine = open_engine(cluster.new_database())
+    args, options = engine.dialect.create_connect_args(engine.url)
+    patience = Patience()
+    patience.seconds = 0.2
+    connection = PatientConnection.waiting(patience, *args, **options)
+    with pytest.raises(OperationalError, match="does not answer"):
+        connection.execute("SELECT pg_sleep(60)")
+    assert connection.closed
+
+    async def ask() -> None:
+        connection = await PatientAsyncConnection.waiting(patience, *args, **options)
+        with pytest.raises(OperationalError, match="does not answer"):
+            await connection.execute("SELECT pg_sleep(60)")
+        assert connection.closed
+
+    asyncio.run(ask())
+    engine.dispose()

@@ -13,10 +13,14 @@ from pathlib import Path
 
 import pytest
 
+from farol.errors import InputError
+from farol.store.backup import backup
+from farol.store.database import Store
 from tests.api.shape import PUPIL
 from tests.faults.load import Load, Notes, verdict
 from tests.faults.service import Service
 from tests.postgresql import Cluster
+from tests.store.rows import row
 
 LINUX = pytest.mark.skipif(sys.platform != "linux", reason="limits of another process are set on Linux alone")
 
@@ -167,3 +171,15 @@ def test_a_read_only_file_is_not_ready_until_it_is_writable(trained: Path, tmp_p
 def test_postgresql_is_stopped_and_started_again(trained: Path, tmp_path: Path, cluster: Cluster) -> None:
     with Service(trained, tmp_path, cluster.new_database()) as service:
         goes_away_and_comes_back(service, cluster.stop, cluster.start)
+
+
+@LINUX
+def test_a_copy_that_finds_no_room_is_one_error(tmp_path: Path) -> None:
+    url = f"sqlite:///{tmp_path / 'farol.db'}"
+    with Store.open(url) as store:
+        store.write([row()])
+    with small_disk(tmp_path / "disk") as disk:
+        fill(disk / "ballast")
+        with pytest.raises(InputError, match="cannot be written"):
+            backup(url, disk / "copy.db")
+        assert [path.name for path in disk.iterdir()] == ["ballast"]

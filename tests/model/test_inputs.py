@@ -126,3 +126,9 @@ def test_every_warning_speaks_portuguese() -> None:
     for warning in warnings:
         assert warning.message.render("pt_BR") != warning.message.render("en")
         assert warning.field in warning.message.render("pt_BR")
+
+
+def test_an_example_has_a_word_where_the_profile_lists_some() -> None:
+    profile = load_profile("pede")
+    task = replace(profile.tasks["current"], features=("IAA", "sex", "class"), hidden=(), monotone={}, changeable=())
+    assert Inputs.of(profile, task).example() == {"IAA": 8.5, "sex": "F"}

@@ -10,12 +10,14 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from sqlalchemy.pool import ConnectionPoolEntry
 
 from farol.errors import StoreError
 from farol.store import identity
 from farol.store.backup import backup, restore
 from farol.store.database import Store
-from farol.store.identity import keys_were_made, note_keys, require_mounted, sidecar_of
+from farol.store.identity import foreign, keys_were_made, note_keys, require_mounted, sidecar_of
+from farol.store.sqlite import FileWatch
 from tests.store.rows import row
 
 SUFFIXES = ("", "-wal", "-shm")
@@ -251,3 +253,38 @@ def test_a_copy_that_cannot_be_written_is_refused_all_the_same(
         monkeypatch.setattr("farol.store.sqlite.os.open", lambda *_: (_ for _ in ()).throw(OSError(28, "full")))
         with pytest.raises(StoreError, match="Put the old file back"):
             store.write([row()])
+
+
+def test_a_log_that_is_away_is_refused_and_loses_nothing(file: Path) -> None:
+    store = Store.open(url_of(file))
+    store.write([row()])
+    Path(f"{file}-wal").unlink()
+    for _ in range(2):
+        with pytest.raises(StoreError):
+            store.total()
+    store.close()
+    assert total(file) == 1
+
+
+def test_no_second_connection_leads_to_another_file(file: Path, tmp_path: Path) -> None:
+    with Store.open(url_of(file)) as store:
+        store.write([row()])
+        copy = copy_of(file, tmp_path)
+        with store.engine.connect() as held:
+            held.exec_driver_sql("SELECT 1")
+            copy.replace(file)
+            with pytest.raises(StoreError), store.engine.connect():
+                pass
+
+
+def test_what_was_refused_once_stays_refused(file: Path) -> None:
+    watch = FileWatch(file)
+    watch._refused = foreign(file)
+    with pytest.raises(StoreError):
+        watch.taken(None, ConnectionPoolEntry(), None)
+    with pytest.raises(StoreError):
+        watch.connecting()
+
+
+def test_a_file_that_is_away_has_no_size(tmp_path: Path) -> None:
+    assert identity._size(tmp_path / "away") == 0

@@ -103,7 +103,7 @@ def test_its_leak_is_found_under_its_own_name(valley: Panel) -> None:
     report = json.loads(model.files["report.json"])
     assert [leak["column"] for leak in report["leakage"]["columns"]] == ["warning"]
     assert report["leakage"]["columns"][0]["rule"]["en"] == "not at risk where Letters = 0"
-    assert report["notice"]["en"].startswith("warning is the answer in other words")
+    assert report["notice"]["en"].startswith("warning already holds the answer")
     assert report["test"]["roc_auc"]["value"] == 1.0
     assert 0.6 < report["without_warning"]["roc_auc"]["value"] < 1.0
     assert "Farol sem warning" in model.files["card.html"].decode()

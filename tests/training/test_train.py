@@ -93,12 +93,12 @@ def test_the_current_task_says_first_that_ian_is_the_answer(reports: Reports, tr
         "pt": "sem risco quando Indicador de adequação ao nível = 10",
         "en": "not at risk where Adequacy to the level = 10",
     }
-    assert report["notice"]["en"].startswith(f"IAN is the answer in other words: {leak['rule']['en']}, in")
+    assert report["notice"]["en"].startswith(f"IAN already holds the answer: {leak['rule']['en']}, in")
     assert report["test"]["roc_auc"]["value"] == 1.0
     assert 0.5 < report["without_ian"]["roc_auc"]["value"] < 0.85
     assert report["baselines"]["single_rule"]["roc_auc"]["value"] == 1.0
     card = trained["current"].files["card.html"].decode()
-    assert card.index("IAN é a própria resposta") < card.index("<table>")
+    assert card.index("IAN já contém a resposta") < card.index("<table>")
 
 
 def test_onset_and_recovery_stand_apart_in_the_report(reports: Reports) -> None:
@@ -325,7 +325,7 @@ def test_what_cannot_be_trained_is_refused_before_training(panel: Panel) -> None
     assert "current, next-year" in str(caught.value)
     with pytest.raises(PlanError, match="two consecutive years"):
         train(panel.select(panel.year == 2024), "next-year")
-    with pytest.raises(PlanError, match="16 rows"):
+    with pytest.raises(PlanError, match="rows: 16"):
         train(panel.select(np.cumsum(panel.year == 2022) <= 20).known_in(2022), "current")
     with pytest.raises(PlanError, match="same answer"):
         train(panel.select(panel.label == 1), "current")

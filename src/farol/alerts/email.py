@@ -191,8 +191,7 @@ def _log_in(server: smtplib.SMTP, user: str, password: str) -> None:
         code, answer = server.docmd("AUTH", f"PLAIN {_coded(f'{chr(0)}{user}{chr(0)}{password}')}")
     elif "LOGIN" in offered:
         code, answer = server.docmd("AUTH", f"LOGIN {_coded(user)}")
-        if code == _MORE:
-            code, answer = server.docmd(_coded(password))
+        code, answer = server.docmd(_coded(password)) if code == _MORE else (code, answer)
     else:
         raise DeliveryError(msg("The mail server takes no user or password with letters beyond a to z."))
     if code not in _LOGGED_IN:

@@ -144,9 +144,10 @@ def _copy_out(url: str, file: Path) -> None:
                 # One file without a log beside it, which can also be read from a read-only folder.
                 into.execute("PRAGMA journal_mode = DELETE")
             except sqlite3.OperationalError as error:
-                if not str(getattr(error, "sqlite_errorname", "")).startswith(("SQLITE_FULL", "SQLITE_IOERR_WRITE")):
-                    raise
-                raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC)) from error  # of the copy: reading needs no room
+                # Reading needs no room: it is the copy that has none. The copying itself has an error without a code.
+                code = getattr(error, "sqlite_errorname", None) or str(error)
+                is_full = code.startswith(("SQLITE_FULL", "SQLITE_IOERR_WRITE", "database or disk is full"))
+                raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC)) if is_full else error from None
             finally:
                 connection.close()
     finally:
