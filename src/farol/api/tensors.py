@@ -106,7 +106,7 @@ def rows_of(document: Mapping[str, Any], form: InputForm, most: int, binary: byt
             raise _unusable(tensor.name, msg("each tensor once"))
         tensors[tensor.name] = tensor
     if begin != len(binary):
-        raise _unusable("inputs", msg("as many bytes behind the JSON as the tensors say"))
+        raise _unusable("inputs", msg("as many bytes after the JSON as the tensors say"))
     sizes = {tensor.rows for tensor in tensors.values()}
     if len(sizes) > 1:
         raise _unusable("inputs", msg("tensors of the same number of rows"))
@@ -153,7 +153,7 @@ def _wish(source: Mapping[Any, Any], name: str, *, usually: bool = False) -> boo
 
 
 def _binary_size(source: object) -> int | None:
-    """How many bytes behind the JSON are a tensor's; None where its values stand in the JSON."""
+    """How many bytes after the JSON are a tensor's; None where its values stand in the JSON."""
     match source:
         case {"parameters": {"binary_data_size": float(size)}} if size >= 0 and size.is_integer():
             return int(size)

@@ -121,7 +121,7 @@ class OutputTensor(Shape):
         default=None, description=_("Left out where the values are binary.")
     )
     parameters: dict[str, int] | None = Field(
-        default=None, description=_("`binary_data_size`: how many bytes behind the JSON are the values.")
+        default=None, description=_("`binary_data_size`: how many bytes after the JSON are the values.")
     )
 
 
