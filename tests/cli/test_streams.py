@@ -14,6 +14,7 @@ import pytest
 
 from farol.cli.streams import ERRORS, LastingOutput
 from farol.model.registry import Registry
+from farol.store.database import Store
 from tests.bundles import make_bundle
 
 FAROL = Path(sys.executable).with_name("farol")
@@ -22,12 +23,13 @@ ENCODINGS = ("cp1252", "cp850", "latin-1", "ascii", "utf-16", "utf-8")
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory, sample_workbook: Path) -> Path:
-    """A folder with two models in use, and the sample workbook."""
+    """A folder with two models in use, an empty database, and the sample workbook."""
     folder = tmp_path_factory.mktemp("streams")
     registry = Registry(folder / "artifacts")
     for task in ("current", "next-year"):
         registry.promote(task, make_bundle(folder / "artifacts", task).name)
     (folder / "sample.xlsx").write_bytes(sample_workbook.read_bytes())
+    Store.open(f"sqlite:///{folder / 'data' / 'farol.db'}").close()
     return folder
 
 
@@ -48,9 +50,9 @@ def in_shell(folder: Path, line: str) -> subprocess.CompletedProcess[str]:
 @pytest.mark.parametrize("encoding", ENCODINGS)
 def test_every_command_speaks_in_every_encoding(folder: Path, encoding: str) -> None:
     commands = {
-        ("status",): 2,
-        ("drift", "--window", "all"): 2,
-        ("estimate",): 2,
+        ("status",): 0,
+        ("drift", "--window", "all"): 0,
+        ("estimate",): 0,
         ("check", "sample.xlsx"): 0,
         ("list", "sample.xlsx"): 0,
         ("train", "--help"): 0,
@@ -92,7 +94,6 @@ def test_a_pipe_gets_whole_lines(folder: Path, columns: str) -> None:
     usual = farol(folder, "models", "list").stdout.decode()
     assert farol(folder, "models", "list", COLUMNS=columns).stdout.decode() == usual
     assert len(re.findall(r"^(?:current|next-year) +2024-[0-9a-f]{10} ", usual, re.MULTILINE)) == 2
-    farol(folder, "keys", "create", "--role", "read", "--name", "t")  # makes the database
     drift = farol(folder, "drift", COLUMNS=columns).stdout.decode().splitlines()
     assert len([line for line in drift if line.startswith("Indicador de adequação ao nível")]) == 1
 
