@@ -14,6 +14,8 @@ from farol.api.keyring import MOST_AGE, Keyring
 from farol.errors import StoreError
 from farol.i18n import msg
 from farol.store.database import Store
+from farol.store.engine import location
+from farol.store.identity import note_keys
 from farol.store.keys import Keys, Role, make_key
 
 
@@ -88,3 +90,17 @@ def test_a_failed_reading_is_told_to_all_and_tried_again(tmp_path: Path) -> None
             assert ring.fresh == {}
 
         asyncio.run(ask())
+
+
+def test_that_there_were_keys_is_looked_up_with_the_keys(tmp_path: Path) -> None:
+    url = f"sqlite:///{tmp_path / 'farol.db'}"
+    with Store.open(url) as store:
+        ring = Keyring(lambda: store, tmp_path, url)
+        said = [ring.never_had_keys]  # nothing opens before it was looked at
+        ring.read_now()
+        said.append(ring.never_had_keys)
+        note_keys(tmp_path, location(store.engine.url))
+        said.append(ring.never_had_keys)  # a request reads no file
+        ring.read_now()
+        said.append(ring.never_had_keys)
+    assert said == [False, True, True, False]

@@ -83,10 +83,10 @@ class AccessMiddleware:
                 keys = await self._keyring.read()
             except StoreError as error:
                 # Where no key was ever seen, the routes themselves say what is wrong with the database.
-                if self._keyring.last_known or not may_be_open or not self._keyring.never_had_keys():
+                if self._keyring.last_known or not may_be_open or not self._keyring.never_had_keys:
                     return from_farol_error(error)
                 keys = {}
-        if not keys and may_be_open and self._keyring.never_had_keys():
+        if not keys and may_be_open and self._keyring.never_had_keys:
             return _cross_site(scope, headers) or self._too_often(_EVERYBODY)
         return self._checked(scope, headers, needed, keys)
 

@@ -36,6 +36,7 @@ class Keyring:
         self._artifacts = artifacts
         self._database = location(parse_url(database))
         self._has_noted = False
+        self._had_keys = True  # until the note was looked at
         self._keys: Mapping[str, ApiKey] = {}
         self._as_of = float("-inf")
         self._reading: asyncio.Task[None] | None = None
@@ -62,18 +63,20 @@ class Keyring:
 
     def read_now(self) -> None:
         """As `read`, for a thread: it blocks."""
+        self._had_keys = keys_were_made(self._artifacts, self._database)
         began = time.monotonic()  # before the query: a key that is revoked while it runs must not count longer
         self._keys, self._as_of = {key.prefix: key for key in Keys(self._store()).all()}, began
         if self._keys and not self._has_noted:
             note_keys(self._artifacts, self._database)
             self._has_noted = True
 
+    @property
     def never_had_keys(self) -> bool:
         """Whether no key is known, nor ever was: a database without keys in place of one that had some opens nothing.
 
-        Reads a file.
+        As of the last reading, whether that reached the database or not.
         """
-        return not self._keys and not keys_were_made(self._artifacts, self._database)
+        return not self._keys and not self._had_keys
 
 
 class RateLimit:
