@@ -31,7 +31,10 @@ def csv_lines(count: int = 4) -> list[str]:
 
 @pytest.mark.parametrize(
     "code",
-    ["TOTAL", "Média", "Média geral", "Total de alunos: 3", "Subtotal", "Desvio padrão", "Máximo", "Fonte: PEDE, 2022"],
+    [
+        *("TOTAL", "Média", "Média geral", "Total de alunos: 3", "Subtotal", "Desvio padrão", "Máximo"),
+        *("Fonte: PEDE, 2022", "Turma A", "Turma 7B", "Geral", "Resultado", "Nº de alunos", "Série 3"),
+    ],
 )
 def test_a_row_of_totals_is_no_pupil(tmp_path: Path, code: str) -> None:
     panel = read(tmp_path, with_row(pupils(3), {"RA": code, "Fase": 2, "Defas": -1, "IAA": 8.5}))
@@ -40,7 +43,7 @@ def test_a_row_of_totals_is_no_pupil(tmp_path: Path, code: str) -> None:
     assert (finding.rows, finding.column, finding.severity) == ((5,), "RA", "warning")
 
 
-@pytest.mark.parametrize("text", ["* dados parciais", "Turma 7A", "x" * 80])
+@pytest.mark.parametrize("text", ["* dados parciais", "Vespertino 7A", "x" * 80])
 def test_a_note_below_the_table_is_no_pupil(tmp_path: Path, text: str) -> None:
     panel = read(tmp_path, with_row(pupils(3), {"RA": text}))
     assert panel.student.tolist() == ["RA-1", "RA-2", "RA-3"]
@@ -65,7 +68,7 @@ def test_a_pupil_with_nothing_but_a_code_is_kept(tmp_path: Path) -> None:
 
 
 def test_a_code_unlike_the_others_is_kept_and_named(tmp_path: Path) -> None:
-    codes = [*(f"RA-{number}" for number in range(1, 30)), "Geral"]
+    codes = [*(f"RA-{number}" for number in range(1, 30)), "Visitante"]
     panel = read(tmp_path, pupils(30, {"RA": codes}))
     assert len(panel.student) == 30
     assert only(panel, "unlike_code").rows == (31,)

@@ -13,7 +13,8 @@ from farol.workbook.raw import Cell, is_empty, plain_text
 _SUMMARY = re.compile(
     r"(?:sub ?)?(?:total|totais)|medias?|mediana|somas?|somatorio|desvio|minimo|maximo|contagem|quantidade|qtde?"
     r"|fontes?|obs|observac(?:ao|oes)|notas?|legenda|elabora(?:do|cao)|atualiza(?:do|cao)"
-    r"|averages?|means?|median|sum|std|min|max|count|sources?|notes?"
+    r"|turmas?|salas?|series?|fases?|escolas?|turnos?|geral|gerais|resultados?|percentua(?:l|is)|numeros?|n de .*"
+    r"|averages?|means?|median|sum|std|min|max|count|sources?|notes?|class(?:es)?|grades?|schools?|overall|results?"
 )
 _FIRST_WORD = re.compile(r"(?:sub )?[a-z]+")
 _ENOUGH_CODES = 20
@@ -36,7 +37,8 @@ def rows_without_pupil(
 
     `cells` are those below `header`, the header of the codes, and `codes` what they were read as; `columns` are all
     columns of the sheet. A row is not a pupil's when it repeats the header, begins with a word for a sum or a note
-    and is not written like most codes, or holds a text unlike every pupil's code and nothing else.
+    and is not written like most codes, or holds a text unlike every pupil's code and nothing else. Words for a sum are
+    those of a group's row, too ("Turma A", "Geral").
     """
     kinds: defaultdict[str, list[int]] = defaultdict(list)
     texts = {at: plain_text(cell) for at, cell in enumerate(cells) if not is_empty(cell)}
