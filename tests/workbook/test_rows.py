@@ -112,6 +112,15 @@ def test_a_csv_row_with_too_few_cells_is_named(tmp_path: Path) -> None:
     assert (finding.rows, finding.severity) == ((3, 4), "warning")
 
 
+def test_a_csv_row_with_a_separator_too_many_is_named(tmp_path: Path) -> None:
+    lines = csv_lines(4)
+    lines[2] = lines[2] + ";"
+    finding = only(csv_panel(tmp_path, lines), "long_row")
+    assert (finding.rows, finding.severity) == ((3,), "warning")
+    first, *others = csv_lines(4)
+    assert findings_of(csv_panel(tmp_path, [first, *(f"{line};" for line in others)]), "long_row") == []
+
+
 def test_a_last_cell_of_several_lines_is_one_cell(tmp_path: Path) -> None:
     first, *others = [f"{line};x" for line in csv_lines()]
     lines = [first.removesuffix("x") + "Observação", *others[:-1], others[-1].removesuffix("x") + '"um\r\ndois"']

@@ -79,10 +79,14 @@ def read_delimited(content: bytes, index: HeaderIndex, limits: Limits, file: str
     header = index.header_row(rows)
     _refuse_wide_rows(rows, header, file)
     needed = len(rows[header]) if rows else 0
-    short = [at for at, row in enumerate(rows, start=1) if at > header + 1 and len(row) < needed and any(row)]
+    filled = [(at, len(row)) for at, row in enumerate(rows, start=1) if at > header + 1 and any(row)]
+    short = [at for at, cells in filled if cells < needed]
+    # Some programs end every row with a separator: only a row that has one more than most is odd.
+    long = [at for at, cells in filled if cells > needed]
+    long = long if 2 * len(long) < len(filled) else []
     for row in rows:
         row.extend([""] * (width - len(row)))
-    notes = {"stray_quote": stray, "short_row": short, "other_encoding": other}
+    notes = {"stray_quote": stray, "short_row": short, "long_row": long, "other_encoding": other}
     return DelimitedRows(rows, {code: at for code, at in notes.items() if at})
 
 

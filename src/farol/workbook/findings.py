@@ -201,6 +201,11 @@ QUIRKS: Mapping[str, Quirk] = {
         msg("Rows have fewer cells than there are headers."),
         msg("The cells missing at the end are read as empty. See whether the others are under the right headers."),
     ),
+    "long_row": Quirk(
+        "warning",
+        msg("Rows have one separator more than the others."),
+        msg("See whether their values are under the right headers: a separator inside a value moves all that follow."),
+    ),
     "merged_cells": Quirk(
         "warning",
         msg("These cells are merged with others, and only the first one of them holds the value."),
