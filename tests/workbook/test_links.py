@@ -113,3 +113,10 @@ def test_reading_says_that_a_sheet_repeats_another(tmp_path: Path) -> None:
 def test_the_sample_and_the_real_workbook_repeat_no_sheet(sample_workbook: Path, real_workbook: Path) -> None:
     for workbook in (sample_workbook, real_workbook):
         assert findings_of(read_panel(workbook, PEDE), "repeated_sheet") == []
+
+
+def test_a_year_that_no_other_is_near_is_named(tmp_path: Path) -> None:
+    panel = panel_of(tmp_path, {"PEDE2022": pupils(3), "PEDE2023": pupils(3), "PEDE2042": pupils(3)})
+    finding = only(panel, "year_gap")
+    assert (finding.sheet, finding.severity) == ("PEDE2042", "warning")
+    assert str(finding.message) == "There is no sheet of 2024 between this one and PEDE2023."

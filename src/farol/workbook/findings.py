@@ -298,6 +298,14 @@ QUIRKS: Mapping[str, Quirk] = {
         msg("Pupils are not in the next year's sheet ({later})."),
         msg("Their next year is not known: these rows do not help to learn the forecast."),
     ),
+    "year_gap": Quirk(
+        "warning",
+        msg("There is no sheet of {missing} between this one and {earlier}."),
+        msg(
+            "No pupil can be followed over the gap. See whether a sheet is missing, and whether the year in this "
+            "sheet's name is right."
+        ),
+    ),
     "few_linked": Quirk(
         "warning",
         msg(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from itertools import combinations
+from itertools import combinations, pairwise
 
 import numpy as np
 from numpy.typing import NDArray
@@ -52,8 +52,14 @@ def compare_years(tables: Sequence[YearTable], profile: Profile) -> Iterator[Fin
         yield from _respelled_values(earlier, later)
         for column in profile.columns.values():
             yield from _changes(column, earlier, later, before, after)
-    for earlier, later in combinations(sorted(tables, key=lambda table: table.year), 2):
+    in_order = sorted(tables, key=lambda table: table.year)
+    for earlier, later in combinations(in_order, 2):
         yield from _repeated(earlier, later, profile)
+    for earlier, later in pairwise(in_order):
+        expected = profile.period_after(earlier.year)
+        if later.year > expected:
+            missing = profile.period_text(expected)
+            yield finding("year_gap", sheet=later.sheet, details={"earlier": earlier.sheet, "missing": missing})
 
 
 def _common(earlier: Objects, later: Objects) -> tuple[NDArray[np.int64], NDArray[np.int64]]:

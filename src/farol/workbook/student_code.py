@@ -21,7 +21,18 @@ _SAME_CHARACTER = ("<wide>", "<narrow>", "<noBreak>", "<font>", "<compat>")
 """Unicode's tags for another shape of a character. Not `<super>`, `<sub>`, `<circle>` and `<fraction>`: the footnote in
 "RA-1²" would make it the code of another pupil, "RA-12"."""
 
-_MINUS_SIGNS = "\u2043\u2212"
+_MINUS_SIGNS = "\u2027\u2043\u2212"
+
+_BLANK = "\u2800"
+"""A pattern of Braille without a dot, which Unicode counts among the symbols."""
+
+_LOOK_ALIKE = str.maketrans(
+    "\u0410\u0412\u0415\u0405\u0406\u0408\u041a\u041c\u041d\u041e\u0420\u0421\u0422\u0425"
+    "\u0391\u0392\u0395\u0396\u0397\u0399\u039a\u039c\u039d\u039f\u03a1\u03a4\u03a5\u03a7",
+    "ABESIJKMHOPCTXABEZHIKMNOPTYX",
+)
+"""Cyrillic and Greek capitals that look just like Latin ones: they come from another keyboard, unseen."""
+
 _AROUND_HYPHEN = re.compile(" ?- ?")
 _WHOLE_NUMBER = re.compile(r"0*([0-9]+?)(?:[.,]0{1,2})?")
 """At most two decimals: "1.000" may be a thousand with its point, and is left as written."""
@@ -36,6 +47,7 @@ def student_code(written: object) -> str | None:
     - invisible characters (zero-width ones, the soft hyphen, marks of direction): removed;
     - spaces: no-break and other spaces are spaces, several are one, none stands at an end or beside a hyphen;
     - hyphens: dashes, the minus sign and the no-break hyphen are "-";
+    - Cyrillic and Greek capitals that look like Latin ones: the Latin ones;
     - composed and decomposed accents, full and half width, ligatures: Unicode's composed plain form. An accent counts;
     - a code of digits alone is a number: leading zeros, and one or two decimals that are zero, are removed.
       Spreadsheets do so unasked, and one sheet alone does not tell whether they did. "1.000" stays: the point may be
@@ -53,7 +65,7 @@ def student_code(written: object) -> str | None:
         return None
     if not text.isascii():
         text = _plain(text)
-    text = unicodedata.normalize("NFC", text.casefold().upper())  # ß and ẞ are both SS
+    text = unicodedata.normalize("NFC", text.casefold().upper()).translate(_LOOK_ALIKE)  # ß and ẞ are both SS
     text = _AROUND_HYPHEN.sub("-", " ".join(text.split()))
     number = _WHOLE_NUMBER.fullmatch(text)
     return _printable(number[1] if number else text)
@@ -79,7 +91,7 @@ def _plain(text: str) -> str:
 
 
 def _plain_character(character: str) -> str:
-    if is_invisible(character):
+    if is_invisible(character) or character == _BLANK:
         return ""
     category = unicodedata.category(character)
     if unicodedata.decomposition(character).startswith(_SAME_CHARACTER):
