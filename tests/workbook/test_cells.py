@@ -210,7 +210,21 @@ def test_date_cells_are_swapped_back_in_either_order() -> None:
     assert values(read) == [days(2015, 6, 17), days(2014, 2, 3)]
 
 
-def test_dates_that_begin_with_the_year_are_never_swapped() -> None:
+def test_a_file_of_dates_that_a_spreadsheet_swapped_is_mended() -> None:
+    swapped = [f"2014-{day:02}-03" for day in range(1, 9)]  # 1 to 8 March, written by somebody who puts the day first
+    read = date_column([*swapped, "17/06/2015"])
+    assert values(read) == [*(days(2014, 3, day) for day in range(1, 9)), days(2015, 6, 17)]
+    assert codes(read.notes)["swapped_date"] == tuple(range(8))
+    for plain in (
+        swapped,
+        [*swapped, "3/2/2014"],
+        [*swapped[:7], "17/06/2015"],
+        [*swapped, "2014-05-20", "17/06/2015"],
+    ):
+        assert "swapped_date" not in codes(date_column(plain).notes)
+
+
+def test_few_dates_that_begin_with_the_year_stay() -> None:
     read = date_column(["2015-06-17", dt.date(2014, 3, 2)])
     assert values(read) == [days(2015, 6, 17), days(2014, 3, 2)]
 

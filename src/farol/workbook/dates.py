@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import re
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
@@ -17,6 +18,10 @@ from farol.workbook.texts import DateOrder, date_readings
 _EPOCH = dt.date(1970, 1, 1)
 _FEW_OF_ANOTHER_ORDER = 20
 """One date in twenty may be of the other order and still leave the column's order decided."""
+
+_YEAR_FIRST = re.compile(r"\s*[0-9]{4}-")
+_ENOUGH_YEAR_FIRST = 8
+"""Of so many dates, one in 1,500 times none has a day beyond 12."""
 
 _ORDER_WORDS: Mapping[DateOrder | None, Message] = {
     "dmy": msg("day/month/year"),
@@ -42,7 +47,9 @@ def date_column(cells: Sequence[Cell]) -> Dates:
 
     Where a spreadsheet took dates written in another country's order, it turned into dates, with day and month
     swapped, exactly those whose day could be a month, and left the rest as text. So when every date cell has a day
-    up to 12 and no text date could have been read that way, the date cells are swapped back.
+    up to 12 and no text date could have been read that way, the date cells are swapped back. A csv file has such cells
+    as texts that begin with the year: they are taken for date cells where there are enough of them for chance to give
+    days up to 12 alone hardly ever.
     """
     noted = Notes()
     in_text: dict[int, tuple[dt.date | None, dt.date | None]] = {}
@@ -56,6 +63,9 @@ def date_column(cells: Sequence[Cell]) -> Dates:
                 noted.add("unreadable_text", position, cell)
             else:
                 in_text[position] = readings
+    if not in_cells:
+        in_cells = _like_cells(in_text, cells)
+        in_text = {at: readings for at, readings in in_text.items() if at not in in_cells}
     order = _date_order(in_text.values())
     dates, undecided = _read_dates(in_text, order)
     noted.add_all("text_date", dates)
@@ -78,6 +88,16 @@ def months_of(days: Floats) -> Floats:
     given = ~np.isnan(days)
     months[given] = days[given].astype("datetime64[D]").astype("datetime64[M]").astype(np.int64) % 12 + 1
     return months
+
+
+def _like_cells(
+    in_text: Mapping[int, tuple[dt.date | None, dt.date | None]], cells: Sequence[Cell]
+) -> dict[int, dt.date]:
+    """The texts that begin with the year, where they look as a spreadsheet writes its swapped date cells to a file."""
+    dates = {at: date for at, (date, _) in in_text.items() if date is not None and _YEAR_FIRST.match(str(cells[at]))}
+    others = [readings for at, readings in in_text.items() if at not in dates]
+    enough = len(dates) >= _ENOUGH_YEAR_FIRST and _date_order(others) is not None
+    return dates if enough and _were_swapped(others, dates.values()) else {}
 
 
 def _date_order(readings: Iterable[tuple[dt.date | None, dt.date | None]]) -> DateOrder | None:
