@@ -21,7 +21,7 @@ _FEW_OF_ANOTHER_ORDER = 20
 
 _YEAR_FIRST = re.compile(r"\s*[0-9]{4}-")
 _ENOUGH_YEAR_FIRST = 8
-"""Of so many dates, one in 1,500 times none has a day beyond 12."""
+"""Among this number of dates, one time in 1,500 none has a day beyond 12."""
 
 _ORDER_WORDS: Mapping[DateOrder | None, Message] = {
     "dmy": msg("day/month/year"),
