@@ -195,15 +195,22 @@ def test_who_sends_a_byte_now_and_then_is_cut_off(hasty: int) -> None:
             pytest.fail("still connected")
 
 
+def send_without_end(connection: socket.socket, piece: bytes) -> None:
+    """More than any system keeps on the way, which may be tens of megabytes."""
+    for _ in range(500):
+        connection.sendall(piece)
+
+
 def test_who_takes_nothing_is_cut_off(hasty: int, trained: Path) -> None:
     """Answers to many requests in a row, none of which is read, until no more fits between the two of us."""
     request = b"GET /openapi.json HTTP/1.1\r\nHost: localhost\r\n\r\n"
     with socket.socket() as connection:
         connection.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4_096)
+        connection.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 4_096)
         connection.settimeout(20)
         connection.connect(("127.0.0.1", hasty))
         with pytest.raises(ConnectionError):
-            connection.sendall(request * 200_000)
+            send_without_end(connection, request * 20_000)
 
 
 def test_who_is_slow_to_be_answered_is_not_cut_off(hasty: int) -> None:
