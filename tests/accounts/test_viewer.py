@@ -28,7 +28,7 @@ def test_a_coordinator_sees_chosen_classes_alone() -> None:
     assert ana.sees("3B")
     assert not ana.sees("3C")
     assert not ana.sees(None)
-    assert ana.classes == {"3B"}
+    assert ana.classes == frozenset({"3B"})
     assert "3B" in ana.sees("3C").reason.render("pt_BR")
 
 
