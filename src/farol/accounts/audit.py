@@ -50,7 +50,17 @@ def record(
     details: str = "",
 ) -> None:
     """Add a line to the audit. Raises StoreError, and then what was to be recorded must not happen."""
-    values = {
+    values = line(viewer, action, subject, at=at, student=student, details=details)
+    writing = store.engine.execution_options(**{IMMEDIATE: True})
+    with store_errors(store.engine.url), writing.begin() as connection:
+        connection.execute(audit.insert(), [values])
+
+
+def line(
+    viewer: Viewer, action: Action, subject: str, *, at: datetime, student: str | None = None, details: str = ""
+) -> dict[str, object]:
+    """The row of the table, for whoever adds it in the transaction of what it tells of."""
+    return {
         "at": microseconds(at),
         "user": viewer.id,
         "action": action.value,
@@ -58,9 +68,6 @@ def record(
         "student": student,
         "details": details,
     }
-    writing = store.engine.execution_options(**{IMMEDIATE: True})
-    with store_errors(store.engine.url), writing.begin() as connection:
-        connection.execute(audit.insert(), [values])
 
 
 def latest(store: Store, limit: int, *, student: str | None = None) -> list[AuditEntry]:
