@@ -50,19 +50,19 @@ def record(
     details: str = "",
 ) -> None:
     """Add a line to the audit. Raises StoreError, and then what was to be recorded must not happen."""
-    values = line(viewer, action, subject, at=at, student=student, details=details)
+    values = audit_values(viewer.id, action, subject, at=at, student=student, details=details)
     writing = store.engine.execution_options(**{IMMEDIATE: True})
     with store_errors(store.engine.url), writing.begin() as connection:
         connection.execute(audit.insert(), [values])
 
 
-def line(
-    viewer: Viewer, action: Action, subject: str, *, at: datetime, student: str | None = None, details: str = ""
+def audit_values(
+    user: str, action: Action, subject: str, *, at: datetime, student: str | None = None, details: str = ""
 ) -> dict[str, object]:
-    """The row of the table, for whoever adds it in the transaction of what it tells of."""
+    """A row of the audit, for a transaction that does more than to add it."""
     return {
         "at": microseconds(at),
-        "user": viewer.id,
+        "user": user,
         "action": action.value,
         "subject": subject,
         "student": student,

@@ -16,7 +16,7 @@ from typing import Any
 
 from sqlalchemy import Connection, RowMapping, ScalarSelect, Select, select, update
 
-from farol.accounts.audit import Action, line
+from farol.accounts.audit import Action, audit_values
 from farol.accounts.viewer import Viewer
 from farol.casework.entries import EntryKind, entry_row
 from farol.casework.steps import NEEDS_SUPPORT, ClosingReason, Step, is_late
@@ -140,7 +140,8 @@ def find_case(store: Store, viewer: Viewer, id_: str) -> Case | None:
 
 def cases_of_pupil(store: Store, viewer: Viewer, student: str) -> list[Case]:
     """All cases of a pupil, the open one first, then the newest; none of a pupil whom the viewer may not see."""
-    query = seen_cases(viewer).where(cases.c.student == student).order_by(cases.c.opened.desc(), cases.c.id.desc())
+    query = seen_cases(viewer).where(cases.c.student == student)
+    query = query.order_by(cases.c.opened.desc(), cases.c.year.desc(), cases.c.id.desc())
     with store_errors(store.engine.url), store.engine.connect() as connection:
         rows = [case_of(row) for row in connection.execute(query).mappings()]
     return sorted(rows, key=lambda case: case.closed is not None)
@@ -331,7 +332,7 @@ def _tell(
     """Add to the history of a case (its id and its pupil) and to the audit."""
     row = entry_row(viewer, subject, kind, details, at=at, is_restricted=is_restricted)
     connection.execute(case_entries.insert(), [row])
-    told = line(viewer, Action.changed, "case", at=at, student=subject[1], details=kind.value)
+    told = audit_values(viewer.id, Action.changed, "case", at=at, student=subject[1], details=kind.value)
     connection.execute(audit.insert(), [told])
 
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
-from datetime import date, timedelta
+from datetime import date, datetime, timedelta
 from typing import Annotated, Any
 
 from fastapi import Depends, Request
@@ -27,9 +27,12 @@ USUAL_DAYS = 14
 
 LONGEST_GIVER = 80
 
+MOST_FIELDS = 5000
+"""Fields of a form: a list has a box to tick for each pupil."""
+
 
 async def _read(request: Request) -> FormData:
-    return await request.form()
+    return await request.form(max_files=0, max_fields=MOST_FIELDS)
 
 
 Sent = Annotated[FormData, Depends(_read)]
@@ -196,3 +199,12 @@ def refused(words: CaseWords, error: InputError) -> Typed:
     """The problem with what was typed, and what to do about it."""
     parts = [error.problem, *([msg("Expected: {text}", text=error.expected)] if error.expected else [])]
     return Typed(" ".join(map(words.text, parts)), words.text(error.fix) if error.fix else "")
+
+
+def school_year(text: str, now: datetime) -> int:
+    """The year that a form names, else this one. InputError for what is no school year."""
+    if not text:
+        return now.year
+    if not (text.isascii() and text.isdigit() and 1990 <= int(text[:5]) <= 2100):
+        raise InputError(msg("The form names no school year."), fix=msg("Load the page again."))
+    return int(text)

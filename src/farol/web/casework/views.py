@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
-from datetime import UTC, datetime
+from dataclasses import replace
 
 from fastapi import APIRouter, Request
-from fastapi.responses import RedirectResponse, Response
+from fastapi.responses import Response
 
 from farol.access import access
-from farol.accounts.audit import Action, record
-from farol.accounts.viewer import Duty, Viewer
+from farol.accounts.audit import Action
+from farol.accounts.viewer import Duty
 from farol.casework.cases import (
     Case,
     StaleCaseError,
@@ -25,12 +24,10 @@ from farol.casework.cases import (
 from farol.casework.entries import Contact, EntryKind, entries_of, note_details, withdrawal_of
 from farol.casework.personal_numbers import parse_day, plain_text, telephone
 from farol.casework.steps import Step
-from farol.errors import FarolError, InputError
+from farol.errors import InputError
 from farol.i18n import msg
-from farol.service import Service
-from farol.store.database import Store
 from farol.store.keys import Role
-from farol.web.casework.case_view import CaseWords
+from farol.web.casework import lists, meeting
 from farol.web.casework.forms import (
     Sent,
     Typed,
@@ -38,59 +35,15 @@ from farol.web.casework.forms import (
     contact_form,
     first_state,
     refused,
+    school_year,
     sent_text,
     state_of,
 )
-from farol.web.casework.panel import case_words
-from farol.web.error_pages import Failure, failed, failure_in
-from farol.web.locale import Reader, reader_of
-from farol.web.templating import page
-from farol.web.viewer import viewer_of
+from farol.web.casework.visit import Visit, visit
 
 router = APIRouter(include_in_schema=False)
-
-
-@dataclass(frozen=True, slots=True)
-class Visit:
-    """What answers a request: who asks, in which language, of which store."""
-
-    request: Request
-    service: Service
-    store: Store
-    reader: Reader
-    viewer: Viewer
-    words: CaseWords
-    now: datetime
-
-    def page(self, template: str, values: dict[str, object], status: int = 200) -> Response:
-        """A page of ours."""
-        may_record = bool(self.viewer.may(Duty.record))
-        common: dict[str, object] = {
-            "here": "cases",
-            "may_record": may_record,
-            "today": self.reader.day(self.words.today),
-        }
-        return page(self.request, self.reader, f"casework/{template}.html", common | values, status=status)
-
-    def leads_to(self, path: str, **query: str) -> Response:
-        """Another page, after something was done."""
-        return RedirectResponse(self.reader.url(path, **query), 303)
-
-    def nothing(self) -> Response:
-        """The answer for what is not there, or is not for this viewer."""
-        return failed(self.request, self.reader, Failure(404, msg("There is no such case.")))
-
-
-def visit(request: Request, answer: Callable[[Visit], Response]) -> Response:
-    """What `answer` makes of the request; an error of the tree is answered by its page."""
-    service: Service = request.app.state.service
-    reader, viewer = reader_of(request), viewer_of(request)
-    try:
-        store = service.store
-        words = case_words(store, reader, service.timezone)
-        return answer(Visit(request, service, store, reader, viewer, words, datetime.now(UTC)))
-    except FarolError as error:
-        return failed(request, reader, failure_in(error))
+for module in (lists, meeting):  # before /cases/{id}, which would match theirs too
+    router.routes.extend(module.router.routes)
 
 
 @access(Role.manage, is_page=True, duty=Duty.record)
@@ -122,7 +75,7 @@ def show_case(request: Request, id_: str) -> Response:
         case = find_case(asked.store, asked.viewer, id_)
         if case is None:
             return asked.nothing()
-        record(asked.store, asked.viewer, Action.saw, "case", at=asked.now, student=case.student)
+        asked.record(Action.saw, "case", student=case.student)
         return case_page(asked, case, Typed())
 
     return visit(request, answer)
@@ -255,15 +208,6 @@ def case_page(asked: Visit, case: Case, typed: Typed, status: int = 200, *, numb
         "after": "" if after is None else asked.words.step(after),
     }
     return asked.page("case", values, status)
-
-
-def school_year(text: str, now: datetime) -> int:
-    """The year that a form names, else this one. InputError for what is no school year."""
-    if not text:
-        return now.year
-    if not (text.isascii() and text.isdigit() and 1990 <= int(text[:5]) <= 2100):
-        raise InputError(msg("The form names no school year."), fix=msg("Load the page again."))
-    return int(text)
 
 
 def _with_case(request: Request, id_: str, make: Callable[[Visit, Case], Response]) -> Response:
