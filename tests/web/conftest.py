@@ -5,13 +5,14 @@ from __future__ import annotations
 import socket
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 
 import httpx
 import pytest
 import uvicorn
 from playwright.sync_api import Browser
+from starlette.types import ASGIApp
 
 from farol.app import create_app
 from farol.settings import Settings
@@ -21,13 +22,18 @@ from tests.waiting import eventually
 from tests.web.site import build_site, settings_in
 
 
-@contextmanager
-def serving(settings: Settings) -> Iterator[str]:
+def serving(settings: Settings) -> AbstractContextManager[str]:
     """The address of a real server of these settings."""
+    return serving_app(create_app(settings))
+
+
+@contextmanager
+def serving_app(app: ASGIApp) -> Iterator[str]:
+    """The address of a real server of an app."""
     with socket.socket() as listener:
         listener.bind(("127.0.0.1", 0))
         address = f"http://127.0.0.1:{listener.getsockname()[1]}"
-        server = uvicorn.Server(uvicorn.Config(create_app(settings), log_level="warning"))
+        server = uvicorn.Server(uvicorn.Config(app, log_level="warning"))
         thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]})
         thread.start()
         eventually(lambda: server.started or not thread.is_alive())

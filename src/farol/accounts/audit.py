@@ -50,17 +50,24 @@ def record(
     details: str = "",
 ) -> None:
     """Add a line to the audit. Raises StoreError, and then what was to be recorded must not happen."""
-    values = {
+    values = audit_values(viewer.id, action, subject, at=at, student=student, details=details)
+    writing = store.engine.execution_options(**{IMMEDIATE: True})
+    with store_errors(store.engine.url), writing.begin() as connection:
+        connection.execute(audit.insert(), [values])
+
+
+def audit_values(
+    user: str, action: Action, subject: str, *, at: datetime, student: str | None = None, details: str = ""
+) -> dict[str, object]:
+    """A row of the audit, for a transaction that does more than to add it."""
+    return {
         "at": microseconds(at),
-        "user": viewer.id,
+        "user": user,
         "action": action.value,
         "subject": subject,
         "student": student,
         "details": details,
     }
-    writing = store.engine.execution_options(**{IMMEDIATE: True})
-    with store_errors(store.engine.url), writing.begin() as connection:
-        connection.execute(audit.insert(), [values])
 
 
 def latest(store: Store, limit: int, *, student: str | None = None) -> list[AuditEntry]:

@@ -279,27 +279,34 @@ cases = Table(
     Column("year", SmallInteger, nullable=False),
     Column("step", Text, nullable=False),
     Column("owner", String(36), nullable=False),
-    Column("support", Text, nullable=False),  # JSON array of kinds of support
+    Column("support", Text, nullable=False),  # JSON array of objects: kind of support, by whom
     Column("due", Date, nullable=True),
     Column("opened", BigInteger, nullable=False),
     Column("changed", BigInteger, nullable=False),
     Column("closed", BigInteger, nullable=True),
     Column("reason", Text, nullable=False),  # why it was closed; "" while it is open
+    Column("version", Integer, nullable=False),  # goes up with each change
     Index("ix_cases_student", "student"),
     Index("ix_cases_due", "closed", "due"),
 )
+
+# Two people who flag a pupil at the same moment open one case.
+_is_open = cases.c.closed.is_(None)
+Index("ux_cases_open", cases.c.student, cases.c.year, unique=True, sqlite_where=_is_open, postgresql_where=_is_open)
 
 case_entries = Table(
     "case_entries",
     metadata,
     Column("seq", _KEY, primary_key=True, autoincrement=True),
     Column("case", String(36), nullable=False),
+    Column("student", String(64), nullable=False),
     Column("at", BigInteger, nullable=False),
     Column("user", String(36), nullable=False),
     Column("kind", Text, nullable=False),  # a step, a contact, a note
     Column("details", Text, nullable=False),  # JSON object
     Column("restricted", SmallInteger, nullable=False),
     Index("ix_case_entries_case", "case", "seq"),
+    Index("ix_case_entries_student", "student"),
 )
 
 # Workbooks before they are accepted, and jobs.

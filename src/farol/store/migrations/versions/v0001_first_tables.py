@@ -235,13 +235,19 @@ def _casework(key: sa.types.TypeEngine[int]) -> None:
         sa.Column("changed", sa.BigInteger, nullable=False),
         sa.Column("closed", sa.BigInteger, nullable=True),
         sa.Column("reason", sa.Text, nullable=False),
+        sa.Column("version", sa.Integer, nullable=False),
     )
     op.create_index("ix_cases_student", "cases", ["student"])
     op.create_index("ix_cases_due", "cases", ["closed", "due"])
+    is_open = sa.text("closed IS NULL")
+    op.create_index(
+        "ux_cases_open", "cases", ["student", "year"], unique=True, sqlite_where=is_open, postgresql_where=is_open
+    )
     op.create_table(
         "case_entries",
         sa.Column("seq", key, primary_key=True, autoincrement=True),
         sa.Column("case", sa.String(36), nullable=False),
+        sa.Column("student", sa.String(64), nullable=False),
         sa.Column("at", sa.BigInteger, nullable=False),
         sa.Column("user", sa.String(36), nullable=False),
         sa.Column("kind", sa.Text, nullable=False),
@@ -249,6 +255,7 @@ def _casework(key: sa.types.TypeEngine[int]) -> None:
         sa.Column("restricted", sa.SmallInteger, nullable=False),
     )
     op.create_index("ix_case_entries_case", "case_entries", ["case", "seq"])
+    op.create_index("ix_case_entries_student", "case_entries", ["student"])
 
 
 def _intake() -> None:

@@ -1,0 +1,62 @@
+"""A school with invented pupils of three classes, for the tests of case work."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import UTC, datetime
+
+from farol.accounts.viewer import User, UserRole, Viewer
+from farol.store.database import Store
+from farol.store.records import microseconds
+from farol.store.tables import json_text, pupil_years, users
+
+THEN = datetime(2025, 3, 10, 15, tzinfo=UTC)
+
+PUPILS: Mapping[str, str | None] = {"RA-1": "3B", "RA-2": "3B", "RA-3": "3C", "RA-4": "4A", "RA-5": None}
+"""Pupil → class in 2024. In 2023 RA-1 was in 2C, and RA-3 in 3B."""
+
+ANA = User("u-ana", "ana", "Ana Lima", UserRole.coordinator, frozenset({"3B"}))
+BIA = User("u-bia", "bia", "Bia Reis", UserRole.coordinator, frozenset({"3C", "3B"}))
+LEO = User("u-leo", "leo", "Leo Reader", UserRole.reader)
+DIR = User("u-dir", "dir", "Dora Dias", UserRole.administrator)
+
+ana, bia, leo, director = map(Viewer, (ANA, BIA, LEO, DIR))
+
+
+def fill(store: Store, *, with_users: bool = True) -> None:
+    """The pupils and, if asked for, the users."""
+    old = [year_row(2023, "RA-1", "2C"), year_row(2023, "RA-3", "3B")]
+    rows = [*old, *(year_row(2024, student, group) for student, group in PUPILS.items())]
+    with store.engine.begin() as connection:
+        connection.execute(pupil_years.insert(), rows)
+        if with_users:
+            connection.execute(users.insert(), [user_row(user) for user in (ANA, BIA, LEO, DIR)])
+
+
+def year_row(year: int, student: str, group: str | None, label: int | None = None) -> dict[str, object]:
+    """A row of `pupil_years`."""
+    return {
+        "year": year,
+        "student": student,
+        "class": group,
+        "level": 3.0,
+        "label": label,
+        "values": "{}",
+        "fingerprint": "f",
+    }
+
+
+def user_row(user: User) -> dict[str, object]:
+    """A row of `users`."""
+    return {
+        "id": user.id,
+        "login": user.login,
+        "name": user.name,
+        "role": user.role.value,
+        "classes": json_text(sorted(user.classes)),
+        "password": None,
+        "created": microseconds(THEN),
+        "disabled": None,
+        "failures": 0,
+        "locked_until": None,
+    }
