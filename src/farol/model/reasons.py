@@ -126,15 +126,22 @@ class Explained:
         return _reasons(self.bundle, features, self.contributions[row], self.chosen[row].tolist())
 
 
-def explain_rows(scorer: Scorer, columns: Mapping[str, Floats | Objects], year: Floats, k: int) -> Explained:
+def explain_rows(
+    scorer: Scorer, columns: Mapping[str, Floats | Objects], year: Floats, k: int, *, raising_first: bool = False
+) -> Explained:
     """Score rows as `Scorer.score` does, with up to `k` reasons for each that has an answer."""
-    return explain_scores(scorer, scorer.score(columns, year), k)
+    return explain_scores(scorer, scorer.score(columns, year), k, raising_first=raising_first)
 
 
-def explain_scores(scorer: Scorer, scores: Scores, k: int) -> Explained:
-    """Up to `k` reasons for each row of `scores` that has an answer."""
+def explain_scores(scorer: Scorer, scores: Scores, k: int, *, raising_first: bool = False) -> Explained:
+    """Up to `k` reasons for each row of `scores` that has an answer.
+
+    Those that point the way of the answer come first; with `raising_first` those that raise the risk, whatever the
+    answer: so reads a list of whom to see.
+    """
     contributions = scorer.contributions(scores.features)
-    chosen = _first(_of_the_pupil(scorer.bundle, contributions, scores.features), scores.prediction == 1, k)
+    of_pupil = _of_the_pupil(scorer.bundle, contributions, scores.features)
+    chosen = _first(of_pupil, (scores.prediction == 1) | raising_first, k)
     chosen[scores.prediction == NO_ANSWER] = -1
     return Explained(scorer.bundle, scores, contributions, chosen)
 
@@ -180,7 +187,7 @@ def _reasons(
             break
         name = task.features[position]
         derived = profile.derived.get(name)
-        value, word = _shown(profile.columns.get(name), features[name])
+        value, word = shown_value(profile.columns.get(name), features[name])
         reasons.append(
             Reason(
                 feature=name,
@@ -197,7 +204,7 @@ def _reasons(
     return tuple(reasons)
 
 
-def _shown(column: Column | None, value: float | None) -> tuple[float | str | None, Text | None]:
+def shown_value(column: Column | None, value: float | None) -> tuple[float | str | None, Text | None]:
     """A raw value for a reader, and the words that it has."""
     if column is None or value is None:
         return value, None
