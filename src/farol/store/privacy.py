@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from zoneinfo import ZoneInfo
 
-from sqlalchemy import delete, func, select
+from sqlalchemy import Connection, delete, func, select
 
 from farol.errors import InputError
 from farol.i18n import msg
@@ -94,7 +94,7 @@ def erase(store: Store, student: str, registry: Registry, *, patience: float = E
             select(predictions.c.task, predictions.c.version, predictions.c.at).where(of_pupil)
         ).all()
         connection.execute(delete(predictions).where(of_pupil))
-        insert_new(connection, leases, _PENDING)
+        pend_erasing(connection)
         outcomes = erase_outcomes(connection, student)
         pages = erase_pages(connection, student, microseconds(datetime.now(UTC)))
         for cell in sorted({(task, version, day_of(moment(at))) for task, version, at in rows}):
@@ -102,6 +102,11 @@ def erase(store: Store, student: str, registry: Registry, *, patience: float = E
                 kept.append(cell[:2])
     is_pending = not _finished(store, patience)
     return Erased(len(rows), tuple(dict.fromkeys(kept)), outcomes, is_pending, pages)
+
+
+def pend_erasing(connection: Connection) -> None:
+    """Note, in the transaction that erases, that bytes are to be removed: `finish_erasing` does it."""
+    insert_new(connection, leases, _PENDING)
 
 
 def finish_erasing(store: Store) -> bool:
@@ -174,7 +179,7 @@ def purge(store: Store, first: date, *, patience: float = ERASE_SECONDS) -> Purg
             connection.execute(delete(counters).where(counters.c.day < day))
             outcomes += purge_outcomes(connection, microseconds(start_of(day)))
             pages += purge_pages(connection, microseconds(start_of(day)), microseconds(datetime.now(UTC)))
-            insert_new(connection, leases, _PENDING)
+            pend_erasing(connection)
         if day == first:
             break
     return Purged(rows, first, outcomes, not _finished(store, patience), pages)
