@@ -68,7 +68,7 @@ class Reason:
 
     def sentence(self, locale: str) -> str:
         """What the pupil has, and what it is associated with."""
-        fact = self._fact(locale)
+        fact = self.fact(locale)
         raises = self.contribution > 0
         if self.value is None and raises:
             whole = msg("{fact}. Pupils without this information tend to have a higher risk.", fact=fact)
@@ -80,7 +80,8 @@ class Reason:
             whole = msg("{fact}. This is associated with a lower risk.", fact=fact)
         return whole.render(locale)
 
-    def _fact(self, locale: str) -> Message:
+    def fact(self, locale: str) -> Message:
+        """What the pupil has, without what it is associated with."""
         meaning = self.meaning.in_locale(locale)
         if self.value is None:
             return msg("{meaning}: not informed", meaning=meaning)

@@ -9,7 +9,7 @@ from enum import StrEnum
 from typing import Any
 
 import numpy as np
-from sqlalchemy import ColumnElement, Connection, RowMapping, Select, Subquery, false, func, or_, select
+from sqlalchemy import ColumnElement, Connection, RowMapping, Select, Subquery, func, or_, select
 
 from farol.model.features import meanings_of
 from farol.model.reasons import Reason
@@ -216,7 +216,7 @@ def _bounds(standings: Standings, reader: ListReader) -> list[ColumnElement[bool
     table = pupil_answers.c
     conditions = [table.task == standings.task, table.year == standings.year]
     if reader.classes is not None:
-        conditions.append(table["class"].in_(sorted(reader.classes)) if reader.classes else false())
+        conditions.append(table["class"].in_(sorted(reader.classes)))
     return conditions
 
 

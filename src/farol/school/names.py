@@ -125,10 +125,8 @@ def names_of(connection: Connection, students: Sequence[str]) -> dict[str, str]:
     names: dict[str, str] = {}
     for start in range(0, len(students), _AT_ONCE):
         some = pupil_names.c.student.in_(students[start : start + _AT_ONCE])
-        names |= {
-            code: text
-            for code, text in connection.execute(select(pupil_names.c.student, pupil_names.c.name).where(some))
-        }
+        query = select(pupil_names.c.student, pupil_names.c.name).where(some)
+        names |= {row.student: row.name for row in connection.execute(query)}
     return names
 
 

@@ -29,7 +29,7 @@ from farol.store.tables import pupil_answers, pupil_years
 from farol.workbook.panel import Panel
 from farol.workbook.student_code import class_name, student_code
 
-REASONS = 6
+REASONS = 8
 """Reasons kept of each answer."""
 
 SCHOOLS = ("school", "school_type")
