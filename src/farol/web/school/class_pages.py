@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from markupsafe import Markup
 
@@ -15,9 +15,10 @@ from farol.web.locale import NOTHING, Reader
 from farol.web.school.answering import Asking
 from farol.web.school.lists import PATH as LIST
 from farol.web.school.lists import PreparedList, line_of, list_headings
-from farol.web.school.words import band_words, expected_words
+from farol.web.school.words import band_words
 
 PATH = "/classes"
+MOST_NAMES = 6
 ALIKE = 0.9
 """Where classes reach this share of what pupils reach, choosing them does as well."""
 
@@ -33,7 +34,7 @@ def classes_values(asking: Asking, made: PreparedList) -> dict[str, object]:
         "question": profile.tasks[made.standings.task].question.in_locale(reader.locale),
         "year": profile.period_text(made.standings.year),
         "state": profile.label.state.in_locale(reader.locale),
-        "bands": [band_words(band, reader) for band in range(len(RISKS) + 1)],
+        "bands": [*(band_words(band, reader) for band in range(len(RISKS))), reader.gettext("No answer")],
         "rows": [_row(count, reader) for count in counts],
         "targeting": [] if compared is None else list(_targeting_words(compared, made, reader)),
         "stands_out": [count.name for count in counts if count.name and count.stands_out and _is_higher(count)],
@@ -72,7 +73,12 @@ def _row(count: ClassCount, reader: Reader) -> dict[str, object]:
         "url": reader.url(f"{PATH}/one", **{"class": count.name}) if count.name else None,
         "pupils": reader.number(count.pupils, 0),
         "bands": [reader.number(n, 0) for n in count.bands],
-        "expected": expected_words(count.expected, reader),
+        "expected": _(
+            "{value} ({low} to {high})",
+            value=reader.number(count.expected.value, 0),
+            low=count.expected.low,
+            high=count.expected.high,
+        ),
         "share": _range(count.share, reader),
         "now": _range(count.now, reader),
         "before": _range(count.before, reader),
@@ -118,6 +124,13 @@ def _against_words(count: ClassCount, made: PreparedList, reader: Reader) -> Mar
     )
 
 
+def _some(names: Sequence[str], reader: Reader) -> str:
+    """The first names, and how many more there are."""
+    listed = reader.listing(names[:MOST_NAMES])
+    more = len(names) - MOST_NAMES
+    return listed if more <= 0 else str(reader.gettext("{names} and {n} more", names=listed, n=more))
+
+
 def _targeting_words(compared: Targeting, made: PreparedList, reader: Reader) -> Iterator[Markup]:
     _, state = reader.gettext, made.profile.label.state.in_locale(reader.locale)
     yield _(
@@ -128,7 +141,7 @@ def _targeting_words(compared: Targeting, made: PreparedList, reader: Reader) ->
         by_pupil=reader.number(compared.by_pupil, 0),
         whole=reader.number(compared.whole, 0),
         state=state,
-        classes=reader.listing(compared.classes),
+        classes=_some(compared.classes, reader),
         by_class=reader.number(compared.by_class, 0),
         by_lot=reader.number(compared.by_lot, 0),
     )

@@ -151,6 +151,7 @@ def list_values(asking: Asking, asked: Asked, made: PreparedList) -> dict[str, o
         "state": profile.label.state.in_locale(reader.locale),
         "task": standings.task,
         "fields": _fields(asking, made),
+        "more_are_set": any((query.level is not None, query.school, query.band is not None, query.reason, query.step)),
         "search": query.search,
         "capacity": page.places.places,
         "most": max(1, len(page.places.ranked)),
@@ -397,11 +398,16 @@ def _fields(asking: Asking, made: PreparedList) -> list[dict[str, object]]:
         {
             "name": name,
             "label": label,
+            "is_first": name in _FIRST_FIELDS,
             "options": [Choice(value, words, value == chosen) for value, words in options],
         }
         for name, label, chosen, options in pickers
         if len(options) > 1
     ]
+
+
+_FIRST_FIELDS = ("show", "class", "order")
+"""The pickers that everybody sees; the others wait behind "more filters"."""
 
 
 def _school_words(name: str, profile: Profile, reader: Reader) -> str:

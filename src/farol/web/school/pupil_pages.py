@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from typing import Any
 
 from markupsafe import Markup
 
@@ -77,6 +78,11 @@ def referral_values(asking: Asking, record: PupilRecord, audience: str) -> dict[
         "state": profile.label.state.in_locale(asking.reader.locale),
         "audience": audience if audience in AUDIENCES else AUDIENCES[0],
         "answer": shown,
+        # What can be worked on: an age, or a chance from a table, helps nobody who gets the sheet.
+        **{
+            side: [] if shown is None else [reason["fact"] for reason in shown[side] if reason["changeable"]]
+            for side in ("raising", "lowering")
+        },
         "purpose": purpose if isinstance(purpose, str) else "",
         "foot": asking.by_whom(),
     }
@@ -164,7 +170,7 @@ def _head(asking: Asking, record: PupilRecord, profile: Profile) -> dict[str, ob
     }
 
 
-def _answer(record: PupilRecord, task: str, profile: Profile, reader: Reader) -> dict[str, object] | None:
+def _answer(record: PupilRecord, task: str, profile: Profile, reader: Reader) -> dict[str, Any] | None:
     answer = record.answer(task)
     if answer is None:
         return None
