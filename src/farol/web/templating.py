@@ -11,9 +11,14 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 from starlette.responses import HTMLResponse
 
+from farol.accounts.viewer import Duty
 from farol.web.locale import Reader, languages
+from farol.web.viewer import viewer_of
 
 STATIC = Path(__file__).parent / "static"
+
+MODEL_PAGES = frozenset({"home", "dashboard", "advice", "outcomes", "model"})
+"""The pages about the models, by the names that they go by in the navigation (`here`)."""
 
 _STYLE = hashlib.sha256((STATIC / "farol.css").read_bytes()).hexdigest()[:12]
 
@@ -31,7 +36,9 @@ def link(url: str, text: str) -> Markup:
 _ENVIRONMENT = Environment(
     loader=PackageLoader("farol.web"), autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
 )
-_ENVIRONMENT.globals.update(code=code, link=link, style_version=_STYLE, version=version("farol"))
+_ENVIRONMENT.globals.update(
+    Duty=Duty, code=code, link=link, model_pages=MODEL_PAGES, style_version=_STYLE, version=version("farol")
+)
 
 
 def page(
@@ -41,6 +48,8 @@ def page(
     common: dict[str, object] = {
         "reader": reader,
         "_": reader.gettext,
+        "viewer": viewer_of(request),
+        "paths": {getattr(route, "path", "") for route in request.app.routes},
         "is_demonstration": request.app.state.service.settings.is_demonstration,
     }
     if "languages" not in values:

@@ -73,6 +73,7 @@ def overview_values(service: Service, reader: Reader, now: datetime) -> dict[str
         "store_problem": problem,
         "models": [_served(service, task, reader) for task in service.task_names()],
         "jobs": [_job(job.title.render(reader.locale), job.age, job.problem, reader) for job in service.background],
+        "failing": any(job.problem is not None for job in service.background),
         "version": __version__,
         "since": reader.moment(service.started),
         "workers": reader.number(service.settings.workers, 0),
