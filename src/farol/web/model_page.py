@@ -52,7 +52,7 @@ class CalibrationLine:
 
 
 @dataclass(frozen=True, slots=True)
-class DivisionView:
+class FairnessLine:
     """A division of the pupils, such as by sex: in words whether the model does worse for some, and its figures."""
 
     title: str
@@ -221,7 +221,7 @@ def _note(bundle: Bundle, locale: str) -> str | None:
             return None
 
 
-def _divisions(report: Mapping[str, Any], reader: Reader) -> Iterator[DivisionView]:
+def _divisions(report: Mapping[str, Any], reader: Reader) -> Iterator[FairnessLine]:
     """What the audit of fairness found, in words first."""
     _ = reader.gettext
     measures = report.get("fairness", {}).get("measures", {})
@@ -229,7 +229,7 @@ def _divisions(report: Mapping[str, Any], reader: Reader) -> Iterator[DivisionVi
     for division in _list_in(report, "fairness", "divisions"):
         shown = [gap for gap in division["gaps"] if gap["shown"]]
         words = tuple(_gap_words(gap, reader) for gap in shown)
-        yield DivisionView(
+        yield FairnessLine(
             in_locale(division["title"], reader.locale) or "",
             "moderate" if shown else "none",
             words or (_("No difference was seen that chance does not explain."),),
