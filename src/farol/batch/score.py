@@ -81,7 +81,7 @@ class BatchScorer:
             _refuse(refused, reasons, batch.schema.names[place], column, numbers)
             values[name] = numbers
         years = self._years(batch, columns, year, refused, reasons)
-        scores = self.scorer.score(values, years)
+        scores = self.scorer.score(values, years, in_bulk=True)
         empty = np.isnan(scores.features).all(axis=1) & ~refused
         reasons += [RefusedRow(row, "", _NOTHING) for row in np.flatnonzero(empty).tolist()]
         kept = np.flatnonzero(~(refused | empty))
