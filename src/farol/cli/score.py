@@ -81,7 +81,7 @@ def score(
 ) -> None:
     """Score files of any size."""
     from farol.batch.parts import plan_parts
-    from farol.batch.run import run
+    from farol.batch.run import on_this_machine, run
     from farol.batch.score import BatchScorer
     from farol.model.scoring import Scorer
     from farol.model.tasks import NEXT_YEAR
@@ -113,7 +113,7 @@ def score(
 
         workers = threads or os.cpu_count() or 1
         batch_scorer = BatchScorer(scorer, reasons=reasons, locale=terminal_locale())
-        report = run(batch_scorer, parts, output, threads=workers, progress=progress)
+        report = run(batch_scorer, parts, output, engine=on_this_machine(workers), progress=progress)
     tell(scorer, report, output, time.perf_counter() - began)
 
 
