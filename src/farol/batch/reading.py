@@ -25,10 +25,10 @@ from farol.workbook.panel import read_panel
 
 Kind = Literal["parquet", "csv", "ndjson", "arrow", "workbook"]
 
-BATCH_ROWS = 65_536
+BATCH_ROWS = 32_768
 """Rows of a record batch. A worker holds one at a time."""
 
-BLOCK_BYTES = 8 << 20
+BLOCK_BYTES = 2 << 20
 """Bytes of text that become one record batch."""
 
 _BEGINNING = 1 << 20
