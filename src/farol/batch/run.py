@@ -1,4 +1,4 @@
-"""The engine of one machine: parts are scored side by side, and what is finished stays finished.
+"""A run: parts are scored side by side by an engine, and what is finished stays finished.
 
 While the work is under way, everything stands in a folder beside the output, `OUT.partial`. A part counts as finished
 when its `.json` is there, which is written last. The same command after a crash goes on with the rest. The output
@@ -10,7 +10,7 @@ from __future__ import annotations
 import json
 import shutil
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -86,10 +86,10 @@ class BatchReport:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Job:
-    """Parts to be scored into an output; `schema` is the pyarrow.Schema of the answers."""
+    """Parts, by their places, to be scored into an output; `schema` is the pyarrow.Schema of the answers."""
 
     scorer: BatchScorer
-    parts: Sequence[FilePart]
+    parts: Mapping[int, FilePart]
     output: Output
     schema: Any
     progress: Progress
@@ -107,14 +107,14 @@ def run(
     Raises InputError: for a file that cannot be read or changed meanwhile, for another run's unfinished work, and when
     the output cannot be written. What was finished stays, and the same call again does the rest.
     """
-    job = Job(scorer, parts, output, output_schema(scorer, parts[0]), progress)
+    job = Job(scorer, dict(enumerate(parts)), output, output_schema(scorer, parts[0]), progress)
     work = output.work
     with _writable(work):
         work.mkdir(mode=0o700, parents=True, exist_ok=True)
         _check_plan(work / _PLAN, _plan(job))
-    waiting = [place for place in range(len(parts)) if not _finished(work, place).exists()]
-    for place in sorted({*range(len(parts))} - {*waiting}):
-        progress(_read(work, place)["rows"])
+    waiting = [place for place in job.parts if not is_finished(output, place)]
+    for place in sorted({*job.parts} - {*waiting}):
+        progress(rows_of(output, place))
     with _writable(work), _gathered(job) as gather:
         engine(job, waiting, gather)
         gather()
@@ -154,7 +154,7 @@ def _gathered(job: Job) -> Iterator[Callable[[], None]]:
 
         def gather() -> None:
             nonlocal turn
-            while turn < len(job.parts) and _finished(work, turn).exists():
+            while turn < len(job.parts) and is_finished(output, turn):
                 append(work / f"{_name(turn)}.{output.part_form}")
                 turn += 1
 
@@ -290,7 +290,7 @@ def _join_refused(parts: Sequence[Path], out: Path) -> None:
 
 
 def _summary(job: Job, report: BatchReport) -> dict[str, object]:
-    scorer, parts = job.scorer.scorer, job.parts
+    scorer, parts = job.scorer.scorer, job.parts.values()
     bundle = scorer.bundle
     return {
         "task": bundle.task,
@@ -309,7 +309,7 @@ def _summary(job: Job, report: BatchReport) -> dict[str, object]:
 
 def _plan(job: Job) -> bytes:
     """What the finished parts depend on, in JSON."""
-    scorer, output, parts = job.scorer, job.output, job.parts
+    scorer, output, parts = job.scorer, job.output, job.parts.values()
     return canonical_json(
         {
             "task": scorer.scorer.bundle.task,
@@ -349,6 +349,16 @@ def _read(work: Path, place: int) -> dict[str, Any]:
 
 def _name(place: int) -> str:
     return f"part-{place:05}"
+
+
+def is_finished(output: Output, place: int) -> bool:
+    """Whether a part is finished."""
+    return _finished(output.work, place).exists()
+
+
+def rows_of(output: Output, place: int) -> int:
+    """How many rows a finished part has."""
+    return int(_read(output.work, place)["rows"])
 
 
 def _finished(work: Path, place: int) -> Path:
