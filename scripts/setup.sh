@@ -5,7 +5,7 @@
 #   scripts/setup.sh test    the same with every extra and with what the tests need
 #   scripts/setup.sh serve   a copy of Farol without what trains it, for a server or an image
 #   scripts/setup.sh uv      the installer alone
-#   scripts/setup.sh system-for-tests   the browser that the tests drive
+#   scripts/setup.sh system-for-tests   the browser that the tests drive, and the Java that Spark runs on
 #
 # EXTRAS="parquet postgresql" adds extras of pyproject.toml. PYTHON and VENV name another Python and another folder.
 #
@@ -157,6 +157,7 @@ case "${1:-}" in
     system-for-tests)
         command -v chromium >/dev/null || command -v chromium-browser >/dev/null || command -v google-chrome >/dev/null ||
             apt_install chromium
+        java -version >/dev/null 2>&1 || apt_install default-jre-headless
         ;;
     *) fail "usage: scripts/setup.sh run|test|serve|uv|system-for-tests" ;;
 esac

@@ -14,7 +14,7 @@ import pyarrow.parquet
 import pytest
 
 from farol.batch.parts import plan_parts
-from farol.batch.run import BatchReport, Output, run
+from farol.batch.run import BatchReport, Output, on_this_machine, run
 from farol.batch.score import BatchScorer
 from farol.model.bundle import read_bundle
 from farol.model.scoring import Scorer
@@ -76,6 +76,6 @@ def score(scorer: Scorer) -> Score:
         output = Output(out, ending or "parquet", is_folder=not ending)  # type: ignore[arg-type]
         parts = plan_parts(scorer.bundle, [str(given) for given in inputs], year=year, this_year=2026, keep=keep)
         batch = BatchScorer(scorer, reasons=reasons, locale="en")
-        return run(batch, parts, output, threads=threads, progress=lambda _rows: None)
+        return run(batch, parts, output, engine=on_this_machine(threads), progress=lambda _rows: None)
 
     return score

@@ -8,6 +8,7 @@ import pyarrow.csv
 import pytest
 
 from farol.batch.columns import column_map
+from farol.batch.reading import Rows
 from farol.batch.score import BatchScorer
 from farol.model.bundle import read_bundle, write_bundle
 from farol.model.scoring import Scorer
@@ -88,7 +89,11 @@ def test_words_and_terms_are_scored_as_by_the_api(scored: tuple[Scorer, pa.Table
     scorer, table = scored
     (batch,) = table.to_batches()
     columns = column_map(scorer.bundle, batch.schema.names, 20131, keep=(), file="x")
-    answers = BatchScorer(scorer, reasons=2, locale="en").score(batch, columns, 20131).answers.to_pylist()
+    answers = (
+        BatchScorer(scorer, reasons=2, locale="en")
+        .score(Rows(batch, batch.num_rows), columns, 20131)
+        .answers.to_pylist()
+    )
     assert [row["row"] for row in answers] == list(range(1, 401))
     for row, answer in zip(table.to_pylist(), answers, strict=True):
         given = {"region": row["region"], "credits": float(row["credits"])}
@@ -102,5 +107,5 @@ def test_a_term_that_is_none_is_refused(scored: tuple[Scorer, pa.Table]) -> None
     scorer, table = scored
     (batch,) = table.slice(0, 2).set_column(0, "term", pa.array(["2013B", "soon"])).to_batches()
     columns = column_map(scorer.bundle, batch.schema.names, 20131, keep=(), file="x")
-    result = BatchScorer(scorer, reasons=0, locale="en").score(batch, columns, 20131)
+    result = BatchScorer(scorer, reasons=0, locale="en").score(Rows(batch, batch.num_rows), columns, 20131)
     assert [(row.row, str(row.reason)) for row in result.refused] == [(1, "This is not a year or term of the profile.")]

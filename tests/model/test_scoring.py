@@ -17,6 +17,7 @@ from farol.model.bundle import Bundle, read_bundle
 from farol.model.counters import total
 from farol.model.features import Floats
 from farol.model.scoring import NO_ANSWER, Answer, Scorer, abstention, label_text, warnings_for
+from farol.model.tabulated import TabulatedTrees
 from tests.bundles import invented_columns, make_bundle, one_row, support_from, trained_model
 
 NAN = float("nan")
@@ -59,7 +60,6 @@ def test_probabilities_are_those_of_xgboost(bundle: Bundle, scorer: Scorer) -> N
     assert scores.probability.dtype == np.float64
     assert 0 < scores.prediction.mean() < 1
     np.testing.assert_array_equal(scores.prediction, scores.probability >= bundle.manifest.threshold)
-    np.testing.assert_array_equal(scores.bins, bundle.reference.index(scores.features))
 
 
 def test_one_pupil_gets_the_answer_it_has_among_others(bundle: Bundle, scorer: Scorer) -> None:
@@ -71,9 +71,8 @@ def test_one_pupil_gets_the_answer_it_has_among_others(bundle: Bundle, scorer: S
         assert answer.probability == scores.probability[row]
         assert answer.prediction == scores.prediction[row]
         bins = scorer.layout.counts(total(scorer.layout, [answer.cells]))
-        assert [list(bins[name]) for name in bundle.task_spec.features] == [
-            [bin_] for bin_ in scores.bins[row].tolist()
-        ]
+        expected = bundle.reference.index(scores.features[row : row + 1])[0].tolist()
+        assert [list(bins[name]) for name in bundle.task_spec.features] == [[bin_] for bin_ in expected]
         raw = [NAN if value is None else value for value in answer.features.values()]
         np.testing.assert_array_equal(raw, scores.features[row])
         assert tuple(answer.features) == bundle.task_spec.features
@@ -110,7 +109,6 @@ def test_features_are_derived_from_context(bundles: dict[str, Bundle]) -> None:
 def test_missing_and_unknown_columns_are_missing_values(bundle: Bundle, scorer: Scorer) -> None:
     nothing = scorer.score({"moon": np.zeros(2)}, np.full(2, 2024.0))
     assert np.isnan(nothing.features).all()
-    assert (nothing.bins == [bins.size - 1 for bins in bundle.reference.features]).all()
 
 
 def test_of_pupils_unlike_any_in_training_there_is_no_answer(tmp_path: Path) -> None:
@@ -138,10 +136,40 @@ def test_of_pupils_unlike_any_in_training_there_is_no_answer(tmp_path: Path) -> 
     assert "was not measured" in unmeasured.render("en")
 
 
+@settings(max_examples=20, deadline=None)
+@given(seed=st.integers(0, 1000), n=st.sampled_from([1, 40, 700, 40_000]))
+def test_in_bulk_the_answers_are_the_same(bundles: dict[str, Bundle], seed: int, n: int) -> None:
+    bundle = bundles["current" if seed % 2 else "next-year"]
+    scorer, year = Scorer(bundle), np.full(n, 2024.0)
+    columns = columns_of(bundle, n=n, seed=seed)
+    columns["IDA"][:: 1 + seed % 7] = np.random.default_rng(seed).choice([-0.004, 10.004, -3, 77, np.inf, NAN])
+    slow, fast = (scorer.score(columns, year, in_bulk=in_bulk) for in_bulk in (False, True))
+    for name in ("prediction", "threshold", "band", "features"):
+        np.testing.assert_array_equal(getattr(fast, name), getattr(slow, name))
+    np.testing.assert_allclose(fast.probability, slow.probability, rtol=0, atol=1e-6)
+    np.testing.assert_array_equal(scorer.counts(fast), scorer.counts(slow))
+    assert scorer.counts(fast).tolist() == total(scorer.layout, [a.cells for a in scorer.answers(slow)]).tolist()
+
+
+def test_in_bulk_nothing_is_on_the_wrong_side(bundle: Bundle, monkeypatch: pytest.MonkeyPatch) -> None:
+    scorer, n = Scorer(bundle), 20_000
+    columns, year = columns_of(bundle, n=n, seed=1), np.full(n, 2024.0)
+    exact = scorer.score(columns, year)
+    off = np.random.default_rng(0).choice([-9e-7, 9e-7], n)
+    monkeypatch.setattr(
+        TabulatedTrees, "probability", lambda _trees, inputs: scorer._inferred(inputs) + off[: len(inputs)]
+    )
+    shaken = scorer.score(columns, year, in_bulk=True)
+    np.testing.assert_array_equal(shaken.prediction, exact.prediction)
+    np.testing.assert_array_equal(shaken.band, exact.band)
+    np.testing.assert_array_equal(scorer.counts(shaken), scorer.counts(exact))
+
+
 def test_no_rows_have_no_answers(scorer: Scorer) -> None:
     scores = scorer.score({}, np.empty(0))
     assert scores.probability.shape == (0,)
-    assert scores.bins.shape == scores.features.shape == (0, len(scorer.bundle.task_spec.features))
+    assert scores.features.shape == (0, len(scorer.bundle.task_spec.features))
+    assert not scorer.counts(scores).any()
 
 
 def test_columns_of_another_length_are_refused(scorer: Scorer) -> None:

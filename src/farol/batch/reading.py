@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import codecs
 import csv
 import io
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path, PurePosixPath
 from typing import Any, Literal
+
+import numpy as np
+from numpy.typing import NDArray
 
 from farol.batch.arrow import arrow
 from farol.batch.columns import ColumnMap
@@ -20,10 +25,10 @@ from farol.workbook.panel import read_panel
 
 Kind = Literal["parquet", "csv", "ndjson", "arrow", "workbook"]
 
-BATCH_ROWS = 65_536
+BATCH_ROWS = 32_768
 """Rows of a record batch. A worker holds one at a time."""
 
-BLOCK_BYTES = 8 << 20
+BLOCK_BYTES = 2 << 20
 """Bytes of text that become one record batch."""
 
 _BEGINNING = 1 << 20
@@ -46,12 +51,18 @@ _COMPRESSIONS = {".gz": "gzip", ".zst": "zstd", ".bz2": "bz2", ".lz4": "lz4"}
 
 @dataclass(frozen=True, slots=True)
 class SourceFile:
-    """A file of rows. `separator` is that of a csv file."""
+    """A file of rows.
+
+    Of a csv file: its separator, its encoding if that is not UTF-8, its headers, and the lines that they take.
+    """
 
     path: str
     kind: Kind
     compression: str | None
     separator: str = ","
+    encoding: str | None = None
+    headers: tuple[str, ...] = ()
+    header_lines: int = 0
 
 
 def source_file(path: str) -> SourceFile:
@@ -66,8 +77,7 @@ def source_file(path: str) -> SourceFile:
                          endings=", ".join(_ENDINGS), packed=", ".join(_COMPRESSIONS)),
             where=Place(file=path),
         )  # fmt: skip
-    separator = _separator(path, compression) if kind == "csv" else ","
-    return SourceFile(path, kind, compression, separator)
+    return _csv_file(path, compression) if kind == "csv" else SourceFile(path, kind, compression)
 
 
 def headers_of(file: SourceFile, profile: Profile) -> Any:
@@ -77,10 +87,14 @@ def headers_of(file: SourceFile, profile: Profile) -> Any:
         with open_seekable(file.path) as stream:
             return pa.parquet.ParquetFile(stream).schema_arrow
     if file.kind == "csv":
-        return pa.schema([(name, pa.string()) for name in _csv_headers(file)])
+        return pa.schema([(name, pa.string()) for name in file.headers])
     if file.kind == "workbook":
         return _workbook(file, profile).schema
-    with _opened(file) as stream, _reader(file, stream) as reader:
+    if file.kind == "ndjson":
+        with _opened(file) as stream:
+            block = next(blocks_of(stream, quoted=False), pa.py_buffer(b""))
+        return pa.json.read_json(pa.BufferReader(block), pa.json.ReadOptions(block_size=len(block) + 1)).schema
+    with _opened(file) as stream, _arrow_reader(stream, seekable=file.compression is None) as reader:
         return reader.schema
 
 
@@ -91,13 +105,27 @@ def row_groups(file: SourceFile) -> list[int]:
         return [metadata.row_group(group).num_rows for group in range(metadata.num_row_groups)]
 
 
-def batches_of(
-    file: SourceFile, groups: Sequence[int] | None, columns: ColumnMap, schema: Any, profile: Profile, *, texts: bool
-) -> Iterator[Any]:
-    """The record batches of a file, or of some row groups of a Parquet file, with the columns of `schema` that
-    `columns` names, in its order.
+@dataclass(frozen=True, slots=True, eq=False)
+class Rows:
+    """Rows of a file: a pyarrow.RecordBatch with the columns that are wanted, and how many stood in the file.
 
-    `texts`: the numbers of a csv file come as text, so that a row without a number can be refused alone.
+    `places` (n,) are those of the batch's rows among them, from 0; None where all could be read.
+    """
+
+    batch: Any
+    total: int
+    places: NDArray[np.int64] | None = None
+
+
+Piece = Callable[[], Rows]
+"""A piece of a file that is decoded when it is called, in any thread."""
+
+
+def pieces_of(
+    file: SourceFile, groups: Sequence[int] | None, columns: ColumnMap, schema: Any, profile: Profile
+) -> Iterator[Piece]:
+    """The rows of a file, or of some row groups of a Parquet file, in their order, with the columns of `schema` that
+    `columns` names, in its order. Text is cut into blocks here and decoded when a piece is called.
     """
     wanted = [schema.names[place] for place in columns.wanted]
     if file.kind == "parquet":
@@ -106,17 +134,129 @@ def batches_of(
             # One group at a time: where a page is damaged, the error names its row group.
             for group in groups or ():
                 with readable(file.path, group):
-                    for batch in source.iter_batches(BATCH_ROWS, row_groups=[group], columns=wanted):
-                        yield batch.select(wanted)
+                    for batch in source.iter_batches(BATCH_ROWS, row_groups=[group], columns=wanted, use_threads=False):
+                        yield _read(batch.select(wanted))
     elif file.kind == "workbook":
-        yield _workbook(file, profile).select(wanted)
-    else:
-        with (
-            _opened(file) as stream,
-            _reader(file, stream, columns, schema, numbers=_numbers(columns, profile, texts=texts)) as reader,
-        ):
+        yield _read(_workbook(file, profile).select(wanted))
+    elif file.kind == "arrow":
+        with _opened(file) as stream, _arrow_reader(stream, seekable=file.compression is None) as reader:
             for batch in reader:
-                yield batch.select(wanted)
+                for start in range(0, batch.num_rows, BATCH_ROWS):
+                    yield _read(batch.slice(start, BATCH_ROWS).select(wanted))
+    else:
+        decode = _csv_block(file, columns, schema, profile) if file.kind == "csv" else _json_block(columns, schema)
+        with _opened(file) as stream:
+            for place, block in enumerate(blocks_of(stream, quoted=file.kind == "csv")):
+                yield partial(_decoded, file.path, decode, block, place == 0)
+
+
+def _read(batch: Any) -> Piece:
+    rows = Rows(batch, batch.num_rows)
+    return lambda: rows
+
+
+def _decoded(path: str, decode: Callable[[Any, bool], Rows], block: Any, is_first: bool) -> Rows:
+    with readable(path):
+        return decode(block, is_first)
+
+
+def blocks_of(stream: Any, *, quoted: bool) -> Iterator[Any]:
+    """The bytes of a stream in blocks of whole rows. `quoted`: no row ends between quotes."""
+    pa, rest = arrow(), b""
+    while more := stream.read(BLOCK_BYTES):
+        block = rest + more
+        end = _end_of_row(block, quoted=quoted)
+        if end:
+            yield pa.py_buffer(block).slice(0, end)
+        rest = block[end:]
+    if rest:
+        yield pa.py_buffer(rest)
+
+
+def _end_of_row(block: bytes, *, quoted: bool) -> int:
+    """Where the last whole row of a block ends; 0 where none does."""
+    end = block.rfind(b"\n") + 1
+    quotes = block.count(b'"', 0, end) if quoted else 0
+    longest = end
+    while quotes % 2 and end:
+        before = block.rfind(b"\n", 0, block.rfind(b'"', 0, end)) + 1
+        quotes -= block.count(b'"', before, end)
+        end = before
+    # A quote that is never closed would make a row of all that follows.
+    return longest if not end and len(block) > 4 * BLOCK_BYTES else end
+
+
+def _csv_block(file: SourceFile, columns: ColumnMap, schema: Any, profile: Profile) -> Callable[[Any, bool], Rows]:
+    """Decodes a block of a csv file. A row of too many or too few cells is left out."""
+    pa = arrow()
+    csv_, numbers = pa.csv, _numbers(columns, profile)
+    # By their places: a csv file may have two columns of one name.
+    names = [str(place) for place in range(len(schema.names))]
+    wanted, headers = [str(place) for place in columns.wanted], [schema.names[place] for place in columns.wanted]
+
+    def decode(block: Any, is_first: bool, *, texts: bool = False) -> Rows:
+        skipped: list[int] = []
+
+        def leave_out(row: Any) -> str:
+            skipped.append(row.number - 1 - header)
+            return "skip"
+
+        header = file.header_lines if is_first else 0
+        types = {name: pa.float64() if int(name) in numbers and not texts else pa.string() for name in wanted}
+        source = (
+            block if file.encoding is None else pa.py_buffer(bytes(block).decode(file.encoding, "replace").encode())
+        )
+        try:
+            table = csv_.read_csv(
+                pa.BufferReader(source),
+                # One block: a thread decodes it as a whole, and rows are numbered through.
+                csv_.ReadOptions(use_threads=False, block_size=len(source) + 1, column_names=names, skip_rows=header),
+                csv_.ParseOptions(delimiter=file.separator, invalid_row_handler=leave_out, newlines_in_values=True),
+                csv_.ConvertOptions(
+                    column_types=types,
+                    include_columns=wanted,
+                    decimal_point="," if file.separator == ";" else ".",
+                    strings_can_be_null=True,
+                ),
+            )
+        except pa.ArrowInvalid:
+            if texts:
+                raise
+            # Something is no number: as text, so that its row can be refused alone.
+            return decode(block, is_first, texts=True)
+        batch = pa.RecordBatch.from_arrays([_one(column) for column in table.columns], names=headers)
+        return _without(batch, skipped)
+
+    return decode
+
+
+def _without(batch: Any, skipped: Sequence[int]) -> Rows:
+    total = batch.num_rows + len(skipped)
+    return Rows(batch, total, np.delete(np.arange(total), skipped) if skipped else None)
+
+
+def _one(column: Any) -> Any:
+    """A pyarrow.ChunkedArray as one array."""
+    return column.chunk(0) if column.num_chunks == 1 else column.combine_chunks()
+
+
+def _json_block(columns: ColumnMap, schema: Any) -> Callable[[Any, bool], Rows]:
+    """Decodes a block of NDJSON: inputs have the types that the block has, what is carried those of the schema."""
+    pa, wanted = arrow(), [schema.names[place] for place in columns.wanted]
+    carried = pa.schema([schema.field(place) for place in columns.carried])
+
+    def decode(block: Any, _is_first: bool) -> Rows:
+        table = pa.json.read_json(
+            pa.BufferReader(block),
+            pa.json.ReadOptions(use_threads=False, block_size=len(block) + 1),
+            pa.json.ParseOptions(explicit_schema=carried),
+        )
+        arrays = [
+            _one(table.column(name)) if name in table.column_names else pa.nulls(table.num_rows) for name in wanted
+        ]
+        return Rows(pa.RecordBatch.from_arrays(arrays, names=wanted), table.num_rows)
+
+    return decode
 
 
 @contextmanager
@@ -143,45 +283,16 @@ def _opened(file: SourceFile) -> Any:
     return open_seekable(file.path) if file.compression is None else open_stream(file.path, file.compression)
 
 
-def _reader(
-    file: SourceFile,
-    stream: Any,
-    columns: ColumnMap | None = None,
-    schema: Any = None,
-    *,
-    numbers: frozenset[int] = frozenset(),
-) -> Any:
-    pa = arrow()
-    if file.kind == "ndjson":
-        return pa.json.open_json(stream, read_options=pa.json.ReadOptions(block_size=BLOCK_BYTES))
-    if file.kind == "arrow":
-        return _arrow_reader(pa, stream, seekable=file.compression is None)
-    assert columns is not None  # noqa: S101  only headers are asked without, and those of a csv file are read apart
-    types = {schema.names[place]: pa.float64() if place in numbers else pa.string() for place in columns.wanted}
-    return pa.csv.open_csv(
-        stream,
-        read_options=pa.csv.ReadOptions(block_size=BLOCK_BYTES),
-        parse_options=pa.csv.ParseOptions(delimiter=file.separator),
-        convert_options=pa.csv.ConvertOptions(
-            column_types=types,
-            include_columns=list(types),
-            decimal_point="," if file.separator == ";" else ".",
-            strings_can_be_null=True,
-        ),
-    )
-
-
-def _numbers(columns: ColumnMap, profile: Profile, *, texts: bool) -> frozenset[int]:
+def _numbers(columns: ColumnMap, profile: Profile) -> frozenset[int]:
     """The places of the columns that are read as numbers, of a csv file."""
-    if texts:
-        return frozenset()
     inputs = columns.inputs.items()
     places = {place for name, place in inputs if profile.columns[name].kind == "number"}
     return frozenset(places if columns.year is None or profile.periods is not None else {*places, columns.year})
 
 
-def _arrow_reader(pa: Any, stream: Any, *, seekable: bool) -> Any:
+def _arrow_reader(stream: Any, *, seekable: bool) -> Any:
     """Both forms of Arrow's files: the one that is read in places begins with its name."""
+    pa = arrow()
     if not seekable:
         return pa.ipc.open_stream(stream)
     is_file = stream.read(6) == b"ARROW1"
@@ -204,25 +315,23 @@ class _FileReader:
 
     def __iter__(self) -> Iterator[Any]:
         for place in range(self._reader.num_record_batches):
-            batch = self._reader.get_batch(place)
-            for start in range(0, batch.num_rows, BATCH_ROWS):
-                yield batch.slice(start, BATCH_ROWS)
+            yield self._reader.get_batch(place)
 
 
-def _separator(path: str, compression: str | None) -> str:
+def _csv_file(path: str, compression: str | None) -> SourceFile:
+    """A csv file by its beginning: its separator, its encoding, and how many lines its headers have."""
     with open_stream(path, compression) as stream:
-        line = _text(stream.read(_BEGINNING)).partition("\n")[0]
-    return max(",;\t|", key=line.count)
-
-
-def _csv_headers(file: SourceFile) -> list[str]:
-    with open_stream(file.path, file.compression) as stream:
-        text = _text(stream.read(_BEGINNING))
-    return next(csv.reader(io.StringIO(text, newline=""), delimiter=file.separator), [])
-
-
-def _text(content: bytes) -> str:
-    return content.decode("utf-8-sig", "replace")
+        beginning = stream.read(_BEGINNING)
+    try:
+        codecs.getincrementaldecoder("utf-8")().decode(beginning)  # a character may be cut at the end
+        encoding = None
+    except UnicodeDecodeError:
+        encoding = "cp1252"  # as spreadsheets here save
+    text = beginning.decode(encoding or "utf-8-sig", "replace")
+    separator = max(",;\t|", key=text.partition("\n")[0].count)
+    reader = csv.reader(io.StringIO(text, newline=""), delimiter=separator)
+    headers = next(reader, [])
+    return SourceFile(path, "csv", compression, separator, encoding, tuple(headers), reader.line_num)
 
 
 def _workbook(file: SourceFile, profile: Profile) -> Any:

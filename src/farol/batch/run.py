@@ -1,4 +1,4 @@
-"""The engine of one machine: parts are scored side by side, and what is finished stays finished.
+"""A run: parts are scored side by side by an engine, and what is finished stays finished.
 
 While the work is under way, everything stands in a folder beside the output, `OUT.partial`. A part counts as finished
 when its `.json` is there, which is written last. The same command after a crash goes on with the rest. The output
@@ -9,21 +9,23 @@ from __future__ import annotations
 
 import json
 import shutil
-from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import FIRST_EXCEPTION, ThreadPoolExecutor, wait
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
+from uuid import uuid4
 
 import numpy as np
 
 from farol.batch.arrow import arrow
 from farol.batch.filesystem import stamp
 from farol.batch.parts import FilePart
-from farol.batch.reading import batches_of, readable
-from farol.batch.score import BatchScorer
-from farol.batch.writing import OutputFormat, join, write_refused, writer_to
+from farol.batch.reading import Piece, Rows, pieces_of, readable
+from farol.batch.score import BatchScorer, ScoredBatch
+from farol.batch.writing import OutputFormat, joined_to, write_refused, writer_to
 from farol.errors import InputError, Place
 from farol.files import canonical_json, replace_file
 from farol.i18n import msg
@@ -33,6 +35,7 @@ Progress = Callable[[int], None]
 """Called with the rows that were scored since it was called last, from any thread."""
 
 _PLAN = "plan.json"
+_WHOLE = "_all"
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -47,6 +50,11 @@ class Output:
     def work(self) -> Path:
         """The folder in which unfinished work stands."""
         return self.path.with_name(f"{self.path.name}.partial")
+
+    @property
+    def part_form(self) -> OutputFormat:
+        """The form of a finished part: where it goes on into a Parquet file, one that is read again at no cost."""
+        return "arrow" if self.form == "parquet" and not self.is_folder else self.form
 
     @property
     def refused(self) -> Path:
@@ -78,39 +86,79 @@ class BatchReport:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Job:
-    """Parts to be scored into an output; `schema` is the pyarrow.Schema of the answers."""
+    """Parts, by their places, to be scored into an output; `schema` is the pyarrow.Schema of the answers."""
 
     scorer: BatchScorer
-    parts: Sequence[FilePart]
+    parts: Mapping[int, FilePart]
     output: Output
     schema: Any
     progress: Progress
 
 
+Engine = Callable[[Job, Sequence[int], Callable[[], None]], None]
+"""Finishes some parts of a job, wherever it does that, and calls now and then, when some are finished."""
+
+
 def run(
-    scorer: BatchScorer, parts: Sequence[FilePart], output: Output, *, threads: int, progress: Progress
+    scorer: BatchScorer, parts: Sequence[FilePart], output: Output, *, engine: Engine, progress: Progress
 ) -> BatchReport:
     """Score the parts into the output.
 
     Raises InputError: for a file that cannot be read or changed meanwhile, for another run's unfinished work, and when
     the output cannot be written. What was finished stays, and the same call again does the rest.
     """
-    job = Job(scorer, parts, output, output_schema(scorer, parts[0]), progress)
+    job = Job(scorer, dict(enumerate(parts)), output, output_schema(scorer, parts[0]), progress)
     work = output.work
     with _writable(work):
         work.mkdir(mode=0o700, parents=True, exist_ok=True)
         _check_plan(work / _PLAN, _plan(job))
-    done = {place for place in range(len(parts)) if (work / f"{_name(place)}.json").exists()}
-    for place in done:
-        progress(_read(work, place)["rows"])
-    pool = ThreadPoolExecutor(max_workers=threads, thread_name_prefix="farol-score")
-    try:
-        tasks = [pool.submit(_score_part, job, place) for place in range(len(parts)) if place not in done]
-        for task in wait(tasks, return_when=FIRST_EXCEPTION).done:
-            task.result()
-    finally:  # after an error, or Ctrl-C, no further part is begun
-        pool.shutdown(cancel_futures=True)
-    return _finish(job, resumed=len(done))
+    waiting = [place for place in job.parts if not is_finished(output, place)]
+    for place in sorted({*job.parts} - {*waiting}):
+        progress(rows_of(output, place))
+    with _writable(work), _gathered(job) as gather:
+        engine(job, waiting, gather)
+        gather()
+    return _finish(job, resumed=len(parts) - len(waiting))
+
+
+def on_this_machine(threads: int) -> Engine:
+    """The engine that is always there: as many parts at once as `threads`; of fewer parts, blocks of each."""
+
+    def engine(job: Job, places: Sequence[int], gather: Callable[[], None]) -> None:
+        blocks = ThreadPoolExecutor(threads, "farol-block") if 0 < len(places) < threads else None
+        parts = ThreadPoolExecutor(threads, "farol-part")
+        try:
+            tasks = {parts.submit(score_part, job, place, blocks, threads) for place in places}
+            while tasks:
+                done, tasks = wait(tasks, return_when=FIRST_COMPLETED)
+                for task in done:
+                    task.result()
+                gather()
+        finally:  # after an error, or Ctrl-C, no further part is begun
+            parts.shutdown(cancel_futures=True)
+            if blocks is not None:
+                blocks.shutdown(cancel_futures=True)
+
+    return engine
+
+
+@contextmanager
+def _gathered(job: Job) -> Iterator[Callable[[], None]]:
+    """Where the answers become one file: what appends those parts that are finished and whose turn it is."""
+    output, work = job.output, job.output.work
+    if output.is_folder:
+        yield lambda: None
+        return
+    with joined_to(work / _WHOLE, output.form, job.schema) as append:
+        turn = 0
+
+        def gather() -> None:
+            nonlocal turn
+            while turn < len(job.parts) and is_finished(output, turn):
+                append(work / f"{_name(turn)}.{output.part_form}")
+                turn += 1
+
+        yield gather
 
 
 def output_schema(scorer: BatchScorer, part: FilePart) -> Any:
@@ -121,66 +169,84 @@ def output_schema(scorer: BatchScorer, part: FilePart) -> Any:
         [pa.array([], type=file.schema.types[place]) for place in file.columns.wanted],
         names=[file.schema.names[place] for place in file.columns.wanted],
     )
-    return scorer.score(empty, file.columns.among_wanted(), file.year).answers.schema
+    return scorer.score(Rows(empty, 0), file.columns.among_wanted(), file.year).answers.schema
 
 
-def _score_part(job: Job, place: int) -> None:
-    try:
-        _score_as(job, place, texts=False)
-    except _NotNumbersError:
-        _score_as(job, place, texts=True)
+def score_part(job: Job, place: int, blocks: ThreadPoolExecutor | None = None, ahead: int = 0) -> None:
+    """Score one part and finish it: its answers and refused rows first, and last what says so.
 
-
-class _NotNumbersError(Exception):
-    """A column of a csv file has something else than numbers: it is read once more, as text."""
-
-
-def _score_as(job: Job, place: int, *, texts: bool) -> None:
-    scorer, part, output = job.scorer, job.parts[place], job.output
+    Whoever does it again, or at the same time, comes to the same files. `blocks` decodes, scores and encodes up to
+    `ahead` pieces at the same time.
+    """
+    part, output = job.parts[place], job.output
     file, work, name = part.file, output.work, _name(place)
     columns = file.columns.among_wanted()
     rows = unanswered = at_risk = 0
     refused: list[tuple[str, int, str, str]] = []
-    counts = np.zeros(scorer.scorer.layout.width, dtype=np.int64)
-    answers = work / f".{name}.{output.form}"
-    with _writable(answers), writer_to(answers, output.form, job.schema, headers=output.is_folder) as writer:
-        for batch in _batches(part, scorer, texts=texts):
-            scored = scorer.score(batch, columns, file.year, first=part.first + rows)
-            writer.write(scored.answers)
-            refused += [
-                (file.source.path, part.first + rows + row.row + 1, row.column, row.reason.render(scorer.locale))
-                for row in scored.refused
-            ]
-            rows += batch.num_rows
-            unanswered += scored.unanswered
-            at_risk += scored.at_risk
-            counts += scored.counts
-            job.progress(batch.num_rows)
-    if stamp(file.source.path) != file.stamp:
-        raise InputError(
-            msg("The file changed while it was read."),
-            where=Place(file=file.source.path),
-            fix=msg("Wait until it is whole, then start again; add {option} to begin anew.", option="--restart"),
-        )
-    with _writable(work):
-        write_refused(work / f"{name}.refused.csv", refused)
-        answers.replace(work / f"{name}.{output.form}")
-        known = {"rows": rows, "refused": len(refused), "unanswered": unanswered, "at_risk": at_risk}
-        replace_file(work / f"{name}.json", canonical_json({**known, "counts": counts.tolist()}))
+    counts = np.zeros(job.scorer.scorer.layout.width, dtype=np.int64)
+    answers = work / f".{name}.{uuid4().hex}"
+    if not file.columns.has_codes:  # the number of a row stands for its code, and is known when those before are
+        blocks = None
+    try:
+        with _writable(answers), writer_to(answers, output.part_form, job.schema, headers=output.is_folder) as writer:
+
+            def score(piece: Piece) -> tuple[Any, ScoredBatch]:
+                scored = job.scorer.score(piece(), columns, file.year, first=part.first + rows)
+                return writer.encode(scored.answers), scored
+
+            for encoded, scored in _in_order(score, _pieces(part, job), blocks, ahead):
+                writer.write(encoded)
+                for refusal in scored.refused:
+                    number, reason = part.first + rows + refusal.row + 1, refusal.reason.render(job.scorer.locale)
+                    refused.append((file.source.path, number, refusal.column, reason))
+                rows += scored.rows
+                unanswered += scored.unanswered
+                at_risk += scored.at_risk
+                counts += scored.counts
+                job.progress(scored.rows)
+        if stamp(file.source.path) != file.stamp:
+            raise InputError(
+                msg("The file changed while it was read."),
+                where=Place(file=file.source.path),
+                fix=msg("Wait until it is whole, then start again; add {option} to begin anew.", option="--restart"),
+            )
+        with _writable(work):
+            write_refused(work / f"{name}.refused.csv", refused)
+            answers.replace(work / f"{name}.{output.part_form}")
+            known = {"rows": rows, "refused": len(refused), "unanswered": unanswered, "at_risk": at_risk}
+            replace_file(_finished(work, place), canonical_json({**known, "counts": counts.tolist()}))
+    finally:
+        answers.unlink(missing_ok=True)
 
 
-def _batches(part: FilePart, scorer: BatchScorer, *, texts: bool) -> Iterator[Any]:
-    file, pa = part.file, arrow()
+def _pieces(part: FilePart, job: Job) -> Iterator[Piece]:
+    file, profile = part.file, job.scorer.scorer.bundle.profile
     with readable(file.source.path):
-        batches = batches_of(
-            file.source, part.groups, file.columns, file.schema, scorer.scorer.bundle.profile, texts=texts
-        )
-        try:
-            yield from batches
-        except pa.ArrowInvalid:
-            if file.source.kind == "csv" and not texts:
-                raise _NotNumbersError from None
-            raise
+        yield from pieces_of(file.source, part.groups, file.columns, file.schema, profile)
+
+
+Given = TypeVar("Given")
+Made = TypeVar("Made")
+
+
+def _in_order(
+    make: Callable[[Given], Made], given: Iterable[Given], pool: ThreadPoolExecutor | None, ahead: int
+) -> Iterator[Made]:
+    """What is made of each, in order, while the pool works on up to `ahead` of those that follow."""
+    if pool is None:
+        yield from map(make, given)
+        return
+    waiting: deque[Future[Made]] = deque()
+    try:
+        for item in given:
+            waiting.append(pool.submit(make, item))
+            if len(waiting) > ahead:
+                yield waiting.popleft().result()
+        while waiting:
+            yield waiting.popleft().result()
+    finally:
+        for task in waiting:
+            task.cancel()
 
 
 def _finish(job: Job, *, resumed: int) -> BatchReport:
@@ -198,18 +264,18 @@ def _finish(job: Job, *, resumed: int) -> BatchReport:
         counts=np.sum([part["counts"] for part in known], axis=0, dtype=np.int64),
     )
     with _writable(output.path):
-        files = [work / f"{name}.{output.form}" for name in names]
         _join_refused([work / f"{name}.refused.csv" for name in names], work / "_refused.csv")
         replace_file(work / "_farol.json", canonical_json(_summary(job, report)))
         if output.is_folder:
             for leftover in (_PLAN, *(f"{name}{end}" for name in names for end in (".json", ".refused.csv"))):
                 (work / leftover).unlink()
+            for unfinished in work.glob(".part-*"):  # of a run that was killed
+                unfinished.unlink()
             work.replace(output.path)
         else:
-            join(files, work / "_all", output.form, job.schema)
             (work / "_refused.csv").replace(output.refused)
             (work / "_farol.json").replace(output.report)
-            (work / "_all").replace(output.path)
+            (work / _WHOLE).replace(output.path)
             shutil.rmtree(work)
     return report
 
@@ -224,7 +290,7 @@ def _join_refused(parts: Sequence[Path], out: Path) -> None:
 
 
 def _summary(job: Job, report: BatchReport) -> dict[str, object]:
-    scorer, parts = job.scorer.scorer, job.parts
+    scorer, parts = job.scorer.scorer, job.parts.values()
     bundle = scorer.bundle
     return {
         "task": bundle.task,
@@ -243,7 +309,7 @@ def _summary(job: Job, report: BatchReport) -> dict[str, object]:
 
 def _plan(job: Job) -> bytes:
     """What the finished parts depend on, in JSON."""
-    scorer, output, parts = job.scorer, job.output, job.parts
+    scorer, output, parts = job.scorer, job.output, job.parts.values()
     return canonical_json(
         {
             "task": scorer.scorer.bundle.task,
@@ -277,12 +343,27 @@ def _check_plan(path: Path, plan: bytes) -> None:
 
 
 def _read(work: Path, place: int) -> dict[str, Any]:
-    known: dict[str, Any] = json.loads((work / f"{_name(place)}.json").read_bytes())
+    known: dict[str, Any] = json.loads(_finished(work, place).read_bytes())
     return known
 
 
 def _name(place: int) -> str:
     return f"part-{place:05}"
+
+
+def is_finished(output: Output, place: int) -> bool:
+    """Whether a part is finished."""
+    return _finished(output.work, place).exists()
+
+
+def rows_of(output: Output, place: int) -> int:
+    """How many rows a finished part has."""
+    return int(_read(output.work, place)["rows"])
+
+
+def _finished(work: Path, place: int) -> Path:
+    """The file that is there when a part is finished, with what became of its rows."""
+    return work / f"{_name(place)}.json"
 
 
 @contextmanager

@@ -1,4 +1,4 @@
-"""The one function of every engine: an Arrow record batch in, answers, refused rows and counts out.
+"""The one function of every engine: Arrow record batches in, answers, refused rows and counts out.
 
 The answers are those of the API for the same rows, since `farol.model.scoring.Scorer` gives both: the label is equal to
 the bit. A row that the API would refuse is refused here, with the reason.
@@ -7,7 +7,7 @@ the bit. A row that the API would refuse is refused here, with the reason.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from functools import partial
 from typing import Any
 
@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 
 from farol.batch.arrow import arrow
 from farol.batch.columns import ColumnMap
+from farol.batch.reading import Rows
 from farol.i18n import Message, msg
 from farol.model.counters import Counts
 from farol.model.features import Floats
@@ -31,7 +32,7 @@ from farol.workbook.texts import parse_number
 
 @dataclass(frozen=True, slots=True)
 class RefusedRow:
-    """A row that cannot be scored: its place in the batch, from 0, the header of the column, and why."""
+    """A row that cannot be scored: its place among those read with it, from 0, the header of the column, and why."""
 
     row: int
     column: str
@@ -40,9 +41,10 @@ class RefusedRow:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class ScoredBatch:
-    """What became of one record batch: `answers` has its rows without the refused ones, in their order."""
+    """What became of `rows` rows of a file: `answers` has them without the refused ones, in their order."""
 
     answers: Any  # pyarrow.RecordBatch
+    rows: int
     refused: Sequence[RefusedRow]
     counts: Counts  # in the scorer's layout
     at_risk: int
@@ -62,11 +64,13 @@ class BatchScorer:
         self._version = self._pa.array([scorer.bundle.version])
         self._features = self._pa.array(list(scorer.bundle.task_spec.features))
 
-    def score(self, batch: Any, columns: ColumnMap, year: int, *, first: int = 0) -> ScoredBatch:
-        """The answers for the rows of a pyarrow.RecordBatch whose columns `columns` names.
+    def score(self, rows: Rows, columns: ColumnMap, year: int, *, first: int = 0) -> ScoredBatch:
+        """The answers for rows whose columns `columns` names.
 
-        `year` is that of the rows where the batch has no column for it; `first` rows of the file stand before them.
+        `year` is that of the rows where there is no column for it; `first` rows of the file stand before them: where
+        there are no codes, the number of a row stands for its code.
         """
+        batch = rows.batch
         size = batch.num_rows
         refused = np.zeros(size, dtype=np.bool_)
         reasons: list[RefusedRow] = []
@@ -81,15 +85,20 @@ class BatchScorer:
             _refuse(refused, reasons, batch.schema.names[place], column, numbers)
             values[name] = numbers
         years = self._years(batch, columns, year, refused, reasons)
-        scores = self.scorer.score(values, years)
+        scores = self.scorer.score(values, years, in_bulk=True)
         empty = np.isnan(scores.features).all(axis=1) & ~refused
         reasons += [RefusedRow(row, "", _NOTHING) for row in np.flatnonzero(empty).tolist()]
         kept = np.flatnonzero(~(refused | empty))
         if kept.size < size:
             scores = _rows(scores, kept)
             batch = batch.take(self._pa.array(kept))
+        places = rows.places
+        if places is not None:
+            reasons = [replace(reason, row=int(places[reason.row])) for reason in reasons]
+            reasons += [RefusedRow(row, "", _ODD_CELLS) for row in np.delete(np.arange(rows.total), places).tolist()]
         return ScoredBatch(
-            answers=self._answers(batch, columns, scores, first + kept + 1),
+            answers=self._answers(batch, columns, scores, first + 1 + (kept if places is None else places[kept])),
+            rows=rows.total,
             refused=sorted(reasons, key=lambda reason: reason.row),
             counts=self.scorer.counts(scores),
             at_risk=int((scores.prediction == 1).sum()),
@@ -144,12 +153,12 @@ class BatchScorer:
         if not columns.has_codes:
             arrays, names = [pa.array(rows), *arrays], ["row", *names]
         none = scores.prediction == NO_ANSWER
-        label = np.where(none, 2, scores.prediction).astype(np.int32)
+        label = np.where(none, 2, scores.prediction).astype(np.int8)
         arrays += [
             pa.array(scores.probability, mask=none),
             pa.array(scores.prediction.astype(np.int8), mask=none),
             pa.DictionaryArray.from_arrays(pa.array(label), self._labels),
-            pa.DictionaryArray.from_arrays(pa.array(np.zeros(none.size, dtype=np.int32)), self._version),
+            pa.DictionaryArray.from_arrays(pa.array(np.zeros(none.size, dtype=np.int8)), self._version),
         ]
         names += ["probability", "prediction", "prediction_label", "model_version"]
         if self.reasons:
@@ -158,7 +167,7 @@ class BatchScorer:
                 chosen = explained.chosen[:, rank]
                 effect = np.take_along_axis(explained.contributions, np.maximum(chosen, 0)[:, np.newaxis], axis=1)[:, 0]
                 absent = chosen < 0
-                indices = pa.array(np.maximum(chosen, 0).astype(np.int32), mask=absent)
+                indices = pa.array(np.maximum(chosen, 0).astype(np.int16), mask=absent)
                 arrays += [pa.DictionaryArray.from_arrays(indices, self._features), pa.array(effect, mask=absent)]
                 names += [f"reason_{rank + 1}", f"reason_{rank + 1}_effect"]
         return pa.RecordBatch.from_arrays(arrays, names=names)
@@ -167,6 +176,7 @@ class BatchScorer:
 FIRST_YEAR, LAST_YEAR = 1900, 2100
 
 _NOTHING = msg("The request has no information to answer from.")
+_ODD_CELLS = msg("The row has more or fewer cells than the headers.")
 _NO_YEAR = msg("This is not a year or term of the profile.")
 
 

@@ -5,8 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import os
-import shutil
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import IO, Any, Literal, Protocol
@@ -17,15 +16,18 @@ from farol.batch.arrow import arrow
 
 OutputFormat = Literal["parquet", "csv", "ndjson", "arrow"]
 
-PLAIN_COLUMNS = frozenset({"probability"})
-"""Columns whose values hardly repeat: Parquet would look for repetitions in vain."""
+GROUP_ROWS = 1 << 18
+"""Rows of a row group of a Parquet file that we write, about."""
 
 
 class AnswerWriter(Protocol):
     """Takes record batches of one schema."""
 
-    def write(self, batch: Any) -> None:
-        """Adds the rows of a pyarrow.RecordBatch."""
+    def encode(self, batch: Any) -> Any:
+        """A pyarrow.RecordBatch as `write` takes it. Safe to use from several threads at once."""
+
+    def write(self, encoded: Any) -> None:
+        """Adds what `encode` made to the file."""
 
 
 def open_private(path: Path) -> IO[bytes]:
@@ -39,47 +41,43 @@ def writer_to(path: Path, form: OutputFormat, schema: Any, *, headers: bool = Tr
     pa = arrow()
     with open_private(path) as file:
         if form == "parquet":
-            kept = [name for name in schema.names if name not in PLAIN_COLUMNS]
-            with pa.parquet.ParquetWriter(file, schema, use_dictionary=kept) as parquet:
-                yield _Arrow(parquet)
+            # Codes and probabilities hardly repeat: Parquet would look for repetitions in vain.
+            repeated = [field.name for field in schema if pa.types.is_dictionary(field.type)]
+            with pa.parquet.ParquetWriter(file, schema, use_dictionary=repeated) as parquet:
+                writer = _Parquet(parquet)
+                yield writer
+                writer.flush()
         elif form == "arrow":
             with pa.ipc.new_file(file, schema) as ipc:
                 yield _Arrow(ipc)
         elif form == "csv":
             plain = _without_dictionaries(schema)
-            options = pa.csv.WriteOptions(include_header=headers)
-            with pa.csv.CSVWriter(file, plain, write_options=options) as text:
-                yield _Csv(text, plain)
+            if headers:
+                pa.csv.write_csv(plain.empty_table(), file)
+            yield _Csv(file, plain)
         else:
             yield _Ndjson(file)
 
 
-def join(parts: Sequence[Path], out: Path, form: OutputFormat, schema: Any) -> None:
-    """All parts as one file, in their order; parts of a csv file have no headers."""
-    pa = arrow()
-    if form in ("csv", "ndjson"):
-        if form == "csv":
-            with writer_to(out, form, schema):
-                pass
-        with out.open("ab") if form == "csv" else open_private(out) as file:
-            for part in parts:
-                with part.open("rb") as source:
-                    shutil.copyfileobj(source, file, 1 << 20)
-        return
-    with writer_to(out, form, schema) as writer:
-        for part in parts:
-            for batch in _batches(pa, part, form):
-                writer.write(batch)
+@contextmanager
+def joined_to(path: Path, form: OutputFormat, schema: Any) -> Iterator[Callable[[Path], None]]:
+    """A file of finished parts, one after the other: yields what appends one.
 
+    Parts of text have no headers; those of any other form are Arrow files.
+    """
+    with writer_to(path, form, schema) as writer:
 
-def _batches(pa: Any, part: Path, form: OutputFormat) -> Iterator[Any]:
-    with part.open("rb") as file:
-        if form == "parquet":
-            yield from pa.parquet.ParquetFile(file).iter_batches()
-            return
-        with pa.ipc.open_file(file) as reader:
-            for place in range(reader.num_record_batches):
-                yield reader.get_batch(place)
+        def append(part: Path) -> None:
+            with part.open("rb") as source:
+                if form in ("csv", "ndjson"):
+                    while content := source.read(1 << 20):
+                        writer.write(content)
+                    return
+                with arrow().ipc.open_file(source) as reader:
+                    for place in range(reader.num_record_batches):
+                        writer.write(writer.encode(reader.get_batch(place)))
+
+        yield append
 
 
 def write_refused(path: Path, rows: Iterable[Sequence[object]]) -> None:
@@ -102,21 +100,54 @@ class _Arrow:
     def __init__(self, writer: Any) -> None:
         self._writer = writer
 
-    def write(self, batch: Any) -> None:
-        self._writer.write_batch(batch)
+    def encode(self, batch: Any) -> Any:
+        return batch
+
+    def write(self, encoded: Any) -> None:
+        self._writer.write_batch(encoded)
+
+
+class _Parquet:
+    """Gathers batches, so that row groups are of the usual size."""
+
+    def __init__(self, writer: Any) -> None:
+        self._writer, self._batches, self._rows = writer, [], 0
+
+    def encode(self, batch: Any) -> Any:
+        return batch
+
+    def write(self, encoded: Any) -> None:
+        self._batches.append(encoded)
+        self._rows += encoded.num_rows
+        if self._rows >= GROUP_ROWS:
+            self.flush()
+
+    def flush(self) -> None:
+        if self._rows:
+            self._writer.write_table(arrow().Table.from_batches(self._batches))
+        self._batches, self._rows = [], 0
 
 
 class _Csv:
-    def __init__(self, writer: Any, schema: Any) -> None:
-        self._writer, self._schema = writer, schema
+    def __init__(self, file: IO[bytes], schema: Any) -> None:
+        self._file, self._schema = file, schema
 
-    def write(self, batch: Any) -> None:
-        self._writer.write_batch(batch.cast(self._schema))
+    def encode(self, batch: Any) -> Any:
+        pa = arrow()
+        sink = pa.BufferOutputStream()
+        pa.csv.write_csv(batch.cast(self._schema), sink, pa.csv.WriteOptions(include_header=False))
+        return sink.getvalue()
+
+    def write(self, encoded: Any) -> None:
+        self._file.write(encoded)
 
 
 class _Ndjson:
     def __init__(self, file: IO[bytes]) -> None:
         self._file = file
 
-    def write(self, batch: Any) -> None:
-        self._file.write(b"".join(to_json(row) + b"\n" for row in batch.to_pylist()))
+    def encode(self, batch: Any) -> Any:
+        return b"".join(to_json(row) + b"\n" for row in batch.to_pylist())
+
+    def write(self, encoded: Any) -> None:
+        self._file.write(encoded)

@@ -30,6 +30,13 @@ if TYPE_CHECKING:
     from farol.profile import Profile
 
 
+class EngineName(StrEnum):
+    """Who does the work."""
+
+    local = "local"
+    spark = "spark"
+
+
 class Form(StrEnum):
     """The form of the answers."""
 
@@ -75,24 +82,49 @@ def score(
     threads: Annotated[
         int | None, typer.Option("--threads", min=1, max=256, help=_("How many parts to answer at once."))
     ] = None,
+    engine: Annotated[
+        EngineName | None, typer.Option("--engine", help=_("Who does the work: this machine, or Spark."))
+    ] = None,
+    master: Annotated[
+        str | None,
+        typer.Option(
+            "--master", help=_("The Spark cluster, such as spark://host:7077; this machine if none is named.")
+        ),
+    ] = None,
+    remote: Annotated[
+        str | None, typer.Option("--remote", help=_("A server of Spark Connect or Sail, such as sc://host:15002."))
+    ] = None,
     overwrite: Annotated[bool, typer.Option("--overwrite", help=_("Replace an output that is there already."))] = False,
     restart: Annotated[bool, typer.Option("--restart", help=_("Throw away unfinished work of another run."))] = False,
     artifacts: ArtifactsOption = None,
 ) -> None:
     """Score files of any size."""
     from farol.batch.parts import plan_parts
-    from farol.batch.run import run
+    from farol.batch.run import on_this_machine, run
     from farol.batch.score import BatchScorer
+    from farol.batch.spark import on_spark, open_session
     from farol.model.scoring import Scorer
     from farol.model.tasks import NEXT_YEAR
 
     settings = read_settings(artifacts=artifacts)
+    workers = threads or os.cpu_count() or 1
+    on_cluster = engine is EngineName.spark or (engine is None and bool(master or remote))
+    if on_cluster:  # which has another folder to start from
+        out, inputs = out.absolute(), [given if "://" in given else str(Path(given).absolute()) for given in inputs]
+    elif master or remote:
+        raise InputError(msg("{option} names a Spark cluster, and --engine local does without.",
+                             option="--master" if master else "--remote"))  # fmt: skip
     output = output_at(out, form)
     _check_output(output, overwrite=overwrite, restart=restart)
     scorer = Scorer(open_model(settings, task, NEXT_YEAR))
     this_year = datetime.now(UTC).astimezone(ZoneInfo(settings.timezone)).year
     parts = plan_parts(scorer.bundle, inputs, year=year, this_year=this_year, keep=keep or [])
     tell_columns(scorer.bundle, parts)
+    finish = (
+        on_spark(open_session(master=master or f"local[{workers}]", remote=remote))
+        if on_cluster
+        else on_this_machine(workers)
+    )
     began = time.perf_counter()
     known = [part.rows for part in parts]
     total = None if None in known else sum(rows or 0 for rows in known)
@@ -111,9 +143,8 @@ def score(
             done = bars.tasks[0].completed
             bars.update(bar, rate=done / max(time.perf_counter() - began, 1e-9))
 
-        workers = threads or os.cpu_count() or 1
         batch_scorer = BatchScorer(scorer, reasons=reasons, locale=terminal_locale())
-        report = run(batch_scorer, parts, output, threads=workers, progress=progress)
+        report = run(batch_scorer, parts, output, engine=finish, progress=progress)
     tell(scorer, report, output, time.perf_counter() - began)
 
 

@@ -155,7 +155,8 @@ class FeaturePlan:
                 given = values[step.name]
                 computed = np.where(np.isnan(given), computed, given)
             values[step.name] = computed
-        matrix = np.empty((year.shape[0], len(self.features)))
+        # Column by column: each is worked on by itself, here and in what follows.
+        matrix = np.empty((year.shape[0], len(self.features)), order="F")
         for position, name in enumerate(self.features):
             matrix[:, position] = values[name]
         return matrix

@@ -166,6 +166,32 @@ class Inputs:
         clipped = np.minimum(np.maximum(values, self.low), self.high)
         return np.where(~within | (self.zero_is_missing & (clipped == 0)), np.nan, clipped)
 
+    def clean_columns(self, columns: Mapping[str, Floats | Objects]) -> dict[str, Floats]:
+        """Sheet columns (n,) as `stacked` and `clean` would leave them, one after the other: faster for many rows.
+
+        What is absent stays absent, and what is no input is left out.
+        """
+        cleaned = {}
+        for place, name in enumerate(self.columns):
+            values: Any = columns.get(name)
+            if values is None:
+                continue
+            if name in self.vocabularies:
+                values = self.vocabularies[name].encode(values)
+            low, high, tolerance = (
+                float(self.low[place, 0]),
+                float(self.high[place, 0]),
+                float(self.tolerance[place, 0]),
+            )
+            within = values >= max(low - tolerance, -_GREATEST)
+            within &= values <= min(high + tolerance, _GREATEST)
+            clipped = np.minimum(np.maximum(values, low), high)
+            if self.zero_is_missing[place, 0]:
+                within &= clipped != 0
+            clipped[~within] = np.nan
+            cleaned[name] = clipped
+        return cleaned
+
     def problems(self, values: Mapping[str, object]) -> Iterator[InputProblem]:
         """Every field that cannot be used, in the order given. None is a missing value, and is no problem."""
         rules = self.rules

@@ -17,6 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from farol.i18n import Message, msg
+from farol.model.bins import FEW
 from farol.profile import Text
 
 Floats = NDArray[np.float64]
@@ -133,12 +134,25 @@ class Support:
 
     def judge(self, features: Floats, probability: Floats) -> JudgedAnswers:
         """What holds for raw features (n, k), NaN missing, and the probabilities (n,) that the model gave for them."""
-        pattern, missing, lacking = (np.isnan(features) @ self.weights).T
+        pattern, missing, lacking = self._sums(features)
         most = self.places.shape[1] - 2
         is_usual = self.usual[np.searchsorted(self.usual, lacking)] == lacking
         cell = np.searchsorted(self.edges, probability, side="right")  # an edge belongs above, and 1 to the last
         place = (pattern, np.where(is_usual, most + 1, most - missing), cell)
         return JudgedAnswers(self.thresholds[pattern], self.places[place], self.answers[place])
+
+    def _sums(self, features: Floats) -> tuple[NDArray[np.int64], ...]:
+        """What the missing features of each row (n,) add up to, in pattern, number and set."""
+        if len(features) <= FEW:
+            return tuple((np.isnan(features) @ self.weights).T)
+        # Of many rows one feature after the other: numpy has no fast product of whole numbers.
+        sums = np.zeros((3, len(features)), dtype=np.int64)
+        for column, weights in zip(features.T, self.weights.tolist(), strict=True):
+            rows = np.flatnonzero(np.isnan(column))
+            for place, weight in enumerate(weights if rows.size else ()):
+                if weight:
+                    sums[place, rows] += weight
+        return tuple(sums)
 
 
 def _band(source: Mapping[str, Any], share: float) -> Band:

@@ -33,7 +33,7 @@ _FLOAT = np.float32  # XGBoost compares single-precision values with single-prec
 
 
 @dataclass(frozen=True, slots=True)
-class _Branch:
+class Branch:
     """One step from a split towards a leaf: which side is taken, and the share of training rows that took it."""
 
     input: int
@@ -43,13 +43,13 @@ class _Branch:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class _Tree:
+class Tree:
     """One tree: its splits by `bit` (their position), and its leaves with the branches that lead to them."""
 
     inputs: tuple[int, ...]
     thresholds: tuple[float, ...]
     missing_left: tuple[bool, ...]
-    leaves: tuple[tuple[float, tuple[_Branch, ...]], ...]
+    leaves: tuple[tuple[float, tuple[Branch, ...]], ...]
 
     def table(self, width: int) -> tuple[Floats, float]:
         """Contributions (2^splits, width) by pattern, and the mean over training rows; bit j is 1 for left."""
@@ -93,7 +93,7 @@ class Contributions:
         A feature's inputs, such as its missing flag or a category's words, are added up to one contribution. Raises
         BundleError for any other model, and for trees of more than `MOST_SPLITS` splits.
         """
-        base, trees = _read(model, preprocessing.width)
+        base, trees = read_trees(model, preprocessing.width)
         width, deepest = preprocessing.width, max(len(tree.inputs) for tree in trees)
         features = {name: place for place, name in enumerate(preprocessing.features)}
         parts = np.zeros((width, len(features)))  # (m, k) 1 where an input belongs to a feature
@@ -101,7 +101,7 @@ class Contributions:
         inputs = np.zeros((deepest, len(trees)), dtype=np.int64)
         thresholds = np.full((deepest, len(trees)), -np.inf, dtype=_FLOAT)
         missing_left = np.zeros((deepest, len(trees)), dtype=np.bool_)
-        tables, bias = [], base
+        tables, bias = [], log(base / (1 - base))
         for place, tree in enumerate(trees):
             splits = len(tree.inputs)
             inputs[:splits, place] = tree.inputs
@@ -146,8 +146,11 @@ def _gauss_legendre(nodes: int) -> tuple[Floats, Floats]:
     return (points[:, np.newaxis] + 1) / 2, weights / 2
 
 
-def _read(model: bytes, width: int) -> tuple[float, list[_Tree]]:
-    """The log-odds that the trees start from, and the trees."""
+def read_trees(model: bytes, width: int) -> tuple[float, list[Tree]]:
+    """The probability that the trees start from, and the trees, of an XGBoost model in JSON of `width` inputs.
+
+    Raises BundleError for any other model, and for trees of more than `MOST_SPLITS` splits.
+    """
     try:
         learner: Any = parse_json(model)["learner"]  # type: ignore[index]  # a TypeError if it is no object
         parameters, booster = learner["learner_model_param"], learner["gradient_booster"]
@@ -158,22 +161,24 @@ def _read(model: bytes, width: int) -> tuple[float, list[_Tree]]:
             and booster["name"] == "gbtree"
             and all(0 <= column < width for tree in trees for column in tree.inputs)
             and trees
+            and 0 < base < 1
         )
         if not fits:
             raise _refused(msg("model.json is not a model whose answers Farol can explain."))
-        return log(base / (1 - base)), trees
     except (ValueError, TypeError, KeyError, IndexError, AttributeError, ArithmeticError) as error:
         raise _refused(msg("model.json is not a model whose answers Farol can explain.")) from error
+    else:
+        return base, trees
 
 
-def _tree(source: Mapping[str, Any]) -> _Tree:
+def _tree(source: Mapping[str, Any]) -> Tree:
     left, right = source["left_children"], source["right_children"]
     splits = [node for node in range(len(left)) if left[node] >= 0 or right[node] >= 0]
     if len(splits) > MOST_SPLITS:
         raise _refused(msg("A tree of the model is too large to explain its answers."), len(splits))
     if any(source["split_type"]):
         raise ValueError("a split by category")
-    return _Tree(
+    return Tree(
         inputs=tuple(source["split_indices"][node] for node in splits),
         thresholds=tuple(source["split_conditions"][node] for node in splits),
         missing_left=tuple(bool(source["default_left"][node]) for node in splits),
@@ -181,11 +186,11 @@ def _tree(source: Mapping[str, Any]) -> _Tree:
     )
 
 
-def _leaves(source: Mapping[str, Any], bits: Mapping[int, int]) -> Iterator[tuple[float, tuple[_Branch, ...]]]:
+def _leaves(source: Mapping[str, Any], bits: Mapping[int, int]) -> Iterator[tuple[float, tuple[Branch, ...]]]:
     """Every leaf's value with the branches from the root to it."""
     children = {True: source["left_children"], False: source["right_children"]}
     covers = source["sum_hessian"]
-    waiting: list[tuple[int, tuple[_Branch, ...]]] = [(0, ())]
+    waiting: list[tuple[int, tuple[Branch, ...]]] = [(0, ())]
     while waiting:
         node, branches = waiting.pop()
         if node not in bits:
@@ -195,7 +200,7 @@ def _leaves(source: Mapping[str, Any], bits: Mapping[int, int]) -> Iterator[tupl
             raise ValueError("a branch that leads back to itself")
         for left, child in ((side, children[side][node]) for side in (False, True)):
             share = covers[child] / covers[node]
-            waiting.append((child, (*branches, _Branch(source["split_indices"][node], bits[node], left, share))))
+            waiting.append((child, (*branches, Branch(source["split_indices"][node], bits[node], left, share))))
 
 
 def _refused(problem: Message, splits: int | None = None) -> BundleError:

@@ -1,0 +1,272 @@
+"""Spark and Sail score as this machine does, and neither a killed worker nor a task that runs twice changes that.
+
+A real standalone master with two workers of one core each, and a real Sail server, all on 127.0.0.1.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+from collections.abc import Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import pyarrow.parquet as pq
+import pyspark
+import pytest
+
+from farol.batch.parts import plan_parts
+from farol.batch.run import Job, Output, run, score_part
+from farol.batch.score import BatchScorer
+from farol.batch.spark import SentBundle, on_spark, open_session
+from farol.errors import InputError, MissingExtraError
+from farol.model.registry import Registry
+from farol.model.scoring import Scorer
+from tests.batch.conftest import pupils, write
+from tests.bundles import make_bundle
+from tests.waiting import eventually
+
+pytestmark = pytest.mark.spark
+
+BIN = Path(sys.executable).parent
+SPARK = Path(pyspark.__file__).parent
+ENVIRON = {
+    **os.environ,
+    "SPARK_HOME": str(SPARK),
+    "SPARK_LOCAL_IP": "127.0.0.1",
+    "PYSPARK_PYTHON": sys.executable,
+    "FAROL_LOCALE": "en",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class SparkCluster:
+    """A standalone master and its workers, each in a process group of its own with what it starts."""
+
+    url: str
+    workers: tuple[subprocess.Popen[bytes], ...]
+
+
+def started(log: Path, *command: str, environ: Mapping[str, str] = ENVIRON) -> subprocess.Popen[bytes]:
+    with log.open("wb") as file:
+        return subprocess.Popen(command, env=environ, stdout=file, stderr=file, start_new_session=True)
+
+
+def stop(process: subprocess.Popen[bytes]) -> None:
+    if process.poll() is None:
+        os.killpg(process.pid, signal.SIGKILL)
+        process.wait()
+
+
+def free_port() -> int:
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        port: int = listener.getsockname()[1]
+        return port
+
+
+@pytest.fixture(scope="module")
+def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SparkCluster]:
+    folder = tmp_path_factory.mktemp("spark")
+    if shutil.which("java") is None:
+        if os.environ.get("CI") == "true":
+            pytest.fail("CI needs Java: scripts/setup.sh system-for-tests installs it")
+        pytest.skip("no Java on this machine")
+    java, port = str(SPARK / "bin" / "spark-class"), free_port()
+    page, url = ("--webui-port", "0"), f"spark://127.0.0.1:{port}"
+    master = started(folder / "master", java, "org.apache.spark.deploy.master.Master", "--host", "127.0.0.1",
+                     "--port", str(port), *page)  # fmt: skip
+    workers = tuple(
+        started(
+            folder / host, java, "org.apache.spark.deploy.worker.Worker", "--host", host, "--cores", "1",
+            "--memory", "1g", "--work-dir", str(folder / f"of-{host}"), *page, url,
+            environ={**ENVIRON, "SPARK_LOCAL_IP": host},
+        )
+        for host in ("127.0.0.1", "127.0.0.2")  # two: no task runs twice on the same one
+    )  # fmt: skip
+    try:
+        eventually(lambda: (folder / "master").read_text("utf-8").count("Registering worker") == 2, seconds=120)
+        yield SparkCluster(url, workers)
+    finally:
+        for process in (*workers, master):
+            stop(process)
+
+
+@pytest.fixture(scope="module")
+def sail(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    log, port = tmp_path_factory.mktemp("sail") / "log", free_port()
+    server = started(log, str(BIN / "sail"), "spark", "server", "--ip", "127.0.0.1", "--port", str(port))
+    try:
+        eventually(lambda: _answers(port), seconds=60)
+        yield f"sc://127.0.0.1:{port}"
+    finally:
+        stop(server)
+
+
+def _answers(port: int) -> bool:
+    with socket.socket() as client:
+        return client.connect_ex(("127.0.0.1", port)) == 0
+
+
+@pytest.fixture(scope="module")
+def artifacts(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("artifacts")
+    Registry(folder).promote("next-year", make_bundle(folder, "next-year").name)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def source(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("pupils")
+    for place in range(12):
+        write(pupils(20_000, seed=place), folder / f"{place:02}.parquet")
+    return folder
+
+
+def command(artifacts: Path, source: Path, out: Path, *options: str) -> list[str]:
+    words = ["score", str(source), "--out", str(out), "--artifacts", str(artifacts), "--task", "next-year"]
+    return [str(BIN / "farol"), *words, "--year", "2024", *options]
+
+
+def done(
+    artifacts: Path, source: Path, out: Path, *options: str, environ: Mapping[str, str] = ENVIRON
+) -> subprocess.CompletedProcess[str]:
+    words = command(artifacts, source, out, *options)
+    return subprocess.run(words, env=environ, capture_output=True, text=True, check=False)
+
+
+@pytest.fixture(scope="module")
+def expected(artifacts: Path, source: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    out = tmp_path_factory.mktemp("local") / "out"
+    assert done(artifacts, source, out).returncode == 0
+    return out
+
+
+def assert_same(out: Path, expected: Path) -> None:
+    assert pq.read_table(out).equals(pq.read_table(expected))
+    assert sorted(path.name for path in out.iterdir()) == sorted(path.name for path in expected.iterdir())
+    for name in ("_farol.json", "_refused.csv"):
+        assert (out / name).read_bytes() == (expected / name).read_bytes()
+
+
+def test_speculation_doubles_nothing(cluster: SparkCluster, artifacts: Path, tmp_path: Path) -> None:
+    source = tmp_path / "in"
+    source.mkdir()
+    for place in range(6):
+        write(pupils(300_000 if place == 5 else 300, seed=place), source / f"{place}.csv")
+    (tmp_path / "events").mkdir()
+    (tmp_path / "spark-defaults.conf").write_text(
+        "spark.speculation true\nspark.speculation.interval 10ms\nspark.speculation.quantile 0.1\n"
+        "spark.speculation.multiplier 1.01\nspark.speculation.minTaskRuntime 0ms\n"
+        f"spark.eventLog.enabled true\nspark.eventLog.dir file://{tmp_path / 'events'}\n"
+        "spark.eventLog.compress false\nspark.eventLog.rolling.enabled false\n",
+        encoding="utf-8",
+    )
+    environ = {**ENVIRON, "SPARK_CONF_DIR": str(tmp_path)}
+    result = done(artifacts, source, tmp_path / "out", "--master", cluster.url, environ=environ)
+    assert result.returncode == 0, result.stderr
+    (events,) = (tmp_path / "events").iterdir()
+    assert '"Speculative":true' in events.read_text("utf-8"), "a task ran twice at the same time"
+    assert done(artifacts, source, tmp_path / "expected").returncode == 0
+    assert_same(tmp_path / "out", tmp_path / "expected")
+
+
+def test_a_killed_worker_changes_no_answer(
+    cluster: SparkCluster, artifacts: Path, source: Path, expected: Path, tmp_path: Path
+) -> None:
+    out = tmp_path / "out"
+    words = command(artifacts, source, out, "--master", cluster.url)
+    with (tmp_path / "log").open("wb") as log:
+        process = subprocess.Popen(words, env=ENVIRON, stdout=log, stderr=log)
+    finished = tmp_path / "out.partial"
+    eventually(lambda: len([*finished.glob("part-*.json")]) >= 2, seconds=180)
+    os.killpg(cluster.workers[0].pid, signal.SIGKILL)
+    assert len([*finished.glob("part-*.json")]) < 12, "the worker was killed in the middle"
+    assert process.wait() == 0, (tmp_path / "log").read_text("utf-8")
+    assert_same(out, expected)
+
+
+def test_a_part_scored_twice_at_once_is_there_once(scorer: Scorer, tmp_path: Path) -> None:
+    batch = BatchScorer(scorer, reasons=0, locale="en")
+    path = write(pupils(30_000), tmp_path / "in.parquet")
+    parts = plan_parts(scorer.bundle, [str(path)], year=2024, this_year=2024, keep=())
+    output = Output(tmp_path / "out", "parquet", is_folder=True)
+
+    def twice(job: Job, places: object, gather: object) -> None:
+        with ThreadPoolExecutor(4) as threads:
+            for task in [threads.submit(score_part, job, 0) for _ in range(4)]:
+                task.result()
+
+    report = run(batch, parts, output, engine=twice, progress=lambda _rows: None)
+    assert (report.rows, report.scored, int(report.counts.sum()) % 30_000 >= 0) == (30_000, 30_000, True)
+    assert pq.read_table(tmp_path / "out")["RA"].to_pylist() == pq.read_table(path)["RA"].to_pylist()
+    assert sorted(path.name for path in (tmp_path / "out").iterdir()) == [
+        "_farol.json", "_refused.csv", "part-00000.parquet"
+    ]  # fmt: skip
+
+
+def test_sail_gives_the_same_answers(sail: str, artifacts: Path, source: Path, expected: Path, tmp_path: Path) -> None:
+    result = done(artifacts, source, tmp_path / "out", "--engine", "spark", "--remote", sail)
+    assert result.returncode == 0, result.stderr
+    assert "rows read: 240000 = accepted: 240000 + refused: 0" in result.stdout
+    assert_same(tmp_path / "out", expected)
+
+
+def test_a_bad_partition_is_named_and_the_rest_is_kept(
+    sail: str, artifacts: Path, source: Path, expected: Path, tmp_path: Path
+) -> None:
+    copy = tmp_path / "in"
+    copy.mkdir()
+    for path in source.iterdir():
+        (copy / path.name).write_bytes(path.read_bytes())
+    bad, whole = copy / "07.parquet", (copy / "07.parquet").read_bytes()
+    stat = bad.stat()
+    bad.write_bytes(whole[:2000] + b"x" * 3000 + whole[5000:])
+    os.utime(bad, ns=(stat.st_mtime_ns, stat.st_mtime_ns))
+    result = done(artifacts, copy, tmp_path / "out", "--remote", sail)
+    assert result.returncode == 2
+    assert "07.parquet" in result.stderr
+    assert "row group 0" in result.stderr
+    assert "Traceback" not in result.stderr
+    assert not (tmp_path / "out").exists()
+    bad.write_bytes(whole)
+    os.utime(bad, ns=(stat.st_mtime_ns, stat.st_mtime_ns))
+    again = done(artifacts, copy, tmp_path / "out")
+    assert "Parts finished before: 11 of 12." in again.stdout, "what one engine finished the other need not do"
+    assert pq.read_table(tmp_path / "out").equals(pq.read_table(expected))
+
+
+def test_a_bundle_that_was_changed_on_the_way_is_refused(
+    sail: str, scorer: Scorer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    whole = SentBundle.of(scorer.bundle)
+    changed = {**whole.files, "model.onnx": whole.files["model.onnx"][:-1] + b"\0"}
+    monkeypatch.setattr(SentBundle, "of", lambda _bundle: replace(whole, version="changed", files=changed))
+    path = write(pupils(30), tmp_path / "in.parquet")
+    parts = plan_parts(scorer.bundle, [str(path)], year=2024, this_year=2024, keep=())
+    output = Output(tmp_path / "out", "parquet", is_folder=True)
+    batch = BatchScorer(scorer, reasons=0, locale="en")
+    session = open_session(master=None, remote=sail)
+    with pytest.raises(InputError, match="changed"):
+        run(batch, parts, output, engine=on_spark(session), progress=lambda _rows: None)
+    session.stop()
+    assert not (tmp_path / "out").exists()
+
+
+def test_without_the_library_the_extra_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "pyspark.sql", None)
+    with pytest.raises(MissingExtraError, match=r"\[spark\]"):
+        open_session(master="local[1]", remote=None)
+    with pytest.raises(MissingExtraError, match=r"\[sail\]"):
+        open_session(master=None, remote="sc://127.0.0.1:1")
+
+
+def test_a_cluster_and_the_local_engine_exclude_each_other(artifacts: Path, source: Path, tmp_path: Path) -> None:
+    result = done(artifacts, source, tmp_path / "out", "--engine", "local", "--remote", "sc://127.0.0.1:1")
+    assert result.returncode == 2
+    assert "--remote" in result.stderr
