@@ -44,6 +44,7 @@ from farol.model.reference import Reference
 from farol.model.registry import Registry
 from farol.model.scoring import Scorer
 from farol.store.database import Store
+from farol.store.partitions import month_of
 from farol.store.records import day_of, microseconds
 from farol.store.statements import cursor_of
 from tests.bundles import make_bundle
@@ -135,7 +136,10 @@ def fill(url: str, bundle: Bundle, n: int) -> None:
     step = max(1, (DAYS - 1) * 86_400_000_000 // n)
     with Store.open(url) as store, store.engine.begin() as connection:
         if store.engine.dialect.name == "postgresql":
-            numbers, key = f"SELECT i FROM generate_series(0, {n - 1}) AS numbers(i)", "lpad(to_hex(i), 36, '0')"
+            store.months.make({month_of(day_of(now - timedelta(days=back))) for back in range(DAYS)})
+            moment = f"lpad(to_hex(({first} + i * CAST({step} AS BIGINT)) / 1000), 12, '0')"
+            numbers = f"SELECT i FROM generate_series(0, {n - 1}) AS numbers(i)"
+            key = f"substr({moment}, 1, 8) || '-' || substr({moment}, 9) || '-7000-8000-' || lpad(to_hex(i), 12, '0')"
         else:
             numbers, key = (
                 f"WITH RECURSIVE numbers(i) AS (SELECT 0 UNION ALL SELECT i + 1 FROM numbers WHERE i < {n - 1}) "

@@ -29,13 +29,15 @@ class Cluster:
 
     folder: Path
     binaries: Path
+    durable: bool = False  # whether a commit waits for the disk
 
     @property
     def data(self) -> Path:
         return self.folder / "data"
 
     def start(self) -> None:
-        settings = f"-c listen_addresses='' -k {self.folder} -c fsync=off -c max_connections=60"
+        fsync = "on" if self.durable else "off"
+        settings = f"-c listen_addresses='' -k {self.folder} -c fsync={fsync} -c max_connections=60"
         _run(self.binaries / "pg_ctl", "start", "-w", "-D", self.data, "-l", self.folder / "log", "-o", settings)
 
     def stop(self, mode: str = "immediate") -> None:
@@ -48,17 +50,23 @@ class Cluster:
             connection.execute(f"CREATE DATABASE {name}".encode())
         return self.url(name)
 
+    def drop_database(self, url: str) -> None:
+        """Removes one that `new_database` made."""
+        name = url.partition("@/")[2].partition("?")[0]
+        with psycopg.connect(self.url(), autocommit=True) as connection:
+            connection.execute(f"DROP DATABASE {name} WITH (FORCE)".encode())
+
     def url(self, database: str = "postgres") -> str:
         return f"postgresql://postgres@/{database}?host={self.folder}"
 
 
 @contextmanager
-def running_cluster() -> Iterator[Cluster]:
-    """A server that lives as long as the block."""
+def running_cluster(*, durable: bool = False) -> Iterator[Cluster]:
+    """A server that lives as long as the block; `durable`: a commit waits for the disk, as in service."""
     # Not pytest's own temporary folder: its path may be too long for a socket, and only its owner may enter it.
     folder = Path(tempfile.mkdtemp(prefix="farol-pg-"))
     try:
-        cluster = Cluster(folder, _binaries(folder))
+        cluster = Cluster(folder, _binaries(folder), durable)
         if _USER is not None:
             shutil.chown(folder, _USER)
         options = ["--auth=trust", "--encoding=UTF8", "--no-sync", "--username=postgres", f"--pgdata={cluster.data}"]

@@ -442,6 +442,20 @@ def test_sample_writes_a_workbook(run: Run, tmp_path: Path) -> None:
     assert (tmp_path / "sample.xlsx").stat().st_size > 100_000
 
 
+def test_sample_writes_panels_of_many_schools(run: Run, tmp_path: Path) -> None:
+    panel = tmp_path / "panel"
+    said = run("sample", "--out", str(panel), "--pupils", "500", "--years", "2", "--schools", "30")
+    assert "1000" in said
+    assert "27" in said
+    assert (panel / "_profile.toml").exists()
+    assert list(panel.glob("*.parquet"))
+
+
+def test_sample_asks_for_a_workbook_or_panels(run: Run, tmp_path: Path) -> None:
+    assert "--out" in run("sample", code=2)
+    assert "--out" in run("sample", str(tmp_path / "sample.xlsx"), "--pupils", "5", code=2)
+
+
 def test_serve_refuses_an_address_that_anyone_could_reach(run: Run) -> None:
     assert "127.0.0.1" in run("serve", "--host", "0.0.0.0", code=2)
 

@@ -244,7 +244,8 @@ def test_an_idle_connection_is_asked_before_it_is_used(postgresql_url: str, monk
 def test_the_first_day_of_a_version_is_known(store: Store) -> None:
     assert store.first_day("current", "v1") is None
     prediction = row()
-    store.write([replace(prediction, id=uuid7(prediction.at), at=prediction.at - timedelta(days=3)), prediction])
+    earlier = prediction.at - timedelta(days=3)
+    store.write([replace(prediction, id=uuid7(earlier), at=earlier), prediction])
     assert store.first_day(prediction.task, prediction.version) == day_of(prediction.at) - timedelta(days=3)
 
 

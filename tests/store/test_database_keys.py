@@ -10,12 +10,12 @@ from dataclasses import replace
 from hashlib import sha256
 
 import pytest
-from sqlalchemy import text
+from sqlalchemy import Connection, text
 
 from farol.store.database import Store
 from farol.store.journal import Journal
-from farol.store.records import Prediction, uuid7
-from farol.store.tables import prediction_values, predictions
+from farol.store.records import Prediction, microseconds, uuid7
+from farol.store.tables import prediction_keys, prediction_values, predictions
 from farol.store.writers import writer_for
 from tests.store.rows import EVER, NOON, counters, recounted, row
 
@@ -128,7 +128,8 @@ def test_writers_never_wait_for_each_others_keys_in_a_ring(postgresql_url: str, 
     low, high = sorted((keyed("a"), keyed("b")), key=lambda prediction: str(prediction.key_hash))
     with Store.open(postgresql_url) as store, Store.open(postgresql_url) as other:
         with store.engine.connect() as connection:
-            connection.execute(predictions.insert(), prediction_values(low))
+            store.months.make(store.months.missing([low]))
+            take(connection, low)
             again = sorted(
                 (keyed_again(low), keyed_again(high)),
                 key=lambda prediction: str(prediction.key_hash),
@@ -139,10 +140,17 @@ def test_writers_never_wait_for_each_others_keys_in_a_ring(postgresql_url: str, 
             waiting = text("SELECT count(*) FROM pg_locks WHERE NOT granted")
             while not connection.execute(waiting).scalar():
                 pass
-            connection.execute(predictions.insert(), prediction_values(high))
+            take(connection, high)
             connection.commit()
         thread.join()
         assert {prediction.id for prediction in store.stream()} == {low.id, high.id}
+
+
+def take(connection: Connection, row: Prediction) -> None:
+    """Store a row and its key by hand, as another writer does step by step."""
+    key = {"key_hash": row.key_hash, "id": row.id, "at": microseconds(row.at)}
+    connection.execute(prediction_keys.insert(), key)
+    connection.execute(predictions.insert(), prediction_values(row))
 
 
 def keyed_again(row: Prediction) -> Prediction:

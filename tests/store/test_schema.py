@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -33,7 +34,8 @@ def test_a_new_database_has_what_the_migrations_lead_to(url: str) -> None:
     engine = open_engine(url)
     with engine.begin() as connection:
         schema.upgrade(connection)
-        differences = compare_metadata(MigrationContext.configure(connection, opts={"compare_type": True}), metadata)
+        options = {"compare_type": True, "include_object": ours(engine.dialect.name)}
+        differences = compare_metadata(MigrationContext.configure(connection, opts=options), metadata)
     migrated = described(engine)
     with engine.begin() as connection:
         metadata.drop_all(connection)
@@ -54,6 +56,11 @@ def test_a_database_that_was_migrated_takes_predictions(url: str) -> None:
     with Store.open(url) as store:
         store.write([stored])
         assert [prediction.id for prediction in store.stream()] == [stored.id]
+
+
+def ours(dialect: str) -> Callable[..., bool]:
+    """Alembic does not look at `ddl_if`: an index that one kind of database alone has says so in its `info`."""
+    return lambda thing, *_: getattr(thing, "info", {}).get("dialect", dialect) == dialect
 
 
 def described(engine: Engine) -> dict[str, object]:

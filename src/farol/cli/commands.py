@@ -21,6 +21,7 @@ from farol.cli import (
     outcomes,
     profile,
     report,
+    sample,
     score,
     serve,
     status,
@@ -74,9 +75,9 @@ app.command(
 )(demo.demo)
 app.command(
     cls=Command,
-    help=_("Write an invented sample workbook with the shape and the quirks of a real one."),
+    help=_("Write invented pupils: a workbook with the quirks of a real one, or panels of many schools."),
     rich_help_panel=START,
-)(demo.sample)
+)(sample.sample)
 
 DATA = _("Data and models")
 app.command(

@@ -1,4 +1,4 @@
-"""`farol demo` and `farol sample`: from nothing to a service by one command, with invented pupils or a school's own.
+"""`farol demo`: from nothing to a service by one command, with invented pupils or a school's own.
 
 The demonstration has models and a database of its own, in a folder below the data folder: what is invented never meets
 a school's own log.
@@ -16,7 +16,6 @@ import typer
 from farol.cli.check import ProfileOption
 from farol.cli.drift import promoted_tasks
 from farol.cli.outcomes import print_forecasts
-from farol.cli.output import OverwriteOption, output_file
 from farol.cli.serve import DataOption, HostOption, PortOption, check_address, run
 from farol.cli.terminal import _, open_panel, open_profile, read_settings, say
 from farol.cli.train import ArtifactsOption, train_workbook
@@ -35,19 +34,6 @@ OTHER_PUPILS = 7
 SIMULATED = 500
 SIMULATED_DAYS = 28
 SNAPSHOT_EVERY = 7
-
-
-def sample(
-    file: Annotated[Path, typer.Argument(metavar=_("FILE"), help=_("The xlsx file to write."))],
-    seed: Annotated[int, typer.Option("--seed", min=0, help=_("Another seed, other invented pupils."))] = 2024,
-    overwrite: OverwriteOption = False,
-) -> None:
-    """Write the sample workbook."""
-    from farol.workbook.sample import sample_bytes
-
-    output = output_file(file, overwrite=overwrite, private=False)
-    output.write([sample_bytes(seed=seed)])
-    output.say(msg("wrote {path}", path=file))
 
 
 def demo(

@@ -31,7 +31,7 @@ from farol.workbook.student_code import class_name, student_code
 if TYPE_CHECKING:
     from farol.workbook.panel import Panel
 
-GROUP = 500
+GROUP = 2_000
 """Rows of a transaction."""
 SOURCES: tuple[Source, ...] = ("command", TRAINING_SHEET)
 """The sources of the rows that are stored here."""

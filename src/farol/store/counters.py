@@ -12,11 +12,22 @@ from datetime import date
 from functools import lru_cache
 
 import numpy as np
-from sqlalchemy import Connection, Engine, bindparam, delete, func, literal_column, or_, select
+from sqlalchemy import Connection, Engine, Function, bindparam, delete, func, literal_column, or_, select
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.engine.interfaces import DBAPICursor
 
-from farol.model.counters import PREDICTION, CounterLayout, Counts, moved, read_layout, total, union, with_whole
+from farol.model.counters import (
+    PREDICTION,
+    SHEET_SLICE,
+    WHOLE,
+    CounterLayout,
+    Counts,
+    moved,
+    read_layout,
+    total,
+    union,
+    with_whole,
+)
 from farol.store.records import Prediction, day_of
 from farol.store.statements import InsertRows, Statement, Steps, carry_out
 from farol.store.tables import counters
@@ -131,13 +142,20 @@ class Counters:
         chosen = table.task == version[0], table.version == version[1], table.day.between(first, last)
         sizes: dict[str, int] = {}
         for text in connection.execute(select(table.layout).where(*chosen).distinct()).scalars().all():
-            layout = read_layout(text)
-            start, size = layout.starts.get(PREDICTION, 0), dict(layout.sizes).get(PREDICTION, 0)
-            part = func.substr(table.cells, 1 + _CELL.itemsize * start, _CELL.itemsize * size)
-            query = select(table.slice, part).where(*chosen, table.layout == text)
+            query = select(table.slice, _answers_in(read_layout(text))).where(*chosen, table.layout == text)
             for slice_, cells in connection.execute(query):
                 sizes[slice_] = sizes.get(slice_, 0) + int(np.frombuffer(cells, dtype=_CELL).sum())
         return dict(sorted(sizes.items()))
+
+    def answered(self, connection: Connection, task: str) -> int:
+        """How many answers of a task were counted, those for the sheet of training too."""
+        table, total = counters.c, 0
+        chosen = table.task == task, table.slice.in_((WHOLE, SHEET_SLICE))
+        for text in connection.execute(select(table.layout).where(*chosen).distinct()).scalars().all():
+            part = _answers_in(read_layout(text))
+            for cells in connection.execute(select(part).where(*chosen, table.layout == text)).scalars():
+                total += int(np.frombuffer(cells, dtype=_CELL).sum())
+        return total
 
     def drop(self, connection: Connection, task: str, version: str, day: date) -> None:
         """Removes all counters of a day."""
@@ -161,6 +179,12 @@ class Counters:
             or_(*(table.slice == bindparam(f"slice_{position}") for position in range(n))),
         )
         return Statement.of(query, self._engine)
+
+
+def _answers_in(layout: CounterLayout) -> Function[bytes]:
+    """The part of the cells that counts answers."""
+    start, size = layout.starts.get(PREDICTION, 0), dict(layout.sizes).get(PREDICTION, 0)
+    return func.substr(counters.c.cells, 1 + _CELL.itemsize * start, _CELL.itemsize * size)
 
 
 def _vector(layout: str, cells: bytes) -> CounterVector:

@@ -14,10 +14,12 @@ from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.engine.interfaces import DBAPICursor
 from sqlalchemy.pool import ConnectionPoolEntry
 
+from farol.errors import StoreError
 from farol.model.counters import WHOLE
 from farol.store.counters import Counters, add_up
 from farol.store.engine import IMMEDIATE, open_engine, parse_url, require_file, store_errors
 from farol.store.identity import remember
+from farol.store.partitions import Months
 from farol.store.patience import Patience
 from farol.store.records import Prediction, Snapshot, microseconds, moment
 from farol.store.schema import migrate
@@ -26,16 +28,18 @@ from farol.store.statements import (
     InsertSet,
     Steps,
     carry_out,
+    copy_rows,
     cursor_of,
+    driver_errors,
     driver_transaction,
     patience_of,
 )
 from farol.store.tables import (
-    HAS_KEY,
     PREDICTION_COLUMNS,
     counters,
     drift_snapshots,
     json_text,
+    prediction_keys,
     prediction_of,
     prediction_values,
     predictions,
@@ -43,6 +47,9 @@ from farol.store.tables import (
 
 PAGE = 1_000
 """Rows read at once."""
+
+COPIED_ROWS = 500
+"""So many rows or more are copied into PostgreSQL, not inserted."""
 
 
 class Store:
@@ -60,16 +67,14 @@ class Store:
         self._of_one_moment = engine.execution_options(isolation_level="REPEATABLE READ") if is_postgresql else engine
         insert = postgresql.insert if is_postgresql else sqlite.insert
         self.counters = Counters(engine)
+        self._copies = is_postgresql
         self._add = (
             InsertSet(predictions, PREDICTION_COLUMNS, engine)
             if is_postgresql
             else InsertRows(predictions.insert(), PREDICTION_COLUMNS, engine)
         )
-        self._add_once = (
-            insert(predictions)
-            .on_conflict_do_nothing(index_elements=[predictions.c.key_hash], index_where=HAS_KEY)
-            .returning(predictions.c.id)
-        )
+        self._add_keys = insert(prediction_keys).on_conflict_do_nothing().returning(prediction_keys.c.id)
+        self.months = Months(engine)
 
     @classmethod
     def open(cls, url: str, *, seconds: float | None = None, existing: bool = False) -> Store:
@@ -125,17 +130,29 @@ class Store:
         """
         if not rows:
             return []
-        if all(row.key_hash is None for row in rows):
+        self.months.make(self.months.missing(rows))
+        try:
+            if (self._copies and len(rows) >= COPIED_ROWS) or any(row.key_hash is not None for row in rows):
+                return self._write_many(rows)
             with driver_transaction(self.engine) as cursor:
                 carry_out(cast(DBAPICursor, cursor), self.writing(rows))
-            return list(rows)
-        plain = [row for row in rows if row.key_hash is None]
+        except StoreError:
+            self.months.forget()
+            raise
+        return list(rows)
+
+    def _write_many(self, rows: Sequence[Prediction]) -> list[Prediction]:
+        """As `write`, for rows with keys and for many rows, which PostgreSQL takes as a stream (COPY)."""
         keyed = {row.key_hash: row for row in reversed(rows) if row.key_hash is not None}
-        with self._writing() as connection:
-            first = self._write_once(connection, keyed)
+        with driver_errors(self.engine), self._writing() as connection:
+            first = self._first_with_keys(connection, keyed) if keyed else {}
+            fresh = [row for row in rows if row.key_hash is None or first[row.key_hash] is row]
             cursor = cursor_of(connection)
-            self.counters.add(cursor, add_up(row for key, row in keyed.items() if first[key] is row))
-            carry_out(cursor, self.writing(plain))
+            if self._copies and len(fresh) >= COPIED_ROWS:
+                copy_rows(cursor, predictions, PREDICTION_COLUMNS, map(prediction_values, fresh))
+                self.counters.add(cursor, add_up(fresh))
+            else:
+                carry_out(cursor, self.writing(fresh))
         return [row if row.key_hash is None else first[row.key_hash] for row in rows]
 
     def write_now(self, rows: Sequence[Prediction]) -> list[Prediction] | None:
@@ -156,15 +173,20 @@ class Store:
         yield from self._add.steps([tuple(prediction_values(row).values()) for row in rows])
         yield from self.counters.adding(add_up(rows))
 
-    def _write_once(self, connection: Connection, keyed: Mapping[str, Prediction]) -> dict[str, Prediction]:
-        """Key hash → the row that is stored under it: the one given, or the one that was there first."""
+    def _first_with_keys(self, connection: Connection, keyed: Mapping[str, Prediction]) -> dict[str, Prediction]:
+        """Key hash → the row that has the key: the one given, or the one that is stored already.
+
+        Keys are in a table of their own, since a part of the predictions cannot tell which keys another part has.
+        """
         # In one order everywhere: two processes that wait for each other's keys would wait for ever.
-        values = [prediction_values(keyed[key]) for key in sorted(keyed)]
-        written = set(connection.execute(self._add_once, values).scalars())
-        first = {key: row for key, row in keyed.items() if row.id in written}
+        rows = [keyed[key] for key in sorted(keyed)]
+        values = [{"key_hash": row.key_hash, "id": row.id, "at": microseconds(row.at)} for row in rows]
+        taken = set(connection.execute(self._add_keys, values).scalars())
+        first = {key: row for key, row in keyed.items() if row.id in taken}
         lost = [key for key in keyed if key not in first]
         if lost:
-            query = select(predictions).where(predictions.c.key_hash.in_(lost))
+            same = (predictions.c.id == prediction_keys.c.id) & (predictions.c.at == prediction_keys.c.at)
+            query = select(predictions).join(prediction_keys, same).where(prediction_keys.c.key_hash.in_(lost))
             first |= {row["key_hash"]: prediction_of(row) for row in connection.execute(query).mappings()}
         return first
 
@@ -195,6 +217,11 @@ class Store:
         """The number of predictions that are stored."""
         with self._reading() as connection:
             return int(connection.execute(_of_task(select(func.count()).select_from(predictions), task)).scalar_one())
+
+    def answered(self, task: str) -> int:
+        """The number of predictions of a task by the counters. The cost does not depend on that number."""
+        with self._reading() as connection:
+            return self.counters.answered(connection, task)
 
     def counts(
         self, task: str, version: str, first: date, last: date, slice_: str = WHOLE

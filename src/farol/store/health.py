@@ -10,7 +10,7 @@ from farol.i18n import Message, msg
 from farol.store import sqlite
 from farol.store.database import Store
 from farol.store.engine import IMMEDIATE, store_errors
-from farol.store.records import Prediction, day_of, uuid7
+from farol.store.records import Prediction, day_of, microseconds, uuid7
 from farol.store.tables import counters, prediction_values, predictions
 
 
@@ -36,9 +36,11 @@ def probe(store: Store) -> None:
         year=now.year,
         counted=None,
     )
+    store.months.make(store.months.missing([row]))
+    same = (predictions.c.id == row.id) & (predictions.c.at == microseconds(now))
     with store_errors(store.engine.url), writing.begin() as connection:
         connection.execute(predictions.insert(), prediction_values(row))
-        connection.execute(delete(predictions).where(predictions.c.id == row.id))
+        connection.execute(delete(predictions).where(same))
         if store.engine.dialect.name == "sqlite":  # elsewhere other writers may wait for these rows, and we for them
             today = counters.c.day >= day_of(now)
             connection.execute(update(counters).where(today).values(cells=counters.c.cells))

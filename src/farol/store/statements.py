@@ -8,7 +8,7 @@ the dialect of the engine; whoever runs them gives the values as the driver take
 
 from __future__ import annotations
 
-from collections.abc import Generator, Iterator, Mapping, Sequence
+from collections.abc import Generator, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, closing, contextmanager, nullcontext, suppress
 from dataclasses import dataclass
 from functools import lru_cache
@@ -131,6 +131,15 @@ class InsertSet:
         yield StatementStep(self._sql, (text,))
 
 
+def copy_rows(cursor: DBAPICursor, table: Table, columns: Sequence[str], rows: Iterable[Mapping[str, object]]) -> None:
+    """Rows into a table of PostgreSQL by COPY, which it takes without planning and answering each row."""
+    names = ", ".join(f'"{name}"' for name in columns)
+    driver: Any = cursor
+    with driver.copy(f"COPY {table.name} ({names}) FROM STDIN") as copy:
+        for row in rows:
+            copy.write_row(tuple(row.values()))
+
+
 def cursor_of(connection: Connection) -> DBAPICursor:
     """The driver's own cursor, in the transaction of `connection`."""
     return connection.connection.cursor()
@@ -144,21 +153,29 @@ def driver_transaction(engine: Engine, *, patient: bool = True) -> Iterator[DBAP
     """
     dbapi: Any = engine.dialect.loaded_dbapi
     driver_error = dbapi.Error
+    with driver_errors(engine), closing(engine.raw_connection()) as connection:
+        try:
+            with _pipeline(engine, connection):
+                cursor = connection.cursor()
+                begun = engine.dialect.name != "sqlite" or _begun(engine, cursor, patient=patient)
+                yield cursor if begun else None
+                connection.commit()
+        except driver_error:
+            connection.invalidate()
+            raise
+        except BaseException:
+            connection.rollback()
+            raise
+
+
+@contextmanager
+def driver_errors(engine: Engine) -> Iterator[None]:
+    """Turns what the driver raises without SQLAlchemy into StoreError."""
+    dbapi: Any = engine.dialect.loaded_dbapi
+    driver_error = dbapi.Error
     with store_errors(engine.url):
         try:
-            with closing(engine.raw_connection()) as connection:
-                try:
-                    with _pipeline(engine, connection):
-                        cursor = connection.cursor()
-                        begun = engine.dialect.name != "sqlite" or _begun(engine, cursor, patient=patient)
-                        yield cursor if begun else None
-                        connection.commit()
-                except driver_error:
-                    connection.invalidate()
-                    raise
-                except BaseException:
-                    connection.rollback()
-                    raise
+            yield
         except driver_error as error:
             raise DBAPIError.instance("", None, error, driver_error, hide_parameters=True) from None
 

@@ -10,6 +10,7 @@ import json
 from pydantic_core import to_json
 from sqlalchemy import (
     BigInteger,
+    CheckConstraint,
     Column,
     Date,
     Double,
@@ -17,6 +18,7 @@ from sqlalchemy import (
     Integer,
     LargeBinary,
     MetaData,
+    PrimaryKeyConstraint,
     RowMapping,
     SmallInteger,
     String,
@@ -32,11 +34,18 @@ metadata = MetaData()
 # SQLite numbers rows by itself only where the key is exactly INTEGER.
 _KEY = BigInteger().with_variant(Integer, "sqlite")
 
+# On PostgreSQL parted by month (`farol.store.partitions`), where every unique index has to hold the column that parts.
+# An id begins with the millisecond of its prediction (UUID version 7), which a check holds there: two rows of one id
+# are in one part, and its unique index finds them. `seq` comes from one sequence for all parts. It is no primary key
+# there, since `pg_restore --clean` cannot remove a key that parts have from their table.
+ID_OF_AT = "translate(substr(id, 1, 13), '-', '') = lpad(to_hex(at / 1000), 12, '0')"
+_SQLITE, _POSTGRESQL = {"dialect": "sqlite"}, {"dialect": "postgresql"}
+
 predictions = Table(
     "predictions",
     metadata,
-    Column("seq", _KEY, primary_key=True, autoincrement=True),
-    Column("id", String(36), nullable=False, unique=True),
+    Column("seq", _KEY, autoincrement=True, nullable=False),
+    Column("id", String(36), nullable=False),
     Column("at", BigInteger, nullable=False),  # microseconds since 1970, UTC
     Column("task", Text, nullable=False),
     Column("version", Text, nullable=False),
@@ -52,15 +61,28 @@ predictions = Table(
     Column("class", String(64), nullable=True),  # the pupil's class, if it was given
     Column("key_hash", String(64), nullable=True),  # of a request that may be sent again
     Column("body_hash", String(64), nullable=True),
+    PrimaryKeyConstraint("seq").ddl_if(dialect="sqlite"),
+    Index("ux_predictions_id", "id", unique=True, info=_SQLITE).ddl_if(dialect="sqlite"),
+    Index("ux_predictions_id_at", "id", "at", unique=True, info=_POSTGRESQL).ddl_if(dialect="postgresql"),
+    Index("ux_predictions_seq_at", "seq", "at", unique=True, info=_POSTGRESQL).ddl_if(dialect="postgresql"),
+    CheckConstraint(ID_OF_AT, name="ck_predictions_id_of_at").ddl_if(dialect="postgresql"),
     Index("ix_predictions_task_seq", "task", "seq"),
     Index("ix_predictions_at", "at"),
+    postgresql_partition_by="RANGE (at)",
 )
 
-# Partial: most rows have neither, and pay nothing for these.
-HAS_KEY = predictions.c.key_hash.is_not(None)
+# Partial: most rows have none, and pay nothing for it.
 _has_student = predictions.c.student.is_not(None)
-Index("ux_predictions_key_hash", predictions.c.key_hash, unique=True, sqlite_where=HAS_KEY, postgresql_where=HAS_KEY)
 Index("ix_predictions_student", predictions.c.student, sqlite_where=_has_student, postgresql_where=_has_student)
+
+prediction_keys = Table(
+    "prediction_keys",
+    metadata,
+    Column("key_hash", String(64), primary_key=True),  # of a request that may be sent again
+    Column("id", String(36), nullable=False),  # of the prediction that was stored for it, and its moment
+    Column("at", BigInteger, nullable=False),
+    Index("ix_prediction_keys_at", "at"),
+)
 
 counters = Table(
     "counters",

@@ -104,6 +104,8 @@ class PipelineWriter:
         """As `Store.write`, in two round trips; the loop goes on while the server works."""
         if any(row.key_hash is not None for row in rows):
             return await self._thread.write(rows)
+        if months := self._store.months.missing(rows):
+            await asyncio.to_thread(self._store.months.make, months)
         return await self._stored(rows)
 
     async def close(self) -> None:
@@ -122,6 +124,7 @@ class PipelineWriter:
             try:
                 await self._commit(rows)
             except self._error as error:
+                self._store.months.forget()
                 await self._disconnect()
                 raise DBAPIError.instance("", None, error, self._error, hide_parameters=True) from None
             except BaseException:

@@ -147,7 +147,7 @@ def dashboard_values(service: Service, reader: Reader, filters: Filters, now: da
         "pupils_inside": slice_words(part, bundle.profile.level_name).render(reader.locale),
         "rate": _rate(report, reader),
         "n": reader.number(report.n, 0),
-        "stored": reader.number(store.total(bundle.task), 0),
+        "stored": reader.number(store.answered(bundle.task), 0),
         "rows": report.baseline.render(reader.locale),
         "reference_n": reader.number(report.reference_n, 0),
         "reference_years": served_years(bundle),

@@ -162,7 +162,7 @@ def _task(bundle: Bundle, service: Service, reader: Reader, status: ModelStatus 
         ),
         notice=in_locale(bundle.report.get("notice"), locale),
         groups=tuple(_groups(bundle, reader)),
-        stored=NOTHING if status is None else reader.number(service.store.total(bundle.task), 0),
+        stored=NOTHING if status is None else reader.number(service.store.answered(bundle.task), 0),
         drift=None if status is None or status.drift is None else status_of_report(status.drift, reader),
         advice=None if status is None else line_of(status, reader),
     )

@@ -27,27 +27,27 @@ _OTHER_BIRTH = {2023: 4, 2024: 4}
 REFERENCE_DAY = {2022: (12, 31), 2023: (10, 26), 2024: (6, 30)}
 """Month and day on which the programme took the pupils' age."""
 
-_IDEAL_OF_AGE = np.array([0] * 9 + [1, 2, 2, 3, 3, 4, 5, 6, 7, 8])
-_AGES_OF_IDEAL = np.array([(7, 9), (9, 10), (10, 12), (12, 14), (14, 15), (15, 16), (16, 17), (17, 18), (18, 22)])
-_YOUNGEST_OF_PHASE_1 = {2022: 9, 2023: 9, 2024: 8}  # the sheet of 2023 says 8 in words; that of 2024 applies it
-_ENTERING = {  # pupils new to the sheets: how many of each phase, and the share that is behind
+IDEAL_OF_AGE = np.array([0] * 9 + [1, 2, 2, 3, 3, 4, 5, 6, 7, 8])
+AGES_OF_IDEAL = np.array([(7, 9), (9, 10), (10, 12), (12, 14), (14, 15), (15, 16), (16, 17), (17, 18), (18, 22)])
+YOUNGEST_OF_PHASE_1 = {2022: 9, 2023: 9, 2024: 8}  # the sheet of 2023 says 8 in words; that of 2024 applies it
+ENTERING = {  # pupils new to the sheets: how many of each phase, and the share that is behind
     2022: ((190, 192, 155, 148, 76, 60, 18, 21, 0, 0), 0.70),
     2023: ((154, 57, 71, 29, 24, 18, 7, 10, 44, 0), 0.53),
     2024: ((118, 55, 53, 43, 41, 27, 10, 2, 3, 28), 0.53),
 }
-_JOINED_YEARS_AGO = (0.46, 0.16, 0.06, 0.16, 0.08, 0.05, 0.03)
-_PROMOTION = {2022: 1.1, 2023: 2.0}  # logit of an average pupil's promotion at the end of the year
-_CATCHING_UP = 2.3  # a phase of lag makes promotion likelier by this, in logits
-_PULL = {2022: 0.1, 2023: 0.25}  # what a phase of lag weighs in staying, in logits
-_GRADES = {2022: (5.9, 6.4, 5.9), 2023: (6.4, 6.9, 6.2), 2024: (6.4, 6.2, 6.7)}
-_IPS = {  # the scale of each year: its values, and out of how many pupils each is given
+JOINED_YEARS_AGO = (0.46, 0.16, 0.06, 0.16, 0.08, 0.05, 0.03)
+PROMOTION = {2022: 1.1, 2023: 2.0}  # logit of an average pupil's promotion at the end of the year
+CATCHING_UP = 2.3  # a phase of lag makes promotion likelier by this, in logits
+PULL = {2022: 0.1, 2023: 0.25}  # what a phase of lag weighs in staying, in logits
+GRADES = {2022: (5.9, 6.4, 5.9), 2023: (6.4, 6.9, 6.2), 2024: (6.4, 6.2, 6.7)}
+IPS = {  # the scale of each year: its values, and out of how many pupils each is given
     2022: {3.8: 1, 4.4: 2, 5.0: 10, 5.6: 12, 6.3: 5, 6.9: 6, 7.5: 58, 8.1: 4, 8.8: 1, 9.4: 1, 10.0: 1},
     2023: {2.52: 28, 3.77: 8, 4.39: 1, 5.01: 14, 5.63: 4, 6.26: 3, 6.89: 4, 7.52: 31, 8.14: 1, 8.76: 1, 9.38: 1},
     2024: {2.51: 5, 3.76: 1, 4.38: 1, 5.01: 4, 5.63: 7, 6.26: 14, 6.88: 7, 7.51: 46, 8.13: 5, 8.75: 2, 9.38: 2},
 }
-_IPV = {2022: 7.25, 2023: 8.05, 2024: 7.4}
-_IEG = {2022: 1.45, 2023: 2.15, 2024: 1.9}
-_UNANSWERED = {2022: 39, 2023: 190, 2024: 20}
+IPV = {2022: 7.25, 2023: 8.05, 2024: 7.4}
+IEG = {2022: 1.45, 2023: 2.15, 2024: 1.9}
+UNANSWERED = {2022: 39, 2023: 190, 2024: 20}
 _WEIGHTS = {"IAN": 0.1, "IDA": 0.2, "IEG": 0.2, "IAA": 0.1, "IPS": 0.1, "IPP": 0.1, "IPV": 0.2}
 _WEIGHTS_2022 = {"IAN": 0.1, "IDA": 0.2, "IEG": 0.2, "IAA": 0.1, "IPS": 0.1, "IPV": 0.3}  # there was no IPP yet
 
@@ -110,7 +110,7 @@ def pick(rng: np.random.Generator, among: Flags, count: int) -> Ints:
 
 def entering(rng: np.random.Generator, year: int, count: int, start: int) -> Roster:
     """Pupils who come into the sheets in `year`, numbered from `start`."""
-    by_phase, behind = _ENTERING[year]
+    by_phase, behind = ENTERING[year]
     bounds = np.round(np.cumsum([0, *by_phase]) / sum(by_phase) * count).astype(np.int64)
     phase = rng.permutation(np.repeat(np.arange(10), np.diff(bounds)))
     ability = rng.normal(size=count)
@@ -119,7 +119,7 @@ def entering(rng: np.random.Generator, year: int, count: int, start: int) -> Ros
     lag = np.where(late, -lateness, rng.choice([0, 1], count, p=[0.93, 0.07]))
     low, high = _ages_of_ideal(year)[np.clip(phase - lag, 0, 8)].T
     days_old = (rng.integers(low, high) * 365.25 + rng.random(count) * 364).astype(np.int64) + 1
-    years_ago = rng.choice(7, count, p=_JOINED_YEARS_AGO) if year == YEARS[0] else np.zeros(count, dtype=np.int64)
+    years_ago = rng.choice(7, count, p=JOINED_YEARS_AGO) if year == YEARS[0] else np.zeros(count, dtype=np.int64)
     stones = rng.choice(4, (2, count), p=[0.12, 0.24, 0.45, 0.19])
     return Roster(
         number=np.arange(start, start + count),
@@ -136,14 +136,14 @@ def entering(rng: np.random.Generator, year: int, count: int, start: int) -> Ros
 
 def _ages_of_ideal(year: int) -> Ints:
     """The youngest age (included) and the oldest (not) of each expected phase, as pupils enter with them."""
-    ages = _AGES_OF_IDEAL.copy()
-    ages[0, 1] = ages[1, 0] = _YOUNGEST_OF_PHASE_1[year]
+    ages = AGES_OF_IDEAL.copy()
+    ages[0, 1] = ages[1, 0] = YOUNGEST_OF_PHASE_1[year]
     return ages
 
 
 def staying(rng: np.random.Generator, school: SchoolYear, count: int) -> Flags:
     """Who stays for the next year, exactly `count`: rather those who lag less, and fewer of the oldest."""
-    pull = _PULL[school.year] * school.lag - 1.0 * (school.roster.phase >= 8)
+    pull = PULL[school.year] * school.lag - 1.0 * (school.roster.phase >= 8)
     order = np.argsort(-(pull + rng.gumbel(size=len(pull))), kind="stable")
     stay = np.zeros(len(pull), dtype=np.bool_)
     stay[order[:count]] = True
@@ -152,7 +152,7 @@ def staying(rng: np.random.Generator, school: SchoolYear, count: int) -> Flags:
 
 def promoted(rng: np.random.Generator, school: SchoolYear) -> Roster:
     """The same pupils a year later: who did well goes up a phase, a few go up two, nobody beyond phase 9."""
-    logits = _PROMOTION[school.year] - _CATCHING_UP * (school.lag + 0.8)
+    logits = PROMOTION[school.year] - CATCHING_UP * (school.lag + 0.8)
     for name, weight in (("IDA", 1.5), ("IPV", 1.2), ("IEG", 0.8)):
         values = school.values[name]
         known = ~np.isnan(values)
@@ -175,7 +175,7 @@ def recorded_again(rng: np.random.Generator, year: int, roster: Roster, scale: f
 def assessed(rng: np.random.Generator, year: int, roster: Roster, scale: float) -> SchoolYear:
     """The year's ages, lags and indicators."""
     age = age_on(roster.birth, year)
-    ideal_phase = np.where(age == 8, int(_YOUNGEST_OF_PHASE_1[year] <= 8), _IDEAL_OF_AGE[np.minimum(age, 18)])
+    ideal_phase = np.where(age == 8, int(YOUNGEST_OF_PHASE_1[year] <= 8), IDEAL_OF_AGE[np.minimum(age, 18)])
     lag = roster.phase - ideal_phase
     values = _indicators(rng, year, roster, scale)
     values["IAN"] = np.select([lag >= 0, lag >= -2], [10.0, 5.0], 2.5)
@@ -207,13 +207,13 @@ def _indicators(rng: np.random.Generator, year: int, roster: Roster, scale: floa
     def grade(mean: float) -> Floats:
         return np.clip(mean + 2.1 * seen(0.75) - 0.2 * (phase - 2.5), 0, 10).round(1)
 
-    mathematics, portuguese, english = (grade(mean) for mean in _GRADES[year])
+    mathematics, portuguese, english = (grade(mean) for mean in GRADES[year])
     values = {
         "IAA": (10 * _logistic(2.1 + 0.9 * seen(0.25))).round(1),
-        "IEG": (10 * _logistic(_IEG[year] + 0.8 * seen(0.7))).round(1 if year < 2024 else 6),
-        "IPS": rng.choice(list(_IPS[year]), n, p=np.array(list(_IPS[year].values())) / sum(_IPS[year].values())),
+        "IEG": (10 * _logistic(IEG[year] + 0.8 * seen(0.7))).round(1 if year < 2024 else 6),
+        "IPS": rng.choice(list(IPS[year]), n, p=np.array(list(IPS[year].values())) / sum(IPS[year].values())),
         "IPP": np.clip(7.5 + 0.95 * seen(0.5), 2, 10).round(4),
-        "IPV": np.clip(_IPV[year] + seen(0.75), 2.5, 10).round(3),
+        "IPV": np.clip(IPV[year] + seen(0.75), 2.5, 10).round(3),
         "MATEMATICA": mathematics,
         "PORTUGUES": portuguese,
         "INGLES": np.where((phase < 3) | (rng.random(n) < (0.12 if year == 2022 else 0.01)), np.nan, english),
@@ -231,7 +231,7 @@ def _spoil(rng: np.random.Generator, year: int, phase: Ints, values: dict[str, F
             values[name][where] = np.nan
 
     grades = ("MATEMATICA", "PORTUGUES", "INGLES")
-    values["IAA"][pick(rng, phase < 8, scaled(_UNANSWERED[year], scale))] = 0.0
+    values["IAA"][pick(rng, phase < 8, scaled(UNANSWERED[year], scale))] = 0.0
     if year == 2022:
         blank(np.arange(len(phase)), "IPP")
         blank(pick(rng, (phase == 3) & ~np.isnan(values["INGLES"]), scaled(2, scale)), "MATEMATICA", "PORTUGUES")

@@ -12,10 +12,11 @@ depends_on = None
 def upgrade() -> None:
     """Make the tables."""
     key = sa.BigInteger().with_variant(sa.Integer, "sqlite")
+    is_postgresql = op.get_bind().dialect.name == "postgresql"
     op.create_table(
         "predictions",
-        sa.Column("seq", key, primary_key=True, autoincrement=True),
-        sa.Column("id", sa.String(36), nullable=False, unique=True),
+        sa.Column("seq", key, autoincrement=True, nullable=False, primary_key=not is_postgresql),
+        sa.Column("id", sa.String(36), nullable=False),
         sa.Column("at", sa.BigInteger, nullable=False),
         sa.Column("task", sa.Text, nullable=False),
         sa.Column("version", sa.Text, nullable=False),
@@ -31,15 +32,30 @@ def upgrade() -> None:
         sa.Column("class", sa.String(64), nullable=True),
         sa.Column("key_hash", sa.String(64), nullable=True),
         sa.Column("body_hash", sa.String(64), nullable=True),
+        postgresql_partition_by="RANGE (at)",
     )
     op.create_index("ix_predictions_task_seq", "predictions", ["task", "seq"])
     op.create_index("ix_predictions_at", "predictions", ["at"])
-    for name, column, unique in (
-        ("ix_predictions_student", "student", False),
-        ("ux_predictions_key_hash", "key_hash", True),
-    ):
-        given = sa.text(f"{column} IS NOT NULL")
-        op.create_index(name, "predictions", [column], unique=unique, sqlite_where=given, postgresql_where=given)
+    given = sa.text("student IS NOT NULL")
+    op.create_index("ix_predictions_student", "predictions", ["student"], sqlite_where=given, postgresql_where=given)
+    if is_postgresql:
+        op.execute(
+            "CREATE SEQUENCE predictions_seq_seq OWNED BY predictions.seq;"
+            "ALTER TABLE predictions ALTER COLUMN seq SET DEFAULT nextval('predictions_seq_seq')"
+        )
+        op.create_index("ux_predictions_id_at", "predictions", ["id", "at"], unique=True)
+        op.create_index("ux_predictions_seq_at", "predictions", ["seq", "at"], unique=True)
+        id_of_at = "translate(substr(id, 1, 13), '-', '') = lpad(to_hex(at / 1000), 12, '0')"
+        op.create_check_constraint("ck_predictions_id_of_at", "predictions", id_of_at)
+    else:
+        op.create_index("ux_predictions_id", "predictions", ["id"], unique=True)
+    op.create_table(
+        "prediction_keys",
+        sa.Column("key_hash", sa.String(64), primary_key=True),
+        sa.Column("id", sa.String(36), nullable=False),
+        sa.Column("at", sa.BigInteger, nullable=False),
+    )
+    op.create_index("ix_prediction_keys_at", "prediction_keys", ["at"])
     op.create_table(
         "counters",
         sa.Column("task", sa.Text, primary_key=True),
