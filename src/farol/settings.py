@@ -101,6 +101,14 @@ class Settings(BaseSettings):
         default=1_000_000_000, ge=1_000, description="Largest decompressed size of a workbook, in bytes."
     )
     max_workbook_cells: int = Field(default=50_000_000, ge=1_000, description="Most cells a workbook may have.")
+    max_workbook_seconds: float = Field(
+        default=300, ge=1, allow_inf_nan=False, description="Seconds that reading a workbook may take."
+    )
+    max_workbook_memory: int = Field(
+        default=4_000_000_000,
+        ge=200_000_000,
+        description="Memory that reading a workbook may take, in bytes. Bounded on Linux alone.",
+    )
     store_timeout: float = Field(
         default=10,
         gt=0,

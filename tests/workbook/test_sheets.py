@@ -23,7 +23,6 @@ from openpyxl import load_workbook
 from pyarrow import parquet
 
 from farol.errors import FarolError, MissingExtraError, WorkbookError
-from farol.workbook import isolated
 from farol.workbook.panel import read_panel
 from farol.workbook.raw import EMPTY_TEXT, Cell, CellError
 from farol.workbook.sheets import DEFAULT_LIMITS, Limits, RawSheet, read_workbook
@@ -399,27 +398,6 @@ def test_one_cell_in_the_last_corner_does_not_fill_the_memory(tmp_path: Path) ->
     assert "too large" in refused(path)
 
 
-def test_a_reader_that_never_ends_is_ended(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    path = write_xls(tmp_path / "a.xls", SHEETS)
-    monkeypatch.setattr(isolated, "SECONDS", 0.001)
-    assert "damaged" in refused(path)
-
-
-def answer(content: bytes, max_cells: int = 1000) -> str:
-    """What the child process writes."""
-    target = io.StringIO()
-    isolated.main(["-c", "PEDE{year}", str(max_cells)], io.BytesIO(content), target)
-    return target.getvalue()
-
-
-def test_the_process_that_reads_old_formats_answers_in_json(tmp_path: Path) -> None:
-    content = write_xls(tmp_path / "a.xls", SHEETS).read_bytes()
-    assert '"names": ["Resumo", "PEDE2023", "PEDE2022"]' in answer(content)
-    assert '{"date": "2014-03-02"}' in answer(content)
-    assert answer(content, 1) == '{"refused": "cells"}'
-    assert answer(b"nothing") == '{"refused": "damaged"}'
-
-
 def test_times_and_durations_come_as_text(tmp_path: Path) -> None:
     book = xlwt.Workbook()
     sheet = book.add_sheet("PEDE2022")
@@ -430,7 +408,6 @@ def test_times_and_durations_come_as_text(tmp_path: Path) -> None:
     assert isinstance(row[0], dt.datetime)
     assert row[0].isoformat() == "2020-01-02T03:04:05"
     assert isinstance(row[1], str)
-    assert str(row[1]) in answer((tmp_path / "a.xls").read_bytes())
 
 
 @pytest.fixture(scope="module")

@@ -21,7 +21,7 @@ from farol.batch.filesystem import open_seekable, open_stream
 from farol.errors import InputError, Place
 from farol.i18n import Message, msg
 from farol.profile import Profile
-from farol.workbook.panel import read_panel
+from farol.workbook.panel import read_panel_isolated
 
 Kind = Literal["parquet", "csv", "ndjson", "arrow", "workbook"]
 
@@ -337,7 +337,7 @@ def _csv_file(path: str, compression: str | None) -> SourceFile:
 def _workbook(file: SourceFile, profile: Profile) -> Any:
     """A workbook's pupils of all years as one record batch, cleaned as for training."""
     pa = arrow()
-    panel = read_panel(Path(file.path), profile)
+    panel = read_panel_isolated(Path(file.path), profile)
     numbers = {name: pa.array(values, from_pandas=True) for name, values in panel.numbers.items()}
     words = {name: pa.array(values.tolist(), pa.string()) for name, values in panel.categories.items()}
     identifier = next(iter(profile.identifiers), "row")

@@ -67,10 +67,12 @@ def new(
     overwrite: OverwriteOption = False,
 ) -> None:
     """Write the proposal and say what a person must do with it."""
+    from farol.workbook.isolated import isolated
     from farol.workbook.proposal import propose
 
     output = output_file(out, overwrite=overwrite, private=False)
-    proposal = propose(file, label, terminal_locale(), workbook_limits(read_settings()))
+    limits = workbook_limits(read_settings())
+    proposal = isolated(propose, limits, file.name, file, label, terminal_locale(), limits)
     output.write([proposal.text.encode()])
     output.say(msg("wrote {path}", path=out))
     if proposal.to_fill_in:

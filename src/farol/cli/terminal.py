@@ -131,10 +131,10 @@ def expectation(error: ValidationError) -> Message:
 
 def open_panel(workbook: Path, profile: Profile, settings: Settings, needs: SheetNeeds | None = None) -> Panel:
     """The panel of a workbook, read for what is needed of it, within the limits of the settings."""
-    from farol.workbook.panel import read_panel  # only commands that read pay for the readers
+    from farol.workbook.panel import read_panel_isolated  # only commands that read pay for the readers
     from farol.workbook.selection import ANY_SHEET
 
-    return read_panel(workbook, profile, workbook_limits(settings), needs or ANY_SHEET)
+    return read_panel_isolated(workbook, profile, workbook_limits(settings), needs or ANY_SHEET)
 
 
 def workbook_limits(settings: Settings) -> Limits:
@@ -145,6 +145,8 @@ def workbook_limits(settings: Settings) -> Limits:
         max_bytes=settings.max_workbook_bytes,
         max_unpacked_bytes=settings.max_workbook_unpacked_bytes,
         max_cells=settings.max_workbook_cells,
+        max_seconds=settings.max_workbook_seconds,
+        max_memory=settings.max_workbook_memory,
     )
 
 

@@ -72,7 +72,7 @@ def read_delimited(content: bytes, index: HeaderIndex, limits: Limits, file: str
                 other.append(len(rows))
             read = reader.line_num
             width = max(width, len(record))
-            if width * len(rows) > limits.max_cells:
+            if max(width, 1) * len(rows) > limits.max_cells:
                 raise too_large(msg("cells"), limits.max_cells, file)
     except csv.Error as error:
         raise not_a_workbook(file) from error

@@ -1,31 +1,146 @@
-"""xls and ods are read in a process of their own.
+"""A file that somebody else made is read in a process of its own, within limits of time and memory.
 
-Given a damaged file of these two, the reader (calamine 0.37) can panic, ask for terabytes or never end: that must not
-take the service with it. xlsx is measured before it is read and does not need this.
+A small file can be made to take all the memory there is, or never to end, and the reader of xls and ods (calamine 0.37)
+can panic: none of it may take the service, or the machine, with it.
 """
 
 from __future__ import annotations
 
+import copyreg
 import datetime as dt
-import json
+import os
+import pickle
+import signal
 import subprocess
 import sys
+from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from io import BytesIO
-from typing import BinaryIO, TextIO
+from pathlib import Path
+from types import MappingProxyType
+from typing import Any, BinaryIO, TypeVar
 
 from python_calamine import CalamineError, CalamineSheet, CalamineWorkbook, SheetVisibleEnum
 
+from farol.errors import FarolError
 from farol.i18n import msg
-from farol.workbook.limits import Limits, damaged, too_large
+from farol.workbook.limits import Limits, damaged, too_large, too_much_memory, too_slow
 from farol.workbook.raw import Block
 from farol.workbook.years import choose_names
 
-SECONDS = 120.0
-
 Rows = list[list[object]]
+_Answer = TypeVar("_Answer")
 
-_PROGRAM = "import sys; from farol.workbook.isolated import main; main(sys.argv, sys.stdin.buffer, sys.stdout)"
+_PROGRAM = "import sys; from farol.workbook.isolated import main; main(sys.stdin.buffer, sys.stdout.buffer)"
+_KEPT = (str, float, int, bool, dt.date, dt.datetime)
+_NO_MEMORY = (b"memory allocation of", b"bad_alloc", b"Cannot allocate memory", b"MemoryError")
+"""What Python and the libraries in Rust and C++ say when they end for want of memory."""
+
+
+class _Process:
+    """What this process is."""
+
+    is_child = False
+
+
+def _view(values: dict[object, object]) -> MappingProxyType[object, object]:
+    return MappingProxyType(values)
+
+
+class _Pickler(pickle.Pickler):
+    dispatch_table = copyreg.dispatch_table | {MappingProxyType: lambda view: (_view, (dict(view),))}
+
+
+def isolated(work: Callable[..., _Answer], limits: Limits, file: str, *arguments: object) -> _Answer:
+    """What `work(*arguments)` returns or raises, called in a process of its own; within one, it is simply called.
+
+    `work` is a function of a module, and its arguments and its answer are pickled. `file` is named by the errors.
+    Raises `WorkbookError`, besides, when it takes more time or memory than the `limits`, or ends by itself. Memory is
+    bounded on Linux alone.
+    """
+    if _Process.is_child:
+        return work(*arguments)
+    request = _pickled((limits, work, arguments))
+    # -P: a file in the working folder must not pass for a module. A thread each core would count as memory.
+    command = [sys.executable, "-P", "-c", _PROGRAM]
+    environment = {**os.environ, "OPENBLAS_NUM_THREADS": "1"}
+    try:
+        ended = subprocess.run(  # noqa: S603 - our own interpreter and program; the file only comes on its input
+            command, input=request, capture_output=True, timeout=limits.max_seconds, check=False, env=environment
+        )
+    except subprocess.TimeoutExpired as error:
+        raise too_slow(limits.max_seconds, file) from error
+    if ended.returncode:
+        raise _ended(ended.returncode, ended.stderr, limits, file)
+    try:
+        kind, answer = pickle.loads(ended.stdout)  # noqa: S301 - what our own program wrote
+    except (pickle.UnpicklingError, EOFError, ValueError, TypeError, AttributeError, ImportError) as error:
+        raise damaged(file) from error
+    match kind:
+        case "returned":
+            return answer  # type: ignore[no-any-return]  # pickle knows no types
+        case "refused":
+            of_class, state = answer
+            error = of_class.__new__(of_class, state["problem"])
+            error.__dict__.update(state)
+            raise error
+        case "raised":
+            raise answer
+        case _:
+            raise too_much_memory(limits.max_memory, file)
+
+
+def _ended(code: int, said: bytes, limits: Limits, file: str) -> FarolError:
+    if code == -getattr(signal, "SIGXCPU", 0):
+        return too_slow(limits.max_seconds, file)
+    # The system kills the process that takes most when it has no memory left: this one asks to be it.
+    if code == -getattr(signal, "SIGKILL", 0) or any(words in said for words in _NO_MEMORY):
+        return too_much_memory(limits.max_memory, file)
+    return damaged(file)
+
+
+def main(source: BinaryIO, target: BinaryIO) -> None:
+    """The child process: work on `source`, what came of it on `target`."""
+    _Process.is_child = True
+    limits, work, arguments = pickle.load(source)  # noqa: S301 - our own request
+    _limit_process(limits)
+    target.write(_answered(work, arguments))
+    target.flush()
+
+
+def _answered(work: Callable[..., object], arguments: tuple[object, ...]) -> bytes:
+    try:
+        return _pickled(("returned", work(*arguments)))
+    except FarolError as error:
+        return _pickled(("refused", (type(error), vars(error))))
+    except MemoryError:
+        return _pickled(("memory", None))
+    except Exception as error:  # noqa: BLE001  a fault of ours: it is raised where it would be without this process
+        return _pickled(("raised", error))
+
+
+def _pickled(value: object) -> bytes:
+    buffer = BytesIO()
+    _Pickler(buffer, pickle.HIGHEST_PROTOCOL).dump(value)
+    return buffer.getvalue()
+
+
+def _limit_process(limits: Limits) -> None:
+    """Bound this process for good, as far as the system can."""
+    with suppress(ImportError):  # on Windows
+        import resource  # noqa: PLC0415
+
+        # Seconds of the processor end it even when whoever started it is gone.
+        seconds = int(limits.max_seconds) + 1
+        for kind, most in ((resource.RLIMIT_DATA, limits.max_memory), (resource.RLIMIT_CPU, seconds)):
+            _, hard = resource.getrlimit(kind)
+            soft = most if hard == resource.RLIM_INFINITY else min(most, hard)
+            resource.setrlimit(kind, (soft, hard))
+        resource.setrlimit(resource.RLIMIT_CORE, (0, 0))  # it would hold pupils
+        os.nice(5)  # whoever waits for an answer goes first
+    with suppress(OSError):  # Linux alone
+        Path("/proc/self/oom_score_adj").write_text("1000", encoding="ascii")
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,46 +155,24 @@ class IsolatedSheets:
 
 
 def read_isolated(content: bytes, pattern: str, limits: Limits, file: str, year: int | None = None) -> IsolatedSheets:
-    """The sheets of a workbook. Raises `WorkbookError`."""
-    # -P: a file in the working folder must not pass for a module.
-    command = [sys.executable, "-P", "-c", _PROGRAM, pattern, str(limits.max_cells), str(year or "")]
-    try:
-        done = subprocess.run(  # noqa: S603 - our own interpreter and program; the file only comes on its input
-            command, input=content, capture_output=True, timeout=SECONDS, check=True
-        )
-        answer = json.loads(done.stdout, object_hook=_revived)
-    except (subprocess.SubprocessError, json.JSONDecodeError) as error:
-        raise damaged(file) from error
-    match answer:
-        case {"names": names, "hidden": hidden, "sheets": sheets, "merged": merged}:
-            blocks = {name: [Block(*block) for block in of_sheet] for name, of_sheet in merged.items()}
-            return IsolatedSheets(names, hidden, sheets, blocks)
-        case {"refused": "cells"}:
-            raise too_large(msg("cells"), limits.max_cells, file)
-        case _:
-            raise damaged(file)
+    """The sheets of a workbook in xls, xlsb or ods. Raises `WorkbookError`."""
+    return isolated(read_sheets, limits, file, content, pattern, limits, file, year)
 
 
-def main(arguments: list[str], source: BinaryIO, target: TextIO) -> None:
-    """The child process: a workbook on `source`, its sheets as JSON on `target`."""
-    _, pattern, max_cells, *year = arguments
-    answer = _answer(source.read(), pattern, int(max_cells), int(year[0]) if any(year) else None)
-    json.dump(answer, target, default=_plain)
-
-
-def _answer(content: bytes, pattern: str, max_cells: int, year: int | None) -> dict[str, object]:
+def read_sheets(content: bytes, pattern: str, limits: Limits, file: str, year: int | None = None) -> IsolatedSheets:
+    """As `read_isolated`, in this process."""
     try:
         workbook = CalamineWorkbook.from_filelike(BytesIO(content))
         years = choose_names(pattern, workbook.sheet_names, year).years
         sheets = {name: workbook.get_sheet_by_name(name) for name in years}
         hidden = [sheet.name for sheet in workbook.sheets_metadata if sheet.visible is not SheetVisibleEnum.Visible]
-    except CalamineError:
-        return {"refused": "damaged"}
-    if sum(sheet.total_height * sheet.total_width for sheet in sheets.values()) > max_cells:
-        return {"refused": "cells"}
-    rows = {name: sheet.to_python(skip_empty_area=False) for name, sheet in sheets.items()}
+    except CalamineError as error:
+        raise damaged(file) from error
+    if sum(sheet.total_height * sheet.total_width for sheet in sheets.values()) > limits.max_cells:
+        raise too_large(msg("cells"), limits.max_cells, file)
+    rows = {name: _plain(sheet.to_python(skip_empty_area=False)) for name, sheet in sheets.items()}
     merged = {name: merged_blocks(sheet) for name, sheet in sheets.items()}
-    return {"names": workbook.sheet_names, "hidden": hidden, "sheets": rows, "merged": merged}
+    return IsolatedSheets(workbook.sheet_names, hidden, rows, merged)
 
 
 def merged_blocks(sheet: CalamineSheet) -> list[Block]:
@@ -87,16 +180,6 @@ def merged_blocks(sheet: CalamineSheet) -> list[Block]:
     return [Block(*first, *last) for first, last in sheet.merged_cell_ranges or ()]
 
 
-def _plain(cell: object) -> object:
-    """A date as JSON; what else a cell may be (a time, a duration) as its text."""
-    if isinstance(cell, dt.date):
-        return {"date": cell.isoformat()}
-    return str(cell)
-
-
-def _revived(values: dict[str, object]) -> object:
-    match values:
-        case {"date": str(text)}:
-            return dt.datetime.fromisoformat(text) if "T" in text else dt.date.fromisoformat(text)
-        case _:
-            return values
+def _plain(rows: list[list[Any]]) -> Rows:
+    """Cells with what else a cell may be, a time or a duration, as its text."""
+    return [[cell if type(cell) in _KEPT else str(cell) for cell in row] for row in rows]

@@ -10,11 +10,16 @@ from farol.i18n import Message, msg
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """What a workbook may weigh: a small file can unpack into more than a machine has."""
+    """What a workbook may weigh, and reading it may take: a small file can unpack into more than a machine has.
+
+    `max_seconds` and the bytes of `max_memory` hold where a process of its own reads it (`farol.workbook.isolated`).
+    """
 
     max_bytes: int = 100_000_000
     max_unpacked_bytes: int = 1_000_000_000
     max_cells: int = 50_000_000
+    max_seconds: float = 300
+    max_memory: int = 4_000_000_000
 
 
 DEFAULT_LIMITS = Limits()
@@ -30,6 +35,42 @@ def too_large(unit: Message, limit: int, file: str, sheet: str | None = None) ->
             "Remove sheets and cells that do not belong to it. If it really is that large, raise the "
             "FAROL_MAX_WORKBOOK limits."
         ),
+    )
+
+
+def too_slow(seconds: float, file: str) -> WorkbookError:
+    """The error for a file that is not read in time."""
+    return WorkbookError(
+        msg("Reading the file takes too long, so it was stopped."),
+        expected=msg("at most {seconds} seconds", seconds=f"{seconds:,g}"),
+        where=Place(file=file),
+        fix=msg(
+            "Remove sheets and cells that do not belong to it. If it really is that large, raise {setting}.",
+            setting="FAROL_MAX_WORKBOOK_SECONDS",
+        ),
+    )
+
+
+def too_much_memory(limit: int, file: str) -> WorkbookError:
+    """The error for a file that fills the memory."""
+    return WorkbookError(
+        msg("Reading the file takes too much memory, so it was stopped."),
+        expected=msg("at most {limit} {unit}", limit=f"{limit:,}", unit=msg("bytes")),
+        where=Place(file=file),
+        fix=msg(
+            "Remove sheets and cells that do not belong to it. If it really is that large, raise {setting}.",
+            setting="FAROL_MAX_WORKBOOK_MEMORY",
+        ),
+    )
+
+
+def not_a_file(path: str) -> WorkbookError:
+    """The error for a pipe or a device, which may never end."""
+    return WorkbookError(
+        msg("This is a pipe or a device, and no file."),
+        expected=msg("a file or a folder of files"),
+        where=Place(file=path),
+        fix=msg("Save what comes from it into a file, and give that file."),
     )
 
 

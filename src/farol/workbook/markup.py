@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import html
 import re
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from farol.workbook.raw import EMPTY_TEXT, UNCALCULATED, Block, CellError
@@ -21,37 +21,45 @@ _SIMPLE_SPAN = 9_999 * 702
 _NOT_SIMPLE = re.compile(rb'<c(?! r="[A-Z]{1,2}[1-9][0-9]{0,3}"[ />])(?![a-zA-Z])')
 """A cell that does not begin as nearly all do, `<c r="AB1234"`, in a row and column of few letters and digits."""
 
+_SIMPLE_VALUE = re.compile(rb"(?:<f[^<>]*>[^<]*</f>|<f[^<>]*/>)?<v[^<>]*>([^<]*)<")
+_CELL = b'<c r="'
+_SIMPLE_STYLED = re.compile(rb'<c r="([A-Z]{1,2})([0-9]{1,4})"[^<>]*? s="([0-9]{1,9})"')
 _SIMPLE_REFERENCE = re.compile(rb"([A-Z]{1,2})([0-9]{1,4})")
 _ODD = re.compile(
     rb' t="(?:(e)"'
-    rb'|str"[^>]*>(?:<f[^>]*>[^<]*</f>|<f[^>]*/>)?<v(?: ?/>|></v>)'
-    rb'|inlineStr"(?: ?/>|><is ?/>|><is><t(?: [^>]*)?(?:/>|></t>)))'
+    rb'|str"[^<>]{0,200}>(?:<f[^<>]*>[^<]*</f>|<f[^<>]*/>)?<v(?: ?/>|></v>)'
+    rb'|inlineStr"(?: ?/>|><is ?/>|><is><t(?: [^<>]*)?(?:/>|></t>)))'
 )
-"""The type of a cell that failed (group 1), or of one that holds a text without characters."""
+"""The type of a cell that failed (group 1), or of one that holds a text without characters.
+
+Nothing here may look further than the next tag, or a sheet without an end would cost the square of its length.
+"""
 
 _NO_VALUE = re.compile(rb"(?:</f>|<f(?: [^<>]*)?/>)(?:<v(?: ?/>|></v>))?</c>")
 """The end of a cell with a formula and no value."""
 
 _FORMULA = re.compile(rb"<(?:\w+:)?f[\s/>]")
-_TAG = re.compile(rb"<(?:\w+:)?(row|c)(?=[\s/>])([^>]*)>")
+_TAG = re.compile(rb"<(?:\w+:)?(row|c)(?=[\s/>])([^<>]*)>")
+_SHARED = re.compile(rb' t="s"[^<>]{0,200}><v>([0-9]{1,9})</v>')
 _REFERENCE = re.compile(rb"\sr\s*=\s*[\"']([A-Za-z]{0,3})([0-9]{0,7})[\"']")
 _HAS_REFERENCE = re.compile(rb"\sr\s*=")
 _TYPE = re.compile(rb"\st\s*=\s*[\"'](e|s|str|inlineStr)[\"']")
 _STYLE = re.compile(rb"\ss\s*=\s*[\"']([0-9]{1,9})[\"']")
-_VALUE = re.compile(rb"<(?:\w+:)?v[^>]*>([^<]*)<")
-_CELL_END = re.compile(rb"</(?:\w+:)?c\s*>")
-_NO_TEXT = re.compile(rb"(?:<[^>]*>|\s)*")
+_VALUE = re.compile(rb"<(?:\w+:)?v[^<>]*>([^<]*)<")
+_CELL_BOUND = re.compile(rb"<(/?)(?:\w+:)?(?:c|row|sheetData)[\s/>]")
+_SHARED_ITEM = re.compile(rb"<(?:\w+:)?si(?=[\s/>])")
+_NO_TEXT = re.compile(rb"(?:<[^<>]*>|\s)*+")
 
-_ODS_SHEET = re.compile(rb"<table:table\s([^>]*)>")
+_ODS_SHEET = re.compile(rb"<table:table\s([^<>]*)>")
 _ODS_NAME = re.compile(rb"\btable:name=(?:\"([^\"]*)\"|'([^']*)')")
-_ODS_TAG = re.compile(rb"<table:(table-row|table-cell|covered-table-cell)(?=[\s/>])([^>]*)>")
+_ODS_TAG = re.compile(rb"<table:(table-row|table-cell|covered-table-cell)(?=[\s/>])([^<>]*)>")
 _ODS_REPEATED = re.compile(rb"\stable:number-(?:rows|columns)-repeated=[\"']([0-9]{1,9})[\"']")
 _ODS_SPANNED = tuple(
     re.compile(rb"\stable:number-%b-spanned=[\"']([0-9]{1,9})[\"']" % way) for way in (b"rows", b"columns")
 )
 _ODS_FAILED = re.compile(rb"\scalcext:value-type=[\"']error[\"']")
 _ODS_PERCENT = re.compile(rb"\soffice:value-type=[\"']percentage[\"']")
-_ODS_TEXT = re.compile(rb"<text:p[^>]*>([^<]*)<")
+_ODS_TEXT = re.compile(rb"<text:p[^<>]*>([^<]*)<")
 _ODS_MOST_REPEATED = 10_000
 """A failed cell repeated more often than this is no pupil's."""
 
@@ -91,8 +99,14 @@ def read_marks(
 
 def empty_shared_strings(table: bytes) -> frozenset[int]:
     """The indices of the shared strings without characters."""
-    items = re.split(rb"<(?:\w+:)?si(?=[\s/>])", table)[1:]
-    return frozenset(index for index, item in enumerate(items) if _has_no_text(item.partition(b">")[2]))
+    empty, begin = [], -1
+    for index, item in enumerate(_SHARED_ITEM.finditer(table), start=-1):
+        if begin >= 0 and _has_no_text(table[_tag_end(table, begin) : item.start()]):
+            empty.append(index)
+        begin, last = item.end(), index + 1
+    if begin >= 0 and _has_no_text(table[_tag_end(table, begin) :]):
+        empty.append(last)
+    return frozenset(empty)
 
 
 def read_ods_marks(content: bytes) -> dict[str, Marks]:
@@ -110,36 +124,49 @@ def read_ods_marks(content: bytes) -> dict[str, Marks]:
 
 def _simple_marks(sheet: bytes, empty_strings: Collection[int], percent_styles: Collection[int]) -> Marks:
     """As `_any_marks`, by searching for the odd cells alone."""
-    places: list[tuple[int, CellError]] = []
-    for match in _ODD.finditer(sheet):
-        failed = match[1] is not None
-        places.append(
-            (match.start(), _failure(_inside(sheet, _tag_end(sheet, match.start()))) if failed else EMPTY_TEXT)
-        )
+    odd: dict[tuple[int, int], CellError] = {}
+    if b"<f" in sheet:  # first: a text without characters is a value
+        odd |= _simple_places(sheet, ((match.start(), UNCALCULATED) for match in _NO_VALUE.finditer(sheet)))
+    odd |= _simple_places(sheet, _simple_odd(sheet))
     if empty_strings:
-        indices = b"|".join(b"%d" % index for index in sorted(empty_strings))
-        shared = re.finditer(rb' t="s"[^>]*><v>(?:%b)</v>' % indices, sheet)
-        places += [(match.start(), EMPTY_TEXT) for match in shared]
-    if b"<f" in sheet:
-        missing = (match.start() for match in _NO_VALUE.finditer(sheet))
-        places = [*((at, UNCALCULATED) for at in missing), *places]  # a text without characters is a value
-    odd = {place: error for at, error in places if (place := _simple_place(sheet, at)) is not None}
-    last = _simple_place(sheet, len(sheet))
+        shared = (match.start() for match in _SHARED.finditer(sheet) if int(match[1]) in empty_strings)
+        odd |= _simple_places(sheet, ((at, EMPTY_TEXT) for at in shared))
+    last = _simple_place(sheet, sheet.rfind(_CELL))
     return Marks(last[0] + 1 if last else 0, _SIMPLE_SPAN, odd, percent=_simple_percent(sheet, percent_styles))
+
+
+def _simple_odd(sheet: bytes) -> Iterator[tuple[int, CellError]]:
+    """Where the types of failed cells and of empty texts stand, one a tag."""
+    end = 0
+    for match in _ODD.finditer(sheet):
+        if match.start() >= end:
+            end = _tag_end(sheet, match.start())
+            value = _SIMPLE_VALUE.match(sheet, end) if match[1] else None
+            yield match.start(), _failure_of(value[1] if value else b"") if match[1] else EMPTY_TEXT
 
 
 def _simple_percent(sheet: bytes, percent_styles: Collection[int]) -> list[tuple[int, int]]:
     if not percent_styles:
         return []
-    indices = b"|".join(b"%d" % index for index in sorted(percent_styles))
-    cells = re.finditer(rb'<c r="([A-Z]{1,2})([0-9]{1,4})"[^<>]* s="(?:%b)"' % indices, sheet)
-    return [(int(cell[2]) - 1, _column(cell[1])) for cell in cells]
+    cells = _SIMPLE_STYLED.finditer(sheet)
+    return [(int(cell[2]) - 1, _column(cell[1])) for cell in cells if int(cell[3]) in percent_styles]
 
 
-def _simple_place(sheet: bytes, position: int) -> tuple[int, int] | None:
-    """The last cell whose tag begins before `position`."""
-    start = sheet.rfind(b'<c r="', 0, position)
-    reference = _SIMPLE_REFERENCE.match(sheet, start + 6) if start >= 0 else None
+def _simple_places(sheet: bytes, odd: Iterable[tuple[int, CellError]]) -> Iterator[tuple[tuple[int, int], CellError]]:
+    """The places of what stands, in this order, behind the beginnings of cells' tags."""
+    start = before = 0
+    for at, error in odd:
+        # From where the search before ended: together they pass the sheet once.
+        start = max(start, sheet.rfind(_CELL, max(before - len(_CELL), 0), at))
+        before = at
+        place = _simple_place(sheet, start)
+        if place is not None:
+            yield place, error
+
+
+def _simple_place(sheet: bytes, start: int) -> tuple[int, int] | None:
+    """The place of the cell whose tag begins at `start`."""
+    reference = _SIMPLE_REFERENCE.match(sheet, start + len(_CELL)) if start >= 0 else None
     return (int(reference[2]) - 1, _column(reference[1])) if reference else None
 
 
@@ -189,7 +216,7 @@ def _odd_cell(sheet: bytes, tag: re.Match[bytes], empty_strings: Collection[int]
     if kind[1] == b"s":
         value = _VALUE.search(inside)
         return EMPTY_TEXT if value and value[1].isdigit() and int(value[1]) in empty_strings else None
-    text = re.sub(rb"<(?:\w+:)?f(?=[\s>])[^>]*>[^<]*<", b"<", inside)
+    text = re.sub(rb"<(?:\w+:)?f(?=[\s>])[^<>]*>[^<]*<", b"<", inside)
     return EMPTY_TEXT if _has_no_text(text) else None
 
 
@@ -197,8 +224,8 @@ def _inside(sheet: bytes, start: int) -> bytes:
     """The markup between a cell's opening tag, which ends at `start`, and its closing tag."""
     if sheet[start - 2 : start] == b"/>":
         return b""
-    end = _CELL_END.search(sheet, start)
-    return sheet[start : end.start()] if end else b""
+    end = _CELL_BOUND.search(sheet, start)
+    return sheet[start : end.start()] if end and end[1] else b""
 
 
 def _failure(inside: bytes) -> CellError:

@@ -36,27 +36,31 @@ def repeated_values(
     """
     filled: defaultdict[int, list[int]] = defaultdict(list)
     copy: list[list[Cell]] = []
+    counts: dict[int, int] = {}
     room = sum(map(len, rows))  # merged cells that cover each other are no spreadsheet's, and would take for ever
     for block in blocks:
         room -= (min(block.bottom + 1, len(rows)) - block.top) * (block.right - block.left + 1)
         if block.top < first or block.left in without or room < 0:
             continue
         copy = copy or [list(row) for row in rows]
-        for row, column in _cells_to_fill(copy, block):
+        for row, column in _cells_to_fill(copy, block, counts):
             if column not in without:
                 copy[row][column] = copy[block.top][block.left]
                 filled[column].append(row)
+                counts[row] += 1
     return copy or rows, {column: sorted(places) for column, places in sorted(filled.items())}
 
 
-def _cells_to_fill(rows: Sequence[Sequence[Cell]], block: Block) -> Iterator[tuple[int, int]]:
+def _cells_to_fill(rows: Sequence[Sequence[Cell]], block: Block, counts: dict[int, int]) -> Iterator[tuple[int, int]]:
+    """The empty cells of a block, row by row; `counts` keeps how many cells of a row are not, once it was looked at."""
     width = len(rows[0]) if rows else 0
     if block.top >= len(rows) or block.left >= width or is_empty(rows[block.top][block.left]):
         return
     columns = range(block.left, min(block.right + 1, width))
     for number in range(block.top, min(block.bottom + 1, len(rows))):
         row = rows[number]
+        if number not in counts:
+            counts[number] = sum(not is_empty(cell) for cell in row)
         empty = [column for column in columns if is_empty(row[column])]
-        beside = any(not is_empty(cell) for cell in (*row[: block.left], *row[block.right + 1 :]))
-        if beside:
+        if counts[number] > len(columns) - len(empty):  # there is something beside the block
             yield from ((number, column) for column in empty)

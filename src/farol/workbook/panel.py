@@ -18,6 +18,7 @@ from farol.workbook.account import SheetAccount
 from farol.workbook.cells import Floats, Objects
 from farol.workbook.derived import holds, values_of
 from farol.workbook.findings import Finding
+from farol.workbook.isolated import isolated
 from farol.workbook.labels import next_values
 from farol.workbook.links import compare_years
 from farol.workbook.selection import ANY_SHEET, SheetNeeds
@@ -144,6 +145,15 @@ def read_panel(path: Path, profile: Profile, limits: Limits = DEFAULT_LIMITS, ne
     if profile.periods is not None:
         panel = panel.select(np.argsort(year, kind="stable"))
     return replace(panel, fingerprint=_fingerprint(panel))
+
+
+def read_panel_isolated(
+    path: Path, profile: Profile, limits: Limits = DEFAULT_LIMITS, needs: SheetNeeds = ANY_SHEET
+) -> Panel:
+    """As `read_panel`, in a process of its own, within the limits of time and memory, too: for files of others."""
+    path = Path(path)
+    panel = isolated(read_panel, limits, path.name, path, profile, limits, needs)
+    return replace(panel, profile=profile)
 
 
 def _require_any(path: Path, profile: Profile, tables: Sequence[YearTable], columns: frozenset[str]) -> None:

@@ -5,6 +5,7 @@ Nothing here knows what a column means; cells come out as they stand, with faile
 
 from __future__ import annotations
 
+import stat
 from collections import Counter
 from dataclasses import replace
 from pathlib import Path
@@ -14,7 +15,7 @@ from farol.i18n import msg
 from farol.profile import Profile
 from farol.workbook.csv_parquet import decoded, read_delimited, read_parquet
 from farol.workbook.headers import HeaderIndex
-from farol.workbook.limits import DEFAULT_LIMITS, Limits, encrypted, not_a_workbook, too_large
+from farol.workbook.limits import DEFAULT_LIMITS, Limits, encrypted, not_a_file, not_a_workbook, too_large
 from farol.workbook.raw import FROM_TEXT, RawSheet, RawWorkbook, is_empty
 from farol.workbook.spreadsheets import read_xls, read_zip
 from farol.workbook.years import Fit, about_names, choose_names, unread, year_name
@@ -117,7 +118,8 @@ def _read_folder(path: Path, profile: Profile, limits: Limits, year: int | None)
     files = [file for file in entries if file.suffix.lower() in _FILES_OF_A_FOLDER and file.is_file()]
     findings = [unread(entry.name, "unread_kind") for entry in entries if entry not in files]
     choice = choose_names(profile.sheet_pattern, [file.stem for file in files], year)
-    wanted = [file for file in files if file.stem in choice.years]
+    years = choice.years
+    wanted = [file for file in files if file.stem in years]
     names = {file.stem: file.name for file in files}
     findings += [replace(about, sheet=names[about.sheet]) for about in choice.findings]
     size = sum(file.stat().st_size for file in wanted)
@@ -156,6 +158,8 @@ def _read_file(path: Path, profile: Profile, limits: Limits, given: int | None) 
 
 def _content(path: Path, limits: Limits) -> bytes:
     try:
+        if not stat.S_ISREG(path.stat().st_mode) and not path.is_dir():
+            raise not_a_file(str(path))
         with path.open("rb") as file:
             content = file.read(limits.max_bytes + 1)
     except FileNotFoundError as error:

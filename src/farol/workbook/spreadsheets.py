@@ -6,6 +6,7 @@ import datetime as dt
 import html
 import posixpath
 import re
+import threading
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from io import BytesIO
@@ -35,9 +36,9 @@ _USUAL_RELATIONS = (
 )
 _STYLES = "xl/styles.xml"
 _STRINGS = "xl/sharedStrings.xml"
-_SHEET = re.compile(r"<(?:\w+:)?sheet\s([^>]*)>")
-_RELATION = re.compile(r"<(?:\w+:)?Relationship\s([^>]*)>")
-_ATTRIBUTE = re.compile(r"(?:(\w+):)?(\w+)\s*=\s*(?:\"([^\"]*)\"|'([^']*)')")
+_SHEET = re.compile(r"<(?:\w+:)?sheet\s([^<>]*)>")
+_RELATION = re.compile(r"<(?:\w+:)?Relationship\s([^<>]*)>")
+_ATTRIBUTE = re.compile(r"\b(?:(\w+):)?(\w+)\s*=\s*(?:\"([^\"]*)\"|'([^']*)')")
 _ENCRYPTED_XLSX = "EncryptedPackage".encode("utf-16-le")
 _ENCRYPTED_XLS = re.compile(rb"\x09\x08\x10\x00\x00\x06\x05\x00.{12}(?:\x86\x00\x00\x00)?\x2f\x00", re.DOTALL)
 """The record FILEPASS right behind the workbook's first one (BOF), or behind WRITEPROTECT."""
@@ -85,7 +86,8 @@ def read_xls(content: bytes, pattern: str, limits: Limits, file: str, year: int 
 def _read_isolated(content: bytes, pattern: str, limits: Limits, file: str, year: int | None) -> RawWorkbook:
     book = read_isolated(content, pattern, limits, file, year)
     choice = choose_names(pattern, book.names, year)
-    sheets = [RawSheet(name, choice.years[name], cells, merged=book.merged[name]) for name, cells in book.rows.items()]
+    years = choice.years
+    sheets = [RawSheet(name, years[name], cells, merged=book.merged[name]) for name, cells in book.rows.items()]
     return RawWorkbook(book.names, sheets, _about(choice, pattern, book.hidden))
 
 
@@ -103,10 +105,11 @@ def _read_ods(
             raise too_large(msg("cells"), limits.max_cells, file, name)
     book = read_isolated(content, pattern, limits, file, year)
     choice = choose_names(pattern, book.names, year)
+    years = choice.years
     for name, cells in book.rows.items():
         _place(cells, marks.get(name, _NO_MARKS))
     sheets = [
-        RawSheet(name, choice.years[name], cells, _ODS, merged=marks.get(name, _NO_MARKS).merged)
+        RawSheet(name, years[name], cells, _ODS, merged=marks.get(name, _NO_MARKS).merged)
         for name, cells in book.rows.items()
     ]
     return RawWorkbook(book.names, sheets, _about(choice, pattern, book.hidden))
@@ -124,6 +127,13 @@ def _read_xlsx(
     empty = empty_shared_strings(strings)
     percent = percent_styles(archive.read(_STYLES)) if _STYLES in archive else frozenset()
 
+    if len({parts[name] for name in years}) < len(years):  # each would be read whole for every name
+        raise damaged(file)
+    opened = (
+        threading.local()
+    )  # each thread opens it for itself: calamine reads one sheet at a time of one that is open
+    spans: list[int] = []
+
     def read(name: str) -> RawSheet:
         marks = read_marks(archive.read(parts[name]), limits.max_cells, empty, percent)
         if marks is None:
@@ -131,8 +141,12 @@ def _read_xlsx(
         if marks.span > limits.max_cells:
             raise too_large(msg("cells"), limits.max_cells, file, name)
         try:
-            # Each thread opens the workbook for itself: calamine reads one sheet at a time of one that is open.
-            sheet = CalamineWorkbook.from_filelike(BytesIO(content)).get_sheet_by_name(name)
+            if not hasattr(opened, "workbook"):
+                opened.workbook = CalamineWorkbook.from_filelike(BytesIO(content))
+            sheet = opened.workbook.get_sheet_by_name(name)
+            spans.append(sheet.total_height * sheet.total_width)
+            if sum(spans) > limits.max_cells:
+                raise too_large(msg("cells"), limits.max_cells, file)
             cells = sheet.to_python(skip_empty_area=False)
         except CalamineError as error:
             raise damaged(file, name) from error

@@ -88,7 +88,8 @@ def _without_years(pattern: str, names: Sequence[str]) -> NameChoice:
     """The names to read where they have no year: those like the pattern, or the only one; without pattern all."""
     fitting = [name for name in names if not pattern or fold(name) == fold(pattern)]
     chosen = fitting or (names if len(names) == 1 else [])
-    others = [unread(name, "unread_other_name", {"expected": pattern}) for name in names if name not in chosen]
+    read = set(chosen)
+    others = [unread(name, "unread_other_name", {"expected": pattern}) for name in names if name not in read]
     return NameChoice(tuple(YearName(name, NO_PERIOD, Fit.exact) for name in chosen), tuple(others))
 
 
@@ -144,7 +145,8 @@ def without(choice: NameChoice, names: Mapping[str, Finding]) -> NameChoice:
 
 def hidden(names: Sequence[str], choice: NameChoice) -> list[Finding]:
     """A finding on each hidden sheet that is read."""
-    return [finding("hidden_sheet", sheet=name, count=1) for name in names if name in choice.years]
+    read = choice.years
+    return [finding("hidden_sheet", sheet=name, count=1) for name in names if name in read]
 
 
 def _without_year(pattern: str, name: str) -> Finding:
