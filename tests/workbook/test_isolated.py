@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import io
 import os
-import pickle
 import signal
+import sys
 import time
 from dataclasses import replace
 from pathlib import Path
@@ -19,6 +19,7 @@ from farol.workbook.isolated import isolated, read_sheets
 from farol.workbook.limits import DEFAULT_LIMITS, Limits, damaged
 from farol.workbook.panel import read_panel, read_panel_isolated
 from farol.workbook.unfamiliar import read_unfamiliar
+from farol.workbook.wire import decode, encode
 from tests.workbook.hostile import parquet_of
 from tests.workbook.making import PEDE, pupils, write_xlsx
 from tests.workbook.test_sheets import SHEETS, write_ods, write_xls
@@ -93,7 +94,11 @@ def test_what_never_ends_is_ended() -> None:
     [(signal.SIGKILL, "too much memory"), (signal.SIGXCPU, "too long"), (signal.SIGSEGV, "damaged")],
 )
 def test_however_it_ends_there_is_one_error(end: signal.Signals, words: str) -> None:
-    assert words in str(refused(signal.raise_signal, end))
+    assert words in str(refused(_end_by, int(end)))
+
+
+def _end_by(number: int) -> None:
+    signal.raise_signal(number)
 
 
 def test_what_rust_says_of_memory_is_understood() -> None:
@@ -106,7 +111,7 @@ def _end_as_rust_does() -> None:
 
 
 def test_an_answer_that_is_none_is_damage() -> None:
-    for answer in (b"", pickle.dumps(7)):
+    for answer in (b"", b"7", b'["tuple", ["returned", ["record", ["os:system", []]]]]'):
         assert "damaged" in str(refused(_answer_with, answer))
 
 
@@ -125,20 +130,34 @@ def test_this_process_reads_as_its_child_does(tmp_path: Path, monkeypatch: pytes
     monkeypatch.setattr(room._Process, "is_child", False)
     content = write_xls(tmp_path / "a.xls", SHEETS).read_bytes()
     sheets = (content, "PEDE{year}", DEFAULT_LIMITS, "a.xls")
+    assert decode(room._answered(room.read_isolated, sheets))[0] == "returned"
     for work, arguments, kind in (
         (read_sheets, sheets, "returned"),
-        (room.read_isolated, sheets, "returned"),
         (raises, (damaged("a"),), "refused"),
         (raises, (MemoryError(),), "memory"),
         (raises, (KeyError("a"),), "raised"),
         (read_sheets, (b"nothing", *sheets[1:]), "refused"),
         (read_sheets, (*sheets[:2], Limits(max_cells=1), "a.xls"), "refused"),
     ):
-        monkeypatch.setattr(room.pickle, "load", lambda _, given=(DEFAULT_LIMITS, work, arguments): given)
-        target = io.BytesIO()
-        room.main(io.BytesIO(), target)
-        assert pickle.loads(target.getvalue())[0] == kind
+        assert decode(room._answered(work, arguments))[0] == kind
+    target = io.BytesIO()
+    room.main(io.BytesIO(encode((DEFAULT_LIMITS, "farol.workbook.isolated", "read_sheets", sheets))), target)
     assert room._Process.is_child
+    assert decode(target.getvalue())[0] == "returned"
+    assert room.read_isolated(*sheets).names == read_sheets(*sheets).names
+
+
+def test_the_system_is_asked_to_bound_the_process(monkeypatch: pytest.MonkeyPatch) -> None:
+    import resource
+
+    bounds: dict[int, int] = {}
+    monkeypatch.setattr(resource, "setrlimit", lambda kind, both: bounds.update({kind: both[0]}))
+    monkeypatch.setattr(os, "nice", lambda _: 0)
+    monkeypatch.setattr(Path, "write_text", lambda *_, **__: 0)
+    room._limit_process(Limits(max_seconds=10, max_memory=500_000_000))
+    assert bounds == {resource.RLIMIT_DATA: 500_000_000, resource.RLIMIT_CPU: 11, resource.RLIMIT_CORE: 0}
+    monkeypatch.setitem(sys.modules, "resource", None)  # as on Windows
+    room._limit_process(Limits())
 
 
 def test_errors_of_ours_come_as_they_are() -> None:
@@ -152,7 +171,7 @@ def _needs_more() -> None:
 
 
 def test_a_fault_of_ours_is_not_hidden() -> None:
-    with pytest.raises(ZeroDivisionError):
+    with pytest.raises(RuntimeError, match="ZeroDivisionError"):
         isolated(divmod, DEFAULT_LIMITS, "a", 1, 0)
 
 

@@ -16,8 +16,8 @@ from farol.model.registry import Registry
 from farol.store.database import Store
 from farol.store.engine import insert_new
 from farol.store.outcomes import erase_outcomes, outcomes_of, purge_outcomes
-from farol.store.pupils import erase_pages, pages_of, purge_pages
 from farol.store.partitions import drop_part, next_month, parts
+from farol.store.pupils import erase_pages, pages_of, purge_pages
 from farol.store.records import day_of, microseconds, moment, start_of
 from farol.store.recount import Binner, count_anew
 from farol.store.tables import counters, leases, prediction_keys, prediction_of, predictions

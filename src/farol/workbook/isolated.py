@@ -6,19 +6,18 @@ can panic: none of it may take the service, or the machine, with it.
 
 from __future__ import annotations
 
-import copyreg
 import datetime as dt
 import os
-import pickle
 import signal
 import subprocess
 import sys
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
+from importlib import import_module
 from io import BytesIO
 from pathlib import Path
-from types import MappingProxyType
+from traceback import extract_tb
 from typing import Any, BinaryIO, TypeVar
 
 from python_calamine import CalamineError, CalamineSheet, CalamineWorkbook, SheetVisibleEnum
@@ -27,6 +26,7 @@ from farol.errors import FarolError
 from farol.i18n import msg
 from farol.workbook.limits import Limits, damaged, too_large, too_much_memory, too_slow
 from farol.workbook.raw import Block
+from farol.workbook.wire import decode, encode
 from farol.workbook.years import choose_names
 
 Rows = list[list[object]]
@@ -44,24 +44,17 @@ class _Process:
     is_child = False
 
 
-def _view(values: dict[object, object]) -> MappingProxyType[object, object]:
-    return MappingProxyType(values)
-
-
-class _Pickler(pickle.Pickler):
-    dispatch_table = copyreg.dispatch_table | {MappingProxyType: lambda view: (_view, (dict(view),))}
-
-
 def isolated(work: Callable[..., _Answer], limits: Limits, file: str, *arguments: object) -> _Answer:
     """What `work(*arguments)` returns or raises, called in a process of its own; within one, it is simply called.
 
-    `work` is a function of a module, and its arguments and its answer are pickled. `file` is named by the errors.
+    `work` is a function of a module, and its arguments and its answer are what `farol.workbook.wire` sends. `file` is
+    named by the errors.
     Raises `WorkbookError`, besides, when it takes more time or memory than the `limits`, or ends by itself. Memory is
     bounded on Linux alone.
     """
     if _Process.is_child:
         return work(*arguments)
-    request = _pickled((limits, work, arguments))
+    request = encode((limits, work.__module__, work.__name__, arguments))
     # -P: a file in the working folder must not pass for a module. A thread each core would count as memory.
     command = [sys.executable, "-P", "-c", _PROGRAM]
     environment = {**os.environ, "OPENBLAS_NUM_THREADS": "1"}
@@ -74,19 +67,16 @@ def isolated(work: Callable[..., _Answer], limits: Limits, file: str, *arguments
     if ended.returncode:
         raise _ended(ended.returncode, ended.stderr, limits, file)
     try:
-        kind, answer = pickle.loads(ended.stdout)  # noqa: S301 - what our own program wrote
-    except (pickle.UnpicklingError, EOFError, ValueError, TypeError, AttributeError, ImportError) as error:
+        kind, answer = decode(ended.stdout)
+    except (ValueError, TypeError, KeyError, AttributeError, ImportError) as error:
         raise damaged(file) from error
     match kind:
         case "returned":
-            return answer  # type: ignore[no-any-return]  # pickle knows no types
-        case "refused":
-            of_class, state = answer
-            error = of_class.__new__(of_class, state["problem"])
-            error.__dict__.update(state)
-            raise error
-        case "raised":
+            return answer  # type: ignore[no-any-return]  # what is sent has no types
+        case "refused" if isinstance(answer, FarolError):
             raise answer
+        case "raised":
+            raise RuntimeError(f"the process that reads failed: {answer}")
         case _:
             raise too_much_memory(limits.max_memory, file)
 
@@ -103,7 +93,8 @@ def _ended(code: int, said: bytes, limits: Limits, file: str) -> FarolError:
 def main(source: BinaryIO, target: BinaryIO) -> None:
     """The child process: work on `source`, what came of it on `target`."""
     _Process.is_child = True
-    limits, work, arguments = pickle.load(source)  # noqa: S301 - our own request
+    limits, module, name, arguments = decode(source.read())
+    work = getattr(import_module(module), name)
     _limit_process(limits)
     target.write(_answered(work, arguments))
     target.flush()
@@ -111,19 +102,14 @@ def main(source: BinaryIO, target: BinaryIO) -> None:
 
 def _answered(work: Callable[..., object], arguments: tuple[object, ...]) -> bytes:
     try:
-        return _pickled(("returned", work(*arguments)))
+        return encode(("returned", work(*arguments)))
     except FarolError as error:
-        return _pickled(("refused", (type(error), vars(error))))
+        return encode(("refused", error))
     except MemoryError:
-        return _pickled(("memory", None))
-    except Exception as error:  # noqa: BLE001  a fault of ours: it is raised where it would be without this process
-        return _pickled(("raised", error))
-
-
-def _pickled(value: object) -> bytes:
-    buffer = BytesIO()
-    _Pickler(buffer, pickle.HIGHEST_PROTOCOL).dump(value)
-    return buffer.getvalue()
+        return encode(("memory", None))
+    except Exception as error:  # noqa: BLE001  a fault of ours, which is raised again where it was asked for
+        places = [f"{frame.name}:{frame.lineno}" for frame in extract_tb(error.__traceback__)]
+        return encode(("raised", f"{type(error).__name__} at {' '.join(places[-3:])}"))
 
 
 def _limit_process(limits: Limits) -> None:
