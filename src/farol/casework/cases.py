@@ -14,7 +14,7 @@ from dataclasses import dataclass, replace
 from datetime import date, datetime
 from typing import Any
 
-from sqlalchemy import Connection, RowMapping, ScalarSelect, Select, select, update
+from sqlalchemy import Connection, RowMapping, ScalarSelect, Select, Table, select, update
 
 from farol.accounts.audit import Action, audit_values
 from farol.accounts.viewer import Viewer
@@ -89,11 +89,11 @@ class StaleCaseError(InputError):
         self.case = case
 
 
-def pupil_class() -> ScalarSelect[Any]:
-    """The class of a case's pupil in the latest year there is of them, for a query of `cases`."""
-    years = pupil_years.c
-    latest = select(years["class"]).where(years.student == cases.c.student)
-    return latest.order_by(years.year.desc()).limit(1).correlate(cases).scalar_subquery()
+def pupil_class(table: Table = cases) -> ScalarSelect[Any]:
+    """The class of a row's pupil in the latest year there is of them, for a query of a table with pupils."""
+    years = pupil_years.alias("latest_years").c
+    latest = select(years["class"]).where(years.student == table.c.student)
+    return latest.order_by(years.year.desc()).limit(1).correlate(table).scalar_subquery()
 
 
 def seen_cases(viewer: Viewer) -> Select[Any]:
