@@ -306,13 +306,14 @@ def address_of(made: PreparedList) -> str:
 def _query(asking: Asking, asked: Asked, standings: Standings, profile: Profile, reader: ListReader) -> ListQuery:
     seen = standings.seen_by(reader.classes)
     usual = By.onset if profile.tasks[standings.task].horizon and (seen & standings.of(By.onset)).any() else By.all
+    search = " ".join(asked.search.split())
     by = By(asked.by) if asked.by in {kind.value for kind in By} else usual
+    by = By.all if search else by  # whoever looks for a pupil is to find them
     places = asked.places()
     if places is None:
         setting = read_setting(asking.store, CAPACITY, 0)
         places = setting if isinstance(setting, int) and setting > 0 else None
     ranked = standings.ranked(seen & standings.of(by))
-    search = " ".join(asked.search.split())
     return ListQuery(
         by=by,
         places=choose(ranked, places).places,
