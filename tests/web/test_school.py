@@ -349,6 +349,19 @@ def test_the_list_works_without_script(address: str, chromium: Browser) -> None:
     context.close()
 
 
+def test_those_ticked_in_the_list_get_a_case(school: httpx.Client, store: Store) -> None:
+    first, second = (pupils_of(store, name)[0] for name in two_classes(store))
+    page = school.get("/classes/one", params={"class": two_classes(store)[0]}).text
+    assert f'name="student" value="{first}"' in page
+    assert "Sinalizar os marcados" in page
+    school.post("/cases/bulk", data={"student": [first, second], "year": "2024"})
+    with store.snapshot() as connection:
+        assert set(connection.execute(select(cases.c.student)).scalars()) == {first, second}
+    assert "sinalizado" in words(school.get("/pupils", params={"by": "all", "show": "all", "step": "flagged"}).text)
+    with store.exclusive() as connection:
+        connection.execute(cases.delete())
+
+
 def test_the_step_of_the_latest_case_is_shown(school: httpx.Client, store: Store) -> None:
     student = pupils_of(store, two_classes(store)[0])[0]
     case = {"id": "c", "student": student, "year": 2024, "step": "plan", "owner": "", "support": "[]"}

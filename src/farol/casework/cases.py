@@ -172,7 +172,6 @@ def open_cases(
                 "student": student,
                 "year": year,
                 "opened": microseconds(at),
-                "version": 1,
                 **_columns(state, at),
             }
             if not insert_new(connection, cases, row):
@@ -330,7 +329,7 @@ def _tell(
     is_restricted: bool = False,
 ) -> None:
     """Add to the history of a case (its id and its pupil) and to the audit."""
-    row = entry_row(viewer, subject, kind, details, at=at, is_restricted=is_restricted)
+    row = entry_row(viewer, subject[0], kind, details, at=at, is_restricted=is_restricted)
     connection.execute(case_entries.insert(), [row])
     told = audit_values(viewer.id, Action.changed, "case", at=at, student=subject[1], details=kind.value)
     connection.execute(audit.insert(), [told])

@@ -197,7 +197,7 @@ def case_page(asked: Visit, case: Case, typed: Typed, status: int = 200, *, numb
     suggested = case.state if after in (None, Step.closed) else replace(case.state, step=after or case.state.step)
     sees = asked.viewer.sees(case.group).reason.render(asked.reader.locale)
     values: dict[str, object] = {
-        "case": asked.words.case(case),
+        "case": asked.naming([case]).case(case),
         "entries": asked.words.entries(entries, asked.viewer),
         "form": case_form(asked.words, case.group, suggested, case.version, typed.case),
         "contact": contact_form(asked.words, typed.contact),
