@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 from farol.accounts.viewer import User, UserRole, Viewer
 from farol.store.database import Store
 from farol.store.records import microseconds
-from farol.store.tables import json_text, pupil_years, users
+from farol.store.tables import json_text, pupil_answers, pupil_years, users
 
 THEN = datetime(2025, 3, 10, 15, tzinfo=UTC)
 
@@ -35,7 +35,7 @@ def fill(store: Store, *, with_users: bool = True) -> None:
 
 def year_row(year: int, student: str, group: str | None, label: int | None = None) -> dict[str, object]:
     """A row of `pupil_years`."""
-    return {
+    values: dict[str, object] = {
         "year": year,
         "student": student,
         "class": group,
@@ -43,7 +43,9 @@ def year_row(year: int, student: str, group: str | None, label: int | None = Non
         "label": label,
         "values": "{}",
         "fingerprint": "f",
+        "recorded": microseconds(THEN),
     }
+    return {name: value for name, value in values.items() if name in pupil_years.c}
 
 
 def user_row(user: User) -> dict[str, object]:
@@ -60,3 +62,21 @@ def user_row(user: User) -> dict[str, object]:
         "failures": 0,
         "locked_until": None,
     }
+
+
+def answer_row(task: str, year: int, student: str, group: str | None, probability: float | None) -> dict[str, object]:
+    """A row of `pupil_answers`."""
+    values: dict[str, object] = {
+        "task": task,
+        "year": year,
+        "student": student,
+        "version": "v1",
+        "prediction": f"{task}-{year}-{student}",
+        "at": microseconds(THEN),
+        "class": group,
+        "level": 3.0,
+        "probability": probability,
+        "reasons": "[]",
+        "missing": "[]",
+    }
+    return {**{column.name: "" for column in pupil_answers.c if not column.nullable}, **values}

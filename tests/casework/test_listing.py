@@ -27,7 +27,7 @@ STATES = {
 @pytest.fixture
 def ids(store: Store) -> dict[str, str]:
     """Four open cases and, of RA-4, a closed one."""
-    ids = {}
+    ids: dict[str, str] = {}
     for student, state in STATES.items():
         ids |= open_cases(store, director, [student], 2024, state, at=THEN).new
     closed = open_cases(store, director, ["RA-4"], 2024, CaseState(due=TODAY - timedelta(20)), at=THEN).new["RA-4"]

@@ -74,6 +74,7 @@ def codes(store: Store, query: ListQuery, reader: ListReader = ALL) -> list[str]
 def add_case(store: Store, student: str, step: str, *, year: int = YEAR, opened: int = 0) -> None:
     row = {"id": f"{student}-{year}-{opened}", "student": student, "year": year, "step": step, "owner": ""}
     row |= {"support": "[]", "opened": microseconds(NOW) + opened, "changed": microseconds(NOW), "reason": ""}
+    row |= {"closed": microseconds(NOW) if step == "closed" else None}
     with store.exclusive() as connection:
         connection.execute(cases.insert(), [row])
 
@@ -129,7 +130,7 @@ def test_each_filter_gives_the_pupils_it_names(store: Store) -> None:
             answer("RA-4", level=None, probability=None),
         ],
     )
-    add_case(store, "RA-1", "flagged")
+    add_case(store, "RA-1", "closed")
     add_case(store, "RA-1", "plan", opened=1)
     add_case(store, "RA-2", "closed", year=YEAR - 1)
     whole = ListQuery(places=1, everyone=True)

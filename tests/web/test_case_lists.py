@@ -4,14 +4,18 @@ from __future__ import annotations
 
 import csv
 import io
+import re
 from datetime import UTC, datetime, timedelta
+from typing import Any, cast
 
 import openpyxl
 import pytest
+from sqlalchemy import delete
 
 from farol.casework.cases import CaseState, GivenSupport, open_cases
 from farol.casework.steps import Step
-from tests.casework.site import ana, bia, director, leo
+from farol.store.tables import pupil_answers, pupil_years
+from tests.casework.site import ana, answer_row, bia, director, leo, year_row
 from tests.web.test_casework import School, running, school, words
 
 __all__ = ["running", "school"]
@@ -91,7 +95,7 @@ def test_files_open_in_the_spreadsheets_of_the_country(busy: School) -> None:
     assert late[:6] == ["RA-1", "3B", "2024", "sinalizado", "sim", "Ana Lima"]
     assert late[6] == (NOW.date() - timedelta(2)).strftime("%d/%m/%Y")
     book = openpyxl.load_workbook(io.BytesIO(busy.get("/cases.xlsx", director).content))
-    cells = list(book.active.values)
+    cells: list[Any] = list(book["Cases"].values)
     assert [row[0] for row in cells] == ["Pupil", "RA-1", "RA-3", "RA-4"]
     assert cells[2][7] == "tutoring (Ms. Rosa), talk with the family"
     assert cells[1][6].date() == NOW.date() - timedelta(2)
@@ -101,7 +105,7 @@ def test_a_text_that_looks_like_a_formula_stays_a_text(school: School) -> None:
     given = (GivenSupport("tutoring", "=1+1"), GivenSupport("=2"))
     open_cases(school.store, director, ["RA-1"], 2024, CaseState(Step.plan, supports=given[1:]), at=NOW)
     assert "'=2" in school.get("/cases.csv").text
-    sheet = openpyxl.load_workbook(io.BytesIO(school.get("/cases.xlsx").content)).active
+    sheet = openpyxl.load_workbook(io.BytesIO(school.get("/cases.xlsx").content))["Cases"]
     assert (sheet["H2"].value, sheet["H2"].data_type) == ("=2", "s")
 
 
@@ -140,3 +144,47 @@ def test_several_cases_change_at_once_each_by_its_rules(busy: School) -> None:
 def test_numbers_of_an_address_that_are_none_are_passed_over(school: School) -> None:
     for number in ("x", "²", "1" * 40, "<b>"):
         assert "New cases" not in school.get("/cases", flagged=number).text
+
+
+def test_the_school_changes_its_kinds_of_support(school: School) -> None:
+    page = "/administration/support"
+    assert "Clube de leitura" in school.post(page, director, wish="add", name="Clube de leitura").text
+    school.post(page, director, wish="rename", kind="tutoring", name="Madrinha de estudo")
+    school.post(page, director, wish="retire", kind="lessons")
+    text = school.get(page, director).text
+    assert "Madrinha de estudo" in text
+    assert "extra lessons (no longer offered)" in words(text)
+    form = school.get(school.opened()).text
+    assert "Clube de leitura" in form
+    assert "Madrinha de estudo" in form
+    assert "extra lessons" not in form
+    school.post(page, director, wish="offer", kind="lessons")
+    for refused in ({"wish": "add", "name": ""}, {"wish": "away"}, {"wish": "rename", "kind": "x", "name": "y"}):
+        answer = school.post(page, director, **cast(Any, refused))
+        assert (answer.status_code, 'role="alert"' in answer.text) == (422, True)
+
+
+def test_the_administrator_sees_how_much_the_lists_are_used(busy: School) -> None:
+    busy.get("/cases", ana)
+    text = words(busy.get("/administration/use", director).text)
+    assert re.search(r"Week from People Lists seen .* 2 1 0 0 0 3 0 0 ", text)
+
+
+def test_results_come_with_the_warning_about_choice(busy: School) -> None:
+    text = words(busy.get("/cases/results", director).text)
+    assert "This does not show whether the support helped" in text
+    assert "Nothing is known of 2025 yet" in text
+    rows = [year_row(2025, "RA-3", "3C", 1)]
+    answers = [answer_row("next-year", 2024, "RA-3", "3C", 0.25)]
+    with busy.store.engine.begin() as connection:
+        connection.execute(pupil_years.insert(), rows)
+        connection.execute(pupil_answers.insert(), answers)
+    try:
+        text = words(busy.get("/cases/results", director, year="2024").text)
+        assert "tutoring 1 1 1 100% (21% to 100%) 0 (0 to 1)" in text
+        assert "tutoring" not in busy.get("/cases/results", ana).text
+        assert "There are no cases yet" in busy.get("/cases/results", director, year="2019").text
+    finally:
+        with busy.store.engine.begin() as connection:
+            connection.execute(delete(pupil_years).where(pupil_years.c.year == 2025))
+            connection.execute(delete(pupil_answers))

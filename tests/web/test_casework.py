@@ -17,11 +17,13 @@ from starlette.types import Receive, Scope, Send
 from farol.accounts.viewer import NOBODY_IN_PARTICULAR, Viewer
 from farol.app import create_app
 from farol.i18n import LOCALES
+from farol.school.names import turn_names
 from farol.store.database import Store
+from farol.store.tables import pupil_names
 from farol.web.casework.panel import case_panel
 from farol.web.locale import reader_of
 from farol.web.templating import document
-from tests.casework.site import ana, bia, director, fill, leo
+from tests.casework.site import THEN, ana, bia, director, fill, leo
 from tests.web.conftest import serving_app
 from tests.web.site import settings_in
 
@@ -116,7 +118,7 @@ def test_a_case_outside_is_answered_as_one_that_is_none(school: School) -> None:
         method = school.post if path else school.get
         answers = [method(f"{address}{path}") for address in (case, never)]
         assert [answer.status_code for answer in answers] == [404, 404]
-        first, second = (re.sub(r"[0-9a-f-]{32,36}|\d\d:\d\d", "", answer.text) for answer in answers)
+        first, second = (re.sub(r"[0-9a-f-]{32,36}|\d\d:\d\d|nonce=\S+", "", answer.text) for answer in answers)
         assert first == second
     opened = [school.post(f"/pupils/{student}/cases", year="2024").status_code for student in ("RA-3", "RA-77")]
     assert opened == [404, 404]
@@ -259,3 +261,26 @@ def test_pages_of_cases_speak_each_language(school: School, locale: str) -> None
     text = school.client.get(case, headers={"accept-language": locale.replace("_", "-")}).text
     assert ("sinalizado" in text) is (locale == "pt_BR")
     assert ("flagged" in text.replace('value="flagged"', "")) is (locale == "en")
+
+
+def test_names_are_shown_where_the_school_wants_them(school: School) -> None:
+    case = school.opened()
+    with school.store.engine.begin() as connection:
+        connection.execute(pupil_names.insert(), [{"student": "RA-1", "name": "Léa Sá", "folded": "lea sa"}])
+    assert "Léa Sá" not in school.get(case).text
+    turn_names(school.store, on=True, at=THEN)
+    try:
+        for path in (case, "/cases", "/meeting"):
+            assert "Léa Sá" in school.get(path).text, path
+        assert "Léa Sá" not in school.get("/cases.csv").text
+    finally:
+        with school.store.engine.begin() as connection:
+            connection.execute(pupil_names.delete())
+
+
+def test_the_page_of_a_pupil_opens_its_case(school: School) -> None:
+    text = school.get("/pupils/RA-1").text
+    assert 'action="/pupils/RA-1/cases?lang=en"' in text
+    case = school.opened(owner="u-ana")
+    assert case in school.get("/pupils/RA-1", leo).text
+    assert "Open the case" not in words(school.get("/pupils/RA-1", leo).text)

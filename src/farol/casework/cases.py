@@ -14,7 +14,7 @@ from dataclasses import dataclass, replace
 from datetime import date, datetime
 from typing import Any
 
-from sqlalchemy import Connection, RowMapping, ScalarSelect, Select, select, update
+from sqlalchemy import Connection, RowMapping, ScalarSelect, Select, Table, select, update
 
 from farol.accounts.audit import Action, audit_values
 from farol.accounts.viewer import Viewer
@@ -89,11 +89,11 @@ class StaleCaseError(InputError):
         self.case = case
 
 
-def pupil_class() -> ScalarSelect[Any]:
-    """The class of a case's pupil in the latest year there is of them, for a query of `cases`."""
-    years = pupil_years.c
-    latest = select(years["class"]).where(years.student == cases.c.student)
-    return latest.order_by(years.year.desc()).limit(1).correlate(cases).scalar_subquery()
+def pupil_class(table: Table = cases) -> ScalarSelect[Any]:
+    """The class of a row's pupil in the latest year there is of them, for a query of a table with pupils."""
+    years = pupil_years.alias("latest_years").c
+    latest = select(years["class"]).where(years.student == table.c.student)
+    return latest.order_by(years.year.desc()).limit(1).correlate(table).scalar_subquery()
 
 
 def seen_cases(viewer: Viewer) -> Select[Any]:
@@ -172,7 +172,6 @@ def open_cases(
                 "student": student,
                 "year": year,
                 "opened": microseconds(at),
-                "version": 1,
                 **_columns(state, at),
             }
             if not insert_new(connection, cases, row):
@@ -330,7 +329,7 @@ def _tell(
     is_restricted: bool = False,
 ) -> None:
     """Add to the history of a case (its id and its pupil) and to the audit."""
-    row = entry_row(viewer, subject, kind, details, at=at, is_restricted=is_restricted)
+    row = entry_row(viewer, subject[0], kind, details, at=at, is_restricted=is_restricted)
     connection.execute(case_entries.insert(), [row])
     told = audit_values(viewer.id, Action.changed, "case", at=at, student=subject[1], details=kind.value)
     connection.execute(audit.insert(), [told])

@@ -137,17 +137,16 @@ class CaseEntry:
 
 def entry_row(
     viewer: Viewer,
-    subject: tuple[str, str],
+    case: str,
     kind: EntryKind,
     details: dict[str, object],
     *,
     at: datetime,
     is_restricted: bool,
 ) -> dict[str, object]:
-    """The row of the table, of a case (its id and its pupil)."""
+    """The row of the table; `case` is the id of its case."""
     return {
-        "case": subject[0],
-        "student": subject[1],
+        "case": case,
         "at": microseconds(at),
         "user": viewer.id,
         "kind": kind.value,

@@ -311,7 +311,7 @@ cases = Table(
     Column("changed", BigInteger, nullable=False),
     Column("closed", BigInteger, nullable=True),
     Column("reason", Text, nullable=False),  # why it was closed; "" while it is open
-    Column("version", Integer, nullable=False),  # goes up with each change
+    Column("version", Integer, nullable=False, default=1),  # goes up with each change
     Index("ix_cases_student", "student"),
     Index("ix_cases_due", "closed", "due"),
 )
@@ -325,14 +325,12 @@ case_entries = Table(
     metadata,
     Column("seq", _KEY, primary_key=True, autoincrement=True),
     Column("case", String(36), nullable=False),
-    Column("student", String(64), nullable=False),
     Column("at", BigInteger, nullable=False),
     Column("user", String(36), nullable=False),
     Column("kind", Text, nullable=False),  # a step, a contact, a note
     Column("details", Text, nullable=False),  # JSON object
     Column("restricted", SmallInteger, nullable=False),
     Index("ix_case_entries_case", "case", "seq"),
-    Index("ix_case_entries_student", "student"),
 )
 
 # Workbooks before they are accepted, and jobs.

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date
 from typing import Any
 from urllib.parse import quote
@@ -43,11 +43,15 @@ class EntryView:
 
 @dataclass(frozen=True, slots=True)
 class CaseView:
-    """A case as pages show it. `support` are pairs of a kind and who gives it ("" for nobody in particular)."""
+    """A case as pages show it. `support` are pairs of a kind and who gives it ("" for nobody in particular).
+
+    `name` is the pupil's, "" where the school shows no names.
+    """
 
     id: str
     url: str
     student: str
+    name: str
     pupil_url: str
     group: str
     year: int
@@ -66,12 +70,13 @@ class CaseView:
 
 @dataclass(frozen=True, slots=True)
 class CaseWords:
-    """What turns cases into texts: the reader, the users' names, the kinds of support, the day it is."""
+    """What turns cases into texts: the reader, the users' names, the kinds of support, the day it is, pupils' names."""
 
     reader: Reader
     staff: Staff
     kinds: Mapping[str, SupportKind]
     today: date
+    names: Mapping[str, str] = field(default_factory=dict)
 
     def text(self, message: Message) -> str:
         """A text in the reader's language."""
@@ -106,6 +111,7 @@ class CaseWords:
             id=case.id,
             url=reader.url(f"/cases/{case.id}"),
             student=case.student,
+            name=self.names.get(case.student, ""),
             pupil_url=reader.url(pupil_path(case.student)),
             group=case.group or NOTHING,
             year=case.year,

@@ -124,14 +124,15 @@ def due_list(request: Request) -> Response:
 @access(Role.manage, is_page=True, duty=Duty.record)
 @router.post("/cases/bulk")
 def several(request: Request, form: Sent) -> Response:
-    """Flag several pupils (`student`), or change several cases (`case`), each as if it were alone."""
+    """Flag several pupils (`student`, or `shown` if `which` says so), or change several cases (`case`)."""
 
     def answer(asked: Visit) -> Response:
         try:
             ids = sent_texts(form, "case")
             if ids:
                 return _change_several(asked, form, ids)
-            return _flag_several(asked, form, sent_texts(form, "student"))
+            is_whole = sent_text(form, "which") == "shown"
+            return _flag_several(asked, form, sent_texts(form, "shown" if is_whole else "student"))
         except InputError as error:
             lines = [error.problem, *([error.fix] if error.fix else [])]
             return _list_page(asked, CaseQuery(), 422, problems=[asked.words.text(line) for line in lines])
@@ -288,8 +289,8 @@ def _file(asked: Visit, wanted: CaseQuery, kind: str) -> Response:
 
 def case_lines(asked: Visit, known: Sequence[Case]) -> list[CaseRow]:
     """The lines of a list."""
-    contacts = last_contacts(asked.store, known)
-    return [_row(asked.words, case, contacts.get(case.id)) for case in known]
+    contacts, words = last_contacts(asked.store, known), asked.naming(known)
+    return [_row(words, case, contacts.get(case.id)) for case in known]
 
 
 def _row(words: CaseWords, case: Case, entry: CaseEntry | None) -> CaseRow:

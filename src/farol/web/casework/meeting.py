@@ -53,7 +53,7 @@ def _meeting(asked: Visit, group: str, *, is_print: bool) -> Response:
     query = {"class": group} if group else {}
     values: dict[str, object] = {
         "rows": case_lines(asked, shown),
-        "givers": _givers(words, shown),
+        "givers": _givers(asked.naming(shown), shown),
         "is_cut": len(known) > MOST_ROWS,
         "most": MOST_ROWS,
         "group": group,

@@ -27,7 +27,7 @@ from farol.casework.steps import Step
 from farol.errors import InputError
 from farol.i18n import msg
 from farol.store.keys import Role
-from farol.web.casework import lists, meeting
+from farol.web.casework import lists, meeting, result_page, site_pages
 from farol.web.casework.forms import (
     Sent,
     Typed,
@@ -42,7 +42,7 @@ from farol.web.casework.forms import (
 from farol.web.casework.visit import Visit, visit
 
 router = APIRouter(include_in_schema=False)
-for module in (lists, meeting):  # before /cases/{id}, which would match theirs too
+for module in (lists, meeting, result_page, site_pages):  # before /cases/{id}, which would match theirs too
     router.routes.extend(module.router.routes)
 
 
@@ -197,7 +197,7 @@ def case_page(asked: Visit, case: Case, typed: Typed, status: int = 200, *, numb
     suggested = case.state if after in (None, Step.closed) else replace(case.state, step=after or case.state.step)
     sees = asked.viewer.sees(case.group).reason.render(asked.reader.locale)
     values: dict[str, object] = {
-        "case": asked.words.case(case),
+        "case": asked.naming([case]).case(case),
         "entries": asked.words.entries(entries, asked.viewer),
         "form": case_form(asked.words, case.group, suggested, case.version, typed.case),
         "contact": contact_form(asked.words, typed.contact),

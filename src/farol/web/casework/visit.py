@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
 from fastapi import Request
@@ -11,8 +11,10 @@ from fastapi.responses import RedirectResponse, Response
 
 from farol.accounts.audit import Action, record
 from farol.accounts.viewer import Duty, Viewer
+from farol.casework.cases import Case
 from farol.errors import FarolError
 from farol.i18n import msg
+from farol.school.names import names_are_on, names_of
 from farol.service import Service
 from farol.store.database import Store
 from farol.web.casework.case_view import CaseWords
@@ -48,6 +50,13 @@ class Visit:
     def record(self, action: Action, subject: str, *, student: str | None = None, details: str = "") -> None:
         """Add a line to the audit. Raises StoreError, and then nothing may be shown."""
         record(self.store, self.viewer, action, subject, at=self.now, student=student, details=details)
+
+    def naming(self, known: Iterable[Case]) -> CaseWords:
+        """The words with the names of these pupils, if the school shows names. Raises StoreError."""
+        if not names_are_on(self.store):
+            return self.words
+        with self.store.snapshot() as connection:
+            return replace(self.words, names=names_of(connection, [case.student for case in known]))
 
     def leads_to(self, path: str, **query: str) -> Response:
         """Another page, after something was done."""

@@ -14,7 +14,7 @@ from farol.school.standings import choose
 from farol.web.locale import NOTHING, Reader
 from farol.web.school.answering import Asking
 from farol.web.school.lists import PATH as LIST
-from farol.web.school.lists import PreparedList, line_of, list_headings
+from farol.web.school.lists import PreparedList, flag_form, line_of, list_headings
 from farol.web.school.words import band_words
 
 PATH = "/classes"
@@ -55,6 +55,7 @@ def class_values(asking: Asking, made: PreparedList, name: str) -> dict[str, obj
         "rows": [_row(other, reader) for other in counts if other.name in (name, "")],
         "headings": list_headings(made, reader),
         "lines": [line_of(pupil, made, reader) for pupil in pupils],
+        "flag": flag_form(asking, made.standings.year),
         "comparison": _against_words(count, made, reader),
         "print_url": reader.url(f"{LIST}/print", **{"class": name, "by": "all", "show": "all"}),
         "list_url": reader.url(LIST, **{"class": name, "by": "all", "show": "all"}),

@@ -13,6 +13,7 @@ from pydantic import BaseModel, Field
 from sqlalchemy import select
 
 from farol.accounts.site import read_setting
+from farol.accounts.viewer import Duty
 from farol.csv_form import Audience, CsvForm
 from farol.i18n import Message, msg, translate
 from farol.model.features import meanings_of
@@ -159,6 +160,7 @@ def list_values(asking: Asking, asked: Asked, made: PreparedList) -> dict[str, o
         "notes": list(_notes(page, made, reader)),
         "headings": list_headings(made, reader),
         "lines": [line_of(pupil, made, reader) for pupil in page.pupils],
+        "flag": flag_form(asking, standings.year),
         "first": (query.page - 1) * 50 + 1,
         "matching": reader.number(page.matching, 0),
         "pages": {name: None if number is None or number > page.pages else reader.url(PATH, **base, page=str(number))
@@ -172,6 +174,13 @@ def list_values(asking: Asking, asked: Asked, made: PreparedList) -> dict[str, o
         "has_school": school_column(profile) is not None,
         "is_bounded": made.reader.classes is not None,
     }  # fmt: skip
+
+
+def flag_form(asking: Asking, year: int) -> dict[str, object] | None:
+    """Where a list sends the pupils that were ticked, to open a case for each; None for who may record nothing."""
+    if not asking.viewer.may(Duty.record):
+        return None
+    return {"url": asking.reader.url("/cases/bulk"), "year": year}
 
 
 def pupil_url(student: str, reader: Reader, end: str = "") -> str:
@@ -306,13 +315,14 @@ def address_of(made: PreparedList) -> str:
 def _query(asking: Asking, asked: Asked, standings: Standings, profile: Profile, reader: ListReader) -> ListQuery:
     seen = standings.seen_by(reader.classes)
     usual = By.onset if profile.tasks[standings.task].horizon and (seen & standings.of(By.onset)).any() else By.all
+    search = " ".join(asked.search.split())
     by = By(asked.by) if asked.by in {kind.value for kind in By} else usual
+    by = By.all if search else by  # whoever looks for a pupil is to find them
     places = asked.places()
     if places is None:
         setting = read_setting(asking.store, CAPACITY, 0)
         places = setting if isinstance(setting, int) and setting > 0 else None
     ranked = standings.ranked(seen & standings.of(by))
-    search = " ".join(asked.search.split())
     return ListQuery(
         by=by,
         places=choose(ranked, places).places,

@@ -16,6 +16,7 @@ from farol.model.scoring import Answer, Scorer
 from farol.profile import Column, Profile
 from farol.school.pupil import PupilRecord, PupilYear, Quartiles, quartiles, read_pupil, scenario
 from farol.school.recording import stored_reasons
+from farol.web.casework.panel import case_panel
 from farol.web.charts import PeerPoint, beside_peers
 from farol.web.locale import NOTHING, Reader
 from farol.web.school.answering import Asking
@@ -62,6 +63,7 @@ def pupil_values(asking: Asking, record: PupilRecord) -> dict[str, object]:
         "past": list(_past(record, asking)),
         **_years(asking, record, profile, task),
         **scenario_values(asking, record, {}),
+        **case_panel(asking.service, reader, asking.viewer, record.student, record.present.year),
     }
     return values
 

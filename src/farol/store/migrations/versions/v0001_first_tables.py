@@ -267,7 +267,6 @@ def _casework(key: sa.types.TypeEngine[int]) -> None:
         "case_entries",
         sa.Column("seq", key, primary_key=True, autoincrement=True),
         sa.Column("case", sa.String(36), nullable=False),
-        sa.Column("student", sa.String(64), nullable=False),
         sa.Column("at", sa.BigInteger, nullable=False),
         sa.Column("user", sa.String(36), nullable=False),
         sa.Column("kind", sa.Text, nullable=False),
@@ -275,7 +274,6 @@ def _casework(key: sa.types.TypeEngine[int]) -> None:
         sa.Column("restricted", sa.SmallInteger, nullable=False),
     )
     op.create_index("ix_case_entries_case", "case_entries", ["case", "seq"])
-    op.create_index("ix_case_entries_student", "case_entries", ["student"])
 
 
 def _intake() -> None:
