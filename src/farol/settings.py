@@ -101,6 +101,12 @@ class Settings(BaseSettings):
         default=1_000_000_000, ge=1_000, description="Largest decompressed size of a workbook, in bytes."
     )
     max_workbook_cells: int = Field(default=50_000_000, ge=1_000, description="Most cells a workbook may have.")
+    max_uploads: int = Field(
+        default=20, ge=1, description="Most workbooks that were sent by a page and are kept; the oldest go first."
+    )
+    upload_days: int = Field(
+        default=7, ge=1, description="Days for which a workbook that was sent by a page is kept; then it is deleted."
+    )
     store_timeout: float = Field(
         default=10,
         gt=0,
