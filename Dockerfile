@@ -7,8 +7,8 @@ FROM ${PYTHON_IMAGE} AS build
 ARG EXTRAS="train postgresql"
 ENV PIP_NO_CACHE_DIR=1 PIP_ROOT_USER_ACTION=ignore UV_LINK_MODE=copy UV_CACHE_DIR=/var/cache/uv VENV=/opt/farol
 WORKDIR /build
-COPY scripts/setup.sh scripts/setup.sh
-COPY requirements/lock.txt requirements/uv.txt requirements/
+COPY scripts/setup.sh scripts/htmx.py scripts/
+COPY requirements/lock.txt requirements/uv.txt requirements/node.txt requirements/
 COPY pyproject.toml README.md LICENSE ./
 COPY src src
 # Downloads stay in a cache of the machine that builds. The optional secret `pip` is a pip.conf, for networks with an
@@ -16,7 +16,7 @@ COPY src src
 RUN --mount=type=cache,target=/var/cache/uv --mount=type=secret,id=pip,target=/etc/pip.conf \
     scripts/setup.sh serve \
     && /opt/farol/bin/python -m pip uninstall --yes --quiet pip \
-    && rm -rf /opt/farol/uv /opt/farol/.farol
+    && rm -rf /opt/farol/uv /opt/farol/node /opt/farol/.farol
 
 FROM ${PYTHON_IMAGE}
 ARG VERSION=0.1.0

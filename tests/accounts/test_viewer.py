@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from farol.accounts.viewer import NOBODY_IN_PARTICULAR, Duty, User, UserRole, Viewer
+from farol.accounts.viewer import NOBODY_IN_PARTICULAR, STRANGER, Duty, User, UserRole, Viewer
 
 
 def viewer(role: UserRole, *classes: str) -> Viewer:
@@ -15,8 +15,8 @@ def viewer(role: UserRole, *classes: str) -> Viewer:
     ("role", "duties"),
     [
         (UserRole.coordinator, {Duty.see, Duty.record}),
-        (UserRole.reader, {Duty.see}),
-        (UserRole.administrator, {Duty.see, Duty.record, Duty.administer}),
+        (UserRole.reader, {Duty.see, Duty.oversee}),
+        (UserRole.administrator, set(Duty)),
     ],
 )
 def test_each_role_may_do_its_own(role: UserRole, duties: set[Duty]) -> None:
@@ -43,3 +43,10 @@ def test_without_users_everything_is_allowed() -> None:
     assert all(NOBODY_IN_PARTICULAR.may(duty) for duty in Duty)
     assert (NOBODY_IN_PARTICULAR.name, NOBODY_IN_PARTICULAR.id) == ("", "")
     assert (viewer(UserRole.reader).name, viewer(UserRole.reader).id) == ("Ana", "1")
+
+
+def test_a_stranger_may_do_and_see_nothing() -> None:
+    assert not any(STRANGER.may(duty) for duty in Duty)
+    assert STRANGER.classes == frozenset()
+    assert not STRANGER.sees("3B")
+    assert not STRANGER.is_everybody

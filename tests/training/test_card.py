@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from farol.files import style_sources
 from farol.model.trained import TrainedModel
 from farol.training.train import train
 from farol.workbook.panel import Panel
@@ -55,7 +56,10 @@ def test_the_card_is_self_contained_and_runs_nothing(card: str) -> None:
     tags = outline(card).tags
     assert not {tag for tag, _ in tags} & {"script", "link", "iframe", "img", "object"}
     assert all((attrs.get("href") or "#").startswith("#") for _, attrs in tags)
-    assert not re.search(r"url\((?!#)|@import|javascript:", card)
+    assert not re.search(r"url\((?!#)|@import|javascript:|\sstyle=|unsafe-inline", card)
+    (policy,) = (attrs["content"] for tag, attrs in tags if tag == "meta" and "http-equiv" in attrs)
+    assert policy == f"default-src 'none'; style-src {style_sources(card)}"
+    assert policy.count("'sha256-") == 1
 
 
 def test_the_card_speaks_portuguese_then_english(card: str) -> None:

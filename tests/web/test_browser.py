@@ -253,3 +253,33 @@ def test_a_model_card_shows_its_style_and_runs_nothing(chromium: Browser, site: 
         page.goto(f"{site}/models/next-year/card")
         assert page.title() == "Ficha"
         assert page.locator("h1").evaluate("e => getComputedStyle(e).color") == "rgb(1, 2, 3)"
+
+
+def test_htmx_serves_elements_with_the_nonce_alone(chromium: Browser, site: str) -> None:
+    put = """([name, nonce]) => {
+        const button = document.createElement("button");
+        const known = {"hx-get": "/monitoring/advice", "hx-select": "h1", "hx-target": "#content", "hx-nonce": nonce};
+        for (const [attribute, value] of Object.entries(known)) button.setAttribute(attribute, value);
+        button.textContent = name;
+        document.body.append(button);
+        htmx.process(button);
+    }"""
+    page = chromium.new_page(locale="en")
+    try:
+        page.goto(site + DASHBOARD)
+        asked: list[str] = []
+        page.on("request", lambda request: asked.append(request.url))
+        page.evaluate(put, ["injected", "a guess"])
+        page.get_by_role("button", name="injected").click()
+        page.evaluate(put, ["ours", page.evaluate("document.querySelector('script[nonce]').nonce")])
+        page.get_by_role("button", name="ours").click()
+        page.get_by_role("heading", name="What is there to do?").wait_for()
+        assert [url for url in asked if "/static/" not in url] == [f"{site}/monitoring/advice"]
+    finally:
+        page.close()
+
+
+def test_no_style_sheet_of_a_file_is_refused_by_its_own_policy(chromium: Browser, site: str) -> None:
+    with opened(chromium) as page:
+        page.goto(f"{site}/monitoring/report.html")
+        assert page.evaluate("getComputedStyle(document.body).backgroundColor") == "rgb(251, 250, 246)"

@@ -275,5 +275,5 @@ def test_a_slip_of_the_pen_leads_on(chromium: Browser, site: str) -> None:
     with opened(chromium, locale="en", java_script_enabled=False, allowed=(404,)) as page:
         page.goto(f"{site}/monitoring/dashbord")
         assert page.get_by_role("heading", level=1).inner_text() == "There is no such page"
-        page.get_by_role("link", name="Monitoring").click()
+        page.get_by_role("link", name="Model").click()
         assert page.url == f"{site}{DASHBOARD}"

@@ -1,31 +1,34 @@
-"""What the site decides for itself: names of settings and their values, kept in the database."""
+"""What the site itself decides, such as whether names are shown: a name and a JSON value for each. `Settings` has what
+whoever runs the machine decides."""
 
 from __future__ import annotations
 
 import json
 from datetime import datetime
-from typing import Any
+from typing import TypeVar, cast
 
-from sqlalchemy import delete, select
+from sqlalchemy import select, update
 
 from farol.store.database import Store
-from farol.store.engine import IMMEDIATE, store_errors
+from farol.store.engine import IMMEDIATE, insert_new, store_errors
 from farol.store.records import microseconds
 from farol.store.tables import json_text, site_settings
 
+Value = TypeVar("Value")
 
-def read_setting(store: Store, name: str, default: Any) -> Any:
-    """The value of a setting; `default` where nobody chose one. Raises StoreError."""
+
+def read_setting(store: Store, name: str, default: Value) -> Value:
+    """The value that was written last, of the type that `default` has; that where none ever was. Raises StoreError."""
     query = select(site_settings.c.value).where(site_settings.c.name == name)
     with store_errors(store.engine.url), store.engine.connect() as connection:
-        value = connection.execute(query).scalar_one_or_none()
-    return default if value is None else json.loads(value)
+        text = connection.execute(query).scalar_one_or_none()
+    return default if text is None else cast(Value, json.loads(text))
 
 
-def write_setting(store: Store, name: str, value: Any, at: datetime) -> None:
-    """Keep the value of a setting, any JSON, in place of the one before. Raises StoreError."""
-    row = {"name": name, "value": json_text(value), "changed": microseconds(at)}
+def write_setting(store: Store, name: str, value: object, at: datetime) -> None:
+    """Keep a value that JSON can hold. Raises StoreError, and ValueError for NaN."""
+    values = {"value": json_text(value), "changed": microseconds(at)}
     writing = store.engine.execution_options(**{IMMEDIATE: True})
     with store_errors(store.engine.url), writing.begin() as connection:
-        connection.execute(delete(site_settings).where(site_settings.c.name == name))
-        connection.execute(site_settings.insert(), [row])
+        if not insert_new(connection, site_settings, {"name": name, **values}):
+            connection.execute(update(site_settings).where(site_settings.c.name == name).values(values))

@@ -21,16 +21,21 @@ class UserRole(StrEnum):
 
 
 class Duty(StrEnum):
-    """What a page is for: to see pupils, to record what was done with them, or to run the site."""
+    """What a page is for.
+
+    To see pupils; to record what was done with them; to oversee the whole school, of which counts and figures tell
+    something of every class; to run the site.
+    """
 
     see = "see"
     record = "record"
+    oversee = "oversee"
     administer = "administer"
 
 
 _DUTIES = {
     UserRole.coordinator: frozenset({Duty.see, Duty.record}),
-    UserRole.reader: frozenset({Duty.see}),
+    UserRole.reader: frozenset({Duty.see, Duty.oversee}),
     UserRole.administrator: frozenset(Duty),
 }
 
@@ -59,9 +64,18 @@ class Decision:
 
 @dataclass(frozen=True, slots=True)
 class Viewer:
-    """Whoever looks: a user, or nobody in particular while the site has no users (`user` is None)."""
+    """Whoever looks: a user, or nobody in particular while the site has no users (`user` is None).
+
+    A stranger came without signing in to a site that has users: they may do and see nothing.
+    """
 
     user: User | None = None
+    is_stranger: bool = False
+
+    @property
+    def is_everybody(self) -> bool:
+        """Whether the site has no users, so that whoever looks may do all."""
+        return self.user is None and not self.is_stranger
 
     @property
     def name(self) -> str:
@@ -76,12 +90,16 @@ class Viewer:
     @property
     def classes(self) -> frozenset[str] | None:
         """The classes whose pupils may be seen; None: the whole school. Every query of pupils is bounded by it."""
+        if self.is_stranger:
+            return frozenset()
         if self.user is None or self.user.role is not UserRole.coordinator:
             return None
         return self.user.classes
 
     def may(self, duty: Duty) -> Decision:
         """Whether this person may do what a page is for."""
+        if self.is_stranger:
+            return Decision(allowed=False, reason=_SIGN_IN)
         if self.user is None:
             return Decision(allowed=True, reason=msg("This site has no users: whoever uses this computer may do all."))
         if duty in _DUTIES[self.user.role]:
@@ -90,6 +108,8 @@ class Viewer:
 
     def sees(self, group: str | None) -> Decision:
         """Whether pupils of a class may be seen; None: pupils without a class."""
+        if self.is_stranger:
+            return Decision(allowed=False, reason=_SIGN_IN)
         if self.user is None:
             return Decision(
                 allowed=True, reason=msg("You see this pupil because this site has no users and shows all pupils.")
@@ -106,5 +126,9 @@ class Viewer:
         )
 
 
+_SIGN_IN = msg("Sign in first: this site has users.")
+
 NOBODY_IN_PARTICULAR = Viewer()
 """Whoever looks while the site has no users."""
+STRANGER = Viewer(is_stranger=True)
+"""Whoever has not signed in to a site that has users."""

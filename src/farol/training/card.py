@@ -9,6 +9,7 @@ from typing import Any
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from farol.evaluation.metrics import COMPARED, MEASURES, Estimate, Evaluation, Undefined
+from farol.files import name_own_style
 from farol.i18n import LOCALES, Message, msg
 from farol.training.charts import Answers, Chart, charts
 from farol.training.evaluation import Study
@@ -155,7 +156,7 @@ def card_html(study: Study, body: Json, answers: Answers) -> bytes:
     page = _ENVIRONMENT.get_template("card.html").render(
         sections=sections, measures=tuple(MEASURES), shown=SHOWN, compared=COMPARED, years=_years
     )
-    return page.encode()
+    return name_own_style(page).encode()
 
 
 def _years(cohort: Mapping[str, object]) -> str:

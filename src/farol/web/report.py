@@ -7,6 +7,7 @@ from markupsafe import Markup
 from farol.advice.report import SECTIONS, Report
 from farol.drift.psi import MODERATE, SEVERE
 from farol.evaluation.metrics import MEASURES
+from farol.files import name_own_style, style_sources
 from farol.web.advice import advice_view
 from farol.web.dashboard import feature_views, name_of
 from farol.web.filters import period_words
@@ -16,11 +17,14 @@ from farol.web.status import status_of_report
 from farol.web.templating import STATIC, document
 from farol.web.timeline import event_views, marks_of, timeline
 
-POLICY = (
-    "default-src 'none'; style-src 'unsafe-inline'; img-src data:; base-uri 'none'; form-action 'none'; "
-    "frame-ancestors 'none'"
-)
-"""Nothing may load or run in the file: it carries its style in itself."""
+
+def file_policy(html: str) -> str:
+    """The policy of a page that is one file: nothing may load or run in it, and of styles only those in itself."""
+    return (
+        f"default-src 'none'; style-src {style_sources(html)}; img-src data:; base-uri 'none'; form-action 'none'; "
+        "frame-ancestors 'none'"
+    )
+
 
 _STYLE = (STATIC / "farol.css").read_text(encoding="utf-8")
 
@@ -37,7 +41,6 @@ def report_html(report: Report, reader: Reader, *, is_demonstration: bool) -> st
         "sections": SECTIONS,
         "is_demonstration": is_demonstration,
         "style": Markup(_STYLE),  # noqa: S704  # our own file; it would be no style sheet if it were escaped
-        "policy": POLICY,
         "title": bundle.task_spec.title.in_locale(reader.locale),
         "question": bundle.task_spec.question.in_locale(reader.locale),
         "limits": bundle.task_spec.limits.in_locale(reader.locale),
@@ -72,7 +75,7 @@ def report_html(report: Report, reader: Reader, *, is_demonstration: bool) -> st
         "bar_key": Markup('<span class="key"></span>'),
         "mark_key": Markup('<span class="key mark"></span>'),
     }
-    return document(reader, "report.html", values)
+    return name_own_style(document(reader, "report.html", values))
 
 
 def _metric(name: str, value: float, reader: Reader) -> tuple[str, str, str]:

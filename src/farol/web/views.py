@@ -17,6 +17,7 @@ from farol.advice.report import report_of
 from farol.drift.report import take_snapshot
 from farol.drift.windows import window_of
 from farol.errors import FarolError
+from farol.files import style_sources
 from farol.i18n import msg
 from farol.service import Service
 from farol.store.keys import Role
@@ -29,17 +30,15 @@ from farol.web.home import home_values
 from farol.web.locale import Reader, reader_of
 from farol.web.outcomes import PATH as RESULTS
 from farol.web.outcomes import outcomes_values
-from farol.web.report import POLICY, report_html
+from farol.web.report import file_policy, report_html
 from farol.web.templating import STATIC, page
 
 router = APIRouter(include_in_schema=False)
 
-CARD_POLICY = (
-    "default-src 'none'; style-src 'unsafe-inline'; img-src data:; base-uri 'none'; form-action 'none'; "
-    "frame-ancestors 'none'"
+CARD_BANNER = Markup(
+    "<style>.invented {{ margin: 0; padding: .5rem 1rem; background: #ffe9a8; color: #17222c }}</style>"
+    '<p class="invented">{}</p>'
 )
-"""A card is one file and carries its style in itself; nothing else may load or run in it."""
-CARD_BANNER = Markup('<p style="margin: 0; padding: .5rem 1rem; background: #ffe9a8; color: #17222c">{}</p>')
 """Says at the top of a card that its pupils are invented."""
 
 Task = Annotated[str | None, Query(max_length=100)]
@@ -137,12 +136,12 @@ def report(request: Request, task: Task = None, window: Window = WINDOW) -> Resp
         bundle, now = chosen_bundle(service, task), _now()
         chosen = window_of(window, store=service.store, task=bundle.task, now=now)
         made = report_of(service.store, service.registry, bundle, chosen, now)
+        html = report_html(made, reader, is_demonstration=service.settings.is_demonstration)
         headers = {
-            "Content-Security-Policy": POLICY,
+            "Content-Security-Policy": file_policy(html),
             "Content-Language": reader.tag,
             "Content-Disposition": f'inline; filename="farol-{bundle.task}-{made.drift.window.last}.html"',
         }
-        html = report_html(made, reader, is_demonstration=service.settings.is_demonstration)
         return HTMLResponse(html, headers=headers)
 
     return _answer(request, answer)
@@ -157,11 +156,13 @@ def card(request: Request, task: str) -> Response:
         scorer = service.scorers.get(task)
         if scorer is None:
             return failed(request, reader, Failure(404, msg("No model is in use under this address.")))
-        text = scorer.bundle.files["card.html"]
+        text = scorer.bundle.files["card.html"].decode(errors="replace")
         if service.settings.is_demonstration:
             words = reader.gettext("Demonstration: invented pupils.")
-            text = text.replace(b"<body>", b"<body>" + CARD_BANNER.format(words).encode(), 1)
-        return HTMLResponse(text, headers={"Content-Security-Policy": CARD_POLICY})
+            own = style_sources(text)
+            text = text.replace("<body>", f"<body>{CARD_BANNER.format(words)}", 1)
+            text = text.replace(own, style_sources(text), 1)  # in the policy that the card has in itself
+        return HTMLResponse(text, headers={"Content-Security-Policy": file_policy(text)})
 
     return _answer(request, answer)
 

@@ -1,0 +1,6 @@
+"""What is kept of people is kept on SQLite and on a real PostgreSQL."""
+
+from tests.postgresql import postgresql_server, postgresql_url
+from tests.store.conftest import store, url
+
+__all__ = ["postgresql_server", "postgresql_url", "store", "url"]
