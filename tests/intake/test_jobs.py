@@ -18,7 +18,7 @@ from farol.accounts.viewer import NOBODY_IN_PARTICULAR
 from farol.errors import StoreError
 from farol.i18n import msg
 from farol.intake import jobs
-from farol.intake.jobs import Job
+from farol.intake.jobs import SiteJob
 from farol.intake.runner import JobRunner
 from farol.intake.uploads import find_upload, folder_of
 from farol.model.registry import Registry
@@ -52,13 +52,13 @@ def store(settings: Settings) -> Iterator[Store]:
         yield store
 
 
-def begun(store: Store, kind: str = "train", **details: Any) -> Job:
+def begun(store: Store, kind: str = "train", **details: Any) -> SiteJob:
     job = jobs.begin(store, kind, NOBODY_IN_PARTICULAR, details, NOW)
     assert job is not None
     return job
 
 
-def again(store: Store, job: Job) -> Job:
+def again(store: Store, job: SiteJob) -> SiteJob:
     known = jobs.find_job(store, job.id)
     assert known is not None
     return known
@@ -148,7 +148,7 @@ work.main(os.fdopen(read, "rb"))
 """A job whose process dies when it would tell its stage for the n-th time, with a model that is trained at once."""
 
 
-def run_child(settings: Settings, job: Job, dies_at: int) -> int:
+def run_child(settings: Settings, job: SiteJob, dies_at: int) -> int:
     request = {"job": job.id, "settings": {"data": str(settings.data), "artifacts": str(settings.artifacts)}}
     models = settings.data / "models"
     models.write_bytes(pickle.dumps({task: trained_model(task, last_year=2022) for task in PEDE.tasks}))
@@ -170,7 +170,7 @@ def stored(store: Store) -> tuple[int, int]:
     return years, answers
 
 
-def asked(settings: Settings, store: Store, workbook: Path, kind: str) -> Job:
+def asked(settings: Settings, store: Store, workbook: Path, kind: str) -> SiteJob:
     upload = send(settings, store, workbook)
     return begun(store, kind, upload=upload.id, file=upload.name, profile=PEDE.source.decode(), origin="pede")
 

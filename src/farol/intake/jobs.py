@@ -36,7 +36,7 @@ START_AGAIN = msg("Start it again from the workbook's page.")
 
 
 @dataclass(frozen=True, slots=True)
-class Job:
+class SiteJob:
     """One job. `state`: waiting, running, done, failed, cancelled; `share` (0–1) of the work is done.
 
     `kind`: "train" (train, compare, put into use, forecast), "forecast" (with the models in use) or "use" (put into use
@@ -67,7 +67,7 @@ class Job:
         return not self.is_over and not self.details.get("switching")
 
 
-def begin(store: Store, kind: str, viewer: Viewer, details: Mapping[str, Any], at: datetime) -> Job | None:
+def begin(store: Store, kind: str, viewer: Viewer, details: Mapping[str, Any], at: datetime) -> SiteJob | None:
     """A new job; None where another one is waiting or at work. Raises StoreError."""
     now = microseconds(at)
     values = {
@@ -89,10 +89,10 @@ def begin(store: Store, kind: str, viewer: Viewer, details: Mapping[str, Any], a
         return find_in(values) if insert_new(connection, jobs, values) else None
 
 
-def find_in(row: RowMapping | Mapping[str, Any]) -> Job:
+def find_in(row: RowMapping | Mapping[str, Any]) -> SiteJob:
     """The job that a row holds."""
     times = {name: None if row[name] is None else moment(row[name]) for name in ("started", "seen", "ended")}
-    return Job(
+    return SiteJob(
         id=row["id"],
         kind=row["kind"],
         state=row["state"],
@@ -106,21 +106,21 @@ def find_in(row: RowMapping | Mapping[str, Any]) -> Job:
     )
 
 
-def find_job(store: Store, job: str) -> Job | None:
+def find_job(store: Store, job: str) -> SiteJob | None:
     """The job of that id; None where there is none. Raises StoreError."""
     with store_errors(store.engine.url), store.engine.connect() as connection:
         row = connection.execute(select(jobs).where(jobs.c.id == job)).mappings().first()
     return None if row is None else find_in(row)
 
 
-def active_job(store: Store) -> Job | None:
+def active_job(store: Store) -> SiteJob | None:
     """The job that waits or is at work; None where there is none. Raises StoreError."""
     with store_errors(store.engine.url), store.engine.connect() as connection:
         row = connection.execute(select(jobs).where(jobs.c.active == 1)).mappings().first()
     return None if row is None else find_in(row)
 
 
-def latest_jobs(store: Store, limit: int) -> list[Job]:
+def latest_jobs(store: Store, limit: int) -> list[SiteJob]:
     """The last jobs, the newest first. Raises StoreError."""
     query = select(jobs).order_by(jobs.c.created.desc()).limit(limit)
     with store_errors(store.engine.url), store.engine.connect() as connection:
@@ -168,7 +168,7 @@ def cancel(store: Store, job: str, at: datetime) -> bool:
     return True
 
 
-def cut_off(store: Store, now: datetime, dead: Collection[str] = ()) -> Job | None:
+def cut_off(store: Store, now: datetime, dead: Collection[str] = ()) -> SiteJob | None:
     """See whether the job at work is dead: it is silent, or one of those known to be. Where it must go on it waits
     again, and is returned. Raises StoreError."""
     job = active_job(store)

@@ -12,7 +12,7 @@ from contextlib import suppress
 from datetime import UTC, datetime
 
 from farol.errors import StoreError
-from farol.intake.jobs import Job, active_job, cut_off
+from farol.intake.jobs import SiteJob, active_job, cut_off
 from farol.intake.uploads import prune
 from farol.settings import Settings
 from farol.store.database import Store
@@ -45,7 +45,7 @@ class JobRunner:
         self._changing = threading.Lock()
         self._stopped = False
 
-    def start(self, job: Job) -> None:
+    def start(self, job: SiteJob) -> None:
         """Let a child do a job that waits. Raises OSError where the system starts no process."""
         values = self._settings.model_dump(mode="json", include=set(_KEPT))
         request = json.dumps({"job": job.id, "settings": values}).encode() + b"\n"

@@ -20,7 +20,7 @@ from farol.i18n import msg
 from farol.intake import jobs
 from farol.intake.child import in_child
 from farol.intake.columns import KeptColumn, forget_column, headers_of, keep_columns, kept_columns
-from farol.intake.jobs import Job, active_job, find_job, latest_jobs
+from farol.intake.jobs import SiteJob, active_job, find_job, latest_jobs
 from farol.intake.review import ReadRequest
 from farol.intake.uploads import (
     MARKED,
@@ -377,13 +377,13 @@ def delete(request: Request, upload: str) -> Response:
 def follow(request: Request, job: str, busy: Annotated[str, Query(max_length=10)] = "") -> Response:
     """How far a job is, and what came of it."""
 
-    def answer(visit: Visit, known: Job) -> Response:
+    def answer(visit: Visit, known: SiteJob) -> Response:
         return visit.page("job", {"job": known, "busy": bool(busy)})
 
     return _with_job(request, job, answer)
 
 
-def _with_job(request: Request, job: str, make: Callable[[Visit, Job], Response]) -> Response:
+def _with_job(request: Request, job: str, make: Callable[[Visit, SiteJob], Response]) -> Response:
     def answer(visit: Visit) -> Response:
         known = find_job(visit.store, job)
         if known is None:
@@ -398,7 +398,7 @@ def _with_job(request: Request, job: str, make: Callable[[Visit, Job], Response]
 def cancel(request: Request, job: str) -> Response:
     """Stop a job that has changed nothing yet."""
 
-    def answer(visit: Visit, known: Job) -> Response:
+    def answer(visit: Visit, known: SiteJob) -> Response:
         if jobs.cancel(visit.store, known.id, visit.now):
             visit.note(Action.changed, "job", "cancelled")
         return visit.go(f"/jobs/{known.id}")
@@ -412,7 +412,7 @@ async def use(request: Request, job: str) -> Response:
     """Put a model into use that its own report advises against, by an administrator's decision."""
     form = await request.form(max_fields=10)
 
-    def answer(visit: Visit, known: Job) -> Response:
+    def answer(visit: Visit, known: SiteJob) -> Response:
         left = dict(known.result.get("left", {}))
         task = _text(form, "task")
         upload = find_upload(visit.store, str(known.details.get("upload")))
