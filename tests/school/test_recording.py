@@ -12,7 +12,7 @@ from sqlalchemy import RowMapping, Table, select
 from farol.model.scoring import Scorer
 from farol.profile import load_profile
 from farol.pupils.forecast import Forecasts, forecast_panel
-from farol.school.recording import record_answers, record_years
+from farol.school.recording import latest_answers, record_answers, record_years
 from farol.store.database import Store
 from farol.store.tables import pupil_answers, pupil_years
 from farol.workbook.panel import Panel, read_panel
@@ -63,3 +63,10 @@ def test_each_answer_names_the_log_and_its_reasons(store: Store, panel: Panel, s
         assert logged[row["prediction"]].student == row["student"]
         if row["probability"] is not None:
             assert 0 < len(json.loads(row["reasons"])) <= 5
+
+
+def test_the_last_year_of_answers_is_told(store: Store, panel: Panel, scorer: Scorer) -> None:
+    assert latest_answers(store) is None
+    forecasts = forecast_panel(scorer, panel, store, year=2023, at=THEN)
+    record_answers(store, scorer, panel, forecasts)
+    assert latest_answers(store) == (2023, len(forecasts.rows))

@@ -69,6 +69,13 @@ def faulty(folder: Path) -> tuple[str, bytes]:
     return "ano.xlsx", write_xlsx(folder / "ano.xlsx", {"PEDE2024": rows}).read_bytes()
 
 
+def test_an_empty_site_says_what_to_do(site_web: httpx.Client) -> None:
+    page = site_web.get("/", params={"lang": "pt-BR"})
+    assert "Comece pela planilha do ano" in words(page)
+    assert 'class="button main" href="/workbooks?lang=pt-BR"' in page.text
+    assert "/pupils" not in page.text.partition("<main")[2]
+
+
 def test_columns_come_first_and_are_kept_for_next_year(site_web: httpx.Client, tmp_path: Path) -> None:
     path = taken(site_web, faulty(tmp_path))
     page = site_web.get(path)
@@ -194,6 +201,9 @@ def test_a_model_in_use_makes_the_lists_of_a_new_year(tmp_path: Path, sample_wor
         assert heading(page) == "Pronto: as listas estão feitas"
         assert 'href="/pupils?lang=pt-BR"' in page.text
         assert "arquivo não está mais aqui" in heading(client.get(path, params={"lang": "pt-BR"}))
+        first = client.get("/", params={"lang": "pt-BR"})
+        assert "As listas de 2024 estão feitas" in words(first)
+        assert 'class="button main" href="/pupils?lang=pt-BR"' in first.text
         assert client.post(f"{job}/cancel").status_code == 303
         assert client.get("/jobs/nothing").status_code == 404
     with Store.open(settings.store_url) as store:

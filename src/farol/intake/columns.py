@@ -48,7 +48,8 @@ def general_header(header: str, year: int) -> str:
 
 def kept_columns(store: Store) -> list[KeptColumn]:
     """All that was chosen, the oldest first. Raises StoreError."""
-    return [KeptColumn(**kept) for kept in read_setting(store, SETTING, [])]
+    none: list[dict[str, str]] = []
+    return [KeptColumn(**kept) for kept in read_setting(store, SETTING, none)]
 
 
 def keep_columns(store: Store, chosen: list[KeptColumn], at: datetime) -> None:

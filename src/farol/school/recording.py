@@ -10,7 +10,7 @@ import json
 from collections.abc import Iterator, Mapping
 
 import numpy as np
-from sqlalchemy import delete
+from sqlalchemy import delete, func, select
 
 from farol.model.reasons import explain_rows
 from farol.model.risk_bands import UNMEASURED
@@ -123,3 +123,13 @@ def _number(value: float) -> float | None:
 
 def _label(value: float) -> int | None:
     return None if np.isnan(value) else int(value)
+
+
+def latest_answers(store: Store) -> tuple[int, int] | None:
+    """The last year of which there are answers, and how many pupils have one; None before any. Raises StoreError."""
+    table = pupil_answers.c
+    last = select(func.max(table.year)).scalar_subquery()
+    query = select(func.max(table.year), func.count(table.student.distinct())).where(table.year == last)
+    with store_errors(store.engine.url), store.engine.connect() as connection:
+        year, pupils = connection.execute(query).one()
+    return None if year is None else (int(year), int(pupils))

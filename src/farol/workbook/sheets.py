@@ -36,9 +36,9 @@ def read_workbook(
     """The sheets of the profile's years, in the order of the years, and what is odd about all the sheets.
 
     `path` is an xlsx, xls or ods workbook, a csv or parquet file whose name (without extension) is a year's, or a
-    folder of such workbooks and files. The format is known by the content, not by the extension. `year` is that of a single sheet
-    or file whose name has none. Raises `WorkbookError` for what
-    is no such thing, is damaged, is protected by a password, is beyond the `limits`, or has no year.
+    folder of such workbooks and files. The format is known by the content, not by the extension. `year` is that of a
+    single sheet or file whose name has none. Raises `WorkbookError` for what is no such thing, is damaged, is protected
+    by a password, is beyond the `limits`, or has no year.
     """
     workbook = (_read_folder if path.is_dir() else _read_file)(path, profile, limits, year)
     workbook = _without_summaries(workbook, profile)
