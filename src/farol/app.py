@@ -24,6 +24,7 @@ from farol.api.keyring import Keyring
 from farol.api.middleware import Guard
 from farol.api.tracing import open_tracing
 from farol.i18n import LOCALES, msg, negotiate
+from farol.intake.runner import LOOK_SECONDS, JobRunner
 from farol.periodic import PeriodicJob, PeriodicJobs
 from farol.service import Service
 from farol.settings import Settings
@@ -64,6 +65,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     service = Service(settings) if tracing is None else Service(settings, opened=tracing.instrument)
     keyring = Keyring(lambda: service.store, settings.artifacts, settings.store_url)
     watch = Watch(service)
+    runner = JobRunner(settings, lambda: service.store)
     service.metrics.add(watch)
     service.background = (
         PeriodicJob("refresh", msg("Opening the database and the models"), REFRESH_SECONDS, service.refresh),
@@ -72,6 +74,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
         # Two: a receiver that does not answer must not hold up a check.
         PeriodicJob("watch", msg("Checking for drift"), WATCH_SECONDS, watch.look),
         PeriodicJob("send", msg("Sending alerts"), WATCH_SECONDS, watch.send),
+        PeriodicJob("jobs", msg("Looking after jobs and uploads"), LOOK_SECONDS, runner.look),
         PeriodicJob("erase", msg("Removing what was erased"), WATCH_SECONDS, service.finish_erasing),
     )
     jobs = {job.name: job for job in service.background}
@@ -91,6 +94,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
         finally:
             await periodic.stop()
             await asyncio.to_thread(watch.stop)
+            await asyncio.to_thread(runner.stop)
             await service.close()
             if tracing is not None:
                 await asyncio.to_thread(tracing.close)
@@ -108,6 +112,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     app.state.service = service
     app.state.keyring = keyring
     app.state.tracing = tracing
+    app.state.job_runner = runner
     app.state.locale = negotiate(settings.locale)
     app.state.error_page = error_page
     app.state.stop = None  # what ends the service, where a page may: `farol open` sets it

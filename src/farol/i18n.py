@@ -60,6 +60,11 @@ def msg(template: str, /, **values: object) -> Message:
     return Message(template, values)
 
 
+def in_every_locale(message: Message) -> dict[str, str]:
+    """Locale → text, to be kept: who reads it later chooses."""
+    return {locale: message.render(locale) for locale in LOCALES}
+
+
 @dataclass(frozen=True, slots=True)
 class Listing:
     """Texts one after the other, with commas between them, as a value of a `Message`."""

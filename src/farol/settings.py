@@ -109,6 +109,12 @@ class Settings(BaseSettings):
         ge=200_000_000,
         description="Memory that reading a workbook may take, in bytes. Bounded on Linux alone.",
     )
+    max_uploads: int = Field(
+        default=20, ge=1, description="Most workbooks that were sent by a page and are kept; the oldest go first."
+    )
+    upload_days: int = Field(
+        default=7, ge=1, description="Days for which a workbook that was sent by a page is kept; then it is deleted."
+    )
     store_timeout: float = Field(
         default=10,
         gt=0,

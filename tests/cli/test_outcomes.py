@@ -18,6 +18,7 @@ from farol.cli import main
 from farol.outcomes.estimate_vs_actual import EstimateVsActual, MeasurePair
 from farol.outcomes.estimation import ExpectedMeasure
 from farol.profile import load_profile
+from farol.school.recording import latest_answers
 from farol.settings import Settings
 from farol.store.database import Store
 from farol.store.tables import outcomes
@@ -83,6 +84,8 @@ def test_a_year_is_played_through_and_every_pupil_accounted_for(
     assert {row["timestamp"] for row in rows} == {"2023-12-15T12:00:00-03:00"}
     again = json.loads(run("forecast", str(then), "--format", "json"))
     assert (again["pupils"], again["stored"], again["already_stored"]) == (n, 0, n)
+    with Store.open(f"sqlite:///{tmp_path / 'data' / 'farol.db'}") as store:
+        assert latest_answers(store) == (2023, n)  # the pages have their lists
 
     body = json.loads(run("outcomes", str(sample_workbook), "--format", "json"))
     assert body["recorded"]["added"] == after.student.size

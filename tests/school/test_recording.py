@@ -14,7 +14,7 @@ from farol.model.reasons import explain_rows
 from farol.model.scoring import Scorer
 from farol.profile import load_profile
 from farol.pupils.forecast import Forecasts, forecast_panel
-from farol.school.recording import REASONS, record_answers, record_years, stored_reasons
+from farol.school.recording import REASONS, latest_answers, record_answers, record_years, stored_reasons
 from farol.store.database import Store
 from farol.store.pupils import revision
 from farol.store.tables import pupil_answers, pupil_years
@@ -98,3 +98,10 @@ def test_every_recording_is_a_new_revision(store: Store, panel: Panel, scorer: S
     record_answers(store, scorer, panel, forecast_panel(scorer, panel, store, at=THEN))
     seen.append(now())
     assert len(set(seen)) == 3
+
+
+def test_the_last_year_of_answers_is_told(store: Store, panel: Panel, scorer: Scorer) -> None:
+    assert latest_answers(store) is None
+    forecasts = forecast_panel(scorer, panel, store, year=2023, at=THEN)
+    record_answers(store, scorer, panel, forecasts)
+    assert latest_answers(store) == (2023, len(forecasts.rows))

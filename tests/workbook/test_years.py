@@ -47,12 +47,13 @@ def test_a_file_of_a_folder_is_read_or_named(tmp_path: Path, stem: str) -> None:
     lines = "\n".join(";".join("" if cell is None else str(cell) for cell in row) for row in pupils(2))
     for name in ("PEDE2022.csv", f"{stem}.csv", "notas.txt"):
         (tmp_path / name).write_text(lines, encoding="utf-8")
-    write_xlsx(tmp_path / "PEDE2024.xlsx", {"PEDE2024": pupils(2)})
+    write_xlsx(tmp_path / "last.xlsx", {"PEDE2024": pupils(2)})
+    (tmp_path / "PEDE2025.docx").write_text(lines, encoding="utf-8")
     panel = read_panel(tmp_path, PEDE)
-    assert panel.years == (2022, 2023)
+    assert panel.years == (2022, 2023, 2024)
     assert only(panel, "near_year").sheet == stem
     assert said(panel) == {
-        "PEDE2024.xlsx": "Of a folder, only csv and parquet files are read.",
+        "PEDE2025.docx": "Of a folder, only workbooks, csv and parquet files are read.",
         "notas.txt": "The name has no year in the form of the profile.",
     }
 

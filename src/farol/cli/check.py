@@ -24,7 +24,7 @@ WorkbookArgument = Annotated[
     Path,
     typer.Argument(
         metavar=_("WORKBOOK"),
-        help=_("The workbook: xlsx, xls, ods, csv, parquet, or a folder of csv or parquet."),
+        help=_("The workbook: xlsx, xls, ods, csv, parquet, or a folder of such files."),
     ),
 ]
 ProfileOption = Annotated[

@@ -15,7 +15,7 @@ import typer
 
 from farol.cli.check import ProfileOption
 from farol.cli.drift import promoted_tasks
-from farol.cli.outcomes import print_forecasts
+from farol.cli.outcomes import print_forecasts, record_for_pages
 from farol.cli.serve import DataOption, HostOption, PortOption, check_address, run
 from farol.cli.terminal import _, open_panel, open_profile, read_settings, say
 from farol.cli.train import ArtifactsOption, train_workbook
@@ -155,6 +155,7 @@ def store_forecasts(settings: Settings, workbook: Path, panel: Panel | None) -> 
     from farol.model.registry import Registry
     from farol.model.scoring import Scorer
     from farol.pupils.forecast import forecast_panel
+    from farol.school.recording import latest_answers
     from farol.store.database import Store
 
     registry = Registry(settings.artifacts)
@@ -162,10 +163,13 @@ def store_forecasts(settings: Settings, workbook: Path, panel: Panel | None) -> 
         for task in promoted_tasks(registry, open_profile(settings)):
             scorer = Scorer(registry.load(task))
             bundle = scorer.bundle
-            if not bundle.task_spec.horizon or store.first_day(task, bundle.version) is not None:
+            is_stored = store.first_day(task, bundle.version) is not None and latest_answers(store) is not None
+            if not bundle.task_spec.horizon or is_stored:
                 continue
             panel = panel or open_panel(workbook, open_profile(settings), settings)
-            print_forecasts(forecast_panel(scorer, panel, store, at=datetime.now(UTC)), workbook)
+            forecasts = forecast_panel(scorer, panel, store, at=datetime.now(UTC))
+            record_for_pages(store, scorer, panel, forecasts)
+            print_forecasts(forecasts, workbook)
 
 
 def fill_log(settings: Settings) -> None:

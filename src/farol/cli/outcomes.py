@@ -38,11 +38,14 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from farol.evaluation.metrics import Estimate
+    from farol.model.scoring import Scorer
     from farol.outcomes.estimation import ExpectedMeasure
     from farol.outcomes.report import OutcomeReport, Part
     from farol.profile import Profile
     from farol.pupils.forecast import Forecasts
+    from farol.store.database import Store
     from farol.store.outcomes import Recorded
+    from farol.workbook.panel import Panel
 
 
 def forecast(
@@ -80,6 +83,7 @@ def forecast(
     bundle = scorer.bundle
     with Store.open(settings.store_url) as store:
         forecasts = forecast_panel(scorer, panel, store, year=year, at=moment)
+        record_for_pages(store, scorer, panel, forecasts)
     tell = say
     if file is not None:
         form = CsvForm(csv_format, terminal_locale())
@@ -95,6 +99,14 @@ def forecast(
         tell(msg("wrote pupils to {path}: {n}", n=len(forecasts.rows), path=csv))
     if bundle.profile.follows_pupils:
         tell(msg("When the next sheet arrives, `farol outcomes` says what came true."))
+
+
+def record_for_pages(store: Store, scorer: Scorer, panel: Panel, forecasts: Forecasts) -> None:
+    """Keep a workbook and the answers for one of its years for the lists of the pages."""
+    from farol.school.recording import record_answers, record_years
+
+    record_years(store, panel)
+    record_answers(store, scorer, panel, forecasts)
 
 
 def print_forecasts(forecasts: Forecasts, workbook: Path, tell: Callable[[Message], None] = say) -> None:

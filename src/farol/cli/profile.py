@@ -50,7 +50,7 @@ def new(
     file: Annotated[
         Path,
         typer.Argument(
-            metavar=_("FILE"), help=_("The data: csv, xlsx, xls, ods, parquet, or a folder of csv or parquet.")
+            metavar=_("FILE"), help=_("The data: csv, xlsx, xls, ods, parquet, or a folder of such files.")
         ),
     ],
     out: Annotated[Path, typer.Option("--out", help=_("Where to write it; - for standard output."))] = Path(

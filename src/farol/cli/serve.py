@@ -141,6 +141,7 @@ def announce(settings: Settings) -> None:
     base = f"http://{host}:{settings.port}"
     say(msg("Farol is at {base}", base=base))
     say(msg("  {base}/                      what this is, and how to read an answer", base=base))
+    say(msg("  {base}/workbooks             send the workbook of the year", base=base))
     say(msg("  {base}/monitoring/dashboard  can the answers still be trusted", base=base))
     say(msg("  {base}/docs                  the API, to try", base=base))
     say(msg("Press Ctrl+C to stop."))

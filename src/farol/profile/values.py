@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from typing import Literal
 
 Kind = Literal["identifier", "number", "category", "date", "personal", "ignored"]
@@ -206,6 +206,17 @@ class Profile:
     def identifiers(self) -> tuple[str, ...]:
         """The columns that together are a pupil's code, in the profile's order; empty: a pupil is a row."""
         return tuple(name for name, column in self.columns.items() if column.kind == "identifier")
+
+    def with_headers(self, headers: Mapping[str, Sequence[str]]) -> Profile:
+        """The profile that also knows other `headers` of its columns; columns that it does not have are passed over.
+
+        Source and fingerprint stay: how a header is written changes nothing about what is learned from its column.
+        """
+        columns = {
+            name: replace(column, aliases=tuple(dict.fromkeys((*column.aliases, *headers.get(name, ())))))
+            for name, column in self.columns.items()
+        }
+        return replace(self, columns=columns)
 
     @property
     def follows_pupils(self) -> bool:

@@ -12,7 +12,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 import numpy as np
-from sqlalchemy import delete
+from sqlalchemy import delete, func, select
 
 from farol.model.features import meanings_of
 from farol.model.reasons import LevelComparison, Reason, explain_rows, shown_value
@@ -180,3 +180,13 @@ def _number(value: float) -> float | None:
 
 def _label(value: float) -> int | None:
     return None if np.isnan(value) else int(value)
+
+
+def latest_answers(store: Store) -> tuple[int, int] | None:
+    """The last year of which there are answers, and how many pupils have one; None before any. Raises StoreError."""
+    table = pupil_answers.c
+    last = select(func.max(table.year)).scalar_subquery()
+    query = select(func.max(table.year), func.count(table.student.distinct())).where(table.year == last)
+    with store_errors(store.engine.url), store.engine.connect() as connection:
+        year, pupils = connection.execute(query).one()
+    return None if year is None else (int(year), int(pupils))

@@ -358,9 +358,10 @@ jobs = Table(
     Column("seen", BigInteger, nullable=True),  # its last sign of life
     Column("ended", BigInteger, nullable=True),
     Column("share", Double, nullable=False),  # of the work that is done
-    Column("stage", Text, nullable=False),  # JSON object: what it is doing, as a text to translate
+    Column("stage", Text, nullable=False),  # JSON object: locale → what it is doing
     Column("details", Text, nullable=False),  # JSON object: what it was asked
     Column("result", Text, nullable=False),  # JSON object: what came of it, or the error
+    Column("active", SmallInteger, nullable=True, unique=True),  # 1 until it ends: there is one such row at most
     Index("ix_jobs_created", "created"),
 )
 

@@ -18,6 +18,7 @@ from farol.model.inputs import Inputs
 from farol.model.workbook_note import read_note
 from farol.outcomes.card_comparison import CardMetrics
 from farol.profile import Profile
+from farol.school.recording import latest_answers
 from farol.service import ROUTE, Service
 from farol.web.advice import PATH as ADVICE
 from farol.web.advice import AdviceLine, line_of, statuses_of
@@ -107,6 +108,7 @@ def home_values(service: Service, reader: Reader, base: str, now: datetime) -> d
     known = _statuses(service, now)
     note = read_note(service.settings.artifacts)
     return {
+        "lists": _lists(service),
         "situation": situation_of(service, reader, note, known),
         "tasks": [_task(bundle, service, reader, known.get(bundle.task)) for bundle in served],
         "problems": [" ".join(problem.lines(reader.locale)) for problem in _problems(service)],
@@ -116,6 +118,14 @@ def home_values(service: Service, reader: Reader, base: str, now: datetime) -> d
         "state": service.profile.label.state.in_locale(reader.locale),
         "routes": list(_routes(service, reader, served)),
     }
+
+
+def _lists(service: Service) -> tuple[int, int] | None:
+    """The year of the lists and how many pupils they have; None where there are none."""
+    try:
+        return latest_answers(service.store)
+    except StoreError:  # the page says so below
+        return None
 
 
 def _problems(service: Service) -> Iterator[FarolError]:

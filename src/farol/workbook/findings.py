@@ -60,7 +60,9 @@ QUIRKS: Mapping[str, Quirk] = {
     ),
     "unread_blank": Quirk("warning", msg("Nothing is written in it."), msg("It is not read.")),
     "unread_part": Quirk("error", msg("The file names this sheet, but does not hold it."), msg("It is not read.")),
-    "unread_kind": Quirk("warning", msg("Of a folder, only csv and parquet files are read."), msg("It is not read.")),
+    "unread_kind": Quirk(
+        "warning", msg("Of a folder, only workbooks, csv and parquet files are read."), msg("It is not read.")
+    ),
     "error_cell": Quirk(
         "warning", msg("Formulas in these cells show an error ({kinds})."), msg("They are read as empty, not as zero.")
     ),

@@ -98,7 +98,7 @@ def not_a_workbook(file: str) -> WorkbookError:
     """The error for a file of another kind."""
     return WorkbookError(
         msg("The file is not a workbook that Farol reads."),
-        expected=msg("xlsx, xlsb, xls, ods, csv or parquet, or a folder of csv or parquet files"),
+        expected=msg("xlsx, xlsb, xls, ods, csv or parquet, or a folder of such files"),
         where=Place(file=file),
         fix=msg("Save the workbook as .xlsx."),
     )

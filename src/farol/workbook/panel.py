@@ -21,6 +21,7 @@ from farol.workbook.findings import Finding
 from farol.workbook.isolated import isolated
 from farol.workbook.labels import next_values
 from farol.workbook.links import compare_years
+from farol.workbook.raw import RawWorkbook
 from farol.workbook.selection import ANY_SHEET, SheetNeeds
 from farol.workbook.sheets import DEFAULT_LIMITS, Limits, read_workbook
 from farol.workbook.tables import YearTable, read_table
@@ -114,14 +115,18 @@ class Panel:
 def read_panel(path: Path, profile: Profile, limits: Limits = DEFAULT_LIMITS, needs: SheetNeeds = ANY_SHEET) -> Panel:
     """The clean panel of a workbook. Raises `WorkbookError` for what cannot be used for what is needed of it."""
     path = Path(path)
-    book = read_workbook(path, profile, limits, needs.year)
+    return panel_of(read_workbook(path, profile, limits, needs.year), path.name, profile, needs)
+
+
+def panel_of(book: RawWorkbook, file: str, profile: Profile, needs: SheetNeeds = ANY_SHEET) -> Panel:
+    """The clean panel of a workbook that is read already; `file` names it in errors. Raises `WorkbookError`."""
     tables = [read_table(sheet, profile, needs) for sheet in book.sheets]
-    _require_any(path, profile, tables, needs.columns)
+    _require_any(file, profile, tables, needs.columns)
     if not any(len(table.row) for table in tables):
         raise WorkbookError(
             msg("The file has no pupil."),
             expected=msg("at least one row with a pupil's code"),
-            where=Place(file=path.name),
+            where=Place(file=file),
         )
     student = np.concatenate([table.student for table in tables])
     year = np.concatenate([table.period for table in tables])
@@ -156,7 +161,7 @@ def read_panel_isolated(
     return replace(panel, profile=profile)
 
 
-def _require_any(path: Path, profile: Profile, tables: Sequence[YearTable], columns: frozenset[str]) -> None:
+def _require_any(file: str, profile: Profile, tables: Sequence[YearTable], columns: frozenset[str]) -> None:
     present = {name for table in tables for name in table.headers}
     kinds = ("number", "category", "date")
     wanted = [c for name, c in profile.columns.items() if (name in columns if columns else c.kind in kinds)]
@@ -166,7 +171,7 @@ def _require_any(path: Path, profile: Profile, tables: Sequence[YearTable], colu
             expected=msg(
                 "one or more of the headers {headers}", headers=", ".join(column.aliases[0] for column in wanted)
             ),
-            where=Place(file=path.name),
+            where=Place(file=file),
             fix=msg("Correct the header, or add it to the aliases of the column in the profile."),
         )
 

@@ -27,7 +27,8 @@ NAMES_SHOWN = 20
 _ZIP, _OLE, _PARQUET = b"PK", b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1", b"PAR1"
 _ENCRYPTED_PARQUET = b"PARE"
 _SPREADSHEETS = (".xlsx", ".xlsm", ".xlsb", ".xls", ".ods")
-_FILES_OF_A_FOLDER = (".csv", ".tsv", ".txt", ".parquet")
+_TABLES = (".csv", ".tsv", ".txt", ".parquet")
+"""Files that are one sheet, whose year stands in their own name."""
 
 
 def read_workbook(
@@ -36,9 +37,9 @@ def read_workbook(
     """The sheets of the profile's years, in the order of the years, and what is odd about all the sheets.
 
     `path` is an xlsx, xls or ods workbook, a csv or parquet file whose name (without extension) is a year's, or a
-    folder of such files. The format is known by the content, not by the extension. `year` is that of a single sheet
-    or file whose name has none. Raises `WorkbookError` for what
-    is no such thing, is damaged, is protected by a password, is beyond the `limits`, or has no year.
+    folder of such workbooks and files. The format is known by the content, not by the extension. `year` is that of a
+    single sheet or file whose name has none. Raises `WorkbookError` for what is no such thing, is damaged, is protected
+    by a password, is beyond the `limits`, or has no year.
     """
     workbook = (_read_folder if path.is_dir() else _read_file)(path, profile, limits, year)
     workbook = _without_summaries(workbook, profile)
@@ -115,21 +116,22 @@ def _example(profile: Profile) -> str:
 
 def _read_folder(path: Path, profile: Profile, limits: Limits, year: int | None) -> RawWorkbook:
     entries = sorted(file for file in path.iterdir() if not file.name.startswith((".", "~")))
-    files = [file for file in entries if file.suffix.lower() in _FILES_OF_A_FOLDER and file.is_file()]
-    findings = [unread(entry.name, "unread_kind") for entry in entries if entry not in files]
+    books = [file for file in entries if file.suffix.lower() in _SPREADSHEETS and file.is_file()]
+    files = [file for file in entries if file.suffix.lower() in _TABLES and file.is_file()]
+    findings = [unread(entry.name, "unread_kind") for entry in entries if entry not in files and entry not in books]
     choice = choose_names(profile.sheet_pattern, [file.stem for file in files], year)
     years = choice.years
-    wanted = [file for file in files if file.stem in years]
+    wanted = [*books, *(file for file in files if file.stem in years)]
     names = {file.stem: file.name for file in files}
     findings += [replace(about, sheet=names[about.sheet]) for about in choice.findings]
     size = sum(file.stat().st_size for file in wanted)
     if size > limits.max_bytes:
         raise too_large(msg("bytes"), limits.max_bytes, path.name)
-    books = [_read_file(file, profile, limits, year) for file in wanted]
+    read = [_read_file(file, profile, limits, year) for file in wanted]
     return RawWorkbook(
-        [file.name for file in files],
-        [sheet for book in books for sheet in book.sheets],
-        [*findings, *(about for book in books for about in book.findings)],
+        [file.name for file in (*books, *files)],
+        [sheet for book in read for sheet in book.sheets],
+        [*findings, *(about for book in read for about in book.findings)],
     )
 
 

@@ -300,5 +300,6 @@ def _intake() -> None:
         sa.Column("stage", sa.Text, nullable=False),
         sa.Column("details", sa.Text, nullable=False),
         sa.Column("result", sa.Text, nullable=False),
+        sa.Column("active", sa.SmallInteger, nullable=True, unique=True),
     )
     op.create_index("ix_jobs_created", "jobs", ["created"])

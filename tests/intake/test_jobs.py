@@ -1,0 +1,281 @@
+"""Jobs: one at a time, to be cancelled, and nothing half-made wherever one is cut off."""
+
+from __future__ import annotations
+
+import json
+import pickle
+import subprocess
+import sys
+from collections.abc import Iterator
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+from sqlalchemy import func, select
+
+from farol.accounts.viewer import NOBODY_IN_PARTICULAR
+from farol.errors import StoreError
+from farol.i18n import msg
+from farol.intake import jobs
+from farol.intake.jobs import SiteJob
+from farol.intake.runner import JobRunner
+from farol.intake.uploads import find_upload, folder_of
+from farol.model.registry import Registry
+from farol.settings import Settings
+from farol.store.database import Store
+from farol.store.tables import pupil_answers, pupil_years
+from tests.bundles import trained_model
+from tests.intake.sending import NOW, PEDE, opened, send, settings_of
+from tests.played import promoted
+from tests.postgresql import postgresql_server, postgresql_url
+from tests.waiting import eventually
+
+__all__ = ["postgresql_server", "postgresql_url"]
+
+
+@pytest.fixture
+def settings(tmp_path: Path) -> Settings:
+    return settings_of(tmp_path)
+
+
+@pytest.fixture(params=["sqlite", pytest.param("postgresql", marks=pytest.mark.postgresql)])
+def any_store(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Store]:
+    sqlite = f"sqlite:///{tmp_path / 'any.db'}"
+    with Store.open(sqlite if request.param == "sqlite" else request.getfixturevalue("postgresql_url")) as store:
+        yield store
+
+
+@pytest.fixture
+def store(settings: Settings) -> Iterator[Store]:
+    with opened(settings) as store:
+        yield store
+
+
+def begun(store: Store, kind: str = "train", **details: Any) -> SiteJob:
+    job = jobs.begin(store, kind, NOBODY_IN_PARTICULAR, details, NOW)
+    assert job is not None
+    return job
+
+
+def again(store: Store, job: SiteJob) -> SiteJob:
+    known = jobs.find_job(store, job.id)
+    assert known is not None
+    return known
+
+
+def test_one_job_runs_at_a_time(any_store: Store) -> None:
+    first = begun(any_store)
+    assert jobs.begin(any_store, "train", NOBODY_IN_PARTICULAR, {}, NOW) is None
+    assert jobs.active_job(any_store) == first
+    assert jobs.take(any_store, first.id, NOW)
+    assert not jobs.take(any_store, first.id, NOW)
+    assert jobs.end(any_store, first.id, "done", {}, NOW)
+    assert jobs.active_job(any_store) is None
+    second = begun(any_store)
+    assert [job.id for job in jobs.latest_jobs(any_store, 5)][:2] != []
+    assert again(any_store, first).is_over
+    assert not again(any_store, second).is_over
+
+
+def test_a_job_says_how_far_it_is_until_it_is_unwanted(any_store: Store) -> None:
+    job = begun(any_store)
+    jobs.take(any_store, job.id, NOW)
+    assert jobs.tell(any_store, job.id, msg("Reading the workbook"), 1.7)
+    assert again(any_store, job).share == 1.0
+    assert again(any_store, job).stage["pt_BR"] == "Lendo a planilha"
+    assert jobs.cancel(any_store, job.id, NOW)
+    assert not jobs.tell(any_store, job.id, msg("Reading the workbook"), 0.5)
+    assert not jobs.beat(any_store, job.id, NOW)
+    assert not jobs.cancel(any_store, job.id, NOW)
+    assert not jobs.cancel(any_store, "nothing", NOW)
+
+
+def test_behind_the_switch_a_job_cannot_be_cancelled(any_store: Store) -> None:
+    job = begun(any_store)
+    jobs.take(any_store, job.id, NOW)
+    jobs.set_details(any_store, job.id, {"switching": True})
+    assert not jobs.cancel(any_store, job.id, NOW)
+
+
+def test_a_silent_job_is_over_or_begun_again(any_store: Store) -> None:
+    job, later = begun(any_store), NOW + jobs.SILENCE + timedelta(seconds=1)
+    jobs.take(any_store, job.id, NOW)
+    assert jobs.cut_off(any_store, NOW) is None
+    assert not again(any_store, job).is_over
+    assert jobs.cut_off(any_store, later) is None
+    assert again(any_store, job).state == "failed"
+    assert "Nada mudou" in again(any_store, job).result["problem"]["pt_BR"]
+
+    job = begun(any_store, switching=True)
+    for attempt in range(1, jobs.MOST_ATTEMPTS + 1):
+        jobs.take(any_store, job.id, NOW)
+        repeated = jobs.cut_off(any_store, NOW, [job.id])
+        assert repeated is not None
+        assert (repeated.state, repeated.details["attempts"]) == ("waiting", attempt)
+    jobs.take(any_store, job.id, NOW)
+    assert jobs.cut_off(any_store, NOW, [job.id]) is None
+    assert again(any_store, job).state == "failed"
+
+
+CHILD = """
+import os, pickle, sys
+from pathlib import Path
+import farol.training.train
+from farol.i18n import msg
+from farol.intake import jobs, work
+
+last = int(sys.argv[1])
+models = pickle.loads(Path(sys.argv[2]).read_bytes())
+steps = iter(range(1_000))
+tell = jobs.tell
+
+def dying(*arguments):
+    if next(steps) == last:
+        os._exit(9)
+    return tell(*arguments)
+
+def trained(panel, name, progress):
+    progress(msg("Training and testing"), 0.5)
+    return models[name]
+
+jobs.tell = dying
+farol.training.train.train = trained
+read, write = os.pipe()
+os.write(write, sys.stdin.buffer.readline())
+work.main(os.fdopen(read, "rb"))
+"""
+"""A job whose process dies when it would tell its stage for the n-th time, with a model that is trained at once."""
+
+
+def run_child(settings: Settings, job: SiteJob, dies_at: int) -> int:
+    request = {"job": job.id, "settings": {"data": str(settings.data), "artifacts": str(settings.artifacts)}}
+    models = settings.data / "models"
+    models.write_bytes(pickle.dumps({task: trained_model(task, last_year=2022) for task in PEDE.tasks}))
+    done = subprocess.run(
+        [sys.executable, "-c", CHILD, str(dies_at), str(models)],
+        input=json.dumps(request).encode() + b"\n",
+        check=False,
+        capture_output=True,
+        timeout=120,
+    )
+    return done.returncode
+
+
+def stored(store: Store) -> tuple[int, int]:
+    with store.engine.connect() as connection:
+        years, answers = (
+            connection.execute(select(func.count()).select_from(t)).scalar_one() for t in (pupil_years, pupil_answers)
+        )
+    return years, answers
+
+
+def asked(settings: Settings, store: Store, workbook: Path, kind: str) -> SiteJob:
+    upload = send(settings, store, workbook)
+    return begun(store, kind, upload=upload.id, file=upload.name, profile=PEDE.source.decode(), origin="pede")
+
+
+STAGES = 6
+"""How often a training of two tasks tells its stage."""
+
+
+def test_a_job_killed_at_any_stage_is_whole_or_nothing(tmp_path: Path, sample_workbook: Path) -> None:
+    ended: list[str] = []
+    for dies_at in range(STAGES + 1):
+        settings = settings_of(tmp_path / str(dies_at))
+        with opened(settings) as store:
+            job = asked(settings, store, sample_workbook, "train")
+            died = run_child(settings, job, dies_at) == 9
+            if died and not again(store, job).details.get("switching"):
+                assert stored(store) == (0, 0)
+                assert Registry(settings.artifacts).tasks() == []
+                assert jobs.cut_off(store, NOW, [job.id]) is None
+                assert again(store, job).state == "failed"
+                assert find_upload(store, str(job.details["upload"])) is not None
+                ended.append("nothing")
+                continue
+            if died:
+                assert jobs.cut_off(store, NOW, [job.id]) is not None
+                assert run_child(settings, job, 1_000) == 0
+            over = again(store, job)
+            assert over.state == "done", over.result
+            years, answers = stored(store)
+            assert years > answers > 0
+            registry = Registry(settings.artifacts)
+            assert {task: registry.promoted(task) for task in registry.tasks()} == over.result["used"]
+            assert not folder_of(settings, str(job.details["upload"])).exists()
+            ended.append("again" if died else "whole")
+    assert ended == ["nothing"] * 3 + ["again"] * 3 + ["whole"] * (STAGES - 5)
+
+
+def test_only_a_forecast_needs_a_model_in_use(settings: Settings, store: Store, sample_workbook: Path) -> None:
+    runner = JobRunner(settings, lambda: store)
+    job = asked(settings, store, sample_workbook, "forecast")
+    runner.start(job)
+    eventually(lambda: again(store, job).is_over, seconds=60)
+    assert again(store, job).state == "failed"
+    assert again(store, job).result["problem"]["en"] == "No model is in use yet."
+
+    promoted(settings.artifacts)
+    job = asked(settings, store, sample_workbook, "forecast")
+    runner.start(job)
+    eventually(lambda: again(store, job).is_over, seconds=60)
+    result = again(store, job).result
+    assert [forecast["task"] for forecast in result["forecasts"]] == ["next-year"]
+    assert stored(store)[1] == result["forecasts"][0]["pupils"]
+    runner.stop()
+
+
+def test_a_service_that_stops_takes_its_job_with_it(settings: Settings, store: Store, sample_workbook: Path) -> None:
+    runner = JobRunner(settings, lambda: store)
+    job = asked(settings, store, sample_workbook, "train")
+    runner.start(job)
+    eventually(lambda: again(store, job).share > 0.02, seconds=60)
+    (child,) = runner._children.values()
+    runner.stop()
+    assert child.returncode is not None
+    assert again(store, job).state == "failed"
+    runner.start(job)
+    assert runner._children == {}
+
+
+def test_a_child_ends_when_its_service_dies(settings: Settings, store: Store, sample_workbook: Path) -> None:
+    runner = JobRunner(settings, lambda: store)
+    job = asked(settings, store, sample_workbook, "train")
+    runner.start(job)
+    eventually(lambda: again(store, job).share > 0.02, seconds=60)
+    (child,) = runner._children.values()
+    assert child.stdin is not None
+    child.stdin.close()  # as when the service is killed
+    assert child.wait(30) == 75
+    runner.look()
+    assert again(store, job).state == "failed"
+
+
+def test_a_cancelled_job_ends_and_changes_nothing(settings: Settings, store: Store, sample_workbook: Path) -> None:
+    runner = JobRunner(settings, lambda: store)
+    job = asked(settings, store, sample_workbook, "train")
+    runner.start(job)
+    eventually(lambda: again(store, job).share > 0.02, seconds=60)
+    assert jobs.cancel(store, job.id, NOW)
+    (child,) = runner._children.values()
+    assert child.wait(30) == 75
+    assert Registry(settings.artifacts).tasks() == []
+    assert stored(store) == (0, 0)
+    runner.look()
+    assert runner._children == {}
+    assert again(store, job).state == "cancelled"
+
+
+def test_a_job_without_its_workbook_says_so(settings: Settings, store: Store) -> None:
+    job = begun(store, upload="gone", file="x", profile=PEDE.source.decode(), origin="pede")
+    run_child(settings, job, 1_000)
+    assert again(store, job).result["problem"]["en"] == "The workbook is no longer here."
+
+
+def test_looking_after_jobs_needs_the_database(settings: Settings) -> None:
+    def away() -> Store:
+        raise StoreError(msg("The database is still being opened."))
+
+    with pytest.raises(StoreError):
+        JobRunner(settings, away).look()

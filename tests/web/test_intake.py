@@ -1,0 +1,232 @@
+"""From the empty site to the lists, over HTTP, as a browser without script does it."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from html import unescape
+from io import BytesIO
+from pathlib import Path
+
+import httpx
+import openpyxl
+import pytest
+
+from farol.accounts.audit import latest
+from farol.settings import MARKER, Settings
+from farol.store.database import Store
+from tests.damaging import good_rows
+from tests.played import promoted
+from tests.waiting import eventually
+from tests.web.conftest import serving
+from tests.web.site import settings_in
+from tests.workbook.making import pupils, write_xlsx
+
+
+@pytest.fixture(scope="module")
+def settings(tmp_path_factory: pytest.TempPathFactory) -> Settings:
+    return settings_in(tmp_path_factory.mktemp("intake"), max_workbook_bytes=2_000_000)
+
+
+@pytest.fixture(scope="module")
+def site_web(settings: Settings) -> Iterator[httpx.Client]:
+    with serving(settings) as address, httpx.Client(base_url=address, timeout=120) as client:
+        yield client
+
+
+def sent(client: httpx.Client, *files: tuple[str, bytes]) -> httpx.Response:
+    return client.post("/workbooks", files=[("files", file) for file in files], params={"lang": "pt-BR"})
+
+
+def taken(client: httpx.Client, *files: tuple[str, bytes]) -> str:
+    answer = sent(client, *files)
+    assert answer.status_code == 303, words(answer)
+    return answer.headers["location"].partition("?")[0]
+
+
+def words(answer: httpx.Response) -> str:
+    """The text of a page's content."""
+    _, _, content = answer.text.partition("<main")
+    content = content.partition("</main>")[0]
+    return " ".join(unescape(re.sub(r"<[^>]+>", " ", content)).split())
+
+
+def heading(answer: httpx.Response) -> str:
+    match = re.search(r"<h1>(.*?)</h1>", answer.text, re.DOTALL)
+    assert match is not None
+    return unescape(match[1])
+
+
+def faulty(folder: Path) -> tuple[str, bytes]:
+    rows = pupils(40)
+    at = rows[0].index("IEG")
+    for number in (1, 5, 7):
+        rows[number][at] = "n/v"
+    rows[0][rows[0].index("Matem")] = "Nota Matemátic 2024"
+    rows[0].append("Cor da mochila")
+    for row in rows[1:]:
+        row.append("azul")
+    return "ano.xlsx", write_xlsx(folder / "ano.xlsx", {"PEDE2024": rows}).read_bytes()
+
+
+def test_an_empty_site_says_what_to_do(site_web: httpx.Client) -> None:
+    page = site_web.get("/", params={"lang": "pt-BR"})
+    assert "Comece pela planilha do ano" in words(page)
+    assert 'class="button main" href="/workbooks?lang=pt-BR"' in page.text
+    assert "/pupils" not in page.text.partition("<main")[2]
+
+
+def test_columns_come_first_and_are_kept_for_next_year(site_web: httpx.Client, tmp_path: Path) -> None:
+    path = taken(site_web, faulty(tmp_path))
+    page = site_web.get(path)
+    assert heading(page) == "Diga que colunas são estes 2 cabeçalhos"
+    assert re.search(r'<option value="MATEMATICA" selected>', page.text)
+    answer = site_web.post(f"{path}/columns", data={"column-0": "MATEMATICA", "column-1": ""})
+    assert answer.status_code == 303
+    page = site_web.get(path)
+    assert heading(page) == "Corrija 3 linhas da aba PEDE2024" or "Confira 3 linhas" in heading(page)
+
+    name, data = faulty(tmp_path)
+    again = taken(site_web, (name, data))
+    assert "Diga que" not in heading(site_web.get(again))
+    kept = site_web.get("/workbooks/columns")
+    assert "Nota Matemátic (ano)" in words(kept)
+    assert "Nota de Matemática" in words(kept)
+    site_web.post("/workbooks/columns/forget", data={"profile": "pede", "header": "Nota Matemátic {year}"})
+    assert "Nota Matemátic" not in words(site_web.get("/workbooks/columns"))
+
+
+def test_the_fault_stands_in_its_cell_with_its_row(site_web: httpx.Client, tmp_path: Path) -> None:
+    path = taken(site_web, faulty(tmp_path))
+    pages = [site_web.get(path, params={"step": str(step)}) for step in range(1, 8)]
+    page = next(page for page in pages if "3 linhas da aba PEDE2024" in heading(page))
+    rows = re.findall(
+        r'<th scope="row" class="num">(\d+)</th><td>(.*?)</td><td class="fault"><span>(.*?)</span>', page.text
+    )
+    assert rows == [("2", "RA-1", "n/v"), ("6", "RA-5", "n/v"), ("8", "RA-7", "n/v")]
+    assert "Corrija as células no seu arquivo" in words(page)
+
+
+def test_the_marked_copy_is_a_workbook(site_web: httpx.Client, tmp_path: Path) -> None:
+    path = taken(site_web, faulty(tmp_path))
+    answer = site_web.get(f"{path}/marked.xlsx", params={"lang": "pt-BR"})
+    assert "ano%20%28marcada%29.xlsx" in answer.headers["content-disposition"]
+    assert answer.headers["cache-control"] == "no-store"
+    book = openpyxl.load_workbook(BytesIO(answer.content))
+    comments = [cell.comment.text for row in book["PEDE2024"].iter_rows() for cell in row if cell.comment]
+    assert len(comments) >= 3
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "said"),
+    [
+        ("foto.png", b"\x89PNG\r\n\x1a\n" + bytes(200), "Onde"),
+        ("PEDE2024.xlsx", b"PK\x03\x04" + bytes(300), "Onde"),
+        ("PEDE2024.xlsx", b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1" + "EncryptedPackage".encode("utf-16-le") * 9, "senha"),
+        ("PEDE2024.csv", b"\x00\x01\x02" * 99, "Onde"),
+    ],
+)
+def test_what_is_no_workbook_has_a_clear_answer(site_web: httpx.Client, name: str, content: bytes, said: str) -> None:
+    path = taken(site_web, (name, content))
+    page = site_web.get(path)
+    assert heading(page) in ("Corrija o arquivo e envie de novo", "Diga de que ano é o arquivo")
+    assert said in words(page)
+    assert "Nada mudou." in words(page)
+    assert "accept" not in page.text
+    assert site_web.post(f"{path}/accept", data={"kind": "train"}).headers["location"].startswith(path)
+
+
+@pytest.mark.parametrize(
+    ("files", "said"),
+    [
+        ([], "Nenhum arquivo foi escolhido."),
+        ([("PEDE2024.csv", b"")], "O arquivo está vazio."),
+        ([("PEDE2024.csv", b"x" * 2_000_001)], "A planilha é grande demais"),
+    ],
+)
+def test_what_is_not_taken_is_said_on_the_same_page(
+    site_web: httpx.Client, files: list[tuple[str, bytes]], said: str
+) -> None:
+    answer = sent(site_web, *files) if files else site_web.post("/workbooks", data={"files": ""})
+    assert answer.status_code == 422
+    assert said in words(answer)
+    assert heading(answer) == "Envie a planilha do ano"
+
+
+def test_a_body_beyond_the_limit_is_refused_unread(site_web: httpx.Client) -> None:
+    answer = sent(site_web, ("PEDE2024.csv", b"x" * 2_200_000))
+    assert answer.status_code == 413
+
+
+def test_a_file_without_a_year_is_asked_for_it(site_web: httpx.Client, tmp_path: Path) -> None:
+    data = write_xlsx(tmp_path / "b.xlsx", {"Plan1": good_rows()}).read_bytes()
+    path = taken(site_web, ("notas.xlsx", data))
+    assert heading(site_web.get(path)) == "Diga de que ano é o arquivo"
+    site_web.post(f"{path}/columns", data={"year": "2024"})
+    assert "2024" in words(site_web.get(path))
+    assert site_web.get(path).text.count("/accept") == 0  # one year teaches nothing, and no model is in use
+    assert "dois anos seguidos" in words(site_web.get(path))
+
+
+def test_several_files_are_one_workbook(site_web: httpx.Client, tmp_path: Path) -> None:
+    lines = "\n".join(";".join("" if c is None else str(c) for c in row) for row in good_rows()).encode()
+    other = write_xlsx(tmp_path / "b.xlsx", {"PEDE2024": pupils(4)}).read_bytes()
+    path = taken(site_web, ("PEDE2022.csv", lines), ("PEDE2023.csv", lines), ("ultimo.xlsx", other))
+    page = words(site_web.get(path))
+    assert all(f"{year} " in page for year in (2022, 2023, 2024))
+    site_web.post(f"{path}/delete")
+    assert site_web.get(path).status_code == 404
+
+
+def test_a_demonstration_takes_no_workbook(tmp_path: Path) -> None:
+    settings = settings_in(tmp_path)
+    settings.data.mkdir(parents=True)
+    (settings.data / MARKER).write_text("")
+    with serving(settings) as address, httpx.Client(base_url=address, timeout=60) as client:
+        assert 'type="file"' not in client.get("/workbooks").text
+        answer = sent(client, ("PEDE2024.csv", b"RA;Fase\n1;2\n"))
+        assert answer.status_code == 422
+        assert "alunos inventados" in words(answer)
+
+
+def test_a_model_in_use_makes_the_lists_of_a_new_year(tmp_path: Path, sample_workbook: Path) -> None:
+    settings = settings_in(tmp_path)
+    promoted(settings.artifacts)
+    with serving(settings) as address, httpx.Client(base_url=address, timeout=120) as client:
+        path = taken(client, ("ano.xlsx", sample_workbook.read_bytes()))
+        job = client.post(f"{path}/accept", data={"kind": "forecast"}).headers["location"]
+        running = client.get(job, params={"lang": "pt-BR"})
+        assert '<meta http-equiv="refresh"' in running.text or heading(running).startswith("Pronto")
+        page = eventually(lambda: _ended(client, job), seconds=120)
+        assert heading(page) == "Pronto: as listas estão feitas"
+        assert 'href="/pupils?lang=pt-BR"' in page.text
+        assert "arquivo não está mais aqui" in heading(client.get(path, params={"lang": "pt-BR"}))
+        first = client.get("/", params={"lang": "pt-BR"})
+        assert "As listas de 2024 estão feitas" in words(first)
+        assert 'class="button main" href="/pupils?lang=pt-BR"' in first.text
+        assert client.post(f"{job}/cancel").status_code == 303
+        assert client.get("/jobs/nothing").status_code == 404
+    with Store.open(settings.store_url) as store:
+        told = [(entry.action, entry.subject) for entry in latest(store, 50)]
+        assert ("changed", "job") in told
+        assert ("changed", "workbook") in told
+
+
+def _ended(client: httpx.Client, job: str) -> httpx.Response | None:
+    page = client.get(job, params={"lang": "pt-BR"})
+    return None if "http-equiv" in page.text else page
+
+
+def test_an_old_model_gone_is_said(site_web: httpx.Client) -> None:
+    answer = site_web.post("/jobs/nothing/use", data={"task": "current"})
+    assert answer.status_code == 404
+
+
+def test_nothing_of_a_pupil_is_logged(settings: Settings, site_web: httpx.Client, tmp_path: Path) -> None:
+    taken(site_web, faulty(tmp_path))
+    with Store.open(settings.store_url) as store:
+        assert not any("RA-" in entry.details or entry.student for entry in latest(store, 1_000))
+        with store.engine.connect() as connection:
+            rows = [str(row) for row in connection.exec_driver_sql("SELECT * FROM uploads")]
+    assert rows
+    assert not any("RA-1" in row or "n/v" in row for row in rows)

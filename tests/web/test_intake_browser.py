@@ -1,0 +1,44 @@
+"""A real Chromium from the empty site to the lists, with script and without."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Browser, Page, expect
+
+from tests.played import promoted
+from tests.web.conftest import serving
+from tests.web.site import settings_in
+
+
+@pytest.fixture
+def site_address(tmp_path: Path) -> Iterator[str]:
+    settings = settings_in(tmp_path)
+    promoted(settings.artifacts)
+    with serving(settings) as address:
+        yield address
+
+
+def walk(page: Page, address: str, workbook: Path) -> None:
+    """From the page of workbooks to the end of the job, as a reader does it."""
+    page.goto(f"{address}/workbooks?lang=pt-BR")
+    page.set_input_files("input[type=file]", workbook)
+    page.get_by_role("button", name="Enviar e conferir").click()
+    page.get_by_role("button", name="Aceitar e fazer as listas").click()
+    expect(page.get_by_role("heading", level=1)).to_have_text("Pronto: as listas estão feitas", timeout=120_000)
+    assert page.get_by_role("link", name="Ver a lista de alunos").get_attribute("href") == "/pupils?lang=pt-BR"
+
+
+@pytest.mark.parametrize("javascript", [True, False])
+def test_a_workbook_leads_to_the_lists(
+    site_address: str, chromium: Browser, sample_workbook: Path, javascript: bool
+) -> None:
+    context = chromium.new_context(java_script_enabled=javascript, locale="pt-BR")
+    page = context.new_page()
+    failures: list[str] = []
+    page.on("console", lambda message: failures.append(message.text) if message.type == "error" else None)
+    walk(page, site_address, sample_workbook)
+    assert failures == []
+    context.close()
