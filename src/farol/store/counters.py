@@ -16,7 +16,17 @@ from sqlalchemy import Connection, Engine, bindparam, delete, func, literal_colu
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.engine.interfaces import DBAPICursor
 
-from farol.model.counters import PREDICTION, CounterLayout, Counts, moved, read_layout, total, union, with_whole
+from farol.model.counters import (
+    FILE_SLICE,
+    PREDICTION,
+    CounterLayout,
+    Counts,
+    moved,
+    read_layout,
+    total,
+    union,
+    with_whole,
+)
 from farol.store.records import Prediction, day_of
 from farol.store.statements import InsertRows, Statement, Steps, carry_out
 from farol.store.tables import counters
@@ -140,15 +150,16 @@ class Counters:
         return dict(sorted(sizes.items()))
 
     def drop(self, connection: Connection, task: str, version: str, day: date) -> None:
-        """Removes all counters of a day."""
+        """Removes all counters of a day that come from rows."""
         table = counters.c
-        connection.execute(delete(counters).where(table.task == task, table.version == version, table.day == day))
+        of_day = table.task == task, table.version == version, table.day == day
+        connection.execute(delete(counters).where(*of_day, table.slice != FILE_SLICE))
 
     def stored(self, connection: Connection) -> dict[CounterKey, CounterVector]:
-        """All counters."""
+        """All counters that come from rows."""
         return {
             (row.task, row.version, row.day, row.slice): _vector(row.layout, row.cells)
-            for row in connection.execute(select(counters))
+            for row in connection.execute(select(counters).where(counters.c.slice != FILE_SLICE))
         }
 
     def _selecting(self, n: int) -> Statement:
