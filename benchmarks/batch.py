@@ -187,7 +187,7 @@ def turns(bench: Bench, *works: Callable[[], Took]) -> list[list[Took]]:
 
 def median(took: list[Took], key: str) -> float:
     """The median of one figure."""
-    return statistics.median(getattr(each, key) for each in took)
+    return float(statistics.median(getattr(each, key) for each in took))
 
 
 def line(name: str, rows: int, took: list[Took], base: list[Took], extra: str = "") -> None:

@@ -194,7 +194,7 @@ def score_part(job: Job, place: int, blocks: ThreadPoolExecutor | None = None, a
                 scored = job.scorer.score(piece(), columns, file.year, first=part.first + rows)
                 return writer.encode(scored.answers), scored
 
-            for encoded, scored in _in_order(score, _pieces(part, job), blocks, ahead):
+            for encoded, scored in _in_order(score, pieces_in(part, job.scorer), blocks, ahead):
                 writer.write(encoded)
                 for refusal in scored.refused:
                     number, reason = part.first + rows + refusal.row + 1, refusal.reason.render(job.scorer.locale)
@@ -219,8 +219,9 @@ def score_part(job: Job, place: int, blocks: ThreadPoolExecutor | None = None, a
         answers.unlink(missing_ok=True)
 
 
-def _pieces(part: FilePart, job: Job) -> Iterator[Piece]:
-    file, profile = part.file, job.scorer.scorer.bundle.profile
+def pieces_in(part: FilePart, scorer: BatchScorer) -> Iterator[Piece]:
+    """The rows of a part in pieces, in their order. Raises InputError where the file cannot be read."""
+    file, profile = part.file, scorer.scorer.bundle.profile
     with readable(file.source.path):
         yield from pieces_of(file.source, part.groups, file.columns, file.schema, profile)
 

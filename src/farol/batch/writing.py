@@ -111,7 +111,9 @@ class _Parquet:
     """Gathers batches, so that row groups are of the usual size."""
 
     def __init__(self, writer: Any) -> None:
-        self._writer, self._batches, self._rows = writer, [], 0
+        self._writer = writer
+        self._batches: list[Any] = []
+        self._rows = 0
 
     def encode(self, batch: Any) -> Any:
         return batch

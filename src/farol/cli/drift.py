@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import os
 from datetime import UTC, datetime
 from enum import StrEnum
 from math import isfinite
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
+from zoneinfo import ZoneInfo
 
 import typer
 from rich.table import Table
@@ -65,12 +67,12 @@ def drift(
         typer.Option("--same-levels", help=_("Compare with training rows weighted to the levels of the window.")),
     ] = False,
     file: Annotated[
-        Path | None,
+        str | None,
         typer.Option(
             "--input",
             help=_(
-                "Compare a year of this workbook, or of a file such as `farol log export` writes, instead of the "
-                "predictions."
+                "Compare a year of this workbook or csv file, or all rows of Parquet, NDJSON, Arrow or packed files "
+                "of any size, folders and patterns of them too, instead of the predictions."
             ),
         ),
     ] = None,
@@ -103,7 +105,7 @@ def drift(
                 msg("A comparison of pairs is neither stored in the history nor weighted to levels."),
                 fix=msg("Leave out --snapshot and --same-levels, or --multivariate."),
             )
-        panel = None if file is None else _panel(file, bundle, settings, year, output)
+        panel = None if file is None else _panel(Path(file), bundle, settings, year, output)
         show_pairwise(settings, bundle, window, part, panel, output)
         return
     if file is not None:
@@ -112,8 +114,10 @@ def drift(
                 msg("The drift of a workbook is not stored in the history."),
                 fix=msg("Leave out --snapshot or --input."),
             )
-        panel = _panel(file, bundle, settings, year, output)
-        report = drift_of_panel(bundle, panel)
+        if _is_a_sheet(file):
+            report = drift_of_panel(bundle, _panel(Path(file), bundle, settings, year, output))
+        else:
+            report = _of_files(file, bundle, settings, year)
     else:
         wanted = parse_slice(bundle, part)
         with Store.open(settings.store_url, existing=True) as store:
@@ -127,6 +131,35 @@ def drift(
         title = bundle.task_spec.title.in_locale(terminal_locale())
         say_heading(title, f" ({bundle.task} {bundle.version})")
         print_drift(report)
+
+
+_SHEETS = (".xlsx", ".xls", ".ods", ".csv", ".tsv")
+
+
+def _is_a_sheet(file: str) -> bool:
+    """Whether an input is one table that the reader of sheets takes; anything else is read in blocks."""
+    return file.lower().endswith(_SHEETS) and not any(sign in file for sign in "*?[") and not Path(file).is_dir()
+
+
+def _of_files(files: str, bundle: Bundle, settings: Settings, year: int | None) -> DriftReport:
+    """The drift of all rows of files of any size, read once and in blocks; the model answers them, too."""
+    from farol.batch.monitoring import counts_of, drift_of_counts
+    from farol.batch.parts import plan_parts
+    from farol.batch.score import BatchScorer
+    from farol.cli.score import tell_columns
+    from farol.model.scoring import Scorer
+
+    now = datetime.now(UTC)
+    this_year = now.astimezone(ZoneInfo(settings.timezone)).year
+    parts = plan_parts(bundle, [files], year=year, this_year=this_year, keep=())
+    tell_columns(bundle, parts)
+    scorer = Scorer(bundle)
+    batch = BatchScorer(scorer, reasons=0, locale=terminal_locale())
+    counts, refused = counts_of(batch, parts, threads=os.cpu_count() or 1)
+    if refused:
+        ERR.print(msg("{n} rows cannot be scored and do not count; `farol score` names each with its reason.",
+                      n=refused).render(terminal_locale()))  # fmt: skip
+    return drift_of_counts(scorer, counts, name=files, at=now)
 
 
 def _panel(file: Path, bundle: Bundle, settings: Settings, year: int | None, output: Format) -> Panel:

@@ -15,6 +15,7 @@ import typer
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
 from farol.cli.explain import MOST_REASONS, TaskOption
+from farol.cli.serve import DataOption
 from farol.cli.terminal import ERR, _, open_model, read_settings, say
 from farol.cli.train import ArtifactsOption
 from farol.errors import InputError, Place
@@ -94,19 +95,26 @@ def score(
     remote: Annotated[
         str | None, typer.Option("--remote", help=_("A server of Spark Connect or Sail, such as sc://host:15002."))
     ] = None,
+    recorded: Annotated[
+        bool,
+        typer.Option("--record", help=_("Add the counts to the log, for `farol drift --slice source=file`.")),
+    ] = False,
     overwrite: Annotated[bool, typer.Option("--overwrite", help=_("Replace an output that is there already."))] = False,
     restart: Annotated[bool, typer.Option("--restart", help=_("Throw away unfinished work of another run."))] = False,
     artifacts: ArtifactsOption = None,
+    data: DataOption = None,
 ) -> None:
     """Score files of any size."""
+    from farol.batch.monitoring import record
     from farol.batch.parts import plan_parts
     from farol.batch.run import on_this_machine, run
     from farol.batch.score import BatchScorer
     from farol.batch.spark import on_spark, open_session
     from farol.model.scoring import Scorer
     from farol.model.tasks import NEXT_YEAR
+    from farol.store.database import Store
 
-    settings = read_settings(artifacts=artifacts)
+    settings = read_settings(artifacts=artifacts, data=data)
     workers = threads or os.cpu_count() or 1
     on_cluster = engine is EngineName.spark or (engine is None and bool(master or remote))
     if on_cluster:  # which has another folder to start from
@@ -146,6 +154,9 @@ def score(
         batch_scorer = BatchScorer(scorer, reasons=reasons, locale=terminal_locale())
         report = run(batch_scorer, parts, output, engine=finish, progress=progress)
     tell(scorer, report, output, time.perf_counter() - began)
+    if recorded:
+        with Store.open(settings.store_url) as store:
+            record(store, scorer, report, at=datetime.now(UTC))
 
 
 def output_at(out: Path, form: Form | None) -> Output:
@@ -217,13 +228,10 @@ def _called(profile: Profile, names: Sequence[str]) -> Listing:
 
 def tell(scorer: Scorer, report: BatchReport, output: Output, seconds: float) -> None:
     """What became of the rows, with numbers that add up, and whether they are like those of training."""
-    from farol.drift.report import check
+    from farol.batch.monitoring import drift_of_counts
     from farol.drift.verdicts import verdict_label
-    from farol.drift.windows import Window
-    from farol.store.records import day_of
 
-    window = Window("batch", None, day_of(datetime.now(UTC)))
-    drift = check(scorer.bundle, scorer.layout.counts(report.counts), window=window)
+    drift = drift_of_counts(scorer, report.counts, name=output.path.name, at=datetime.now(UTC))
     say(
         msg(
             "rows read: {rows} = accepted: {scored} + refused: {refused}",

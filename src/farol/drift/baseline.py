@@ -16,7 +16,7 @@ import numpy as np
 from farol.errors import InputError
 from farol.i18n import Message, msg
 from farol.model.bundle import Bundle
-from farol.model.counters import TRAINING_SHEET, WHOLE
+from farol.model.counters import FILE_SLICE, TRAINING_SHEET, WHOLE
 from farol.model.reference import Tally
 from farol.profile import LEVEL, Text
 
@@ -75,6 +75,8 @@ def slice_words(part: str, level: Text = LEVEL) -> Message:
             return msg("class {value}", value=value)
         case "source" if value == TRAINING_SHEET:
             return msg("the sheet that the model was trained with")
+        case "source" if part == FILE_SLICE:
+            return msg("answers to files by `farol score`")
         case "source":
             return msg("the source {value}", value=value)
         case _:

@@ -43,6 +43,9 @@ say nothing about what has changed since."""
 SHEET_SLICE = f"source={TRAINING_SHEET}"
 """The slice of those."""
 
+FILE_SLICE = "source=file"
+"""The slice of answers of `farol score --record`, which count in no other: the log has no row of theirs."""
+
 Counts = NDArray[np.int64]
 
 

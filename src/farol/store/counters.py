@@ -17,6 +17,7 @@ from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.engine.interfaces import DBAPICursor
 
 from farol.model.counters import (
+    FILE_SLICE,
     PREDICTION,
     SHEET_SLICE,
     WHOLE,
@@ -158,15 +159,16 @@ class Counters:
         return total
 
     def drop(self, connection: Connection, task: str, version: str, day: date) -> None:
-        """Removes all counters of a day."""
+        """Removes all counters of a day that come from rows."""
         table = counters.c
-        connection.execute(delete(counters).where(table.task == task, table.version == version, table.day == day))
+        of_day = table.task == task, table.version == version, table.day == day
+        connection.execute(delete(counters).where(*of_day, table.slice != FILE_SLICE))
 
     def stored(self, connection: Connection) -> dict[CounterKey, CounterVector]:
-        """All counters."""
+        """All counters that come from rows."""
         return {
             (row.task, row.version, row.day, row.slice): _vector(row.layout, row.cells)
-            for row in connection.execute(select(counters))
+            for row in connection.execute(select(counters).where(counters.c.slice != FILE_SLICE))
         }
 
     def _selecting(self, n: int) -> Statement:

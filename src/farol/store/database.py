@@ -15,8 +15,8 @@ from sqlalchemy.engine.interfaces import DBAPICursor
 from sqlalchemy.pool import ConnectionPoolEntry
 
 from farol.errors import StoreError
-from farol.model.counters import WHOLE
-from farol.store.counters import Counters, add_up
+from farol.model.counters import FILE_SLICE, WHOLE
+from farol.store.counters import Counters, CounterVector, add_up
 from farol.store.engine import IMMEDIATE, open_engine, parse_url, require_file, store_errors
 from farol.store.identity import remember
 from farol.store.partitions import Months
@@ -233,6 +233,11 @@ class Store:
         """
         with self._reading() as connection:
             return self.counters.counts(connection, (task, version), first=first, last=last, slice_=slice_)
+
+    def add_file_counts(self, version: tuple[str, str], day: date, vector: CounterVector) -> None:
+        """Adds the counts of answers to a file, of a task and version, to those of a day, in a slice of their own."""
+        with self._writing() as connection:
+            self.counters.add(cursor_of(connection), {(*version, day, FILE_SLICE): vector})
 
     def first_day(self, task: str, version: str) -> date | None:
         """The first day (America/Sao_Paulo) on which a version answered; None where it never did."""
