@@ -451,6 +451,16 @@ def test_sample_writes_panels_of_many_schools(run: Run, tmp_path: Path) -> None:
     assert list(panel.glob("*.parquet"))
 
 
+def test_panels_of_many_schools_are_trained_with(run: Run, tmp_path: Path) -> None:
+    panel = tmp_path / "panel"
+    run("sample", "--out", str(panel), "--pupils", "900", "--years", "3", "--schools", "9")
+    options = ("--profile", str(panel / "_profile.toml"), "--task", "next-year", "--quick", "--no-promote")
+    artifacts = ("--artifacts", str(tmp_path / "artifacts"))
+    said = run("train", str(panel), *options, *artifacts, "--by", "school")
+    assert "2700" in said
+    assert "--by" in run("train", str(panel), *options, *artifacts, "--by", "phase", code=2)
+
+
 def test_sample_asks_for_a_workbook_or_panels(run: Run, tmp_path: Path) -> None:
     assert "--out" in run("sample", code=2)
     assert "--out" in run("sample", str(tmp_path / "sample.xlsx"), "--pupils", "5", code=2)

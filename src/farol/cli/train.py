@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import json
 from collections import Counter
+from contextlib import ExitStack
 from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -35,6 +37,7 @@ if TYPE_CHECKING:
     from farol.model.trained import TrainedModel
     from farol.profile import Profile, Task
     from farol.settings import Settings
+    from farol.training.large import LargePanel
     from farol.workbook.panel import Panel
 
 ArtifactsOption = Annotated[
@@ -86,6 +89,13 @@ def train(
         typer.Option("--as-of", metavar=_("YEAR"), help=_("Replay a year: know only the sheets up to it.")),
     ] = None,
     year: SheetYearOption = None,
+    by: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--by",
+            help=_("With a folder of panels: a column by whose values the figures are given apart, such as school."),
+        ),
+    ] = None,
 ) -> None:
     """Train the tasks asked for and write a bundle of each."""
     from farol.evaluation.capacity import parse_capacity
@@ -98,6 +108,7 @@ def train(
         force=force,
         as_of=as_of,
         year=year,
+        by=tuple(by or ()),
     )
     train_workbook(workbook, settings, task=task, seed=seed, options=options)
 
@@ -132,7 +143,8 @@ def chosen_tasks(tasks: dict[str, Task], task: str) -> list[str]:
 class Options:
     """How to train: the capacity (None: the usual one), in a hurry or not, whether and how to promote.
 
-    `as_of`: know only the sheets up to that year; `year`: that of a file whose name has none.
+    `as_of`: know only the sheets up to that year; `year`: that of a file whose name has none; `by`: columns by whose
+    values the figures of a large panel are given apart.
     """
 
     capacity: Capacity | None = None
@@ -141,6 +153,7 @@ class Options:
     force: bool = False
     as_of: int | None = None
     year: int | None = None
+    by: tuple[str, ...] = ()
 
 
 def train_workbook(
@@ -151,6 +164,7 @@ def train_workbook(
     from farol.model.bundle import write_bundle
     from farol.model.registry import Registry
     from farol.workbook.selection import SheetNeeds
+    from farol.workbook.shards import is_large
 
     options = options or Options()
     profile = open_profile(settings)
@@ -158,13 +172,18 @@ def train_workbook(
     columns = (SpinnerColumn(), TextColumn("{task.description}"), BarColumn(), TimeElapsedColumn())
     written: list[tuple[str, Path]] = []
     refused: list[PlanError] = []
-    with Progress(*columns, console=ERR, transient=not ERR.is_terminal) as bars:
-        bar = bars.add_task(msg("Reading {file}", file=workbook.name).render(terminal_locale()), total=1.0)
-        panel = open_panel(workbook, profile, settings, SheetNeeds(year=options.year))
-        bars.update(bar, completed=1.0)
+    with ExitStack() as opened:
+        bars = opened.enter_context(Progress(*columns, console=ERR, transient=not ERR.is_terminal))
+        large = _deal_out(workbook, profile, options, opened, bars) if is_large(workbook, profile) else None
+        if large is None:
+            bar = bars.add_task(msg("Reading {file}", file=workbook.name).render(terminal_locale()), total=1.0)
+            panel = open_panel(workbook, profile, settings, SheetNeeds(year=options.year))
+            bars.update(bar, completed=1.0)
+        else:
+            panel = large.shards.panel(0, profile)
         for name in names:
             try:
-                trained = _fit(panel, name, seed, options, bars)
+                trained = _fit(panel, name, seed, options, bars, large)
             except PlanError as error:
                 refused.append(error)
             else:
@@ -177,8 +196,7 @@ def train_workbook(
     for name, path in written:
         if name in served:
             Registry(settings.artifacts).promote(name, path.name, force=options.force)
-    remember_workbook(workbook, settings, panel)
-    say_reading(panel, workbook)
+    _say_read(workbook, settings, panel, large)
     for name, path in written:
         print_report(reports[name], profile, profile.tasks[name], path)
         if not options.promote:
@@ -192,14 +210,57 @@ def train_workbook(
         elif name not in served:
             say(msg("Not put into use. To use it all the same: --force."))
     for refusal in refused:
-        OUT.print()
-        say(msg("This task was not trained; the others were:"))
-        for line in refusal.lines(terminal_locale()):
-            OUT.print(line, style="yellow", markup=False)
+        _say_refused(refusal)
     return panel
 
 
-def _fit(panel: Panel, name: str, seed: int, options: Options, bars: Progress) -> TrainedModel:
+def _say_refused(refusal: PlanError) -> None:
+    OUT.print()
+    say(msg("This task was not trained; the others were:"))
+    for line in refusal.lines(terminal_locale()):
+        OUT.print(line, style="yellow", markup=False)
+
+
+def _deal_out(workbook: Path, profile: Profile, options: Options, opened: ExitStack, bars: Progress) -> LargePanel:
+    """The shards of a folder of panels, in a folder of their own that goes with `opened`."""
+    from farol.training.large import LargePanel
+    from farol.workbook.shards import deal_out
+
+    _require_columns(profile, options.by)
+    bar = bars.add_task(msg("Reading {file}", file=workbook.name).render(terminal_locale()), total=1.0)
+    folder = Path(opened.enter_context(TemporaryDirectory(prefix="farol-train-")))
+    shards = deal_out(workbook, profile, folder, lambda share: bars.update(bar, completed=share))
+    return LargePanel(shards, folder / "arrays", by=options.by)
+
+
+def _say_read(workbook: Path, settings: Settings, panel: Panel, large: LargePanel | None) -> None:
+    if large is None:
+        remember_workbook(workbook, settings, panel)
+    else:
+        say(
+            msg(
+                "Of {rows} rows, {sample} were read as a sample, with these findings:",
+                rows=large.shards.rows,
+                sample=len(panel.year),
+            )
+        )
+    say_reading(panel, workbook)
+
+
+def _require_columns(profile: Profile, names: tuple[str, ...]) -> None:
+    known = [name for name, column in profile.columns.items() if column.kind == "category"]
+    for name in names:
+        if name not in known:
+            raise InputError(
+                msg("The profile has no column of words {name}.", name=name),
+                expected=msg("one of {names}", names=", ".join(known)),
+                fix=msg("Choose one of them with --by."),
+            )
+
+
+def _fit(
+    panel: Panel, name: str, seed: int, options: Options, bars: Progress, large: LargePanel | None
+) -> TrainedModel:
     from farol.evaluation.capacity import USUAL
     from farol.training.train import train as fit
 
@@ -209,7 +270,16 @@ def _fit(panel: Panel, name: str, seed: int, options: Options, bars: Progress) -
         bars.update(bar, completed=fraction, description=f"{name}: {message.render(terminal_locale())}")
 
     capacity = options.capacity or USUAL
-    return fit(panel, name, seed=seed, quick=options.quick, capacity=capacity, as_of=options.as_of, progress=progress)
+    return fit(
+        panel,
+        name,
+        seed=seed,
+        quick=options.quick,
+        capacity=capacity,
+        as_of=options.as_of,
+        large=large,
+        progress=progress,
+    )
 
 
 def print_report(report: dict[str, Any], profile: Profile, task: Task, path: Path) -> None:

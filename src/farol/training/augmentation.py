@@ -106,6 +106,27 @@ class Repetitions:
         total = np.bincount(joined.ravel(), weights=soft.ravel())
         return TrainingSet(repeated.reshape(row.size, -1)[first], total / count, count / soft.shape[1])
 
+    def drawn(self, matrix: Floats, label: Floats, rng: np.random.Generator) -> TrainingSet:
+        """One repetition of each row (n, k), drawn at random: as `taught` on average, where rows are many."""
+        n = label.size
+        which = rng.integers(0, MONTHS + self.forgets, n)
+        month = np.minimum(which, MONTHS - 1)
+        births = Births(*(values[np.arange(n), month][:, np.newaxis] for values in (self.base, self.state)))
+        known = np.array([[float(self.known)]])
+
+        def chance(level: Floats, promotions: float) -> Floats:
+            return self.ages.chance(level[:, np.newaxis], births, known, promotions)[:, 0]
+
+        seen = matrix.copy()
+        for position, promotions in self.chances:
+            seen[:, position] = chance(self.level, promotions)
+        soft = chance(self.next_level, 0.0)
+        soft = np.where(np.isnan(soft), label, soft)
+        forgotten = which == MONTHS
+        seen[np.ix_(forgotten, list(self.varying))] = np.nan
+        soft[forgotten] = self.select(forgotten).labels(label[forgotten]).mean(axis=1)
+        return TrainingSet(seen, soft, None)
+
     def _chance(self, level: Floats, promotions: float) -> Floats:
         births = Births(self.base, self.state)
         return self.ages.chance(level[:, np.newaxis], births, np.array([[float(self.known)]]), promotions)

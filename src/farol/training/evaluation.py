@@ -15,9 +15,11 @@ from farol.evaluation.metrics import QUICK_RESAMPLES, RESAMPLES, Evaluation, com
 from farol.model.features import meanings_of
 from farol.model.risk_bands import Support
 from farol.profile import Column, Profile, Task, Text
+from farol.training.large import Prepared
 from farol.training.leakage import ColumnRule, SumRule, audited_rules, audited_sums
 from farol.training.models import Folded, without
 from farol.training.plan import Plan
+from farol.training.population import Population
 from farol.training.promotion_gate import Differences, Gate, gate
 from farol.training.references import Absent, ReferenceModel
 from farol.training.rows import LabelledRows, SplitRows, left_out
@@ -78,6 +80,8 @@ class Study:
     meanings: Mapping[str, Text]  # of every column and feature
     data_fingerprint: str
     profile_fingerprint: str
+    prepared: Prepared | None = None
+    population: Population | None = None
 
     @property
     def leaks(self) -> tuple[ColumnRule, ...]:
@@ -102,6 +106,8 @@ class Tested:
     absent: tuple[Absent, ...]
     guard: GuardedThreshold
     rolling: tuple[tuple[int, Floats, Floats], ...] = ()  # earlier years: the year, labels and answers
+    prepared: Prepared | None = None  # of a panel of which the rows here are a sample
+    population: Population | None = None  # what the tested model answers for all test rows of it
 
 
 def make_study(panel: Panel, task: Task, plan: Plan, tested: Tested, options: TrainingOptions) -> Study:
@@ -166,6 +172,8 @@ def make_study(panel: Panel, task: Task, plan: Plan, tested: Tested, options: Tr
         meanings=meanings_of(panel.profile),
         data_fingerprint=panel.fingerprint,
         profile_fingerprint=panel.profile.fingerprint,
+        prepared=tested.prepared,
+        population=tested.population,
     )
 
 

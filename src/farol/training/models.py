@@ -76,7 +76,7 @@ def fit_served(
     if task.hidden:
         seen, answers = np.concatenate((seen, without(task, seen))), np.tile(answers, 2)
         weight = None if weight is None else np.tile(weight, 2)
-    chosen = {**settings, "seed": seed, "monotone_constraints": _constraints(task, preprocessing)}
+    chosen = {**settings, "seed": seed, "monotone_constraints": constraints(task, preprocessing)}
     rows = xgboost.DMatrix(preprocessing.transform(seen), label=answers, weight=weight, nthread=1)
     return Fitted(preprocessing, xgboost.train(chosen, rows, rounds))
 
@@ -88,7 +88,7 @@ def without(task: Task, matrix: Floats) -> Floats:
     return hidden
 
 
-def _constraints(task: Task, preprocessing: Preprocessing) -> str:
+def constraints(task: Task, preprocessing: Preprocessing) -> str:
     """One sign per model input; the words of categories, and the missing flags behind the values, are free."""
     signs = [task.monotone.get(name, 0) for name in preprocessing.value_features]
     free = [0] * (preprocessing.width - len(signs))

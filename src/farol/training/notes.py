@@ -6,9 +6,10 @@ from collections.abc import Iterable, Iterator
 
 import numpy as np
 
-from farol.i18n import Listing, Message, msg
+from farol.i18n import Listing, Message, decimal, msg
 from farol.profile import NO_PERIOD
 from farol.training.evaluation import Study
+from farol.training.large import SERVED
 from farol.training.plan import FOLDS, TEST_SHARE, Cohort
 from farol.training.rows import LabelledRows
 
@@ -37,6 +38,19 @@ def notes(study: Study) -> Iterator[Message]:
             "year.",
             column=study.meanings[str(plan.column)],
         )
+    if study.population is not None and study.prepared is not None:
+        whole = study.population.whole
+        yield msg(
+            "The models learned from all {taught} rows. The figures are of a sample of {n} of the {all} test rows; "
+            "their intervals say how far the sample may err. Over all test rows the ROC AUC is {auc} (±{error}) and "
+            "the Brier score {brier}.",
+            taught=study.prepared.rows[SERVED],
+            n=study.test.label.size,
+            all=whole.n,
+            auc=decimal(whole.roc_auc, 4),
+            error=decimal(whole.roc_auc_error, 4),
+            brier=decimal(whole.brier, 4),
+        )
     for untested in plan.untested:
         words = (
             msg("{years} could not be used for the test ({reason}). The model in use still learns from it.",
@@ -47,19 +61,20 @@ def notes(study: Study) -> Iterator[Message]:
         )  # fmt: skip
         yield words
     yield from _unknown(study)
+    served = study.served.label.size if study.prepared is None else study.prepared.rows[SERVED]
     if plan.split == "by_time":
         yield msg(
             "The tested model knew only {before}. The model in use was made after the test, from all "
             "rows with a known answer: {all} ({n} rows).",
             before=_years(plan.train),
             all=_years(plan.serve),
-            n=study.served.label.size,
+            n=served,
         )
     else:
         yield msg(
             "The model in use was made after the test, from all rows with a known answer: {all} ({n} rows).",
             all=_years(plan.serve),
-            n=study.served.label.size,
+            n=served,
         )
 
 

@@ -6,6 +6,7 @@ seed and library versions give the same bytes. Every text stands in both languag
 
 from __future__ import annotations
 
+from dataclasses import asdict, fields
 from importlib.metadata import version
 
 import numpy as np
@@ -16,9 +17,11 @@ from farol.i18n import msg
 from farol.profile import Task
 from farol.training import sections
 from farol.training.evaluation import Study
+from farol.training.large import SERVED, TESTED
 from farol.training.leakage import GIVES_AWAY
 from farol.training.notes import notes
 from farol.training.plan import Cohort
+from farol.training.population import PopulationFigures
 from farol.training.rows import LabelledRows
 from farol.training.sections import Json, both
 
@@ -33,6 +36,7 @@ def report(study: Study) -> Json:
         **_rows(study),
         **_measured(study),
         **_parts(study),
+        **_population(study),
         **_features(study),
         **_provenance(study),
     }
@@ -187,6 +191,32 @@ def _provenance(study: Study) -> Json:
         "data_fingerprint": study.data_fingerprint,
         "profile_fingerprint": study.profile_fingerprint,
     }
+
+
+def _population(study: Study) -> Json:
+    """What the tested model answers for all test rows, where the figures above are of a sample of them."""
+    population, prepared = study.population, study.prepared
+    if population is None or prepared is None:
+        return {}
+    return {
+        "population": {
+            "taught": prepared.rows[TESTED],
+            "served": prepared.rows[SERVED],
+            "sample": int(study.test.label.size),
+            "whole": _of_many(population.whole),
+            "by": {
+                column: {value: _of_many(figures) for value, figures in population.of(column).items()}
+                for column in population.columns
+            },
+        }
+    }
+
+
+def _of_many(figures: PopulationFigures) -> Json:
+    body = {field.name: getattr(figures, field.name) for field in fields(figures)}
+    if np.isnan(figures.roc_auc):
+        body["roc_auc"] = body["roc_auc_error"] = None
+    return body | {name: asdict(body[name]) for name in ("caught", "false_alarms")}
 
 
 def without_key(task: Task) -> str:

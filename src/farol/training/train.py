@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import replace
+from functools import partial
 
 import numpy as np
 from numpy.typing import NDArray
@@ -23,6 +24,7 @@ from farol.training.augmentation import repetitions_of
 from farol.training.card import card_html
 from farol.training.charts import Answers
 from farol.training.evaluation import Study, Tested, TrainingOptions, make_study
+from farol.training.large import SERVED, TESTED, LargePanel, Prepared
 from farol.training.plan import Plan, earlier_plans, plan_of
 from farol.training.report import DECIMALS, libraries, report
 from farol.training.rows import Fold, LabelledRows, SplitRows, check_rows, check_split, rows_of, split_rows
@@ -46,13 +48,16 @@ def train(
     quick: bool = False,
     capacity: Capacity = USUAL,
     as_of: int | None = None,
+    large: LargePanel | None = None,
     progress: Progress = silent,
 ) -> TrainedModel:
     """Train, test and describe one task of the panel's profile.
 
     `quick` leaves the slow references out and draws fewer resamples; the report says so. `capacity` is the length of
-    the lists that the report measures. `as_of` replays a year: only sheets up to it are known. `progress` receives the
-    present step and the fraction (0–1) already done. The same panel, options and library versions give the same bytes.
+    the lists that the report measures. `as_of` replays a year: only sheets up to it are known. With `large` the panel
+    is its sample, and the models learn from all of it. `progress` receives the present step and the fraction (0–1)
+    already done. The same panel, options and library versions give the same bytes; of a large one, on the same number
+    of processors.
 
     Raises:
         PlanError: no such task, or years or rows that cannot be trained and tested on without using the future.
@@ -66,13 +71,17 @@ def train(
     check_split(plan, split)
     check_capacity(capacity, split.test.label.size)
 
+    prepared = None
+    if large is not None and large.shards.count > 1:
+        share = partial(progress, msg("Reading all pupils"))
+        prepared = large.prepared(known.profile, task, plan, seed=seed, share=share)
     served = served_rows(known, task, plan)
-    tested = _tested(known, task, plan, split, served, options=options, progress=progress)
+    tested = _tested(known, task, plan, split, served, options=options, prepared=prepared, progress=progress)
     progress(msg("Measuring, with intervals, and looking for what gives the answer away"), 0.6)
     study = make_study(known, task, plan, tested, options)
 
     progress(msg("Making the model that will be used"), 0.85)
-    final = models.fit_served(task, served, seed=seed)
+    final = models.fit_served(task, served, seed=seed) if prepared is None else prepared.fitted(SERVED)
     reference = _reference(known, study, tested)
 
     progress(msg("Writing the report and the model card"), 0.9)
@@ -135,6 +144,7 @@ def _tested(
     served: LabelledRows,
     *,
     options: TrainingOptions,
+    prepared: Prepared | None,
     progress: Progress,
 ) -> Tested:
     """The answers for the test rows: the model's, and those of what it is compared with."""
@@ -145,6 +155,8 @@ def _tested(
     progress(msg("Training and testing"), 0.15)
     if plan.split == "folds":  # the same parts of the pupils
         fitted = [model for _, model in folded.pupils]
+    elif prepared is not None:
+        fitted = [prepared.fitted(TESTED)]
     else:
         fitted = [models.fit_served(task, fold.train, seed=options.seed) for fold in split.folds]
     probability = split.joined([model.probability(fold.test.matrix) for model, fold in _pairs(fitted, split)])
@@ -184,6 +196,8 @@ def _tested(
         absent=absent,
         guard=guard,
         rolling=tuple(_rolling(panel, task, plan, seed=options.seed)),
+        prepared=prepared,
+        population=None if prepared is None else prepared.population(fitted[0], guard.threshold.value),
     )
 
 

@@ -220,14 +220,7 @@ def read_parquet(content: bytes, limits: Limits, file: str) -> list[list[Cell]]:
 
     Raises `MissingExtraError` without pyarrow, `WorkbookError` for a file that is damaged or too large.
     """
-    try:
-        import pyarrow as pa  # noqa: PLC0415 - an extra, wanted by few
-        from pyarrow import parquet  # noqa: PLC0415
-    except ImportError as error:
-        raise MissingExtraError(
-            msg("Reading parquet needs a library that is not installed."),
-            extra="parquet",
-        ) from error
+    pa, parquet = parquet_library()
     try:
         source = parquet.ParquetFile(io.BytesIO(content))
         size = source.metadata
@@ -240,6 +233,19 @@ def read_parquet(content: bytes, limits: Limits, file: str) -> list[list[Cell]]:
     except (pa.ArrowException, OSError, ValueError, OverflowError, TypeError) as error:
         raise damaged(file) from error
     return [list(table.column_names), *(list(row) for row in zip(*columns, strict=True))]
+
+
+def parquet_library() -> tuple[Any, Any]:
+    """The packages `pyarrow` and `pyarrow.parquet`. Raises MissingExtraError."""
+    try:
+        import pyarrow as pa  # noqa: PLC0415 - an extra, wanted by few
+        from pyarrow import parquet  # noqa: PLC0415
+    except ImportError as error:
+        raise MissingExtraError(
+            msg("Parquet files need a library that is not installed."),
+            extra="parquet",
+        ) from error
+    return pa, parquet
 
 
 def _cells(column: Any, pa: Any) -> list[Cell]:

@@ -20,10 +20,11 @@ from typing import Any
 
 import numpy as np
 
-from farol.errors import InputError, MissingExtraError, Place, reason_of
+from farol.errors import InputError, Place, reason_of
 from farol.files import replace_file
 from farol.i18n import msg
 from farol.profile import load_profile
+from farol.workbook.csv_parquet import parquet_library
 from farol.workbook.sample_network import MISSING, BlockYear, Ends, Network, block_years
 
 PROFILE = "_profile.toml"
@@ -85,7 +86,7 @@ def write_panels(
     Raises InputError for impossible numbers, a folder that is there, and one that cannot be written; MissingExtraError
     without pyarrow.
     """
-    parquet = _parquet()
+    _, parquet = parquet_library()
     _check(network)
     if folder.exists():
         raise InputError(
@@ -177,16 +178,6 @@ def _record_batch(block: BlockYear) -> Any:
         **{name: grade(values) for name, values in block.values.items()},
     }
     return pa.RecordBatch.from_pydict(columns)
-
-
-def _parquet() -> Any:
-    try:
-        from pyarrow import parquet  # noqa: PLC0415  an extra
-    except ImportError as error:
-        raise MissingExtraError(
-            msg("Writing Parquet files needs a library that is not installed."), extra="parquet"
-        ) from error
-    return parquet
 
 
 @contextmanager
