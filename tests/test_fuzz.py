@@ -13,13 +13,12 @@ from pathlib import Path
 from random import Random
 from typing import Any
 
-import onnxruntime
+import onnx
 import pytest
 from anyio.from_thread import BlockingPortal, start_blocking_portal
 from fastapi import FastAPI
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from onnx import TensorProto, helper
 
 from farol.app import create_app
 from farol.errors import BundleError
@@ -242,27 +241,69 @@ def test_any_mutant_of_a_bundle_is_read_or_refused(bundle: Path, tmp_path: Path)
             (folder / changed).write_bytes((bundle / changed).read_bytes())
 
 
+WEIGHTS = [float("nan"), float("inf"), -float("inf"), 1e38, 0.0]
+IDS = [0, -1, 1, 7, 10**6, 2**31 - 1, -(2**31)]
+
+
+def mutated_onnx(source: bytes, random: Random) -> bytes:
+    """A model with something of its graph gone, renamed, of another size, or with other numbers in its trees."""
+    model = onnx.load_from_string(source)
+    graph = model.graph
+    node = graph.node[0]
+    attribute = random.choice(node.attribute)
+    match random.randrange(8):
+        case 0:
+            graph.node.remove(node)
+        case 1:
+            node.op_type = random.choice(["Identity", "Loop", "TreeEnsembleRegressor", "Softmax", "Nope"])
+        case 2:
+            node.attribute.remove(attribute)
+        case 3:
+            node.input[0] = random.choice(["", "nope"])
+        case 4:
+            value = random.choice([*graph.input, *graph.output])
+            value.type.tensor_type.shape.ClearField("dim")
+        case _:
+            for _ in range(random.choice([1, 4])):
+                for values, odd in ((attribute.ints, IDS), (attribute.floats, WEIGHTS), (attribute.strings, [b"LEAF"])):
+                    if values:
+                        values[random.randrange(len(values))] = random.choice(odd)
+    return bytes(model.SerializeToString())
+
+
+def test_any_mutant_of_a_model_is_read_or_refused(bundle: Path, tmp_path: Path) -> None:
+    random = Random(11)
+    folder = copied(bundle, tmp_path / "bundle")
+    source = (bundle / "model.onnx").read_bytes()
+    for _ in range(MUTANTS // 4):
+        (folder / "model.onnx").write_bytes(mutated_onnx(source, random))
+        scorer = read_or_refused(signed(folder))
+        if scorer is not None:
+            scorer.score_rows([{}, {"IAA": 5.0}], [2024, 2024])
+
+
+def trees_of(bundle: Path) -> tuple[Any, dict[str, Any]]:
+    """The model of a bundle, and the attributes of its trees by their names, to be changed."""
+    model = onnx.load(str(bundle / "model.onnx"))
+    return model, {attribute.name: attribute for attribute in model.graph.node[0].attribute}
+
+
 @pytest.mark.parametrize("answer", [float("nan"), -0.5, 1.5, float("inf")])
 def test_a_model_that_answers_no_probability_is_not_served(bundle: Path, tmp_path: Path, answer: float) -> None:
     folder = copied(bundle, tmp_path / "bundle")
-    width = onnxruntime.InferenceSession((bundle / "model.onnx").read_bytes()).get_inputs()[0].shape[1]
-    weights = helper.make_tensor("w", TensorProto.FLOAT, [width, 2], [0.0] * (2 * width))
-    bias = helper.make_tensor("b", TensorProto.FLOAT, [2], [answer, answer])
-    nodes = [
-        helper.make_node("Where", ["is_nan", "zero", "x"], ["known"]),
-        helper.make_node("IsNaN", ["x"], ["is_nan"]),
-        helper.make_node("MatMul", ["known", "w"], ["nothing"]),
-        helper.make_node("Add", ["nothing", "b"], ["probabilities"]),
-    ]
-    zero = helper.make_tensor("zero", TensorProto.FLOAT, [], [0.0])
-    graph = helper.make_graph(
-        [nodes[1], nodes[0], *nodes[2:]],
-        "bad",
-        [helper.make_tensor_value_info("x", TensorProto.FLOAT, [None, width])],
-        [helper.make_tensor_value_info("probabilities", TensorProto.FLOAT, [None, 2])],
-        [weights, bias, zero],
-    )
-    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 13)], ir_version=8)
+    model, trees = trees_of(bundle)
+    trees["post_transform"].s = b"NONE"
+    weights = trees["class_weights"].floats
+    weights[:] = [answer] * len(weights)
+    (folder / "model.onnx").write_bytes(model.SerializeToString())
+    assert read_or_refused(signed(folder)) is None
+
+
+def test_a_tree_without_an_end_is_not_served(bundle: Path, tmp_path: Path) -> None:
+    """ONNX Runtime takes it, and then never answers."""
+    folder = copied(bundle, tmp_path / "bundle")
+    model, trees = trees_of(bundle)
+    trees["nodes_truenodeids"].ints[1] = trees["nodes_falsenodeids"].ints[1] = 0
     (folder / "model.onnx").write_bytes(model.SerializeToString())
     assert read_or_refused(signed(folder)) is None
 

@@ -18,7 +18,7 @@ from farol.workbook.unfamiliar import read_unfamiliar
 from tests.workbook.hostile import HOSTILE
 from tests.workbook.making import PEDE
 
-SIZES = (5_000, 40_000)
+SIZES = (2_500, 20_000)
 GROWTH = SIZES[1] / SIZES[0]
 NOISE = 0.3
 """Seconds of the processor. What grows with the square takes several."""

@@ -25,6 +25,7 @@ from farol.model.bundle import Bundle
 from farol.model.counters import OUTSIDE, PREDICTION, SCORE, WITHOUT, CounterLayout, Counts
 from farol.model.features import Floats
 from farol.model.inputs import InputWarning
+from farol.model.onnx_graph import require_safe_graph
 from farol.model.reference import ANSWERS, SCORE_BINS, score_index
 from farol.model.risk_bands import Band
 from farol.model.tabulated import Singles, TabulatedTrees
@@ -309,6 +310,7 @@ def _session(bundle: Bundle) -> onnxruntime.InferenceSession:
     options.inter_op_num_threads = 1
     options.log_severity_level = _ERRORS_ONLY
     try:
+        require_safe_graph(bundle.onnx)
         session = onnxruntime.InferenceSession(bundle.onnx, options, providers=["CPUExecutionProvider"])
     except (
         ort_errors.Fail,
@@ -317,6 +319,7 @@ def _session(bundle: Bundle) -> onnxruntime.InferenceSession:
         ort_errors.InvalidProtobuf,
         ort_errors.NotImplemented,
         ort_errors.RuntimeException,
+        ValueError,
     ) as error:
         raise _not_a_model(bundle) from error
     inputs = [(node.name, node.type, node.shape[1:]) for node in session.get_inputs()]
