@@ -49,9 +49,7 @@ ProfileArgument = Annotated[Path, typer.Argument(metavar=_("PROFILE"), help=_("T
 def new(
     file: Annotated[
         Path,
-        typer.Argument(
-            metavar=_("FILE"), help=_("The data: csv, xlsx, xls, ods, parquet, or a folder of such files.")
-        ),
+        typer.Argument(metavar=_("FILE"), help=_("The data: csv, xlsx, xls, ods, parquet, or a folder of such files.")),
     ],
     out: Annotated[Path, typer.Option("--out", help=_("Where to write it; - for standard output."))] = Path(
         "school.toml"
