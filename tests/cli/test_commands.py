@@ -456,8 +456,9 @@ def test_panels_of_many_schools_are_trained_with(run: Run, tmp_path: Path) -> No
     run("sample", "--out", str(panel), "--pupils", "900", "--years", "3", "--schools", "9")
     options = ("--profile", str(panel / "_profile.toml"), "--task", "next-year", "--quick", "--no-promote")
     artifacts = ("--artifacts", str(tmp_path / "artifacts"))
-    said = run("train", str(panel), *options, *artifacts, "--by", "school")
+    said = run("train", str(panel), *options, *artifacts, "--by", "school", "--figures", str(tmp_path / "groups.csv"))
     assert "2700" in said
+    assert sum(line.startswith("school,") for line in (tmp_path / "groups.csv").read_text().splitlines()) == 9
     assert "--by" in run("train", str(panel), *options, *artifacts, "--by", "phase", code=2)
 
 

@@ -63,9 +63,10 @@ def test_the_models_learn_from_all_rows_and_the_card_says_so(place: Place) -> No
     assert population["whole"]["n"] == place.rows(TEST).label.size
     assert population["served"] == population["taught"] + population["whole"]["n"]
     assert population["sample"] == report["n_test"] < population["whole"]["n"]
-    for values in population["by"].values():
-        assert sum(each["n"] for each in values.values()) == population["whole"]["n"]
-    assert set(population["by"]) == {"sex", "school_type", "state", "school"}
+    for division in population["by"]:
+        assert sum(group["n"] for group in division["groups"]) == population["whole"]["n"]
+    assert [division["column"] for division in population["by"]] == ["sex", "school_type", "state", "school"]
+    assert "state-01" in trained.files["card.html"].decode()
     test = report["test"]["roc_auc"]
     assert test["low"] - 0.01 < population["whole"]["roc_auc"] < test["high"] + 0.01
     note = next(note["en"] for note in report["notes"] if "sample" in note["en"])

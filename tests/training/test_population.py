@@ -37,6 +37,28 @@ def test_pupils_of_one_answer_have_no_roc_auc() -> None:
     assert (figures.caught.value, figures.false_alarms.low, figures.false_alarms.high) == (1.0, 0.0, 1.0)
 
 
+def test_every_group_is_a_line_of_the_table() -> None:
+    headers, first, second = counted([1, 0, 1, 1], [0.9, 0.6, 0.4, 0.1], ["A", "A", "B", "B"]).lines()
+    assert len(headers) == len(first) == len(second)
+    assert dict(zip(headers, first, strict=True)) | {"caught_low": 0} == {
+        "column": "state",
+        "value": "A",
+        "pupils": 2,
+        "at_risk": 1,
+        "expected": 1.5,
+        "roc_auc": 1.0,
+        "roc_auc_error": 0.0,
+        "brier": 0.185,
+        "caught": 1.0,
+        "caught_low": 0,
+        "caught_high": 1.0,
+        "false_alarms": 1.0,
+        "false_alarms_low": 0.2065,
+        "false_alarms_high": 1.0,
+    }
+    assert dict(zip(headers, second, strict=True))["roc_auc"] == ""
+
+
 def test_figures_of_many_rows_agree_with_scikit_learn() -> None:
     rng = np.random.default_rng(3)
     probability = rng.beta(0.6, 0.9, 40_000)

@@ -6,6 +6,7 @@ import json
 from collections import Counter
 from contextlib import ExitStack
 from dataclasses import dataclass
+from functools import partial
 from importlib.util import find_spec
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -16,6 +17,7 @@ from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeEl
 from rich.table import Table
 
 from farol.cli.check import ProfileOption, SheetYearOption, WorkbookArgument
+from farol.cli.output import output_file
 from farol.cli.terminal import (
     ERR,
     OUT,
@@ -38,6 +40,7 @@ if TYPE_CHECKING:
     from farol.profile import Profile, Task
     from farol.settings import Settings
     from farol.training.large import LargePanel
+    from farol.training.population import Population
     from farol.workbook.panel import Panel
 
 ArtifactsOption = Annotated[
@@ -96,6 +99,13 @@ def train(
             help=_("With a folder of panels: a column by whose values the figures are given apart, such as school."),
         ),
     ] = None,
+    figures: Annotated[
+        Path | None,
+        typer.Option(
+            "--figures",
+            help=_("With a folder of panels: write the figures of every group, such as school, to a csv file."),
+        ),
+    ] = None,
 ) -> None:
     """Train the tasks asked for and write a bundle of each."""
     from farol.evaluation.capacity import parse_capacity
@@ -109,6 +119,7 @@ def train(
         as_of=as_of,
         year=year,
         by=tuple(by or ()),
+        figures=figures,
     )
     train_workbook(workbook, settings, task=task, seed=seed, options=options)
 
@@ -144,7 +155,7 @@ class Options:
     """How to train: the capacity (None: the usual one), in a hurry or not, whether and how to promote.
 
     `as_of`: know only the sheets up to that year; `year`: that of a file whose name has none; `by`: columns by whose
-    values the figures of a large panel are given apart.
+    values the figures of a large panel are given apart, `figures`: the csv file that has them.
     """
 
     capacity: Capacity | None = None
@@ -154,6 +165,7 @@ class Options:
     as_of: int | None = None
     year: int | None = None
     by: tuple[str, ...] = ()
+    figures: Path | None = None
 
 
 def train_workbook(
@@ -230,7 +242,16 @@ def _deal_out(workbook: Path, profile: Profile, options: Options, opened: ExitSt
     bar = bars.add_task(msg("Reading {file}", file=workbook.name).render(terminal_locale()), total=1.0)
     folder = Path(opened.enter_context(TemporaryDirectory(prefix="farol-train-")))
     shards = deal_out(workbook, profile, folder, lambda share: bars.update(bar, completed=share))
-    return LargePanel(shards, folder / "arrays", by=options.by)
+    return LargePanel(shards, folder / "arrays", by=options.by, counted=partial(_write_figures, options.figures))
+
+
+def _write_figures(path: Path | None, population: Population) -> None:
+    """A task's figures by group; those of another task are replaced."""
+    from farol.csv_form import PROGRAMS
+
+    if path is not None:
+        text = PROGRAMS.start + PROGRAMS.lines(population.lines())
+        output_file(path, overwrite=True, private=False).write([text.encode()])
 
 
 def _say_read(workbook: Path, settings: Settings, panel: Panel, large: LargePanel | None) -> None:

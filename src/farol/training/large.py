@@ -14,7 +14,7 @@ import os
 from collections.abc import Callable, Iterator
 from concurrent.futures import ProcessPoolExecutor
 from contextlib import ExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from multiprocessing import get_context
 from pathlib import Path
@@ -43,17 +43,23 @@ Share = Callable[[float], None]
 TESTED, SERVED, TEST = "tested", "served", "test"
 
 
+def _ignore(_population: Population) -> None:
+    """For whoever wants no counts."""
+
+
 @dataclass(frozen=True, slots=True)
 class LargePanel:
     """Shards of which the first is the sample, a folder for what is made of them, and how many processes read them.
 
     `by`: columns of the profile by whose values the test rows are counted apart, besides those of the fairness audit.
+    `counted` is given the counts when they are made.
     """
 
     shards: Shards
     work: Path
     processes: int = os.cpu_count() or 1
     by: tuple[str, ...] = ()
+    counted: Callable[[Population], None] = _ignore
 
     def prepared(self, profile: Profile, task: Task, plan: Plan, *, seed: int, share: Share) -> Prepared:
         """The rows of all shards as files of arrays, for a plan of the sample.
@@ -67,7 +73,8 @@ class LargePanel:
                 got=msg("rows: {count}", count=self.shards.rows),
             )
         columns = tuple(dict.fromkeys((*profile.audit, *self.by)))
-        preparation = _Preparation(self, profile, task, plan, columns, seed)
+        quiet = replace(self, counted=_ignore)  # what other processes get
+        preparation = _Preparation(quiet, profile, task, plan, columns, seed)
         fitted = preparation.preprocessing(self.shards.panel(0, profile))
         self.work.mkdir(parents=True, exist_ok=True)
         rows = dict.fromkeys((TESTED, SERVED, TEST), 0)
@@ -180,6 +187,7 @@ class Prepared:
         for arrays in self._test():
             probability = tested.booster.inplace_predict(arrays["x"]).astype(np.float64)
             counted.add(arrays["y"], probability, {name: arrays[name] for name in self.columns})
+        self.panel.counted(counted)
         return counted
 
     def _test(self) -> Iterator[dict[str, NDArray[np.generic]]]:

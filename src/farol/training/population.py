@@ -7,7 +7,7 @@ says so.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import TypeVar
 
@@ -116,10 +116,32 @@ class Population:
         """The figures of all rows."""
         return self.counted[_WHOLE].figures(0)
 
+    def size(self, column: str) -> int:
+        """How many values a column has."""
+        return len(self.counted[column].places)
+
+    def lines(self) -> Iterator[tuple[object, ...]]:
+        """The figures of every value of every column as rows of a table, its headers first."""
+        yield HEADERS
+        for column in self.columns:
+            for name, own in self.of(column).items():
+                counts = own.n, own.at_risk, round(own.expected, 1)
+                area = ("", "") if np.isnan(own.roc_auc) else (round(own.roc_auc, 4), round(own.roc_auc_error, 4))
+                shares = (round(share, 4) for each in (own.caught, own.false_alarms) for share in _ends(each))
+                yield column, name, *counts, *area, round(own.brier, 4), *shares
+
     def of(self, column: str) -> dict[str, PopulationFigures]:
         """The figures of each value of a column, in order of the values; "" where it is missing."""
         counted = self.counted[column]
         return {name: counted.figures(counted.places[name]) for name in sorted(counted.places)}
 
 
+def _ends(share: Estimate) -> tuple[float, float, float]:
+    return share.value, share.low, share.high
+
+
 _WHOLE = ""
+HEADERS = (
+    *("column", "value", "pupils", "at_risk", "expected", "roc_auc", "roc_auc_error", "brier"),
+    *("caught", "caught_low", "caught_high", "false_alarms", "false_alarms_low", "false_alarms_high"),
+)

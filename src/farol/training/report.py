@@ -26,6 +26,9 @@ from farol.training.rows import LabelledRows
 from farol.training.sections import Json, both
 
 FORMAT = 1
+MOST_GROUPS = 50
+"""A column of more values stands in no report: the file of `--figures` has them."""
+
 DECIMALS = 6  # more would be noise of the machine, and other bytes on another one
 
 
@@ -204,10 +207,15 @@ def _population(study: Study) -> Json:
             "served": prepared.rows[SERVED],
             "sample": int(study.test.label.size),
             "whole": _of_many(population.whole),
-            "by": {
-                column: {value: _of_many(figures) for value, figures in population.of(column).items()}
+            "by": [
+                {
+                    "column": column,
+                    "title": both(study.meanings[column]),
+                    "groups": [{"name": name, **_of_many(figures)} for name, figures in population.of(column).items()],
+                }
                 for column in population.columns
-            },
+                if population.size(column) <= MOST_GROUPS
+            ],
         }
     }
 

@@ -72,7 +72,7 @@ def train(
     check_capacity(capacity, split.test.label.size)
 
     prepared = None
-    if large is not None and large.shards.count > 1:
+    if large is not None and (large.shards.count > 1 or plan.split == "by_time"):
         share = partial(progress, msg("Reading all pupils"))
         prepared = large.prepared(known.profile, task, plan, seed=seed, share=share)
     served = served_rows(known, task, plan)
