@@ -71,9 +71,11 @@ def score(scorer: Scorer) -> Score:
         year: int | None = 2024,
         keep: Sequence[str] = (),
         threads: int = 2,
+        form: str = "",
+        partition_by: Sequence[str] = (),
     ) -> BatchReport:
         ending = out.suffix.removeprefix(".")
-        output = Output(out, ending or "parquet", is_folder=not ending)  # type: ignore[arg-type]
+        output = Output(out, form or ending or "parquet", not ending, tuple(partition_by))  # type: ignore[arg-type]
         parts = plan_parts(scorer.bundle, [str(given) for given in inputs], year=year, this_year=2026, keep=keep)
         batch = BatchScorer(scorer, reasons=reasons, locale="en")
         return run(batch, parts, output, engine=on_this_machine(threads), progress=lambda _rows: None)

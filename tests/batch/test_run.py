@@ -9,10 +9,12 @@ import sys
 from pathlib import Path
 
 import pyarrow as pa
+import pyarrow.csv
 import pyarrow.parquet as pq
 import pytest
 
 from farol.batch import parts as planning
+from farol.batch import reading, writing
 from farol.errors import InputError
 from farol.model.registry import Registry
 from tests.batch.conftest import Score, pupils, write
@@ -84,7 +86,7 @@ def test_a_killed_run_leaves_no_output_and_goes_on(tmp_path: Path) -> None:
     command = [str(FAROL), "score", str(source), "--out", str(tmp_path / "out"), "--year", "2024", "--threads", "1"]
     environ = {**os.environ, "FAROL_ARTIFACTS": str(tmp_path / "artifacts"), "FAROL_LOCALE": "en"}
     process = subprocess.Popen(command, env=environ, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-    eventually((tmp_path / "out.partial" / "part-00002.json").exists)
+    eventually((tmp_path / "out.partial" / "part-00002.json").exists, seconds=180)
     process.send_signal(signal.SIGKILL)
     process.wait()
     assert not (tmp_path / "out").exists()
@@ -169,3 +171,117 @@ def test_a_file_that_changes_meanwhile_is_refused(
     monkeypatch.setattr("tests.batch.conftest.plan_parts", touched)
     with pytest.raises(InputError, match="changed"):
         score([source], tmp_path / "out")
+
+
+@pytest.mark.parametrize("form", ["parquet", "csv"])
+def test_partitions_have_all_rows_once(
+    score: Score, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, form: str
+) -> None:
+    monkeypatch.setattr(planning, "PART_ROWS", 20)
+    table = pupils(90).append_column("turma", pa.array(["A/1", "B", None] * 30))
+    source = write(table, tmp_path / "in.parquet", row_group_size=20)
+    by = ("turma", "prediction")
+    report = score([source], tmp_path / "out", keep=["turma"], partition_by=by, form=form)
+    files = sorted((tmp_path / "out").glob(f"*/*/answers.{form}"))
+    folders = {path.parent.parent.name for path in files}
+    assert (report.parts, folders) == (5, {"turma=A%2F1", "turma=B", "turma=__HIVE_DEFAULT_PARTITION__"})
+    read = pq.read_table if form == "parquet" else pyarrow.csv.read_csv
+    codes = {code: path.parent for path in files for code in read(path)["RA"].to_pylist()}
+    assert sum(read(path).num_rows for path in files) == len(codes) == 90
+    score([source], tmp_path / "flat.parquet", keep=["turma"])
+    for row in pq.read_table(tmp_path / "flat.parquet").to_pylist():
+        turma = {"A/1": "A%2F1", "B": "B", None: "__HIVE_DEFAULT_PARTITION__"}[row["turma"]]
+        assert codes[row["RA"]] == tmp_path / "out" / f"turma={turma}" / f"prediction={row['prediction']}"
+    assert not (tmp_path / "out.partial").exists()
+
+
+def test_a_partition_of_no_column_is_refused_first(
+    score: Score, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    source = write(pupils(9), tmp_path / "in.parquet")
+    with pytest.raises(InputError, match="--keep"):
+        score([source], tmp_path / "out", partition_by=["turma"])
+    assert not (tmp_path / "out.partial").exists()
+    monkeypatch.setattr(writing, "MOST_PARTITIONS", 3)
+    with pytest.raises(InputError, match="more than 3 partitions"):
+        score([source], tmp_path / "out", partition_by=["RA"])
+    assert not (tmp_path / "out").exists()
+
+
+def test_rows_of_blocks_are_those_of_the_whole_file(
+    score: Score, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    table = pupils(400)
+    for name in ("in.csv", "in.csv.gz", "in.ndjson"):
+        source = write(table, tmp_path / name)
+        score([source], tmp_path / "whole.parquet")
+        with monkeypatch.context() as patch:
+            patch.setattr(reading, "BLOCK_BYTES", 1000)
+            score([source], tmp_path / "blocks.parquet", threads=3)
+        assert pq.read_table(tmp_path / "blocks.parquet").equals(pq.read_table(tmp_path / "whole.parquet"))
+        for path in tmp_path.glob("*.parquet*"):
+            path.unlink()
+
+
+@pytest.mark.parametrize("block", [40, 1 << 20])
+def test_odd_rows_of_a_csv_file_are_refused_alone(
+    score: Score, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, block: int
+) -> None:
+    monkeypatch.setattr(reading, "BLOCK_BYTES", block)
+    lines = ["RA,nome,IAA,IDA", 'a,"B, C\nD",5,6', "b,x,5", "c,x,5,6,7", "", "d,x,oito,6", 'e,"y",5,6', "f,x,1,2"]
+    (tmp_path / "in.csv").write_bytes("\n".join(lines).encode())
+    report = score([tmp_path / "in.csv"], tmp_path / "out.csv", keep=["nome"])
+    assert (report.rows, report.scored, report.refused) == (6, 3, 3)
+    got = pyarrow.csv.read_csv(tmp_path / "out.csv", parse_options=pyarrow.csv.ParseOptions(newlines_in_values=True))
+    assert got.select(["RA", "nome"]).to_pylist() == [
+        {"RA": "a", "nome": "B, C\nD"}, {"RA": "e", "nome": "y"}, {"RA": "f", "nome": "x"}
+    ]  # fmt: skip
+    refused = (tmp_path / "out.csv.refused.csv").read_text("utf-8").splitlines()[1:]
+    assert [line.split(",")[1:] for line in refused] == [
+        ["2", "", "The row has more or fewer cells than the headers."],
+        ["3", "", "The row has more or fewer cells than the headers."],
+        ["4", "IAA", "IAA is not a number."],
+    ]
+
+
+def test_a_quote_that_is_never_closed_costs_no_other_row(
+    score: Score, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(reading, "BLOCK_BYTES", 200)
+    lines = [f"p{place},5,6" for place in range(200)]
+    lines[50] = 'p50,5" ,6'
+    (tmp_path / "in.csv").write_text("\n".join(["RA,IAA,IDA", *lines, ""]), "utf-8")
+    report = score([tmp_path / "in.csv"], tmp_path / "out.csv")
+    assert report.rows == report.scored + report.refused == 200
+    assert report.refused <= 1
+
+
+def test_a_csv_file_of_a_spreadsheet_here_is_read(score: Score, tmp_path: Path) -> None:
+    text = "RA;Inglês;IDA;Português\nç1;7,5;6;5\n"
+    (tmp_path / "in.csv").write_bytes(text.encode("cp1252"))
+    score([tmp_path / "in.csv"], tmp_path / "out.parquet")
+    (tmp_path / "utf.csv").write_bytes(b"\xef\xbb\xbf" + text.encode())
+    score([tmp_path / "utf.csv"], tmp_path / "utf.parquet")
+    assert pq.read_table(tmp_path / "out.parquet")["RA"].to_pylist() == ["ç1"]
+    assert pq.read_table(tmp_path / "out.parquet").equals(pq.read_table(tmp_path / "utf.parquet"))
+
+
+def test_too_little_memory_is_said_with_the_part(score: Score, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(*_: object, **__: object) -> None:
+        raise MemoryError
+
+    source = write(pupils(9), tmp_path / "in.parquet")
+    monkeypatch.setattr("farol.batch.run.pieces_of", fail)
+    with pytest.raises(InputError, match="--threads") as error:
+        score([source], tmp_path / "out")
+    assert "in.parquet" in str(error.value)
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="Linux has a device that is always full")
+def test_a_full_disk_is_one_clear_error(score: Score, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    source = write(pupils(90), tmp_path / "in.parquet")
+    monkeypatch.setattr(writing, "open_private", lambda _path: os.fdopen(os.open("/dev/full", os.O_WRONLY), "wb"))
+    with pytest.raises(InputError, match="cannot be written") as error:
+        score([source], tmp_path / "out")
+    assert "kept" in str(error.value)
+    assert not (tmp_path / "out").exists()

@@ -130,7 +130,7 @@ def pieces_of(
     wanted = [schema.names[place] for place in columns.wanted]
     if file.kind == "parquet":
         with open_seekable(file.path) as stream:
-            source = arrow().parquet.ParquetFile(stream)
+            source = arrow().parquet.ParquetFile(stream, pre_buffer=False)  # a group may be larger than memory
             # One group at a time: where a page is damaged, the error names its row group.
             for group in groups or ():
                 with readable(file.path, group):
@@ -264,6 +264,8 @@ def readable(path: str, group: int | None = None) -> Iterator[None]:
     """What reading the file raises, as InputError. Arrow's own words may quote a cell, so they are left out."""
     try:
         yield
+    except MemoryError:  # Arrow's is an error of its own, too, and says nothing of the file
+        raise
     except (arrow().ArrowException, OSError, EOFError) as error:
         reason = error.strerror if isinstance(error, OSError) else None
         raise InputError(

@@ -25,7 +25,7 @@ from farol.batch.filesystem import stamp
 from farol.batch.parts import FilePart
 from farol.batch.reading import Piece, Rows, pieces_of, readable
 from farol.batch.score import BatchScorer, ScoredBatch
-from farol.batch.writing import OutputFormat, joined_to, write_refused, writer_to
+from farol.batch.writing import OutputFormat, joined_to, partitioned_to, write_refused, writer_to
 from farol.errors import InputError, Place
 from farol.files import canonical_json, replace_file
 from farol.i18n import msg
@@ -40,11 +40,14 @@ _WHOLE = "_all"
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Output:
-    """Where the answers go: one file, or a folder of parts, in a form."""
+    """Where the answers go: one file, or a folder of parts, in a form; or a folder with one for each value of the
+    columns `partition_by`.
+    """
 
     path: Path
     form: OutputFormat
     is_folder: bool
+    partition_by: tuple[str, ...] = ()
 
     @property
     def work(self) -> Path:
@@ -53,8 +56,9 @@ class Output:
 
     @property
     def part_form(self) -> OutputFormat:
-        """The form of a finished part: where it goes on into a Parquet file, one that is read again at no cost."""
-        return "arrow" if self.form == "parquet" and not self.is_folder else self.form
+        """The form of a finished part: where it goes on into other files, one that is read again at no cost."""
+        goes_on = self.partition_by or (self.form == "parquet" and not self.is_folder)
+        return "arrow" if goes_on else self.form
 
     @property
     def refused(self) -> Path:
@@ -108,6 +112,7 @@ def run(
     the output cannot be written. What was finished stays, and the same call again does the rest.
     """
     job = Job(scorer, dict(enumerate(parts)), output, output_schema(scorer, parts[0]), progress)
+    _check_partitions(job)
     work = output.work
     with _writable(work):
         work.mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -119,6 +124,17 @@ def run(
         engine(job, waiting, gather)
         gather()
     return _finish(job, resumed=len(parts) - len(waiting))
+
+
+def _check_partitions(job: Job) -> None:
+    unknown = sorted(set(job.output.partition_by) - set(job.schema.names))
+    if unknown:
+        raise InputError(
+            msg("The answers have no column {name}.", name=repr(unknown[0])),
+            expected=msg("one of {names}", names=", ".join(job.schema.names)),
+            where=Place(field="--partition-by"),
+            fix=msg("A column of the files is carried into the answers by {option}.", option="--keep"),
+        )
 
 
 def on_this_machine(threads: int) -> Engine:
@@ -146,10 +162,15 @@ def on_this_machine(threads: int) -> Engine:
 def _gathered(job: Job) -> Iterator[Callable[[], None]]:
     """Where the answers become one file: what appends those parts that are finished and whose turn it is."""
     output, work = job.output, job.output.work
-    if output.is_folder:
+    if output.is_folder and not output.partition_by:
         yield lambda: None
         return
-    with joined_to(work / _WHOLE, output.form, job.schema) as append:
+    if output.partition_by:
+        shutil.rmtree(work / _WHOLE, ignore_errors=True)
+        whole = partitioned_to(work / _WHOLE, output.form, job.schema, output.partition_by)
+    else:
+        whole = joined_to(work / _WHOLE, output.form, job.schema)
+    with whole as append:
         turn = 0
 
         def gather() -> None:
@@ -215,8 +236,15 @@ def score_part(job: Job, place: int, blocks: ThreadPoolExecutor | None = None, a
             answers.replace(work / f"{name}.{output.part_form}")
             known = {"rows": rows, "refused": len(refused), "unanswered": unanswered, "at_risk": at_risk}
             replace_file(_finished(work, place), canonical_json({**known, "counts": counts.tolist()}))
+    except (MemoryError, arrow().ArrowMemoryError) as error:
+        raise InputError(
+            msg("There is not enough memory."),
+            where=Place(file=part.name),
+            fix=msg("Score fewer parts at once with {option}; finished parts are kept.", option="--threads"),
+        ) from error
     finally:
         answers.unlink(missing_ok=True)
+        arrow().default_memory_pool().release_unused()
 
 
 def pieces_in(part: FilePart, scorer: BatchScorer) -> Iterator[Piece]:
@@ -267,7 +295,12 @@ def _finish(job: Job, *, resumed: int) -> BatchReport:
     with _writable(output.path):
         _join_refused([work / f"{name}.refused.csv" for name in names], work / "_refused.csv")
         replace_file(work / "_farol.json", canonical_json(_summary(job, report)))
-        if output.is_folder:
+        if output.partition_by:
+            for name in ("_refused.csv", "_farol.json"):
+                (work / name).replace(work / _WHOLE / name)
+            (work / _WHOLE).replace(output.path)
+            shutil.rmtree(work)
+        elif output.is_folder:
             for leftover in (_PLAN, *(f"{name}{end}" for name in names for end in (".json", ".refused.csv"))):
                 (work / leftover).unlink()
             for unfinished in work.glob(".part-*"):  # of a run that was killed
@@ -318,6 +351,7 @@ def _plan(job: Job) -> bytes:
             "reasons": scorer.reasons,
             "locale": scorer.locale,
             "form": output.form,
+            "partition_by": output.partition_by,
             "parts": [
                 {
                     "file": part.file.source.path,

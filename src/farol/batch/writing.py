@@ -6,15 +6,24 @@ import csv
 import io
 import os
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import IO, Any, Literal, Protocol
+from urllib.parse import quote
 
+import numpy as np
 from pydantic_core import to_json
 
 from farol.batch.arrow import arrow
+from farol.errors import InputError, Place
+from farol.i18n import msg
 
 OutputFormat = Literal["parquet", "csv", "ndjson", "arrow"]
+
+MOST_PARTITIONS = 500
+"""Partitions that an output may have: each is an open file."""
+
+_NO_VALUE = "__HIVE_DEFAULT_PARTITION__"
 
 GROUP_ROWS = 1 << 18
 """Rows of a row group of a Parquet file that we write, about."""
@@ -68,16 +77,75 @@ def joined_to(path: Path, form: OutputFormat, schema: Any) -> Iterator[Callable[
     with writer_to(path, form, schema) as writer:
 
         def append(part: Path) -> None:
+            if form not in ("csv", "ndjson"):
+                for batch in _arrow_batches(part):
+                    writer.write(writer.encode(batch))
+                return
             with part.open("rb") as source:
-                if form in ("csv", "ndjson"):
-                    while content := source.read(1 << 20):
-                        writer.write(content)
-                    return
-                with arrow().ipc.open_file(source) as reader:
-                    for place in range(reader.num_record_batches):
-                        writer.write(writer.encode(reader.get_batch(place)))
+                while content := source.read(1 << 20):
+                    writer.write(content)
 
         yield append
+
+
+@contextmanager
+def partitioned_to(
+    folder: Path, form: OutputFormat, schema: Any, columns: Sequence[str]
+) -> Iterator[Callable[[Path], None]]:
+    """A folder of finished parts, which are Arrow files, with a folder for each value of the columns as Hive names
+    them (`year=2024/level=3/`), and in each of these one file without them: yields what appends a part.
+    """
+    kept = [place for place, name in enumerate(schema.names) if name not in columns]
+    inner = arrow().schema([schema.field(place) for place in kept])
+    with ExitStack() as stack:
+        writers: dict[str, AnswerWriter] = {}
+
+        def writer_for(name: str) -> AnswerWriter:
+            if name not in writers:
+                if len(writers) == MOST_PARTITIONS:
+                    raise InputError(
+                        msg("The output would have more than {most} partitions.", most=MOST_PARTITIONS),
+                        where=Place(field=", ".join(columns)),
+                        fix=msg("Name columns with fewer values."),
+                    )
+                path = folder / name / f"answers.{form}"
+                path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+                writers[name] = stack.enter_context(writer_to(path, form, inner))
+            return writers[name]
+
+        def append(part: Path) -> None:
+            for batch in _arrow_batches(part):
+                for name, rows in _partitions(batch, columns):
+                    writer = writer_for(name)
+                    writer.write(writer.encode(batch.take(rows).select(kept)))
+
+        folder.mkdir(mode=0o700, exist_ok=True)
+        yield append
+
+
+def _partitions(batch: Any, columns: Sequence[str]) -> Iterator[tuple[str, Any]]:
+    """The folder of each partition that a record batch has rows of, and the places of these rows."""
+    pa = arrow()
+    number, parts = np.zeros(batch.num_rows, dtype=np.int64), []
+    for name in columns:
+        column = batch.column(name)
+        encoded = column if pa.types.is_dictionary(column.type) else column.dictionary_encode()
+        size = len(encoded.dictionary)
+        number = number * (size + 1) + encoded.indices.fill_null(size).to_numpy(zero_copy_only=False)
+        parts.append((name, encoded.dictionary.to_pylist(), size + 1))
+    for value in np.unique(number).tolist():
+        rest, folders = value, []
+        for name, values, size in reversed(parts):
+            rest, place = divmod(rest, size)
+            text = _NO_VALUE if place == size - 1 else quote(str(values[place]), safe=" ")
+            folders.append(f"{name}={text}")
+        yield "/".join(reversed(folders)), pa.array(np.flatnonzero(number == value))
+
+
+def _arrow_batches(part: Path) -> Iterator[Any]:
+    with part.open("rb") as source, arrow().ipc.open_file(source) as reader:
+        for place in range(reader.num_record_batches):
+            yield reader.get_batch(place)
 
 
 def write_refused(path: Path, rows: Iterable[Sequence[object]]) -> None:

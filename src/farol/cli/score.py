@@ -77,6 +77,10 @@ def score(
     keep: Annotated[
         list[str] | None, typer.Option("--keep", help=_("A column to carry into the output, besides the codes."))
     ] = None,
+    partition_by: Annotated[
+        list[str] | None,
+        typer.Option("--partition-by", help=_("A column of the answers: each of its values gets a folder.")),
+    ] = None,
     form: Annotated[
         Form | None, typer.Option("--format", help=_("Form of the answers."), show_default=_("by the ending of --out"))
     ] = None,
@@ -122,7 +126,7 @@ def score(
     elif master or remote:
         raise InputError(msg("{option} names a Spark cluster, and --engine local does without.",
                              option="--master" if master else "--remote"))  # fmt: skip
-    output = output_at(out, form)
+    output = output_at(out, form, partition_by or [])
     _check_output(output, overwrite=overwrite, restart=restart)
     scorer = Scorer(open_model(settings, task, NEXT_YEAR))
     this_year = datetime.now(UTC).astimezone(ZoneInfo(settings.timezone)).year
@@ -159,8 +163,8 @@ def score(
             record(store, scorer, report, at=datetime.now(UTC))
 
 
-def output_at(out: Path, form: Form | None) -> Output:
-    """Where the answers go. InputError where the ending says another form than --format."""
+def output_at(out: Path, form: Form | None, partition_by: Sequence[str] = ()) -> Output:
+    """Where the answers go. InputError where the ending fits neither --format nor --partition-by."""
     from farol.batch.run import Output
 
     ending = {".parquet": Form.parquet, ".csv": Form.csv, ".ndjson": Form.ndjson, ".jsonl": Form.ndjson}.get(
@@ -172,7 +176,13 @@ def output_at(out: Path, form: Form | None) -> Output:
             expected=msg("an ending of {form}, or none for a folder", form=form.value),
             where=Place(file=str(out)),
         )
-    return Output(out, (form or ending or Form.parquet).value, is_folder=ending is None)
+    if ending is not None and partition_by:
+        raise InputError(
+            msg("An output with partitions is a folder."),
+            where=Place(file=str(out)),
+            fix=msg("Give --out a name without an ending, and --format."),
+        )
+    return Output(out, (form or ending or Form.parquet).value, ending is None, tuple(dict.fromkeys(partition_by)))
 
 
 def _check_output(output: Output, *, overwrite: bool, restart: bool) -> None:

@@ -102,7 +102,7 @@ class TabulatedTrees:
 
 def _logistic(log_odds: Singles) -> Singles:
     """The probabilities (n,) as ONNX Runtime computes them, in single precision from the absolute value."""
-    one = np.float32(1)
+    unit = np.float32(1)
     power = np.exp(-np.abs(log_odds).astype(np.float64)).astype(np.float32)
-    upper = one / (one + power)
-    return np.where(log_odds < 0, one - upper, upper)
+    upper = unit / (unit + power)
+    return np.where(log_odds < 0, unit - upper, upper)

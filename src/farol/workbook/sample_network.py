@@ -63,7 +63,7 @@ def _ends(total: int, sizes: NDArray[np.uint16]) -> NDArray[np.int64]:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Places:
+class SchoolPlaces:
     """The places (n,) of a block: their school and state, from 0, and in what these differ from others."""
 
     first: int
@@ -103,7 +103,7 @@ class BlockYear:
     """One year of a block: whole numbers (n,), `values` in hundredths and MISSING where nothing was given."""
 
     year: int
-    places: Places
+    places: SchoolPlaces
     attending: Attending
     age: Shorts
     ideal_phase: NDArray[np.int8]
@@ -134,13 +134,13 @@ def rules_of(year: int) -> int:
     return min(year, rules.YEARS[-1])
 
 
-def _places(network: Network, block: int, ends: Ends) -> Places:
+def _places(network: Network, block: int, ends: Ends) -> SchoolPlaces:
     first, last = block * BLOCK, min((block + 1) * BLOCK, network.pupils)
     school = np.searchsorted(ends[0], np.arange(first, last), side="right")
     state = np.searchsorted(ends[1], school, side="right")
     own = _differences(network.seed, _SCHOOL, network.schools)[:, school]
     whole = _differences(network.seed, _STATE, network.states)[:, state]
-    return Places(
+    return SchoolPlaces(
         first=first,
         school=school.astype(np.int32),
         state=state.astype(np.int8),
@@ -159,7 +159,7 @@ def _differences(seed: int, kind: int, n: int) -> Singles:
     return np.stack([draws.uniform().astype(np.float32) * _HALF - np.float32(1) for _ in range(6)])
 
 
-def _entering(network: Network, block: int, at: int, places: Places, where: Whole) -> Attending:
+def _entering(network: Network, block: int, at: int, places: SchoolPlaces, where: Whole) -> Attending:
     """Pupils who take the free places `where` in the year number `at`."""
     year, n = FIRST_YEAR + at, where.size
     draws = Draws(network.seed, n, at, block, _PUPILS + 1)
@@ -198,7 +198,7 @@ def _reference(year: int) -> int:
     return month * 100 + day
 
 
-def _assessed(draws: Draws, year: int, places: Places, attending: Attending) -> BlockYear:
+def _assessed(draws: Draws, year: int, places: SchoolPlaces, attending: Attending) -> BlockYear:
     age = (year - attending.birth_year - (attending.birthday > _reference(year))).astype(np.int16)
     by_age = rules.IDEAL_OF_AGE.astype(np.int8)
     by_age[8] = int(rules.YOUNGEST_OF_PHASE_1[rules_of(year)] <= 8)
@@ -209,7 +209,7 @@ def _assessed(draws: Draws, year: int, places: Places, attending: Attending) -> 
     return BlockYear(year, places, attending, age, ideal, lag, values)
 
 
-def _indicators(draws: Draws, year: int, places: Places, attending: Attending) -> dict[str, Shorts]:
+def _indicators(draws: Draws, year: int, places: SchoolPlaces, attending: Attending) -> dict[str, Shorts]:
     by, phase = rules_of(year), attending.phase
     form = np.float32(0.8) * attending.ability + np.float32(0.6) * draws.normal()
 
