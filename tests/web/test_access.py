@@ -49,7 +49,7 @@ ENCODED = hashed(PASSWORD)
 THEN = datetime(2025, 3, 10, 12, tzinfo=UTC)
 OWN, OTHER = "3B", "3C"
 PUPILS = {OWN: 9, OTHER: 1_013}
-"""So many of 3C that a count which includes them is known by its digits."""
+"""Enough of 3C that a count which includes them is known by its digits."""
 
 APP = create_app(Settings())
 CASE = {OWN: "0195-own", OTHER: "0195-other"}
