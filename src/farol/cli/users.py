@@ -131,7 +131,7 @@ def reset(login: LoginArgument, data: DataOption = None) -> None:
 
 
 _ROLES = {"coordinator": _("coordinator"), "reader": _("reader"), "administrator": _("administrator")}
-_STATES = {"active": _("active"), "invited": _("has not chosen a password yet"), "disabled": _("disabled")}
+_STATES = {"active": _("may sign in"), "invited": _("has not chosen a password yet"), "disabled": _("disabled")}
 
 
 def _print_link(settings: Settings, name: str, token: str) -> None:

@@ -294,7 +294,7 @@ def _state(account: Account, frame: Frame) -> Message:
         return msg("has not chosen a password yet")
     if account.locked_until is not None and account.locked_until > frame.now:
         return msg("waits after wrong passwords")
-    return msg("active")
+    return msg("may sign in")
 
 
 def _record(frame: Frame, user: User, details: str) -> None:
