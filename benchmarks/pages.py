@@ -1,7 +1,7 @@
 """How fast the list of pupils is: its first paint in a real Chromium, its filters, its files.
 
-    python benchmarks/pages.py                 # 1,200 and 100,000 pupils, SQLite and PostgreSQL
-    python benchmarks/pages.py 1200 --sqlite   # a size, one database
+    python -m benchmarks.pages                 # 1,200 and 100,000 pupils, SQLite and PostgreSQL
+    python -m benchmarks.pages 1200 --sqlite   # a size, one database
 
 A real server with a real database of invented pupils. The floor of each run is `/health` of the same server: what a
 request costs without any work. Of each question the median and the slowest of ten; the first is asked once before, so
