@@ -75,7 +75,8 @@ def page(
     nonce = secrets.token_urlsafe(16)
     common |= {"nonce": nonce, "scripts": _SCRIPTS}
     if "languages" not in values:
-        common["languages"] = languages(request, reader)
+        # What a form answered has no address of its own.
+        common["languages"] = languages(request, reader) if request.method in ("GET", "HEAD") else []
     text = _ENVIRONMENT.get_template(template).render(common | values)
     return HTMLResponse(text, status, {"Content-Language": reader.tag, "Content-Security-Policy": page_policy(nonce)})
 

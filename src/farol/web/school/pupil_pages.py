@@ -8,7 +8,7 @@ from typing import Any
 
 from markupsafe import Markup
 
-from farol.accounts.site import read_setting
+from farol.accounts.purpose import purpose_words
 from farol.errors import InputError
 from farol.model.features import meanings_of
 from farol.model.reasons import Reason, number_text
@@ -24,9 +24,6 @@ from farol.web.school.words import in_ten, level_words
 from farol.workbook.student_code import student_code
 
 MOST_CHARTS = 12
-
-PURPOSE = "purpose"
-"""The site setting that says for what, and on which legal basis, pupils' data are processed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,7 +68,6 @@ def referral_values(asking: Asking, record: PupilRecord, audience: str) -> dict[
     tasks = answered_tasks(asking)
     task = next((name for name in tasks if record.answer(name) is not None), None)
     profile = asking.service.profile if task is None else asking.profile(task)
-    purpose: object = read_setting(asking.store, PURPOSE, "")
     shown = None if task is None else _answer(record, task, profile, asking.reader)
     return {
         **_head(asking, record, profile),
@@ -82,7 +78,7 @@ def referral_values(asking: Asking, record: PupilRecord, audience: str) -> dict[
             side: [] if shown is None else [reason["fact"] for reason in shown[side] if reason["tells"]]
             for side in ("raising", "lowering")
         },
-        "purpose": purpose if isinstance(purpose, str) else "",
+        "purpose": purpose_words(asking.store, asking.reader.locale),
         "foot": asking.by_whom(),
     }
 
