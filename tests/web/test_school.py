@@ -206,8 +206,11 @@ def test_each_class_is_printed_apart_with_who_printed(
     mine, other = two_classes(store)
     as_coordinator(mine, other)
     page = school.get("/pupils/print", params={"by": "all", "show": "all"}).text
-    assert page.count('class="paper"') == 2
-    assert words(page).count("Impresso por Ana Lima, ") == 2
+    pages = [-(-len(pupils_of(store, name)) // 8) for name in (mine, other)]
+    assert page.count('class="paper"') == words(page).count("Impresso por Ana Lima, ") == sum(pages)
+    assert page.count("paper blank") == sum(n % 2 for n in pages), "each class begins on the front of a sheet"
+    one_sided = school.get("/pupils/print", params={"by": "all", "show": "all", "sides": "1"}).text
+    assert "paper blank" not in one_sided
     (line,) = latest(store, 1)
     assert (line.user, line.action, line.subject) == ("u1", "printed", "list")
 

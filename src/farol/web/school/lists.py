@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import io
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Annotated
-from urllib.parse import quote, urlencode
+from urllib.parse import quote
 
+import numpy as np
 from markupsafe import Markup
 from pydantic import BaseModel, Field
-from sqlalchemy import select
+from sqlalchemy import exists, select
 
 from farol.accounts.site import read_setting
 from farol.accounts.viewer import Duty
@@ -30,7 +31,6 @@ from farol.school.listing import (
     Order,
     PupilPage,
     pupil_page,
-    schools_of,
 )
 from farol.school.recording import school_column
 from farol.school.standings import Standings, choose, natural, standings_of
@@ -75,6 +75,12 @@ class Asked(BaseModel, frozen=True):
         return int(moved) if moved.isascii() and moved.isdigit() and 0 < int(moved) <= MOST_PLACES else None
 
 
+class PrintAsked(Asked, frozen=True):
+    """The same for paper; `sides` is 1 where the paper is printed on one side."""
+
+    sides: Parameter = ""
+
+
 @dataclass(frozen=True, slots=True)
 class Line:
     """A pupil's line."""
@@ -108,9 +114,13 @@ class PreparedList:
 
 def answered_tasks(asking: Asking) -> list[str]:
     """The tasks that were answered for pupils, that which looks furthest ahead first. Raises StoreError."""
+    ahead = {task: asking.profile(task).tasks[task].horizon for task in asking.service.task_names()}
+    known = [exists().where(pupil_answers.c.task == task).label(task) for task in ahead]
+    if not known:
+        return []
     with asking.store.snapshot() as connection:
-        known = set(connection.execute(select(pupil_answers.c.task).distinct()).scalars())
-    ahead = {task: asking.profile(task).tasks[task].horizon for task in known if task in asking.profile(task).tasks}
+        has = dict(zip(ahead, connection.execute(select(*known)).one(), strict=True))
+    ahead = {task: horizon for task, horizon in ahead.items() if has[task]}
     return sorted(ahead, key=lambda task: (-ahead[task], task))
 
 
@@ -170,6 +180,7 @@ def list_values(asking: Asking, asked: Asked, made: PreparedList) -> dict[str, o
             name: reader.url(f"{PATH}{end}", **base)
             for name, end in {"csv": ".csv", "xlsx": ".xlsx", "print": "/print"}.items()
         },
+        "one_sided": reader.url(f"{PATH}/print", **base, sides="1"),
         "with_names": made.reader.with_names,
         "has_school": school_column(profile) is not None,
         "is_bounded": made.reader.classes is not None,
@@ -293,23 +304,47 @@ def xlsx_of(pupils: Sequence[ListedPupil], made: PreparedList, reader: Reader) -
     return file.getvalue()
 
 
-def class_sheets(pupils: Sequence[ListedPupil], made: PreparedList, reader: Reader) -> list[dict[str, object]]:
-    """The list class by class, each for a sheet of paper of its own."""
+PRINTED_ROWS = 8
+"""Pupils on a page of paper: few enough that the longest lines fit, so that we know how many pages a class takes."""
+PRINTED_WORDS = 2
+"""Reasons and missing values of a printed line."""
+
+
+def class_sheets(
+    pupils: Sequence[ListedPupil], made: PreparedList, reader: Reader, *, two_sided: bool
+) -> list[dict[str, object]]:
+    """The list class by class, page by page. Two-sided, a class with an odd number of pages has a blank one behind it:
+    browsers do not know how to begin on the front of a sheet."""
+    _ = reader.gettext
     groups: dict[str, list[ListedPupil]] = {}
     for pupil in pupils:
         groups.setdefault(pupil.group or "", []).append(pupil)
-    return [
-        {
-            "name": reader.gettext("Class {name}", name=name) if name else reader.gettext("Pupils without a class"),
-            "lines": [line_of(pupil, made, reader) for pupil in groups[name]],
-        }
-        for name in sorted(groups, key=lambda name: (not name, natural(name)))
-    ]
+    sheets: list[dict[str, object]] = []
+    for name in sorted(groups, key=lambda name: (not name, natural(name))):
+        lines = [_printed(pupil, made, reader) for pupil in groups[name]]
+        pages = [lines[start : start + PRINTED_ROWS] for start in range(0, len(lines), PRINTED_ROWS)]
+        title = _("Class {name}", name=name) if name else _("Pupils without a class")
+        sheets += [
+            {
+                "name": title,
+                "part": _("page {page} of {pages}", page=number, pages=len(pages)) if len(pages) > 1 else "",
+                "lines": page,
+                "is_blank": False,
+            }
+            for number, page in enumerate(pages, 1)
+        ]
+        if two_sided and len(pages) % 2:
+            sheets.append({"name": title, "part": "", "lines": [], "is_blank": True})
+    return sheets
 
 
-def address_of(made: PreparedList) -> str:
-    """The address of the list that is asked for, without what says nothing."""
-    return f"{PATH}?{urlencode(_parameters(made, made.query))}"
+def _printed(pupil: ListedPupil, made: PreparedList, reader: Reader) -> Line:
+    line = line_of(pupil, made, reader)
+    names = [text.in_locale(reader.locale) for text in pupil.missing]
+    more = len(names) - PRINTED_WORDS
+    listed = reader.listing(names[:PRINTED_WORDS])
+    missing = str(reader.gettext("{names} and {n} more", names=listed, n=more)) if more > 0 else listed
+    return replace(line, reasons=line.reasons[:PRINTED_WORDS], missing=missing)
 
 
 def _query(asking: Asking, asked: Asked, standings: Standings, profile: Profile, reader: ListReader) -> ListQuery:
@@ -368,12 +403,12 @@ def _fields(asking: Asking, made: PreparedList) -> list[dict[str, object]]:
     """The pickers of the form: those that have something to pick."""
     reader, query, standings, profile = asking.reader, made.query, made.standings, made.profile
     _, seen = reader.gettext, standings.seen_by(made.reader.classes)
-    levels = sorted({level for level in standings.level[seen].tolist() if level == level})  # noqa: PLR0124  NaN
-    classes = [standings.classes[place] for place in sorted({p for p in standings.group[seen].tolist() if p >= 0})]
+    levels = [float(level) for level in np.unique(standings.level[seen]) if not np.isnan(level)]
+    classes = [standings.classes[place] for place in np.unique(standings.group[seen]) if place >= 0]
+    schools = [standings.schools[place] for place in np.unique(standings.school[seen]) if place >= 0]
     level_name = profile.level_name.in_locale(reader.locale)
     meanings = meanings_of(profile)
     features = [name for name in profile.tasks[standings.task].features if name in meanings]
-    schools = schools_of(asking.store, standings, made.reader) if school_column(profile) else []
     orders = {
         Order.risk: _("risk"),
         Order.student: _("code"),

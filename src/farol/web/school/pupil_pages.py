@@ -8,12 +8,12 @@ from typing import Any
 
 from markupsafe import Markup
 
-from farol.accounts.site import read_setting
+from farol.accounts.purpose import purpose_words
 from farol.errors import InputError
 from farol.model.features import meanings_of
 from farol.model.reasons import Reason, number_text
 from farol.model.scoring import Answer, Scorer
-from farol.profile import Column, Profile
+from farol.profile import Column, Profile, Task
 from farol.school.pupil import PupilRecord, PupilYear, Quartiles, quartiles, read_pupil, scenario
 from farol.school.recording import stored_reasons
 from farol.web.casework.panel import case_panel
@@ -25,9 +25,6 @@ from farol.web.school.words import in_ten, level_words
 from farol.workbook.student_code import student_code
 
 MOST_CHARTS = 12
-
-PURPOSE = "purpose"
-"""The site setting that says for what, and on which legal basis, pupils' data are processed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,19 +70,17 @@ def referral_values(asking: Asking, record: PupilRecord, audience: str) -> dict[
     tasks = answered_tasks(asking)
     task = next((name for name in tasks if record.answer(name) is not None), None)
     profile = asking.service.profile if task is None else asking.profile(task)
-    purpose: object = read_setting(asking.store, PURPOSE, "")
     shown = None if task is None else _answer(record, task, profile, asking.reader)
     return {
         **_head(asking, record, profile),
         "state": profile.label.state.in_locale(asking.reader.locale),
         "audience": audience if audience in AUDIENCES else AUDIENCES[0],
         "answer": shown,
-        # What can be worked on: an age, or a chance from a table, helps nobody who gets the sheet.
         **{
-            side: [] if shown is None else [reason["fact"] for reason in shown[side] if reason["changeable"]]
+            side: [] if shown is None else [reason["fact"] for reason in shown[side] if reason["tells"]]
             for side in ("raising", "lowering")
         },
-        "purpose": purpose if isinstance(purpose, str) else "",
+        "purpose": purpose_words(asking.store, asking.reader.locale),
         "foot": asking.by_whom(),
     }
 
@@ -187,14 +182,27 @@ def _answer(record: PupilRecord, task: str, profile: Profile, reader: Reader) ->
         "risk": None if answer.probability is None else reader.percent(answer.probability),
         "like_these": None if answer.expected is None else in_ten(*answer.expected, reader),
         "now": answer.at_risk_now,
-        "raising": [_reason(reason, reader) for reason in reasons if reason.direction == "raises"],
-        "lowering": [_reason(reason, reader) for reason in reasons if reason.direction == "lowers"],
+        "raising": [_reason(reason, spec, reader) for reason in reasons if reason.direction == "raises"],
+        "lowering": [_reason(reason, spec, reader) for reason in reasons if reason.direction == "lowers"],
         "missing": [meanings[name].in_locale(reader.locale) for name in answer.missing if name in meanings],
     }
 
 
-def _reason(reason: Reason, reader: Reader) -> dict[str, object]:
-    return {"fact": reason.fact(reader.locale).render(reader.locale), "changeable": reason.changeable}
+def _reason(reason: Reason, task: Task, reader: Reader) -> dict[str, object]:
+    """A reason in words. `tells`: it says something to whoever gets a sheet about the pupil.
+
+    What cannot be worked on helps nobody there, and a grade above what is usual is no worry, though the model would
+    have had it higher still.
+    """
+    worse = {-1: "below", 1: "above"}.get(task.monotone.get(reason.feature, 0))
+    better = {-1: "above", 1: "below"}.get(task.monotone.get(reason.feature, 0))
+    against = better if reason.direction == "raises" else worse
+    is_odd = reason.standing is not None and reason.standing.position == against
+    return {
+        "fact": reason.fact(reader.locale).render(reader.locale),
+        "changeable": reason.changeable,
+        "tells": reason.changeable and reason.value is not None and not is_odd,
+    }
 
 
 def _past(record: PupilRecord, asking: Asking) -> Iterator[dict[str, object]]:

@@ -17,6 +17,7 @@ from farol.web.school.class_pages import class_values, classes_values
 from farol.web.school.lists import (
     PATH,
     Asked,
+    PrintAsked,
     class_sheets,
     csv_of,
     list_values,
@@ -45,6 +46,7 @@ async def fields_of(request: Request) -> dict[str, str]:
 
 GivenFields = Annotated[dict[str, str], Depends(fields_of)]
 AskedList = Annotated[Asked, Query()]
+AskedPrint = Annotated[PrintAsked, Query()]
 
 
 @access(Role.read, is_page=True)
@@ -80,7 +82,7 @@ def pupils_xlsx(request: Request, asked: AskedList) -> Response:
 
 @access(Role.read, is_page=True)
 @router.get(f"{PATH}/print")
-def pupils_print(request: Request, asked: AskedList) -> Response:
+def pupils_print(request: Request, asked: AskedPrint) -> Response:
     """The list for paper, class by class."""
 
     def make(asking: Asking) -> Response:
@@ -90,7 +92,8 @@ def pupils_print(request: Request, asked: AskedList) -> Response:
         pupils = every_pupil(asking.store, made.profile, made.standings, made.query, made.reader)
         asking.record(Action.printed, "list", details=made.query.group or "")
         values = list_values(asking, asked, made) | {
-            "sheets": class_sheets(pupils, made, asking.reader),
+            "sheets": class_sheets(pupils, made, asking.reader, two_sided=asked.sides != "1"),
+            "two_sided": asked.sides != "1",
             "foot": asking.by_whom(),
         }
         return asking.page("print.html", values, here="pupils")
