@@ -70,7 +70,7 @@ def fill(store: Store, answers: Sequence[Mapping[str, object]]) -> None:
 
 
 def invented(n: int, *, seed: int = 0, classes: int = 12) -> list[dict[str, object]]:
-    """Answers for `n` pupils of so many classes in nine levels: some tie, one in twenty has none."""
+    """Answers for `n` pupils of these `classes` in nine levels: some tie, one in twenty has none."""
     rng = np.random.default_rng(seed)
     chances = np.round(rng.beta(1.2, 1.8, n), 3)
     rows = []

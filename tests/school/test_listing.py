@@ -27,7 +27,6 @@ from farol.school.listing import (
     band_of,
     every_pupil,
     pupil_page,
-    schools_of,
 )
 from farol.school.standings import EXACT, Standings, choose, expected_cases, natural, standings_of
 from farol.store.database import Store
@@ -154,8 +153,7 @@ def test_each_filter_gives_the_pupils_it_names(store: Store) -> None:
     ):
         assert codes(store, query) == expected, query
         assert pupil_page(store, PROFILE, of(store), query, ALL).matching == len(expected)
-    assert schools_of(store, of(store), ALL) == ["Azul", "Verde"]
-    assert schools_of(store, of(store), ListReader(frozenset({"2B"}))) == ["Azul"]
+    assert of(store).schools == ("Azul", "Verde")
     assert [pupil.step for pupil in listed(store, whole)] == ["plan", None, None, None]
 
 
@@ -267,7 +265,7 @@ def test_the_curve_for_many_agrees_with_the_exact_count() -> None:
 def test_many_pupils_are_counted_by_sums(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
     fill(store, invented(300))
     exact = pupil_page(store, PROFILE, of(store), ListQuery(everyone=True), ALL).selected
-    monkeypatch.setattr("farol.school.listing.EXACT", 10)
+    monkeypatch.setattr("farol.school.standings.EXACT", 10)
     quick = pupil_page(store, PROFILE, of(store), ListQuery(everyone=True), ALL).selected
     assert quick.n == exact.n
     assert quick.value == pytest.approx(exact.value)

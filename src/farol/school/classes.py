@@ -10,13 +10,14 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
 from sqlalchemy import func, select
 
-from farol.evaluation.intervals import difference_of, share_of
+from farol.evaluation.intervals import Floats, difference_of, share_of
 from farol.evaluation.metrics import Estimate
 from farol.pupils.ranking import By, ExpectedCases
 from farol.school.listing import RISKS, ListReader
-from farol.school.standings import Mask, Standings, expected_cases
+from farol.school.standings import Standings, expected_cases, expected_of_sums
 from farol.store.database import Store
 from farol.store.tables import pupil_years
 
@@ -67,14 +68,34 @@ class Targeting:
 
 def class_counts(store: Store, standings: Standings, reader: ListReader, by: By = By.all) -> list[ClassCount]:
     """All pupils that may be seen, then each of their classes, then those without a class. Raises StoreError."""
-    seen = standings.seen_by(reader.classes) & standings.of(by)
+    seen = np.flatnonzero(standings.seen_by(reader.classes) & standings.of(by))
     before = _year_before(store, standings.year, reader)
-    counts = [_count("", standings, seen, seen & False, _sum_of(before))]
-    for place in np.unique(standings.group[seen]).tolist():
-        mask = seen & (standings.group == place)
+    whole = _Sums.of(standings.ranked(seen))
+    counts = [_count("", standings, seen, _Sums(), _sum_of(before))]
+    groups = np.unique(standings.group[seen])
+    by_group = seen[np.argsort(standings.group[seen], kind="stable")]
+    parts = np.split(by_group, np.searchsorted(standings.group[by_group], groups))[1:]  # before the first is nobody
+    for place, positions in zip(groups.tolist(), parts, strict=True):
         name = None if place < 0 else standings.classes[place]
-        counts.append(_count(name, standings, mask, seen & ~mask, before.get(name)))
+        rest = whole.without(_Sums.of(standings.ranked(positions)))
+        counts.append(_count(name, standings, positions, rest, before.get(name)))
     return sorted(counts, key=lambda count: count.name is None)
+
+
+@dataclass(frozen=True, slots=True)
+class _Sums:
+    """How many pupils with an answer, and the sums of their probabilities p and of p (1 − p)."""
+
+    n: int = 0
+    mean: float = 0.0
+    variance: float = 0.0
+
+    @classmethod
+    def of(cls, chances: Floats) -> _Sums:
+        return cls(chances.size, float(chances.sum()), float((chances * (1 - chances)).sum()))
+
+    def without(self, part: _Sums) -> _Sums:
+        return _Sums(self.n - part.n, self.mean - part.mean, self.variance - part.variance)
 
 
 def targeting(standings: Standings, reader: ListReader, places: int, by: By = By.all) -> Targeting | None:
@@ -85,7 +106,7 @@ def targeting(standings: Standings, reader: ListReader, places: int, by: By = By
     groups, sizes = np.unique(standings.group[named], return_counts=True)
     if groups.size < 2:
         return None
-    sums = np.array([standings.probability[named & (standings.group == group)].sum() for group in groups])
+    sums = np.bincount(standings.group[named], weights=standings.probability[named])[groups]
     order = np.argsort(-sums / sizes, kind="stable")
     chosen = order[: int(np.searchsorted(np.cumsum(sizes[order]), places)) + 1]
     pupils = int(sizes[chosen].sum())
@@ -103,24 +124,25 @@ def targeting(standings: Standings, reader: ListReader, places: int, by: By = By
 
 
 def _count(
-    name: str | None, standings: Standings, mask: Mask, others: Mask, before: tuple[int, int] | None
+    name: str | None, standings: Standings, positions: NDArray[np.int64], rest: _Sums, before: tuple[int, int] | None
 ) -> ClassCount:
-    chances = standings.ranked(mask)
+    """A class of the pupils at ascending positions. The interval of the others, who are many, is the normal curve's."""
+    chances = standings.ranked(positions)
     expected = expected_cases(chances)
-    share, rest = _share(expected), _share(expected_cases(standings.ranked(others)))
-    known = standings.at_risk_now[mask]
+    share, others = _share(expected), _share(expected_of_sums(rest.n, rest.mean, rest.variance))
+    known = standings.at_risk_now[positions]
     known = known[~np.isnan(known)]
     edges = [float("inf"), *RISKS]
     bands = [int(((chances >= low) & (chances < high)).sum()) for high, low in zip(edges, RISKS, strict=False)]
     return ClassCount(
         name=name,
-        pupils=int(mask.sum()),
-        bands=(*bands, int(mask.sum()) - chances.size),
+        pupils=positions.size,
+        bands=(*bands, positions.size - chances.size),
         expected=expected,
         share=share,
         now=share_of(float(known.sum()), known.size) if known.size else None,
         before=share_of(*before) if before is not None and before[1] else None,
-        against=None if share is None or rest is None else difference_of(share, rest),
+        against=None if share is None or others is None else difference_of(share, others),
     )
 
 

@@ -1,15 +1,16 @@
-"""The list: whom to see first. The database filters, sorts and counts; `farol.school.standings` says who is on it."""
+"""The list: whom to see first. The standings filter, sort and count; the database gives the lines of a page."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import Any
 
 import numpy as np
-from sqlalchemy import ColumnElement, Connection, RowMapping, Select, Subquery, func, or_, select
+from numpy.typing import NDArray
+from sqlalchemy import Connection, RowMapping, Subquery, func, select
 
 from farol.model.features import meanings_of
 from farol.model.reasons import Reason
@@ -17,7 +18,7 @@ from farol.profile import Profile, Text, fold
 from farol.pupils.ranking import By, ExpectedCases
 from farol.school.names import names_of
 from farol.school.recording import stored_reasons
-from farol.school.standings import EXACT, Places, Standings, choose, expected_cases, expected_of_sums
+from farol.school.standings import Mask, Places, Standings, choose, expected_cases
 from farol.store.database import Store
 from farol.store.tables import cases, pupil_answers, pupil_names
 from farol.workbook.student_code import student_code
@@ -128,20 +129,19 @@ def pupil_page(store: Store, profile: Profile, standings: Standings, query: List
     ranked = standings.ranked(mask)
     places = choose(ranked, query.places)
     with store.snapshot() as connection:
-        selection = _Selection.of(standings, query, reader, places.cut)
-        matching, selected = _expected(connection, selection)
-        rows = selection.rows().limit(PAGE_SIZE).offset(PAGE_SIZE * (query.page - 1))
-        pupils = tuple(_Lines(profile, standings, reader, places).read(connection, rows))
-    return PupilPage(
-        places=places,
-        pupils=pupils,
-        matching=matching,
-        selected=selected,
-        listed=expected_cases(ranked[: places.listed]),
-        everybody=expected_cases(ranked),
-        unanswered=int(mask.sum()) - ranked.size,
-        unknown_now=int(np.isnan(standings.at_risk_now[seen]).sum()),
-    )
+        chosen = _chosen(connection, standings, query, reader, places)
+        start = PAGE_SIZE * (query.page - 1)
+        pupils = _Lines(profile, standings, reader, places).read(connection, chosen[start : start + PAGE_SIZE])
+        return PupilPage(
+            places=places,
+            pupils=tuple(pupils),
+            matching=chosen.size,
+            selected=expected_cases(standings.ranked(np.sort(chosen))),
+            listed=expected_cases(ranked[: places.listed]),
+            everybody=expected_cases(ranked),
+            unanswered=int(mask.sum()) - ranked.size,
+            unknown_now=int(np.isnan(standings.at_risk_now[seen]).sum()),
+        )
 
 
 def every_pupil(
@@ -150,16 +150,8 @@ def every_pupil(
     """All pupils that fit what was asked, for a file or for paper. Raises StoreError."""
     places = choose(standings.ranked(standings.seen_by(reader.classes) & standings.of(query.by)), query.places)
     with store.snapshot() as connection:
-        rows = _Selection.of(standings, query, reader, places.cut).rows()
-        return list(_Lines(profile, standings, reader, places).read(connection, rows))
-
-
-def schools_of(store: Store, standings: Standings, reader: ListReader) -> list[str]:
-    """The schools of the pupils that may be seen, in the order of their names. Raises StoreError."""
-    table = pupil_answers.c
-    query = select(table.school).where(*_bounds(standings, reader), table.school.is_not(None)).distinct()
-    with store.snapshot() as connection:
-        return sorted(connection.execute(query).scalars(), key=fold)
+        chosen = _chosen(connection, standings, query, reader, places)
+        return list(_Lines(profile, standings, reader, places).read(connection, chosen))
 
 
 def band_of(probability: float | None) -> int:
@@ -169,90 +161,78 @@ def band_of(probability: float | None) -> int:
     return next(place for place, low in enumerate(RISKS) if probability >= low)
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class _Selection:
-    """The rows that fit, as SQL."""
-
-    conditions: Sequence[ColumnElement[bool]]
-    order: Order
-    latest: Subquery
-    needs_case: bool
-
-    @classmethod
-    def of(cls, standings: Standings, query: ListQuery, reader: ListReader, cut: float) -> _Selection:
-        latest = _latest_cases(standings.year)
-        conditions = [*_bounds(standings, reader), *_filters(query, latest, reader)]
-        if not query.everyone:
-            conditions.append(pupil_answers.c.probability >= cut)
-        needs_case = query.step is not None or query.order is Order.step
-        return cls(conditions, query.order, latest, needs_case)
-
-    def figures(self, *columns: ColumnElement[Any]) -> Select[Any]:
-        """These columns of all rows."""
-        return select(*columns).select_from(self._joined()).where(*self.conditions)
-
-    def rows(self) -> Select[Any]:
-        """The rows themselves, in order."""
-        table = pupil_answers.c
-        first = {
-            Order.risk: (),
-            Order.student: (table.student,),
-            Order.group: (func.length(table["class"]).nulls_last(), table["class"].nulls_last()),
-            Order.level: (table.level.nulls_last(),),
-            Order.school: (table.school.nulls_last(),),
-            Order.reason: (table.raising.desc(),),
-            Order.step: (self.latest.c.step.nulls_first(),),
-        }[self.order]
-        return self.figures(*pupil_answers.c).order_by(*first, table.probability.desc().nulls_last(), table.student)
-
-    def _joined(self) -> Any:
-        if not self.needs_case:
-            return pupil_answers
-        return pupil_answers.outerjoin(self.latest, self.latest.c.student == pupil_answers.c.student)
+Positions = NDArray[np.int64]
+"""Of pupils in the standings."""
 
 
-def _bounds(standings: Standings, reader: ListReader) -> list[ColumnElement[bool]]:
-    """The rows of the question that a reader may see: every query begins with these conditions."""
-    table = pupil_answers.c
-    conditions = [table.task == standings.task, table.year == standings.year]
-    if reader.classes is not None:
-        conditions.append(table["class"].in_(sorted(reader.classes)))
-    return conditions
+def _chosen(
+    connection: Connection, standings: Standings, query: ListQuery, reader: ListReader, places: Places
+) -> Positions:
+    """The positions of the pupils that fit, in the order that was asked for: of those alone who may be seen."""
+    needs_steps = query.step is not None or query.order is Order.step
+    steps = _all_steps(connection, standings.year) if needs_steps else {}
+    mask = standings.seen_by(reader.classes) & standings.of(query.by)
+    for condition in _conditions(connection, standings, query, reader, steps):
+        mask &= condition
+    if not query.everyone:
+        mask &= standings.probability >= places.cut
+    order = np.argsort(_keys(standings, query.order, steps), kind="stable")
+    chosen: Positions = order[mask[order]]
+    return chosen
 
 
-def _filters(query: ListQuery, latest: Subquery, reader: ListReader) -> Iterator[ColumnElement[bool]]:
-    table = pupil_answers.c
-    if query.by is not By.all:
-        yield table.at_risk_now == (1 if query.by is By.recovery else 0)
+def _conditions(
+    connection: Connection, standings: Standings, query: ListQuery, reader: ListReader, steps: Mapping[str, str]
+) -> Iterator[Mask]:
     if query.level is not None:
-        yield table.level == query.level
+        yield standings.level == query.level
     if query.group is not None:
-        yield table["class"] == query.group
+        yield standings.in_class(query.group)
     if query.school is not None:
-        yield table.school == query.school
+        yield standings.in_school(query.school)
     if query.band == UNANSWERED:
-        yield table.probability.is_(None)
+        yield np.isnan(standings.probability)
     elif query.band is not None:
-        yield table.probability >= RISKS[query.band]
-        if query.band:
-            yield table.probability < RISKS[query.band - 1]
+        upper = RISKS[query.band - 1] if query.band else np.inf
+        yield (standings.probability >= RISKS[query.band]) & (standings.probability < upper)
     if query.reason is not None:
-        yield table.raising.contains(f",{query.reason},", autoescape=True)
+        yield standings.raised_by(query.reason)
     if query.step == NO_CASE:
-        yield latest.c.step.is_(None)
+        yield ~standings.among(steps)
     elif query.step is not None:
-        yield latest.c.step == query.step
+        yield standings.among({student for student, step in steps.items() if step == query.step})
     if query.search:
-        yield _matches(query.search, reader)
+        yield _matches(connection, standings, query.search, reader)
 
 
-def _matches(search: str, reader: ListReader) -> ColumnElement[bool]:
+def _matches(connection: Connection, standings: Standings, search: str, reader: ListReader) -> Mask:
     """Whose code, or name where names are shown, has this text in it."""
-    code = pupil_answers.c.student.contains(student_code(search) or search.upper(), autoescape=True)
-    if not reader.with_names:
-        return code
-    named = select(pupil_names.c.student).where(pupil_names.c.folded.contains(fold(search), autoescape=True))
-    return or_(code, pupil_answers.c.student.in_(named))
+    code = student_code(search) or search.upper()
+    mask = np.array([code in student for student in standings.student], dtype=np.bool_)
+    if reader.with_names:
+        query = select(pupil_names.c.student).where(pupil_names.c.folded.contains(fold(search), autoescape=True))
+        mask |= standings.among(set(connection.execute(query).scalars()))
+    return mask
+
+
+def _keys(standings: Standings, order: Order, steps: Mapping[str, str]) -> NDArray[Any]:
+    """What the pupils (n,) are sorted by; the unknown last, but for who has no case, who comes first."""
+    if order is Order.student:
+        return standings.student.astype(np.str_)
+    if order in (Order.group, Order.school):
+        places = standings.group if order is Order.group else standings.school
+        return np.where(places < 0, np.iinfo(np.int64).max, places)
+    if order is Order.level:
+        return standings.level
+    if order is Order.reason:
+        return np.array([text.split(",", 2)[1] or _LAST for text in standings.raising], dtype=np.str_)
+    if order is Order.step:
+        numbers = {step: place for place, step in enumerate(STEPS)}
+        return np.array([numbers.get(steps.get(student, ""), -1) for student in standings.student], dtype=np.int64)
+    return np.zeros(len(standings.student), dtype=np.int64)
+
+
+_LAST = "\U0010ffff"
 
 
 def _latest_cases(year: int) -> Subquery:
@@ -263,16 +243,9 @@ def _latest_cases(year: int) -> Subquery:
     return select(of_year.c.student, of_year.c.step).where(of_year.c.place == 1).subquery()
 
 
-def _expected(connection: Connection, selection: _Selection) -> tuple[int, ExpectedCases]:
-    """How many rows fit, and the expected cases among them."""
-    risk = pupil_answers.c.probability
-    sums = selection.figures(func.count(), func.count(risk), func.sum(risk), func.sum(risk * (1 - risk)))
-    matching, answered, mean, variance = connection.execute(sums).one()
-    if answered > EXACT:
-        return matching, expected_of_sums(answered, mean, variance)
-    # In one order, so that the same pupils give the same sum to the last digit.
-    chances = connection.execute(selection.figures(risk).where(risk.is_not(None)).order_by(risk.desc())).scalars().all()
-    return matching, ExpectedCases.of(np.array(chances, dtype=np.float64))
+def _all_steps(connection: Connection, year: int) -> dict[str, str]:
+    latest = _latest_cases(year)
+    return {row.student: row.step for row in connection.execute(select(latest.c.student, latest.c.step))}
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -284,23 +257,27 @@ class _Lines:
     reader: ListReader
     places: Places
 
-    def read(self, connection: Connection, query: Select[Any]) -> Iterator[ListedPupil]:
-        """The lines of the rows that a query gives."""
-        rows = connection.execute(query).mappings().all()
-        students = [row["student"] for row in rows]
-        names = names_of(connection, students) if self.reader.with_names else {}
-        steps = _steps(connection, self.standings.year, students)
+    def read(self, connection: Connection, positions: Positions) -> Iterator[ListedPupil]:
+        """The lines of the pupils at these positions; who was erased meanwhile is left out."""
+        table = pupil_answers.c
+        of_question = (table.task == self.standings.task) & (table.year == self.standings.year)
         task = self.profile.tasks.get(self.standings.task)
         changeable = () if task is None else task.changeable
         meanings = meanings_of(self.profile)
-        for row in rows:
-            yield replace(
-                self._line(row),
-                name=names.get(row["student"]),
-                step=steps.get(row["student"]),
-                reasons=stored_reasons(row["reasons"], self.profile, changeable),
-                missing=tuple(meanings[name] for name in json.loads(row["missing"]) if name in meanings),
-            )
+        for start in range(0, len(positions), _AT_ONCE):
+            students = self.standings.student[positions[start : start + _AT_ONCE]].tolist()
+            query = select(pupil_answers).where(of_question, table.student.in_(students))
+            rows = {row["student"]: row for row in connection.execute(query).mappings()}
+            names = names_of(connection, students) if self.reader.with_names else {}
+            steps = _steps(connection, self.standings.year, students)
+            for row in (rows[student] for student in students if student in rows):
+                yield replace(
+                    self._line(row),
+                    name=names.get(row["student"]),
+                    step=steps.get(row["student"]),
+                    reasons=stored_reasons(row["reasons"], self.profile, changeable),
+                    missing=tuple(meanings[name] for name in json.loads(row["missing"]) if name in meanings),
+                )
 
     def _line(self, row: RowMapping) -> ListedPupil:
         probability, low, high = row["probability"], row["expected_low"], row["expected_high"]
@@ -323,9 +300,6 @@ _AT_ONCE = 500
 
 
 def _steps(connection: Connection, year: int, students: Sequence[str]) -> dict[str, str]:
-    latest, steps = _latest_cases(year), dict[str, str]()
-    for start in range(0, len(students), _AT_ONCE):
-        some = latest.c.student.in_(students[start : start + _AT_ONCE])
-        query = select(latest.c.student, latest.c.step).where(some)
-        steps |= {row.student: row.step for row in connection.execute(query)}
-    return steps
+    latest = _latest_cases(year)
+    query = select(latest.c.student, latest.c.step).where(latest.c.student.in_(students))
+    return {row.student: row.step for row in connection.execute(query)}

@@ -7,9 +7,11 @@ and every count of a page is then a matter of microseconds. What a viewer may se
 from __future__ import annotations
 
 import re
-from collections.abc import Collection
+import sys
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from statistics import NormalDist
+from typing import Any
 from weakref import WeakKeyDictionary
 
 import numpy as np
@@ -19,6 +21,7 @@ from sqlalchemy import func, select
 from farol.evaluation.capacity import USUAL
 from farol.evaluation.intervals import Floats
 from farol.evaluation.metrics import COVERAGE
+from farol.profile import fold
 from farol.pupils.ranking import By, ExpectedCases
 from farol.store.database import Store
 from farol.store.pupils import revision
@@ -36,17 +39,22 @@ _KEPT: WeakKeyDictionary[Store, dict[str, Standings]] = WeakKeyDictionary()
 class Standings:
     """The answers for one question and year, the highest risk first, those without an answer (NaN) last.
 
-    `group` has each pupil's place in `classes`, −1 where the class is unknown.
+    `group` and `school` have each pupil's place in `classes` and `schools`, −1 where it is unknown. `raising` are the
+    features that raise the risk, as they are stored.
     """
 
     task: str
     year: int
     revision: str
+    student: NDArray[np.object_]  # (n,)
     probability: Floats  # (n,)
     at_risk_now: Floats  # (n,) NaN unknown
     level: Floats  # (n,) NaN unknown
     group: NDArray[np.int64]  # (n,)
     classes: tuple[str, ...]
+    school: NDArray[np.int64]  # (n,)
+    schools: tuple[str, ...]
+    raising: NDArray[np.object_]  # (n,)
 
     def seen_by(self, classes: Collection[str] | None) -> Mask:
         """Which pupils (n,) somebody may see: those of `classes`, all where it is None."""
@@ -68,8 +76,22 @@ class Standings:
         mask: Mask = self.group == (self.classes.index(name) if name in self.classes else len(self.classes))
         return mask
 
-    def ranked(self, mask: Mask) -> Floats:
-        """The probabilities of those of `mask` who have an answer, the highest first."""
+    def in_school(self, name: str) -> Mask:
+        """The pupils (n,) of a school; nobody where there is no such school."""
+        mask: Mask = self.school == (self.schools.index(name) if name in self.schools else len(self.schools))
+        return mask
+
+    def raised_by(self, feature: str) -> Mask:
+        """The pupils (n,) whose risk a feature raises."""
+        part = f",{feature},"
+        return np.array([part in text for text in self.raising], dtype=np.bool_)
+
+    def among(self, students: Collection[str]) -> Mask:
+        """Which pupils (n,) have one of these codes."""
+        return np.array([student in students for student in self.student], dtype=np.bool_)
+
+    def ranked(self, mask: Mask | NDArray[np.int64]) -> Floats:
+        """The probabilities of those of `mask` (or at ascending positions) who have an answer, the highest first."""
         chosen = self.probability[mask]
         return chosen[~np.isnan(chosen)]
 
@@ -87,19 +109,44 @@ def standings_of(store: Store, task: str) -> Standings | None:
         if year is None:
             kept.pop(task, None)
             return None
-        query = select(table.probability, table.at_risk_now, table.level, table["class"])
+        query = select(
+            table.student,
+            table.probability,
+            table.at_risk_now,
+            table.level,
+            table["class"],
+            table.school,
+            table.raising,
+        )
         rows = connection.execute(query.where(table.task == task, table.year == year)).all()
-    columns: list[tuple[object, ...]] = list(zip(*rows, strict=True))
-    probability, at_risk_now, level = (np.array(column, dtype=np.float64) for column in columns[:3])
-    names = columns[3]
-    classes = tuple(sorted({str(name) for name in names if name is not None}, key=natural))
-    places = {name: place for place, name in enumerate(classes)}
-    group = np.array([-1 if name is None else places[str(name)] for name in names], dtype=np.int64)
-    order = np.argsort(-probability, kind="stable")  # NaN comes last
+    student, *columns, groups, schools, raising = zip(*rows, strict=True)
+    probability, at_risk_now, level = (np.array(column, dtype=np.float64) for column in columns)
+    codes = np.array(student, dtype=np.str_)
+    order = np.lexsort((codes, -probability))  # NaN comes last
+    classes, group = _places_of(groups, natural)
+    known_schools, school = _places_of(schools, fold)
     kept[task] = Standings(
-        task, int(year), now, probability[order], at_risk_now[order], level[order], group[order], classes
+        task=task,
+        year=int(year),
+        revision=now,
+        student=np.array(student, dtype=np.object_)[order],
+        probability=probability[order],
+        at_risk_now=at_risk_now[order],
+        level=level[order],
+        group=group[order],
+        classes=classes,
+        school=school[order],
+        schools=known_schools,
+        raising=np.array([sys.intern(text) for text in raising], dtype=np.object_)[order],
     )
     return kept[task]
+
+
+def _places_of(names: Sequence[str | None], key: Callable[[str], Any]) -> tuple[tuple[str, ...], NDArray[np.int64]]:
+    """The names in order, and the place of each row's, −1 where it has none."""
+    known = tuple(sorted({name for name in names if name is not None}, key=key))
+    places: dict[str | None, int] = {name: place for place, name in enumerate(known)}
+    return known, np.array([places.get(name, -1) for name in names], dtype=np.int64)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -139,7 +186,7 @@ def expected_cases(probability: Floats) -> ExpectedCases:
 
 
 def expected_of_sums(n: int, mean: float, variance: float) -> ExpectedCases:
-    """The expected cases of many pupils, from the sum of their probabilities p and that of p (1 − p)."""
+    """The expected cases of many pupils by the normal curve: `mean` is the sum of p, `variance` that of p (1 − p)."""
     half = NormalDist().inv_cdf(0.5 + COVERAGE / 2) * max(variance, 0.0) ** 0.5
     low, high = max(0, int(np.floor(mean - half))), min(n, int(np.ceil(mean + half)))
     return ExpectedCases(n, mean, low, high)

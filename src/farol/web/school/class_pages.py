@@ -42,7 +42,7 @@ def classes_values(asking: Asking, made: PreparedList) -> dict[str, object]:
 
 
 def class_values(asking: Asking, made: PreparedList, name: str) -> dict[str, object] | None:
-    """What the page of one class shows; None where there is none that may be seen. Raises StoreError."""
+    """What the page of one class shows; None where no such class may be seen. Raises StoreError."""
     reader = asking.reader
     counts = class_counts(asking.store, made.standings, made.reader)
     count = next((count for count in counts if count.name == name and name), None)

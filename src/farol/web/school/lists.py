@@ -8,9 +8,10 @@ from dataclasses import dataclass
 from typing import Annotated
 from urllib.parse import quote, urlencode
 
+import numpy as np
 from markupsafe import Markup
 from pydantic import BaseModel, Field
-from sqlalchemy import select
+from sqlalchemy import exists, select
 
 from farol.accounts.site import read_setting
 from farol.accounts.viewer import Duty
@@ -30,7 +31,6 @@ from farol.school.listing import (
     Order,
     PupilPage,
     pupil_page,
-    schools_of,
 )
 from farol.school.recording import school_column
 from farol.school.standings import Standings, choose, natural, standings_of
@@ -108,9 +108,13 @@ class PreparedList:
 
 def answered_tasks(asking: Asking) -> list[str]:
     """The tasks that were answered for pupils, that which looks furthest ahead first. Raises StoreError."""
+    ahead = {task: asking.profile(task).tasks[task].horizon for task in asking.service.task_names()}
+    known = [exists().where(pupil_answers.c.task == task).label(task) for task in ahead]
+    if not known:
+        return []
     with asking.store.snapshot() as connection:
-        known = set(connection.execute(select(pupil_answers.c.task).distinct()).scalars())
-    ahead = {task: asking.profile(task).tasks[task].horizon for task in known if task in asking.profile(task).tasks}
+        has = dict(zip(ahead, connection.execute(select(*known)).one(), strict=True))
+    ahead = {task: horizon for task, horizon in ahead.items() if has[task]}
     return sorted(ahead, key=lambda task: (-ahead[task], task))
 
 
@@ -368,12 +372,12 @@ def _fields(asking: Asking, made: PreparedList) -> list[dict[str, object]]:
     """The pickers of the form: those that have something to pick."""
     reader, query, standings, profile = asking.reader, made.query, made.standings, made.profile
     _, seen = reader.gettext, standings.seen_by(made.reader.classes)
-    levels = sorted({level for level in standings.level[seen].tolist() if level == level})  # noqa: PLR0124  NaN
-    classes = [standings.classes[place] for place in sorted({p for p in standings.group[seen].tolist() if p >= 0})]
+    levels = [float(level) for level in np.unique(standings.level[seen]) if not np.isnan(level)]
+    classes = [standings.classes[place] for place in np.unique(standings.group[seen]) if place >= 0]
+    schools = [standings.schools[place] for place in np.unique(standings.school[seen]) if place >= 0]
     level_name = profile.level_name.in_locale(reader.locale)
     meanings = meanings_of(profile)
     features = [name for name in profile.tasks[standings.task].features if name in meanings]
-    schools = schools_of(asking.store, standings, made.reader) if school_column(profile) else []
     orders = {
         Order.risk: _("risk"),
         Order.student: _("code"),

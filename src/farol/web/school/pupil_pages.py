@@ -31,7 +31,7 @@ PURPOSE = "purpose"
 
 
 @dataclass(frozen=True, slots=True)
-class Change:
+class ScenarioField:
     """A field of the form that asks what if: what is known, and what the reader put in its place."""
 
     name: str
@@ -128,7 +128,7 @@ def _scorer(asking: Asking, record: PupilRecord) -> Scorer | None:
     return None
 
 
-def _change(column: Column, year: PupilYear, given: Mapping[str, str], reader: Reader) -> Change:
+def _change(column: Column, year: PupilYear, given: Mapping[str, str], reader: Reader) -> ScenarioField:
     value = year.values.get(column.name)
     known = number_text(float(value), reader.locale) if isinstance(value, int | float) else ""
     written = given.get(column.name, known).strip()[:20]
@@ -138,7 +138,7 @@ def _change(column: Column, year: PupilYear, given: Mapping[str, str], reader: R
     is_outside = number is not None and ((low is not None and number < low) or (high is not None and number > high))
     if is_outside or (written and number is None):
         problem = reader.gettext("Write a number from {low} to {high}.", **bounds)
-    return Change(
+    return ScenarioField(
         column.name, column.meaning.in_locale(reader.locale), known, written, bounds["low"], bounds["high"], problem
     )
 

@@ -25,7 +25,7 @@ _TEN = 10
 
 
 def in_ten(low: float, high: float, reader: Reader) -> Markup:
-    """A share between two others, as so many of ten."""
+    """A share between two others, as pupils of ten."""
     _ = reader.gettext
     least, most = round(_TEN * low), round(_TEN * high)
     if most == 0:
