@@ -18,6 +18,8 @@ from babel.messages.extract import extract_from_dir
 from babel.messages.mofile import write_mo
 from babel.messages.pofile import read_po
 
+from farol.settings import Settings
+
 SOURCE = Path(__file__).resolve().parents[1] / "src" / "farol"
 PARTS = SOURCE / "locale" / "pt_BR"
 COMPILED = PARTS / "LC_MESSAGES" / "farol.mo"
@@ -36,6 +38,8 @@ def extracted() -> dict[str, str]:
     ):
         if isinstance(text, str) and text:
             found.setdefault(text, f"{name}:{line}")
+    for name, setting in Settings.model_fields.items():  # a page shows what each is for
+        found.setdefault(setting.description or "", f"settings.py, {name}")
     return found
 
 

@@ -18,6 +18,7 @@ from scripts.architecture import picture
 PROJECT = Path(__file__).resolve().parents[1]
 COMMANDS: tuple[tuple[str, ...], ...] = (
     (),
+    ("open",),
     ("demo",),
     ("sample",),
     ("check",),

@@ -110,6 +110,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     app.state.tracing = tracing
     app.state.locale = negotiate(settings.locale)
     app.state.error_page = error_page
+    app.state.stop = None  # what ends the service, where a page may: `farol open` sets it
     pages = (views, account_pages, school_pages, casework_pages, intake_pages, administration_pages)
     for module in (predict, batch, tasks, v2, monitoring, history, outcomes, status, state, openapi, *pages):
         app.router.routes.extend(module.router.routes)

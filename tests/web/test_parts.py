@@ -17,7 +17,7 @@ from farol.drift.windows import parse_window
 from farol.model.bundle import read_bundle
 from farol.web.charts import Bar, Mark, distribution, history
 from farol.web.dashboard import _words
-from farol.web.home import _counted
+from farol.web.home import counted
 from farol.web.locale import Reader
 from tests.bundles import make_bundle
 
@@ -97,7 +97,7 @@ def test_band_labels_do_not_overlap_beside_a_high_peak() -> None:
     [(0.884, "9 of 10"), (0.5, "5 of 10"), (0.97, "97 of 100"), (0.02, "2 of 100"), (1.0, "10 of 10")],
 )
 def test_a_share_is_so_many_of_ten_and_seldom_all(share: float, words: str) -> None:
-    assert "{count} of {all}".format(**_counted(share)) == words
+    assert "{count} of {all}".format(**counted(share)) == words
 
 
 def test_a_high_figure_that_chance_may_give_is_no_alarm(tmp_path_factory: pytest.TempPathFactory) -> None:

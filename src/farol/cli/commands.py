@@ -17,6 +17,7 @@ from farol.cli import (
     lists,
     log,
     models,
+    opening,
     outcomes,
     profile,
     report,
@@ -58,6 +59,12 @@ def root(
 
 
 START = _("Start here")
+app.command(
+    "open",
+    cls=Command,
+    help=_("Open the pages in the browser: those that are running already, or start them."),
+    rich_help_panel=START,
+)(opening.open_)
 app.command(
     cls=Command,
     help=_(

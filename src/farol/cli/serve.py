@@ -18,8 +18,9 @@ from farol.errors import InputError, reason_of
 from farol.i18n import msg
 
 if TYPE_CHECKING:
-    from farol.settings import Settings
+    from collections.abc import Callable
 
+    from farol.settings import Settings
 
 PRIVATE_UMASK = 0o077
 """What a service makes, its owner alone may read."""
@@ -74,21 +75,26 @@ def serve(
     run(read_settings(host=host, port=port, workers=workers, artifacts=artifacts, data=data, log_level=log_level))
 
 
-def run(settings: Settings) -> None:
-    """Serve with these settings, by as many processes as they say; refuses an address that anyone could reach."""
+def run(settings: Settings, *, started: Callable[[], object] = lambda: None, is_stoppable: bool = False) -> None:
+    """Serve with these settings, by as many processes as they say; refuses an address that anyone could reach.
+
+    One process calls `started` once it answers, and a page has a button that stops it where it `is_stoppable`.
+    """
     from farol.api.keyring import check_binding
 
     check_binding(settings)
     os.umask(PRIVATE_UMASK)
     sockets = listening_sockets(settings.host, settings.port)
     try:
-        _serve(settings, sockets)
+        _serve(settings, sockets, started, is_stoppable=is_stoppable)
     finally:
         for listening in sockets:
             listening.close()
 
 
-def _serve(settings: Settings, sockets: list[socket.socket]) -> None:
+def _serve(
+    settings: Settings, sockets: list[socket.socket], started: Callable[[], object], *, is_stoppable: bool
+) -> None:
     if settings.workers > 1:
         from farol.cli.workers import supervise
 
@@ -99,17 +105,32 @@ def _serve(settings: Settings, sockets: list[socket.socket]) -> None:
     from farol.api.logs import logging_config
     from farol.api.server import HTTP
     from farol.app import create_app
+    from farol.cli.running import forget_running, note_running
 
+    class Server(uvicorn.Server):
+        """Says where it is once it answers."""
+
+        async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+            await super().startup(sockets)
+            if self.started:
+                note_running(settings, app.state.service.started)
+                started()
+
+    app = create_app(settings)
     config = uvicorn.Config(
-        create_app(settings),
+        app,
         http=HTTP,
         access_log=False,  # ours says no more than a route's template
         log_config=logging_config(settings),
     )
     announce(settings)
-    server = uvicorn.Server(config)
+    server = Server(config)
+    if is_stoppable:
+        app.state.stop = lambda: setattr(server, "should_exit", True)
     with suppress(KeyboardInterrupt):  # the server has drained, and raises again the signal that ended it
         server.run(sockets=sockets)
+    if server.started:
+        forget_running(settings)
     if not server.started:
         raise SystemExit(STARTUP_FAILURE)
 

@@ -81,6 +81,14 @@ def statuses_of(service: Service, window: str, now: datetime, *, deep: bool = Tr
     return model_statuses(service.store, service.registry, service.bundles, problems, window=window, now=now, deep=deep)
 
 
+def first_advice(service: Service, task: str, window: str, reader: Reader, now: datetime) -> AdviceView | None:
+    """The gravest advice about a task's model, for its page; None where there is no status. Raises StoreError."""
+    for status in statuses_of(service, window, now, deep=False):
+        if status.task == task and status.advice:
+            return advice_view(min(status.advice, key=lambda advice: advice.kind != status.lead), reader)
+    return None
+
+
 def line_of(status: ModelStatus, reader: Reader) -> AdviceLine:
     """The gravest advice, for other pages."""
     return AdviceLine(_STATUS[status.lead], KINDS[status.lead].render(reader.locale))

@@ -138,7 +138,7 @@ def _task(bundle: Bundle, service: Service, reader: Reader, status: ModelStatus 
     card = CardMetrics.of(bundle)
     metrics = {} if card is None else card.metrics
     marked, recall, auc = (metrics.get(name) for name in ("precision", "recall", "roc_auc"))
-    top = _top(bundle)
+    top = top_of_list(bundle)
     hits = top.share if top is not None else marked.value if marked is not None else None
     return ServedTask(
         name=bundle.task,
@@ -147,12 +147,12 @@ def _task(bundle: Bundle, service: Service, reader: Reader, status: ModelStatus 
         version=bundle.version,
         learned=served_years(bundle),
         checked=_checked(bundle, reader),
-        hits=None if hits is None else _("{count} of {all}", **_counted(hits)),
+        hits=None if hits is None else _("{count} of {all}", **counted(hits)),
         hit_words=_hit_words(bundle, top, marked, state, reader),
         lot=None if top is None else _lot(top, state, reader),
         caught=None
         if recall is None
-        else _("Of {all} pupils who were {state} it pointed out {count}.", state=state, **_counted(recall.value)),
+        else _("Of {all} pupils who were {state} it pointed out {count}.", state=state, **counted(recall.value)),
         score=_interval(auc, reader),
         score_words=_(
             "Of two pupils, one who turned out {state} and one who did not, it puts the first one ahead in {share} of "
@@ -160,7 +160,7 @@ def _task(bundle: Bundle, service: Service, reader: Reader, status: ModelStatus 
             state=state,
             share=reader.percent(auc.value if auc else None),
         ),
-        notice=_in_locale(bundle.report.get("notice"), locale),
+        notice=in_locale(bundle.report.get("notice"), locale),
         groups=tuple(_groups(bundle, reader)),
         stored=NOTHING if status is None else reader.number(service.store.total(bundle.task), 0),
         drift=None if status is None or status.drift is None else status_of_report(status.drift, reader),
@@ -168,13 +168,13 @@ def _task(bundle: Bundle, service: Service, reader: Reader, status: ModelStatus 
     )
 
 
-def _counted(share: float) -> dict[str, object]:
+def counted(share: float) -> dict[str, object]:
     """A share as a number of ten pupils; of a hundred where ten would make it none or all."""
     of = 100 if 0 < share < 1 and round(10 * share) in (0, 10) else 10
     return {"count": round(of * share), "all": of}
 
 
-def _top(bundle: Bundle) -> TopOfList | None:
+def top_of_list(bundle: Bundle) -> TopOfList | None:
     """The list of the test, as the card has it; None where it has none."""
     match bundle.report.get("capacity"):
         case {
@@ -208,7 +208,7 @@ def _lot(top: TopOfList, state: str, reader: Reader) -> Markup:
         state=state,
         k=reader.number(top.k, 0),
         n=reader.number(top.n, 0),
-        **_counted(top.by_lot),
+        **counted(top.by_lot),
     )
 
 
@@ -254,7 +254,7 @@ def _groups(bundle: Bundle, reader: Reader) -> Iterator[GroupScore]:
             yield GroupScore(where, score)
 
 
-def _in_locale(texts: object, locale: str) -> str | None:
+def in_locale(texts: object, locale: str) -> str | None:
     """A text of a report, which has it in both languages."""
     match texts:
         case {"pt": str(pt), "en": str(en)}:

@@ -22,12 +22,16 @@ from farol.i18n import msg
 from farol.service import Service
 from farol.store.keys import Role
 from farol.web.advice import PATH as ADVICE
-from farol.web.advice import advice_values
+from farol.web.advice import advice_values, first_advice
 from farol.web.dashboard import PATH, chosen_bundle, dashboard_values
 from farol.web.error_pages import Failure, failed, failure_in
 from farol.web.filters import WINDOW, Filters, between, is_yes
+from farol.web.glossary import PATH as GLOSSARY
+from farol.web.glossary import glossary_values
 from farol.web.home import home_values
 from farol.web.locale import Reader, reader_of
+from farol.web.model_page import PATH as ABOUT
+from farol.web.model_page import model_values
 from farol.web.outcomes import PATH as RESULTS
 from farol.web.outcomes import outcomes_values
 from farol.web.report import file_policy, report_html
@@ -40,6 +44,8 @@ CARD_BANNER = Markup(
     '<p class="invented">{}</p>'
 )
 """Says at the top of a card that its pupils are invented."""
+
+NO_MODEL = msg("No model is in use under this address.")
 
 Task = Annotated[str | None, Query(max_length=100)]
 Window = Annotated[str, Query(max_length=100)]
@@ -85,7 +91,9 @@ def dashboard(
             chosen = replace(asked, window=between(window, first or "", last or "", _now()))
             return RedirectResponse(reader.url(PATH, **chosen.query()), 303)
         values = dashboard_values(service, reader, asked, _now())
-        return _page(request, reader, "dashboard", values | {"taken": bool(taken)})
+        bundle = chosen_bundle(service, task) if values["tasks"] else None
+        to_do = None if bundle is None else first_advice(service, bundle.task, WINDOW, reader, _now())
+        return _page(request, reader, "dashboard", values | {"taken": bool(taken), "to_do": to_do})
 
     return _answer(request, answer)
 
@@ -148,6 +156,27 @@ def report(request: Request, task: Task = None, window: Window = WINDOW) -> Resp
 
 
 @access(Role.read, is_page=True)
+@router.get(ABOUT)
+def about(request: Request, task: str) -> Response:
+    """A model for people: how often it is right, for whom less, and its limits."""
+
+    def answer(service: Service, reader: Reader) -> Response:
+        scorer = service.scorers.get(task)
+        if scorer is None:
+            return failed(request, reader, Failure(404, NO_MODEL))
+        return _page(request, reader, "model", model_values(scorer.bundle, reader))
+
+    return _answer(request, answer)
+
+
+@access(Role.read, is_page=True)
+@router.get(GLOSSARY)
+def glossary(request: Request) -> Response:
+    """The words of the pages, explained."""
+    return _answer(request, lambda _service, reader: _page(request, reader, "glossary", glossary_values(reader)))
+
+
+@access(Role.read, is_page=True)
 @router.get("/models/{task}/card")
 def card(request: Request, task: str) -> Response:
     """The model card of the version that is served, as training wrote it."""
@@ -155,7 +184,7 @@ def card(request: Request, task: str) -> Response:
     def answer(service: Service, reader: Reader) -> Response:
         scorer = service.scorers.get(task)
         if scorer is None:
-            return failed(request, reader, Failure(404, msg("No model is in use under this address.")))
+            return failed(request, reader, Failure(404, NO_MODEL))
         text = scorer.bundle.files["card.html"].decode(errors="replace")
         if service.settings.is_demonstration:
             words = reader.gettext("Demonstration: invented pupils.")

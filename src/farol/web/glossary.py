@@ -1,0 +1,125 @@
+"""The words of the pages, explained to teachers: one page, to which every other can link by a word's anchor."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from markupsafe import Markup
+
+from farol.web.locale import Reader
+
+PATH = "/glossary"
+
+
+@dataclass(frozen=True, slots=True)
+class GlossaryEntry:
+    """A word, its anchor on the page, and what it means."""
+
+    anchor: str
+    word: Markup
+    meaning: Markup
+
+
+def glossary_values(reader: Reader) -> dict[str, object]:
+    """What the template needs: the words in the order of the reader's alphabet."""
+    return {"entries": sorted(_entries(reader), key=lambda entry: str(entry.word).casefold())}
+
+
+def _entries(reader: Reader) -> list[GlossaryEntry]:
+    _ = reader.gettext
+    return [
+        GlossaryEntry(
+            "probability",
+            _("Probability"),
+            _(
+                "Of 100 pupils with a probability of 70%, about 70 turned out so in earlier years and about 30 "
+                "did not. "
+                "It is about pupils like this one, not a sentence on this pupil."
+            ),
+        ),
+        GlossaryEntry(
+            "band",
+            _("Band"),
+            _(
+                "Pupils with similar probabilities, together. Beside a band stands what really happened to such "
+                "pupils in "
+                "earlier years: “7 of 10”."
+            ),
+        ),
+        GlossaryEntry(
+            "lag",
+            _("Lag (defasagem)"),
+            _("The pupil is in a lower phase than the one that fits their age. It says nothing about ability."),
+        ),
+        GlossaryEntry(
+            "onset",
+            _("New case"),
+            _("A pupil who is not behind today and may be next year. New cases are harder to foresee."),
+        ),
+        GlossaryEntry("recovery", _("Staying case"), _("A pupil who is behind today and may still be so next year.")),
+        GlossaryEntry(
+            "no-answer",
+            _("Without an answer"),
+            _(
+                "Too little is known of the pupil for an answer that is worth more than a guess. Talk to the "
+                "class teacher: "
+                "no answer does not mean no risk."
+            ),
+        ),
+        GlossaryEntry(
+            "reason",
+            _("Reason"),
+            _(
+                "What raised or lowered this pupil's probability, compared with usual values. A reason is not a cause: "
+                "changing the grade alone need not change what happens."
+            ),
+        ),
+        GlossaryEntry(
+            "false-alarm",
+            _("False alarm"),
+            _(
+                "A pupil who was pointed out and did not turn out so, or got help in time. Nobody knows which of "
+                "the two."
+            ),
+        ),
+        GlossaryEntry(
+            "missed",
+            _("Missed"),
+            _(
+                "A pupil who turned out so and was not pointed out. That is why the list never replaces knowing "
+                "the class."
+            ),
+        ),
+        GlossaryEntry(
+            "interval",
+            _("Interval (from … to …)"),
+            _(
+                "Between these two values the figure would very probably lie with other pupils like these. Few "
+                "pupils: wide."
+            ),
+        ),
+        GlossaryEntry(
+            "drift",
+            _("Change in the data (drift)"),
+            _(
+                "The pupils or the way the sheet is filled in have changed since the model learned. The answers "
+                "are not wrong "
+                "by that, but nobody has checked them on such pupils."
+            ),
+        ),
+        GlossaryEntry(
+            "version",
+            _("Version of the model"),
+            _("Each training makes a new one. The one in use answers; the others wait, and one can go back to them."),
+        ),
+        GlossaryEntry(
+            "training",
+            _("Training"),
+            _("Farol compares what was known of pupils of past years with what became of them, and keeps the pattern."),
+        ),
+        GlossaryEntry(
+            "capacity",
+            _("Capacity"),
+            _("How many pupils the team can attend to. The list is cut there, so that it can be worked through."),
+        ),
+    ]

@@ -1,0 +1,192 @@
+"""Every page held to the same promises, in a real Chromium: whoever adds a page finds it here by itself.
+
+The pages are the routes of the application that answer people. Those whose address has a part to fill in stand in
+`FILLED`, those that are no page to look at in `NO_PAGES`, and states that only a click makes in `STATES`.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from axe_playwright_python.sync_playwright import Axe
+from fastapi.routing import APIRoute
+from playwright.sync_api import Browser, BrowserContext
+
+from farol.access import access_of
+from farol.app import create_app
+from farol.model.registry import Registry
+from farol.settings import Settings
+from tests.bundles import make_bundle
+from tests.web.conftest import serving
+from tests.web.site import build_site
+
+pytestmark = pytest.mark.browser
+
+HEAVIEST = 200_000
+"""Bytes of a page with all that it loads, uncompressed."""
+MOST_SHEETS = 6
+"""Of paper, for a page of a small school."""
+FILLED = {
+    "/models/{task}/about": "/models/next-year/about",
+    "/models/{task}/card": "/models/next-year/card",
+    "/administration/models/{task}/{version}": "/administration/models/next-year/VERSION",
+}
+"""Route → an address of it on the site of these tests."""
+NO_PAGES = {"/monitoring/report.html", "/models/{task}/card", "/docs"}
+"""Files that stand for themselves, and what a library shows to programmers: their own tests look at them."""
+STATES: dict[str, tuple[tuple[str, str | None], ...]] = {
+    "/administration/erasure": (("#student", "17"), ("text=Ver o que está guardado", None)),
+    "/administration/retention": (("#days", "30"), ("text=Mostrar", None)),
+    "/nowhere": (),
+    "/monitoring/dashboard?window=nonsense": (),
+    "/monitoring/dashboard?slice=class=1": (),
+}
+"""Address → what to do there before looking: a field and what to type, or what to press."""
+
+STOPS = "a[href], button, select, summary, input:not([type=hidden]), textarea, [tabindex='0']"
+FOCUS = """() => {
+  const at = document.activeElement, style = getComputedStyle(at), box = at.getBoundingClientRect()
+  return {tag: at.tagName, text: (at.innerText || at.name || at.id || '').slice(0, 40),
+    shown: style.outlineStyle !== 'none' && parseFloat(style.outlineWidth) >= 2 && box.width > 0 && box.height > 0}
+}"""
+CHARTS = """() => [...document.querySelectorAll('[role=img]')].filter(chart => {
+  const part = chart.closest('article, details, section')
+  return !part || !(part.querySelector('table') || part.parentElement.querySelector('table'))
+}).map(chart => chart.getAttribute('aria-label'))"""
+UNFOLD = "for (const part of document.querySelectorAll('details')) part.open = true"
+TOO_WIDE = "document.documentElement.scrollWidth - document.documentElement.clientWidth"
+
+
+def addresses() -> list[str]:
+    """Every page that a person can go to."""
+    app = create_app(Settings())
+    routes = [route for route in app.routes if isinstance(route, APIRoute) and "GET" in (route.methods or ())]
+    paths = [route.path for route in routes if access_of(route.endpoint).is_page and route.path not in NO_PAGES]
+    pages = [path for path in paths if Path(path).suffix not in (".csv", ".xlsx", ".json")]
+    return [FILLED.get(path, path) for path in pages]
+
+
+@pytest.fixture(scope="module")
+def settings(tmp_path_factory: pytest.TempPathFactory) -> Settings:
+    """A site with models, predictions, snapshots, and another version to look at."""
+    settings = build_site(tmp_path_factory.mktemp("quality"))
+    failed = {"promotable": False, "promotion": {"reasons": [{"pt": "Não supera.", "en": "It beats no rule."}]}}
+    make_bundle(settings.artifacts, "next-year", seed=5, report=failed)
+    return settings
+
+
+@pytest.fixture(scope="module")
+def base(settings: Settings) -> Iterator[str]:
+    with serving(settings) as address:
+        yield address
+
+
+@pytest.fixture(scope="module")
+def context(chromium: Browser) -> Iterator[BrowserContext]:
+    """Of a Brazilian reader."""
+    context = chromium.new_context(locale="pt-BR", viewport={"width": 1280, "height": 900})
+    yield context
+    context.close()
+
+
+class Visit:
+    """A page that is looked at: what went wrong while it loaded, and how much it loaded."""
+
+    def __init__(self, context: BrowserContext, address: str) -> None:
+        self.page = context.new_page()
+        self.troubles: list[str] = []
+        self.bytes = 0
+        self.page.on("console", lambda message: self.troubles.append(message.text))
+        self.page.on("pageerror", lambda error: self.troubles.append(str(error)))
+        self.page.on("response", lambda answer: setattr(self, "bytes", self.bytes + len(answer.body())))
+        self.page.goto(address)
+
+    def problems(self) -> Iterator[str]:
+        """What breaks a promise."""
+        yield from (text for text in self.troubles if "the server responded with a status of 4" not in text)
+        if self.bytes > HEAVIEST:
+            yield f"{self.bytes} bytes"
+        yield from self.keyboard()
+        self.page.emulate_media(color_scheme="dark")
+        yield from self.axe("dark", rules=["color-contrast"])
+        self.page.emulate_media(color_scheme="dark", forced_colors="active")
+        yield from self.axe("high contrast", rules=["color-contrast"])
+        self.page.emulate_media(color_scheme="light", forced_colors="none")
+        yield from (f"a chart without a table: {name}" for name in self.page.evaluate(CHARTS))
+        self.page.evaluate(UNFOLD)
+        yield from self.axe("light, unfolded")
+        yield from self.widths()
+        yield from self.paper()
+
+    def axe(self, when: str, rules: list[str] | None = None) -> Iterator[str]:
+        options = {"runOnly": {"type": "rule", "values": rules}} if rules else None
+        found = Axe().run(self.page, options=options)
+        for violation in found.response["violations"]:
+            where = [node["html"][:160] for node in violation["nodes"][:2]]
+            yield f"axe, {when}: {violation['id']}, {len(violation['nodes'])} times, such as {where}"
+
+    def keyboard(self) -> Iterator[str]:
+        """Each control is reached by Tab, with a focus that can be seen."""
+        wanted = self.page.locator(STOPS).filter(visible=True).count()
+        reached = set()
+        for _ in range(wanted + 5):
+            self.page.keyboard.press("Tab")
+            stop = self.page.evaluate(FOCUS)
+            if stop["tag"] == "BODY":
+                break
+            key = self.page.evaluate("[...document.querySelectorAll('*')].indexOf(document.activeElement)")
+            if not stop["shown"] and key not in reached:
+                yield f"no visible focus: {stop['tag']} {stop['text']}"
+            reached.add(key)
+        radios = self.page.locator("input[type=radio]").count()
+        if len(reached) < wanted - radios:
+            yield f"Tab reaches {len(reached)} of {wanted} controls"
+
+    def widths(self) -> Iterator[str]:
+        """Nothing scrolls sideways: on a phone, at 200%, with text twice as large."""
+        for width, height, size in ((360, 740, ""), (640, 450, ""), (720, 900, "212%")):
+            self.page.set_viewport_size({"width": width, "height": height})
+            self.page.evaluate(f"document.documentElement.style.fontSize = '{size}'")
+            over = self.page.evaluate(TOO_WIDE)
+            if over > 0:
+                yield f"{over} px too wide at {width} px {size}"
+        self.page.evaluate("document.documentElement.style.fontSize = ''")
+
+    def paper(self) -> Iterator[str]:
+        sheets = len(re.findall(rb"/Type\s*/Page[^s]", self.page.pdf(format="A4")))
+        if sheets > MOST_SHEETS:
+            yield f"{sheets} sheets of paper"
+
+
+def version_of(settings: Settings) -> str:
+    """A version that is not in use."""
+    registry = Registry(settings.artifacts)
+    return next(entry.version for entry in registry.versions("next-year") if not entry.promoted)
+
+
+@pytest.mark.parametrize("path", addresses())
+def test_every_page_keeps_its_promises(context: BrowserContext, base: str, settings: Settings, path: str) -> None:
+    assert "{" not in path, "give an address of this route in FILLED"
+    visit = Visit(context, base + path.replace("VERSION", version_of(settings)))
+    try:
+        assert visit.page.title()
+        assert list(visit.problems()) == []
+    finally:
+        visit.page.close()
+
+
+@pytest.mark.parametrize("path", STATES)
+def test_every_state_keeps_its_promises(context: BrowserContext, base: str, path: str) -> None:
+    visit = Visit(context, base + path)
+    try:
+        for selector, typed in STATES[path]:
+            if typed is None:
+                visit.page.click(selector)
+            else:
+                visit.page.fill(selector, typed)
+        assert list(visit.problems()) == []
+    finally:
+        visit.page.close()
