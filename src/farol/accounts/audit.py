@@ -70,11 +70,28 @@ def audit_values(
     }
 
 
-def latest(store: Store, limit: int, *, student: str | None = None) -> list[AuditEntry]:
-    """The last `limit` lines, the newest first; of one pupil, if asked for."""
+def latest(
+    store: Store,
+    limit: int,
+    *,
+    student: str | None = None,
+    user: str | None = None,
+    action: Action | None = None,
+    since: datetime | None = None,
+    before: datetime | None = None,
+) -> list[AuditEntry]:
+    """The last `limit` lines, the newest first; of one pupil, user or action, from `since` to before `before`."""
     query = select(audit).order_by(audit.c.seq.desc()).limit(limit)
     if student is not None:
         query = query.where(audit.c.student == student)
+    if user is not None:
+        query = query.where(audit.c.user == user)
+    if action is not None:
+        query = query.where(audit.c.action == action.value)
+    if since is not None:
+        query = query.where(audit.c.at >= microseconds(since))
+    if before is not None:
+        query = query.where(audit.c.at < microseconds(before))
     with store_errors(store.engine.url), store.engine.connect() as connection:
         return [_entry(row) for row in connection.execute(query).mappings()]
 
