@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
+from hashlib import sha256
 
 from farol.accounts.viewer import User, UserRole, Viewer
 from farol.store.database import Store
 from farol.store.records import microseconds
-from farol.store.tables import json_text, pupil_answers, pupil_years, users
+from farol.store.tables import json_text, pupil_answers, pupil_years, sessions, users
 
 THEN = datetime(2025, 3, 10, 15, tzinfo=UTC)
 
@@ -30,7 +31,9 @@ def fill(store: Store, *, with_users: bool = True) -> None:
     with store.engine.begin() as connection:
         connection.execute(pupil_years.insert(), rows)
         if with_users:
-            connection.execute(users.insert(), [user_row(user) for user in (ANA, BIA, LEO, DIR)])
+            staff = (ANA, BIA, LEO, DIR)
+            connection.execute(users.insert(), [user_row(user) for user in staff])
+            connection.execute(sessions.insert(), [session_row(user) for user in staff])
 
 
 def year_row(year: int, student: str, group: str | None, label: int | None = None) -> dict[str, object]:
@@ -46,6 +49,23 @@ def year_row(year: int, student: str, group: str | None, label: int | None = Non
         "recorded": microseconds(THEN),
     }
     return {name: value for name, value in values.items() if name in pupil_years.c}
+
+
+def session_row(user: User) -> dict[str, object]:
+    """A session of a user that began now; its cookie is `cookie_of`."""
+    now = datetime.now(UTC)
+    return {
+        "digest": sha256(f"token-of-{user.id}".encode()).hexdigest(),
+        "user": user.id,
+        "created": microseconds(now),
+        "seen": microseconds(now),
+        "ends": microseconds(now + timedelta(hours=1)),
+    }
+
+
+def cookie_of(viewer: Viewer) -> str:
+    """The cookie by which the site knows a user."""
+    return f"farol-session=token-of-{viewer.id}"
 
 
 def user_row(user: User) -> dict[str, object]:

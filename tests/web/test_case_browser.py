@@ -15,6 +15,7 @@ from farol.app import create_app
 from farol.casework.cases import CaseState, GivenSupport, open_cases, record_entry
 from farol.casework.entries import Contact, ContactPerson, ContactWay, EntryKind, note_details
 from farol.casework.steps import Step
+from farol.store.database import Store
 from farol.store.tables import pupil_answers, pupil_years
 from tests.casework.site import ana, answer_row, director, fill, year_row
 from tests.web.conftest import serving_app
@@ -41,12 +42,14 @@ PATHS = (
 @pytest.fixture(scope="module")
 def school(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[str, str]]:
     """The address of a school with cases in several steps, and that of the case of RA-1."""
-    app = create_app(settings_in(tmp_path_factory.mktemp("cases")))
+    settings = settings_in(tmp_path_factory.mktemp("cases"))
+    with Store.open(settings.store_url) as filled:
+        fill(filled)
+    app = create_app(settings)
     asked = AsViewer(app)
     asked.viewer = director
     with serving_app(asked) as address:
         store = app.state.service.store
-        fill(store)
         given = (GivenSupport("tutoring", "Profa. Rosa"), GivenSupport("family"))
         today = NOW.date()
         states = [
@@ -54,7 +57,7 @@ def school(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[str, str]
             CaseState(Step.plan, "u-ana", today + timedelta(4), given),
             CaseState(Step.follow_up, "u-bia", today, given),
         ]
-        ids = {}
+        ids: dict[str, str] = {}
         for student, state in zip(("RA-1", "RA-2", "RA-3"), states, strict=True):
             ids |= open_cases(store, director, [student], 2024, state, at=NOW, comment="faltou").new
         for way, is_reached in ((ContactWay.phone, False), (ContactWay.visit, True)):

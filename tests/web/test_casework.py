@@ -23,13 +23,13 @@ from farol.store.tables import pupil_names
 from farol.web.casework.panel import case_panel
 from farol.web.locale import reader_of
 from farol.web.templating import document
-from tests.casework.site import THEN, ana, bia, director, fill, leo
+from tests.casework.site import THEN, ana, bia, cookie_of, director, fill, leo
 from tests.web.conftest import serving_app
 from tests.web.site import settings_in
 
 
 class AsViewer:
-    """The app, asked by somebody of our choice: in place of signing in, which has tests of its own."""
+    """The app, asked by a user of our choice who has signed in."""
 
     def __init__(self, app: FastAPI) -> None:
         self.app = app
@@ -38,6 +38,7 @@ class AsViewer:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "http":
             scope.setdefault("state", {})["viewer"] = self.viewer
+            scope["headers"] = [*scope["headers"], (b"cookie", cookie_of(self.viewer).encode())]
         await self.app(scope, receive, send)
 
 
@@ -76,12 +77,13 @@ def words(html: str) -> str:
 @pytest.fixture(scope="module")
 def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[School]:
     """One app for the file; each test empties its cases."""
-    app = create_app(settings_in(tmp_path_factory.mktemp("cases")))
+    settings = settings_in(tmp_path_factory.mktemp("cases"))
+    with Store.open(settings.store_url) as store:
+        fill(store)
+    app = create_app(settings)
     asked = AsViewer(app)
     with serving_app(asked) as address, httpx.Client(base_url=address, timeout=30, follow_redirects=True) as client:
-        school = School(app, client, asked)
-        fill(school.store)
-        yield school
+        yield School(app, client, asked)
 
 
 @pytest.fixture

@@ -2,15 +2,11 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass
 
-from sqlalchemy import select
-
-from farol.accounts.viewer import Duty, User, UserRole, Viewer
+from farol.accounts.users import all_accounts
+from farol.accounts.viewer import Duty, User, Viewer
 from farol.store.database import Store
-from farol.store.engine import store_errors
-from farol.store.tables import users
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,13 +32,6 @@ class Staff:
 
 def staff(store: Store) -> Staff:
     """All users of the site. Raises StoreError."""
-    columns = users.c
-    query = select(columns.id, columns.login, columns.name, columns.role, columns.classes, columns.disabled)
-    members, enabled = {}, set()
-    with store_errors(store.engine.url), store.engine.connect() as connection:
-        for row in connection.execute(query).mappings():
-            classes = frozenset(json.loads(row["classes"]))
-            members[row["id"]] = User(row["id"], row["login"], row["name"], UserRole(row["role"]), classes)
-            if row["disabled"] is None:
-                enabled.add(row["id"])
-    return Staff(members, frozenset(enabled))
+    accounts = all_accounts(store)
+    enabled = frozenset(account.user.id for account in accounts if account.disabled is None)
+    return Staff({account.user.id: account.user for account in accounts}, enabled)

@@ -44,19 +44,20 @@ def results(request: Request, year: Annotated[str, Query(max_length=4)] = "") ->
         asked.record(Action.saw, "case-results")
         years = years_of_results(asked.store, asked.viewer)
         task = asked.service.tasks.first(NEXT_YEAR)
-        tables = {
-            number: [] if task is None else outcomes_by_support(asked.store, asked.viewer, task, number)
-            for number in years
-            if not year or str(number) == year
-        }
-        complete = [number for number, rows in tables.items() if any(row.known for row in rows)]
-        shown = next(iter(complete or tables), None)
+        wanted = [number for number in years if not year or str(number) == year]
+        rows: list[SupportOutcome] = []
+        shown = None if task is None else next(iter(wanted), None)
+        for number in wanted if task is not None else ():  # the newest of which something is known
+            rows = outcomes_by_support(asked.store, asked.viewer, str(task), number)
+            if any(row.known for row in rows):
+                shown = number
+                break
         values: dict[str, object] = {
             "years": [Choice(str(number), str(number), number == shown) for number in years],
             "year": shown,
             "after": None if shown is None else shown + 1,
-            "is_known": bool(complete),
-            "rows": [] if shown is None else [_row(asked, row) for row in tables[shown]],
+            "is_known": any(row.known for row in rows),
+            "rows": [_row(asked, row) for row in rows],
             "state": asked.service.profile.label.state.in_locale(asked.reader.locale),
         }
         return asked.page("results", values)

@@ -52,7 +52,7 @@ def show_use(request: Request) -> Response:
     def answer(asked: Visit) -> Response:
         weeks = use_by_week(asked.store, asked.words.today, asked.reader.timezone)
         rows = [(asked.reader.day(week.first), week) for week in weeks]
-        return asked.page("use", {"rows": rows, "here": "administration"})
+        return asked.page("use", {"rows": rows, "here": "administration", "part": "use"})
 
     return visit(request, answer)
 
@@ -78,5 +78,6 @@ def _kinds_page(asked: Visit, typed: Typed, status: int = 200, *, name: str = ""
         "longest": LONGEST_NAME,
         "taken": bool(asked.request.query_params.get("taken")),
         "here": "administration",
+        "part": "support",
     }
     return asked.page("support", values, status)
