@@ -273,6 +273,19 @@ def test_a_job_without_its_workbook_says_so(settings: Settings, store: Store) ->
     assert again(store, job).result["problem"]["en"] == "The workbook is no longer here."
 
 
+def test_a_child_that_loads_for_long_is_not_taken_for_dead(settings: Settings, store: Store) -> None:
+    runner = JobRunner(settings, lambda: store)
+    job = begun(store)  # by its row it has said nothing for years
+    with subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE) as loading:
+        runner._children[job.id] = loading
+        runner.look()
+        assert again(store, job).state == "waiting"
+        jobs.cancel(store, job.id, NOW)
+        runner.look()
+        assert loading.wait(30) != 0
+    runner.stop()
+
+
 def test_looking_after_jobs_needs_the_database(settings: Settings) -> None:
     def away() -> Store:
         raise StoreError(msg("The database is still being opened."))

@@ -187,7 +187,7 @@ def safe_name(name: str) -> str:
 
 
 def find_upload(store: Store, upload: str) -> Upload | None:
-    """The upload of that id; None where there is none. Raises StoreError."""
+    """The upload of that id; None where nothing has it. Raises StoreError."""
     if not _ID.fullmatch(upload):
         return None
     with store_errors(store.engine.url), store.engine.connect() as connection:
