@@ -29,6 +29,7 @@ from farol.periodic import PeriodicJob, PeriodicJobs
 from farol.service import Service
 from farol.settings import Settings
 from farol.web import views
+from farol.web.accounts import administration as user_pages
 from farol.web.accounts import views as account_pages
 from farol.web.administration import views as administration_pages
 from farol.web.casework import views as casework_pages
@@ -115,7 +116,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     app.state.job_runner = runner
     app.state.locale = negotiate(settings.locale)
     app.state.error_page = error_page
-    pages = (views, account_pages, school_pages, casework_pages, intake_pages, administration_pages)
+    pages = (views, account_pages, user_pages, school_pages, casework_pages, intake_pages, administration_pages)
     for module in (predict, batch, tasks, v2, monitoring, history, outcomes, status, state, openapi, *pages):
         app.router.routes.extend(module.router.routes)
     openapi.mount_assets(app)

@@ -50,24 +50,48 @@ def record(
     details: str = "",
 ) -> None:
     """Add a line to the audit. Raises StoreError, and then what was to be recorded must not happen."""
-    values = {
-        "at": microseconds(at),
-        "user": viewer.id,
-        "action": action.value,
-        "subject": subject,
-        "student": student,
-        "details": details,
-    }
+    values = audit_values(viewer.id, action, subject, at=at, student=student, details=details)
     writing = store.engine.execution_options(**{IMMEDIATE: True})
     with store_errors(store.engine.url), writing.begin() as connection:
         connection.execute(audit.insert(), [values])
 
 
-def latest(store: Store, limit: int, *, student: str | None = None) -> list[AuditEntry]:
-    """The last `limit` lines, the newest first; of one pupil, if asked for."""
+def audit_values(
+    user: str, action: Action, subject: str, *, at: datetime, student: str | None = None, details: str = ""
+) -> dict[str, object]:
+    """A row of the audit, for a transaction that does more than to add it."""
+    return {
+        "at": microseconds(at),
+        "user": user,
+        "action": action.value,
+        "subject": subject,
+        "student": student,
+        "details": details,
+    }
+
+
+def latest(
+    store: Store,
+    limit: int,
+    *,
+    student: str | None = None,
+    user: str | None = None,
+    action: Action | None = None,
+    since: datetime | None = None,
+    before: datetime | None = None,
+) -> list[AuditEntry]:
+    """The last `limit` lines, the newest first; of one pupil, user or action, from `since` to before `before`."""
     query = select(audit).order_by(audit.c.seq.desc()).limit(limit)
     if student is not None:
         query = query.where(audit.c.student == student)
+    if user is not None:
+        query = query.where(audit.c.user == user)
+    if action is not None:
+        query = query.where(audit.c.action == action.value)
+    if since is not None:
+        query = query.where(audit.c.at >= microseconds(since))
+    if before is not None:
+        query = query.where(audit.c.at < microseconds(before))
     with store_errors(store.engine.url), store.engine.connect() as connection:
         return [_entry(row) for row in connection.execute(query).mappings()]
 

@@ -2,21 +2,28 @@
 
 from __future__ import annotations
 
+import asyncio
 import base64
 import math
 from collections.abc import Mapping
+from contextlib import suppress
 from datetime import UTC, datetime
 from functools import lru_cache
 from ipaddress import ip_address
-from urllib.parse import urlsplit
+from urllib.parse import parse_qsl, urlencode, urlsplit
 
 from fastapi import Request
 from starlette.datastructures import Headers
+from starlette.requests import cookie_parser
+from starlette.responses import RedirectResponse
 from starlette.types import ASGIApp, Receive, Scope, Send
 
+from farol.access import RouteAccess
+from farol.accounts.sessions import COOKIE, SIGN_IN_PAGE, Session, cookie_name, session_of
+from farol.accounts.viewer import NOBODY_IN_PARTICULAR, STRANGER, Viewer
 from farol.api.errors import error_response, from_farol_error
 from farol.api.keyring import Keyring, RateLimit, is_loopback
-from farol.api.requests import fields_of, media_type, route_of
+from farol.api.requests import fields_of, media_type, route_of, wants_page
 from farol.errors import ApiError, StoreError
 from farol.i18n import msg
 from farol.settings import Settings
@@ -26,6 +33,12 @@ _SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
 _ASKED_FIRST = frozenset({"application/json", "application/x-ndjson"})
 LONGEST_HOST = 300
 """Bytes of a host name with its port: the name system knows none of more than 253."""
+
+SIGN_IN = "sign_in_needed"
+"""The code of the refusal that leads people to the page to sign in."""
+LONGEST_NEXT = 1_000
+"""Characters of an address to which a sign-in leads back."""
+_ASK_ADMINISTRATOR = msg("If you need it for your work, ask an administrator of this site.")
 
 _EVERYBODY = ""
 """The one bucket of all callers while nobody is asked who they are."""
@@ -37,6 +50,9 @@ class AccessMiddleware:
     While there has never been a key, everything is open to callers who reach the service by an address of this
     machine (or any, with `open_network`). Once there is one, every route needs a key but those that declare that they
     need none (`farol.access`); revoking the last key shuts the service, it does not open it.
+
+    Once there is a user, a page needs a session of one whose role may do what the page is for, and a key opens none;
+    any other route needs a key, and a session opens none. Users are never removed, so there is no way back.
     """
 
     def __init__(self, app: ASGIApp, *, settings: Settings, keyring: Keyring) -> None:
@@ -56,16 +72,52 @@ class AccessMiddleware:
             await self._app(scope, receive, send)
             return
         headers = Headers(scope=scope)
-        role = route_of(scope).access.role
+        access = route_of(scope).access
         host = fields_of(scope).get(b"host")  # a probe by HTTP/1.0 names none; every browser does
         is_ours = self._any_name or host is None or self._goes_by(host[: LONGEST_HOST + 1])
         refusal = None if is_ours else _wrong_name()
-        if refusal is None and role is not None:
-            refusal = await self._refusal(scope, headers, role)
+        if refusal is None and access.is_page:
+            refusal = await self._page_refusal(scope, headers, access)
+        elif refusal is None and access.role is not None:
+            refusal = await self._refusal(scope, headers, access.role)
         if refusal is None:
             await self._app(scope, receive, send)
+        elif refusal.code == SIGN_IN and scope["method"] in ("GET", "HEAD") and wants_page(scope):
+            await RedirectResponse(_sign_in_address(scope), 303)(scope, receive, send)
         else:
             await error_response(Request(scope), refusal)(scope, receive, send)
+
+    async def _page_refusal(self, scope: Scope, headers: Headers, access: RouteAccess) -> ApiError | None:
+        """Why a page is not shown; leaves in the scope's state who asks, and by which session."""
+        state = scope["state"]
+        if self._keyring.fresh is None:
+            with suppress(StoreError):  # where there are users, the look for the session says so
+                await self._keyring.read()
+        if not self._keyring.has_users:
+            refusal = (
+                _cross_site(scope, headers) if access.role is None else await self._refusal(scope, headers, access.role)
+            )
+            state["viewer"] = NOBODY_IN_PARTICULAR if refusal is None else STRANGER
+            return refusal
+        state["viewer"] = STRANGER
+        try:
+            session = await asyncio.to_thread(self._session, cookie_in(headers.get("cookie", ""), scope["scheme"]))
+        except StoreError as error:
+            return from_farol_error(error)
+        if session is not None:
+            state["viewer"], state["session"] = Viewer(session.user), session
+        refusal = _cross_site(scope, headers, is_ambient=True)
+        if refusal is not None or access.role is None:
+            return refusal
+        if session is None:
+            return _sign_in_needed(headers)
+        decision = state["viewer"].may(access.duty) if access.duty is not None else None
+        if decision is not None and not decision:
+            return ApiError(403, "role_needed", decision.reason, fix=_ASK_ADMINISTRATOR)
+        return self._too_often(f"user {session.user.id}")
+
+    def _session(self, token: str) -> Session | None:
+        return session_of(self._keyring.store, token, at=datetime.now(UTC)) if token else None
 
     def _is_ours(self, host: bytes) -> bool:
         """A page elsewhere can make a browser take us for its own site, but not change the name it asks for."""
@@ -113,6 +165,30 @@ class AccessMiddleware:
             fix=msg("Try again in a moment."),
             headers={"Retry-After": str(math.ceil(seconds))},
         )
+
+
+def cookie_in(header: str, scheme: str) -> str:
+    """The token of the session among the cookies that came; "" without one."""
+    return cookie_parser(header).get(cookie_name(COOKIE, scheme), "")
+
+
+def _sign_in_address(scope: Scope) -> str:
+    """The page to sign in, which leads back to this very address."""
+    query = scope["query_string"].decode("latin-1")
+    asked = f"{scope['path']}?{query}" if query else scope["path"]
+    language = {name: value for name, value in parse_qsl(query) if name == "lang"}
+    return f"{SIGN_IN_PAGE}?{urlencode({'next': asked[:LONGEST_NEXT], **language})}"
+
+
+def _sign_in_needed(headers: Headers) -> ApiError:
+    """401, and where htmx asked, the way to the page to sign in."""
+    return ApiError(
+        401,
+        SIGN_IN,
+        msg("Sign in first: this site has users."),
+        fix=msg("Open the page in a browser and sign in. Programs use the API, with a key."),
+        headers={"HX-Redirect": SIGN_IN_PAGE} if "hx-request" in headers else {},
+    )
 
 
 def _wrong_name() -> ApiError:

@@ -10,6 +10,7 @@ from functools import lru_cache
 from ipaddress import ip_address
 from pathlib import Path
 
+from farol.accounts.users import has_active_user, has_users
 from farol.errors import InputError, Place
 from farol.i18n import msg
 from farol.service import require_database
@@ -24,7 +25,9 @@ MOST_AGE = 2.0
 
 
 class Keyring:
-    """All keys of the store by their prefixes. For use from one event loop; `store` may raise StoreError.
+    """All keys of the store by their prefixes, and whether there are users. For use from one event loop.
+
+    `store` may raise StoreError.
 
     `read` is called every second by the application, so requests seldom wait for it; when that is late, the first
     request that finds the keys too old reads them, and those that come meanwhile wait for the same reading.
@@ -37,6 +40,7 @@ class Keyring:
         self._database = location(parse_url(database))
         self._has_noted = False
         self._had_keys = True  # until the note was looked at
+        self._has_users = False
         self._keys: Mapping[str, ApiKey] = {}
         self._as_of = float("-inf")
         self._reading: asyncio.Task[None] | None = None
@@ -65,18 +69,31 @@ class Keyring:
         """As `read`, for a thread: it blocks."""
         self._had_keys = keys_were_made(self._artifacts, self._database)
         began = time.monotonic()  # before the query: a key that is revoked while it runs must not count longer
-        self._keys, self._as_of = {key.prefix: key for key in Keys(self._store()).all()}, began
-        if self._keys and not self._has_noted:
+        store = self._store()
+        self._has_users = self._has_users or has_users(store)  # they are never removed
+        self._keys, self._as_of = {key.prefix: key for key in Keys(store).all()}, began
+        if (self._keys or self._has_users) and not self._has_noted:
             note_keys(self._artifacts, self._database)
             self._has_noted = True
 
     @property
+    def store(self) -> Store:
+        """The store that the keys are in. StoreError while it cannot be opened."""
+        return self._store()
+
+    @property
+    def has_users(self) -> bool:
+        """Whether the pages have users, as of the last reading."""
+        return self._has_users
+
+    @property
     def never_had_keys(self) -> bool:
-        """Whether no key is known, nor ever was: a database without keys in place of one that had some opens nothing.
+        """Whether no key and no user is known, nor ever was: an empty database in place of one that had some opens
+        nothing.
 
         As of the last reading, whether that reached the database or not.
         """
-        return not self._keys and not self._had_keys
+        return not self._keys and not self._has_users and not self._had_keys
 
 
 class RateLimit:
@@ -107,7 +124,7 @@ class RateLimit:
 
 
 def check_binding(settings: Settings) -> None:
-    """Raises InputError when `settings.host` is reachable from other machines, but nobody has a key.
+    """Raises InputError when `settings.host` is reachable from others, but nobody has a key or an account.
 
     A loopback address and `open_network` need no look into the database; otherwise StoreError when it cannot be read.
     `uvicorn farol.app:app --host …` chooses its address without us and cannot be refused; `farol.api.auth` then
@@ -116,18 +133,19 @@ def check_binding(settings: Settings) -> None:
     if settings.open_network or is_loopback(settings.host):
         return
     require_database(settings)
-    if _has_active_key(settings):
+    if _asks_anybody(settings):
         return
     raise InputError(
         msg(
-            "Farol does not listen on an address that other machines reach while nobody has a key: it would not ask "
-            "anybody who they are."
+            "Farol does not listen on an address that other machines reach while there is no user and no key: it would "
+            "not ask anybody who they are."
         ),
-        expected=msg("an address of this machine only, such as 127.0.0.1, or a key"),
+        expected=msg("an address of this machine only, such as 127.0.0.1, or a user or a key"),
         where=Place(field="FAROL_HOST"),
         fix=msg(
-            "Make a key with {command}, or listen on 127.0.0.1. If something in front asks who is calling, or the port "
-            "is published to this machine only, allow it with FAROL_OPEN_NETWORK=true.",
+            "Make a user with {user} or a key with {command}, or listen on 127.0.0.1. If something in front asks who "
+            "is calling, or the port is published to this machine only, allow it with FAROL_OPEN_NETWORK=true.",
+            user="farol users create --role administrator",
             command="farol keys create --role manage --name …",
         ),
     )
@@ -144,7 +162,7 @@ def is_loopback(host: str) -> bool:
         return False
 
 
-def _has_active_key(settings: Settings) -> bool:
+def _asks_anybody(settings: Settings) -> bool:
     now = datetime.now(UTC)
     with Store.open(settings.store_url) as store:
-        return any(key.is_active(now) for key in Keys(store).all())
+        return has_active_user(store) or any(key.is_active(now) for key in Keys(store).all())

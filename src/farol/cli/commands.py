@@ -26,6 +26,7 @@ from farol.cli import (
     store,
     students,
     train,
+    users,
 )
 from farol.cli.i18n import Command, Group
 from farol.cli.terminal import _
@@ -126,6 +127,7 @@ app.command(
 )(status.status)
 app.add_typer(alerts.app, name="alerts", rich_help_panel=SERVICE)
 app.add_typer(keys.app, name="keys", rich_help_panel=SERVICE)
+app.add_typer(users.app, name="users", rich_help_panel=SERVICE)
 app.add_typer(log.app, name="log", rich_help_panel=SERVICE)
 app.add_typer(store.app, name="store", rich_help_panel=SERVICE)
 app.add_typer(students.app, name="students", rich_help_panel=SERVICE)

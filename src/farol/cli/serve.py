@@ -6,6 +6,7 @@ import errno
 import os
 import socket
 from contextlib import suppress
+from datetime import UTC, datetime
 from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -116,14 +117,39 @@ def _serve(settings: Settings, sockets: list[socket.socket]) -> None:
 
 def announce(settings: Settings) -> None:
     """Say where the service is, once it has the address."""
-    host = f"[{settings.host}]" if ":" in settings.host else settings.host
-    base = f"http://{host}:{settings.port}"
+    base = address_of(settings)
     say(msg("Farol is at {base}", base=base))
     say(msg("  {base}/                      what this is, and how to read an answer", base=base))
     say(msg("  {base}/workbooks             send the workbook of the year", base=base))
     say(msg("  {base}/monitoring/dashboard  can the answers still be trusted", base=base))
     say(msg("  {base}/docs                  the API, to try", base=base))
+    token = _first_invitation(settings)
+    if token is not None:
+        say(msg("  {base}/first/{token}", base=base, token=token))
+        say(msg("     to make the first administrator, within an hour; from then on everybody signs in"))
     say(msg("Press Ctrl+C to stop."))
+
+
+def address_of(settings: Settings) -> str:
+    """Where a browser on this machine finds the service."""
+    host = f"[{settings.host}]" if ":" in settings.host else settings.host
+    return f"http://{host}:{settings.port}"
+
+
+def _first_invitation(settings: Settings) -> str | None:
+    """The token of a one-time link, while there are no users and the database can be used; none for invented pupils."""
+    from farol.accounts.users import invite_first
+    from farol.errors import FarolError
+    from farol.service import require_database
+    from farol.store.database import Store
+
+    if settings.is_demonstration:
+        return None
+    with suppress(FarolError):
+        require_database(settings)
+        with Store.open(settings.store_url, seconds=settings.store_timeout) as store:
+            return invite_first(store, at=datetime.now(UTC))
+    return None
 
 
 def check_address(settings: Settings) -> None:

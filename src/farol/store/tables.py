@@ -202,6 +202,14 @@ sessions = Table(
     Index("ix_sessions_user", "user"),
 )
 
+invitations = Table(
+    "invitations",
+    metadata,
+    Column("digest", String(64), primary_key=True),  # SHA-256 of what the one-time link holds
+    Column("user", String(36), nullable=False),  # "": whoever uses it becomes the first administrator
+    Column("ends", BigInteger, nullable=False),
+)
+
 audit = Table(
     "audit",
     metadata,

@@ -27,7 +27,8 @@ _KEPT = ("task", "window", "slice", "same_levels", "year")
 _BARE = frozenset({"/monitoring/advice", "/monitoring/dashboard", "/monitoring/report.html", "/monitoring/results"})
 """Pages that can be shown without any parameter."""
 
-_TITLES: Mapping[int, Message] = {
+_TITLES: Mapping[int | str, Message] = {
+    "sign_in_needed": msg("Sign in first"),
     401: msg("A key is needed"),
     403: msg("This is not allowed"),
     404: msg("There is no such page"),
@@ -46,6 +47,9 @@ _STEPS: Mapping[int | str, tuple[Message, ...]] = {
             "If you have no key, or yours is no longer accepted, ask the person who looks after Farol at "
             "your school for one."
         ),
+    ),
+    "sign_in_needed": (
+        msg("Your session may have ended: open the page to sign in, and then go back and send what you wrote again."),
     ),
     "role_needed": (
         msg("A browser keeps the key it was given. To give another one, close all its windows, or open a private one."),
@@ -111,7 +115,7 @@ def error_page(request: Request, refusal: ApiError) -> HTMLResponse:
 
 def failed(request: Request, reader: Reader, failure: Failure) -> HTMLResponse:
     """The page of a failure."""
-    title = _TITLES.get(failure.status, msg("This page cannot be shown"))
+    title = _TITLES.get(failure.code) or _TITLES.get(failure.status, msg("This page cannot be shown"))
     is_read = request.method in ("GET", "HEAD")
     path: str = request.scope["path"]  # not of `request.url`: a header Host of somebody's choice may make that no URL
     values = {

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from starlette.requests import Request
 
-from farol.accounts.viewer import NOBODY_IN_PARTICULAR, Viewer
+from farol.accounts.viewer import STRANGER, Viewer
 
 
 def viewer_of(request: Request) -> Viewer:
-    """The person behind a request, as the middleware found them; without users, nobody in particular."""
-    viewer: Viewer = getattr(request.state, "viewer", NOBODY_IN_PARTICULAR)
+    """The person behind a request, as `farol.api.auth` found them; without users, nobody in particular."""
+    viewer: Viewer = getattr(request.state, "viewer", STRANGER)
     return viewer

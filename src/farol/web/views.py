@@ -13,6 +13,7 @@ from fastapi.staticfiles import StaticFiles
 from markupsafe import Markup
 
 from farol.access import access
+from farol.accounts.viewer import Duty
 from farol.advice.report import report_of
 from farol.drift.report import take_snapshot
 from farol.drift.windows import window_of
@@ -32,6 +33,7 @@ from farol.web.outcomes import PATH as RESULTS
 from farol.web.outcomes import outcomes_values
 from farol.web.report import file_policy, report_html
 from farol.web.templating import STATIC, page
+from farol.web.viewer import viewer_of
 
 router = APIRouter(include_in_schema=False)
 
@@ -57,14 +59,16 @@ def mount_static(app: FastAPI) -> None:
 @access(Role.read, is_page=True)
 @router.get("/")
 def home(request: Request) -> Response:
-    """The introduction."""
+    """The introduction; for whoever may not see figures of the whole school, the pupils they see."""
+    if not viewer_of(request).may(Duty.oversee):
+        return RedirectResponse("/pupils", 303)
     base = str(request.base_url).rstrip("/")
     return _answer(
         request, lambda service, reader: _page(request, reader, "home", home_values(service, reader, base, _now()))
     )
 
 
-@access(Role.read, is_page=True)
+@access(Role.read, is_page=True, duty=Duty.oversee)
 @router.get(PATH)
 def dashboard(
     request: Request,
@@ -90,7 +94,7 @@ def dashboard(
     return _answer(request, answer)
 
 
-@access(Role.read, is_page=True)
+@access(Role.read, is_page=True, duty=Duty.oversee)
 @router.get(RESULTS)
 def results(request: Request, task: Task = None, year: Year = None) -> Response:
     """What came true, beside what was promised."""
@@ -100,7 +104,7 @@ def results(request: Request, task: Task = None, year: Year = None) -> Response:
     )
 
 
-@access(Role.read, is_page=True)
+@access(Role.read, is_page=True, duty=Duty.oversee)
 @router.get(ADVICE)
 def advice(request: Request, window: Window = WINDOW) -> Response:
     """What to do about each model."""
@@ -110,7 +114,7 @@ def advice(request: Request, window: Window = WINDOW) -> Response:
     )
 
 
-@access(Role.manage, is_page=True)
+@access(Role.manage, is_page=True, duty=Duty.administer)
 @router.post(f"{PATH}/snapshot")
 def snapshot(
     request: Request, task: Task = None, window: Window = WINDOW, part: Slice = "", same_levels: Yes = ""
@@ -127,7 +131,7 @@ def snapshot(
     return _answer(request, answer)
 
 
-@access(Role.read, is_page=True)
+@access(Role.read, is_page=True, duty=Duty.oversee)
 @router.get("/monitoring/report.html")
 def report(request: Request, task: Task = None, window: Window = WINDOW) -> Response:
     """The report of a window, as one file to keep."""
@@ -147,7 +151,7 @@ def report(request: Request, task: Task = None, window: Window = WINDOW) -> Resp
     return _answer(request, answer)
 
 
-@access(Role.read, is_page=True)
+@access(Role.read, is_page=True, duty=Duty.oversee)
 @router.get("/models/{task}/card")
 def card(request: Request, task: str) -> Response:
     """The model card of the version that is served, as training wrote it."""

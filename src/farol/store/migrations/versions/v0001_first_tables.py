@@ -162,6 +162,12 @@ def _people(key: sa.types.TypeEngine[int]) -> None:
     )
     op.create_index("ix_sessions_user", "sessions", ["user"])
     op.create_table(
+        "invitations",
+        sa.Column("digest", sa.String(64), primary_key=True),
+        sa.Column("user", sa.String(36), nullable=False),
+        sa.Column("ends", sa.BigInteger, nullable=False),
+    )
+    op.create_table(
         "audit",
         sa.Column("seq", key, primary_key=True, autoincrement=True),
         sa.Column("at", sa.BigInteger, nullable=False),
