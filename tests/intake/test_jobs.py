@@ -22,6 +22,7 @@ from farol.intake.jobs import SiteJob
 from farol.intake.runner import JobRunner
 from farol.intake.uploads import find_upload, folder_of
 from farol.model.registry import Registry
+from farol.school.names import count_names, turn_names
 from farol.settings import Settings
 from farol.store.database import Store
 from farol.store.tables import pupil_answers, pupil_years
@@ -217,12 +218,14 @@ def test_only_a_forecast_needs_a_model_in_use(settings: Settings, store: Store, 
     assert again(store, job).result["problem"]["en"] == "No model is in use yet."
 
     promoted(settings.artifacts)
+    turn_names(store, on=True, at=NOW)
     job = asked(settings, store, sample_workbook, "forecast")
     runner.start(job)
     eventually(lambda: again(store, job).is_over, seconds=60)
     result = again(store, job).result
     assert [forecast["task"] for forecast in result["forecasts"]] == ["next-year"]
     assert stored(store)[1] == result["forecasts"][0]["pupils"]
+    assert count_names(store) > 0  # the school wants them
     runner.stop()
 
 

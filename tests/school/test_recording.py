@@ -6,14 +6,17 @@ import json
 from collections.abc import Iterator
 from pathlib import Path
 
+import numpy as np
 import pytest
 from sqlalchemy import RowMapping, Table, select
 
+from farol.model.reasons import explain_rows
 from farol.model.scoring import Scorer
 from farol.profile import load_profile
 from farol.pupils.forecast import Forecasts, forecast_panel
-from farol.school.recording import latest_answers, record_answers, record_years
+from farol.school.recording import REASONS, latest_answers, record_answers, record_years, stored_reasons
 from farol.store.database import Store
+from farol.store.pupils import revision
 from farol.store.tables import pupil_answers, pupil_years
 from farol.workbook.panel import Panel, read_panel
 from tests.played import THEN, promoted
@@ -62,7 +65,39 @@ def test_each_answer_names_the_log_and_its_reasons(store: Store, panel: Panel, s
         assert logged[row["prediction"]].probability == row["probability"]
         assert logged[row["prediction"]].student == row["student"]
         if row["probability"] is not None:
-            assert 0 < len(json.loads(row["reasons"])) <= 5
+            assert 0 < len(json.loads(row["reasons"])) <= REASONS
+
+
+def test_a_stored_reason_reads_as_it_was_given(store: Store, panel: Panel, scorer: Scorer) -> None:
+    record_answers(store, scorer, panel, forecast_panel(scorer, panel, store, at=THEN))
+    last, task = panel.of_year(), scorer.bundle.task_spec
+    columns = {name: last.columns[name] for name in scorer.bundle.inputs.columns}
+    explained = explain_rows(scorer, columns, last.year.astype(np.float64), REASONS, raising_first=True)
+    for row in rows_of(store, pupil_answers):
+        given = explained.reasons(last.student.tolist().index(row["student"]))
+        kept = stored_reasons(row["reasons"], panel.profile, task.changeable)
+        assert [reason.text("pt_BR") for reason in kept] == [reason.text("pt_BR") for reason in given]
+        raising = [reason.feature for reason in kept if reason.direction == "raises"]
+        assert row["raising"] == f",{','.join(raising)}," if raising else row["raising"] == ","
+        assert [reason.feature for reason in kept][: len(raising)] == raising, "what raises the risk comes first"
+
+
+def test_a_reason_of_a_former_profile_is_left_out(panel: Panel) -> None:
+    stored = json.dumps([{"feature": "gone", "contribution": 1.0, "value": 2.0}])
+    assert stored_reasons(stored, panel.profile, ()) == ()
+
+
+def test_every_recording_is_a_new_revision(store: Store, panel: Panel, scorer: Scorer) -> None:
+    def now() -> str:
+        with store.snapshot() as connection:
+            return revision(connection)
+
+    seen = [now()]
+    record_years(store, panel, at=THEN)
+    seen.append(now())
+    record_answers(store, scorer, panel, forecast_panel(scorer, panel, store, at=THEN))
+    seen.append(now())
+    assert len(set(seen)) == 3
 
 
 def test_the_last_year_of_answers_is_told(store: Store, panel: Panel, scorer: Scorer) -> None:

@@ -10,10 +10,11 @@ from contextlib import contextmanager
 from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
+from typing import Any
 from zoneinfo import ZoneInfo
 
 import pytest
-from sqlalchemy import Connection
+from sqlalchemy import Connection, Table, select
 
 from farol.errors import InputError
 from farol.model.counters import Counted, total
@@ -21,9 +22,11 @@ from farol.model.registry import Registry
 from farol.model.scoring import Scorer
 from farol.store.database import Store
 from farol.store.privacy import Erased, Purged, erase, export, finish_erasing, parse_age, purge
-from farol.store.records import Snapshot, uuid7
+from farol.store.pupils import revision
+from farol.store.records import Snapshot, microseconds, uuid7
 from farol.store.recount import recount
 from farol.store.statements import cursor_of
+from farol.store.tables import audit, case_entries, cases, pupil_answers, pupil_names, pupil_years
 from tests.bundles import make_bundle
 from tests.store.rows import EVER, NOON, counters, recounted, row
 from tests.store.scored import answered, pupils
@@ -237,3 +240,83 @@ def test_a_command_waits_a_moment_for_readers(scorers: list[Scorer], artifacts: 
             assert not erasing.done()
             reading.rollback()
             assert not erasing.result().is_pending
+
+
+def with_pages(store: Store, student: str, at: datetime) -> None:
+    """Whatever the pages keep of a pupil, with a value that is found again in a file."""
+    stamp = microseconds(at)
+    case = f"case-{student}"
+    rows: list[tuple[Table, dict[str, object]]] = [
+        (
+            pupil_years,
+            {"year": 2024, "student": student, "class": "3B", "level": 3.0, "label": 1, "fingerprint": "f" * 64}
+            | {"values": json.dumps({"IDA": f"valor-{student}"}), "recorded": stamp},
+        ),
+        (
+            pupil_answers,
+            {"task": "next-year", "year": 2024, "student": student, "version": "v", "prediction": "p", "at": stamp}
+            | {"reasons": "[]", "raising": ",", "missing": "[]", "probability": 0.5},
+        ),
+        (pupil_names, {"student": student, "name": f"Nome de {student}", "folded": f"nome de {student}"}),
+        (
+            cases,
+            {"id": case, "student": student, "year": 2024, "step": "plan", "owner": "u", "support": '["reforço"]'}
+            | {"due": date(2024, 6, 1), "opened": stamp, "changed": stamp, "closed": None, "reason": ""},
+        ),
+        (
+            case_entries,
+            {"case": case, "at": stamp, "user": "u", "kind": "note", "restricted": 1}
+            | {"details": json.dumps({"text": f"conversa sobre {student}"}, ensure_ascii=False)},
+        ),
+        (
+            audit,
+            {"at": stamp, "user": "u", "action": "printed", "subject": "referral", "student": student}
+            | {"details": f"de {student}"},
+        ),
+    ]
+    with store.exclusive() as connection:
+        for table, values in rows:
+            connection.execute(table.insert(), [values])
+
+
+def test_an_export_has_what_the_pages_keep(store: Store) -> None:
+    with_pages(store, RA, NOON)
+    with_pages(store, "RA-2", NOON)
+    body = export(store, RA, timezone=ZONE, now=NOON)
+    assert json.loads(json.dumps(body)) == body
+    assert "RA-2" not in json.dumps(body)
+    assert body["name"] == f"Nome de {RA}"
+    parts: list[Any] = [body[part] for part in ("years", "answers", "cases", "audit")]
+    (year,), (answer,), (case,), (line,) = parts
+    assert (year["values"], year["class"]) == ({"IDA": f"valor-{RA}"}, "3B")
+    assert (answer["task"], answer["probability"]) == ("next-year", 0.5)
+    assert (case["step"], case["due"], case["closed"]) == ("plan", "2024-06-01", None)
+    assert [entry["details"] for entry in case["entries"]] == [{"text": f"conversa sobre {RA}"}]
+    assert line == {"at": "2024-05-10T15:00:00+00:00", "action": "printed", "subject": "referral"}
+
+
+def test_erasing_takes_the_pages_of_the_pupil_alone(sqlite_store: Store, artifacts: Path, tmp_path: Path) -> None:
+    for student in (RA, "RA-2"):
+        with_pages(sqlite_store, student, NOON)
+    with sqlite_store.snapshot() as connection:
+        before = revision(connection)
+    erased = erase(sqlite_store, RA, Registry(artifacts))
+    assert (erased.rows, erased.pages) == (0, 5)
+    whole = b"".join(path.read_bytes() for path in tmp_path.iterdir() if path.is_file())
+    assert RA.encode() not in whole
+    assert all(text in whole for text in (b"valor-RA-2", b"Nome de RA-2", b"conversa sobre RA-2", b"de RA-2"))
+    with sqlite_store.snapshot() as connection:
+        lines = connection.execute(select(audit.c.user, audit.c.action, audit.c.student).order_by(audit.c.seq)).all()
+        assert revision(connection) != before
+    assert lines == [("u", "printed", None), ("u", "printed", "RA-2")], "who did it stays, without the pupil"
+
+
+def test_old_pages_go_and_a_name_goes_with_the_last(store: Store) -> None:
+    with_pages(store, RA, NOON)
+    with_pages(store, "RA-2", NOON + timedelta(days=10))
+    purged = purge(store, date(2024, 5, 15))
+    assert purged.pages == 6
+    assert export(store, RA, timezone=ZONE, now=NOON)["name"] is None
+    kept = export(store, "RA-2", timezone=ZONE, now=NOON)
+    assert kept["name"]
+    assert all(kept[part] for part in ("years", "answers", "cases", "audit"))

@@ -54,7 +54,7 @@ def export(
     cls=Command, help=_("Erase all stored predictions and outcomes of a pupil, and say what is still kept elsewhere.")
 )
 def erase(student: StudentArgument, data: DataOption = None, artifacts: ArtifactsOption = None) -> None:
-    """Rows and what they added to the counters, in one transaction."""
+    """All rows and what they added to the counters, in one transaction."""
     from farol.cli.store import say_pending
     from farol.model.registry import Registry
     from farol.store.database import Store
@@ -66,6 +66,8 @@ def erase(student: StudentArgument, data: DataOption = None, artifacts: Artifact
     say(msg("erased predictions of this pupil: {n}", n=erased.rows))
     if erased.outcomes:
         say(msg("erased outcomes of this pupil: {n}", n=erased.outcomes))
+    if erased.pages:
+        say(msg("erased from the pages: years, answers, name and cases of this pupil: {n}", n=erased.pages))
     if erased.kept:
         versions = ", ".join(f"{task} {version}" for task, version in erased.kept)
         say(

@@ -68,7 +68,7 @@ class Reason:
 
     def sentence(self, locale: str) -> str:
         """What the pupil has, and what it is associated with."""
-        fact = self._fact(locale)
+        fact = self.fact(locale)
         raises = self.contribution > 0
         if self.value is None and raises:
             whole = msg("{fact}. Pupils without this information tend to have a higher risk.", fact=fact)
@@ -80,7 +80,8 @@ class Reason:
             whole = msg("{fact}. This is associated with a lower risk.", fact=fact)
         return whole.render(locale)
 
-    def _fact(self, locale: str) -> Message:
+    def fact(self, locale: str) -> Message:
+        """What the pupil has, without what it is associated with."""
         meaning = self.meaning.in_locale(locale)
         if self.value is None:
             return msg("{meaning}: not informed", meaning=meaning)
@@ -126,15 +127,22 @@ class Explained:
         return _reasons(self.bundle, features, self.contributions[row], self.chosen[row].tolist())
 
 
-def explain_rows(scorer: Scorer, columns: Mapping[str, Floats | Objects], year: Floats, k: int) -> Explained:
+def explain_rows(
+    scorer: Scorer, columns: Mapping[str, Floats | Objects], year: Floats, k: int, *, raising_first: bool = False
+) -> Explained:
     """Score rows as `Scorer.score` does, with up to `k` reasons for each that has an answer."""
-    return explain_scores(scorer, scorer.score(columns, year), k)
+    return explain_scores(scorer, scorer.score(columns, year), k, raising_first=raising_first)
 
 
-def explain_scores(scorer: Scorer, scores: Scores, k: int) -> Explained:
-    """Up to `k` reasons for each row of `scores` that has an answer."""
+def explain_scores(scorer: Scorer, scores: Scores, k: int, *, raising_first: bool = False) -> Explained:
+    """Up to `k` reasons for each row of `scores` that has an answer.
+
+    Those that point the way of the answer come first; with `raising_first` those that raise the risk, whatever the
+    answer: so reads a list of whom to see.
+    """
     contributions = scorer.contributions(scores.features)
-    chosen = _first(_of_the_pupil(scorer.bundle, contributions, scores.features), scores.prediction == 1, k)
+    of_pupil = _of_the_pupil(scorer.bundle, contributions, scores.features)
+    chosen = _first(of_pupil, (scores.prediction == 1) | raising_first, k)
     chosen[scores.prediction == NO_ANSWER] = -1
     return Explained(scorer.bundle, scores, contributions, chosen)
 
@@ -180,7 +188,7 @@ def _reasons(
             break
         name = task.features[position]
         derived = profile.derived.get(name)
-        value, word = _shown(profile.columns.get(name), features[name])
+        value, word = shown_value(profile.columns.get(name), features[name])
         reasons.append(
             Reason(
                 feature=name,
@@ -197,7 +205,7 @@ def _reasons(
     return tuple(reasons)
 
 
-def _shown(column: Column | None, value: float | None) -> tuple[float | str | None, Text | None]:
+def shown_value(column: Column | None, value: float | None) -> tuple[float | str | None, Text | None]:
     """A raw value for a reader, and the words that it has."""
     if column is None or value is None:
         return value, None

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from zoneinfo import ZoneInfo
 
-from sqlalchemy import delete, func, select
+from sqlalchemy import Connection, delete, func, select
 
 from farol.errors import InputError
 from farol.i18n import msg
@@ -16,6 +16,7 @@ from farol.model.registry import Registry
 from farol.store.database import Store
 from farol.store.engine import insert_new
 from farol.store.outcomes import erase_outcomes, outcomes_of, purge_outcomes
+from farol.store.pupils import erase_pages, pages_of, purge_pages
 from farol.store.records import day_of, microseconds, moment, start_of
 from farol.store.recount import Binner, count_anew
 from farol.store.tables import counters, leases, prediction_of, predictions
@@ -33,14 +34,16 @@ class Erased:
     kept: tuple[tuple[str, str], ...]
     outcomes: int = 0
     is_pending: bool = False
+    pages: int = 0  # rows that the pages kept: years, answers, a name, cases
 
 
 def export(store: Store, student: str, *, timezone: ZoneInfo, now: datetime) -> dict[str, object]:
-    """All rows and outcomes of a pupil as JSON values, the oldest first. `student` is a canonical code."""
+    """All that is stored of a pupil as JSON values, the oldest first. `student` is a canonical code."""
     query = select(predictions).where(predictions.c.student == student).order_by(predictions.c.seq)
     with store.snapshot() as connection:
         rows = [prediction_of(row) for row in connection.execute(query).mappings()]
         came_true = outcomes_of(connection, student)
+        pages = pages_of(connection, student)
     return {
         "student": student,
         "exported_at": now.astimezone(timezone).isoformat(timespec="seconds"),
@@ -64,6 +67,7 @@ def export(store: Store, student: str, *, timezone: ZoneInfo, now: datetime) -> 
             for row in rows
         ],
         "outcomes": came_true,
+        **pages,
     }
 
 
@@ -72,7 +76,7 @@ ERASE_SECONDS = 5.0
 
 
 def erase(store: Store, student: str, registry: Registry, *, patience: float = ERASE_SECONDS) -> Erased:
-    """Erases all rows and outcomes of a pupil and counts the days of these rows anew, in one transaction.
+    """Erases all that is stored of a pupil and counts the days of these rows anew, in one transaction.
 
     Where the bundle of a version is gone, a day on which it has rows of other pupils cannot be counted anew. Its
     counters stay, which identify nobody, and `kept` names the version.
@@ -90,13 +94,19 @@ def erase(store: Store, student: str, registry: Registry, *, patience: float = E
             select(predictions.c.task, predictions.c.version, predictions.c.at).where(of_pupil)
         ).all()
         connection.execute(delete(predictions).where(of_pupil))
-        insert_new(connection, leases, _PENDING)
+        pend_erasing(connection)
         outcomes = erase_outcomes(connection, student)
+        pages = erase_pages(connection, student, microseconds(datetime.now(UTC)))
         for cell in sorted({(task, version, day_of(moment(at))) for task, version, at in rows}):
             if not count_anew(store, connection, binner, cell):
                 kept.append(cell[:2])
     is_pending = not _finished(store, patience)
-    return Erased(len(rows), tuple(dict.fromkeys(kept)), outcomes, is_pending)
+    return Erased(len(rows), tuple(dict.fromkeys(kept)), outcomes, is_pending, pages)
+
+
+def pend_erasing(connection: Connection) -> None:
+    """Note, in the transaction that erases, that bytes are to be removed: `finish_erasing` does it."""
+    insert_new(connection, leases, _PENDING)
 
 
 def finish_erasing(store: Store) -> bool:
@@ -138,6 +148,7 @@ class Purged:
     first: date
     outcomes: int = 0
     is_pending: bool = False  # as of `Erased`
+    pages: int = 0
 
 
 def parse_age(text: str, *, now: datetime) -> date:
@@ -156,9 +167,9 @@ def purge(store: Store, first: date, *, patience: float = ERASE_SECONDS) -> Purg
 
     One transaction a day, the oldest day first: other writers wait for one day only, and a purge that was interrupted
     can be run again. Rows and counters of a day go together, so that they agree at every moment. Outcomes that have not
-    changed since then go too. Snapshots of drift stay.
+    changed since then go too, and what the pages keep of pupils. Snapshots of drift stay.
     """
-    rows = outcomes = 0
+    rows = outcomes = pages = 0
     while True:
         with store.exclusive() as connection:
             oldest = connection.execute(select(func.min(predictions.c.at))).scalar()
@@ -167,7 +178,8 @@ def purge(store: Store, first: date, *, patience: float = ERASE_SECONDS) -> Purg
             rows += connection.execute(delete(predictions).where(before)).rowcount
             connection.execute(delete(counters).where(counters.c.day < day))
             outcomes += purge_outcomes(connection, microseconds(start_of(day)))
-            insert_new(connection, leases, _PENDING)
+            pages += purge_pages(connection, microseconds(start_of(day)), microseconds(datetime.now(UTC)))
+            pend_erasing(connection)
         if day == first:
             break
-    return Purged(rows, first, outcomes, not _finished(store, patience))
+    return Purged(rows, first, outcomes, not _finished(store, patience), pages)

@@ -244,6 +244,7 @@ pupil_years = Table(
     Column("label", SmallInteger, nullable=True),  # 1 at risk, 0 not, null unknown; of the same year
     Column("values", Text, nullable=False),  # JSON object: column of the profile → number or text; unknown ones absent
     Column("fingerprint", String(64), nullable=False),  # of the workbook the row came from
+    Column("recorded", BigInteger, nullable=False),  # microseconds since 1970, UTC
     Index("ix_pupil_years_student", "student"),
     Index("ix_pupil_years_class", "year", "class"),
 )
@@ -259,12 +260,14 @@ pupil_answers = Table(
     Column("at", BigInteger, nullable=False),
     Column("class", String(64), nullable=True),
     Column("level", Double, nullable=True),
+    Column("school", String(64), nullable=True),  # where the profile has it
     Column("at_risk_now", SmallInteger, nullable=True),  # the label of the inputs' year
     Column("probability", Double, nullable=True),  # null: no answer, too little is known
     Column("band", SmallInteger, nullable=True),  # its place in the bundle's bands
     Column("expected_low", Double, nullable=True),
     Column("expected_high", Double, nullable=True),
-    Column("reasons", Text, nullable=False),  # JSON array, the weightiest first
+    Column("reasons", Text, nullable=False),  # JSON array of objects: what raises the risk first, by weight
+    Column("raising", Text, nullable=False),  # the features that raise the risk: ",IDA,IEG,", to be searched
     Column("missing", Text, nullable=False),  # JSON array of columns that were not given
     Index("ix_pupil_answers_rank", "task", "year", "probability"),
     Index("ix_pupil_answers_class", "task", "year", "class"),
@@ -275,6 +278,7 @@ pupil_names = Table(
     metadata,
     Column("student", String(64), primary_key=True),
     Column("name", Text, nullable=False),
+    Column("folded", Text, nullable=False),  # without case and accents, to be searched
 )
 
 # What was done with a pupil.

@@ -222,6 +222,58 @@ def spans(rows: Sequence[Span], locale: str) -> Markup:
     return _draw(spec, locale, labels)
 
 
+@dataclass(frozen=True, slots=True)
+class PeerPoint:
+    """A pupil's value of a period (None: not known) and the middle half of the others (None: too few of them)."""
+
+    period: str
+    value: float | None
+    middle: tuple[float, float, float] | None  # lower quartile, median, upper quartile
+
+
+def beside_peers(points: Sequence[PeerPoint], locale: str, domain: tuple[float, float] | None = None) -> Markup:
+    """A pupil's values over the periods, each beside the middle half of the others and their median."""
+    order = [point.period for point in points]
+    across = {"field": "period", "type": "ordinal", "sort": order, "axis": {"labelAngle": 0}}
+    across["scale"] = {"domain": order}
+    up: dict[str, Any] = {"type": "quantitative", "axis": {"tickCount": 3, "format": "~f"}}
+    up["scale"] = {"domain": list(domain)} if domain else {"zero": False, "nice": True}
+    middles = [
+        {"period": point.period, "low": point.middle[0], "median": point.middle[1], "high": point.middle[2]}
+        for point in points
+        if point.middle is not None
+    ]
+    values = [{"period": point.period, "value": point.value} for point in points if point.value is not None]
+    spec = {
+        "width": 150,
+        "height": 84,
+        "padding": {"left": 26, "top": 8, "right": 8, "bottom": 20},
+        "layer": [
+            {
+                "data": {"values": middles},
+                "mark": {"type": "rule", "color": _GRID, "strokeWidth": 14},
+                "encoding": {"x": across, "y": {**up, "field": "low"}, "y2": {"field": "high"}},
+            },
+            {
+                "data": {"values": middles},
+                "mark": {"type": "tick", "color": _REFERENCE, "thickness": 2, "size": 20, "opacity": 1},
+                "encoding": {"x": across, "y": {**up, "field": "median"}},
+            },
+            {
+                "data": {"values": values},
+                "mark": {
+                    "type": "line",
+                    "color": _CURRENT,
+                    "strokeWidth": 2,
+                    "point": {"color": _CURRENT, "size": 50, "fill": _CURRENT},
+                },
+                "encoding": {"x": across, "y": {**up, "field": "value"}},
+            },
+        ],
+    }
+    return _draw(spec, locale, Markup())
+
+
 def _marked(marks: Sequence[Mark], time: dict[str, Any]) -> list[dict[str, Any]]:
     if not marks:
         return []

@@ -14,7 +14,7 @@ from urllib.parse import urlencode
 from fastapi import Request
 from starlette.responses import HTMLResponse
 
-from farol.errors import ApiError, BundleError, FarolError, InputError, StoreError
+from farol.errors import ApiError, BundleError, FarolError, InputError, StoreError, WorkbookError
 from farol.i18n import Message, msg
 from farol.web.locale import Language, Reader, languages_of, reader_of
 from farol.web.templating import page
@@ -99,7 +99,7 @@ def failure_in(error: FarolError) -> Failure:
     Where it was, and what came, are not for everybody who reads.
     """
     expected = () if error.expected is None else (msg("Expected: {text}", text=error.expected),)
-    if isinstance(error, InputError):
+    if isinstance(error, InputError | WorkbookError):
         return Failure(422, error.problem, error.code, expected, error.fix)
     logger.error("%s", error)
     if isinstance(error, StoreError | BundleError):

@@ -197,6 +197,7 @@ def _pupils() -> None:
         sa.Column("label", sa.SmallInteger, nullable=True),
         sa.Column("values", sa.Text, nullable=False),
         sa.Column("fingerprint", sa.String(64), nullable=False),
+        sa.Column("recorded", sa.BigInteger, nullable=False),
     )
     op.create_index("ix_pupil_years_student", "pupil_years", ["student"])
     op.create_index("ix_pupil_years_class", "pupil_years", ["year", "class"])
@@ -210,12 +211,14 @@ def _pupils() -> None:
         sa.Column("at", sa.BigInteger, nullable=False),
         sa.Column("class", sa.String(64), nullable=True),
         sa.Column("level", sa.Double, nullable=True),
+        sa.Column("school", sa.String(64), nullable=True),
         sa.Column("at_risk_now", sa.SmallInteger, nullable=True),
         sa.Column("probability", sa.Double, nullable=True),
         sa.Column("band", sa.SmallInteger, nullable=True),
         sa.Column("expected_low", sa.Double, nullable=True),
         sa.Column("expected_high", sa.Double, nullable=True),
         sa.Column("reasons", sa.Text, nullable=False),
+        sa.Column("raising", sa.Text, nullable=False),
         sa.Column("missing", sa.Text, nullable=False),
     )
     op.create_index("ix_pupil_answers_rank", "pupil_answers", ["task", "year", "probability"])
@@ -224,6 +227,7 @@ def _pupils() -> None:
         "pupil_names",
         sa.Column("student", sa.String(64), primary_key=True),
         sa.Column("name", sa.Text, nullable=False),
+        sa.Column("folded", sa.Text, nullable=False),
     )
 
 
