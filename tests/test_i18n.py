@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from farol.errors import InputError, Place
-from farol.i18n import msg, negotiate, terminal_locale, translate
+from farol.i18n import in_every_locale, msg, negotiate, terminal_locale, translate
 from farol.profile import Text
 from scripts import catalog
 
@@ -98,3 +98,7 @@ def test_the_catalogue_check_can_fail(monkeypatch: pytest.MonkeyPatch) -> None:
     found = "\n".join(catalog.problems())
     assert "x.py:1: not translated: 'new text {a}'" in found
     assert "no longer in the source: 'sheet {name}'" in found
+
+
+def test_a_message_to_keep_has_a_text_for_every_locale() -> None:
+    assert in_every_locale(msg("Reading the workbook")) == {"pt_BR": "Lendo a planilha", "en": "Reading the workbook"}

@@ -7,6 +7,7 @@ import pickle
 import subprocess
 import sys
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -16,18 +17,23 @@ from sqlalchemy import func, select
 
 from farol.accounts.viewer import NOBODY_IN_PARTICULAR
 from farol.errors import StoreError
+from farol.files import canonical_json
 from farol.i18n import msg
 from farol.intake import jobs
 from farol.intake.jobs import SiteJob
 from farol.intake.runner import JobRunner
 from farol.intake.uploads import find_upload, folder_of
 from farol.model.registry import Registry
+from farol.model.trained import TrainedModel
+from farol.pupils.forecast import forecast_panel
+from farol.school.names import count_names, turn_names
 from farol.settings import Settings
 from farol.store.database import Store
 from farol.store.tables import pupil_answers, pupil_years
+from farol.workbook.panel import read_panel
 from tests.bundles import trained_model
 from tests.intake.sending import NOW, PEDE, opened, send, settings_of
-from tests.played import promoted
+from tests.played import THEN, promoted
 from tests.postgresql import postgresql_server, postgresql_url
 from tests.waiting import eventually
 
@@ -148,10 +154,18 @@ work.main(os.fdopen(read, "rb"))
 """A job whose process dies when it would tell its stage for the n-th time, with a model that is trained at once."""
 
 
-def run_child(settings: Settings, job: SiteJob, dies_at: int) -> int:
+def a_model(task: str, *, promotable: bool) -> TrainedModel:
+    """What training would return, with its own advice."""
+    model = trained_model(task, last_year=2022)
+    advice = {"promotable": promotable, "promotion": {"reasons": [{"pt": "Não supera a regra.", "en": "Too weak."}]}}
+    report = {**json.loads(model.files["report.json"]), **advice}
+    return replace(model, files={**model.files, "report.json": canonical_json(report)})
+
+
+def run_child(settings: Settings, job: SiteJob, dies_at: int = 1_000, *, promotable: bool = True) -> int:
     request = {"job": job.id, "settings": {"data": str(settings.data), "artifacts": str(settings.artifacts)}}
     models = settings.data / "models"
-    models.write_bytes(pickle.dumps({task: trained_model(task, last_year=2022) for task in PEDE.tasks}))
+    models.write_bytes(pickle.dumps({task: a_model(task, promotable=promotable) for task in PEDE.tasks}))
     done = subprocess.run(
         [sys.executable, "-c", CHILD, str(dies_at), str(models)],
         input=json.dumps(request).encode() + b"\n",
@@ -196,7 +210,7 @@ def test_a_job_killed_at_any_stage_is_whole_or_nothing(tmp_path: Path, sample_wo
                 continue
             if died:
                 assert jobs.cut_off(store, NOW, [job.id]) is not None
-                assert run_child(settings, job, 1_000) == 0
+                assert run_child(settings, job) == 0
             over = again(store, job)
             assert over.state == "done", over.result
             years, answers = stored(store)
@@ -208,6 +222,24 @@ def test_a_job_killed_at_any_stage_is_whole_or_nothing(tmp_path: Path, sample_wo
     assert ended == ["nothing"] * 3 + ["again"] * 3 + ["whole"] * (STAGES - 5)
 
 
+def test_a_weak_model_is_used_only_by_decision(settings: Settings, store: Store, sample_workbook: Path) -> None:
+    job = asked(settings, store, sample_workbook, "train")
+    run_child(settings, job, promotable=False)
+    result = again(store, job).result
+    assert (result["used"], result["forecasts"]) == ({}, [])
+    assert result["left"].keys() == PEDE.tasks.keys()
+    assert result["tasks"][0]["reasons"] == [{"pt_BR": "Não supera a regra.", "en": "Too weak."}]
+    assert Registry(settings.artifacts).tasks() == []
+
+    left = dict(result["left"])
+    chosen = {"next-year": left.pop("next-year")}
+    later = begun(store, "use", **{**job.details, "switching": False, "use": chosen, "left": left})
+    run_child(settings, later)
+    assert Registry(settings.artifacts).promoted("next-year") == chosen["next-year"]
+    assert again(store, later).result["left"] == left
+    assert stored(store)[1] > 0
+
+
 def test_only_a_forecast_needs_a_model_in_use(settings: Settings, store: Store, sample_workbook: Path) -> None:
     runner = JobRunner(settings, lambda: store)
     job = asked(settings, store, sample_workbook, "forecast")
@@ -216,13 +248,20 @@ def test_only_a_forecast_needs_a_model_in_use(settings: Settings, store: Store, 
     assert again(store, job).state == "failed"
     assert again(store, job).result["problem"]["en"] == "No model is in use yet."
 
-    promoted(settings.artifacts)
+    scorer = promoted(settings.artifacts)
+    forecast_panel(scorer, read_panel(sample_workbook, PEDE), store, year=2023, at=THEN)
+    turn_names(store, on=True, at=NOW)
     job = asked(settings, store, sample_workbook, "forecast")
     runner.start(job)
     eventually(lambda: again(store, job).is_over, seconds=60)
     result = again(store, job).result
     assert [forecast["task"] for forecast in result["forecasts"]] == ["next-year"]
     assert stored(store)[1] == result["forecasts"][0]["pupils"]
+    assert count_names(store) > 0  # the school wants them
+    (outcome,) = result["outcomes"]
+    assert (outcome["task"], outcome["year"]) == ("next-year", 2024)
+    assert outcome["measured"] > 0
+    assert {"promised", "came", "verdict"} < outcome["figures"][0].keys()
     runner.stop()
 
 
@@ -269,8 +308,21 @@ def test_a_cancelled_job_ends_and_changes_nothing(settings: Settings, store: Sto
 
 def test_a_job_without_its_workbook_says_so(settings: Settings, store: Store) -> None:
     job = begun(store, upload="gone", file="x", profile=PEDE.source.decode(), origin="pede")
-    run_child(settings, job, 1_000)
+    run_child(settings, job)
     assert again(store, job).result["problem"]["en"] == "The workbook is no longer here."
+
+
+def test_a_child_that_loads_for_long_is_not_taken_for_dead(settings: Settings, store: Store) -> None:
+    runner = JobRunner(settings, lambda: store)
+    job = begun(store)  # by its row it has said nothing for years
+    with subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE) as loading:
+        runner._children[job.id] = loading
+        runner.look()
+        assert again(store, job).state == "waiting"
+        jobs.cancel(store, job.id, NOW)
+        runner.look()
+        assert loading.wait(30) != 0
+    runner.stop()
 
 
 def test_looking_after_jobs_needs_the_database(settings: Settings) -> None:

@@ -492,3 +492,11 @@ def test_the_year_is_no_source_where_there_is_none() -> None:
     source = SMALL.replace('sheets = "Year {year}"\n', "", 1).replace(', "Absences {yy}"', "", 1)
     with pytest.raises(ProfileError, match="'year', which is not known"):
         parse_profile(source.encode(), "cohort.toml")
+
+
+def test_a_profile_learns_headers_and_stays_the_same() -> None:
+    profile = load_profile("pede")
+    taught = profile.with_headers({"IAA": ["Autoavaliação", "IAA"], "unheard of": ["x"]})
+    assert taught.columns["IAA"].aliases == (*profile.columns["IAA"].aliases, "Autoavaliação")
+    assert taught.columns.keys() == profile.columns.keys()
+    assert (taught.fingerprint, taught.source) == (profile.fingerprint, profile.source)

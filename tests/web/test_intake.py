@@ -198,6 +198,7 @@ def test_a_model_in_use_makes_the_lists_of_a_new_year(tmp_path: Path, sample_wor
         running = client.get(job, params={"lang": "pt-BR"})
         assert '<meta http-equiv="refresh"' in running.text or heading(running).startswith("Pronto")
         page = eventually(lambda: _ended(client, job), seconds=120)
+        assert page is not None
         assert heading(page) == "Pronto: as listas estão feitas"
         assert 'href="/pupils?lang=pt-BR"' in page.text
         assert "arquivo não está mais aqui" in heading(client.get(path, params={"lang": "pt-BR"}))

@@ -107,14 +107,14 @@ def find_in(row: RowMapping | Mapping[str, Any]) -> SiteJob:
 
 
 def find_job(store: Store, job: str) -> SiteJob | None:
-    """The job of that id; None where there is none. Raises StoreError."""
+    """The job of that id; None where nothing has it. Raises StoreError."""
     with store_errors(store.engine.url), store.engine.connect() as connection:
         row = connection.execute(select(jobs).where(jobs.c.id == job)).mappings().first()
     return None if row is None else find_in(row)
 
 
 def active_job(store: Store) -> SiteJob | None:
-    """The job that waits or is at work; None where there is none. Raises StoreError."""
+    """The job that waits or is at work, or None. Raises StoreError."""
     with store_errors(store.engine.url), store.engine.connect() as connection:
         row = connection.execute(select(jobs).where(jobs.c.active == 1)).mappings().first()
     return None if row is None else find_in(row)
@@ -133,9 +133,9 @@ def take(store: Store, job: str, at: datetime) -> bool:
     return _change(store, job, ("waiting",), values)
 
 
-def beat(store: Store, job: str, at: datetime) -> bool:
+def beat(store: Store, job: str, at: datetime, states: tuple[str, ...] = ("running",)) -> bool:
     """Say that the job lives; whether it is still wanted. Raises StoreError."""
-    return _change(store, job, ("running",), {"seen": microseconds(at)})
+    return _change(store, job, states, {"seen": microseconds(at)})
 
 
 def tell(store: Store, job: str, stage: Message, share: float) -> bool:

@@ -12,7 +12,7 @@ from contextlib import suppress
 from datetime import UTC, datetime
 
 from farol.errors import StoreError
-from farol.intake.jobs import SiteJob, active_job, cut_off
+from farol.intake.jobs import SiteJob, active_job, beat, cut_off
 from farol.intake.uploads import prune
 from farol.settings import Settings
 from farol.store.database import Store
@@ -71,6 +71,10 @@ class JobRunner:
             for job in ended:
                 self._bury(job)
         store, now = self._store(), datetime.now(UTC)
+        for job, child in list(self._children.items()):
+            # A child that is still loading on a busy machine says nothing by itself yet.
+            if not beat(store, job, now, ("waiting", "running")):
+                child.kill()
         again = cut_off(store, now, ended)
         if again is not None:
             logger.warning("A job was cut off while it put models into use, and is begun again.")

@@ -83,14 +83,20 @@ def workbook_of(settings: Settings, upload: Upload) -> Path:
 
 
 def stage(
-    settings: Settings, store: Store, viewer: Viewer, files: Sequence[tuple[str, BinaryIO]], at: datetime
+    settings: Settings,
+    store: Store,
+    viewer: Viewer,
+    files: Sequence[tuple[str, BinaryIO]],
+    at: datetime,
+    *,
+    busy: Iterable[str] = (),
 ) -> Upload:
-    """Keep files aside, whole or not at all, and make room by removing the oldest.
+    """Keep files aside, whole or not at all, and make room by removing the oldest that no job is `busy` with.
 
     Raises InputError for none, too many, too large, empty or equally named files, or a disk that refuses; StoreError.
     """
     _require_files(files)
-    prune(settings, store, at, room_for=1)
+    prune(settings, store, at, room_for=1, busy=busy)
     known = str(uuid4())
     folder = folder_of(settings, known)
     half = folder.with_name(f".{known}")
@@ -187,7 +193,7 @@ def safe_name(name: str) -> str:
 
 
 def find_upload(store: Store, upload: str) -> Upload | None:
-    """The upload of that id; None where there is none. Raises StoreError."""
+    """The upload of that id; None where nothing has it. Raises StoreError."""
     if not _ID.fullmatch(upload):
         return None
     with store_errors(store.engine.url), store.engine.connect() as connection:

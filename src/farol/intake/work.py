@@ -12,6 +12,7 @@ import os
 import shutil
 import threading
 from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from datetime import UTC, datetime
 from importlib.util import find_spec
 from pathlib import Path
@@ -33,6 +34,7 @@ from farol.outcomes.matching import record_panel
 from farol.outcomes.report import outcome_report
 from farol.profile import parse_profile
 from farol.pupils.forecast import forecast_panel
+from farol.school.names import keep_names, names_are_on, names_in
 from farol.school.recording import record_answers, record_years
 from farol.settings import Settings
 from farol.store.database import Store
@@ -195,6 +197,7 @@ class Work:
         self._tell(msg("Storing this year's answers and making the lists"), 0.95)
         result["forecasts"] = list(self._forecasts(panel))
         record_years(self._store, panel)
+        self._keep_names(upload, panel, details)
         trained = {told["task"]: told["version"] for told in details["tasks"] if told["version"]}
         left = dict(details.get("left") or {task: v for task, v in trained.items() if task not in details["use"]})
         result["left"] = left
@@ -203,6 +206,14 @@ class Work:
         if not left:  # the pupils' file is needed no longer
             remove_files(self._settings, upload.id)
         jobs.end(self._store, self._job, "done", result, _now())
+
+    def _keep_names(self, upload: Upload, panel: Panel, details: Mapping[str, Any]) -> None:
+        """The names of the pupils, if the school wants them and the workbook has any."""
+        if names_are_on(self._store):
+            path, year = workbook_of(self._settings, upload), details.get("year")
+            request = ReadRequest.of(path, panel.profile, {}, self._settings, year)
+            with suppress(WorkbookError):
+                keep_names(self._store, names_in(path, panel.profile, year=year, limits=request.limits))
 
     def _outcomes(self, panel: Panel) -> Iterator[dict[str, Any]]:
         try:

@@ -33,6 +33,7 @@ _TITLES: Mapping[int | str, Message] = {
     403: msg("This is not allowed"),
     404: msg("There is no such page"),
     405: msg("There is nothing to see here"),
+    413: msg("This is too large"),
     422: msg("It cannot be shown like this"),
     429: msg("One moment, please"),
     500: msg("Something went wrong"),
@@ -56,6 +57,12 @@ _STEPS: Mapping[int | str, tuple[Message, ...]] = {
     ),
     404: (msg("Check the address for a typing mistake, or go on from one of the pages above."),),
     405: (msg("This address is for programs, or for the button of a page. Go on from one of the pages above."),),
+    413: (
+        msg(
+            "The file is larger than Farol takes. Remove sheets that do not belong to it, or ask the person who looks "
+            "after Farol."
+        ),
+    ),
     503: (
         msg("Farol looks again every second: wait a moment, and load the page again."),
         msg(

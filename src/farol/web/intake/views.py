@@ -15,7 +15,7 @@ from starlette.datastructures import FormData, UploadFile
 from farol.access import access
 from farol.accounts.audit import Action, record
 from farol.accounts.viewer import Viewer
-from farol.errors import FarolError, InputError
+from farol.errors import FarolError, InputError, ServiceError, WorkbookError
 from farol.i18n import msg
 from farol.intake import jobs
 from farol.intake.child import in_child
@@ -109,6 +109,9 @@ def _answer(request: Request, make: Callable[[Visit], Response]) -> Response:
     visit = Visit.of(request)
     try:
         return make(visit)
+    except (WorkbookError, ServiceError) as error:  # the file's fault, or many files at once: nothing for the log
+        status = 422 if isinstance(error, WorkbookError) else 503
+        return failed(request, visit.reader, Failure(status, error.problem, fix=error.fix))
     except FarolError as error:
         return failed(request, visit.reader, failure_in(error))
 
@@ -162,10 +165,12 @@ async def send(request: Request) -> Response:
 def _taken(visit: Visit, files: list[tuple[str, BinaryIO]]) -> Response:
     try:
         _require_own(visit)
-        upload = stage(visit.settings, visit.store, visit.viewer, files, visit.now)
+        at_work = active_job(visit.store)
+        busy = () if at_work is None else (str(at_work.details.get("upload")),)
+        upload = stage(visit.settings, visit.store, visit.viewer, files, visit.now, busy=busy)
         visit.note(Action.changed, "workbook", "sent")
         _read(visit, upload, None)
-    except InputError as error:
+    except (InputError, WorkbookError, ServiceError) as error:
         return visit.page("workbooks", _list_values(visit, error), 422)
     return visit.go(f"{PATH}/{upload.id}")
 
