@@ -52,8 +52,12 @@ FILLED = {
     "/jobs/{job}": "/jobs/JOB",
 }
 """Route → an address of it on the site of these tests; `Places` fills in the words in capitals."""
-NO_PAGES = {"/monitoring/report.html", "/models/{task}/card", "/docs"}
-"""Files that stand for themselves, and what a library shows to programmers: their own tests look at them."""
+NO_PAGES = {
+    *("/monitoring/report.html", "/models/{task}/card", "/docs"),
+    *("/first/{token}", "/administration/users/{key}"),
+}
+"""Files that stand for themselves, what a library shows to programmers, and what only a site with users has: their own
+tests look at them."""
 STATES: dict[str, tuple[tuple[str, str | None], ...]] = {
     "/administration/erasure": (("#student", "17"), ("button:has-text('Ver o que')", None)),
     "/administration/retention": (("#days", "30"), ("button:has-text('Mostrar')", None)),
