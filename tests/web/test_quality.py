@@ -195,7 +195,8 @@ class Visit:
         """Each control is reached by Tab, with a focus that can be seen."""
         wanted = self.page.locator(STOPS).filter(visible=True).count()
         reached = set()
-        for _ in range(wanted + 5):
+        parts = 4 * self.page.locator("input[type=date]").count()  # day, month, year, calendar
+        for _ in range(wanted + parts + 5):
             self.page.keyboard.press("Tab")
             stop = self.page.evaluate(FOCUS)
             if stop["tag"] == "BODY":
