@@ -1,7 +1,8 @@
 """The pictures of docs/guia.md: a school's way through the pages in Chromium, into docs/images/guia.
 
-Run with the project's environment: `python -m scripts.guide_pictures`. It starts from nothing, sends the sample workbook
-as a coordinator would, trains, and looks at each page; that takes two or three minutes. Every pupil is invented.
+Run with the project's environment: `python -m scripts.guide_pictures`. It starts from nothing, sends the sample
+workbook as a coordinator would, trains, and looks at each page; that takes two or three minutes. Every pupil is
+invented.
 """
 
 from __future__ import annotations

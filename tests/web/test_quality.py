@@ -7,19 +7,29 @@ The pages are the routes of the application that answer people. Those whose addr
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
+from urllib.parse import quote, urlsplit
 
+import httpx
 import pytest
 from axe_playwright_python.sync_playwright import Axe
 from fastapi.routing import APIRoute
 from playwright.sync_api import Browser, BrowserContext
+from sqlalchemy import select
 
 from farol.access import access_of
 from farol.app import create_app
 from farol.model.registry import Registry
+from farol.model.scoring import Scorer
+from farol.pupils.forecast import forecast_panel
+from farol.school.recording import record_answers, record_years
 from farol.settings import Settings
+from farol.store.database import Store
+from farol.store.tables import jobs, pupil_answers
 from tests.bundles import make_bundle
+from tests.played import LATER, play
+from tests.waiting import eventually
 from tests.web.conftest import serving
 from tests.web.site import build_site
 
@@ -27,19 +37,30 @@ pytestmark = pytest.mark.browser
 
 HEAVIEST = 200_000
 """Bytes of a page with all that it loads, uncompressed."""
-MOST_SHEETS = 6
-"""Of paper, for a page of a small school."""
+MOST_SHEETS = 8
+"""Of paper, for a page of a school of a thousand pupils."""
+FOR_PAPER = {"/pupils/print", "/meeting/print"}
+"""Sheets for each class: as many as there are classes."""
 FILLED = {
     "/models/{task}/about": "/models/next-year/about",
-    "/models/{task}/card": "/models/next-year/card",
     "/administration/models/{task}/{version}": "/administration/models/next-year/VERSION",
+    "/classes/one": "/classes/one?class=CLASS",
+    "/pupils/{student:path}": "/pupils/STUDENT",
+    "/pupils/{student:path}/referral": "/pupils/STUDENT/referral",
+    "/cases/{id_}": "/cases/CASE",
+    "/workbooks/{upload}": "/workbooks/UPLOAD",
+    "/jobs/{job}": "/jobs/JOB",
 }
-"""Route → an address of it on the site of these tests."""
-NO_PAGES = {"/monitoring/report.html", "/models/{task}/card", "/docs"}
-"""Files that stand for themselves, and what a library shows to programmers: their own tests look at them."""
+"""Route → an address of it on the site of these tests; `Places` fills in the words in capitals."""
+NO_PAGES = {
+    *("/monitoring/report.html", "/models/{task}/card", "/docs"),
+    *("/first/{token}", "/administration/users/{key}"),
+}
+"""Files that stand for themselves, what a library shows to programmers, and what only a site with users has: their own
+tests look at them."""
 STATES: dict[str, tuple[tuple[str, str | None], ...]] = {
-    "/administration/erasure": (("#student", "17"), ("text=Ver o que está guardado", None)),
-    "/administration/retention": (("#days", "30"), ("text=Mostrar", None)),
+    "/administration/erasure": (("#student", "17"), ("button:has-text('Ver o que')", None)),
+    "/administration/retention": (("#days", "30"), ("button:has-text('Mostrar')", None)),
     "/nowhere": (),
     "/monitoring/dashboard?window=nonsense": (),
     "/monitoring/dashboard?slice=class=1": (),
@@ -70,9 +91,14 @@ def addresses() -> list[str]:
 
 
 @pytest.fixture(scope="module")
-def settings(tmp_path_factory: pytest.TempPathFactory) -> Settings:
-    """A site with models, predictions, snapshots, and another version to look at."""
+def settings(tmp_path_factory: pytest.TempPathFactory, sample_workbook: Path) -> Settings:
+    """A school: models, drift, a year of forecasts that came true, this year's answers, another version to look at."""
     settings = build_site(tmp_path_factory.mktemp("quality"))
+    panel = play(settings, sample_workbook)
+    scorer = Scorer(Registry(settings.artifacts).load("next-year"))
+    with Store.open(settings.store_url) as store:
+        record_years(store, panel)
+        record_answers(store, scorer, panel, forecast_panel(scorer, panel, store, at=LATER))
     failed = {"promotable": False, "promotion": {"reasons": [{"pt": "Não supera.", "en": "It beats no rule."}]}}
     make_bundle(settings.artifacts, "next-year", seed=5, report=failed)
     return settings
@@ -82,6 +108,41 @@ def settings(tmp_path_factory: pytest.TempPathFactory) -> Settings:
 def base(settings: Settings) -> Iterator[str]:
     with serving(settings) as address:
         yield address
+
+
+@pytest.fixture(scope="module")
+def places(settings: Settings, base: str, sample_workbook: Path) -> Mapping[str, str]:
+    """What stands for the words in capitals: a pupil and their class, a case, a workbook and its job, made by pages."""
+    registry = Registry(settings.artifacts)
+    listed = select(pupil_answers.c.student, pupil_answers.c["class"]).order_by(pupil_answers.c.probability.desc())
+    with Store.open(settings.store_url) as store, store.snapshot() as connection:
+        student, group = connection.execute(listed.where(pupil_answers.c["class"].is_not(None)).limit(1)).one()
+    with httpx.Client(base_url=base, timeout=60) as client:
+        form = {"year": "2024", "comment": "Conversar com a família."}
+        case = client.post(f"/pupils/{student}/cases", data=form).headers.get("Location", "")
+        files = {"files": (sample_workbook.name, sample_workbook.read_bytes())}
+        upload = client.post("/workbooks", files=files).headers.get("Location", "")
+        job = client.post(f"{upload}/accept", data={"kind": "forecast"}).headers.get("Location", "")
+    with Store.open(settings.store_url) as store:
+        eventually(lambda: not job or _is_over(store, _last(job)), seconds=120)
+    version = next(entry.version for entry in registry.versions("next-year") if not entry.promoted)
+    return {
+        "VERSION": version,
+        "STUDENT": student,
+        "CLASS": group,
+        "CASE": _last(case),
+        "UPLOAD": _last(upload),
+        "JOB": _last(job),
+    }
+
+
+def _last(location: str) -> str:
+    return location.partition("?")[0].rpartition("/")[2]
+
+
+def _is_over(store: Store, job: str) -> bool:
+    with store.snapshot() as connection:
+        return connection.execute(select(jobs.c.ended).where(jobs.c.id == job)).scalar() is not None
 
 
 @pytest.fixture(scope="module")
@@ -122,7 +183,9 @@ class Visit:
         yield from self.paper()
 
     def axe(self, when: str, rules: list[str] | None = None) -> Iterator[str]:
-        options = {"runOnly": {"type": "rule", "values": rules}} if rules else None
+        options: dict[str, object] = {"resultTypes": ["violations"]}
+        if rules:
+            options["runOnly"] = {"type": "rule", "values": rules}
         found = Axe().run(self.page, options=options)
         for violation in found.response["violations"]:
             where = [node["html"][:160] for node in violation["nodes"][:2]]
@@ -132,7 +195,8 @@ class Visit:
         """Each control is reached by Tab, with a focus that can be seen."""
         wanted = self.page.locator(STOPS).filter(visible=True).count()
         reached = set()
-        for _ in range(wanted + 5):
+        parts = 4 * self.page.locator("input[type=date]").count()  # day, month, year, calendar
+        for _ in range(wanted + parts + 5):
             self.page.keyboard.press("Tab")
             stop = self.page.evaluate(FOCUS)
             if stop["tag"] == "BODY":
@@ -156,21 +220,22 @@ class Visit:
         self.page.evaluate("document.documentElement.style.fontSize = ''")
 
     def paper(self) -> Iterator[str]:
+        if urlsplit(self.page.url).path in FOR_PAPER:
+            return
         sheets = len(re.findall(rb"/Type\s*/Page[^s]", self.page.pdf(format="A4")))
         if sheets > MOST_SHEETS:
             yield f"{sheets} sheets of paper"
 
 
-def version_of(settings: Settings) -> str:
-    """A version that is not in use."""
-    registry = Registry(settings.artifacts)
-    return next(entry.version for entry in registry.versions("next-year") if not entry.promoted)
-
-
 @pytest.mark.parametrize("path", addresses())
-def test_every_page_keeps_its_promises(context: BrowserContext, base: str, settings: Settings, path: str) -> None:
+def test_every_page_keeps_its_promises(
+    context: BrowserContext, base: str, places: Mapping[str, str], path: str
+) -> None:
     assert "{" not in path, "give an address of this route in FILLED"
-    visit = Visit(context, base + path.replace("VERSION", version_of(settings)))
+    for word, value in places.items():
+        assert value or word not in path, f"the site has no {word.lower()}"
+        path = path.replace(word, quote(value))
+    visit = Visit(context, base + path)
     try:
         assert visit.page.title()
         assert list(visit.problems()) == []
@@ -183,10 +248,11 @@ def test_every_state_keeps_its_promises(context: BrowserContext, base: str, path
     visit = Visit(context, base + path)
     try:
         for selector, typed in STATES[path]:
-            if typed is None:
-                visit.page.click(selector)
-            else:
+            if typed is not None:
                 visit.page.fill(selector, typed)
+                continue
+            with visit.page.expect_navigation():
+                visit.page.click(selector)
         assert list(visit.problems()) == []
     finally:
         visit.page.close()

@@ -26,8 +26,7 @@ PATIENCE = 3.0
 
 def note_running(settings: Settings, started: datetime) -> None:
     """Note where this service is. A folder that cannot be written has no note, and then nobody finds the service."""
-    with suppress(OSError):
-        settings.data.mkdir(parents=True, exist_ok=True)
+    with suppress(OSError):  # a folder that is away is not made: the database may be on a disk to come
         replace_file(_note(settings), canonical_json({"port": settings.port, "started_at": _second(started)}))
 
 
