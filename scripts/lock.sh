@@ -6,4 +6,5 @@ cd "$(dirname "$0")/.."
 scripts/setup.sh uv
 uv() { "${VENV:-.venv}/uv/bin/uv" pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header --no-annotate "$@"; }
 uv --group pyproject.toml:setup "$@" -o requirements/uv.txt
+uv --group pyproject.toml:client "$@" -o requirements/client.txt
 uv pyproject.toml --all-extras --group build --group test "$@" -o requirements/lock.txt

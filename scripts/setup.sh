@@ -127,6 +127,7 @@ set_up() {  # set_up editable|copy WORDS…: Farol, and the extras and groups th
     fi
     if [[ " ${words[*]} " == *" --group=test "* ]]; then
         install --no-deps --require-hashes --target "$VENV/old-pip" --requirements requirements/old-pip.txt
+        install --no-deps --require-hashes --target "$VENV/client" --requirements requirements/client.txt
     fi
     printf '%s\n' "$made" "${words[@]}" | awk '!seen[$0]++' >"$STATE"
 }

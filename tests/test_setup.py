@@ -152,7 +152,7 @@ fi
 
 @pytest.fixture(scope="module")
 def index(tmp_path_factory: pytest.TempPathFactory) -> Index:
-    """The index; its folder also holds `lock.txt`, `uv.txt` and `old-pip.txt` with the hashes of its wheels."""
+    """The index; its folder also holds the lock and the smaller ones beside it, with the hashes of its wheels."""
     index = Index(tmp_path_factory.mktemp("index"))
     here = {canonicalize_name(item.name): item for item in distributions()}
     lines = []
@@ -172,6 +172,8 @@ def index(tmp_path_factory: pytest.TempPathFactory) -> Index:
     (index.folder / "uv.txt").write_text(f"uv==1 --hash=sha256:{digest}\n", "utf-8")
     digest = index.add("pip", "22.3", "", {})
     (index.folder / "old-pip.txt").write_text(f"pip==22.3 --hash=sha256:{digest}\n", "utf-8")
+    digest = index.add("openapi-python-client", "1", "", {})
+    (index.folder / "client.txt").write_text(f"openapi-python-client==1 --hash=sha256:{digest}\n", "utf-8")
     return index
 
 
@@ -183,7 +185,7 @@ def machine(index: Index, tmp_path: Path) -> Machine:
     (project / "scripts").mkdir()
     for name in ("pyproject.toml", "README.md", "LICENSE", "scripts/setup.sh", "src/farol/__init__.py"):
         shutil.copy(PROJECT / name, project / name)
-    for name in ("lock.txt", "uv.txt", "old-pip.txt"):
+    for name in ("lock.txt", "uv.txt", "old-pip.txt", "client.txt"):
         shutil.copy(index.folder / name, project / "requirements" / name)
     environ = {name: value for name, value in os.environ.items() if not name.startswith(("PIP_", "UV_", "VIRTUAL_ENV"))}
     environ |= {
@@ -295,6 +297,6 @@ def test_who_may_not_install_is_told_what_to_install(machine: Machine, tmp_path:
     assert done.stderr == "farol: this needs root. Run as root, then try again: apt-get install python3.11-venv\n"
 
 
-@pytest.mark.parametrize("name", ["lock.txt", "uv.txt", "old-pip.txt"])
+@pytest.mark.parametrize("name", ["lock.txt", "uv.txt", "old-pip.txt", "client.txt"])
 def test_no_lock_names_an_address(name: str) -> None:
     assert "//" not in (PROJECT / "requirements" / name).read_text("utf-8")

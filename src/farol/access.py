@@ -6,6 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TypeVar
 
+from farol.accounts.viewer import Duty
 from farol.settings import Settings
 from farol.store.keys import Role
 
@@ -19,11 +20,15 @@ def usual_bytes(settings: Settings) -> int:
 
 @dataclass(frozen=True, slots=True)
 class RouteAccess:
-    """`role` is the least that may ask, None where everybody may; the errors of a page are pages for browsers."""
+    """`role` is the least that may ask with a key, None where everybody may; the errors of a page are pages.
+
+    `duty` is what a person with an account must be allowed; None: the route is for programs, and no session opens it.
+    """
 
     role: Role | None
     is_page: bool = False
     most_bytes: Callable[[Settings], int] = usual_bytes
+    duty: Duty | None = None
 
 
 UNSTATED = RouteAccess(Role.manage)
@@ -31,12 +36,21 @@ UNSTATED = RouteAccess(Role.manage)
 
 
 def access(
-    role: Role | None, *, is_page: bool = False, most_bytes: Callable[[Settings], int] = usual_bytes
+    role: Role | None,
+    *,
+    is_page: bool = False,
+    most_bytes: Callable[[Settings], int] = usual_bytes,
+    duty: Duty | None = None,
 ) -> Callable[[Endpoint], Endpoint]:
-    """Declares the access of a route: a decorator of what answers it."""
+    """Declares the access of a route: a decorator of what answers it.
+
+    A page whose `duty` is not said is for whoever may see pupils, and where keys need `manage`, for administrators.
+    """
+    if duty is None and is_page and role is not None:
+        duty = Duty.administer if role is Role.manage else Duty.see
 
     def declare(endpoint: Endpoint) -> Endpoint:
-        setattr(endpoint, _ATTRIBUTE, RouteAccess(role, is_page, most_bytes))
+        setattr(endpoint, _ATTRIBUTE, RouteAccess(role, is_page, most_bytes, duty))
         return endpoint
 
     return declare

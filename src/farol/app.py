@@ -28,7 +28,12 @@ from farol.periodic import PeriodicJob, PeriodicJobs
 from farol.service import Service
 from farol.settings import Settings
 from farol.web import views
+from farol.web.accounts import views as account_pages
+from farol.web.administration import views as administration_pages
+from farol.web.casework import views as casework_pages
 from farol.web.error_pages import error_page
+from farol.web.intake import views as intake_pages
+from farol.web.school import views as school_pages
 
 REFRESH_SECONDS = 1.0
 """How soon a database that has come back is used, a model whose folder was mended, a key known or refused."""
@@ -105,7 +110,8 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     app.state.tracing = tracing
     app.state.locale = negotiate(settings.locale)
     app.state.error_page = error_page
-    for module in (predict, batch, tasks, v2, monitoring, history, outcomes, status, state, openapi, views):
+    pages = (views, account_pages, school_pages, casework_pages, intake_pages, administration_pages)
+    for module in (predict, batch, tasks, v2, monitoring, history, outcomes, status, state, openapi, *pages):
         app.router.routes.extend(module.router.routes)
     openapi.mount_assets(app)
     views.mount_static(app)

@@ -188,6 +188,18 @@ def test_sqlite_flushes_every_commit_and_keeps_a_write_ahead_log(sqlite_store: S
     assert pragmas == {"journal_mode": "wal", "synchronous": 2, "foreign_keys": 1, "busy_timeout": 10_000}
 
 
+def test_a_connection_given_back_after_the_end_is_closed(store: Store) -> None:
+    with store.engine.connect() as used:
+        driver = used.connection.driver_connection
+        assert driver is not None
+        store.close()
+        used.execute(text("SELECT 1"))
+    with pytest.raises(Exception, match="closed"):
+        driver.cursor().execute("SELECT 1")
+    store.close()
+    assert store.total() == 0
+
+
 def test_a_reader_does_not_wait_for_a_writer(sqlite_store: Store, tmp_path: Path) -> None:
     sqlite_store.write([row()])
     with sqlite_store.engine.connect() as connection, connection.begin():

@@ -9,9 +9,10 @@ from datetime import date
 from pathlib import Path
 from typing import Any, Self, cast
 
-from sqlalchemy import Connection, Engine, RowMapping, Select, func, select, text
+from sqlalchemy import Connection, Engine, RowMapping, Select, event, func, select, text
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.engine.interfaces import DBAPICursor
+from sqlalchemy.pool import ConnectionPoolEntry
 
 from farol.model.counters import WHOLE
 from farol.store.counters import Counters, add_up
@@ -97,7 +98,11 @@ class Store:
         return cls(engine, patience)
 
     def close(self) -> None:
-        """Closes the connections. A store that is used again opens new ones."""
+        """Closes the connections, those that a thread still uses as soon as it gives them back. A store that is used
+        again opens one for each use.
+        """
+        if not event.contains(self.engine, "checkin", _close_returned):
+            event.listen(self.engine, "checkin", _close_returned)
         self.engine.dispose()
 
     def __enter__(self) -> Self:
@@ -281,6 +286,11 @@ class Store:
     def _writing(self) -> Iterator[Connection]:
         with store_errors(self.engine.url), self._written.begin() as connection:
             yield connection
+
+
+def _close_returned(_connection: object, entry: ConnectionPoolEntry) -> None:
+    """Of a store that was closed: nobody would take this connection out of its pool again, nor close it."""
+    entry.invalidate()
 
 
 def _of_task(query: Select[Any], task: str | None) -> Select[Any]:

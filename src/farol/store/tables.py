@@ -174,6 +174,165 @@ leases = Table(
     Column("until", BigInteger, nullable=True),  # of the holder's lease
 )
 
+# Who uses the pages.
+
+users = Table(
+    "users",
+    metadata,
+    Column("id", String(36), primary_key=True),
+    Column("login", String(100), nullable=False, unique=True),  # in lower case
+    Column("name", Text, nullable=False),
+    Column("role", Text, nullable=False),
+    Column("classes", Text, nullable=False),  # JSON array: what a coordinator sees
+    Column("password", Text, nullable=True),  # argon2's encoded hash; null: not chosen yet
+    Column("created", BigInteger, nullable=False),  # microseconds since 1970, UTC, as every moment here
+    Column("disabled", BigInteger, nullable=True),
+    Column("failures", Integer, nullable=False),  # wrong passwords in a row
+    Column("locked_until", BigInteger, nullable=True),
+)
+
+sessions = Table(
+    "sessions",
+    metadata,
+    Column("digest", String(64), primary_key=True),  # SHA-256 of what the cookie holds
+    Column("user", String(36), nullable=False),
+    Column("created", BigInteger, nullable=False),
+    Column("seen", BigInteger, nullable=False),
+    Column("ends", BigInteger, nullable=False),
+    Index("ix_sessions_user", "user"),
+)
+
+audit = Table(
+    "audit",
+    metadata,
+    Column("seq", _KEY, primary_key=True, autoincrement=True),
+    Column("at", BigInteger, nullable=False),
+    Column("user", String(36), nullable=False),  # "": the site has no users
+    Column("action", Text, nullable=False),
+    Column("subject", Text, nullable=False),
+    Column("student", String(64), nullable=True),
+    Column("details", Text, nullable=False),
+    Index("ix_audit_at", "at"),
+    Index("ix_audit_student", "student"),
+)
+
+site_settings = Table(
+    "site_settings",
+    metadata,
+    Column("name", String(100), primary_key=True),
+    Column("value", Text, nullable=False),  # JSON
+    Column("changed", BigInteger, nullable=False),
+)
+
+# The pupils of the school, as the pages show them.
+
+pupil_years = Table(
+    "pupil_years",
+    metadata,
+    Column("year", SmallInteger, primary_key=True, autoincrement=False),
+    Column("student", String(64), primary_key=True),
+    Column("class", String(64), nullable=True),
+    Column("level", Double, nullable=True),
+    Column("label", SmallInteger, nullable=True),  # 1 at risk, 0 not, null unknown; of the same year
+    Column("values", Text, nullable=False),  # JSON object: column of the profile → number or text; unknown ones absent
+    Column("fingerprint", String(64), nullable=False),  # of the workbook the row came from
+    Index("ix_pupil_years_student", "student"),
+    Index("ix_pupil_years_class", "year", "class"),
+)
+
+pupil_answers = Table(
+    "pupil_answers",
+    metadata,
+    Column("task", String(100), primary_key=True),
+    Column("year", SmallInteger, primary_key=True, autoincrement=False),  # of the inputs
+    Column("student", String(64), primary_key=True),
+    Column("version", Text, nullable=False),
+    Column("prediction", String(36), nullable=False),  # the id in `predictions`
+    Column("at", BigInteger, nullable=False),
+    Column("class", String(64), nullable=True),
+    Column("level", Double, nullable=True),
+    Column("at_risk_now", SmallInteger, nullable=True),  # the label of the inputs' year
+    Column("probability", Double, nullable=True),  # null: no answer, too little is known
+    Column("band", SmallInteger, nullable=True),  # its place in the bundle's bands
+    Column("expected_low", Double, nullable=True),
+    Column("expected_high", Double, nullable=True),
+    Column("reasons", Text, nullable=False),  # JSON array, the weightiest first
+    Column("missing", Text, nullable=False),  # JSON array of columns that were not given
+    Index("ix_pupil_answers_rank", "task", "year", "probability"),
+    Index("ix_pupil_answers_class", "task", "year", "class"),
+)
+
+pupil_names = Table(
+    "pupil_names",
+    metadata,
+    Column("student", String(64), primary_key=True),
+    Column("name", Text, nullable=False),
+)
+
+# What was done with a pupil.
+
+cases = Table(
+    "cases",
+    metadata,
+    Column("id", String(36), primary_key=True),
+    Column("student", String(64), nullable=False),
+    Column("year", SmallInteger, nullable=False),
+    Column("step", Text, nullable=False),
+    Column("owner", String(36), nullable=False),
+    Column("support", Text, nullable=False),  # JSON array of kinds of support
+    Column("due", Date, nullable=True),
+    Column("opened", BigInteger, nullable=False),
+    Column("changed", BigInteger, nullable=False),
+    Column("closed", BigInteger, nullable=True),
+    Column("reason", Text, nullable=False),  # why it was closed; "" while it is open
+    Index("ix_cases_student", "student"),
+    Index("ix_cases_due", "closed", "due"),
+)
+
+case_entries = Table(
+    "case_entries",
+    metadata,
+    Column("seq", _KEY, primary_key=True, autoincrement=True),
+    Column("case", String(36), nullable=False),
+    Column("at", BigInteger, nullable=False),
+    Column("user", String(36), nullable=False),
+    Column("kind", Text, nullable=False),  # a step, a contact, a note
+    Column("details", Text, nullable=False),  # JSON object
+    Column("restricted", SmallInteger, nullable=False),
+    Index("ix_case_entries_case", "case", "seq"),
+)
+
+# Workbooks before they are accepted, and jobs.
+
+uploads = Table(
+    "uploads",
+    metadata,
+    Column("id", String(36), primary_key=True),
+    Column("at", BigInteger, nullable=False),
+    Column("user", String(36), nullable=False),
+    Column("state", Text, nullable=False),
+    Column("files", Text, nullable=False),  # JSON array: name, bytes, sha256
+    Column("review", Text, nullable=False),  # JSON object: what was read
+)
+
+jobs = Table(
+    "jobs",
+    metadata,
+    Column("id", String(36), primary_key=True),
+    Column("kind", Text, nullable=False),
+    Column("state", Text, nullable=False),  # waiting, running, done, failed, cancelled
+    Column("user", String(36), nullable=False),
+    Column("created", BigInteger, nullable=False),
+    Column("started", BigInteger, nullable=True),
+    Column("seen", BigInteger, nullable=True),  # its last sign of life
+    Column("ended", BigInteger, nullable=True),
+    Column("share", Double, nullable=False),  # of the work that is done
+    Column("stage", Text, nullable=False),  # JSON object: what it is doing, as a text to translate
+    Column("details", Text, nullable=False),  # JSON object: what it was asked
+    Column("result", Text, nullable=False),  # JSON object: what came of it, or the error
+    Index("ix_jobs_created", "created"),
+)
+
 json_text = json.JSONEncoder(ensure_ascii=False, allow_nan=False, separators=(",", ":")).encode
 """JSON as it is stored. ValueError for NaN and infinity."""
 

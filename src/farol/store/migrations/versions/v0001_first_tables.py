@@ -132,3 +132,148 @@ def upgrade() -> None:
         sa.Column("holder", sa.String(36), nullable=True),
         sa.Column("until", sa.BigInteger, nullable=True),
     )
+    _people(key)
+    _pupils()
+    _casework(key)
+    _intake()
+
+
+def _people(key: sa.types.TypeEngine[int]) -> None:
+    op.create_table(
+        "users",
+        sa.Column("id", sa.String(36), primary_key=True),
+        sa.Column("login", sa.String(100), nullable=False, unique=True),
+        sa.Column("name", sa.Text, nullable=False),
+        sa.Column("role", sa.Text, nullable=False),
+        sa.Column("classes", sa.Text, nullable=False),
+        sa.Column("password", sa.Text, nullable=True),
+        sa.Column("created", sa.BigInteger, nullable=False),
+        sa.Column("disabled", sa.BigInteger, nullable=True),
+        sa.Column("failures", sa.Integer, nullable=False),
+        sa.Column("locked_until", sa.BigInteger, nullable=True),
+    )
+    op.create_table(
+        "sessions",
+        sa.Column("digest", sa.String(64), primary_key=True),
+        sa.Column("user", sa.String(36), nullable=False),
+        sa.Column("created", sa.BigInteger, nullable=False),
+        sa.Column("seen", sa.BigInteger, nullable=False),
+        sa.Column("ends", sa.BigInteger, nullable=False),
+    )
+    op.create_index("ix_sessions_user", "sessions", ["user"])
+    op.create_table(
+        "audit",
+        sa.Column("seq", key, primary_key=True, autoincrement=True),
+        sa.Column("at", sa.BigInteger, nullable=False),
+        sa.Column("user", sa.String(36), nullable=False),
+        sa.Column("action", sa.Text, nullable=False),
+        sa.Column("subject", sa.Text, nullable=False),
+        sa.Column("student", sa.String(64), nullable=True),
+        sa.Column("details", sa.Text, nullable=False),
+    )
+    op.create_index("ix_audit_at", "audit", ["at"])
+    op.create_index("ix_audit_student", "audit", ["student"])
+    op.create_table(
+        "site_settings",
+        sa.Column("name", sa.String(100), primary_key=True),
+        sa.Column("value", sa.Text, nullable=False),
+        sa.Column("changed", sa.BigInteger, nullable=False),
+    )
+
+
+def _pupils() -> None:
+    op.create_table(
+        "pupil_years",
+        sa.Column("year", sa.SmallInteger, primary_key=True, autoincrement=False),
+        sa.Column("student", sa.String(64), primary_key=True),
+        sa.Column("class", sa.String(64), nullable=True),
+        sa.Column("level", sa.Double, nullable=True),
+        sa.Column("label", sa.SmallInteger, nullable=True),
+        sa.Column("values", sa.Text, nullable=False),
+        sa.Column("fingerprint", sa.String(64), nullable=False),
+    )
+    op.create_index("ix_pupil_years_student", "pupil_years", ["student"])
+    op.create_index("ix_pupil_years_class", "pupil_years", ["year", "class"])
+    op.create_table(
+        "pupil_answers",
+        sa.Column("task", sa.String(100), primary_key=True),
+        sa.Column("year", sa.SmallInteger, primary_key=True, autoincrement=False),
+        sa.Column("student", sa.String(64), primary_key=True),
+        sa.Column("version", sa.Text, nullable=False),
+        sa.Column("prediction", sa.String(36), nullable=False),
+        sa.Column("at", sa.BigInteger, nullable=False),
+        sa.Column("class", sa.String(64), nullable=True),
+        sa.Column("level", sa.Double, nullable=True),
+        sa.Column("at_risk_now", sa.SmallInteger, nullable=True),
+        sa.Column("probability", sa.Double, nullable=True),
+        sa.Column("band", sa.SmallInteger, nullable=True),
+        sa.Column("expected_low", sa.Double, nullable=True),
+        sa.Column("expected_high", sa.Double, nullable=True),
+        sa.Column("reasons", sa.Text, nullable=False),
+        sa.Column("missing", sa.Text, nullable=False),
+    )
+    op.create_index("ix_pupil_answers_rank", "pupil_answers", ["task", "year", "probability"])
+    op.create_index("ix_pupil_answers_class", "pupil_answers", ["task", "year", "class"])
+    op.create_table(
+        "pupil_names",
+        sa.Column("student", sa.String(64), primary_key=True),
+        sa.Column("name", sa.Text, nullable=False),
+    )
+
+
+def _casework(key: sa.types.TypeEngine[int]) -> None:
+    op.create_table(
+        "cases",
+        sa.Column("id", sa.String(36), primary_key=True),
+        sa.Column("student", sa.String(64), nullable=False),
+        sa.Column("year", sa.SmallInteger, nullable=False),
+        sa.Column("step", sa.Text, nullable=False),
+        sa.Column("owner", sa.String(36), nullable=False),
+        sa.Column("support", sa.Text, nullable=False),
+        sa.Column("due", sa.Date, nullable=True),
+        sa.Column("opened", sa.BigInteger, nullable=False),
+        sa.Column("changed", sa.BigInteger, nullable=False),
+        sa.Column("closed", sa.BigInteger, nullable=True),
+        sa.Column("reason", sa.Text, nullable=False),
+    )
+    op.create_index("ix_cases_student", "cases", ["student"])
+    op.create_index("ix_cases_due", "cases", ["closed", "due"])
+    op.create_table(
+        "case_entries",
+        sa.Column("seq", key, primary_key=True, autoincrement=True),
+        sa.Column("case", sa.String(36), nullable=False),
+        sa.Column("at", sa.BigInteger, nullable=False),
+        sa.Column("user", sa.String(36), nullable=False),
+        sa.Column("kind", sa.Text, nullable=False),
+        sa.Column("details", sa.Text, nullable=False),
+        sa.Column("restricted", sa.SmallInteger, nullable=False),
+    )
+    op.create_index("ix_case_entries_case", "case_entries", ["case", "seq"])
+
+
+def _intake() -> None:
+    op.create_table(
+        "uploads",
+        sa.Column("id", sa.String(36), primary_key=True),
+        sa.Column("at", sa.BigInteger, nullable=False),
+        sa.Column("user", sa.String(36), nullable=False),
+        sa.Column("state", sa.Text, nullable=False),
+        sa.Column("files", sa.Text, nullable=False),
+        sa.Column("review", sa.Text, nullable=False),
+    )
+    op.create_table(
+        "jobs",
+        sa.Column("id", sa.String(36), primary_key=True),
+        sa.Column("kind", sa.Text, nullable=False),
+        sa.Column("state", sa.Text, nullable=False),
+        sa.Column("user", sa.String(36), nullable=False),
+        sa.Column("created", sa.BigInteger, nullable=False),
+        sa.Column("started", sa.BigInteger, nullable=True),
+        sa.Column("seen", sa.BigInteger, nullable=True),
+        sa.Column("ended", sa.BigInteger, nullable=True),
+        sa.Column("share", sa.Double, nullable=False),
+        sa.Column("stage", sa.Text, nullable=False),
+        sa.Column("details", sa.Text, nullable=False),
+        sa.Column("result", sa.Text, nullable=False),
+    )
+    op.create_index("ix_jobs_created", "jobs", ["created"])

@@ -1,0 +1,1 @@
+"""Pages to sign in and out, and to change one's own password."""

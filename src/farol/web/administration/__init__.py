@@ -1,0 +1,1 @@
+"""Pages for whoever runs the site: versions, keys, users, retention, erasure, backup, settings, audit."""

@@ -1,0 +1,1 @@
+"""Pages of pupils: the list, a class, the school, one pupil, what is printed and exported."""
