@@ -82,9 +82,9 @@ def isolated(work: Callable[..., _Answer], limits: Limits, file: str, *arguments
             return answer  # type: ignore[no-any-return]  # pickle knows no types
         case "refused":
             of_class, state = answer
-            error = of_class.__new__(of_class, state["problem"])
-            error.__dict__.update(state)
-            raise error
+            refusal: FarolError = of_class.__new__(of_class, state["problem"])
+            refusal.__dict__.update(state)
+            raise refusal
         case "raised":
             raise answer
         case _:
