@@ -134,7 +134,7 @@ def test_this_process_reads_as_its_child_does(tmp_path: Path, monkeypatch: pytes
         (read_sheets, (b"nothing", *sheets[1:]), "refused"),
         (read_sheets, (*sheets[:2], Limits(max_cells=1), "a.xls"), "refused"),
     ):
-        monkeypatch.setattr(room.pickle, "load", lambda _, given=(DEFAULT_LIMITS, work, arguments): given)
+        monkeypatch.setattr(pickle, "load", lambda _, given=(DEFAULT_LIMITS, work, arguments): given)
         target = io.BytesIO()
         room.main(io.BytesIO(), target)
         assert pickle.loads(target.getvalue())[0] == kind
