@@ -4,7 +4,8 @@
 
 ROUNDS (52 by default) are shared among one and two workers on SQLite and on PostgreSQL. In each round eight callers ask
 all the time, half of them with an Idempotency-Key; at a random moment something is killed: every process, one worker,
-or, with PostgreSQL, one process of the database server. Then what is gone is started again, and what had no answer is
+with PostgreSQL one process of the database server, and with SQLite one of the three files of the database is removed or
+replaced. Then what is gone is started again, and what had no answer is
 sent again with its key. The exit code is 1 when anything was lost, stored twice or counted otherwise than stored.
 
     python benchmarks/faults.py --promotions [TIMES]

@@ -7,9 +7,12 @@ import random
 import signal
 import time
 from collections.abc import Callable
+from pathlib import Path
 
 import psycopg
 
+from farol.store.backup import backup, restore
+from tests.api.shape import PUPIL
 from tests.faults.load import Load, Notes
 from tests.faults.service import Service
 
@@ -34,9 +37,67 @@ def kill_backend(service: Service) -> None:
     os.kill(random.choice(pids), signal.SIGKILL)
 
 
+def _file(service: Service) -> Path:
+    return Path(service.url.removeprefix("sqlite:///"))
+
+
+def _refused_and_killed(service: Service) -> None:
+    """Until it is noticed, which takes one prediction of each worker; then the end, for what follows is a new start."""
+    service.wait_for(lambda: all(service.ask("POST", "/predict", PUPIL).status == 503 for _ in range(4)))
+    service.kill()
+
+
+def remove_log(service: Service) -> None:
+    """-wal is deleted while it is written."""
+    Path(f"{_file(service)}-wal").unlink()
+    _refused_and_killed(service)
+
+
+def remove_index(service: Service) -> None:
+    """-shm is deleted."""
+    Path(f"{_file(service)}-shm").unlink()
+    _refused_and_killed(service)
+
+
+def remove_both(service: Service) -> None:
+    """-wal and -shm are deleted, as by a person who tidies up."""
+    for suffix in ("-wal", "-shm"):
+        Path(f"{_file(service)}{suffix}").unlink()
+    _refused_and_killed(service)
+
+
+def remove_file(service: Service) -> None:
+    """The database itself is moved away, and put back where it was once the service has ended."""
+    file = _file(service)
+    away = file.rename(file.with_name("away"))
+    _refused_and_killed(service)
+    away.rename(file)
+
+
+def replace_file(service: Service) -> None:
+    """A copy is moved over the database; then the way back that the error names: restore what was saved."""
+    file, copy = _file(service), _file(service).with_name("copy.db")
+    backup(service.url, copy)
+    copy.replace(file)
+    _refused_and_killed(service)
+    rescued = max(file.parent.glob("*-rescued-*.db"), key=lambda path: path.stat().st_mtime_ns)
+    for suffix in ("", "-wal", "-shm"):
+        Path(f"{file}{suffix}").unlink(missing_ok=True)
+    restore(service.url, rescued)
+    for path in file.parent.glob("*-rescued-*.db"):
+        path.unlink()
+
+
+CHANGES: tuple[Kill, ...] = (remove_log, remove_index, remove_both, remove_file, replace_file)
+"""What may become of the three files of an SQLite database under a running service."""
+
+
 def kills(service: Service) -> tuple[Kill, ...]:
     """The ways there are to kill something of this service."""
     ways: list[Kill] = [kill_all]
+    if service.url.startswith("sqlite"):
+        # With several workers the first refusals may come before a copy is saved: docs/threats.md says so.
+        ways.extend(CHANGES if service.workers == 1 else CHANGES[:-1])
     if service.workers > 1:
         ways.append(kill_worker)
     if service.url.startswith("postgresql"):

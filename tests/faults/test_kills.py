@@ -1,4 +1,6 @@
-"""Whatever is killed at whatever moment: what was acknowledged is stored once, and the counters are what the rows say.
+"""Whatever is killed, removed or replaced at whatever moment: what was acknowledged is stored once.
+
+And the counters are what the rows say.
 
 `benchmarks/faults.py` does the same for as many rounds as are asked for.
 """

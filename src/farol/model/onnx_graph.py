@@ -27,7 +27,7 @@ _WIDTHS = {1: 8, 5: 4}
 
 
 def require_safe_graph(model: bytes) -> None:
-    """Raises ValueError for an ONNX model that might never end, takes memory without measure, or is none."""
+    """Raises ValueError for an ONNX model that might never end, takes memory without measure, or is no model."""
     operators: set[str] = set()
     for graph in _messages(model, _GRAPH, without={_FUNCTIONS}):
         for node in _messages(graph, _NODE):
@@ -100,7 +100,7 @@ def _numbers(data: bytes, number: int) -> Iterator[int]:
 
 
 def _fields(data: bytes) -> Iterator[tuple[int, int | bytes]]:
-    """The number and the value of each field of a message. Raises ValueError when it is none."""
+    """The number and the value of each field of a message. Raises ValueError for what is no message."""
     at = 0
     while at < len(data):
         tag, at = _varint(data, at)
