@@ -67,7 +67,7 @@ def upload_bytes(settings: Settings) -> int:
 
 
 @dataclass(frozen=True, slots=True)
-class Visit:
+class UploadVisit:
     """A request for one of these pages."""
 
     request: Request
@@ -77,7 +77,7 @@ class Visit:
     now: datetime
 
     @classmethod
-    def of(cls, request: Request) -> Visit:
+    def of(cls, request: Request) -> UploadVisit:
         """What a request brings."""
         return cls(request, request.app.state.service, reader_of(request), viewer_of(request), datetime.now(UTC))
 
@@ -105,8 +105,8 @@ class Visit:
         record(self.store, self.viewer, action, subject, at=self.now, details=details)
 
 
-def _answer(request: Request, make: Callable[[Visit], Response]) -> Response:
-    visit = Visit.of(request)
+def _answer(request: Request, make: Callable[[UploadVisit], Response]) -> Response:
+    visit = UploadVisit.of(request)
     try:
         return make(visit)
     except (WorkbookError, ServiceError) as error:  # the file's fault, or many files at once: nothing for the log
@@ -116,8 +116,8 @@ def _answer(request: Request, make: Callable[[Visit], Response]) -> Response:
         return failed(request, visit.reader, failure_in(error))
 
 
-def _with_upload(request: Request, upload: str, make: Callable[[Visit, Upload], Response]) -> Response:
-    def answer(visit: Visit) -> Response:
+def _with_upload(request: Request, upload: str, make: Callable[[UploadVisit, Upload], Response]) -> Response:
+    def answer(visit: UploadVisit) -> Response:
         known = find_upload(visit.store, upload)
         if known is None:
             gone = msg("This workbook is no longer here. It may have been deleted because it was old.")
@@ -134,7 +134,7 @@ def workbooks(request: Request) -> Response:
     return _answer(request, lambda visit: visit.page("workbooks", _list_values(visit, None)))
 
 
-def _list_values(visit: Visit, error: FarolError | None) -> dict[str, object]:
+def _list_values(visit: UploadVisit, error: FarolError | None) -> dict[str, object]:
     store, locale = visit.store, visit.reader.locale
     return {
         "error": None if error is None else error.lines(locale),
@@ -162,7 +162,7 @@ async def send(request: Request) -> Response:
         return await run_in_threadpool(_answer, request, lambda visit: _taken(visit, files))
 
 
-def _taken(visit: Visit, files: list[tuple[str, BinaryIO]]) -> Response:
+def _taken(visit: UploadVisit, files: list[tuple[str, BinaryIO]]) -> Response:
     try:
         _require_own(visit)
         at_work = active_job(visit.store)
@@ -175,7 +175,7 @@ def _taken(visit: Visit, files: list[tuple[str, BinaryIO]]) -> Response:
     return visit.go(f"{PATH}/{upload.id}")
 
 
-def _require_own(visit: Visit) -> None:
+def _require_own(visit: UploadVisit) -> None:
     if visit.settings.is_demonstration:
         raise InputError(
             msg("This is the demonstration, with invented pupils. It takes no workbook of a school."),
@@ -183,7 +183,7 @@ def _require_own(visit: Visit) -> None:
         )
 
 
-def _read(visit: Visit, upload: Upload, year: int | None) -> None:
+def _read(visit: UploadVisit, upload: Upload, year: int | None) -> None:
     """Read an upload and keep what was read beside it. What cannot be read is deleted at once, its reasons stay."""
     profile = visit.service.profile
     headers = headers_of(visit.store, profile)
@@ -207,7 +207,7 @@ def _read(visit: Visit, upload: Upload, year: int | None) -> None:
 def columns(request: Request) -> Response:
     """The headers that this site taught Farol."""
 
-    def answer(visit: Visit) -> Response:
+    def answer(visit: UploadVisit) -> Response:
         known, locale = visit.service.profile.columns, visit.reader.locale
         rows = [
             (kept, known[kept.column].meaning.in_locale(locale) if kept.column in known else "")
@@ -224,7 +224,7 @@ async def forget(request: Request) -> Response:
     """Revoke a choice."""
     form = await request.form(max_fields=10)
 
-    def answer(visit: Visit) -> Response:
+    def answer(visit: UploadVisit) -> Response:
         if forget_column(visit.store, _text(form, "profile"), _text(form, "header"), visit.now):
             visit.note(Action.changed, "columns", "revoked")
         return visit.go(COLUMNS)
@@ -237,7 +237,7 @@ async def forget(request: Request) -> Response:
 def review(request: Request, upload: str, step: Step = "1") -> Response:
     """What was read, one class of faults at a time."""
 
-    def answer(visit: Visit, known: Upload) -> Response:
+    def answer(visit: UploadVisit, known: Upload) -> Response:
         read = read_review(visit.settings, known.id)
         if read is None:
             return visit.page("gone", {"upload": known, "problem": known.review.get("problem")})
@@ -271,7 +271,7 @@ async def choose(request: Request, upload: str) -> Response:
     """Keep which columns unknown headers are, and the year of a file that does not say it; then read again."""
     form = await request.form(max_fields=MOST_FIELDS)
 
-    def answer(visit: Visit, known: Upload) -> Response:
+    def answer(visit: UploadVisit, known: Upload) -> Response:
         read = read_review(visit.settings, known.id)
         if read is None:
             return visit.go(f"{PATH}/{known.id}")
@@ -296,7 +296,7 @@ async def choose(request: Request, upload: str) -> Response:
 def marked(request: Request, upload: str) -> Response:
     """The workbook with its faulty cells coloured and commented."""
 
-    def answer(visit: Visit, known: Upload) -> Response:
+    def answer(visit: UploadVisit, known: Upload) -> Response:
         profile = visit.service.profile
         path = workbook_of(visit.settings, known)
         if not path.exists():
@@ -327,7 +327,7 @@ async def accept(request: Request, upload: str) -> Response:
     """Begin the work that was asked for: to train and forecast, or only to forecast."""
     form = await request.form(max_fields=10)
 
-    def answer(visit: Visit, known: Upload) -> Response:
+    def answer(visit: UploadVisit, known: Upload) -> Response:
         _require_own(visit)
         kind = "forecast" if _text(form, "kind") == "forecast" else "train"
         if known.state == "refused" or not workbook_of(visit.settings, known).exists():
@@ -342,7 +342,7 @@ async def accept(request: Request, upload: str) -> Response:
     return await run_in_threadpool(_with_upload, request, upload, answer)
 
 
-def _begun(visit: Visit, kind: str, upload: Upload, more: Mapping[str, Any]) -> Response:
+def _begun(visit: UploadVisit, kind: str, upload: Upload, more: Mapping[str, Any]) -> Response:
     profile = visit.service.profile
     details = {
         "upload": upload.id,
@@ -366,7 +366,7 @@ def _begun(visit: Visit, kind: str, upload: Upload, more: Mapping[str, Any]) -> 
 def delete(request: Request, upload: str) -> Response:
     """Delete a workbook that was sent."""
 
-    def answer(visit: Visit, known: Upload) -> Response:
+    def answer(visit: UploadVisit, known: Upload) -> Response:
         busy = active_job(visit.store)
         if busy is not None and busy.details.get("upload") == known.id:
             return visit.go(f"/jobs/{busy.id}", busy="1")
@@ -382,14 +382,14 @@ def delete(request: Request, upload: str) -> Response:
 def follow(request: Request, job: str, busy: Annotated[str, Query(max_length=10)] = "") -> Response:
     """How far a job is, and what came of it."""
 
-    def answer(visit: Visit, known: SiteJob) -> Response:
+    def answer(visit: UploadVisit, known: SiteJob) -> Response:
         return visit.page("job", {"job": known, "busy": bool(busy)})
 
     return _with_job(request, job, answer)
 
 
-def _with_job(request: Request, job: str, make: Callable[[Visit, SiteJob], Response]) -> Response:
-    def answer(visit: Visit) -> Response:
+def _with_job(request: Request, job: str, make: Callable[[UploadVisit, SiteJob], Response]) -> Response:
+    def answer(visit: UploadVisit) -> Response:
         known = find_job(visit.store, job)
         if known is None:
             return failed(request, visit.reader, Failure(404, msg("There is no such job.")))
@@ -403,7 +403,7 @@ def _with_job(request: Request, job: str, make: Callable[[Visit, SiteJob], Respo
 def cancel(request: Request, job: str) -> Response:
     """Stop a job that has changed nothing yet."""
 
-    def answer(visit: Visit, known: SiteJob) -> Response:
+    def answer(visit: UploadVisit, known: SiteJob) -> Response:
         if jobs.cancel(visit.store, known.id, visit.now):
             visit.note(Action.changed, "job", "cancelled")
         return visit.go(f"/jobs/{known.id}")
@@ -417,7 +417,7 @@ async def use(request: Request, job: str) -> Response:
     """Put a model into use that its own report advises against, by an administrator's decision."""
     form = await request.form(max_fields=10)
 
-    def answer(visit: Visit, known: SiteJob) -> Response:
+    def answer(visit: UploadVisit, known: SiteJob) -> Response:
         left = dict(known.result.get("left", {}))
         task = _text(form, "task")
         upload = find_upload(visit.store, str(known.details.get("upload")))
