@@ -5,7 +5,7 @@
 
 A real server with a real database of invented pupils. The floor of each run is `/health` of the same server: what a
 request costs without any work. Of each question the median and the slowest of ten; the first is asked once before, so
-that what is read once after a workbook was accepted is told apart ("cold").
+that what is read once after a workbook was accepted stands apart ("cold").
 """
 
 from __future__ import annotations
