@@ -104,9 +104,11 @@ def needed(method: str, path: str) -> Role | None:
         return None
     if path.startswith("/v2"):
         return Role.predict
+    if path.endswith("/scenario"):  # it asks and keeps nothing
+        return Role.read
     if method == "POST":
         return Role.predict if path.startswith(("/predict", "/forecast", "/tasks")) else Role.manage
-    if path.startswith("/administration"):
+    if path.startswith(("/administration", "/workbooks", "/jobs")):
         return Role.manage
     return Role.read
 
