@@ -64,6 +64,7 @@ DUTIES: Mapping[str, Duty] = {
     "/classes": Duty.see,
     "/cases": Duty.see,
     "/meeting": Duty.see,
+    "/glossary": Duty.see,
     "/monitoring": Duty.oversee,
     "/models": Duty.oversee,
     "/model": Duty.oversee,
