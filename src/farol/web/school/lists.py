@@ -255,7 +255,7 @@ def table_of(pupils: Sequence[ListedPupil], made: PreparedList, reader: Reader) 
             pupil.student,
             pupil.group,
             pupil.level,
-            pupil.school,
+            None if pupil.school is None else _school_words(pupil.school, made.profile, reader),
             None if pupil.probability is None else round(pupil.probability, 4),
             None if line.like_these is None else str(line.like_these),
             None if pupil.at_risk_now is None else translate("yes" if pupil.at_risk_now else "no", reader.locale),
