@@ -96,6 +96,7 @@ def two_classes(store: Store) -> tuple[str, str]:
 
 def test_the_list_says_how_many_to_expect_and_why(school: httpx.Client) -> None:
     page = school.get("/pupils", params={"capacity": "30", "by": "all"})
+    assert re.search(r'<select id="class".*?>todas</option>', page.text, re.DOTALL)
     text = words(page.text)
     assert page.status_code == 200
     assert re.search(
