@@ -120,6 +120,14 @@ def test_each_role_opens_its_own_pages(client: Client, login: str, allowed: set[
     assert (home.status_code == 200) == (login != "bia"), "figures of the whole school are not for one class"
 
 
+def test_who_signed_in_is_not_sent_to_look_for_a_key(client: Client) -> None:
+    sign_in(client, "bia")
+    answer = client.get("/administration/users", headers={**HTML, "Accept-Language": "pt-BR"})
+    assert answer.status_code == 403
+    assert "peça a um administrador deste site" in answer.text
+    assert "chave" not in answer.text.partition("<main")[2]
+
+
 def test_signing_out_ends_the_session(client: Client) -> None:
     sign_in(client, "ana")
     assert client.post("/logout").headers["location"] == "/login"
@@ -295,7 +303,7 @@ def test_one_signs_in_and_out_by_keyboard_alone(chromium: Browser, place: Settin
         page.goto(f"{site}/administration/users")
         assert page.get_by_role("heading", level=1).inner_text() == "Entrar"
         assert Axe().run(page).violations_count == 0
-        page.get_by_label("Login").focus()
+        page.get_by_label("Nome de usuário").focus()
         page.keyboard.type("ana")
         page.keyboard.press("Tab")
         page.keyboard.type("errada")
@@ -322,7 +330,7 @@ def test_the_audit_swaps_its_lines_and_works_without_script(chromium: Browser, p
         for script in (True, False):
             with opened(chromium, (360, 800), locale="pt-BR", java_script_enabled=script) as page:
                 page.goto(f"{site}/login?next=/administration/audit")
-                page.get_by_label("Login").fill("ana")
+                page.get_by_label("Nome de usuário").fill("ana")
                 page.get_by_label("Senha").fill(PASSWORD)
                 page.keyboard.press("Enter")
                 page.wait_for_url(f"{site}/administration/audit")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from html import unescape
 from io import BytesIO
 from pathlib import Path
@@ -13,10 +14,15 @@ import openpyxl
 import pytest
 
 from farol.accounts.audit import latest
+from farol.accounts.viewer import NOBODY_IN_PARTICULAR
+from farol.intake import jobs
+from farol.profile import load_profile
+from farol.pupils.forecast import forecast_panel
 from farol.settings import MARKER, Settings
 from farol.store.database import Store
+from farol.workbook.panel import read_panel
 from tests.damaging import good_rows
-from tests.played import promoted
+from tests.played import THEN, promoted
 from tests.waiting import eventually
 from tests.web.conftest import serving
 from tests.web.site import settings_in
@@ -69,10 +75,15 @@ def faulty(folder: Path) -> tuple[str, bytes]:
     return "ano.xlsx", write_xlsx(folder / "ano.xlsx", {"PEDE2024": rows}).read_bytes()
 
 
-def test_an_empty_site_says_what_to_do(site_web: httpx.Client) -> None:
+def test_an_empty_site_says_what_to_do(settings: Settings, site_web: httpx.Client) -> None:
     page = site_web.get("/", params={"lang": "pt-BR"})
     assert "Comece pela planilha do ano" in words(page)
     assert 'class="button main" href="/workbooks?lang=pt-BR"' in page.text
+    for jargon in ("farol ", "curl", "--artifacts", "IAN", str(settings.artifacts)):
+        assert jargon not in words(page)
+    due = words(site_web.get("/administration", params={"lang": "pt-BR"}))
+    assert "Ainda não há um modelo em uso. Para treinar um, envie a planilha do ano ." in due
+    assert "--artifacts" not in due
     assert "/pupils" not in page.text.partition("<main")[2]
 
 
@@ -105,6 +116,19 @@ def test_the_fault_stands_in_its_cell_with_its_row(site_web: httpx.Client, tmp_p
     )
     assert rows == [("2", "RA-1", "n/v"), ("6", "RA-5", "n/v"), ("8", "RA-7", "n/v")]
     assert "Corrija as células no seu arquivo" in words(page)
+
+
+def test_a_date_is_shown_as_its_reader_writes_it(site_web: httpx.Client, tmp_path: Path) -> None:
+    born = ["03/25/2010", *(datetime(2010, day, 3, tzinfo=UTC).replace(tzinfo=None) for day in range(1, 12))]
+    rows = pupils(12, {"Data de Nasc": born})
+    path = taken(site_web, ("ano.xlsx", write_xlsx(tmp_path / "a.xlsx", {"PEDE2024": rows}).read_bytes()))
+    pages = {
+        tag: " ".join(words(site_web.get(path, params={"step": str(n), "lang": tag})) for n in (1, 2, 3, 4))
+        for tag in ("pt-BR", "en")
+    }
+    assert "03/03/2010" in pages["pt-BR"]
+    assert "2010-03-03" not in pages["pt-BR"]
+    assert "2010-03-03" in pages["en"]
 
 
 def test_the_marked_copy_is_a_workbook(site_web: httpx.Client, tmp_path: Path) -> None:
@@ -211,6 +235,50 @@ def test_a_model_in_use_makes_the_lists_of_a_new_year(tmp_path: Path, sample_wor
         told = [(entry.action, entry.subject) for entry in latest(store, 50)]
         assert ("changed", "job") in told
         assert ("changed", "workbook") in told
+
+
+def test_a_year_later_the_job_says_what_came_true(tmp_path: Path, sample_workbook: Path) -> None:
+    settings = settings_in(tmp_path)
+    scorer = promoted(settings.artifacts)
+    with Store.open(settings.store_url) as store:
+        forecast_panel(scorer, read_panel(sample_workbook, load_profile("pede")), store, year=2023, at=THEN)
+    with serving(settings) as address, httpx.Client(base_url=address, timeout=120) as client:
+        path = taken(client, ("ano.xlsx", sample_workbook.read_bytes()))
+        job = client.post(f"{path}/accept", data={"kind": "forecast"}).headers["location"]
+        page = eventually(lambda: _ended(client, job), seconds=120)
+        assert page is not None
+        assert "O que aconteceu em 2024" in words(page)
+        plain, _, experts = words(page).partition("Os números, para especialistas")
+        assert re.search(r"De cada 10+ alunos apontados, \d+ precisaram mesmo. Prometido: \d+ de cada 10", plain)
+        assert "ROC" not in plain
+        assert "ROC" in experts
+
+
+def test_the_end_of_a_training_speaks_plainly(settings: Settings, site_web: httpx.Client) -> None:
+    with Store.open(settings.store_url) as store:
+        figures = [
+            {"measure": name, "name": _both(name), "meaning": _both(""), "greater_is_better": True, "served": None}
+            | {"new": {"value": value, "low": 0.1, "high": 0.9}}
+            for name, value in (("roc_auc", 0.93), ("precision_top", 0.81), ("recall_top", 0.5))
+        ]
+        told = {"task": "next-year", "title": _both("Próximo"), "state": _both("em defasagem"), "version": "2024-x"}
+        told |= {"served": None, "promotable": True, "reasons": [_both("Supera todas.")], "figures": figures}
+        result = {"tasks": [told], "used": {"next-year": "2024-x"}, "outcomes": [], "forecasts": [], "left": {}}
+        job = jobs.begin(store, "train", NOBODY_IN_PARTICULAR, {"file": "ano.xlsx", "upload": "x"}, THEN)
+        assert job is not None
+        assert jobs.take(store, job.id, THEN)
+        assert jobs.end(store, job.id, "done", result, THEN)
+    page = site_web.get(f"/jobs/{job.id}", params={"lang": "pt-BR"})
+    plain, _, experts = words(page).partition("Os números do teste, para especialistas")
+    assert "de cada 10 alunos no topo da lista, 8 estavam em defasagem." in plain
+    assert "alcança 5 de cada 10 que estavam em defasagem." in plain
+    assert "0,93" not in plain
+    assert "0,93" in experts
+    assert "Supera todas." in experts
+
+
+def _both(text: str) -> dict[str, str]:
+    return {"pt_BR": text, "en": text}
 
 
 def _ended(client: httpx.Client, job: str) -> httpx.Response | None:

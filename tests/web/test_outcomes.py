@@ -80,7 +80,7 @@ def test_where_nothing_was_answered_yet_the_page_says_how(pages: httpx.Client, e
     for client, query in ((empty_web, ""), (pages, "&task=current")):
         text = client.get(f"{PAGE}?lang=en{query}").text
         assert "Nothing to compare yet" in text
-        assert "farol outcomes" in text
+        assert "Send next year&#39;s workbook under “Workbook”" in text
 
 
 def test_the_verdict_on_all_together_is_the_gravest_one(report: OutcomeReport) -> None:

@@ -96,6 +96,7 @@ def two_classes(store: Store) -> tuple[str, str]:
 
 def test_the_list_says_how_many_to_expect_and_why(school: httpx.Client) -> None:
     page = school.get("/pupils", params={"capacity": "30", "by": "all"})
+    assert re.search(r'<select id="class".*?>todas</option>', page.text, re.DOTALL)
     text = words(page.text)
     assert page.status_code == 200
     assert re.search(
@@ -190,6 +191,8 @@ def test_the_files_open_in_a_spreadsheet_of_the_country(school: httpx.Client, st
     assert text.content.startswith("\N{ZERO WIDTH NO-BREAK SPACE}".encode())
     headings, first, *rest = list(csv.reader(io.StringIO(text.text.lstrip("\ufeff")), delimiter=";"))
     assert headings[:4] == ["posição", "aluno", "turma", "fase"]
+    assert {line[4] for line in (first, *rest)} <= {"pública", "particular", "concluiu o ensino médio", "outra", ""}
+    assert "pública" in {line[4] for line in (first, *rest)}
     assert re.fullmatch(r"0,\d+", first[5])
     book = openpyxl.load_workbook(io.BytesIO(school.get("/pupils.xlsx", params=query).content))
     rows = list(book.active.iter_rows(values_only=True))  # type: ignore[union-attr]

@@ -62,7 +62,9 @@ def test_the_introduction_says_where_things_stand(invented_web: httpx.Client) ->
     assert "There is something to do" in page, "the answers of next-year drift"
     assert "Pupils read from our book.xlsx, by year: 1,014 (2023), 562 (2024)." in page
     assert "Findings in the workbook: errors: 0, warnings: 3." in page
-    assert re.search(r"Whom to look at first: \S*farol list '\S*our book.xlsx' --artifacts", page)
+    assert "To have the lists of whom to see first, send the year's workbook" in page
+    assert "A model needs a look: advice." in page
+    assert "--artifacts" not in page
 
 
 @pytest.mark.parametrize(
@@ -154,11 +156,10 @@ def test_pages_hold_no_script_and_no_style_of_their_own(web: httpx.Client) -> No
         assert "https://" not in page
 
 
-def test_before_any_model_the_pages_say_how_to_train_one(empty_web: httpx.Client) -> None:
+def test_before_any_model_the_pages_say_what_to_send(empty_web: httpx.Client) -> None:
     page = empty_web.get("/?lang=en").text
-    assert "farol train workbook.xlsx" in page
-    assert "farol demo" in page
-    assert "IAN already holds the answer" in page
+    assert "Begin with the workbook of the year" in page
+    assert "farol " not in page.partition("<main")[2].partition("<footer")[0]
     assert "Nothing to show yet" in empty_web.get(f"{DASHBOARD}?lang=en").text
 
 

@@ -203,7 +203,7 @@ class _SheetView:
         the first other cells. Who the pupil is, and when they were born, is left out."""
         cells = self.raw.rows[number - 1] if number <= len(self.raw.rows) else []
         at = self.position(header)
-        codes = [shown(cells[position]) for position in self._codes if position < len(cells)]
+        codes = [_written(shown(cells[position])) for position in self._codes if position < len(cells)]
         is_of_row = at is None or at in self._codes
         rest = [
             shown(cell)
@@ -211,21 +211,30 @@ class _SheetView:
             if is_of_row and position not in self._personal and position not in self._codes and not is_empty(cell)
         ]
         cell = shown(cells[at]) if at is not None and at < len(cells) else ""
-        return {"row": number, "code": "/".join(map(str, codes)), "cell": cell, "rest": rest[:CELLS_SHOWN]}
+        return {
+            "row": number,
+            "code": "/".join(_written(code) for code in codes),
+            "cell": cell,
+            "rest": rest[:CELLS_SHOWN],
+        }
 
 
-def shown(cell: Cell) -> str | float:
-    """A cell as JSON, not too long."""
+def shown(cell: Cell) -> str | float | dict[str, str]:
+    """A cell as JSON, not too long; a date as `{"date": "2024-03-01"}`, so that a page writes it as its reader does."""
     if is_empty(cell):
         return ""
     if isinstance(cell, CellError):
         return cell.kind
     if isinstance(cell, dt.date):
-        return cell.isoformat()[:10]
+        return {"date": cell.isoformat()[:10]}
     if isinstance(cell, float) and math.isfinite(cell) and not cell.is_integer():
         return float(cell)
     text = plain_text(cell)
     return text if len(text) <= _LONGEST_CELL else f"{text[:_LONGEST_CELL]}…"
+
+
+def _written(cell: str | float | dict[str, str]) -> str:
+    return cell["date"] if isinstance(cell, dict) else str(cell)
 
 
 def _faults(panel: Panel, sheets: Sequence[_SheetView]) -> Iterator[dict[str, Any]]:

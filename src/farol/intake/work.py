@@ -174,6 +174,7 @@ class Work:
                 use[name] = version
         if len(refusals) == len(names):
             raise refusals[0]
+        told.sort(key=lambda task: -panel.profile.tasks[task["task"]].horizon)  # next year's question is the useful one
         return {"use": use, "tasks": told, "force": False}
 
     def _in_use(self, task: str) -> Bundle | None:
@@ -232,6 +233,7 @@ class Work:
                 "measured": report.counts.measured,
                 "figures": [
                     {
+                        "measure": c.metric,
                         "name": in_every_locale(MEASURES[c.metric].title),
                         "meaning": in_every_locale(MEASURES[c.metric].meaning),
                         "promised": None if c.promised is None else c.promised.value,
@@ -298,6 +300,7 @@ def _compared(bundle: Bundle, served: Bundle | None) -> dict[str, Any]:
     return {
         "task": bundle.task,
         "title": in_every_locale(msg("{title}", title=bundle.task_spec.title)),
+        "state": in_every_locale(msg("{title}", title=bundle.profile.label.state)),
         "version": bundle.version,
         "served": None if served is None else served.version,
         "promotable": bool(bundle.report["promotable"]),
@@ -307,6 +310,7 @@ def _compared(bundle: Bundle, served: Bundle | None) -> dict[str, Any]:
         ],
         "figures": [
             {
+                "measure": name,
                 "name": in_every_locale(MEASURES[name].title),
                 "meaning": in_every_locale(MEASURES[name].meaning),
                 "greater_is_better": MEASURES[name].greater_is_better,

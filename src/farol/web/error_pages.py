@@ -18,6 +18,7 @@ from farol.errors import ApiError, BundleError, FarolError, InputError, StoreErr
 from farol.i18n import Message, msg
 from farol.web.locale import Language, Reader, languages_of, reader_of
 from farol.web.templating import page
+from farol.web.viewer import viewer_of
 
 logger = logging.getLogger("farol.web")
 
@@ -125,11 +126,12 @@ def failed(request: Request, reader: Reader, failure: Failure) -> HTMLResponse:
     title = _TITLES.get(failure.code) or _TITLES.get(failure.status, msg("This page cannot be shown"))
     is_read = request.method in ("GET", "HEAD")
     path: str = request.scope["path"]  # not of `request.url`: a header Host of somebody's choice may make that no URL
+    is_person = viewer_of(request).user is not None
     values = {
         "title": title.render(reader.locale),
         "problem": failure.problem.render(reader.locale),
         "details": [line.render(reader.locale) for line in failure.details],
-        "steps": [line.render(reader.locale) for line in _steps(failure)],
+        "steps": [line.render(reader.locale) for line in _steps(failure, is_person=is_person)],
         "again": is_read and failure.status not in (403, 404, 405, 422),
         "bare": reader.url(path) if is_read and failure.status == 422 and path in _BARE else None,
         "request_id": request.state.request_id,
@@ -151,12 +153,14 @@ def _details(refusal: ApiError) -> Iterator[Message]:
             yield msg("Expected: {text}", text=refused.expected)
 
 
-def _steps(failure: Failure) -> Iterator[Message]:
+def _steps(failure: Failure, *, is_person: bool) -> Iterator[Message]:
+    """What to do; `is_person` where somebody signed in, whom advice about keys would mislead."""
     if failure.status == 429 and "Retry-After" in failure.headers:
         yield msg("Wait {n} s, then load the page again.", n=failure.headers["Retry-After"])
     elif failure.fix is not None and failure.status != 503:
         yield failure.fix
-    yield from _STEPS.get(failure.code) or _STEPS.get(failure.status, ())
+    if not (is_person and failure.code == "role_needed"):
+        yield from _STEPS.get(failure.code) or _STEPS.get(failure.status, ())
     if failure.fix is not None and failure.status == 503:
         yield msg("For the person who looks after Farol: {fix}", fix=failure.fix)
 

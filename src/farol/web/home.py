@@ -9,7 +9,7 @@ from datetime import datetime
 
 from markupsafe import Markup
 
-from farol.advice.status import ModelStatus
+from farol.advice.status import ModelStatus, real_problems
 from farol.errors import FarolError, ServiceError, StoreError
 from farol.evaluation.metrics import Estimate
 from farol.i18n import msg
@@ -107,9 +107,10 @@ def home_values(service: Service, reader: Reader, base: str, now: datetime) -> d
     served = service.bundles
     known = _statuses(service, now)
     note = read_note(service.settings.artifacts)
+    lists = _lists(service)
     return {
-        "lists": _lists(service),
-        "situation": situation_of(service, reader, note, known),
+        "lists": lists,
+        "situation": situation_of(service, reader, note, known, has_lists=lists is not None),
         "tasks": [_task(bundle, service, reader, known.get(bundle.task)) for bundle in served],
         "problems": [" ".join(problem.lines(reader.locale)) for problem in _problems(service)],
         "guide": list(_guide(service.profile, reader)),
@@ -130,7 +131,7 @@ def _lists(service: Service) -> tuple[int, int] | None:
 
 def _problems(service: Service) -> Iterator[FarolError]:
     """What keeps the service from answering all it could."""
-    yield from service.problems.values()
+    yield from real_problems(service.registry, service.problems).values()
     for job in service.background:
         if job.problem is not None and not isinstance(job.problem, StoreError):  # that of the store stands below
             yield ServiceError(msg("{job}: {problem}", job=job.title, problem=job.problem.problem), fix=job.problem.fix)

@@ -74,6 +74,11 @@ class Reader:
         """A date in the reader's words."""
         return format_date(on, format="d MMM y", locale=self.locale)
 
+    def written_date(self, iso: str) -> str:
+        """The date of a cell in figures, as a spreadsheet of the reader's country shows it."""
+        on = date.fromisoformat(iso)
+        return on.strftime("%d/%m/%Y") if self.locale.startswith("pt") else iso
+
     def listing(self, items: Iterable[object]) -> str:
         """Things in a row, with commas."""
         return ", ".join(map(str, items))

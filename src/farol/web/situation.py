@@ -2,13 +2,9 @@
 
 from __future__ import annotations
 
-import shutil
-import sys
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import date
-from pathlib import Path
-from shlex import quote
 
 from markupsafe import Markup
 
@@ -17,12 +13,9 @@ from farol.model.counters import SCORE, SHEET_SLICE
 from farol.model.reference import SCORE_BINS
 from farol.model.workbook_note import WorkbookNote
 from farol.service import Service
-from farol.settings import Settings
 from farol.web.locale import Reader
 from farol.web.status import Status
-from farol.web.templating import code, link
-
-_THIS_ONE = ("127.0.0.1", "::1", "localhost")
+from farol.web.templating import link
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,7 +28,7 @@ class Situation:
 
 
 def situation_of(
-    service: Service, reader: Reader, note: WorkbookNote | None, known: Mapping[str, ModelStatus]
+    service: Service, reader: Reader, note: WorkbookNote | None, known: Mapping[str, ModelStatus], *, has_lists: bool
 ) -> Situation | None:
     """What was found, and what to do next; None before there is a model, or while the store is down."""
     _ = reader.gettext
@@ -47,7 +40,7 @@ def situation_of(
         status = Status("moderate", _("There is something to do"), _("See “What to do” below, or the page of advice."))
     else:
         status = Status("none", _("All in order"), _("There is no sign of a problem with the answers."))
-    return Situation(status, facts, tuple(_steps(service, reader, note)))
+    return Situation(status, facts, tuple(_steps(service, reader, to_do=bool(to_do), has_lists=has_lists)))
 
 
 def _facts(service: Service, reader: Reader, note: WorkbookNote | None) -> Iterator[Markup]:
@@ -74,35 +67,16 @@ def _facts(service: Service, reader: Reader, note: WorkbookNote | None) -> Itera
             )
 
 
-def _steps(service: Service, reader: Reader, note: WorkbookNote | None) -> Iterator[Markup]:
+def _steps(service: Service, reader: Reader, *, to_do: bool, has_lists: bool) -> Iterator[Markup]:
     _ = reader.gettext
-    path = None if note is None else Path(note.path)
-    # Where other computers read this page too, no folder of this one is shown.
-    file = (
-        _("workbook.xlsx") if path is None else _typed(path if service.settings.host in _THIS_ONE else Path(path.name))
-    )
-    farol = _program()
-    artifacts = service.settings.artifacts
-    options = "" if artifacts == Settings.model_fields["artifacts"].default else f" --artifacts {artifacts}"
+    if to_do:
+        yield _("A model needs a look: {link}.", link=link(reader.url("/monitoring/advice"), _("advice")))
     ahead = any(bundle.task_spec.horizon for bundle in service.bundles)
-    if ahead:
-        yield _("Whom to look at first: {command}", command=code(f"{farol} list {file}{options}"))
+    if ahead and not has_lists:
+        yield _("To have the lists of whom to see first, send the year's workbook under “Workbook”.")
     yield _("Before you read an answer: {link}.", link=link("#reading", _("How to read an answer")))
     if ahead:
         yield _(
-            "When next year's sheet arrives, {outcomes} says what came true. Then train again, and "
-            "forecast that sheet.",
-            outcomes=code(f"{farol} outcomes {_('workbook.xlsx')}"),
+            "When next year's workbook is ready, send it under “Workbook”: Farol then says what came true, and makes "
+            "the new lists."
         )
-
-
-def _program() -> str:
-    """`farol` as it is typed in the folder that the service runs in: set up by make, it stands in `.venv`."""
-    own = Path(sys.executable).with_name("farol")
-    return "farol" if shutil.which("farol") or not own.exists() else _typed(own)
-
-
-def _typed(path: Path) -> str:
-    """A path as it is typed in the folder that the service runs in."""
-    folder = Path.cwd()
-    return quote(str(path.relative_to(folder) if path.is_relative_to(folder) else path))

@@ -13,6 +13,7 @@ from sqlalchemy import func, select
 
 from farol import __version__
 from farol.accounts.audit import Action
+from farol.advice.status import real_problems
 from farol.errors import FarolError, StoreError
 from farol.service import Service
 from farol.store.engine import parse_url
@@ -119,7 +120,7 @@ def _facts(service: Service, reader: Reader) -> Iterator[tuple[str, Markup | str
 
 def _served(service: Service, task: str, reader: Reader) -> ServedVersion:
     bundle = next((bundle for bundle in service.bundles if bundle.task == task), None)
-    problem = service.problems.get(task)
+    problem = real_problems(service.registry, service.problems).get(task)
     try:
         stored = reader.number(service.store.total(task), 0)
     except StoreError:
@@ -145,7 +146,10 @@ def _due(service: Service, reader: Reader, now: datetime) -> Iterator[DueLine]:
     """What somebody should do, the gravest first."""
     _, store = reader.gettext, service.store
     erasure, advice, remove, backup = _("erasure"), _("advice"), _("Remove them"), _("backup")
-    for problem in service.problems.values():
+    if not service.bundles:
+        send = link(reader.url("/workbooks"), _("send the year's workbook"))
+        yield DueLine("insufficient_data", _("No model answers yet. To train one, {link}.", link=send))
+    for problem in real_problems(service.registry, service.problems).values():
         yield DueLine("severe", Markup("{}").format(" ".join(problem.lines(reader.locale))))
     if service.store_caution is not None:
         yield DueLine("moderate", Markup("{}").format(service.store_caution.render(reader.locale)))

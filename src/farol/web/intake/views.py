@@ -43,6 +43,7 @@ from farol.settings import Settings
 from farol.store.database import Store
 from farol.store.keys import Role
 from farol.web.error_pages import Failure, failed, failure_in
+from farol.web.home import counted
 from farol.web.intake.faults import normal_faults, steps_of, unknown_headers
 from farol.web.locale import Reader, reader_of
 from farol.web.templating import page
@@ -383,7 +384,7 @@ def follow(request: Request, job: str, busy: Annotated[str, Query(max_length=10)
     """How far a job is, and what came of it."""
 
     def answer(visit: UploadVisit, known: SiteJob) -> Response:
-        return visit.page("job", {"job": known, "busy": bool(busy)})
+        return visit.page("job", {"job": known, "busy": bool(busy), "counted": counted})
 
     return _with_job(request, job, answer)
 
