@@ -13,9 +13,11 @@ from markupsafe import Markup
 from pydantic import BaseModel, Field
 from sqlalchemy import exists, select
 
-from farol.accounts.site import read_setting
+from farol.accounts.audit import Action
+from farol.accounts.site import read_setting, write_setting
 from farol.accounts.viewer import Duty
 from farol.csv_form import Audience, CsvForm
+from farol.errors import InputError, Place
 from farol.i18n import Message, msg, translate
 from farol.model.features import meanings_of
 from farol.profile import Profile
@@ -34,6 +36,7 @@ from farol.school.listing import (
 )
 from farol.school.recording import school_column
 from farol.school.standings import Standings, choose, natural, standings_of
+from farol.store.database import Store
 from farol.store.tables import pupil_answers
 from farol.web.filters import Choice
 from farol.web.locale import NOTHING, Reader
@@ -45,6 +48,8 @@ Parameter = Annotated[str, Field(max_length=200)]
 PATH = "/pupils"
 CAPACITY = "capacity"
 """The site setting of how many pupils the team can see, if the school set one."""
+
+KEEP_PATH = "/administration/capacity"
 
 REASONS_SHOWN = 3
 MOST_PLACES = 100_000
@@ -165,6 +170,7 @@ def list_values(asking: Asking, asked: Asked, made: PreparedList) -> dict[str, o
         "more_are_set": any((query.level is not None, query.school, query.band is not None, query.reason, query.step)),
         "search": query.search,
         "capacity": page.places.places,
+        "keeping": _keeping(asking, page.places.places),
         "most": max(1, len(page.places.ranked)),
         "summary": _summary(page, made, reader),
         "notes": list(_notes(page, made, reader)),
@@ -185,6 +191,34 @@ def list_values(asking: Asking, asked: Asked, made: PreparedList) -> dict[str, o
         "has_school": school_column(profile) is not None,
         "is_bounded": made.reader.classes is not None,
     }  # fmt: skip
+
+
+def kept_capacity(store: Store) -> int | None:
+    """How many pupils the team of the school can see; None where nobody said it. Raises StoreError."""
+    places = read_setting(store, CAPACITY, 0)
+    return places if places > 0 else None
+
+
+def keep_capacity(asking: Asking, text: str) -> int:
+    """Keep it for every list. InputError for what is no number of pupils; StoreError."""
+    places = Asked(capacity=text).places()
+    if places is None:
+        raise InputError(
+            msg("The number of pupils cannot be used."),
+            expected=msg("a whole number from {least} to {most}", least=1, most=MOST_PLACES),
+            where=Place(field="capacity"),
+            fix=msg("Go back and say how many pupils the team can see."),
+        )
+    asking.record(Action.changed, "capacity", details=str(places))
+    write_setting(asking.store, CAPACITY, places, asking.at)
+    return places
+
+
+def _keeping(asking: Asking, places: int) -> dict[str, object] | None:
+    """The button that keeps this size for the school, for who may decide it; `is_kept` where it is the size already."""
+    if not asking.viewer.may(Duty.administer):
+        return None
+    return {"url": asking.reader.url(KEEP_PATH), "is_kept": kept_capacity(asking.store) == places}
 
 
 def flag_form(asking: Asking, year: int) -> dict[str, object] | None:
@@ -355,8 +389,7 @@ def _query(asking: Asking, asked: Asked, standings: Standings, profile: Profile,
     by = By.all if search else by  # whoever looks for a pupil is to find them
     places = asked.places()
     if places is None:
-        setting = read_setting(asking.store, CAPACITY, 0)
-        places = setting if isinstance(setting, int) and setting > 0 else None
+        places = kept_capacity(asking.store)
     ranked = standings.ranked(seen & standings.of(by))
     return ListQuery(
         by=by,
