@@ -156,7 +156,8 @@ def test_pages_hold_no_script_and_no_style_of_their_own(web: httpx.Client) -> No
 
 def test_before_any_model_the_pages_say_how_to_train_one(empty_web: httpx.Client) -> None:
     page = empty_web.get("/?lang=en").text
-    assert "farol train workbook.xlsx" in page
+    assert "Send the year&#39;s workbook" in page or "Send the year’s workbook" in page
+    assert "<code>farol train</code>" in page
     assert "farol demo" in page
     assert "IAN already holds the answer" in page
     assert "Nothing to show yet" in empty_web.get(f"{DASHBOARD}?lang=en").text

@@ -52,6 +52,8 @@ CAPACITY = "capacity"
 KEEP_PATH = "/administration/capacity"
 
 REASONS_SHOWN = 3
+REASONS_AT_ONCE = 2
+"""Of these, the others wait behind "more"."""
 MOST_PLACES = 100_000
 
 
@@ -102,6 +104,8 @@ class Line:
     tied: bool
     listed: bool
     reasons: tuple[str, ...]
+    first: tuple[str, ...]  # of the reasons, in short, those that are seen at once
+    more: tuple[str, ...]
     missing: str
     step: str
     has_case: bool
@@ -236,6 +240,7 @@ def pupil_url(student: str, reader: Reader, end: str = "") -> str:
 def line_of(pupil: ListedPupil, made: PreparedList, reader: Reader) -> Line:
     """A pupil's line in words."""
     raising = [reason for reason in pupil.reasons if reason.direction == "raises"][:REASONS_SHOWN]
+    brief = [reason.brief(reader.locale).render(reader.locale) for reason in raising]
     return Line(
         rank=NOTHING
         if pupil.rank is None
@@ -253,6 +258,8 @@ def line_of(pupil: ListedPupil, made: PreparedList, reader: Reader) -> Line:
         tied=pupil.tied,
         listed=pupil.listed,
         reasons=tuple(reason.fact(reader.locale).render(reader.locale) for reason in raising),
+        first=tuple(brief[:REASONS_AT_ONCE]),
+        more=tuple(brief[REASONS_AT_ONCE:]),
         missing=reader.listing(text.in_locale(reader.locale) for text in pupil.missing),
         step=step_words(pupil.step, reader),
         has_case=pupil.step is not None,
@@ -341,7 +348,7 @@ def xlsx_of(pupils: Sequence[ListedPupil], made: PreparedList, reader: Reader) -
 PRINTED_ROWS = 8
 """Pupils on a page of paper: few enough that the longest lines fit, so that we know how many pages a class takes."""
 PRINTED_WORDS = 2
-"""Reasons and missing values of a printed line."""
+"""Missing values of a printed line."""
 
 
 def class_sheets(
@@ -378,7 +385,7 @@ def _printed(pupil: ListedPupil, made: PreparedList, reader: Reader) -> Line:
     more = len(names) - PRINTED_WORDS
     listed = reader.listing(names[:PRINTED_WORDS])
     missing = str(reader.gettext("{names} and {n} more", names=listed, n=more)) if more > 0 else listed
-    return replace(line, reasons=line.reasons[:PRINTED_WORDS], missing=missing)
+    return replace(line, missing=missing)
 
 
 def _query(asking: Asking, asked: Asked, standings: Standings, profile: Profile, reader: ListReader) -> ListQuery:
