@@ -98,7 +98,7 @@ def test_a_reason_in_words(example: Reason, portuguese: str, english: str) -> No
             reason(0.8333, is_chance=True, standing=LevelComparison(3, 0.5, "above")),
             "Nota de Matemática: 83% (comum: 50%)",
         ),
-        (reason(), "Nota de Matemática: 4,25"),
+        (reason(), "Nota de Matemática: 4,5"),
         (reason(None, standing=LevelComparison(3, 6.0, "below")), "Nota de Matemática: não informado"),
     ],
 )
