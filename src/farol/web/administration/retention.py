@@ -61,8 +61,8 @@ def rows_before(store: Store, now: datetime, days: int) -> Expired:
     with store.snapshot() as connection:
         rows = select(func.count()).select_from(predictions).where(predictions.c.at < before)
         labels = select(func.count()).select_from(outcomes).where(outcomes.c.changed < before)
-        counts = (connection.execute(count).scalar_one() for count in (rows, labels))
-        return Expired(first, *counts, old_pages(connection, before))
+        kept, known = (connection.execute(count).scalar_one() for count in (rows, labels))
+        return Expired(first, kept, known, old_pages(connection, before))
 
 
 def retention_values(service: Service, reader: Reader, asked: str | None, now: datetime) -> dict[str, object]:
