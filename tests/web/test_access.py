@@ -166,7 +166,7 @@ def fill(store: Store, group: str) -> None:
         "year": 2024,
         "step": "plan",
         "owner": "",
-        "support": '["reforço"]',
+        "support": '[{"kind": "reforço", "by": ""}]',
         "due": date(2025, 3, 20),
         "opened": at,
         "changed": at,
