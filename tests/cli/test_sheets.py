@@ -7,17 +7,22 @@ import json
 import re
 import sys
 from collections.abc import Callable, Sequence
+from datetime import UTC, datetime
 from pathlib import Path
 
 import openpyxl
 import pytest
 
 from farol.cli import main
+from farol.intake.columns import KeptColumn, keep_columns
 from farol.model.bundle import write_bundle
 from farol.model.registry import Registry
 from farol.profile import load_profile
+from farol.settings import Settings
+from farol.store.database import Store
 from farol.training.train import train
 from farol.workbook.panel import read_panel
+from tests.workbook.making import pupils, write_xlsx
 
 Run = Callable[..., str]
 
@@ -122,3 +127,35 @@ def test_training_goes_on_with_what_the_years_allow(run: Run, tmp_path: Path, sa
     assert "two consecutive years" in run(
         "train", sample_workbook, "--as-of", 2022, "--task", "next-year", folder=folder, code=2
     )
+
+
+def test_commands_know_what_the_site_was_taught(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    rows = pupils(20)
+    rows[0][rows[0].index("Matem")] = "Nota Matemátic 2024"
+    book = write_xlsx(tmp_path / "ano.xlsx", {"PEDE2024": rows})
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("FAROL_LOCALE", "en")
+    monkeypatch.setattr(sys, "argv", ["farol", "check", str(book), "--format", "json"])
+
+    def unknown() -> tuple[bool, str]:
+        with pytest.raises(SystemExit):
+            main()
+        printed = capsys.readouterr()
+        return "Nota Matem" in printed.out, printed.err
+
+    assert unknown() == (True, "")
+    assert not (tmp_path / "data").exists(), "to look at a workbook makes no database"
+    settings = Settings()
+    settings.data.mkdir()
+    with Store.open(settings.store_url) as store:
+        kept = KeptColumn("pede", "Nota Matemátic {year}", "MATEMATICA", "2026-01-01")
+        keep_columns(store, [kept], datetime.now(UTC))
+    is_unknown, said = unknown()
+    assert not is_unknown
+    assert "known here, too: 1" in said
+    (settings.data / "farol.db").write_bytes(b"no database" * 1000)
+    is_unknown, said = unknown()
+    assert is_unknown
+    assert "are not known here" in said

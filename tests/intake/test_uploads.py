@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import stat
 from collections.abc import Iterator
 from datetime import timedelta
@@ -16,11 +17,13 @@ from hypothesis import strategies as st
 
 from farol.accounts.viewer import NOBODY_IN_PARTICULAR
 from farol.errors import InputError, StoreError
+from farol.intake.jobs import begin, end, find_job
 from farol.intake.uploads import (
     FOLDER,
     MOST_FILES,
     find_upload,
     folder_of,
+    forget_uploads,
     list_uploads,
     prune,
     read_review,
@@ -31,8 +34,10 @@ from farol.intake.uploads import (
     workbook_of,
     write_review,
 )
+from farol.model.registry import Registry
 from farol.settings import Settings
 from farol.store.database import Store
+from farol.store.privacy import erase
 from tests.intake.sending import NOW, opened, send, settings_of
 
 
@@ -140,11 +145,51 @@ def test_old_uploads_and_remains_are_deleted(settings: Settings, store: Store, b
     half = settings.data / FOLDER / ".half"
     half.mkdir()
     os.utime(half, (0, 0))
-    prune(settings, store, NOW + timedelta(days=settings.upload_days, seconds=1), busy=(old,))
-    assert kept(settings) == [old]
+    job = begin(store, "forecast", NOBODY_IN_PARTICULAR, {"upload": old}, NOW)
+    assert job is not None
+    prune(settings, store, NOW + timedelta(days=settings.upload_days, seconds=1))
+    assert kept(settings) == [old], "a job is at work with it"
+    end(store, job.id, "done", {}, NOW)
     prune(settings, store, NOW + timedelta(days=settings.upload_days, seconds=1))
     assert kept(settings) == []
     assert list_uploads(store) == []
+
+
+def test_uploads_go_with_an_earlier_day(settings: Settings, store: Store, book: Path) -> None:
+    send(settings, store, book)
+    prune(settings, store, NOW + timedelta(hours=2), before=NOW)
+    assert len(kept(settings)) == 1
+    prune(settings, store, NOW + timedelta(hours=2), before=NOW + timedelta(hours=1))
+    assert kept(settings) == []
+
+
+def test_a_pupil_erased_is_in_no_byte_of_the_data(settings: Settings, store: Store, tmp_path: Path) -> None:
+    secret = "RA-SEGREDO-77"
+    book = tmp_path / f"PEDE2024 {secret}.csv"
+    book.write_text(f"RA;Fase\n{secret};2\n")
+    upload = send(settings, store, book)
+    write_review(settings, upload.id, {"rows": [secret]})
+    job = begin(store, "train", NOBODY_IN_PARTICULAR, {"upload": upload.id, "file": upload.name}, NOW)
+    assert job is not None
+    with pytest.raises(InputError, match="being worked on"):
+        forget_uploads(settings, store, NOW)
+    assert find_upload(store, upload.id) is not None
+    end(store, job.id, "failed", {"lines": [{"en": secret}]}, NOW)
+    forget_uploads(settings, store, NOW)
+    assert not erase(store, secret, Registry(settings.artifacts)).is_pending
+    left = {path: path.read_bytes() for path in settings.data.rglob("*") if path.is_file()}
+    assert left
+    assert [path for path, content in left.items() if secret.encode() in content or secret in path.name] == []
+    assert find_job(store, job.id) is None
+
+
+def test_files_that_cannot_be_deleted_are_told(
+    settings: Settings, store: Store, book: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    send(settings, store, book)
+    monkeypatch.setattr(shutil, "rmtree", lambda *_args, **_values: None)  # root may delete anything
+    with pytest.raises(InputError, match="cannot be deleted"):
+        forget_uploads(settings, store, NOW)
 
 
 def test_an_upload_is_found_by_its_id_alone(settings: Settings, store: Store, book: Path) -> None:

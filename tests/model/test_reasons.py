@@ -90,6 +90,22 @@ def test_a_reason_in_words(example: Reason, portuguese: str, english: str) -> No
     assert "caus" not in portuguese + english
 
 
+@pytest.mark.parametrize(
+    ("example", "brief"),
+    [
+        (reason(standing=LevelComparison(3, 6.0, "below")), "Nota de Matemática: 4,5 (comum: 6)"),
+        (
+            reason(0.8333, is_chance=True, standing=LevelComparison(3, 0.5, "above")),
+            "Nota de Matemática: 83% (comum: 50%)",
+        ),
+        (reason(), "Nota de Matemática: 4,5"),
+        (reason(None, standing=LevelComparison(3, 6.0, "below")), "Nota de Matemática: não informado"),
+    ],
+)
+def test_a_reason_in_short(example: Reason, brief: str) -> None:
+    assert example.brief("pt_BR").render("pt_BR") == brief
+
+
 def test_a_level_is_called_as_the_profile_calls_it() -> None:
     compared = replace(reason(standing=LevelComparison(3, 6.0, "below")), level_name=Text("fase", "phase"))
     assert "abaixo do que é comum (fase 3: 6)" in compared.text("pt_BR")

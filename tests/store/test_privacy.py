@@ -22,7 +22,7 @@ from farol.model.registry import Registry
 from farol.model.scoring import Scorer
 from farol.store.database import Store
 from farol.store.privacy import Erased, Purged, erase, export, finish_erasing, parse_age, purge
-from farol.store.pupils import revision
+from farol.store.pupils import old_pages, revision
 from farol.store.records import Snapshot, microseconds, uuid7
 from farol.store.recount import recount
 from farol.store.statements import cursor_of
@@ -314,6 +314,8 @@ def test_erasing_takes_the_pages_of_the_pupil_alone(sqlite_store: Store, artifac
 def test_old_pages_go_and_a_name_goes_with_the_last(store: Store) -> None:
     with_pages(store, RA, NOON)
     with_pages(store, "RA-2", NOON + timedelta(days=10))
+    with store.snapshot() as connection:
+        assert old_pages(connection, microseconds(NOON) + 1) == 4  # neither the name nor the entry of the case
     purged = purge(store, date(2024, 5, 15))
     assert purged.pages == 6
     assert export(store, RA, timezone=ZONE, now=NOON)["name"] is None

@@ -13,10 +13,14 @@ import httpx
 import pytest
 
 from farol.accounts.audit import latest
+from farol.accounts.site import read_setting
+from farol.accounts.viewer import NOBODY_IN_PARTICULAR
+from farol.intake.jobs import begin, end
 from farol.model.registry import Registry
 from farol.model.scoring import Scorer
 from farol.settings import Settings
 from farol.store.database import Store
+from farol.store.keys import Keys
 from tests.bundles import make_bundle
 from tests.web.conftest import serving
 from tests.web.site import predictions, settings_in
@@ -171,6 +175,53 @@ def test_a_pupil_is_shown_kept_and_erased(settings: Settings, client: httpx.Clie
     assert stored(settings) == 12
     assert audited(settings)[0] == "changed erasure one pupil erased"
     assert "17" not in str(done.url)
+
+
+def test_erasing_takes_the_workbooks_that_were_sent(settings: Settings, client: httpx.Client) -> None:
+    sent = client.post("/workbooks", files={"files": ("PEDE2024.csv", b"RA;Fase\nRA-SEGREDO-77;2\n")})
+    assert sent.status_code == 303
+    with Store.open(settings.store_url) as store:
+        job = begin(store, "forecast", NOBODY_IN_PARTICULAR, {}, datetime.now(UTC))
+        assert job is not None
+        form = {"student": "RA-SEGREDO-77", "again": "RA-SEGREDO-77"}
+        refused = client.post(f"{PATH}/erasure", data=form)
+        assert "a workbook is being worked on" in refused.text
+        assert "changed erasure one pupil erased" not in audited(settings)
+        end(store, job.id, "cancelled", {}, datetime.now(UTC))
+    assert client.post(f"{PATH}/erasure", data=form).status_code == 303
+    assert client.get(sent.headers["Location"]).status_code == 404
+    assert [path for path in settings.data.rglob("*") if path.is_file() and b"RA-SEGREDO-77" in path.read_bytes()] == []
+
+
+def _audit_is_away(settings: Settings) -> None:
+    with Store.open(settings.store_url) as store, store.exclusive() as connection:
+        connection.exec_driver_sql("ALTER TABLE audit RENAME TO elsewhere")
+
+
+def test_nothing_is_done_that_cannot_be_recorded(settings: Settings, client: httpx.Client) -> None:
+    served, ready, _ = versions(settings)
+    registry = Registry(settings.artifacts)
+    registry.promote("next-year", ready)
+    client.post(f"{PATH}/keys", data={"name": "Secretaria", "role": "manage", "days": "30"})
+    with Store.open(settings.store_url) as store, store.exclusive() as connection:
+        connection.exec_driver_sql("UPDATE predictions SET student = '17' WHERE seq <= 3")
+        (key,) = Keys(store).all()
+    _audit_is_away(settings)
+    for path, form in {
+        f"models/next-year/{served}/promote": {},
+        f"models/next-year/{served}/rollback": {},
+        f"keys/{key.prefix}/revoke": {},
+        "keys": {"name": "Outra", "role": "read", "days": "0"},
+        "retention/period": {"days": "800"},
+        "retention/run": {"days": "800", "sure": "1"},
+        "erasure": {"student": "17", "again": "17"},
+    }.items():
+        assert client.post(f"{PATH}/{path}", data=form).status_code == 503, path
+    assert registry.promoted("next-year") == ready
+    assert stored(settings) == 15
+    with Store.open(settings.store_url) as store:
+        assert Keys(store).all() == [key]
+        assert read_setting(store, "retention_days", 0) == 0
 
 
 def test_a_backup_is_whole_while_others_read(settings: Settings, client: httpx.Client, tmp_path: Path) -> None:

@@ -215,7 +215,9 @@ def test_a_demonstration_takes_no_workbook(tmp_path: Path) -> None:
 
 def test_a_model_in_use_makes_the_lists_of_a_new_year(tmp_path: Path, sample_workbook: Path) -> None:
     settings = settings_in(tmp_path)
-    promoted(settings.artifacts)
+    scorer = promoted(settings.artifacts)
+    with Store.open(settings.store_url) as store:
+        forecast_panel(scorer, read_panel(sample_workbook, load_profile("pede")), store, year=2023, at=THEN)
     with serving(settings) as address, httpx.Client(base_url=address, timeout=120) as client:
         path = taken(client, ("ano.xlsx", sample_workbook.read_bytes()))
         job = client.post(f"{path}/accept", data={"kind": "forecast"}).headers["location"]
@@ -225,6 +227,8 @@ def test_a_model_in_use_makes_the_lists_of_a_new_year(tmp_path: Path, sample_wor
         assert page is not None
         assert heading(page) == "Pronto: as listas estão feitas"
         assert 'href="/pupils?lang=pt-BR"' in page.text
+        assert "O que aconteceu em 2024: Defasagem no próximo ano" in words(page)
+        assert "Aqui está o que foi prometido e o que aconteceu." in words(page)
         assert "arquivo não está mais aqui" in heading(client.get(path, params={"lang": "pt-BR"}))
         first = client.get("/", params={"lang": "pt-BR"})
         assert "As listas de 2024 estão feitas" in words(first)

@@ -21,6 +21,21 @@ def site_address(tmp_path: Path) -> Iterator[str]:
         yield address
 
 
+@pytest.mark.parametrize("javascript", [True, False])
+def test_a_file_that_is_too_large_is_answered(tmp_path: Path, chromium: Browser, javascript: bool) -> None:
+    book = tmp_path / "PEDE2024.csv"
+    book.write_bytes(b"RA;Fase\n" * 1_750_000)
+    context = chromium.new_context(java_script_enabled=javascript, locale="pt-BR")
+    with serving(settings_in(tmp_path, max_workbook_bytes=8_000_000)) as address:
+        page = context.new_page()
+        page.goto(f"{address}/workbooks?lang=pt-BR")
+        page.set_input_files("input[type=file]", book)
+        page.get_by_role("button", name="Enviar e conferir").click()
+        expect(page.get_by_role("heading", level=1)).to_have_text("Isto é grande demais")
+        expect(page.get_by_text("Retire as abas")).to_be_visible()
+    context.close()
+
+
 def walk(page: Page, address: str, workbook: Path) -> None:
     """From the page of workbooks to the end of the job, as a reader does it."""
     page.goto(f"{address}/workbooks?lang=pt-BR")

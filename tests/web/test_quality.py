@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping
+from datetime import UTC, datetime
 from pathlib import Path
 from urllib.parse import quote, urlsplit
 
@@ -19,6 +20,9 @@ from playwright.sync_api import Browser, BrowserContext
 from sqlalchemy import select
 
 from farol.access import access_of
+from farol.accounts.passwords import hashed
+from farol.accounts.users import accept_invitation, create_user
+from farol.accounts.viewer import UserRole
 from farol.app import create_app
 from farol.model.registry import Registry
 from farol.model.scoring import Scorer
@@ -31,10 +35,11 @@ from tests.bundles import make_bundle
 from tests.played import LATER, play
 from tests.waiting import eventually
 from tests.web.conftest import serving
-from tests.web.site import build_site
+from tests.web.site import build_site, settings_in
 
 pytestmark = pytest.mark.browser
 
+PASSWORD = "quatro palavras bem longas"
 HEAVIEST = 200_000
 """Bytes of a page with all that it loads, uncompressed."""
 MOST_SHEETS = 8
@@ -52,12 +57,17 @@ FILLED = {
     "/jobs/{job}": "/jobs/JOB",
 }
 """Route → an address of it on the site of these tests; `Places` fills in the words in capitals."""
-NO_PAGES = {
-    *("/monitoring/report.html", "/models/{task}/card", "/docs"),
-    *("/first/{token}", "/administration/users/{key}"),
+NO_PAGES = {"/monitoring/report.html", "/models/{task}/card", "/docs"}
+"""Files that stand for themselves, and what a library shows to programmers: their own tests look at them."""
+WITH_USERS = {
+    "/login": "/login",
+    "/first/{token}": "/first/TOKEN",
+    "/account": "/account",
+    "/administration/users": "/administration/users",
+    "/administration/users/{key}": "/administration/users/KEY",
 }
-"""Files that stand for themselves, what a library shows to programmers, and what only a site with users has: their own
-tests look at them."""
+"""Pages that are others where there are users: as `FILLED`, on a site with users. Only the administrator is signed in,
+and nobody at the pages that let somebody in."""
 STATES: dict[str, tuple[tuple[str, str | None], ...]] = {
     "/administration/erasure": (("#student", "17"), ("button:has-text('Ver o que')", None)),
     "/administration/retention": (("#days", "30"), ("button:has-text('Mostrar')", None)),
@@ -86,6 +96,7 @@ def addresses() -> list[str]:
     app = create_app(Settings())
     routes = [route for route in app.routes if isinstance(route, APIRoute) and "GET" in (route.methods or ())]
     paths = [route.path for route in routes if access_of(route.endpoint).is_page and route.path not in NO_PAGES]
+    paths = [path for path in paths if "{" not in path or path not in WITH_USERS]
     pages = [path for path in paths if Path(path).suffix not in (".csv", ".xlsx", ".json")]
     return [FILLED.get(path, path) for path in pages]
 
@@ -253,6 +264,39 @@ def test_every_state_keeps_its_promises(context: BrowserContext, base: str, path
                 continue
             with visit.page.expect_navigation():
                 visit.page.click(selector)
+        assert list(visit.problems()) == []
+    finally:
+        visit.page.close()
+
+
+Peopled = tuple[str, BrowserContext, str, str]
+
+
+@pytest.fixture(scope="module")
+def peopled(tmp_path_factory: pytest.TempPathFactory, chromium: Browser) -> Iterator[Peopled]:
+    """A site with an administrator and a coordinator who was invited: its address, a browser that the administrator is
+    signed in with, and the coordinator's link and id."""
+    settings = settings_in(tmp_path_factory.mktemp("peopled"))
+    now = datetime.now(UTC)
+    with Store.open(settings.store_url) as store:
+        _, token = create_user(store, "ana", "Ana Lima", UserRole.administrator, (), at=now)
+        assert accept_invitation(store, token, hashed(PASSWORD), at=now) is not None
+        invited, token = create_user(store, "bia", "Bia Reis", UserRole.coordinator, ("3B",), at=now)
+    with serving(settings) as address:
+        context = chromium.new_context(locale="pt-BR", viewport={"width": 1280, "height": 900})
+        signed_in = context.request.post(f"{address}/login", form={"login": "ana", "password": PASSWORD})
+        assert "/login" not in signed_in.url
+        yield address, context, token, invited.id
+        context.close()
+
+
+@pytest.mark.parametrize("path", WITH_USERS)
+def test_pages_of_users_keep_their_promises(context: BrowserContext, peopled: Peopled, path: str) -> None:
+    base, signed_in, token, key = peopled
+    address = WITH_USERS[path].replace("TOKEN", token).replace("KEY", key)
+    visit = Visit(context if path in ("/login", "/first/{token}") else signed_in, base + address)
+    try:
+        assert urlsplit(visit.page.url).path == address
         assert list(visit.problems()) == []
     finally:
         visit.page.close()

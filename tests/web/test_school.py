@@ -16,7 +16,7 @@ import pytest
 from playwright.sync_api import Browser, expect
 from sqlalchemy import select
 
-from farol.accounts.audit import latest
+from farol.accounts.audit import Action, latest
 from farol.accounts.site import write_setting
 from farol.accounts.viewer import User, UserRole, Viewer
 from farol.model.registry import Registry
@@ -102,7 +102,7 @@ def test_the_list_says_how_many_to_expect_and_why(school: httpx.Client) -> None:
     assert re.search(
         r"Na lista: \d+ de 1\.156 alunos\. Esperados em defasagem: cerca de \d+ \(o mais provável: de", text
     )
-    assert "de alunos como estes, " in text
+    assert re.search(r"de alunos como estes .* de \d a \d+ em cada 10", text)
     assert re.search(r"1º \w* ?RA-\d+", text)
     assert "Podem ficar em defasagem" in text
     assert "Podem continuar em defasagem" in text
@@ -121,6 +121,24 @@ def test_the_slider_decides_where_it_was_moved(school: httpx.Client) -> None:
 def test_the_schools_own_capacity_is_the_usual_one(school: httpx.Client, store: Store) -> None:
     write_setting(store, "capacity", 23, LATER)
     assert 'name="was" value="23"' in school.get("/pupils", params={"by": "all"}).text
+    write_setting(store, "capacity", 0, LATER)
+
+
+def test_an_administrator_keeps_the_capacity(
+    school: httpx.Client, store: Store, as_coordinator: Callable[..., None]
+) -> None:
+    page = words(school.get("/pupils", params={"capacity": "27", "by": "all"}).text)
+    assert "Guardar 27 como capacidade da escola" in page
+    kept = school.post("/administration/capacity", data={"capacity": "27", "by": "all"})
+    assert kept.status_code == 303
+    assert "Esta é a capacidade da escola." in words(school.get(kept.headers["location"]).text)
+    assert 'name="was" value="27"' in school.get("/pupils", params={"by": "all"}).text
+    assert latest(store, 10, action=Action.changed)[0].subject == "capacity"
+    for text in ("", "0", "-3", "1e3", "muitos", "100001"):
+        assert school.post("/administration/capacity", data={"capacity": text}).status_code == 422
+    as_coordinator(two_classes(store)[0])
+    page = words(school.get("/pupils", params={"by": "all", "capacity": "3"}).text)
+    assert "capacidade da escola" not in page
     write_setting(store, "capacity", 0, LATER)
 
 

@@ -40,6 +40,10 @@ SECURITY_HEADERS: Mapping[str, str] = {
 }
 
 
+DRAINED = 2
+"""How many times what a page takes is read of a body that is too large, so that the browser sees why it is refused."""
+
+
 class BrokenOffError(Exception):
     """An answer that failed after it began: the connection is cut, so that nobody takes a part for the whole."""
 
@@ -77,9 +81,12 @@ class Guard:
             await send(message)
 
         try:
-            limit = route_of(scope).access.most_bytes(self._settings)
+            declared = route_of(scope).access
+            limit = declared.most_bytes(self._settings)
             refusal = _declared_too_large(fields, limit) or _unreadable(scope)
             if refusal is not None:
+                if declared.is_page and refusal.status == 413:
+                    await _drain(receive, DRAINED * limit)
                 await error_response(Request(scope), refusal)(scope, receive, send_guarded)
             else:
                 inner = {**scope, "method": "GET"} if scope["method"] == "HEAD" else scope
@@ -93,6 +100,15 @@ class Guard:
             await error_response(Request(scope), internal_error())(scope, receive, send_guarded)
         finally:
             self._observe(scope, status, time.perf_counter() - started)
+
+
+async def _drain(receive: Receive, most: int) -> None:
+    """Read and forget up to `most` bytes of a body: a browser that is still sending shows no answer."""
+    more = True
+    while more and most > 0:
+        message = await receive()
+        most -= len(message.get("body", b""))
+        more = message["type"] == "http.request" and message.get("more_body", False)
 
 
 def _declared_too_large(fields: Mapping[bytes, bytes], limit: int) -> ApiError | None:

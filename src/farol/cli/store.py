@@ -81,13 +81,16 @@ def purge(
     data: DataOption = None,
 ) -> None:
     """Retention: whole days go."""
+    from farol.intake.uploads import prune
     from farol.store.database import Store
     from farol.store.privacy import parse_age
     from farol.store.privacy import purge as remove
+    from farol.store.records import start_of
 
     settings = read_settings(data=data)
     first = parse_age(older_than, now=datetime.now(UTC))
     with Store.open(settings.store_url, existing=True) as store:
+        prune(settings, store, datetime.now(UTC), before=start_of(first))
         purged = remove(store, first)
     say(
         msg(
@@ -96,6 +99,8 @@ def purge(
     )
     if purged.outcomes:
         say(msg("removed outcomes: {n}", n=purged.outcomes))
+    if purged.pages:
+        say(msg("removed of the pages: years, answers, names, cases, lines of the audit and jobs: {n}", n=purged.pages))
     if purged.is_pending:
         say_pending()
     say(msg("Still kept: snapshots of drift (counts only), and every backup and export made before."))

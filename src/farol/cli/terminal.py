@@ -15,7 +15,7 @@ from rich.measure import Measurement
 from rich.table import Table
 from rich.text import Text
 
-from farol.errors import InputError
+from farol.errors import FarolError, InputError
 from farol.i18n import Message, decimal, msg, terminal_locale, translate
 from farol.profile import Profile, load_profile
 from farol.settings import Settings
@@ -130,11 +130,38 @@ def expectation(error: ValidationError) -> Message:
 
 
 def open_panel(workbook: Path, profile: Profile, settings: Settings, needs: SheetNeeds | None = None) -> Panel:
-    """The panel of a workbook, read for what is needed of it, within the limits of the settings."""
+    """The panel of a workbook, read for what is needed of it, within the limits of the settings; it knows the headers
+    that the site of these settings was taught on its pages."""
     from farol.workbook.panel import read_panel_isolated  # only commands that read pay for the readers
     from farol.workbook.selection import ANY_SHEET
 
-    return read_panel_isolated(workbook, profile, workbook_limits(settings), needs or ANY_SHEET)
+    whole = profile.with_headers(_taught_headers(profile, settings))
+    return read_panel_isolated(workbook, whole, workbook_limits(settings), needs or ANY_SHEET)
+
+
+def _taught_headers(profile: Profile, settings: Settings) -> dict[str, list[str]]:
+    """Column → headers that the site was taught; none where there is no site, or its database cannot be asked."""
+    if settings.database_url is None and not (settings.data / "farol.db").exists():
+        return {}
+    from farol.intake.columns import headers_of
+    from farol.store.database import Store
+
+    try:
+        with Store.open(settings.store_url, seconds=settings.store_timeout, existing=True) as store:
+            headers = headers_of(store, profile)
+    except FarolError as error:
+        ERR.print(
+            msg("Headers that the site was taught are not known here: {problem}", problem=error.problem).render(
+                terminal_locale()
+            ),
+            markup=False,
+        )
+        return {}
+    if headers:
+        n = sum(map(len, headers.values()))
+        text = msg("Headers that the site was taught on its pages are known here, too: {n}", n=n)
+        ERR.print(text.render(terminal_locale()), markup=False)
+    return headers
 
 
 def workbook_limits(settings: Settings) -> Limits:

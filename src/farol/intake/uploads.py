@@ -10,7 +10,7 @@ import hashlib
 import json
 import re
 import shutil
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -23,11 +23,12 @@ from farol.accounts.viewer import Viewer
 from farol.errors import InputError, Place, reason_of
 from farol.files import PRIVATE, make_private_folder, replace_file
 from farol.i18n import msg
+from farol.intake.jobs import active_job, cut_off
 from farol.settings import Settings
 from farol.store.database import Store
 from farol.store.engine import IMMEDIATE, store_errors
 from farol.store.records import microseconds, moment
-from farol.store.tables import json_text, uploads
+from farol.store.tables import jobs, json_text, uploads
 
 FOLDER = "uploads"
 FILES = "files"
@@ -88,15 +89,13 @@ def stage(
     viewer: Viewer,
     files: Sequence[tuple[str, BinaryIO]],
     at: datetime,
-    *,
-    busy: Iterable[str] = (),
 ) -> Upload:
-    """Keep files aside, whole or not at all, and make room by removing the oldest that no job is `busy` with.
+    """Keep files aside, whole or not at all, and make room by removing the oldest that no job is busy with.
 
     Raises InputError for none, too many, too large, empty or equally named files, or a disk that refuses; StoreError.
     """
     _require_files(files)
-    prune(settings, store, at, room_for=1, busy=busy)
+    prune(settings, store, at, room_for=1)
     known = str(uuid4())
     folder = folder_of(settings, known)
     half = folder.with_name(f".{known}")
@@ -242,14 +241,58 @@ def remove_upload(settings: Settings, store: Store, upload: str) -> None:
         connection.execute(delete(uploads).where(uploads.c.id == upload))
 
 
-def prune(settings: Settings, store: Store, now: datetime, *, room_for: int = 0, busy: Iterable[str] = ()) -> None:
-    """Delete what is older than the settings say, what is beyond their number, and remains. Raises StoreError.
+def forget_uploads(settings: Settings, store: Store, now: datetime) -> None:
+    """Delete every workbook that was sent, with what was read of them and the jobs that they led to: whoever erases a
+    pupil cannot know which of them has the pupil. The database's bytes go with `farol.store.privacy.erase`.
 
-    Those that a job is `busy` with stay.
+    Raises InputError while a job is at work, which would bring the pupil back, or where files cannot be deleted;
+    StoreError.
     """
+    require_idle(store, now)
+    folder = settings.data / FOLDER
+    with store_errors(store.engine.url), _writing(store).begin() as connection:
+        connection.execute(delete(uploads))
+    require_idle(store, now)  # whatever began before is seen here; what begins later has no workbook
+    with store_errors(store.engine.url), _writing(store).begin() as connection:
+        connection.execute(delete(jobs).where(jobs.c.active.is_(None)))
+    shutil.rmtree(folder, ignore_errors=True)
+    if folder.exists():
+        raise InputError(
+            msg("Workbooks that were sent cannot be deleted."),
+            where=Place(file=str(folder)),
+            fix=msg("Close what has them open, or delete this folder yourself. Then erase the pupil again."),
+        )
+
+
+def require_idle(store: Store, now: datetime) -> None:
+    """Raises InputError while a job is at work; StoreError."""
+    cut_off(store, now)  # one that died with its service is at work no longer
+    if active_job(store) is not None:
+        raise InputError(
+            msg("Nothing was erased: a workbook is being worked on, and it may have this pupil."),
+            fix=msg("Wait until the job is done, or cancel it on its page. Then erase the pupil again."),
+        )
+
+
+def prune(
+    settings: Settings,
+    store: Store,
+    now: datetime,
+    *,
+    before: datetime | None = None,
+    room_for: int = 0,
+) -> None:
+    """Delete what is older than the settings say, or from `before`, what is beyond their number, and remains. Raises
+    StoreError.
+
+    That which a job is at work with stays.
+    """
+    at_work = active_job(store)
+    busy = None if at_work is None else at_work.details.get("upload")
     kept, oldest = list_uploads(store), now - timedelta(days=settings.upload_days)
+    oldest = oldest if before is None else max(oldest, before)
     for place, upload in enumerate(kept):
-        if upload.id not in busy and (upload.at < oldest or place + room_for >= settings.max_uploads):
+        if upload.id != busy and (upload.at < oldest or place + room_for >= settings.max_uploads):
             remove_upload(settings, store, upload.id)
     known = {upload.id for upload in kept}
     folder = settings.data / FOLDER

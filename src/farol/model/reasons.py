@@ -100,6 +100,14 @@ class Reason:
             return msg("{meaning}: {value}, above what is usual ({level}: {usual})", **values)
         return msg("{meaning}: {value}, as is usual ({level}: {usual})", **values)
 
+    def brief(self, locale: str) -> Message:
+        """The same, for where the level stands beside it, and many reasons below each other."""
+        if self.standing is None or self.value is None or self.word:
+            return self.fact(locale)
+        value, usual = (self._number(float(number), locale) for number in (self.value, self.standing.median))
+        meaning = self.meaning.in_locale(locale)
+        return msg("{meaning}: {value} (usual: {usual})", meaning=meaning, value=value, usual=usual)
+
     def _number(self, value: float, locale: str) -> str:
         return f"{value:.0%}" if self.is_chance else number_text(value, locale)
 

@@ -123,10 +123,17 @@ class Registry:
         return bundle
 
     def promote(self, task: str, version: str, *, force: bool = False) -> None:
-        """Serve `version` from now on. It is verified first; promoting the served version changes nothing.
+        """Serve `version` from now on. It is verified first; promoting the served version changes nothing."""
+        self.require_promotable(task, version, force=force)
+        with self._alone(task):
+            current = self._choice(task)
+            if current.version == version:
+                return
+            history = current.history if current.version is None else (*current.history, current.version)
+            self._choose(task, _Choice(version, history))
 
-        BundleError, too, when the version's own report says that it should not be served, unless forced.
-        """
+    def require_promotable(self, task: str, version: str, *, force: bool = False) -> None:
+        """BundleError for a version that cannot be served or, unless forced, should not be by its own report."""
         bundle = self.load(task, version)
         if not (force or bundle.report["promotable"]):
             raise BundleError(
@@ -134,12 +141,6 @@ class Registry:
                 where=Place(file=str(bundle.path / "report.json"), field="promotion"),
                 fix=msg("Its card.html says why. To use it all the same, promote it with --force."),
             )
-        with self._alone(task):
-            current = self._choice(task)
-            if current.version == version:
-                return
-            history = current.history if current.version is None else (*current.history, current.version)
-            self._choose(task, _Choice(version, history))
 
     def rollback(self, task: str) -> str:
         """Serve the version that was served before, and return it. It is verified first."""

@@ -10,7 +10,7 @@ import json
 from datetime import UTC
 from uuid import uuid4
 
-from sqlalchemy import Connection, RowMapping, and_, delete, exists, select, update
+from sqlalchemy import Connection, RowMapping, and_, delete, exists, func, select, update
 
 from farol.store.engine import insert_new
 from farol.store.records import moment
@@ -18,6 +18,7 @@ from farol.store.tables import (
     audit,
     case_entries,
     cases,
+    jobs,
     pupil_answers,
     pupil_names,
     pupil_years,
@@ -77,20 +78,26 @@ def erase_pages(connection: Connection, student: str, at: int) -> int:
 def purge_pages(connection: Connection, before: int, at: int) -> int:
     """Removes what was recorded before `before` (microseconds), as was the last change of a case; how many rows.
 
-    Lines of the audit go by their own age, and names when nothing else is kept of the pupil.
+    Lines of the audit and jobs that are over go by their own age, and names when nothing else is kept of the pupil.
     """
     old = select(cases.c.id).where(cases.c.changed < before)
     removed = connection.execute(delete(case_entries).where(case_entries.c.case.in_(old))).rowcount
-    removed += connection.execute(delete(cases).where(cases.c.changed < before)).rowcount
-    removed += connection.execute(delete(pupil_years).where(pupil_years.c.recorded < before)).rowcount
-    removed += connection.execute(delete(pupil_answers).where(pupil_answers.c.at < before)).rowcount
-    removed += connection.execute(delete(audit).where(audit.c.at < before)).rowcount
+    for column in _AGES:
+        removed += connection.execute(delete(column.table).where(column < before)).rowcount
     known = [exists().where(table.c.student == pupil_names.c.student) for table in (pupil_years, pupil_answers, cases)]
     removed += connection.execute(delete(pupil_names).where(and_(*(~is_known for is_known in known)))).rowcount
     revise(connection, at)
     return int(removed)
 
 
+def old_pages(connection: Connection, before: int) -> int:
+    """How many rows `purge_pages` would remove, without names and the entries of cases."""
+    counts = [select(func.count()).select_from(column.table).where(column < before) for column in _AGES]
+    return sum(connection.execute(count).scalar_one() for count in counts)
+
+
+_AGES = (cases.c.changed, pupil_years.c.recorded, pupil_answers.c.at, audit.c.at, jobs.c.ended)
+"""Of each table of the pages, what its rows are as old as."""
 _MOMENTS = frozenset({"at", "recorded", "opened", "changed", "closed"})
 
 

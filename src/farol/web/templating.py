@@ -69,7 +69,6 @@ def page(
         "reader": reader,
         "_": reader.gettext,
         "viewer": viewer_of(request),
-        "paths": {getattr(route, "path", "") for route in request.app.routes},
         "is_demonstration": request.app.state.service.settings.is_demonstration,
     }
     nonce = secrets.token_urlsafe(16)

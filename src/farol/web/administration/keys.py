@@ -47,7 +47,7 @@ def keys_values(service: Service, reader: Reader, now: datetime) -> dict[str, ob
     }
 
 
-def create_key(service: Service, name: str, role: str, days: str, now: datetime) -> tuple[str, ApiKey]:
+def new_key_of(name: str, role: str, days: str, now: datetime) -> tuple[str, ApiKey]:
     """A new key and its text, which is stored nowhere. InputError for values that the form does not offer."""
     name = name.strip()
     if not name or len(name) > LONGEST_NAME or not name.isprintable():
@@ -64,10 +64,13 @@ def create_key(service: Service, name: str, role: str, days: str, now: datetime)
             fix=msg("Go back and choose what the key may do, and how long it is valid."),
         )
     expires = now + timedelta(days=int(days)) if days != "0" else None
-    text, key = make_key(Role(role), name, at=now, expires=expires)
+    return make_key(Role(role), name, at=now, expires=expires)
+
+
+def keep_key(service: Service, key: ApiKey) -> None:
+    """Let a key in from now on. Raises StoreError."""
     Keys(service.store).add(key)
     note_keys(service.settings.artifacts, location(service.store.engine.url))
-    return text, key
 
 
 def _line(key: ApiKey, reader: Reader, now: datetime) -> KeyLine:

@@ -13,6 +13,7 @@ from farol.i18n import msg
 from farol.service import Service
 from farol.store.database import Store
 from farol.store.privacy import export, parse_age
+from farol.store.pupils import old_pages
 from farol.store.records import microseconds, start_of
 from farol.store.tables import outcomes, predictions
 from farol.web.locale import Reader
@@ -31,6 +32,7 @@ class Expired:
     first: date
     predictions: int
     outcomes: int
+    pages: int
 
 
 def kept_days(store: Store) -> int | None:
@@ -59,7 +61,8 @@ def rows_before(store: Store, now: datetime, days: int) -> Expired:
     with store.snapshot() as connection:
         rows = select(func.count()).select_from(predictions).where(predictions.c.at < before)
         labels = select(func.count()).select_from(outcomes).where(outcomes.c.changed < before)
-        return Expired(first, connection.execute(rows).scalar_one(), connection.execute(labels).scalar_one())
+        kept, known = (connection.execute(count).scalar_one() for count in (rows, labels))
+        return Expired(first, kept, known, old_pages(connection, before))
 
 
 def retention_values(service: Service, reader: Reader, asked: str | None, now: datetime) -> dict[str, object]:
@@ -76,7 +79,8 @@ def retention_values(service: Service, reader: Reader, asked: str | None, now: d
         "first": reader.day(expired.first),
         "expired": reader.number(expired.predictions, 0),
         "expired_outcomes": reader.number(expired.outcomes, 0),
-        "is_empty": not (expired.predictions or expired.outcomes),
+        "expired_pages": reader.number(expired.pages, 0),
+        "is_empty": not (expired.predictions or expired.outcomes or expired.pages),
         "stored": reader.number(store.total(), 0),
     }
 

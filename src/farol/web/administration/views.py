@@ -21,12 +21,14 @@ from farol.accounts.viewer import Viewer
 from farol.errors import ApiError, FarolError, InputError, Place
 from farol.files import make_private_folder
 from farol.i18n import msg
+from farol.intake.uploads import forget_uploads, prune, require_idle
 from farol.service import Service
 from farol.store.backup import backup as write_backup
 from farol.store.keys import Keys, Role
 from farol.store.privacy import erase, export, parse_age, purge
+from farol.store.records import start_of
 from farol.web.administration.configuration import settings_values
-from farol.web.administration.keys import create_key, keys_values
+from farol.web.administration.keys import keep_key, keys_values, new_key_of
 from farol.web.administration.overview import database_files, overview_values, size_words
 from farol.web.administration.retention import SETTING, code_of, days_of, pupil_values, retention_values
 from farol.web.administration.versions import models_values, require_previous, version_values
@@ -106,9 +108,10 @@ def promote(request: Request, task: str, version: str, despite: Text = "") -> Re
 
     def make(service: Service, reader: Reader, viewer: Viewer) -> Response:
         _require_version(service, task, version)
+        service.registry.require_promotable(task, version, force=bool(despite))
         details = f"{task} {version} promoted" + (" despite its test" if despite else "")
-        service.registry.promote(task, version, force=bool(despite))
         record(service.store, viewer, Action.changed, "model", at=_now(), details=details)
+        service.registry.promote(task, version, force=bool(despite))
         service.refresh()
         return RedirectResponse(reader.url(f"{PATH}/models", done="promoted"), 303)
 
@@ -123,8 +126,8 @@ def rollback(request: Request, task: str, version: str) -> Response:
     def make(service: Service, reader: Reader, viewer: Viewer) -> Response:
         _require_version(service, task, version)
         require_previous(service.registry, task, version)
-        service.registry.rollback(task)
         record(service.store, viewer, Action.changed, "model", at=_now(), details=f"{task} back to {version}")
+        service.registry.rollback(task)
         service.refresh()
         return RedirectResponse(reader.url(f"{PATH}/models", done="back"), 303)
 
@@ -148,9 +151,9 @@ def new_key(request: Request, name: Text = "", role: Text = "", days: Text = "")
     """Make a key and show it, once: this answer is kept nowhere."""
 
     def make(service: Service, reader: Reader, viewer: Viewer) -> Response:
-        text, key = create_key(service, name, role, days, _now())
-        details = f"{key.prefix} {key.role} made"
-        record(service.store, viewer, Action.changed, "key", at=_now(), details=details)
+        text, key = new_key_of(name, role, days, _now())
+        record(service.store, viewer, Action.changed, "key", at=_now(), details=f"{key.prefix} {key.role} made")
+        keep_key(service, key)
         values = keys_values(service, reader, _now()) | {"made": text, "done": ""}
         answer = _page(request, reader, "keys", values)
         answer.headers["Cache-Control"] = "no-store"
@@ -165,8 +168,10 @@ def revoke_key(request: Request, prefix: str) -> Response:
     """End a key for good."""
 
     def make(service: Service, reader: Reader, viewer: Viewer) -> Response:
-        key = Keys(service.store).revoke(prefix, _now())
-        record(service.store, viewer, Action.changed, "key", at=_now(), details=f"{key.prefix} revoked")
+        all_keys = Keys(service.store)
+        if any(key.prefix == prefix for key in all_keys.all()):  # else `revoke` says that there is no such key
+            record(service.store, viewer, Action.changed, "key", at=_now(), details=f"{prefix} revoked")
+        all_keys.revoke(prefix, _now())
         return RedirectResponse(reader.url(f"{PATH}/keys", done="revoked"), 303)
 
     return _answer(request, make)
@@ -211,7 +216,9 @@ def remove_old(request: Request, days: Text = "", sure: Text = "") -> Response:
                 fix=msg("Go back and tick the box above the button."),
             )
         record(service.store, viewer, Action.changed, "retention", at=_now(), details=f"older than {number} days")
-        removed = purge(service.store, parse_age(f"{number}d", now=_now()))
+        first = parse_age(f"{number}d", now=_now())
+        prune(service.settings, service.store, _now(), before=start_of(first))
+        removed = purge(service.store, first)
         service.erasing = removed.is_pending
         return RedirectResponse(reader.url(f"{PATH}/retention", done="removed"), 303)
 
@@ -272,10 +279,12 @@ def erase_pupil(request: Request, student: Text = "", again: Text = "") -> Respo
                 where=Place(field="again"),
                 fix=msg("Go back and type the code of this pupil once more."),
             )
-        erased = erase(service.store, code, service.registry)
-        service.erasing = erased.is_pending
+        require_idle(service.store, _now())
         # Without the code: who was erased is to be known no longer, that somebody was, is.
         record(service.store, viewer, Action.changed, "erasure", at=_now(), details="one pupil erased")
+        forget_uploads(service.settings, service.store, _now())
+        erased = erase(service.store, code, service.registry)
+        service.erasing = erased.is_pending
         return RedirectResponse(reader.url(f"{PATH}/erasure", done="erased"), 303)
 
     return _answer(request, make)

@@ -166,9 +166,7 @@ async def send(request: Request) -> Response:
 def _taken(visit: UploadVisit, files: list[tuple[str, BinaryIO]]) -> Response:
     try:
         _require_own(visit)
-        at_work = active_job(visit.store)
-        busy = () if at_work is None else (str(at_work.details.get("upload")),)
-        upload = stage(visit.settings, visit.store, visit.viewer, files, visit.now, busy=busy)
+        upload = stage(visit.settings, visit.store, visit.viewer, files, visit.now)
         visit.note(Action.changed, "workbook", "sent")
         _read(visit, upload, None)
     except (InputError, WorkbookError, ServiceError) as error:

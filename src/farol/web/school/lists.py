@@ -13,9 +13,11 @@ from markupsafe import Markup
 from pydantic import BaseModel, Field
 from sqlalchemy import exists, select
 
-from farol.accounts.site import read_setting
+from farol.accounts.audit import Action
+from farol.accounts.site import read_setting, write_setting
 from farol.accounts.viewer import Duty
 from farol.csv_form import Audience, CsvForm
+from farol.errors import InputError, Place
 from farol.i18n import Message, msg, translate
 from farol.model.features import meanings_of
 from farol.profile import Profile
@@ -34,6 +36,7 @@ from farol.school.listing import (
 )
 from farol.school.recording import school_column
 from farol.school.standings import Standings, choose, natural, standings_of
+from farol.store.database import Store
 from farol.store.tables import pupil_answers
 from farol.web.filters import Choice
 from farol.web.locale import NOTHING, Reader
@@ -46,7 +49,11 @@ PATH = "/pupils"
 CAPACITY = "capacity"
 """The site setting of how many pupils the team can see, if the school set one."""
 
+KEEP_PATH = "/administration/capacity"
+
 REASONS_SHOWN = 3
+REASONS_AT_ONCE = 2
+"""Of these, the others wait behind "more"."""
 MOST_PLACES = 100_000
 
 
@@ -97,6 +104,8 @@ class Line:
     tied: bool
     listed: bool
     reasons: tuple[str, ...]
+    first: tuple[str, ...]  # of the reasons, in short, those that are seen at once
+    more: tuple[str, ...]
     missing: str
     step: str
     has_case: bool
@@ -165,6 +174,7 @@ def list_values(asking: Asking, asked: Asked, made: PreparedList) -> dict[str, o
         "more_are_set": any((query.level is not None, query.school, query.band is not None, query.reason, query.step)),
         "search": query.search,
         "capacity": page.places.places,
+        "keeping": _keeping(asking, page.places.places),
         "most": max(1, len(page.places.ranked)),
         "summary": _summary(page, made, reader),
         "notes": list(_notes(page, made, reader)),
@@ -187,6 +197,34 @@ def list_values(asking: Asking, asked: Asked, made: PreparedList) -> dict[str, o
     }  # fmt: skip
 
 
+def kept_capacity(store: Store) -> int | None:
+    """How many pupils the team of the school can see; None where nobody said it. Raises StoreError."""
+    places = read_setting(store, CAPACITY, 0)
+    return places if places > 0 else None
+
+
+def keep_capacity(asking: Asking, text: str) -> int:
+    """Keep it for every list. InputError for what is no number of pupils; StoreError."""
+    places = Asked(capacity=text).places()
+    if places is None:
+        raise InputError(
+            msg("The number of pupils cannot be used."),
+            expected=msg("a whole number from {least} to {most}", least=1, most=MOST_PLACES),
+            where=Place(field="capacity"),
+            fix=msg("Go back and say how many pupils the team can see."),
+        )
+    asking.record(Action.changed, "capacity", details=str(places))
+    write_setting(asking.store, CAPACITY, places, asking.at)
+    return places
+
+
+def _keeping(asking: Asking, places: int) -> dict[str, object] | None:
+    """The button that keeps this size for the school, for who may decide it; `is_kept` where it is the size already."""
+    if not asking.viewer.may(Duty.administer):
+        return None
+    return {"url": asking.reader.url(KEEP_PATH), "is_kept": kept_capacity(asking.store) == places}
+
+
 def flag_form(asking: Asking, year: int) -> dict[str, object] | None:
     """Where a list sends the pupils that were ticked, to open a case for each; None for who may record nothing."""
     if not asking.viewer.may(Duty.record):
@@ -202,6 +240,7 @@ def pupil_url(student: str, reader: Reader, end: str = "") -> str:
 def line_of(pupil: ListedPupil, made: PreparedList, reader: Reader) -> Line:
     """A pupil's line in words."""
     raising = [reason for reason in pupil.reasons if reason.direction == "raises"][:REASONS_SHOWN]
+    brief = [reason.brief(reader.locale).render(reader.locale) for reason in raising]
     return Line(
         rank=NOTHING
         if pupil.rank is None
@@ -219,6 +258,8 @@ def line_of(pupil: ListedPupil, made: PreparedList, reader: Reader) -> Line:
         tied=pupil.tied,
         listed=pupil.listed,
         reasons=tuple(reason.fact(reader.locale).render(reader.locale) for reason in raising),
+        first=tuple(brief[:REASONS_AT_ONCE]),
+        more=tuple(brief[REASONS_AT_ONCE:]),
         missing=reader.listing(text.in_locale(reader.locale) for text in pupil.missing),
         step=step_words(pupil.step, reader),
         has_case=pupil.step is not None,
@@ -307,7 +348,7 @@ def xlsx_of(pupils: Sequence[ListedPupil], made: PreparedList, reader: Reader) -
 PRINTED_ROWS = 8
 """Pupils on a page of paper: few enough that the longest lines fit, so that we know how many pages a class takes."""
 PRINTED_WORDS = 2
-"""Reasons and missing values of a printed line."""
+"""Missing values of a printed line."""
 
 
 def class_sheets(
@@ -344,7 +385,7 @@ def _printed(pupil: ListedPupil, made: PreparedList, reader: Reader) -> Line:
     more = len(names) - PRINTED_WORDS
     listed = reader.listing(names[:PRINTED_WORDS])
     missing = str(reader.gettext("{names} and {n} more", names=listed, n=more)) if more > 0 else listed
-    return replace(line, reasons=line.reasons[:PRINTED_WORDS], missing=missing)
+    return replace(line, missing=missing)
 
 
 def _query(asking: Asking, asked: Asked, standings: Standings, profile: Profile, reader: ListReader) -> ListQuery:
@@ -355,8 +396,7 @@ def _query(asking: Asking, asked: Asked, standings: Standings, profile: Profile,
     by = By.all if search else by  # whoever looks for a pupil is to find them
     places = asked.places()
     if places is None:
-        setting = read_setting(asking.store, CAPACITY, 0)
-        places = setting if isinstance(setting, int) and setting > 0 else None
+        places = kept_capacity(asking.store)
     ranked = standings.ranked(seen & standings.of(by))
     return ListQuery(
         by=by,

@@ -15,11 +15,13 @@ from farol.web.school.answering import Asking, answer
 from farol.web.school.class_pages import PATH as CLASSES
 from farol.web.school.class_pages import class_values, classes_values
 from farol.web.school.lists import (
+    KEEP_PATH,
     PATH,
     Asked,
     PrintAsked,
     class_sheets,
     csv_of,
+    keep_capacity,
     list_values,
     prepared,
     xlsx_of,
@@ -176,6 +178,19 @@ def pupil(request: Request, student: str) -> Response:
             return asking.missing()
         asking.record(Action.saw, "pupil", student=record.student)
         return asking.page("pupil.html", pupil_values(asking, record), here="pupils")
+
+    return answer(request, make)
+
+
+@access(Role.manage, is_page=True)
+@router.post(KEEP_PATH)
+def change_capacity(request: Request, given: GivenFields) -> Response:
+    """Keep how many pupils the team of the school can see."""
+
+    def make(asking: Asking) -> Response:
+        places = keep_capacity(asking, given.get("capacity", ""))
+        shown = {name: given[name] for name in ("task", "by") if given.get(name)}
+        return asking.see_other(PATH, **shown, capacity=str(places))
 
     return answer(request, make)
 
