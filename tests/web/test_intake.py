@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from html import unescape
 from io import BytesIO
 from pathlib import Path
+from typing import Any
 
 import httpx
 import openpyxl
 import pytest
 
 from farol.accounts.audit import latest
+from farol.intake.uploads import list_uploads, remove_upload
 from farol.settings import MARKER, Settings
 from farol.store.database import Store
 from tests.damaging import good_rows
@@ -156,6 +158,22 @@ def test_what_is_not_taken_is_said_on_the_same_page(
 def test_a_body_beyond_the_limit_is_refused_unread(site_web: httpx.Client) -> None:
     answer = sent(site_web, ("PEDE2024.csv", b"x" * 2_200_000))
     assert answer.status_code == 413
+
+
+def test_a_workbook_deleted_while_it_is_read_is_missed_in_words(
+    settings: Settings, site_web: httpx.Client, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Another tab deletes it; or so many are sent at once that it has to make room."""
+
+    def reading(module: str, name: str, request: Mapping[str, Any]) -> Any:
+        with Store.open(settings.store_url) as store:
+            remove_upload(settings, store, list_uploads(store)[0].id)
+        return {}
+
+    monkeypatch.setattr("farol.web.intake.views.in_child", reading)
+    answer = sent(site_web, faulty(tmp_path))
+    assert answer.status_code == 422
+    assert "A planilha não está mais aqui." in words(answer)
 
 
 def test_a_file_without_a_year_is_asked_for_it(site_web: httpx.Client, tmp_path: Path) -> None:
