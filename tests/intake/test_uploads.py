@@ -21,9 +21,11 @@ from farol.intake.uploads import (
     MOST_FILES,
     find_upload,
     folder_of,
+    forget_uploads,
     list_uploads,
     prune,
     read_review,
+    remove_files,
     remove_upload,
     safe_name,
     set_state,
@@ -159,6 +161,15 @@ def test_what_vanishes_meanwhile_is_no_fault(settings: Settings, store: Store, b
     (folder_of(settings, full) / "review.json").mkdir()
     with pytest.raises(InputError, match="cannot be kept"):
         write_review(settings, full, {})
+
+
+def test_all_are_forgotten_but_what_a_job_works_with(settings: Settings, store: Store, book: Path) -> None:
+    used, gone, busy = (send(settings, store, book, at=NOW + timedelta(minutes=n)).id for n in range(3))
+    remove_files(settings, used)
+    assert forget_uploads(settings, store, busy=(busy,)) == 1
+    assert kept(settings) == [busy]
+    assert {upload.id for upload in list_uploads(store)} == {used, busy}
+    assert gone not in kept(settings)
 
 
 def test_an_upload_is_found_by_its_id_alone(settings: Settings, store: Store, book: Path) -> None:

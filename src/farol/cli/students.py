@@ -56,6 +56,8 @@ def export(
 def erase(student: StudentArgument, data: DataOption = None, artifacts: ArtifactsOption = None) -> None:
     """All rows and what they added to the counters, in one transaction."""
     from farol.cli.store import say_pending
+    from farol.intake.jobs import busy_uploads
+    from farol.intake.uploads import forget_uploads
     from farol.model.registry import Registry
     from farol.store.database import Store
     from farol.store.privacy import erase as erase_rows
@@ -63,11 +65,14 @@ def erase(student: StudentArgument, data: DataOption = None, artifacts: Artifact
     settings = read_settings(data=data, artifacts=artifacts)
     with Store.open(settings.store_url, existing=True) as store:
         erased = erase_rows(store, _code(student), Registry(settings.artifacts))
+        uploads = forget_uploads(settings, store, busy=busy_uploads(store))
     say(msg("erased predictions of this pupil: {n}", n=erased.rows))
     if erased.outcomes:
         say(msg("erased outcomes of this pupil: {n}", n=erased.outcomes))
     if erased.pages:
         say(msg("erased from the pages: years, answers, name and cases of this pupil: {n}", n=erased.pages))
+    if uploads:
+        say(msg("deleted workbooks that were sent by a page, since they may have the pupil: {n}", n=uploads))
     if erased.kept:
         versions = ", ".join(f"{task} {version}" for task, version in erased.kept)
         say(

@@ -120,6 +120,12 @@ def active_job(store: Store) -> SiteJob | None:
     return None if row is None else find_in(row)
 
 
+def busy_uploads(store: Store) -> tuple[str, ...]:
+    """The upload that a job is at work with, if any. Raises StoreError."""
+    job = active_job(store)
+    return () if job is None else (str(job.details.get("upload")),)
+
+
 def latest_jobs(store: Store, limit: int) -> list[SiteJob]:
     """The last jobs, the newest first. Raises StoreError."""
     query = select(jobs).order_by(jobs.c.created.desc()).limit(limit)

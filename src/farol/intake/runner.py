@@ -12,7 +12,7 @@ from contextlib import suppress
 from datetime import UTC, datetime
 
 from farol.errors import StoreError
-from farol.intake.jobs import SiteJob, active_job, beat, cut_off
+from farol.intake.jobs import SiteJob, beat, busy_uploads, cut_off
 from farol.intake.uploads import prune
 from farol.settings import Settings
 from farol.store.database import Store
@@ -79,8 +79,7 @@ class JobRunner:
         if again is not None:
             logger.warning("A job was cut off while it put models into use, and is begun again.")
             self.start(again)
-        busy = active_job(store)
-        prune(self._settings, store, now, busy=() if busy is None else (str(busy.details.get("upload")),))
+        prune(self._settings, store, now, busy=busy_uploads(store))
 
     def stop(self) -> None:
         """End all children; jobs that had changed nothing are over, others go on when Farol runs again."""

@@ -252,6 +252,17 @@ def remove_upload(settings: Settings, store: Store, upload: str) -> None:
         connection.execute(delete(uploads).where(uploads.c.id == upload))
 
 
+def forget_uploads(settings: Settings, store: Store, *, busy: Iterable[str] = ()) -> int:
+    """Delete every upload whose files are there, since each may have a pupil who is erased; how many. StoreError.
+
+    Those that a job is `busy` with stay: that job deletes them at its end.
+    """
+    kept = [upload.id for upload in list_uploads(store) if folder_of(settings, upload.id).is_dir()]
+    for upload in (forgotten := [upload for upload in kept if upload not in busy]):
+        remove_upload(settings, store, upload)
+    return len(forgotten)
+
+
 def prune(settings: Settings, store: Store, now: datetime, *, room_for: int = 0, busy: Iterable[str] = ()) -> None:
     """Delete what is older than the settings say, what is beyond their number, and remains. Raises StoreError.
 

@@ -21,6 +21,8 @@ from farol.accounts.viewer import Viewer
 from farol.errors import ApiError, FarolError, InputError, Place
 from farol.files import make_private_folder
 from farol.i18n import msg
+from farol.intake.jobs import busy_uploads
+from farol.intake.uploads import forget_uploads
 from farol.service import Service
 from farol.store.backup import backup as write_backup
 from farol.store.keys import Keys, Role
@@ -273,6 +275,7 @@ def erase_pupil(request: Request, student: Text = "", again: Text = "") -> Respo
                 fix=msg("Go back and type the code of this pupil once more."),
             )
         erased = erase(service.store, code, service.registry)
+        forget_uploads(service.settings, service.store, busy=busy_uploads(service.store))
         service.erasing = erased.is_pending
         # Without the code: who was erased is to be known no longer, that somebody was, is.
         record(service.store, viewer, Action.changed, "erasure", at=_now(), details="one pupil erased")

@@ -20,7 +20,7 @@ from farol.i18n import msg
 from farol.intake import jobs
 from farol.intake.child import in_child
 from farol.intake.columns import KeptColumn, forget_column, headers_of, keep_columns, kept_columns
-from farol.intake.jobs import SiteJob, active_job, find_job, latest_jobs
+from farol.intake.jobs import SiteJob, active_job, busy_uploads, find_job, latest_jobs
 from farol.intake.review import ReadRequest
 from farol.intake.uploads import (
     MARKED,
@@ -165,8 +165,7 @@ async def send(request: Request) -> Response:
 def _taken(visit: UploadVisit, files: list[tuple[str, BinaryIO]]) -> Response:
     try:
         _require_own(visit)
-        at_work = active_job(visit.store)
-        busy = () if at_work is None else (str(at_work.details.get("upload")),)
+        busy = busy_uploads(visit.store)
         upload = stage(visit.settings, visit.store, visit.viewer, files, visit.now, busy=busy)
         visit.note(Action.changed, "workbook", "sent")
         _read(visit, upload, None)
