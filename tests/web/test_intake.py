@@ -163,7 +163,7 @@ def test_a_body_beyond_the_limit_is_refused_unread(site_web: httpx.Client) -> No
 def test_a_workbook_deleted_while_it_is_read_is_missed_in_words(
     settings: Settings, site_web: httpx.Client, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Another tab deletes it; or so many are sent at once that it has to make room."""
+    """Another tab deletes it; or others that are sent at once need its room."""
 
     def reading(module: str, name: str, request: Mapping[str, Any]) -> Any:
         with Store.open(settings.store_url) as store:

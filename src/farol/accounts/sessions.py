@@ -194,7 +194,7 @@ def _entered(
 
 
 def _failed(failures: int, at: datetime) -> dict[str, object]:
-    """What an account keeps after so many wrong passwords in a row."""
+    """What an account keeps after that number of wrong passwords, one after another."""
     wait = timedelta() if failures < FREE_FAILURES else FIRST_WAIT * 2 ** min(failures - FREE_FAILURES, 10)
     return {"failures": failures, "locked_until": microseconds(at + min(wait, LONGEST_WAIT))}
 
