@@ -10,6 +10,7 @@ from farol.accounts import sessions
 from farol.accounts.audit import Action, latest
 from farol.accounts.passwords import hashed, matches
 from farol.accounts.sessions import (
+    FIRST_WAIT,
     FREE_FAILURES,
     IDLE,
     LONGEST,
@@ -22,7 +23,7 @@ from farol.accounts.sessions import (
     sessions_of,
     sign_in,
 )
-from farol.accounts.users import accept_invitation, create_user, disable_user, reset_user
+from farol.accounts.users import accept_invitation, account_of, create_user, disable_user, reset_user
 from farol.accounts.viewer import UserRole
 from farol.store.database import Store
 
@@ -112,6 +113,61 @@ def test_wrong_passwords_make_an_account_wait_ever_longer(store: Store) -> None:
     at = THEN + timedelta(seconds=31)
     failing(store, 1, at)
     assert sign_in(store, "ana", PASSWORD, at=at + timedelta(seconds=59)) is None
+
+
+def test_guesses_at_the_same_moment_count_each(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    """All had read the account before the first of them was noted: the sixth must wait, though its guess is right."""
+    key = person(store)
+    left = FREE_FAILURES
+
+    def while_others_guess(encoded: str | None, password: str) -> bool:
+        nonlocal left
+        if left:
+            left -= 1
+            assert sign_in(store, "ana", "wrong", at=THEN) is None
+        return matches(encoded, password)
+
+    monkeypatch.setattr(sessions, "matches", while_others_guess)
+    assert sign_in(store, "ana", PASSWORD, at=THEN) is None
+    assert account_of(store, key).locked_until == THEN + FIRST_WAIT
+    assert sign_in(store, "ana", PASSWORD, at=THEN + FIRST_WAIT) is not None
+
+
+@pytest.mark.parametrize("change", ["password", "reset", "disabled"])
+def test_a_sign_in_under_way_brings_nothing_back(store: Store, monkeypatch: pytest.MonkeyPatch, change: str) -> None:
+    """The old password was right when it was looked at; before the session began, it was so no longer."""
+    key = person(store)
+    other = "outras quatro palavras"
+    monkeypatch.setattr(sessions, "matches", matches)
+
+    def while_it_changes(encoded: str | None, password: str) -> bool:
+        fits = matches(encoded, password)
+        monkeypatch.setattr(sessions, "matches", matches)
+        if change == "password":
+            assert change_password(store, account_of(store, key).user, PASSWORD, other, keep="")
+        else:
+            {"reset": reset_user, "disabled": disable_user}[change](store, key, at=THEN)
+        return fits
+
+    if change == "disabled":
+        person(store, "bia")  # somebody must stay administrator
+    monkeypatch.setattr(sessions, "matches", while_it_changes)
+    assert sign_in(store, "ana", PASSWORD, at=THEN) is None
+    assert sessions_of(store, key, at=THEN) == []
+    assert sign_in(store, "ana", PASSWORD, at=THEN) is None
+    assert (sign_in(store, "ana", other, at=THEN) is not None) == (change == "password")
+
+
+def test_a_change_of_password_under_way_ends_with_a_reset(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    key = person(store)
+
+    def while_it_is_reset(encoded: str | None, password: str) -> bool:
+        reset_user(store, key, at=THEN)
+        return matches(encoded, password)
+
+    monkeypatch.setattr(sessions, "matches", while_it_is_reset)
+    assert not change_password(store, account_of(store, key).user, PASSWORD, "outras quatro palavras", keep="")
+    assert not account_of(store, key).has_password
 
 
 def test_nobody_is_locked_out_for_good(store: Store) -> None:

@@ -60,6 +60,10 @@ def faulty() -> Iterator[Client]:
     async def read(request: Request) -> Response:
         return Response(str(len(await request.body())), headers={"Cache-Control": "max-age=5"})
 
+    @app.post("/form")
+    async def form(request: Request) -> Response:
+        return Response(str(len(await request.form())))
+
     with running(app) as client:
         yield client
 
@@ -214,6 +218,18 @@ def test_a_body_of_undeclared_length_is_bounded_too(settings: Settings) -> None:
 def test_the_limit_itself_is_still_accepted(faulty: Client) -> None:
     assert faulty.post("/read", content=b"x" * 1000).text == "1000"
     error_of(faulty.post("/read", content=b"x" * 1001), 413, "body_too_large")
+
+
+@pytest.mark.parametrize(
+    ("encoding", "status"),
+    [("undefined", 415), ("unicode_escape", 415), ('"utf-7"', 415), ("utf-8", 200), ('"UTF-8"', 200), ("", 200)],
+)
+def test_forms_come_in_utf8(faulty: Client, encoding: str, status: int) -> None:
+    """Any encoding that Python knows could be named: some break, others make texts that nothing can store."""
+    charset = f"; charset={encoding}" if encoding else ""
+    body = b'--x\r\nContent-Disposition: form-data; name="a\\ud800"\r\n\r\nb\r\n--x--\r\n'
+    answer = faulty.post("/form", content=body, headers={"Content-Type": f"multipart/form-data; boundary=x{charset}"})
+    assert answer.status_code == status
 
 
 def test_our_fault_is_answered_without_traceback_and_logged_bare(

@@ -13,11 +13,13 @@ from pathlib import Path
 import pytest
 
 from farol.cli import commands, main
+from farol.intake.uploads import FOLDER
 from farol.model.registry import Registry
 from farol.model.scoring import Scorer
 from farol.store.database import Store
 from farol.store.statements import cursor_of
 from tests.bundles import make_bundle
+from tests.intake.sending import send, settings_of
 from tests.store.rows import row
 from tests.store.scored import answered, pupils
 
@@ -93,6 +95,17 @@ def test_counters_are_true_after_a_pupil_is_erased(store: Store, run: Run) -> No
     again = run("students", "erase", "RA-7")
     assert "erased predictions of this pupil: 0" in again
     assert "no longer count" not in again
+
+
+def test_a_pupil_who_is_erased_is_in_no_upload(store: Store, run: Run, tmp_path: Path) -> None:
+    book = tmp_path / "PEDE2024.csv"
+    book.write_text("RA;Turma\nRA-7;3B\n")
+    settings = settings_of(tmp_path)
+    send(settings, store, book)
+    printed = run("students", "erase", "RA-7")
+    assert "deleted workbooks that were sent by a page, since they may have the pupil: 1" in printed
+    assert list((settings.data / FOLDER).iterdir()) == []
+    assert "deleted workbooks" not in run("students", "erase", "RA-7")
 
 
 def test_erasing_says_what_counters_of_lost_models_count(store: Store, run: Run) -> None:

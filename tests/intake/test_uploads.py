@@ -192,6 +192,20 @@ def test_files_that_cannot_be_deleted_are_told(
         forget_uploads(settings, store, NOW)
 
 
+def test_what_vanishes_meanwhile_is_no_fault(settings: Settings, store: Store, book: Path) -> None:
+    """Another worker, or another tab, deletes what is being looked at."""
+    gone = send(settings, store, book).id
+    (settings.data / FOLDER / "half").symlink_to("nowhere")
+    prune(settings, store, NOW)
+    remove_upload(settings, store, gone)
+    with pytest.raises(InputError, match="no longer here"):
+        write_review(settings, gone, {})
+    full = send(settings, store, book).id
+    (folder_of(settings, full) / "review.json").mkdir()
+    with pytest.raises(InputError, match="cannot be kept"):
+        write_review(settings, full, {})
+
+
 def test_an_upload_is_found_by_its_id_alone(settings: Settings, store: Store, book: Path) -> None:
     upload = send(settings, store, book)
     set_state(store, upload.id, "refused", {"year": 2024})

@@ -62,7 +62,6 @@ DUTIES: Mapping[str, Duty] = {
     "/account": Duty.see,
     "/pupils": Duty.see,
     "/classes": Duty.see,
-    "/glossary": Duty.see,
     "/cases": Duty.see,
     "/meeting": Duty.see,
     "/glossary": Duty.see,

@@ -175,6 +175,8 @@ def test_unknown_login_and_wrong_password_read_the_same(client: Client) -> None:
         ("/\\elsewhere.example", "/"),
         ("/\t/elsewhere.example", "/"),
         ("javascript:alert(1)", "/"),
+        ("//[", "/"),
+        ("http://[", "/"),
         ("", "/"),
     ],
 )
@@ -247,7 +249,8 @@ def test_the_audit_is_filtered_and_exported(client: Client) -> None:
     csv = client.get("/administration/audit.csv?lang=pt-BR")
     assert csv.text.startswith("\ufeffQuando;Quem;O que fez;Com o quê;Aluno;Mais\r\n")
     assert client.get("/administration/audit?from=2020-01-01&to=2020-01-02&lang=en").text.count("<tr") == 0
-    assert client.get("/administration/audit?from=soon").status_code == 422
+    for no_day in ("from=soon", "to=9999-12-31", "from=0001-01-01"):
+        assert client.get(f"/administration/audit?{no_day}").status_code == 422
 
 
 def test_the_purpose_is_recorded_on_its_page(client: Client) -> None:

@@ -163,6 +163,8 @@ def test_a_period_that_cannot_be_is_refused(settings: Settings, client: httpx.Cl
 def test_a_pupil_is_shown_kept_and_erased(settings: Settings, client: httpx.Client) -> None:
     with Store.open(settings.store_url) as store, store.exclusive() as connection:
         connection.exec_driver_sql("UPDATE predictions SET student = '17' WHERE seq <= 3")
+    sent = client.post("/workbooks", files={"files": ("PEDE2024.csv", b"RA;INDE 2024;Turma\n17;5;3B\n")})
+    assert sent.status_code == 303
     page = client.post(f"{PATH}/erasure/find", data={"student": "17"})
     assert "<dd>3</dd>" in page.text
     copy = client.post(f"{PATH}/erasure/export", data={"student": "17"})
@@ -173,6 +175,7 @@ def test_a_pupil_is_shown_kept_and_erased(settings: Settings, client: httpx.Clie
     done = client.post(f"{PATH}/erasure", data={"student": "17", "again": "17"}, follow_redirects=True)
     assert "What was stored of this pupil is erased." in done.text
     assert stored(settings) == 12
+    assert list((settings.data / "uploads").iterdir()) == []
     assert audited(settings)[0] == "changed erasure one pupil erased"
     assert "17" not in str(done.url)
 

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime
 from html import unescape
 from io import BytesIO
 from pathlib import Path
+from typing import Any
 
 import httpx
 import openpyxl
@@ -16,6 +17,7 @@ import pytest
 from farol.accounts.audit import latest
 from farol.accounts.viewer import NOBODY_IN_PARTICULAR
 from farol.intake import jobs
+from farol.intake.uploads import list_uploads, remove_upload
 from farol.profile import load_profile
 from farol.pupils.forecast import forecast_panel
 from farol.settings import MARKER, Settings
@@ -182,6 +184,22 @@ def test_a_body_beyond_the_limit_is_refused_unread(site_web: httpx.Client) -> No
     assert answer.status_code == 413
 
 
+def test_a_workbook_deleted_while_it_is_read_is_missed_in_words(
+    settings: Settings, site_web: httpx.Client, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Another tab deletes it; or others that are sent at once need its room."""
+
+    def reading(module: str, name: str, request: Mapping[str, Any]) -> Any:
+        with Store.open(settings.store_url) as store:
+            remove_upload(settings, store, list_uploads(store)[0].id)
+        return {}
+
+    monkeypatch.setattr("farol.web.intake.views.in_child", reading)
+    answer = sent(site_web, faulty(tmp_path))
+    assert answer.status_code == 422
+    assert "A planilha não está mais aqui." in words(answer)
+
+
 def test_a_file_without_a_year_is_asked_for_it(site_web: httpx.Client, tmp_path: Path) -> None:
     data = write_xlsx(tmp_path / "b.xlsx", {"Plan1": good_rows()}).read_bytes()
     path = taken(site_web, ("notas.xlsx", data))
@@ -265,9 +283,9 @@ def test_the_end_of_a_training_speaks_plainly(settings: Settings, site_web: http
             | {"new": {"value": value, "low": 0.1, "high": 0.9}}
             for name, value in (("roc_auc", 0.93), ("precision_top", 0.81), ("recall_top", 0.5))
         ]
-        told = {"task": "next-year", "title": _both("Próximo"), "state": _both("em defasagem"), "version": "2024-x"}
+        told: dict[str, object] = {"task": "next-year", "title": _both("Próximo"), "state": _both("em defasagem"), "version": "2024-x"}
         told |= {"served": None, "promotable": True, "reasons": [_both("Supera todas.")], "figures": figures}
-        result = {"tasks": [told], "used": {"next-year": "2024-x"}, "outcomes": [], "forecasts": [], "left": {}}
+        result: dict[str, object] = {"tasks": [told], "used": {"next-year": "2024-x"}, "outcomes": [], "forecasts": [], "left": {}}
         job = jobs.begin(store, "train", NOBODY_IN_PARTICULAR, {"file": "ano.xlsx", "upload": "x"}, THEN)
         assert job is not None
         assert jobs.take(store, job.id, THEN)

@@ -23,6 +23,7 @@ from farol.model.registry import Registry
 from farol.model.scoring import Scorer
 from farol.pupils.forecast import forecast_panel
 from farol.school.names import names_are_on
+from farol.school.pupil import PupilRecord, read_pupil
 from farol.school.recording import record_answers, record_years
 from farol.settings import Settings
 from farol.store.database import Store
@@ -170,6 +171,24 @@ def test_a_coordinator_meets_other_classes_nowhere(
     assert school.post(f"/pupils/{theirs[0]}/scenario", data={"IDA": "3"}).status_code == 404
     assert school.get(f"/pupils/{ours[0]}").status_code == 200
     assert f"coordena a turma {mine}" in words(school.get(f"/pupils/{ours[0]}").text)
+
+
+def test_nothing_is_read_of_a_pupil_of_another_class(
+    school: httpx.Client, store: Store, as_coordinator: Callable[..., None], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Else the time that a refusal takes would tell which codes there are."""
+    mine, other = two_classes(store)
+    as_coordinator(mine)
+    asked = []
+
+    def noted(store: Store, student: str, *, with_name: bool) -> PupilRecord | None:
+        asked.append(student)
+        return read_pupil(store, student, with_name=with_name)
+
+    monkeypatch.setattr("farol.web.school.pupil_pages.read_pupil", noted)
+    hidden, seen = pupils_of(store, other)[0], pupils_of(store, mine)[0]
+    assert [school.get(f"/pupils/{code}").status_code for code in (hidden, "RA-999999", seen)] == [404, 404, 200]
+    assert asked == [seen]
 
 
 def test_what_is_asked_for_other_classes_changes_no_count(

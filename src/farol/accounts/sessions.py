@@ -82,24 +82,17 @@ def sign_in(store: Store, login: str, password: str, *, at: datetime, browser: s
         row = connection.execute(select(users).where(users.c.login == login)).mappings().first()
     encoded: str | None = None if row is None else row["password"]
     fits = matches(encoded, password)
-    is_waiting = row is not None and row["locked_until"] is not None and row["locked_until"] > microseconds(at)
     is_known = encoded is not None and row is not None and _is_known_browser(browser, row["id"], encoded, at)
-    if row is None or encoded is None or not fits or row["disabled"] is not None or (is_waiting and not is_known):
-        failures = 0 if row is None else row["failures"] + 1
-        wait = timedelta() if failures < FREE_FAILURES else FIRST_WAIT * 2 ** min(failures - FREE_FAILURES, 10)
-        locked = {"failures": failures, "locked_until": microseconds(at + min(wait, LONGEST_WAIT))}
-        _note(store, "" if row is None else row["id"], Action.refused, {} if is_waiting else locked, at=at)
+    fresh = hashed(password) if fits and encoded is not None and is_outdated(encoded) else encoded
+    token = secrets.token_urlsafe(32)
+    key = "" if row is None else row["id"]
+    user = _entered(store, key, encoded, fresh if fits else None, token=token, at=at, is_known=is_known)
+    if user is None or fresh is None:
         if is_known:
             _WRONG[browser] += 1
         return None
-    if is_outdated(encoded):
-        encoded = hashed(password)
-    token = secrets.token_urlsafe(32)
-    user = user_of(row)
     _WRONG.pop(browser, None)
-    changes: dict[str, object] = {"failures": 0, "locked_until": None, "password": encoded}
-    _note(store, user.id, Action.signed_in, changes, at=at, token=token)
-    return SignedIn(user, token, _browser(user.id, encoded, at + KNOWN_BROWSER))
+    return SignedIn(user, token, _browser(user.id, fresh, at + KNOWN_BROWSER))
 
 
 def session_of(store: Store, token: str, *, at: datetime) -> Session | None:
@@ -157,30 +150,53 @@ def end_sessions(store: Store, user: str, *, but: str = "") -> None:
 def change_password(store: Store, user: User, old: str, new: str, *, keep: str) -> bool:
     """Another password for oneself; every session but `keep` ends. Whether the old one was right."""
     with store_errors(store.engine.url), store.engine.connect() as connection:
-        encoded = connection.execute(select(users.c.password).where(users.c.id == user.id)).scalar_one_or_none()
-    if not matches(encoded, old):
+        known = connection.execute(select(users.c.password).where(users.c.id == user.id)).scalar_one_or_none()
+    if not matches(known, old):
         return False
     encoded = hashed(new)
     writing = store.engine.execution_options(**{IMMEDIATE: True})
     with store_errors(store.engine.url), writing.begin() as connection:
-        connection.execute(update(users).where(users.c.id == user.id).values(password=encoded))
+        # A reset that came between holds: whoever had the old password has nothing left.
+        own = update(users).where(users.c.id == user.id, users.c.password == known)
+        if not connection.execute(own.values(password=encoded)).rowcount:
+            return False
         connection.execute(delete(sessions).where(sessions.c.user == user.id, sessions.c.digest != keep))
     return True
 
 
-def _note(
-    store: Store, user: str, action: Action, changes: dict[str, object], *, at: datetime, token: str | None = None
-) -> None:
-    """In one transaction, the same whether there is such a user or not: what becomes of the account, and the audit."""
+def _entered(
+    store: Store, key: str, checked: str | None, fresh: str | None, *, token: str, at: datetime, is_known: bool
+) -> User | None:
+    """What becomes of the account, the audit, and the session of `token`, in one transaction; the user who is in.
+
+    The account is read again: while the password was checked, others may have guessed, and it may have got another
+    password, or been disabled. `checked` is the hash that was looked at; `fresh` the one to keep, None where the
+    password does not fit. The writes are the same whether there is such a user or not.
+    """
+    now = microseconds(at)
     writing = store.engine.execution_options(**{IMMEDIATE: True})
     with store_errors(store.engine.url), writing.begin() as connection:
-        connection.execute(update(users).where(users.c.id == user).values({"login": users.c.login, **changes}))
-        connection.execute(audit.insert(), [audit_values(user, action, "session", at=at)])
-        if token is not None:
-            connection.execute(delete(sessions).where(sessions.c.ends < microseconds(at)))
-            now = microseconds(at)
-            values = {"digest": digest_of(token), "user": user, "created": now, "seen": now}
+        row = connection.execute(select(users).where(users.c.id == key).with_for_update()).mappings().first()
+        is_waiting = row is not None and row["locked_until"] is not None and row["locked_until"] > now
+        is_in = row is not None and fresh is not None and row["password"] == checked and row["disabled"] is None
+        user = user_of(row) if row is not None and is_in and (is_known or not is_waiting) else None
+        changes: dict[str, object] = {"failures": 0, "locked_until": None, "password": fresh}
+        if user is None:
+            changes = {} if is_waiting else _failed(0 if row is None else row["failures"] + 1, at)
+        connection.execute(update(users).where(users.c.id == key).values({"login": users.c.login, **changes}))
+        action = Action.refused if user is None else Action.signed_in
+        connection.execute(audit.insert(), [audit_values(key, action, "session", at=at)])
+        if user is not None:
+            connection.execute(delete(sessions).where(sessions.c.ends < now))
+            values = {"digest": digest_of(token), "user": key, "created": now, "seen": now}
             connection.execute(sessions.insert(), [{**values, "ends": microseconds(at + LONGEST)}])
+    return user
+
+
+def _failed(failures: int, at: datetime) -> dict[str, object]:
+    """What an account keeps after that number of wrong passwords, one after another."""
+    wait = timedelta() if failures < FREE_FAILURES else FIRST_WAIT * 2 ** min(failures - FREE_FAILURES, 10)
+    return {"failures": failures, "locked_until": microseconds(at + min(wait, LONGEST_WAIT))}
 
 
 def _browser(user: str, encoded: str, ends: datetime) -> str:

@@ -12,12 +12,13 @@ from collections.abc import Callable, Iterable, Mapping
 from secrets import token_hex
 
 from fastapi import Request
+from python_multipart.multipart import parse_options_header
 from starlette.requests import ClientDisconnect
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from farol.api.errors import error_response, internal_error, too_large
 from farol.api.logs import FIELDS, places
-from farol.api.requests import fields_of, locale_in, route_of
+from farol.api.requests import fields_of, locale_in, media_type, route_of
 from farol.errors import ApiError
 from farol.i18n import LOCALES, msg
 from farol.settings import Settings
@@ -118,7 +119,16 @@ def _declared_too_large(fields: Mapping[bytes, bytes], limit: int) -> ApiError |
 
 
 def _unreadable(scope: Scope) -> ApiError | None:
-    """Servers let any bytes through in an address, but what reads them later expects it as RFC 3986 has it."""
+    """Servers let any bytes through in an address, but what reads them later expects it as RFC 3986 has it.
+
+    A form may name any encoding that Python knows, some of which break, or make texts that nothing can store.
+    """
+    declared = fields_of(scope).get(b"content-type", b"")
+    if b"charset" in declared.lower() and media_type(scope).startswith("multipart/"):
+        encoding = parse_options_header(declared)[1].get(b"charset", b"utf-8").lower()
+        if encoding not in (b"utf-8", b"utf8"):
+            words = msg("The form is not written in UTF-8.")
+            return ApiError(415, "unsupported_media_type", words, fix=msg("Send it in UTF-8, as browsers do."))
     if scope["query_string"].isascii():
         return None
     words = msg("The address has bytes that no address may have.")

@@ -11,6 +11,7 @@ import json
 import re
 import shutil
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import asdict, dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -109,10 +110,7 @@ def stage(
             left -= staged[-1].size
         half.replace(folder)
     except OSError as error:
-        raise InputError(
-            msg("The file cannot be kept: {reason}.", reason=reason_of(error)),
-            fix=msg("Tell the person who looks after Farol: the data folder needs room and permission."),
-        ) from error
+        raise _cannot_keep(error) from error
     finally:
         shutil.rmtree(half, ignore_errors=True)
     upload = Upload(known, at, viewer.id, "read", tuple(staged), {})
@@ -131,6 +129,13 @@ def stage(
         shutil.rmtree(folder, ignore_errors=True)
         raise
     return upload
+
+
+def _cannot_keep(error: OSError) -> InputError:
+    return InputError(
+        msg("The file cannot be kept: {reason}.", reason=reason_of(error)),
+        fix=msg("Tell the person who looks after Farol: the data folder needs room and permission."),
+    )
 
 
 def _require_files(files: Sequence[tuple[str, BinaryIO]]) -> None:
@@ -214,10 +219,15 @@ def set_state(store: Store, upload: str, state: str, review: dict[str, Any]) -> 
 
 
 def write_review(settings: Settings, upload: str, review: dict[str, Any]) -> None:
-    """Keep what was read beside the files. Raises OSError."""
+    """Keep what was read beside the files. Raises InputError where these were deleted meanwhile, or nothing fits."""
     path = folder_of(settings, upload) / REVIEW
-    replace_file(path, json.dumps(review).encode())
-    path.chmod(PRIVATE)
+    try:
+        replace_file(path, json.dumps(review).encode())
+        path.chmod(PRIVATE)
+    except FileNotFoundError:
+        raise InputError(msg("The workbook is no longer here."), fix=msg("Send it again.")) from None
+    except OSError as error:
+        raise _cannot_keep(error) from error
 
 
 def read_review(settings: Settings, upload: str) -> dict[str, Any] | None:
@@ -297,8 +307,9 @@ def prune(
     known = {upload.id for upload in kept}
     folder = settings.data / FOLDER
     for path in folder.iterdir() if folder.is_dir() else ():
-        if path.name not in known and path.stat().st_mtime < (now - ABANDONED).timestamp():
-            shutil.rmtree(path, ignore_errors=True)
+        with suppress(FileNotFoundError):  # another worker deleted it meanwhile
+            if path.name not in known and path.stat().st_mtime < (now - ABANDONED).timestamp():
+                shutil.rmtree(path, ignore_errors=True)
 
 
 def _writing(store: Store) -> Any:

@@ -190,9 +190,9 @@ def audit_page(
     """What was done, the newest first."""
     frame = frame_of(request)
     asked = {"user": user, "action": action, "student": student, "from": first, "to": last}
-    lines = _lines(frame, SHOWN, asked)
+    lines, names = _lines(frame, SHOWN, asked), _names(frame)
     values: dict[str, object] = {
-        "rows": [_row(frame.reader, line, _names(frame)) for line in lines],
+        "rows": [_row(frame.reader, line, names) for line in lines],
         "asked": asked,
         "accounts": all_accounts(frame.store),
         "actions": ACTIONS,
@@ -348,8 +348,10 @@ def _day(text: str, name: str, zone: ZoneInfo) -> datetime | None:
     if not text:
         return None
     try:
-        return datetime.combine(date.fromisoformat(text), time(), zone)
-    except ValueError:
+        moment = datetime.combine(date.fromisoformat(text), time(), zone)
+        _ = moment - timedelta(days=1), moment + timedelta(days=1)  # beyond the first and the last there is no day
+    except (ValueError, OverflowError):
         raise InputError(
             msg("This is no day."), expected=msg("a day such as 2025-03-31"), where=Place(field=name)
         ) from None
+    return moment

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from typing import Annotated
-from urllib.parse import urlsplit
 
 from fastapi import APIRouter, Form, Query, Request
 from fastapi.responses import RedirectResponse, Response
@@ -57,10 +56,9 @@ def few_bytes(_settings: Settings) -> int:
 
 def safe_next(address: str) -> str:
     """Where to go after the sign-in: a path of this site, else its first page."""
-    parts = urlsplit(address)
-    is_ours = not parts.scheme and not parts.netloc and address.startswith("/") and not address.startswith("//")
+    is_path = address.startswith("/") and not address.startswith("//")
     is_plain = address.isprintable() and "\\" not in address
-    return address if is_ours and is_plain else "/"
+    return address if is_path and is_plain else "/"
 
 
 @access(None, is_page=True)

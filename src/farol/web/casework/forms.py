@@ -205,6 +205,6 @@ def school_year(text: str, now: datetime) -> int:
     """The year that a form names, else this one. InputError for what is no school year."""
     if not text:
         return now.year
-    if not (text.isascii() and text.isdigit() and 1990 <= int(text[:5]) <= 2100):
+    if not (text.isascii() and text.isdigit() and len(text) == 4 and 1990 <= int(text) <= 2100):
         raise InputError(msg("The form names no school year."), fix=msg("Load the page again."))
     return int(text)

@@ -189,10 +189,10 @@ def _read(visit: UploadVisit, upload: Upload, year: int | None) -> None:
     request = ReadRequest.of(workbook_of(visit.settings, upload), profile, headers, visit.settings, year)
     try:
         review = in_child("review", "read_upload", request.as_dict())
+        write_review(visit.settings, upload.id, review)
     except FarolError:
         remove_upload(visit.settings, visit.store, upload.id)
         raise
-    write_review(visit.settings, upload.id, review)
     counts = {"year": year, "pupils": {str(part["year"]): part["pupils"] for part in review["years"]}}
     is_hopeless = review["problem"] and not review["asks_year"] and not review["unknown"]
     if is_hopeless:

@@ -9,6 +9,7 @@ from typing import Any
 from markupsafe import Markup
 
 from farol.accounts.purpose import purpose_words
+from farol.casework.cases import seen_pupils
 from farol.errors import InputError
 from farol.model.features import meanings_of
 from farol.model.reasons import Reason, number_text
@@ -43,7 +44,13 @@ class ScenarioField:
 def seen_pupil(asking: Asking, written: str) -> PupilRecord | None:
     """The pupil, if there is one that this person may see. Raises StoreError."""
     student = student_code(written)
-    record = None if student is None else read_pupil(asking.store, student, with_name=asking.with_names)
+    if student is None:
+        return None
+    # Whom they may not see is looked up no further than who does not exist: else the time it takes would tell.
+    with asking.store.snapshot() as connection:
+        if student not in seen_pupils(connection, asking.viewer, [student]):
+            return None
+    record = read_pupil(asking.store, student, with_name=asking.with_names)
     return record if record is not None and asking.viewer.sees(record.group) else None
 
 
