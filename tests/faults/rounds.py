@@ -96,8 +96,7 @@ def kills(service: Service) -> tuple[Kill, ...]:
     """The ways there are to kill something of this service."""
     ways: list[Kill] = [kill_all]
     if service.url.startswith("sqlite"):
-        # With several workers the first refusals may come before a copy is saved: docs/threats.md says so.
-        ways.extend(CHANGES if service.workers == 1 else CHANGES[:-1])
+        ways.extend(CHANGES)
     if service.workers > 1:
         ways.append(kill_worker)
     if service.url.startswith("postgresql"):
