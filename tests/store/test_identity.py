@@ -431,6 +431,8 @@ def test_what_was_refused_once_stays_refused(file: Path) -> None:
         watch.taken(None, ConnectionPoolEntry(), None)
     with pytest.raises(StoreError):
         watch.connecting()
+    with pytest.raises(StoreError, match="Another file"):
+        raise watch._refuse(DatabaseFiles.at(file), None)  # the other thread, which waited meanwhile
 
 
 def test_a_file_that_is_away_has_no_size(tmp_path: Path) -> None:
