@@ -175,17 +175,15 @@ def test_postgresql_is_stopped_and_started_again(trained: Path, tmp_path: Path, 
 
 
 @pytest.mark.postgresql
-@pytest.mark.parametrize("workers", [1, 2])
-def test_postgresql_is_swallowed_by_a_black_hole(trained: Path, tmp_path: Path, cluster: Cluster, workers: int) -> None:
+def test_postgresql_is_swallowed_by_a_black_hole(trained: Path, tmp_path: Path, cluster: Cluster) -> None:
     with blackhole(cluster) as hole:
         url = cluster.new_database().replace(str(cluster.folder), str(hole.folder)) + "&connect_timeout=2"
-        with Service(trained, tmp_path, url, workers, environ={"FAROL_STORE_TIMEOUT": "0.5"}) as service:
+        with Service(trained, tmp_path, url, 2, environ={"FAROL_STORE_TIMEOUT": "0.5"}) as service:
             goes_away_and_comes_back(service, hole.swallow, hole.forward)
 
 
 @LINUX
-@pytest.mark.parametrize("workers", [1, 2])
-def test_the_data_folder_is_unmounted_and_mounted_again(trained: Path, tmp_path: Path, workers: int) -> None:
+def test_the_data_folder_is_unmounted_and_mounted_again(trained: Path, tmp_path: Path) -> None:
     """A folder of another name, mounted here: without it there is an empty one."""
     disk, data = tmp_path / "disk", tmp_path / "mounted"
     disk.mkdir()
@@ -200,7 +198,7 @@ def test_the_data_folder_is_unmounted_and_mounted_again(trained: Path, tmp_path:
 
     mount()
     try:
-        with Service(trained, tmp_path, f"sqlite:///{data / 'farol.db'}", workers) as service:
+        with Service(trained, tmp_path, f"sqlite:///{data / 'farol.db'}", 2) as service:
             goes_away_and_comes_back(service, unmount, mount)
             assert sorted(path.name for path in disk.glob("*.db")) == ["farol.db"]
     finally:
@@ -208,11 +206,10 @@ def test_the_data_folder_is_unmounted_and_mounted_again(trained: Path, tmp_path:
     assert not list(data.iterdir()), "no empty database was made in its place"
 
 
-@pytest.mark.parametrize("workers", [1, 2])
-def test_restoring_while_serving_keeps_what_comes_after(trained: Path, tmp_path: Path, workers: int) -> None:
+def test_restoring_while_serving_keeps_what_comes_after(trained: Path, tmp_path: Path) -> None:
     """What came between the copy and its restoring is given up by whoever restores; nothing later is."""
     before, after, copy = Notes(), Notes(), tmp_path / "copy.db"
-    with Service(trained, tmp_path, f"sqlite:///{tmp_path / 'data' / 'farol.db'}", workers) as service:
+    with Service(trained, tmp_path, f"sqlite:///{tmp_path / 'data' / 'farol.db'}", 2) as service:
         with Load(service, before, callers=3):
             service.wait_for(lambda: len(before.acknowledged) > 20)
             backup(service.url, copy)
