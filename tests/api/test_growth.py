@@ -114,6 +114,9 @@ HEADERS: dict[str, Callable[[int], str]] = {
     "host": lambda n: "localhost" + "." * n,
     "content-type": lambda n: "application/json" + ";" * n,
     "cookie": lambda n: "a=b;" * (n // 4),
+    "cookie of a session": lambda n: "farol-session=" + "s" * n,
+    "cookie of many sessions": lambda n: "farol-session=s;" * (n // 16),
+    "cookie in quotes": lambda n: 'farol-session="' + "\\\\073" * (n // 5) + '"',
     "traceparent": lambda n: "00-" * (n // 3),
     "if-none-match": lambda n: '"a",' * (n // 4),
 }
