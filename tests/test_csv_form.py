@@ -72,7 +72,7 @@ def reader() -> Reader:
 
 
 def test_lists_and_cases_hold_no_formula(reader: Reader, monkeypatch: pytest.MonkeyPatch) -> None:
-    def table(*_: object) -> Iterator[list[object]]:
+    def table(*_: object) -> Iterator[list[str]]:
         yield from ([text] for text in HOSTILE if text.isprintable())
 
     monkeypatch.setattr(lists, "table_of", table)

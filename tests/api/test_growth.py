@@ -240,6 +240,8 @@ def part(name: bytes, content: bytes = b"", more: bytes = b"") -> bytes:
 
 
 FORM, PARTS = "application/x-www-form-urlencoded", "multipart/form-data; boundary=x"
+TENSOR = b'{"name":"IAA","shape":[1],"datatype":"FP64","data":[1]}'
+TENSOR_OF = b'{"inputs":[{"name":"IAA","shape":[%s],"datatype":"FP64","data":[%s]}]}'
 BODIES: dict[str, tuple[str, Callable[[int], bytes]]] = {
     "fields": (FORM, lambda n: b"&".join(b"n%d=1" % i for i in range(n // 8))),
     "one field many times": (FORM, lambda n: b"&".join([b"student=1"] * (n // 10))),
@@ -268,8 +270,6 @@ BODIES: dict[str, tuple[str, Callable[[int], bytes]]] = {
         lambda n: b'{"parameters":{' + b",".join(b'"a%d":1' % i for i in range(n // 8)) + b'},"inputs":[]}',
     ),
 }
-TENSOR = b'{"name":"IAA","shape":[1],"datatype":"FP64","data":[1]}'
-TENSOR_OF = b'{"inputs":[{"name":"IAA","shape":[%s],"datatype":"FP64","data":[%s]}]}'
 
 
 @pytest.mark.parametrize("name", BODIES)

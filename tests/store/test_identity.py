@@ -329,7 +329,7 @@ def test_of_two_workers_one_saves_all_and_nobody_writes_more(file: Path, tmp_pat
 
 
 def test_a_commit_while_the_copy_is_made_is_in_it(file: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    copies = []
+    copies: list[Path] = []
 
     def copy_and_commit(fresh: Path, keeper: sqlite.sqlite3.Connection) -> None:
         copy_to(fresh, keeper)
