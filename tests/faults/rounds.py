@@ -88,7 +88,19 @@ def replace_file(service: Service) -> None:
         path.unlink()
 
 
-CHANGES: tuple[Kill, ...] = (remove_log, remove_index, remove_both, remove_file, replace_file)
+def cut_power(service: Service) -> None:
+    """As after a power cut: no index, and behind the last commit the half of a page that was being written.
+
+    Pages that the disk had said to have, and had not, are left out: nothing simple can take those away again.
+    """
+    service.kill()
+    file = _file(service)
+    Path(f"{file}-shm").unlink(missing_ok=True)
+    with Path(f"{file}-wal").open("ab") as log:
+        log.write(random.randbytes(random.randrange(1, 6_000)))
+
+
+CHANGES: tuple[Kill, ...] = (remove_log, remove_index, remove_both, remove_file, replace_file, cut_power)
 """What may become of the three files of an SQLite database under a running service."""
 
 
@@ -96,8 +108,7 @@ def kills(service: Service) -> tuple[Kill, ...]:
     """The ways there are to kill something of this service."""
     ways: list[Kill] = [kill_all]
     if service.url.startswith("sqlite"):
-        # With several workers the first refusals may come before a copy is saved: docs/threats.md says so.
-        ways.extend(CHANGES if service.workers == 1 else CHANGES[:-1])
+        ways.extend(CHANGES)
     if service.workers > 1:
         ways.append(kill_worker)
     if service.url.startswith("postgresql"):

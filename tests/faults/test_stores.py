@@ -14,9 +14,10 @@ from pathlib import Path
 import pytest
 
 from farol.errors import InputError
-from farol.store.backup import backup
+from farol.store.backup import backup, restore
 from farol.store.database import Store
 from tests.api.shape import PUPIL
+from tests.faults.blackhole import blackhole
 from tests.faults.load import Load, Notes, verdict
 from tests.faults.service import Service
 from tests.postgresql import Cluster
@@ -171,6 +172,56 @@ def test_a_read_only_file_is_not_ready_until_it_is_writable(trained: Path, tmp_p
 def test_postgresql_is_stopped_and_started_again(trained: Path, tmp_path: Path, cluster: Cluster) -> None:
     with Service(trained, tmp_path, cluster.new_database()) as service:
         goes_away_and_comes_back(service, cluster.stop, cluster.start)
+
+
+@pytest.mark.postgresql
+def test_postgresql_is_swallowed_by_a_black_hole(trained: Path, tmp_path: Path, cluster: Cluster) -> None:
+    with blackhole(cluster) as hole:
+        url = cluster.new_database().replace(str(cluster.folder), str(hole.folder)) + "&connect_timeout=2"
+        with Service(trained, tmp_path, url, 2, environ={"FAROL_STORE_TIMEOUT": "0.5"}) as service:
+            goes_away_and_comes_back(service, hole.swallow, hole.forward)
+
+
+@LINUX
+def test_the_data_folder_is_unmounted_and_mounted_again(trained: Path, tmp_path: Path) -> None:
+    """A folder of another name, mounted here: without it there is an empty one."""
+    disk, data = tmp_path / "disk", tmp_path / "mounted"
+    disk.mkdir()
+    data.mkdir()
+
+    def mount() -> None:
+        if subprocess.run(["mount", "--bind", disk, data], check=False, capture_output=True).returncode:
+            pytest.skip("nothing may be mounted here; test_the_folder_of_the_file_is_away stands in")
+
+    def unmount() -> None:
+        subprocess.run(["umount", "--lazy", data], check=True)
+
+    mount()
+    try:
+        with Service(trained, tmp_path, f"sqlite:///{data / 'farol.db'}", 2) as service:
+            goes_away_and_comes_back(service, unmount, mount)
+            assert sorted(path.name for path in disk.glob("*.db")) == ["farol.db"]
+    finally:
+        unmount()
+    assert not list(data.iterdir()), "no empty database was made in its place"
+
+
+def test_restoring_while_serving_keeps_what_comes_after(trained: Path, tmp_path: Path) -> None:
+    """What came between the copy and its restoring is given up by whoever restores; nothing later is."""
+    before, after, copy = Notes(), Notes(), tmp_path / "copy.db"
+    with Service(trained, tmp_path, f"sqlite:///{tmp_path / 'data' / 'farol.db'}", 2) as service:
+        with Load(service, before, callers=3):
+            service.wait_for(lambda: len(before.acknowledged) > 20)
+            backup(service.url, copy)
+            restore(service.url, copy, force=True)
+            with Load(service, after, callers=3):
+                service.wait_for(lambda: len(after.acknowledged) > 20)
+                service.kill()
+        service.start()
+        after.send_again(service)
+        found = verdict(service, after)
+        assert found.kept, found
+        assert set(after.statuses) <= {0, 200, 503}
 
 
 @LINUX

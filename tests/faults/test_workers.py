@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import signal
 import subprocess
+import tempfile
 import threading
 from collections.abc import Iterator
 from functools import partial
@@ -136,6 +137,16 @@ def test_workers_do_not_outlive_a_supervisor_that_was_killed(service: Service) -
         service.ask("GET", "/health")
     service.start()
     assert service.ask("POST", "/predict", PUPIL).status == 200
+
+
+def test_figures_left_after_a_kill_go_with_the_next_start(service: Service) -> None:
+    assert service.process is not None
+    (left,) = Path(tempfile.gettempdir()).glob(f"farol-metrics-{service.process.pid}-*")
+    service.kill()
+    assert any(left.iterdir())
+    service.start()
+    assert not left.exists()
+    assert list(Path(tempfile.gettempdir()).glob(f"farol-metrics-{service.process.pid}-*"))
 
 
 def is_running(pid: int) -> bool:

@@ -10,13 +10,23 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from sqlalchemy.exc import OperationalError
 from sqlalchemy.pool import ConnectionPoolEntry
 
 from farol.errors import StoreError
-from farol.store import identity
+from farol.store import identity, sqlite
 from farol.store.backup import backup, restore
 from farol.store.database import Store
-from farol.store.identity import foreign, keys_were_made, note_keys, require_mounted, sidecar_of
+from farol.store.identity import (
+    DatabaseFiles,
+    foreign,
+    keys_were_made,
+    newest_rescued,
+    note_keys,
+    require_mounted,
+    rescued_at,
+    sidecar_of,
+)
 from farol.store.sqlite import FileWatch
 from tests.store.rows import row
 
@@ -266,15 +276,152 @@ def test_a_log_that_is_away_is_refused_and_loses_nothing(file: Path) -> None:
     assert total(file) == 1
 
 
-def test_no_second_connection_leads_to_another_file(file: Path, tmp_path: Path) -> None:
+def test_a_copy_is_saved_although_each_connection_is_in_use(file: Path, tmp_path: Path) -> None:
     with Store.open(url_of(file)) as store:
         store.write([row()])
         copy = copy_of(file, tmp_path)
+        store.write([row()])
         with store.engine.connect() as held:
             held.exec_driver_sql("SELECT 1")
             copy.replace(file)
-            with pytest.raises(StoreError), store.engine.connect():
+            with pytest.raises(StoreError, match="Another file") as refused, store.engine.connect():
                 pass
+        (rescued,) = file.parent.glob("farol-rescued-*.db")
+        assert str(rescued) in str(refused.value)
+    assert rows_of(rescued) == 2
+
+
+def test_a_copy_is_saved_although_each_connection_was_closed(file: Path, tmp_path: Path) -> None:
+    with Store.open(url_of(file)) as store:
+        store.write([row()])
+        copy = copy_of(file, tmp_path)
+        store.write([row()])
+        file.unlink()
+        with pytest.raises(StoreError, match="cannot be opened"):
+            store.write([row()])
+        copy.replace(file)
+        with pytest.raises(StoreError, match="rescued"):
+            store.write([row()])
+    (rescued,) = file.parent.glob("farol-rescued-*.db")
+    assert rows_of(rescued) == 2
+
+
+def test_of_two_workers_one_saves_all_and_nobody_writes_more(file: Path, tmp_path: Path) -> None:
+    with Store.open(url_of(file)) as first, Store.open(url_of(file)) as second:
+        first.write([row()])
+        copy = copy_of(file, tmp_path)
+        second.write([row()])
+        with second.engine.connect() as under_way:  # taken before the file is replaced, and used afterwards
+            under_way.exec_driver_sql("SELECT 1")
+            under_way.exec_driver_sql("PRAGMA busy_timeout = 0")
+            under_way.rollback()
+            copy.replace(file)
+            with pytest.raises(StoreError, match="rescued"):
+                first.write([row()])
+            with pytest.raises(OperationalError, match="locked"):
+                under_way.exec_driver_sql("DELETE FROM predictions")
+        (rescued,) = file.parent.glob("farol-rescued-*.db")
+        with pytest.raises(StoreError, match="rescued") as refused:
+            second.write([row()])
+        assert str(rescued) in str(refused.value), "the second takes the copy of the first"
+        assert list(file.parent.glob("*rescued*")) == [rescued]
+    assert rows_of(rescued) == 2
+
+
+def test_a_commit_while_the_copy_is_made_is_in_it(file: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    copies: list[Path] = []
+
+    def copy_and_commit(fresh: Path, keeper: sqlite.sqlite3.Connection) -> None:
+        copy_to(fresh, keeper)
+        if not copies:
+            under_way.exec_driver_sql("DELETE FROM predictions")
+            under_way.commit()
+        copies.append(fresh)
+
+    copy_to = sqlite._copy_to
+    monkeypatch.setattr(sqlite, "_copy_to", copy_and_commit)
+    with Store.open(url_of(file)) as first, Store.open(url_of(file)) as second:
+        first.write([row()])
+        copy = copy_of(file, tmp_path)
+        with second.engine.connect() as under_way:
+            under_way.exec_driver_sql("SELECT 1")
+            under_way.rollback()
+            copy.replace(file)
+            with pytest.raises(StoreError, match="rescued"):
+                first.write([row()])
+    (rescued,) = file.parent.glob("farol-rescued-*.db")
+    assert (len(copies), rows_of(rescued)) == (2, 0)
+
+
+def test_while_another_program_writes_no_copy_is_made(
+    file: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sqlite, "_TRIES", 2)
+    with Store.open(url_of(file)) as store:
+        store.write([row()])
+        copy = copy_of(file, tmp_path)
+        other = sqlite.sqlite3.connect(file, isolation_level=None)
+        other.execute("BEGIN IMMEDIATE")
+        copy.replace(file)
+        with pytest.raises(StoreError, match="Put the old file back"):
+            store.write([row()])
+        other.close()
+    assert not list(file.parent.glob("*rescued*"))
+
+
+def test_files_that_change_while_they_are_noted_are_not_kept(file: Path, tmp_path: Path) -> None:
+    Store.open(url_of(file)).close()
+    watch = FileWatch(file)
+    watch._files = DatabaseFiles((1, 1), None, None)
+    watch._keep()
+    assert watch._keeper is None
+    file.write_bytes(b"no database" * 100)
+    watch._keep()
+    assert watch._keeper is None
+    with pytest.raises(StoreError, match="Another file"):
+        raise watch._refuse(DatabaseFiles.at(file), None)
+    watch = FileWatch(file)
+    watch._main = DatabaseFiles.at(file).main
+    with pytest.raises(StoreError, match="removed or replaced"):
+        raise watch._refuse(DatabaseFiles.at(file), None)
+
+
+def test_a_start_after_a_kill_names_the_copy_that_was_saved(file: Path, tmp_path: Path) -> None:
+    def work() -> None:
+        store = Store.open(url_of(file))
+        store.write([row()])
+        copy_of(file, tmp_path).replace(file)
+        try:
+            store.write([row()])
+        except StoreError:
+            os._exit(9)
+        os._exit(0)
+
+    process = multiprocessing.get_context("fork").Process(target=work)
+    process.start()
+    process.join()
+    assert process.exitcode == 9
+    (rescued,) = file.parent.glob("farol-rescued-*.db")
+    with pytest.raises(StoreError, match="Another file") as refused:
+        Store.open(url_of(file))
+    assert str(rescued) in str(refused.value)
+
+
+def test_a_copy_of_another_file_of_the_same_number_is_not_named(file: Path) -> None:
+    earlier = rescued_at(file, (1, 7), "20260101T000000-1")
+    earlier.touch()
+    os.utime(earlier, (1, 1))
+    assert newest_rescued(file, (1, 7), since=2) is None
+    assert newest_rescued(file, (1, 7), since=0) == earlier
+    assert newest_rescued(file, (1, 8), since=0) is None
+    assert identity._changed(file.with_name("away")) == 0
+
+
+def rows_of(copy: Path) -> int:
+    with sqlite.sqlite3.connect(copy) as connection:
+        (rows,) = connection.execute("SELECT count(*) FROM predictions").fetchone()
+    connection.close()
+    return int(rows)
 
 
 def test_what_was_refused_once_stays_refused(file: Path) -> None:
@@ -284,6 +431,8 @@ def test_what_was_refused_once_stays_refused(file: Path) -> None:
         watch.taken(None, ConnectionPoolEntry(), None)
     with pytest.raises(StoreError):
         watch.connecting()
+    with pytest.raises(StoreError, match="Another file"):
+        raise watch._refuse(DatabaseFiles.at(file), None)  # the other thread, which waited meanwhile
 
 
 def test_a_file_that_is_away_has_no_size(tmp_path: Path) -> None:

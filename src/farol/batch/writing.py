@@ -15,6 +15,7 @@ import numpy as np
 from pydantic_core import to_json
 
 from farol.batch.arrow import arrow
+from farol.csv_form import guarded
 from farol.errors import InputError, Place
 from farol.i18n import msg
 
@@ -151,7 +152,9 @@ def _arrow_batches(part: Path) -> Iterator[Any]:
 def write_refused(path: Path, rows: Iterable[Sequence[object]]) -> None:
     """A csv file of refused rows: file, row in it (from 1, the first row of data), column, reason."""
     with io.TextIOWrapper(open_private(path), encoding="utf-8", newline="") as file:
-        csv.writer(file, lineterminator="\n").writerows([("file", "row", "column", "reason"), *rows])
+        writer = csv.writer(file, lineterminator="\n")
+        for row in (("file", "row", "column", "reason"), *rows):
+            writer.writerow([guarded(value) if isinstance(value, str) else value for value in row])
 
 
 def _without_dictionaries(schema: Any) -> Any:

@@ -61,6 +61,10 @@ _ONLY_FOR: dict[str, tuple[Kind, ...]] = {
 """Keys of a column that make sense for some kinds only."""
 
 
+MOST_BYTES = 1_000_000
+"""Of a profile. The largest that we know has 20 kB."""
+
+
 def load_profile(name_or_path: str | Path) -> Profile:
     """The built-in profile of that name, or the one in the file at that path.
 
@@ -71,7 +75,8 @@ def load_profile(name_or_path: str | Path) -> Profile:
         return parse_profile(built_in.read_bytes(), f"{name_or_path}.toml")
     path = Path(name_or_path)
     try:
-        source = path.read_bytes()
+        with path.open("rb") as file:
+            source = file.read(MOST_BYTES + 1)
     except (OSError, ValueError) as error:
         names = sorted(item.name.removesuffix(".toml") for item in _BUILT_IN.iterdir())
         raise ProfileError(
@@ -83,9 +88,15 @@ def load_profile(name_or_path: str | Path) -> Profile:
 
 def parse_profile(source: bytes, origin: str) -> Profile:
     """The profile that the bytes of a TOML file describe; `origin` names the file in errors."""
+    if len(source) > MOST_BYTES:
+        raise ProfileError(
+            msg("The profile is too large."),
+            expected=msg("at most {bytes} bytes", bytes=MOST_BYTES),
+            where=Place(file=origin),
+        )
     try:
         values = tomllib.loads(source.decode("utf-8"))
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+    except (ValueError, RecursionError) as error:  # also a number without end, or tables in tables without end
         raise ProfileError(
             msg("The profile is not a TOML file: {reason}", reason=str(error)), where=Place(file=origin)
         ) from error

@@ -25,11 +25,10 @@ from farol.i18n import msg
 from farol.store.database import Store
 from farol.store.engine import LIVENESS, open_engine, parse_url, require_file, store_errors
 from farol.store.schema import require_known
-from farol.store.sqlite import make_private_file, sqlite3
+from farol.store.sqlite import UNFINISHED, make_private_file, sqlite3
 
 _KEPT = ("predictions", "drift_snapshots")
 _BUSY_SECONDS = 10
-_UNFINISHED = ".farol-backup-unfinished-"
 _UNFINISHED_SECONDS = 3_600
 """A copy that nobody has written to for so long is not being made any more."""
 
@@ -54,7 +53,7 @@ def backup(url: str, file: Path) -> Copied:
     if file.exists():
         raise InputError(msg("The file exists already."), where=Place(file=str(file)), fix=msg("Name a new file."))
     file = Path(os.path.realpath(file))
-    fresh = file.with_name(f"{_UNFINISHED}{secrets.token_hex(4)}.db")
+    fresh = file.with_name(f"{UNFINISHED}{secrets.token_hex(4)}.db")
     try:
         file.parent.mkdir(parents=True, exist_ok=True)
         _remove_unfinished(file.parent)
@@ -79,7 +78,7 @@ def backup(url: str, file: Path) -> Copied:
 def _remove_unfinished(folder: Path) -> None:
     """A backup that was killed leaves a copy with data of pupils, which nobody sees and no pruning finds."""
     now = time.time()
-    for path in folder.glob(f"{_UNFINISHED}*"):
+    for path in folder.glob(f"{UNFINISHED}*"):
         with suppress(OSError):
             if now - path.stat().st_mtime > _UNFINISHED_SECONDS:
                 path.unlink()

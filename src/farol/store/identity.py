@@ -73,7 +73,18 @@ def require_own(path: Path) -> None:
         if has_rows or (kept and files.main is None):
             raise missing(path)
     elif has_rows and kept.get("log") == files.log and kept.get("main") not in (None, files.main):
-        raise foreign(path)
+        raise foreign(path, newest_rescued(path, kept["main"], _changed(sidecar_of(path))))
+
+
+def rescued_at(path: Path, main: Identity | None, made: str) -> Path:
+    """Where a copy of what was in the file `main` is put, once another stands in its place."""
+    return path.with_name(f"{path.stem}-rescued-{made}-{main[1] if main else 0}.db")
+
+
+def newest_rescued(path: Path, main: Identity | None, since: float) -> Path | None:
+    """The last copy of what was in the file `main`; its number may have belonged to another file before `since`."""
+    copies = path.parent.glob(rescued_at(path, main, "*").name)
+    return max((copy for copy in copies if _changed(copy) >= since), key=_changed, default=None)
 
 
 def foreign(path: Path, rescued: Path | None = None) -> StoreError:
@@ -177,6 +188,13 @@ def _json(source: bytes) -> dict[str, Any]:
     if not isinstance(content, dict):
         raise TypeError("no object")
     return content
+
+
+def _changed(path: Path) -> float:
+    try:
+        return path.stat().st_mtime
+    except OSError:
+        return 0.0
 
 
 def _size(path: Path) -> int:

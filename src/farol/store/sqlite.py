@@ -12,10 +12,12 @@ Every module takes `sqlite3` from here. Two SQLites in one process do not see ea
 from __future__ import annotations
 
 import os
+import time
 from contextlib import closing, suppress
 from datetime import UTC, datetime
 from importlib import import_module
 from pathlib import Path
+from threading import Lock
 from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
@@ -23,14 +25,21 @@ from sqlalchemy import Engine, event
 from sqlalchemy.pool import ConnectionPoolEntry
 
 from farol.errors import StoreError
-from farol.files import PRIVATE, write_file
-from farol.store.identity import DatabaseFiles, Identity, foreign, require_own, severed
+from farol.files import PRIVATE, sync_folder, write_file
+from farol.store.identity import DatabaseFiles, Identity, foreign, newest_rescued, require_own, rescued_at, severed
 
-__all__ = ["SOUND", "VERSION", "choose", "is_sound", "make_private_file", "sqlite3", "watch_file"]
+__all__ = ["SOUND", "UNFINISHED", "VERSION", "choose", "is_sound", "make_private_file", "sqlite3", "watch_file"]
 
 _FIXED = (3, 51, 3)
 _BACKPORTED = (((3, 44, 6), (3, 45)), ((3, 50, 7), (3, 51)))
 _FILES = "farol_files"
+
+UNFINISHED = ".farol-backup-unfinished-"
+"""Begins the name of a copy that is being made: one that a kill left is removed by the next backup."""
+
+_TRIES = 200
+_TRY_SECONDS = 0.05
+"""For so long we copy again, or wait for another worker's copy, until nobody can write any more to what is copied."""
 
 
 def is_sound(version: tuple[int, ...]) -> bool:
@@ -66,6 +75,7 @@ def watch_file(engine: Engine, path: Path) -> None:
     event.listen(engine, "close", watch.closed)
     event.listen(engine, "checkin", watch.returned)
     event.listen(engine, "checkout", watch.taken)
+    event.listen(engine, "engine_disposed", watch.ended)
 
 
 class FileWatch:
@@ -73,8 +83,9 @@ class FileWatch:
 
     A program goes on writing a file that was removed or replaced, SQLite too, and those rows are lost. While there is
     no file every use of the engine fails, and goes on when the same file is back: only the first connection makes one.
-    Whatever else is not as it was is refused for good (`farol.store.identity`). What was stored until then is saved
-    once, into the file itself or into a copy beside it. Costs three calls of `stat` for each use of a connection.
+    Whatever else is not as it was is refused for good (`farol.store.identity`), once what was stored until then is
+    saved, into the file itself or into a copy beside it. For this a connection of our own is kept: those of the pool
+    may be in use, or closed. Costs three calls of `stat` for each use of a connection.
     """
 
     def __init__(self, path: Path) -> None:
@@ -82,7 +93,11 @@ class FileWatch:
         self._main: Identity | None = None
         self._refused: StoreError | None = None
         self._files: DatabaseFiles | None = None  # as our open connections have them; None without one
+        self._keeper: sqlite3.Connection | None = None
+        self._kept_since = 0.0
         self._open = 0
+        self._is_ended = False
+        self._lock = Lock()
 
     def connecting(self, *_arguments: Any) -> None:
         """Raises where another connection would be one to another file, or make a second log."""
@@ -94,10 +109,8 @@ class FileWatch:
             make_private_file(self._path)
         elif now.main is None:
             raise _gone()
-        elif now.main != self._main:
-            raise foreign(self._path)
-        elif self._files is not None and now != self._files:
-            raise severed(self._path)
+        elif now.main != self._main or (self._files is not None and now != self._files):
+            raise self._refuse(now, self._keeper)
 
     def connected(self, _connection: Any, entry: ConnectionPoolEntry) -> None:
         """Notes the file. The log and its index are there once the connection was used."""
@@ -109,7 +122,7 @@ class FileWatch:
     def closed(self, *_arguments: Any) -> None:
         """SQLite removes the log with its last connection; the next one makes another."""
         self._open -= 1
-        if not self._open:
+        if not self._open and self._keeper is None:
             self._files = None
 
     def returned(self, _connection: Any, entry: ConnectionPoolEntry) -> None:
@@ -120,6 +133,7 @@ class FileWatch:
         now = DatabaseFiles.at(self._path)
         if now.main == opened.main and now.log is not None and now.index is not None:
             entry.info[_FILES], self._files = now, self._files or now
+            self._keep()
 
     def taken(self, connection: Any, entry: ConnectionPoolEntry, _proxy: Any) -> None:
         """Raises unless the files are as they were."""
@@ -133,14 +147,45 @@ class FileWatch:
             raise _gone()
         if now.main == opened.main and opened.log is None and self._files in (None, now):
             return  # it was not used yet, or this file system has no shared memory, and so no log
-        self._refused = self._saved(connection, opened, now)
-        raise self._refused
+        raise self._refuse(now, self._keeper or connection)
 
-    def _saved(self, connection: Any, opened: DatabaseFiles, now: DatabaseFiles) -> StoreError:
-        """Why nothing more is read or written, after what only this connection can still reach was saved."""
-        if now.main != opened.main or now.log not in (None, opened.log):
-            return foreign(self._path, _rescued(connection, self._path))
-        _empty_log(connection)
+    def ended(self, *_arguments: Any) -> None:
+        """Nobody uses the engine any more: SQLite may remove the log."""
+        self._is_ended = True
+        with self._lock:
+            if self._keeper is not None:
+                self._keeper.close()
+                self._keeper = None
+        if not self._open:
+            self._files = None
+
+    def _keep(self) -> None:
+        """Opens the connection of our own, on the same three files as those of the pool."""
+        with self._lock:
+            if self._keeper is not None or self._is_ended:
+                return
+            with suppress(sqlite3.Error):  # the next connection tries it again
+                keeper = sqlite3.connect(self._path, timeout=0, isolation_level=None, check_same_thread=False)
+                with suppress(sqlite3.Error):
+                    keeper.execute("SELECT 1 FROM sqlite_master").fetchone()  # the first reading opens the log
+                    if DatabaseFiles.at(self._path) == self._files:
+                        self._keeper, self._kept_since = keeper, time.time()
+                        return
+                keeper.close()
+
+    def _refuse(self, now: DatabaseFiles, keeper: sqlite3.Connection | None) -> StoreError:
+        """Why nothing more is read or written, after what only an open connection can still reach was saved."""
+        with self._lock:
+            if self._refused is None:
+                self._refused = self._saved(now, keeper)
+            return self._refused
+
+    def _saved(self, now: DatabaseFiles, keeper: sqlite3.Connection | None) -> StoreError:
+        if now.main != self._main or (self._files is not None and now.log not in (None, self._files.log)):
+            rescued = None if keeper is None else _rescued(keeper, self._path, self._main, self._kept_since)
+            return foreign(self._path, rescued)
+        if keeper is not None:
+            _empty_log(keeper)
         return severed(self._path)
 
 
@@ -150,25 +195,60 @@ def make_private_file(path: Path) -> None:
         write_file(path, b"", mode=PRIVATE)
 
 
-def _empty_log(connection: Any) -> None:
+def _empty_log(keeper: sqlite3.Connection) -> None:
     """The log has no name any more and goes with the process: what is in it goes into the file now."""
     with suppress(sqlite3.Error):
-        connection.execute("PRAGMA wal_checkpoint(FULL)").fetchall()
+        keeper.execute(f"PRAGMA busy_timeout = {round(1000 * _TRIES * _TRY_SECONDS)}")
+        keeper.execute("PRAGMA wal_checkpoint(FULL)").fetchall()
 
 
-def _rescued(connection: Any, path: Path) -> Path | None:
-    """A copy of what the connection still sees, which has no name any more; None where it cannot be written."""
-    target = path.with_name(f"{path.stem}-rescued-{datetime.now(UTC):%Y%m%dT%H%M%S}-{os.getpid()}.db")
+def _rescued(keeper: sqlite3.Connection, path: Path, main: Identity | None, since: float) -> Path | None:
+    """A copy of all that the connection still sees, which has no name any more; None where none can be written.
+
+    Other workers have the same file open. So the copy counts once nobody wrote to the file since it was begun, and
+    nobody can afterwards: the connection keeps the lock for writing until the process ends. Whoever meets that lock
+    takes the copy of the one that has it.
+    """
+    target = rescued_at(path, main, f"{datetime.now(UTC):%Y%m%dT%H%M%S}-{os.getpid()}")
+    fresh = path.with_name(f"{UNFINISHED}{os.getpid()}.db")
     try:
-        os.close(os.open(target, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600))
-        with closing(sqlite3.connect(target)) as copy:
-            connection.backup(copy)
-            copy.execute("PRAGMA journal_mode = DELETE")
-    except (OSError, sqlite3.Error):
+        for _ in range(_TRIES):
+            before = _locked(keeper)
+            if before is not None:
+                keeper.execute("ROLLBACK")
+                _copy_to(fresh, keeper)
+                if _locked(keeper) == before:
+                    fresh.replace(target)
+                    sync_folder(target.parent)
+                    return target
+                with suppress(sqlite3.Error):
+                    keeper.execute("ROLLBACK")
+            elif (copy := newest_rescued(path, main, since)) is not None:
+                return copy
+            time.sleep(_TRY_SECONDS)
+    except (OSError, sqlite3.Error):  # no room, or no right to write
+        return newest_rescued(path, main, since)
+    finally:
         with suppress(OSError):
-            target.unlink(missing_ok=True)
+            fresh.unlink(missing_ok=True)
+    return None
+
+
+def _locked(keeper: sqlite3.Connection) -> int | None:
+    """Takes the lock for writing: a number that changes with each commit of another; None while another has it."""
+    try:
+        keeper.execute("BEGIN IMMEDIATE")
+    except sqlite3.OperationalError:
         return None
-    return target
+    return int(keeper.execute("PRAGMA data_version").fetchone()[0])
+
+
+def _copy_to(fresh: Path, keeper: sqlite3.Connection) -> None:
+    fresh.unlink(missing_ok=True)
+    os.close(os.open(fresh, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600))
+    with closing(sqlite3.connect(fresh)) as copy:
+        keeper.backup(copy)
+        copy.execute("PRAGMA journal_mode = DELETE")
 
 
 def _gone() -> sqlite3.OperationalError:

@@ -221,7 +221,7 @@ def columns(request: Request) -> Response:
 @router.post(f"{COLUMNS}/forget")
 async def forget(request: Request) -> Response:
     """Revoke a choice."""
-    form = await request.form(max_fields=10)
+    form = await request.form(max_files=0, max_fields=10)
 
     def answer(visit: UploadVisit) -> Response:
         if forget_column(visit.store, _text(form, "profile"), _text(form, "header"), visit.now):
@@ -268,7 +268,7 @@ def review(request: Request, upload: str, step: Step = "1") -> Response:
 @router.post(f"{PATH}/{{upload}}/columns")
 async def choose(request: Request, upload: str) -> Response:
     """Keep which columns unknown headers are, and the year of a file that does not say it; then read again."""
-    form = await request.form(max_fields=MOST_FIELDS)
+    form = await request.form(max_files=0, max_fields=MOST_FIELDS)
 
     def answer(visit: UploadVisit, known: Upload) -> Response:
         read = read_review(visit.settings, known.id)
@@ -324,7 +324,7 @@ def marked(request: Request, upload: str) -> Response:
 @router.post(f"{PATH}/{{upload}}/accept")
 async def accept(request: Request, upload: str) -> Response:
     """Begin the work that was asked for: to train and forecast, or only to forecast."""
-    form = await request.form(max_fields=10)
+    form = await request.form(max_files=0, max_fields=10)
 
     def answer(visit: UploadVisit, known: Upload) -> Response:
         _require_own(visit)
@@ -414,7 +414,7 @@ def cancel(request: Request, job: str) -> Response:
 @router.post("/jobs/{job}/use")
 async def use(request: Request, job: str) -> Response:
     """Put a model into use that its own report advises against, by an administrator's decision."""
-    form = await request.form(max_fields=10)
+    form = await request.form(max_files=0, max_fields=10)
 
     def answer(visit: UploadVisit, known: SiteJob) -> Response:
         left = dict(known.result.get("left", {}))
