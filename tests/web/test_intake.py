@@ -283,9 +283,20 @@ def test_the_end_of_a_training_speaks_plainly(settings: Settings, site_web: http
             | {"new": {"value": value, "low": 0.1, "high": 0.9}}
             for name, value in (("roc_auc", 0.93), ("precision_top", 0.81), ("recall_top", 0.5))
         ]
-        told: dict[str, object] = {"task": "next-year", "title": _both("Próximo"), "state": _both("em defasagem"), "version": "2024-x"}
+        told: dict[str, object] = {
+            "task": "next-year",
+            "title": _both("Próximo"),
+            "state": _both("em defasagem"),
+            "version": "2024-x",
+        }
         told |= {"served": None, "promotable": True, "reasons": [_both("Supera todas.")], "figures": figures}
-        result: dict[str, object] = {"tasks": [told], "used": {"next-year": "2024-x"}, "outcomes": [], "forecasts": [], "left": {}}
+        result: dict[str, object] = {
+            "tasks": [told],
+            "used": {"next-year": "2024-x"},
+            "outcomes": [],
+            "forecasts": [],
+            "left": {},
+        }
         job = jobs.begin(store, "train", NOBODY_IN_PARTICULAR, {"file": "ano.xlsx", "upload": "x"}, THEN)
         assert job is not None
         assert jobs.take(store, job.id, THEN)

@@ -49,7 +49,7 @@ PAGE = 1_000
 """Rows read at once."""
 
 COPIED_ROWS = 500
-"""So many rows or more are copied into PostgreSQL, not inserted."""
+"""From this number on rows are copied into PostgreSQL, not inserted."""
 
 
 class Store:

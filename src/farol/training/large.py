@@ -68,7 +68,7 @@ class LargePanel:
         """
         if plan.split != "by_time":
             raise PlanError(
-                msg("task {task} cannot be trained with so many rows and no later year to test on", task=task.name),
+                msg("task {task} cannot be trained with this many rows and no later year to test on", task=task.name),
                 expected=msg("one more year, or a file of fewer rows"),
                 got=msg("rows: {count}", count=self.shards.rows),
             )
@@ -133,7 +133,7 @@ class _Preparation:
         return {**counts, TEST: rows.label.size}
 
     def _words(self, panel: Panel) -> dict[str, Any]:
-        """The words (n,) of the columns by which test rows are counted apart; "" where there is none."""
+        """The words (n,) of the columns by which test rows are counted apart; "" where a row has no word."""
         categories = panel.categories
         return {name: np.array([word or "" for word in categories[name]], dtype=np.str_) for name in self.columns}
 

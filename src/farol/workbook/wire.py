@@ -1,7 +1,7 @@
 """Values as text between Farol and a process of its own: JSON with a name for each kind, and nothing that is executed.
 
 The process that reads a file of others may be in the hands of whoever made the file, so what it says is data: plain
-values, arrays of numbers, and dataclasses, enumerations and errors of Farol's own. Pickle would run what it is told.
+values, arrays of numbers, and dataclasses, enumerations and errors of Farol's own. Pickle would run what it reads.
 """
 
 from __future__ import annotations
