@@ -172,12 +172,17 @@ def test_headings_and_landmarks_are_in_order(chromium: Browser, site: str, path:
             assert page.get_by_role(role).count() == 1
 
 
+def unfold_figures(page: Page) -> None:
+    page.locator("details.figures > summary").click()
+
+
 def test_status_has_a_word_a_shape_and_a_colour(chromium: Browser, site: str) -> None:
     look = "all => all.map(e => [e.innerText, e.querySelector('path').getAttribute('d'), getComputedStyle(e).color])"
     looks: dict[str, tuple[str, str]] = {}
     with opened(chromium) as page:
         for path in (DASHBOARD, SHORT):
             page.goto(f"{site}{path}{'&' if '?' in path else '?'}lang=en")
+            unfold_figures(page)
             found = page.locator(".stack .status").evaluate_all(look)
             looks |= {word: (shape, colour) for word, shape, colour in found}
     assert set(looks) == {"No drift", "Moderate drift", "Severe drift", "Insufficient data"}
@@ -201,6 +206,7 @@ def test_a_screen_reader_gets_tables_and_named_charts(chromium: Browser, site: s
         profile = load_profile("pede")
         features, meaning = profile.tasks["next-year"].features, profile.columns["IAA"].meaning.en
         assert page.locator("details.feature").count() == 1 + len(features), "and the answers themselves"
+        unfold_figures(page)
         page.locator("details.feature", has_text=meaning).locator("> summary").click()
         assert page.get_by_role("img", name=f"distribution of {meaning}").count() == 1
         assert page.get_by_role("img", name=f"history of the PSI of {meaning}").count() == 1
@@ -243,6 +249,7 @@ def test_a_link_to_a_feature_unfolds_it(chromium: Browser, site: str) -> None:
         meaning = load_profile("pede").columns["IDA"].meaning.en
         chart = page.get_by_role("img", name=f"distribution of {meaning}")
         assert not chart.is_visible()
+        unfold_figures(page)
         page.get_by_role("rowheader", name=meaning).get_by_role("link").click()
         chart.wait_for(state="visible")
 
