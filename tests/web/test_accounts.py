@@ -11,6 +11,7 @@ import pytest
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser
 
+import farol
 from farol.accounts.passwords import hashed
 from farol.accounts.users import accept_invitation, account_of, create_user, has_users
 from farol.accounts.viewer import UserRole
@@ -22,6 +23,7 @@ from farol.store.database import Store
 from farol.store.engine import location
 from farol.store.identity import keys_were_made
 from farol.store.keys import Keys, Role, make_key
+from farol.web.accounts.administration import SUBJECTS
 from farol.web.accounts.views import safe_next
 from tests.api.client import Client, running
 from tests.api.shape import PUPIL, error_of
@@ -347,3 +349,11 @@ def test_the_audit_swaps_its_lines_and_works_without_script(chromium: Browser, p
 def test_users_are_never_removed(place: Settings) -> None:
     with Store.open(place.store_url) as store:
         assert has_users(store)
+
+
+def test_the_audit_has_a_word_for_every_subject() -> None:
+    source = Path(farol.__file__).parent
+    recorded = re.compile(r'Action\.\w+,\s*"([a-z-]+)"')
+    named = {name for file in source.rglob("*.py") for name in recorded.findall(file.read_text(encoding="utf-8"))}
+    assert len(named) > 20
+    assert named <= SUBJECTS.keys()

@@ -66,9 +66,26 @@ SUBJECTS = {
     "audit": msg("audit"),
     "list": msg("list of pupils"),
     "pupil": msg("pupil"),
+    "class": msg("class"),
     "case": msg("case"),
+    "cases": msg("list of cases"),
+    "case-results": msg("what came of support"),
+    "meeting": msg("sheet for the meeting"),
+    "referral": msg("referral of a pupil"),
+    "support-kinds": msg("kinds of support"),
+    "capacity": msg("capacity of the school"),
+    "names": msg("names of pupils"),
+    "workbook": msg("workbook"),
+    "columns": msg("columns of the workbook"),
+    "job": msg("training or forecast"),
     "model": msg("model"),
+    "key": msg("key of the API"),
+    "backup": msg("backup"),
+    "retention": msg("removal of old records"),
+    "erasure": msg("erasure of a pupil"),
+    "service": msg("service"),
 }
+"""What the audit is about, in words."""
 
 
 def few_bytes(_settings: Settings) -> int:
