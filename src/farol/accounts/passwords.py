@@ -22,10 +22,13 @@ LEAST, MOST = 10, 200
 AT_ONCE = 2
 """Hashes of one process at the same time, each of 19 MiB; whoever waits longer than WAIT_SECONDS is sent away."""
 WAIT_SECONDS = 5.0
+PLACES = 12
+"""Who is checked or waits, at most; whoever comes then is sent away at once, so that other pages have threads left."""
 
 _HASHER = PasswordHasher(time_cost=2, memory_cost=19 * 1024, parallelism=1)
 _NOBODYS = _HASHER.hash("a password that nobody has")
 _TURNS = BoundedSemaphore(AT_ONCE)
+_PLACES = BoundedSemaphore(PLACES)
 
 
 class BusyError(Exception):
@@ -72,9 +75,14 @@ def require_usable(password: str, again: str, login: str) -> None:
 
 @contextmanager
 def _turn() -> Iterator[None]:
-    if not _TURNS.acquire(timeout=WAIT_SECONDS):
+    if not _PLACES.acquire(blocking=False):
         raise BusyError
     try:
-        yield
+        if not _TURNS.acquire(timeout=WAIT_SECONDS):
+            raise BusyError
+        try:
+            yield
+        finally:
+            _TURNS.release()
     finally:
-        _TURNS.release()
+        _PLACES.release()
