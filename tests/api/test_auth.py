@@ -414,7 +414,11 @@ def test_with_a_key_that_works_other_machines_may_reach_it(tmp_path: Path) -> No
 @pytest.mark.parametrize(
     ("given", "taken", "refused"),
     [
-        ({}, ["localhost", "LOCALHOST:8000", "127.0.0.1:8000", "[::1]:8000"], ["evil.example", "localhost.evil", ""]),
+        (
+            {},
+            ["localhost", "LOCALHOST:8000", "127.0.0.1:8000", "[::1]:8000"],
+            ["evil.example", "localhost.evil", "[::1].evil", "localhost:x", ""],
+        ),
         ({"host": "0.0.0.0", "open_network": True}, ["localhost", "127.0.0.1:80"], ["farol.escola.br", "anything"]),
         ({"host": "192.168.0.10", "open_network": True}, ["192.168.0.10:8000"], ["192.168.0.11", "farol.escola.br"]),
         (

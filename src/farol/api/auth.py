@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import base64
 import math
+import re
 from collections.abc import Mapping
 from contextlib import suppress
 from datetime import UTC, datetime
@@ -39,6 +40,8 @@ SIGN_IN = "sign_in_needed"
 LONGEST_NEXT = 1_000
 """Characters of an address to which a sign-in leads back."""
 _ASK_ADMINISTRATOR = msg("If you need it for your work, ask an administrator of this site.")
+
+_NAME_AND_PORT = re.compile(r"(\[[^\]]*\]|[^:]*)(?::\d*)?")
 
 _EVERYBODY = ""
 """The one bucket of all callers while nobody is asked who they are."""
@@ -124,7 +127,8 @@ class AccessMiddleware:
         if len(host) > LONGEST_HOST:
             return False
         text = host.decode("latin-1").lower()
-        name = text[: text.find("]") + 1] if text.startswith("[") else text.partition(":")[0]
+        parts = _NAME_AND_PORT.fullmatch(text)
+        name = "" if parts is None else parts[1]
         return is_loopback(name) or name in self._names or name.endswith(self._endings)
 
     async def _refusal(self, scope: Scope, headers: Headers, needed: Role) -> ApiError | None:
