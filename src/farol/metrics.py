@@ -8,7 +8,9 @@ the folder. What a worker that died had counted stays counted, so that a counter
 from __future__ import annotations
 
 import os
+import struct
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, disable_created_metrics, generate_latest
 from prometheus_client.multiprocess import MultiProcessCollector
@@ -18,6 +20,9 @@ from farol.periodic import PeriodicJob
 
 FOLDER = "PROMETHEUS_MULTIPROC_DIR"
 """The environment variable that names the folder of the workers' files. It must be set before the library is loaded."""
+
+_READINGS = 5
+"""How often the files of the workers are read until all are whole."""
 
 CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 
@@ -147,11 +152,23 @@ class Metrics:
     def text(self) -> bytes:
         """All of it, as CONTENT_TYPE says."""
         self.tell()
-        counted = self._registry
-        if self._folder:
-            counted = CollectorRegistry()
-            MultiProcessCollector(counted, self._folder)  # type: ignore[no-untyped-call]  # theirs lacks its annotation
         known = CollectorRegistry()  # apart: every worker knows the same
         for collector in self._added:
             known.register(collector)
-        return generate_latest(counted) + generate_latest(known)
+        return (
+            self._of_all_workers(self._folder) if self._folder else generate_latest(self._registry)
+        ) + generate_latest(known)
+
+    @staticmethod
+    def _of_all_workers(folder: str) -> bytes:
+        """What all workers counted. A file that one of them is just making cannot be read: it is read once more."""
+        for _ in range(_READINGS - 1):
+            with suppress(struct.error, OSError, ValueError):
+                return _read_together(folder)
+        return _read_together(folder)
+
+
+def _read_together(folder: str) -> bytes:
+    counted = CollectorRegistry()
+    MultiProcessCollector(counted, folder)  # type: ignore[no-untyped-call]  # theirs lacks its annotation
+    return generate_latest(counted)

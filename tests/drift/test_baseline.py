@@ -8,13 +8,21 @@ from datetime import UTC, date, datetime, timedelta
 import numpy as np
 import pytest
 
-from farol.drift.baseline import all_rows, baseline_of_slice, level_of, parse_slice, summed, weighted_to_levels
+from farol.drift.baseline import (
+    all_rows,
+    baseline_of_slice,
+    level_of,
+    parse_slice,
+    slice_words,
+    summed,
+    weighted_to_levels,
+)
 from farol.drift.report import check, drift_report
 from farol.drift.windows import Window, parse_window, window_of
 from farol.errors import InputError
 from farol.model.bins import FeatureBins
 from farol.model.bundle import Bundle
-from farol.model.counters import PREDICTION, Counted
+from farol.model.counters import FILE_SLICE, PREDICTION, Counted
 from farol.model.reference import Reference, Tally
 from farol.store.database import Store
 from farol.store.records import Prediction, uuid7
@@ -143,3 +151,7 @@ def test_slices_add_up() -> None:
         "IDA": {0: 2, 1: 5},
         "IEG": {3: 1},
     }
+
+
+def test_answers_to_files_have_a_name_of_their_own() -> None:
+    assert slice_words(FILE_SLICE).render("en") == "answers to files by `farol score`"

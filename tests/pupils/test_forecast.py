@@ -18,7 +18,8 @@ from farol.model.registry import Registry
 from farol.model.scoring import Scorer
 from farol.outcomes.estimation import expected_performance
 from farol.profile import load_profile
-from farol.pupils.forecast import GROUP, forecast_panel
+from farol.pupils import forecast
+from farol.pupils.forecast import forecast_panel
 from farol.store.database import Store
 from farol.store.privacy import erase
 from farol.store.recount import recount
@@ -62,11 +63,12 @@ def few(panel: Panel) -> Panel:
 
 
 def test_every_pupil_of_the_year_is_stored_as_scoring_answers(
-    store: Store, scorer: Scorer, panel: Panel, artifacts: Path
+    store: Store, scorer: Scorer, panel: Panel, artifacts: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr(forecast, "GROUP", 400)
     found = forecast_panel(scorer, panel, store, year=2023, at=THEN)
     pupils = panel.select(panel.year == 2023)
-    assert pupils.year.size > 2 * GROUP
+    assert pupils.year.size > 2 * forecast.GROUP
     assert [row.student for row in found.rows] == list(pupils.student)
     assert (found.stored, found.unusable, store.total()) == (pupils.year.size, 0, pupils.year.size)
     position = 7

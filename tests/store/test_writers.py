@@ -151,6 +151,20 @@ def test_a_refused_group_leaves_nothing_and_the_next_is_stored(postgresql: Store
     assert postgresql.counts("current", "2024-abc", *EVER) == {"IAA": {1: 1, 3: 1}}
 
 
+@pytest.mark.postgresql
+def test_a_row_that_cannot_be_written_harms_no_other(postgresql: Store) -> None:
+    async def scenario() -> None:
+        writer = PipelineWriter(postgresql)
+        await writer.write([row({"IAA": 1.0})])
+        with pytest.raises(ValueError, match="NaN"):
+            await writer.write([row({"IAA": float("nan")})])
+        await writer.write([row({"IAA": 3.0})])
+        await writer.close()
+
+    run(scenario())
+    assert postgresql.total() == 2
+
+
 def ended(store: Store) -> None:
     """Ends all connections to the database but our own, and waits until the server's processes are gone."""
     with store.engine.begin() as connection:

@@ -7,6 +7,7 @@ import pytest
 from sklearn.metrics import brier_score_loss, roc_auc_score
 
 from farol.training.population import BINS, Population
+from farol.training.report import _of_many
 
 
 def counted(label: list[int], probability: list[float], words: list[str], threshold: float = 0.5) -> Population:
@@ -72,3 +73,10 @@ def test_figures_of_many_rows_agree_with_scikit_learn() -> None:
         assert abs(own.roc_auc - exact) <= own.roc_auc_error < 1 / BINS
         assert own.brier == pytest.approx(brier_score_loss(label[rows], probability[rows]))
     assert sum(each.n for each in population.of("state").values()) == population.whole.n
+
+
+def test_without_both_answers_the_report_has_no_area() -> None:
+    alone = counted([0, 0], [0.2, 0.4], ["", ""]).whole
+    told = _of_many(alone)
+    assert (told["roc_auc"], told["roc_auc_error"], told["n"]) == (None, None, 2)
+    assert told["false_alarms"].keys() >= {"value", "low", "high"}

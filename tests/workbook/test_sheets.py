@@ -283,6 +283,12 @@ def test_a_workbook_without_a_year_names_the_sheets_it_has(tmp_path: Path) -> No
     assert "notes.csv" in refused(tmp_path / "notes.csv")
 
 
+def test_the_cells_of_all_sheets_are_counted_together(tmp_path: Path) -> None:
+    sheet = [["RA", "IAA"], ["RA-1", 1.0], ["RA-2", 2.0]]
+    path = write_xlsx(tmp_path / "a.xlsx", {"PEDE2022": sheet, "PEDE2023": sheet})
+    assert "too large" in str(refused(path, Limits(max_cells=10)))
+
+
 def test_of_many_sheets_only_the_first_are_named(tmp_path: Path) -> None:
     said = refused(write_xlsx(tmp_path / "a.xlsx", {f"S{number:02}": [["x"]] for number in range(30)}))
     assert "S19, …" in said

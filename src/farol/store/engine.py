@@ -229,9 +229,12 @@ def _prepare_sqlite(connection: sqlite3.Connection, _entry: ConnectionPoolEntry)
 
 
 def _give_up_connection(context: ExceptionContext) -> None:
-    """Closes a connection that met such a fault: one opened while the file could not be written stays read-only."""
+    """Closes a connection that met such a fault, and the idle ones: as long as one is open that was opened while the
+    file could not be written, all are read-only."""
     if _code(context.original_exception).startswith(("SQLITE_READONLY", "SQLITE_IOERR", "SQLITE_CANTOPEN")):
         context.is_disconnect = True
+        if context.engine is not None:
+            context.engine.pool.dispose()
 
 
 def _begin_sqlite(connection: Connection) -> None:

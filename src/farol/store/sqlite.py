@@ -162,7 +162,7 @@ class FileWatch:
     def _keep(self) -> None:
         """Opens the connection of our own, on the same three files as those of the pool."""
         with self._lock:
-            if self._keeper is not None or self._is_ended:
+            if self._keeper is not None or self._is_ended or not _may_write(self._path):
                 return
             with suppress(sqlite3.Error):  # the next connection tries it again
                 keeper = sqlite3.connect(self._path, timeout=0, isolation_level=None, check_same_thread=False)
@@ -187,6 +187,15 @@ class FileWatch:
         if keeper is not None:
             _empty_log(keeper)
         return severed(self._path)
+
+
+def _may_write(path: Path) -> bool:
+    """Whether this process may write the three files: while one connection has the log open to be read, all others of
+    the process have it so, also when the mode is mended."""
+    return all(
+        os.access(file, os.W_OK)
+        for file in (path, path.with_name(f"{path.name}-wal"), path.with_name(f"{path.name}-shm"))
+    )
 
 
 def make_private_file(path: Path) -> None:

@@ -162,6 +162,7 @@ def driver_transaction(engine: Engine, *, patient: bool = True) -> Iterator[DBAP
                 connection.commit()
         except driver_error:
             connection.invalidate()
+            engine.pool.dispose()  # an idle one may keep the fault: see `farol.store.engine`
             raise
         except BaseException:
             connection.rollback()

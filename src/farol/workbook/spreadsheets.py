@@ -140,13 +140,13 @@ def _read_xlsx(
             raise damaged(file, name)
         if marks.span > limits.max_cells:
             raise too_large(msg("cells"), limits.max_cells, file, name)
+        spans.append(marks.span)
+        if sum(spans) > limits.max_cells:
+            raise too_large(msg("cells"), limits.max_cells, file)
         try:
             if not hasattr(opened, "workbook"):
                 opened.workbook = CalamineWorkbook.from_filelike(BytesIO(content))
             sheet = opened.workbook.get_sheet_by_name(name)
-            spans.append(sheet.total_height * sheet.total_width)
-            if sum(spans) > limits.max_cells:
-                raise too_large(msg("cells"), limits.max_cells, file)
             cells = sheet.to_python(skip_empty_area=False)
         except CalamineError as error:
             raise damaged(file, name) from error
