@@ -7,6 +7,7 @@ import os
 import shutil
 import stat
 from collections.abc import Callable
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -437,3 +438,21 @@ def test_what_was_refused_once_stays_refused(file: Path) -> None:
 
 def test_a_file_that_is_away_has_no_size(tmp_path: Path) -> None:
     assert identity._size(tmp_path / "away") == 0
+
+
+def test_only_a_connection_on_the_same_files_is_kept(tmp_path: Path) -> None:
+    path = tmp_path / "farol.db"
+    with closing(sqlite.sqlite3.connect(path)) as used:
+        used.execute("PRAGMA journal_mode = WAL")
+        used.execute("CREATE TABLE pupils (code TEXT)")
+        watch = FileWatch(path)
+
+        def is_kept() -> bool:
+            return watch._keeper is not None
+
+        watch._keep()  # its files are not known yet
+        assert not is_kept()
+        watch._files = DatabaseFiles.at(path)
+        watch._keep()
+        assert is_kept()
+        watch.ended()

@@ -152,12 +152,19 @@ def test_a_refused_group_leaves_nothing_and_the_next_is_stored(postgresql: Store
 
 
 @pytest.mark.postgresql
-def test_a_row_that_cannot_be_written_harms_no_other(postgresql: Store) -> None:
+def test_a_group_that_cannot_be_written_harms_no_other(postgresql: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    def unwritable(rows: Sequence[Prediction]) -> Iterator[None]:
+        if rows:
+            raise ValueError("no JSON")
+        yield
+
     async def scenario() -> None:
         writer = PipelineWriter(postgresql)
         await writer.write([row({"IAA": 1.0})])
-        with pytest.raises(ValueError, match="NaN"):
-            await writer.write([row({"IAA": float("nan")})])
+        with monkeypatch.context() as patched:
+            patched.setattr(postgresql, "writing", unwritable)
+            with pytest.raises(ValueError, match="no JSON"):
+                await writer.write([row({"IAA": 2.0})])
         await writer.write([row({"IAA": 3.0})])
         await writer.close()
 

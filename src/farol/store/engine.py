@@ -233,8 +233,7 @@ def _give_up_connection(context: ExceptionContext) -> None:
     file could not be written, all are read-only."""
     if _code(context.original_exception).startswith(("SQLITE_READONLY", "SQLITE_IOERR", "SQLITE_CANTOPEN")):
         context.is_disconnect = True
-        if context.engine is not None:
-            context.engine.pool.dispose()
+        cast(Engine, context.engine).pool.dispose()  # it is None for pings alone, which we do not make this way
 
 
 def _begin_sqlite(connection: Connection) -> None:
