@@ -16,7 +16,7 @@ from tests.workbook.making import pupils, write_xlsx
 
 def marked(path: Path, locale: str = "pt_BR") -> openpyxl.Workbook:
     target = path.parent / "marked.xlsx"
-    write_marked({"read": request_for(path).as_dict(), "locale": locale, "target": str(target)})
+    write_marked(request_for(path), locale, target)
     assert stat.S_IMODE(target.stat().st_mode) == 0o600
     return openpyxl.load_workbook(target)
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from datetime import UTC, datetime
 from html import unescape
 from io import BytesIO
@@ -189,7 +189,7 @@ def test_a_workbook_deleted_while_it_is_read_is_missed_in_words(
 ) -> None:
     """Another tab deletes it; or others that are sent at once need its room."""
 
-    def reading(module: str, name: str, request: Mapping[str, Any]) -> Any:
+    def reading(*_request: object) -> Any:
         with Store.open(settings.store_url) as store:
             remove_upload(settings, store, list_uploads(store)[0].id)
         return {}

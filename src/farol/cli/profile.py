@@ -23,7 +23,6 @@ from farol.cli.terminal import (
     say_heading,
     say_json,
     say_reading,
-    workbook_limits,
 )
 from farol.errors import Place, PlanError, ProfileError
 from farol.i18n import Message, msg, terminal_locale
@@ -66,10 +65,11 @@ def new(
 ) -> None:
     """Write the proposal and say what a person must do with it."""
     from farol.workbook.isolated import isolated
+    from farol.workbook.limits import Limits
     from farol.workbook.proposal import propose
 
     output = output_file(out, overwrite=overwrite, private=False)
-    limits = workbook_limits(read_settings())
+    limits = Limits.of(read_settings())
     proposal = isolated(propose, limits, file.name, file, label, terminal_locale(), limits)
     output.write([proposal.text.encode()])
     output.say(msg("wrote {path}", path=out))

@@ -23,7 +23,6 @@ from farol.settings import Settings
 if TYPE_CHECKING:
     from farol.model.bundle import Bundle
     from farol.model.tasks import Tasks
-    from farol.workbook.limits import Limits
     from farol.workbook.panel import Panel
     from farol.workbook.selection import SheetNeeds
 
@@ -132,11 +131,12 @@ def expectation(error: ValidationError) -> Message:
 def open_panel(workbook: Path, profile: Profile, settings: Settings, needs: SheetNeeds | None = None) -> Panel:
     """The panel of a workbook, read for what is needed of it, within the limits of the settings; it knows the headers
     that the site of these settings was taught on its pages."""
+    from farol.workbook.limits import Limits
     from farol.workbook.panel import read_panel_isolated  # only commands that read pay for the readers
     from farol.workbook.selection import ANY_SHEET
 
     whole = profile.with_headers(_taught_headers(profile, settings))
-    return read_panel_isolated(workbook, whole, workbook_limits(settings), needs or ANY_SHEET)
+    return read_panel_isolated(workbook, whole, Limits.of(settings), needs or ANY_SHEET)
 
 
 def _taught_headers(profile: Profile, settings: Settings) -> dict[str, list[str]]:
@@ -162,19 +162,6 @@ def _taught_headers(profile: Profile, settings: Settings) -> dict[str, list[str]
         text = msg("Headers that the site was taught on its pages are known here, too: {n}", n=n)
         ERR.print(text.render(terminal_locale()), markup=False)
     return headers
-
-
-def workbook_limits(settings: Settings) -> Limits:
-    """What a workbook may weigh, by the settings."""
-    from farol.workbook.limits import Limits
-
-    return Limits(
-        max_bytes=settings.max_workbook_bytes,
-        max_unpacked_bytes=settings.max_workbook_unpacked_bytes,
-        max_cells=settings.max_workbook_cells,
-        max_seconds=settings.max_workbook_seconds,
-        max_memory=settings.max_workbook_memory,
-    )
 
 
 def say_reading(panel: Panel, workbook: Path, *, year: int | None = None, aside: bool = False) -> None:

@@ -43,10 +43,8 @@ Marks = dict[tuple[int, int], list[Finding]]
 """The findings of a cell, by its row (1-based) and column (0-based)."""
 
 
-def write_marked(values: Mapping[str, Any]) -> dict[str, Any]:
-    """Write the marked copy of a request's workbook to its `target`; how many cells are marked."""
-    locale, target = values["locale"], Path(values["target"])
-    request = ReadRequest.from_dict(values["read"])
+def write_marked(request: ReadRequest, locale: str, target: Path) -> int:
+    """Write the marked copy of a request's workbook to `target`; how many cells are marked."""
     profile = request.whole_profile()
     book = request.raw(profile)
     try:
@@ -65,7 +63,7 @@ def write_marked(values: Mapping[str, Any]) -> dict[str, Any]:
         copy.save(file)
     if os.name != "nt":
         target.chmod(PRIVATE)
-    return {"marked": marked}
+    return marked
 
 
 def _write_list(copy: Workbook, findings: list[Finding], locale: str) -> None:

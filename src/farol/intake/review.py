@@ -76,21 +76,7 @@ class ReadRequest:
         cls, path: Path, profile: Profile, headers: Mapping[str, Sequence[str]], settings: Settings, year: int | None
     ) -> ReadRequest:
         """For a workbook of this site."""
-        limits = Limits(
-            max_bytes=settings.max_workbook_bytes,
-            max_unpacked_bytes=settings.max_workbook_unpacked_bytes,
-            max_cells=settings.max_workbook_cells,
-        )
-        return cls(str(path), profile.source.decode(), profile.name, headers, limits, year)
-
-    def as_dict(self) -> dict[str, Any]:
-        """As JSON."""
-        return asdict(self)
-
-    @classmethod
-    def from_dict(cls, values: Mapping[str, Any]) -> ReadRequest:
-        """From JSON."""
-        return cls(**{**values, "limits": Limits(**values["limits"])})
+        return cls(str(path), profile.source.decode(), profile.name, headers, Limits.of(settings), year)
 
     def whole_profile(self) -> Profile:
         """The profile with the site's own headers."""
@@ -101,9 +87,8 @@ class ReadRequest:
         return read_workbook(Path(self.path), profile, self.limits, self.year)
 
 
-def read_upload(values: Mapping[str, Any]) -> dict[str, Any]:
-    """The review of a workbook; `problem` says why it cannot be used."""
-    request = ReadRequest.from_dict(values)
+def read_upload(request: ReadRequest) -> dict[str, Any]:
+    """The review of a workbook, as JSON values; `problem` says why it cannot be used."""
     profile = request.whole_profile()
     file = Path(request.path).name
     try:

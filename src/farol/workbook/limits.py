@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING, Self
 
 from farol.errors import Place, WorkbookError
 from farol.i18n import Message, msg
+
+if TYPE_CHECKING:
+    from farol.settings import Settings
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,6 +24,17 @@ class Limits:
     max_cells: int = 50_000_000
     max_seconds: float = 300
     max_memory: int = 4_000_000_000
+
+    @classmethod
+    def of(cls, settings: Settings) -> Self:
+        """As the settings say."""
+        return cls(
+            max_bytes=settings.max_workbook_bytes,
+            max_unpacked_bytes=settings.max_workbook_unpacked_bytes,
+            max_cells=settings.max_workbook_cells,
+            max_seconds=settings.max_workbook_seconds,
+            max_memory=settings.max_workbook_memory,
+        )
 
 
 DEFAULT_LIMITS = Limits()

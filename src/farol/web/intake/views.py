@@ -21,7 +21,7 @@ from farol.intake import jobs
 from farol.intake.child import in_child
 from farol.intake.columns import KeptColumn, forget_column, headers_of, keep_columns, kept_columns
 from farol.intake.jobs import SiteJob, active_job, find_job, latest_jobs
-from farol.intake.review import ReadRequest
+from farol.intake.review import ReadRequest, read_upload
 from farol.intake.uploads import (
     MARKED,
     MOST_FILES,
@@ -188,7 +188,7 @@ def _read(visit: UploadVisit, upload: Upload, year: int | None) -> None:
     headers = headers_of(visit.store, profile)
     request = ReadRequest.of(workbook_of(visit.settings, upload), profile, headers, visit.settings, year)
     try:
-        review = in_child("review", "read_upload", request.as_dict())
+        review = in_child(read_upload, request)
         write_review(visit.settings, upload.id, review)
     except FarolError:
         remove_upload(visit.settings, visit.store, upload.id)
@@ -296,6 +296,8 @@ def marked(request: Request, upload: str) -> Response:
     """The workbook with its faulty cells coloured and commented."""
 
     def answer(visit: UploadVisit, known: Upload) -> Response:
+        from farol.intake.marking import write_marked  # noqa: PLC0415  the service starts without openpyxl
+
         profile = visit.service.profile
         path = workbook_of(visit.settings, known)
         if not path.exists():
@@ -303,11 +305,7 @@ def marked(request: Request, upload: str) -> Response:
         read = ReadRequest.of(path, profile, headers_of(visit.store, profile), visit.settings, known.review.get("year"))
         target = folder_of(visit.settings, known.id) / MARKED
         visit.note(Action.exported, "workbook")
-        in_child(
-            "marking",
-            "write_marked",
-            {"read": read.as_dict(), "locale": visit.reader.locale, "target": str(target.absolute())},
-        )
+        in_child(write_marked, read, visit.reader.locale, target.absolute())
         stem = known.files[0].name.rpartition(".")[0] or known.files[0].name
         words = visit.reader.gettext("marked")
         return FileResponse(
