@@ -17,7 +17,7 @@ import pytest
 from farol.accounts.audit import latest
 from farol.accounts.viewer import NOBODY_IN_PARTICULAR
 from farol.intake import jobs
-from farol.intake.uploads import list_uploads, remove_upload
+from farol.intake.uploads import find_upload, list_uploads, remove_upload
 from farol.profile import load_profile
 from farol.pupils.forecast import forecast_panel
 from farol.settings import MARKER, Settings
@@ -332,3 +332,16 @@ def test_nothing_of_a_pupil_is_logged(settings: Settings, site_web: httpx.Client
             rows = [str(row) for row in connection.exec_driver_sql("SELECT * FROM uploads")]
     assert rows
     assert not any("RA-1" in row or "n/v" in row for row in rows)
+
+
+def test_a_workbook_is_not_deleted_where_that_cannot_be_recorded(
+    settings: Settings, site_web: httpx.Client, tmp_path: Path
+) -> None:
+    path = taken(site_web, faulty(tmp_path))
+    with Store.open(settings.store_url) as store, store.exclusive() as connection:
+        connection.exec_driver_sql("ALTER TABLE audit RENAME TO elsewhere")
+    refused = site_web.post(f"{path}/delete").status_code
+    with Store.open(settings.store_url) as store:
+        with store.exclusive() as connection:
+            connection.exec_driver_sql("ALTER TABLE elsewhere RENAME TO audit")
+        assert (refused, find_upload(store, path.rpartition("/")[2]) is not None) == (503, True)

@@ -175,8 +175,8 @@ def disabling(request: Request, key: str) -> Response:
 def resetting(request: Request, key: str) -> Response:
     """A new one-time link, which the page shows once; the old password and the sessions are gone."""
     frame = frame_of(request)
+    _record(frame, account_of(frame.store, key).user, "reset")
     user, token = reset_user(frame.store, key, at=frame.now)
-    _record(frame, user, "reset")
     return _link_page(frame, user, token)
 
 
@@ -187,8 +187,8 @@ def ending(request: Request, key: str) -> Response:
     """The end of all sessions of a user."""
     frame = frame_of(request)
     user = account_of(frame.store, key).user
-    end_sessions(frame.store, user.id)
     _record(frame, user, "sessions ended")
+    end_sessions(frame.store, user.id)
     return RedirectResponse(frame.reader.url(f"{USERS}/{user.id}", done="sessions"), 303)
 
 

@@ -281,8 +281,8 @@ async def choose(request: Request, upload: str) -> Response:
             if isinstance(value, str) and (not value or value in profile.columns):
                 chosen.append(KeptColumn(profile.name, column["general"], value, day))
         if chosen:
-            keep_columns(visit.store, chosen, visit.now)
             visit.note(Action.changed, "columns", "chosen")
+            keep_columns(visit.store, chosen, visit.now)
         year = _text(form, "year")
         _read(visit, known, int(year) if year.isdecimal() and len(year) == 4 else known.review.get("year"))
         return visit.go(f"{PATH}/{known.id}")
@@ -367,8 +367,8 @@ def delete(request: Request, upload: str) -> Response:
         busy = active_job(visit.store)
         if busy is not None and busy.details.get("upload") == known.id:
             return visit.go(f"/jobs/{busy.id}", busy="1")
-        remove_upload(visit.settings, visit.store, known.id)
         visit.note(Action.changed, "workbook", "deleted")
+        remove_upload(visit.settings, visit.store, known.id)
         return visit.go(PATH)
 
     return _with_upload(request, upload, answer)
