@@ -16,7 +16,7 @@ from farol.batch.writing import write_refused
 from farol.csv_form import Audience, CsvForm, guarded, unguarded
 from farol.web.casework import files as case_files
 from farol.web.locale import Reader
-from farol.web.school import lists
+from farol.web.school import list_files
 from tests.conftest import PROJECT
 
 SIGNS = "=+-@\N{FULLWIDTH EQUALS SIGN}\N{FULLWIDTH PLUS SIGN}\N{FULLWIDTH HYPHEN-MINUS}\N{FULLWIDTH COMMERCIAL AT}"
@@ -75,15 +75,15 @@ def test_lists_and_cases_hold_no_formula(reader: Reader, monkeypatch: pytest.Mon
     def table(*_: object) -> Iterator[list[str]]:
         yield from ([text] for text in HOSTILE if text.isprintable())
 
-    monkeypatch.setattr(lists, "table_of", table)
+    monkeypatch.setattr(list_files, "table_of", table)
     words = cast(Any, SimpleNamespace(reader=reader, text=str))
     for content in (
-        lists.csv_of(cast(Any, ()), cast(Any, None), reader),
+        list_files.csv_of(cast(Any, ()), cast(Any, None), reader),
         case_files.csv_file(words, cast(Any, table())),
     ):
         assert not runs(content.decode("utf-8-sig"))
     for content in (
-        lists.xlsx_of(cast(Any, ()), cast(Any, None), reader),
+        list_files.xlsx_of(cast(Any, ()), cast(Any, None), reader),
         case_files.xlsx_file(words, cast(Any, table())),
     ):
         sheet = openpyxl.load_workbook(io.BytesIO(content)).worksheets[0]

@@ -14,18 +14,8 @@ from farol.store.keys import Role
 from farol.web.school.answering import Asking, answer
 from farol.web.school.class_pages import PATH as CLASSES
 from farol.web.school.class_pages import class_values, classes_values
-from farol.web.school.lists import (
-    KEEP_PATH,
-    PATH,
-    Asked,
-    PrintAsked,
-    class_sheets,
-    csv_of,
-    keep_capacity,
-    list_values,
-    prepared,
-    xlsx_of,
-)
+from farol.web.school.list_files import class_sheets, csv_of, xlsx_of
+from farol.web.school.lists import KEEP_PATH, PATH, Asked, PrintAsked, keep_capacity, list_values, prepared
 from farol.web.school.name_pages import MOST_BYTES, decide_names, names_values, take_names
 from farol.web.school.name_pages import PATH as NAMES
 from farol.web.school.pupil_pages import pupil_values, referral_values, scenario_values, seen_pupil
