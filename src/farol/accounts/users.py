@@ -232,7 +232,9 @@ def _row(connection: Connection, key: str) -> RowMapping:
     row = connection.execute(query).mappings().first()
     if row is None:
         raise InputError(
-            msg("There is no such user."), where=Place(field="LOGIN"), fix=msg("`farol users list` shows them all.")
+            msg("There is no such user."),
+            where=Place(field="LOGIN"),
+            fix=msg("Look among all users. In a terminal: {command}.", command="`farol users list`"),
         )
     return row
 

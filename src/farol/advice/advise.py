@@ -197,5 +197,8 @@ def _too_little(drift: DriftReport) -> Advice:
             window=days(drift.window),
             features=names_of(unsure),
         )
-    steps = (msg("Wait, or look at a longer period: {command}.", command="`farol status --window 90d`"),)
+    steps = (
+        msg("Wait, or look at the last 90 days: {page}.", page="/monitoring/advice?window=90d"),
+        msg("In a terminal: {command}.", command="`farol status --window 90d`"),
+    )
     return Advice("too_little", msg("Wait for more predictions."), (why, compared(drift)), steps)

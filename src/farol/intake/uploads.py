@@ -168,7 +168,10 @@ def _copied(folder: Path, name: str, source: BinaryIO, most: int) -> StagedFile:
                 raise InputError(
                     msg("The workbook is too large to be read safely."),
                     where=Place(file=name),
-                    fix=msg("Remove sheets that do not belong to it, or raise FAROL_MAX_WORKBOOK_BYTES."),
+                    fix=msg(
+                        "Remove sheets that do not belong to it. If it really is that large, raise "
+                        "FAROL_MAX_WORKBOOK_BYTES."
+                    ),
                 )
             digest.update(piece)
             file.write(piece)

@@ -23,7 +23,7 @@ from farol.i18n import msg
 from farol.service import Service
 from farol.store.keys import Role
 from farol.web.advice import PATH as ADVICE
-from farol.web.advice import advice_values, first_advice
+from farol.web.advice import advice_values, advice_view, first_advice
 from farol.web.dashboard import PATH, chosen_bundle, dashboard_values
 from farol.web.error_pages import Failure, failed, failure_in
 from farol.web.filters import WINDOW, Filters, between, is_yes
@@ -96,7 +96,8 @@ def dashboard(
             return RedirectResponse(reader.url(PATH, **chosen.query()), 303)
         values = dashboard_values(service, reader, asked, _now())
         bundle = chosen_bundle(service, task) if values["tasks"] else None
-        to_do = None if bundle is None else first_advice(service, bundle.task, WINDOW, reader, _now())
+        gravest = None if bundle is None else first_advice(service, bundle.task, WINDOW, _now())
+        to_do = None if gravest is None else advice_view(gravest, reader, viewer_of(request))
         return _page(request, reader, "dashboard", values | {"taken": bool(taken), "to_do": to_do})
 
     return _answer(request, answer)
@@ -118,7 +119,9 @@ def advice(request: Request, window: Window = WINDOW) -> Response:
     """What to do about each model."""
     return _answer(
         request,
-        lambda service, reader: _page(request, reader, "advice", advice_values(service, reader, window, _now())),
+        lambda service, reader: _page(
+            request, reader, "advice", advice_values(service, reader, viewer_of(request), window, _now())
+        ),
     )
 
 

@@ -238,7 +238,11 @@ def _choosing_form(
 
 
 def _spent(frame: Frame) -> Response:
-    fix = msg("Ask an administrator of this site for a new one: {command} makes it.", command="farol users reset")
+    fix = msg(
+        "Ask an administrator of this site for a new one. They make it under “Administration”, “People”. In a "
+        "terminal: {command}.",
+        command="`farol users reset`",
+    )
     return failed(frame.request, frame.reader, Failure(410, _SPENT, "link_spent", fix=fix))
 
 

@@ -48,6 +48,7 @@ from farol.web.intake.faults import normal_faults, steps_of, unknown_headers
 from farol.web.locale import Reader, reader_of
 from farol.web.templating import page
 from farol.web.viewer import viewer_of
+from farol.web.wording import told_error
 
 router = APIRouter(include_in_schema=False)
 
@@ -136,9 +137,9 @@ def workbooks(request: Request) -> Response:
 
 
 def _list_values(visit: UploadVisit, error: FarolError | None) -> dict[str, object]:
-    store, locale = visit.store, visit.reader.locale
+    store = visit.store
     return {
-        "error": None if error is None else error.lines(locale),
+        "error": None if error is None else told_error(error, visit.reader),
         "uploads": list_uploads(store),
         "active": active_job(store),
         "jobs": latest_jobs(store, JOBS_SHOWN),
@@ -178,7 +179,10 @@ def _require_own(visit: UploadVisit) -> None:
     if visit.settings.is_demonstration:
         raise InputError(
             msg("This is the demonstration, with invented pupils. It takes no workbook of a school."),
-            fix=msg("Start Farol for your own school with `farol serve`, in a folder of its own, and send it there."),
+            fix=msg(
+                "For your own school, open Farol by its icon (Farol.bat, Farol.command or Farol.desktop), and send the "
+                "workbook there."
+            ),
         )
 
 
