@@ -74,7 +74,7 @@ def test_signing_out_ends_one_session(store: Store) -> None:
     first, second = entered(store), entered(store)
     ended = session_of(store, first.token, at=THEN)
     assert ended is not None
-    end_session(store, ended.digest)
+    end_session(store, ended, at=THEN)
     assert session_of(store, first.token, at=THEN) is None
     assert len(sessions_of(store, key, at=THEN)) == 1
     end_sessions(store, key)
@@ -86,8 +86,8 @@ def test_another_password_ends_all_sessions_but_this(store: Store) -> None:
     here, there = entered(store), entered(store)
     session = session_of(store, here.token, at=THEN)
     assert session is not None
-    assert not change_password(store, session.user, "wrong", "outra frase bem longa", keep=session.digest)
-    assert change_password(store, session.user, PASSWORD, "outra frase bem longa", keep=session.digest)
+    assert not change_password(store, session.user, "wrong", "outra frase bem longa", keep=session.digest, at=THEN)
+    assert change_password(store, session.user, PASSWORD, "outra frase bem longa", keep=session.digest, at=THEN)
     assert session_of(store, here.token, at=THEN) is not None
     assert session_of(store, there.token, at=THEN) is None
     assert sign_in(store, "ana", PASSWORD, at=THEN) is None
@@ -144,7 +144,7 @@ def test_a_sign_in_under_way_brings_nothing_back(store: Store, monkeypatch: pyte
         fits = matches(encoded, password)
         monkeypatch.setattr(sessions, "matches", matches)
         if change == "password":
-            assert change_password(store, account_of(store, key).user, PASSWORD, other, keep="")
+            assert change_password(store, account_of(store, key).user, PASSWORD, other, keep="", at=THEN)
         else:
             {"reset": reset_user, "disabled": disable_user}[change](store, key, at=THEN)
         return fits
@@ -166,7 +166,7 @@ def test_a_change_of_password_under_way_ends_with_a_reset(store: Store, monkeypa
         return matches(encoded, password)
 
     monkeypatch.setattr(sessions, "matches", while_it_is_reset)
-    assert not change_password(store, account_of(store, key).user, PASSWORD, "outras quatro palavras", keep="")
+    assert not change_password(store, account_of(store, key).user, PASSWORD, "outras quatro palavras", keep="", at=THEN)
     assert not account_of(store, key).has_password
 
 

@@ -13,6 +13,7 @@ from fastapi.staticfiles import StaticFiles
 from markupsafe import Markup
 
 from farol.access import access
+from farol.accounts.audit import Action, record
 from farol.accounts.viewer import Duty
 from farol.advice.report import report_of
 from farol.drift.report import take_snapshot
@@ -135,7 +136,10 @@ def snapshot(
     def answer(service: Service, reader: Reader) -> Response:
         bundle = chosen_bundle(service, task)
         store = service.store
-        take_snapshot(store, bundle, window_of(window, store=store, task=bundle.task, now=_now()))
+        chosen = window_of(window, store=store, task=bundle.task, now=_now())
+        details = f"{bundle.task} {chosen.name}"
+        record(store, viewer_of(request), Action.changed, "snapshot", at=_now(), details=details)
+        take_snapshot(store, bundle, chosen)
         shown = Filters(bundle.task, window, part, is_yes(same_levels))
         return RedirectResponse(reader.url(PATH, **shown.query(), taken="1"), 303)
 

@@ -13,7 +13,7 @@ from starlette.concurrency import run_in_threadpool
 from starlette.datastructures import FormData, UploadFile
 
 from farol.access import access
-from farol.accounts.audit import Action, record
+from farol.accounts.audit import Action, AuditValues, audit_values, record
 from farol.accounts.viewer import Viewer
 from farol.errors import FarolError, InputError, ServiceError, WorkbookError
 from farol.i18n import msg
@@ -102,6 +102,10 @@ class UploadVisit:
         """To another page, by GET."""
         return RedirectResponse(self.reader.url(path, **query), 303)
 
+    def changed(self, subject: str, details: str) -> AuditValues:
+        """A line of the audit for the transaction that changes something."""
+        return audit_values(self.viewer.id, Action.changed, subject, at=self.now, details=details)
+
     def note(self, action: Action, subject: str, details: str = "") -> None:
         """A line of the audit."""
         record(self.store, self.viewer, action, subject, at=self.now, details=details)
@@ -168,7 +172,6 @@ def _taken(visit: UploadVisit, files: list[tuple[str, BinaryIO]]) -> Response:
     try:
         _require_own(visit)
         upload = stage(visit.settings, visit.store, visit.viewer, files, visit.now)
-        visit.note(Action.changed, "workbook", "sent")
         _read(visit, upload, None)
     except (InputError, WorkbookError, ServiceError) as error:
         return visit.page("workbooks", _list_values(visit, error), 422)
@@ -228,8 +231,8 @@ async def forget(request: Request) -> Response:
     form = await request.form(max_files=0, max_fields=10)
 
     def answer(visit: UploadVisit) -> Response:
-        if forget_column(visit.store, _text(form, "profile"), _text(form, "header"), visit.now):
-            visit.note(Action.changed, "columns", "revoked")
+        profile, header = _text(form, "profile"), _text(form, "header")
+        forget_column(visit.store, profile, header, visit.now, audited=visit.changed("columns", "revoked"))
         return visit.go(COLUMNS)
 
     return await run_in_threadpool(_answer, request, answer)
@@ -285,9 +288,9 @@ async def choose(request: Request, upload: str) -> Response:
             if isinstance(value, str) and (not value or value in profile.columns):
                 chosen.append(KeptColumn(profile.name, column["general"], value, day))
         if chosen:
-            visit.note(Action.changed, "columns", "chosen")
-            keep_columns(visit.store, chosen, visit.now)
+            keep_columns(visit.store, chosen, visit.now, audited=visit.changed("columns", "chosen"))
         year = _text(form, "year")
+        visit.note(Action.changed, "workbook", "read again")
         _read(visit, known, int(year) if year.isdecimal() and len(year) == 4 else known.review.get("year"))
         return visit.go(f"{PATH}/{known.id}")
 
@@ -357,7 +360,6 @@ def _begun(visit: UploadVisit, kind: str, upload: Upload, more: Mapping[str, Any
     if job is None:
         busy = active_job(visit.store)
         return visit.go(PATH if busy is None else f"/jobs/{busy.id}", busy="1")
-    visit.note(Action.changed, "job", kind)
     visit.request.app.state.job_runner.start(job)
     return visit.go(f"/jobs/{job.id}")
 
@@ -405,8 +407,7 @@ def cancel(request: Request, job: str) -> Response:
     """Stop a job that has changed nothing yet."""
 
     def answer(visit: UploadVisit, known: SiteJob) -> Response:
-        if jobs.cancel(visit.store, known.id, visit.now):
-            visit.note(Action.changed, "job", "cancelled")
+        jobs.cancel(visit.store, known.id, visit.viewer, visit.now)
         return visit.go(f"/jobs/{known.id}")
 
     return _with_job(request, job, answer)
