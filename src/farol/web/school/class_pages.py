@@ -25,7 +25,7 @@ MOST_NAMES = 6
 CLASSES_SHOWN = 100
 """Rows of the table on one page."""
 FEW = 12
-"""Up to so many classes are seen at a glance: nothing to pick from."""
+"""With no more classes than these there is no form to pick from."""
 ALIKE = 0.9
 """Where classes reach this share of what pupils reach, choosing them does as well."""
 
@@ -152,11 +152,11 @@ def _class_fields(
     ]  # fmt: skip
     every = ("", _("all"))
     chosen = [(name, label, at, [every, *options]) for name, label, at, options in pickers if len(options) > 1]
-    order = Order.risk.value if by_share else Order.group.value
-    orders = [(Order.group.value, _("class")), (Order.risk.value, _("expected share, the highest first"))]
+    orders = [(Order.group.value, str(_("class"))), (Order.risk.value, str(_("expected share, the highest first")))]
+    chosen.append(("order", _("Sort by"), Order.risk.value if by_share else Order.group.value, orders))
     return [
         {"name": name, "label": label, "options": [Choice(value, words, value == at) for value, words in options]}
-        for name, label, at, options in [*chosen, ("order", _("Sort by"), order, orders)]
+        for name, label, at, options in chosen
     ]
 
 
@@ -273,14 +273,14 @@ def _targeting_words(compared: Targeting, made: PreparedList, reader: Reader) ->
     share = reader.percent(compared.ratio)
     if compared.ratio >= ALIKE:
         yield _(
-            "Choosing whole classes reaches {share} of what choosing pupils one by one does: looking at classes does as "
-            "well here, and singles nobody out.",
+            "Choosing whole classes reaches {share} of what choosing pupils one by one does: looking at classes does "
+            "as well here, and singles nobody out.",
             share=share,
         )
     else:
         yield _(
-            "Choosing whole classes reaches {share} of what choosing pupils one by one does: here it is worth looking at "
-            "pupils, and at the classes that stand out besides.",
+            "Choosing whole classes reaches {share} of what choosing pupils one by one does: here it is worth looking "
+            "at pupils, and at the classes that stand out besides.",
             share=share,
         )
     yield _(
