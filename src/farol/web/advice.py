@@ -42,7 +42,7 @@ class AdviceLine:
 class AdviceView:
     """One advice as the page shows it; `feature` is empty where there is no distribution to show.
 
-    `keeper` has the steps that need a terminal.
+    `keeper` has the steps that need a terminal, `numbers` what stands behind the words.
     """
 
     key: str
@@ -51,6 +51,7 @@ class AdviceView:
     why: tuple[Markup, ...]
     steps: tuple[Markup, ...]
     keeper: tuple[Markup, ...]
+    numbers: tuple[Markup, ...]
     feature: str
     chart: Markup
     bins: tuple[BinView, ...]
@@ -126,6 +127,7 @@ def advice_view(advice: Advice, reader: Reader, viewer: Viewer | None) -> Advice
         why=tuple(map(page, advice.why)),
         steps=tuple(linked(part.words, reader, viewer) for part in parts if part.words),
         keeper=tuple(part.keeper for part in parts if part.keeper),
+        numbers=tuple(map(page, advice.numbers)),
         feature="" if figure is None else figure.meaning.in_locale(reader.locale),
         chart=Markup() if figure is None else distribution(bars, reader.locale),
         bins=() if figure is None else bin_views(figure, bars, reader),
