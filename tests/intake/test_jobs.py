@@ -29,12 +29,14 @@ from farol.pupils.forecast import forecast_panel
 from farol.school.names import count_names, turn_names
 from farol.settings import Settings
 from farol.store.database import Store
+from farol.store.records import microseconds
 from farol.store.tables import pupil_answers, pupil_years
 from farol.workbook.panel import read_panel
 from tests.bundles import trained_model
 from tests.intake.sending import NOW, PEDE, opened, send, settings_of
 from tests.played import THEN, promoted
 from tests.postgresql import postgresql_server, postgresql_url
+from tests.school.invented import answer, fill
 from tests.waiting import eventually
 
 __all__ = ["postgresql_server", "postgresql_url"]
@@ -82,6 +84,23 @@ def test_one_job_runs_at_a_time(any_store: Store) -> None:
     assert [job.id for job in jobs.latest_jobs(any_store, 5)][:2] != []
     assert again(any_store, first).is_over
     assert not again(any_store, second).is_over
+
+
+def test_the_lists_are_of_the_job_that_made_them_last(store: Store) -> None:
+    fill(store, [answer("RA-1", at=microseconds(NOW))])
+    assert jobs.job_of_lists(store) is None
+    job = begun(store, "forecast")
+    jobs.end(store, job.id, "done", {"forecasts": [{"year": 2024}]}, NOW)
+    assert jobs.job_of_lists(store) == again(store, job)
+    used = begun(store, "use")
+    jobs.end(store, used.id, "done", {"forecasts": []}, NOW + timedelta(seconds=1))
+    assert jobs.job_of_lists(store) is None
+    later = begun(store, "forecast")
+    jobs.end(store, later.id, "done", {"forecasts": [{"year": 2024}]}, NOW + timedelta(seconds=2))
+    assert jobs.job_of_lists(store) == again(store, later)
+    with store.exclusive() as connection:  # as `farol forecast` does afterwards
+        connection.execute(pupil_answers.update().values(at=microseconds(NOW + timedelta(seconds=3))))
+    assert jobs.job_of_lists(store) is None
 
 
 def test_a_job_says_how_far_it_is_until_it_is_unwanted(any_store: Store) -> None:

@@ -18,6 +18,7 @@ from farol.accounts.audit import latest
 from farol.accounts.viewer import NOBODY_IN_PARTICULAR
 from farol.intake import jobs
 from farol.intake.uploads import find_upload, list_uploads, remove_upload
+from farol.model.workbook_note import WorkbookNote, write_note
 from farol.profile import load_profile
 from farol.pupils.forecast import forecast_panel
 from farol.settings import MARKER, Settings
@@ -234,6 +235,7 @@ def test_a_demonstration_takes_no_workbook(tmp_path: Path) -> None:
 def test_a_model_in_use_makes_the_lists_of_a_new_year(tmp_path: Path, sample_workbook: Path) -> None:
     settings = settings_in(tmp_path)
     scorer = promoted(settings.artifacts)
+    write_note(settings.artifacts, WorkbookNote("treino.xlsx", "ab", {2022: 30}, {}))
     with Store.open(settings.store_url) as store:
         forecast_panel(scorer, read_panel(sample_workbook, load_profile("pede")), store, year=2023, at=THEN)
     with serving(settings) as address, httpx.Client(base_url=address, timeout=120) as client:
@@ -250,6 +252,8 @@ def test_a_model_in_use_makes_the_lists_of_a_new_year(tmp_path: Path, sample_wor
         assert "arquivo não está mais aqui" in heading(client.get(path, params={"lang": "pt-BR"}))
         first = client.get("/", params={"lang": "pt-BR"})
         assert "As listas de 2024 estão feitas" in words(first)
+        assert "Elas vêm de ano.xlsx, planilha enviada em" in words(first)
+        assert "O modelo aprendeu com treino.xlsx." in words(first)
         assert 'class="button main" href="/pupils?lang=pt-BR"' in first.text
         assert client.post(f"{job}/cancel").status_code == 303
         assert client.get("/jobs/nothing").status_code == 404
@@ -262,6 +266,7 @@ def test_a_model_in_use_makes_the_lists_of_a_new_year(tmp_path: Path, sample_wor
 def test_a_year_later_the_job_says_what_came_true(tmp_path: Path, sample_workbook: Path) -> None:
     settings = settings_in(tmp_path)
     scorer = promoted(settings.artifacts)
+    write_note(settings.artifacts, WorkbookNote("treino.xlsx", "ab", {2022: 30}, {}))
     with Store.open(settings.store_url) as store:
         forecast_panel(scorer, read_panel(sample_workbook, load_profile("pede")), store, year=2023, at=THEN)
     with serving(settings) as address, httpx.Client(base_url=address, timeout=120) as client:

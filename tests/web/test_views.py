@@ -60,8 +60,8 @@ def test_every_page_of_a_demonstration_says_so(invented_web: httpx.Client, web: 
 def test_the_introduction_says_where_things_stand(invented_web: httpx.Client) -> None:
     page = " ".join(re.sub(r"<[^>]+>", "", unescape(invented_web.get("/?lang=en").text)).split())
     assert "There is something to do" in page, "the answers of next-year drift"
-    assert "Pupils read from our book.xlsx, by year: 1,014 (2023), 562 (2024)." in page
-    assert "Findings in the workbook: errors: 0, warnings: 3." in page
+    assert "The model learned from our book.xlsx. Pupils in it, by year: 1,014 (2023), 562 (2024)." in page
+    assert "Findings in that workbook: errors: 0, warnings: 3." in page
     assert "To have the lists of whom to see first, send the year's workbook" in page
     assert "A model needs a look: advice." in page
     assert "--artifacts" not in page
@@ -262,7 +262,16 @@ def test_a_card_is_served_as_written_under_its_own_policy(web: httpx.Client) -> 
 def test_there_is_no_card_of_what_is_not_served(web: httpx.Client) -> None:
     answer = web.get("/models/nothing/card?lang=en")
     assert answer.status_code == 404
-    assert "No model is in use under this address." in answer.text
+    assert "There is no such question here." in answer.text
+
+
+@pytest.mark.parametrize("end", ["about", "card"])
+def test_a_question_without_a_model_says_how_to_get_one(empty_web: httpx.Client, end: str) -> None:
+    answer = empty_web.get(f"/models/next-year/{end}?lang=en")
+    assert answer.status_code == 404
+    assert "There is no model for this question yet" in answer.text
+    assert 'trains with it: <a href="/workbooks?lang=en">Workbook</a>.' in answer.text
+    assert '<nav aria-label="Main">' in answer.text
 
 
 def test_the_style_sheet_may_be_kept_and_pages_may_not(web: httpx.Client) -> None:

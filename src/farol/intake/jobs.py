@@ -14,7 +14,7 @@ from datetime import datetime, timedelta
 from typing import Any
 from uuid import uuid4
 
-from sqlalchemy import RowMapping, select, update
+from sqlalchemy import RowMapping, func, select, update
 
 from farol.accounts.audit import Action, audit_values
 from farol.accounts.viewer import Viewer
@@ -22,7 +22,7 @@ from farol.i18n import Message, in_every_locale, msg
 from farol.store.database import Store
 from farol.store.engine import IMMEDIATE, insert_new, store_errors
 from farol.store.records import microseconds, moment
-from farol.store.tables import audit, jobs, json_text
+from farol.store.tables import audit, jobs, json_text, pupil_answers
 
 SILENCE = timedelta(seconds=20)
 """A job that says nothing for so long is dead."""
@@ -129,6 +129,18 @@ def latest_jobs(store: Store, limit: int) -> list[SiteJob]:
     query = select(jobs).order_by(jobs.c.created.desc()).limit(limit)
     with store_errors(store.engine.url), store.engine.connect() as connection:
         return [find_in(row) for row in connection.execute(query).mappings()]
+
+
+def job_of_lists(store: Store) -> SiteJob | None:
+    """The job that made the lists that there are; None where a command made them since, or none. Raises StoreError."""
+    done = select(jobs).where(jobs.c.state == "done").order_by(jobs.c.ended.desc()).limit(1)
+    with store_errors(store.engine.url), store.engine.connect() as connection:
+        row = connection.execute(done).mappings().first()
+        made = connection.execute(select(func.max(pupil_answers.c.at))).scalar()
+    job = None if row is None else find_in(row)
+    if job is None or made is None or job.ended is None or not job.result.get("forecasts"):
+        return None
+    return job if moment(made) <= job.ended else None
 
 
 def take(store: Store, job: str, at: datetime) -> bool:

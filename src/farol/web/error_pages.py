@@ -31,6 +31,7 @@ _BARE = frozenset({"/monitoring/advice", "/monitoring/dashboard", "/monitoring/r
 
 _TITLES: Mapping[int | str, Message] = {
     "sign_in_needed": msg("Sign in first"),
+    "no_model": msg("There is no model for this question yet"),
     401: msg("A key is needed"),
     403: msg("This is not allowed"),
     404: msg("There is no such page"),
@@ -64,6 +65,13 @@ _STEPS: Mapping[int | str, tuple[Message, ...]] = {
             "The file is larger than Farol takes. Remove sheets that do not belong to it, or ask the person who looks "
             "after Farol."
         ),
+    ),
+    "no_model": (
+        msg(
+            "An administrator sends a workbook with the sheets of several years, and trains with it: {workbooks}.",
+            workbooks="/workbooks",
+        ),
+        msg("Where there was a model before, it stands among the versions: {models}.", models="/administration/models"),
     ),
     "bundle": (
         msg("An administrator sees the versions of the model: {models}.", models="/administration/models"),

@@ -13,6 +13,7 @@ from farol.advice.status import ModelStatus, real_problems
 from farol.errors import FarolError, ServiceError, StoreError
 from farol.evaluation.metrics import Estimate
 from farol.i18n import msg
+from farol.intake.jobs import job_of_lists
 from farol.model.bundle import Bundle
 from farol.model.inputs import Inputs
 from farol.model.workbook_note import read_note
@@ -111,7 +112,8 @@ def home_values(service: Service, reader: Reader, base: str, now: datetime) -> d
     lists = _lists(service)
     return {
         "lists": lists,
-        "situation": situation_of(service, reader, note, known, has_lists=lists is not None),
+        "made_by": None if lists is None else job_of_lists(service.store),
+        "situation": situation_of(service, reader, note, known, lists_of=lists and lists[0]),
         "tasks": [_task(bundle, service, reader, known.get(bundle.task)) for bundle in served],
         "problems": [told_error(problem, reader) for problem in _problems(service)],
         "guide": list(_guide(service.profile, reader)),

@@ -28,35 +28,44 @@ class Situation:
 
 
 def situation_of(
-    service: Service, reader: Reader, note: WorkbookNote | None, known: Mapping[str, ModelStatus], *, has_lists: bool
+    service: Service,
+    reader: Reader,
+    note: WorkbookNote | None,
+    known: Mapping[str, ModelStatus],
+    *,
+    lists_of: int | None,
 ) -> Situation | None:
-    """What was found, and what to do next; None before there is a model, or while the store is down."""
+    """What was found, and what to do next; None before there is a model, or while the store is down.
+
+    `lists_of` is the year of the lists, None where there are none.
+    """
     _ = reader.gettext
     if not service.bundles or not known:
         return None
-    facts = tuple(_facts(service, reader, note))
+    facts = tuple(_facts(service, reader, note, lists_of))
     to_do = [status for status in known.values() if status.to_do]
     if to_do:
         status = Status("moderate", _("There is something to do"), _("See “What to do” below, or the page of advice."))
     else:
         status = Status("none", _("All in order"), _("There is no sign of a problem with the answers."))
-    return Situation(status, facts, tuple(_steps(service, reader, to_do=bool(to_do), has_lists=has_lists)))
+    return Situation(status, facts, tuple(_steps(service, reader, to_do=bool(to_do), has_lists=lists_of is not None)))
 
 
-def _facts(service: Service, reader: Reader, note: WorkbookNote | None) -> Iterator[Markup]:
+def _facts(service: Service, reader: Reader, note: WorkbookNote | None, lists_of: int | None) -> Iterator[Markup]:
     _ = reader.gettext
     if note is not None and note.pupils:
         pupils = reader.listing(f"{reader.number(n, 0)} ({year})" for year, n in note.pupils.items())
-        yield _("Pupils read from {file}, by year: {pupils}.", file=note.name, pupils=pupils)
+        yield _("The model learned from {file}. Pupils in it, by year: {pupils}.", file=note.name, pupils=pupils)
         yield _(
-            "Findings in the workbook: errors: {errors}, warnings: {warnings}.",
+            "Findings in that workbook: errors: {errors}, warnings: {warnings}.",
             errors=reader.number(note.findings.get("error", 0), 0),
             warnings=reader.number(note.findings.get("warning", 0), 0),
         )
     for bundle in service.bundles:
         counts = service.store.counts(bundle.task, bundle.version, date.min, date.max, SHEET_SLICE).get(SCORE, {})
         answered = {bin_: n for bin_, n in counts.items() if bin_ < SCORE_BINS}
-        if answered:
+        is_newest = lists_of is None or int(bundle.manifest.last_year) >= lists_of
+        if answered and is_newest:  # else the lists above are of a later year
             yield _(
                 "{title}: forecasts stored for pupils of {year}: {n}. Expected to be {state}: about {count}.",
                 state=bundle.profile.label.state.in_locale(reader.locale),

@@ -48,8 +48,6 @@ CARD_BANNER = Markup(
 )
 """Says at the top of a card that its pupils are invented."""
 
-NO_MODEL = msg("No model is in use under this address.")
-
 Task = Annotated[str | None, Query(max_length=100)]
 Window = Annotated[str, Query(max_length=100)]
 Slice = Annotated[str, Query(alias="slice", max_length=200)]
@@ -174,7 +172,7 @@ def about(request: Request, task: str) -> Response:
     def answer(service: Service, reader: Reader) -> Response:
         scorer = service.scorers.get(task)
         if scorer is None:
-            return failed(request, reader, Failure(404, NO_MODEL))
+            return _without_model(request, service, reader, task)
         return _page(request, reader, "model", model_values(scorer.bundle, reader))
 
     return _answer(request, answer)
@@ -195,7 +193,7 @@ def card(request: Request, task: str) -> Response:
     def answer(service: Service, reader: Reader) -> Response:
         scorer = service.scorers.get(task)
         if scorer is None:
-            return failed(request, reader, Failure(404, NO_MODEL))
+            return _without_model(request, service, reader, task)
         text = scorer.bundle.files["card.html"].decode(errors="replace")
         if service.settings.is_demonstration:
             words = reader.gettext("Demonstration: invented pupils.")
@@ -214,6 +212,15 @@ def _answer(request: Request, make: Callable[[Service, Reader], Response]) -> Re
         return make(service, reader)
     except FarolError as error:
         return failed(request, reader, failure_in(error))
+
+
+def _without_model(request: Request, service: Service, reader: Reader, task: str) -> Response:
+    """What to do to get a model; of a question that there is not, no more than that."""
+    spec = service.tasks.specs.get(task)
+    if spec is None:
+        return failed(request, reader, Failure(404, msg("There is no such question here.")))
+    problem = msg("No model answers it yet: {question}", question=spec.question)
+    return failed(request, reader, Failure(404, problem, "no_model"))
 
 
 def _page(request: Request, reader: Reader, name: str, values: dict[str, object]) -> Response:
