@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import threading
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from html import unescape
@@ -16,8 +17,11 @@ import pytest
 
 from farol.accounts.audit import latest
 from farol.accounts.viewer import NOBODY_IN_PARTICULAR
+from farol.errors import WorkbookError
+from farol.i18n import msg
 from farol.intake import jobs
-from farol.intake.uploads import find_upload, list_uploads, remove_upload
+from farol.intake.child import in_child
+from farol.intake.uploads import find_upload, folder_of, list_uploads, remove_upload
 from farol.model.workbook_note import WorkbookNote, write_note
 from farol.profile import load_profile
 from farol.pupils.forecast import forecast_panel
@@ -142,6 +146,65 @@ def test_the_marked_copy_is_a_workbook(site_web: httpx.Client, tmp_path: Path) -
     book = openpyxl.load_workbook(BytesIO(answer.content))
     comments = [cell.comment.text for row in book["PEDE2024"].iter_rows() for cell in row if cell.comment]
     assert len(comments) >= 3
+
+
+def mended_but(folder: Path) -> tuple[str, bytes]:
+    """A workbook whose headers are known, and that has three faulty cells."""
+    rows = pupils(40)
+    for number in (1, 5, 7):
+        rows[number][rows[0].index("IEG")] = "n/v"
+    return "certa.xlsx", write_xlsx(folder / "certa.xlsx", {"PEDE2024": rows}).read_bytes()
+
+
+def test_the_marked_copy_is_made_before_it_is_asked_for(
+    settings: Settings, site_web: httpx.Client, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = taken(site_web, mended_but(tmp_path))
+    folder = folder_of(settings, path.rpartition("/")[2])
+    assert eventually(lambda: list(folder.glob("marked-*.xlsx")), seconds=60)
+    monkeypatch.setattr("farol.web.intake.marked_copy.in_child", None)  # what is ready is not made again
+    book = openpyxl.load_workbook(BytesIO(site_web.get(f"{path}/marked.xlsx", params={"lang": "pt-BR"}).content))
+    assert len([cell for row in book["PEDE2024"] for cell in row if cell.comment]) == 3
+
+
+def test_a_copy_that_takes_long_says_so_and_comes(
+    site_web: httpx.Client, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    may_go = threading.Event()
+
+    def slowly(work: Any, *arguments: Any) -> Any:
+        assert may_go.wait(60)
+        return in_child(work, *arguments)
+
+    path = taken(site_web, faulty(tmp_path))
+    monkeypatch.setattr("farol.web.intake.marked_copy.in_child", slowly)
+    monkeypatch.setattr("farol.web.intake.views.PATIENCE", 0.1)
+    for _ in range(2):  # asked for again it is not begun again
+        waiting = site_web.get(f"{path}/marked.xlsx", params={"lang": "pt-BR"})
+        assert (waiting.status_code, heading(waiting)) == (202, "A cópia marcada está sendo feita")
+        assert '<meta http-equiv="refresh" content="2">' in waiting.text
+    may_go.set()
+    copy = eventually(lambda: _ready(site_web, path), seconds=60)
+    assert copy is not None
+    assert openpyxl.load_workbook(BytesIO(copy)).sheetnames == ["Farol", "PEDE2024"]
+
+
+def _ready(client: httpx.Client, path: str) -> bytes | None:
+    answer = client.get(f"{path}/marked.xlsx", params={"lang": "pt-BR"})
+    return answer.content if answer.status_code == 200 else None
+
+
+def test_a_copy_that_failed_is_told_and_tried_again(
+    site_web: httpx.Client, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fails(*_arguments: Any) -> Any:
+        raise WorkbookError(msg("The file is damaged."))
+
+    path = taken(site_web, faulty(tmp_path))
+    with monkeypatch.context() as patched:
+        patched.setattr("farol.web.intake.marked_copy.in_child", fails)
+        assert site_web.get(f"{path}/marked.xlsx").status_code == 422
+    assert site_web.get(f"{path}/marked.xlsx").status_code == 200
 
 
 @pytest.mark.parametrize(

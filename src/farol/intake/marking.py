@@ -97,14 +97,23 @@ def _marks(raw: RawSheet, index: HeaderIndex, findings: list[Finding]) -> Marks:
 def _write_sheet(sheet: WriteOnlyWorksheet, raw: RawSheet, marks: Marks, locale: str) -> None:
     marked_rows = {row for row, _ in marks}
     for number, row in enumerate(raw.rows[:MOST_ROWS], start=1):
-        cells = [_cell(sheet, value) for value in row] or [_cell(sheet, None)]
+        cells = [value if _is_plain(value) else _cell(sheet, value) for value in row] or [None]
         if number in marked_rows:
-            for column, cell in enumerate(cells):
+            for column in range(len(cells)):
                 about = marks.get((number, column))
                 if about:
+                    cell = cells[column] = _cell(sheet, row[column] if row else None)
                     cell.fill = _fill(min((f.severity for f in about), key=list(COLOURS).index))
                     cell.comment = Comment("\n".join(_words(about, locale)), _AUTHOR, height=160, width=320)
         sheet.append(cells)
+
+
+def _is_plain(value: Cell) -> bool:
+    """Whether openpyxl may take a value as it is, which is faster: it is nothing, a number, or a text that it would
+    neither change, refuse, nor take for a formula or an error."""
+    if isinstance(value, str):
+        return value.isprintable() and value[:1] not in "=#" and len(value) <= LONGEST_TEXT
+    return value is None or type(value) in (int, float)
 
 
 def _words(findings: list[Finding], locale: str) -> Iterator[str]:

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from concurrent.futures import Future
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Annotated, Any, BinaryIO
 
 from fastapi import APIRouter, Query, Request
@@ -45,6 +47,7 @@ from farol.store.keys import Role
 from farol.web.error_pages import Failure, failed, failure_in
 from farol.web.home import counted
 from farol.web.intake.faults import normal_faults, steps_of, unknown_headers
+from farol.web.intake.marked_copy import PATIENCE, begin_copy, copy_path
 from farol.web.locale import Reader, reader_of
 from farol.web.templating import page
 from farol.web.viewer import viewer_of
@@ -58,6 +61,9 @@ FRAME_BYTES = 100_000
 """What a form adds to its files."""
 MOST_FIELDS = 600
 JOBS_SHOWN = 10
+MARKED_FAULTS = ("error", "warning")
+SOON_BYTES = 3_000_000
+"""Of workbooks up to this size the marked copy is made before anybody asks for it: it takes a few seconds."""
 LIST = "/pupils"
 
 Step = Annotated[str, Query(max_length=10)]
@@ -206,6 +212,10 @@ def _read(visit: UploadVisit, upload: Upload, year: int | None) -> None:
         remove_files(visit.settings, upload.id)
         counts["problem"] = review["problem"]
     set_state(visit.store, upload.id, "refused" if review["problem"] else "read", counts)
+    has_faults = review["problem"] or any(fault["severity"] in MARKED_FAULTS for fault in review["faults"])
+    is_small = sum(file.size for file in upload.files) <= SOON_BYTES
+    if has_faults and is_small and not is_hopeless and not review["unknown"] and not review["asks_year"]:
+        _begin_copy(visit, upload, year)
 
 
 @access(Role.manage, is_page=True)
@@ -303,16 +313,14 @@ def marked(request: Request, upload: str) -> Response:
     """The workbook with its faulty cells coloured and commented."""
 
     def answer(visit: UploadVisit, known: Upload) -> Response:
-        from farol.intake.marking import write_marked  # noqa: PLC0415  the service starts without openpyxl
-
-        profile = visit.service.profile
-        path = workbook_of(visit.settings, known)
-        if not path.exists():
+        if not workbook_of(visit.settings, known).exists():
             return visit.go(f"{PATH}/{known.id}")
-        read = ReadRequest.of(path, profile, headers_of(visit.store, profile), visit.settings, known.review.get("year"))
-        target = folder_of(visit.settings, known.id) / MARKED
+        target, making = _begin_copy(visit, known, known.review.get("year"))
+        try:
+            making.result(PATIENCE)
+        except TimeoutError:
+            return visit.page("marking", {"upload": known}, 202)
         visit.note(Action.exported, "workbook")
-        in_child(write_marked, read, visit.reader.locale, target.absolute())
         stem = known.files[0].name.rpartition(".")[0] or known.files[0].name
         words = visit.reader.gettext("marked")
         return FileResponse(
@@ -344,6 +352,15 @@ async def accept(request: Request, upload: str) -> Response:
         return _begun(visit, kind, known, {})
 
     return await run_in_threadpool(_with_upload, request, upload, answer)
+
+
+def _begin_copy(visit: UploadVisit, upload: Upload, year: int | None) -> tuple[Path, Future[int]]:
+    """Where the marked copy of an upload stands, and the work on it."""
+    profile, locale = visit.service.profile, visit.reader.locale
+    headers = headers_of(visit.store, profile)
+    read = ReadRequest.of(workbook_of(visit.settings, upload), profile, headers, visit.settings, year)
+    target = copy_path(folder_of(visit.settings, upload.id), read, locale)
+    return target, begin_copy(read, locale, target)
 
 
 def _begun(visit: UploadVisit, kind: str, upload: Upload, more: Mapping[str, Any]) -> Response:
