@@ -51,7 +51,7 @@ def _make(making: Future[int], request: ReadRequest, locale: str, target: Path) 
             if other != target:
                 with suppress(OSError):
                     other.unlink()
-    except Exception as error:  # noqa: BLE001  who asked for the copy is told
+    except Exception as error:  # noqa: BLE001  whoever asked for the copy hears of it
         making.set_exception(error)
     finally:
         with _guard:
