@@ -101,6 +101,25 @@ def figures(*values: float) -> Figures:
     return Figures("; ".join(f"{value:g}" for value in values))
 
 
+@dataclass(frozen=True, slots=True)
+class Count:
+    """A number of things as a value of a `Message`, with the reader's sign between thousands."""
+
+    n: int
+
+    def in_locale(self, locale: str) -> str:
+        """The number in `locale`."""
+        return f"{self.n:,}" if locale == "en" else f"{self.n:,}".replace(",", ".")
+
+    def __str__(self) -> str:
+        return self.in_locale("en")
+
+
+def count(n: int) -> Count:
+    """A number of things, not a year or the number of a row."""
+    return Count(n)
+
+
 def day(on: date) -> Message:
     """A day as the reader writes it."""
     return msg("{year}-{month}-{day}", year=on.year, month=f"{on.month:02}", day=f"{on.day:02}")

@@ -78,7 +78,7 @@ def texts(one: Advice, locale: str = "en") -> str:
 def test_where_nothing_changed_there_is_nothing_to_do(two: Bundle) -> None:
     (one,) = advise(facts(two, plain(two, 5)))
     assert one.kind == "nothing"
-    assert "2000 predictions of 2024-06-01 to 2024-06-30, compared with: all training rows (400, of 2022, 2023)." in (
+    assert "2,000 predictions of 2024-06-01 to 2024-06-30, compared with: all training rows (400, of 2022, 2023)." in (
         texts(one)
     )
     assert "de 01/06/2024 a 30/06/2024" in texts(one, "pt_BR")

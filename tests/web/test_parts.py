@@ -42,9 +42,9 @@ def test_the_infinite_has_a_sign() -> None:
 
 
 def test_times_are_those_of_the_programmes_zone() -> None:
-    assert EN.moment(NEW_YEAR) == "31 Dec 2024, 22:30"
-    assert PT.moment(NEW_YEAR).startswith("31 dez. 2024")
-    assert EN.day(date(2024, 3, 9)) == "9 Mar 2024"
+    assert EN.moment(NEW_YEAR) == "2024-12-31, 22:30"
+    assert PT.moment(NEW_YEAR) == "31/12/2024, 22:30"
+    assert EN.day(date(2024, 3, 9)) == "2024-03-09"
 
 
 @given(st.text())

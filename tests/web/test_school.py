@@ -29,7 +29,9 @@ from farol.settings import Settings
 from farol.store.database import Store
 from farol.store.pupils import revise
 from farol.store.tables import cases, pupil_answers, pupil_names, pupil_years
+from tests.bundles import make_bundle
 from tests.played import LATER, play
+from tests.school.invented import TASK, answer, fill
 from tests.web.conftest import serving
 from tests.web.site import settings_in
 
@@ -272,7 +274,7 @@ def test_a_pupils_page_tells_reasons_years_and_what_came(school: httpx.Client, s
         "não são causas",
     ):
         assert part in text, part
-    assert re.search(r"O que aconteceu 2024 Defasagem no próximo ano 15 .{1,20}2023 \d+% Aluno", text), text
+    assert re.search(r"O que aconteceu 2024 Defasagem no próximo ano 15/12/2023 \d+% Aluno", text), text
     assert "<svg" in page.text
     assert len(page.content) < 200_000
     (line,) = latest(store, 1)
@@ -416,3 +418,20 @@ def test_the_step_of_the_latest_case_is_shown(school: httpx.Client, store: Store
     assert "Mostrados aqui: 1." in text
     with store.exclusive() as connection:
         connection.execute(cases.delete())
+
+
+def test_what_is_usual_sets_no_pupil_apart_in_the_list(tmp_path: Path) -> None:
+    settings = settings_in(tmp_path)
+    Registry(settings.artifacts).promote(TASK, make_bundle(settings.artifacts, TASK).name)
+    stored = [
+        {"feature": "MATEMATICA", "contribution": 0.9, "value": 5.0, "usual": [3.0, 5.0, "at"]},
+        {"feature": "IEG", "contribution": 0.4, "value": 2.0, "usual": [3.0, 6.0, "below"]},
+    ]
+    with Store.open(settings.store_url) as store:
+        fill(store, [answer("RA-1", reasons=json.dumps(stored), raising=",MATEMATICA,IEG,")])
+    with serving(settings) as address, httpx.Client(base_url=address, params={"lang": "pt-BR"}) as client:
+        listed = words(client.get("/pupils", params={"by": "all"}).text)
+        page = words(client.get("/pupils/RA-1").text)
+    assert "Engajamento: 2 (comum: 6)" in listed or "engajamento: 2 (comum: 6)" in listed
+    assert "(comum: 5)" not in listed
+    assert page.index("abaixo do que é comum (fase 3: 6)") < page.index("5, como é comum (fase 3: 5)")

@@ -24,7 +24,7 @@ from farol.drift.psi import MODERATE, SEVERE
 from farol.drift.report import DriftReport
 from farol.drift.slices import most_changed
 from farol.drift.verdicts import MIN_SAMPLES, Verdict
-from farol.i18n import Message, decimal, msg
+from farol.i18n import Message, count, decimal, msg
 from farol.model.counters import WHOLE
 
 COVERED = 0.8
@@ -121,11 +121,11 @@ def _look(facts: Facts, drift: DriftReport, whole: FeatureDrift) -> Advice:
         summary = msg("Changed in {slice}: {feature}.", feature=name, slice=part.words)
         there = msg(
             "{n} predictions of {window} with {slice}, compared with: {rows} ({m}, of {years}).",
-            n=part.n,
+            n=count(part.n),
             window=window,
             slice=part.words,
             rows=part.baseline,
-            m=part.reference_n,
+            m=count(part.reference_n),
             years=", ".join(map(str, drift.reference_years)),
         )
         why = (*reasons(feature), there)
@@ -187,7 +187,7 @@ def _no_predictions(facts: Facts, drift: DriftReport) -> Advice:
                 "Stored forecasts for the sheet that the model was trained with: {n}. They are left out "
                 "here, because training knew these pupils. The model card says what the answers were worth "
                 "in a year that the model did not know.",
-                n=facts.of_sheet,
+                n=count(facts.of_sheet),
             )
         )
     return Advice("nothing", msg("There is nothing to compare yet: no prediction came in this period."), tuple(why), ())
@@ -197,7 +197,7 @@ def _too_little(drift: DriftReport) -> Advice:
     if drift.n < MIN_SAMPLES:
         why = msg(
             "Predictions in {window}: {n}. With fewer than {enough} nothing can be said.",
-            n=drift.n,
+            n=count(drift.n),
             window=days(drift.window),
             enough=MIN_SAMPLES,
         )
@@ -205,7 +205,7 @@ def _too_little(drift: DriftReport) -> Advice:
         unsure = [feature for feature in drift.features if feature.verdict == "insufficient_data"]
         why = msg(
             "Predictions in {window}: {n}. With so few, the difference may be chance: {features}.",
-            n=drift.n,
+            n=count(drift.n),
             window=days(drift.window),
             features=names_of(unsure),
         )

@@ -11,7 +11,7 @@ from farol.drift.figures import FeatureDrift
 from farol.drift.report import DriftReport
 from farol.drift.windows import Window
 from farol.evaluation.metrics import MEASURES
-from farol.i18n import Message, day, decimal, msg
+from farol.i18n import Message, count, day, decimal, msg
 from farol.model.counters import SCORE, WHOLE
 
 _ANSWERS = msg("the answers")
@@ -56,12 +56,12 @@ def compared(drift: DriftReport) -> Message:
     of = {
         "window": days(drift.window),
         "rows": drift.baseline,
-        "m": drift.reference_n,
+        "m": count(drift.reference_n),
         "years": ", ".join(map(str, drift.reference_years)),
     }
     if drift.n == 1:
         return msg("1 prediction of {window}, compared with: {rows} ({m}, of {years}).", **of)
-    return msg("{n} predictions of {window}, compared with: {rows} ({m}, of {years}).", n=drift.n, **of)
+    return msg("{n} predictions of {window}, compared with: {rows} ({m}, of {years}).", n=count(drift.n), **of)
 
 
 def train_again() -> tuple[Message, Message]:

@@ -20,7 +20,7 @@ from farol.advice.phrases import (
 from farol.drift.figures import FeatureDrift
 from farol.drift.report import DriftReport
 from farol.evaluation.metrics import MEASURES
-from farol.i18n import day, msg
+from farol.i18n import count, day, msg
 from farol.store.records import Snapshot
 
 TOO_OLD = 3
@@ -75,7 +75,7 @@ def broken_promise(facts: Facts) -> Iterator[Advice]:
                 "The sheet of {year} shows what became of the pupils (measured: {n}). The answers were worse "
                 "than the card promised, by more than chance.",
                 year=came.year,
-                n=came.together.evaluation.n,
+                n=count(came.together.evaluation.n),
             ),
             *figures,
         ),
@@ -162,7 +162,7 @@ def expected_below(facts: Facts, drift: DriftReport) -> Iterator[Advice]:
                 *below,
                 msg(
                     "Estimated only from the answers of {window} ({n}).",
-                    n=facts.estimation.n,
+                    n=count(facts.estimation.n),
                     window=days(drift.window),
                 ),
             ),

@@ -59,6 +59,11 @@ class Reason:
         """Whether this part raises the risk or lowers it."""
         return "raises" if self.contribution > 0 else "lowers"
 
+    @property
+    def is_usual(self) -> bool:
+        """Whether most pupils of the level have the same: it moves the answer, and does not set this pupil apart."""
+        return self.standing is not None and self.standing.position == "at"
+
     def text(self, locale: str) -> str:
         """The reason in words that stand alone: what cannot be worked on is called so."""
         if self.changeable:

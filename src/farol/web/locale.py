@@ -9,12 +9,11 @@ from datetime import date, datetime
 from urllib.parse import urlencode
 from zoneinfo import ZoneInfo
 
-from babel.dates import format_date, format_datetime
 from babel.numbers import format_decimal, format_percent
 from markupsafe import Markup, escape
 from starlette.requests import Request
 
-from farol.i18n import LOCALES, negotiate, translate
+from farol.i18n import LOCALES, day, negotiate, translate
 from farol.model.bundle import Bundle
 from farol.settings import Settings
 
@@ -67,17 +66,17 @@ class Reader:
         return format_percent(share, format="0." + "0" * digits + "%" if digits else "0%", locale=self.locale)
 
     def moment(self, at: datetime) -> str:
-        """A date and time in the reader's words and the programme's time zone."""
-        return format_datetime(at, format="d MMM y, HH:mm", tzinfo=self.timezone, locale=self.locale)
+        """A date and time as the reader writes them, in the programme's time zone."""
+        there = at.astimezone(self.timezone)
+        return f"{self.day(there.date())}, {there:%H:%M}"
 
     def day(self, on: date) -> str:
-        """A date in the reader's words."""
-        return format_date(on, format="d MMM y", locale=self.locale)
+        """A date as the reader writes it, the same on pages, in commands and in cells: 31/12/2024, or 2024-12-31."""
+        return day(on).render(self.locale)
 
     def written_date(self, iso: str) -> str:
-        """The date of a cell in figures, as a spreadsheet of the reader's country shows it."""
-        on = date.fromisoformat(iso)
-        return on.strftime("%d/%m/%Y") if self.locale.startswith("pt") else iso
+        """The same of a date of a cell, which is kept as text."""
+        return self.day(date.fromisoformat(iso))
 
     def listing(self, items: Iterable[object]) -> str:
         """Things in a row, with commas."""

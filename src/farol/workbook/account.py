@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 
-from farol.i18n import Message, msg
+from farol.i18n import Message, count, msg
 from farol.profile import Profile
 from farol.workbook.findings import Finding
 from farol.workbook.headers import Heading
@@ -53,7 +53,7 @@ class SheetAccount:
     @property
     def rows_lost(self) -> int:
         """The rows left out that are not blank."""
-        return sum(count for code, count in self.left_out.items() if code != "blank_row")
+        return sum(n for code, n in self.left_out.items() if code != "blank_row")
 
 
 def column_counts(
@@ -93,17 +93,20 @@ def account_lines(accounts: Sequence[SheetAccount], findings: Sequence[Finding],
         )
     ]
     for account in accounts:
-        reasons = [f"{words.render(locale)} {account.left_out[code]}" for code, words in LEFT_OUT.items()
-                   if code in account.left_out]  # fmt: skip
+        reasons = [
+            f"{words.render(locale)} {count(account.left_out[code]).in_locale(locale)}"
+            for code, words in LEFT_OUT.items()
+            if code in account.left_out
+        ]
         above = msg("above the headers {count}, ", count=account.above) if account.above else ""
         texts.append(
             msg(
                 "{sheet}: rows {rows}: {above}headers 1, pupils {pupils}, left out {count}{reasons}.",
                 sheet=account.sheet,
-                rows=account.rows,
+                rows=count(account.rows),
                 above=above,
-                pupils=account.pupils,
-                count=sum(account.left_out.values()),
+                pupils=count(account.pupils),
+                count=count(sum(account.left_out.values())),
                 reasons=_in_brackets(reasons),
             )
         )
@@ -151,7 +154,7 @@ def reading_lines(
         "Read from {file}: {sheets}; pupils: {pupils}.",
         file=file,
         sheets=", ".join(account.sheet for account in used),
-        pupils=sum(account.pupils for account in used),
+        pupils=count(sum(account.pupils for account in used)),
     )
     if lost:
         missed = msg("Not read: {lost}.", lost="; ".join(lost))
@@ -176,7 +179,7 @@ def _losses(accounts: Sequence[SheetAccount], findings: Sequence[Finding], bare:
     losses = [
         (msg("sheets or files: {names}", names=_listed(unread)), unread),
         (msg("without any pupil: {names}", names=_listed(bare)), bare),
-        (msg("rows with values: {count}", count=rows), rows),
+        (msg("rows with values: {count}", count=count(rows)), rows),
         (msg("needed columns without values: {names}", names=_listed(columns)), columns),
         (msg("unknown headers: {names}", names=_listed(unknown)), unknown),
     ]

@@ -236,8 +236,9 @@ def pupil_url(student: str, reader: Reader, end: str = "") -> str:
 
 
 def line_of(pupil: ListedPupil, made: PreparedList, reader: Reader) -> Line:
-    """A pupil's line in words."""
-    raising = [reason for reason in pupil.reasons if reason.direction == "raises"][:REASONS_SHOWN]
+    """A pupil's line in words. What is usual at the level sets nobody apart: it stands on the pupil's page alone."""
+    raising = [reason for reason in pupil.reasons if reason.direction == "raises" and not reason.is_usual]
+    raising = raising[:REASONS_SHOWN]
     brief = [reason.brief(reader.locale).render(reader.locale) for reason in raising]
     return Line(
         rank=NOTHING
@@ -398,17 +399,18 @@ def _notes(page: PupilPage, made: PreparedList, reader: Reader) -> Iterator[Mark
     if page.places.tied:
         yield _("{n} pupils share the last place with the same risk, so the list has {listed} and not {places}: "
                 "nothing tells them apart.",
-                n=page.places.tied, listed=page.places.listed, places=page.places.places)  # fmt: skip
+                n=reader.number(page.places.tied, 0), listed=reader.number(page.places.listed, 0),
+                places=reader.number(page.places.places, 0))  # fmt: skip
     if page.unanswered:
         shown = _parameters(made, ListQuery(made.query.by, made.query.places, everyone=True, band=UNANSWERED))
         words = Markup('<a href="{}">{}</a>').format(reader.url(PATH, **shown), _("see them"))
         yield _("Pupils without an answer, because too little is known of them: {n} ({link}). "
                 "They are not without risk: look at them yourself.",
-                n=page.unanswered, link=words)  # fmt: skip
+                n=reader.number(page.unanswered, 0), link=words)  # fmt: skip
     if page.unknown_now and made.query.by is not By.all:
         state = made.profile.label.state.in_locale(reader.locale)
         yield _("Of {n} pupils it is not known whether they are {state} now: they stand only under “All pupils”.",
-                n=page.unknown_now, state=state)  # fmt: skip
+                n=reader.number(page.unknown_now, 0), state=state)  # fmt: skip
 
 
 COLUMNS: Mapping[str, Message] = {

@@ -180,7 +180,7 @@ def _answer(record: PupilRecord, task: str, profile: Profile, reader: Reader) ->
         return None
     spec = profile.tasks[task]
     meanings = meanings_of(profile)
-    reasons = stored_reasons(answer.reasons, profile, spec.changeable)
+    reasons = sorted(stored_reasons(answer.reasons, profile, spec.changeable), key=lambda reason: reason.is_usual)
     return {
         "question": spec.question.in_locale(reader.locale),
         "limits": spec.limits.in_locale(reader.locale),
@@ -198,8 +198,8 @@ def _answer(record: PupilRecord, task: str, profile: Profile, reader: Reader) ->
 def _reason(reason: Reason, task: Task, reader: Reader) -> dict[str, object]:
     """A reason in words. `tells`: it says something to whoever gets a sheet about the pupil.
 
-    What cannot be worked on helps nobody there, and a grade above what is usual is no worry, though the model would
-    have had it higher still.
+    What cannot be worked on helps nobody there, and a grade that is usual or better is no worry, though the model
+    would have had it higher still.
     """
     worse = {-1: "below", 1: "above"}.get(task.monotone.get(reason.feature, 0))
     better = {-1: "above", 1: "below"}.get(task.monotone.get(reason.feature, 0))
@@ -208,7 +208,7 @@ def _reason(reason: Reason, task: Task, reader: Reader) -> dict[str, object]:
     return {
         "fact": reason.fact(reader.locale).render(reader.locale),
         "changeable": reason.changeable,
-        "tells": reason.changeable and reason.value is not None and not is_odd,
+        "tells": reason.changeable and reason.value is not None and not (is_odd or reason.is_usual),
     }
 
 
@@ -290,4 +290,4 @@ def _peer_words(middle: Quartiles | None, reader: Reader) -> Markup | None:
     if middle is None:
         return None
     low, high = (number_text(value, reader.locale) for value in (middle.low, middle.high))
-    return reader.gettext("half of {n}: {low} to {high}", n=middle.n, low=low, high=high)
+    return reader.gettext("half of {n}: {low} to {high}", n=reader.number(middle.n, 0), low=low, high=high)
