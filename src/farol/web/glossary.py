@@ -32,9 +32,8 @@ def _entries(reader: Reader) -> list[GlossaryEntry]:
             "probability",
             _("Probability"),
             _(
-                "Of 100 pupils with a probability of 70%, about 70 turned out so in earlier years and about 30 "
-                "did not. "
-                "It is about pupils like this one, not a sentence on this pupil."
+                "Of 100 pupils with a probability of 70%, about 70 fell behind in earlier years and about 30 "
+                "did not. It is about pupils like this one; it is no verdict on this pupil."
             ),
         ),
         GlossaryEntry(
@@ -78,15 +77,15 @@ def _entries(reader: Reader) -> list[GlossaryEntry]:
             "false-alarm",
             _("False alarm"),
             _(
-                "A pupil who was pointed out and did not turn out so, or got help in time. Nobody knows which of "
-                "the two."
+                "A pupil who was pointed out and did not fall behind, or got help in time. Nobody knows which "
+                "of the two."
             ),
         ),
         GlossaryEntry(
             "missed",
             _("Missed"),
             _(
-                "A pupil who turned out so and was not pointed out. That is why the list never replaces knowing "
+                "A pupil who fell behind and was not pointed out. That is why the list never replaces knowing "
                 "the class."
             ),
         ),
@@ -94,17 +93,16 @@ def _entries(reader: Reader) -> list[GlossaryEntry]:
             "interval",
             _("Interval (from … to …)"),
             _(
-                "Between these two values the figure would very probably lie with other pupils like these. Few "
-                "pupils: wide."
+                "With other pupils like these the figure would very probably lie between these two values. "
+                "With few pupils the interval is wide."
             ),
         ),
         GlossaryEntry(
             "drift",
             _("Change in the data (drift)"),
             _(
-                "The pupils or the way the sheet is filled in have changed since the model learned. The answers "
-                "are not wrong "
-                "by that, but nobody has checked them on such pupils."
+                "The pupils, or the way the sheet is filled in, have changed since the model learned. That "
+                "does not make the answers wrong, but nobody has checked them on such pupils."
             ),
         ),
         GlossaryEntry(
