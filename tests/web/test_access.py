@@ -255,6 +255,7 @@ QUERIES = (
     "?task=next-year&capacity=500&n=500",
     f"?students={pupils(OTHER)[0]}&student={pupils(OTHER)[0]}&case={CASE[OTHER]}&id={CASE[OTHER]}",
     "?page=2&sort=class&lang=en",
+    f"?order=risk&level=3&q={OTHER}",
 )
 FORM = {
     "student": pupils(OTHER)[0],

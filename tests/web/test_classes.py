@@ -101,3 +101,14 @@ def test_eighty_classes_are_few_screens_of_a_phone(chromium: Browser, tmp_path: 
         page.close()
     assert links == 80
     assert height < SCREENS * 740
+
+
+def test_of_thousands_of_classes_one_is_typed(tmp_path: Path) -> None:
+    rows = [answer(f"RA-{room}", **{"class": f"T{room}"}) for room in range(1_000)]
+    with serving(served(tmp_path, rows)) as address:
+        page = httpx.get(f"{address}/pupils", params={"by": "all", "class": "T17", "show": "all"}).text
+        every = httpx.get(f"{address}/pupils", params={"by": "all"})
+    assert '<input id="class" name="class" value="T17" maxlength="100">' in page
+    assert 'href="/pupils/RA-17"' in page
+    assert 'href="/pupils/RA-18"' not in page
+    assert len(every.content) < 130_000

@@ -16,8 +16,8 @@ from farol.school.standings import choose
 from farol.web.filters import Choice
 from farol.web.locale import NOTHING, Reader
 from farol.web.school.answering import Asking
+from farol.web.school.lists import MOST_OPTIONS, Asked, PreparedList, flag_form, line_of, list_headings, school_words
 from farol.web.school.lists import PATH as LIST
-from farol.web.school.lists import Asked, PreparedList, flag_form, line_of, list_headings, school_words
 from farol.web.school.words import band_words, level_words
 
 PATH = "/classes"
@@ -155,7 +155,14 @@ def _class_fields(
     orders = [(Order.group.value, str(_("class"))), (Order.risk.value, str(_("expected share, the highest first")))]
     chosen.append(("order", _("Sort by"), Order.risk.value if by_share else Order.group.value, orders))
     return [
-        {"name": name, "label": label, "options": [Choice(value, words, value == at) for value, words in options]}
+        {
+            "name": name,
+            "label": label,
+            "typed": at,
+            "options": [Choice(value, words, value == at) for value, words in options]
+            if len(options) <= MOST_OPTIONS
+            else [],
+        }
         for name, label, at, options in chosen
     ]
 

@@ -53,6 +53,8 @@ REASONS_SHOWN = 3
 REASONS_AT_ONCE = 2
 """Of these, the others wait behind "more"."""
 MOST_PLACES = 100_000
+MOST_OPTIONS = 400
+"""Of a picker: the name of one of thousands of classes is typed, and the page stays light."""
 
 
 class Asked(BaseModel, frozen=True):
@@ -361,7 +363,10 @@ def _fields(asking: Asking, made: PreparedList) -> list[dict[str, object]]:
             "name": name,
             "label": label,
             "is_first": name in _FIRST_FIELDS,
-            "options": [Choice(value, words, value == chosen) for value, words in options],
+            "typed": chosen,
+            "options": [Choice(value, words, value == chosen) for value, words in options]
+            if len(options) <= MOST_OPTIONS
+            else [],
         }
         for name, label, chosen, options in pickers
         if len(options) > 1
