@@ -7,6 +7,7 @@ invented.
 
 from __future__ import annotations
 
+import re
 import tempfile
 from pathlib import Path
 
@@ -35,15 +36,15 @@ def walk(page: Page, address: str, workbook: Path) -> None:
     take(page, "3-conferir")
     page.locator("form", has=page.locator("input[name=kind][value=train]")).get_by_role("button").click()
     page.wait_for_url("**/jobs/*")
+    expect(page.locator("#share")).to_have_attribute("value", re.compile(r"[1-9]\d"), timeout=TRAINING_MS)
     take(page, "4-treinar")
     expect(page.get_by_role("link", name="Ver a lista de alunos")).to_be_visible(timeout=TRAINING_MS)
     take(page, "5-pronto")
-    for name, path in (
-        ("6-lista", "/pupils"),
-        ("7-turmas", "/classes"),
-    ):
-        page.goto(address + path)
-        take(page, name)
+    page.goto(f"{address}/pupils")
+    take(page, "6-lista")
+    page.goto(f"{address}/classes")
+    page.locator("#table").evaluate("heading => heading.scrollIntoView()")
+    take(page, "7-turmas")
     page.goto(f"{address}/pupils")
     page.locator("main a[href^='/pupils/']:not([href*='print'])").first.click()
     take(page, "8-aluno")
