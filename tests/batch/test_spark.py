@@ -8,16 +8,14 @@ from __future__ import annotations
 import os
 import shutil
 import signal
-import socket
 import subprocess
 import sys
 from collections.abc import Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 
 import pyarrow.parquet as pq
-import pyspark
 import pytest
 
 from farol.batch.parts import plan_parts
@@ -27,90 +25,28 @@ from farol.batch.spark import SentBundle, on_spark, open_session
 from farol.errors import InputError, MissingExtraError
 from farol.model.registry import Registry
 from farol.model.scoring import Scorer
+from tests.batch.clusters import BIN, ENVIRON, SparkCluster, sail_server, spark_cluster
 from tests.batch.conftest import pupils, write
 from tests.bundles import make_bundle
 from tests.waiting import eventually
 
 pytestmark = pytest.mark.spark
 
-BIN = Path(sys.executable).parent
-SPARK = Path(pyspark.__file__).parent
-ENVIRON = {
-    **os.environ,
-    "SPARK_HOME": str(SPARK),
-    "SPARK_LOCAL_IP": "127.0.0.1",
-    "PYSPARK_PYTHON": sys.executable,
-    "FAROL_LOCALE": "en",
-}
-
-
-@dataclass(frozen=True, slots=True)
-class SparkCluster:
-    """A standalone master and its workers, each in a process group of its own with what it starts."""
-
-    url: str
-    workers: tuple[subprocess.Popen[bytes], ...]
-
-
-def started(log: Path, *command: str, environ: Mapping[str, str] = ENVIRON) -> subprocess.Popen[bytes]:
-    with log.open("wb") as file:
-        return subprocess.Popen(command, env=environ, stdout=file, stderr=file, start_new_session=True)
-
-
-def stop(process: subprocess.Popen[bytes]) -> None:
-    if process.poll() is None:
-        os.killpg(process.pid, signal.SIGKILL)
-        process.wait()
-
-
-def free_port() -> int:
-    with socket.socket() as listener:
-        listener.bind(("127.0.0.1", 0))
-        port: int = listener.getsockname()[1]
-        return port
-
 
 @pytest.fixture(scope="module")
 def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SparkCluster]:
-    folder = tmp_path_factory.mktemp("spark")
     if shutil.which("java") is None:
         if os.environ.get("CI") == "true":
             pytest.fail("CI needs Java: scripts/setup.sh system-for-tests installs it")
         pytest.skip("no Java on this machine")
-    java, port = str(SPARK / "bin" / "spark-class"), free_port()
-    page, url = ("--webui-port", "0"), f"spark://127.0.0.1:{port}"
-    master = started(folder / "master", java, "org.apache.spark.deploy.master.Master", "--host", "127.0.0.1",
-                     "--port", str(port), *page)  # fmt: skip
-    workers = tuple(
-        started(
-            folder / host, java, "org.apache.spark.deploy.worker.Worker", "--host", host, "--cores", "1",
-            "--memory", "1g", "--work-dir", str(folder / f"of-{host}"), *page, url,
-            environ={**ENVIRON, "SPARK_LOCAL_IP": host},
-        )
-        for host in ("127.0.0.1", "127.0.0.2")  # two: no task runs twice on the same one
-    )  # fmt: skip
-    try:
-        eventually(lambda: (folder / "master").read_text("utf-8").count("Registering worker") == 2, seconds=120)
-        yield SparkCluster(url, workers)
-    finally:
-        for process in (*workers, master):
-            stop(process)
+    with spark_cluster(tmp_path_factory.mktemp("spark"), workers=2) as cluster:
+        yield cluster
 
 
 @pytest.fixture(scope="module")
 def sail(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    log, port = tmp_path_factory.mktemp("sail") / "log", free_port()
-    server = started(log, str(BIN / "sail"), "spark", "server", "--ip", "127.0.0.1", "--port", str(port))
-    try:
-        eventually(lambda: _answers(port), seconds=60)
-        yield f"sc://127.0.0.1:{port}"
-    finally:
-        stop(server)
-
-
-def _answers(port: int) -> bool:
-    with socket.socket() as client:
-        return client.connect_ex(("127.0.0.1", port)) == 0
+    with sail_server(tmp_path_factory.mktemp("sail")) as url:
+        yield url
 
 
 @pytest.fixture(scope="module")
