@@ -5,6 +5,7 @@ A real standalone master with two workers of one core each, and a real Sail serv
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
 import signal
@@ -13,18 +14,32 @@ import sys
 from collections.abc import Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 import pyarrow.parquet as pq
 import pytest
+from sklearn.metrics import roc_auc_score
 
 from farol.batch.parts import plan_parts
 from farol.batch.run import Job, Output, run, score_part
 from farol.batch.score import BatchScorer
 from farol.batch.spark import SentBundle, on_spark, open_session
+from farol.batch.spark_training import fitted_on_spark
 from farol.errors import InputError, MissingExtraError
+from farol.model.features import feature_matrix
 from farol.model.registry import Registry
 from farol.model.scoring import Scorer
+from farol.profile import load_profile
+from farol.training.large import TEST, TESTED, LargePanel
+from farol.training.plan import plan_of
+from farol.training.rows import rows_of
+from farol.workbook import shards
+from farol.workbook.panel import read_panel
+from farol.workbook.sample import write_sample
+from farol.workbook.sample_network import Network
+from farol.workbook.sample_panels import PROFILE, write_panels
+from farol.workbook.shards import deal_out
 from tests.batch.clusters import BIN, ENVIRON, SparkCluster, sail_server, spark_cluster
 from tests.batch.conftest import pupils, write
 from tests.bundles import make_bundle
@@ -206,3 +221,58 @@ def test_a_cluster_and_the_local_engine_exclude_each_other(artifacts: Path, sour
     result = done(artifacts, source, tmp_path / "out", "--engine", "local", "--remote", "sc://127.0.0.1:1")
     assert result.returncode == 2
     assert "--remote" in result.stderr
+
+
+@pytest.fixture(scope="module")
+def panels(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("panels") / "panel"
+    write_panels(folder, Network(pupils=3000, years=3, schools=40, seed=1))
+    return folder
+
+
+# pyspark leaves a socket to its garbage collector.
+@pytest.mark.filterwarnings("ignore:Exception ignored in. <socket.socket:pytest.PytestUnraisableExceptionWarning")
+def test_a_cluster_trains_as_well_as_this_machine(
+    cluster: SparkCluster, panels: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(shards, "SHARD_ROWS", 2000)
+    for name, value in ENVIRON.items():
+        monkeypatch.setenv(name, value)
+    profile = load_profile(str(panels / PROFILE))
+    task = profile.tasks["next-year"]
+    large = LargePanel(deal_out(panels, profile, tmp_path / "shards"), tmp_path / "arrays", processes=1)
+    whole = read_panel(panels / "part-00000.parquet", profile)
+    plan = plan_of(whole, task)
+    here = large.prepared(profile, task, plan, seed=0, share=lambda _: None)
+    matrix = feature_matrix(profile, task, whole.columns, whole.year.astype(float), plan.known)
+    test = rows_of(whole, plan, matrix, plan.test)
+    session = open_session(master=cluster.url, remote=None)
+    try:
+        there = replace(here, panel=replace(large, fit=partial(fitted_on_spark, session)))
+        areas = [roc_auc_score(test.label, each.fitted(TESTED).probability(test.matrix)) for each in (here, there)]
+        with pytest.raises(InputError, match="gave up"):
+            fitted_on_spark(session, {"seed": 0, "max_depth": "deep"}, [large.arrays(TEST, 0)])
+    finally:
+        session.stop()
+    assert large.shards.count > 2
+    assert areas[0] > 0.85
+    assert areas[1] == pytest.approx(areas[0], abs=0.005)
+
+
+def test_farol_train_lets_a_cluster_train(cluster: SparkCluster, panels: Path, tmp_path: Path) -> None:
+    words = ["train", str(panels), "--profile", str(panels / PROFILE), "--task", "next-year", "--quick"]
+    environ = {**ENVIRON, "FAROL_ARTIFACTS": str(tmp_path / "artifacts")}
+    result = subprocess.run(
+        [str(BIN / "farol"), *words, "--master", cluster.url], env=environ, capture_output=True, text=True, check=False
+    )
+    assert result.returncode == 0, result.stderr
+    (bundle,) = (tmp_path / "artifacts").rglob("report.json")
+    assert json.loads(bundle.read_bytes())["population"]["whole"]["roc_auc"] > 0.85
+    assert "training-logloss" not in result.stderr
+
+
+def test_a_workbook_needs_no_cluster(tmp_path: Path) -> None:
+    words = ["train", str(write_sample(tmp_path / "sample.xlsx")), "--master", "local[1]"]
+    result = subprocess.run([str(BIN / "farol"), *words], env=ENVIRON, capture_output=True, text=True, check=False)
+    assert result.returncode == 2
+    assert "--master" in result.stderr
