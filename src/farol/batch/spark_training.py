@@ -41,6 +41,7 @@ def fitted_on_spark(session: Any, settings: Mapping[str, object], files: Sequenc
         raise MissingExtraError(
             msg("Working on Spark needs a library that is not installed."), extra="spark"
         ) from error
+    its: dict[str, Any] = {name: value for name, value in settings.items() if name not in _NOT_ITS}
     folder = files[0].parent / f"{files[0].stem}-parquet"
     names = _as_parquet(files, folder)
     estimator = SparkXGBRegressor(  # labels may lie between 0 and 1, which a classifier takes as classes
@@ -50,7 +51,7 @@ def fitted_on_spark(session: Any, settings: Mapping[str, object], files: Sequenc
         n_estimators=ROUNDS,
         random_state=settings["seed"],
         verbose=False,
-        **{name: value for name, value in settings.items() if name not in _NOT_ITS},
+        **its,
     )
     with cluster_gave_up(_SEEN_BY_ALL):
         booster = estimator.fit(session.read.parquet(str(folder))).get_booster()
