@@ -57,7 +57,7 @@ def score(scorer: BatchScorer, source: Path, out: Path, engine: Engine) -> Took:
     shutil.rmtree(out, ignore_errors=True)
     began, worked = time.perf_counter(), processors()
     parts = plan_parts(scorer.scorer.bundle, [str(source)], year=2024, this_year=2024, keep=())
-    run(scorer, parts, Output(out, "parquet", is_folder=True), engine=engine, progress=lambda _rows: None)
+    run(scorer, parts, Output(out, "parquet", is_folder=True), engine=engine, progress=lambda _rows, _bytes: None)
     return Took(time.perf_counter() - began, processors() - worked)
 
 

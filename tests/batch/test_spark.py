@@ -153,7 +153,7 @@ def test_a_part_scored_twice_at_once_is_there_once(scorer: Scorer, tmp_path: Pat
             for task in [threads.submit(score_part, job, 0) for _ in range(4)]:
                 task.result()
 
-    report = run(batch, parts, output, engine=twice, progress=lambda _rows: None)
+    report = run(batch, parts, output, engine=twice, progress=lambda _rows, _bytes: None)
     assert (report.rows, report.scored, int(report.counts.sum()) % 30_000 >= 0) == (30_000, 30_000, True)
     assert pq.read_table(tmp_path / "out")["RA"].to_pylist() == pq.read_table(path)["RA"].to_pylist()
     assert sorted(path.name for path in (tmp_path / "out").iterdir()) == [
@@ -204,7 +204,7 @@ def test_a_bundle_that_was_changed_on_the_way_is_refused(
     batch = BatchScorer(scorer, reasons=0, locale="en")
     session = open_session(master=None, remote=sail)
     with pytest.raises(InputError, match="changed"):
-        run(batch, parts, output, engine=on_spark(session), progress=lambda _rows: None)
+        run(batch, parts, output, engine=on_spark(session), progress=lambda _rows, _bytes: None)
     session.stop()
     assert not (tmp_path / "out").exists()
 

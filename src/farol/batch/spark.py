@@ -96,7 +96,7 @@ def on_spark(session: Any) -> Engine:
                     wait([task], timeout=_LOOK)
                     for place in [place for place in unseen if is_finished(job.output, place)]:
                         unseen.discard(place)
-                        job.progress(rows_of(job.output, place))
+                        job.progress(rows_of(job.output, place), job.parts[place].size)
                     gather()
             except BaseException:  # Ctrl-C, too: the cluster has other work to do
                 _interrupt(session)
@@ -222,7 +222,7 @@ class SentJob:
         if is_finished(self.output, place):  # by a task that ran before
             return
         scorer = BatchScorer(_scorer_of(self.bundle), reasons=self.reasons, locale=self.locale)
-        score_part(Job(scorer, self.parts, self.output, self.schema, lambda _rows: None), place)
+        score_part(Job(scorer, self.parts, self.output, self.schema, lambda _rows, _bytes: None), place)
 
 
 def _result(place: int, error: str | None) -> Any:
