@@ -10,7 +10,7 @@ from pyftpdlib.servers import FTPServer
 
 
 def main() -> None:
-    """Serve until killed. What comes in is slowed down to so many bytes a second, 0 not at all."""
+    """Serve until killed. What comes in is slowed down to BYTES_A_SECOND, 0 for no limit."""
     root, port, limit = sys.argv[1], int(sys.argv[2]), int(sys.argv[3])
     FTPHandler.authorizer = DummyAuthorizer()
     FTPHandler.authorizer.add_user("farol", "hunter2", root, perm="elradfmwMT")

@@ -204,6 +204,6 @@ def test_an_unknown_address_and_a_missing_library_are_named(monkeypatch: pytest.
         files_of("ftp://host/in")
 
 
-def test_a_password_is_not_told() -> None:
+def test_a_password_stays_out_of_names() -> None:
     assert without_secrets("ftp://me:pass@host/in?token=x&a=1") == "ftp://host/in?token=…&a=1"
     assert without_secrets("/home/me@school/in.csv") == "/home/me@school/in.csv"

@@ -303,7 +303,7 @@ def score_part(job: Job, place: int, blocks: ThreadPoolExecutor | None = None, a
 
 
 def _passed(part: FilePart, rows: int, read: int | None) -> int:
-    """How many bytes of a part are done with so many rows."""
+    """How many bytes of a part are done when these rows are."""
     if part.rows:
         return part.size * rows // part.rows
     return min(read or 0, part.size)
