@@ -78,6 +78,9 @@ class BatchScorer:
         inputs = self.scorer.bundle.inputs
         for name, place in columns.inputs.items():
             column = inputs.columns[name]
+            if name in inputs.asked.words:
+                values[name] = self._words(batch.column(place))
+                continue
             if name in inputs.vocabularies:
                 values[name] = self._places(batch.column(place), inputs.vocabularies[name])
                 continue
@@ -88,7 +91,9 @@ class BatchScorer:
         scores = self.scorer.score(values, years, in_bulk=True)
         empty = np.isnan(scores.features).all(axis=1) & ~refused
         reasons += [RefusedRow(row, "", _NOTHING) for row in np.flatnonzero(empty).tolist()]
-        kept = np.flatnonzero(~(refused | empty))
+        strangers = ~scores.asked & ~refused & ~empty
+        reasons += [RefusedRow(row, "", _NOT_ASKED) for row in np.flatnonzero(strangers).tolist()]
+        kept = np.flatnonzero(~(refused | empty | strangers))
         if kept.size < size:
             scores = _rows(scores, kept)
             batch = batch.take(self._pa.array(kept))
@@ -120,12 +125,18 @@ class BatchScorer:
 
     def _places(self, array: Any, vocabulary: Vocabulary) -> Floats:
         """The places (n,) of the words of a category, NaN for what is missing or unknown."""
+        return _by_text(self._texts(array), vocabulary.place)
+
+    def _words(self, array: Any) -> Objects:
+        """The words (n,) of a category as they stand there, None missing."""
+        words: Objects = np.array(self._texts(array).to_pylist(), dtype=np.object_)
+        return words
+
+    def _texts(self, array: Any) -> Any:
         pa = self._pa
         if pa.types.is_dictionary(array.type):
             array = array.dictionary_decode()
-        if not _is_text(pa, array.type):
-            array = array.cast(pa.string())
-        return _by_text(array, vocabulary.place)
+        return array if _is_text(pa, array.type) else array.cast(pa.string())
 
     def _years(
         self, batch: Any, columns: ColumnMap, year: int, refused: NDArray[np.bool_], reasons: list[RefusedRow]
@@ -176,6 +187,7 @@ class BatchScorer:
 FIRST_YEAR, LAST_YEAR = 1900, 2100
 
 _NOTHING = msg("The request has no information to answer from.")
+_NOT_ASKED = msg("This question is not asked of this pupil.")
 _ODD_CELLS = msg("The row has more or fewer cells than the headers.")
 _NO_YEAR = msg("This is not a year or term of the profile.")
 
