@@ -9,6 +9,7 @@ import pytest
 
 from farol.model.asked import AskedOf
 from farol.model.inputs import Inputs
+from farol.model.vocabulary import Given
 from farol.profile import Profile, parse_profile
 from tests.schools import TERMS
 
@@ -122,7 +123,11 @@ def test_what_is_computed_from_the_label_holds_the_answer() -> None:
 
 def test_rows_of_callers_give_their_words() -> None:
     profile = school(("region", "!=", '"South"'), ("band", "==", "1"))
-    given = [{"region": "North", "score": 70.0}, {"score": 70.0}, {"region": 2.0, "score": 70.0}]
+    given: list[dict[str, Given]] = [
+        {"region": "North", "score": 70.0},
+        {"score": 70.0},
+        {"region": 2.0, "score": 70.0},
+    ]
     words = asked(profile).words_in(given)
     assert asked(profile).holds(words, {"score": np.full(3, 70.0)}, np.ones(3)).tolist() == [True, False, False]
     assert "band" not in Inputs.of(profile, profile.tasks["result"]).example()
