@@ -382,3 +382,13 @@ def test_whatever_stands_in_a_column_it_is_read(given_cells: list[Cell]) -> None
 @given(st.floats(0, 10).map(lambda number: f"{number:.3f}"))
 def test_a_grade_is_the_same_with_comma_or_dot(text: str) -> None:
     assert values(number_column([text], GRADE)) == values(number_column([text.replace(".", ",")], GRADE))
+
+
+@pytest.mark.parametrize("cell", ["1.23457E+16", "1,23457E+16", " 2E+05", 1e15, 123456789012345680.0])
+def test_a_code_that_lost_digits_is_named(cell: Cell) -> None:
+    assert codes(identifier_column(["RA-1", cell]).notes)["inexact_code"] == (1,)
+
+
+@pytest.mark.parametrize("cell", ["1E5", "E+05", "123456789012345678", 999999999999999.0, 10**18, "12E+5X"])
+def test_a_code_that_has_all_its_digits_is_none(cell: Cell) -> None:
+    assert "inexact_code" not in codes(identifier_column([cell]).notes)

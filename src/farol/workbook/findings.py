@@ -157,6 +157,14 @@ QUIRKS: Mapping[str, Quirk] = {
         msg("The pupil's code is longer than 64 characters, or has characters that cannot be shown."),
         msg("The rows are left out."),
     ),
+    "inexact_code": Quirk(
+        "error",
+        msg(
+            "Pupils' codes are numbers of so many digits that the file may not have kept the last ones: the codes of "
+            "two pupils may have become one."
+        ),
+        msg("They are read as they stand. Write codes as text, before the digits are lost."),
+    ),
     "folded_code": Quirk(
         "info",
         msg("Pupils' codes have small letters, stray spaces, other hyphens, invisible characters or leading zeros."),
