@@ -130,3 +130,16 @@ def test_rows_that_the_question_is_not_asked_of_are_refused(scored: tuple[Scorer
 
 
 REGIONS = ["North", "South", " north", None, "Wales", "Island"]
+
+
+@pytest.mark.parametrize(("kind", "exact"), [(pa.float64(), 2.0**53), (pa.float32(), 2.0**24)])
+def test_a_code_that_lost_digits_is_refused(scorer: Scorer, kind: pa.DataType, exact: float) -> None:
+    codes = pa.array([1.0, exact, None, exact - 1], kind)
+    batch = pa.record_batch({"RA": codes, "IAA": [7.0] * 4})
+    columns = column_map(scorer.bundle, batch.schema.names, 2024, keep=(), file="x")
+    result = BatchScorer(scorer, reasons=0, locale="en").score(Rows(batch, 4), columns, 2024)
+    assert [(row.row, row.column) for row in result.refused] == [(1, "RA")]
+    assert result.answers.num_rows == 3
+    whole = pa.record_batch({"RA": [2**62 + 1], "IAA": [7.0]})
+    kept = BatchScorer(scorer, reasons=0, locale="en").score(Rows(whole, 1), columns, 2024)
+    assert kept.answers.column("RA").to_pylist() == [2**62 + 1]

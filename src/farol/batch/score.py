@@ -87,6 +87,11 @@ class BatchScorer:
             numbers = self._numbers(batch.column(place), partial(_read_text, column))
             _refuse(refused, reasons, batch.schema.names[place], column, numbers)
             values[name] = numbers
+        for place in columns.codes:
+            lost = self._have_lost_digits(batch.column(place)) & ~refused
+            header = batch.schema.names[place]
+            reasons += [RefusedRow(row, header, _LOST_DIGITS) for row in np.flatnonzero(lost).tolist()]
+            refused |= lost
         years = self._years(batch, columns, year, refused, reasons)
         scores = self.scorer.score(values, years, in_bulk=True)
         empty = np.isnan(scores.features).all(axis=1) & ~refused
@@ -122,6 +127,15 @@ class BatchScorer:
             return np.where(array.is_null().to_numpy(zero_copy_only=False), np.nan, np.inf)
         floats: Floats = array.cast(pa.float64(), safe=False).to_numpy(zero_copy_only=False)
         return floats
+
+    def _have_lost_digits(self, array: Any) -> NDArray[np.bool_]:
+        """Which codes (n,) are numbers so long that their kind of float does not tell them from their neighbours."""
+        pa = self._pa
+        if not pa.types.is_floating(array.type):
+            return np.zeros(len(array), dtype=np.bool_)
+        exact = 2.0 ** (np.finfo(array.type.to_pandas_dtype()).nmant + 1)
+        codes: Floats = array.cast(pa.float64()).to_numpy(zero_copy_only=False)
+        return np.abs(codes) >= exact
 
     def _places(self, array: Any, vocabulary: Vocabulary) -> Floats:
         """The places (n,) of the words of a category, NaN for what is missing or unknown."""
@@ -161,7 +175,7 @@ class BatchScorer:
         pa = self._pa
         arrays = [batch.column(place) for place in columns.carried]
         names = [batch.schema.names[place] for place in columns.carried]
-        if not columns.has_codes:
+        if not columns.codes:
             arrays, names = [pa.array(rows), *arrays], ["row", *names]
         none = scores.prediction == NO_ANSWER
         label = np.where(none, 2, scores.prediction).astype(np.int8)
@@ -187,6 +201,7 @@ class BatchScorer:
 FIRST_YEAR, LAST_YEAR = 1900, 2100
 
 _NOTHING = msg("The request has no information to answer from.")
+_LOST_DIGITS = msg("The code is a number of more digits than the file keeps; write codes as text.")
 _NOT_ASKED = msg("This question is not asked of this pupil.")
 _ODD_CELLS = msg("The row has more or fewer cells than the headers.")
 _NO_YEAR = msg("This is not a year or term of the profile.")
