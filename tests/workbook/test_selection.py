@@ -172,3 +172,17 @@ def test_many_headers_are_not_all_listed(tmp_path: Path) -> None:
     assert "h59, …" in text
     assert "h60" not in text
     assert "—" in refused(tmp_path, [[]])
+
+
+@pytest.mark.parametrize("first", [["RA-1", 7.5, 3.25], ["RA-1", "Maria", "17/06/2012"]])
+def test_a_row_that_may_be_a_pupils_stands_in_no_error(tmp_path: Path, first: list[object]) -> None:
+    words = refused(tmp_path, [first, ["RA-2", 8.5, 1.25]])
+    assert "a first row without any known header (cells: 3)" in words
+    assert not any(str(cell) in words for cell in first)
+
+
+def test_a_header_that_is_a_formula_is_named_by_its_sign(tmp_path: Path) -> None:
+    rows = pupils(3)
+    rows[0][rows[0].index("IAA")] = '="IAA"'
+    panel = read(tmp_path, rows)
+    assert "=" in {finding.column for finding in findings_of(panel, "unknown_column")}

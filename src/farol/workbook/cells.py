@@ -113,7 +113,7 @@ def identifier_column(cells: Sequence[Cell]) -> Categories:
     """The pupils' codes in the form of `student_code`; 12.0 is "12"; None for errors, empty and unusable cells.
 
     A code that is not written in its form is noted. A number is: the format has no other way to write it. A number
-    that may have lost digits is noted as `inexact_code`.
+    that may have lost digits is noted as `inexact_code`, a date as `code_as_date`.
     """
     noted = Notes()
     values = np.full(len(cells), None, dtype=np.object_)
@@ -124,6 +124,8 @@ def identifier_column(cells: Sequence[Cell]) -> Categories:
         values[position] = code = student_code(written)
         if code is None:
             noted.add("unusable_code", position, cell)
+        elif isinstance(cell, dt.date | dt.time):
+            noted.add("code_as_date", position, cell)
         elif _has_lost_digits(cell):
             noted.add("inexact_code", position, cell)
         elif code != written:

@@ -42,6 +42,9 @@ _DECIMAL_COMMA = re.compile(r"(?<=[0-9]),(?=[0-9])")
 _SURROGATE = re.compile("[\udc80-\udcff]")
 """What Python makes of a byte that is not UTF-8."""
 
+_OTHER_FORMATS = ("{", "[", "<", "%PDF")
+"""How JSON, HTML, XML and PDF begin. As csv their whole content would be a header, and stand in the error."""
+
 _MOST_LINES = 100
 """A cell has no more lines than this."""
 
@@ -57,6 +60,8 @@ class DelimitedRows:
 def read_delimited(content: bytes, index: HeaderIndex, limits: Limits, file: str) -> DelimitedRows:
     """The rows of a csv file. Raises `WorkbookError` when it is no text, or its rows do not fit its headers."""
     text, strange = decoded(content, file)
+    if text.lstrip().startswith(_OTHER_FORMATS):
+        raise not_a_workbook(file)
     separator = _separator(text, index)
     rows: list[list[Cell]] = []
     stray: list[int] = []

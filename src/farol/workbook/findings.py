@@ -110,6 +110,11 @@ QUIRKS: Mapping[str, Quirk] = {
         ),
         msg("They are swapped back."),
     ),
+    "day_number": Quirk(
+        "warning",
+        msg("Dates are numbers of days, as a spreadsheet counts them from 1900."),
+        msg("They are read as dates. See whether they are right: a workbook that counts from 1904 has other numbers."),
+    ),
     "text_date": Quirk(
         "info",
         msg("Dates are written as text."),
@@ -160,14 +165,27 @@ QUIRKS: Mapping[str, Quirk] = {
     "inexact_code": Quirk(
         "error",
         msg(
-            "Pupils' codes are numbers of so many digits that the file may not have kept the last ones: the codes of "
-            "two pupils may have become one."
+            "Pupils' codes are long numbers, and the file may not have kept their last digits: the codes of two pupils "
+            "may have become one."
         ),
         msg("They are read as they stand. Write codes as text, before the digits are lost."),
     ),
+    "code_as_date": Quirk(
+        "error",
+        msg("Pupils' codes are dates: a spreadsheet has probably made a date of a code such as 1-2."),
+        msg("The date is read as the code. Write codes as text."),
+    ),
+    "footnote": Quirk(
+        "warning",
+        msg("Cells of these rows have raised or lowered characters, as a footnote's number is."),
+        msg("The value is read without them."),
+    ),
     "folded_code": Quirk(
         "info",
-        msg("Pupils' codes have small letters, stray spaces, other hyphens, invisible characters or leading zeros."),
+        msg(
+            "Pupils' codes have small letters, stray spaces, quotation marks, other hyphens, invisible characters or "
+            "leading zeros."
+        ),
         msg("The codes are brought to one form, so that the pupil is found in every year."),
     ),
     "summary_row": Quirk(

@@ -270,7 +270,7 @@ class _Reader:
         if rows:
             self._findings.append(finding("blank_row", sheet=self._raw.name, rows=rows))
         noted = {note.code: [at for at in note.positions if at not in left_out] for note in read.notes}
-        for code in ("folded_code", "inexact_code", "unusable_code", "uncalculated", "nested_value"):
+        for code in ("folded_code", "inexact_code", "code_as_date", "unusable_code", "uncalculated", "nested_value"):
             self._report(code, header or None, noted.get(code, ()))
         left_out.update(noted.get("unusable_code", ()))
         nameless = sorted(set(without) - blank - left_out)
