@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from openpyxl import load_workbook
 
 from farol.errors import WorkbookError
 from farol.profile import Condition, Label, Profile, load_profile
@@ -222,3 +223,31 @@ def test_a_label_may_be_a_difference_of_derived_columns(tmp_path: Path) -> None:
     panel = panel_of(tmp_path, ROWS, replace(PROFILE, label=rule, derived=derived))
     np.testing.assert_array_equal(panel.label, [1.0, 0.0, np.nan, 0.0])
     assert set(panel.columns) == {*panel.numbers, *panel.categories}
+
+
+def adds_up(panel: Panel) -> bool:
+    """Whether every row of every sheet is a pupil's or has a reason."""
+    return all(a.rows == a.above + 1 + a.pupils + sum(a.left_out.values()) for a in panel.accounts)
+
+
+def test_the_account_adds_up_without_codes_or_with_terms(tmp_path: Path) -> None:
+    header = HEADER[3:]
+    rows: list[list[object]] = [row[3:] for row in ROWS]
+    rows += [[""] * 5, [*header], ["Total", "", "", "", "pass"], ["Source: school", "", "", "", ""]]
+    panel = panel_of(tmp_path, rows, one_cohort(), header)
+    assert adds_up(panel)
+    assert panel.accounts[0].left_out == {"blank_row": 1, "header_row_again": 1, "summary_row": 1, "note_row": 1}
+    unknown: list[list[object]] = [["8", "AA", "2015B", "F", 1, 0, 5, "pass"], ["", "AA", "", "F", 1, 0, 5, "pass"]]
+    panel = panel_of(tmp_path, [*ROWS, *unknown])
+    assert adds_up(panel)
+    assert panel.accounts[0].left_out == {"missing_student": 1, "no_period": 1}
+
+
+def test_the_account_adds_up_below_formatted_rows(tmp_path: Path) -> None:
+    path = write_xlsx(tmp_path / "b.xlsx", {"Plan1": [HEADER, *ROWS]})
+    book = load_workbook(path)
+    book["Plan1"].cell(9, 1).number_format = "0.00"
+    book.save(path)
+    panel = read_panel(path, one_cohort())
+    assert adds_up(panel)
+    assert panel.accounts[0].left_out == {"blank_row": 4}

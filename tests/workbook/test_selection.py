@@ -126,6 +126,7 @@ def test_of_a_log_only_the_rows_of_a_task_are_read(tmp_path: Path) -> None:
     panel = needing(tmp_path, [header, *lines], SheetNeeds(pupils=False, task="current"))
     assert values(panel, "IAA") == [7.0, 9.0]
     assert only(panel, "other_task").rows == (3,)
+    assert panel.accounts[0].left_out == {"other_task": 1}
     assert values(needing(tmp_path, [header, *lines], SheetNeeds(pupils=False)), "IAA") == [7.0, 8.0, 9.0]
     other: Rows = [["IAA", "task"], [7.0, "homework"]]
     assert values(needing(tmp_path, other, SheetNeeds(pupils=False, task="current")), "IAA") == [7.0]

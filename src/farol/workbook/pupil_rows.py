@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -41,7 +41,7 @@ class PupilRows:
 
 def pupil_rows(sheet: OpenSheet) -> PupilRows:
     """The code of each pupil and the period of each row; from here on only rows that have both are read."""
-    student, left_out = _students(sheet) if sheet.profile.follows_pupils else (_row_codes(sheet), {})
+    student, left_out = _students(sheet) if sheet.profile.follows_pupils else _row_codes(sheet)
     period = np.full(len(sheet.row), sheet.raw.year, dtype=np.int64)
     if sheet.profile.periods is not None:
         column = sheet.profile.columns[sheet.profile.periods.column]
@@ -50,6 +50,7 @@ def pupil_rows(sheet: OpenSheet) -> PupilRows:
         unknown = [position for position, value in enumerate(periods) if value is None]
         own = sheet.own_header(column)
         sheet.report("no_period", own, unknown, {"own": own})
+        left_out["no_period"] = len(unknown)
         sheet.keep(known)
         student = student[known]
         period = np.array([value for value in periods if value is not None], dtype=np.int64)
@@ -58,19 +59,30 @@ def pupil_rows(sheet: OpenSheet) -> PupilRows:
     return PupilRows(student, period, left_out)
 
 
-def _row_codes(sheet: OpenSheet) -> Objects:
-    """Where pupils have no code, the sheet's name and the row stand for it."""
+def _row_codes(sheet: OpenSheet) -> tuple[Objects, dict[str, int]]:
+    """As `_students` where pupils have no code: the sheet's name and the row stand for it."""
     cells = [sheet.selection.cells[heading.position] for heading in sheet.selection.chosen.values()]
     left_out = rows_without_code([heading.text for heading in sheet.selection.chosen.values()], cells)
+    blank = set(sheet.blank(range(len(sheet.row))))
     left_out = _with_strangers(left_out, sheet.selection.strangers)
-    blank = sorted(sheet.blank(range(len(sheet.row))))
+    left_out = {code: [at for at in positions if at not in blank] for code, positions in left_out.items()}
     for code, positions in left_out.items():
-        sheet.report(code, None, [at for at in positions if at not in set(blank)])
-    sheet.report("blank_row", None, blank)
+        sheet.report(code, None, positions)
+    counts = {code: len(positions) for code, positions in left_out.items()}
+    counts["blank_row"] = _report_blank(sheet, blank)
     without = {*blank, *(at for positions in left_out.values() for at in positions)}
     sheet.keep([at for at in range(len(sheet.row)) if at not in without])
     name = sheet.raw.name[:_LONGEST_NAME]
-    return np.array([student_code(f"{name} {row}") or f"{row}" for row in sheet.row], dtype=np.object_)
+    return np.array([student_code(f"{name} {row}") or f"{row}" for row in sheet.row], dtype=np.object_), counts
+
+
+def _report_blank(sheet: OpenSheet, positions: Iterable[int]) -> int:
+    """Note the rows with nothing in them, and those behind the last value that only have a format; how many."""
+    tail = range(len(sheet.raw.rows) + 1, sheet.raw.formatted_rows + 1)
+    rows = [*sheet.row[sorted(positions)].tolist(), *tail]
+    if rows:
+        sheet.findings.append(finding("blank_row", sheet=sheet.raw.name, rows=rows))
+    return len(rows)
 
 
 def _students(sheet: OpenSheet) -> tuple[Objects, dict[str, int]]:
@@ -89,10 +101,7 @@ def _students(sheet: OpenSheet) -> tuple[Objects, dict[str, int]]:
     if not sheet.needs.pupils:
         _number_pupils(sheet, read.values, blank | left_out)
     without = [position for position, code in enumerate(read.values) if code is None]
-    tail = range(len(sheet.raw.rows) + 1, sheet.raw.formatted_rows + 1)
-    rows = [*sheet.row[sorted(blank)].tolist(), *tail]
-    if rows:
-        sheet.findings.append(finding("blank_row", sheet=sheet.raw.name, rows=rows))
+    blank_rows = _report_blank(sheet, blank)
     noted = {note.code: [at for at in note.positions if at not in left_out] for note in read.notes}
     for code in ("folded_code", "inexact_code", "code_as_date", "unusable_code", "uncalculated", "nested_value"):
         sheet.report(code, header or None, noted.get(code, ()))
@@ -100,7 +109,7 @@ def _students(sheet: OpenSheet) -> tuple[Objects, dict[str, int]]:
     nameless = sorted(set(without) - blank - left_out)
     sheet.report("missing_student", header, nameless)
     counts = {code: len(positions) for code, positions in {**strangers, **noted}.items()}
-    counts |= {"blank_row": len(rows), "missing_student": len(nameless)}
+    counts |= {"blank_row": blank_rows, "missing_student": len(nameless)}
     present = np.array([code is not None for code in read.values], dtype=np.bool_)
     sheet.keep(np.flatnonzero(present).tolist())
     student: Objects = read.values[present]
