@@ -250,6 +250,27 @@ QUIRKS: Mapping[str, Quirk] = {
         msg("Rows do not say whether the pupil is at risk."),
         msg("They can be listed and forecast. Training and outcomes leave them out."),
     ),
+    "other_form": Quirk(
+        "info",
+        msg("Words of the result are those of the profile ({words}) in another gender or number."),
+        msg("They count as the same words."),
+    ),
+    "like_label_word": Quirk(
+        "warning",
+        msg("Words of the result are like those of the profile ({words}), but others."),
+        msg(
+            "They do not count as those. If they mean the same, add them to the label's `value`, or join them by "
+            "`recode`."
+        ),
+    ),
+    "open_result": Quirk(
+        "warning",
+        msg("Words say that the result is not known yet."),
+        msg(
+            "They count as a result like any other word. Leave such pupils out of training by `only` in the profile, "
+            "or name the words of the results in `categories`."
+        ),
+    ),
     "filled_label": Quirk(
         "info", msg("{own} is empty in these rows."), msg("It is filled with {minuend} minus {subtrahend}.")
     ),

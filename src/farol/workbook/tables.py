@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from farol.errors import Place, WorkbookError
 from farol.i18n import msg
 from farol.profile import Column, Profile, Severity
+from farol.profile.conditions import values_of
 from farol.workbook.account import LEFT_OUT, SheetAccount, column_counts
 from farol.workbook.cells import (
     Floats,
@@ -25,7 +26,7 @@ from farol.workbook.cells import (
 from farol.workbook.dates import date_column
 from farol.workbook.findings import Finding, finding
 from farol.workbook.gaps import fill_label, fill_months, fill_years
-from farol.workbook.labels import at_risk, contradictions
+from farol.workbook.labels import at_risk, contradictions, doubtful_words
 from farol.workbook.notes import error_notes
 from farol.workbook.open_sheet import OpenSheet
 from farol.workbook.pupil_rows import pupil_rows
@@ -107,6 +108,7 @@ class _Reader:
         fill_label(self._sheet, numbers)
         label = at_risk(self._profile, numbers, categories, pupils.period)
         self._report_label(numbers, label)
+        self._report_words(categories)
         self._report_unread_errors()
         return YearTable(
             sheet=self._sheet.raw.name,
@@ -226,6 +228,12 @@ class _Reader:
                 "subtrahend": headers.get(label.subtrahend or "", ""),
             },
         )
+
+    def _report_words(self, categories: Mapping[str, Objects]) -> None:
+        label = self._profile.label
+        words = {"words": ", ".join(str(word) for word in values_of(label))}
+        for code, positions in doubtful_words(self._profile, categories).items():
+            self._sheet.report(code, self._sheet.headers()[label.column], positions, words)
 
     def _report_unread_errors(self) -> None:
         """Formula errors in columns that are not read: nothing is lost, but the owner may want to correct them."""
