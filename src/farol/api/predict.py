@@ -81,7 +81,9 @@ class ScoredPrediction:
 def score_pupils(
     served: ServedModel, requests: Sequence[PredictRequest], *, source: Source
 ) -> list[ScoredPrediction | ApiError]:
-    """The answer for each pupil, all scored as one batch; an ApiError where nothing was given to answer from."""
+    """The answer for each pupil, all scored as one batch; an ApiError where nothing was given to answer from,
+    and where the question is not asked of the pupil.
+    """
     if not requests:
         return []
     scorer = served.scorer
@@ -92,6 +94,9 @@ def score_pupils(
     for place, (request, answer) in enumerate(zip(requests, scorer.answers(scores), strict=True)):
         if not request.given.values or all(value is None for value in answer.features.values()):
             outcomes.append(_nothing_given(served.bundle))
+            continue
+        if not answer.asked:
+            outcomes.append(_not_asked(served.bundle))
             continue
         given = request.given
         warnings = warnings_for(served.bundle, given.values)
@@ -117,6 +122,14 @@ def _nothing_given(bundle: Bundle) -> ApiError:
     names = msg("at least one of {names}", names=", ".join(bundle.inputs.columns))
     words = msg("The request has no information to answer from.")
     return ApiError(422, "nothing_given", words, fix=msg("Give {what}.", what=names))
+
+
+def _not_asked(bundle: Bundle) -> ApiError:
+    problem = msg("It decides of whom this question is asked.")
+    fields = [FieldProblem(name, problem, expected) for name, expected in bundle.inputs.asked.expected()]
+    words = msg("This question is not asked of this pupil.")
+    fix = msg("Give the fields named, where they are as expected. Otherwise this question has no answer.")
+    return ApiError(422, "not_asked", words, fields=fields, fix=fix)
 
 
 class ScoringGroup:

@@ -17,6 +17,7 @@ import numpy as np
 from farol.i18n import Message, msg
 from farol.profile import Kind, fold
 from farol.workbook.cells import Floats
+from farol.workbook.labels import OPEN_RESULT
 from farol.workbook.unfamiliar import UnfamiliarColumn, UnfamiliarTable
 
 FREQUENT = 5
@@ -61,7 +62,6 @@ _BAD = re.compile(
     r"(?:reprov|retid|evad|evas|aband|desist|cancel|insuf|baix|nao aprov|fail|drop|withdr|left|low|poor|behind|at risk)"
     r".*|l|f|r"
 )
-_OPEN = re.compile(r"(?:enrol|cursando|em curso|em andamento|ativ|active|matriculad|transf|pendent|pending).*")
 _SENSITIVE = re.compile(
     r"sex|sexo|gender|genero|sx|female|cor|raca|race|eth|ethnicity|etnia|"
     r"black|hispanic|minority|religiao|nacionalidade|nationality"
@@ -321,7 +321,7 @@ def _is_result(guess: ColumnGuess) -> bool:
 
 def label_of_words(guess: ColumnGuess) -> LabelGuess:
     """At risk are the words that sound so, else the rarer of two, else nothing is said."""
-    unfinished = tuple(word for word in guess.words if _OPEN.fullmatch(fold(word)))
+    unfinished = tuple(word for word in guess.words if OPEN_RESULT.fullmatch(fold(word)))
     counted = [word for word in guess.words if word not in unfinished]
     bad = tuple(word for word in counted if _BAD.fullmatch(fold(word))) or tuple(
         counted[1:] if len(counted) == 2 else ()
