@@ -29,6 +29,9 @@ from farol.store.keys import Role
 MOST_FIELDS = 100
 """Fields an object may have before it is refused as a whole; an error for each would serve nobody."""
 
+FURTHER_VALUES = 1_000
+"""Values that a body may have besides: what is refused for fewer has an error that says more."""
+
 MOST_ACCEPT_BYTES = 1_000
 """Bytes that are looked at of Accept, Accept-Language and an address's query for the language; browsers send a tenth.
 
@@ -164,8 +167,29 @@ async def read_body(receive: Receive) -> bytes:
             return b"".join(parts)
 
 
-def parse_object(body: bytes) -> dict[str, Any]:
-    """The JSON object that `body` holds; every number comes as float. Raises ApiError."""
+def has_many_lists(body: bytes, rows: int, lists: int) -> bool:
+    """Whether a body has more than `lists` lists and objects for each of `rows` rows; see `has_many_values`."""
+    return body.count(b"[") + body.count(b"{") > lists * rows + FURTHER_VALUES
+
+
+def has_many_values(body: bytes, rows: int) -> bool:
+    """Whether a body has more values than `rows` rows of MOST_FIELDS.
+
+    A body of JSON is decoded at a stroke, in a thread or not, and millions of values would take a second, in which
+    nobody else is answered, and forty times their bytes.
+    """
+    return body.count(b",") > MOST_FIELDS * rows + FURTHER_VALUES
+
+
+def parse_object(body: bytes, rows: int = 1, *, lists: int = 1) -> dict[str, Any]:
+    """The JSON object that `body` holds, of `rows` rows with `lists` lists each; every number comes as float.
+
+    Raises ApiError.
+    """
+    if has_many_lists(body, rows, lists):
+        raise _invalid(msg("The body has too many lists and objects."))
+    if has_many_values(body, rows):
+        raise ApiError(422, "too_many_fields", msg("The body has too many values."), fix=_SEND_JSON)
     try:
         parsed = _decode(body.removeprefix(codecs.BOM_UTF8).decode())
     except UnicodeDecodeError:

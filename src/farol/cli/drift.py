@@ -342,7 +342,7 @@ def require_invented(settings: Settings) -> None:
     from farol.drift.simulate import is_asked
     from farol.store.database import Store
 
-    with Store.open(settings.store_url) as store:
+    with Store.of(settings) as store:
         is_own = not settings.is_demonstration and is_asked(store)
     if is_own:
         raise InputError(
@@ -366,7 +366,7 @@ def simulate_panel(
     from farol.store.database import Store
 
     registry = Registry(settings.artifacts)
-    with Store.open(settings.store_url) as store:
+    with Store.of(settings) as store:
         for name in promoted_tasks(registry, panel.profile) if task == "all" else [task]:
             scorer = Scorer(registry.load(name))
             written = write(panel, scorer, store, n=n, shift=shift.value, seed=seed, days=days, now=datetime.now(UTC))

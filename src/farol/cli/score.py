@@ -175,7 +175,7 @@ def score(
         report = run(batch_scorer, parts, output, engine=finish, progress=progress)
     tell(scorer, report, output, time.perf_counter() - began)
     if recorded:
-        with Store.open(settings.store_url) as store:
+        with Store.of(settings) as store:
             record(store, scorer, report, at=datetime.now(UTC))
 
 

@@ -46,6 +46,10 @@ _NO_MATCH = msg(
     "Login and password do not fit. After several wrong passwords the site waits, at first half a minute and at most "
     "fifteen, before it takes any."
 )
+_NOT_RIGHT = msg(
+    "The present password is not right. After several wrong passwords the site waits, at first half a minute and at "
+    "most fifteen, before it takes any."
+)
 _SPENT = msg("This link was used already, or is too old.")
 
 
@@ -172,13 +176,13 @@ def changing_password(request: Request, old: Text = "", password: Text = "", aga
         return _no_users()
     try:
         require_usable(password, again, session.user.login)
-        is_right = change_password(frame.store, session.user, old, password, keep=session.digest)
+        is_right = change_password(frame.store, session.user, old, password, keep=session.digest, at=frame.now)
     except BusyError:
         raise _busy() from None
     except InputError as error:
         return _account_page(request, error=error)
     if not is_right:
-        return _account_page(request, error=InputError(msg("The present password is not right.")))
+        return _account_page(request, error=InputError(_NOT_RIGHT))
     record(frame.store, viewer_of(request), Action.changed, "account", at=frame.now, details="password")
     return RedirectResponse(frame.reader.url("/account", done="password"), 303)
 
