@@ -332,7 +332,7 @@ def test_classes_are_compared_and_pupils_too(school: httpx.Client, store: Store)
     mine, _ = two_classes(store)
     text = words(school.get("/classes").text)
     assert "escolher as turmas inteiras de maior risco" in text
-    assert "do que se alcança escolhendo alunos" in text
+    assert "do que se alcança escolhendo aluno por aluno" in text
     assert "Eles não dizem quanto ajudaria" in text
     one = words(school.get("/classes/one", params={"class": mine}).text)
     assert f"Turma {mine}" in one

@@ -61,6 +61,8 @@ def print_status(model: ModelStatus) -> None:
         say(advice.summary)
         for words in advice.why:
             say(msg("  {words}", words=words))
+        for words in advice.numbers:
+            say(msg("  {words}", words=words))
         for words in advice.steps:
             say(msg("  → {words}", words=words))
     OUT.print()

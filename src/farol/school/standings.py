@@ -193,9 +193,18 @@ def choose(ranked: Floats, places: int | None) -> Places:
 
 def expected_cases(probability: Floats) -> ExpectedCases:
     """The expected cases among pupils with these probabilities (n,), exactly for up to `EXACT` pupils."""
-    if probability.size <= EXACT:
-        return ExpectedCases.of(probability)
-    return expected_of_sums(probability.size, float(probability.sum()), float((probability * (1 - probability)).sum()))
+    return expected_cases_of_each([probability])[0]
+
+
+def expected_cases_of_each(groups: Sequence[Floats]) -> list[ExpectedCases]:
+    """The same for several groups at once."""
+    exact = iter(ExpectedCases.of_each([group for group in groups if group.size <= EXACT]))
+    return [
+        next(exact)
+        if group.size <= EXACT
+        else expected_of_sums(group.size, float(group.sum()), float((group * (1 - group)).sum()))
+        for group in groups
+    ]
 
 
 def expected_of_sums(n: int, mean: float, variance: float) -> ExpectedCases:

@@ -102,7 +102,7 @@ def classes(request: Request, asked: AskedList) -> Response:
         made = prepared(asking, asked)
         if made is None:
             return asking.page("empty.html", {}, here="classes")
-        return asking.page("classes.html", classes_values(asking, made), here="classes")
+        return asking.page("classes.html", classes_values(asking, asked, made), here="classes")
 
     return answer(request, make)
 
