@@ -21,6 +21,7 @@ import pytest
 from farol.accounts.audit import latest
 from farol.accounts.viewer import NOBODY_IN_PARTICULAR
 from farol.intake import jobs
+from farol.intake.child import in_child
 from farol.intake.uploads import find_upload, list_uploads, remove_files, remove_upload
 from farol.profile import load_profile
 from farol.pupils.forecast import forecast_panel
@@ -229,7 +230,7 @@ def test_a_marked_copy_that_is_deleted_meanwhile(
     site_web: httpx.Client, settings: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, moment: str
 ) -> None:
     path = taken(site_web, faulty(tmp_path))
-    before, pieces = views.in_child, views._pieces
+    before, pieces = in_child, views._pieces
 
     def deleted() -> None:
         remove_files(settings, path.rpartition("/")[2])
