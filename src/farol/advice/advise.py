@@ -204,7 +204,7 @@ def _too_little(drift: DriftReport) -> Advice:
     else:
         unsure = [feature for feature in drift.features if feature.verdict == "insufficient_data"]
         why = msg(
-            "Predictions in {window}: {n}. With so few, the difference may be chance: {features}.",
+            "Predictions in {window}: {n}. Chance alone may give so small a difference: {features}.",
             n=drift.n,
             window=days(drift.window),
             features=names_of(unsure),
