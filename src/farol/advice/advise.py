@@ -39,8 +39,8 @@ def advise(facts: Facts) -> tuple[Advice, ...]:
     same = _levels_as_before(facts)
     advices = [
         *rules.broken_promise(facts),
-        *(() if same else rules.answers_drift(facts, drift)),
-        *rules.much_missing(facts, drift),
+        *(() if same else rules.answers_drift(drift)),
+        *rules.much_missing(drift),
         *rules.expected_below(facts, drift),
         *rules.too_old(facts),
         *rules.new_outcomes(facts),
