@@ -104,6 +104,24 @@ def test_who_is_disabled_or_reset_is_out_at_once(store: Store, end: object) -> N
     assert sign_in(store, "ana", PASSWORD, at=THEN) is None
 
 
+def test_guessing_at_an_open_screen_makes_the_account_wait(store: Store) -> None:
+    key = person(store)
+    session = session_of(store, entered(store).token, at=THEN)
+    assert session is not None
+
+    def changed(old: str, at: datetime) -> bool:
+        return change_password(store, session.user, old, "outra frase bem longa", keep=session.digest, at=at)
+
+    for _ in range(FREE_FAILURES):
+        assert not changed("wrong", THEN)
+    assert not changed(PASSWORD, THEN), "the right one waits as well"
+    assert sign_in(store, "ana", PASSWORD, at=THEN) is None, "and so does a sign-in"
+    assert [entry.action for entry in latest(store, FREE_FAILURES)][1:] == [Action.refused] * (FREE_FAILURES - 1)
+    assert changed(PASSWORD, THEN + FIRST_WAIT + timedelta(seconds=1))
+    assert account_of(store, key).user == session.user
+    assert sign_in(store, "ana", "outra frase bem longa", at=THEN + FIRST_WAIT + timedelta(seconds=2)) is not None
+
+
 def test_wrong_passwords_make_an_account_wait_ever_longer(store: Store) -> None:
     person(store)
     failing(store, FREE_FAILURES)

@@ -19,9 +19,11 @@ from sqlalchemy import select
 from farol.accounts.audit import Action, latest
 from farol.accounts.site import write_setting
 from farol.accounts.viewer import User, UserRole, Viewer
+from farol.app import create_app
 from farol.model.registry import Registry
 from farol.model.scoring import Scorer
 from farol.pupils.forecast import forecast_panel
+from farol.school import standings
 from farol.school.names import names_are_on
 from farol.school.pupil import PupilRecord, read_pupil
 from farol.school.recording import record_answers, record_years
@@ -32,7 +34,8 @@ from farol.store.tables import cases, pupil_answers, pupil_names, pupil_years
 from tests.bundles import make_bundle
 from tests.played import LATER, play
 from tests.school.invented import TASK, answer, fill
-from tests.web.conftest import serving
+from tests.waiting import eventually
+from tests.web.conftest import serving, serving_app
 from tests.web.site import settings_in
 
 CAPACITY = "Quantos alunos a equipe consegue atender?"
@@ -67,6 +70,20 @@ def school(address: str) -> Iterator[httpx.Client]:
 def store(settings: Settings) -> Iterator[Store]:
     with Store.open(settings.store_url) as opened:
         yield opened
+
+
+def test_a_list_is_ready_before_anybody_asks(settings: Settings) -> None:
+    app = create_app(settings)
+    with serving_app(app), Store.open(settings.store_url) as store:
+
+        def read() -> str | None:
+            kept = standings._KEPT.get(app.state.service.store, {}).get("next-year")
+            return None if kept is None else kept.revision
+
+        first = eventually(read)
+        with store.engine.begin() as connection:
+            revise(connection, 1)
+        assert eventually(lambda: (now := read()) != first and now)
 
 
 @pytest.fixture

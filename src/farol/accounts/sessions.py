@@ -151,18 +151,27 @@ def end_sessions(store: Store, user: str, *, but: str = "", audited: AuditValues
 
 
 def change_password(store: Store, user: User, old: str, new: str, *, keep: str, at: datetime) -> bool:
-    """Another password for oneself; every session but `keep` ends. Whether the old one was right."""
+    """Another password for oneself; every session but `keep` ends. Whether the old one was right, and is taken now.
+
+    A wrong one counts as at a sign-in, and the account waits: an open screen is no place to guess at.
+    """
     with store_errors(store.engine.url), store.engine.connect() as connection:
         known = connection.execute(select(users.c.password).where(users.c.id == user.id)).scalar_one_or_none()
-    if not matches(known, old):
-        return False
-    encoded = hashed(new)
+    encoded = hashed(new) if matches(known, old) else None
     writing = store.engine.execution_options(**{IMMEDIATE: True})
     with store_errors(store.engine.url), writing.begin() as connection:
-        # A reset that came between holds: whoever had the old password has nothing left.
-        own = update(users).where(users.c.id == user.id, users.c.password == known)
-        if not connection.execute(own.values(password=encoded)).rowcount:
+        row = connection.execute(select(users).where(users.c.id == user.id).with_for_update()).mappings().one()
+        own = update(users).where(users.c.id == user.id)
+        if row["locked_until"] is not None and row["locked_until"] > microseconds(at):
             return False
+        if encoded is None:
+            connection.execute(own.values(_failed(row["failures"] + 1, at)))
+            connection.execute(audit.insert(), [audit_values(user.id, Action.refused, "account", at=at)])
+            return False
+        # A reset that came between holds: whoever had the old password has nothing left.
+        if row["password"] != known:
+            return False
+        connection.execute(own.values(password=encoded, failures=0, locked_until=None))
         connection.execute(delete(sessions).where(sessions.c.user == user.id, sessions.c.digest != keep))
         changed = audit_values(user.id, Action.changed, "account", at=at, details="password")
         connection.execute(audit.insert(), [changed])

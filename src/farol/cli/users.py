@@ -60,14 +60,12 @@ def create(
     from farol.accounts.users import create_user
     from farol.accounts.viewer import UserRole
     from farol.store.database import Store
-    from farol.store.engine import location
-    from farol.store.identity import note_keys
 
     settings = read_settings(data=data)
-    with Store.open(settings.store_url) as store:
+    with Store.of(settings) as store:
         audited, now = _changed(login.strip().lower(), "created"), datetime.now(UTC)
         user, token = create_user(store, login, name, UserRole(role), classes or (), at=now, audited=audited)
-        note_keys(settings.artifacts, location(store.engine.url))
+        store.note(settings, has_keys=True)
     _print_link(settings, user.name, token)
 
 

@@ -111,7 +111,7 @@ def stage(
             left -= staged[-1].size
         half.replace(folder)
     except OSError as error:
-        raise _cannot_keep(error) from error
+        raise cannot_keep(error) from error
     finally:
         shutil.rmtree(half, ignore_errors=True)
     upload = Upload(known, at, viewer.id, "read", tuple(staged), {})
@@ -134,7 +134,8 @@ def stage(
     return upload
 
 
-def _cannot_keep(error: OSError) -> InputError:
+def cannot_keep(error: OSError) -> InputError:
+    """Why a file that was sent has no place: the disk is full, or refuses."""
     return InputError(
         msg("The file cannot be kept: {reason}.", reason=reason_of(error)),
         fix=msg("Tell the person who looks after Farol: the data folder needs room and permission."),
@@ -233,7 +234,7 @@ def write_review(settings: Settings, upload: str, review: dict[str, Any]) -> Non
     except FileNotFoundError:
         raise InputError(msg("The workbook is no longer here."), fix=msg("Send it again.")) from None
     except OSError as error:
-        raise _cannot_keep(error) from error
+        raise cannot_keep(error) from error
 
 
 def read_review(settings: Settings, upload: str) -> dict[str, Any] | None:

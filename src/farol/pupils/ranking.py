@@ -218,8 +218,8 @@ def pupil_list(scorer: Scorer, panel: Panel, capacity: Capacity, *, by: By = By.
     """
     bundle = scorer.bundle
     last = panel.year == panel.years[-1]
-    counts = panel.counts(bundle.task_spec)
-    pupils = panel.select(last & counts)
+    asked = panel.asked(bundle.task_spec)
+    pupils = panel.select(last & asked)
     if by is not By.all:
         if not bundle.task_spec.horizon:
             raise InputError(
@@ -263,7 +263,7 @@ def pupil_list(scorer: Scorer, panel: Panel, capacity: Capacity, *, by: By = By.
             (value, ExpectedCases.of(probability[answered & (level == value)]))
             for value in np.unique(level[answered & ~np.isnan(level)]).tolist()
         ),
-        left_out=int(np.count_nonzero(last & ~counts)),
+        left_out=int(np.count_nonzero(last & ~asked)),
         unknown=unknown_features(bundle, panel.of_year()),
         unanswered=tuple(sorted(str(student) for student in pupils.student[~answered])),
     )

@@ -46,6 +46,10 @@ _NO_MATCH = msg(
     "Login and password do not fit. After several wrong passwords the site waits, at first half a minute and at most "
     "fifteen, before it takes any."
 )
+_NOT_RIGHT = msg(
+    "The present password is not right. After several wrong passwords the site waits, at first half a minute and at "
+    "most fifteen, before it takes any."
+)
 _SPENT = msg("This link was used already, or is too old.")
 
 
@@ -178,7 +182,7 @@ def changing_password(request: Request, old: Text = "", password: Text = "", aga
     except InputError as error:
         return _account_page(request, error=error)
     if not is_right:
-        return _account_page(request, error=InputError(msg("The present password is not right.")))
+        return _account_page(request, error=InputError(_NOT_RIGHT))
     return RedirectResponse(frame.reader.url("/account", done="password"), 303)
 
 

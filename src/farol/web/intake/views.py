@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+import asyncio
+import logging
+import os
+from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import Future
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated, Any, BinaryIO
+from urllib.parse import quote
 
 from fastapi import APIRouter, Query, Request
-from fastapi.responses import FileResponse, RedirectResponse, Response
+from fastapi.responses import RedirectResponse, Response, StreamingResponse
 from starlette.concurrency import run_in_threadpool
 from starlette.datastructures import FormData, UploadFile
 
@@ -20,7 +24,7 @@ from farol.accounts.viewer import Viewer
 from farol.errors import FarolError, InputError, ServiceError, WorkbookError
 from farol.i18n import msg
 from farol.intake import jobs
-from farol.intake.child import in_child
+from farol.intake.child import WAIT_AND_SEND, in_child
 from farol.intake.columns import KeptColumn, forget_column, headers_of, keep_columns, kept_columns
 from farol.intake.jobs import SiteJob, active_job, find_job, latest_jobs
 from farol.intake.review import ReadRequest, read_upload
@@ -28,6 +32,7 @@ from farol.intake.uploads import (
     MARKED,
     MOST_FILES,
     Upload,
+    cannot_keep,
     find_upload,
     folder_of,
     list_uploads,
@@ -53,18 +58,28 @@ from farol.web.templating import page
 from farol.web.viewer import viewer_of
 from farol.web.wording import told_error
 
+logger = logging.getLogger("farol.web")
 router = APIRouter(include_in_schema=False)
 
 PATH = "/workbooks"
 COLUMNS = f"{PATH}/columns"
+MULTIPART = "multipart/form-data"
 FRAME_BYTES = 100_000
 """What a form adds to its files."""
 MOST_FIELDS = 600
+MOST_BESIDE, LONGEST_BESIDE = 10, 10_000
+"""Fields beside the files of an upload, and the bytes of one: they stand in memory, and files do not."""
+UNDER_WAY = 4
+"""Uploads that one worker receives and reads at once: each may fill 100 MB of the disk while it comes."""
 JOBS_SHOWN = 10
 MARKED_FAULTS = ("error", "warning")
 SOON_BYTES = 3_000_000
 """Of workbooks up to this size the marked copy is made before anybody asks for it: it takes a few seconds."""
+PIECE = 65_536
+XLSX = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
 LIST = "/pupils"
+
+_under_way = asyncio.Semaphore(UNDER_WAY)
 
 Step = Annotated[str, Query(max_length=10)]
 
@@ -165,13 +180,34 @@ def _list_values(visit: UploadVisit, error: FarolError | None) -> dict[str, obje
 @router.post(PATH)
 async def send(request: Request) -> Response:
     """Keep the files aside, read them in a child process, and show what they have."""
-    async with request.form(max_files=MOST_FILES + 1, max_fields=MOST_FIELDS) as form:
-        files = [
-            (part.filename, part.file)
-            for part in form.getlist("files")
-            if isinstance(part, UploadFile) and part.filename
-        ]
-        return await run_in_threadpool(_answer, request, lambda visit: _taken(visit, files))
+    refusal = _not_now(request)
+    if refusal is not None:
+        return failed(request, reader_of(request), refusal)
+    async with _under_way:
+        try:
+            async with request.form(
+                max_files=MOST_FILES + 1, max_fields=MOST_BESIDE, max_part_size=LONGEST_BESIDE
+            ) as form:
+                files = [
+                    (part.filename, part.file)
+                    for part in form.getlist("files")
+                    if isinstance(part, UploadFile) and part.filename
+                ]
+                return await run_in_threadpool(_answer, request, lambda visit: _taken(visit, files))
+        except OSError as error:
+            logger.warning("An upload cannot be kept while it comes: %s", type(error).__name__)
+            return failed(request, reader_of(request), failure_in(cannot_keep(error)))
+
+
+def _not_now(request: Request) -> Failure | None:
+    """Why a body is not even read: it is another kind of form, which may take long, or others are sending theirs."""
+    kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
+    if kind != MULTIPART:
+        no_files = msg("A workbook comes as a form with files.")
+        return Failure(415, no_files, fix=msg("Send it as {kind}.", kind=MULTIPART))
+    if _under_way.locked():
+        return Failure(503, msg("Other workbooks are being sent just now."), fix=WAIT_AND_SEND)
+    return None
 
 
 def _taken(visit: UploadVisit, files: list[tuple[str, BinaryIO]]) -> Response:
@@ -321,16 +357,25 @@ def marked(request: Request, upload: str) -> Response:
         except TimeoutError:
             return visit.page("marking", {"upload": known}, 202)
         visit.note(Action.exported, "workbook")
+        try:
+            copy = target.open("rb")  # open, it can be sent whatever is deleted or written anew meanwhile
+        except OSError:
+            return visit.go(f"{PATH}/{known.id}")
         stem = known.files[0].name.rpartition(".")[0] or known.files[0].name
         words = visit.reader.gettext("marked")
-        return FileResponse(
-            target,
-            media_type="application/vnd.openxmlformats-officedocument.spreadsheetml.sheet",
-            filename=f"{stem} ({words}).xlsx",
-            headers={"Cache-Control": "no-store"},
-        )
+        headers = {
+            "Cache-Control": "no-store",
+            "Content-Disposition": f"attachment; filename*=UTF-8''{quote(f'{stem} ({words}).xlsx')}",
+            "Content-Length": str(os.fstat(copy.fileno()).st_size),
+        }
+        return StreamingResponse(_pieces(copy), headers=headers, media_type=XLSX)
 
     return _with_upload(request, upload, answer)
+
+
+def _pieces(copy: BinaryIO) -> Iterator[bytes]:
+    with copy:
+        yield from iter(lambda: copy.read(PIECE), b"")
 
 
 @access(Role.manage, is_page=True)
