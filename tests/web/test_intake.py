@@ -52,6 +52,12 @@ def site_web(settings: Settings) -> Iterator[httpx.Client]:
         yield client
 
 
+@pytest.fixture(autouse=True)
+def patience(monkeypatch: pytest.MonkeyPatch) -> None:
+    """However busy the machine is, the marked copy is waited for."""
+    monkeypatch.setattr("farol.web.intake.views.PATIENCE", 60.0)
+
+
 def sent(client: httpx.Client, *files: tuple[str, bytes]) -> httpx.Response:
     return client.post("/workbooks", files=[("files", file) for file in files], params={"lang": "pt-BR"})
 
