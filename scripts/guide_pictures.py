@@ -43,7 +43,7 @@ def walk(page: Page, address: str, workbook: Path) -> None:
     page.goto(f"{address}/pupils")
     take(page, "6-lista")
     page.goto(f"{address}/classes")
-    page.locator("#table").evaluate("heading => heading.scrollIntoView()")
+    page.locator("#table").evaluate("heading => heading.scrollIntoView({behavior: 'instant'})")
     take(page, "7-turmas")
     page.goto(f"{address}/pupils")
     page.locator("main a[href^='/pupils/']:not([href*='print'])").first.click()
