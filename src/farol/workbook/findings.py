@@ -76,6 +76,11 @@ QUIRKS: Mapping[str, Quirk] = {
         msg("Cells hold a list or a record, not a value."),
         msg("They are read as empty. Write the file with one value in each cell."),
     ),
+    "word_for_nothing": Quirk(
+        "info",
+        msg("Cells have a sign or a word for no value, such as -, n/a or absent."),
+        msg("They are read as empty, not as zero."),
+    ),
     "empty_text": Quirk(
         "info", msg("Cells look empty, but hold a text without characters."), msg("They are read as empty.")
     ),
