@@ -226,17 +226,20 @@ class Inputs:
 
     def warnings(self, values: Mapping[str, Given]) -> tuple[InputWarning, ...]:
         """What to know of the answer for `values`, which have no problems."""
-        rules, given = self.rules, []
+        rules = self.rules
         if self.vocabularies:
             return tuple(self._warnings(values))
-        for name, value in cast(Mapping[str, float | None], values).items():
-            if value is None or name not in rules:
-                continue
+        given = {
+            name: value
+            for name, value in cast(Mapping[str, float | None], values).items()
+            if value is not None and name in rules
+        }
+        for name, value in given.items():
             rule = rules[name]
-            is_odd = (rule.zero_is_missing and value == 0) or (rule.usual and value not in rule.usual)
-            if is_odd or not rule.low <= value <= rule.high:
+            if not rule.low <= value <= rule.high or (value == 0 and rule.zero_is_missing):
                 return tuple(self._warnings(values))
-            given.append(name)
+            if rule.usual and value not in rule.usual:
+                return tuple(self._warnings(values))
         return self._missing(frozenset(given))
 
     def _warnings(self, values: Mapping[str, Given]) -> Iterator[InputWarning]:

@@ -378,8 +378,8 @@ QUIRKS: Mapping[str, Quirk] = {
             "value in every column that should change."
         ),
         msg(
-            "It is read as it is. Put the values of its own period there, or delete the copy; until then "
-            "`farol outcomes` refuses it, and training should not learn from it."
+            "It is read as it is. Put the values of its own period there, or delete the copy; until then forecasts are "
+            "not compared with it, and training should not learn from it."
         ),
     ),
 }
