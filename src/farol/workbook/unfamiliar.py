@@ -22,6 +22,7 @@ from farol.workbook.sheets import Limits, read_workbook
 from farol.workbook.texts import NOTHING_SIGNS, date_readings, parse_number, parse_percent
 
 _YEAR = re.compile(r"(?<![0-9])(?:19|20)[0-9]{2}(?![0-9])")
+_GREATEST = 1e300
 _NOBODY = Text("–", "–")
 _BLANK = Profile(
     name="unfamiliar",
@@ -149,7 +150,12 @@ def _number(cell: Cell) -> float:
     if isinstance(cell, str):
         share = parse_percent(cell)
         number = parse_number(cell) if share is None else share * 100
-        return np.nan if number is None or not np.isfinite(number) else number
+        return np.nan if number is None else _usable(number)
     if isinstance(cell, int | float) and not isinstance(cell, bool):
-        return float(cell)
+        return _usable(float(cell))
     return np.nan
+
+
+def _usable(number: float) -> float:
+    """The number; NaN for one so great that it has no round number above."""
+    return number if abs(number) < _GREATEST else np.nan
