@@ -179,6 +179,8 @@ def _limits(given: Floats) -> tuple[float, float]:
         low = 0.0 if low >= 0 else -_round_above(-low)
     if not scale or np.count_nonzero(given == high) < FREQUENT:
         high = _round_above(high) if high > 0 else 0.0
+    if low == high:  # every row has the same number, and a range has two ends
+        return (min(low, 0.0), _round_above(high) if high > 0 else float(high == 0))
     return low, high
 
 
