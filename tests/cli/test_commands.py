@@ -191,6 +191,16 @@ def test_a_second_demonstration_reuses_all_of_it(folder: Path) -> None:
     assert {path: path.stat().st_mtime_ns for path in made} == made
 
 
+def test_the_demonstration_says_how_other_commands_find_it(folder: Path) -> None:
+    home = folder.parents[1]
+    *_, export, example = command(home, "demo", "--no-serve").stdout.splitlines()
+    shell = "\n".join(line.partition(": ")[2] for line in (export, example)) + "\nfarol estimate"
+    place = {"PATH": f"{FAROL.parent}:{os.environ['PATH']}", "FAROL_LOCALE": "en"}
+    done = subprocess.run(["bash", "-e", "-c", shell], cwd=home, env=place, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    assert "ROC AUC" in done.stdout
+
+
 def test_the_demonstration_says_what_it_is_and_is_calm(folder: Path, run: Run) -> None:
     """Everything is below `demonstration`, and nothing drifts in it."""
     assert [path.name for path in folder.parents[1].iterdir()] == ["data"]
