@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import ast
 import re
+import tomllib
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -77,3 +78,16 @@ def test_prose_is_plain() -> None:
         if STUMBLES.search(line)
     ]
     assert stumbles == []
+
+
+def test_the_map_lists_the_rooms_as_the_layers_do() -> None:
+    (rooms, _) = tomllib.loads((PROJECT / "pyproject.toml").read_text(encoding="utf-8"))["tool"]["importlinter"][
+        "contracts"
+    ]
+    layers = [set(layer.split(" | ")) for layer in rooms["layers"]]
+    page = (PROJECT / "docs" / "architecture.md").read_text(encoding="utf-8")
+    listed = [
+        set(re.findall(r"\*\*(\w+)\*\*", line)) for line in re.findall(r"^- (\*\*.*?):", page, flags=re.MULTILINE)
+    ]
+    assert listed == layers
+    assert len(page.splitlines()) <= 150
