@@ -85,7 +85,7 @@ def test_where_nothing_changed_there_is_nothing_to_do(two: Bundle) -> None:
 
 
 @pytest.mark.parametrize(
-    ("n", "words"), [(10, "With fewer than 30 nothing can be said"), (40, "may be chance: “Self-evaluation”")]
+    ("n", "words"), [(10, "With fewer than 30 nothing can be said"), (40, "so small a difference: “Self-evaluation”")]
 )
 def test_of_few_predictions_nothing_is_said(two: Bundle, n: int, words: str) -> None:
     counts = {name: {0: n // 2, 1: n // 2} for name in plain(two)} | {

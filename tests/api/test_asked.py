@@ -9,12 +9,13 @@ import pytest
 from farol.app import create_app
 from farol.model.bundle import write_bundle
 from farol.model.registry import Registry
+from farol.profile import parse_profile
 from farol.settings import Settings
 from farol.training.train import train
 from farol.workbook.panel import read_panel
 from tests.api.client import Client, running
 from tests.api.shape import error_of
-from tests.schools import terms_asked_of_some, write_terms
+from tests.schools import TERMS, terms_asked_of_some, write_terms
 
 ASKED = {"sex": "F", "score": 40.0, "region": "1", "attempts": 1.0}
 OTHERS = (
@@ -95,3 +96,45 @@ def test_the_description_says_of_whom_and_shows_such_a_pupil(college: Client) ->
     (example,) = body["examples"]
     assert example["attempts"] < 2
     assert college.post("/predict", json={**example, "region": "North"}).status_code == 200
+
+
+@pytest.fixture(scope="module")
+def terms(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Client]:
+    """A service whose features and conditions depend on the term, which stands in a column."""
+    folder = tmp_path_factory.mktemp("terms")
+    source = TERMS.read_text(encoding="utf-8")
+    source = source.replace('[derived.band]\nsource = "score"', '[derived.band]\nsource = "year"')
+    source = source.replace("table = [[50, 0], [inf, 1]]", "table = [[2, 0], [inf, 1]]")
+    early = '{ column = "year", operator = "<", value = 4 }'
+    source = source.replace('value = "enrolled" }]', f'value = "enrolled" }}, {early}]')
+    profile = parse_profile(source.encode(), "terms.toml")
+    panel = read_panel(write_terms(folder, students=300), profile)
+    path = write_bundle(folder / "artifacts", train(panel, "result", quick=True))
+    Registry(folder / "artifacts").promote("result", path.name)
+    with running(create_app(Settings(artifacts=folder / "artifacts", data=folder))) as client:
+        yield client
+
+
+GIVEN = {"sex": "F", "score": 40.0, "region": "1", "attempts": 1.0}
+
+
+@pytest.mark.parametrize("year", [None, 2026.0, "2015B", True, 3.0])
+def test_a_term_that_is_none_is_no_years_answer(terms: Client, year: object) -> None:
+    body = {**GIVEN, "year": year} if year is not None else GIVEN
+    error = error_of(terms.post("/predict?lang=en", json=body), 422, "invalid_fields")
+    problem = "year is not given." if year is None else "year is not a year."
+    assert error["fields"] == [{"field": "year", "problem": problem, "expected": "one of 2013B, 2013 J, 2014B"}]
+
+
+def test_a_term_is_given_as_the_file_has_it(terms: Client) -> None:
+    by_text = terms.post("/predict", json={**GIVEN, "year": "2013b"}).json()
+    by_number = terms.post("/predict", json={**GIVEN, "year": 1}).json()
+    assert by_text["probability"] == by_number["probability"] > 0
+    error_of(terms.post("/predict", json={**GIVEN, "year": "2014B"}), 422, "not_asked")
+    schemas = terms.get("/openapi.json?lang=en").json()["components"]["schemas"]
+    (body,) = (schema for schema in schemas.values() if {"year", "score"} <= schema.get("properties", {}).keys())
+    assert body["required"] == ["year"]
+    assert terms.post("/predict", json=body["examples"][0]).status_code == 200
+    assert body["examples"][0]["year"] == "2013 J"
+    inputs = {field["name"]: field for field in terms.get("/models/result?lang=en").json()["signature"]["inputs"]}
+    assert "one of 2013B, 2013 J, 2014B" in inputs["year"]["meaning"]

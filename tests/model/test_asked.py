@@ -131,3 +131,9 @@ def test_rows_of_callers_give_their_words() -> None:
     words = asked(profile).words_in(given)
     assert asked(profile).holds(words, {"score": np.full(3, 70.0)}, np.ones(3)).tolist() == [True, False, False]
     assert "band" not in Inputs.of(profile, profile.tasks["result"]).example()
+
+
+def test_conditions_on_the_year_say_when_it_is_asked() -> None:
+    profile = school(("year", ">=", "2"), ("attempts", "<", "2"))
+    assert [asked(profile).is_asked_in(year) for year in (1, 2, 4)] == [False, True, True]
+    assert asked(school()).is_asked_in(0)

@@ -440,3 +440,9 @@ def test_a_number_of_days_is_a_date_and_it_is_said(cell: Cell) -> None:
     read = date_column([cell, "17/06/2012", dt.date(2012, 6, 17)])
     assert values(read)[0] == days(2012, 6, 17)
     assert codes(read.notes)["day_number"] == (0,)
+
+
+@pytest.mark.parametrize("text", ["-", " N/A ", "NULL", "faltou", "Dispensada", "não se aplica", "\u2014", "Sem nota"])
+def test_a_word_for_no_value_is_missing_and_named(text: str) -> None:
+    assert codes(number_column([text, 7.0], GRADE).notes) == {"word_for_nothing": (0,)}
+    assert codes(date_column([text]).notes) == {"word_for_nothing": (0,)}

@@ -195,3 +195,23 @@ def test_an_ods_sheet_tells_its_failed_cells_and_its_size() -> None:
     assert (marks["PEDE & Co"].rows, marks["PEDE & Co"].span) == (3, 9)
     assert (marks["Big"].span, marks["Big"].odd) == (10**12, {})
     assert read_ods_marks(b"") == {}
+
+
+@pytest.mark.parametrize("formula", ["", "<f>SEQUENCE(3)</f>", '<f t="array" ref="A2"/>'])
+@pytest.mark.parametrize("kind", ["#SPILL!", "#GETTING_DATA", "#BUSY!", "#PYTHON!"])
+def test_newer_errors_are_read_as_errors(tmp_path: Path, kind: str, formula: str) -> None:
+    path = write_xlsx(tmp_path / "book.xlsx", {"PEDE2022": pupils(3), "PEDE2023": pupils(3)})
+    with ZipFile(path) as archive:
+        members = {name: archive.read(name).decode() for name in archive.namelist()}
+    cell = re.compile(r'<c r="E2"[^<>]*>.*?</c>')
+    sheet = "xl/worksheets/sheet1.xml"
+    members[sheet], count = cell.subn(f'<c r="E2" t="e">{formula}<v>{kind}</v></c>', members[sheet])
+    assert count == 1
+    with ZipFile(path, "w") as archive:
+        for name, content in members.items():
+            archive.writestr(name, content)
+    panel = read_panel(path, PEDE)
+    assert len(panel.student) == 6
+    finding = only(panel, "error_cell")
+    assert (finding.rows, finding.column) == ((2,), "IAA")
+    assert kind in str(finding.message)

@@ -10,10 +10,11 @@ import pytest
 from openpyxl import load_workbook
 
 from farol.errors import WorkbookError
-from farol.profile import Condition, Label, Profile, load_profile
+from farol.profile import Condition, Label, Periods, Profile, load_profile
 from farol.workbook.derived import holds
 from farol.workbook.doctor import render_text
 from farol.workbook.panel import Panel, read_panel
+from farol.workbook.periods import period_given
 from tests.schools import TERMS
 from tests.workbook.making import Rows, findings_of, only, write_xlsx
 
@@ -285,3 +286,13 @@ def test_words_that_the_profile_names_are_no_doubt(tmp_path: Path) -> None:
     panel = panel_of(tmp_path, rows, replace(of_words(), columns={**PROFILE.columns, **listed}))
     assert not findings_of(panel, "open_result")
     assert findings_of(panel, "unreadable_text")
+
+
+@pytest.mark.parametrize(
+    ("value", "period"),
+    [("2013b", 1), ("2013 J", 2), (2.0, 2), (4.0, 4), (3.0, None), ("2", None), (True, None), (None, None), ([], None)],
+)
+def test_a_caller_means_a_term_by_its_text_or_number(value: object, period: int | None) -> None:
+    assert PROFILE.periods is not None
+    assert period_given(PROFILE.periods, value) == period
+    assert period_given(Periods("year", {}), 2023.0) == period_given(Periods("year", {}), "2023") == 2023

@@ -300,3 +300,21 @@ def test_words_of_few_rows_are_counted_not_written(tmp_path: Path) -> None:
     assert "judô" not in text
     assert "natação" in text
     assert "words not written here, because few rows have them or they are many: 1" in text
+
+
+@pytest.mark.parametrize(("value", "ends"), [(5.5, (0, 10)), (5, (0, 5)), (-3, (-3, 0)), (0, (0, 1))])
+def test_one_number_in_two_spellings_has_a_range(tmp_path: Path, value: float, ends: tuple[float, float]) -> None:
+    spellings = (str(value), f"{value:.3f}")
+    rows = [[f"P-{at}", spellings[at % 2], at % 9 + 0.5, at % 7] for at in range(60)]
+    proposal = propose(write_csv(tmp_path / "notas.csv", ["RA", "IAN", "faltas", "G3"], rows), "G3 < 4", "en")
+    assert proposal.problem is None
+    column = parsed(proposal).columns["ian"]
+    assert (column.minimum, column.maximum) == ends
+
+
+@pytest.mark.parametrize("odd", ["1e999", "-1e305", "1e308"])
+def test_a_number_without_end_is_none(tmp_path: Path, odd: str) -> None:
+    rows = [[f"P-{at}", odd if at == 3 else at % 9 + 0.5, at % 7] for at in range(60)]
+    proposal = propose(write_csv(tmp_path / "notas.csv", ["RA", "faltas", "G3"], rows), "G3 < 4", "en")
+    assert proposal.problem is None
+    assert parsed(proposal).columns["faltas"].maximum == 10

@@ -187,3 +187,13 @@ def test_a_header_that_is_a_formula_is_named_by_its_sign(tmp_path: Path) -> None
     rows[0][rows[0].index("IAA")] = '="IAA"'
     panel = read(tmp_path, rows)
     assert "=" in {finding.column for finding in findings_of(panel, "unknown_column")}
+
+
+def test_a_second_table_beside_the_first_is_an_error(tmp_path: Path) -> None:
+    others = [list(row) for row in pupils(3)]
+    for number, row in enumerate(others[1:]):
+        row[0] = f"RA-{number + 50}"
+    panel = read(tmp_path, [[*row, None, *other] for row, other in zip(pupils(3), others, strict=True)])
+    assert len(panel.student) == 3
+    (finding,) = (f for f in findings_of(panel, "duplicate_header") if f.column == "RA")
+    assert finding.severity == "error"

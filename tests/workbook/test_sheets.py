@@ -485,3 +485,9 @@ def test_the_year_of_a_lone_sheet_may_be_given(tmp_path: Path, suffix: str) -> N
 def test_a_year_in_the_name_counts_more_than_the_one_given(tmp_path: Path) -> None:
     path = write_xlsx(tmp_path / "a.xlsx", {"PEDE2022": pupils(1)})
     assert [sheet.year for sheet in read_workbook(path, PEDE, year=2025).sheets] == [2022]
+
+
+def test_a_name_that_is_too_long_is_said(tmp_path: Path) -> None:
+    for name in ("a" * 300 + ".xlsx", "a" * 5_000, "a\0b.xlsx"):
+        with pytest.raises(WorkbookError, match="cannot be opened"):
+            read_workbook(tmp_path / name, PEDE)

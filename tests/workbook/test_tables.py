@@ -294,3 +294,11 @@ def test_words_apart_only_by_what_nobody_sees_are_one(tmp_path: Path) -> None:
     assert set(panel.categories["class"]) == {"7A"}
     assert set(panel.categories["sex"]) == {"F"}
     assert [(f.column, f.rows) for f in findings_of(panel, "respelled")] == [("G\u00eanero", (2, 5)), ("Turma", (3, 4))]
+
+
+def test_words_for_no_value_do_not_spoil_a_column(tmp_path: Path) -> None:
+    grades: list[object] = ["-", "n/d", "dispensado", "faltou", 7.5]
+    panel = read(tmp_path, pupils(5, {"Inglês": grades}))
+    assert values(panel, "INGLES") == [None, None, None, None, 7.5]
+    assert only(panel, "word_for_nothing").rows == (2, 3, 4, 5)
+    assert "does not hold numbers" in refused(tmp_path, pupils(5, {"Inglês": ["bom", "ruim", "bom", "ruim", 7.5]}))

@@ -10,7 +10,6 @@ from sqlalchemy import RowMapping, select
 
 from farol.accounts.viewer import Viewer
 from farol.store.database import Store
-from farol.store.engine import IMMEDIATE, store_errors
 from farol.store.records import microseconds, moment
 from farol.store.tables import audit
 
@@ -56,8 +55,7 @@ def record(
 ) -> None:
     """Add a line to the audit. Raises StoreError, and then what was to be recorded must not happen."""
     values = audit_values(viewer.id, action, subject, at=at, student=student, details=details)
-    writing = store.engine.execution_options(**{IMMEDIATE: True})
-    with store_errors(store.engine.url), writing.begin() as connection:
+    with store.transaction() as connection:
         connection.execute(audit.insert(), [values])
 
 
@@ -97,7 +95,7 @@ def latest(
         query = query.where(audit.c.at >= microseconds(since))
     if before is not None:
         query = query.where(audit.c.at < microseconds(before))
-    with store_errors(store.engine.url), store.engine.connect() as connection:
+    with store.reading() as connection:
         return [_entry(row) for row in connection.execute(query).mappings()]
 
 

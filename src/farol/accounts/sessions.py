@@ -18,7 +18,6 @@ from farol.accounts.passwords import hashed, is_outdated, matches
 from farol.accounts.users import digest_of, user_of
 from farol.accounts.viewer import User
 from farol.store.database import Store
-from farol.store.engine import IMMEDIATE, store_errors
 from farol.store.records import microseconds, moment
 from farol.store.tables import audit, sessions, users
 
@@ -78,7 +77,7 @@ def sign_in(store: Store, login: str, password: str, *, at: datetime, browser: s
     StoreError, BusyError.
     """
     login = login.strip().lower()[:100]
-    with store_errors(store.engine.url), store.engine.connect() as connection:
+    with store.reading() as connection:
         row = connection.execute(select(users).where(users.c.login == login)).mappings().first()
     encoded: str | None = None if row is None else row["password"]
     fits = matches(encoded, password)
@@ -105,14 +104,13 @@ def session_of(store: Store, token: str, *, at: datetime) -> Session | None:
         users.c.id == sessions.c.user,
         users.c.disabled.is_(None),
     )
-    with store_errors(store.engine.url), store.engine.connect() as connection:
+    with store.reading() as connection:
         row = connection.execute(query).mappings().first()
     if row is None:
         return None
     session = Session(digest, user_of(row), moment(row["since"]), moment(row["seen"]), moment(row["ends"]))
     if at - session.seen > SEEN_EVERY:
-        writing = store.engine.execution_options(**{IMMEDIATE: True})
-        with store_errors(store.engine.url), writing.begin() as connection:
+        with store.transaction() as connection:
             connection.execute(update(sessions).where(sessions.c.digest == digest).values(seen=now))
     return session
 
@@ -125,7 +123,7 @@ def sessions_of(store: Store, user: str, *, at: datetime) -> list[Session]:
         .where(sessions.c.ends > microseconds(at), sessions.c.seen > microseconds(at - IDLE))
         .order_by(sessions.c.created.desc())
     )
-    with store_errors(store.engine.url), store.engine.connect() as connection:
+    with store.reading() as connection:
         rows = connection.execute(query).mappings().all()
     return [
         Session(row["digest"], user_of(row), moment(row["since"]), moment(row["seen"]), moment(row["ends"]))
@@ -135,16 +133,14 @@ def sessions_of(store: Store, user: str, *, at: datetime) -> list[Session]:
 
 def end_session(store: Store, session: Session, *, at: datetime) -> None:
     """Sign out."""
-    writing = store.engine.execution_options(**{IMMEDIATE: True})
-    with store_errors(store.engine.url), writing.begin() as connection:
+    with store.transaction() as connection:
         connection.execute(delete(sessions).where(sessions.c.digest == session.digest))
         connection.execute(audit.insert(), [audit_values(session.user.id, Action.signed_out, "session", at=at)])
 
 
 def end_sessions(store: Store, user: str, *, but: str = "", audited: AuditValues | None = None) -> None:
     """End all sessions of a user but one; `audited` joins the audit in the same transaction."""
-    writing = store.engine.execution_options(**{IMMEDIATE: True})
-    with store_errors(store.engine.url), writing.begin() as connection:
+    with store.transaction() as connection:
         connection.execute(delete(sessions).where(sessions.c.user == user, sessions.c.digest != but))
         if audited is not None:
             connection.execute(audit.insert(), [audited])
@@ -155,11 +151,10 @@ def change_password(store: Store, user: User, old: str, new: str, *, keep: str, 
 
     A wrong one counts as at a sign-in, and the account waits: an open screen is no place to guess at.
     """
-    with store_errors(store.engine.url), store.engine.connect() as connection:
+    with store.reading() as connection:
         known = connection.execute(select(users.c.password).where(users.c.id == user.id)).scalar_one_or_none()
     encoded = hashed(new) if matches(known, old) else None
-    writing = store.engine.execution_options(**{IMMEDIATE: True})
-    with store_errors(store.engine.url), writing.begin() as connection:
+    with store.transaction() as connection:
         row = connection.execute(select(users).where(users.c.id == user.id).with_for_update()).mappings().one()
         own = update(users).where(users.c.id == user.id)
         if row["locked_until"] is not None and row["locked_until"] > microseconds(at):
@@ -188,8 +183,7 @@ def _entered(
     password does not fit. The writes are the same whether there is such a user or not.
     """
     now = microseconds(at)
-    writing = store.engine.execution_options(**{IMMEDIATE: True})
-    with store_errors(store.engine.url), writing.begin() as connection:
+    with store.transaction() as connection:
         row = connection.execute(select(users).where(users.c.id == key).with_for_update()).mappings().first()
         is_waiting = row is not None and row["locked_until"] is not None and row["locked_until"] > now
         is_in = row is not None and fresh is not None and row["password"] == checked and row["disabled"] is None

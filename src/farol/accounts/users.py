@@ -18,7 +18,7 @@ from farol.accounts.viewer import User, UserRole
 from farol.errors import InputError, Place
 from farol.i18n import msg
 from farol.store.database import Store
-from farol.store.engine import IMMEDIATE, insert_new, store_errors
+from farol.store.engine import insert_new
 from farol.store.records import microseconds, moment, uuid7
 from farol.store.tables import audit, invitations, json_text, pupil_years, sessions, users
 
@@ -45,19 +45,19 @@ class Account:
 
 def has_users(store: Store) -> bool:
     """Whether there ever was a user: users are disabled, never removed. Raises StoreError."""
-    with store_errors(store.engine.url), store.engine.connect() as connection:
+    with store.reading() as connection:
         return connection.execute(select(users.c.id).limit(1)).first() is not None
 
 
 def has_active_user(store: Store) -> bool:
     """Whether somebody may sign in, or will be able to. Raises StoreError."""
-    with store_errors(store.engine.url), store.engine.connect() as connection:
+    with store.reading() as connection:
         return connection.execute(select(users.c.id).where(users.c.disabled.is_(None)).limit(1)).first() is not None
 
 
 def all_accounts(store: Store) -> list[Account]:
     """Every user there ever was, by their names."""
-    with store_errors(store.engine.url), store.engine.connect() as connection:
+    with store.reading() as connection:
         rows = connection.execute(select(users).order_by(func.lower(users.c.name), users.c.login)).mappings()
         return [_account(row) for row in rows]
 
@@ -66,13 +66,13 @@ def known_classes(store: Store) -> list[str]:
     """The classes of the latest year whose pupils are known, to choose from. Raises StoreError."""
     latest = select(func.max(pupil_years.c.year)).scalar_subquery()
     query = select(pupil_years.c["class"]).where(pupil_years.c.year == latest, pupil_years.c["class"].is_not(None))
-    with store_errors(store.engine.url), store.engine.connect() as connection:
+    with store.reading() as connection:
         return sorted(connection.execute(query.distinct()).scalars())
 
 
 def account_of(store: Store, key: str) -> Account:
     """The account of an id or a login. InputError where nobody has it."""
-    with store_errors(store.engine.url), store.engine.connect() as connection:
+    with store.reading() as connection:
         return _account(_row(connection, key))
 
 
@@ -168,7 +168,7 @@ def invite_first(store: Store, *, at: datetime) -> str | None:
 
 def invited(store: Store, token: str, *, at: datetime) -> User | None:
     """Whose password the link of this token sets; a user without id: the first administrator. None: it is not valid."""
-    with store_errors(store.engine.url), store.engine.connect() as connection:
+    with store.reading() as connection:
         return _invited(connection, token, at)
 
 
@@ -216,8 +216,7 @@ def user_of(row: RowMapping) -> User:
 
 @contextmanager
 def _writing(store: Store, audited: AuditValues | None = None) -> Iterator[Connection]:
-    writing = store.engine.execution_options(**{IMMEDIATE: True})
-    with store_errors(store.engine.url), writing.begin() as connection:
+    with store.transaction() as connection:
         yield connection
         if audited is not None:
             connection.execute(audit.insert(), [audited])

@@ -39,8 +39,8 @@ def advise(facts: Facts) -> tuple[Advice, ...]:
     same = _levels_as_before(facts)
     advices = [
         *rules.broken_promise(facts),
-        *(() if same else rules.answers_drift(facts, drift)),
-        *rules.much_missing(facts, drift),
+        *(() if same else rules.answers_drift(drift)),
+        *rules.much_missing(drift),
         *rules.expected_below(facts, drift),
         *rules.too_old(facts),
         *rules.new_outcomes(facts),
@@ -204,7 +204,7 @@ def _too_little(drift: DriftReport) -> Advice:
     else:
         unsure = [feature for feature in drift.features if feature.verdict == "insufficient_data"]
         why = msg(
-            "Predictions in {window}: {n}. With so few, the difference may be chance: {features}.",
+            "Predictions in {window}: {n}. Chance alone may give so small a difference: {features}.",
             n=drift.n,
             window=days(drift.window),
             features=names_of(unsure),

@@ -22,7 +22,7 @@ KINDS: Mapping[Kind, Message] = {
     "retrain": msg("Train again"),
     "look": msg("Look at the data"),
     "cohort": msg("Different pupils, same answers"),
-    "too_little": msg("Too few predictions yet"),
+    "too_little": msg("Not certain yet"),
     "nothing": msg("Nothing to do"),
 }
 """Each kind in a few words, the gravest first."""

@@ -89,7 +89,7 @@ def broken_promise(facts: Facts) -> Iterator[Advice]:
     )
 
 
-def answers_drift(facts: Facts, drift: DriftReport) -> Iterator[Advice]:
+def answers_drift(drift: DriftReport) -> Iterator[Advice]:
     score, rate = drift.score, drift.rate
     if score is None or rate is None or rate.value is None or score.verdict != "severe" or not rate.alarm:
         return
@@ -112,7 +112,7 @@ def answers_drift(facts: Facts, drift: DriftReport) -> Iterator[Advice]:
     )
 
 
-def much_missing(facts: Facts, drift: DriftReport) -> Iterator[Advice]:
+def much_missing(drift: DriftReport) -> Iterator[Advice]:
     lost = [feature for feature in drift.features if feature.missing.verdict == "severe" and _rose(feature)]
     silent = drift.score is not None and drift.score.missing.verdict == "severe" and _rose(drift.score)
     if not silent and 2 * len(lost) < len(drift.features):

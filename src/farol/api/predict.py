@@ -7,7 +7,7 @@ from collections.abc import Callable, Coroutine, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from functools import partial
-from typing import Annotated, Any, cast
+from typing import Annotated, Any
 from urllib.parse import parse_qsl
 
 from fastapi import APIRouter, Query
@@ -215,9 +215,10 @@ def answered_before(
     """The answer that was given before, by the model that gave it. It blocks; BundleError when that model is gone."""
     if served.bundle.version != stored.version:
         served = service.former(stored.task, stored.version)
-    # An answer that was given once can be given again.
     (scored,) = score_pupils(served, [replace(request, year=stored.year)], source=stored.source)
-    return cast(ScoredPrediction, scored)
+    if isinstance(scored, ApiError):  # an answer that was given once can be given again, so it is our fault
+        raise scored
+    return scored
 
 
 def _json(answer: PredictionAnswer) -> bytes:

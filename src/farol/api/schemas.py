@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from difflib import get_close_matches
 from itertools import islice
-from typing import Any, Self
+from typing import Any, Self, TypeGuard
 
 from farol.api.requests import shown_name
 from farol.errors import ApiError, FieldProblem
@@ -19,6 +19,7 @@ from farol.model.features import YEAR
 from farol.model.inputs import LONGEST_WORD, InputProblem, Inputs
 from farol.model.vocabulary import Given
 from farol.profile import Column, Profile, Task
+from farol.workbook.periods import period_given
 from farol.workbook.student_code import LONGEST_CODE, class_name, student_code
 
 STUDENT = "student"
@@ -32,6 +33,9 @@ LONGEST_EXPECTED = 80
 
 YEARS = (1990, 2100)
 """Range of the optional `year` of a task whose features depend on it."""
+
+
+_FEW_PERIODS: Mapping[int | str, int] = {step: step for step in range(1, 100)}
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,11 +72,12 @@ class InputForm:
         """The values of a JSON object; ApiError (422) naming every field that cannot be used."""
         values = dict(body)
         student, group = values.pop(STUDENT, None), values.pop(GROUP, None)
-        year = values.pop(YEAR, None) if YEAR in values and self.takes_year else None
+        given = values.pop(YEAR, None) if YEAR in values and self.takes_year else None
         problems = self._problems(values)
-        if year is not None and not _is_year(year):
-            expected = msg("a year from {minimum} to {maximum}", minimum=YEARS[0], maximum=YEARS[1])
-            problems.append(FieldProblem(YEAR, msg("{field} is not a year.", field=YEAR), expected))
+        year = self._year(given)
+        if year is None and (given is not None or self.needs_period):
+            words = msg("{field} is not given.") if given is None else msg("{field} is not a year.")
+            problems.append(FieldProblem(YEAR, Message(words.template, {"field": YEAR}), self.years_expected()))
         code = None if student is None else student_code(student)
         if student is not None and code is None:
             problems.append(_unusable(STUDENT, msg("{field} is not the code of a pupil.", field=STUDENT)))
@@ -87,7 +92,7 @@ class InputForm:
                 fields=problems[:MOST_PROBLEMS],
                 fix=msg("Correct the fields named, or leave out what is not known. GET /docs says what each takes."),
             )
-        return PupilInput(values, None if year is None else int(year), code, class_of)
+        return PupilInput(values, year, code, class_of)
 
     def json_schema(self, title: str, locale: str) -> dict[str, Any]:
         """The schema of the object, with ranges, meanings and an example, for OpenAPI 3.1.
@@ -99,7 +104,10 @@ class InputForm:
             if name in properties:
                 rule = msg("This question is asked where it is: {expected}.", expected=expected)
                 properties[name]["description"] += f" {rule.render(locale)}"
-        if self.takes_year:
+        if self.needs_period:
+            which = msg("Year or term the values are of: {expected}.", expected=self.years_expected())
+            properties[YEAR] = {"type": ["integer", "string"], "description": which.render(locale)}
+        elif self.takes_year:
             meaning = msg("Year the values are of; without it, the present year.")
             properties[YEAR] = {
                 "type": ["integer", "null"],
@@ -133,11 +141,38 @@ class InputForm:
             "minProperties": 1,
             "properties": properties,
             "examples": [self.example()],
+            **({"required": [YEAR]} if self.needs_period else {}),
         }
 
     def example(self) -> dict[str, float | int | str]:
         """An invented pupil."""
-        return self.inputs.example()
+        return {**self.inputs.example(), **({YEAR: self._period_example()} if self.needs_period else {})}
+
+    @property
+    def needs_period(self) -> bool:
+        """Whether a caller must say the year or term: where it stands in a column, no calendar gives it."""
+        return self.takes_year and self.inputs.periods is not None
+
+    def _year(self, given: object) -> int | None:
+        if self.needs_period and self.inputs.periods is not None:
+            return period_given(self.inputs.periods, given)
+        return int(given) if _is_year(given) else None
+
+    def years_expected(self) -> Message:
+        """What may stand for the year."""
+        periods = self.inputs.periods
+        if periods is None:
+            return msg("a year from {minimum} to {maximum}", minimum=YEARS[0], maximum=YEARS[1])
+        if periods.values:
+            return msg("one of {names}", names=", ".join(periods.values))
+        return msg("a whole number, as the file has it")
+
+    def _period_example(self) -> int | str:
+        """A year or term in which the question is asked."""
+        periods = self.inputs.periods
+        listed: dict[int | str, int] = {} if periods is None else dict(reversed([*periods.values.items()]))
+        asked = (text for text, period in (listed or _FEW_PERIODS).items() if self.inputs.asked.is_asked_in(period))
+        return next(asked, 1)
 
     def _problems(self, values: Mapping[str, object]) -> list[FieldProblem]:
         """The first problems; what is wrong with a hundred fields helps nobody, and costs ten times what they do."""
@@ -164,7 +199,7 @@ def _unusable(field: str, problem: Message) -> FieldProblem:
     return FieldProblem(field, problem, msg("a text of 1 to {most} characters", most=LONGEST_CODE))
 
 
-def _is_year(value: object) -> bool:
+def _is_year(value: object) -> TypeGuard[float]:
     # Bodies are read with every number as float, so a boolean is the only other thing that would compare.
     return isinstance(value, float) and YEARS[0] <= value <= YEARS[1] and value.is_integer()
 

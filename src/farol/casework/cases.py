@@ -8,8 +8,7 @@ a line to the audit, in the same transaction.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import date, datetime
 from typing import Any
@@ -23,7 +22,7 @@ from farol.casework.steps import NEEDS_SUPPORT, ClosingReason, Step, is_late
 from farol.errors import InputError
 from farol.i18n import msg
 from farol.store.database import Store
-from farol.store.engine import IMMEDIATE, insert_new, store_errors
+from farol.store.engine import insert_new
 from farol.store.records import microseconds, moment, uuid7
 from farol.store.tables import audit, case_entries, cases, json_text, pupil_years
 
@@ -134,7 +133,7 @@ def seen_pupils(connection: Connection, viewer: Viewer, students: Iterable[str])
 
 def find_case(store: Store, viewer: Viewer, id_: str) -> Case | None:
     """A case by its id; None where there is no such case, and where the viewer may not see its pupil."""
-    with store_errors(store.engine.url), store.engine.connect() as connection:
+    with store.reading() as connection:
         return _case(connection, viewer, id_)
 
 
@@ -142,7 +141,7 @@ def cases_of_pupil(store: Store, viewer: Viewer, student: str) -> list[Case]:
     """All cases of a pupil, the open one first, then the newest; none of a pupil whom the viewer may not see."""
     query = seen_cases(viewer).where(cases.c.student == student)
     query = query.order_by(cases.c.opened.desc(), cases.c.year.desc(), cases.c.id.desc())
-    with store_errors(store.engine.url), store.engine.connect() as connection:
+    with store.reading() as connection:
         rows = [case_of(row) for row in connection.execute(query).mappings()]
     return sorted(rows, key=lambda case: case.closed is not None)
 
@@ -165,7 +164,7 @@ def open_cases(
     _check(state)
     new: dict[str, str] = {}
     already = []
-    with _writing(store) as connection:
+    with store.transaction() as connection:
         for student in seen_pupils(connection, viewer, students):
             row = {
                 "id": uuid7(at),
@@ -191,7 +190,7 @@ def change_case(
     `version` is that of the case the person saw; None takes whatever it is. StaleCaseError where it has changed since,
     InputError for a state that no case can be in, and for opening one again beside another open one.
     """
-    with _writing(store) as connection:
+    with store.transaction() as connection:
         case = _case(connection, viewer, id_)
         if case is None:
             return None
@@ -211,7 +210,7 @@ def record_entry(
     is_restricted: bool = False,
 ) -> bool:
     """Add a contact, a note or a withdrawal to the history of a case; False where `find_case` gives None."""
-    with _writing(store) as connection:
+    with store.transaction() as connection:
         case = _case(connection, viewer, id_)
         if case is None:
             return False
@@ -333,10 +332,3 @@ def _tell(
     connection.execute(case_entries.insert(), [row])
     told = audit_values(viewer.id, Action.changed, "case", at=at, student=subject[1], details=kind.value)
     connection.execute(audit.insert(), [told])
-
-
-@contextmanager
-def _writing(store: Store) -> Iterator[Connection]:
-    writing = store.engine.execution_options(**{IMMEDIATE: True})
-    with store_errors(store.engine.url), writing.begin() as connection:
-        yield connection

@@ -19,7 +19,6 @@ from farol.casework.personal_numbers import plain_text
 from farol.errors import InputError, Place
 from farol.i18n import msg
 from farol.store.database import Store
-from farol.store.engine import store_errors
 from farol.store.records import microseconds, moment
 from farol.store.tables import case_entries, json_text
 
@@ -190,7 +189,7 @@ def entries_of(store: Store, viewer: Viewer, case_ids: Iterable[str]) -> dict[st
     history: dict[str, list[CaseEntry]] = {}
     withdrawn: dict[int, CaseEntry] = {}
     reads_all = bool(viewer.may(Duty.administer))
-    with store_errors(store.engine.url), store.engine.connect() as connection:
+    with store.reading() as connection:
         for row in connection.execute(query).mappings():
             is_hidden = bool(row["restricted"]) and row["user"] != viewer.id and not reads_all
             details = json.loads(row["details"])

@@ -14,7 +14,6 @@ from farol.casework.cases import Case, case_of, pupil_class, seen_cases
 from farol.casework.entries import CaseEntry, EntryKind
 from farol.casework.steps import Step
 from farol.store.database import Store
-from farol.store.engine import store_errors
 from farol.store.records import moment
 from farol.store.tables import case_entries, cases
 
@@ -44,7 +43,7 @@ def list_cases(store: Store, viewer: Viewer, wanted: CaseQuery, today: date, *, 
         query = query.order_by(cases.c.closed.desc(), cases.c.student)
     else:
         query = query.order_by(cases.c.due.is_(None), cases.c.due, cases.c.student)
-    with store_errors(store.engine.url), store.engine.connect() as connection:
+    with store.reading() as connection:
         rows = connection.execute(query if limit is None else query.limit(limit)).mappings()
         known = [case_of(row) for row in rows]
     if wanted.support is None:
@@ -58,7 +57,7 @@ def count_cases(store: Store, viewer: Viewer, today: date) -> dict[str, int]:
     seen = seen_cases(viewer)
     steps = seen.where(*_conditions(CaseQuery(), today)).subquery()
     overdue = seen.where(*_conditions(late, today)).subquery()
-    with store_errors(store.engine.url), store.engine.connect() as connection:
+    with store.reading() as connection:
         rows = connection.execute(select(steps.c.step, func.count()).group_by(steps.c.step))
         counts = {row[0]: row[1] for row in rows}
         counts["late"] = connection.execute(select(func.count()).select_from(overdue)).scalar_one()
@@ -68,7 +67,7 @@ def count_cases(store: Store, viewer: Viewer, today: date) -> dict[str, int]:
 def classes_of_cases(store: Store, viewer: Viewer) -> list[str]:
     """The classes of the pupils with a case, of those that the viewer may see."""
     seen = seen_cases(viewer).subquery()
-    with store_errors(store.engine.url), store.engine.connect() as connection:
+    with store.reading() as connection:
         return sorted(group for group in connection.execute(select(seen.c.group).distinct()).scalars() if group)
 
 
@@ -77,7 +76,7 @@ def last_contacts(store: Store, known: Sequence[Case]) -> Mapping[str, CaseEntry
     contacts: dict[str, CaseEntry] = {}
     ids = [case.id for case in known]
     columns = case_entries.c
-    with store_errors(store.engine.url), store.engine.connect() as connection:
+    with store.reading() as connection:
         for start in range(0, len(ids), MOST_ROWS):
             own = columns.case.in_(ids[start : start + MOST_ROWS])
             kinds = columns.kind.in_([EntryKind.contact.value, EntryKind.withdrawn.value])

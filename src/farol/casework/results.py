@@ -20,7 +20,6 @@ from farol.casework.steps import ClosingReason
 from farol.evaluation.intervals import Floats, share_of, true_cases
 from farol.evaluation.metrics import COVERAGE, Estimate
 from farol.store.database import Store
-from farol.store.engine import store_errors
 from farol.store.tables import cases, pupil_answers, pupil_years
 
 NO_SUPPORT, NO_CASE = "no-support", "no-case"
@@ -52,7 +51,7 @@ class SupportOutcome:
 def years_of_results(store: Store, viewer: Viewer) -> list[int]:
     """The years with cases that the viewer may see, the newest first."""
     seen = seen_cases(viewer).subquery()
-    with store_errors(store.engine.url), store.engine.connect() as connection:
+    with store.reading() as connection:
         return sorted(connection.execute(select(seen.c.year).distinct()).scalars(), reverse=True)
 
 
@@ -67,7 +66,7 @@ def outcomes_by_support(store: Store, viewer: Viewer, task: str, year: int) -> l
     query = query.where(answers.c.task == task, answers.c.year == year)
     if viewer.classes is not None:
         query = query.where(pupil_class(answers).in_(sorted(viewer.classes)))
-    with store_errors(store.engine.url), store.engine.connect() as connection:
+    with store.reading() as connection:
         forecast = {row[0]: (row[1], row[2]) for row in connection.execute(query)}
         own = seen_cases(viewer).where(cases.c.year == year)
         known = [case_of(row) for row in connection.execute(own).mappings()]

@@ -11,7 +11,6 @@ from sqlalchemy import func, select
 from farol.accounts.audit import Action
 from farol.casework.entries import EntryKind
 from farol.store.database import Store
-from farol.store.engine import store_errors
 from farol.store.records import microseconds
 from farol.store.tables import audit
 
@@ -54,7 +53,7 @@ def _week(store: Store, first: date, zone: ZoneInfo) -> WeekOfUse:
     seen = (columns.action == Action.saw.value) & (columns.subject == "pupil")
     pupils = select(func.count(columns.student.distinct())).where(within, seen)
     people = select(func.count(columns.user.distinct())).where(within, columns.action != Action.refused.value)
-    with store_errors(store.engine.url), store.engine.connect() as connection:
+    with store.reading() as connection:
         times = {(row[0], row[1]): int(row[2]) for row in connection.execute(plain)}
         done = {row[2]: int(row[3]) for row in connection.execute(changes) if row[0] == Action.changed}
         n_pupils, n_people = (int(connection.execute(query).scalar_one()) for query in (pupils, people))

@@ -20,7 +20,7 @@ from farol.accounts.audit import Action, audit_values
 from farol.accounts.viewer import Viewer
 from farol.i18n import Message, in_every_locale, msg
 from farol.store.database import Store
-from farol.store.engine import IMMEDIATE, insert_new, store_errors
+from farol.store.engine import insert_new
 from farol.store.records import microseconds, moment
 from farol.store.tables import audit, jobs, json_text
 
@@ -86,7 +86,7 @@ def begin(store: Store, kind: str, viewer: Viewer, details: Mapping[str, Any], a
         "result": "{}",
         "active": 1,
     }
-    with store_errors(store.engine.url), _writing(store).begin() as connection:
+    with store.transaction() as connection:
         if not insert_new(connection, jobs, values):
             return None
         connection.execute(audit.insert(), [audit_values(viewer.id, Action.changed, "job", at=at, details=kind)])
@@ -112,14 +112,14 @@ def find_in(row: RowMapping | Mapping[str, Any]) -> SiteJob:
 
 def find_job(store: Store, job: str) -> SiteJob | None:
     """The job of that id; None where nothing has it. Raises StoreError."""
-    with store_errors(store.engine.url), store.engine.connect() as connection:
+    with store.reading() as connection:
         row = connection.execute(select(jobs).where(jobs.c.id == job)).mappings().first()
     return None if row is None else find_in(row)
 
 
 def active_job(store: Store) -> SiteJob | None:
     """The job that waits or is at work, or None. Raises StoreError."""
-    with store_errors(store.engine.url), store.engine.connect() as connection:
+    with store.reading() as connection:
         row = connection.execute(select(jobs).where(jobs.c.active == 1)).mappings().first()
     return None if row is None else find_in(row)
 
@@ -127,7 +127,7 @@ def active_job(store: Store) -> SiteJob | None:
 def latest_jobs(store: Store, limit: int) -> list[SiteJob]:
     """The last jobs, the newest first. Raises StoreError."""
     query = select(jobs).order_by(jobs.c.created.desc()).limit(limit)
-    with store_errors(store.engine.url), store.engine.connect() as connection:
+    with store.reading() as connection:
         return [find_in(row) for row in connection.execute(query).mappings()]
 
 
@@ -163,7 +163,7 @@ def end(store: Store, job: str, state: str, result: Mapping[str, Any], at: datet
 
 def cancel(store: Store, job: str, viewer: Viewer, at: datetime) -> bool:
     """Stop a job before its point of no return; whether that was still possible. Raises StoreError."""
-    with store_errors(store.engine.url), _writing(store).begin() as connection:
+    with store.transaction() as connection:
         row = connection.execute(select(jobs).where(jobs.c.id == job).with_for_update()).mappings().first()
         if row is None or not find_in(row).can_be_cancelled:
             return False
@@ -194,7 +194,7 @@ def cut_off(store: Store, now: datetime, dead: Collection[str] = ()) -> SiteJob 
     # Of several workers one begins it again.
     before = None if job.seen is None else microseconds(job.seen)
     query = update(jobs).where(jobs.c.id == job.id, jobs.c.active == 1, jobs.c.seen == before)
-    with store_errors(store.engine.url), _writing(store).begin() as connection:
+    with store.transaction() as connection:
         changed = connection.execute(query.values(**values)).rowcount
     return find_job(store, job.id) if changed else None
 
@@ -210,9 +210,5 @@ def problem(message: Message, fix: Message | None, lines: Iterable[Message] = ()
 
 def _change(store: Store, job: str, states: tuple[str, ...], values: Mapping[str, Any]) -> bool:
     query = update(jobs).where(jobs.c.id == job, jobs.c.state.in_(states))
-    with store_errors(store.engine.url), _writing(store).begin() as connection:
+    with store.transaction() as connection:
         return bool(connection.execute(query.values(**values)).rowcount == 1)
-
-
-def _writing(store: Store) -> Any:
-    return store.engine.execution_options(**{IMMEDIATE: True})

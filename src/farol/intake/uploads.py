@@ -28,7 +28,6 @@ from farol.i18n import msg
 from farol.intake.jobs import active_job, cut_off
 from farol.settings import Settings
 from farol.store.database import Store
-from farol.store.engine import IMMEDIATE, store_errors
 from farol.store.records import microseconds, moment
 from farol.store.tables import audit, jobs, json_text, uploads
 
@@ -124,7 +123,7 @@ def stage(
         "review": "{}",
     }
     try:
-        with store_errors(store.engine.url), _writing(store).begin() as connection:
+        with store.transaction() as connection:
             connection.execute(uploads.insert(), [values])
             sent = audit_values(viewer.id, Action.changed, "workbook", at=at, details="sent")
             connection.execute(audit.insert(), [sent])
@@ -207,20 +206,20 @@ def find_upload(store: Store, upload: str) -> Upload | None:
     """The upload of that id; None where nothing has it. Raises StoreError."""
     if not _ID.fullmatch(upload):
         return None
-    with store_errors(store.engine.url), store.engine.connect() as connection:
+    with store.reading() as connection:
         row = connection.execute(select(uploads).where(uploads.c.id == upload)).mappings().first()
     return None if row is None else _upload(row)
 
 
 def list_uploads(store: Store) -> list[Upload]:
     """All there are, the newest first. Raises StoreError."""
-    with store_errors(store.engine.url), store.engine.connect() as connection:
+    with store.reading() as connection:
         return [_upload(row) for row in connection.execute(select(uploads).order_by(uploads.c.at.desc())).mappings()]
 
 
 def set_state(store: Store, upload: str, state: str, review: dict[str, Any]) -> None:
     """Say what became of an upload. Raises StoreError."""
-    with store_errors(store.engine.url), _writing(store).begin() as connection:
+    with store.transaction() as connection:
         values = {"state": state, "review": json_text(review)}
         connection.execute(update(uploads).where(uploads.c.id == upload).values(**values))
 
@@ -254,7 +253,7 @@ def remove_files(settings: Settings, upload: str) -> None:
 def remove_upload(settings: Settings, store: Store, upload: str) -> None:
     """Delete an upload, its files first. Raises StoreError."""
     remove_files(settings, upload)
-    with store_errors(store.engine.url), _writing(store).begin() as connection:
+    with store.transaction() as connection:
         connection.execute(delete(uploads).where(uploads.c.id == upload))
 
 
@@ -267,10 +266,10 @@ def forget_uploads(settings: Settings, store: Store, now: datetime) -> None:
     """
     require_idle(store, now)
     folder = settings.data / FOLDER
-    with store_errors(store.engine.url), _writing(store).begin() as connection:
+    with store.transaction() as connection:
         connection.execute(delete(uploads))
     require_idle(store, now)  # whatever began before is seen here; what begins later has no workbook
-    with store_errors(store.engine.url), _writing(store).begin() as connection:
+    with store.transaction() as connection:
         connection.execute(delete(jobs).where(jobs.c.active.is_(None)))
     shutil.rmtree(folder, ignore_errors=True)
     if folder.exists():
@@ -317,10 +316,6 @@ def prune(
         with suppress(FileNotFoundError):  # another worker deleted it meanwhile
             if path.name not in known and path.stat().st_mtime < (now - ABANDONED).timestamp():
                 shutil.rmtree(path, ignore_errors=True)
-
-
-def _writing(store: Store) -> Any:
-    return store.engine.execution_options(**{IMMEDIATE: True})
 
 
 def _upload(row: RowMapping) -> Upload:

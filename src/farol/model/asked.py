@@ -88,6 +88,11 @@ class AskedOf:
         known = {value: read_category(value, column)[0] for value in set(values.tolist())}
         return np.array([known[value] for value in values.tolist()], dtype=np.object_)
 
+    def is_asked_in(self, year: float) -> bool:
+        """Whether the conditions on the year hold in one."""
+        of_year = [rule for rule in self.conditions if rule.column == YEAR]
+        return all(bool(holds(rule, np.array([year]))[0] == 1) for rule in of_year)
+
     def words_in(self, rows: Sequence[Mapping[str, Given]]) -> dict[str, Objects]:
         """The categories of n pupils, as they were given."""
         return {name: np.array([row.get(name) for row in rows], dtype=np.object_) for name in self.words}

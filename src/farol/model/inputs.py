@@ -20,7 +20,7 @@ from farol.i18n import Message, figures, msg
 from farol.model.asked import AskedOf
 from farol.model.features import FeaturePlan, Floats, sheet_inputs
 from farol.model.vocabulary import Given, Objects, Vocabulary, vocabularies
-from farol.profile import Column, Profile, Task
+from farol.profile import Column, Periods, Profile, Task
 
 _POSITIONS = (0.85, 0.72, 0.68, 0.70, 0.65, 0.78, 0.65, 0.70, 0.60, 0.80)
 """Where in its range each value of the example stands: on a scale from 0 to 10, the example of the original."""
@@ -114,6 +114,7 @@ class Inputs:
     rules: Mapping[str, ValueRule]  # the same for one value at a time, of the columns of numbers
     vocabularies: Mapping[str, Vocabulary]  # of the columns that are categories
     asked: AskedOf  # of which pupils the question is asked
+    periods: Periods | None  # where years or terms stand in a column: no calendar gives them
     _missing: Callable[[frozenset[str]], tuple[InputWarning, ...]] = field(init=False, repr=False)
 
     def __post_init__(self) -> None:
@@ -137,6 +138,7 @@ class Inputs:
             rules={name: ValueRule.of(column) for name, column in columns.items() if column.kind != "category"},
             vocabularies=vocabularies(profile, columns),
             asked=asked,
+            periods=profile.periods,
         )
 
     def example(self) -> dict[str, float | int | str]:

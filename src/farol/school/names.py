@@ -18,7 +18,6 @@ from farol.errors import Place, WorkbookError
 from farol.i18n import msg
 from farol.profile import Profile, fold, visible
 from farol.store.database import Store
-from farol.store.engine import IMMEDIATE, store_errors
 from farol.store.privacy import pend_erasing
 from farol.store.tables import pupil_names, pupil_years
 from farol.workbook.cells import identifier_column
@@ -91,8 +90,7 @@ def names_in(
 def keep_names(store: Store, names: Mapping[str, str]) -> KeptNames:
     """Keep the names of pupils whose rows are kept, in place of those there were. Raises StoreError."""
     students = sorted(names)
-    writing = store.engine.execution_options(**{IMMEDIATE: True})
-    with store_errors(store.engine.url), writing.begin() as connection:
+    with store.transaction() as connection:
         known = [student for start in range(0, len(students), _AT_ONCE)
                  for student in _known(connection, students[start : start + _AT_ONCE])]  # fmt: skip
         for start in range(0, len(known), _AT_ONCE):

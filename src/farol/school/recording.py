@@ -22,7 +22,6 @@ from farol.profile import Profile
 from farol.pupils.forecast import Forecasts
 from farol.pupils.ranking import CLASS
 from farol.store.database import Store
-from farol.store.engine import IMMEDIATE, store_errors
 from farol.store.pupils import revise
 from farol.store.records import microseconds
 from farol.store.tables import pupil_answers, pupil_years
@@ -44,8 +43,7 @@ def record_years(store: Store, panel: Panel, *, at: datetime | None = None) -> i
     recorded = microseconds(at or datetime.now(UTC))
     rows = [{**row, "recorded": recorded} for row in _year_rows(panel)]
     years = [int(year) for year in panel.years]
-    writing = store.engine.execution_options(**{IMMEDIATE: True})
-    with store_errors(store.engine.url), writing.begin() as connection:
+    with store.transaction() as connection:
         connection.execute(delete(pupil_years).where(pupil_years.c.year.in_(years)))
         if rows:
             connection.execute(pupil_years.insert(), rows)
@@ -60,8 +58,7 @@ def record_answers(store: Store, scorer: Scorer, panel: Panel, forecasts: Foreca
     """
     rows = list(_answer_rows(scorer, panel, forecasts))
     table = pupil_answers.c
-    writing = store.engine.execution_options(**{IMMEDIATE: True})
-    with store_errors(store.engine.url), writing.begin() as connection:
+    with store.transaction() as connection:
         ours = (table.task == scorer.bundle.task) & (table.year == forecasts.year)
         connection.execute(delete(pupil_answers).where(ours))
         if rows:
@@ -187,6 +184,6 @@ def latest_answers(store: Store) -> tuple[int, int] | None:
     table = pupil_answers.c
     last = select(func.max(table.year)).scalar_subquery()
     query = select(func.max(table.year), func.count(table.student.distinct())).where(table.year == last)
-    with store_errors(store.engine.url), store.engine.connect() as connection:
+    with store.reading() as connection:
         year, pupils = connection.execute(query).one()
     return None if year is None else (int(year), int(pupils))

@@ -17,7 +17,7 @@ from sqlalchemy import Connection, RowMapping, Select, delete, func, select, upd
 from sqlalchemy.sql import ColumnElement
 
 from farol.store.database import Store
-from farol.store.engine import IMMEDIATE, insert_new, store_errors
+from farol.store.engine import insert_new
 from farol.store.history import ALERT, add_event
 from farol.store.records import microseconds, moment
 from farol.store.tables import alert_states, outbox
@@ -63,8 +63,7 @@ class Outbox:
     """The outbox of a store. Every method raises StoreError when the database cannot do what is asked."""
 
     def __init__(self, store: Store) -> None:
-        self._engine = store.engine
-        self._written = store.engine.execution_options(**{IMMEDIATE: True})
+        self._store = store
 
     def due(self, channel: str, now: datetime, limit: int) -> list[Letter]:
         """The letters of a channel that are due by `now`, the oldest first."""
@@ -94,7 +93,7 @@ class Outbox:
     def release(self, now: datetime) -> int:
         """Makes every letter due now that was not delivered, those set aside too; how many there are."""
         query = update(outbox).where(outbox.c.delivered.is_(None)).values(due=microseconds(now))
-        with store_errors(self._engine.url), self._written.begin() as connection:
+        with self._store.transaction() as connection:
             return connection.execute(query).rowcount
 
     def depth(self) -> tuple[dict[str, int], dict[str, int]]:
@@ -104,7 +103,7 @@ class Outbox:
         query = query.group_by(outbox.c.channel, is_aside)
         waiting: dict[str, int] = {}
         aside: dict[str, int] = {}
-        with store_errors(self._engine.url), self._engine.connect() as connection:
+        with self._store.reading() as connection:
             for channel, gone, count in connection.execute(query):
                 (aside if gone else waiting)[channel] = int(count)
         return waiting, aside
@@ -112,16 +111,16 @@ class Outbox:
     def forget(self, now: datetime) -> int:
         """Removes the letters delivered longer ago than KEPT; how many they were."""
         query = delete(outbox).where(outbox.c.delivered < microseconds(now - KEPT))
-        with store_errors(self._engine.url), self._written.begin() as connection:
+        with self._store.transaction() as connection:
             return connection.execute(query).rowcount
 
     def _letters(self, query: Select[Any]) -> list[Letter]:
-        with store_errors(self._engine.url), self._engine.connect() as connection:
+        with self._store.reading() as connection:
             return [_letter(row) for row in connection.execute(query).mappings()]
 
     def _change(self, letter: Letter, values: Mapping[str, object], *only: ColumnElement[bool]) -> bool:
         query = update(outbox).where(outbox.c.seq == letter.seq, *only).values(**values)
-        with store_errors(self._engine.url), self._written.begin() as connection:
+        with self._store.transaction() as connection:
             return connection.execute(query).rowcount == 1
 
 
@@ -172,11 +171,11 @@ class AlertStates:
     """The states of the alerts in a store. Every method raises StoreError when the database cannot do what is asked."""
 
     def __init__(self, store: Store) -> None:
-        self._engine = store.engine
+        self._store = store
 
     def all(self) -> list[AlertState]:
         """The states of all tasks that were ever checked, by name."""
-        with store_errors(self._engine.url), self._engine.connect() as connection:
+        with self._store.reading() as connection:
             return [_state(row) for row in connection.execute(select(alert_states).order_by("task")).mappings()]
 
     def advance(
@@ -191,8 +190,7 @@ class AlertStates:
         table = alert_states.c
         now = microseconds(at)
         first = {"task": task, "version": version, "verdict": quiet, "since": now, "checked": now, "figures": "{}"}
-        writing = self._engine.execution_options(**{IMMEDIATE: True})
-        with store_errors(self._engine.url), writing.begin() as connection:
+        with self._store.transaction() as connection:
             insert_new(connection, alert_states, first)
             row = connection.execute(select(alert_states).where(table.task == task).with_for_update()).mappings().one()
             before = _state(row)

@@ -135,7 +135,7 @@ class Store:
 
     def ping(self) -> None:
         """Raises StoreError unless the database answers."""
-        with self._reading() as connection:
+        with self.reading() as connection:
             connection.execute(select(1))
 
     def write(self, rows: Sequence[Prediction]) -> list[Prediction]:
@@ -161,7 +161,7 @@ class Store:
     def _write_many(self, rows: Sequence[Prediction]) -> list[Prediction]:
         """As `write`, for rows with keys and for many rows, which PostgreSQL takes as a stream (COPY)."""
         keyed = {row.key_hash: row for row in reversed(rows) if row.key_hash is not None}
-        with driver_errors(self.engine), self._writing() as connection:
+        with driver_errors(self.engine), self.transaction() as connection:
             first = self._first_with_keys(connection, keyed) if keyed else {}
             fresh = [row for row in rows if row.key_hash is None or first[row.key_hash] is row]
             cursor = cursor_of(connection)
@@ -210,7 +210,7 @@ class Store:
     def latest(self, limit: int, task: str | None = None) -> list[Prediction]:
         """The last `limit` predictions, the newest first."""
         query = _of_task(select(predictions), task).order_by(predictions.c.seq.desc()).limit(limit)
-        with self._reading() as connection:
+        with self.reading() as connection:
             return [prediction_of(row) for row in connection.execute(query).mappings()]
 
     def stream(self, task: str | None = None) -> Iterator[Prediction]:
@@ -218,12 +218,12 @@ class Store:
 
         Read in pages of a short transaction each: a slow reader holds nothing back.
         """
-        with self._reading() as connection:
+        with self.reading() as connection:
             end = connection.execute(select(func.max(predictions.c.seq))).scalar() or 0
         seq = 0
         while True:
             query = _of_task(select(predictions), task).where(predictions.c.seq > seq, predictions.c.seq <= end)
-            with self._reading() as connection:
+            with self.reading() as connection:
                 page = connection.execute(query.order_by(predictions.c.seq).limit(PAGE)).mappings().all()
             if not page:
                 return
@@ -232,12 +232,12 @@ class Store:
 
     def total(self, task: str | None = None) -> int:
         """The number of predictions that are stored."""
-        with self._reading() as connection:
+        with self.reading() as connection:
             return int(connection.execute(_of_task(select(func.count()).select_from(predictions), task)).scalar_one())
 
     def answered(self, task: str) -> int:
         """The number of predictions of a task by the counters. The cost does not depend on that number."""
-        with self._reading() as connection:
+        with self.reading() as connection:
             return self.counters.answered(connection, task)
 
     def counts(
@@ -248,25 +248,25 @@ class Store:
         The names are those of the version's features and of `farol.model.counters`. The cost depends on the number of
         days, never on the number of predictions.
         """
-        with self._reading() as connection:
+        with self.reading() as connection:
             return self.counters.counts(connection, (task, version), first=first, last=last, slice_=slice_)
 
     def add_file_counts(self, version: tuple[str, str], day: date, vector: CounterVector) -> None:
         """Adds the counts of answers to a file, of a task and version, to those of a day, in a slice of their own."""
-        with self._writing() as connection:
+        with self.transaction() as connection:
             self.counters.add(cursor_of(connection), {(*version, day, FILE_SLICE): vector})
 
     def first_day(self, task: str, version: str) -> date | None:
         """The first day (America/Sao_Paulo) on which a version answered; None where it never did."""
         table = counters.c
         query = select(func.min(table.day)).where(table.task == task, table.version == version)
-        with self._reading() as connection:
+        with self.reading() as connection:
             day: date | None = connection.execute(query).scalar_one()
             return day
 
     def slices(self, task: str, version: str, first: date, last: date) -> dict[str, int]:
         """Slice → number of answers counted in it over these days; WHOLE is all but those of the training sheet."""
-        with self._reading() as connection:
+        with self.reading() as connection:
             return self.counters.sizes(connection, (task, version), first=first, last=last)
 
     def write_snapshot(self, snapshot: Snapshot) -> None:
@@ -280,15 +280,27 @@ class Store:
             "last": snapshot.last,
             "payload": json_text(dict(snapshot.payload)),
         }
-        with self._writing() as connection:
+        with self.transaction() as connection:
             connection.execute(drift_snapshots.insert(), [values])
 
     def snapshots(self, task: str, limit: int) -> list[Snapshot]:
         """The last `limit` snapshots of a task, the newest first."""
         table = drift_snapshots.c
         query = select(drift_snapshots).where(table.task == task).order_by(table.seq.desc()).limit(limit)
-        with self._reading() as connection:
+        with self.reading() as connection:
             return [_snapshot(row) for row in connection.execute(query).mappings()]
+
+    @contextmanager
+    def reading(self) -> Iterator[Connection]:
+        """A connection to read with. Raises StoreError."""
+        with store_errors(self.engine.url), self.engine.connect() as connection:
+            yield connection
+
+    @contextmanager
+    def transaction(self) -> Iterator[Connection]:
+        """One transaction that may write: kept whole or not at all. Raises StoreError."""
+        with store_errors(self.engine.url), self._written.begin() as connection:
+            yield connection
 
     @contextmanager
     def snapshot(self) -> Iterator[Connection]:
@@ -299,7 +311,7 @@ class Store:
     @contextmanager
     def exclusive(self) -> Iterator[Connection]:
         """One transaction, during which other writers of predictions wait. It is kept whole or not at all."""
-        with self._writing() as connection:
+        with self.transaction() as connection:
             if self.engine.dialect.name == "postgresql":
                 connection.execute(text("LOCK TABLE predictions IN SHARE ROW EXCLUSIVE MODE"))
             yield connection
@@ -325,16 +337,6 @@ class Store:
             finally:
                 connection.close()
         return not is_busy
-
-    @contextmanager
-    def _reading(self) -> Iterator[Connection]:
-        with store_errors(self.engine.url), self.engine.connect() as connection:
-            yield connection
-
-    @contextmanager
-    def _writing(self) -> Iterator[Connection]:
-        with store_errors(self.engine.url), self._written.begin() as connection:
-            yield connection
 
 
 def require_site(settings: Settings) -> None:

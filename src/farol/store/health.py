@@ -9,7 +9,6 @@ from sqlalchemy import delete, update
 from farol.i18n import Message, msg
 from farol.store import sqlite
 from farol.store.database import Store
-from farol.store.engine import IMMEDIATE, store_errors
 from farol.store.records import Prediction, day_of, microseconds, uuid7
 from farol.store.tables import counters, prediction_values, predictions
 
@@ -20,7 +19,6 @@ def probe(store: Store) -> None:
     It does what a prediction does, and takes it back in the same transaction: a full disk or a read-only file still
     answers questions, and a damaged page is met only by whoever needs it.
     """
-    writing = store.engine.execution_options(**{IMMEDIATE: True})
     now = datetime.now(UTC)
     row = Prediction(
         id=uuid7(now),
@@ -38,7 +36,7 @@ def probe(store: Store) -> None:
     )
     store.months.make(store.months.missing([row]))
     same = (predictions.c.id == row.id) & (predictions.c.at == microseconds(now))
-    with store_errors(store.engine.url), writing.begin() as connection:
+    with store.transaction() as connection:
         connection.execute(predictions.insert(), prediction_values(row))
         connection.execute(delete(predictions).where(same))
         if store.engine.dialect.name == "sqlite":  # elsewhere other writers may wait for these rows, and we for them

@@ -15,7 +15,7 @@ from datetime import date, datetime, timedelta
 from sqlalchemy import Connection, delete, or_, select
 
 from farol.store.database import Store
-from farol.store.engine import IMMEDIATE, insert_new, store_errors
+from farol.store.engine import insert_new
 from farol.store.records import day_of, microseconds, moment, uuid7
 from farol.store.tables import drift_snapshots, events
 
@@ -24,7 +24,7 @@ SERVED = "served"
 WORKBOOK = "workbook"
 """The workbook of a version used for the first time: `fingerprint` (its beginning), `years`, `version`."""
 OUTCOMES = "outcomes"
-"""A year's outcomes were recorded."""
+"""What came true in a year was recorded: `year`, `pupils` of the sheet, of a former one `changed` and `removed`."""
 ALERT = "alert"
 """The state of an alert changed: `from`, `to`, `version`, `reason`, `n`, `features`."""
 
@@ -44,14 +44,13 @@ class Events:
     """The events in a store. Every method raises StoreError when the database cannot do what is asked."""
 
     def __init__(self, store: Store) -> None:
-        self._engine = store.engine
+        self._store = store
 
     def record(
         self, kind: str, at: datetime, task: str | None, details: Mapping[str, object], *, once: str | None = None
     ) -> bool:
         """Keeps an event. False and nothing kept where one with the same `once` (200 characters) is there."""
-        writing = self._engine.execution_options(**{IMMEDIATE: True})
-        with store_errors(self._engine.url), writing.begin() as connection:
+        with self._store.transaction() as connection:
             return add_event(connection, kind, at, task, details, once=once)
 
     def latest(self, limit: int, task: str | None = None, kind: str | None = None) -> list[Event]:
@@ -61,7 +60,7 @@ class Events:
             query = query.where(or_(events.c.task == task, events.c.task.is_(None)))
         if kind is not None:
             query = query.where(events.c.kind == kind)
-        with store_errors(self._engine.url), self._engine.connect() as connection:
+        with self._store.reading() as connection:
             return [
                 Event(row["id"], moment(row["at"]), row["kind"], row["task"], json.loads(row["details"]))
                 for row in connection.execute(query).mappings()
@@ -104,8 +103,7 @@ def compact(store: Store, now: datetime) -> int:
     table = drift_snapshots.c
     columns = (table.seq, table.at, table.task, table.version, table.first, table.last)
     old = select(*columns).where(table.at < microseconds(now - timedelta(days=DETAILED)))
-    writing = store.engine.execution_options(**{IMMEDIATE: True})
-    with store_errors(store.engine.url), writing.begin() as connection:
+    with store.transaction() as connection:
         rows = [(seq, moment(at), kind) for seq, at, *kind in connection.execute(old)]
         spare = sorted(_spare(rows, day_of(now)))
         for batch in _batches(spare):

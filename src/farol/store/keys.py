@@ -20,7 +20,6 @@ from sqlalchemy import RowMapping, select, update
 from farol.errors import InputError, Place
 from farol.i18n import msg
 from farol.store.database import Store
-from farol.store.engine import IMMEDIATE, store_errors
 from farol.store.records import microseconds, moment
 from farol.store.tables import api_keys
 
@@ -81,12 +80,12 @@ class Keys:
     """The keys in a store. Every method raises StoreError when the database cannot do what is asked."""
 
     def __init__(self, store: Store) -> None:
-        self._engine = store.engine
+        self._store = store
 
     def all(self) -> list[ApiKey]:
         """Every key there ever was, the oldest first."""
         query = select(api_keys).order_by(api_keys.c.created, api_keys.c.prefix)
-        with store_errors(self._engine.url), self._engine.connect() as connection:
+        with self._store.reading() as connection:
             return [_key(row) for row in connection.execute(query).mappings()]
 
     def add(self, key: ApiKey) -> None:
@@ -100,16 +99,14 @@ class Keys:
             "expires": None if key.expires is None else microseconds(key.expires),
             "revoked": None if key.revoked is None else microseconds(key.revoked),
         }
-        writing = self._engine.execution_options(**{IMMEDIATE: True})
-        with store_errors(self._engine.url), writing.begin() as connection:
+        with self._store.transaction() as connection:
             connection.execute(api_keys.insert(), values)
 
     def revoke(self, prefix: str, at: datetime) -> ApiKey:
         """Ends a key for good; a revoked key keeps its first moment. InputError where none has this prefix."""
         table = api_keys.c
         ended = update(api_keys).where(table.prefix == prefix, table.revoked.is_(None))
-        writing = self._engine.execution_options(**{IMMEDIATE: True})
-        with store_errors(self._engine.url), writing.begin() as connection:
+        with self._store.transaction() as connection:
             connection.execute(ended.values(revoked=microseconds(at)))
             row = connection.execute(select(api_keys).where(table.prefix == prefix)).mappings().first()
         if row is None:

@@ -13,7 +13,7 @@ from uuid import uuid4
 from sqlalchemy import or_, select, update
 
 from farol.store.database import Store
-from farol.store.engine import IMMEDIATE, insert_new, store_errors
+from farol.store.engine import insert_new
 from farol.store.records import microseconds, moment
 from farol.store.tables import leases
 
@@ -36,13 +36,12 @@ class Leases:
     """The leases in a store, for one worker. Every method raises StoreError when the database cannot do it."""
 
     def __init__(self, store: Store) -> None:
-        self._engine = store.engine
-        self._written = store.engine.execution_options(**{IMMEDIATE: True})
+        self._store = store
         self._worker = str(uuid4())
 
     def find(self, job: str) -> Lease | None:
         """The lease of a job; None where nobody planned the job yet."""
-        with store_errors(self._engine.url), self._engine.connect() as connection:
+        with self._store.reading() as connection:
             row = connection.execute(select(leases).where(leases.c.job == job)).mappings().first()
         if row is None:
             return None
@@ -52,7 +51,7 @@ class Leases:
     def plan(self, job: str, schedule: str, due: datetime) -> None:
         """Makes a job due at `due` by this schedule, unless it has the schedule already. Its holder keeps it."""
         values = {"schedule": schedule, "due": microseconds(due)}
-        with store_errors(self._engine.url), self._written.begin() as connection:
+        with self._store.transaction() as connection:
             if not insert_new(connection, leases, {"job": job, **values}):
                 other = update(leases).where(leases.c.job == job, leases.c.schedule != schedule)
                 connection.execute(other.values(**values))
@@ -67,20 +66,20 @@ class Leases:
         free = or_(held_until.is_(None), held_until <= microseconds(now), held_until > microseconds(until) + _SKEW)
         same = (leases.c.job == lease.job) & (leases.c.due == microseconds(lease.due))
         query = update(leases).where(same, free).values(holder=self._worker, until=microseconds(until))
-        with store_errors(self._engine.url), self._written.begin() as connection:
+        with self._store.transaction() as connection:
             return connection.execute(query).rowcount == 1
 
     def replan(self, lease: Lease, due: datetime) -> None:
         """Makes a job due earlier than it was planned. Nothing changes where the row is no longer as it was read."""
         same = (leases.c.job == lease.job) & (leases.c.due == microseconds(lease.due))
-        with store_errors(self._engine.url), self._written.begin() as connection:
+        with self._store.transaction() as connection:
             connection.execute(update(leases).where(same).values(due=microseconds(due)))
 
     def done(self, lease: Lease, due: datetime) -> None:
         """Gives the job back, due again at `due`. Nothing changes where another worker took over meanwhile."""
         ours = (leases.c.job == lease.job) & (leases.c.holder == self._worker)
         values = {"due": microseconds(due), "holder": None, "until": None}
-        with store_errors(self._engine.url), self._written.begin() as connection:
+        with self._store.transaction() as connection:
             connection.execute(update(leases).where(ours, leases.c.schedule == lease.schedule).values(**values))
             # A job that got another schedule meanwhile keeps it; this worker only lets go.
             connection.execute(update(leases).where(ours).values(holder=None, until=None))

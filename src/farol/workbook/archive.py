@@ -49,6 +49,10 @@ class Archive:
                 archive.writestr(new, instead[name] if name in instead else self.read(name))
         return buffer.getvalue()
 
+    def replaced(self, instead: Mapping[str, bytes]) -> bytes:
+        """The archive with other bytes in some of its members."""
+        return self.moved("", "", {}, {_key(name): content for name, content in instead.items()})
+
     def check(self, *, but: Collection[str] = ()) -> None:
         """Unpack every member, except some that will be read anyway: none may hold more than it says."""
         unchecked = {_key(name) for name in but}

@@ -22,7 +22,14 @@ from farol.profile import Column, fold, visible
 from farol.workbook.notes import Note, Notes, nothing_in
 from farol.workbook.raw import FROM_WORKBOOK, Cell, Percent, Rounded, Source, plain_text
 from farol.workbook.student_code import student_code
-from farol.workbook.texts import EPOCH_1904, has_decimal_comma, parse_number, parse_percent, small_number_date
+from farol.workbook.texts import (
+    EPOCH_1904,
+    NOTHING_WORDS,
+    has_decimal_comma,
+    parse_number,
+    parse_percent,
+    small_number_date,
+)
 
 Floats = NDArray[np.float64]
 Objects = NDArray[np.object_]
@@ -214,6 +221,8 @@ def _text_as_number(cell: str, column: Column, source: Source) -> tuple[float, s
     if small is not None:
         return small, "age_as_date"
     value, code = _recoded(cell, column)
+    if code == "unreadable_text" and fold(cell) in NOTHING_WORDS:
+        code = "word_for_nothing"
     if isinstance(value, str):
         value = parse_number(value)
         return (NOTHING, "unreadable_text") if value is None else (value, code)

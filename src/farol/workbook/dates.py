@@ -10,10 +10,11 @@ from dataclasses import dataclass
 import numpy as np
 
 from farol.i18n import Message, msg
+from farol.profile import fold
 from farol.workbook.cells import Floats
 from farol.workbook.notes import Note, Notes
 from farol.workbook.raw import Cell, plain_text
-from farol.workbook.texts import DateOrder, date_readings, day_number
+from farol.workbook.texts import NOTHING_WORDS, DateOrder, date_readings, day_number
 
 _EPOCH = dt.date(1970, 1, 1)
 _FEW_OF_ANOTHER_ORDER = 20
@@ -68,7 +69,8 @@ def date_column(cells: Sequence[Cell]) -> Dates:
             if day is not None:
                 in_days[position] = day
             elif readings == (None, None):
-                noted.add("unreadable_text", position, cell)
+                is_nothing = isinstance(cell, str) and fold(cell) in NOTHING_WORDS
+                noted.add("word_for_nothing" if is_nothing else "unreadable_text", position, cell)
             else:
                 in_text[position] = readings
     noted.add_all("day_number", in_days)

@@ -141,7 +141,7 @@ def _guess(key: str, column: UnfamiliarColumn) -> ColumnGuess:
         return replace(plain, kind="date", reason=msg("a date; dates serve to fill in a year of birth or of entry"))
     given = column.numbers[~np.isnan(column.numbers)]
     if len(given) >= _MOSTLY * len(values):
-        return _of_numbers(plain, given, counts, words)
+        return _of_numbers(plain, given, words)
     if _is_personal(words, values, counts):
         return replace(plain, kind="personal", reason=msg("names, contacts or documents: dropped while reading"))
     if len(counts) > MOST_NOMINAL and len(counts) > len(values) / FREQUENT:
@@ -149,7 +149,7 @@ def _guess(key: str, column: UnfamiliarColumn) -> ColumnGuess:
     return _with_words(plain, values)
 
 
-def _of_numbers(plain: ColumnGuess, given: Floats, counts: Counter[str], words: tuple[str, ...]) -> ColumnGuess:
+def _of_numbers(plain: ColumnGuess, given: Floats, words: tuple[str, ...]) -> ColumnGuess:
     whole = bool((given == np.round(given)).all())
     texts = [text for text in plain.column.texts if text is not None]
     low, high, distinct = float(given.min()), float(given.max()), len(np.unique(given))
@@ -179,6 +179,8 @@ def _limits(given: Floats) -> tuple[float, float]:
         low = 0.0 if low >= 0 else -_round_above(-low)
     if not scale or np.count_nonzero(given == high) < FREQUENT:
         high = _round_above(high) if high > 0 else 0.0
+    if low == high:  # every row has the same number, and a range has two ends
+        return (min(low, 0.0), _round_above(high) if high > 0 else float(high == 0))
     return low, high
 
 

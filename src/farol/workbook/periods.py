@@ -30,6 +30,21 @@ def period_reader(periods: Periods) -> Callable[[Cell], int | None]:
     return lambda cell: None if is_empty(cell) else read(plain_text(cell))
 
 
+def period_given(periods: Periods, value: object) -> int | None:
+    """The period that a caller means: a text or number as the file has it, or the number that stands for it; else None.
+
+    >>> terms = Periods("term", {"2013B": 1, "2013J": 2})
+    >>> [period_given(terms, value) for value in ("2013b", 2.0, "2", 3.0, True, None)]
+    [1, 2, None, None, None, None]
+    """
+    if isinstance(value, bool) or not isinstance(value, str | float):
+        return None
+    read = period_reader(periods)(value)
+    if read is None and isinstance(value, float) and value in periods.values.values():
+        return int(value)
+    return read
+
+
 def _key(text: str) -> float | str:
     number = parse_number(text.replace("−", "-"))
     return fold(text) if number is None else number

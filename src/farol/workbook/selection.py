@@ -97,7 +97,7 @@ def select_columns(raw: RawSheet, profile: Profile, needs: SheetNeeds = ANY_SHEE
         _require_codes(raw, profile, headings, chosen, likely)
     findings = [
         *_about_headings(raw, profile, headings, filled, likely, needs=needs),
-        *_about_duplicates(raw, candidates, chosen, cells, filled),
+        *_about_duplicates(raw, profile, candidates, chosen, cells=cells, filled=filled),
         *_about_repeats(raw, profile, headings),
         *_above_headers(raw, at, headings),
         *_about_exchanged(raw, again, at + 2),
@@ -312,11 +312,15 @@ def _unknown(raw: RawSheet, heading: Heading, likely: Column | None) -> Finding:
 
 def _about_duplicates(
     raw: RawSheet,
+    profile: Profile,
     candidates: dict[str, list[Heading]],
     chosen: dict[str, Heading],
+    *,
     cells: Sequence[Sequence[Cell]],
     filled: Sequence[bool],
 ) -> Iterator[Finding]:
+    """Columns that mean the same. Where they are codes and differ, pupils may stand in a table beside: an error."""
+    codes = {name for name in candidates if profile.columns[name].kind == "identifier"}
     for name, headings in candidates.items():
         if len(headings) == 1:
             continue
@@ -326,7 +330,7 @@ def _about_duplicates(
         yield finding(
             "duplicate_header",
             words="conflicting_header" if conflict else None,
-            severity="warning" if conflict else "info",
+            severity="info" if not conflict else "error" if name in codes else "warning",
             sheet=raw.name,
             column=best.text,
             count=len(headings),

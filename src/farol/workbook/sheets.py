@@ -41,7 +41,7 @@ def read_workbook(
     single sheet or file whose name has none. Raises `WorkbookError` for what is no such thing, is damaged, is protected
     by a password, is beyond the `limits`, or has no year.
     """
-    workbook = (_read_folder if path.is_dir() else _read_file)(path, profile, limits, year)
+    workbook = (_read_folder if _is_folder(path) else _read_file)(path, profile, limits, year)
     workbook = _without_summaries(workbook, profile)
     if not workbook.sheets:
         names = [*workbook.names[:NAMES_SHOWN], *(["…"] if len(workbook.names) > NAMES_SHOWN else [])]
@@ -75,6 +75,13 @@ def read_workbook(
                 where=Place(file=path.name),
             )
     return replace(workbook, sheets=sorted(workbook.sheets, key=lambda sheet: sheet.year))
+
+
+def _is_folder(path: Path) -> bool:
+    try:
+        return path.is_dir()
+    except (OSError, ValueError):  # a name that is too long, or has a zero byte: reading says so
+        return False
 
 
 def _without_summaries(workbook: RawWorkbook, profile: Profile) -> RawWorkbook:

@@ -39,6 +39,9 @@ _STRINGS = "xl/sharedStrings.xml"
 _SHEET = re.compile(r"<(?:\w+:)?sheet\s([^<>]*)>")
 _RELATION = re.compile(r"<(?:\w+:)?Relationship\s([^<>]*)>")
 _ATTRIBUTE = re.compile(r"\b(?:(\w+):)?(\w+)\s*=\s*(?:\"([^\"]*)\"|'([^']*)')")
+_OTHER_ERROR = re.compile(
+    rb'(\st="e"[^<>]*>(?:<f[^<>]*>[^<]*</f>|<f[^<>]*/>)?<v>)(?!#(?:N/A|DIV/0!|REF!|VALUE!|NAME\?|NUM!|NULL!)<)[^<]+'
+)
 _ENCRYPTED_XLSX = "EncryptedPackage".encode("utf-16-le")
 _ENCRYPTED_XLS = re.compile(rb"\x09\x08\x10\x00\x00\x06\x05\x00.{12}(?:\x86\x00\x00\x00)?\x2f\x00", re.DOTALL)
 """The record FILEPASS right behind the workbook's first one (BOF), or behind WRITEPROTECT."""
@@ -129,6 +132,7 @@ def _read_xlsx(
 
     if len({parts[name] for name in years}) < len(years):  # each would be read whole for every name
         raise damaged(file)
+    content = _with_known_errors(content, archive, [parts[name] for name in years])
     opened = (
         threading.local()
     )  # each thread opens it for itself: calamine reads one sheet at a time of one that is open
@@ -158,6 +162,16 @@ def _read_xlsx(
     with ThreadPoolExecutor(max_workers=THREADS) as threads:
         sheets = list(threads.map(read, years))
     return RawWorkbook(list(parts), sheets, _about(choice, pattern, concealed))
+
+
+def _with_known_errors(content: bytes, archive: Archive, sheets: Sequence[str]) -> bytes:
+    """The workbook with #N/A for the newer errors (`#SPILL!`, `#GETTING_DATA`), at which the reader would give up."""
+    mended = {}
+    for part in sheets:
+        markup = archive.read(part)
+        if b't="e"' in markup and _OTHER_ERROR.search(markup):
+            mended[part] = _OTHER_ERROR.sub(rb"\1#N/A", markup)
+    return archive.replaced(mended) if mended else content
 
 
 def _about(choice: NameChoice, pattern: str, concealed: Sequence[str]) -> list[Finding]:

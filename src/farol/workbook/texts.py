@@ -54,8 +54,32 @@ _ERRORS = frozenset(
         "#nulo!",
         "#spill!",
         "#calc!",
+        "#getting_data",
+        "#field!",
+        "#blocked!",
+        "#busy!",
+        "#unknown!",
+        "#connect!",
+        "#external!",
+        "#python!",
+        "#despejar!",
+        "#campo!",
     ]
 )
+NOTHING_SIGNS = frozenset(
+    [
+        *("na", "n/a", "nan", "null", "none", "-", "--", "---", "\u2013", "\u2014", ".", "...", "\u2026", "*", "?"),
+        *("s/n", "nd", "n/d"),
+    ]
+)
+"""Texts (folded) by which files of any kind say that there is no value."""
+
+NOTHING_WORDS = NOTHING_SIGNS | {
+    *("sem nota", "sem registro", "nao se aplica", "nao avaliado", "nao avaliada", "nao fez", "nao realizou"),
+    *("faltou", "falta", "ausente", "dispensado", "dispensada", "absent", "missing", "exempt"),
+}
+"""The same, with the words of schools."""
+
 EPOCH_1904 = dt.date(1904, 1, 1)
 """Day 0 of the workbooks that count as the first Macintosh did."""
 

@@ -19,12 +19,10 @@ from farol.workbook.headers import HeaderIndex, header_text
 from farol.workbook.notes import nothing_in
 from farol.workbook.raw import Cell, RawSheet, is_empty, plain_text
 from farol.workbook.sheets import Limits, read_workbook
-from farol.workbook.texts import date_readings, parse_number, parse_percent
-
-NOTHING_WORDS = frozenset(["na", "n/a", "nan", "null", "none", "-", "--", "?", "s/n", "nd", "n/d"])
-"""Texts (folded) by which files say that there is no value."""
+from farol.workbook.texts import NOTHING_SIGNS, date_readings, parse_number, parse_percent
 
 _YEAR = re.compile(r"(?<![0-9])(?:19|20)[0-9]{2}(?![0-9])")
+_GREATEST = 1e300
 _NOBODY = Text("–", "–")
 _BLANK = Profile(
     name="unfamiliar",
@@ -140,8 +138,8 @@ def _of_years(sheets: Sequence[RawSheet]) -> tuple[str, list[RawSheet]]:
 
 def _column(headers: tuple[str, ...], cells: Sequence[Cell]) -> UnfamiliarColumn:
     texts = [None if nothing_in(cell) is not None else plain_text(cell) for cell in cells]
-    nothing = sorted({fold(text) for text in texts if text is not None and fold(text) in NOTHING_WORDS})
-    texts = [None if text is None or fold(text) in NOTHING_WORDS else text for text in texts]
+    nothing = sorted({fold(text) for text in texts if text is not None and fold(text) in NOTHING_SIGNS})
+    texts = [None if text is None or fold(text) in NOTHING_SIGNS else text for text in texts]
     numbers = [_number(cell) if text is not None else np.nan for cell, text in zip(cells, texts, strict=True)]
     dates = sum(isinstance(cell, dt.date) or (isinstance(cell, str) and any(date_readings(cell))) for cell in cells)
     return UnfamiliarColumn(headers, tuple(texts), np.array(numbers, dtype=np.float64), dates, tuple(nothing))
@@ -152,7 +150,12 @@ def _number(cell: Cell) -> float:
     if isinstance(cell, str):
         share = parse_percent(cell)
         number = parse_number(cell) if share is None else share * 100
-        return np.nan if number is None or not np.isfinite(number) else number
+        return np.nan if number is None else _usable(number)
     if isinstance(cell, int | float) and not isinstance(cell, bool):
-        return float(cell)
+        return _usable(float(cell))
     return np.nan
+
+
+def _usable(number: float) -> float:
+    """The number; NaN for one so great that it has no round number above."""
+    return number if abs(number) < _GREATEST else np.nan

@@ -78,7 +78,10 @@ class SignatureAnswer(Shape):
 def _inputs(form: InputForm, locale: str) -> Iterator[InputAnswer]:
     for column in form.inputs.columns.values():
         yield InputAnswer.of_column(column, locale)
-    if form.takes_year:
+    if form.needs_period:
+        which = msg("Year or term the values are of: {expected}.", expected=form.years_expected())
+        yield InputAnswer.of_field(YEAR, "string", which, locale)
+    elif form.takes_year:
         when = msg("Year the values are of; without it, the present year.")
         yield InputAnswer.of_field(YEAR, "integer", when, locale, YEARS)
     whose = msg(

@@ -32,6 +32,7 @@ from farol.settings import Settings
 from farol.store.keys import Role
 from farol.web.frame import Frame, answering, frame_of, note_users
 from farol.web.locale import Reader
+from farol.workbook.student_code import student_code
 
 router = APIRouter(include_in_schema=False)
 
@@ -359,10 +360,19 @@ def _lines(frame: Frame, limit: int, asked: Mapping[str, str]) -> list[AuditEntr
         limit,
         user=asked["user"] or None,
         action=Action(asked["action"]) if asked["action"] in set(Action) else None,
-        student=asked["student"].strip() or None,
+        student=_code(asked["student"]),
         since=_day(asked["from"], "from", zone),
         before=None if until is None else until + timedelta(days=1),
     )
+
+
+def _code(text: str) -> str | None:
+    if not text.strip():
+        return None
+    code = student_code(text)
+    if code is None:
+        raise InputError(msg("This is not the code of a pupil."), where=Place(field="student"))
+    return code
 
 
 def _day(text: str, name: str, zone: ZoneInfo) -> datetime | None:
