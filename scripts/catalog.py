@@ -1,7 +1,7 @@
 """The Portuguese catalogue: `compile` makes farol.mo of the parts, `check` tells what is missing or stale.
 
 Every room of the source keeps its translations in a file of its own, `locale/pt_BR/<room>.po`, so that a change
-and its words stand together. Run with the project's environment: `python scripts/catalog.py compile`.
+and its words stand together. Run with the project's environment: `python -m scripts.catalog compile`.
 """
 
 from __future__ import annotations
@@ -91,7 +91,7 @@ def problems() -> Iterator[str]:
     for text in translated.keys() - extracted().keys() - of_libraries:
         yield f"no longer in the source: {text!r}"
     if not COMPILED.exists() or COMPILED.read_bytes() != compiled(catalog):
-        yield "farol.mo is stale: run `python scripts/catalog.py compile`"
+        yield "farol.mo is stale: run `python -m scripts.catalog compile`"
 
 
 def main(arguments: list[str]) -> int:

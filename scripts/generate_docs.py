@@ -1,7 +1,7 @@
 """Write the pages of docs/ that are made from the program, or with --check tell which are stale.
 
-docs/cli.md is the help of every command; docs/settings.md is the table of `farol.settings`; docs/architecture.md has a
-picture drawn from the imports.
+docs/cli.md is the help of every command that typer knows; docs/settings.md is the table of `farol.settings`;
+docs/architecture.md has a picture drawn from the imports.
 """
 
 from __future__ import annotations
@@ -9,45 +9,34 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
+from typing import Any
 
+from typer.core import TyperGroup
+from typer.main import get_command
+
+from farol.cli.commands import app
 from farol.settings import Settings
 from scripts.architecture import picture
 
 PROJECT = Path(__file__).resolve().parents[1]
-COMMANDS: tuple[tuple[str, ...], ...] = (
-    (),
-    ("open",),
-    ("demo",),
-    ("sample",),
-    ("check",),
-    ("train",),
-    ("models",),
-    *(("models", name) for name in ("list", "show", "verify", "promote", "rollback", "export")),
-    ("profile",),
-    *(("profile", name) for name in ("new", "check")),
-    ("list",),
-    ("explain",),
-    ("forecast",),
-    ("score",),
-    ("outcomes",),
-    ("serve",),
-    ("status",),
-    ("alerts",),
-    *(("alerts", name) for name in ("check", "status", "test", "retry", "secret", "rules")),
-    ("keys",),
-    *(("keys", name) for name in ("create", "list", "revoke")),
-    ("log",),
-    ("log", "export"),
-    ("store",),
-    *(("store", name) for name in ("recount", "purge", "compact", "backup", "restore")),
-    ("students",),
-    *(("students", name) for name in ("export", "erase")),
-    ("drift",),
-    ("simulate",),
-    ("report",),
-)
+
+
+def commands() -> Iterator[tuple[str, ...]]:
+    """Every command by its words, in the order of the help; `farol` itself is the empty one."""
+    return below(get_command(app), ())
+
+
+def below(command: object, names: tuple[str, ...]) -> Iterator[tuple[str, ...]]:
+    """A command, then those of its group: panel by panel, as its help shows them."""
+    yield names
+    if isinstance(command, TyperGroup):
+        members: Mapping[str, Any] = command.commands
+        panels = list(dict.fromkeys(member.rich_help_panel for member in members.values()))
+        for name in sorted(members, key=lambda name: panels.index(members[name].rich_help_panel)):
+            if not members[name].hidden:
+                yield from below(members[name], (*names, name))
 
 
 def help_of(command: tuple[str, ...]) -> str:
@@ -74,7 +63,7 @@ def cli_page() -> Iterator[str]:
     yield "Made by `make docs` from the program itself; a test fails when it is stale. `FAROL_LOCALE=pt_BR` or `en`"
     yield "chooses the language of a command; without it the terminal's language does, and Portuguese is the default."
     yield "A foreseen error is printed in a few lines, and the command ends with exit code 2."
-    for command in COMMANDS:
+    for command in commands():
         yield ""
         yield f"## `{' '.join(('farol', *command))}`"
         yield ""

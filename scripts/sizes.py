@@ -1,6 +1,6 @@
 """What each installed library takes on the disk, without bytecode and without what it pulls in; the largest first.
 
-`.venv/bin/python scripts/sizes.py` after `make test`: these are the figures of docs/dependencies.md.
+`.venv/bin/python -m scripts.sizes` after `make test`: these are the figures of docs/dependencies.md.
 """
 
 from __future__ import annotations

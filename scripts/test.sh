@@ -8,7 +8,7 @@ BIN="${VENV:-.venv}/bin"
 "$BIN/ruff" format --check .
 "$BIN/lint-imports"
 "$BIN/mypy"
-"$BIN/python" scripts/catalog.py check
+"$BIN/python" -m scripts.catalog check
 "$BIN/python" -m scripts.generate_docs --check
 
 rm -f .coverage .coverage.*

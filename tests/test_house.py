@@ -7,8 +7,11 @@ from __future__ import annotations
 
 import ast
 import re
+import tomllib
 from collections.abc import Iterator
 from pathlib import Path
+
+import pytest
 
 PROJECT = Path(__file__).resolve().parents[1]
 SOURCES = sorted((PROJECT / "src" / "farol").rglob("*.py"))
@@ -77,3 +80,34 @@ def test_prose_is_plain() -> None:
         if STUMBLES.search(line)
     ]
     assert stumbles == []
+
+
+def test_the_map_lists_the_rooms_as_the_layers_do() -> None:
+    (rooms, _) = tomllib.loads((PROJECT / "pyproject.toml").read_text(encoding="utf-8"))["tool"]["importlinter"][
+        "contracts"
+    ]
+    layers = [set(layer.split(" | ")) for layer in rooms["layers"]]
+    page = (PROJECT / "docs" / "architecture.md").read_text(encoding="utf-8")
+    listed = [
+        set(re.findall(r"\*\*(\w+)\*\*", line)) for line in re.findall(r"^- (\*\*.*?):", page, flags=re.MULTILINE)
+    ]
+    assert listed == layers
+    assert len(page.splitlines()) <= 150
+
+
+@pytest.mark.parametrize("name", ["README.md", "LEIAME.md"])
+def test_every_page_of_docs_is_named_on_the_first_page(name: str) -> None:
+    first = (PROJECT / name).read_text(encoding="utf-8")
+    pages = {f"docs/{page.name}" for page in (PROJECT / "docs").glob("*.md")}
+    assert pages - set(re.findall(r"\]\((docs/\w+\.md)\)", first)) == set()
+
+
+def test_every_link_of_the_docs_leads_somewhere() -> None:
+    pages = [*sorted((PROJECT / "docs").glob("*.md")), *sorted(PROJECT.glob("*.md"))]
+    links = {
+        (page.name, (page.parent / link).resolve())
+        for page in pages
+        for link in re.findall(r"\]\(([^):#]+)(?:#[^)]*)?\)", page.read_text(encoding="utf-8"))
+    }
+    assert [(name, str(file)) for name, file in links if not file.exists()] == []
+    assert set((PROJECT / "docs").rglob("*.png")) <= {file for _, file in links}

@@ -12,8 +12,6 @@ from farol.accounts.passwords import hashed, matches
 from farol.accounts.sessions import (
     FIRST_WAIT,
     FREE_FAILURES,
-    IDLE,
-    LONGEST,
     LONGEST_WAIT,
     SignedIn,
     change_password,
@@ -63,10 +61,10 @@ def test_a_session_is_found_by_its_token_alone(store: Store) -> None:
 def test_a_session_ends_by_idling_and_by_age(store: Store) -> None:
     person(store)
     token = entered(store).token
-    assert session_of(store, token, at=THEN + IDLE) is None
+    assert session_of(store, token, at=THEN + timedelta(hours=2)) is None
     for hour in range(1, 12):  # each look keeps it from idling
         assert session_of(store, token, at=THEN + timedelta(hours=hour)) is not None
-    assert session_of(store, token, at=THEN + LONGEST) is None
+    assert session_of(store, token, at=THEN + timedelta(hours=12)) is None
 
 
 def test_signing_out_ends_one_session(store: Store) -> None:

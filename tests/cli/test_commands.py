@@ -10,21 +10,23 @@ import shutil
 import signal
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import httpx
 import openpyxl
 import pytest
+import typer
 
 from farol.cli import main
+from farol.cli.commands import app
 from farol.cli.demo import is_sound
 from farol.model.registry import Registry
 from farol.model.scoring import Scorer
 from farol.settings import Settings
 from farol.store.database import Store
 from farol.workbook.sample import write_sample
-from scripts.generate_docs import COMMANDS
+from scripts.generate_docs import help_of
 from tests.api.server import await_answer, serving
 from tests.schools import PROFILE as SCHOOL
 from tests.schools import write_school
@@ -124,11 +126,30 @@ def test_training_without_its_libraries_says_what_to_install(folder: Path, argum
 def test_every_command_explains_itself_in_both_languages(tmp_path: Path, locale: str) -> None:
     word, message = {"en": ("Usage", "Show this message"), "pt_BR": ("Uso", "Mostra esta mensagem")}[locale]
     for names in [(), ("check",), ("models",), ("models", "export")]:
-        assert names in COMMANDS
         done = command(tmp_path, *names, "--help", locale=locale)
         assert done.returncode == 0
         assert f"{word}: farol" in done.stdout
         assert message in done.stdout
+
+
+def test_every_command_is_in_the_docs_in_the_helps_order() -> None:
+    page = Path(__file__, "../../../docs/cli.md").resolve().read_text(encoding="utf-8")
+    documented = [tuple(heading.split()) for heading in re.findall(r"^## `farol ?(.*)`$", page, flags=re.MULTILINE)]
+    assert set(documented) == {(), *registered(app)}
+    for group in [(), *((name,) for name in ("alerts", "models", "users"))]:
+        listed = re.findall(r"^│ ([a-z]+) ", help_of(group), flags=re.MULTILINE)
+        assert [names[-1] for names in documented if names[:-1] == group and names] == listed
+
+
+def registered(group: typer.Typer) -> Iterator[tuple[str, ...]]:
+    """The words of every command that was handed to typer."""
+    for entry in group.registered_commands:
+        assert entry.callback is not None
+        yield (entry.name or entry.callback.__name__,)
+    for nested in group.registered_groups:
+        assert isinstance(nested.typer_instance, typer.Typer)
+        yield (str(nested.name),)
+        yield from ((str(nested.name), *names) for names in registered(nested.typer_instance))
 
 
 def test_the_version_is_told(tmp_path: Path) -> None:
@@ -168,6 +189,16 @@ def test_a_second_demonstration_reuses_all_of_it(folder: Path) -> None:
     assert "already" in again.stdout
     assert "stored" not in again.stdout
     assert {path: path.stat().st_mtime_ns for path in made} == made
+
+
+def test_the_demonstration_says_how_other_commands_find_it(folder: Path) -> None:
+    home = folder.parents[1]
+    *_, export, example = command(home, "demo", "--no-serve").stdout.splitlines()
+    shell = "\n".join(line.partition(": ")[2] for line in (export, example)) + "\nfarol estimate"
+    place = {"PATH": f"{FAROL.parent}:{os.environ['PATH']}", "FAROL_LOCALE": "en"}
+    done = subprocess.run(["bash", "-e", "-c", shell], cwd=home, env=place, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    assert "ROC AUC" in done.stdout
 
 
 def test_the_demonstration_says_what_it_is_and_is_calm(folder: Path, run: Run) -> None:

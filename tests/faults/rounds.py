@@ -123,7 +123,7 @@ def run_round(service: Service, notes: Notes, kill: Kill, *, least: float = 0.05
         service.wait_for(lambda: len(notes.acknowledged) > begin)
         time.sleep(random.uniform(least, most))  # nothing waits for this: it draws the moment of the kill
         kill(service)
-        time.sleep(random.uniform(0, 0.3))
+        time.sleep(random.uniform(0, 0.3))  # nor for this: it draws how much load comes after the kill
     assert service.process is not None
     if service.process.poll() is not None:
         service.start()

@@ -92,7 +92,7 @@ def predictions(request: Request, limit: Limit = 50, task: AnyTask = None) -> Pr
     "/predictions.csv",
     operation_id="export_predictions",
     summary=_("All predictions as a table"),
-    description=_("Streamed, the oldest first; the columns of the original's log come first."),
+    description=_("Streamed, the oldest first; the values given and the answer are the first columns."),
     response_class=StreamingResponse,
     response_description=_("The answer."),
     responses={

@@ -55,7 +55,12 @@ def demo(
     settings = read_settings(host=host, port=port, artifacts=artifacts, data=data, profile=profile)
     if serve:
         check_address(settings)
-    settings = prepare_demonstration(settings) if workbook is None else prepare(settings, workbook)
+    if workbook is not None:
+        settings = prepare(settings, workbook)
+    else:
+        own, settings = settings, prepare_demonstration(settings)
+        if own != settings:
+            say_how_to_go_on(settings)
     if serve:
         run(settings)
 
@@ -115,6 +120,13 @@ def prepare_demonstration(settings: Settings) -> Settings:
     store_forecasts(settings, workbook, panel)
     fill_log(settings)
     return settings
+
+
+def say_how_to_go_on(settings: Settings) -> None:
+    """How the other commands find the demonstration: its folder is not the one they look into by themselves."""
+    names = f"FAROL_DATA={quote(str(settings.data))} FAROL_ARTIFACTS={quote(str(settings.artifacts))}"
+    say(msg("To try other commands on the demonstration, first: {command}", command=f"export {names}"))
+    say(msg("  Then, for example: {command}", command=f"farol list {quote(str(settings.data / SAMPLE))}"))
 
 
 def print_account(panel: Panel, workbook: Path) -> None:

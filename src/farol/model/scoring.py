@@ -2,7 +2,7 @@
 
 Pupils are scored in columns, one pupil as columns of length one: an answer does not depend on who is scored beside it.
 Threshold, band and whether there is an answer are those that training measured for pupils of whom as much was known
-(`farol.model.risk_bands.Support`). There is no answer where it would only repeat how frequent lag is.
+(`farol.model.risk_bands.Support`). There is no answer where it would only repeat how frequent the outcome is.
 
 Scoring needs numpy and ONNX Runtime alone, so that the service starts fast and stays small.
 """
@@ -40,7 +40,7 @@ _CLOSE = 1e-6
 """Probabilities that are no further from a threshold, or from an edge of bands or bins, are always ONNX Runtime's."""
 
 _CELLS = 1 << 16
-"""Equal parts of the probabilities, in which they are looked up for that: each is wider than twice `_CLOSE`."""
+"""Cells of a table over 0 to 1 that says which probabilities are near an edge; each is over twice `_CLOSE` wide."""
 
 _ERRORS_ONLY = 3
 _OUTPUTS = ["probabilities"]
@@ -62,7 +62,7 @@ class Scores:
 class Answer:
     """The answer for one pupil. `cells`: where it counts, in the scorer's layout.
 
-    `features` are raw, None missing; of a category the place of its word in the vocabulary.
+    `features` are raw values, None where missing; a category is its word's index in the vocabulary.
 
     `probability` and `prediction` are None where too little was given to answer from. `threshold` and `band` are those
     of pupils of whom as much is known; `band` is None where that was never measured. Nor is there an answer where the
@@ -88,8 +88,11 @@ class Scorer:
     """A bundle ready to answer. Safe to use from several threads at once."""
 
     def __init__(self, bundle: Bundle) -> None:
-        """Load the model. Raises BundleError when it is not a model of the bundle's features that can be explained, or
-        answers anything but probabilities for what its training rows were like.
+        """Load the model.
+
+        Raises:
+            BundleError: the model takes other features than the bundle's, its reasons cannot be computed, or for rows
+                like those of training it answers something other than probabilities.
         """
         try:
             self._load(bundle)
@@ -144,7 +147,7 @@ class Scorer:
         """Score one pupil from sheet columns, None or absent where missing; unknown names are passed over.
 
         Raises InputError when nothing was given from which any feature could be had: such an answer would only
-        repeat how frequent lag is.
+        repeat how frequent the outcome is.
         """
         scores = self.score_rows([values], [year])
         if np.isnan(scores.features).all():
@@ -272,7 +275,7 @@ def _typical_rows(bundle: Bundle) -> Floats:
 
 
 def nothing_given(bundle: Bundle) -> InputError:
-    """The refusal to answer from nothing: the answer would only repeat how frequent lag is."""
+    """The refusal to answer from nothing: the answer would only repeat how frequent the outcome is."""
     names = ", ".join(bundle.inputs.columns)
     return InputError(
         msg("The request has no information to answer from."), expected=msg("at least one of {names}", names=names)

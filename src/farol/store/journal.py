@@ -34,7 +34,7 @@ QUIET_TURNS = 2
 
 
 class Journal:
-    """Gathers the rows in flight and commits them as one transaction, then lets go on whoever waits for one of them.
+    """Gathers the rows in flight and commits them as one transaction; then each caller that waits gets its row.
 
     A group is all that has come when the loop has nothing else to read: as large as the load makes it, and a lone
     request waits for nobody. For use from one event loop.
@@ -67,8 +67,8 @@ class Journal:
     async def submit(self, row: Prediction) -> Prediction:
         """The row, once it is stored; where its `key_hash` was stored before, the row that was stored first.
 
-        JournalFullError when too many wait; StoreError when the row cannot be stored. Who is cancelled while the row
-        waits for its group takes it back; later the row is stored all the same.
+        JournalFullError when too many wait; StoreError when the row cannot be stored. A caller cancelled before its
+        group begins withdraws the row; after that it is stored.
         """
         if self._closed:
             raise StoreError(msg("The service is stopping and takes no more predictions."))

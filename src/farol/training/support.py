@@ -10,7 +10,7 @@ many features are known.
 Where a group explains less than half of what the rows as they are let the model explain (Brier skill: by how much its
 Brier score is below that of saying everybody's share), a band is an answer only if the share at risk in it differs from
 that of the whole group and lies on the answer's side of one half (or of a lower threshold), both beyond chance. Else
-the answer would repeat how frequent lag is, or say no where more than half were at risk.
+the answer would repeat how frequent the outcome is, or say no where more than half were at risk.
 """
 
 from __future__ import annotations

@@ -35,7 +35,7 @@ _Answer = TypeVar("_Answer")
 _PROGRAM = "import sys; from farol.workbook.isolated import main; main(sys.stdin.buffer, sys.stdout.buffer)"
 _KEPT = (str, float, int, bool, dt.date, dt.datetime)
 _NO_MEMORY = (b"memory allocation of", b"bad_alloc", b"Cannot allocate memory", b"MemoryError")
-"""What Python and the libraries in Rust and C++ say when they end for want of memory."""
+"""What Python and the libraries in Rust and C++ print when memory runs out."""
 
 
 class _Process:
@@ -131,8 +131,10 @@ def _limit_process(limits: Limits) -> None:
 
 @dataclass(frozen=True, slots=True)
 class IsolatedSheets:
-    """The names of all sheets, those of the hidden ones, and of those that `choose_names` takes the rows and the merged
-    cells (in xls; calamine does not know those of ods)."""
+    """The names of all sheets and of the hidden ones; rows and merged cells of the sheets that `choose_names` chooses.
+
+    Merged cells are those of xls: calamine does not report those of ods.
+    """
 
     names: list[str]
     hidden: list[str]
@@ -167,5 +169,5 @@ def merged_blocks(sheet: CalamineSheet) -> list[Block]:
 
 
 def _plain(rows: list[list[Any]]) -> Rows:
-    """Cells with what else a cell may be, a time or a duration, as its text."""
+    """The cells; a value of any other type, such as a time or a duration, becomes its text."""
     return [[cell if type(cell) in _KEPT else str(cell) for cell in row] for row in rows]
