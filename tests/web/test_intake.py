@@ -21,6 +21,7 @@ import pytest
 from farol.accounts.audit import latest
 from farol.accounts.viewer import NOBODY_IN_PARTICULAR
 from farol.intake import jobs
+from farol.intake.child import in_child
 from farol.intake.uploads import find_upload, list_uploads, remove_files, remove_upload
 from farol.profile import load_profile
 from farol.pupils.forecast import forecast_panel
@@ -189,6 +190,20 @@ def test_a_body_beyond_the_limit_is_refused_unread(site_web: httpx.Client) -> No
     assert answer.status_code == 413
 
 
+def test_no_name_acts_on_the_page(site_web: httpx.Client, tmp_path: Path) -> None:
+    """A mark that turns the direction of a file's name, a sheet's, a header's or a cell's text is written out."""
+    turned = "\u202e\u2066"
+    rows = [[*row, f"valor{turned}"] for row in good_rows()]
+    rows[0][-1], rows[1][4] = f"nova{turned}", f"texto{turned}"
+    data = write_xlsx(tmp_path / "b.xlsx", {"PEDE2024": rows, f"nota{turned}": [["a"]]}).read_bytes()
+    path = taken(site_web, (f"PEDE2024{turned}xslx.exe.xlsx", data))
+    pages = [site_web.get("/workbooks"), *(site_web.get(path, params={"step": step}) for step in range(1, 5))]
+    pages.append(sent(site_web, (f"x{turned}.xlsx", b"no workbook")))
+    for answer in pages:
+        assert not set(turned) & set(answer.text), ascii(answer.text)
+    assert not set(turned) & set(site_web.get(f"{path}/marked.xlsx").headers["content-disposition"])
+
+
 def test_more_uploads_at_once_than_places_are_refused_unread(site_web: httpx.Client, tmp_path: Path) -> None:
     """While others are still sending theirs; each has a file on the disk that grows. The next one is taken."""
     host, port = site_web.base_url.host, site_web.base_url.port
@@ -229,7 +244,7 @@ def test_a_marked_copy_that_is_deleted_meanwhile(
     site_web: httpx.Client, settings: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, moment: str
 ) -> None:
     path = taken(site_web, faulty(tmp_path))
-    before, pieces = views.in_child, views._pieces
+    before, pieces = in_child, views._pieces
 
     def deleted() -> None:
         remove_files(settings, path.rpartition("/")[2])

@@ -13,6 +13,7 @@ from markupsafe import Markup
 from starlette.responses import HTMLResponse
 
 from farol.accounts.viewer import Duty
+from farol.i18n import visible
 from farol.web.locale import Reader, languages
 from farol.web.viewer import viewer_of
 
@@ -53,8 +54,21 @@ def link(url: str, text: str) -> Markup:
     return Markup('<a href="{}">{}</a>').format(url, text)
 
 
+def _shown(value: object) -> object:
+    """What stands in a page for a value: no text turns the direction of what stands beside it."""
+    if not isinstance(value, str):
+        return value
+    shown = visible(value)
+    return Markup(shown) if isinstance(value, Markup) else shown  # noqa: S704  what was markup before
+
+
 _ENVIRONMENT = Environment(
-    loader=PackageLoader("farol.web"), autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
+    loader=PackageLoader("farol.web"),
+    autoescape=True,
+    undefined=StrictUndefined,
+    trim_blocks=True,
+    lstrip_blocks=True,
+    finalize=_shown,
 )
 _ENVIRONMENT.globals.update(
     Duty=Duty, code=code, link=link, model_pages=MODEL_PAGES, style_version=_STYLE, version=version("farol")
