@@ -41,7 +41,7 @@ def read_workbook(
     single sheet or file whose name has none. Raises `WorkbookError` for what is no such thing, is damaged, is protected
     by a password, is beyond the `limits`, or has no year.
     """
-    workbook = (_read_folder if path.is_dir() else _read_file)(path, profile, limits, year)
+    workbook = (_read_folder if _is_folder(path) else _read_file)(path, profile, limits, year)
     workbook = _without_summaries(workbook, profile)
     if not workbook.sheets:
         names = [*workbook.names[:NAMES_SHOWN], *(["…"] if len(workbook.names) > NAMES_SHOWN else [])]
@@ -156,6 +156,13 @@ def _read_file(path: Path, profile: Profile, limits: Limits, given: int | None) 
         text = read_delimited(content, HeaderIndex(profile, year), limits, path.name)
         sheet = RawSheet(path.stem, year, text.rows, FROM_TEXT, notes=text.notes)
     return RawWorkbook([path.name], [sheet], about_names(choice, profile.sheet_pattern))
+
+
+def _is_folder(path: Path) -> bool:
+    try:
+        return path.is_dir()
+    except OSError:  # a name that is too long, say: opening it has the words
+        return False
 
 
 def _content(path: Path, limits: Limits) -> bytes:
