@@ -33,7 +33,12 @@ ARGUMENTS: dict[str, Callable[[str], tuple[str, ...]]] = {
     "option": lambda text: ("check", f"--{text}"),
 }
 SETTINGS = ("FAROL_ALLOWED_HOSTS", "FAROL_CORS_ORIGINS", "FAROL_CHECK_SCHEDULE", "FAROL_DATABASE_URL", "FAROL_TIMEZONE")
-KINDS = {**TEXTS, "digits": lambda n: "9" * n, "commas": lambda n: "a," * (n // 2), "brackets": lambda n: "[" * n}
+KINDS: dict[str, Callable[[int], str]] = {
+    **TEXTS,
+    "digits": lambda n: "9" * n,
+    "commas": lambda n: "a," * (n // 2),
+    "brackets": lambda n: "[" * n,
+}
 
 
 @pytest.fixture

@@ -13,7 +13,7 @@ import pytest
 from farol.errors import WorkbookError
 from farol.intake.marking import MOST_COLUMNS, write_marked
 from farol.intake.review import MOST_FAULTS, MOST_UNKNOWN, read_upload
-from tests.intake.test_review import request_for
+from tests.intake.sending import request_for
 from tests.workbook.hostile import HOSTILE
 from tests.workbook.test_growth import GROWTH, NOISE, SIZES
 
