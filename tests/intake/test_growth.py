@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import time
+from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 
@@ -22,7 +23,7 @@ def _headers(n: int) -> bytes:
     return b"RA;IAA;" + b";".join(b"h%d" % i for i in range(n)) + b"\n1;5" + b";7" * n + b"\n"
 
 
-SENT = {
+SENT: dict[str, Callable[[int], bytes]] = {
     **{name: make for name, make in HOSTILE.items() if not name.endswith("ods")},
     "a header.csv": lambda n: b"RA;IAA;" + b"h" * (100 * n) + b"\n1;5;6\n",
     "headers with values.csv": _headers,
