@@ -11,6 +11,7 @@ Measured in turns in one run; a ratio is the median of the rounds' own ratios.
 - the original's pipeline: pandas reads the file, then median imputation, scaling and a forest of 300 trees.
 - with reasons: three for each pupil, against XGBoost's `pred_contribs`.
 - csv: csv to csv, against pyarrow that reads the same file and writes it.
+- memory: `farol score` alone, once for each number of rows; at the end the peaks side by side.
 
 Besides the ratio of throughputs the table has that of the processor's time, which a busy machine hardly changes, and
 rows a second a core: rows by seconds of processor time.
@@ -214,17 +215,28 @@ def main() -> None:
     parser.add_argument("--rows", type=int, nargs="+", default=[1_000_000])
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--threads", type=int, default=os.cpu_count() or 1)
-    parts = ("parquet", "original", "reasons", "csv")
-    parser.add_argument("--only", nargs="*", choices=parts, default=parts)
+    parts = ("parquet", "original", "reasons", "csv", "memory")
+    parser.add_argument("--only", nargs="*", choices=parts, default=parts[:-1])
     options = parser.parse_args()
     with tempfile.TemporaryDirectory(prefix="farol-batch-") as name:
         bench = Bench(Path(name), options.threads, options.rounds)
         bench.train()
-        for rows in options.rows:
+        if "memory" in options.only:
+            memory(bench, options.rows)
+            options.only = [part for part in options.only if part != "memory"]
+        for rows in options.rows if options.only else ():
             source = write_pupils(bench.folder / "pupils.parquet", rows)
             print(f"\n## {rows:,} rows, {bench.threads} threads\n")
             print(f"{'':30} {'rows/s':>11} {'/s a core':>11} {'of floor':>8} {'by core':>8}")
             report(bench, source, rows, options.only)
+
+
+def memory(bench: Bench, sizes: list[int]) -> None:
+    """The peak memory of `farol score` for each number of rows."""
+    print(f"{'rows':>12} {'seconds':>8} {'rows/s':>11} {'peak MB':>8}  goal 500")
+    for rows in sizes:
+        took = bench.score(write_pupils(bench.folder / "pupils.parquet", rows))
+        print(f"{rows:12,} {took.seconds:8.1f} {rows / took.seconds:11,.0f} {took.peak:8.0f}", flush=True)
 
 
 def report(bench: Bench, source: Path, rows: int, only: list[str]) -> None:

@@ -7,6 +7,8 @@ Run: `python -m benchmarks.large [--pupils N] [--years Y] [--schools S] [--only 
   second: the sum of their resident sets, which counts what they share more than once.
 - `quality`: on a panel that fits in memory, the model of the shards against the model in memory, on the same test rows:
   the difference of the two areas under the ROC curve with its 95% interval, pupils drawn again 1,000 times.
+- `cluster`: the same for a model that a standalone Spark cluster of two workers trained. It needs the extra `spark`
+  and Java.
 - `states`: the areas under the ROC curve by state, of one model for all states, one model with the state among its
   features, and a model of each state.
 """
@@ -14,10 +16,13 @@ Run: `python -m benchmarks.large [--pupils N] [--years Y] [--schools S] [--only 
 from __future__ import annotations
 
 import argparse
+import os
 import subprocess
 import sys
 import tempfile
 import time
+from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -29,7 +34,7 @@ from farol.model.features import feature_matrix
 from farol.profile import load_profile
 from farol.training import models
 from farol.training.augmentation import repetitions_of
-from farol.training.large import TEST, TESTED, LargePanel, drawn_rows
+from farol.training.large import TEST, TESTED, Fit, LargePanel, drawn_rows, fitted_here
 from farol.training.plan import plan_of
 from farol.training.rows import rows_of
 from farol.workbook.panel import read_panel
@@ -82,21 +87,39 @@ def dealt(folder: Path, network: Network) -> LargePanel:
     return LargePanel(shards, folder / "arrays", by=("school",))
 
 
-def quality(folder: Path) -> None:
+def cluster(folder: Path) -> None:
+    """The model that a cluster trained against the model in memory."""
+    from farol.batch.spark import open_session
+    from farol.batch.spark_training import fitted_on_spark
+    from tests.batch.clusters import ENVIRON, spark_cluster
+
+    os.environ.update(ENVIRON)
+    with spark_cluster(folder, workers=2) as spark:
+        session = open_session(master=spark.url, remote=None)
+        try:
+            quality(folder, partial(fitted_on_spark, session))
+        finally:
+            session.stop()
+
+
+def quality(folder: Path, fit: Fit = fitted_here) -> None:
     """The model of the shards against the model in memory."""
-    large = dealt(folder, FEW)
+    large = replace(dealt(folder, FEW), fit=fit)
     profile = load_profile(str(folder / "panel" / PROFILE))
     task = profile.tasks[TASK]
     panel = read_panel(folder / "panel" / "part-00000.parquet", profile)
     plan = plan_of(panel, task)
     prepared = large.prepared(profile, task, plan, seed=0, share=lambda _: None)
+    began = time.perf_counter()
     streamed = prepared.fitted(TESTED)
+    seconds = time.perf_counter() - began
     matrix = feature_matrix(profile, task, panel.columns, panel.year.astype(np.float64), plan.known)
     rows = rows_of(panel, plan, matrix, plan.train, repetitions_of(panel, task, plan.known))
     held = models.fit_served(task, rows, seed=0)
     test = rows_of(panel, plan, matrix, plan.test)
     answers = [model.probability(test.matrix) for model in (streamed, held)]
-    print(f"{FEW.pupils * FEW.years:,} pupil-years, {rows.label.size:,} taught, {test.label.size:,} tested")
+    print(f"{FEW.pupils * FEW.years:,} pupil-years, {rows.label.size:,} taught, {test.label.size:,} tested; "
+          f"trees in {seconds:.1f} s")  # fmt: skip
     for name, difference in compare(test.label, *answers, seed=0, resamples=1000).items():
         low, high = getattr(difference, "low", np.nan), getattr(difference, "high", np.nan)
         value = getattr(difference, "value", np.nan)
@@ -164,15 +187,15 @@ def main() -> None:
     parser.add_argument("--pupils", type=int, default=2_500_000)
     parser.add_argument("--years", type=int, default=4)
     parser.add_argument("--schools", type=int, default=10_000)
-    parts = ("train", "quality", "states")
+    parts = ("train", "quality", "cluster", "states")
     parser.add_argument("--only", nargs="*", choices=parts, default=parts)
     options = parser.parse_args()
     network = Network(options.pupils, options.years, options.schools, seed=2024)
     for part in options.only:
         with tempfile.TemporaryDirectory(prefix="farol-large-") as name:
             print(f"\n## {part}", flush=True)
-            if part == "quality":
-                quality(Path(name))
+            if part in ("quality", "cluster"):
+                (quality if part == "quality" else cluster)(Path(name))
             else:
                 (train if part == "train" else states)(Path(name), network)
 

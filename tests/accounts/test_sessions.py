@@ -74,7 +74,7 @@ def test_signing_out_ends_one_session(store: Store) -> None:
     first, second = entered(store), entered(store)
     ended = session_of(store, first.token, at=THEN)
     assert ended is not None
-    end_session(store, ended.digest)
+    end_session(store, ended, at=THEN)
     assert session_of(store, first.token, at=THEN) is None
     assert len(sessions_of(store, key, at=THEN)) == 1
     end_sessions(store, key)

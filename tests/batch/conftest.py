@@ -78,6 +78,6 @@ def score(scorer: Scorer) -> Score:
         output = Output(out, form or ending or "parquet", not ending, tuple(partition_by))  # type: ignore[arg-type]
         parts = plan_parts(scorer.bundle, [str(given) for given in inputs], year=year, this_year=2026, keep=keep)
         batch = BatchScorer(scorer, reasons=reasons, locale="en")
-        return run(batch, parts, output, engine=on_this_machine(threads), progress=lambda _rows: None)
+        return run(batch, parts, output, engine=on_this_machine(threads), progress=lambda _rows, _bytes: None)
 
     return score

@@ -15,8 +15,12 @@ import pytest
 
 from farol.batch import parts as planning
 from farol.batch import reading, writing
+from farol.batch.parts import plan_parts
+from farol.batch.run import Output, on_this_machine, run
+from farol.batch.score import BatchScorer
 from farol.errors import InputError
 from farol.model.registry import Registry
+from farol.model.scoring import Scorer
 from tests.batch.conftest import Score, pupils, write
 from tests.bundles import make_bundle
 from tests.waiting import eventually
@@ -285,3 +289,39 @@ def test_a_full_disk_is_one_clear_error(score: Score, tmp_path: Path, monkeypatc
         score([source], tmp_path / "out")
     assert "kept" in str(error.value)
     assert not (tmp_path / "out").exists()
+
+
+def write_small_batches(table: pa.Table, path: Path) -> Path:
+    if path.suffix != ".arrow":
+        return write(table, path)
+    with pa.ipc.new_file(str(path), table.schema) as writer:
+        writer.write_table(table, max_chunksize=1000)
+    return path
+
+
+@pytest.mark.parametrize("name", ["in.csv", "in.csv.gz", "in.ndjson", "in.arrow", "in.parquet"])
+def test_progress_passes_every_byte_on_the_way(
+    name: str, scorer: Scorer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(reading, "BLOCK_BYTES", 1 << 15)
+    monkeypatch.setattr(reading, "BATCH_ROWS", 1000)
+    monkeypatch.setattr(reading, "_PACKED_BYTES", 1 << 13)
+    path = write_small_batches(pupils(20_000), tmp_path / name)
+    parts = plan_parts(scorer.bundle, [str(path)], year=2024, this_year=2024, keep=())
+    calls: list[tuple[int, int]] = []
+    output = Output(tmp_path / "out.parquet", "parquet", is_folder=False)
+    batch = BatchScorer(scorer, reasons=0, locale="en")
+    run(batch, parts, output, engine=on_this_machine(1), progress=lambda *done: calls.append(done))
+    assert sum(rows for rows, _ in calls) == 20_000
+    assert sum(size for _, size in calls) == path.stat().st_size == sum(part.size for part in parts)
+    halfway = sum(size for _, size in calls[: len(calls) // 2])
+    assert 0.2 < halfway / path.stat().st_size < 0.8, "so that the time left can be told"
+
+
+@pytest.mark.parametrize("partition_by", [(), ("prediction",)])
+def test_a_folder_is_replaced_by_another_run(score: Score, tmp_path: Path, partition_by: tuple[str, ...]) -> None:
+    out = tmp_path / "out"
+    score([folder_of(tmp_path / "in", 3)], out, partition_by=partition_by)
+    score([write(pupils(30), tmp_path / "in.parquet")], out, partition_by=partition_by)
+    assert pq.read_table(out, partitioning=None, columns=["RA"]).num_rows == 30
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["in", "in.parquet", "out"]

@@ -5,112 +5,63 @@ A real standalone master with two workers of one core each, and a real Sail serv
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
 import signal
-import socket
 import subprocess
 import sys
 from collections.abc import Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, replace
+from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 import pyarrow.parquet as pq
-import pyspark
 import pytest
+from sklearn.metrics import roc_auc_score
 
 from farol.batch.parts import plan_parts
 from farol.batch.run import Job, Output, run, score_part
 from farol.batch.score import BatchScorer
 from farol.batch.spark import SentBundle, on_spark, open_session
+from farol.batch.spark_training import fitted_on_spark
 from farol.errors import InputError, MissingExtraError
+from farol.model.features import feature_matrix
 from farol.model.registry import Registry
 from farol.model.scoring import Scorer
+from farol.profile import load_profile
+from farol.training.large import TEST, TESTED, LargePanel
+from farol.training.plan import plan_of
+from farol.training.rows import rows_of
+from farol.workbook import shards
+from farol.workbook.panel import read_panel
+from farol.workbook.sample import write_sample
+from farol.workbook.sample_network import Network
+from farol.workbook.sample_panels import PROFILE, write_panels
+from farol.workbook.shards import deal_out
+from tests.batch.clusters import BIN, ENVIRON, SparkCluster, sail_server, spark_cluster
 from tests.batch.conftest import pupils, write
 from tests.bundles import make_bundle
 from tests.waiting import eventually
 
 pytestmark = pytest.mark.spark
 
-BIN = Path(sys.executable).parent
-SPARK = Path(pyspark.__file__).parent
-ENVIRON = {
-    **os.environ,
-    "SPARK_HOME": str(SPARK),
-    "SPARK_LOCAL_IP": "127.0.0.1",
-    "PYSPARK_PYTHON": sys.executable,
-    "FAROL_LOCALE": "en",
-}
-
-
-@dataclass(frozen=True, slots=True)
-class SparkCluster:
-    """A standalone master and its workers, each in a process group of its own with what it starts."""
-
-    url: str
-    workers: tuple[subprocess.Popen[bytes], ...]
-
-
-def started(log: Path, *command: str, environ: Mapping[str, str] = ENVIRON) -> subprocess.Popen[bytes]:
-    with log.open("wb") as file:
-        return subprocess.Popen(command, env=environ, stdout=file, stderr=file, start_new_session=True)
-
-
-def stop(process: subprocess.Popen[bytes]) -> None:
-    if process.poll() is None:
-        os.killpg(process.pid, signal.SIGKILL)
-        process.wait()
-
-
-def free_port() -> int:
-    with socket.socket() as listener:
-        listener.bind(("127.0.0.1", 0))
-        port: int = listener.getsockname()[1]
-        return port
-
 
 @pytest.fixture(scope="module")
 def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SparkCluster]:
-    folder = tmp_path_factory.mktemp("spark")
     if shutil.which("java") is None:
         if os.environ.get("CI") == "true":
             pytest.fail("CI needs Java: scripts/setup.sh system-for-tests installs it")
         pytest.skip("no Java on this machine")
-    java, port = str(SPARK / "bin" / "spark-class"), free_port()
-    page, url = ("--webui-port", "0"), f"spark://127.0.0.1:{port}"
-    master = started(folder / "master", java, "org.apache.spark.deploy.master.Master", "--host", "127.0.0.1",
-                     "--port", str(port), *page)  # fmt: skip
-    workers = tuple(
-        started(
-            folder / host, java, "org.apache.spark.deploy.worker.Worker", "--host", host, "--cores", "1",
-            "--memory", "1g", "--work-dir", str(folder / f"of-{host}"), *page, url,
-            environ={**ENVIRON, "SPARK_LOCAL_IP": host},
-        )
-        for host in ("127.0.0.1", "127.0.0.2")  # two: no task runs twice on the same one
-    )  # fmt: skip
-    try:
-        eventually(lambda: (folder / "master").read_text("utf-8").count("Registering worker") == 2, seconds=120)
-        yield SparkCluster(url, workers)
-    finally:
-        for process in (*workers, master):
-            stop(process)
+    with spark_cluster(tmp_path_factory.mktemp("spark"), workers=2) as cluster:
+        yield cluster
 
 
 @pytest.fixture(scope="module")
 def sail(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    log, port = tmp_path_factory.mktemp("sail") / "log", free_port()
-    server = started(log, str(BIN / "sail"), "spark", "server", "--ip", "127.0.0.1", "--port", str(port))
-    try:
-        eventually(lambda: _answers(port), seconds=60)
-        yield f"sc://127.0.0.1:{port}"
-    finally:
-        stop(server)
-
-
-def _answers(port: int) -> bool:
-    with socket.socket() as client:
-        return client.connect_ex(("127.0.0.1", port)) == 0
+    with sail_server(tmp_path_factory.mktemp("sail")) as url:
+        yield url
 
 
 @pytest.fixture(scope="module")
@@ -202,7 +153,7 @@ def test_a_part_scored_twice_at_once_is_there_once(scorer: Scorer, tmp_path: Pat
             for task in [threads.submit(score_part, job, 0) for _ in range(4)]:
                 task.result()
 
-    report = run(batch, parts, output, engine=twice, progress=lambda _rows: None)
+    report = run(batch, parts, output, engine=twice, progress=lambda _rows, _bytes: None)
     assert (report.rows, report.scored, int(report.counts.sum()) % 30_000 >= 0) == (30_000, 30_000, True)
     assert pq.read_table(tmp_path / "out")["RA"].to_pylist() == pq.read_table(path)["RA"].to_pylist()
     assert sorted(path.name for path in (tmp_path / "out").iterdir()) == [
@@ -253,7 +204,7 @@ def test_a_bundle_that_was_changed_on_the_way_is_refused(
     batch = BatchScorer(scorer, reasons=0, locale="en")
     session = open_session(master=None, remote=sail)
     with pytest.raises(InputError, match="changed"):
-        run(batch, parts, output, engine=on_spark(session), progress=lambda _rows: None)
+        run(batch, parts, output, engine=on_spark(session), progress=lambda _rows, _bytes: None)
     session.stop()
     assert not (tmp_path / "out").exists()
 
@@ -270,3 +221,58 @@ def test_a_cluster_and_the_local_engine_exclude_each_other(artifacts: Path, sour
     result = done(artifacts, source, tmp_path / "out", "--engine", "local", "--remote", "sc://127.0.0.1:1")
     assert result.returncode == 2
     assert "--remote" in result.stderr
+
+
+@pytest.fixture(scope="module")
+def panels(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("panels") / "panel"
+    write_panels(folder, Network(pupils=3000, years=3, schools=40, seed=1))
+    return folder
+
+
+# pyspark leaves a socket to its garbage collector.
+@pytest.mark.filterwarnings("ignore:Exception ignored in. <socket.socket:pytest.PytestUnraisableExceptionWarning")
+def test_a_cluster_trains_as_well_as_this_machine(
+    cluster: SparkCluster, panels: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(shards, "SHARD_ROWS", 2000)
+    for name, value in ENVIRON.items():
+        monkeypatch.setenv(name, value)
+    profile = load_profile(str(panels / PROFILE))
+    task = profile.tasks["next-year"]
+    large = LargePanel(deal_out(panels, profile, tmp_path / "shards"), tmp_path / "arrays", processes=1)
+    whole = read_panel(panels / "part-00000.parquet", profile)
+    plan = plan_of(whole, task)
+    here = large.prepared(profile, task, plan, seed=0, share=lambda _: None)
+    matrix = feature_matrix(profile, task, whole.columns, whole.year.astype(float), plan.known)
+    test = rows_of(whole, plan, matrix, plan.test)
+    session = open_session(master=cluster.url, remote=None)
+    try:
+        there = replace(here, panel=replace(large, fit=partial(fitted_on_spark, session)))
+        areas = [roc_auc_score(test.label, each.fitted(TESTED).probability(test.matrix)) for each in (here, there)]
+        with pytest.raises(InputError, match="gave up"):
+            fitted_on_spark(session, {"seed": 0, "max_depth": "deep"}, [large.arrays(TEST, 0)])
+    finally:
+        session.stop()
+    assert large.shards.count > 2
+    assert areas[0] > 0.85
+    assert areas[1] == pytest.approx(areas[0], abs=0.005)
+
+
+def test_farol_train_lets_a_cluster_train(cluster: SparkCluster, panels: Path, tmp_path: Path) -> None:
+    words = ["train", str(panels), "--profile", str(panels / PROFILE), "--task", "next-year", "--quick"]
+    environ = {**ENVIRON, "FAROL_ARTIFACTS": str(tmp_path / "artifacts")}
+    result = subprocess.run(
+        [str(BIN / "farol"), *words, "--master", cluster.url], env=environ, capture_output=True, text=True, check=False
+    )
+    assert result.returncode == 0, result.stderr
+    (bundle,) = (tmp_path / "artifacts").rglob("report.json")
+    assert json.loads(bundle.read_bytes())["population"]["whole"]["roc_auc"] > 0.85
+    assert "training-logloss" not in result.stderr
+
+
+def test_a_workbook_needs_no_cluster(tmp_path: Path) -> None:
+    words = ["train", str(write_sample(tmp_path / "sample.xlsx")), "--master", "local[1]"]
+    result = subprocess.run([str(BIN / "farol"), *words], env=ENVIRON, capture_output=True, text=True, check=False)
+    assert result.returncode == 2
+    assert "--master" in result.stderr

@@ -7,10 +7,10 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import os
 import re
 import time
 from collections.abc import Callable, Iterable, Mapping
-from secrets import token_hex
 
 from fastapi import Request
 from python_multipart.multipart import parse_options_header
@@ -195,7 +195,7 @@ def _request_id(fields: Mapping[bytes, bytes]) -> str:
     given = fields.get(b"x-request-id")
     if given is not None and _REQUEST_ID.fullmatch(given):
         return given.decode()
-    return token_hex(16)
+    return os.urandom(16).hex()
 
 
 _SECURITY = tuple((name.lower().encode(), value.encode()) for name, value in SECURITY_HEADERS.items())

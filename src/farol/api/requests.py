@@ -61,10 +61,14 @@ NO_ROUTE = MatchedRoute("-", RouteAccess(Role.manage, is_page=True))
 
 def route_of(scope: Scope) -> MatchedRoute:
     """The route that the framework will find for this request, matched by the same rules; HEAD is matched as GET."""
-    method = "GET" if scope["method"] == "HEAD" else scope["method"]
-    app, path, root_path = scope.get("app"), scope["path"], scope.get("root_path", "")
-    match = _matched if len(path) <= LONGEST_PATH else _matched.__wrapped__
-    return match(app, method, path, root_path)
+    state = scope.setdefault("state", {})
+    route: MatchedRoute | None = state.get("route")
+    if route is None:
+        method = "GET" if scope["method"] == "HEAD" else scope["method"]
+        app, path, root_path = scope.get("app"), scope["path"], scope.get("root_path", "")
+        match = _matched if len(path) <= LONGEST_PATH else _matched.__wrapped__
+        route = state["route"] = match(app, method, path, root_path)
+    return route
 
 
 @lru_cache(maxsize=256)
@@ -89,10 +93,15 @@ def fields_of(scope: Scope) -> Mapping[bytes, bytes]:
 
 def locale_in(scope: Scope) -> str:
     """The language of an answer: `?lang=`, else `Accept-Language`, else the service's own."""
-    query = scope["query_string"]
-    default = getattr(scope["app"].state, "locale", LOCALES[0]) if "app" in scope else LOCALES[0]
-    accepted = fields_of(scope).get(b"accept-language", b"")[:MOST_ACCEPT_BYTES]
-    return _negotiated(query[:MOST_ACCEPT_BYTES] if b"lang=" in query else b"", accepted, default)
+    state = scope.setdefault("state", {})
+    locale: str | None = state.get("locale")
+    if locale is None:
+        query = scope["query_string"]
+        default = getattr(scope["app"].state, "locale", LOCALES[0]) if "app" in scope else LOCALES[0]
+        accepted = fields_of(scope).get(b"accept-language", b"")[:MOST_ACCEPT_BYTES]
+        locale = _negotiated(query[:MOST_ACCEPT_BYTES] if b"lang=" in query else b"", accepted, default)
+        state["locale"] = locale
+    return locale
 
 
 @lru_cache(maxsize=512)

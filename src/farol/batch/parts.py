@@ -13,7 +13,7 @@ from pathlib import PurePosixPath
 from typing import Any
 
 from farol.batch.columns import ColumnMap, column_map
-from farol.batch.filesystem import files_of, stamp
+from farol.batch.filesystem import files_of, stamp, without_secrets
 from farol.batch.reading import SourceFile, headers_of, readable, row_groups, source_file
 from farol.errors import InputError, Place
 from farol.i18n import msg
@@ -36,25 +36,32 @@ class PlannedFile:
     columns: ColumnMap
     year: int  # of the rows, where they do not say it
 
+    @property
+    def name(self) -> str:
+        """The file for a reader."""
+        return without_secrets(self.source.path)
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class FilePart:
     """A piece of the work: row groups of a Parquet file, or None for a whole file.
 
-    `rows` is known of Parquet alone; `first` is how many rows of the file stand before the part.
+    `rows` is known of Parquet alone; `first` is how many rows of the file stand before the part; `size` is in bytes of
+    the file, of row groups as many as their share of the rows.
     """
 
     file: PlannedFile
     groups: tuple[int, ...] | None
     first: int = 0
     rows: int | None = None
+    size: int = 0
 
     @property
     def name(self) -> str:
         """The part for a reader: its file, and its row groups."""
         if not self.groups:
-            return self.file.source.path
-        return f"{self.file.source.path}, {self.groups[0]}-{self.groups[-1]}"
+            return self.file.name
+        return f"{self.file.name}, {self.groups[0]}-{self.groups[-1]}"
 
 
 def plan_parts(
@@ -79,7 +86,7 @@ def _files(given: str) -> list[str]:
         raise InputError(
             msg("There is no such file."),
             expected=msg("a file, a folder with files, or a pattern that fits at least one file"),
-            where=Place(file=given),
+            where=Place(file=without_secrets(given)),
         )
     return paths
 
@@ -87,13 +94,17 @@ def _files(given: str) -> list[str]:
 def _planned(bundle: Bundle, path: str, *, year: int | None, this_year: int, keep: Sequence[str]) -> PlannedFile:
     seen = stamp(path)
     if seen[0] == 0:
-        raise InputError(msg("The file is empty."), where=Place(file=path), fix=msg("Remove it, or write it again."))
+        raise InputError(
+            msg("The file is empty."), where=Place(file=without_secrets(path)), fix=msg("Remove it, or write it again.")
+        )
     with readable(path):
         source = source_file(path)
         schema = headers_of(source, bundle.profile)
     said = year if year is not None else _said_year(bundle, path)
     of_rows = this_year if said is None else said
-    columns = column_map(bundle, schema.names, of_rows, keep=keep, file=path, ignore_year=year is not None)
+    columns = column_map(
+        bundle, schema.names, of_rows, keep=keep, file=without_secrets(path), ignore_year=year is not None
+    )
     return PlannedFile(source, seen, schema, columns, of_rows)
 
 
@@ -109,9 +120,9 @@ def _check_same(first: PlannedFile, other: PlannedFile) -> None:
     if _carried(first) != _carried(other):
         raise InputError(
             msg("Two files have different columns to carry into the output."),
-            expected=msg("{columns}, as in {file}", columns=_carried(first), file=first.source.path),
+            expected=msg("{columns}, as in {file}", columns=_carried(first), file=first.name),
             got=msg("{columns}", columns=_carried(other)),
-            where=Place(file=other.source.path),
+            where=Place(file=other.name),
             fix=msg("Give these columns the same names and types in all files, or run the command once for each file."),
         )
 
@@ -124,16 +135,17 @@ def _carried(file: PlannedFile) -> str:
 def _parts(file: PlannedFile) -> Iterator[FilePart]:
     """Row groups gathered into parts of about PART_ROWS; another file whole."""
     if file.source.kind != "parquet":
-        yield FilePart(file, None)
+        yield FilePart(file, None, size=file.stamp[0])
         return
     with readable(file.source.path):
         counts = row_groups(file.source)
+    a_row = file.stamp[0] / max(sum(counts), 1)
     groups: list[int] = []
     first = rows = 0
     for group, count in enumerate(counts):
         if groups and rows + count > PART_ROWS:
-            yield FilePart(file, tuple(groups), first, rows)
+            yield FilePart(file, tuple(groups), first, rows, round(rows * a_row))
             groups, first, rows = [], first + rows, 0
         groups.append(group)
         rows += count
-    yield FilePart(file, tuple(groups), first, rows)
+    yield FilePart(file, tuple(groups), first, rows, round(rows * a_row))

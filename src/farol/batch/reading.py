@@ -7,7 +7,7 @@ import csv
 import io
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path, PurePosixPath
 from typing import Any, Literal
@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from farol.batch.arrow import arrow
 from farol.batch.columns import ColumnMap
-from farol.batch.filesystem import open_seekable, open_stream
+from farol.batch.filesystem import open_seekable, store_errors, without_secrets
 from farol.errors import InputError, Place
 from farol.i18n import Message, msg
 from farol.profile import Profile
@@ -30,6 +30,8 @@ BATCH_ROWS = 32_768
 
 BLOCK_BYTES = 2 << 20
 """Bytes of text that become one record batch."""
+
+_PACKED_BYTES = 1 << 20
 
 _BEGINNING = 1 << 20
 """Bytes in which the headers of a csv file must end."""
@@ -75,7 +77,7 @@ def source_file(path: str) -> SourceFile:
             msg("This kind of file cannot be read."),
             expected=msg("a file that ends in {endings}, csv and NDJSON also in {packed}",
                          endings=", ".join(_ENDINGS), packed=", ".join(_COMPRESSIONS)),
-            where=Place(file=path),
+            where=Place(file=without_secrets(path)),
         )  # fmt: skip
     return _csv_file(path, compression) if kind == "csv" else SourceFile(path, kind, compression)
 
@@ -91,10 +93,10 @@ def headers_of(file: SourceFile, profile: Profile) -> Any:
     if file.kind == "workbook":
         return _workbook(file, profile).schema
     if file.kind == "ndjson":
-        with _opened(file) as stream:
+        with _opened(file) as (stream, _):
             block = next(blocks_of(stream, quoted=False), pa.py_buffer(b""))
         return pa.json.read_json(pa.BufferReader(block), pa.json.ReadOptions(block_size=len(block) + 1)).schema
-    with _opened(file) as stream, _arrow_reader(stream, seekable=file.compression is None) as reader:
+    with _opened(file) as (stream, _), _arrow_reader(stream, seekable=file.compression is None) as reader:
         return reader.schema
 
 
@@ -109,12 +111,14 @@ def row_groups(file: SourceFile) -> list[int]:
 class Rows:
     """Rows of a file: a pyarrow.RecordBatch with the columns that are wanted, and how many stood in the file.
 
-    `places` (n,) are those of the batch's rows among them, from 0; None where all could be read.
+    `places` (n,) are those of the batch's rows among them, from 0; None where all could be read. `read`: how many bytes
+    of the file had been read with them; None where nobody knows.
     """
 
     batch: Any
     total: int
     places: NDArray[np.int64] | None = None
+    read: int | None = None
 
 
 Piece = Callable[[], Rows]
@@ -139,25 +143,26 @@ def pieces_of(
     elif file.kind == "workbook":
         yield _read(_workbook(file, profile).select(wanted))
     elif file.kind == "arrow":
-        with _opened(file) as stream, _arrow_reader(stream, seekable=file.compression is None) as reader:
+        with _opened(file) as (stream, raw), _arrow_reader(stream, seekable=file.compression is None) as reader:
+            tell = reader.tell if isinstance(reader, _FileReader) else raw
             for batch in reader:
                 for start in range(0, batch.num_rows, BATCH_ROWS):
-                    yield _read(batch.slice(start, BATCH_ROWS).select(wanted))
+                    yield _read(batch.slice(start, BATCH_ROWS).select(wanted), tell())
     else:
         decode = _csv_block(file, columns, schema, profile) if file.kind == "csv" else _json_block(columns, schema)
-        with _opened(file) as stream:
+        with _opened(file) as (stream, tell):
             for place, block in enumerate(blocks_of(stream, quoted=file.kind == "csv")):
-                yield partial(_decoded, file.path, decode, block, place == 0)
+                yield partial(_decoded, file.path, decode, block, place == 0, tell())
 
 
-def _read(batch: Any) -> Piece:
-    rows = Rows(batch, batch.num_rows)
+def _read(batch: Any, read: int | None = None) -> Piece:
+    rows = Rows(batch, batch.num_rows, read=read)
     return lambda: rows
 
 
-def _decoded(path: str, decode: Callable[[Any, bool], Rows], block: Any, is_first: bool) -> Rows:
+def _decoded(path: str, decode: Callable[[Any, bool], Rows], block: Any, is_first: bool, read: int) -> Rows:
     with readable(path):
-        return decode(block, is_first)
+        return replace(decode(block, is_first), read=read)
 
 
 def blocks_of(stream: Any, *, quoted: bool) -> Iterator[Any]:
@@ -266,7 +271,7 @@ def readable(path: str, group: int | None = None) -> Iterator[None]:
         yield
     except MemoryError:  # Arrow's is an error of its own, too, and says nothing of the file
         raise
-    except (arrow().ArrowException, OSError, EOFError) as error:
+    except store_errors() as error:
         reason = error.strerror if isinstance(error, OSError) else None
         raise InputError(
             msg("The file cannot be read."),
@@ -276,13 +281,24 @@ def readable(path: str, group: int | None = None) -> Iterator[None]:
             else None
             if group is None
             else msg("damage in row group {group}", group=group),
-            where=Place(file=path),
+            where=Place(file=without_secrets(path)),
             fix=msg("Write or copy the file again."),
         ) from None
 
 
-def _opened(file: SourceFile) -> Any:
-    return open_seekable(file.path) if file.compression is None else open_stream(file.path, file.compression)
+@contextmanager
+def _opened(file: SourceFile) -> Iterator[tuple[Any, Callable[[], int]]]:
+    """A file's unpacked bytes, and what says how many bytes of the file itself have been read."""
+    with open_seekable(file.path) as raw, _unpacked(raw, file.compression) as stream:
+        yield stream, raw.tell
+
+
+def _unpacked(raw: Any, compression: str | None) -> Any:
+    """A file's bytes. Packed ones are taken in large pieces: each may be a request to a server."""
+    pa = arrow()
+    if compression is None:
+        return raw
+    return pa.CompressedInputStream(pa.BufferedInputStream(raw, _PACKED_BYTES), compression)
 
 
 def _numbers(columns: ColumnMap, profile: Profile) -> frozenset[int]:
@@ -299,14 +315,16 @@ def _arrow_reader(stream: Any, *, seekable: bool) -> Any:
         return pa.ipc.open_stream(stream)
     is_file = stream.read(6) == b"ARROW1"
     stream.seek(0)
-    return _FileReader(pa.ipc.open_file(stream)) if is_file else pa.ipc.open_stream(stream)
+    return _FileReader(pa.ipc.open_file(stream), stream.size()) if is_file else pa.ipc.open_stream(stream)
 
 
 class _FileReader:
     """Arrow's file form, read as its stream form is."""
 
-    def __init__(self, reader: Any) -> None:
+    def __init__(self, reader: Any, size: int) -> None:
         self._reader = reader
+        self._size = size
+        self._at = 0
         self.schema = reader.schema
 
     def __enter__(self) -> _FileReader:
@@ -317,12 +335,18 @@ class _FileReader:
 
     def __iter__(self) -> Iterator[Any]:
         for place in range(self._reader.num_record_batches):
+            self._at = place + 1
             yield self._reader.get_batch(place)
+
+    def tell(self) -> int:
+        """About how many bytes have been read: the file is read in places."""
+        batches: int = self._reader.num_record_batches
+        return self._size * self._at // max(batches, 1)
 
 
 def _csv_file(path: str, compression: str | None) -> SourceFile:
     """A csv file by its beginning: its separator, its encoding, and how many lines its headers have."""
-    with open_stream(path, compression) as stream:
+    with open_seekable(path) as raw, _unpacked(raw, compression) as stream:
         beginning = stream.read(_BEGINNING)
     try:
         codecs.getincrementaldecoder("utf-8")().decode(beginning)  # a character may be cut at the end

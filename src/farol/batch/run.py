@@ -21,18 +21,19 @@ from uuid import uuid4
 import numpy as np
 
 from farol.batch.arrow import arrow
-from farol.batch.filesystem import stamp
+from farol.batch.filesystem import stamp, without_secrets
 from farol.batch.parts import FilePart
 from farol.batch.reading import Piece, Rows, pieces_of, readable
 from farol.batch.score import BatchScorer, ScoredBatch
+from farol.batch.sending import beside, send_file, send_folder
 from farol.batch.writing import OutputFormat, joined_to, partitioned_to, write_refused, writer_to
 from farol.errors import InputError, Place
 from farol.files import canonical_json, replace_file
 from farol.i18n import msg
 from farol.model.counters import Counts
 
-Progress = Callable[[int], None]
-"""Called with the rows that were scored since it was called last, from any thread."""
+Progress = Callable[[int, int], None]
+"""Called with the rows and the bytes of files (`FilePart.size`) done since it was called last, in any thread."""
 
 _PLAN = "plan.json"
 _WHOLE = "_all"
@@ -41,13 +42,32 @@ _WHOLE = "_all"
 @dataclass(frozen=True, slots=True, eq=False)
 class Output:
     """Where the answers go: one file, or a folder of parts, in a form; or a folder with one for each value of the
-    columns `partition_by`.
+    columns `partition_by`. With an `address` they are finished at `path`, in a folder of their own, and sent there.
     """
 
     path: Path
     form: OutputFormat
     is_folder: bool
     partition_by: tuple[str, ...] = ()
+    address: str = ""
+
+    @property
+    def name(self) -> str:
+        """The output for a reader: its path or address."""
+        return without_secrets(self.address) or str(self.path)
+
+    @property
+    def refused_name(self) -> str:
+        """The file of the refused rows for a reader."""
+        if not self.address:
+            return str(self.refused)
+        ending = f"/{self.refused.name}" if self.is_folder else ".refused.csv"
+        return without_secrets(beside(self.address, ending))
+
+    @property
+    def finished_plan(self) -> Path:
+        """The file that says for what the answers at `path`, which wait to be sent, were made."""
+        return self.path.with_name("plan.json")
 
     @property
     def work(self) -> Path:
@@ -113,17 +133,49 @@ def run(
     """
     job = Job(scorer, dict(enumerate(parts)), output, output_schema(scorer, parts[0]), progress)
     _check_partitions(job)
+    report = _reported(job) if _waits_to_be_sent(job) else _scored(job, engine)
+    if output.address:
+        _send(output)
+    return report
+
+
+def _waits_to_be_sent(job: Job) -> bool:
+    """Whether an earlier run finished these very answers and could not send them. InputError for those of another."""
+    finished = job.output.finished_plan
+    if not job.output.address or not finished.exists():
+        return False
+    _check_plan(finished, _plan(job))
+    return True
+
+
+def _send(output: Output) -> None:
+    """Sends finished answers and removes them here."""
+    if output.is_folder:
+        send_folder(output.path, output.address, output.report.name)
+    else:
+        send_file(output.refused, beside(output.address, ".refused.csv"))
+        send_file(output.report, beside(output.address, ".farol.json"))
+        send_file(output.path, output.address)
+    shutil.rmtree(output.path.parent)
+
+
+def _scored(job: Job, engine: Engine) -> BatchReport:
+    """What became of all rows, when the answers are at the output's path."""
+    output, progress = job.output, job.progress
     work = output.work
     with _writable(work):
         work.mkdir(mode=0o700, parents=True, exist_ok=True)
         _check_plan(work / _PLAN, _plan(job))
     waiting = [place for place in job.parts if not is_finished(output, place)]
     for place in sorted({*job.parts} - {*waiting}):
-        progress(rows_of(output, place))
+        progress(rows_of(output, place), job.parts[place].size)
     with _writable(work), _gathered(job) as gather:
         engine(job, waiting, gather)
         gather()
-    return _finish(job, resumed=len(parts) - len(waiting))
+    report = _finish(job, resumed=len(job.parts) - len(waiting))
+    if output.address:
+        replace_file(output.finished_plan, _plan(job))
+    return report
 
 
 def _check_partitions(job: Job) -> None:
@@ -202,33 +254,35 @@ def score_part(job: Job, place: int, blocks: ThreadPoolExecutor | None = None, a
     part, output = job.parts[place], job.output
     file, work, name = part.file, output.work, _name(place)
     columns = file.columns.among_wanted()
-    rows = unanswered = at_risk = 0
+    rows = unanswered = at_risk = passed = 0
     refused: list[tuple[str, int, str, str]] = []
     counts = np.zeros(job.scorer.scorer.layout.width, dtype=np.int64)
     answers = work / f".{name}.{uuid4().hex}"
-    if not file.columns.has_codes:  # the number of a row stands for its code, and is known when those before are
+    if not file.columns.codes:  # the number of a row stands for its code, and is known when those before are
         blocks = None
     try:
         with _writable(answers), writer_to(answers, output.part_form, job.schema, headers=output.is_folder) as writer:
 
-            def score(piece: Piece) -> tuple[Any, ScoredBatch]:
-                scored = job.scorer.score(piece(), columns, file.year, first=part.first + rows)
-                return writer.encode(scored.answers), scored
+            def score(piece: Piece) -> tuple[Any, ScoredBatch, int | None]:
+                given = piece()
+                scored = job.scorer.score(given, columns, file.year, first=part.first + rows)
+                return writer.encode(scored.answers), scored, given.read
 
-            for encoded, scored in _in_order(score, pieces_in(part, job.scorer), blocks, ahead):
+            for encoded, scored, read in _in_order(score, pieces_in(part, job.scorer), blocks, ahead):
                 writer.write(encoded)
                 for refusal in scored.refused:
                     number, reason = part.first + rows + refusal.row + 1, refusal.reason.render(job.scorer.locale)
-                    refused.append((file.source.path, number, refusal.column, reason))
+                    refused.append((file.name, number, refusal.column, reason))
                 rows += scored.rows
                 unanswered += scored.unanswered
                 at_risk += scored.at_risk
                 counts += scored.counts
-                job.progress(scored.rows)
+                before, passed = passed, _passed(part, rows, read)
+                job.progress(scored.rows, passed - before)
         if stamp(file.source.path) != file.stamp:
             raise InputError(
                 msg("The file changed while it was read."),
-                where=Place(file=file.source.path),
+                where=Place(file=file.name),
                 fix=msg("Wait until it is whole, then start again; add {option} to begin anew.", option="--restart"),
             )
         with _writable(work):
@@ -236,6 +290,7 @@ def score_part(job: Job, place: int, blocks: ThreadPoolExecutor | None = None, a
             answers.replace(work / f"{name}.{output.part_form}")
             known = {"rows": rows, "refused": len(refused), "unanswered": unanswered, "at_risk": at_risk}
             replace_file(_finished(work, place), canonical_json({**known, "counts": counts.tolist()}))
+        job.progress(0, part.size - passed)
     except (MemoryError, arrow().ArrowMemoryError) as error:
         raise InputError(
             msg("There is not enough memory."),
@@ -245,6 +300,13 @@ def score_part(job: Job, place: int, blocks: ThreadPoolExecutor | None = None, a
     finally:
         answers.unlink(missing_ok=True)
         arrow().default_memory_pool().release_unused()
+
+
+def _passed(part: FilePart, rows: int, read: int | None) -> int:
+    """How many bytes of a part are done when these rows are."""
+    if part.rows:
+        return part.size * rows // part.rows
+    return min(read or 0, part.size)
 
 
 def pieces_in(part: FilePart, scorer: BatchScorer) -> Iterator[Piece]:
@@ -298,20 +360,40 @@ def _finish(job: Job, *, resumed: int) -> BatchReport:
         if output.partition_by:
             for name in ("_refused.csv", "_farol.json"):
                 (work / name).replace(work / _WHOLE / name)
-            (work / _WHOLE).replace(output.path)
+            _replace_folder(work / _WHOLE, output.path)
             shutil.rmtree(work)
         elif output.is_folder:
             for leftover in (_PLAN, *(f"{name}{end}" for name in names for end in (".json", ".refused.csv"))):
                 (work / leftover).unlink()
             for unfinished in work.glob(".part-*"):  # of a run that was killed
                 unfinished.unlink()
-            work.replace(output.path)
+            _replace_folder(work, output.path)
         else:
             (work / "_refused.csv").replace(output.refused)
             (work / "_farol.json").replace(output.report)
             (work / _WHOLE).replace(output.path)
             shutil.rmtree(work)
     return report
+
+
+def _replace_folder(new: Path, path: Path) -> None:
+    """Puts a folder in the place of another; no system does that in one step."""
+    old = path.with_name(f".{path.name}.{uuid4().hex}")
+    if path.exists():
+        path.replace(old)
+    new.replace(path)
+    shutil.rmtree(old, ignore_errors=True)
+
+
+def _reported(job: Job) -> BatchReport:
+    """What the report of finished answers says became of all rows."""
+    known = json.loads(job.output.report.read_bytes())
+    return BatchReport(
+        **{name: known[name] for name in ("rows", "scored", "refused", "unanswered", "at_risk")},
+        parts=len(job.parts),
+        resumed=len(job.parts),
+        counts=np.array(known["counters"]["cells"], dtype=np.int64),
+    )
 
 
 def _join_refused(parts: Sequence[Path], out: Path) -> None:
@@ -330,7 +412,7 @@ def _summary(job: Job, report: BatchReport) -> dict[str, object]:
         "task": bundle.task,
         "model_version": bundle.version,
         "threshold": bundle.manifest.threshold,
-        "files": list(dict.fromkeys(part.file.source.path for part in parts)),
+        "files": list(dict.fromkeys(part.file.name for part in parts)),
         "rows": report.rows,
         "scored": report.scored,
         "refused": report.refused,

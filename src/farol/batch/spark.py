@@ -14,6 +14,7 @@ import json
 import tempfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor, wait
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from threading import Lock
@@ -48,8 +49,8 @@ def open_session(*, master: str | None, remote: str | None) -> Any:
         if not remote:
             import py4j  # noqa: F401, PLC0415
     except ImportError as error:
-        raise MissingExtraError(msg("Scoring on Spark needs a library that is not installed."), extra=extra) from error
-    builder = SparkSession.builder.appName("farol score")
+        raise MissingExtraError(msg("Working on Spark needs a library that is not installed."), extra=extra) from error
+    builder = SparkSession.builder.appName("farol")
     try:
         if remote:
             return builder.remote(remote).getOrCreate()
@@ -95,7 +96,7 @@ def on_spark(session: Any) -> Engine:
                     wait([task], timeout=_LOOK)
                     for place in [place for place in unseen if is_finished(job.output, place)]:
                         unseen.discard(place)
-                        job.progress(rows_of(job.output, place))
+                        job.progress(rows_of(job.output, place), job.parts[place].size)
                     gather()
             except BaseException:  # Ctrl-C, too: the cluster has other work to do
                 _interrupt(session)
@@ -107,14 +108,8 @@ def on_spark(session: Any) -> Engine:
 
 def _check(result: Callable[[], Sequence[Any]], unseen: set[int], job: Job) -> None:
     """Raise the first error of a task, or that of the cluster."""
-    try:
+    with cluster_gave_up(msg("Look into its log, then start again: finished parts are kept.")):
         rows = result()
-    except _cluster_errors() as error:
-        raise InputError(
-            msg("The cluster gave up."),
-            got=msg("{kind}", kind=type(error).__name__),
-            fix=msg("Look into its log, then start again: finished parts are kept."),
-        ) from error
     for row in sorted((row for row in rows if row.error), key=lambda row: row.part):
         raise _error_of(row.error)
     missing = [place for place in sorted(unseen) if not is_finished(job.output, place)]
@@ -124,6 +119,19 @@ def _check(result: Callable[[], Sequence[Any]], unseen: set[int], job: Job) -> N
             expected=msg("a folder that this machine and all workers see under the same name"),
             where=Place(file=str(job.output.work)),
         )
+
+
+@contextmanager
+def cluster_gave_up(fix: Message) -> Iterator[None]:
+    """What a cluster raises that gives up, as InputError."""
+    try:
+        yield
+    except _cluster_errors() as error:
+        raise InputError(
+            msg("The cluster gave up."),
+            got=msg("{kind}", kind=type(error).__name__),
+            fix=fix,
+        ) from error
 
 
 def _cluster_errors() -> tuple[type[Exception], ...]:
@@ -214,7 +222,7 @@ class SentJob:
         if is_finished(self.output, place):  # by a task that ran before
             return
         scorer = BatchScorer(_scorer_of(self.bundle), reasons=self.reasons, locale=self.locale)
-        score_part(Job(scorer, self.parts, self.output, self.schema, lambda _rows: None), place)
+        score_part(Job(scorer, self.parts, self.output, self.schema, lambda _rows, _bytes: None), place)
 
 
 def _result(place: int, error: str | None) -> Any:

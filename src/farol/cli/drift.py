@@ -15,7 +15,7 @@ from rich.table import Table
 
 from farol.cli.check import Format, FormatOption, ProfileOption, YearOption
 from farol.cli.drift_pairwise import show_pairwise
-from farol.cli.explain import TaskNowOption
+from farol.cli.explain import SliceOption, TaskNowOption, WindowOption
 from farol.cli.serve import DataOption
 from farol.cli.terminal import (
     ERR,
@@ -55,13 +55,8 @@ class Shift(StrEnum):
 
 def drift(
     task: TaskNowOption = None,
-    window: Annotated[
-        str, typer.Option("--window", help=_("7d, 30d, 90d, all, year:2024, 2024-03-01..2024-05-31, or since:VERSION."))
-    ] = "30d",
-    part: Annotated[
-        str,
-        typer.Option("--slice", help=_("Only these predictions: class=8B, source=api, or a level such as phase=3.")),
-    ] = "",
+    window: WindowOption = "30d",
+    part: SliceOption = "",
     same_levels: Annotated[
         bool,
         typer.Option("--same-levels", help=_("Compare with training rows weighted to the levels of the window.")),
@@ -200,13 +195,8 @@ def _is_of_training(file: Path, year: int, bundle: Bundle, settings: Settings) -
 
 def estimate(
     task: TaskNowOption = None,
-    window: Annotated[
-        str, typer.Option("--window", help=_("7d, 30d, 90d, all, year:2024, 2024-03-01..2024-05-31, or since:VERSION."))
-    ] = "30d",
-    part: Annotated[
-        str,
-        typer.Option("--slice", help=_("Only these predictions: class=8B, source=api, or a level such as phase=3.")),
-    ] = "",
+    window: WindowOption = "30d",
+    part: SliceOption = "",
     output: FormatOption = Format.text,
     artifacts: ArtifactsOption = None,
     data: DataOption = None,

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import time
 from datetime import UTC, datetime
 from enum import StrEnum
-from pathlib import Path
+from pathlib import Path, PurePosixPath
+from threading import Lock
 from typing import TYPE_CHECKING, Annotated
 from zoneinfo import ZoneInfo
 
@@ -59,9 +61,14 @@ def score(
         ),
     ],
     out: Annotated[
-        Path,
+        str,
         typer.Option(
-            "--out", help=_("Where the answers go: one file, if the name has an ending; else a folder of files.")
+            "--out",
+            metavar=_("PATH"),
+            help=_(
+                "Where the answers go: one file, if the name has an ending; else a folder of files. Also an address "
+                "such as s3://…"
+            ),
         ),
     ],
     task: TaskOption = None,
@@ -99,6 +106,14 @@ def score(
     remote: Annotated[
         str | None, typer.Option("--remote", help=_("A server of Spark Connect or Sail, such as sc://host:15002."))
     ] = None,
+    work: Annotated[
+        Path,
+        typer.Option(
+            "--work",
+            help=_("A folder for answers that are not finished or not sent yet, where --out is an address."),
+            show_default=_("this folder"),
+        ),
+    ] = Path(),
     recorded: Annotated[
         bool,
         typer.Option("--record", help=_("Add the counts to the log, for `farol drift --slice source=file`.")),
@@ -109,6 +124,7 @@ def score(
     data: DataOption = None,
 ) -> None:
     """Score files of any size."""
+    from farol.batch.filesystem import is_address
     from farol.batch.monitoring import record
     from farol.batch.parts import plan_parts
     from farol.batch.run import on_this_machine, run
@@ -122,11 +138,12 @@ def score(
     workers = threads or os.cpu_count() or 1
     on_cluster = engine is EngineName.spark or (engine is None and bool(master or remote))
     if on_cluster:  # which has another folder to start from
-        out, inputs = out.absolute(), [given if "://" in given else str(Path(given).absolute()) for given in inputs]
+        out, work = out if is_address(out) else str(Path(out).absolute()), work.absolute()
+        inputs = [given if is_address(given) else str(Path(given).absolute()) for given in inputs]
     elif master or remote:
         raise InputError(msg("{option} names a Spark cluster, and --engine local does without.",
                              option="--master" if master else "--remote"))  # fmt: skip
-    output = output_at(out, form, partition_by or [])
+    output = output_at(out, form, partition_by or [], work=work)
     _check_output(output, overwrite=overwrite, restart=restart)
     scorer = Scorer(open_model(settings, task, NEXT_YEAR))
     this_year = datetime.now(UTC).astimezone(ZoneInfo(settings.timezone)).year
@@ -138,22 +155,21 @@ def score(
         else on_this_machine(workers)
     )
     began = time.perf_counter()
-    known = [part.rows for part in parts]
-    total = None if None in known else sum(rows or 0 for rows in known)
     columns = (
         TextColumn("{task.description}"),
         BarColumn(),
-        TextColumn(_("{task.completed:,.0f} rows, {task.fields[rate]:,.0f} a second")),
+        TextColumn(_("{task.fields[rows]:,.0f} rows, {task.fields[rate]:,.0f} a second")),
         TimeElapsedColumn(),
         TimeRemainingColumn(),
     )
     with Progress(*columns, console=ERR, transient=not ERR.is_terminal) as bars:
-        bar = bars.add_task(_("Answering"), total=total, rate=0.0)
+        bar = bars.add_task(_("Answering"), total=sum(part.size for part in parts), rows=0, rate=0.0)
+        lock = Lock()
 
-        def progress(rows: int) -> None:
-            bars.update(bar, advance=rows)
-            done = bars.tasks[0].completed
-            bars.update(bar, rate=done / max(time.perf_counter() - began, 1e-9))
+        def progress(rows: int, size: int) -> None:
+            with lock:
+                done = bars.tasks[0].fields["rows"] + rows
+                bars.update(bar, advance=size, rows=done, rate=done / max(time.perf_counter() - began, 1e-9))
 
         batch_scorer = BatchScorer(scorer, reasons=reasons, locale=terminal_locale())
         report = run(batch_scorer, parts, output, engine=finish, progress=progress)
@@ -163,29 +179,48 @@ def score(
             record(store, scorer, report, at=datetime.now(UTC))
 
 
-def output_at(out: Path, form: Form | None, partition_by: Sequence[str] = ()) -> Output:
+def output_at(given: str, form: Form | None, partition_by: Sequence[str] = (), *, work: Path = Path()) -> Output:
     """Where the answers go. InputError where the ending fits neither --format nor --partition-by."""
+    from farol.batch.filesystem import is_address
     from farol.batch.run import Output
+    from farol.batch.sending import UNDER_WAY
 
+    out, address = Path(given), ""
+    if is_address(given):
+        base, _question, query = given.partition("?")
+        address = f"{base.rstrip('/')}?{query}" if query else base.rstrip("/")
+        name = PurePosixPath(base).name
+        out = work / f"{name}{UNDER_WAY}" / name
     ending = {".parquet": Form.parquet, ".csv": Form.csv, ".ndjson": Form.ndjson, ".jsonl": Form.ndjson}.get(
         out.suffix.lower(), Form.arrow if out.suffix.lower() in (".arrow", ".feather") else None
     )
+    if ending is None and form is None and re.fullmatch(r"\.[a-zA-Z]\w{1,4}", out.suffix):
+        raise InputError(
+            msg("Answers are not written in files of this ending."),
+            expected=msg(".csv, .parquet, .ndjson, .jsonl, .arrow or .feather, or none for a folder"),
+            where=Place(file=str(out)),
+            fix=msg("Spreadsheet programs open the .csv. A folder of this name is written with --format."),
+        )
     if ending is not None and form is not None and form is not ending:
         raise InputError(
             msg("The ending of the output does not fit --format."),
             expected=msg("an ending of {form}, or none for a folder", form=form.value),
-            where=Place(file=str(out)),
+            where=Place(file=given),
         )
     if ending is not None and partition_by:
         raise InputError(
             msg("An output with partitions is a folder."),
-            where=Place(file=str(out)),
+            where=Place(file=given),
             fix=msg("Give --out a name without an ending, and --format."),
         )
-    return Output(out, (form or ending or Form.parquet).value, ending is None, tuple(dict.fromkeys(partition_by)))
+    columns = tuple(dict.fromkeys(partition_by))
+    return Output(out, (form or ending or Form.parquet).value, ending is None, columns, address)
 
 
 def _check_output(output: Output, *, overwrite: bool, restart: bool) -> None:
+    if output.address:
+        _check_address(output, overwrite=overwrite, restart=restart)
+        return
     if restart and output.work.exists():
         shutil.rmtree(output.work)
     if not output.path.exists():
@@ -204,12 +239,26 @@ def _check_output(output: Output, *, overwrite: bool, restart: bool) -> None:
         )
 
 
+def _check_address(output: Output, *, overwrite: bool, restart: bool) -> None:
+    from farol.batch.sending import is_there
+
+    if restart and output.path.parent.exists():
+        shutil.rmtree(output.path.parent)
+    # What an earlier run could not send to the end may be there in part.
+    if is_there(output.address) and not (overwrite or output.finished_plan.exists()):
+        raise InputError(
+            msg("The output is there already."),
+            where=Place(file=output.name),
+            fix=msg("Choose another place, or replace it with --overwrite."),
+        )
+
+
 def tell_columns(bundle: Bundle, parts: Sequence[FilePart]) -> None:
     """The columns that a file has and nobody reads, and those that the answers miss, on standard error."""
     plan, features = bundle.inputs.plan, bundle.task_spec.features
     seen: set[tuple[tuple[str, ...], tuple[str, ...]]] = set()
     for part in parts:
-        columns, file = part.file.columns, part.file.source.path
+        columns, file = part.file.columns, part.file.name
         known = frozenset(columns.inputs)
         missing = tuple(dict.fromkeys(name for feature in features for name in plan.needed(feature, known)))
         if (columns.unread, missing) in seen:  # many files of the same columns say it once
@@ -258,14 +307,14 @@ def tell(scorer: Scorer, report: BatchReport, output: Output, seconds: float) ->
         )
     )
     if report.refused:
-        say(msg("Each refused row and its reason: {path}", path=output.refused))
+        say(msg("Each refused row and its reason: {path}", path=output.refused_name))
     say(msg("Drift against training: {verdict}", verdict=verdict_label(drift.verdict, terminal_locale())))
     if report.resumed:
         say(msg("Parts finished before: {resumed} of {parts}.", resumed=report.resumed, parts=report.parts))
     say(
         msg(
-            "wrote {path} in {seconds} s ({rate} rows a second)",
-            path=output.path,
+            "wrote {path} in {seconds} s (rows a second: {rate})",
+            path=output.name,
             seconds=decimal(seconds, 1),
             rate=f"{report.rows / max(seconds, 1e-9):.0f}",
         )

@@ -31,7 +31,7 @@ from farol.cli.terminal import (
     say_heading,
     say_reading,
 )
-from farol.errors import InputError, MissingExtraError, PlanError
+from farol.errors import InputError, MissingExtraError, Place, PlanError
 from farol.i18n import Message, msg, terminal_locale
 
 if TYPE_CHECKING:
@@ -39,7 +39,7 @@ if TYPE_CHECKING:
     from farol.model.trained import TrainedModel
     from farol.profile import Profile, Task
     from farol.settings import Settings
-    from farol.training.large import LargePanel
+    from farol.training.large import Fit, LargePanel
     from farol.training.population import Population
     from farol.workbook.panel import Panel
 
@@ -106,6 +106,13 @@ def train(
             help=_("With a folder of panels: write the figures of every group, such as school, to a csv file."),
         ),
     ] = None,
+    master: Annotated[
+        str | None,
+        typer.Option(
+            "--master",
+            help=_("With a folder of panels: the Spark cluster that trains the trees, such as spark://host:7077."),
+        ),
+    ] = None,
 ) -> None:
     """Train the tasks asked for and write a bundle of each."""
     from farol.evaluation.capacity import parse_capacity
@@ -120,6 +127,7 @@ def train(
         year=year,
         by=tuple(by or ()),
         figures=figures,
+        master=master,
     )
     train_workbook(workbook, settings, task=task, seed=seed, options=options)
 
@@ -155,7 +163,8 @@ class Options:
     """How to train: the capacity (None: the usual one), in a hurry or not, whether and how to promote.
 
     `as_of`: know only the sheets up to that year; `year`: that of a file whose name has none; `by`: columns by whose
-    values the figures of a large panel are given apart, `figures`: the csv file that has them.
+    values the figures of a large panel are given apart, `figures`: the csv file that has them; `master`: the Spark
+    cluster that trains on a large panel.
     """
 
     capacity: Capacity | None = None
@@ -166,6 +175,7 @@ class Options:
     year: int | None = None
     by: tuple[str, ...] = ()
     figures: Path | None = None
+    master: str | None = None
 
 
 def train_workbook(
@@ -188,6 +198,7 @@ def train_workbook(
         bars = opened.enter_context(Progress(*columns, console=ERR, transient=not ERR.is_terminal))
         large = _deal_out(workbook, profile, options, opened, bars) if is_large(workbook, profile) else None
         if large is None:
+            _check_no_cluster(workbook, options)
             bar = bars.add_task(msg("Reading {file}", file=workbook.name).render(terminal_locale()), total=1.0)
             panel = open_panel(workbook, profile, settings, SheetNeeds(year=options.year))
             bars.update(bar, completed=1.0)
@@ -226,6 +237,15 @@ def train_workbook(
     return panel
 
 
+def _check_no_cluster(workbook: Path, options: Options) -> None:
+    if options.master is not None:
+        raise InputError(
+            msg("A Spark cluster trains only on a folder of panels."),
+            where=Place(file=str(workbook)),
+            fix=msg("Leave {option} out: this machine trains on a workbook in seconds.", option="--master"),
+        )
+
+
 def _say_refused(refusal: PlanError) -> None:
     OUT.print()
     say(msg("This task was not trained; the others were:"))
@@ -235,14 +255,26 @@ def _say_refused(refusal: PlanError) -> None:
 
 def _deal_out(workbook: Path, profile: Profile, options: Options, opened: ExitStack, bars: Progress) -> LargePanel:
     """The shards of a folder of panels, in a folder of their own that goes with `opened`."""
-    from farol.training.large import LargePanel
+    from farol.training.large import LargePanel, fitted_here
     from farol.workbook.shards import deal_out
 
     _require_columns(profile, options.by)
     bar = bars.add_task(msg("Reading {file}", file=workbook.name).render(terminal_locale()), total=1.0)
     folder = Path(opened.enter_context(TemporaryDirectory(prefix="farol-train-")))
+    fit = fitted_here if options.master is None else _spark_fit(options.master, opened)
     shards = deal_out(workbook, profile, folder, lambda share: bars.update(bar, completed=share))
-    return LargePanel(shards, folder / "arrays", by=options.by, counted=partial(_write_figures, options.figures))
+    counted = partial(_write_figures, options.figures)
+    return LargePanel(shards, folder / "arrays", by=options.by, counted=counted, fit=fit)
+
+
+def _spark_fit(master: str, opened: ExitStack) -> Fit:
+    """What trains on a cluster. Its session ends with `opened`."""
+    from farol.batch.spark import open_session
+    from farol.batch.spark_training import fitted_on_spark
+
+    session = open_session(master=master, remote=None)
+    opened.callback(session.stop)
+    return partial(fitted_on_spark, session)
 
 
 def _write_figures(path: Path | None, population: Population) -> None:

@@ -11,7 +11,7 @@ The tested model then answers all test rows, in one pass, for the figures of `fa
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
@@ -39,6 +39,8 @@ from farol.workbook.shards import Shards
 
 Singles = NDArray[np.float32]
 Share = Callable[[float], None]
+Fit = Callable[[Mapping[str, object], Sequence[Path]], xgboost.Booster]
+"""Trains trees with settings on the arrays of files, wherever it does that."""
 
 TESTED, SERVED, TEST = "tested", "served", "test"
 
@@ -47,12 +49,18 @@ def _ignore(_population: Population) -> None:
     """For whoever wants no counts."""
 
 
+def fitted_here(settings: Mapping[str, object], files: Sequence[Path]) -> xgboost.Booster:
+    """The trees of this machine. XGBoost reads one file after the other."""
+    rows = xgboost.QuantileDMatrix(_Files(list(files)), nthread=settings["nthread"])
+    return xgboost.train(dict(settings), rows, models.ROUNDS)
+
+
 @dataclass(frozen=True, slots=True)
 class LargePanel:
     """Shards of which the first is the sample, a folder for what is made of them, and how many processes read them.
 
     `by`: columns of the profile by whose values the test rows are counted apart, besides those of the fairness audit.
-    `counted` is given the counts when they are made.
+    `counted` is given the counts when they are made. `fit` trains.
     """
 
     shards: Shards
@@ -60,6 +68,7 @@ class LargePanel:
     processes: int = os.cpu_count() or 1
     by: tuple[str, ...] = ()
     counted: Callable[[Population], None] = _ignore
+    fit: Fit = fitted_here
 
     def prepared(self, profile: Profile, task: Task, plan: Plan, *, seed: int, share: Share) -> Prepared:
         """The rows of all shards as files of arrays, for a plan of the sample.
@@ -73,7 +82,7 @@ class LargePanel:
                 got=msg("rows: {count}", count=self.shards.rows),
             )
         columns = tuple(dict.fromkeys((*profile.audit, *self.by)))
-        quiet = replace(self, counted=_ignore)  # what other processes get
+        quiet = replace(self, counted=_ignore, fit=fitted_here)  # what other processes get
         preparation = _Preparation(quiet, profile, task, plan, columns, seed)
         fitted = preparation.preprocessing(self.shards.panel(0, profile))
         self.work.mkdir(parents=True, exist_ok=True)
@@ -178,8 +187,7 @@ class Prepared:
             "monotone_constraints": models.constraints(self.task, preprocessing),
         }
         files = [self.panel.arrays(part, shard) for shard in range(self.panel.shards.count)]
-        rows = xgboost.QuantileDMatrix(_Files(files), nthread=self.panel.processes)
-        return models.Fitted(preprocessing, xgboost.train(chosen, rows, models.ROUNDS))
+        return models.Fitted(preprocessing, self.panel.fit(chosen, files))
 
     def population(self, tested: models.Fitted, threshold: float) -> Population:
         """What the tested model answers for all test rows."""

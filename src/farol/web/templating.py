@@ -16,6 +16,7 @@ from farol.accounts.viewer import Duty
 from farol.i18n import visible
 from farol.web.locale import Reader, languages
 from farol.web.viewer import viewer_of
+from farol.web.wording import code, link, told
 
 STATIC = Path(__file__).parent / "static"
 
@@ -44,16 +45,6 @@ def page_policy(nonce: str) -> str:
     )
 
 
-def code(text: str) -> Markup:
-    """A text to type."""
-    return Markup("<code>{}</code>").format(text)
-
-
-def link(url: str, text: str) -> Markup:
-    """A link within a sentence."""
-    return Markup('<a href="{}">{}</a>').format(url, text)
-
-
 def _shown(value: object) -> object:
     """What stands in a page for a value: no text turns the direction of what stands beside it."""
     if not isinstance(value, str):
@@ -71,7 +62,7 @@ _ENVIRONMENT = Environment(
     finalize=_shown,
 )
 _ENVIRONMENT.globals.update(
-    Duty=Duty, code=code, link=link, model_pages=MODEL_PAGES, style_version=_STYLE, version=version("farol")
+    Duty=Duty, code=code, link=link, told=told, model_pages=MODEL_PAGES, style_version=_STYLE, version=version("farol")
 )
 
 

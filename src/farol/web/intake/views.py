@@ -17,7 +17,7 @@ from starlette.concurrency import run_in_threadpool
 from starlette.datastructures import FormData, UploadFile
 
 from farol.access import access
-from farol.accounts.audit import Action, record
+from farol.accounts.audit import Action, AuditValues, audit_values, record
 from farol.accounts.viewer import Viewer
 from farol.errors import FarolError, InputError, ServiceError, WorkbookError
 from farol.i18n import msg
@@ -53,6 +53,7 @@ from farol.web.intake.faults import normal_faults, steps_of, unknown_headers
 from farol.web.locale import Reader, reader_of
 from farol.web.templating import page
 from farol.web.viewer import viewer_of
+from farol.web.wording import told_error
 
 logger = logging.getLogger("farol.web")
 router = APIRouter(include_in_schema=False)
@@ -116,6 +117,10 @@ class UploadVisit:
         """To another page, by GET."""
         return RedirectResponse(self.reader.url(path, **query), 303)
 
+    def changed(self, subject: str, details: str) -> AuditValues:
+        """A line of the audit for the transaction that changes something."""
+        return audit_values(self.viewer.id, Action.changed, subject, at=self.now, details=details)
+
     def note(self, action: Action, subject: str, details: str = "") -> None:
         """A line of the audit."""
         record(self.store, self.viewer, action, subject, at=self.now, details=details)
@@ -151,9 +156,9 @@ def workbooks(request: Request) -> Response:
 
 
 def _list_values(visit: UploadVisit, error: FarolError | None) -> dict[str, object]:
-    store, locale = visit.store, visit.reader.locale
+    store = visit.store
     return {
-        "error": None if error is None else error.lines(locale),
+        "error": None if error is None else told_error(error, visit.reader),
         "uploads": list_uploads(store),
         "active": active_job(store),
         "jobs": latest_jobs(store, JOBS_SHOWN),
@@ -203,7 +208,6 @@ def _taken(visit: UploadVisit, files: list[tuple[str, BinaryIO]]) -> Response:
     try:
         _require_own(visit)
         upload = stage(visit.settings, visit.store, visit.viewer, files, visit.now)
-        visit.note(Action.changed, "workbook", "sent")
         _read(visit, upload, None)
     except (InputError, WorkbookError, ServiceError) as error:
         return visit.page("workbooks", _list_values(visit, error), 422)
@@ -214,7 +218,10 @@ def _require_own(visit: UploadVisit) -> None:
     if visit.settings.is_demonstration:
         raise InputError(
             msg("This is the demonstration, with invented pupils. It takes no workbook of a school."),
-            fix=msg("Start Farol for your own school with `farol serve`, in a folder of its own, and send it there."),
+            fix=msg(
+                "For your own school, open Farol by its icon (Farol.bat, Farol.command or Farol.desktop), and send the "
+                "workbook there."
+            ),
         )
 
 
@@ -260,8 +267,8 @@ async def forget(request: Request) -> Response:
     form = await request.form(max_files=0, max_fields=10)
 
     def answer(visit: UploadVisit) -> Response:
-        if forget_column(visit.store, _text(form, "profile"), _text(form, "header"), visit.now):
-            visit.note(Action.changed, "columns", "revoked")
+        profile, header = _text(form, "profile"), _text(form, "header")
+        forget_column(visit.store, profile, header, visit.now, audited=visit.changed("columns", "revoked"))
         return visit.go(COLUMNS)
 
     return await run_in_threadpool(_answer, request, answer)
@@ -317,9 +324,9 @@ async def choose(request: Request, upload: str) -> Response:
             if isinstance(value, str) and (not value or value in profile.columns):
                 chosen.append(KeptColumn(profile.name, column["general"], value, day))
         if chosen:
-            visit.note(Action.changed, "columns", "chosen")
-            keep_columns(visit.store, chosen, visit.now)
+            keep_columns(visit.store, chosen, visit.now, audited=visit.changed("columns", "chosen"))
         year = _text(form, "year")
+        visit.note(Action.changed, "workbook", "read again")
         _read(visit, known, int(year) if year.isdecimal() and len(year) == 4 else known.review.get("year"))
         return visit.go(f"{PATH}/{known.id}")
 
@@ -398,7 +405,6 @@ def _begun(visit: UploadVisit, kind: str, upload: Upload, more: Mapping[str, Any
     if job is None:
         busy = active_job(visit.store)
         return visit.go(PATH if busy is None else f"/jobs/{busy.id}", busy="1")
-    visit.note(Action.changed, "job", kind)
     visit.request.app.state.job_runner.start(job)
     return visit.go(f"/jobs/{job.id}")
 
@@ -446,8 +452,7 @@ def cancel(request: Request, job: str) -> Response:
     """Stop a job that has changed nothing yet."""
 
     def answer(visit: UploadVisit, known: SiteJob) -> Response:
-        if jobs.cancel(visit.store, known.id, visit.now):
-            visit.note(Action.changed, "job", "cancelled")
+        jobs.cancel(visit.store, known.id, visit.viewer, visit.now)
         return visit.go(f"/jobs/{known.id}")
 
     return _with_job(request, job, answer)
