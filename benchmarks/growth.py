@@ -36,7 +36,7 @@ from farol.errors import ApiError  # noqa: E402
 from farol.model.registry import Registry  # noqa: E402
 from farol.workbook import student_code as codes  # noqa: E402
 from tests.api.shape import PUPIL  # noqa: E402
-from tests.api.test_growth import MARKS, OBJECTS, TEXTS, work_of  # noqa: E402
+from tests.api.test_growth import CSV, FORM, MARKS, OBJECTS, PARTS, TENSOR_OF, TEXTS, part, work_of  # noqa: E402
 from tests.bundles import make_bundle  # noqa: E402
 from tests.faults.service import BROKEN, Caller, Service  # noqa: E402
 from tests.workbook.hostile import HOSTILE  # noqa: E402
@@ -151,8 +151,19 @@ ATTACKS: dict[str, Callable[[int], None]] = {
         port, "/predict/batch", b"[" + b",".join([b'{"a":1,"b":1,"a":1' + b" " * 700 + b"}"] * 9_900) + b"]"
     ),
     "nested lists of 1 MB": lambda port: _post(port, "/predict", b'{"IAA":' + b"[" * 900_000),
-    "answers that nobody takes": _unread,
+    "99 MB of empty lines": lambda port: _post(port, "/predict/batch", b"\n" * 99_000_000, b"application/x-ndjson"),
+    "8 MB of empty lists as a tensor": lambda port: _post(
+        port, "/v2/models/current/infer", TENSOR_OF % (b"1", b"[]," * 2_600_000 + b"[]")
+    ),
+    "an upload of 1,000,000 parts": lambda port: _post(
+        port, "/workbooks", b'--x\r\nContent-Disposition: form-data; name="a"\r\n\r\n1\r\n' * 1_000_000, PARTS.encode()
+    ),
+    "an upload of another form": lambda port: _post(port, "/workbooks", b"&" * 99_000_000, FORM.encode()),
+    "uploads of files that never end": lambda port: _post(
+        port, "/workbooks", part(b"files", b"RA;IAA\n1;5" + b"\n" * 20_000_000, CSV) + b"--x--\r\n", PARTS.encode()
+    ),
     "a long query": lambda port: _post(port, "/predict?" + "reasons=1&" * 6_000, b"{}"),
+    "answers that nobody takes": _unread,  # the last: they are still being made when the next attack would begin
 }
 
 

@@ -2,12 +2,25 @@
 
 from __future__ import annotations
 
+import json
+
 import pytest
 
 from farol.errors import InputError, Place
-from farol.i18n import in_every_locale, msg, negotiate, terminal_locale, translate
+from farol.i18n import in_every_locale, msg, negotiate, terminal_locale, translate, visible
 from farol.profile import Text
 from scripts import catalog
+
+
+def test_what_would_act_on_a_screen_is_written_out() -> None:
+    name = "a\x1b[31m\u202eb\nc\x9b"
+    assert visible(name) == "a\\x1b[31m\\u202eb\nc\\x9b"
+    assert visible(name, one_line=True) == "a\\x1b[31m\\u202eb\\nc\\x9b"
+    assert json.loads(visible('"a\u202eb"', as_json=True)) == "a\u202eb"
+    assert visible("São João – “5,5”\xa0€") == "São João – “5,5”\xa0€"
+    refused = InputError(msg("The file {name} is not there.", name=name), where=Place(file=name))
+    assert not {"\x1b", "\u202e", "\x9b"} & set(str(refused))
+    assert "b\nc" not in str(refused)
 
 
 @pytest.mark.parametrize(

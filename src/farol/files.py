@@ -130,8 +130,11 @@ def canonical_json(value: object) -> bytes:
 
 
 def parse_json(source: bytes) -> object:
-    """The value of UTF-8 JSON; ValueError for what is not JSON, NaN and infinity included."""
-    return json.loads(source.decode(), parse_constant=_refuse)
+    """The value of UTF-8 JSON; ValueError for what is not JSON, NaN and infinity included, or nests without an end."""
+    try:
+        return json.loads(source.decode(), parse_constant=_refuse)
+    except RecursionError as error:
+        raise ValueError("nested too deeply") from error
 
 
 def _refuse(constant: str) -> NoReturn:

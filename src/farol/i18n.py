@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import gettext as _gettext
 import os
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import date
@@ -47,10 +48,28 @@ class Message:
         return self.render("en")
 
 
+_LINE_ENDS = "\n\r\x0b\x0c\x85\u2028\u2029"
+_HIDDEN = "\x00-\x08\x0e-\x1f\x7f-\x84\x86-\x9f\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069"
+_MARKS, _MARKS_AND_ENDS = re.compile(f"[{_HIDDEN}]"), re.compile(f"[{_HIDDEN}{_LINE_ENDS}]")
+
+
+def visible(text: str, *, one_line: bool = False, as_json: bool = False) -> str:
+    r"""The text with what would act on its reader's screen written out: controls and marks of direction, as a name of a
+    file may have them (Unicode TR 36, section 3.3). In `one_line`, ends of lines too; `as_json`, as JSON has it.
+
+    >>> visible("PEDE\x1b[31m\u202e2024.xlsx")
+    'PEDE\\x1b[31m\\u202e2024.xlsx'
+    """
+    written = "\\u{:04x}".format if as_json else lambda number: ascii(chr(number))[1:-1]
+    return (_MARKS_AND_ENDS if one_line else _MARKS).sub(lambda mark: written(ord(mark[0])), text)
+
+
 def _in_locale(value: object, locale: str) -> object:
     if isinstance(value, Message):
         return value.render(locale)
-    if isinstance(value, str | int | float):
+    if isinstance(value, str):
+        return visible(value, one_line=True)
+    if isinstance(value, int | float):
         return value
     return value.in_locale(locale) if isinstance(value, Localised) else value
 

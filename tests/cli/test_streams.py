@@ -10,6 +10,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import openpyxl
 import pytest
 
 from farol.cli.streams import ERRORS, LastingOutput
@@ -65,6 +66,41 @@ def test_every_command_speaks_in_every_encoding(folder: Path, encoding: str) -> 
         assert "Traceback" not in said
         assert done.returncode == code, (arguments, said)
         assert said.strip()
+
+
+ACTING = "\x1b[31m\x9b\x07\u202e\u2066\u200f"
+"""What colours a terminal, rings, and turns the direction of what stands behind it."""
+
+
+def test_no_name_acts_on_the_terminal(folder: Path, sample_workbook: Path) -> None:
+    """Of a file, a sheet, a header or a cell, whatever prints it."""
+    book = openpyxl.load_workbook(sample_workbook)
+    sheet, turned = book[book.sheetnames[-1]], ACTING[-3:]
+    sheet.cell(1, sheet.max_column + 1, f"nova{turned}")
+    sheet.cell(2, sheet.max_column, f"valor{turned}")
+    sheet.cell(2, 2, f"classe{turned}")
+    book.create_sheet(f"nota{turned}")
+    name = f"PEDE2024{ACTING}\nfarol: erro: inventado.xlsx"
+    book.save(folder / name)
+    (folder / f"away{ACTING}").mkdir()
+    for arguments in (
+        ("check", name),
+        ("check", name, "--format", "json"),
+        ("list", name),
+        ("list", name, "--format", "json"),
+        ("explain", name, f"RA{ACTING}"),
+        ("drift", "--input", name),
+        ("forecast", name),
+        ("forecast", f"{name}.away"),
+        ("status", "--data", f"away{ACTING}"),
+        ("score", name, "--out", f"out{ACTING}.csv"),
+    ):
+        done = farol(folder, *arguments, PYTHONIOENCODING="utf-8")
+        said = done.stdout.decode() + done.stderr.decode()
+        assert said.strip()
+        assert "Traceback" not in said
+        assert not set(ACTING[:1] + ACTING[5:]) & set(said), (arguments, ascii(said))
+        assert not re.search("^farol: erro: inventado", said, re.MULTILINE), arguments
 
 
 def test_training_is_put_into_use_whatever_takes_its_words(folder: Path, tmp_path: Path) -> None:

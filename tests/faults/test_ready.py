@@ -7,7 +7,7 @@ import os
 import signal
 import sqlite3
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from pathlib import Path
 
 import pytest
@@ -32,6 +32,19 @@ def polled(service: Service, times: int = POLLS) -> list[tuple[int, int]]:
 def agrees(service: Service, status: int) -> None:
     """Both come to it, and then agree poll by poll. Each worker sees for itself, within a second, what has changed."""
     service.wait_for(lambda: polled(service) == [(status, status)] * POLLS)
+
+
+@pytest.mark.parametrize("workers", [1, 2])
+def test_a_database_that_another_program_locks_is_not_ready(trained: Path, tmp_path: Path, workers: int) -> None:
+    file = tmp_path / "data" / "farol.db"
+    with Service(trained, tmp_path, f"sqlite:///{file}?timeout=0.3", workers=workers) as service:
+        agrees(service, 200)
+        with closing(sqlite3.connect(file, isolation_level=None)) as other:
+            other.execute("BEGIN IMMEDIATE")
+            agrees(service, 503)
+            assert service.ask("GET", "/health").status == 200
+            other.execute("ROLLBACK")
+        agrees(service, 200)
 
 
 @LINUX
@@ -119,8 +132,17 @@ def both_removed(file: Path, copy: Path) -> None:
     Path(f"{file}-shm").unlink()
 
 
+def file_removed(file: Path, _copy: Path) -> None:
+    file.unlink()
+
+
+def all_removed(file: Path, copy: Path) -> None:
+    both_removed(file, copy)
+    file_removed(file, copy)
+
+
 @pytest.mark.parametrize("workers", [1, 2])
-@pytest.mark.parametrize("change", [moved_over, log_removed, both_removed])
+@pytest.mark.parametrize("change", [moved_over, log_removed, both_removed, file_removed, all_removed])
 def test_a_database_that_is_not_itself_is_not_ready(
     trained: Path, tmp_path: Path, workers: int, change: Change
 ) -> None:

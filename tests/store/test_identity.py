@@ -9,6 +9,8 @@ import stat
 from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any, cast
 
 import pytest
 from sqlalchemy.exc import OperationalError
@@ -118,7 +120,7 @@ def test_a_deleted_file_is_copied_while_it_can_be(file: Path, tmp_path: Path) ->
                 first.write([row()])
             under_way.exec_driver_sql("CREATE TABLE later (name TEXT)")
             under_way.commit()
-        for store in (second, first):
+        for store in (second, first, second, first):
             with pytest.raises(StoreError, match="not where it was") as refused:
                 store.total()
         (copy,) = file.parent.glob("*rescued*")
@@ -133,6 +135,40 @@ def test_a_deleted_file_is_copied_while_it_can_be(file: Path, tmp_path: Path) ->
         assert store.total() == 1
         with store.engine.connect() as connection:
             connection.exec_driver_sql("SELECT * FROM later")
+
+
+def test_a_copy_goes_with_the_first_use_of_any_connection(file: Path, tmp_path: Path) -> None:
+    with Store.open(url_of(file)) as store:
+        store.write([row()])
+        with store.engine.connect() as one, store.engine.connect() as other:
+            one.exec_driver_sql("SELECT 1")
+            other.exec_driver_sql("SELECT 1")
+        away = file.rename(tmp_path / "away")
+        with pytest.raises(StoreError, match="If it was deleted"):
+            store.total()
+        away.rename(file)
+        assert store.total() == 1
+        assert not list(file.parent.glob("*rescued*"))
+    watch, copy = FileWatch(file), file.with_name("copy.db")
+    for _ in range(2):  # two threads find the file back at once
+        watch._copy = copy
+        watch.taken(None, cast(Any, SimpleNamespace(info={sqlite._FILES: DatabaseFiles.at(file)})), None)
+        assert watch._copy is None
+    watch._forget_copy()
+    assert total(file) == 1
+
+
+def test_where_the_folder_is_away_no_copy_is_made(file: Path, tmp_path: Path) -> None:
+    with Store.open(url_of(file)) as store:
+        store.write([row()])
+        file.parent.rename(tmp_path / "disk")
+        file.parent.mkdir()  # as the place where a disk was mounted is there without it
+        with pytest.raises(StoreError, match="Mount its folder"):
+            store.total()
+        assert not list(file.parent.iterdir())
+        file.parent.rmdir()
+        (tmp_path / "disk").rename(file.parent)
+        assert store.total() == 1
 
 
 def test_a_deleted_file_without_room_for_a_copy_is_refused(file: Path, monkeypatch: pytest.MonkeyPatch) -> None:

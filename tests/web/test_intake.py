@@ -259,6 +259,20 @@ def test_a_body_beyond_the_limit_is_refused_unread(site_web: httpx.Client) -> No
     assert answer.status_code == 413
 
 
+def test_no_name_acts_on_the_page(site_web: httpx.Client, tmp_path: Path) -> None:
+    """A mark that turns the direction of a file's name, a sheet's, a header's or a cell's text is written out."""
+    turned = "\u202e\u2066"
+    rows = [[*row, f"valor{turned}"] for row in good_rows()]
+    rows[0][-1], rows[1][4] = f"nova{turned}", f"texto{turned}"
+    data = write_xlsx(tmp_path / "b.xlsx", {"PEDE2024": rows, f"nota{turned}": [["a"]]}).read_bytes()
+    path = taken(site_web, (f"PEDE2024{turned}xslx.exe.xlsx", data))
+    pages = [site_web.get("/workbooks"), *(site_web.get(path, params={"step": step}) for step in range(1, 5))]
+    pages.append(sent(site_web, (f"x{turned}.xlsx", b"no workbook")))
+    for answer in pages:
+        assert not set(turned) & set(answer.text), ascii(answer.text)
+    assert not set(turned) & set(site_web.get(f"{path}/marked.xlsx").headers["content-disposition"])
+
+
 def test_more_uploads_at_once_than_places_are_refused_unread(site_web: httpx.Client, tmp_path: Path) -> None:
     """While others are still sending theirs; each has a file on the disk that grows. The next one is taken."""
     host, port = site_web.base_url.host, site_web.base_url.port

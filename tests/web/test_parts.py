@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import math
 import re
+from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, date, datetime, timedelta
+from threading import Barrier
 from zoneinfo import ZoneInfo
 
 import pytest
@@ -15,6 +18,7 @@ from markupsafe import Markup
 from farol.drift.report import check
 from farol.drift.windows import parse_window
 from farol.model.bundle import read_bundle
+from farol.web import charts
 from farol.web.charts import Bar, Mark, distribution, history
 from farol.web.dashboard import _words
 from farol.web.home import counted
@@ -117,3 +121,23 @@ def test_close_events_share_a_label_and_early_ones_are_left_out() -> None:
     assert "31 May 24" in drawn, "an event after the last snapshot makes the axis longer"
     alone = str(history(points[:1], "en", ZoneInfo("UTC"), [Mark(start, "1")]))
     assert re.findall(r">([0-9–]+)</text>", alone) == ["1"]
+
+
+def test_many_readers_of_one_chart_wait_for_one_drawing(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A drawing keeps all others of the process from working: a hundred readers of one page make it once."""
+    drawn = []
+
+    def draw(spec: Mapping[str, object], **_: object) -> str:
+        drawn.append(spec)
+        return '<svg viewBox="0 0 1 1"></svg>'
+
+    monkeypatch.setattr("vl_convert.vegalite_to_svg", draw)
+    begin = Barrier(8)
+
+    def ask(_: int) -> tuple[str, Markup]:
+        begin.wait()
+        return charts._rendered('{"mark": "as no page has it"}', "en")
+
+    with ThreadPoolExecutor(8) as readers:
+        assert len(set(readers.map(ask, range(8)))) == 1
+    assert len(drawn) == 1

@@ -10,7 +10,7 @@ from typing import Annotated
 import typer
 
 from farol.cli.terminal import _, open_panel, open_profile, read_settings, say_json
-from farol.i18n import terminal_locale
+from farol.i18n import terminal_locale, visible
 
 
 class Format(StrEnum):
@@ -66,4 +66,4 @@ def check(
     if output is Format.json:
         say_json(json.dumps(as_dict(panel, terminal_locale()), ensure_ascii=False, indent=2))
     else:
-        print(render_text(panel, terminal_locale()))
+        print(visible(render_text(panel, terminal_locale())))

@@ -7,7 +7,7 @@ import re
 import shutil
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from pydantic import ValidationError
 from rich.console import Console
@@ -16,7 +16,7 @@ from rich.table import Table
 from rich.text import Text
 
 from farol.errors import FarolError, InputError
-from farol.i18n import Message, decimal, msg, terminal_locale, translate
+from farol.i18n import Message, decimal, msg, terminal_locale, translate, visible
 from farol.profile import Profile, load_profile
 from farol.settings import Settings
 
@@ -35,8 +35,15 @@ def console_width(*, is_terminal: bool) -> int:
     return max(shutil.get_terminal_size().columns, _NARROWEST) if is_terminal else _ENDLESS
 
 
-OUT = Console(highlight=False, emoji=False, soft_wrap=True, width=console_width(is_terminal=sys.stdout.isatty()))
-ERR = Console(
+class PlainConsole(Console):
+    """A terminal on which no text of somebody else's acts: escapes and marks of direction are written out."""
+
+    def render_str(self, text: str, **options: Any) -> Text:
+        return super().render_str(visible(text), **options)
+
+
+OUT = PlainConsole(highlight=False, emoji=False, soft_wrap=True, width=console_width(is_terminal=sys.stdout.isatty()))
+ERR = PlainConsole(
     stderr=True,
     highlight=False,
     emoji=False,
@@ -70,11 +77,12 @@ def say(message: Message) -> None:
 
 def say_heading(title: str, rest: str = "", *, end: str = "\n") -> None:
     """A line that begins with a title."""
-    OUT.print(Text.assemble((title, "bold"), rest), end=end)
+    OUT.print(Text.assemble((visible(title), "bold"), visible(rest)), end=end)
 
 
 def say_json(text: str) -> None:
     """A JSON text to standard output; what the stream's encoding lacks is written as `\\u` and its number."""
+    text = visible(text, as_json=True)
     encoding = sys.stdout.encoding or "ascii"
     try:
         text.encode(encoding)

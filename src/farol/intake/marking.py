@@ -33,8 +33,8 @@ from farol.workbook.selection import SheetNeeds
 
 COLOURS: Mapping[Severity, str] = {"error": "FFF4B6AE", "warning": "FFFFE199"}
 """Findings that are normal for the data are not marked."""
-MOST_ROWS = 1_048_576
-"""Rows of a sheet of xlsx."""
+MOST_ROWS, MOST_COLUMNS = 1_048_576, 16_384
+"""Of a sheet of xlsx."""
 LONGEST_TEXT = 32_767
 _NOT_IN_TITLES = re.compile(r"[\[\]:*?/\\]")
 _AUTHOR = "Farol"
@@ -97,7 +97,7 @@ def _marks(raw: RawSheet, index: HeaderIndex, findings: list[Finding]) -> Marks:
 def _write_sheet(sheet: WriteOnlyWorksheet, raw: RawSheet, marks: Marks, locale: str) -> None:
     marked_rows = {row for row, _ in marks}
     for number, row in enumerate(raw.rows[:MOST_ROWS], start=1):
-        cells = [value if _is_plain(value) else _cell(sheet, value) for value in row] or [None]
+        cells = [value if _is_plain(value) else _cell(sheet, value) for value in row[:MOST_COLUMNS]] or [None]
         if number in marked_rows:
             for column in range(len(cells)):
                 about = marks.get((number, column))

@@ -10,6 +10,7 @@ import datetime as dt
 import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -31,6 +32,9 @@ ROWS_SHOWN = 20
 """Rows of a fault that are kept to be shown; the marked copy has all."""
 CELLS_SHOWN = 6
 _LONGEST_CELL = 200
+MOST_UNKNOWN, MOST_FAULTS, LONGEST_TEXT = 500, 1_000, 2_000
+"""Of a review: headers to ask about, faults, and characters of one text. The service has all of it in memory, and a
+page shows it, however many headers a file has and however long they are."""
 _READ = ("identifier", "number", "category", "date")
 _ABOUT_COLUMNS = frozenset(
     {"unknown_column", "unnamed_column", "duplicate_header", "missing_column", "empty_column", "near_header"}
@@ -89,7 +93,25 @@ class ReadRequest:
 
 
 def read_upload(request: ReadRequest) -> dict[str, Any]:
-    """The review of a workbook, as JSON values; `problem` says why it cannot be used."""
+    """The review of a workbook, as JSON values of a few megabytes at most; `problem` says why it is of no use."""
+    review: dict[str, Any] = _bounded(_review(request))
+    return review
+
+
+def _bounded(value: Any) -> Any:
+    """JSON values whose texts are cut."""
+    match value:
+        case str():
+            return value if len(value) <= LONGEST_TEXT else f"{value[:LONGEST_TEXT]}…"
+        case dict():
+            return {name: _bounded(part) for name, part in value.items()}
+        case list() | tuple():
+            return [_bounded(part) for part in value]
+        case _:
+            return value
+
+
+def _review(request: ReadRequest) -> dict[str, Any]:
     profile = request.whole_profile()
     file = Path(request.path).name
     try:
@@ -97,7 +119,7 @@ def read_upload(request: ReadRequest) -> dict[str, Any]:
     except WorkbookError as error:
         return _refusal(error, asks_year=_lacks_year(request, profile))
     sheets = [_SheetView(raw, profile) for raw in book.sheets]
-    unknown = [column for sheet in sheets for column in sheet.unknown()]
+    unknown = list(islice((column for sheet in sheets for column in sheet.unknown()), MOST_UNKNOWN))
     try:
         panel = panel_of(book, file, profile, SheetNeeds(year=request.year))
     except WorkbookError as error:
@@ -109,7 +131,7 @@ def read_upload(request: ReadRequest) -> dict[str, Any]:
         "years": [asdict(summary) for summary in summaries(panel)],
         "lost": sum(account.rows_lost for account in panel.accounts),
         "unknown": unknown,
-        "faults": list(_faults(panel, sheets)),
+        "faults": list(islice(_faults(panel, sheets), MOST_FAULTS)),
         "fingerprint": panel.fingerprint,
     }
 

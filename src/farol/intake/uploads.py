@@ -24,7 +24,7 @@ from farol.accounts.audit import Action, audit_values
 from farol.accounts.viewer import Viewer
 from farol.errors import InputError, Place, reason_of
 from farol.files import PRIVATE, make_private_folder, replace_file
-from farol.i18n import msg
+from farol.i18n import msg, visible
 from farol.intake.jobs import active_job, cut_off
 from farol.settings import Settings
 from farol.store.database import Store
@@ -195,7 +195,7 @@ def safe_name(name: str) -> str:
     ('passwd', 'PEDE2024.csv', 'x_', 'workbook')
     """
     last = re.split(r"[/\\]", name)[-1]
-    plain = _NOT_IN_NAMES.sub("_", last).strip(" .~") or "workbook"
+    plain = _NOT_IN_NAMES.sub("_", visible(last, one_line=True)).strip(" .~") or "workbook"
     stem, dot, ending = plain.rpartition(".")
     while len(plain.encode()) > _LONGEST_NAME:
         stem, plain = (stem[:-1], f"{stem[:-1]}.{ending}") if dot and stem[:-1] else ("", plain[:-1])

@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import Any
 
 from farol.errors import Place, StoreError
-from farol.files import replace_file
+from farol.files import parse_json, replace_file
 from farol.i18n import msg
 
 Identity = tuple[int, int]
@@ -229,7 +229,7 @@ def _kept(path: Path) -> Mapping[str, Identity | None]:
 
 
 def _json(source: bytes) -> dict[str, Any]:
-    content = json.loads(source)
+    content = parse_json(source)
     if not isinstance(content, dict):
         raise TypeError("no object")
     return content

@@ -15,6 +15,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from functools import lru_cache
+from threading import Lock
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -334,8 +335,17 @@ def _slim(body: str) -> str:
     return _LONG_NUMBER.sub(lambda match: f"{float(match[0]):.2f}".rstrip("0").rstrip("."), body)
 
 
-@lru_cache(maxsize=512)
+_DRAWING = Lock()
+"""Who draws keeps all others of the process from working: one at a time does, and the others find the drawing."""
+
+
 def _rendered(spec: str, locale: str) -> tuple[str, Markup]:
+    with _DRAWING:
+        return _drawn(spec, locale)
+
+
+@lru_cache(maxsize=512)
+def _drawn(spec: str, locale: str) -> tuple[str, Markup]:
     import vl_convert  # noqa: PLC0415  # 60 MB and half a second that only a reader of charts should pay
 
     drawn = vl_convert.vegalite_to_svg(json.loads(spec), format_locale="pt-BR" if locale == "pt_BR" else "en-US")

@@ -9,9 +9,11 @@ from pathlib import Path
 
 from fastapi import Request
 from jinja2 import Environment, PackageLoader, StrictUndefined
+from markupsafe import Markup
 from starlette.responses import HTMLResponse
 
 from farol.accounts.viewer import Duty
+from farol.i18n import visible
 from farol.web.locale import Reader, languages
 from farol.web.viewer import viewer_of
 from farol.web.wording import code, link, told
@@ -43,8 +45,21 @@ def page_policy(nonce: str) -> str:
     )
 
 
+def _shown(value: object) -> object:
+    """What stands in a page for a value: no text turns the direction of what stands beside it."""
+    if not isinstance(value, str):
+        return value
+    shown = visible(value)
+    return Markup(shown) if isinstance(value, Markup) else shown  # noqa: S704  what was markup before
+
+
 _ENVIRONMENT = Environment(
-    loader=PackageLoader("farol.web"), autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
+    loader=PackageLoader("farol.web"),
+    autoescape=True,
+    undefined=StrictUndefined,
+    trim_blocks=True,
+    lstrip_blocks=True,
+    finalize=_shown,
 )
 _ENVIRONMENT.globals.update(
     Duty=Duty, code=code, link=link, told=told, model_pages=MODEL_PAGES, style_version=_STYLE, version=version("farol")
