@@ -271,8 +271,10 @@ def score_part(job: Job, place: int, blocks: ThreadPoolExecutor | None = None, a
             for encoded, scored, read in _in_order(score, pieces_in(part, job.scorer), blocks, ahead):
                 writer.write(encoded)
                 for refusal in scored.refused:
-                    number, reason = part.first + rows + refusal.row + 1, refusal.reason.render(job.scorer.locale)
-                    refused.append((file.name, number, refusal.column, reason))
+                    reason = refusal.reason.render(job.scorer.locale)
+                    before = 0 if refusal.sheet else part.first + rows
+                    source = f"{file.name}, {refusal.sheet}" if refusal.sheet else file.name
+                    refused.append((source, before + refusal.row + 1, refusal.column, reason))
                 rows += scored.rows
                 unanswered += scored.unanswered
                 at_risk += scored.at_risk
