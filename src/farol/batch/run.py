@@ -297,7 +297,11 @@ def score_part(job: Job, place: int, blocks: ThreadPoolExecutor | None = None, a
         raise InputError(
             msg("There is not enough memory."),
             where=Place(file=part.name),
-            fix=msg("Score fewer parts at once with {option}; finished parts are kept.", option="--threads"),
+            fix=msg(
+                "Score fewer parts at once with {option}, or give a cluster's workers more memory; finished parts are "
+                "kept.",
+                option="--threads",
+            ),
         ) from error
     finally:
         answers.unlink(missing_ok=True)
