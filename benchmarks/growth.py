@@ -3,8 +3,9 @@
     python -m benchmarks.growth [--units N]
 
 prints for each input its bytes, the work to read it, and the memory that this took, for N and for 8 N units, with the
-growth of each: what is linear grows no more than the bytes. Work is calls of Python for what comes in requests, and
-milliseconds of the processor for files, which are read as the commands do, in a process of their own.
+growth of each: what is linear grows no more than the bytes. Work is calls of Python, and memory the peak of what Python
+allocates or, for files, that of the process in which they are read: neither depends on what else the machine does.
+`tests/workbook/test_growth.py` counts the processor's time of the same files, the libraries in C and Rust included.
 
     python -m benchmarks.growth --beside [SECONDS]
 
@@ -41,17 +42,22 @@ from tests.faults.service import BROKEN, Caller, Service  # noqa: E402
 from tests.workbook.hostile import HOSTILE  # noqa: E402
 
 _READ = """
-import resource, sys, time
+import resource, sys
 from contextlib import suppress
 from pathlib import Path
 from farol.errors import FarolError
 from farol.profile import load_profile
 from farol.workbook.panel import read_panel
-profile, before = load_profile("pede"), resource.getrusage(resource.RUSAGE_SELF)
+calls, profile, before = 0, load_profile("pede"), resource.getrusage(resource.RUSAGE_SELF)
+def called(_frame, event, _argument):
+    global calls
+    calls += event in ("call", "c_call")
+sys.setprofile(called)
 with suppress(FarolError):
     read_panel(Path(sys.argv[1]), profile)
+sys.setprofile(None)
 after = resource.getrusage(resource.RUSAGE_SELF)
-print(after.ru_utime - before.ru_utime, after.ru_maxrss - before.ru_maxrss)
+print(calls, after.ru_maxrss - before.ru_maxrss)
 """
 
 
@@ -67,7 +73,7 @@ def cost_of_text(entry: Callable[[bytes], object], given: bytes) -> tuple[int, f
 
 
 def cost_of_file(content: bytes, ending: str, folder: Path) -> tuple[int, float, float]:
-    """Bytes, milliseconds of the processor, and bytes of memory beside those of an idle reader."""
+    """Bytes, calls, and bytes of memory beside those of an idle reader."""
     path = folder / f"PEDE2022.{ending}"
     path.write_bytes(content)
     command = [sys.executable, "-P", "-c", _READ, str(path)]
@@ -75,8 +81,8 @@ def cost_of_file(content: bytes, ending: str, folder: Path) -> tuple[int, float,
         ended = subprocess.run(command, capture_output=True, text=True, timeout=60, check=True)
     except subprocess.TimeoutExpired:
         return len(content), float("inf"), float("inf")
-    seconds, kilobytes = map(float, ended.stdout.split())
-    return len(content), 1_000 * seconds, 1024 * kilobytes
+    calls, kilobytes = map(float, ended.stdout.split())
+    return len(content), calls, 1024 * kilobytes
 
 
 def table(units: int) -> None:

@@ -34,9 +34,6 @@ RULES: Mapping[tuple[str, str], str] = {
 }
 """The code of a refusal and the field it names → what a schema cannot say."""
 
-INFER_REASON = "which inputs a model has, and that shape, datatype and data agree, no JSON schema can say"
-"""Why `POST /v2/…/infer` may answer 400 to what keeps to the schema; its errors have no codes."""
-
 
 @dataclass(frozen=True, slots=True)
 class Summary:

@@ -26,6 +26,7 @@ from farol.api.tracing import open_tracing
 from farol.i18n import LOCALES, msg, negotiate
 from farol.intake.runner import LOOK_SECONDS, JobRunner
 from farol.periodic import PeriodicJob, PeriodicJobs
+from farol.school.standings import standings_of
 from farol.service import Service
 from farol.settings import Settings
 from farol.web import views
@@ -76,6 +77,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
         PeriodicJob("watch", msg("Checking for drift"), WATCH_SECONDS, watch.look),
         PeriodicJob("send", msg("Sending alerts"), WATCH_SECONDS, watch.send),
         PeriodicJob("jobs", msg("Looking after jobs and uploads"), LOOK_SECONDS, runner.look),
+        PeriodicJob("lists", msg("Keeping the lists of pupils ready"), LOOK_SECONDS, lambda: _read_lists(service)),
         PeriodicJob("erase", msg("Removing what was erased"), WATCH_SECONDS, service.finish_erasing),
     )
     jobs = {job.name: job for job in service.background}
@@ -138,6 +140,12 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     if tracing is not None:
         app.add_middleware(tracing.middleware)
     return app
+
+
+def _read_lists(service: Service) -> None:
+    """Whoever opens a list after a workbook was accepted need not wait until all of its pupils are read."""
+    for task in service.task_names():
+        standings_of(service.store, task)
 
 
 def __getattr__(name: str) -> FastAPI:

@@ -9,7 +9,6 @@ import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import Self
 from zoneinfo import ZoneInfo
 
@@ -25,9 +24,7 @@ from farol.periodic import PeriodicJob
 from farol.profile import Profile, load_profile
 from farol.settings import Settings
 from farol.store.database import Store
-from farol.store.engine import parse_url
 from farol.store.health import caution, probe, software
-from farol.store.identity import require_mounted
 from farol.store.journal import Journal
 from farol.store.privacy import finish_erasing
 from farol.store.writers import writer_for
@@ -85,6 +82,7 @@ class Service:
         self._loaded: dict[str, ServedModel] = {}
         self._served: dict[str, ServedModel] = {}
         self._store: Store | None = None
+        self._is_noted = False
         self._journal: Journal | None = None
         self._refreshing = threading.Lock()
         self._chosen: dict[str, tuple[int, int]] = {}
@@ -214,6 +212,8 @@ class Service:
             else:  # also where nobody asks: a log that was taken away is saved while that can be done
                 self._look_at_store(self._store)
             self._refresh_models()
+            if self._store is not None and not self._is_noted:  # the folder of the models may have come only now
+                self._is_noted = self._store.note(self.settings)
 
     def is_another_chosen(self) -> bool:
         """Whether another version of a task may have been promoted since this was asked last. Costs a `stat` a task."""
@@ -282,8 +282,7 @@ class Service:
 
     def _open_store(self) -> None:
         try:
-            require_database(self.settings)
-            store = Store.open(self.settings.store_url, seconds=self.settings.store_timeout)
+            store = Store.of(self.settings)
         except FarolError as error:
             self._cannot_store(error)
         else:
@@ -352,13 +351,6 @@ class Service:
 
 def _inputs_of(profile: Profile) -> dict[str, Inputs]:
     return {name: Inputs.of(profile, task) for name, task in profile.tasks.items()}
-
-
-def require_database(settings: Settings) -> None:
-    """Raises StoreError where a database would be made in place of one that has keys and is away."""
-    url = parse_url(settings.store_url)
-    if url.get_backend_name() == "sqlite" and url.database and not url.database.startswith("file:"):
-        require_mounted(settings.artifacts, Path(url.database))
 
 
 _CHECK_THAT_IT_RUNS = msg("Check that it is running.")

@@ -74,7 +74,7 @@ def test_signing_out_ends_one_session(store: Store) -> None:
     first, second = entered(store), entered(store)
     ended = session_of(store, first.token, at=THEN)
     assert ended is not None
-    end_session(store, ended.digest)
+    end_session(store, ended, at=THEN)
     assert session_of(store, first.token, at=THEN) is None
     assert len(sessions_of(store, key, at=THEN)) == 1
     end_sessions(store, key)
@@ -86,8 +86,8 @@ def test_another_password_ends_all_sessions_but_this(store: Store) -> None:
     here, there = entered(store), entered(store)
     session = session_of(store, here.token, at=THEN)
     assert session is not None
-    assert not change_password(store, session.user, "wrong", "outra frase bem longa", keep=session.digest)
-    assert change_password(store, session.user, PASSWORD, "outra frase bem longa", keep=session.digest)
+    assert not change_password(store, session.user, "wrong", "outra frase bem longa", keep=session.digest, at=THEN)
+    assert change_password(store, session.user, PASSWORD, "outra frase bem longa", keep=session.digest, at=THEN)
     assert session_of(store, here.token, at=THEN) is not None
     assert session_of(store, there.token, at=THEN) is None
     assert sign_in(store, "ana", PASSWORD, at=THEN) is None
@@ -102,6 +102,24 @@ def test_who_is_disabled_or_reset_is_out_at_once(store: Store, end: object) -> N
     end(store, "ana", at=THEN)
     assert session_of(store, token, at=THEN) is None
     assert sign_in(store, "ana", PASSWORD, at=THEN) is None
+
+
+def test_guessing_at_an_open_screen_makes_the_account_wait(store: Store) -> None:
+    key = person(store)
+    session = session_of(store, entered(store).token, at=THEN)
+    assert session is not None
+
+    def changed(old: str, at: datetime) -> bool:
+        return change_password(store, session.user, old, "outra frase bem longa", keep=session.digest, at=at)
+
+    for _ in range(FREE_FAILURES):
+        assert not changed("wrong", THEN)
+    assert not changed(PASSWORD, THEN), "the right one waits as well"
+    assert sign_in(store, "ana", PASSWORD, at=THEN) is None, "and so does a sign-in"
+    assert [entry.action for entry in latest(store, FREE_FAILURES)][1:] == [Action.refused] * (FREE_FAILURES - 1)
+    assert changed(PASSWORD, THEN + FIRST_WAIT + timedelta(seconds=1))
+    assert account_of(store, key).user == session.user
+    assert sign_in(store, "ana", "outra frase bem longa", at=THEN + FIRST_WAIT + timedelta(seconds=2)) is not None
 
 
 def test_wrong_passwords_make_an_account_wait_ever_longer(store: Store) -> None:
@@ -144,7 +162,7 @@ def test_a_sign_in_under_way_brings_nothing_back(store: Store, monkeypatch: pyte
         fits = matches(encoded, password)
         monkeypatch.setattr(sessions, "matches", matches)
         if change == "password":
-            assert change_password(store, account_of(store, key).user, PASSWORD, other, keep="")
+            assert change_password(store, account_of(store, key).user, PASSWORD, other, keep="", at=THEN)
         else:
             {"reset": reset_user, "disabled": disable_user}[change](store, key, at=THEN)
         return fits
@@ -166,7 +184,7 @@ def test_a_change_of_password_under_way_ends_with_a_reset(store: Store, monkeypa
         return matches(encoded, password)
 
     monkeypatch.setattr(sessions, "matches", while_it_is_reset)
-    assert not change_password(store, account_of(store, key).user, PASSWORD, "outras quatro palavras", keep="")
+    assert not change_password(store, account_of(store, key).user, PASSWORD, "outras quatro palavras", keep="", at=THEN)
     assert not account_of(store, key).has_password
 
 

@@ -89,7 +89,11 @@ def event(kind: str, **details: object) -> Event:
             "A model learned from a workbook of 2022, 2023.",
             "Um modelo aprendeu com uma planilha de 2022, 2023.",
         ),
-        (event("outcomes"), "Outcomes were recorded.", "Os resultados reais foram registrados."),
+        (
+            event("outcomes", year=2024),
+            "What came true in 2024 was recorded.",
+            "Foi registrado o que se confirmou em 2024.",
+        ),
         (
             event("alert", reason="drift", **{"from": "none", "to": "severe"}),
             "The alarm changed: No drift → Severe drift.",

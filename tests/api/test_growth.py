@@ -7,18 +7,20 @@ normalisation and `list.count`. Memory is the peak of what Python allocates.
 from __future__ import annotations
 
 import asyncio
+import random
 import re
 import sys
 import tracemalloc
 import unicodedata
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager, suppress
+from contextlib import AbstractContextManager, contextmanager, suppress
 from types import MappingProxyType
 from typing import Any
 
 import pytest
 
 from farol.api.batch_rows import Lines, parse_array
+from farol.api.middleware import SLICE, Guard
 from farol.api.requests import parse_object
 from farol.app import create_app
 from farol.errors import ApiError
@@ -30,6 +32,9 @@ SIZES = (2_000, 16_000)
 """Characters of the small input and of the large one."""
 
 GROWTH = SIZES[1] / SIZES[0]
+
+PIECE = 64_000
+"""Bytes of a body that come at once, as a server hands them on."""
 
 
 class Work:
@@ -59,6 +64,19 @@ def counted() -> Iterator[Work]:
     finally:
         sys.setprofile(None)
         unicodedata.normalize = before
+
+
+@contextmanager
+def allocated() -> Iterator[Work]:
+    """Memory in place of calls: the peak of what Python allocates beside what it has."""
+    memory = Work()
+    tracemalloc.start()
+    before, _ = tracemalloc.get_traced_memory()
+    try:
+        yield memory
+    finally:
+        memory.units = tracemalloc.get_traced_memory()[1] - before
+        tracemalloc.stop()
 
 
 def work_of(entry: Callable[[Any], object], given: Any) -> int:
@@ -136,20 +154,10 @@ def app_and_client(shared_settings: Settings) -> Iterator[tuple[Any, Client]]:
         yield app, client
 
 
-def asked(
-    app: Any,
-    method: str,
-    path: str,
-    *,
-    query: bytes = b"",
-    header: tuple[str, str] | None = None,
-    more: Mapping[str, str] = MappingProxyType({}),
-    body: bytes = b"{}",
-) -> int:
-    """The work of one request, without a server and a client around it. None of these may fail by our fault."""
-    given = {"content-type": "application/json", "host": "localhost", **more, **dict([header] if header else [])}
-    headers = [(name.encode(), value.encode("latin-1")) for name, value in given.items()]
-    scope = {
+def asked_scope(
+    method: str, path: str, query: bytes = b"", headers: Mapping[str, str] = MappingProxyType({})
+) -> dict[str, Any]:
+    return {
         "type": "http",
         "asgi": {"version": "3.0", "spec_version": "2.3"},
         "http_version": "1.1",
@@ -159,26 +167,42 @@ def asked(
         "raw_path": path.encode(),
         "query_string": query,
         "root_path": "",
-        "headers": headers,
+        "headers": [(name.encode(), value.encode("latin-1")) for name, value in headers.items()],
         "client": ("127.0.0.1", 1),
         "server": ("127.0.0.1", 8000),
         "state": {},
     }
+
+
+def asked(
+    app: Any,
+    method: str,
+    path: str,
+    *,
+    query: bytes = b"",
+    header: tuple[str, str] | None = None,
+    more: Mapping[str, str] = MappingProxyType({}),
+    body: bytes = b"{}",
+    counting: Callable[[], AbstractContextManager[Work]] = counted,
+) -> int:
+    """The work of one request, without a server and a client around it. None of these may fail by our fault."""
+    given = {"content-type": "application/json", "host": "localhost", **more, **dict([header] if header else [])}
+    scope = asked_scope(method, path, query, given)
     statuses: list[int] = []
-    bodies = [body]
+    pieces = [body[at : at + PIECE] for at in range(0, len(body), PIECE)][::-1] or [b""]
 
     async def receive() -> dict[str, Any]:
-        if not bodies:
+        if not pieces:
             await asyncio.Event().wait()  # as a caller who waits for the whole answer
-        return {"type": "http.request", "body": bodies.pop(), "more_body": False}
+        return {"type": "http.request", "body": pieces.pop(), "more_body": bool(pieces)}
 
     async def send(message: Any) -> None:
         statuses.extend([message["status"]] if "status" in message else [])
 
     async def ask() -> int:
-        with counted() as work:
+        with counting() as spent:
             await app(scope, receive, send)
-        return work.units
+        return spent.units
 
     units = asyncio.run(ask())
     assert statuses[0] < 500 or statuses[0] == 503
@@ -242,6 +266,11 @@ def part(name: bytes, content: bytes = b"", more: bytes = b"") -> bytes:
 FORM, PARTS = "application/x-www-form-urlencoded", "multipart/form-data; boundary=x"
 TENSOR = b'{"name":"IAA","shape":[1],"datatype":"FP64","data":[1]}'
 TENSOR_OF = b'{"inputs":[{"name":"IAA","shape":[%s],"datatype":"FP64","data":[%s]}]}'
+JSON, LINES = "application/json", "application/x-ndjson"
+V2, BATCH, SEND = "/v2/models/current/infer", "/predict/batch", "/workbooks"
+CSV = b'; filename="PEDE2022.csv"'
+CROWD, MANY = b"[]," * 100_000 + b"[]", b"1," * 900_000 + b"1"
+"""As many values as rows of a request may have: what has more is refused unread."""
 BODIES: dict[str, tuple[str, Callable[[int], bytes]]] = {
     "fields": (FORM, lambda n: b"&".join(b"n%d=1" % i for i in range(n // 8))),
     "one field many times": (FORM, lambda n: b"&".join([b"student=1"] * (n // 10))),
@@ -318,8 +347,8 @@ ROWS = {
     "a field twice in each row": b'{"a":1,"b":1' + b" " * (ROW - 20) + b',"a":1}',
     "a field twice deep inside": b'{"a":' * 20 + b'{"b":1,"b":1' + b" " * (ROW - 135) + b"}" * 21,
     "numbers that are no rows": b"1" * ROW,
-    "nested lists": b'{"a":[' + b",".join([b"[]"] * (ROW // 3)) + b"]}",
-    "empty objects": b'{"a":[' + b",".join([b"{}"] * (ROW // 3)) + b"]}",
+    "nested lists": b'{"a":[' + b",".join([b"[]"] * 20) + b" " * (ROW - 67) + b"]}",
+    "empty objects": b'{"a":[' + b",".join([b"{}"] * 20) + b" " * (ROW - 67) + b"]}",
     "unknown names": b"{" + b",".join(b'"n%d":1' % number for number in range(ROW // 8)) + b"}",
 }
 
@@ -336,6 +365,56 @@ def test_bad_rows_of_an_array_take_no_more_memory_than_good(row: bytes) -> None:
     finally:
         tracemalloc.stop()
     assert peak <= MEMORY * len(body)
+
+
+WHOLE = {
+    V2: (7_990_000, 7),
+    BATCH: (7_990_000, MEMORY),
+    "/predict": (900_000, 4),
+    "/account/password": (900_000, 1),
+    "/cases/bulk": (900_000, 2),
+    SEND: (40_000_000, 1),
+    LINES: (20_000_000, 0.2),
+}
+"""Bytes of a body, and how many times as much memory it may take: of lines and uploads next to nothing stays in memory
+but 1 MB of each file."""
+
+CROWDS: dict[str, tuple[str, str, Callable[[int], bytes]]] = {
+    "tensors: empty lists": (V2, JSON, lambda n: TENSOR_OF % (b"1", b"[]," * (n // 3) + b"[]")),
+    "tensors: lists of as many rows": (V2, JSON, lambda n: TENSOR_OF % (b"1", CROWD + b" " * (n - len(CROWD)))),
+    "tensors: objects": (V2, JSON, lambda n: b'{"inputs":[' + b'{"":0},' * (n // 7) + b"{}]}"),
+    "tensors: numbers": (V2, JSON, lambda n: TENSOR_OF % (b"9", b"1," * (n // 2) + b"1")),
+    "tensors: numbers of as many rows": (V2, JSON, lambda n: TENSOR_OF % (b"9", MANY + b" " * (n - len(MANY)))),
+    "an array: one row of lists": (BATCH, JSON, lambda n: b"[[" + b"[]," * (n // 3) + b"[]]]"),
+    "an array: one row of numbers": (BATCH, JSON, lambda n: b"[[" + b"1," * (n // 2) + b"1]]"),
+    "an array: one long text": (BATCH, JSON, lambda n: b'[{"student":"' + b"a" * n + b'"}]'),
+    "an object: names": ("/predict", JSON, lambda n: b"{" + b'"a":1,' * (n // 6) + b'"b":1}'),
+    "an object: lists": ("/predict", JSON, lambda n: b'{"IAA":[' + b"[]," * (n // 3) + b"[]]}"),
+    "lines: empty": (BATCH, LINES, lambda n: b"\n" * n),
+    "lines: without an end": (BATCH, LINES, lambda n: b"1" * n),
+    "lines: a field twice": (BATCH, LINES, lambda n: (b'{"a":1,"a":1' + b" " * 300 + b"}\n") * (n // 314)),
+    "lines: lists": (BATCH, LINES, lambda n: (b"[" + b"[]," * 20_000 + b"[]]\n") * (n // 60_004)),
+    "an upload: fields": (SEND, PARTS, multipart(lambda n: part(b"a", b"1" * 900_000) * (n // 900_000))),
+    "an upload: parts": (SEND, PARTS, multipart(lambda n: part(b"a", b"1") * (n // 52))),
+    "an upload: a file": (SEND, PARTS, multipart(lambda n: part(b"files", b"a" * n, CSV))),
+    "an upload: files": (SEND, PARTS, multipart(lambda n: part(b"files", b"a" * 900_000, CSV) * (n // 900_000))),
+    "an upload: a name": (SEND, PARTS, multipart(lambda n: part(b"a" * n))),
+    "an upload: another form": (SEND, FORM, lambda n: b"&" * n),
+    "a form: separators": ("/account/password", FORM, lambda n: b"&" * n),
+    "a form: fields": ("/cases/bulk", FORM, lambda n: b"a=1&" * (n // 4)),
+    "a form: parts": ("/cases/bulk", PARTS, multipart(lambda n: part(b"a", b"1") * (n // 52))),
+}
+
+
+@pytest.mark.parametrize("name", CROWDS)
+def test_no_body_takes_more_memory_than_its_factor(app_and_client: tuple[Any, Client], name: str) -> None:
+    """The factor is that of docs/limits.md: times the bytes of the body, at the peak, the body itself included."""
+    path, kind, make = CROWDS[name]
+    size, factor = WHOLE[LINES if kind == LINES else path]
+    body = make(size)
+    asked(app_and_client[0], "POST", path, header=("content-type", kind))
+    memory = asked(app_and_client[0], "POST", path, header=("content-type", kind), body=body, counting=allocated)
+    assert memory <= factor * len(body), memory / len(body)
 
 
 def test_rows_beyond_the_limit_are_refused_before_they_are_read() -> None:
@@ -371,3 +450,50 @@ def test_lines_cost_no_more_than_their_length(piece: bytes) -> None:
         return work.units
 
     assert read(8_000) <= 8 * read(1_000) + 100
+
+
+class Turns:
+    """How often others had their turn while bodies were worked on, and the most bytes that were at a stroke."""
+
+    def __init__(self) -> None:
+        self.others = self.largest = 0
+
+    async def app(self, _scope: Any, receive: Any, send: Any) -> None:
+        more = True
+        while more:
+            message = await receive()
+            self.largest = max(self.largest, len(message["body"]))
+            more = message["more_body"]
+            self.read += message["body"]
+        await send({"type": "http.response.start", "status": 200, "headers": []})
+        await send({"type": "http.response.body", "body": b""})
+
+    read = b""
+
+
+@pytest.mark.parametrize("sizes", [[0], [10], [SLICE], [SLICE + 1], [5 * SLICE, 7, 3 * SLICE], [SLICE * 25, 0]])
+def test_between_slices_of_a_body_others_are_answered(sizes: list[int]) -> None:
+    turns, body = Turns(), random.Random(0).randbytes(sum(sizes))
+    starts = [sum(sizes[:place]) for place in range(len(sizes))]
+    pieces = [body[start : start + size] for start, size in zip(starts, sizes, strict=True)][::-1]
+
+    async def receive() -> dict[str, Any]:
+        return {"type": "http.request", "body": pieces.pop(), "more_body": bool(pieces)}
+
+    async def send(_message: Any) -> None:
+        pass
+
+    async def other() -> None:
+        while True:
+            turns.others += 1
+            await asyncio.sleep(0)
+
+    async def both() -> None:
+        task = asyncio.create_task(other())
+        await Guard(turns.app, settings=Settings())(asked_scope("POST", "/predict"), receive, send)
+        task.cancel()
+
+    asyncio.run(both())
+    assert turns.read == body
+    assert turns.largest <= SLICE
+    assert turns.others >= sum(max(0, -(-size // SLICE) - 1) for size in sizes)

@@ -39,7 +39,7 @@ def watched(client: Client, settings: Settings) -> Client:
             check_all(store, [bundle], "7d", NOW - ago * DAY, MessageSettings("en", ()))
         events = Events(store)
         events.record(SERVED, NOW - 2 * DAY, "current", {"version": "v2", "previous": "v1", "by": "rollback"})
-        events.record(OUTCOMES, NOW - DAY, None, {"matched": 412})
+        events.record(OUTCOMES, NOW - DAY, None, {"year": 2024, "pupils": 412})
         ended = {"reason": "version", "from": "severe", "to": "none"}
         events.record("alert", NOW - DAY / 2, "current", ended)
         events.record("of tomorrow", NOW - DAY / 4, "current", {})
@@ -53,15 +53,15 @@ def test_snapshots_and_events_stand_together_the_latest_first(watched: Client) -
     assert [each["text"] for each in body["events"]][:5] == [
         "of tomorrow",
         "The alarm ended: another version is now in use.",
-        "Outcomes were recorded.",
+        "What came true in 2024 was recorded.",
         "The alarm changed: No drift → Severe drift.",
         "Version v2 is in use again: rolled back.",
     ]
-    assert body["events"][2]["details"] == {"matched": 412}
+    assert body["events"][2]["details"] == {"year": 2024, "pupils": 412}
     assert {each["kind"] for each in body["events"]} >= {"served", "workbook", "outcomes", "alert"}
     assert len(watched.get("/monitoring/history?limit=1").json()["events"]) == 1
     assert "Registrado" not in watched.get("/monitoring/history").text
-    assert "Os resultados reais foram registrados." in watched.get("/monitoring/history").text
+    assert "Foi registrado o que se confirmou em 2024." in watched.get("/monitoring/history").text
     error_of(watched.get("/monitoring/history?task=segredo"), 422, "invalid_parameter")
 
 

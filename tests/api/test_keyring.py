@@ -15,7 +15,7 @@ from farol.errors import StoreError
 from farol.i18n import msg
 from farol.store.database import Store
 from farol.store.engine import location
-from farol.store.identity import note_keys
+from farol.store.identity import note_database
 from farol.store.keys import Keys, Role, make_key
 
 
@@ -99,7 +99,7 @@ def test_that_there_were_keys_is_looked_up_with_the_keys(tmp_path: Path) -> None
         said = [ring.never_had_keys]  # nothing opens before it was looked at
         ring.read_now()
         said.append(ring.never_had_keys)
-        note_keys(tmp_path, location(store.engine.url))
+        note_database(tmp_path, location(store.engine.url), has_keys=True)
         said.append(ring.never_had_keys)  # a request reads no file
         ring.read_now()
         said.append(ring.never_had_keys)

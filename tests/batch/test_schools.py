@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pyarrow as pa
 import pyarrow.csv
@@ -11,6 +13,7 @@ from farol.batch.columns import column_map
 from farol.batch.reading import Rows
 from farol.batch.score import BatchScorer
 from farol.model.bundle import read_bundle, write_bundle
+from farol.model.inputs import Inputs
 from farol.model.scoring import Scorer
 from farol.profile import parse_profile
 from farol.training.train import train
@@ -109,3 +112,34 @@ def test_a_term_that_is_none_is_refused(scored: tuple[Scorer, pa.Table]) -> None
     columns = column_map(scorer.bundle, batch.schema.names, 20131, keep=(), file="x")
     result = BatchScorer(scorer, reasons=0, locale="en").score(Rows(batch, batch.num_rows), columns, 20131)
     assert [(row.row, str(row.reason)) for row in result.refused] == [(1, "This is not a year or term of the profile.")]
+
+
+def test_rows_that_the_question_is_not_asked_of_are_refused(scored: tuple[Scorer, pa.Table]) -> None:
+    only = b'only = [{ column = "region", operator = "in", value = ["North", "Island"] }]\nimpute'
+    trained, table = scored
+    profile = parse_profile(PROFILE.replace(b"impute", only), "terms.toml")
+    spec = profile.tasks["fails"]
+    bundle = replace(trained.bundle, profile=profile, task_spec=spec, inputs=Inputs.of(profile, spec))
+    (batch,) = table.slice(0, 6).set_column(1, "region", pa.array(REGIONS)).to_batches()
+    columns = column_map(bundle, batch.schema.names, 20131, keep=(), file="x")
+    result = BatchScorer(Scorer(bundle), reasons=0, locale="en").score(Rows(batch, 6), columns, 20131)
+    assert result.answers.column("row").to_pylist() == [1, 3, 6]
+    assert [(row.row, str(row.reason)) for row in result.refused] == [
+        (row, "This question is not asked of this pupil.") for row in (1, 3, 4)
+    ]
+
+
+REGIONS = ["North", "South", " north", None, "Wales", "Island"]
+
+
+@pytest.mark.parametrize(("kind", "exact"), [(pa.float64(), 2.0**53), (pa.float32(), 2.0**24)])
+def test_a_code_that_lost_digits_is_refused(scorer: Scorer, kind: pa.DataType, exact: float) -> None:
+    codes = pa.array([1.0, exact, None, exact - 1], kind)
+    batch = pa.record_batch({"RA": codes, "IAA": [7.0] * 4})
+    columns = column_map(scorer.bundle, batch.schema.names, 2024, keep=(), file="x")
+    result = BatchScorer(scorer, reasons=0, locale="en").score(Rows(batch, 4), columns, 2024)
+    assert [(row.row, row.column) for row in result.refused] == [(1, "RA")]
+    assert result.answers.num_rows == 3
+    whole = pa.record_batch({"RA": [2**62 + 1], "IAA": [7.0]})
+    kept = BatchScorer(scorer, reasons=0, locale="en").score(Rows(whole, 1), columns, 2024)
+    assert kept.answers.column("RA").to_pylist() == [2**62 + 1]

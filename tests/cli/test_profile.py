@@ -139,3 +139,31 @@ def test_portuguese_has_no_english(run: Run, grades: Path, tmp_path: Path) -> No
     assert comments
     assert [line for line in comments if " the " in f" {line.lower()} "] == []
     assert "PREENCHA" in printed
+
+
+@pytest.mark.parametrize(
+    ("content", "said"),
+    [
+        (b"format = 1\nname = [1,\n", "não é um arquivo TOML"),
+        (b'format = 1\nname = "x\n', "linha 2, coluna 10"),
+        (b"format = 1\nformat = 2\n", "linha 2, coluna 11"),
+        (b"PK\x03\x04\xfa", "não é um texto em UTF-8"),
+    ],
+)
+def test_what_is_no_profile_is_said_without_english(run: Run, tmp_path: Path, content: bytes, said: str) -> None:
+    (tmp_path / "school.toml").write_bytes(content)
+    printed = run("profile", "check", "school.toml", code=2, locale="pt_BR")
+    assert said in printed
+    assert not any(word in printed for word in (" at ", "codec", "Illegal", "Cannot", "Invalid"))
+
+
+def test_a_condition_on_numbers_needs_a_number(run: Run, grades: Path) -> None:
+    printed = run("profile", "new", grades, "--label", "G3 << 10", code=2)
+    assert "The column G3 has numbers, and the condition none." in printed
+
+
+@pytest.mark.parametrize("name", ["answers.docx", "answers.xlsx", "answers.csv.gz"])
+def test_answers_have_an_ending_that_is_written(run: Run, grades: Path, tmp_path: Path, name: str) -> None:
+    printed = run("score", grades, "--out", name, code=2)
+    assert "Answers are not written in files of this ending." in printed
+    assert not (tmp_path / name).exists()

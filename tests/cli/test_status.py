@@ -40,7 +40,7 @@ def test_something_to_do_is_told_with_its_reason_and_exit_code_1(run: Run, tmp_p
     build_site(tmp_path)
     told = run(tmp_path, code=1)
     assert "Look at the data: Changed, and not in one level, class or source alone: “Self-evaluation”" in told
-    assert "Too few predictions yet: Wait for more predictions." in told
+    assert "Not certain yet: Wait for more predictions." in told
     assert "→ `farol drift --task next-year" in told
     body = json.loads(run(tmp_path, "--format", "json", code=1))
     assert body["to_do"]

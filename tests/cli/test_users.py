@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from farol.accounts.audit import latest
 from farol.accounts.users import invited
 from farol.accounts.viewer import UserRole
 from farol.cli.serve import announce
@@ -53,6 +54,19 @@ def test_users_are_listed_with_role_classes_and_state(run: Run) -> None:
     assert (listed[1]["role"], listed[1]["classes"], listed[1]["state"]) == ("reader", [], "disabled")
     assert LINK.fullmatch(run("users", "reset", "bia")[0].strip())
     assert json.loads(run("users", "list", "--format", "json")[0])[1]["state"] == "invited"
+
+
+def test_what_a_command_does_to_users_is_audited(run: Run, tmp_path: Path) -> None:
+    run(*MADE, "--role", "administrator")
+    run("users", "create", "--role", "reader", "--login", "bia", "--name", "Bia")
+    run("users", "role", "bia", "--role", "administrator")
+    run("users", "reset", "bia")
+    run("users", "disable", "bia")
+    run("users", "disable", "ana", code=2)
+    with Store.open(Settings(data=tmp_path / "data").store_url) as store:
+        told = [(entry.user, entry.details.removesuffix(", by command")) for entry in reversed(latest(store, 10))]
+    deeds = ["ana: created", "bia: created", "bia: role, classes or name", "bia: reset", "bia: disabled"]
+    assert told == [("", deed) for deed in deeds]
 
 
 def test_what_cannot_be_done_is_told(run: Run) -> None:

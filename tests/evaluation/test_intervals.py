@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy import stats
 
-from farol.evaluation.intervals import difference_of, share_of, true_cases
+from farol.evaluation.intervals import difference_of, share_of, true_cases, true_cases_of_each
 from farol.evaluation.metrics import Estimate
 
 
@@ -46,6 +46,21 @@ def test_true_cases_of_unequal_chances_are_as_simulated() -> None:
     cases = true_cases(chances)
     assert [cases.low, cases.high] == np.quantile(drawn, [0.025, 0.975]).tolist()
     assert cases.value == pytest.approx(drawn.mean(), abs=0.05)
+
+
+@given(st.lists(st.lists(st.floats(0, 1), max_size=25), max_size=300))
+def test_groups_together_have_the_cases_of_each_alone(groups: list[list[float]]) -> None:
+    arrays = [np.array(chances, dtype=np.float64) for chances in groups]
+    for together, chances in zip(true_cases_of_each(arrays), arrays, strict=True):
+        drawn = np.ones(1)
+        for chance in chances:  # Poisson's binomial, one pupil after the other
+            drawn = np.convolve(drawn, (1 - chance, chance))
+        reached, mean = np.cumsum(drawn), float(chances.sum())
+        low, high = (int((reached < level - 1e-12).sum()) for level in (0.025, 0.975))
+        most = int((reached < 0.975 + 1e-12).sum())
+        assert together.value == mean
+        assert together.low in (min(low, mean), min(int((reached < 0.025 + 1e-12).sum()), mean))
+        assert together.high in (max(min(high, chances.size), mean), max(min(most, chances.size), mean))
 
 
 @given(st.lists(st.floats(0, 1), max_size=25))

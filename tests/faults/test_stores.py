@@ -5,6 +5,7 @@ from __future__ import annotations
 import ctypes
 import os
 import resource
+import shutil
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
@@ -204,6 +205,51 @@ def test_the_data_folder_is_unmounted_and_mounted_again(trained: Path, tmp_path:
     finally:
         unmount()
     assert not list(data.iterdir()), "no empty database was made in its place"
+
+
+def test_a_start_without_the_disk_makes_no_database(trained: Path, tmp_path: Path) -> None:
+    """A site without keys, as every site is at first. The disk is mounted later; nothing has to be started again."""
+    data, disk, artifacts = tmp_path / "data", tmp_path / "disk", tmp_path / "artifacts"
+    shutil.copytree(trained, artifacts)
+    with Service(artifacts, tmp_path, f"sqlite:///{data / 'farol.db'}", 2) as service:
+        assert service.ask("POST", "/predict", PUPIL).status == 200
+        service.kill()
+        data.rename(disk)
+        data.mkdir()
+        service.start(ready=False)
+        assert not_ready(service)
+        assert is_refused(service)
+        assert not list(data.iterdir())
+        data.rmdir()
+        disk.rename(data)
+        service.wait_for(lambda: service.ask("GET", "/ready").status == 200)
+        assert service.ask("POST", "/predict", PUPIL).status == 200
+    with Store.open(service.url) as store:
+        assert store.total() == 2
+
+
+def test_a_file_deleted_while_serving_loses_nothing(trained: Path, tmp_path: Path) -> None:
+    """Refused with the way back; what was acknowledged is in the copy that the error names, and is put back from it."""
+    data, artifacts, notes = tmp_path / "data", tmp_path / "artifacts", Notes()
+    shutil.copytree(trained, artifacts)
+    with Service(artifacts, tmp_path, f"sqlite:///{data / 'farol.db'}", 2) as service:
+        with Load(service, notes, callers=4):
+            service.wait_for(lambda: len(notes.acknowledged) > 20)
+            (data / "farol.db").unlink()
+            service.wait_for(lambda: notes.statuses[503] > 20)
+        refused = service.ask("POST", "/predict", PUPIL)
+        assert (refused.status, refused.body["error"]["code"]) == (503, "store")
+        service.wait_for(lambda: any(data.glob("farol-rescued-*.db")))
+        (copy,) = data.glob("farol-rescued-*.db")
+        service.wait_for(lambda: copy.name in str(service.ask("GET", "/ready").body))
+        service.kill()
+        service.start(ready=False)
+        assert not_ready(service)
+        restore(service.url, copy)
+        service.wait_for(lambda: service.ask("GET", "/ready").status == 200)
+        notes.send_again(service)
+        found = verdict(service, notes)
+        assert found.kept, found
 
 
 def test_restoring_while_serving_keeps_what_comes_after(trained: Path, tmp_path: Path) -> None:

@@ -90,18 +90,18 @@ def test_a_job_says_how_far_it_is_until_it_is_unwanted(any_store: Store) -> None
     assert jobs.tell(any_store, job.id, msg("Reading the workbook"), 1.7)
     assert again(any_store, job).share == 1.0
     assert again(any_store, job).stage["pt_BR"] == "Lendo a planilha"
-    assert jobs.cancel(any_store, job.id, NOW)
+    assert jobs.cancel(any_store, job.id, NOBODY_IN_PARTICULAR, NOW)
     assert not jobs.tell(any_store, job.id, msg("Reading the workbook"), 0.5)
     assert not jobs.beat(any_store, job.id, NOW)
-    assert not jobs.cancel(any_store, job.id, NOW)
-    assert not jobs.cancel(any_store, "nothing", NOW)
+    assert not jobs.cancel(any_store, job.id, NOBODY_IN_PARTICULAR, NOW)
+    assert not jobs.cancel(any_store, "nothing", NOBODY_IN_PARTICULAR, NOW)
 
 
 def test_behind_the_switch_a_job_cannot_be_cancelled(any_store: Store) -> None:
     job = begun(any_store)
     jobs.take(any_store, job.id, NOW)
     jobs.set_details(any_store, job.id, {"switching": True})
-    assert not jobs.cancel(any_store, job.id, NOW)
+    assert not jobs.cancel(any_store, job.id, NOBODY_IN_PARTICULAR, NOW)
 
 
 def test_a_silent_job_is_over_or_begun_again(any_store: Store) -> None:
@@ -296,7 +296,7 @@ def test_a_cancelled_job_ends_and_changes_nothing(settings: Settings, store: Sto
     job = asked(settings, store, sample_workbook, "train")
     runner.start(job)
     eventually(lambda: again(store, job).share > 0.02, seconds=60)
-    assert jobs.cancel(store, job.id, NOW)
+    assert jobs.cancel(store, job.id, NOBODY_IN_PARTICULAR, NOW)
     (child,) = runner._children.values()
     assert child.wait(30) == 75
     assert Registry(settings.artifacts).tasks() == []
@@ -319,7 +319,7 @@ def test_a_child_that_loads_for_long_is_not_taken_for_dead(settings: Settings, s
         runner._children[job.id] = loading
         runner.look()
         assert again(store, job).state == "waiting"
-        jobs.cancel(store, job.id, NOW)
+        jobs.cancel(store, job.id, NOBODY_IN_PARTICULAR, NOW)
         runner.look()
         assert loading.wait(30) != 0
     runner.stop()

@@ -107,6 +107,19 @@ def test_a_fault_of_ours_is_a_clear_answer(tmp_path: Path, caplog: pytest.LogCap
     assert "Error at" in caplog.text
 
 
+def test_more_than_may_wait_are_refused_at_once(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """Each that waits has a thread of those that answer pages: forty such would leave none."""
+    monkeypatch.setattr(child, "WAIT_SECONDS", 3600.0)  # whoever waits here waits for ever
+    for _ in range(child.AT_ONCE + child.WAITING):
+        assert child._all.acquire(blocking=False)
+    try:
+        with pytest.raises(ServiceError, match="being read just now"):
+            in_child(read_upload, request_for(tmp_path / "b.xlsx"))
+    finally:
+        for _ in range(child.AT_ONCE + child.WAITING):
+            child._all.release()
+
+
 def test_more_readings_than_places_wait_and_are_refused(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setattr(child, "WAIT_SECONDS", 0.01)
     for _ in range(child.AT_ONCE):

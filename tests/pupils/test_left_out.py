@@ -1,4 +1,4 @@
-"""Whom a question does not count, by the conditions of its task: left out of lists and forecasts, and said."""
+"""Of whom a question is not asked, by the conditions of its task: left out of lists and forecasts, and said."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from numpy.typing import NDArray
 
 from farol.errors import InputError
 from farol.evaluation.capacity import Capacity
@@ -15,21 +16,20 @@ from farol.model.bundle import read_bundle, write_bundle
 from farol.model.registry import Registry
 from farol.model.scoring import Scorer
 from farol.outcomes.matching import record_panel
-from farol.profile import load_profile
 from farol.pupils.explain import explain_pupil
 from farol.pupils.forecast import forecast_panel
 from farol.pupils.ranking import pupil_list
 from farol.store.database import Store
 from farol.training.train import train
 from farol.workbook.panel import Panel, read_panel
-from tests.schools import TERMS, write_terms
+from tests.schools import terms_asked_of_some, write_terms
 
 AT = datetime(2026, 3, 2, 12, tzinfo=UTC)
 
 
 @pytest.fixture(scope="module")
 def panel(tmp_path_factory: pytest.TempPathFactory) -> Panel:
-    return read_panel(write_terms(tmp_path_factory.mktemp("college"), students=300), load_profile(TERMS))
+    return read_panel(write_terms(tmp_path_factory.mktemp("college"), students=300), terms_asked_of_some())
 
 
 @pytest.fixture(scope="module")
@@ -37,35 +37,51 @@ def scorer(panel: Panel, tmp_path_factory: pytest.TempPathFactory) -> Scorer:
     return Scorer(read_bundle(write_bundle(tmp_path_factory.mktemp("artifacts"), train(panel, "result", quick=True))))
 
 
-def enrolled(panel: Panel) -> int:
-    return int(np.count_nonzero(panel.of_year().categories["result"] == "enrolled"))
+def of_the_question(panel: Panel) -> NDArray[np.bool_]:
+    """Which pupils of the last term the question is asked of; whether they are enrolled does not matter."""
+    last = panel.of_year()
+    regions = [region is not None and region != "South" for region in last.categories["region"]]
+    return np.array(regions, dtype=np.bool_) & (last.numbers["attempts"] < 2)
 
 
-def test_a_list_leaves_out_whom_the_question_does_not_count(scorer: Scorer, panel: Panel) -> None:
+def test_a_list_leaves_out_of_whom_it_is_not_asked(scorer: Scorer, panel: Panel) -> None:
     ranked = pupil_list(scorer, panel, Capacity(20, None), reasons=3)
-    assert ranked.left_out == enrolled(panel)
-    assert ranked.group.n == 300 - enrolled(panel)
+    others = int(np.count_nonzero(~of_the_question(panel)))
+    assert (ranked.left_out, ranked.group.n) == (others, 300 - others)
     notes = [note.render("en") for note in ranked.notes()]
-    assert f"Pupils whom this question leaves out by the profile's rule: {enrolled(panel)}." in notes
+    assert f"Pupils whom this question leaves out by the profile's rule: {others}." in notes
 
 
 def test_a_forecast_leaves_them_out_too_and_keeps_words(scorer: Scorer, panel: Panel, tmp_path: Path) -> None:
     with Store.open(f"sqlite:///{tmp_path / 'farol.db'}") as store:
         forecasts = forecast_panel(scorer, panel, store, at=AT)
-        assert (forecasts.left_out, len(forecasts.rows)) == (enrolled(panel), 300 - enrolled(panel))
+        others = int(np.count_nonzero(~of_the_question(panel)))
+        assert (forecasts.left_out, len(forecasts.rows)) == (others, 300 - others)
         assert {row.features["sex"] for row in forecasts.rows} == {"F", "M"}
+        assert {row.features["region"] for row in forecasts.rows} == {"North", "3"}
         again = forecast_panel(scorer, panel, store, at=AT)
         assert again.stored == 0
 
 
-def test_an_explanation_says_that_the_question_does_not_count(scorer: Scorer, panel: Panel) -> None:
-    last = panel.of_year()
-    counted = last.counts(scorer.bundle.task_spec)
-    said = [
-        "leaves the pupil out" in " ".join(explain_pupil(scorer, panel, str(last.student[row])).lines("en"))
-        for row in (np.flatnonzero(counted)[0], np.flatnonzero(~counted)[0])
-    ]
-    assert said == [False, True]
+def test_who_has_no_result_yet_is_asked_about(scorer: Scorer, panel: Panel) -> None:
+    none = np.full(len(panel.year), None, dtype=np.object_)
+    present = replace(panel, categories={**panel.categories, "result": none})
+    assert not present.counts(scorer.bundle.task_spec).any()
+    assert present.asked(scorer.bundle.task_spec)[panel.year == 4].tolist() == of_the_question(panel).tolist()
+    assert pupil_list(scorer, present, Capacity(20, None)).group.n == np.count_nonzero(of_the_question(panel))
+
+
+def test_an_explanation_of_another_pupil_has_no_figure(scorer: Scorer, panel: Panel) -> None:
+    last, asked = panel.of_year(), of_the_question(panel)
+    inside, outside = (
+        explain_pupil(scorer, panel, str(last.student[np.flatnonzero(rows)[0]]), year=4) for rows in (asked, ~asked)
+    )
+    assert (inside.answer.asked, outside.answer.asked) == (True, False)
+    assert (outside.answer.probability, outside.answer.prediction, outside.reasons) == (None, None, ())
+    text = "\n".join(outside.lines("en"))
+    assert "by the profile's rule this question is not asked of this pupil" in text
+    assert "%" not in text
+    assert outside.answer.label.en == "No answer: this question is not asked of this pupil"
 
 
 def test_without_codes_outcomes_are_refused(panel: Panel, tmp_path: Path) -> None:

@@ -18,13 +18,11 @@ from farol.pupils.ranking import By, ExpectedCases
 from farol.school.listing import (
     NO_CASE,
     PAGE_SIZE,
-    RISKS,
     UNANSWERED,
     ListedPupil,
     ListQuery,
     ListReader,
     Order,
-    band_of,
     every_pupil,
     pupil_page,
 )
@@ -292,8 +290,3 @@ def test_a_place_is_found_among_equal_risks() -> None:
 
 def test_names_are_ordered_as_people_count() -> None:
     assert sorted(["10A", "9B", "ALFA", "2", "9A"], key=natural) == ["2", "9A", "9B", "10A", "ALFA"]
-
-
-def test_a_risk_belongs_to_one_band() -> None:
-    assert [band_of(chance) for chance in (None, 1.0, 0.75, 0.7499, 0.5, 0.25, 0.0)] == [UNANSWERED, 0, 0, 1, 1, 2, 3]
-    assert len(RISKS) == UNANSWERED

@@ -5,6 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 from random import Random
 
+from farol.profile import Profile, parse_profile
+
 PROFILE = Path(__file__).with_name("aurora.toml")
 TERMS = Path(__file__).with_name("terms.toml")
 """A profile of one file with terms in a column, a code of two columns, and words as features."""
@@ -90,6 +92,18 @@ def _plain(header: str) -> str:
         "entrou": "joined",
     }
     return words[first]
+
+
+def terms_asked_of_some() -> Profile:
+    """The profile `TERMS` with a question that is not asked of pupils of the south, nor of a third attempt."""
+    known = '{ column = "result", operator = "!=", value = "enrolled" }'
+    others = (
+        '{ column = "region", operator = "!=", value = "South" }, { column = "attempts", operator = "<", value = 2 }'
+    )
+    source = TERMS.read_text(encoding="utf-8").replace(f"only = [{known}]", f"only = [{known}, {others}]")
+    assert others in source
+    source = source.replace('features = ["sex", "region", "attempts", "score", "band"]', 'features = ["sex", "score"]')
+    return parse_profile(source.encode(), "terms.toml")
 
 
 def write_terms(folder: Path, *, seed: int = 11, students: int = 900) -> Path:

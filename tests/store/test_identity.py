@@ -15,6 +15,7 @@ from sqlalchemy.exc import OperationalError
 from sqlalchemy.pool import ConnectionPoolEntry
 
 from farol.errors import StoreError
+from farol.settings import Settings
 from farol.store import identity, sqlite
 from farol.store.backup import backup, restore
 from farol.store.database import Store
@@ -23,7 +24,7 @@ from farol.store.identity import (
     foreign,
     keys_were_made,
     newest_rescued,
-    note_keys,
+    note_database,
     require_mounted,
     rescued_at,
     sidecar_of,
@@ -95,11 +96,78 @@ def test_the_old_file_put_back_is_used_again_after_a_start(file: Path, tmp_path:
     with Store.open(url_of(file)) as store:
         store.write([row()])
         away = file.rename(tmp_path / "away")
-        with pytest.raises(StoreError, match="cannot be opened"):
+        with pytest.raises(StoreError, match="not where it was"):
             store.write([row()])
+        assert list(file.parent.glob("*rescued*"))
         away.rename(file)
         store.write([row()])
+        assert not list(file.parent.glob("*rescued*")), "nobody needs the copy any more"
     assert total(file) == 2
+
+
+def test_a_deleted_file_is_copied_while_it_can_be(file: Path, tmp_path: Path) -> None:
+    """By each worker, and the way back that the error names leads to all that was acknowledged."""
+    with Store.open(url_of(file)) as first, Store.open(url_of(file)) as second:
+        first.write([row()])
+        with second.engine.connect() as under_way:  # taken before the file is deleted, and committed afterwards
+            under_way.exec_driver_sql("SELECT 1")
+            under_way.rollback()
+            for suffix in SUFFIXES:
+                Path(f"{file}{suffix}").unlink()
+            with pytest.raises(StoreError, match="If it was deleted"):
+                first.write([row()])
+            under_way.exec_driver_sql("CREATE TABLE later (name TEXT)")
+            under_way.commit()
+        for store in (second, first):
+            with pytest.raises(StoreError, match="not where it was") as refused:
+                store.total()
+        (copy,) = file.parent.glob("*rescued*")
+        assert str(copy) in str(refused.value)
+        assert stat.S_IMODE(copy.stat().st_mode) == 0o600
+    assert rows_of(copy) == 1
+    with pytest.raises(StoreError, match="no empty one") as refused:
+        Store.open(url_of(file))
+    assert str(copy) in str(refused.value)
+    restore(url_of(file), copy)
+    with Store.open(url_of(file)) as store:
+        assert store.total() == 1
+        with store.engine.connect() as connection:
+            connection.exec_driver_sql("SELECT * FROM later")
+
+
+def test_a_deleted_file_without_room_for_a_copy_is_refused(file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    with Store.open(url_of(file)) as store:
+        store.write([row()])
+        monkeypatch.setattr("farol.store.sqlite.os.open", lambda *_: (_ for _ in ()).throw(OSError(28, "full")))
+        file.unlink()
+        for _ in range(2):
+            with pytest.raises(StoreError, match="restore a backup"):
+                store.write([row()])
+
+
+def test_while_another_program_writes_to_a_deleted_file(file: Path) -> None:
+    """No copy is made of half a change; the next look makes it."""
+    with Store.open(url_of(file)) as store:
+        store.write([row()])
+        with closing(sqlite.sqlite3.connect(file, isolation_level=None)) as other:
+            other.execute("BEGIN IMMEDIATE")
+            file.unlink()
+            with pytest.raises(StoreError, match="restore a backup"):
+                store.write([row()])
+            other.execute("COMMIT")
+        with pytest.raises(StoreError, match="If it was deleted"):
+            store.write([row()])
+
+
+def test_a_log_left_by_a_deleted_file_is_set_aside(file: Path, tmp_path: Path) -> None:
+    with Store.open(url_of(file)) as store:
+        store.write([row()])
+    copy = copy_of(file, tmp_path)
+    killed_while_open(file, 3)
+    file.unlink()
+    restore(url_of(file), copy)
+    assert total(file) == 1, "no page of the log came into the restored file"
+    assert list(file.parent.glob("*-left-*-wal"))
 
 
 @pytest.mark.parametrize("suffixes", [("-wal",), ("-shm",), ("-wal", "-shm")], ids=["-wal", "-shm", "both"])
@@ -235,22 +303,54 @@ def test_where_there_were_keys_no_database_is_made(tmp_path: Path) -> None:
     artifacts, file = tmp_path / "artifacts", tmp_path / "farol.db"
     require_mounted(artifacts, file)
     for _ in range(2):
-        note_keys(artifacts, str(file))
-    note_keys(artifacts, "host:5432/farol")
+        assert note_database(artifacts, str(file), has_keys=True)
+    note_database(artifacts, "host:5432/farol", has_keys=True)
     assert keys_were_made(artifacts, str(file))
     assert keys_were_made(artifacts, "host:5432/farol")
     assert not keys_were_made(artifacts, str(tmp_path / "other.db"))
-    with pytest.raises(StoreError, match="it has keys"):
+    with pytest.raises(StoreError, match="no empty one"):
         require_mounted(artifacts, file)
     file.touch()
     require_mounted(artifacts, file)
 
 
+def test_no_database_is_made_where_a_disk_is_not_mounted(tmp_path: Path) -> None:
+    """A site without keys: its models remember that it had a database, and the error names the way back."""
+    settings = Settings(artifacts=tmp_path / "artifacts", data=tmp_path / "data")
+    settings.artifacts.mkdir()
+    with Store.of(settings) as store:
+        store.write([row()])
+    (tmp_path / "data").rename(tmp_path / "disk")
+    (tmp_path / "data").mkdir()
+    with pytest.raises(StoreError, match="no empty one") as refused:
+        Store.of(settings)
+    assert not list((tmp_path / "data").iterdir())
+    (tmp_path / "data").rmdir()
+    (tmp_path / "disk").rename(tmp_path / "data")
+    with Store.of(settings) as store:
+        assert store.total() == 1
+    (tmp_path / "data").rename(tmp_path / "disk")
+    note = settings.artifacts / identity._NOTE
+    assert str(note) in str(refused.value)
+    assert not keys_were_made(settings.artifacts, str(tmp_path / "data" / "farol.db"))
+    note.unlink()
+    with Store.of(settings) as store:
+        assert store.total() == 0, "as the error says"
+
+
+def test_a_folder_without_models_is_not_made_for_a_note(tmp_path: Path) -> None:
+    settings = Settings(artifacts=tmp_path / "artifacts", data=tmp_path / "data")
+    Store.of(settings).close()
+    assert not settings.artifacts.exists()
+
+
 @pytest.mark.parametrize("content", ["", "[]", "{}"])
 def test_a_note_that_cannot_be_read_opens_nothing(tmp_path: Path, content: str) -> None:
     (tmp_path / identity._NOTE).write_text(content)
-    note_keys(tmp_path, "farol.db")
+    assert not note_database(tmp_path, "farol.db", has_keys=True)
     assert keys_were_made(tmp_path, "farol.db")
+    with pytest.raises(StoreError, match="no empty one"):
+        require_mounted(tmp_path, tmp_path / "farol.db")
 
 
 def test_a_copy_that_cannot_be_written_is_refused_all_the_same(
@@ -298,13 +398,13 @@ def test_a_copy_is_saved_although_each_connection_was_closed(file: Path, tmp_pat
         copy = copy_of(file, tmp_path)
         store.write([row()])
         file.unlink()
-        with pytest.raises(StoreError, match="cannot be opened"):
+        with pytest.raises(StoreError, match="not where it was"):
             store.write([row()])
         copy.replace(file)
         with pytest.raises(StoreError, match="rescued"):
             store.write([row()])
-    (rescued,) = file.parent.glob("farol-rescued-*.db")
-    assert rows_of(rescued) == 2
+    rescued = list(file.parent.glob("farol-rescued-*.db"))
+    assert [rows_of(file) for file in rescued] == [2, 2], "of when it was deleted, and of when it was replaced"
 
 
 def test_of_two_workers_one_saves_all_and_nobody_writes_more(file: Path, tmp_path: Path) -> None:

@@ -14,6 +14,7 @@ from sqlalchemy import select
 from farol.model.registry import Registry
 from farol.store.backup import backup, restore
 from farol.store.database import Store
+from farol.store.history import OUTCOMES, Events
 from farol.store.outcomes import (
     Eligible,
     Outcome,
@@ -96,6 +97,16 @@ def test_a_corrected_sheet_replaces_what_the_former_one_said(store: Store) -> No
         assert set(connection.execute(select(outcomes.c.fingerprint)).scalars()) == {sheet_fingerprint(corrected)}
         when = {made.student: made.changed for made in connection.execute(select(outcomes))}
     assert when["RA-2"] < when["RA-1"] == when["RA-4"]
+
+
+def test_each_change_of_outcomes_is_an_event(store: Store) -> None:
+    say(store)
+    say(store, reversed(SHEET), at=LATER + timedelta(hours=1))
+    say(store, [replace(SHEET[0], label=0), SHEET[1], Outcome("RA-4", 1, {})], at=LATER + timedelta(days=1))
+    assert [(event.at, event.details) for event in Events(store).latest(9, kind=OUTCOMES)] == [
+        (LATER + timedelta(days=1), {"year": 2025, "pupils": 3, "changed": 1, "removed": 1}),
+        (LATER, {"year": 2025, "pupils": 3, "changed": 0, "removed": 0}),
+    ]
 
 
 def test_of_several_answers_the_last_of_each_version_counts(store: Store) -> None:

@@ -12,9 +12,10 @@ from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser
 
 import farol
+from farol.accounts.audit import Action, record
 from farol.accounts.passwords import hashed
 from farol.accounts.users import accept_invitation, account_of, create_user, has_users
-from farol.accounts.viewer import UserRole
+from farol.accounts.viewer import NOBODY_IN_PARTICULAR, UserRole
 from farol.api.keyring import check_binding
 from farol.app import create_app
 from farol.errors import InputError
@@ -253,6 +254,16 @@ def test_the_audit_is_filtered_and_exported(client: Client) -> None:
     assert client.get("/administration/audit?from=2020-01-01&to=2020-01-02&lang=en").text.count("<tr") == 0
     for no_day in ("from=soon", "to=9999-12-31", "from=0001-01-01"):
         assert client.get(f"/administration/audit?{no_day}").status_code == 422
+
+
+def test_the_audit_finds_a_pupil_by_any_spelling_of_the_code(client: Client, place: Settings) -> None:
+    with Store.open(place.store_url) as store:
+        record(store, NOBODY_IN_PARTICULAR, Action.saw, "pupil", at=datetime.now(UTC), student="RA-1")
+    sign_in(client, "ana")
+    for spelling in ("RA-1", " ra-1 "):
+        page = client.get("/administration/audit", params={"student": spelling, "lang": "en"}).text
+        assert page.partition("<tbody")[2].count("RA-1") == 1
+    assert client.get("/administration/audit", params={"student": "x" * 80}).status_code == 422
 
 
 def test_the_purpose_is_recorded_on_its_page(client: Client) -> None:

@@ -11,6 +11,7 @@ from zoneinfo import ZoneInfo
 import httpx
 import pytest
 
+from farol.accounts.viewer import NOBODY_IN_PARTICULAR
 from farol.advice.phrases import dashboard
 from farol.drift.report import drift_report
 from farol.drift.windows import parse_window
@@ -18,10 +19,10 @@ from farol.i18n import msg
 from farol.model.bundle import read_bundle
 from farol.store.database import Store
 from farol.store.records import day_of
-from farol.web.advice import _marked
 from farol.web.dashboard import _notes
 from farol.web.filters import Filters, between, own_version, slice_choices, window_choices
 from farol.web.locale import Reader
+from farol.web.wording import linked
 from tests.bundles import make_bundle
 
 PAGE = "/monitoring/dashboard"
@@ -227,12 +228,12 @@ def test_advice_leads_to_the_slice_it_speaks_of(tmp_path: Path) -> None:
         drift = drift_report(store, bundle, parse_window("30d@2024-03-09", now=NOON + timedelta(days=1)))
     words = dashboard(drift, "class=8 B&<")
     assert str(words) == f"See {PAGE}?task=current&window=30d@2024-03-09&slice=class=8%20B%26%3C"
-    link = str(_marked(words, EN, linked=True))
+    link = str(linked(str(words), EN, NOBODY_IN_PARTICULAR))
     assert '<a href="/monitoring/dashboard?task=current&amp;window=30d%402024-03-09&amp;slice=class%3D8+B%26%3C' in link
     assert link.endswith(">Monitoring: class 8 B&amp;&lt;</a>")
-    levels = str(_marked(dashboard(drift, same_levels=True), EN, linked=True))
+    levels = str(linked(str(dashboard(drift, same_levels=True)), EN, NOBODY_IN_PARTICULAR))
     assert "&amp;same_levels=1&amp;lang=en" in levels
     results = msg(
         "Read /monitoring/results: if help worked, right warnings look wrong, and the share at risk counts too."
     )
-    assert '<a href="/monitoring/results?lang=en">Results</a>:' in _marked(results, EN, linked=True)
+    assert '<a href="/monitoring/results?lang=en">Results</a>:' in linked(str(results), EN, NOBODY_IN_PARTICULAR)

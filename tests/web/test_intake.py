@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import errno
+import os
 import re
+import socket
 from collections.abc import Iterator
+from contextlib import ExitStack
 from datetime import UTC, datetime
 from html import unescape
 from io import BytesIO
@@ -17,11 +21,13 @@ import pytest
 from farol.accounts.audit import latest
 from farol.accounts.viewer import NOBODY_IN_PARTICULAR
 from farol.intake import jobs
-from farol.intake.uploads import find_upload, list_uploads, remove_upload
+from farol.intake.child import in_child
+from farol.intake.uploads import find_upload, list_uploads, remove_files, remove_upload
 from farol.profile import load_profile
 from farol.pupils.forecast import forecast_panel
 from farol.settings import MARKER, Settings
 from farol.store.database import Store
+from farol.web.intake import views
 from farol.workbook.panel import read_panel
 from tests.damaging import good_rows
 from tests.played import THEN, promoted
@@ -173,7 +179,7 @@ def test_what_is_no_workbook_has_a_clear_answer(site_web: httpx.Client, name: st
 def test_what_is_not_taken_is_said_on_the_same_page(
     site_web: httpx.Client, files: list[tuple[str, bytes]], said: str
 ) -> None:
-    answer = sent(site_web, *files) if files else site_web.post("/workbooks", data={"files": ""})
+    answer = sent(site_web, *files) if files else site_web.post("/workbooks", files={"files": (None, "")})
     assert answer.status_code == 422
     assert said in words(answer)
     assert heading(answer) == "Envie a planilha do ano"
@@ -182,6 +188,72 @@ def test_what_is_not_taken_is_said_on_the_same_page(
 def test_a_body_beyond_the_limit_is_refused_unread(site_web: httpx.Client) -> None:
     answer = sent(site_web, ("PEDE2024.csv", b"x" * 2_200_000))
     assert answer.status_code == 413
+
+
+def test_more_uploads_at_once_than_places_are_refused_unread(site_web: httpx.Client, tmp_path: Path) -> None:
+    """While others are still sending theirs; each has a file on the disk that grows. The next one is taken."""
+    host, port = site_web.base_url.host, site_web.base_url.port
+    head = b"POST /workbooks HTTP/1.1\r\nHost: localhost\r\nContent-Type: multipart/form-data; boundary=x\r\n"
+    with ExitStack() as stack:
+        for _ in range(views.UNDER_WAY):
+            connection = stack.enter_context(socket.create_connection((host, port)))
+            connection.sendall(head + b"Content-Length: 1000\r\n\r\n--x\r\n")
+        eventually(views._under_way.locked)
+        answer = sent(site_web, faulty(tmp_path))
+        assert answer.status_code == 503
+        assert "Outras planilhas estão sendo enviadas agora." in words(answer)
+        assert site_web.get("/workbooks").status_code == 200
+    eventually(lambda: not views._under_way.locked())
+    assert taken(site_web, faulty(tmp_path))
+
+
+def test_a_disk_that_takes_no_upload_is_said(
+    site_web: httpx.Client, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    async def full(*_: object) -> None:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setattr("starlette.datastructures.UploadFile.write", full)
+    answer = sent(site_web, ("PEDE2024.csv", b"x" * 1_500_000))
+    assert answer.status_code == 422
+    assert "O arquivo não pode ser guardado" in words(answer)
+    assert "An upload cannot be kept" in caplog.text
+
+
+def test_a_form_without_files_is_not_even_read(site_web: httpx.Client) -> None:
+    answer = site_web.post("/workbooks", data={"files": "x"})
+    assert answer.status_code == 415
+
+
+@pytest.mark.parametrize("moment", ["before it is opened", "while it is sent"])
+def test_a_marked_copy_that_is_deleted_meanwhile(
+    site_web: httpx.Client, settings: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, moment: str
+) -> None:
+    path = taken(site_web, faulty(tmp_path))
+    before, pieces = in_child, views._pieces
+
+    def deleted() -> None:
+        remove_files(settings, path.rpartition("/")[2])
+
+    def writing(*arguments: Any) -> Any:
+        written = before(*arguments)
+        deleted()
+        return written
+
+    def sending(copy: Any) -> Iterator[bytes]:
+        deleted()
+        return pieces(copy)
+
+    if moment == "while it is sent":
+        monkeypatch.setattr(views, "_pieces", sending)
+        answer = site_web.get(f"{path}/marked.xlsx")
+        assert answer.status_code == 200
+        assert openpyxl.load_workbook(BytesIO(answer.content)).sheetnames
+    else:
+        monkeypatch.setattr(views, "in_child", writing)
+        answer = site_web.get(f"{path}/marked.xlsx")
+        assert answer.status_code == 303
+    assert site_web.get(path, follow_redirects=True).status_code == 200
 
 
 def test_a_workbook_deleted_while_it_is_read_is_missed_in_words(

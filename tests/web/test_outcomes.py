@@ -56,6 +56,29 @@ def test_the_page_says_what_was_promised_and_what_came_true(pages: httpx.Client,
     )
 
 
+def test_a_schools_first_questions_come_first_in_pupils(pages: httpx.Client, report: OutcomeReport) -> None:
+    page = pages.get(PAGE, params={"lang": "pt-BR"}).text
+    plain, _, folded = page.partition('<details class="figures">')
+    words = unescape(re.sub(r"\s+", " ", re.sub(r"<[^>]+>", " ", plain)))
+    matched = report.matched
+    flagged, behind = matched.probability >= matched.threshold, matched.label == 1
+    pointed, came, both = (int(mask.sum()) for mask in (flagged, behind, flagged & behind))
+    assert f"Apontados: {pointed} alunos. Deles, em defasagem em 2024: {both}." in words
+    assert f"Alunos em defasagem em 2024: {came}. Deles, apontados antes: {both}." in words
+    assert f"{round(10 * both / pointed)} de cada 10" in words
+    assert "Prometido: 6 de cada 10." in words
+    for expert in ("AUC", "F1", "Brier", "Precisão", "PSI"):
+        assert expert not in words
+        assert expert == "PSI" or expert in folded
+
+
+def test_of_what_there_is_none_nothing_is_asked(report: OutcomeReport) -> None:
+    reader = Reader("en", False, ZoneInfo("America/Sao_Paulo"))
+    nobody = replace(report.together.evaluation, confusion=dict.fromkeys(report.together.evaluation.confusion, 0))
+    none = replace(report, together=replace(report.together, evaluation=nobody, card=None), groups=())
+    assert _report(none, load_profile("pede"), reader)["answers"] == ()
+
+
 def test_a_windows_report_has_the_advice_and_the_outcomes(pages: httpx.Client) -> None:
     text = pages.get("/monitoring/report.html", params={"lang": "en", "window": "30d@2023-12-31"}).text
     assert text.index("worse than promised.") < text.index('id="verdicts"') < text.index('id="outcomes"')

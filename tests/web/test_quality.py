@@ -87,6 +87,13 @@ CHARTS = """() => [...document.querySelectorAll('[role=img]')].filter(chart => {
   const part = chart.closest('article, details, section')
   return !part || !(part.querySelector('table') || part.parentElement.querySelector('table'))
 }).map(chart => chart.getAttribute('aria-label'))"""
+COMMANDS = """() => {
+  const page = document.querySelector('main').cloneNode(true)
+  for (const part of page.querySelectorAll('.keeper')) part.remove()
+  return page.textContent.match(/\\bfarol [a-z]+[^.]{0,40}|\\bFAROL_\\w+|`|\\s--[a-z]\\w+/g) || []
+}"""
+FOR_KEEPERS = "/administration/settings"
+"""The page that whoever looks after the computer reads: it names settings and commands."""
 UNFOLD = "for (const part of document.querySelectorAll('details')) part.open = true"
 TOO_WIDE = "document.documentElement.scrollWidth - document.documentElement.clientWidth"
 
@@ -188,6 +195,8 @@ class Visit:
         yield from self.axe("high contrast", rules=["color-contrast"])
         self.page.emulate_media(color_scheme="light", forced_colors="none")
         yield from (f"a chart without a table: {name}" for name in self.page.evaluate(CHARTS))
+        if urlsplit(self.page.url).path != FOR_KEEPERS:
+            yield from (f"a command that is not folded: {words}" for words in self.page.evaluate(COMMANDS))
         self.page.evaluate(UNFOLD)
         yield from self.axe("light, unfolded")
         yield from self.widths()

@@ -19,9 +19,11 @@ from sqlalchemy import select
 from farol.accounts.audit import Action, latest
 from farol.accounts.site import write_setting
 from farol.accounts.viewer import User, UserRole, Viewer
+from farol.app import create_app
 from farol.model.registry import Registry
 from farol.model.scoring import Scorer
 from farol.pupils.forecast import forecast_panel
+from farol.school import standings
 from farol.school.names import names_are_on
 from farol.school.pupil import PupilRecord, read_pupil
 from farol.school.recording import record_answers, record_years
@@ -30,7 +32,8 @@ from farol.store.database import Store
 from farol.store.pupils import revise
 from farol.store.tables import cases, pupil_answers, pupil_names, pupil_years
 from tests.played import LATER, play
-from tests.web.conftest import serving
+from tests.waiting import eventually
+from tests.web.conftest import serving, serving_app
 from tests.web.site import settings_in
 
 CAPACITY = "Quantos alunos a equipe consegue atender?"
@@ -65,6 +68,20 @@ def school(address: str) -> Iterator[httpx.Client]:
 def store(settings: Settings) -> Iterator[Store]:
     with Store.open(settings.store_url) as opened:
         yield opened
+
+
+def test_a_list_is_ready_before_anybody_asks(settings: Settings) -> None:
+    app = create_app(settings)
+    with serving_app(app), Store.open(settings.store_url) as store:
+
+        def read() -> str | None:
+            kept = standings._KEPT.get(app.state.service.store, {}).get("next-year")
+            return None if kept is None else kept.revision
+
+        first = eventually(read)
+        with store.engine.begin() as connection:
+            revise(connection, 1)
+        assert eventually(lambda: (now := read()) != first and now)
 
 
 @pytest.fixture
@@ -315,7 +332,7 @@ def test_classes_are_compared_and_pupils_too(school: httpx.Client, store: Store)
     mine, _ = two_classes(store)
     text = words(school.get("/classes").text)
     assert "escolher as turmas inteiras de maior risco" in text
-    assert "do que se alcança escolhendo alunos" in text
+    assert "do que se alcança escolhendo aluno por aluno" in text
     assert "Eles não dizem quanto ajudaria" in text
     one = words(school.get("/classes/one", params={"class": mine}).text)
     assert f"Turma {mine}" in one

@@ -230,7 +230,7 @@ def test_few_dates_that_begin_with_the_year_stay() -> None:
 
 
 def test_what_is_no_date_is_missing_and_told() -> None:
-    read = date_column(["soon", 41000.0, "", CellError("#N/A"), EMPTY_TEXT, None])
+    read = date_column(["soon", 410.0, "", CellError("#N/A"), EMPTY_TEXT, None])
     assert values(read) == [None] * 6
     assert codes(read.notes) == {"unreadable_text": (0, 1), "error_cell": (3,), "empty_text": (4,)}
 
@@ -382,3 +382,61 @@ def test_whatever_stands_in_a_column_it_is_read(given_cells: list[Cell]) -> None
 @given(st.floats(0, 10).map(lambda number: f"{number:.3f}"))
 def test_a_grade_is_the_same_with_comma_or_dot(text: str) -> None:
     assert values(number_column([text], GRADE)) == values(number_column([text.replace(".", ",")], GRADE))
+
+
+@pytest.mark.parametrize("cell", ["1.23457E+16", "1,23457E+16", " 2E+05", 1e15, 123456789012345680.0])
+def test_a_code_that_lost_digits_is_named(cell: Cell) -> None:
+    assert codes(identifier_column(["RA-1", cell]).notes)["inexact_code"] == (1,)
+
+
+@pytest.mark.parametrize("cell", ["1E5", "E+05", "123456789012345678", 999999999999999.0, 10**18, "12E+5X"])
+def test_a_code_that_has_all_its_digits_is_none(cell: Cell) -> None:
+    assert "inexact_code" not in codes(identifier_column([cell]).notes)
+
+
+@pytest.mark.parametrize("cell", [dt.date(2022, 2, 1), dt.datetime(2022, 2, 1, 7, tzinfo=dt.UTC), dt.time(7, 30)])
+def test_a_code_that_became_a_date_is_named(cell: Cell) -> None:
+    read = identifier_column(["1-2", cell])
+    assert codes(read.notes)["code_as_date"] == (1,)
+    assert read.values[1] is not None
+
+
+@pytest.mark.parametrize(
+    ("text", "number"),
+    [("\uff17\uff0c\uff15", 7.5), ("\u22121", -1.0), ("\u20131,5", -1.5), ("'7,5", 7.5), ("\u20197.5", 7.5)],
+)
+def test_numbers_of_other_keyboards_are_numbers(text: str, number: float) -> None:
+    assert values(number_column([text], replace(GRADE, minimum=None, maximum=None))) == [number]
+
+
+@pytest.mark.parametrize("text", ["7,5\u00b2", "7\u00bd", "\u2466", "7/10", "R$ 7,5"])
+def test_what_only_looks_like_a_number_is_none(text: str) -> None:
+    assert codes(number_column([text], GRADE).notes) == {"unreadable_text": (0,)}
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        *("17 de junho de 2012", "17/jun/2012", "17-JUN-12", "17 jun. 2012", "17 June 2012", "17º de junho, 2012"),
+        *("20120617", "17 / 06 / 2012", "2012-06-17T00:00:00.000Z", "2012-06-17 00:00:00-03:00", 20120617.0, 20120617),
+    ],
+)
+def test_a_date_may_be_written_in_many_ways(text: Cell) -> None:
+    read = date_column([text])
+    assert values(read) == [days(2012, 6, 17)]
+    assert codes(read.notes) == {"text_date": (0,)}
+
+
+@pytest.mark.parametrize(
+    "cell",
+    ["31 de fevereiro de 2012", "17 de jungo de 2012", "17 jan", "20121301", 2012.0, 12345.0, True, 99999, "1" * 50],
+)
+def test_a_date_that_there_is_not_is_told(cell: Cell) -> None:
+    assert codes(date_column([cell]).notes) == {"unreadable_text": (0,)}
+
+
+@pytest.mark.parametrize("cell", [41077.0, 41077, 41077.5, "41077", " 41077 "])
+def test_a_number_of_days_is_a_date_and_it_is_said(cell: Cell) -> None:
+    read = date_column([cell, "17/06/2012", dt.date(2012, 6, 17)])
+    assert values(read)[0] == days(2012, 6, 17)
+    assert codes(read.notes)["day_number"] == (0,)

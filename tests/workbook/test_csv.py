@@ -70,3 +70,26 @@ def test_a_byte_that_windows_does_not_know_is_a_sign(tmp_path: Path) -> None:
     panel = panel_of(tmp_path, TEXT.encode().replace("Ágora".encode(), b"\x81gora"))
     assert panel.categories["class"].tolist()[0] == "\ufffdgora"
     assert only(panel, "other_encoding").rows == (2,)
+
+
+@pytest.mark.parametrize(
+    "start", ['[{"RA": "RA-1"}]', '{"RA": "RA-1"}', "<html><td>RA-1</td>", "\n <?xml?>", "%PDF-1.7"]
+)
+def test_a_text_of_another_format_is_no_csv_and_not_shown(tmp_path: Path, start: str) -> None:
+    path = tmp_path / "PEDE2022.csv"
+    path.write_text(start, encoding="utf-8")
+    with pytest.raises(WorkbookError, match="not a workbook") as error:
+        read_panel(path, PEDE)
+    assert "RA-1" not in str(error.value)
+
+
+def test_an_empty_newest_file_of_a_folder_stops_nothing(tmp_path: Path) -> None:
+    lines = [";".join(map(str, row)) for row in pupils(3)]
+    (tmp_path / "PEDE2022.csv").write_text("\n".join(lines), encoding="utf-8")
+    (tmp_path / "PEDE2023.csv").write_bytes(b"")
+    panel = read_panel(tmp_path, PEDE)
+    assert panel.years == (2022,)
+    assert only(panel, "unread_sheet").sheet == "PEDE2023.csv"
+    (tmp_path / "PEDE2022.csv").write_bytes(b"")
+    with pytest.raises(WorkbookError, match="empty"):
+        read_panel(tmp_path, PEDE)

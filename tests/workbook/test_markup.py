@@ -2,12 +2,19 @@
 
 from __future__ import annotations
 
+import re
+from pathlib import Path
+from zipfile import ZipFile
+
 import pytest
 
-from farol.workbook.markup import empty_shared_strings, read_marks, read_ods_marks
-from farol.workbook.raw import EMPTY_TEXT, CellError
+from farol.workbook.markup import odd_shared_strings, read_marks, read_ods_marks
+from farol.workbook.panel import read_panel
+from farol.workbook.raw import EMPTY_TEXT, CellError, Footnoted
+from tests.workbook.making import PEDE, only, pupils, write_xlsx
 
 ENOUGH = 50_000_000
+EMPTY_SEVENTH = {7: EMPTY_TEXT}
 
 
 def sheet(*rows: str) -> bytes:
@@ -36,7 +43,7 @@ ODD = {
 
 
 def test_failed_cells_and_empty_texts_are_reported_with_places() -> None:
-    marks = read_marks(SIMPLE, ENOUGH, {7})
+    marks = read_marks(SIMPLE, ENOUGH, EMPTY_SEVENTH)
     assert marks is not None
     assert marks.odd == ODD
     assert marks.rows == 6  # the sixth row is only formatted, the seventh has no cell at all
@@ -56,7 +63,7 @@ def test_failed_cells_and_empty_texts_are_reported_with_places() -> None:
     ids=["prefix", "quotes", "spaces", "order"],
 )
 def test_they_are_found_however_the_markup_is_written(other: bytes) -> None:
-    marks = read_marks(other, ENOUGH, {7})
+    marks = read_marks(other, ENOUGH, EMPTY_SEVENTH)
     assert marks is not None
     assert marks.odd == ODD
     assert (marks.rows, marks.span) == (6, 6 * 29)
@@ -70,7 +77,7 @@ def test_cells_without_a_place_follow_the_one_before() -> None:
 
 
 def test_a_sheet_is_measured_exactly_where_it_might_be_too_large() -> None:
-    marks = read_marks(SIMPLE, 1000, {7})
+    marks = read_marks(SIMPLE, 1000, EMPTY_SEVENTH)
     assert marks is not None
     assert (marks.span, marks.odd) == (6 * 29, ODD)
     far = read_marks(sheet('<row r="1"><c r="A1"/></row><row r="1048576"><c r="XFD1048576"/></row>'), ENOUGH)
@@ -105,8 +112,64 @@ def test_empty_shared_strings_are_known_by_their_index() -> None:
     table = (
         b'<sst><si><t>a</t></si><si><t/></si><si><t xml:space="preserve"></t></si><si><r><t>b</t></r></si><si/></sst>'
     )
-    assert empty_shared_strings(table) == {1, 2, 4}
-    assert empty_shared_strings(b"") == frozenset()
+    assert odd_shared_strings(table) == dict.fromkeys((1, 2, 4), EMPTY_TEXT)
+    assert odd_shared_strings(b"") == {}
+
+
+RAISED = b'<rPr><vertAlign val="superscript"/></rPr>'
+
+
+def test_footnotes_of_a_text_are_left_out() -> None:
+    table = (
+        b"<sst><si><r><t>7,5</t></r><r>" + RAISED + b"<t>1</t></r></si>"
+        b"<si><x:r><x:t>RA-1 &amp; </x:t></x:r>"
+        b"<x:r><x:rPr><x:vertAlign val='subscript'/></x:rPr><x:t>2</x:t></x:r></si>"
+        b"<si><r>" + RAISED + b"<t>1</t></r></si><si><t>vertAlign superscript</t></si>"
+        b"<si><r><rPr><vertAlign val='baseline'/></rPr><t>8</t></r></si></sst>"
+    )
+    odd = odd_shared_strings(table)
+    assert odd == {0: "7,5", 1: "RA-1 & "}
+    assert all(isinstance(text, Footnoted) for text in odd.values())
+
+
+@pytest.mark.parametrize("shared", [True, False])
+def test_a_footnote_is_no_digit_of_a_value_or_a_code(tmp_path: Path, shared: bool) -> None:
+    path = write_xlsx(tmp_path / "book.xlsx", {"PEDE2022": pupils(3, {"RA": ["RA-1", "RA-2", "RA-9"]})})
+    text = "<r><t>RA-1</t></r><r>" + RAISED.decode() + "<t>2</t></r>"
+    change_sheet(path, text, shared=shared)
+    panel = read_panel(path, PEDE)
+    assert panel.student.tolist() == ["RA-1", "RA-2", "RA-9"]
+    assert (only(panel, "footnote").rows, only(panel, "footnote").severity) == ((2,), "warning")
+
+
+def change_sheet(path: Path, text: str, *, shared: bool) -> None:
+    """Put a text with markup in the first pupil's code, as a shared string or in the cell."""
+    with ZipFile(path) as archive:
+        members = {name: archive.read(name).decode() for name in archive.namelist()}
+    sheet, strings = "xl/worksheets/sheet1.xml", "xl/sharedStrings.xml"
+    cell = re.compile(r'<c r="A2"[^<>]*>.*?</c>')
+    assert cell.search(members[sheet])
+    if shared:
+        members[sheet] = cell.sub('<c r="A2" t="s"><v>0</v></c>', members[sheet])
+        members[strings] = f'<sst xmlns="{MAIN}"><si>{text}</si></sst>'
+        members["xl/_rels/workbook.xml.rels"] = members["xl/_rels/workbook.xml.rels"].replace(
+            "</Relationships>",
+            f"{RELATION}</Relationships>",
+        )
+        members["[Content_Types].xml"] = members["[Content_Types].xml"].replace(
+            "</Types>", f'<Override PartName="/{strings}" ContentType="{KIND}"/></Types>'
+        )
+    else:
+        members[sheet] = cell.sub(f'<c r="A2" t="inlineStr"><is>{text}</is></c>', members[sheet])
+    with ZipFile(path, "w") as archive:
+        for name, content in members.items():
+            archive.writestr(name, content)
+
+
+MAIN = "http://schemas.openxmlformats.org/spreadsheetml/2006/main"
+OFFICE = "http://schemas.openxmlformats.org/officeDocument/2006/relationships"
+RELATION = f'<Relationship Id="strings" Type="{OFFICE}/sharedStrings" Target="sharedStrings.xml"/>'
+KIND = "application/vnd.openxmlformats-officedocument.spreadsheetml.sharedStrings+xml"
 
 
 def test_an_ods_sheet_tells_its_failed_cells_and_its_size() -> None:

@@ -121,6 +121,6 @@ def test_percentages_are_found_in_any_markup() -> None:
         b"<x:row r='1'><x:c r='A1' s='3'><x:v>1</x:v></x:c><x:c s='2'><x:v>1</x:v></x:c><x:c><x:v>1</x:v></x:c></x:row>"
     )
     for sheet in (simple, other):
-        marks = read_marks(sheet, 10_000_000, (), {3})
+        marks = read_marks(sheet, 10_000_000, {}, {3})
         assert marks is not None
         assert list(marks.percent) == [(0, 0)]

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from openpyxl import load_workbook
 
 from farol.errors import WorkbookError
 from farol.profile import Condition, Label, Profile, load_profile
@@ -222,3 +223,65 @@ def test_a_label_may_be_a_difference_of_derived_columns(tmp_path: Path) -> None:
     panel = panel_of(tmp_path, ROWS, replace(PROFILE, label=rule, derived=derived))
     np.testing.assert_array_equal(panel.label, [1.0, 0.0, np.nan, 0.0])
     assert set(panel.columns) == {*panel.numbers, *panel.categories}
+
+
+def adds_up(panel: Panel) -> bool:
+    """Whether every row of every sheet is a pupil's or has a reason."""
+    return all(a.rows == a.above + 1 + a.pupils + sum(a.left_out.values()) for a in panel.accounts)
+
+
+def test_the_account_adds_up_without_codes_or_with_terms(tmp_path: Path) -> None:
+    header = HEADER[3:]
+    rows: list[list[object]] = [row[3:] for row in ROWS]
+    rows += [[""] * 5, [*header], ["Total", "", "", "", "pass"], ["Source: school", "", "", "", ""]]
+    panel = panel_of(tmp_path, rows, one_cohort(), header)
+    assert adds_up(panel)
+    assert panel.accounts[0].left_out == {"blank_row": 1, "header_row_again": 1, "summary_row": 1, "note_row": 1}
+    unknown: list[list[object]] = [["8", "AA", "2015B", "F", 1, 0, 5, "pass"], ["", "AA", "", "F", 1, 0, 5, "pass"]]
+    panel = panel_of(tmp_path, [*ROWS, *unknown])
+    assert adds_up(panel)
+    assert panel.accounts[0].left_out == {"missing_student": 1, "no_period": 1}
+
+
+def test_the_account_adds_up_below_formatted_rows(tmp_path: Path) -> None:
+    path = write_xlsx(tmp_path / "b.xlsx", {"Plan1": [HEADER, *ROWS]})
+    book = load_workbook(path)
+    book["Plan1"].cell(9, 1).number_format = "0.00"
+    book.save(path)
+    panel = read_panel(path, one_cohort())
+    assert adds_up(panel)
+    assert panel.accounts[0].left_out == {"blank_row": 4}
+
+
+def of_words(*, only_known: bool = False) -> Profile:
+    """A profile whose label is "Retido" or "Reprovado" in a column of any words."""
+    result = replace(PROFILE.columns["result"], categories=())
+    label = replace(PROFILE.label, column="result", operator="in", value=("Retido", "Reprovado"))
+    known = (Condition("result", "!=", "Cursando"),) if only_known else ()
+    tasks = {name: replace(task, only=known) for name, task in PROFILE.tasks.items()}
+    return replace(PROFILE, columns={**PROFILE.columns, "result": result}, label=label, tasks=tasks)
+
+
+WORDS = ["Retido", "RETIDA", "Reprovado(a)", "Retdo", "Reprov.", "Retido por faltas", "Aprovado", "Cursando", ""]
+
+
+def test_a_result_in_the_other_gender_is_the_same_result(tmp_path: Path) -> None:
+    rows: list[list[object]] = [[str(at), "AA", "2013B", "F", 1, 0, 5, word] for at, word in enumerate(WORDS)]
+    panel = panel_of(tmp_path, rows, of_words())
+    assert panel.label.tolist()[:8] == [1, 1, 1, 0, 0, 0, 0, 0]
+    assert np.isnan(panel.label[8])
+    told = {code: only(panel, code).rows for code in ("other_form", "like_label_word", "open_result")}
+    assert told == {"other_form": (3, 4), "like_label_word": (5, 6, 7), "open_result": (9,)}
+    assert only(panel, "like_label_word").severity == only(panel, "open_result").severity == "warning"
+    assert "Retido, Reprovado" in str(only(panel, "like_label_word").message)
+
+
+def test_words_that_the_profile_names_are_no_doubt(tmp_path: Path) -> None:
+    rows: list[list[object]] = [[str(at), "AA", "2013B", "F", 1, 0, 5, word] for at, word in enumerate(WORDS)]
+    panel = panel_of(tmp_path, rows, of_words(only_known=True))
+    assert not findings_of(panel, "open_result")
+    assert panel.counts(panel.profile.tasks["result"]).tolist() == [True] * 7 + [False] * 2
+    listed = {"result": replace(PROFILE.columns["result"], categories=("Retido", "Aprovado", "Cursando"))}
+    panel = panel_of(tmp_path, rows, replace(of_words(), columns={**PROFILE.columns, **listed}))
+    assert not findings_of(panel, "open_result")
+    assert findings_of(panel, "unreadable_text")

@@ -97,3 +97,42 @@ def test_an_encrypted_parquet_is_called_so(tmp_path: Path) -> None:
     path.write_bytes(b"PARE" + b"x" * 40 + b"PARE")
     with pytest.raises(WorkbookError, match="protected by a password"):
         read_panel(path, PEDE)
+
+
+LONG = [9007199254740993, 12345678901234567, 2**63 - 1]
+
+
+@pytest.mark.parametrize(
+    ("column", "written"),
+    [
+        (pa.array(LONG), LONG),
+        (pa.array([2**64 - 1, *LONG[:2]], pa.uint64()), [2**64 - 1, *LONG[:2]]),
+        (pa.array([Decimal(10**30 + 1), Decimal(10**30), Decimal(7)]), [10**30 + 1, 10**30, 7]),
+        (pa.array([Decimal("9007199254740993.00"), Decimal("2.00"), Decimal("3.00")]), [9007199254740993, 2, 3]),
+        (pa.array(LONG).dictionary_encode(), LONG),
+    ],
+)
+def test_long_codes_keep_every_digit(tmp_path: Path, column: pa.Array, written: list[int]) -> None:
+    panel = panel_of(tmp_path, RA=column)
+    assert panel.student.tolist() == [str(code) for code in written]
+    assert not findings_of(panel, "inexact_code")
+
+
+@pytest.mark.parametrize(
+    ("column", "rows"),
+    [
+        (pa.array([9007199254740992.0, 12.0, 13.0]), (2,)),
+        (pa.array(np.array([20240000, 12, 16777215], dtype=np.float32)), (2,)),
+        (pa.array(np.array([12, 2050, 2047], dtype=np.float16)), (3,)),
+    ],
+)
+def test_codes_that_may_have_lost_digits_are_named(tmp_path: Path, column: pa.Array, rows: tuple[int, ...]) -> None:
+    panel = panel_of(tmp_path, RA=column)
+    finding = only(panel, "inexact_code")
+    assert (finding.rows, finding.severity, len(panel.student)) == (rows, "error", 3)
+
+
+def test_a_long_number_of_few_bytes_is_no_code_but_a_number(tmp_path: Path) -> None:
+    panel = panel_of(tmp_path, **{"Ano ingresso": pa.array(np.array([2048, 2049, 2016], dtype=np.float16))})
+    assert values(panel, "year_joined") == [2048.0, 2048.0, 2016.0]
+    assert values(panel_of(tmp_path, IAA=pa.array([1e30, np.inf, 7], pa.float32())), "IAA") == [None, None, 7.0]

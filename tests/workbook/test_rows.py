@@ -34,6 +34,7 @@ def csv_lines(count: int = 4) -> list[str]:
     [
         *("TOTAL", "Média", "Média geral", "Total de alunos: 3", "Subtotal", "Desvio padrão", "Máximo"),
         *("Fonte: PEDE, 2022", "Turma A", "Turma 7B", "Geral", "Resultado", "Nº de alunos", "Série 3"),
+        *("% aprovados", "* Total", "→ média", "Taxa de aprovação", "Porcentagem"),
     ],
 )
 def test_a_row_of_totals_is_no_pupil(tmp_path: Path, code: str) -> None:
@@ -170,3 +171,12 @@ def test_rows_below_other_headers_are_left_out_and_named(tmp_path: Path) -> None
     (account,) = panel.accounts
     assert account.rows == account.above + 1 + account.pupils + sum(account.left_out.values())
     assert account.left_out == {"blank_row": 2, "other_headers": 3}
+
+
+def test_several_odd_codes_among_rows_of_sums_are_named(tmp_path: Path) -> None:
+    rows = pupils(30)
+    for code in ("Total", "Média", "σ", "Mediana", "Máximo"):
+        rows = with_row(rows, {"RA": code, "Fase": 2, "IAA": 8.5})
+    panel = read(tmp_path, rows)
+    assert only(panel, "unlike_code").rows == (34,)
+    assert only(panel, "summary_row").rows == (32, 33, 35, 36)

@@ -126,6 +126,7 @@ def test_of_a_log_only_the_rows_of_a_task_are_read(tmp_path: Path) -> None:
     panel = needing(tmp_path, [header, *lines], SheetNeeds(pupils=False, task="current"))
     assert values(panel, "IAA") == [7.0, 9.0]
     assert only(panel, "other_task").rows == (3,)
+    assert panel.accounts[0].left_out == {"other_task": 1}
     assert values(needing(tmp_path, [header, *lines], SheetNeeds(pupils=False)), "IAA") == [7.0, 8.0, 9.0]
     other: Rows = [["IAA", "task"], [7.0, "homework"]]
     assert values(needing(tmp_path, other, SheetNeeds(pupils=False, task="current")), "IAA") == [7.0]
@@ -172,3 +173,17 @@ def test_many_headers_are_not_all_listed(tmp_path: Path) -> None:
     assert "h59, …" in text
     assert "h60" not in text
     assert "—" in refused(tmp_path, [[]])
+
+
+@pytest.mark.parametrize("first", [["RA-1", 7.5, 3.25], ["RA-1", "Maria", "17/06/2012"]])
+def test_a_row_that_may_be_a_pupils_stands_in_no_error(tmp_path: Path, first: list[object]) -> None:
+    words = refused(tmp_path, [first, ["RA-2", 8.5, 1.25]])
+    assert "a first row without any known header (cells: 3)" in words
+    assert not any(str(cell) in words for cell in first)
+
+
+def test_a_header_that_is_a_formula_is_named_by_its_sign(tmp_path: Path) -> None:
+    rows = pupils(3)
+    rows[0][rows[0].index("IAA")] = '="IAA"'
+    panel = read(tmp_path, rows)
+    assert "=" in {finding.column for finding in findings_of(panel, "unknown_column")}

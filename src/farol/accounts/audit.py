@@ -14,11 +14,16 @@ from farol.store.engine import IMMEDIATE, store_errors
 from farol.store.records import microseconds, moment
 from farol.store.tables import audit
 
+AuditValues = dict[str, object]
+"""A row of the audit that is still to be added. What changes something takes one, and adds it in its own transaction:
+neither is there without the other."""
+
 
 class Action(StrEnum):
     """What somebody did."""
 
     signed_in = "signed-in"
+    signed_out = "signed-out"
     refused = "refused"
     saw = "saw"
     printed = "printed"
@@ -58,7 +63,7 @@ def record(
 
 def audit_values(
     user: str, action: Action, subject: str, *, at: datetime, student: str | None = None, details: str = ""
-) -> dict[str, object]:
+) -> AuditValues:
     """A row of the audit, for a transaction that does more than to add it."""
     return {
         "at": microseconds(at),

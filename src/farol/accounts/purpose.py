@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from datetime import datetime
 
+from farol.accounts.audit import AuditValues
 from farol.accounts.site import read_setting, write_setting
 from farol.errors import InputError, Place
 from farol.i18n import Message, msg
@@ -44,7 +45,7 @@ def read_purpose(store: Store) -> Purpose:
     return Purpose(**read_setting(store, _SETTING, {}))
 
 
-def write_purpose(store: Store, purpose: Purpose, at: datetime) -> None:
+def write_purpose(store: Store, purpose: Purpose, at: datetime, *, audited: AuditValues | None = None) -> None:
     """Record it. InputError for a text that is missing or too long, or a basis that is not in BASES."""
     for name, text in asdict(purpose).items():
         if not text.strip() or len(text) > LONGEST:
@@ -55,7 +56,8 @@ def write_purpose(store: Store, purpose: Purpose, at: datetime) -> None:
             )
     if purpose.basis not in BASES:
         raise InputError(msg("Choose one of the legal bases."), where=Place(field="basis"))
-    write_setting(store, _SETTING, {name: text.strip() for name, text in asdict(purpose).items()}, at)
+    texts = {name: text.strip() for name, text in asdict(purpose).items()}
+    write_setting(store, _SETTING, texts, at, audited=audited)
 
 
 def purpose_words(store: Store, locale: str) -> tuple[str, ...]:

@@ -13,7 +13,7 @@ from datetime import datetime, timedelta
 
 from sqlalchemy import delete, select, update
 
-from farol.accounts.audit import Action, audit_values
+from farol.accounts.audit import Action, AuditValues, audit_values
 from farol.accounts.passwords import hashed, is_outdated, matches
 from farol.accounts.users import digest_of, user_of
 from farol.accounts.viewer import User
@@ -133,34 +133,48 @@ def sessions_of(store: Store, user: str, *, at: datetime) -> list[Session]:
     ]
 
 
-def end_session(store: Store, digest: str) -> None:
+def end_session(store: Store, session: Session, *, at: datetime) -> None:
     """Sign out."""
     writing = store.engine.execution_options(**{IMMEDIATE: True})
     with store_errors(store.engine.url), writing.begin() as connection:
-        connection.execute(delete(sessions).where(sessions.c.digest == digest))
+        connection.execute(delete(sessions).where(sessions.c.digest == session.digest))
+        connection.execute(audit.insert(), [audit_values(session.user.id, Action.signed_out, "session", at=at)])
 
 
-def end_sessions(store: Store, user: str, *, but: str = "") -> None:
-    """End all sessions of a user but one."""
+def end_sessions(store: Store, user: str, *, but: str = "", audited: AuditValues | None = None) -> None:
+    """End all sessions of a user but one; `audited` joins the audit in the same transaction."""
     writing = store.engine.execution_options(**{IMMEDIATE: True})
     with store_errors(store.engine.url), writing.begin() as connection:
         connection.execute(delete(sessions).where(sessions.c.user == user, sessions.c.digest != but))
+        if audited is not None:
+            connection.execute(audit.insert(), [audited])
 
 
-def change_password(store: Store, user: User, old: str, new: str, *, keep: str) -> bool:
-    """Another password for oneself; every session but `keep` ends. Whether the old one was right."""
+def change_password(store: Store, user: User, old: str, new: str, *, keep: str, at: datetime) -> bool:
+    """Another password for oneself; every session but `keep` ends. Whether the old one was right, and is taken now.
+
+    A wrong one counts as at a sign-in, and the account waits: an open screen is no place to guess at.
+    """
     with store_errors(store.engine.url), store.engine.connect() as connection:
         known = connection.execute(select(users.c.password).where(users.c.id == user.id)).scalar_one_or_none()
-    if not matches(known, old):
-        return False
-    encoded = hashed(new)
+    encoded = hashed(new) if matches(known, old) else None
     writing = store.engine.execution_options(**{IMMEDIATE: True})
     with store_errors(store.engine.url), writing.begin() as connection:
-        # A reset that came between holds: whoever had the old password has nothing left.
-        own = update(users).where(users.c.id == user.id, users.c.password == known)
-        if not connection.execute(own.values(password=encoded)).rowcount:
+        row = connection.execute(select(users).where(users.c.id == user.id).with_for_update()).mappings().one()
+        own = update(users).where(users.c.id == user.id)
+        if row["locked_until"] is not None and row["locked_until"] > microseconds(at):
             return False
+        if encoded is None:
+            connection.execute(own.values(_failed(row["failures"] + 1, at)))
+            connection.execute(audit.insert(), [audit_values(user.id, Action.refused, "account", at=at)])
+            return False
+        # A reset that came between holds: whoever had the old password has nothing left.
+        if row["password"] != known:
+            return False
+        connection.execute(own.values(password=encoded, failures=0, locked_until=None))
         connection.execute(delete(sessions).where(sessions.c.user == user.id, sessions.c.digest != keep))
+        changed = audit_values(user.id, Action.changed, "account", at=at, details="password")
+        connection.execute(audit.insert(), [changed])
     return True
 
 

@@ -13,13 +13,14 @@ from hashlib import sha256
 
 from sqlalchemy import Connection, RowMapping, delete, func, select, update
 
+from farol.accounts.audit import Action, AuditValues, audit_values
 from farol.accounts.viewer import User, UserRole
 from farol.errors import InputError, Place
 from farol.i18n import msg
 from farol.store.database import Store
 from farol.store.engine import IMMEDIATE, insert_new, store_errors
 from farol.store.records import microseconds, moment, uuid7
-from farol.store.tables import invitations, json_text, pupil_years, sessions, users
+from farol.store.tables import audit, invitations, json_text, pupil_years, sessions, users
 
 LINK_TERM = timedelta(days=7)
 """How long a one-time link for a password is good."""
@@ -76,9 +77,19 @@ def account_of(store: Store, key: str) -> Account:
 
 
 def create_user(
-    store: Store, login: str, name: str, role: UserRole, classes: Iterable[str], *, at: datetime
+    store: Store,
+    login: str,
+    name: str,
+    role: UserRole,
+    classes: Iterable[str],
+    *,
+    at: datetime,
+    audited: AuditValues | None = None,
 ) -> tuple[User, str]:
-    """A new user, and the token of the link by which they choose a password. InputError; the first is administrator."""
+    """A new user, and the token of the link by which they choose a password. InputError; the first is administrator.
+
+    Here and below `audited` joins the audit in the same transaction.
+    """
     user = User(uuid7(at), _login(login), _name(name), role, _classes(role, classes))
     values = {
         "id": user.id,
@@ -92,7 +103,7 @@ def create_user(
         "failures": 0,
         "locked_until": None,
     }
-    with _writing(store) as connection:
+    with _writing(store, audited) as connection:
         is_first = connection.execute(select(users.c.id).limit(1)).first() is None
         if is_first and role is not UserRole.administrator:
             raise InputError(
@@ -107,9 +118,17 @@ def create_user(
         return user, _invite(connection, user.id, at + LINK_TERM)
 
 
-def change_user(store: Store, key: str, *, name: str, role: UserRole, classes: Iterable[str]) -> User:
+def change_user(
+    store: Store,
+    key: str,
+    *,
+    name: str,
+    role: UserRole,
+    classes: Iterable[str],
+    audited: AuditValues | None = None,
+) -> User:
     """Another name, role or classes. InputError; there is always an administrator."""
-    with _writing(store) as connection:
+    with _writing(store, audited) as connection:
         row = _row(connection, key)
         if role is not UserRole.administrator:
             _require_another_administrator(connection, row)
@@ -118,9 +137,9 @@ def change_user(store: Store, key: str, *, name: str, role: UserRole, classes: I
         return _account(_row(connection, row["id"])).user
 
 
-def disable_user(store: Store, key: str, *, at: datetime) -> User:
+def disable_user(store: Store, key: str, *, at: datetime, audited: AuditValues | None = None) -> User:
     """Nobody signs in by this account any more, and all its sessions and links end. InputError."""
-    with _writing(store) as connection:
+    with _writing(store, audited) as connection:
         row = _row(connection, key)
         _require_another_administrator(connection, row)
         connection.execute(update(users).where(users.c.id == row["id"]).values(disabled=microseconds(at)))
@@ -128,9 +147,9 @@ def disable_user(store: Store, key: str, *, at: datetime) -> User:
         return _account(row).user
 
 
-def reset_user(store: Store, key: str, *, at: datetime) -> tuple[User, str]:
+def reset_user(store: Store, key: str, *, at: datetime, audited: AuditValues | None = None) -> tuple[User, str]:
     """A new one-time link, also for a disabled or locked account: its password and sessions are gone. InputError."""
-    with _writing(store) as connection:
+    with _writing(store, audited) as connection:
         row = _row(connection, key)
         values = {"password": None, "disabled": None, "failures": 0, "locked_until": None}
         connection.execute(update(users).where(users.c.id == row["id"]).values(values))
@@ -174,12 +193,14 @@ def accept_invitation(
         _end_all(connection, user.id)
         changed = update(users).where(users.c.id == user.id)
         connection.execute(changed.values(password=encoded, failures=0, locked_until=None))
+        chosen = audit_values(user.id, Action.changed, "account", at=at, details="password")
+        connection.execute(audit.insert(), [chosen])
         return user
 
 
-def set_name(store: Store, key: str, name: str) -> None:
+def set_name(store: Store, key: str, name: str, *, audited: AuditValues | None = None) -> None:
     """Another name for oneself. InputError."""
-    with _writing(store) as connection:
+    with _writing(store, audited) as connection:
         connection.execute(update(users).where(users.c.id == key).values(name=_name(name)))
 
 
@@ -194,10 +215,12 @@ def user_of(row: RowMapping) -> User:
 
 
 @contextmanager
-def _writing(store: Store) -> Iterator[Connection]:
+def _writing(store: Store, audited: AuditValues | None = None) -> Iterator[Connection]:
     writing = store.engine.execution_options(**{IMMEDIATE: True})
     with store_errors(store.engine.url), writing.begin() as connection:
         yield connection
+        if audited is not None:
+            connection.execute(audit.insert(), [audited])
 
 
 def _invite(connection: Connection, user: str, ends: datetime) -> str:
@@ -232,7 +255,9 @@ def _row(connection: Connection, key: str) -> RowMapping:
     row = connection.execute(query).mappings().first()
     if row is None:
         raise InputError(
-            msg("There is no such user."), where=Place(field="LOGIN"), fix=msg("`farol users list` shows them all.")
+            msg("There is no such user."),
+            where=Place(field="LOGIN"),
+            fix=msg("Look among all users. In a terminal: {command}.", command="`farol users list`"),
         )
     return row
 

@@ -20,6 +20,7 @@ from farol.advice import rules
 from farol.advice.inputs import Advice, Facts
 from farol.advice.phrases import compared, dashboard, days, missing, name_of, names_of, percent
 from farol.drift.figures import FeatureDrift
+from farol.drift.psi import MODERATE, SEVERE
 from farol.drift.report import DriftReport
 from farol.drift.slices import most_changed
 from farol.drift.verdicts import MIN_SAMPLES, Verdict
@@ -38,8 +39,8 @@ def advise(facts: Facts) -> tuple[Advice, ...]:
     same = _levels_as_before(facts)
     advices = [
         *rules.broken_promise(facts),
-        *(() if same else rules.answers_drift(facts, drift)),
-        *rules.much_missing(facts, drift),
+        *(() if same else rules.answers_drift(drift)),
+        *rules.much_missing(drift),
         *rules.expected_below(facts, drift),
         *rules.too_old(facts),
         *rules.new_outcomes(facts),
@@ -114,7 +115,7 @@ def _look(facts: Facts, drift: DriftReport, whole: FeatureDrift) -> Advice:
     )
     if part is None:
         summary = msg("Changed, and not in one level, class or source alone: {feature}.", feature=name)
-        why = (*reasons(feature), compared(drift), searched)
+        why = (*reasons(feature), compared(drift))
         command = f"`farol drift --task {facts.task}`"
     else:
         summary = msg("Changed in {slice}: {feature}.", feature=name, slice=part.words)
@@ -127,18 +128,19 @@ def _look(facts: Facts, drift: DriftReport, whole: FeatureDrift) -> Advice:
             m=part.reference_n,
             years=", ".join(map(str, drift.reference_years)),
         )
-        why = (*reasons(feature), there, searched)
+        why = (*reasons(feature), there)
         command = f"`farol drift --task {facts.task} --slice {part.name}`"
     steps = (
         msg("Ask who filled it in: is it filled in differently, or are the pupils different? Correct it, or watch it."),
         msg("{command} shows all figures.", command=command),
         dashboard(drift, WHOLE if part is None else part.name),
     )
-    return Advice("look", summary, why, steps, feature, "" if part is None else part.name)
+    numbers = (_distance(feature), searched)
+    return Advice("look", summary, why, steps, feature, "" if part is None else part.name, numbers)
 
 
 def reasons(feature: FeatureDrift) -> Iterator[Message]:
-    """The alarms of a feature, in words and numbers."""
+    """The alarms of a feature, in words."""
     moved = feature.superiority
     if moved is not None and moved.alarm:
         yield (
@@ -159,12 +161,22 @@ def reasons(feature: FeatureDrift) -> Iterator[Message]:
     if feature.unseen is not None and feature.unseen.alarm and feature.unseen.value is not None:
         yield msg("{now} of the values never occurred in training.", now=percent(feature.unseen.value))
     if "distribution" in feature.alarms and feature.psi is not None:
-        yield msg(
-            "The values are spread differently: their distance from training (PSI) is {psi}; chance alone seldom gives "
-            "more than {critical}.",
-            psi=decimal(feature.psi),
-            critical=decimal(feature.critical),
+        yield (
+            msg("The values are spread very differently from training, by more than chance explains.")
+            if feature.psi >= SEVERE
+            else msg("The values are spread somewhat differently from training, by more than chance explains.")
         )
+
+
+def _distance(feature: FeatureDrift) -> Message:
+    return msg(
+        "Distance from training (PSI): {psi}; chance alone seldom gives more than {critical}. Below {moderate} is no "
+        "drift, from {severe} on severe.",
+        psi=decimal(feature.psi or 0.0),
+        critical=decimal(feature.critical),
+        moderate=decimal(MODERATE),
+        severe=decimal(SEVERE),
+    )
 
 
 def _no_predictions(facts: Facts, drift: DriftReport) -> Advice:
@@ -192,10 +204,13 @@ def _too_little(drift: DriftReport) -> Advice:
     else:
         unsure = [feature for feature in drift.features if feature.verdict == "insufficient_data"]
         why = msg(
-            "Predictions in {window}: {n}. With so few, the difference may be chance: {features}.",
+            "Predictions in {window}: {n}. Chance alone may give so small a difference: {features}.",
             n=drift.n,
             window=days(drift.window),
             features=names_of(unsure),
         )
-    steps = (msg("Wait, or look at a longer period: {command}.", command="`farol status --window 90d`"),)
+    steps = (
+        msg("Wait, or look at the last 90 days: {page}.", page="/monitoring/advice?window=90d"),
+        msg("In a terminal: {command}.", command="`farol status --window 90d`"),
+    )
     return Advice("too_little", msg("Wait for more predictions."), (why, compared(drift)), steps)

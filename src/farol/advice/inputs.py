@@ -22,7 +22,7 @@ KINDS: Mapping[Kind, Message] = {
     "retrain": msg("Train again"),
     "look": msg("Look at the data"),
     "cohort": msg("Different pupils, same answers"),
-    "too_little": msg("Too few predictions yet"),
+    "too_little": msg("Not certain yet"),
     "nothing": msg("Nothing to do"),
 }
 """Each kind in a few words, the gravest first."""
@@ -60,7 +60,8 @@ class Facts:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Advice:
-    """One advice: a sentence, why (the plain reason first, its figures after), and the steps to take.
+    """One advice: a sentence, why (the plain reason first), and the steps to take. `numbers` are the figures behind the
+    words, for whoever asks for them.
 
     `figure` has the two distributions of a feature to look at, of the slice `part` ("": the whole window).
     """
@@ -71,6 +72,7 @@ class Advice:
     steps: tuple[Message, ...]
     figure: FeatureDrift | None = None
     part: str = ""
+    numbers: tuple[Message, ...] = ()
 
 
 def gravest_of(advices: Sequence[Advice]) -> Kind:

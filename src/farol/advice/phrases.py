@@ -64,12 +64,20 @@ def compared(drift: DriftReport) -> Message:
     return msg("{n} predictions of {window}, compared with: {rows} ({m}, of {years}).", n=drift.n, **of)
 
 
-def train_again() -> Message:
-    """The step to a new model, which Farol only ever proposes."""
-    return msg(
-        "Train with the newest workbook, compare the cards, promote only if you agree: {train}, then {promote}.",
-        train=msg("`farol train WORKBOOK`"),
-        promote=msg("`farol models promote TASK VERSION`"),
+def train_again() -> tuple[Message, Message]:
+    """The steps to a new model, by pages or by commands. Farol only ever proposes them."""
+    return (
+        msg(
+            "Send the newest workbook and train with it: {workbooks}. Then compare the new version with the one in "
+            "use, and change only if you agree: {models}.",
+            workbooks="/workbooks",
+            models="/administration/models",
+        ),
+        msg(
+            "In a terminal: {train}, then {promote}.",
+            train=msg("`farol train WORKBOOK`"),
+            promote=msg("`farol models promote TASK VERSION`"),
+        ),
     )
 
 

@@ -40,9 +40,13 @@ def unread(facts: Facts) -> Advice:
     problem = facts.problem
     why = () if problem is None else (problem.problem,)
     fix = () if problem is None or problem.fix is None else (problem.fix,)
+    back = msg(
+        "An administrator puts the version before back into use, or another one: {models}.",
+        models="/administration/models",
+    )
     verify = msg("{command} checks every file of a model; {rollback} puts the one before back into use.", **_VERIFY)
     return Advice(
-        "distrust", msg("It cannot be checked: the model or the database cannot be read."), why, (*fix, verify)
+        "distrust", msg("It cannot be checked: the model or the database cannot be read."), why, (*fix, back, verify)
     )
 
 
@@ -80,12 +84,12 @@ def broken_promise(facts: Facts) -> Iterator[Advice]:
                 "Read /monitoring/results: where help worked, right warnings look wrong, and the share of pupils at "
                 "risk moves the figures too."
             ),
-            train_again(),
+            *train_again(),
         ),
     )
 
 
-def answers_drift(facts: Facts, drift: DriftReport) -> Iterator[Advice]:
+def answers_drift(drift: DriftReport) -> Iterator[Advice]:
     score, rate = drift.score, drift.rate
     if score is None or rate is None or rate.value is None or score.verdict != "severe" or not rate.alarm:
         return
@@ -108,7 +112,7 @@ def answers_drift(facts: Facts, drift: DriftReport) -> Iterator[Advice]:
     )
 
 
-def much_missing(facts: Facts, drift: DriftReport) -> Iterator[Advice]:
+def much_missing(drift: DriftReport) -> Iterator[Advice]:
     lost = [feature for feature in drift.features if feature.missing.verdict == "severe" and _rose(feature)]
     silent = drift.score is not None and drift.score.missing.verdict == "severe" and _rose(drift.score)
     if not silent and 2 * len(lost) < len(drift.features):
@@ -193,7 +197,7 @@ def too_old(facts: Facts) -> Iterator[Advice]:
                     n=newest - known,
                 ),
             ),
-            (train_again(),),
+            train_again(),
         )
 
 
@@ -211,7 +215,7 @@ def new_outcomes(facts: Facts) -> Iterator[Advice]:
                 known=max(facts.learned) + facts.horizon,
             ),
         ),
-        (train_again(),),
+        train_again(),
     )
 
 
@@ -231,7 +235,7 @@ def lasting(facts: Facts, drift: DriftReport) -> Iterator[Advice]:
         ),
         (
             msg("First check that the data is right (below). If it is, the pupils have changed for good."),
-            train_again(),
+            *train_again(),
         ),
     )
 

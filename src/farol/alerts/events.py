@@ -59,8 +59,8 @@ def _sentence(event: Event, locale: str) -> Message:
             return again if by == "rollback" else msg("Version {version} is now in use.", version=version)
         case "workbook", {"years": [*years]}:
             return msg("A model learned from a workbook of {years}.", years=", ".join(map(str, years)))
-        case "outcomes", _:
-            return msg("Outcomes were recorded.")
+        case "outcomes", {"year": int(year)}:
+            return msg("What came true in {year} was recorded.", year=str(year))
         case "alert", {"reason": str(reason), "from": str(before), "to": str(after)}:
             labels = {"before": verdict_label(before, locale), "after": verdict_label(after, locale)}
             ended = msg("The alarm ended: another version is now in use.")

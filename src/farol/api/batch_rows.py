@@ -19,7 +19,7 @@ from typing import Any, ClassVar
 from fastapi.responses import Response
 from starlette.types import Receive, Scope, Send
 
-from farol.api.requests import MOST_FIELDS, once_each
+from farol.api.requests import MOST_FIELDS, has_many_lists, has_many_values, once_each
 from farol.errors import ApiError
 from farol.i18n import Message, msg
 
@@ -31,6 +31,9 @@ IN_MEMORY = 1_000_000
 
 PIECE = 64_000
 
+MOST_LISTS = 25
+"""Lists and objects for each row that an array may have: a row that has any is refused alone, and others go on."""
+
 MOST_WAITING = 256_000_000
 """Bytes of answers that may wait in this process, of all callers together. Beyond it no more rows are read, and whoever
 then takes nothing is cut off by the server (`farol.api.server`)."""
@@ -39,6 +42,7 @@ ROOM_SECONDS = 0.5
 """How often it is looked whether others have made room."""
 
 _SEND_ARRAY = msg("Send a JSON array of objects in UTF-8, such as the example in GET /docs.")
+_SEND_SEVERAL = msg("Send the rows in several requests.")
 _SEND_OBJECT = msg("Each row is a JSON object in UTF-8, such as the example in GET /docs.")
 
 
@@ -71,6 +75,9 @@ class ArrayText:
 
 def parse_array(body: bytes, most: int) -> ArrayText:
     """The rows of a JSON array, as text. Raises ApiError for a body that holds no array, or more than `most` rows."""
+    if has_many_lists(body, most, MOST_LISTS) or has_many_values(body, most):
+        words = msg("There are more rows, or more values in them, than the {most} rows of one request have.", most=most)
+        raise ApiError(413, "too_many_rows", words, fix=_SEND_SEVERAL)
     try:
         text = body.decode("utf-8-sig")
         spans = _spans(text, most)
@@ -133,7 +140,7 @@ def parse_line(line: bytes) -> Row:
 def too_many(most: int) -> ApiError:
     """What is said of more than `most` rows."""
     words = msg("There are more than the {most} rows that one request may have.", most=most)
-    return ApiError(413, "too_many_rows", words, fix=msg("Send the rows in several requests."))
+    return ApiError(413, "too_many_rows", words, fix=_SEND_SEVERAL)
 
 
 class Lines:
@@ -151,6 +158,8 @@ class Lines:
         """The lines that this piece ends."""
         *ended, rest = piece.split(b"\n")
         for part in ended:
+            if not self._begun and not self._is_too_long and not part.strip():
+                continue  # at no cost: a hundred million of them fit into a body
             self._add(part)
             yield from self.end()
         self._add(rest)

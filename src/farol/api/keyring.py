@@ -13,11 +13,10 @@ from pathlib import Path
 from farol.accounts.users import has_active_user, has_users
 from farol.errors import InputError, Place
 from farol.i18n import msg
-from farol.service import require_database
 from farol.settings import Settings
 from farol.store.database import Store
 from farol.store.engine import location, parse_url
-from farol.store.identity import keys_were_made, note_keys
+from farol.store.identity import keys_were_made, note_database
 from farol.store.keys import ApiKey, Keys
 
 MOST_AGE = 2.0
@@ -73,7 +72,7 @@ class Keyring:
         self._has_users = self._has_users or has_users(store)  # they are never removed
         self._keys, self._as_of = {key.prefix: key for key in Keys(store).all()}, began
         if (self._keys or self._has_users) and not self._has_noted:
-            note_keys(self._artifacts, self._database)
+            note_database(self._artifacts, self._database, has_keys=True)
             self._has_noted = True
 
     @property
@@ -132,7 +131,6 @@ def check_binding(settings: Settings) -> None:
     """
     if settings.open_network or is_loopback(settings.host):
         return
-    require_database(settings)
     if _asks_anybody(settings):
         return
     raise InputError(
@@ -164,5 +162,5 @@ def is_loopback(host: str) -> bool:
 
 def _asks_anybody(settings: Settings) -> bool:
     now = datetime.now(UTC)
-    with Store.open(settings.store_url) as store:
+    with Store.of(settings) as store:
         return has_active_user(store) or any(key.is_active(now) for key in Keys(store).all())

@@ -5,11 +5,12 @@ Plain ASGI, so that bodies and long answers stream through untouched.
 
 from __future__ import annotations
 
+import asyncio
 import logging
+import os
 import re
 import time
 from collections.abc import Callable, Iterable, Mapping
-from secrets import token_hex
 
 from fastapi import Request
 from python_multipart.multipart import parse_options_header
@@ -40,6 +41,9 @@ SECURITY_HEADERS: Mapping[str, str] = {
     "X-Frame-Options": "DENY",
 }
 
+
+SLICE = 32_768
+"""Bytes of a body that are worked on at a stroke."""
 
 DRAINED = 2
 """How many times what a page takes is read of a body that is too large, so that the browser sees why it is refused."""
@@ -138,16 +142,32 @@ def _unreadable(scope: Scope) -> ApiError | None:
 
 
 def _counted(receive: Receive, limit: int) -> Receive:
-    """`receive`, refusing once more bytes have come than may come."""
+    """`receive`, refusing once more bytes have come than may come.
+
+    A piece of more than SLICE bytes is handed on in slices, and others are answered between them: whatever reads the
+    body, a form or lines, may do so for as long as a piece lasts.
+    """
     total = 0
+    whole, at, is_last = b"", 0, False
 
     async def receive_counted() -> Message:
-        nonlocal total
-        message = await receive()
-        total += len(message.get("body", b""))
-        if total > limit:
-            raise too_large(limit)
-        return message
+        nonlocal total, whole, at, is_last
+        if at < len(whole):
+            await asyncio.sleep(0)
+        else:
+            message = await receive()
+            body = message.get("body", b"")
+            total += len(body)
+            if total > limit:
+                raise too_large(limit)
+            if len(body) <= SLICE:
+                return message
+            whole, at, is_last = body, 0, not message.get("more_body", False)
+        slice_ = whole[at : at + SLICE]
+        at += SLICE
+        if at >= len(whole):
+            whole, at = b"", 0
+        return {"type": "http.request", "body": slice_, "more_body": bool(whole) or not is_last}
 
     return receive_counted
 
@@ -175,7 +195,7 @@ def _request_id(fields: Mapping[bytes, bytes]) -> str:
     given = fields.get(b"x-request-id")
     if given is not None and _REQUEST_ID.fullmatch(given):
         return given.decode()
-    return token_hex(16)
+    return os.urandom(16).hex()
 
 
 _SECURITY = tuple((name.lower().encode(), value.encode()) for name, value in SECURITY_HEADERS.items())

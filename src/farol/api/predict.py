@@ -7,7 +7,7 @@ from collections.abc import Callable, Coroutine, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from functools import partial
-from typing import Annotated, Any, cast
+from typing import Annotated, Any
 from urllib.parse import parse_qsl
 
 from fastapi import APIRouter, Query
@@ -81,7 +81,9 @@ class ScoredPrediction:
 def score_pupils(
     served: ServedModel, requests: Sequence[PredictRequest], *, source: Source
 ) -> list[ScoredPrediction | ApiError]:
-    """The answer for each pupil, all scored as one batch; an ApiError where nothing was given to answer from."""
+    """The answer for each pupil, all scored as one batch; an ApiError where nothing was given to answer from,
+    and where the question is not asked of the pupil.
+    """
     if not requests:
         return []
     scorer = served.scorer
@@ -92,6 +94,9 @@ def score_pupils(
     for place, (request, answer) in enumerate(zip(requests, scorer.answers(scores), strict=True)):
         if not request.given.values or all(value is None for value in answer.features.values()):
             outcomes.append(_nothing_given(served.bundle))
+            continue
+        if not answer.asked:
+            outcomes.append(_not_asked(served.bundle))
             continue
         given = request.given
         warnings = warnings_for(served.bundle, given.values)
@@ -117,6 +122,14 @@ def _nothing_given(bundle: Bundle) -> ApiError:
     names = msg("at least one of {names}", names=", ".join(bundle.inputs.columns))
     words = msg("The request has no information to answer from.")
     return ApiError(422, "nothing_given", words, fix=msg("Give {what}.", what=names))
+
+
+def _not_asked(bundle: Bundle) -> ApiError:
+    problem = msg("It decides of whom this question is asked.")
+    fields = [FieldProblem(name, problem, expected) for name, expected in bundle.inputs.asked.expected()]
+    words = msg("This question is not asked of this pupil.")
+    fix = msg("Give the fields named, where they are as expected. Otherwise this question has no answer.")
+    return ApiError(422, "not_asked", words, fields=fields, fix=fix)
 
 
 class ScoringGroup:
@@ -202,9 +215,10 @@ def answered_before(
     """The answer that was given before, by the model that gave it. It blocks; BundleError when that model is gone."""
     if served.bundle.version != stored.version:
         served = service.former(stored.task, stored.version)
-    # An answer that was given once can be given again.
     (scored,) = score_pupils(served, [replace(request, year=stored.year)], source=stored.source)
-    return cast(ScoredPrediction, scored)
+    if isinstance(scored, ApiError):  # an answer that was given once can be given again, so it is our fault
+        raise scored
+    return scored
 
 
 def _json(answer: PredictionAnswer) -> bytes:

@@ -29,6 +29,9 @@ from farol.store.keys import Role
 MOST_FIELDS = 100
 """Fields an object may have before it is refused as a whole; an error for each would serve nobody."""
 
+FURTHER_VALUES = 1_000
+"""Values that a body may have besides: what is refused for fewer has an error that says more."""
+
 MOST_ACCEPT_BYTES = 1_000
 """Bytes that are looked at of Accept, Accept-Language and an address's query for the language; browsers send a tenth.
 
@@ -58,10 +61,14 @@ NO_ROUTE = MatchedRoute("-", RouteAccess(Role.manage, is_page=True))
 
 def route_of(scope: Scope) -> MatchedRoute:
     """The route that the framework will find for this request, matched by the same rules; HEAD is matched as GET."""
-    method = "GET" if scope["method"] == "HEAD" else scope["method"]
-    app, path, root_path = scope.get("app"), scope["path"], scope.get("root_path", "")
-    match = _matched if len(path) <= LONGEST_PATH else _matched.__wrapped__
-    return match(app, method, path, root_path)
+    state = scope.setdefault("state", {})
+    route: MatchedRoute | None = state.get("route")
+    if route is None:
+        method = "GET" if scope["method"] == "HEAD" else scope["method"]
+        app, path, root_path = scope.get("app"), scope["path"], scope.get("root_path", "")
+        match = _matched if len(path) <= LONGEST_PATH else _matched.__wrapped__
+        route = state["route"] = match(app, method, path, root_path)
+    return route
 
 
 @lru_cache(maxsize=256)
@@ -86,10 +93,15 @@ def fields_of(scope: Scope) -> Mapping[bytes, bytes]:
 
 def locale_in(scope: Scope) -> str:
     """The language of an answer: `?lang=`, else `Accept-Language`, else the service's own."""
-    query = scope["query_string"]
-    default = getattr(scope["app"].state, "locale", LOCALES[0]) if "app" in scope else LOCALES[0]
-    accepted = fields_of(scope).get(b"accept-language", b"")[:MOST_ACCEPT_BYTES]
-    return _negotiated(query[:MOST_ACCEPT_BYTES] if b"lang=" in query else b"", accepted, default)
+    state = scope.setdefault("state", {})
+    locale: str | None = state.get("locale")
+    if locale is None:
+        query = scope["query_string"]
+        default = getattr(scope["app"].state, "locale", LOCALES[0]) if "app" in scope else LOCALES[0]
+        accepted = fields_of(scope).get(b"accept-language", b"")[:MOST_ACCEPT_BYTES]
+        locale = _negotiated(query[:MOST_ACCEPT_BYTES] if b"lang=" in query else b"", accepted, default)
+        state["locale"] = locale
+    return locale
 
 
 @lru_cache(maxsize=512)
@@ -155,8 +167,29 @@ async def read_body(receive: Receive) -> bytes:
             return b"".join(parts)
 
 
-def parse_object(body: bytes) -> dict[str, Any]:
-    """The JSON object that `body` holds; every number comes as float. Raises ApiError."""
+def has_many_lists(body: bytes, rows: int, lists: int) -> bool:
+    """Whether a body has more than `lists` lists and objects for each of `rows` rows; see `has_many_values`."""
+    return body.count(b"[") + body.count(b"{") > lists * rows + FURTHER_VALUES
+
+
+def has_many_values(body: bytes, rows: int) -> bool:
+    """Whether a body has more values than `rows` rows of MOST_FIELDS.
+
+    A body of JSON is decoded at a stroke, in a thread or not, and millions of values would take a second, in which
+    nobody else is answered, and forty times their bytes.
+    """
+    return body.count(b",") > MOST_FIELDS * rows + FURTHER_VALUES
+
+
+def parse_object(body: bytes, rows: int = 1, *, lists: int = 1) -> dict[str, Any]:
+    """The JSON object that `body` holds, of `rows` rows with `lists` lists each; every number comes as float.
+
+    Raises ApiError.
+    """
+    if has_many_lists(body, rows, lists):
+        raise _invalid(msg("The body has too many lists and objects."))
+    if has_many_values(body, rows):
+        raise ApiError(422, "too_many_fields", msg("The body has too many values."), fix=_SEND_JSON)
     try:
         parsed = _decode(body.removeprefix(codecs.BOM_UTF8).decode())
     except UnicodeDecodeError:

@@ -61,8 +61,8 @@ class InputForm:
 
     @property
     def takes_year(self) -> bool:
-        """Whether a feature is derived from the year of the values."""
-        return any(YEAR in step.sources for step in self.inputs.plan.steps)
+        """Whether a feature or a condition depends on the year of the values."""
+        return self.inputs.plan.needs_year or self.inputs.asked.needs_year
 
     def read(self, body: Mapping[str, Any]) -> PupilInput:
         """The values of a JSON object; ApiError (422) naming every field that cannot be used."""
@@ -95,6 +95,10 @@ class InputForm:
         `title` is the same in every language, since programs that are generated name their classes by it.
         """
         properties = {name: _property(column, locale) for name, column in self.inputs.columns.items()}
+        for name, expected in self.inputs.asked.expected():
+            if name in properties:
+                rule = msg("This question is asked where it is: {expected}.", expected=expected)
+                properties[name]["description"] += f" {rule.render(locale)}"
         if self.takes_year:
             meaning = msg("Year the values are of; without it, the present year.")
             properties[YEAR] = {

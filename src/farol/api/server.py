@@ -134,9 +134,7 @@ else:
             elif self._is_in_body:
                 if self.flow.read_paused:  # we are the slow ones
                     self._began, self._moved = self._began + LOOK_SECONDS, now
-                elif (
-                    now - self._moved > IDLE_SECONDS or now - self._began > BODY_SECONDS + self._body_bytes / BODY_RATE
-                ):
+                elif now - self._moved > IDLE_SECONDS or now - self._began > self._body_seconds():
                     self._refuse(_LATE)
             elif self._is_in_head:
                 if now - self._began > HEAD_SECONDS:

@@ -44,6 +44,9 @@ from farol.settings import Settings
 from farol.store.keys import Role
 from farol.store.records import Prediction
 
+BESIDE = (YEAR, STUDENT, GROUP)
+"""Tensors that may come beside those of the columns."""
+
 router = APIRouter(prefix="/v2", tags=["protocol"])
 
 EXTENSIONS = ("binary_tensor_data",)
@@ -248,7 +251,8 @@ def _infer(
 ) -> InferAnswer | Response:
     """The answer to the body of a request, every row of it stored. Blocks; raises ApiError, StoreError."""
     text, behind = split_body(body, length)
-    document = parse_object(text)
+    form, most = InputForm(served.bundle.inputs), service.settings.max_batch_rows
+    document = parse_object(text, most, lists=len(form.inputs.columns) + len(BESIDE))
     given_id = document.get("id")
     # It comes back with the answer, so it is checked before anything is stored: JSON can hold half of a character.
     if given_id is not None and not (isinstance(given_id, str) and _is_text(given_id)):
@@ -256,8 +260,8 @@ def _infer(
     wanted = outputs_wanted(document, tuple(OUTPUTS))
     at = datetime.now(UTC)
     present = at.astimezone(service.timezone).year
-    form, requests = InputForm(served.bundle.inputs), []
-    for place, row in enumerate(rows_of(document, form, service.settings.max_batch_rows, behind)):
+    requests = []
+    for place, row in enumerate(rows_of(document, form, most, behind)):
         try:
             given = form.read(row)
         except ApiError as refusal:

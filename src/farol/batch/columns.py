@@ -27,7 +27,7 @@ class ColumnMap:
     carried: tuple[int, ...]
     year: int | None
     unread: tuple[str, ...]
-    has_codes: bool = True  # else the answers say which row of the file each is
+    codes: tuple[int, ...]  # of the identifiers; without any the answers say which row of the file each is
 
     @property
     def wanted(self) -> tuple[int, ...]:
@@ -42,7 +42,7 @@ class ColumnMap:
             carried=tuple(places[place] for place in self.carried),
             year=None if self.year is None else places[self.year],
             unread=self.unread,
-            has_codes=self.has_codes,
+            codes=tuple(places[place] for place in self.codes),
         )
 
 
@@ -65,14 +65,14 @@ def column_map(bundle: Bundle, headers: Sequence[str], year: int, *, keep: Seque
         )
     unread: list[str] = []
     year_place: int | None = None
-    has_codes = False
+    codes: list[int] = []
     for place, header in enumerate(headers):
         heading = index.heading(place, header)
         # Files that Farol or a program writes name columns as the profile does.
         name = heading.column if heading.meaning == "column" else header if header in profile.columns else None
         if name is not None and profile.columns[name].kind == "identifier":
             carried.add(place)
-            has_codes = True
+            codes.append(place)
         elif name is not None and name in wanted:
             if name in inputs:
                 raise InputError(
@@ -94,7 +94,7 @@ def column_map(bundle: Bundle, headers: Sequence[str], year: int, *, keep: Seque
             got=msg("the columns {names}", names=", ".join(headers) or "–"),
             where=Place(file=file),
         )
-    return ColumnMap(inputs, tuple(sorted(carried)), year_place, tuple(unread), has_codes)
+    return ColumnMap(inputs, tuple(sorted(carried)), year_place, tuple(unread), tuple(codes))
 
 
 def _says_year(profile: Profile, name: str | None, header: str) -> bool:

@@ -353,7 +353,8 @@ class _FileReader:
 
     def tell(self) -> int:
         """About how many bytes have been read: the file is read in places."""
-        return self._size * self._at // max(self._reader.num_record_batches, 1)
+        batches: int = self._reader.num_record_batches
+        return self._size * self._at // max(batches, 1)
 
 
 def _csv_file(path: str, compression: str | None) -> SourceFile:

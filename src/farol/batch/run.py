@@ -258,7 +258,7 @@ def score_part(job: Job, place: int, blocks: ThreadPoolExecutor | None = None, a
     refused: list[tuple[str, int, str, str]] = []
     counts = np.zeros(job.scorer.scorer.layout.width, dtype=np.int64)
     answers = work / f".{name}.{uuid4().hex}"
-    if not file.columns.has_codes:  # the number of a row stands for its code, and is known when those before are
+    if not file.columns.codes:  # the number of a row stands for its code, and is known when those before are
         blocks = None
     try:
         with _writable(answers), writer_to(answers, output.part_form, job.schema, headers=output.is_folder) as writer:

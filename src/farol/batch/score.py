@@ -82,17 +82,27 @@ class BatchScorer:
         inputs = self.scorer.bundle.inputs
         for name, place in columns.inputs.items():
             column = inputs.columns[name]
+            if name in inputs.asked.words:
+                values[name] = self._words(batch.column(place))
+                continue
             if name in inputs.vocabularies:
                 values[name] = self._places(batch.column(place), inputs.vocabularies[name])
                 continue
             numbers = self._numbers(batch.column(place), partial(_read_text, column))
             _refuse(refused, reasons, batch.schema.names[place], column, numbers)
             values[name] = numbers
+        for place in columns.codes:
+            lost = self._have_lost_digits(batch.column(place)) & ~refused
+            header = batch.schema.names[place]
+            reasons += [RefusedRow(row, header, _LOST_DIGITS) for row in np.flatnonzero(lost).tolist()]
+            refused |= lost
         years = self._years(batch, columns, year, refused, reasons)
         scores = self.scorer.score(values, years, in_bulk=True)
         empty = np.isnan(scores.features).all(axis=1) & ~refused
         reasons += [RefusedRow(row, "", _NOTHING) for row in np.flatnonzero(empty).tolist()]
-        kept = np.flatnonzero(~(refused | empty))
+        strangers = ~scores.asked & ~refused & ~empty
+        reasons += [RefusedRow(row, "", _NOT_ASKED) for row in np.flatnonzero(strangers).tolist()]
+        kept = np.flatnonzero(~(refused | empty | strangers))
         if kept.size < size:
             scores = _rows(scores, kept)
             batch = batch.take(self._pa.array(kept))
@@ -123,14 +133,29 @@ class BatchScorer:
         floats: Floats = array.cast(pa.float64(), safe=False).to_numpy(zero_copy_only=False)
         return floats
 
+    def _have_lost_digits(self, array: Any) -> NDArray[np.bool_]:
+        """Which codes (n,) are numbers so long that their kind of float does not tell them from their neighbours."""
+        pa = self._pa
+        if not pa.types.is_floating(array.type):
+            return np.zeros(len(array), dtype=np.bool_)
+        exact = 2.0 ** (np.finfo(array.type.to_pandas_dtype()).nmant + 1)
+        codes: Floats = array.cast(pa.float64()).to_numpy(zero_copy_only=False)
+        return np.abs(codes) >= exact
+
     def _places(self, array: Any, vocabulary: Vocabulary) -> Floats:
         """The places (n,) of the words of a category, NaN for what is missing or unknown."""
+        return _by_text(self._texts(array), vocabulary.place)
+
+    def _words(self, array: Any) -> Objects:
+        """The words (n,) of a category as they stand there, None missing."""
+        words: Objects = np.array(self._texts(array).to_pylist(), dtype=np.object_)
+        return words
+
+    def _texts(self, array: Any) -> Any:
         pa = self._pa
         if pa.types.is_dictionary(array.type):
             array = array.dictionary_decode()
-        if not _is_text(pa, array.type):
-            array = array.cast(pa.string())
-        return _by_text(array, vocabulary.place)
+        return array if _is_text(pa, array.type) else array.cast(pa.string())
 
     def _years(
         self, batch: Any, columns: ColumnMap, year: int, refused: NDArray[np.bool_], reasons: list[RefusedRow]
@@ -155,7 +180,7 @@ class BatchScorer:
         pa = self._pa
         arrays = [batch.column(place) for place in columns.carried]
         names = [batch.schema.names[place] for place in columns.carried]
-        if not columns.has_codes:
+        if not columns.codes:
             arrays, names = [pa.array(rows), *arrays], ["row", *names]
         none = scores.prediction == NO_ANSWER
         label = np.where(none, 2, scores.prediction).astype(np.int8)
@@ -181,6 +206,8 @@ class BatchScorer:
 FIRST_YEAR, LAST_YEAR = 1900, 2100
 
 _NOTHING = msg("The request has no information to answer from.")
+_LOST_DIGITS = msg("The code is a number of more digits than the file keeps; write codes as text.")
+_NOT_ASKED = msg("This question is not asked of this pupil.")
 _ODD_CELLS = msg("The row has more or fewer cells than the headers.")
 _NO_YEAR = msg("This is not a year or term of the profile.")
 

@@ -11,6 +11,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
+from farol.accounts.audit import AuditValues
 from farol.accounts.site import read_setting, write_setting
 from farol.casework.personal_numbers import plain_text
 from farol.errors import InputError
@@ -62,7 +63,7 @@ def support_kinds(store: Store) -> dict[str, SupportKind]:
     return {row["id"]: SupportKind(row["id"], row["name"], row["offered"]) for row in rows}
 
 
-def add_kind(store: Store, name: str, *, at: datetime) -> SupportKind:
+def add_kind(store: Store, name: str, *, at: datetime, audited: AuditValues | None = None) -> SupportKind:
     """A new kind at the end of the list. InputError for a name that is empty, too long or there already."""
     kinds = support_kinds(store)
     if len(kinds) >= MOST_KINDS:
@@ -70,22 +71,22 @@ def add_kind(store: Store, name: str, *, at: datetime) -> SupportKind:
             msg("The list has {n} kinds of support already.", n=MOST_KINDS), fix=msg("Give one of them a new name.")
         )
     kind = SupportKind(secrets.token_hex(8), _new_name(kinds, name))
-    _keep(store, {**kinds, kind.id: kind}, at)
+    _keep(store, {**kinds, kind.id: kind}, at, audited)
     return kind
 
 
-def rename_kind(store: Store, id_: str, name: str, *, at: datetime) -> None:
+def rename_kind(store: Store, id_: str, name: str, *, at: datetime, audited: AuditValues | None = None) -> None:
     """Another name for a kind, in cases of the past too. InputError as in `add_kind`, and for an unknown kind."""
     kinds = support_kinds(store)
     kind = _known(kinds, id_)
     others = {key: other for key, other in kinds.items() if key != id_}
-    _keep(store, {**kinds, id_: replace(kind, given_name=_new_name(others, name))}, at)
+    _keep(store, {**kinds, id_: replace(kind, given_name=_new_name(others, name))}, at, audited)
 
 
-def offer_kind(store: Store, id_: str, *, is_offered: bool, at: datetime) -> None:
+def offer_kind(store: Store, id_: str, *, is_offered: bool, at: datetime, audited: AuditValues | None = None) -> None:
     """Offer a kind, or no longer. InputError for an unknown kind."""
     kinds = support_kinds(store)
-    _keep(store, {**kinds, id_: replace(_known(kinds, id_), is_offered=is_offered)}, at)
+    _keep(store, {**kinds, id_: replace(_known(kinds, id_), is_offered=is_offered)}, at, audited)
 
 
 def _known(kinds: Mapping[str, SupportKind], id_: str) -> SupportKind:
@@ -107,6 +108,6 @@ def _new_name(others: Mapping[str, SupportKind], name: str) -> str:
     return kept
 
 
-def _keep(store: Store, kinds: Mapping[str, SupportKind], at: datetime) -> None:
+def _keep(store: Store, kinds: Mapping[str, SupportKind], at: datetime, audited: AuditValues | None) -> None:
     rows = [{"id": kind.id, "name": kind.given_name, "offered": kind.is_offered} for kind in kinds.values()]
-    write_setting(store, SETTING, rows, at)
+    write_setting(store, SETTING, rows, at, audited=audited)

@@ -159,7 +159,7 @@ def store_forecasts(settings: Settings, workbook: Path, panel: Panel | None) -> 
     from farol.store.database import Store
 
     registry = Registry(settings.artifacts)
-    with Store.open(settings.store_url) as store:
+    with Store.of(settings) as store:
         for task in promoted_tasks(registry, open_profile(settings)):
             scorer = Scorer(registry.load(task))
             bundle = scorer.bundle
@@ -183,7 +183,7 @@ def fill_log(settings: Settings) -> None:
     from farol.store.database import Store
 
     registry, panel = Registry(settings.artifacts), None
-    with Store.open(settings.store_url) as store:
+    with Store.of(settings) as store:
         for task in promoted_tasks(registry, open_profile(settings)):
             scorer = Scorer(registry.load(task))
             if not store.slices(task, scorer.bundle.version, date.min, date.max).get(f"source={SOURCE}"):

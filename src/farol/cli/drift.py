@@ -15,7 +15,7 @@ from rich.table import Table
 
 from farol.cli.check import Format, FormatOption, ProfileOption, YearOption
 from farol.cli.drift_pairwise import show_pairwise
-from farol.cli.explain import TaskNowOption
+from farol.cli.explain import SliceOption, TaskNowOption, WindowOption
 from farol.cli.serve import DataOption
 from farol.cli.terminal import (
     ERR,
@@ -55,13 +55,8 @@ class Shift(StrEnum):
 
 def drift(
     task: TaskNowOption = None,
-    window: Annotated[
-        str, typer.Option("--window", help=_("7d, 30d, 90d, all, year:2024, 2024-03-01..2024-05-31, or since:VERSION."))
-    ] = "30d",
-    part: Annotated[
-        str,
-        typer.Option("--slice", help=_("Only these predictions: class=8B, source=api, or a level such as phase=3.")),
-    ] = "",
+    window: WindowOption = "30d",
+    part: SliceOption = "",
     same_levels: Annotated[
         bool,
         typer.Option("--same-levels", help=_("Compare with training rows weighted to the levels of the window.")),
@@ -200,13 +195,8 @@ def _is_of_training(file: Path, year: int, bundle: Bundle, settings: Settings) -
 
 def estimate(
     task: TaskNowOption = None,
-    window: Annotated[
-        str, typer.Option("--window", help=_("7d, 30d, 90d, all, year:2024, 2024-03-01..2024-05-31, or since:VERSION."))
-    ] = "30d",
-    part: Annotated[
-        str,
-        typer.Option("--slice", help=_("Only these predictions: class=8B, source=api, or a level such as phase=3.")),
-    ] = "",
+    window: WindowOption = "30d",
+    part: SliceOption = "",
     output: FormatOption = Format.text,
     artifacts: ArtifactsOption = None,
     data: DataOption = None,
@@ -352,7 +342,7 @@ def require_invented(settings: Settings) -> None:
     from farol.drift.simulate import is_asked
     from farol.store.database import Store
 
-    with Store.open(settings.store_url) as store:
+    with Store.of(settings) as store:
         is_own = not settings.is_demonstration and is_asked(store)
     if is_own:
         raise InputError(
@@ -376,7 +366,7 @@ def simulate_panel(
     from farol.store.database import Store
 
     registry = Registry(settings.artifacts)
-    with Store.open(settings.store_url) as store:
+    with Store.of(settings) as store:
         for name in promoted_tasks(registry, panel.profile) if task == "all" else [task]:
             scorer = Scorer(registry.load(name))
             written = write(panel, scorer, store, n=n, shift=shift.value, seed=seed, days=days, now=datetime.now(UTC))

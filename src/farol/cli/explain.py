@@ -27,6 +27,12 @@ TaskNowOption = Annotated[
     str | None,
     typer.Option("--task", help=_("Which task of the profile; without it, the first one about this year.")),
 ]
+WindowOption = Annotated[
+    str, typer.Option("--window", help=_("7d, 30d, 90d, all, year:2024, 2024-03-01..2024-05-31, or since:VERSION."))
+]
+SliceOption = Annotated[
+    str, typer.Option("--slice", help=_("Only these predictions: class=8B, source=api, or a level such as phase=3."))
+]
 
 
 def explain(

@@ -57,17 +57,15 @@ def create(
 ) -> None:
     """The key alone goes to standard output, so that a script can take it; the words go to standard error."""
     from farol.store.database import Store
-    from farol.store.engine import location
-    from farol.store.identity import note_keys
     from farol.store.keys import Keys, Role, make_key
 
     now = datetime.now(UTC)
     term = None if expires is None else _term(expires)
     text, key = make_key(Role(role), _named(name), at=now, expires=None if term is None else now + term)
     settings = read_settings(data=data)
-    with Store.open(settings.store_url) as store:
+    with Store.of(settings) as store:
         Keys(store).add(key)
-        note_keys(settings.artifacts, location(store.engine.url))
+        store.note(settings, has_keys=True)
     note = msg("The key {prefix}, role {role}. Keep it now: it cannot be shown again.", prefix=key.prefix, role=role)
     ERR.print(note.render(terminal_locale()), markup=False)
     print(text)

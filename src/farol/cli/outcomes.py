@@ -81,7 +81,7 @@ def forecast(
     moment = datetime.now(UTC) if at is None else noon(at, ZoneInfo(settings.timezone))
     scorer, panel = scorer_and_panel(workbook, task, settings, year)
     bundle = scorer.bundle
-    with Store.open(settings.store_url) as store:
+    with Store.of(settings) as store:
         forecasts = forecast_panel(scorer, panel, store, year=year, at=moment)
         record_for_pages(store, scorer, panel, forecasts)
     tell = say
@@ -189,7 +189,7 @@ def outcomes(
     tasks = chosen_tasks(dict(school.tasks), task)
     panel = open_panel(workbook, school, settings, SheetNeeds(year=year))
     registry = Registry(settings.artifacts)
-    with Store.open(settings.store_url) as store:
+    with Store.of(settings) as store:
         recorded = record_panel(store, registry, panel, year=year, at=datetime.now(UTC))
         made = [outcome_report(store, registry, school, name, recorded.year) for name in tasks]
     say_reading(panel, workbook, year=recorded.year, aside=output is Format.json)

@@ -9,7 +9,7 @@ from zoneinfo import ZoneInfo
 
 import typer
 
-from farol.cli.explain import TaskOption
+from farol.cli.explain import TaskOption, WindowOption
 from farol.cli.output import OverwriteOption, output_file
 from farol.cli.serve import DataOption
 from farol.cli.terminal import _, open_model, read_settings
@@ -19,9 +19,7 @@ from farol.i18n import msg, terminal_locale
 
 def report(
     task: TaskOption = None,
-    window: Annotated[
-        str, typer.Option("--window", help=_("7d, 30d, 90d, all, year:2024, 2024-03-01..2024-05-31, or since:VERSION."))
-    ] = "30d",
+    window: WindowOption = "30d",
     out: Annotated[
         Path | None,
         typer.Option("--out", help=_("The HTML file to write; it needs no other."), show_default="report.html"),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import time
 from datetime import UTC, datetime
@@ -174,7 +175,7 @@ def score(
         report = run(batch_scorer, parts, output, engine=finish, progress=progress)
     tell(scorer, report, output, time.perf_counter() - began)
     if recorded:
-        with Store.open(settings.store_url) as store:
+        with Store.of(settings) as store:
             record(store, scorer, report, at=datetime.now(UTC))
 
 
@@ -193,6 +194,13 @@ def output_at(given: str, form: Form | None, partition_by: Sequence[str] = (), *
     ending = {".parquet": Form.parquet, ".csv": Form.csv, ".ndjson": Form.ndjson, ".jsonl": Form.ndjson}.get(
         out.suffix.lower(), Form.arrow if out.suffix.lower() in (".arrow", ".feather") else None
     )
+    if ending is None and form is None and re.fullmatch(r"\.[a-zA-Z]\w{1,4}", out.suffix):
+        raise InputError(
+            msg("Answers are not written in files of this ending."),
+            expected=msg(".csv, .parquet, .ndjson, .jsonl, .arrow or .feather, or none for a folder"),
+            where=Place(file=str(out)),
+            fix=msg("Spreadsheet programs open the .csv. A folder of this name is written with --format."),
+        )
     if ending is not None and form is not None and form is not ending:
         raise InputError(
             msg("The ending of the output does not fit --format."),
@@ -305,7 +313,7 @@ def tell(scorer: Scorer, report: BatchReport, output: Output, seconds: float) ->
         say(msg("Parts finished before: {resumed} of {parts}.", resumed=report.resumed, parts=report.parts))
     say(
         msg(
-            "wrote {path} in {seconds} s ({rate} rows a second)",
+            "wrote {path} in {seconds} s (rows a second: {rate})",
             path=output.name,
             seconds=decimal(seconds, 1),
             rate=f"{report.rows / max(seconds, 1e-9):.0f}",

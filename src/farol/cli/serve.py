@@ -161,15 +161,12 @@ def _first_invitation(settings: Settings) -> str | None:
     """The token of a one-time link, while there are no users and the database can be used; none for invented pupils."""
     from farol.accounts.users import invite_first
     from farol.errors import FarolError
-    from farol.service import require_database
     from farol.store.database import Store
 
     if settings.is_demonstration:
         return None
-    with suppress(FarolError):
-        require_database(settings)
-        with Store.open(settings.store_url, seconds=settings.store_timeout) as store:
-            return invite_first(store, at=datetime.now(UTC))
+    with suppress(FarolError), Store.of(settings) as store:
+        return invite_first(store, at=datetime.now(UTC))
     return None
 
 

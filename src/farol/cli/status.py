@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING
 
 import typer
 
 from farol.cli.check import Format, FormatOption
+from farol.cli.explain import WindowOption
 from farol.cli.serve import DataOption
-from farol.cli.terminal import OUT, _, open_tasks, read_settings, say, say_heading, say_json
+from farol.cli.terminal import OUT, open_tasks, read_settings, say, say_heading, say_json
 from farol.cli.train import ArtifactsOption
 from farol.errors import StoreError
 from farol.i18n import msg, terminal_locale
@@ -19,9 +20,7 @@ if TYPE_CHECKING:
 
 
 def status(
-    window: Annotated[
-        str, typer.Option("--window", help=_("7d, 30d, 90d, all, year:2024, 2024-03-01..2024-05-31, or since:VERSION."))
-    ] = "30d",
+    window: WindowOption = "30d",
     output: FormatOption = Format.text,
     artifacts: ArtifactsOption = None,
     data: DataOption = None,
@@ -61,6 +60,8 @@ def print_status(model: ModelStatus) -> None:
         say_heading(KINDS[advice.kind].render(terminal_locale()), ": ", end="")
         say(advice.summary)
         for words in advice.why:
+            say(msg("  {words}", words=words))
+        for words in advice.numbers:
             say(msg("  {words}", words=words))
         for words in advice.steps:
             say(msg("  → {words}", words=words))

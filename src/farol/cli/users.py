@@ -17,6 +17,7 @@ from farol.cli.terminal import ERR, _, print_table, read_settings, say, say_json
 from farol.i18n import day, msg, terminal_locale
 
 if TYPE_CHECKING:
+    from farol.accounts.audit import AuditValues
     from farol.accounts.users import Account
     from farol.settings import Settings
 
@@ -59,13 +60,12 @@ def create(
     from farol.accounts.users import create_user
     from farol.accounts.viewer import UserRole
     from farol.store.database import Store
-    from farol.store.engine import location
-    from farol.store.identity import note_keys
 
     settings = read_settings(data=data)
-    with Store.open(settings.store_url) as store:
-        user, token = create_user(store, login, name, UserRole(role), classes or (), at=datetime.now(UTC))
-        note_keys(settings.artifacts, location(store.engine.url))
+    with Store.of(settings) as store:
+        audited, now = _changed(login.strip().lower(), "created"), datetime.now(UTC)
+        user, token = create_user(store, login, name, UserRole(role), classes or (), at=now, audited=audited)
+        store.note(settings, has_keys=True)
     _print_link(settings, user.name, token)
 
 
@@ -101,7 +101,7 @@ def disable(login: LoginArgument, data: DataOption = None) -> None:
     from farol.store.database import Store
 
     with Store.open(read_settings(data=data).store_url, existing=True) as store:
-        user = disable_user(store, login, at=datetime.now(UTC))
+        user = disable_user(store, login, at=datetime.now(UTC), audited=_changed(login, "disabled"))
     say(msg("{name} is disabled.", name=user.name))
 
 
@@ -113,8 +113,8 @@ def change(login: LoginArgument, role: UserRoleOption, classes: ClassesOption = 
     from farol.store.database import Store
 
     with Store.open(read_settings(data=data).store_url, existing=True) as store:
-        name = account_of(store, login).user.name
-        user = change_user(store, login, name=name, role=UserRole(role), classes=classes or ())
+        name, audited = account_of(store, login).user.name, _changed(login, "role, classes or name")
+        user = change_user(store, login, name=name, role=UserRole(role), classes=classes or (), audited=audited)
     say(msg("{name} has another role now.", name=user.name))
 
 
@@ -126,7 +126,7 @@ def reset(login: LoginArgument, data: DataOption = None) -> None:
 
     settings = read_settings(data=data)
     with Store.open(settings.store_url, existing=True) as store:
-        user, token = reset_user(store, login, at=datetime.now(UTC))
+        user, token = reset_user(store, login, at=datetime.now(UTC), audited=_changed(login, "reset"))
     _print_link(settings, user.name, token)
 
 
@@ -142,6 +142,13 @@ def _print_link(settings: Settings, name: str, token: str) -> None:
     )
     ERR.print(note.render(terminal_locale()), markup=False)
     print(f"{address_of(settings)}/first/{token}")
+
+
+def _changed(login: str, details: str) -> AuditValues:
+    """The line of the audit about what was done to a user by a command."""
+    from farol.accounts.audit import Action, audit_values
+
+    return audit_values("", Action.changed, "user", at=datetime.now(UTC), details=f"{login}: {details}, by command")
 
 
 def _state(account: Account) -> str:

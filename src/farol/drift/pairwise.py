@@ -172,7 +172,7 @@ def pairwise_report(store: Store, bundle: Bundle, window: Window, *, part: str =
 def pairwise_of_panel(bundle: Bundle, panel: Panel) -> PairwiseReport:
     """The report for the last year of a workbook; what was predicted plays no part. Raises BundleError as above."""
     year = panel.years[-1]
-    rows = panel.select((panel.year == year) & panel.counts(bundle.task_spec))
+    rows = panel.select((panel.year == year) & panel.asked(bundle.task_spec))
     matrix = feature_matrix(bundle.profile, bundle.task_spec, rows.columns, rows.year.astype(np.float64))
     n = matrix.shape[0]
     window = Window(str(year), date(year, 1, 1), date(year, 12, 31))

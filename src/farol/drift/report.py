@@ -195,7 +195,7 @@ def drift_of_panel(bundle: Bundle, panel: Panel) -> DriftReport:
     The model is not asked, so the report has no score and no rate.
     """
     year = panel.years[-1]
-    rows = panel.select((panel.year == year) & panel.counts(bundle.task_spec))
+    rows = panel.select((panel.year == year) & panel.asked(bundle.task_spec))
     matrix = feature_matrix(bundle.profile, bundle.task_spec, rows.columns, rows.year.astype(np.float64))
     reference = bundle.reference
     counts = {

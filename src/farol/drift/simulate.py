@@ -11,7 +11,7 @@ from sqlalchemy import select
 
 from farol.errors import InputError
 from farol.i18n import msg
-from farol.model.features import Floats, sheet_inputs
+from farol.model.features import Floats
 from farol.model.scoring import Scorer
 from farol.model.vocabulary import Objects, given_in
 from farol.profile import Column
@@ -62,8 +62,8 @@ def simulate(
     if shift not in LOWERED:
         raise InputError(msg("There is no such shift."), expected=msg("one of {names}", names=", ".join(LOWERED)))
     bundle = scorer.bundle
-    names = sheet_inputs(bundle.profile, bundle.task_spec)
-    pupils = panel.select(np.isin(panel.year, list(years or panel.years[-1:])) & panel.counts(bundle.task_spec))
+    names = bundle.inputs.columns
+    pupils = panel.select(np.isin(panel.year, list(years or panel.years[-1:])) & panel.asked(bundle.task_spec))
     columns = {name: pupils.columns[name] for name in names if name in pupils.columns}
     year = pupils.year.astype(np.float64)
     known = np.flatnonzero(~np.isnan(scorer.score(columns, year).features).all(axis=1))
@@ -91,10 +91,14 @@ def is_asked(store: Store) -> bool:
 
 
 def shifted_inputs(scorer: Scorer) -> tuple[str, ...]:
-    """The inputs that a shift lowers: the first half of the continuous ones of the task, rounded up."""
+    """The inputs that a shift lowers: the first half of the continuous ones of the task, rounded up.
+
+    Not those that decide of whom the question is asked.
+    """
     bundle = scorer.bundle
     columns = bundle.profile.columns
-    continuous = [name for name in bundle.task_spec.features if name in columns and _is_continuous(columns[name])]
+    own = [name for name in bundle.task_spec.features if name in columns and name not in bundle.inputs.asked.reads]
+    continuous = [name for name in own if _is_continuous(columns[name])]
     return tuple(continuous[: (len(continuous) + 1) // 2])
 
 

@@ -18,9 +18,13 @@ logger = logging.getLogger("farol.intake")
 
 AT_ONCE = 2
 """Children of one worker at once: an upload must not take all of the machine."""
+WAITING = 4
+"""Others that wait for a place, each in a thread of those that answer pages; more are sent away at once."""
 WAIT_SECONDS = 30.0
+WAIT_AND_SEND = msg("Wait a moment, and send yours again.")
 
 _places = threading.BoundedSemaphore(AT_ONCE)
+_all = threading.BoundedSemaphore(AT_ONCE + WAITING)
 _Answer = TypeVar("_Answer")
 
 
@@ -30,14 +34,21 @@ def in_child(work: Callable[..., _Answer], request: ReadRequest, *arguments: obj
     Raises WorkbookError where the file cannot be read or a limit is met, ServiceError where too many are at work.
     """
     file = Path(request.path).name
-    if not _places.acquire(timeout=WAIT_SECONDS):
-        raise ServiceError(
-            msg("Other workbooks are being read just now."), fix=msg("Wait a moment, and send yours again.")
-        )
+    if not _all.acquire(blocking=False):
+        raise _busy()
     try:
-        return isolated(work, request.limits, file, request, *arguments)
-    except RuntimeError as error:  # a fault of ours that this file has brought about: it says where, and no value
-        logger.warning("%s", error)
-        raise damaged(file) from None
+        if not _places.acquire(timeout=WAIT_SECONDS):
+            raise _busy()
+        try:
+            return isolated(work, request.limits, file, request, *arguments)
+        except RuntimeError as error:  # a fault of ours that this file has brought about: it says where, and no value
+            logger.warning("%s", error)
+            raise damaged(file) from None
+        finally:
+            _places.release()
     finally:
-        _places.release()
+        _all.release()
+
+
+def _busy() -> ServiceError:
+    return ServiceError(msg("Other workbooks are being read just now."), fix=WAIT_AND_SEND)

@@ -11,6 +11,7 @@ from collections import defaultdict
 from dataclasses import asdict, dataclass
 from datetime import datetime
 
+from farol.accounts.audit import AuditValues
 from farol.accounts.site import read_setting, write_setting
 from farol.profile import Profile, fold
 from farol.store.database import Store
@@ -52,19 +53,19 @@ def kept_columns(store: Store) -> list[KeptColumn]:
     return [KeptColumn(**kept) for kept in read_setting(store, SETTING, none)]
 
 
-def keep_columns(store: Store, chosen: list[KeptColumn], at: datetime) -> None:
+def keep_columns(store: Store, chosen: list[KeptColumn], at: datetime, *, audited: AuditValues | None = None) -> None:
     """Add choices; of the same header, the last one counts. Raises StoreError."""
     again = {(kept.profile, fold(kept.header)) for kept in chosen}
     before = [kept for kept in kept_columns(store) if (kept.profile, fold(kept.header)) not in again]
-    write_setting(store, SETTING, [asdict(kept) for kept in (*before, *chosen)][-MOST:], at)
+    write_setting(store, SETTING, [asdict(kept) for kept in (*before, *chosen)][-MOST:], at, audited=audited)
 
 
-def forget_column(store: Store, profile: str, header: str, at: datetime) -> bool:
+def forget_column(store: Store, profile: str, header: str, at: datetime, *, audited: AuditValues | None = None) -> bool:
     """Revoke a choice; whether there was one. Raises StoreError."""
     before = kept_columns(store)
     after = [kept for kept in before if (kept.profile, kept.header) != (profile, header)]
     if len(after) < len(before):
-        write_setting(store, SETTING, [asdict(kept) for kept in after], at)
+        write_setting(store, SETTING, [asdict(kept) for kept in after], at, audited=audited)
     return len(after) < len(before)
 
 

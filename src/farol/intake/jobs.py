@@ -16,12 +16,13 @@ from uuid import uuid4
 
 from sqlalchemy import RowMapping, select, update
 
+from farol.accounts.audit import Action, audit_values
 from farol.accounts.viewer import Viewer
 from farol.i18n import Message, in_every_locale, msg
 from farol.store.database import Store
 from farol.store.engine import IMMEDIATE, insert_new, store_errors
 from farol.store.records import microseconds, moment
-from farol.store.tables import jobs, json_text
+from farol.store.tables import audit, jobs, json_text
 
 SILENCE = timedelta(seconds=20)
 """A job that says nothing for so long is dead."""
@@ -68,7 +69,7 @@ class SiteJob:
 
 
 def begin(store: Store, kind: str, viewer: Viewer, details: Mapping[str, Any], at: datetime) -> SiteJob | None:
-    """A new job; None where another one is waiting or at work. Raises StoreError."""
+    """A new job, which the audit has at once; None where another one is waiting or at work. Raises StoreError."""
     now = microseconds(at)
     values = {
         "id": str(uuid4()),
@@ -86,7 +87,10 @@ def begin(store: Store, kind: str, viewer: Viewer, details: Mapping[str, Any], a
         "active": 1,
     }
     with store_errors(store.engine.url), _writing(store).begin() as connection:
-        return find_in(values) if insert_new(connection, jobs, values) else None
+        if not insert_new(connection, jobs, values):
+            return None
+        connection.execute(audit.insert(), [audit_values(viewer.id, Action.changed, "job", at=at, details=kind)])
+        return find_in(values)
 
 
 def find_in(row: RowMapping | Mapping[str, Any]) -> SiteJob:
@@ -157,7 +161,7 @@ def end(store: Store, job: str, state: str, result: Mapping[str, Any], at: datet
     return _change(store, job, ("waiting", "running"), values)
 
 
-def cancel(store: Store, job: str, at: datetime) -> bool:
+def cancel(store: Store, job: str, viewer: Viewer, at: datetime) -> bool:
     """Stop a job before its point of no return; whether that was still possible. Raises StoreError."""
     with store_errors(store.engine.url), _writing(store).begin() as connection:
         row = connection.execute(select(jobs).where(jobs.c.id == job).with_for_update()).mappings().first()
@@ -165,6 +169,8 @@ def cancel(store: Store, job: str, at: datetime) -> bool:
             return False
         values = {"state": "cancelled", "ended": microseconds(at), "active": None}
         connection.execute(update(jobs).where(jobs.c.id == job).values(**values))
+        stopped = audit_values(viewer.id, Action.changed, "job", at=at, details="cancelled")
+        connection.execute(audit.insert(), [stopped])
     return True
 
 

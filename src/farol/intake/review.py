@@ -44,6 +44,7 @@ _MENDS: Mapping[str, Message] = {
     "error_cell": msg("Correct the formulas in your file, or write the values in their place."),
     "missing_student": msg("Write the pupil's code in these rows, or delete the rows."),
     "unusable_code": msg("Write the pupil's code without such characters, in 64 or fewer."),
+    "inexact_code": msg("Write the codes as text, from the list that has all their digits."),
     "unread_sheet": msg("If it has pupils, give it a name with its year, such as PEDE2024."),
     "headers_reordered": msg("Put the rows under the headers at the top of the sheet."),
     "conflicting_header": msg("Keep the right column in your file, and delete the other."),

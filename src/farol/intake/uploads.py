@@ -20,6 +20,7 @@ from uuid import uuid4
 
 from sqlalchemy import RowMapping, delete, select, update
 
+from farol.accounts.audit import Action, audit_values
 from farol.accounts.viewer import Viewer
 from farol.errors import InputError, Place, reason_of
 from farol.files import PRIVATE, make_private_folder, replace_file
@@ -29,7 +30,7 @@ from farol.settings import Settings
 from farol.store.database import Store
 from farol.store.engine import IMMEDIATE, store_errors
 from farol.store.records import microseconds, moment
-from farol.store.tables import jobs, json_text, uploads
+from farol.store.tables import audit, jobs, json_text, uploads
 
 FOLDER = "uploads"
 FILES = "files"
@@ -110,7 +111,7 @@ def stage(
             left -= staged[-1].size
         half.replace(folder)
     except OSError as error:
-        raise _cannot_keep(error) from error
+        raise cannot_keep(error) from error
     finally:
         shutil.rmtree(half, ignore_errors=True)
     upload = Upload(known, at, viewer.id, "read", tuple(staged), {})
@@ -125,13 +126,16 @@ def stage(
     try:
         with store_errors(store.engine.url), _writing(store).begin() as connection:
             connection.execute(uploads.insert(), [values])
+            sent = audit_values(viewer.id, Action.changed, "workbook", at=at, details="sent")
+            connection.execute(audit.insert(), [sent])
     except BaseException:
         shutil.rmtree(folder, ignore_errors=True)
         raise
     return upload
 
 
-def _cannot_keep(error: OSError) -> InputError:
+def cannot_keep(error: OSError) -> InputError:
+    """Why a file that was sent has no place: the disk is full, or refuses."""
     return InputError(
         msg("The file cannot be kept: {reason}.", reason=reason_of(error)),
         fix=msg("Tell the person who looks after Farol: the data folder needs room and permission."),
@@ -168,7 +172,10 @@ def _copied(folder: Path, name: str, source: BinaryIO, most: int) -> StagedFile:
                 raise InputError(
                     msg("The workbook is too large to be read safely."),
                     where=Place(file=name),
-                    fix=msg("Remove sheets that do not belong to it, or raise FAROL_MAX_WORKBOOK_BYTES."),
+                    fix=msg(
+                        "Remove sheets that do not belong to it. If it really is that large, raise "
+                        "FAROL_MAX_WORKBOOK_BYTES."
+                    ),
                 )
             digest.update(piece)
             file.write(piece)
@@ -227,7 +234,7 @@ def write_review(settings: Settings, upload: str, review: dict[str, Any]) -> Non
     except FileNotFoundError:
         raise InputError(msg("The workbook is no longer here."), fix=msg("Send it again.")) from None
     except OSError as error:
-        raise _cannot_keep(error) from error
+        raise cannot_keep(error) from error
 
 
 def read_review(settings: Settings, upload: str) -> dict[str, Any] | None:

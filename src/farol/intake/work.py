@@ -56,7 +56,7 @@ def main(source: BinaryIO) -> None:
     request = json.loads(source.readline())
     settings = Settings(**request["settings"])
     threading.Thread(target=_end_with, args=(source,), daemon=True).start()
-    with Store.open(settings.store_url, seconds=settings.store_timeout) as store:
+    with Store.of(settings) as store:
         if jobs.take(store, request["job"], _now()):
             threading.Thread(target=_keep_beating, args=(store, request["job"]), daemon=True).start()
             Work(settings, store, request["job"]).do()

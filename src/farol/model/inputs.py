@@ -17,6 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from farol.i18n import Message, figures, msg
+from farol.model.asked import AskedOf
 from farol.model.features import FeaturePlan, Floats, sheet_inputs
 from farol.model.vocabulary import Given, Objects, Vocabulary, vocabularies
 from farol.profile import Column, Profile, Task
@@ -112,6 +113,7 @@ class Inputs:
     zero_is_missing: NDArray[np.bool_]  # (m, 1)
     rules: Mapping[str, ValueRule]  # the same for one value at a time, of the columns of numbers
     vocabularies: Mapping[str, Vocabulary]  # of the columns that are categories
+    asked: AskedOf  # of which pupils the question is asked
     _missing: Callable[[frozenset[str]], tuple[InputWarning, ...]] = field(init=False, repr=False)
 
     def __post_init__(self) -> None:
@@ -119,9 +121,9 @@ class Inputs:
 
     @classmethod
     def of(cls, profile: Profile, task: Task) -> Self:
-        """The inputs of a task: `sheet_inputs` and whatever else its features read."""
-        plan = FeaturePlan.of(profile, task)
-        names = dict.fromkeys((*sheet_inputs(profile, task), *plan.reads))
+        """The inputs of a task: `sheet_inputs` and whatever else its features and conditions read."""
+        plan, asked = FeaturePlan.of(profile, task), AskedOf.of(profile, task)
+        names = dict.fromkeys((*sheet_inputs(profile, task), *plan.reads, *asked.reads))
         columns = {name: profile.columns[name] for name in names}
         rules = list(columns.values())
         return cls(
@@ -134,12 +136,16 @@ class Inputs:
             zero_is_missing=_upright([_zero_is_missing(column) for column in rules]).astype(np.bool_),
             rules={name: ValueRule.of(column) for name, column in columns.items() if column.kind != "category"},
             vocabularies=vocabularies(profile, columns),
+            asked=asked,
         )
 
     def example(self) -> dict[str, float | int | str]:
-        """An invented pupil, none of whose values contradicts another; a category without a known word is left out."""
+        """An invented pupil, of whom the question is asked: none of the values contradicts another.
+
+        A category without a known word is left out.
+        """
         columns = enumerate(self.columns.items())
-        examples = {name: _example(column, position) for position, (name, column) in columns}
+        examples = self.asked.fitting({name: _example(column, position) for position, (name, column) in columns})
         return {name: value for name, value in examples.items() if value is not None}
 
     def stacked(self, columns: Mapping[str, Floats | Objects], year: Floats) -> Floats:
@@ -218,17 +224,20 @@ class Inputs:
 
     def warnings(self, values: Mapping[str, Given]) -> tuple[InputWarning, ...]:
         """What to know of the answer for `values`, which have no problems."""
-        rules, given = self.rules, []
+        rules = self.rules
         if self.vocabularies:
             return tuple(self._warnings(values))
-        for name, value in cast(Mapping[str, float | None], values).items():
-            if value is None or name not in rules:
-                continue
+        given = {
+            name: value
+            for name, value in cast(Mapping[str, float | None], values).items()
+            if value is not None and name in rules
+        }
+        for name, value in given.items():
             rule = rules[name]
-            is_odd = (rule.zero_is_missing and value == 0) or (rule.usual and value not in rule.usual)
-            if is_odd or not rule.low <= value <= rule.high:
+            if not rule.low <= value <= rule.high or (value == 0 and rule.zero_is_missing):
                 return tuple(self._warnings(values))
-            given.append(name)
+            if rule.usual and value not in rule.usual:
+                return tuple(self._warnings(values))
         return self._missing(frozenset(given))
 
     def _warnings(self, values: Mapping[str, Given]) -> Iterator[InputWarning]:
@@ -237,7 +246,7 @@ class Inputs:
             if values.get(name) is None:
                 continue
             given.append(name)
-            if np.isnan(vocabulary.place(values[name])):
+            if name in self.task.features and np.isnan(vocabulary.place(values[name])):
                 text = msg(
                     "{field} has a word that the model does not know, and counts as missing; it knows {words}.",
                     field=name,

@@ -55,6 +55,7 @@ class Scores:
     threshold: Floats  # (n,)
     band: NDArray[np.int64]  # (n,) places in the bands of the bundle's support, or UNMEASURED
     features: Floats  # (n, k) raw, NaN missing
+    asked: NDArray[np.bool_]  # (n,) whether the question is asked of the row, by the task's conditions
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -64,7 +65,8 @@ class Answer:
     `features` are raw, None missing; of a category the place of its word in the vocabulary.
 
     `probability` and `prediction` are None where too little was given to answer from. `threshold` and `band` are those
-    of pupils of whom as much is known; `band` is None where that was never measured.
+    of pupils of whom as much is known; `band` is None where that was never measured. Nor is there an answer where the
+    question is not `asked` of the pupil, by the task's conditions.
     """
 
     probability: float | None
@@ -74,6 +76,7 @@ class Answer:
     label: Text
     features: Mapping[str, float | None]
     cells: tuple[int, ...]
+    asked: bool = True
 
     @property
     def abstained(self) -> bool:
@@ -124,14 +127,18 @@ class Scorer:
         times as fast for thousands of rows: predictions, thresholds and bands are the same, and so are the counts;
         probabilities are within 1e-6. ValueError when the columns' lengths differ.
         """
+        inputs = self.bundle.inputs
+        words = {name: columns[name] for name in inputs.asked.words if name in columns}
         if in_bulk:
-            return self._scores(self.bundle.inputs.clean_columns(columns), year, self._inferred_in_bulk)
-        return self._scores(self._cleaned(self.bundle.inputs.stacked(columns, year)), year, self._inferred)
+            return self._scores(inputs.clean_columns(columns), words, year, self._inferred_in_bulk)
+        return self._scores(self._cleaned(inputs.stacked(columns, year)), words, year, self._inferred)
 
     def score_rows(self, rows: Sequence[Mapping[str, Given]], years: Sequence[int | None]) -> Scores:
         """Score n pupils, each given as for `score_one`, of n years."""
-        inputs = self.bundle.inputs.stacked_rows(rows)
-        return self._scores(self._cleaned(inputs), np.array(years, dtype=np.float64), self._inferred)
+        inputs = self.bundle.inputs
+        words = inputs.asked.words_in(rows)
+        year = np.array(years, dtype=np.float64)
+        return self._scores(self._cleaned(inputs.stacked_rows(rows)), words, year, self._inferred)
 
     def score_one(self, values: Mapping[str, Given], year: int) -> Answer:
         """Score one pupil from sheet columns, None or absent where missing; unknown names are passed over.
@@ -163,9 +170,10 @@ class Scorer:
             scores.band.tolist(),
             scores.features.tolist(),
             cells,
+            scores.asked.tolist(),
             strict=True,
         )
-        for row, (probability, prediction, threshold, band, features, inside) in enumerate(rows):
+        for row, (probability, prediction, threshold, band, features, inside, asked) in enumerate(rows):
             answer = None if prediction == NO_ANSWER else prediction
             answers.append(
                 Answer(
@@ -173,11 +181,12 @@ class Scorer:
                     prediction=answer,
                     threshold=threshold,
                     band=bands[band],
-                    label=self._labels[answer],
+                    label=self._labels[answer] if asked else _NOT_ASKED,
                     features={
                         name: None if isnan(value) else value for name, value in zip(order, features, strict=True)
                     },
                     cells=tuple(inside + beyond.get(row, [])),
+                    asked=asked,
                 )
             )
         return answers
@@ -234,15 +243,22 @@ class Scorer:
     def _cleaned(self, inputs: Floats) -> dict[str, Floats]:
         return dict(zip(self.bundle.inputs.columns, self.bundle.inputs.clean(inputs), strict=True))
 
-    def _scores(self, clean: Mapping[str, Floats], year: Floats, infer: Callable[[Singles], Floats]) -> Scores:
+    def _scores(
+        self,
+        clean: Mapping[str, Floats],
+        words: Mapping[str, Floats | Objects],
+        year: Floats,
+        infer: Callable[[Singles], Floats],
+    ) -> Scores:
         bundle = self.bundle
         features = bundle.inputs.plan.matrix(clean, year)
         probability = infer(bundle.preprocessing.transform(features))
         judged = bundle.support.judge(features, probability)
         prediction = (probability >= judged.threshold).astype(np.int64)
-        unanswered = ~judged.answered
+        asked = bundle.inputs.asked.holds(words, clean, year)
+        unanswered = ~judged.answered | ~asked
         probability[unanswered], prediction[unanswered] = np.nan, NO_ANSWER
-        return Scores(probability, prediction, judged.threshold, judged.band, features)
+        return Scores(probability, prediction, judged.threshold, judged.band, features, asked)
 
 
 def _typical_rows(bundle: Bundle) -> Floats:
@@ -270,6 +286,8 @@ def warnings_for(bundle: Bundle, values: Mapping[str, Given]) -> tuple[InputWarn
 
 def abstention(answer: Answer, state: Text) -> Message:
     """Why there is no answer, for the reader; `state` is the label's."""
+    if not answer.asked:
+        return msg("There is no answer: by the profile's rule this question is not asked of this pupil.")
     given, total = sum(value is not None for value in answer.features.values()), len(answer.features)
     if answer.band is None:
         return msg(
@@ -296,10 +314,16 @@ def label_text(bundle: Bundle, prediction: int | None, locale: str) -> str:
     return _label(bundle, prediction).in_locale(locale)
 
 
+def _in_both(words: Message) -> Text:
+    return Text(pt=words.render("pt_BR"), en=words.render("en"))
+
+
+_NOT_ASKED = _in_both(msg("No answer: this question is not asked of this pupil"))
+
+
 def _label(bundle: Bundle, prediction: int | None) -> Text:
     if prediction is None:
-        words = msg("No answer: too little was given")
-        return Text(pt=words.render("pt_BR"), en=words.render("en"))
+        return _in_both(msg("No answer: too little was given"))
     return bundle.profile.label.positive if prediction else bundle.profile.label.negative
 
 

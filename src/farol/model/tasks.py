@@ -57,7 +57,10 @@ class Tasks:
 
     def first(self, horizon: int) -> str | None:
         """The first task that asks about this year (0) or the next (1)."""
-        return next((name for name, spec in self.specs.items() if spec.horizon == horizon), None)
+        for name, spec in self.specs.items():
+            if spec.horizon == horizon:
+                return name
+        return None
 
     def usual(self, horizon: int) -> str:
         """The task that is meant where none is named: the first of this horizon, else the first of all."""

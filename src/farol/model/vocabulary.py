@@ -40,13 +40,13 @@ class Vocabulary:
 
     @classmethod
     @lru_cache(maxsize=256)
-    def _of(cls, name: str, categories: tuple[str, ...]) -> Mapping[str, int]:
+    def _of(cls, categories: tuple[str, ...]) -> Mapping[str, int]:
         return {fold(word): place for place, word in reversed([*enumerate(categories)])}
 
     @classmethod
     def of(cls, column: Column) -> Self:
         """The vocabulary of a column: its categories, in their order."""
-        return cls(column, cls._of(column.name, column.categories))
+        return cls(column, cls._of(column.categories))
 
     def place(self, value: object) -> float:
         """The number of a word, written as a category or in any way that the column's rules read; NaN if unknown."""

@@ -34,6 +34,11 @@ from farol.store.outcomes import Forecast, Year, read_year
 
 SEED = 0
 """Of the resamples of the intervals: the same outcomes give the same figures."""
+SHARES_FIRST = msg(
+    "Precision, average precision, F1 and the Brier score also move with the share of pupils at risk, whatever the "
+    "model does: compare the two shares first."
+)
+"""The note that is about the experts' figures alone."""
 FEWEST_OF_A_MEAN = 10
 """A mean of fewer pupils gets no interval."""
 
@@ -202,10 +207,7 @@ def _notes(main: Bundle | None, task: Task, year: int, versions: int) -> Iterato
     )
     if task.horizon:
         yield msg("Pupils who left are in no figure, and they may differ from those who stayed.")
-    yield msg(
-        "Precision, average precision, F1 and the Brier score also move with the share of pupils at risk, whatever the "
-        "model does: compare the two shares first."
-    )
+    yield SHARES_FIRST
     if versions > 1:
         yield msg("Several versions answered. Together they are compared with the card of the one that answered most.")
     if main is None:

@@ -5,7 +5,7 @@ the age table, the tasks) stands in a profile. The built-in one is `profile/buil
 reference of the format.
 """
 
-from farol.profile.folding import fold, is_invisible, visible
+from farol.profile.folding import fold, is_invisible, stem, visible
 from farol.profile.parsing import load_profile, parse_profile
 from farol.profile.values import (
     BY_ROWS,
@@ -51,5 +51,6 @@ __all__ = [
     "is_invisible",
     "load_profile",
     "parse_profile",
+    "stem",
     "visible",
 ]

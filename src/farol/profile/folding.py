@@ -14,6 +14,7 @@ _DEGREES = dict.fromkeys(map(ord, "ºª°"))
 _INVISIBLE = re.compile("[\u034f\u115f\u1160\u17b4\u17b5\u180b-\u180f\u3164\ufe00-\ufe0f\uffa0\U000e0100-\U000e01ef]")
 """Characters without width that Unicode does not count among the format characters (Cf)."""
 
+_ENDING = re.compile(r"(.{4,}?)(?:[oa]s?|[oa]?/[oa]|[oa]?\([oa]\))$")
 _LONGEST = 1_000
 """Unicode's normalisation takes quadratic time on a long row of combining marks."""
 
@@ -33,6 +34,16 @@ def fold(text: str) -> str:
     decomposed = visible(unicodedata.normalize("NFKD", text.translate(_DEGREES)).translate(_DEGREES))
     plain = "".join(character for character in decomposed if not unicodedata.combining(character))
     return " ".join(plain.casefold().split())
+
+
+def stem(text: str) -> str:
+    """`text` folded, without the endings of gender and number that Portuguese has: whom a school calls "Retido" in one
+    year, it calls "Retida" or "Retido(a)" in another.
+
+    >>> stem("Retida"), stem("Retido(a)"), stem("APROVADOS por conselho"), stem("Pass"), stem("Sala")
+    ('retid', 'retid', 'aprovad por conselh', 'pass', 'sala')
+    """
+    return " ".join(_ENDING.sub(r"\1", word) for word in fold(text).split())
 
 
 def visible(text: str) -> str:

@@ -34,6 +34,9 @@ from farol.profile.values import (
 )
 
 FORMAT = 1
+_PLACE = re.compile(r"\(at line (\d+), column (\d+)\)")
+"""How tomllib says where a text breaks off; the rest of what it says is English."""
+
 _BUILT_IN = resources.files("farol.profile") / "builtin"
 
 ALL_TASKS = "all"
@@ -97,14 +100,31 @@ def parse_profile(source: bytes, origin: str) -> Profile:
     try:
         values = tomllib.loads(source.decode("utf-8"))
     except (ValueError, RecursionError) as error:  # also a number without end, or tables in tables without end
-        raise ProfileError(
-            msg("The profile is not a TOML file: {reason}", reason=str(error)), where=Place(file=origin)
-        ) from error
+        raise _not_toml(error, origin) from error
     top = Table(values, "", origin)
     top.integer("format", FORMAT, FORMAT)
     profile = _profile(top, source)
     check_references(profile, top)
     return profile
+
+
+def _not_toml(error: Exception, origin: str) -> ProfileError:
+    """The error for a file that is no TOML: where it breaks off, in the reader's language."""
+    if isinstance(error, UnicodeDecodeError):
+        return ProfileError(
+            msg("The profile is not text in UTF-8."),
+            expected=msg("a TOML file"),
+            where=Place(file=origin),
+            fix=msg("Name the profile, not the workbook. Save the profile as text in UTF-8."),
+        )
+    place = _PLACE.search(str(error))
+    if place is None:
+        return ProfileError(msg("The profile is not a TOML file."), where=Place(file=origin))
+    return ProfileError(
+        msg("The profile is not a TOML file: line {line}, column {column}.", line=place[1], column=place[2]),
+        where=Place(file=origin),
+        fix=msg("See that quotation marks and brackets are closed there, and that no key stands twice."),
+    )
 
 
 def _profile(top: Table, source: bytes) -> Profile:

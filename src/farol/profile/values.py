@@ -180,7 +180,7 @@ class Task:
     limits: Text  # what a reader must know first
     changeable: tuple[str, ...] = ()  # features that a programme can work on, unlike an age
     split: str | None = None  # how it is tested: None by time, "rows" at random over rows, else by this column's values
-    only: tuple[Condition, ...] = ()  # a row counts only if all of these hold
+    only: tuple[Condition, ...] = ()  # a row counts only if all of these hold; see `Profile.asked_of`
 
 
 @dataclass(frozen=True, slots=True)
@@ -227,6 +227,24 @@ class Profile:
     def has_periods(self) -> bool:
         """Whether rows are of years or terms, in the sheets' names or in a column. Else all are of `NO_PERIOD`."""
         return "{year}" in self.sheet_pattern or self.periods is not None
+
+    def asked_of(self, task: Task) -> tuple[Condition, ...]:
+        """The conditions of a task that are known when its question is asked.
+
+        Of a question about the same year, one on the label's own column says whose answer is known already: it counts
+        for training and test alone, since those whose answer is not known yet are asked about.
+        """
+        return task.only if task.horizon else tuple(rule for rule in task.only if not self._holds_answer(rule.column))
+
+    def _holds_answer(self, name: str, path: tuple[str, ...] = ()) -> bool:
+        """Whether a column is the label's, or computed from it."""
+        if name == self.label.column:
+            return True
+        derived = self.derived.get(name)
+        if derived is None or name in path or name in self.columns:
+            return False
+        sources = (derived.minuend, derived.subtrahend, derived.source)
+        return any(source is not None and self._holds_answer(source, (*path, name)) for source in sources)
 
     def period_after(self, period: int, steps: int = 1) -> int:
         """The period `steps` after `period`, or before it: of those the profile lists, else of whole numbers."""

@@ -31,7 +31,6 @@ class Explanation:
     reasons: tuple[Reason, ...]
     missing: tuple[Text, ...]
     is_new: bool
-    counts: bool = True  # whether the question counts this pupil, by its own conditions
 
     def lines(self, locale: str) -> Iterator[str]:
         """The answer for a reader, line by line; an empty line between its parts."""
@@ -67,8 +66,6 @@ class Explanation:
                 "Not given, and not counted as average: {fields}.",
                 fields=", ".join(text.in_locale(locale) for text in self.missing),
             )
-        if not self.counts:
-            yield msg("By the profile's rule this question leaves the pupil out: the answer may be worth little.")
         if self.is_new:
             yield msg("This pupil is in no earlier year of the workbook: the answer comes from this year alone.")
 
@@ -105,6 +102,5 @@ def explain_pupil(scorer: Scorer, panel: Panel, student: str, *, year: int | Non
         band=None if answer.abstained else answer.band,
         reasons=reasons_for(scorer, answer, k),
         missing=tuple(columns[name].meaning for name in missing),
-        counts=bool(rows.counts(bundle.task_spec)[0]),
         is_new=panel.years[0] < chosen and own.years[0] == chosen,
     )

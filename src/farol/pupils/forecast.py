@@ -77,7 +77,7 @@ def forecast_panel(scorer: Scorer, panel: Panel, store: Store, *, year: int | No
     """
     pupils = panel.of_year(year)
     everybody = len(pupils.year)
-    pupils = pupils.select(pupils.counts(scorer.bundle.task_spec))
+    pupils = pupils.select(pupils.asked(scorer.bundle.task_spec))
     codes = [student_code(str(code)) for code in pupils.student]
     answers = list(_answered(scorer, pupils, codes, at))
     rows: list[Prediction] = []

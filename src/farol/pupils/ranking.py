@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from math import isnan
@@ -12,7 +12,7 @@ import numpy as np
 from farol.csv_form import CsvForm
 from farol.errors import InputError
 from farol.evaluation.capacity import NEARLY_ALL, Capacity
-from farol.evaluation.intervals import true_cases
+from farol.evaluation.intervals import true_cases_of_each
 from farol.i18n import Listing, Message, msg
 from farol.model.bundle import Bundle
 from farol.model.features import Floats, feature_matrix, meanings_of
@@ -58,9 +58,16 @@ class ExpectedCases:
     @classmethod
     def of(cls, probability: Floats) -> ExpectedCases:
         """The expected cases among pupils with these probabilities (n,): Poisson's binomial, exactly."""
-        cases = true_cases(probability)
+        return cls.of_each([probability])[0]
+
+    @classmethod
+    def of_each(cls, groups: Sequence[Floats]) -> list[ExpectedCases]:
+        """The same for several groups at once."""
         # The whole numbers that the interval holds: a mean between them may be an end of the estimate's own.
-        return cls(probability.size, cases.value, int(np.floor(cases.low)), int(np.ceil(cases.high)))
+        return [
+            cls(probability.size, cases.value, int(np.floor(cases.low)), int(np.ceil(cases.high)))
+            for probability, cases in zip(groups, true_cases_of_each(groups), strict=True)
+        ]
 
 
 @dataclass(frozen=True, slots=True)
@@ -211,8 +218,8 @@ def pupil_list(scorer: Scorer, panel: Panel, capacity: Capacity, *, by: By = By.
     """
     bundle = scorer.bundle
     last = panel.year == panel.years[-1]
-    counts = panel.counts(bundle.task_spec)
-    pupils = panel.select(last & counts)
+    asked = panel.asked(bundle.task_spec)
+    pupils = panel.select(last & asked)
     if by is not By.all:
         if not bundle.task_spec.horizon:
             raise InputError(
@@ -256,7 +263,7 @@ def pupil_list(scorer: Scorer, panel: Panel, capacity: Capacity, *, by: By = By.
             (value, ExpectedCases.of(probability[answered & (level == value)]))
             for value in np.unique(level[answered & ~np.isnan(level)]).tolist()
         ),
-        left_out=int(np.count_nonzero(last & ~counts)),
+        left_out=int(np.count_nonzero(last & ~asked)),
         unknown=unknown_features(bundle, panel.of_year()),
         unanswered=tuple(sorted(str(student) for student in pupils.student[~answered])),
     )

@@ -7,6 +7,7 @@ Abebe, "Difficult Lessons on Social Prediction from Wisconsin Public Schools", 2
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -17,7 +18,7 @@ from farol.evaluation.intervals import Floats, difference_of, share_of
 from farol.evaluation.metrics import Estimate
 from farol.pupils.ranking import By, ExpectedCases
 from farol.school.listing import RISKS, ListReader
-from farol.school.standings import Standings, expected_cases, expected_of_sums
+from farol.school.standings import Standings, expected_cases_of_each, expected_of_sums
 from farol.store.database import Store
 from farol.store.tables import pupil_years
 
@@ -32,9 +33,12 @@ class ClassCount:
     `bands` counts the pupils of each band of `RISKS`, those without an answer last. `share` is the expected share at
     risk among those with an answer, `now` that of this year among those of whom it is known, `before` that of the class
     of the same name in the year before, with other pupils in it. `against`: share minus that of the other classes.
+    `level` and `school` are those of most of the pupils, None where they are not known.
     """
 
     name: str | None
+    level: float | None
+    school: str | None
     pupils: int
     bands: tuple[int, ...]
     expected: ExpectedCases
@@ -70,16 +74,55 @@ def class_counts(store: Store, standings: Standings, reader: ListReader, by: By 
     """All pupils that may be seen, then each of their classes, then those without a class. Raises StoreError."""
     seen = np.flatnonzero(standings.seen_by(reader.classes) & standings.of(by))
     before = _year_before(store, standings.year, reader)
-    whole = _Sums.of(standings.ranked(seen))
-    counts = [_count("", standings, seen, _Sums(), _sum_of(before))]
     groups = np.unique(standings.group[seen])
     by_group = seen[np.argsort(standings.group[seen], kind="stable")]
     parts = np.split(by_group, np.searchsorted(standings.group[by_group], groups))[1:]  # before the first is nobody
-    for place, positions in zip(groups.tolist(), parts, strict=True):
-        name = None if place < 0 else standings.classes[place]
-        rest = whole.without(_Sums.of(standings.ranked(positions)))
-        counts.append(_count(name, standings, positions, rest, before.get(name)))
+    names = ["", *(None if place < 0 else standings.classes[place] for place in groups.tolist())]
+    befores = {**before, "": _sum_of(before)}
+    members = list(_members(standings, [seen, *parts]))
+    whole, *sums = [_Sums.of(each.chances) for each in members]
+    others = [_Sums(), *(whole.without(each) for each in sums)]
+    counts = [
+        _count(name, each, rest, befores.get(name)) for name, each, rest in zip(names, members, others, strict=True)
+    ]
     return sorted(counts, key=lambda count: count.name is None)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Members:
+    """The pupils of a class: how many, the probabilities of those with an answer, what is known of this year."""
+
+    n: int
+    chances: Floats  # the highest first
+    expected: ExpectedCases
+    at_risk_now: Floats  # of whom it is known
+    level: float | None
+    school: str | None
+
+
+def _members(standings: Standings, groups: Sequence[NDArray[np.int64]]) -> Iterator[_Members]:
+    """The pupils of each group of ascending positions."""
+    has_level = ~np.isnan(standings.level)
+    levels = np.unique(standings.level[has_level])
+    level_of = np.where(has_level, np.searchsorted(levels, standings.level), -1)
+    ranked = [standings.ranked(positions) for positions in groups]
+    for positions, chances, expected in zip(groups, ranked, expected_cases_of_each(ranked), strict=True):
+        now = standings.at_risk_now[positions]
+        level, school = _most_common(level_of[positions]), _most_common(standings.school[positions])
+        yield _Members(
+            positions.size,
+            chances,
+            expected,
+            now[~np.isnan(now)],
+            None if level is None else float(levels[level]),
+            None if school is None else standings.schools[school],
+        )
+
+
+def _most_common(places: NDArray[np.int64]) -> int | None:
+    """The place that occurs most; None where none is known (−1)."""
+    known = places[places >= 0]
+    return int(np.bincount(known).argmax()) if known.size else None
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,22 +166,18 @@ def targeting(standings: Standings, reader: ListReader, places: int, by: By = By
     )
 
 
-def _count(
-    name: str | None, standings: Standings, positions: NDArray[np.int64], rest: _Sums, before: tuple[int, int] | None
-) -> ClassCount:
-    """A class of the pupils at ascending positions. The interval of the others, who are many, is the normal curve's."""
-    chances = standings.ranked(positions)
-    expected = expected_cases(chances)
-    share, others = _share(expected), _share(expected_of_sums(rest.n, rest.mean, rest.variance))
-    known = standings.at_risk_now[positions]
-    known = known[~np.isnan(known)]
-    edges = [float("inf"), *RISKS]
-    bands = [int(((chances >= low) & (chances < high)).sum()) for high, low in zip(edges, RISKS, strict=False)]
+def _count(name: str | None, members: _Members, rest: _Sums, before: tuple[int, int] | None) -> ClassCount:
+    """A class, beside the rest. The interval of the others, who are many, is the normal curve's."""
+    share, others = _share(members.expected), _share(expected_of_sums(rest.n, rest.mean, rest.variance))
+    known, answered = members.at_risk_now, members.chances.size
+    reached = answered - np.searchsorted(members.chances[::-1], RISKS)  # how many have each risk or more
     return ClassCount(
         name=name,
-        pupils=positions.size,
-        bands=(*bands, positions.size - chances.size),
-        expected=expected,
+        level=members.level,
+        school=members.school,
+        pupils=members.n,
+        bands=(*np.diff(reached, prepend=0).tolist(), members.n - answered),
+        expected=members.expected,
         share=share,
         now=share_of(float(known.sum()), known.size) if known.size else None,
         before=share_of(*before) if before is not None and before[1] else None,

@@ -154,13 +154,6 @@ def every_pupil(
         return list(_Lines(profile, standings, reader, places).read(connection, chosen))
 
 
-def band_of(probability: float | None) -> int:
-    """The place in `RISKS` of a probability, or UNANSWERED."""
-    if probability is None:
-        return UNANSWERED
-    return next(place for place, low in enumerate(RISKS) if probability >= low)
-
-
 Positions = NDArray[np.int64]
 """Of pupils in the standings."""
 

@@ -1,7 +1,8 @@
 """How the pupils of a question stand, by risk: what lists, classes and counts are computed from.
 
 One pass over the stored answers is kept in memory until the pupils' rows change: 100,000 pupils are a few megabytes,
-and every count of a page is then a matter of microseconds. What a viewer may see is a mask over it.
+and every count of a page is then a matter of microseconds. The service reads them by itself after each change, which
+takes a second. What a viewer may see is a mask over it.
 """
 
 from __future__ import annotations
@@ -11,12 +12,13 @@ import sys
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from statistics import NormalDist
+from threading import Lock
 from typing import Any
 from weakref import WeakKeyDictionary
 
 import numpy as np
 from numpy.typing import NDArray
-from sqlalchemy import func, select
+from sqlalchemy import Connection, func, select
 
 from farol.evaluation.capacity import USUAL
 from farol.evaluation.intervals import Floats
@@ -33,6 +35,8 @@ EXACT = 2_000
 """Up to as many pupils the interval of expected cases is exact; beyond, the normal curve differs by less than one."""
 
 _KEPT: WeakKeyDictionary[Store, dict[str, Standings]] = WeakKeyDictionary()
+_READING = Lock()
+"""Two who ask at once would read the same rows side by side, and both take twice as long."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -98,34 +102,44 @@ class Standings:
 
 def standings_of(store: Store, task: str) -> Standings | None:
     """The standings of the last year that was answered; None where the question was never answered. StoreError."""
-    table = pupil_answers.c
     kept = _KEPT.setdefault(store, {})
     with store.snapshot() as connection:
-        now = revision(connection)
         known = kept.get(task)
-        if known is not None and known.revision == now:
+        if known is not None and known.revision == revision(connection):
             return known
-        year = connection.execute(select(func.max(table.year)).where(table.task == task)).scalar()
-        if year is None:
-            kept.pop(task, None)
-            return None
-        query = select(
-            table.student,
-            table.probability,
-            table.at_risk_now,
-            table.level,
-            table["class"],
-            table.school,
-            table.raising,
-        )
-        rows = connection.execute(query.where(table.task == task, table.year == year)).all()
+    with _READING, store.snapshot() as connection:
+        now, known = revision(connection), kept.get(task)
+        if known is None or known.revision != now:
+            known = _read(connection, task, now)
+            if known is None:
+                kept.pop(task, None)
+            else:
+                kept[task] = known
+        return known
+
+
+def _read(connection: Connection, task: str, now: str) -> Standings | None:
+    table = pupil_answers.c
+    year = connection.execute(select(func.max(table.year)).where(table.task == task)).scalar()
+    if year is None:
+        return None
+    query = select(
+        table.student,
+        table.probability,
+        table.at_risk_now,
+        table.level,
+        table["class"],
+        table.school,
+        table.raising,
+    )
+    rows = connection.execute(query.where(table.task == task, table.year == year)).all()
     student, *columns, groups, schools, raising = zip(*rows, strict=True)
     probability, at_risk_now, level = (np.array(column, dtype=np.float64) for column in columns)
     codes = np.array(student, dtype=np.str_)
     order = np.lexsort((codes, -probability))  # NaN comes last
     classes, group = _places_of(groups, natural)
     known_schools, school = _places_of(schools, fold)
-    kept[task] = Standings(
+    return Standings(
         task=task,
         year=int(year),
         revision=now,
@@ -139,7 +153,6 @@ def standings_of(store: Store, task: str) -> Standings | None:
         schools=known_schools,
         raising=np.array([sys.intern(text) for text in raising], dtype=np.object_)[order],
     )
-    return kept[task]
 
 
 def _places_of(names: Sequence[str | None], key: Callable[[str], Any]) -> tuple[tuple[str, ...], NDArray[np.int64]]:
@@ -180,9 +193,18 @@ def choose(ranked: Floats, places: int | None) -> Places:
 
 def expected_cases(probability: Floats) -> ExpectedCases:
     """The expected cases among pupils with these probabilities (n,), exactly for up to `EXACT` pupils."""
-    if probability.size <= EXACT:
-        return ExpectedCases.of(probability)
-    return expected_of_sums(probability.size, float(probability.sum()), float((probability * (1 - probability)).sum()))
+    return expected_cases_of_each([probability])[0]
+
+
+def expected_cases_of_each(groups: Sequence[Floats]) -> list[ExpectedCases]:
+    """The same for several groups at once."""
+    exact = iter(ExpectedCases.of_each([group for group in groups if group.size <= EXACT]))
+    return [
+        next(exact)
+        if group.size <= EXACT
+        else expected_of_sums(group.size, float(group.sum()), float((group * (1 - group)).sum()))
+        for group in groups
+    ]
 
 
 def expected_of_sums(n: int, mean: float, variance: float) -> ExpectedCases:

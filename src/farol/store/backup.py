@@ -24,6 +24,7 @@ from farol.files import sync_folder
 from farol.i18n import msg
 from farol.store.database import Store
 from farol.store.engine import LIVENESS, open_engine, parse_url, require_file, store_errors
+from farol.store.identity import set_aside
 from farol.store.schema import require_known
 from farol.store.sqlite import UNFINISHED, make_private_file, sqlite3
 
@@ -96,6 +97,7 @@ def restore(url: str, file: Path, *, force: bool = False) -> Copied:
         raise InputError(msg("There is no such file."), where=Place(file=str(file)))
     rows = _verified(file, of=file)
     engine = open_engine(url)
+    set_aside(target)
     make_private_file(target)
     try:
         with store_errors(engine.url), closing(sqlite3.connect(target, timeout=_BUSY_SECONDS)) as into:

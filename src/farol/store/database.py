@@ -16,9 +16,10 @@ from sqlalchemy.pool import ConnectionPoolEntry
 
 from farol.errors import StoreError
 from farol.model.counters import FILE_SLICE, WHOLE
+from farol.settings import Settings
 from farol.store.counters import Counters, CounterVector, add_up
-from farol.store.engine import IMMEDIATE, open_engine, parse_url, require_file, store_errors
-from farol.store.identity import remember
+from farol.store.engine import IMMEDIATE, location, open_engine, parse_url, require_file, store_errors
+from farol.store.identity import note_database, remember, require_mounted
 from farol.store.partitions import Months
 from farol.store.patience import Patience
 from farol.store.records import Prediction, Snapshot, microseconds, moment
@@ -101,6 +102,22 @@ class Store:
         if engine.dialect.name == "sqlite" and not str(engine.url.database).startswith("file:"):
             remember(Path(str(engine.url.database)))
         return cls(engine, patience)
+
+    @classmethod
+    def of(cls, settings: Settings) -> Store:
+        """The store of a site, as `open`; that it is there is noted beside the models.
+
+        Raises StoreError, besides, where it was there and its file is away: none is made in an empty folder in which a
+        disk should be mounted.
+        """
+        require_site(settings)
+        store = cls.open(settings.store_url, seconds=settings.store_timeout)
+        store.note(settings)
+        return store
+
+    def note(self, settings: Settings, *, has_keys: bool = False) -> bool:
+        """Remember beside the models that the site has this database, or that it has keys; see `note_database`."""
+        return note_database(settings.artifacts, location(self.engine.url), has_keys=has_keys)
 
     def close(self) -> None:
         """Closes the connections, those that a thread still uses as soon as it gives them back. A store that is used
@@ -318,6 +335,13 @@ class Store:
     def _writing(self) -> Iterator[Connection]:
         with store_errors(self.engine.url), self._written.begin() as connection:
             yield connection
+
+
+def require_site(settings: Settings) -> None:
+    """Raises StoreError where a database would be made in place of one that is away."""
+    url = parse_url(settings.store_url)
+    if url.get_backend_name() == "sqlite" and url.database and not url.database.startswith("file:"):
+        require_mounted(settings.artifacts, Path(url.database))
 
 
 def _close_returned(_connection: object, entry: ConnectionPoolEntry) -> None:

@@ -8,7 +8,8 @@ from zoneinfo import ZoneInfo
 
 from farol.csv_form import PROGRAMS, CsvForm
 from farol.i18n import msg
-from farol.model.features import meanings_of, sheet_inputs
+from farol.model.features import meanings_of
+from farol.model.inputs import Inputs
 from farol.profile import Profile
 from farol.store.records import Prediction
 
@@ -20,8 +21,11 @@ Column = tuple[str, Callable[[Prediction], object]]
 
 def columns_of(profile: Profile) -> tuple[tuple[str, ...], tuple[str, ...]]:
     """The inputs of all tasks of a profile, once each: the features, and apart from them the context."""
-    context = dict.fromkeys(name for task in profile.tasks.values() for name in task.context)
-    inputs = dict.fromkeys(name for task in profile.tasks.values() for name in sheet_inputs(profile, task))
+    tasks = profile.tasks.values()
+    features = {name for task in tasks for name in task.features}
+    inputs = dict.fromkeys(name for task in tasks for name in Inputs.of(profile, task).columns)
+    declared = dict.fromkeys(name for task in tasks for name in task.context)
+    context = dict.fromkeys((*declared, *(name for name in inputs if name not in features)))
     return tuple(name for name in inputs if name not in context), tuple(context)
 
 

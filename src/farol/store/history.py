@@ -24,7 +24,7 @@ SERVED = "served"
 WORKBOOK = "workbook"
 """The workbook of a version used for the first time: `fingerprint` (its beginning), `years`, `version`."""
 OUTCOMES = "outcomes"
-"""A year's outcomes were recorded."""
+"""What came true in a year was recorded: `year`, `pupils` of the sheet, of a former one `changed` and `removed`."""
 ALERT = "alert"
 """The state of an alert changed: `from`, `to`, `version`, `reason`, `n`, `features`."""
 

@@ -14,6 +14,7 @@ import os
 from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -24,7 +25,7 @@ from farol.i18n import msg
 Identity = tuple[int, int]
 """Device and inode of a file."""
 
-_NOTE = ".farol-keys.json"
+_NOTE = ".farol-site.json"
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,7 +72,7 @@ def require_own(path: Path) -> None:
     has_rows = files.log is not None and _size(Path(f"{path}-wal")) > 0
     if files.main is None or _size(path) == 0:
         if has_rows or (kept and files.main is None):
-            raise missing(path)
+            raise missing(path, sidecar_of(path))
     elif has_rows and kept.get("log") == files.log and kept.get("main") not in (None, files.main):
         raise foreign(path, newest_rescued(path, kept["main"], _changed(sidecar_of(path))))
 
@@ -115,64 +116,108 @@ def severed(path: Path) -> StoreError:
     )
 
 
-def missing(path: Path) -> StoreError:
-    """The file is away, and there was one."""
-    return StoreError(
-        msg("The database is not where it was, so no empty one is made in its place."),
-        where=Place(file=str(path)),
-        fix=msg(
-            "Mount its folder or put the file back, or restore a backup with {command}. To begin anew, delete {file}.",
+def removed(path: Path, copy: Path | None = None) -> StoreError:
+    """The file is away while it is open; where its folder is there, `copy` has all that was in it."""
+    problem = msg("The database is not where it was, so nothing is read or written.")
+    if copy is None:
+        fix = msg(
+            "Mount its folder, or put the file back: Farol goes on by itself. Or stop Farol, restore a backup with "
+            "{command}, and start it again.",
             command="farol store restore",
-            file=str(sidecar_of(path)),
-        ),
-    )
+        )
+    else:
+        fix = msg(
+            "Put the file back: Farol goes on by itself. If it was deleted, all that was stored is in {file}: stop "
+            "Farol, restore that with {command}, and start it again.",
+            file=str(copy),
+            command="farol store restore",
+        )
+    return StoreError(problem, where=Place(file=str(path)), fix=fix)
 
 
-def note_keys(artifacts: Path, database: str) -> None:
-    """Remember outside the database that it has keys, as far as the folder of the models may be written.
+def missing(path: Path, *notes: Path) -> StoreError:
+    """The file is away, and there was one, as the `notes` say."""
+    names = ", ".join(str(note) for note in dict.fromkeys([*notes, sidecar_of(path)]) if note.exists())
+    problem = msg("The database is not where it was, so no empty one is made in its place.")
+    rescued = newest_rescued(path, _kept(path).get("main"), _changed(sidecar_of(path)))
+    if rescued is None:
+        fix = msg(
+            "Mount its folder or put the file back, or restore a backup with {command}. To begin anew, and without "
+            "keys, delete {file}.",
+            command="farol store restore",
+            file=names,
+        )
+    else:
+        fix = msg(
+            "Put the file back. If it was deleted, all that was stored is in {copy}: restore that with {command}. To "
+            "begin anew, and without keys, delete {file}.",
+            copy=str(rescued),
+            command="farol store restore",
+            file=names,
+        )
+    return StoreError(problem, where=Place(file=str(path)), fix=fix)
 
-    `database` is where it is: an absolute path, or host, port and name.
+
+def set_aside(path: Path) -> None:
+    """Rename a log whose database is away: SQLite would put its pages into whatever comes in that place. OSError."""
+    if identity_of(str(path)) is None:
+        made = f"{datetime.now(UTC):%Y%m%dT%H%M%S}"
+        for suffix in ("-wal", "-shm"):
+            with suppress(FileNotFoundError):
+                path.with_name(f"{path.name}{suffix}").rename(path.with_name(f"{path.name}-left-{made}{suffix}"))
+
+
+def note_database(artifacts: Path, database: str, *, has_keys: bool = False) -> bool:
+    """Remember outside the database that it is there, or that it has keys; whether that is remembered now.
+
+    It stands in the folder of the models, which is made for keys alone. `database` is an absolute path, or host, port
+    and name.
     """
+    name = "keys_in" if has_keys else "databases"
     try:
-        known = _noted(artifacts)
-        if database not in known:
-            artifacts.mkdir(parents=True, exist_ok=True)
-            replace_file(artifacts / _NOTE, json.dumps({"keys_in": [*known, database]}).encode())
+        site = _site(artifacts)
+        if database not in site[name]:
+            if has_keys:
+                artifacts.mkdir(parents=True, exist_ok=True)
+            known = {**site, name: [*site[name], database]}
+            replace_file(artifacts / _NOTE, json.dumps(known).encode())
     except (OSError, ValueError, TypeError):  # a note that cannot be read counts for every database as it is
-        return
+        return False
+    return True
 
 
 def keys_were_made(artifacts: Path, database: str) -> bool:
     """Whether there ever were keys in the database that is, or was, there. A note that cannot be read says so, too."""
     try:
-        return database in _noted(artifacts)
+        return database in _site(artifacts)["keys_in"]
     except (OSError, ValueError, TypeError):
         return True
 
 
 def require_mounted(artifacts: Path, path: Path) -> None:
-    """Raises StoreError where there were keys and the file of the database is away: a new one would have none."""
-    if keys_were_made(artifacts, str(path.absolute())) and identity_of(str(path)) is None:
-        raise StoreError(
-            msg("The database is away, and it has keys: an empty one in its place would be open to everybody."),
-            where=Place(file=str(path)),
-            fix=msg(
-                "Mount its folder, or restore a backup with {command}. To begin anew without keys, delete {file}.",
-                command="farol store restore",
-                file=str(artifacts / _NOTE),
-            ),
-        )
-
-
-def _noted(artifacts: Path) -> list[str]:
+    """Raises StoreError where this site had a database and its file is away, as on a disk that is not mounted."""
+    if identity_of(str(path)) is not None:
+        return
+    database = str(path.absolute())
     try:
-        source = (artifacts / _NOTE).read_bytes()
+        site = _site(artifacts)
+        was_there = database in site["databases"] or database in site["keys_in"]
+    except (OSError, ValueError, TypeError):
+        was_there = True
+    if was_there:
+        raise missing(path, artifacts / _NOTE)
+
+
+def _site(artifacts: Path) -> dict[str, list[str]]:
+    """What the note says: the databases of this site, and those that had keys."""
+    try:
+        content = _json((artifacts / _NOTE).read_bytes())
     except FileNotFoundError:
-        return []
-    databases = _json(source).get("keys_in")
-    if not isinstance(databases, list):
-        raise TypeError("no list")
-    return [str(database) for database in databases]
+        content = {"databases": [], "keys_in": []}
+    databases, keys_in = content.get("databases"), content.get("keys_in")
+    if not isinstance(databases, list) or not isinstance(keys_in, list):
+        raise TypeError("no lists")
+    return {"databases": [str(name) for name in databases], "keys_in": [str(name) for name in keys_in]}
 
 
 def _kept(path: Path) -> Mapping[str, Identity | None]:

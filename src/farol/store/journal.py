@@ -109,12 +109,13 @@ class Journal:
         try:
             stored = await self._writer.write([row for row, _ in group])
         except Exception as error:  # noqa: BLE001  it is not swallowed: `submit` raises it to everybody in the group
-            self._failed(error)
             for _, future in group:
                 if not future.done():
                     future.set_exception(error)
+            self._failed(error)
             return
-        self._committed(time.perf_counter() - began)
+        seconds = time.perf_counter() - began
         for (_, future), row in zip(group, stored, strict=True):
             if not future.done():  # else whoever waited was cancelled while the group was being committed
                 future.set_result(row)
+        self._committed(seconds)

@@ -17,6 +17,7 @@ from sqlalchemy import Connection, delete, exists, func, select, update
 
 from farol.files import canonical_json
 from farol.store.database import PAGE, Store
+from farol.store.history import OUTCOMES, add_event
 from farol.store.records import microseconds, moment
 from farol.store.tables import outcome_forecasts, outcomes, predictions
 
@@ -139,6 +140,9 @@ def record(
             connection.execute(update(outcomes).where(same).values(**(_values(year, outcome) | times)))
         if any(known != fingerprint for _, known in before.values()):
             connection.execute(update(outcomes).where(outcomes.c.year == year).values(fingerprint=fingerprint))
+        if added or changed or removed:
+            details = {"year": year, "pupils": len(now), "changed": len(changed), "removed": len(removed)}
+            add_event(connection, OUTCOMES, at, None, details)
         tasks = {
             task: _match(connection, year, task, asked=year - horizon, first=first, knew=knew)
             for task, horizon in horizons.items()

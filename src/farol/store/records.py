@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import secrets
+import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
@@ -93,6 +93,6 @@ def uuid7(at: datetime) -> str:
     """
     millisecond, rest = divmod(microseconds(at), 1000)
     fraction = rest * 4096 // 1000
-    chance = secrets.randbits(62)
+    chance = int.from_bytes(os.urandom(8)) >> 2  # `secrets.randbits` takes three times as long
     digits = f"{millisecond << 80 | 0x7 << 76 | fraction << 64 | 0b10 << 62 | chance:032x}"
     return f"{digits[:8]}-{digits[8:12]}-{digits[12:16]}-{digits[16:20]}-{digits[20:]}"

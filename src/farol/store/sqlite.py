@@ -26,7 +26,17 @@ from sqlalchemy.pool import ConnectionPoolEntry
 
 from farol.errors import StoreError
 from farol.files import PRIVATE, sync_folder, write_file
-from farol.store.identity import DatabaseFiles, Identity, foreign, newest_rescued, require_own, rescued_at, severed
+from farol.store.identity import (
+    DatabaseFiles,
+    Identity,
+    foreign,
+    identity_of,
+    newest_rescued,
+    removed,
+    require_own,
+    rescued_at,
+    severed,
+)
 
 __all__ = ["SOUND", "UNFINISHED", "VERSION", "choose", "is_sound", "make_private_file", "sqlite3", "watch_file"]
 
@@ -83,6 +93,7 @@ class FileWatch:
 
     A program goes on writing a file that was removed or replaced, SQLite too, and those rows are lost. While there is
     no file every use of the engine fails, and goes on when the same file is back: only the first connection makes one.
+    As long as its folder is there, the file may have been deleted, so a copy of it is kept beside it until it is back.
     Whatever else is not as it was is refused for good (`farol.store.identity`), once what was stored until then is
     saved, into the file itself or into a copy beside it. For this a connection of our own is kept: those of the pool
     may be in use, or closed. Costs three calls of `stat` for each use of a connection.
@@ -93,6 +104,9 @@ class FileWatch:
         self._main: Identity | None = None
         self._refused: StoreError | None = None
         self._files: DatabaseFiles | None = None  # as our open connections have them; None without one
+        self._folder: Identity | None = None
+        self._copy: Path | None = None
+        self._copied: int | None = None  # the moment of the database that `_copy` shows
         self._keeper: sqlite3.Connection | None = None
         self._kept_since = 0.0
         self._open = 0
@@ -108,15 +122,18 @@ class FileWatch:
             require_own(self._path)
             make_private_file(self._path)
         elif now.main is None:
-            raise _gone()
+            raise self._removed(self._keeper)
         elif now.main != self._main or (self._files is not None and now != self._files):
             raise self._refuse(now, self._keeper)
+        elif self._copy is not None:
+            self._forget_copy()
 
     def connected(self, _connection: Any, entry: ConnectionPoolEntry) -> None:
         """Notes the file. The log and its index are there once the connection was used."""
         opened = DatabaseFiles(DatabaseFiles.at(self._path).main, None, None)
         entry.info[_FILES] = opened
         self._main = self._main or opened.main
+        self._folder = self._folder or identity_of(str(self._path.parent))
         self._open += 1
 
     def closed(self, *_arguments: Any) -> None:
@@ -142,9 +159,11 @@ class FileWatch:
         opened: DatabaseFiles = entry.info[_FILES]
         now = DatabaseFiles.at(self._path)
         if now == opened:
+            if self._copy is not None:
+                self._forget_copy()
             return
         if now.main is None:
-            raise _gone()
+            raise self._removed(self._keeper or connection)
         if now.main == opened.main and opened.log is None and self._files in (None, now):
             return  # it was not used yet, or this file system has no shared memory, and so no log
         raise self._refuse(now, self._keeper or connection)
@@ -172,6 +191,28 @@ class FileWatch:
                         self._keeper, self._kept_since = keeper, time.time()
                         return
                 keeper.close()
+
+    def _removed(self, keeper: sqlite3.Connection | None) -> StoreError:
+        """Why nothing is read or written now, after a copy of what only an open connection can still reach was made.
+
+        Other workers make the same copy; whichever is last, it has all: who sees a commit after its own makes it anew.
+        """
+        with self._lock:
+            if keeper is not None and identity_of(str(self._path.parent)) == self._folder:
+                with suppress(OSError, sqlite3.Error):  # no room, or no right to write
+                    moment = _locked(keeper)
+                    if moment is not None:
+                        keeper.execute("ROLLBACK")
+                        if self._copy is None or moment != self._copied or not self._copy.exists():
+                            self._copy, self._copied = _copied_aside(keeper, self._path, self._main), moment
+            return removed(self._path, self._copy)
+
+    def _forget_copy(self) -> None:
+        """The file is back, and goes on changing: a copy with data of pupils that nobody needs is not left."""
+        with self._lock, suppress(OSError):
+            if self._copy is not None:
+                self._copy.unlink(missing_ok=True)
+            self._copy = self._copied = None
 
     def _refuse(self, now: DatabaseFiles, keeper: sqlite3.Connection | None) -> StoreError:
         """Why nothing more is read or written, after what only an open connection can still reach was saved."""
@@ -219,7 +260,7 @@ def _rescued(keeper: sqlite3.Connection, path: Path, main: Identity | None, sinc
     takes the copy of the one that has it.
     """
     target = rescued_at(path, main, f"{datetime.now(UTC):%Y%m%dT%H%M%S}-{os.getpid()}")
-    fresh = path.with_name(f"{UNFINISHED}{os.getpid()}.db")
+    fresh = _unfinished(path)
     try:
         for _ in range(_TRIES):
             before = _locked(keeper)
@@ -260,7 +301,16 @@ def _copy_to(fresh: Path, keeper: sqlite3.Connection) -> None:
         copy.execute("PRAGMA journal_mode = DELETE")
 
 
-def _gone() -> sqlite3.OperationalError:
-    error = sqlite3.OperationalError("the database file is not where it was")
-    error.sqlite_errorname = "SQLITE_CANTOPEN"
-    return error
+def _copied_aside(keeper: sqlite3.Connection, path: Path, main: Identity | None) -> Path:
+    target, fresh = rescued_at(path, main, "removed"), _unfinished(path)
+    try:
+        _copy_to(fresh, keeper)
+        fresh.replace(target)
+        sync_folder(target.parent)
+    finally:
+        fresh.unlink(missing_ok=True)
+    return target
+
+
+def _unfinished(path: Path) -> Path:
+    return path.with_name(f"{UNFINISHED}{os.getpid()}.db")

@@ -2,26 +2,23 @@
 
 from __future__ import annotations
 
-import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from urllib.parse import parse_qsl
 
-from markupsafe import Markup, escape
+from markupsafe import Markup
 
+from farol.accounts.viewer import Viewer
 from farol.advice.inputs import KINDS, Advice, Kind
 from farol.advice.status import ModelStatus, model_statuses, real_problems
-from farol.drift.baseline import slice_words
 from farol.i18n import Message
 from farol.service import Service
 from farol.web.charts import distribution
-from farol.web.dashboard import PATH as DASHBOARD
 from farol.web.dashboard import BinView, bin_views, bins_of
 from farol.web.locale import NOTHING, Reader
+from farol.web.wording import code, linked, told
 
 PATH = "/monitoring/advice"
-RESULTS = "/monitoring/results"
 
 _STATUS: dict[Kind, str] = {
     "distrust": "severe",
@@ -31,7 +28,6 @@ _STATUS: dict[Kind, str] = {
     "too_little": "insufficient_data",
     "nothing": "none",
 }
-_CODE = re.compile(r"`([^`]+)`|(/monitoring/[\w/.?&=:@%-]*[\w])")
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,13 +40,18 @@ class AdviceLine:
 
 @dataclass(frozen=True, slots=True)
 class AdviceView:
-    """One advice as the page shows it; `feature` is empty where there is no distribution to show."""
+    """One advice as the page shows it; `feature` is empty where there is no distribution to show.
+
+    `keeper` has the steps that need a terminal, `numbers` what stands behind the words.
+    """
 
     key: str
     word: str
     summary: Markup
     why: tuple[Markup, ...]
     steps: tuple[Markup, ...]
+    keeper: tuple[Markup, ...]
+    numbers: tuple[Markup, ...]
     feature: str
     chart: Markup
     bins: tuple[BinView, ...]
@@ -66,10 +67,16 @@ class ModelStatusView:
     advice: tuple[AdviceView, ...]
 
 
-def advice_values(service: Service, reader: Reader, window: str, now: datetime) -> dict[str, object]:
+def advice_values(service: Service, reader: Reader, viewer: Viewer, window: str, now: datetime) -> dict[str, object]:
     """What the template needs. Raises InputError for a window that cannot be read; StoreError."""
+    views = [status_view(status, reader, viewer) for status in statuses_of(service, window, now)]
+    steps = (step for view in views for advice in view.advice for step in advice.keeper)
     return {
-        "statuses": [status_view(status, reader) for status in statuses_of(service, window, now)],
+        "statuses": views,
+        "keeper": [
+            reader.gettext("{command} says the same as this page.", command=code("farol status")),
+            *dict.fromkeys(steps),
+        ],
         "bar_key": Markup('<span class="key"></span>'),
         "mark_key": Markup('<span class="key mark"></span>'),
     }
@@ -81,11 +88,11 @@ def statuses_of(service: Service, window: str, now: datetime, *, deep: bool = Tr
     return model_statuses(service.store, service.registry, service.bundles, problems, window=window, now=now, deep=deep)
 
 
-def first_advice(service: Service, task: str, window: str, reader: Reader, now: datetime) -> AdviceView | None:
+def first_advice(service: Service, task: str, window: str, now: datetime) -> Advice | None:
     """The gravest advice about a task's model, for its page; None where there is no status. Raises StoreError."""
     for status in statuses_of(service, window, now, deep=False):
         if status.task == task and status.advice:
-            return advice_view(min(status.advice, key=lambda advice: advice.kind != status.lead), reader)
+            return min(status.advice, key=lambda advice: advice.kind != status.lead)
     return None
 
 
@@ -94,56 +101,34 @@ def line_of(status: ModelStatus, reader: Reader) -> AdviceLine:
     return AdviceLine(_STATUS[status.lead], KINDS[status.lead].render(reader.locale))
 
 
-def status_view(status: ModelStatus, reader: Reader) -> ModelStatusView:
+def status_view(status: ModelStatus, reader: Reader, viewer: Viewer) -> ModelStatusView:
     """A model as the page shows it."""
     return ModelStatusView(
         anchor=f"task-{status.task}",
         title=status.task if status.title is None else status.title.in_locale(reader.locale),
         version=status.version or NOTHING,
-        advice=tuple(advice_view(advice, reader) for advice in status.advice),
+        advice=tuple(advice_view(advice, reader, viewer) for advice in status.advice),
     )
 
 
-def advice_view(advice: Advice, reader: Reader, *, linked: bool = True) -> AdviceView:
-    """One advice, and the two distributions where it has a feature to look at. No links in a file alone."""
+def advice_view(advice: Advice, reader: Reader, viewer: Viewer | None) -> AdviceView:
+    """One advice, and the two distributions where it has a feature to look at. No links in a file (no viewer)."""
+
+    def page(words: Message) -> Markup:
+        return linked(words.render(reader.locale), reader, viewer)
+
+    parts = [told([words.render(reader.locale)]) for words in advice.steps]
     figure = advice.figure
     bars = [] if figure is None else list(bins_of(figure, reader.locale))
     return AdviceView(
         key=_STATUS[advice.kind],
         word=KINDS[advice.kind].render(reader.locale),
-        summary=_marked(advice.summary, reader, linked=linked),
-        why=tuple(_marked(words, reader, linked=linked) for words in advice.why),
-        steps=tuple(_marked(words, reader, linked=linked) for words in advice.steps),
+        summary=page(advice.summary),
+        why=tuple(map(page, advice.why)),
+        steps=tuple(linked(part.words, reader, viewer) for part in parts if part.words),
+        keeper=tuple(part.keeper for part in parts if part.keeper),
+        numbers=tuple(map(page, advice.numbers)),
         feature="" if figure is None else figure.meaning.in_locale(reader.locale),
         chart=Markup() if figure is None else distribution(bars, reader.locale),
         bins=() if figure is None else bin_views(figure, bars, reader),
     )
-
-
-def _title_of(path: str, asked: Mapping[str, str], reader: Reader) -> str:
-    """What a link to a page of ours is called."""
-    titles = {DASHBOARD: reader.gettext("Monitoring"), RESULTS: reader.gettext("Results")}
-    title, part = titles.get(path, path), asked.get("slice")
-    if part is None:
-        return title
-    words = slice_words(part).render(reader.locale)
-    return reader.gettext("{page}: {pupils}", page=title, pupils=words)
-
-
-def _marked(words: Message, reader: Reader, *, linked: bool) -> Markup:
-    """Commands as code, and pages of ours as links."""
-
-    def mark(match: re.Match[str]) -> str:
-        command, page = match.groups()
-        if command is not None or not linked:
-            return str(Markup("<code>{}</code>").format(command or page))
-        path, _, query = page.partition("?")
-        asked = dict(parse_qsl(query))
-        return str(Markup('<a href="{}">{}</a>').format(reader.url(path, **asked), _title_of(path, asked, reader)))
-
-    text = words.render(reader.locale)
-    pieces, at = [], 0
-    for match in _CODE.finditer(text):
-        pieces += [escape(text[at : match.start()]), Markup(mark(match))]  # noqa: S704  # made of escaped parts just above
-        at = match.end()
-    return Markup().join([*pieces, escape(text[at:])])

@@ -312,7 +312,8 @@ def _words(drift: FeatureDrift, reader: Reader) -> Markup:
     if drift.band == "none":
         return _("Its PSI of {psi} is small. Another figure looks high, but that may be chance.", **values)
     return _(
-        "Its PSI of {psi} looks high, but with so few predictions chance alone may give up to {critical}: no alarm.",
+        "Its PSI of {psi} looks high, but with {n} predictions chance alone may give up to {critical}: no alarm.",
+        n=reader.number(drift.n, 0),
         **values,
     )
 

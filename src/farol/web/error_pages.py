@@ -19,6 +19,7 @@ from farol.i18n import Message, msg
 from farol.web.locale import Language, Reader, languages_of, reader_of
 from farol.web.templating import page
 from farol.web.viewer import viewer_of
+from farol.web.wording import linked, told, with_code
 
 logger = logging.getLogger("farol.web")
 
@@ -63,6 +64,10 @@ _STEPS: Mapping[int | str, tuple[Message, ...]] = {
             "The file is larger than Farol takes. Remove sheets that do not belong to it, or ask the person who looks "
             "after Farol."
         ),
+    ),
+    "bundle": (
+        msg("An administrator sees the versions of the model: {models}.", models="/administration/models"),
+        msg("Or sends the year's workbook again, and trains with it: {workbooks}.", workbooks="/workbooks"),
     ),
     503: (
         msg("Farol looks again every second: wait a moment, and load the page again."),
@@ -127,11 +132,16 @@ def failed(request: Request, reader: Reader, failure: Failure) -> HTMLResponse:
     is_read = request.method in ("GET", "HEAD")
     path: str = request.scope["path"]  # not of `request.url`: a header Host of somebody's choice may make that no URL
     is_person = viewer_of(request).user is not None
+    parts = [told([line.render(reader.locale)]) for line in _steps(failure, is_person=is_person)]
+    people, for_keeper = [part.words for part in parts], [part.keeper for part in parts if part.keeper]
+    if failure.fix is not None and failure.status == 503:
+        for_keeper = [with_code(failure.fix.render(reader.locale))]
     values = {
         "title": title.render(reader.locale),
         "problem": failure.problem.render(reader.locale),
         "details": [line.render(reader.locale) for line in failure.details],
-        "steps": [line.render(reader.locale) for line in _steps(failure, is_person=is_person)],
+        "steps": [linked(step, reader, viewer_of(request)) for step in people if step],
+        "keeper": for_keeper,
         "again": is_read and failure.status not in (403, 404, 405, 422),
         "bare": reader.url(path) if is_read and failure.status == 422 and path in _BARE else None,
         "request_id": request.state.request_id,
@@ -161,8 +171,6 @@ def _steps(failure: Failure, *, is_person: bool) -> Iterator[Message]:
         yield failure.fix
     if not (is_person and failure.code == "role_needed"):
         yield from _STEPS.get(failure.code) or _STEPS.get(failure.status, ())
-    if failure.fix is not None and failure.status == 503:
-        yield msg("For the person who looks after Farol: {fix}", fix=failure.fix)
 
 
 def _languages(request: Request, reader: Reader) -> list[Language]:

@@ -25,6 +25,7 @@ from farol.web.advice import AdviceLine, line_of, statuses_of
 from farol.web.locale import NOTHING, Reader, served_years, year_names
 from farol.web.situation import situation_of
 from farol.web.status import Status, status_of_report
+from farol.web.wording import told_error
 
 DRIFT_DAYS = 30
 
@@ -112,7 +113,7 @@ def home_values(service: Service, reader: Reader, base: str, now: datetime) -> d
         "lists": lists,
         "situation": situation_of(service, reader, note, known, has_lists=lists is not None),
         "tasks": [_task(bundle, service, reader, known.get(bundle.task)) for bundle in served],
-        "problems": [" ".join(problem.lines(reader.locale)) for problem in _problems(service)],
+        "problems": [told_error(problem, reader) for problem in _problems(service)],
         "guide": list(_guide(service.profile, reader)),
         "drift_days": DRIFT_DAYS,
         "example": _example(service.profile, base),

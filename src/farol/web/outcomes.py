@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 from markupsafe import Markup
@@ -15,12 +15,13 @@ from farol.i18n import msg
 from farol.outcomes.card_comparison import WORDS, MetricComparison, Verdict
 from farol.outcomes.estimate_vs_actual import MeasurePair
 from farol.outcomes.estimation import ExpectedMeasure
-from farol.outcomes.report import OutcomeReport, Part, outcome_report
+from farol.outcomes.report import SHARES_FIRST, OutcomeReport, Part, outcome_report
 from farol.profile import Profile
 from farol.service import Service
 from farol.store.outcomes import years_of
 from farol.web.charts import Span, spans
 from farol.web.filters import Choice
+from farol.web.home import counted
 from farol.web.locale import NOTHING, Reader
 
 PATH = "/monitoring/results"
@@ -65,6 +66,18 @@ class MeasurePairView:
     expected: Markup | str
     came: Markup | str
     inside: Markup | str
+
+
+@dataclass(frozen=True, slots=True)
+class PlainAnswer:
+    """A question that a school asks first: how many of ten, how many pupils, what was promised, and whether it held."""
+
+    question: Markup
+    figure: Markup
+    words: Markup
+    promised: Markup | None
+    key: str
+    word: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,11 +149,14 @@ def _report(report: OutcomeReport, profile: Profile, reader: Reader) -> dict[str
         "onset_below_top": _("Pupils who were not at risk, and whose level still lets them fall into it"),
     }
     key, words = _overall(report, reader)
+    state = profile.label.state.in_locale(reader.locale)
     versions = [part_view(part, _("Version {version}", version=part.name), reader) for part in report.versions]
     return {
         "key": key,
         "verdict": words,
+        "answers": tuple(_answers(report, state, reader)),
         "facts": tuple(_facts(report, reader)),
+        "worse": _worse(report, reader),
         "parts": [
             part_view(report.together, _("All pupils who can be measured"), reader),
             *(part_view(part, titles[part.name], reader) for part in report.groups),
@@ -150,7 +166,8 @@ def _report(report: OutcomeReport, profile: Profile, reader: Reader) -> dict[str
         "bands": tuple(_bands(report, reader)),
         "divisions": tuple(_divisions(report, profile, reader)),
         "leavers": _leavers(report, reader),
-        "notes": [note.render(reader.locale) for note in report.notes],
+        "notes": [note.render(reader.locale) for note in report.notes if note != SHARES_FIRST],
+        "of_figures": SHARES_FIRST.render(reader.locale),
         "promised_key": Markup('<span class="key mark"></span>'),
         "came_key": Markup('<span class="key"></span>'),
     }
@@ -159,14 +176,74 @@ def _report(report: OutcomeReport, profile: Profile, reader: Reader) -> dict[str
 def _overall(report: OutcomeReport, reader: Reader) -> tuple[str, Markup]:
     """One sentence on all pupils together."""
     _ = reader.gettext
-    by_verdict: dict[Verdict, list[str]] = {"within": [], "better": [], "worse": [], "unknown": []}
-    for comparison in report.together.comparisons:
-        by_verdict[comparison.verdict].append(MEASURES[comparison.metric].title.render(reader.locale))
-    if by_verdict["worse"]:
-        return "moderate", _("Worse than the card promised: {names}.", names=reader.listing(by_verdict["worse"]))
-    if by_verdict["within"] or by_verdict["better"]:
-        return "none", _("What came true is compatible with what the model's card promised.")
+    verdicts = {comparison.verdict for comparison in report.together.comparisons}
+    if "worse" in verdicts:
+        return "moderate", _("The answers were worse than promised, by more than chance explains.")
+    if verdicts & {"within", "better"}:
+        return "none", _("What came true is compatible with what was promised.")
     return "insufficient_data", _("There is not enough yet to say whether the promise was kept.")
+
+
+def _worse(report: OutcomeReport, reader: Reader) -> str:
+    """The figures that are worse than the card's, by their names."""
+    worse = (comparison for comparison in report.together.comparisons if comparison.verdict == "worse")
+    return reader.listing(MEASURES[comparison.metric].title.render(reader.locale) for comparison in worse)
+
+
+def _answers(report: OutcomeReport, state: str, reader: Reader) -> Iterator[PlainAnswer]:
+    """Of those we pointed out, how many were; of those who were, how many we had pointed out; and of the new ones."""
+    _ = reader.gettext
+    yield from _plain(
+        report.together,
+        "precision",
+        _("Of those we pointed out, how many were {state}?", state=state),
+        lambda hits, all_: _(
+            "Pointed out: {all} pupils. Of them, {state} in {year}: {hits}.",
+            all=all_,
+            hits=hits,
+            state=state,
+            year=report.year,
+        ),
+        reader,
+    )
+    caught = _("Of those who were {state}, how many had we pointed out?", state=state)
+    fresh = _("And of the new ones, who were not {state} before?", state=state)
+    onset = (part for part in report.groups if part.name == "onset")
+    for part, question in ((report.together, caught), *((part, fresh) for part in onset)):
+        yield from _plain(
+            part,
+            "recall",
+            question,
+            lambda hits, all_: _(
+                "Pupils {state} in {year}: {all}. Of them, pointed out before: {hits}.",
+                all=all_,
+                hits=hits,
+                state=state,
+                year=report.year,
+            ),
+            reader,
+        )
+
+
+def _plain(
+    part: Part, metric: str, question: Markup, words: Callable[[str, str], Markup], reader: Reader
+) -> Iterator[PlainAnswer]:
+    """One of these answers; none where nobody was pointed out, or nobody was in that state."""
+    _, confusion = reader.gettext, part.evaluation.confusion
+    hits = confusion["true_positive"]
+    all_ = hits + confusion["false_positive" if metric == "precision" else "false_negative"]
+    if not all_:
+        return
+    comparison = next(comparison for comparison in part.comparisons if comparison.metric == metric)
+    promised = comparison.promised
+    yield PlainAnswer(
+        question,
+        _("{count} of {all}", **counted(hits / all_)),
+        words(reader.number(hits, 0), reader.number(all_, 0)),
+        None if promised is None else _("Promised: {count} of {all}.", **counted(promised.value)),
+        _STATUS[comparison.verdict],
+        WORDS[comparison.verdict].render(reader.locale),
+    )
 
 
 def _facts(report: OutcomeReport, reader: Reader) -> Iterator[tuple[Markup, str]]:

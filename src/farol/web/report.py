@@ -55,7 +55,7 @@ def report_html(report: Report, reader: Reader, *, is_demonstration: bool) -> st
         "severe": reader.number(SEVERE),
         "features": views,
         "alarms": [view for view in views if view.name in alarms],
-        "advices": [advice_view(advice, reader, linked=False) for advice in report.advice],
+        "advices": [advice_view(advice, reader, None) for advice in report.advice],
         "outcomes": None if came is None else part_view(came.together, _("All pupils who can be measured"), reader),
         "before": None if came is None else estimate_view(came, reader),
         "outcome_notes": [] if came is None else [note.render(reader.locale) for note in came.notes],

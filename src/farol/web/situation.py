@@ -15,7 +15,7 @@ from farol.model.workbook_note import WorkbookNote
 from farol.service import Service
 from farol.web.locale import Reader
 from farol.web.status import Status
-from farol.web.templating import link
+from farol.web.wording import link
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,12 +9,12 @@ from pathlib import Path
 
 from fastapi import Request
 from jinja2 import Environment, PackageLoader, StrictUndefined
-from markupsafe import Markup
 from starlette.responses import HTMLResponse
 
 from farol.accounts.viewer import Duty
 from farol.web.locale import Reader, languages
 from farol.web.viewer import viewer_of
+from farol.web.wording import code, link, told
 
 STATIC = Path(__file__).parent / "static"
 
@@ -43,21 +43,11 @@ def page_policy(nonce: str) -> str:
     )
 
 
-def code(text: str) -> Markup:
-    """A text to type."""
-    return Markup("<code>{}</code>").format(text)
-
-
-def link(url: str, text: str) -> Markup:
-    """A link within a sentence."""
-    return Markup('<a href="{}">{}</a>').format(url, text)
-
-
 _ENVIRONMENT = Environment(
     loader=PackageLoader("farol.web"), autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
 )
 _ENVIRONMENT.globals.update(
-    Duty=Duty, code=code, link=link, model_pages=MODEL_PAGES, style_version=_STYLE, version=version("farol")
+    Duty=Duty, code=code, link=link, told=told, model_pages=MODEL_PAGES, style_version=_STYLE, version=version("farol")
 )
 
 

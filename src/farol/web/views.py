@@ -13,6 +13,7 @@ from fastapi.staticfiles import StaticFiles
 from markupsafe import Markup
 
 from farol.access import access
+from farol.accounts.audit import Action, record
 from farol.accounts.viewer import Duty
 from farol.advice.report import report_of
 from farol.drift.report import take_snapshot
@@ -23,7 +24,7 @@ from farol.i18n import msg
 from farol.service import Service
 from farol.store.keys import Role
 from farol.web.advice import PATH as ADVICE
-from farol.web.advice import advice_values, first_advice
+from farol.web.advice import advice_values, advice_view, first_advice
 from farol.web.dashboard import PATH, chosen_bundle, dashboard_values
 from farol.web.error_pages import Failure, failed, failure_in
 from farol.web.filters import WINDOW, Filters, between, is_yes
@@ -96,7 +97,8 @@ def dashboard(
             return RedirectResponse(reader.url(PATH, **chosen.query()), 303)
         values = dashboard_values(service, reader, asked, _now())
         bundle = chosen_bundle(service, task) if values["tasks"] else None
-        to_do = None if bundle is None else first_advice(service, bundle.task, WINDOW, reader, _now())
+        gravest = None if bundle is None else first_advice(service, bundle.task, WINDOW, _now())
+        to_do = None if gravest is None else advice_view(gravest, reader, viewer_of(request))
         return _page(request, reader, "dashboard", values | {"taken": bool(taken), "to_do": to_do})
 
     return _answer(request, answer)
@@ -118,7 +120,9 @@ def advice(request: Request, window: Window = WINDOW) -> Response:
     """What to do about each model."""
     return _answer(
         request,
-        lambda service, reader: _page(request, reader, "advice", advice_values(service, reader, window, _now())),
+        lambda service, reader: _page(
+            request, reader, "advice", advice_values(service, reader, viewer_of(request), window, _now())
+        ),
     )
 
 
@@ -132,7 +136,10 @@ def snapshot(
     def answer(service: Service, reader: Reader) -> Response:
         bundle = chosen_bundle(service, task)
         store = service.store
-        take_snapshot(store, bundle, window_of(window, store=store, task=bundle.task, now=_now()))
+        chosen = window_of(window, store=store, task=bundle.task, now=_now())
+        details = f"{bundle.task} {chosen.name}"
+        record(store, viewer_of(request), Action.changed, "snapshot", at=_now(), details=details)
+        take_snapshot(store, bundle, chosen)
         shown = Filters(bundle.task, window, part, is_yes(same_levels))
         return RedirectResponse(reader.url(PATH, **shown.query(), taken="1"), 303)
 

@@ -18,6 +18,8 @@ LEFT_OUT: Mapping[str, Message] = {
     "note_row": msg("notes"),
     "unusable_code": msg("code not usable"),
     "missing_student": msg("no code"),
+    "no_period": msg("no year or term"),
+    "other_task": msg("of another question"),
 }
 """The finding's code → why a row below the headers is not a pupil's, in the order in which people are told."""
 

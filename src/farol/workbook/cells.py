@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 from farol.i18n import figures
 from farol.profile import Column, fold, visible
 from farol.workbook.notes import Note, Notes, nothing_in
-from farol.workbook.raw import FROM_WORKBOOK, Cell, Percent, Source, plain_text
+from farol.workbook.raw import FROM_WORKBOOK, Cell, Percent, Rounded, Source, plain_text
 from farol.workbook.student_code import student_code
 from farol.workbook.texts import EPOCH_1904, has_decimal_comma, parse_number, parse_percent, small_number_date
 
@@ -50,6 +50,12 @@ class Categories:
 
 _LAST_SMALL_DATE = 59
 """Beyond it Excel counts a 29 February 1900 that never was."""
+
+_FIRST_INEXACT = 1e15
+"""Spreadsheets keep fifteen digits of a number. Whole ones from here on may have had others at their end."""
+
+_SCIENTIFIC = re.compile(r"[+-]?[0-9](?:[.,][0-9]+)?[eE]\+[0-9]{1,3}")
+"""How a spreadsheet writes a long number that does not fit its column."""
 
 _FAR_ABOVE_ONE = 5
 _ENOUGH_SHARES = 10
@@ -106,7 +112,8 @@ def _of_one_spelling(values: Objects) -> Objects:
 def identifier_column(cells: Sequence[Cell]) -> Categories:
     """The pupils' codes in the form of `student_code`; 12.0 is "12"; None for errors, empty and unusable cells.
 
-    A code that is not written in its form is noted. A number is: the format has no other way to write it.
+    A code that is not written in its form is noted. A number is: the format has no other way to write it. A number
+    that may have lost digits is noted as `inexact_code`, a date as `code_as_date`.
     """
     noted = Notes()
     values = np.full(len(cells), None, dtype=np.object_)
@@ -117,9 +124,20 @@ def identifier_column(cells: Sequence[Cell]) -> Categories:
         values[position] = code = student_code(written)
         if code is None:
             noted.add("unusable_code", position, cell)
+        elif isinstance(cell, dt.date | dt.time):
+            noted.add("code_as_date", position, cell)
+        elif _has_lost_digits(cell):
+            noted.add("inexact_code", position, cell)
         elif code != written:
             noted.add("folded_code", position, cell)
     return Categories(values, noted.all())
+
+
+def _has_lost_digits(cell: Cell) -> bool:
+    """Whether a code may be another pupil's, too: a number of more digits than its kind keeps, or 1.23E+16 as text."""
+    if isinstance(cell, str):
+        return _SCIENTIFIC.fullmatch(cell.strip()) is not None
+    return isinstance(cell, Rounded) or (isinstance(cell, float) and abs(cell) >= _FIRST_INEXACT)
 
 
 def zero_as_missing(values: Floats, where: NDArray[np.bool_]) -> Numbers:
@@ -161,7 +179,7 @@ def _odd_number(cell: Cell, column: Column, source: Source) -> tuple[float, str 
     nothing = nothing_in(cell)
     if nothing is not None:
         return NOTHING, nothing or None
-    if isinstance(cell, int) and not isinstance(cell, bool):
+    if isinstance(cell, int | Rounded) and not isinstance(cell, bool):
         return float(cell), None
     if isinstance(cell, dt.date):
         return _date_as_number(cell, column, source)

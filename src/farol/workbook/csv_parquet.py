@@ -23,7 +23,7 @@ from farol.errors import MissingExtraError, Place, WorkbookError
 from farol.i18n import msg
 from farol.workbook.headers import HeaderIndex
 from farol.workbook.limits import Limits, damaged, not_a_workbook, too_large
-from farol.workbook.raw import NESTED, Cell
+from farol.workbook.raw import NESTED, Cell, Rounded
 
 SEPARATORS = ";,\t|"
 _SAMPLE_LINES = 40
@@ -42,6 +42,9 @@ _DECIMAL_COMMA = re.compile(r"(?<=[0-9]),(?=[0-9])")
 _SURROGATE = re.compile("[\udc80-\udcff]")
 """What Python makes of a byte that is not UTF-8."""
 
+_OTHER_FORMATS = ("{", "[", "<", "%PDF")
+"""How JSON, HTML, XML and PDF begin. As csv their whole content would be a header, and stand in the error."""
+
 _MOST_LINES = 100
 """A cell has no more lines than this."""
 
@@ -57,6 +60,8 @@ class DelimitedRows:
 def read_delimited(content: bytes, index: HeaderIndex, limits: Limits, file: str) -> DelimitedRows:
     """The rows of a csv file. Raises `WorkbookError` when it is no text, or its rows do not fit its headers."""
     text, strange = decoded(content, file)
+    if text.lstrip().startswith(_OTHER_FORMATS):
+        raise not_a_workbook(file)
     separator = _separator(text, index)
     rows: list[list[Cell]] = []
     stray: list[int] = []
@@ -251,9 +256,16 @@ def parquet_library() -> tuple[Any, Any]:
 def _cells(column: Any, pa: Any) -> list[Cell]:
     if pa.types.is_nested(column.type):
         return [None if value is None else NESTED for value in column.to_pylist()]
-    if pa.types.is_float32(column.type):  # 7.3 of four bytes is 7.300000190734863 of eight
-        return [None if value is None else float(str(np.float32(value))) for value in column.to_pylist()]
+    if pa.types.is_floating(column.type) and not pa.types.is_float64(column.type):
+        return _short_floats(column.type.to_pandas_dtype(), column.to_pylist())
     return [_cell(value) for value in _in_microseconds(column, pa).to_pylist()]
+
+
+def _short_floats(kind: Any, values: Sequence[Any]) -> list[Cell]:
+    """Numbers of two or four bytes: 7.3 of four bytes is 7.300000190734863 of eight, and 20240001 is 20240000."""
+    exact = 2 ** (np.finfo(kind).nmant + 1)
+    numbers = [None if value is None else float(str(kind(value))) for value in values]
+    return [Rounded(number) if number is not None and abs(number) >= exact else number for number in numbers]
 
 
 def _in_microseconds(column: Any, pa: Any) -> Any:
@@ -270,8 +282,8 @@ def _cell(value: object) -> Cell:
             return value.decode()
         except UnicodeDecodeError:
             return value.decode("cp1252", "replace")
-    if isinstance(value, Decimal):
-        return float(value)
+    if isinstance(value, Decimal):  # a code may have more digits than a float keeps
+        return int(value) if value.is_finite() and value == value.to_integral_value() else float(value)
     if isinstance(value, _KEPT) or value is None:
         return value
     return float(value) if isinstance(value, SupportsFloat) else str(value)

@@ -12,13 +12,14 @@ import numpy as np
 from farol.i18n import Message, msg
 from farol.workbook.cells import Floats
 from farol.workbook.notes import Note, Notes
-from farol.workbook.raw import Cell
-from farol.workbook.texts import DateOrder, date_readings
+from farol.workbook.raw import Cell, plain_text
+from farol.workbook.texts import DateOrder, date_readings, day_number
 
 _EPOCH = dt.date(1970, 1, 1)
 _FEW_OF_ANOTHER_ORDER = 20
 """One date in twenty may be of the other order and still leave the column's order decided."""
 
+_DAYS = re.compile(r"[0-9]{5}")
 _YEAR_FIRST = re.compile(r"\s*[0-9]{4}-")
 _ENOUGH_YEAR_FIRST = 8
 """Among this number of dates, one time in 1,500 none has a day beyond 12."""
@@ -50,19 +51,27 @@ def date_column(cells: Sequence[Cell]) -> Dates:
     up to 12 and no text date could have been read that way, the date cells are swapped back. A csv file has such cells
     as texts that begin with the year: they are taken for date cells where there are enough of them for chance to give
     days up to 12 alone hardly ever.
+
+    A number is a date where it counts the days of one of the years 1970 to 2099 as spreadsheets do, or has its digits
+    (20150617).
     """
     noted = Notes()
     in_text: dict[int, tuple[dt.date | None, dt.date | None]] = {}
     in_cells: dict[int, dt.date] = {}
+    in_days: dict[int, dt.date] = {}
     for position, cell in enumerate(cells):
         if isinstance(cell, dt.date):
             in_cells[position] = cell.date() if isinstance(cell, dt.datetime) else cell
         elif not noted.add_nothing(position, cell):
-            readings = date_readings(cell) if isinstance(cell, str) else (None, None)
-            if readings == (None, None):
+            day = _counted_day(cell)
+            readings = (None, None) if isinstance(cell, bool) else date_readings(plain_text(cell))
+            if day is not None:
+                in_days[position] = day
+            elif readings == (None, None):
                 noted.add("unreadable_text", position, cell)
             else:
                 in_text[position] = readings
+    noted.add_all("day_number", in_days)
     if not in_cells:
         in_cells = _like_cells(in_text, cells)
         in_text = {at: readings for at, readings in in_text.items() if at not in in_cells}
@@ -75,11 +84,18 @@ def date_column(cells: Sequence[Cell]) -> Dates:
         noted.add_all("swapped_date", in_cells)
         in_cells = {at: date.replace(month=date.day, day=date.month) for at, date in in_cells.items()}
     days, years = np.full((2, len(cells)), np.nan)
-    for position, date in (dates | in_cells).items():
+    for position, date in (dates | in_cells | in_days).items():
         days[position], years[position] = (date - _EPOCH).days, date.year
     for position, year in undecided.items():
         years[position] = year
     return Dates(days, years, noted.all())
+
+
+def _counted_day(cell: Cell) -> dt.date | None:
+    """The date that a number of days is, as a spreadsheet shows a date whose format is lost."""
+    if isinstance(cell, str):
+        return day_number(float(cell)) if _DAYS.fullmatch(cell.strip()) else None
+    return day_number(float(cell)) if isinstance(cell, int | float) else None
 
 
 def months_of(days: Floats) -> Floats:

@@ -10,7 +10,7 @@ from typing import Self
 import numpy as np
 from numpy.typing import NDArray
 
-from farol.profile import Condition, Operator, Profile, fold
+from farol.profile import Condition, Operator, Profile, stem
 from farol.profile.checking import YEAR
 from farol.workbook.cells import Floats, Objects
 
@@ -70,12 +70,12 @@ def values_of(
 
 def holds(rule: Condition, values: Floats | Objects) -> Floats:
     """1 where a condition holds for values (n,), 0 where not, NaN where the value is missing. Words are compared as
-    headers are.
+    headers are, in either gender and number (`farol.profile.stem`).
     """
     wanted = rule.value if isinstance(rule.value, tuple) else (rule.value,)
     if values.dtype == np.object_:
-        words = {fold(str(word)) for word in wanted}
-        inside = np.array([value is not None and fold(str(value)) in words for value in values], dtype=np.bool_)
+        words = {stem(str(word)) for word in wanted}
+        inside = np.array([value is not None and stem(str(value)) in words for value in values], dtype=np.bool_)
         missing = np.array([value is None for value in values], dtype=np.bool_)
         return np.where(missing, np.nan, inside != (rule.operator == "!="))
     floats = values.astype(np.float64)

@@ -110,6 +110,11 @@ QUIRKS: Mapping[str, Quirk] = {
         ),
         msg("They are swapped back."),
     ),
+    "day_number": Quirk(
+        "warning",
+        msg("Dates are numbers of days, as a spreadsheet counts them from 1900."),
+        msg("They are read as dates. See whether they are right: a workbook that counts from 1904 has other numbers."),
+    ),
     "text_date": Quirk(
         "info",
         msg("Dates are written as text."),
@@ -157,9 +162,30 @@ QUIRKS: Mapping[str, Quirk] = {
         msg("The pupil's code is longer than 64 characters, or has characters that cannot be shown."),
         msg("The rows are left out."),
     ),
+    "inexact_code": Quirk(
+        "error",
+        msg(
+            "Pupils' codes are long numbers, and the file may not have kept their last digits: the codes of two pupils "
+            "may have become one."
+        ),
+        msg("They are read as they stand. Write codes as text, before the digits are lost."),
+    ),
+    "code_as_date": Quirk(
+        "error",
+        msg("Pupils' codes are dates: a spreadsheet has probably made a date of a code such as 1-2."),
+        msg("The date is read as the code. Write codes as text."),
+    ),
+    "footnote": Quirk(
+        "warning",
+        msg("Cells of these rows have raised or lowered characters, as a footnote's number is."),
+        msg("The value is read without them."),
+    ),
     "folded_code": Quirk(
         "info",
-        msg("Pupils' codes have small letters, stray spaces, other hyphens, invisible characters or leading zeros."),
+        msg(
+            "Pupils' codes have small letters, stray spaces, quotation marks, other hyphens, invisible characters or "
+            "leading zeros."
+        ),
         msg("The codes are brought to one form, so that the pupil is found in every year."),
     ),
     "summary_row": Quirk(
@@ -223,6 +249,27 @@ QUIRKS: Mapping[str, Quirk] = {
         "warning",
         msg("Rows do not say whether the pupil is at risk."),
         msg("They can be listed and forecast. Training and outcomes leave them out."),
+    ),
+    "other_form": Quirk(
+        "info",
+        msg("Words of the result are those of the profile ({words}) in another gender or number."),
+        msg("They count as the same words."),
+    ),
+    "like_label_word": Quirk(
+        "warning",
+        msg("Words of the result are like those of the profile ({words}), but others."),
+        msg(
+            "They do not count as those. If they mean the same, add them to the label's `value`, or join them by "
+            "`recode`."
+        ),
+    ),
+    "open_result": Quirk(
+        "warning",
+        msg("Words say that the result is not known yet."),
+        msg(
+            "They count as a result like any other word. Leave such pupils out of training by `only` in the profile, "
+            "or name the words of the results in `categories`."
+        ),
     ),
     "filled_label": Quirk(
         "info", msg("{own} is empty in these rows."), msg("It is filled with {minuend} minus {subtrahend}.")
@@ -326,8 +373,8 @@ QUIRKS: Mapping[str, Quirk] = {
             "value in every column that should change."
         ),
         msg(
-            "It is read as it is. Put the values of its own period there, or delete the copy; until then "
-            "`farol outcomes` refuses it, and training should not learn from it."
+            "It is read as it is. Put the values of its own period there, or delete the copy; until then forecasts are "
+            "not compared with it, and training should not learn from it."
         ),
     ),
 }

@@ -17,6 +17,7 @@ import numpy as np
 from farol.i18n import Message, msg
 from farol.profile import Kind, fold
 from farol.workbook.cells import Floats
+from farol.workbook.labels import OPEN_RESULT
 from farol.workbook.unfamiliar import UnfamiliarColumn, UnfamiliarTable
 
 FREQUENT = 5
@@ -61,7 +62,6 @@ _BAD = re.compile(
     r"(?:reprov|retid|evad|evas|aband|desist|cancel|insuf|baix|nao aprov|fail|drop|withdr|left|low|poor|behind|at risk)"
     r".*|l|f|r"
 )
-_OPEN = re.compile(r"(?:enrol|cursando|em curso|em andamento|ativ|active|matriculad|transf|pendent|pending).*")
 _SENSITIVE = re.compile(
     r"sex|sexo|gender|genero|sx|female|cor|raca|race|eth|ethnicity|etnia|"
     r"black|hispanic|minority|religiao|nacionalidade|nationality"
@@ -141,7 +141,7 @@ def _guess(key: str, column: UnfamiliarColumn) -> ColumnGuess:
         return replace(plain, kind="date", reason=msg("a date; dates serve to fill in a year of birth or of entry"))
     given = column.numbers[~np.isnan(column.numbers)]
     if len(given) >= _MOSTLY * len(values):
-        return _of_numbers(plain, given, counts, words)
+        return _of_numbers(plain, given, words)
     if _is_personal(words, values, counts):
         return replace(plain, kind="personal", reason=msg("names, contacts or documents: dropped while reading"))
     if len(counts) > MOST_NOMINAL and len(counts) > len(values) / FREQUENT:
@@ -149,7 +149,7 @@ def _guess(key: str, column: UnfamiliarColumn) -> ColumnGuess:
     return _with_words(plain, values)
 
 
-def _of_numbers(plain: ColumnGuess, given: Floats, counts: Counter[str], words: tuple[str, ...]) -> ColumnGuess:
+def _of_numbers(plain: ColumnGuess, given: Floats, words: tuple[str, ...]) -> ColumnGuess:
     whole = bool((given == np.round(given)).all())
     texts = [text for text in plain.column.texts if text is not None]
     low, high, distinct = float(given.min()), float(given.max()), len(np.unique(given))
@@ -321,7 +321,7 @@ def _is_result(guess: ColumnGuess) -> bool:
 
 def label_of_words(guess: ColumnGuess) -> LabelGuess:
     """At risk are the words that sound so, else the rarer of two, else nothing is said."""
-    unfinished = tuple(word for word in guess.words if _OPEN.fullmatch(fold(word)))
+    unfinished = tuple(word for word in guess.words if OPEN_RESULT.fullmatch(fold(word)))
     counted = [word for word in guess.words if word not in unfinished]
     bad = tuple(word for word in counted if _BAD.fullmatch(fold(word))) or tuple(
         counted[1:] if len(counted) == 2 else ()

@@ -15,6 +15,7 @@ from difflib import get_close_matches
 from typing import Literal
 
 from farol.profile import Profile, fold
+from farol.workbook.raw import CellError
 from farol.workbook.texts import parse_number
 
 HEADER_SEARCH_ROWS = 20
@@ -181,6 +182,8 @@ def header_text(cell: object) -> str:
         return cell
     if isinstance(cell, float) and cell.is_integer():
         return str(int(cell))
+    if isinstance(cell, CellError):
+        return cell.kind
     return "" if cell is None else str(cell)
 
 

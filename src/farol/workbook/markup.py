@@ -12,8 +12,10 @@ import re
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
-from farol.workbook.raw import EMPTY_TEXT, UNCALCULATED, Block, CellError
+from farol.workbook.raw import EMPTY_TEXT, UNCALCULATED, Block, Cell, CellError, Footnoted
 from farol.workbook.texts import error_kind
+
+_NO_STRINGS: Mapping[int, Cell] = {}
 
 MAX_ROWS, MAX_COLUMNS = 1_048_576, 16_384
 
@@ -48,6 +50,9 @@ _STYLE = re.compile(rb"\ss\s*=\s*[\"']([0-9]{1,9})[\"']")
 _VALUE = re.compile(rb"<(?:\w+:)?v[^<>]*>([^<]*)<")
 _CELL_BOUND = re.compile(rb"<(/?)(?:\w+:)?(?:c|row|sheetData)[\s/>]")
 _SHARED_ITEM = re.compile(rb"<(?:\w+:)?si(?=[\s/>])")
+_RUN = re.compile(rb"<(?:\w+:)?r(?=[\s/>])")
+_RAISED = re.compile(rb"<(?:\w+:)?vertAlign\s[^<>]*\b(?:superscript|subscript)\b")
+_RUN_TEXT = re.compile(rb"<(?:\w+:)?t(?:\s[^<>]*)?>([^<]*)<")
 _NO_TEXT = re.compile(rb"(?:<[^<>]*>|\s)*+")
 
 _ODS_SHEET = re.compile(rb"<table:table\s([^<>]*)>")
@@ -69,44 +74,65 @@ class Marks:
     """What the markup of a sheet says beside its values.
 
     `rows` is the number of the last row (1-based) that has a cell, with a value or only with a format. `span` is no
-    less than the number of cells in the rectangle around all of them. `odd` has the failed cells and the empty texts
-    by (row, column), 0-based. `merged` has the merged cells of an ods sheet; of xlsx the reader itself knows them.
-    `percent` has the cells that are shown as percentages.
+    less than the number of cells in the rectangle around all of them. `odd` has what to read in place of the reader's
+    cells by (row, column), 0-based: failed ones, empty texts, texts without their footnotes. `merged` has the merged
+    cells of an ods sheet; of xlsx the reader itself knows them. `percent` has the cells that are shown as percentages.
     """
 
     rows: int
     span: int
-    odd: Mapping[tuple[int, int], CellError]
+    odd: Mapping[tuple[int, int], Cell]
     merged: Sequence[Block] = ()
     percent: Sequence[tuple[int, int]] = ()
 
 
 def read_marks(
-    sheet: bytes, max_cells: int, empty_strings: Collection[int] = (), percent_styles: Collection[int] = ()
+    sheet: bytes, max_cells: int, strings: Mapping[int, Cell] = _NO_STRINGS, percent_styles: Collection[int] = ()
 ) -> Marks | None:
     """The marks of a sheet's markup; None when it cannot be what it says it is.
 
-    `span` is only exact where it might exceed `max_cells`. `empty_strings` are the indices of the workbook's shared
-    strings that have no characters, `percent_styles` those of its cell formats that show percentages.
+    `span` is only exact where it might exceed `max_cells`. `strings` are the odd ones of the workbook's shared strings
+    by their indices, as `odd_shared_strings` gives them; `percent_styles` are the cell formats that show percentages.
     """
     if b"\0" in sheet[:4]:  # in another encoding than UTF-8, cells would pass unseen
         return None
-    simple = b":c" not in sheet and not _NOT_SIMPLE.search(sheet)
+    simple = b":c" not in sheet and b"vertAlign" not in sheet and not _NOT_SIMPLE.search(sheet)
     if simple and max_cells >= _SIMPLE_SPAN:
-        return _simple_marks(sheet, empty_strings, percent_styles)
-    return _any_marks(sheet, empty_strings, percent_styles)
+        return _simple_marks(sheet, strings, percent_styles)
+    return _any_marks(sheet, strings, percent_styles)
 
 
-def empty_shared_strings(table: bytes) -> frozenset[int]:
-    """The indices of the shared strings without characters."""
-    empty, begin = [], -1
-    for index, item in enumerate(_SHARED_ITEM.finditer(table), start=-1):
-        if begin >= 0 and _has_no_text(table[_tag_end(table, begin) : item.start()]):
-            empty.append(index)
-        begin, last = item.end(), index + 1
-    if begin >= 0 and _has_no_text(table[_tag_end(table, begin) :]):
-        empty.append(last)
-    return frozenset(empty)
+def odd_shared_strings(table: bytes) -> dict[int, Cell]:
+    """The cells to read in place of shared strings, by index: of those without characters, and those with a footnote.
+
+    A footnote is raised or lowered characters: "7,5" with a raised 1 is not 7,51.
+    """
+    return {index: text for index, text in enumerate(map(_odd_text, _shared_items(table))) if text is not None}
+
+
+def _shared_items(table: bytes) -> Iterator[bytes]:
+    """The markup of each shared string, one after the other: there may be millions."""
+    begin = -1
+    for item in _SHARED_ITEM.finditer(table):
+        if begin >= 0:
+            yield table[_tag_end(table, begin) : item.start()]
+        begin = item.end()
+    if begin >= 0:
+        yield table[_tag_end(table, begin) :]
+
+
+def _odd_text(markup: bytes) -> Cell:
+    """The cell to read in place of a text; None where the text itself is read."""
+    if _has_no_text(markup):
+        return EMPTY_TEXT
+    text = _without_footnotes(markup) if _RAISED.search(markup) else ""
+    return Footnoted(text) if text else None
+
+
+def _without_footnotes(markup: bytes) -> str:
+    """The text of the runs of a string that are neither raised nor lowered."""
+    runs = [run for run in _RUN.split(markup) if not _RAISED.search(run)]
+    return html.unescape(b"".join(text for run in runs for text in _RUN_TEXT.findall(run)).decode("utf-8", "replace"))
 
 
 def read_ods_marks(content: bytes) -> dict[str, Marks]:
@@ -122,15 +148,15 @@ def read_ods_marks(content: bytes) -> dict[str, Marks]:
     return marks
 
 
-def _simple_marks(sheet: bytes, empty_strings: Collection[int], percent_styles: Collection[int]) -> Marks:
+def _simple_marks(sheet: bytes, strings: Mapping[int, Cell], percent_styles: Collection[int]) -> Marks:
     """As `_any_marks`, by searching for the odd cells alone."""
-    odd: dict[tuple[int, int], CellError] = {}
+    odd: dict[tuple[int, int], Cell] = {}
     if b"<f" in sheet:  # first: a text without characters is a value
         odd |= _simple_places(sheet, ((match.start(), UNCALCULATED) for match in _NO_VALUE.finditer(sheet)))
     odd |= _simple_places(sheet, _simple_odd(sheet))
-    if empty_strings:
-        shared = (match.start() for match in _SHARED.finditer(sheet) if int(match[1]) in empty_strings)
-        odd |= _simple_places(sheet, ((at, EMPTY_TEXT) for at in shared))
+    if strings:
+        shared = ((match.start(), int(match[1])) for match in _SHARED.finditer(sheet))
+        odd |= _simple_places(sheet, ((at, strings[index]) for at, index in shared if index in strings))
     last = _simple_place(sheet, sheet.rfind(_CELL))
     return Marks(last[0] + 1 if last else 0, _SIMPLE_SPAN, odd, percent=_simple_percent(sheet, percent_styles))
 
@@ -152,7 +178,7 @@ def _simple_percent(sheet: bytes, percent_styles: Collection[int]) -> list[tuple
     return [(int(cell[2]) - 1, _column(cell[1])) for cell in cells if int(cell[3]) in percent_styles]
 
 
-def _simple_places(sheet: bytes, odd: Iterable[tuple[int, CellError]]) -> Iterator[tuple[tuple[int, int], CellError]]:
+def _simple_places(sheet: bytes, odd: Iterable[tuple[int, Cell]]) -> Iterator[tuple[tuple[int, int], Cell]]:
     """The places of what stands, in this order, behind the beginnings of cells' tags."""
     start = before = 0
     for at, error in odd:
@@ -175,9 +201,9 @@ def _tag_end(sheet: bytes, position: int) -> int:
     return end + 1 if end >= 0 else len(sheet)
 
 
-def _any_marks(sheet: bytes, empty_strings: Collection[int], percent_styles: Collection[int]) -> Marks | None:
+def _any_marks(sheet: bytes, strings: Mapping[int, Cell], percent_styles: Collection[int]) -> Marks | None:
     """The marks of a sheet written in any way that XML allows, cell by cell."""
-    odd: dict[tuple[int, int], CellError] = {}
+    odd: dict[tuple[int, int], Cell] = {}
     percent: list[tuple[int, int]] = []
     rows, columns = [0], [0]
     row = column = -1
@@ -196,7 +222,7 @@ def _any_marks(sheet: bytes, empty_strings: Collection[int], percent_styles: Col
             return None
         rows.append(row + 1)
         columns.append(column + 1)
-        error = _odd_cell(sheet, tag, empty_strings)
+        error = _odd_cell(sheet, tag, strings)
         if error is not None:
             odd[row, column] = error
         style = _STYLE.search(attributes) if percent_styles else None
@@ -205,7 +231,7 @@ def _any_marks(sheet: bytes, empty_strings: Collection[int], percent_styles: Col
     return Marks(max(rows), max(rows) * max(columns), odd, percent=percent)
 
 
-def _odd_cell(sheet: bytes, tag: re.Match[bytes], empty_strings: Collection[int]) -> CellError | None:
+def _odd_cell(sheet: bytes, tag: re.Match[bytes], strings: Mapping[int, Cell]) -> Cell:
     kind = _TYPE.search(tag[2])
     inside = _inside(sheet, tag.end())
     if kind is None:
@@ -215,9 +241,9 @@ def _odd_cell(sheet: bytes, tag: re.Match[bytes], empty_strings: Collection[int]
         return _failure(inside)
     if kind[1] == b"s":
         value = _VALUE.search(inside)
-        return EMPTY_TEXT if value and value[1].isdigit() and int(value[1]) in empty_strings else None
+        return strings.get(int(value[1])) if value and value[1].isdigit() else None
     text = re.sub(rb"<(?:\w+:)?f(?=[\s>])[^<>]*>[^<]*<", b"<", inside)
-    return EMPTY_TEXT if _has_no_text(text) else None
+    return _odd_text(text)
 
 
 def _inside(sheet: bytes, start: int) -> bytes:
@@ -251,7 +277,7 @@ def _column(letters: bytes) -> int:
 
 
 def _ods_sheet_marks(sheet: bytes) -> Marks:
-    odd: dict[tuple[int, int], CellError] = {}
+    odd: dict[tuple[int, int], Cell] = {}
     merged: list[Block] = []
     percent: list[tuple[int, int]] = []
     rows = columns = 0

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from farol.errors import InputError, Place, WorkbookError
 from farol.i18n import msg
-from farol.profile import Profile, Task
+from farol.profile import Condition, Profile, Task
 from farol.workbook.account import SheetAccount
 from farol.workbook.cells import Floats, Objects
 from farol.workbook.derived import holds, values_of
@@ -73,11 +73,18 @@ class Panel:
         return values_of(self.profile, name, self.numbers, self.categories, self.year.astype(np.float64))
 
     def counts(self, task: Task) -> NDArray[np.bool_]:
-        """Which rows (n,) count for a task: those of which all its conditions hold. An unknown one does not hold."""
-        counts = np.ones(len(self.year), dtype=np.bool_)
-        for rule in task.only:
-            counts &= holds(rule, self.values(rule.column)) == 1
-        return counts
+        """Which rows (n,) teach and test a task: those of which all its conditions hold. An unknown one does not."""
+        return self._meet(task.only)
+
+    def asked(self, task: Task) -> NDArray[np.bool_]:
+        """Of which rows (n,) a task is asked: those of which all conditions hold that are known by then."""
+        return self._meet(self.profile.asked_of(task))
+
+    def _meet(self, rules: Sequence[Condition]) -> NDArray[np.bool_]:
+        meet = np.ones(len(self.year), dtype=np.bool_)
+        for rule in rules:
+            meet &= holds(rule, self.values(rule.column)) == 1
+        return meet
 
     def select(self, mask: NDArray[np.bool_] | NDArray[np.int64]) -> Panel:
         """The rows where `mask` (n,) holds, or those at its positions; findings and fingerprint stay the whole's."""

@@ -137,6 +137,11 @@ def _given_label(text: str, guesses: Sequence[ColumnGuess]) -> LabelGuess:
         return label_of_words(guess) if guess.kind == "category" else LabelGuess(guess.key)
     operator = "==" if parts["operator"] == "=" else parts["operator"]
     number = parse_number(parts["value"]) if guess.kind == "number" else None
+    if guess.kind == "number" and number is None:
+        raise InputError(
+            msg("The column {name} has numbers, and the condition none.", name=guess.header),
+            expected=msg("a condition such as {example}", example=f'"{guess.header} < 10"'),
+        )
     value = parts["value"].strip().strip("'\"") if number is None else number
     unfinished = label_of_words(guess).unfinished if guess.kind == "category" else ()
     return LabelGuess(guess.key, operator, value, unfinished)

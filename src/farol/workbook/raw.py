@@ -33,6 +33,16 @@ class Percent(float):
     """A number that the spreadsheet shows as a percentage: 0.85 is shown as 85%."""
 
 
+class Footnoted(str):
+    """A text whose raised or lowered characters are left out."""
+
+    __slots__ = ()
+
+
+class Rounded(float):
+    """A number of which the file's format has not kept every digit: a whole one beyond what its few bytes can tell."""
+
+
 class Block(NamedTuple):
     """Merged cells: their first and last row and column, 0-based."""
 

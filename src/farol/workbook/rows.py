@@ -13,12 +13,14 @@ from farol.workbook.raw import Cell, is_empty, plain_text
 _SUMMARY = re.compile(
     r"(?:sub ?)?(?:total|totais)|medias?|mediana|somas?|somatorio|desvio|minimo|maximo|contagem|quantidade|qtde?"
     r"|fontes?|obs|observac(?:ao|oes)|notas?|legenda|elabora(?:do|cao)|atualiza(?:do|cao)"
-    r"|turmas?|salas?|series?|fases?|escolas?|turnos?|geral|gerais|resultados?|percentua(?:l|is)|numeros?|n de .*"
+    r"|turmas?|salas?|series?|fases?|escolas?|turnos?|geral|gerais|resultados?|numeros?|n de .*|percentua(?:l|is)"
+    r"|porcentage(?:m|ns)|taxas?|moda|variancia|quartil|aprovad[ao]s?|reprovad[ao]s?"
     r"|averages?|means?|median|sum|std|min|max|count|sources?|notes?|class(?:es)?|grades?|schools?|overall|results?"
 )
 _FIRST_WORD = re.compile(r"(?:sub )?[a-z]+")
+_LEADING_SIGNS = "%*#=-–—>→ "
 _ENOUGH_CODES = 20
-_USUAL_SHARE = 0.95
+_USUAL_SHARE = 0.9
 
 
 def code_shape(text: str) -> str:
@@ -88,6 +90,7 @@ def rows_without_code(headers: Sequence[str], columns: Sequence[Sequence[Cell]])
 
 def _is_summary(folded: str, *, alike: bool) -> bool:
     """Whether a text is a word for a sum or a note, or (not `alike`: not written like most codes) begins with one."""
+    folded = folded.lstrip(_LEADING_SIGNS)
     word = _FIRST_WORD.match(folded)
     if _SUMMARY.fullmatch(folded) or word is None:
         return word is not None
@@ -110,13 +113,8 @@ def _is_full(at: int, columns: Sequence[Sequence[Cell]]) -> bool:
 
 def _unlike(shapes: Mapping[str, Sequence[int]], usual: str, known: set[int]) -> list[int]:
     """Where a code is written as hardly any other, in a sheet where nearly all are written alike."""
-    count = sum(map(len, shapes.values()))
-    if count < _ENOUGH_CODES or len(shapes[usual]) < _USUAL_SHARE * count:
+    others = {shape: [at for at in positions if at not in known] for shape, positions in shapes.items() if shape}
+    count = sum(map(len, others.values()))
+    if count < _ENOUGH_CODES or len(others.get(usual, ())) < _USUAL_SHARE * count:
         return []
-    rare = [
-        at
-        for shape, positions in shapes.items()
-        if shape and len(positions) <= max(count // 100, 1)
-        for at in positions
-    ]
-    return [at for at in rare if at not in known]
+    return [at for positions in others.values() if len(positions) <= max(count // 100, 1) for at in positions]

@@ -13,6 +13,7 @@ from farol.workbook.findings import Finding, finding
 from farol.workbook.headers import HEADER_SEARCH_ROWS, NEARLY, HeaderIndex, Heading, column_letters, of_year
 from farol.workbook.merged import repeated_downward, repeated_values
 from farol.workbook.raw import Cell, RawSheet, is_empty
+from farol.workbook.texts import date_readings, parse_number
 
 HEADERS_SHOWN = 60
 """An error lists no more headers than this."""
@@ -215,6 +216,7 @@ def _require_codes(
     chosen: dict[str, Heading],
     likely: Mapping[int, str],
 ) -> None:
+    shown = [] if _may_be_pupils(headings) else headings
     for name, column in profile.columns.items():
         holds_period = profile.periods is not None and name == profile.periods.column
         if (column.kind == "identifier" or holds_period) and name not in chosen:
@@ -223,9 +225,9 @@ def _require_codes(
                 if holds_period
                 else msg("The sheet has no column with the pupil's code."),
                 expected=msg("one of the headers {headers}", headers=", ".join(column.aliases)),
-                got=msg("the headers {headers}", headers=_listed([h.text for h in headings if h.folded])),
+                got=_headers_shown(headings),
                 where=Place(sheet=raw.name),
-                fix=_mend([h.text for h in headings if likely.get(h.position) == name], column, raw.year),
+                fix=_mend([h.text for h in shown if likely.get(h.position) == name], column, raw.year),
             )
 
 
@@ -238,6 +240,23 @@ def _mend(alike: Sequence[str], column: Column, year: int) -> Message:
         header=alike[0],
         column=of_year(column.aliases[0], year),
     )
+
+
+def _headers_shown(headings: Sequence[Heading]) -> Message:
+    """The headers, but of a row that may be a pupil's only how many cells it has."""
+    texts = [heading.text for heading in headings if heading.folded]
+    if _may_be_pupils(headings):
+        return msg("a first row without any known header (cells: {count})", count=len(texts))
+    return msg("the headers {headers}", headers=_listed(texts))
+
+
+def _may_be_pupils(headings: Sequence[Heading]) -> bool:
+    """Whether no header of a row is known, and one is a number or a date."""
+    return not any(heading.column for heading in headings) and any(_is_value(heading.text) for heading in headings)
+
+
+def _is_value(text: str) -> bool:
+    return parse_number(text) is not None or date_readings(text) != (None, None)
 
 
 def _listed(headers: Sequence[str]) -> str:

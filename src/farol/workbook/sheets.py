@@ -127,6 +127,10 @@ def _read_folder(path: Path, profile: Profile, limits: Limits, year: int | None)
     size = sum(file.stat().st_size for file in wanted)
     if size > limits.max_bytes:
         raise too_large(msg("bytes"), limits.max_bytes, path.name)
+    blank = [file for file in wanted if file in files and not file.stat().st_size]
+    if len(blank) < len(wanted):  # as an empty sheet of a workbook
+        wanted = [file for file in wanted if file not in blank]
+        findings += [unread(file.name, "unread_blank") for file in blank]
     read = [_read_file(file, profile, limits, year) for file in wanted]
     return RawWorkbook(
         [file.name for file in (*books, *files)],

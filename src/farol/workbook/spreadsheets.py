@@ -19,8 +19,8 @@ from farol.workbook.archive import Archive
 from farol.workbook.findings import Finding
 from farol.workbook.isolated import merged_blocks, read_isolated
 from farol.workbook.limits import Limits, damaged, encrypted, not_a_workbook, too_large
-from farol.workbook.markup import Marks, empty_shared_strings, read_marks, read_ods_marks
-from farol.workbook.raw import FROM_WORKBOOK, UNCALCULATED, Percent, RawSheet, RawWorkbook, Source
+from farol.workbook.markup import Marks, odd_shared_strings, read_marks, read_ods_marks
+from farol.workbook.raw import FROM_WORKBOOK, UNCALCULATED, Footnoted, Percent, RawSheet, RawWorkbook, Source
 from farol.workbook.styles import percent_styles
 from farol.workbook.years import NameChoice, about_names, choose_names, hidden, unread, without
 
@@ -124,7 +124,7 @@ def _read_xlsx(
     years = choice.years
     archive.check(but=[parts[name] for name in years])
     strings = archive.read(_STRINGS) if _STRINGS in archive else b""
-    empty = empty_shared_strings(strings)
+    odd = odd_shared_strings(strings)
     percent = percent_styles(archive.read(_STYLES)) if _STYLES in archive else frozenset()
 
     if len({parts[name] for name in years}) < len(years):  # each would be read whole for every name
@@ -135,7 +135,7 @@ def _read_xlsx(
     spans: list[int] = []
 
     def read(name: str) -> RawSheet:
-        marks = read_marks(archive.read(parts[name]), limits.max_cells, empty, percent)
+        marks = read_marks(archive.read(parts[name]), limits.max_cells, odd, percent)
         if marks is None:
             raise damaged(file, name)
         if marks.span > limits.max_cells:
@@ -151,7 +151,9 @@ def _read_xlsx(
         except CalamineError as error:
             raise damaged(file, name) from error
         _place(cells, marks)
-        return RawSheet(name, years[name], cells, FROM_WORKBOOK, marks.rows, merged=merged_blocks(sheet))
+        rows = sorted({row + 1 for (row, _), cell in marks.odd.items() if isinstance(cell, Footnoted)})
+        notes = {"footnote": rows} if rows else {}
+        return RawSheet(name, years[name], cells, FROM_WORKBOOK, marks.rows, notes, merged_blocks(sheet))
 
     with ThreadPoolExecutor(max_workers=THREADS) as threads:
         sheets = list(threads.map(read, years))

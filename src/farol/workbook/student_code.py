@@ -33,6 +33,10 @@ _LOOK_ALIKE = str.maketrans(
 )
 """Cyrillic and Greek capitals that look just like Latin ones: they come from another keyboard, unseen."""
 
+_QUOTES = "'\"`\u00b4\u2018\u2019\u201c\u201d"
+"""Quotation marks and the apostrophe that a spreadsheet wants before a text of digits."""
+
+_AROUND = f" {_QUOTES}"
 _AROUND_HYPHEN = re.compile(" ?- ?")
 _WHOLE_NUMBER = re.compile(r"0*([0-9]+?)(?:[.,]0{1,2})?")
 """At most two decimals: "1.000" may be a thousand with its point, and is left as written."""
@@ -45,6 +49,7 @@ def student_code(written: object) -> str | None:
 
     - case: the form is in capitals;
     - invisible characters (zero-width ones, the soft hyphen, marks of direction): removed;
+    - quotation marks and apostrophes around the code: removed;
     - spaces: no-break and other spaces are spaces, several are one, none stands at an end or beside a hyphen;
     - hyphens: dashes, the minus sign and the no-break hyphen are "-";
     - Cyrillic and Greek capitals that look like Latin ones: the Latin ones;
@@ -66,7 +71,7 @@ def student_code(written: object) -> str | None:
     if not text.isascii():
         text = _plain(text)
     text = unicodedata.normalize("NFC", text.casefold().upper()).translate(_LOOK_ALIKE)  # ß and ẞ are both SS
-    text = _AROUND_HYPHEN.sub("-", " ".join(text.split()))
+    text = _AROUND_HYPHEN.sub("-", " ".join(text.split())).strip(_AROUND)
     number = _WHOLE_NUMBER.fullmatch(text)
     return _printable(number[1] if number else text)
 

@@ -19,8 +19,13 @@ ADVICE_EXAMPLE: dict[str, Any] = {
     "summary": "Veja “Indicador de aprendizagem” no nível 3: ali mudou.",
     "why": [
         "Faltam 31% dos valores; no treinamento faltavam 7%.",
+        "Os valores se distribuem de um jeito bem diferente do treino, mais do que o acaso explica.",
         "64 previsões de 01/02/2026 a 02/03/2026 no nível 3, comparadas com: linhas de treino do nível 3 "
         "(182, de 2022, 2023).",
+    ],
+    "numbers": [
+        "Distância em relação ao treino (PSI): 0,31; o acaso sozinho raramente passa de 0,24. Abaixo de 0,10 não há "
+        "drift; a partir de 0,25, é severo.",
     ],
     "steps": [
         "Pergunte a quem preencheu: mudou o jeito de preencher, ou os alunos são outros? Corrija, ou acompanhe.",
@@ -50,7 +55,8 @@ class AdviceAnswer(Shape):
     kind: Kind
     label: str = Field(description=_("The kind in a few words, in the language of the request."))
     summary: str = Field(description=_("The advice in one sentence."))
-    why: list[str] = Field(description=_("The reason first, then its figures, with window and reference."))
+    why: list[str] = Field(description=_("The reason in words first, then window and reference."))
+    numbers: list[str] = Field(description=_("The figures behind the words."))
     steps: list[str] = Field(description=_("What to do, with commands and pages."))
     feature: str | None = Field(description=_("The feature to look at; null if the advice is not about one feature."))
     meaning: str | None
@@ -67,6 +73,7 @@ class AdviceAnswer(Shape):
             label=KINDS[advice.kind].render(locale),
             summary=advice.summary.render(locale),
             why=[words.render(locale) for words in advice.why],
+            numbers=[words.render(locale) for words in advice.numbers],
             steps=[words.render(locale) for words in advice.steps],
             feature=None if figure is None else figure.feature,
             meaning=None if figure is None else figure.meaning.in_locale(locale),

@@ -11,7 +11,7 @@ from fastapi import APIRouter, Form, Query, Request
 from fastapi.responses import RedirectResponse, Response
 
 from farol.access import access
-from farol.accounts.audit import Action, AuditEntry, latest, record
+from farol.accounts.audit import Action, AuditEntry, AuditValues, audit_values, latest, record
 from farol.accounts.purpose import BASES, Purpose, read_purpose, write_purpose
 from farol.accounts.sessions import end_sessions
 from farol.accounts.users import (
@@ -32,6 +32,7 @@ from farol.settings import Settings
 from farol.store.keys import Role
 from farol.web.frame import Frame, answering, frame_of, note_users
 from farol.web.locale import Reader
+from farol.workbook.student_code import student_code
 
 router = APIRouter(include_in_schema=False)
 
@@ -52,6 +53,7 @@ ROLES = {
 }
 ACTIONS = {
     Action.signed_in: msg("signed in"),
+    Action.signed_out: msg("signed out"),
     Action.refused: msg("was refused at the sign-in"),
     Action.saw: msg("saw"),
     Action.printed: msg("printed"),
@@ -79,6 +81,7 @@ SUBJECTS = {
     "columns": msg("columns of the workbook"),
     "job": msg("training or forecast"),
     "model": msg("model"),
+    "snapshot": msg("snapshot of the drift"),
     "key": msg("key of the API"),
     "backup": msg("backup"),
     "retention": msg("removal of old records"),
@@ -116,11 +119,13 @@ def creating(
     """A new user; the page shows once the link by which they choose a password."""
     frame = frame_of(request)
     try:
-        user, token = create_user(frame.store, login, name, _role(role), _named(classes, others), at=frame.now)
+        audited = _changed(frame, login.strip().lower(), "created")
+        user, token = create_user(
+            frame.store, login, name, _role(role), _named(classes, others), at=frame.now, audited=audited
+        )
     except InputError as error:
         filled: dict[str, object] = {"login": login, "name": name, "role": role, "classes": _named(classes, others)}
         return _users_page(frame, error=error, filled=filled)
-    _record(frame, user, "created")
     note_users(request)
     return _link_page(frame, user, token)
 
@@ -147,11 +152,12 @@ def changing(
 ) -> Response:
     """Another name, role or classes."""
     frame = frame_of(request)
+    audited = _changed(frame, account_of(frame.store, key).user.login, "role, classes or name")
     try:
-        user = change_user(frame.store, key, name=name, role=_role(role), classes=_named(classes, others))
+        chosen = _named(classes, others)
+        user = change_user(frame.store, key, name=name, role=_role(role), classes=chosen, audited=audited)
     except InputError as error:
         return _user_page(frame, key, error=error)
-    _record(frame, user, "role, classes or name")
     return RedirectResponse(frame.reader.url(f"{USERS}/{user.id}", done="changed"), 303)
 
 
@@ -161,11 +167,11 @@ def changing(
 def disabling(request: Request, key: str) -> Response:
     """Nobody signs in by this account any more."""
     frame = frame_of(request)
+    audited = _changed(frame, account_of(frame.store, key).user.login, "disabled")
     try:
-        user = disable_user(frame.store, key, at=frame.now)
+        user = disable_user(frame.store, key, at=frame.now, audited=audited)
     except InputError as error:
         return _user_page(frame, key, error=error)
-    _record(frame, user, "disabled")
     return RedirectResponse(frame.reader.url(f"{USERS}/{user.id}", done="disabled"), 303)
 
 
@@ -175,8 +181,8 @@ def disabling(request: Request, key: str) -> Response:
 def resetting(request: Request, key: str) -> Response:
     """A new one-time link, which the page shows once; the old password and the sessions are gone."""
     frame = frame_of(request)
-    _record(frame, account_of(frame.store, key).user, "reset")
-    user, token = reset_user(frame.store, key, at=frame.now)
+    audited = _changed(frame, account_of(frame.store, key).user.login, "reset")
+    user, token = reset_user(frame.store, key, at=frame.now, audited=audited)
     return _link_page(frame, user, token)
 
 
@@ -187,8 +193,7 @@ def ending(request: Request, key: str) -> Response:
     """The end of all sessions of a user."""
     frame = frame_of(request)
     user = account_of(frame.store, key).user
-    _record(frame, user, "sessions ended")
-    end_sessions(frame.store, user.id)
+    end_sessions(frame.store, user.id, audited=_changed(frame, user.login, "sessions ended"))
     return RedirectResponse(frame.reader.url(f"{USERS}/{user.id}", done="sessions"), 303)
 
 
@@ -261,10 +266,10 @@ def recording_purpose(
     """Record them."""
     frame, wanted = frame_of(request), Purpose(purpose, basis, controller, contact)
     try:
-        write_purpose(frame.store, wanted, frame.now)
+        audited = audit_values(frame.viewer.id, Action.changed, "purpose", at=frame.now)
+        write_purpose(frame.store, wanted, frame.now, audited=audited)
     except InputError as error:
         return _purpose_page(frame, wanted, error=error)
-    record(frame.store, frame.viewer, Action.changed, "purpose", at=frame.now)
     return RedirectResponse(frame.reader.url(PURPOSE, done="changed"), 303)
 
 
@@ -314,8 +319,8 @@ def _state(account: Account, frame: Frame) -> Message:
     return msg("may sign in")
 
 
-def _record(frame: Frame, user: User, details: str) -> None:
-    record(frame.store, frame.viewer, Action.changed, "user", at=frame.now, details=f"{user.login}: {details}")
+def _changed(frame: Frame, login: str, details: str) -> AuditValues:
+    return audit_values(frame.viewer.id, Action.changed, "user", at=frame.now, details=f"{login}: {details}")
 
 
 def _role(text: str) -> UserRole:
@@ -355,10 +360,19 @@ def _lines(frame: Frame, limit: int, asked: Mapping[str, str]) -> list[AuditEntr
         limit,
         user=asked["user"] or None,
         action=Action(asked["action"]) if asked["action"] in set(Action) else None,
-        student=asked["student"].strip() or None,
+        student=_code(asked["student"]),
         since=_day(asked["from"], "from", zone),
         before=None if until is None else until + timedelta(days=1),
     )
+
+
+def _code(text: str) -> str | None:
+    if not text.strip():
+        return None
+    code = student_code(text)
+    if code is None:
+        raise InputError(msg("This is not the code of a pupil."), where=Place(field="student"))
+    return code
 
 
 def _day(text: str, name: str, zone: ZoneInfo) -> datetime | None:

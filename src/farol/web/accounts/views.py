@@ -8,7 +8,7 @@ from fastapi import APIRouter, Form, Query, Request
 from fastapi.responses import RedirectResponse, Response
 
 from farol.access import access
-from farol.accounts.audit import Action, record
+from farol.accounts.audit import Action, AuditValues, audit_values
 from farol.accounts.passwords import BusyError, hashed, require_usable
 from farol.accounts.sessions import (
     BROWSER_COOKIE,
@@ -45,6 +45,10 @@ Next = Annotated[str, Query(alias="next", max_length=1_000)]
 _NO_MATCH = msg(
     "Login and password do not fit. After several wrong passwords the site waits, at first half a minute and at most "
     "fifteen, before it takes any."
+)
+_NOT_RIGHT = msg(
+    "The present password is not right. After several wrong passwords the site waits, at first half a minute and at "
+    "most fifteen, before it takes any."
 )
 _SPENT = msg("This link was used already, or is too old.")
 
@@ -94,7 +98,8 @@ def signing_out(request: Request) -> Response:
     """The end of this session."""
     session: Session | None = getattr(request.state, "session", None)
     if session is not None:
-        end_session(frame_of(request).store, session.digest)
+        frame = frame_of(request)
+        end_session(frame.store, session, at=frame.now)
     answer = RedirectResponse(SIGN_IN_PAGE, 303)
     answer.delete_cookie(cookie_name(COOKIE, request.url.scheme), secure=request.url.scheme == "https", httponly=True)
     return answer
@@ -155,10 +160,9 @@ def renaming(request: Request, name: Text = "") -> Response:
     if session is None:
         return _no_users()
     try:
-        set_name(frame.store, session.user.id, name)
+        set_name(frame.store, session.user.id, name, audited=_own_change(frame, session, "name"))
     except InputError as error:
         return _account_page(request, error=error)
-    record(frame.store, viewer_of(request), Action.changed, "account", at=frame.now, details="name")
     return RedirectResponse(frame.reader.url("/account", done="name"), 303)
 
 
@@ -172,14 +176,13 @@ def changing_password(request: Request, old: Text = "", password: Text = "", aga
         return _no_users()
     try:
         require_usable(password, again, session.user.login)
-        is_right = change_password(frame.store, session.user, old, password, keep=session.digest)
+        is_right = change_password(frame.store, session.user, old, password, keep=session.digest, at=frame.now)
     except BusyError:
         raise _busy() from None
     except InputError as error:
         return _account_page(request, error=error)
     if not is_right:
-        return _account_page(request, error=InputError(msg("The present password is not right.")))
-    record(frame.store, viewer_of(request), Action.changed, "account", at=frame.now, details="password")
+        return _account_page(request, error=InputError(_NOT_RIGHT))
     return RedirectResponse(frame.reader.url("/account", done="password"), 303)
 
 
@@ -191,9 +194,13 @@ def ending_sessions(request: Request) -> Response:
     frame, session = frame_of(request), _own_session(request)
     if session is None:
         return _no_users()
-    end_sessions(frame.store, session.user.id, but=session.digest)
-    record(frame.store, viewer_of(request), Action.changed, "account", at=frame.now, details="sessions")
+    audited = _own_change(frame, session, "sessions")
+    end_sessions(frame.store, session.user.id, but=session.digest, audited=audited)
     return RedirectResponse(frame.reader.url("/account", done="sessions"), 303)
+
+
+def _own_change(frame: Frame, session: Session, details: str) -> AuditValues:
+    return audit_values(session.user.id, Action.changed, "account", at=frame.now, details=details)
 
 
 def _own_session(request: Request) -> Session | None:
@@ -238,7 +245,11 @@ def _choosing_form(
 
 
 def _spent(frame: Frame) -> Response:
-    fix = msg("Ask an administrator of this site for a new one: {command} makes it.", command="farol users reset")
+    fix = msg(
+        "Ask an administrator of this site for a new one. They make it under “Administration”, “People”. In a "
+        "terminal: {command}.",
+        command="`farol users reset`",
+    )
     return failed(frame.request, frame.reader, Failure(410, _SPENT, "link_spent", fix=fix))
 
 

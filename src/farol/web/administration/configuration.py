@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from dataclasses import dataclass
 
-from markupsafe import Markup, escape
+from markupsafe import Markup
 from pydantic import SecretStr
 
 from farol.i18n import translate
@@ -13,7 +13,7 @@ from farol.service import Service
 from farol.settings import Settings
 from farol.store.engine import location, parse_url
 from farol.web.locale import NOTHING, Reader
-from farol.web.templating import code
+from farol.web.wording import with_code
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,14 +41,8 @@ def _line(settings: Settings, name: str, reader: Reader) -> SettingLine:
         value=_words(name, value, reader),
         default=_words(name, default, reader),
         is_changed=value != default,
-        about=_with_code(translate(info.description or "", reader.locale)),
+        about=with_code(translate(info.description or "", reader.locale)),
     )
-
-
-def _with_code(text: str) -> Markup:
-    """A text whose parts between backticks are to be typed."""
-    parts = (code(part) if place % 2 else escape(part) for place, part in enumerate(text.split("`")))
-    return Markup().join(parts)
 
 
 def _words(name: str, value: object, reader: Reader) -> Markup | str:

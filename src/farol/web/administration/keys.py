@@ -10,8 +10,6 @@ from markupsafe import Markup
 from farol.errors import InputError, Place
 from farol.i18n import msg
 from farol.service import Service
-from farol.store.engine import location
-from farol.store.identity import note_keys
 from farol.store.keys import ApiKey, Keys, Role, make_key
 from farol.web.locale import NOTHING, Reader
 
@@ -70,7 +68,7 @@ def new_key_of(name: str, role: str, days: str, now: datetime) -> tuple[str, Api
 def keep_key(service: Service, key: ApiKey) -> None:
     """Let a key in from now on. Raises StoreError."""
     Keys(service.store).add(key)
-    note_keys(service.settings.artifacts, location(service.store.engine.url))
+    service.store.note(service.settings, has_keys=True)
 
 
 def _line(key: ApiKey, reader: Reader, now: datetime) -> KeyLine:

@@ -23,7 +23,7 @@ from farol.store.tables import audit, cases, jobs, outbox, pupil_years, users
 from farol.web.administration.retention import kept_days, rows_before
 from farol.web.advice import statuses_of
 from farol.web.locale import NOTHING, Reader, served_years
-from farol.web.templating import code, link
+from farol.web.wording import Told, code, link, told, told_error
 
 PATH = "/administration"
 BACKUP_DAYS = 30
@@ -40,7 +40,7 @@ class ServedVersion:
     version: str
     learned: str
     stored: str
-    problem: str
+    problem: Told | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,15 +50,16 @@ class JobLine:
     title: str
     key: str
     word: Markup
-    detail: str
+    problem: Told | None
 
 
 @dataclass(frozen=True, slots=True)
 class DueLine:
-    """Something that somebody should do; `key` is its gravity."""
+    """Something that somebody should do; `key` is its gravity, `keeper` what of it needs a terminal."""
 
     key: str
-    words: Markup
+    words: Markup | str
+    keeper: Markup | None = None
 
 
 def overview_values(service: Service, reader: Reader, now: datetime) -> dict[str, object]:
@@ -67,7 +68,7 @@ def overview_values(service: Service, reader: Reader, now: datetime) -> dict[str
         facts, due = list(_facts(service, reader)), list(_due(service, reader, now))
         problem = None
     except StoreError as error:
-        facts, due, problem = [], [], " ".join(error.lines(reader.locale))
+        facts, due, problem = [], [], told_error(error, reader)
     return {
         "facts": facts,
         "due": due,
@@ -131,15 +132,15 @@ def _served(service: Service, task: str, reader: Reader) -> ServedVersion:
         NOTHING if bundle is None else bundle.version,
         NOTHING if bundle is None else served_years(bundle),
         stored,
-        "" if problem is None else " ".join(problem.lines(reader.locale)),
+        None if problem is None else told_error(problem, reader),
     )
 
 
 def _job(title: str, age: float, problem: FarolError | None, reader: Reader) -> JobLine:
     _ = reader.gettext
     if problem is not None:
-        return JobLine(title, "severe", _("fails"), " ".join(problem.lines(reader.locale)))
-    return JobLine(title, "none", _("went well {n} s ago", n=reader.number(age, 0)), "")
+        return JobLine(title, "severe", _("fails"), told_error(problem, reader))
+    return JobLine(title, "none", _("went well {n} s ago", n=reader.number(age, 0)), None)
 
 
 def _due(service: Service, reader: Reader, now: datetime) -> Iterator[DueLine]:
@@ -150,9 +151,11 @@ def _due(service: Service, reader: Reader, now: datetime) -> Iterator[DueLine]:
         send = link(reader.url("/workbooks"), _("send the year's workbook"))
         yield DueLine("insufficient_data", _("No model answers yet. To train one, {link}.", link=send))
     for problem in real_problems(service.registry, service.problems).values():
-        yield DueLine("severe", Markup("{}").format(" ".join(problem.lines(reader.locale))))
+        said = told_error(problem, reader)
+        yield DueLine("severe", said.words, said.keeper)
     if service.store_caution is not None:
-        yield DueLine("moderate", Markup("{}").format(service.store_caution.render(reader.locale)))
+        said = told([service.store_caution.render(reader.locale)])
+        yield DueLine("moderate", said.words, said.keeper)
     if service.erasing:
         where = link(reader.url("/administration/erasure"), erasure)
         yield DueLine("moderate", _("What was erased is not out of the database's files yet: {link}.", link=where))
@@ -195,12 +198,8 @@ def _due_in_rows(service: Service, reader: Reader, now: datetime) -> Iterator[Du
         words = _("Cases past their date: {n}.", n=link(reader.url("/cases/due"), reader.number(late, 0)))
         yield DueLine("moderate", words)
     if lost:
-        words = _(
-            "Alerts that could not be delivered: {n}. {command} tries again.",
-            n=reader.number(lost, 0),
-            command=code("farol alerts retry"),
-        )
-        yield DueLine("moderate", words)
+        words = _("Alerts that could not be delivered: {n}.", n=reader.number(lost, 0))
+        yield DueLine("moderate", words, _("{command} tries again.", command=code("farol alerts retry")))
     if running:
         words = _("Workbooks being learned from: {n}.", n=link(reader.url("/workbooks"), reader.number(running, 0)))
         yield DueLine("insufficient_data", words)

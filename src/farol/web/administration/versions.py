@@ -18,6 +18,7 @@ from farol.outcomes.card_comparison import COMPARED, CardMetrics
 from farol.service import Service
 from farol.web.home import counted, in_locale, top_of_list
 from farol.web.locale import NOTHING, Reader, served_years, year_names
+from farol.web.wording import Told, told_error
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,7 +34,7 @@ class VersionLine:
     tested: str
     hits: Markup | str
     caught: Markup | str
-    problem: str
+    problem: Told | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,10 +127,8 @@ def _line(service: Service, entry: Entry, reader: Reader) -> VersionLine:
     try:
         bundle = service.registry.load(entry.task, entry.version)
     except BundleError as error:
-        words = " ".join(error.lines(reader.locale))
-        return VersionLine(
-            entry.version, "", "severe", _("damaged"), trained, NOTHING, NOTHING, NOTHING, NOTHING, words
-        )
+        said = told_error(error, reader)
+        return VersionLine(entry.version, "", "severe", _("damaged"), trained, NOTHING, NOTHING, NOTHING, NOTHING, said)
     if entry.promoted:
         key, word = "none", _("in use")
     elif bundle.report["promotable"]:
@@ -148,7 +147,7 @@ def _line(service: Service, entry: Entry, reader: Reader) -> VersionLine:
         year_names(bundle, bundle.manifest.test_years),
         NOTHING if top is None else _("{count} of {all}", **counted(top.share)),
         NOTHING if recall is None else _("{count} of {all}", **counted(recall.value)),
-        "",
+        None,
     )
 
 

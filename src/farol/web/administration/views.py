@@ -67,7 +67,7 @@ def stop(request: Request) -> Response:
         if not _can_stop(request):
             raise InputError(
                 msg("This service cannot be ended from a page."),
-                fix=msg("Only a service that `farol open` started can, and from its own computer alone."),
+                fix=msg("Only Farol that was opened by its icon can, and from its own computer alone."),
             )
         record(service.store, viewer, Action.changed, "service", at=_now(), details="stopped")
         answer = _page(request, reader, "stopped", {})

@@ -6,7 +6,7 @@ from fastapi import APIRouter, Request
 from fastapi.responses import Response
 
 from farol.access import access
-from farol.accounts.audit import Action
+from farol.accounts.audit import Action, audit_values
 from farol.casework.supports import LONGEST_NAME, add_kind, offer_kind, rename_kind
 from farol.casework.usage import use_by_week
 from farol.errors import InputError
@@ -38,7 +38,6 @@ def change_kinds(request: Request, form: Sent) -> Response:
             _carry_out(asked, kind, name, wish)
         except InputError as error:
             return _kinds_page(asked, refused(asked.words, error), 422, name=name if wish == "add" else "")
-        asked.record(Action.changed, "support-kinds", details=wish)
         return asked.leads_to(SUPPORT, taken="1")
 
     return visit(request, answer)
@@ -58,13 +57,14 @@ def show_use(request: Request) -> Response:
 
 
 def _carry_out(asked: Visit, kind: str, name: str, wish: str) -> None:
+    audited = audit_values(asked.viewer.id, Action.changed, "support-kinds", at=asked.now, details=wish)
     match wish:
         case "add":
-            add_kind(asked.store, name, at=asked.now)
+            add_kind(asked.store, name, at=asked.now, audited=audited)
         case "rename":
-            rename_kind(asked.store, kind, name, at=asked.now)
+            rename_kind(asked.store, kind, name, at=asked.now, audited=audited)
         case "offer" | "retire":
-            offer_kind(asked.store, kind, is_offered=wish == "offer", at=asked.now)
+            offer_kind(asked.store, kind, is_offered=wish == "offer", at=asked.now, audited=audited)
         case _:
             raise InputError(msg("A choice of the form is not known any more."), fix=msg("Load the page again."))
 

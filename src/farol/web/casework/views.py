@@ -185,6 +185,7 @@ def call(request: Request, id_: str, form: Sent) -> Response:
             number = telephone(sent_text(form, "number"))
         except InputError as error:
             return case_page(asked, case, refused(asked.words, error), 422)
+        asked.record(Action.saw, "case", student=case.student)
         return case_page(asked, case, Typed(), number=number)
 
     return _with_case(request, id_, answer)

@@ -2,23 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+import asyncio
+import logging
+import os
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Annotated, Any, BinaryIO
+from urllib.parse import quote
 
 from fastapi import APIRouter, Query, Request
-from fastapi.responses import FileResponse, RedirectResponse, Response
+from fastapi.responses import RedirectResponse, Response, StreamingResponse
 from starlette.concurrency import run_in_threadpool
 from starlette.datastructures import FormData, UploadFile
 
 from farol.access import access
-from farol.accounts.audit import Action, record
+from farol.accounts.audit import Action, AuditValues, audit_values, record
 from farol.accounts.viewer import Viewer
 from farol.errors import FarolError, InputError, ServiceError, WorkbookError
 from farol.i18n import msg
 from farol.intake import jobs
-from farol.intake.child import in_child
+from farol.intake.child import WAIT_AND_SEND, in_child
 from farol.intake.columns import KeptColumn, forget_column, headers_of, keep_columns, kept_columns
 from farol.intake.jobs import SiteJob, active_job, find_job, latest_jobs
 from farol.intake.review import ReadRequest, read_upload
@@ -26,6 +30,7 @@ from farol.intake.uploads import (
     MARKED,
     MOST_FILES,
     Upload,
+    cannot_keep,
     find_upload,
     folder_of,
     list_uploads,
@@ -48,16 +53,27 @@ from farol.web.intake.faults import normal_faults, steps_of, unknown_headers
 from farol.web.locale import Reader, reader_of
 from farol.web.templating import page
 from farol.web.viewer import viewer_of
+from farol.web.wording import told_error
 
+logger = logging.getLogger("farol.web")
 router = APIRouter(include_in_schema=False)
 
 PATH = "/workbooks"
 COLUMNS = f"{PATH}/columns"
+MULTIPART = "multipart/form-data"
 FRAME_BYTES = 100_000
 """What a form adds to its files."""
 MOST_FIELDS = 600
+MOST_BESIDE, LONGEST_BESIDE = 10, 10_000
+"""Fields beside the files of an upload, and the bytes of one: they stand in memory, and files do not."""
+UNDER_WAY = 4
+"""Uploads that one worker receives and reads at once: each may fill 100 MB of the disk while it comes."""
 JOBS_SHOWN = 10
+PIECE = 65_536
+XLSX = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
 LIST = "/pupils"
+
+_under_way = asyncio.Semaphore(UNDER_WAY)
 
 Step = Annotated[str, Query(max_length=10)]
 
@@ -101,6 +117,10 @@ class UploadVisit:
         """To another page, by GET."""
         return RedirectResponse(self.reader.url(path, **query), 303)
 
+    def changed(self, subject: str, details: str) -> AuditValues:
+        """A line of the audit for the transaction that changes something."""
+        return audit_values(self.viewer.id, Action.changed, subject, at=self.now, details=details)
+
     def note(self, action: Action, subject: str, details: str = "") -> None:
         """A line of the audit."""
         record(self.store, self.viewer, action, subject, at=self.now, details=details)
@@ -136,9 +156,9 @@ def workbooks(request: Request) -> Response:
 
 
 def _list_values(visit: UploadVisit, error: FarolError | None) -> dict[str, object]:
-    store, locale = visit.store, visit.reader.locale
+    store = visit.store
     return {
-        "error": None if error is None else error.lines(locale),
+        "error": None if error is None else told_error(error, visit.reader),
         "uploads": list_uploads(store),
         "active": active_job(store),
         "jobs": latest_jobs(store, JOBS_SHOWN),
@@ -154,20 +174,40 @@ def _list_values(visit: UploadVisit, error: FarolError | None) -> dict[str, obje
 @router.post(PATH)
 async def send(request: Request) -> Response:
     """Keep the files aside, read them in a child process, and show what they have."""
-    async with request.form(max_files=MOST_FILES + 1, max_fields=MOST_FIELDS) as form:
-        files = [
-            (part.filename, part.file)
-            for part in form.getlist("files")
-            if isinstance(part, UploadFile) and part.filename
-        ]
-        return await run_in_threadpool(_answer, request, lambda visit: _taken(visit, files))
+    refusal = _not_now(request)
+    if refusal is not None:
+        return failed(request, reader_of(request), refusal)
+    async with _under_way:
+        try:
+            async with request.form(
+                max_files=MOST_FILES + 1, max_fields=MOST_BESIDE, max_part_size=LONGEST_BESIDE
+            ) as form:
+                files = [
+                    (part.filename, part.file)
+                    for part in form.getlist("files")
+                    if isinstance(part, UploadFile) and part.filename
+                ]
+                return await run_in_threadpool(_answer, request, lambda visit: _taken(visit, files))
+        except OSError as error:
+            logger.warning("An upload cannot be kept while it comes: %s", type(error).__name__)
+            return failed(request, reader_of(request), failure_in(cannot_keep(error)))
+
+
+def _not_now(request: Request) -> Failure | None:
+    """Why a body is not even read: it is another kind of form, which may take long, or others are sending theirs."""
+    kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
+    if kind != MULTIPART:
+        no_files = msg("A workbook comes as a form with files.")
+        return Failure(415, no_files, fix=msg("Send it as {kind}.", kind=MULTIPART))
+    if _under_way.locked():
+        return Failure(503, msg("Other workbooks are being sent just now."), fix=WAIT_AND_SEND)
+    return None
 
 
 def _taken(visit: UploadVisit, files: list[tuple[str, BinaryIO]]) -> Response:
     try:
         _require_own(visit)
         upload = stage(visit.settings, visit.store, visit.viewer, files, visit.now)
-        visit.note(Action.changed, "workbook", "sent")
         _read(visit, upload, None)
     except (InputError, WorkbookError, ServiceError) as error:
         return visit.page("workbooks", _list_values(visit, error), 422)
@@ -178,7 +218,10 @@ def _require_own(visit: UploadVisit) -> None:
     if visit.settings.is_demonstration:
         raise InputError(
             msg("This is the demonstration, with invented pupils. It takes no workbook of a school."),
-            fix=msg("Start Farol for your own school with `farol serve`, in a folder of its own, and send it there."),
+            fix=msg(
+                "For your own school, open Farol by its icon (Farol.bat, Farol.command or Farol.desktop), and send the "
+                "workbook there."
+            ),
         )
 
 
@@ -224,8 +267,8 @@ async def forget(request: Request) -> Response:
     form = await request.form(max_files=0, max_fields=10)
 
     def answer(visit: UploadVisit) -> Response:
-        if forget_column(visit.store, _text(form, "profile"), _text(form, "header"), visit.now):
-            visit.note(Action.changed, "columns", "revoked")
+        profile, header = _text(form, "profile"), _text(form, "header")
+        forget_column(visit.store, profile, header, visit.now, audited=visit.changed("columns", "revoked"))
         return visit.go(COLUMNS)
 
     return await run_in_threadpool(_answer, request, answer)
@@ -281,9 +324,9 @@ async def choose(request: Request, upload: str) -> Response:
             if isinstance(value, str) and (not value or value in profile.columns):
                 chosen.append(KeptColumn(profile.name, column["general"], value, day))
         if chosen:
-            visit.note(Action.changed, "columns", "chosen")
-            keep_columns(visit.store, chosen, visit.now)
+            keep_columns(visit.store, chosen, visit.now, audited=visit.changed("columns", "chosen"))
         year = _text(form, "year")
+        visit.note(Action.changed, "workbook", "read again")
         _read(visit, known, int(year) if year.isdecimal() and len(year) == 4 else known.review.get("year"))
         return visit.go(f"{PATH}/{known.id}")
 
@@ -306,16 +349,25 @@ def marked(request: Request, upload: str) -> Response:
         target = folder_of(visit.settings, known.id) / MARKED
         visit.note(Action.exported, "workbook")
         in_child(write_marked, read, visit.reader.locale, target.absolute())
+        try:
+            copy = target.open("rb")  # open, it can be sent whatever is deleted or written anew meanwhile
+        except OSError:
+            return visit.go(f"{PATH}/{known.id}")
         stem = known.files[0].name.rpartition(".")[0] or known.files[0].name
         words = visit.reader.gettext("marked")
-        return FileResponse(
-            target,
-            media_type="application/vnd.openxmlformats-officedocument.spreadsheetml.sheet",
-            filename=f"{stem} ({words}).xlsx",
-            headers={"Cache-Control": "no-store"},
-        )
+        headers = {
+            "Cache-Control": "no-store",
+            "Content-Disposition": f"attachment; filename*=UTF-8''{quote(f'{stem} ({words}).xlsx')}",
+            "Content-Length": str(os.fstat(copy.fileno()).st_size),
+        }
+        return StreamingResponse(_pieces(copy), headers=headers, media_type=XLSX)
 
     return _with_upload(request, upload, answer)
+
+
+def _pieces(copy: BinaryIO) -> Iterator[bytes]:
+    with copy:
+        yield from iter(lambda: copy.read(PIECE), b"")
 
 
 @access(Role.manage, is_page=True)
@@ -353,7 +405,6 @@ def _begun(visit: UploadVisit, kind: str, upload: Upload, more: Mapping[str, Any
     if job is None:
         busy = active_job(visit.store)
         return visit.go(PATH if busy is None else f"/jobs/{busy.id}", busy="1")
-    visit.note(Action.changed, "job", kind)
     visit.request.app.state.job_runner.start(job)
     return visit.go(f"/jobs/{job.id}")
 
@@ -401,8 +452,7 @@ def cancel(request: Request, job: str) -> Response:
     """Stop a job that has changed nothing yet."""
 
     def answer(visit: UploadVisit, known: SiteJob) -> Response:
-        if jobs.cancel(visit.store, known.id, visit.now):
-            visit.note(Action.changed, "job", "cancelled")
+        jobs.cancel(visit.store, known.id, visit.viewer, visit.now)
         return visit.go(f"/jobs/{known.id}")
 
     return _with_job(request, job, answer)

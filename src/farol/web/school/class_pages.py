@@ -2,43 +2,167 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 
 from markupsafe import Markup
 
 from farol.evaluation.metrics import Estimate
+from farol.profile import fold
 from farol.pupils.ranking import By
 from farol.school.classes import ClassCount, Targeting, class_counts, targeting
-from farol.school.listing import RISKS, ListQuery, every_pupil
+from farol.school.listing import RISKS, ListQuery, Order, every_pupil
 from farol.school.standings import choose
+from farol.web.filters import Choice
 from farol.web.locale import NOTHING, Reader
 from farol.web.school.answering import Asking
 from farol.web.school.lists import PATH as LIST
-from farol.web.school.lists import PreparedList, flag_form, line_of, list_headings
-from farol.web.school.words import band_words
+from farol.web.school.lists import Asked, PreparedList, flag_form, line_of, list_headings, school_words
+from farol.web.school.words import band_words, level_words
 
 PATH = "/classes"
 MOST_NAMES = 6
+CLASSES_SHOWN = 100
+"""Rows of the table on one page."""
+FEW = 12
+"""With no more classes than these there is no form to pick from."""
 ALIKE = 0.9
 """Where classes reach this share of what pupils reach, choosing them does as well."""
 
 
-def classes_values(asking: Asking, made: PreparedList) -> dict[str, object]:
+@dataclass(frozen=True, slots=True)
+class ClassGroup:
+    """The classes of a school or a level that stand on this page, under a heading; it has none where all are one."""
+
+    title: str
+    about: Markup | str
+    rows: tuple[Mapping[str, object], ...]
+
+
+def classes_values(asking: Asking, asked: Asked, made: PreparedList) -> dict[str, object]:
     """What the page of all classes shows. Raises StoreError."""
-    reader, profile = asking.reader, made.profile
+    reader = asking.reader
     counts = class_counts(asking.store, made.standings, made.reader)
     mask = made.standings.seen_by(made.reader.classes)
     places = choose(made.standings.ranked(mask), made.query.places).places
     compared = targeting(made.standings, made.reader, places)
-    return {
-        "question": profile.tasks[made.standings.task].question.in_locale(reader.locale),
-        "year": profile.period_text(made.standings.year),
-        "state": profile.label.state.in_locale(reader.locale),
-        "bands": [*(band_words(band, reader) for band in range(len(RISKS))), reader.gettext("No answer")],
-        "rows": [_row(count, reader) for count in counts],
+    above = [count for count in counts if count.name and count.stands_out and _is_higher(count)]
+    by_share = asked.order == Order.risk
+    chosen = _chosen(counts, made.query, by_share=by_share)
+    groups = [("", chosen)] if by_share else list(_parted(chosen, made, reader))
+    pages = max(1, -(-len(chosen) // CLASSES_SHOWN))
+    page = min(made.query.page, pages)
+    return _common_values(made, reader) | {
+        "path": PATH,
+        "whole": _row(counts[0], reader),
+        "groups": list(_on_page(groups, page, made, reader)),
+        "matching": reader.number(len(chosen), 0),
+        "fields": _class_fields(counts, made, reader, by_share=by_share) if len(counts) > FEW else [],
+        "search": made.query.search,
         "targeting": [] if compared is None else list(_targeting_words(compared, made, reader)),
-        "stands_out": [count.name for count in counts if count.name and count.stands_out and _is_higher(count)],
+        "stands_out": _some([str(count.name) for count in above], reader),
+        "by_share_url": reader.url(PATH, order=Order.risk.value) if len(above) > MOST_NAMES else None,
+        "pages": {
+            name: reader.url(PATH, **_asked_again(asked), page=str(number)) if 1 <= number <= pages else None
+            for name, number in {"previous": page - 1, "following": page + 1}.items()
+        },
+        "page_words": reader.gettext("Page {page} of {pages}", page=page, pages=pages) if pages > 1 else "",
     }
+
+
+def _common_values(made: PreparedList, reader: Reader) -> dict[str, object]:
+    return {
+        "question": made.profile.tasks[made.standings.task].question.in_locale(reader.locale),
+        "year": made.profile.period_text(made.standings.year),
+        "state": made.profile.label.state.in_locale(reader.locale),
+        "bands": [*(band_words(band, reader) for band in range(len(RISKS))), reader.gettext("No answer")],
+    }
+
+
+def _chosen(counts: Sequence[ClassCount], query: ListQuery, *, by_share: bool) -> list[ClassCount]:
+    """The classes that were asked for, by their names or the highest expected share first."""
+    search = fold(query.search)
+    chosen = [
+        count
+        for count in counts
+        if count.name != ""
+        and query.level in (None, count.level)
+        and query.school in (None, count.school)
+        and search in fold(count.name or "")
+    ]
+    return sorted(chosen, key=_by_share) if by_share else chosen
+
+
+def _by_share(count: ClassCount) -> float:
+    return 1.0 if count.share is None else -count.share.value
+
+
+def _parted(counts: Sequence[ClassCount], made: PreparedList, reader: Reader) -> Iterator[tuple[str, list[ClassCount]]]:
+    """By school where there are several, else by level; each part with its heading."""
+    parts: dict[str | float | None, list[ClassCount]] = {}
+    by_school = len({count.school for count in counts}) > 1
+    for count in counts:
+        parts.setdefault(count.school if by_school else count.level, []).append(count)
+    known = made.standings.schools if by_school else sorted(level for level in parts if isinstance(level, float))
+    for key in (*known, None):
+        if key in parts:
+            yield _heading(key, made, reader) if len(parts) > 1 else "", parts[key]
+
+
+def _heading(key: str | float | None, made: PreparedList, reader: Reader) -> str:
+    if isinstance(key, str):
+        return school_words(key, made.profile, reader)
+    words = reader.gettext("Without a {level}", level=made.profile.level_name.in_locale(reader.locale))
+    return str(words) if key is None else level_words(key, made.profile, reader).capitalize()
+
+
+def _on_page(
+    groups: Sequence[tuple[str, list[ClassCount]]], page: int, made: PreparedList, reader: Reader
+) -> Iterator[ClassGroup]:
+    """The rows of a page, under the headings of their parts, which speak of the whole part."""
+    _, state = reader.gettext, made.profile.label.state.in_locale(reader.locale)
+    first, last, start = (page - 1) * CLASSES_SHOWN, page * CLASSES_SHOWN, 0
+    for title, counts in groups:
+        shown = counts[max(0, first - start) : max(0, last - start)]
+        start += len(counts)
+        if shown:
+            about = _(
+                "classes: {n}, pupils: {pupils}, expected {state}: {expected}",
+                n=reader.number(len(counts), 0),
+                pupils=reader.number(sum(count.pupils for count in counts), 0),
+                state=state,
+                expected=reader.number(sum(count.expected.value for count in counts), 0),
+            )
+            yield ClassGroup(title, about if title else "", tuple(_row(count, reader) for count in shown))
+
+
+def _class_fields(
+    counts: Sequence[ClassCount], made: PreparedList, reader: Reader, *, by_share: bool
+) -> list[dict[str, object]]:
+    """The pickers above the table: those that have something to pick."""
+    _, query, profile = reader.gettext, made.query, made.profile
+    level_name = profile.level_name.in_locale(reader.locale)
+    levels = sorted({count.level for count in counts[1:] if count.level is not None})
+    schools = {count.school for count in counts[1:]}
+    pickers: list[tuple[str, str, str, list[tuple[str, str]]]] = [
+        ("level", level_name.capitalize(), "" if query.level is None else f"{query.level:g}",
+         [(f"{level:g}", level_words(level, profile, reader)) for level in levels]),
+        ("school", _("School"), query.school or "",
+         [(name, school_words(name, profile, reader)) for name in made.standings.schools if name in schools]),
+    ]  # fmt: skip
+    every = ("", _("all"))
+    chosen = [(name, label, at, [every, *options]) for name, label, at, options in pickers if len(options) > 1]
+    orders = [(Order.group.value, str(_("class"))), (Order.risk.value, str(_("expected share, the highest first")))]
+    chosen.append(("order", _("Sort by"), Order.risk.value if by_share else Order.group.value, orders))
+    return [
+        {"name": name, "label": label, "options": [Choice(value, words, value == at) for value, words in options]}
+        for name, label, at, options in chosen
+    ]
+
+
+def _asked_again(asked: Asked) -> dict[str, str]:
+    given = {"task": asked.task, "level": asked.level, "school": asked.school, "q": asked.search, "order": asked.order}
+    return {name: value for name, value in given.items() if value}
 
 
 def class_values(asking: Asking, made: PreparedList, name: str) -> dict[str, object] | None:
@@ -50,7 +174,7 @@ def class_values(asking: Asking, made: PreparedList, name: str) -> dict[str, obj
         return None
     query = ListQuery(By.all, made.query.places, everyone=True, group=name)
     pupils = every_pupil(asking.store, made.profile, made.standings, query, made.reader)
-    return classes_values(asking, made) | {
+    return _common_values(made, reader) | {
         "name": name,
         "rows": [_row(other, reader) for other in counts if other.name in (name, "")],
         "headings": list_headings(made, reader),
@@ -74,17 +198,20 @@ def _row(count: ClassCount, reader: Reader) -> dict[str, object]:
         "url": reader.url(f"{PATH}/one", **{"class": count.name}) if count.name else None,
         "pupils": reader.number(count.pupils, 0),
         "bands": [reader.number(n, 0) for n in count.bands],
-        "expected": _(
-            "{value} ({low} to {high})",
-            value=reader.number(count.expected.value, 0),
-            low=count.expected.low,
-            high=count.expected.high,
+        "expected": (
+            reader.number(count.expected.value, 0),
+            _(
+                "({low} to {high})",
+                low=reader.number(count.expected.low, 0),
+                high=reader.number(count.expected.high, 0),
+            ),
         ),
         "share": _range(count.share, reader),
         "now": _range(count.now, reader),
         "before": _range(count.before, reader),
         "verdict": _verdict(count, reader),
         "stands_out": count.stands_out,
+        "sign": "▲" if _is_higher(count) else "▼",
     }
 
 
@@ -97,15 +224,12 @@ def _verdict(count: ClassCount, reader: Reader) -> Markup:
     return _("more than the others") if _is_higher(count) else _("fewer than the others")
 
 
-def _range(share: Estimate | None, reader: Reader) -> Markup | str:
+def _range(share: Estimate | None, reader: Reader) -> tuple[str, Markup | str]:
+    """A share, and between what it may be."""
     if share is None:
-        return NOTHING
-    return reader.gettext(
-        "{value} ({low} to {high})",
-        value=reader.percent(share.value),
-        low=reader.percent(share.low),
-        high=reader.percent(share.high),
-    )
+        return NOTHING, ""
+    between = reader.gettext("({low} to {high})", low=reader.percent(share.low), high=reader.percent(share.high))
+    return reader.percent(share.value), between
 
 
 def _against_words(count: ClassCount, made: PreparedList, reader: Reader) -> Markup:
@@ -149,14 +273,14 @@ def _targeting_words(compared: Targeting, made: PreparedList, reader: Reader) ->
     share = reader.percent(compared.ratio)
     if compared.ratio >= ALIKE:
         yield _(
-            "That is {share} of what choosing pupils reaches: looking at whole classes does as well here, and singles "
-            "nobody out.",
+            "Choosing whole classes reaches {share} of what choosing pupils one by one does: looking at classes does "
+            "as well here, and singles nobody out.",
             share=share,
         )
     else:
         yield _(
-            "That is {share} of what choosing pupils reaches: here it is worth looking at pupils, and at the classes "
-            "that stand out besides.",
+            "Choosing whole classes reaches {share} of what choosing pupils one by one does: here it is worth looking "
+            "at pupils, and at the classes that stand out besides.",
             share=share,
         )
     yield _(

@@ -22,6 +22,7 @@ from farol.profile import Profile
 from farol.pupils.ranking import By
 from farol.school.listing import (
     NO_CASE,
+    PAGE_SIZE,
     RISKS,
     STEPS,
     UNANSWERED,
@@ -144,7 +145,7 @@ def prepared(asking: Asking, asked: Asked) -> PreparedList | None:
     return PreparedList(standings, profile, _query(asking, asked, standings, profile, reader), reader)
 
 
-def list_values(asking: Asking, asked: Asked, made: PreparedList) -> dict[str, object]:
+def list_values(asking: Asking, made: PreparedList) -> dict[str, object]:
     """What the template of the list shows. Raises StoreError."""
     reader, profile, query, standings = asking.reader, made.profile, made.query, made.standings
     page = pupil_page(asking.store, profile, standings, query, made.reader)
@@ -179,8 +180,7 @@ def list_values(asking: Asking, asked: Asked, made: PreparedList) -> dict[str, o
         "headings": list_headings(made, reader),
         "lines": [line_of(pupil, made, reader) for pupil in page.pupils],
         "flag": flag_form(asking, standings.year),
-        "first": (query.page - 1) * 50 + 1,
-        "matching": reader.number(page.matching, 0),
+        "first": (query.page - 1) * PAGE_SIZE + 1,
         "pages": {name: None if number is None or number > page.pages else reader.url(PATH, **base, page=str(number))
                   for name, number in pages.items()},
         "page_words": reader.gettext("Page {page} of {pages}", page=query.page, pages=page.pages),
@@ -190,8 +190,6 @@ def list_values(asking: Asking, asked: Asked, made: PreparedList) -> dict[str, o
         },
         "one_sided": reader.url(f"{PATH}/print", **base, sides="1"),
         "with_names": made.reader.with_names,
-        "has_school": school_column(profile) is not None,
-        "is_bounded": made.reader.classes is not None,
     }  # fmt: skip
 
 

@@ -54,8 +54,8 @@ def names_values(asking: Asking, done: str, n: int, strangers: int) -> dict[str,
 def decide_names(asking: Asking, decision: str) -> tuple[str, int]:
     """Do what was decided, and say what was done, with how many. Raises InputError for another word."""
     if decision == "erase":
+        asking.record(Action.changed, "names", details=f"erased: {count_names(asking.store)}")
         erased = erase_names(asking.store)
-        asking.record(Action.changed, "names", details=f"erased: {erased}")
         return "erased", erased
     if decision in ("on", "off"):
         asking.record(Action.changed, "names", details=decision)
@@ -75,9 +75,8 @@ def take_names(asking: Asking, file_name: str, content: BinaryIO) -> KeptNames:
             shutil.copyfileobj(content, file)
         # A list of names has no year, and needs none: any will do.
         names = names_in(path, asking.service.profile, year=asking.at.year)
-    kept = keep_names(asking.store, names)
-    asking.record(Action.changed, "names", details=f"kept: {kept.kept}")
-    return kept
+    asking.record(Action.changed, "names", details=f"from a file: {len(names)}")
+    return keep_names(asking.store, names)
 
 
 def _headers(profile: Profile) -> list[str]:

@@ -116,8 +116,8 @@ def scenario_values(asking: Asking, record: PupilRecord, given: Mapping[str, str
         return {"changes": [], "before": None, "after": None, "pupil_path": pupil_url(record.student, reader)}
     return {
         "changes": changes,
-        "before": _scenario_words(before, scorer, reader),
-        "after": _scenario_words(after, scorer, reader) if changed else None,
+        "before": _scenario_words(before, reader),
+        "after": _scenario_words(after, reader) if changed else None,
         "pupil_path": pupil_url(record.student, reader),
         "state": profile.label.state.in_locale(reader.locale),
     }
@@ -153,7 +153,7 @@ def _typed(text: str) -> float | None:
         return None
 
 
-def _scenario_words(answer: Answer, scorer: Scorer, reader: Reader) -> dict[str, object]:
+def _scenario_words(answer: Answer, reader: Reader) -> dict[str, object]:
     band = None if answer.abstained else answer.band
     return {
         "risk": None if answer.probability is None else reader.percent(answer.probability),

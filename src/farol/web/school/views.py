@@ -25,7 +25,6 @@ router = APIRouter(include_in_schema=False)
 XLSX = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
 
 
-Word = Annotated[str, Query(max_length=20)]
 Audience = Annotated[str, Query(alias="for", max_length=20)]
 Number = Annotated[int, Query(ge=0, le=10**7)]
 
@@ -50,7 +49,7 @@ def pupils(request: Request, asked: AskedList) -> Response:
         made = prepared(asking, asked)
         if made is None:
             return asking.page("empty.html", {}, here="pupils")
-        values = list_values(asking, asked, made)
+        values = list_values(asking, made)
         asking.record(Action.saw, "list", details=made.query.group or "")
         is_part = request.headers.get("HX-Request") == "true"
         return asking.page("_list.html" if is_part else "pupils.html", values, here="pupils")
@@ -83,7 +82,7 @@ def pupils_print(request: Request, asked: AskedPrint) -> Response:
             return asking.page("empty.html", {}, here="pupils")
         pupils = every_pupil(asking.store, made.profile, made.standings, made.query, made.reader)
         asking.record(Action.printed, "list", details=made.query.group or "")
-        values = list_values(asking, asked, made) | {
+        values = list_values(asking, made) | {
             "sheets": class_sheets(pupils, made, asking.reader, two_sided=asked.sides != "1"),
             "two_sided": asked.sides != "1",
             "foot": asking.by_whom(),
@@ -102,7 +101,7 @@ def classes(request: Request, asked: AskedList) -> Response:
         made = prepared(asking, asked)
         if made is None:
             return asking.page("empty.html", {}, here="classes")
-        return asking.page("classes.html", classes_values(asking, made), here="classes")
+        return asking.page("classes.html", classes_values(asking, asked, made), here="classes")
 
     return answer(request, make)
 
