@@ -371,7 +371,7 @@ def _finish(job: Job, *, resumed: int) -> BatchReport:
         elif output.is_folder:
             for leftover in (_PLAN, *(f"{name}{end}" for name in names for end in (".json", ".refused.csv"))):
                 (work / leftover).unlink()
-            for unfinished in work.glob(".part-*"):  # of a run that was killed
+            for unfinished in work.glob(".*"):  # of a run that was killed
                 unfinished.unlink()
             _replace_folder(work, output.path)
         else:

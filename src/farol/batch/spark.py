@@ -11,6 +11,7 @@ same time because the cluster speculates, comes to the same file and doubles not
 from __future__ import annotations
 
 import json
+import os
 import tempfile
 import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -56,6 +57,8 @@ def open_session(*, master: str | None, remote: str | None) -> Any:
         if remote:
             return _patient(builder.remote(remote).getOrCreate())
         # A file is scored as it was planned, so the answers do not depend on how often a task was tried.
+        # A session by Spark Connect leaves this behind, and pyspark would open no other kind afterwards.
+        os.environ.pop("SPARK_CONNECT_MODE_ENABLED", None)
         session = builder.master(str(master)).config("spark.ui.showConsoleProgress", "false").getOrCreate()
         # It would fill the terminal with the traceback of each try; the workers have their own logs.
         session.sparkContext.setLogLevel("FATAL")
