@@ -135,6 +135,7 @@ def auc(label: NDArray[np.float32], probability: NDArray[np.float32]) -> float:
 
 def states(folder: Path, network: Network) -> None:
     """One model for all states, one that knows the state, and one for each state."""
+    began = time.perf_counter()
     large = dealt(folder, network)
     profile = load_profile(str(folder / "panel" / PROFILE))
     task = profile.tasks[TASK]
@@ -153,14 +154,20 @@ def states(folder: Path, network: Network) -> None:
         {name: np.concatenate([piece[name] for piece in pieces[part]]) for name in ("x", "y", "state")}
         for part in (TESTED, TEST)
     )
-    names = sorted(set(test["state"].tolist()))
+    # A state of few pupils may have nobody to learn from, or one answer alone.
+    names = [
+        name
+        for name in sorted(set(test["state"].tolist()))
+        if all(len(set(part["y"][part["state"] == name].tolist())) > 1 for part in (taught, test))
+    ]
     together = _fitted(taught["x"], taught["y"]).inplace_predict(test["x"])
-    place = {name: float(at) for at, name in enumerate(names)}
+    place = {name: float(at) for at, name in enumerate(np.union1d(taught["state"], test["state"]).tolist())}
     marked = [
         np.column_stack([part["x"], np.array([place[name] for name in part["state"].tolist()], dtype=np.float32)])
         for part in (taught, test)
     ]
     knowing = _fitted(marked[0], taught["y"]).inplace_predict(marked[1])
+    print(f"{len(names)} states; {time.perf_counter() - began:.0f} s so far")
     print(f"{'state':10} {'taught':>9} {'tested':>9} {'at risk':>8} {'all':>7} {'+state':>7} {'each':>7}")
     gains = []
     for name in names:

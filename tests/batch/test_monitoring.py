@@ -8,7 +8,7 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from dataclasses import replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import numpy as np
@@ -26,6 +26,7 @@ from farol.model.counters import FILE_SLICE
 from farol.model.registry import Registry
 from farol.model.scoring import Scorer
 from farol.store.database import Store
+from farol.store.privacy import parse_age, purge
 from farol.store.recount import recount, repair
 from tests.batch.conftest import Score, pupils, write
 from tests.bundles import make_bundle
@@ -75,6 +76,21 @@ def test_recorded_counts_add_up_and_outlast_a_recount(
     assert recount(store, registry).differences == ()
     repair(store, registry, [(bundle.task, bundle.version, NOON.date())])
     assert store.counts(bundle.task, bundle.version, NOON.date(), NOON.date(), FILE_SLICE) == stored
+
+
+def test_retention_drops_recorded_counts_of_old_days(
+    score: Score, scorer: Scorer, store: Store, tmp_path: Path
+) -> None:
+    report = score([write(pupils(50), tmp_path / "in.csv")], tmp_path / "out.csv")
+    old, kept = NOON - timedelta(days=400), NOON - timedelta(days=399)
+    for at in (old, kept, NOON):
+        record(store, scorer, report, at=at)
+    store.write([answered(scorer, {"IAA": 5.0}, at=NOON, year=2024)])
+    purge(store, parse_age("399d", now=NOON))
+    version = scorer.bundle.task, scorer.bundle.version
+    assert store.first_day(*version) == kept.date()
+    stored = store.counts(*version, old.date(), NOON.date(), FILE_SLICE)
+    assert stored == scorer.layout.counts(2 * report.counts)
 
 
 def test_files_are_counted_without_being_answered(scorer: Scorer, score: Score, tmp_path: Path) -> None:

@@ -318,6 +318,15 @@ def test_progress_passes_every_byte_on_the_way(
     assert 0.2 < halfway / path.stat().st_size < 0.8, "so that the time left can be told"
 
 
+def test_what_a_killed_run_left_is_no_part_of_the_output(score: Score, tmp_path: Path) -> None:
+    work = tmp_path / "out.partial"
+    work.mkdir()
+    for name in (".part-00000.0f", ".farol-0f"):  # answers, and a small file, that were being written
+        (work / name).touch()
+    score([folder_of(tmp_path / "in", 1)], tmp_path / "out")
+    assert not [path.name for path in (tmp_path / "out").iterdir() if path.name.startswith(".")]
+
+
 @pytest.mark.parametrize("partition_by", [(), ("prediction",)])
 def test_a_folder_is_replaced_by_another_run(score: Score, tmp_path: Path, partition_by: tuple[str, ...]) -> None:
     out = tmp_path / "out"

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
+import fsspec
 import numpy as np
 import pyarrow as pa
 import pyarrow.csv
@@ -22,6 +23,8 @@ from farol.errors import ApiError, InputError
 from farol.model.reasons import reasons_for
 from farol.model.scoring import Scorer
 from tests.batch.conftest import Score, pupils, write
+from tests.workbook.making import pupils as pede_pupils
+from tests.workbook.making import write_xlsx
 
 VALUES = st.one_of(
     st.none(), st.floats(-1, 11, allow_nan=False), st.integers(-1, 41), st.sampled_from([0.0, 2.5, 10.005, 10.02, 7.0])
@@ -91,6 +94,22 @@ def test_a_workbook_is_scored_as_its_panel(score: Score, sample_workbook: Path, 
     assert set(years) == {2022, 2023, 2024}
 
 
+def test_rows_that_a_workbook_loses_are_refused_by_name(score: Score, tmp_path: Path) -> None:
+    table = pede_pupils(6)
+    table[2][0] = None  # the row 3 of the sheet has values and no code
+    table.insert(5, [None] * len(table[0]))
+    book = write_xlsx(tmp_path / "book.xlsx", {"PEDE2023": table, "PEDE2024": pede_pupils(4)})
+    for place, source in enumerate((str(book), "memory://books/book.xlsx")):
+        with fsspec.open("memory://books/book.xlsx", "wb") as copy:
+            copy.write(book.read_bytes())
+        report = score([source], tmp_path / f"{place}.csv", year=None)
+        assert (report.rows, report.scored, report.refused) == (10, 9, 1)
+        refused = (tmp_path / f"{place}.csv.refused.csv").read_text("utf-8").splitlines()
+        assert refused == ["file,row,column,reason",
+                           f'"{source}, PEDE2023",3,,"Rows have values, but no code for the pupil."']  # fmt: skip
+    assert (tmp_path / "0.csv").read_bytes() == (tmp_path / "1.csv").read_bytes()
+
+
 def test_each_refused_row_is_named_with_its_reason(score: Score, tmp_path: Path) -> None:
     (tmp_path / "in.csv").write_text(
         "RA;IAA;IDA;Fase\nRA-1;7,5;6;3\nRA-2;70;6;3\nRA-3;sete;6;3\nRA-4;;;\nRA-5;7;6;3,5\nRA-6; ;6;Fase 3\n", "utf-8"
@@ -125,6 +144,9 @@ def test_the_year_is_that_of_column_partition_or_name(score: Score, tmp_path: Pa
     score([write(with_column, tmp_path / "c.parquet")], tmp_path / "column.parquet", year=None)
     assert said["option"] == said["partition"] == said["name"]
     assert pq.read_table(tmp_path / "column.parquet")["probability"].to_pylist() == said["option"]
+    score([tmp_path / "c.parquet"], tmp_path / "over.parquet", year=2020)
+    by_column = pq.read_table(tmp_path / "over.parquet")["probability"].to_pylist()
+    assert by_column == said["option"], "the rows know better than the option"
     odd = table.append_column("year", pa.array([2023] * 19 + [23]))
     assert score([write(odd, tmp_path / "odd.parquet")], tmp_path / "odd.out.parquet", year=None).refused == 1
 

@@ -40,7 +40,17 @@ from farol.workbook.sample import write_sample
 from farol.workbook.sample_network import Network
 from farol.workbook.sample_panels import PROFILE, write_panels
 from farol.workbook.shards import deal_out
-from tests.batch.clusters import BIN, ENVIRON, SparkCluster, sail_server, spark_cluster
+from tests.batch.clusters import (
+    BIN,
+    ENVIRON,
+    SparkCluster,
+    answers,
+    free_port,
+    sail_server,
+    spark_cluster,
+    started,
+    stop,
+)
 from tests.batch.conftest import pupils, write
 from tests.bundles import make_bundle
 from tests.waiting import eventually
@@ -190,6 +200,49 @@ def test_a_bad_partition_is_named_and_the_rest_is_kept(
     again = done(artifacts, copy, tmp_path / "out")
     assert "Parts finished before: 11 of 12." in again.stdout, "what one engine finished the other need not do"
     assert pq.read_table(tmp_path / "out").equals(pq.read_table(expected))
+
+
+def assert_rest_is_done_here(artifacts: Path, source: Path, out: Path, expected: Path) -> None:
+    """Nothing stands under the name, and what was finished is not scored again."""
+    assert not out.exists()
+    finished = len([*out.with_name("out.partial").glob("part-*.json")])
+    again = done(artifacts, source, out)
+    assert again.returncode == 0, again.stderr
+    assert not finished or f"Parts finished before: {finished} of 12." in again.stdout
+    assert_same(out, expected)
+
+
+def test_workers_without_memory_end_with_a_clear_error(
+    cluster: SparkCluster, artifacts: Path, source: Path, expected: Path, tmp_path: Path
+) -> None:
+    (tmp_path / "spark-defaults.conf").write_text("spark.executor.pyspark.memory 400m\n", encoding="utf-8")
+    environ = {**ENVIRON, "SPARK_CONF_DIR": str(tmp_path)}
+    result = done(artifacts, source, tmp_path / "out", "--master", cluster.url, environ=environ)
+    assert result.returncode == 2
+    # Which comes first depends on where the memory ends: while the worker starts, or while it scores.
+    assert "There is not enough memory." in result.stderr or "The cluster gave up." in result.stderr
+    assert "Traceback" not in result.stderr
+    assert_rest_is_done_here(artifacts, source, tmp_path / "out", expected)
+
+
+def test_a_server_that_the_system_kills_loses_nothing(
+    artifacts: Path, source: Path, expected: Path, tmp_path: Path
+) -> None:
+    port = free_port()
+    words = (str(BIN / "sail"), "spark", "server", "--ip", "127.0.0.1", "--port", str(port))
+    server = started(tmp_path / "sail", *words)
+    eventually(lambda: answers(port), seconds=60)
+    with (tmp_path / "log").open("wb") as log:
+        remote = command(artifacts, source, tmp_path / "out", "--remote", f"sc://127.0.0.1:{port}")
+        process = subprocess.Popen(remote, env=ENVIRON, stdout=log, stderr=log)
+    eventually(lambda: [*(tmp_path / "out.partial").glob("part-*.json")], seconds=120)
+    stop(server)  # as the system does to a process when memory ends
+    assert process.wait(timeout=120) == 2
+    told = (tmp_path / "log").read_text("utf-8")
+    assert "The cluster gave up." in told
+    assert "finished parts are kept" in told
+    assert "Traceback" not in told
+    assert_rest_is_done_here(artifacts, source, tmp_path / "out", expected)
 
 
 def test_a_bundle_that_was_changed_on_the_way_is_refused(

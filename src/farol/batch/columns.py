@@ -46,14 +46,11 @@ class ColumnMap:
         )
 
 
-def column_map(
-    bundle: Bundle, headers: Sequence[str], year: int, *, keep: Sequence[str], file: str, ignore_year: bool = False
-) -> ColumnMap:
+def column_map(bundle: Bundle, headers: Sequence[str], year: int, *, keep: Sequence[str], file: str) -> ColumnMap:
     """The columns of a file with these headers, of a year, for the inputs of a bundle's task.
 
-    Identifiers, a column of years and the columns named by `keep` are carried through. With `ignore_year` the rows do
-    not say their year. Raises InputError when a column stands twice, when
-    `keep` names none of the headers, and when none is an input.
+    Identifiers, a column of years and the columns named by `keep` are carried through. Raises InputError when a column
+    stands twice, when `keep` names none of the headers, and when none is an input.
     """
     profile, wanted = bundle.profile, bundle.inputs.columns
     index = HeaderIndex(profile, year)
@@ -97,7 +94,7 @@ def column_map(
             got=msg("the columns {names}", names=", ".join(headers) or "–"),
             where=Place(file=file),
         )
-    return ColumnMap(inputs, tuple(sorted(carried)), None if ignore_year else year_place, tuple(unread), tuple(codes))
+    return ColumnMap(inputs, tuple(sorted(carried)), year_place, tuple(unread), tuple(codes))
 
 
 def _says_year(profile: Profile, name: str | None, header: str) -> bool:

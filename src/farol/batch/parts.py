@@ -102,9 +102,7 @@ def _planned(bundle: Bundle, path: str, *, year: int | None, this_year: int, kee
         schema = headers_of(source, bundle.profile)
     said = year if year is not None else _said_year(bundle, path)
     of_rows = this_year if said is None else said
-    columns = column_map(
-        bundle, schema.names, of_rows, keep=keep, file=without_secrets(path), ignore_year=year is not None
-    )
+    columns = column_map(bundle, schema.names, of_rows, keep=keep, file=without_secrets(path))
     return PlannedFile(source, seen, schema, columns, of_rows)
 
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 import codecs
 import csv
 import io
+import shutil
+import tempfile
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
@@ -17,7 +19,7 @@ from numpy.typing import NDArray
 
 from farol.batch.arrow import arrow
 from farol.batch.columns import ColumnMap
-from farol.batch.filesystem import open_seekable, store_errors, without_secrets
+from farol.batch.filesystem import is_address, open_seekable, store_errors, without_secrets
 from farol.errors import InputError, Place
 from farol.i18n import Message, msg
 from farol.profile import Profile
@@ -91,7 +93,7 @@ def headers_of(file: SourceFile, profile: Profile) -> Any:
     if file.kind == "csv":
         return pa.schema([(name, pa.string()) for name in file.headers])
     if file.kind == "workbook":
-        return _workbook(file, profile).schema
+        return _workbook(file, profile).batch.schema
     if file.kind == "ndjson":
         with _opened(file) as (stream, _):
             block = next(blocks_of(stream, quoted=False), pa.py_buffer(b""))
@@ -107,18 +109,28 @@ def row_groups(file: SourceFile) -> list[int]:
         return [metadata.row_group(group).num_rows for group in range(metadata.num_row_groups)]
 
 
+@dataclass(frozen=True, slots=True)
+class LostRow:
+    """A row of a workbook that is no pupil's to be scored: its number in the sheet, from 1, and why."""
+
+    sheet: str
+    row: int
+    reason: Message
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class Rows:
     """Rows of a file: a pyarrow.RecordBatch with the columns that are wanted, and how many stood in the file.
 
     `places` (n,) are those of the batch's rows among them, from 0; None where all could be read. `read`: how many bytes
-    of the file had been read with them; None where nobody knows.
+    of the file had been read with them; None where nobody knows. `lost` counts in `total`.
     """
 
     batch: Any
     total: int
     places: NDArray[np.int64] | None = None
     read: int | None = None
+    lost: tuple[LostRow, ...] = ()
 
 
 Piece = Callable[[], Rows]
@@ -141,7 +153,8 @@ def pieces_of(
                     for batch in source.iter_batches(BATCH_ROWS, row_groups=[group], columns=wanted, use_threads=False):
                         yield _read(batch.select(wanted))
     elif file.kind == "workbook":
-        yield _read(_workbook(file, profile).select(wanted))
+        rows = _workbook(file, profile)
+        yield lambda: replace(rows, batch=rows.batch.select(wanted))
     elif file.kind == "arrow":
         with _opened(file) as (stream, raw), _arrow_reader(stream, seekable=file.compression is None) as reader:
             tell = reader.tell if isinstance(reader, _FileReader) else raw
@@ -360,13 +373,37 @@ def _csv_file(path: str, compression: str | None) -> SourceFile:
     return SourceFile(path, "csv", compression, separator, encoding, tuple(headers), reader.line_num)
 
 
-def _workbook(file: SourceFile, profile: Profile) -> Any:
+_LOST = ("missing_student", "unusable_code", "other_headers", "no_period")
+"""Findings whose rows have values and are left out."""
+
+
+def _workbook(file: SourceFile, profile: Profile) -> Rows:
     """A workbook's pupils of all years as one record batch, cleaned as for training."""
     pa = arrow()
-    panel = read_panel_isolated(Path(file.path), profile)
+    with _on_this_machine(file.path) as path:
+        panel = read_panel_isolated(path, profile)
+    lost = [
+        LostRow(finding.sheet, row, finding.message)
+        for finding in panel.findings
+        if finding.code in _LOST
+        for row in finding.rows
+    ]
     numbers = {name: pa.array(values, from_pandas=True) for name, values in panel.numbers.items()}
     words = {name: pa.array(values.tolist(), pa.string()) for name, values in panel.categories.items()}
     identifier = next(iter(profile.identifiers), "row")
     year = "year" if profile.periods is None else profile.periods.column
     table = {identifier: pa.array(panel.student.tolist()), year: pa.array(panel.year), **numbers, **words}
-    return pa.RecordBatch.from_pydict(table)
+    return Rows(pa.RecordBatch.from_pydict(table), len(panel.year) + len(lost), lost=tuple(lost))
+
+
+@contextmanager
+def _on_this_machine(path: str) -> Iterator[Path]:
+    """A workbook as a file of this machine."""
+    if not is_address(path):
+        yield Path(path)
+        return
+    with tempfile.TemporaryDirectory(prefix="farol-workbook-") as folder, open_seekable(path) as source:
+        copy = Path(folder) / PurePosixPath(path.partition("?")[0]).name
+        with copy.open("wb") as file:
+            shutil.copyfileobj(source, file)
+        yield copy

@@ -271,8 +271,10 @@ def score_part(job: Job, place: int, blocks: ThreadPoolExecutor | None = None, a
             for encoded, scored, read in _in_order(score, pieces_in(part, job.scorer), blocks, ahead):
                 writer.write(encoded)
                 for refusal in scored.refused:
-                    number, reason = part.first + rows + refusal.row + 1, refusal.reason.render(job.scorer.locale)
-                    refused.append((file.name, number, refusal.column, reason))
+                    reason = refusal.reason.render(job.scorer.locale)
+                    before = 0 if refusal.sheet else part.first + rows
+                    source = f"{file.name}, {refusal.sheet}" if refusal.sheet else file.name
+                    refused.append((source, before + refusal.row + 1, refusal.column, reason))
                 rows += scored.rows
                 unanswered += scored.unanswered
                 at_risk += scored.at_risk
@@ -295,7 +297,11 @@ def score_part(job: Job, place: int, blocks: ThreadPoolExecutor | None = None, a
         raise InputError(
             msg("There is not enough memory."),
             where=Place(file=part.name),
-            fix=msg("Score fewer parts at once with {option}; finished parts are kept.", option="--threads"),
+            fix=msg(
+                "Score fewer parts at once with {option}, or give a cluster's workers more memory; finished parts are "
+                "kept.",
+                option="--threads",
+            ),
         ) from error
     finally:
         answers.unlink(missing_ok=True)
@@ -365,7 +371,7 @@ def _finish(job: Job, *, resumed: int) -> BatchReport:
         elif output.is_folder:
             for leftover in (_PLAN, *(f"{name}{end}" for name in names for end in (".json", ".refused.csv"))):
                 (work / leftover).unlink()
-            for unfinished in work.glob(".part-*"):  # of a run that was killed
+            for unfinished in work.glob(".*"):  # of a run that was killed
                 unfinished.unlink()
             _replace_folder(work, output.path)
         else:

@@ -32,11 +32,15 @@ from farol.workbook.texts import parse_number
 
 @dataclass(frozen=True, slots=True)
 class RefusedRow:
-    """A row that cannot be scored: its place among those read with it, from 0, the header of the column, and why."""
+    """A row that cannot be scored: its place among those read with it, from 0, the header of the column, and why.
+
+    Of a row that a workbook's reader left out, the place is that in the `sheet`.
+    """
 
     row: int
     column: str
     reason: Message
+    sheet: str = ""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -106,10 +110,11 @@ class BatchScorer:
         if places is not None:
             reasons = [replace(reason, row=int(places[reason.row])) for reason in reasons]
             reasons += [RefusedRow(row, "", _ODD_CELLS) for row in np.delete(np.arange(rows.total), places).tolist()]
+        reasons += [RefusedRow(lost.row - 1, "", lost.reason, lost.sheet) for lost in rows.lost]
         return ScoredBatch(
             answers=self._answers(batch, columns, scores, first + 1 + (kept if places is None else places[kept])),
             rows=rows.total,
-            refused=sorted(reasons, key=lambda reason: reason.row),
+            refused=sorted(reasons, key=lambda reason: (reason.sheet, reason.row)),
             counts=self.scorer.counts(scores),
             at_risk=int((scores.prediction == 1).sum()),
             unanswered=int((scores.prediction == NO_ANSWER).sum()),

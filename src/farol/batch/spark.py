@@ -11,7 +11,9 @@ same time because the cluster speculates, comes to the same file and doubles not
 from __future__ import annotations
 
 import json
+import os
 import tempfile
+import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor, wait
 from contextlib import contextmanager
@@ -53,9 +55,13 @@ def open_session(*, master: str | None, remote: str | None) -> Any:
     builder = SparkSession.builder.appName("farol")
     try:
         if remote:
-            return builder.remote(remote).getOrCreate()
+            return _patient(builder.remote(remote).getOrCreate())
         # A file is scored as it was planned, so the answers do not depend on how often a task was tried.
-        return builder.master(str(master)).config("spark.ui.showConsoleProgress", "false").getOrCreate()
+        # A session by Spark Connect leaves this behind, and pyspark would open no other kind afterwards.
+        os.environ.pop("SPARK_CONNECT_MODE_ENABLED", None)
+        session = builder.master(str(master)).config("spark.ui.showConsoleProgress", "false").getOrCreate()
+        # It would fill the terminal with the traceback of each try; the workers have their own logs.
+        session.sparkContext.setLogLevel("FATAL")
     except (PySparkException, OSError, RuntimeError, ValueError) as error:
         raise InputError(
             msg("Spark cannot be reached."),
@@ -64,6 +70,18 @@ def open_session(*, master: str | None, remote: str | None) -> Any:
             got=msg("{kind}", kind=type(error).__name__),
             where=Place(field=remote or master),
         ) from error  # fmt: skip
+    return session
+
+
+def _patient(session: Any) -> Any:
+    """A session that asks a server again for ten seconds, not for ten minutes, before it says that nobody answers. For
+    one that died it asks several times: for its answer, its state, its end.
+    """
+    from pyspark.sql.connect.client.retries import DefaultPolicy  # noqa: PLC0415  an extra
+
+    warnings.filterwarnings("ignore", message=".*RETRIES_EXCEEDED")  # our error says it
+    session.client.set_retry_policies([DefaultPolicy(max_retries=6, max_backoff=4000)])
+    return session
 
 
 def on_spark(session: Any) -> Engine:

@@ -37,6 +37,7 @@ def fitted_on_spark(session: Any, settings: Mapping[str, object], files: Sequenc
     logging.getLogger("XGBoost-PySpark").setLevel(logging.WARNING)  # else it tells every round
     try:
         from xgboost.spark import SparkXGBRegressor  # noqa: PLC0415  an extra
+        from xgboost.spark.utils import _get_max_num_concurrent_tasks as cores_of  # noqa: PLC0415
     except ImportError as error:
         raise MissingExtraError(
             msg("Working on Spark needs a library that is not installed."), extra="spark"
@@ -44,10 +45,12 @@ def fitted_on_spark(session: Any, settings: Mapping[str, object], files: Sequenc
     its: dict[str, Any] = {name: value for name, value in settings.items() if name not in _NOT_ITS}
     folder = files[0].parent / f"{files[0].stem}-parquet"
     names = _as_parquet(files, folder)
+    with cluster_gave_up(_SEEN_BY_ALL):
+        session.range(1).count()  # the workers are there when this is done
     estimator = SparkXGBRegressor(  # labels may lie between 0 and 1, which a classifier takes as classes
         features_col=names,
         label_col=_LABEL,
-        num_workers=session.sparkContext.defaultParallelism,
+        num_workers=cores_of(session.sparkContext),  # with one more than there are it would wait for ever
         n_estimators=ROUNDS,
         random_state=settings["seed"],
         verbose=False,
