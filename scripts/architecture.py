@@ -25,12 +25,12 @@ def rooms() -> dict[str, set[str]]:
     """Each room with the rooms it imports."""
     graph = grimp.build_graph(ROOT)
     modules = [module for module in graph.modules if module != ROOT]
-    found: dict[str, set[str]] = {room_of(module): set() for module in modules}
+    below: dict[str, set[str]] = {room_of(module): set() for module in modules}
     for module in modules:
         for imported in graph.find_modules_directly_imported_by(module):
             if imported != ROOT and room_of(imported) != room_of(module):
-                found[room_of(module)].add(room_of(imported))
-    return found
+                below[room_of(module)].add(room_of(imported))
+    return below
 
 
 def reachable(room: str, arrows: dict[str, set[str]]) -> set[str]:

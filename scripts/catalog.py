@@ -30,17 +30,17 @@ KEYWORDS: dict[str, None] = {"msg": None, "_": None, "gettext": None}
 
 def extracted() -> dict[str, str]:
     """Every source text → where it stands first, from the code and the templates."""
-    found: dict[str, str] = {}
+    texts: dict[str, str] = {}
     for name, line, text, _comments, _context in extract_from_dir(
         SOURCE,
         method_map=[("**.py", "python"), ("**/templates/**", "jinja2.ext.babel_extract")],
         keywords=KEYWORDS,
     ):
         if isinstance(text, str) and text:
-            found.setdefault(text, f"{name}:{line}")
+            texts.setdefault(text, f"{name}:{line}")
     for name, setting in Settings.model_fields.items():  # a page shows what each is for
-        found.setdefault(setting.description or "", f"settings.py, {name}")
-    return found
+        texts.setdefault(setting.description or "", f"settings.py, {name}")
+    return texts
 
 
 def merged() -> tuple[Catalog, list[str]]:
@@ -101,9 +101,9 @@ def main(arguments: list[str]) -> int:
         COMPILED.write_bytes(compiled(merged()[0]))
         return 0
     if arguments == ["check"]:
-        found = list(problems())
-        print("\n".join(found) or "the catalogue is complete")
-        return 1 if found else 0
+        faults = list(problems())
+        print("\n".join(faults) or "the catalogue is complete")
+        return 1 if faults else 0
     print(__doc__)
     return 2
 

@@ -66,11 +66,11 @@ def main(npm: list[str]) -> int:
     """0 when the files are there, 1 when they could not be had; the pages work without."""
     if is_laid_in():
         return 0
-    found = shutil.which("npm")
-    if not npm and found is None:
+    installed = shutil.which("npm")
+    if not npm and installed is None:
         return 1
     try:
-        lay_in(npm or [str(found)])
+        lay_in(npm or [str(installed)])
     except (OSError, subprocess.SubprocessError, ValueError) as error:
         shutil.rmtree(FOLDER, ignore_errors=True)
         print(f"farol: no {PACKAGE} from npm's registry ({type(error).__name__}: {error})", file=sys.stderr)
