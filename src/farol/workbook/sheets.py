@@ -169,13 +169,6 @@ def _read_file(path: Path, profile: Profile, limits: Limits, given: int | None) 
     return RawWorkbook([path.name], [sheet], about_names(choice, profile.sheet_pattern))
 
 
-def _is_folder(path: Path) -> bool:
-    try:
-        return path.is_dir()
-    except OSError:  # a name that is too long, say: opening it has the words
-        return False
-
-
 def _content(path: Path, limits: Limits) -> bytes:
     try:
         if not stat.S_ISREG(path.stat().st_mode) and not path.is_dir():
