@@ -133,7 +133,7 @@ def _not_asked(bundle: Bundle) -> ApiError:
 
 
 class ScoringGroup:
-    """Scores the requests that are parsed in one turn of the event loop as one batch; a lone one waits for nobody.
+    """Scores as one batch all requests that come until a turn of the event loop brings no other.
 
     Each scored alone would take 119 µs of the processor in place of 106 for a request at 16 connections, and 110 in
     place of 71 at 64, without the server (docs/serving.md says how that was measured).
@@ -147,9 +147,17 @@ class ScoringGroup:
         loop = asyncio.get_running_loop()
         future: asyncio.Future[ScoredPrediction] = loop.create_future()
         if not self._waiting:
-            loop.call_soon(self._score)
+            loop.call_soon(self._gathered, 0)
         self._waiting.append((served, request, future))
         return await future
+
+    def _gathered(self, before: int) -> None:
+        """Scores when a turn of the loop has brought no other request."""
+        now = len(self._waiting)
+        if before < now < MOST_AT_ONCE:
+            asyncio.get_running_loop().call_soon(self._gathered, now)
+        else:
+            self._score()
 
     def _score(self) -> None:
         group, self._waiting = self._waiting[:MOST_AT_ONCE], self._waiting[MOST_AT_ONCE:]

@@ -66,7 +66,7 @@ class InputForm:
     @property
     def takes_year(self) -> bool:
         """Whether a feature or a condition depends on the year of the values."""
-        return self.inputs.plan.needs_year or self.inputs.asked.needs_year
+        return self.inputs.needs_year
 
     def read(self, body: Mapping[str, Any]) -> PupilInput:
         """The values of a JSON object; ApiError (422) naming every field that cannot be used."""
@@ -151,7 +151,7 @@ class InputForm:
     @property
     def needs_period(self) -> bool:
         """Whether a caller must say the year or term: where it stands in a column, no calendar gives it."""
-        return self.takes_year and self.inputs.periods is not None
+        return self.inputs.periods is not None and self.takes_year
 
     def _year(self, given: object) -> int | None:
         if self.needs_period and self.inputs.periods is not None:

@@ -115,6 +115,7 @@ class Inputs:
     vocabularies: Mapping[str, Vocabulary]  # of the columns that are categories
     asked: AskedOf  # of which pupils the question is asked
     periods: Periods | None  # where years or terms stand in a column: no calendar gives them
+    needs_year: bool  # whether a feature or a condition depends on the year of the values
     _missing: Callable[[frozenset[str]], tuple[InputWarning, ...]] = field(init=False, repr=False)
 
     def __post_init__(self) -> None:
@@ -139,6 +140,7 @@ class Inputs:
             vocabularies=vocabularies(profile, columns),
             asked=asked,
             periods=profile.periods,
+            needs_year=plan.needs_year or asked.needs_year,
         )
 
     def example(self) -> dict[str, float | int | str]:

@@ -29,10 +29,6 @@ class JournalFullError(StoreError):
     retry_after: ClassVar[int] = 1
 
 
-QUIET_TURNS = 2
-"""Turns of the loop without another row until a group is committed: one to read a request, one to score it."""
-
-
 class Journal:
     """Gathers the rows in flight and commits them as one transaction; then each caller that waits gets its row.
 
@@ -98,11 +94,11 @@ class Journal:
                 await self._store(group)
 
     async def _gathered(self) -> None:
-        """Returns when a group is full, or when nothing more comes."""
-        quiet = 0
-        while quiet < QUIET_TURNS and (seen := len(self._waiting)) < self._group_size:
+        """Returns when a group is full, or a turn of the loop has brought no other row."""
+        before = 0
+        while before < (now := len(self._waiting)) < self._group_size:
+            before = now
             await asyncio.sleep(0)
-            quiet = 0 if len(self._waiting) > seen else quiet + 1
 
     async def _store(self, group: Sequence[tuple[Prediction, asyncio.Future[Prediction]]]) -> None:
         began = time.perf_counter()
