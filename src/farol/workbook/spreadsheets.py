@@ -40,7 +40,7 @@ _SHEET = re.compile(r"<(?:\w+:)?sheet\s([^<>]*)>")
 _RELATION = re.compile(r"<(?:\w+:)?Relationship\s([^<>]*)>")
 _ATTRIBUTE = re.compile(r"\b(?:(\w+):)?(\w+)\s*=\s*(?:\"([^\"]*)\"|'([^']*)')")
 _OTHER_ERROR = re.compile(
-    rb'(\st="e"[^<>]*>(?:<f[^<>]*>[^<]*</f>|<f[^<>]*/>)?<v>)(?!#(?:N/A|DIV/0!|REF!|VALUE!|NAME\?|NUM!|NULL!)<)[^<]+'
+    rb'(\st="e"[^<>]{0,200}>(?:<f[^<>]*>[^<]*</f>|<f[^<>]*/>)?<v>)(?!#(?:N/A|DIV/0!|REF!|VALUE!|NAME\?|NUM!|NULL!)<)[^<]+'
 )
 _ENCRYPTED_XLSX = "EncryptedPackage".encode("utf-16-le")
 _ENCRYPTED_XLS = re.compile(rb"\x09\x08\x10\x00\x00\x06\x05\x00.{12}(?:\x86\x00\x00\x00)?\x2f\x00", re.DOTALL)
