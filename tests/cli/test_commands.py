@@ -234,7 +234,7 @@ def test_a_schools_own_log_starts_with_its_forecast_alone(school: Path) -> None:
     status = command(school, "status")
     assert (status.returncode, status.stderr) == (0, "")
     assert status.stdout.count("Nothing to do") == 2
-    assert "for the sheet that the model was trained with: 1156" in status.stdout
+    assert "for the sheet that the model was trained with: 1,156" in status.stdout
 
 
 def test_a_second_start_stores_and_trains_nothing(school: Path) -> None:

@@ -110,7 +110,7 @@ def train(
         str | None,
         typer.Option(
             "--master",
-            help=_("With a folder of panels: the Spark cluster that trains the trees, such as spark://host:7077."),
+            help=_("With a folder of panels: the Spark cluster that trains the trees, such as spark://n1:7077."),
         ),
     ] = None,
 ) -> None:

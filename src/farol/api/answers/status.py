@@ -56,7 +56,7 @@ class AdviceAnswer(Shape):
     label: str = Field(description=_("The kind in a few words, in the language of the request."))
     summary: str = Field(description=_("The advice in one sentence."))
     why: list[str] = Field(description=_("The reason in words first, then window and reference."))
-    numbers: list[str] = Field(description=_("The figures behind the words."))
+    numbers: list[str] = Field(description=_("The figures for these words."))
     steps: list[str] = Field(description=_("What to do, with commands and pages."))
     feature: str | None = Field(description=_("The feature to look at; null if the advice is not about one feature."))
     meaning: str | None
