@@ -174,6 +174,9 @@ def test_an_unknown_label_names_the_headers(tmp_path: Path) -> None:
         propose(college(tmp_path / "college.csv"), "Nota < 3", "en")
     with pytest.raises(InputError, match="could say how it ended"):
         propose(tmp_path / "college.csv", "Nome", "en")
+    with pytest.raises(InputError, match="the condition none") as refusal:
+        propose(tmp_path / "college.csv", "Conselho << 10", "en")
+    assert '"Conselho < 10"' in str(refusal.value.expected)
 
 
 def test_sheets_of_years_give_a_question_of_next_year(tmp_path: Path) -> None:
