@@ -58,6 +58,12 @@ def port(trained: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[in
 BEGIN = b"GET /health HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n"
 
 
+def test_no_header_names_the_software(port: int) -> None:
+    head, _, _ = sent(port, BEGIN, b"\r\n").lower().partition(b"\r\n\r\n")
+    assert b"\r\ndate: " in head
+    assert b"\r\nserver:" not in head
+
+
 def test_headers_up_to_the_limit_are_read(port: int) -> None:
     filler = b"X-Filler: " + b"a" * (MOST_HEAD_BYTES - len(BEGIN) - 100) + b"\r\n"
     assert sent(port, BEGIN, filler, b"\r\n").startswith(b"HTTP/1.1 200 ")

@@ -15,6 +15,7 @@ from typing import Annotated
 from fastapi import Header
 from starlette.types import Scope
 
+from farol.api.requests import fields_of
 from farol.api.schemas import PupilInput
 from farol.api.texts import marked as _
 from farol.errors import ApiError, FieldProblem
@@ -65,9 +66,9 @@ def hashes_of_row(key: str | None, task: str, index: int, given: PupilInput) -> 
 
 def key_of(scope: Scope) -> str | None:
     """The key of a request. ApiError (422) for one that cannot be used, or given twice."""
-    keys: list[str] = [value.decode("latin-1") for name, value in scope["headers"] if name == _HEADER]
-    if not keys:
+    if _HEADER not in fields_of(scope):
         return None
+    keys: list[str] = [value.decode("latin-1") for name, value in scope["headers"] if name == _HEADER]
     if len(keys) > 1 or not _KEY.fullmatch(keys[0]):
         expected = msg("one text of 1 to {most} visible ASCII characters", most=255)
         problem = FieldProblem(HEADER, msg("{field} cannot be used.", field=HEADER), expected)

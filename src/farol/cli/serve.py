@@ -122,6 +122,7 @@ def _serve(
         app,
         http=HTTP,
         access_log=False,  # ours says no more than a route's template
+        server_header=False,  # whoever asks need not know which software answers
         log_config=logging_config(settings),
     )
     announce(settings)

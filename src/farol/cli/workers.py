@@ -52,6 +52,7 @@ def supervise(settings: Settings, sockets: list[socket], started: Callable[[], N
             workers=settings.workers,
             http=HTTP,
             access_log=False,  # ours says no more than a route's template
+            server_header=False,
             log_config=logging_config(settings),
         )
         started()
