@@ -19,7 +19,7 @@ from concurrent.futures import ThreadPoolExecutor, wait
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from threading import Lock
+from threading import BoundedSemaphore, Lock
 from typing import Any
 
 from farol.batch.arrow import arrow
@@ -203,6 +203,11 @@ class SentBundle:
 _SCORERS: dict[str, Scorer] = {}
 _LOCK = Lock()  # Sail runs the tasks of a worker as threads
 
+_PLACES = BoundedSemaphore(os.cpu_count() or 1)
+"""Parts that one process scores at once. Sail begins all parts of a query at once, as threads: more than there are
+processors would hold each other up, and take nearly twice as long (`python -m benchmarks.engines`).
+"""
+
 
 def _scorer_of(bundle: SentBundle) -> Scorer:
     """The scorer of a bundle, which is unpacked and verified once in each worker."""
@@ -240,7 +245,8 @@ class SentJob:
         if is_finished(self.output, place):  # by a task that ran before
             return
         scorer = BatchScorer(_scorer_of(self.bundle), reasons=self.reasons, locale=self.locale)
-        score_part(Job(scorer, self.parts, self.output, self.schema, lambda _rows, _bytes: None), place)
+        with _PLACES:
+            score_part(Job(scorer, self.parts, self.output, self.schema, lambda _rows, _bytes: None), place)
 
 
 def _result(place: int, error: str | None) -> Any:
