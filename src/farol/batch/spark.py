@@ -56,7 +56,6 @@ def open_session(*, master: str | None, remote: str | None) -> Any:
     try:
         if remote:
             return _patient(builder.remote(remote).getOrCreate())
-        # A file is scored as it was planned, so the answers do not depend on how often a task was tried.
         # A session by Spark Connect leaves this behind, and pyspark would open no other kind afterwards.
         os.environ.pop("SPARK_CONNECT_MODE_ENABLED", None)
         session = builder.master(str(master)).config("spark.ui.showConsoleProgress", "false").getOrCreate()
