@@ -113,6 +113,8 @@ def ods(content: str) -> bytes:
 
 
 _TABLE = '<table:table table:name="PEDE2022"><table:table-row>'
+_ODS_STRING = '<table:table-cell office:value-type="string">'
+_RAISED_STYLE = '<style:style style:name="T1"><style:text-properties style:text-position="super 58%"/></style:style>'
 _ODS_FAILED = '<table:table-cell office:value-type="string" calcext:value-type="error"'
 
 
@@ -177,6 +179,11 @@ HOSTILE: dict[str, Callable[[int], bytes]] = {
     "cells without an end.ods": lambda n: ods(_TABLE + "<table:table-cell " * n),
     "failed cells.ods": lambda n: ods(_TABLE + (_ODS_FAILED + "/>") * n),
     "failed texts without an end.ods": lambda n: ods(_TABLE + (_ODS_FAILED + "><text:p ") * n),
+    "raised texts without an end.ods": lambda n: ods(
+        _RAISED_STYLE + _TABLE + _ODS_STRING + "<text:span text:style-name='T1'>1" * n
+    ),
+    "styles of text without an end.ods": lambda n: ods("<style:style style:name='T1' " * n + _TABLE),
+    "names of a style.ods": lambda n: ods("<style:style" + " style:name='T1'" * n),
     "spanned cells.ods": lambda n: ods(
         _TABLE + '<table:table-cell table:number-rows-spanned="999999999" table:number-columns-spanned="999"/>' * n
     ),

@@ -12,6 +12,7 @@ from farol.workbook.markup import odd_shared_strings, read_marks, read_ods_marks
 from farol.workbook.panel import read_panel
 from farol.workbook.raw import EMPTY_TEXT, CellError, Footnoted
 from tests.workbook.making import PEDE, only, pupils, write_xlsx
+from tests.workbook.test_sheets import write_ods
 
 ENOUGH = 50_000_000
 EMPTY_SEVENTH = {7: EMPTY_TEXT}
@@ -140,6 +141,47 @@ def test_a_footnote_is_no_digit_of_a_value_or_a_code(tmp_path: Path, shared: boo
     panel = read_panel(path, PEDE)
     assert panel.student.tolist() == ["RA-1", "RA-2", "RA-9"]
     assert (only(panel, "footnote").rows, only(panel, "footnote").severity) == ((2,), "warning")
+
+
+def odf(content: str, kind: str) -> bytes:
+    """The markup of an ods sheet whose text style T1 has characters of this kind."""
+    style = f'<style:style style:name="T1" style:family="text"><style:text-properties style:text-position="{kind}"/>'
+    return (style + '</style:style><table:table table:name="PEDE2022">' + content).encode()
+
+
+@pytest.mark.parametrize(("kind", "is_raised"), [("super 58%", True), ("-33% 58%", True), ("0% 100%", False)])
+def test_footnotes_of_an_ods_text_are_left_out(kind: str, is_raised: bool) -> None:
+    cell = '<table:table-cell office:value-type="string"{}>{}</table:table-cell>'
+    span = '<text:span text:style-name="T1">{}</text:span>'
+    row = "<table:table-row>{}</table:table-row>"
+    content = row.format(cell.format("", "<text:p>7,5" + span.format("1") + "</text:p>")) + row.format(
+        cell.format("", f"<text:p>{span.format('2')}</text:p>")
+        + cell.format(' table:number-columns-repeated="2"', f"<office:annotation><text:p>n</text:p></office:annotation>"
+                      f"<text:p>RA &amp; {span.format('9')}</text:p><text:p>b</text:p>")
+    )  # fmt: skip
+    marks = read_ods_marks(odf(content, kind))["PEDE2022"]
+    assert marks.odd == ({(0, 0): "7,5", (1, 1): "RA & \nb", (1, 2): "RA & \nb"} if is_raised else {})
+
+
+def test_a_footnote_in_ods_is_no_digit_of_a_code(tmp_path: Path) -> None:
+    path = write_ods(tmp_path / "book.ods", {"PEDE2022": pupils(3, {"RA": ["RA-1", "RA-2", "RA-9"]})})
+    with ZipFile(path) as archive:
+        members = {name: archive.read(name).decode() for name in archive.namelist()}
+    style = '<style:style style:name="Up" style:family="text"><style:text-properties style:text-position="super 58%"/>'
+    content = members["content.xml"].replace("RA-1<", 'RA-1<text:span text:style-name="Up">2</text:span><', 1)
+    head, end, rest = content.partition("</office:automatic-styles>")
+    if not end:
+        head, end, rest = content.partition("<office:body")
+        head += "<office:automatic-styles>" + style + "</style:style></office:automatic-styles>"
+    else:
+        head += style + "</style:style>"
+    members["content.xml"] = head + end + rest
+    with ZipFile(path, "w") as archive:
+        for name, text in members.items():
+            archive.writestr(name, text)
+    panel = read_panel(path, PEDE)
+    assert panel.student.tolist() == ["RA-1", "RA-2", "RA-9"]
+    assert only(panel, "footnote").rows == (2,)
 
 
 def change_sheet(path: Path, text: str, *, shared: bool) -> None:

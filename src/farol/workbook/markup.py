@@ -55,6 +55,12 @@ _RAISED = re.compile(rb"<(?:\w+:)?vertAlign\s[^<>]*\b(?:superscript|subscript)\b
 _RUN_TEXT = re.compile(rb"<(?:\w+:)?t(?:\s[^<>]*)?>([^<]*)<")
 _NO_TEXT = re.compile(rb"(?:<[^<>]*>|\s)*+")
 
+_ODS_TEXT_STYLE = re.compile(rb"<style:style\s([^<>]*)>\s*<style:text-properties\s([^<>]*)")
+_ODS_STYLE_NAME = re.compile(rb"\sstyle:name=[\"']([^\"'<>]*)[\"']")
+_ODS_RAISED = re.compile(rb"style:text-position=[\"'](?!0%)")
+_ODS_SPAN = re.compile(rb"<text:span\s([^<>]*)>([^<]*)")
+_ODS_SPAN_STYLE = re.compile(rb"text:style-name=[\"']([^\"'<>]*)[\"']")
+_ODS_WORDS = re.compile(rb"<text:p(?=[\s>])|>([^<]+)")
 _ODS_SHEET = re.compile(rb"<table:table\s([^<>]*)>")
 _ODS_NAME = re.compile(rb"\btable:name=(?:\"([^\"]*)\"|'([^']*)')")
 _ODS_TAG = re.compile(rb"<table:(table-row|table-cell|covered-table-cell)(?=[\s/>])([^<>]*)>")
@@ -63,6 +69,7 @@ _ODS_SPANNED = tuple(
     re.compile(rb"\stable:number-%b-spanned=[\"']([0-9]{1,9})[\"']" % way) for way in (b"rows", b"columns")
 )
 _ODS_FAILED = re.compile(rb"\scalcext:value-type=[\"']error[\"']")
+_ODS_STRING = re.compile(rb"\soffice:value-type=[\"']string[\"']")
 _ODS_PERCENT = re.compile(rb"\soffice:value-type=[\"']percentage[\"']")
 _ODS_TEXT = re.compile(rb"<text:p[^<>]*>([^<]*)<")
 _ODS_MOST_REPEATED = 10_000
@@ -137,6 +144,7 @@ def _without_footnotes(markup: bytes) -> str:
 
 def read_ods_marks(content: bytes) -> dict[str, Marks]:
     """The marks of each sheet by its name, from the content.xml of an ods workbook; `span` is exact."""
+    raised = _raised_styles(content)
     parts = list(_ODS_SHEET.finditer(content))
     ends = [*(part.start() for part in parts), len(content)][1:]
     marks = {}
@@ -144,7 +152,7 @@ def read_ods_marks(content: bytes) -> dict[str, Marks]:
         name = _ODS_NAME.search(part[1])
         if name is not None:
             text = (name[1] or name[2] or b"").decode("utf-8", "replace")
-            marks[html.unescape(text)] = _ods_sheet_marks(content[part.end() : end])
+            marks[html.unescape(text)] = _ods_sheet_marks(content[part.end() : end], raised)
     return marks
 
 
@@ -276,13 +284,39 @@ def _column(letters: bytes) -> int:
     return number - 1
 
 
-def _ods_sheet_marks(sheet: bytes) -> Marks:
+def _raised_styles(content: bytes) -> frozenset[bytes]:
+    """The names of the styles that raise or lower characters."""
+    styles = (style for style in _ODS_TEXT_STYLE.finditer(content) if _ODS_RAISED.search(style[2]))
+    return frozenset(name[1] for style in styles if (name := _ODS_STYLE_NAME.search(b" " + style[1])))
+
+
+def _ods_footnoted(inside: bytes, raised: Collection[bytes]) -> Cell:
+    """The text of a cell without its raised and lowered characters; None where it has none, or nothing else."""
+
+    def kept(span: re.Match[bytes]) -> bytes:
+        style = _ODS_SPAN_STYLE.search(span[1])
+        return b"<text:span>" if style and style[1] in raised else span[0]
+
+    inside = inside.rpartition(b"</office:annotation>")[2]
+    without = _ODS_SPAN.sub(kept, inside)
+    if without == inside:
+        return None
+    paragraphs = b"".join(b"\n" if words[1] is None else words[1] for words in _ODS_WORDS.finditer(without))
+    text = html.unescape(paragraphs.decode("utf-8", "replace")).strip()
+    return Footnoted(text) if text else None
+
+
+def _ods_sheet_marks(sheet: bytes, raised: Collection[bytes] = ()) -> Marks:
     odd: dict[tuple[int, int], Cell] = {}
     merged: list[Block] = []
     percent: list[tuple[int, int]] = []
     rows = columns = 0
     row = column = row_repeated = 0
+    texts: list[tuple[int, list[tuple[int, int]]]] = []  # where the content of a cell with text begins, and its places
+    ends: list[int] = []
     for tag in _ODS_TAG.finditer(sheet):
+        if len(ends) < len(texts):
+            ends.append(tag.start())
         repeated = _ODS_REPEATED.search(tag[2])
         times = int(repeated[1]) if repeated else 1
         if tag[1] == b"table-row":
@@ -292,6 +326,9 @@ def _ods_sheet_marks(sheet: bytes) -> Marks:
             rows, columns = row + row_repeated, max(columns, column + times)
             if _ODS_PERCENT.search(tag[2]) and row_repeated * times <= _ODS_MOST_REPEATED:
                 percent += [(row + i, column + j) for i in range(row_repeated) for j in range(times)]
+            if raised and _ODS_STRING.search(tag[2]) and row_repeated * times <= _ODS_MOST_REPEATED:
+                places = [(row + i, column + j) for i in range(row_repeated) for j in range(times)]
+                texts.append((tag.end(), places))
             if _ODS_FAILED.search(tag[2]) and row_repeated * times <= _ODS_MOST_REPEATED:
                 text = _ODS_TEXT.match(sheet, tag.end())
                 error = _failure_of(text[1] if text else b"")
@@ -303,4 +340,8 @@ def _ods_sheet_marks(sheet: bytes) -> Marks:
             down, right = (int(span[1]) if (span := pattern.search(tag[2])) else 1 for pattern in _ODS_SPANNED)
             merged.append(Block(row, column, row + down - 1, column + right - 1))
         column += times
+    for (begin, places), end in zip(texts, [*ends, len(sheet)], strict=False):
+        footnoted = _ods_footnoted(sheet[begin:end], raised)
+        if footnoted is not None:
+            odd |= dict.fromkeys(places, footnoted)
     return Marks(rows, rows * columns, odd, merged, percent)

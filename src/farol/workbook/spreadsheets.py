@@ -112,7 +112,7 @@ def _read_ods(
     for name, cells in book.rows.items():
         _place(cells, marks.get(name, _NO_MARKS))
     sheets = [
-        RawSheet(name, years[name], cells, _ODS, merged=marks.get(name, _NO_MARKS).merged)
+        RawSheet(name, years[name], cells, _ODS, 0, _notes(mark := marks.get(name, _NO_MARKS)), mark.merged)
         for name, cells in book.rows.items()
     ]
     return RawWorkbook(book.names, sheets, _about(choice, pattern, book.hidden))
@@ -155,9 +155,7 @@ def _read_xlsx(
         except CalamineError as error:
             raise damaged(file, name) from error
         _place(cells, marks)
-        rows = sorted({row + 1 for (row, _), cell in marks.odd.items() if isinstance(cell, Footnoted)})
-        notes = {"footnote": rows} if rows else {}
-        return RawSheet(name, years[name], cells, FROM_WORKBOOK, marks.rows, notes, merged_blocks(sheet))
+        return RawSheet(name, years[name], cells, FROM_WORKBOOK, marks.rows, _notes(marks), merged_blocks(sheet))
 
     with ThreadPoolExecutor(max_workers=THREADS) as threads:
         sheets = list(threads.map(read, years))
@@ -207,6 +205,12 @@ def _attributes(text: str) -> Mapping[str, str]:
 def _member(target: str) -> str:
     """The archive's name of a relation's target, which is relative to `xl/` or absolute."""
     return target.lstrip("/") if target.startswith("/") else posixpath.normpath(f"xl/{target}")
+
+
+def _notes(marks: Marks) -> dict[str, list[int]]:
+    """The rows of a sheet, as a spreadsheet numbers them, of which something was left out while it was read."""
+    rows = sorted({row + 1 for (row, _), cell in marks.odd.items() if isinstance(cell, Footnoted)})
+    return {"footnote": rows} if rows else {}
 
 
 def _place(cells: list[list[Any]], marks: Marks) -> None:
