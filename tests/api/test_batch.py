@@ -366,8 +366,11 @@ def resident(server: Server) -> int:
 
 @pytest.mark.skipif(not Path("/proc/self/statm").exists(), reason="the memory of a process is read from /proc")
 def test_a_caller_who_sends_all_first_costs_constant_memory(server: Server) -> None:
-    """18 MB each way, more than the buffers of a connection: without our own both would wait for ever."""
-    block, blocks = lines([PUPIL] * 500).replace(b"\n", b" " * 1_400 + b"\n"), 24
+    """37 MB each way, more than the buffers of a connection: without our own both would wait for ever.
+
+    A process whose memory is counted once at its end may still hold what it was about to give back, some 10 MB.
+    """
+    block, blocks = lines([PUPIL] * 500).replace(b"\n", b" " * 1_400 + b"\n"), 48
     url = f"{server.base}/predict/batch?reasons=5"
 
     def sent() -> Iterator[bytes]:
@@ -380,7 +383,7 @@ def test_a_caller_who_sends_all_first_costs_constant_memory(server: Server) -> N
         for line in response.iter_lines():
             size, found = size + len(line), found + ('"status":200' in line)
     assert (found, total(server) - counted) == (500 * blocks, 500 * blocks)
-    assert size > 15_000_000
+    assert size > 30_000_000
     assert resident(server) - before < size / 2
 
 

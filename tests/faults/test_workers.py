@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import signal
 import subprocess
 import tempfile
@@ -26,14 +27,7 @@ from tests.waiting import eventually
 def installed(trained: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
     folder = tmp_path_factory.mktemp("workers")
     artifacts = folder / "artifacts"
-    artifacts.mkdir()
-    for task in trained.iterdir():
-        of_task = artifacts / task.name
-        of_task.mkdir()
-        for version in task.iterdir():
-            if version.is_dir():
-                (of_task / version.name).symlink_to(version)
-        (of_task / "promoted.json").write_bytes((task / "promoted.json").read_bytes())
+    shutil.copytree(trained, artifacts)
     with Service(artifacts, folder, f"sqlite:///{folder / 'data' / 'farol.db'}", 2) as service:
         yield service
 
