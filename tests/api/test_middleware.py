@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Iterator, Mapping
 from typing import Any
 
 import httpx
@@ -12,7 +12,7 @@ from fastapi.responses import Response
 from starlette.routing import Route
 
 from farol.api import errors
-from farol.api.middleware import SECURITY_HEADERS, BrokenOffError, Guard
+from farol.api.middleware import DATA_HEADERS, SECURITY_HEADERS, BrokenOffError, Guard
 from farol.app import create_app
 from farol.errors import InputError, Place, PlanError, WorkbookError
 from farol.i18n import msg
@@ -68,11 +68,27 @@ def faulty() -> Iterator[Client]:
         yield client
 
 
-def test_every_answer_carries_the_security_headers(shared: Client) -> None:
-    for path in ("/health", "/nothing-here", "/monitoring/predictions.csv", "/docs/assets/docs.js"):
-        headers = shared.get(path).headers
-        assert {name: headers[name] for name in SECURITY_HEADERS} == dict(SECURITY_HEADERS)
-        assert "access-control-allow-origin" not in headers
+@pytest.mark.parametrize(
+    ("path", "expected"),
+    [
+        ("/health", DATA_HEADERS),
+        ("/nothing-here", DATA_HEADERS),
+        ("/monitoring/predictions.csv", SECURITY_HEADERS),
+        ("/docs/assets/docs.js", SECURITY_HEADERS),
+    ],
+)
+def test_every_answer_carries_the_security_headers(shared: Client, path: str, expected: Mapping[str, str]) -> None:
+    headers = shared.get(path).headers
+    assert {name: headers[name] for name in expected} == dict(expected)
+    assert "access-control-allow-origin" not in headers
+
+
+def test_json_may_load_nothing_and_stand_in_no_frame(shared: Client) -> None:
+    headers = shared.get("/health").headers
+    assert headers["content-security-policy"] == "default-src 'none'; frame-ancestors 'none'"
+    assert headers["x-content-type-options"] == "nosniff"
+    assert headers["x-frame-options"] == "DENY"
+    assert headers["cross-origin-resource-policy"] == "same-origin"
 
 
 def test_answers_are_not_kept_by_caches_but_assets_may_be(shared: Client) -> None:

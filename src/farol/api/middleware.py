@@ -41,6 +41,15 @@ SECURITY_HEADERS: Mapping[str, str] = {
     "X-Frame-Options": "DENY",
 }
 
+_OF_DOCUMENTS = frozenset({"Cross-Origin-Opener-Policy", "Permissions-Policy", "Referrer-Policy"})
+
+DATA_HEADERS: Mapping[str, str] = {
+    **{name: value for name, value in SECURITY_HEADERS.items() if name not in _OF_DOCUMENTS},
+    "Content-Security-Policy": "default-src 'none'; frame-ancestors 'none'",
+}
+"""Those of JSON, as OWASP's REST Security Cheat Sheet has them: what only a document has to be told is left out, and
+what a browser that shows it as one may load is nothing."""
+
 
 SLICE = 32_768
 """Bytes of a body that are worked on at a stroke."""
@@ -88,7 +97,7 @@ class Guard:
         try:
             declared = route_of(scope).access
             limit = declared.most_bytes(self._settings)
-            refusal = _declared_too_large(fields, limit) or _unreadable(scope)
+            refusal = _declared_too_large(fields, limit) or _unreadable(scope, fields)
             if refusal is not None:
                 if declared.is_page and refusal.status == 413:
                     await _drain(receive, DRAINED * limit)
@@ -122,12 +131,12 @@ def _declared_too_large(fields: Mapping[bytes, bytes], limit: int) -> ApiError |
     return too_large(limit) if length.isdigit() and (len(length) > 20 or int(length) > limit) else None
 
 
-def _unreadable(scope: Scope) -> ApiError | None:
+def _unreadable(scope: Scope, fields: Mapping[bytes, bytes]) -> ApiError | None:
     """Servers let any bytes through in an address, but what reads them later expects it as RFC 3986 has it.
 
     A form may name any encoding that Python knows, some of which break, or make texts that nothing can store.
     """
-    declared = fields_of(scope).get(b"content-type", b"")
+    declared = fields.get(b"content-type", b"")
     if b"charset" in declared.lower() and media_type(scope).startswith("multipart/"):
         encoding = parse_options_header(declared)[1].get(b"charset", b"utf-8").lower()
         if encoding not in (b"utf-8", b"utf8"):
@@ -198,14 +207,21 @@ def _request_id(fields: Mapping[bytes, bytes]) -> str:
     return os.urandom(16).hex()
 
 
-_SECURITY = tuple((name.lower().encode(), value.encode()) for name, value in SECURITY_HEADERS.items())
+_SECURITY = {
+    is_json: tuple((name.lower().encode(), value.encode()) for name, value in headers.items())
+    for is_json, headers in ((False, SECURITY_HEADERS), (True, DATA_HEADERS))
+}
 _LANGUAGES = {locale: (b"content-language", locale.replace("_", "-").encode()) for locale in LOCALES}
 _VARY, _VARIES = (b"vary", b"Accept-Language"), b"accept-language"
 _NO_STORE = (b"cache-control", b"no-store")
 
 
-_ALWAYS = {locale: (*_SECURITY, _LANGUAGES[locale], _VARY, _NO_STORE) for locale in LOCALES}
-_OURS = frozenset({name for name, _ in _ALWAYS[LOCALES[0]]} | {b"etag", b"x-request-id"})
+_ALWAYS = {
+    (is_json, locale): (*security, _LANGUAGES[locale], _VARY, _NO_STORE)
+    for is_json, security in _SECURITY.items()
+    for locale in LOCALES
+}
+_OURS = frozenset({name for name, _ in _ALWAYS[False, LOCALES[0]]} | {b"etag", b"x-request-id"})
 
 
 def _complete(headers: Iterable[tuple[bytes, bytes]], locale: str, request_id: str) -> list[tuple[bytes, bytes]]:
@@ -213,11 +229,12 @@ def _complete(headers: Iterable[tuple[bytes, bytes]], locale: str, request_id: s
     complete = [(name.lower(), value) for name, value in headers]
     given = dict(complete)
     ours = b"x-request-id", request_id.encode()
+    is_json = given.get(b"content-type", b"").startswith(b"application/json")
     if _OURS.isdisjoint(given):  # nearly every answer
-        return [*complete, ours, *_ALWAYS[locale]]
+        return [*complete, ours, *_ALWAYS[is_json, locale]]
     complete = [header for header in complete if header[0] != b"x-request-id"]
     complete.append(ours)
-    complete += [header for header in _SECURITY if header[0] not in given]
+    complete += [header for header in _SECURITY[is_json] if header[0] not in given]
     if b"content-language" not in given:
         complete.append(_LANGUAGES[locale])
     if _VARIES not in given.get(b"vary", b"").lower():
