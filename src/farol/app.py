@@ -126,7 +126,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     views.mount_static(app)
     errors.install(app)
     # What is added last stands outermost.
-    app.add_middleware(DirectMiddleware, routes=predict.answers(service))
+    app.add_middleware(DirectMiddleware, routes=predict.answers(service, tracing))
     app.add_middleware(AccessMiddleware, settings=settings, keyring=keyring)
     if settings.origins:
         app.add_middleware(

@@ -132,7 +132,7 @@ def test_of_pupils_unlike_any_in_training_there_is_no_answer(tmp_path: Path) -> 
     assert f"2 of {len(bundle.task_spec.features)} " in words.render("en")
     assert "71% to 89% were behind; of all of whom as much was known, 60%" in words.render("en")
     assert words.render("pt_BR").startswith("Não há resposta")
-    unmeasured = abstention(replace(scant, band=None), bundle.profile.label.state)
+    unmeasured = abstention(scant._replace(band=None), bundle.profile.label.state)
     assert "was not measured" in unmeasured.render("en")
 
 

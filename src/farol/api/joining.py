@@ -24,6 +24,7 @@ class Joined:
         self._soon = soon
         self._held: list[bytes] = []
         self._bytes = 0
+        self.is_closing = transport.is_closing  # asked for every request
 
     def write(self, data: bytes) -> None:
         """Holds the data back until the end of this turn of the loop."""

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Coroutine, Mapping, Sequence
-from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from functools import partial
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, NamedTuple
 from urllib.parse import parse_qsl
 
+import numpy as np
 from fastapi import APIRouter, Query
 from starlette.types import Receive, Scope
 
@@ -22,7 +22,6 @@ from farol.api.requests import locale_in, parse_object, read_body, refuse_other_
 from farol.api.schemas import InputForm, PupilInput
 from farol.api.tasks import TaskName, asked_task
 from farol.api.texts import marked as _
-from farol.api.tracing import traced_store
 from farol.errors import ApiError, FieldProblem
 from farol.i18n import msg
 from farol.model.bundle import Bundle
@@ -33,6 +32,9 @@ from farol.service import ROUTE, SHORT_ROUTES, ServedModel, Service
 from farol.store.keys import Role
 from farol.store.prediction_rows import row_of
 from farol.store.records import Prediction, Source
+
+if TYPE_CHECKING:
+    from farol.api.spans import Tracing  # it needs an extra
 
 MOST_REASONS = 10
 
@@ -45,8 +47,8 @@ ReasonsWanted = Annotated[
 ]
 
 
-@dataclass(frozen=True, slots=True)
-class PredictRequest:
+# Tuples, as what is made for every request is: a frozen dataclass takes twice as long to make.
+class PredictRequest(NamedTuple):
     """What was given for one pupil and when, the year it is of, the hashes of a request that may be sent again."""
 
     given: PupilInput
@@ -56,8 +58,7 @@ class PredictRequest:
     reasons: int = 0
 
 
-@dataclass(frozen=True, slots=True)
-class ScoredPrediction:
+class ScoredPrediction(NamedTuple):
     """The answer to a request, what led to it, and the row to be stored."""
 
     served: ServedModel
@@ -91,8 +92,9 @@ def score_pupils(
     most = max(request.reasons for request in requests)
     explained = explain_scores(scorer, scores, most) if most else None
     outcomes: list[ScoredPrediction | ApiError] = []
+    is_unknown = np.logical_and.reduce(np.isnan(scores.features), axis=1)
     for place, (request, answer) in enumerate(zip(requests, scorer.answers(scores), strict=True)):
-        if not request.given.values or all(value is None for value in answer.features.values()):
+        if not request.given.values or is_unknown[place]:
             outcomes.append(_nothing_given(served.bundle))
             continue
         if not answer.asked:
@@ -111,7 +113,7 @@ def score_pupils(
             group=given.group,
             key_hash=request.hashes.key,
             body_hash=request.hashes.body,
-            warnings=tuple(warning.code for warning in warnings),
+            warnings=tuple([warning.code for warning in warnings]),
         )
         why = explained.reasons(place)[: request.reasons] if explained is not None and request.reasons else ()
         outcomes.append(ScoredPrediction(served, answer, why, warnings, row))
@@ -187,14 +189,14 @@ def _each_scored(served: ServedModel, requests: Sequence[PredictRequest]) -> Seq
         return [outcome for request in requests for outcome in _each_scored(served, [request])]
 
 
-def answers(service: Service) -> Mapping[str, DirectAnswer]:
+def answers(service: Service, tracing: Tracing | None) -> Mapping[str, DirectAnswer]:
     """Route → what answers it."""
     scoring = ScoringGroup()
-    return dict.fromkeys((ROUTE, *SHORT_ROUTES), partial(_answer, service, scoring))
+    return dict.fromkeys((ROUTE, *SHORT_ROUTES), partial(_answer, service, scoring, tracing))
 
 
 async def _answer(
-    service: Service, scoring: ScoringGroup, scope: Scope, receive: Receive
+    service: Service, scoring: ScoringGroup, tracing: Tracing | None, scope: Scope, receive: Receive
 ) -> tuple[bytes, Mapping[str, str]]:
     route = route_of(scope)
     task = asked_task(service, route.template, route.parameters.get("task"))
@@ -207,7 +209,8 @@ async def _answer(
     request = PredictRequest(given, at, year, hashes, reasons)
     scored = await scoring.score(served, request)
     content = _json(scored.answer_to(scored.row, locale))  # what cannot be written must not be stored
-    stored = await traced_store(scope, service.journal.submit(scored.row))
+    storing = service.journal.submit(scored.row)
+    stored = await (storing if tracing is None else tracing.stored(storing))
     if stored is scored.row:
         service.metrics.predicted(task, stored.prediction)
         return content, {}
@@ -223,7 +226,7 @@ def answered_before(
     """The answer that was given before, by the model that gave it. It blocks; BundleError when that model is gone."""
     if served.bundle.version != stored.version:
         served = service.former(stored.task, stored.version)
-    (scored,) = score_pupils(served, [replace(request, year=stored.year)], source=stored.source)
+    (scored,) = score_pupils(served, [request._replace(year=stored.year)], source=stored.source)
     if isinstance(scored, ApiError):  # an answer that was given once can be given again, so it is our fault
         raise scored
     return scored

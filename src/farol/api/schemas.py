@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from difflib import get_close_matches
 from itertools import islice
-from typing import Any, Self, TypeGuard
+from typing import Any, NamedTuple, Self, TypeGuard
 
 from farol.api.requests import shown_name
 from farol.errors import ApiError, FieldProblem
@@ -38,8 +38,7 @@ YEARS = (1990, 2100)
 _FEW_PERIODS: Mapping[int | str, int] = {step: step for step in range(1, 100)}
 
 
-@dataclass(frozen=True, slots=True)
-class PupilInput:
+class PupilInput(NamedTuple):
     """What a caller gave: absent stays absent, null is None. `student` and `group`, the class, are no inputs."""
 
     values: Mapping[str, Given]

@@ -5,16 +5,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable
 from importlib.util import find_spec
 from typing import TYPE_CHECKING
-
-from starlette.types import Scope
 
 from farol.errors import MissingExtraError
 from farol.i18n import msg
 from farol.settings import Settings
-from farol.store.records import Prediction
 
 if TYPE_CHECKING:
     from farol.api.spans import Tracing
@@ -51,12 +47,6 @@ def open_tracing(settings: Settings) -> Tracing | None:
     from farol.api.spans import Tracing  # noqa: PLC0415  it needs an extra
 
     return Tracing(settings)
-
-
-def traced_store(scope: Scope, storing: Awaitable[Prediction]) -> Awaitable[Prediction]:
-    """`storing`, with a span of this request around it where requests are traced."""
-    tracing: Tracing | None = scope["app"].state.tracing
-    return storing if tracing is None else tracing.stored(storing)
 
 
 def _is_installed(name: str) -> bool:

@@ -11,7 +11,7 @@ import json
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
-from itertools import accumulate
+from itertools import accumulate, chain
 from typing import Final, Self
 
 import numpy as np
@@ -63,6 +63,9 @@ class CounterLayout:
         object.__setattr__(self, "starts", {name: start for (name, _), start in zip(self.sizes, ends, strict=False)})
         object.__setattr__(self, "width", ends[-1])
         object.__setattr__(self, "text", json.dumps(self.sizes, ensure_ascii=False, separators=(",", ":")))
+
+    def __hash__(self) -> int:
+        return hash(self.text)  # which a text remembers: rows are added up by their layout
 
     @classmethod
     def of(cls, features: Sequence[str], bins: Sequence[int], *, hides: bool = False) -> Self:
@@ -175,6 +178,6 @@ def with_whole(slices: tuple[str, ...]) -> tuple[str, ...]:
 
 def total(layout: CounterLayout, groups: Iterable[Sequence[int]]) -> Counts:
     """The vector (width,) of answers that count in these cells."""
-    cells = [cell for group in groups for cell in group]
-    vector: Counts = np.bincount(np.array(cells, dtype=np.int64), minlength=layout.width)
+    cells = np.fromiter(chain.from_iterable(groups), dtype=np.int64)
+    vector: Counts = np.bincount(cells, minlength=layout.width)
     return vector

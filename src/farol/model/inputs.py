@@ -109,7 +109,8 @@ class Inputs:
     plan: FeaturePlan
     low: Floats  # (m, 1)
     high: Floats  # (m, 1)
-    tolerance: Floats  # (m, 1)
+    lowest: Floats  # (m, 1) with the tolerance, and finite: what lies beyond is missing
+    highest: Floats  # (m, 1)
     zero_is_missing: NDArray[np.bool_]  # (m, 1)
     rules: Mapping[str, ValueRule]  # the same for one value at a time, of the columns of numbers
     vocabularies: Mapping[str, Vocabulary]  # of the columns that are categories
@@ -127,16 +128,21 @@ class Inputs:
         plan, asked = FeaturePlan.of(profile, task), AskedOf.of(profile, task)
         names = dict.fromkeys((*sheet_inputs(profile, task), *plan.reads, *asked.reads))
         columns = {name: profile.columns[name] for name in names}
-        rules = list(columns.values())
+        rules = list(map(ValueRule.of, columns.values()))
         return cls(
             task=task,
             columns=columns,
             plan=plan,
-            low=_upright([-np.inf if column.minimum is None else column.minimum for column in rules]),
-            high=_upright([np.inf if column.maximum is None else column.maximum for column in rules]),
-            tolerance=_upright([column.tolerance for column in rules]),
-            zero_is_missing=_upright([_zero_is_missing(column) for column in rules]).astype(np.bool_),
-            rules={name: ValueRule.of(column) for name, column in columns.items() if column.kind != "category"},
+            low=_upright([rule.low for rule in rules]),
+            high=_upright([rule.high for rule in rules]),
+            lowest=_upright([rule.lowest for rule in rules]),
+            highest=_upright([rule.highest for rule in rules]),
+            zero_is_missing=_upright([rule.zero_is_missing for rule in rules]).astype(np.bool_),
+            rules={
+                name: rule
+                for (name, column), rule in zip(columns.items(), rules, strict=True)
+                if column.kind != "category"
+            },
             vocabularies=vocabularies(profile, columns),
             asked=asked,
             periods=profile.periods,
@@ -172,7 +178,7 @@ class Inputs:
 
     def clean(self, values: Floats) -> Floats:
         """Inputs (m, n) as the sheets' cleaning would leave them; a value out of range is missing. Idempotent."""
-        within = (values >= self.low - self.tolerance) & (values <= self.high + self.tolerance) & np.isfinite(values)
+        within = (values >= self.lowest) & (values <= self.highest)
         clipped = np.minimum(np.maximum(values, self.low), self.high)
         return np.where(~within | (self.zero_is_missing & (clipped == 0)), np.nan, clipped)
 
@@ -188,14 +194,9 @@ class Inputs:
                 continue
             if name in self.vocabularies:
                 values = self.vocabularies[name].encode(values)
-            low, high, tolerance = (
-                float(self.low[place, 0]),
-                float(self.high[place, 0]),
-                float(self.tolerance[place, 0]),
-            )
-            within = values >= max(low - tolerance, -_GREATEST)
-            within &= values <= min(high + tolerance, _GREATEST)
-            clipped = np.minimum(np.maximum(values, low), high)
+            within = values >= float(self.lowest[place, 0])
+            within &= values <= float(self.highest[place, 0])
+            clipped = np.minimum(np.maximum(values, float(self.low[place, 0])), float(self.high[place, 0]))
             if self.zero_is_missing[place, 0]:
                 within &= clipped != 0
             clipped[~within] = np.nan
@@ -231,17 +232,16 @@ class Inputs:
         rules = self.rules
         if self.vocabularies:
             return tuple(self._warnings(values))
-        given = {
-            name: value
-            for name, value in cast(Mapping[str, float | None], values).items()
-            if value is not None and name in rules
-        }
-        for name, value in given.items():
-            rule = rules[name]
+        given = []
+        for name, value in cast(Mapping[str, float | None], values).items():
+            rule = rules.get(name)
+            if value is None or rule is None:
+                continue
             if not rule.low <= value <= rule.high or (value == 0 and rule.zero_is_missing):
                 return tuple(self._warnings(values))
             if rule.usual and value not in rule.usual:
                 return tuple(self._warnings(values))
+            given.append(name)
         return self._missing(frozenset(given))
 
     def _warnings(self, values: Mapping[str, Given]) -> Iterator[InputWarning]:

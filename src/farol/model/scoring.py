@@ -12,7 +12,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from math import isnan
+from typing import NamedTuple
 
 import numpy as np
 import onnxruntime
@@ -42,6 +42,7 @@ _CLOSE = 1e-6
 _CELLS = 1 << 16
 """Cells of a table over 0 to 1 that says which probabilities are near an edge; each is over twice `_CLOSE` wide."""
 
+_NO_ROWS = np.empty(0, dtype=np.int64)
 _ERRORS_ONLY = 3
 _OUTPUTS = ["probabilities"]
 
@@ -58,8 +59,7 @@ class Scores:
     asked: NDArray[np.bool_]  # (n,) whether the question is asked of the row, by the task's conditions
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class Answer:
+class Answer(NamedTuple):
     """The answer for one pupil. `cells`: where it counts, in the scorer's layout.
 
     `features` are raw values, None where missing; a category is its word's index in the vocabulary.
@@ -166,12 +166,14 @@ class Scorer:
         for row, cell in zip(*(part.tolist() for part in self._without(scores)), strict=True):
             beyond.setdefault(row, []).append(cell)
         answers, bands = [], (*self.bundle.support.bands, None)  # the last one for UNMEASURED
+        known = scores.features.astype(object)
+        known[np.isnan(scores.features)] = None
         rows = zip(
             scores.probability.tolist(),
             scores.prediction.tolist(),
             scores.threshold.tolist(),
             scores.band.tolist(),
-            scores.features.tolist(),
+            known.tolist(),
             cells,
             scores.asked.tolist(),
             strict=True,
@@ -185,9 +187,7 @@ class Scorer:
                     threshold=threshold,
                     band=bands[band],
                     label=self._labels[answer] if asked else _NOT_ASKED,
-                    features={
-                        name: None if isnan(value) else value for name, value in zip(order, features, strict=True)
-                    },
+                    features=dict(zip(order, features, strict=True)),
                     cells=tuple(inside + beyond.get(row, [])),
                     asked=asked,
                 )
@@ -207,14 +207,16 @@ class Scorer:
 
     def _without(self, scores: Scores) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
         """The rows that lack a hidden feature, and the cell in which each counts for that."""
+        if not self._hidden.size:  # then the layout has no such cells
+            return _NO_ROWS, _NO_ROWS
         rows = np.flatnonzero(np.isnan(scores.features[:, self._hidden]).any(axis=1))
-        start = self.layout.starts[WITHOUT] if rows.size else 0  # a task that hides nothing has no such cells
-        return rows, start + score_index(scores.probability[rows])
+        return rows, self.layout.starts[WITHOUT] + score_index(scores.probability[rows])
 
     def _cells(self, scores: Scores) -> NDArray[np.int64]:
         """Where each row counts in any case (n, k + 2): the bins of its features, of its score, and its answer."""
         bins = self.bundle.reference.index(scores.features)
-        return np.column_stack((bins + self._starts, *self._answer_cells(scores)))
+        score, prediction = self._answer_cells(scores)
+        return np.concatenate((bins + self._starts, score[:, np.newaxis], prediction[:, np.newaxis]), axis=1)
 
     def _answer_cells(self, scores: Scores) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
         """Where the score and the prediction of each row (n,) count."""

@@ -91,8 +91,8 @@ def uuid7(at: datetime) -> str:
     The twelve bits after the version hold the fraction of the millisecond (section 6.2, method 3), the last 62 are
     random. The standard library has one from Python 3.14 on, for the present moment only.
     """
-    millisecond, rest = divmod(microseconds(at), 1000)
-    fraction = rest * 4096 // 1000
+    millisecond, microsecond = divmod(microseconds(at), 1000)
+    fraction = microsecond * 4096 // 1000
     chance = int.from_bytes(os.urandom(8)) >> 2  # `secrets.randbits` takes three times as long
-    digits = f"{millisecond << 80 | 0x7 << 76 | fraction << 64 | 0b10 << 62 | chance:032x}"
-    return f"{digits[:8]}-{digits[8:12]}-{digits[12:16]}-{digits[16:20]}-{digits[20:]}"
+    when, rest = f"{millisecond:012x}", f"{0b10 << 62 | chance:016x}"
+    return f"{when[:8]}-{when[8:]}-{0x7000 | fraction:04x}-{rest[:4]}-{rest[4:]}"
