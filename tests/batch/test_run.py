@@ -18,6 +18,7 @@ from farol.batch import reading, writing
 from farol.batch.parts import plan_parts
 from farol.batch.run import Output, on_this_machine, run
 from farol.batch.score import BatchScorer
+from farol.cli import main
 from farol.errors import InputError
 from farol.model.registry import Registry
 from farol.model.scoring import Scorer
@@ -100,6 +101,42 @@ def test_a_killed_run_leaves_no_output_and_goes_on(tmp_path: Path) -> None:
     assert "Parts finished before: " in done.stdout
     codes = pq.read_table(tmp_path / "out")["RA"].to_pylist()
     assert len(codes) == len(set(codes)) == 160_000
+
+
+@pytest.mark.parametrize(
+    ("given", "out"),
+    [
+        ("in/a.csv", "in/a.csv"),
+        ("in/*.csv", "hard.csv"),
+        ("in/a.csv", "in/../link.csv"),
+        ("file://{}/in/a.csv", "in/a.csv"),
+        ("in/a.csv", "file://{}/in/a.csv"),
+        ("in", "in/out"),
+        ("in", "in/answers.csv"),
+        ("old", "old"),
+        ("old.csv.refused.csv", "old.csv"),
+    ],
+)
+def test_an_output_among_the_inputs_is_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], given: str, out: str
+) -> None:
+    made = make_bundle(tmp_path / "artifacts", "next-year")
+    Registry(tmp_path / "artifacts").promote("next-year", made.name)
+    rows = "RA,IAA\nRA-1,7\n"
+    for name in ("in/a.csv", "old/part-00000.csv", "old.csv", "old.csv.refused.csv"):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).write_text(rows, "utf-8")
+    (tmp_path / "old" / "_farol.json").touch()
+    (tmp_path / "hard.csv").hardlink_to(tmp_path / "in" / "a.csv")
+    (tmp_path / "link.csv").symlink_to("in/a.csv")
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("FAROL_LOCALE", "en")
+    words = ["--year", "2024", "--overwrite", "--out", out.format(tmp_path)]
+    monkeypatch.setattr(sys, "argv", ["farol", "score", given.format(tmp_path), *words])
+    with pytest.raises(SystemExit) as ended:
+        main()
+    assert (ended.value.code, "stands among the inputs" in capsys.readouterr().err) == (2, True)
+    assert (tmp_path / "in" / "a.csv").read_text("utf-8") == rows
 
 
 def test_unfinished_work_of_another_run_is_not_mixed_in(score: Score, tmp_path: Path) -> None:

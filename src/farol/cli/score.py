@@ -11,6 +11,7 @@ from enum import StrEnum
 from pathlib import Path, PurePosixPath
 from threading import Lock
 from typing import TYPE_CHECKING, Annotated
+from urllib.parse import unquote
 from zoneinfo import ZoneInfo
 
 import typer
@@ -148,6 +149,7 @@ def score(
     scorer = Scorer(open_model(settings, task, NEXT_YEAR))
     this_year = datetime.now(UTC).astimezone(ZoneInfo(settings.timezone)).year
     parts = plan_parts(scorer.bundle, inputs, year=year, this_year=this_year, keep=keep or [])
+    _require_apart(output, inputs, parts)
     tell_columns(scorer.bundle, parts)
     finish = (
         on_spark(open_session(master=master or f"local[{workers}]", remote=remote))
@@ -251,6 +253,41 @@ def _check_address(output: Output, *, overwrite: bool, restart: bool) -> None:
             where=Place(file=output.name),
             fix=msg("Choose another place, or replace it with --overwrite."),
         )
+
+
+def _require_apart(output: Output, inputs: Sequence[str], parts: Sequence[FilePart]) -> None:
+    """InputError where the output would replace an input, or the same command again would read it as one."""
+    target = _path_here(output.address) if output.address else output.path.resolve()
+    if target is None:
+        place = output.address.partition("?")[0]
+        sources = [path.partition("?")[0].rstrip("/") for path in (*inputs, *(part.file.source.path for part in parts))]
+        taken = any(f"{path}/".startswith(f"{place}/") or place.startswith(f"{path}/") for path in sources)
+    else:
+        beside = [
+            target.with_name(f"{target.name}{ending}") for ending in ("", ".partial", ".refused.csv", ".farol.json")
+        ]
+        folders = [path for path in map(_path_here, inputs) if path is not None and path.is_dir()]
+        files = [path for part in parts if (path := _path_here(part.file.source.path)) is not None]
+        taken = (
+            any(target.is_relative_to(folder) for folder in folders)
+            or any(path.is_relative_to(place) for path in files for place in beside)
+            or any(place.is_file() and path.samefile(place) for path in files for place in beside)  # a hard link
+        )
+    if taken:
+        raise InputError(
+            msg("The output stands among the inputs: the same command again would read answers in place of rows."),
+            where=Place(file=output.name),
+            fix=msg("Choose a place for --out that is neither an input nor within one."),
+        )
+
+
+def _path_here(given: str) -> Path | None:
+    """The file or folder of this machine that is meant; None for that of another."""
+    from farol.batch.filesystem import is_address
+
+    if given.startswith("file://"):
+        given = unquote(given.removeprefix("file://"))
+    return None if is_address(given) else Path(given).resolve()
 
 
 def tell_columns(bundle: Bundle, parts: Sequence[FilePart]) -> None:
