@@ -297,6 +297,68 @@ def test_a_quote_that_is_never_closed_costs_no_other_row(
     assert report.refused <= 1
 
 
+@pytest.mark.parametrize("block", [40, 1 << 20])
+@pytest.mark.parametrize("rows", [
+    ['{},5,6,"B', "{},5,6,C", '{},5,6,D"', "{},5,6,E"],
+    ['{},5,6,"B', "{},5,6,C", "", "{},oito,6,D", "{},5,6,E"],
+    ['"{}",5,6,"B"', '"{},5,6,"C"', '"{}",5,6,"D"', '"{}",5,6,"E, ""F"""'],
+    ['{},5,6,"B\nb"', '"{},5,6,C', '"{}",5,6,D', "{},5,6,E"],
+])  # fmt: skip
+def test_a_stray_quote_swallows_no_row(
+    score: Score, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, block: int, rows: list[str]
+) -> None:
+    monkeypatch.setattr(reading, "BLOCK_BYTES", block)
+    lines = ["RA,IAA,IDA,Turma", "first,5,6,A", *(row.format(f"p{at}") for at, row in enumerate(rows)), "last,5,6,A"]
+    (tmp_path / "in.csv").write_text("\n".join(lines), "utf-8")
+    report = score([tmp_path / "in.csv"], tmp_path / "out.parquet")
+    codes = pq.read_table(tmp_path / "out.parquet")["RA"].to_pylist()
+    refused = [f"p{at}" for at, row in enumerate(rows) if "oito" in row]
+    assert codes == ["first", *(f"p{at}" for at, row in enumerate(rows) if row and "oito" not in row), "last"]
+    assert (report.rows, report.refused) == (len(codes) + len(refused), len(refused))
+
+
+@pytest.mark.parametrize("before", [0, 3000])
+def test_a_few_bytes_of_windows_do_not_change_the_rest_of_a_csv(
+    score: Score, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, before: int
+) -> None:
+    monkeypatch.setattr(reading, "BLOCK_BYTES", 2000)
+    monkeypatch.setattr(reading, "_BEGINNING", 1000)
+    header, row = "RA,Inglês,IDA,Português,Turma\n".encode(), "é{},5,6,7,ã\n"
+    content = header + b"".join(row.format(at).encode() for at in range(before)) + b"z,5,6,7,caf\xe9\n"
+    (tmp_path / "in.csv").write_bytes(content)
+    report = score([tmp_path / "in.csv"], tmp_path / "out.parquet", keep=["Turma", "Inglês"])
+    answers = pq.read_table(tmp_path / "out.parquet")
+    assert (report.scored, report.refused) == (before + 1, 0)
+    assert answers.slice(before).select(["RA", "Turma", "Inglês"]).to_pylist() == [
+        {"RA": "z", "Turma": "café", "Inglês": "5"}
+    ]
+
+
+@pytest.mark.parametrize("ending", ["parquet", "csv", "ndjson", "arrow"])
+@pytest.mark.parametrize("grade", ["5,5", "oito"])
+def test_a_column_of_a_csv_file_is_carried_as_it_is(score: Score, tmp_path: Path, ending: str, grade: str) -> None:
+    (tmp_path / "in.csv").write_text(f"RA;IDA;ano\na;7,50;2024\nb;{grade};2023\n", "utf-8")
+    out = tmp_path / f"out.{ending}"
+    report = score([tmp_path / "in.csv"], out, keep=["IDA", "ano"], year=None)
+    assert (report.rows, report.refused) == (2, int(grade == "oito"))
+    if ending == "parquet":
+        kept = pq.read_table(out).select(["IDA", "ano"]).to_pylist()
+        assert kept == [{"IDA": "7,50", "ano": "2024"}, {"IDA": "5,5", "ano": "2023"}][: report.scored]
+    else:
+        assert b"7,50" in out.read_bytes()
+
+
+@pytest.mark.parametrize("name", ["in.csv", "in.ndjson"])
+def test_a_row_without_an_end_is_refused(
+    score: Score, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    monkeypatch.setattr(reading, "BLOCK_BYTES", 1000)
+    monkeypatch.setattr(reading, "_LONGEST_ROW", 4000)
+    (tmp_path / name).write_text(("RA,IAA\n" if name == "in.csv" else '{"RA":"') + "x" * 9000, "utf-8")
+    with pytest.raises(InputError, match="has no end"):
+        score([tmp_path / name], tmp_path / "out.parquet")
+
+
 def test_a_csv_file_of_a_spreadsheet_here_is_read(score: Score, tmp_path: Path) -> None:
     text = "RA;Inglês;IDA;Português\nç1;7,5;6;5\n"
     (tmp_path / "in.csv").write_bytes(text.encode("cp1252"))

@@ -23,6 +23,7 @@ from farol.batch.filesystem import is_address, open_seekable, store_errors, with
 from farol.errors import InputError, Place
 from farol.i18n import Message, msg
 from farol.profile import Profile
+from farol.workbook.csv_parquet import mostly_utf_8, without_stray_quotes
 from farol.workbook.panel import read_panel_isolated
 
 Kind = Literal["parquet", "csv", "ndjson", "arrow", "workbook"]
@@ -32,6 +33,9 @@ BATCH_ROWS = 32_768
 
 BLOCK_BYTES = 2 << 20
 """Bytes of text that become one record batch."""
+
+_LONGEST_ROW = 64 << 20
+"""Bytes in which a row of text must end."""
 
 _PACKED_BYTES = 1 << 20
 
@@ -96,7 +100,7 @@ def headers_of(file: SourceFile, profile: Profile) -> Any:
         return _workbook(file, profile).batch.schema
     if file.kind == "ndjson":
         with _opened(file) as (stream, _):
-            block = next(blocks_of(stream, quoted=False), pa.py_buffer(b""))
+            block = next(blocks_of(stream, file.path, quoted=False), pa.py_buffer(b""))
         return pa.json.read_json(pa.BufferReader(block), pa.json.ReadOptions(block_size=len(block) + 1)).schema
     with _opened(file) as (stream, _), _arrow_reader(stream, seekable=file.compression is None) as reader:
         return reader.schema
@@ -164,7 +168,7 @@ def pieces_of(
     else:
         decode = _csv_block(file, columns, schema, profile) if file.kind == "csv" else _json_block(columns, schema)
         with _opened(file) as (stream, tell):
-            for place, block in enumerate(blocks_of(stream, quoted=file.kind == "csv")):
+            for place, block in enumerate(blocks_of(stream, file.path, quoted=file.kind == "csv")):
                 yield partial(_decoded, file.path, decode, block, place == 0, tell())
 
 
@@ -178,8 +182,11 @@ def _decoded(path: str, decode: Callable[[Any, bool], Rows], block: Any, is_firs
         return replace(decode(block, is_first), read=read)
 
 
-def blocks_of(stream: Any, *, quoted: bool) -> Iterator[Any]:
-    """The bytes of a stream in blocks of whole rows. `quoted`: no row ends between quotes."""
+def blocks_of(stream: Any, path: str, *, quoted: bool) -> Iterator[Any]:
+    """The bytes of a stream in blocks of whole rows. `quoted`: no row ends between quotes.
+
+    Raises InputError where a row has no end: reading on would fill the memory.
+    """
     pa, rest = arrow(), b""
     while more := stream.read(BLOCK_BYTES):
         block = rest + more
@@ -187,6 +194,13 @@ def blocks_of(stream: Any, *, quoted: bool) -> Iterator[Any]:
         if end:
             yield pa.py_buffer(block).slice(0, end)
         rest = block[end:]
+        if len(rest) > _LONGEST_ROW:
+            raise InputError(
+                msg("A row of the file has no end."),
+                expected=msg("rows that end in a line feed, each of at most {most} bytes", most=_LONGEST_ROW),
+                where=Place(file=without_secrets(path)),
+                fix=msg("Write the file again, with one row in each line."),
+            )
     if rest:
         yield pa.py_buffer(rest)
 
@@ -212,7 +226,7 @@ def _csv_block(file: SourceFile, columns: ColumnMap, schema: Any, profile: Profi
     names = [str(place) for place in range(len(schema.names))]
     wanted, headers = [str(place) for place in columns.wanted], [schema.names[place] for place in columns.wanted]
 
-    def decode(block: Any, is_first: bool, *, texts: bool = False) -> Rows:
+    def decode(block: Any, is_first: bool, *, texts: bool = False, apart: bool = False) -> Rows:
         skipped: list[int] = []
 
         def leave_out(row: Any) -> str:
@@ -221,9 +235,11 @@ def _csv_block(file: SourceFile, columns: ColumnMap, schema: Any, profile: Profi
 
         header = file.header_lines if is_first else 0
         types = {name: pa.float64() if int(name) in numbers and not texts else pa.string() for name in wanted}
-        source = (
-            block if file.encoding is None else pa.py_buffer(bytes(block).decode(file.encoding, "replace").encode())
-        )
+        source = block
+        if file.encoding is not None:
+            source = pa.py_buffer(bytes(block).decode(file.encoding, "replace").encode())
+        elif texts:  # a byte of another encoding is no reason to refuse the file
+            source = pa.py_buffer(mostly_utf_8(bytes(block)).encode())
         try:
             table = csv_.read_csv(
                 pa.BufferReader(source),
@@ -241,11 +257,28 @@ def _csv_block(file: SourceFile, columns: ColumnMap, schema: Any, profile: Profi
             if texts:
                 raise
             # Something is no number: as text, so that its row can be refused alone.
-            return decode(block, is_first, texts=True)
+            return decode(block, is_first, texts=True, apart=apart)
+        if not apart and _may_swallow(bytes(block), table.num_rows + len(skipped) + header, skipped):
+            return decode(_each_row(block, file.separator, len(names)), is_first, apart=True)
         batch = pa.RecordBatch.from_arrays([_one(column) for column in table.columns], names=headers)
         return _without(batch, skipped)
 
     return decode
+
+
+def _may_swallow(content: bytes, rows: int, skipped: Sequence[int]) -> bool:
+    """Whether a quotation mark may have made one row, or cell, of several."""
+    return (bool(skipped) or rows < content.count(b"\n") + (not content.endswith(b"\n"))) and b'"' in content
+
+
+def _each_row(block: Any, separator: str, width: int) -> Any:
+    """A block of csv without the quotation marks that would swallow the rows below them."""
+    # Every byte stands for itself: separators, marks and ends of lines are ASCII.
+    text = bytes(block).decode("latin-1")
+    try:
+        return arrow().py_buffer("".join(without_stray_quotes(text, separator, width, (), [])).encode("latin-1"))
+    except csv.Error:  # a cell of more characters than csv reads is no pupil's: its row is refused
+        return block
 
 
 def _without(batch: Any, skipped: Sequence[int]) -> Rows:
@@ -315,10 +348,12 @@ def _unpacked(raw: Any, compression: str | None) -> Any:
 
 
 def _numbers(columns: ColumnMap, profile: Profile) -> frozenset[int]:
-    """The places of the columns that are read as numbers, of a csv file."""
+    """The places of the columns that are read as numbers, of a csv file; what is carried stays as it is written."""
     inputs = columns.inputs.items()
     places = {place for name, place in inputs if profile.columns[name].kind == "number"}
-    return frozenset(places if columns.year is None or profile.periods is not None else {*places, columns.year})
+    if columns.year is not None and profile.periods is None:
+        places.add(columns.year)
+    return frozenset(places.difference(columns.carried))
 
 
 def _arrow_reader(stream: Any, *, seekable: bool) -> Any:
@@ -361,16 +396,21 @@ def _csv_file(path: str, compression: str | None) -> SourceFile:
     """A csv file by its beginning: its separator, its encoding, and how many lines its headers have."""
     with open_seekable(path) as raw, _unpacked(raw, compression) as stream:
         beginning = stream.read(_BEGINNING)
-    try:
-        codecs.getincrementaldecoder("utf-8")().decode(beginning)  # a character may be cut at the end
-        encoding = None
-    except UnicodeDecodeError:
-        encoding = "cp1252"  # as spreadsheets here save
-    text = beginning.decode(encoding or "utf-8-sig", "replace")
+    text, encoding = _beginning(beginning)
     separator = max(",;\t|", key=text.partition("\n")[0].count)
     reader = csv.reader(io.StringIO(text, newline=""), delimiter=separator)
     headers = next(reader, [])
     return SourceFile(path, "csv", compression, separator, encoding, tuple(headers), reader.line_num)
+
+
+def _beginning(content: bytes) -> tuple[str, str | None]:
+    """A csv file's beginning as text, and its encoding if it is not UTF-8, into which others may have written."""
+    content = content.removeprefix(codecs.BOM_UTF8)
+    text = codecs.getincrementaldecoder("utf-8")("surrogateescape").decode(content)  # it may be cut in a character
+    strange = sum("\udc80" <= character <= "\udcff" for character in text)
+    if 2 * strange > sum(not character.isascii() for character in text):
+        return content.decode("cp1252", "replace"), "cp1252"  # as spreadsheets here save
+    return (mostly_utf_8(content) if strange else text), None
 
 
 _LOST = ("missing_student", "unusable_code", "other_headers", "no_period")

@@ -68,7 +68,7 @@ def read_delimited(content: bytes, index: HeaderIndex, limits: Limits, file: str
     other: list[int] = []
     width = read = 0
     try:
-        lines = _without_stray_quotes(text, separator, _header_width(text, separator, index), rows, stray)
+        lines = without_stray_quotes(text, separator, _header_width(text, separator, index), rows, stray)
         reader = csv.reader(lines, delimiter=separator)
         for record in reader:
             # Farol's own files guard what a spreadsheet would run.
@@ -102,7 +102,7 @@ def _header_width(text: str, separator: str, index: HeaderIndex) -> int:
     return len(rows[index.header_row(rows)]) if rows else 0
 
 
-def _without_stray_quotes(
+def without_stray_quotes(
     text: str, separator: str, width: int, rows: Sequence[object], stray: list[int]
 ) -> Iterator[str]:
     """The lines of a text, without the quotation marks that open a cell and would swallow the rows below.
@@ -180,6 +180,11 @@ def _mixed(content: bytes, file: str) -> tuple[str, frozenset[int]]:
             raise not_a_workbook(file) from error
     lines = frozenset(at for at, line in enumerate(io.StringIO(text, newline="")) if _SURROGATE.search(line))
     return _SURROGATE.sub(_windows_character, text), lines
+
+
+def mostly_utf_8(content: bytes) -> str:
+    """A text in UTF-8, into which other programs may have written a few bytes of Windows-1252."""
+    return _SURROGATE.sub(_windows_character, content.decode("utf-8", "surrogateescape"))
 
 
 def _windows_character(match: re.Match[str]) -> str:
