@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import json
+from collections.abc import Mapping
 from pathlib import Path
 
 import fsspec
@@ -155,3 +157,46 @@ def test_without_codes_the_row_says_whose_answer_it_is(score: Score, tmp_path: P
     table = pupils(30).drop_columns(["RA"]).set_column(0, "IAA", pa.array([5.0] * 10 + [50.0] + [5.0] * 19))
     score([write(table, tmp_path / "a.parquet", row_group_size=7)], tmp_path / "out.parquet")
     assert pq.read_table(tmp_path / "out.parquet")["row"].to_pylist() == [*range(1, 11), *range(12, 31)]
+
+
+ODD: Mapping[str, pa.Array] = {
+    "lists": pa.array([[7.0], None]),
+    "records": pa.array([{"a": 7}, None]),
+    "bytes": pa.array([b"\xe9", None]),
+    "fixed bytes": pa.array([b"ab", None], pa.binary(2)),
+    "words of bytes": pa.array([b"\xe9", None]).dictionary_encode(),
+    "uuids": pa.array([b"a" * 16, None], pa.uuid()),
+    "views": pa.array(["x", None], pa.string_view()),
+    "days": pa.array([dt.date(2020, 1, 1), None]),
+    "days beyond": pa.array([2**30, None], pa.date32()),
+    "moments": pa.array([dt.datetime(2020, 1, 1, tzinfo=dt.UTC), None], pa.timestamp("us", "UTC")),
+    "moments beyond": pa.array([2**62, None], pa.timestamp("us")),
+    "times": pa.array([dt.time(7, 30), None]),
+    "durations": pa.array([dt.timedelta(7), None]),
+    "nothing": pa.nulls(2),
+    "no numbers": pa.array([float("inf"), float("nan")]),
+}
+
+
+@pytest.mark.parametrize("kind", ODD)
+@pytest.mark.parametrize("header", ["IDA", "Gênero", "RA", "extra"])
+def test_a_column_of_any_type_is_read_refused_or_carried(score: Score, tmp_path: Path, kind: str, header: str) -> None:
+    columns = {"RA": pa.array(["a", "b"]), "IAA": pa.array([7.0, 8.0])} | {header: ODD[kind]}
+    write(pa.table(columns), tmp_path / "in.arrow")
+    keep = ["extra"] if header == "extra" else []
+    for form in ("parquet", "csv", "ndjson"):
+        if (form, kind in ("lists", "records"), header in ("RA", "extra")) == ("csv", True, True):
+            with pytest.raises(InputError, match="lists or records"):
+                score([tmp_path / "in.arrow"], tmp_path / "out.csv", keep=keep)
+            continue
+        report = score([tmp_path / "in.arrow"], tmp_path / f"out.{form}", keep=keep)
+        is_endless = (header, kind) == ("RA", "no numbers")  # no code
+        wrong = (header == "IDA" and kind != "nothing") or is_endless
+        assert (report.rows, report.refused) == (2, int(wrong))
+        refused = (tmp_path / f"out.{form}.refused.csv").read_text("utf-8").splitlines()[1:]
+        assert [is_endless or row.endswith("IDA is not a number.") for row in refused] == [True] * int(wrong)
+    if (header, kind) == ("extra", "no numbers"):
+        lines = (tmp_path / "out.ndjson").read_text("utf-8").splitlines()
+        assert [json.loads(line, parse_constant=pytest.fail)["extra"] for line in lines] == [None, None]
+    if (header, kind) == ("RA", "bytes"):
+        assert pq.read_table(tmp_path / "out.parquet")["RA"].to_pylist() == ["é", None]

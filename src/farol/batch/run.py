@@ -26,7 +26,7 @@ from farol.batch.parts import FilePart
 from farol.batch.reading import Piece, Rows, pieces_of, readable
 from farol.batch.score import BatchScorer, ScoredBatch
 from farol.batch.sending import beside, send_file, send_folder
-from farol.batch.writing import OutputFormat, joined_to, partitioned_to, write_refused, writer_to
+from farol.batch.writing import OutputFormat, joined_to, partitioned_to, require_writable, write_refused, writer_to
 from farol.errors import InputError, Place
 from farol.files import canonical_json, replace_file
 from farol.i18n import msg
@@ -133,6 +133,7 @@ def run(
     """
     job = Job(scorer, dict(enumerate(parts)), output, output_schema(scorer, parts[0]), progress)
     _check_partitions(job)
+    require_writable(job.schema, output.form)
     report = _reported(job) if _waits_to_be_sent(job) else _scored(job, engine)
     if output.address:
         _send(output)

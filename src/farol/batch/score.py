@@ -25,6 +25,7 @@ from farol.model.scoring import NO_ANSWER, Scorer, Scores, label_text
 from farol.model.vocabulary import Vocabulary
 from farol.profile import Column
 from farol.workbook.cells import Objects, number_column
+from farol.workbook.csv_parquet import plain_bytes
 from farol.workbook.periods import period_reader
 from farol.workbook.raw import FROM_TEXT
 from farol.workbook.texts import parse_number
@@ -74,7 +75,7 @@ class BatchScorer:
         `year` is that of the rows where there is no column for it; `first` rows of the file stand before them: where
         there are no codes, the number of a row stands for its code.
         """
-        batch = rows.batch
+        batch = self._without_views(rows.batch)
         size = batch.num_rows
         refused = np.zeros(size, dtype=np.bool_)
         reasons: list[RefusedRow] = []
@@ -82,11 +83,16 @@ class BatchScorer:
         inputs = self.scorer.bundle.inputs
         for name, place in columns.inputs.items():
             column = inputs.columns[name]
-            if name in inputs.asked.words:
-                values[name] = self._words(batch.column(place))
-                continue
-            if name in inputs.vocabularies:
-                values[name] = self._places(batch.column(place), inputs.vocabularies[name])
+            if column.kind == "category":
+                array = batch.column(place)
+                if not self._is_plain(array.type):
+                    odd, header = self._is_given(array), batch.schema.names[place]
+                    fresh = np.flatnonzero(odd & ~refused).tolist()
+                    reasons += [RefusedRow(row, header, msg("{field} is not a text.", field=header)) for row in fresh]
+                    refused |= odd
+                    array = self._pa.nulls(size, self._pa.string())
+                is_asked = name in inputs.asked.words
+                values[name] = self._words(array) if is_asked else self._places(array, inputs.vocabularies[name])
                 continue
             numbers = self._numbers(batch.column(place), partial(_read_text, column))
             _refuse(refused, reasons, batch.schema.names[place], column, numbers)
@@ -128,10 +134,41 @@ class BatchScorer:
             array, kind = array.dictionary_decode(), kind.value_type
         if _is_text(pa, kind):
             return _by_text(array, read)
-        if pa.types.is_boolean(kind):
-            return np.where(array.is_null().to_numpy(zero_copy_only=False), np.nan, np.inf)
+        if pa.types.is_boolean(kind) or pa.types.is_temporal(kind) or not self._is_plain(kind):
+            return np.where(self._is_given(array), np.inf, np.nan)
         floats: Floats = array.cast(pa.float64(), safe=False).to_numpy(zero_copy_only=False)
         return floats
+
+    def _is_plain(self, kind: Any) -> bool:
+        """Whether a type is one of numbers, texts or times, and so can be written as a text."""
+        types = self._pa.types
+        if types.is_dictionary(kind):
+            kind = kind.value_type
+        return _is_text(self._pa, kind) or not (
+            types.is_nested(kind) or isinstance(kind, self._pa.BaseExtensionType) or "binary" in str(kind)
+        )
+
+    def _is_given(self, array: Any) -> NDArray[np.bool_]:
+        """Which values (n,) are there."""
+        given: NDArray[np.bool_] = array.is_valid().to_numpy(zero_copy_only=False)
+        return given
+
+    def _without_views(self, batch: Any) -> Any:
+        """A batch whose views of texts are texts: of views Arrow can take no rows, and write no csv."""
+        pa = self._pa
+        if not any(map(pa.types.is_string_view, batch.schema.types)):
+            return batch
+        columns = [column.cast(pa.string()) if pa.types.is_string_view(column.type) else column for column in batch]
+        return pa.RecordBatch.from_arrays(columns, names=batch.schema.names)
+
+    def _carried(self, array: Any) -> Any:
+        """A column as it goes into the answers: bytes are texts, as of a workbook."""
+        kind = array.type
+        if self._is_plain(kind) or self._pa.types.is_nested(kind):
+            return array
+        if isinstance(kind, self._pa.BaseExtensionType):
+            return self._pa.array([None if value is None else str(value) for value in array.to_pylist()], "string")
+        return self._pa.array([None if value is None else plain_bytes(value) for value in array.to_pylist()], "string")
 
     def _have_lost_digits(self, array: Any) -> NDArray[np.bool_]:
         """Which codes (n,) are numbers so long that their kind of float does not tell them from their neighbours."""
@@ -165,7 +202,7 @@ class BatchScorer:
         array, periods = batch.column(columns.year), self.scorer.bundle.profile.periods
         if periods is not None:
             read = period_reader(periods)
-            texts = array.cast(self._pa.string())
+            texts = self._texts(array) if self._is_plain(array.type) else self._pa.array(["?"] * len(array))
             years = _by_text(texts, lambda text: np.nan if (period := read(text)) is None else float(period))
             odd = np.isnan(years)
         else:
@@ -178,7 +215,7 @@ class BatchScorer:
     def _answers(self, batch: Any, columns: ColumnMap, scores: Scores, rows: NDArray[np.int64]) -> Any:
         """The answers; `rows` (n,) are the numbers of the rows in their file, from 1."""
         pa = self._pa
-        arrays = [batch.column(place) for place in columns.carried]
+        arrays = [self._carried(batch.column(place)) for place in columns.carried]
         names = [batch.schema.names[place] for place in columns.carried]
         if not columns.codes:
             arrays, names = [pa.array(rows), *arrays], ["row", *names]
@@ -213,7 +250,7 @@ _NO_YEAR = msg("This is not a year or term of the profile.")
 
 
 def _is_text(pa: Any, kind: Any) -> bool:
-    return bool(pa.types.is_string(kind) or pa.types.is_large_string(kind) or pa.types.is_string_view(kind))
+    return bool(pa.types.is_string(kind) or pa.types.is_large_string(kind))
 
 
 def _by_text(array: Any, number: Callable[[str], float]) -> Floats:

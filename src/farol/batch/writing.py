@@ -30,6 +30,18 @@ GROUP_ROWS = 1 << 18
 """Rows of a row group of a Parquet file that we write, about."""
 
 
+def require_writable(schema: Any, form: OutputFormat) -> None:
+    """InputError where a form has no way to write a column of the answers."""
+    nested = [field.name for field in schema if arrow().types.is_nested(field.type)]
+    if nested and form == "csv":
+        raise InputError(
+            msg("A csv file cannot hold the lists or records of a column."),
+            got=msg("{names}", names=", ".join(nested)),
+            where=Place(field="--keep"),
+            fix=msg("Choose another form of the answers, such as Parquet, or leave the column out."),
+        )
+
+
 class AnswerWriter(Protocol):
     """Takes record batches of one schema."""
 
@@ -167,6 +179,12 @@ def _without_dictionaries(schema: Any) -> Any:
     )
 
 
+def _with_texts_for_times(batch: Any) -> Any:
+    pa = arrow()
+    columns = [column.cast(pa.string()) if pa.types.is_temporal(column.type) else column for column in batch.columns]
+    return pa.RecordBatch.from_arrays(columns, names=batch.schema.names)
+
+
 class _Arrow:
     def __init__(self, writer: Any) -> None:
         self._writer = writer
@@ -220,7 +238,11 @@ class _Ndjson:
         self._file = file
 
     def encode(self, batch: Any) -> Any:
-        return b"".join(to_json(row) + b"\n" for row in batch.to_pylist())
+        try:
+            rows = batch.to_pylist()
+        except (OverflowError, ValueError):  # a day that Python's calendar does not have
+            rows = _with_texts_for_times(batch).to_pylist()
+        return b"".join(to_json(row, inf_nan_mode="null") + b"\n" for row in rows)
 
     def write(self, encoded: Any) -> None:
         self._file.write(encoded)

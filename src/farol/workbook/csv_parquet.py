@@ -280,13 +280,18 @@ def _in_microseconds(column: Any, pa: Any) -> Any:
     return column
 
 
+def plain_bytes(value: bytes) -> str:
+    """The text that bytes are, in UTF-8 or Windows-1252."""
+    try:
+        return value.decode()
+    except UnicodeDecodeError:
+        return value.decode("cp1252", "replace")
+
+
 def _cell(value: object) -> Cell:
     """A value as a spreadsheet would have it: bytes are text, and a number is one number whatever its width."""
     if isinstance(value, bytes):
-        try:
-            return value.decode()
-        except UnicodeDecodeError:
-            return value.decode("cp1252", "replace")
+        return plain_bytes(value)
     if isinstance(value, Decimal):  # a code may have more digits than a float keeps
         return int(value) if value.is_finite() and value == value.to_integral_value() else float(value)
     if isinstance(value, _KEPT) or value is None:
