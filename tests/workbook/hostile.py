@@ -136,6 +136,13 @@ HOSTILE: dict[str, Callable[[int], bytes]] = {
     "values without an end.xlsx": lambda n: xlsx(_HEAD.replace("<", "<x:") + '<x:row><x:c t="e">' + "<x:v " * n),
     "errors outside cells.xlsx": lambda n: _open_row('<x t="e">' * n, "</row>" + _END),
     "ends of formulas.xlsx": lambda n: _open_row("<f/></c>" * n, "</row>" + _END),
+    "comments.xlsx": lambda n: _open_row("<!-- -->" * n, "</row>" + _END),
+    "comments without an end.xlsx": lambda n: _open_row("<!--" * n, "</row>" + _END),
+    "texts written in full.xlsx": lambda n: _open_row("<![CDATA[&]]>" * n, "</row>" + _END),
+    "characters by number.xlsx": lambda n: _open_row("&#0" * n, "</row>" + _END),
+    "rows by number.xlsx": lambda n: _open_row('<row r="0' * n, "</row>" + _END),
+    "types of a cell.ods": lambda n: ods(_TABLE + "<table:table-cell" + ' office:value-type="float"' * n + "><text:p>"),
+    "cells without a type.ods": lambda n: ods(_TABLE + "<table:table-cell>" * n),
     "nested tags.xlsx": lambda n: xlsx(_HEAD + "<a>" * n),
     "empty shared texts.xlsx": lambda n: xlsx(
         _below(lambda i: f'<c r="A{3 + i}" t="s"><v>{i}</v></c>', min(n, 9_000)),

@@ -8,10 +8,11 @@ from zipfile import ZipFile
 
 import pytest
 
+from farol.errors import WorkbookError
 from farol.workbook.markup import odd_shared_strings, read_marks, read_ods_marks
 from farol.workbook.panel import read_panel
 from farol.workbook.raw import EMPTY_TEXT, CellError, Footnoted
-from tests.workbook.making import PEDE, only, pupils, write_xlsx
+from tests.workbook.making import PEDE, only, pupils, values, write_xlsx
 from tests.workbook.test_sheets import write_ods
 
 ENOUGH = 50_000_000
@@ -257,3 +258,93 @@ def test_newer_errors_are_read_as_errors(tmp_path: Path, kind: str, formula: str
     finding = only(panel, "error_cell")
     assert (finding.rows, finding.column) == ((2,), "IAA")
     assert kind in str(finding.message)
+
+
+def rewritten(path: Path, part: str, old: str, new: str) -> Path:
+    """A workbook in which a pattern of a member is replaced once."""
+    with ZipFile(path) as archive:
+        members = {name: archive.read(name).decode() for name in archive.namelist()}
+    members[part], count = re.subn(old, new, members[part], count=1, flags=re.DOTALL)
+    assert count == 1
+    with ZipFile(path, "w") as archive:
+        for name, content in members.items():
+            archive.writestr(name, content)
+    return path
+
+
+SHEET = "xl/worksheets/sheet1.xml"
+DAMAGED = "damaged"
+
+
+@pytest.mark.parametrize(
+    ("cell", "markup", "wanted"),
+    [
+        ("E4", '<c r="E4"><v><![CDATA[7.25]]></v></c>', 7.25),
+        ("E4", '<c r="E4"><v>7<![CDATA[.25]]></v></c>', 7.25),
+        ("E4", '<c r="E4"><v>7<!-- 9 > 8 -->.25</v></c>', 7.25),
+        ("E4", '<c r="E4"><v>7<?x y?>.25</v></c>', 7.25),
+        ("E4", '<c r="E4"><v>&#55;.&#x32;&#0053;</v></c>', 7.25),
+        ("E4", '<c r="E4"><!-- <v>9</v> --><v>7.25</v></c>', 7.25),
+        ("A4", '<c r="A4" t="str"><v><![CDATA[M&F<3]]></v></c>', "M&F<3"),
+        ("A4", '<c r="A4" t="str"><v>M&amp;F&lt;&#51;</v></c>', "M&F<3"),
+        ("A4", '<c r="A4" t="inlineStr"><is><t>M<![CDATA[&]]><!-- --><![CDATA[F<3]]></t></is></c>', "M&F<3"),
+        ("A4", '<c r="A4" t="str"><v>M&F<3<!-- </v></c>', DAMAGED),
+        ("A4", '<!DOCTYPE x [<!ENTITY a "M">]><c r="A4" t="str"><v>&a;</v></c>', DAMAGED),
+        ("E4", '<c r="E4"><v>7</v></c></row><row r="4"><c r="E4"><v>8</v></c>', DAMAGED),
+    ],
+)
+def test_a_cell_of_xlsx_is_read_however_xml_writes_it(tmp_path: Path, cell: str, markup: str, wanted: object) -> None:
+    path = write_xlsx(tmp_path / "book.xlsx", {"PEDE2022": pupils(4)})
+    rewritten(path, SHEET, rf'<c r="{cell}"[^<>]*>.*?</c>', markup)
+    if wanted == DAMAGED:
+        with pytest.raises(WorkbookError, match=DAMAGED):
+            read_panel(path, PEDE)
+        return
+    panel = read_panel(path, PEDE)
+    assert (panel.student[2] if cell == "A4" else panel.numbers["IAA"][2]) == wanted
+
+
+def test_rows_of_xlsx_may_stand_in_any_order(tmp_path: Path) -> None:
+    path = write_xlsx(tmp_path / "book.xlsx", {"PEDE2022": pupils(4)})
+    rewritten(path, SHEET, r'(<row r="3".*?</row>)(<row r="4".*?</row>)', r"\2\1")
+    assert read_panel(path, PEDE).student.tolist() == ["RA-1", "RA-2", "RA-3", "RA-4"]
+
+
+@pytest.mark.parametrize(
+    ("markup", "wanted"),
+    [
+        ("<table:table-cell><text:p>7,25</text:p></table:table-cell>", 7.25),
+        (
+            '<table:table-cell table:style-name="x">\n <text:p>7,<text:span>25</text:span></text:p></table:table-cell>',
+            7.25,
+        ),
+        ("<table:table-cell office:value-type='float'><text:p>7.25</text:p></table:table-cell>", 7.25),
+        ('<table:table-cell office:value-type="float" office:value="7.25"/>', 7.25),
+        ('<table:table-cell office:value-type="string"><text:p><![CDATA[7,25]]></text:p></table:table-cell>', 7.25),
+        ('<table:table-cell office:value-type="string"><text:p>7<!-- , -->,25</text:p></table:table-cell>', 7.25),
+        ("<table:table-cell/>", None),
+        ("<table:table-cell></table:table-cell>", None),
+        ('<table:table-cell office:value-type="float" office:value="&#55;.25"/>', 7.25),
+        ("<!DOCTYPE x><table:table-cell/>", DAMAGED),
+    ],
+)
+def test_a_cell_of_ods_is_read_however_it_is_written(tmp_path: Path, markup: str, wanted: object) -> None:
+    path = write_ods(tmp_path / "book.ods", {"PEDE2022": pupils(4, {"IAA": [8.5, 8.5, 1.75, 8.5]})})
+    rewritten(path, "content.xml", r'<table:table-cell[^<>]*"1\.75"[^<>]*(?:/>|>.*?</table:table-cell>)', markup)
+    if wanted == DAMAGED:
+        with pytest.raises(WorkbookError, match=DAMAGED):
+            read_panel(path, PEDE)
+        return
+    assert values(read_panel(path, PEDE), "IAA") == [8.5, 8.5, wanted, 8.5]
+
+
+def test_an_ods_without_any_type_is_read(tmp_path: Path) -> None:
+    path = write_ods(tmp_path / "book.ods", {"PEDE2022": [[str(cell) for cell in row] for row in pupils(4)]})
+    with ZipFile(path) as archive:
+        members = {name: archive.read(name) for name in archive.namelist()}
+    members["content.xml"] = members["content.xml"].replace(b' office:value-type="string"', b"")
+    with ZipFile(path, "w") as archive:
+        for name, content in members.items():
+            archive.writestr(name, content)
+    panel = read_panel(path, PEDE)
+    assert (panel.student.tolist(), values(panel, "IAA")) == (["RA-1", "RA-2", "RA-3", "RA-4"], [8.5] * 4)

@@ -44,6 +44,7 @@ _FORMULA = re.compile(rb"<(?:\w+:)?f[\s/>]")
 _TAG = re.compile(rb"<(?:\w+:)?(row|c)(?=[\s/>])([^<>]*)>")
 _SHARED = re.compile(rb' t="s"[^<>]{0,200}><v>([0-9]{1,9})</v>')
 _REFERENCE = re.compile(rb"\sr\s*=\s*[\"']([A-Za-z]{0,3})([0-9]{0,7})[\"']")
+_ROW_NUMBER = re.compile(rb"<(?:\w+:)?row\s(?:[^<>]*?\s)?r\s*=\s*[\"']0*([0-9]{1,7})[\"']")
 _HAS_REFERENCE = re.compile(rb"\sr\s*=")
 _TYPE = re.compile(rb"\st\s*=\s*[\"'](e|s|str|inlineStr)[\"']")
 _STYLE = re.compile(rb"\ss\s*=\s*[\"']([0-9]{1,9})[\"']")
@@ -72,6 +73,18 @@ _ODS_FAILED = re.compile(rb"\scalcext:value-type=[\"']error[\"']")
 _ODS_STRING = re.compile(rb"\soffice:value-type=[\"']string[\"']")
 _ODS_PERCENT = re.compile(rb"\soffice:value-type=[\"']percentage[\"']")
 _ODS_TEXT = re.compile(rb"<text:p[^<>]*>([^<]*)<")
+_ODS_UNTYPED = re.compile(
+    rb"<table:table-cell(?=[\s>])(?![^<>]*\soffice:value-type=)([^<>]*)(?<!/)>(?=\s*<text:p[\s>])"
+)
+_ODS_WITHOUT_NUMBER = re.compile(
+    rb"(<table:table-cell(?![^<>]*\soffice:value=)(?=[^<>]*(?<!/)>\s*<text:p[\s>])[^<>]*?\soffice:value-type=)"
+    rb"([\"'])(?:float|percentage|currency)\2"
+)
+
+_CDATA = b"<![CDATA["
+_ENDS: Mapping[bytes, bytes] = {b"<!--": b"-->", _CDATA: b"]]>", b"<?": b"?>"}
+_DECLARATION = re.compile(rb"<!--|<!\[CDATA\[|<\?|<!")
+_CHARACTER = re.compile(rb"&#(?:0*([0-9]{2,3})|x0*([0-9a-fA-F]{2}));")
 _ODS_MOST_REPEATED = 10_000
 """A failed cell repeated more often than this is no pupil's."""
 
@@ -103,10 +116,24 @@ def read_marks(
     """
     if b"\0" in sheet[:4]:  # in another encoding than UTF-8, cells would pass unseen
         return None
+    if _repeats_rows(sheet):  # of two rows of one number the reader gives one
+        return None
     simple = b":c" not in sheet and b"vertAlign" not in sheet and not _NOT_SIMPLE.search(sheet)
     if simple and max_cells >= _SIMPLE_SPAN:
         return _simple_marks(sheet, strings, percent_styles)
     return _any_marks(sheet, strings, percent_styles)
+
+
+def _repeats_rows(sheet: bytes) -> bool:
+    """Whether two rows have the same number."""
+    last = 0
+    for row in _ROW_NUMBER.finditer(sheet):
+        number = int(row[1])
+        if number <= last:
+            numbers = _ROW_NUMBER.findall(sheet)
+            return len(set(numbers)) < len(numbers)
+        last = number
+    return False
 
 
 def odd_shared_strings(table: bytes) -> dict[int, Cell]:
@@ -140,6 +167,48 @@ def _without_footnotes(markup: bytes) -> str:
     """The text of the runs of a string that are neither raised nor lowered."""
     runs = [run for run in _RUN.split(markup) if not _RAISED.search(run)]
     return html.unescape(b"".join(text for run in runs for text in _RUN_TEXT.findall(run)).decode("utf-8", "replace"))
+
+
+def plain_markup(markup: bytes) -> bytes | None:
+    """XML without comments and processing instructions, and with its text written plainly; None with a document type.
+
+    Of a cell the reader takes only what stands before these, and nothing of CDATA; it would be another value, unsaid. A
+    document type may name texts that stand for others: no spreadsheet program writes one.
+    """
+    if b"&#" in markup:
+        markup = _CHARACTER.sub(_plain_character, markup)
+    if b"<!" not in markup and markup.find(b"<?", 1) < 0:
+        return markup
+    parts, at = [], 0
+    for begin in _DECLARATION.finditer(markup):
+        if begin.start() < at or markup.startswith(b"<?xml", begin.start()):
+            continue
+        end = markup.find(_ENDS[begin[0]], begin.end()) if begin[0] in _ENDS else -1
+        if end < 0:
+            return None
+        parts.append(markup[at : begin.start()])
+        if begin[0] == _CDATA:
+            parts.append(html.escape(markup[begin.end() : end].decode("latin-1"), quote=False).encode("latin-1"))
+        at = end + len(_ENDS[begin[0]])
+    return b"".join([*parts, markup[at:]])
+
+
+def _plain_character(reference: re.Match[bytes]) -> bytes:
+    number = int(reference[1]) if reference[1] else int(reference[2], 16)
+    character = chr(number)
+    return (
+        character.encode()
+        if character.isascii() and character.isprintable() and character not in "<>&\"'"
+        else reference[0]
+    )
+
+
+def with_types(content: bytes) -> bytes:
+    """The content.xml of an ods workbook whose cells with a text have a type: other programs than LibreOffice leave it
+    out, or the number that belongs to it, and the reader would take the cell as empty.
+    """
+    content = _ODS_UNTYPED.sub(rb'<table:table-cell office:value-type="string"\1>', content)
+    return _ODS_WITHOUT_NUMBER.sub(rb'\1"string"', content)
 
 
 def read_ods_marks(content: bytes) -> dict[str, Marks]:

@@ -19,7 +19,7 @@ from farol.workbook.archive import Archive
 from farol.workbook.findings import Finding
 from farol.workbook.isolated import merged_blocks, read_isolated
 from farol.workbook.limits import Limits, damaged, encrypted, not_a_workbook, too_large
-from farol.workbook.markup import Marks, odd_shared_strings, read_marks, read_ods_marks
+from farol.workbook.markup import Marks, odd_shared_strings, plain_markup, read_marks, read_ods_marks, with_types
 from farol.workbook.raw import FROM_WORKBOOK, UNCALCULATED, Footnoted, Percent, RawSheet, RawWorkbook, Source
 from farol.workbook.styles import percent_styles
 from farol.workbook.years import NameChoice, about_names, choose_names, hidden, unread, without
@@ -102,7 +102,14 @@ def _read_ods(
     if b"encryption-data" in archive.read(_MANIFEST):
         raise encrypted(file)
     archive.check()
-    marks = read_ods_marks(archive.read("content.xml"))
+    written = archive.read("content.xml")
+    plain = plain_markup(written)
+    if plain is None:
+        raise damaged(file)
+    plain = with_types(plain)
+    if plain != written:
+        content = archive.moved("", "", {_MANIFEST.lower(): _MANIFEST}, {"content.xml": plain})
+    marks = read_ods_marks(plain)
     for name, mark in marks.items():
         if mark.span > limits.max_cells:
             raise too_large(msg("cells"), limits.max_cells, file, name)
@@ -126,13 +133,15 @@ def _read_xlsx(
     choice = without(choice, {name: unread(name, "unread_part") for name in choice.years if parts[name] not in archive})
     years = choice.years
     archive.check(but=[parts[name] for name in years])
+    if len({parts[name] for name in years}) < len(years):  # each would be read whole for every name
+        raise damaged(file)
+    sheets = [parts[name] for name in years]
+    content = _written_plainly(content, archive, [*sheets, *([_STRINGS] if _STRINGS in archive else [])], file)
+    archive = Archive(content, file, limits)
     strings = archive.read(_STRINGS) if _STRINGS in archive else b""
     odd = odd_shared_strings(strings)
     percent = percent_styles(archive.read(_STYLES)) if _STYLES in archive else frozenset()
-
-    if len({parts[name] for name in years}) < len(years):  # each would be read whole for every name
-        raise damaged(file)
-    content = _with_known_errors(content, archive, [parts[name] for name in years])
+    content = _with_known_errors(content, archive, sheets)
     opened = (
         threading.local()
     )  # each thread opens it for itself: calamine reads one sheet at a time of one that is open
@@ -158,8 +167,21 @@ def _read_xlsx(
         return RawSheet(name, years[name], cells, FROM_WORKBOOK, marks.rows, _notes(marks), merged_blocks(sheet))
 
     with ThreadPoolExecutor(max_workers=THREADS) as threads:
-        sheets = list(threads.map(read, years))
-    return RawWorkbook(list(parts), sheets, _about(choice, pattern, concealed))
+        read_sheets = list(threads.map(read, years))
+    return RawWorkbook(list(parts), read_sheets, _about(choice, pattern, concealed))
+
+
+def _written_plainly(content: bytes, archive: Archive, parts: Sequence[str], file: str) -> bytes:
+    """The workbook with those members that `plain_markup` changes. Raises `WorkbookError`."""
+    mended = {}
+    for part in parts:
+        written = archive.read(part)
+        plain = plain_markup(written)
+        if plain is None:
+            raise damaged(file)
+        if plain is not written and plain != written:
+            mended[part] = plain
+    return archive.replaced(mended) if mended else content
 
 
 def _with_known_errors(content: bytes, archive: Archive, sheets: Sequence[str]) -> bytes:
