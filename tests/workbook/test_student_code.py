@@ -210,3 +210,12 @@ def test_a_row_whose_code_cannot_be_used_is_named(tmp_path: Path) -> None:
     unusable = only(panel, "unusable_code")
     assert (unusable.severity, unusable.rows) == ("error", (3,))
     assert only(panel, "missing_student").rows == (4,)
+
+
+@pytest.mark.parametrize("word", ["-", "N/A", "s/n", "null", " – ", "SEM RA", "Não se aplica"])
+def test_a_word_for_nothing_is_nobodys_code(tmp_path: Path, word: str) -> None:
+    codes = ["RA-1", word, "RA-3", word, "RA-5"]
+    sheets = {name: pupils(5, {"RA": codes}) for name in ("PEDE2022", "PEDE2023")}
+    panel = read_panel(write_xlsx(tmp_path / "book.xlsx", sheets), PEDE)
+    assert panel.student.tolist() == ["RA-1", "RA-3", "RA-5"] * 2
+    assert [finding.rows for finding in findings_of(panel, "missing_student")] == [(3, 5)] * 2

@@ -116,8 +116,13 @@ def _of_one_spelling(values: Objects) -> Objects:
     return np.array([spelling[value] for value in values], dtype=np.object_)
 
 
+_HAS_DIGIT = re.compile("[0-9]")
+_NO_CODES = NOTHING_WORDS | {"sem ra", "sem codigo", "sem matricula", "sem numero", "pendente", "a definir"}
+
+
 def identifier_column(cells: Sequence[Cell]) -> Categories:
-    """The pupils' codes in the form of `student_code`; 12.0 is "12"; None for errors, empty and unusable cells.
+    """The pupils' codes in the form of `student_code`; 12.0 is "12"; None for errors, empty and unusable cells, and for
+    words that mean nothing ("-", "s/n").
 
     A code that is not written in its form is noted. A number is: the format has no other way to write it. A number
     that may have lost digits is noted as `inexact_code`, a date as `code_as_date`.
@@ -128,7 +133,10 @@ def identifier_column(cells: Sequence[Cell]) -> Categories:
         if noted.add_nothing(position, cell) or (isinstance(cell, float) and not math.isfinite(cell)):
             continue
         written = cell if isinstance(cell, str) else plain_text(cell)
-        values[position] = code = student_code(written)
+        code = student_code(written)
+        if code is not None and not _HAS_DIGIT.search(code) and fold(code) in _NO_CODES:
+            continue  # it would be one pupil, of every row and year that has no code
+        values[position] = code
         if code is None:
             noted.add("unusable_code", position, cell)
         elif isinstance(cell, dt.date | dt.time):
