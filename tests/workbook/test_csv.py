@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from farol.errors import WorkbookError
+from farol.workbook.csv_parquet import mostly_utf_8
 from farol.workbook.panel import Panel, read_panel
 from tests.workbook.making import PEDE, findings_of, only, pupils
 
@@ -93,3 +94,8 @@ def test_an_empty_newest_file_of_a_folder_stops_nothing(tmp_path: Path) -> None:
     (tmp_path / "PEDE2022.csv").write_bytes(b"")
     with pytest.raises(WorkbookError, match="empty"):
         read_panel(tmp_path, PEDE)
+
+
+def test_a_few_bytes_of_windows_in_utf_8_are_its_characters() -> None:
+    assert mostly_utf_8("Inglês ".encode() + b"caf\xe9") == "Inglês café"
+    assert mostly_utf_8(b"RA-1") == "RA-1"
