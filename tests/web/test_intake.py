@@ -31,7 +31,7 @@ from farol.profile import load_profile
 from farol.pupils.forecast import forecast_panel
 from farol.settings import MARKER, Settings
 from farol.store.database import Store
-from farol.web.intake import views
+from farol.web.intake import marked_copy, uploads
 from farol.workbook.panel import read_panel
 from tests.damaging import good_rows
 from tests.played import THEN, promoted
@@ -55,7 +55,7 @@ def site_web(settings: Settings) -> Iterator[httpx.Client]:
 @pytest.fixture(autouse=True)
 def patience(monkeypatch: pytest.MonkeyPatch) -> None:
     """However busy the machine is, the marked copy is waited for."""
-    monkeypatch.setattr("farol.web.intake.views.PATIENCE", 60.0)
+    monkeypatch.setattr("farol.web.intake.marked_copy.PATIENCE", 60.0)
 
 
 def sent(client: httpx.Client, *files: tuple[str, bytes]) -> httpx.Response:
@@ -189,7 +189,7 @@ def test_a_copy_that_takes_long_says_so_and_comes(
 
     path = taken(site_web, faulty(tmp_path))
     monkeypatch.setattr("farol.web.intake.marked_copy.in_child", slowly)
-    monkeypatch.setattr("farol.web.intake.views.PATIENCE", 0.1)
+    monkeypatch.setattr("farol.web.intake.marked_copy.PATIENCE", 0.1)
     for _ in range(2):  # asked for again it is not begun again
         waiting = site_web.get(f"{path}/marked.xlsx", params={"lang": "pt-BR"})
         assert (waiting.status_code, heading(waiting)) == (202, "A cópia marcada está sendo feita")
@@ -278,15 +278,15 @@ def test_more_uploads_at_once_than_places_are_refused_unread(site_web: httpx.Cli
     host, port = site_web.base_url.host, site_web.base_url.port
     head = b"POST /workbooks HTTP/1.1\r\nHost: localhost\r\nContent-Type: multipart/form-data; boundary=x\r\n"
     with ExitStack() as stack:
-        for _ in range(views.UNDER_WAY):
+        for _ in range(uploads.UNDER_WAY):
             connection = stack.enter_context(socket.create_connection((host, port)))
             connection.sendall(head + b"Content-Length: 1000\r\n\r\n--x\r\n")
-        eventually(views._under_way.locked)
+        eventually(uploads._under_way.locked)
         answer = sent(site_web, faulty(tmp_path))
         assert answer.status_code == 503
         assert "Outras planilhas estão sendo enviadas agora." in words(answer)
         assert site_web.get("/workbooks").status_code == 200
-    eventually(lambda: not views._under_way.locked())
+    eventually(lambda: not uploads._under_way.locked())
     assert taken(site_web, faulty(tmp_path))
 
 
@@ -313,7 +313,7 @@ def test_a_marked_copy_that_is_deleted_meanwhile(
     site_web: httpx.Client, settings: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, moment: str
 ) -> None:
     path = taken(site_web, faulty(tmp_path))
-    before, pieces = in_child, views._pieces
+    before, pieces = in_child, marked_copy._pieces
 
     def deleted() -> None:
         remove_files(settings, path.rpartition("/")[2])
@@ -328,7 +328,7 @@ def test_a_marked_copy_that_is_deleted_meanwhile(
         return pieces(copy)
 
     if moment == "while it is sent":
-        monkeypatch.setattr(views, "_pieces", sending)
+        monkeypatch.setattr(marked_copy, "_pieces", sending)
         answer = site_web.get(f"{path}/marked.xlsx")
         assert answer.status_code == 200
         assert openpyxl.load_workbook(BytesIO(answer.content)).sheetnames
@@ -349,7 +349,7 @@ def test_a_workbook_deleted_while_it_is_read_is_missed_in_words(
             remove_upload(settings, store, list_uploads(store)[0].id)
         return {}
 
-    monkeypatch.setattr("farol.web.intake.views.in_child", reading)
+    monkeypatch.setattr("farol.web.intake.uploads.in_child", reading)
     answer = sent(site_web, faulty(tmp_path))
     assert answer.status_code == 422
     assert "A planilha não está mais aqui." in words(answer)
