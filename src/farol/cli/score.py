@@ -26,8 +26,9 @@ from farol.i18n import Listing, decimal, msg, terminal_locale
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from farol.batch.output import Output
     from farol.batch.parts import FilePart
-    from farol.batch.run import BatchReport, Output
+    from farol.batch.run import BatchReport
     from farol.model.bundle import Bundle
     from farol.model.scoring import Scorer
     from farol.profile import Profile
@@ -182,7 +183,7 @@ def score(
 def output_at(given: str, form: Form | None, partition_by: Sequence[str] = (), *, work: Path = Path()) -> Output:
     """Where the answers go. InputError where the ending fits neither --format nor --partition-by."""
     from farol.batch.filesystem import is_address
-    from farol.batch.run import Output
+    from farol.batch.output import Output
     from farol.batch.sending import UNDER_WAY
 
     out, address = Path(given), ""
