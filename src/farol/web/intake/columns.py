@@ -11,6 +11,7 @@ from farol.accounts.audit import Action
 from farol.intake.columns import KeptColumn, forget_column, keep_columns, kept_columns
 from farol.intake.uploads import Upload, read_review
 from farol.store.keys import Role
+from farol.web.frame import see_other
 from farol.web.intake.faults import unknown_headers
 from farol.web.intake.uploads import read_and_keep
 from farol.web.intake.visit import PATH, UploadVisit, answered, text_of, with_upload
@@ -46,7 +47,7 @@ async def forget(request: Request) -> Response:
     def answer(visit: UploadVisit) -> Response:
         profile, header = text_of(form, "profile"), text_of(form, "header")
         forget_column(visit.store, profile, header, visit.now, audited=visit.changed("columns", "revoked"))
-        return visit.go(COLUMNS)
+        return see_other(visit.reader, COLUMNS)
 
     return await run_in_threadpool(answered, request, answer)
 
@@ -60,7 +61,7 @@ async def choose(request: Request, upload: str) -> Response:
     def answer(visit: UploadVisit, known: Upload) -> Response:
         read = read_review(visit.settings, known.id)
         if read is None:
-            return visit.go(f"{PATH}/{known.id}")
+            return see_other(visit.reader, f"{PATH}/{known.id}")
         profile, day = visit.service.profile, visit.now.astimezone(visit.service.timezone).date().isoformat()
         chosen = []
         for place, column in enumerate(unknown_headers(read, kept_columns(visit.store))):
@@ -72,6 +73,6 @@ async def choose(request: Request, upload: str) -> Response:
         year = text_of(form, "year")
         visit.note(Action.changed, "workbook", "read again")
         read_and_keep(visit, known, int(year) if year.isdecimal() and len(year) == 4 else known.review.get("year"))
-        return visit.go(f"{PATH}/{known.id}")
+        return see_other(visit.reader, f"{PATH}/{known.id}")
 
     return await run_in_threadpool(with_upload, request, upload, answer)

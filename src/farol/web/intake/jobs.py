@@ -19,6 +19,7 @@ from farol.intake.uploads import Upload, find_upload, folder_of, workbook_of
 from farol.intake.work import training_is_installed
 from farol.store.keys import Role
 from farol.web.error_pages import Failure, failed
+from farol.web.frame import see_other
 from farol.web.home import counted
 from farol.web.intake.uploads import require_own
 from farol.web.intake.visit import PATH, UploadVisit, answered, text_of, with_upload
@@ -36,7 +37,7 @@ async def accept(request: Request, upload: str) -> Response:
         require_own(visit)
         kind = "forecast" if text_of(form, "kind") == "forecast" else "train"
         if known.state == "refused" or not workbook_of(visit.settings, known).exists():
-            return visit.go(f"{PATH}/{known.id}")
+            return see_other(visit.reader, f"{PATH}/{known.id}")
         if kind == "train" and not training_is_installed():
             raise InputError(
                 msg("The libraries that train are not installed on this computer."),
@@ -60,9 +61,9 @@ def _begun(visit: UploadVisit, kind: str, upload: Upload, more: Mapping[str, Any
     job = jobs.begin(visit.store, kind, visit.viewer, details, visit.now)
     if job is None:
         busy = active_job(visit.store)
-        return visit.go(PATH if busy is None else f"/jobs/{busy.id}", busy="1")
+        return see_other(visit.reader, PATH if busy is None else f"/jobs/{busy.id}", busy="1")
     visit.request.app.state.job_runner.start(job)
-    return visit.go(f"/jobs/{job.id}")
+    return see_other(visit.reader, f"/jobs/{job.id}")
 
 
 @access(Role.manage, is_page=True)
@@ -93,7 +94,7 @@ def cancel(request: Request, job: str) -> Response:
 
     def answer(visit: UploadVisit, known: SiteJob) -> Response:
         jobs.cancel(visit.store, known.id, visit.viewer, visit.now)
-        return visit.go(f"/jobs/{known.id}")
+        return see_other(visit.reader, f"/jobs/{known.id}")
 
     return _with_job(request, job, answer)
 

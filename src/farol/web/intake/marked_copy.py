@@ -25,6 +25,7 @@ from farol.intake.columns import headers_of
 from farol.intake.review import ReadRequest
 from farol.intake.uploads import MARKED, Upload, folder_of, workbook_of
 from farol.store.keys import Role
+from farol.web.frame import see_other
 from farol.web.intake.visit import PATH, UploadVisit, with_upload
 
 router = APIRouter(include_in_schema=False)
@@ -45,7 +46,7 @@ def marked(request: Request, upload: str) -> Response:
 
     def answer(visit: UploadVisit, known: Upload) -> Response:
         if not workbook_of(visit.settings, known).exists():
-            return visit.go(f"{PATH}/{known.id}")
+            return see_other(visit.reader, f"{PATH}/{known.id}")
         target, making = begin_copy(visit, known, known.review.get("year"))
         try:
             making.result(PATIENCE)
@@ -55,7 +56,7 @@ def marked(request: Request, upload: str) -> Response:
         try:
             copy = target.open("rb")  # open, it can be sent whatever is deleted or written anew meanwhile
         except OSError:
-            return visit.go(f"{PATH}/{known.id}")
+            return see_other(visit.reader, f"{PATH}/{known.id}")
         stem = known.files[0].name.rpartition(".")[0] or known.files[0].name
         words = visit.reader.gettext("marked")
         headers = {

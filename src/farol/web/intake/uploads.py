@@ -33,6 +33,7 @@ from farol.intake.uploads import (
 from farol.settings import Settings
 from farol.store.keys import Role
 from farol.web.error_pages import Failure, failed, failure_in
+from farol.web.frame import see_other
 from farol.web.intake.marked_copy import begin_copy
 from farol.web.intake.visit import PATH, UploadVisit, answered
 from farol.web.locale import reader_of
@@ -124,7 +125,7 @@ def _taken(visit: UploadVisit, files: list[tuple[str, BinaryIO]]) -> Response:
         read_and_keep(visit, upload, None)
     except (InputError, WorkbookError, ServiceError) as error:
         return visit.page("workbooks", _list_values(visit, error), 422)
-    return visit.go(f"{PATH}/{upload.id}")
+    return see_other(visit.reader, f"{PATH}/{upload.id}")
 
 
 def require_own(visit: UploadVisit) -> None:

@@ -14,6 +14,7 @@ from farol.intake.jobs import active_job
 from farol.intake.uploads import Upload, read_review, remove_upload
 from farol.intake.work import training_is_installed
 from farol.store.keys import Role
+from farol.web.frame import see_other
 from farol.web.intake import columns, jobs, marked_copy, uploads
 from farol.web.intake.faults import normal_faults, steps_of
 from farol.web.intake.visit import PATH, UploadVisit, with_upload
@@ -66,9 +67,9 @@ def delete(request: Request, upload: str) -> Response:
     def answer(visit: UploadVisit, known: Upload) -> Response:
         busy = active_job(visit.store)
         if busy is not None and busy.details.get("upload") == known.id:
-            return visit.go(f"/jobs/{busy.id}", busy="1")
+            return see_other(visit.reader, f"/jobs/{busy.id}", busy="1")
         visit.note(Action.changed, "workbook", "deleted")
         remove_upload(visit.settings, visit.store, known.id)
-        return visit.go(PATH)
+        return see_other(visit.reader, PATH)
 
     return with_upload(request, upload, answer)

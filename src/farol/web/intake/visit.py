@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from fastapi import Request
-from fastapi.responses import RedirectResponse, Response
+from fastapi.responses import Response
 from starlette.datastructures import FormData
 
 from farol.accounts.audit import Action, AuditValues, audit_values, record
@@ -56,10 +56,6 @@ class UploadVisit:
         """A page of ours."""
         whole = {"here": "workbooks", "list_path": LIST, **values}
         return page(self.request, self.reader, f"intake/{name}.html", whole, status=status)
-
-    def go(self, path: str, **query: str) -> Response:
-        """To another page, by GET."""
-        return RedirectResponse(self.reader.url(path, **query), 303)
 
     def changed(self, subject: str, details: str) -> AuditValues:
         """A line of the audit for the transaction that changes something."""
