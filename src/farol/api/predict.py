@@ -27,7 +27,7 @@ from farol.i18n import msg
 from farol.model.bundle import Bundle
 from farol.model.inputs import InputWarning
 from farol.model.reasons import Reason, explain_scores
-from farol.model.scoring import Answer, warnings_for
+from farol.model.scoring import Answer, nothing_given, warnings_for
 from farol.service import ROUTE, SHORT_ROUTES, ServedModel, Service
 from farol.store.keys import Role
 from farol.store.prediction_rows import row_of
@@ -121,9 +121,8 @@ def score_pupils(
 
 
 def _nothing_given(bundle: Bundle) -> ApiError:
-    names = msg("at least one of {names}", names=", ".join(bundle.inputs.columns))
-    words = msg("The request has no information to answer from.")
-    return ApiError(422, "nothing_given", words, fix=msg("Give {what}.", what=names))
+    refusal = nothing_given(bundle)
+    return ApiError(422, "nothing_given", refusal.problem, fix=msg("Give {what}.", what=refusal.expected))
 
 
 def _not_asked(bundle: Bundle) -> ApiError:
