@@ -75,6 +75,11 @@ def moment(count: int) -> datetime:
     return _EPOCH + count * _MICROSECOND
 
 
+def utc_text(at: datetime) -> str:
+    """A moment in UTC to the second, in the form of ISO 8601; `at` is aware."""
+    return at.astimezone(UTC).isoformat(timespec="seconds")
+
+
 def day_of(at: datetime) -> date:
     """The day of the counters on which `at` falls."""
     return at.astimezone(ZONE).date()
