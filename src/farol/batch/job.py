@@ -125,18 +125,22 @@ def score_part(job: Job, place: int, blocks: ThreadPoolExecutor | None = None, a
             replace_file(finished_at(work, place), canonical_json({**known, "counts": counts.tolist()}))
         job.progress(0, part.size - passed)
     except (MemoryError, arrow().ArrowMemoryError) as error:
-        raise InputError(
-            msg("There is not enough memory."),
-            where=Place(file=part.name),
-            fix=msg(
-                "Score fewer parts at once with {option}, or give a cluster's workers more memory; finished parts are "
-                "kept.",
-                option="--threads",
-            ),
-        ) from error
+        raise _too_little_memory(part) from error
     finally:
         answers.unlink(missing_ok=True)
         arrow().default_memory_pool().release_unused()
+
+
+def _too_little_memory(part: FilePart) -> InputError:
+    return InputError(
+        msg("There is not enough memory."),
+        where=Place(file=part.name),
+        fix=msg(
+            "Score fewer parts at once with {option}, or give a cluster's workers more memory; finished parts are "
+            "kept.",
+            option="--threads",
+        ),
+    )
 
 
 def _passed(part: FilePart, rows: int, read: int | None) -> int:

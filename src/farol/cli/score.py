@@ -6,6 +6,7 @@ import os
 import re
 import shutil
 import time
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from enum import StrEnum
 from pathlib import Path, PurePosixPath
@@ -24,7 +25,7 @@ from farol.errors import InputError, Place
 from farol.i18n import Listing, decimal, msg, terminal_locale
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Iterator, Sequence
 
     from farol.batch.output import Output
     from farol.batch.parts import FilePart
@@ -156,6 +157,18 @@ def score(
         else on_this_machine(workers)
     )
     began = time.perf_counter()
+    with _progress_bar(sum(part.size for part in parts)) as progress:
+        batch_scorer = BatchScorer(scorer, reasons=reasons, locale=terminal_locale())
+        report = run(batch_scorer, parts, output, engine=finish, progress=progress)
+    tell(scorer, report, output, time.perf_counter() - began)
+    if recorded:
+        with Store.of(settings) as store:
+            record(store, scorer, report, at=datetime.now(UTC))
+
+
+@contextmanager
+def _progress_bar(total: int) -> Iterator[Callable[[int, int], None]]:
+    """A bar of `total` bytes: yields what takes the rows and the bytes that are done, from any thread."""
     columns = (
         TextColumn("{task.description}"),
         BarColumn(),
@@ -163,8 +176,9 @@ def score(
         TimeElapsedColumn(),
         TimeRemainingColumn(),
     )
+    began = time.perf_counter()
     with Progress(*columns, console=ERR, transient=not ERR.is_terminal) as bars:
-        bar = bars.add_task(_("Answering"), total=sum(part.size for part in parts), rows=0, rate=0.0)
+        bar = bars.add_task(_("Answering"), total=total, rows=0, rate=0.0)
         lock = Lock()
 
         def progress(rows: int, size: int) -> None:
@@ -172,12 +186,7 @@ def score(
                 done = bars.tasks[0].fields["rows"] + rows
                 bars.update(bar, advance=size, rows=done, rate=done / max(time.perf_counter() - began, 1e-9))
 
-        batch_scorer = BatchScorer(scorer, reasons=reasons, locale=terminal_locale())
-        report = run(batch_scorer, parts, output, engine=finish, progress=progress)
-    tell(scorer, report, output, time.perf_counter() - began)
-    if recorded:
-        with Store.of(settings) as store:
-            record(store, scorer, report, at=datetime.now(UTC))
+        yield progress
 
 
 def output_at(given: str, form: Form | None, partition_by: Sequence[str] = (), *, work: Path = Path()) -> Output:
