@@ -30,8 +30,7 @@ from farol.model.reasons import Reason, explain_scores
 from farol.model.scoring import Answer, warnings_for
 from farol.service import ROUTE, SHORT_ROUTES, ServedModel, Service
 from farol.store.keys import Role
-from farol.store.prediction_rows import row_of
-from farol.store.records import Prediction, Source
+from farol.store.records import Prediction, Source, row_of
 
 if TYPE_CHECKING:
     from farol.api.spans import Tracing  # it needs an extra
