@@ -17,9 +17,21 @@ from farol.access import access
 from farol.api.answers.prediction import PredictionAnswer
 from farol.api.direct import DirectAnswer
 from farol.api.errors import SEE_DOCS, refusals
-from farol.api.idempotency import NO_KEY, REPLAYED, Hashes, KeyGiven, hashes_of, reused
-from farol.api.requests import locale_in, parse_object, read_body, refuse_other_than_json, route_of
-from farol.api.schemas import InputForm, PupilInput
+from farol.api.requests import (
+    NO_KEY,
+    REPLAYED,
+    Hashes,
+    KeyGiven,
+    PupilInput,
+    hashes_of,
+    locale_in,
+    parse_object,
+    read_body,
+    refuse_other_than_json,
+    reused,
+    route_of,
+)
+from farol.api.schemas import InputForm
 from farol.api.tasks import TaskName, asked_task
 from farol.api.texts import marked as _
 from farol.errors import ApiError, FieldProblem
@@ -30,8 +42,7 @@ from farol.model.reasons import Reason, explain_scores
 from farol.model.scoring import Answer, nothing_given, warnings_for
 from farol.service import ROUTE, SHORT_ROUTES, ServedModel, Service
 from farol.store.keys import Role
-from farol.store.prediction_rows import row_of
-from farol.store.records import Prediction, Source
+from farol.store.records import Prediction, Source, row_of
 
 if TYPE_CHECKING:
     from farol.api.spans import Tracing  # it needs an extra
