@@ -26,8 +26,9 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.batch import TASK, Bench, write_pupils
+from farol.batch.output import Output
 from farol.batch.parts import plan_parts
-from farol.batch.run import Engine, Output, on_this_machine, run
+from farol.batch.run import Engine, on_this_machine, run
 from farol.batch.score import BatchScorer
 from farol.batch.spark import on_spark, open_session
 from farol.model.registry import Registry

@@ -121,10 +121,18 @@ def table(units: int) -> None:
 
 
 def _post(port: int, path: str, body: bytes, kind: bytes = b"application/json", more: bytes = b"") -> None:
+    head = b"POST %b HTTP/1.1\r\nHost: localhost\r\nContent-Type: %b\r\n%b" % (path.encode(), kind, more)
+    length = b"" if b"chunked" in more else b"Content-Length: %d\r\n" % len(body)
+    _ask(port, head + length + b"Connection: close\r\n\r\n" + body)
+
+
+def _get(port: int, path: str) -> None:
+    _ask(port, b"GET %b HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n" % path.encode())
+
+
+def _ask(port: int, request: bytes) -> None:
     with suppress(OSError), socket.create_connection(("127.0.0.1", port), timeout=10) as connection:
-        head = b"POST %b HTTP/1.1\r\nHost: localhost\r\nContent-Type: %b\r\n%b" % (path.encode(), kind, more)
-        length = b"" if b"chunked" in more else b"Content-Length: %d\r\n" % len(body)
-        connection.sendall(head + length + b"Connection: close\r\n\r\n" + body)
+        connection.sendall(request)
         while connection.recv(65536):
             pass
 
@@ -162,6 +170,7 @@ ATTACKS: dict[str, Callable[[int], None]] = {
     "uploads of files that never end": lambda port: _post(
         port, "/workbooks", part(b"files", b"RA;IAA\n1;5" + b"\n" * 20_000_000, CSV) + b"--x--\r\n", PARTS.encode()
     ),
+    "the drift page, all charts anew": lambda port: _get(port, "/monitoring/dashboard"),
     "a long query": lambda port: _post(port, "/predict?" + "reasons=1&" * 6_000, b"{}"),
     "answers that nobody takes": _unread,  # the last: they are still being made when the next attack would begin
 }

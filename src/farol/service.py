@@ -25,9 +25,8 @@ from farol.profile import Profile, load_profile
 from farol.settings import Settings
 from farol.store.database import Store
 from farol.store.health import caution, probe, software
-from farol.store.journal import Journal
+from farol.store.journal import Journal, writer_for
 from farol.store.privacy import finish_erasing
-from farol.store.writers import writer_for
 
 logger = logging.getLogger("farol.service")
 

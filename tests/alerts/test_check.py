@@ -21,7 +21,7 @@ from farol.model.scoring import Scorer
 from farol.store.alerts import AlertStates, Letter, Outbox
 from farol.store.database import Store
 from farol.store.history import ALERT, Events
-from farol.store.prediction_rows import row_of
+from farol.store.records import row_of
 from farol.workbook.panel import Panel
 from tests.counted import answered
 from tests.postgresql import postgresql_server, postgresql_url

@@ -19,7 +19,7 @@ import pytest
 import farol.app
 from farol.api.keyring import check_binding, is_loopback
 from farol.api.predict import PredictRequest, ScoredPrediction, score_pupils
-from farol.api.schemas import PupilInput
+from farol.api.requests import PupilInput
 from farol.app import create_app
 from farol.errors import InputError, ProfileError, StoreError
 from farol.service import Service

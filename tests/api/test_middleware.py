@@ -18,7 +18,7 @@ from farol.errors import InputError, Place, PlanError, WorkbookError
 from farol.i18n import msg
 from farol.settings import Settings
 from farol.store.journal import JournalFullError
-from farol.web.intake.views import FRAME_BYTES
+from farol.web.intake.uploads import FRAME_BYTES
 from tests.api.client import Client, running
 from tests.api.shape import PUPIL, error_of
 

@@ -13,8 +13,9 @@ import pyarrow.ipc
 import pyarrow.parquet
 import pytest
 
+from farol.batch.output import Output
 from farol.batch.parts import plan_parts
-from farol.batch.run import BatchReport, Output, on_this_machine, run
+from farol.batch.run import BatchReport, on_this_machine, run
 from farol.batch.score import BatchScorer
 from farol.model.bundle import read_bundle
 from farol.model.scoring import Scorer

@@ -18,8 +18,9 @@ import pyarrow.parquet as pq
 import pytest
 
 from farol.batch.filesystem import files_of, without_secrets
+from farol.batch.output import Output
 from farol.batch.parts import plan_parts
-from farol.batch.run import Output, on_this_machine, run
+from farol.batch.run import on_this_machine, run
 from farol.batch.score import BatchScorer
 from farol.cli.score import output_at
 from farol.errors import InputError, MissingExtraError

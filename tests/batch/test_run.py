@@ -15,8 +15,9 @@ import pytest
 
 from farol.batch import parts as planning
 from farol.batch import reading, writing
+from farol.batch.output import Output
 from farol.batch.parts import plan_parts
-from farol.batch.run import Output, on_this_machine, run
+from farol.batch.run import on_this_machine, run
 from farol.batch.score import BatchScorer
 from farol.cli import main
 from farol.errors import InputError
@@ -374,7 +375,7 @@ def test_too_little_memory_is_said_with_the_part(score: Score, tmp_path: Path, m
         raise MemoryError
 
     source = write(pupils(9), tmp_path / "in.parquet")
-    monkeypatch.setattr("farol.batch.run.pieces_of", fail)
+    monkeypatch.setattr("farol.batch.parts.pieces_of", fail)
     with pytest.raises(InputError, match="--threads") as error:
         score([source], tmp_path / "out")
     assert "in.parquet" in str(error.value)

@@ -21,8 +21,10 @@ import pyarrow.parquet as pq
 import pytest
 from sklearn.metrics import roc_auc_score
 
+from farol.batch.job import Job, score_part
+from farol.batch.output import Output
 from farol.batch.parts import plan_parts
-from farol.batch.run import Job, Output, run, score_part
+from farol.batch.run import run
 from farol.batch.score import BatchScorer
 from farol.batch.spark import SentBundle, on_spark, open_session
 from farol.batch.spark_training import fitted_on_spark

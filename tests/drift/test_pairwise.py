@@ -30,7 +30,7 @@ from farol.model.reference import Reference
 from farol.model.scoring import Scorer
 from farol.profile import Text
 from farol.store.database import Store
-from farol.store.prediction_rows import row_of
+from farol.store.records import row_of
 from farol.workbook.panel import Panel
 
 ALL = Window("all", None, date(2024, 6, 30))

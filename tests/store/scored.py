@@ -8,8 +8,7 @@ from datetime import datetime
 import numpy as np
 
 from farol.model.scoring import Scorer
-from farol.store.prediction_rows import row_of
-from farol.store.records import Prediction
+from farol.store.records import Prediction, row_of
 from tests.bundles import invented_columns
 from tests.store.rows import NOON
 

@@ -13,10 +13,9 @@ import pytest
 from sqlalchemy import Connection, text
 
 from farol.store.database import Store
-from farol.store.journal import Journal
+from farol.store.journal import Journal, writer_for
 from farol.store.records import Prediction, microseconds, uuid7
 from farol.store.tables import prediction_keys, prediction_values, predictions
-from farol.store.writers import writer_for
 from tests.store.rows import EVER, NOON, counters, recounted, row
 
 

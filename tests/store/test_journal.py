@@ -10,9 +10,8 @@ import pytest
 from farol.errors import StoreError
 from farol.i18n import msg
 from farol.store.database import Store
-from farol.store.journal import Journal, JournalFullError
+from farol.store.journal import Journal, JournalFullError, writer_for
 from farol.store.records import Prediction
-from farol.store.writers import writer_for
 from tests.store.rows import EVER, row
 
 T = TypeVar("T")

@@ -6,7 +6,7 @@ from uuid import RFC_4122, UUID
 from hypothesis import given
 from hypothesis import strategies as st
 
-from farol.store.records import day_of, microseconds, moment, uuid7
+from farol.store.records import day_of, microseconds, moment, utc_text, uuid7
 
 MOMENTS = st.datetimes(datetime(1970, 1, 1), datetime(9999, 12, 30), timezones=st.just(UTC))  # noqa: DTZ001  hypothesis wants naive bounds
 
@@ -45,3 +45,8 @@ def test_a_day_is_the_day_in_sao_paulo() -> None:
     assert day_of(datetime(2024, 5, 10, 3, 0, tzinfo=UTC)) == date(2024, 5, 10)
     # Summer time was kept until 2019: two hours behind UTC, not three.
     assert day_of(datetime(2018, 12, 10, 2, 0, tzinfo=UTC)) == date(2018, 12, 10)
+
+
+def test_a_moment_is_written_in_utc_to_the_second() -> None:
+    at = datetime(2022, 2, 22, 22, 22, 22, 900_000, tzinfo=timezone(timedelta(hours=-5)))
+    assert utc_text(at) == "2022-02-23T03:22:22+00:00"

@@ -14,11 +14,9 @@ from sqlalchemy import text
 
 from farol.errors import StoreError
 from farol.i18n import msg
-from farol.store import writers
 from farol.store.database import Store
-from farol.store.journal import Journal
+from farol.store.journal import BY_THREAD, Journal, LoopWriter, PipelineWriter, writer_for
 from farol.store.records import Prediction
-from farol.store.writers import BY_THREAD, LoopWriter, PipelineWriter, writer_for
 from tests.postgresql import Cluster, running_cluster
 from tests.store.rows import EVER, row
 from tests.waiting import eventually
@@ -61,9 +59,9 @@ def test_a_slow_disk_is_left_to_a_thread_and_tried_again_later(monkeypatch: pyte
         disk = Disk()
         writer = LoopWriter(disk)
         await writer.write([row()])
-        monkeypatch.setattr(writers, "QUICK_SECONDS", -1)
+        monkeypatch.setattr("farol.store.journal.QUICK_SECONDS", -1)
         await writer.write([row()])  # too slow
-        monkeypatch.setattr(writers, "QUICK_SECONDS", 60)
+        monkeypatch.setattr("farol.store.journal.QUICK_SECONDS", 60)
         for _ in range(BY_THREAD + 2):
             await writer.write([row()])
         await writer.close()
@@ -74,7 +72,7 @@ def test_a_slow_disk_is_left_to_a_thread_and_tried_again_later(monkeypatch: pyte
 
 @pytest.mark.parametrize("quick", [60, -1], ids=["by the loop", "by the thread"])
 def test_a_commit_that_fails_is_raised_whoever_made_it(quick: float, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(writers, "QUICK_SECONDS", quick)
+    monkeypatch.setattr("farol.store.journal.QUICK_SECONDS", quick)
 
     async def scenario() -> Disk:
         disk = Disk()
@@ -188,7 +186,7 @@ def ended(store: Store) -> None:
 def test_a_connection_that_the_server_ended_is_made_anew(
     postgresql: Store, monkeypatch: pytest.MonkeyPatch, seconds: float
 ) -> None:
-    monkeypatch.setattr("farol.store.writers.IDLE_SECONDS", seconds)
+    monkeypatch.setattr("farol.store.journal.IDLE_SECONDS", seconds)
 
     async def scenario() -> None:
         writer = PipelineWriter(postgresql)

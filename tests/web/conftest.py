@@ -93,3 +93,9 @@ def chromium() -> Iterator[Browser]:
     """The browser that looks at the pages; gone with them, since its event loop would be in the way of other tests."""
     with chromium_browser() as browser:
         yield browser
+
+
+@pytest.fixture
+def patience(monkeypatch: pytest.MonkeyPatch) -> None:
+    """However busy the machine is, the marked copy is waited for."""
+    monkeypatch.setattr("farol.web.intake.marked_copy.PATIENCE", 60.0)

@@ -18,8 +18,7 @@ from farol.model.registry import Registry
 from farol.model.scoring import Scorer
 from farol.settings import Settings
 from farol.store.database import Store
-from farol.store.prediction_rows import row_of
-from farol.store.records import Prediction
+from farol.store.records import Prediction, row_of
 from tests.bundles import invented_columns, trained_model
 
 CARD = """<!doctype html><html lang="pt-BR"><head><meta charset="utf-8"><title>Ficha</title>

@@ -6,37 +6,31 @@ import errno
 import os
 import re
 import socket
-import threading
 from collections.abc import Iterator
 from contextlib import ExitStack
 from datetime import UTC, datetime
-from html import unescape
-from io import BytesIO
 from pathlib import Path
 from typing import Any
 
 import httpx
-import openpyxl
 import pytest
 
 from farol.accounts.audit import latest
 from farol.accounts.viewer import NOBODY_IN_PARTICULAR
-from farol.errors import WorkbookError
-from farol.i18n import msg
 from farol.intake import jobs
-from farol.intake.child import in_child
-from farol.intake.uploads import find_upload, folder_of, list_uploads, remove_files, remove_upload
+from farol.intake.uploads import find_upload, list_uploads, remove_upload
 from farol.model.workbook_note import WorkbookNote, write_note
 from farol.profile import load_profile
 from farol.pupils.forecast import forecast_panel
 from farol.settings import MARKER, Settings
 from farol.store.database import Store
-from farol.web.intake import views
+from farol.web.intake import uploads
 from farol.workbook.panel import read_panel
 from tests.damaging import good_rows
 from tests.played import THEN, promoted
 from tests.waiting import eventually
 from tests.web.conftest import serving
+from tests.web.sent import faulty, heading, sent, taken, words
 from tests.web.site import settings_in
 from tests.workbook.making import pupils, write_xlsx
 
@@ -50,47 +44,6 @@ def settings(tmp_path_factory: pytest.TempPathFactory) -> Settings:
 def site_web(settings: Settings) -> Iterator[httpx.Client]:
     with serving(settings) as address, httpx.Client(base_url=address, timeout=120) as client:
         yield client
-
-
-@pytest.fixture(autouse=True)
-def patience(monkeypatch: pytest.MonkeyPatch) -> None:
-    """However busy the machine is, the marked copy is waited for."""
-    monkeypatch.setattr("farol.web.intake.views.PATIENCE", 60.0)
-
-
-def sent(client: httpx.Client, *files: tuple[str, bytes]) -> httpx.Response:
-    return client.post("/workbooks", files=[("files", file) for file in files], params={"lang": "pt-BR"})
-
-
-def taken(client: httpx.Client, *files: tuple[str, bytes]) -> str:
-    answer = sent(client, *files)
-    assert answer.status_code == 303, words(answer)
-    return answer.headers["location"].partition("?")[0]
-
-
-def words(answer: httpx.Response) -> str:
-    """The text of a page's content."""
-    _, _, content = answer.text.partition("<main")
-    content = content.partition("</main>")[0]
-    return " ".join(unescape(re.sub(r"<[^>]+>", " ", content)).split())
-
-
-def heading(answer: httpx.Response) -> str:
-    match = re.search(r"<h1>(.*?)</h1>", answer.text, re.DOTALL)
-    assert match is not None
-    return unescape(match[1])
-
-
-def faulty(folder: Path) -> tuple[str, bytes]:
-    rows = pupils(40)
-    at = rows[0].index("IEG")
-    for number in (1, 5, 7):
-        rows[number][at] = "n/v"
-    rows[0][rows[0].index("Matem")] = "Nota Matemátic 2024"
-    rows[0].append("Cor da mochila")
-    for row in rows[1:]:
-        row.append("azul")
-    return "ano.xlsx", write_xlsx(folder / "ano.xlsx", {"PEDE2024": rows}).read_bytes()
 
 
 def test_an_empty_site_says_what_to_do(settings: Settings, site_web: httpx.Client) -> None:
@@ -149,75 +102,6 @@ def test_a_date_is_shown_as_its_reader_writes_it(site_web: httpx.Client, tmp_pat
     assert "2010-03-03" in pages["en"]
 
 
-def test_the_marked_copy_is_a_workbook(site_web: httpx.Client, tmp_path: Path) -> None:
-    path = taken(site_web, faulty(tmp_path))
-    answer = site_web.get(f"{path}/marked.xlsx", params={"lang": "pt-BR"})
-    assert "ano%20%28marcada%29.xlsx" in answer.headers["content-disposition"]
-    assert answer.headers["cache-control"] == "no-store"
-    book = openpyxl.load_workbook(BytesIO(answer.content))
-    comments = [cell.comment.text for row in book["PEDE2024"].iter_rows() for cell in row if cell.comment]
-    assert len(comments) >= 3
-
-
-def mended_but(folder: Path) -> tuple[str, bytes]:
-    """A workbook whose headers are known, and that has three faulty cells."""
-    rows = pupils(40)
-    for number in (1, 5, 7):
-        rows[number][rows[0].index("IEG")] = "n/v"
-    return "certa.xlsx", write_xlsx(folder / "certa.xlsx", {"PEDE2024": rows}).read_bytes()
-
-
-def test_the_marked_copy_is_made_before_it_is_asked_for(
-    settings: Settings, site_web: httpx.Client, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    path = taken(site_web, mended_but(tmp_path))
-    folder = folder_of(settings, path.rpartition("/")[2])
-    assert eventually(lambda: list(folder.glob("marked-*.xlsx")), seconds=60)
-    monkeypatch.setattr("farol.web.intake.marked_copy.in_child", None)  # what is ready is not made again
-    book = openpyxl.load_workbook(BytesIO(site_web.get(f"{path}/marked.xlsx", params={"lang": "pt-BR"}).content))
-    assert len([cell for row in book["PEDE2024"] for cell in row if cell.comment]) == 3
-
-
-def test_a_copy_that_takes_long_says_so_and_comes(
-    site_web: httpx.Client, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    may_go = threading.Event()
-
-    def slowly(work: Any, *arguments: Any) -> Any:
-        assert may_go.wait(60)
-        return in_child(work, *arguments)
-
-    path = taken(site_web, faulty(tmp_path))
-    monkeypatch.setattr("farol.web.intake.marked_copy.in_child", slowly)
-    monkeypatch.setattr("farol.web.intake.views.PATIENCE", 0.1)
-    for _ in range(2):  # asked for again it is not begun again
-        waiting = site_web.get(f"{path}/marked.xlsx", params={"lang": "pt-BR"})
-        assert (waiting.status_code, heading(waiting)) == (202, "A cópia marcada está sendo feita")
-        assert '<meta http-equiv="refresh" content="2">' in waiting.text
-    may_go.set()
-    copy = eventually(lambda: _ready(site_web, path), seconds=60)
-    assert copy is not None
-    assert openpyxl.load_workbook(BytesIO(copy)).sheetnames == ["Farol", "PEDE2024"]
-
-
-def _ready(client: httpx.Client, path: str) -> bytes | None:
-    answer = client.get(f"{path}/marked.xlsx", params={"lang": "pt-BR"})
-    return answer.content if answer.status_code == 200 else None
-
-
-def test_a_copy_that_failed_is_told_and_tried_again(
-    site_web: httpx.Client, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    def fails(*_arguments: Any) -> Any:
-        raise WorkbookError(msg("The file is damaged."))
-
-    path = taken(site_web, faulty(tmp_path))
-    with monkeypatch.context() as patched:
-        patched.setattr("farol.web.intake.marked_copy.in_child", fails)
-        assert site_web.get(f"{path}/marked.xlsx").status_code == 422
-    assert site_web.get(f"{path}/marked.xlsx").status_code == 200
-
-
 @pytest.mark.parametrize(
     ("name", "content", "said"),
     [
@@ -259,6 +143,7 @@ def test_a_body_beyond_the_limit_is_refused_unread(site_web: httpx.Client) -> No
     assert answer.status_code == 413
 
 
+@pytest.mark.usefixtures("patience")
 def test_no_name_acts_on_the_page(site_web: httpx.Client, tmp_path: Path) -> None:
     """A mark that turns the direction of a file's name, a sheet's, a header's or a cell's text is written out."""
     turned = "\u202e\u2066"
@@ -278,15 +163,15 @@ def test_more_uploads_at_once_than_places_are_refused_unread(site_web: httpx.Cli
     host, port = site_web.base_url.host, site_web.base_url.port
     head = b"POST /workbooks HTTP/1.1\r\nHost: localhost\r\nContent-Type: multipart/form-data; boundary=x\r\n"
     with ExitStack() as stack:
-        for _ in range(views.UNDER_WAY):
+        for _ in range(uploads.UNDER_WAY):
             connection = stack.enter_context(socket.create_connection((host, port)))
             connection.sendall(head + b"Content-Length: 1000\r\n\r\n--x\r\n")
-        eventually(views._under_way.locked)
+        eventually(uploads._under_way.locked)
         answer = sent(site_web, faulty(tmp_path))
         assert answer.status_code == 503
         assert "Outras planilhas estão sendo enviadas agora." in words(answer)
         assert site_web.get("/workbooks").status_code == 200
-    eventually(lambda: not views._under_way.locked())
+    eventually(lambda: not uploads._under_way.locked())
     assert taken(site_web, faulty(tmp_path))
 
 
@@ -308,37 +193,6 @@ def test_a_form_without_files_is_not_even_read(site_web: httpx.Client) -> None:
     assert answer.status_code == 415
 
 
-@pytest.mark.parametrize("moment", ["before it is opened", "while it is sent"])
-def test_a_marked_copy_that_is_deleted_meanwhile(
-    site_web: httpx.Client, settings: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, moment: str
-) -> None:
-    path = taken(site_web, faulty(tmp_path))
-    before, pieces = in_child, views._pieces
-
-    def deleted() -> None:
-        remove_files(settings, path.rpartition("/")[2])
-
-    def writing(*arguments: Any) -> Any:
-        written = before(*arguments)
-        deleted()
-        return written
-
-    def sending(copy: Any) -> Iterator[bytes]:
-        deleted()
-        return pieces(copy)
-
-    if moment == "while it is sent":
-        monkeypatch.setattr(views, "_pieces", sending)
-        answer = site_web.get(f"{path}/marked.xlsx")
-        assert answer.status_code == 200
-        assert openpyxl.load_workbook(BytesIO(answer.content)).sheetnames
-    else:
-        monkeypatch.setattr("farol.web.intake.marked_copy.in_child", writing)
-        answer = site_web.get(f"{path}/marked.xlsx")
-        assert answer.status_code == 303
-    assert site_web.get(path, follow_redirects=True).status_code == 200
-
-
 def test_a_workbook_deleted_while_it_is_read_is_missed_in_words(
     settings: Settings, site_web: httpx.Client, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -349,7 +203,7 @@ def test_a_workbook_deleted_while_it_is_read_is_missed_in_words(
             remove_upload(settings, store, list_uploads(store)[0].id)
         return {}
 
-    monkeypatch.setattr("farol.web.intake.views.in_child", reading)
+    monkeypatch.setattr("farol.web.intake.uploads.in_child", reading)
     answer = sent(site_web, faulty(tmp_path))
     assert answer.status_code == 422
     assert "A planilha não está mais aqui." in words(answer)

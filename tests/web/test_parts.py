@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, date, datetime, timedelta
 from threading import Barrier
@@ -124,14 +123,14 @@ def test_close_events_share_a_label_and_early_ones_are_left_out() -> None:
 
 
 def test_many_readers_of_one_chart_wait_for_one_drawing(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A drawing keeps all others of the process from working: a hundred readers of one page make it once."""
+    """A hundred readers of one page have it drawn once."""
     drawn = []
 
-    def draw(spec: Mapping[str, object], **_: object) -> str:
+    def draw(spec: str, _locale: str) -> str:
         drawn.append(spec)
         return '<svg viewBox="0 0 1 1"></svg>'
 
-    monkeypatch.setattr("vl_convert.vegalite_to_svg", draw)
+    monkeypatch.setattr(charts._RENDERER, "draw", draw)
     begin = Barrier(8)
 
     def ask(_: int) -> tuple[str, Markup]:

@@ -18,8 +18,8 @@ from collections.abc import Iterator
 
 from farol.advice import rules
 from farol.advice.inputs import Advice, Facts
-from farol.advice.phrases import compared, dashboard, days, missing, name_of, names_of, percent
-from farol.drift.figures import FeatureDrift
+from farol.advice.phrases import compared, dashboard, days, missing, name_of, names_of
+from farol.drift.figures import FeatureDrift, percent
 from farol.drift.psi import MODERATE, SEVERE
 from farol.drift.report import DriftReport
 from farol.drift.slices import most_changed

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from functools import reduce
 from urllib.parse import quote, urlencode
 
-from farol.drift.figures import FeatureDrift
+from farol.drift.figures import FeatureDrift, percent
 from farol.drift.report import DriftReport
 from farol.drift.windows import Window
 from farol.evaluation.metrics import MEASURES
@@ -86,11 +86,6 @@ def days(window: Window) -> Message:
     if window.first is None:
         return msg("all days until {last}", last=day(window.last))
     return msg("{first} to {last}", first=day(window.first), last=day(window.last))
-
-
-def percent(share: float) -> str:
-    """A share in whole percent, the same in both languages."""
-    return f"{share:.0%}"
 
 
 def span(value: float, low: float, high: float) -> Message:

@@ -13,11 +13,10 @@ from farol.advice.phrases import (
     missing,
     name_of,
     names_of,
-    percent,
     span,
     train_again,
 )
-from farol.drift.figures import FeatureDrift
+from farol.drift.figures import FeatureDrift, percent
 from farol.drift.report import DriftReport
 from farol.evaluation.metrics import MEASURES
 from farol.i18n import count, day, msg

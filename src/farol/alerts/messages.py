@@ -21,7 +21,7 @@ from farol.drift.verdicts import Verdict, verdict_label, worst
 from farol.i18n import Message, msg
 from farol.model.bundle import Bundle
 from farol.store.alerts import AlertState, Change, Judged, Letter
-from farol.store.records import uuid7
+from farol.store.records import utc_text, uuid7
 
 QUIET = "none"
 LOUD: tuple[Verdict, ...] = ("moderate", "severe")
@@ -89,8 +89,8 @@ def judge(
         "state_label": verdict_label(verdict, settings.locale),
         "previous_state": before.verdict,
         "reason": reason,
-        "since": _iso(since),
-        "previous_since": _iso(before.since),
+        "since": utc_text(since),
+        "previous_since": utc_text(before.since),
         **_evidence(report, feature_since, settings.locale),
         **({} if pairwise is None else {"pairs": [_pair(pair, settings.locale) for pair in pairwise.alarms]}),
         **_link(settings.link, report.task),
@@ -152,7 +152,7 @@ def _since(before: AlertState, report: DriftReport, at: datetime) -> dict[str, s
     """Since when each feature in alarm has been in alarm, by this version."""
     known = before.figures.get("since") if before.version == report.version else None
     earlier = known if isinstance(known, dict) else {}
-    return {figure.feature: earlier.get(figure.feature, _iso(at)) for figure in report.figures if figure.alarm}
+    return {figure.feature: earlier.get(figure.feature, utc_text(at)) for figure in report.figures if figure.alarm}
 
 
 def _words(verdict: str, reason: str, bundle: Bundle, locale: str) -> dict[str, object]:
@@ -173,10 +173,6 @@ def _evidence(report: DriftReport, since: Mapping[str, str], locale: str) -> dic
         "reference": {"n": report.reference_n, "years": list(report.reference_years)},
         "features": [_feature(figure, since[figure.feature], locale) for figure in report.figures if figure.alarm],
     }
-
-
-def _iso(at: datetime) -> str:
-    return at.astimezone(UTC).isoformat(timespec="seconds")
 
 
 def _feature(figure: FeatureDrift, since: str, locale: str) -> dict[str, object]:

@@ -28,9 +28,8 @@ from farol.api.answers.errors import ErrorDetail
 from farol.api.answers.prediction import RowAnswer
 from farol.api.batch_rows import Lines, LinesResponse, Row, parse_array, parse_line, too_many
 from farol.api.errors import from_farol_error, locale_of, refusals, too_large
-from farol.api.idempotency import KeyGiven, hashes_of_row, key_of, reused
 from farol.api.predict import PredictRequest, ReasonsWanted, ScoredPrediction, answered_before, score_pupils
-from farol.api.requests import media_type
+from farol.api.requests import KeyGiven, hashes_of_row, key_of, media_type, reused
 from farol.api.schemas import InputForm
 from farol.api.tasks import TaskName, asked_task
 from farol.api.texts import marked as _

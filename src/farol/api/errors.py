@@ -86,6 +86,12 @@ def from_farol_error(error: FarolError) -> ApiError:
     return ApiError(status, error.code, error.problem, fields=fields, fix=error.fix or error.expected, headers=headers)
 
 
+def unusable_parameter(name: str, problem: Message, expected: Message | None) -> ApiError:
+    """The refusal of a parameter of the address, for a reason that the framework does not know."""
+    message = msg("A parameter of the address cannot be used.")
+    return ApiError(422, "invalid_parameter", message, fields=[FieldProblem(name, problem, expected)])
+
+
 SEE_DOCS = msg("GET /docs says which routes there are and what each takes.")
 _HTTP: Mapping[int, tuple[str, Message]] = {
     404: ("not_found", msg("There is nothing at this address.")),

@@ -16,14 +16,13 @@ from farol.api.answers.drift import DriftAnswer
 from farol.api.answers.history import HistoryAnswer, SnapshotAnswer
 from farol.api.answers.performance import PerformanceAnswer
 from farol.api.answers.prediction import PredictionsAnswer, StoredPrediction
-from farol.api.errors import locale_of, refusals
+from farol.api.errors import locale_of, refusals, unusable_parameter
 from farol.api.tasks import AnyTask, TaskNow, task_in
 from farol.api.texts import marked as _
 from farol.drift.baseline import parse_slice
 from farol.drift.report import drift_report, take_snapshot
 from farol.drift.windows import WINDOW_PATTERN, Window, window_of
-from farol.errors import ApiError, FieldProblem, InputError
-from farol.i18n import Message, msg
+from farol.errors import InputError
 from farol.outcomes.estimation import expected_performance
 from farol.service import Service
 from farol.store.exporting import write_csv
@@ -212,12 +211,7 @@ def parameter(name: str) -> Iterator[None]:
     try:
         yield
     except InputError as error:
-        raise _unusable(name, error.problem, error.expected) from None
-
-
-def _unusable(parameter: str, problem: Message, expected: Message | None) -> ApiError:
-    message = msg("A parameter of the address cannot be used.")
-    return ApiError(422, "invalid_parameter", message, fields=[FieldProblem(parameter, problem, expected)])
+        raise unusable_parameter(name, error.problem, error.expected) from None
 
 
 def _begun(rows: Iterator[Prediction]) -> Iterable[Prediction]:

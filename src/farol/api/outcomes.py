@@ -8,11 +8,10 @@ from fastapi import APIRouter, Query, Request
 
 from farol.access import access
 from farol.api.answers.outcomes import OutcomesAnswer
-from farol.api.errors import locale_of, refusals
+from farol.api.errors import locale_of, refusals, unusable_parameter
 from farol.api.tasks import TaskNext, task_in
 from farol.api.texts import marked as _
-from farol.errors import ApiError, FieldProblem
-from farol.i18n import Message, msg
+from farol.i18n import msg
 from farol.model.tasks import NEXT_YEAR
 from farol.outcomes.report import outcome_report
 from farol.service import Service
@@ -44,13 +43,8 @@ def outcomes(request: Request, task: TaskNext = None, year: OneYear = None) -> O
     years = years_of(service.store, name)
     if year is not None and year not in years:
         names = msg("one of {names}", names=", ".join(map(str, years))) if years else None
-        raise _unusable("year", msg("No forecast of this question has outcomes of that year."), names)
+        raise unusable_parameter("year", msg("No forecast of this question has outcomes of that year."), names)
     chosen = years[-1] if year is None and years else year
     profile = service.profile_of(name)
     report = None if chosen is None else outcome_report(service.store, service.registry, profile, name, chosen)
     return OutcomesAnswer.of(name, years, report, locale_of(request))
-
-
-def _unusable(parameter: str, problem: Message, expected: Message | None) -> ApiError:
-    message = msg("A parameter of the address cannot be used.")
-    return ApiError(422, "invalid_parameter", message, fields=[FieldProblem(parameter, problem, expected)])

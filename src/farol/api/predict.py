@@ -17,9 +17,21 @@ from farol.access import access
 from farol.api.answers.prediction import PredictionAnswer
 from farol.api.direct import DirectAnswer
 from farol.api.errors import SEE_DOCS, refusals
-from farol.api.idempotency import NO_KEY, REPLAYED, Hashes, KeyGiven, hashes_of, reused
-from farol.api.requests import locale_in, parse_object, read_body, refuse_other_than_json, route_of
-from farol.api.schemas import InputForm, PupilInput
+from farol.api.requests import (
+    NO_KEY,
+    REPLAYED,
+    Hashes,
+    KeyGiven,
+    PupilInput,
+    hashes_of,
+    locale_in,
+    parse_object,
+    read_body,
+    refuse_other_than_json,
+    reused,
+    route_of,
+)
+from farol.api.schemas import InputForm
 from farol.api.tasks import TaskName, asked_task
 from farol.api.texts import marked as _
 from farol.errors import ApiError, FieldProblem
@@ -27,11 +39,10 @@ from farol.i18n import msg
 from farol.model.bundle import Bundle
 from farol.model.inputs import InputWarning
 from farol.model.reasons import Reason, explain_scores
-from farol.model.scoring import Answer, warnings_for
+from farol.model.scoring import Answer, nothing_given, warnings_for
 from farol.service import ROUTE, SHORT_ROUTES, ServedModel, Service
 from farol.store.keys import Role
-from farol.store.prediction_rows import row_of
-from farol.store.records import Prediction, Source
+from farol.store.records import Prediction, Source, row_of
 
 if TYPE_CHECKING:
     from farol.api.spans import Tracing  # it needs an extra
@@ -121,9 +132,8 @@ def score_pupils(
 
 
 def _nothing_given(bundle: Bundle) -> ApiError:
-    names = msg("at least one of {names}", names=", ".join(bundle.inputs.columns))
-    words = msg("The request has no information to answer from.")
-    return ApiError(422, "nothing_given", words, fix=msg("Give {what}.", what=names))
+    refusal = nothing_given(bundle)
+    return ApiError(422, "nothing_given", refusal.problem, fix=msg("Give {what}.", what=refusal.expected))
 
 
 def _not_asked(bundle: Bundle) -> ApiError:

@@ -1,29 +1,39 @@
-"""What is read of a request: its route, headers by name, the language of the answer, whether a page is wanted, JSON.
+"""What is read of a request: its route, headers by name, the language of the answer, whether a page is wanted, its key,
+JSON.
 
 JSON is read strictly: a name given twice is refused, since readers of JSON disagree on which of the two counts, and a
 prediction must not depend on that. NaN and Infinity are no JSON; we read them all the same, so that the refusal can
 name their field.
+
+`Idempotency-Key`: a request that is sent again under the same key gets the first answer, and is stored once. The key is
+kept as a hash, together with the task, in the row of the answer, and lives as long as that row. What was asked is kept
+as a hash too: the same key with something else in the body is a mistake, and refused.
 """
 
 from __future__ import annotations
 
 import codecs
+import hashlib
 import json
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import lru_cache
-from typing import Any
+from typing import Annotated, Any, NamedTuple
 from urllib.parse import parse_qsl
 
+from fastapi import Header
 from starlette.applications import Starlette
 from starlette.requests import ClientDisconnect
 from starlette.routing import Match
 from starlette.types import Receive, Scope
 
 from farol.access import RouteAccess, access_of
+from farol.api.texts import marked as _
 from farol.errors import ApiError, FieldProblem
+from farol.files import canonical_json
 from farol.i18n import LOCALES, Message, msg, negotiate
+from farol.model.vocabulary import Given
 from farol.store.keys import Role
 
 MOST_FIELDS = 100
@@ -44,6 +54,45 @@ LONGEST_PATH = 200
 
 _NAME = re.compile(r"[^\W\d]\w{0,39}")
 _QUALITY = re.compile(r"(0(\.\d{0,3})?|1(\.0{0,3})?)", re.ASCII)
+
+KEY_HEADER = "Idempotency-Key"
+_KEY_FIELD = KEY_HEADER.lower().encode()
+REPLAYED: Mapping[str, str] = {"Idempotent-Replayed": "true"}
+"""What an answer that was given before carries."""
+
+_KEY = re.compile(r"[!-~]{1,255}")
+
+KeyGiven = Annotated[
+    str | None,
+    Header(
+        alias=KEY_HEADER,
+        description=_(
+            "A text of your own, new for every question, such as a UUID. If you send it again with the "
+            "same body, you get the first answer, and nothing is stored again."
+        ),
+        json_schema_extra={"minLength": 1, "maxLength": 255, "pattern": "^[!-~]+$"},
+    ),
+]
+
+
+@dataclass(frozen=True, slots=True)
+class Hashes:
+    """Of a request's key with its task, and of its body; both None for a request without a key."""
+
+    key: str | None
+    body: str | None
+
+
+NO_KEY = Hashes(None, None)
+
+
+class PupilInput(NamedTuple):
+    """What a caller gave: absent stays absent, null is None. `student` and `group`, the class, are no inputs."""
+
+    values: Mapping[str, Given]
+    year: int | None
+    student: str | None = None
+    group: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -155,6 +204,49 @@ def refuse_other_than_json(scope: Scope) -> None:
         )
 
 
+def hashes_of(scope: Scope, task: str, given: PupilInput) -> Hashes:
+    """The hashes of a request. ApiError (422) for a key that cannot be used, or given twice."""
+    key = key_of(scope)
+    return NO_KEY if key is None else _hashes(f"{task}\n{key}", given)
+
+
+def hashes_of_row(key: str | None, task: str, index: int, given: PupilInput) -> Hashes:
+    """The hashes of one row of a batch: its key is that of the request together with the row's place in it."""
+    return NO_KEY if key is None else _hashes(f"{task}/batch\n{key}\n{index}", given)
+
+
+def key_of(scope: Scope) -> str | None:
+    """The key of a request. ApiError (422) for one that cannot be used, or given twice."""
+    if _KEY_FIELD not in fields_of(scope):
+        return None
+    keys: list[str] = [value.decode("latin-1") for name, value in scope["headers"] if name == _KEY_FIELD]
+    if len(keys) > 1 or not _KEY.fullmatch(keys[0]):
+        expected = msg("one text of 1 to {most} visible ASCII characters", most=255)
+        problem = FieldProblem(KEY_HEADER, msg("{field} cannot be used.", field=KEY_HEADER), expected)
+        raise ApiError(422, "invalid_parameter", msg("A header cannot be used."), fields=[problem], fix=_NEW_KEY)
+    return keys[0]
+
+
+def _hashes(name: str, given: PupilInput) -> Hashes:
+    whose = {"student": given.student} | ({} if given.group is None else {"class": given.group})
+    body = canonical_json({"values": dict(given.values), "year": given.year} | whose)
+    return Hashes(_sha256(name.encode()), _sha256(body))
+
+
+def reused() -> ApiError:
+    """The refusal of a key under which something else was asked."""
+    problem = FieldProblem(KEY_HEADER, msg("{field} cannot be used.", field=KEY_HEADER), msg("a key not used before"))
+    words = msg("This key came before with another request.")
+    return ApiError(422, "idempotency_key_reused", words, fields=[problem], fix=_NEW_KEY)
+
+
+_NEW_KEY = msg("Send a new UUID with every question, and the same one when you send a question again.")
+
+
+def _sha256(text: bytes) -> str:
+    return hashlib.sha256(text).hexdigest()
+
+
 async def read_body(receive: Receive) -> bytes:
     """The whole body. ClientDisconnect when its sender goes before the end."""
     parts = []
@@ -222,7 +314,7 @@ def once_each(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
 
 def _first_repeated(pairs: list[tuple[str, Any]]) -> str:
     seen: set[str] = set()
-    for name, _ in pairs:
+    for name, _value in pairs:
         if name in seen:
             return name
         seen.add(name)

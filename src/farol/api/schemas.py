@@ -10,14 +10,13 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from difflib import get_close_matches
 from itertools import islice
-from typing import Any, NamedTuple, Self, TypeGuard
+from typing import Any, Self, TypeGuard
 
-from farol.api.requests import shown_name
+from farol.api.requests import PupilInput, shown_name
 from farol.errors import ApiError, FieldProblem
 from farol.i18n import Message, figures, msg
 from farol.model.features import YEAR
 from farol.model.inputs import LONGEST_WORD, InputProblem, Inputs
-from farol.model.vocabulary import Given
 from farol.profile import Column, Profile, Task
 from farol.workbook.periods import period_given
 from farol.workbook.student_code import LONGEST_CODE, class_name, student_code
@@ -36,15 +35,6 @@ YEARS = (1990, 2100)
 
 
 _FEW_PERIODS: Mapping[int | str, int] = {step: step for step in range(1, 100)}
-
-
-class PupilInput(NamedTuple):
-    """What a caller gave: absent stays absent, null is None. `student` and `group`, the class, are no inputs."""
-
-    values: Mapping[str, Given]
-    year: int | None
-    student: str | None = None
-    group: str | None = None
 
 
 @dataclass(frozen=True, slots=True, eq=False)

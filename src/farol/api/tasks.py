@@ -8,9 +8,9 @@ from fastapi import APIRouter, Path, Query, Request
 
 from farol.access import access
 from farol.api.answers.tasks import TasksAnswer
-from farol.api.errors import locale_of, refusals
+from farol.api.errors import locale_of, refusals, unusable_parameter
 from farol.api.texts import marked as _
-from farol.errors import ApiError, FieldProblem
+from farol.errors import ApiError
 from farol.i18n import msg
 from farol.model.tasks import NEXT_YEAR, THIS_YEAR
 from farol.service import SHORT_ROUTES, ServedModel, Service
@@ -77,7 +77,5 @@ def task_in(service: Service, task: str | None, horizon: int = THIS_YEAR) -> str
         return service.tasks.usual(horizon)
     if task not in service.task_names():
         expected = msg("one of {names}", names=", ".join(service.task_names()))
-        message = msg("A parameter of the address cannot be used.")
-        problem = FieldProblem("task", msg("There is no such task."), expected)
-        raise ApiError(422, "invalid_parameter", message, fields=[problem])
+        raise unusable_parameter("task", msg("There is no such task."), expected)
     return task

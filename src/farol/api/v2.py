@@ -28,9 +28,8 @@ from farol.api.answers.v2 import (
 )
 from farol.api.batch import read_at_most
 from farol.api.errors import from_farol_error, locale_of, v2_refusals
-from farol.api.idempotency import HEADER
 from farol.api.predict import PredictRequest, ScoredPrediction, score_pupils
-from farol.api.requests import parse_object
+from farol.api.requests import KEY_HEADER, parse_object
 from farol.api.schemas import GROUP, STUDENT, InputForm
 from farol.api.tasks import TaskName, known
 from farol.api.tensors import BINARY, BINARY_SIZE, TEXT, binary_of, outputs_wanted, rows_of, split_body
@@ -235,8 +234,8 @@ async def infer_version(request: Request, name: TaskName, version: str) -> objec
 
 
 async def _inferred(request: Request, name: str, version: str | None = None) -> InferAnswer | Response:
-    if HEADER in request.headers:
-        words = msg("{field} is not taken here.", field=HEADER)
+    if KEY_HEADER in request.headers:
+        words = msg("{field} is not taken here.", field=KEY_HEADER)
         raise ApiError(400, "invalid_parameter", words, fix=msg("Use {route} with it.", route=f"{ROUTE}/batch"))
     served = _served(request, name, version)
     service: Service = request.app.state.service

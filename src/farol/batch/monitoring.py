@@ -11,8 +11,8 @@ from datetime import datetime
 
 import numpy as np
 
-from farol.batch.parts import FilePart
-from farol.batch.run import BatchReport, pieces_in
+from farol.batch.parts import FilePart, pieces_in
+from farol.batch.run import BatchReport
 from farol.batch.score import BatchScorer
 from farol.drift.report import DriftReport, check
 from farol.drift.windows import Window

@@ -14,7 +14,8 @@ from typing import Any
 
 from farol.batch.columns import ColumnMap, column_map
 from farol.batch.filesystem import files_of, stamp, without_secrets
-from farol.batch.reading import SourceFile, headers_of, readable, row_groups, source_file
+from farol.batch.reading import Piece, SourceFile, headers_of, pieces_of, readable, row_groups, source_file
+from farol.batch.score import BatchScorer
 from farol.errors import InputError, Place
 from farol.i18n import msg
 from farol.model.bundle import Bundle
@@ -147,3 +148,10 @@ def _parts(file: PlannedFile) -> Iterator[FilePart]:
         groups.append(group)
         rows += count
     yield FilePart(file, tuple(groups), first, rows, round(rows * a_row))
+
+
+def pieces_in(part: FilePart, scorer: BatchScorer) -> Iterator[Piece]:
+    """The rows of a part in pieces, in their order. Raises InputError where the file cannot be read."""
+    file, profile = part.file, scorer.scorer.bundle.profile
+    with readable(file.source.path):
+        yield from pieces_of(file.source, part.groups, file.columns, file.schema, profile)

@@ -23,8 +23,10 @@ from threading import BoundedSemaphore, Lock
 from typing import Any
 
 from farol.batch.arrow import arrow
+from farol.batch.job import Job, score_part
+from farol.batch.output import Output, is_finished, rows_of
 from farol.batch.parts import FilePart
-from farol.batch.run import Engine, Job, Output, is_finished, rows_of, score_part
+from farol.batch.run import Engine
 from farol.batch.score import BatchScorer
 from farol.errors import FarolError, InputError, MissingExtraError, Place
 from farol.i18n import Message, msg

@@ -5,11 +5,13 @@ from __future__ import annotations
 import csv
 import io
 import os
+import shutil
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import IO, Any, Literal, Protocol
 from urllib.parse import quote
+from uuid import uuid4
 
 import numpy as np
 from pydantic_core import to_json
@@ -167,6 +169,38 @@ def write_refused(path: Path, rows: Iterable[Sequence[object]]) -> None:
         writer = csv.writer(file, lineterminator="\n")
         for row in (("file", "row", "column", "reason"), *rows):
             writer.writerow([guarded(value) if isinstance(value, str) else value for value in row])
+
+
+def join_refused(parts: Sequence[Path], out: Path) -> None:
+    """One csv file of several that `write_refused` made."""
+    with out.open("wb") as file:
+        for place, part in enumerate(parts):
+            with part.open("rb") as source:
+                if place:
+                    source.readline()
+                shutil.copyfileobj(source, file)
+
+
+def replace_folder(new: Path, path: Path) -> None:
+    """Puts a folder in the place of another; no system does that in one step."""
+    old = path.with_name(f".{path.name}.{uuid4().hex}")
+    if path.exists():
+        path.replace(old)
+    new.replace(path)
+    shutil.rmtree(old, ignore_errors=True)
+
+
+@contextmanager
+def writable(path: Path) -> Iterator[None]:
+    """What writing at or below a path raises, as InputError."""
+    try:
+        yield
+    except OSError as error:
+        raise InputError(
+            msg("The output cannot be written: {reason}.", reason=error.strerror or type(error).__name__),
+            where=Place(file=str(path)),
+            fix=msg("Make room or choose another place, then start again: finished parts are kept."),
+        ) from error
 
 
 def _without_dictionaries(schema: Any) -> Any:

@@ -6,6 +6,7 @@ import os
 import re
 import shutil
 import time
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from enum import StrEnum
 from pathlib import Path, PurePosixPath
@@ -25,10 +26,11 @@ from farol.errors import InputError, Place
 from farol.i18n import Listing, decimal, msg, terminal_locale
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Iterator, Sequence
 
+    from farol.batch.output import Output
     from farol.batch.parts import FilePart
-    from farol.batch.run import BatchReport, Output
+    from farol.batch.run import BatchReport
     from farol.model.bundle import Bundle
     from farol.model.scoring import Scorer
     from farol.profile import Profile
@@ -157,22 +159,7 @@ def score(
         else on_this_machine(workers)
     )
     began = time.perf_counter()
-    columns = (
-        TextColumn("{task.description}"),
-        BarColumn(),
-        TextColumn(_("{task.fields[rows]:,.0f} rows, {task.fields[rate]:,.0f} a second")),
-        TimeElapsedColumn(),
-        TimeRemainingColumn(),
-    )
-    with Progress(*columns, console=ERR, transient=not ERR.is_terminal) as bars:
-        bar = bars.add_task(_("Answering"), total=sum(part.size for part in parts), rows=0, rate=0.0)
-        lock = Lock()
-
-        def progress(rows: int, size: int) -> None:
-            with lock:
-                done = bars.tasks[0].fields["rows"] + rows
-                bars.update(bar, advance=size, rows=done, rate=done / max(time.perf_counter() - began, 1e-9))
-
+    with _progress_bar(sum(part.size for part in parts)) as progress:
         batch_scorer = BatchScorer(scorer, reasons=reasons, locale=terminal_locale())
         report = run(batch_scorer, parts, output, engine=finish, progress=progress)
     tell(scorer, report, output, time.perf_counter() - began)
@@ -181,10 +168,33 @@ def score(
             record(store, scorer, report, at=datetime.now(UTC))
 
 
+@contextmanager
+def _progress_bar(total: int) -> Iterator[Callable[[int, int], None]]:
+    """A bar of `total` bytes: yields what takes the rows and the bytes that are done, from any thread."""
+    columns = (
+        TextColumn("{task.description}"),
+        BarColumn(),
+        TextColumn(_("{task.fields[rows]:,.0f} rows, {task.fields[rate]:,.0f} a second")),
+        TimeElapsedColumn(),
+        TimeRemainingColumn(),
+    )
+    began = time.perf_counter()
+    with Progress(*columns, console=ERR, transient=not ERR.is_terminal) as bars:
+        bar = bars.add_task(_("Answering"), total=total, rows=0, rate=0.0)
+        lock = Lock()
+
+        def progress(rows: int, size: int) -> None:
+            with lock:
+                done = bars.tasks[0].fields["rows"] + rows
+                bars.update(bar, advance=size, rows=done, rate=done / max(time.perf_counter() - began, 1e-9))
+
+        yield progress
+
+
 def output_at(given: str, form: Form | None, partition_by: Sequence[str] = (), *, work: Path = Path()) -> Output:
     """Where the answers go. InputError where the ending fits neither --format nor --partition-by."""
     from farol.batch.filesystem import is_address
-    from farol.batch.run import Output
+    from farol.batch.output import Output
     from farol.batch.sending import UNDER_WAY
 
     out, address = Path(given), ""

@@ -117,7 +117,7 @@ class FeatureDrift:
         """A sentence for each figure that raises the alarm."""
         moved = self.superiority
         if moved is not None and moved.alarm:
-            share = _percent(moved.value)
+            share = percent(moved.value)
             yield (
                 msg(
                     "The values are lower: in only {share} of comparisons a pupil of this period has a higher "
@@ -134,11 +134,11 @@ class FeatureDrift:
         if self.missing.alarm and self.missing.value is not None:
             yield msg(
                 "{now} of the values are missing; in training it was {then}.",
-                now=_percent(self.missing.value),
-                then=_percent(self.missing.reference),
+                now=percent(self.missing.value),
+                then=percent(self.missing.reference),
             )
         if self.unseen is not None and self.unseen.alarm and self.unseen.value is not None:
-            yield msg("{now} of the values never occurred in training.", now=_percent(self.unseen.value))
+            yield msg("{now} of the values never occurred in training.", now=percent(self.unseen.value))
         if "distribution" in self.alarms and self.psi is not None:
             yield msg(
                 "The values are spread differently: the distance from training (PSI) is {psi}; chance alone "
@@ -245,5 +245,6 @@ def _unseen(
     return proportion_drift(new, sum(current), unique, trained, alpha=alpha, rising=True)
 
 
-def _percent(share: float) -> str:
+def percent(share: float) -> str:
+    """A share in whole percent, the same in both languages."""
     return f"{share:.0%}"

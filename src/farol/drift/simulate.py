@@ -16,8 +16,7 @@ from farol.model.scoring import Scorer
 from farol.model.vocabulary import Objects, given_in
 from farol.profile import Column
 from farol.store.database import Store
-from farol.store.prediction_rows import row_of
-from farol.store.records import Prediction, Source
+from farol.store.records import Prediction, Source, row_of
 from farol.store.tables import predictions
 
 if TYPE_CHECKING:

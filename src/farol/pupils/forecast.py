@@ -23,8 +23,7 @@ from farol.model.vocabulary import given_in
 from farol.profile import Text
 from farol.pupils.ranking import CLASS, ExpectedCases, unknown_features
 from farol.store.database import Store
-from farol.store.prediction_rows import row_of
-from farol.store.records import Prediction, Source
+from farol.store.records import Prediction, Source, row_of
 from farol.store.tables import prediction_of, predictions
 from farol.workbook.student_code import class_name, student_code
 

@@ -175,7 +175,7 @@ class Store:
     def write_now(self, rows: Sequence[Prediction]) -> list[Prediction] | None:
         """As `write`, but None, and nothing written, where that would have to wait or to look for keys.
 
-        On SQLite it waits while somebody else is writing; on PostgreSQL always. For `farol.store.writers`.
+        On SQLite it waits while somebody else is writing; on PostgreSQL always. For `farol.store.journal`.
         """
         if self.engine.dialect.name != "sqlite" or any(row.key_hash is not None for row in rows):
             return None

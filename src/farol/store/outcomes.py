@@ -11,14 +11,14 @@ import hashlib
 import json
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime
 
 from sqlalchemy import Connection, delete, exists, func, select, update
 
 from farol.files import canonical_json
 from farol.store.database import PAGE, Store
 from farol.store.history import OUTCOMES, add_event
-from farol.store.records import microseconds, moment
+from farol.store.records import microseconds, moment, utc_text
 from farol.store.tables import outcome_forecasts, outcomes, predictions
 
 
@@ -60,7 +60,7 @@ class Recorded:
         return {
             "year": self.year,
             "sheet": self.fingerprint,
-            "first_recorded": self.first.astimezone(UTC).isoformat(timespec="seconds"),
+            "first_recorded": utc_text(self.first),
             "pupils": self.pupils,
             "added": self.added,
             "changed": self.changed,

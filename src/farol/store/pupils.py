@@ -7,13 +7,12 @@ pupil it was about is removed.
 from __future__ import annotations
 
 import json
-from datetime import UTC
 from uuid import uuid4
 
 from sqlalchemy import Connection, RowMapping, and_, delete, exists, func, select, update
 
 from farol.store.engine import insert_new
-from farol.store.records import moment
+from farol.store.records import moment, utc_text
 from farol.store.tables import (
     audit,
     case_entries,
@@ -113,7 +112,7 @@ def _plain(row: RowMapping, *parsed: str, without: str = "") -> dict[str, object
         if name == without or name in ("seq", "raising"):
             continue
         if name in _MOMENTS and value is not None:
-            plain[name] = moment(value).astimezone(UTC).isoformat(timespec="seconds")
+            plain[name] = utc_text(moment(value))
         elif name in parsed:
             plain[name] = json.loads(value)
         else:

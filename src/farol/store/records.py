@@ -1,4 +1,7 @@
-"""The records of the store: a prediction and a snapshot of drift, as values; and their moments, days and ids."""
+"""The records of the store: a prediction and a snapshot of drift, as values; their moments, days and ids.
+
+Every prediction that is stored is made here (`row_of`), whoever asked for the answer.
+"""
 
 from __future__ import annotations
 
@@ -6,10 +9,14 @@ import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 from zoneinfo import ZoneInfo
 
-from farol.model.counters import Counted
+from farol.model.counters import Counted, slices_of
+
+if TYPE_CHECKING:  # it loads ONNX Runtime
+    from farol.model.scoring import Answer, Scorer
+    from farol.model.vocabulary import Given
 
 Source = Literal["api", "batch", "v2", "simulation", "command", "training-sheet"]
 """Where an answer was asked for. `command` and `training-sheet` are both `farol forecast`: of another workbook than the
@@ -75,6 +82,11 @@ def moment(count: int) -> datetime:
     return _EPOCH + count * _MICROSECOND
 
 
+def utc_text(at: datetime) -> str:
+    """A moment in UTC to the second, in the form of ISO 8601; `at` is aware."""
+    return at.astimezone(UTC).isoformat(timespec="seconds")
+
+
 def day_of(at: datetime) -> date:
     """The day of the counters on which `at` falls."""
     return at.astimezone(ZONE).date()
@@ -96,3 +108,53 @@ def uuid7(at: datetime) -> str:
     chance = int.from_bytes(os.urandom(8)) >> 2  # `secrets.randbits` takes three times as long
     when, rest = f"{millisecond:012x}", f"{0b10 << 62 | chance:016x}"
     return f"{when[:8]}-{when[8:]}-{0x7000 | fraction:04x}-{rest[:4]}-{rest[4:]}"
+
+
+def row_of(
+    scorer: Scorer,
+    answer: Answer,
+    values: Mapping[str, Given],
+    *,
+    at: datetime,
+    year: int,
+    source: Source,
+    student: str | None = None,
+    group: str | None = None,
+    key_hash: str | None = None,
+    body_hash: str | None = None,
+    warnings: tuple[str, ...] | None = None,
+) -> Prediction:
+    """The row of the answer that `scorer` gave for the inputs `values` of the school year `year`, at `at` (aware).
+
+    `warnings` are the codes that `Inputs.warnings` gives; a caller who has them already saves the time.
+    """
+    bundle = scorer.bundle
+    if warnings is None:
+        warnings = tuple(warning.code for warning in bundle.inputs.warnings(values))
+    return Prediction(
+        id=uuid7(at),
+        at=at,
+        task=bundle.task,
+        version=bundle.version,
+        source=source,
+        features=values,
+        prediction=answer.prediction,
+        label=answer.label.pt,
+        probability=answer.probability,
+        threshold=answer.threshold,
+        warnings=warnings,
+        counted=counted_in(scorer, answer, values, source=source, group=group),
+        student=student,
+        group=group,
+        year=year,
+        key_hash=key_hash,
+        body_hash=body_hash,
+    )
+
+
+def counted_in(
+    scorer: Scorer, answer: Answer, values: Mapping[str, Given], *, source: str, group: str | None
+) -> Counted:
+    """Where an answer counts: its cells, in the whole and in its slices."""
+    level = scorer.bundle.profile.level
+    return Counted(scorer.layout, answer.cells, slices_of(source, level, values, group))

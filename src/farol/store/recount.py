@@ -20,8 +20,7 @@ from farol.model.registry import Registry
 from farol.model.scoring import Scorer
 from farol.store.counters import CounterKey, CounterVector, add_up, added
 from farol.store.database import PAGE, Store
-from farol.store.prediction_rows import counted_in
-from farol.store.records import Prediction, day_of, microseconds, start_of
+from farol.store.records import Prediction, counted_in, day_of, microseconds, start_of
 from farol.store.statements import cursor_of
 from farol.store.tables import prediction_of, predictions
 

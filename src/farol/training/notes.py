@@ -16,6 +16,22 @@ from farol.training.rows import LabelledRows
 
 def notes(study: Study) -> Iterator[Message]:
     """The notes of a study, the gravest first."""
+    yield from _of_the_test(study)
+    for untested in study.plan.untested:
+        words = (
+            msg("{years} could not be used for the test ({reason}). The model in use still learns from it.",
+                years=untested.cohort.years, reason=untested.reason)
+            if untested.serves
+            else msg("{years} could not be used, either for learning or for the test: {reason}.",
+                     years=untested.cohort.years, reason=untested.reason)
+        )  # fmt: skip
+        yield words
+    yield from _unknown(study)
+    yield from _of_the_model_in_use(study)
+
+
+def _of_the_test(study: Study) -> Iterator[Message]:
+    """What the way of the test, and a sample of its rows, say of the figures."""
     plan = study.plan
     if plan.split == "folds":
         yield msg(
@@ -51,16 +67,10 @@ def notes(study: Study) -> Iterator[Message]:
             error=decimal(whole.roc_auc_error, 4),
             brier=decimal(whole.brier, 4),
         )
-    for untested in plan.untested:
-        words = (
-            msg("{years} could not be used for the test ({reason}). The model in use still learns from it.",
-                years=untested.cohort.years, reason=untested.reason)
-            if untested.serves
-            else msg("{years} could not be used, either for learning or for the test: {reason}.",
-                     years=untested.cohort.years, reason=untested.reason)
-        )  # fmt: skip
-        yield words
-    yield from _unknown(study)
+
+
+def _of_the_model_in_use(study: Study) -> Iterator[Message]:
+    plan = study.plan
     served = study.served.label.size if study.prepared is None else study.prepared.rows[SERVED]
     if plan.split == "by_time":
         yield msg(

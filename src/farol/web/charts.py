@@ -1,10 +1,9 @@
 """The charts of the pages, as inline SVG from Vega-Lite.
 
-We load the renderer at the first chart, not with the service, and keep what was drawn: it takes 0.5 s to start and some
-ten milliseconds a chart, most of them for measuring text in whatever fonts it finds. So sizes are fixed (`autosize`
-none), and the labels of the bins, whose places we know, we write ourselves. The colours are presentation attributes,
-which the style sheet replaces for dark mode and print; no style attribute is left that a strict content security policy
-would refuse.
+The renderer starts with the first chart, not with the service (`farol.web.drawing`), and we keep what was drawn: most
+of its time goes into measuring text in whatever fonts it finds. So sizes are fixed (`autosize` none), and the labels of
+the bins, whose places we know, we write ourselves. The colours are presentation attributes, which the style sheet
+replaces for dark mode and print; no style attribute is left that a strict content security policy would refuse.
 """
 
 from __future__ import annotations
@@ -23,6 +22,7 @@ from babel.dates import format_date
 from markupsafe import Markup
 
 from farol.drift.psi import MODERATE, SEVERE
+from farol.web.drawing import Renderer
 
 WIDTH = 320
 """Width of a chart in its own units; the page scales it."""
@@ -335,8 +335,9 @@ def _slim(body: str) -> str:
     return _LONG_NUMBER.sub(lambda match: f"{float(match[0]):.2f}".rstrip("0").rstrip("."), body)
 
 
+_RENDERER = Renderer()
 _DRAWING = Lock()
-"""Who draws keeps all others of the process from working: one at a time does, and the others find the drawing."""
+"""One at a time has a chart drawn, and the others find the drawing."""
 
 
 def _rendered(spec: str, locale: str) -> tuple[str, Markup]:
@@ -346,9 +347,7 @@ def _rendered(spec: str, locale: str) -> tuple[str, Markup]:
 
 @lru_cache(maxsize=512)
 def _drawn(spec: str, locale: str) -> tuple[str, Markup]:
-    import vl_convert  # noqa: PLC0415  # 60 MB and half a second that only a reader of charts should pay
-
-    drawn = vl_convert.vegalite_to_svg(json.loads(spec), format_locale="pt-BR" if locale == "pt_BR" else "en-US")
+    drawn = _RENDERER.draw(spec, locale)
     opening, _, body = drawn.partition(">")
     view = opening.partition('viewBox="')[2].partition('"')[0]
     return view, Markup(_slim(body.removesuffix("</svg>")))  # noqa: S704  # the renderer escapes every text it draws

@@ -1,4 +1,6 @@
-"""What every page of people begins with: the service, the reader, who looks, the store, the moment."""
+"""What every page of people begins with: the service, the reader, who looks, the store, the moment; and how one page
+leads to another.
+"""
 
 from __future__ import annotations
 
@@ -9,7 +11,7 @@ from functools import wraps
 from typing import ParamSpec
 
 from fastapi import Request
-from fastapi.responses import Response
+from fastapi.responses import RedirectResponse, Response
 
 from farol.accounts.viewer import Viewer
 from farol.errors import FarolError
@@ -61,6 +63,11 @@ def answering(make: Callable[Given, Response]) -> Callable[Given, Response]:
             return failed(request, reader_of(request), failure_in(error))
 
     return answer
+
+
+def see_other(reader: Reader, path: str, /, **query: str) -> RedirectResponse:
+    """Leads to another page by GET, in the language that the reader chose: after a form was sent, mostly."""
+    return RedirectResponse(reader.url(path, **query), 303)
 
 
 def note_users(request: Request) -> None:

@@ -28,6 +28,7 @@ from farol.web.advice import advice_values, advice_view, first_advice
 from farol.web.dashboard import PATH, chosen_bundle, dashboard_values
 from farol.web.error_pages import Failure, failed, failure_in
 from farol.web.filters import WINDOW, Filters, between, is_yes
+from farol.web.frame import see_other
 from farol.web.glossary import PATH as GLOSSARY
 from farol.web.glossary import glossary_values
 from farol.web.home import home_values
@@ -92,7 +93,7 @@ def dashboard(
     def answer(service: Service, reader: Reader) -> Response:
         if first is not None or last is not None:  # the form has them always; the address is to say what is shown
             chosen = replace(asked, window=between(window, first or "", last or "", _now()))
-            return RedirectResponse(reader.url(PATH, **chosen.query()), 303)
+            return see_other(reader, PATH, **chosen.query())
         values = dashboard_values(service, reader, asked, _now())
         bundle = chosen_bundle(service, task) if values["tasks"] else None
         gravest = None if bundle is None else first_advice(service, bundle.task, WINDOW, _now())
@@ -139,7 +140,7 @@ def snapshot(
         record(store, viewer_of(request), Action.changed, "snapshot", at=_now(), details=details)
         take_snapshot(store, bundle, chosen)
         shown = Filters(bundle.task, window, part, is_yes(same_levels))
-        return RedirectResponse(reader.url(PATH, **shown.query(), taken="1"), 303)
+        return see_other(reader, PATH, **shown.query(), taken="1")
 
     return _answer(request, answer)
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import UTC, datetime
 from typing import Any, Self
 
 from pydantic import ConfigDict, Field
@@ -18,6 +17,7 @@ from farol.outcomes.card_comparison import WORDS, MetricComparison, Verdict
 from farol.outcomes.estimate_vs_actual import EstimateVsActual
 from farol.outcomes.matching import PupilCounts
 from farol.outcomes.report import Leavers, OutcomeReport, Part
+from farol.store.records import utc_text
 
 _PART_EXAMPLE: dict[str, Any] = {
     "name": "all",
@@ -326,8 +326,8 @@ class OutcomeReportAnswer(Shape):
             task=report.task,
             year=report.year,
             forecast_year=report.forecast_year,
-            first_recorded=_moment(report.first),
-            last_changed=_moment(report.changed),
+            first_recorded=utc_text(report.first),
+            last_changed=utc_text(report.changed),
             counts=OutcomeCounts.of(report.counts),
             model_version=report.version,
             together=PartAnswer.of(report.together, locale),
@@ -361,7 +361,3 @@ class OutcomesAnswer(Shape):
     def of(cls, task: str, years: Sequence[int], report: OutcomeReport | None, locale: str) -> Self:
         outcomes = None if report is None else OutcomeReportAnswer.of(report, locale)
         return cls(task=task, years=list(years), outcomes=outcomes)
-
-
-def _moment(at: datetime) -> str:
-    return at.astimezone(UTC).isoformat(timespec="seconds")

@@ -8,7 +8,7 @@ from typing import Annotated
 from zoneinfo import ZoneInfo
 
 from fastapi import APIRouter, Form, Query, Request
-from fastapi.responses import RedirectResponse, Response
+from fastapi.responses import Response
 
 from farol.access import access
 from farol.accounts.audit import Action, AuditEntry, AuditValues, audit_values, latest, record
@@ -30,7 +30,7 @@ from farol.errors import InputError, Place
 from farol.i18n import Message, msg
 from farol.settings import Settings
 from farol.store.keys import Role
-from farol.web.frame import Frame, answering, frame_of, note_users
+from farol.web.frame import Frame, answering, frame_of, note_users, see_other
 from farol.web.locale import Reader
 from farol.workbook.student_code import student_code
 
@@ -158,7 +158,7 @@ def changing(
         user = change_user(frame.store, key, name=name, role=_role(role), classes=chosen, audited=audited)
     except InputError as error:
         return _user_page(frame, key, error=error)
-    return RedirectResponse(frame.reader.url(f"{USERS}/{user.id}", done="changed"), 303)
+    return see_other(frame.reader, f"{USERS}/{user.id}", done="changed")
 
 
 @access(Role.manage, is_page=True, duty=Duty.administer)
@@ -172,7 +172,7 @@ def disabling(request: Request, key: str) -> Response:
         user = disable_user(frame.store, key, at=frame.now, audited=audited)
     except InputError as error:
         return _user_page(frame, key, error=error)
-    return RedirectResponse(frame.reader.url(f"{USERS}/{user.id}", done="disabled"), 303)
+    return see_other(frame.reader, f"{USERS}/{user.id}", done="disabled")
 
 
 @access(Role.manage, is_page=True, duty=Duty.administer)
@@ -194,7 +194,7 @@ def ending(request: Request, key: str) -> Response:
     frame = frame_of(request)
     user = account_of(frame.store, key).user
     end_sessions(frame.store, user.id, audited=_changed(frame, user.login, "sessions ended"))
-    return RedirectResponse(frame.reader.url(f"{USERS}/{user.id}", done="sessions"), 303)
+    return see_other(frame.reader, f"{USERS}/{user.id}", done="sessions")
 
 
 @access(Role.manage, is_page=True, duty=Duty.administer)
@@ -270,7 +270,7 @@ def recording_purpose(
         write_purpose(frame.store, wanted, frame.now, audited=audited)
     except InputError as error:
         return _purpose_page(frame, wanted, error=error)
-    return RedirectResponse(frame.reader.url(PURPOSE, done="changed"), 303)
+    return see_other(frame.reader, PURPOSE, done="changed")
 
 
 def _purpose_page(frame: Frame, known: Purpose, *, error: InputError | None = None, done: str = "") -> Response:

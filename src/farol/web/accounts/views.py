@@ -31,7 +31,7 @@ from farol.i18n import Message, msg
 from farol.settings import Settings
 from farol.store.keys import Role
 from farol.web.error_pages import Failure, failed
-from farol.web.frame import Frame, answering, frame_of, note_users
+from farol.web.frame import Frame, answering, frame_of, note_users, see_other
 from farol.web.viewer import viewer_of
 
 router = APIRouter(include_in_schema=False)
@@ -163,7 +163,7 @@ def renaming(request: Request, name: Text = "") -> Response:
         set_name(frame.store, session.user.id, name, audited=_own_change(frame, session, "name"))
     except InputError as error:
         return _account_page(request, error=error)
-    return RedirectResponse(frame.reader.url("/account", done="name"), 303)
+    return see_other(frame.reader, "/account", done="name")
 
 
 @access(Role.manage, is_page=True, duty=Duty.see, most_bytes=few_bytes)
@@ -183,7 +183,7 @@ def changing_password(request: Request, old: Text = "", password: Text = "", aga
         return _account_page(request, error=error)
     if not is_right:
         return _account_page(request, error=InputError(_NOT_RIGHT))
-    return RedirectResponse(frame.reader.url("/account", done="password"), 303)
+    return see_other(frame.reader, "/account", done="password")
 
 
 @access(Role.manage, is_page=True, duty=Duty.see, most_bytes=few_bytes)
@@ -196,7 +196,7 @@ def ending_sessions(request: Request) -> Response:
         return _no_users()
     audited = _own_change(frame, session, "sessions")
     end_sessions(frame.store, session.user.id, but=session.digest, audited=audited)
-    return RedirectResponse(frame.reader.url("/account", done="sessions"), 303)
+    return see_other(frame.reader, "/account", done="sessions")
 
 
 def _own_change(frame: Frame, session: Session, details: str) -> AuditValues:

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Annotated
 
 from fastapi import APIRouter, Form, Query, Request
-from fastapi.responses import RedirectResponse, Response, StreamingResponse
+from fastapi.responses import Response, StreamingResponse
 
 from farol.access import access
 from farol.accounts.audit import Action, record
@@ -33,6 +33,7 @@ from farol.web.administration.overview import database_files, overview_values, s
 from farol.web.administration.retention import SETTING, code_of, days_of, pupil_values, retention_values
 from farol.web.administration.versions import models_values, require_previous, version_values
 from farol.web.error_pages import failed, failure_in, failure_of
+from farol.web.frame import see_other
 from farol.web.locale import Reader, reader_of
 from farol.web.templating import page
 from farol.web.viewer import viewer_of
@@ -113,7 +114,7 @@ def promote(request: Request, task: str, version: str, despite: Text = "") -> Re
         record(service.store, viewer, Action.changed, "model", at=_now(), details=details)
         service.registry.promote(task, version, force=bool(despite))
         service.refresh()
-        return RedirectResponse(reader.url(f"{PATH}/models", done="promoted"), 303)
+        return see_other(reader, f"{PATH}/models", done="promoted")
 
     return _answer(request, make)
 
@@ -129,7 +130,7 @@ def rollback(request: Request, task: str, version: str) -> Response:
         record(service.store, viewer, Action.changed, "model", at=_now(), details=f"{task} back to {version}")
         service.registry.rollback(task)
         service.refresh()
-        return RedirectResponse(reader.url(f"{PATH}/models", done="back"), 303)
+        return see_other(reader, f"{PATH}/models", done="back")
 
     return _answer(request, make)
 
@@ -172,7 +173,7 @@ def revoke_key(request: Request, prefix: str) -> Response:
         if any(key.prefix == prefix for key in all_keys.all()):  # else `revoke` says that there is no such key
             record(service.store, viewer, Action.changed, "key", at=_now(), details=f"{prefix} revoked")
         all_keys.revoke(prefix, _now())
-        return RedirectResponse(reader.url(f"{PATH}/keys", done="revoked"), 303)
+        return see_other(reader, f"{PATH}/keys", done="revoked")
 
     return _answer(request, make)
 
@@ -197,7 +198,7 @@ def keep_period(request: Request, days: Text = "") -> Response:
         number = days_of(days)
         record(service.store, viewer, Action.changed, "retention", at=_now(), details=f"{number} days")
         write_setting(service.store, SETTING, number, _now())
-        return RedirectResponse(reader.url(f"{PATH}/retention", done="kept"), 303)
+        return see_other(reader, f"{PATH}/retention", done="kept")
 
     return _answer(request, make)
 
@@ -220,7 +221,7 @@ def remove_old(request: Request, days: Text = "", sure: Text = "") -> Response:
         prune(service.settings, service.store, _now(), before=start_of(first))
         removed = purge(service.store, first)
         service.erasing = removed.is_pending
-        return RedirectResponse(reader.url(f"{PATH}/retention", done="removed"), 303)
+        return see_other(reader, f"{PATH}/retention", done="removed")
 
     return _answer(request, make)
 
@@ -285,7 +286,7 @@ def erase_pupil(request: Request, student: Text = "", again: Text = "") -> Respo
         forget_uploads(service.settings, service.store, _now())
         erased = erase(service.store, code, service.registry)
         service.erasing = erased.is_pending
-        return RedirectResponse(reader.url(f"{PATH}/erasure", done="erased"), 303)
+        return see_other(reader, f"{PATH}/erasure", done="erased")
 
     return _answer(request, make)
 

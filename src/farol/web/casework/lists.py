@@ -35,6 +35,7 @@ from farol.web.casework.files import case_rows, csv_file, xlsx_file
 from farol.web.casework.forms import USUAL_DAYS, Sent, choices, school_year, sent_text, sent_texts
 from farol.web.casework.visit import Visit, visit
 from farol.web.filters import Choice
+from farol.web.frame import see_other
 
 router = APIRouter(include_in_schema=False)
 
@@ -151,7 +152,7 @@ def _flag_several(asked: Visit, form: FormData, students: Sequence[str]) -> Resp
     comment = plain_text(sent_text(form, "comment"), msg("Comment"))
     year, state = school_year(sent_text(form, "year"), asked.now), CaseState(owner=owner, due=due)
     opened = open_cases(asked.store, asked.viewer, groups, year, state, at=asked.now, comment=comment)
-    return asked.leads_to("/cases", flagged=str(len(opened.new)), already=str(len(opened.already)))
+    return see_other(asked.reader, "/cases", flagged=str(len(opened.new)), already=str(len(opened.already)))
 
 
 def _change_several(asked: Visit, form: FormData, ids: Sequence[str]) -> Response:
@@ -177,7 +178,7 @@ def _change_several(asked: Visit, form: FormData, ids: Sequence[str]) -> Respons
             problems.append(f"{case.student}: {asked.words.text(error.problem)}")
     if problems:
         return _list_page(asked, CaseQuery(), 422, problems=problems, changed=changed)
-    return asked.leads_to("/cases", changed=str(changed))
+    return see_other(asked.reader, "/cases", changed=str(changed))
 
 
 def _several_state(asked: Visit, case: Case, step: str, reason: str, owner: str) -> CaseState:

@@ -14,6 +14,7 @@ from farol.i18n import msg
 from farol.store.keys import Role
 from farol.web.casework.forms import Sent, Typed, refused, sent_text
 from farol.web.casework.visit import Visit, visit
+from farol.web.frame import see_other
 
 router = APIRouter(include_in_schema=False)
 
@@ -38,7 +39,7 @@ def change_kinds(request: Request, form: Sent) -> Response:
             _carry_out(asked, kind, name, wish)
         except InputError as error:
             return _kinds_page(asked, refused(asked.words, error), 422, name=name if wish == "add" else "")
-        return asked.leads_to(SUPPORT, taken="1")
+        return see_other(asked.reader, SUPPORT, taken="1")
 
     return visit(request, answer)
 

@@ -40,6 +40,7 @@ from farol.web.casework.forms import (
     state_of,
 )
 from farol.web.casework.visit import Visit, visit
+from farol.web.frame import see_other
 
 router = APIRouter(include_in_schema=False)
 for module in (lists, meeting, result_page, site_pages):  # before /cases/{id}, which would match theirs too
@@ -61,7 +62,7 @@ def open_case(request: Request, student: str, form: Sent) -> Response:
         year = school_year(sent_text(form, "year"), asked.now)
         open_cases(asked.store, asked.viewer, [student], year, state, at=asked.now, comment=comment)
         current = next(case for case in cases_of_pupil(asked.store, asked.viewer, student) if case.year == year)
-        return asked.leads_to(f"/cases/{current.id}")
+        return see_other(asked.reader, f"/cases/{current.id}")
 
     return visit(request, answer)
 
@@ -105,7 +106,7 @@ def change(request: Request, id_: str, form: Sent) -> Response:
             return case_page(asked, error.case, typed, 409)
         except InputError as error:
             return case_page(asked, case, replace(refused(asked.words, error), case=form), 422)
-        return asked.leads_to(f"/cases/{case.id}", taken="changed")
+        return see_other(asked.reader, f"/cases/{case.id}", taken="changed")
 
     return _with_case(request, id_, answer)
 
@@ -128,7 +129,7 @@ def add_contact(request: Request, id_: str, form: Sent) -> Response:
         except InputError as error:
             return case_page(asked, case, replace(refused(asked.words, error), contact=form), 422)
         record_entry(asked.store, asked.viewer, case.id, EntryKind.contact, contact.details(), at=asked.now)
-        return asked.leads_to(f"/cases/{case.id}", taken="contact")
+        return see_other(asked.reader, f"/cases/{case.id}", taken="contact")
 
     return _with_case(request, id_, answer)
 
@@ -148,7 +149,7 @@ def add_note(request: Request, id_: str, form: Sent) -> Response:
         record_entry(
             asked.store, asked.viewer, case.id, EntryKind.note, details, at=asked.now, is_restricted=is_restricted
         )
-        return asked.leads_to(f"/cases/{case.id}", taken="note")
+        return see_other(asked.reader, f"/cases/{case.id}", taken="note")
 
     return _with_case(request, id_, answer)
 
@@ -170,7 +171,7 @@ def withdraw(request: Request, id_: str, form: Sent) -> Response:
         record_entry(
             asked.store, asked.viewer, case.id, EntryKind.withdrawn, details, at=asked.now, is_restricted=is_restricted
         )
-        return asked.leads_to(f"/cases/{case.id}", taken="withdrawn")
+        return see_other(asked.reader, f"/cases/{case.id}", taken="withdrawn")
 
     return _with_case(request, id_, answer)
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
 from fastapi import Request
-from fastapi.responses import RedirectResponse, Response
+from fastapi.responses import Response
 
 from farol.accounts.audit import Action, record
 from farol.accounts.viewer import Duty, Viewer
@@ -57,10 +57,6 @@ class Visit:
             return self.words
         with self.store.snapshot() as connection:
             return replace(self.words, names=names_of(connection, [case.student for case in known]))
-
-    def leads_to(self, path: str, **query: str) -> Response:
-        """Another page, after something was done."""
-        return RedirectResponse(self.reader.url(path, **query), 303)
 
     def nothing(self) -> Response:
         """The answer for what is not there, or is not for this viewer."""

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from fastapi import Request
-from fastapi.responses import RedirectResponse, Response
+from fastapi.responses import Response
 
 from farol.accounts.audit import Action, record
 from farol.accounts.viewer import Viewer
@@ -55,10 +55,6 @@ class Asking:
     def page(self, template: str, values: dict[str, object], *, here: str) -> Response:
         """A page of ours."""
         return page(self.request, self.reader, f"school/{template}", values | {"here": here})
-
-    def see_other(self, path: str, **query: str) -> Response:
-        """The page to look at after a form was sent."""
-        return RedirectResponse(self.reader.url(path, **query), 303)
 
     def by_whom(self) -> str:
         """Who prints, and when, for the foot of a sheet."""

@@ -11,6 +11,7 @@ from farol.access import access
 from farol.accounts.audit import Action
 from farol.school.listing import every_pupil
 from farol.store.keys import Role
+from farol.web.frame import see_other
 from farol.web.school.answering import Asking, answer
 from farol.web.school.class_pages import PATH as CLASSES
 from farol.web.school.class_pages import class_values, classes_values
@@ -179,7 +180,7 @@ def change_capacity(request: Request, given: GivenFields) -> Response:
     def make(asking: Asking) -> Response:
         places = keep_capacity(asking, given.get("capacity", ""))
         shown = {name: given[name] for name in ("task", "by") if given.get(name)}
-        return asking.see_other(PATH, **shown, capacity=str(places))
+        return see_other(asking.reader, PATH, **shown, capacity=str(places))
 
     return answer(request, make)
 
@@ -202,7 +203,7 @@ def change_names(request: Request, given: GivenFields) -> Response:
 
     def make(asking: Asking) -> Response:
         done, n = decide_names(asking, given.get("decision", ""))
-        return asking.see_other(NAMES, done=done, n=str(n))
+        return see_other(asking.reader, NAMES, done=done, n=str(n))
 
     return answer(request, make)
 
@@ -214,7 +215,7 @@ def send_names(request: Request, file: UploadFile) -> Response:
 
     def make(asking: Asking) -> Response:
         kept = take_names(asking, file.filename or "", file.file)
-        return asking.see_other(NAMES, done="kept", n=str(kept.kept), strangers=str(kept.strangers))
+        return see_other(asking.reader, NAMES, done="kept", n=str(kept.kept), strangers=str(kept.strangers))
 
     return answer(request, make)
 
