@@ -50,6 +50,7 @@ _MENDS: Mapping[str, Message] = {
     "unusable_code": msg("Write the pupil's code without such characters, in 64 or fewer."),
     "inexact_code": msg("Write the codes as text, from the list that has all their digits."),
     "unread_sheet": msg("If it has pupils, give it a name with its year, such as PEDE2024."),
+    "hidden_rows": msg("If they should not count, such as pupils who left, delete them from your file."),
     "headers_reordered": msg("Put the rows under the headers at the top of the sheet."),
     "conflicting_header": msg("Keep the right column in your file, and delete the other."),
     "missing_column": msg("Add the column to the sheet if the school has its values."),
