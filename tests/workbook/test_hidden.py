@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 from zipfile import ZIP_DEFLATED, ZipFile
 
 import pytest
 from openpyxl import load_workbook
+from openpyxl.utils import get_column_letter
 
 from farol.workbook.hidden import hidden_in_ods, hidden_in_xlsx
 from farol.workbook.panel import read_panel
@@ -26,7 +28,7 @@ def hidden_xlsx(path: Path) -> Path:
     for row in (1, 4, 6, 8, 500):
         sheet.row_dimensions[row].hidden = True
     for column in (CLASS, NAME):
-        sheet.column_dimensions[sheet.cell(1, column + 1).column_letter].hidden = True
+        sheet.column_dimensions[get_column_letter(column + 1)].hidden = True
     sheet.auto_filter.ref = "A2:P7"
     book.save(path)
     return path
@@ -58,8 +60,7 @@ def hidden_ods(path: Path) -> Path:
 
 
 @pytest.mark.parametrize(("write", "name"), [(hidden_xlsx, "a.xlsx"), (hidden_ods, "a.ods")])
-def test_hidden_rows_and_columns_are_read_and_said(tmp_path: Path, write: object, name: str) -> None:
-    assert callable(write)
+def test_hidden_rows_and_columns_are_read_and_said(tmp_path: Path, write: Callable[[Path], Path], name: str) -> None:
     panel = read_panel(write(tmp_path / name), PEDE)
     assert panel.student.tolist() == ["RA-1", "RA-2", "RA-3", "RA-4", "RA-5"]
     about = only(panel, "hidden_rows")
