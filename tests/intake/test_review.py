@@ -7,6 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from openpyxl import load_workbook
 
 from farol.errors import ServiceError, WorkbookError
 from farol.i18n import LOCALES
@@ -51,6 +52,25 @@ def test_a_fault_shows_its_rows_with_their_numbers(tmp_path: Path) -> None:
     assert len(fault["rows"]) == ROWS_SHOWN
     assert fault["rows"][0] == {"row": 2, "code": str(rows[1][0]), "cell": "?1", "rest": []}
     assert fault["mend"]["pt_BR"].startswith("Corrija as células")
+
+
+def test_what_to_do_fits_the_reason_a_sheet_is_not_read(tmp_path: Path) -> None:
+    sheets = {"PEDE2022": pupils(5), "PEDE2022 (2)": pupils(5), "Notas 1": pupils(5)}
+    review = read_upload(request_for(write_xlsx(tmp_path / "b.xlsx", sheets)))
+    mends = {fault["sheet"]: fault["mend"]["pt_BR"] for fault in review["faults"] if fault["code"] == "unread_sheet"}
+    assert mends["Notas 1"].startswith("Se tem alunos, dê a ela um nome com o ano")
+    assert mends["PEDE2022 (2)"].startswith("Se esta é a certa, apague a outra")
+
+
+def test_hidden_rows_are_shown_with_what_to_do(tmp_path: Path) -> None:
+    path = write_xlsx(tmp_path / "b.xlsx", {"PEDE2022": pupils(30)})
+    book = load_workbook(path)
+    for row in range(5, 10):
+        book["PEDE2022"].row_dimensions[row].hidden = True
+    book.save(path)
+    fault = next(fault for fault in read_upload(request_for(path))["faults"] if fault["code"] == "hidden_rows")
+    assert (fault["count"], [row["row"] for row in fault["rows"]]) == (5, [5, 6, 7, 8, 9])
+    assert "apague essas linhas" in fault["mend"]["pt_BR"]
 
 
 def test_a_row_without_code_shows_other_cells_but_no_name(tmp_path: Path) -> None:

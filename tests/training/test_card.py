@@ -137,5 +137,19 @@ def test_the_portuguese_card_speaks_a_teachers_words(card: str) -> None:
     text = re.sub(unread, " ", portuguese, flags=re.DOTALL)
     assert not re.findall(r"\b(lag|phase|ideal_phase|years_in_programme|p_pass\w*|school_type|sex)\b", text)
     assert not re.findall(r"(?i)\bpredi(?:ção|ções|to)\b|\bservid[oa]s?\b|⇔", text)
-    assert not re.findall(r"\d\.\d", text)
+    assert not re.findall(r"\b0\.\d|\d\.\d(?!\d\d\b)", text)  # a point only between thousands
     assert "Fase no programa (0 = ALFA): 3" in text
+
+
+def test_thousands_are_written_with_their_sign(trained: Trained, reports: Mapping[str, dict[str, Any]]) -> None:
+    for name, report in reports.items():
+        portuguese, english = trained[name].files["card.html"].decode().split('<article id="en"')
+        n = report["served"]["n"]
+        assert n >= 1000
+        assert f"{n:,}".replace(",", ".") in portuguese
+        assert f"{n:,}" in english
+        for card in (portuguese, english):
+            text = re.sub(r"<style.*?</style>|<svg.*?</svg>|<code.*?</code>|<[^<>]*>", "\n", card, flags=re.DOTALL)
+            assert set(re.findall(r"(?<![\d.,-])\d{4,}(?![\d-])", text)) <= {"2019", "2022", "2023", "2024"}
+        texts = json.dumps([report["notice"], report["notes"]], ensure_ascii=False)
+        assert set(re.findall(r"(?<![\d.,])\d{4,}", texts)) <= {"2022", "2023", "2024"}

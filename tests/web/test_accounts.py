@@ -131,6 +131,16 @@ def test_who_signed_in_is_not_sent_to_look_for_a_key(client: Client) -> None:
     assert "chave" not in answer.text.partition("<main")[2]
 
 
+def test_only_a_site_without_accounts_is_told_to_make_one(client: Client, tmp_path: Path) -> None:
+    advice = "crie antes uma conta para você"
+    sign_in(client, "ana")
+    headers = {**HTML, "Accept-Language": "pt-BR"}
+    signed_in = client.get("/administration/keys", headers=headers)
+    assert (signed_in.status_code, advice in signed_in.text) == (200, False)
+    with running(create_app(settings_in(tmp_path / "open"))) as without_accounts:
+        assert advice in without_accounts.get("/administration/keys", headers=headers).text
+
+
 def test_signing_out_ends_the_session(client: Client) -> None:
     sign_in(client, "ana")
     assert client.post("/logout").headers["location"] == "/login"

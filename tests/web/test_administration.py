@@ -255,6 +255,16 @@ def test_the_settings_page_holds_no_secret(client: httpx.Client) -> None:
         assert f"<code>FAROL_{name.upper()}</code>" in page
 
 
+def test_each_page_has_the_way_to_all_others(client: httpx.Client) -> None:
+    parts = re.compile(r'<nav class="parts.*?</nav>', re.DOTALL)
+    paths = re.findall(r'href="([^"]+)"', parts.findall(client.get(PATH).text)[0])
+    assert len(paths) == 13
+    for path in paths:
+        (shown,) = parts.findall(client.get(path).text)
+        assert re.findall(r'href="([^"]+)"', shown) == paths, path
+        assert re.findall(r'href="([^"]+)" aria-current="page"', shown) == [path]
+
+
 def test_a_service_of_others_cannot_be_ended(client: httpx.Client) -> None:
     assert "End Farol" not in client.get(PATH).text
     assert client.post(f"{PATH}/stop").status_code == 422

@@ -152,6 +152,16 @@ def test_what_is_refused_is_read_out_and_breaks_nothing(chromium: Browser, schoo
         assert Axe().run(page).violations_count == 0
 
 
+@pytest.mark.parametrize("media", ["screen", "print"])
+def test_the_meetings_sheet_has_room_to_write(chromium: Browser, school: tuple[str, str], media: Any) -> None:
+    with opened(chromium, DESKTOP) as page:
+        page.emulate_media(media=media)
+        page.goto(f"{school[0]}/meeting/print")
+        rooms = [cell.bounding_box() for cell in page.locator(".meeting td.blank").all()]
+        assert rooms
+        assert all(room is not None and room["width"] > 150 and room["height"] > 30 for room in rooms)
+
+
 def test_the_sheet_of_a_meeting_is_one_page_of_paper(chromium: Browser, school: tuple[str, str]) -> None:
     with opened(chromium, locale="pt-BR") as page:
         page.goto(f"{school[0]}/meeting/print")

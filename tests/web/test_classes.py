@@ -38,6 +38,7 @@ def rooms(n: int, **values: object) -> list[dict[str, object]]:
             f"RA-{room}-{number}",
             **{"class": f"{room % 9}{chr(65 + room // 9 % 26)}{room // 234 or ''}", "level": float(room % 9)},
             probability=round(0.05 + 0.9 * room / n, 3),
+            at_risk_now=number % 2,
             **values,
         )
         for room in range(n)
@@ -80,6 +81,15 @@ def test_classes_are_picked_searched_and_sorted(address: str) -> None:
     shares = [int(name[0]) + 9 * (ord(name[1]) - 65) + 234 * int(name[2:] or 0) for name in first]
     assert shares == sorted(shares, reverse=True)
     assert "Nenhuma turma corresponde" in shown(address, q="nowhere")[0]
+
+
+def test_looking_for_a_class_changes_no_other_figure(address: str) -> None:
+    def compared(page: str) -> list[str]:
+        return re.findall(r"Com lugar para.*?</p>|Escolher turmas.*?</p>", page, re.DOTALL)
+
+    every = compared(shown(address)[0])
+    assert len(every) == 2
+    assert compared(shown(address, q="7b")[0]) == every
 
 
 def test_several_schools_are_the_parts(tmp_path: Path) -> None:

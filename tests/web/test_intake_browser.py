@@ -57,3 +57,31 @@ def test_a_workbook_leads_to_the_lists(
     walk(page, site_address, sample_workbook)
     assert failures == []
     context.close()
+
+
+BROKEN = """() => [
+    ...document.querySelectorAll('main table:not(.stack) :is(td.num, th.num, th.year), .kinds li > span')]
+  .flatMap(cell => [...cell.textContent.matchAll(/[^\\s\\/]+/g)].filter(word => {
+    const range = document.createRange();
+    range.setStart(cell.firstChild, word.index);
+    range.setEnd(cell.firstChild, word.index + word[0].length);
+    return new Set([...range.getClientRects()].map(line => line.top)).size > 1;
+  }).map(word => word[0]))"""
+
+
+def test_on_a_telephone_no_number_and_no_name_is_broken(
+    site_address: str, chromium: Browser, sample_workbook: Path
+) -> None:
+    context = chromium.new_context(viewport={"width": 360, "height": 740}, locale="pt-BR")
+    page = context.new_page()
+    page.goto(f"{site_address}/workbooks?lang=pt-BR")
+    page.set_input_files("input[type=file]", sample_workbook)
+    page.get_by_role("button", name="Enviar e conferir").click()
+    page.get_by_role("button", name="Aceitar e fazer as listas").wait_for()
+    assert page.locator("th.year").all_inner_texts() == ["2022", "2023", "2024"]
+    assert page.evaluate(BROKEN) == []
+    assert page.evaluate("document.documentElement.scrollWidth") <= 360
+    page.goto(f"{site_address}/administration/support?lang=pt-BR")
+    assert page.locator(".kinds li").count() > 3
+    assert page.evaluate(BROKEN) == []
+    context.close()

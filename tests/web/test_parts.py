@@ -13,12 +13,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from markupsafe import Markup
+from playwright.sync_api import Browser
 
 from farol.drift.report import check
 from farol.drift.windows import parse_window
 from farol.model.bundle import read_bundle
 from farol.web import charts
-from farol.web.charts import Bar, Mark, distribution, history
+from farol.web.charts import Bar, Mark, Span, distribution, history, spans
 from farol.web.dashboard import _words
 from farol.web.home import counted
 from farol.web.locale import Reader
@@ -71,6 +72,20 @@ def test_a_distribution_draws_a_bar_and_a_mark_for_each_bin() -> None:
     assert len(re.findall(r'<path[^>]*fill="#17222c"', drawn)) == 2
     assert "até &lt;2" in drawn
     assert "style=" not in drawn
+
+
+@pytest.mark.parametrize("label", ["Área sob a curva ROC (AUC)", "sem informação", "escola municipal de ensino médio"])
+def test_labels_beside_rows_are_not_cut(chromium: Browser, label: str) -> None:
+    page = chromium.new_page()
+    for drawn in (
+        distribution([Bar(label, 0.25, 0.5), Bar("b", 0.75, 0.5)], "pt_BR"),
+        spans([Span(label, (0.8, 0.9, 0.95), (0.7, 0.8, 0.9))], "pt_BR"),
+    ):
+        assert (label if len(label) <= 26 else "escola municipal de ensin…") in drawn
+        page.set_content(drawn)
+        beyond = "text => text.getBoundingClientRect().left < text.closest('svg').getBoundingClientRect().left"
+        assert not any(text.evaluate(beyond) for text in page.locator("text").all())
+    page.close()
 
 
 def test_a_distribution_of_nothing_shows_the_training_data_alone() -> None:

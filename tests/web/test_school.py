@@ -398,6 +398,21 @@ def test_a_filter_changes_the_table_and_nothing_else(address: str, chromium: Bro
     page.close()
 
 
+def test_quick_keys_on_the_slider_make_one_list(address: str, chromium: Browser) -> None:
+    page = chromium.new_page(locale="pt-BR")
+    page.goto(f"{address}/pupils?by=all&capacity=12")
+    asked: list[str] = []
+    page.on("request", lambda request: asked.append(request.url) if "slide=" in request.url else None)
+    slider = page.get_by_label("Tamanho da lista")
+    for _ in range(5):
+        slider.press("ArrowRight")
+    expect(page.get_by_label(CAPACITY)).to_have_value("17")
+    expect(slider).to_have_value("17")
+    expect(slider).to_be_focused()
+    assert len(asked) == 1
+    page.close()
+
+
 def test_the_list_works_without_script(address: str, chromium: Browser) -> None:
     context = chromium.new_context(locale="pt-BR", java_script_enabled=False)
     page = context.new_page()

@@ -50,6 +50,7 @@ _MENDS: Mapping[str, Message] = {
     "unusable_code": msg("Write the pupil's code without such characters, in 64 or fewer."),
     "inexact_code": msg("Write the codes as text, from the list that has all their digits."),
     "unread_sheet": msg("If it has pupils, give it a name with its year, such as PEDE2024."),
+    "hidden_rows": msg("If they should not count, such as pupils who left, delete them from your file."),
     "headers_reordered": msg("Put the rows under the headers at the top of the sheet."),
     "conflicting_header": msg("Keep the right column in your file, and delete the other."),
     "missing_column": msg("Add the column to the sheet if the school has its values."),
@@ -63,6 +64,7 @@ _MENDS: Mapping[str, Message] = {
     "unusual_value": msg("See whether the values are right."),
 }
 """What the reader can do where the finding says only what was done."""
+_ONE_OF_TWO = msg("If this is the right one, delete the other; if its pupils count too, move them there.")
 
 
 @dataclass(frozen=True, slots=True)
@@ -261,9 +263,15 @@ def _faults(panel: Panel, sheets: Sequence[_SheetView]) -> Iterator[dict[str, An
             "count": _count(finding),
             "message": in_every_locale(finding.message),
             "action": in_every_locale(finding.action),
-            "mend": in_every_locale(_MENDS[finding.code]) if finding.code in _MENDS else None,
+            "mend": in_every_locale(mend) if (mend := _mend(finding)) else None,
             "rows": rows,
         }
+
+
+def _mend(finding: Finding) -> Message | None:
+    if finding.code == "unread_sheet" and "other" in finding.message.values:  # a name with the year is what it has
+        return _ONE_OF_TWO
+    return _MENDS.get(finding.code)
 
 
 def _count(finding: Finding) -> int:

@@ -10,7 +10,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from farol.evaluation.metrics import COMPARED, MEASURES, Estimate, Evaluation, Undefined
 from farol.files import name_own_style
-from farol.i18n import LOCALES, Message, msg
+from farol.i18n import LOCALES, Message, count, msg
 from farol.training.charts import Answers, Chart, charts
 from farol.training.evaluation import Study
 from farol.training.sections import Json
@@ -72,6 +72,10 @@ class Section:
     def percent(self, share: float, digits: int = 1) -> str:
         """A share with `digits` decimals of a percent, one by default."""
         return f"{_number(100 * share, digits, self.locale)}%"
+
+    def count(self, n: int) -> str:
+        """A number of pupils or rows."""
+        return count(n).in_locale(self.locale)
 
     def number(self, value: float, digits: int = 1) -> str:
         """A number with `digits` after the decimal mark; a whole number has none."""

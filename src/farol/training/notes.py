@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator
 
 import numpy as np
 
-from farol.i18n import Listing, Message, decimal, msg
+from farol.i18n import Listing, Message, count, decimal, msg
 from farol.profile import NO_PERIOD
 from farol.training.evaluation import Study
 from farol.training.large import SERVED
@@ -78,13 +78,13 @@ def _of_the_model_in_use(study: Study) -> Iterator[Message]:
             "rows with a known answer: {all} ({n} rows).",
             before=_years(plan.train),
             all=_years(plan.serve),
-            n=served,
+            n=count(int(served)),
         )
     else:
         yield msg(
             "The model in use was made after the test, from all rows with a known answer: {all} ({n} rows).",
             all=_years(plan.serve),
-            n=served,
+            n=count(int(served)),
         )
 
 
@@ -93,7 +93,7 @@ def _unknown(study: Study) -> Iterator[Message]:
 
     def empty(rows: LabelledRows) -> list[str]:
         known = (~np.isnan(rows.matrix)).sum(axis=0).tolist()
-        return [name for name, count in zip(study.task.features, known, strict=True) if not count]
+        return [name for name, n in zip(study.task.features, known, strict=True) if not n]
 
     unknown = empty(study.served)
     never = [study.meanings[name] for name in unknown]

@@ -20,7 +20,7 @@ from typing import Literal
 import numpy as np
 
 from farol.errors import PlanError
-from farol.i18n import Message, msg
+from farol.i18n import Message, count, msg
 from farol.profile import Task
 from farol.workbook.panel import Panel
 
@@ -193,7 +193,9 @@ def _last_testable(cohorts: tuple[Cohort, ...], answers: Mapping[Cohort, AnswerC
 
 def _reason(task: Task, answers: AnswerCount) -> Message:
     if answers.rows:
-        return msg("known answers: {rows}, at risk: {at_risk}", rows=answers.rows, at_risk=answers.at_risk)
+        return msg(
+            "known answers: {rows}, at risk: {at_risk}", rows=count(answers.rows), at_risk=count(answers.at_risk)
+        )
     if task.horizon:
         return msg("no pupil of the earlier sheet has a known answer in the later one")
     return msg("no row says whether the pupil is at risk")

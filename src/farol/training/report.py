@@ -13,7 +13,7 @@ import numpy as np
 import xgboost
 
 from farol.evaluation.metrics import MEASURES
-from farol.i18n import msg
+from farol.i18n import count, msg
 from farol.profile import Task
 from farol.training import sections
 from farol.training.evaluation import Study
@@ -254,8 +254,8 @@ def _notice(study: Study) -> dict[str, str] | None:
             "recognising a definition, not predicting. Without it, the answer is right much less often.",
             column=leak.column,
             rule=leak.split.words,
-            right=round(leak.share * leak.n),
-            n=leak.n,
+            right=count(round(leak.share * leak.n)),
+            n=count(leak.n),
         )
     )
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from functools import lru_cache
@@ -35,6 +35,8 @@ _MODERATE = "#8a5a00"
 _SEVERE = "#a3261b"
 
 _TOP, _STEP, _FONT = 2, 19, 12
+_LETTER, _LONGEST = 7, 26
+"""The width of a wide letter of a label beside rows, and how many letters are shown."""
 
 _UNSEEN = re.compile(r'<path [^>]*(?:d=""|d="M0,0h0v0h0Z")[^>]*/>|<path class="background"[^>]*/>')
 _UNUSED = re.compile(
@@ -77,8 +79,7 @@ class Bar:
 def distribution(bars: Sequence[Bar], locale: str) -> Markup:
     """Bars of the predictions, with a mark for the training rows, one row a bin."""
     rows = [{"row": number, "reference": bar.reference, "current": bar.current} for number, bar in enumerate(bars)]
-    longest = max((len(bar.label) for bar in bars), default=0)
-    left = min(20 + 6 * longest, 150)
+    left = _room_for(bar.label for bar in bars)
     band = {"field": "row", "type": "ordinal", "axis": None}
     share = {"type": "quantitative", "scale": {"domainMin": 0, "nice": 3}}
     spec = {
@@ -98,13 +99,27 @@ def distribution(bars: Sequence[Bar], locale: str) -> Markup:
             },
         ],
     }
-    labels = Markup().join(
-        Markup('<text x="{}" y="{}" text-anchor="end" font-size="{}" fill="{}">{}</text>').format(
-            left - 8, _TOP + _STEP * number + 13, _FONT, _LABELS, bar.label
+    return _draw(spec, locale, _beside((bar.label for bar in bars), left, _TOP + 13, _STEP))
+
+
+def _room_for(labels: Iterable[str]) -> int:
+    """The width of the place for labels beside rows."""
+    return 12 + _LETTER * min(max(map(len, labels), default=0), _LONGEST)
+
+
+def _beside(labels: Iterable[str], left: int, top: int, step: int) -> Markup:
+    """The labels beside rows that begin at `left`, the first one at `top`, without the end of those too long."""
+    text = Markup('<text x="{}" y="{}" text-anchor="end" font-size="{}" fill="{}">{}</text>')
+    return Markup().join(
+        text.format(
+            left - 8,
+            top + step * number,
+            _FONT,
+            _LABELS,
+            label if len(label) <= _LONGEST else f"{label[: _LONGEST - 1].rstrip()}…",
         )
-        for number, bar in enumerate(bars)
+        for number, label in enumerate(labels)
     )
-    return _draw(spec, locale, labels)
 
 
 @dataclass(frozen=True, slots=True)
@@ -194,7 +209,7 @@ class Span:
 
 def spans(rows: Sequence[Span], locale: str) -> Markup:
     """Two intervals a row on one axis from 0 to 1: what was promised above, what came true below it."""
-    left, step = 150, 34
+    left, step = max(_room_for(row.label for row in rows), 150), 34
     layers = []
     for key, colour, thick, shift in (("promised", _REFERENCE, 2.0, -7), ("came", _CURRENT, 4.0, 6)):
         values = [
@@ -222,13 +237,7 @@ def spans(rows: Sequence[Span], locale: str) -> Markup:
         "padding": {"left": left, "top": _TOP, "right": 16, "bottom": 20},
         "layer": layers,
     }
-    labels = Markup().join(
-        Markup('<text x="{}" y="{}" text-anchor="end" font-size="{}" fill="{}">{}</text>').format(
-            left - 8, _TOP + step * number + step // 2 + 4, _FONT, _LABELS, row.label
-        )
-        for number, row in enumerate(rows)
-    )
-    return _draw(spec, locale, labels)
+    return _draw(spec, locale, _beside((row.label for row in rows), left, _TOP + step // 2 + 4, step))
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,7 +12,8 @@ import re
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
-from farol.workbook.raw import EMPTY_TEXT, UNCALCULATED, Block, Cell, CellError, Footnoted
+from farol.workbook.hidden import hidden_in_ods
+from farol.workbook.raw import EMPTY_TEXT, NOTHING_HIDDEN, UNCALCULATED, Block, Cell, CellError, Footnoted, Hidden
 from farol.workbook.texts import error_kind
 
 _NO_STRINGS: Mapping[int, Cell] = {}
@@ -97,6 +98,7 @@ class Marks:
     less than the number of cells in the rectangle around all of them. `odd` has what to read in place of the reader's
     cells by (row, column), 0-based: failed ones, empty texts, texts without their footnotes. `merged` has the merged
     cells of an ods sheet; of xlsx the reader itself knows them. `percent` has the cells that are shown as percentages.
+    `hidden` has the hidden rows and columns of an ods sheet.
     """
 
     rows: int
@@ -104,6 +106,7 @@ class Marks:
     odd: Mapping[tuple[int, int], Cell]
     merged: Sequence[Block] = ()
     percent: Sequence[tuple[int, int]] = ()
+    hidden: Hidden = NOTHING_HIDDEN
 
 
 def read_marks(
@@ -413,4 +416,4 @@ def _ods_sheet_marks(sheet: bytes, raised: Collection[bytes] = ()) -> Marks:
         footnoted = _ods_footnoted(sheet[begin:end], raised)
         if footnoted is not None:
             odd |= dict.fromkeys(places, footnoted)
-    return Marks(rows, rows * columns, odd, merged, percent)
+    return Marks(rows, rows * columns, odd, merged, percent, hidden_in_ods(sheet))

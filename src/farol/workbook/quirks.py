@@ -27,6 +27,12 @@ QUIRKS: Mapping[str, Quirk] = {
     "hidden_sheet": Quirk(
         "warning", msg("The sheet is hidden in the spreadsheet."), msg("It is read like the others.")
     ),
+    "hidden_rows": Quirk(
+        "warning",
+        msg("Rows are hidden in the spreadsheet, by hand or by a filter."),
+        msg("They are read like the others."),
+    ),
+    "hidden_column": Quirk("info", msg("The column is hidden in the spreadsheet."), msg("It is read like the others.")),
     "unread_no_year": Quirk("info", msg("The name has no year in the form of the profile."), msg("It is not read.")),
     "unread_other_name": Quirk("info", msg("The name is not {expected}."), msg("It is not read.")),
     "unread_several_years": Quirk("warning", msg("The name has several years."), msg("It is not read.")),

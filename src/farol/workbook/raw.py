@@ -52,6 +52,16 @@ class Block(NamedTuple):
     right: int
 
 
+class Hidden(NamedTuple):
+    """The rows and columns that a spreadsheet does not show, as spans of 0-based places."""
+
+    rows: Sequence[range]
+    columns: Sequence[range]
+
+
+NOTHING_HIDDEN = Hidden((), ())
+
+
 NESTED = CellError("[]")
 """A cell with a list or a record in it, as parquet files may have."""
 
@@ -78,7 +88,7 @@ class RawSheet:
 
     `formatted_rows` counts the rows up to the last one with a cell, even an empty one that only has a format.
     `notes` has the rows that did not fit, as a spreadsheet shows them, by the finding's code. `merged` has the merged
-    cells, of which only the first one has a value in `rows`.
+    cells, of which only the first one has a value in `rows`; `hidden` has what the spreadsheet does not show.
     """
 
     name: str
@@ -88,6 +98,7 @@ class RawSheet:
     formatted_rows: int = 0
     notes: Mapping[str, Sequence[int]] = field(default_factory=dict)
     merged: Sequence[Block] = ()
+    hidden: Hidden = NOTHING_HIDDEN
 
 
 @dataclass(frozen=True, slots=True, eq=False)

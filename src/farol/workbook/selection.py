@@ -11,6 +11,7 @@ from farol.i18n import Message, msg
 from farol.profile import Column, Profile, Severity
 from farol.workbook.findings import Finding, finding
 from farol.workbook.headers import HEADER_SEARCH_ROWS, NEARLY, HeaderIndex, Heading, column_letters, of_year
+from farol.workbook.hidden import about_hidden
 from farol.workbook.merged import repeated_downward, repeated_values
 from farol.workbook.raw import Cell, RawSheet, is_empty
 from farol.workbook.texts import date_readings, parse_number
@@ -102,6 +103,7 @@ def select_columns(raw: RawSheet, profile: Profile, needs: SheetNeeds = ANY_SHEE
         *_above_headers(raw, at, headings),
         *_about_exchanged(raw, again, at + 2),
         *_about_merged(raw, headings, merged),
+        *about_hidden(raw, at + 2, (chosen[name] for name in chosen if profile.columns[name].kind in _READ)),
     ]
     return Selection(headings, cells, chosen, filled, at + 2, again.strangers, tuple(findings))
 

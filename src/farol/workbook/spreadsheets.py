@@ -17,6 +17,7 @@ from python_calamine import CalamineError, CalamineWorkbook
 from farol.i18n import msg
 from farol.workbook.archive import Archive
 from farol.workbook.findings import Finding
+from farol.workbook.hidden import hidden_in_xlsx
 from farol.workbook.isolated import merged_blocks, read_isolated
 from farol.workbook.limits import Limits, damaged, encrypted, not_a_workbook, too_large
 from farol.workbook.markup import Marks, odd_shared_strings, plain_markup, read_marks, read_ods_marks, with_types
@@ -119,7 +120,9 @@ def _read_ods(
     for name, cells in book.rows.items():
         _place(cells, marks.get(name, _NO_MARKS))
     sheets = [
-        RawSheet(name, years[name], cells, _ODS, 0, _notes(mark := marks.get(name, _NO_MARKS)), mark.merged)
+        RawSheet(
+            name, years[name], cells, _ODS, 0, _notes(mark := marks.get(name, _NO_MARKS)), mark.merged, mark.hidden
+        )
         for name, cells in book.rows.items()
     ]
     return RawWorkbook(book.names, sheets, _about(choice, pattern, book.hidden))
@@ -148,7 +151,8 @@ def _read_xlsx(
     spans: list[int] = []
 
     def read(name: str) -> RawSheet:
-        marks = read_marks(archive.read(parts[name]), limits.max_cells, odd, percent)
+        markup = archive.read(parts[name])
+        marks = read_marks(markup, limits.max_cells, odd, percent)
         if marks is None:
             raise damaged(file, name)
         if marks.span > limits.max_cells:
@@ -164,7 +168,8 @@ def _read_xlsx(
         except CalamineError as error:
             raise damaged(file, name) from error
         _place(cells, marks)
-        return RawSheet(name, years[name], cells, FROM_WORKBOOK, marks.rows, _notes(marks), merged_blocks(sheet))
+        merged, notes = merged_blocks(sheet), _notes(marks)
+        return RawSheet(name, years[name], cells, FROM_WORKBOOK, marks.rows, notes, merged, hidden_in_xlsx(markup))
 
     with ThreadPoolExecutor(max_workers=THREADS) as threads:
         read_sheets = list(threads.map(read, years))

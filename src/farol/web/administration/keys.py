@@ -7,6 +7,7 @@ from datetime import datetime, timedelta
 
 from markupsafe import Markup
 
+from farol.accounts.users import has_users
 from farol.errors import InputError, Place
 from farol.i18n import msg
 from farol.service import Service
@@ -41,7 +42,7 @@ def keys_values(service: Service, reader: Reader, now: datetime) -> dict[str, ob
         "roles": [(role.value, _role_words(role, reader)) for role in Role],
         "terms": [(days, _("{n} days", n=days) if days else _("until it is revoked")) for days in TERMS],
         "longest": LONGEST_NAME,
-        "is_first": not lines,
+        "is_first": not lines and not has_users(service.store),
     }
 
 

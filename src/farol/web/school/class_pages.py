@@ -48,7 +48,7 @@ def classes_values(asking: Asking, asked: Asked, made: PreparedList) -> dict[str
     compared = targeting(made.standings, made.reader, places)
     above = [count for count in counts if count.name and count.stands_out and _is_higher(count)]
     by_share = asked.order == Order.risk
-    chosen = _chosen(counts, made.query, by_share=by_share)
+    chosen = _chosen(counts, made.query, asked.search, by_share=by_share)
     groups = [("", chosen)] if by_share else list(_parted(chosen, made, reader))
     pages = max(1, -(-len(chosen) // CLASSES_SHOWN))
     page = min(made.query.page, pages)
@@ -58,7 +58,7 @@ def classes_values(asking: Asking, asked: Asked, made: PreparedList) -> dict[str
         "groups": list(_on_page(groups, page, made, reader)),
         "matching": reader.number(len(chosen), 0),
         "fields": _class_fields(counts, made, reader, by_share=by_share) if len(counts) > FEW else [],
-        "search": made.query.search,
+        "search": asked.search,
         "targeting": [] if compared is None else list(_targeting_words(compared, made, reader)),
         "stands_out": _some([str(count.name) for count in above], reader),
         "by_share_url": reader.url(PATH, order=Order.risk.value) if len(above) > MOST_NAMES else None,
@@ -79,9 +79,9 @@ def _common_values(made: PreparedList, reader: Reader) -> dict[str, object]:
     }
 
 
-def _chosen(counts: Sequence[ClassCount], query: ListQuery, *, by_share: bool) -> list[ClassCount]:
+def _chosen(counts: Sequence[ClassCount], query: ListQuery, name: str, *, by_share: bool) -> list[ClassCount]:
     """The classes that were asked for, by their names or the highest expected share first."""
-    search = fold(query.search)
+    search = fold(" ".join(name.split()))
     chosen = [
         count
         for count in counts
@@ -150,7 +150,7 @@ def _class_fields(
         ("school", _("School"), query.school or "",
          [(name, school_words(name, profile, reader)) for name in made.standings.schools if name in schools]),
     ]  # fmt: skip
-    every = ("", _("all"))
+    every = ("", _("any"))
     chosen = [(name, label, at, [every, *options]) for name, label, at, options in pickers if len(options) > 1]
     orders = [(Order.group.value, str(_("class"))), (Order.risk.value, str(_("expected share, the highest first")))]
     chosen.append(("order", _("Sort by"), Order.risk.value if by_share else Order.group.value, orders))

@@ -343,7 +343,7 @@ def _fields(asking: Asking, made: PreparedList) -> list[dict[str, object]]:
         ("show", _("Show"), "all" if query.everyone else "",
          [("", _("only the list")), ("all", _("all, in the same order"))]),
         ("level", level_name.capitalize(), "" if query.level is None else f"{query.level:g}",
-         [every, *((f"{level:g}", level_words(level, profile, reader)) for level in levels)]),
+         [("", _("any")), *((f"{level:g}", level_words(level, profile, reader)) for level in levels)]),
         ("class", _("Class"), query.group or "", [("", _("all classes")), *((name, name) for name in classes)]),
         ("school", _("School"), query.school or "",
          [("", _("all schools")), *((name, school_words(name, profile, reader)) for name in schools)]),

@@ -99,7 +99,8 @@ def classes(request: Request, asked: AskedList) -> Response:
     """Where whole classes fall behind."""
 
     def make(asking: Asking) -> Response:
-        made = prepared(asking, asked)
+        # There `q` is a class's name, and a pupil's in the list, which it makes one of all pupils.
+        made = prepared(asking, asked.model_copy(update={"search": ""}))
         if made is None:
             return asking.page("empty.html", {}, here="classes")
         return asking.page("classes.html", classes_values(asking, asked, made), here="classes")
