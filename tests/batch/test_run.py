@@ -360,14 +360,23 @@ def test_a_row_without_an_end_is_refused(
         score([tmp_path / name], tmp_path / "out.parquet")
 
 
-def test_a_csv_file_of_a_spreadsheet_here_is_read(score: Score, tmp_path: Path) -> None:
+@pytest.mark.parametrize("encoding", ["cp1252", "utf-8-sig", "utf-16", "utf-16-le", "utf-16-be", "utf-32"])
+def test_a_csv_file_of_a_spreadsheet_here_is_read(score: Score, tmp_path: Path, encoding: str) -> None:
     text = "RA;Inglês;IDA;Português\nç1;7,5;6;5\n"
-    (tmp_path / "in.csv").write_bytes(text.encode("cp1252"))
+    (tmp_path / "in.csv").write_bytes(text.encode(encoding))
     score([tmp_path / "in.csv"], tmp_path / "out.parquet")
-    (tmp_path / "utf.csv").write_bytes(b"\xef\xbb\xbf" + text.encode())
+    (tmp_path / "utf.csv").write_bytes(text.encode())
     score([tmp_path / "utf.csv"], tmp_path / "utf.parquet")
     assert pq.read_table(tmp_path / "out.parquet")["RA"].to_pylist() == ["ç1"]
     assert pq.read_table(tmp_path / "out.parquet").equals(pq.read_table(tmp_path / "utf.parquet"))
+
+
+def test_half_a_character_at_the_end_is_damage(score: Score, tmp_path: Path) -> None:
+    (tmp_path / "in.csv").write_bytes("RA;Inglês;IDA;Português\nç1;7,5;6;5\n".encode("utf-16")[:-1])
+    with pytest.raises(InputError, match="cannot be read") as error:
+        score([tmp_path / "in.csv"], tmp_path / "out.parquet")
+    assert error.value.where is not None
+    assert error.value.where.file == str(tmp_path / "in.csv")
 
 
 def test_too_little_memory_is_said_with_the_part(score: Score, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

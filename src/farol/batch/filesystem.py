@@ -113,7 +113,7 @@ def store_errors() -> tuple[type[Exception], ...]:
         for name, error in (("ftplib", "Error"), ("aiohttp", "ClientError"), ("paramiko", "SSHException"))
         if name in sys.modules
     ]
-    return arrow().ArrowException, OSError, EOFError, *loaded
+    return arrow().ArrowException, OSError, EOFError, UnicodeError, *loaded
 
 
 def without_secrets(path: str) -> str:

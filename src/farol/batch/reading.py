@@ -23,7 +23,7 @@ from farol.batch.filesystem import is_address, open_seekable, store_errors, with
 from farol.errors import InputError, Place
 from farol.i18n import Message, msg
 from farol.profile import Profile
-from farol.workbook.csv_parquet import mostly_utf_8, without_stray_quotes
+from farol.workbook.csv_parquet import mostly_utf_8, wide_encoding, without_stray_quotes
 from farol.workbook.panel import read_panel_isolated
 
 Kind = Literal["parquet", "csv", "ndjson", "arrow", "workbook"]
@@ -38,6 +38,9 @@ _LONGEST_ROW = 64 << 20
 """Bytes in which a row of text must end."""
 
 _PACKED_BYTES = 1 << 20
+
+_ONE_BYTE = "cp1252"
+"""The encoding, a byte a character, in which spreadsheets here save."""
 
 _BEGINNING = 1 << 20
 """Bytes in which the headers of a csv file must end."""
@@ -236,8 +239,8 @@ def _csv_block(file: SourceFile, columns: ColumnMap, schema: Any, profile: Profi
         header = file.header_lines if is_first else 0
         types = {name: pa.float64() if int(name) in numbers and not texts else pa.string() for name in wanted}
         source = block
-        if file.encoding is not None:
-            source = pa.py_buffer(bytes(block).decode(file.encoding, "replace").encode())
+        if file.encoding == _ONE_BYTE:
+            source = pa.py_buffer(bytes(block).decode(_ONE_BYTE, "replace").encode())
         elif texts:  # a byte of another encoding is no reason to refuse the file
             source = pa.py_buffer(mostly_utf_8(bytes(block)).encode())
         try:
@@ -336,7 +339,10 @@ def readable(path: str, group: int | None = None) -> Iterator[None]:
 def _opened(file: SourceFile) -> Iterator[tuple[Any, Callable[[], int]]]:
     """A file's unpacked bytes, and what says how many bytes of the file itself have been read."""
     with open_seekable(file.path) as raw, _unpacked(raw, file.compression) as stream:
-        yield stream, raw.tell
+        if file.encoding in (None, _ONE_BYTE):
+            yield stream, raw.tell
+        else:
+            yield arrow().transcoding_input_stream(stream, file.encoding, "utf-8"), raw.tell
 
 
 def _unpacked(raw: Any, compression: str | None) -> Any:
@@ -405,11 +411,14 @@ def _csv_file(path: str, compression: str | None) -> SourceFile:
 
 def _beginning(content: bytes) -> tuple[str, str | None]:
     """A csv file's beginning as text, and its encoding if it is not UTF-8, into which others may have written."""
+    wide = wide_encoding(content)
+    if wide is not None:
+        return codecs.getincrementaldecoder(wide)("replace").decode(content), wide
     content = content.removeprefix(codecs.BOM_UTF8)
     text = codecs.getincrementaldecoder("utf-8")("surrogateescape").decode(content)  # it may be cut in a character
     strange = sum("\udc80" <= character <= "\udcff" for character in text)
     if 2 * strange > sum(not character.isascii() for character in text):
-        return content.decode("cp1252", "replace"), "cp1252"  # as spreadsheets here save
+        return content.decode(_ONE_BYTE, "replace"), _ONE_BYTE
     return (mostly_utf_8(content) if strange else text), None
 
 

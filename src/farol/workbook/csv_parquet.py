@@ -145,8 +145,7 @@ def decoded(content: bytes, file: str) -> tuple[str, frozenset[int]]:
     It is UTF-8, UTF-16 or UTF-32 by its mark; UTF-16 by its zero bytes; UTF-8; or what a Brazilian Windows writes
     (Windows-1252). A text in UTF-8 into which other programs wrote a few bytes stays one: those alone are Windows-1252.
     """
-    marked = next((encoding for mark, encoding in _MARKS if content.startswith(mark)), None)
-    encoding = marked or _utf_16(content[:_SAMPLE_CHARACTERS]) or "utf-8-sig"
+    encoding = wide_encoding(content) or "utf-8-sig"
     try:
         text = content.decode(encoding)
     except UnicodeDecodeError as error:
@@ -158,6 +157,12 @@ def decoded(content: bytes, file: str) -> tuple[str, frozenset[int]]:
     if "\0" in text:
         raise not_a_workbook(file)
     return text.lstrip("\ufeff"), lines
+
+
+def wide_encoding(content: bytes) -> str | None:
+    """The encoding of a text in UTF-16 or UTF-32, by its beginning; None for any other."""
+    marked = next((encoding for mark, encoding in _MARKS if content.startswith(mark)), None)
+    return marked or _utf_16(content[:_SAMPLE_CHARACTERS])
 
 
 def _utf_16(beginning: bytes) -> str | None:
