@@ -167,7 +167,7 @@ def reasons_for(scorer: Scorer, answer: Answer, k: int) -> tuple[Reason, ...]:
     """
     if answer.abstained or k == 0:
         return ()
-    values = np.array([[np.nan if value is None else value for value in answer.features.values()]], dtype=np.float64)
+    values = np.array([[np.nan if value is None else value for value in answer.known]], dtype=np.float64)
     contributions = scorer.contributions(values)
     chosen = _first(_of_the_pupil(scorer.bundle, contributions, values), np.array([answer.prediction == 1]), k)
     return _reasons(scorer.bundle, answer.features, contributions[0], chosen[0].tolist())

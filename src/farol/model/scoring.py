@@ -60,9 +60,7 @@ class Scores:
 
 
 class Answer(NamedTuple):
-    """The answer for one pupil. `cells`: where it counts, in the scorer's layout.
-
-    `features` are raw values, None where missing; a category is its word's index in the vocabulary.
+    """The answer for one pupil. `cells`: where it counts, in the scorer's layout. `known`: the values of `features`.
 
     `probability` and `prediction` are None where too little was given to answer from. `threshold` and `band` are those
     of pupils of whom as much is known; `band` is None where that was never measured. Nor is there an answer where the
@@ -74,9 +72,15 @@ class Answer(NamedTuple):
     threshold: float
     band: Band | None
     label: Text
-    features: Mapping[str, float | None]
+    names: tuple[str, ...]
+    known: Sequence[float | None]
     cells: tuple[int, ...]
     asked: bool = True
+
+    @property
+    def features(self) -> Mapping[str, float | None]:
+        """The raw values by name, None where missing; a category is its word's index in the vocabulary."""
+        return dict(zip(self.names, self.known, strict=True))
 
     @property
     def abstained(self) -> bool:
@@ -178,7 +182,7 @@ class Scorer:
             scores.asked.tolist(),
             strict=True,
         )
-        for row, (probability, prediction, threshold, band, features, inside, asked) in enumerate(rows):
+        for row, (probability, prediction, threshold, band, values, inside, asked) in enumerate(rows):
             answer = None if prediction == NO_ANSWER else prediction
             answers.append(
                 Answer(
@@ -187,7 +191,8 @@ class Scorer:
                     threshold=threshold,
                     band=bands[band],
                     label=self._labels[answer] if asked else _NOT_ASKED,
-                    features=dict(zip(order, features, strict=True)),
+                    names=order,
+                    known=values,
                     cells=tuple(inside + beyond.get(row, [])),
                     asked=asked,
                 )
@@ -293,7 +298,7 @@ def abstention(answer: Answer, state: Text) -> Message:
     """Why there is no answer, for the reader; `state` is the label's."""
     if not answer.asked:
         return msg("There is no answer: by the profile's rule this question is not asked of this pupil.")
-    given, total = sum(value is not None for value in answer.features.values()), len(answer.features)
+    given, total = sum(value is not None for value in answer.known), len(answer.known)
     if answer.band is None:
         return msg(
             "There is no answer: {given} of {all} pieces of information are known of this pupil, and what an answer "
