@@ -5,13 +5,16 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from functools import lru_cache
 
 from markupsafe import Markup
 
 from farol.accounts.viewer import Viewer
 from farol.advice.inputs import KINDS, Advice, Kind
-from farol.advice.status import ModelStatus, model_statuses, real_problems
+from farol.advice.status import WINDOW, ModelStatus, model_statuses, real_problems
+from farol.errors import StoreError
 from farol.i18n import Message
+from farol.model.bundle import Bundle
 from farol.service import Service
 from farol.web.charts import distribution
 from farol.web.dashboard import BinView, bin_views, bins_of
@@ -36,6 +39,14 @@ class AdviceLine:
 
     key: str
     word: str
+
+
+@dataclass(frozen=True, slots=True)
+class Doubt:
+    """A model whose answers are not to be relied on for now, and why."""
+
+    title: str
+    summary: Markup
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,6 +107,25 @@ def first_advice(service: Service, task: str, window: str, now: datetime) -> Adv
     return None
 
 
+def doubts(service: Service, reader: Reader, viewer: Viewer, now: datetime) -> tuple[Doubt, ...]:
+    """Why not to rely on answers, for the pages that show them to those who act on them; looked for once a minute."""
+    try:
+        statuses = _statuses_of_minute(service, tuple(service.bundles), now.replace(second=0, microsecond=0))
+    except StoreError:  # the page itself says what is wrong with the database
+        return ()
+    return tuple(
+        Doubt(_title(status, reader), linked(advice.summary.render(reader.locale), reader, viewer))
+        for status in statuses
+        for advice in status.advice
+        if advice.kind == "distrust"
+    )
+
+
+@lru_cache(maxsize=8)
+def _statuses_of_minute(service: Service, _served: tuple[Bundle, ...], minute: datetime) -> Sequence[ModelStatus]:
+    return statuses_of(service, WINDOW, minute, deep=False)
+
+
 def line_of(status: ModelStatus, reader: Reader) -> AdviceLine:
     """The gravest advice, for other pages."""
     return AdviceLine(_STATUS[status.lead], KINDS[status.lead].render(reader.locale))
@@ -105,10 +135,14 @@ def status_view(status: ModelStatus, reader: Reader, viewer: Viewer) -> ModelSta
     """A model as the page shows it."""
     return ModelStatusView(
         anchor=f"task-{status.task}",
-        title=status.task if status.title is None else status.title.in_locale(reader.locale),
+        title=_title(status, reader),
         version=status.version or NOTHING,
         advice=tuple(advice_view(advice, reader, viewer) for advice in status.advice),
     )
+
+
+def _title(status: ModelStatus, reader: Reader) -> str:
+    return status.task if status.title is None else status.title.in_locale(reader.locale)
 
 
 def advice_view(advice: Advice, reader: Reader, viewer: Viewer | None) -> AdviceView:

@@ -18,6 +18,7 @@ from farol.school.listing import ListReader
 from farol.school.names import names_are_on
 from farol.service import Service
 from farol.store.database import Store
+from farol.web.advice import doubts
 from farol.web.error_pages import Failure, failed, failure_in
 from farol.web.locale import Reader, reader_of
 from farol.web.templating import page
@@ -54,7 +55,8 @@ class Asking:
 
     def page(self, template: str, values: dict[str, object], *, here: str) -> Response:
         """A page of ours."""
-        return page(self.request, self.reader, f"school/{template}", values | {"here": here})
+        known = {"here": here, "doubts": doubts(self.service, self.reader, self.viewer, self.at)}
+        return page(self.request, self.reader, f"school/{template}", values | known)
 
     def by_whom(self) -> str:
         """Who prints, and when, for the foot of a sheet."""
