@@ -70,8 +70,9 @@ def test_the_models_learn_from_all_rows_and_the_card_says_so(place: Place) -> No
     test = report["test"]["roc_auc"]
     assert test["low"] - 0.01 < population["whole"]["roc_auc"] < test["high"] + 0.01
     note = next(note["en"] for note in report["notes"] if "sample" in note["en"])
-    assert str(population["served"]) in note
-    assert any(str(population["served"]) in note["en"] and "all rows" in note["en"] for note in report["notes"])
+    served = f"{population['served']:,}"
+    assert served in note
+    assert any(served in note["en"] and "all rows" in note["en"] for note in report["notes"])
 
 
 def test_processes_do_not_change_the_arrays(place: Place, tmp_path: Path) -> None:

@@ -132,7 +132,7 @@ def test_what_is_served_is_what_the_description_asks(reports: Reports) -> None:
     assert current["served"]["years"] == [2022, 2023, 2024]
     assert current["notes"][-1]["en"] == (
         "The tested model knew only 2022, 2023. The model in use was made after the test, from all rows with a known "
-        f"answer: 2022, 2023, 2024 ({current['served']['n']} rows)."
+        f"answer: 2022, 2023, 2024 ({current['served']['n']:,} rows)."
     )
 
 

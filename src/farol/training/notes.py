@@ -60,9 +60,9 @@ def _of_the_test(study: Study) -> Iterator[Message]:
             "The models learned from all {taught} rows. The figures are of a sample of {n} of the {all} test rows; "
             "their intervals say how far the sample may err. Over all test rows the ROC AUC is {auc} (±{error}) and "
             "the Brier score {brier}.",
-            taught=study.prepared.rows[SERVED],
-            n=study.test.label.size,
-            all=whole.n,
+            taught=count(study.prepared.rows[SERVED]),
+            n=count(study.test.label.size),
+            all=count(whole.n),
             auc=decimal(whole.roc_auc, 4),
             error=decimal(whole.roc_auc_error, 4),
             brier=decimal(whole.brier, 4),
