@@ -33,6 +33,7 @@ from farol.web import views
 from farol.web.accounts import administration as user_pages
 from farol.web.accounts import views as account_pages
 from farol.web.administration import views as administration_pages
+from farol.web.advice import look
 from farol.web.casework import views as casework_pages
 from farol.web.error_pages import error_page
 from farol.web.intake import views as intake_pages
@@ -43,6 +44,9 @@ REFRESH_SECONDS = 1.0
 
 FOLLOW_SECONDS = 0.25
 """How often we look whether another version was chosen: all workers are to serve it within a second."""
+
+TRUST_SECONDS = 15.0
+"""How soon the pages of pupils say that answers are not to be relied on."""
 
 WATCH_SECONDS = 5.0
 """How often a worker looks whether a check or an alert is due."""
@@ -78,6 +82,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
         PeriodicJob("send", msg("Sending alerts"), WATCH_SECONDS, watch.send),
         PeriodicJob("jobs", msg("Looking after jobs and uploads"), LOOK_SECONDS, runner.look),
         PeriodicJob("lists", msg("Keeping the lists of pupils ready"), LOOK_SECONDS, lambda: _read_lists(service)),
+        PeriodicJob("trust", msg("Looking whether to rely on answers"), TRUST_SECONDS, lambda: look(service)),
         PeriodicJob("erase", msg("Removing what was erased"), WATCH_SECONDS, service.finish_erasing),
     )
     jobs = {job.name: job for job in service.background}

@@ -12,6 +12,7 @@ from datetime import UTC, datetime
 from typing import Self
 from zoneinfo import ZoneInfo
 
+from farol.advice.status import ModelStatus
 from farol.errors import BundleError, FarolError, StoreError
 from farol.i18n import Message, msg
 from farol.metrics import Metrics
@@ -91,6 +92,7 @@ class Service:
         self.groups = asyncio.Semaphore(GROUPS_AT_ONCE)
         self.erasing = False
         self.background: Sequence[PeriodicJob] = ()
+        self.statuses: Sequence[ModelStatus] = ()  # as `farol.web.advice` saw them last
         self.metrics = Metrics(waiting=self._waiting, serving=self._versions, background=lambda: self.background)
         self._default_inputs = _inputs_of(self.profile)
 

@@ -4,17 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime
-from functools import lru_cache
+from datetime import UTC, datetime
 
 from markupsafe import Markup
 
 from farol.accounts.viewer import Viewer
 from farol.advice.inputs import KINDS, Advice, Kind
 from farol.advice.status import WINDOW, ModelStatus, model_statuses, real_problems
-from farol.errors import StoreError
 from farol.i18n import Message
-from farol.model.bundle import Bundle
 from farol.service import Service
 from farol.web.charts import distribution
 from farol.web.dashboard import BinView, bin_views, bins_of
@@ -107,23 +104,19 @@ def first_advice(service: Service, task: str, window: str, now: datetime) -> Adv
     return None
 
 
-def doubts(service: Service, reader: Reader, viewer: Viewer, now: datetime) -> tuple[Doubt, ...]:
-    """Why not to rely on answers, for the pages that show them to those who act on them; looked for once a minute."""
-    try:
-        statuses = _statuses_of_minute(service, tuple(service.bundles), now.replace(second=0, microsecond=0))
-    except StoreError:  # the page itself says what is wrong with the database
-        return ()
+def look(service: Service) -> None:
+    """Notes how the models are, for the pages of pupils: with many outcomes it takes too long for each of them."""
+    service.statuses = statuses_of(service, WINDOW, datetime.now(UTC), deep=False)
+
+
+def doubts(service: Service, reader: Reader, viewer: Viewer) -> tuple[Doubt, ...]:
+    """Why not to rely on answers, for the pages that show them; as of the last `look`."""
     return tuple(
         Doubt(_title(status, reader), linked(advice.summary.render(reader.locale), reader, viewer))
-        for status in statuses
+        for status in service.statuses
         for advice in status.advice
         if advice.kind == "distrust"
     )
-
-
-@lru_cache(maxsize=8)
-def _statuses_of_minute(service: Service, _served: tuple[Bundle, ...], minute: datetime) -> Sequence[ModelStatus]:
-    return statuses_of(service, WINDOW, minute, deep=False)
 
 
 def line_of(status: ModelStatus, reader: Reader) -> AdviceLine:

@@ -55,7 +55,7 @@ class Asking:
 
     def page(self, template: str, values: dict[str, object], *, here: str) -> Response:
         """A page of ours."""
-        known = {"here": here, "doubts": doubts(self.service, self.reader, self.viewer, self.at)}
+        known = {"here": here, "doubts": doubts(self.service, self.reader, self.viewer)}
         return page(self.request, self.reader, f"school/{template}", values | known)
 
     def by_whom(self) -> str:
