@@ -130,6 +130,15 @@ def test_what_a_card_or_the_leavers_do_not_say_is_left_out(report: OutcomeReport
     assert {(band.expected, band.word) for band in shown} == {("–", "not enough to say")}
 
 
+def test_a_band_within_chance_is_not_said_to_be_as_expected(report: OutcomeReport) -> None:
+    """An interval that holds zero proves nothing: it may be wide."""
+    reader = Reader("en", False, ZoneInfo("America/Sao_Paulo"))
+    bands = tuple(replace(report.bands[0], kept=kept) for kept in (True, False, None))
+    shown = _report(replace(report, bands=bands), load_profile("pede"), reader)["bands"]
+    assert isinstance(shown, tuple)
+    assert [band.word for band in shown] == ["no difference seen", "not as expected", "not enough to say"]
+
+
 def test_the_estimate_stands_beside_what_came_true(pages: httpx.Client, report: OutcomeReport) -> None:
     text = re.sub(r"<[^>]+>", " ", unescape(pages.get(PAGE, params={"lang": "en"}).text))
     text = re.sub(r"\s+", " ", text)

@@ -327,13 +327,13 @@ def print_bands(report: OutcomeReport) -> None:
     """The mean probability, the expected share and the actual share, by band of probability."""
     OUT.print()
     say_heading(_("What happened in each band of probability"))
-    table = _table(_("risk"), _("pupils"), _("mean risk"), _("expected"), _("came true"), _("as expected"))
+    table = _table(_("risk"), _("pupils"), _("mean risk"), _("expected"), _("came true"), _("difference seen"))
     for band in report.bands:
-        kept = "–" if band.kept is None else _("yes") if band.kept else _("no")
+        differs = "–" if band.kept is None else _("no") if band.kept else _("yes")
         said = "–" if band.said is None else number(band.said, 2)
         expected = "–" if band.expected is None else f"{number(band.expected.low, 2)}–{number(band.expected.high, 2)}"
         edges = f"{band.low:.0%}–{band.high:.0%}"
-        table.add_row(edges, str(band.n), said, expected, _interval(band.came), kept)
+        table.add_row(edges, str(band.n), said, expected, _interval(band.came), differs)
     print_table(table)
 
 

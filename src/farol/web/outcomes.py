@@ -339,7 +339,7 @@ def _bands(report: OutcomeReport, reader: Reader) -> Iterator[BandView]:
     _ = reader.gettext
     for band in report.bands:
         kept = {None: "insufficient_data", True: "none", False: "moderate"}[band.kept]
-        word = {None: _("not enough to say"), True: _("as expected"), False: _("not as expected")}[band.kept]
+        word = {None: _("not enough to say"), True: _("no difference seen"), False: _("not as expected")}[band.kept]
         expected = NOTHING
         if band.expected is not None:
             low, high = (reader.percent(share) for share in (band.expected.low, band.expected.high))
