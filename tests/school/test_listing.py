@@ -28,8 +28,9 @@ from farol.school.listing import (
 )
 from farol.school.standings import EXACT, Standings, choose, expected_cases, natural, standings_of
 from farol.store.database import Store
+from farol.store.pupils import revise
 from farol.store.records import microseconds
-from farol.store.tables import cases, pupil_names
+from farol.store.tables import cases, pupil_names, pupil_years
 from tests.postgresql import postgresql_server, postgresql_url
 from tests.school.invented import NOW, REASONS, TASK, YEAR, answer, fill, invented, reasons
 
@@ -228,6 +229,23 @@ def test_no_query_shows_or_counts_other_classes(
     assert page.selected.value == pytest.approx(sum(chances))
     if not query.everyone:
         assert all(pupil.listed for pupil in pupils)
+
+
+def test_a_list_of_a_year_ago_goes_by_the_class_of_today(store: Store) -> None:
+    """The next workbook may have no answers yet: who is in another class since is seen there, and there alone."""
+    fill(store, [answer("RA-1"), answer("RA-2"), answer("RA-3", **{"class": "3B"}), answer("RA-4")])
+    moved = {"RA-1": "4B", "RA-2": "3A", "RA-3": "3A"}
+    later = {"level": 4.0, "label": None, "values": "{}", "fingerprint": "f", "recorded": microseconds(NOW)}
+    rows = [{"year": YEAR + 1, "student": student, "class": group, **later} for student, group in moved.items()]
+    with store.exclusive() as connection:
+        connection.execute(pupil_years.insert(), rows)
+        revise(connection, microseconds(NOW))
+    for group, students in {"3A": {"RA-2", "RA-3", "RA-4"}, "4B": {"RA-1"}, "3B": set()}.items():
+        asked = ListQuery(By.all, everyone=True)
+        shown = every_pupil(store, PROFILE, of(store), asked, ListReader(frozenset({group})))
+        assert {(pupil.student, pupil.group) for pupil in shown} == {(student, group) for student in students}
+        of_class = every_pupil(store, PROFILE, of(store), replace(asked, group=group), ALL)
+        assert {pupil.student for pupil in of_class} == students
 
 
 @settings(max_examples=40, deadline=None)

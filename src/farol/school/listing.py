@@ -258,7 +258,8 @@ class _Lines:
         changeable = () if task is None else task.changeable
         meanings = meanings_of(self.profile)
         for start in range(0, len(positions), _AT_ONCE):
-            students = self.standings.student[positions[start : start + _AT_ONCE]].tolist()
+            places = {self.standings.student[place]: place for place in positions[start : start + _AT_ONCE].tolist()}
+            students = list(places)
             query = select(pupil_answers).where(of_question, table.student.in_(students))
             rows = {row["student"]: row for row in connection.execute(query).mappings()}
             names = names_of(connection, students) if self.reader.with_names else {}
@@ -266,6 +267,7 @@ class _Lines:
             for row in (rows[student] for student in students if student in rows):
                 yield replace(
                     self._line(row),
+                    group=self.standings.class_at(places[row["student"]]),
                     name=names.get(row["student"]),
                     step=steps.get(row["student"]),
                     reasons=stored_reasons(row["reasons"], self.profile, changeable),
@@ -278,7 +280,7 @@ class _Lines:
         return ListedPupil(
             rank=None if probability is None else self.places.rank(probability),
             student=row["student"],
-            group=row["class"],
+            group=None,  # the answer has that of its time, see `Standings`
             level=row["level"],
             school=row["school"],
             probability=probability,

@@ -27,7 +27,7 @@ from farol.profile import fold
 from farol.pupils.ranking import By, ExpectedCases
 from farol.store.database import Store
 from farol.store.pupils import revision
-from farol.store.tables import pupil_answers
+from farol.store.tables import pupil_answers, pupil_years
 
 Mask = NDArray[np.bool_]
 
@@ -43,8 +43,9 @@ _READING = Lock()
 class Standings:
     """The answers for one question and year, the highest risk first, those without an answer (NaN) last.
 
-    `group` and `school` have each pupil's place in `classes` and `schools`, −1 where it is unknown. `raising` are the
-    features that raise the risk, as they are stored.
+    `group` and `school` have each pupil's place in `classes` and `schools`, −1 where it is unknown. The class is that of
+    the latest year there is of the pupil, as for their page and their cases: it says who may see them. `raising` are
+    the features that raise the risk, as they are stored.
     """
 
     task: str
@@ -59,6 +60,11 @@ class Standings:
     school: NDArray[np.int64]  # (n,)
     schools: tuple[str, ...]
     raising: NDArray[np.object_]  # (n,)
+
+    def class_at(self, position: int) -> str | None:
+        """The class of the pupil at a position."""
+        place = int(self.group[position])
+        return None if place < 0 else self.classes[place]
 
     def seen_by(self, classes: Collection[str] | None) -> Mask:
         """Which pupils (n,) somebody may see: those of `classes`, all where it is None."""
@@ -133,7 +139,9 @@ def _read(connection: Connection, task: str, now: str) -> Standings | None:
         table.raising,
     )
     rows = connection.execute(query.where(table.task == task, table.year == year)).all()
-    student, *columns, groups, schools, raising = zip(*rows, strict=True)
+    student, *columns, answered, schools, raising = zip(*rows, strict=True)
+    since = _classes_since(connection, year)
+    groups = [since.get(code, group) for code, group in zip(student, answered, strict=True)]
     probability, at_risk_now, level = (np.array(column, dtype=np.float64) for column in columns)
     codes = np.array(student, dtype=np.str_)
     order = np.lexsort((codes, -probability))  # NaN comes last
@@ -153,6 +161,13 @@ def _read(connection: Connection, task: str, now: str) -> Standings | None:
         schools=known_schools,
         raising=np.array([sys.intern(text) for text in raising], dtype=np.object_)[order],
     )
+
+
+def _classes_since(connection: Connection, year: int) -> dict[str, str | None]:
+    """Pupil → class in the latest year there is of them, of those with a year from `year` on."""
+    table = pupil_years.c
+    query = select(table.student, table["class"]).where(table.year >= year).order_by(table.year)
+    return {student: group for student, group in connection.execute(query)}
 
 
 def _places_of(names: Sequence[str | None], key: Callable[[str], Any]) -> tuple[tuple[str, ...], NDArray[np.int64]]:
