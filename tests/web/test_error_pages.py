@@ -123,6 +123,37 @@ def test_what_fails_is_told_on_a_page(web: httpx.Client, method: str, path: str,
     assert title not in portuguese.text
 
 
+def form_addresses() -> list[tuple[str, str]]:
+    """Every address that only takes a form of a page, and the page above it where the form stands."""
+    found = {}
+    for route in APP.routes:
+        if isinstance(route, APIRoute) and access_of(route.endpoint).is_page:
+            for method in route.methods:
+                found.setdefault(method, set()).add(re.sub(r"\{[^}]*\}", "RA-1 x", route.path))
+    above = {}
+    for path in found["POST"] - found["GET"]:
+        page = path
+        while (page := page.rpartition("/")[0]) and page not in found["GET"]:
+            pass
+        above[path] = page or "/"
+    return sorted(above.items())
+
+
+@pytest.mark.parametrize(("path", "page"), form_addresses())
+def test_the_address_of_a_form_leads_to_its_page(web: httpx.Client, path: str, page: str) -> None:
+    """Where a form was refused or a session ended, people load its address again, or come to it by the sign-in."""
+    answer = web.get(f"{path}?lang=en", headers=BROWSER, follow_redirects=False)
+    assert (answer.status_code, answer.headers.get("location")) == (303, page.replace(" ", "%20") + "?lang=en")
+
+
+def test_many_forms_are_walked() -> None:
+    pages = dict(form_addresses())
+    assert len(pages) > 20
+    assert pages["/cases/bulk"] == "/cases"
+    assert pages["/pupils/RA-1 x/cases"] == "/pupils/RA-1 x"
+    assert pages["/logout"] == "/"
+
+
 @pytest.mark.parametrize("path", [f"/{HOSTILE}", "/predict", f"{DASHBOARD}?window={'x' * 101}"])
 def test_programs_keep_the_one_shape(web: httpx.Client, path: str) -> None:
     answer = web.get(path, headers={"Accept": "application/json, */*"})

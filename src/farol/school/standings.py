@@ -43,9 +43,9 @@ _READING = Lock()
 class Standings:
     """The answers for one question and year, the highest risk first, those without an answer (NaN) last.
 
-    `group` and `school` have each pupil's place in `classes` and `schools`, −1 where it is unknown. The class is that of
-    the latest year there is of the pupil, as for their page and their cases: it says who may see them. `raising` are
-    the features that raise the risk, as they are stored.
+    `group` and `school` have each pupil's place in `classes` and `schools`, −1 where it is unknown. The class is that
+    of the latest year there is of the pupil, as for their page and their cases: it says who may see them. `raising`
+    are the features that raise the risk, as they are stored.
     """
 
     task: str
@@ -167,7 +167,7 @@ def _classes_since(connection: Connection, year: int) -> dict[str, str | None]:
     """Pupil → class in the latest year there is of them, of those with a year from `year` on."""
     table = pupil_years.c
     query = select(table.student, table["class"]).where(table.year >= year).order_by(table.year)
-    return {student: group for student, group in connection.execute(query)}
+    return dict(connection.execute(query).tuples())
 
 
 def _places_of(names: Sequence[str | None], key: Callable[[str], Any]) -> tuple[tuple[str, ...], NDArray[np.int64]]:

@@ -9,11 +9,13 @@ import logging
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from urllib.parse import urlencode
+from urllib.parse import quote, urlencode
 
 from fastapi import Request
-from starlette.responses import HTMLResponse
+from starlette.responses import HTMLResponse, RedirectResponse, Response
+from starlette.routing import Match
 
+from farol.access import access_of
 from farol.errors import ApiError, BundleError, FarolError, InputError, StoreError, WorkbookError
 from farol.i18n import Message, msg
 from farol.web.locale import Language, Reader, languages_of, reader_of
@@ -129,13 +131,43 @@ def failure_in(error: FarolError) -> Failure:
     return Failure(500, error.problem, error.code, expected, error.fix)
 
 
-def error_page(request: Request, refusal: ApiError) -> HTMLResponse:
+def error_page(request: Request, refusal: ApiError) -> Response:
     """The page of a refusal, with its status and headers."""
     return failed(request, reader_of(request), failure_of(refusal))
 
 
-def failed(request: Request, reader: Reader, failure: Failure) -> HTMLResponse:
-    """The page of a failure."""
+def failed(request: Request, reader: Reader, failure: Failure) -> Response:
+    """The page of a failure; of the address that a form is sent to, which was loaded again, the page of the form."""
+    form_page = _form_page(request) if failure.status in (404, 405) else None
+    if form_page is not None:
+        return RedirectResponse(reader.url(form_page), 303)
+    return _failure_page(request, reader, failure)
+
+
+def _form_page(request: Request) -> str | None:
+    """Where the form stands that is sent to this address, if it is one: the nearest page above it."""
+    path: str = request.scope["path"]
+    sent_to = _page_at(request, "POST", path)
+    if request.method not in ("GET", "HEAD") or sent_to in (None, _page_at(request, "GET", path)):
+        return None
+    above = path
+    while above := above.rpartition("/")[0]:
+        if _page_at(request, "GET", above) is not None:
+            return quote(above)
+    return "/"
+
+
+def _page_at(request: Request, method: str, path: str) -> str | None:
+    """The template of the page that an address leads to by a method; None where it is none of ours."""
+    scope = {"type": "http", "method": method, "path": path, "root_path": request.scope.get("root_path", "")}
+    for route in request.app.routes:
+        match, child = route.matches(scope)
+        if match is Match.FULL:
+            return getattr(route, "path", None) if access_of(child["endpoint"]).is_page else None
+    return None
+
+
+def _failure_page(request: Request, reader: Reader, failure: Failure) -> HTMLResponse:
     title = _TITLES.get(failure.code) or _TITLES.get(failure.status, msg("This page cannot be shown"))
     is_read = request.method in ("GET", "HEAD")
     path: str = request.scope["path"]  # not of `request.url`: a header Host of somebody's choice may make that no URL
