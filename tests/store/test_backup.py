@@ -12,8 +12,10 @@ from pathlib import Path
 
 import httpx
 import pytest
-from sqlalchemy import text
+from sqlalchemy import select, text
 
+from farol.accounts.users import create_user, invite_first
+from farol.accounts.viewer import UserRole
 from farol.errors import InputError, StoreError
 from farol.model.registry import Registry
 from farol.store.backup import Copied, backup, restore
@@ -21,6 +23,7 @@ from farol.store.database import Store
 from farol.store.records import Snapshot, uuid7
 from farol.store.recount import recount
 from farol.store.sqlite import sqlite3
+from farol.store.tables import invitations, sessions
 from tests.api.server import serving
 from tests.api.shape import PUPIL
 from tests.bundles import make_bundle
@@ -112,6 +115,20 @@ def test_a_database_with_rows_is_replaced_only_when_forced(live: Path, tmp_path:
         assert counters(store, "current", "2024-abc", [NOON.date()]) == recounted(store.stream())
 
 
+def test_no_session_or_link_comes_back_with_a_copy(live: Path, tmp_path: Path) -> None:
+    """Somebody signed out, and a link was used, after the copy was made: neither lets anybody in afterwards."""
+    with Store.open(url_of(live)) as store, store.exclusive() as connection:
+        signed_in = {"digest": "d", "user": "u", "created": 1, "seen": 1, "ends": 2**50}
+        connection.execute(sessions.insert(), [signed_in])
+        connection.execute(invitations.insert(), [{"digest": "e", "user": "u", "ends": 2**50}])
+    backup(url_of(live), tmp_path / "copy.db")
+    restore(url_of(live), tmp_path / "copy.db", force=True)
+    with Store.open(url_of(live)) as store, store.snapshot() as connection:
+        assert store.total() == 3
+        assert not connection.execute(select(sessions.c.digest)).all()
+        assert not connection.execute(select(invitations.c.digest)).all()
+
+
 def test_only_an_empty_store_is_restored_into_unasked(live: Path, tmp_path: Path) -> None:
     copy, other = tmp_path / "copy.db", tmp_path / "other.db"
     backup(url_of(live), copy)
@@ -120,8 +137,12 @@ def test_only_an_empty_store_is_restored_into_unasked(live: Path, tmp_path: Path
         assert store.total() == 3
     with Store.open(url_of(tmp_path / "third.db")) as store:
         store.write_snapshot(Snapshot(uuid7(NOON), NOON, "current", "v", None, NOON.date(), {}))
-    with pytest.raises(InputError, match="not empty"):
-        restore(url_of(tmp_path / "third.db"), copy)
+    with Store.open(url_of(tmp_path / "people.db")) as store:
+        assert invite_first(store, at=NOON) is not None
+        create_user(store, "ana", "Ana", UserRole.administrator, (), at=NOON)
+    for name in ("third.db", "people.db"):
+        with pytest.raises(InputError, match="not empty"):
+            restore(url_of(tmp_path / name), copy)
     for name, table in (("theirs.db", "accounts"), ("keys.db", "api_keys")):
         with sqlite3.connect(tmp_path / name) as connection:
             connection.execute(f"CREATE TABLE {table} (name TEXT)")

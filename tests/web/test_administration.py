@@ -21,6 +21,7 @@ from farol.model.scoring import Scorer
 from farol.settings import Settings
 from farol.store.database import Store
 from farol.store.keys import Keys
+from farol.store.tables import pupil_names
 from tests.bundles import make_bundle
 from tests.web.conftest import serving
 from tests.web.site import predictions, settings_in
@@ -163,10 +164,12 @@ def test_a_period_that_cannot_be_is_refused(settings: Settings, client: httpx.Cl
 def test_a_pupil_is_shown_kept_and_erased(settings: Settings, client: httpx.Client) -> None:
     with Store.open(settings.store_url) as store, store.exclusive() as connection:
         connection.exec_driver_sql("UPDATE predictions SET student = '17' WHERE seq <= 3")
+        connection.execute(pupil_names.insert(), [{"student": "17", "name": "Zé", "folded": "ze"}])
     sent = client.post("/workbooks", files={"files": ("PEDE2024.csv", b"RA;INDE 2024;Turma\n17;5;3B\n")})
     assert sent.status_code == 303
     page = client.post(f"{PATH}/erasure/find", data={"student": "17"})
     assert "<dd>3</dd>" in page.text
+    assert "<div><dt>name</dt><dd>1</dd></div>" in re.sub(r"\s*\n\s*", "", page.text)
     copy = client.post(f"{PATH}/erasure/export", data={"student": "17"})
     assert len(copy.json()["predictions"]) == 3
     assert "attachment" in copy.headers["Content-Disposition"]

@@ -58,6 +58,19 @@ def test_an_empty_site_says_what_to_do(settings: Settings, site_web: httpx.Clien
     assert "/pupils" not in page.text.partition("<main")[2]
 
 
+def test_headings_write_a_sheet_and_a_column_as_they_are(site_web: httpx.Client, tmp_path: Path) -> None:
+    rows = pupils(40)
+    rows[0][rows[0].index("Matem")] = "Arte & <Música>"
+    rows[3][rows[0].index("IEG")] = "n/v"
+    book = write_xlsx(tmp_path / "ano.xlsx", {"A & B 2024": rows})
+    path = taken(site_web, ("ano.xlsx", book.read_bytes()))
+    page = site_web.get(path)
+    assert heading(page) == "Diga que coluna é “Arte & <Música>”"
+    assert "&amp;amp;" not in page.text
+    others = [heading(site_web.get(path, params={"step": str(step)})) for step in range(2, 9)]
+    assert any("da aba A & B 2024" in other for other in others), others
+
+
 def test_columns_come_first_and_are_kept_for_next_year(site_web: httpx.Client, tmp_path: Path) -> None:
     path = taken(site_web, faulty(tmp_path))
     page = site_web.get(path)

@@ -159,6 +159,7 @@ def restore(
     copied = put_back(read_settings(data=data).store_url, file, force=force)
     say(msg("restored predictions from {path}: {n}", n=copied.rows, path=file))
     say(msg("Pupils erased after this backup was made are back: erase them again."))
+    say(msg("Users, roles and keys are those of that day: look them through. Everybody has to sign in again."))
 
 
 def say_pending() -> None:

@@ -167,7 +167,7 @@ def _classes_since(connection: Connection, year: int) -> dict[str, str | None]:
     """Pupil → class in the latest year there is of them, of those with a year from `year` on."""
     table = pupil_years.c
     query = select(table.student, table["class"]).where(table.year >= year).order_by(table.year)
-    return dict(connection.execute(query).tuples())
+    return {row[0]: row[1] for row in connection.execute(query)}
 
 
 def _places_of(names: Sequence[str | None], key: Callable[[str], Any]) -> tuple[tuple[str, ...], NDArray[np.int64]]:

@@ -29,6 +29,10 @@ from farol.store.schema import require_known
 from farol.store.sqlite import UNFINISHED, make_private_file, sqlite3
 
 _KEPT = ("predictions", "drift_snapshots")
+_PRECIOUS = ("api_keys", "outcomes", "users", "pupil_years", "cases")
+"""Further tables, not in every copy, whose rows nobody wants replaced unasked."""
+_ENDED = frozenset({"sessions", "invitations"})
+"""Tables of what lets somebody in, which a restored copy begins without."""
 _BUSY_SECONDS = 10
 _UNFINISHED_SECONDS = 3_600
 """A copy that nobody has written to for so long is not being made any more."""
@@ -90,7 +94,7 @@ def restore(url: str, file: Path, *, force: bool = False) -> Copied:
 
     InputError for a file that does not exist or is not a copy of a store, for a store that is not empty unless
     `force`d, and for PostgreSQL, which has its own tool; StoreError for a copy that is damaged, or that a newer
-    Farol made.
+    Farol made. Sessions and one-time links end: some were ended or used since the copy was made.
     """
     target = _file_of(url, "pg_restore --clean --if-exists --single-transaction {file}", file)
     if not file.is_file():
@@ -109,6 +113,9 @@ def restore(url: str, file: Path, *, force: bool = False) -> Copied:
                 )
             with _opened(file) as copy:
                 copy.backup(into)
+            with into:
+                for name in sorted(_tables(into).intersection(_ENDED)):
+                    into.execute(f"DELETE FROM {name}")  # noqa: S608  our names
             into.execute("PRAGMA journal_mode = WAL")
     finally:
         engine.dispose()
@@ -175,7 +182,7 @@ def _verified(file: Path, *, of: Path) -> int:
 
 def _holds_anything(connection: sqlite3.Connection) -> bool:
     tables = _tables(connection)
-    kept = sorted(tables.intersection((*_KEPT, "api_keys", "outcomes")))
+    kept = sorted(tables.intersection((*_KEPT, *_PRECIOUS)))
     if tables and not kept:
         return True  # somebody else's database
     rows = (connection.execute(f"SELECT EXISTS (SELECT 1 FROM {name})").fetchone() for name in kept)  # noqa: S608  our names

@@ -102,6 +102,7 @@ def pupil_values(service: Service, reader: Reader, student: str, now: datetime) 
     """What is stored of a pupil, in numbers: for the page that offers to erase it."""
     everything = export(service.store, student, timezone=service.timezone, now=now)
     kinds = {name: len(rows) for name, rows in everything.items() if isinstance(rows, list)}
+    kinds["name"] = int(everything["name"] is not None)
     return {
         "student": student,
         "kinds": [(_kind_words(name, reader), reader.number(n, 0)) for name, n in kinds.items()],
@@ -116,9 +117,8 @@ def _kind_words(name: str, reader: Reader) -> str:
         "outcomes": _("outcomes of later years"),
         "years": _("years of the workbook"),
         "answers": _("answers on the lists"),
-        "names": _("name"),
+        "name": _("name"),
         "cases": _("cases"),
-        "entries": _("records of cases"),
         "audit": _("lines of the audit"),
     }
     return words.get(name) or name

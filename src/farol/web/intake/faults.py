@@ -6,6 +6,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from markupsafe import Markup
+
 from farol.intake.columns import KeptColumn, general_header
 from farol.profile import Profile, fold
 from farol.web.locale import Reader
@@ -33,7 +35,7 @@ class FaultStep:
 
     `choices` stand in place of findings where columns are to be chosen."""
 
-    heading: str
+    heading: Markup
     about: str
     severity: str
     faults: tuple[Mapping[str, Any], ...] = ()
@@ -95,13 +97,13 @@ def normal_faults(review: Mapping[str, Any]) -> list[Mapping[str, Any]]:
     return [fault for fault in review["faults"] if fault["severity"] not in _GRAVITY]
 
 
-def _choose_heading(choices: Sequence[ColumnChoice], reader: Reader) -> str:
+def _choose_heading(choices: Sequence[ColumnChoice], reader: Reader) -> Markup:
     if len(choices) == 1:
-        return str(reader.gettext("Say which column “{header}” is", header=choices[0].header))
-    return str(reader.gettext("Say which columns these {n} headers are", n=len(choices)))
+        return reader.gettext("Say which column “{header}” is", header=choices[0].header)
+    return reader.gettext("Say which columns these {n} headers are", n=len(choices))
 
 
-def _heading(faults: Sequence[Mapping[str, Any]], reader: Reader, *, is_error: bool) -> str:
+def _heading(faults: Sequence[Mapping[str, Any]], reader: Reader, *, is_error: bool) -> Markup:
     """Such as "Correct 3 rows of the sheet PEDE2024"."""
     _, count = reader.gettext, sum(fault["count"] for fault in faults)
     sheets = sorted({fault["sheet"] for fault in faults})
@@ -111,24 +113,24 @@ def _heading(faults: Sequence[Mapping[str, Any]], reader: Reader, *, is_error: b
         if not columns:
             text = _("Correct the sheet {sheet}", **where) if is_error else _("Check the sheet {sheet}", **where)
             several = _("Correct {sheets} sheets", **where) if is_error else _("Check {sheets} sheets", **where)
-            return str(text if len(sheets) == 1 else several)
+            return text if len(sheets) == 1 else several
         names = reader.listing(sorted(columns)[:COLUMNS_NAMED]) + (" …" if len(columns) > COLUMNS_NAMED else "")
         if len(columns) == 1:
-            return str(
-                _("Correct the column {columns}", columns=names)
-                if is_error
-                else _("Check the column {columns}", columns=names)
+            text, look = (
+                _("Correct the column {columns}", columns=names),
+                _("Check the column {columns}", columns=names),
             )
-        return str(
-            _("Correct the columns {columns}", columns=names)
-            if is_error
-            else _("Check the columns {columns}", columns=names)
-        )
+        else:
+            text, look = (
+                _("Correct the columns {columns}", columns=names),
+                _("Check the columns {columns}", columns=names),
+            )
+        return text if is_error else look
     if len(sheets) > 1:
         text = _("Correct {n} rows of {sheets} sheets", **where)
-        return str(text if is_error else _("Check {n} rows of {sheets} sheets", **where))
+        return text if is_error else _("Check {n} rows of {sheets} sheets", **where)
     if count == 1:
         text = _("Correct 1 row of the sheet {sheet}", **where)
-        return str(text if is_error else _("Check 1 row of the sheet {sheet}", **where))
+        return text if is_error else _("Check 1 row of the sheet {sheet}", **where)
     text = _("Correct {n} rows of the sheet {sheet}", **where)
-    return str(text if is_error else _("Check {n} rows of the sheet {sheet}", **where))
+    return text if is_error else _("Check {n} rows of the sheet {sheet}", **where)

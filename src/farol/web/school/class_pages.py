@@ -256,11 +256,11 @@ def _against_words(count: ClassCount, made: PreparedList, reader: Reader) -> Mar
     )
 
 
-def _some(names: Sequence[str], reader: Reader) -> str:
+def _some(names: Sequence[str], reader: Reader) -> Markup | str:
     """The first names, and how many more there are."""
     listed = reader.listing(names[:MOST_NAMES])
     more = len(names) - MOST_NAMES
-    return listed if more <= 0 else str(reader.gettext("{names} and {n} more", names=listed, n=more))
+    return listed if more <= 0 else reader.gettext("{names} and {n} more", names=listed, n=more)
 
 
 def _targeting_words(compared: Targeting, made: PreparedList, reader: Reader) -> Iterator[Markup]:

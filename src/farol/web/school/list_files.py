@@ -117,5 +117,5 @@ def _printed(pupil: ListedPupil, made: PreparedList, reader: Reader) -> Line:
     names = [text.in_locale(reader.locale) for text in pupil.missing]
     more = len(names) - PRINTED_WORDS
     listed = reader.listing(names[:PRINTED_WORDS])
-    missing = str(reader.gettext("{names} and {n} more", names=listed, n=more)) if more > 0 else listed
+    missing = reader.gettext("{names} and {n} more", names=listed, n=more) if more > 0 else listed
     return replace(line, missing=missing)

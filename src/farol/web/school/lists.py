@@ -79,8 +79,12 @@ class Asked(BaseModel, frozen=True):
 
     def places(self) -> int | None:
         """How many pupils the list is to have: what the slider says where it was moved, else what the field says."""
-        moved = self.slide if self.slide and self.slide != self.was else self.capacity
-        return int(moved) if moved.isascii() and moved.isdigit() and 0 < int(moved) <= MOST_PLACES else None
+        return _places(self.slide if self.slide and self.slide != self.was else self.capacity)
+
+
+def _places(text: str) -> int | None:
+    is_number = text.isascii() and text.isdigit() and len(text) < 10
+    return int(text) if is_number and 0 < int(text) <= MOST_PLACES else None
 
 
 class PrintAsked(Asked, frozen=True):
@@ -203,7 +207,7 @@ def kept_capacity(store: Store) -> int | None:
 
 def keep_capacity(asking: Asking, text: str) -> int:
     """Keep it for every list. InputError for what is no number of pupils; StoreError."""
-    places = Asked(capacity=text).places()
+    places = _places(text)
     if places is None:
         raise InputError(
             msg("The number of pupils cannot be used."),
