@@ -14,6 +14,7 @@ import shutil
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime
+from html import unescape
 from zipfile import ZipFile, is_zipfile
 
 import httpx
@@ -371,6 +372,19 @@ def test_a_role_without_the_duty_is_refused(places: tuple[Settings, Settings], t
             sign_in(client, login)
             status = client.get(addresses(route.path)[0]).status_code
             assert (status == 403) == (duty_of(route) not in may), login
+
+
+def test_no_link_or_advice_of_the_first_page_is_refused(places: tuple[Settings, Settings], twins: object) -> None:
+    assert twins is not None
+    with running(create_app(places[0])) as client:
+        for login, may_send in (("ana", True), ("caio", False)):
+            sign_in(client, login)
+            page = client.get("/?lang=en", headers={"Accept": "text/html"}).text
+            links = {unescape(link) for link in re.findall(r'href="(/[^"#]*)', page)}
+            assert len(links) > 10
+            answers = {link: client.get(link, headers={"Accept": "text/html"}).status_code for link in sorted(links)}
+            assert [link for link, status in answers.items() if 400 <= status < 500] == [], login
+            assert ("GET /monitoring/status" in page, "send it under “Workbook”" in page) == (True, may_send)
 
 
 def test_a_session_opens_no_route_of_the_api(twins: tuple[Client, Client]) -> None:

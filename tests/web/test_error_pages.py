@@ -125,15 +125,15 @@ def test_what_fails_is_told_on_a_page(web: httpx.Client, method: str, path: str,
 
 def form_addresses() -> list[tuple[str, str]]:
     """Every address that only takes a form of a page, and the page above it where the form stands."""
-    found = {}
+    paths: dict[str, set[str]] = {}
     for route in APP.routes:
         if isinstance(route, APIRoute) and access_of(route.endpoint).is_page:
-            for method in route.methods:
-                found.setdefault(method, set()).add(re.sub(r"\{[^}]*\}", "RA-1 x", route.path))
+            for method in route.methods or ():
+                paths.setdefault(method, set()).add(re.sub(r"\{[^}]*\}", "RA-1 x", route.path))
     above = {}
-    for path in found["POST"] - found["GET"]:
+    for path in paths["POST"] - paths["GET"]:
         page = path
-        while (page := page.rpartition("/")[0]) and page not in found["GET"]:
+        while (page := page.rpartition("/")[0]) and page not in paths["GET"]:
             pass
         above[path] = page or "/"
     return sorted(above.items())

@@ -9,6 +9,7 @@ from datetime import datetime
 
 from markupsafe import Markup
 
+from farol.accounts.viewer import Duty, Viewer
 from farol.advice.status import ModelStatus, real_problems
 from farol.errors import FarolError, ServiceError, StoreError
 from farol.evaluation.metrics import Estimate
@@ -104,7 +105,7 @@ class Route:
     link: str | None = None
 
 
-def home_values(service: Service, reader: Reader, base: str, now: datetime) -> dict[str, object]:
+def home_values(service: Service, reader: Reader, viewer: Viewer, base: str, now: datetime) -> dict[str, object]:
     """What the template of the introduction needs; `base` is the address of the service, without a slash at the end."""
     served = service.bundles
     known = _statuses(service, now)
@@ -113,14 +114,16 @@ def home_values(service: Service, reader: Reader, base: str, now: datetime) -> d
     return {
         "lists": lists,
         "made_by": None if lists is None else job_of_lists(service.store),
-        "situation": situation_of(service, reader, note, known, lists_of=lists and lists[0]),
+        "situation": situation_of(
+            service, reader, note, known, lists_of=lists and lists[0], may_send=bool(viewer.may(Duty.administer))
+        ),
         "tasks": [_task(bundle, service, reader, known.get(bundle.task)) for bundle in served],
         "problems": [told_error(problem, reader) for problem in _problems(service)],
         "guide": list(_guide(service.profile, reader)),
         "drift_days": DRIFT_DAYS,
         "example": _example(service.profile, base),
         "state": service.profile.label.state.in_locale(reader.locale),
-        "routes": list(_routes(service, reader, served)),
+        "routes": list(_routes(service, reader, viewer, served)),
     }
 
 
@@ -347,13 +350,18 @@ def _example(profile: Profile, base: str) -> str:
     return f"curl -X POST {base}{route} \\\n  -H 'Content-Type: application/json' \\\n  -d '{body}'"
 
 
-def _routes(service: Service, reader: Reader, served: list[Bundle]) -> Iterator[Route]:
+def _routes(service: Service, reader: Reader, viewer: Viewer, served: list[Bundle]) -> Iterator[Route]:
     _ = reader.gettext
+
+    def for_programs(path: str) -> str | None:
+        """A session opens no route of the API: where there are users, a browser gets no further by these."""
+        return path if viewer.is_everybody else None
+
     for name, spec in sorted(service.tasks.specs.items(), key=lambda item: -item[1].horizon):
         for path in service.routes(name):
             yield Route("POST", path, spec.question.in_locale(reader.locale))
-    yield Route("GET", "/tasks", _("The questions and their routes"), "/tasks")
-    yield Route("GET", "/models", _("The models: those in use, and every version"), "/models")
+    yield Route("GET", "/tasks", _("The questions and their routes"), for_programs("/tasks"))
+    yield Route("GET", "/models", _("The models: those in use, and every version"), for_programs("/models"))
     for bundle in served:
         path = f"/models/{bundle.task}/card"
         yield Route(
@@ -362,11 +370,18 @@ def _routes(service: Service, reader: Reader, served: list[Bundle]) -> Iterator[
             _("Model card: {title}", title=bundle.task_spec.title.in_locale(reader.locale)),
             reader.url(path),
         )
-    yield Route("GET", "/monitoring/predictions", _("The latest predictions"), "/monitoring/predictions?limit=20")
-    yield Route("GET", "/monitoring/predictions.csv", _("All predictions as a table"), "/monitoring/predictions.csv")
-    yield Route("GET", "/monitoring/drift", _("Drift, as JSON"), "/monitoring/drift")
+    yield Route(
+        "GET", "/monitoring/predictions", _("The latest predictions"), for_programs("/monitoring/predictions?limit=20")
+    )
+    yield Route(
+        "GET",
+        "/monitoring/predictions.csv",
+        _("All predictions as a table"),
+        for_programs("/monitoring/predictions.csv"),
+    )
+    yield Route("GET", "/monitoring/drift", _("Drift, as JSON"), for_programs("/monitoring/drift"))
     yield Route("GET", "/monitoring/dashboard", _("Drift, as a page with charts"), reader.url("/monitoring/dashboard"))
-    yield Route("GET", "/monitoring/status", _("What to do, as JSON"), "/monitoring/status")
+    yield Route("GET", "/monitoring/status", _("What to do, as JSON"), for_programs("/monitoring/status"))
     yield Route("GET", ADVICE, _("What to do, as a page"), reader.url(ADVICE))
     yield Route("GET", "/health", _("Is the service alive?"), "/health")
     yield Route("GET", "/ready", _("Can it answer and store?"), "/ready")

@@ -34,10 +34,11 @@ def situation_of(
     known: Mapping[str, ModelStatus],
     *,
     lists_of: int | None,
+    may_send: bool,
 ) -> Situation | None:
     """What was found, and what to do next; None before there is a model, or while the store is down.
 
-    `lists_of` is the year of the lists, None where there are none.
+    `lists_of` is the year of the lists, None where there are none. `may_send`: whether the reader may send workbooks.
     """
     _ = reader.gettext
     if not service.bundles or not known:
@@ -48,7 +49,13 @@ def situation_of(
         status = Status("moderate", _("There is something to do"), _("See “What to do” below, or the page of advice."))
     else:
         status = Status("none", _("All in order"), _("There is no sign of a problem with the answers."))
-    return Situation(status, facts, tuple(_steps(service, reader, to_do=bool(to_do), has_lists=lists_of is not None)))
+    steps = (
+        []
+        if not to_do
+        else [_("A model needs a look: {link}.", link=link(reader.url("/monitoring/advice"), _("advice")))]
+    )
+    ahead = may_send and any(bundle.task_spec.horizon for bundle in service.bundles)
+    return Situation(status, facts, (*steps, *_steps(reader, ahead=ahead, has_lists=lists_of is not None)))
 
 
 def _facts(service: Service, reader: Reader, note: WorkbookNote | None, lists_of: int | None) -> Iterator[Markup]:
@@ -76,11 +83,9 @@ def _facts(service: Service, reader: Reader, note: WorkbookNote | None, lists_of
             )
 
 
-def _steps(service: Service, reader: Reader, *, to_do: bool, has_lists: bool) -> Iterator[Markup]:
+def _steps(reader: Reader, *, ahead: bool, has_lists: bool) -> Iterator[Markup]:
+    """`ahead`: there is a question about next year, and the reader may send the workbook that it waits for."""
     _ = reader.gettext
-    if to_do:
-        yield _("A model needs a look: {link}.", link=link(reader.url("/monitoring/advice"), _("advice")))
-    ahead = any(bundle.task_spec.horizon for bundle in service.bundles)
     if ahead and not has_lists:
         yield _("To have the lists of whom to see first, send the year's workbook under “Workbook”.")
     yield _("Before you read an answer: {link}.", link=link("#reading", _("How to read an answer")))

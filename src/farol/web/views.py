@@ -66,11 +66,12 @@ def mount_static(app: FastAPI) -> None:
 @router.get("/")
 def home(request: Request) -> Response:
     """The introduction; for whoever may not see figures of the whole school, the pupils they see."""
-    if not viewer_of(request).may(Duty.oversee):
+    viewer, base = viewer_of(request), str(request.base_url).rstrip("/")
+    if not viewer.may(Duty.oversee):
         return RedirectResponse("/pupils", 303)
-    base = str(request.base_url).rstrip("/")
     return _answer(
-        request, lambda service, reader: _page(request, reader, "home", home_values(service, reader, base, _now()))
+        request,
+        lambda service, reader: _page(request, reader, "home", home_values(service, reader, viewer, base, _now())),
     )
 
 
