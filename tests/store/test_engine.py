@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from sqlalchemy import event, text
+from sqlalchemy import event, select, text
 
 from farol.errors import FarolError, InputError, MissingExtraError, StoreError
 from farol.settings import Settings
@@ -16,7 +16,7 @@ from farol.store.backup import backup, restore
 from farol.store.database import Store
 from farol.store.engine import parse_url, require_file
 from farol.store.sqlite import sqlite3
-from farol.store.tables import metadata
+from farol.store.tables import metadata, sessions, users
 from tests.store.rows import EVER, row
 
 SECRET = "s3cr3t pa@ss"
@@ -243,3 +243,14 @@ def test_a_silent_server_is_told_without_the_password(url: str) -> None:
         Store.open(url)
     assert "FAROL_DATABASE_URL" in str(caught.value)
     assert SECRET not in everything_told(caught.value)
+
+
+@pytest.mark.postgresql
+def test_a_nul_in_a_text_is_no_fault_of_the_database(postgresql_url: str) -> None:
+    """What people type into a form or an address is looked for as it is: it must not look like an outage."""
+    with Store.open(postgresql_url) as store:
+        with pytest.raises(InputError, match="cannot be stored"), store.reading() as connection:
+            connection.execute(select(users.c.id).where(users.c.login == "a\0b"))
+        with pytest.raises(InputError, match="cannot be stored"), store.transaction() as connection:
+            connection.execute(sessions.insert(), [{"digest": "\0", "user": "u", "created": 1, "seen": 1, "ends": 2}])
+        assert store.total() == 0

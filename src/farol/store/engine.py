@@ -13,7 +13,7 @@ from urllib.parse import quote, quote_plus
 from sqlalchemy import URL, Connection, Engine, ExceptionContext, Table, create_engine, event, make_url
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.engine.interfaces import DBAPIConnection
-from sqlalchemy.exc import ArgumentError, DBAPIError, DisconnectionError, IntegrityError
+from sqlalchemy.exc import ArgumentError, DataError, DBAPIError, DisconnectionError, IntegrityError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 from sqlalchemy.pool import ConnectionPoolEntry, PoolProxiedConnection
 
@@ -122,7 +122,9 @@ def location(url: URL) -> str:
 
 @contextmanager
 def store_errors(url: URL) -> Iterator[None]:
-    """Turns what the driver raises inside the block into StoreError.
+    """Turns what the driver raises inside the block into StoreError; into InputError where a text has a NUL.
+
+    PostgreSQL stores no such text and looks for none. It comes from whoever asks: nothing is wrong with the database.
 
     The driver's own error is not chained: its text may quote the row, or the URL with its password.
     """
@@ -141,6 +143,12 @@ def store_errors(url: URL) -> Iterator[None]:
             fix=msg("Try again in a moment."),
         ) from None
     except DBAPIError as error:
+        if isinstance(error, DataError) and not _code(error.orig) and "NUL" in str(error.orig):
+            raise InputError(
+                msg("A text has a character that cannot be stored."),
+                expected=msg("a text without the character NUL (U+0000)"),
+                fix=msg("Type the text anew: the character cannot be seen, and came with what was copied."),
+            ) from None
         raise _translated(error.orig, url) from None
     except sqlite3.Error as error:  # from the pragmas of a new connection, which SQLAlchemy does not wrap
         raise _translated(error, url) from None

@@ -158,7 +158,7 @@ def _form_page(request: Request) -> str | None:
 
 
 def _page_at(request: Request, method: str, path: str) -> str | None:
-    """The template of the page that an address leads to by a method; None where it is none of ours."""
+    """The template of the page that an address leads to by a method; None for any other address."""
     scope = {"type": "http", "method": method, "path": path, "root_path": request.scope.get("root_path", "")}
     for route in request.app.routes:
         match, child = route.matches(scope)
