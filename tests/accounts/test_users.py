@@ -120,6 +120,8 @@ def test_there_is_always_an_administrator(store: Store) -> None:
 def test_a_role_and_a_name_may_change(store: Store) -> None:
     administrator(store)
     user, _ = create_user(store, "bia", "Bia", UserRole.reader, (), at=THEN)
+    decomposed = change_user(store, "bia", name="Bia", role=UserRole.coordinator, classes=[" Fe\u0301nix "])
+    assert decomposed.classes == {"F\u00e9nix"}, "as the class of a pupil is stored, else none would be seen"
     changed = change_user(store, "bia", name="Bia Reis", role=UserRole.coordinator, classes=["3B"])
     assert (changed.id, changed.name, sorted(changed.classes)) == (user.id, "Bia Reis", ["3B"])
     set_name(store, user.id, "Beatriz")

@@ -21,6 +21,7 @@ from farol.store.database import Store
 from farol.store.engine import insert_new
 from farol.store.records import microseconds, moment, uuid7
 from farol.store.tables import audit, invitations, json_text, pupil_years, sessions, users
+from farol.workbook.student_code import class_name
 
 LINK_TERM = timedelta(days=7)
 """How long a one-time link for a password is good."""
@@ -296,11 +297,12 @@ def _name(name: str) -> str:
 
 
 def _classes(role: UserRole, classes: Iterable[str]) -> frozenset[str]:
-    """Of a coordinator alone: the other roles see the whole school."""
-    chosen = frozenset(filter(None, (name.strip() for name in classes)))
+    """Of a coordinator alone: the other roles see the whole school. Written as those of the pupils are."""
     if role is not UserRole.coordinator:
         return frozenset()
-    if not chosen or len(chosen) > MOST_CLASSES or any(len(name) > 64 for name in chosen):
+    names = {class_name(name) for name in classes if name.strip()}
+    chosen = frozenset(name for name in names if name is not None)
+    if not chosen or len(chosen) > MOST_CLASSES or None in names:
         raise InputError(
             msg("A coordinator needs classes."),
             expected=msg("1 to {most} classes, named as in the workbook", most=MOST_CLASSES),
