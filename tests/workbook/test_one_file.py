@@ -56,6 +56,14 @@ def test_codes_of_words_are_categories_whatever_their_type(tmp_path: Path) -> No
     assert panel.categories["sex"].tolist() == ["F", "M", "F", "F"]
 
 
+def test_explanations_below_headers_are_no_rows_of_pupils(tmp_path: Path) -> None:
+    explained: list[object] = ["texto", None, None, "F/M", "(1 a 4)", "número", "de 0 a 100", "texto livre"]
+    without_codes = panel_of(tmp_path, [explained, *ROWS], one_cohort())
+    assert (len(without_codes.student), only(without_codes, "second_header").rows) == (4, (2,))
+    coded = panel_of(tmp_path, [explained, *ROWS])
+    assert (len(coded.student), only(coded, "second_header").rows) == (4, (2,))
+
+
 def test_numbers_are_mended_before_they_are_judged(tmp_path: Path) -> None:
     panel = panel_of(tmp_path, ROWS)
     np.testing.assert_array_equal(panel.numbers["score"], [7.5, 80.0, np.nan, 40.0])

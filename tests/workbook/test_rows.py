@@ -59,6 +59,62 @@ def test_a_repeated_header_row_is_no_pupil(tmp_path: Path) -> None:
     assert findings_of(panel, "unreadable_text") == []
 
 
+SECOND_HEADERS = [
+    {"RA": "código", "Fase": "(0 a 8)", "IAA": "(0 a 10)", "Matem": "(0 a 10)"},
+    {"RA": "Código do aluno", "Turma": "série e letra"},
+    {"RA": "(6 dígitos)", "Fase": "nível", "Defas": "fases"},
+    {"RA": None, "Turma": "letra", "IAA": "nota", "IEG": "nota", "IDA": "nota de 0 a 10"},
+    {"RA": "texto", "Turma": "texto", "IAA": "número", "IEG": "número"},
+    {"RA": "ex.: RA-1234", "Turma": "ex.: 7A", "IAA": "ex.: 7,5 pontos"},
+    {"RA": "identificador", "Fase": "0-8", "Matem": "pontos", "IPS": "-"},
+]
+
+
+@pytest.mark.parametrize("cells", SECOND_HEADERS)
+@pytest.mark.parametrize("count", [3, 40])
+def test_a_row_that_explains_the_headers_is_no_pupil(tmp_path: Path, cells: dict[str, object], count: int) -> None:
+    rows = with_row(pupils(count, {"Turma": [f"7{'AB'[at % 2]}" for at in range(count)]}), cells)
+    panel = read(tmp_path, [rows[0], rows[-1], *rows[1:-1]])
+    assert panel.student.tolist() == [f"RA-{number + 1}" for number in range(count)]
+    assert only(panel, "second_header").rows == (2,)
+    assert [f.code for f in panel.findings if f.rows == (2,) and f.code != "second_header"] == []
+    (account,) = panel.accounts
+    assert account.left_out["second_header"] == 1
+
+
+def test_explanations_of_several_rows_are_no_pupils(tmp_path: Path) -> None:
+    rows = pupils(3)
+    explanations = [with_row(rows, cells)[-1] for cells in SECOND_HEADERS[:3]]
+    blank: list[object] = [None] * len(rows[0])
+    panel = read(
+        tmp_path, [rows[0], explanations[0], blank, explanations[2], *rows[1:3], rows[0], explanations[0], rows[3]]
+    )
+    assert panel.student.tolist() == ["RA-1", "RA-2", "RA-3"]
+    assert only(panel, "second_header").rows == (2, 4, 8)
+
+
+@pytest.mark.parametrize(
+    ("code", "cells"),
+    [
+        ("ANA", {"IAA": 7.5, "IEG": "faltou muito"}),
+        ("ANA", {"IAA": "faltou", "IEG": "dispensado", "Turma": "7C"}),
+        ("ANA", {"Turma": "7A", "IAA": "INCLUIR"}),
+        ("Aluno novo", {"Turma": "8A", "IAA": "7,5", "IEG": "(0 a 10)"}),
+        ("RA-99", {"Turma": "sem turma", "IAA": "INCLUIR", "IEG": "INCLUIR"}),
+    ],
+)
+def test_a_pupil_below_the_headers_stays_one(tmp_path: Path, code: str, cells: dict[str, object]) -> None:
+    rows = with_row(pupils(3, {"Turma": ["7A", "7A", "7B"]}), {"RA": code, **cells})
+    panel = read(tmp_path, [rows[0], rows[-1], *rows[1:-1]])
+    assert len(panel.student) == 4
+    assert findings_of(panel, "second_header") == []
+
+
+def test_codes_without_digits_are_pupils(tmp_path: Path) -> None:
+    rows = with_row(pupils(3, {"RA": ["ANA", "BIA", "CAIO"]}), {"RA": "DAVI", "IAA": "a ver", "IEG": "a ver"})
+    assert len(read(tmp_path, [rows[0], rows[-1], *rows[1:-1]]).student) == 4
+
+
 def test_pupils_with_codes_like_words_are_kept(tmp_path: Path) -> None:
     codes = ["TOTAL-1", "MEDIA-2", "FONTE-3"]
     assert read(tmp_path, pupils(3, {"RA": codes})).student.tolist() == codes

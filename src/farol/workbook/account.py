@@ -13,6 +13,7 @@ from farol.workbook.headers import Heading
 LEFT_OUT: Mapping[str, Message] = {
     "blank_row": msg("blank"),
     "header_row_again": msg("headers again"),
+    "second_header": msg("below the headers, to explain them"),
     "other_headers": msg("below other headers"),
     "summary_row": msg("totals and the like"),
     "note_row": msg("notes"),

@@ -190,6 +190,11 @@ QUIRKS: Mapping[str, Quirk] = {
         msg("They are left out."),
     ),
     "header_row_again": Quirk("warning", msg("Rows repeat the headers."), msg("They are left out.")),
+    "second_header": Quirk(
+        "warning",
+        msg("Rows right below the headers explain them, and hold no pupil's value."),
+        msg("They are left out."),
+    ),
     "headers_reordered": Quirk(
         "error",
         msg("The headers stand here again in another order: from this row on the columns are exchanged."),

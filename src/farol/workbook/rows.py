@@ -6,18 +6,29 @@ import re
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 
-from farol.profile import fold
-from farol.workbook.cells import Objects
-from farol.workbook.raw import Cell, is_empty, plain_text
+from farol.profile import Column, fold
+from farol.workbook.cells import Objects, number_column, read_category
+from farol.workbook.dates import date_column
+from farol.workbook.raw import Cell, Source, is_empty, plain_text
 
 _SUMMARY = re.compile(
     r"(?:sub ?)?(?:total|totais)|medias?|mediana|somas?|somatorio|desvio|minimo|maximo|contagem|quantidade|qtde?"
     r"|fontes?|obs|observac(?:ao|oes)|notas?|legenda|elabora(?:do|cao)|atualiza(?:do|cao)"
     r"|turmas?|salas?|series?|fases?|escolas?|turnos?|geral|gerais|resultados?|numeros?|n de .*|percentua(?:l|is)"
-    r"|porcentage(?:m|ns)|taxas?|moda|variancia|quartil|aprovad[ao]s?|reprovad[ao]s?"
+    r"|porcentage(?:m|ns)|taxas?|moda|variancia|quartil|aprovad[ao]s?|reprovad[ao]s?|pesos?|unidades?|escalas?|valor(?:es)?"
     r"|averages?|means?|median|sum|std|min|max|count|sources?|notes?|class(?:es)?|grades?|schools?|overall|results?"
 )
 _FIRST_WORD = re.compile(r"(?:sub )?[a-z]+")
+_ABOUT_CODES = re.compile(
+    r"(?:(?:o |a )?(?:codigos?|cod|matriculas?|id|identifica[a-z]*|inscric[a-z]*|registros?|numeros?|alun[ao]s?"
+    r"|estudantes?|ex|exemplos?|codes?|students?|pupils?|number|example|key|chave)\b|[(\[<]).*"
+    r"|.*\b(?:digit|caracter|character)[a-z]*\b.*"
+)
+"""What stands above pupils' codes, or below their header, to explain it."""
+
+_SECOND_HEADERS = 3
+"""Headers are explained in no more rows than this."""
+
 _LEADING_SIGNS = "%*#=-–—>→ "
 _ENOUGH_CODES = 20
 _USUAL_SHARE = 0.9
@@ -65,6 +76,62 @@ def rows_without_pupil(
             kinds["note_row"] += bare
     kinds["unlike_code"] = _unlike(shapes, usual, {at for positions in kinds.values() for at in positions})
     return {kind: sorted(positions) for kind, positions in kinds.items() if positions}
+
+
+def second_headers(
+    starts: Iterable[int], codes: Sequence[Cell], columns: Sequence[tuple[Column, Sequence[Cell]]], source: Source
+) -> list[int]:
+    """The positions of the rows that go on with the headers: units, ranges ("0 a 10") or explanations, and no pupil.
+
+    `starts` are the positions right below headers, `codes` the cells of the codes (all None without such a column), and
+    `columns` the columns that are read. In such a row nothing is a value: no number, no date, no word of another row;
+    and what stands in place of the code is not written like one. At least one cell is no value of its column, or it is
+    the code's that says what codes are.
+    """
+    second = []
+    for start in starts:
+        for at in range(start, min(start + _SECOND_HEADERS, len(codes))):
+            if _explains(at, codes, columns, source):
+                second.append(at)
+            elif not all(is_empty(cells[at]) for cells in (codes, *(cells for _, cells in columns))):
+                break
+    return second
+
+
+def _explains(at: int, codes: Sequence[Cell], columns: Sequence[tuple[Column, Sequence[Cell]]], source: Source) -> bool:
+    written = fold(plain_text(codes[at])) if not is_empty(codes[at]) else ""
+    about_codes = _ABOUT_CODES.fullmatch(written) is not None
+    if written and not about_codes and (re.search("[0-9]", written) or not _have_digits(codes)):
+        return False
+    explained = about_codes
+    for column, cells in columns:
+        is_value = _is_value(cells[at], column, (other for place, other in enumerate(cells) if place != at), source)
+        if is_value:
+            return False
+        explained = explained or is_value is False
+    return explained
+
+
+def _have_digits(codes: Sequence[Cell]) -> bool:
+    """Whether most codes have digits."""
+    given = [plain_text(code) for code in codes if not is_empty(code)]
+    return 2 * sum(any(map(str.isdigit, code)) for code in given) > len(given)
+
+
+def _is_value(cell: Cell, column: Column, others: Iterable[Cell], source: Source) -> bool | None:
+    """Whether a cell holds a value of its column; None where it says nothing."""
+    if is_empty(cell):
+        return None
+    if column.kind == "category":
+        if column.categories:
+            return read_category(cell, column)[0] is not None
+        folded = fold(plain_text(cell))
+        return True if any(fold(plain_text(other)) == folded for other in others if not is_empty(other)) else None
+    notes = (number_column([cell], column, source) if column.kind == "number" else date_column([cell])).notes
+    codes = {note.code for note in notes}
+    if codes & {"word_for_nothing", "error_cell", "uncalculated", "nested_value"}:
+        return None
+    return "unreadable_text" not in codes or not isinstance(cell, str)
 
 
 def rows_without_code(headers: Sequence[str], columns: Sequence[Sequence[Cell]]) -> dict[str, list[int]]:
