@@ -304,6 +304,29 @@ def test_a_cell_of_xlsx_is_read_however_xml_writes_it(tmp_path: Path, cell: str,
     assert (panel.student[2] if cell == "A4" else panel.numbers["IAA"][2]) == wanted
 
 
+@pytest.mark.parametrize(
+    ("cell", "markup"),
+    [
+        ("E4", '<c r="E4"><v>7</v></c><c r="E4"><v>8</v></c>'),
+        ("E4", '<c r="E4"><v>7</v></c><c r="F4"><v>8</v></c><c r="E4"/>'),
+        ("E3", '<c r="E3"><v>7</v></c>'),
+        ("E44", '<c r="E44"><v>7</v></c>'),
+        ("E4", '<c r="E4"><v>7</v></c></row><row><c r="E4"><v>8</v></c>'),
+    ],
+)
+@pytest.mark.parametrize("is_simple", [True, False])
+def test_a_cell_given_twice_is_said_with_its_place(tmp_path: Path, cell: str, markup: str, *, is_simple: bool) -> None:
+    path = write_xlsx(tmp_path / "book.xlsx", {"PEDE2022": pupils(4)})
+    rewritten(path, SHEET, r'<c r="E4"[^<>]*>.*?</c>(?:<c r="F4"[^<>]*>.*?</c>)?', markup)
+    if not is_simple:
+        rewritten(path, SHEET, '<c r="A1"', '<c  r="A1"')
+    with pytest.raises(WorkbookError) as error:
+        read_panel(path, PEDE)
+    place = error.value.where
+    assert (place.file, place.sheet, place.row) == ("book.xlsx", "PEDE2022", int(cell[1:]))
+    assert cell in "".join(error.value.lines("pt_BR"))
+
+
 def test_rows_of_xlsx_may_stand_in_any_order(tmp_path: Path) -> None:
     path = write_xlsx(tmp_path / "book.xlsx", {"PEDE2022": pupils(4)})
     rewritten(path, SHEET, r'(<row r="3".*?</row>)(<row r="4".*?</row>)', r"\2\1")

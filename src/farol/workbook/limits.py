@@ -99,6 +99,17 @@ def damaged(file: str, sheet: str | None = None) -> WorkbookError:
     )
 
 
+def misplaced_cell(file: str, sheet: str, row: int, column: str) -> WorkbookError:
+    """The error for a sheet that gives a cell twice, or in a row of another number: one value would hide another."""
+    return WorkbookError(
+        msg("The sheet gives a cell twice, or in another row than its own."),
+        expected=msg("each cell once, in its row"),
+        got=msg("the cell {cell}", cell=f"{column}{row}"),
+        where=Place(file=file, sheet=sheet, row=row),
+        fix=msg("Open the workbook in a spreadsheet program, see whether this row is right, and save it again."),
+    )
+
+
 def encrypted(file: str) -> WorkbookError:
     """The error for a workbook behind a password."""
     return WorkbookError(

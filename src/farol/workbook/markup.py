@@ -26,6 +26,9 @@ _NOT_SIMPLE = re.compile(rb'<c(?! r="[A-Z]{1,2}[1-9][0-9]{0,3}"[ />])(?![a-zA-Z]
 
 _SIMPLE_VALUE = re.compile(rb"(?:<f[^<>]*>[^<]*</f>|<f[^<>]*/>)?<v[^<>]*>([^<]*)<")
 _CELL = b'<c r="'
+_ROW = b"<row"
+_LETTERS = b"ABCDEFGHIJKLMNOPQRSTUVWXYZ"
+_SIMPLE_CELL = re.compile(rb'<c r="([A-Z]{1,2}[0-9]{1,4})"')
 _SIMPLE_STYLED = re.compile(rb'<c r="([A-Z]{1,2})([0-9]{1,4})"[^<>]*? s="([0-9]{1,9})"')
 _SIMPLE_REFERENCE = re.compile(rb"([A-Z]{1,2})([0-9]{1,4})")
 _ODD = re.compile(
@@ -98,7 +101,8 @@ class Marks:
     less than the number of cells in the rectangle around all of them. `odd` has what to read in place of the reader's
     cells by (row, column), 0-based: failed ones, empty texts, texts without their footnotes. `merged` has the merged
     cells of an ods sheet; of xlsx the reader itself knows them. `percent` has the cells that are shown as percentages.
-    `hidden` has the hidden rows and columns of an ods sheet.
+    `hidden` has the hidden rows and columns of an ods sheet. `misplaced` is the row and column of the first cell that
+    an xlsx sheet gives twice, or in another row than its own: the reader gives one of the two.
     """
 
     rows: int
@@ -107,6 +111,7 @@ class Marks:
     merged: Sequence[Block] = ()
     percent: Sequence[tuple[int, int]] = ()
     hidden: Hidden = NOTHING_HIDDEN
+    misplaced: tuple[int, int] | None = None
 
 
 def read_marks(
@@ -137,6 +142,28 @@ def _repeats_rows(sheet: bytes) -> bool:
             return len(set(numbers)) < len(numbers)
         last = number
     return False
+
+
+def _simple_misplaced(sheet: bytes) -> tuple[int, int] | None:
+    """The first cell that is given twice, or in another row than its own."""
+    before: set[bytes] = set()
+    start = sheet.find(_ROW)
+    while start >= 0:
+        end = sheet.find(_ROW, start + 1)
+        cells = _SIMPLE_CELL.findall(sheet, start, end if end >= 0 else len(sheet))
+        number = _ROW_NUMBER.match(sheet, start)
+        digits = number[1] if number else cells[0].translate(None, _LETTERS) if cells else b""
+        strays = b" ".join(cells).translate(None, _LETTERS) != b" ".join([digits] * len(cells))
+        again = digits in before
+        if cells and (again or strays or len(set(cells)) < len(cells)):
+            odd = (
+                at for at, cell in enumerate(cells) if again or cell.lstrip(_LETTERS) != digits or cell in cells[:at]
+            )
+            cell = cells[next(odd, 0)]
+            return int(cell.lstrip(_LETTERS)) - 1, _column(cell.rstrip(b"0123456789"))
+        before.add(digits)
+        start = end
+    return None
 
 
 def odd_shared_strings(table: bytes) -> dict[int, Cell]:
@@ -238,7 +265,8 @@ def _simple_marks(sheet: bytes, strings: Mapping[int, Cell], percent_styles: Col
         shared = ((match.start(), int(match[1])) for match in _SHARED.finditer(sheet))
         odd |= _simple_places(sheet, ((at, strings[index]) for at, index in shared if index in strings))
     last = _simple_place(sheet, sheet.rfind(_CELL))
-    return Marks(last[0] + 1 if last else 0, _SIMPLE_SPAN, odd, percent=_simple_percent(sheet, percent_styles))
+    percent = _simple_percent(sheet, percent_styles)
+    return Marks(last[0] + 1 if last else 0, _SIMPLE_SPAN, odd, percent=percent, misplaced=_simple_misplaced(sheet))
 
 
 def _simple_odd(sheet: bytes) -> Iterator[tuple[int, CellError]]:
@@ -287,6 +315,10 @@ def _any_marks(sheet: bytes, strings: Mapping[int, Cell], percent_styles: Collec
     percent: list[tuple[int, int]] = []
     rows, columns = [0], [0]
     row = column = -1
+    misplaced: tuple[int, int] | None = None
+    here: set[int] = set()  # the columns of the row
+    before: set[int] = set()  # the rows above
+    numbered = False
     for tag in _TAG.finditer(sheet):
         name, attributes = tag.groups()
         reference = _REFERENCE.search(attributes)
@@ -294,10 +326,17 @@ def _any_marks(sheet: bytes, strings: Mapping[int, Cell], percent_styles: Collec
             return None
         letters, digits = reference.groups() if reference else (b"", b"")
         if name == b"row":
+            before |= {row} if here else set()
             row, column = int(digits) - 1 if digits else row + 1, -1
+            here.clear()
+            numbered = bool(digits)
             continue
+        strays = bool(digits) and (numbered or bool(here)) and int(digits) - 1 != row
         row = int(digits) - 1 if digits else row
         column = _column(letters) if letters else column + 1
+        if misplaced is None and (strays or row in before or column in here):
+            misplaced = row, column
+        here.add(column)
         if not (0 <= row < MAX_ROWS and 0 <= column < MAX_COLUMNS):
             return None
         rows.append(row + 1)
@@ -308,7 +347,7 @@ def _any_marks(sheet: bytes, strings: Mapping[int, Cell], percent_styles: Collec
         style = _STYLE.search(attributes) if percent_styles else None
         if style and int(style[1]) in percent_styles:
             percent.append((row, column))
-    return Marks(max(rows), max(rows) * max(columns), odd, percent=percent)
+    return Marks(max(rows), max(rows) * max(columns), odd, percent=percent, misplaced=misplaced)
 
 
 def _odd_cell(sheet: bytes, tag: re.Match[bytes], strings: Mapping[int, Cell]) -> Cell:

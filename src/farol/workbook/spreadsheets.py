@@ -17,9 +17,10 @@ from python_calamine import CalamineError, CalamineWorkbook
 from farol.i18n import msg
 from farol.workbook.archive import Archive
 from farol.workbook.findings import Finding
+from farol.workbook.headers import column_letters
 from farol.workbook.hidden import hidden_in_xlsx
 from farol.workbook.isolated import merged_blocks, read_isolated
-from farol.workbook.limits import Limits, damaged, encrypted, not_a_workbook, too_large
+from farol.workbook.limits import Limits, damaged, encrypted, misplaced_cell, not_a_workbook, too_large
 from farol.workbook.markup import Marks, odd_shared_strings, plain_markup, read_marks, read_ods_marks, with_types
 from farol.workbook.raw import FROM_WORKBOOK, UNCALCULATED, Footnoted, Percent, RawSheet, RawWorkbook, Source
 from farol.workbook.styles import percent_styles
@@ -155,6 +156,9 @@ def _read_xlsx(
         marks = read_marks(markup, limits.max_cells, odd, percent)
         if marks is None:
             raise damaged(file, name)
+        if marks.misplaced is not None:
+            row, column = marks.misplaced
+            raise misplaced_cell(file, name, row + 1, column_letters(column))
         if marks.span > limits.max_cells:
             raise too_large(msg("cells"), limits.max_cells, file, name)
         spans.append(marks.span)
