@@ -361,6 +361,38 @@ def test_a_cell_of_ods_is_read_however_it_is_written(tmp_path: Path, markup: str
     assert values(read_panel(path, PEDE), "IAA") == [8.5, 8.5, wanted, 8.5]
 
 
+ERRORS_OF_ODS = [
+    'office:value-type="string" office:string-value=""><text:p>#DIV/0!</text:p>',
+    'office:value-type="float" office:value="0"><text:p>#DIV/0!</text:p>',
+    'table:formula="of:=1/0" office:value-type="float" office:value="0"><text:p>#DIV/0!</text:p>',
+    'office:value-type="string"><text:p>#DIV/0!</text:p>',
+    'table:formula="of:=1/0"><text:p>#DIV/0!</text:p>',
+    'office:value-type="string" office:string-value="">\n <text:p text:style-name="P1">Err:502</text:p>\n',
+    'office:value-type="float" office:value="0"><text:p>Erro:502</text:p>',
+    'office:value-type="float" office:value="0"><text:p>#VALOR!</text:p>',
+    'office:value-type="float" office:value="0"><text:p>#NÚM!</text:p>',
+]
+
+
+@pytest.mark.parametrize("cell", ERRORS_OF_ODS)
+def test_an_error_of_ods_is_said_without_its_type(tmp_path: Path, cell: str) -> None:
+    path = write_ods(tmp_path / "book.ods", {"PEDE2022": pupils(4, {"IAA": [8.5, 8.5, 1.75, 8.5]})})
+    pattern = r'<table:table-cell[^<>]*"1\.75"[^<>]*(?:/>|>.*?</table:table-cell>)'
+    panel = read_panel(
+        rewritten(path, "content.xml", pattern, f"<table:table-cell {cell}</table:table-cell>".replace("\\", "\\\\")),
+        PEDE,
+    )
+    assert values(panel, "IAA") == [8.5, 8.5, None, 8.5]
+    finding = only(panel, "error_cell")
+    assert (finding.rows, finding.column) == ((4,), "IAA")
+
+
+def test_a_text_of_ods_that_begins_like_an_error_is_one(tmp_path: Path) -> None:
+    codes = ["#1!", "#A12!", "ERRO:1", "#N"]
+    path = write_ods(tmp_path / "book.ods", {"PEDE2022": pupils(4, {"RA": codes})})
+    assert read_panel(path, PEDE).student.tolist() == codes
+
+
 def test_an_ods_without_any_type_is_read(tmp_path: Path) -> None:
     path = write_ods(tmp_path / "book.ods", {"PEDE2022": [[str(cell) for cell in row] for row in pupils(4)]})
     with ZipFile(path) as archive:

@@ -76,7 +76,10 @@ _ODS_SPANNED = tuple(
 _ODS_FAILED = re.compile(rb"\scalcext:value-type=[\"']error[\"']")
 _ODS_STRING = re.compile(rb"\soffice:value-type=[\"']string[\"']")
 _ODS_PERCENT = re.compile(rb"\soffice:value-type=[\"']percentage[\"']")
-_ODS_TEXT = re.compile(rb"<text:p[^<>]*>([^<]*)<")
+_ODS_ERROR = re.compile(rb"\s*(?:#|[Ee]rro?:)[^<>]{2,12}")
+"""How the text begins of a cell that failed."""
+
+_ODS_TEXT = re.compile(rb"\s*<text:p(?:\s[^<>]*)?>([^<]*)<")
 _ODS_UNTYPED = re.compile(
     rb"<table:table-cell(?=[\s>])(?![^<>]*\soffice:value-type=)([^<>]*)(?<!/)>(?=\s*<text:p[\s>])"
 )
@@ -440,8 +443,12 @@ def _ods_sheet_marks(sheet: bytes, raised: Collection[bytes] = ()) -> Marks:
             if raised and _ODS_STRING.search(tag[2]) and row_repeated * times <= _ODS_MOST_REPEATED:
                 places = [(row + i, column + j) for i in range(row_repeated) for j in range(times)]
                 texts.append((tag.end(), places))
-            if _ODS_FAILED.search(tag[2]) and row_repeated * times <= _ODS_MOST_REPEATED:
-                text = _ODS_TEXT.match(sheet, tag.end())
+            # Not all programs say of a cell that it failed. Beside the error's name may stand 0, or an empty text.
+            text = _ODS_TEXT.match(sheet, tag.end())
+            is_error = (
+                text is not None and _ODS_ERROR.fullmatch(text[1]) and error_kind(text[1].decode("utf-8", "replace"))
+            )
+            if (is_error or _ODS_FAILED.search(tag[2])) and row_repeated * times <= _ODS_MOST_REPEATED:
                 error = _failure_of(text[1] if text else b"")
                 odd |= {(row + i, column + j): error for i in range(row_repeated) for j in range(times)}
         elif b"table:formula=" in tag[2] and row_repeated * times <= _ODS_MOST_REPEATED:

@@ -66,6 +66,9 @@ _ERRORS = frozenset(
         "#campo!",
     ]
 )
+_ERROR_NUMBER = re.compile(r"[Ee]rro?:[0-9]{3}")
+"""How LibreOffice shows the errors that have no name."""
+
 NOTHING_SIGNS = frozenset(
     [
         *("na", "n/a", "nan", "null", "none", "-", "--", "---", "\u2013", "\u2014", ".", "...", "\u2026", "*", "?"),
@@ -216,11 +219,11 @@ def small_number_date(text: str, epoch: dt.date) -> float | None:
 
 
 def error_kind(text: str) -> str | None:
-    """The spreadsheet error that a text is (`#N/A`, in English or Portuguese), else None."""
-    if not text.lstrip().startswith("#"):
-        return None
+    """The spreadsheet error that a text is (`#N/A`, `Err:502`, in English or Portuguese), else None."""
     kind = text.strip()
-    return kind.upper() if kind.lower() in _ERRORS else None
+    if not kind.startswith(("#", "E", "e")):
+        return None
+    return kind.upper() if kind.lower() in _ERRORS or _ERROR_NUMBER.fullmatch(kind) else None
 
 
 def _whole_year(year: str) -> int:
