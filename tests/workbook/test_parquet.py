@@ -136,3 +136,26 @@ def test_a_long_number_of_few_bytes_is_no_code_but_a_number(tmp_path: Path) -> N
     panel = panel_of(tmp_path, **{"Ano ingresso": pa.array(np.array([2048, 2049, 2016], dtype=np.float16))})
     assert values(panel, "year_joined") == [2048.0, 2048.0, 2016.0]
     assert values(panel_of(tmp_path, IAA=pa.array([1e30, np.inf, 7], pa.float32())), "IAA") == [None, None, 7.0]
+
+
+FAR = 10_000_000
+"""Days since 1970: in the year 29349."""
+
+
+@pytest.mark.parametrize(
+    "column",
+    [
+        pa.array([FAR, 0, 0], pa.int32()).view(pa.date32()),
+        pa.array([FAR * 86_400_000, 0, 0]).view(pa.date64()),
+        pa.array([FAR * 86_400, 0, 0]).view(pa.timestamp("s")),
+        pa.array([0, 0, None]).view(pa.timestamp("us", "Mars/Olympus")),
+    ],
+)
+@pytest.mark.parametrize("header", ["Data de Nasc", "matrícula em"])
+def test_dates_that_no_calendar_has_are_said_with_their_column(tmp_path: Path, column: pa.Array, header: str) -> None:
+    with pytest.raises(WorkbookError) as error:
+        panel_of(tmp_path, **{header: column})
+    assert (error.value.where.file, error.value.where.column) == ("PEDE2022.parquet", header)
+    said = "\n".join(error.value.lines("pt_BR"))
+    assert "danific" not in said
+    assert "escreva-os como texto" in said

@@ -244,9 +244,11 @@ def read_parquet(content: bytes, limits: Limits, file: str) -> list[list[Cell]]:
         if sum(size.row_group(i).total_byte_size for i in range(size.num_row_groups)) > limits.max_unpacked_bytes:
             raise too_large(msg("bytes when unpacked"), limits.max_unpacked_bytes, file)
         table = source.read()
-        columns = [_cells(column, pa) for column in table.columns]
     except (pa.ArrowException, OSError, ValueError, OverflowError, TypeError) as error:
         raise damaged(file) from error
+    columns = [
+        _readable(name, column, pa, file) for name, column in zip(table.column_names, table.columns, strict=True)
+    ]
     return [list(table.column_names), *(list(row) for row in zip(*columns, strict=True))]
 
 
@@ -261,6 +263,22 @@ def parquet_library() -> tuple[Any, Any]:
             extra="parquet",
         ) from error
     return pa, parquet
+
+
+def _readable(name: str, column: Any, pa: Any, file: str) -> list[Cell]:
+    """The cells of a column. Raises `WorkbookError` for dates that Python's calendar does not have, and for times of a
+    zone that nobody knows.
+    """
+    try:
+        return _cells(column, pa)
+    except (pa.ArrowException, ValueError, OverflowError, LookupError) as error:
+        raise WorkbookError(
+            msg("The column has values that cannot be read."),
+            expected=msg("dates of the years 1 to 9999, times of a known time zone, or texts and numbers"),
+            got=msg("the type {type}", type=str(column.type)),
+            where=Place(file=file, column=name),
+            fix=msg("Correct the values, or write them as text such as 2015-06-17, or leave the column out."),
+        ) from error
 
 
 def _cells(column: Any, pa: Any) -> list[Cell]:
