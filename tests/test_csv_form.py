@@ -6,14 +6,19 @@ import ast
 import csv
 import io
 from collections.abc import Iterator
+from pathlib import Path
 from types import SimpleNamespace
 from typing import Any, cast
 
 import openpyxl
+import pyarrow as pa
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
-from farol.batch.writing import write_refused
-from farol.csv_form import Audience, CsvForm, guarded, unguarded
+from farol.batch.arrow import rewritten
+from farol.batch.writing import write_refused, writer_to
+from farol.csv_form import MAY_RUN, Audience, CsvForm, guarded, unguarded
 from farol.web.casework import files as case_files
 from farol.web.locale import Reader
 from farol.web.school import list_files
@@ -64,6 +69,27 @@ def test_no_text_begins_a_formula_in_any_locale(form: CsvForm, text: str) -> Non
 def test_refused_rows_of_a_batch_are_guarded(tmp_path: Any) -> None:
     write_refused(tmp_path / "refused.csv", [(text, 1, text, text) for text in HOSTILE])
     assert not runs((tmp_path / "refused.csv").read_text("utf-8"))
+
+
+def test_answers_as_csv_are_guarded_and_read_back(tmp_path: Path) -> None:
+    texts = pa.array([*HOSTILE, "-1.5", "-0,25", None, "D'Avila", "-01", "+1"])
+    columns = {"=code": texts, "bytes": texts.cast(pa.binary()), "number": pa.array([-1.5] * len(texts))}
+    batch = pa.record_batch({**columns, "words": texts.dictionary_encode()})
+    path = tmp_path / "answers.csv"
+    with writer_to(path, "csv", batch.schema) as writer:
+        writer.write(writer.encode(batch))
+    written = list(csv.reader(io.StringIO(path.read_bytes().decode(), newline="")))
+    assert written[0] == ["'=code", "bytes", "number", "words"]
+    for row, text in zip(written[1:], texts.to_pylist(), strict=True):
+        assert row == [guarded(text or "")] * 2 + ["-1.5", guarded(text or "")]
+    assert [row[0] for row in written[-6:]] == ["-1.5", "-0,25", "", "D'Avila", "'-01", "'+1"]
+    assert not [cell for row in written for cell in row if runs(cell) and cell not in ("-1.5", "-0,25")]
+
+
+@given(st.text(alphabet=[*SIGNS, *"'\" ;,\t|\r\nx1.\x1c\x85\u2003\u3000"], max_size=6))
+def test_the_guard_of_whole_columns_is_that_of_a_text(text: str) -> None:
+    assert rewritten(pa.array([text]), MAY_RUN, guarded).to_pylist() == [guarded(text)]
+    assert unguarded(guarded(text)) == text
 
 
 @pytest.fixture

@@ -1,6 +1,7 @@
 """How a csv file is written: for programs always the same, for people as the spreadsheets of their country open it.
 
-Texts that others chose, such as a pupil's code, are kept from running as formulas. `unguarded` gives them back.
+Texts that others chose, such as a pupil's code, are kept from running as formulas. `unguarded` gives them back. A text
+that is a number below zero stays one.
 """
 
 from __future__ import annotations
@@ -19,6 +20,11 @@ _BREAKS = r"""["' ]*[\t\r\n]"""
 _RUNS = re.compile(f"(^(?={_BREAKS})|(?:^|[;,\\t|\\r\\n])(?={_BEGINS}))")
 _GUARDED = re.compile(f"(^(?='{_BREAKS})|(?:^|[;,\\t|\\r\\n])(?='{_BEGINS}))'")
 """What begins a cell, of this file or of one that is read with another separator (OWASP, CSV injection)."""
+
+_BELOW_ZERO = re.compile(r"-(?:0|[1-9][0-9]*)(?:[.,][0-9]+)?")
+
+MAY_RUN = f"(?:^|[;,\\t|\\r\\n])(?:{_BEGINS})|^(?:{_BREAKS})".replace(r"\s", r"\s\pZ\x0b\x1c-\x1f\x{85}")
+"""What is in every text that `guarded` changes, for engines without lookahead (RE2)."""
 
 _BYTE_ORDER_MARK = "\N{ZERO WIDTH NO-BREAK SPACE}"
 
@@ -77,7 +83,13 @@ PROGRAMS = CsvForm(Audience.programs, "en")
 
 
 def guarded(text: str) -> str:
-    """The text with an apostrophe before whatever a spreadsheet would take for the beginning of a formula."""
+    """The text with an apostrophe before whatever a spreadsheet would take for the beginning of a formula.
+
+    >>> guarded("=1+1"), guarded("-1.5"), guarded("-1+1")
+    ("'=1+1", '-1.5', "'-1+1")
+    """
+    if _BELOW_ZERO.fullmatch(text):
+        return text
     return _RUNS.sub(r"\1'", text)
 
 

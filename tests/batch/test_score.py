@@ -153,6 +153,17 @@ def test_the_year_is_that_of_column_partition_or_name(score: Score, tmp_path: Pa
     assert score([write(odd, tmp_path / "odd.parquet")], tmp_path / "odd.out.parquet", year=None).refused == 1
 
 
+def test_codes_pass_through_csv_as_they_were(score: Score, tmp_path: Path) -> None:
+    codes = ["=1+1", "+55", "@x", "-1.5", "D'Avila", "'RA-1"]
+    table = pa.table({"RA": pa.array(codes), "IAA": pa.array([7.0] * 6)})
+    score([write(table, tmp_path / "in.parquet")], tmp_path / "once.csv")
+    first = [line.partition(",")[0].strip('"') for line in (tmp_path / "once.csv").read_text("utf-8").splitlines()]
+    assert first == ["RA", "'=1+1", "'+55", "'@x", "-1.5", "D'Avila", "'RA-1"]
+    (tmp_path / "again.csv").write_text("RA,IAA\n" + "".join(f"{code},7\n" for code in first[1:]), "utf-8")
+    score([tmp_path / "again.csv"], tmp_path / "twice.parquet")
+    assert pq.read_table(tmp_path / "twice.parquet")["RA"].to_pylist() == codes
+
+
 def test_without_codes_the_row_says_whose_answer_it_is(score: Score, tmp_path: Path) -> None:
     table = pupils(30).drop_columns(["RA"]).set_column(0, "IAA", pa.array([5.0] * 10 + [50.0] + [5.0] * 19))
     score([write(table, tmp_path / "a.parquet", row_group_size=7)], tmp_path / "out.parquet")

@@ -76,14 +76,14 @@ def test_text_that_a_spreadsheet_would_run_is_made_harmless(start: str) -> None:
             label=f"{start}cmd|' /C calc'!A0",
             version=f"{start}1+1",
             warnings=(f"{start}x",),
-            student=f"{start}1",
+            student=f"{start}1a",
         )
     )
     assert [read[name] for name in ("prediction_label", "model_version", "warnings", "student")] == [
         f"'{start}cmd|' /C calc'!A0",
         f"'{start}1+1",
         f"'{start}x",
-        f"'{start}1",
+        f"'{start}1a",
     ]
 
 

@@ -17,9 +17,10 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from farol.batch.arrow import arrow
+from farol.batch.arrow import arrow, rewritten
 from farol.batch.columns import ColumnMap
 from farol.batch.filesystem import is_address, open_seekable, store_errors, without_secrets
+from farol.csv_form import unguarded
 from farol.errors import InputError, Place
 from farol.i18n import Message, msg
 from farol.profile import Profile
@@ -263,7 +264,10 @@ def _csv_block(file: SourceFile, columns: ColumnMap, schema: Any, profile: Profi
             return decode(block, is_first, texts=True, apart=apart)
         if not apart and _may_swallow(bytes(block), table.num_rows + len(skipped) + header, skipped):
             return decode(_each_row(block, file.separator, len(names)), is_first, apart=True)
-        batch = pa.RecordBatch.from_arrays([_one(column) for column in table.columns], names=headers)
+        columns = [_one(column) for column in table.columns]
+        # Farol's own files guard what a spreadsheet would run.
+        columns = [rewritten(column, "'", unguarded) for column in columns] if b"'" in bytes(block) else columns
+        batch = pa.RecordBatch.from_arrays(columns, names=headers)
         return _without(batch, skipped)
 
     return decode
@@ -405,7 +409,7 @@ def _csv_file(path: str, compression: str | None) -> SourceFile:
     text, encoding = _beginning(beginning)
     separator = max(",;\t|", key=text.partition("\n")[0].count)
     reader = csv.reader(io.StringIO(text, newline=""), delimiter=separator)
-    headers = next(reader, [])
+    headers = [unguarded(header) for header in next(reader, [])]
     return SourceFile(path, "csv", compression, separator, encoding, tuple(headers), reader.line_num)
 
 

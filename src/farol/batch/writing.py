@@ -16,8 +16,8 @@ from uuid import uuid4
 import numpy as np
 from pydantic_core import to_json
 
-from farol.batch.arrow import arrow
-from farol.csv_form import guarded
+from farol.batch.arrow import arrow, rewritten
+from farol.csv_form import MAY_RUN, guarded
 from farol.errors import InputError, Place
 from farol.i18n import msg
 
@@ -77,7 +77,8 @@ def writer_to(path: Path, form: OutputFormat, schema: Any, *, headers: bool = Tr
         elif form == "csv":
             plain = _without_dictionaries(schema)
             if headers:
-                pa.csv.write_csv(plain.empty_table(), file)
+                named = pa.schema([field.with_name(guarded(field.name)) for field in plain])
+                pa.csv.write_csv(named.empty_table(), file)
             yield _Csv(file, plain)
         else:
             yield _Ndjson(file)
@@ -260,7 +261,10 @@ class _Csv:
     def encode(self, batch: Any) -> Any:
         pa = arrow()
         sink = pa.BufferOutputStream()
-        pa.csv.write_csv(batch.cast(self._schema), sink, pa.csv.WriteOptions(include_header=False))
+        batch = batch.cast(self._schema)
+        columns = [rewritten(column, MAY_RUN, guarded) for column in batch.columns]
+        batch = pa.RecordBatch.from_arrays(columns, schema=self._schema)
+        pa.csv.write_csv(batch, sink, pa.csv.WriteOptions(include_header=False))
         return sink.getvalue()
 
     def write(self, encoded: Any) -> None:
