@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import gzip
 import json
 from collections.abc import Mapping
 from pathlib import Path
@@ -151,6 +152,28 @@ def test_the_year_is_that_of_column_partition_or_name(score: Score, tmp_path: Pa
     assert by_column == said["option"], "the rows know better than the option"
     odd = table.append_column("year", pa.array([2023] * 19 + [23]))
     assert score([write(odd, tmp_path / "odd.parquet")], tmp_path / "odd.out.parquet", year=None).refused == 1
+
+
+@pytest.mark.parametrize("encoding", ["utf-8-sig", "utf-16", "utf-16-le", "utf-16-be", "utf-32", "cp1252"])
+@pytest.mark.parametrize("ending", ["ndjson", "ndjson.gz"])
+def test_ndjson_is_read_in_the_encodings_of_csv(score: Score, tmp_path: Path, encoding: str, ending: str) -> None:
+    lines = [json.dumps({"RA": f"JOSÉ-{at}", "IAA": at % 10, "Matem": 5.5}, ensure_ascii=False) for at in range(30)]
+    content = "\r\n".join(lines).encode(encoding)
+    (tmp_path / f"in.{ending}").write_bytes(gzip.compress(content) if ending.endswith("gz") else content)
+    (tmp_path / "plain.ndjson").write_text("\n".join(lines), "utf-8")
+    report = score([tmp_path / f"in.{ending}"], tmp_path / "out.ndjson")
+    assert (report.rows, report.refused) == (30, 0)
+    score([tmp_path / "plain.ndjson"], tmp_path / "expected.ndjson")
+    assert (tmp_path / "out.ndjson").read_bytes() == (tmp_path / "expected.ndjson").read_bytes()
+    assert json.loads((tmp_path / "out.ndjson").read_text("utf-8").splitlines()[7])["RA"] == "JOSÉ-7"
+
+
+def test_bytes_of_windows_in_ndjson_are_read_as_that(score: Score, tmp_path: Path) -> None:
+    lines = [f'{{"RA": "JOSÉ-{at}", "IAA": 7}}'.encode("cp1252" if at == 5 else "utf-8") for at in range(9)]
+    (tmp_path / "in.ndjson").write_bytes(b"\n".join(lines))
+    score([tmp_path / "in.ndjson"], tmp_path / "out.ndjson")
+    answers = (tmp_path / "out.ndjson").read_text("utf-8").splitlines()
+    assert [json.loads(line)["RA"] for line in answers] == [f"JOSÉ-{at}" for at in range(9)]
 
 
 def test_codes_pass_through_csv_as_they_were(score: Score, tmp_path: Path) -> None:

@@ -65,7 +65,7 @@ _COMPRESSIONS = {".gz": "gzip", ".zst": "zstd", ".bz2": "bz2", ".lz4": "lz4"}
 class SourceFile:
     """A file of rows.
 
-    Of a csv file: its separator, its encoding if that is not UTF-8, its headers, and the lines that they take.
+    Of text: its encoding if that is not UTF-8. Of a csv file: its separator, its headers, and the lines that they take.
     """
 
     path: str
@@ -89,7 +89,10 @@ def source_file(path: str) -> SourceFile:
                          endings=", ".join(_ENDINGS), packed=", ".join(_COMPRESSIONS)),
             where=Place(file=without_secrets(path)),
         )  # fmt: skip
-    return _csv_file(path, compression) if kind == "csv" else SourceFile(path, kind, compression)
+    if kind == "csv":
+        return _csv_file(path, compression)
+    encoding = _beginning(_first_bytes(path, compression))[1] if kind == "ndjson" else None
+    return SourceFile(path, kind, compression, encoding=encoding)
 
 
 def headers_of(file: SourceFile, profile: Profile) -> Any:
@@ -104,7 +107,7 @@ def headers_of(file: SourceFile, profile: Profile) -> Any:
         return _workbook(file, profile).batch.schema
     if file.kind == "ndjson":
         with _opened(file) as (stream, _):
-            block = next(blocks_of(stream, file.path, quoted=False), pa.py_buffer(b""))
+            block = _as_utf_8(file, next(blocks_of(stream, file.path, quoted=False), b""), is_first=True)
         return pa.json.read_json(pa.BufferReader(block), pa.json.ReadOptions(block_size=len(block) + 1)).schema
     with _opened(file) as (stream, _), _arrow_reader(stream, seekable=file.compression is None) as reader:
         return reader.schema
@@ -170,9 +173,10 @@ def pieces_of(
                 for start in range(0, batch.num_rows, BATCH_ROWS):
                     yield _read(batch.slice(start, BATCH_ROWS).select(wanted), tell())
     else:
-        decode = _csv_block(file, columns, schema, profile) if file.kind == "csv" else _json_block(columns, schema)
+        is_csv = file.kind == "csv"
+        decode = _csv_block(file, columns, schema, profile) if is_csv else _json_block(file, columns, schema)
         with _opened(file) as (stream, tell):
-            for place, block in enumerate(blocks_of(stream, file.path, quoted=file.kind == "csv")):
+            for place, block in enumerate(blocks_of(stream, file.path, quoted=is_csv)):
                 yield partial(_decoded, file.path, decode, block, place == 0, tell())
 
 
@@ -298,12 +302,27 @@ def _one(column: Any) -> Any:
     return column.chunk(0) if column.num_chunks == 1 else column.combine_chunks()
 
 
-def _json_block(columns: ColumnMap, schema: Any) -> Callable[[Any, bool], Rows]:
+def _as_utf_8(file: SourceFile, block: Any, *, is_first: bool) -> Any:
+    """A block of text without the mark that files may begin with, in UTF-8 whatever bytes other programs wrote in."""
+    content = bytes(block)
+    if file.encoding == _ONE_BYTE:
+        content = content.decode(_ONE_BYTE, "replace").encode()
+    if is_first:
+        content = content.removeprefix(codecs.BOM_UTF8)
+    try:
+        content.decode()
+    except UnicodeDecodeError:
+        content = mostly_utf_8(content).encode()
+    return arrow().py_buffer(content)
+
+
+def _json_block(file: SourceFile, columns: ColumnMap, schema: Any) -> Callable[[Any, bool], Rows]:
     """Decodes a block of NDJSON: inputs have the types that the block has, what is carried those of the schema."""
     pa, wanted = arrow(), [schema.names[place] for place in columns.wanted]
     carried = pa.schema([schema.field(place) for place in columns.carried])
 
-    def decode(block: Any, _is_first: bool) -> Rows:
+    def decode(block: Any, is_first: bool) -> Rows:
+        block = _as_utf_8(file, block, is_first=is_first)
         table = pa.json.read_json(
             pa.BufferReader(block),
             pa.json.ReadOptions(use_threads=False, block_size=len(block) + 1),
@@ -404,17 +423,21 @@ class _FileReader:
 
 def _csv_file(path: str, compression: str | None) -> SourceFile:
     """A csv file by its beginning: its separator, its encoding, and how many lines its headers have."""
-    with open_seekable(path) as raw, _unpacked(raw, compression) as stream:
-        beginning = stream.read(_BEGINNING)
-    text, encoding = _beginning(beginning)
+    text, encoding = _beginning(_first_bytes(path, compression))
     separator = max(",;\t|", key=text.partition("\n")[0].count)
     reader = csv.reader(io.StringIO(text, newline=""), delimiter=separator)
     headers = [unguarded(header) for header in next(reader, [])]
     return SourceFile(path, "csv", compression, separator, encoding, tuple(headers), reader.line_num)
 
 
+def _first_bytes(path: str, compression: str | None) -> bytes:
+    with open_seekable(path) as raw, _unpacked(raw, compression) as stream:
+        beginning: bytes = stream.read(_BEGINNING)
+    return beginning
+
+
 def _beginning(content: bytes) -> tuple[str, str | None]:
-    """A csv file's beginning as text, and its encoding if it is not UTF-8, into which others may have written."""
+    """A text's beginning, and its encoding if it is not UTF-8, into which others may have written."""
     wide = wide_encoding(content)
     if wide is not None:
         return codecs.getincrementaldecoder(wide)("replace").decode(content), wide
