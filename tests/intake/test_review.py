@@ -103,6 +103,24 @@ def test_headers_of_the_site_are_read(tmp_path: Path) -> None:
     assert read_upload(taught)["problem"] is None
 
 
+def test_headers_are_asked_only_where_they_would_help(tmp_path: Path) -> None:
+    unusable = pupils(5)
+    unusable[2][0] = unusable[1][0]  # a code twice
+    no_codes, no_values, nobody = pupils(5), [["RA", "Cor da capa"], ["RA-1", "azul"]], pupils(5)
+    no_codes[0][0] = "Chamada"
+    for row in nobody[1:]:
+        row[0] = None
+    wanted = {"unusable": (unusable, []), "codes": (no_codes, ["Chamada", "Cor"]), "nobody": (nobody, [])}
+    for name, (rows, headers) in wanted.items():
+        table = [[*row, "Cor" if at == 0 else "azul"] for at, row in enumerate(rows)]
+        review = read_upload(request_for(write_xlsx(tmp_path / f"{name}.xlsx", {"PEDE2022": table})))
+        assert review["problem"], name
+        assert [column["header"] for column in review["unknown"]] == headers, name
+    review = read_upload(request_for(write_xlsx(tmp_path / "values.xlsx", {"PEDE2022": no_values})))
+    assert review["problem"]
+    assert [column["header"] for column in review["unknown"]] == ["Cor da capa"]
+
+
 def test_a_file_without_a_year_asks_for_it(tmp_path: Path) -> None:
     path = write_xlsx(tmp_path / "notas.xlsx", {"Plan1": pupils(5)})
     review = read_upload(request_for(path))

@@ -125,7 +125,7 @@ def _review(request: ReadRequest) -> dict[str, Any]:
     try:
         panel = panel_of(book, file, profile, SheetNeeds(year=request.year))
     except WorkbookError as error:
-        return _refusal(error, asks_year=False) | {"unknown": unknown}
+        return _refusal(error, asks_year=False) | ({"unknown": unknown} if _headers_would_help(error, sheets) else {})
     return {
         "problem": None,
         "asks_year": False,
@@ -168,6 +168,13 @@ def _lacks_year(request: ReadRequest, profile: Profile) -> bool:
     return True
 
 
+def _headers_would_help(error: WorkbookError, sheets: Sequence[_SheetView]) -> bool:
+    """Whether a workbook might be used if it were known what its unknown headers are."""
+    if error.where.sheet is None:
+        return not any(sheet.has_values for sheet in sheets)
+    return any(sheet.lacks_codes for sheet in sheets if sheet.raw.name == error.where.sheet)
+
+
 class _SheetView:
     """A sheet as its reader sees it: headers, and cells by row and header."""
 
@@ -181,6 +188,18 @@ class _SheetView:
         self._personal = {
             h.position for h in self.headings if h.column and profile.columns[h.column].kind in ("personal", "date")
         }
+
+    @property
+    def lacks_codes(self) -> bool:
+        """Whether no column is that of the pupils' codes, or of the years or terms."""
+        needed = [*self._profile.identifiers, *([p.column] if (p := self._profile.periods) else [])]
+        return bool({*needed} - {heading.column for heading in self.headings if heading.meaning == "column"})
+
+    @property
+    def has_values(self) -> bool:
+        """Whether a column that tells something of a pupil is known."""
+        known = (self._profile.columns.get(h.column or "") for h in self.headings if h.meaning == "column")
+        return any(column is not None and column.kind in ("number", "category", "date") for column in known)
 
     def position(self, header: str | None) -> int | None:
         """Where a finding's column stands (0-based); None for one that the sheet does not have."""

@@ -133,7 +133,9 @@ def panel_of(book: RawWorkbook, file: str, profile: Profile, needs: SheetNeeds =
         raise WorkbookError(
             msg("The file has no pupil."),
             expected=msg("at least one row with a pupil's code"),
-            where=Place(file=file),
+            got=msg("rows left out: {count}", count=sum(sum(t.account.left_out.values()) for t in tables)),
+            where=Place(file=file, sheet=tables[0].sheet if len(tables) == 1 else None),
+            fix=msg("See whether the pupils' codes stand in the column that has their header."),
         )
     student = np.concatenate([table.student for table in tables])
     year = np.concatenate([table.period for table in tables])
