@@ -446,3 +446,22 @@ def test_a_number_of_days_is_a_date_and_it_is_said(cell: Cell) -> None:
 def test_a_word_for_no_value_is_missing_and_named(text: str) -> None:
     assert codes(number_column([text, 7.0], GRADE).notes) == {"word_for_nothing": (0,)}
     assert codes(date_column([text]).notes) == {"word_for_nothing": (0,)}
+
+
+def test_a_grade_formatted_as_a_date_is_the_number_behind_it() -> None:
+    cells = [
+        dt.datetime(1900, 1, 8, 12, tzinfo=dt.UTC),
+        dt.date(1900, 1, 8),
+        dt.datetime(1900, 1, 7, 7, 55, 12, tzinfo=dt.UTC),
+        dt.date(2024, 5, 7),
+    ]
+    read = number_column(cells, GRADE)
+    assert values(read) == [8.5, 8.0, 7.33, None]
+    assert codes(read.notes) == {"age_as_date": (0, 1, 2), "unreadable_text": (3,)}
+    assert values(number_column([dt.date(1904, 1, 9), dt.datetime(1904, 1, 9, 6, tzinfo=dt.UTC)], GRADE)) == [8.0, 8.25]
+
+
+def test_ages_may_say_that_they_are_years() -> None:
+    read = number_column(["10 anos", "1 ano", "12 Anos de idade", 13.0], replace(AGE, minimum=1))
+    assert values(read) == [10.0, 1.0, 12.0, 13.0]
+    assert codes(read.notes) == {"mended_text": (0, 1, 2)}

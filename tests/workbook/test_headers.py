@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
 from farol.profile import parse_profile
+from farol.workbook.doctor import render_text
 from farol.workbook.headers import HeaderIndex, column_letters, header_text, sheet_year
-from tests.workbook.making import PEDE
+from tests.workbook.making import PEDE, only, pupils, read, values
 
 IN_2023 = HeaderIndex(PEDE, 2023)
 
@@ -120,7 +123,8 @@ def test_without_any_known_header_the_first_filled_row_counts() -> None:
 
 
 def test_a_header_far_below_is_not_looked_for() -> None:
-    assert IN_2023.header_row([["x"]] * 30 + [["RA"]]) == 0
+    assert IN_2023.header_row([["x"]] * 200 + [["RA"]]) == 0
+    assert IN_2023.header_row([["RA"], *[["x"]] * 30, ["RA", "Fase"]]) == 0
 
 
 @pytest.mark.parametrize(("cell", "text"), [("RA", "RA"), (2023.0, "2023"), (1.5, "1.5"), (None, ""), (7, "7")])
@@ -139,3 +143,33 @@ def test_columns_are_named_as_in_a_spreadsheet(position: int, letters: str) -> N
 )
 def test_a_sheet_is_a_years_by_its_name(name: str, year: int | None) -> None:
     assert sheet_year("PEDE{year}", name) == year
+
+
+def test_headers_of_two_rows_are_read_together(tmp_path: Path) -> None:
+    rows = pupils(3)
+    at = rows[0].index("IAA")
+    upper = [*rows[0][:at], "Indicadores", *[None] * (len(rows[0]) - at - 1)]
+    lower = [*[None] * at, *rows[0][at:]]
+    panel = read(tmp_path, [upper, lower, *rows[1:]])
+    assert panel.student.tolist() == ["RA-1", "RA-2", "RA-3"]
+    assert values(panel, "IAA") == values(read(tmp_path, rows), "IAA")
+    assert values(panel, "phase") == [2.0] * 3
+    assert only(panel, "above_headers").severity == "info"
+
+
+@pytest.mark.parametrize("header", ["IAA (0 a 10)", "IAA\n(0-10)", "iaa [0 até 10 pontos]", "IAA (0,0 a 10,0)"])
+def test_a_range_of_values_makes_no_other_header(tmp_path: Path, header: str) -> None:
+    rows = pupils(3)
+    rows[0][rows[0].index("IAA")] = header
+    panel = read(tmp_path, rows)
+    assert values(panel, "IAA") == [8.5] * 3
+    assert only(panel, "near_header").column == header
+    assert f"\n      {' '.join(header.split())}\n" in render_text(panel, "pt_BR")
+
+
+def test_headers_far_down_are_found_where_none_is_above(tmp_path: Path) -> None:
+    rows = pupils(3)
+    text = [[f"Linha {number}", *[None] * (len(rows[0]) - 1)] for number in range(40)]
+    panel = read(tmp_path, [*text, *rows])
+    assert panel.student.tolist() == ["RA-1", "RA-2", "RA-3"]
+    assert len(only(panel, "above_headers").rows) == 40

@@ -236,3 +236,38 @@ def test_several_odd_codes_among_rows_of_sums_are_named(tmp_path: Path) -> None:
     panel = read(tmp_path, rows)
     assert only(panel, "unlike_code").rows == (34,)
     assert only(panel, "summary_row").rows == (32, 33, 35, 36)
+
+
+OTHER_TABLE = [["Professora", "Disciplina"], ["Ana", "Matemática"], ["Bia 2", 5], ["RA-9", "7A"]]
+
+
+def test_a_table_of_other_things_below_holds_no_pupils(tmp_path: Path) -> None:
+    rows = pupils(4)
+    below = [[*row, *[None] * (len(rows[0]) - 2)] for row in OTHER_TABLE]
+    blank: list[object] = [None] * len(rows[0])
+    panel = read(tmp_path, [*rows, blank, *below])
+    assert panel.student.tolist() == ["RA-1", "RA-2", "RA-3", "RA-4", "RA-9"]
+    finding = only(panel, "other_headers")
+    assert (finding.rows, finding.severity) == ((7, 8, 9), "error")
+
+
+@pytest.mark.parametrize(
+    "cells",
+    [
+        {"RA": "ANA", "Gênero": "Menina"},
+        {"RA": "ANA", "IAA": 7.5, "Turma": "A"},
+        {"RA": "ANA"},
+        {"RA": "RA-77", "Turma": "A", "Gênero": "?"},
+    ],
+)
+def test_a_pupil_below_a_blank_row_stays_one(tmp_path: Path, cells: dict[str, object]) -> None:
+    rows = with_row(pupils(4, {"Turma": ["B"] * 4, "Gênero": ["Menino"] * 4}), cells)
+    panel = read(tmp_path, [*rows[:-1], [None] * len(rows[0]), rows[-1]])
+    assert findings_of(panel, "other_headers") == []
+    assert len(panel.student) + len(findings_of(panel, "note_row")) == 5
+
+
+def test_codes_without_digits_below_a_blank_row_are_pupils(tmp_path: Path) -> None:
+    rows = with_row(pupils(3, {"RA": ["ANA", "BIA", "CAIO"], "Turma": ["A", "B", "A"]}), {"RA": "DAVI", "Turma": "C"})
+    panel = read(tmp_path, [*rows[:-1], [None] * len(rows[0]), rows[-1]])
+    assert panel.student.tolist() == ["ANA", "BIA", "CAIO", "DAVI"]

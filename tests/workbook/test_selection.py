@@ -138,8 +138,8 @@ def test_a_header_that_fits_but_for_signs_is_read_and_told(tmp_path: Path) -> No
     assert values(panel, "MATEMATICA") == [4.0, 5.0]
     near = {finding.column: str(finding.message) for finding in findings_of(panel, "near_header")}
     assert near == {
-        "Mat.": "The header differs from Mat only in signs and spaces.",
-        "Fase_ideal": "The header differs from Fase ideal only in signs and spaces.",
+        "Mat.": "The header differs from Mat only in signs and spaces, or a range of values.",
+        "Fase_ideal": "The header differs from Fase ideal only in signs and spaces, or a range of values.",
     }
 
 

@@ -491,3 +491,44 @@ def test_a_name_that_is_too_long_is_said(tmp_path: Path) -> None:
     for name in ("a" * 300 + ".xlsx", "a" * 5_000, "a\0b.xlsx"):
         with pytest.raises(WorkbookError, match="cannot be opened"):
             read_workbook(tmp_path / name, PEDE)
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "got"),
+    [
+        ("PEDE2022.csv", b"<html><table><tr><td>RA", "a page of HTML, or XML"),
+        ("PEDE2022.csv", b'[{"RA": 1}]', "JSON"),
+        ("PEDE2022.csv", b"RA;IAA\r\nRA-1;7\0\r\n" * 9, "a file with zero bytes in it"),
+        ("notas.xls", b"\xef\xbb\xbf <html><table><tr><td>RA", "a page of HTML, or XML"),
+        ("notas.xls", b"RA\tIAA\r\n", "a file of another kind under that name"),
+    ],
+)
+def test_a_file_of_another_kind_is_called_what_it_is(tmp_path: Path, name: str, content: bytes, got: str) -> None:
+    (tmp_path / name).write_bytes(content)
+    with pytest.raises(WorkbookError) as error:
+        read_workbook(tmp_path / name, PEDE)
+    assert (str(error.value.got), error.value.fix is not None) == (got, True)
+
+
+@pytest.mark.parametrize("content", [b"", b"\xef\xbb\xbf", b"\r\n" * 50, b" \t\r\n\x1a"])
+def test_a_file_of_nothing_is_empty(tmp_path: Path, content: bytes) -> None:
+    (tmp_path / "PEDE2022.csv").write_bytes(content)
+    assert "The file is empty" in refused(tmp_path / "PEDE2022.csv")
+
+
+def test_cells_that_nothing_separates_are_said(tmp_path: Path) -> None:
+    (tmp_path / "PEDE2022.csv").write_text("RA IAA IEG\nRA-1 7,5 8,25\n", encoding="utf-8")
+    with pytest.raises(WorkbookError) as error:
+        read_workbook(tmp_path / "PEDE2022.csv", PEDE)
+    assert "semicolons" in str(error.value.fix)
+
+
+@pytest.mark.parametrize("formula", ['="RA-"&1', "RA-"])
+def test_a_file_without_pupils_says_why(tmp_path: Path, formula: str) -> None:
+    rows = pupils(3)
+    for row in rows[1:]:
+        row[0] = formula if formula.startswith("=") else None
+    with pytest.raises(WorkbookError) as error:
+        read_panel(write_xlsx(tmp_path / "a.xlsx", {"PEDE2022": rows}), PEDE)
+    assert ("formulas without a value" in str(error.value.fix)) == formula.startswith("=")
+    assert "3" in str(error.value.got)

@@ -11,6 +11,7 @@ from openpyxl.chart import BarChart
 
 from farol.errors import WorkbookError
 from farol.workbook.panel import Panel, read_panel
+from farol.workbook.selection import SheetNeeds
 from farol.workbook.years import Fit, year_name
 from tests.workbook.making import PEDE, Rows, findings_of, only, panel_of, pupils, write_xlsx
 from tests.workbook.test_sheets import rewrite, write_ods, write_xls
@@ -130,3 +131,25 @@ def test_a_newest_tab_without_cells_stops_nothing(tmp_path: Path, title: str) ->
         book.create_sheet("PEDE2023")
     book.save(path)
     assert said(read_panel(path, PEDE)) == {"PEDE2023": "Nothing is written in it."}
+
+
+def test_a_year_of_two_digits_is_of_the_nearer_century() -> None:
+    years = [name.year for text in ("PEDE24", "PEDE 99") if (name := year_name("PEDE{year}", text))]
+    assert years == [2024, 1999]
+
+
+def test_another_year_than_the_name_says_is_told(tmp_path: Path) -> None:
+    path = write_xlsx(tmp_path / "book.xlsx", {"PEDE2023": pupils(3)})
+    panel = read_panel(path, PEDE, needs=SheetNeeds(year=2024))
+    assert panel.years == (2023,)
+    finding = only(panel, "year_in_name")
+    assert (finding.sheet, finding.severity, "2024" in str(finding.message)) == ("PEDE2023", "warning", True)
+    assert findings_of(read_panel(path, PEDE, needs=SheetNeeds(year=2023)), "year_in_name") == []
+    several = write_xlsx(tmp_path / "several.xlsx", {"PEDE2022": pupils(3), "PEDE2023": pupils(3)})
+    assert findings_of(read_panel(several, PEDE, needs=SheetNeeds(year=2022)), "year_in_name") == []
+
+
+def test_two_sheets_of_a_year_are_refused_with_what_to_do(tmp_path: Path) -> None:
+    with pytest.raises(WorkbookError) as error:
+        panel_of(tmp_path, {"PEDE2023 7A": pupils(2), "PEDE2023 7B": pupils(2)})
+    assert error.value.fix is not None

@@ -58,6 +58,9 @@ class Categories:
 _LAST_SMALL_DATE = 59
 """Beyond it Excel counts a 29 February 1900 that never was."""
 
+_DECIMALS_OF_A_DAY = 6
+"""A day's part is read to the millisecond."""
+
 _FIRST_INEXACT = 1e15
 """Spreadsheets keep fifteen digits of a number. Whole ones from here on may have had others at their end."""
 
@@ -204,11 +207,13 @@ def _odd_number(cell: Cell, column: Column, source: Source) -> tuple[float, str 
 
 
 def _date_as_number(cell: dt.date, column: Column, source: Source) -> tuple[float, str]:
-    day = cell.date() if isinstance(cell, dt.datetime) else cell
-    # No age makes a date of 1904 where day 0 is of 1899, so that year shows the other way of counting.
-    number = (day - (EPOCH_1904 if day.year == EPOCH_1904.year else source.epoch)).days
-    if column.dates_as_numbers and 0 <= number <= _LAST_SMALL_DATE:
-        return float(number), "age_as_date"
+    moment = cell if isinstance(cell, dt.datetime) else dt.datetime.combine(cell, dt.time())
+    # No small number makes a date of 1904 where day 0 is of 1899, so that year shows the other way of counting.
+    day_0 = EPOCH_1904 if moment.year == EPOCH_1904.year else source.epoch
+    days = (moment.replace(tzinfo=None) - dt.datetime.combine(day_0, dt.time())) / dt.timedelta(days=1)
+    number = round(days, _DECIMALS_OF_A_DAY)
+    if (column.dates_as_numbers or not column.integer) and 0 <= number <= _LAST_SMALL_DATE:
+        return number, "age_as_date"
     return NOTHING, "unreadable_text"
 
 

@@ -20,7 +20,7 @@ import numpy as np
 
 from farol.csv_form import unguarded
 from farol.errors import MissingExtraError, Place, WorkbookError
-from farol.i18n import msg
+from farol.i18n import Message, msg
 from farol.workbook.headers import HeaderIndex
 from farol.workbook.limits import Limits, damaged, not_a_workbook, too_large
 from farol.workbook.raw import NESTED, Cell, Rounded
@@ -42,8 +42,8 @@ _DECIMAL_COMMA = re.compile(r"(?<=[0-9]),(?=[0-9])")
 _SURROGATE = re.compile("[\udc80-\udcff]")
 """What Python makes of a byte that is not UTF-8."""
 
-_OTHER_FORMATS = ("{", "[", "<", "%PDF")
-"""How JSON, HTML, XML and PDF begin. As csv their whole content would be a header, and stand in the error."""
+_OTHER_FORMATS = {"{": msg("JSON"), "[": msg("JSON"), "<": msg("a page of HTML, or XML"), "%PDF": msg("a PDF")}
+"""How other formats begin. As csv their whole content would be a header, and stand in the error."""
 
 _MOST_LINES = 100
 """A cell has no more lines than this."""
@@ -60,8 +60,9 @@ class DelimitedRows:
 def read_delimited(content: bytes, index: HeaderIndex, limits: Limits, file: str) -> DelimitedRows:
     """The rows of a csv file. Raises `WorkbookError` when it is no text, or its rows do not fit its headers."""
     text, strange = decoded(content, file)
-    if text.lstrip().startswith(_OTHER_FORMATS):
-        raise not_a_workbook(file)
+    kind = other_format(text)
+    if kind is not None:
+        raise not_a_workbook(file, kind)
     separator = _separator(text, index)
     rows: list[list[Cell]] = []
     stray: list[int] = []
@@ -93,6 +94,11 @@ def read_delimited(content: bytes, index: HeaderIndex, limits: Limits, file: str
         row.extend([""] * (width - len(row)))
     notes = {"stray_quote": stray, "short_row": short, "long_row": long, "other_encoding": other}
     return DelimitedRows(rows, {code: at for code, at in notes.items() if at})
+
+
+def other_format(text: str) -> Message | None:
+    """What kind of file a text begins like, if it is none that is read as csv."""
+    return next((kind for start, kind in _OTHER_FORMATS.items() if text.lstrip().startswith(start)), None)
 
 
 def _header_width(text: str, separator: str, index: HeaderIndex) -> int:
@@ -155,7 +161,7 @@ def decoded(content: bytes, file: str) -> tuple[str, frozenset[int]]:
     else:
         lines = frozenset()
     if "\0" in text:
-        raise not_a_workbook(file)
+        raise not_a_workbook(file, msg("a file with zero bytes in it"))
     return text.lstrip("\ufeff"), lines
 
 
@@ -226,7 +232,9 @@ def _refuse_wide_rows(rows: list[list[Cell]], header: int, file: str) -> None:
             expected=msg("cells: {count}", count=width),
             got=msg("more than that (rows: {count}; the first is row {row})", count=len(wide), row=wide[0]),
             where=Place(file=file),
-            fix=msg("Put quotation marks around texts and numbers that contain the separator."),
+            fix=msg("Put quotation marks around texts and numbers that contain the separator.")
+            if width > 1
+            else msg("Separate the cells, in every row, by semicolons, commas, tabs or |."),
         )
 
 

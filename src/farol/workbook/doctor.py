@@ -126,12 +126,12 @@ def _sheet_lines(findings: Iterable[Finding], locale: str, rows_shown: int) -> I
 
 
 def _places(findings: Sequence[Finding], locale: str, rows_shown: int) -> Iterator[str]:
-    columns = [finding.column for finding in findings if finding.column and not finding.rows]
+    columns = [" ".join(finding.column.split()) for finding in findings if finding.column and not finding.rows]
     if columns:
         yield f"      {', '.join(columns)}"
     for finding in findings:
         if finding.rows:
-            column = f"{finding.column}: " if finding.column else ""
+            column = f"{' '.join(finding.column.split())}: " if finding.column else ""
             yield f"      {column}{_rows(finding, rows_shown).render(locale)}"
 
 

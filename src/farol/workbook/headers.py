@@ -19,7 +19,9 @@ from farol.workbook.raw import CellError
 from farol.workbook.texts import parse_number
 
 HEADER_SEARCH_ROWS = 20
-"""A header row further down than this is not looked for."""
+"""A header row further down than this is not looked for, if a row above names a column."""
+
+_FARTHEST_HEADERS = 200
 
 Meaning = Literal["column", "history", "unknown", "blank"]
 
@@ -29,6 +31,9 @@ NEARLY = 1_000
 _MEANINGFUL_SIGNS = "%"
 """Signs that make another header: "Mat %" is not "Mat"."""
 
+_RANGE_OF_VALUES = re.compile(
+    r"\s*[(\[]\s*[0-9]+(?:[.,][0-9]+)?\s*(?:a|ate|to|-|/)\s*[0-9]+(?:[.,][0-9]+)?\s*(?:pontos|pts)?\s*[)\]]$"
+)
 _WORDS = re.compile(r"[^\W\d_]+|[0-9]+")
 _FILLER = re.compile(
     r"codigo|notas?|medias?|valor(?:es)?|indicador|indice|disciplina|materia|prova|conceito|resultado|final|anual|geral|ano"
@@ -132,6 +137,9 @@ class HeaderIndex:
         first_filled = next((i for i, row in enumerate(rows) if any(header_text(cell) for cell in row)), 0)
         counts = [self.known_headers(row) for row in rows[: first_filled + HEADER_SEARCH_ROWS]]
         most = max(counts, default=0)
+        if not most and self._exact:
+            counts = [self.known_headers(row) for row in rows[:_FARTHEST_HEADERS]]
+            most = max(counts, default=0)
         if most:
             return counts.index(most)
         return first_filled if self._exact else _fullest(rows[: first_filled + HEADER_SEARCH_ROWS])
@@ -151,7 +159,8 @@ def _fullest(rows: Sequence[Sequence[object]]) -> int:
 
 
 def _compact(folded: str) -> str:
-    """Letters, digits and signs that mean something."""
+    """Letters, digits and signs that mean something, but of a range of values such as "(0 a 10)"."""
+    folded = _RANGE_OF_VALUES.sub("", folded)
     return "".join(character for character in folded if character in _MEANINGFUL_SIGNS or not _is_sign(character))
 
 

@@ -120,11 +120,12 @@ def encrypted(file: str) -> WorkbookError:
     )
 
 
-def not_a_workbook(file: str) -> WorkbookError:
-    """The error for a file of another kind."""
+def not_a_workbook(file: str, got: Message | None = None) -> WorkbookError:
+    """The error for a file of another kind; `got` says which, where it is known."""
     return WorkbookError(
         msg("The file is not a workbook that Farol reads."),
         expected=msg("xlsx, xlsb, xls, ods, csv or parquet, or a folder of such files"),
+        got=got,
         where=Place(file=file),
         fix=msg("Save the workbook as .xlsx."),
     )

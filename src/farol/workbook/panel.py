@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from farol.errors import InputError, Place, WorkbookError
-from farol.i18n import msg
+from farol.i18n import Message, msg
 from farol.profile import Condition, Profile, Task
 from farol.workbook.account import SheetAccount
 from farol.workbook.cells import Floats, Objects
@@ -135,7 +135,7 @@ def panel_of(book: RawWorkbook, file: str, profile: Profile, needs: SheetNeeds =
             expected=msg("at least one row with a pupil's code"),
             got=msg("rows left out: {count}", count=sum(sum(t.account.left_out.values()) for t in tables)),
             where=Place(file=file, sheet=tables[0].sheet if len(tables) == 1 else None),
-            fix=msg("See whether the pupils' codes stand in the column that has their header."),
+            fix=_why_nobody(tables),
         )
     student = np.concatenate([table.student for table in tables])
     year = np.concatenate([table.period for table in tables])
@@ -159,6 +159,14 @@ def panel_of(book: RawWorkbook, file: str, profile: Profile, needs: SheetNeeds =
     if profile.periods is not None:
         panel = panel.select(np.argsort(year, kind="stable"))
     return replace(panel, fingerprint=_fingerprint(panel))
+
+
+def _why_nobody(tables: Sequence[YearTable]) -> Message:
+    """What to do about sheets of which no row is a pupil's."""
+    uncalculated = [f for table in tables for f in table.findings if f.code == "uncalculated" and f.rows]
+    if any(len(f.rows) == table.account.left_out.get("missing_student") for table in tables for f in uncalculated):
+        return msg("The codes are formulas without a value: open the file in a spreadsheet program and save it again.")
+    return msg("See whether the pupils' codes stand in the column that has their header.")
 
 
 def read_panel_isolated(

@@ -17,7 +17,7 @@ from farol.workbook.notes import Note
 from farol.workbook.open_sheet import OpenSheet
 from farol.workbook.periods import period_reader
 from farol.workbook.raw import Cell, is_empty
-from farol.workbook.rows import rows_without_code, rows_without_pupil, second_headers
+from farol.workbook.rows import other_tables, rows_without_code, rows_without_pupil, second_headers
 from farol.workbook.student_code import student_code
 
 LOG_HEADERS = frozenset(("prediction_id", "model_version", "task"))
@@ -64,7 +64,7 @@ def _row_codes(sheet: OpenSheet) -> tuple[Objects, dict[str, int]]:
     cells = [sheet.selection.cells[heading.position] for heading in sheet.selection.chosen.values()]
     left_out = rows_without_code([heading.text for heading in sheet.selection.chosen.values()], cells)
     blank = set(sheet.blank(range(len(sheet.row))))
-    left_out = _with_strangers(left_out, _second_headers(sheet, [None] * len(sheet.row)))
+    left_out = _with_strangers(left_out, _about_headers(sheet, [None] * len(sheet.row)))
     left_out = _with_strangers(left_out, sheet.selection.strangers)
     left_out = {code: [at for at in positions if at not in blank] for code, positions in left_out.items()}
     for code, positions in left_out.items():
@@ -91,7 +91,7 @@ def _students(sheet: OpenSheet) -> tuple[Objects, dict[str, int]]:
     header, cells = _code_cells(sheet)
     read = _codes(sheet, cells)
     strangers = rows_without_pupil(header, cells, read.values, sheet.selection.cells)
-    strangers = _with_strangers(strangers, _second_headers(sheet, cells))
+    strangers = _with_strangers(strangers, _about_headers(sheet, cells))
     strangers = _with_strangers(strangers, sheet.selection.strangers)
     strangers |= _of_other_tasks(sheet)
     for code, positions in strangers.items():
@@ -118,8 +118,8 @@ def _students(sheet: OpenSheet) -> tuple[Objects, dict[str, int]]:
     return student, counts
 
 
-def _second_headers(sheet: OpenSheet, codes: Sequence[Cell]) -> dict[str, list[int]]:
-    """The positions of the rows that go on with the headers above them."""
+def _about_headers(sheet: OpenSheet, codes: Sequence[Cell]) -> dict[str, list[int]]:
+    """The positions of the rows that go on with the headers above them, and of the rows of other tables below."""
     starts = [0, *(at + 1 for at in sheet.selection.strangers.get("header_row_again", ()))]
     columns = [
         (column, cells)
@@ -127,8 +127,11 @@ def _second_headers(sheet: OpenSheet, codes: Sequence[Cell]) -> dict[str, list[i
         for column in sheet.columns(kind)
         if (cells := sheet.cells(column)) is not None
     ]
-    second = second_headers(starts, codes, columns, sheet.raw.source)
-    return {"second_header": second} if second else {}
+    kinds = {
+        "second_header": second_headers(starts, codes, columns, sheet.raw.source),
+        "other_headers": other_tables(codes, columns, sheet.selection.cells, sheet.raw.source),
+    }
+    return {code: positions for code, positions in kinds.items() if positions}
 
 
 def _code_header(sheet: OpenSheet) -> str:

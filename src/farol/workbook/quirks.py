@@ -24,6 +24,11 @@ QUIRKS: Mapping[str, Quirk] = {
         msg("The name is nearly {expected}."),
         msg("It is read as the sheet of {year}."),
     ),
+    "year_in_name": Quirk(
+        "warning",
+        msg("The year {given} was given, and the name says {year}."),
+        msg("It is read as the sheet of {year}. If that is wrong, rename it."),
+    ),
     "hidden_sheet": Quirk(
         "warning", msg("The sheet is hidden in the spreadsheet."), msg("It is read like the others.")
     ),
@@ -301,7 +306,9 @@ QUIRKS: Mapping[str, Quirk] = {
         msg("The column is not read. Rename its header to {likely}, or add the header to the profile's aliases."),
     ),
     "near_header": Quirk(
-        "info", msg("The header differs from {expected} only in signs and spaces."), msg("It is read as {expected}.")
+        "info",
+        msg("The header differs from {expected} only in signs and spaces, or a range of values."),
+        msg("It is read as {expected}."),
     ),
     "unused_column": Quirk("info", msg("The column is known and not used."), msg("It is not read.")),
     "personal_column": Quirk(

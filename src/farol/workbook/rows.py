@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 
 from farol.profile import Column, fold
@@ -96,6 +96,48 @@ def second_headers(
             elif not all(is_empty(cells[at]) for cells in (codes, *(cells for _, cells in columns))):
                 break
     return second
+
+
+def other_tables(
+    codes: Sequence[Cell],
+    columns: Sequence[tuple[Column, Sequence[Cell]]],
+    all_columns: Sequence[Sequence[Cell]],
+    source: Source,
+) -> list[int]:
+    """The positions of the rows of other tables, below a blank row: their headers, of texts alone, and what follows.
+
+    `codes` and `columns` as in `second_headers`. A row whose code is written as most are is a pupil's wherever it
+    stands.
+    """
+    others: list[int] = []
+    usual = ""
+    for at in range(1, len(codes)):
+        if not _is_text(codes[at]) or not is_empty(codes[at - 1]) or not _is_blank(at - 1, all_columns):
+            continue
+        filled = [column[at] for column in all_columns if not is_empty(column[at])]
+        usual = usual or _usual_shape(codes)
+        if len(filled) < 2 or "9" not in usual or not all(map(_is_text, filled)):
+            continue
+        if any(_is_value(cells[at], column, cells[:at], source) for column, cells in columns):
+            continue
+        for below in range(at, len(codes)):
+            if _is_blank(below, all_columns) or code_shape(plain_text(codes[below])) == usual:
+                break
+            others.append(below)
+    return others
+
+
+def _is_text(cell: Cell) -> bool:
+    """Whether a cell has words without any digit."""
+    return isinstance(cell, str) and not is_empty(cell) and not re.search("[0-9]", cell)
+
+
+def _is_blank(at: int, columns: Sequence[Sequence[Cell]]) -> bool:
+    return all(is_empty(column[at]) for column in columns)
+
+
+def _usual_shape(codes: Sequence[Cell]) -> str:
+    return Counter(code_shape(plain_text(code)) for code in codes if not is_empty(code)).most_common(1)[0][0]
 
 
 def _explains(at: int, codes: Sequence[Cell], columns: Sequence[tuple[Column, Sequence[Cell]]], source: Source) -> bool:

@@ -73,7 +73,7 @@ def select_columns(raw: RawSheet, profile: Profile, needs: SheetNeeds = ANY_SHEE
     index = HeaderIndex(profile, raw.year)
     upper = repeated_downward(raw.rows, raw.merged, 2 * HEADER_SEARCH_ROWS)
     at = index.header_row(upper)
-    headings = index.headings(upper[at]) if upper else []
+    headings = index.headings(_with_headers_above(upper, at, index)) if upper else []
     codes = {h.position for h in headings if h.column and profile.columns[h.column].kind == "identifier"}
     rows, merged = repeated_values(raw.rows, raw.merged, at + 1, codes)
     again = _headers_again(index, headings, rows[at + 1 :])
@@ -100,7 +100,7 @@ def select_columns(raw: RawSheet, profile: Profile, needs: SheetNeeds = ANY_SHEE
         *_about_headings(raw, profile, headings, filled, likely, needs=needs),
         *_about_duplicates(raw, profile, candidates, chosen, cells=cells, filled=filled),
         *_about_repeats(raw, profile, headings),
-        *_above_headers(raw, at, headings),
+        *_above_headers(raw, at, headings, index),
         *_about_exchanged(raw, again, at + 2),
         *_about_merged(raw, headings, merged),
         *about_hidden(raw, at + 2, (chosen[name] for name in chosen if profile.columns[name].kind in _READ)),
@@ -175,11 +175,22 @@ def _about_exchanged(raw: RawSheet, again: HeadersAgain, first_row: int) -> Iter
         yield finding("headers_reordered", sheet=raw.name, rows=rows)
 
 
-def _above_headers(raw: RawSheet, at: int, headings: Sequence[Heading]) -> Iterator[Finding]:
+def _with_headers_above(rows: Sequence[Sequence[Cell]], at: int, index: HeaderIndex) -> Sequence[Cell]:
+    """The header row, where it is empty filled with the row above, if that names columns too: headers of two rows."""
+    if at == 0 or not _is_header_row(index, rows[at - 1]):
+        return rows[at]
+    pairs = zip(rows[at - 1], rows[at], strict=True)
+    return [above if is_empty(cell) and index.known_headers([above]) else cell for above, cell in pairs]
+
+
+def _above_headers(raw: RawSheet, at: int, headings: Sequence[Heading], index: HeaderIndex) -> Iterator[Finding]:
     """Rows above the headers: a title as a rule, but pupils where somebody sorted the headers with them."""
     filled = {number: sum(not is_empty(cell) for cell in row) for number, row in enumerate(raw.rows[:at], start=1)}
     rows = [number for number, count in filled.items() if count]
     if rows:
+        filled = {
+            number: 0 if _is_header_row(index, raw.rows[number - 1]) else count for number, count in filled.items()
+        }
         full = max(filled.values()) > sum(heading.meaning != "blank" for heading in headings) / 2
         yield finding("above_headers", sheet=raw.name, rows=rows, severity="error" if full else "info")
 

@@ -13,7 +13,8 @@ from pathlib import Path
 from farol.errors import Place, WorkbookError, reason_of
 from farol.i18n import msg
 from farol.profile import Profile
-from farol.workbook.csv_parquet import decoded, read_delimited, read_parquet
+from farol.workbook.csv_parquet import decoded, other_format, read_delimited, read_parquet
+from farol.workbook.findings import finding
 from farol.workbook.headers import HeaderIndex
 from farol.workbook.limits import DEFAULT_LIMITS, Limits, encrypted, not_a_file, not_a_workbook, too_large
 from farol.workbook.raw import FROM_TEXT, RawSheet, RawWorkbook, is_empty
@@ -27,6 +28,8 @@ NAMES_SHOWN = 20
 _ZIP, _OLE, _PARQUET = b"PK", b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1", b"PAR1"
 _ENCRYPTED_PARQUET = b"PARE"
 _SPREADSHEETS = (".xlsx", ".xlsm", ".xlsb", ".xls", ".ods")
+_BLANK = b"\xef\xbb\xbf \t\r\n\x1a"
+_SAMPLE_BYTES = 1_000
 _TABLES = (".csv", ".tsv", ".txt", ".parquet")
 """Files that are one sheet, whose year stands in their own name."""
 
@@ -57,6 +60,7 @@ def read_workbook(
         )
     if profile.periods is not None:
         return workbook
+    workbook = _with_year_of_name(workbook, year)
     years = Counter(sheet.year for sheet in workbook.sheets)
     for of_sheet, count in years.items():
         if count > 1 and not profile.has_periods:
@@ -73,8 +77,18 @@ def read_workbook(
                 expected=msg("one sheet a year"),
                 got=msg("{names}", names=", ".join(s.name for s in workbook.sheets if s.year == of_sheet)),
                 where=Place(file=path.name),
+                fix=msg("Put the pupils of a year into one sheet, and call the other sheets otherwise."),
             )
     return replace(workbook, sheets=sorted(workbook.sheets, key=lambda sheet: sheet.year))
+
+
+def _with_year_of_name(workbook: RawWorkbook, year: int | None) -> RawWorkbook:
+    """The workbook with a finding where another year than that of its only sheet's name was given."""
+    if year is None or len(workbook.names) > 1 or workbook.sheets[0].year == year:
+        return workbook
+    (sheet,) = workbook.sheets
+    details = {"year": str(sheet.year), "given": str(year)}
+    return replace(workbook, findings=[*workbook.findings, finding("year_in_name", sheet=sheet.name, details=details)])
 
 
 def _is_folder(path: Path) -> bool:
@@ -154,8 +168,9 @@ def _read_file(path: Path, profile: Profile, limits: Limits, given: int | None) 
         return read_xls(content, profile.sheet_pattern, limits, path.name, given)
     if content.startswith(_ENCRYPTED_PARQUET) and content.endswith(_ENCRYPTED_PARQUET):
         raise encrypted(path.name)
-    if path.suffix.lower() in _SPREADSHEETS:
-        raise not_a_workbook(path.name)  # text under a spreadsheet's extension: it is not read as csv
+    if path.suffix.lower() in _SPREADSHEETS:  # text under a spreadsheet's extension: it is not read as csv
+        beginning = content[:_SAMPLE_BYTES].decode("utf-8", "replace").lstrip("\ufeff")
+        raise not_a_workbook(path.name, other_format(beginning) or msg("a file of another kind under that name"))
     choice = choose_names(profile.sheet_pattern, [path.stem], given)
     year = choice.years.get(path.stem)
     if year is None:
@@ -187,6 +202,11 @@ def _content(path: Path, limits: Limits) -> bytes:
         ) from error
     if len(content) > limits.max_bytes:
         raise too_large(msg("bytes"), limits.max_bytes, path.name)
-    if not content:
-        raise WorkbookError(msg("The file is empty."), expected=msg("a workbook"), where=Place(file=path.name))
+    if not content.strip(_BLANK):
+        raise WorkbookError(
+            msg("The file is empty."),
+            expected=msg("a workbook"),
+            where=Place(file=path.name),
+            fix=msg("Save the workbook again, or choose the file that has the pupils."),
+        )
     return content

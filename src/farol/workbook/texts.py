@@ -163,7 +163,7 @@ def parse_date(text: str, order: DateOrder | None) -> dt.date | None:
     else:
         return None
     try:
-        return dt.date(_whole_year(year), int(month), int(day))
+        return dt.date(whole_year(year), int(month), int(day))
     except ValueError:
         return None
 
@@ -176,7 +176,7 @@ def _in_figures(text: str) -> str:
     worded = _WORDED_DATE.fullmatch(fold(text)) if len(text) <= _LONGEST_DATE else None
     if worded is None or _MONTH.fullmatch(worded[2]) is None:
         return text
-    return f"{_whole_year(worded[3])}-{_MONTHS[worded[2][:3]]}-{worded[1]}"
+    return f"{whole_year(worded[3])}-{_MONTHS[worded[2][:3]]}-{worded[1]}"
 
 
 def day_number(number: float) -> dt.date | None:
@@ -226,7 +226,12 @@ def error_kind(text: str) -> str | None:
     return kind.upper() if kind.lower() in _ERRORS or _ERROR_NUMBER.fullmatch(kind) else None
 
 
-def _whole_year(year: str) -> int:
+def whole_year(year: str) -> int:
+    """A year of two or more digits.
+
+    >>> whole_year("24"), whole_year("99"), whole_year("2024")
+    (2024, 1999, 2024)
+    """
     number = int(year)
     if len(year) > 2:
         return number

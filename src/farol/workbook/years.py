@@ -14,6 +14,7 @@ from types import MappingProxyType
 from farol.profile import NO_PERIOD, Severity, fold, visible
 from farol.workbook.findings import Finding, finding
 from farol.workbook.headers import sheet_year
+from farol.workbook.texts import whole_year
 
 
 class Fit(IntEnum):
@@ -111,7 +112,7 @@ def year_name(pattern: str, name: str) -> YearName | None:
         words = _compact(before), _compact(after)
         match = re.fullmatch(f"{re.escape(words[0])}({digits}){re.escape(words[1])}", compact) if any(words) else None
         if match is not None:
-            return YearName(name, int(match[1]) + (2000 if len(match[1]) == 2 else 0), Fit.near)
+            return YearName(name, whole_year(match[1]), Fit.near)
     years = {int(text) for text in _YEAR.findall(folded)}
     return YearName(name, years.pop(), Fit.year_only) if len(years) == 1 else None
 
