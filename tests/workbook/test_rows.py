@@ -249,6 +249,8 @@ def test_a_table_of_other_things_below_holds_no_pupils(tmp_path: Path) -> None:
     assert panel.student.tolist() == ["RA-1", "RA-2", "RA-3", "RA-4", "RA-9"]
     finding = only(panel, "other_headers")
     assert (finding.rows, finding.severity) == ((7, 8, 9), "error")
+    panel = read(tmp_path, [*rows, blank, *below[:-1]])
+    assert (len(panel.student), only(panel, "other_headers").rows) == (4, (7, 8, 9))
 
 
 @pytest.mark.parametrize(

@@ -25,6 +25,7 @@ from pyarrow import parquet
 from farol.errors import FarolError, MissingExtraError, WorkbookError
 from farol.workbook.panel import read_panel
 from farol.workbook.raw import EMPTY_TEXT, Cell, CellError
+from farol.workbook.selection import SheetNeeds
 from farol.workbook.sheets import DEFAULT_LIMITS, Limits, RawSheet, read_workbook
 from tests.workbook.making import PEDE, Rows, only, pupils, write_xlsx
 
@@ -532,3 +533,12 @@ def test_a_file_without_pupils_says_why(tmp_path: Path, formula: str) -> None:
         read_panel(write_xlsx(tmp_path / "a.xlsx", {"PEDE2022": rows}), PEDE)
     assert ("formulas without a value" in str(error.value.fix)) == formula.startswith("=")
     assert "3" in str(error.value.got)
+
+
+def test_a_log_of_another_task_says_which_to_choose(tmp_path: Path) -> None:
+    log = "prediction_id,model_version,task,student,IAA\n1,2024-a,next-year,RA-1,7.5\n"
+    (tmp_path / "log.csv").write_text(log, encoding="utf-8")
+    needs = SheetNeeds(pupils=False, year=2024, task="current")
+    with pytest.raises(WorkbookError) as error:
+        read_panel(tmp_path / "log.csv", PEDE, needs=needs)
+    assert "--task" in str(error.value.fix)

@@ -93,6 +93,7 @@ def column_map(bundle: Bundle, headers: Sequence[str], year: int, *, keep: Seque
             expected=msg("some of {names}", names=", ".join(wanted)),
             got=msg("the columns {names}", names=", ".join(headers) or "–"),
             where=Place(file=file),
+            fix=msg("See whether the headers are the first row, and nothing stands above them."),
         )
     return ColumnMap(inputs, tuple(sorted(carried)), year_place, tuple(unread), tuple(codes))
 

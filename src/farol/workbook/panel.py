@@ -166,6 +166,8 @@ def _why_nobody(tables: Sequence[YearTable]) -> Message:
     uncalculated = [f for table in tables for f in table.findings if f.code == "uncalculated" and f.rows]
     if any(len(f.rows) == table.account.left_out.get("missing_student") for table in tables for f in uncalculated):
         return msg("The codes are formulas without a value: open the file in a spreadsheet program and save it again.")
+    if any(table.account.left_out.get("other_task") for table in tables):
+        return msg("The rows of this log belong to another task: choose that one with --task.")
     return msg("See whether the pupils' codes stand in the column that has their header.")
 
 
