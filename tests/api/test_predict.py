@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import gzip
 import json
 import math
 from collections.abc import Mapping, Sequence
@@ -257,6 +258,15 @@ def test_another_media_type_is_refused(shared: Client, kind: str) -> None:
         shared.post("/predict", content=b"{}", headers={"Content-Type": kind}), 415, "unsupported_media_type"
     )
     assert "application/json" in error["fix"]
+
+
+@pytest.mark.parametrize("path", ["/predict", "/predict/batch", "/v2/models/current/infer"])
+def test_a_packed_body_is_refused_as_that(shared: Client, path: str) -> None:
+    packed = gzip.compress(b'{"IAA": 5}')
+    answer = shared.post(path, content=packed, headers={**JSON, "Content-Encoding": "gzip"})
+    assert "Content-Encoding" in error_of(answer, 415, "unsupported_media_type")["fix"]
+    plain = shared.post("/predict", content=b'{"IAA": 5}', headers={**JSON, "Content-Encoding": "identity"})
+    assert plain.status_code == 200
 
 
 def test_a_charset_beside_the_media_type_is_accepted(shared: Client) -> None:

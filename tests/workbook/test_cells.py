@@ -353,7 +353,7 @@ def test_a_column_of_shares_is_named_and_kept() -> None:
     assert codes(read.notes) == {"like_shares": tuple(range(20))}
     assert codes(number_column([*shares, 1.5], GRADE).notes) == {}
     assert codes(number_column([1.0] * 20, GRADE).notes) == {}
-    assert codes(number_column(shares[:9], GRADE).notes) == {}
+    assert codes(number_column(shares[:2], GRADE).notes) == {}
 
 
 @pytest.mark.parametrize("cell", [dt.date(1904, 1, 9), "1/9/1904", "1904-01-09"])
@@ -465,3 +465,8 @@ def test_ages_may_say_that_they_are_years() -> None:
     read = number_column(["10 anos", "1 ano", "12 Anos de idade", 13.0], replace(AGE, minimum=1))
     assert values(read) == [10.0, 1.0, 12.0, 13.0]
     assert codes(read.notes) == {"mended_text": (0, 1, 2)}
+
+
+def test_three_grades_below_one_are_said_to_be_like_shares() -> None:
+    assert codes(number_column([0.85, 0.8, 0.75], GRADE).notes) == {"like_shares": (0, 1, 2)}
+    assert codes(number_column([0.85, 0.8], GRADE).notes) == {}

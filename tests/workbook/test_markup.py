@@ -403,3 +403,15 @@ def test_an_ods_without_any_type_is_read(tmp_path: Path) -> None:
             archive.writestr(name, content)
     panel = read_panel(path, PEDE)
     assert (panel.student.tolist(), values(panel, "IAA")) == (["RA-1", "RA-2", "RA-3", "RA-4"], [8.5] * 4)
+
+
+def test_a_table_within_a_cell_of_ods_is_refused(tmp_path: Path) -> None:
+    path = write_ods(tmp_path / "book.ods", {"Capa": [["x"]], "PEDE2022": pupils(4)})
+    assert len(read_panel(path, PEDE).student) == 4
+    inner = '<table:table table:name="in"><table:table-row><table:table-cell/></table:table-row></table:table>'
+    with pytest.raises(WorkbookError, match=DAMAGED):
+        read_panel(rewritten(path, "content.xml", r"(<text:p>RA-2</text:p>)", rf"\1{inner}"), PEDE)
+    empty = '<table:table table:name="empty"/><table:table table:name="other"/>'
+    rewritten(path, "content.xml", re.escape(inner), "")
+    rewritten(path, "content.xml", "</office:spreadsheet>", f"{empty}</office:spreadsheet>")
+    assert len(read_panel(path, PEDE).student) == 4

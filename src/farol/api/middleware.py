@@ -136,6 +136,10 @@ def _unreadable(scope: Scope, fields: Mapping[bytes, bytes]) -> ApiError | None:
 
     A form may name any encoding that Python knows, some of which break, or make texts that nothing can store.
     """
+    packed = fields.get(b"content-encoding", b"identity").strip().lower()
+    if packed not in (b"identity", b""):
+        words = msg("The body is packed.")
+        return ApiError(415, "unsupported_media_type", words, fix=msg("Send it without Content-Encoding, unpacked."))
     declared = fields.get(b"content-type", b"")
     if b"charset" in declared.lower() and media_type(scope).startswith("multipart/"):
         encoding = parse_options_header(declared)[1].get(b"charset", b"utf-8").lower()

@@ -68,7 +68,7 @@ _SCIENTIFIC = re.compile(r"[+-]?[0-9](?:[.,][0-9]+)?[eE]\+[0-9]{1,3}")
 """How a spreadsheet writes a long number that does not fit its column."""
 
 _FAR_ABOVE_ONE = 5
-_ENOUGH_SHARES = 10
+_ENOUGH_SHARES = 3
 
 
 def number_column(cells: Sequence[Cell], column: Column, source: Source = FROM_WORKBOOK) -> Numbers:

@@ -67,6 +67,7 @@ _ODS_SPAN = re.compile(rb"<text:span\s([^<>]*)>([^<]*)")
 _ODS_SPAN_STYLE = re.compile(rb"text:style-name=[\"']([^\"'<>]*)[\"']")
 _ODS_WORDS = re.compile(rb"<text:p(?=[\s>])|>([^<]+)")
 _ODS_SHEET = re.compile(rb"<table:table\s([^<>]*)>")
+_ODS_TABLE = re.compile(rb"<(/?)table:table(?=[\s>])[^<>]*>")
 _ODS_NAME = re.compile(rb"\btable:name=(?:\"([^\"]*)\"|'([^']*)')")
 _ODS_TAG = re.compile(rb"<table:(table-row|table-cell|covered-table-cell)(?=[\s/>])([^<>]*)>")
 _ODS_REPEATED = re.compile(rb"\stable:number-(?:rows|columns)-repeated=[\"']([0-9]{1,9})[\"']")
@@ -242,6 +243,16 @@ def with_types(content: bytes) -> bytes:
     """
     content = _ODS_UNTYPED.sub(rb'<table:table-cell office:value-type="string"\1>', content)
     return _ODS_WITHOUT_NUMBER.sub(rb'\1"string"', content)
+
+
+def has_tables_in_cells(content: bytes) -> bool:
+    """Whether a cell of an ods workbook has a table of its own, of whose rows the reader would make the sheet's."""
+    depth = 0
+    for table in _ODS_TABLE.finditer(content):
+        depth += -1 if table[1] else not table[0].endswith(b"/>")
+        if depth > 1:
+            return True
+    return False
 
 
 def read_ods_marks(content: bytes) -> dict[str, Marks]:

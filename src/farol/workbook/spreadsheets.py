@@ -21,7 +21,15 @@ from farol.workbook.headers import column_letters
 from farol.workbook.hidden import hidden_in_xlsx
 from farol.workbook.isolated import merged_blocks, read_isolated
 from farol.workbook.limits import Limits, damaged, encrypted, misplaced_cell, not_a_workbook, too_large
-from farol.workbook.markup import Marks, odd_shared_strings, plain_markup, read_marks, read_ods_marks, with_types
+from farol.workbook.markup import (
+    Marks,
+    has_tables_in_cells,
+    odd_shared_strings,
+    plain_markup,
+    read_marks,
+    read_ods_marks,
+    with_types,
+)
 from farol.workbook.raw import FROM_WORKBOOK, UNCALCULATED, Footnoted, Percent, RawSheet, RawWorkbook, Source
 from farol.workbook.styles import percent_styles
 from farol.workbook.years import NameChoice, about_names, choose_names, hidden, unread, without
@@ -106,7 +114,7 @@ def _read_ods(
     archive.check()
     written = archive.read("content.xml")
     plain = plain_markup(written)
-    if plain is None:
+    if plain is None or has_tables_in_cells(plain):
         raise damaged(file)
     plain = with_types(plain)
     if plain != written:
