@@ -59,7 +59,7 @@ def test_a_repeated_header_row_is_no_pupil(tmp_path: Path) -> None:
     assert findings_of(panel, "unreadable_text") == []
 
 
-SECOND_HEADERS = [
+SECOND_HEADERS: list[dict[str, object]] = [
     {"RA": "código", "Fase": "(0 a 8)", "IAA": "(0 a 10)", "Matem": "(0 a 10)"},
     {"RA": "Código do aluno", "Turma": "série e letra"},
     {"RA": "(6 dígitos)", "Fase": "nível", "Defas": "fases"},
@@ -238,7 +238,7 @@ def test_several_odd_codes_among_rows_of_sums_are_named(tmp_path: Path) -> None:
     assert only(panel, "summary_row").rows == (32, 33, 35, 36)
 
 
-OTHER_TABLE = [["Professora", "Disciplina"], ["Ana", "Matemática"], ["Bia 2", 5], ["RA-9", "7A"]]
+OTHER_TABLE: list[list[object]] = [["Professora", "Disciplina"], ["Ana", "Matemática"], ["Bia 2", 5], ["RA-9", "7A"]]
 
 
 def test_a_table_of_other_things_below_holds_no_pupils(tmp_path: Path) -> None:

@@ -97,7 +97,7 @@ def read_delimited(content: bytes, index: HeaderIndex, limits: Limits, file: str
 
 
 def other_format(text: str) -> Message | None:
-    """What kind of file a text begins like, if it is none that is read as csv."""
+    """The kind of file that a text begins like; None where it may be csv."""
     return next((kind for start, kind in _OTHER_FORMATS.items() if text.lstrip().startswith(start)), None)
 
 
