@@ -153,3 +153,10 @@ def test_two_sheets_of_a_year_are_refused_with_what_to_do(tmp_path: Path) -> Non
     with pytest.raises(WorkbookError) as error:
         panel_of(tmp_path, {"PEDE2023 7A": pupils(2), "PEDE2023 7B": pupils(2)})
     assert error.value.fix is not None
+
+
+def test_what_an_ods_keeps_of_another_file_is_no_sheet(tmp_path: Path) -> None:
+    other = "'file:///C:/escola/PEDE2023.ods'#$PEDE2023"
+    panel = read_panel(write_ods(tmp_path / "book.ods", {"PEDE2022": pupils(2), other: pupils(3)}), PEDE)
+    assert panel.years == (2022,)
+    assert said(panel) == {other: "It is what formulas keep of a sheet of another file."}

@@ -39,6 +39,9 @@ QUIRKS: Mapping[str, Quirk] = {
     ),
     "hidden_column": Quirk("info", msg("The column is hidden in the spreadsheet."), msg("It is read like the others.")),
     "unread_no_year": Quirk("info", msg("The name has no year in the form of the profile."), msg("It is not read.")),
+    "unread_other_file": Quirk(
+        "info", msg("It is what formulas keep of a sheet of another file."), msg("It is not read.")
+    ),
     "unread_other_name": Quirk("info", msg("The name is not {expected}."), msg("It is not read.")),
     "unread_several_years": Quirk("warning", msg("The name has several years."), msg("It is not read.")),
     "unread_year_twice": Quirk(

@@ -49,6 +49,9 @@ class NameChoice:
 
 _COPY = re.compile(r"\(\d{1,3}\)|\bcopia\b|\bcopy\b|\bde\b|\bof\b")
 _YEAR = re.compile(r"(?<![0-9])(?:19|20)[0-9]{2}(?![0-9])")
+_OF_ANOTHER_FILE = re.compile(r"'(?:file|https?|smb|ftp):.*'#.*", re.DOTALL)
+"""How an ods names what it keeps of the sheets of another file to which its formulas refer."""
+
 _NO_DETAILS: Mapping[str, object] = MappingProxyType({})
 
 
@@ -102,6 +105,8 @@ def year_name(pattern: str, name: str) -> YearName | None:
     >>> year_name("PEDE{year}", "PEDE 2023 e 2024"), year_name("PEDE{year}", "Resumo")
     (None, None)
     """
+    if _OF_ANOTHER_FILE.fullmatch(name):
+        return None
     year = sheet_year(pattern, name)
     if year is not None:
         return YearName(name, year, Fit.exact if visible(name) == name else Fit.near)
@@ -151,6 +156,8 @@ def hidden(names: Sequence[str], choice: NameChoice) -> list[Finding]:
 
 
 def _without_year(pattern: str, name: str) -> Finding:
+    if _OF_ANOTHER_FILE.fullmatch(name):
+        return unread(name, "unread_other_file")
     folded = fold(name)
     several = len(set(_YEAR.findall(folded))) > 1
     word = _compact(fold(pattern).replace("{year}", ""))
