@@ -57,6 +57,14 @@ def test_a_pupil_is_explained_in_words_and_for_programs(run: Run, sample_workboo
     assert current.count("•") == 1
 
 
+@pytest.mark.parametrize(("locale", "written"), [("pt_BR", "Alunos de 2024: 1.156."), ("en", "Pupils of 2024: 1,156.")])
+def test_the_list_counts_as_its_reader_writes(
+    run: Run, sample_workbook: Path, monkeypatch: pytest.MonkeyPatch, locale: str, written: str
+) -> None:
+    monkeypatch.setenv("FAROL_LOCALE", locale)
+    assert written in run("list", str(sample_workbook), "--capacity", "10")
+
+
 def test_an_unknown_pupil_is_an_error_and_nobody_else_is_named(run: Run, sample_workbook: Path, student: str) -> None:
     said = run("explain", "RA-999999", "--workbook", str(sample_workbook), code=2)
     assert student not in said

@@ -15,7 +15,7 @@ from farol.cli.output import CsvFormatOption, OverwriteOption, output_file
 from farol.cli.terminal import OUT, _, print_table, read_settings, say, say_heading, say_json, say_reading
 from farol.cli.train import ArtifactsOption
 from farol.csv_form import Audience, CsvForm
-from farol.i18n import msg, terminal_locale
+from farol.i18n import count, msg, terminal_locale
 
 if TYPE_CHECKING:
     from farol.pupils.ranking import PupilList
@@ -86,8 +86,8 @@ def show(ranked: PupilList) -> None:
     say(
         msg(
             "Pupils of {year}: {n}. On the list: {places}.",
-            places=len(ranked.pupils),
-            n=ranked.group.n,
+            places=count(len(ranked.pupils)),
+            n=count(ranked.group.n),
             year=ranked.year,
         )
     )
