@@ -261,14 +261,21 @@ class _Csv:
     def encode(self, batch: Any) -> Any:
         pa = arrow()
         sink = pa.BufferOutputStream()
-        batch = batch.cast(self._schema)
-        columns = [rewritten(column, MAY_RUN, guarded) for column in batch.columns]
+        columns = [_guarded(column).cast(field.type) for column, field in zip(batch.columns, self._schema, strict=True)]
         batch = pa.RecordBatch.from_arrays(columns, schema=self._schema)
         pa.csv.write_csv(batch, sink, pa.csv.WriteOptions(include_header=False))
         return sink.getvalue()
 
     def write(self, encoded: Any) -> None:
         self._file.write(encoded)
+
+
+def _guarded(column: Any) -> Any:
+    """A column without texts that a spreadsheet would run; of words that repeat, each is looked at once."""
+    pa = arrow()
+    if not pa.types.is_dictionary(column.type):
+        return rewritten(column, MAY_RUN, guarded)
+    return pa.DictionaryArray.from_arrays(column.indices, rewritten(column.dictionary, MAY_RUN, guarded))
 
 
 class _Ndjson:
