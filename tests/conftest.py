@@ -7,10 +7,17 @@ import socket
 from pathlib import Path
 
 import pytest
+from hypothesis import HealthCheck, settings
 
 from farol.workbook.sample import write_sample
 
 PROJECT = Path(__file__).resolve().parents[1]
+
+# How fast a machine is, and which examples chance draws, say nothing of a promise. So each run tries the same examples,
+# however long they take. `--hypothesis-profile=search` draws others.
+settings.register_profile("search", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.register_profile("same", settings.get_profile("search"), derandomize=True)
+settings.load_profile("same")
 
 
 @pytest.fixture(scope="session")
