@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from farol.accounts.audit import latest
-from farol.accounts.users import invited
+from farol.accounts.users import create_user, invited
 from farol.accounts.viewer import UserRole
 from farol.cli.serve import announce
 from farol.cli.users import UserRoleName
@@ -54,6 +54,13 @@ def test_users_are_listed_with_role_classes_and_state(run: Run) -> None:
     assert (listed[1]["role"], listed[1]["classes"], listed[1]["state"]) == ("reader", [], "disabled")
     assert LINK.fullmatch(run("users", "reset", "bia")[0].strip())
     assert json.loads(run("users", "list", "--format", "json")[0])[1]["state"] == "invited"
+
+
+def test_a_user_was_made_on_a_day_of_the_school(run: Run, tmp_path: Path) -> None:
+    evening = datetime(2026, 1, 1, 1, tzinfo=UTC)  # of the last day of 2025 in São Paulo
+    with Store.open(Settings(data=tmp_path / "data").store_url) as store:
+        create_user(store, "ana", "Ana", UserRole.administrator, (), at=evening)
+    assert " 31/12/2025 " in run("users", "list")[0]
 
 
 def test_what_a_command_does_to_users_is_audited(run: Run, tmp_path: Path) -> None:

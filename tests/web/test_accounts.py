@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
+from zoneinfo import ZoneInfo
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe
@@ -264,6 +265,16 @@ def test_the_audit_is_filtered_and_exported(client: Client) -> None:
     assert client.get("/administration/audit?from=2020-01-01&to=2020-01-02&lang=en").text.count("<tr") == 0
     for no_day in ("from=soon", "to=9999-12-31", "from=0001-01-01"):
         assert client.get(f"/administration/audit?{no_day}").status_code == 422
+
+
+@pytest.mark.parametrize("zone", ["Pacific/Pago_Pago", "Pacific/Kiritimati"])  # never of the same day
+def test_a_copy_of_the_audit_is_named_by_the_schools_day(place: Settings, zone: str) -> None:
+    with running(create_app(place.model_copy(update={"timezone": zone}))) as client:
+        sign_in(client, "ana")
+        before = datetime.now(ZoneInfo(zone)).date()
+        told = client.get("/administration/audit.csv").headers["content-disposition"]
+        after = datetime.now(ZoneInfo(zone)).date()
+    assert told in {f'attachment; filename="farol-audit-{day}.csv"' for day in (before, after)}
 
 
 def test_the_audit_finds_a_pupil_by_any_spelling_of_the_code(client: Client, place: Settings) -> None:

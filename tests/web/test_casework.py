@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from datetime import datetime
 from html import unescape
 from pathlib import Path
 from typing import Any, cast
@@ -220,6 +221,15 @@ def test_a_form_of_another_kind_is_refused_in_words(school: School, form: dict[s
 @pytest.mark.parametrize("year", ["20x4", "99999999999999999999", "1", "0" + "20249" * 1000, "02024" + "9" * 20])
 def test_a_case_of_no_school_year_is_refused(school: School, year: str) -> None:
     assert school.post("/pupils/RA-1/cases", year=year).status_code == 422
+
+
+def test_a_case_without_a_year_is_of_the_year_at_the_school(school: School) -> None:
+    zone = school.app.state.service.timezone
+    before = datetime.now(zone).year
+    assert school.post("/pupils/RA-1/cases").status_code == 200
+    with school.store.engine.connect() as connection:
+        year = connection.exec_driver_sql("SELECT year FROM cases").scalar()
+    assert year in (before, datetime.now(zone).year)
 
 
 def test_what_is_seen_and_changed_is_in_the_audit(school: School) -> None:

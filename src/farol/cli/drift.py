@@ -170,7 +170,7 @@ def _panel(file: Path, bundle: Bundle, settings: Settings, year: int | None, out
 
     task, columns = bundle.task_spec, frozenset(bundle.inputs.columns)
     without = year is None and not FeaturePlan.of(bundle.profile, task).needs_year
-    assumed = datetime.now(UTC).year if without else year
+    assumed = datetime.now(ZoneInfo(settings.timezone)).year if without else year
     needs = SheetNeeds(pupils=False, columns=columns, year=assumed, task=bundle.task)
     panel = open_panel(file, bundle.profile, settings, needs).of_year(year)
     if unknown := unknown_features(bundle, panel):

@@ -7,6 +7,7 @@ import re
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 from typing import TYPE_CHECKING, Annotated
+from zoneinfo import ZoneInfo
 
 import typer
 from rich.table import Table
@@ -80,7 +81,7 @@ def list_(output: FormatOption = Format.text, data: DataOption = None) -> None:
     settings = read_settings(data=data)
     with Store.open(settings.store_url, existing=True) as store:
         keys = Keys(store).all()
-    now = datetime.now(UTC)
+    now, zone = datetime.now(UTC), ZoneInfo(settings.timezone)
     if output is Format.json:
         say_json(json.dumps([_as_dict(key, now) for key in keys], ensure_ascii=False, indent=2))
         return
@@ -91,8 +92,9 @@ def list_(output: FormatOption = Format.text, data: DataOption = None) -> None:
     for heading in (_("begins with"), _("role"), _("name"), _("created"), _("expires"), _("state")):
         table.add_column(heading)
     for key in keys:
-        days = [day(at.date()).render(terminal_locale()) if at else "–" for at in (key.created, key.expires)]
-        table.add_row(key.prefix, key.role.value, key.name, *days, _STATES[_state(key, now)])
+        days = [at and day(at.astimezone(zone).date()) for at in (key.created, key.expires)]
+        shown = (each.render(terminal_locale()) if each else "–" for each in days)
+        table.add_row(key.prefix, key.role.value, key.name, *shown, _STATES[_state(key, now)])
     print_table(table)
 
 

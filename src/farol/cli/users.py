@@ -6,6 +6,7 @@ import json
 from datetime import UTC, datetime
 from enum import StrEnum
 from typing import TYPE_CHECKING, Annotated
+from zoneinfo import ZoneInfo
 
 import typer
 from rich.table import Table
@@ -75,7 +76,8 @@ def list_(output: FormatOption = Format.text, data: DataOption = None) -> None:
     from farol.accounts.users import all_accounts
     from farol.store.database import Store
 
-    with Store.open(read_settings(data=data).store_url, existing=True) as store:
+    settings = read_settings(data=data)
+    with Store.open(settings.store_url, existing=True) as store:
         accounts = all_accounts(store)
     if output is Format.json:
         say_json(json.dumps([_as_dict(account) for account in accounts], ensure_ascii=False, indent=2))
@@ -88,7 +90,7 @@ def list_(output: FormatOption = Format.text, data: DataOption = None) -> None:
         table.add_column(heading)
     for account in accounts:
         user = account.user
-        created = day(account.created.date()).render(terminal_locale())
+        created = day(account.created.astimezone(ZoneInfo(settings.timezone)).date()).render(terminal_locale())
         classes = ", ".join(sorted(user.classes)) or "–"
         table.add_row(user.login, user.name, _ROLES[user.role], classes, created, _STATES[_state(account)])
     print_table(table)

@@ -244,7 +244,8 @@ def audit_csv(
     headings = [_("When"), _("Who"), _("What they did"), _("With what"), _("Pupil"), _("More")]
     text = form.start + form.lines([list(map(str, headings)), *(_row(frame.reader, line, names) for line in lines)])
     record(frame.store, frame.viewer, Action.exported, "audit", at=frame.now, details=f"{len(lines)}")
-    headers = {"Content-Disposition": f'attachment; filename="farol-audit-{frame.now.date()}.csv"'}
+    day = frame.now.astimezone(frame.service.timezone).date()
+    headers = {"Content-Disposition": f'attachment; filename="farol-audit-{day}.csv"'}
     return Response(text, media_type="text/csv; charset=utf-8", headers=headers)
 
 

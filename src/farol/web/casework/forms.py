@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
-from datetime import date, datetime, timedelta
+from datetime import date, timedelta
 from typing import Annotated, Any
 
 from fastapi import Depends, Request
@@ -201,10 +201,10 @@ def refused(words: CaseWords, error: InputError) -> Typed:
     return Typed(" ".join(map(words.text, parts)), words.text(error.fix) if error.fix else "")
 
 
-def school_year(text: str, now: datetime) -> int:
+def school_year(text: str, today: date) -> int:
     """The year that a form names, else this one. InputError for what is no school year."""
     if not text:
-        return now.year
+        return today.year
     if not (text.isascii() and text.isdigit() and len(text) == 4 and 1990 <= int(text) <= 2100):
         raise InputError(msg("The form names no school year."), fix=msg("Load the page again."))
     return int(text)

@@ -150,7 +150,7 @@ def _flag_several(asked: Visit, form: FormData, students: Sequence[str]) -> Resp
         raise InputError(_NOT_FOR_THEM, fix=_ANOTHER_PERSON)
     due = parse_day(sent_text(form, "due"), msg("Due")) or asked.words.today + timedelta(days=USUAL_DAYS)
     comment = plain_text(sent_text(form, "comment"), msg("Comment"))
-    year, state = school_year(sent_text(form, "year"), asked.now), CaseState(owner=owner, due=due)
+    year, state = school_year(sent_text(form, "year"), asked.words.today), CaseState(owner=owner, due=due)
     opened = open_cases(asked.store, asked.viewer, groups, year, state, at=asked.now, comment=comment)
     return see_other(asked.reader, "/cases", flagged=str(len(opened.new)), already=str(len(opened.already)))
 

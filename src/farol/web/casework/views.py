@@ -59,7 +59,7 @@ def open_case(request: Request, student: str, form: Sent) -> Response:
             return asked.nothing()
         state = first_state(form, asked.words, groups[student], asked.viewer.id)
         comment = plain_text(sent_text(form, "comment"), msg("Why, or what to do first"))
-        year = school_year(sent_text(form, "year"), asked.now)
+        year = school_year(sent_text(form, "year"), asked.words.today)
         open_cases(asked.store, asked.viewer, [student], year, state, at=asked.now, comment=comment)
         current = next(case for case in cases_of_pupil(asked.store, asked.viewer, student) if case.year == year)
         return see_other(asked.reader, f"/cases/{current.id}")
