@@ -28,6 +28,11 @@ def words(answer: httpx.Response) -> str:
     return " ".join(unescape(re.sub(r"<[^>]+>", " ", content)).split())
 
 
+def lasting(page: str) -> str:
+    """A page without its nonces, whose letters chance draws for each answer."""
+    return re.sub(r"(nonce=\"|nonce-)[\w-]+", r"\1", page)
+
+
 def heading(answer: httpx.Response) -> str:
     match = re.search(r"<h1>(.*?)</h1>", answer.text, re.DOTALL)
     assert match is not None

@@ -16,6 +16,7 @@ from farol.casework.cases import CaseState, GivenSupport, open_cases
 from farol.casework.steps import Step
 from farol.store.tables import pupil_answers, pupil_years
 from tests.casework.site import ana, answer_row, bia, director, leo, year_row
+from tests.web.sent import lasting
 from tests.web.test_casework import School, running, school, words
 
 __all__ = ["running", "school"]
@@ -40,7 +41,8 @@ def busy(school: School) -> School:
 
 def pupils_in(text: str) -> list[str]:
     """The pupils that a page names."""
-    return [student for student in ("RA-1", "RA-2", "RA-3", "RA-4", "RA-5") if student in text]
+    kept = lasting(text)
+    return [student for student in ("RA-1", "RA-2", "RA-3", "RA-4", "RA-5") if student in kept]
 
 
 def test_a_list_shows_what_its_viewer_may_see(busy: School) -> None:
@@ -49,7 +51,7 @@ def test_a_list_shows_what_its_viewer_may_see(busy: School) -> None:
         assert pupils_in(busy.get(path, bia).text) == ["RA-1", "RA-3"], path
     text = words(busy.get("/cases", ana).text)
     assert "1 case is open. 1 of them is late." in text
-    assert "3C" not in busy.get("/cases", ana).text
+    assert "3C" not in lasting(busy.get("/cases", ana).text)
     assert "3 cases are open" in words(busy.get("/cases", leo).text)
 
 
@@ -74,7 +76,7 @@ def test_a_site_without_cases_says_where_they_begin(school: School) -> None:
 def test_what_is_due_is_parted_into_mine_and_others(busy: School) -> None:
     text = words(busy.get("/cases/due", bia).text)
     assert text.index("For me") < text.index("RA-3") < text.index("For others") < text.index("RA-1")
-    assert "RA-4" not in busy.get("/cases/due", director).text
+    assert "RA-4" not in pupils_in(busy.get("/cases/due", director).text)
 
 
 def test_the_sheet_says_who_gets_what_from_whom(busy: School) -> None:
@@ -129,7 +131,7 @@ def test_several_cases_change_at_once_each_by_its_rules(busy: School) -> None:
     text = words(answer.text)
     assert answer.status_code == 422
     assert "RA-1: A plan says which support the pupil gets." in text
-    assert "RA-4" not in answer.text
+    assert "RA-4" not in pupils_in(answer.text)
     assert busy.post("/cases/bulk", bia, case=[ids["RA-3"]], owner="u-ana").status_code == 422
     due = (NOW.date() + timedelta(9)).isoformat()
     answer = busy.post("/cases/bulk", director, case=[ids["RA-1"], ids["RA-3"]], owner="u-bia", due=due)

@@ -36,6 +36,7 @@ from tests.played import LATER, play
 from tests.school.invented import TASK, answer, fill
 from tests.waiting import eventually
 from tests.web.conftest import serving, serving_app
+from tests.web.sent import lasting
 from tests.web.site import settings_in
 
 CAPACITY = "Quantos alunos a equipe consegue atender?"
@@ -221,7 +222,7 @@ def test_what_is_asked_for_other_classes_changes_no_count(
 
     def pages() -> list[str]:
         query = {"class": mine, "by": "all", "show": "all"}
-        return [re.sub(r'nonce="[^"]+"', "", school.get(path, params=query).text) for path in paths]
+        return [lasting(school.get(path, params=query).text) for path in paths]
 
     before = pages()
     changed = pupil_years.update().where(pupil_years.c["class"] == other)
