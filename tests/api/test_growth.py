@@ -7,6 +7,7 @@ normalisation and `list.count`. Memory is the peak of what Python allocates.
 from __future__ import annotations
 
 import asyncio
+import gc
 import random
 import re
 import sys
@@ -57,6 +58,7 @@ def counted() -> Iterator[Work]:
         work.units += len(text) ** 2 // 100
         return before(form, text)
 
+    gc.disable()  # else what ends meanwhile of others' garbage would be counted, too
     sys.setprofile(work.called)
     unicodedata.normalize = normalize
     try:
@@ -64,12 +66,14 @@ def counted() -> Iterator[Work]:
     finally:
         sys.setprofile(None)
         unicodedata.normalize = before
+        gc.enable()
 
 
 @contextmanager
 def allocated() -> Iterator[Work]:
     """Memory in place of calls: the peak of what Python allocates beside what it has."""
     memory = Work()
+    gc.collect()
     tracemalloc.start()
     before, _ = tracemalloc.get_traced_memory()
     try:

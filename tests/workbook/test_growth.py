@@ -48,5 +48,5 @@ def test_a_file_costs_no_more_than_its_length(name: str, tmp_path: Path) -> None
         return seconds(path)
 
     cost(100)
-    small, large = map(cost, SIZES)
-    assert large <= 2 * GROWTH * small + NOISE
+    before, large, after = map(cost, (*SIZES, SIZES[0]))
+    assert large <= 2 * GROWTH * max(before, after) + NOISE  # others may come or go meanwhile, and slow one down
