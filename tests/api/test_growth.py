@@ -378,7 +378,7 @@ WHOLE = {
     "/account/password": (900_000, 1),
     "/cases/bulk": (900_000, 2),
     SEND: (40_000_000, 1),
-    LINES: (20_000_000, 0.2),
+    LINES: (30_000_000, 0.2),
 }
 """Bytes of a body, and how many times as much memory it may take: of lines and uploads next to nothing stays in memory
 but 1 MB of each file."""
