@@ -93,14 +93,17 @@ def test_compose_is_closed_to_names_and_pages_of_others(tmp_path: Path) -> None:
     with started([str(FAROL), "serve"], environment, tmp_path, umask=0o022) as (base, _):
 
         def status(path: str, host: str, **headers: str) -> int:
-            return httpx.post(base + path, json=PUPIL, headers={"Host": host, **headers}).status_code
+            return httpx.post(base + path, json=PUPIL, headers={"Host": host, **headers}, timeout=30).status_code
 
         for host in ("attacker.example", "127.0.0.1.attacker.example", "localhost.attacker.example", "xlocalhost"):
             assert status("/predict", host) == 400, host
         for host in ("localhost", "127.0.0.1:8000", "farol"):
             assert status("/predict", host) == 503, host  # there is no model yet
         page = httpx.post(
-            f"{base}/predict", content=b"a=1", headers={"Origin": "http://attacker.example", "Host": "localhost"}
+            f"{base}/predict",
+            content=b"a=1",
+            headers={"Origin": "http://attacker.example", "Host": "localhost"},
+            timeout=30,
         )
         assert page.status_code == 403
         assert not modes_below(data)
@@ -117,8 +120,11 @@ def test_the_unit_leaves_nothing_to_others_and_no_core(tmp_path: Path) -> None:
     command = shlex.split(unit["ExecStart"][0].replace("/opt/farol/bin/farol", str(FAROL)))
     umask, core = int(unit["UMask"][0], 8), int(unit["LimitCORE"][0])
     with started(command, moved, state, umask=umask, core=core) as (base, process):
-        assert httpx.post(f"{base}/predict", json=PUPIL).status_code == 503
-        assert httpx.post(f"{base}/predict", json=PUPIL, headers={"Host": "attacker.example"}).status_code == 400
+        assert httpx.post(f"{base}/predict", json=PUPIL, timeout=30).status_code == 503
+        assert (
+            httpx.post(f"{base}/predict", json=PUPIL, headers={"Host": "attacker.example"}, timeout=30).status_code
+            == 400
+        )
         limits = Path(f"/proc/{process.pid}/limits").read_text()
         assert re.search(r"^Max core file size +0 +0 ", limits, re.MULTILINE)
         assert not modes_below(state)

@@ -21,7 +21,7 @@ SEED = 2024
 
 
 def assert_clean(summary: Summary, base: str, *, cases: int) -> None:
-    paths = httpx.get(f"{base}/openapi.json").json()["paths"]
+    paths = httpx.get(f"{base}/openapi.json", timeout=30).json()["paths"]
     assert summary.operations == sum(len(methods) for methods in paths.values())
     assert summary.tested == summary.operations, summary.output
     assert (summary.failures, summary.errors) == ((), ()), summary.output
@@ -35,7 +35,7 @@ def test_no_operation_fails_any_check_while_there_is_no_key(free_port: int, trai
             server.base,
             cases=1,
         )
-        assert httpx.get(f"{server.base}/ready").status_code == 200
+        assert httpx.get(f"{server.base}/ready", timeout=30).status_code == 200
 
 
 def test_no_operation_fails_any_check_where_keys_are_asked_for(free_port: int, trained: Path, tmp_path: Path) -> None:
@@ -46,7 +46,7 @@ def test_no_operation_fails_any_check_where_keys_are_asked_for(free_port: int, t
         assert_clean(
             run_abuse(server.base, tmp_path, examples=EXAMPLES, seed=SEED + 1, key=text), server.base, cases=20
         )
-        assert httpx.get(f"{server.base}/models").status_code == 401
+        assert httpx.get(f"{server.base}/models", timeout=30).status_code == 401
 
 
 @pytest.mark.parametrize(

@@ -102,21 +102,22 @@ def test_nothing_is_sent_elsewhere_whatever_the_environment_says(monkeypatch: py
 
 def test_uvicorn_serves_the_app_by_its_name(free_port: int, trained: Path, tmp_path: Path) -> None:
     with serving(free_port, trained, tmp_path) as server:
-        answer = httpx.post(f"{server.base}/predict", json=PUPIL)
+        answer = httpx.post(f"{server.base}/predict", json=PUPIL, timeout=30)
         assert answer.status_code == 200
         assert answer.json()["prediction_label"].startswith("Aluno")
         endless = httpx.post(
             f"{server.base}/predict",
             content=(b" " * 65_536 for _ in range(100)),
             headers={"Content-Type": "application/json"},
+            timeout=30,
         )
         assert endless.status_code == 413
         deep = httpx.post(
-            f"{server.base}/predict", content=b"[" * 900_000, headers={"Content-Type": "application/json"}
+            f"{server.base}/predict", content=b"[" * 900_000, headers={"Content-Type": "application/json"}, timeout=30
         )
         assert deep.status_code == 400
-        assert httpx.get(f"{server.base}/").status_code == 200
-        with httpx.Client() as client:  # a body after HEAD would be taken for the next answer
+        assert httpx.get(f"{server.base}/", timeout=30).status_code == 200
+        with httpx.Client(timeout=30) as client:  # a body after HEAD would be taken for the next answer
             for address in ("/health", "/monitoring/predictions.csv", "/static/farol.css", "/health"):
                 head = client.head(f"{server.base}{address}")
                 assert (head.status_code, head.content) == (200, b"")
@@ -126,8 +127,8 @@ def test_uvicorn_serves_the_app_by_its_name(free_port: int, trained: Path, tmp_p
 
 def test_probes_by_http_1_0_and_head_work_on_every_get_route(free_port: int, trained: Path, tmp_path: Path) -> None:
     with serving(free_port, trained, tmp_path) as server:
-        version = httpx.get(f"{server.base}/v2/models/current").json()["versions"][0]
-        paths = httpx.get(f"{server.base}/openapi.json").json()["paths"]
+        version = httpx.get(f"{server.base}/v2/models/current", timeout=30).json()["versions"][0]
+        paths = httpx.get(f"{server.base}/openapi.json", timeout=30).json()["paths"]
         filled = {"{task}": "current", "{name}": "current", "{version}": version}
         addresses = [re.sub("{[a-z]+}", lambda given: filled[given[0]], path) for path in paths if "get" in paths[path]]
         assert len(addresses) > 15
@@ -146,7 +147,7 @@ def test_sigterm_lets_what_is_under_way_be_stored_and_answered(free_port: int, t
     broken: list[int] = []
 
     def ask(base: str) -> None:
-        with httpx.Client() as client:
+        with httpx.Client(timeout=30) as client:
             for number in range(2_000):
                 try:
                     response = client.post(f"{base}/predict", json=PUPIL)

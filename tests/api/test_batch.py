@@ -326,7 +326,7 @@ def server(trained: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[
 
 def total(server: Server) -> float:
     """Predictions that the service counted."""
-    text = httpx.get(f"{server.base}/metrics").text
+    text = httpx.get(f"{server.base}/metrics", timeout=30).text
     return sum(float(line.split()[-1]) for line in text.splitlines() if line.startswith("farol_predictions_total"))
 
 
@@ -394,4 +394,4 @@ def test_when_a_caller_leaves_every_answered_row_is_stored(server: Server) -> No
         while not answer.readline().startswith(b"{"):
             pass
     assert total(server) == counted + 1
-    assert httpx.post(f"{server.base}/predict/batch", json=[PUPIL]).json()[0]["status"] == 200
+    assert httpx.post(f"{server.base}/predict/batch", json=[PUPIL], timeout=30).json()[0]["status"] == 200

@@ -220,7 +220,10 @@ def test_the_docs_work_in_a_browser_with_nothing_from_elsewhere(
         answered.wait_for()
         assert "200" in answered.inner_text()
         assert "Student is" in answered.inner_text(), "the page's language is the answer's"
-        assert httpx.get(f"{server.base}/monitoring/predictions").json()["predictions"][0]["features"] == ORIGINAL
+        assert (
+            httpx.get(f"{server.base}/monitoring/predictions", timeout=30).json()["predictions"][0]["features"]
+            == ORIGINAL
+        )
     assert console == []
     assert all(url.startswith((server.base, "data:")) for url in requested)
 

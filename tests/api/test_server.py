@@ -76,7 +76,7 @@ def test_headers_without_end_are_cut_off(port: int, piece: bytes) -> None:
     begin = BEGIN + (b"" if piece.startswith(b"X") else b"X-Filler: ")
     answer = sent(port, begin, *[piece] * 400)
     assert answer == b"" or answer.startswith(b"HTTP/1.1 431 "), answer
-    assert httpx.get(f"http://127.0.0.1:{port}/health").status_code == 200
+    assert httpx.get(f"http://127.0.0.1:{port}/health", timeout=30).status_code == 200
 
 
 def test_an_address_without_end_is_cut_off(port: int) -> None:
@@ -92,7 +92,7 @@ def test_an_address_with_bytes_that_no_address_has_is_refused(port: int) -> None
 
 
 def test_bodies_do_not_count_and_a_second_request_begins_anew(port: int) -> None:
-    with httpx.Client(base_url=f"http://127.0.0.1:{port}") as client:
+    with httpx.Client(base_url=f"http://127.0.0.1:{port}", timeout=30) as client:
         for _ in range(3):
             spaces = b" " * (2 * MOST_HEAD_BYTES)
             answer = client.post(

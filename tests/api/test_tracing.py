@@ -81,9 +81,9 @@ def test_a_request_has_a_span_and_so_has_storing_its_row(
     free_port: int, trained: Path, tmp_path: Path, received: Received
 ) -> None:
     with serving(free_port, trained, tmp_path, FAROL_OTLP_ENDPOINT=f"http://127.0.0.1:{received.port}/") as server:
-        answer = httpx.post(f"{server.base}/predict", json=PUPIL)
-        httpx.get(f"{server.base}/models/current")
-        httpx.get(f"{server.base}/there-is-nothing/here")
+        answer = httpx.post(f"{server.base}/predict", json=PUPIL, timeout=30)
+        httpx.get(f"{server.base}/models/current", timeout=30)
+        httpx.get(f"{server.base}/there-is-nothing/here", timeout=30)
     assert {path for path, _, _ in received.requests} == {"/v1/traces"}
     (request,) = named(received, "POST /predict")
     assert request.kind == Span.SPAN_KIND_SERVER

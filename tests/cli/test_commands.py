@@ -510,7 +510,7 @@ def test_serve_answers_and_stops_when_asked(folder: Path, free_port: int) -> Non
     try:
         base = f"http://127.0.0.1:{free_port}"
         await_answer(base, server)
-        assert httpx.get(f"{base}/ready").status_code == 200
+        assert httpx.get(f"{base}/ready", timeout=30).status_code == 200
     finally:
         server.send_signal(signal.SIGTERM)
         printed, _ = server.communicate(timeout=30)

@@ -133,11 +133,11 @@ def test_serve_asks_for_the_key_and_logs_each_request_as_json(tmp_path: Path, fr
     base = f"http://127.0.0.1:{free_port}"
     try:
         await_answer(base, server)
-        assert httpx.get(f"{base}/models").status_code == 401
-        assert httpx.get(f"{base}/models?x=1", auth=("anyone", text)).status_code == 200
+        assert httpx.get(f"{base}/models", timeout=30).status_code == 401
+        assert httpx.get(f"{base}/models?x=1", auth=("anyone", text), timeout=30).status_code == 200
         with Store.open(settings.store_url) as store:
             Keys(store).revoke(key.prefix, datetime.now(UTC))
-        eventually(lambda: httpx.get(f"{base}/models", headers={"X-API-Key": text}).status_code == 401)
+        eventually(lambda: httpx.get(f"{base}/models", headers={"X-API-Key": text}, timeout=30).status_code == 401)
     finally:
         server.send_signal(signal.SIGTERM)
         printed, logged = server.communicate(timeout=30)

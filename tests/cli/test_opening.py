@@ -83,11 +83,11 @@ def test_open_starts_shows_and_ends_by_its_button(tmp_path: Path) -> None:
         again = run_open(tmp_path)  # whatever port it would take: this one is there already
         assert (again.returncode, again.stdout) == (0, f"Farol is running already: {base}\n")
         assert shown(tmp_path) == [f"{base}/"] * 2
-        assert 'action="/administration/stop"' in httpx.get(f"{base}/administration").text
+        assert 'action="/administration/stop"' in httpx.get(f"{base}/administration", timeout=30).text
         elsewhere = {"Origin": "https://elsewhere.example"}
-        assert httpx.post(f"{base}/administration/stop", headers=elsewhere).status_code == 403
+        assert httpx.post(f"{base}/administration/stop", headers=elsewhere, timeout=30).status_code == 403
         assert process.poll() is None
-        ended = httpx.post(f"{base}/administration/stop?lang=en", headers={"Origin": base})
+        ended = httpx.post(f"{base}/administration/stop?lang=en", headers={"Origin": base}, timeout=30)
         assert ended.status_code == 200
         assert "Farol has ended" in ended.text
         assert process.wait(30) == 0
@@ -105,7 +105,7 @@ def test_open_passes_over_a_port_of_another_program(tmp_path: Path) -> None:
         with opened(tmp_path, FAROL_PORT=str(port)) as process:
             chosen = shown(tmp_path)[-1]
             assert chosen not in (f"http://127.0.0.1:{port}/", "")
-            assert httpx.get(f"{chosen}health").json()["status"] == "alive"
+            assert httpx.get(f"{chosen}health", timeout=30).json()["status"] == "alive"
             process.send_signal(signal.SIGINT)
             assert process.wait(30) == 0
         assert not (tmp_path / "data" / NOTE).exists()

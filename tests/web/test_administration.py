@@ -279,6 +279,6 @@ def test_the_overview_answers_while_the_database_is_away(tmp_path: Path) -> None
     settings = settings_in(tmp_path, database_url=f"sqlite:///{tmp_path / 'file' / 'farol.db'}")
     Registry(settings.artifacts).promote("current", make_bundle(settings.artifacts).name)
     with serving(settings) as address:
-        page = httpx.get(f"{address}{PATH}", headers=OURS)
+        page = httpx.get(f"{address}{PATH}", headers=OURS, timeout=30)
     assert page.status_code == 200
     assert "The database cannot be used" in page.text

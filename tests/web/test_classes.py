@@ -116,8 +116,8 @@ def test_eighty_classes_are_few_screens_of_a_phone(chromium: Browser, tmp_path: 
 def test_of_thousands_of_classes_one_is_typed(tmp_path: Path) -> None:
     rows = [answer(f"RA-{room}", **{"class": f"T{room}"}) for room in range(1_000)]
     with serving(served(tmp_path, rows)) as address:
-        page = httpx.get(f"{address}/pupils", params={"by": "all", "class": "T17", "show": "all"}).text
-        every = httpx.get(f"{address}/pupils", params={"by": "all"})
+        page = httpx.get(f"{address}/pupils", params={"by": "all", "class": "T17", "show": "all"}, timeout=30).text
+        every = httpx.get(f"{address}/pupils", params={"by": "all"}, timeout=30)
     assert '<input id="class" name="class" value="T17" maxlength="100">' in page
     assert 'href="/pupils/RA-17"' in page
     assert 'href="/pupils/RA-18"' not in page

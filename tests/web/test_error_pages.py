@@ -191,18 +191,18 @@ def test_a_failed_button_offers_no_link_that_presses_it_again(web: httpx.Client)
 
 
 def test_without_a_key_the_browser_asks_and_the_page_says_why(locked: tuple[str, str]) -> None:
-    answer = httpx.get(locked[0], headers=BROWSER)
+    answer = httpx.get(locked[0], headers=BROWSER, timeout=30)
     page = told(answer, 401, "A key is needed")
     assert answer.headers["www-authenticate"] == 'Basic realm="Farol", charset="UTF-8"'
     assert "which may be anything, and a password: that is your key." in page
     assert "Bearer" not in page
-    assert httpx.get(locked[0]).json()["error"]["code"] == "key_needed"
+    assert httpx.get(locked[0], timeout=30).json()["error"]["code"] == "key_needed"
 
 
 def test_a_key_that_may_not_is_told_which_may(locked: tuple[str, str]) -> None:
     address, key = locked
     headers = BROWSER | {"Authorization": "Basic " + base64.b64encode(f"x:{key}".encode()).decode()}
-    page = told(httpx.get(address, headers=headers), 403, "This is not allowed")
+    page = told(httpx.get(address, headers=headers, timeout=30), 403, "This is not allowed")
     assert "Use a key of the role read." in page
     assert "A browser keeps the key it was given." in page
     assert key not in page
@@ -211,8 +211,8 @@ def test_a_key_that_may_not_is_told_which_may(locked: tuple[str, str]) -> None:
 def test_who_asks_too_often_is_told_how_long_to_wait(tmp_path: Path) -> None:
     settings = settings_in(tmp_path, rate_limit=0.01, rate_burst=1)
     with serving(settings) as address:
-        assert httpx.get(address, headers=BROWSER).status_code == 200
-        answer = httpx.get(address, headers=BROWSER)
+        assert httpx.get(address, headers=BROWSER, timeout=30).status_code == 200
+        answer = httpx.get(address, headers=BROWSER, timeout=30)
     page = told(answer, 429, "One moment, please")
     assert f"Wait {answer.headers['retry-after']} s, then load the page again." in page
     assert 'href="">Load the page again' in page
@@ -233,7 +233,7 @@ def test_a_fault_of_ours_is_one_page_without_its_words(
 
     monkeypatch.setattr(views, "home_values", fail)
     with caplog.at_level(logging.CRITICAL, "farol.api"), serving(settings_in(tmp_path)) as address:
-        answer = httpx.get(address, headers=BROWSER)
+        answer = httpx.get(address, headers=BROWSER, timeout=30)
     page = told(answer, 500, "Something went wrong")
     assert "RA-77" not in page + caplog.text
     assert "RuntimeError" not in page
@@ -244,7 +244,7 @@ def test_a_store_that_is_away_is_told_with_when_to_come_again(tmp_path: Path, ca
     (tmp_path / "file").write_text("")
     settings = settings_in(tmp_path, database_url=f"sqlite:///{tmp_path / 'file' / 'farol.db'}")
     with caplog.at_level(logging.ERROR, "farol.web"), serving(settings) as address:
-        answer = httpx.get(f"{address}/monitoring/results", headers=BROWSER)
+        answer = httpx.get(f"{address}/monitoring/results", headers=BROWSER, timeout=30)
     page = told(answer, 503, "Not available right now")
     assert answer.headers["retry-after"] == "2"
     assert str(tmp_path) not in page
@@ -264,7 +264,7 @@ def test_an_error_of_another_kind_is_a_fault_of_ours(tmp_path: Path, monkeypatch
 
     monkeypatch.setattr(views, "home_values", fail)
     with serving(settings_in(tmp_path)) as address:
-        assert "It is damaged." in told(httpx.get(address, headers=BROWSER), 500, "Something went wrong")
+        assert "It is damaged." in told(httpx.get(address, headers=BROWSER, timeout=30), 500, "Something went wrong")
 
 
 def test_what_is_said_twice_in_a_refusal_is_shown_once() -> None:

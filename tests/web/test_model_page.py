@@ -62,7 +62,7 @@ def page(tmp_path_factory: pytest.TempPathFactory) -> str:
     settings = settings_in(tmp_path_factory.mktemp("model"))
     Registry(settings.artifacts).promote("next-year", make_bundle(settings.artifacts, "next-year", report=REPORT).name)
     with serving(settings) as address:
-        return httpx.get(f"{address}/models/next-year/about", headers={"Accept-Language": "pt-BR"}).text
+        return httpx.get(f"{address}/models/next-year/about", headers={"Accept-Language": "pt-BR"}, timeout=30).text
 
 
 def test_the_page_says_how_often_it_is_right(page: str) -> None:

@@ -462,7 +462,7 @@ def test_what_is_usual_sets_no_pupil_apart_in_the_list(tmp_path: Path) -> None:
     ]
     with Store.open(settings.store_url) as store:
         fill(store, [answer("RA-1", reasons=json.dumps(stored), raising=",MATEMATICA,IEG,")])
-    with serving(settings) as address, httpx.Client(base_url=address, params={"lang": "pt-BR"}) as client:
+    with serving(settings) as address, httpx.Client(base_url=address, params={"lang": "pt-BR"}, timeout=30) as client:
         listed = words(client.get("/pupils", params={"by": "all"}).text)
         page = words(client.get("/pupils/RA-1").text)
     assert "Engajamento: 2 (comum: 6)" in listed or "engajamento: 2 (comum: 6)" in listed

@@ -29,7 +29,7 @@ def broken_web(tmp_path_factory: pytest.TempPathFactory) -> Iterator[httpx.Clien
     (folder / "file").write_text("")
     settings = settings_in(folder, database_url=f"sqlite:///{folder / 'file' / 'farol.db'}", locale="en")
     Registry(settings.artifacts).promote("current", make_bundle(settings.artifacts).name)
-    with serving(settings) as address, httpx.Client(base_url=address) as client:
+    with serving(settings) as address, httpx.Client(base_url=address, timeout=30) as client:
         yield client
 
 
@@ -138,7 +138,7 @@ def test_the_introduction_says_what_is_served(web: httpx.Client) -> None:
 def test_the_example_is_answered_by_the_service(web: httpx.Client) -> None:
     page = web.get("/").text.replace("&#34;", '"').replace("&#39;", "'")
     address, body = re.findall(r"curl -X POST (\S+) .*?-d '(\{.*?\})'", page, flags=re.DOTALL)[0]
-    answer = httpx.post(address, content=body, headers={"Content-Type": "application/json"})
+    answer = httpx.post(address, content=body, headers={"Content-Type": "application/json"}, timeout=30)
     assert answer.status_code == 200
     assert address.endswith("/tasks/next-year/predict")
 
