@@ -17,8 +17,9 @@ from farol.model.registry import Registry
 from farol.store.database import Store
 from farol.store.keys import Keys, Role, make_key
 from tests.abuse import RULES, checks, run_abuse
-from tests.api.server import free_address, serving
+from tests.api.server import serving
 from tests.bundles import make_bundle
+from tests.ports import held_port
 
 
 def main() -> int:
@@ -38,7 +39,7 @@ def main() -> int:
             data = Path(name) / ("keyed" if keyed else "open")
             data.mkdir()
             text = _key(data) if keyed else None
-            with serving(free_address(), artifacts, data) as server:
+            with held_port() as port, serving(port, artifacts, data) as server:
                 found = run_abuse(server.base, data, examples=asked.examples, seed=asked.seed, key=text, limit=3_600)
             wrong = len(found.failures) + len(found.errors)
             print(

@@ -13,7 +13,7 @@ import yaml
 
 from farol.model.registry import Registry
 from farol.settings import Settings
-from tests.api.server import free_address, serving
+from tests.api.server import serving
 from tests.bundles import make_bundle
 from tests.waiting import eventually
 
@@ -32,13 +32,13 @@ def health(port: int) -> int:
     return subprocess.run(command, env={"FAROL_PORT": str(port)}, capture_output=True, check=False).returncode
 
 
-def test_the_health_check_asks_whether_farol_is_ready(tmp_path: Path) -> None:
-    port, artifacts = free_address(), tmp_path / "artifacts"
-    with serving(port, artifacts, tmp_path):
-        assert health(port) != 0
+def test_the_health_check_asks_whether_farol_is_ready(tmp_path: Path, free_port: int) -> None:
+    artifacts = tmp_path / "artifacts"
+    with serving(free_port, artifacts, tmp_path):
+        assert health(free_port) != 0
         Registry(artifacts).promote("current", make_bundle(artifacts, "current").name)
-        eventually(lambda: health(port) == 0)
-    assert health(port) != 0
+        eventually(lambda: health(free_port) == 0)
+    assert health(free_port) != 0
 
 
 def test_the_image_is_given_nothing_but_code_and_lock() -> None:

@@ -18,8 +18,9 @@ import pytest
 import yaml
 
 from farol.store.database import Store
-from tests.api.server import await_answer, free_address
+from tests.api.server import await_answer
 from tests.api.shape import PUPIL
+from tests.ports import held_port
 from tests.store.rows import row
 
 PROJECT = Path(__file__).resolve().parents[1]
@@ -57,7 +58,6 @@ def started(
     command: list[str], environment: Mapping[str, str], folder: Path, *, umask: int, core: int | None = None
 ) -> Iterator[tuple[str, subprocess.Popen[bytes]]]:
     """The command under what a supervisor would set, until it answers; ended afterwards."""
-    port = free_address()
 
     def set_up() -> None:
         os.umask(umask)
@@ -65,18 +65,21 @@ def started(
             resource.setrlimit(resource.RLIMIT_CORE, (core, core))
 
     plain = {name: value for name, value in os.environ.items() if not name.startswith("FAROL_")}
-    with subprocess.Popen(
-        command,
-        cwd=folder,
-        env={**plain, **environment, "FAROL_PORT": str(port)},
-        preexec_fn=set_up,  # noqa: PLW1509  system calls only
-    ) as process:
+    with (
+        held_port() as port,
+        subprocess.Popen(
+            command,
+            cwd=folder,
+            env={**plain, **environment, "FAROL_PORT": str(port)},
+            preexec_fn=set_up,  # noqa: PLW1509  system calls only
+        ) as process,
+    ):
         try:
             await_answer(f"http://127.0.0.1:{port}", process)
             yield f"http://127.0.0.1:{port}", process
         finally:
             process.terminate()
-            process.wait(20)
+            process.wait(60)
 
 
 def modes_below(folder: Path) -> dict[str, str]:

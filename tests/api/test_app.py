@@ -163,7 +163,7 @@ def test_sigterm_lets_what_is_under_way_be_stored_and_answered(free_port: int, t
             asker.start()
         eventually(lambda: len(answered) >= 50)
         server.process.send_signal(signal.SIGTERM)
-        assert server.process.wait(10) in (0, -signal.SIGTERM)
+        assert server.process.wait(60) in (0, -signal.SIGTERM)
         for asker in askers:
             asker.join()
     with Store.open(f"sqlite:///{tmp_path}/farol.db") as store:

@@ -27,6 +27,7 @@ from tests.api.client import Client, running
 from tests.api.server import Server, serving
 from tests.api.shape import PUPIL, error_of
 from tests.bundles import make_bundle
+from tests.ports import held_port
 
 NDJSON = {"Content-Type": "application/x-ndjson"}
 CONTEXT = PUPIL | {"phase": 3, "age": 14, "lag": -1, "year_joined": 2021, "year": 2023}
@@ -317,10 +318,7 @@ def test_batches_are_counted_as_predictions(client: Client) -> None:
 
 @pytest.fixture(scope="module")
 def server(trained: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = int(probe.getsockname()[1])
-    with serving(port, trained, tmp_path_factory.mktemp("batch-data")) as server:
+    with held_port() as port, serving(port, trained, tmp_path_factory.mktemp("batch-data")) as server:
         yield server
 
 

@@ -9,12 +9,13 @@ from pathlib import Path
 import pytest
 
 from tests.api.generated_client import problems_with
-from tests.api.server import free_address, serving
+from tests.api.server import serving
+from tests.ports import held_port
 
 
 @pytest.fixture(scope="module")
 def base(trained: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    with serving(free_address(), trained, tmp_path_factory.mktemp("generated")) as server:
+    with held_port() as port, serving(port, trained, tmp_path_factory.mktemp("generated")) as server:
         yield server.base
 
 

@@ -15,6 +15,7 @@ import pytest
 
 from farol.api.server import MOST_HEAD_BYTES
 from tests.api.server import await_answer
+from tests.ports import held_port
 
 
 @contextmanager
@@ -29,7 +30,7 @@ def farol_serve(
             yield f"http://127.0.0.1:{port}"
         finally:
             process.terminate()
-            process.wait(20)
+            process.wait(60)
 
 
 def sent(port: int, *pieces: bytes) -> bytes:
@@ -48,10 +49,7 @@ def sent(port: int, *pieces: bytes) -> bytes:
 
 @pytest.fixture(scope="module")
 def port(trained: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[int]:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        free = int(probe.getsockname()[1])
-    with farol_serve(free, trained, tmp_path_factory.mktemp("heads")):
+    with held_port() as free, farol_serve(free, trained, tmp_path_factory.mktemp("heads")):
         yield free
 
 
@@ -151,6 +149,8 @@ from farol.api import server
 server.LOOK_SECONDS, server.HEAD_SECONDS, server.IDLE_SECONDS = 0.05, 0.3, 0.5
 server.BODY_SECONDS = 0.5
 from farol.cli import main
+from tests.ports import held_port
+from tests.ports import held_port
 main()
 """
 
@@ -158,10 +158,7 @@ main()
 @pytest.fixture(scope="module")
 def hasty(trained: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[int]:
     """A server whose limits of time are short."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        free = int(probe.getsockname()[1])
-    with farol_serve(free, trained, tmp_path_factory.mktemp("slow"), program=SLOW):
+    with held_port() as free, farol_serve(free, trained, tmp_path_factory.mktemp("slow"), program=SLOW):
         yield free
 
 

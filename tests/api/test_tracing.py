@@ -33,7 +33,7 @@ from farol.settings import Settings
 from farol.store.database import Store
 from tests.alerts.receiver import Received, web_receiver
 from tests.api.client import running
-from tests.api.server import free_address, serving
+from tests.api.server import serving
 from tests.api.shape import PUPIL
 from tests.postgresql import postgresql_server, postgresql_url
 
@@ -326,10 +326,10 @@ def test_an_answer_that_breaks_off_is_sent_as_an_error(traced: Settings, receive
 
 
 def test_requests_are_answered_while_the_receiver_is_away(
-    settings: Settings, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+    settings: Settings, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture, free_port: int
 ) -> None:
     monkeypatch.setattr(spans, "SEND_SECONDS", 0.2)
-    away = f"127.0.0.1:{free_address()}"
+    away = f"127.0.0.1:{free_port}"
     app = create_app(settings.model_copy(update={"otlp_endpoint": f"http://{away}/s3cret"}))
     with running(app) as client:
         for _ in range(3):
@@ -471,9 +471,11 @@ print(sorted(reached))
 """
 
 
-def test_nobody_but_the_receiver_named_is_reached(trained: Path, tmp_path: Path, received: Received) -> None:
+def test_nobody_but_the_receiver_named_is_reached(
+    trained: Path, tmp_path: Path, received: Received, free_port: int
+) -> None:
     """Whatever the variables of OpenTelemetry's own and of proxies say."""
-    elsewhere = f"http://127.0.0.1:{free_address()}"
+    elsewhere = f"http://127.0.0.1:{free_port}"
     reached = run(
         ASKED,
         tmp_path,

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import itertools
 import json
-import socket
 import struct
 from collections.abc import Iterator
 from pathlib import Path
@@ -27,6 +26,7 @@ from farol.store.database import Store
 from tests.api.client import Client, running
 from tests.api.server import serving
 from tests.api.shape import PUPIL
+from tests.ports import held_port
 
 INFER = "/v2/models/current/infer"
 
@@ -322,10 +322,7 @@ def test_what_is_not_stored_is_not_answered(client: Client, settings: Settings) 
 
 @pytest.fixture(scope="module")
 def client_of_others(trained: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = int(probe.getsockname()[1])
-    with serving(port, trained, tmp_path_factory.mktemp("v2-data")):
+    with held_port() as port, serving(port, trained, tmp_path_factory.mktemp("v2-data")):
         client = triton.InferenceServerClient(f"127.0.0.1:{port}")
         yield client
         client.close()

@@ -14,6 +14,7 @@ from pathlib import Path
 
 import pyspark
 
+from tests.ports import held_port
 from tests.waiting import eventually
 
 BIN = Path(sys.executable).parent
@@ -48,14 +49,6 @@ def stop(process: subprocess.Popen[bytes]) -> None:
         process.wait()
 
 
-def free_port() -> int:
-    """A port that nobody listens at."""
-    with socket.socket() as listener:
-        listener.bind(("127.0.0.1", 0))
-        port: int = listener.getsockname()[1]
-        return port
-
-
 def answers(port: int) -> bool:
     """Whether somebody listens at a port."""
     with socket.socket() as client:
@@ -67,34 +60,37 @@ def spark_cluster(folder: Path, *, workers: int) -> Iterator[SparkCluster]:
     """A standalone master and workers of one core each, every one with an address of its own: a task that runs twice
     does not do so on the same one. `folder` gets their logs.
     """
-    java, port = str(SPARK / "bin" / "spark-class"), free_port()
-    page, url = ("--webui-port", "0"), f"spark://127.0.0.1:{port}"
-    master = started(folder / "master", java, "org.apache.spark.deploy.master.Master", "--host", "127.0.0.1",
-                     "--port", str(port), *page)  # fmt: skip
-    started_workers = tuple(
-        started(
-            folder / host, java, "org.apache.spark.deploy.worker.Worker", "--host", host, "--cores", "1",
-            "--memory", "1g", "--work-dir", str(folder / f"of-{host}"), *page, url,
-            environ={**ENVIRON, "SPARK_LOCAL_IP": host},
-        )
-        for host in (f"127.0.0.{number}" for number in range(1, workers + 1))
-    )  # fmt: skip
-    try:
-        eventually(lambda: (folder / "master").read_text("utf-8").count("Registering worker") == workers, seconds=120)
-        yield SparkCluster(url, started_workers)
-    finally:
-        for process in (*started_workers, master):
-            stop(process)
+    java = str(SPARK / "bin" / "spark-class")
+    with held_port() as port:
+        page, url = ("--webui-port", "0"), f"spark://127.0.0.1:{port}"
+        master = started(folder / "master", java, "org.apache.spark.deploy.master.Master", "--host", "127.0.0.1",
+                         "--port", str(port), *page)  # fmt: skip
+        started_workers = tuple(
+            started(
+                folder / host, java, "org.apache.spark.deploy.worker.Worker", "--host", host, "--cores", "1",
+                "--memory", "1g", "--work-dir", str(folder / f"of-{host}"), *page, url,
+                environ={**ENVIRON, "SPARK_LOCAL_IP": host},
+            )
+            for host in (f"127.0.0.{number}" for number in range(1, workers + 1))
+        )  # fmt: skip
+        try:
+            eventually(
+                lambda: (folder / "master").read_text("utf-8").count("Registering worker") == workers, seconds=120
+            )
+            yield SparkCluster(url, started_workers)
+        finally:
+            for process in (*started_workers, master):
+                stop(process)
 
 
 @contextmanager
 def sail_server(folder: Path) -> Iterator[str]:
     """The address of a Sail server. `folder` gets its log."""
-    port = free_port()
-    command = (str(BIN / "sail"), "spark", "server", "--ip", "127.0.0.1", "--port", str(port))
-    server = started(folder / "sail", *command)
-    try:
-        eventually(lambda: answers(port), seconds=60)
-        yield f"sc://127.0.0.1:{port}"
-    finally:
-        stop(server)
+    with held_port() as port:
+        command = (str(BIN / "sail"), "spark", "server", "--ip", "127.0.0.1", "--port", str(port))
+        server = started(folder / "sail", *command)
+        try:
+            eventually(lambda: answers(port), seconds=60)
+            yield f"sc://127.0.0.1:{port}"
+        finally:
+            stop(server)

@@ -26,9 +26,10 @@ from farol.cli.score import output_at
 from farol.errors import InputError, MissingExtraError
 from farol.model.registry import Registry
 from farol.model.scoring import Scorer
-from tests.batch.clusters import answers, free_port, started, stop
+from tests.batch.clusters import answers, started, stop
 from tests.batch.conftest import pupils, write
 from tests.bundles import make_bundle
+from tests.ports import held_port
 from tests.waiting import eventually
 
 BIN = Path(sys.executable).parent
@@ -52,7 +53,7 @@ def farol(artifacts: Path, work: Path, *words: str, environ: dict[str, str]) -> 
 def s3_server(root: Path, port: int) -> Iterator[dict[str, str]]:
     server = started(root.parent / "s3.log", str(BIN / "localbucket"), "--port", str(port), str(root))
     try:
-        eventually(lambda: answers(port), seconds=30)
+        eventually(lambda: answers(port))
         yield s3_environ(port)
     finally:
         stop(server)
@@ -70,14 +71,14 @@ def s3_environ(port: int) -> dict[str, str]:
 
 @contextmanager
 def ftp_server(root: Path, *, bytes_a_second: int = 0) -> Iterator[str]:
-    port = free_port()
-    command = (sys.executable, "-W", "ignore", "-m", "tests.batch.ftp_server", str(root), str(port))
-    server = started(root.parent / "ftp.log", *command, str(bytes_a_second))
-    try:
-        eventually(lambda: answers(port), seconds=30)
-        yield f"ftp://farol:hunter2@127.0.0.1:{port}"
-    finally:
-        stop(server)
+    with held_port() as port:
+        command = (sys.executable, "-W", "ignore", "-m", "tests.batch.ftp_server", str(root), str(port))
+        server = started(root.parent / "ftp.log", *command, str(bytes_a_second))
+        try:
+            eventually(lambda: answers(port))
+            yield f"ftp://farol:hunter2@127.0.0.1:{port}"
+        finally:
+            stop(server)
 
 
 @pytest.fixture
@@ -98,7 +99,7 @@ def bucket(tmp_path: Path) -> Path:
     ],
 )
 def test_s3_in_and_out(given: str, out: str, artifacts: Path, bucket: Path, tmp_path: Path) -> None:
-    with s3_server(bucket.parent, free_port()) as environ:
+    with held_port() as port, s3_server(bucket.parent, port) as environ:
         done = farol(artifacts, tmp_path / "w", given, "--out", out, environ=environ)
         assert done.returncode == 0, done.stderr
         again = farol(artifacts, tmp_path / "w", given, "--out", out, environ=environ)
@@ -116,10 +117,11 @@ def test_s3_in_and_out(given: str, out: str, artifacts: Path, bucket: Path, tmp_
     assert [*(tmp_path / "w").iterdir()] == [], "nothing stays here"
 
 
-def test_what_could_not_be_sent_is_sent_by_the_same_command(artifacts: Path, bucket: Path, tmp_path: Path) -> None:
-    port = free_port()
+def test_what_could_not_be_sent_is_sent_by_the_same_command(
+    artifacts: Path, bucket: Path, tmp_path: Path, free_port: int
+) -> None:
     words = (str(bucket / "in"), "--out", "s3://bucket/out/answers.parquet")
-    with s3_server(bucket.parent, port) as environ:
+    with s3_server(bucket.parent, free_port) as environ:
         (bucket / "out").write_text("in the way", encoding="ascii")  # no key below this can be written
         failed = farol(artifacts, tmp_path / "w", *words, environ=environ)
         assert failed.returncode == 2
@@ -133,7 +135,7 @@ def test_what_could_not_be_sent_is_sent_by_the_same_command(artifacts: Path, buc
     assert done.returncode == 0, done.stderr
     assert "Parts finished before: 3 of 3." in done.stdout
     assert pq.read_table(bucket / "out" / "answers.parquet").num_rows == 900
-    down = farol(artifacts, tmp_path / "w", *words, environ={**s3_environ(free_port()), "AWS_MAX_ATTEMPTS": "1"})
+    down = farol(artifacts, tmp_path / "w", *words, environ={**s3_environ(free_port), "AWS_MAX_ATTEMPTS": "1"})
     assert down.returncode == 2
     assert "Nobody answers at the address" in down.stderr
 

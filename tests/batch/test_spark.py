@@ -47,7 +47,6 @@ from tests.batch.clusters import (
     ENVIRON,
     SparkCluster,
     answers,
-    free_port,
     sail_server,
     spark_cluster,
     started,
@@ -228,14 +227,13 @@ def test_workers_without_memory_end_with_a_clear_error(
 
 
 def test_a_server_that_the_system_kills_loses_nothing(
-    artifacts: Path, source: Path, expected: Path, tmp_path: Path
+    artifacts: Path, source: Path, expected: Path, tmp_path: Path, free_port: int
 ) -> None:
-    port = free_port()
-    words = (str(BIN / "sail"), "spark", "server", "--ip", "127.0.0.1", "--port", str(port))
+    words = (str(BIN / "sail"), "spark", "server", "--ip", "127.0.0.1", "--port", str(free_port))
     server = started(tmp_path / "sail", *words)
-    eventually(lambda: answers(port), seconds=60)
+    eventually(lambda: answers(free_port), seconds=60)
     with (tmp_path / "log").open("wb") as log:
-        remote = command(artifacts, source, tmp_path / "out", "--remote", f"sc://127.0.0.1:{port}")
+        remote = command(artifacts, source, tmp_path / "out", "--remote", f"sc://127.0.0.1:{free_port}")
         process = subprocess.Popen(remote, env=ENVIRON, stdout=log, stderr=log)
     eventually(lambda: [*(tmp_path / "out.partial").glob("part-*.json")], seconds=120)
     stop(server)  # as the system does to a process when memory ends

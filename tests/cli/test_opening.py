@@ -34,11 +34,6 @@ def taken_port() -> Iterator[int]:
         yield other.getsockname()[1]
 
 
-def free_port() -> int:
-    with taken_port() as port:
-        return port
-
-
 def environment(folder: Path) -> dict[str, str]:
     """Of a user whose browser writes each address it is to show into `shown`."""
     browser = folder / "browser"
@@ -75,10 +70,9 @@ def run_open(folder: Path, *options: str) -> subprocess.CompletedProcess[str]:
     )
 
 
-def test_open_starts_shows_and_ends_by_its_button(tmp_path: Path) -> None:
-    port = free_port()
-    base = f"http://127.0.0.1:{port}"
-    with opened(tmp_path, "--port", str(port)) as process:
+def test_open_starts_shows_and_ends_by_its_button(tmp_path: Path, free_port: int) -> None:
+    base = f"http://127.0.0.1:{free_port}"
+    with opened(tmp_path, "--port", str(free_port)) as process:
         assert shown(tmp_path) == [f"{base}/"]
         again = run_open(tmp_path)  # whatever port it would take: this one is there already
         assert (again.returncode, again.stdout) == (0, f"Farol is running already: {base}\n")

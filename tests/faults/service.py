@@ -5,15 +5,16 @@ from __future__ import annotations
 import json
 import os
 import signal
-import socket
 import subprocess
 import sys
 from collections.abc import Callable
+from contextlib import ExitStack
 from dataclasses import dataclass, field
 from http.client import HTTPConnection, HTTPException
 from pathlib import Path
 from typing import Any, Self
 
+from tests.ports import held_port
 from tests.waiting import eventually
 
 COMMAND = "from farol.cli import main; main()"
@@ -69,10 +70,14 @@ class Service:
     """Is called in the new process before the program is."""
     port: int = 0
     process: subprocess.Popen[bytes] | None = None
+    _held: ExitStack = field(default_factory=ExitStack)
+    """The port, also while nothing is running."""
 
     def __enter__(self) -> Self:
-        self.port = self.port or _free_port()
-        self.start()
+        with ExitStack() as held:
+            self.port = self.port or held.enter_context(held_port())
+            self.start()
+            self._held = held.pop_all()
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -82,6 +87,7 @@ class Service:
                 self.process.wait(15)
             except subprocess.TimeoutExpired:
                 self.kill()
+        self._held.close()
 
     def start(self, *, ready: bool = True) -> None:
         environ = {
@@ -153,9 +159,3 @@ def _children(parent: int) -> list[int]:
 def _command_line(pid: int) -> str:
     found = subprocess.run(["ps", "-ww", "-o", "args=", "-p", str(pid)], capture_output=True, text=True, check=False)
     return found.stdout
-
-
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])

@@ -70,7 +70,7 @@ def test_a_damaged_page_is_not_ready(trained: Path, tmp_path: Path, workers: int
         agrees(service, 200)
         assert service.process is not None
         service.process.terminate()
-        service.process.wait(20)
+        service.process.wait(60)
         with sqlite3.connect(file) as database:
             database.execute("PRAGMA wal_checkpoint(TRUNCATE)")
             (page,) = database.execute("SELECT rootpage FROM sqlite_master WHERE name = ?", [damaged]).fetchone()
