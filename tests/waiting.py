@@ -12,7 +12,7 @@ PAUSE = 0.02
 """Seconds between two looks."""
 
 
-def eventually(look: Callable[[], T], *, seconds: float = 30) -> T:
+def eventually(look: Callable[[], T], *, seconds: float = 300) -> T:
     """The first true value that `look` gives; AssertionError after `seconds` without one.
 
     The limit only ends a test that would wait for ever: no test passes because time went by.

@@ -53,4 +53,4 @@ def await_answer(base: str, process: subprocess.Popen[Any]) -> None:
             return False
         return True
 
-    eventually(is_answering, seconds=60)
+    eventually(is_answering)

@@ -74,9 +74,7 @@ def spark_cluster(folder: Path, *, workers: int) -> Iterator[SparkCluster]:
             for host in (f"127.0.0.{number}" for number in range(1, workers + 1))
         )  # fmt: skip
         try:
-            eventually(
-                lambda: (folder / "master").read_text("utf-8").count("Registering worker") == workers, seconds=120
-            )
+            eventually(lambda: (folder / "master").read_text("utf-8").count("Registering worker") == workers)
             yield SparkCluster(url, started_workers)
         finally:
             for process in (*started_workers, master):
@@ -90,7 +88,7 @@ def sail_server(folder: Path) -> Iterator[str]:
         command = (str(BIN / "sail"), "spark", "server", "--ip", "127.0.0.1", "--port", str(port))
         server = started(folder / "sail", *command)
         try:
-            eventually(lambda: answers(port), seconds=60)
+            eventually(lambda: answers(port))
             yield f"sc://127.0.0.1:{port}"
         finally:
             stop(server)

@@ -149,7 +149,7 @@ def test_a_killed_sending_leaves_nothing_under_the_name(artifacts: Path, tmp_pat
     with ftp_server(root, bytes_a_second=20_000) as address:
         command = [str(BIN / "farol"), *words, f"{address}/out.csv"]
         process = subprocess.Popen(command, cwd=tmp_path, env=environ, stderr=subprocess.DEVNULL)
-        eventually((root / "out.csv.sending").exists, seconds=60)
+        eventually((root / "out.csv.sending").exists)
         process.kill()
         process.wait()
     assert not (root / "out.csv").exists()

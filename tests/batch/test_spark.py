@@ -146,7 +146,7 @@ def test_a_killed_worker_changes_no_answer(
     with (tmp_path / "log").open("wb") as log:
         process = subprocess.Popen(words, env=ENVIRON, stdout=log, stderr=log)
     finished = tmp_path / "out.partial"
-    eventually(lambda: len([*finished.glob("part-*.json")]) >= 2, seconds=180)
+    eventually(lambda: len([*finished.glob("part-*.json")]) >= 2)
     os.killpg(cluster.workers[0].pid, signal.SIGKILL)
     assert len([*finished.glob("part-*.json")]) < 12, "the worker was killed in the middle"
     assert process.wait() == 0, (tmp_path / "log").read_text("utf-8")
@@ -231,11 +231,11 @@ def test_a_server_that_the_system_kills_loses_nothing(
 ) -> None:
     words = (str(BIN / "sail"), "spark", "server", "--ip", "127.0.0.1", "--port", str(free_port))
     server = started(tmp_path / "sail", *words)
-    eventually(lambda: answers(free_port), seconds=60)
+    eventually(lambda: answers(free_port))
     with (tmp_path / "log").open("wb") as log:
         remote = command(artifacts, source, tmp_path / "out", "--remote", f"sc://127.0.0.1:{free_port}")
         process = subprocess.Popen(remote, env=ENVIRON, stdout=log, stderr=log)
-    eventually(lambda: [*(tmp_path / "out.partial").glob("part-*.json")], seconds=120)
+    eventually(lambda: [*(tmp_path / "out.partial").glob("part-*.json")])
     stop(server)  # as the system does to a process when memory ends
     assert process.wait(timeout=120) == 2
     told = (tmp_path / "log").read_text("utf-8")

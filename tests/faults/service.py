@@ -117,7 +117,7 @@ class Service:
         finally:
             caller.close()
 
-    def wait_for(self, true: Callable[[], bool], seconds: float = 60) -> None:
+    def wait_for(self, true: Callable[[], bool]) -> None:
         """Until it is so; a server that does not answer yet is no reason to give up, one that ended is."""
 
         def is_so() -> bool:
@@ -128,7 +128,7 @@ class Service:
             except BROKEN:
                 return False
 
-        eventually(is_so, seconds=seconds)
+        eventually(is_so)
 
     def worker_pids(self) -> list[int]:
         """The processes that answer."""

@@ -263,7 +263,7 @@ def test_only_a_forecast_needs_a_model_in_use(settings: Settings, store: Store, 
     runner = JobRunner(settings, lambda: store)
     job = asked(settings, store, sample_workbook, "forecast")
     runner.start(job)
-    eventually(lambda: again(store, job).is_over, seconds=60)
+    eventually(lambda: again(store, job).is_over)
     assert again(store, job).state == "failed"
     assert again(store, job).result["problem"]["en"] == "No model is in use yet."
 
@@ -272,7 +272,7 @@ def test_only_a_forecast_needs_a_model_in_use(settings: Settings, store: Store, 
     turn_names(store, on=True, at=NOW)
     job = asked(settings, store, sample_workbook, "forecast")
     runner.start(job)
-    eventually(lambda: again(store, job).is_over, seconds=60)
+    eventually(lambda: again(store, job).is_over)
     result = again(store, job).result
     assert [forecast["task"] for forecast in result["forecasts"]] == ["next-year"]
     assert stored(store)[1] == result["forecasts"][0]["pupils"]
@@ -288,7 +288,7 @@ def test_a_service_that_stops_takes_its_job_with_it(settings: Settings, store: S
     runner = JobRunner(settings, lambda: store)
     job = asked(settings, store, sample_workbook, "train")
     runner.start(job)
-    eventually(lambda: again(store, job).share > 0.02, seconds=60)
+    eventually(lambda: again(store, job).share > 0.02)
     (child,) = runner._children.values()
     runner.stop()
     assert child.returncode is not None
@@ -301,7 +301,7 @@ def test_a_child_ends_when_its_service_dies(settings: Settings, store: Store, sa
     runner = JobRunner(settings, lambda: store)
     job = asked(settings, store, sample_workbook, "train")
     runner.start(job)
-    eventually(lambda: again(store, job).share > 0.02, seconds=60)
+    eventually(lambda: again(store, job).share > 0.02)
     (child,) = runner._children.values()
     assert child.stdin is not None
     child.stdin.close()  # as when the service is killed
@@ -314,7 +314,7 @@ def test_a_cancelled_job_ends_and_changes_nothing(settings: Settings, store: Sto
     runner = JobRunner(settings, lambda: store)
     job = asked(settings, store, sample_workbook, "train")
     runner.start(job)
-    eventually(lambda: again(store, job).share > 0.02, seconds=60)
+    eventually(lambda: again(store, job).share > 0.02)
     assert jobs.cancel(store, job.id, NOBODY_IN_PARTICULAR, NOW)
     (child,) = runner._children.values()
     assert child.wait(30) == 75

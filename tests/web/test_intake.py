@@ -264,7 +264,7 @@ def test_a_model_in_use_makes_the_lists_of_a_new_year(tmp_path: Path, sample_wor
         job = client.post(f"{path}/accept", data={"kind": "forecast"}).headers["location"]
         running = client.get(job, params={"lang": "pt-BR"})
         assert '<meta http-equiv="refresh"' in running.text or heading(running).startswith("Pronto")
-        page = eventually(lambda: _ended(client, job), seconds=120)
+        page = eventually(lambda: _ended(client, job))
         assert page is not None
         assert heading(page) == "Pronto: as listas estão feitas"
         assert 'href="/pupils?lang=pt-BR"' in page.text
@@ -293,7 +293,7 @@ def test_a_year_later_the_job_says_what_came_true(tmp_path: Path, sample_workboo
     with serving(settings) as address, httpx.Client(base_url=address, timeout=120) as client:
         path = taken(client, ("ano.xlsx", sample_workbook.read_bytes()))
         job = client.post(f"{path}/accept", data={"kind": "forecast"}).headers["location"]
-        page = eventually(lambda: _ended(client, job), seconds=120)
+        page = eventually(lambda: _ended(client, job))
         assert page is not None
         assert "O que aconteceu em 2024" in words(page)
         plain, _, experts = words(page).partition("Os números, para especialistas")

@@ -42,7 +42,7 @@ def walk(page: Page, address: str, workbook: Path) -> None:
     page.set_input_files("input[type=file]", workbook)
     page.get_by_role("button", name="Enviar e conferir").click()
     page.get_by_role("button", name="Aceitar e fazer as listas").click()
-    expect(page.get_by_role("heading", level=1)).to_have_text("Pronto: as listas estão feitas", timeout=120_000)
+    expect(page.get_by_role("heading", level=1)).to_have_text("Pronto: as listas estão feitas", timeout=300_000)
     assert page.get_by_role("link", name="Ver a lista de alunos").get_attribute("href") == "/pupils?lang=pt-BR"
 
 

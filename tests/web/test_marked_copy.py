@@ -61,7 +61,7 @@ def test_the_marked_copy_is_made_before_it_is_asked_for(
 ) -> None:
     path = taken(site_web, mended_but(tmp_path))
     folder = folder_of(settings, path.rpartition("/")[2])
-    assert eventually(lambda: list(folder.glob("marked-*.xlsx")), seconds=60)
+    assert eventually(lambda: list(folder.glob("marked-*.xlsx")))
     monkeypatch.setattr("farol.web.intake.marked_copy.in_child", None)  # what is ready is not made again
     book = openpyxl.load_workbook(BytesIO(site_web.get(f"{path}/marked.xlsx", params={"lang": "pt-BR"}).content))
     assert len([cell for row in book["PEDE2024"] for cell in row if cell.comment]) == 3
@@ -84,7 +84,7 @@ def test_a_copy_that_takes_long_says_so_and_comes(
         assert (waiting.status_code, heading(waiting)) == (202, "A cópia marcada está sendo feita")
         assert '<meta http-equiv="refresh" content="2">' in waiting.text
     may_go.set()
-    copy = eventually(lambda: _ready(site_web, path), seconds=60)
+    copy = eventually(lambda: _ready(site_web, path))
     assert copy is not None
     assert openpyxl.load_workbook(BytesIO(copy)).sheetnames == ["Farol", "PEDE2024"]
 

@@ -142,7 +142,7 @@ def places(settings: Settings, base: str, sample_workbook: Path) -> Mapping[str,
         upload = client.post("/workbooks", files=files).headers.get("Location", "")
         job = client.post(f"{upload}/accept", data={"kind": "forecast"}).headers.get("Location", "")
     with Store.open(settings.store_url) as store:
-        eventually(lambda: not job or _is_over(store, _last(job)), seconds=120)
+        eventually(lambda: not job or _is_over(store, _last(job)))
     version = next(entry.version for entry in registry.versions("next-year") if not entry.promoted)
     return {
         "VERSION": version,
