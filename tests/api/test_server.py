@@ -36,7 +36,7 @@ def farol_serve(
 def sent(port: int, *pieces: bytes) -> bytes:
     """The answer of the server to these pieces until it closes the connection; TimeoutError when it does not."""
     answer = b""
-    with socket.create_connection(("127.0.0.1", port), timeout=10) as connection:
+    with socket.create_connection(("127.0.0.1", port), timeout=120) as connection:
         try:
             for piece in pieces:
                 connection.sendall(piece)
@@ -124,7 +124,7 @@ def test_a_chunks_extension_without_end_is_cut_off(port: int) -> None:
 def cut_off_after(port: int, begin: bytes, piece: bytes) -> int:
     """How many bytes were sent until the server closed the connection; what it keeps of its own buffers included."""
     taken = 0
-    with socket.create_connection(("127.0.0.1", port), timeout=10) as connection:
+    with socket.create_connection(("127.0.0.1", port), timeout=120) as connection:
         connection.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 4_096)
         connection.sendall(begin)
         try:
@@ -149,8 +149,6 @@ from farol.api import server
 server.LOOK_SECONDS, server.HEAD_SECONDS, server.IDLE_SECONDS = 0.05, 0.3, 0.5
 server.BODY_SECONDS = 0.5
 from farol.cli import main
-from tests.ports import held_port
-from tests.ports import held_port
 main()
 """
 
@@ -179,11 +177,11 @@ def test_who_sends_nothing_more_is_cut_off(hasty: int, begin: bytes) -> None:
 
 
 def test_who_sends_a_byte_now_and_then_is_cut_off(hasty: int) -> None:
-    with socket.create_connection(("127.0.0.1", hasty), timeout=10) as connection:
+    with socket.create_connection(("127.0.0.1", hasty), timeout=120) as connection:
         connection.sendall(b"POST /predict HTTP/1.1\r\nHost: localhost\r\nContent-Length: 90000\r\n\r\n")
         connection.settimeout(0.02)
         answer = b""
-        for _ in range(500):
+        for _ in range(15_000):  # for as long as a busy machine may take
             try:
                 connection.sendall(b" ")
                 more = connection.recv(1_000)
@@ -210,7 +208,7 @@ def test_who_takes_nothing_is_cut_off(hasty: int, trained: Path) -> None:
     with socket.socket() as connection:
         connection.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4_096)
         connection.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 4_096)
-        connection.settimeout(20)
+        connection.settimeout(120)
         connection.connect(("127.0.0.1", hasty))
         with pytest.raises(ConnectionError):
             send_without_end(connection, request * 20_000)
@@ -218,10 +216,8 @@ def test_who_takes_nothing_is_cut_off(hasty: int, trained: Path) -> None:
 
 def test_who_is_slow_to_be_answered_is_not_cut_off(hasty: int) -> None:
     rows = b"[" + b",".join([b'{"IAA": 7}'] * 10_000) + b"]"
-    answer = httpx.post(
-        f"http://127.0.0.1:{hasty}/predict/batch?reasons=10",
-        content=rows,
-        headers={"Content-Type": "application/json"},
-        timeout=60,
-    )
-    assert answer.status_code == 200
+    head = b"POST /predict/batch?reasons=10 HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n"
+    head += b"Content-Type: application/json\r\nContent-Length: %d\r\n\r\n" % len(rows)
+    with socket.create_connection(("127.0.0.1", hasty), timeout=120) as connection:
+        connection.sendall(head + rows)  # all at once: only the server takes its time
+        assert connection.recv(12, socket.MSG_WAITALL) == b"HTTP/1.1 200"

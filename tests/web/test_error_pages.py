@@ -209,7 +209,7 @@ def test_a_key_that_may_not_is_told_which_may(locked: tuple[str, str]) -> None:
 
 
 def test_who_asks_too_often_is_told_how_long_to_wait(tmp_path: Path) -> None:
-    settings = settings_in(tmp_path, rate_limit=0.01, rate_burst=1)
+    settings = settings_in(tmp_path, rate_limit=0.001, rate_burst=1)
     with serving(settings) as address:
         assert httpx.get(address, headers=BROWSER, timeout=30).status_code == 200
         answer = httpx.get(address, headers=BROWSER, timeout=30)
