@@ -364,24 +364,24 @@ def resident(server: Server) -> int:
 
 @pytest.mark.skipif(not Path("/proc/self/statm").exists(), reason="the memory of a process is read from /proc")
 def test_a_caller_who_sends_all_first_costs_constant_memory(server: Server) -> None:
-    """37 MB each way, more than the buffers of a connection: without our own both would wait for ever.
+    """75 MB each way, more than the buffers of a connection: without our own both would wait for ever.
 
     A process whose memory is counted once at its end may still hold what it was about to give back, some 10 MB.
     """
-    block, blocks = lines([PUPIL] * 500).replace(b"\n", b" " * 1_400 + b"\n"), 48
+    block, blocks = lines([PUPIL] * 500).replace(b"\n", b" " * 1_400 + b"\n"), 96
     url = f"{server.base}/predict/batch?reasons=5"
 
     def sent() -> Iterator[bytes]:
         yield from [block] * blocks
 
-    httpx.post(url, content=block, headers=NDJSON, timeout=60)
+    httpx.post(url, content=block * 8, headers=NDJSON, timeout=120)
     before, counted = resident(server), total(server)
     size = found = 0
-    with httpx.stream("POST", url, content=sent(), headers=NDJSON, timeout=60) as response:
+    with httpx.stream("POST", url, content=sent(), headers=NDJSON, timeout=120) as response:
         for line in response.iter_lines():
             size, found = size + len(line), found + ('"status":200' in line)
     assert (found, total(server) - counted) == (500 * blocks, 500 * blocks)
-    assert size > 30_000_000
+    assert size > 60_000_000
     assert resident(server) - before < size / 2
 
 
