@@ -14,6 +14,7 @@ from farol.app import create_app
 from farol.model.registry import Registry
 from farol.settings import Settings
 from farol.store.database import Store
+from farol.store.records import day_of
 from tests.api.client import Client, running
 from tests.api.shape import PUPIL, error_of, fields_of
 from tests.bundles import make_bundle
@@ -134,8 +135,8 @@ def test_a_pupils_code_is_stored_and_changes_no_answer(
         rows = list(store.stream())
         assert [one.student for one in rows] == ["RA-SEGREDO", None] * 2
         assert all("student" not in one.features for one in rows)
-        days = {one.at.date() for one in rows}
-        counts = store.counts("current", rows[0].version, min(days).replace(day=1), max(days))
+        days = {day_of(one.at) for one in rows}
+        counts = store.counts("current", rows[0].version, min(days), max(days))
     assert counts.keys() - {"=score", "=prediction", "=outside"} == PUPIL.keys()
     line = client.get("/monitoring/predictions.csv").text.splitlines()[1]
     assert ",RA-SEGREDO," in line
