@@ -127,6 +127,12 @@ def parquet_of(columns: Mapping[str, object]) -> bytes:
 
 MARKS = "\u0301\u0323"
 
+
+def _letters(number: int) -> bytes:
+    """A word of its own for each number."""
+    return bytes(97 + int(digit) for digit in str(number))
+
+
 HOSTILE: dict[str, Callable[[int], bytes]] = {
     "error cells without an end.xlsx": lambda n: _open_row('<c r="A3" t="e">' * n, "</row>" + _END),
     "types without an end.xlsx": lambda n: _open_row('<c r="A3"' + ' t="e"' * n),
@@ -206,6 +212,9 @@ HOSTILE: dict[str, Callable[[int], bytes]] = {
     "headers.csv": lambda n: b";".join([b"IAA"] * n) + b"\n" + b"1;" * n,
     "unknown headers.csv": lambda n: b"RA;IAA;" + b";".join(b"h%d" % i for i in range(n // 4)) + b"\n1;5\n",
     "headers again.csv": lambda n: b"RA;IAA\n" * n,
+    "other tables.csv": lambda n: (
+        b"RA;Turma\n" + b"RA-1;a\n" * n + b"".join(b";\nAluno;%s\n" % _letters(i) for i in range(n // 2))
+    ),
     "odd dates.csv": lambda n: b"RA;Data de Nasc\n" + b"".join(b"%d;1/2/3/4\n" % i for i in range(n)),
     "one code.csv": lambda n: b"RA;IAA\n" + b"1;5\n" * n,
     "columns.parquet": lambda n: parquet_of({"RA": ["1"], **{f"c{i}": [1] for i in range(n // 40)}}),

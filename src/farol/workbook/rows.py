@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
+from functools import lru_cache
 
 from farol.profile import Column, fold
 from farol.workbook.cells import Objects, number_column, read_category
@@ -89,9 +90,11 @@ def second_headers(
     the code's that says what codes are.
     """
     second = []
+    values = _Values(columns, source)
+    with_digits = _have_digits(codes)
     for start in starts:
         for at in range(start, min(start + _SECOND_HEADERS, len(codes))):
-            if _explains(at, codes, columns, source):
+            if _explains(at, codes, values, with_digits=with_digits):
                 second.append(at)
             elif not all(is_empty(cells[at]) for cells in (codes, *(cells for _, cells in columns))):
                 break
@@ -110,15 +113,16 @@ def other_tables(
     stands.
     """
     others: list[int] = []
-    usual = ""
+    usual: str | None = None
+    values = _Values(columns, source)
     for at in range(1, len(codes)):
         if not _is_text(codes[at]) or not is_empty(codes[at - 1]) or not _is_blank(at - 1, all_columns):
             continue
         filled = [column[at] for column in all_columns if not is_empty(column[at])]
-        usual = usual or _usual_shape(codes)
+        usual = _usual_shape(codes) if usual is None else usual
         if len(filled) < 2 or "9" not in usual or not all(map(_is_text, filled)):
             continue
-        if any(_is_value(cells[at], column, cells[:at], source) for column, cells in columns):
+        if any(values.is_value(place, at, only_above=True) for place in range(len(columns))):
             continue
         for below in range(at, len(codes)):
             if _is_blank(below, all_columns) or code_shape(plain_text(codes[below])) == usual:
@@ -140,14 +144,14 @@ def _usual_shape(codes: Sequence[Cell]) -> str:
     return Counter(code_shape(plain_text(code)) for code in codes if not is_empty(code)).most_common(1)[0][0]
 
 
-def _explains(at: int, codes: Sequence[Cell], columns: Sequence[tuple[Column, Sequence[Cell]]], source: Source) -> bool:
+def _explains(at: int, codes: Sequence[Cell], values: _Values, *, with_digits: bool) -> bool:
     written = fold(plain_text(codes[at])) if not is_empty(codes[at]) else ""
     about_codes = _ABOUT_CODES.fullmatch(written) is not None
-    if written and not about_codes and (re.search("[0-9]", written) or not _have_digits(codes)):
+    if written and not about_codes and (re.search("[0-9]", written) or not with_digits):
         return False
     explained = about_codes
-    for column, cells in columns:
-        is_value = _is_value(cells[at], column, (other for place, other in enumerate(cells) if place != at), source)
+    for place in range(len(values.columns)):
+        is_value = values.is_value(place, at)
         if is_value:
             return False
         explained = explained or is_value is False
@@ -160,20 +164,42 @@ def _have_digits(codes: Sequence[Cell]) -> bool:
     return 2 * sum(any(map(str.isdigit, code)) for code in given) > len(given)
 
 
-def _is_value(cell: Cell, column: Column, others: Iterable[Cell], source: Source) -> bool | None:
-    """Whether a cell holds a value of its column; None where it says nothing."""
-    if is_empty(cell):
-        return None
-    if column.kind == "category":
-        if column.categories:
-            return read_category(cell, column)[0] is not None
-        folded = fold(plain_text(cell))
-        return True if any(fold(plain_text(other)) == folded for other in others if not is_empty(other)) else None
-    notes = (number_column([cell], column, source) if column.kind == "number" else date_column([cell])).notes
-    codes = {note.code for note in notes}
-    if codes & {"word_for_nothing", "error_cell", "uncalculated", "nested_value"}:
-        return None
-    return "unreadable_text" not in codes or not isinstance(cell, str)
+class _Values:
+    """Whether cells are values of their columns. The words of a column are looked through once, and if asked for."""
+
+    def __init__(self, columns: Sequence[tuple[Column, Sequence[Cell]]], source: Source) -> None:
+        self.columns = columns
+        self._source = source
+        self._words = lru_cache(maxsize=None)(self._places_of_words)
+
+    def is_value(self, place: int, at: int, *, only_above: bool = False) -> bool | None:
+        """Whether the cell at a position of a column is one; None where it says nothing.
+
+        A word is one where another row of the column has it (`only_above`: a row above), if the profile lists none.
+        """
+        column, cells = self.columns[place]
+        cell = cells[at]
+        if is_empty(cell):
+            return None
+        if column.kind == "category":
+            if column.categories:
+                return read_category(cell, column)[0] is not None
+            first, last = self._words(place)[fold(plain_text(cell))]
+            return True if first < at or (last > at and not only_above) else None
+        notes = (number_column([cell], column, self._source) if column.kind == "number" else date_column([cell])).notes
+        codes = {note.code for note in notes}
+        if codes & {"word_for_nothing", "error_cell", "uncalculated", "nested_value"}:
+            return None
+        return "unreadable_text" not in codes or not isinstance(cell, str)
+
+    def _places_of_words(self, place: int) -> Mapping[str, tuple[int, int]]:
+        """Word, folded → the first and the last position in a column."""
+        places: dict[str, tuple[int, int]] = {}
+        for at, cell in enumerate(self.columns[place][1]):
+            if not is_empty(cell):
+                word = fold(plain_text(cell))
+                places[word] = places.get(word, (at, at))[0], at
+        return places
 
 
 def rows_without_code(headers: Sequence[str], columns: Sequence[Sequence[Cell]]) -> dict[str, list[int]]:
