@@ -77,7 +77,7 @@ def test_a_text_of_newlines_meets_the_limit_of_memory(tmp_path: Path) -> None:
 
 def test_a_text_of_newlines_meets_the_limit_of_cells(tmp_path: Path) -> None:
     path = tmp_path / "PEDE2022.csv"
-    path.write_bytes(b"\n" * 2_000)
+    path.write_bytes(b"RA;IAA\n1;5\n" + b"\n" * 2_000)
     with pytest.raises(WorkbookError, match="too large"):
         read_panel(path, PEDE, Limits(max_cells=1_000))
 
