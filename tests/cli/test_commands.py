@@ -221,7 +221,7 @@ def school(folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     assert done.returncode == 0, done.stderr
     assert "our book.xlsx: pupils of 2022: 860" in done.stdout
     assert "Findings: errors: 0, to look at: 22, normal: 116. All of them: farol check 'our book.xlsx'" in done.stdout
-    assert "pupils of 2024: 1156; forecasts stored now: 1156" in done.stdout
+    assert "pupils of 2024: 1,156; forecasts stored now: 1,156" in done.stdout
     return place
 
 

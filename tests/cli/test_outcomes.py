@@ -73,10 +73,10 @@ def test_a_year_is_played_through_and_every_pupil_accounted_for(
 
     answers = ("--csv", str(tmp_path / "answers.csv"), "--csv-format", "programs")
     said = run("forecast", str(then), "--at", "2023-12-15", *answers)
-    assert f"pupils of 2023: {n}; forecasts stored now: {n}; stored before: 0" in said
+    assert f"pupils of 2023: {n:,}; forecasts stored now: {n:,}; stored before: 0" in said
     assert "farol outcomes" in said
     assert "Pupils marked “at risk”, because their risk is" in said
-    assert re.search(r"Pupils with an answer: \d+. Expected at risk: about \d+", said)
+    assert re.search(r"Pupils with an answer: 1,\d{3}\. Expected at risk: about \d+", said)
     assert "RA-" not in said
     with (tmp_path / "answers.csv").open(encoding="utf-8", newline="") as file:
         rows = list(csv.DictReader(file))

@@ -20,7 +20,7 @@ from farol.cli.serve import DataOption, HostOption, PortOption, check_address, r
 from farol.cli.terminal import _, open_panel, open_profile, read_settings, say
 from farol.cli.train import ArtifactsOption, train_workbook
 from farol.errors import InputError
-from farol.i18n import msg
+from farol.i18n import count, msg
 
 if TYPE_CHECKING:
     from farol.model.scoring import Scorer
@@ -134,7 +134,7 @@ def print_account(panel: Panel, workbook: Path) -> None:
     from farol.workbook.doctor import as_dict, summaries
 
     for summary in summaries(panel):
-        say(msg("{file}: pupils of {year}: {n}", file=workbook.name, n=summary.pupils, year=summary.year))
+        say(msg("{file}: pupils of {year}: {n}", file=workbook.name, n=count(summary.pupils), year=summary.year))
     counts = as_dict(panel, "en")["counts"]
     assert isinstance(counts, dict)  # noqa: S101  # our own
     say(
@@ -222,7 +222,7 @@ def invent(store: Store, scorer: Scorer, panel: Panel) -> None:
     bundle, now = scorer.bundle, datetime.now(UTC)
     years = bundle.served_years
     n = simulate(panel, scorer, store, n=SIMULATED, shift="none", seed=0, days=SIMULATED_DAYS, now=now, years=years)
-    say(msg("{task}: simulated predictions stored: {n}", task=bundle.task, n=n))
+    say(msg("{task}: simulated predictions stored: {n}", task=bundle.task, n=count(n)))
     for weeks in reversed(range(SIMULATED_DAYS // SNAPSHOT_EVERY)):
         moment = now - timedelta(days=weeks * SNAPSHOT_EVERY)
         take_snapshot(store, bundle, parse_window("7d", now=moment), at=moment)

@@ -71,7 +71,7 @@ def list_(
     elif file is None:
         show(ranked)
     else:
-        file.say(msg("wrote pupils to {path}: {n}", n=len(ranked.pupils), path=csv))
+        file.say(msg("wrote pupils to {path}: {n}", n=count(len(ranked.pupils)), path=csv))
         for note in ranked.notes():
             file.say(note)
 

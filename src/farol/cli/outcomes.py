@@ -32,7 +32,7 @@ from farol.cli.terminal import (
 from farol.cli.train import ArtifactsOption
 from farol.csv_form import Audience, CsvForm
 from farol.errors import InputError
-from farol.i18n import Message, msg, terminal_locale
+from farol.i18n import Message, count, msg, terminal_locale
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -96,7 +96,7 @@ def forecast(
         return
     print_forecasts(forecasts, workbook, tell)
     if csv is not None:
-        tell(msg("wrote pupils to {path}: {n}", n=len(forecasts.rows), path=csv))
+        tell(msg("wrote pupils to {path}: {n}", n=count(len(forecasts.rows)), path=csv))
     if bundle.profile.follows_pupils:
         tell(msg("When the next sheet arrives, `farol outcomes` says what came true."))
 
@@ -120,10 +120,10 @@ def print_forecasts(forecasts: Forecasts, workbook: Path, tell: Callable[[Messag
             "{task} {version}: pupils of {year}: {n}; forecasts stored now: {stored}; stored before: {known}",
             task=bundle.task,
             version=bundle.version,
-            n=answer.pupils,
+            n=count(answer.pupils),
             year=bundle.profile.period_text(forecasts.year) or workbook.name,
-            stored=forecasts.stored,
-            known=answer.already_stored,
+            stored=count(forecasts.stored),
+            known=count(answer.already_stored),
         )
     )
     tell(marked_words(forecasts.at_risk, bundle))
@@ -131,20 +131,22 @@ def print_forecasts(forecasts: Forecasts, workbook: Path, tell: Callable[[Messag
     tell(
         msg(
             "Pupils with an answer: {n}. Expected at risk: about {value}, most likely {low} to {high}.",
-            n=expected.n,
-            value=f"{expected.value:.0f}",
-            low=expected.low,
-            high=expected.high,
+            n=count(expected.n),
+            value=count(round(expected.value)),
+            low=count(expected.low),
+            high=count(expected.high),
         )
     )
     if forecasts.unknown:
         tell(unknown_words(forecasts.unknown))
     if forecasts.unanswered:
-        tell(msg("Pupils without an answer, because too little is known about them: {n}.", n=forecasts.unanswered))
+        tell(
+            msg("Pupils without an answer, because too little is known about them: {n}.", n=count(forecasts.unanswered))
+        )
     if forecasts.left_out:
         tell(left_out_words(forecasts.left_out))
     if forecasts.unusable:
-        tell(msg("Pupils without a forecast, because their code cannot be stored: {n}.", n=forecasts.unusable))
+        tell(msg("Pupils without a forecast, because their code cannot be stored: {n}.", n=count(forecasts.unusable)))
 
 
 def noon(day: str, zone: ZoneInfo) -> datetime:
