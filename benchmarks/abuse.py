@@ -40,14 +40,14 @@ def main() -> int:
             data.mkdir()
             text = _key(data) if keyed else None
             with held_port() as port, serving(port, artifacts, data) as server:
-                found = run_abuse(server.base, data, examples=asked.examples, seed=asked.seed, key=text, limit=3_600)
-            wrong = len(found.failures) + len(found.errors)
+                summary = run_abuse(server.base, data, examples=asked.examples, seed=asked.seed, key=text, limit=3_600)
+            wrong = len(summary.failures) + len(summary.errors)
             print(
-                f"{'with a key' if keyed else 'without a key':14} {found.tested}/{found.operations} operations, "
-                f"{found.cases} requests, {wrong} failures, {found.seconds:.0f} s"
+                f"{'with a key' if keyed else 'without a key':14} {summary.tested}/{summary.operations} operations, "
+                f"{summary.cases} requests, {wrong} failures, {summary.seconds:.0f} s"
             )
             if wrong:
-                print(found.output)
+                print(summary.output)
             failed += wrong
     return 1 if failed else 0
 

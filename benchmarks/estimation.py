@@ -118,11 +118,11 @@ def ours(answers: Answers, learned: IsotonicCalibration | None) -> tuple[Figures
     for _ in range(TIMES):
         estimate.cache_clear()
         start = time.perf_counter()
-        found = estimate(cells, answers.threshold, learned)
+        estimation = estimate(cells, answers.threshold, learned)
         seconds.append(time.perf_counter() - start)
     figures = {
         name: {key: float(str(value)) for key, value in asdict(measure).items()}
-        for name, measure in found.measures.items()
+        for name, measure in estimation.measures.items()
     }
     return figures, min(seconds)
 
@@ -137,8 +137,8 @@ def mapped(answers: Answers) -> dict[str, float]:
     isotonic = IsotonicRegression(out_of_bounds="clip").fit(answers.reference, answers.reference_label)
     values, counts = np.unique(answers.probability, return_counts=True)
     weights = counts.astype(np.float64)
-    found = measures(weights, weights * isotonic.predict(values), values >= answers.threshold, values)
-    return {name: float(value) for name, value in found.items()}
+    expected = measures(weights, weights * isotonic.predict(values), values >= answers.threshold, values)
+    return {name: float(value) for name, value in expected.items()}
 
 
 def theirs(answers: Answers, python: str) -> list[dict[str, Any]]:
@@ -173,21 +173,21 @@ def halves(answers: Answers) -> None:
         real = came_true(label, said, answers.threshold)
         learned = learned_from(answers.reference[half], answers.reference_label[half])
         for name, known in (("recalibrated", learned), ("as they are", None)):
-            found = estimate(cells_of(said), answers.threshold, known).measures
-            errors[name].append([abs(float(found[one].value or 0) - real[one]) for one in MEASURES])
+            estimated = estimate(cells_of(said), answers.threshold, known).measures
+            errors[name].append([abs(float(estimated[measure].value or 0) - real[measure]) for measure in MEASURES])
             if known is not None:
-                for one in MEASURES:
-                    inside[one] += (found[one].low or 0) <= real[one] <= (found[one].high or 0)
+                for measure in MEASURES:
+                    inside[measure] += (estimated[measure].low or 0) <= real[measure] <= (estimated[measure].high or 0)
     print(f"  without drift, {DRAWS} halves of the reference: mean error; share of truths in Farol's interval")
-    means = {name: np.mean(one, axis=0) for name, one in errors.items()}
+    means = {name: np.mean(draws, axis=0) for name, draws in errors.items()}
     for at, name in enumerate(MEASURES):
-        off = "   ".join(f"{how} {found[at]:.3f}" for how, found in means.items())
+        off = "   ".join(f"{how} {mean[at]:.3f}" for how, mean in means.items())
         print(f"    {name:12}{off}   {inside[name] / DRAWS:.0%}")
 
 
-def figure(one: Mapping[str, float]) -> str:
+def figure(interval: Mapping[str, float]) -> str:
     """A figure with its interval."""
-    return f"{one['value']:.3f} ({one['low']:.3f}–{one['high']:.3f})"
+    return f"{interval['value']:.3f} ({interval['low']:.3f}–{interval['high']:.3f})"
 
 
 def told(answers: Answers, pythons: list[str]) -> None:
@@ -205,7 +205,7 @@ def told(answers: Answers, pythons: list[str]) -> None:
     print(f"  in the reference {said:.3f}, came true {came:.3f}")
     print(f"  {'':13}{'came true':11}" + "".join(f"{title:25}" for title in sides))
     for name in MEASURES:
-        cells = (_marked(one[name], real[name]) if name in one else "–" for one in sides.values())
+        cells = (_marked(side[name], real[name]) if name in side else "–" for side in sides.values())
         print(f"  {name:13}{real[name]:<11.3f}" + "".join(f"{cell:25}" for cell in cells))
     print("  * what came true lies outside of the interval")
     for peer in peers:
@@ -215,7 +215,7 @@ def told(answers: Answers, pythons: list[str]) -> None:
         elif peer["how"] == "as it comes":
             compared["Farol as they are"] = plain
         compared["Farol's formula from rows"] = _figures(estimate_rows(answers.probability, answers.threshold))
-        differences = (f"{who} {_apart(peer['estimated'], one):.6f}" for who, one in compared.items())
+        differences = (f"{who} {_apart(peer['estimated'], figures):.6f}" for who, figures in compared.items())
         print(
             f"  {peer['peer']}, {peer['how']}: calibrates {peer['calibrates']}; at most from " + ", ".join(differences)
         )
@@ -225,8 +225,8 @@ def told(answers: Answers, pythons: list[str]) -> None:
     halves(answers)
 
 
-def _apart(one: Figures, other: Figures) -> float:
-    return max(abs(one[name]["value"] - other[name]["value"]) for name in one)
+def _apart(figures: Figures, other: Figures) -> float:
+    return max(abs(figures[name]["value"] - other[name]["value"]) for name in figures)
 
 
 def _figures(values: Mapping[str, float]) -> Figures:
@@ -237,8 +237,8 @@ def _known(answers: Answers) -> tuple[Floats, Floats, float]:
     return answers.label, answers.probability, answers.threshold
 
 
-def _marked(one: Mapping[str, float], real: float) -> str:
-    return figure(one) + ("" if one["low"] <= real <= one["high"] else " *")
+def _marked(interval: Mapping[str, float], real: float) -> str:
+    return figure(interval) + ("" if interval["low"] <= real <= interval["high"] else " *")
 
 
 def main(arguments: list[str]) -> None:

@@ -45,16 +45,16 @@ def attack(artifacts: Path, url: str, workers: int, rounds: int) -> tuple[int, .
         for number in range(rounds):
             run_round(service, notes, ways[number % len(ways)])
             killed += 1
-        found = verdict(service, notes)
+        result = verdict(service, notes)
     return (
         rounds,
         killed,
-        found.acknowledged,
-        found.stored,
-        found.lost,
-        found.doubled,
+        result.acknowledged,
+        result.stored,
+        result.lost,
+        result.doubled,
         notes.repeated,
-        found.differences,
+        result.differences,
     )
 
 
@@ -87,7 +87,9 @@ def promotions(times: int) -> int:
                 registry.promote("current", version)
                 chosen = time.monotonic()
                 time.sleep(2)
-                late.append(max((began - chosen for began, _, found in list(seen) if found != version), default=0.0))
+                late.append(
+                    max((began - chosen for began, _, answering in list(seen) if answering != version), default=0.0)
+                )
             stop.set()
             for thread in threads:
                 thread.join()
@@ -118,7 +120,7 @@ def main() -> int:
         for position, (kind, workers) in enumerate(kinds):
             share = rounds // len(kinds) + (position < rounds % len(kinds))
             figures = attack(artifacts, url_of(kind, folder, workers, cluster), workers, share)
-            total = [before + one for before, one in zip(total, figures, strict=True)]
+            total = [before + figure for before, figure in zip(total, figures, strict=True)]
             label = f"{kind}, {workers} worker{'s' if workers > 1 else ''}"
             print(f"{label:24}" + "".join(f"{figure:>14,}" for figure in figures), flush=True)
     print(f"{'all':24}" + "".join(f"{figure:>14,}" for figure in total))

@@ -38,12 +38,12 @@ def main() -> int:
         done = subprocess.run(command, capture_output=True, text=True, errors="replace", check=False)
         runs = re.search(r"Done (\d+) runs in (\d+) second", done.stderr)
         covered = re.findall(r"cov: (\d+)", done.stderr)
-        found = 0 if runs and done.returncode == 0 else 1
+        failed = 0 if runs and done.returncode == 0 else 1
         count, edges = runs[1] if runs else "?", covered[-1] if covered else "?"
-        print(f"{target:8} {count:>8} executions, {edges} edges, {found} findings")
-        if found:
+        print(f"{target:8} {count:>8} executions, {edges} edges, {failed} findings")
+        if failed:
             print(done.stderr[-6_000:])
-        findings += found
+        findings += failed
     return 1 if findings else 0
 
 

@@ -38,8 +38,8 @@ def evidently_report(method: str | None) -> Callable[[Any, Any], dict[str, Any]]
         definition = evidently.DataDefinition(numerical_columns=list(reference.columns))
         before, now = (evidently.Dataset.from_pandas(rows, data_definition=definition) for rows in (reference, current))
         done = evidently.Report([preset(**chosen)], include_tests=True).run(now, before)
-        found: dict[str, Any] = done.dict()
-        return found
+        result: dict[str, Any] = done.dict()
+        return result
 
     return run
 
@@ -62,9 +62,9 @@ def nannyml_alarms() -> Alarms:
     def raised(reference: Any, current: Any) -> bool:
         names = list(reference.columns)
         calculator = nannyml.UnivariateDriftCalculator(column_names=names, chunk_size=len(current))
-        found = calculator.fit(reference).calculate(current).filter(period="analysis").to_df()
-        alerts = [column for column in found.columns if column[-1] == "alert"]
-        return bool(found[alerts].to_numpy().any())
+        table = calculator.fit(reference).calculate(current).filter(period="analysis").to_df()
+        alerts = [column for column in table.columns if column[-1] == "alert"]
+        return bool(table[alerts].to_numpy().any())
 
     return raised
 
@@ -78,8 +78,8 @@ def nannyml_reconstruction() -> Alarms:
         calculator = nannyml.DataReconstructionDriftCalculator(
             column_names=list(reference.columns), chunk_size=len(current)
         )
-        found = calculator.fit(reference).calculate(current).filter(period="analysis").to_df()
-        return bool(found[("reconstruction_error", "alert")].to_numpy().any())
+        table = calculator.fit(reference).calculate(current).filter(period="analysis").to_df()
+        return bool(table[("reconstruction_error", "alert")].to_numpy().any())
 
     return raised
 
@@ -120,9 +120,13 @@ def psi(file: str, names: list[str]) -> None:
     run = evidently_report("psi")
     run(reference.head(100), current.head(100))
     start = time.perf_counter()
-    found = run(reference, current)
+    result = run(reference, current)
     seconds = time.perf_counter() - start
-    values = {one["config"]["column"]: float(one["value"]) for one in found["metrics"] if "column" in one["config"]}
+    values = {
+        metric["config"]["column"]: float(metric["value"])
+        for metric in result["metrics"]
+        if "column" in metric["config"]
+    }
     version = import_module("evidently").__version__
     print(json.dumps({"peer": f"Evidently, PSI preset ({version})", "seconds": seconds, "psi": values}))
 
@@ -154,10 +158,10 @@ def cbpe(file: str) -> None:
             start = time.perf_counter()
             estimated = estimator.estimate(now)
             seconds.append(time.perf_counter() - start)
-        found = estimated.filter(period="analysis").to_df()
+        table = estimated.filter(period="analysis").to_df()
         columns = {"value": "value", "low": "lower_confidence_boundary", "high": "upper_confidence_boundary"}
         figures = {
-            metric: {name: float(found[(metric, column)].iloc[0]) for name, column in columns.items()}
+            metric: {name: float(table[(metric, column)].iloc[0]) for name, column in columns.items()}
             for metric in metrics
         }
         print(
@@ -177,17 +181,17 @@ def cbpe(file: str) -> None:
 
 def main(arguments: list[str]) -> None:
     """One of the four."""
-    what, file, *rest = arguments
-    names = [one for one in rest if not one.startswith("--")]
-    options = dict(one.removeprefix("--").split("=") for one in rest if one.startswith("--"))
-    if what in ("alarms", "together"):
+    question, file, *rest = arguments
+    names = [argument for argument in rest if not argument.startswith("--")]
+    options = dict(argument.removeprefix("--").split("=") for argument in rest if argument.startswith("--"))
+    if question in ("alarms", "together"):
         alarms(
-            UNIVARIATE if what == "alarms" else MULTIVARIATE,
+            UNIVARIATE if question == "alarms" else MULTIVARIATE,
             file,
             names,
             {name: int(count) for name, count in options.items()},
         )
-    elif what == "psi":
+    elif question == "psi":
         psi(file, names)
     else:
         cbpe(file)

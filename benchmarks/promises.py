@@ -59,14 +59,17 @@ def band_missed(card: Year, came: Year) -> bool:
 def outside(promise: CardMetrics, came: Evaluation) -> bool:
     """Whether any realised value lies outside its promised interval."""
     values = came.values()
-    return any(name in values and not one.low <= values[name] <= one.high for name, one in promise.metrics.items())
+    return any(
+        name in values and not promised.low <= values[name] <= promised.high
+        for name, promised in promise.metrics.items()
+    )
 
 
 def apart(promise: CardMetrics, came: Evaluation) -> bool:
     """Whether any two intervals do not overlap."""
-    for name, one in promise.metrics.items():
+    for name, promised in promise.metrics.items():
         other = came.estimates[name]
-        if isinstance(other, Estimate) and (other.low > one.high or other.high < one.low):
+        if isinstance(other, Estimate) and (other.low > promised.high or other.high < promised.low):
             return True
     return False
 
@@ -82,17 +85,17 @@ def main(arguments: list[str]) -> None:
     print(f"{'pupils':>8}{'noise':>8}{'farol':>24}{'its bands':>12}{'value outside':>16}{'no overlap':>13}")
     for n in (100, 340, 1000):
         for noise in (0.0, 0.25, 0.5):
-            found = np.zeros(4)
+            broken_years = np.zeros(4)
             for _ in range(years):
                 card, then = year(rng, CARD, 0.0, shape), year(rng, n, noise, shape)
                 promise, came = CardMetrics.read(sections.evaluation(card.evaluation)), then.evaluation
                 if promise is None:
                     raise SystemExit("a section of a report was not read")
-                verdicts = {one.verdict for one in compare_with_card(promise, came)}
+                verdicts = {comparison.verdict for comparison in compare_with_card(promise, came)}
                 broken = "worse" in verdicts or "better" in verdicts
-                found += (broken, band_missed(card, then), outside(promise, came), apart(promise, came))
-            shares = found / years
-            low, high = wilson(int(found[0]), years)
+                broken_years += (broken, band_missed(card, then), outside(promise, came), apart(promise, came))
+            shares = broken_years / years
+            low, high = wilson(int(broken_years[0]), years)
             mark = "" if noise or shares[:2].max() <= LIMIT else f"  above {LIMIT:.0%}"
             told = f"{shares[0]:.1%} ({low:.1%}–{high:.1%})"
             print(f"{n:>8}{noise:>8}{told:>24}{shares[1]:>12.1%}{shares[2]:>16.1%}{shares[3]:>13.1%}{mark}", flush=True)

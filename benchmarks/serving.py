@@ -160,11 +160,11 @@ def throughput(bench: Bench) -> None:
                 base = (
                     0 if "/predict" in name else next(i for i, (n, _) in enumerate(servers) if n == "floor /forecast")
                 )
-                speed = statistics.median(one[place].per_second for one in rounds)
-                ratio = statistics.median(one[place].per_second / one[base].per_second for one in rounds)
-                p99 = statistics.median(one[place].p99 for one in rounds)
-                slower = statistics.median(one[place].p99 / one[base].p99 for one in rounds)
-                failed = sum(one[place].failed for one in rounds)
+                speed = statistics.median(loads[place].per_second for loads in rounds)
+                ratio = statistics.median(loads[place].per_second / loads[base].per_second for loads in rounds)
+                p99 = statistics.median(loads[place].p99 for loads in rounds)
+                slower = statistics.median(loads[place].p99 / loads[base].p99 for loads in rounds)
+                failed = sum(loads[place].failed for loads in rounds)
                 goal = f"{goals[name]:.2f}" if name in goals else ""
                 print(f"{name:28} {speed:8.0f}  {ratio:9.2f}  {goal:>5}  {p99:7.1f}  {slower:8.1f}  {failed:6d}")
 
@@ -172,8 +172,8 @@ def throughput(bench: Bench) -> None:
 def workers(bench: Bench) -> None:
     """Two workers on one SQLite file against one, and whether anything is lost."""
     body = bench.body("current")
-    with bench.farol("one") as one, bench.farol("two", workers=2) as two:
-        rounds = bench.turns([(one, "/predict", body), (two, "/predict", body)], 64)
+    with bench.farol("one") as single, bench.farol("two", workers=2) as two:
+        rounds = bench.turns([(single, "/predict", body), (two, "/predict", body)], 64)
         first, second = ([figures[place].per_second for figures in rounds] for place in (0, 1))
         ratio = statistics.median(b / a for a, b in zip(first, second, strict=True))
         print(
@@ -251,10 +251,10 @@ def peers(bench: Bench) -> None:
             return
         for other, route, theirs in others:
             rounds = bench.turns([(farol, "/predict", body), (other, route, theirs)], 16)
-            ours = statistics.median(one[0].per_second for one in rounds)
-            speed = statistics.median(one[1].per_second for one in rounds)
-            ratio = statistics.median(one[0].per_second / one[1].per_second for one in rounds)
-            failed = sum(one[1].failed for one in rounds)
+            ours = statistics.median(loads[0].per_second for loads in rounds)
+            speed = statistics.median(loads[1].per_second for loads in rounds)
+            ratio = statistics.median(loads[0].per_second / loads[1].per_second for loads in rounds)
+            failed = sum(loads[1].failed for loads in rounds)
             print(
                 f"{other.name:10} {speed:7.0f}/s   farol {ours:7.0f}/s   "
                 f"{ratio:6.1f} times (goal ≥ 5)   failed {failed}"
@@ -274,11 +274,11 @@ def in_turns(first: Callable[[], object], second: Callable[[], object]) -> tuple
     """Median microseconds of each, in turns."""
     times: tuple[list[float], list[float]] = ([], [])
     for _ in range(200):
-        for work, found, repeats in ((first, times[0], 50), (second, times[1], 1)):
+        for work, measured, repeats in ((first, times[0], 50), (second, times[1], 1)):
             began = time.perf_counter()
             for _ in range(repeats):
                 work()
-            found.append((time.perf_counter() - began) / repeats)
+            measured.append((time.perf_counter() - began) / repeats)
     return statistics.median(times[0]) * 1e6, statistics.median(times[1]) * 1e6
 
 

@@ -45,12 +45,12 @@ _QUIET = {"MLFLOW_DISABLE_TELEMETRY": "true", "DO_NOT_TRACK": "true", "BENTOML_D
 
 def installed(artifacts: Path, folder: Path) -> list[AbstractContextManager[Peer]]:
     """The peers that are installed."""
-    found: list[AbstractContextManager[Peer]] = []
+    peers: list[AbstractContextManager[Peer]] = []
     for name, start in (("MLFLOW_PYTHON", mlflow), ("BENTOML_PYTHON", bentoml)):
         python = os.environ.get(name)
         if python:
-            found.append(start(Path(python).absolute(), artifacts, folder))
-    return found
+            peers.append(start(Path(python).absolute(), artifacts, folder))
+    return peers
 
 
 @contextlib.contextmanager
