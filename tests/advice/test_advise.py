@@ -52,13 +52,18 @@ def two(bundle: Bundle) -> Bundle:
     def score(n: int) -> tuple[int, ...]:
         return tuple(n // 2 if i in {10, 40} else 0 for i in range(101))
 
-    levels = {level: replace(one, score=score(sum(one.features[0]))) for level, one in two.reference.by_level.items()}
+    levels = {
+        level: replace(counted, score=score(sum(counted.features[0])))
+        for level, counted in two.reference.by_level.items()
+    }
     return replace(two, reference=replace(two.reference, score=score(400), by_level=levels))
 
 
 def plain(bundle: Bundle, scale: int = 1) -> dict[str, dict[int, int]]:
     """The very counts of training."""
-    counts = {one.feature: dict(enumerate(n * scale for n in one.counts)) for one in bundle.reference.features}
+    counts = {
+        feature.feature: dict(enumerate(n * scale for n in feature.counts)) for feature in bundle.reference.features
+    }
     return counts | {SCORE: {10: 200 * scale, 40: 200 * scale}, PREDICTION: {0: 400 * scale}}
 
 
@@ -67,21 +72,21 @@ def facts(bundle: Bundle, counts: Counts, **known: object) -> Facts:
     return replace(Facts("current", version="v", learned=(2022, 2023), drift=drift), **known)  # type: ignore[arg-type]
 
 
-def kinds(found: tuple[Advice, ...]) -> list[str]:
-    return [one.kind for one in found]
+def kinds(advised: tuple[Advice, ...]) -> list[str]:
+    return [advice.kind for advice in advised]
 
 
-def texts(one: Advice, locale: str = "en") -> str:
-    return " ".join(words.render(locale) for words in (one.summary, *one.why, *one.steps))
+def texts(advice: Advice, locale: str = "en") -> str:
+    return " ".join(words.render(locale) for words in (advice.summary, *advice.why, *advice.steps))
 
 
 def test_where_nothing_changed_there_is_nothing_to_do(two: Bundle) -> None:
-    (one,) = advise(facts(two, plain(two, 5)))
-    assert one.kind == "nothing"
+    (advice,) = advise(facts(two, plain(two, 5)))
+    assert advice.kind == "nothing"
     assert "2,000 predictions of 2024-06-01 to 2024-06-30, compared with: all training rows (400, of 2022, 2023)." in (
-        texts(one)
+        texts(advice)
     )
-    assert "de 01/06/2024 a 30/06/2024" in texts(one, "pt_BR")
+    assert "de 01/06/2024 a 30/06/2024" in texts(advice, "pt_BR")
 
 
 @pytest.mark.parametrize(
@@ -93,20 +98,20 @@ def test_of_few_predictions_nothing_is_said(two: Bundle, n: int, words: str) -> 
         PREDICTION: {0: n},
     }
     counts[two.reference.features[0].feature] = {0: round(0.45 * n), 1: round(0.55 * n)}
-    (one,) = advise(facts(two, counts))
-    assert one.kind == "too_little"
-    assert words in texts(one)
+    (advice,) = advise(facts(two, counts))
+    assert advice.kind == "too_little"
+    assert words in texts(advice)
 
 
 def test_a_changed_feature_is_advised_with_both_distributions(two: Bundle) -> None:
     name = two.reference.features[2].feature
-    (one,) = advise(facts(two, plain(two) | {name: {0: 380, 1: 20}}))
-    assert (one.kind, one.part) == ("look", "")
-    assert one.figure is not None
-    assert (one.figure.reference, one.figure.current) == ((200, 200, 0), (380, 20, 0))
-    assert "The values are lower" in texts(one)
-    assert "and not in one level, class or source alone" in texts(one)
-    body = AdviceAnswer.of(one, "en")
+    (advice,) = advise(facts(two, plain(two) | {name: {0: 380, 1: 20}}))
+    assert (advice.kind, advice.part) == ("look", "")
+    assert advice.figure is not None
+    assert (advice.figure.reference, advice.figure.current) == ((200, 200, 0), (380, 20, 0))
+    assert "The values are lower" in texts(advice)
+    assert "and not in one level, class or source alone" in texts(advice)
+    body = AdviceAnswer.of(advice, "en")
     assert (body.feature, body.reference, body.current) == (name, [200, 200, 0], [380, 20, 0])
     higher = advise(facts(two, plain(two) | {name: {0: 20, 1: 300, 2: 80}}))[0]
     assert "The values are higher" in texts(higher)
@@ -116,8 +121,8 @@ def test_a_changed_feature_is_advised_with_both_distributions(two: Bundle) -> No
 def test_an_advice_gives_finding_reason_and_next_step_in_words(two: Bundle) -> None:
     name = two.reference.features[2].feature
     meaning = two.profile.columns[name].meaning.en
-    (one,) = advise(facts(two, plain(two) | {name: {0: 380, 1: 20}}))
-    summary, lower, other, *rest = [words.render("en") for words in (one.summary, *one.why)]
+    (advice,) = advise(facts(two, plain(two) | {name: {0: 380, 1: 20}}))
+    summary, lower, other, *rest = [words.render("en") for words in (advice.summary, *advice.why)]
     assert summary == f"Changed, and not in one level, class or source alone: “{meaning}”."
     # By hand: 0.95 · 0.25 + 0.05 · 0.75 = 0.275; 0.45 ln(0.95 / 0.5) − 0.45 ln(0.05 / 0.5) = 1.325, smoothed a little.
     assert lower == (
@@ -128,13 +133,13 @@ def test_an_advice_gives_finding_reason_and_next_step_in_words(two: Bundle) -> N
     assert rest == [
         "400 predictions of 2024-06-01 to 2024-06-30, compared with: all training rows (400, of 2022, 2023)."
     ]
-    distance, searched = [str(words) for words in one.numbers]
+    distance, searched = [str(words) for words in advice.numbers]
     assert distance.startswith("Distance from training (PSI): 1.32; chance alone seldom gives more than 0.")
     assert distance.endswith("Below 0.10 is no drift, from 0.25 on severe.")
     assert searched == (
         "Groups of pupils compared, by level, class and source: 0. The limits allow for chance in all of them together."
     )
-    assert [words.render("en") for words in one.steps] == [
+    assert [words.render("en") for words in advice.steps] == [
         "Ask who filled it in: is it filled in differently, or are the pupils different? Correct it, or watch it.",
         "`farol drift --task current` shows all figures.",
         "See /monitoring/dashboard?task=current&window=30d",
@@ -164,32 +169,34 @@ def test_of_a_feature_only_what_is_in_alarm_is_a_reason(two: Bundle) -> None:
 
 
 def test_at_most_three_features_are_named_the_most_changed_first(two: Bundle) -> None:
-    moved = {one.feature: {0: 260 + 20 * i, 1: 140 - 20 * i} for i, one in enumerate(two.reference.features[1:6])}
-    found = advise(facts(two, plain(two) | moved))
-    names = [one.figure.feature for one in found if one.figure is not None]
-    assert kinds(found) == ["look"] * 3
+    moved = {
+        feature.feature: {0: 260 + 20 * i, 1: 140 - 20 * i} for i, feature in enumerate(two.reference.features[1:6])
+    }
+    advised = advise(facts(two, plain(two) | moved))
+    names = [advice.figure.feature for advice in advised if advice.figure is not None]
+    assert kinds(advised) == ["look"] * 3
     assert names == list(moved)[:1:-1]
 
 
 def test_values_never_seen_are_named(two: Bundle) -> None:
     from farol.model.counters import OUTSIDE
 
-    (one,) = advise(facts(two, plain(two) | {OUTSIDE: {1: 100}}))
-    assert "25% of the values never occurred in training." in texts(one)
+    (advice,) = advise(facts(two, plain(two) | {OUTSIDE: {1: 100}}))
+    assert "25% of the values never occurred in training." in texts(advice)
 
 
 def test_only_the_answers_changed(two: Bundle) -> None:
-    (one,) = advise(facts(two, plain(two) | {PREDICTION: {0: 360, 1: 40}}))
-    assert (one.kind, "The share of answers “at risk” has changed" in texts(one)) == ("look", True)
+    (advice,) = advise(facts(two, plain(two) | {PREDICTION: {0: 360, 1: 40}}))
+    assert (advice.kind, "The share of answers “at risk” has changed" in texts(advice)) == ("look", True)
 
 
 def test_other_pupils_of_the_same_levels_need_no_correction(two: Bundle) -> None:
     name = two.reference.features[0].feature
     counts = plain(two) | {name: {0: 83 + 30, 1: 17 + 270}}
     levels = check(two, counts, window=MONTH, against=weighted_to_levels(two, {"1": 100, "5": 300}))
-    (one,) = advise(facts(two, counts, levels=levels))
-    assert one.kind == "cohort"
-    assert f"Changed for all pupils together: “{two.profile.columns[name].meaning.en}”." in texts(one)
+    (advice,) = advise(facts(two, counts, levels=levels))
+    assert advice.kind == "cohort"
+    assert f"Changed for all pupils together: “{two.profile.columns[name].meaning.en}”." in texts(advice)
     given = facts(two, counts, levels=levels)
     assert given.drift is not None
     assert kinds(advise(replace(given, drift=replace(given.drift, rate=None)))) == ["cohort"]
@@ -210,34 +217,34 @@ def test_other_pupils_of_the_same_levels_need_no_correction(two: Bundle) -> None
     assert not unsure.alarm
     assert "cohort" not in kinds(advise(facts(two, rate, levels=unsure)))
     calm = replace(drifting, verdict="none")
-    found = advise(facts(two, rate, levels=replace(levels, rate=calm)))
-    assert kinds(found) == ["cohort"]
+    advised = advise(facts(two, rate, levels=replace(levels, rate=calm)))
+    assert kinds(advised) == ["cohort"]
     only = advise(facts(two, plain(two) | {PREDICTION: {0: 300, 1: 100}}, levels=replace(levels, rate=calm)))
     assert "Changed for all pupils together: the answers." in texts(only[0])
 
 
 def test_answers_unlike_those_of_training_are_distrusted(two: Bundle) -> None:
     counts = plain(two) | {SCORE: {90: 400}, PREDICTION: {1: 400}}
-    found = advise(facts(two, counts))
-    assert kinds(found)[0] == "distrust"
+    advised = advise(facts(two, counts))
+    assert kinds(advised)[0] == "distrust"
     assert (
         "It calls 100% of the pupils “at risk” (99% to 100%). Among training pupils that it had not seen, it was 0%."
-        in texts(found[0])
+        in texts(advised[0])
     )
-    assert "level, class or source alone: the answers." in texts(found[1])
+    assert "level, class or source alone: the answers." in texts(advised[1])
 
 
 def test_too_much_missing_is_not_to_be_relied_on(two: Bundle) -> None:
     silent = advise(facts(two, plain(two) | {SCORE: {10: 100, 40: 100, 100: 200}, PREDICTION: {0: 200, 2: 200}}))
     assert kinds(silent)[0] == "distrust"
     assert "the answers: 50% missing, in training 0%" in texts(silent[0])
-    half = {one.feature: {0: 150, 1: 150, 2: 100} for one in two.reference.features[1:7]}
+    half = {feature.feature: {0: 150, 1: 150, 2: 100} for feature in two.reference.features[1:7]}
     assert "Too many values are missing" in texts(advise(facts(two, plain(two) | half))[0])
     assert kinds(advise(facts(two, plain(two) | dict(list(half.items())[:3]))))[0] == "look"
     # More was missing in training than is now: that is another change, and no lack.
     score = tuple(100 if i in {10, 40} else 200 if i == 100 else 0 for i in range(101))
     lacking = replace(two, reference=replace(two.reference, score=score))
-    assert all("Too many values are missing" not in texts(one) for one in advise(facts(lacking, plain(lacking))))
+    assert all("Too many values are missing" not in texts(advice) for advice in advise(facts(lacking, plain(lacking))))
 
 
 def expected(**values: tuple[float, float, float]) -> Estimation:
@@ -266,17 +273,17 @@ def test_expected_wholly_below_what_was_promised(two: Bundle, estimation: Estima
     figures = dict.fromkeys(("recall", "f1"), Estimate(0.7, 0.62, 0.78))
     figures |= {"roc_auc": Estimate(0.85, 0.8, 0.9), "brier": Estimate(0.15, 0.12, 0.18)}
     card = CardMetrics(300, 150, figures)
-    found = advise(facts(two, plain(two), estimation=estimation, card=card))
-    assert (kinds(found) == ["distrust"]) == told
+    advised = advise(facts(two, plain(two), estimation=estimation, card=card))
+    assert (kinds(advised) == ["distrust"]) == told
     if told:
-        assert "`farol estimate --task current`" in texts(found[0])
+        assert "`farol estimate --task current`" in texts(advised[0])
 
 
 def test_a_model_grows_too_old(two: Bundle) -> None:
-    (one,) = advise(facts(two, plain(two), learned=(2021,), asked=2024))
-    assert one.kind == "distrust"
+    (advice,) = advise(facts(two, plain(two), learned=(2021,), asked=2024))
+    assert advice.kind == "distrust"
     assert "The last year whose answers it knows is 2021. There are already pupils of 2024, 3 years later." in texts(
-        one
+        advice
     )
     assert kinds(advise(facts(two, plain(two), learned=(2021,), horizon=1, asked=2024))) == ["nothing"]
     assert kinds(advise(facts(two, plain(two), learned=(), asked=2024))) == ["nothing"]
@@ -297,18 +304,18 @@ def test_one_request_does_not_make_a_model_too_old(two: Bundle, store: Store, tm
 
 
 def test_without_predictions_there_is_nothing_to_judge(two: Bundle) -> None:
-    (one,) = advise(facts(two, {}))
-    assert (one.kind, one.steps) == ("nothing", ())
-    assert "There is nothing to compare yet: no prediction came in this period." in texts(one)
-    assert "left out" not in texts(one)
-    (one,) = advise(facts(two, {}, of_sheet=562))
-    assert "Stored forecasts for the sheet that the model was trained with: 562. They are left out" in texts(one)
+    (advice,) = advise(facts(two, {}))
+    assert (advice.kind, advice.steps) == ("nothing", ())
+    assert "There is nothing to compare yet: no prediction came in this period." in texts(advice)
+    assert "left out" not in texts(advice)
+    (advice,) = advise(facts(two, {}, of_sheet=562))
+    assert "Stored forecasts for the sheet that the model was trained with: 562. They are left out" in texts(advice)
 
 
 def test_a_year_not_learned_from_asks_for_training(two: Bundle) -> None:
-    (one,) = advise(facts(two, plain(two), outcome_year=2024))
-    assert (one.kind, "`farol train WORKBOOK`" in texts(one)) == ("retrain", True)
-    assert "The outcomes of 2024 are recorded; the model in use knows answers up to 2023." in texts(one)
+    (advice,) = advise(facts(two, plain(two), outcome_year=2024))
+    assert (advice.kind, "`farol train WORKBOOK`" in texts(advice)) == ("retrain", True)
+    assert "The outcomes of 2024 are recorded; the model in use knows answers up to 2023." in texts(advice)
     for known in ({"outcome_year": 2023}, {"outcome_year": 2024, "horizon": 1}, {"learned": (), "outcome_year": 2024}):
         assert kinds(advise(facts(two, plain(two), **known))) == ["nothing"]
 
@@ -343,8 +350,8 @@ def test_a_severe_drift_that_lasts_asks_for_training(two: Bundle) -> None:
 
 def test_what_cannot_be_read_is_not_to_be_relied_on() -> None:
     error = BundleError(msg("It is damaged."), fix=msg("Repair it."))
-    (one,) = advise(Facts("current", problem=error))
-    assert (one.kind, "It is damaged. Repair it." in texts(one)) == ("distrust", True)
+    (advice,) = advise(Facts("current", problem=error))
+    assert (advice.kind, "It is damaged. Repair it." in texts(advice)) == ("distrust", True)
     assert kinds(advise(Facts("current", problem=BundleError(msg("It is damaged."))))) == ["distrust"]
     assert kinds(advise(Facts("current"))) == ["distrust"]
 
@@ -370,7 +377,7 @@ def stored(
     """Pupils of a level, by the bins of the first feature."""
     first, *rest = bundle.reference.features
     for row, bin_ in enumerate([0] * bins[0] + [1] * bins[1] + [2] * sum(bins[2:])):
-        places = {one.feature: row % 2 for one in rest} | {
+        places = {feature.feature: row % 2 for feature in rest} | {
             first.feature: bin_,
             SCORE: seen or (10, 40)[row % 2],
             PREDICTION: 0,
@@ -382,11 +389,11 @@ def stored(
 def test_the_slice_that_explains_an_alarm_is_named(two: Bundle, store: Store, tmp_path: Path) -> None:
     first = two.reference.features[0].feature
     store.write([*stored(two, 1, (250, 50)), *stored(two, 5, (190, 10))])
-    found = gather(store, Registry(tmp_path), two, parse_window("30d", now=NOW))
-    assert found.levels is not None
-    assert found.looked.explaining[first].name == "phase=5"
-    assert {one.name for one in found.looked.slices} == {"phase=1", "phase=5", "source=api"}
-    looks = [one for one in advise(found) if one.kind == "look" and one.part == "phase=5"]
+    gathered = gather(store, Registry(tmp_path), two, parse_window("30d", now=NOW))
+    assert gathered.levels is not None
+    assert gathered.looked.explaining[first].name == "phase=5"
+    assert {part.name for part in gathered.looked.slices} == {"phase=1", "phase=5", "source=api"}
+    looks = [advice for advice in advise(gathered) if advice.kind == "look" and advice.part == "phase=5"]
     assert len(looks) == 1
     assert f"Changed in phase 5: “{two.profile.columns[first].meaning.en}”." in texts(looks[0])
     assert "200 predictions of 2024-06-01 to 2024-06-30 with phase 5, compared with: training rows of phase 5 (100" in (
@@ -399,13 +406,13 @@ def test_the_slice_that_explains_an_alarm_is_named(two: Bundle, store: Store, tm
 def test_a_slice_explains_nothing_if_the_rest_is_in_alarm_too(two: Bundle, store: Store, tmp_path: Path) -> None:
     first = two.reference.features[0].feature
     unknown = [
-        replace(one, counted=None if one.counted is None else replace(one.counted, slices=()))
-        for one in stored(two, 7, (0, 0, 100))
+        replace(prediction, counted=None if prediction.counted is None else replace(prediction.counted, slices=()))
+        for prediction in stored(two, 7, (0, 0, 100))
     ]
     store.write([*stored(two, 1, (250, 50)), *stored(two, 5, (190, 10)), *unknown])
-    found = gather(store, Registry(tmp_path), two, parse_window("30d", now=NOW))
-    assert {one.name for one in found.looked.slices if one.figures[first].alarm} == {"phase=5", "source=api"}
-    assert first not in found.looked.explaining
+    gathered = gather(store, Registry(tmp_path), two, parse_window("30d", now=NOW))
+    assert {part.name for part in gathered.looked.slices if part.figures[first].alarm} == {"phase=5", "source=api"}
+    assert first not in gathered.looked.explaining
 
 
 def test_the_ten_largest_slices_of_a_kind_are_searched(two: Bundle, store: Store, tmp_path: Path) -> None:
@@ -413,28 +420,30 @@ def test_the_ten_largest_slices_of_a_kind_are_searched(two: Bundle, store: Store
     for letter in range(12):  # 30 to 41 predictions each, and one source of 29
         store.write(list(stored(two, 1, (0, 0, 30 + letter), f"s{letter:02}")))
     store.write(list(stored(two, 1, (0, 0, 29), "small")))
-    found = gather(store, Registry(tmp_path), two, parse_window("30d", now=NOW))
-    sources = [one.name for one in found.looked.slices if one.name.startswith("source=")]
+    gathered = gather(store, Registry(tmp_path), two, parse_window("30d", now=NOW))
+    sources = [part.name for part in gathered.looked.slices if part.name.startswith("source=")]
     assert sources == ["source=api", *(f"source=s{letter:02}" for letter in range(11, 2, -1))]
 
 
 def test_slices_of_thirty_in_the_window_are_searched(two: Bundle, store: Store, tmp_path: Path) -> None:
     store.write([*stored(two, 5, (190, 10), "api"), *stored(two, 1, (0, 0, 30), "thirty")])
-    old = [replace(one, id=uuid7(NOW), at=NOW - timedelta(days=60)) for one in stored(two, 1, (50, 0), "old")]
+    old = [
+        replace(prediction, id=uuid7(NOW), at=NOW - timedelta(days=60)) for prediction in stored(two, 1, (50, 0), "old")
+    ]
     store.write(old)
-    found = gather(store, Registry(tmp_path), two, parse_window("30d", now=NOW))
-    assert {one.name for one in found.looked.slices} == {"phase=5", "phase=1", "source=api", "source=thirty"}
+    gathered = gather(store, Registry(tmp_path), two, parse_window("30d", now=NOW))
+    assert {part.name for part in gathered.looked.slices} == {"phase=5", "phase=1", "source=api", "source=thirty"}
 
 
 def test_answers_may_change_in_one_level_alone(two: Bundle, store: Store, tmp_path: Path) -> None:
     store.write([*stored(two, 1, (250, 50)), *stored(two, 5, (20, 180), seen=90)])
     window = parse_window("30d", now=NOW)
-    found = gather(store, Registry(tmp_path), two, window)
-    assert found.drift is not None
-    only = replace(found.drift, features=tuple(one for one in found.drift.features if not one.alarm))
+    gathered = gather(store, Registry(tmp_path), two, window)
+    assert gathered.drift is not None
+    only = replace(gathered.drift, features=tuple(feature for feature in gathered.drift.features if not feature.alarm))
     looked = search_slices(store, two, only)
     assert looked.explaining[SCORE].name == "phase=5"
-    assert "Changed in phase 5: the answers." in texts(advise(replace(found, drift=only, looked=looked))[0])
+    assert "Changed in phase 5: the answers." in texts(advise(replace(gathered, drift=only, looked=looked))[0])
     shallow = gather(store, Registry(tmp_path), two, window, deep=False)
     assert shallow.looked == SliceSearch()
 
@@ -443,18 +452,22 @@ def test_where_every_level_changed_only_a_source_is_named(two: Bundle, store: St
     first = two.reference.features[0].feature
     store.write([*stored(two, 1, (125, 25), "a"), *stored(two, 5, (5, 45), "a")])
     store.write([*stored(two, 1, (0, 0, 90), "b"), *stored(two, 5, (0, 0, 60), "b")])
-    found = gather(store, Registry(tmp_path), two, parse_window("all", now=NOW))
-    assert {one.name for one in found.looked.slices if one.figures[first].alarm} == {"phase=1", "phase=5", "source=b"}
-    assert found.looked.explaining[first].name == "source=b"
-    (one,) = advise(found)
+    gathered = gather(store, Registry(tmp_path), two, parse_window("all", now=NOW))
+    assert {part.name for part in gathered.looked.slices if part.figures[first].alarm} == {
+        "phase=1",
+        "phase=5",
+        "source=b",
+    }
+    assert gathered.looked.explaining[first].name == "source=b"
+    (advice,) = advise(gathered)
     assert "150 predictions of all days until 2024-06-30 with the source b, compared with: all training rows" in texts(
-        one
+        advice
     )
 
 
 def test_without_an_alarm_nothing_is_searched(two: Bundle, store: Store, tmp_path: Path) -> None:
-    found = gather(store, Registry(tmp_path), two, parse_window("30d", now=NOW))
-    assert (found.looked.slices, found.levels) == ((), None)
+    gathered = gather(store, Registry(tmp_path), two, parse_window("30d", now=NOW))
+    assert (gathered.looked.slices, gathered.levels) == ((), None)
     bare = replace(two, reference=replace(two.reference, by_level={}))
     store.write(list(stored(two, 5, (300, 0))))
     assert gather(store, Registry(tmp_path), bare, parse_window("30d", now=NOW)).levels is None
@@ -481,17 +494,17 @@ def test_a_year_later_the_advice_knows_what_came_true(tmp_path: Path, sample_wor
     registry = Registry(settings.artifacts)
     bundle = registry.load("next-year")
     with Store.open(settings.store_url) as store:
-        found = gather(store, registry, bundle, parse_window("30d@2023-12-31", now=NOW))
-        one = model_status(store, registry, bundle, parse_window("30d@2023-12-31", now=NOW))
-    assert isinstance(found.outcomes, OutcomeReport)
-    advised = advise(found)
+        gathered = gather(store, registry, bundle, parse_window("30d@2023-12-31", now=NOW))
+        status = model_status(store, registry, bundle, parse_window("30d@2023-12-31", now=NOW))
+    assert isinstance(gathered.outcomes, OutcomeReport)
+    advised = advise(gathered)
     assert "The sheet of 2024 shows what became of" in texts(advised[0])
     assert {"distrust", "retrain"} <= set(kinds(advised))
-    assert (one.lead, one.to_do) == ("distrust", True)
-    kept = replace(found, version="another")
-    assert all("The sheet of 2024" not in texts(one) for one in advise(kept))
-    calm = replace(found.outcomes, together=replace(found.outcomes.together, comparisons=()))
-    assert all("The sheet of 2024" not in texts(one) for one in advise(replace(found, outcomes=calm)))
+    assert (status.lead, status.to_do) == ("distrust", True)
+    kept = replace(gathered, version="another")
+    assert all("The sheet of 2024" not in texts(advice) for advice in advise(kept))
+    calm = replace(gathered.outcomes, together=replace(gathered.outcomes.together, comparisons=()))
+    assert all("The sheet of 2024" not in texts(advice) for advice in advise(replace(gathered, outcomes=calm)))
 
 
 def tasks_of(registry: Registry) -> Tasks:
@@ -503,14 +516,14 @@ def test_next_years_model_comes_first_and_broken_ones_last(tmp_path: Path, store
     for task in ("current", "next-year"):
         registry.promote(task, make_bundle(tmp_path, task).name)
     served, problems = promoted(registry, tasks_of(registry))
-    assert ([one.task for one in served], problems) == (["next-year", "current"], {})
+    assert ([bundle.task for bundle in served], problems) == (["next-year", "current"], {})
     make_bundle(tmp_path, "current", seed=3)
     (tmp_path / "current" / served[1].version / "model.json").write_bytes(b"{}")
     served, problems = promoted(registry, tasks_of(registry))
-    assert ([one.task for one in served], list(problems)) == (["next-year"], ["current"])
-    found = model_statuses(store, registry, served, problems, now=NOW)
-    assert [(one.task, one.lead) for one in found] == [("next-year", "nothing"), ("current", "distrust")]
-    assert TaskStatusAnswer.of(found[1], "en").model_dump() | {"advice": []} == {
+    assert ([bundle.task for bundle in served], list(problems)) == (["next-year"], ["current"])
+    statuses = model_statuses(store, registry, served, problems, now=NOW)
+    assert [(status.task, status.lead) for status in statuses] == [("next-year", "nothing"), ("current", "distrust")]
+    assert TaskStatusAnswer.of(statuses[1], "en").model_dump() | {"advice": []} == {
         "task": "current",
         "title": "current",
         "model_version": None,
@@ -532,8 +545,8 @@ def test_a_model_that_was_never_promoted_is_no_problem(tmp_path: Path) -> None:
 
 
 def test_the_gravest_kind_leads(two: Bundle) -> None:
-    found = advise(facts(two, plain(two), outcome_year=2024, learned=(2020,)))
-    assert gravest_of(tuple(reversed(found))) == "distrust"
+    advised = advise(facts(two, plain(two), outcome_year=2024, learned=(2020,)))
+    assert gravest_of(tuple(reversed(advised))) == "distrust"
 
 
 def test_a_share_without_values_is_nothing_to_compare() -> None:
