@@ -80,11 +80,11 @@ def locked(trained: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[
 def routes() -> list[tuple[str, str]]:
     """Method and template of every route and folder there is, pages included."""
     app = create_app(Settings())
-    found = set()
+    listed = set()
     for context in iter_route_contexts(app.routes):
         methods = getattr(context, "methods", None) or {"GET"}
-        found |= {(method, str(context.path)) for method in methods}
-    return sorted(found)
+        listed |= {(method, str(context.path)) for method in methods}
+    return sorted(listed)
 
 
 APP = create_app(Settings())
@@ -114,7 +114,7 @@ def needed(method: str, path: str) -> Role | None:
     return Role.read
 
 
-def found(method: str, path: str, **scope: str) -> MatchedRoute:
+def matched_route(method: str, path: str, **scope: str) -> MatchedRoute:
     """The route of a request as the service finds it."""
     return route_of({"type": "http", "method": method, "path": path, "app": APP, **scope})
 
@@ -126,7 +126,7 @@ def test_the_walk_through_the_routes_finds_them() -> None:
 
 @pytest.mark.parametrize(("method", "path"), ROUTES)
 def test_every_route_states_the_role_it_needs(method: str, path: str) -> None:
-    route = found(method, address(path))
+    route = matched_route(method, address(path))
     assert route.access is not UNSTATED, "declare its access: until then it needs `manage`"
     assert (route.template, route.access.role) == (path, needed(method, path))
 
@@ -142,7 +142,7 @@ def test_every_route_is_answered_to_its_role_and_to_no_other(
     response = locked.client.request(method, f"{url}?lang=en", headers=headers, json=body)
     wanted = needed(method, path)
     if wanted is None or (role and role.allows(wanted)):
-        let_in = (200, 201, 303, 404, 410, 415, 422) if found(method, url).access.is_page else (200, 201, 303)
+        let_in = (200, 201, 303, 404, 410, 415, 422) if matched_route(method, url).access.is_page else (200, 201, 303)
         assert response.status_code in let_in, response.text  # a page may know nobody of this name, or want a form
     elif role is None:
         error_of(response, 401, "key_needed")
@@ -177,7 +177,7 @@ def test_the_description_says_of_each_route_which_role_it_needs(shared: Client) 
     ],
 )
 def test_an_address_that_is_no_route_needs_the_highest_role(method: str, path: str) -> None:
-    assert found(method, path) is NO_ROUTE
+    assert matched_route(method, path) is NO_ROUTE
     assert NO_ROUTE.access.role is Role.manage
 
 
@@ -201,8 +201,8 @@ def test_an_unknown_address_is_not_even_told_to_be_one(locked: Locked) -> None:
 
 
 def test_a_service_below_a_path_is_guarded_all_the_same() -> None:
-    assert found("HEAD", "/farol/health", root_path="/farol").template == "/health"
-    assert found("HEAD", "/farolhealth", root_path="/farol") is NO_ROUTE
+    assert matched_route("HEAD", "/farol/health", root_path="/farol").template == "/health"
+    assert matched_route("HEAD", "/farolhealth", root_path="/farol") is NO_ROUTE
 
 
 def own_header(key: str) -> dict[str, str]:

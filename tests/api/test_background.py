@@ -50,8 +50,8 @@ SECRET = make_secret()
 def url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
     if request.param == "sqlite":
         return f"sqlite:///{tmp_path / 'farol.db'}"
-    found: str = request.getfixturevalue("postgresql_url")
-    return found
+    url: str = request.getfixturevalue("postgresql_url")
+    return url
 
 
 @pytest.fixture
@@ -111,7 +111,7 @@ def test_a_due_check_is_made_by_one_worker_and_its_alert_sent(configured: Settin
             lease = Leases(store).find(JOB)
             assert lease is not None
             assert lease.due > datetime.now(UTC), "one that was missed is made up for once"
-            assert [one.verdict for one in AlertStates(store).all()] == ["severe", "none"]
+            assert [state.verdict for state in AlertStates(store).all()] == ["severe", "none"]
             assert len(store.snapshots("current", 9)) == 1
             text = second._service.metrics.text().decode()
     assert len(received.requests) == 1
@@ -155,7 +155,7 @@ def test_the_schedule_checks_features_together_where_set(configured: Settings, w
         watch.look()
         make_due(store)
         watch.look()
-        assert ["multivariate" in one.figures for one in AlertStates(store).all()] == [wanted, wanted]
+        assert ["multivariate" in state.figures for state in AlertStates(store).all()] == [wanted, wanted]
 
 
 def test_a_check_that_fails_is_due_again_at_its_next_time(
@@ -321,7 +321,7 @@ def test_another_process_takes_over_from_a_killed_checker(configured: Settings) 
                 lease = Leases(store).find(JOB)
                 assert lease is not None
                 assert lease.holder is None
-        assert [one.verdict for one in AlertStates(store).all()] == ["severe", "none"]
+        assert [state.verdict for state in AlertStates(store).all()] == ["severe", "none"]
         assert len(store.snapshots("current", 9)) == 1
 
 
@@ -346,7 +346,7 @@ def client_service(client: Client) -> Service:
 
 
 def make_due_now(service: Service) -> None:
-    watch = next(one for one in service.metrics._added if isinstance(one, Watch))
+    watch = next(added for added in service.metrics._added if isinstance(added, Watch))
     watch.look()
     make_due(service.store)
     watch.look()

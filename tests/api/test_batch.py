@@ -85,9 +85,9 @@ def test_each_row_has_the_answer_or_error_it_would_have_alone(
 ) -> None:
     query = f"?reasons={reasons}&lang={lang}"
     as_json = shared.post(f"{route}/batch{query}", json=rows).json()
-    for found in (as_json, ask(shared, rows, f"{route}/batch{query}")):
-        assert [entry["index"] for entry in found] == list(range(len(rows)))
-        for row, entry in zip(rows, found, strict=True):
+    for entries in (as_json, ask(shared, rows, f"{route}/batch{query}")):
+        assert [entry["index"] for entry in entries] == list(range(len(rows)))
+        for row, entry in zip(rows, entries, strict=True):
             alone = shared.post(f"{route}{query}", json=row)
             assert entry["status"] == alone.status_code
             said, expected = entry["answer"] or entry["error"], alone.json().get("error", alone.json())
@@ -98,16 +98,16 @@ def test_each_row_has_the_answer_or_error_it_would_have_alone(
 
 def test_valid_rows_are_stored_and_the_others_are_not(client: Client, settings: Settings) -> None:
     rows = [PUPIL | {"student": "RA-1"}, WRONG, {}, PUPIL | {"student": "RA-2"}]
-    found = client.post("/predict/batch", json=rows).json()
-    assert statuses(found) == [200, 422, 422, 200]
-    assert [entry["error"] and entry["error"]["code"] for entry in found] == [
+    entries = client.post("/predict/batch", json=rows).json()
+    assert statuses(entries) == [200, 422, 422, 200]
+    assert [entry["error"] and entry["error"]["code"] for entry in entries] == [
         None,
         "invalid_fields",
         "nothing_given",
         None,
     ]
     kept = stored(settings)
-    assert [row.id for row in kept] == [entry["answer"]["prediction_id"] for entry in found if entry["answer"]]
+    assert [row.id for row in kept] == [entry["answer"]["prediction_id"] for entry in entries if entry["answer"]]
     assert [(row.student, row.source) for row in kept] == [("RA-1", "batch"), ("RA-2", "batch")]
     (forecast,) = client.post("/forecast/batch", json=[CONTEXT]).json()
     assert stored(settings)[-1].year == 2023
@@ -118,11 +118,11 @@ def test_valid_rows_are_stored_and_the_others_are_not(client: Client, settings: 
 def test_what_is_wrong_with_a_line_is_its_own_affair(client: Client) -> None:
     body = b'\xef\xbb\xbf{"IAA": 5}\r\n\n  \n{"IAA": \n[1]\n\xff\n{"IAA": NaN}\n{"IAA": 5, "IAA": 5}\n{"IAA": 6}'
     response = client.post("/predict/batch?lang=en", content=body, headers=NDJSON)
-    found = read(response.text)
-    assert statuses(found) == [200, 400, 400, 400, 422, 422, 200]
-    assert [entry["index"] for entry in found] == list(range(7))
-    assert {entry["error"]["request_id"] for entry in found if entry["error"]} == {response.headers["x-request-id"]}
-    assert found[1]["error"]["message"] == "The row is not JSON: column 8."
+    entries = read(response.text)
+    assert statuses(entries) == [200, 400, 400, 400, 422, 422, 200]
+    assert [entry["index"] for entry in entries] == list(range(7))
+    assert {entry["error"]["request_id"] for entry in entries if entry["error"]} == {response.headers["x-request-id"]}
+    assert entries[1]["error"]["message"] == "The row is not JSON: column 8."
 
 
 @pytest.mark.parametrize("path", ["/predict/batch", "/forecast/batch"])
@@ -188,9 +188,9 @@ def test_lines_may_have_so_many_bytes_together(small: Client, settings: Settings
     error_of(small.post("/predict/batch", content=line + b" " * 4000, headers=NDJSON), 413, "body_too_large")
     # Of undeclared length: what came before the limit is stored and answered, and the last line says what happened.
     response = small.post("/predict/batch", content=pieces(line, line, b" " * 4000), headers=NDJSON)
-    found = read(response.text)
-    assert statuses(found) == [200, 200, 413]
-    assert (found[-1]["index"], found[-1]["error"]["code"]) == (None, "body_too_large")
+    entries = read(response.text)
+    assert statuses(entries) == [200, 200, 413]
+    assert (entries[-1]["index"], entries[-1]["error"]["code"]) == (None, "body_too_large")
     assert len(stored(settings)) == 2
     error_of(small.post("/predict/batch", content=pieces(b" " * 4001), headers=NDJSON), 413, "body_too_large")
 
@@ -200,16 +200,16 @@ def test_lines_may_be_so_many(small: Client, settings: Settings, end: bytes) -> 
     body = b"\n".join([b'{"IAA": 5}'] * 5) + end
     assert len(read(small.post("/predict/batch", content=body, headers=NDJSON).text)) == 5
     body = b"\n".join([b'{"IAA": 5}'] * 6) + end
-    found = read(small.post("/predict/batch", content=body, headers=NDJSON).text)
-    assert statuses(found) == [200] * 5 + [413]
-    assert (found[-1]["index"], found[-1]["error"]["code"]) == (None, "too_many_rows")
+    entries = read(small.post("/predict/batch", content=body, headers=NDJSON).text)
+    assert statuses(entries) == [200] * 5 + [413]
+    assert (entries[-1]["index"], entries[-1]["error"]["code"]) == (None, "too_many_rows")
     assert len(stored(settings)) == 10
 
 
 def test_a_line_may_have_so_many_bytes(small: Client) -> None:
-    found = ask(small, [{"IAA": 5}, {"IAA": 5, "student": "x" * 1000}, {"IAA": 5}])
-    assert statuses(found) == [200, 413, 200]
-    assert found[1]["error"]["code"] == "line_too_long"
+    entries = ask(small, [{"IAA": 5}, {"IAA": 5, "student": "x" * 1000}, {"IAA": 5}])
+    assert statuses(entries) == [200, 413, 200]
+    assert entries[1]["error"]["code"] == "line_too_long"
 
 
 def test_a_row_of_an_array_may_have_so_many_bytes(small: Client) -> None:
@@ -244,16 +244,16 @@ def test_each_row_that_was_not_stored_says_so(
     headers = {"Content-Type": kind, "Idempotency-Key": "once"}
     with refusing(settings, "RA-3", monkeypatch):
         response = client.post("/predict/batch", content=body, headers=headers)
-    found = response.json() if kind == "application/json" else read(response.text)
-    assert statuses(found) == [200, 200, 503, 422, 200, 200]
-    assert found[2]["error"]["code"] == "store"
-    ids = [entry["answer"]["prediction_id"] for entry in found if entry["answer"]]
+    entries = response.json() if kind == "application/json" else read(response.text)
+    assert statuses(entries) == [200, 200, 503, 422, 200, 200]
+    assert entries[2]["error"]["code"] == "store"
+    ids = [entry["answer"]["prediction_id"] for entry in entries if entry["answer"]]
     assert {row.id for row in stored(settings)} == set(ids)
     # Sent again under the same key: what is stored comes back, what is not is stored now.
     again = client.post("/predict/batch", json=rows, headers={"Idempotency-Key": "once"}).json()
     assert statuses(again) == [200, 200, 200, 422, 200, 200]
     assert [entry["replayed"] for entry in again] == [True, True, False, False, True, True]
-    assert [again[place]["answer"] for place in (0, 1, 4, 5)] == [found[place]["answer"] for place in (0, 1, 4, 5)]
+    assert [again[place]["answer"] for place in (0, 1, 4, 5)] == [entries[place]["answer"] for place in (0, 1, 4, 5)]
     assert len(stored(settings)) == 5
 
 
@@ -273,10 +273,10 @@ def test_unstored_first_rows_make_the_whole_answer_an_error(
 def test_a_row_under_a_key_is_its_place_and_its_content(client: Client, settings: Settings) -> None:
     key = {"Idempotency-Key": "class-3B"}
     client.post("/predict/batch", json=[PUPIL, PUPIL], headers=key)
-    found = client.post("/predict/batch", json=[PUPIL, PUPIL | {"IAA": 1}, PUPIL], headers=key).json()
-    assert statuses(found) == [200, 422, 200]
-    assert found[1]["error"]["code"] == "idempotency_key_reused"
-    assert [entry["replayed"] for entry in found] == [True, False, False]
+    entries = client.post("/predict/batch", json=[PUPIL, PUPIL | {"IAA": 1}, PUPIL], headers=key).json()
+    assert statuses(entries) == [200, 422, 200]
+    assert entries[1]["error"]["code"] == "idempotency_key_reused"
+    assert [entry["replayed"] for entry in entries] == [True, False, False]
     assert len(stored(settings)) == 3
     assert client.post("/predict", json=PUPIL, headers=key).headers.get("idempotent-replayed") is None
     error_of(client.post("/predict/batch", json=[PUPIL], headers={"Idempotency-Key": ""}), 422, "invalid_parameter")
@@ -308,8 +308,8 @@ def test_a_retry_in_another_year_gets_its_first_years_answer(client: Client, set
 
 
 def test_batches_are_counted_as_predictions(client: Client) -> None:
-    found = client.post("/predict/batch", json=[PUPIL, PUPIL, WRONG]).json()
-    label = "at_risk" if found[0]["answer"]["prediction"] else "not_at_risk"
+    entries = client.post("/predict/batch", json=[PUPIL, PUPIL, WRONG]).json()
+    label = "at_risk" if entries[0]["answer"]["prediction"] else "not_at_risk"
     text = client.get("/metrics").text
     assert f'farol_predictions_total{{label="{label}",task="current"}} 2.0' in text
     assert "farol_commit_seconds_count 1.0" in text
@@ -376,11 +376,11 @@ def test_a_caller_who_sends_all_first_costs_constant_memory(server: Server) -> N
 
     httpx.post(url, content=block * 8, headers=NDJSON, timeout=120)
     before, counted = resident(server), total(server)
-    size = found = 0
+    size = answered = 0
     with httpx.stream("POST", url, content=sent(), headers=NDJSON, timeout=120) as response:
         for line in response.iter_lines():
-            size, found = size + len(line), found + ('"status":200' in line)
-    assert (found, total(server) - counted) == (500 * blocks, 500 * blocks)
+            size, answered = size + len(line), answered + ('"status":200' in line)
+    assert (answered, total(server) - counted) == (500 * blocks, 500 * blocks)
     assert size > 60_000_000
     assert resident(server) - before < size / 2
 

@@ -16,22 +16,22 @@ from farol.errors import ApiError
 
 @given(st.lists(st.binary(max_size=30).map(lambda line: line.replace(b"\n", b" "))), st.lists(st.integers(1, 40)))
 def test_lines_are_the_same_however_they_are_cut_into_pieces(lines: list[bytes], sizes: list[int]) -> None:
-    body, reader, found = b"\n".join(lines), Lines(1_000), []
+    body, reader, rows = b"\n".join(lines), Lines(1_000), []
     for size in [*sizes, len(body)]:
-        found += list(reader.feed(body[:size]))
+        rows += list(reader.feed(body[:size]))
         body = body[size:]
-    found += list(reader.end())
-    assert found == [line.strip() for line in lines if line.strip()]
+    rows += list(reader.end())
+    assert rows == [line.strip() for line in lines if line.strip()]
 
 
 @given(st.integers(1, 70))
 def test_a_line_that_is_too_long_is_refused_and_the_next_is_read(size: int) -> None:
-    body, reader, found = b"a" * 50 + b"\n" + b"b" * 51 + b"\r\n\n" + b"c" * 200 + b"\nd", Lines(50), []
+    body, reader, rows = b"a" * 50 + b"\n" + b"b" * 51 + b"\r\n\n" + b"c" * 200 + b"\nd", Lines(50), []
     for start in range(0, len(body), size):
-        found += list(reader.feed(body[start : start + size]))
+        rows += list(reader.feed(body[start : start + size]))
         assert len(reader._begun) <= 50
-    found += list(reader.end())
-    codes = [one.code if isinstance(one, ApiError) else one for one in found]
+    rows += list(reader.end())
+    codes = [row.code if isinstance(row, ApiError) else row for row in rows]
     assert codes == [b"a" * 50, "line_too_long", "line_too_long", b"d"]
 
 
@@ -48,9 +48,9 @@ def test_a_line_that_is_too_long_is_refused_and_the_next_is_read(size: int) -> N
     ],
 )
 def test_a_row_that_is_no_object_is_refused_alone(line: bytes, code: str) -> None:
-    found = parse_line(line)
-    assert isinstance(found, ApiError)
-    assert (found.code, found.status) == (code, 400 if code == "invalid_json" else 422)
+    refusal = parse_line(line)
+    assert isinstance(refusal, ApiError)
+    assert (refusal.code, refusal.status) == (code, 400 if code == "invalid_json" else 422)
 
 
 def test_a_field_given_twice_spoils_only_its_object_in_an_array() -> None:

@@ -21,7 +21,7 @@ def test_it_is_the_served_versions_own(shared: Client, trained: Path, task: str)
     ModelAnswer.model_validate(body, strict=True)
     bundle = Registry(trained).load(task)
     assert body["version"] == bundle.version
-    assert [one["name"] for one in body["features"]] == list(bundle.manifest.features)
+    assert [feature["name"] for feature in body["features"]] == list(bundle.manifest.features)
     assert (body["threshold"], body["train_years"], body["test_years"]) == (0.5, [2022, 2023], [2024])
     assert body["reference"] == {"n": bundle.reference.n, "years": [2022, 2023]}
     assert body["made_with"]["data_fingerprint"] == bundle.manifest.data_fingerprint
@@ -29,7 +29,9 @@ def test_it_is_the_served_versions_own(shared: Client, trained: Path, task: str)
 
 
 def test_the_signature_has_ranges_and_meanings(shared: Client) -> None:
-    inputs = {one["name"]: one for one in shared.get("/models/next-year?lang=en").json()["signature"]["inputs"]}
+    inputs = {
+        tensor["name"]: tensor for tensor in shared.get("/models/next-year?lang=en").json()["signature"]["inputs"]
+    }
     assert list(inputs)[:10] == list(PUPIL)
     assert inputs["IAN"] == {
         "name": "IAN",
@@ -42,7 +44,7 @@ def test_the_signature_has_ranges_and_meanings(shared: Client) -> None:
     assert inputs["phase"]["type"] == "integer"
     assert (inputs["year"]["minimum"], inputs["year"]["maximum"]) == (1990, 2100)
     assert inputs["student"]["type"] == "string"
-    assert "year" not in [one["name"] for one in shared.get("/models/current").json()["signature"]["inputs"]]
+    assert "year" not in [tensor["name"] for tensor in shared.get("/models/current").json()["signature"]["inputs"]]
 
 
 def test_the_example_and_the_routes_work_as_they_stand(shared: Client) -> None:

@@ -133,9 +133,9 @@ def test_a_pupils_code_is_stored_and_changes_no_answer(
         assert "SEGREDO" not in with_code.text
     with Store.open(settings.store_url) as store:
         rows = list(store.stream())
-        assert [one.student for one in rows] == ["RA-SEGREDO", None] * 2
-        assert all("student" not in one.features for one in rows)
-        days = {day_of(one.at) for one in rows}
+        assert [row.student for row in rows] == ["RA-SEGREDO", None] * 2
+        assert all("student" not in row.features for row in rows)
+        days = {day_of(row.at) for row in rows}
         counts = store.counts("current", rows[0].version, min(days), max(days))
     assert counts.keys() - {"=score", "=prediction", "=outside"} == PUPIL.keys()
     line = client.get("/monitoring/predictions.csv").text.splitlines()[1]

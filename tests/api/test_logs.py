@@ -39,13 +39,13 @@ def access(shared: Client, caplog: pytest.LogCaptureFixture) -> Iterator[logging
 def test_a_request_is_one_json_object_on_one_line(access: logging.LogRecord) -> None:
     line = JsonLines().format(access)
     assert "\n" not in line
-    found = json.loads(line)
+    entry = json.loads(line)
     of_a_request = {"request_id", "method", "route", "status", "milliseconds"}
-    assert found.keys() == {"time", "level", "logger", "message"} | of_a_request
-    assert found["time"].endswith("+00:00")
-    assert isinstance(found["milliseconds"], float)
-    del found["time"], found["milliseconds"], found["message"]
-    assert found == {
+    assert entry.keys() == {"time", "level", "logger", "message"} | of_a_request
+    assert entry["time"].endswith("+00:00")
+    assert isinstance(entry["milliseconds"], float)
+    del entry["time"], entry["milliseconds"], entry["message"]
+    assert entry == {
         "level": "info",
         "logger": "farol.access",
         "request_id": "abc",
@@ -63,12 +63,12 @@ def test_a_request_is_one_line_for_people(access: logging.LogRecord) -> None:
 
 
 def test_an_exception_is_logged_by_kind_and_place_without_words(failed: logging.LogRecord) -> None:
-    found = json.loads(JsonLines().format(failed))
-    assert (found["message"], found["level"]) == ("Ação 1", "error")
-    assert found["exception"].startswith("ValueError at api/test_logs.py:")
+    entry = json.loads(JsonLines().format(failed))
+    assert (entry["message"], entry["level"]) == ("Ação 1", "error")
+    assert entry["exception"].startswith("ValueError at api/test_logs.py:")
     text = TextLines().format(failed)
     assert "ValueError at api/test_logs.py:" in text
-    assert SECRET not in text + str(found)
+    assert SECRET not in text + str(entry)
 
 
 def test_an_exception_that_is_none_is_no_trouble() -> None:

@@ -36,8 +36,8 @@ ORIGINAL = {
 
 @pytest.fixture(scope="module")
 def document(shared: Client) -> dict[str, Any]:
-    found: dict[str, Any] = shared.get("/openapi.json?lang=en").json()
-    return found
+    document: dict[str, Any] = shared.get("/openapi.json?lang=en").json()
+    return document
 
 
 def operations(document: dict[str, Any]) -> Iterator[tuple[str, str, dict[str, Any]]]:
@@ -102,7 +102,7 @@ def test_the_examples_of_a_window_have_something_to_say(document: dict[str, Any]
     assert of("report")["history"]["snapshots"][0]["n"] == of("report")["summary"]["n"] == of("drift")["n"] == 640
     figures = of("performance")
     assert figures["n"] == 640
-    assert all(one["low"] <= one["value"] <= one["high"] for one in figures["measures"].values())
+    assert all(measure["low"] <= measure["value"] <= measure["high"] for measure in figures["measures"].values())
     outcomes = of("outcomes")["outcomes"]
     counts = outcomes["counts"]
     assert counts["matched"] + counts["left"] == counts["forecast"]

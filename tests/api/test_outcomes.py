@@ -38,9 +38,9 @@ def test_the_last_year_is_told_as_the_command_tells_it(answered: Client, played:
     OutcomesAnswer.model_validate(body, strict=True)
     assert (body["task"], body["years"]) == ("next-year", [2024])
     with Store.open(played.store_url) as store:
-        found = outcome_report(store, Registry(played.artifacts), load_profile("pede"), "next-year", 2024)
-    assert found is not None
-    assert body["outcomes"] == OutcomeReportAnswer.of(found, "en").model_dump(mode="json")
+        report = outcome_report(store, Registry(played.artifacts), load_profile("pede"), "next-year", 2024)
+    assert report is not None
+    assert body["outcomes"] == OutcomeReportAnswer.of(report, "en").model_dump(mode="json")
     assert answered.get("/monitoring/outcomes?year=2024&task=next-year&lang=en").json() == body
     assert "RA-" not in str(body)
 

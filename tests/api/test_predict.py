@@ -358,9 +358,9 @@ def test_reasons_are_given_when_asked_for_and_only_then(shared: Client, route: s
     answer = shared.post(f"{route}?reasons=3&lang=en", json=PUPIL).json()
     PredictionAnswer.model_validate(answer, strict=True)
     assert 1 <= len(answer["reasons"]) <= 3
-    sizes = [abs(one["contribution"]) for one in answer["reasons"]]
+    sizes = [abs(reason["contribution"]) for reason in answer["reasons"]]
     assert sizes == sorted(sizes, reverse=True)
-    assert all("associated with" in one["text"] for one in answer["reasons"])
+    assert all("associated with" in reason["text"] for reason in answer["reasons"])
     assert "costuma" in shared.post(f"{route}?reasons=1", json=PUPIL).json()["reasons"][0]["text"]
 
 
@@ -370,7 +370,7 @@ def test_the_reasons_are_those_of_the_promoted_model(shared: Client, trained: Pa
     values = {name: value for name, value in FORECAST.items() if name != "year"}
     expected = reasons_for(scorer, scorer.score_one(values, 2024), 10)
     assert answer["reasons"] == [ReasonAnswer.of(reason, "en").model_dump() for reason in expected]
-    assert "IPS" in {one["feature"] for one in answer["reasons"] if one["value"] is None} or len(expected) < 10
+    assert "IPS" in {reason["feature"] for reason in answer["reasons"] if reason["value"] is None} or len(expected) < 10
 
 
 @pytest.mark.parametrize("wrong", ["-1", "11", "three", "1.5"])

@@ -23,7 +23,7 @@ def test_each_model_is_told_with_reason_and_steps(drifting: Client) -> None:
     body = drifting.get("/monitoring/status?lang=en").json()
     StatusAnswer.model_validate(body, strict=True)
     assert body["to_do"]
-    first = next(one for one in body["tasks"] if one["task"] == "next-year")["advice"][0]
+    first = next(task for task in body["tasks"] if task["task"] == "next-year")["advice"][0]
     assert (first["kind"], first["label"]) == ("look", "Look at the data")
     assert sum(first["current"]) == 600
     assert len(first["bins"]) == len(first["reference"]) == len(first["current"])
@@ -31,7 +31,7 @@ def test_each_model_is_told_with_reason_and_steps(drifting: Client) -> None:
 
 def test_words_come_in_the_readers_language(drifting: Client) -> None:
     body = drifting.get("/monitoring/status?lang=pt-BR&window=7d").json()
-    assert any("Veja os dados" in one["label"] for task in body["tasks"] for one in task["advice"])
+    assert any("Veja os dados" in advice["label"] for task in body["tasks"] for advice in task["advice"])
 
 
 def test_a_window_that_is_none_is_refused_by_name(drifting: Client) -> None:

@@ -70,7 +70,9 @@ def spans_of(received: Received) -> list[Span]:
 
 
 def known(attributes: Sequence[KeyValue]) -> dict[str, Any]:
-    return {one.key: getattr(one.value, str(one.value.WhichOneof("value"))) for one in attributes}
+    return {
+        attribute.key: getattr(attribute.value, str(attribute.value.WhichOneof("value"))) for attribute in attributes
+    }
 
 
 def named(received: Received, name: str) -> list[Span]:
@@ -127,10 +129,16 @@ def test_each_process_is_told_apart(traced: Settings, received: Received) -> Non
     for _ in range(2):
         with running(create_app(traced)) as client:
             client.get("/health")
-    found = [known(one.resource.attributes) for export in exports(received) for one in export.resource_spans]
-    assert {name for one in found for name in one} == {"service.name", "service.version", "service.instance.id"}
-    assert {(one["service.name"], one["service.version"]) for one in found} == {("farol", farol.__version__)}
-    assert len({one["service.instance.id"] for one in found}) == 2
+    resources = [known(batch.resource.attributes) for export in exports(received) for batch in export.resource_spans]
+    assert {name for resource in resources for name in resource} == {
+        "service.name",
+        "service.version",
+        "service.instance.id",
+    }
+    assert {(resource["service.name"], resource["service.version"]) for resource in resources} == {
+        ("farol", farol.__version__)
+    }
+    assert len({resource["service.instance.id"] for resource in resources}) == 2
 
 
 def test_a_callers_trace_is_continued(traced: Settings, received: Received) -> None:
@@ -238,7 +246,7 @@ def test_nothing_of_a_pupil_a_key_or_an_address_is_sent(
     }
     assert {name for span in spans_of(received) for name in known(span.attributes)} <= allowed
     assert not any(span.events for span in spans_of(received))
-    (odd,) = [one for one in spans_of(received) if known(one.attributes).get("http.request.method") == "_OTHER"]
+    (odd,) = [span for span in spans_of(received) if known(span.attributes).get("http.request.method") == "_OTHER"]
     assert odd.name.startswith("HTTP")
 
 
@@ -335,8 +343,8 @@ def test_requests_are_answered_while_the_receiver_is_away(
         for _ in range(3):
             assert client.post("/predict", json=PUPIL).status_code == 200
             app.state.tracing._provider.force_flush()
-    told = [one for one in caplog.records if one.levelno >= logging.WARNING]
-    assert [one.name for one in told] == ["farol.tracing"]
+    told = [record for record in caplog.records if record.levelno >= logging.WARNING]
+    assert [record.name for record in told] == ["farol.tracing"]
     assert away in told[0].getMessage()
     assert "does not answer" in told[0].getMessage()
     assert "s3cret" not in caplog.text
@@ -353,7 +361,7 @@ def test_a_receiver_that_refuses_and_its_return_are_logged_once(
             client.get("/health")
             app.state.tracing._provider.force_flush()
             full.warning(f"full {number}")  # the library tells the same only once in a while
-    told = [one.getMessage() for one in caplog.records if one.levelno >= logging.WARNING]
+    told = [record.getMessage() for record in caplog.records if record.levelno >= logging.WARNING]
     assert [path for path, _, _ in received.requests] == ["/v1/traces"] * 4
     assert ["answers 302" in told[0], "again" in told[1]] == [True, True]
     assert told[2:] == ["full 2", "full 3"], "what is dropped is news only while the receiver is there"
@@ -366,7 +374,7 @@ def test_stopping_does_not_wait_for_a_receiver_that_hangs(settings: Settings, mo
         endpoint = f"http://127.0.0.1:{silent.getsockname()[1]}"
         with running(create_app(settings.model_copy(update={"otlp_endpoint": endpoint}))) as client:
             assert client.get("/health").status_code == 200
-        (sender,) = [one for one in threading.enumerate() if one.name == "farol-traces-end"]
+        (sender,) = [thread for thread in threading.enumerate() if thread.name == "farol-traces-end"]
         assert sender.daemon, "nor does the process"
         connection, _ = silent.accept()
         with connection:

@@ -40,7 +40,7 @@ def infer(client: Client, *tensors: dict[str, Any], url: str = INFER, **body: ob
     response = client.post(url, json={"inputs": list(tensors), **body})
     assert response.status_code == 200, response.text
     InferAnswer.model_validate(response.json(), strict=True)
-    return {one["name"]: one["data"] for one in response.json()["outputs"]}
+    return {tensor["name"]: tensor["data"] for tensor in response.json()["outputs"]}
 
 
 def refused(client: Client, body: object, status: int = 400, url: str = INFER, **headers: str) -> str:
@@ -111,7 +111,7 @@ def test_the_metadata_are_the_models_own_inputs(shared: Client, trained: Path) -
     ModelMetadataAnswer.model_validate(body, strict=True)
     version = Registry(trained).promoted("next-year")
     assert body["versions"] == [version]
-    names = [one["name"] for one in body["inputs"]]
+    names = [tensor["name"] for tensor in body["inputs"]]
     assert names[:10] == list(PUPIL)
     assert names[-3:] == ["year", "student", "class"]
     assert shared.get(f"/v2/models/next-year/versions/{version}").json() == body
@@ -137,19 +137,19 @@ def test_every_form_of_tensors_answers_as_the_pupils_route(shared: Client, form:
         table = [list(pupil.values()) for pupil in pupils]
         data: list[Any] = table if form == "nested" else [value for row in table for value in row]
         tensors = [{"name": "rows", "shape": [2, 10], "datatype": "FP64", "data": data}]
-    found = infer(shared, *tensors)
+    outputs = infer(shared, *tensors)
     alone = [shared.post("/predict", json=pupil).json() for pupil in pupils]
     for ours, theirs in (("probability",) * 2, ("prediction",) * 2, ("prediction_label",) * 2):
-        assert found[ours] == [answer[theirs] for answer in alone]
+        assert outputs[ours] == [answer[theirs] for answer in alone]
 
 
 def test_every_row_is_stored_under_the_id_that_is_answered(client: Client, settings: Settings) -> None:
     names = {"name": "student", "shape": [2], "datatype": "BYTES", "data": ["RA-1", None]}
     years = column("year", 2022, 2023, datatype="INT64")
-    found = infer(client, column("IAA", 5, None), column("IDA", 4, 6), names, years, url="/v2/models/next-year/infer")
+    outputs = infer(client, column("IAA", 5, None), column("IDA", 4, 6), names, years, url="/v2/models/next-year/infer")
     with Store.open(settings.store_url) as store:
         rows = list(store.stream())
-    assert [row.id for row in rows] == found["prediction_id"]
+    assert [row.id for row in rows] == outputs["prediction_id"]
     assert [(row.source, row.student, row.year) for row in rows] == [("v2", "RA-1", 2022), ("v2", None, 2023)]
     assert [dict(row.features) for row in rows] == [{"IAA": 5.0, "IDA": 4.0}, {"IAA": None, "IDA": 6.0}]
     assert sum('_predictions_total{label="' in line for line in client.get("/metrics").text.splitlines()) >= 1
@@ -161,15 +161,15 @@ def test_no_answer_is_minus_one_and_null(settings: Settings) -> None:
     made = make_bundle(settings.artifacts, "current", seed=7, report={"support": support_from("current", 5)})
     Registry(settings.artifacts).promote("current", made.name)
     with running(create_app(settings)) as client:
-        found = infer(client, column("IAA", 5, 6), id="a")
-    assert (found["probability"], found["prediction"]) == ([None, None], [-1, -1])
+        outputs = infer(client, column("IAA", 5, 6), id="a")
+    assert (outputs["probability"], outputs["prediction"]) == ([None, None], [-1, -1])
 
 
 def test_only_the_wanted_outputs_are_given_and_the_id_comes_back(shared: Client) -> None:
     body = {"id": "class-3B", "inputs": [column("IAA", 5)], "outputs": [{"name": "prediction"}]}
     answer = shared.post(INFER, json=body).json()
     assert answer["id"] == "class-3B"
-    assert [one["name"] for one in answer["outputs"]] == ["prediction"]
+    assert [tensor["name"] for tensor in answer["outputs"]] == ["prediction"]
     assert len(infer(shared, column("IAA", 5), outputs=[])) == 4
 
 
@@ -346,10 +346,10 @@ def test_tritons_own_client_finds_the_service_and_asks_it(client_of_others: Any,
     version = described["versions"][0]
     assert client_of_others.is_model_ready("current", version)
     alone = shared.post("/predict", json=PUPIL).json()
-    plain = [triton.InferRequestedOutput(one["name"], binary_data=False) for one in described["outputs"]]
+    plain = [triton.InferRequestedOutput(output["name"], binary_data=False) for output in described["outputs"]]
     mixed = [
-        triton.InferRequestedOutput(one["name"], binary_data=place % 2 == 0)
-        for place, one in enumerate(described["outputs"])
+        triton.InferRequestedOutput(output["name"], binary_data=place % 2 == 0)
+        for place, output in enumerate(described["outputs"])
     ]
     for binary, outputs in itertools.product((True, False), (None, plain, mixed)):  # None: its default, all as binary
         inputs = [
