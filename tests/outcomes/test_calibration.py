@@ -28,9 +28,9 @@ def learned(**bins: tuple[int, int]) -> IsotonicCalibration:
 
 def test_falling_shares_are_pooled_and_gaps_are_interpolated() -> None:
     # 4 of 20, then 9 of 30 and 1 of 10: together 10 of 40, which is above 4 of 20; then 9 of 10.
-    found = calibrated_shares(learned(b10=(20, 4), b20=(30, 9), b30=(10, 1), b40=(10, 9)))
-    assert found[[0, 10, 20, 25, 30, 40, 99]] == pytest.approx([0.2, 0.2, 0.25, 0.25, 0.25, 0.9, 0.9])
-    assert found[[15, 35]] == pytest.approx([0.225, 0.575])
+    shares = calibrated_shares(learned(b10=(20, 4), b20=(30, 9), b30=(10, 1), b40=(10, 9)))
+    assert shares[[0, 10, 20, 25, 30, 40, 99]] == pytest.approx([0.2, 0.2, 0.25, 0.25, 0.25, 0.9, 0.9])
+    assert shares[[15, 35]] == pytest.approx([0.225, 0.575])
 
 
 def test_pools_grow_back_as_far_as_they_must() -> None:
@@ -49,8 +49,8 @@ def test_it_is_the_isotonic_regression_of_the_shares(bins: list[tuple[int, int]]
     known = np.flatnonzero(padded[:, 0])
     rows = padded[known].astype(np.float64)
     expected = IsotonicRegression(out_of_bounds="clip").fit(known, rows[:, 1] / rows[:, 0], rows[:, 0])
-    found = calibrated_shares(IsotonicCalibration(tuple(padded[:, 0].tolist()), tuple(padded[:, 1].tolist())))
-    assert found == pytest.approx(expected.predict(np.arange(100.0)), abs=1e-9)
+    shares = calibrated_shares(IsotonicCalibration(tuple(padded[:, 0].tolist()), tuple(padded[:, 1].tolist())))
+    assert shares == pytest.approx(expected.predict(np.arange(100.0)), abs=1e-9)
 
 
 def test_redrawn_training_pupils_vary_as_shares_of_their_number() -> None:

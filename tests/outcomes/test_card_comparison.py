@@ -42,13 +42,13 @@ def promised(n: int = 400, positives: int = 200, **figures: tuple[float, float, 
 
 
 def test_the_difference_is_wide_enough_for_all_metrics_together() -> None:
-    (found, *_) = compare_with_card(promised(roc_auc=(0.80, 0.75, 0.85)), came(roc_auc=(0.60, 0.52, 0.68)))
+    (comparison, *_) = compare_with_card(promised(roc_auc=(0.80, 0.75, 0.85)), came(roc_auc=(0.60, 0.52, 0.68)))
     # 2.69011 of 1.95996 standard errors, for seven metrics: 1.37253 times sqrt(0.08² + 0.05²) is 0.12948.
-    assert found.difference is not None
-    assert found.difference.value == pytest.approx(-0.2)
-    assert found.difference.low == pytest.approx(-0.32948, abs=1e-5)
-    assert found.difference.high == pytest.approx(-0.07052, abs=1e-5)
-    assert (found.metric, found.verdict, found.reason) == ("roc_auc", "worse", None)
+    assert comparison.difference is not None
+    assert comparison.difference.value == pytest.approx(-0.2)
+    assert comparison.difference.low == pytest.approx(-0.32948, abs=1e-5)
+    assert comparison.difference.high == pytest.approx(-0.07052, abs=1e-5)
+    assert (comparison.metric, comparison.verdict, comparison.reason) == ("roc_auc", "worse", None)
 
 
 @pytest.mark.parametrize(
@@ -63,9 +63,9 @@ def test_the_difference_is_wide_enough_for_all_metrics_together() -> None:
     ],
 )
 def test_better_and_worse_follow_the_metric(metric: str, value: float, verdict: str) -> None:
-    found = {one.metric: one for one in compare_with_card(promised(), changed(metric, value))}
-    assert found[metric].verdict == verdict
-    assert {one.verdict for name, one in found.items() if name != metric} == {"within"}
+    compared = {comparison.metric: comparison for comparison in compare_with_card(promised(), changed(metric, value))}
+    assert compared[metric].verdict == verdict
+    assert {comparison.verdict for name, comparison in compared.items() if name != metric} == {"within"}
 
 
 @pytest.mark.parametrize(
@@ -74,41 +74,43 @@ def test_better_and_worse_follow_the_metric(metric: str, value: float, verdict: 
 )
 def test_of_few_pupils_nothing_is_concluded(n: int, positives: int) -> None:
     for promise, realised in ((promised(n, positives), came()), (promised(), came(n, positives))):
-        found = compare_with_card(promise, realised)
-        assert {one.verdict for one in found} == {"unknown"}
-        assert str(n) in str(found[0].reason)
-        assert found[0].difference is not None
-    assert {one.verdict for one in compare_with_card(promised(100, 20), came(100, 80))} == {"within"}
+        comparisons = compare_with_card(promise, realised)
+        assert {comparison.verdict for comparison in comparisons} == {"unknown"}
+        assert str(n) in str(comparisons[0].reason)
+        assert comparisons[0].difference is not None
+    assert {comparison.verdict for comparison in compare_with_card(promised(100, 20), came(100, 80))} == {"within"}
 
 
 def test_calibration_error_of_far_fewer_pupils_is_not_compared() -> None:
     (*others, ece) = compare_with_card(promised(400, 200), came(199, 100))
     assert ece.metric == "ece"
     assert (ece.verdict, "error greater" in str(ece.reason)) == ("unknown", True)
-    assert {one.verdict for one in others} == {"within"}
+    assert {comparison.verdict for comparison in others} == {"within"}
     assert compare_with_card(promised(400, 200), came(200, 100))[-1].verdict == "within"
     (*others, ece) = compare_with_card(promised(400, 200), came(801, 400))
     assert (ece.verdict, "error smaller" in str(ece.reason)) == ("unknown", True)
-    assert {one.verdict for one in others} == {"within"}
+    assert {comparison.verdict for comparison in others} == {"within"}
     assert compare_with_card(promised(400, 200), came(800, 400))[-1].verdict == "within"
 
 
 def test_what_is_undefined_or_not_promised_is_said() -> None:
     nothing = evaluate(np.zeros(40), np.full(40, 0.2), 0.5, seed=0, resamples=1)
-    found = {one.metric: one for one in compare_with_card(promised(), nothing)}
-    assert (found["roc_auc"].verdict, found["roc_auc"].realised) == ("unknown", None)
-    assert "same answer" in str(found["roc_auc"].reason)
+    compared = {comparison.metric: comparison for comparison in compare_with_card(promised(), nothing)}
+    assert (compared["roc_auc"].verdict, compared["roc_auc"].realised) == ("unknown", None)
+    assert "same answer" in str(compared["roc_auc"].reason)
     unpromised = compare_with_card(None, came())
-    assert {(one.verdict, str(one.reason)) for one in unpromised} == {("unknown", "the card does not say")}
-    body = ComparisonAnswer.of(found["roc_auc"], "pt_BR").model_dump()
+    assert {(comparison.verdict, str(comparison.reason)) for comparison in unpromised} == {
+        ("unknown", "the card does not say")
+    }
+    body = ComparisonAnswer.of(compared["roc_auc"], "pt_BR").model_dump()
     assert (body["realised"], body["difference"], body["verdict_label"]) == (None, None, "não há dados para dizer")
     assert body["promised"] == {"value": 0.6, "low": 0.55, "high": 0.65}
 
 
 def test_a_promise_is_read_from_a_report_and_nothing_else() -> None:
-    found = CardMetrics.read(section(300, 150, roc_auc=0.8))
-    assert found is not None
-    assert (found.n, found.positives, found.metrics["roc_auc"]) == (300, 150, Estimate(0.8, 0.75, 0.85))
+    promise = CardMetrics.read(section(300, 150, roc_auc=0.8))
+    assert promise is not None
+    assert (promise.n, promise.positives, promise.metrics["roc_auc"]) == (300, 150, Estimate(0.8, 0.75, 0.85))
     tested = evaluate(np.tile([0.0, 1.0], 20), np.linspace(0, 1, 40), 0.5, seed=0, resamples=9)
     whole = CardMetrics.read(section_of(tested))
     assert whole is not None
@@ -133,7 +135,7 @@ def test_without_change_a_broken_promise_is_seldom_reported() -> None:
             label = (rng.random(n) < probability).astype(np.float64)
             sides.append(evaluate(label, probability, 0.5, seed=year, resamples=100))
         promise = CardMetrics.read(section_of(sides[0]))
-        false += any(one.verdict in {"better", "worse"} for one in compare_with_card(promise, sides[1]))
+        false += any(comparison.verdict in {"better", "worse"} for comparison in compare_with_card(promise, sides[1]))
     assert false <= 8
 
 
@@ -144,8 +146,11 @@ def test_a_model_that_got_worse_is_found() -> None:
         probability = rng.beta(0.6, 0.6, 400)
         label = (rng.random(400) < (1 - noise) * probability + noise * 0.5).astype(np.float64)
         sides.append(evaluate(label, probability, 0.5, seed=0, resamples=200))
-    found = {one.metric: one.verdict for one in compare_with_card(CardMetrics.read(section_of(sides[0])), sides[1])}
-    assert {found[name] for name in ("roc_auc", "brier", "precision", "recall", "ece")} == {"worse"}
+    verdicts = {
+        comparison.metric: comparison.verdict
+        for comparison in compare_with_card(CardMetrics.read(section_of(sides[0])), sides[1])
+    }
+    assert {verdicts[name] for name in ("roc_auc", "brier", "precision", "recall", "ece")} == {"worse"}
 
 
 def test_bands_are_those_of_the_card_with_what_came_true() -> None:
@@ -190,8 +195,8 @@ def test_bands_are_judged_together_those_nobody_fell_into_aside() -> None:
 
 
 def test_without_a_card_the_usual_bands_expect_nothing() -> None:
-    found = band_calibrations(None, np.array([1.0]), np.array([0.95]))
-    assert [(band.low, band.high) for band in found] == [
+    bands = band_calibrations(None, np.array([1.0]), np.array([0.95]))
+    assert [(band.low, band.high) for band in bands] == [
         (0, 0.1),
         (0.1, 0.3),
         (0.3, 0.5),
@@ -199,5 +204,5 @@ def test_without_a_card_the_usual_bands_expect_nothing() -> None:
         (0.7, 0.9),
         (0.9, 1),
     ]
-    assert {(band.expected, band.kept) for band in found} == {(None, None)}
-    assert found[-1].n == 1
+    assert {(band.expected, band.kept) for band in bands} == {(None, None)}
+    assert bands[-1].n == 1

@@ -39,31 +39,31 @@ def evaluated(label: object, probability: object, threshold: float = THRESHOLD) 
 @pytest.fixture(scope="module")
 def played(tmp_path_factory: pytest.TempPathFactory, sample_workbook: Path) -> OutcomeReport:
     folder = tmp_path_factory.mktemp("before")
-    found = Settings(artifacts=folder / "artifacts", data=folder / "data")
-    play(found, sample_workbook)
-    with Store.open(found.store_url) as store:
-        report = outcome_report(store, Registry(found.artifacts), load_profile("pede"), "next-year", 2024)
+    played_settings = Settings(artifacts=folder / "artifacts", data=folder / "data")
+    play(played_settings, sample_workbook)
+    with Store.open(played_settings.store_url) as store:
+        report = outcome_report(store, Registry(played_settings.artifacts), load_profile("pede"), "next-year", 2024)
     assert report is not None
     return report
 
 
 def test_the_expected_share_is_the_mean_probability() -> None:
-    found = estimate_each(np.full(100, 0.25), THRESHOLD)
+    estimates = estimate_each(np.full(100, 0.25), THRESHOLD)
     # Binomial(100, 0.25): its central 95% is 17 to 34.
-    assert found["at_risk"].value == 0.25
-    assert found["at_risk"].low == pytest.approx(0.17, abs=0.011)
-    assert found["at_risk"].high == pytest.approx(0.34, abs=0.011)
-    assert found["accuracy"].value == pytest.approx(0.75)
-    assert found["precision"] == ExpectedMeasure(None, None, None), "nobody is pointed out"
+    assert estimates["at_risk"].value == 0.25
+    assert estimates["at_risk"].low == pytest.approx(0.17, abs=0.011)
+    assert estimates["at_risk"].high == pytest.approx(0.34, abs=0.011)
+    assert estimates["accuracy"].value == pytest.approx(0.75)
+    assert estimates["precision"] == ExpectedMeasure(None, None, None), "nobody is pointed out"
 
 
 @settings(max_examples=25, deadline=None)
 @given(st.lists(st.floats(0, 1), min_size=1, max_size=60), st.floats(0, 1))
 def test_values_are_those_of_the_rows_and_inside_their_intervals(said: list[float], threshold: float) -> None:
     probability = np.array(said)
-    found, rows = estimate_each(probability, threshold), estimate_rows(probability, threshold)
-    assert set(found) == {"at_risk", *MEASURES}
-    for name, expected in found.items():
+    estimates, rows = estimate_each(probability, threshold), estimate_rows(probability, threshold)
+    assert set(estimates) == {"at_risk", *MEASURES}
+    for name, expected in estimates.items():
         if expected.value is None:
             continue
         assert expected.value == pytest.approx(rows.get(name, probability.mean()), nan_ok=True)
@@ -74,10 +74,10 @@ def test_values_are_those_of_the_rows_and_inside_their_intervals(said: list[floa
 
 def test_many_pupils_drawn_in_pieces_give_the_same_interval() -> None:
     probability = np.random.default_rng(3).beta(1, 2, 3_000)
-    found = estimate_each(probability, THRESHOLD)["at_risk"]
+    share = estimate_each(probability, THRESHOLD)["at_risk"]
     spread = 1.96 * float(np.sqrt((probability * (1 - probability)).sum())) / 3_000
-    assert found.low == pytest.approx(probability.mean() - spread, abs=0.003)
-    assert found.high == pytest.approx(probability.mean() + spread, abs=0.003)
+    assert share.low == pytest.approx(probability.mean() - spread, abs=0.003)
+    assert share.high == pytest.approx(probability.mean() + spread, abs=0.003)
 
 
 @settings(max_examples=25, deadline=None)
@@ -85,8 +85,8 @@ def test_many_pupils_drawn_in_pieces_give_the_same_interval() -> None:
 def test_calibrated_measures_agree_with_those_of_the_rows(said: list[float], threshold: float) -> None:
     learned = IsotonicCalibration((30,) * 100, tuple(range(0, 30, 3)) + (29,) * 90)
     probability = np.array(said)
-    found, rows = estimate_each(probability, threshold, learned), estimate_rows(probability, threshold, learned)
-    for name, expected in found.items():
+    estimates, rows = estimate_each(probability, threshold, learned), estimate_rows(probability, threshold, learned)
+    for name, expected in estimates.items():
         if expected.value is not None and name != "at_risk":
             assert expected.value == pytest.approx(rows[name])
 
@@ -109,8 +109,8 @@ def test_what_came_true_stands_beside_it_inside_or_outside() -> None:
     as_said = evaluated(rng.random(400) < probability, probability)
     assert as_said.is_enough
     assert as_said.at_risk.is_inside
-    assert [one.measure for one in as_said.pairs] == ["at_risk", *MEASURES]
-    assert [str(one.title) for one in as_said.pairs] == [
+    assert [pair.measure for pair in as_said.pairs] == ["at_risk", *MEASURES]
+    assert [str(pair.title) for pair in as_said.pairs] == [
         "Share at risk",
         "ROC AUC",
         "Precision",
@@ -119,28 +119,28 @@ def test_what_came_true_stands_beside_it_inside_or_outside() -> None:
         "Accuracy",
         "Brier score",
     ]
-    by_name = {one.measure: one for one in as_said.measures}
+    by_name = {pair.measure: pair for pair in as_said.measures}
     assert by_name["accuracy"].realised is not None
     assert by_name["brier_score"].realised is not None
     nobody = evaluated(np.zeros(400), probability)
     assert nobody.at_risk.is_inside is False
     assert nobody.at_risk.realised is not None
     assert nobody.at_risk.realised.value == 0
-    auc = next(one for one in nobody.measures if one.measure == "roc_auc")
+    auc = next(pair for pair in nobody.measures if pair.measure == "roc_auc")
     assert (auc.realised, auc.is_inside) == (None, None), "there is no ranking of one kind of pupils"
 
 
 def test_accuracy_is_the_share_answered_right() -> None:
     label, probability = np.array([1, 1, 0, 0] * 10), np.array([0.9, 0.2, 0.1, 0.3] * 10)
-    found = {one.measure: one for one in evaluated(label, probability).measures}["accuracy"].realised
-    assert found is not None
-    assert found.value == 0.75
+    accuracy = {pair.measure: pair for pair in evaluated(label, probability).measures}["accuracy"].realised
+    assert accuracy is not None
+    assert accuracy.value == 0.75
 
 
 def test_of_few_pupils_nothing_is_expected() -> None:
     few = evaluated([1, 0] * 14, [0.5] * 28)
     assert not few.is_enough
-    assert {one.expected for one in few.pairs} == {ExpectedMeasure(None, None, None)}
+    assert {pair.expected for pair in few.pairs} == {ExpectedMeasure(None, None, None)}
     assert few.at_risk.is_inside is None
 
 
@@ -155,7 +155,7 @@ def test_a_played_year_compares_pupils_of_the_version_in_use(played: OutcomeRepo
     before = played.expected_before
     matched = played.matched
     assert before.n == matched.label.size
-    brier = {one.measure: one for one in before.measures}["brier_score"]
+    brier = {pair.measure: pair for pair in before.measures}["brier_score"]
     assert brier.expected.value == pytest.approx(float((matched.probability * (1 - matched.probability)).mean()))
     assert brier.realised == played.together.evaluation.estimates["brier"]
     body = ExpectedBefore.of(before, "en").model_dump(mode="json")
@@ -165,7 +165,7 @@ def test_a_played_year_compares_pupils_of_the_version_in_use(played: OutcomeRepo
     assert set(measures) == set(MEASURES)
     # Of training pupils a quarter was at risk, whatever the answer.
     known = replace(played, calibration=IsotonicCalibration((4,) * 100, (1,) * 100)).expected_before
-    brier = {one.measure: one for one in known.measures}["brier_score"]
+    brier = {pair.measure: pair for pair in known.measures}["brier_score"]
     said = matched.probability
     assert brier.expected.value == pytest.approx(float((0.25 * (1 - said) ** 2 + 0.75 * said**2).mean()))
     assert known.at_risk.expected.value == pytest.approx(0.25)

@@ -37,8 +37,8 @@ def cells(probability: np.ndarray[tuple[int], np.dtype[np.float64]]) -> tuple[in
 
 def test_four_answers_by_hand() -> None:
     # Expected at risk: 0.9 + 0.8 of the two answered 1, 0.3 + 0.2 of the two answered 0; 2.2 in all.
-    found = estimate_rows(np.array([0.3, 0.9, 0.2, 0.8, np.nan]), 0.5)
-    assert found == pytest.approx(
+    values = estimate_rows(np.array([0.3, 0.9, 0.2, 0.8, np.nan]), 0.5)
+    assert values == pytest.approx(
         {
             "precision": 1.7 / 2,
             "recall": 1.7 / 2.2,
@@ -88,24 +88,24 @@ def test_a_model_with_wrong_probabilities_is_estimated_right(sure: bool) -> None
     said, label = pupils(4_000, 0)
     learned = IsotonicCalibration(cells(said)[:100], cells(said[label == 1])[:100])
     now, came = pupils(4_000, 0.7)  # others than in training, and what an answer is worth has not changed
-    found, naive = estimate(cells(now), 0.5, learned), estimate(cells(now), 0.5)
+    corrected, naive = estimate(cells(now), 0.5, learned), estimate(cells(now), 0.5)
     real = float(((now >= 0.5) == came).mean())
-    assert found.measures["accuracy"].value == pytest.approx(real, abs=0.02)
+    assert corrected.measures["accuracy"].value == pytest.approx(real, abs=0.02)
     assert naive.measures["accuracy"].value != pytest.approx(real, abs=0.05)
-    assert (found.calibrated, naive.calibrated) == (True, False)
-    assert str(found.assumptions[0]) != str(naive.assumptions[0])
+    assert (corrected.calibrated, naive.calibrated) == (True, False)
+    assert str(corrected.assumptions[0]) != str(naive.assumptions[0])
 
 
 def test_learning_from_few_pupils_gives_a_wider_interval() -> None:
     answered = tuple(10 if i < 100 else 0 for i in range(101))
 
     def width(rows: int) -> float:
-        one = estimate(
+        measures = estimate(
             answered, 0.5, IsotonicCalibration((rows,) * 100, tuple(i * rows // 100 for i in range(100)))
         ).measures
-        assert one["roc_auc"].low is not None
-        assert one["roc_auc"].high is not None
-        return one["roc_auc"].high - one["roc_auc"].low
+        assert measures["roc_auc"].low is not None
+        assert measures["roc_auc"].high is not None
+        return measures["roc_auc"].high - measures["roc_auc"].low
 
     assert width(5) > 1.2 * width(500)
 
@@ -126,17 +126,17 @@ def test_the_interval_holds_figures_of_labels_drawn_as_said() -> None:
     for _ in range(120):
         probability = rng.beta(0.8, 1.2, 400)
         label = rng.random(400) < probability
-        found = estimate(cells(probability), 0.5).measures
+        measures = estimate(cells(probability), 0.5).measures
         real = {
             "roc_auc": roc_auc_score(label, probability),
             "accuracy": float(((probability >= 0.5) == label).mean()),
             "brier_score": brier_score_loss(label, probability),
         }
         for name, value in real.items():
-            one = found[name]
-            assert one.low is not None
-            assert one.high is not None
-            inside[name] += one.low <= value <= one.high
+            measure = measures[name]
+            assert measure.low is not None
+            assert measure.high is not None
+            inside[name] += measure.low <= value <= measure.high
     assert min(inside.values()) >= 0.9 * 120
 
 
@@ -152,11 +152,11 @@ def test_few_answers_have_no_figures_and_one_sided_ones_not_all() -> None:
 
 @pytest.mark.parametrize("threshold", [0.29, 0.5, 0.0301, 0.999, 1e-12])
 def test_a_threshold_in_a_bin_splits_it(threshold: float) -> None:
-    found = estimate((100,) * 100 + (0,), threshold)
+    estimation = estimate((100,) * 100 + (0,), threshold)
     # Spread evenly over 0 to 1: right are those at risk above the threshold and those not at risk below it.
     right = (1 - threshold**2) / 2 + (threshold - threshold**2 / 2)
-    assert found.at_risk == pytest.approx(0.5)
-    assert found.measures["accuracy"].value == pytest.approx(right, abs=1e-4)
+    assert estimation.at_risk == pytest.approx(0.5)
+    assert estimation.measures["accuracy"].value == pytest.approx(right, abs=1e-4)
 
 
 def test_performance_comes_from_the_counters_of_a_window(bundle: Bundle, store: Store) -> None:
@@ -188,11 +188,11 @@ def test_performance_is_calibrated_by_the_bundles_reference(bundle: Bundle, stor
     cases = [0] * 101
     counts[5], cases[5], counts[95], cases[95] = 200, 20, 200, 50
     known = replace(bundle, reference=replace(bundle.reference, score=tuple(counts), at_risk=tuple(cases)))
-    found = expected_performance(store, known, parse_window("7d", now=NOW))
-    assert found.calibrated
-    assert found.at_risk == pytest.approx(0.25)
-    assert found.measures["precision"].value == pytest.approx(0.25)
-    assert found.measures["brier_score"].value == pytest.approx(0.25 * 0.045**2 + 0.75 * 0.955**2)
+    estimation = expected_performance(store, known, parse_window("7d", now=NOW))
+    assert estimation.calibrated
+    assert estimation.at_risk == pytest.approx(0.25)
+    assert estimation.measures["precision"].value == pytest.approx(0.25)
+    assert estimation.measures["brier_score"].value == pytest.approx(0.25 * 0.045**2 + 0.75 * 0.955**2)
 
 
 def test_answers_without_a_hidden_feature_are_left_out(bundle: Bundle, store: Store) -> None:
@@ -206,8 +206,8 @@ def test_answers_without_a_hidden_feature_are_left_out(bundle: Bundle, store: St
     window = parse_window("7d", now=NOW)
     before = expected_performance(store, bundle, window)
     store.write([replace(each, id=uuid7(NOW)) for each in [apart] * 30 + [silent] * 5])
-    found = expected_performance(store, bundle, window)
-    assert (found.n, found.abstained, found.measures) == (40, 5, before.measures)
+    estimation = expected_performance(store, bundle, window)
+    assert (estimation.n, estimation.abstained, estimation.measures) == (40, 5, before.measures)
     assert before.left_out is None
-    words = [text.render("en") for text in found.assumptions]
+    words = [text.render("en") for text in estimation.assumptions]
     assert words[0].startswith("Answers without “Adequacy to the level” that are not in this estimate: 30.")

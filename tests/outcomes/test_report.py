@@ -73,18 +73,18 @@ def year_of(store: Store, version: str) -> list[Outcome]:
 def played(store: Store, artifacts: Path, said: list[Outcome], *, profile: Profile = PEDE) -> OutcomeReport:
     """The year recorded, and what came true."""
     record(store, YEAR, said, {"next-year": 1, "current": 0}, lambda _task, _version: False, at=LATER)
-    found = outcome_report(store, Registry(artifacts), profile, "next-year", YEAR)
-    assert found is not None
-    return found
+    report = outcome_report(store, Registry(artifacts), profile, "next-year", YEAR)
+    assert report is not None
+    return report
 
 
 @pytest.fixture
-def found(store: Store, artifacts: Path, version: str) -> OutcomeReport:
+def report(store: Store, artifacts: Path, version: str) -> OutcomeReport:
     return played(store, artifacts, year_of(store, version))
 
 
-def test_every_pupil_is_counted_once(found: OutcomeReport) -> None:
-    assert asdict(found.counts) == {
+def test_every_pupil_is_counted_once(report: OutcomeReport) -> None:
+    assert asdict(report.counts) == {
         "forecast": 54,
         "pupils": 45,
         "matched": 42,
@@ -97,10 +97,10 @@ def test_every_pupil_is_counted_once(found: OutcomeReport) -> None:
     }
 
 
-def test_metrics_are_those_of_the_hand(found: OutcomeReport) -> None:
-    values = found.together.evaluation.values()
-    assert (found.together.evaluation.n, found.together.evaluation.positives) == (40, 19)
-    assert dict(found.together.evaluation.confusion) == {
+def test_metrics_are_those_of_the_hand(report: OutcomeReport) -> None:
+    values = report.together.evaluation.values()
+    assert (report.together.evaluation.n, report.together.evaluation.positives) == (40, 19)
+    assert dict(report.together.evaluation.confusion) == {
         "true_positive": 15,
         "false_positive": 5,
         "false_negative": 4,
@@ -116,13 +116,13 @@ def test_metrics_are_those_of_the_hand(found: OutcomeReport) -> None:
         "ece": 1 / 40,
     }
     assert {name: values[name] for name in expected} == pytest.approx(expected)
-    for one in found.together.comparisons:
-        assert one.realised is not None
-        assert one.realised.low <= one.realised.value <= one.realised.high
+    for comparison in report.together.comparisons:
+        assert comparison.realised is not None
+        assert comparison.realised.low <= comparison.realised.value <= comparison.realised.high
 
 
-def test_new_cases_and_old_ones_are_apart(found: OutcomeReport) -> None:
-    parts = {part.name: part for part in found.groups}
+def test_new_cases_and_old_ones_are_apart(report: OutcomeReport) -> None:
+    parts = {part.name: part for part in report.groups}
     assert {name: (part.evaluation.n, part.evaluation.positives) for name, part in parts.items()} == {
         "onset": (20, 4),
         "recovery": (20, 15),
@@ -132,14 +132,14 @@ def test_new_cases_and_old_ones_are_apart(found: OutcomeReport) -> None:
     assert (parts["onset"].card.n, parts["onset_below_top"].card) == (150, None)
 
 
-def test_promised_stands_beside_realised_with_a_verdict(found: OutcomeReport) -> None:
-    compared = {one.metric: one for one in found.together.comparisons}
+def test_promised_stands_beside_realised_with_a_verdict(report: OutcomeReport) -> None:
+    compared = {comparison.metric: comparison for comparison in report.together.comparisons}
     recall = compared["recall"]
     assert (recall.promised, recall.difference is not None) == (Estimate(0.5, 0.45, 0.55), True)
     # Forty pupils are too few to conclude anything.
-    assert {one.verdict for one in compared.values()} == {"unknown"}
+    assert {comparison.verdict for comparison in compared.values()} == {"unknown"}
     assert "too few pupils: 40 (at risk: 19)" in str(recall.reason)
-    before, came = found.together.prevalence
+    before, came = report.together.prevalence
     assert before is not None
     assert (before.value, came.value) == (0.5, 19 / 40)
 
@@ -147,14 +147,14 @@ def test_promised_stands_beside_realised_with_a_verdict(found: OutcomeReport) ->
 def test_a_card_of_answered_pupils_is_compared_with_those(store: Store, artifacts: Path) -> None:
     card = {**CARD, "answered": {"test": section(200, 100, roc_auc=0.7), "onset": section(100, 30)}}
     version = make_bundle(artifacts, "next-year", last_year=2022, report=card).name
-    found = played(store, artifacts, year_of(store, version))
-    assert found.together.card is not None
-    assert (found.together.card.n, found.together.card.metrics["roc_auc"].value) == (200, 0.7)
-    assert [part.card is None for part in found.groups] == [False, True, True]
+    report = played(store, artifacts, year_of(store, version))
+    assert report.together.card is not None
+    assert (report.together.card.n, report.together.card.metrics["roc_auc"].value) == (200, 0.7)
+    assert [part.card is None for part in report.groups] == [False, True, True]
 
 
-def test_groups_are_of_the_new_sheet_levels_of_the_forecast(found: OutcomeReport) -> None:
-    divisions = {division.column: division for division in found.divisions}
+def test_groups_are_of_the_new_sheet_levels_of_the_forecast(report: OutcomeReport) -> None:
+    divisions = {division.column: division for division in report.divisions}
     assert [(group.name, group.n, group.positives) for group in divisions["sex"].groups] == [
         ("F", 20, 9),
         ("M", 20, 10),
@@ -167,8 +167,8 @@ def test_groups_are_of_the_new_sheet_levels_of_the_forecast(found: OutcomeReport
     assert divisions["school_type"].groups == ()
 
 
-def test_who_left_had_other_forecasts_and_it_is_said(found: OutcomeReport) -> None:
-    leavers = found.leavers
+def test_who_left_had_other_forecasts_and_it_is_said(report: OutcomeReport) -> None:
+    leavers = report.leavers
     assert (leavers.left_n, leavers.stayed_n) == (12, 41)
     assert leavers.left is not None
     assert leavers.stayed is not None
@@ -176,22 +176,22 @@ def test_who_left_had_other_forecasts_and_it_is_said(found: OutcomeReport) -> No
     assert (leavers.left.low, leavers.left.high) == pytest.approx((0.9, 0.9))
     assert leavers.difference is not None
     assert leavers.difference.low > 0
-    notes = " ".join(str(note) for note in found.notes)
+    notes = " ".join(str(note) for note in report.notes)
     assert "may have been helped" in notes
     assert "left are in no figure" in notes
     assert "very years" not in notes
 
 
-def test_probabilities_and_thresholds_are_there_for_an_estimate(found: OutcomeReport) -> None:
-    matched = found.matched
+def test_probabilities_and_thresholds_are_there_for_an_estimate(report: OutcomeReport) -> None:
+    matched = report.matched
     assert matched.probability.shape == matched.threshold.shape == matched.label.shape == (40,)
     assert set(matched.threshold.tolist()) == {0.5}
     assert matched.student[0] == "RA-00"
     assert matched.select(matched.now == 1).student == matched.student[:20]
 
 
-def test_the_whole_is_told_without_any_pupil(found: OutcomeReport) -> None:
-    body = OutcomeReportAnswer.of(found, "en").model_dump(mode="json")
+def test_the_whole_is_told_without_any_pupil(report: OutcomeReport) -> None:
+    body = OutcomeReportAnswer.of(report, "en").model_dump(mode="json")
     assert (body["task"], body["year"], body["forecast_year"]) == ("next-year", 2024, 2023)
     assert "RA-" not in str(body)
     assert body["versions"] == []
@@ -205,32 +205,32 @@ def test_several_versions_are_reported_apart_and_together(store: Store, artifact
     second = make_bundle(artifacts, "next-year", seed=1, last_year=2022, report={**CARD, "test": section(90, 45)}).name
     # The second version answered later, and otherwise, for ten pupils who had been pointed out.
     later = [forecast(f"RA-{i:02}", 0.3, version=second, lag=-1) for i in range(10)]
-    store.write([replace(one, threshold=0.25, prediction=1) for one in later])
-    found = played(store, artifacts, said)
-    assert found.counts.replaced == 15
-    assert found.version == version
-    parts = {part.name: part for part in found.versions}
+    store.write([replace(prediction, threshold=0.25, prediction=1) for prediction in later])
+    report = played(store, artifacts, said)
+    assert report.counts.replaced == 15
+    assert report.version == version
+    parts = {part.name: part for part in report.versions}
     assert {name: part.evaluation.n for name, part in parts.items()} == {version: 40, second: 10}
     assert [part.card.n for part in (parts[version], parts[second]) if part.card] == [300, 90]
     # Each is judged by the threshold it had: the ten are still pointed out.
-    assert found.together.evaluation.confusion["true_positive"] == 15
-    assert found.matched.probability[:10].tolist() == [0.3] * 10
-    assert any("Several versions" in str(note) for note in found.notes)
+    assert report.together.evaluation.confusion["true_positive"] == 15
+    assert report.matched.probability[:10].tolist() == [0.3] * 10
+    assert any("Several versions" in str(note) for note in report.notes)
 
 
 def test_a_model_that_is_gone_promises_nothing_that_can_be_read(store: Store, artifacts: Path) -> None:
-    found = played(store, artifacts, year_of(store, "2022-gone"))
-    assert (found.version, found.together.card) == ("2022-gone", None)
-    assert {one.verdict for one in found.together.comparisons} == {"unknown"}
-    assert any("no longer here" in str(note) for note in found.notes)
-    assert PartAnswer.of(found.together, "en").promised_n is None
+    report = played(store, artifacts, year_of(store, "2022-gone"))
+    assert (report.version, report.together.card) == ("2022-gone", None)
+    assert {comparison.verdict for comparison in report.together.comparisons} == {"unknown"}
+    assert any("no longer here" in str(note) for note in report.notes)
+    assert PartAnswer.of(report.together, "en").promised_n is None
 
 
 def test_a_sheet_without_forecasts_has_nothing_to_measure(store: Store, artifacts: Path) -> None:
-    found = played(store, artifacts, [Outcome("RA-1", 1, {})])
-    assert (found.counts.new, found.counts.measured, found.version) == (1, 0, None)
-    assert (found.leavers.left, found.leavers.difference) == (None, None)
-    assert {one.verdict for one in found.together.comparisons} == {"unknown"}
+    report = played(store, artifacts, [Outcome("RA-1", 1, {})])
+    assert (report.counts.new, report.counts.measured, report.version) == (1, 0, None)
+    assert (report.leavers.left, report.leavers.difference) == (None, None)
+    assert {comparison.verdict for comparison in report.together.comparisons} == {"unknown"}
     assert outcome_report(store, Registry(artifacts), PEDE, "next-year", 1999) is None
 
 
@@ -247,17 +247,17 @@ def test_who_was_behind_is_known_by_what_was_given(
     store: Store, artifacts: Path, features: dict[str, float | None], now: float
 ) -> None:
     store.write([forecast("RA-1", 0.5, version="2022-v", **features)])
-    found = played(store, artifacts, [Outcome("RA-1", 1, {})])
-    assert found.matched.now.tolist() == pytest.approx([now], nan_ok=True)
+    report = played(store, artifacts, [Outcome("RA-1", 1, {})])
+    assert report.matched.now.tolist() == pytest.approx([now], nan_ok=True)
 
 
 def test_a_profile_without_levels_or_rule_is_measured_too(store: Store, artifacts: Path) -> None:
     plain = replace(PEDE, level=None, rule=None, label=replace(PEDE.label, minuend=None, subtrahend=None))
     store.write([forecast("RA-1", 0.5, version="2022-v")])
-    found = played(store, artifacts, [Outcome("RA-1", 1, {"sex": "F"})], profile=plain)
-    assert [division.column for division in found.divisions] == ["sex", "school_type"]
-    assert [part.name for part in found.groups] == ["onset", "recovery"]
-    assert np.isnan(found.matched.now).all()
+    report = played(store, artifacts, [Outcome("RA-1", 1, {"sex": "F"})], profile=plain)
+    assert [division.column for division in report.divisions] == ["sex", "school_type"]
+    assert [part.name for part in report.groups] == ["onset", "recovery"]
+    assert np.isnan(report.matched.now).all()
 
 
 def test_this_years_question_is_measured_with_the_sheets_level(store: Store, artifacts: Path) -> None:
@@ -266,16 +266,16 @@ def test_this_years_question_is_measured_with_the_sheets_level(store: Store, art
         row({"IAA": 5.0}, at=THEN, version=version, probability=0.9),
         row(at=THEN, version=version, probability=0.1),
     ]
-    store.write([replace(one, student=f"RA-{i}", year=YEAR) for i, one in enumerate(made)])
+    store.write([replace(prediction, student=f"RA-{i}", year=YEAR) for i, prediction in enumerate(made)])
     said = [Outcome("RA-0", 1, {"phase": "7"}), Outcome("RA-1", 0, {})]
     record(store, YEAR, said, {"current": 0}, lambda _task, _version: False, at=LATER)
-    found = outcome_report(store, Registry(artifacts), PEDE, "current", YEAR)
-    assert found is not None
-    assert found.groups == ()
-    assert found.matched.columns["phase"].tolist() == pytest.approx([7.0, np.nan], nan_ok=True)
+    report = outcome_report(store, Registry(artifacts), PEDE, "current", YEAR)
+    assert report is not None
+    assert report.groups == ()
+    assert report.matched.columns["phase"].tolist() == pytest.approx([7.0, np.nan], nan_ok=True)
     # The card of such a model was tested on that very year.
-    assert any("these same years" in str(note) for note in found.notes)
-    assert not any("left are in no figure" in str(note) for note in found.notes)
+    assert any("these same years" in str(note) for note in report.notes)
+    assert not any("left are in no figure" in str(note) for note in report.notes)
 
 
 @pytest.fixture(scope="module")
@@ -287,7 +287,7 @@ def test_a_sheet_says_label_level_and_audit_groups(panel: Panel) -> None:
     year, said = sheet_outcomes(panel)
     rows = panel.select(panel.year == 2024)
     assert (year, len(said)) == (2024, rows.student.size)
-    assert [one.label for one in said] == [None if np.isnan(label) else int(label) for label in rows.label]
+    assert [outcome.label for outcome in said] == [None if np.isnan(label) else int(label) for label in rows.label]
     assert said[0].groups == {
         "sex": rows.categories["sex"][0],
         "school_type": rows.categories["school_type"][0],
@@ -313,9 +313,9 @@ def test_models_that_had_learned_from_the_year_do_not_count(store: Store, panel:
     old = make_bundle(artifacts, "next-year", seed=2).name  # its report does not say; its manifest has 2022 and 2023
     gone = ("2023-gone", "2024-gone", "nameless")
     student = str(panel.student[-1])
-    store.write([forecast(student, 0.5, version=one) for one in (honest, learned, old, *gone)])
-    found = record_panel(store, Registry(artifacts), panel, at=LATER)
-    assert found.tasks["next-year"].learned == 4
+    store.write([forecast(student, 0.5, version=version) for version in (honest, learned, old, *gone)])
+    recorded = record_panel(store, Registry(artifacts), panel, at=LATER)
+    assert recorded.tasks["next-year"].learned == 4
     report = outcome_report(store, Registry(artifacts), PEDE, "next-year", 2024)
     assert report is not None
     assert {part.name for part in report.versions} == {honest, "2023-gone"}
