@@ -39,25 +39,25 @@ def scorer(bundle: Bundle) -> Scorer:
 @pytest.fixture(scope="module")
 def student(panel: Panel) -> str:
     """A pupil of all three years, whose last row has gaps."""
-    for one in panel.student[panel.year == panel.years[-1]]:
-        rows = panel.student == one
+    for student in panel.student[panel.year == panel.years[-1]]:
+        rows = panel.student == student
         if set(panel.year[rows]) == set(panel.years) and np.isnan(panel.numbers["INGLES"][rows][-1]):
-            return str(one)
+            return str(student)
     raise AssertionError("the sample has such a pupil")
 
 
-def text(found: Explanation, locale: str) -> str:
-    return "\n".join(found.lines(locale))
+def text(explanation: Explanation, locale: str) -> str:
+    return "\n".join(explanation.lines(locale))
 
 
 def test_the_answer_is_that_of_the_pupils_own_row(scorer: Scorer, panel: Panel, student: str, bundle: Bundle) -> None:
-    found = explain_pupil(scorer, panel, student)
+    explanation = explain_pupil(scorer, panel, student)
     row = panel.select((panel.student == student) & (panel.year == panel.years[-1]))
     scores = scorer.score(dict(row.numbers), row.year.astype(np.float64))
-    assert found.answer.probability == scores.probability[0]
-    assert found.reasons == reasons_for(scorer, found.answer, 3)
-    assert found.band in bundle.support.bands
-    assert (found.student, found.year, found.is_new) == (student, panel.years[-1], False)
+    assert explanation.answer.probability == scores.probability[0]
+    assert explanation.reasons == reasons_for(scorer, explanation.answer, 3)
+    assert explanation.band in bundle.support.bands
+    assert (explanation.student, explanation.year, explanation.is_new) == (student, panel.years[-1], False)
 
 
 def test_another_year_is_explained_when_asked_for(scorer: Scorer, panel: Panel, student: str) -> None:
@@ -72,10 +72,10 @@ def test_the_code_is_found_however_it_is_typed(scorer: Scorer, panel: Panel, stu
 
 def test_a_new_pupil_is_told_to_be_one(scorer: Scorer, panel: Panel) -> None:
     earlier = set(panel.student[panel.year < panel.years[-1]])
-    new = next(str(one) for one in panel.student[panel.year == panel.years[-1]] if one not in earlier)
-    found = explain_pupil(scorer, panel, new)
-    assert found.is_new
-    assert "comes from this year alone" in text(found, "en")
+    new = next(str(student) for student in panel.student[panel.year == panel.years[-1]] if student not in earlier)
+    explanation = explain_pupil(scorer, panel, new)
+    assert explanation.is_new
+    assert "comes from this year alone" in text(explanation, "en")
 
 
 def test_an_unknown_code_names_no_other_pupil(scorer: Scorer, panel: Panel) -> None:
@@ -102,16 +102,16 @@ WORDS = {
 def test_the_words_have_answer_reasons_gaps_and_limits(bundle: Bundle, panel: Panel, student: str, locale: str) -> None:
     features = bundle.task_spec.features
     task = replace(bundle.task_spec, changeable=features[::2])  # so that the small model has reasons of both kinds
-    found = explain_pupil(Scorer(replace(bundle, task_spec=task)), panel, student, k=16)
-    assert {reason.changeable for reason in found.reasons} == {True, False}
-    assert found.missing
-    said = text(found, locale)
+    explanation = explain_pupil(Scorer(replace(bundle, task_spec=task)), panel, student, k=16)
+    assert {reason.changeable for reason in explanation.reasons} == {True, False}
+    assert explanation.missing
+    said = text(explanation, locale)
     for words in WORDS[locale]:
         assert words in said
-    assert found.answer.label.in_locale(locale) in said
+    assert explanation.answer.label.in_locale(locale) in said
     assert task.question.in_locale(locale) in said
     assert said.endswith(task.limits.in_locale(locale))
-    assert all(reason.sentence(locale) in said for reason in found.reasons)
+    assert all(reason.sentence(locale) in said for reason in explanation.reasons)
 
 
 def test_what_there_is_nothing_to_say_of_has_no_heading(bundle: Bundle, panel: Panel, student: str) -> None:
@@ -121,17 +121,17 @@ def test_what_there_is_nothing_to_say_of_has_no_heading(bundle: Bundle, panel: P
 
 def test_too_little_known_is_said_instead_of_an_answer(bundle: Bundle, panel: Panel, student: str) -> None:
     strict = Scorer(answering_from(bundle, 99))
-    found = explain_pupil(strict, panel, student)
-    assert "There is no answer" in text(found, "en")
-    assert "a risk of" not in text(found, "en")
-    body = ExplanationAnswer.of(found, "en").model_dump()
+    explanation = explain_pupil(strict, panel, student)
+    assert "There is no answer" in text(explanation, "en")
+    assert "a risk of" not in text(explanation, "en")
+    body = ExplanationAnswer.of(explanation, "en").model_dump()
     assert (body["abstained"], body["prediction"], body["probability"], body["band"]) == (True, None, None, None)
 
 
 def test_the_answer_for_programs(scorer: Scorer, panel: Panel, student: str) -> None:
-    found = explain_pupil(scorer, panel, student)
-    body = ExplanationAnswer.of(found, "pt_BR").model_dump()
+    explanation = explain_pupil(scorer, panel, student)
+    body = ExplanationAnswer.of(explanation, "pt_BR").model_dump()
     assert (body["student"], body["year"], body["task"]) == (student, panel.years[-1], "next-year")
-    assert body["probability"] == found.answer.probability
-    assert body["reasons"] == [ReasonAnswer.of(reason, "pt_BR").model_dump() for reason in found.reasons]
+    assert body["probability"] == explanation.answer.probability
+    assert body["reasons"] == [ReasonAnswer.of(reason, "pt_BR").model_dump() for reason in explanation.reasons]
     assert isinstance(body["band"], dict)

@@ -66,15 +66,15 @@ def test_every_pupil_of_the_year_is_stored_as_scoring_answers(
     store: Store, scorer: Scorer, panel: Panel, artifacts: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(forecast, "GROUP", 400)
-    found = forecast_panel(scorer, panel, store, year=2023, at=THEN)
+    forecasts = forecast_panel(scorer, panel, store, year=2023, at=THEN)
     pupils = panel.select(panel.year == 2023)
     assert pupils.year.size > 2 * forecast.GROUP
-    assert [row.student for row in found.rows] == list(pupils.student)
-    assert (found.stored, found.unusable, store.total()) == (pupils.year.size, 0, pupils.year.size)
+    assert [row.student for row in forecasts.rows] == list(pupils.student)
+    assert (forecasts.stored, forecasts.unusable, store.total()) == (pupils.year.size, 0, pupils.year.size)
     position = 7
     values = {name: column[position] for name, column in pupils.numbers.items() if name in scorer.bundle.inputs.columns}
-    answer = scorer.score_one({name: None if np.isnan(one) else float(one) for name, one in values.items()}, 2023)
-    row = found.rows[position]
+    answer = scorer.score_one({name: None if np.isnan(value) else float(value) for name, value in values.items()}, 2023)
+    row = forecasts.rows[position]
     assert (row.probability, row.prediction) == (answer.probability, answer.prediction)
     assert row.counted is not None
     assert {"source=command", f"phase={values['phase']:g}"} <= set(row.counted.slices)
@@ -155,8 +155,8 @@ def test_who_was_first_wins_when_two_store_at_once(
 
 def test_no_answer_is_stored_and_unusable_codes_are_counted(store: Store, scorer: Scorer, few: Panel) -> None:
     bundle = answering_from(scorer.bundle, 99)
-    found = forecast_panel(Scorer(bundle), few, store, at=THEN)
-    assert (found.unanswered, found.stored) == (5, 5)
+    forecasts = forecast_panel(Scorer(bundle), few, store, at=THEN)
+    assert (forecasts.unanswered, forecasts.stored) == (5, 5)
     assert {(row.prediction, row.probability) for row in store.stream()} == {(None, None)}
 
 

@@ -50,20 +50,20 @@ def probabilities(scorer: Scorer, panel: Panel) -> dict[str, float]:
 
 
 def test_the_list_is_the_likeliest_of_the_last_year(scorer: Scorer, panel: Panel) -> None:
-    found = pupil_list(scorer, panel, Capacity(60, None))
+    ranked = pupil_list(scorer, panel, Capacity(60, None))
     every = probabilities(scorer, panel)
-    assert (found.year, found.places, found.by) == (panel.years[-1], 60, By.all)
-    listed = {pupil.student: pupil.probability for pupil in found.pupils}
+    assert (ranked.year, ranked.places, ranked.by) == (panel.years[-1], 60, By.all)
+    listed = {pupil.student: pupil.probability for pupil in ranked.pupils}
     assert listed == {student: every[student] for student in listed}
     assert min(listed.values()) > max(value for student, value in every.items() if student not in listed)
-    values = [pupil.probability for pupil in found.pupils]
+    values = [pupil.probability for pupil in ranked.pupils]
     assert values == sorted(values, reverse=True)
-    assert [pupil.rank for pupil in found.pupils] == [1 + sum(v > value for v in every.values()) for value in values]
+    assert [pupil.rank for pupil in ranked.pupils] == [1 + sum(v > value for v in every.values()) for value in values]
 
 
 def test_a_share_is_of_the_group(scorer: Scorer, panel: Panel) -> None:
-    found = pupil_list(scorer, panel, parse_capacity("20%"))
-    assert found.places == found.group.n * 0.2 // 1 or found.places == -(-found.group.n * 0.2 // 1)
+    ranked = pupil_list(scorer, panel, parse_capacity("20%"))
+    assert ranked.places == ranked.group.n * 0.2 // 1 or ranked.places == -(-ranked.group.n * 0.2 // 1)
 
 
 def test_new_cases_and_old_ones_have_lists_of_their_own(scorer: Scorer, panel: Panel) -> None:
@@ -76,14 +76,14 @@ def test_new_cases_and_old_ones_have_lists_of_their_own(scorer: Scorer, panel: P
 
 
 def test_expected_cases_are_of_list_group_and_level(scorer: Scorer, panel: Panel) -> None:
-    found = pupil_list(scorer, panel, Capacity(40, None))
+    ranked = pupil_list(scorer, panel, Capacity(40, None))
     every = list(probabilities(scorer, panel).values())
-    assert found.group.n == len(every)
-    assert found.group.value == pytest.approx(sum(every))
-    assert found.expected.value == pytest.approx(sum(pupil.probability for pupil in found.pupils))
-    assert found.expected.low <= found.expected.value <= found.expected.high
-    assert sum(expected.n for _, expected in found.levels) == len(every)
-    assert sum(expected.value for _, expected in found.levels) == pytest.approx(sum(every))
+    assert ranked.group.n == len(every)
+    assert ranked.group.value == pytest.approx(sum(every))
+    assert ranked.expected.value == pytest.approx(sum(pupil.probability for pupil in ranked.pupils))
+    assert ranked.expected.low <= ranked.expected.value <= ranked.expected.high
+    assert sum(expected.n for _, expected in ranked.levels) == len(every)
+    assert sum(expected.value for _, expected in ranked.levels) == pytest.approx(sum(every))
 
 
 @settings(max_examples=60, deadline=None)
@@ -91,8 +91,8 @@ def test_expected_cases_are_of_list_group_and_level(scorer: Scorer, panel: Panel
 def test_the_range_holds_95_percent_of_what_chance_gives(probability: list[float]) -> None:
     expected = ExpectedCases.of(np.array(probability))
     chances = np.ones(1)
-    for one in probability:  # Poisson's binomial by its definition
-        chances = np.append(chances * (1 - one), 0) + np.append(0, chances * one)
+    for chance in probability:  # Poisson's binomial by its definition
+        chances = np.append(chances * (1 - chance), 0) + np.append(0, chances * chance)
     assert expected.value == pytest.approx(sum(probability))
     assert chances[expected.low : expected.high + 1].sum() >= 0.95 - 1e-9
     assert 0 <= expected.low <= expected.high <= len(probability)
@@ -100,18 +100,18 @@ def test_the_range_holds_95_percent_of_what_chance_gives(probability: list[float
 
 def test_ties_with_the_last_place_are_all_shown_and_told(scorer: Scorer, panel: Panel) -> None:
     # The small model gives many pupils the same answer.
-    ranked = sorted(probabilities(scorer, panel).values(), reverse=True)
-    first, same = next((i, ranked.count(value)) for i, value in enumerate(ranked) if ranked.count(value) > 2)
-    found = pupil_list(scorer, panel, Capacity(first + 2, None))
-    assert found.places == first + 2
-    assert len(found.pupils) == found.expected.n == first + same
-    assert [pupil.tied for pupil in found.pupils] == [False] * first + [True] * same
-    assert {pupil.rank for pupil in found.pupils if pupil.tied} == {first + 1}
-    (note,) = [note.render("en") for note in found.notes() if "share the last place" in note.render("en")]
+    every = sorted(probabilities(scorer, panel).values(), reverse=True)
+    first, same = next((i, every.count(value)) for i, value in enumerate(every) if every.count(value) > 2)
+    ranked = pupil_list(scorer, panel, Capacity(first + 2, None))
+    assert ranked.places == first + 2
+    assert len(ranked.pupils) == ranked.expected.n == first + same
+    assert [pupil.tied for pupil in ranked.pupils] == [False] * first + [True] * same
+    assert {pupil.rank for pupil in ranked.pupils if pupil.tied} == {first + 1}
+    (note,) = [note.render("en") for note in ranked.notes() if "share the last place" in note.render("en")]
     assert note.startswith(f"{same} pupils")
     assert f"has {first + same} pupils and not {first + 2}" in note
     whole = pupil_list(scorer, panel, Capacity(first + same, None))
-    assert [pupil.student for pupil in whole.pupils] == [pupil.student for pupil in found.pupils]
+    assert [pupil.student for pupil in whole.pupils] == [pupil.student for pupil in ranked.pupils]
     assert not any(pupil.tied for pupil in whole.pupils)
     assert not any("share the last place" in note.render("en") for note in whole.notes())
 
@@ -151,34 +151,34 @@ def strict(bundle: Bundle, least: int) -> Scorer:
 def test_whom_there_is_no_answer_for_is_named_and_not_listed(bundle: Bundle, panel: Panel) -> None:
     most = len(bundle.task_spec.features)
     scorer = strict(bundle, most)
-    found = pupil_list(scorer, panel, Capacity(5, None))
+    ranked = pupil_list(scorer, panel, Capacity(5, None))
     last = panel.select(panel.year == panel.years[-1])
     scores = scorer.score(dict(last.numbers), last.year.astype(np.float64))
-    assert found.unanswered == tuple(sorted(map(str, last.student[scores.prediction == NO_ANSWER])))
-    assert found.unanswered
-    assert not set(found.unanswered) & {pupil.student for pupil in found.pupils}
-    assert any(found.unanswered[0] in note.render("pt_BR") for note in found.notes())
+    assert ranked.unanswered == tuple(sorted(map(str, last.student[scores.prediction == NO_ANSWER])))
+    assert ranked.unanswered
+    assert not set(ranked.unanswered) & {pupil.student for pupil in ranked.pupils}
+    assert any(ranked.unanswered[0] in note.render("pt_BR") for note in ranked.notes())
     with pytest.raises(InputError, match="no pupil to choose from"):
         pupil_list(strict(bundle, most + 1), panel, Capacity(5, None))
 
 
 def test_notes_say_in_which_years_probabilities_were_checked(scorer: Scorer, panel: Panel) -> None:
-    found = pupil_list(scorer, panel, Capacity(10, None))
+    ranked = pupil_list(scorer, panel, Capacity(10, None))
     assert "The probabilities were checked in years when 40% to 61% of the pupils were at risk." in [
-        note.render("en") for note in found.notes()
+        note.render("en") for note in ranked.notes()
     ]
 
 
 def test_a_school_without_levels_has_lists_without_them(bundle: Bundle, scorer: Scorer, panel: Panel) -> None:
     flat = replace(panel, profile=replace(panel.profile, level=None))
-    found = pupil_list(scorer, flat, Capacity(5, None))
-    assert found.levels == ()
-    assert {pupil.level for pupil in found.pupils} == {None}
+    ranked = pupil_list(scorer, flat, Capacity(5, None))
+    assert ranked.levels == ()
+    assert {pupil.level for pupil in ranked.pupils} == {None}
 
 
 def test_a_pupil_of_unknown_present_state_is_listed_as_such(scorer: Scorer, panel: Panel) -> None:
-    found = pupil_list(scorer, replace(panel, label=np.full(panel.label.shape, np.nan)), Capacity(5, None))
-    assert {pupil.at_risk_now for pupil in found.pupils} == {None}
+    ranked = pupil_list(scorer, replace(panel, label=np.full(panel.label.shape, np.nan)), Capacity(5, None))
+    assert {pupil.at_risk_now for pupil in ranked.pupils} == {None}
 
 
 @pytest.fixture
