@@ -88,14 +88,14 @@ class Route:
 
 
 def routes() -> list[Route]:
-    found = []
+    listed = []
     for context in iter_route_contexts(APP.routes):
         path = str(context.path)
         for method in sorted(getattr(context, "methods", None) or {"GET"}):
             example = {"/docs/assets": "/docs/assets/docs.js", "/static": "/static/farol.css"}.get(path, path)
             scope = {"type": "http", "method": method, "path": re.sub(r"\{\w+\}", "x", example), "app": APP}
-            found.append(Route(method, path, route_of(scope).access))
-    return sorted(found, key=lambda route: (route.path, route.method))
+            listed.append(Route(method, path, route_of(scope).access))
+    return sorted(listed, key=lambda route: (route.path, route.method))
 
 
 ROUTES = routes()

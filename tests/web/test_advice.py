@@ -45,6 +45,6 @@ def test_before_any_model_the_page_says_so(empty_web: httpx.Client, web: httpx.C
 def test_axe_finds_no_violation(chromium: Browser, site: str, scheme: Any, size: tuple[int, int]) -> None:
     with opened(chromium, size, color_scheme=scheme) as page:
         page.goto(site + PAGE)
-        found = Axe().run(page)
+        results = Axe().run(page)
         assert page.evaluate("document.documentElement.scrollWidth") <= size[0]
-    assert found.violations_count == 0, found.generate_report()
+    assert results.violations_count == 0, results.generate_report()

@@ -62,16 +62,16 @@ def test_nothing_fails_in_either_language(chromium: Browser, site: str, path: st
 def test_axe_finds_no_violation(chromium: Browser, site: str, path: str, scheme: Any, size: tuple[int, int]) -> None:
     with opened(chromium, size, color_scheme=scheme) as page:
         page.goto(site + path)
-        found = Axe().run(page)
-    assert found.violations_count == 0, found.generate_report()
+        results = Axe().run(page)
+    assert results.violations_count == 0, results.generate_report()
 
 
 def test_axe_finds_no_violation_where_there_is_little_to_show(chromium: Browser, site: str, empty_site: str) -> None:
     for address in (empty_site + HOME, empty_site + DASHBOARD, site + PAGES[3], f"{site}{DASHBOARD}?slice=class=1"):
         with opened(chromium) as page:
             page.goto(address)
-            found = Axe().run(page)
-        assert found.violations_count == 0, found.generate_report()
+            results = Axe().run(page)
+        assert results.violations_count == 0, results.generate_report()
 
 
 @pytest.mark.parametrize("path", PAGES)
@@ -183,8 +183,8 @@ def test_status_has_a_word_a_shape_and_a_colour(chromium: Browser, site: str) ->
         for path in (DASHBOARD, SHORT):
             page.goto(f"{site}{path}{'&' if '?' in path else '?'}lang=en")
             unfold_figures(page)
-            found = page.locator(".stack .status").evaluate_all(look)
-            looks |= {word: (shape, colour) for word, shape, colour in found}
+            drawn = page.locator(".stack .status").evaluate_all(look)
+            looks |= {word: (shape, colour) for word, shape, colour in drawn}
     assert set(looks) == {"No drift", "Moderate drift", "Severe drift", "Insufficient data"}
     assert len({shape for shape, _ in looks.values()}) == 4
     assert len({colour for _, colour in looks.values()}) == 4

@@ -253,7 +253,7 @@ def test_a_store_that_is_away_is_told_with_when_to_come_again(tmp_path: Path, ca
         < page.index("For whoever looks after the computer")
         < page.index("Choose another place")
     )
-    assert [one.name for one in caplog.records if one.name != "farol.background"] == ["farol.web"]
+    assert [record.name for record in caplog.records if record.name != "farol.background"] == ["farol.web"]
 
 
 def test_an_error_of_another_kind_is_a_fault_of_ours(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -270,8 +270,8 @@ def test_an_error_of_another_kind_is_a_fault_of_ours(tmp_path: Path, monkeypatch
 def test_what_is_said_twice_in_a_refusal_is_shown_once() -> None:
     problem, expected = msg("No model is served for this question."), msg("one of {names}", names="current")
     refusal = ApiError(422, "input", problem, fields=[FieldProblem("task", problem, expected)], fix=expected)
-    found = failure_of(refusal)
-    assert (found.problem, found.details, found.fix) == (problem, (), expected)
+    failure = failure_of(refusal)
+    assert (failure.problem, failure.details, failure.fix) == (problem, (), expected)
     store = StoreError(msg("It is away."), expected=expected)
     assert [line.render(LOCALES[1]) for line in failure_in(store).details] == ["Expected: one of current"]
 
@@ -291,8 +291,8 @@ def test_a_wrong_key_in_a_real_browser_shows_a_readable_page(
         assert answer.status == 401
         assert page.get_by_role("heading", level=1).inner_text() == "É preciso uma chave"
         assert page.evaluate("document.documentElement.scrollWidth") <= size[0]
-        found = Axe().run(page)
-        assert found.violations_count == 0, found.generate_report()
+        results = Axe().run(page)
+        assert results.violations_count == 0, results.generate_report()
         page.get_by_role("link", name="Carregar a página de novo").click()
         assert page.url == f"{locked[0]}{DASHBOARD}"
         page.get_by_role("link", name="English").click()

@@ -37,9 +37,9 @@ def pages(played_site: str) -> Iterator[httpx.Client]:
 @pytest.fixture(scope="module")
 def report(played_settings: Settings) -> OutcomeReport:
     with Store.open(played_settings.store_url) as store:
-        found = outcome_report(store, Registry(played_settings.artifacts), load_profile("pede"), "next-year", 2024)
-    assert found is not None
-    return found
+        report = outcome_report(store, Registry(played_settings.artifacts), load_profile("pede"), "next-year", 2024)
+    assert report is not None
+    return report
 
 
 def test_the_page_says_what_was_promised_and_what_came_true(pages: httpx.Client, report: OutcomeReport) -> None:
@@ -111,7 +111,7 @@ def test_the_verdict_on_all_together_is_the_gravest_one(report: OutcomeReport) -
     reader = Reader("en", False, ZoneInfo("America/Sao_Paulo"))
 
     def said(verdict: Any) -> tuple[str, str]:
-        compared = tuple(replace(one, verdict=verdict) for one in report.together.comparisons)
+        compared = tuple(replace(comparison, verdict=verdict) for comparison in report.together.comparisons)
         key, words = _overall(replace(report, together=replace(report.together, comparisons=compared)), reader)
         return key, str(words)
 
@@ -150,12 +150,12 @@ def test_the_estimate_stands_beside_what_came_true(pages: httpx.Client, report: 
         f"probabilities of these pupils ({before.n}) gave this estimate: at risk, {risk.value:.0%} ({risk.low:.0%} to "
         f"{risk.high:.0%}). At risk in the sheet: {came.value:.0%}." in text
     )
-    for one in before.measures:
-        expected, real = one.expected, one.realised
+    for pair in before.measures:
+        expected, real = pair.expected, pair.realised
         assert real is not None
         assert (
-            f"{one.title} {expected.value:.3f} ({expected.low:.3f} to {expected.high:.3f}) {real.value:.3f} "
-            f"({real.low:.3f} to {real.high:.3f}) {'inside' if one.is_inside else 'outside'}" in text
+            f"{pair.title} {expected.value:.3f} ({expected.low:.3f} to {expected.high:.3f}) {real.value:.3f} "
+            f"({real.low:.3f} to {real.high:.3f}) {'inside' if pair.is_inside else 'outside'}" in text
         )
     for words in before.assumptions:
         assert str(words) in text
@@ -169,7 +169,7 @@ def test_few_pupils_get_no_estimate_and_undefined_is_a_dash(report: OutcomeRepor
     assert (str(few.words), few.figures) == ("With fewer than 30 pupils nothing is estimated.", ())
     calm = replace(report.matched, probability=np.full(report.matched.label.size, 0.1))
     shown = estimate_view(replace(report, matched=calm), reader)
-    precision = next(one for one in shown.figures if one.name == "Precision")
+    precision = next(figure for figure in shown.figures if figure.name == "Precision")
     assert (precision.expected, precision.came, precision.inside) == ("–", "–", "–")
 
 
@@ -179,6 +179,6 @@ def test_few_pupils_get_no_estimate_and_undefined_is_a_dash(report: OutcomeRepor
 def test_axe_finds_no_violation(chromium: Browser, played_site: str, scheme: Any, size: tuple[int, int]) -> None:
     with opened(chromium, size, color_scheme=scheme) as page:
         page.goto(played_site + PAGE)
-        found = Axe().run(page)
+        results = Axe().run(page)
         assert page.evaluate("document.documentElement.scrollWidth") <= size[0]
-    assert found.violations_count == 0, found.generate_report()
+    assert results.violations_count == 0, results.generate_report()

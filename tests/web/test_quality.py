@@ -206,8 +206,8 @@ class Visit:
         options: dict[str, object] = {"resultTypes": ["violations"]}
         if rules:
             options["runOnly"] = {"type": "rule", "values": rules}
-        found = Axe().run(self.page, options=options)
-        for violation in found.response["violations"]:
+        results = Axe().run(self.page, options=options)
+        for violation in results.response["violations"]:
             where = [node["html"][:160] for node in violation["nodes"][:2]]
             yield f"axe, {when}: {violation['id']}, {len(violation['nodes'])} times, such as {where}"
 

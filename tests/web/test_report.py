@@ -48,10 +48,10 @@ def test_axe_finds_no_violation_and_nothing_is_fetched(
     with opened(chromium, size, color_scheme=scheme) as page:
         page.on("request", lambda request: asked.append(request.url))
         page.goto(file)
-        found = Axe().run(page)
+        results = Axe().run(page)
         assert page.evaluate("document.documentElement.scrollWidth") <= size[0]
         levels = page.evaluate("[...document.querySelectorAll('h1,h2,h3,h4')].map(h => Number(h.tagName[1]))")
-    assert found.violations_count == 0, found.generate_report()
+    assert results.violations_count == 0, results.generate_report()
     assert asked == [file]
     assert levels[0] == 1
     assert all(after - before <= 1 for before, after in pairwise(levels))

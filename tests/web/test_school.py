@@ -338,9 +338,9 @@ def test_classes_are_compared_and_pupils_too(school: httpx.Client, store: Store)
     assert "escolher as turmas inteiras de maior risco" in text
     assert "do que se alcança escolhendo aluno por aluno" in text
     assert "Eles não dizem quanto ajudaria" in text
-    one = words(school.get("/classes/one", params={"class": mine}).text)
-    assert f"Turma {mine}" in one
-    assert all(student in one for student in pupils_of(store, mine))
+    page = words(school.get("/classes/one", params={"class": mine}).text)
+    assert f"Turma {mine}" in page
+    assert all(student in page for student in pupils_of(store, mine))
     assert school.get("/classes/one", params={"class": "nowhere"}).status_code == 404
     assert school.get("/classes/one").status_code == 404
 
