@@ -70,15 +70,15 @@ def run_abuse(
     return _summary(json.loads(report.read_text(encoding="utf-8")), output)
 
 
-def _summary(found: Mapping[str, Any], output: str) -> Summary:
+def _summary(report: Mapping[str, Any], output: str) -> Summary:
     return Summary(
-        operations=found["operations"]["total"],
-        tested=found["operations"]["tested"],
-        cases=found["test_cases"]["generated"],
-        failures=tuple(f"{one['title']}: {', '.join(one['operations'])}" for one in found["failures"]),
-        errors=tuple(f"{one['title']}: {one['count']}" for one in found["errors"]),
-        warnings=tuple(found["warnings"]),
-        seconds=float(found["running_time"]),
+        operations=report["operations"]["total"],
+        tested=report["operations"]["tested"],
+        cases=report["test_cases"]["generated"],
+        failures=tuple(f"{failure['title']}: {', '.join(failure['operations'])}" for failure in report["failures"]),
+        errors=tuple(f"{error['title']}: {error['count']}" for error in report["errors"]),
+        warnings=tuple(report["warnings"]),
+        seconds=float(report["running_time"]),
         output=output,
     )
 
@@ -99,7 +99,7 @@ def is_a_rule(path: str, status: int, body: object) -> bool:
     if not isinstance(error, dict):
         return False
     fields: Sequence[Mapping[str, str]] = error["fields"]
-    return all((error["code"], name) in RULES for name in [one["field"] for one in fields] or [""])
+    return all((error["code"], name) in RULES for name in [field["field"] for field in fields] or [""])
 
 
 def _register() -> None:

@@ -26,12 +26,12 @@ FLAGS = [
 @contextmanager
 def chromium_browser() -> Iterator[Browser]:
     """The browser. Without one the test is skipped, except in CI: there a page that nobody looked at must not pass."""
-    found = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
-    if found is None:
+    executable = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
+    if executable is None:
         if os.environ.get("CI") == "true":
             pytest.fail("CI needs Chromium: scripts/setup.sh system-for-tests installs it")
         pytest.skip("no Chromium on this machine")
     with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=found, args=FLAGS)
+        browser = playwright.chromium.launch(executable_path=executable, args=FLAGS)
         yield browser
         browser.close()

@@ -96,7 +96,9 @@ def asked(
     portal.call(ask)
     assert sent[0]["type"] == "http.response.start"
     assert not sent[-1].get("more_body"), "the answer has no end"
-    answer = Answered(sent[0]["status"], dict(sent[0]["headers"]), b"".join(one.get("body", b"") for one in sent[1:]))
+    answer = Answered(
+        sent[0]["status"], dict(sent[0]["headers"]), b"".join(message.get("body", b"") for message in sent[1:])
+    )
     assert answer.status < 500, answer
     assert b"Traceback" not in answer.body
     return answer

@@ -34,9 +34,9 @@ def least(measure: Callable[[], int], limit: int, times: int = 5) -> int:
     Every thread of the process is counted: what another takes in one of them comes on top and never makes it less,
     and what the work itself takes comes each time.
     """
-    found = measure()
+    smallest = measure()
     for _ in range(times - 1):
-        if found <= limit:
+        if smallest <= limit:
             break
-        found = min(found, measure())
-    return found
+        smallest = min(smallest, measure())
+    return smallest

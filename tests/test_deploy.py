@@ -63,15 +63,15 @@ def test_nothing_names_a_setting_that_is_not_one() -> None:
 
 def test_composed_services_are_reachable_only_from_this_machine() -> None:
     base = yaml.safe_load((PROJECT / "compose.yaml").read_text("utf-8"))
-    found: dict[str, Any] = yaml.safe_load((DEPLOY / "compose.postgresql.yaml").read_text("utf-8"))
-    assert found["services"]["farol"]["command"][:2] == ["serve", "--workers"]
-    assert base["services"].keys() & found["services"].keys() == {"farol"}
-    for service in found["services"].values():
+    compose: dict[str, Any] = yaml.safe_load((DEPLOY / "compose.postgresql.yaml").read_text("utf-8"))
+    assert compose["services"]["farol"]["command"][:2] == ["serve", "--workers"]
+    assert base["services"].keys() & compose["services"].keys() == {"farol"}
+    for service in compose["services"].values():
         assert all(port.startswith("127.0.0.1:") for port in service.get("ports", []))
         for volume in service.get("volumes", []):
             source = volume.partition(":")[0]
-            assert source in found["volumes"] or (PROJECT / source).exists(), source
-    prometheus = found["services"]["prometheus"]
+            assert source in compose["volumes"] or (PROJECT / source).exists(), source
+    prometheus = compose["services"]["prometheus"]
     assert prometheus["read_only"]
     assert prometheus["cap_drop"] == ["ALL"]
 

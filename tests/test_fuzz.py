@@ -61,7 +61,7 @@ texts = st.sampled_from(
 headers = st.lists(st.tuples(st.sampled_from(NAMES + MORE), texts | raw), max_size=5)
 pairs = st.sampled_from(["lang", "task", "window", "limit", "slice", "year", "reasons", "same_levels", "taken"])
 queries = raw | st.lists(st.tuples(pairs, st.text(max_size=12)), max_size=3).map(
-    lambda found: "&".join(f"{name}={value}" for name, value in found).encode("utf-8", "replace")
+    lambda fields: "&".join(f"{name}={value}" for name, value in fields).encode("utf-8", "replace")
 )
 words = st.sampled_from(
     ["IAA", "IDA", "phase", "year", "student", "class", "inputs", "outputs", "data", "shape", "name"]
@@ -71,7 +71,7 @@ values = st.recursive(
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(words, inner, max_size=4),
     max_leaves=8,
 )
-bodies = raw | values.map(lambda found: json.dumps(found).encode())
+bodies = raw | values.map(lambda value: json.dumps(value).encode())
 
 changes = st.builds(Change, st.integers(0, 1 << 20), st.integers(0, 40), st.binary(max_size=12))
 

@@ -16,15 +16,13 @@ import pytest
 PROJECT = Path(__file__).resolve().parents[1]
 SOURCES = sorted((PROJECT / "src" / "farol").rglob("*.py"))
 TESTS = sorted((PROJECT / "tests").rglob("*.py"))
-PROSE = [
+PYTHON = [
     *SOURCES,
     *TESTS,
-    *sorted((PROJECT / "benchmarks").rglob("*.py")),
-    *sorted((PROJECT / "scripts").rglob("*.py")),
+    *(file for room in ("benchmarks", "examples", "scripts") for file in sorted((PROJECT / room).rglob("*.py"))),
 ]
-PROSE += [*sorted((PROJECT / "docs").rglob("*.md")), *sorted(PROJECT.glob("*.md"))]
+PROSE = [*PYTHON, *sorted((PROJECT / "docs").rglob("*.md")), *sorted(PROJECT.glob("*.md"))]
 
-NAMED = [*SOURCES, *sorted((PROJECT / "scripts").rglob("*.py"))]
 EMPTY_NAMES = frozenset({"one", "found", "what"})
 STUMBLES = re.compile(r"\b(of now|is none|[Ss]o many|[Ww]hat is to be|is told|goe?s? on being)\b")
 """Case counts: `is None` is Python."""
@@ -35,12 +33,16 @@ def tree(file: Path) -> ast.Module:
 
 
 def assigned_names(module: ast.Module) -> Iterator[tuple[int, str]]:
-    """Line and name of every variable and argument."""
+    """Line and name of every variable, argument, attribute and function."""
     for node in ast.walk(module):
         if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store):
             yield node.lineno, node.id
+        elif isinstance(node, ast.Attribute) and isinstance(node.ctx, ast.Store):
+            yield node.lineno, node.attr
         elif isinstance(node, ast.arg):
             yield node.lineno, node.arg
+        elif isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
+            yield node.lineno, node.name
 
 
 def place(file: Path, line: int) -> str:
@@ -57,7 +59,7 @@ def test_every_class_name_exists_once() -> None:
 
 
 def test_variables_are_named_for_their_thing() -> None:
-    empty = [place(file, line) for file in NAMED for line, name in assigned_names(tree(file)) if name in EMPTY_NAMES]
+    empty = [place(file, line) for file in PYTHON for line, name in assigned_names(tree(file)) if name in EMPTY_NAMES]
     assert empty == []
 
 

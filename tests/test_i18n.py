@@ -108,9 +108,9 @@ def test_every_text_has_portuguese_and_the_catalogue_is_fresh() -> None:
 
 def test_the_catalogue_check_can_fail(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(catalog, "extracted", lambda: {"new text {a}": "x.py:1", "row {name}": "y.py:2"})
-    found = "\n".join(catalog.problems())
-    assert "x.py:1: not translated: 'new text {a}'" in found
-    assert "no longer in the source: 'sheet {name}'" in found
+    problems = "\n".join(catalog.problems())
+    assert "x.py:1: not translated: 'new text {a}'" in problems
+    assert "no longer in the source: 'sheet {name}'" in problems
 
 
 def test_a_message_to_keep_has_a_text_for_every_locale() -> None:

@@ -40,8 +40,8 @@ def test_data_or_models_bring_the_rest_with_them(
 ) -> None:
     for name, value in named.items():
         monkeypatch.setenv(f"FAROL_{name.upper()}", value)
-    found = Settings()
-    assert (found.data, found.artifacts, found.store_url) == (
+    configured = Settings()
+    assert (configured.data, configured.artifacts, configured.store_url) == (
         demonstration.data,
         demonstration.artifacts,
         demonstration.store_url,

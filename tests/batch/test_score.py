@@ -54,11 +54,11 @@ def test_a_file_is_answered_as_the_api_answers(scorer: Scorer, data: st.DataObje
             assert str(place) not in answered
             assert place in {refused.row for refused in scored.refused}
             continue
-        found = answered.pop(str(place))
-        assert found["prediction"] == answer.prediction
-        assert found["probability"] == (None if answer.abstained else pytest.approx(answer.probability, abs=1e-6))
-        assert found["prediction_label"] == answer.label.en
-        effects = {found[f"reason_{rank}"]: found[f"reason_{rank}_effect"] for rank in (1, 2, 3)}
+        written = answered.pop(str(place))
+        assert written["prediction"] == answer.prediction
+        assert written["probability"] == (None if answer.abstained else pytest.approx(answer.probability, abs=1e-6))
+        assert written["prediction_label"] == answer.label.en
+        effects = {written[f"reason_{rank}"]: written[f"reason_{rank}_effect"] for rank in (1, 2, 3)}
         effects.pop(None, None)
         assert effects == pytest.approx(
             {reason.feature: reason.contribution for reason in reasons_for(scorer, answer, 3)}

@@ -298,7 +298,7 @@ def test_a_quick_training_says_so_and_measures_lists_of_capacity(run: Run, tmp_p
     assert "--quick" in run("train", "sample-workbook.xlsx", *options)
     report = json.loads(run("models", "show", "next-year", *artifacts))["report"]
     assert (report["quick"], report["promotable"]) == (True, True)
-    assert {one["k"] for one in report["capacity"]["lists"].values()} == {60}
+    assert {ranked["k"] for ranked in report["capacity"]["lists"].values()} == {60}
     assert "sixty" in run("train", "sample-workbook.xlsx", "--capacity", "sixty", code=2)
 
 

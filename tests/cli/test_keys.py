@@ -64,17 +64,17 @@ def test_a_key_has_a_state_and_an_end(run: Run, tmp_path: Path) -> None:
     past = datetime.now(UTC) - timedelta(days=2)
     with Store.open(f"sqlite:///{tmp_path / 'data' / 'farol.db'}") as store:
         Keys(store).add(make_key(Role.read, "old", at=past, expires=past + timedelta(days=1))[1])
-    found = {row["name"]: row for row in json.loads(run("keys", "list", "--format", "json")[0])}
-    assert {name: row["state"] for name, row in found.items()} == {
+    keys = {row["name"]: row for row in json.loads(run("keys", "list", "--format", "json")[0])}
+    assert {name: row["state"] for name, row in keys.items()} == {
         "days": "active",
         "hours": "active",
         "gone": "revoked",
         "old": "expired",
     }
-    assert found["gone"].keys() == {"prefix", "role", "name", "state", "created", "expires", "revoked"}
-    assert found["gone"]["expires"] is None
+    assert keys["gone"].keys() == {"prefix", "role", "name", "state", "created", "expires", "revoked"}
+    assert keys["gone"]["expires"] is None
     for name, length in (("days", timedelta(days=90)), ("hours", timedelta(hours=12))):
-        created, expires = (datetime.fromisoformat(found[name][key]) for key in ("created", "expires"))
+        created, expires = (datetime.fromisoformat(keys[name][key]) for key in ("created", "expires"))
         assert expires - created == length
     assert len(run("keys", "list")[0].splitlines()) == 5
 

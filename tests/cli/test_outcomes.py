@@ -108,10 +108,12 @@ def test_a_year_is_played_through_and_every_pupil_accounted_for(
     assert f"Estimated only from the probabilities of these pupils ({measured}), beside what came true:" in said
     risk, auc = before["at_risk"], before["measures"]["roc_auc"]
     table = " ".join(said.partition("could be expected before")[2].split())
-    came = {name: one["value"] for name, one in before["realised"].items()}
-    for name, title, one in (("at_risk", "Share at risk", risk), ("roc_auc", "ROC AUC", auc)):
-        inside = "yes" if one["low"] <= came[name] <= one["high"] else "no"
-        row = f"{title} {one['value']:.3f} ({one['low']:.3f}–{one['high']:.3f}) {came[name]:.3f} {inside}"
+    came = {name: estimate["value"] for name, estimate in before["realised"].items()}
+    for name, title, interval in (("at_risk", "Share at risk", risk), ("roc_auc", "ROC AUC", auc)):
+        inside = "yes" if interval["low"] <= came[name] <= interval["high"] else "no"
+        row = (
+            f"{title} {interval['value']:.3f} ({interval['low']:.3f}–{interval['high']:.3f}) {came[name]:.3f} {inside}"
+        )
         assert row in table
     for words in before["assumptions"]:
         assert words in table

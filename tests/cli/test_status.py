@@ -44,7 +44,7 @@ def test_something_to_do_is_told_with_its_reason_and_exit_code_1(run: Run, tmp_p
     assert "→ `farol drift --task next-year" in told
     body = json.loads(run(tmp_path, "--format", "json", code=1))
     assert body["to_do"]
-    assert [one["task"] for one in body["tasks"]] == ["next-year", "current"]
+    assert [task["task"] for task in body["tasks"]] == ["next-year", "current"]
 
 
 def test_nothing_to_do_is_exit_code_0(run: Run, tmp_path: Path) -> None:

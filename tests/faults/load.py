@@ -133,15 +133,15 @@ def verdict(service: Service, notes: Notes) -> Verdict:
     """Compares the store with the notes, and its counters with its rows."""
     with Store.open(service.url) as store:
         rows = list(store.stream())
-        found = recount(store, Registry(service.artifacts))
+        result = recount(store, Registry(service.artifacts))
     ids = Counter(row.id for row in rows)
     students = {row.id: row.student for row in rows}
-    assert found.unproven == ()
-    assert found.rows == len(rows)
+    assert result.unproven == ()
+    assert result.rows == len(rows)
     return Verdict(
         acknowledged=len(notes.acknowledged),
         stored=len(rows),
         lost=sum(students.get(identifier) != asked.student for asked, identifier in notes.acknowledged.items()),
         doubled=sum(n > 1 for n in (ids + Counter(filter(None, students.values()))).values()),
-        differences=len(found.differences),
+        differences=len(result.differences),
     )

@@ -24,7 +24,7 @@ def test_what_was_acknowledged_is_stored_once_whatever_is_killed(
     with Service(trained, tmp_path, url, workers) as service:
         for kill in kills(service):
             run_round(service, notes, kill)
-            found = verdict(service, notes)
-            assert found.kept, found
+            result = verdict(service, notes)
+            assert result.kept, result
     assert notes.statuses[0] + notes.statuses[503] > 0, "nobody noticed the kill"
     assert notes.repeated > 0

@@ -49,8 +49,8 @@ def goes_away_and_comes_back(
         service.wait_for(lambda: service.ask("GET", "/ready").status == 200)
     notes.send_again(service)
     assert notes.statuses[0] == 0, "no connection was broken, nothing was started again"
-    found = verdict(service, notes)
-    assert found.kept, found
+    result = verdict(service, notes)
+    assert result.kept, result
 
 
 def is_refused(service: Service) -> bool:
@@ -248,8 +248,8 @@ def test_a_file_deleted_while_serving_loses_nothing(trained: Path, tmp_path: Pat
         restore(service.url, copy)
         service.wait_for(lambda: service.ask("GET", "/ready").status == 200)
         notes.send_again(service)
-        found = verdict(service, notes)
-        assert found.kept, found
+        result = verdict(service, notes)
+        assert result.kept, result
 
 
 def test_restoring_while_serving_keeps_what_comes_after(trained: Path, tmp_path: Path) -> None:
@@ -265,8 +265,8 @@ def test_restoring_while_serving_keeps_what_comes_after(trained: Path, tmp_path:
                 service.kill()
         service.start()
         after.send_again(service)
-        found = verdict(service, after)
-        assert found.kept, found
+        result = verdict(service, after)
+        assert result.kept, result
         assert set(after.statuses) <= {0, 200, 503}
 
 

@@ -142,7 +142,7 @@ def test_reasons_that_point_the_answers_way_come_first(bundle: Bundle, scorer: S
     given = {**ANSWER, **dict.fromkeys(("IAA", "IEG", "IPS", "IPP"), grade), **against}
     answer = scorer.score_one(given, 2024)
     assert answer.prediction == (1 if grade == 1.0 else 0)
-    found = reasons_for(scorer, answer, 10)
+    reasons = reasons_for(scorer, answer, 10)
     order = bundle.task_spec.features
     values = np.array([[np.nan if v is None else v for v in answer.features.values()]])
     every = dict(zip(order, scorer.contributions(values)[0].tolist(), strict=True))
@@ -150,11 +150,11 @@ def test_reasons_that_point_the_answers_way_come_first(bundle: Bundle, scorer: S
     counting = [name for name in order if abs(every[name]) >= NEGLIGIBLE]
     expected = sorted(counting, key=lambda name: (way * every[name] < 0, -abs(every[name])))
     assert {way * every[name] < 0 for name in expected} == {True, False}, "there are reasons of both kinds"
-    assert [one.feature for one in found] == expected[:10]
-    assert [one.contribution for one in found] == [every[one.feature] for one in found]
-    assert reasons_for(scorer, answer, 2) == found[:2]
+    assert [reason.feature for reason in reasons] == expected[:10]
+    assert [reason.contribution for reason in reasons] == [every[reason.feature] for reason in reasons]
+    assert reasons_for(scorer, answer, 2) == reasons[:2]
     assert reasons_for(scorer, answer, 0) == ()
-    assert {each.level_name.pt for each in found} == {"fase"}
+    assert {each.level_name.pt for each in reasons} == {"fase"}
 
 
 def test_what_a_reason_says_is_the_pupils_and_the_profiles(bundle: Bundle, scorer: Scorer) -> None:

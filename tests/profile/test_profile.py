@@ -414,13 +414,13 @@ def test_a_profile_may_have_neither_code_nor_year() -> None:
 
 
 def test_a_label_may_be_a_word_or_one_of_some() -> None:
-    one = SMALL.replace(
+    word = SMALL.replace(
         'column = "absences"\noperator = ">="\nvalue = 20', 'column = "shift"\noperator = "=="\nvalue = "DAY"'
     )
-    several = one.replace('"=="\nvalue = "DAY"', '"in"\nvalue = ["day", "night"]')
+    several = word.replace('"=="\nvalue = "DAY"', '"in"\nvalue = ["day", "night"]')
     numbers = SMALL.replace('operator = ">="\nvalue = 20', 'operator = "in"\nvalue = [0, 1]')
     derived = SMALL.replace('column = "absences"\noperator', 'column = "stage"\noperator')
-    labels = [parse_profile(text.encode(), "small.toml").label for text in (one, several, numbers, derived)]
+    labels = [parse_profile(text.encode(), "small.toml").label for text in (word, several, numbers, derived)]
     assert [label.value for label in labels] == ["DAY", ("day", "night"), (0.0, 1.0), 20.0]
     assert labels[3].column == "stage"
 

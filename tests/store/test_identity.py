@@ -140,8 +140,8 @@ def test_a_deleted_file_is_copied_while_it_can_be(file: Path, tmp_path: Path) ->
 def test_a_copy_goes_with_the_first_use_of_any_connection(file: Path, tmp_path: Path) -> None:
     with Store.open(url_of(file)) as store:
         store.write([row()])
-        with store.engine.connect() as one, store.engine.connect() as other:
-            one.exec_driver_sql("SELECT 1")
+        with store.engine.connect() as connection, store.engine.connect() as other:
+            connection.exec_driver_sql("SELECT 1")
             other.exec_driver_sql("SELECT 1")
         away = file.rename(tmp_path / "away")
         with pytest.raises(StoreError, match="If it was deleted"):

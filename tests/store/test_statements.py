@@ -21,8 +21,8 @@ def test_any_number_of_rows_is_written_in_their_order(store: Store, n: int) -> N
     rows = [row({"IAA": float(i % 10)}) for i in range(n)]
     store.write(rows)
     with store.snapshot() as connection:
-        found = connection.execute(select(predictions.c.id).order_by(predictions.c.seq)).scalars().all()
-    assert found == [one.id for one in rows]
+        ids = connection.execute(select(predictions.c.id).order_by(predictions.c.seq)).scalars().all()
+    assert ids == [stored.id for stored in rows]
     assert sum(store.counts("current", "2024-abc", row().at.date(), row().at.date())["IAA"].values()) == n
 
 

@@ -113,9 +113,9 @@ def test_rows_are_stored_and_counted_as_by_the_store_itself(postgresql: Store) -
 
     run(scenario())
     awaited = postgresql.counts("current", "2024-abc", *EVER)
-    everyone = [one for group in groups for one in group]
-    assert [one.id for one in postgresql.stream()] == [one.id for one in everyone]
-    postgresql.write([replace(one, id=row().id, version="v2") for one in everyone])
+    everyone = [prediction for group in groups for prediction in group]
+    assert [prediction.id for prediction in postgresql.stream()] == [prediction.id for prediction in everyone]
+    postgresql.write([replace(prediction, id=row().id, version="v2") for prediction in everyone])
     assert postgresql.counts("current", "v2", *EVER) == awaited
 
 
@@ -226,8 +226,8 @@ def test_who_gives_up_waiting_takes_nobody_with_him(postgresql: Store) -> None:
 
 @pytest.fixture(scope="module")
 def cluster() -> Iterator[Cluster]:
-    with running_cluster() as found:
-        yield found
+    with running_cluster() as running:
+        yield running
 
 
 @pytest.mark.postgresql
@@ -247,11 +247,11 @@ def test_a_server_that_goes_away_and_comes_back_loses_nothing(cluster: Cluster) 
             await asyncio.to_thread(cluster.start)
             answers += await asyncio.gather(*(journal.submit(row()) for _ in range(100)))
             await journal.close()
-            return [one.id for one in answers]
+            return [answer.id for answer in answers]
 
         answered = run(scenario())
         assert len(answered) == 200
-        assert {one.id for one in store.stream()} == set(answered)
+        assert {prediction.id for prediction in store.stream()} == set(answered)
 
 
 @pytest.mark.postgresql

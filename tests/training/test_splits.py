@@ -165,10 +165,10 @@ def test_the_values_of_a_column_are_kept_apart(panel: Panel, column: str, title:
 
 
 def test_a_column_of_one_value_cannot_be_split(panel: Panel) -> None:
-    one = replace(panel, categories={**panel.categories, "sex": np.full(panel.year.size, "F", dtype=np.object_)})
+    uniform = replace(panel, categories={**panel.categories, "sex": np.full(panel.year.size, "F", dtype=np.object_)})
     task = replace(CURRENT, split="sex")
     with pytest.raises(PlanError, match="at least two values of sex"):
-        split_rows(one, task, plan_of(one, task), seed=0)
+        split_rows(uniform, task, plan_of(uniform, task), seed=0)
 
 
 def test_a_unit_on_both_sides_is_refused(panel: Panel) -> None:

@@ -58,11 +58,11 @@ def test_what_was_measured_with_a_feature_is_not_said_without(secret: MeasuredSu
     matrix, label = giveaway(seed=1)
     fitted = models.fit_served(SECRET, rows(*giveaway()), seed=0)
     hidden = models.without(SECRET, matrix)
-    found = support.judge(hidden, fitted.probability(hidden))
-    for place in np.unique(found.band[found.answered]):
-        chosen, band = found.answered & (found.band == place), support.bands[place]
+    answers = support.judge(hidden, fitted.probability(hidden))
+    for place in np.unique(answers.band[answers.answered]):
+        chosen, band = answers.answered & (answers.band == place), support.bands[place]
         assert band.expected_low - 0.1 < label[chosen].mean() < band.expected_high + 0.1
-    assert 0.05 < (~found.answered).mean() < 0.95, "some are too much like everybody to be answered"
+    assert 0.05 < (~answers.answered).mean() < 0.95, "some are too much like everybody to be answered"
 
 
 def test_a_band_like_everybody_or_on_the_other_side_is_no_answer(secret: MeasuredSupport) -> None:
@@ -84,9 +84,9 @@ def test_one_gap_does_not_make_complete_training_data_refuse() -> None:
     spec = task(tuple(f"f{number}" for number in range(32)))
     gap = matrix[:50].copy()
     gap[:, 3] = np.nan
-    support, found = judged(spec, rows(matrix, label), gap, np.full(50, 0.95))
-    assert found.answered.all()
-    assert (found.band >= 0).all()
+    support, answers = judged(spec, rows(matrix, label), gap, np.full(50, 0.95))
+    assert answers.answered.all()
+    assert (answers.band >= 0).all()
     scant = np.full((1, 32), np.nan)
     scant[0, 20] = 1.0  # a feature that says nothing
     assert not support.judge(scant, np.array([0.45])).answered[0]
@@ -96,17 +96,17 @@ def test_who_lacks_what_many_lacked_is_as_usual() -> None:
     matrix, label = giveaway()
     matrix[:100, 2] = np.nan
     matrix[100:110, 3] = np.nan
-    found = measured(SECRET, rows(matrix, label))
-    assert set(found.usual) == {(), ("x",)}
-    usual = next(group for group in found.groups if group.known is None)
+    support = measured(SECRET, rows(matrix, label))
+    assert set(support.usual) == {(), ("x",)}
+    usual = next(group for group in support.groups if group.known is None)
     assert usual.n == N - 10
 
 
 def test_more_known_than_ever_counts_as_the_most_known() -> None:
     matrix, label = giveaway()
     matrix[:, 3] = np.nan
-    found = measured(SECRET, rows(matrix, label))
-    reached = sorted(number for group in found.groups if not group.without for number in group.known or ())
+    support = measured(SECRET, rows(matrix, label))
+    reached = sorted(number for group in support.groups if not group.without for number in group.known or ())
     assert reached == [0, 1, 2, 3]
 
 
@@ -115,23 +115,23 @@ def test_rows_without_a_frequent_set_of_gaps_are_usual() -> None:
     matrix = generator.normal(0, 1, (60, 12))
     label = (matrix[:, 0] > 0).astype(np.float64)
     matrix[generator.random((60, 12)) < 0.5] = np.nan
-    found = measured(task(tuple("abcdefghijkl")), rows(matrix, label))
-    assert found.usual == ()
-    assert (found.groups[0].known, found.groups[0].n) == (None, 60)
+    support = measured(task(tuple("abcdefghijkl")), rows(matrix, label))
+    assert support.usual == ()
+    assert (support.groups[0].known, support.groups[0].n) == (None, 60)
 
 
 def test_many_rows_are_drawn_from(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("farol.training.support.MOST_ROWS", 300)
     matrix, label = giveaway()
-    found = measured(SECRET, rows(matrix, label))
-    assert {group.n for group in found.groups if group.known is not None} == {300}
+    support = measured(SECRET, rows(matrix, label))
+    assert {group.n for group in support.groups if group.known is not None} == {300}
 
 
 def test_one_label_alone_has_no_skill_and_no_answer_with_less() -> None:
     matrix, _ = giveaway()
-    found = measured(SECRET, rows(matrix, np.ones(N)))
-    assert all(np.isnan(group.skill) for group in found.groups)
-    assert not any(any(group.answered) for group in found.groups[1:])
+    support = measured(SECRET, rows(matrix, np.ones(N)))
+    assert all(np.isnan(group.skill) for group in support.groups)
+    assert not any(any(group.answered) for group in support.groups[1:])
 
 
 def test_years_the_model_never_saw_widen_what_is_expected() -> None:
@@ -164,11 +164,11 @@ def test_words_and_groups_are_measured_out_of_fold() -> None:
     matrix = np.column_stack((classes, classes % 3, generator.random(N))).astype(np.float64)
     names = np.array([f"c{number}" for number in classes], dtype=np.object_)
     known = replace(rows(matrix, label, unit=names), words={"word": ("a", "b", "c")})
-    found = measured(spec, known)
-    assert found.groups[0].skill < 0
+    learned = measured(spec, known)
+    assert learned.groups[0].skill < 0
     assert measured(spec, replace(known, unit=known.student)).groups[0].skill > 0.2
-    assert {group.without for group in found.groups} == {(), ("word",)}
-    support = Support.of(sections.support(found), spec.features, spec.hidden)
+    assert {group.without for group in learned.groups} == {(), ("word",)}
+    support = Support.of(sections.support(learned), spec.features, spec.hidden)
     gone = models.without(spec, matrix)
     bands = support.judge(gone, np.full(N, 0.5)).band
     assert not set(bands) & set(support.judge(matrix, np.full(N, 0.5)).band)
@@ -177,6 +177,6 @@ def test_words_and_groups_are_measured_out_of_fold() -> None:
 def test_a_hidden_feature_that_nobody_has_leaves_what_is_usual() -> None:
     matrix, label = giveaway()
     matrix[:, 0] = np.nan
-    found = measured(SECRET, rows(matrix, label))
-    assert {group.without for group in found.groups} == {("answer",)}
-    assert all(found.groups[0].answered)
+    support = measured(SECRET, rows(matrix, label))
+    assert {group.without for group in support.groups} == {("answer",)}
+    assert all(support.groups[0].answered)

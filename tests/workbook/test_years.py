@@ -106,7 +106,9 @@ def test_a_sheet_that_the_file_does_not_hold_is_named(tmp_path: Path) -> None:
 
 
 def test_a_chosen_name_says_how_well_it_fits() -> None:
-    fits = {name: found.fit if (found := year_name("PEDE{year}", name)) else None for name in ("PEDE2024", *NEAR, "x")}
+    fits = {
+        name: matched.fit if (matched := year_name("PEDE{year}", name)) else None for name in ("PEDE2024", *NEAR, "x")
+    }
     assert [name for name, fit in fits.items() if fit is Fit.near] == [name for name in NEAR if name != "2023"]
     assert (fits["PEDE2024"], fits["2023"], fits["x"]) == (Fit.exact, Fit.year_only, None)
 
