@@ -20,11 +20,11 @@ import yaml
 from farol.store.database import Store
 from tests.api.server import await_answer
 from tests.api.shape import PUPIL
+from tests.installed import FAROL, environment_with
 from tests.ports import held_port
 from tests.store.rows import row
 
 PROJECT = Path(__file__).resolve().parents[1]
-FAROL = Path(sys.executable).with_name("farol")
 LINUX = pytest.mark.skipif(sys.platform != "linux", reason="the units and the image are for Linux")
 
 
@@ -64,13 +64,12 @@ def started(
         if core is not None:
             resource.setrlimit(resource.RLIMIT_CORE, (core, core))
 
-    plain = {name: value for name, value in os.environ.items() if not name.startswith("FAROL_")}
     with (
         held_port() as port,
         subprocess.Popen(
             command,
             cwd=folder,
-            env={**plain, **environment, "FAROL_PORT": str(port)},
+            env=environment_with(**environment, FAROL_PORT=str(port)),
             preexec_fn=set_up,  # noqa: PLW1509  system calls only
         ) as process,
     ):

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import os
 import subprocess
-import sys
 from collections.abc import Iterator
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -30,9 +29,9 @@ from farol.store.privacy import parse_age, purge
 from farol.store.recount import recount, repair
 from tests.batch.conftest import Score, pupils, write
 from tests.bundles import make_bundle
+from tests.installed import FAROL
 from tests.store.scored import answered
 
-FAROL = Path(sys.executable).with_name("farol")
 NOON = datetime(2024, 5, 10, 15, tzinfo=UTC)
 COLUMNS = {"Matem": "MATEMATICA", "Portug": "PORTUGUES", "Fase": "phase", "Fase ideal": "ideal_phase", "Idade": "age"}
 

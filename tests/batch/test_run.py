@@ -25,9 +25,8 @@ from farol.model.registry import Registry
 from farol.model.scoring import Scorer
 from tests.batch.conftest import Score, pupils, write
 from tests.bundles import make_bundle
+from tests.installed import FAROL
 from tests.waiting import eventually
-
-FAROL = Path(sys.executable).with_name("farol")
 
 
 def folder_of(path: Path, files: int, rows: int = 50) -> Path:

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import json
 import shutil
-import sys
-from collections.abc import Callable
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -14,7 +12,6 @@ import pytest
 import yaml
 
 from farol.alerts.delivery import SECRET_PREFIX, make_secret
-from farol.cli import main
 from farol.drift.pairwise import PairDrift, pairwise_report
 from farol.drift.report import take_snapshot
 from farol.drift.windows import parse_window
@@ -25,9 +22,9 @@ from farol.store.database import Store
 from farol.web import printing
 from tests.alerts.receiver import mail_receiver, web_receiver
 from tests.bundles import make_bundle
+from tests.cli.conftest import Run
 from tests.counted import answered
 
-Run = Callable[..., str]
 NOW = datetime.now(UTC)
 SECRET = make_secret()
 
@@ -47,24 +44,6 @@ def store(tmp_path: Path, artifacts: Path) -> Store:
     answered(store, Registry(artifacts).load("current"), at=NOW, n=500, moved=True)
     store.close()
     return store
-
-
-@pytest.fixture
-def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Run:
-    """A command in this process, in the folder of this test; what it printed."""
-
-    def run(*arguments: str, code: int = 0) -> str:
-        monkeypatch.chdir(tmp_path)
-        monkeypatch.setattr(sys, "argv", ["farol", *arguments])
-        monkeypatch.setenv("FAROL_LOCALE", "en")
-        with pytest.raises(SystemExit) as exit_:
-            main()
-        printed = capsys.readouterr()
-        assert (exit_.value.code or 0) == code, printed.out + printed.err
-        assert "Traceback" not in printed.err
-        return printed.out + printed.err
-
-    return run
 
 
 def use_webhook(monkeypatch: pytest.MonkeyPatch, url: str) -> None:

@@ -4,20 +4,16 @@ from __future__ import annotations
 
 import csv
 import json
-import sys
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
-from farol.cli import main
 from farol.model.registry import Registry
 from farol.profile import load_profile
 from farol.workbook.panel import read_panel
 from tests.bundles import make_bundle
+from tests.cli.conftest import Farol, Run
 from tests.workbook.making import pupils, write_xlsx
-
-Run = Callable[..., str]
 
 
 @pytest.fixture(scope="module")
@@ -34,16 +30,11 @@ def student(sample_workbook: Path) -> str:
 
 
 @pytest.fixture
-def run(artifacts: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Run:
-    """A command in this process; what it printed."""
+def run(farol: Farol, artifacts: Path) -> Run:
+    """A command with the models of this file; what it printed."""
 
     def run(*arguments: str, code: int = 0) -> str:
-        monkeypatch.setattr(sys, "argv", ["farol", *arguments, "--artifacts", str(artifacts)])
-        with pytest.raises(SystemExit) as exit_:
-            main()
-        printed = capsys.readouterr()
-        assert (exit_.value.code or 0) == code, printed.out + printed.err
-        return printed.out + printed.err
+        return "".join(farol(*arguments, "--artifacts", artifacts, code=code))
 
     return run
 

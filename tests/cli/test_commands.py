@@ -10,7 +10,7 @@ import shutil
 import signal
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 import httpx
@@ -18,7 +18,6 @@ import openpyxl
 import pytest
 import typer
 
-from farol.cli import main
 from farol.cli.commands import app
 from farol.cli.demo import is_sound
 from farol.model.registry import Registry
@@ -28,12 +27,10 @@ from farol.store.database import Store
 from farol.workbook.sample import write_sample
 from scripts.generate_docs import help_of
 from tests.api.server import await_answer, serving
+from tests.cli.conftest import Farol, Run
+from tests.installed import FAROL, environment_with
 from tests.schools import PROFILE as SCHOOL
 from tests.schools import write_school
-
-FAROL = Path(sys.executable).with_name("farol")
-
-Run = Callable[..., str]
 
 
 @pytest.fixture(scope="module")
@@ -47,23 +44,18 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def command(folder: Path, *arguments: str, locale: str = "en", **environment: str) -> subprocess.CompletedProcess[str]:
     """One command in a process of its own, as a user runs it."""
-    given = {name: value for name, value in os.environ.items() if not name.startswith("FAROL_")}
-    given |= {"FAROL_LOCALE": locale, "NO_COLOR": "1", "COLUMNS": "120", **environment}
+    given = environment_with(FAROL_LOCALE=locale, NO_COLOR="1", COLUMNS="120") | environment
     return subprocess.run([FAROL, *arguments], cwd=folder, env=given, capture_output=True, text=True, check=False)
 
 
 @pytest.fixture
-def run(folder: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Run:
-    """A command in this process, in the prepared folder; what it printed."""
+def run(farol: Farol, folder: Path, monkeypatch: pytest.MonkeyPatch) -> Run:
+    """A command in the prepared folder; what it printed, without the line that every command begins with there."""
 
     def run(*arguments: str, code: int = 0) -> str:
         monkeypatch.chdir(folder)
-        monkeypatch.setattr(sys, "argv", ["farol", *arguments])
-        with pytest.raises(SystemExit) as exit_:
-            main()
-        printed = capsys.readouterr()
-        assert (exit_.value.code or 0) == code, printed.out + printed.err
-        return printed.out + printed.err.replace("Demonstração: todos os alunos são inventados.\n", "")
+        printed, errors = farol(*arguments, code=code)
+        return printed + errors.replace("Demonstração: todos os alunos são inventados.\n", "")
 
     return run
 

@@ -7,43 +7,30 @@ import os
 import re
 import signal
 import subprocess
-import sys
-from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import httpx
 import pytest
 
-from farol.cli import main
 from farol.cli.keys import RoleName
 from farol.settings import Settings
 from farol.store.database import Store
 from farol.store.keys import Keys, Role, make_key
 from tests.api.server import await_answer
+from tests.cli.conftest import Farol
+from tests.installed import FAROL
 from tests.waiting import eventually
-
-FAROL = Path(sys.executable).with_name("farol")
-Run = Callable[..., tuple[str, str]]
 
 
 @pytest.fixture
-def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Run:
-    """A command in this process and an empty folder; what it printed to both."""
-
-    def run(*arguments: str, code: int = 0) -> tuple[str, str]:
-        monkeypatch.chdir(tmp_path)
-        monkeypatch.setattr(sys, "argv", ["farol", *arguments])
-        with pytest.raises(SystemExit) as exit_:
-            main()
-        printed = capsys.readouterr()
-        assert (exit_.value.code or 0) == code, printed.out + printed.err
-        return printed.out, printed.err
-
-    return run
+def run(farol: Farol, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Farol:
+    """A command in an empty folder; what it wrote to its output and to its errors."""
+    monkeypatch.chdir(tmp_path)
+    return farol
 
 
-def test_the_key_alone_is_printed_and_never_shown_again(run: Run, tmp_path: Path) -> None:
+def test_the_key_alone_is_printed_and_never_shown_again(run: Farol, tmp_path: Path) -> None:
     out, err = run("keys", "create", "--role", "read", "--name", " Secretaria ")
     assert re.fullmatch(r"farol_[0-9a-f]{12}_[0-9a-f]{64}\n", out)
     assert out[6:18] in err
@@ -56,7 +43,7 @@ def test_the_key_alone_is_printed_and_never_shown_again(run: Run, tmp_path: Path
     assert out[19:].strip().encode() not in everything
 
 
-def test_a_key_has_a_state_and_an_end(run: Run, tmp_path: Path) -> None:
+def test_a_key_has_a_state_and_an_end(run: Farol, tmp_path: Path) -> None:
     for name, term in (("days", "90d"), ("hours", "12h")):
         run("keys", "create", "--role", "manage", "--name", name, "--expires", term)
     prefix = run("keys", "create", "--role", "predict", "--name", "gone")[0][6:18]
@@ -79,7 +66,7 @@ def test_a_key_has_a_state_and_an_end(run: Run, tmp_path: Path) -> None:
     assert len(run("keys", "list")[0].splitlines()) == 5
 
 
-def test_the_days_of_a_key_are_those_of_the_school(run: Run, tmp_path: Path) -> None:
+def test_the_days_of_a_key_are_those_of_the_school(run: Farol, tmp_path: Path) -> None:
     evening = datetime(2026, 1, 1, 1, tzinfo=UTC)  # of the last day of 2025 in São Paulo
     with Store.open(f"sqlite:///{tmp_path / 'data' / 'farol.db'}") as store:
         Keys(store).add(make_key(Role.read, "x", at=evening, expires=evening + timedelta(days=31))[1])
@@ -87,13 +74,13 @@ def test_the_days_of_a_key_are_those_of_the_school(run: Run, tmp_path: Path) -> 
     assert re.findall(r"\d\d/\d\d/\d{4}", row) == ["31/12/2025", "31/01/2026"]
 
 
-def test_no_keys_is_said_with_what_it_means(run: Run, tmp_path: Path) -> None:
+def test_no_keys_is_said_with_what_it_means(run: Farol, tmp_path: Path) -> None:
     Store.open(f"sqlite:///{tmp_path / 'data' / 'farol.db'}").close()
     assert len(run("keys", "list")[0].splitlines()) == 1
     assert json.loads(run("keys", "list", "--format", "json")[0]) == []
 
 
-def test_a_revoked_key_stays_revoked_and_an_unknown_one_is_told(run: Run) -> None:
+def test_a_revoked_key_stays_revoked_and_an_unknown_one_is_told(run: Farol) -> None:
     prefix = run("keys", "create", "--role", "read", "--name", "x")[0][6:18]
     for _ in range(2):
         assert prefix in run("keys", "revoke", prefix)[0]
@@ -101,13 +88,13 @@ def test_a_revoked_key_stays_revoked_and_an_unknown_one_is_told(run: Run) -> Non
 
 
 @pytest.mark.parametrize("term", ["90", "0d", "d", "-1d", "1w", "90 d", "999999d"])
-def test_a_term_that_is_none_is_refused(run: Run, tmp_path: Path, term: str) -> None:
+def test_a_term_that_is_none_is_refused(run: Farol, tmp_path: Path, term: str) -> None:
     assert "90d" in run("keys", "create", "--role", "read", "--name", "x", "--expires", term, code=2)[1]
     assert not list(tmp_path.iterdir())
 
 
 @pytest.mark.parametrize("name", ["", "  ", "a\nb", "x" * 101])
-def test_a_name_that_would_spoil_the_list_is_refused(run: Run, name: str) -> None:
+def test_a_name_that_would_spoil_the_list_is_refused(run: Farol, name: str) -> None:
     assert "100" in run("keys", "create", "--role", "read", "--name", name, code=2)[1]
 
 

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import os
 import shlex
 import shutil
 import signal
 import socket
 import subprocess
-import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -19,10 +17,10 @@ import pytest
 from farol.cli.launcher import launcher_for
 from farol.cli.running import NOTE
 from scripts import start
+from tests.installed import FAROL, environment_with
 from tests.waiting import eventually
 
 PROJECT = Path(__file__).resolve().parents[2]
-FAROL = str(Path(sys.executable).with_name("farol"))
 
 
 @contextmanager
@@ -39,8 +37,7 @@ def environment(folder: Path) -> dict[str, str]:
     browser = folder / "browser"
     browser.write_text(f'#!/bin/sh\necho "$1" >> "{folder}/shown"\n')
     browser.chmod(0o755)
-    kept = {name: value for name, value in os.environ.items() if not name.startswith("FAROL_")}
-    return kept | {"BROWSER": f"{browser} %s", "HOME": str(folder), "FAROL_LOCALE": "en"}
+    return environment_with(BROWSER=f"{browser} %s", HOME=str(folder), FAROL_LOCALE="en")
 
 
 def shown(folder: Path) -> list[str]:

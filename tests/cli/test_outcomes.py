@@ -5,8 +5,6 @@ from __future__ import annotations
 import csv
 import json
 import re
-import sys
-from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -14,7 +12,6 @@ import openpyxl
 import pytest
 from sqlalchemy import select, update
 
-from farol.cli import main
 from farol.outcomes.estimate_vs_actual import EstimateVsActual, MeasurePair
 from farol.outcomes.estimation import ExpectedMeasure
 from farol.profile import load_profile
@@ -23,9 +20,8 @@ from farol.settings import Settings
 from farol.store.database import Store
 from farol.store.tables import outcomes
 from farol.workbook.panel import read_panel
+from tests.cli.conftest import Farol, Run
 from tests.played import promoted
-
-Run = Callable[..., str]
 
 
 @pytest.fixture(scope="module")
@@ -45,21 +41,14 @@ def then(sample_workbook: Path, tmp_path_factory: pytest.TempPathFactory) -> Pat
 
 
 @pytest.fixture
-def run(tmp_path: Path, artifacts: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Run:
-    """A command in this process, with this test's database; what it printed."""
-
+def run(farol: Farol, tmp_path: Path, artifacts: Path, monkeypatch: pytest.MonkeyPatch) -> Run:
+    """A command with this test's database; what it printed."""
     folder = artifacts
 
     def run(*arguments: str, code: int = 0, artifacts: bool = True) -> str:
-        folders = ["--data", str(tmp_path / "data"), *(["--artifacts", str(folder)] if artifacts else [])]
-        monkeypatch.setattr(sys, "argv", ["farol", *arguments, *folders])
         monkeypatch.setenv("FAROL_LOCALE", "en")
-        with pytest.raises(SystemExit) as exit_:
-            main()
-        printed = capsys.readouterr()
-        assert (exit_.value.code or 0) == code, printed.out + printed.err
-        assert "Traceback" not in printed.err
-        return printed.out + printed.err
+        models = ["--artifacts", folder] if artifacts else []
+        return "".join(farol(*arguments, "--data", tmp_path / "data", *models, code=code))
 
     return run
 

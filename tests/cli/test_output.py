@@ -22,9 +22,9 @@ from farol.model.registry import Registry
 from farol.model.scoring import Scorer
 from farol.store.database import Store
 from tests.bundles import make_bundle
+from tests.installed import FAROL, environment_with
 from tests.store.scored import answered, pupils
 
-FAROL = Path(sys.executable).with_name("farol")
 ROWS = 400
 
 
@@ -42,7 +42,6 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def farol(folder: Path, *arguments: object, code: int = 0, largest: int | None = None, **environment: str) -> str:
     """A command in a process of its own, with files of at most `largest` bytes; what it printed."""
-    given = {name: value for name, value in os.environ.items() if not name.startswith("FAROL_")}
 
     def limit() -> None:
         if largest is not None:
@@ -51,7 +50,7 @@ def farol(folder: Path, *arguments: object, code: int = 0, largest: int | None =
     done = subprocess.run(
         [FAROL, *map(str, arguments)],
         cwd=folder,
-        env={**given, "FAROL_LOCALE": "en", "NO_COLOR": "1", **environment},
+        env=environment_with(FAROL_LOCALE="en", NO_COLOR="1") | environment,
         capture_output=True,
         text=True,
         check=False,

@@ -3,35 +3,13 @@
 from __future__ import annotations
 
 import json
-import sys
-from collections.abc import Callable
 from pathlib import Path
 from random import Random
 
 import pytest
 
-from farol.cli import main
 from farol.profile import load_profile
-
-Run = Callable[..., str]
-
-
-@pytest.fixture
-def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Run:
-    """A command in this process and this test's folder; what it printed."""
-
-    def run(*arguments: object, code: int = 0, locale: str = "en") -> str:
-        monkeypatch.chdir(tmp_path)
-        monkeypatch.setattr(sys, "argv", ["farol", *map(str, arguments)])
-        monkeypatch.setenv("FAROL_LOCALE", locale)
-        with pytest.raises(SystemExit) as exit_:
-            main()
-        printed = capsys.readouterr()
-        assert (exit_.value.code or 0) == code, printed.out + printed.err
-        assert "Traceback" not in printed.err
-        return printed.out + printed.err
-
-    return run
+from tests.cli.conftest import Run
 
 
 @pytest.fixture

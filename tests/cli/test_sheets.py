@@ -5,7 +5,6 @@ from __future__ import annotations
 import csv
 import json
 import re
-import sys
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
@@ -13,7 +12,6 @@ from pathlib import Path
 import openpyxl
 import pytest
 
-from farol.cli import main
 from farol.intake.columns import KeptColumn, keep_columns
 from farol.model.bundle import write_bundle
 from farol.model.registry import Registry
@@ -22,9 +20,8 @@ from farol.settings import Settings
 from farol.store.database import Store
 from farol.training.train import train
 from farol.workbook.panel import read_panel
+from tests.cli.conftest import Farol, Run
 from tests.workbook.making import pupils, write_xlsx
-
-Run = Callable[..., str]
 
 FEATURES = ("IAA", "IEG", "IPS", "IPP", "IDA", "IPV", "IAN", "Por", "Mat", "Ing")
 
@@ -40,20 +37,15 @@ def artifacts(tmp_path_factory: pytest.TempPathFactory, sample_workbook: Path) -
 
 
 @pytest.fixture
-def run(tmp_path: Path, artifacts: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Run:
-    """A command in this process, with this test's database; what it printed."""
+def run(farol: Farol, tmp_path: Path, artifacts: Path, monkeypatch: pytest.MonkeyPatch) -> Run:
+    """A command with this test's database; what it printed."""
 
     def run(*arguments: object, code: int = 0, folder: Path = artifacts, both: bool = True) -> str:
-        options = ["--artifacts", str(folder)] if arguments[0] not in ("check", "log") else []
-        monkeypatch.setattr(sys, "argv", ["farol", *map(str, arguments), *options])
         monkeypatch.setenv("FAROL_LOCALE", "en")
         monkeypatch.setenv("FAROL_DATA", str(tmp_path / "data"))
-        with pytest.raises(SystemExit) as exit_:
-            main()
-        printed = capsys.readouterr()
-        assert (exit_.value.code or 0) == code, printed.out + printed.err
-        assert "Traceback" not in printed.err
-        return printed.out + (printed.err if both else "")
+        models = ["--artifacts", folder] if arguments[0] not in ("check", "log") else []
+        printed, errors = farol(*arguments, *models, code=code)
+        return printed + (errors if both else "")
 
     return run
 
@@ -129,21 +121,16 @@ def test_training_goes_on_with_what_the_years_allow(run: Run, tmp_path: Path, sa
     )
 
 
-def test_commands_know_what_the_site_was_taught(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_commands_know_what_the_site_was_taught(farol: Farol, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     rows = pupils(20)
     rows[0][rows[0].index("Matem")] = "Nota Matemátic 2024"
     book = write_xlsx(tmp_path / "ano.xlsx", {"PEDE2024": rows})
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("FAROL_LOCALE", "en")
-    monkeypatch.setattr(sys, "argv", ["farol", "check", str(book), "--format", "json"])
 
     def unknown() -> tuple[bool, str]:
-        with pytest.raises(SystemExit):
-            main()
-        printed = capsys.readouterr()
-        return "Nota Matem" in printed.out, printed.err
+        printed, errors = farol("check", book, "--format", "json")
+        return "Nota Matem" in printed, errors
 
     assert unknown() == (True, "")
     assert not (tmp_path / "data").exists(), "to look at a workbook makes no database"

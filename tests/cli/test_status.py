@@ -3,31 +3,25 @@
 from __future__ import annotations
 
 import json
-import sys
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
-from farol.cli import main
 from farol.model.registry import Registry
 from farol.store.database import Store
 from tests.bundles import make_bundle
+from tests.cli.conftest import Farol, Run
 from tests.web.site import build_site
-
-Run = Callable[..., str]
 
 
 @pytest.fixture
-def run(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Run:
+def run(farol: Farol, monkeypatch: pytest.MonkeyPatch) -> Run:
+    """`farol status` of a folder; what it wrote to its output."""
+
     def run(folder: Path, *arguments: str, code: int = 0) -> str:
-        folders = ["--artifacts", str(folder / "artifacts"), "--data", str(folder / "data")]
-        monkeypatch.setattr(sys, "argv", ["farol", "status", *arguments, *folders])
         monkeypatch.setenv("FAROL_LOCALE", "en")
-        with pytest.raises(SystemExit) as ended:
-            main()
-        assert (ended.value.code or 0) == code
-        return capsys.readouterr().out
+        folders = ["--artifacts", folder / "artifacts", "--data", folder / "data"]
+        return farol("status", *arguments, *folders, code=code)[0]
 
     return run
 
@@ -86,16 +80,12 @@ ONLY_READING = (
 
 @pytest.mark.parametrize("arguments", ONLY_READING, ids=" ".join)
 def test_looking_into_a_missing_folder_makes_no_database(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], arguments: tuple[str, ...]
+    farol: Farol, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, arguments: tuple[str, ...]
 ) -> None:
     Registry(tmp_path / "artifacts").promote("current", make_bundle(tmp_path / "artifacts").name)
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("FAROL_LOCALE", "en")
-    monkeypatch.setattr(sys, "argv", ["farol", *arguments, "--data", "away"])
-    with pytest.raises(SystemExit) as ended:
-        main()
-    told = capsys.readouterr().err
-    assert ended.value.code == 2
+    _, told = farol(*arguments, "--data", "away", code=2)
     assert "There is no database here yet." in told
     assert str(tmp_path / "away" / "farol.db") in told.replace("\n", "")
     assert [path.name for path in tmp_path.iterdir()] == ["artifacts"]

@@ -4,26 +4,23 @@ from __future__ import annotations
 
 import json
 import stat
-import sys
-from collections.abc import Callable
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
 
-from farol.cli import commands, main
 from farol.intake.uploads import FOLDER
 from farol.model.registry import Registry
 from farol.model.scoring import Scorer
 from farol.store.database import Store
 from farol.store.statements import cursor_of
 from tests.bundles import make_bundle
+from tests.cli.conftest import Run
 from tests.intake.sending import send, settings_of
 from tests.store.rows import row
 from tests.store.scored import answered, pupils
 
-Run = Callable[..., str]
 NOW = datetime.now(UTC)
 
 
@@ -45,26 +42,6 @@ def store(tmp_path: Path, artifacts: Path) -> Store:
         store.write([answered(scorer, values, at=at, student="RA-7" if position % 4 == 0 else None)])
     store.close()
     return store
-
-
-@pytest.fixture
-def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Run:
-    """A command in this process, in the folder of this test; what it printed."""
-
-    assert commands.app, "all commands are imported before the language of their module changes"
-
-    def run(*arguments: str, code: int = 0) -> str:
-        monkeypatch.chdir(tmp_path)
-        monkeypatch.setattr(sys, "argv", ["farol", *arguments])
-        monkeypatch.setenv("FAROL_LOCALE", "en")
-        with pytest.raises(SystemExit) as exit_:
-            main()
-        printed = capsys.readouterr()
-        assert (exit_.value.code or 0) == code, printed.out + printed.err
-        assert "Traceback" not in printed.err
-        return printed.out + printed.err
-
-    return run
 
 
 def test_a_pupil_is_exported_to_the_screen_or_to_a_private_file(store: Store, run: Run, tmp_path: Path) -> None:

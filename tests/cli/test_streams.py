@@ -17,8 +17,8 @@ from farol.cli.streams import ERRORS, LastingOutput
 from farol.model.registry import Registry
 from farol.store.database import Store
 from tests.bundles import make_bundle
+from tests.installed import FAROL, environment_with
 
-FAROL = Path(sys.executable).with_name("farol")
 ENCODINGS = ("cp1252", "cp850", "latin-1", "ascii", "utf-16", "utf-8")
 
 
@@ -36,8 +36,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory, sample_workbook: Path) -> P
 
 def farol(folder: Path, *arguments: str, **environment: str) -> subprocess.CompletedProcess[bytes]:
     """One command in a process of its own, in Portuguese."""
-    given = {name: value for name, value in os.environ.items() if not name.startswith("FAROL_")}
-    given |= {"FAROL_LOCALE": "pt_BR", "NO_COLOR": "1", "PYTHONUTF8": "0", **environment}
+    given = environment_with(FAROL_LOCALE="pt_BR", NO_COLOR="1", PYTHONUTF8="0") | environment
     return subprocess.run([FAROL, *arguments], cwd=folder, env=given, capture_output=True, check=False)
 
 

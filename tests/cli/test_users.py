@@ -16,7 +16,8 @@ from farol.cli.serve import announce
 from farol.cli.users import UserRoleName
 from farol.settings import Settings
 from farol.store.database import Store
-from tests.cli.test_keys import Run, run
+from tests.cli.conftest import Farol
+from tests.cli.test_keys import run
 
 __all__ = ["run"]
 
@@ -24,7 +25,7 @@ MADE = ("users", "create", "--login", "Ana", "--name", "Ana Reis")
 LINK = re.compile(r"http://127\.0\.0\.1:8000/first/([\w-]{43})")
 
 
-def test_the_link_alone_is_printed(run: Run, tmp_path: Path) -> None:
+def test_the_link_alone_is_printed(run: Farol, tmp_path: Path) -> None:
     out, err = run(*MADE, "--role", "administrator")
     match = LINK.fullmatch(out.strip())
     assert match
@@ -36,7 +37,7 @@ def test_the_link_alone_is_printed(run: Run, tmp_path: Path) -> None:
     assert match[1].encode() not in everything
 
 
-def test_users_are_listed_with_role_classes_and_state(run: Run) -> None:
+def test_users_are_listed_with_role_classes_and_state(run: Farol) -> None:
     assert (
         "Não há usuários" in run("users", "list")[0] if run("keys", "create", "--role", "read", "--name", "x") else ""
     )
@@ -56,14 +57,14 @@ def test_users_are_listed_with_role_classes_and_state(run: Run) -> None:
     assert json.loads(run("users", "list", "--format", "json")[0])[1]["state"] == "invited"
 
 
-def test_a_user_was_made_on_a_day_of_the_school(run: Run, tmp_path: Path) -> None:
+def test_a_user_was_made_on_a_day_of_the_school(run: Farol, tmp_path: Path) -> None:
     evening = datetime(2026, 1, 1, 1, tzinfo=UTC)  # of the last day of 2025 in São Paulo
     with Store.open(Settings(data=tmp_path / "data").store_url) as store:
         create_user(store, "ana", "Ana", UserRole.administrator, (), at=evening)
     assert " 31/12/2025 " in run("users", "list")[0]
 
 
-def test_what_a_command_does_to_users_is_audited(run: Run, tmp_path: Path) -> None:
+def test_what_a_command_does_to_users_is_audited(run: Farol, tmp_path: Path) -> None:
     run(*MADE, "--role", "administrator")
     run("users", "create", "--role", "reader", "--login", "bia", "--name", "Bia")
     run("users", "role", "bia", "--role", "administrator")
@@ -76,7 +77,7 @@ def test_what_a_command_does_to_users_is_audited(run: Run, tmp_path: Path) -> No
     assert told == [("", deed) for deed in deeds]
 
 
-def test_what_cannot_be_done_is_told(run: Run) -> None:
+def test_what_cannot_be_done_is_told(run: Farol) -> None:
     assert "primeiro usuário" in run(*MADE, "--role", "reader", code=2)[1]
     run(*MADE, "--role", "administrator")
     assert "único administrador" in run("users", "disable", "ana", code=2)[1]
@@ -88,7 +89,7 @@ def test_the_roles_of_the_command_are_those_of_the_pages() -> None:
 
 
 def test_a_start_offers_the_first_link_until_there_is_a_user(
-    run: Run, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    run: Farol, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     settings = Settings(artifacts=tmp_path / "artifacts", data=tmp_path / "data")
     announce(settings)

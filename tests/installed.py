@@ -1,0 +1,14 @@
+"""The installed command, and the environment of a user who has set nothing of Farol's."""
+
+from __future__ import annotations
+
+import os
+import sys
+from pathlib import Path
+
+FAROL = Path(sys.executable).with_name("farol")
+
+
+def environment_with(**given: str) -> dict[str, str]:
+    """Of this process, without the developer's settings, and what is given."""
+    return {name: value for name, value in os.environ.items() if not name.startswith("FAROL_")} | given
