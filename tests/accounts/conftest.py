@@ -1,6 +1,5 @@
 """What is kept of people is kept on SQLite and on a real PostgreSQL."""
 
-from tests.postgresql import postgresql_server, postgresql_url
-from tests.store.conftest import store, url
+from tests.postgresql import postgresql_server, postgresql_url, store, url
 
 __all__ = ["postgresql_server", "postgresql_url", "store", "url"]

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -24,20 +23,13 @@ from farol.store.history import ALERT, Events
 from farol.store.records import row_of
 from farol.workbook.panel import Panel
 from tests.counted import answered
-from tests.postgresql import postgresql_server, postgresql_url
+from tests.postgresql import postgresql_server, postgresql_url, store, url
 
-__all__ = ["postgresql_server", "postgresql_url"]
+__all__ = ["postgresql_server", "postgresql_url", "store", "url"]
 
 NOW = datetime(2024, 6, 30, 12, 0, tzinfo=UTC)
 DAY = timedelta(days=1)
 WORDING = MessageSettings("pt_BR", ("webhook", "email"), "https://farol.example.org/")
-
-
-@pytest.fixture(params=["sqlite", pytest.param("postgresql", marks=pytest.mark.postgresql)])
-def store(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Store]:
-    sqlite = request.param == "sqlite"
-    with Store.open(f"sqlite:///{tmp_path / 'f.db'}" if sqlite else request.getfixturevalue("postgresql_url")) as it:
-        yield it
 
 
 def check(

@@ -38,20 +38,12 @@ from tests.alerts.receiver import web_receiver
 from tests.api.client import Client, running
 from tests.api.test_metrics import figures, value
 from tests.counted import answered
-from tests.postgresql import postgresql_server, postgresql_url
+from tests.postgresql import postgresql_server, postgresql_url, url
 from tests.waiting import eventually
 
-__all__ = ["postgresql_server", "postgresql_url"]
+__all__ = ["postgresql_server", "postgresql_url", "url"]
 
 SECRET = make_secret()
-
-
-@pytest.fixture(params=["sqlite", pytest.param("postgresql", marks=pytest.mark.postgresql)])
-def url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
-    if request.param == "sqlite":
-        return f"sqlite:///{tmp_path / 'farol.db'}"
-    url: str = request.getfixturevalue("postgresql_url")
-    return url
 
 
 @pytest.fixture

@@ -18,9 +18,9 @@ from farol.drift.windows import Window
 from farol.model.bundle import Bundle
 from farol.model.counters import PREDICTION, SCORE
 from farol.model.reference import Reference
-from tests.monitored import bundle, bundle_of, panel
+from tests.monitored import bundle, bundle_of
 
-__all__ = ["bundle", "bundle_of", "panel"]
+__all__ = ["bundle", "bundle_of"]
 
 ALL = Window("all", None, date(2024, 6, 30))
 

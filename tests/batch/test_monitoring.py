@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import os
 import subprocess
-from collections.abc import Iterator
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -34,12 +33,6 @@ from tests.store.scored import answered
 
 NOON = datetime(2024, 5, 10, 15, tzinfo=UTC)
 COLUMNS = {"Matem": "MATEMATICA", "Portug": "PORTUGUES", "Fase": "phase", "Fase ideal": "ideal_phase", "Idade": "age"}
-
-
-@pytest.fixture
-def store(tmp_path: Path) -> Iterator[Store]:
-    with Store.open(f"sqlite:///{tmp_path / 'farol.db'}") as opened:
-        yield opened
 
 
 def test_verdicts_are_those_of_the_same_rows_through_the_api(

@@ -1,5 +1,5 @@
 """What the tests of this folder share."""
 
-from tests.monitored import bundle, bundle_of, panel, store
+from tests.monitored import bundle, bundle_of
 
-__all__ = ["bundle", "bundle_of", "panel", "store"]
+__all__ = ["bundle", "bundle_of"]

@@ -35,11 +35,11 @@ from farol.workbook.panel import read_panel
 from tests.bundles import trained_model
 from tests.intake.sending import NOW, PEDE, opened, send, settings_of
 from tests.played import THEN, promoted
-from tests.postgresql import postgresql_server, postgresql_url
+from tests.postgresql import postgresql_server, postgresql_url, url
 from tests.school.invented import answer, fill
 from tests.waiting import eventually
 
-__all__ = ["postgresql_server", "postgresql_url"]
+__all__ = ["postgresql_server", "postgresql_url", "url"]
 
 
 @pytest.fixture
@@ -47,10 +47,9 @@ def settings(tmp_path: Path) -> Settings:
     return settings_of(tmp_path)
 
 
-@pytest.fixture(params=["sqlite", pytest.param("postgresql", marks=pytest.mark.postgresql)])
-def any_store(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Store]:
-    sqlite = f"sqlite:///{tmp_path / 'any.db'}"
-    with Store.open(sqlite if request.param == "sqlite" else request.getfixturevalue("postgresql_url")) as store:
+@pytest.fixture
+def any_store(url: str) -> Iterator[Store]:
+    with Store.open(url) as store:
         yield store
 
 

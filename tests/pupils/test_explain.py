@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from dataclasses import replace
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -15,15 +14,9 @@ from farol.errors import InputError
 from farol.model.bundle import Bundle, read_bundle
 from farol.model.reasons import reasons_for
 from farol.model.scoring import Scorer
-from farol.profile import load_profile
 from farol.pupils.explain import Explanation, explain_pupil
-from farol.workbook.panel import Panel, read_panel
+from farol.workbook.panel import Panel
 from tests.bundles import answering_from, make_bundle
-
-
-@pytest.fixture(scope="module")
-def panel(sample_workbook: Path) -> Panel:
-    return read_panel(sample_workbook, load_profile("pede"))
 
 
 @pytest.fixture(scope="module")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
@@ -17,24 +16,18 @@ from farol.errors import InputError
 from farol.model.registry import Registry
 from farol.model.scoring import Scorer
 from farol.outcomes.estimation import expected_performance
-from farol.profile import load_profile
 from farol.pupils import forecast
 from farol.pupils.forecast import forecast_panel
 from farol.store.database import Store
 from farol.store.privacy import erase
 from farol.store.recount import recount
 from farol.store.sampling import sample
-from farol.workbook.panel import Panel, read_panel
+from farol.workbook.panel import Panel
 from tests.bundles import answering_from
 from tests.played import THEN, promoted
-from tests.postgresql import postgresql_server, postgresql_url
+from tests.postgresql import postgresql_server, postgresql_url, store, url
 
-__all__ = ["postgresql_server", "postgresql_url"]
-
-
-@pytest.fixture(scope="module")
-def panel(sample_workbook: Path) -> Panel:
-    return read_panel(sample_workbook, load_profile("pede"))
+__all__ = ["postgresql_server", "postgresql_url", "store", "url"]
 
 
 @pytest.fixture(scope="module")
@@ -45,13 +38,6 @@ def artifacts(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="module")
 def scorer(artifacts: Path) -> Scorer:
     return promoted(artifacts)
-
-
-@pytest.fixture(params=["sqlite", pytest.param("postgresql", marks=pytest.mark.postgresql)])
-def store(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Store]:
-    sqlite = f"sqlite:///{tmp_path / 'farol.db'}"
-    with Store.open(sqlite if request.param == "sqlite" else request.getfixturevalue("postgresql_url")) as opened:
-        yield opened
 
 
 @pytest.fixture

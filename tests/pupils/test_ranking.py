@@ -24,13 +24,8 @@ from farol.pupils.ranking import By, ExpectedCases, PupilList, pupil_list
 from farol.workbook.csv_parquet import read_delimited
 from farol.workbook.headers import HeaderIndex
 from farol.workbook.limits import DEFAULT_LIMITS
-from farol.workbook.panel import Panel, read_panel
+from farol.workbook.panel import Panel
 from tests.bundles import answering_from, make_bundle
-
-
-@pytest.fixture(scope="module")
-def panel(sample_workbook: Path) -> Panel:
-    return read_panel(sample_workbook, load_profile("pede"))
 
 
 @pytest.fixture(scope="module")

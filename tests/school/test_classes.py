@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 from hypothesis import given
@@ -19,12 +18,6 @@ from farol.store.tables import pupil_years
 from tests.school.invented import NOW, TASK, YEAR, answer, fill, invented
 
 ALL = ListReader(None)
-
-
-@pytest.fixture
-def store(tmp_path: Path) -> Iterator[Store]:
-    with Store.open(f"sqlite:///{tmp_path / 'farol.db'}") as opened:
-        yield opened
 
 
 @pytest.fixture(scope="module")

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import replace
 from itertools import product
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -31,20 +30,13 @@ from farol.store.database import Store
 from farol.store.pupils import revise
 from farol.store.records import microseconds
 from farol.store.tables import cases, pupil_names, pupil_years
-from tests.postgresql import postgresql_server, postgresql_url
+from tests.postgresql import postgresql_server, postgresql_url, store, url
 from tests.school.invented import NOW, REASONS, TASK, YEAR, answer, fill, invented, reasons
 
-__all__ = ["postgresql_server", "postgresql_url"]
+__all__ = ["postgresql_server", "postgresql_url", "store", "url"]
 
 PROFILE = load_profile("pede")
 ALL = ListReader(None)
-
-
-@pytest.fixture(params=["sqlite", pytest.param("postgresql", marks=pytest.mark.postgresql)])
-def store(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Store]:
-    sqlite = f"sqlite:///{tmp_path / 'farol.db'}"
-    with Store.open(sqlite if request.param == "sqlite" else request.getfixturevalue("postgresql_url")) as opened:
-        yield opened
 
 
 @pytest.fixture(scope="module")

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -21,12 +20,6 @@ from farol.workbook.panel import read_panel
 from tests.played import play, promoted
 from tests.school.invented import YEAR, answer, fill
 from tests.web.site import settings_in
-
-
-@pytest.fixture
-def store(tmp_path: Path) -> Iterator[Store]:
-    with Store.open(f"sqlite:///{tmp_path / 'farol.db'}") as opened:
-        yield opened
 
 
 def year_of(**values: float) -> PupilYear:

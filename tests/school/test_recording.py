@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -12,34 +10,21 @@ from sqlalchemy import RowMapping, Table, select
 
 from farol.model.reasons import explain_rows
 from farol.model.scoring import Scorer
-from farol.profile import load_profile
 from farol.pupils.forecast import Forecasts, forecast_panel
 from farol.school.recording import REASONS, latest_answers, record_answers, record_years, stored_reasons
 from farol.store.database import Store
 from farol.store.pupils import revision
 from farol.store.tables import pupil_answers, pupil_years
-from farol.workbook.panel import Panel, read_panel
+from farol.workbook.panel import Panel
 from tests.played import THEN, promoted
-from tests.postgresql import postgresql_server, postgresql_url
+from tests.postgresql import postgresql_server, postgresql_url, store, url
 
-__all__ = ["postgresql_server", "postgresql_url"]
-
-
-@pytest.fixture(scope="module")
-def panel(sample_workbook: Path) -> Panel:
-    return read_panel(sample_workbook, load_profile("pede"))
+__all__ = ["postgresql_server", "postgresql_url", "store", "url"]
 
 
 @pytest.fixture(scope="module")
 def scorer(tmp_path_factory: pytest.TempPathFactory) -> Scorer:
     return promoted(tmp_path_factory.mktemp("recording") / "artifacts")
-
-
-@pytest.fixture(params=["sqlite", pytest.param("postgresql", marks=pytest.mark.postgresql)])
-def store(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Store]:
-    sqlite = f"sqlite:///{tmp_path / 'farol.db'}"
-    with Store.open(sqlite if request.param == "sqlite" else request.getfixturevalue("postgresql_url")) as opened:
-        yield opened
 
 
 def rows_of(store: Store, table: Table) -> list[RowMapping]:

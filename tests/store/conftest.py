@@ -8,28 +8,18 @@ from pathlib import Path
 import pytest
 
 from farol.store.database import Store
-from tests.postgresql import postgresql_server, postgresql_url
+from tests.postgresql import postgresql_server, postgresql_url, store, url
 
-__all__ = ["postgresql_server", "postgresql_url"]
-
-
-@pytest.fixture(params=["sqlite", pytest.param("postgresql", marks=pytest.mark.postgresql)])
-def url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
-    """An empty database, one after the other of each kind."""
-    if request.param == "sqlite":
-        return f"sqlite:///{tmp_path / 'data' / 'farol.db'}"
-    return str(request.getfixturevalue("postgresql_url"))
+__all__ = ["postgresql_server", "postgresql_url", "store", "url"]
 
 
-@pytest.fixture
-def store(url: str) -> Iterator[Store]:
-    with Store.open(url) as opened:
-        yield opened
+def url_of(file: Path) -> str:
+    return f"sqlite:///{file}"
 
 
 @pytest.fixture
 def sqlite_url(tmp_path: Path) -> str:
-    return f"sqlite:///{tmp_path / 'farol.db'}"
+    return url_of(tmp_path / "farol.db")
 
 
 @pytest.fixture

@@ -27,11 +27,8 @@ from farol.store.tables import invitations, sessions
 from tests.api.server import serving
 from tests.api.shape import PUPIL
 from tests.bundles import make_bundle
+from tests.store.conftest import url_of
 from tests.store.rows import NOON, counters, recounted, row
-
-
-def url_of(file: Path) -> str:
-    return f"sqlite:///{file}"
 
 
 @pytest.fixture

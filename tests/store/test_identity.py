@@ -32,6 +32,7 @@ from farol.store.identity import (
     sidecar_of,
 )
 from farol.store.sqlite import FileWatch
+from tests.store.conftest import url_of
 from tests.store.rows import row
 
 SUFFIXES = ("", "-wal", "-shm")
@@ -41,10 +42,6 @@ SUFFIXES = ("", "-wal", "-shm")
 def file(tmp_path: Path) -> Path:
     (tmp_path / "data").mkdir()
     return tmp_path / "data" / "farol.db"
-
-
-def url_of(file: Path) -> str:
-    return f"sqlite:///{file}"
 
 
 def copy_of(file: Path, tmp_path: Path) -> Path:

@@ -1,23 +1,16 @@
-"""The sample workbook's panel and both tasks trained on it, once for all tests of training."""
+"""Both tasks trained on the sample workbook, once for all tests of training."""
 
 from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from pathlib import Path
 from typing import Any
 
 import pytest
 
 from farol.model.trained import TrainedModel
-from farol.profile import load_profile
 from farol.training.train import train
-from farol.workbook.panel import Panel, read_panel
-
-
-@pytest.fixture(scope="session")
-def panel(sample_workbook: Path) -> Panel:
-    return read_panel(sample_workbook, load_profile("pede"))
+from farol.workbook.panel import Panel
 
 
 @pytest.fixture(scope="session")
