@@ -13,12 +13,11 @@ import tempfile
 from datetime import UTC, datetime
 from pathlib import Path
 
-from farol.model.registry import Registry
 from farol.store.database import Store
 from farol.store.keys import Keys, Role, make_key
 from tests.abuse import RULES, checks, run_abuse
 from tests.api.server import serving
-from tests.bundles import make_bundle
+from tests.bundles import put_into_use
 from tests.ports import held_port
 
 
@@ -33,8 +32,7 @@ def main() -> int:
     print(f"{len(RULES)} rules that no schema can say, and the reason of /infer: tests/abuse.py")
     with tempfile.TemporaryDirectory() as name:
         artifacts = Path(name) / "artifacts"
-        for task in ("current", "next-year"):
-            Registry(artifacts).promote(task, make_bundle(artifacts, task).name)
+        put_into_use(artifacts)
         for keyed in (False, True):
             data = Path(name) / ("keyed" if keyed else "open")
             data.mkdir()

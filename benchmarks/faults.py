@@ -23,6 +23,8 @@ import time
 from pathlib import Path
 from statistics import median
 
+from tests.bundles import put_into_use
+
 PROJECT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(PROJECT))
 
@@ -114,8 +116,7 @@ def main() -> int:
     with tempfile.TemporaryDirectory() as name, running_cluster() as cluster:
         folder = Path(name)
         artifacts = folder / "artifacts"
-        for task in ("current", "next-year"):
-            Registry(artifacts).promote(task, make_bundle(artifacts, task).name)
+        put_into_use(artifacts)
         print(f"{'':24}" + "".join(f"{column:>14}" for column in COLUMNS))
         for position, (kind, workers) in enumerate(kinds):
             share = rounds // len(kinds) + (position < rounds % len(kinds))

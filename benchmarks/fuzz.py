@@ -56,15 +56,13 @@ def _fuzz(target: str, seconds: int) -> None:
 
     from farol.app import create_app
     from farol.model.bundle import FILES, MANIFEST
-    from farol.model.registry import Registry
     from farol.settings import Settings
-    from tests.bundles import make_bundle
+    from tests.bundles import put_into_use
     from tests.fuzzing import Change, asked, copied, mutated, read_or_refused, signed
     from tests.test_fuzz import METHODS, NAMES, PATHS
 
     place = Path(tempfile.mkdtemp(prefix="farol-fuzz-"))
-    for task in ("current", "next-year"):
-        Registry(place / "artifacts").promote(task, make_bundle(place / "artifacts", task).name)
+    put_into_use(place / "artifacts")
     bundle = next(path for path in (place / "artifacts" / "next-year").iterdir() if path.is_dir())
     app = create_app(Settings(artifacts=place / "artifacts", data=place / "data"))
 

@@ -26,6 +26,8 @@ from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 
+from tests.bundles import put_into_use
+
 PROJECT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(PROJECT))
 
@@ -33,11 +35,9 @@ import numpy as np  # noqa: E402  the project's folder has to be known before it
 
 from farol.api.requests import parse_object  # noqa: E402
 from farol.errors import ApiError  # noqa: E402
-from farol.model.registry import Registry  # noqa: E402
 from farol.workbook import student_code as codes  # noqa: E402
 from tests.api.shape import PUPIL  # noqa: E402
 from tests.api.test_growth import CSV, FORM, MARKS, OBJECTS, PARTS, TENSOR_OF, TEXTS, part, work_of  # noqa: E402
-from tests.bundles import make_bundle  # noqa: E402
 from tests.faults.service import BROKEN, Caller, Service  # noqa: E402
 from tests.workbook.hostile import HOSTILE  # noqa: E402
 
@@ -193,8 +193,7 @@ def beside(seconds: float) -> None:
     """Prints the latency of plain questions beside each attack."""
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
-        for task in ("current", "next-year"):
-            Registry(folder / "artifacts").promote(task, make_bundle(folder / "artifacts", task).name)
+        put_into_use(folder / "artifacts")
         with Service(folder / "artifacts", folder, f"sqlite:///{folder / 'farol.db'}") as service:
             p99(service.port, 1)
             quiet, count = p99(service.port, seconds)

@@ -20,11 +20,10 @@ from pathlib import Path
 
 import httpx
 
-from farol.model.registry import Registry
 from farol.settings import Settings
 from farol.store.database import Store
 from tests.browser import chromium_browser
-from tests.bundles import make_bundle
+from tests.bundles import put_into_use
 from tests.postgresql import running_cluster
 from tests.school.invented import TASK, fill, invented
 from tests.web.conftest import serving
@@ -72,7 +71,7 @@ def measure(size: int, name: str) -> None:
         folder = Path(temporary)
         with database(name, folder) as url:
             settings = Settings(artifacts=folder / "artifacts", data=folder / "data", database_url=url)
-            Registry(settings.artifacts).promote(TASK, make_bundle(settings.artifacts, TASK).name)
+            put_into_use(settings.artifacts, TASK)
             with Store.open(settings.store_url) as store:
                 fill(store, invented(size, classes=max(12, size // 30)))
             with serving(settings) as address, httpx.Client(base_url=address, timeout=60) as client:

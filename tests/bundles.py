@@ -21,6 +21,7 @@ from farol.files import canonical_json
 from farol.model.bundle import Bundle, write_bundle
 from farol.model.features import FeaturePlan, Floats, Preprocessing, sheet_inputs
 from farol.model.reference import Reference
+from farol.model.registry import Registry
 from farol.model.risk_bands import Support, patterns_of
 from farol.model.trained import TrainedModel
 from farol.profile import Profile, Task, load_profile
@@ -189,3 +190,10 @@ def onnx_bytes(model: object, width: int) -> bytes:
 def one_row(**values: float | None) -> dict[str, npt.NDArray[np.float64]]:
     """Columns of length one; None is missing."""
     return {name: np.array([np.nan if value is None else value]) for name, value in values.items()}
+
+
+def put_into_use(artifacts: Path, *tasks: str) -> Path:
+    """A small model of each of these tasks, or of both, in use; the folder."""
+    for task in tasks or ("current", "next-year"):
+        Registry(artifacts).promote(task, make_bundle(artifacts, task).name)
+    return artifacts

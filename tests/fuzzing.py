@@ -49,6 +49,25 @@ class Answered:
     body: bytes
 
 
+def http_scope(method: str, path: str, query: bytes, headers: Headers) -> dict[str, Any]:
+    """The ASGI scope of a request, as uvicorn gives it."""
+    return {
+        "type": "http",
+        "asgi": {"version": "3.0", "spec_version": "2.3"},
+        "http_version": "1.1",
+        "method": method,
+        "scheme": "http",
+        "path": path,
+        "raw_path": path.encode("utf-8", "surrogatepass"),
+        "query_string": query,
+        "root_path": "",
+        "headers": headers,
+        "client": ("127.0.0.1", 1),
+        "server": ("127.0.0.1", 8000),
+        "state": {},
+    }
+
+
 def asked(
     to: tuple[BlockingPortal, FastAPI],
     method: str,
@@ -65,21 +84,7 @@ def asked(
         {"type": "http.request", "body": body[:7], "more_body": True},
         {"type": "http.request", "body": body[7:], "more_body": False},
     ]
-    scope = {
-        "type": "http",
-        "asgi": {"version": "3.0", "spec_version": "2.3"},
-        "http_version": "1.1",
-        "method": method,
-        "scheme": "http",
-        "path": path,
-        "raw_path": path.encode("utf-8", "surrogatepass"),
-        "query_string": query,
-        "root_path": "",
-        "headers": [(b"host", b"localhost"), *headers],
-        "client": ("127.0.0.1", 1),
-        "server": ("127.0.0.1", 8000),
-        "state": {},
-    }
+    scope = http_scope(method, path, query, [(b"host", b"localhost"), *headers])
 
     async def receive() -> dict[str, Any]:
         return pieces.pop(0) if pieces else {"type": "http.disconnect"}

@@ -11,6 +11,7 @@ from farol.model.scoring import Scorer
 from farol.outcomes.matching import record_panel
 from farol.profile import load_profile
 from farol.pupils.forecast import forecast_panel
+from farol.school.recording import record_answers, record_years
 from farol.settings import Settings
 from farol.store.database import Store
 from farol.workbook.panel import Panel, read_panel
@@ -55,3 +56,12 @@ def play(settings: Settings, workbook: Path) -> Panel:
         forecast_panel(scorer, panel, store, year=2023, at=THEN)
         record_panel(store, Registry(settings.artifacts), panel, at=LATER)
     return panel
+
+
+def play_until_now(settings: Settings, workbook: Path) -> None:
+    """That year, and the answers for the pupils of its last sheet as the pages list them."""
+    panel = play(settings, workbook)
+    scorer = Scorer(Registry(settings.artifacts).load("next-year"))
+    with Store.open(settings.store_url) as store:
+        record_years(store, panel)
+        record_answers(store, scorer, panel, forecast_panel(scorer, panel, store, at=LATER))

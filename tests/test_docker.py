@@ -11,10 +11,9 @@ from pathlib import Path
 import pytest
 import yaml
 
-from farol.model.registry import Registry
 from farol.settings import Settings
 from tests.api.server import serving
-from tests.bundles import make_bundle
+from tests.bundles import put_into_use
 from tests.waiting import eventually
 
 PROJECT = Path(__file__).resolve().parents[1]
@@ -36,7 +35,7 @@ def test_the_health_check_asks_whether_farol_is_ready(tmp_path: Path, free_port:
     artifacts = tmp_path / "artifacts"
     with serving(free_port, artifacts, tmp_path):
         assert health(free_port) != 0
-        Registry(artifacts).promote("current", make_bundle(artifacts, "current").name)
+        put_into_use(artifacts, "current")
         eventually(lambda: health(free_port) == 0)
     assert health(free_port) != 0
 

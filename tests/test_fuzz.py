@@ -23,9 +23,8 @@ from hypothesis import strategies as st
 from farol.app import create_app
 from farol.errors import BundleError
 from farol.model.bundle import FILES, MANIFEST, read_bundle
-from farol.model.registry import Registry
 from farol.settings import Settings
-from tests.bundles import make_bundle
+from tests.bundles import put_into_use
 from tests.fuzzing import Change, Request, asked, copied, mutated, read_or_refused, signed
 
 QUICK = settings(
@@ -79,10 +78,7 @@ changes = st.builds(Change, st.integers(0, 1 << 20), st.integers(0, 40), st.bina
 @pytest.fixture(scope="module")
 def good(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Artifacts with both tasks promoted."""
-    artifacts = tmp_path_factory.mktemp("fuzz") / "artifacts"
-    for task in ("current", "next-year"):
-        Registry(artifacts).promote(task, make_bundle(artifacts, task).name)
-    return artifacts
+    return put_into_use(tmp_path_factory.mktemp("fuzz") / "artifacts")
 
 
 @pytest.fixture(scope="module")

@@ -9,18 +9,16 @@ from pathlib import Path
 import pytest
 
 from farol.app import create_app
-from farol.model.registry import Registry
 from farol.settings import Settings
 from tests.api.client import Client, running
-from tests.bundles import make_bundle
+from tests.bundles import make_bundle, put_into_use
 
 
 @pytest.fixture(scope="session")
 def trained(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Artifacts with a promoted version of both tasks and another one of `current`; not to be changed."""
     artifacts = tmp_path_factory.mktemp("api") / "artifacts"
-    for task in ("current", "next-year"):
-        Registry(artifacts).promote(task, make_bundle(artifacts, task).name)
+    put_into_use(artifacts)
     make_bundle(artifacts, "current", seed=1)
     return artifacts
 

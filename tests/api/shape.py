@@ -20,7 +20,10 @@ PUPIL = {
     "MATEMATICA": 6.0,
     "INGLES": 8.0,
 }
-"""An invented pupil of whom all ten are known, every value a usual one."""
+"""An invented pupil of whom all ten are known, every value a usual one.
+
+It is the example of the original description, but for IAN, which is never 6.5.
+"""
 
 
 def error_of(response: httpx.Response, status: int, code: str) -> dict[str, Any]:

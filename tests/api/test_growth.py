@@ -29,6 +29,7 @@ from farol.periodic import PeriodicJobs
 from farol.settings import Settings
 from farol.workbook import student_code as codes
 from tests.api.client import Client, running
+from tests.fuzzing import http_scope
 from tests.memory import allocated, least
 
 SIZES = (2_000, 16_000)
@@ -152,21 +153,9 @@ def app_and_client(shared_settings: Settings) -> Iterator[tuple[Any, Client]]:
 def asked_scope(
     method: str, path: str, query: bytes = b"", headers: Mapping[str, str] = MappingProxyType({})
 ) -> dict[str, Any]:
-    return {
-        "type": "http",
-        "asgi": {"version": "3.0", "spec_version": "2.3"},
-        "http_version": "1.1",
-        "method": method,
-        "scheme": "http",
-        "path": path,
-        "raw_path": path.encode(),
-        "query_string": query,
-        "root_path": "",
-        "headers": [(name.encode(), value.encode("latin-1")) for name, value in headers.items()],
-        "client": ("127.0.0.1", 1),
-        "server": ("127.0.0.1", 8000),
-        "state": {},
-    }
+    return http_scope(
+        method, path, query, [(name.encode(), value.encode("latin-1")) for name, value in headers.items()]
+    )
 
 
 def asked(

@@ -18,17 +18,13 @@ from farol.store.records import day_of
 from tests.api.client import Client, running
 from tests.api.shape import PUPIL, error_of, fields_of
 from tests.bundles import make_bundle
+from tests.store.rows import total_of
 
 CONTEXT = PUPIL | {"phase": 3, "ideal_phase": 4, "age": 14, "lag": -1, "year_joined": 2021}
 
 
 def key(text: str | None = None) -> dict[str, str]:
     return {"Idempotency-Key": text or str(uuid4())}
-
-
-def total(settings: Settings) -> int:
-    with Store.open(settings.store_url) as store:
-        return store.total()
 
 
 @pytest.mark.parametrize(("route", "body"), [("/predict", PUPIL), ("/forecast", CONTEXT | {"year": 2022})])
@@ -41,20 +37,20 @@ def test_a_retry_gets_the_first_answer_and_stores_nothing(
     assert again.status_code == 200
     assert again.json() == first.json()
     assert (first.headers.get("idempotent-replayed"), again.headers["idempotent-replayed"]) == (None, "true")
-    assert total(settings) == 1
+    assert total_of(settings) == 1
 
 
 def test_requests_without_a_key_are_each_stored(client: Client, settings: Settings) -> None:
     client.post("/predict", json=PUPIL)
     client.post("/predict", json=PUPIL)
-    assert total(settings) == 2
+    assert total_of(settings) == 2
 
 
 def test_the_same_key_is_another_one_on_another_route(client: Client, settings: Settings) -> None:
     headers = key()
     assert client.post("/predict", json=PUPIL, headers=headers).json()["task"] == "current"
     assert client.post("/forecast", json=PUPIL, headers=headers).json()["task"] == "next-year"
-    assert total(settings) == 2
+    assert total_of(settings) == 2
 
 
 @pytest.mark.parametrize(
@@ -69,7 +65,7 @@ def test_a_key_under_which_something_else_was_asked_is_refused(
     error = error_of(response, 422, "idempotency_key_reused")
     assert fields_of(error) == {"Idempotency-Key": "Idempotency-Key cannot be used."}
     assert "segredo" not in response.text
-    assert total(settings) == 1
+    assert total_of(settings) == 1
 
 
 @pytest.mark.parametrize("wrong", ["", " ", "two words", "x" * 256, "ação".encode().decode("latin-1")])
@@ -78,7 +74,7 @@ def test_what_is_no_key_is_refused_and_not_repeated(client: Client, settings: Se
     error = error_of(client.post("/predict", json=PUPIL, headers=headers), 422, "invalid_parameter")
     assert list(fields_of(error)) == ["Idempotency-Key"]
     assert error["fields"][0]["expected"] == "um só texto de 1 a 255 caracteres ASCII visíveis"
-    assert total(settings) == 0
+    assert total_of(settings) == 0
 
 
 def test_two_keys_are_none(client: Client) -> None:
@@ -92,7 +88,7 @@ def test_a_key_outlives_a_restart_of_the_service(settings: Settings) -> None:
         first = client.post("/predict", json=PUPIL, headers=headers).json()
     with running(create_app(settings)) as client:
         assert client.post("/predict", json=PUPIL, headers=headers).json() == first
-    assert total(settings) == 1
+    assert total_of(settings) == 1
 
 
 def test_requests_that_race_under_one_key_all_get_one_answer(client: Client, settings: Settings) -> None:
@@ -100,7 +96,7 @@ def test_requests_that_race_under_one_key_all_get_one_answer(client: Client, set
     assert {answer.status_code for answer in answers} == {200}
     assert len({answer.json()["prediction_id"] for answer in answers}) == 1
     assert sum("idempotent-replayed" in answer.headers for answer in answers) == 29
-    assert total(settings) == 1
+    assert total_of(settings) == 1
 
 
 def test_a_retry_after_a_promotion_gets_the_first_models_answer(settings: Settings) -> None:

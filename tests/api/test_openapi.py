@@ -19,20 +19,6 @@ from tests.api.server import serving
 from tests.api.shape import PUPIL
 from tests.browser import chromium_browser
 
-ORIGINAL = {
-    "IAA": 8.5,
-    "IEG": 7.2,
-    "IPS": 6.8,
-    "IPP": 7.0,
-    "IDA": 6.5,
-    "IPV": 7.8,
-    "IAN": 10.0,
-    "PORTUGUES": 7.0,
-    "MATEMATICA": 6.0,
-    "INGLES": 8.0,
-}
-"""The example body of the original description, but for IAN, which is never 6.5."""
-
 
 @pytest.fixture(scope="module")
 def document(shared: Client) -> dict[str, Any]:
@@ -133,7 +119,7 @@ def test_nothing_refers_to_a_schema_that_is_not_there(shared: Client) -> None:
 def test_inputs_are_shown_with_ranges_and_meanings(document: dict[str, Any]) -> None:
     schemas = document["components"]["schemas"]
     predict, forecast = schemas["CurrentInputs"], schemas["NextYearInputs"]
-    assert list(predict["properties"]) == [*ORIGINAL, "student", "class"]
+    assert list(predict["properties"]) == [*PUPIL, "student", "class"]
     assert predict["properties"]["student"] == forecast["properties"]["student"]
     assert predict["properties"]["student"] == {
         "type": ["string", "null"],
@@ -142,7 +128,7 @@ def test_inputs_are_shown_with_ranges_and_meanings(document: dict[str, Any]) -> 
         "description": "The school's own code of the pupil, to find, export and erase what is stored. "
         "The model does not use it.",
     }
-    for described in (predict["properties"][name] for name in ORIGINAL):
+    for described in (predict["properties"][name] for name in PUPIL):
         assert (described["minimum"], described["maximum"]) == (0, 10)
         assert described["type"] == ["number", "null"]
     assert predict["properties"]["IAN"]["description"] == (
@@ -159,7 +145,7 @@ def test_the_example_is_the_originals_and_is_answered(document: dict[str, Any], 
         body = document["paths"][route]["post"]["requestBody"]
         assert body["required"]
         example = body["content"]["application/json"]["example"]
-        assert {name: example[name] for name in ORIGINAL} == ORIGINAL
+        assert {name: example[name] for name in PUPIL} == PUPIL
         assert shared.post(route, json=example).status_code == 200
 
 
@@ -221,8 +207,7 @@ def test_the_docs_work_in_a_browser_with_nothing_from_elsewhere(
         assert "200" in answered.inner_text()
         assert "Student is" in answered.inner_text(), "the page's language is the answer's"
         assert (
-            httpx.get(f"{server.base}/monitoring/predictions", timeout=30).json()["predictions"][0]["features"]
-            == ORIGINAL
+            httpx.get(f"{server.base}/monitoring/predictions", timeout=30).json()["predictions"][0]["features"] == PUPIL
         )
     assert console == []
     assert all(url.startswith((server.base, "data:")) for url in requested)

@@ -15,7 +15,7 @@ from farol.settings import Settings
 from farol.store.sqlite import sqlite3
 from tests.api.client import Client, running
 from tests.api.shape import PUPIL, error_of, fields_of
-from tests.bundles import make_bundle
+from tests.bundles import make_bundle, put_into_use
 from tests.waiting import eventually
 
 
@@ -62,7 +62,7 @@ def test_without_models_it_is_alive_not_ready_and_says_the_fix(tmp_path: Path) -
 @pytest.mark.parametrize("address", ["/ready", "/v2/health/ready"])
 def test_a_school_that_uses_one_question_alone_is_ready(tmp_path: Path, address: str) -> None:
     artifacts = tmp_path / "artifacts"
-    Registry(artifacts).promote("next-year", make_bundle(artifacts, "next-year").name)
+    put_into_use(artifacts, "next-year")
     make_bundle(artifacts, "current")  # trained, and never promoted
     with running(create_app(Settings(artifacts=artifacts, data=tmp_path))) as client:
         assert client.get(address).status_code == 200
@@ -95,8 +95,7 @@ def test_a_model_promoted_while_it_runs_is_served(artifacts: Path, settings: Set
 
 def test_the_first_model_of_all_is_served_without_a_restart(tmp_path: Path) -> None:
     with running(create_app(Settings(artifacts=tmp_path / "artifacts", data=tmp_path))) as client:
-        for task in ("current", "next-year"):
-            Registry(tmp_path / "artifacts").promote(task, make_bundle(tmp_path / "artifacts", task).name)
+        put_into_use(tmp_path / "artifacts")
         eventually(lambda: client.get("/ready").status_code == 200)
         assert client.post("/predict", json=PUPIL).status_code == 200
 

@@ -27,6 +27,7 @@ from tests.api.client import Client, running
 from tests.api.server import serving
 from tests.api.shape import PUPIL
 from tests.ports import held_port
+from tests.store.rows import total_of
 
 INFER = "/v2/models/current/infer"
 
@@ -53,17 +54,12 @@ def refused(client: Client, body: object, status: int = 400, url: str = INFER, *
     return text
 
 
-def total(settings: Settings) -> int:
-    with Store.open(settings.store_url) as store:
-        return store.total()
-
-
 @pytest.mark.parametrize("given", [b'"\\ud800"', b'"a\\udfff"', b"7", b"{}"])
 def test_an_id_that_cannot_come_back_stores_nothing(client: Client, settings: Settings, given: bytes) -> None:
     tensors = json.dumps([column("IAA", 8.5)]).encode()
     text = refused(client, b'{"id": ' + given + b', "inputs": ' + tensors + b"}")
     assert text.startswith("id is not a text.")
-    assert total(settings) == 0
+    assert total_of(settings) == 0
 
 
 @pytest.mark.parametrize(
@@ -81,7 +77,7 @@ def test_half_a_character_anywhere_stores_nothing(client: Client, settings: Sett
     body = half.replace("%s", json.dumps(column("IAA", 5))).encode()
     response = client.post(INFER, content=body, headers={"Content-Type": "application/json"})
     assert response.status_code in (400, 422), response.text
-    assert total(settings) == 0
+    assert total_of(settings) == 0
 
 
 def test_the_server_says_what_it_is_and_how_it_is(shared: Client) -> None:
@@ -217,7 +213,7 @@ def test_one_unusable_row_refuses_all_and_nothing_is_stored(client: Client, sett
     assert error.startswith("Row 1, counted from 0: Some fields cannot be used. IAA is out of its range. Expected:")
     error = refused(client, {"inputs": [column("IAA", 5, float("nan"))]}, 422)
     assert error.startswith("Row 1, counted from 0: The request has no information to answer from.")
-    assert total(settings) == 0
+    assert total_of(settings) == 0
 
 
 def test_an_extension_or_a_key_for_retries_is_refused(shared: Client) -> None:
@@ -317,7 +313,7 @@ def test_what_is_not_stored_is_not_answered(client: Client, settings: Settings) 
     with Store.open(settings.store_url) as store, store.engine.begin() as connection:
         connection.exec_driver_sql(refuse)
     assert "The database refused the row" in refused(client, {"inputs": [column("IAA", 5)]}, 503)
-    assert total(settings) == 0
+    assert total_of(settings) == 0
 
 
 @pytest.fixture(scope="module")

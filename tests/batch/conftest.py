@@ -19,7 +19,7 @@ from farol.batch.run import BatchReport, on_this_machine, run
 from farol.batch.score import BatchScorer
 from farol.model.bundle import read_bundle
 from farol.model.scoring import Scorer
-from tests.bundles import make_bundle
+from tests.bundles import make_bundle, put_into_use
 
 Score = Callable[..., BatchReport]
 
@@ -28,6 +28,12 @@ Score = Callable[..., BatchReport]
 def scorer(tmp_path_factory: pytest.TempPathFactory) -> Scorer:
     """A small model of next year's question."""
     return Scorer(read_bundle(make_bundle(tmp_path_factory.mktemp("batch"), "next-year")))
+
+
+@pytest.fixture(scope="module")
+def artifacts(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """That model in use."""
+    return put_into_use(tmp_path_factory.mktemp("artifacts"), "next-year")
 
 
 def pupils(n: int, *, seed: int = 0) -> pa.Table:

@@ -24,22 +24,13 @@ from farol.batch.run import on_this_machine, run
 from farol.batch.score import BatchScorer
 from farol.cli.score import output_at
 from farol.errors import InputError, MissingExtraError
-from farol.model.registry import Registry
 from farol.model.scoring import Scorer
 from tests.batch.clusters import answers, started, stop
 from tests.batch.conftest import pupils, write
-from tests.bundles import make_bundle
 from tests.ports import held_port
 from tests.waiting import eventually
 
 BIN = Path(sys.executable).parent
-
-
-@pytest.fixture(scope="module")
-def artifacts(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = tmp_path_factory.mktemp("artifacts")
-    Registry(folder).promote("next-year", make_bundle(folder, "next-year").name)
-    return folder
 
 
 def farol(artifacts: Path, work: Path, *words: str, environ: dict[str, str]) -> subprocess.CompletedProcess[str]:

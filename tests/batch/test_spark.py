@@ -30,7 +30,6 @@ from farol.batch.spark import SentBundle, on_spark, open_session
 from farol.batch.spark_training import fitted_on_spark
 from farol.errors import InputError, MissingExtraError
 from farol.model.features import feature_matrix
-from farol.model.registry import Registry
 from farol.model.scoring import Scorer
 from farol.profile import load_profile
 from farol.training.large import TEST, TESTED, LargePanel
@@ -53,7 +52,6 @@ from tests.batch.clusters import (
     stop,
 )
 from tests.batch.conftest import pupils, write
-from tests.bundles import make_bundle
 from tests.waiting import eventually
 
 pytestmark = pytest.mark.spark
@@ -73,13 +71,6 @@ def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SparkCluster]:
 def sail(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     with sail_server(tmp_path_factory.mktemp("sail")) as url:
         yield url
-
-
-@pytest.fixture(scope="module")
-def artifacts(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = tmp_path_factory.mktemp("artifacts")
-    Registry(folder).promote("next-year", make_bundle(folder, "next-year").name)
-    return folder
 
 
 @pytest.fixture(scope="module")

@@ -21,7 +21,7 @@ from farol.store.alerts import Outbox
 from farol.store.database import Store
 from farol.web import printing
 from tests.alerts.receiver import mail_receiver, web_receiver
-from tests.bundles import make_bundle
+from tests.bundles import put_into_use
 from tests.cli.conftest import Run
 from tests.counted import answered
 
@@ -31,9 +31,7 @@ SECRET = make_secret()
 
 @pytest.fixture(scope="module")
 def artifacts(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = tmp_path_factory.mktemp("cli-alerts") / "artifacts"
-    Registry(folder).promote("current", make_bundle(folder).name)
-    return folder
+    return put_into_use(tmp_path_factory.mktemp("cli-alerts") / "artifacts", "current")
 
 
 @pytest.fixture

@@ -8,20 +8,16 @@ from pathlib import Path
 
 import pytest
 
-from farol.model.registry import Registry
 from farol.profile import load_profile
 from farol.workbook.panel import read_panel
-from tests.bundles import make_bundle
+from tests.bundles import put_into_use
 from tests.cli.conftest import Farol, Run
 from tests.workbook.making import pupils, write_xlsx
 
 
 @pytest.fixture(scope="module")
 def artifacts(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = tmp_path_factory.mktemp("answers") / "artifacts"
-    for task in ("current", "next-year"):
-        Registry(folder).promote(task, make_bundle(folder, task).name)
-    return folder
+    return put_into_use(tmp_path_factory.mktemp("answers") / "artifacts")
 
 
 @pytest.fixture(scope="module")

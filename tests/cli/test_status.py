@@ -9,7 +9,7 @@ import pytest
 
 from farol.model.registry import Registry
 from farol.store.database import Store
-from tests.bundles import make_bundle
+from tests.bundles import make_bundle, put_into_use
 from tests.cli.conftest import Farol, Run
 from tests.web.site import build_site
 
@@ -52,7 +52,7 @@ def test_nothing_to_do_is_exit_code_0(run: Run, tmp_path: Path) -> None:
 
 
 def test_a_database_that_cannot_be_opened_is_told_of_each_model(run: Run, tmp_path: Path) -> None:
-    Registry(tmp_path / "artifacts").promote("current", make_bundle(tmp_path / "artifacts").name)
+    put_into_use(tmp_path / "artifacts", "current")
     (tmp_path / "data").write_text("")
     assert "the model or the database cannot be read" in run(tmp_path, code=1)
 
@@ -82,7 +82,7 @@ ONLY_READING = (
 def test_looking_into_a_missing_folder_makes_no_database(
     farol: Farol, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, arguments: tuple[str, ...]
 ) -> None:
-    Registry(tmp_path / "artifacts").promote("current", make_bundle(tmp_path / "artifacts").name)
+    put_into_use(tmp_path / "artifacts", "current")
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("FAROL_LOCALE", "en")
     _, told = farol(*arguments, "--data", "away", code=2)

@@ -15,7 +15,7 @@ from farol.model.registry import Registry
 from farol.model.scoring import Scorer
 from farol.store.database import Store
 from farol.store.statements import cursor_of
-from tests.bundles import make_bundle
+from tests.bundles import put_into_use
 from tests.cli.conftest import Run
 from tests.intake.sending import send, settings_of
 from tests.store.rows import row
@@ -26,9 +26,7 @@ NOW = datetime.now(UTC)
 
 @pytest.fixture(scope="module")
 def artifacts(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = tmp_path_factory.mktemp("cli-store") / "artifacts"
-    Registry(folder).promote("current", make_bundle(folder).name)
-    return folder
+    return put_into_use(tmp_path_factory.mktemp("cli-store") / "artifacts", "current")
 
 
 @pytest.fixture

@@ -14,9 +14,8 @@ import openpyxl
 import pytest
 
 from farol.cli.streams import ERRORS, LastingOutput
-from farol.model.registry import Registry
 from farol.store.database import Store
-from tests.bundles import make_bundle
+from tests.bundles import put_into_use
 from tests.installed import FAROL, environment_with
 
 ENCODINGS = ("cp1252", "cp850", "latin-1", "ascii", "utf-16", "utf-8")
@@ -26,9 +25,7 @@ ENCODINGS = ("cp1252", "cp850", "latin-1", "ascii", "utf-16", "utf-8")
 def folder(tmp_path_factory: pytest.TempPathFactory, sample_workbook: Path) -> Path:
     """A folder with two models in use, an empty database, and the sample workbook."""
     folder = tmp_path_factory.mktemp("streams")
-    registry = Registry(folder / "artifacts")
-    for task in ("current", "next-year"):
-        registry.promote(task, make_bundle(folder / "artifacts", task).name)
+    put_into_use(folder / "artifacts")
     (folder / "sample.xlsx").write_bytes(sample_workbook.read_bytes())
     Store.open(f"sqlite:///{folder / 'data' / 'farol.db'}").close()
     return folder

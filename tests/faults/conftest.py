@@ -7,8 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from farol.model.registry import Registry
-from tests.bundles import make_bundle
+from tests.bundles import make_bundle, put_into_use
 from tests.postgresql import Cluster, running_cluster
 
 
@@ -16,8 +15,7 @@ from tests.postgresql import Cluster, running_cluster
 def trained(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Artifacts with a promoted version of both tasks and another one of `current`; not to be changed."""
     artifacts = tmp_path_factory.mktemp("faults") / "artifacts"
-    for task in ("current", "next-year"):
-        Registry(artifacts).promote(task, make_bundle(artifacts, task).name)
+    put_into_use(artifacts)
     make_bundle(artifacts, "current", seed=1)
     return artifacts
 

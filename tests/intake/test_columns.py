@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -20,16 +19,10 @@ from farol.intake.columns import (
 )
 from farol.store.database import Store
 from farol.workbook.panel import read_panel
-from tests.intake.sending import NOW, PEDE, opened, settings_of
+from tests.intake.sending import NOW, PEDE
 from tests.workbook.making import pupils, write_xlsx
 
 MATHS = KeptColumn("pede", "Nota Mat {year}", "MATEMATICA", "2026-11-26")
-
-
-@pytest.fixture
-def store(tmp_path: Path) -> Iterator[Store]:
-    with opened(settings_of(tmp_path)) as store:
-        yield store
 
 
 @pytest.mark.parametrize(

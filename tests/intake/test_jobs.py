@@ -43,19 +43,8 @@ __all__ = ["postgresql_server", "postgresql_url", "url"]
 
 
 @pytest.fixture
-def settings(tmp_path: Path) -> Settings:
-    return settings_of(tmp_path)
-
-
-@pytest.fixture
 def any_store(url: str) -> Iterator[Store]:
     with Store.open(url) as store:
-        yield store
-
-
-@pytest.fixture
-def store(settings: Settings) -> Iterator[Store]:
-    with opened(settings) as store:
         yield store
 
 

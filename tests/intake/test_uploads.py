@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import shutil
 import stat
-from collections.abc import Iterator
 from datetime import timedelta
 from io import BytesIO
 from pathlib import Path
@@ -38,18 +37,12 @@ from farol.model.registry import Registry
 from farol.settings import Settings
 from farol.store.database import Store
 from farol.store.privacy import erase
-from tests.intake.sending import NOW, opened, send, settings_of
+from tests.intake.sending import NOW, send, settings_of
 
 
 @pytest.fixture
 def settings(tmp_path: Path) -> Settings:
     return settings_of(tmp_path, max_workbook_bytes=10_000, max_uploads=3)
-
-
-@pytest.fixture
-def store(settings: Settings) -> Iterator[Store]:
-    with opened(settings) as store:
-        yield store
 
 
 @pytest.fixture

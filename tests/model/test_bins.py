@@ -8,13 +8,10 @@ from hypothesis import strategies as st
 
 from farol.model.bins import FeatureBins
 from farol.model.features import Floats
+from tests.model.conftest import columns
 
 NAN = float("nan")
 INF = float("inf")
-
-
-def columns(elements: st.SearchStrategy[float], *, least: int = 0) -> st.SearchStrategy[Floats]:
-    return st.lists(elements, min_size=least, max_size=120).map(lambda values: np.array(values, dtype=np.float64))
 
 
 ANY_COLUMN = columns(st.floats())

@@ -21,16 +21,6 @@ MATHS = Text(pt="Nota de Matemática", en="Grade in mathematics")
 ANSWER = {"IAA": 8.5, "IEG": 2.25, "IDA": 4.5, "IAN": 5.0, "phase": 3.0, "age": 14.0, "lag": -1.0}
 
 
-@pytest.fixture(scope="module")
-def bundle(tmp_path_factory: pytest.TempPathFactory) -> Bundle:
-    return read_bundle(make_bundle(tmp_path_factory.mktemp("artifacts"), "next-year"))
-
-
-@pytest.fixture(scope="module")
-def scorer(bundle: Bundle) -> Scorer:
-    return Scorer(bundle)
-
-
 def reason(
     value: float | None = 4.5,
     contribution: float = 0.4,

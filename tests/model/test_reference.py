@@ -16,13 +16,10 @@ from farol.files import canonical_json
 from farol.model.bins import CACHED, FEW, FeatureBins
 from farol.model.features import Floats
 from farol.model.reference import Reference, Tally, score_index
+from tests.model.conftest import columns
 
 NAN = float("nan")
 INF = float("inf")
-
-
-def columns(elements: st.SearchStrategy[float], *, least: int = 0) -> st.SearchStrategy[Floats]:
-    return st.lists(elements, min_size=least, max_size=120).map(lambda values: np.array(values, dtype=np.float64))
 
 
 def test_counting_goes_on_beyond_one_block() -> None:

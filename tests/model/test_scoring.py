@@ -36,11 +36,6 @@ def bundle(bundles: dict[str, Bundle], request: pytest.FixtureRequest) -> Bundle
     return bundles[request.param]
 
 
-@pytest.fixture(scope="module")
-def scorer(bundle: Bundle) -> Scorer:
-    return Scorer(bundle)
-
-
 def columns_of(bundle: Bundle, *, n: int, seed: int) -> dict[str, Floats]:
     return invented_columns(bundle.profile, bundle.task_spec, n=n, seed=seed)
 

@@ -84,11 +84,6 @@ def bundle(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFact
 
 
 @pytest.fixture(scope="module")
-def scorer(bundle: Bundle) -> Scorer:
-    return Scorer(bundle)
-
-
-@pytest.fixture(scope="module")
 def explain(bundle: Bundle) -> Contributions:
     return Contributions.of(bundle.files["model.json"], bundle.preprocessing)
 

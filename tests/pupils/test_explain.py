@@ -11,22 +11,12 @@ import pytest
 from farol.api.answers.prediction import ReasonAnswer
 from farol.api.answers.pupils import ExplanationAnswer
 from farol.errors import InputError
-from farol.model.bundle import Bundle, read_bundle
+from farol.model.bundle import Bundle
 from farol.model.reasons import reasons_for
 from farol.model.scoring import Scorer
 from farol.pupils.explain import Explanation, explain_pupil
 from farol.workbook.panel import Panel
-from tests.bundles import answering_from, make_bundle
-
-
-@pytest.fixture(scope="module")
-def bundle(tmp_path_factory: pytest.TempPathFactory) -> Bundle:
-    return read_bundle(make_bundle(tmp_path_factory.mktemp("artifacts"), "next-year"))
-
-
-@pytest.fixture(scope="module")
-def scorer(bundle: Bundle) -> Scorer:
-    return Scorer(bundle)
+from tests.bundles import answering_from
 
 
 @pytest.fixture(scope="module")

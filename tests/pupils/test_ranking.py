@@ -28,16 +28,6 @@ from farol.workbook.panel import Panel
 from tests.bundles import answering_from, make_bundle
 
 
-@pytest.fixture(scope="module")
-def bundle(tmp_path_factory: pytest.TempPathFactory) -> Bundle:
-    return read_bundle(make_bundle(tmp_path_factory.mktemp("artifacts"), "next-year"))
-
-
-@pytest.fixture(scope="module")
-def scorer(bundle: Bundle) -> Scorer:
-    return Scorer(bundle)
-
-
 def probabilities(scorer: Scorer, panel: Panel) -> dict[str, float]:
     last = panel.select(panel.year == panel.years[-1])
     scores = scorer.score(dict(last.numbers), last.year.astype(np.float64))

@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 
 import numpy as np
 
+from farol.school.standings import Standings, standings_of
 from farol.store.database import Store
 from farol.store.pupils import revise
 from farol.store.records import microseconds
@@ -87,3 +88,10 @@ def invented(n: int, *, seed: int = 0, classes: int = 12) -> list[dict[str, obje
             )
         )
     return rows
+
+
+def known_standings(store: Store) -> Standings:
+    """Where the pupils of a store with answers stand."""
+    standings = standings_of(store, TASK)
+    assert standings is not None
+    return standings

@@ -11,11 +11,10 @@ from hypothesis import strategies as st
 from farol.pupils.ranking import By
 from farol.school.classes import ClassCount, class_counts, targeting
 from farol.school.listing import RISKS, ListReader
-from farol.school.standings import Standings, standings_of
 from farol.store.database import Store
 from farol.store.records import microseconds
 from farol.store.tables import pupil_years
-from tests.school.invented import NOW, TASK, YEAR, answer, fill, invented
+from tests.school.invented import NOW, YEAR, answer, fill, invented, known_standings
 
 ALL = ListReader(None)
 
@@ -27,14 +26,8 @@ def school(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Store]:
         yield opened
 
 
-def of(store: Store) -> Standings:
-    standings = standings_of(store, TASK)
-    assert standings is not None
-    return standings
-
-
 def by_name(store: Store, reader: ListReader = ALL, by: By = By.all) -> dict[str | None, ClassCount]:
-    return {count.name: count for count in class_counts(store, of(store), reader, by)}
+    return {count.name: count for count in class_counts(store, known_standings(store), reader, by)}
 
 
 def room(name: str, *chances: float | None, state: int | None = 0) -> list[dict[str, object]]:
@@ -94,12 +87,12 @@ def test_the_year_before_is_that_of_the_same_name(store: Store) -> None:
 
 def test_pupils_without_a_class_stand_last(store: Store) -> None:
     fill(store, [*room("3A", 0.4), answer("RA-1", **{"class": None})])
-    assert [count.name for count in class_counts(store, of(store), ALL)] == ["", "3A", None]
+    assert [count.name for count in class_counts(store, known_standings(store), ALL)] == ["", "3A", None]
 
 
 def test_classes_reach_as_much_where_risk_goes_by_class(store: Store) -> None:
     fill(store, room("3A", *[0.9] * 10) + room("3B", *[0.2] * 10) + room("3C", *[0.1] * 10))
-    compared = targeting(of(store), ALL, 7)
+    compared = targeting(known_standings(store), ALL, 7)
     assert compared is not None
     assert (compared.pupils, compared.classes) == (10, ("3A",))
     assert (compared.by_pupil, compared.by_class, compared.whole) == pytest.approx((9, 9, 12))
@@ -109,16 +102,16 @@ def test_classes_reach_as_much_where_risk_goes_by_class(store: Store) -> None:
 
 def test_pupils_reach_more_where_risk_does_not_go_by_class(store: Store) -> None:
     fill(store, room("3A", *[0.9, 0.1] * 5) + room("3B", *[0.9, 0.1] * 5))
-    compared = targeting(of(store), ALL, 10)
+    compared = targeting(known_standings(store), ALL, 10)
     assert compared is not None
     assert (compared.by_pupil, compared.by_class) == pytest.approx((9, 5))
 
 
 def test_nothing_is_compared_where_there_is_no_choice(store: Store) -> None:
     fill(store, room("3A", 0.9, 0.2) + room("3B", 0.9, 0.2))
-    assert targeting(of(store), ALL, 4) is None, "all classes would be chosen"
-    assert targeting(of(store), ListReader(frozenset({"3A"})), 1) is None
-    nobody = targeting(of(store), ALL, 1)
+    assert targeting(known_standings(store), ALL, 4) is None, "all classes would be chosen"
+    assert targeting(known_standings(store), ListReader(frozenset({"3A"})), 1) is None
+    nobody = targeting(known_standings(store), ALL, 1)
     assert nobody is not None
     assert nobody.ratio == pytest.approx(0.55 * 2 / 1.8)
 
@@ -130,12 +123,14 @@ def test_nothing_is_compared_where_there_is_no_choice(store: Store) -> None:
 )
 def test_classes_add_up_to_what_may_be_seen(school: Store, classes: frozenset[str] | None, by: By, places: int) -> None:
     reader = ListReader(classes)
-    whole, *parts = class_counts(school, of(school), reader, by)
+    whole, *parts = class_counts(school, known_standings(school), reader, by)
     assert whole.pupils == sum(part.pupils for part in parts)
     assert whole.bands == (tuple(map(sum, zip(*(part.bands for part in parts), strict=True))) or (0,) * 5)
     assert whole.expected.value == pytest.approx(sum(part.expected.value for part in parts))
-    assert {part.name for part in parts} <= (set(of(school).classes) | {None} if classes is None else classes)
-    compared = targeting(of(school), reader, places, by)
+    assert {part.name for part in parts} <= (
+        set(known_standings(school).classes) | {None} if classes is None else classes
+    )
+    compared = targeting(known_standings(school), reader, places, by)
     if compared is not None:
         assert compared.by_class <= compared.by_pupil + 1e-9
         assert compared.by_lot <= compared.by_pupil + 1e-9

@@ -25,13 +25,13 @@ from farol.school.listing import (
     every_pupil,
     pupil_page,
 )
-from farol.school.standings import EXACT, Standings, choose, expected_cases, natural, standings_of
+from farol.school.standings import EXACT, choose, expected_cases, natural, standings_of
 from farol.store.database import Store
 from farol.store.pupils import revise
 from farol.store.records import microseconds
 from farol.store.tables import cases, pupil_names, pupil_years
 from tests.postgresql import postgresql_server, postgresql_url, store, url
-from tests.school.invented import NOW, REASONS, TASK, YEAR, answer, fill, invented, reasons
+from tests.school.invented import NOW, REASONS, TASK, YEAR, answer, fill, invented, known_standings, reasons
 
 __all__ = ["postgresql_server", "postgresql_url", "store", "url"]
 
@@ -47,14 +47,8 @@ def school(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Store]:
         yield opened
 
 
-def of(store: Store) -> Standings:
-    standings = standings_of(store, TASK)
-    assert standings is not None
-    return standings
-
-
 def listed(store: Store, query: ListQuery, reader: ListReader = ALL) -> list[ListedPupil]:
-    return every_pupil(store, PROFILE, of(store), query, reader)
+    return every_pupil(store, PROFILE, known_standings(store), query, reader)
 
 
 def codes(store: Store, query: ListQuery, reader: ListReader = ALL) -> list[str]:
@@ -72,7 +66,7 @@ def add_case(store: Store, student: str, step: str, *, year: int = YEAR, opened:
 def test_a_list_has_its_places_and_all_who_tie_with_the_last(store: Store) -> None:
     chances = [0.9, 0.8, 0.7, 0.7, 0.7, 0.2]
     fill(store, [answer(f"RA-{place}", probability=chance) for place, chance in enumerate(chances)])
-    page = pupil_page(store, PROFILE, of(store), ListQuery(places=3), ALL)
+    page = pupil_page(store, PROFILE, known_standings(store), ListQuery(places=3), ALL)
     assert [(pupil.student, pupil.rank, pupil.tied) for pupil in page.pupils] == [
         ("RA-0", 1, False),
         ("RA-1", 2, False),
@@ -82,13 +76,13 @@ def test_a_list_has_its_places_and_all_who_tie_with_the_last(store: Store) -> No
     ]
     assert (page.places.places, page.places.listed, page.places.tied) == (3, 5, 3)
     assert page.listed == ExpectedCases.of(np.array(chances[:5]))
-    exact = pupil_page(store, PROFILE, of(store), ListQuery(places=5), ALL)
+    exact = pupil_page(store, PROFILE, known_standings(store), ListQuery(places=5), ALL)
     assert (exact.places.listed, exact.places.tied) == (5, 0)
 
 
 def test_everyone_is_shown_with_whom_nobody_can_answer_for(store: Store) -> None:
     fill(store, [answer("RA-1", probability=None, expected_low=None), answer("RA-2"), answer("RA-3", probability=0.1)])
-    page = pupil_page(store, PROFILE, of(store), ListQuery(places=1, everyone=True), ALL)
+    page = pupil_page(store, PROFILE, known_standings(store), ListQuery(places=1, everyone=True), ALL)
     assert [(pupil.student, pupil.rank, pupil.listed) for pupil in page.pupils] == [
         ("RA-2", 1, True),
         ("RA-3", 2, False),
@@ -101,7 +95,7 @@ def test_everyone_is_shown_with_whom_nobody_can_answer_for(store: Store) -> None
 def test_new_cases_and_others_stand_apart(store: Store) -> None:
     now = {"RA-1": 0, "RA-2": 1, "RA-3": None}
     fill(store, [answer(code, at_risk_now=state) for code, state in now.items()])
-    pages = {by: pupil_page(store, PROFILE, of(store), ListQuery(by, places=9), ALL) for by in By}
+    pages = {by: pupil_page(store, PROFILE, known_standings(store), ListQuery(by, places=9), ALL) for by in By}
     assert {by: [pupil.student for pupil in page.pupils] for by, page in pages.items()} == {
         By.all: ["RA-1", "RA-2", "RA-3"],
         By.onset: ["RA-1"],
@@ -143,8 +137,8 @@ def test_each_filter_gives_the_pupils_it_names(store: Store) -> None:
         (replace(whole, everyone=False, group="3A"), []),
     ):
         assert codes(store, query) == expected, query
-        assert pupil_page(store, PROFILE, of(store), query, ALL).matching == len(expected)
-    assert of(store).schools == ("Azul", "Verde")
+        assert pupil_page(store, PROFILE, known_standings(store), query, ALL).matching == len(expected)
+    assert known_standings(store).schools == ("Azul", "Verde")
     assert [pupil.step for pupil in listed(store, whole)] == ["plan", None, None, None]
 
 
@@ -181,11 +175,14 @@ def test_a_name_is_found_and_shown_only_where_names_are(store: Store) -> None:
 
 def test_pages_together_are_the_whole_list(school: Store) -> None:
     query = ListQuery(everyone=True)
-    first = pupil_page(school, PROFILE, of(school), query, ALL)
-    pages = [pupil_page(school, PROFILE, of(school), replace(query, page=p + 1), ALL) for p in range(first.pages)]
+    first = pupil_page(school, PROFILE, known_standings(school), query, ALL)
+    pages = [
+        pupil_page(school, PROFILE, known_standings(school), replace(query, page=p + 1), ALL)
+        for p in range(first.pages)
+    ]
     assert [pupil.student for page in pages for pupil in page.pupils] == codes(school, query)
     assert [len(page.pupils) for page in pages] == [PAGE_SIZE] * 6
-    assert pupil_page(school, PROFILE, of(school), replace(query, search="nobody"), ALL).pages == 1
+    assert pupil_page(school, PROFILE, known_standings(school), replace(query, search="nobody"), ALL).pages == 1
 
 
 queries = st.builds(
@@ -211,7 +208,7 @@ def test_no_query_shows_or_counts_other_classes(
 ) -> None:
     reader = ListReader(classes)
     pupils = listed(school, query, reader)
-    page = pupil_page(school, PROFILE, of(school), query, reader)
+    page = pupil_page(school, PROFILE, known_standings(school), query, reader)
     mine = [row for row in invented(300) if classes is None or row["class"] in classes]
     assert {pupil.student for pupil in pupils} <= {row["student"] for row in mine}
     assert page.matching == len(pupils)
@@ -234,9 +231,9 @@ def test_a_list_of_a_year_ago_goes_by_the_class_of_today(store: Store) -> None:
         revise(connection, microseconds(NOW))
     for group, students in {"3A": {"RA-2", "RA-3", "RA-4"}, "4B": {"RA-1"}, "3B": set()}.items():
         asked = ListQuery(By.all, everyone=True)
-        shown = every_pupil(store, PROFILE, of(store), asked, ListReader(frozenset({group})))
+        shown = every_pupil(store, PROFILE, known_standings(store), asked, ListReader(frozenset({group})))
         assert {(pupil.student, pupil.group) for pupil in shown} == {(student, group) for student in students}
-        of_class = every_pupil(store, PROFILE, of(store), replace(asked, group=group), ALL)
+        of_class = every_pupil(store, PROFILE, known_standings(store), replace(asked, group=group), ALL)
         assert {pupil.student for pupil in of_class} == students
 
 
@@ -244,12 +241,12 @@ def test_a_list_of_a_year_ago_goes_by_the_class_of_today(store: Store) -> None:
 @given(query=queries)
 def test_the_expected_cases_of_parts_add_up(school: Store, query: ListQuery) -> None:
     plain = replace(query, band=None, group=None)
-    whole = pupil_page(school, PROFILE, of(school), plain, ALL)
+    whole = pupil_page(school, PROFILE, known_standings(school), plain, ALL)
     for parts in (
         [replace(plain, band=band) for band in range(UNANSWERED + 1)],
-        [replace(plain, group=name) for name in of(school).classes],
+        [replace(plain, group=name) for name in known_standings(school).classes],
     ):
-        pages = [pupil_page(school, PROFILE, of(school), part, ALL) for part in parts]
+        pages = [pupil_page(school, PROFILE, known_standings(school), part, ALL) for part in parts]
         assert sum(page.matching for page in pages) == whole.matching
         assert sum(page.selected.value for page in pages) == pytest.approx(whole.selected.value)
 
@@ -272,9 +269,9 @@ def test_the_curve_for_many_agrees_with_the_exact_count() -> None:
 
 def test_many_pupils_are_counted_by_sums(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
     fill(store, invented(300))
-    exact = pupil_page(store, PROFILE, of(store), ListQuery(everyone=True), ALL).selected
+    exact = pupil_page(store, PROFILE, known_standings(store), ListQuery(everyone=True), ALL).selected
     monkeypatch.setattr("farol.school.standings.EXACT", 10)
-    quick = pupil_page(store, PROFILE, of(store), ListQuery(everyone=True), ALL).selected
+    quick = pupil_page(store, PROFILE, known_standings(store), ListQuery(everyone=True), ALL).selected
     assert quick.n == exact.n
     assert quick.value == pytest.approx(exact.value)
     assert abs(quick.low - exact.low) <= 1
@@ -283,12 +280,12 @@ def test_many_pupils_are_counted_by_sums(store: Store, monkeypatch: pytest.Monke
 def test_standings_are_read_again_when_pupils_change(store: Store) -> None:
     assert standings_of(store, TASK) is None
     fill(store, [answer("RA-1")])
-    before = of(store)
-    assert of(store) is before
+    before = known_standings(store)
+    assert known_standings(store) is before
     fill(store, [answer("RA-2", probability=0.7)])
-    assert of(store).probability.tolist() == [0.7, 0.5]
+    assert known_standings(store).probability.tolist() == [0.7, 0.5]
     fill(store, [answer("RA-1", year=YEAR + 1, probability=0.1)])
-    assert (of(store).year, of(store).probability.tolist()) == (YEAR + 1, [0.1])
+    assert (known_standings(store).year, known_standings(store).probability.tolist()) == (YEAR + 1, [0.1])
 
 
 def test_a_place_is_found_among_equal_risks() -> None:

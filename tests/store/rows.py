@@ -7,6 +7,7 @@ from collections.abc import Iterable, Mapping
 from datetime import UTC, date, datetime
 
 from farol.model.counters import Counted
+from farol.settings import Settings
 from farol.store.database import Store
 from farol.store.records import Prediction, day_of, uuid7
 
@@ -65,3 +66,9 @@ def counters(store: Store, task: str, version: str, days: Iterable[date]) -> Cou
             for position, count in bins.items()
         }
     )
+
+
+def total_of(settings: Settings) -> int:
+    """How many predictions a site has stored."""
+    with Store.open(settings.store_url) as store:
+        return store.total()

@@ -27,7 +27,7 @@ from farol.store.records import Snapshot, microseconds, uuid7
 from farol.store.recount import recount
 from farol.store.statements import cursor_of
 from farol.store.tables import audit, case_entries, cases, pupil_answers, pupil_names, pupil_years
-from tests.bundles import make_bundle
+from tests.bundles import put_into_use
 from tests.store.rows import EVER, NOON, counters, recounted, row
 from tests.store.scored import answered, pupils
 from tests.waiting import eventually
@@ -39,8 +39,7 @@ RA = "RA-SEGREDO-1234"
 @pytest.fixture(scope="module")
 def artifacts(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("students")
-    Registry(folder).promote("current", make_bundle(folder).name)
-    Registry(folder).promote("next-year", make_bundle(folder, "next-year").name)
+    put_into_use(folder)
     return folder
 
 

@@ -52,6 +52,20 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
         yield address
 
 
+@pytest.fixture(scope="module")
+def address(settings: Settings) -> Iterator[str]:
+    """Of the site whose `settings` a file of tests has."""
+    with serving(settings) as address:
+        yield address
+
+
+@pytest.fixture(scope="module")
+def site_web(address: str) -> Iterator[httpx.Client]:
+    """A client of that site."""
+    with httpx.Client(base_url=address, timeout=120) as client:
+        yield client
+
+
 @pytest.fixture(scope="session")
 def empty_site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """The address of a site on which nothing was trained yet."""

@@ -21,11 +21,19 @@ def taken(client: httpx.Client, *files: tuple[str, bytes]) -> str:
     return answer.headers["location"].partition("?")[0]
 
 
+def text_of(html: str) -> str:
+    """What a page, or a part of one, says in one line."""
+    return " ".join(unescape(re.sub(r"<[^>]+>", " ", html)).split())
+
+
+def main_text(page: str) -> str:
+    """The text of the main part of a page."""
+    return text_of(page.partition("<main")[2].partition("</main>")[0])
+
+
 def words(answer: httpx.Response) -> str:
     """The text of a page's content."""
-    _, _, content = answer.text.partition("<main")
-    content = content.partition("</main>")[0]
-    return " ".join(unescape(re.sub(r"<[^>]+>", " ", content)).split())
+    return main_text(answer.text)
 
 
 def lasting(page: str) -> str:

@@ -9,7 +9,6 @@ from pathlib import Path
 from zoneinfo import ZoneInfo
 
 import pytest
-from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser
 
 import farol
@@ -29,6 +28,7 @@ from farol.web.accounts.administration import SUBJECTS
 from farol.web.accounts.views import safe_next
 from tests.api.client import Client, running
 from tests.api.shape import PUPIL, error_of
+from tests.browser import assert_accessible
 from tests.web.conftest import serving
 from tests.web.sent import lasting
 from tests.web.site import settings_in
@@ -339,23 +339,23 @@ def test_one_signs_in_and_out_by_keyboard_alone(chromium: Browser, place: Settin
     with serving(place) as site, opened(chromium, locale="pt-BR", allowed=(422,)) as page:
         page.goto(f"{site}/administration/users")
         assert page.get_by_role("heading", level=1).inner_text() == "Entrar"
-        assert Axe().run(page).violations_count == 0
+        assert_accessible(page)
         page.get_by_label("Nome de usuário").focus()
         page.keyboard.type("ana")
         page.keyboard.press("Tab")
         page.keyboard.type("errada")
         page.keyboard.press("Enter")
         page.get_by_role("alert").wait_for()
-        assert Axe().run(page).violations_count == 0
+        assert_accessible(page)
         page.get_by_label("Senha").focus()
         page.keyboard.type(PASSWORD)
         page.keyboard.press("Enter")
         page.wait_for_url(f"{site}/administration/users")
-        assert Axe().run(page).violations_count == 0
+        assert_accessible(page)
         page.get_by_role("link", name="Sua conta").focus()
         page.keyboard.press("Enter")
         page.wait_for_url(f"{site}/account")
-        assert Axe().run(page).violations_count == 0
+        assert_accessible(page)
         page.get_by_role("button", name="Sair").focus()
         page.keyboard.press("Enter")
         page.wait_for_url(f"{site}/login")

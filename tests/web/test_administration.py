@@ -22,7 +22,8 @@ from farol.settings import Settings
 from farol.store.database import Store
 from farol.store.keys import Keys
 from farol.store.tables import pupil_names
-from tests.bundles import make_bundle
+from tests.bundles import make_bundle, put_into_use
+from tests.store.rows import total_of
 from tests.web.conftest import serving
 from tests.web.site import predictions, settings_in
 
@@ -69,11 +70,6 @@ def audited(settings: Settings) -> list[str]:
     """What the audit says, the newest first."""
     with Store.open(settings.store_url) as store:
         return [f"{entry.action} {entry.subject} {entry.details}".strip() for entry in latest(store, 20)]
-
-
-def stored(settings: Settings) -> int:
-    with Store.open(settings.store_url) as store:
-        return store.total()
 
 
 def test_a_version_is_put_into_use_and_taken_back(settings: Settings, client: httpx.Client) -> None:
@@ -149,16 +145,16 @@ def test_what_is_old_is_counted_then_removed(settings: Settings, client: httpx.C
     assert "<dd>10</dd>" in page
     assert "Predictions older than the period of retention: 10" in client.get(PATH).text
     assert client.post(f"{PATH}/retention/run", data={"days": "800"}).status_code == 422
-    assert stored(settings) == 15
+    assert total_of(settings) == 15
     assert client.post(f"{PATH}/retention/run", data={"days": "800", "sure": "1"}).status_code == 303
-    assert stored(settings) == 5
+    assert total_of(settings) == 5
     assert audited(settings) == ["changed retention older than 800 days", "changed retention 800 days"]
 
 
 @pytest.mark.parametrize("days", ["", "0", "29", "-1", "36501", "1e3", "٣٠٠", "1" * 200])
 def test_a_period_that_cannot_be_is_refused(settings: Settings, client: httpx.Client, days: str) -> None:
     assert client.post(f"{PATH}/retention/run", data={"days": days, "sure": "1"}).status_code == 422
-    assert stored(settings) == 15
+    assert total_of(settings) == 15
 
 
 def test_a_pupil_is_shown_kept_and_erased(settings: Settings, client: httpx.Client) -> None:
@@ -174,10 +170,10 @@ def test_a_pupil_is_shown_kept_and_erased(settings: Settings, client: httpx.Clie
     assert len(copy.json()["predictions"]) == 3
     assert "attachment" in copy.headers["Content-Disposition"]
     assert client.post(f"{PATH}/erasure", data={"student": "17", "again": "18"}).status_code == 422
-    assert stored(settings) == 15
+    assert total_of(settings) == 15
     done = client.post(f"{PATH}/erasure", data={"student": "17", "again": "17"}, follow_redirects=True)
     assert "What was stored of this pupil is erased." in done.text
-    assert stored(settings) == 12
+    assert total_of(settings) == 12
     assert not (settings.data / "uploads").exists()
     assert audited(settings)[0] == "changed erasure one pupil erased"
     assert b"17" not in done.url.raw_path
@@ -227,7 +223,7 @@ def test_nothing_is_done_that_cannot_be_recorded(settings: Settings, client: htt
     }.items():
         assert client.post(f"{PATH}/{path}", data=form).status_code == 503, path
     assert registry.promoted("next-year") == ready
-    assert stored(settings) == 15
+    assert total_of(settings) == 15
     with Store.open(settings.store_url) as store:
         assert Keys(store).all() == [key]
         assert read_setting(store, "retention_days", 0) == 0
@@ -277,7 +273,7 @@ def test_a_service_of_others_cannot_be_ended(client: httpx.Client) -> None:
 def test_the_overview_answers_while_the_database_is_away(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     settings = settings_in(tmp_path, database_url=f"sqlite:///{tmp_path / 'file' / 'farol.db'}")
-    Registry(settings.artifacts).promote("current", make_bundle(settings.artifacts).name)
+    put_into_use(settings.artifacts, "current")
     with serving(settings) as address:
         page = httpx.get(f"{address}{PATH}", headers=OURS, timeout=30)
     assert page.status_code == 200

@@ -9,10 +9,10 @@ from itertools import pairwise
 from typing import Any
 
 import pytest
-from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser, Page
 
 from farol.profile import load_profile
+from tests.browser import assert_accessible
 
 pytestmark = pytest.mark.browser
 
@@ -62,16 +62,14 @@ def test_nothing_fails_in_either_language(chromium: Browser, site: str, path: st
 def test_axe_finds_no_violation(chromium: Browser, site: str, path: str, scheme: Any, size: tuple[int, int]) -> None:
     with opened(chromium, size, color_scheme=scheme) as page:
         page.goto(site + path)
-        results = Axe().run(page)
-    assert results.violations_count == 0, results.generate_report()
+        assert_accessible(page)
 
 
 def test_axe_finds_no_violation_where_there_is_little_to_show(chromium: Browser, site: str, empty_site: str) -> None:
     for address in (empty_site + HOME, empty_site + DASHBOARD, site + PAGES[3], f"{site}{DASHBOARD}?slice=class=1"):
         with opened(chromium) as page:
             page.goto(address)
-            results = Axe().run(page)
-        assert results.violations_count == 0, results.generate_report()
+            assert_accessible(page)
 
 
 @pytest.mark.parametrize("path", PAGES)

@@ -16,8 +16,8 @@ from farol.casework.cases import CaseState, GivenSupport, open_cases
 from farol.casework.steps import Step
 from farol.store.tables import pupil_answers, pupil_years
 from tests.casework.site import ana, answer_row, bia, director, leo, year_row
-from tests.web.sent import lasting
-from tests.web.test_casework import School, running, school, words
+from tests.web.sent import lasting, text_of
+from tests.web.test_casework import School, running, school
 
 __all__ = ["running", "school"]
 
@@ -49,10 +49,10 @@ def test_a_list_shows_what_its_viewer_may_see(busy: School) -> None:
     for path in ("/cases", "/cases/due", "/meeting", "/meeting/print", "/cases.csv"):
         assert pupils_in(busy.get(path, ana).text) == ["RA-1"], path
         assert pupils_in(busy.get(path, bia).text) == ["RA-1", "RA-3"], path
-    text = words(busy.get("/cases", ana).text)
+    text = text_of(busy.get("/cases", ana).text)
     assert "1 case is open. 1 of them is late." in text
     assert "3C" not in lasting(busy.get("/cases", ana).text)
-    assert "3 cases are open" in words(busy.get("/cases", leo).text)
+    assert "3 cases are open" in text_of(busy.get("/cases", leo).text)
 
 
 def test_filters_narrow_the_list(busy: School) -> None:
@@ -68,19 +68,19 @@ def test_filters_narrow_the_list(busy: School) -> None:
 
 
 def test_a_site_without_cases_says_where_they_begin(school: School) -> None:
-    assert "begins on a pupil's page" in words(school.get("/cases").text)
-    assert "Nothing is due" in words(school.get("/cases/due").text)
-    assert "No support is planned yet" in words(school.get("/meeting").text)
+    assert "begins on a pupil's page" in text_of(school.get("/cases").text)
+    assert "Nothing is due" in text_of(school.get("/cases/due").text)
+    assert "No support is planned yet" in text_of(school.get("/meeting").text)
 
 
 def test_what_is_due_is_parted_into_mine_and_others(busy: School) -> None:
-    text = words(busy.get("/cases/due", bia).text)
+    text = text_of(busy.get("/cases/due", bia).text)
     assert text.index("For me") < text.index("RA-3") < text.index("For others") < text.index("RA-1")
     assert "RA-4" not in pupils_in(busy.get("/cases/due", director).text)
 
 
 def test_the_sheet_says_who_gets_what_from_whom(busy: School) -> None:
-    text = words(busy.get("/meeting/print", bia).text)
+    text = text_of(busy.get("/meeting/print", bia).text)
     assert "Bia Reis talk with the family RA-3 (3C)" in text
     assert "Ms. Rosa tutoring RA-3 (3C)" in text
     assert "Printed by Bia Reis" in text
@@ -114,13 +114,13 @@ def test_a_text_that_looks_like_a_formula_stays_a_text(school: School) -> None:
 def test_the_chosen_of_a_list_are_flagged_at_once(school: School) -> None:
     school.opened("RA-2")
     answer = school.post("/cases/bulk", ana, student=["RA-1", "RA-2", "RA-3", "RA-99"], year="2024")
-    assert "New cases: 1. Had an open case already: 1." in words(answer.text)
+    assert "New cases: 1. Had an open case already: 1." in text_of(answer.text)
     assert pupils_in(answer.text) == ["RA-1", "RA-2"]
     assert "Ana Lima" in answer.text
     assert school.post("/cases/bulk", ana, year="2024").status_code == 422
     assert school.post("/cases/bulk", ana, student=["RA-1"], owner="u-leo", year="2024").status_code == 422
     many = [f"RA-{number}" for number in range(2001)]
-    assert "too many at once" in words(school.post("/cases/bulk", ana, student=many, year="2024").text)
+    assert "too many at once" in text_of(school.post("/cases/bulk", ana, student=many, year="2024").text)
 
 
 def test_several_cases_change_at_once_each_by_its_rules(busy: School) -> None:
@@ -128,16 +128,16 @@ def test_several_cases_change_at_once_each_by_its_rules(busy: School) -> None:
         rows = connection.exec_driver_sql("SELECT student, id FROM cases").all()
     ids = {row[0]: row[1] for row in rows}
     answer = busy.post("/cases/bulk", bia, case=list(ids.values()), step="plan", comment="agreed in the meeting")
-    text = words(answer.text)
+    text = text_of(answer.text)
     assert answer.status_code == 422
     assert "RA-1: A plan says which support the pupil gets." in text
     assert "RA-4" not in pupils_in(answer.text)
     assert busy.post("/cases/bulk", bia, case=[ids["RA-3"]], owner="u-ana").status_code == 422
     due = (NOW.date() + timedelta(9)).isoformat()
     answer = busy.post("/cases/bulk", director, case=[ids["RA-1"], ids["RA-3"]], owner="u-bia", due=due)
-    assert "Cases changed: 2." in words(answer.text)
+    assert "Cases changed: 2." in text_of(answer.text)
     answer = busy.post("/cases/bulk", director, case=[ids["RA-1"]], step="closed", reason="mistake", owner="-")
-    assert "Cases changed: 1." in words(answer.text)
+    assert "Cases changed: 1." in text_of(answer.text)
     assert "flagged by mistake" in busy.get("/cases", director, step="closed").text
     assert busy.post("/cases/bulk", director, case=[ids["RA-1"]]).status_code == 422
     assert busy.post("/cases/bulk", director, case=[ids["RA-1"]], step="away").status_code == 422
@@ -155,7 +155,7 @@ def test_the_school_changes_its_kinds_of_support(school: School) -> None:
     school.post(page, director, wish="retire", kind="lessons")
     text = school.get(page, director).text
     assert "Madrinha de estudo" in text
-    assert "extra lessons (no longer offered)" in words(text)
+    assert "extra lessons (no longer offered)" in text_of(text)
     form = school.get(school.opened()).text
     assert "Clube de leitura" in form
     assert "Madrinha de estudo" in form
@@ -168,12 +168,12 @@ def test_the_school_changes_its_kinds_of_support(school: School) -> None:
 
 def test_the_administrator_sees_how_much_the_lists_are_used(busy: School) -> None:
     busy.get("/cases", ana)
-    text = words(busy.get("/administration/use", director).text)
+    text = text_of(busy.get("/administration/use", director).text)
     assert re.search(r"Week from People Lists seen .* 2 1 0 0 0 3 0 0 ", text)
 
 
 def test_results_come_with_the_warning_about_choice(busy: School) -> None:
-    text = words(busy.get("/cases/results", director).text)
+    text = text_of(busy.get("/cases/results", director).text)
     assert "This does not show whether the support helped" in text
     assert "Nothing is known of 2025 yet" in text
     rows = [year_row(2025, "RA-3", "3C", 1)]
@@ -182,7 +182,7 @@ def test_results_come_with_the_warning_about_choice(busy: School) -> None:
         connection.execute(pupil_years.insert(), rows)
         connection.execute(pupil_answers.insert(), answers)
     try:
-        text = words(busy.get("/cases/results", director, year="2024").text)
+        text = text_of(busy.get("/cases/results", director, year="2024").text)
         assert "tutoring 1 1 1 100% (21% to 100%) 0 (0 to 1)" in text
         assert "tutoring" not in busy.get("/cases/results", ana).text
         assert "There are no cases yet" in busy.get("/cases/results", director, year="2019").text

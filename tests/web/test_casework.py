@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from datetime import datetime
-from html import unescape
 from pathlib import Path
 from typing import Any, cast
 
@@ -26,7 +25,7 @@ from farol.web.locale import reader_of
 from farol.web.templating import document
 from tests.casework.site import THEN, ana, bia, cookie_of, director, fill, leo
 from tests.web.conftest import serving_app
-from tests.web.sent import lasting
+from tests.web.sent import lasting, text_of
 from tests.web.site import settings_in
 
 
@@ -67,13 +66,8 @@ class School:
     def opened(self, student: str = "RA-1", viewer: Viewer = ana, **form: str) -> str:
         """The address of a new case."""
         answer = self.post(f"/pupils/{student}/cases", viewer, follow=False, year="2024", **form)
-        assert answer.status_code == 303, words(answer.text)
+        assert answer.status_code == 303, text_of(answer.text)
         return str(answer.headers["location"]).partition("?")[0]
-
-
-def words(html: str) -> str:
-    """What a page says, in one line."""
-    return re.sub(r"\s+", " ", unescape(re.sub(r"<[^>]+>", " ", html)))
 
 
 @pytest.fixture(scope="module")
@@ -104,7 +98,7 @@ def test_a_case_goes_from_flagged_to_closed_on_pages(school: School) -> None:
     )
     answer = school.post(case, version="1", step="plan", owner="u-ana", support=["tutoring"], by_tutoring="Rosa")
     assert answer.status_code == 200
-    text = words(answer.text)
+    text = text_of(answer.text)
     for said in ("tutoring (Rosa)", "Agreed: reads at home", "Spoke with: mother", "flagged → plan", "Ana Lima"):
         assert said in text
     school.post(case, version="2", step="closed", reason="done", support=["tutoring"])
@@ -139,14 +133,14 @@ def test_what_was_typed_stays_when_it_is_refused(school: School) -> None:
     case = school.opened()
     answer = school.post(f"{case}/notes", text="call 11 98765-4321 <b>", restricted="yes")
     assert answer.status_code == 422
-    assert "seems to hold a telephone number" in words(answer.text)
+    assert "seems to hold a telephone number" in text_of(answer.text)
     assert "call 11 98765-4321 &lt;b&gt;</textarea>" in answer.text
     assert 'value="yes" checked' in answer.text
     answer = school.post(f"{case}/contacts", on="2025-03-10", way="visit", person="pupil", agreed="(11) 2021-2050")
     assert "(11) 2021-2050</textarea>" in answer.text
     assert '<option value="visit" selected>' in answer.text
     answer = school.post(case, version="1", step="plan", due="2099-01-01", comment="so be it")
-    assert "which support the pupil gets" in words(answer.text)
+    assert "which support the pupil gets" in text_of(answer.text)
     assert 'value="2099-01-01"' in answer.text
     assert "so be it</textarea>" in answer.text
     assert len(re.findall("<li", school.get(case).text.partition('id="history"')[2])) == 1
@@ -157,7 +151,7 @@ def test_two_people_who_change_a_case_lose_nothing(school: School) -> None:
     school.post(case, bia, version="1", step="talk", owner="u-bia")
     answer = school.post(case, ana, version="1", step="flagged", owner="u-ana", comment="my own words")
     assert answer.status_code == 409
-    text = words(answer.text)
+    text = text_of(answer.text)
     assert "Somebody else changed this case while you were writing" in text
     assert "Bia Reis: Step: flagged → talk" in text
     assert "my own words</textarea>" in answer.text
@@ -180,7 +174,7 @@ def test_an_entry_is_crossed_out_and_stays(school: School) -> None:
     page = school.post(f"{case}/notes", text="of another pupil").text
     seq = re.search(r'name="seq" value="(\d+)"', page)
     assert seq is not None
-    text = words(school.post(f"{case}/withdrawals", seq=seq[1], why="wrong pupil").text)
+    text = text_of(school.post(f"{case}/withdrawals", seq=seq[1], why="wrong pupil").text)
     assert "of another pupil" in text
     assert re.search(r"withdrawn on .* by Ana Lima: wrong pupil", text)
     assert school.post(f"{case}/withdrawals", seq=seq[1], why="again").status_code == 422
@@ -248,7 +242,7 @@ def panel_of(school: School, viewer: Viewer, student: str) -> str:
     scope = {"type": "http", "query_string": b"lang=en", "headers": [], "app": school.app}
     reader = reader_of(Request(scope))
     values = case_panel(school.app.state.service, reader, viewer, student, 2024)
-    return words(document(reader, "casework/_panel.html", values))
+    return text_of(document(reader, "casework/_panel.html", values))
 
 
 def test_the_panel_says_where_the_work_stands(school: School) -> None:
@@ -296,4 +290,4 @@ def test_the_page_of_a_pupil_opens_its_case(school: School) -> None:
     assert 'action="/pupils/RA-1/cases?lang=en"' in text
     case = school.opened(owner="u-ana")
     assert case in school.get("/pupils/RA-1", leo).text
-    assert "Open the case" not in words(school.get("/pupils/RA-1", leo).text)
+    assert "Open the case" not in text_of(school.get("/pupils/RA-1", leo).text)

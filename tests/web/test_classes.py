@@ -11,10 +11,9 @@ import httpx
 import pytest
 from playwright.sync_api import Browser
 
-from farol.model.registry import Registry
 from farol.settings import Settings
 from farol.store.database import Store
-from tests.bundles import make_bundle
+from tests.bundles import put_into_use
 from tests.school.invented import TASK, answer, fill
 from tests.web.conftest import serving
 from tests.web.site import settings_in
@@ -25,7 +24,7 @@ SCREENS = 8
 
 def served(folder: Path, rows: list[dict[str, object]]) -> Settings:
     settings = settings_in(folder)
-    Registry(settings.artifacts).promote(TASK, make_bundle(settings.artifacts, TASK).name)
+    put_into_use(settings.artifacts, TASK)
     with Store.open(settings.store_url) as store:
         fill(store, rows)
     return settings

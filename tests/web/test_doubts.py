@@ -17,7 +17,7 @@ from farol.settings import Settings
 from farol.store.database import Store
 from farol.web.advice import doubts, look
 from farol.web.locale import Reader
-from tests.bundles import make_bundle
+from tests.bundles import put_into_use
 from tests.school.invented import TASK, answer, fill
 from tests.waiting import eventually
 from tests.web.conftest import serving
@@ -34,7 +34,7 @@ def told(client: httpx.Client, page: str) -> bool:
 def site(folder: Path, shift: float) -> Settings:
     """Seven pupils of a class, and 400 answers for others whose values are `shift` lower than in training."""
     settings = settings_in(folder)
-    Registry(settings.artifacts).promote(TASK, make_bundle(settings.artifacts, TASK).name)
+    put_into_use(settings.artifacts, TASK)
     with Store.open(settings.store_url) as store:
         fill(store, [answer(f"RA-{number}", **{"class": "3A"}) for number in range(1, 8)])
         scorer = Scorer(Registry(settings.artifacts).load(TASK))

@@ -12,7 +12,6 @@ from typing import Any
 
 import httpx
 import pytest
-from axe_playwright_python.sync_playwright import Axe
 from fastapi.routing import APIRoute
 from playwright.sync_api import Browser
 
@@ -26,6 +25,7 @@ from farol.store.database import Store
 from farol.store.keys import Keys, Role, make_key
 from farol.web import views
 from farol.web.error_pages import failure_in, failure_of
+from tests.browser import assert_accessible
 from tests.web.conftest import serving
 from tests.web.site import settings_in
 from tests.web.test_browser import DESKTOP, PHONE, opened
@@ -291,8 +291,7 @@ def test_a_wrong_key_in_a_real_browser_shows_a_readable_page(
         assert answer.status == 401
         assert page.get_by_role("heading", level=1).inner_text() == "É preciso uma chave"
         assert page.evaluate("document.documentElement.scrollWidth") <= size[0]
-        results = Axe().run(page)
-        assert results.violations_count == 0, results.generate_report()
+        assert_accessible(page)
         page.get_by_role("link", name="Carregar a página de novo").click()
         assert page.url == f"{locked[0]}{DASHBOARD}"
         page.get_by_role("link", name="English").click()

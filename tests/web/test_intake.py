@@ -6,7 +6,6 @@ import errno
 import os
 import re
 import socket
-from collections.abc import Iterator
 from contextlib import ExitStack
 from datetime import UTC, datetime
 from pathlib import Path
@@ -38,12 +37,6 @@ from tests.workbook.making import pupils, write_xlsx
 @pytest.fixture(scope="module")
 def settings(tmp_path_factory: pytest.TempPathFactory) -> Settings:
     return settings_in(tmp_path_factory.mktemp("intake"), max_workbook_bytes=2_000_000)
-
-
-@pytest.fixture(scope="module")
-def site_web(settings: Settings) -> Iterator[httpx.Client]:
-    with serving(settings) as address, httpx.Client(base_url=address, timeout=120) as client:
-        yield client
 
 
 def test_an_empty_site_says_what_to_do(settings: Settings, site_web: httpx.Client) -> None:

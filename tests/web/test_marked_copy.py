@@ -19,7 +19,6 @@ from farol.intake.uploads import folder_of, remove_files
 from farol.settings import Settings
 from farol.web.intake import marked_copy
 from tests.waiting import eventually
-from tests.web.conftest import serving
 from tests.web.sent import faulty, heading, taken
 from tests.web.site import settings_in
 from tests.workbook.making import pupils, write_xlsx
@@ -30,12 +29,6 @@ pytestmark = pytest.mark.usefixtures("patience")
 @pytest.fixture(scope="module")
 def settings(tmp_path_factory: pytest.TempPathFactory) -> Settings:
     return settings_in(tmp_path_factory.mktemp("marked"), max_workbook_bytes=2_000_000)
-
-
-@pytest.fixture(scope="module")
-def site_web(settings: Settings) -> Iterator[httpx.Client]:
-    with serving(settings) as address, httpx.Client(base_url=address, timeout=120) as client:
-        yield client
 
 
 def test_the_marked_copy_is_a_workbook(site_web: httpx.Client, tmp_path: Path) -> None:

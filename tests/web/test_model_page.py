@@ -11,13 +11,8 @@ import pytest
 from farol.model.registry import Registry
 from tests.bundles import make_bundle
 from tests.web.conftest import serving
+from tests.web.sent import main_text
 from tests.web.site import figures, settings_in
-
-
-def words_of(page: str) -> str:
-    """The text of the main part of a page."""
-    main = page.partition('<main id="content"')[2].partition("</main>")[0]
-    return " ".join(unescape(re.sub(r"<[^>]+>", " ", main)).split())
 
 
 def text(pt: str, en: str) -> dict[str, str]:
@@ -66,7 +61,7 @@ def page(tmp_path_factory: pytest.TempPathFactory) -> str:
 
 
 def test_the_page_says_how_often_it_is_right(page: str) -> None:
-    words = words_of(page)
+    words = main_text(page)
     assert "7 de cada 10 alunos no topo da lista terminaram em defasagem" in words
     assert "8 de cada 10 alunos apontados terminaram em defasagem; os outros foram alarmes falsos" in words
     assert "7 de cada 10 alunos que terminaram em defasagem tinham sido apontados; os outros não" in words
@@ -74,7 +69,7 @@ def test_the_page_says_how_often_it_is_right(page: str) -> None:
 
 
 def test_new_cases_and_staying_ones_are_told_apart(page: str) -> None:
-    words = words_of(page)
+    words = main_text(page)
     assert "Hoje não estão em defasagem: podem ficar 300 5 de cada 10 4 de cada 10" in words
     assert "Hoje estão em defasagem: podem continuar 300 9 de cada 10 8 de cada 10" in words
 

@@ -25,14 +25,11 @@ from farol.accounts.users import accept_invitation, create_user
 from farol.accounts.viewer import UserRole
 from farol.app import create_app
 from farol.model.registry import Registry
-from farol.model.scoring import Scorer
-from farol.pupils.forecast import forecast_panel
-from farol.school.recording import record_answers, record_years
 from farol.settings import Settings
 from farol.store.database import Store
 from farol.store.tables import jobs, pupil_answers
 from tests.bundles import make_bundle
-from tests.played import LATER, play
+from tests.played import play_until_now
 from tests.waiting import eventually
 from tests.web.conftest import serving
 from tests.web.site import build_site, settings_in
@@ -112,30 +109,20 @@ def addresses() -> list[str]:
 def settings(tmp_path_factory: pytest.TempPathFactory, sample_workbook: Path) -> Settings:
     """A school: models, drift, a year of forecasts that came true, this year's answers, another version to look at."""
     settings = build_site(tmp_path_factory.mktemp("quality"))
-    panel = play(settings, sample_workbook)
-    scorer = Scorer(Registry(settings.artifacts).load("next-year"))
-    with Store.open(settings.store_url) as store:
-        record_years(store, panel)
-        record_answers(store, scorer, panel, forecast_panel(scorer, panel, store, at=LATER))
+    play_until_now(settings, sample_workbook)
     failed = {"promotable": False, "promotion": {"reasons": [{"pt": "Não supera.", "en": "It beats no rule."}]}}
     make_bundle(settings.artifacts, "next-year", seed=5, report=failed)
     return settings
 
 
 @pytest.fixture(scope="module")
-def base(settings: Settings) -> Iterator[str]:
-    with serving(settings) as address:
-        yield address
-
-
-@pytest.fixture(scope="module")
-def places(settings: Settings, base: str, sample_workbook: Path) -> Mapping[str, str]:
+def places(settings: Settings, address: str, sample_workbook: Path) -> Mapping[str, str]:
     """What stands for the words in capitals: a pupil and their class, a case, a workbook and its job, made by pages."""
     registry = Registry(settings.artifacts)
     listed = select(pupil_answers.c.student, pupil_answers.c["class"]).order_by(pupil_answers.c.probability.desc())
     with Store.open(settings.store_url) as store, store.snapshot() as connection:
         student, group = connection.execute(listed.where(pupil_answers.c["class"].is_not(None)).limit(1)).one()
-    with httpx.Client(base_url=base, timeout=60) as client:
+    with httpx.Client(base_url=address, timeout=60) as client:
         form = {"year": "2024", "comment": "Conversar com a família."}
         case = client.post(f"/pupils/{student}/cases", data=form).headers.get("Location", "")
         files = {"files": (sample_workbook.name, sample_workbook.read_bytes())}
@@ -249,13 +236,13 @@ class Visit:
 
 @pytest.mark.parametrize("path", addresses())
 def test_every_page_keeps_its_promises(
-    context: BrowserContext, base: str, places: Mapping[str, str], path: str
+    context: BrowserContext, address: str, places: Mapping[str, str], path: str
 ) -> None:
     assert "{" not in path, "give an address of this route in FILLED"
     for word, value in places.items():
         assert value or word not in path, f"the site has no {word.lower()}"
         path = path.replace(word, quote(value))
-    visit = Visit(context, base + path)
+    visit = Visit(context, address + path)
     try:
         assert visit.page.title()
         assert list(visit.problems()) == []
@@ -264,8 +251,8 @@ def test_every_page_keeps_its_promises(
 
 
 @pytest.mark.parametrize("path", STATES)
-def test_every_state_keeps_its_promises(context: BrowserContext, base: str, path: str) -> None:
-    visit = Visit(context, base + path)
+def test_every_state_keeps_its_promises(context: BrowserContext, address: str, path: str) -> None:
+    visit = Visit(context, address + path)
     try:
         for selector, typed in STATES[path]:
             if typed is not None:

@@ -8,7 +8,6 @@ import json
 import re
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
-from html import unescape
 from pathlib import Path
 
 import httpx
@@ -21,23 +20,19 @@ from farol.accounts.audit import Action, latest
 from farol.accounts.site import write_setting
 from farol.accounts.viewer import User, UserRole, Viewer
 from farol.app import create_app
-from farol.model.registry import Registry
-from farol.model.scoring import Scorer
-from farol.pupils.forecast import forecast_panel
 from farol.school import standings
 from farol.school.names import names_are_on
 from farol.school.pupil import PupilRecord, read_pupil
-from farol.school.recording import record_answers, record_years
 from farol.settings import Settings
 from farol.store.database import Store
 from farol.store.pupils import revise
 from farol.store.tables import cases, pupil_answers, pupil_names, pupil_years
-from tests.bundles import make_bundle
-from tests.played import LATER, play
+from tests.bundles import put_into_use
+from tests.played import LATER, play_until_now
 from tests.school.invented import TASK, answer, fill
 from tests.waiting import eventually
 from tests.web.conftest import serving, serving_app
-from tests.web.sent import lasting
+from tests.web.sent import lasting, text_of
 from tests.web.site import settings_in
 
 CAPACITY = "Quantos alunos a equipe consegue atender?"
@@ -48,18 +43,8 @@ AS_BROWSER = {"Accept": "text/html"}
 def settings(tmp_path_factory: pytest.TempPathFactory, sample_workbook: Path) -> Settings:
     """A school whose forecasts of 2023 have come true, and with the answers of 2024."""
     settings = settings_in(tmp_path_factory.mktemp("school"))
-    panel = play(settings, sample_workbook)
-    scorer = Scorer(Registry(settings.artifacts).load("next-year"))
-    with Store.open(settings.store_url) as store:
-        record_years(store, panel)
-        record_answers(store, scorer, panel, forecast_panel(scorer, panel, store, at=LATER))
+    play_until_now(settings, sample_workbook)
     return settings
-
-
-@pytest.fixture(scope="module")
-def address(settings: Settings) -> Iterator[str]:
-    with serving(settings) as url:
-        yield url
 
 
 @pytest.fixture
@@ -99,10 +84,6 @@ def as_coordinator(monkeypatch: pytest.MonkeyPatch) -> Callable[..., None]:
     return become
 
 
-def words(html: str) -> str:
-    return " ".join(unescape(re.sub(r"<[^>]+>", " ", html)).split())
-
-
 def pupils_of(store: Store, group: str) -> list[str]:
     query = select(pupil_answers.c.student).where(pupil_answers.c["class"] == group)
     with store.snapshot() as connection:
@@ -119,7 +100,7 @@ def two_classes(store: Store) -> tuple[str, str]:
 def test_the_list_says_how_many_to_expect_and_why(school: httpx.Client) -> None:
     page = school.get("/pupils", params={"capacity": "30", "by": "all"})
     assert re.search(r'<select id="class".*?>todas</option>', page.text, re.DOTALL)
-    text = words(page.text)
+    text = text_of(page.text)
     assert page.status_code == 200
     assert re.search(
         r"Na lista: \d+ de 1\.156 alunos\. Esperados em defasagem: cerca de \d+ \(o mais provável: de", text
@@ -149,17 +130,17 @@ def test_the_schools_own_capacity_is_the_usual_one(school: httpx.Client, store: 
 def test_an_administrator_keeps_the_capacity(
     school: httpx.Client, store: Store, as_coordinator: Callable[..., None]
 ) -> None:
-    page = words(school.get("/pupils", params={"capacity": "27", "by": "all"}).text)
+    page = text_of(school.get("/pupils", params={"capacity": "27", "by": "all"}).text)
     assert "Guardar 27 como capacidade da escola" in page
     kept = school.post("/administration/capacity", data={"capacity": "27", "by": "all"})
     assert kept.status_code == 303
-    assert "Esta é a capacidade da escola." in words(school.get(kept.headers["location"]).text)
+    assert "Esta é a capacidade da escola." in text_of(school.get(kept.headers["location"]).text)
     assert 'name="was" value="27"' in school.get("/pupils", params={"by": "all"}).text
     assert latest(store, 10, action=Action.changed)[0].subject == "capacity"
     for text in ("", "0", "-3", "1e3", "muitos", "100001", "9" * 4_500, "é" * 10_000):
         assert school.post("/administration/capacity", data={"capacity": text}).status_code == 422
     as_coordinator(two_classes(store)[0])
-    page = words(school.get("/pupils", params={"by": "all", "capacity": "3"}).text)
+    page = text_of(school.get("/pupils", params={"by": "all", "capacity": "3"}).text)
     assert "capacidade da escola" not in page
     write_setting(store, "capacity", 0, LATER)
 
@@ -180,18 +161,18 @@ def test_a_coordinator_meets_other_classes_nowhere(
         for query in ({"show": "all", "by": "all"}, {"class": other, "show": "all", "by": "all"}, {"order": "class"}):
             text = school.get(path, params=query).text
             assert not [code for code in theirs if re.search(rf"\b{code}\b", text)]
-    assert "Nenhum aluno corresponde" in words(school.get("/pupils", params={"q": theirs[0]}).text)
-    text = words(school.get("/pupils", params={"show": "all", "by": "all"}).text)
+    assert "Nenhum aluno corresponde" in text_of(school.get("/pupils", params={"q": theirs[0]}).text)
+    text = text_of(school.get("/pupils", params={"show": "all", "by": "all"}).text)
     assert f"de {len(ours)} alunos" in text
     assert f">{other}<" not in school.get("/pupils").text
     missing = school.get("/pupils/RA-999999")
     for path in (f"/pupils/{theirs[0]}", f"/pupils/{theirs[0]}/referral", "/classes/one"):
         refused = school.get(path, params={"class": other})
         assert refused.status_code == missing.status_code == 404
-        assert "Não há aqui esse aluno" in words(refused.text)
+        assert "Não há aqui esse aluno" in text_of(refused.text)
     assert school.post(f"/pupils/{theirs[0]}/scenario", data={"IDA": "3"}).status_code == 404
     assert school.get(f"/pupils/{ours[0]}").status_code == 200
-    assert f"coordena a turma {mine}" in words(school.get(f"/pupils/{ours[0]}").text)
+    assert f"coordena a turma {mine}" in text_of(school.get(f"/pupils/{ours[0]}").text)
 
 
 def test_nothing_is_read_of_a_pupil_of_another_class(
@@ -268,7 +249,7 @@ def test_each_class_is_printed_apart_with_who_printed(
     as_coordinator(mine, other)
     page = school.get("/pupils/print", params={"by": "all", "show": "all"}).text
     pages = [-(-len(pupils_of(store, name)) // 8) for name in (mine, other)]
-    assert page.count('class="paper"') == words(page).count("Impresso por Ana Lima, ") == sum(pages)
+    assert page.count('class="paper"') == text_of(page).count("Impresso por Ana Lima, ") == sum(pages)
     assert page.count("paper blank") == sum(n % 2 for n in pages), "each class begins on the front of a sheet"
     one_sided = school.get("/pupils/print", params={"by": "all", "show": "all", "sides": "1"}).text
     assert "paper blank" not in one_sided
@@ -283,7 +264,7 @@ def test_a_pupils_page_tells_reasons_years_and_what_came(school: httpx.Client, s
         likeliest = select(pupil_answers.c.student).where(pupil_answers.c.student.in_(both))
         student = connection.execute(likeliest.order_by(pupil_answers.c.probability.desc())).scalars().first()
     page = school.get(f"/pupils/{student}")
-    text = words(page.text)
+    text = text_of(page.text)
     for part in (
         "O que aumenta o risco",
         "Ao longo dos anos",
@@ -304,13 +285,13 @@ def test_other_grades_are_asked_and_not_stored(school: httpx.Client, store: Stor
     student = pupils_of(store, two_classes(store)[0])[0]
     stored = store.total()
     page = school.post(f"/pupils/{student}/scenario", data={"IDA": "0,5", "IEG": "0", "MATEMATICA": "1"})
-    text = words(page.text)
+    text = text_of(page.text)
     assert re.search(r"Com estes valores: \d+% em vez de \d+%", text)
     assert "Não quer dizer que aumentar uma nota diminua o risco" in text
     assert 'value="0,5"' in page.text
     wrong = school.post(f"/pupils/{student}/scenario", data={"IDA": "99", "IEG": "abc"}).text
-    assert words(wrong).count("Escreva um número de 0 a 10.") == 2
-    assert "em vez de" not in words(wrong)
+    assert text_of(wrong).count("Escreva um número de 0 a 10.") == 2
+    assert "em vez de" not in text_of(wrong)
     assert store.total() == stored
     assert "?" not in str(page.url).partition("/scenario")[2].replace("?lang=pt-BR", "")
 
@@ -322,7 +303,7 @@ def test_a_referral_says_who_made_it_and_for_whom(
     student = pupils_of(store, mine)[0]
     as_coordinator(mine)
     sheets = {
-        to: words(school.get(f"/pupils/{student}/referral", params={"for": to}).text) for to in ("family", "council")
+        to: text_of(school.get(f"/pupils/{student}/referral", params={"for": to}).text) for to in ("family", "council")
     }
     assert "Impresso por Ana Lima" in sheets["family"]
     assert "LGPD" in sheets["family"]
@@ -334,11 +315,11 @@ def test_a_referral_says_who_made_it_and_for_whom(
 
 def test_classes_are_compared_and_pupils_too(school: httpx.Client, store: Store) -> None:
     mine, _ = two_classes(store)
-    text = words(school.get("/classes").text)
+    text = text_of(school.get("/classes").text)
     assert "escolher as turmas inteiras de maior risco" in text
     assert "do que se alcança escolhendo aluno por aluno" in text
     assert "Eles não dizem quanto ajudaria" in text
-    page = words(school.get("/classes/one", params={"class": mine}).text)
+    page = text_of(school.get("/classes/one", params={"class": mine}).text)
     assert f"Turma {mine}" in page
     assert all(student in page for student in pupils_of(store, mine))
     assert school.get("/classes/one", params={"class": "nowhere"}).status_code == 404
@@ -352,7 +333,7 @@ def test_names_come_by_decision_and_go_at_once(school: httpx.Client, store: Stor
     assert school.post("/administration/names/file", files=file).status_code == 422, "names are off"
     assert school.post("/administration/names", data={"decision": "on"}).status_code == 303
     sent = school.post("/administration/names/file", files=file, follow_redirects=True)
-    assert "Nomes guardados: 1. Códigos que nenhum aluno daqui tem: 1." in words(sent.text)
+    assert "Nomes guardados: 1. Códigos que nenhum aluno daqui tem: 1." in text_of(sent.text)
     listed = school.get("/pupils", params={"q": "penha"})
     assert "Maria da Penha" in listed.text
     assert "Maria da Penha" in school.get(f"/pupils/{student}").text
@@ -362,7 +343,7 @@ def test_names_come_by_decision_and_go_at_once(school: httpx.Client, store: Stor
     school.post("/administration/names", data={"decision": "off"})
     assert "Maria da Penha" not in school.get(f"/pupils/{student}").text
     erased = school.post("/administration/names", data={"decision": "erase"}, follow_redirects=True)
-    assert "Todos os nomes foram apagados: 1." in words(erased.text)
+    assert "Todos os nomes foram apagados: 1." in text_of(erased.text)
     with store.snapshot() as connection:
         assert connection.execute(select(pupil_names)).first() is None
     assert not names_are_on(store)
@@ -460,7 +441,7 @@ def test_those_ticked_in_the_list_get_a_case(school: httpx.Client, store: Store)
     school.post("/cases/bulk", data={"student": [first, second], "year": "2024"})
     with store.snapshot() as connection:
         assert set(connection.execute(select(cases.c.student)).scalars()) == {first, second}
-    assert "sinalizado" in words(school.get("/pupils", params={"by": "all", "show": "all", "step": "flagged"}).text)
+    assert "sinalizado" in text_of(school.get("/pupils", params={"by": "all", "show": "all", "step": "flagged"}).text)
     with store.exclusive() as connection:
         connection.execute(cases.delete())
 
@@ -471,7 +452,7 @@ def test_the_step_of_the_latest_case_is_shown(school: httpx.Client, store: Store
     case |= {"opened": 1, "changed": 1, "reason": ""}
     with store.exclusive() as connection:
         connection.execute(cases.insert(), [case])
-    text = words(school.get("/pupils", params={"by": "all", "show": "all", "step": "plan"}).text)
+    text = text_of(school.get("/pupils", params={"by": "all", "show": "all", "step": "plan"}).text)
     assert student in text
     assert "Mostrados aqui: 1." in text
     with store.exclusive() as connection:
@@ -480,7 +461,7 @@ def test_the_step_of_the_latest_case_is_shown(school: httpx.Client, store: Store
 
 def test_what_is_usual_sets_no_pupil_apart_in_the_list(tmp_path: Path) -> None:
     settings = settings_in(tmp_path)
-    Registry(settings.artifacts).promote(TASK, make_bundle(settings.artifacts, TASK).name)
+    put_into_use(settings.artifacts, TASK)
     stored = [
         {"feature": "MATEMATICA", "contribution": 0.9, "value": 5.0, "usual": [3.0, 5.0, "at"]},
         {"feature": "IEG", "contribution": 0.4, "value": 2.0, "usual": [3.0, 6.0, "below"]},
@@ -488,8 +469,8 @@ def test_what_is_usual_sets_no_pupil_apart_in_the_list(tmp_path: Path) -> None:
     with Store.open(settings.store_url) as store:
         fill(store, [answer("RA-1", reasons=json.dumps(stored), raising=",MATEMATICA,IEG,")])
     with serving(settings) as address, httpx.Client(base_url=address, params={"lang": "pt-BR"}, timeout=30) as client:
-        listed = words(client.get("/pupils", params={"by": "all"}).text)
-        page = words(client.get("/pupils/RA-1").text)
+        listed = text_of(client.get("/pupils", params={"by": "all"}).text)
+        page = text_of(client.get("/pupils/RA-1").text)
     assert "Engajamento: 2 (comum: 6)" in listed or "engajamento: 2 (comum: 6)" in listed
     assert "(comum: 5)" not in listed
     assert page.index("abaixo do que é comum (fase 3: 6)") < page.index("5, como é comum (fase 3: 5)")

@@ -10,11 +10,10 @@ from pathlib import Path
 import httpx
 import pytest
 
-from farol.model.registry import Registry
 from farol.model.workbook_note import WorkbookNote, write_note
 from farol.profile import load_profile
 from farol.settings import MARKER
-from tests.bundles import make_bundle
+from tests.bundles import put_into_use
 from tests.web.conftest import serving
 from tests.web.site import build_site, settings_in
 
@@ -28,7 +27,7 @@ def broken_web(tmp_path_factory: pytest.TempPathFactory) -> Iterator[httpx.Clien
     folder = tmp_path_factory.mktemp("broken")
     (folder / "file").write_text("")
     settings = settings_in(folder, database_url=f"sqlite:///{folder / 'file' / 'farol.db'}", locale="en")
-    Registry(settings.artifacts).promote("current", make_bundle(settings.artifacts).name)
+    put_into_use(settings.artifacts, "current")
     with serving(settings) as address, httpx.Client(base_url=address, timeout=30) as client:
         yield client
 
