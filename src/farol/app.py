@@ -10,7 +10,7 @@ import asyncio
 import gc
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from fastapi import FastAPI
 from starlette.middleware.cors import CORSMiddleware
@@ -38,6 +38,9 @@ from farol.web.casework import views as casework_pages
 from farol.web.error_pages import error_page
 from farol.web.intake import views as intake_pages
 from farol.web.school import views as school_pages
+
+if TYPE_CHECKING:
+    from farol.api.spans import Tracing
 
 REFRESH_SECONDS = 1.0
 """How soon a database that has come back is used, a model whose folder was mended, a key known or refused."""
@@ -73,18 +76,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     watch = Watch(service)
     runner = JobRunner(settings, lambda: service.store)
     service.metrics.add(watch)
-    service.background = (
-        PeriodicJob("refresh", msg("Opening the database and the models"), REFRESH_SECONDS, service.refresh),
-        PeriodicJob("keys", msg("Reading the keys"), REFRESH_SECONDS, keyring.read_now),
-        PeriodicJob("follow", msg("Following promotions"), FOLLOW_SECONDS, service.follow),
-        # Two: a receiver that does not answer must not hold up a check.
-        PeriodicJob("watch", msg("Checking for drift"), WATCH_SECONDS, watch.look),
-        PeriodicJob("send", msg("Sending alerts"), WATCH_SECONDS, watch.send),
-        PeriodicJob("jobs", msg("Looking after jobs and uploads"), LOOK_SECONDS, runner.look),
-        PeriodicJob("lists", msg("Keeping the lists of pupils ready"), LOOK_SECONDS, lambda: _read_lists(service)),
-        PeriodicJob("trust", msg("Looking whether to rely on answers"), TRUST_SECONDS, lambda: look(service)),
-        PeriodicJob("erase", msg("Removing what was erased"), WATCH_SECONDS, service.finish_erasing),
-    )
+    service.background = _background(service, keyring, watch, runner)
     jobs = {job.name: job for job in service.background}
 
     @asynccontextmanager
@@ -130,7 +122,30 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     openapi.mount_assets(app)
     views.mount_static(app)
     errors.install(app)
-    # What is added last stands outermost.
+    _add_middleware(app, settings, service, keyring, tracing)
+    return app
+
+
+def _background(service: Service, keyring: Keyring, watch: Watch, runner: JobRunner) -> tuple[PeriodicJob, ...]:
+    """What a service does beside its answers."""
+    return (
+        PeriodicJob("refresh", msg("Opening the database and the models"), REFRESH_SECONDS, service.refresh),
+        PeriodicJob("keys", msg("Reading the keys"), REFRESH_SECONDS, keyring.read_now),
+        PeriodicJob("follow", msg("Following promotions"), FOLLOW_SECONDS, service.follow),
+        # Two: a receiver that does not answer must not hold up a check.
+        PeriodicJob("watch", msg("Checking for drift"), WATCH_SECONDS, watch.look),
+        PeriodicJob("send", msg("Sending alerts"), WATCH_SECONDS, watch.send),
+        PeriodicJob("jobs", msg("Looking after jobs and uploads"), LOOK_SECONDS, runner.look),
+        PeriodicJob("lists", msg("Keeping the lists of pupils ready"), LOOK_SECONDS, lambda: _read_lists(service)),
+        PeriodicJob("trust", msg("Looking whether to rely on answers"), TRUST_SECONDS, lambda: look(service)),
+        PeriodicJob("erase", msg("Removing what was erased"), WATCH_SECONDS, service.finish_erasing),
+    )
+
+
+def _add_middleware(
+    app: FastAPI, settings: Settings, service: Service, keyring: Keyring, tracing: Tracing | None
+) -> None:
+    """What each request passes; what is added last stands outermost."""
     app.add_middleware(DirectMiddleware, routes=predict.answers(service, tracing))
     app.add_middleware(AccessMiddleware, settings=settings, keyring=keyring)
     if settings.origins:
@@ -144,7 +159,6 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     app.add_middleware(Guard, settings=settings, observe=service.metrics.answered)
     if tracing is not None:
         app.add_middleware(tracing.middleware)
-    return app
 
 
 def _read_lists(service: Service) -> None:
