@@ -160,14 +160,6 @@ def _tested(
     else:
         fitted = [models.fit_served(task, fold.train, seed=options.seed) for fold in split.folds]
     probability = split.joined([model.probability(fold.test.matrix) for model, fold in _pairs(fitted, split)])
-    hidden, hidden_threshold = None, None
-    if task.hidden:
-        hidden_threshold = threshold_without(task, split.train, folded, seed=options.seed)
-        withheld = [references.without_hidden(task, model, fold.test) for model, fold in _pairs(fitted, split)]
-        hidden = references.ReferenceModel(
-            withheld[0].name, withheld[0].title, split.joined([part.probability for part in withheld])
-        )
-
     if plan.split == "folds":
         threshold = even_threshold(split.test.label, probability)
     else:
@@ -190,8 +182,8 @@ def _tested(
         support=Support.of(sections.support(measured), task.features, task.hidden),
         unseen=serving.by_pupil(served.matrix),
         probability=probability,
-        hidden=hidden,
-        hidden_threshold=hidden_threshold,
+        hidden=_without_hidden(task, fitted, split) if task.hidden else None,
+        hidden_threshold=threshold_without(task, split.train, folded, seed=options.seed) if task.hidden else None,
         baselines=baselines,
         absent=absent,
         guard=guard,
@@ -199,6 +191,12 @@ def _tested(
         prepared=prepared,
         population=None if prepared is None else prepared.population(fitted[0], guard.threshold.value),
     )
+
+
+def _without_hidden(task: Task, fitted: list[models.Fitted], split: SplitRows) -> references.ReferenceModel:
+    """The answers for the test rows where the task's hidden features are not told."""
+    parts = [references.without_hidden(task, model, fold.test) for model, fold in _pairs(fitted, split)]
+    return references.ReferenceModel(parts[0].name, parts[0].title, split.joined([part.probability for part in parts]))
 
 
 def _pairs(fitted: list[models.Fitted], split: SplitRows) -> Iterator[tuple[models.Fitted, Fold]]:
