@@ -89,7 +89,7 @@ def test_an_empty_database_url_means_sqlite(monkeypatch: pytest.MonkeyPatch) -> 
     assert Settings().store_url.startswith("sqlite:///")
 
 
-def test_libraries_are_told_to_call_nobody() -> None:
+def test_libraries_are_set_up_to_send_no_telemetry() -> None:
     assert re.search(r"^\s+ORT_DISABLE_TELEMETRY=1 \\$", DOCKERFILE, re.MULTILINE)
 
 

@@ -280,7 +280,7 @@ def test_what_the_lock_does_not_vouch_for_is_refused(machine: Machine, old: str,
     assert not (machine.project / ".venv" / ".farol").exists()
 
 
-def test_who_may_not_install_is_told_what_to_install(machine: Machine, tmp_path: Path) -> None:
+def test_a_user_who_may_not_install_gets_the_list(machine: Machine, tmp_path: Path) -> None:
     tools = tmp_path / "tools"
     tools.mkdir()
     for name in (

@@ -32,7 +32,7 @@ def test_a_coordinator_sees_chosen_classes_alone() -> None:
     assert "3B" in ana.sees("3C").reason.render("pt_BR")
 
 
-def test_others_see_the_whole_school_and_are_told_why() -> None:
+def test_others_see_the_whole_school_and_learn_why() -> None:
     for person in (viewer(UserRole.reader), viewer(UserRole.administrator), NOBODY_IN_PARTICULAR):
         assert person.classes is None
         assert person.sees("3B")

@@ -150,7 +150,7 @@ def test_an_advice_gives_finding_reason_and_next_step_in_words(two: Bundle) -> N
     )
 
 
-def test_of_a_feature_only_what_is_in_alarm_is_a_reason(two: Bundle) -> None:
+def test_only_figures_in_alarm_are_reasons(two: Bundle) -> None:
     from farol.model.counters import OUTSIDE
 
     name = two.reference.features[2].feature

@@ -55,7 +55,7 @@ def data(letter: Letter) -> Any:
     return letter.body["data"]
 
 
-def test_no_drift_is_kept_in_the_history_and_told_to_nobody(store: Store, bundle: Bundle) -> None:
+def test_no_drift_is_kept_in_the_history_and_not_reported(store: Store, bundle: Bundle) -> None:
     answered(store, bundle, at=NOW, n=2_000)
     assert check(store, bundle) == "none"
     (snapshot,) = store.snapshots("current", 9)
@@ -64,7 +64,7 @@ def test_no_drift_is_kept_in_the_history_and_told_to_nobody(store: Store, bundle
     assert Events(store).latest(9) == []
 
 
-def test_a_drift_is_told_once_with_what_since_when_and_how_far(store: Store, bundle: Bundle) -> None:
+def test_a_drift_is_reported_once_with_its_start_and_size(store: Store, bundle: Bundle) -> None:
     answered(store, bundle, at=NOW, n=500, moved=True)
     assert check(store, bundle) == "severe"
     assert check(store, bundle, NOW + DAY) == "severe"
@@ -118,14 +118,14 @@ def test_a_message_of_a_test_has_words_and_a_link(store: Store) -> None:
     assert data(letter)["headline"] == "A test message of Farol"
 
 
-def test_who_checks_is_told_what_was_found_and_what_it_changed(store: Store, bundle: Bundle) -> None:
+def test_a_check_reports_its_verdict_and_the_change(store: Store, bundle: Bundle) -> None:
     answered(store, bundle, at=NOW, n=500, moved=True)
     first, again = (check_all(store, [bundle], "7d", NOW + DAY * later, WORDING) for later in (0, 1))
     assert [(each.report.task, each.report.verdict) for each in (*first, *again)] == [("current", "severe")] * 2
     assert [None if each.change is None else each.change.verdict for each in (*first, *again)] == ["severe", None]
 
 
-def test_each_change_is_told_and_the_end_too(store: Store, bundle: Bundle) -> None:
+def test_each_change_is_reported_and_the_end_too(store: Store, bundle: Bundle) -> None:
     answered(store, bundle, at=NOW, n=500, moved=True)
     check(store, bundle)
     later = NOW + 20 * DAY
@@ -141,7 +141,7 @@ def test_each_change_is_told_and_the_end_too(store: Store, bundle: Bundle) -> No
     assert len(letters(store)) == 3
 
 
-def test_what_is_not_known_neither_raises_nor_ends_an_alarm(store: Store, bundle: Bundle) -> None:
+def test_an_unknown_verdict_neither_raises_nor_ends_an_alarm(store: Store, bundle: Bundle) -> None:
     assert check(store, bundle, NOW - DAY) == "none", "nothing was predicted yet"
     answered(store, bundle, at=NOW, n=500, moved=True)
     check(store, bundle)
@@ -177,7 +177,7 @@ def test_workers_that_check_at_once_tell_it_once(store: Store, bundle: Bundle) -
     assert len(Events(store).latest(9)) == 1
 
 
-def test_without_a_channel_the_state_is_kept_all_the_same(store: Store, bundle: Bundle) -> None:
+def test_without_a_channel_the_state_is_still_kept(store: Store, bundle: Bundle) -> None:
     answered(store, bundle, at=NOW, n=500, moved=True)
     assert check(store, bundle, wording=MessageSettings("en", ())) == "severe"
     assert Outbox(store).latest(9) == []

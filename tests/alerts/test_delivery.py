@@ -33,7 +33,7 @@ def send(store: Store, port: int, moment: datetime = NOW) -> DeliveryCounts:
     )
 
 
-def test_what_is_due_arrives_once_and_can_be_verified(store: Store) -> None:
+def test_a_due_letter_arrives_once_and_can_be_verified(store: Store) -> None:
     put(store, 2)
     with web_receiver() as received:
         assert send(store, received.port) == DeliveryCounts(2, 0)

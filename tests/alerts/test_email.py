@@ -228,7 +228,7 @@ def test_a_server_without_encryption_gets_no_mail(free_port: int) -> None:
     assert received.mails == []
 
 
-def test_what_the_server_refuses_is_told_by_its_code(free_port: int, caplog: pytest.LogCaptureFixture) -> None:
+def test_a_refusal_of_the_server_is_reported_by_its_code(free_port: int, caplog: pytest.LogCaptureFixture) -> None:
     with mail_receiver(free_port) as received:
         received.statuses = [451]
         with pytest.raises(DeliveryError, match="451") as caught:
@@ -252,7 +252,9 @@ def silent() -> Iterator[int]:
         yield listener.getsockname()[1]
 
 
-def test_a_server_that_is_down_or_silent_is_told(free_port: int, silent: int, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_server_that_is_down_or_silent_is_reported(
+    free_port: int, silent: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
     with pytest.raises(DeliveryError, match="cannot be reached: nothing answers"):
         channel(free_port).send(letter())
     monkeypatch.setattr(email, "SECONDS", 0.05)
@@ -262,7 +264,7 @@ def test_a_server_that_is_down_or_silent_is_told(free_port: int, silent: int, mo
         channel(silent, security="tls").send(letter())
 
 
-def test_a_server_that_hangs_up_is_told() -> None:
+def test_a_server_that_hangs_up_is_reported() -> None:
     with socket.socket() as listener:
         listener.bind(("127.0.0.1", 0))
         listener.listen()
@@ -281,7 +283,7 @@ def test_a_server_that_hangs_up_is_told() -> None:
     "text",
     ["", " , ", "ana", "a@", "@b", "Ana <ana@example.org>", "a@b, c", "a@b\r\nBcc: c@d", "a b@c", "ção@example.org"],
 )
-def test_what_is_no_address_is_refused_and_not_repeated(text: str) -> None:
+def test_an_invalid_address_is_refused_and_not_repeated(text: str) -> None:
     with pytest.raises(InputError) as caught:
         addresses(text, "alert_email_to")
     assert caught.value.where.field == "FAROL_ALERT_EMAIL_TO"

@@ -30,7 +30,7 @@ def test_nothing_is_sent_unless_it_is_set_up() -> None:
     assert (plan.channels, plan.schedule, plan.messages.channels) == ((), None, ())
 
 
-def test_what_is_set_up_is_used() -> None:
+def test_configured_channels_are_used() -> None:
     plan = CheckPlan.of(
         settings(**WEBHOOK, **EMAIL, locale="en", check_schedule="6h", alert_link="https://f.example.org")
     )
@@ -62,14 +62,14 @@ def test_a_mail_servers_user_is_taken_with_a_password() -> None:
         ({"check_schedule": "t0ken"}, "FAROL_CHECK_SCHEDULE"),
     ],
 )
-def test_what_is_set_up_by_half_is_refused_by_its_name(values: dict[str, object], field: str) -> None:
+def test_an_incomplete_channel_is_refused_by_its_setting(values: dict[str, object], field: str) -> None:
     with pytest.raises(InputError) as caught:
         CheckPlan.of(settings(**values))
     assert caught.value.where.field == field
     assert "t0ken" not in str(caught.value)
 
 
-def test_a_window_that_is_none_is_refused_at_the_start() -> None:
+def test_an_invalid_window_is_refused_at_the_start() -> None:
     with pytest.raises(InputError):
         CheckPlan.of(settings(check_window="soon"))
 
@@ -132,7 +132,7 @@ def test_the_next_time_is_later_and_within_two_days(minutes: int) -> None:
 @pytest.mark.parametrize(
     "text", ["soon", "0h", "6w", "1 2 3", "61 * * * *", "0 0 31 2 *", "0 0 6 * * *", "-5m", "@daily"]
 )
-def test_what_is_no_schedule_is_refused_with_examples(text: str) -> None:
+def test_an_invalid_schedule_is_refused_with_examples(text: str) -> None:
     with pytest.raises(InputError, match=r"0 6 \* \* \*") as caught:
         parse_schedule(text, SAO_PAULO)
     assert caught.value.where.field == "FAROL_CHECK_SCHEDULE"

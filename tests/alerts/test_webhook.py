@@ -80,13 +80,13 @@ def test_every_answer_of_success_is_a_delivery(status: int) -> None:
     assert headers["User-Agent"] == f"farol/{__version__}"
 
 
-def test_a_receiver_that_is_down_is_told_without_its_address(free_port: int) -> None:
+def test_a_receiver_that_is_down_is_reported_without_its_address(free_port: int) -> None:
     with pytest.raises(DeliveryError, match="cannot be reached") as caught:
         channel(f"http://127.0.0.1:{free_port}/t0ken").send(LETTER)
     assert "t0ken" not in str(caught.value)
 
 
-def test_a_receiver_that_says_nothing_or_nonsense_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_silent_or_wrong_receiver_is_reported(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(webhook, "SECONDS", 0.05)
     with socket.socket() as listener:
         listener.bind(("127.0.0.1", 0))
@@ -110,7 +110,7 @@ def test_a_receiver_that_says_nothing_or_nonsense_is_told(monkeypatch: pytest.Mo
         thread.join()
 
 
-def test_a_name_that_no_network_takes_is_told() -> None:
+def test_a_name_that_no_network_takes_is_reported() -> None:
     with pytest.raises(DeliveryError, match="name of the receiver"):
         channel(f"http://{'a' * 70}.example.org/").send(LETTER)
 
@@ -170,7 +170,7 @@ def test_a_secret_is_random_and_long_enough() -> None:
 @pytest.mark.parametrize(
     "text", ["", "whsec_", "whsec_short", "whsec_" + base64.b64encode(b"x" * 23).decode(), "é" * 40]
 )
-def test_a_secret_that_is_none_is_refused_and_not_repeated(text: str) -> None:
+def test_an_invalid_secret_is_refused_and_not_repeated(text: str) -> None:
     with pytest.raises(InputError) as caught:
         secret_bytes(text)
     assert caught.value.where.field == "FAROL_ALERT_WEBHOOK_SECRET"

@@ -119,7 +119,7 @@ GIVEN = {"sex": "F", "score": 40.0, "region": "1", "attempts": 1.0}
 
 
 @pytest.mark.parametrize("year", [None, 2026.0, "2015B", True, 3.0])
-def test_a_term_that_is_none_is_no_years_answer(terms: Client, year: object) -> None:
+def test_an_unknown_term_gets_no_answer_for_a_year(terms: Client, year: object) -> None:
     body = {**GIVEN, "year": year} if year is not None else GIVEN
     error = error_of(terms.post("/predict?lang=en", json=body), 422, "invalid_fields")
     problem = "year is not given." if year is None else "year is not a year."

@@ -195,12 +195,12 @@ def test_a_route_that_declares_nothing_needs_the_highest_role(settings: Settings
         assert client.get("/forgotten", headers=bearer(keys[Role.manage])).status_code == 200
 
 
-def test_an_unknown_address_is_not_even_told_to_be_one(locked: Locked) -> None:
+def test_an_unknown_address_is_not_revealed_as_unknown(locked: Locked) -> None:
     error_of(locked.client.get("/nowhere"), 401, "key_needed")
     error_of(locked.client.get("/nowhere", headers=bearer(locked.keys[Role.manage])), 404, "not_found")
 
 
-def test_a_service_below_a_path_is_guarded_all_the_same() -> None:
+def test_a_service_below_a_path_is_guarded_too() -> None:
     assert matched_route("HEAD", "/farol/health", root_path="/farol").template == "/health"
     assert matched_route("HEAD", "/farolhealth", root_path="/farol") is NO_ROUTE
 
@@ -235,7 +235,7 @@ def test_x_api_key_counts_when_a_proxy_uses_authorization(locked: Locked) -> Non
         {"X-API-Key": ""},
     ],
 )
-def test_what_is_no_key_is_refused_whatever_it_is(locked: Locked, headers: dict[str, str]) -> None:
+def test_every_invalid_key_is_refused(locked: Locked, headers: dict[str, str]) -> None:
     response = locked.client.get("/models?lang=en", headers=headers)
     error_of(response, 401, "key_refused")
     assert 'error="invalid_token"' in response.headers["www-authenticate"]
@@ -441,7 +441,7 @@ def test_the_service_answers_to_its_own_names_only(
 
 
 @pytest.mark.parametrize("names", ["*example.org", "a b", "http://example.org", "a/b", "a.example:80"])
-def test_names_that_could_never_match_are_told_at_once(names: str) -> None:
+def test_names_that_could_never_match_are_reported_at_once(names: str) -> None:
     with pytest.raises(ValidationError):
         Settings(allowed_hosts=names)
 
@@ -526,7 +526,7 @@ def test_a_refused_request_is_logged_by_its_routes_template(locked: Locked, capl
     assert [re.split(r" \d+\.\d", line)[0] for line in lines] == ["GET /models/{task}/card 401", "GET - 401"]
 
 
-def test_what_is_no_request_passes_through() -> None:
+def test_lifespan_events_pass_through() -> None:
     seen: list[str] = []
 
     async def inner(scope: Any, _receive: Any, _send: Any) -> None:

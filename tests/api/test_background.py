@@ -119,7 +119,7 @@ def test_a_due_check_is_made_by_one_worker_and_its_alert_sent(configured: Settin
     assert abs((value(text, "farol_drift_checked_timestamp_seconds", task="current") or 0) - time.time()) < 600
 
 
-def test_every_metric_that_the_rules_name_is_told(configured: Settings) -> None:
+def test_every_metric_that_the_rules_name_is_reported(configured: Settings) -> None:
     hook = {"alert_webhook_url": "http://127.0.0.1:9/", "alert_webhook_secret": SECRET}
     with running(create_app(Settings(**{**configured.model_dump(), **hook}))) as client:
         client.get("/health")

@@ -115,7 +115,7 @@ def test_valid_rows_are_stored_and_the_others_are_not(client: Client, settings: 
     assert (shown["source"], shown["prediction_id"]) == ("batch", forecast["answer"]["prediction_id"])
 
 
-def test_what_is_wrong_with_a_line_is_its_own_affair(client: Client) -> None:
+def test_a_faulty_line_does_not_affect_the_others(client: Client) -> None:
     body = b'\xef\xbb\xbf{"IAA": 5}\r\n\n  \n{"IAA": \n[1]\n\xff\n{"IAA": NaN}\n{"IAA": 5, "IAA": 5}\n{"IAA": 6}'
     response = client.post("/predict/batch?lang=en", content=body, headers=NDJSON)
     entries = read(response.text)
@@ -160,14 +160,14 @@ async def pieces(*given: bytes) -> Any:
         yield piece
 
 
-def test_an_array_may_have_so_many_rows(small: Client, settings: Settings) -> None:
+def test_an_array_has_a_limit_of_rows(small: Client, settings: Settings) -> None:
     assert len(small.post("/predict/batch", json=[{"IAA": 5}] * 3).json()) == 3
     error = error_of(small.post("/predict/batch?lang=en", json=[{"IAA": 5}] * 4), 413, "too_many_rows")
     assert "3" in error["message"]
     assert len(stored(settings)) == 3
 
 
-def test_an_array_may_have_so_many_bytes_whether_declared_or_not(small: Client, settings: Settings) -> None:
+def test_an_array_has_a_limit_of_bytes_whether_declared_or_not(small: Client, settings: Settings) -> None:
     fits, over = b'[{"IAA": 5}' + b" " * 1988 + b"]", b'[{"IAA": 5}' + b" " * 1989 + b"]"
     headers = {"Content-Type": "application/json"}
     assert small.post("/predict/batch", content=fits, headers=headers).status_code == 200
@@ -183,7 +183,7 @@ def test_one_pupil_may_not_send_what_a_batch_may(small: Client) -> None:
     error_of(response, 413, "body_too_large")
 
 
-def test_lines_may_have_so_many_bytes_together(small: Client, settings: Settings) -> None:
+def test_lines_have_a_limit_of_bytes_together(small: Client, settings: Settings) -> None:
     line = b'{"IAA": 5}\n'
     error_of(small.post("/predict/batch", content=line + b" " * 4000, headers=NDJSON), 413, "body_too_large")
     # Of undeclared length: what came before the limit is stored and answered, and the last line says what happened.
@@ -196,7 +196,7 @@ def test_lines_may_have_so_many_bytes_together(small: Client, settings: Settings
 
 
 @pytest.mark.parametrize("end", [b"", b"\n"])
-def test_lines_may_be_so_many(small: Client, settings: Settings, end: bytes) -> None:
+def test_lines_have_a_limit_of_rows(small: Client, settings: Settings, end: bytes) -> None:
     body = b"\n".join([b'{"IAA": 5}'] * 5) + end
     assert len(read(small.post("/predict/batch", content=body, headers=NDJSON).text)) == 5
     body = b"\n".join([b'{"IAA": 5}'] * 6) + end
@@ -206,13 +206,13 @@ def test_lines_may_be_so_many(small: Client, settings: Settings, end: bytes) -> 
     assert len(stored(settings)) == 10
 
 
-def test_a_line_may_have_so_many_bytes(small: Client) -> None:
+def test_a_line_has_a_limit_of_bytes(small: Client) -> None:
     entries = ask(small, [{"IAA": 5}, {"IAA": 5, "student": "x" * 1000}, {"IAA": 5}])
     assert statuses(entries) == [200, 413, 200]
     assert entries[1]["error"]["code"] == "line_too_long"
 
 
-def test_a_row_of_an_array_may_have_so_many_bytes(small: Client) -> None:
+def test_a_row_of_an_array_has_a_limit_of_bytes(small: Client) -> None:
     rows = [{"IAA": 5}, {"IAA": 5, "student": "x" * 1000}, {"IAA": 5}]
     answers = small.post("/predict/batch", json=rows).json()
     assert [answer["status"] for answer in answers] == [200, 413, 200]

@@ -74,7 +74,7 @@ def test_a_field_given_twice_spoils_only_its_object_in_an_array() -> None:
         (b"[{},{},{}]", "too_many_rows"),
     ],
 )
-def test_what_is_no_array_of_rows_is_refused_as_a_whole(body: bytes, code: str) -> None:
+def test_a_body_without_an_array_of_rows_is_refused_whole(body: bytes, code: str) -> None:
     with pytest.raises(ApiError) as caught:
         parse_array(body, 2)
     assert caught.value.code == code

@@ -69,7 +69,7 @@ def test_a_key_under_which_something_else_was_asked_is_refused(
 
 
 @pytest.mark.parametrize("wrong", ["", " ", "two words", "x" * 256, "ação".encode().decode("latin-1")])
-def test_what_is_no_key_is_refused_and_not_repeated(client: Client, settings: Settings, wrong: str) -> None:
+def test_an_invalid_key_is_refused_and_not_repeated(client: Client, settings: Settings, wrong: str) -> None:
     headers = {b"idempotency-key": wrong.encode("latin-1")}
     error = error_of(client.post("/predict", json=PUPIL, headers=headers), 422, "invalid_parameter")
     assert list(fields_of(error)) == ["Idempotency-Key"]
@@ -141,7 +141,7 @@ def test_a_pupils_code_is_stored_and_changes_no_answer(
 
 
 @pytest.mark.parametrize("wrong", ["", "   ", "x" * 65, "a\0b", "\ud800", 7, True, ["RA-1"], {"a": 1}])
-def test_what_is_no_code_is_refused_and_not_repeated(shared: Client, wrong: object) -> None:
+def test_an_invalid_code_is_refused_and_not_repeated(shared: Client, wrong: object) -> None:
     content = json.dumps(PUPIL | {"student": wrong})
     response = shared.post("/predict?lang=en", content=content, headers={"Content-Type": "application/json"})
     error = error_of(response, 422, "invalid_fields")

@@ -58,7 +58,7 @@ def test_a_head_and_its_body_are_one_piece(turns: list[Callable[[], None]]) -> N
     assert recorder.pieces == [b"head body"]
 
 
-def test_what_is_large_does_not_wait(turns: list[Callable[[], None]]) -> None:
+def test_a_large_piece_does_not_wait(turns: list[Callable[[], None]]) -> None:
     transport, recorder = joined(turns)
     transport.write(b"head ")
     transport.write(b"x" * MOST_BYTES)

@@ -70,7 +70,7 @@ def test_waiters_share_a_reading_and_leaving_ends_it_for_nobody(tmp_path: Path) 
     assert reads == 1
 
 
-def test_a_failed_reading_is_told_to_all_and_tried_again(tmp_path: Path) -> None:
+def test_a_failed_reading_is_reported_to_all_and_tried_again(tmp_path: Path) -> None:
     with Store.open(f"sqlite:///{tmp_path / 'farol.db'}") as store:
         away = True
 

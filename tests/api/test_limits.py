@@ -32,7 +32,7 @@ def test_every_setting_that_bounds_something_is_on_the_page() -> None:
             assert f"FAROL_{name.upper()}" in PAGE, name
 
 
-def test_tensors_may_have_so_many_rows(settings: Settings) -> None:
+def test_tensors_have_a_limit_of_rows(settings: Settings) -> None:
     with running(create_app(settings.model_copy(update={"max_batch_rows": 2}))) as client:
         for rows, status in ((2, 200), (3, 413)):
             tensor = {"name": "IAA", "datatype": "FP64", "shape": [rows], "data": [7.0] * rows}
@@ -61,7 +61,7 @@ def test_a_key_of_any_length_is_refused_as_any_other(settings: Settings) -> None
 
 
 @pytest.mark.parametrize("path", ["/monitoring/predictions", "/monitoring/drift/history"])
-def test_lists_give_so_many_and_no_more(shared: Client, path: str) -> None:
+def test_lists_have_a_limit_of_entries(shared: Client, path: str) -> None:
     assert shared.get(f"{path}?limit=1000").status_code == 200
     for wrong in ("1001", "0", "-1", "9" * 400):
         error = error_of(shared.get(f"{path}?limit={wrong}"), 422, "invalid_parameter")

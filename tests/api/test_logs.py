@@ -71,7 +71,7 @@ def test_an_exception_is_logged_by_kind_and_place_without_words(failed: logging.
     assert SECRET not in text + str(entry)
 
 
-def test_an_exception_that_is_none_is_no_trouble() -> None:
+def test_an_empty_exception_is_no_trouble() -> None:
     record = logging.getLogger("x").makeRecord("x", 40, "f", 1, "told", (), (None, None, None))
     assert "exception" not in json.loads(JsonLines().format(record))
     assert TextLines().format(record).endswith("told")
@@ -109,7 +109,7 @@ def test_the_form_is_a_setting(monkeypatch: pytest.MonkeyPatch, name: str, form:
     assert logging_config(Settings())["formatters"]["lines"]["()"] is form
 
 
-def test_the_same_fault_is_told_once_a_second_and_others_at_once() -> None:
+def test_the_same_fault_is_logged_once_a_second_others_at_once() -> None:
     now = 100.0
     repeats = RepeatFilter(lambda: now)
 

@@ -27,7 +27,7 @@ def value(text: str, name: str, **labels: str) -> float | None:
     return figures(text).get((name, tuple(sorted(labels.items()))))
 
 
-def test_requests_predictions_commits_and_versions_are_told(client: Client) -> None:
+def test_requests_predictions_commits_and_versions_are_metrics(client: Client) -> None:
     answers = [client.post("/predict", json=body).json() for body in (PUPIL, PUPIL)]
     client.post("/predict", content=b"{", headers={"Content-Type": "application/json"})
     client.get("/monitoring/predictions?limit=3")
@@ -49,7 +49,7 @@ def test_requests_predictions_commits_and_versions_are_told(client: Client) -> N
     assert "_created" not in text
 
 
-def test_an_answer_that_is_none_counts_as_such(client: Client) -> None:
+def test_an_abstention_is_counted_as_no_answer(client: Client) -> None:
     answer = client.post("/forecast", json={"year": 2024, "IAA": 5}).json()
     label = {None: "no_answer", 0: "not_at_risk", 1: "at_risk"}[answer["prediction"]]
     assert value(client.get("/metrics").text, "farol_predictions_total", task="next-year", label=label) == 1

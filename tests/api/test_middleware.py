@@ -303,7 +303,7 @@ def test_a_caller_who_has_gone_is_no_fault(caplog: pytest.LogCaptureFixture) -> 
     assert not [record for record in caplog.records if record.levelno > logging.INFO]
 
 
-def test_what_is_no_request_passes_through() -> None:
+def test_lifespan_events_pass_through() -> None:
     seen: list[str] = []
 
     async def inner(scope: Any, _receive: Any, _send: Any) -> None:

@@ -100,7 +100,7 @@ def test_the_log_is_streamed_as_csv_original_columns_first(asked: Client) -> Non
     assert [row["task"] for row in only] == ["next-year"]
 
 
-def test_a_log_that_cannot_be_read_is_told_before_it_begins(settings: Settings, asked: Client) -> None:
+def test_a_log_that_cannot_be_read_is_reported_before_it_begins(settings: Settings, asked: Client) -> None:
     with closing(sqlite3.connect(settings.data / "farol.db")) as connection:
         connection.execute("DROP TABLE predictions")
     error_of(asked.get("/monitoring/predictions.csv"), 503, "store")

@@ -33,7 +33,7 @@ def answered(played: Settings) -> Iterator[Client]:
         yield client
 
 
-def test_the_last_year_is_told_as_the_command_tells_it(answered: Client, played: Settings) -> None:
+def test_the_last_year_is_reported_as_by_the_command(answered: Client, played: Settings) -> None:
     body = answered.get("/monitoring/outcomes?lang=en").json()
     OutcomesAnswer.model_validate(body, strict=True)
     assert (body["task"], body["years"]) == ("next-year", [2024])
@@ -61,10 +61,10 @@ def test_without_outcomes_there_is_nothing_and_no_error(answered: Client, client
 
 
 @pytest.mark.parametrize(("query", "field"), [("task=nobody", "task"), ("year=2019", "year"), ("year=next", "year")])
-def test_what_is_not_there_is_refused_by_name(answered: Client, query: str, field: str) -> None:
+def test_an_unknown_value_is_refused_by_its_parameter(answered: Client, query: str, field: str) -> None:
     error = error_of(answered.get(f"/monitoring/outcomes?{query}"), 422, "invalid_parameter")
     assert list(fields_of(error)) == [field]
 
 
-def test_a_year_is_refused_where_there_is_none_at_all(client: Client) -> None:
+def test_a_year_is_refused_without_any_outcomes(client: Client) -> None:
     error_of(client.get("/monitoring/outcomes?year=2024"), 422, "invalid_parameter")

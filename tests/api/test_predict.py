@@ -166,7 +166,7 @@ def test_years_in_the_programme_are_counted_to_the_year_given(client: Client, se
 
 
 @pytest.mark.parametrize("year", [1989, 2101, 2023.5, "2023", True, [2023], "NaN"])
-def test_a_year_that_is_none_is_refused(shared: Client, year: object) -> None:
+def test_an_invalid_year_is_refused(shared: Client, year: object) -> None:
     content = json.dumps(PUPIL | {"year": math.nan if year == "NaN" else year})
     error = error_of(shared.post("/forecast", content=content, headers=JSON), 422, "invalid_fields")
     assert list(fields_of(error)) == ["year"]
@@ -207,7 +207,7 @@ def test_an_unknown_field_is_refused_with_a_guess(shared: Client, name: str, gue
 
 
 @pytest.mark.parametrize("name", ["Maria da Silva", "", "1a", "x" * 41, "<script>", "\ud800"])
-def test_what_is_no_name_is_not_repeated(shared: Client, name: str) -> None:
+def test_an_invalid_name_is_not_repeated(shared: Client, name: str) -> None:
     error = error_of(
         shared.post("/predict?lang=en", content=json.dumps({name: 5}), headers=JSON), 422, "invalid_fields"
     )
@@ -374,7 +374,7 @@ def test_the_reasons_are_those_of_the_promoted_model(shared: Client, trained: Pa
 
 
 @pytest.mark.parametrize("wrong", ["-1", "11", "three", "1.5"])
-def test_so_many_reasons_cannot_be_asked_for(shared: Client, wrong: str) -> None:
+def test_the_number_of_reasons_has_a_limit(shared: Client, wrong: str) -> None:
     error = error_of(shared.post(f"/predict?reasons={wrong}", json=PUPIL), 422, "invalid_parameter")
     assert list(fields_of(error)) == ["reasons"]
 
@@ -426,7 +426,7 @@ def test_a_model_that_cannot_give_reasons_is_not_served(settings: Settings) -> N
         assert "model.json" in error["message"]
 
 
-def test_who_cannot_be_scored_harms_nobody_else(client: Client, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_pupil_that_cannot_be_scored_harms_no_other(client: Client, monkeypatch: pytest.MonkeyPatch) -> None:
     score_rows = Scorer.score_rows
     sizes = []
 

@@ -169,7 +169,7 @@ def test_models_lists_tasks_versions_and_what_is_known_of_them(shared: Client) -
     assert served["features"] == list(PUPIL)
 
 
-def test_a_task_nobody_asks_for_is_listed_all_the_same(artifacts: Path, settings: Settings) -> None:
+def test_a_task_nobody_asks_for_is_still_listed(artifacts: Path, settings: Settings) -> None:
     (artifacts / "current").rename(artifacts / "elsewhere")
     with running(create_app(settings)) as client:
         tasks = {task["task"]: task for task in client.get("/models").json()["tasks"]}
@@ -227,7 +227,7 @@ def test_what_cannot_be_stored_is_not_answered(settings: Settings) -> None:
         assert len(client.get("/monitoring/predictions").json()["predictions"]) == 2
 
 
-def test_when_too_many_wait_the_rest_are_told_so_at_once(settings: Settings) -> None:
+def test_when_too_many_wait_the_rest_are_refused_at_once(settings: Settings) -> None:
     settings = settings.model_copy(update={"journal_queue": 2})
     with running(create_app(settings)) as client:
         client.post("/predict", json=PUPIL)

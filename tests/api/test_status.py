@@ -19,7 +19,7 @@ def drifting(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Client]:
         yield client
 
 
-def test_each_model_is_told_with_reason_and_steps(drifting: Client) -> None:
+def test_each_model_is_reported_with_reason_and_steps(drifting: Client) -> None:
     body = drifting.get("/monitoring/status?lang=en").json()
     StatusAnswer.model_validate(body, strict=True)
     assert body["to_do"]
@@ -34,6 +34,6 @@ def test_words_come_in_the_readers_language(drifting: Client) -> None:
     assert any("Veja os dados" in advice["label"] for task in body["tasks"] for advice in task["advice"])
 
 
-def test_a_window_that_is_none_is_refused_by_name(drifting: Client) -> None:
+def test_an_invalid_window_is_refused_by_name(drifting: Client) -> None:
     error = error_of(drifting.get("/monitoring/status?window=soon"), 422, "invalid_parameter")
     assert list(fields_of(error)) == ["window"]

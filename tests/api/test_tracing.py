@@ -125,7 +125,7 @@ def test_a_statement_of_a_request_is_sent_without_its_values(traced: Settings, r
     assert "LIMIT ?" in sent["db.query.text"]
 
 
-def test_each_process_is_told_apart(traced: Settings, received: Received) -> None:
+def test_each_process_has_its_own_identity(traced: Settings, received: Received) -> None:
     for _ in range(2):
         with running(create_app(traced)) as client:
             client.get("/health")

@@ -115,7 +115,7 @@ def test_the_metadata_are_the_models_own_inputs(shared: Client, trained: Path) -
 
 
 @pytest.mark.parametrize("path", ["/v2/models/none", "/v2/models/current/versions/0", "/v2/models/none/ready", "/v2/x"])
-def test_what_is_not_there_is_said_in_the_shape_of_the_protocol(shared: Client, path: str) -> None:
+def test_unknown_names_are_refused_in_the_shape_of_the_protocol(shared: Client, path: str) -> None:
     response = shared.get(path)
     assert response.status_code == 404
     assert list(response.json()) == ["error"]
@@ -300,7 +300,7 @@ def test_a_page_elsewhere_cannot_ask_by_naming_no_type(shared: Client) -> None:
     assert shared.post(INFER, content=json.dumps(body).encode()).status_code == 200
 
 
-def test_a_request_may_have_so_many_rows_and_bytes(settings: Settings) -> None:
+def test_a_request_has_a_limit_of_rows_and_bytes(settings: Settings) -> None:
     limits = {"max_batch_rows": 2, "max_batch_bytes": 2000, "max_body_bytes": 1000}
     with running(create_app(settings.model_copy(update=limits))) as client:
         infer(client, column("IAA", 5, 6, parameters={"pad": "x" * 1500}))
@@ -308,7 +308,7 @@ def test_a_request_may_have_so_many_rows_and_bytes(settings: Settings) -> None:
         assert "2000 bytes" in refused(client, b" " * 2001, 413)
 
 
-def test_what_is_not_stored_is_not_answered(client: Client, settings: Settings) -> None:
+def test_an_answer_that_cannot_be_stored_is_not_given(client: Client, settings: Settings) -> None:
     refuse = "CREATE TRIGGER refuse BEFORE INSERT ON predictions BEGIN SELECT RAISE(ABORT, 'refused'); END"
     with Store.open(settings.store_url) as store, store.engine.begin() as connection:
         connection.exec_driver_sql(refuse)

@@ -84,7 +84,7 @@ def test_what_was_finished_is_not_scored_again(score: Score, tmp_path: Path) -> 
     assert (tmp_path / "out" / "part-00000.parquet").stat().st_ino == first
 
 
-def test_a_killed_run_leaves_no_output_and_goes_on(tmp_path: Path) -> None:
+def test_a_killed_run_leaves_no_output_and_continues(tmp_path: Path) -> None:
     source = folder_of(tmp_path / "in", 40, rows=4000)
     made = make_bundle(tmp_path / "artifacts", "next-year")
     Registry(tmp_path / "artifacts").promote("next-year", made.name)

@@ -106,7 +106,7 @@ def test_words_and_terms_are_scored_as_by_the_api(scored: tuple[Scorer, pa.Table
     assert {row["reason_1"] for row in answers} <= {"region", "credits", None}
 
 
-def test_a_term_that_is_none_is_refused(scored: tuple[Scorer, pa.Table]) -> None:
+def test_an_invalid_term_is_refused(scored: tuple[Scorer, pa.Table]) -> None:
     scorer, table = scored
     (batch,) = table.slice(0, 2).set_column(0, "term", pa.array(["2013B", "soon"])).to_batches()
     columns = column_map(scorer.bundle, batch.schema.names, 20131, keep=(), file="x")

@@ -146,7 +146,7 @@ def test_a_state_that_no_case_can_be_in_is_refused(store: Store, state: CaseStat
     assert cases_of_pupil(store, ana, "RA-2") == []
 
 
-def test_who_saw_an_older_case_is_told_and_changes_nothing(store: Store) -> None:
+def test_a_change_to_an_outdated_case_is_refused(store: Store) -> None:
     case = opened(store)
     change_case(store, bia, case.id, PLAN, version=1, at=LATER)
     with pytest.raises(StaleCaseError, match="Nothing was saved yet") as stale:
@@ -155,7 +155,7 @@ def test_who_saw_an_older_case_is_told_and_changes_nothing(store: Store) -> None
     assert len(entries_of(store, ana, [case.id])[case.id]) == 2
 
 
-def test_of_two_changes_at_once_one_is_kept_and_one_told(store: Store) -> None:
+def test_of_two_changes_at_once_one_is_kept_and_one_refused(store: Store) -> None:
     case = opened(store)
     start, ends = Barrier(2), []
 

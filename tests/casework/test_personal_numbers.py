@@ -79,7 +79,7 @@ def test_a_text_is_kept_without_control_characters() -> None:
 
 
 @pytest.mark.parametrize("text", ["1/2", "31/02/2025", "2025-13-01", "amanhã", "12/03/25", "01/01/0001"])
-def test_what_is_no_day_is_refused(text: str) -> None:
+def test_an_invalid_day_is_refused(text: str) -> None:
     with pytest.raises(InputError, match="is not a day"):
         parse_day(text, FIELD)
     assert parse_day("  ", FIELD) is None

@@ -193,7 +193,7 @@ def test_without_a_browser_a_pdf_is_refused_and_not_written(
     assert not (tmp_path / "report.html").exists()
 
 
-def test_a_browser_that_prints_nothing_or_cannot_start_is_told(
+def test_a_browser_that_fails_to_print_or_start_is_reported(
     store: Store, run: Run, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     for name in ("/bin/true", "/bin/no-such-browser"):

@@ -144,7 +144,7 @@ def registered(group: typer.Typer) -> Iterator[tuple[str, ...]]:
         yield from ((str(nested.name), *names) for names in registered(nested.typer_instance))
 
 
-def test_the_version_is_told(tmp_path: Path) -> None:
+def test_the_version_is_printed(tmp_path: Path) -> None:
     assert command(tmp_path, "--version").stdout.startswith("farol ")
 
 
@@ -374,7 +374,7 @@ def test_simulate_draws_from_the_workbook_last_trained_on(folder: Path, run: Run
         pointer.write_text(good)
 
 
-def test_drift_is_told_to_people_and_programs(run: Run, tmp_path: Path) -> None:
+def test_drift_is_reported_to_people_and_programs(run: Run, tmp_path: Path) -> None:
     told = run("drift", "--task", "current")
     assert "PSI" in told
     assert "(current 20" in told
@@ -392,7 +392,7 @@ def test_drift_is_told_to_people_and_programs(run: Run, tmp_path: Path) -> None:
     assert "PSI" in empty
 
 
-def test_slices_levels_and_expected_performance_are_told(run: Run) -> None:
+def test_slices_levels_and_expected_performance_are_reported(run: Run) -> None:
     part = run("drift", "--task", "current", "--window", "all", "--slice", "source=simulation")
     assert "“em risco”" in part
     assert "same-levels" not in run("drift", "--task", "next-year", "--window", "all", "--same-levels")
@@ -427,7 +427,7 @@ def test_pairs_are_reported_to_people_and_programs(run: Run, tmp_path: Path) -> 
         assert option in run("drift", "--multivariate", option, code=2)
 
 
-def test_what_turned_round_is_told_in_a_sentence(run: Run, folder: Path, tmp_path: Path) -> None:
+def test_a_reversed_column_is_described_in_a_sentence(run: Run, folder: Path, tmp_path: Path) -> None:
     """IDA handed out the other way round: each feature is as it was."""
     book = openpyxl.load_workbook(folder / "sample-workbook.xlsx")
     sheet = book[book.sheetnames[-1]]

@@ -80,7 +80,7 @@ def test_no_keys_is_said_with_what_it_means(run: Farol, tmp_path: Path) -> None:
     assert json.loads(run("keys", "list", "--format", "json")[0]) == []
 
 
-def test_a_revoked_key_stays_revoked_and_an_unknown_one_is_told(run: Farol) -> None:
+def test_a_revoked_key_stays_revoked_an_unknown_one_is_refused(run: Farol) -> None:
     prefix = run("keys", "create", "--role", "read", "--name", "x")[0][6:18]
     for _ in range(2):
         assert prefix in run("keys", "revoke", prefix)[0]
@@ -88,7 +88,7 @@ def test_a_revoked_key_stays_revoked_and_an_unknown_one_is_told(run: Farol) -> N
 
 
 @pytest.mark.parametrize("term", ["90", "0d", "d", "-1d", "1w", "90 d", "999999d"])
-def test_a_term_that_is_none_is_refused(run: Farol, tmp_path: Path, term: str) -> None:
+def test_an_invalid_term_is_refused(run: Farol, tmp_path: Path, term: str) -> None:
     assert "90d" in run("keys", "create", "--role", "read", "--name", "x", "--expires", term, code=2)[1]
     assert not list(tmp_path.iterdir())
 

@@ -161,7 +161,7 @@ def test_install_writes_a_launcher_that_opens(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("started", ["Farol.command", "Farol.desktop"])
-def test_what_is_double_clicked_starts_in_its_folder(tmp_path: Path, started: str) -> None:
+def test_a_double_click_starts_in_its_folder(tmp_path: Path, started: str) -> None:
     folder = tmp_path / AWKWARD.name
     (folder / "scripts").mkdir(parents=True)
     for name in ("Farol.command", "Farol.desktop"):

@@ -186,7 +186,7 @@ def test_a_day_that_cannot_be_is_refused(run: Run, sample_workbook: Path, day: s
     assert "day" in run("forecast", str(sample_workbook), "--at", day, code=2)
 
 
-def test_a_task_or_year_that_is_none_is_refused(run: Run, sample_workbook: Path) -> None:
+def test_an_unknown_task_or_year_is_refused(run: Run, sample_workbook: Path) -> None:
     assert "There is no task" in run("outcomes", str(sample_workbook), "--task", "nobody", code=2)
     assert "no sheet of 2031" in run("outcomes", str(sample_workbook), "--year", "2031", code=2)
     assert "no sheet of 2031" in run("forecast", str(sample_workbook), "--year", "2031", code=2)

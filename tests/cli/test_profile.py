@@ -128,7 +128,7 @@ def test_portuguese_has_no_english(run: Run, grades: Path, tmp_path: Path) -> No
         (b"PK\x03\x04\xfa", "não é um texto em UTF-8"),
     ],
 )
-def test_what_is_no_profile_is_said_without_english(run: Run, tmp_path: Path, content: bytes, said: str) -> None:
+def test_an_invalid_profile_is_described_without_english(run: Run, tmp_path: Path, content: bytes, said: str) -> None:
     (tmp_path / "school.toml").write_bytes(content)
     printed = run("profile", "check", "school.toml", code=2, locale="pt_BR")
     assert said in printed

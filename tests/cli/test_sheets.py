@@ -78,7 +78,7 @@ def test_a_sheet_without_labels_is_checked_listed_and_forecast(
     assert "does not say of any pupil whether they are at risk" in run("outcomes", file, "--year", 2025, code=2)
 
 
-def test_what_nobody_has_is_said_with_what_it_costs(run: Run, tmp_path: Path, newest: list[list[object]]) -> None:
+def test_a_missing_column_is_reported_with_its_cost(run: Run, tmp_path: Path, newest: list[list[object]]) -> None:
     file = write(tmp_path / "PEDE2025.csv", newest, lambda header: header not in ("IAN", "IEG"))
     cost = "This sheet has no value of Engagement, Adequacy to the level for any pupil."
     for command in ("list", "forecast"):

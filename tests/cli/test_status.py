@@ -30,7 +30,7 @@ def with_database(folder: Path) -> None:
     Store.open(f"sqlite:///{folder / 'data' / 'farol.db'}").close()
 
 
-def test_something_to_do_is_told_with_its_reason_and_exit_code_1(run: Run, tmp_path: Path) -> None:
+def test_something_to_do_has_its_reason_and_exit_code_1(run: Run, tmp_path: Path) -> None:
     build_site(tmp_path)
     told = run(tmp_path, code=1)
     assert "Look at the data: Changed, and not in one level, class or source alone: “Self-evaluation”" in told
@@ -51,7 +51,7 @@ def test_nothing_to_do_is_exit_code_0(run: Run, tmp_path: Path) -> None:
     assert "No model is in use yet." in run(tmp_path / "empty")
 
 
-def test_a_database_that_cannot_be_opened_is_told_of_each_model(run: Run, tmp_path: Path) -> None:
+def test_an_unusable_database_is_reported_for_each_model(run: Run, tmp_path: Path) -> None:
     put_into_use(tmp_path / "artifacts", "current")
     (tmp_path / "data").write_text("")
     assert "the model or the database cannot be read" in run(tmp_path, code=1)

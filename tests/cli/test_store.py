@@ -106,7 +106,7 @@ def test_counters_are_proven_and_mended(store: Store, run: Run) -> None:
     assert json.loads(run("store", "recount", "--format", "json"))["differences"] == []
 
 
-def test_what_cannot_be_proven_is_told_and_is_no_difference(store: Store, run: Run) -> None:
+def test_unproven_rows_are_reported_and_are_no_difference(store: Store, run: Run) -> None:
     store.write([row()])
     told = run("store", "recount")
     assert "current 2024-abc: predictions that cannot be counted again: 1. There is no version 2024-abc" in told

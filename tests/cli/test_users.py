@@ -77,7 +77,7 @@ def test_what_a_command_does_to_users_is_audited(run: Farol, tmp_path: Path) -> 
     assert told == [("", deed) for deed in deeds]
 
 
-def test_what_cannot_be_done_is_told(run: Farol) -> None:
+def test_an_impossible_action_is_explained(run: Farol) -> None:
     assert "primeiro usuário" in run(*MADE, "--role", "reader", code=2)[1]
     run(*MADE, "--role", "administrator")
     assert "único administrador" in run("users", "disable", "ana", code=2)[1]

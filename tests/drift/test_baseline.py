@@ -57,7 +57,7 @@ def test_a_slice_of_a_level_is_compared_with_that_level(bundle: Bundle) -> None:
     assert (level_of(two, "phase=3"), level_of(two, "source=api"), level_of(two, "")) == ("3", None, None)
 
 
-def test_more_older_pupils_are_told_from_other_values(bundle: Bundle) -> None:
+def test_more_older_pupils_are_distinguished_from_other_values(bundle: Bundle) -> None:
     two = of_two_levels(bundle)
     name = two.reference.features[0].feature
     # 100 of level 1 and 300 of level 5, each as in training: everything moved, and nothing did.
@@ -102,7 +102,7 @@ def test_a_slice_is_read(bundle: Bundle, text: str, part: str) -> None:
 
 
 @pytest.mark.parametrize("text", ["phase", "phase=", "=3", "gender=f", "level=3"])
-def test_what_is_no_slice_is_refused_with_what_is(bundle: Bundle, text: str) -> None:
+def test_an_invalid_slice_is_refused_with_examples(bundle: Bundle, text: str) -> None:
     with pytest.raises(InputError, match="source, class, phase, then = and a value, as in source=api"):
         parse_slice(bundle, text)
 

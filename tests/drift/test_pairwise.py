@@ -246,11 +246,11 @@ PAIR = PairDrift("IEG", "IDA", MEANINGS, 100, 900, 0.0, -0.2, 0.2, 0.6, -0.7, 0.
         ),
     ],
 )
-def test_a_change_is_told_in_words(then: float, now: float, words: str) -> None:
+def test_a_change_is_described_in_words(then: float, now: float, words: str) -> None:
     assert replace(PAIR, reference=then, value=now).words("en") == words
 
 
-def test_a_change_is_told_in_portuguese() -> None:
+def test_a_change_is_described_in_portuguese() -> None:
     words = replace(PAIR, reference=0.62, value=0.05).words("pt_BR")
     assert (
         words == "“Engajamento” e “Aprendizagem” subiam juntos (correlação 0,62); agora quase não sobem juntos (0,05)."

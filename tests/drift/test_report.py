@@ -125,7 +125,7 @@ def test_the_answers_and_their_rate_are_tested_too(bundle: Bundle) -> None:
     assert other.score.labels("en")[-1] == "no answer"
 
 
-def test_no_answer_for_many_is_told(bundle: Bundle) -> None:
+def test_no_answer_for_many_is_reported(bundle: Bundle) -> None:
     result = check(bundle, {SCORE: {50: 60, 100: 40}, PREDICTION: {0: 60, 2: 40}}, window=ALL)
     assert result.score is not None
     assert result.rate is not None
@@ -149,7 +149,7 @@ def test_missing_values_are_tested_on_their_own(bundle: Bundle) -> None:
     assert "missing" in result.alarms
 
 
-def test_values_that_training_never_had_are_told(bundle: Bundle) -> None:
+def test_values_that_training_never_had_are_reported(bundle: Bundle) -> None:
     counts = like_training(bundle, 400)
     names = [bins.feature for bins in bundle.reference.features]
     counts[OUTSIDE] = {names.index("IDA"): 40}

@@ -54,7 +54,7 @@ def test_a_shift_shows_its_band_in_shifted_features_alone(
     assert set(verdicts(report, others)) == {"none"}
 
 
-def test_what_is_stored_is_what_the_model_answers(panel: Panel, bundle: Bundle, store: Store) -> None:
+def test_stored_answers_are_those_of_the_model(panel: Panel, bundle: Bundle, store: Store) -> None:
     simulate(panel, Scorer(bundle), store, n=20, shift="severe", seed=5, now=NOW)
     scorer = Scorer(bundle)
     for row in store.stream():

@@ -57,7 +57,7 @@ def test_a_window_as_json() -> None:
         "year:0000",
     ],
 )
-def test_what_is_no_window_is_refused_with_what_is(text: str) -> None:
+def test_an_invalid_window_is_refused_with_examples(text: str) -> None:
     with pytest.raises(InputError, match="30d, 90d") as caught:
         parse_window(text, now=NOW)
     assert caught.value.problem.template == "This is not a window of time."
@@ -75,7 +75,7 @@ def test_a_window_does_not_end_before_it_begins() -> None:
 
 
 @pytest.mark.parametrize("text", ["30d@", "30d@2024-02-30", "all@yesterday"])
-def test_what_is_no_day_is_refused_with_an_example(text: str) -> None:
+def test_an_invalid_day_is_refused_with_an_example(text: str) -> None:
     with pytest.raises(InputError, match="30d@2024-06-30"):
         parse_window(text, now=NOW)
 

@@ -59,7 +59,7 @@ def test_columns_of_another_profile_and_unused_ones_add_nothing(store: Store) ->
     assert len(read_setting(store, SETTING, [])) == 2
 
 
-def test_a_site_keeps_so_many_headers(store: Store) -> None:
+def test_a_site_keeps_a_limited_number_of_headers(store: Store) -> None:
     keep_columns(store, [KeptColumn("pede", f"h{n}", "MATEMATICA", "2026-11-26") for n in range(MOST + 5)], NOW)
     assert [kept.header for kept in kept_columns(store)][:1] == ["h5"]
 

@@ -53,7 +53,7 @@ def test_an_upload_costs_no_more_than_its_length(name: str, tmp_path: Path) -> N
     assert max(sizes) <= MOST_BYTES
 
 
-def test_a_review_asks_about_so_many_headers_and_no_more(tmp_path: Path) -> None:
+def test_a_review_asks_about_a_limited_number_of_headers(tmp_path: Path) -> None:
     path = tmp_path / "PEDE2022.csv"
     path.write_bytes(_headers(3_000))
     review = read_upload(request_for(path))

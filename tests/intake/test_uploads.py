@@ -90,7 +90,7 @@ def test_a_file_keeps_its_name_and_several_are_a_folder(settings: Settings, stor
         ([(f"{n}.csv", b"x") for n in range(MOST_FILES + 1)], "too many files"),
     ],
 )
-def test_what_is_refused_leaves_nothing(
+def test_a_refused_upload_leaves_nothing(
     settings: Settings, store: Store, files: list[tuple[str, bytes]], said: str
 ) -> None:
     with pytest.raises(InputError, match=said) as refusal:
@@ -176,7 +176,7 @@ def test_a_pupil_erased_is_in_no_byte_of_the_data(settings: Settings, store: Sto
     assert find_job(store, job.id) is None
 
 
-def test_files_that_cannot_be_deleted_are_told(
+def test_files_that_cannot_be_deleted_are_reported(
     settings: Settings, store: Store, book: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     send(settings, store, book)

@@ -41,7 +41,7 @@ def test_without_conditions_everybody_is_asked_about() -> None:
     assert asked(school()).reads == ()
 
 
-def test_what_is_not_given_does_not_hold() -> None:
+def test_a_condition_on_a_missing_value_does_not_hold() -> None:
     profile = school(("region", "!=", '"South"'), ("attempts", "<", "2"))
     assert holds(profile, region="North", attempts=1.0)
     assert not holds(profile, attempts=1.0)
@@ -99,7 +99,7 @@ def test_conditions_that_no_value_meets_leave_the_example() -> None:
     assert "region" not in Inputs.of(free, free.tasks["result"]).example()
 
 
-def test_each_condition_is_told_in_both_languages() -> None:
+def test_each_condition_is_described_in_both_languages() -> None:
     profile = school(("score", "<=", "7.5"), ("region", "in", '["South", "Wales"]'), ("sex", "==", '"F"'))
     told = [(name, expected.render("en"), expected.render("pt_BR")) for name, expected in asked(profile).expected()]
     assert told == [
@@ -109,7 +109,7 @@ def test_each_condition_is_told_in_both_languages() -> None:
     ]
 
 
-def test_what_is_computed_from_the_label_holds_the_answer() -> None:
+def test_a_column_computed_from_the_label_holds_the_answer() -> None:
     source = TERMS.read_text(encoding="utf-8")
     label = 'column = "result"\noperator = "in"\nvalue = ["fail", "withdrawn"]'
     assert label in source

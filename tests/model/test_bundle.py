@@ -247,7 +247,7 @@ def test_another_format_is_refused_naming_both(path: Path) -> None:
 
 
 @pytest.mark.parametrize("source", [b"", b"{", b"[]", b"\xff", b"[" * 100_000, b'{"format": true}', b'{"format": "1"}'])
-def test_a_manifest_that_is_none_is_refused(path: Path, source: bytes) -> None:
+def test_an_invalid_manifest_is_refused(path: Path, source: bytes) -> None:
     (path / MANIFEST).write_bytes(source)
     refused(path, MANIFEST)
 

@@ -63,7 +63,7 @@ def test_a_layout_is_read_as_it_was_written(layout: CounterLayout) -> None:
 
 
 @pytest.mark.parametrize("text", ["{}", "[1]", '[["IAA"]]', '[[1,"IAA"]]', "[", "null"])
-def test_what_is_no_layout_is_refused(text: str) -> None:
+def test_an_invalid_layout_is_refused(text: str) -> None:
     with pytest.raises(ValueError, match=r"layout|JSON|Expecting"):
         read_layout(text)
 

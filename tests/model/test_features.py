@@ -83,7 +83,7 @@ def test_a_derived_column_fills_only_gaps_of_the_sheet() -> None:
     assert filled["lag"] == [-2.0, -1.0]
 
 
-def test_what_is_missing_stays_missing_through_a_chain() -> None:
+def test_missing_values_stay_missing_through_a_chain() -> None:
     unknown = features(phase=[NAN, 3.0], age=[14.0, NAN])
     assert np.isnan(unknown["lag"]).all()
     assert np.isnan(unknown["IAA"]).all()
@@ -257,7 +257,7 @@ Change = Callable[[dict[str, object]], object]
         lambda content: content.update(scales=["one"] * 4),
     ],
 )
-def test_what_is_no_preprocessing_is_refused(change: Change) -> None:
+def test_an_invalid_preprocessing_is_refused(change: Change) -> None:
     content = json.loads(Preprocessing.fit(np.eye(2), ["a", "b"], impute=True).to_json())
     change(content)
     with pytest.raises(ValueError, match=r"."):

@@ -93,7 +93,7 @@ def test_the_originals_example_is_warned_of_its_ian() -> None:
     assert codes(CURRENT, {**ORIGINAL}) == [("unusual_value", "IAN")]
 
 
-def test_a_rounding_beyond_the_range_is_told() -> None:
+def test_a_rounding_beyond_the_range_is_reported() -> None:
     values = {**ORIGINAL, "IAN": 10.005, "IPS": -0.01}
     assert codes(CURRENT, values) == [("clipped", "IPS"), ("clipped", "IAN")]
 

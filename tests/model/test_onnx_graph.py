@@ -118,7 +118,7 @@ def test_what_could_stop_the_service_is_refused(change: Callable[[Any], None]) -
     "model",
     [b"", b"\x3b", b"\x3a\x05a", b"\x3a", b"\x38\x01", b"\xff" * 12, b"\x3d\x01\x02\x03\x04", b"\x39" + b"\x01" * 8],
 )
-def test_what_is_no_model_is_refused(model: bytes) -> None:
+def test_an_invalid_model_is_refused(model: bytes) -> None:
     with pytest.raises(ValueError, match=r"\w"):
         require_safe_graph(model)
 

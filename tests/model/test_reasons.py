@@ -178,7 +178,7 @@ def test_where_a_level_is_unknown_a_value_stands_nowhere(bundle: Bundle) -> None
     ].standing == LevelComparison(3.0, 4.0, "above")
 
 
-def test_a_chance_is_told_as_a_percentage(bundle: Bundle) -> None:
+def test_a_chance_is_given_as_a_percentage(bundle: Bundle) -> None:
     chances = {name for name, derived in bundle.profile.derived.items() if derived.kind == "chance"}
     explained = explain_rows(
         Scorer(bundle), invented_columns(bundle.profile, bundle.task_spec, n=300, seed=4), np.full(300, 2024.0), 20

@@ -171,7 +171,7 @@ def test_every_part_of_a_feature_is_required(key: str) -> None:
         lambda content: content["features"][0].update(edges=["two", "three"]),
     ],
 )
-def test_what_is_no_reference_is_refused(change: Change) -> None:
+def test_an_invalid_reference_is_refused(change: Change) -> None:
     content = content_of(BINS)
     change(content)
     with pytest.raises(ValueError, match=r"."):

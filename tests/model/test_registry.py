@@ -68,7 +68,7 @@ def test_a_damaged_version_is_listed_with_what_is_wrong(models: Registry) -> Non
     assert second.problem is None
 
 
-def test_what_is_promoted_is_what_is_loaded(models: Registry) -> None:
+def test_the_promoted_version_is_loaded(models: Registry) -> None:
     older, newer = names(models)
     models.promote("current", older)
     assert models.promoted("current") == older

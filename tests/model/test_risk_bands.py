@@ -45,7 +45,7 @@ def group(
         ([NAN, 1.0, NAN, NAN], 0.4, 0.3, None, False),
     ],
 )
-def test_a_pupil_has_the_bands_of_those_of_whom_as_much_is_known(
+def test_a_pupil_has_the_bands_of_equally_known_pupils(
     row: list[float], probability: float, threshold: float, low: float | None, answered: bool
 ) -> None:
     known = support()
@@ -76,7 +76,7 @@ def test_sets_of_hidden_features_are_measured_while_they_are_few() -> None:
         [group([], [9], 0.5, (0.0, 1.0, True))],
     ],
 )
-def test_what_is_no_support_is_refused(groups: list[dict[str, object]]) -> None:
+def test_an_invalid_support_is_refused(groups: list[dict[str, object]]) -> None:
     with pytest.raises((ValueError, IndexError)):
         support(groups=groups)
 
@@ -96,7 +96,7 @@ def test_a_band_in_words() -> None:
     ("probability", "portuguese"),
     [(0.0, "0,1%"), (0.0042, "0,4%"), (0.01, "1%"), (0.614, "61%"), (0.99, "99%"), (0.9961, "99,6%"), (1.0, "99,9%")],
 )
-def test_no_risk_is_told_as_certain(probability: float, portuguese: str) -> None:
+def test_no_risk_is_presented_as_certain(probability: float, portuguese: str) -> None:
     assert risk_text(probability, "pt_BR") == portuguese
     assert risk_text(probability, "en") == portuguese.replace(",", ".")
 

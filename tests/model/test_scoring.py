@@ -189,7 +189,7 @@ def test_values_are_taken_as_the_sheets_have_them(scorer: Scorer) -> None:
 
 
 @pytest.mark.parametrize("wrong", [b"", b"not a model", "next-year"])
-def test_what_is_no_model_of_the_features_is_refused(bundles: dict[str, Bundle], wrong: bytes | str) -> None:
+def test_a_model_of_other_features_is_refused(bundles: dict[str, Bundle], wrong: bytes | str) -> None:
     source = bundles[wrong].onnx if isinstance(wrong, str) else wrong
     bundle = bundles["current"]
     with pytest.raises(BundleError, match=r"model\.onnx is not a model"):

@@ -83,7 +83,7 @@ def test_where_none_is_named_the_first_of_the_horizon_is_meant(pede: Profile) ->
     assert Tasks.of(pede, [], is_chosen=True).usual(NEXT_YEAR) == "next-year"
 
 
-def test_an_unknown_task_is_told_which_there_are(pede: Profile) -> None:
+def test_an_unknown_task_is_refused_with_the_known_ones(pede: Profile) -> None:
     tasks = Tasks.of(pede, [], is_chosen=True)
     assert tasks.known("current") == "current"
     with pytest.raises(InputError, match="one of current, next-year"):

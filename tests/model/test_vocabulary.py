@@ -260,7 +260,7 @@ def test_rows_that_do_not_count_are_neither_taught_nor_tested(panel: Panel) -> N
     assert report["n_train"] + report["n_test"] == np.count_nonzero(counts)
 
 
-def test_a_rule_on_words_is_told_in_words(panel: Panel) -> None:
+def test_a_rule_on_words_is_described_in_words(panel: Panel) -> None:
     given_away = np.where(panel.label == 1, "M", "F").astype(np.object_)
     told = replace(panel, categories={**panel.categories, "sex": given_away})
     report = json.loads(train(told, "result", quick=True).files["report.json"])

@@ -17,7 +17,7 @@ def test_a_note_is_read_as_it_was_written(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("text", [None, "no JSON", "[]", '{"path": "x"}', '{"path": 1, "sha256": "ab"}'])
-def test_a_note_that_cannot_be_read_is_none(tmp_path: Path, text: str | None) -> None:
+def test_an_unreadable_note_is_ignored(tmp_path: Path, text: str | None) -> None:
     if text is not None:
         (tmp_path / NAME).write_text(text)
     assert read_note(tmp_path) is None

@@ -93,7 +93,7 @@ def test_calibration_error_of_far_fewer_pupils_is_not_compared() -> None:
     assert compare_with_card(promised(400, 200), came(800, 400))[-1].verdict == "within"
 
 
-def test_what_is_undefined_or_not_promised_is_said() -> None:
+def test_undefined_or_unpromised_figures_are_reported() -> None:
     nothing = evaluate(np.zeros(40), np.full(40, 0.2), 0.5, seed=0, resamples=1)
     compared = {comparison.metric: comparison for comparison in compare_with_card(promised(), nothing)}
     assert (compared["roc_auc"].verdict, compared["roc_auc"].realised) == ("unknown", None)

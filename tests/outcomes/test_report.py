@@ -167,7 +167,7 @@ def test_groups_are_of_the_new_sheet_levels_of_the_forecast(report: OutcomeRepor
     assert divisions["school_type"].groups == ()
 
 
-def test_who_left_had_other_forecasts_and_it_is_said(report: OutcomeReport) -> None:
+def test_leavers_had_other_forecasts_and_the_report_says_so(report: OutcomeReport) -> None:
     leavers = report.leavers
     assert (leavers.left_n, leavers.stayed_n) == (12, 41)
     assert leavers.left is not None
@@ -190,7 +190,7 @@ def test_probabilities_and_thresholds_are_there_for_an_estimate(report: OutcomeR
     assert matched.select(matched.now == 1).student == matched.student[:20]
 
 
-def test_the_whole_is_told_without_any_pupil(report: OutcomeReport) -> None:
+def test_the_whole_is_reported_without_any_pupil(report: OutcomeReport) -> None:
     body = OutcomeReportAnswer.of(report, "en").model_dump(mode="json")
     assert (body["task"], body["year"], body["forecast_year"]) == ("next-year", 2024, 2023)
     assert "RA-" not in str(body)

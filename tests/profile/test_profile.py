@@ -75,7 +75,7 @@ limits = { pt = "Nenhum.", en = "None." }
 @pytest.mark.parametrize(
     "text", ["Retido\u200b", "Re\u00adtido", "\ufeffRETIDO", "\uff32etido", "Retido\ufe0f", "Retido \u200b "]
 )
-def test_what_nobody_sees_does_not_count_in_a_word(text: str) -> None:
+def test_invisible_characters_do_not_count_in_a_word(text: str) -> None:
     assert fold(text) == "retido"
 
 
@@ -151,7 +151,7 @@ RULE_23 = "from = 2023  # its words changed"
         ('operator = "<"', 'operator = "!="', "label.operator", "a comparison with one number"),
     ],
 )
-def test_what_is_wrong_in_a_rule_of_ages_is_named(before: str, after: str, field: str, words: str) -> None:
+def test_every_fault_in_a_rule_of_ages_is_named(before: str, after: str, field: str, words: str) -> None:
     with pytest.raises(ProfileError) as caught:
         parse_profile(ruled((before, after)), "school.toml")
     assert caught.value.where is not None
@@ -203,7 +203,7 @@ def test_a_profile_that_is_not_there_names_those_that_are(name: str) -> None:
 
 
 @pytest.mark.parametrize("source", [b"format = ", b"\xff\xfe", b"a = 1\na = 2"])
-def test_what_is_not_toml_is_refused(source: bytes) -> None:
+def test_invalid_toml_is_refused(source: bytes) -> None:
     with pytest.raises(ProfileError) as refused:
         parse_profile(source, "mine.toml")
     assert refused.value.where.file == "mine.toml"
@@ -457,7 +457,7 @@ WRONG_TERMS = [
 
 
 @pytest.mark.parametrize(("old", "new", "key", "said"), WRONG_TERMS)
-def test_what_is_wrong_in_a_profile_of_terms_is_named(old: str, new: str, key: str, said: str) -> None:
+def test_every_fault_in_a_profile_of_terms_is_named(old: str, new: str, key: str, said: str) -> None:
     source = TERMS.replace('features = ["absences", "stage"]', 'features = ["absences", "shift"]', 1)
     assert old in source
     with pytest.raises(ProfileError) as refused:
@@ -488,7 +488,7 @@ def test_without_years_or_codes_there_is_no_next_year(change: tuple[str, str], k
     assert said in str(refused.value)
 
 
-def test_the_year_is_no_source_where_there_is_none() -> None:
+def test_without_years_the_year_is_no_source() -> None:
     source = SMALL.replace('sheets = "Year {year}"\n', "", 1).replace(', "Absences {yy}"', "", 1)
     with pytest.raises(ProfileError, match="'year', which is not known"):
         parse_profile(source.encode(), "cohort.toml")

@@ -53,7 +53,7 @@ def test_the_code_is_found_however_it_is_typed(scorer: Scorer, panel: Panel, stu
     assert explain_pupil(scorer, panel, f"  {student.lower()} ").student == student
 
 
-def test_a_new_pupil_is_told_to_be_one(scorer: Scorer, panel: Panel) -> None:
+def test_a_new_pupil_is_described_as_new(scorer: Scorer, panel: Panel) -> None:
     earlier = set(panel.student[panel.year < panel.years[-1]])
     new = next(str(student) for student in panel.student[panel.year == panel.years[-1]] if student not in earlier)
     explanation = explain_pupil(scorer, panel, new)

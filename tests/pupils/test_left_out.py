@@ -44,7 +44,7 @@ def of_the_question(panel: Panel) -> NDArray[np.bool_]:
     return np.array(regions, dtype=np.bool_) & (last.numbers["attempts"] < 2)
 
 
-def test_a_list_leaves_out_of_whom_it_is_not_asked(scorer: Scorer, panel: Panel) -> None:
+def test_a_list_leaves_out_pupils_the_question_excludes(scorer: Scorer, panel: Panel) -> None:
     ranked = pupil_list(scorer, panel, Capacity(20, None), reasons=3)
     others = int(np.count_nonzero(~of_the_question(panel)))
     assert (ranked.left_out, ranked.group.n) == (others, 300 - others)

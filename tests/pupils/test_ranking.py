@@ -83,7 +83,7 @@ def test_the_range_holds_95_percent_of_what_chance_gives(probability: list[float
     assert 0 <= expected.low <= expected.high <= len(probability)
 
 
-def test_ties_with_the_last_place_are_all_shown_and_told(scorer: Scorer, panel: Panel) -> None:
+def test_ties_with_the_last_place_are_shown_and_reported(scorer: Scorer, panel: Panel) -> None:
     # The small model gives many pupils the same answer.
     every = sorted(probabilities(scorer, panel).values(), reverse=True)
     first, same = next((i, every.count(value)) for i, value in enumerate(every) if every.count(value) > 2)
@@ -133,7 +133,7 @@ def strict(bundle: Bundle, least: int) -> Scorer:
     return Scorer(answering_from(bundle, least))
 
 
-def test_whom_there_is_no_answer_for_is_named_and_not_listed(bundle: Bundle, panel: Panel) -> None:
+def test_pupils_without_an_answer_are_named_and_not_listed(bundle: Bundle, panel: Panel) -> None:
     most = len(bundle.task_spec.features)
     scorer = strict(bundle, most)
     ranked = pupil_list(scorer, panel, Capacity(5, None))
@@ -206,7 +206,7 @@ def test_the_list_opens_in_a_spreadsheet_of_the_readers_country(reasoned: PupilL
     assert first["em defasagem agora"] in {"sim", "não", ""}
 
 
-def test_what_is_written_for_people_is_read_back(reasoned: PupilList) -> None:
+def test_a_csv_for_people_is_read_back(reasoned: PupilList) -> None:
     odd = replace(reasoned, pupils=(replace(reasoned.pupils[0], student="x;=1+1"),))
     index = HeaderIndex(load_profile("pede"), 2024)
     for locale in ("pt_BR", "en"):

@@ -80,7 +80,7 @@ def test_a_list_has_its_places_and_all_who_tie_with_the_last(store: Store) -> No
     assert (exact.places.listed, exact.places.tied) == (5, 0)
 
 
-def test_everyone_is_shown_with_whom_nobody_can_answer_for(store: Store) -> None:
+def test_everyone_is_shown_also_pupils_without_an_answer(store: Store) -> None:
     fill(store, [answer("RA-1", probability=None, expected_low=None), answer("RA-2"), answer("RA-3", probability=0.1)])
     page = pupil_page(store, PROFILE, known_standings(store), ListQuery(places=1, everyone=True), ALL)
     assert [(pupil.student, pupil.rank, pupil.listed) for pupil in page.pupils] == [

@@ -85,7 +85,7 @@ def test_every_recording_is_a_new_revision(store: Store, panel: Panel, scorer: S
     assert len(set(seen)) == 3
 
 
-def test_the_last_year_of_answers_is_told(store: Store, panel: Panel, scorer: Scorer) -> None:
+def test_the_last_year_of_answers_is_returned(store: Store, panel: Panel, scorer: Scorer) -> None:
     assert latest_answers(store) is None
     forecasts = forecast_panel(scorer, panel, store, year=2023, at=THEN)
     record_answers(store, scorer, panel, forecasts)

@@ -48,7 +48,7 @@ def test_what_was_counted_without_an_answer_is_no_prediction(store: Store) -> No
     assert store.slices("current", "2024-abc", *EVER) == {"": 0}
 
 
-def test_rows_that_count_nowhere_are_stored_all_the_same(store: Store) -> None:
+def test_rows_that_count_nowhere_are_still_stored(store: Store) -> None:
     store.write([replace(row(), counted=None)])
     assert (store.total(), store.slices("current", "2024-abc", *EVER)) == (1, {})
 

@@ -37,7 +37,7 @@ def test_a_plain_postgresql_url_uses_psycopg_and_a_time_limit() -> None:
 
 
 @pytest.mark.parametrize("url", ["", "no url", "postgresql://me:s3cr3t@host:port/db", "://"])
-def test_what_is_no_url_is_refused_without_repeating_it(url: str) -> None:
+def test_an_invalid_url_is_refused_without_repeating_it(url: str) -> None:
     with pytest.raises(StoreError, match="URL cannot be read") as caught:
         Store.open(url)
     assert "s3cr3t" not in everything_told(caught.value)
@@ -135,7 +135,7 @@ def test_a_read_only_file_without_tables_is_an_error(tmp_path: Path) -> None:
         Store.open(f"sqlite:///file:{path}?mode=ro&uri=true")
 
 
-def test_a_full_disk_is_told_and_leaves_counters_equal_to_rows(sqlite_store: Store) -> None:
+def test_a_full_disk_is_reported_and_counters_equal_rows(sqlite_store: Store) -> None:
     def limit(connection: sqlite3.Connection, _entry: object) -> None:
         connection.execute("PRAGMA max_page_count = 20")
 
@@ -148,7 +148,7 @@ def test_a_full_disk_is_told_and_leaves_counters_equal_to_rows(sqlite_store: Sto
     assert sqlite_store.counts("current", "2024-abc", *EVER) == {"IAA": {1: 1}}
 
 
-def test_a_file_that_stays_locked_is_told_after_the_timeout(sqlite_url: str, tmp_path: Path) -> None:
+def test_a_file_that_stays_locked_is_reported_after_the_timeout(sqlite_url: str, tmp_path: Path) -> None:
     with Store.open(f"{sqlite_url}?timeout=0.01") as store:
         other = sqlite3.connect(tmp_path / "farol.db", isolation_level=None)
         other.execute("BEGIN IMMEDIATE")
@@ -178,7 +178,7 @@ def test_a_row_the_database_refuses_is_not_repeated_in_the_error(store: Store) -
     assert stored.label not in told
 
 
-def test_too_many_users_at_once_is_told(sqlite_store: Store) -> None:
+def test_too_many_users_at_once_is_reported(sqlite_store: Store) -> None:
     sqlite_store.engine.pool._timeout = 0.01  # type: ignore[attr-defined]  # waiting half a minute proves no more
     held = [sqlite_store.engine.connect() for _ in range(15)]
     with pytest.raises(StoreError, match="connections to the database are in use"):
@@ -200,7 +200,7 @@ def role(postgresql_url: str) -> Iterator[str]:
 
 
 @pytest.mark.postgresql
-def test_a_user_without_rights_is_told_which_are_needed(postgresql_url: str, role: str) -> None:
+def test_a_user_without_rights_learns_which_are_needed(postgresql_url: str, role: str) -> None:
     with pytest.raises(StoreError, match="may not do this") as caught:
         Store.open(postgresql_url.replace("postgres@", f"{role}@"))
     assert "Grant" in str(caught.value)
@@ -223,7 +223,7 @@ def test_a_replica_is_read_only(postgresql_url: str) -> None:
         ("/farol_", f"/unknown_{SECRET[:6]}"),
     ],
 )
-def test_a_wrong_user_or_name_is_told_without_the_password(postgresql_url: str, change: tuple[str, str]) -> None:
+def test_a_wrong_user_or_name_is_reported_without_the_password(postgresql_url: str, change: tuple[str, str]) -> None:
     with pytest.raises(StoreError, match="cannot be reached") as caught:
         Store.open(postgresql_url.replace(*change))
     assert "does not exist" in str(caught.value)
@@ -238,7 +238,7 @@ def test_a_wrong_user_or_name_is_told_without_the_password(postgresql_url: str, 
         f"postgresql://me@127.0.0.1:1/farol?password={QUOTED}",
     ],
 )
-def test_a_silent_server_is_told_without_the_password(url: str) -> None:
+def test_a_silent_server_is_reported_without_the_password(url: str) -> None:
     with pytest.raises(StoreError, match="cannot be reached") as caught:
         Store.open(url)
     assert "FAROL_DATABASE_URL" in str(caught.value)

@@ -19,7 +19,7 @@ def test_the_database_says_what_it_is(store: Store) -> None:
     assert version[0].isdecimal()
 
 
-def test_a_faulty_sqlite_is_told_only_with_several_workers(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_faulty_sqlite_is_reported_only_with_several_workers(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
     assert caution(store, 2) is None
     monkeypatch.setattr(sqlite, "SOUND", False)
     assert caution(store, 1) is None
@@ -38,7 +38,7 @@ def test_probing_a_store_changes_nothing_in_it(store: Store) -> None:
     assert [read.id for read in store.stream()] == [stored.id]
 
 
-def test_a_store_that_may_only_be_read_is_told_though_it_answers(sqlite_url: str, tmp_path: Path) -> None:
+def test_a_read_only_store_is_reported_though_it_answers(sqlite_url: str, tmp_path: Path) -> None:
     Store.open(sqlite_url).close()
     with Store.open(f"sqlite:///file:{tmp_path / 'farol.db'}?mode=ro&uri=true") as store:
         store.ping()

@@ -386,7 +386,7 @@ def test_a_note_that_cannot_be_read_opens_nothing(tmp_path: Path, content: str) 
         require_mounted(tmp_path, tmp_path / "farol.db")
 
 
-def test_a_copy_that_cannot_be_written_is_refused_all_the_same(
+def test_a_copy_that_cannot_be_written_is_still_refused(
     file: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with Store.open(url_of(file)) as store:

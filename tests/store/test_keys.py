@@ -113,7 +113,7 @@ def test_a_role_may_do_its_own_and_manage_everything(role: str, allowed: set[str
     assert {needed.value for needed in Role if Role(role).allows(needed)} == allowed
 
 
-def test_a_database_that_is_away_is_told_as_such(tmp_path: Path) -> None:
+def test_an_unreachable_database_is_reported_as_such(tmp_path: Path) -> None:
     with Store.open(f"sqlite:///{tmp_path / 'farol.db'}") as store:
         with store.engine.begin() as connection:
             connection.execute(sql("DROP TABLE api_keys"))

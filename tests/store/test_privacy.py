@@ -154,7 +154,7 @@ def test_an_age_is_counted_in_days_of_the_counters(text: str, first: date) -> No
 
 
 @pytest.mark.parametrize("text", ["", "0d", "400", "-1d", "1.5d", "100000d", "1y", "d", "４d"])
-def test_what_is_no_age_is_refused(text: str) -> None:
+def test_an_invalid_age_is_refused(text: str) -> None:
     with pytest.raises(InputError, match="400d"):
         parse_age(text, now=NOON)
 

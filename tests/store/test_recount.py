@@ -68,7 +68,7 @@ def test_simulated_predictions_are_proven_too_across_pages(
     assert (result.rows, result.differences) == (PAGE + 50, ())
 
 
-def test_whatever_is_wrong_with_a_counter_is_told_and_repaired(store: Store, artifacts: Path, current: Scorer) -> None:
+def test_every_fault_of_a_counter_is_reported_and_repaired(store: Store, artifacts: Path, current: Scorer) -> None:
     values = pupils(current, 12)
     store.write([answered(current, given) for given in values])
     store.write([answered(current, given, at=NOON + timedelta(days=1)) for given in values])

@@ -54,7 +54,7 @@ def test_the_newer_one_is_used_where_pythons_own_is_affected(monkeypatch: pytest
     assert choose(affected, "older") is affected
 
 
-def test_what_is_in_use_here_is_sound() -> None:
+def test_the_sqlite_in_use_is_sound() -> None:
     assert is_sound(sqlite3.sqlite_version_info), f"SQLite {sqlite.VERSION}: install what requirements/lock.txt lists"
     assert sqlite.SOUND
     version = sqlite3.connect(":memory:").execute("SELECT sqlite_version()").fetchone()

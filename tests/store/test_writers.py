@@ -207,7 +207,7 @@ def is_waited_for(store: Store) -> bool:
 
 
 @pytest.mark.postgresql
-def test_who_gives_up_waiting_takes_nobody_with_him(postgresql: Store) -> None:
+def test_a_caller_that_gives_up_cancels_no_other(postgresql: Store) -> None:
     async def scenario() -> None:
         writer = PipelineWriter(postgresql)
         with postgresql.exclusive() as held:

@@ -107,7 +107,7 @@ def test_the_card_says_whether_it_may_be_used_and_how(trained: Trained) -> None:
         assert portuguese.index("Pode ser usado?") < portuguese.index("O que fazer com ele") < 12_000
 
 
-def test_what_is_not_shown_is_never_called_fair(card: str) -> None:
+def test_a_hidden_division_is_never_called_fair(card: str) -> None:
     english = card.split('<article id="en"')[1]
     assert "insufficient evidence" in english
     assert "does not prove that there is no difference" in english

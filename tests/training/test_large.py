@@ -125,7 +125,7 @@ def test_hidden_features_are_learned_without_too(place: Place) -> None:
     assert drawn_rows(place.task, rows, np.random.default_rng(0)).label.size == rows.label.size
 
 
-def test_without_a_later_year_so_many_rows_are_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_without_a_later_year_large_data_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(module, "SHARD_ROWS", 400)
     two_years = Place(tmp_path, Network(pupils=500, years=2, schools=5, seed=1))
     with pytest.raises(PlanError, match="no later year"):

@@ -104,7 +104,7 @@ def test_a_newest_sheet_without_labels_serves_no_test(panel: Panel) -> None:
     assert following["plan"]["untested"][0]["serves"] is False
 
 
-def test_a_newest_sheet_filled_in_by_half_serves_all_the_same(panel: Panel) -> None:
+def test_a_half_filled_newest_sheet_still_serves(panel: Panel) -> None:
     some = (panel.year != 2024) | (np.cumsum(panel.year == 2024) <= 20)
     report = report_of(train(replace(panel, label=np.where(some, panel.label, np.nan)), "current", quick=True))
     assert (report["test_years"], report["served"]["years"]) == ([2023], [2022, 2023, 2024])
@@ -141,7 +141,7 @@ def test_rows_at_random_keep_pupils_apart(panel: Panel, task: Task) -> None:
     np.testing.assert_array_equal(again.test.place, split.test.place)
 
 
-def test_rows_at_random_are_told_and_may_be_used(panel: Panel) -> None:
+def test_rows_at_random_are_reported_and_may_be_used(panel: Panel) -> None:
     school = with_task(panel.known_in(2022), replace(CURRENT, split="rows"))
     report = report_of(train(school, "current", quick=True))
     assert (report["plan"]["split"], report["promotable"]) == ("by_rows", True)

@@ -124,7 +124,7 @@ def test_onset_and_recovery_stand_apart_in_the_report(reports: Reports) -> None:
     assert "without_ian" not in report
 
 
-def test_what_is_served_is_what_the_description_asks(reports: Reports) -> None:
+def test_the_service_answers_as_its_description_asks(reports: Reports) -> None:
     for report in reports.values():
         assert report["served"]["n"] == report["n_train"] + report["n_test"]
         assert report["plan"]["untested"] == []
@@ -136,7 +136,7 @@ def test_what_is_served_is_what_the_description_asks(reports: Reports) -> None:
     )
 
 
-def test_a_column_wholly_empty_in_training_is_told_and_survived(reports: Reports, panel: Panel) -> None:
+def test_a_column_empty_in_training_is_reported_and_survived(reports: Reports, panel: Panel) -> None:
     assert reports["next-year"]["empty_columns"] == ["IPP"]  # 2022 has none
     (ipp,) = [feature for feature in reports["next-year"]["features"] if feature["name"] == "IPP"]
     assert (ipp["missing_train"], ipp["missing_test"] < 1) == (1.0, True)
@@ -233,7 +233,7 @@ def test_training_again_in_another_process_gives_the_same_bytes(trained: Trained
     assert set(trained) == set(TASKS)
 
 
-def test_another_seed_is_told_and_changes_the_intervals(panel: Panel, reports: Reports) -> None:
+def test_another_seed_is_reported_and_changes_the_intervals(panel: Panel, reports: Reports) -> None:
     other = train(panel, "current", seed=1)
     report = json.loads(other.files["report.json"])
     assert (other.seed, report["seed"]) == (1, 1)
@@ -310,7 +310,7 @@ def test_the_card_tells_apart_the_pupils_who_get_an_answer(panel: Panel, reports
     assert sum(answered[name]["n"] for name in ("onset", "recovery")) == answered["test"]["n"]
 
 
-def test_progress_is_told_from_nothing_to_all(panel: Panel) -> None:
+def test_progress_is_reported_from_nothing_to_all(panel: Panel) -> None:
     told: list[tuple[Message, float]] = []
     train(panel, "current", progress=lambda message, fraction: told.append((message, fraction)))
     fractions = [fraction for _, fraction in told]
@@ -354,7 +354,7 @@ def test_a_test_of_one_answer_has_no_auc_and_no_use(panel: Panel) -> None:
     assert "Nobody can say whether it learned" in report["promotion"]["reasons"][0]["en"]
 
 
-def test_a_model_without_any_knowledge_is_told_and_not_used(panel: Panel, tmp_path: Path) -> None:
+def test_a_model_that_knows_nothing_is_reported_and_not_used(panel: Panel, tmp_path: Path) -> None:
     task = panel.profile.tasks["current"]
     empty = {name: np.full(panel.year.size, np.nan) for name in task.features}
     school = replace(panel, numbers={**panel.numbers, **empty})

@@ -133,7 +133,7 @@ def test_who_signed_in_is_not_sent_to_look_for_a_key(client: Client) -> None:
     assert "chave" not in answer.text.partition("<main")[2]
 
 
-def test_only_a_site_without_accounts_is_told_to_make_one(client: Client, tmp_path: Path) -> None:
+def test_only_a_site_without_accounts_is_asked_to_make_one(client: Client, tmp_path: Path) -> None:
     advice = "crie antes uma conta para você"
     sign_in(client, "ana")
     headers = {**HTML, "Accept-Language": "pt-BR"}

@@ -138,7 +138,7 @@ def test_a_key_of_other_values_is_not_made(settings: Settings, client: httpx.Cli
     assert "There is no key." in client.get(f"{PATH}/keys").text
 
 
-def test_what_is_old_is_counted_then_removed(settings: Settings, client: httpx.Client) -> None:
+def test_old_predictions_are_counted_then_removed(settings: Settings, client: httpx.Client) -> None:
     assert client.post(f"{PATH}/retention/period", data={"days": "800"}).status_code == 303
     page = client.get(f"{PATH}/retention").text
     assert "kept for 800 days" in page

@@ -198,7 +198,7 @@ FORMS = [route.path for route in ROUTES if route.method == "POST" and route.acce
 
 
 @pytest.mark.parametrize("path", FORMS)
-def test_what_is_done_and_its_line_are_never_apart(first_place: Place, path: str, tmp_path: Path) -> None:
+def test_an_action_and_its_audit_line_are_never_apart(first_place: Place, path: str, tmp_path: Path) -> None:
     sending = SENDINGS[path]
     shutil.copytree(first_place.settings.artifacts, tmp_path / "artifacts")
     shutil.copytree(first_place.settings.data, tmp_path / "data")

@@ -141,7 +141,7 @@ def test_axe_finds_nothing_on_pages_of_cases(
             assert page.evaluate("document.documentElement.scrollWidth") <= size[0], path
 
 
-def test_what_is_refused_is_read_out_and_breaks_nothing(chromium: Browser, school: tuple[str, str]) -> None:
+def test_a_refusal_is_read_out_and_breaks_nothing(chromium: Browser, school: tuple[str, str]) -> None:
     with opened(chromium, PHONE, locale="pt-BR") as page:
         page.goto(address_of(school, "case"))
         page.locator("#text").fill("ligar 98765-4321")

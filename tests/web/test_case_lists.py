@@ -73,13 +73,13 @@ def test_a_site_without_cases_says_where_they_begin(school: School) -> None:
     assert "No support is planned yet" in text_of(school.get("/meeting").text)
 
 
-def test_what_is_due_is_parted_into_mine_and_others(busy: School) -> None:
+def test_due_cases_are_parted_into_mine_and_others(busy: School) -> None:
     text = text_of(busy.get("/cases/due", bia).text)
     assert text.index("For me") < text.index("RA-3") < text.index("For others") < text.index("RA-1")
     assert "RA-4" not in pupils_in(busy.get("/cases/due", director).text)
 
 
-def test_the_sheet_says_who_gets_what_from_whom(busy: School) -> None:
+def test_the_sheet_names_pupil_support_and_owner(busy: School) -> None:
     text = text_of(busy.get("/meeting/print", bia).text)
     assert "Bia Reis talk with the family RA-3 (3C)" in text
     assert "Ms. Rosa tutoring RA-3 (3C)" in text

@@ -109,7 +109,7 @@ def test_a_second_case_of_the_year_leads_to_the_open_one(school: School) -> None
     assert school.opened() == school.opened()
 
 
-def test_a_case_outside_is_answered_as_one_that_is_none(school: School) -> None:
+def test_a_case_outside_is_answered_like_an_unknown_one(school: School) -> None:
     case = school.opened("RA-3", bia)
     never = case[:-4] + "0000"
     for path in ("", "/contacts", "/notes", "/withdrawals", "/call"):
@@ -227,7 +227,7 @@ def test_a_case_without_a_year_is_of_the_year_at_the_school(school: School) -> N
     assert year in (before, datetime.now(zone).year)
 
 
-def test_what_is_seen_and_changed_is_in_the_audit(school: School) -> None:
+def test_views_and_changes_are_in_the_audit(school: School) -> None:
     case = school.opened()
     school.get(case, leo)
     with school.store.engine.connect() as connection:

@@ -51,7 +51,7 @@ def test_lists_say_when_not_to_rely_on_them(tmp_path: Path, monkeypatch: pytest.
 
 
 @pytest.mark.parametrize(("shift", "is_told"), [(0.0, False), (4.0, True)])
-def test_what_is_told_is_the_advice_to_distrust(tmp_path: Path, shift: float, is_told: bool) -> None:
+def test_the_doubt_on_the_pages_is_the_advice_to_distrust(tmp_path: Path, shift: float, is_told: bool) -> None:
     service = Service(site(tmp_path, shift))
     service.refresh()
     look(service)

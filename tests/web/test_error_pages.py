@@ -115,7 +115,7 @@ def test_every_page_of_ours_fails_as_a_page() -> None:
         ("GET", "/monitoring/advice?window=soon", 422, "It cannot be shown like this"),
     ],
 )
-def test_what_fails_is_told_on_a_page(web: httpx.Client, method: str, path: str, status: int, title: str) -> None:
+def test_a_failure_gets_a_page(web: httpx.Client, method: str, path: str, status: int, title: str) -> None:
     page = told(web.request(method, path, headers=BROWSER), status, title)
     assert "GET /docs" not in page, "what programs are told"
     portuguese = web.request(method, path, headers=BROWSER | {"Accept-Language": "pt-BR"})
@@ -176,7 +176,7 @@ def test_an_error_page_repeats_nothing_sent_but_the_pages_choice(web: httpx.Clie
     assert f'href="{DASHBOARD}?lang=en">The page as it usually is' in page
 
 
-def test_the_length_of_a_parameter_is_told_as_a_length(web: httpx.Client) -> None:
+def test_the_length_of_a_parameter_is_described_as_a_length(web: httpx.Client) -> None:
     page = web.get(DASHBOARD, params={"window": "x" * 101}, headers=BROWSER).text
     assert "window cannot be used." in page
     assert "Expected: a text of at most 100 characters" in page
@@ -199,7 +199,7 @@ def test_without_a_key_the_browser_asks_and_the_page_says_why(locked: tuple[str,
     assert httpx.get(locked[0], timeout=30).json()["error"]["code"] == "key_needed"
 
 
-def test_a_key_that_may_not_is_told_which_may(locked: tuple[str, str]) -> None:
+def test_a_key_without_the_right_learns_which_role_has_it(locked: tuple[str, str]) -> None:
     address, key = locked
     headers = BROWSER | {"Authorization": "Basic " + base64.b64encode(f"x:{key}".encode()).decode()}
     page = told(httpx.get(address, headers=headers, timeout=30), 403, "This is not allowed")
@@ -208,7 +208,7 @@ def test_a_key_that_may_not_is_told_which_may(locked: tuple[str, str]) -> None:
     assert key not in page
 
 
-def test_who_asks_too_often_is_told_how_long_to_wait(tmp_path: Path) -> None:
+def test_frequent_requests_learn_how_long_to_wait(tmp_path: Path) -> None:
     settings = settings_in(tmp_path, rate_limit=0.001, rate_burst=1)
     with serving(settings) as address:
         assert httpx.get(address, headers=BROWSER, timeout=30).status_code == 200
@@ -240,7 +240,7 @@ def test_a_fault_of_ours_is_one_page_without_its_words(
     assert answer.headers["x-request-id"] in caplog.text
 
 
-def test_a_store_that_is_away_is_told_with_when_to_come_again(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+def test_an_unreachable_store_says_when_to_come_again(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     (tmp_path / "file").write_text("")
     settings = settings_in(tmp_path, database_url=f"sqlite:///{tmp_path / 'file' / 'farol.db'}")
     with caplog.at_level(logging.ERROR, "farol.web"), serving(settings) as address:
@@ -267,7 +267,7 @@ def test_an_error_of_another_kind_is_a_fault_of_ours(tmp_path: Path, monkeypatch
         assert "It is damaged." in told(httpx.get(address, headers=BROWSER, timeout=30), 500, "Something went wrong")
 
 
-def test_what_is_said_twice_in_a_refusal_is_shown_once() -> None:
+def test_a_repeated_text_in_a_refusal_is_shown_once() -> None:
     problem, expected = msg("No model is served for this question."), msg("one of {names}", names="current")
     refusal = ApiError(422, "input", problem, fields=[FieldProblem("task", problem, expected)], fix=expected)
     failure = failure_of(refusal)
@@ -300,7 +300,7 @@ def test_a_wrong_key_in_a_real_browser_shows_a_readable_page(
 
 
 @pytest.mark.browser
-def test_a_real_browser_gives_the_key_it_was_told(chromium: Browser, locked: tuple[str, str]) -> None:
+def test_a_real_browser_sends_the_key_it_was_given(chromium: Browser, locked: tuple[str, str]) -> None:
     known = {"username": "whatever", "password": locked[1]}
     with opened(chromium, allowed=(403,), locale="en", http_credentials=known) as page:
         page.goto(locked[0])

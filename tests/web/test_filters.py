@@ -117,7 +117,7 @@ def test_a_slice_without_predictions_says_so_and_where_to_go_on(web: httpx.Clien
 
 
 @pytest.mark.parametrize("part", ["nonsense", "phase=", "=3", "colour=red"])
-def test_what_is_no_slice_gets_a_page_that_says_what_one_is(web: httpx.Client, part: str) -> None:
+def test_an_invalid_slice_gets_a_page_with_examples(web: httpx.Client, part: str) -> None:
     answer = web.get(PAGE, params={"lang": "en", "slice": part})
     assert answer.status_code == 422
     assert "This is not a slice of the predictions." in answer.text

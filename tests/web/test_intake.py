@@ -117,7 +117,9 @@ def test_a_date_is_shown_as_its_reader_writes_it(site_web: httpx.Client, tmp_pat
         ("PEDE2024.csv", b"\x00\x01\x02" * 99, "Onde"),
     ],
 )
-def test_what_is_no_workbook_has_a_clear_answer(site_web: httpx.Client, name: str, content: bytes, said: str) -> None:
+def test_a_file_that_is_no_workbook_has_a_clear_answer(
+    site_web: httpx.Client, name: str, content: bytes, said: str
+) -> None:
     path = taken(site_web, (name, content))
     page = site_web.get(path)
     assert heading(page) in ("Corrija o arquivo e envie de novo", "Diga de que ano é o arquivo")
@@ -135,7 +137,7 @@ def test_what_is_no_workbook_has_a_clear_answer(site_web: httpx.Client, name: st
         ([("PEDE2024.csv", b"x" * 2_000_001)], "A planilha é grande demais"),
     ],
 )
-def test_what_is_not_taken_is_said_on_the_same_page(
+def test_refused_files_are_named_on_the_same_page(
     site_web: httpx.Client, files: list[tuple[str, bytes]], said: str
 ) -> None:
     answer = sent(site_web, *files) if files else site_web.post("/workbooks", files={"files": (None, "")})

@@ -87,7 +87,7 @@ def _ready(client: httpx.Client, path: str) -> bytes | None:
     return answer.content if answer.status_code == 200 else None
 
 
-def test_a_copy_that_failed_is_told_and_tried_again(
+def test_a_copy_that_failed_is_reported_and_tried_again(
     site_web: httpx.Client, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def fails(*_arguments: Any) -> Any:

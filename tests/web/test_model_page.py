@@ -68,7 +68,7 @@ def test_the_page_says_how_often_it_is_right(page: str) -> None:
     assert "A lista do teste tinha 20 de 100 alunos. Em uma lista sorteada, 4 de cada 10 terminariam" in words
 
 
-def test_new_cases_and_staying_ones_are_told_apart(page: str) -> None:
+def test_new_and_staying_cases_are_counted_apart(page: str) -> None:
     words = main_text(page)
     assert "Hoje não estão em defasagem: podem ficar 300 5 de cada 10 4 de cada 10" in words
     assert "Hoje estão em defasagem: podem continuar 300 9 de cada 10 8 de cada 10" in words

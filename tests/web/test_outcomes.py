@@ -73,7 +73,7 @@ def test_a_schools_first_questions_come_first_in_pupils(pages: httpx.Client, rep
         assert expert == "PSI" or expert in folded
 
 
-def test_of_what_there_is_none_nothing_is_asked(report: OutcomeReport) -> None:
+def test_without_cases_no_question_is_shown(report: OutcomeReport) -> None:
     reader = Reader("en", False, ZoneInfo("America/Sao_Paulo"))
     nobody = replace(report.together.evaluation, confusion=dict.fromkeys(report.together.evaluation.confusion, 0))
     none = replace(report, together=replace(report.together, evaluation=nobody, card=None), groups=())
@@ -95,7 +95,7 @@ def test_every_page_leads_there(pages: httpx.Client) -> None:
 
 
 @pytest.mark.parametrize("query", ["task=nobody", "task=next-year&year=2019", "year=next"])
-def test_what_is_not_there_is_told_on_a_page(pages: httpx.Client, query: str) -> None:
+def test_an_unknown_task_or_year_gets_a_page(pages: httpx.Client, query: str) -> None:
     answer = pages.get(f"{PAGE}?{query}")
     assert (answer.status_code, answer.headers["content-type"]) == (422, "text/html; charset=utf-8")
 

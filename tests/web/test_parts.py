@@ -114,7 +114,7 @@ def test_band_labels_do_not_overlap_beside_a_high_peak() -> None:
     ("share", "words"),
     [(0.884, "9 of 10"), (0.5, "5 of 10"), (0.97, "97 of 100"), (0.02, "2 of 100"), (1.0, "10 of 10")],
 )
-def test_a_share_is_so_many_of_ten_and_seldom_all(share: float, words: str) -> None:
+def test_a_share_is_a_count_of_ten_and_seldom_all(share: float, words: str) -> None:
     assert "{count} of {all}".format(**counted(share)) == words
 
 

@@ -193,7 +193,7 @@ def test_nothing_is_read_of_a_pupil_of_another_class(
     assert asked == [seen]
 
 
-def test_what_is_asked_for_other_classes_changes_no_count(
+def test_questions_about_other_classes_change_no_count(
     school: httpx.Client, store: Store, as_coordinator: Callable[..., None]
 ) -> None:
     """Whoever sees one class gets the same pages whatever becomes of another."""
@@ -381,7 +381,7 @@ def test_a_filter_changes_the_table_and_nothing_else(address: str, chromium: Bro
     page.close()
 
 
-def test_what_is_swapped_in_can_be_used_at_once(address: str, chromium: Browser) -> None:
+def test_swapped_content_can_be_used_at_once(address: str, chromium: Browser) -> None:
     page = chromium.new_page(locale="pt-BR")
     page.goto(f"{address}/pupils?by=all")
     page.evaluate("""() => {
@@ -459,7 +459,7 @@ def test_the_step_of_the_latest_case_is_shown(school: httpx.Client, store: Store
         connection.execute(cases.delete())
 
 
-def test_what_is_usual_sets_no_pupil_apart_in_the_list(tmp_path: Path) -> None:
+def test_usual_values_set_no_pupil_apart_in_the_list(tmp_path: Path) -> None:
     settings = settings_in(tmp_path)
     put_into_use(settings.artifacts, TASK)
     stored = [

@@ -177,7 +177,7 @@ def test_a_dashboard_without_its_store_says_so_on_a_page(broken_web: httpx.Clien
 
 
 @pytest.mark.parametrize("query", ["task=other", "window=soon", "window=%3Cscript%3E"])
-def test_what_cannot_be_used_is_told_on_a_page_and_not_repeated(web: httpx.Client, query: str) -> None:
+def test_invalid_filters_get_a_page_and_are_not_repeated(web: httpx.Client, query: str) -> None:
     answer = web.get(f"{DASHBOARD}?lang=en&{query}")
     assert answer.status_code == 422
     assert "<script>" not in answer.text
@@ -194,7 +194,7 @@ def test_a_window_of_everything_has_an_end_alone(web: httpx.Client) -> None:
     assert "<dd>until " in web.get(f"{DASHBOARD}?lang=en&window=all").text
 
 
-def test_few_predictions_are_told_from_high_figures_by_chance(web: httpx.Client) -> None:
+def test_few_predictions_are_shown_as_too_few(web: httpx.Client) -> None:
     few = web.get(f"{DASHBOARD}?lang=en&task=current").text
     assert "With fewer than 30 predictions nothing can be said about it." in few
 
@@ -258,7 +258,7 @@ def test_a_card_is_served_as_written_under_its_own_policy(web: httpx.Client) -> 
     assert "unsafe" not in policy
 
 
-def test_there_is_no_card_of_what_is_not_served(web: httpx.Client) -> None:
+def test_a_model_not_served_has_no_card(web: httpx.Client) -> None:
     answer = web.get("/models/nothing/card?lang=en")
     assert answer.status_code == 404
     assert "There is no such question here." in answer.text

@@ -78,7 +78,7 @@ def test_where_everything_is_text_a_number_as_text_is_no_news() -> None:
     assert read.notes == ()
 
 
-def test_what_is_no_number_is_missing_and_told() -> None:
+def test_an_unreadable_number_is_missing_and_reported() -> None:
     read = number_column(["a lot", True, dt.date(2020, 1, 1), dt.time(1, 2), 5.0], GRADE)
     assert values(read) == [None, None, None, None, 5.0]
     assert codes(read.notes) == {"unreadable_text": (0, 1, 2, 3)}
@@ -101,7 +101,7 @@ def test_a_column_of_whole_numbers_takes_no_fractions() -> None:
     assert codes(read.notes) == {"not_whole": (1,)}
 
 
-def test_a_value_the_programme_never_gives_is_kept_and_told() -> None:
+def test_a_value_the_programme_never_gives_is_kept_and_reported() -> None:
     read = number_column([2.5, 5.0, 6.5, "", 10.0], PEDE.columns["IAN"])
     assert values(read) == [2.5, 5.0, 6.5, None, 10.0]
     assert codes(read.notes) == {"unusual_value": (2,)}
@@ -149,7 +149,7 @@ def test_a_word_for_a_value_still_to_come_is_missing() -> None:
     assert codes(read.notes) == {"not_assessed": (0,)}
 
 
-def test_a_recoding_to_something_that_is_no_number_is_told() -> None:
+def test_a_recoding_to_a_non_number_is_reported() -> None:
     rule = Recode(pattern="x(.*)", value=None, missing=False, finding="touched")
     read = number_column(["x7", "xy"], replace(GRADE, recodes=(rule,)))
     assert values(read) == [7.0, None]
@@ -229,7 +229,7 @@ def test_few_dates_that_begin_with_the_year_stay() -> None:
     assert values(read) == [days(2015, 6, 17), days(2014, 3, 2)]
 
 
-def test_what_is_no_date_is_missing_and_told() -> None:
+def test_an_unreadable_date_is_missing_and_reported() -> None:
     read = date_column(["soon", 410.0, "", CellError("#N/A"), EMPTY_TEXT, None])
     assert values(read) == [None] * 6
     assert codes(read.notes) == {"unreadable_text": (0, 1), "error_cell": (3,), "empty_text": (4,)}
@@ -261,7 +261,7 @@ def test_words_of_a_column_without_categories_are_grouped() -> None:
 
 
 @pytest.mark.parametrize("cell", ["7,5\u200b", "\u200b7.5", "7\u200b,5", "75%\u200b"])
-def test_a_number_with_what_nobody_sees_is_read(cell: str) -> None:
+def test_a_number_with_invisible_characters_is_read(cell: str) -> None:
     assert number_column([cell], GRADE).values.tolist() == [7.5]
 
 
@@ -390,7 +390,7 @@ def test_a_code_that_lost_digits_is_named(cell: Cell) -> None:
 
 
 @pytest.mark.parametrize("cell", ["1E5", "E+05", "123456789012345678", 999999999999999.0, 10**18, "12E+5X"])
-def test_a_code_that_has_all_its_digits_is_none(cell: Cell) -> None:
+def test_a_code_with_all_its_digits_is_no_inexact_one(cell: Cell) -> None:
     assert "inexact_code" not in codes(identifier_column([cell]).notes)
 
 
@@ -410,7 +410,7 @@ def test_numbers_of_other_keyboards_are_numbers(text: str, number: float) -> Non
 
 
 @pytest.mark.parametrize("text", ["7,5\u00b2", "7\u00bd", "\u2466", "7/10", "R$ 7,5"])
-def test_what_only_looks_like_a_number_is_none(text: str) -> None:
+def test_a_text_like_a_number_is_no_number(text: str) -> None:
     assert codes(number_column([text], GRADE).notes) == {"unreadable_text": (0,)}
 
 
@@ -431,12 +431,12 @@ def test_a_date_may_be_written_in_many_ways(text: Cell) -> None:
     "cell",
     ["31 de fevereiro de 2012", "17 de jungo de 2012", "17 jan", "20121301", 2012.0, 12345.0, True, 99999, "1" * 50],
 )
-def test_a_date_that_there_is_not_is_told(cell: Cell) -> None:
+def test_an_impossible_date_is_reported(cell: Cell) -> None:
     assert codes(date_column([cell]).notes) == {"unreadable_text": (0,)}
 
 
 @pytest.mark.parametrize("cell", [41077.0, 41077, 41077.5, "41077", " 41077 "])
-def test_a_number_of_days_is_a_date_and_it_is_said(cell: Cell) -> None:
+def test_a_number_of_days_is_a_date_and_is_reported(cell: Cell) -> None:
     read = date_column([cell, "17/06/2012", dt.date(2012, 6, 17)])
     assert values(read)[0] == days(2012, 6, 17)
     assert codes(read.notes)["day_number"] == (0,)

@@ -62,7 +62,7 @@ def test_a_file_of_windows_stays_one(tmp_path: Path) -> None:
         TEXT.encode("utf-16-le") + b"\xd8",
     ],
 )
-def test_what_is_no_text_is_refused(tmp_path: Path, content: bytes) -> None:
+def test_bytes_that_are_no_text_are_refused(tmp_path: Path, content: bytes) -> None:
     with pytest.raises(WorkbookError, match="not a workbook"):
         panel_of(tmp_path, content)
 

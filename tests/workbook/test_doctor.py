@@ -33,7 +33,7 @@ def test_the_text_goes_sheet_by_sheet_and_begins_with_the_worst(panel: Panel) ->
     assert after[2].startswith("  WARNING: ")
 
 
-def test_the_same_finding_in_several_columns_is_told_once(panel: Panel) -> None:
+def test_the_same_finding_in_several_columns_is_reported_once(panel: Panel) -> None:
     text = render_text(panel, "en", rows_shown=2)
     told = "  WARNING: Formulas in these cells show an error (#N/A). They are read as empty, not as zero."
     assert f"{told}\n      IAA: 3 rows (2, 3, …)\n      IPS: 3 rows (2, 3, …)\n" in text

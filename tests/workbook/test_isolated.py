@@ -110,7 +110,7 @@ def _end_as_rust_does() -> None:
     os.abort()
 
 
-def test_an_answer_that_is_none_is_damage() -> None:
+def test_an_invalid_answer_is_damage() -> None:
     for answer in (b"", b"7", b'["tuple", ["returned", ["record", ["os:system", []]]]]'):
         assert "damaged" in str(refused(_answer_with, answer))
 

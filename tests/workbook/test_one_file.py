@@ -162,7 +162,7 @@ def test_sheets_of_several_terms_are_read_together(tmp_path: Path) -> None:
     assert read_panel(book, PROFILE).year.tolist() == [1, 1, 2, 4]
 
 
-def test_what_changed_is_told_by_the_name_of_the_term(tmp_path: Path) -> None:
+def test_a_change_is_described_by_the_name_of_the_term(tmp_path: Path) -> None:
     panel = panel_of(tmp_path, ROWS)
     messages = [finding.message.render("en") for finding in findings_of(panel, "unlinked")]
     assert messages == ["Pupils are not in the next year's sheet (2013 J)."]

@@ -81,7 +81,7 @@ def test_lists_and_records_are_named_and_read_as_empty(tmp_path: Path, column: p
 
 
 @pytest.mark.parametrize("value", [True, dt.time(7, 5), dt.timedelta(1)])
-def test_what_is_no_number_is_refused_in_a_needed_column(tmp_path: Path, value: object) -> None:
+def test_an_unreadable_number_is_refused_in_a_needed_column(tmp_path: Path, value: object) -> None:
     with pytest.raises(WorkbookError, match="does not hold numbers"):
         panel_of(tmp_path, IAA=[value] * 3)
 

@@ -253,7 +253,7 @@ def test_schools_are_kept_apart_in_the_test(tmp_path: Path) -> None:
     assert "bairro" not in profile.tasks["end"].features
 
 
-def test_headers_missing_twice_or_in_braces_are_told(tmp_path: Path) -> None:
+def test_headers_missing_twice_or_in_braces_are_reported(tmp_path: Path) -> None:
     rows = [[pupil, pupil % 9, pupil % 8, pupil % 3, pupil % 7, True] for pupil in range(60)]
     path = write_csv(tmp_path / "odd.csv", ["2a nota", "score", "score", "", "{x}", "?!"], rows)
     proposal = propose(path, "score < 4", "en")
@@ -316,7 +316,7 @@ def test_one_number_in_two_spellings_has_a_range(tmp_path: Path, value: float, e
 
 
 @pytest.mark.parametrize("odd", ["1e999", "-1e305", "1e308"])
-def test_a_number_without_end_is_none(tmp_path: Path, odd: str) -> None:
+def test_an_infinite_number_is_ignored(tmp_path: Path, odd: str) -> None:
     rows = [[f"P-{at}", odd if at == 3 else at % 9 + 0.5, at % 7] for at in range(60)]
     proposal = propose(write_csv(tmp_path / "notas.csv", ["RA", "faltas", "G3"], rows), "G3 < 4", "en")
     assert proposal.problem is None

@@ -70,7 +70,7 @@ def test_the_real_workbook_is_read_whole(real: Panel) -> None:
 
 
 @pytest.mark.real
-def test_the_quirks_of_2022_are_told_with_their_counts(real: Panel) -> None:
+def test_the_quirks_of_2022_are_reported_with_their_counts(real: Panel) -> None:
     assert [f.rows for f in findings_of(real, "blank_row")] == [(862,)]
     assert counts(real, "number_as_text", "PEDE2022") == {"Fase": 860}
     assert "IPP" in counts(real, "missing_column", "PEDE2022")
@@ -79,7 +79,7 @@ def test_the_quirks_of_2022_are_told_with_their_counts(real: Panel) -> None:
 
 
 @pytest.mark.real
-def test_the_quirks_of_2023_are_told_with_their_counts(real: Panel) -> None:
+def test_the_quirks_of_2023_are_reported_with_their_counts(real: Panel) -> None:
     assert counts(real, "age_as_date", "PEDE2023") == {"Idade": 398}
     assert counts(real, "text_date", "PEDE2023") == {"Data de Nasc": 615}
     assert counts(real, "swapped_date", "PEDE2023") == {"Data de Nasc": 399}
@@ -92,7 +92,7 @@ def test_the_quirks_of_2023_are_told_with_their_counts(real: Panel) -> None:
 
 
 @pytest.mark.real
-def test_the_quirks_of_2024_are_told_with_their_counts(real: Panel) -> None:
+def test_the_quirks_of_2024_are_reported_with_their_counts(real: Panel) -> None:
     assert counts(real, "class_as_phase", "PEDE2024") == {"Fase": 439}
     assert counts(real, "not_assessed", "PEDE2024") == {"INDE 2024": 22, "Pedra 2024": 22}
     assert sum(counts(real, "error_cell", "PEDE2024").values()) == 329
@@ -115,7 +115,7 @@ def test_ages_agree_with_the_birth_dates_that_were_swapped_back(real: Panel) -> 
 
 
 @pytest.mark.real
-def test_words_written_otherwise_are_told(real: Panel) -> None:
+def test_words_in_other_spellings_are_reported(real: Panel) -> None:
     assert counts(real, "respelled", "PEDE2023") == {"Instituição de ensino": 1}
     # Girls and boys, every level, a stone with and without its accent: of the levels, the words changed meaning too.
     assert counts(real, "respelled_between_years", "PEDE2023") == {

@@ -389,7 +389,7 @@ def test_the_sample_has_every_quirk_of_the_real_workbook(sample_workbook: Path) 
     }
 
 
-def test_what_is_odd_in_the_real_workbook_is_odd_in_the_sample(sample_workbook: Path, real_workbook: Path) -> None:
+def test_the_sample_has_the_oddities_of_the_real_workbook(sample_workbook: Path, real_workbook: Path) -> None:
     assert findings(real_workbook) == findings(sample_workbook)
 
 

@@ -56,14 +56,14 @@ def test_the_first_spelling_wins_then_the_fuller_column(tmp_path: Path) -> None:
     assert values(read(tmp_path, [header, *rows]), "MATEMATICA") == [5.0, 5.0, None]
 
 
-def test_a_header_twice_that_nobody_reads_is_told(tmp_path: Path) -> None:
+def test_a_header_twice_that_nobody_reads_is_reported(tmp_path: Path) -> None:
     header, row = pupils(1)
     rows = [[*header, "Destaque IPV", "destaque  ipv"], [*row, "x", "x"]]
     finding = only(read(tmp_path, rows), "duplicate_header")
     assert (finding.column, finding.count) == ("Destaque IPV", 2)
 
 
-def test_empty_unknown_and_nameless_columns_are_told(tmp_path: Path) -> None:
+def test_empty_unknown_and_nameless_columns_are_reported(tmp_path: Path) -> None:
     rows = pupils(1, {"Cor": ["azul"], "Cf": [None], "IPP": [None]})
     panel = read(tmp_path, [[*rows[0], None, None, "Cg"], [*rows[1], "x", None, 1.0]])
     assert only(panel, "unknown_column").column == "Cor"
@@ -132,7 +132,7 @@ def test_of_a_log_only_the_rows_of_a_task_are_read(tmp_path: Path) -> None:
     assert values(needing(tmp_path, other, SheetNeeds(pupils=False, task="current")), "IAA") == [7.0]
 
 
-def test_a_header_that_fits_but_for_signs_is_read_and_told(tmp_path: Path) -> None:
+def test_a_header_that_fits_but_for_signs_is_read_and_reported(tmp_path: Path) -> None:
     rows = pupils(2, {"Mat.": [4.0, 5.0], "Fase_ideal": [3, 3]}, without=["Matem", "Fase ideal"])
     panel = read(tmp_path, rows)
     assert values(panel, "MATEMATICA") == [4.0, 5.0]

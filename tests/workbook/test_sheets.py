@@ -114,7 +114,7 @@ def test_the_format_is_known_by_the_content_not_the_extension(tmp_path: Path) ->
 FAILED: Mapping[str, Rows] = {"PEDE2022": [["RA", "IAA"], ["RA-1", "#N/A"], ["RA-2", None], ["RA-3", "#DIV/0!"]]}
 
 
-def test_failed_formulas_are_told_from_empty_cells(tmp_path: Path) -> None:
+def test_failed_formulas_are_distinguished_from_empty_cells(tmp_path: Path) -> None:
     column = [row[1] for row in read(write_xlsx(tmp_path / "a.xlsx", FAILED))["PEDE2022"]]
     assert column == ["IAA", CellError("#N/A"), "", CellError("#DIV/0!")]
 
@@ -301,7 +301,7 @@ def test_two_sheets_of_one_year_are_refused(tmp_path: Path) -> None:
     assert "of the year 2022" in said
 
 
-def test_what_is_not_there_or_empty_or_closed_says_so(tmp_path: Path) -> None:
+def test_missing_empty_and_closed_ones_say_so(tmp_path: Path) -> None:
     assert "no such file" in refused(tmp_path / "a.xlsx")
     (tmp_path / "a.xlsx").touch()
     assert "file is empty" in refused(tmp_path / "a.xlsx")

@@ -164,7 +164,7 @@ def digits(code: str) -> str:
         str.lower,
     ],
 )
-def test_damaged_codes_link_as_before_and_it_is_said(tmp_path: Path, damage: Callable[[str], str]) -> None:
+def test_damaged_codes_link_as_before_and_are_reported(tmp_path: Path, damage: Callable[[str], str]) -> None:
     panel = damaged_sample(tmp_path / "damaged.xlsx", damage)
     assert links(panel) == LINKED
     folded = only(panel, "folded_code")

@@ -53,7 +53,7 @@ def test_findings_name_sheet_row_column_gravity_and_remedy(tmp_path: Path) -> No
     assert str(finding.action) == "They are read as empty, not as zero."
 
 
-def test_errors_in_columns_that_are_not_read_are_told_too(tmp_path: Path) -> None:
+def test_errors_in_columns_that_are_not_read_are_reported_too(tmp_path: Path) -> None:
     finding = only(read(tmp_path, pupils(3, {"Cg": [1.0, "#REF!", 2.0]})), "error_cell")
     assert (finding.column, finding.rows, finding.severity) == ("Cg", (3,), "info")
 
@@ -143,13 +143,13 @@ def test_swapped_birth_dates_are_swapped_back(tmp_path: Path) -> None:
     assert only(panel, "swapped_date").rows == (2,)
 
 
-def test_a_column_that_most_pupils_lack_is_told(tmp_path: Path) -> None:
+def test_a_column_that_most_pupils_lack_is_reported(tmp_path: Path) -> None:
     panel = read(tmp_path, pupils(3, {"Inglês": [None, 5.0, None]}))
     assert only(panel, "mostly_missing").rows == (2, 4)
     assert findings_of(read(tmp_path, pupils(2, {"Inglês": [None, 5.0]})), "mostly_missing") == []
 
 
-def test_rows_whose_lag_contradicts_the_phases_are_told_and_kept(tmp_path: Path) -> None:
+def test_rows_with_a_contradictory_lag_are_reported_and_kept(tmp_path: Path) -> None:
     panel = read(tmp_path, pupils(2, {"Defas": [-1, 0]}))
     assert panel.label.tolist() == [1.0, 0.0]
     finding = only(panel, "lag_contradiction")
@@ -237,7 +237,7 @@ def test_text_in_an_unneeded_column_does_not_stop_the_reading(tmp_path: Path) ->
     assert only(panel, "unreadable_text").column == "Nº Av"
 
 
-def test_the_quirks_of_texts_are_told_by_their_own_codes(tmp_path: Path) -> None:
+def test_the_quirks_of_texts_are_reported_by_their_own_codes(tmp_path: Path) -> None:
     rows = pupils(
         4,
         {
@@ -286,7 +286,7 @@ def test_formulas_of_a_whole_last_column_are_named(tmp_path: Path) -> None:
     assert only(panel, "uncalculated").rows == (2, 3)
 
 
-def test_words_apart_only_by_what_nobody_sees_are_one(tmp_path: Path) -> None:
+def test_words_differing_in_invisible_characters_are_one(tmp_path: Path) -> None:
     rows = pupils(
         4, {"Turma": ["7A", "7A\u200b", "\uff17A", "7A"], "G\u00eanero": ["Menina\u200b", "Menina", "Menina", "MENINA"]}
     )

@@ -33,7 +33,7 @@ def test_a_number_is_read_with_comma_or_dot(text: str, number: float) -> None:
 
 
 @pytest.mark.parametrize("text", ["", "-", ",", "7 8", "7,5,1", "nan", "inf", "1_000", "0x10", "٣", "7%", "INCLUIR"])
-def test_what_is_no_plain_number_is_not_made_one(text: str) -> None:
+def test_only_a_plain_number_becomes_a_number(text: str) -> None:
     assert parse_number(text) is None
 
 
@@ -42,7 +42,7 @@ def test_comma_and_dot_mean_the_same(text: str) -> None:
     assert parse_number(text) == parse_number(text.replace(".", ",")) == float(text)
 
 
-def test_a_decimal_comma_is_told_from_a_decimal_point() -> None:
+def test_a_decimal_comma_is_distinguished_from_a_decimal_point() -> None:
     assert [has_decimal_comma(text) for text in ("7,5", "7.5", "1.234,5", "1,234.5", "7")] == [
         True,
         False,

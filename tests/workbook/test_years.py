@@ -140,7 +140,7 @@ def test_a_year_of_two_digits_is_of_the_nearer_century() -> None:
     assert years == [2024, 1999]
 
 
-def test_another_year_than_the_name_says_is_told(tmp_path: Path) -> None:
+def test_another_year_than_the_name_says_is_reported(tmp_path: Path) -> None:
     path = write_xlsx(tmp_path / "book.xlsx", {"PEDE2023": pupils(3)})
     panel = read_panel(path, PEDE, needs=SheetNeeds(year=2024))
     assert panel.years == (2023,)
