@@ -1,1 +1,1 @@
-"""What Farol measures of itself, each against a named rival or floor: `python -m benchmarks.NAME`."""
+"""Measurements of Farol, each against a named rival or floor: `python -m benchmarks.NAME`."""

@@ -1,4 +1,4 @@
-"""What reading makes of damaged workbooks: counts by kind of damage and format, from the tests' own kinds.
+"""The result of reading damaged workbooks: counts by kind of damage and format, from the tests' own kinds.
 
     python -m benchmarks.damage [--each 10] [--formats xlsx csv]
 

@@ -1,4 +1,4 @@
-"""What hostile input costs, and what others notice of it.
+"""The cost of hostile input, and its effect on other requests.
 
     python -m benchmarks.growth [--units N]
 

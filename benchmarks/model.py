@@ -1,4 +1,4 @@
-"""What the forecast of next year is worth, and what was tried for it: every figure of docs/model.md.
+"""The worth of next year's forecast, and the attempts to improve it: every figure of docs/model.md.
 
     python benchmarks/model.py WORKBOOK [--rules] [--tried] [--seeds 5]
 

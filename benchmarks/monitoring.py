@@ -1,4 +1,4 @@
-"""What monitoring costs: PSI from rows against its rivals, and a drift report over HTTP with ten million predictions.
+"""The cost of monitoring: PSI from rows against its rivals, and a drift report over HTTP with ten million predictions.
 
     python -m benchmarks.monitoring [--rows 1000000] [--predictions 10000000] [--peers PYTHON …] [--only rows|http]
 

@@ -1,4 +1,4 @@
-"""What the peers say of given samples. Run by the benchmarks, under the Python of an environment that has them.
+"""The answers of the peers for given samples. Run by the benchmarks, under the Python of an environment that has them.
 
     PYTHON benchmarks/peers.py alarms SAMPLES.npz FEATURE … [--evidently=40] [--nannyml=100]
     PYTHON benchmarks/peers.py together SAMPLES.npz FEATURE … [--nannyml=100]

@@ -1,4 +1,4 @@
-"""What each installed library takes on the disk, without bytecode and without what it pulls in; the largest first.
+"""The size of each installed library on the disk, without bytecode and without its dependencies; the largest first.
 
 `.venv/bin/python -m scripts.sizes` after `make test`: these are the figures of docs/dependencies.md.
 """

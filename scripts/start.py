@@ -1,4 +1,4 @@
-"""What a double click on Farol.command, Farol.bat or Farol.desktop runs: set up Farol if need be, then open its pages.
+"""A double click on Farol.command, Farol.bat or Farol.desktop runs this: set up Farol if need be, then open its pages.
 
 It needs a Python and nothing else, so it is plain enough for an old one to read and to say that it is too old. Where
 there is a bash of this century, `scripts/setup.sh run` sets up, as `make run` does. Elsewhere (Windows, macOS as it

@@ -1,4 +1,4 @@
-"""What is thrown at Farol by the fuzz tests and by `benchmarks/fuzz.py`: one request, one damaged bundle."""
+"""The inputs of the fuzz tests and of `benchmarks/fuzz.py`: one request, one damaged bundle."""
 
 from __future__ import annotations
 

@@ -38,7 +38,7 @@ CARD: Mapping[str, object] = {
     "served": {"years": [2022]},
     "test_years": [2022],
 }
-"""What the cards of these tests promise; their models learned from 2022 alone."""
+"""The promises on the cards of these tests; their models learned from 2022 alone."""
 
 
 def promoted(artifacts: Path, task: str = "next-year", *, seed: int = 0, last_year: int = 2022) -> Scorer:

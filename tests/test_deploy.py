@@ -1,4 +1,4 @@
-"""What deploy/ promises, as far as it shows without an init system and a container engine."""
+"""The promises of deploy/, as far as they show without an init system and a container engine."""
 
 from __future__ import annotations
 

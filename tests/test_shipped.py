@@ -1,4 +1,4 @@
-"""What compose.yaml, the image and the units of systemd set is started for real, and found closed."""
+"""The settings of compose.yaml, the image and the units of systemd are started for real, and found closed."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What is kept of people is kept on SQLite and on a real PostgreSQL."""
+"""Data of people is kept on SQLite and on a real PostgreSQL."""
 
 from tests.postgresql import postgresql_server, postgresql_url, store, url
 

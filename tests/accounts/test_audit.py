@@ -1,4 +1,4 @@
-"""What somebody did is kept, the newest first, also for one pupil."""
+"""Actions of users are kept, the newest first, also for one pupil."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the site decides is kept, and what was never decided has its default."""
+"""Decisions of the site are kept; a setting that nobody decided has its default."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Who may do what, who sees which pupils, and that every answer has its reason."""
+"""The rights of each role, the pupils that each user sees, and the reason of every refusal."""
 
 from __future__ import annotations
 

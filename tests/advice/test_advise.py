@@ -1,4 +1,4 @@
-"""What is advised, and why: each kind where it belongs, and only there."""
+"""Each kind of advice with its reasons, where it belongs and only there."""
 
 from __future__ import annotations
 

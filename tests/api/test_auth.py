@@ -1,4 +1,4 @@
-"""Who may ask: every route against every role, names, other sites, how often; and what is never written down."""
+"""Access: every route against every role, names, other sites, rates; and secrets are never written down."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a worker of the service does by itself: on both databases, with real processes and a real receiver."""
+"""The background work of a service: on both databases, with real processes and a real receiver."""
 
 from __future__ import annotations
 

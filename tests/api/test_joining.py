@@ -1,4 +1,4 @@
-"""What is written in one turn of the loop leaves in one piece, whole and in order."""
+"""Pieces written in one turn of the loop leave together, whole and in order."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What is logged, in both forms, and what never is."""
+"""The lines of the log, in both forms, and the values that are never logged."""
 
 from __future__ import annotations
 

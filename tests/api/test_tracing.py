@@ -1,4 +1,4 @@
-"""What a real OpenTelemetry receiver gets of real requests, decoded with OpenTelemetry's own protobuf."""
+"""A real OpenTelemetry receiver gets real requests, decoded with OpenTelemetry's own protobuf."""
 
 from __future__ import annotations
 

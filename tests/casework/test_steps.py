@@ -1,4 +1,4 @@
-"""Whatever people do with a case, its history leads to its state; it is late exactly when it is open and overdue."""
+"""The history of a case always leads to its state. A case is late exactly when it is open and overdue."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What each command asks of a sheet: what its task needs, and no more."""
+"""Each command needs of a sheet only the columns of its task."""
 
 from __future__ import annotations
 

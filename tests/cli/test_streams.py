@@ -65,7 +65,7 @@ def test_every_command_speaks_in_every_encoding(folder: Path, encoding: str) -> 
 
 
 ACTING = "\x1b[31m\x9b\x07\u202e\u2066\u200f"
-"""What colours a terminal, rings, and turns the direction of what stands behind it."""
+"""Signs that colour a terminal, ring, or turn the direction of the text after them."""
 
 
 def test_no_name_acts_on_the_terminal(folder: Path, sample_workbook: Path) -> None:

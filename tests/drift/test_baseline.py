@@ -1,4 +1,4 @@
-"""What a window is compared with: other pupils told from other answers."""
+"""The rows that a window is compared with: other pupils are distinguished from other answers."""
 
 from __future__ import annotations
 

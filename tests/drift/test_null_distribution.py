@@ -1,4 +1,4 @@
-"""What chance alone gives."""
+"""The figures that chance alone gives."""
 
 from __future__ import annotations
 

@@ -101,7 +101,7 @@ def cut_power(service: Service) -> None:
 
 
 CHANGES: tuple[Kill, ...] = (remove_log, remove_index, remove_both, remove_file, replace_file, cut_power)
-"""What may become of the three files of an SQLite database under a running service."""
+"""The changes that the three files of an SQLite database may meet under a running service."""
 
 
 def kills(service: Service) -> tuple[Kill, ...]:

@@ -19,7 +19,7 @@ from tests.waiting import eventually
 
 COMMAND = "from farol.cli import main; main()"
 BROKEN = (OSError, HTTPException)
-"""What a caller sees of a server that was killed."""
+"""The errors that a caller sees when a server was killed."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,4 +1,4 @@
-"""Whatever is killed, removed or replaced at whatever moment: what was acknowledged is stored once.
+"""Any part may be killed, removed or replaced at any moment: an acknowledged prediction is stored once.
 
 And the counters are what the rows say.
 

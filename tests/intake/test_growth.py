@@ -1,4 +1,4 @@
-"""What is sent costs no more than its bytes to look at and to mark, and what is kept of it is small."""
+"""An upload costs no more than its bytes to look at and to mark, and the stored part of it is small."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the reader sees of a workbook: every format, every damage, and no way to take the service along."""
+"""The reader's view of a workbook: every format, every damage, and no way to take the service along."""
 
 from __future__ import annotations
 

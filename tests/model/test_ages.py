@@ -1,4 +1,4 @@
-"""What the rule of ages says of next year: counted by hand from months, and never knowing a rule that came later."""
+"""The rule of ages for next year, counted by hand from months. It never knows a rule that came later."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Of whom a question is asked: conditions on words, numbers, the year and what is computed from them."""
+"""Conditions decide which pupils a question is for: on words, numbers, the year and derived columns."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What is counted stands where its layout says, and counts of different layouts add up."""
+"""Counts stand where their layout says, and counts of different layouts add up."""
 
 from __future__ import annotations
 

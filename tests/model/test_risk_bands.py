@@ -1,4 +1,4 @@
-"""What a probability is worth by what is known of a pupil, in numbers and words."""
+"""A probability means as much as is known of the pupil, in numbers and words."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What answers were worth in training: shares that rise with the probability, by hand and as scikit-learn has them."""
+"""The worth of answers in training: shares that rise with the probability, by hand and as scikit-learn has them."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What could be expected before a sheet was there stands beside what came true of the very same pupils."""
+"""The estimate made before a sheet was there stands beside the outcomes of the very same pupils."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Of whom a question is not asked, by the conditions of its task: left out of lists and forecasts, and said."""
+"""Pupils whom a task's conditions exclude are left out of lists and forecasts, and the output says so."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What is sent again under the same key is stored once, whoever sends it, and whenever."""
+"""A prediction sent again under the same key is stored once, whoever sends it, and whenever."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What gives the answer away, a column or a sum of columns, is found and named; honest columns are not accused."""
+"""Columns and sums of columns that give the answer away are found and named. Honest columns are not accused."""
 
 from __future__ import annotations
 

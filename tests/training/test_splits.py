@@ -1,4 +1,4 @@
-"""Whatever years there are, the best test that they allow is made, and said to be what it is."""
+"""The best test that the years allow is made, and the report says which one it is."""
 
 from __future__ import annotations
 

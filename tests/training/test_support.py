@@ -1,4 +1,4 @@
-"""What an answer is worth is measured for pupils of whom as much is known; where it says nothing it is no answer."""
+"""The worth of an answer is measured on equally known pupils. An answer that says nothing is not given."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Whoever may see class 3B learns nothing of 3C, by no route: pages, exports, prints, searches, jobs, forms, the API.
+"""A user who sees class 3B learns nothing of 3C by any route: pages, exports, prints, searches, jobs, forms, the API.
 
 Two sites are the same but for one thing: in the second there is no class 3C. A coordinator of 3B asks both the same, on
 every route that the application has. The answers must be the same, byte for byte but for what each request changes. So
@@ -289,7 +289,7 @@ def addresses(path: str) -> list[str]:
 
 
 CHANGING = re.compile(r"\b[0-9a-f]{32}\b|\b\d{1,2}:\d\d(?::\d\d(?:\.\d+)?)?\b|\b[0-9a-f-]{36}\b")
-"""What changes at each request beside nonces: the request's id, the time of the day, ids that are made."""
+"""The parts that change at each request beside nonces: the request's id, the time of the day, new ids."""
 
 
 def told(answer: httpx.Response) -> tuple[int, str, str]:

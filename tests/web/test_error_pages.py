@@ -1,4 +1,4 @@
-"""What a browser sees when something fails; programs keep the one shape."""
+"""A browser gets a page when something fails; programs keep the one shape."""
 
 from __future__ import annotations
 

@@ -40,7 +40,7 @@ PASSWORD = "quatro palavras bem longas"
 HEAVIEST = 200_000
 """Bytes of a page with all that it loads, uncompressed."""
 MOST_SHEETS = 8
-"""Of paper, for a page of a school of a thousand pupils."""
+"""Bytes of paper, for a page of a school of a thousand pupils."""
 FOR_PAPER = {"/pupils/print", "/meeting/print"}
 """Sheets for each class: as many as there are classes."""
 FILLED = {

@@ -1,4 +1,4 @@
-"""What the pages say, asked over HTTP of a real server."""
+"""The pages, read over HTTP from a real server."""
 
 from __future__ import annotations
 

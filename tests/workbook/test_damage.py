@@ -1,4 +1,4 @@
-"""Whatever happens to a workbook, its values stay, or a finding names the place, or one error says what to do."""
+"""Whatever happens to a workbook, its values stay, or a finding names the place, or one error says how to mend it."""
 
 from __future__ import annotations
 

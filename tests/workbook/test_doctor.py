@@ -1,4 +1,4 @@
-"""What is odd, told to people in their language and to machines in JSON."""
+"""Oddities are described to people in their language and to machines in JSON."""
 
 from __future__ import annotations
 

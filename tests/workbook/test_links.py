@@ -1,4 +1,4 @@
-"""What is odd between a year's sheet and the next one's is named, with the rows."""
+"""Contradictions between a year's sheet and the next one's are named, with the rows."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the markup of a sheet tells and its reader does not."""
+"""Facts in the markup of a sheet that its reader does not give."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a spreadsheet shows a number as does not change what it is read as, or a finding says so."""
+"""The format that shows a number does not change its value, or a finding says so."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the sample workbook promises: the real one's shape, its quirks, and stories that are true."""
+"""The promises of the sample workbook: the real one's shape, its quirks, and stories that are true."""
 
 from __future__ import annotations
 

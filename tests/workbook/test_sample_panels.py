@@ -1,4 +1,4 @@
-"""What the panels of invented pupils promise: the same everywhere, whole, and the pupils of the sample workbook."""
+"""The promises of the invented panels: the same everywhere, whole, and the pupils of the sample workbook."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What is sent between processes comes as it was, and is data alone: nothing else is made of it."""
+"""Data sent between processes comes as it was, and is data alone: nothing else is made of it."""
 
 from __future__ import annotations
 
