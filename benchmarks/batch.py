@@ -210,7 +210,7 @@ def line(name: str, rows: int, took: list[Took], base: list[Took], extra: str = 
 
 
 def main() -> None:
-    """Run what was asked for and print it."""
+    """Run the parts asked for and print them."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--rows", type=int, nargs="+", default=[1_000_000])
     parser.add_argument("--rounds", type=int, default=3)

@@ -338,7 +338,7 @@ def turned_pairs(of: Population, simulations: int, seed: int) -> None:
             for n in TURNED_AT:
                 rows = rng.integers(0, of.n, n)
                 matrix = turned(of.matrix[rows], of.names.index(second))
-                # What is said of two features does not depend on the others: without them it is only said sooner.
+                # The verdict on two features does not depend on the others: without them it only comes sooner.
                 both = np.where(np.isin(of.names, (first, second)), matrix, np.nan)
                 pairs = {(pair.first, pair.second): pair for pair in pairwise(drawn.bundle, both).pairs}
                 pair = pairs.get((first, second)) or pairs[second, first]

@@ -189,7 +189,7 @@ def _fitted(inputs: NDArray[np.float32], label: NDArray[np.float32]) -> xgboost.
 
 
 def main() -> None:
-    """Run what was asked for."""
+    """Run the parts asked for."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--pupils", type=int, default=2_500_000)
     parser.add_argument("--years", type=int, default=4)

@@ -33,7 +33,7 @@ CARD = 400
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Year:
-    """What was said of the pupils of a year, and what came true."""
+    """The forecasts for the pupils of a year, and the outcomes."""
 
     label: Floats
     probability: Floats

@@ -73,7 +73,7 @@ def main() -> None:
 
 
 class Bench:
-    """Trained models, and how to start what is measured."""
+    """Trained models, and how to start the measured servers."""
 
     def __init__(self, folder: Path, seconds: int, rounds: int, postgresql: str | None) -> None:
         self.folder, self.seconds, self.rounds, self.postgresql = folder, seconds, rounds, postgresql

@@ -199,7 +199,7 @@ def prove(report: dict[str, Any], whole: Panel, support: Mapping[str, Any]) -> N
 
 
 def answered(task: Task, support: Mapping[str, Any], matrix: Floats, probability: Floats) -> Mask:
-    """Of whom enough is known for an answer."""
+    """The pupils who get an answer."""
     return Support.of(support, task.features, task.hidden).judge(matrix, probability).answered
 
 

@@ -78,7 +78,7 @@ def placeholders(text: str) -> set[str]:
 
 
 def problems() -> Iterator[str]:
-    """What is wrong with the catalogue, one line each; nothing when it is complete."""
+    """The faults of the catalogue, one line each; none when it is complete."""
     catalog, clashes = merged()
     yield from clashes
     translated = {str(m.id): str(m.string) for m in catalog if m.id}

@@ -114,7 +114,7 @@ def _register() -> None:
             return True
         return not is_a_rule(case.operation.path, response.status_code, response.json())
 
-    # The schema is that of one line; so is what is sent, and so must be what comes back.
+    # The schema is that of one line, so one line is sent, and one line must come back.
     @schemathesis.serializer("application/x-ndjson")
     def line_of(_context: Any, value: Any) -> bytes:
         return json.dumps(value).encode() + b"\n"

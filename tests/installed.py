@@ -10,5 +10,5 @@ FAROL = Path(sys.executable).with_name("farol")
 
 
 def environment_with(**given: str) -> dict[str, str]:
-    """Of this process, without the developer's settings, and what is given."""
+    """The environment of this process without the developer's settings, and the given variables."""
     return {name: value for name, value in os.environ.items() if not name.startswith("FAROL_")} | given

@@ -249,7 +249,7 @@ def test_each_row_that_was_not_stored_says_so(
     assert entries[2]["error"]["code"] == "store"
     ids = [entry["answer"]["prediction_id"] for entry in entries if entry["answer"]]
     assert {row.id for row in stored(settings)} == set(ids)
-    # Sent again under the same key: what is stored comes back, what is not is stored now.
+    # Sent again under the same key: stored rows come back, the others are stored now.
     again = client.post("/predict/batch", json=rows, headers={"Idempotency-Key": "once"}).json()
     assert statuses(again) == [200, 200, 200, 422, 200, 200]
     assert [entry["replayed"] for entry in again] == [True, True, False, False, True, True]

@@ -238,7 +238,7 @@ def test_no_route_costs_more_than_the_length_of_what_it_is_sent(app_and_client: 
     for method, path in routes(app):
         all_at_once(app, method, path, 100)
         small, large = (all_at_once(app, method, path, size) for size in (500, 4_000))
-        if large > 2 * GROWTH * small:  # what is looked up meanwhile differs; a square would be 64 times
+        if large > 2 * GROWTH * small:  # look-ups meanwhile differ; a square would be 64 times
             costly[method, path] = small, large
     assert not costly
 
@@ -312,7 +312,7 @@ def test_no_body_costs_more_than_its_length_on_any_route(app_and_client: tuple[A
 
 
 def test_what_callers_invent_is_not_kept_in_memory(app_and_client: tuple[Any, Client]) -> None:
-    """What is remembered of languages, routes and names is short, whatever came: 60 kB of each, 60 times."""
+    """The memory of languages, routes and names stays short, whatever came: 60 kB of each, 60 times."""
     app, _ = app_and_client
     numbers = count()
 

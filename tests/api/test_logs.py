@@ -121,7 +121,7 @@ def test_the_same_fault_is_logged_once_a_second_others_at_once() -> None:
     assert all(told("POST /predict 200", logging.INFO) for _ in range(3))
     now = 101.0
     assert [told("The disk is full.") for _ in range(2)] == [True, False]
-    for number in range(1_000):  # what is remembered stays small
+    for number in range(1_000):  # the memory stays small
         assert told(f"fault {number}")
     assert len(repeats._told) <= 256
 

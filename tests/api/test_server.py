@@ -137,7 +137,7 @@ def cut_off_after(port: int, begin: bytes, piece: bytes) -> int:
 
 
 def test_a_trailer_is_no_header(port: int) -> None:
-    """Else it would come to be one while the request is being answered: `X-API-Key`, say."""
+    """Otherwise it would become one while the request is being answered: `X-API-Key`, say."""
     body = b"2\r\n{}\r\n0\r\nX-Request-ID: from-the-trailer\r\n\r\n"
     begin = CHUNKED.replace(b"POST /health", b"POST /predict").replace(b"\r\n\r\n", b"\r\nConnection: close\r\n\r\n")
     assert b"from-the-trailer" not in sent(port, begin + body)
@@ -173,7 +173,7 @@ def hasty(trained: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[i
     ids=["nothing", "a letter", "headers", "no body", "half a body", "no last chunk"],
 )
 def test_who_sends_nothing_more_is_cut_off(hasty: int, begin: bytes) -> None:
-    sent(hasty, begin)  # TimeoutError where the server goes on waiting
+    sent(hasty, begin)  # TimeoutError where the server still waits
 
 
 def test_who_sends_a_byte_now_and_then_is_cut_off(hasty: int) -> None:

@@ -364,7 +364,7 @@ def test_a_receiver_that_refuses_and_its_return_are_logged_once(
     told = [record.getMessage() for record in caplog.records if record.levelno >= logging.WARNING]
     assert [path for path, _, _ in received.requests] == ["/v1/traces"] * 4
     assert ["answers 302" in told[0], "again" in told[1]] == [True, True]
-    assert told[2:] == ["full 2", "full 3"], "what is dropped is news only while the receiver is there"
+    assert told[2:] == ["full 2", "full 3"], "dropped spans are news only while the receiver is there"
 
 
 def test_stopping_does_not_wait_for_a_receiver_that_hangs(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -423,7 +423,7 @@ def test_progress_passes_every_byte_on_the_way(
     assert sum(rows for rows, _ in calls) == 20_000
     assert sum(size for _, size in calls) == path.stat().st_size == sum(part.size for part in parts)
     halfway = sum(size for _, size in calls[: len(calls) // 2])
-    assert 0.2 < halfway / path.stat().st_size < 0.8, "so that the time left can be told"
+    assert 0.2 < halfway / path.stat().st_size < 0.8, "so that the time left can be shown"
 
 
 def test_what_a_killed_run_left_is_no_part_of_the_output(score: Score, tmp_path: Path) -> None:

@@ -195,7 +195,7 @@ def test_a_bad_partition_is_named_and_the_rest_is_kept(
 
 
 def assert_rest_is_done_here(artifacts: Path, source: Path, out: Path, expected: Path) -> None:
-    """Nothing stands under the name, and what was finished is not scored again."""
+    """Nothing stands under the name, and finished parts are not scored again."""
     assert not out.exists()
     finished = len([*out.with_name("out.partial").glob("part-*.json")])
     again = done(artifacts, source, out)

@@ -21,7 +21,7 @@ LABELS = {"RA-1": 1, "RA-2": 0, "RA-3": 1, "RA-4": None, "RA-5": 1}
 
 @pytest.fixture
 def year_later(store: Store) -> Store:
-    """Forecasts of 2024, outcomes of 2025, and what was done with four of the five pupils."""
+    """Forecasts of 2024, outcomes of 2025, and the cases of four of the five pupils."""
     answers = [answer_row("next-year", 2024, student, PUPILS[student], chance) for student, chance in CHANCES.items()]
     rows = [year_row(2025, student, PUPILS[student], label) for student, label in LABELS.items()]
     with store.engine.begin() as connection:

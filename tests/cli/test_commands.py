@@ -522,7 +522,7 @@ def test_a_profile_alone_takes_another_school_to_predictions(tmp_path: Path, fre
     done = command(tmp_path, "demo", *options)
     assert done.returncode == 0, done.stderr
     assert "files: pupils of 2023: 300" in done.stdout
-    # Its forecast may not beat a simple rule, and is then kept and not served: the rest goes on without it.
+    # Its forecast may not beat a simple rule, and is then kept and not served: the rest continues without it.
     again = command(tmp_path, "demo", *options)
     assert again.returncode == 0, again.stderr
     assert "already" in again.stdout

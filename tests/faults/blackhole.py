@@ -34,7 +34,7 @@ class Blackhole:
         self._forwards.clear()
 
     def forward(self) -> None:
-        """Forward again, first what was held back."""
+        """Forward again, first the bytes that were held back."""
         self._forwards.set()
 
     def close(self) -> None:

@@ -116,7 +116,7 @@ class Load:
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """What the store has of what was promised."""
+    """The promised rows that the store has."""
 
     acknowledged: int
     stored: int

@@ -75,7 +75,7 @@ def remove_file(service: Service) -> None:
 
 
 def replace_file(service: Service) -> None:
-    """A copy is moved over the database; then the way back that the error names: restore what was saved."""
+    """A copy is moved over the database; then the way back that the error names: restore the saved copy."""
     file, copy = _file(service), _file(service).with_name("copy.db")
     backup(service.url, copy)
     copy.replace(file)

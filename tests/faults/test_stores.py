@@ -145,7 +145,7 @@ def without_the_right_to_ignore_modes() -> None:
 
 @LINUX
 def test_a_read_only_file_is_not_ready_until_it_is_writable(trained: Path, tmp_path: Path) -> None:
-    """A connection that is open goes on writing, so the mode counts from the next start on."""
+    """An open connection continues to write, so the mode counts from the next start on."""
     data = tmp_path / "data"
     url = f"sqlite:///{data / 'farol.db'}"
     notes = Notes()
@@ -229,7 +229,7 @@ def test_a_start_without_the_disk_makes_no_database(trained: Path, tmp_path: Pat
 
 
 def test_a_file_deleted_while_serving_loses_nothing(trained: Path, tmp_path: Path) -> None:
-    """Refused with the way back; what was acknowledged is in the copy that the error names, and is put back from it."""
+    """Refused with the way back: every acknowledged row is in the copy that the error names and comes back."""
     data, artifacts, notes = tmp_path / "data", tmp_path / "artifacts", Notes()
     shutil.copytree(trained, artifacts)
     with Service(artifacts, tmp_path, f"sqlite:///{data / 'farol.db'}", 2) as service:

@@ -146,6 +146,6 @@ def test_figures_left_after_a_kill_go_with_the_next_start(service: Service) -> N
 
 
 def is_running(pid: int) -> bool:
-    """Whether there is such a process, one that ended and was not yet taken note of aside."""
+    """Whether there is such a process; one that ended and still has its number does not count."""
     listed = subprocess.run(["ps", "-o", "stat=", "-p", str(pid)], capture_output=True, text=True, check=False)
     return bool(listed.stdout.strip()) and not listed.stdout.startswith("Z")

@@ -186,7 +186,7 @@ def test_files_that_cannot_be_deleted_are_reported(
 
 
 def test_what_vanishes_meanwhile_is_no_fault(settings: Settings, store: Store, book: Path) -> None:
-    """Another worker, or another tab, deletes what is being looked at."""
+    """Another worker, or another tab, deletes the upload while it is read."""
     gone = send(settings, store, book).id
     (settings.data / FOLDER / "half").symlink_to("nowhere")
     prune(settings, store, NOW)

@@ -96,7 +96,7 @@ def test_without_a_level_or_a_birthday_there_is_no_chance() -> None:
 
 
 def test_what_came_later_is_not_known_before() -> None:
-    """The rules of 2023 and 2024 change nothing of what is said from the year before them."""
+    """The rules of 2023 and 2024 change no answer for the year before them."""
     rule = rule_of(PEDE)
     for known, upto in ((2022, 1), (2023, 2)):
         early = replace(PEDE, rule=replace(rule, dated=rule.dated[:upto]))

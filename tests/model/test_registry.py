@@ -217,7 +217,7 @@ def test_processes_promoting_at_once_lose_no_promotion(models: Registry) -> None
     assert [process.wait(timeout=60) for process in processes] == [0, 0, 0]
     choice = json.loads((models.artifacts / "current" / PROMOTED).read_bytes())
     served = [*choice["history"], choice["version"]]
-    # A promotion of what is served already adds nothing, so the two must alternate without a gap.
+    # A promotion of the served version adds nothing, so the two must alternate without a gap.
     assert all(before != after for before, after in pairwise(served))
     assert len(served) >= 20
     leftovers = {entry.name for entry in (models.artifacts / "current").iterdir()} - {older, newer}

@@ -64,7 +64,7 @@ def year_of(store: Store, version: str) -> list[Outcome]:
     rows += [forecast("RA-silent", None, version=version), forecast("RA-blank", 0.7, version=version)]
     said += [Outcome("RA-silent", 1, {}), Outcome("RA-blank", None, {})]
     said += [Outcome(f"RA-new-{i}", 1, {}) for i in range(3)]
-    # What is said again later replaces: of the first five only the 0.8 counts.
+    # A later forecast replaces an earlier one: of the first five only the 0.8 counts.
     store.write([forecast(f"RA-{i:02}", 0.1, version=version, lag=0) for i in range(5)])
     store.write(rows)
     return said

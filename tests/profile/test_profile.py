@@ -210,7 +210,7 @@ def test_invalid_toml_is_refused(source: bytes) -> None:
 
 
 WRONG = [
-    # what is replaced, by what, the key that the error names, what it says besides
+    # the replaced text, the new one, the key that the error names, other words of it
     ("format = 1", "format = 2", "format", "from 1 to 1"),
     ("format = 1", "", "format", "missing"),
     ("format = 1", "format = true", "format", "True"),

@@ -99,7 +99,7 @@ def test_what_was_backed_up_comes_back(live: Path, tmp_path: Path) -> None:
 def test_a_database_with_rows_is_replaced_only_when_forced(live: Path, tmp_path: Path) -> None:
     copy = tmp_path / "copy.db"
     backup(url_of(live), copy)
-    with Store.open(url_of(live)) as store:  # as a service that goes on running has it
+    with Store.open(url_of(live)) as store:  # as a running service has it
         store.write([row()])
         with pytest.raises(InputError, match="not empty") as caught:
             restore(url_of(live), copy)
@@ -262,9 +262,7 @@ def test_a_backup_of_a_busy_service_shows_one_moment(tmp_path: Path, free_port: 
                 with Store.open(url_of(copy)) as store:
                     result = recount(store, registry)
                     assert (result.differences, result.unproven) == ((), ())
-                    assert known <= {copied.id for copied in store.stream()}, (
-                        "what was answered before is in the backup"
-                    )
+                    assert known <= {copied.id for copied in store.stream()}, "earlier answers are in the backup"
                     totals.append(result.rows)
         finally:
             over.set()

@@ -36,7 +36,7 @@ def test_rows_of_two_layouts_on_one_day_add_up(store: Store) -> None:
     store.write([replace(row(), counted=counted(1, 3)), replace(row(), counted=Counted.of({"IPP": 9}))])
     counts = {"IAA": {0: 1, 1: 1}, "IPP": {7: 1, 9: 1}, "=prediction": {0: 1}}
     assert store.counts("current", "2024-abc", *EVER) == counts
-    assert store.slices("current", "2024-abc", *EVER) == {"": 1}  # of the others nobody knows what was answered
+    assert store.slices("current", "2024-abc", *EVER) == {"": 1}  # the answers of the others are not known
     assert store.answered("current") == 1
     assert store.answered("next-year") == 0
     store.write([replace(row(at=NOON + timedelta(days=1)), counted=Counted.of({"IAA": 1}))])

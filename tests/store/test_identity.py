@@ -205,7 +205,7 @@ def test_a_log_left_by_a_deleted_file_is_set_aside(file: Path, tmp_path: Path) -
 
 @pytest.mark.parametrize("suffixes", [("-wal",), ("-shm",), ("-wal", "-shm")], ids=["-wal", "-shm", "both"])
 def test_a_log_removed_while_open_loses_nothing(file: Path, suffixes: tuple[str, ...]) -> None:
-    """Seen at the next look, what was acknowledged is in the file, also when the process is killed then."""
+    """Seen at the next look, every acknowledged row is in the file, also when the process is killed then."""
 
     def work() -> None:
         store = Store.open(url_of(file))

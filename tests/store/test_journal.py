@@ -23,7 +23,7 @@ def run(scenario: Coroutine[Any, Any, T]) -> T:
 
 
 class Gate:
-    """A writer whose commits wait for a signal, and fail when told to."""
+    """A writer whose commits wait for a signal, and fail on demand."""
 
     def __init__(self) -> None:
         self.entered = asyncio.Event()

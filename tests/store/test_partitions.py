@@ -106,7 +106,7 @@ def test_a_month_that_was_dropped_takes_rows_again(parted: Store, postgresql_url
         purge(other, MONTHS[2])
         other.write([row(at=at(MONTHS[0]))])
         purge(other, MONTHS[2])
-    with pytest.raises(StoreError):  # nobody told this process
+    with pytest.raises(StoreError):  # this process does not know of it
         parted.write([row(at=at(MONTHS[0]))])
     parted.write([row(at=at(MONTHS[0]))])
     assert parted.total() == 1

@@ -223,7 +223,7 @@ def test_what_was_erased_is_pending_while_somebody_reads(
             assert purge(store, date(2000, 1, 1), patience=0).is_pending
             assert not finish_erasing(store)
             assert is_on_the_disk()
-        assert finish_erasing(reader), "whoever comes next goes on"
+        assert finish_erasing(reader), "the next one continues"
         assert not is_on_the_disk()
         assert finish_erasing(store)
 

@@ -35,7 +35,7 @@ def postgresql(postgresql_url: str) -> Iterator[Store]:
 
 
 class Disk(Store):
-    """A store that says which thread writes, and fails when told to."""
+    """A store that says which thread writes, and fails on demand."""
 
     def __init__(self) -> None:
         self.threads: list[str] = []
@@ -92,7 +92,7 @@ def test_beside_another_writer_a_thread_waits_not_the_loop(sqlite_store: Store) 
         writer = LoopWriter(sqlite_store)
         with sqlite_store.exclusive():
             waiting = asyncio.create_task(writer.write([row()]))
-            await asyncio.sleep(0)  # the loop has seen that somebody is writing, and goes on
+            await asyncio.sleep(0)  # the loop has seen that somebody is writing, and continues
             assert not waiting.done()
         assert len(await waiting) == 1
         await writer.close()

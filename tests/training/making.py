@@ -33,7 +33,7 @@ def task(features: tuple[str, ...] = ("a", "b"), **changes: object) -> Task:
 
 
 def rows(matrix: Floats, label: Floats, **parts: NDArray[np.generic]) -> LabelledRows:
-    """Rows of as many pupils, all of one year, now and column as the label unless told."""
+    """Rows of as many pupils, all of one year; now and column are the label unless given."""
     n = label.size
     made: dict[str, NDArray[np.generic]] = {
         "place": np.arange(n),

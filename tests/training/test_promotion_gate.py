@@ -26,7 +26,7 @@ def differences(auc: tuple[float, float], brier: tuple[float, float] = (-0.1, -0
 
 
 def measured(low: float = 0.7) -> Evaluation:
-    """A test whose ROC AUC lies beyond chance, unless told."""
+    """A test whose ROC AUC lies beyond chance, unless `low` says otherwise."""
     return Evaluation(100, 40, {"roc_auc": Estimate(0.8, low, 0.9)}, {})
 
 

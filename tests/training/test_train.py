@@ -297,7 +297,7 @@ def test_bands_support_and_standing_are_there_for_who_answers(reports: Reports) 
 
 
 def test_the_card_tells_apart_the_pupils_who_get_an_answer(panel: Panel, reports: Reports) -> None:
-    """Of pupils of whom too little is known the service says nothing: a promise of its answers is without them."""
+    """The service gives no answer for pupils with too few values, so the promise of its answers leaves them out."""
     asked = np.flatnonzero((panel.year == 2023) & ~np.isnan(panel.next_label))[:3]  # fewer than half a percent
     numbers = {name: values.copy() for name, values in panel.numbers.items()}
     for values in numbers.values():

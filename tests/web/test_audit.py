@@ -102,7 +102,7 @@ def with_a_model_left(store: Store, words: Mapping[str, str]) -> str:
 
 @dataclass(frozen=True)
 class Sending:
-    """What is sent to a route: where, which fields and files; `before` makes the job that the address names."""
+    """A request to a route: address, fields and files; `before` makes the job that the address names."""
 
     path: str
     form: Mapping[str, Any]

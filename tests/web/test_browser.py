@@ -86,7 +86,7 @@ def test_everything_is_there_without_javascript(chromium: Browser, site: str, pa
     for enabled in (True, False):
         with opened(chromium, java_script_enabled=enabled) as page:
             page.goto(site + path)
-            texts.append(page.locator("body").text_content() or "")  # what is folded, too: a click opens it
+            texts.append(page.locator("body").text_content() or "")  # folded parts, too: a click opens them
     assert texts[0] == texts[1]
     assert len(texts[0]) > 2000
 

@@ -75,7 +75,7 @@ def address_of(school: tuple[str, str], path: str) -> str:
 
 
 def tab_to(page: Page, selector: str) -> None:
-    """Press Tab until what is wanted has the focus, as somebody without a mouse does."""
+    """Press Tab until the wanted element has the focus, as somebody without a mouse does."""
     for _ in range(90):
         page.keyboard.press("Tab")
         if page.evaluate("wanted => document.activeElement.matches(wanted)", selector):

@@ -67,7 +67,7 @@ def test_every_class_stands_on_one_page_in_its_part(address: str) -> None:
     assert len(set(classes)) == 240
     assert [int(name[0]) for name in classes] == sorted(int(name[0]) for name in classes)
     assert pages[0][2][0].startswith("Fase 0 turmas: 27, alunos: 162, esperados em defasagem: ")
-    assert pages[1][2][0].startswith("Fase 3 turmas: 27"), "the part goes on, and its figures are those of all of it"
+    assert pages[1][2][0].startswith("Fase 3 turmas: 27"), "the part continues, and its figures are those of all of it"
     assert "Página 2 de 3" in pages[1][0]
     assert shown(address, page="9")[1] == pages[2][1]
     assert len(pages[0][0]) < 100_000

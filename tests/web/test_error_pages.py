@@ -117,7 +117,7 @@ def test_every_page_of_ours_fails_as_a_page() -> None:
 )
 def test_a_failure_gets_a_page(web: httpx.Client, method: str, path: str, status: int, title: str) -> None:
     page = told(web.request(method, path, headers=BROWSER), status, title)
-    assert "GET /docs" not in page, "what programs are told"
+    assert "GET /docs" not in page, "these words are for programs"
     portuguese = web.request(method, path, headers=BROWSER | {"Accept-Language": "pt-BR"})
     assert '<html lang="pt-BR">' in portuguese.text
     assert title not in portuguese.text

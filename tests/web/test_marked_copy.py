@@ -55,7 +55,7 @@ def test_the_marked_copy_is_made_before_it_is_asked_for(
     path = taken(site_web, mended_but(tmp_path))
     folder = folder_of(settings, path.rpartition("/")[2])
     assert eventually(lambda: list(folder.glob("marked-*.xlsx")))
-    monkeypatch.setattr("farol.web.intake.marked_copy.in_child", None)  # what is ready is not made again
+    monkeypatch.setattr("farol.web.intake.marked_copy.in_child", None)  # a ready copy is not made again
     book = openpyxl.load_workbook(BytesIO(site_web.get(f"{path}/marked.xlsx", params={"lang": "pt-BR"}).content))
     assert len([cell for row in book["PEDE2024"] for cell in row if cell.comment]) == 3
 

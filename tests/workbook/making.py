@@ -70,7 +70,7 @@ def read(folder: Path, rows: Rows, year: int = 2022, profile: Profile = PEDE) ->
 
 
 def refused(folder: Path, rows: Rows) -> str:
-    """What is said of a sheet that cannot be used."""
+    """The error for a sheet that cannot be used."""
     with pytest.raises(WorkbookError) as error:
         read(folder, rows)
     assert error.value.lines("pt_BR")

@@ -26,7 +26,7 @@ def zipped(members: dict[str, bytes], method: int = zipfile.ZIP_DEFLATED) -> byt
 
 
 def refused(content: bytes, limits: Limits = LIMITS) -> str:
-    """What is said when an archive is opened and read whole."""
+    """The error when an archive is opened and read whole."""
     with pytest.raises(WorkbookError) as error:
         Archive(content, "file.xlsx", limits).check()
     return str(error.value)

@@ -25,7 +25,7 @@ NOISE = 0.3
 
 
 def seconds(path: Path) -> float:
-    """What reading takes of this processor, with a profile and without. Nothing but our errors may come.
+    """The processor seconds of reading, with a profile and without. Nothing but our errors may come.
 
     Of ods what is ours alone: its reader never ends on some of these, and is ended in its own process.
     """

@@ -92,7 +92,7 @@ def read(path: Path, limits: Limits = DEFAULT_LIMITS) -> dict[str, list[list[Cel
 
 
 def refused(path: Path, limits: Limits = DEFAULT_LIMITS) -> str:
-    """What is said of a workbook that cannot be read."""
+    """The error for a workbook that cannot be read."""
     with pytest.raises(WorkbookError) as error:
         read_workbook(path, PEDE, limits)
     return str(error.value)

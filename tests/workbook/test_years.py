@@ -21,7 +21,7 @@ WRITERS = [write_xlsx, write_xls, write_ods]
 
 
 def said(panel: Panel) -> dict[str, str]:
-    """What is said of each sheet or file that is not read."""
+    """The reason for each sheet or file that is not read."""
     return {finding.sheet: str(finding.message) for finding in findings_of(panel, "unread_sheet")}
 
 
