@@ -19,12 +19,11 @@ from farol.accounts.viewer import NOBODY_IN_PARTICULAR
 from farol.intake import jobs
 from farol.intake.uploads import find_upload, list_uploads, remove_upload
 from farol.model.workbook_note import WorkbookNote, write_note
-from farol.profile import load_profile
 from farol.pupils.forecast import forecast_panel
 from farol.settings import MARKER, Settings
 from farol.store.database import Store
 from farol.web.intake import uploads
-from farol.workbook.panel import read_panel
+from farol.workbook.panel import Panel
 from tests.damaging import good_rows
 from tests.played import THEN, promoted
 from tests.waiting import eventually
@@ -248,13 +247,19 @@ def test_a_demonstration_takes_no_workbook(tmp_path: Path) -> None:
         assert "alunos inventados" in words(answer)
 
 
-def test_a_model_in_use_makes_the_lists_of_a_new_year(tmp_path: Path, sample_workbook: Path) -> None:
+@pytest.fixture
+def forecasting(tmp_path: Path, panel: Panel) -> Settings:
+    """Of a site whose model has answered for the sheet of 2023."""
     settings = settings_in(tmp_path)
     scorer = promoted(settings.artifacts)
     write_note(settings.artifacts, WorkbookNote("treino.xlsx", "ab", {2022: 30}, {}))
     with Store.open(settings.store_url) as store:
-        forecast_panel(scorer, read_panel(sample_workbook, load_profile("pede")), store, year=2023, at=THEN)
-    with serving(settings) as address, httpx.Client(base_url=address, timeout=120) as client:
+        forecast_panel(scorer, panel, store, year=2023, at=THEN)
+    return settings
+
+
+def test_a_model_in_use_makes_the_lists_of_a_new_year(forecasting: Settings, sample_workbook: Path) -> None:
+    with serving(forecasting) as address, httpx.Client(base_url=address, timeout=120) as client:
         path = taken(client, ("ano.xlsx", sample_workbook.read_bytes()))
         job = client.post(f"{path}/accept", data={"kind": "forecast"}).headers["location"]
         running = client.get(job, params={"lang": "pt-BR"})
@@ -273,19 +278,14 @@ def test_a_model_in_use_makes_the_lists_of_a_new_year(tmp_path: Path, sample_wor
         assert 'class="button main" href="/pupils?lang=pt-BR"' in first.text
         assert client.post(f"{job}/cancel").status_code == 303
         assert client.get("/jobs/nothing").status_code == 404
-    with Store.open(settings.store_url) as store:
+    with Store.open(forecasting.store_url) as store:
         told = [(entry.action, entry.subject) for entry in latest(store, 50)]
         assert ("changed", "job") in told
         assert ("changed", "workbook") in told
 
 
-def test_a_year_later_the_job_says_what_came_true(tmp_path: Path, sample_workbook: Path) -> None:
-    settings = settings_in(tmp_path)
-    scorer = promoted(settings.artifacts)
-    write_note(settings.artifacts, WorkbookNote("treino.xlsx", "ab", {2022: 30}, {}))
-    with Store.open(settings.store_url) as store:
-        forecast_panel(scorer, read_panel(sample_workbook, load_profile("pede")), store, year=2023, at=THEN)
-    with serving(settings) as address, httpx.Client(base_url=address, timeout=120) as client:
+def test_a_year_later_the_job_says_what_came_true(forecasting: Settings, sample_workbook: Path) -> None:
+    with serving(forecasting) as address, httpx.Client(base_url=address, timeout=120) as client:
         path = taken(client, ("ano.xlsx", sample_workbook.read_bytes()))
         job = client.post(f"{path}/accept", data={"kind": "forecast"}).headers["location"]
         page = eventually(lambda: _ended(client, job))
