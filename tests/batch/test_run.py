@@ -20,6 +20,7 @@ from farol.batch.parts import plan_parts
 from farol.batch.run import on_this_machine, run
 from farol.batch.score import BatchScorer
 from farol.cli import main
+from farol.cli.score import tell_columns
 from farol.errors import InputError
 from farol.model.registry import Registry
 from farol.model.scoring import Scorer
@@ -442,3 +443,111 @@ def test_a_folder_is_replaced_by_another_run(score: Score, tmp_path: Path, parti
     score([write(pupils(30), tmp_path / "in.parquet")], out, partition_by=partition_by)
     assert pq.read_table(out, partitioning=None, columns=["RA"]).num_rows == 30
     assert sorted(path.name for path in tmp_path.iterdir()) == ["in", "in.parquet", "out"]
+
+
+@pytest.mark.parametrize("ending", ["parquet", "arrow", "csv", "csv.gz", "ndjson"])
+def test_a_column_that_folders_name_is_read(score: Score, tmp_path: Path, ending: str) -> None:
+    """Spark and pandas take the column of a partition out of the files."""
+    table = pupils(120)
+    for level in range(8):
+        folder = tmp_path / "in" / "state=Par%C3%A1" / f"Fase={level}"
+        folder.mkdir(parents=True)
+        rows = table.filter(pa.compute.equal(table["Fase"], level)).drop_columns(["Fase"])
+        write(rows, folder / f"a.{ending}")
+    empty = tmp_path / "in" / "state=__HIVE_DEFAULT_PARTITION__" / "Fase=3"
+    empty.mkdir(parents=True)
+    write(pupils(5, seed=1).drop_columns(["Fase"]), empty / f"a.{ending}")
+    score([tmp_path / "in"], tmp_path / "out.parquet", keep=["state"])
+    score([write(table, tmp_path / "flat.parquet")], tmp_path / "flat.out.parquet")
+    answers = pq.read_table(tmp_path / "out.parquet").to_pylist()
+    expected = {row["RA"]: row["probability"] for row in pq.read_table(tmp_path / "flat.out.parquet").to_pylist()}
+    assert {row["RA"]: row["probability"] for row in answers if row["state"] == "Pará"} == expected
+    assert sum(row["state"] is None for row in answers) == 5
+
+
+def test_the_year_of_a_folder_is_carried_or_refused(score: Score, scorer: Scorer, tmp_path: Path) -> None:
+    for year in ("2023", "2024", "24", "__HIVE_DEFAULT_PARTITION__"):
+        (tmp_path / "in" / f"ano={year}").mkdir(parents=True)
+        write(pupils(10), tmp_path / "in" / f"ano={year}" / "a.parquet")
+    report = score([tmp_path / "in"], tmp_path / "out.parquet", year=2020)
+    assert (report.rows, report.refused) == (40, 20)
+    assert pq.read_table(tmp_path / "out.parquet")["ano"].to_pylist() == [2023] * 10 + [2024] * 10
+    twice = pupils(3).append_column("year", pa.array([2022] * 3))
+    parts = plan_parts(
+        scorer.bundle, [str(write(twice, tmp_path / "in" / "ano=2024" / "b.parquet"))],
+        year=None, this_year=2026, keep=(),
+    )  # fmt: skip
+    assert parts[0].file.columns.unread == ("ano=",)
+
+
+def test_two_answers_of_one_name_are_refused_first(score: Score, tmp_path: Path) -> None:
+    table = pupils(5)
+    for extra, keep in ((["RA", "x"], []), (["note", "note"], ["note"]), (["prediction", "x"], ["prediction"])):
+        odd = pa.table([*table.columns, table["IAA"], table["IAA"]], names=[*table.schema.names, *extra])
+        for ending in ("parquet", "arrow", "csv"):
+            source = write(odd, tmp_path / f"in.{ending}")
+            with pytest.raises(InputError, match="two columns called"):
+                score([source], tmp_path / "out.parquet", keep=keep)
+    years = pa.table([*table.columns, *[pa.array([2023] * 5)] * 2], names=[*table.schema.names, "ano", "ano"])
+    assert score([write(years, tmp_path / "y.parquet")], tmp_path / "out.parquet").rows == 5
+    assert not (tmp_path / "out.parquet.partial").exists()
+
+
+def test_folders_of_lists_are_refused_first(score: Score, tmp_path: Path) -> None:
+    source = write(pupils(2).append_column("list", pa.array([[1], None])), tmp_path / "in.parquet")
+    with pytest.raises(InputError, match="lists or records"):
+        score([source], tmp_path / "out", keep=["list"], partition_by=["list"])
+    assert not (tmp_path / "out.partial").exists()
+
+
+def test_what_is_no_file_is_named(score: Score, tmp_path: Path) -> None:
+    folder = folder_of(tmp_path / "in", 2)
+    (folder / "02.parquet").symlink_to(tmp_path / "away.parquet")
+    os.mkfifo(tmp_path / "pipe.parquet")
+    for given in (folder, folder / "*.parquet", folder / "02.parquet", tmp_path / "pipe.parquet"):
+        with pytest.raises(InputError, match="neither a file nor a folder"):
+            score([given], tmp_path / "out.parquet")
+    (folder / "02.parquet").rename(folder / ".02.parquet")
+    assert score([folder], tmp_path / "out.parquet").rows == 100
+
+
+def test_an_output_replaces_no_pipe_and_follows_a_link(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    made = make_bundle(tmp_path / "artifacts", "next-year")
+    Registry(tmp_path / "artifacts").promote("next-year", made.name)
+    source = write(pupils(5), tmp_path / "in.parquet")
+    os.mkfifo(tmp_path / "pipe")
+    os.mkfifo(tmp_path / "pipe.csv")
+    (tmp_path / "notes").write_text("mine", "utf-8")
+    (tmp_path / "old.csv").write_text("old", "utf-8")
+    (tmp_path / "link.csv").symlink_to("old.csv")
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("FAROL_LOCALE", "en")
+    said = {}
+    for out in ("pipe", "pipe.csv", "-", "notes", "link.csv"):
+        monkeypatch.setattr(sys, "argv", ["farol", "score", str(source), "--overwrite", "--out", out])
+        with pytest.raises(SystemExit) as ended:
+            main()
+        said[out] = (ended.value.code, capsys.readouterr().err)
+    assert [code for code, _ in said.values()] == [2, 2, 2, 2, 0]
+    assert "neither a file nor a folder" in said["pipe"][1]
+    assert "standard output" in said["-"][1]
+    assert (tmp_path / "pipe.csv").is_fifo()
+    assert (tmp_path / "notes").read_text("utf-8") == "mine"
+    assert (tmp_path / "link.csv").is_symlink()
+    assert "probability" in (tmp_path / "old.csv").read_text("utf-8")
+    assert "nothing says the year" in said["link.csv"][1]
+
+
+def test_a_line_of_very_many_unread_columns_is_short(
+    scorer: Scorer, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("FAROL_LOCALE", "en")
+    table = pupils(2)
+    wide = pa.table(
+        [*table.columns, *[table["IAA"]] * 500], names=[*table.schema.names, *map("x{}".format, range(500))]
+    )
+    source = write(wide, tmp_path / "in.parquet")
+    tell_columns(scorer.bundle, plan_parts(scorer.bundle, [str(source)], year=2024, this_year=2026, keep=()))
+    assert "x39, 460 more" in capsys.readouterr().err

@@ -212,6 +212,23 @@ ODD: Mapping[str, pa.Array] = {
 }
 
 
+def test_numbers_and_codes_of_bytes_are_texts(score: Score, tmp_path: Path) -> None:
+    """Impala and older Spark write texts as bytes without saying that they are texts."""
+    table = pupils(20)
+    score([write(table, tmp_path / "in.parquet")], tmp_path / "plain.parquet")
+    for kind in (pa.binary(), pa.large_binary(), pa.binary_view(), pa.string_view()):
+        columns = {}
+        for header in ("RA", "IAA"):
+            texts = [None if value is None else str(value) for value in table[header].to_pylist()]
+            columns[header] = pa.array(
+                [text.encode() if text and "binary" in str(kind) else text for text in texts], kind
+            )
+        odd = pa.table({name: columns.get(name, table[name]) for name in table.schema.names})
+        report = score([write(odd, tmp_path / "in.arrow")], tmp_path / f"{kind}.parquet")
+        assert report.refused == 0
+        assert pq.read_table(tmp_path / f"{kind}.parquet").equals(pq.read_table(tmp_path / "plain.parquet"))
+
+
 @pytest.mark.parametrize("kind", ODD)
 @pytest.mark.parametrize("header", ["IDA", "Gênero", "RA", "extra"])
 def test_a_column_of_any_type_is_read_refused_or_carried(score: Score, tmp_path: Path, kind: str, header: str) -> None:

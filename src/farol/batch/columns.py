@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from farol.errors import InputError, Place
 from farol.i18n import msg
@@ -29,6 +29,15 @@ class ColumnMap:
     unread: tuple[str, ...]
     codes: tuple[int, ...]  # of the identifiers; without any the answers say which row of the file each is
 
+    def in_file(self, width: int) -> ColumnMap:
+        """The columns of the file itself, which has `width` of them; those that its folders name come behind."""
+        return replace(
+            self,
+            inputs={name: place for name, place in self.inputs.items() if place < width},
+            carried=tuple(place for place in self.carried if place < width),
+            year=self.year if self.year is not None and self.year < width else None,
+        )
+
     @property
     def wanted(self) -> tuple[int, ...]:
         """The places of all columns that are read, in the file's order."""
@@ -46,31 +55,39 @@ class ColumnMap:
         )
 
 
-def column_map(bundle: Bundle, headers: Sequence[str], year: int, *, keep: Sequence[str], file: str) -> ColumnMap:
+def column_map(
+    bundle: Bundle, headers: Sequence[str], year: int, *, keep: Sequence[str], file: str, folders: Sequence[str] = ()
+) -> ColumnMap:
     """The columns of a file with these headers, of a year, for the inputs of a bundle's task.
 
-    Identifiers, a column of years and the columns named by `keep` are carried through. Raises InputError when a column
-    stands twice, when `keep` names none of the headers, and when none is an input.
+    Columns that the `folders` of the file name (`state=SP/`) have the places behind; one that the file has itself is
+    read there. Identifiers, a column of years and the columns named by `keep` are carried through. Raises InputError
+    when a column stands twice, when `keep` names none of the headers, and when no column of the file is an input.
     """
     profile, wanted = bundle.profile, bundle.inputs.columns
     index = HeaderIndex(profile, year)
     inputs: dict[str, int] = {}
-    carried = {place for place, header in enumerate(headers) if header in keep}
-    unknown = sorted(set(keep) - set(headers))
+    named = [*headers, *(folder for folder in folders if folder not in headers)]
+    carried = {place for place, header in enumerate(named) if header in keep}
+    unknown = sorted(set(keep) - set(named))
     if unknown:
         raise InputError(
             msg("The file has no column {name}.", name=repr(unknown[0])),
-            expected=msg("one of {names}", names=", ".join(headers)),
+            expected=msg("one of {names}", names=", ".join(named)),
             where=Place(file=file),
         )
     unread: list[str] = []
     year_place: int | None = None
     codes: list[int] = []
-    for place, header in enumerate(headers):
+    for place, header in enumerate([*headers, *folders]):
+        is_folder = place >= len(headers)
         heading = index.heading(place, header)
         # Files that Farol or a program writes name columns as the profile does.
         name = heading.column if heading.meaning == "column" else header if header in profile.columns else None
-        if name is not None and profile.columns[name].kind == "identifier":
+        says_year = _says_year(profile, name, header)
+        if is_folder and (header in headers or name in inputs or (year_place is not None and says_year)):
+            unread.append(f"{header}=")
+        elif name is not None and profile.columns[name].kind == "identifier":
             carried.add(place)
             codes.append(place)
         elif name is not None and name in wanted:
@@ -82,12 +99,12 @@ def column_map(bundle: Bundle, headers: Sequence[str], year: int, *, keep: Seque
                     fix=msg("Remove or rename one of them."),
                 )
             inputs[name] = place
-        elif year_place is None and _says_year(profile, name, header):
+        elif year_place is None and says_year:
             year_place = place
             carried.add(place)
         elif place not in carried:
             unread.append(header)
-    if not inputs:
+    if not any(place < len(headers) for place in inputs.values()):
         raise InputError(
             msg("No column of the file is known."),
             expected=msg("some of {names}", names=", ".join(wanted)),

@@ -6,11 +6,13 @@ pyarrow reads and writes them all. Addresses that it does not know, such as `ftp
 from __future__ import annotations
 
 import glob
+import os
 import re
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from importlib.util import find_spec
+from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
@@ -65,6 +67,8 @@ def _files_of(given: str) -> list[str]:
         return [f"{base.rstrip('/')}{_written(path)}{question}{query}" for path in inside if not _is_hidden(path)]
     if is_address(given):
         return []
+    if os.path.lexists(given):  # a pipe, a device, a link to nothing
+        raise _no_file(given)
     # `Path.glob` takes no pattern that begins at the root.
     fitting = sorted(glob.glob(given, recursive=True))  # noqa: PTH207
     return [file for path in fitting if not _is_hidden(path) for file in _files_of(path)]
@@ -173,8 +177,36 @@ def _regex(name: str) -> str:
 
 
 def _files_below(system: Any, folder: str) -> list[str]:
-    selector = arrow().fs.FileSelector(folder, recursive=True)
-    return [item.path for item in system.get_file_info(selector) if item.is_file]
+    files = arrow().fs
+    if isinstance(system, files.LocalFileSystem):
+        return _local_files_below(folder)
+    return [item.path for item in system.get_file_info(files.FileSelector(folder, recursive=True)) if item.is_file]
+
+
+def _local_files_below(folder: str) -> list[str]:
+    """As pyarrow lists them, which leaves out a link to a file that is away: its rows would be missing unsaid."""
+    paths = [
+        f"{root.rstrip('/')}/{name}"
+        for root, _, names in os.walk(folder, onerror=_raise, followlinks=True)
+        for name in names
+    ]
+    for path in paths:
+        if not Path(path).is_file() and not _is_hidden(path[len(folder) :]):
+            raise _no_file(path)
+    return paths
+
+
+def _raise(error: OSError) -> None:
+    raise error
+
+
+def _no_file(path: str) -> InputError:
+    return InputError(
+        msg("This is neither a file nor a folder."),
+        expected=msg("a file, a folder with files, or a pattern that fits at least one file"),
+        where=Place(file=path),
+        fix=msg("Remove it, or write the rows into a file."),
+    )
 
 
 def _written(path: str) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
@@ -48,7 +48,15 @@ def output_schema(scorer: BatchScorer, part: FilePart) -> Any:
         [pa.array([], type=file.schema.types[place]) for place in file.columns.wanted],
         names=[file.schema.names[place] for place in file.columns.wanted],
     )
-    return scorer.score(Rows(empty, 0), file.columns.among_wanted(), file.year).answers.schema
+    schema = scorer.score(Rows(empty, 0), file.columns.among_wanted(), file.year).answers.schema
+    twice = next((name for name, times in Counter(schema.names).items() if times > 1), None)
+    if twice is not None:
+        raise InputError(
+            msg("The answers would have two columns called {name}.", name=repr(twice)),
+            where=Place(file=file.name),
+            fix=msg("Rename the column in the file, or leave it out of {option}.", option="--keep"),
+        )
+    return schema
 
 
 def plan_of(job: Job) -> bytes:

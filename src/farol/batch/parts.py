@@ -14,7 +14,7 @@ from typing import Any
 
 from farol.batch.columns import ColumnMap, column_map
 from farol.batch.filesystem import files_of, stamp, without_secrets
-from farol.batch.reading import Piece, SourceFile, headers_of, pieces_of, readable, row_groups, source_file
+from farol.batch.reading import Piece, SourceFile, pieces_of, readable, row_groups, schema_of, source_file
 from farol.batch.score import BatchScorer
 from farol.errors import InputError, Place
 from farol.i18n import msg
@@ -36,6 +36,7 @@ class PlannedFile:
     schema: Any  # pyarrow.Schema
     columns: ColumnMap
     year: int  # of the rows, where they do not say it
+    is_year_said: bool
 
     @property
     def name(self) -> str:
@@ -100,18 +101,22 @@ def _planned(bundle: Bundle, path: str, *, year: int | None, this_year: int, kee
         )
     with readable(path):
         source = source_file(path)
-        schema = headers_of(source, bundle.profile)
-    said = year if year is not None else _said_year(bundle, path)
+        schema = schema_of(source, bundle.profile)
+    said = _said_year(bundle, path, year)
     of_rows = this_year if said is None else said
-    columns = column_map(bundle, schema.names, of_rows, keep=keep, file=without_secrets(path))
-    return PlannedFile(source, seen, schema, columns, of_rows)
+    folders = list(source.folders)
+    headers, name = schema.names[: len(schema.names) - len(folders)], without_secrets(path)
+    columns = column_map(bundle, headers, of_rows, keep=keep, file=name, folders=folders)
+    return PlannedFile(source, seen, schema, columns, of_rows, said is not None)
 
 
-def _said_year(bundle: Bundle, path: str) -> int | None:
-    """The year that a partition (`year=2024`) or the name of a file (`PEDE2024.csv`) says."""
+def _said_year(bundle: Bundle, path: str, year: int | None) -> int | None:
+    """The year that a partition (`year=2024`) says, else the option, else the name of a file (`PEDE2024.csv`)."""
     partition = _PARTITION_YEAR.search(path.replace("\\", "/"))
     if partition is not None:
         return int(partition[1])
+    if year is not None:
+        return year
     return sheet_year(bundle.profile.sheet_pattern, PurePosixPath(path.replace("\\", "/")).name.split(".")[0])
 
 

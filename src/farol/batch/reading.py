@@ -5,29 +5,34 @@ from __future__ import annotations
 import codecs
 import csv
 import io
+import re
 import shutil
 import tempfile
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path, PurePosixPath
 from typing import Any, Literal
+from urllib.parse import unquote
 
 import numpy as np
 from numpy.typing import NDArray
 
 from farol.batch.arrow import arrow, rewritten
-from farol.batch.columns import ColumnMap
+from farol.batch.columns import YEAR_HEADERS, ColumnMap
 from farol.batch.filesystem import is_address, open_seekable, store_errors, without_secrets
 from farol.csv_form import unguarded
 from farol.errors import InputError, Place
 from farol.i18n import Message, msg
-from farol.profile import Profile
+from farol.profile import Profile, fold
 from farol.workbook.csv_parquet import mostly_utf_8, wide_encoding, without_stray_quotes
 from farol.workbook.panel import read_panel_isolated
 
 Kind = Literal["parquet", "csv", "ndjson", "arrow", "workbook"]
+
+NO_VALUE = "__HIVE_DEFAULT_PARTITION__"
+"""The value of a folder whose rows have none."""
 
 BATCH_ROWS = 32_768
 """Rows of a record batch. A worker holds one at a time."""
@@ -76,6 +81,14 @@ class SourceFile:
     headers: tuple[str, ...] = ()
     header_lines: int = 0
 
+    @property
+    def folders(self) -> Mapping[str, str | None]:
+        """The values that the file's folders say, as Hive names them (`state=SP/`), by the name of the column."""
+        path = unquote(self.path.partition("?")[0]) if is_address(self.path) else self.path.replace("\\", "/")
+        named = [name.partition("=") for name in path.split("/")[:-1]]
+        values = {unquote(name): unquote(value) for name, equals, value in named if name and equals}
+        return {name: None if value == NO_VALUE else value for name, value in values.items()}
+
 
 def source_file(path: str) -> SourceFile:
     """A file by its name's endings, such as `.csv.gz`. Raises InputError for another kind of file."""
@@ -95,8 +108,25 @@ def source_file(path: str) -> SourceFile:
     return SourceFile(path, kind, compression, encoding=encoding)
 
 
-def headers_of(file: SourceFile, profile: Profile) -> Any:
-    """The pyarrow.Schema of a file; of a csv file every column is text, of a workbook the schema of its panel."""
+def schema_of(file: SourceFile, profile: Profile) -> Any:
+    """The pyarrow.Schema of a file, with the columns that its folders name behind its own.
+
+    Of a csv file every column is text, of a workbook the schema is that of its panel.
+    """
+    schema = _own_schema(file, profile)
+    for name, value in file.folders.items():
+        schema = schema.append(arrow().field(name, _folder_type(name, value)))
+    return schema
+
+
+def _folder_type(name: str, value: str | None) -> Any:
+    """The type of what a folder says: a year is a number, and all else a text, so that all folders have one type."""
+    pa = arrow()
+    is_year = fold(name) in YEAR_HEADERS and (value is None or re.fullmatch("[0-9]{1,9}", value))
+    return pa.int64() if is_year else pa.string()
+
+
+def _own_schema(file: SourceFile, profile: Profile) -> Any:
     pa = arrow()
     if file.kind == "parquet":
         with open_seekable(file.path) as stream:
@@ -154,24 +184,51 @@ def pieces_of(
     """The rows of a file, or of some row groups of a Parquet file, in their order, with the columns of `schema` that
     `columns` names, in its order. Text is cut into blocks here and decoded when a piece is called.
     """
+    pa, folders = arrow(), list(file.folders.values())
+    width = len(schema.names) - len(folders)
+    said = [(schema.field(place), folders[place - width]) for place in columns.wanted if place >= width]
+    own = pa.schema([schema.field(place) for place in range(width)])
+
+    def with_folders(piece: Piece) -> Rows:
+        rows, batch = (given := piece()), given.batch
+        constants = [
+            pa.repeat(pa.scalar(_folder_value(field, value), field.type), batch.num_rows) for field, value in said
+        ]
+        names = [*batch.schema.names, *(field.name for field, _ in said)]
+        return replace(rows, batch=pa.RecordBatch.from_arrays([*batch.columns, *constants], names=names))
+
+    for piece in _pieces_of(file, groups, columns.in_file(width), own, profile):
+        yield partial(with_folders, piece) if said else piece
+
+
+def _folder_value(field: Any, value: str | None) -> str | int | None:
+    return int(value) if value is not None and arrow().types.is_integer(field.type) else value
+
+
+def _pieces_of(
+    file: SourceFile, groups: Sequence[int] | None, columns: ColumnMap, schema: Any, profile: Profile
+) -> Iterator[Piece]:
     wanted = [schema.names[place] for place in columns.wanted]
     if file.kind == "parquet":
         with open_seekable(file.path) as stream:
             source = arrow().parquet.ParquetFile(stream, pre_buffer=False)  # a group may be larger than memory
+            # By their places: a column that is not wanted may have the name of one that is.
+            named = [place for place, name in enumerate(schema.names) if name in wanted]
+            places = [named.index(place) for place in columns.wanted]
             # One group at a time: where a page is damaged, the error names its row group.
             for group in groups or ():
                 with readable(file.path, group):
                     for batch in source.iter_batches(BATCH_ROWS, row_groups=[group], columns=wanted, use_threads=False):
-                        yield _read(batch.select(wanted))
+                        yield _read(batch.select(places))
     elif file.kind == "workbook":
         rows = _workbook(file, profile)
-        yield lambda: replace(rows, batch=rows.batch.select(wanted))
+        yield lambda: replace(rows, batch=rows.batch.select(list(columns.wanted)))
     elif file.kind == "arrow":
         with _opened(file) as (stream, raw), _arrow_reader(stream, seekable=file.compression is None) as reader:
             tell = reader.tell if isinstance(reader, _FileReader) else raw
             for batch in reader:
                 for start in range(0, batch.num_rows, BATCH_ROWS):
-                    yield _read(batch.slice(start, BATCH_ROWS).select(wanted), tell())
+                    yield _read(batch.slice(start, BATCH_ROWS).select(list(columns.wanted)), tell())
     else:
         is_csv = file.kind == "csv"
         decode = _csv_block(file, columns, schema, profile) if is_csv else _json_block(file, columns, schema)

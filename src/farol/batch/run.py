@@ -60,7 +60,7 @@ def run(
     """
     job = Job(scorer, dict(enumerate(parts)), output, output_schema(scorer, parts[0]), progress)
     _check_partitions(job)
-    require_writable(job.schema, output.form)
+    require_writable(job.schema, output.form, output.partition_by)
     report = _reported(job) if _waits_to_be_sent(job) else _scored(job, engine)
     if output.address:
         send(output)

@@ -75,7 +75,7 @@ class BatchScorer:
         `year` is that of the rows where there is no column for it; `first` rows of the file stand before them: where
         there are no codes, the number of a row stands for its code.
         """
-        batch = self._without_views(rows.batch)
+        batch = self._with_texts(rows.batch)
         size = batch.num_rows
         refused = np.zeros(size, dtype=np.bool_)
         reasons: list[RefusedRow] = []
@@ -144,31 +144,33 @@ class BatchScorer:
         types = self._pa.types
         if types.is_dictionary(kind):
             kind = kind.value_type
-        return _is_text(self._pa, kind) or not (
-            types.is_nested(kind) or isinstance(kind, self._pa.BaseExtensionType) or "binary" in str(kind)
-        )
+        return not types.is_nested(kind)
 
     def _is_given(self, array: Any) -> NDArray[np.bool_]:
         """Which values (n,) are there."""
         given: NDArray[np.bool_] = array.is_valid().to_numpy(zero_copy_only=False)
         return given
 
-    def _without_views(self, batch: Any) -> Any:
-        """A batch whose views of texts are texts: of views Arrow can take no rows, and write no csv."""
-        pa = self._pa
-        if not any(map(pa.types.is_string_view, batch.schema.types)):
+    def _with_texts(self, batch: Any) -> Any:
+        """A batch whose bytes and views are texts, as those of a workbook: of views Arrow can take no rows."""
+        if not any(self._is_odd_text(kind) for kind in batch.schema.types):
             return batch
-        columns = [column.cast(pa.string()) if pa.types.is_string_view(column.type) else column for column in batch]
-        return pa.RecordBatch.from_arrays(columns, names=batch.schema.names)
+        columns = [self._as_text(column) if self._is_odd_text(column.type) else column for column in batch]
+        return self._pa.RecordBatch.from_arrays(columns, names=batch.schema.names)
 
-    def _carried(self, array: Any) -> Any:
-        """A column as it goes into the answers: bytes are texts, as of a workbook."""
-        kind = array.type
-        if self._is_plain(kind) or self._pa.types.is_nested(kind):
-            return array
-        if isinstance(kind, self._pa.BaseExtensionType):
-            return self._pa.array([None if value is None else str(value) for value in array.to_pylist()], "string")
-        return self._pa.array([None if value is None else plain_bytes(value) for value in array.to_pylist()], "string")
+    def _is_odd_text(self, kind: Any) -> bool:
+        types = self._pa.types
+        if types.is_dictionary(kind):
+            kind = kind.value_type
+        return bool(types.is_string_view(kind) or isinstance(kind, self._pa.BaseExtensionType) or "binary" in str(kind))
+
+    def _as_text(self, array: Any) -> Any:
+        pa = self._pa
+        if pa.types.is_string_view(array.type):
+            return array.cast(pa.string())
+        if isinstance(array.type, pa.BaseExtensionType):
+            return pa.array([None if value is None else str(value) for value in array.to_pylist()], pa.string())
+        return pa.array([None if value is None else plain_bytes(value) for value in array.to_pylist()], pa.string())
 
     def _have_lost_digits(self, array: Any) -> NDArray[np.bool_]:
         """Which codes (n,) are numbers so long that their kind of float does not tell them from their neighbours."""
@@ -215,7 +217,7 @@ class BatchScorer:
     def _answers(self, batch: Any, columns: ColumnMap, scores: Scores, rows: NDArray[np.int64]) -> Any:
         """The answers; `rows` (n,) are the numbers of the rows in their file, from 1."""
         pa = self._pa
-        arrays = [self._carried(batch.column(place)) for place in columns.carried]
+        arrays = [batch.column(place) for place in columns.carried]
         names = [batch.schema.names[place] for place in columns.carried]
         if not columns.codes:
             arrays, names = [pa.array(rows), *arrays], ["row", *names]

@@ -17,6 +17,7 @@ import numpy as np
 from pydantic_core import to_json
 
 from farol.batch.arrow import arrow, rewritten
+from farol.batch.reading import NO_VALUE
 from farol.csv_form import MAY_RUN, guarded
 from farol.errors import InputError, Place
 from farol.i18n import msg
@@ -26,15 +27,21 @@ OutputFormat = Literal["parquet", "csv", "ndjson", "arrow"]
 MOST_PARTITIONS = 500
 """Partitions that an output may have: each is an open file."""
 
-_NO_VALUE = "__HIVE_DEFAULT_PARTITION__"
-
 GROUP_ROWS = 1 << 18
 """Rows of a row group of a Parquet file that we write, about."""
 
 
-def require_writable(schema: Any, form: OutputFormat) -> None:
-    """InputError where a form has no way to write a column of the answers."""
+def require_writable(schema: Any, form: OutputFormat, partition_by: Sequence[str] = ()) -> None:
+    """InputError where a form, or the name of a folder, has no way to hold a column of the answers."""
     nested = [field.name for field in schema if arrow().types.is_nested(field.type)]
+    folders = [name for name in nested if name in partition_by]
+    if folders:
+        raise InputError(
+            msg("The name of a folder cannot hold the lists or records of a column."),
+            got=msg("{names}", names=", ".join(folders)),
+            where=Place(field="--partition-by"),
+            fix=msg("Name columns of numbers or texts."),
+        )
     if nested and form == "csv":
         raise InputError(
             msg("A csv file cannot hold the lists or records of a column."),
@@ -153,7 +160,7 @@ def _partitions(batch: Any, columns: Sequence[str]) -> Iterator[tuple[str, Any]]
         rest, folders = value, []
         for name, values, size in reversed(parts):
             rest, place = divmod(rest, size)
-            text = _NO_VALUE if place == size - 1 else quote(str(values[place]), safe=" ")
+            text = NO_VALUE if place == size - 1 else quote(str(values[place]), safe=" ")
             folders.append(f"{name}={text}")
         yield "/".join(reversed(folders)), pa.array(np.flatnonzero(number == value))
 

@@ -36,6 +36,10 @@ if TYPE_CHECKING:
     from farol.profile import Profile
 
 
+_NAMED = 40
+"""Columns that a line names; the report beside the answers names all."""
+
+
 class EngineName(StrEnum):
     """Who does the work."""
 
@@ -81,7 +85,7 @@ def score(
     year: Annotated[
         int | None,
         typer.Option(
-            "--year", min=1900, max=2100, help=_("The year of all rows, if neither the rows nor the names have it.")
+            "--year", min=1900, max=2100, help=_("The year of all rows, if neither the rows nor their folders say it.")
         ),
     ] = None,
     keep: Annotated[
@@ -197,12 +201,20 @@ def output_at(given: str, form: Form | None, partition_by: Sequence[str] = (), *
     from farol.batch.output import Output
     from farol.batch.sending import UNDER_WAY
 
+    if given == "-":
+        raise InputError(
+            msg("Answers go to a file or a folder, not to standard output."),
+            where=Place(field="--out"),
+            fix=msg("They appear whole or not at all: name a file, then read it."),
+        )
     out, address = Path(given), ""
     if is_address(given):
         base, _question, query = given.partition("?")
         address = f"{base.rstrip('/')}?{query}" if query else base.rstrip("/")
         name = PurePosixPath(base).name
         out = work / f"{name}{UNDER_WAY}" / name
+    elif out.is_symlink():  # what it leads to is written, and it stays
+        out = Path(os.path.realpath(out))
     ending = {".parquet": Form.parquet, ".csv": Form.csv, ".ndjson": Form.ndjson, ".jsonl": Form.ndjson}.get(
         out.suffix.lower(), Form.arrow if out.suffix.lower() in (".arrow", ".feather") else None
     )
@@ -237,6 +249,14 @@ def _check_output(output: Output, *, overwrite: bool, restart: bool) -> None:
         shutil.rmtree(output.work)
     if not output.path.exists():
         return
+    if not output.path.is_dir() and (output.is_folder or not output.path.is_file()):
+        raise InputError(
+            msg("This is no folder, and only a folder can be put in its place.")
+            if output.path.is_file()
+            else msg("This is neither a file nor a folder, so it is not replaced."),
+            where=Place(file=str(output.path)),
+            fix=msg("Choose another place."),
+        )
     if not overwrite:
         raise InputError(
             msg("The output is there already."),
@@ -303,6 +323,16 @@ def _path_here(given: str) -> Path | None:
 def tell_columns(bundle: Bundle, parts: Sequence[FilePart]) -> None:
     """The columns that a file has and nobody reads, and those that the answers miss, on standard error."""
     plan, features = bundle.inputs.plan, bundle.task_spec.features
+    assumed = next((part.file for part in parts if not part.file.is_year_said and part.file.columns.year is None), None)
+    if assumed is not None and bundle.profile.has_periods:
+        ERR.print(
+            msg(
+                "{file}: nothing says the year of the rows, so it is taken as {year}; {option} names another.",
+                file=assumed.name,
+                year=str(assumed.year),
+                option="--year",
+            ).render(terminal_locale())
+        )
     seen: set[tuple[tuple[str, ...], tuple[str, ...]]] = set()
     for part in parts:
         columns, file = part.file.columns, part.file.name
@@ -328,8 +358,10 @@ def tell_columns(bundle: Bundle, parts: Sequence[FilePart]) -> None:
 
 
 def _called(profile: Profile, names: Sequence[str]) -> Listing:
-    """What a reader calls columns of the profile; other headers as the file has them."""
-    return Listing(tuple(profile.columns[name].meaning if name in profile.columns else name for name in names))
+    """What a reader calls columns of the profile; other headers as the file has them. Of very many, the first."""
+    called = tuple(profile.columns[name].meaning if name in profile.columns else name for name in names)
+    more = len(called) - _NAMED
+    return Listing(called if more <= 0 else (*called[:_NAMED], msg("{count} more", count=more)))
 
 
 def tell(scorer: Scorer, report: BatchReport, output: Output, seconds: float) -> None:
