@@ -6,6 +6,7 @@ import os
 import signal
 import subprocess
 import sys
+from functools import partial
 from pathlib import Path
 
 import pyarrow as pa
@@ -22,6 +23,7 @@ from farol.batch.score import BatchScorer
 from farol.cli import main
 from farol.cli.score import tell_columns
 from farol.errors import InputError
+from farol.i18n import msg
 from farol.model.registry import Registry
 from farol.model.scoring import Scorer
 from tests.batch.conftest import Score, pupils, write
@@ -102,6 +104,35 @@ def test_a_killed_run_leaves_no_output_and_continues(tmp_path: Path) -> None:
     assert "Parts finished before: " in done.stdout
     codes = pq.read_table(tmp_path / "out")["RA"].to_pylist()
     assert len(codes) == len(set(codes)) == 160_000
+
+
+@pytest.mark.parametrize("form", ["parquet", "csv"])
+@pytest.mark.parametrize("damaged", ["answers", "refused", "end"])
+@pytest.mark.parametrize("is_away", [False, True])
+def test_a_finished_part_that_was_damaged_is_scored_again(
+    score: Score, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, form: str, damaged: str, *, is_away: bool
+) -> None:
+    """A power cut keeps the names of files and not always what stood in them."""
+    source = folder_of(tmp_path / "in", 3)
+    expected = score([source], tmp_path / f"whole.{form}")
+    with monkeypatch.context() as patch:
+        patch.setattr("farol.batch.run._finish", partial(_raised, InputError(msg("stopped"))))
+        with pytest.raises(InputError, match="stopped"):
+            score([source], tmp_path / f"out.{form}")
+    answers = next((tmp_path / f"out.{form}.partial").glob("part-00001.[ac]*"))
+    ending = {"answers": answers.suffix, "refused": ".refused.csv", "end": ".json"}[damaged]
+    path = answers.with_suffix(ending)
+    if is_away:
+        path.unlink()
+    else:
+        os.truncate(path, path.stat().st_size // 2)
+    report = score([source], tmp_path / f"out.{form}")
+    assert (report.rows, report.resumed) == (expected.rows, 2)
+    assert (tmp_path / f"out.{form}").read_bytes() == (tmp_path / f"whole.{form}").read_bytes()
+
+
+def _raised(error: Exception, *_given: object, **_named: object) -> None:
+    raise error
 
 
 @pytest.mark.parametrize(

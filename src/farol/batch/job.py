@@ -13,7 +13,7 @@ import numpy as np
 
 from farol.batch.arrow import arrow
 from farol.batch.filesystem import stamp
-from farol.batch.output import Output, finished_at, part_name
+from farol.batch.output import Output, files_of_part, finished_at, part_name
 from farol.batch.parts import FilePart, pieces_in
 from farol.batch.reading import Piece, Rows
 from farol.batch.score import BatchScorer, ScoredBatch
@@ -127,9 +127,16 @@ def score_part(job: Job, place: int, blocks: ThreadPoolExecutor | None = None, a
                 fix=msg("Wait until it is whole, then start again; add {option} to begin anew.", option="--restart"),
             )
         with writable(work):
-            write_refused(work / f"{name}.refused.csv", refused)
-            answers.replace(work / f"{name}.{output.part_form}")
-            known = {"rows": rows, "refused": len(refused), "unanswered": unanswered, "at_risk": at_risk}
+            files = files_of_part(output, place)
+            write_refused(files[1], refused)
+            answers.replace(files[0])
+            known: dict[str, object] = {
+                "rows": rows,
+                "refused": len(refused),
+                "unanswered": unanswered,
+                "at_risk": at_risk,
+            }
+            known["sizes"] = [path.stat().st_size for path in files]
             replace_file(finished_at(work, place), canonical_json({**known, "counts": counts.tolist()}))
         job.progress(0, part.size - passed)
     except (MemoryError, arrow().ArrowMemoryError) as error:

@@ -93,8 +93,22 @@ def part_name(place: int) -> str:
 
 
 def is_finished(output: Output, place: int) -> bool:
-    """Whether a part is finished."""
-    return finished_at(output.work, place).exists()
+    """Whether a part is finished, and its files have the sizes that it said at its end.
+
+    After a power cut, or a copy that stopped, they may be shorter: then the part is to be scored again.
+    """
+    try:
+        sizes = [path.stat().st_size for path in files_of_part(output, place)]
+        known = read_part(output.work, place)
+    except (FileNotFoundError, ValueError):
+        return False
+    return bool(known["sizes"] == sizes)
+
+
+def files_of_part(output: Output, place: int) -> tuple[Path, Path]:
+    """The files of a part: its answers, and its refused rows."""
+    name = part_name(place)
+    return output.work / f"{name}.{output.part_form}", output.work / f"{name}.refused.csv"
 
 
 def rows_of(output: Output, place: int) -> int:
