@@ -23,7 +23,7 @@ from farol.cli.serve import DataOption
 from farol.cli.terminal import ERR, _, open_model, read_settings, say
 from farol.cli.train import ArtifactsOption
 from farol.errors import InputError, Place
-from farol.i18n import Listing, decimal, msg, terminal_locale
+from farol.i18n import Listing, Message, decimal, msg, terminal_locale
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -357,11 +357,13 @@ def tell_columns(bundle: Bundle, parts: Sequence[FilePart]) -> None:
             )
 
 
-def _called(profile: Profile, names: Sequence[str]) -> Listing:
+def _called(profile: Profile, names: Sequence[str]) -> Listing | Message:
     """What a reader calls columns of the profile; other headers as the file has them. Of very many, the first."""
     called = tuple(profile.columns[name].meaning if name in profile.columns else name for name in names)
     more = len(called) - _NAMED
-    return Listing(called if more <= 0 else (*called[:_NAMED], msg("{count} more", count=more)))
+    if more <= 0:
+        return Listing(called)
+    return msg("{names}, {count} more", names=Listing(called[:_NAMED]), count=more)
 
 
 def tell(scorer: Scorer, report: BatchReport, output: Output, seconds: float) -> None:
