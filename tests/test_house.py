@@ -23,6 +23,9 @@ PYTHON = [
 ]
 PROSE = [*PYTHON, *sorted((PROJECT / "docs").rglob("*.md")), *sorted(PROJECT.glob("*.md"))]
 
+NAMED = [*SOURCES, *sorted((PROJECT / "scripts").rglob("*.py"))]
+COUNTS = frozenset({"n", "m", "count", "n_train", "n_test", "scored", "refused", "unanswered", "marked", "pupils"})
+"""Values of a message that count things: without `count(…)` they have no sign between thousands."""
 EMPTY_NAMES = frozenset({"one", "found", "what"})
 STUMBLES = re.compile(r"\b(of now|is none|[Ss]o many|[Ww]hat is to be|is told|goe?s? on being)\b")
 """Case counts: `is None` is Python."""
@@ -83,6 +86,18 @@ def test_prose_is_plain() -> None:
         if STUMBLES.search(line)
     ]
     assert stumbles == []
+
+
+def test_messages_write_thousands_with_their_sign() -> None:
+    bare = [
+        place(file, value.value.lineno)
+        for file in SOURCES
+        for node in ast.walk(tree(file))
+        if isinstance(node, ast.Call) and ast.unparse(node.func) == "msg"
+        for value in node.keywords
+        if value.arg in COUNTS and not ast.unparse(value.value).startswith(("count(", "msg("))
+    ]
+    assert bare == []
 
 
 def test_the_map_lists_the_rooms_as_the_layers_do() -> None:

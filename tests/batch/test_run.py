@@ -100,7 +100,7 @@ def test_a_killed_run_leaves_no_output_and_continues(tmp_path: Path) -> None:
     assert not (tmp_path / "out").exists()
     done = subprocess.run(command, env=environ, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
-    assert "rows read: 160000 = accepted: 160000 + refused: 0" in done.stdout
+    assert "rows read: 160,000 = accepted: 160,000 + refused: 0" in done.stdout
     assert "Parts finished before: " in done.stdout
     codes = pq.read_table(tmp_path / "out")["RA"].to_pylist()
     assert len(codes) == len(set(codes)) == 160_000

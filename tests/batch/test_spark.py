@@ -166,7 +166,7 @@ def test_a_part_scored_twice_at_once_is_there_once(scorer: Scorer, tmp_path: Pat
 def test_sail_gives_the_same_answers(sail: str, artifacts: Path, source: Path, expected: Path, tmp_path: Path) -> None:
     result = done(artifacts, source, tmp_path / "out", "--engine", "spark", "--remote", sail)
     assert result.returncode == 0, result.stderr
-    assert "rows read: 240000 = accepted: 240000 + refused: 0" in result.stdout
+    assert "rows read: 240,000 = accepted: 240,000 + refused: 0" in result.stdout
     assert_same(tmp_path / "out", expected)
 
 

@@ -87,14 +87,14 @@ def test_a_year_is_played_through_and_every_pupil_accounted_for(
 
     said = run("outcomes", str(sample_workbook))
     assert "new: 0; with another answer than before: 0; no longer in the sheet: 0" in said
-    assert f"Pupils with a forecast: {n}; in the sheet: {stayed}; left: {n - stayed}." in said
+    assert f"Pupils with a forecast: {n:,}; in the sheet: {stayed:,}; left: {n - stayed:,}." in said
     for word in ("promised", "came true", "as promised", "may have been helped", "Not behind at the time", "Mean risk"):
         assert word in said
     assert "RA-" not in said
     assert "No forecast counts" not in said
     measured, before = report["together"]["n"], report["expected_before"]
     assert before["n"] == measured
-    assert f"Estimated only from the probabilities of these pupils ({measured}), beside what came true:" in said
+    assert f"Estimated only from the probabilities of these pupils ({measured:,}), beside what came true:" in said
     risk, auc = before["at_risk"], before["measures"]["roc_auc"]
     table = " ".join(said.partition("could be expected before")[2].split())
     came = {name: estimate["value"] for name, estimate in before["realised"].items()}

@@ -111,7 +111,7 @@ def _look(facts: Facts, drift: DriftReport, whole: FeatureDrift) -> Advice:
     searched = msg(
         "Groups of pupils compared, by level, class and source: {n}. The limits allow for chance in "
         "all of them together.",
-        n=len(facts.looked.slices),
+        n=count(len(facts.looked.slices)),
     )
     if part is None:
         summary = msg("Changed, and not in one level, class or source alone: {feature}.", feature=name)

@@ -193,7 +193,7 @@ def too_old(facts: Facts) -> Iterator[Advice]:
                     "years later.",
                     year=known,
                     newest=newest,
-                    n=newest - known,
+                    n=count(newest - known),
                 ),
             ),
             train_again(),

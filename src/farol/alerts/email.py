@@ -23,7 +23,7 @@ from markupsafe import Markup
 from farol.alerts.channel import SECONDS, DeliveryError
 from farol.drift.verdicts import verdict_label
 from farol.errors import InputError, Place, reason_of
-from farol.i18n import Message, msg
+from farol.i18n import Message, count, msg
 from farol.store.alerts import Letter
 
 logger = logging.getLogger("farol.alerts")
@@ -150,8 +150,8 @@ class EmailChannel:
         yield self._say(msg("Predictions")), format_decimal(data["n"], locale=self.locale)
         reference = data["reference"]
         years = ", ".join(map(str, reference["years"]))
-        rows = format_decimal(reference["n"], locale=self.locale)
-        yield self._say(msg("Compared with")), self._say(msg("{n} rows of {years}", n=rows, years=years))
+        rows = msg("{n} rows of {years}", n=count(reference["n"]), years=years)
+        yield self._say(msg("Compared with")), self._say(rows)
         yield self._say(msg("Model version")), data["model_version"]
 
     def _before(self, data: Mapping[str, Any]) -> str:

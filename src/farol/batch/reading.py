@@ -24,7 +24,7 @@ from farol.batch.columns import YEAR_HEADERS, ColumnMap
 from farol.batch.filesystem import is_address, open_seekable, store_errors, without_secrets
 from farol.csv_form import unguarded
 from farol.errors import InputError, Place
-from farol.i18n import Message, msg
+from farol.i18n import Message, count, msg
 from farol.profile import Profile, fold
 from farol.workbook.csv_parquet import mostly_utf_8, wide_encoding, without_stray_quotes
 from farol.workbook.panel import read_panel_isolated
@@ -262,7 +262,7 @@ def blocks_of(stream: Any, path: str, *, quoted: bool) -> Iterator[Any]:
         if len(rest) > _LONGEST_ROW:
             raise InputError(
                 msg("A row of the file has no end."),
-                expected=msg("rows that end in a line feed, each of at most {most} bytes", most=_LONGEST_ROW),
+                expected=msg("rows that end in a line feed, each of at most {most} bytes", most=count(_LONGEST_ROW)),
                 where=Place(file=without_secrets(path)),
                 fix=msg("Write the file again, with one row in each line."),
             )

@@ -20,7 +20,7 @@ from farol.batch.arrow import arrow, rewritten
 from farol.batch.reading import NO_VALUE
 from farol.csv_form import MAY_RUN, guarded
 from farol.errors import InputError, Place
-from farol.i18n import msg
+from farol.i18n import count, msg
 
 OutputFormat = Literal["parquet", "csv", "ndjson", "arrow"]
 
@@ -127,7 +127,7 @@ def partitioned_to(
             if name not in writers:
                 if len(writers) == MOST_PARTITIONS:
                     raise InputError(
-                        msg("The output would have more than {most} partitions.", most=MOST_PARTITIONS),
+                        msg("The output would have more than {most} partitions.", most=count(MOST_PARTITIONS)),
                         where=Place(field=", ".join(columns)),
                         fix=msg("Name columns with fewer values."),
                     )

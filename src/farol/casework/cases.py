@@ -20,7 +20,7 @@ from farol.accounts.viewer import Viewer
 from farol.casework.entries import EntryKind, entry_row
 from farol.casework.steps import NEEDS_SUPPORT, ClosingReason, Step, is_late
 from farol.errors import InputError
-from farol.i18n import msg
+from farol.i18n import count, msg
 from farol.store.database import Store
 from farol.store.engine import insert_new
 from farol.store.records import microseconds, moment, uuid7
@@ -273,7 +273,7 @@ def _check(state: CaseState, comment: str = "") -> None:
         raise InputError(msg("To close the case for another reason, write it."), fix=msg("Say it in the comment."))
     if len(state.supports) > MOST_SUPPORTS:
         raise InputError(
-            msg("A case has at most {n} kinds of support.", n=MOST_SUPPORTS), fix=msg("Leave some of them out.")
+            msg("A case has at most {n} kinds of support.", n=count(MOST_SUPPORTS)), fix=msg("Leave some of them out.")
         )
 
 

@@ -7,7 +7,7 @@ import unicodedata
 from datetime import date
 
 from farol.errors import InputError, Place
-from farol.i18n import Message, msg
+from farol.i18n import Message, count, msg
 
 LONGEST_TEXT = 2000
 """Characters of a comment, a note or what was agreed."""
@@ -40,7 +40,7 @@ def plain_text(text: str, field: Message, *, longest: int = LONGEST_TEXT) -> str
     if len(text) > longest:
         raise InputError(
             msg("“{field}” is too long.", field=field),
-            expected=msg("at most {n} characters", n=longest),
+            expected=msg("at most {n} characters", n=count(longest)),
             where=Place(field=str(field)),
             fix=msg("Shorten the text, or part it into two notes."),
         )

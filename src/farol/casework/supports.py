@@ -15,7 +15,7 @@ from farol.accounts.audit import AuditValues
 from farol.accounts.site import read_setting, write_setting
 from farol.casework.personal_numbers import plain_text
 from farol.errors import InputError
-from farol.i18n import Message, msg
+from farol.i18n import Message, count, msg
 from farol.store.database import Store
 
 SETTING = "support-kinds"
@@ -68,7 +68,8 @@ def add_kind(store: Store, name: str, *, at: datetime, audited: AuditValues | No
     kinds = support_kinds(store)
     if len(kinds) >= MOST_KINDS:
         raise InputError(
-            msg("The list has {n} kinds of support already.", n=MOST_KINDS), fix=msg("Give one of them a new name.")
+            msg("The list has {n} kinds of support already.", n=count(MOST_KINDS)),
+            fix=msg("Give one of them a new name."),
         )
     kind = SupportKind(secrets.token_hex(8), _new_name(kinds, name))
     _keep(store, {**kinds, kind.id: kind}, at, audited)

@@ -15,7 +15,7 @@ from farol.cli.serve import DataOption
 from farol.cli.terminal import OUT, _, open_tasks, read_settings, say, say_json
 from farol.cli.train import ArtifactsOption
 from farol.errors import InputError
-from farol.i18n import day, msg, terminal_locale
+from farol.i18n import count, day, msg, terminal_locale
 
 if TYPE_CHECKING:
     from farol.alerts.check import CheckPlan, CheckResult
@@ -74,9 +74,9 @@ def check(
     for result in results:
         _say_result(result)
     if sent.arrived:
-        say(msg("Alerts sent: {n}", n=sent.arrived))
+        say(msg("Alerts sent: {n}", n=count(sent.arrived)))
     if sent.failed:
-        say(msg("Alerts not accepted: {n}; the next check, or the service, tries again", n=sent.failed))
+        say(msg("Alerts not accepted: {n}; the next check, or the service, tries again", n=count(sent.failed)))
 
 
 @app.command(cls=Command, help=_("Show where alerts go, the state of each model, and which messages wait."))
@@ -150,7 +150,7 @@ def retry(data: DataOption = None) -> None:
     with Store.open(settings.store_url, existing=True) as store:
         Outbox(store).release(_now())
         sent = deliver(store, plan.channels, _now, terminal_locale())
-    say(msg("Alerts sent: {n}, not accepted: {m}", n=sent.arrived, m=sent.failed))
+    say(msg("Alerts sent: {n}, not accepted: {m}", n=count(sent.arrived), m=count(sent.failed)))
     if sent.failed:
         raise typer.Exit(1)
 
@@ -197,14 +197,14 @@ def _say_result(result: CheckResult) -> None:
     from farol.drift.verdicts import verdict_label
 
     report, change, pairwise = result.report, result.change, result.pairwise
-    values = {"task": report.task, "verdict": verdict_label(report.verdict, terminal_locale()), "n": report.n}
+    values = {"task": report.task, "verdict": verdict_label(report.verdict, terminal_locale()), "n": count(report.n)}
     say(msg("{task}: {verdict}, predictions: {n}", **values))
     alarms = ", ".join(figure.meaning.in_locale(terminal_locale()) for figure in report.features if figure.alarm)
     if alarms:
         say(msg("  in alarm: {features}", features=alarms))
     if pairwise is not None:
         verdict = verdict_label(pairwise.verdict, terminal_locale())
-        pairs = {"compared": pairwise.compared, "pairs": len(pairwise.pairs)}
+        pairs = {"compared": count(pairwise.compared), "pairs": count(len(pairwise.pairs))}
         say(msg("  pairs of features: {verdict}, {compared} of {pairs} compared", verdict=verdict, **pairs))
         for pair in pairwise.alarms:
             OUT.print(f"  {pair.words(terminal_locale())}", markup=False)

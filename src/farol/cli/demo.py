@@ -140,9 +140,9 @@ def print_account(panel: Panel, workbook: Path) -> None:
     say(
         msg(
             "Findings: errors: {errors}, to look at: {warnings}, normal: {normal}. All of them: {command}",
-            errors=counts["error"],
-            warnings=counts["warning"],
-            normal=counts["info"],
+            errors=count(counts["error"]),
+            warnings=count(counts["warning"]),
+            normal=count(counts["info"]),
             command=f"farol check {quote(str(workbook))}",
         )
     )

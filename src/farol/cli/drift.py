@@ -21,6 +21,7 @@ from farol.cli.terminal import (
     ERR,
     OUT,
     _,
+    cell,
     number,
     open_model,
     open_panel,
@@ -34,7 +35,7 @@ from farol.cli.terminal import (
 )
 from farol.cli.train import ArtifactsOption, SeedOption
 from farol.errors import InputError
-from farol.i18n import msg, terminal_locale
+from farol.i18n import count, msg, terminal_locale
 
 if TYPE_CHECKING:
     from farol.drift.report import DriftReport
@@ -153,7 +154,7 @@ def _of_files(files: str, bundle: Bundle, settings: Settings, year: int | None) 
     counts, refused = counts_of(batch, parts, threads=os.cpu_count() or 1)
     if refused:
         ERR.print(msg("{n} rows cannot be scored and do not count; `farol score` names each with its reason.",
-                      n=refused).render(terminal_locale()))  # fmt: skip
+                      n=count(refused)).render(terminal_locale()))  # fmt: skip
     return drift_of_counts(scorer, counts, name=files, at=now)
 
 
@@ -223,7 +224,7 @@ def estimate(
         return
     if estimation.n < MIN_SAMPLES:
         say(msg("Answers in this period: {n}. With fewer than {enough} nothing is estimated.",
-                n=estimation.n, enough=MIN_SAMPLES))  # fmt: skip
+                n=count(estimation.n), enough=MIN_SAMPLES))  # fmt: skip
         if estimation.left_out is not None:
             say(estimation.left_out)
         return
@@ -234,7 +235,7 @@ def estimate(
         title = measure_title(name).render(terminal_locale())
         table.add_row(title, number(measure.value), number(measure.low), number(measure.high))
     print_table(table)
-    say(msg("Answers: {n}; expected at risk: {share}", n=estimation.n, share=_percent(estimation.at_risk)))
+    say(msg("Answers: {n}; expected at risk: {share}", n=count(estimation.n), share=_percent(estimation.at_risk)))
     say(msg("Before you use these figures:"))
     for words in estimation.assumptions:
         OUT.print(f"• {words.render(terminal_locale())}", markup=False)
@@ -260,7 +261,7 @@ def print_drift(report: DriftReport) -> None:
             figure.meaning.in_locale(terminal_locale()),
             number(figure.psi),
             number(figure.critical if isfinite(figure.critical) else None),
-            str(figure.n),
+            cell(figure.n),
             _percent(None if figure.superiority is None else figure.superiority.value),
             f"{_percent(figure.missing.reference)} → {_percent(figure.missing.value)}",
             _percent(None if figure.unseen is None else figure.unseen.value),
@@ -292,7 +293,7 @@ def print_drift(report: DriftReport) -> None:
         msg(
             "Compared with: {rows} ({n}, of {years})",
             rows=report.baseline,
-            n=report.reference_n,
+            n=count(report.reference_n),
             years=", ".join(map(str, report.reference_years)),
         )
     )
@@ -370,7 +371,7 @@ def simulate_panel(
         for name in promoted_tasks(registry, panel.profile) if task == "all" else [task]:
             scorer = Scorer(registry.load(name))
             written = write(panel, scorer, store, n=n, shift=shift.value, seed=seed, days=days, now=datetime.now(UTC))
-            say(msg("{task}: simulated predictions stored: {n}", task=name, n=written))
+            say(msg("{task}: simulated predictions stored: {n}", task=name, n=count(written)))
 
 
 def known_workbook(settings: Settings) -> Path:

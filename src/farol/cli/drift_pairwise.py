@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 from rich.table import Table
 
 from farol.cli.check import Format
-from farol.cli.terminal import OUT, _, print_table, say, say_json
-from farol.i18n import msg, terminal_locale
+from farol.cli.terminal import OUT, _, cell, print_table, say, say_json
+from farol.i18n import count, msg, terminal_locale
 
 if TYPE_CHECKING:
     from farol.drift.pairwise import PairDrift, PairwiseReport
@@ -58,8 +58,8 @@ def print_pairwise(report: PairwiseReport) -> None:
     say(
         msg(
             "Pairs of features compared: {compared} of {pairs}.",
-            compared=report.compared,
-            pairs=len(report.pairs),
+            compared=count(report.compared),
+            pairs=count(len(report.pairs)),
         )
     )
     if report.compared < len(report.pairs):
@@ -75,16 +75,16 @@ def print_pairwise(report: PairwiseReport) -> None:
             "Period: {window}. Pupils: {slice}, {n}. Answers read: {read} of {answers}.",
             window=days(report.window),
             slice=slice_words(report.part),
-            n=report.n,
-            read=report.read,
-            answers=report.answers,
+            n=count(report.n),
+            read=count(report.read),
+            answers=count(report.answers),
         )
     )
     say(
         msg(
             "Compared with: {rows} ({n}, of {years})",
             rows=report.baseline,
-            n=report.reference_n,
+            n=count(report.reference_n),
             years=", ".join(map(str, report.reference_years)),
         )
     )
@@ -114,7 +114,7 @@ def _table(pairs: tuple[PairDrift, ...]) -> Table:
             f"{first} × {second}",
             decimal(then).render(terminal_locale()),
             span(now, low, high).render(terminal_locale()),
-            str(pair.n),
+            cell(pair.n),
             verdict_label(pair.verdict, terminal_locale()),
             _("yes") if pair.alarm else _("no"),
         )

@@ -12,7 +12,7 @@ from rich.table import Table
 from farol.cli.check import Format, FormatOption, WorkbookArgument, YearOption
 from farol.cli.explain import MOST_REASONS, TaskOption, scorer_and_panel
 from farol.cli.output import CsvFormatOption, OverwriteOption, output_file
-from farol.cli.terminal import OUT, _, print_table, read_settings, say, say_heading, say_json, say_reading
+from farol.cli.terminal import OUT, _, cell, print_table, read_settings, say, say_heading, say_json, say_reading
 from farol.cli.train import ArtifactsOption
 from farol.csv_form import Audience, CsvForm
 from farol.i18n import count, msg, terminal_locale
@@ -100,7 +100,7 @@ def show(ranked: PupilList) -> None:
         now = "–" if pupil.at_risk_now is None else _("yes") if pupil.at_risk_now else _("no")
         level = "–" if pupil.level is None else f"{pupil.level:g}"
         cells = [
-            str(pupil.rank),
+            cell(pupil.rank),
             pupil.student,
             level,
             risk_text(pupil.probability, terminal_locale()),
@@ -114,8 +114,8 @@ def show(ranked: PupilList) -> None:
     for heading in (level_name, _("pupils"), _("expected at risk"), _("most likely")):
         levels.add_column(heading)
     for stage, expected in ranked.levels:
-        likely = msg("{low} to {high}", low=expected.low, high=expected.high).render(terminal_locale())
-        levels.add_row(f"{stage:g}", str(expected.n), f"{expected.value:.0f}", likely)
+        likely = msg("{low} to {high}", low=count(expected.low), high=count(expected.high)).render(terminal_locale())
+        levels.add_row(f"{stage:g}", cell(expected.n), cell(round(expected.value)), likely)
     OUT.print()
     print_table(levels)
     for note in ranked.notes():

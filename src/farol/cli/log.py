@@ -14,7 +14,7 @@ from farol.cli.output import CsvFormatOption, OverwriteOption, output_file
 from farol.cli.serve import DataOption
 from farol.cli.terminal import _, open_tasks, read_settings
 from farol.csv_form import Audience, CsvForm
-from farol.i18n import msg, terminal_locale
+from farol.i18n import count, msg, terminal_locale
 
 if TYPE_CHECKING:
     from farol.store.records import Prediction
@@ -42,16 +42,16 @@ def export(
 
     output = output_file(file, overwrite=overwrite)
     settings = read_settings(data=data, profile=profile)
-    count = 0
+    n = 0
 
     def counted(rows: Iterable[Prediction]) -> Iterator[Prediction]:
-        nonlocal count
+        nonlocal n
         for row in rows:
-            count += 1
+            n += 1
             yield row
 
     with Store.open(settings.store_url, existing=True) as store:
         form = CsvForm(csv_format, terminal_locale())
         pieces = write_csv(counted(store.stream(task)), open_tasks(settings).profile, settings.timezone, form)
         output.write(piece.encode() for piece in pieces)
-    output.say(msg("wrote predictions to {path}: {n}", n=count, path=file))
+    output.say(msg("wrote predictions to {path}: {n}", n=count(n), path=file))

@@ -19,6 +19,7 @@ from farol.cli.serve import DataOption
 from farol.cli.terminal import (
     OUT,
     _,
+    cell,
     number,
     open_panel,
     open_tasks,
@@ -218,22 +219,28 @@ def print_recorded(recorded: Recorded, tasks: list[str]) -> None:
             "Sheet of {year}: pupils: {n}; new: {added}; with another answer than before: {changed}; no "
             "longer in the sheet: {removed}",
             year=recorded.year,
-            n=recorded.pupils,
-            added=recorded.added,
-            changed=recorded.changed,
-            removed=recorded.removed,
+            n=count(recorded.pupils),
+            added=count(recorded.added),
+            changed=count(recorded.changed),
+            removed=count(recorded.removed),
         )
     )
     for task in tasks:
         eligible = recorded.tasks[task]
         if eligible.late:
-            say(msg("{task}: forecasts stored after this sheet, which do not count: {n}", task=task, n=eligible.late))
+            say(
+                msg(
+                    "{task}: forecasts stored after this sheet, which do not count: {n}",
+                    task=task,
+                    n=count(eligible.late),
+                )
+            )
         if eligible.learned:
             say(
                 msg(
                     "{task}: forecasts of models that had learned from these answers, which do not count: {n}",
                     task=task,
-                    n=eligible.learned,
+                    n=count(eligible.learned),
                 )
             )
 
@@ -248,7 +255,7 @@ def print_outcomes(report: OutcomeReport, profile: Profile) -> None:
             "Pupils with a forecast: {forecast}; in the sheet: {matched}; left: {left}. New pupils: "
             "{new}. In the sheet, without an answer there: {without_label}; without an answer from the "
             "model: {unanswered}; measured: {measured}. Answers replaced by a later one: {replaced}.",
-            **asdict(counts),
+            **{name: count(n) for name, n in asdict(counts).items()},
         )
     )
     if not counts.measured:
@@ -289,7 +296,7 @@ def print_part(part: Part, title: str) -> None:
     say(
         msg(
             "Pupils: {n}; share at risk: {came}; on the card: {before}",
-            n=part.evaluation.n,
+            n=count(part.evaluation.n),
             came=_interval(came),
             before=_interval(before),
         )
@@ -311,9 +318,9 @@ def print_estimate(report: OutcomeReport) -> None:
     OUT.print()
     say_heading(_("What could be expected before the sheet arrived"))
     if not estimate.is_enough:
-        say(msg("With fewer than {n} pupils nothing is estimated.", n=MIN_SAMPLES))
+        say(msg("With fewer than {n} pupils nothing is estimated.", n=count(MIN_SAMPLES)))
         return
-    say(msg("Estimated only from the probabilities of these pupils ({n}), beside what came true:", n=estimate.n))
+    say(msg("Estimated only from the probabilities of these pupils ({n}), beside what came true:", n=count(estimate.n)))
     table = _table(_("metric"), _("expected"), _("came true"), _("in the interval"))
     for pair in estimate.pairs:
         inside = "–" if pair.is_inside is None else _("yes") if pair.is_inside else _("no")
@@ -335,7 +342,7 @@ def print_bands(report: OutcomeReport) -> None:
         said = "–" if band.said is None else number(band.said, 2)
         expected = "–" if band.expected is None else f"{number(band.expected.low, 2)}–{number(band.expected.high, 2)}"
         edges = f"{band.low:.0%}–{band.high:.0%}"
-        table.add_row(edges, str(band.n), said, expected, _interval(band.came), differs)
+        table.add_row(edges, cell(band.n), said, expected, _interval(band.came), differs)
     print_table(table)
 
 
@@ -350,7 +357,7 @@ def print_divisions(report: OutcomeReport, profile: Profile) -> None:
         table = _table("", _("pupils"), _("at risk"), _("pointed out"), *titles)
         for group in division.groups:
             figures = [_interval(group.figures[name]) for name in MEASURES]
-            table.add_row(group.name, str(group.n), str(group.positives), str(group.flagged), *figures)
+            table.add_row(group.name, *map(cell, (group.n, group.positives, group.flagged)), *figures)
         print_table(table)
 
 

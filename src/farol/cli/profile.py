@@ -25,7 +25,7 @@ from farol.cli.terminal import (
     say_reading,
 )
 from farol.errors import Place, PlanError, ProfileError
-from farol.i18n import Message, msg, terminal_locale
+from farol.i18n import Message, count, msg, terminal_locale
 from farol.profile import BY_ROWS, Profile, Task, load_profile
 
 if TYPE_CHECKING:
@@ -149,7 +149,7 @@ def _say_profile(profile: Profile) -> None:
     for task in profile.tasks.values():
         say_heading(task.title.in_locale(terminal_locale()), f" · {task.name}")
         OUT.print(f"  {task.question.in_locale(terminal_locale())}", markup=False)
-        say(msg("  features: {count}; {tested}", count=len(task.features), tested=_tested_words(task)))
+        say(msg("  features: {count}; {tested}", count=count(len(task.features)), tested=_tested_words(task)))
     if not profile.follows_pupils:
         say(msg("No column is a pupil's code: answers cannot be followed up later."))
 
@@ -194,7 +194,9 @@ def _training_facts(panel: Panel, task: Task) -> dict[str, Any]:
         few = PlanError(
             msg("There are too few known answers to learn from and to test."),
             expected=msg("at least {least} rows, of pupils at risk and of others", least=MINIMUM_ROWS),
-            got=msg("known answers: {rows}, at risk: {at_risk}", rows=answers.rows, at_risk=answers.at_risk),
+            got=msg(
+                "known answers: {rows}, at risk: {at_risk}", rows=count(answers.rows), at_risk=count(answers.at_risk)
+            ),
             where=Place(field="label"),
             fix=msg("Check the column, operator and value of the label, and the conditions of the task (only)."),
         )
@@ -208,7 +210,9 @@ def _say_file(panel: Panel, file: Path, profile: Path, facts: dict[str, Any]) ->
     columns, without = facts["columns"], facts["columns_without_values"]
     say(
         msg(
-            "Columns of the profile with values: {count} of {all}.", count=len(columns), all=len(columns) + len(without)
+            "Columns of the profile with values: {count} of {all}.",
+            count=count(len(columns)),
+            all=count(len(columns) + len(without)),
         )
     )
     for name in without:
@@ -228,13 +232,13 @@ def _say_training(task: Task, facts: dict[str, Any], command: str) -> None:
     say(
         msg(
             "  rows with a known answer: {rows}; at risk: {at_risk} ({share}%)",
-            rows=facts["rows"],
-            at_risk=facts["at_risk"],
+            rows=count(facts["rows"]),
+            at_risk=count(facts["at_risk"]),
             share=number(share, 1),
         )
     )
     if facts.get("not_counted"):
-        say(msg("  rows that do not count, by the task's conditions: {count}", count=facts["not_counted"]))
+        say(msg("  rows that do not count, by the task's conditions: {count}", count=count(facts["not_counted"])))
     error = facts.pop("error", None)
     if error is None:
         say(msg("  A model can be trained: `{command}`", command=command))

@@ -12,7 +12,7 @@ from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn, Ti
 from farol.cli.output import OverwriteOption, output_file
 from farol.cli.terminal import ERR, _, say
 from farol.errors import InputError
-from farol.i18n import decimal, msg
+from farol.i18n import count, decimal, msg
 
 if TYPE_CHECKING:
     from farol.workbook.sample_network import Network
@@ -75,9 +75,9 @@ def _write_panels(out: Path, network: Network, threads: int | None) -> None:
         msg(
             "wrote {path}: rows {rows}, schools {schools}, states {states}, in {seconds} s",
             path=out,
-            rows=rows,
-            schools=network.schools,
-            states=network.states,
+            rows=count(rows),
+            schools=count(network.schools),
+            states=count(network.states),
             seconds=decimal(seconds, 1),
         )
     )

@@ -23,7 +23,7 @@ from farol.cli.serve import DataOption
 from farol.cli.terminal import ERR, _, open_model, read_settings, say
 from farol.cli.train import ArtifactsOption
 from farol.errors import InputError, Place
-from farol.i18n import Listing, Message, decimal, msg, terminal_locale
+from farol.i18n import Listing, Message, count, decimal, msg, terminal_locale
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -375,28 +375,32 @@ def tell(scorer: Scorer, report: BatchReport, output: Output, seconds: float) ->
     say(
         msg(
             "rows read: {rows} = accepted: {scored} + refused: {refused}",
-            rows=report.rows,
-            scored=report.scored,
-            refused=report.refused,
+            rows=count(report.rows),
+            scored=count(report.scored),
+            refused=count(report.refused),
         )
     )
     say(
         msg(
             "of those accepted: at risk {at_risk}, without an answer {unanswered}",
-            at_risk=report.at_risk,
-            unanswered=report.unanswered,
+            at_risk=count(report.at_risk),
+            unanswered=count(report.unanswered),
         )
     )
     if report.refused:
         say(msg("Each refused row and its reason: {path}", path=output.refused_name))
     say(msg("Drift against training: {verdict}", verdict=verdict_label(drift.verdict, terminal_locale())))
     if report.resumed:
-        say(msg("Parts finished before: {resumed} of {parts}.", resumed=report.resumed, parts=report.parts))
+        say(
+            msg(
+                "Parts finished before: {resumed} of {parts}.", resumed=count(report.resumed), parts=count(report.parts)
+            )
+        )
     say(
         msg(
             "wrote {path} in {seconds} s (rows a second: {rate})",
             path=output.name,
             seconds=decimal(seconds, 1),
-            rate=f"{report.rows / max(seconds, 1e-9):.0f}",
+            rate=count(round(report.rows / max(seconds, 1e-9))),
         )
     )

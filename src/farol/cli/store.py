@@ -17,7 +17,7 @@ from farol.cli.output import output_file
 from farol.cli.serve import DataOption
 from farol.cli.terminal import _, read_settings, say, say_json
 from farol.cli.train import ArtifactsOption
-from farol.i18n import day, msg, terminal_locale
+from farol.i18n import count, day, msg, terminal_locale
 
 if TYPE_CHECKING:
     from farol.store.recount import Recount
@@ -94,13 +94,20 @@ def purge(
         purged = remove(store, first)
     say(
         msg(
-            "removed predictions from before {day}, with their part in the counters: {n}", n=purged.rows, day=day(first)
+            "removed predictions from before {day}, with their part in the counters: {n}",
+            n=count(purged.rows),
+            day=day(first),
         )
     )
     if purged.outcomes:
-        say(msg("removed outcomes: {n}", n=purged.outcomes))
+        say(msg("removed outcomes: {n}", n=count(purged.outcomes)))
     if purged.pages:
-        say(msg("removed of the pages: years, answers, names, cases, lines of the audit and jobs: {n}", n=purged.pages))
+        say(
+            msg(
+                "removed of the pages: years, answers, names, cases, lines of the audit and jobs: {n}",
+                n=count(purged.pages),
+            )
+        )
     if purged.is_pending:
         say_pending()
     say(msg("Still kept: snapshots of drift (counts only), and every backup and export made before."))
@@ -121,7 +128,13 @@ def compact(data: DataOption = None) -> None:
     now = datetime.now(UTC)
     with Store.open(read_settings(data=data).store_url, existing=True) as store:
         removed, forgotten = thin_out(store, now), Outbox(store).forget(now)
-    say(msg("removed snapshots: {n}; removed alerts that were delivered long ago: {m}", n=removed, m=forgotten))
+    say(
+        msg(
+            "removed snapshots: {n}; removed alerts that were delivered long ago: {m}",
+            n=count(removed),
+            m=count(forgotten),
+        )
+    )
 
 
 @app.command(cls=Command, help=_("Copy the database to a file, also while the service is running."))
@@ -141,7 +154,7 @@ def backup(
                 output.write(iter(lambda: copy.read(_PIECE), b""))
     else:
         copied = write(url, file)
-    output.say(msg("wrote predictions to {path}: {n}", n=copied.rows, path=file))
+    output.say(msg("wrote predictions to {path}: {n}", n=count(copied.rows), path=file))
     output.say(msg("The copy holds data of pupils: keep it as you keep the workbook. The models are not in it."))
 
 
@@ -157,7 +170,7 @@ def restore(
     from farol.store.backup import restore as put_back
 
     copied = put_back(read_settings(data=data).store_url, file, force=force)
-    say(msg("restored predictions from {path}: {n}", n=copied.rows, path=file))
+    say(msg("restored predictions from {path}: {n}", n=count(copied.rows), path=file))
     say(msg("Pupils erased after this backup was made are back: erase them again."))
     say(msg("Users, roles and keys are those of that day: look them through. Everybody has to sign in again."))
 
@@ -190,19 +203,20 @@ def _as_dict(result: Recount, *, repaired: bool) -> dict[str, object]:
 
 
 def _print(result: Recount, *, repaired: bool) -> None:
-    say(msg("predictions counted again: {n}", n=result.rows))
+    say(msg("predictions counted again: {n}", n=count(result.rows)))
     for unproven in result.unproven:
         problem = unproven.problem.problem
-        values = {"task": unproven.task, "version": unproven.version, "n": unproven.rows, "problem": problem}
+        values = {"task": unproven.task, "version": unproven.version, "n": count(unproven.rows), "problem": problem}
         say(msg("{task} {version}: predictions that cannot be counted again: {n}. {problem}", **values))
     for difference in result.differences[:SHOWN]:
-        values = asdict(difference) | {"slice": difference.slice or "*"}
+        sides = {"counted": count(difference.counted), "rows": count(difference.rows)}
+        values = asdict(difference) | sides | {"slice": difference.slice or "*"}
         say(msg("{task} {version}, {day}, {slice}, {name}, bin {bin}: counter {counted}, predictions {rows}", **values))
     if len(result.differences) > SHOWN:
-        say(msg("… and {n} more; --format json has all", n=len(result.differences) - SHOWN))
+        say(msg("… and {n} more; --format json has all", n=count(len(result.differences) - SHOWN)))
     if not result.differences:
         say(msg("all counters agree with the predictions"))
     elif repaired:
-        say(msg("wrong counters, now corrected: {n}", n=len(result.differences)))
+        say(msg("wrong counters, now corrected: {n}", n=count(len(result.differences))))
     else:
-        say(msg("wrong counters: {n}; correct them with --repair", n=len(result.differences)))
+        say(msg("wrong counters: {n}; correct them with --repair", n=count(len(result.differences))))

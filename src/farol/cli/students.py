@@ -16,7 +16,7 @@ from farol.cli.serve import DataOption
 from farol.cli.terminal import _, read_settings, say, say_json
 from farol.cli.train import ArtifactsOption
 from farol.errors import InputError
-from farol.i18n import msg
+from farol.i18n import count, msg
 
 app = typer.Typer(cls=Group, help=_("The stored data of one pupil: export them, erase them."), no_args_is_help=True)
 
@@ -66,11 +66,11 @@ def erase(student: StudentArgument, data: DataOption = None, artifacts: Artifact
         code = _code(student)
         forget_uploads(settings, store, datetime.now(UTC))
         erased = erase_rows(store, code, Registry(settings.artifacts))
-    say(msg("erased predictions of this pupil: {n}", n=erased.rows))
+    say(msg("erased predictions of this pupil: {n}", n=count(erased.rows)))
     if erased.outcomes:
-        say(msg("erased outcomes of this pupil: {n}", n=erased.outcomes))
+        say(msg("erased outcomes of this pupil: {n}", n=count(erased.outcomes)))
     if erased.pages:
-        say(msg("erased from the pages: years, answers, name and cases of this pupil: {n}", n=erased.pages))
+        say(msg("erased from the pages: years, answers, name and cases of this pupil: {n}", n=count(erased.pages)))
     say(msg("deleted workbooks that were sent by a page, and what was said of them: they may have had this pupil"))
     if erased.kept:
         versions = ", ".join(f"{task} {version}" for task, version in erased.kept)

@@ -16,7 +16,7 @@ from rich.table import Table
 from rich.text import Text
 
 from farol.errors import FarolError, InputError
-from farol.i18n import Message, decimal, msg, terminal_locale, translate, visible
+from farol.i18n import Message, count, decimal, msg, terminal_locale, translate, visible
 from farol.profile import Profile, load_profile
 from farol.settings import Settings
 
@@ -68,6 +68,11 @@ def _(text: str) -> str:
 def number(value: float | None, digits: int = 3) -> str:
     """A figure with the terminal's decimal sign; a dash for None."""
     return "–" if value is None else decimal(value, digits).render(terminal_locale())
+
+
+def cell(n: int) -> str:
+    """A number of things in a table, with the terminal's sign between thousands."""
+    return count(n).in_locale(terminal_locale())
 
 
 def say(message: Message) -> None:
@@ -167,7 +172,7 @@ def _taught_headers(profile: Profile, settings: Settings) -> dict[str, list[str]
         return {}
     if headers:
         n = sum(map(len, headers.values()))
-        text = msg("Headers that the site was taught on its pages are known here, too: {n}", n=n)
+        text = msg("Headers that the site was taught on its pages are known here, too: {n}", n=count(n))
         ERR.print(text.render(terminal_locale()), markup=False)
     return headers
 

@@ -32,7 +32,7 @@ from farol.cli.terminal import (
     say_reading,
 )
 from farol.errors import InputError, MissingExtraError, Place, PlanError
-from farol.i18n import Message, msg, terminal_locale
+from farol.i18n import Message, count, msg, terminal_locale
 
 if TYPE_CHECKING:
     from farol.evaluation.capacity import Capacity
@@ -293,8 +293,8 @@ def _say_read(workbook: Path, settings: Settings, panel: Panel, large: LargePane
         say(
             msg(
                 "Of {rows} rows, {sample} were read as a sample, with these findings:",
-                rows=large.shards.rows,
-                sample=len(panel.year),
+                rows=count(large.shards.rows),
+                sample=count(len(panel.year)),
             )
         )
     say_reading(panel, workbook)
@@ -366,8 +366,8 @@ def _rows_words(report: dict[str, Any], profile: Profile) -> Message:
     if not profile.has_periods:
         return msg(
             "Rows in training: {n_train}; other rows in the test: {n_test}",
-            n_train=report["n_train"],
-            n_test=report["n_test"],
+            n_train=count(report["n_train"]),
+            n_test=count(report["n_test"]),
         )
     years = {
         part: ", ".join(
@@ -379,13 +379,13 @@ def _rows_words(report: dict[str, Any], profile: Profile) -> Message:
     if plan["split"] == "folds":
         return msg(
             "Tested on pupils of {test} ({n_test} rows), leaving out one group at a time",
-            n_test=report["n_test"],
+            n_test=count(report["n_test"]),
             **years,
         )
     return msg(
         "Trained on {train} ({n_train} rows), tested on {test} ({n_test} rows)",
-        n_train=report["n_train"],
-        n_test=report["n_test"],
+        n_train=count(report["n_train"]),
+        n_test=count(report["n_test"]),
         **years,
     )
 

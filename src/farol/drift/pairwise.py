@@ -26,7 +26,7 @@ from farol.drift.report import meaning_of
 from farol.drift.verdicts import MIN_SAMPLES, Band, Verdict, is_alarm, verdict_for, worst
 from farol.drift.windows import Window
 from farol.errors import BundleError
-from farol.i18n import Message, decimal, msg
+from farol.i18n import Message, count, decimal, msg
 from farol.model.bundle import Bundle
 from farol.model.counters import WHOLE
 from farol.model.features import Floats, feature_matrix
@@ -221,7 +221,7 @@ def check_joint(bundle: Bundle) -> PairwiseCounts:
     if bundle.reference.joint is None:
         raise BundleError(
             msg("This model was trained on too few pupils to compare pairs of features."),
-            expected=msg("a model trained on at least {n} pupils", n=LEAST_ROWS),
+            expected=msg("a model trained on at least {n} pupils", n=count(LEAST_ROWS)),
             got=msg("task {task}, version {version}", task=bundle.task, version=bundle.version),
             fix=msg("Train again: {command}.", command=msg("`farol train WORKBOOK`")),
         )

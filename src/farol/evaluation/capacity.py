@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from farol.errors import InputError
 from farol.evaluation.intervals import true_cases
 from farol.evaluation.metrics import RESAMPLES, Estimate, Undefined, top_estimates, whole_top
-from farol.i18n import msg
+from farol.i18n import count, msg
 
 Floats = NDArray[np.float64]
 Mask = NDArray[np.bool_]
@@ -76,9 +76,11 @@ def check_capacity(capacity: Capacity, rows: int) -> None:
     """
     if capacity.count is not None and capacity.count > NEARLY_ALL * rows:
         raise InputError(
-            msg("A capacity of {count} is nearly everyone: there is nothing to choose.", count=capacity.count),
+            msg("A capacity of {count} is nearly everyone: there is nothing to choose.", count=count(capacity.count)),
             expected=msg(
-                "at most {most} of the {rows} pupils of the test year", most=int(NEARLY_ALL * rows), rows=rows
+                "at most {most} of the {rows} pupils of the test year",
+                most=count(int(NEARLY_ALL * rows)),
+                rows=count(rows),
             ),
             fix=msg("Say how many pupils the team can attend to, with --capacity."),
         )

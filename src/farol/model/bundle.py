@@ -23,7 +23,7 @@ from pydantic import ConfigDict, TypeAdapter, ValidationError
 import farol
 from farol.errors import BundleError, Place, reason_of
 from farol.files import canonical_json, parse_json, sync_folder, write_file
-from farol.i18n import Message, msg
+from farol.i18n import Message, count, msg
 from farol.model.features import Preprocessing
 from farol.model.inputs import Inputs
 from farol.model.reference import Reference
@@ -279,8 +279,8 @@ def _read_file(path: Path, name: str, entry: FileEntry) -> bytes:
             path,
             name,
             msg("{name} has another size than when the model was written.", name=name),
-            expected=msg("{count} bytes", count=entry.size),
-            got=msg("{count} bytes", count=size),
+            expected=msg("{count} bytes", count=count(entry.size)),
+            got=msg("{count} bytes", count=count(size)),
         )
     digest = hashlib.sha256(data).hexdigest()
     if digest != entry.sha256:

@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 
 from farol.errors import BundleError
 from farol.files import parse_json
-from farol.i18n import Message, msg
+from farol.i18n import Message, count, msg
 from farol.model.features import Floats, Preprocessing
 
 MOST_SPLITS = 12
@@ -205,5 +205,5 @@ def _leaves(source: Mapping[str, Any], bits: Mapping[int, int]) -> Iterator[tupl
 
 def _refused(problem: Message, splits: int | None = None) -> BundleError:
     expected = msg("boosted trees for one yes-or-no question, each of at most {most} splits", most=MOST_SPLITS)
-    got = None if splits is None else msg("{count} splits", count=splits)
+    got = None if splits is None else msg("{count} splits", count=count(splits))
     return BundleError(problem, expected=expected, got=got, fix=msg("Train again with `farol train`."))

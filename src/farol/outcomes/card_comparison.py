@@ -15,7 +15,7 @@ from typing import Literal
 
 from farol.evaluation.intervals import difference_of
 from farol.evaluation.metrics import COVERAGE, MEASURES, Estimate, Evaluation, Undefined
-from farol.i18n import Message, msg
+from farol.i18n import Message, count, msg
 from farol.model.bundle import Bundle
 
 Verdict = Literal["within", "better", "worse", "unknown"]
@@ -116,10 +116,10 @@ def _too_few(metric: str, card: CardMetrics, realised: Evaluation) -> Message | 
             return msg(
                 "too few pupils: {n} (at risk: {positives}); at least {rows} are needed, of them {cases} at "
                 "risk and {cases} not at risk",
-                n=n,
-                positives=positives,
-                rows=FEWEST_ROWS,
-                cases=FEWEST_CASES,
+                n=count(n),
+                positives=count(positives),
+                rows=count(FEWEST_ROWS),
+                cases=count(FEWEST_CASES),
             )
     if metric == "ece" and realised.n < FEWEST_FOR_ECE * card.n:
         return msg("there are far fewer pupils than on the card: chance alone makes this error greater")
@@ -139,7 +139,7 @@ def _estimate_in(figure: object) -> Estimate | None:
 
 def widened(estimate: Estimate, tests: int) -> Estimate:
     """A 95% interval widened as a normal's would be, so that `tests` such intervals together hold all in 95%."""
-    usual, wide = (NormalDist().inv_cdf(1 - (1 - COVERAGE) / 2 / count) for count in (1, tests))
+    usual, wide = (NormalDist().inv_cdf(1 - (1 - COVERAGE) / 2 / n) for n in (1, tests))
     factor = wide / usual
     return Estimate(
         estimate.value,

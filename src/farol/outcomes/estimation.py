@@ -29,7 +29,7 @@ from farol.drift.baseline import summed
 from farol.drift.report import cells_of
 from farol.drift.verdicts import MIN_SAMPLES
 from farol.drift.windows import Window
-from farol.i18n import Message, msg
+from farol.i18n import Message, count, msg
 from farol.model.bundle import Bundle
 from farol.model.counters import SCORE, SHEET_SLICE, WHOLE, WITHOUT
 from farol.model.features import meanings_of
@@ -121,15 +121,15 @@ def expected_performance(store: Store, bundle: Bundle, window: Window, *, part: 
     return replace(estimation, left_out=_left_out(bundle, sum(without[:-1])))
 
 
-def _left_out(bundle: Bundle, count: int) -> Message | None:
-    if not count:
+def _left_out(bundle: Bundle, n: int) -> Message | None:
+    if not n:
         return None
     hidden = [meanings_of(bundle.profile)[name] for name in bundle.task_spec.hidden]
     names = Text(pt=", ".join(text.pt for text in hidden), en=", ".join(text.en for text in hidden))
     return msg(
         "Answers without “{names}” that are not in this estimate: {count}. What it expects was measured with that, and "
         "without it an answer is worth much less.",
-        count=count,
+        count=count(n),
         names=names,
     )
 

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import cast, get_args
 
 from farol.errors import Place, ProfileError
-from farol.i18n import msg
+from farol.i18n import count, msg
 from farol.profile.checking import check_references, require_known
 from farol.profile.conditions import condition, conditions
 from farol.profile.rules import age_rule, steps
@@ -94,7 +94,7 @@ def parse_profile(source: bytes, origin: str) -> Profile:
     if len(source) > MOST_BYTES:
         raise ProfileError(
             msg("The profile is too large."),
-            expected=msg("at most {bytes} bytes", bytes=MOST_BYTES),
+            expected=msg("at most {bytes} bytes", bytes=count(MOST_BYTES)),
             where=Place(file=origin),
         )
     try:

@@ -13,7 +13,7 @@ from farol.csv_form import CsvForm
 from farol.errors import InputError
 from farol.evaluation.capacity import NEARLY_ALL, Capacity
 from farol.evaluation.intervals import true_cases_of_each
-from farol.i18n import Listing, Message, msg
+from farol.i18n import Listing, Message, count, msg
 from farol.model.bundle import Bundle
 from farol.model.features import Floats, feature_matrix, meanings_of
 from farol.model.reasons import Reason, explain_rows
@@ -133,9 +133,9 @@ class PupilList:
             yield msg(
                 "{tied} pupils share the last place with the same probability. So the list has {n} pupils "
                 "and not {places}: the model has no reason to put one before the other.",
-                tied=tied,
-                n=len(self.pupils),
-                places=self.places,
+                tied=count(tied),
+                n=count(len(self.pupils)),
+                places=count(self.places),
             )
         if self.left_out:
             yield left_out_words(self.left_out)
@@ -144,7 +144,7 @@ class PupilList:
         if self.unanswered:
             yield msg(
                 "Pupils without an answer, because too little is known about them ({n}): {students}",
-                n=len(self.unanswered),
+                n=count(len(self.unanswered)),
                 students=", ".join(self.unanswered),
             )
 
@@ -173,9 +173,9 @@ class PupilList:
         return form.start + form.lines([headers, *rows])
 
 
-def left_out_words(count: int) -> Message:
+def left_out_words(n: int) -> Message:
     """How many pupils of a sheet are not asked about, because not all conditions of the task's `only` hold."""
-    return msg("Pupils whom this question leaves out by the profile's rule: {count}.", count=count)
+    return msg("Pupils whom this question leaves out by the profile's rule: {count}.", count=count(n))
 
 
 def marked_words(marked: int, bundle: Bundle) -> Message:
@@ -184,7 +184,7 @@ def marked_words(marked: int, bundle: Bundle) -> Message:
         "Pupils marked “at risk”, because their risk is {threshold} or more: {marked}. This number "
         "differs from the expected one: some marked pupils will not be {state}, and some unmarked "
         "pupils will.",
-        marked=marked,
+        marked=count(marked),
         state=bundle.profile.label.state,
         threshold=f"{bundle.manifest.threshold:.0%}",
     )
@@ -274,7 +274,9 @@ def _places(capacity: Capacity, rows: int) -> int:
         raise InputError(msg("There is no pupil to choose from, or too little is known about each of them."))
     places = capacity.places(rows)
     if not places:
-        raise InputError(msg("This capacity gives no place at all among {rows} pupils.", rows=rows), fix=_SAY_HOW_MANY)
+        raise InputError(
+            msg("This capacity gives no place at all among {rows} pupils.", rows=count(rows)), fix=_SAY_HOW_MANY
+        )
     _check_choice(places, rows)
     return places
 
@@ -283,7 +285,7 @@ def _check_choice(listed: int, rows: int) -> None:
     if listed >= NEARLY_ALL * rows:
         raise InputError(
             msg("A list of {listed} of {rows} pupils is nearly everyone: there is nothing to choose.",
-                listed=listed, rows=rows),
+                listed=count(listed), rows=count(rows)),
             expected=msg("less than {share} of the pupils of the group", share=f"{NEARLY_ALL:.0%}"),
             fix=_SAY_HOW_MANY,
         )  # fmt: skip
@@ -297,4 +299,9 @@ def _known(value: float) -> float | None:
 
 
 def _words(expected: ExpectedCases) -> dict[str, object]:
-    return {"n": expected.n, "value": f"{expected.value:.0f}", "low": expected.low, "high": expected.high}
+    return {
+        "n": count(expected.n),
+        "value": count(round(expected.value)),
+        "low": count(expected.low),
+        "high": count(expected.high),
+    }

@@ -126,7 +126,7 @@ class Section:
         if known is None:
             words = msg("as much as usual")
         elif len(known) == 1:
-            words = msg("{count} of {all} pieces of information", count=known[0], all=others)
+            words = msg("{count} of {all} pieces of information", count=count(known[0]), all=others)
         else:
             words = msg("{low} to {high} of {all} pieces of information", low=known[0], high=known[-1], all=others)
         if group["without"]:

@@ -25,7 +25,7 @@ import xgboost
 from numpy.typing import NDArray
 
 from farol.errors import PlanError
-from farol.i18n import msg
+from farol.i18n import count, msg
 from farol.model.features import Preprocessing, feature_matrix
 from farol.model.vocabulary import nominal_features
 from farol.profile import Profile, Task
@@ -79,7 +79,7 @@ class LargePanel:
             raise PlanError(
                 msg("task {task} cannot be trained with this many rows and no later year to test on", task=task.name),
                 expected=msg("one more year, or a file of fewer rows"),
-                got=msg("rows: {count}", count=self.shards.rows),
+                got=msg("rows: {count}", count=count(self.shards.rows)),
             )
         columns = tuple(dict.fromkeys((*profile.audit, *self.by)))
         quiet = replace(self, counted=_ignore, fit=fitted_here)  # what other processes get

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from farol.errors import PlanError
-from farol.i18n import Message, msg
+from farol.i18n import Message, count, msg
 from farol.model.features import feature_matrix
 from farol.model.vocabulary import nominal_features
 from farol.profile import Task
@@ -153,7 +153,7 @@ def _at_random(units: NDArray[np.object_], seed: int, plan: Plan) -> Mask:
         raise PlanError(
             msg("task {task} cannot be split for a test", task=plan.task),
             expected=msg("at least two values of {column}", column=plan.column or "–"),
-            got=msg("{count}", count=names.size),
+            got=msg("{count}", count=count(names.size)),
         )
     order = np.random.default_rng(seed).permutation(names.size)
     reached = np.cumsum(np.bincount(unit)[order])
@@ -188,35 +188,35 @@ def check_rows(plan: Plan, train: LabelledRows, test: LabelledRows) -> None:
     keys = [set(zip(rows.student, rows.year.tolist(), strict=True)) for rows in (train, test)]
     if shared := keys[0] & keys[1]:
         raise _same_rows(plan, len(shared))
-    count, positive = train.label.size, int(train.label.sum())
-    if count < MINIMUM_ROWS:
+    n, positive = train.label.size, int(train.label.sum())
+    if n < MINIMUM_ROWS:
         raise PlanError(
             msg("task {task} has too few rows to train on", task=plan.task),
-            expected=msg("at least {count} rows with a known answer", count=MINIMUM_ROWS),
-            got=msg("rows: {count}", count=count),
+            expected=msg("at least {count} rows with a known answer", count=count(MINIMUM_ROWS)),
+            got=msg("rows: {count}", count=count(n)),
             fix=_fix(plan),
         )
-    if positive in (0, count):
+    if positive in (0, n):
         raise PlanError(
             msg("task {task} has nothing to learn: all training rows have the same answer", task=plan.task),
             expected=msg("pupils at risk and pupils not at risk"),
-            got=msg("at risk: {positive}; rows: {count}", positive=positive, count=count),
+            got=msg("at risk: {positive}; rows: {count}", positive=count(positive), count=count(n)),
             fix=msg("check that the column of the label is filled in every sheet"),
         )
     if test.label.size == 0:
         raise PlanError(
             msg("task {task} has no row to test on", task=plan.task),
             expected=msg("at least one row of {year} with a known answer", year=plan.known),
-            got=msg("rows: {count}", count=0),
+            got=msg("rows: {count}", count=count(0)),
             fix=_fix(plan),
         )
 
 
-def _same_rows(plan: Plan, count: int) -> PlanError:
+def _same_rows(plan: Plan, n: int) -> PlanError:
     return PlanError(
         msg("the plan of task {task} trains and tests on the same rows", task=plan.task),
         expected=msg("each pupil and year either in training or in testing"),
-        got=msg("rows in both: {count}", count=count),
+        got=msg("rows in both: {count}", count=count(n)),
     )
 
 

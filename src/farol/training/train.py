@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from farol.errors import PlanError
 from farol.evaluation.capacity import USUAL, Capacity, check_capacity
 from farol.files import canonical_json
-from farol.i18n import Message, msg
+from farol.i18n import Message, count, msg
 from farol.model.features import feature_matrix
 from farol.model.reference import Reference
 from farol.model.risk_bands import Support
@@ -122,8 +122,8 @@ def _with_learned_words(panel: Panel, task: Task) -> Panel:
         if len(words[name]) > MOST_WORDS:
             raise PlanError(
                 msg("The feature {name} has too many different words.", name=name),
-                expected=msg("at most {most}", most=MOST_WORDS),
-                got=msg("{count}", count=len(words[name])),
+                expected=msg("at most {most}", most=count(MOST_WORDS)),
+                got=msg("{count}", count=count(len(words[name]))),
                 fix=msg("Join words with `recode` in the profile, or leave the column out of `features`."),
             )
     return replace(panel, profile=with_words(panel.profile, words))

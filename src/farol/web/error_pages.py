@@ -17,7 +17,7 @@ from starlette.routing import Match
 
 from farol.access import access_of
 from farol.errors import ApiError, BundleError, FarolError, InputError, StoreError, WorkbookError
-from farol.i18n import Message, msg
+from farol.i18n import Message, count, msg
 from farol.web.locale import Language, Reader, languages_of, reader_of
 from farol.web.templating import page
 from farol.web.viewer import viewer_of
@@ -206,7 +206,7 @@ def _details(refusal: ApiError) -> Iterator[Message]:
 def _steps(failure: Failure, *, is_person: bool) -> Iterator[Message]:
     """What to do; `is_person` where somebody signed in, whom advice about keys would mislead."""
     if failure.status == 429 and "Retry-After" in failure.headers:
-        yield msg("Wait {n} s, then load the page again.", n=failure.headers["Retry-After"])
+        yield msg("Wait {n} s, then load the page again.", n=count(int(failure.headers["Retry-After"])))
     elif failure.fix is not None and failure.status != 503:
         yield failure.fix
     if not (is_person and failure.code == "role_needed"):

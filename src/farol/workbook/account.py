@@ -89,9 +89,9 @@ def account_lines(accounts: Sequence[SheetAccount], findings: Sequence[Finding],
     texts = [
         msg(
             "Sheets or files: {all}. Read: {read}. Not read: {unread}{names}.",
-            all=len(accounts) + len(unread),
-            read=len(accounts),
-            unread=len(unread),
+            all=count(len(accounts) + len(unread)),
+            read=count(len(accounts)),
+            unread=count(len(unread)),
             names=_in_brackets(unread),
         )
     ]
@@ -101,7 +101,7 @@ def account_lines(accounts: Sequence[SheetAccount], findings: Sequence[Finding],
             for code, words in LEFT_OUT.items()
             if code in account.left_out
         ]
-        above = msg("above the headers {count}, ", count=account.above) if account.above else ""
+        above = msg("above the headers {count}, ", count=count(account.above)) if account.above else ""
         texts.append(
             msg(
                 "{sheet}: rows {rows}: {above}headers 1, pupils {pupils}, left out {count}{reasons}.",
@@ -118,11 +118,11 @@ def account_lines(accounts: Sequence[SheetAccount], findings: Sequence[Finding],
                 "{sheet}: columns {columns}: read {read}, known and not used {unused}, empty {empty}, "
                 "unknown {unknown}.",
                 sheet=account.sheet,
-                columns=account.columns,
-                read=account.columns_read,
-                unused=account.columns_unused,
-                empty=account.columns_empty,
-                unknown=account.columns_unknown,
+                columns=count(account.columns),
+                read=count(account.columns_read),
+                unused=count(account.columns_unused),
+                empty=count(account.columns_empty),
+                unknown=count(account.columns_unknown),
             )
         )
     files, *tables = (text.render(locale) for text in texts)
@@ -166,7 +166,7 @@ def reading_lines(
     errors, warnings = (sum(finding.severity == grave for finding in about) for grave in ("error", "warning"))
     more = msg("Findings: errors: {errors}, to look at: {warnings}. `farol check {file}` says which and "
 "where.",
-               errors=errors, warnings=warnings, file=file)  # fmt: skip
+               errors=count(errors), warnings=count(warnings), file=file)  # fmt: skip
     return [" ".join([read.render(locale), missed.render(locale), *copies]), more.render(locale)]
 
 

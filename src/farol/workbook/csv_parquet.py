@@ -20,7 +20,7 @@ import numpy as np
 
 from farol.csv_form import unguarded
 from farol.errors import MissingExtraError, Place, WorkbookError
-from farol.i18n import Message, msg
+from farol.i18n import Message, count, msg
 from farol.workbook.headers import HeaderIndex
 from farol.workbook.limits import Limits, damaged, not_a_workbook, too_large
 from farol.workbook.raw import NESTED, Cell, Rounded
@@ -229,8 +229,8 @@ def _refuse_wide_rows(rows: list[list[Cell]], header: int, file: str) -> None:
     if wide:
         raise WorkbookError(
             msg("Rows have more cells than there are headers."),
-            expected=msg("cells: {count}", count=width),
-            got=msg("more than that (rows: {count}; the first is row {row})", count=len(wide), row=wide[0]),
+            expected=msg("cells: {count}", count=count(width)),
+            got=msg("more than that (rows: {count}; the first is row {row})", count=count(len(wide)), row=wide[0]),
             where=Place(file=file),
             fix=msg("Put quotation marks around texts and numbers that contain the separator.")
             if width > 1

@@ -10,7 +10,7 @@ from itertools import groupby
 import numpy as np
 from babel.numbers import format_percent
 
-from farol.i18n import Message, msg
+from farol.i18n import Message, count, msg
 from farol.profile import Severity
 from farol.workbook.account import account_dict, account_lines
 from farol.workbook.findings import Finding
@@ -140,15 +140,15 @@ def _rows(finding: Finding, shown: int) -> Message:
     if finding.count == 1:
         return msg("1 row ({rows})", rows=rows)
     if len(finding.rows) > shown:
-        return msg("{count} rows ({rows}, …)", count=finding.count, rows=rows)
-    return msg("{count} rows ({rows})", count=finding.count, rows=rows)
+        return msg("{count} rows ({rows}, …)", count=count(finding.count), rows=rows)
+    return msg("{count} rows ({rows})", count=count(finding.count), rows=rows)
 
 
 def _summary_lines(panel: Panel, locale: str) -> Iterator[str]:
     profile = panel.profile
     for summary in summaries(panel):
         share = "—" if summary.share is None else format_percent(summary.share, "0.0%", locale=locale)
-        figures = {"pupils": summary.pupils, "share": share, "linked": summary.linked}
+        figures = {"pupils": count(summary.pupils), "share": share, "linked": count(summary.linked)}
         year = profile.period_text(summary.year)
         if not year:
             line = msg("pupils: {pupils}; at risk: {share}", **figures)
@@ -166,8 +166,8 @@ def _summary_lines(panel: Panel, locale: str) -> Iterator[str]:
     counts = Counter(finding.severity for finding in panel.findings)
     total = msg(
         "Findings: errors: {errors}, to look at: {warnings}, normal for this data: {infos}.",
-        errors=counts["error"],
-        warnings=counts["warning"],
-        infos=counts["info"],
+        errors=count(counts["error"]),
+        warnings=count(counts["warning"]),
+        infos=count(counts["info"]),
     )
     yield total.render(locale)

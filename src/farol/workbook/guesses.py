@@ -14,7 +14,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from farol.i18n import Message, msg
+from farol.i18n import Message, count, msg
 from farol.profile import Kind, fold
 from farol.workbook.cells import Floats
 from farol.workbook.labels import OPEN_RESULT
@@ -162,7 +162,11 @@ def _of_numbers(plain: ColumnGuess, given: Floats, words: tuple[str, ...]) -> Co
         return replace(guess, is_code=True, doubts=(*guess.doubts, about) if distinct > 2 else guess.doubts)
     minimum, maximum = _limits(given)
     others = len(texts) - len(given)
-    doubts = (msg("cells with words instead of numbers, which are not read: {count}", count=others),) if others else ()
+    doubts = (
+        (msg("cells with words instead of numbers, which are not read: {count}", count=count(others)),)
+        if others
+        else ()
+    )
     return replace(plain, kind="number", minimum=minimum, maximum=maximum, integer=whole, doubts=doubts)
 
 
@@ -203,10 +207,10 @@ def _with_words(plain: ColumnGuess, values: Sequence[str]) -> ColumnGuess:
     spellings = Counter(values)
     counts: Counter[str] = Counter()
     commonest: dict[str, str] = {}
-    for text, count in spellings.most_common():
-        counts[fold(text)] += count
+    for text, n in spellings.most_common():
+        counts[fold(text)] += n
         commonest.setdefault(fold(text), text)
-    frequent = [commonest[folded] for folded, count in counts.most_common() if count >= FREQUENT]
+    frequent = [commonest[folded] for folded, n in counts.most_common() if n >= FREQUENT]
     named = sum(bool(_FULL_NAME.fullmatch(value)) for value in values) >= 0.7 * len(values)
     hidden = len(counts) > MOST_WORDS or (named and _says(plain.header_words, _NAME))
     kept = () if hidden else tuple(frequent)

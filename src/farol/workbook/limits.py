@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Self
 
 from farol.errors import Place, WorkbookError
-from farol.i18n import Message, msg
+from farol.i18n import Message, count, msg
 
 if TYPE_CHECKING:
     from farol.settings import Settings
@@ -44,7 +44,7 @@ def too_large(unit: Message, limit: int, file: str, sheet: str | None = None) ->
     """The error for a workbook beyond one of the limits."""
     return WorkbookError(
         msg("The workbook is too large to be read safely."),
-        expected=msg("at most {limit} {unit}", limit=f"{limit:,}", unit=unit),
+        expected=msg("at most {limit} {unit}", limit=count(limit), unit=unit),
         where=Place(file=file, sheet=sheet),
         fix=msg(
             "Remove sheets and cells that do not belong to it. If it really is that large, raise the "
@@ -70,7 +70,7 @@ def too_much_memory(limit: int, file: str) -> WorkbookError:
     """The error for a file that fills the memory."""
     return WorkbookError(
         msg("Reading the file takes too much memory, so it was stopped."),
-        expected=msg("at most {limit} {unit}", limit=f"{limit:,}", unit=msg("bytes")),
+        expected=msg("at most {limit} {unit}", limit=count(limit), unit=msg("bytes")),
         where=Place(file=file),
         fix=msg(
             "Remove sheets and cells that do not belong to it. If it really is that large, raise {setting}.",

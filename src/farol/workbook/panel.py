@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from farol.errors import InputError, Place, WorkbookError
-from farol.i18n import Message, msg
+from farol.i18n import Message, count, msg
 from farol.profile import Condition, Profile, Task
 from farol.workbook.account import SheetAccount
 from farol.workbook.cells import Floats, Objects
@@ -133,7 +133,7 @@ def panel_of(book: RawWorkbook, file: str, profile: Profile, needs: SheetNeeds =
         raise WorkbookError(
             msg("The file has no pupil."),
             expected=msg("at least one row with a pupil's code"),
-            got=msg("rows left out: {count}", count=sum(sum(t.account.left_out.values()) for t in tables)),
+            got=msg("rows left out: {count}", count=count(sum(sum(t.account.left_out.values()) for t in tables))),
             where=Place(file=file, sheet=tables[0].sheet if len(tables) == 1 else None),
             fix=_why_nobody(tables),
         )

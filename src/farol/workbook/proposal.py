@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from farol.errors import InputError, ProfileError
-from farol.i18n import LOCALES, Message, msg
+from farol.i18n import LOCALES, Message, count, msg
 from farol.profile import fold, parse_profile
 from farol.workbook.guesses import (
     MOST_NOMINAL,
@@ -149,7 +149,9 @@ def _given_label(text: str, guesses: Sequence[ColumnGuess]) -> LabelGuess:
 
 def _lines(draft: _Draft) -> Iterator[str]:
     table = draft.table
-    yield draft.say(msg("Proposed by `farol profile new` from {file}: {rows} rows.", file=table.file, rows=table.rows))
+    yield draft.say(
+        msg("Proposed by `farol profile new` from {file}: {rows} rows.", file=table.file, rows=count(table.rows))
+    )
     explained = msg(
         "Lines with {fill_in} must be filled in; lines with {confirm} were guessed: read them, and correct them.",
         fill_in=FILL_IN,
@@ -251,7 +253,7 @@ def _column_lines(draft: _Draft, guess: ColumnGuess) -> Iterator[str]:
             yield f"words = {{ {pairs} }}{meaning}"
         if guess.rare:
             hidden = msg(
-                "words not written here, because few rows have them or they are many: {count}", count=guess.rare
+                "words not written here, because few rows have them or they are many: {count}", count=count(guess.rare)
             )
             yield draft.say(hidden)
     yield f"meaning = {_both(guess.header)}"
@@ -267,7 +269,7 @@ def _remarks(draft: _Draft) -> Iterator[str]:
             )
         )
     if draft.table.unnamed:
-        remarks.append(msg("Columns without a header, which are left out: {count}.", count=draft.table.unnamed))
+        remarks.append(msg("Columns without a header, which are left out: {count}.", count=count(draft.table.unnamed)))
     if draft.table.repeated:
         names = ", ".join(draft.table.repeated)
         remarks.append(msg("Headers that stand twice; the first column counts: {names}.", names=names))

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from farol.errors import Place, WorkbookError
-from farol.i18n import msg
+from farol.i18n import count, msg
 from farol.workbook.cells import Categories, Objects, identifier_column
 from farol.workbook.findings import finding
 from farol.workbook.notes import Note
@@ -192,7 +192,7 @@ def _refuse_duplicates(sheet: OpenSheet, student: Objects, period: NDArray[np.in
             expected=msg("each code once"),
             got=msg(
                 "codes that occur more than once: {count}, in the rows {rows}",
-                count=sum(times[code] > 1 for code in times),
+                count=count(sum(times[code] > 1 for code in times)),
                 rows=", ".join(map(str, rows[:ROWS_SHOWN])) + (" …" if len(rows) > ROWS_SHOWN else ""),
             ),
             where=Place(sheet=sheet.raw.name, column=header),

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from farol.errors import Place, WorkbookError
-from farol.i18n import Message, msg
+from farol.i18n import Message, count, msg
 from farol.profile import Column, Profile, Severity
 from farol.workbook.findings import Finding, finding
 from farol.workbook.headers import HEADER_SEARCH_ROWS, NEARLY, HeaderIndex, Heading, column_letters, of_year
@@ -186,11 +186,9 @@ def _with_headers_above(rows: Sequence[Sequence[Cell]], at: int, index: HeaderIn
 def _above_headers(raw: RawSheet, at: int, headings: Sequence[Heading], index: HeaderIndex) -> Iterator[Finding]:
     """Rows above the headers: a title as a rule, but pupils where somebody sorted the headers with them."""
     filled = {number: sum(not is_empty(cell) for cell in row) for number, row in enumerate(raw.rows[:at], start=1)}
-    rows = [number for number, count in filled.items() if count]
+    rows = [number for number, n in filled.items() if n]
     if rows:
-        filled = {
-            number: 0 if _is_header_row(index, raw.rows[number - 1]) else count for number, count in filled.items()
-        }
+        filled = {number: 0 if _is_header_row(index, raw.rows[number - 1]) else n for number, n in filled.items()}
         full = max(filled.values()) > sum(heading.meaning != "blank" for heading in headings) / 2
         yield finding("above_headers", sheet=raw.name, rows=rows, severity="error" if full else "info")
 
@@ -259,7 +257,7 @@ def _headers_shown(headings: Sequence[Heading]) -> Message:
     """The headers, but of a row that may be a pupil's only how many cells it has."""
     texts = [heading.text for heading in headings if heading.folded]
     if _may_be_pupils(headings):
-        return msg("a first row without any known header (cells: {count})", count=len(texts))
+        return msg("a first row without any known header (cells: {count})", count=count(len(texts)))
     return msg("the headers {headers}", headers=_listed(texts))
 
 
@@ -358,10 +356,10 @@ def _about_repeats(raw: RawSheet, profile: Profile, headings: Sequence[Heading])
     """Headers that stand twice although no column of the profile is read from them."""
     unread = [h for h in headings if h.folded and not _is_read(h, profile)]
     first = {heading.folded: heading for heading in reversed(unread)}
-    for folded, count in Counter(h.folded for h in unread).items():
-        if count > 1:
+    for folded, n in Counter(h.folded for h in unread).items():
+        if n > 1:
             header = first[folded].text
-            yield finding("duplicate_header", words="repeated_header", sheet=raw.name, column=header, count=count)
+            yield finding("duplicate_header", words="repeated_header", sheet=raw.name, column=header, count=n)
 
 
 def _is_read(heading: Heading, profile: Profile) -> bool:

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from farol.errors import Place, WorkbookError
-from farol.i18n import msg
+from farol.i18n import count, msg
 from farol.profile import Column, Profile, Severity
 from farol.profile.conditions import values_of
 from farol.workbook.account import LEFT_OUT, SheetAccount, column_counts
@@ -160,7 +160,7 @@ class _Reader:
             raise WorkbookError(
                 msg("The column does not hold numbers in most of its rows."),
                 expected=msg("numbers"),
-                got=msg("something else (rows: {count})", count=unreadable),
+                got=msg("something else (rows: {count})", count=count(unreadable)),
                 where=Place(sheet=self._sheet.raw.name, column=self._selection.chosen[column.name].text),
                 fix=msg("See whether the values stand under the header of another column."),
             )

@@ -9,7 +9,7 @@ from sqlalchemy import func, select
 
 from farol.accounts.site import read_setting
 from farol.errors import InputError, Place
-from farol.i18n import msg
+from farol.i18n import count, msg
 from farol.service import Service
 from farol.store.database import Store
 from farol.store.privacy import export, parse_age
@@ -48,7 +48,7 @@ def days_of(text: str) -> int:
         return int(digits)
     raise InputError(
         msg("The number of days cannot be used."),
-        expected=msg("a whole number from {least} to {most}", least=LEAST_DAYS, most=MOST_DAYS),
+        expected=msg("a whole number from {least} to {most}", least=LEAST_DAYS, most=count(MOST_DAYS)),
         where=Place(field="days"),
         fix=msg("Go back and type a number of days, such as {example}.", example=PROPOSED_DAYS),
     )

@@ -28,7 +28,7 @@ from farol.casework.listing import (
 from farol.casework.personal_numbers import parse_day, plain_text
 from farol.casework.steps import REASON_NAMES, STEP_NAMES, ClosingReason, Step
 from farol.errors import InputError
-from farol.i18n import Message, msg
+from farol.i18n import Message, count, msg
 from farol.store.keys import Role
 from farol.web.casework.case_view import CaseView, CaseWords
 from farol.web.casework.files import case_rows, csv_file, xlsx_file
@@ -203,7 +203,7 @@ def _require_some(chosen: Sequence[str]) -> None:
     if len(chosen) > MOST_AT_ONCE:
         raise InputError(
             msg("These are too many at once."),
-            expected=msg("at most {n}", n=MOST_AT_ONCE),
+            expected=msg("at most {n}", n=count(MOST_AT_ONCE)),
             fix=msg("Filter by class, and do it class by class."),
         )
 

@@ -16,7 +16,7 @@ from farol.accounts.audit import Action
 from farol.accounts.site import read_setting, write_setting
 from farol.accounts.viewer import Duty
 from farol.errors import InputError, Place
-from farol.i18n import Message, msg
+from farol.i18n import Message, count, msg
 from farol.model.features import meanings_of
 from farol.profile import Profile
 from farol.pupils.ranking import By
@@ -211,7 +211,7 @@ def keep_capacity(asking: Asking, text: str) -> int:
     if places is None:
         raise InputError(
             msg("The number of pupils cannot be used."),
-            expected=msg("a whole number from {least} to {most}", least=1, most=MOST_PLACES),
+            expected=msg("a whole number from {least} to {most}", least=1, most=count(MOST_PLACES)),
             where=Place(field="capacity"),
             fix=msg("Go back and say how many pupils the team can see."),
         )

@@ -32,19 +32,19 @@ _ENDING = re.compile(r"\.[A-Za-z]{2,7}$")
 
 def names_values(asking: Asking, done: str, n: int, strangers: int) -> dict[str, object]:
     """What the page shows; `done` and the numbers say what has just happened. Raises StoreError."""
-    _, profile = asking.reader.gettext, asking.service.profile
+    _, number, profile = asking.reader.gettext, asking.reader.number, asking.service.profile
     happened = {
         "on": _("Names are on. They come with the next workbook, or from a file below."),
         "off": _(
             "Names are off: they are neither read nor shown. Those that were kept are still there until you erase them."
         ),
-        "erased": _("All names are erased: {n}.", n=n),
-        "kept": _("Names kept: {n}. Codes that no pupil here has: {strangers}.", n=n, strangers=strangers),
+        "erased": _("All names are erased: {n}.", n=number(n, 0)),
+        "kept": _("Names kept: {n}. Codes that no pupil here has: {strangers}.", n=number(n, 0), strangers=number(strangers, 0)),
     }.get(done)
     return {
         "path": PATH,
         "is_on": names_are_on(asking.store),
-        "count": asking.reader.number(count_names(asking.store), 0),
+        "count": number(count_names(asking.store), 0),
         "has_names": count_names(asking.store) > 0,
         "headers": _headers(profile),
         "happened": happened,
