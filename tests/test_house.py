@@ -26,6 +26,18 @@ PROSE = [*PYTHON, *sorted((PROJECT / "docs").rglob("*.md")), *sorted(PROJECT.glo
 NAMED = [*SOURCES, *sorted((PROJECT / "scripts").rglob("*.py"))]
 COUNTS = frozenset({"n", "m", "count", "n_train", "n_test", "scored", "refused", "unanswered", "marked", "pupils"})
 """Values of a message that count things: without `count(…)` they have no sign between thousands."""
+ERRORS = frozenset(
+    {
+        "ApiError",
+        "BundleError",
+        "InputError",
+        "PlanError",
+        "ProfileError",
+        "ServiceError",
+        "StoreError",
+        "WorkbookError",
+    }
+)
 EMPTY_NAMES = frozenset({"one", "found", "what"})
 STUMBLES = re.compile(r"\b(of now|is none|[Ss]o many|[Ww]hat is to be|is told|goe?s? on being)\b")
 """Case counts: `is None` is Python."""
@@ -98,6 +110,18 @@ def test_messages_write_thousands_with_their_sign() -> None:
         if value.arg in COUNTS and not ast.unparse(value.value).startswith(("count(", "msg("))
     ]
     assert bare == []
+
+
+def test_every_error_says_what_to_do() -> None:
+    silent = [
+        place(file, node.lineno)
+        for file in SOURCES
+        for node in ast.walk(tree(file))
+        if isinstance(node, ast.Call) and ast.unparse(node.func) in ERRORS
+        if not any(value.arg == "fix" and ast.unparse(value.value) != "None" for value in node.keywords)
+        if not any(ast.unparse(problem).startswith("msg('Choose ") for problem in node.args)
+    ]
+    assert silent == []
 
 
 def test_the_map_lists_the_rooms_as_the_layers_do() -> None:

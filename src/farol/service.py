@@ -135,7 +135,9 @@ class Service:
         """The model that answers for `task`, one of `task_names`; BundleError when no model answers."""
         served = self._served.get(task)
         if served is None:
-            problem = self.problems.get(task) or BundleError(msg("The models are still being read."))
+            problem = self.problems.get(task) or BundleError(
+                msg("The models are still being read."), fix=msg("Try again in a moment.")
+            )
             raise BundleError(
                 msg("No model answers {route} yet: {problem}", route=self.routes(task)[-1], problem=problem.problem),
                 fix=problem.fix,
@@ -235,7 +237,11 @@ class Service:
 
     def not_stored(self, error: Exception) -> None:
         """Predictions could not be stored: so it will go with the next ones, until one is or the database is tried."""
-        problem = error if isinstance(error, FarolError) else StoreError(msg("The database cannot be used."))
+        problem = (
+            error
+            if isinstance(error, FarolError)
+            else StoreError(msg("The database cannot be used."), fix=_READ_THE_LOG)
+        )
         self._met, self._checked = (problem, time.monotonic()), float("-inf")
 
     def check_store(self) -> FarolError | None:
@@ -359,4 +365,4 @@ _READ_THE_LOG = msg("The service's log says where.")
 
 
 def _opening() -> StoreError:
-    return StoreError(msg("The database is still being opened."))
+    return StoreError(msg("The database is still being opened."), fix=msg("Try again in a moment."))

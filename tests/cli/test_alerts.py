@@ -142,6 +142,7 @@ def test_a_test_message_says_of_each_channel_whether_it_arrived(
         printed = run("alerts", "test", code=1)
         assert "webhook: delivered" in printed
         assert "email: not delivered. The mail server cannot be reached" in printed
+        assert "What to do: Correct the settings of this channel" in printed
         with mail_receiver(free_port) as mailed:
             assert "email: delivered" in run("alerts", "test")
     assert len(received.requests) == 2

@@ -59,7 +59,11 @@ def is_outdated(encoded: str) -> bool:
 def require_usable(password: str, again: str, login: str) -> None:
     """Raises InputError unless the password may be chosen; `again` is what was typed the second time."""
     if password != again:
-        raise InputError(msg("The two passwords are not the same."), where=Place(field="again"))
+        raise InputError(
+            msg("The two passwords are not the same."),
+            where=Place(field="again"),
+            fix=msg("Type the same password in both fields."),
+        )
     if not LEAST <= len(password) <= MOST or password.lower() == login or len(set(password)) < 4:
         raise InputError(
             msg("This password cannot be used."),

@@ -53,6 +53,7 @@ def write_purpose(store: Store, purpose: Purpose, at: datetime, *, audited: Audi
                 msg("Part of this is missing or too long."),
                 expected=msg("1 to {most} characters", most=LONGEST),
                 where=Place(field=name),
+                fix=msg("Fill in every field, and shorten the one that is too long."),
             )
     if purpose.basis not in BASES:
         raise InputError(msg("Choose one of the legal bases."), where=Place(field="basis"))

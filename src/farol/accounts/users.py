@@ -110,6 +110,7 @@ def create_user(
             raise InputError(
                 msg("The first user must be an administrator: else nobody could make the others."),
                 where=Place(field="role"),
+                fix=msg("Make an administrator first, then the others."),
             )
         if not insert_new(connection, users, values):
             raise InputError(
@@ -190,7 +191,10 @@ def accept_invitation(
             connection.execute(users.insert(), [{**values, "created": microseconds(at), "failures": 0}])
         used = connection.execute(delete(invitations).where(invitations.c.digest == digest_of(token)))
         if not used.rowcount:  # somebody else was quicker
-            raise InputError(msg("This link was used already."))
+            raise InputError(
+                msg("This link was used already."),
+                fix=msg("Sign in with the password that was chosen, or ask an administrator for a new link."),
+            )
         _end_all(connection, user.id)
         changed = update(users).where(users.c.id == user.id)
         connection.execute(changed.values(password=encoded, failures=0, locked_until=None))
@@ -281,6 +285,7 @@ def _login(login: str) -> str:
             msg("This login cannot be used."),
             expected=msg("2 to 100 letters without accents, digits, or . _ - @ +, such as maria.souza"),
             where=Place(field="login"),
+            fix=msg("Choose another login, such as the first part of the person's e-mail address."),
         )
     return login
 
@@ -292,6 +297,7 @@ def _name(name: str) -> str:
             msg("The name cannot be used."),
             expected=msg("1 to {most} characters, on one line", most=LONGEST_NAME),
             where=Place(field="name"),
+            fix=msg("Type the person's name on one line."),
         )
     return name
 
@@ -307,6 +313,7 @@ def _classes(role: UserRole, classes: Iterable[str]) -> frozenset[str]:
             msg("A coordinator needs classes."),
             expected=msg("1 to {most} classes, named as in the workbook", most=MOST_CLASSES),
             where=Place(field="classes"),
+            fix=msg("Name the classes that this person coordinates."),
         )
     return chosen
 

@@ -73,6 +73,7 @@ def _invalid_schedule() -> InputError:
         msg("This is not a schedule."),
         expected=msg("a cron expression such as {cron}, or an interval such as {interval}", **example),
         where=Place(field="FAROL_CHECK_SCHEDULE"),
+        fix=msg("Correct this setting, or leave it empty: then the service does not check by itself."),
     )
 
 

@@ -220,5 +220,6 @@ def addresses(text: str, setting: str) -> tuple[Address, ...]:
             msg("This is not a list of e-mail addresses."),
             expected=msg("addresses such as ana@example.org, separated by commas"),
             where=Place(field=f"FAROL_{setting.upper()}"),
+            fix=msg("Correct this setting, then start Farol again."),
         )
     return parsed

@@ -49,6 +49,7 @@ class WebhookChannel:
                 msg("The webhook's address cannot be used."),
                 expected=msg("an address such as https://example.org/farol, without user and password"),
                 where=Place(field="FAROL_ALERT_WEBHOOK_URL"),
+                fix=msg("Correct this setting, then start Farol again."),
             )
         tls = parts.scheme == "https"
         target = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")

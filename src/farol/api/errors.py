@@ -89,7 +89,7 @@ def from_farol_error(error: FarolError) -> ApiError:
 def unusable_parameter(name: str, problem: Message, expected: Message | None) -> ApiError:
     """The refusal of a parameter of the address, for a reason that the framework does not know."""
     message = msg("A parameter of the address cannot be used.")
-    return ApiError(422, "invalid_parameter", message, fields=[FieldProblem(name, problem, expected)])
+    return ApiError(422, "invalid_parameter", message, fields=[FieldProblem(name, problem, expected)], fix=SEE_DOCS)
 
 
 SEE_DOCS = msg("GET /docs says which routes there are and what each takes.")

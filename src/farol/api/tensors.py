@@ -19,6 +19,7 @@ from typing import Any, Final
 import numpy as np
 
 from farol.api.batch_rows import too_many
+from farol.api.errors import SEE_DOCS
 from farol.api.requests import shown_name
 from farol.api.schemas import GROUP, STUDENT, InputForm
 from farol.errors import ApiError, FieldProblem
@@ -249,4 +250,10 @@ def _check_parameters(source: Mapping[Any, object], field: str) -> None:
 def _unusable(field: str, expected: Message) -> ApiError:
     name = shown_name(field)
     problem = FieldProblem(name, msg("{field} cannot be used.", field=name), expected)
-    return ApiError(400, "invalid_tensor", msg("The request cannot be used."), fields=[problem])
+    return ApiError(
+        400,
+        "invalid_tensor",
+        msg("The request cannot be used."),
+        fields=[problem],
+        fix=SEE_DOCS,
+    )

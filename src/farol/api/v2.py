@@ -255,7 +255,12 @@ def _infer(
     given_id = document.get("id")
     # It comes back with the answer, so it is checked before anything is stored: JSON can hold half of a character.
     if given_id is not None and not (isinstance(given_id, str) and _is_text(given_id)):
-        raise ApiError(400, "invalid_tensor", msg("{field} is not a text.", field="id"))
+        raise ApiError(
+            400,
+            "invalid_tensor",
+            msg("{field} is not a text.", field="id"),
+            fix=msg("Send it as a text, or leave it out."),
+        )
     wanted = outputs_wanted(document, tuple(OUTPUTS))
     at = datetime.now(UTC)
     present = at.astimezone(service.timezone).year

@@ -75,6 +75,7 @@ def column_map(
             msg("The file has no column {name}.", name=repr(unknown[0])),
             expected=msg("one of {names}", names=", ".join(named)),
             where=Place(file=file),
+            fix=msg("Correct --keep: it takes headers as the file has them."),
         )
     unread: list[str] = []
     year_place: int | None = None

@@ -90,6 +90,7 @@ def filesystem_of(path: str) -> tuple[Any, str]:
                     "an address that pyarrow or fsspec knows, such as {example}", example="s3://bucket/folder"
                 ),
                 where=Place(file=without_secrets(path)),
+                fix=msg("Correct the address, or install the fsspec library for it."),
             ) from error
         return by_fsspec
     return system, str(inner)
@@ -107,6 +108,7 @@ def reachable(path: str) -> Iterator[None]:
             msg("Nobody answers at the address, or it may not be read."),
             got=msg("{kind}", kind=type(error).__name__),
             where=Place(file=without_secrets(path)),
+            fix=msg("Check the address, the access keys and the network, then try again."),
         ) from error
 
 

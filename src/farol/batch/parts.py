@@ -89,6 +89,7 @@ def _files(given: str) -> list[str]:
             msg("There is no such file."),
             expected=msg("a file, a folder with files, or a pattern that fits at least one file"),
             where=Place(file=without_secrets(given)),
+            fix=msg("Check the path and the name."),
         )
     return paths
 

@@ -101,6 +101,7 @@ def source_file(path: str) -> SourceFile:
             expected=msg("a file that ends in {endings}, csv and NDJSON also in {packed}",
                          endings=", ".join(_ENDINGS), packed=", ".join(_COMPRESSIONS)),
             where=Place(file=without_secrets(path)),
+            fix=msg("Save it in one of these forms, such as csv or Parquet."),
         )  # fmt: skip
     if kind == "csv":
         return _csv_file(path, compression)

@@ -70,6 +70,7 @@ def open_session(*, master: str | None, remote: str | None) -> Any:
                          master="spark://host:7077", remote="sc://host:15002"),
             got=msg("{kind}", kind=type(error).__name__),
             where=Place(field=remote or master),
+            fix=msg("Check that Spark is running and that the address is right."),
         ) from error  # fmt: skip
     return session
 
@@ -137,6 +138,7 @@ def _check(result: Callable[[], Sequence[Any]], unseen: set[int], job: Job) -> N
             msg("The workers do not write where the output is looked for."),
             expected=msg("a folder that this machine and all workers see under the same name"),
             where=Place(file=str(job.output.work)),
+            fix=msg("Name a folder on a disk that all of them share, with --out and --work."),
         )
 
 

@@ -67,6 +67,7 @@ def telephone(text: str) -> str:
             msg("This is not a telephone number."),
             expected=msg("digits, such as {example}", example="(11) 98765-4321"),
             where=Place(field="telephone"),
+            fix=msg("Type the number with its area code."),
         )
     return f"+{digits}" if written.startswith("+") else digits
 
@@ -86,6 +87,7 @@ def parse_day(text: str, field: Message) -> date | None:
             msg("“{field}” is not a day.", field=field),
             expected=msg("a day such as {example}", example="12/03/2025"),
             where=Place(field=str(field)),
+            fix=msg("Type the day, the month and the year with a stroke between them."),
         )
     return on
 

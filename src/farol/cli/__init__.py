@@ -66,7 +66,14 @@ def _run(locale: str) -> int:
         return EXIT_FAROL_ERROR
     except OSError as error:  # of a disk or a network, where nobody below has better words for it
         place = NOWHERE if error.filename is None else Place(file=os.fsdecode(error.filename))
-        _print_error(InputError(msg("The system refused: {reason}.", reason=reason_of(error)), where=place), locale)
+        _print_error(
+            InputError(
+                msg("The system refused: {reason}.", reason=reason_of(error)),
+                where=place,
+                fix=msg("Solve this, then run the command again."),
+            ),
+            locale,
+        )
         return EXIT_FAROL_ERROR
     except KeyboardInterrupt:
         return EXIT_INTERRUPTED

@@ -132,6 +132,8 @@ def test() -> None:
         else:
             say(msg("{channel}: delivered", channel=channel.name))
     if failed:
+        fix = msg("Correct the settings of this channel, which docs/alerts.md lists, then test again.")
+        say(msg("What to do: {text}", text=fix))
         raise typer.Exit(1)
 
 

@@ -136,6 +136,7 @@ def _term(text: str) -> timedelta:
             msg("The term of the key cannot be used."),
             expected=msg("days or hours, such as 90d or 12h"),
             where=Place(field="--expires"),
+            fix=msg("Correct --expires, or leave it out for a key without an end."),
         )
     number = int(match[1])
     return timedelta(days=number) if match[2] == "d" else timedelta(hours=number)
@@ -148,5 +149,6 @@ def _named(name: str) -> str:
             msg("The name of the key cannot be used."),
             expected=msg("1 to {most} characters, on one line", most=LONGEST_NAME),
             where=Place(field="--name"),
+            fix=msg("Choose a name that says who uses the key."),
         )
     return name

@@ -97,6 +97,7 @@ def write_launcher(settings: Settings) -> None:
         raise InputError(
             msg("The launcher cannot be written: {reason}.", reason=reason_of(error)),
             got=msg("{path}", path=launcher.path),
+            fix=msg("Make sure that you may write in that folder. Without the icon, `farol open` does the same."),
         ) from error
     say(msg("wrote {path}", path=launcher.path))
     say(launcher.advice)

@@ -160,10 +160,16 @@ def noon(day: str, zone: ZoneInfo) -> datetime:
         moment = datetime.combine(date.fromisoformat(day), time(12), zone)
     except ValueError as error:
         raise InputError(
-            msg("The day cannot be read."), expected=msg("a day such as {example}", example="2023-12-01")
+            msg("The day cannot be read."),
+            expected=msg("a day such as {example}", example="2023-12-01"),
+            fix=msg("Correct --at, or leave it out for today."),
         ) from error
     if moment > datetime.now(UTC):
-        raise InputError(msg("This day is in the future."), expected=msg("a past day; without --at it is today"))
+        raise InputError(
+            msg("This day is in the future."),
+            expected=msg("a past day; without --at it is today"),
+            fix=msg("Correct --at, or leave it out for today."),
+        )
     return moment
 
 

@@ -144,7 +144,7 @@ def _refused(path: Path, error: OSError) -> InputError:
     return InputError(
         msg("The file cannot be written: {reason}.", reason=reason_of(error)),
         where=Place(file=str(path)),
-        fix=locked if error.errno in _LOCKED else None,
+        fix=locked if error.errno in _LOCKED else msg("Choose another place for the file."),
     )
 
 

@@ -48,6 +48,7 @@ def sample(
         raise InputError(
             msg("It is not clear what to write."),
             expected=msg("either FILE, for a workbook, or --out DIR with --pupils, --years and --schools, for panels"),
+            fix=msg("Run `farol sample FILE` or `farol sample --out DIR`."),
         )
     if file is not None:
         from farol.workbook.sample import sample_bytes

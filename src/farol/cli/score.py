@@ -148,8 +148,11 @@ def score(
         out, work = out if is_address(out) else str(Path(out).absolute()), work.absolute()
         inputs = [given if is_address(given) else str(Path(given).absolute()) for given in inputs]
     elif master or remote:
-        raise InputError(msg("{option} names a Spark cluster, and --engine local does without.",
-                             option="--master" if master else "--remote"))  # fmt: skip
+        option = "--master" if master else "--remote"
+        raise InputError(
+            msg("{option} names a Spark cluster, and --engine local does without.", option=option),
+            fix=msg("Leave out either {option} or --engine local.", option=option),
+        )
     output = output_at(out, form, partition_by or [], work=work)
     _check_output(output, overwrite=overwrite, restart=restart)
     scorer = Scorer(open_model(settings, task, NEXT_YEAR))
@@ -230,6 +233,7 @@ def output_at(given: str, form: Form | None, partition_by: Sequence[str] = (), *
             msg("The ending of the output does not fit --format."),
             expected=msg("an ending of {form}, or none for a folder", form=form.value),
             where=Place(file=given),
+            fix=msg("Change the ending of --out, or leave --format out."),
         )
     if ending is not None and partition_by:
         raise InputError(

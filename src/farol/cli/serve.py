@@ -243,5 +243,6 @@ def _not_listening(host: str, port: int, error: OSError | UnicodeError) -> Input
     return InputError(
         msg(
             "The service cannot listen on {host}, port {port}: {reason}.", host=host, port=port, reason=reason_of(error)
-        )
+        ),
+        fix=msg("Choose another port with --port, or another address with --host."),
     )

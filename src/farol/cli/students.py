@@ -106,5 +106,6 @@ def _code(given: str) -> str:
         raise InputError(
             msg("{field} is not the code of a pupil.", field="RA"),
             expected=msg("a text of 1 to {most} characters", most=LONGEST_CODE),
+            fix=msg("Copy the code from the workbook."),
         )
     return code

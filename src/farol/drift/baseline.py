@@ -61,6 +61,7 @@ def parse_slice(bundle: Bundle, text: str) -> str:
             expected=msg(
                 "one of {names}, then = and a value, as in {example}", names=", ".join(names), example="source=api"
             ),
+            fix=msg("Correct it, or leave it out for all pupils."),
         )
     return f"{name}={value}"
 

@@ -59,7 +59,11 @@ def simulate(
     and severe, and when there is nobody to draw from; StoreError.
     """
     if shift not in LOWERED:
-        raise InputError(msg("There is no such shift."), expected=msg("one of {names}", names=", ".join(LOWERED)))
+        raise InputError(
+            msg("There is no such shift."),
+            expected=msg("one of {names}", names=", ".join(LOWERED)),
+            fix=msg("Choose one of these names."),
+        )
     bundle = scorer.bundle
     names = bundle.inputs.columns
     pupils = panel.select(np.isin(panel.year, list(years or panel.years[-1:])) & panel.asked(bundle.task_spec))
@@ -67,7 +71,10 @@ def simulate(
     year = pupils.year.astype(np.float64)
     known = np.flatnonzero(~np.isnan(scorer.score(columns, year).features).all(axis=1))
     if not known.size:
-        raise InputError(msg("The last year of the workbook has no pupil with data that the model knows."))
+        raise InputError(
+            msg("The last year of the workbook has no pupil with data that the model knows."),
+            fix=msg("Use a workbook whose last year has values of the pupils."),
+        )
     rng = np.random.default_rng(seed)
     numbers = {name: pupils.numbers[name] for name in _shifted(columns, scorer, shift)}
     lowered = {name: np.sort(values[np.isfinite(values)]) for name, values in numbers.items()}

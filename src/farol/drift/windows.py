@@ -67,7 +67,9 @@ def parse_window(text: str, *, now: datetime) -> Window:
     if span == "all":
         return Window(text, None, last_day)
     if days > last_day.toordinal():
-        raise InputError(msg("This window begins before the calendar does."))
+        raise InputError(
+            msg("This window begins before the calendar does."), fix=msg("Choose fewer days, or a later last day.")
+        )
     return Window(text, last_day - timedelta(days=days - 1), last_day)
 
 
@@ -87,13 +89,14 @@ def window_of(text: str, *, store: Store, task: str, now: datetime) -> Window:
         raise InputError(
             msg("This version has not answered yet."),
             expected=msg("a version of task {task} whose answers are stored", task=task),
+            fix=msg("Choose another version, or a number of days such as 30d."),
         )
     return Window(text, first, max(first, day_of(now)))
 
 
 def _between(text: str, first: date, last: date) -> Window:
     if first > last:
-        raise InputError(msg("This window ends before it begins."))
+        raise InputError(msg("This window ends before it begins."), fix=msg("Write the earlier day first."))
     return Window(text, first, last)
 
 
@@ -105,6 +108,7 @@ def _no_window() -> InputError:
             "2024-03-01..2024-05-31, or since:VERSION",
             most=LONGEST_WINDOW,
         ),
+        fix=msg("Write the window in one of these ways."),
     )
 
 
@@ -115,4 +119,5 @@ def _day(text: str, example: str) -> date:
         raise InputError(
             msg("This is not the last day of a window.") if "@" in example else msg("This is not a day of a window."),
             expected=msg("a date like {example}", example=example),
+            fix=msg("Write year, month and day, with hyphens between them."),
         ) from None

@@ -84,6 +84,7 @@ def _computing(derived: Derived, profile: Profile) -> _Computing:
             msg("The derived column {name} needs the rule of ages.", name=derived.name),
             expected=msg("a profile with a [rule] of ages"),
             where=Place(field=f"derived.{derived.name}.rule"),
+            fix=msg("Describe the ages in [rule], or remove the derived column."),
         )
     rule = ages.rule
     if derived.kind == "expected":
@@ -194,6 +195,7 @@ def _resolve(
             msg("The derived column {name} is computed from itself.", name=name),
             got=msg("{chain}", chain=" → ".join((*path, name))),
             where=Place(field=f"derived.{name}"),
+            fix=msg("Compute it from columns that do not depend on it."),
         )
     in_sheets = name in profile.columns
     derived = profile.derived.get(name)
@@ -203,6 +205,7 @@ def _resolve(
         raise ProfileError(
             msg("A feature needs {name}, which is neither a column nor derived from one.", name=name),
             where=Place(field=name),
+            fix=msg("Correct the name, or describe the column in [columns] or [derived]."),
         )
     if derived is not None:
         step = DerivedStep.of(derived, profile, fills=in_sheets)

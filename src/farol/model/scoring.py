@@ -285,7 +285,9 @@ def nothing_given(bundle: Bundle) -> InputError:
     """The refusal to answer from nothing: the answer would only repeat how frequent the outcome is."""
     names = ", ".join(bundle.inputs.columns)
     return InputError(
-        msg("The request has no information to answer from."), expected=msg("at least one of {names}", names=names)
+        msg("The request has no information to answer from."),
+        expected=msg("at least one of {names}", names=names),
+        fix=msg("Give at least one of these values."),
     )
 
 

@@ -69,7 +69,9 @@ class Tasks:
     def known(self, task: str) -> str:
         """The task, if there is one of this name. Raises InputError that names those there are."""
         if task not in self.specs:
-            raise InputError(msg("There is no such task."), expected=self.names())
+            raise InputError(
+                msg("There is no such task."), expected=self.names(), fix=msg("Choose one of these names.")
+            )
         return task
 
     def names(self) -> Message:

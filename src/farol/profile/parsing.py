@@ -85,6 +85,7 @@ def load_profile(name_or_path: str | Path) -> Profile:
         raise ProfileError(
             msg("There is no profile {name}.", name=repr(str(name_or_path))),
             expected=msg("a built-in profile ({names}) or the path of a profile TOML", names=", ".join(names)),
+            fix=msg("Check the path and the name."),
         ) from error
     return parse_profile(source, path.name)
 
@@ -96,6 +97,7 @@ def parse_profile(source: bytes, origin: str) -> Profile:
             msg("The profile is too large."),
             expected=msg("at most {bytes} bytes", bytes=count(MOST_BYTES)),
             where=Place(file=origin),
+            fix=msg("Check that this is the profile; then remove what it does not need."),
         )
     try:
         values = tomllib.loads(source.decode("utf-8"))
@@ -119,7 +121,11 @@ def _not_toml(error: Exception, origin: str) -> ProfileError:
         )
     place = _PLACE.search(str(error))
     if place is None:
-        return ProfileError(msg("The profile is not a TOML file."), where=Place(file=origin))
+        return ProfileError(
+            msg("The profile is not a TOML file."),
+            where=Place(file=origin),
+            fix=msg("Check that this is the profile; `farol profile new` writes one to begin with."),
+        )
     return ProfileError(
         msg("The profile is not a TOML file: line {line}, column {column}.", line=place[1], column=place[2]),
         where=Place(file=origin),

@@ -47,6 +47,7 @@ class Table:
             expected=expected,
             got=msg("nothing: the key is missing") if shown is MISSING else msg("{value}", value=repr(shown)),
             where=Place(file=self.origin, field=self.key(key)),
+            fix=msg("Correct this line of the profile; docs/profile.md says how one is written."),
         )
 
     def _take(self, key: str, default: object, expected: Message) -> object:
@@ -176,7 +177,7 @@ class Table:
             expected=msg("one of {choices}", choices=", ".join(known)),
             got=msg("{value}", value=repr(name if value is not MISSING else self._values[key])),
             where=Place(file=self.origin, field=self.key(key)),
-            fix=msg("Did you mean {name}?", name=repr(near[0])) if near else None,
+            fix=msg("Did you mean {name}?", name=repr(near[0])) if near else msg("Choose one of these names."),
         )
 
 

@@ -89,6 +89,7 @@ def explain_pupil(scorer: Scorer, panel: Panel, student: str, *, year: int | Non
         raise InputError(
             msg("This pupil has no row of {year} in the workbook.", year=chosen),
             expected=msg("one of {names}", names=", ".join(map(str, own.years))),
+            fix=msg("Choose one of these years, or give none: then it is the last."),
         )
     columns = bundle.inputs.columns
     values = {name: given_in(rows.columns[name][0]) for name in columns}

@@ -271,7 +271,10 @@ def pupil_list(scorer: Scorer, panel: Panel, capacity: Capacity, *, by: By = By.
 
 def _places(capacity: Capacity, rows: int) -> int:
     if not rows:
-        raise InputError(msg("There is no pupil to choose from, or too little is known about each of them."))
+        raise InputError(
+            msg("There is no pupil to choose from, or too little is known about each of them."),
+            fix=msg("Check that the sheet of the last year has pupils, and values for them."),
+        )
     places = capacity.places(rows)
     if not places:
         raise InputError(

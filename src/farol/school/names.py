@@ -69,6 +69,7 @@ def names_in(
         raise WorkbookError(
             msg("This school's profile has no column of names."),
             expected=msg("a column called {name} of the kind personal, and one of the pupils' codes", name=NAME),
+            fix=msg("Describe these columns in the profile, under [columns]."),
         )
     names: dict[str, str] = {}
     has_columns = False

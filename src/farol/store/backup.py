@@ -76,6 +76,7 @@ def backup(url: str, file: Path) -> Copied:
         raise InputError(
             msg("The file cannot be written: {reason}.", reason=reason_of(error)),
             where=Place(file=str(file)),
+            fix=msg("Choose another place for the file."),
         ) from error
     return copied
 
@@ -98,7 +99,9 @@ def restore(url: str, file: Path, *, force: bool = False) -> Copied:
     """
     target = _file_of(url, "pg_restore --clean --if-exists --single-transaction {file}", file)
     if not file.is_file():
-        raise InputError(msg("There is no such file."), where=Place(file=str(file)))
+        raise InputError(
+            msg("There is no such file."), where=Place(file=str(file)), fix=msg("Check the path and the name.")
+        )
     rows = _verified(file, of=file)
     engine = open_engine(url)
     set_aside(target)

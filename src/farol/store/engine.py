@@ -95,6 +95,7 @@ def parse_url(url: str) -> URL:
             raise StoreError(
                 msg("A database in memory loses every prediction when the program ends."),
                 expected=_expected(),
+                fix=msg("Correct FAROL_DATABASE_URL, or leave it out to use a file in the data folder."),
             )
         return parsed.update_query_dict({"timeout": parsed.query.get("timeout", BUSY_SECONDS)})
     if backend in ("postgresql", "postgres") and driver in ("", "psycopg"):

@@ -91,7 +91,10 @@ class Journal:
         group begins withdraws the row; after that it is stored.
         """
         if self._closed:
-            raise StoreError(msg("The service is stopping and takes no more predictions."))
+            raise StoreError(
+                msg("The service is stopping and takes no more predictions."),
+                fix=msg("Send it again when the service runs again."),
+            )
         if len(self._waiting) >= self._queue_size:
             raise JournalFullError(
                 msg("Too many predictions are waiting to be stored."), fix=msg("Try again in a moment.")

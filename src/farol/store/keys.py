@@ -114,6 +114,7 @@ class Keys:
                 msg("No key begins like this."),
                 expected=msg("the twelve characters that `farol keys list` shows"),
                 where=Place(field="PREFIX"),
+                fix=msg("Copy the beginning of the key from the list."),
             )
         return _key(row)
 

@@ -161,6 +161,7 @@ def parse_age(text: str, *, now: datetime) -> date:
         raise InputError(
             msg("The number of days cannot be read."),
             expected=msg("a number of days such as {example}", example="400d"),
+            fix=msg("Write the number of days and a d after it."),
         )
     return day_of(now) - timedelta(days=int(match[1]))
 

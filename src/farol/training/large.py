@@ -80,6 +80,7 @@ class LargePanel:
                 msg("task {task} cannot be trained with this many rows and no later year to test on", task=task.name),
                 expected=msg("one more year, or a file of fewer rows"),
                 got=msg("rows: {count}", count=count(self.shards.rows)),
+                fix=msg("Add the sheet of one more year, or name files of fewer rows."),
             )
         columns = tuple(dict.fromkeys((*profile.audit, *self.by)))
         quiet = replace(self, counted=_ignore, fit=fitted_here)  # what other processes get

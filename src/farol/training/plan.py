@@ -36,6 +36,8 @@ TEST_SHARE = 0.25
 ROWS = "rows"
 """The split of a task of the profile that is tested on rows at random; another text names a column."""
 
+OUR_FAULT = msg("This is a fault of Farol, not of your sheets: report it, with the command.")
+
 Split = Literal["by_time", "folds", "by_rows", "by_groups"]
 
 
@@ -247,6 +249,7 @@ def check_plan(plan: Plan, after: Callable[[int, int], int] = operator.add) -> N
                 msg("the plan of task {task} has a label of the wrong year", task=plan.task),
                 expected=msg("a label of {year}", year=after(cohort.as_of, plan.horizon)),
                 got=msg("a label of {year}", year=cohort.label),
+                fix=OUR_FAULT,
             )
     for cohort in plan.train if plan.split == "by_time" else ():
         if cohort in plan.test:
@@ -254,6 +257,7 @@ def check_plan(plan: Plan, after: Callable[[int, int], int] = operator.add) -> N
                 msg("the plan of task {task} trains and tests on the same rows", task=plan.task),
                 expected=msg("training years other than the test year"),
                 got=msg("{year} in both", year=cohort.as_of),
+                fix=OUR_FAULT,
             )
         if max(cohort.as_of, cohort.label) > plan.known:
             raise _future(plan, cohort, msg("a label of {year}", year=cohort.label), plan.known)
@@ -267,4 +271,5 @@ def _future(plan: Plan, cohort: Cohort, fact: Message, moment: int) -> PlanError
         msg("the plan of task {task} would use the future", task=plan.task),
         expected=msg("facts of {year} or before, when the prediction is made", year=moment),
         got=msg("{fact}, for the rows of {year}", fact=fact, year=cohort.as_of),
+        fix=OUR_FAULT,
     )

@@ -14,7 +14,7 @@ from farol.model.features import feature_matrix
 from farol.model.vocabulary import nominal_features
 from farol.profile import Task
 from farol.training.augmentation import Repetitions, TrainingSet, repetitions_of
-from farol.training.plan import FOLDS, MINIMUM_ROWS, TEST_SHARE, Cohort, Plan
+from farol.training.plan import FOLDS, MINIMUM_ROWS, OUR_FAULT, TEST_SHARE, Cohort, Plan
 from farol.workbook.panel import Panel
 
 Floats = NDArray[np.float64]
@@ -154,6 +154,7 @@ def _at_random(units: NDArray[np.object_], seed: int, plan: Plan) -> Mask:
             msg("task {task} cannot be split for a test", task=plan.task),
             expected=msg("at least two values of {column}", column=plan.column or "–"),
             got=msg("{count}", count=count(names.size)),
+            fix=msg("Choose another column for the task's split, in the profile."),
         )
     order = np.random.default_rng(seed).permutation(names.size)
     reached = np.cumsum(np.bincount(unit)[order])
@@ -217,6 +218,7 @@ def _same_rows(plan: Plan, n: int) -> PlanError:
         msg("the plan of task {task} trains and tests on the same rows", task=plan.task),
         expected=msg("each pupil and year either in training or in testing"),
         got=msg("rows in both: {count}", count=count(n)),
+        fix=OUR_FAULT,
     )
 
 

@@ -96,6 +96,7 @@ def _task(panel: Panel, name: str) -> Task:
         raise PlanError(
             msg("the profile has no task {task}", task=name),
             expected=msg("one of {names}", names=", ".join(tasks)),
+            fix=msg("Choose one of these names."),
         )
     return tasks[name]
 

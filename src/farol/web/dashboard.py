@@ -229,6 +229,7 @@ def chosen_bundle(service: Service, task: str | None) -> Bundle:
             msg("No model is in use for this question."),
             expected=msg("one of {names}", names=", ".join(served)) if served else None,
             where=Place(field="task"),
+            fix=msg("Choose another question, or train a model with `farol train WORKBOOK`."),
         )
     return bundle
 

@@ -118,7 +118,12 @@ def outcomes_values(service: Service, reader: Reader, task: str | None, year: st
     known = {name: years for name, years in known.items() if years}
     if task is not None and task not in tasks:
         expected = msg("one of {names}", names=", ".join(tasks))
-        raise InputError(msg("There is no such task."), expected=expected, where=Place(field="task"))
+        raise InputError(
+            msg("There is no such task."),
+            expected=expected,
+            where=Place(field="task"),
+            fix=msg("Choose one of these names."),
+        )
     # The question that looks ahead comes first, as on the other pages.
     order = sorted(known, key=lambda name: -tasks[name].horizon)
     chosen = task or next(iter(order), None)
@@ -131,7 +136,7 @@ def outcomes_values(service: Service, reader: Reader, task: str | None, year: st
     if report is None:
         expected = msg("one of {names}", names=", ".join(map(str, known[chosen])))
         problem = msg("No forecast of this question has outcomes of that year.")
-        raise InputError(problem, expected=expected, where=Place(field="year"))
+        raise InputError(problem, expected=expected, where=Place(field="year"), fix=msg("Choose one of these years."))
     return {
         "report": report,
         "tasks": [Choice(name, tasks[name].title.in_locale(reader.locale), name == chosen) for name in order],

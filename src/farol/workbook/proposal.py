@@ -141,6 +141,7 @@ def _given_label(text: str, guesses: Sequence[ColumnGuess]) -> LabelGuess:
         raise InputError(
             msg("The column {name} has numbers, and the condition none.", name=guess.header),
             expected=msg("a condition such as {example}", example=f'"{guess.header} < 10"'),
+            fix=msg("Write a number in the condition."),
         )
     value = parts["value"].strip().strip("'\"") if number is None else number
     unfinished = label_of_words(guess).unfinished if guess.kind == "category" else ()

@@ -84,6 +84,7 @@ def sample_bytes(*, seed: int = 2024, scale: float = 1.0) -> bytes:
             msg("The sample workbook cannot be that small."),
             expected=msg("a scale of {smallest} or more", smallest=SMALLEST_SCALE),
             got=msg("a scale of {scale}", scale=scale),
+            fix=msg("Choose a greater scale."),
         )
     pupils, quirks = (np.random.default_rng([seed, part]) for part in range(2))
     first, second, third = school_years(pupils, scale)

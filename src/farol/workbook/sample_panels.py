@@ -124,6 +124,7 @@ def _check(network: Network) -> None:
                 msg("These numbers do not make a panel."),
                 expected=msg("{option} from {low} to {high}", option=option, low=low, high=high),
                 got=msg("{option} {value}", option=option, value=value),
+                fix=msg("Choose a number within these limits."),
             )
 
 
@@ -188,4 +189,5 @@ def _writable(folder: Path) -> Iterator[None]:
         raise InputError(
             msg("The output cannot be written: {reason}.", reason=reason_of(error)),
             where=Place(file=str(folder)),
+            fix=msg("Choose another folder, with --out."),
         ) from error

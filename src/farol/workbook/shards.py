@@ -154,6 +154,7 @@ def _sheet_of(file: Path, profile: Profile) -> str:
             expected=msg("a name such as {name}, or a folder such as {folder}",
                          name=profile.sheet_pattern.replace("{year}", "2024"), folder="year=2024"),
             where=Place(file=str(file)),
+            fix=msg("Rename the file or its folder."),
         )  # fmt: skip
     return profile.sheet_pattern.replace("{year}", str(year))
 
@@ -169,6 +170,7 @@ def _code_places(headers: Sequence[str], profile: Profile, file: Path, year: int
                 alias for name in profile.identifiers for alias in profile.columns[name].aliases)),
             got=msg("the columns {names}", names=", ".join(headers)),
             where=Place(file=str(file)),
+            fix=msg("Rename the header of the codes, or add it to the aliases of that column in the profile."),
         )  # fmt: skip
     return places
 

@@ -199,6 +199,7 @@ def _content(path: Path, limits: Limits) -> bytes:
         raise WorkbookError(
             msg("The file cannot be opened: {reason}", reason=reason),
             where=Place(file=str(path)),
+            fix=msg("Close it in other programs, and check that you may read it."),
         ) from error
     if len(content) > limits.max_bytes:
         raise too_large(msg("bytes"), limits.max_bytes, path.name)

@@ -90,6 +90,7 @@ def read_unfamiliar(path: Path, limits: Limits) -> UnfamiliarTable:
             msg("The file has no rows below its headers."),
             expected=msg("a row of headers, and a row for each pupil"),
             where=Place(file=path.name),
+            fix=msg("Write the headers in one row, and one pupil in each row below it."),
         )
     pattern, chosen = _of_years(sheets)
     cells: defaultdict[str, dict[int, list[Cell]]] = defaultdict(dict)

@@ -372,7 +372,11 @@ def _code(text: str) -> str | None:
         return None
     code = student_code(text)
     if code is None:
-        raise InputError(msg("This is not the code of a pupil."), where=Place(field="student"))
+        raise InputError(
+            msg("This is not the code of a pupil."),
+            where=Place(field="student"),
+            fix=msg("Copy the pupil's code from the workbook, or leave the field empty."),
+        )
     return code
 
 
@@ -384,6 +388,9 @@ def _day(text: str, name: str, zone: ZoneInfo) -> datetime | None:
         _ = moment - timedelta(days=1), moment + timedelta(days=1)  # beyond the first and the last there is no day
     except (ValueError, OverflowError):
         raise InputError(
-            msg("This is no day."), expected=msg("a day such as 2025-03-31"), where=Place(field=name)
+            msg("This is no day."),
+            expected=msg("a day such as 2025-03-31"),
+            where=Place(field=name),
+            fix=msg("Choose the day in the form, or leave the field empty."),
         ) from None
     return moment

@@ -50,6 +50,7 @@ _NOT_RIGHT = msg(
     "The present password is not right. After several wrong passwords the site waits, at first half a minute and at "
     "most fifteen, before it takes any."
 )
+_TYPE_IT_AGAIN = msg("Type it again. If you have forgotten it, ask an administrator for a new link.")
 _SPENT = msg("This link was used already, or is too old.")
 
 
@@ -182,7 +183,7 @@ def changing_password(request: Request, old: Text = "", password: Text = "", aga
     except InputError as error:
         return _account_page(request, error=error)
     if not is_right:
-        return _account_page(request, error=InputError(_NOT_RIGHT))
+        return _account_page(request, error=InputError(_NOT_RIGHT, fix=_TYPE_IT_AGAIN))
     return see_other(frame.reader, "/account", done="password")
 
 
@@ -255,7 +256,7 @@ def _spent(frame: Frame) -> Response:
 
 def _busy() -> ApiError:
     problem = msg("More people are signing in than this computer can check at once.")
-    return ApiError(429, "too_many_requests", problem, headers={"Retry-After": "5"})
+    return ApiError(429, "too_many_requests", problem, fix=msg("Try again in a moment."), headers={"Retry-After": "5"})
 
 
 def _with_session(answer: Response, done: SignedIn, scheme: str) -> Response:

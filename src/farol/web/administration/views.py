@@ -366,7 +366,9 @@ def _can_stop(request: Request) -> bool:
 def _require_version(service: Service, task: str, version: str) -> None:
     """Raises ApiError 404 for a version that there is not, before its name is used for anything."""
     if task not in service.registry.tasks() or all(e.version != version for e in service.registry.versions(task)):
-        raise ApiError(404, "not_found", msg("There is no such version."))
+        raise ApiError(
+            404, "not_found", msg("There is no such version."), fix=msg("Choose a version of the list of models.")
+        )
 
 
 def _pieces(file: Path) -> Iterator[bytes]:

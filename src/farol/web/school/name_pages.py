@@ -39,7 +39,11 @@ def names_values(asking: Asking, done: str, n: int, strangers: int) -> dict[str,
             "Names are off: they are neither read nor shown. Those that were kept are still there until you erase them."
         ),
         "erased": _("All names are erased: {n}.", n=number(n, 0)),
-        "kept": _("Names kept: {n}. Codes that no pupil here has: {strangers}.", n=number(n, 0), strangers=number(strangers, 0)),
+        "kept": _(
+            "Names kept: {n}. Codes that no pupil here has: {strangers}.",
+            n=number(n, 0),
+            strangers=number(strangers, 0),
+        ),
     }.get(done)
     return {
         "path": PATH,
