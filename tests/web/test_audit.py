@@ -129,7 +129,7 @@ SENDINGS = {
         "/administration/models/next-year/OTHER/promote", {"despite": "1"}
     ),
     "/administration/models/{task}/{version}/rollback": Sending("/administration/models/next-year/BEFORE/rollback", {}),
-    "/administration/names": Sending("/administration/names", {"decision": "erase"}),
+    "/administration/names": Sending("/administration/names", {"decision": "erase", "sure": "1"}),
     "/administration/names/file": Sending(
         "/administration/names/file", {}, {"file": ("n.csv", f"RA;Nome\n{STUDENT};Outra Pessoa\n".encode())}
     ),

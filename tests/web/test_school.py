@@ -21,7 +21,7 @@ from farol.accounts.site import write_setting
 from farol.accounts.viewer import User, UserRole, Viewer
 from farol.app import create_app
 from farol.school import standings
-from farol.school.names import names_are_on
+from farol.school.names import count_names, names_are_on
 from farol.school.pupil import PupilRecord, read_pupil
 from farol.settings import Settings
 from farol.store.database import Store
@@ -342,8 +342,12 @@ def test_names_come_by_decision_and_go_at_once(school: httpx.Client, store: Stor
         assert "Penha" not in school.get(f"/pupils.{kind}", params={"show": "all", "by": "all"}).text
     school.post("/administration/names", data={"decision": "off"})
     assert "Maria da Penha" not in school.get(f"/pupils/{student}").text
-    erased = school.post("/administration/names", data={"decision": "erase"}, follow_redirects=True)
-    assert "Todos os nomes foram apagados: 1." in text_of(erased.text)
+    unsure = school.post("/administration/names", data={"decision": "erase"})
+    assert (unsure.status_code, "Nada foi removido: faltou confirmar." in words(unsure.text)) == (422, True)
+    assert count_names(store) == 1
+    assert 'name="sure" value="1" required' in school.get("/administration/names").text
+    erased = school.post("/administration/names", data={"decision": "erase", "sure": "1"}, follow_redirects=True)
+    assert "Todos os nomes foram apagados: 1." in words(erased.text)
     with store.snapshot() as connection:
         assert connection.execute(select(pupil_names)).first() is None
     assert not names_are_on(store)

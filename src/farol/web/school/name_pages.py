@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 from farol.accounts.audit import Action
-from farol.errors import InputError
+from farol.errors import InputError, Place
 from farol.i18n import msg
 from farol.profile import Profile
 from farol.school.names import (
@@ -55,9 +55,18 @@ def names_values(asking: Asking, done: str, n: int, strangers: int) -> dict[str,
     }
 
 
-def decide_names(asking: Asking, decision: str) -> tuple[str, int]:
-    """Do what was decided, and say what was done, with how many. Raises InputError for another word."""
+def decide_names(asking: Asking, decision: str, *, is_sure: bool) -> tuple[str, int]:
+    """Do what was decided, and say what was done, with how many.
+
+    Raises InputError for another word, and for names that are to be erased without the tick that confirms it.
+    """
     if decision == "erase":
+        if not is_sure:
+            raise InputError(
+                msg("Nothing was removed: it was not confirmed."),
+                where=Place(field="sure"),
+                fix=msg("Go back and tick the box above the button."),
+            )
         asking.record(Action.changed, "names", details=f"erased: {count_names(asking.store)}")
         erased = erase_names(asking.store)
         return "erased", erased

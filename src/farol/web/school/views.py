@@ -203,7 +203,7 @@ def change_names(request: Request, given: GivenFields) -> Response:
     """Turn names on or off, or erase them all."""
 
     def make(asking: Asking) -> Response:
-        done, n = decide_names(asking, given.get("decision", ""))
+        done, n = decide_names(asking, given.get("decision", ""), is_sure=bool(given.get("sure")))
         return see_other(asking.reader, NAMES, done=done, n=str(n))
 
     return answer(request, make)
