@@ -16,14 +16,13 @@ from email.utils import format_datetime as format_header
 from typing import Any, Literal
 from zoneinfo import ZoneInfo
 
-from babel.dates import format_date, format_datetime
 from babel.numbers import format_decimal
 from markupsafe import Markup
 
 from farol.alerts.channel import SECONDS, DeliveryError
 from farol.drift.verdicts import verdict_label
 from farol.errors import InputError, Place, reason_of
-from farol.i18n import Message, count, msg
+from farol.i18n import Message, count, day, msg
 from farol.store.alerts import Letter
 
 logger = logging.getLogger("farol.alerts")
@@ -173,11 +172,11 @@ class EmailChannel:
         return message.render(self.locale)
 
     def _moment(self, text: str) -> str:
-        at = datetime.fromisoformat(text)
-        return format_datetime(at, format="d MMM y, HH:mm", tzinfo=self.timezone, locale=self.locale)
+        at = datetime.fromisoformat(text).astimezone(self.timezone)
+        return f"{self._say(day(at.date()))}, {at:%H:%M}"
 
     def _day(self, text: str) -> str:
-        return format_date(datetime.fromisoformat(text).date(), format="d MMM y", locale=self.locale)
+        return self._say(day(datetime.fromisoformat(text).date()))
 
 
 def _log_in(server: smtplib.SMTP, user: str, password: str) -> None:
