@@ -468,7 +468,7 @@ def test_sample_writes_a_workbook(run: Run, tmp_path: Path) -> None:
 def test_sample_writes_panels_of_many_schools(run: Run, tmp_path: Path) -> None:
     panel = tmp_path / "panel"
     said = run("sample", "--out", str(panel), "--pupils", "500", "--years", "2", "--schools", "30")
-    assert "1000" in said
+    assert "1.000" in said
     assert "27" in said
     assert (panel / "_profile.toml").exists()
     assert list(panel.glob("*.parquet"))
@@ -480,7 +480,7 @@ def test_panels_of_many_schools_are_trained_with(run: Run, tmp_path: Path) -> No
     options = ("--profile", str(panel / "_profile.toml"), "--task", "next-year", "--quick", "--no-promote")
     artifacts = ("--artifacts", str(tmp_path / "artifacts"))
     said = run("train", str(panel), *options, *artifacts, "--by", "school", "--figures", str(tmp_path / "groups.csv"))
-    assert "2700" in said
+    assert "2.700" in said
     assert sum(line.startswith("school,") for line in (tmp_path / "groups.csv").read_text().splitlines()) == 9
     assert "--by" in run("train", str(panel), *options, *artifacts, "--by", "phase", code=2)
 

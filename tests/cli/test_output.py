@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import resource
 import socket
 import stat
@@ -73,6 +74,27 @@ def test_what_holds_pupils_is_for_its_owner_alone(folder: Path, tmp_path: Path) 
         assert mode(file) == 0o600
     farol(folder, "store", "restore", tmp_path / "store", "--data", tmp_path / "again")
     assert mode(tmp_path / "again" / "farol.db") == 0o600
+
+
+@pytest.mark.parametrize(
+    ("arguments", "name"),
+    [
+        (("check", ""), "WORKBOOK"),
+        (("profile", "check", "pede", "here.csv", ""), "FILE"),
+        (("score", ""), "INPUT"),
+        (("score", "here.csv", "--out="), "--out"),
+        (("log", "export", "-", "--data", ""), "--data"),
+        (("drift", "--input", ""), "--input"),
+    ],
+    ids=lambda value: " ".join(value) if isinstance(value, tuple) else value,
+)
+def test_an_empty_name_is_not_the_folder_one_is_in(folder: Path, arguments: tuple[str, ...], name: str) -> None:
+    said = farol(folder, *arguments, code=2, COLUMNS="200")
+    assert re.search(rf"{name}\S* is empty\. Name a file or a folder; `\.` is the folder you are in\.", said)
+
+
+def test_an_empty_text_that_names_no_file_is_taken(folder: Path) -> None:
+    assert "Verdict" in farol(folder, "drift", "--slice", "", "--window", "all")
 
 
 def test_a_file_is_replaced_only_when_asked_and_keeps_its_mode(folder: Path, tmp_path: Path) -> None:

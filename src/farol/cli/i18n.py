@@ -58,12 +58,33 @@ class Translated:
     def parse_args(self, ctx: Any, args: list[str]) -> Any:
         """Typer's work, with our words for what is wrong."""
         try:
+            self._refuse_empty_names(ctx, args)
             return super().parse_args(ctx, args)  # type: ignore[misc]  # as above
         except typer.TyperException as error:
             words = usage_problem(error)
             if words is None:
                 raise
             raise UsageProblem(words.render(terminal_locale()), ctx=ctx) from error
+
+    def _refuse_empty_names(self, ctx: Any, args: list[str]) -> None:
+        """`Path("")` is the folder in which the command runs: a script's variable without a value would mean that."""
+        if "" not in args and not any(arg.endswith("=") for arg in args):
+            return
+        given, _others, _order = self.make_parser(ctx).parse_args(args=list(args))  # type: ignore[attr-defined]  # as above
+        for param in self.get_params(ctx):
+            names = given.get(param.name)
+            if "" in (names if isinstance(names, list | tuple) else [names]) and _is_place(param, ctx):
+                name = str(param.get_error_hint()).replace("'", "")
+                words = msg("{name} is empty. Name a file or a folder; `.` is the folder you are in.", name=name)
+                raise UsageProblem(words.render(terminal_locale()), ctx=ctx)
+
+
+_TEXT_PLACES = frozenset({"inputs", "out", "file"})
+"""Files that may be addresses such as s3://… are texts to typer."""
+
+
+def _is_place(param: Any, ctx: Any) -> bool:
+    return "path" in param.display_type(ctx).lower() or param.name in _TEXT_PLACES
 
 
 def usage_problem(error: typer.TyperException) -> Message | None:
