@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
+from threading import Barrier
+
 import pytest
 
 from farol.casework.supports import FIRST_KINDS, MOST_KINDS, add_kind, offer_kind, rename_kind, support_kinds
@@ -51,3 +54,24 @@ def test_a_name_that_cannot_be_is_refused(store: Store) -> None:
         add_kind(store, f"apoio {'a' * number}.", at=THEN)
     with pytest.raises(InputError, match="has 60 kinds"):
         add_kind(store, "mais um", at=THEN)
+
+
+def test_kinds_added_at_the_same_moment_are_all_kept(store: Store) -> None:
+    together = Barrier(6)
+
+    def add(number: int) -> str:
+        together.wait()
+        return add_kind(store, f"oficina {number}", at=THEN).id
+
+    with ThreadPoolExecutor(6) as people:
+        added = list(people.map(add, range(6)))
+    assert set(added) < support_kinds(store).keys()
+    assert sorted(names(store)[-6:]) == [f"oficina {number}" for number in range(6)]
+
+
+def test_a_kind_that_is_refused_changes_nothing(store: Store) -> None:
+    add_kind(store, "oficina", at=THEN)
+    before = support_kinds(store)
+    with pytest.raises(InputError, match="of this name already"):
+        add_kind(store, "Oficina", at=THEN)
+    assert support_kinds(store) == before

@@ -4,6 +4,7 @@ whoever runs the machine decides."""
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from datetime import datetime
 from typing import TypeVar, cast
 
@@ -34,3 +35,30 @@ def write_setting(store: Store, name: str, value: object, at: datetime, *, audit
             connection.execute(update(site_settings).where(site_settings.c.name == name).values(values))
         if audited is not None:
             connection.execute(audit.insert(), [audited])
+
+
+def change_setting(
+    store: Store,
+    name: str,
+    default: Value,
+    change: Callable[[Value], Value],
+    at: datetime,
+    *,
+    audited: AuditValues | None = None,
+) -> Value:
+    """Keep and return what `change` makes of the value that is there now, or of `default`; nobody else writes between.
+
+    What `change` raises leaves all as it was. Raises StoreError, and ValueError as `write_setting`.
+    """
+    of_this_name = site_settings.c.name == name
+    with store.transaction() as connection:
+        # PostgreSQL locks rows alone: so there is one, even before anything was decided.
+        first = {"name": name, "value": json_text(default), "changed": microseconds(at)}
+        insert_new(connection, site_settings, first)
+        text = connection.execute(select(site_settings.c.value).where(of_this_name).with_for_update()).scalar_one()
+        changed = change(cast(Value, json.loads(text)))
+        values = {"value": json_text(changed), "changed": microseconds(at)}
+        connection.execute(update(site_settings).where(of_this_name).values(values))
+        if audited is not None:
+            connection.execute(audit.insert(), [audited])
+    return changed

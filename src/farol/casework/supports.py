@@ -6,13 +6,13 @@ A kind that is no longer offered stays in the list, since cases name it.
 from __future__ import annotations
 
 import secrets
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
 from farol.accounts.audit import AuditValues
-from farol.accounts.site import read_setting, write_setting
+from farol.accounts.site import change_setting, read_setting
 from farol.casework.personal_numbers import plain_text
 from farol.errors import InputError
 from farol.i18n import Message, count, msg
@@ -20,6 +20,8 @@ from farol.store.database import Store
 
 SETTING = "support-kinds"
 """Its name in `site_settings`: a JSON array of objects with id, name (null: the one we gave it) and offered."""
+
+Row = dict[str, Any]
 
 LONGEST_NAME = 60
 MOST_KINDS = 60
@@ -55,48 +57,59 @@ class SupportKind:
         return FIRST_KINDS.get(self.id, Message(self.id))
 
 
+Kinds = Mapping[str, SupportKind]
+"""Id → kind, in the school's order."""
+
+
 def support_kinds(store: Store) -> dict[str, SupportKind]:
     """Id → kind, in the school's order; those that are no longer offered too. Raises StoreError."""
-    rows = read_setting(store, SETTING, list[dict[str, Any]]())
+    return _kinds_of(read_setting(store, SETTING, list[Row]()))
+
+
+def add_kind(store: Store, name: str, *, at: datetime, audited: AuditValues | None = None) -> SupportKind:
+    """A new kind at the end of the list. InputError for a name that is empty, too long or there already."""
+    id_ = secrets.token_hex(8)
+
+    def added(kinds: Kinds) -> SupportKind:
+        if len(kinds) >= MOST_KINDS:
+            raise InputError(
+                msg("The list has {n} kinds of support already.", n=count(MOST_KINDS)),
+                fix=msg("Give one of them a new name."),
+            )
+        return SupportKind(id_, _new_name(kinds, name))
+
+    return _change(store, id_, added, at, audited)
+
+
+def rename_kind(store: Store, id_: str, name: str, *, at: datetime, audited: AuditValues | None = None) -> None:
+    """Another name for a kind, in cases of the past too. InputError as in `add_kind`, and for an unknown kind."""
+
+    def renamed(kinds: Kinds) -> SupportKind:
+        kind = _known(kinds, id_)
+        others = {key: other for key, other in kinds.items() if key != id_}
+        return replace(kind, given_name=_new_name(others, name))
+
+    _change(store, id_, renamed, at, audited)
+
+
+def offer_kind(store: Store, id_: str, *, is_offered: bool, at: datetime, audited: AuditValues | None = None) -> None:
+    """Offer a kind, or no longer. InputError for an unknown kind."""
+    _change(store, id_, lambda kinds: replace(_known(kinds, id_), is_offered=is_offered), at, audited)
+
+
+def _kinds_of(rows: list[Row]) -> dict[str, SupportKind]:
     if not rows:
         return {id_: SupportKind(id_) for id_ in FIRST_KINDS}
     return {row["id"]: SupportKind(row["id"], row["name"], row["offered"]) for row in rows}
 
 
-def add_kind(store: Store, name: str, *, at: datetime, audited: AuditValues | None = None) -> SupportKind:
-    """A new kind at the end of the list. InputError for a name that is empty, too long or there already."""
-    kinds = support_kinds(store)
-    if len(kinds) >= MOST_KINDS:
-        raise InputError(
-            msg("The list has {n} kinds of support already.", n=count(MOST_KINDS)),
-            fix=msg("Give one of them a new name."),
-        )
-    kind = SupportKind(secrets.token_hex(8), _new_name(kinds, name))
-    _keep(store, {**kinds, kind.id: kind}, at, audited)
-    return kind
-
-
-def rename_kind(store: Store, id_: str, name: str, *, at: datetime, audited: AuditValues | None = None) -> None:
-    """Another name for a kind, in cases of the past too. InputError as in `add_kind`, and for an unknown kind."""
-    kinds = support_kinds(store)
-    kind = _known(kinds, id_)
-    others = {key: other for key, other in kinds.items() if key != id_}
-    _keep(store, {**kinds, id_: replace(kind, given_name=_new_name(others, name))}, at, audited)
-
-
-def offer_kind(store: Store, id_: str, *, is_offered: bool, at: datetime, audited: AuditValues | None = None) -> None:
-    """Offer a kind, or no longer. InputError for an unknown kind."""
-    kinds = support_kinds(store)
-    _keep(store, {**kinds, id_: replace(_known(kinds, id_), is_offered=is_offered)}, at, audited)
-
-
-def _known(kinds: Mapping[str, SupportKind], id_: str) -> SupportKind:
+def _known(kinds: Kinds, id_: str) -> SupportKind:
     if id_ not in kinds:
         raise InputError(msg("There is no such kind of support."), fix=msg("Choose one of the list."))
     return kinds[id_]
 
 
-def _new_name(others: Mapping[str, SupportKind], name: str) -> str:
+def _new_name(others: Kinds, name: str) -> str:
     kept = " ".join(plain_text(name, msg("Name"), longest=LONGEST_NAME).split())
     if not kept:
         raise InputError(msg("The kind of support has no name."), fix=msg("Write a name, such as “reading club”."))
@@ -109,6 +122,14 @@ def _new_name(others: Mapping[str, SupportKind], name: str) -> str:
     return kept
 
 
-def _keep(store: Store, kinds: Mapping[str, SupportKind], at: datetime, audited: AuditValues | None) -> None:
-    rows = [{"id": kind.id, "name": kind.given_name, "offered": kind.is_offered} for kind in kinds.values()]
-    write_setting(store, SETTING, rows, at, audited=audited)
+def _change(
+    store: Store, id_: str, make: Callable[[Kinds], SupportKind], at: datetime, audited: AuditValues | None
+) -> SupportKind:
+    """Put the kind that is made into the list as it is now, at its place or the end."""
+
+    def changed(rows: list[Row]) -> list[Row]:
+        kinds = _kinds_of(rows)
+        kinds[id_] = make(kinds)
+        return [{"id": kind.id, "name": kind.given_name, "offered": kind.is_offered} for kind in kinds.values()]
+
+    return _kinds_of(change_setting(store, SETTING, list[Row](), changed, at, audited=audited))[id_]

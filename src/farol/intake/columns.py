@@ -12,7 +12,7 @@ from dataclasses import asdict, dataclass
 from datetime import datetime
 
 from farol.accounts.audit import AuditValues
-from farol.accounts.site import read_setting, write_setting
+from farol.accounts.site import change_setting, read_setting
 from farol.profile import Profile, fold
 from farol.store.database import Store
 
@@ -56,17 +56,24 @@ def kept_columns(store: Store) -> list[KeptColumn]:
 def keep_columns(store: Store, chosen: list[KeptColumn], at: datetime, *, audited: AuditValues | None = None) -> None:
     """Add choices; of the same header, the last one counts. Raises StoreError."""
     again = {(kept.profile, fold(kept.header)) for kept in chosen}
-    before = [kept for kept in kept_columns(store) if (kept.profile, fold(kept.header)) not in again]
-    write_setting(store, SETTING, [asdict(kept) for kept in (*before, *chosen)][-MOST:], at, audited=audited)
+
+    def added(before: list[dict[str, str]]) -> list[dict[str, str]]:
+        others = [kept for kept in before if (kept["profile"], fold(kept["header"])) not in again]
+        return [*others, *map(asdict, chosen)][-MOST:]
+
+    change_setting(store, SETTING, list[dict[str, str]](), added, at, audited=audited)
 
 
 def forget_column(store: Store, profile: str, header: str, at: datetime, *, audited: AuditValues | None = None) -> bool:
     """Revoke a choice; whether there was one. Raises StoreError."""
-    before = kept_columns(store)
-    after = [kept for kept in before if (kept.profile, kept.header) != (profile, header)]
-    if len(after) < len(before):
-        write_setting(store, SETTING, [asdict(kept) for kept in after], at, audited=audited)
-    return len(after) < len(before)
+    if all((kept.profile, kept.header) != (profile, header) for kept in kept_columns(store)):
+        return False
+
+    def left(before: list[dict[str, str]]) -> list[dict[str, str]]:
+        return [kept for kept in before if (kept["profile"], kept["header"]) != (profile, header)]
+
+    change_setting(store, SETTING, list[dict[str, str]](), left, at, audited=audited)
+    return True
 
 
 def headers_of(store: Store, profile: Profile) -> dict[str, list[str]]:
