@@ -52,6 +52,22 @@ def test_a_file_of_windows_stays_one(tmp_path: Path) -> None:
     assert not findings_of(panel, "other_encoding")
 
 
+@pytest.mark.parametrize("name", ["Ágora", "PÉ"])  # É of the console is no letter of Windows
+def test_a_file_of_the_windows_console_is_known_by_its_headers(tmp_path: Path, name: str) -> None:
+    panel = panel_of(tmp_path, TEXT.replace("Ágora", name).encode("cp850"))
+    assert panel.categories["class"].tolist() == [name, "São João", "C"]
+    assert panel.categories["sex"].tolist() == ["F", "M", "F"]
+    told = only(panel, "console_encoding")
+    assert (told.rows, told.severity) == ((1,), "info")
+    assert not findings_of(panel, "unknown_column")
+
+
+def test_what_headers_do_not_tell_is_windows(tmp_path: Path) -> None:
+    panel = panel_of(tmp_path, TEXT.replace("Gênero", "Genero").encode("cp1252"))
+    assert panel.categories["class"].tolist() == ["Ágora", "São João", "C"]
+    assert not findings_of(panel, "console_encoding")
+
+
 @pytest.mark.parametrize(
     "content",
     [

@@ -37,6 +37,7 @@ _MARKS = (
     (codecs.BOM_UTF16_LE, "utf-16"),
     (codecs.BOM_UTF16_BE, "utf-16"),
 )
+CONSOLE = "cp850"
 _MOST_OF = 0.7
 _DECIMAL_COMMA = re.compile(r"(?<=[0-9]),(?=[0-9])")
 _SURROGATE = re.compile("[\udc80-\udcff]")
@@ -59,7 +60,8 @@ class DelimitedRows:
 
 def read_delimited(content: bytes, index: HeaderIndex, limits: Limits, file: str) -> DelimitedRows:
     """The rows of a csv file. Raises `WorkbookError` when it is no text, or its rows do not fit its headers."""
-    text, strange = decoded(content, file)
+    is_of_console = _is_of_console(content, index)
+    text, strange = (content.decode(CONSOLE), frozenset[int]()) if is_of_console else decoded(content, file)
     kind = other_format(text)
     if kind is not None:
         raise not_a_workbook(file, kind)
@@ -93,6 +95,7 @@ def read_delimited(content: bytes, index: HeaderIndex, limits: Limits, file: str
     for row in rows:
         row.extend([""] * (width - len(row)))
     notes = {"stray_quote": stray, "short_row": short, "long_row": long, "other_encoding": other}
+    notes["console_encoding"] = [header + 1] if is_of_console else []
     return DelimitedRows(rows, {code: at for code, at in notes.items() if at})
 
 
@@ -163,6 +166,20 @@ def decoded(content: bytes, file: str) -> tuple[str, frozenset[int]]:
     if "\0" in text:
         raise not_a_workbook(file, msg("a file with zero bytes in it"))
     return text.lstrip("\ufeff"), lines
+
+
+def _is_of_console(content: bytes, index: HeaderIndex) -> bool:
+    """Whether a text is one of the Windows console of Brazil: read so, its headers name more columns of the profile."""
+    beginning = content[:_SAMPLE_CHARACTERS]
+    if b"\0" in content or beginning.isascii():
+        return False
+
+    def known(text: str) -> int:
+        lines = text.splitlines()[:_SAMPLE_LINES]
+        rows = (_split(line, separator) for line in lines for separator in SEPARATORS)
+        return max(map(index.known_headers, rows), default=0)
+
+    return known(beginning.decode(CONSOLE)) > known(mostly_utf_8(beginning))
 
 
 def wide_encoding(content: bytes) -> str | None:

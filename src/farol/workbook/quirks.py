@@ -228,6 +228,11 @@ QUIRKS: Mapping[str, Quirk] = {
         msg("The file is in UTF-8, but these rows have characters of another encoding."),
         msg("Those characters are read as Windows-1252. See whether the texts are right."),
     ),
+    "console_encoding": Quirk(
+        "info",
+        msg("The file has the encoding of the Windows console (cp850), by which its headers are known."),
+        msg("It is read so. See whether names of classes and other texts are right."),
+    ),
     "short_row": Quirk(
         "warning",
         msg("Rows have fewer cells than there are headers."),
