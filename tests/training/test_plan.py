@@ -210,6 +210,6 @@ def test_rows_that_cannot_teach_are_refused_with_numbers() -> None:
 
 def test_what_to_do_about_too_few_rows_depends_on_the_question() -> None:
     matrix, label = noisy(10)
-    for plan, words in ((GOOD, "same code"), (GOOD_CURRENT, "column of the label")):
+    for plan, words in ((GOOD, "same code"), (GOOD_CURRENT, "who is at risk")):
         with pytest.raises(PlanError, match=words):
             check_rows(plan, rows(matrix, label), rows(matrix, label, year=np.full(10, 2021)))

@@ -177,7 +177,7 @@ def test_unknown_login_and_wrong_password_read_the_same(client: Client) -> None:
         for login in ("ana", "nobody")
     ]
     assert pages[0] == pages[1]
-    assert "do not fit" in pages[0]
+    assert "do not match" in pages[0]
 
 
 @pytest.mark.parametrize(

@@ -113,7 +113,7 @@ def test_the_introduction_starts_with_next_year_and_ian(web: httpx.Client) -> No
         "O aluno está em defasagem neste ano?"
     )
     guide = page[page.index('class="guide"') :]
-    assert guide.index("IAN já contém a resposta") < guide.index("Faltar não é estar na média")
+    assert guide.index("IAN já contém a resposta") < guide.index("Nota que falta não é nota média")
 
 
 def test_the_introduction_says_what_is_served(web: httpx.Client) -> None:

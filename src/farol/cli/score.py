@@ -181,19 +181,22 @@ def _progress_bar(total: int) -> Iterator[Callable[[int, int], None]]:
     columns = (
         TextColumn("{task.description}"),
         BarColumn(),
-        TextColumn(_("{task.fields[rows]:,.0f} rows, {task.fields[rate]:,.0f} a second")),
+        TextColumn("{task.fields[speed]}"),
         TimeElapsedColumn(),
         TimeRemainingColumn(),
     )
     began = time.perf_counter()
     with Progress(*columns, console=ERR, transient=not ERR.is_terminal) as bars:
-        bar = bars.add_task(_("Answering"), total=total, rows=0, rate=0.0)
-        lock = Lock()
+        bar = bars.add_task(_("Answering"), total=total, speed="")
+        lock, done = Lock(), 0
 
         def progress(rows: int, size: int) -> None:
+            nonlocal done
             with lock:
-                done = bars.tasks[0].fields["rows"] + rows
-                bars.update(bar, advance=size, rows=done, rate=done / max(time.perf_counter() - began, 1e-9))
+                done += rows
+                rate = count(round(done / max(time.perf_counter() - began, 1e-9)))
+                speed = msg("{rows} rows, {rate} a second", rows=count(done), rate=rate)
+                bars.update(bar, advance=size, speed=speed.render(terminal_locale()))
 
         yield progress
 

@@ -224,10 +224,10 @@ def _needed(task: Task) -> Message:
 
 def _fix(task: Task) -> Message:
     if task.horizon == 0:
-        return msg("check that the column of the label is filled in")
+        return msg("Check that the column which says who is at risk is filled in.")
     return msg(
-        "add the sheet of another year, and check that pupils keep the same code from one year to the next and that "
-        "the column of the label is filled in"
+        "Add the sheet of another year, and check that pupils keep the same code from one year to the next and that "
+        "the column which says who is at risk is filled in."
     )
 
 

@@ -202,7 +202,7 @@ def check_rows(plan: Plan, train: LabelledRows, test: LabelledRows) -> None:
             msg("task {task} has nothing to learn: all training rows have the same answer", task=plan.task),
             expected=msg("pupils at risk and pupils not at risk"),
             got=msg("at risk: {positive}; rows: {count}", positive=count(positive), count=count(n)),
-            fix=msg("check that the column of the label is filled in every sheet"),
+            fix=msg("Check that the column which says who is at risk is filled in, in every sheet."),
         )
     if test.label.size == 0:
         raise PlanError(
@@ -224,5 +224,5 @@ def _same_rows(plan: Plan, n: int) -> PlanError:
 
 def _fix(plan: Plan) -> Message:
     if plan.horizon == 0:
-        return msg("check that the column of the label is filled in every sheet")
-    return msg("check that pupils keep the same code from one year to the next")
+        return msg("Check that the column which says who is at risk is filled in, in every sheet.")
+    return msg("Check that pupils keep the same code from one year to the next.")

@@ -388,7 +388,7 @@ def _day(text: str, name: str, zone: ZoneInfo) -> datetime | None:
         _ = moment - timedelta(days=1), moment + timedelta(days=1)  # beyond the first and the last there is no day
     except (ValueError, OverflowError):
         raise InputError(
-            msg("This is no day."),
+            msg("This is not a date."),
             expected=msg("a day such as 2025-03-31"),
             where=Place(field=name),
             fix=msg("Choose the day in the form, or leave the field empty."),

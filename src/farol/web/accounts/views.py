@@ -43,7 +43,7 @@ Text = Annotated[str, Form(max_length=2_000)]
 Next = Annotated[str, Query(alias="next", max_length=1_000)]
 
 _NO_MATCH = msg(
-    "Login and password do not fit. After several wrong passwords the site waits, at first half a minute and at most "
+    "Login and password do not match. After several wrong passwords the site waits, at first half a minute and at most "
     "fifteen, before it takes any."
 )
 _NOT_RIGHT = msg(

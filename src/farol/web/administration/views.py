@@ -68,7 +68,7 @@ def stop(request: Request) -> Response:
         if not _can_stop(request):
             raise InputError(
                 msg("This service cannot be ended from a page."),
-                fix=msg("Only Farol that was opened by its icon can, and from its own computer alone."),
+                fix=msg("Only a Farol that was opened by its icon can be, and only on its own computer."),
             )
         record(service.store, viewer, Action.changed, "service", at=_now(), details="stopped")
         answer = _page(request, reader, "stopped", {})

@@ -191,7 +191,7 @@ def _due(text: str, before: date | None, today: date) -> date | None:
 
 def _one_of(value: str, known: Collection[str]) -> str:
     if value not in known:
-        raise InputError(msg("A choice of the form is not known any more."), fix=msg("Load the page again."))
+        raise InputError(msg("A choice in the form no longer exists."), fix=msg("Load the page again."))
     return value
 
 

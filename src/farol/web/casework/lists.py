@@ -159,7 +159,7 @@ def _change_several(asked: Visit, form: FormData, ids: Sequence[str]) -> Respons
     _require_some(ids)
     step, reason, owner = (sent_text(form, name) for name in ("step", "reason", "owner"))
     if (step and step not in set(Step)) or (reason and reason not in set(ClosingReason)):
-        raise InputError(msg("A choice of the form is not known any more."), fix=msg("Load the page again."))
+        raise InputError(msg("A choice in the form no longer exists."), fix=msg("Load the page again."))
     due = parse_day(sent_text(form, "due"), msg("Due"))
     comment = plain_text(sent_text(form, "comment"), msg("Comment"))
     if not (step or owner or due or comment):

@@ -67,7 +67,7 @@ def _carry_out(asked: Visit, kind: str, name: str, wish: str) -> None:
         case "offer" | "retire":
             offer_kind(asked.store, kind, is_offered=wish == "offer", at=asked.now, audited=audited)
         case _:
-            raise InputError(msg("A choice of the form is not known any more."), fix=msg("Load the page again."))
+            raise InputError(msg("A choice in the form no longer exists."), fix=msg("Load the page again."))
 
 
 def _kinds_page(asked: Visit, typed: Typed, status: int = 200, *, name: str = "") -> Response:
