@@ -23,7 +23,6 @@ PYTHON = [
 ]
 PROSE = [*PYTHON, *sorted((PROJECT / "docs").rglob("*.md")), *sorted(PROJECT.glob("*.md"))]
 
-NAMED = [*SOURCES, *sorted((PROJECT / "scripts").rglob("*.py"))]
 COUNTS = frozenset({"n", "m", "count", "n_train", "n_test", "scored", "refused", "unanswered", "marked", "pupils"})
 """Values of a message that count things: without `count(…)` they have no sign between thousands."""
 ERRORS = frozenset(

@@ -76,18 +76,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     watch = Watch(service)
     runner = JobRunner(settings, lambda: service.store)
     service.metrics.add(watch)
-    service.background = (
-        PeriodicJob("refresh", msg("Opening the database and the models"), REFRESH_SECONDS, service.refresh),
-        PeriodicJob("keys", msg("Reading the keys"), REFRESH_SECONDS, keyring.read_now),
-        PeriodicJob("follow", msg("Following promotions"), FOLLOW_SECONDS, service.follow),
-        # Two: a receiver that does not answer must not hold up a check.
-        PeriodicJob("watch", msg("Checking for drift"), WATCH_SECONDS, watch.look),
-        PeriodicJob("send", msg("Sending alerts"), WATCH_SECONDS, watch.send),
-        PeriodicJob("jobs", msg("Looking after jobs and uploads"), LOOK_SECONDS, runner.look),
-        PeriodicJob("lists", msg("Keeping the lists of pupils ready"), LOOK_SECONDS, lambda: _read_lists(service)),
-        PeriodicJob("trust", msg("Checking whether answers can be relied on"), TRUST_SECONDS, lambda: look(service)),
-        PeriodicJob("erase", msg("Removing what was erased"), WATCH_SECONDS, service.finish_erasing),
-    )
+    service.background = _background(service, keyring, watch, runner)
     jobs = {job.name: job for job in service.background}
 
     @asynccontextmanager
@@ -148,7 +137,7 @@ def _background(service: Service, keyring: Keyring, watch: Watch, runner: JobRun
         PeriodicJob("send", msg("Sending alerts"), WATCH_SECONDS, watch.send),
         PeriodicJob("jobs", msg("Looking after jobs and uploads"), LOOK_SECONDS, runner.look),
         PeriodicJob("lists", msg("Keeping the lists of pupils ready"), LOOK_SECONDS, lambda: _read_lists(service)),
-        PeriodicJob("trust", msg("Looking whether to rely on answers"), TRUST_SECONDS, lambda: look(service)),
+        PeriodicJob("trust", msg("Checking whether answers can be relied on"), TRUST_SECONDS, lambda: look(service)),
         PeriodicJob("erase", msg("Removing what was erased"), WATCH_SECONDS, service.finish_erasing),
     )
 

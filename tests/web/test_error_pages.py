@@ -214,7 +214,7 @@ def test_frequent_requests_learn_how_long_to_wait(tmp_path: Path) -> None:
         assert httpx.get(address, headers=BROWSER, timeout=30).status_code == 200
         answer = httpx.get(address, headers=BROWSER, timeout=30)
     page = told(answer, 429, "One moment, please")
-    assert f"Wait {answer.headers['retry-after']} s, then load the page again." in page
+    assert f"Wait {int(answer.headers['retry-after']):,} s, then load the page again." in page
     assert 'href="">Load the page again' in page
 
 

@@ -343,11 +343,11 @@ def test_names_come_by_decision_and_go_at_once(school: httpx.Client, store: Stor
     school.post("/administration/names", data={"decision": "off"})
     assert "Maria da Penha" not in school.get(f"/pupils/{student}").text
     unsure = school.post("/administration/names", data={"decision": "erase"})
-    assert (unsure.status_code, "Nada foi removido: faltou confirmar." in words(unsure.text)) == (422, True)
+    assert (unsure.status_code, "Nada foi removido: faltou confirmar." in text_of(unsure.text)) == (422, True)
     assert count_names(store) == 1
     assert 'name="sure" value="1" required' in school.get("/administration/names").text
     erased = school.post("/administration/names", data={"decision": "erase", "sure": "1"}, follow_redirects=True)
-    assert "Todos os nomes foram apagados: 1." in words(erased.text)
+    assert "Todos os nomes foram apagados: 1." in text_of(erased.text)
     with store.snapshot() as connection:
         assert connection.execute(select(pupil_names)).first() is None
     assert not names_are_on(store)
