@@ -370,7 +370,7 @@ def _called(profile: Profile, names: Sequence[str]) -> Listing | Message:
     more = len(called) - _NAMED
     if more <= 0:
         return Listing(called)
-    return msg("{names}, {count} more", names=Listing(called[:_NAMED]), count=more)
+    return msg("{names}, {count} more", names=Listing(called[:_NAMED]), count=count(more))
 
 
 def tell(scorer: Scorer, report: BatchReport, output: Output, seconds: float) -> None:
