@@ -297,6 +297,56 @@ def test_a_code_that_comes_again_is_no_identifier(tmp_path: Path) -> None:
     assert "No column is a pupil's code" in proposal.text
 
 
+@pytest.mark.parametrize("code", ["{}", "S-{:03}"])
+def test_a_pupil_of_several_rows_is_kept_together(tmp_path: Path, code: str) -> None:
+    rows = [[code.format(pupil), pupil % 9 + place, "LMH"[pupil % 3]] for place in range(3) for pupil in range(80)]
+    path = write_csv(tmp_path / "courses.csv", ["Student", "score", "level"], rows)
+    proposal = propose(path, "score < 4", "en")
+    task = parsed(proposal).tasks["end"]
+    assert (task.split, task.features) == ("student", ("level",))
+    assert "80 codes stand in 240 rows" in proposal.text
+
+
+def test_whole_numbers_of_one_row_each_are_no_feature(tmp_path: Path) -> None:
+    rows = [[(pupil * 7919) % 100_003, pupil % 9, "ab"[pupil % 2]] for pupil in range(200)]
+    path = write_csv(tmp_path / "tests.csv", ["V1", "score", "shift"], rows)
+    proposal = propose(path, "score < 4", "en")
+    assert (parsed(proposal).identifiers, parsed(proposal).tasks["end"].features) == (("v1",), ("shift",))
+    assert "a number of its own in every row" in proposal.text
+
+
+def test_codes_under_the_word_pupil_are_no_names(tmp_path: Path) -> None:
+    rows = [[f"A{pupil:04}", pupil % 9, pupil % 7] for pupil in range(120)]
+    proposal = propose(write_csv(tmp_path / "codes.csv", ["Aluno", "nota", "faltas"], rows), "nota < 4", "en")
+    assert parsed(proposal).identifiers == ("aluno",)
+
+
+@pytest.mark.parametrize(
+    ("header", "words", "risk"),
+    [
+        ("Dropout", ("1", "1", "1", "0"), "1"),
+        ("Evasão do aluno", ("sim", "sim", "sim", "não"), "sim"),
+        ("Passed", ("no", "no", "no", "yes"), "no"),
+        ("CourseSuccess", ("0", "1", "1", "1"), "0"),
+        ("não aprovado", ("sim", "não", "não", "não"), "sim"),
+    ],
+)
+def test_yes_is_good_or_bad_by_what_the_header_asks(
+    tmp_path: Path, header: str, words: tuple[str, ...], risk: str
+) -> None:
+    rows = [[row % 7, words[row % 4]] for row in range(80)]
+    label = parsed(propose(write_csv(tmp_path / "yes.csv", ["absent", header], rows), None, "en")).label
+    assert (label.operator, label.value) == ("==", risk)
+
+
+def test_the_class_of_a_pupil_is_not_a_result(tmp_path: Path) -> None:
+    rows = [[row % 7, "AB"[row % 2], "LMH"[row % 3]] for row in range(90)]
+    proposal = propose(write_csv(tmp_path / "classes.csv", ["absent", "Section ID", "Class"], rows), None, "en")
+    profile = parsed(proposal)
+    assert profile.columns["class"].aliases == ("Section ID",)
+    assert (profile.label.column, profile.columns[profile.label.column].aliases) == ("class_result", ("Class",))
+
+
 def test_words_of_few_rows_are_counted_not_written(tmp_path: Path) -> None:
     rows = [[pupil, "judô" if pupil < 4 else "natação" if pupil < 9 else "nenhum", pupil % 9] for pupil in range(60)]
     text = propose(write_csv(tmp_path / "rare.csv", ["id", "esporte", "score"], rows), "score < 4", "en").text

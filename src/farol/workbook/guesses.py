@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 import re
+import unicodedata
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
@@ -36,36 +37,68 @@ _MOSTLY = 0.9
 
 _MOST_PERIODS = 24
 
+_LONGEST_HEADER = 200
+"""Characters of a header that are looked at."""
+
+_LEAST_CODES = 100
+"""So many different whole numbers, one to a row, are hardly a count or a grade."""
+
 _LONGEST_SCALE = 25
 """Whole numbers over a longer way than this are counts or measures, not a scale."""
 
 _WORDS = re.compile(r"[A-Z]?[a-z]+|[A-Z]+(?![a-z])|[0-9]+|[^\W\d_A-Za-z]+")
-_CODE = re.compile(r"ra|id|ids|cod|codigo|code|matricula|registro|nr|numero|number|key|chave|student|aluno|pupil|child")
+_LIKE_CODE = re.compile(r"\S*[0-9]\S*")
+_CODE = re.compile(
+    r"ra|id|ids|cod|codigo|code|matricula|registro|nr|numero|number|key|chave|student|aluno|pupil|child|sid|"
+    r"legajo|expediente|matrikelnummer|alumno|estudiante|eleve|номер|код|学号|学籍番号|學號"
+)
 _ENDS_LIKE_CODE = re.compile(r"(?:student|pupil|child|aluno|user|person)(?:id|nr|no|code)")
+_PUPIL = re.compile(r"aluno|aluna|student|pupil|estudante|estudiante|alumno|alumna|eleve|schuler|schueler")
 _NAME = re.compile(
-    r"nome|name|aluno|aluna|student|pupil|mae|pai|mother|father|parent|cpf|rg|nis|email|mail|telefone|celular|phone|"
-    r"endereco|docente|professor|professora|teacher|tutor|responsavel"
+    r"nome|name|nombre|nom|apellidos?|prenom|vorname|nachname|surname|mae|pai|mother|father|parent|cpf|rg|nis|email|mail|"
+    r"telefone|telefono|celular|phone|endereco|direccion|address|docente|professor|professora|teacher|tutor|responsavel|"
+    rf"фамилия|имя|姓名|{_PUPIL.pattern}"
 )
 _GROUP = re.compile(
-    r"(?:escola|school|sch|turma|class|classe|unidade|polo|campus|curso|course|module|modulo|teacher|tch)(?:id|nr|no|code)?"
+    r"(?:escola|school|sch|colegio|ecole|schule|turma|class|classe|unidade|polo|campus|curso|course|module|modulo|teacher|"
+    r"tch)(?:id|nr|no|code)?"
 )
-_SCHOOL = re.compile(r"(?:escola|school|sch|unidade|polo|campus)(?:id|nr|no|code)?")
-_PERIOD = re.compile(r"ano|year|term|semestre|semester|periodo|presentation|bimestre|trimestre|letivo|edicao|wave")
+_SCHOOL = re.compile(r"(?:escola|school|sch|colegio|ecole|schule|unidade|polo|campus)(?:id|nr|no|code)?")
+_CLASS = re.compile(
+    r"(?:turma|class|classe|classroom|section|secao|seccion|grupo|klasse|класс|班级)(?:id|nr|no|code)?|id|code|codigo"
+)
+_PERIOD = re.compile(
+    r"ano|year|term|semestre|semester|periodo|presentation|bimestre|trimestre|cuatrimestre|letivo|edicao|wave|annee|"
+    r"jahr|schuljahr|год|семестр|学年|学期"
+)
 _NOT_PERIOD = re.compile(r"nasc|nascimento|birth|born|ingresso|entrada|entry|joined|conclusao|idade|age")
 _STAGE = re.compile(r"gr|grade|serie|fase|phase|etapa|nivel|level|wave|ciclo")
-_RESULT = re.compile(
-    r"resultado|situacao|status|result|outcome|target|label|aprovado|aprovacao|reprovado|evasao|evadiu|dropout|"
-    r"desistencia|abandono|rendimento|final|passed|pass|fail|failed|class|gpa"
+_ENDED_WELL = re.compile(
+    r"aprovad[oa]|aprovacao|aprobad[oa]|aprobacion|pass|passed|success|sucesso|exito|completed?|completion|concluiu|"
+    r"concluido|graduated?|graduation|promovido|promoted|persist(?:ed|ence)?|admis|reussite|bestanden"
 )
+_ENDED_BADLY = re.compile(
+    r"reprovad[oa]|reprovacao|reprobad[oa]|evasao|evadiu|dropout|drop|dropped|desistencia|desercion|abandon[oe]?|"
+    r"abandonou|fail|failed|failure|withdrawn|withdrew|retido|at[_ ]?risk|risk|risco|riesgo|abbruch|echec"
+)
+_RESULT = re.compile(
+    r"resultado|situacao|situacion|status|result|resultat|ergebnis|outcome|target|label|desfecho|rendimento|"
+    rf"rendimiento|final|class|gpa|{_ENDED_WELL.pattern}|{_ENDED_BADLY.pattern}"
+)
+_NOT = re.compile(r"nao|not|non|sem|without")
+_YES = re.compile(r"1|y|yes|true|t|sim|s|si|oui|ja|wahr|verdadeiro|да|是")
+_NO = re.compile(r"0|n|no|false|f|nao|non|nein|falsch|falso|нет|否")
 _NOT_RESULT = re.compile(r"marital|civil|parents?|pais|mother|father|familia|family|socio.*")
 _BAD = re.compile(
     r"(?:reprov|retid|evad|evas|aband|desist|cancel|insuf|baix|nao aprov|fail|drop|withdr|left|low|poor|behind|at risk)"
     r".*|l|f|r"
 )
 _SENSITIVE = re.compile(
-    r"sex|sexo|gender|genero|sx|female|cor|raca|race|eth|ethnicity|etnia|"
-    r"black|hispanic|minority|religiao|nacionalidade|nationality"
+    r"sex|sexo|gender|genero|sx|female|male|cor|raca|race|eth|ethnic|ethnicity|etnia|geschlecht|sexe|пол|性别|"
+    r"black|white|hispanic|asian|minority|religiao|religion|caste|nacionalidade|nationality|nacionalidad"
 )
+_OF_CLASS = msg("the pupils' class: pages list by the column of this name")
+_OWN_NUMBER = msg('a number of its own in every row: a pupil\'s code? if it counts something, write kind = "number"')
 _FULL_NAME = re.compile(r"[^\W\d_a-z][\w'’-]+(?: (?:d[aeo]s?|e|[^\W\d_a-z][\w'’.-]*))+")
 _LATE = re.compile(r"final|post|recuperacao|conselho|resultado|result")
 
@@ -121,7 +154,10 @@ def _key(header: str, taken: set[str]) -> str:
 
 
 def _header_words(header: str) -> Iterator[str]:
-    yield from (fold(word) for word in _WORDS.findall(header))
+    plain = "".join(
+        sign for sign in unicodedata.normalize("NFKD", header[:_LONGEST_HEADER]) if not unicodedata.combining(sign)
+    )
+    yield from (fold(word) for word in _WORDS.findall(plain))
     yield "".join(fold(header).split())
 
 
@@ -197,6 +233,9 @@ def _is_personal(words: tuple[str, ...], values: Sequence[str], counts: Counter[
     if any("@" in value for value in values):
         return True
     named = sum(bool(_FULL_NAME.fullmatch(value)) for value in values) >= 0.7 * len(values)
+    others = [word for word in words[:-1] if not _PUPIL.fullmatch(word)]
+    if _says(words, _PUPIL) and not _says(others, _NAME) and all(map(_LIKE_CODE.fullmatch, values)):
+        return False
     if _says(words, _NAME) and not _says(words, _GROUP):
         return named or len(counts) > MOST_WORDS
     return named and not _says(words, _GROUP) and len(counts) > MOST_WORDS
@@ -245,24 +284,55 @@ def _may_be_code(guess: ColumnGuess, table: UnfamiliarTable) -> bool:
         return False
     if column.texts.count(None) > table.rows / 10 or (guess.kind == "number" and not guess.integer):
         return False
-    if _says(words, _CODE) or _ENDS_LIKE_CODE.fullmatch(words[-1]):
+    if _is_called_code(guess):
         return True
     texts = [text for text in column.texts if text is not None]
+    if guess.kind == "number":
+        return distinct == table.rows >= _LEAST_CODES
     is_text = guess.kind in ("category", "ignored") and not guess.is_row_number
-    return is_text and all(re.fullmatch(r"\S*[0-9]\S*", text) for text in texts)
+    return is_text and all(map(_LIKE_CODE.fullmatch, texts))
+
+
+def _is_called_code(guess: ColumnGuess) -> bool:
+    return _says(guess.header_words, _CODE) or _ENDS_LIKE_CODE.fullmatch(guess.header_words[-1]) is not None
+
+
+def repeated_code(guesses: Sequence[ColumnGuess], table: UnfamiliarTable, codes: Sequence[str]) -> str | None:
+    """The key of the column that is called a pupil's code and comes in several rows, where no column is one a row.
+
+    Such pupils must not teach a model and test it too.
+    """
+    likely = [guess for guess in guesses if not codes and _is_called_code(guess) and _may_be_code(guess, table)]
+    return max(likely, key=lambda guess: len(set(guess.column.texts))).key if likely else None
 
 
 def without_codes(
     guesses: Sequence[ColumnGuess], table: UnfamiliarTable, codes: Sequence[str], period: str | None
 ) -> list[ColumnGuess]:
-    """The guesses, with the pupils' codes as what they are; another column unique in each term has no words to show."""
+    """The guesses, with the pupils' codes as what they are; another column unique in each term has no words to show.
+
+    A code that comes in several rows is a category, by which rows can be kept together.
+    """
     when = _period_texts(guesses, table, period)
-    return [_safe(guess, guess.key in codes, when) for guess in guesses]
+    again = repeated_code(guesses, table, codes)
+    return [_again(guess) if guess.key == again else _safe(guess, guess.key in codes, when) for guess in guesses]
+
+
+def _again(guess: ColumnGuess) -> ColumnGuess:
+    texts = [text for text in guess.column.texts if text is not None]
+    about = msg(
+        "called a pupil's code, and {codes} codes stand in {rows} rows: of a pupil there must be one row, or the rows "
+        "need a year or term, before it can be an identifier",
+        codes=len(set(texts)),
+        rows=len(texts),
+    )
+    return replace(guess, kind="category", words=(), rare=0, reason=None, doubts=(about,))
 
 
 def _safe(guess: ColumnGuess, is_code: bool, when: Sequence[object]) -> ColumnGuess:
     if is_code:
-        return replace(guess, kind="identifier", words=(), reason=None, doubts=())
+        doubts = () if guess.kind != "number" or _is_called_code(guess) else (_OWN_NUMBER,)
+        return replace(guess, kind="identifier", words=(), reason=None, doubts=doubts)
     if guess.kind == "category" and _is_unique(when, guess.column):
         return replace(guess, kind="ignored", words=(), reason=msg("a value of its own for every pupil"))
     return guess
@@ -326,15 +396,26 @@ def _is_result(guess: ColumnGuess) -> bool:
 
 
 def label_of_words(guess: ColumnGuess) -> LabelGuess:
-    """At risk are the words that sound so, else the rarer of two, else nothing is said."""
+    """At risk is a yes or a no by what the header asks, else the words that sound so, else the rarer of two, if any.
+
+    A header that asks of neither a good end nor a bad one, such as "status", says nothing of yes and no.
+    """
     unfinished = tuple(word for word in guess.words if OPEN_RESULT.fullmatch(fold(word)))
     counted = [word for word in guess.words if word not in unfinished]
-    bad = tuple(word for word in counted if _BAD.fullmatch(fold(word))) or tuple(
-        counted[1:] if len(counted) == 2 else ()
-    )
+    bad = _yes_or_no(guess, counted) or tuple(word for word in counted if _BAD.fullmatch(fold(word)))
+    bad = bad or tuple(counted[1:] if len(counted) == 2 else ())
     if len(bad) == 1:
         return LabelGuess(guess.key, "==", bad[0], unfinished)
     return LabelGuess(guess.key, "in", bad, unfinished) if bad else LabelGuess(guess.key, unfinished=unfinished)
+
+
+def _yes_or_no(guess: ColumnGuess, words: Sequence[str]) -> tuple[str, ...]:
+    """Of a yes and a no, the one that is the bad end by the header: "dropout" yes, "passed" no. Empty where unclear."""
+    well, badly = (_says(guess.header_words, pattern) for pattern in (_ENDED_WELL, _ENDED_BADLY))
+    yes, no = ([word for word in words if pattern.fullmatch(fold(word))] for pattern in (_YES, _NO))
+    if well == badly or len(words) != 2 or not (len(yes) == len(no) == 1) or _says(guess.header_words, _NOT):
+        return ()
+    return tuple(no if well else yes)
 
 
 def at_risk(label: LabelGuess, guess: ColumnGuess) -> Floats:
@@ -349,6 +430,33 @@ def at_risk(label: LabelGuess, guess: ColumnGuess) -> Floats:
     inside = np.array([text is not None and fold(text) in wanted for text in guess.column.texts])
     answer = ~inside if label.operator == "!=" else inside
     return np.where(unknown, np.nan, answer.astype(np.float64))
+
+
+def with_class(
+    guesses: Sequence[ColumnGuess], label: LabelGuess | None, others: Sequence[str | None]
+) -> tuple[list[ColumnGuess], LabelGuess | None]:
+    """The guesses and the label with the column that names each pupil's class, if there is one, called `class`.
+
+    That is the name by which pages know it, and a result that is headed "Class" gets another one. `others` are keys of
+    columns that are no classes.
+    """
+    of_label = None if label is None else label.key
+    own = [
+        guess
+        for guess in guesses
+        if guess.kind == "category" and guess.key not in (of_label, *others)
+        and all(map(_CLASS.fullmatch, guess.header_words[:-1]))
+        and any(word not in ("id", "code", "codigo") for word in guess.header_words[:-1])
+    ]  # fmt: skip
+    names = {"class": "class_result"}
+    if own:
+        names |= {own[0].key: "class"}
+    named = [replace(guess, key=names.get(guess.key, guess.key)) for guess in guesses]
+    named = [
+        replace(guess, doubts=(*guess.doubts, _OF_CLASS)) if own and guess.column is own[0].column else guess
+        for guess in named
+    ]
+    return named, None if label is None else replace(label, key=names.get(label.key, label.key))
 
 
 def known_too_late(guess: ColumnGuess, risk: Floats) -> Message | None:

@@ -24,6 +24,8 @@ from farol.workbook.guesses import (
     label_guess,
     label_of_words,
     period_column,
+    repeated_code,
+    with_class,
     without_codes,
 )
 from farol.workbook.sheets import DEFAULT_LIMITS, Limits
@@ -66,6 +68,7 @@ class _Draft:
     period: str | None
     label: LabelGuess | None
     late: dict[str, Message]
+    again: str | None
     locale: str
 
     def say(self, text: Message) -> str:
@@ -95,17 +98,20 @@ def propose(path: Path, label: str | None, locale: str, limits: Limits = DEFAULT
     guesses = column_guesses(table)
     period = period_column(guesses, table)
     codes = identifiers(guesses, table, period)
+    again = repeated_code(guesses, table, codes)
     guesses = without_codes(guesses, table, codes, period)
     answer = label_guess([guess for guess in guesses if guess.key != period])
     if label is not None:
         answer = _given_label(label, guesses)
+    guesses, answer = with_class(guesses, answer, (*codes, period, again))
     late: dict[str, Message] = {}
     if answer is not None and answer.value is not None:
         risk = at_risk(answer, next(guess for guess in guesses if guess.key == answer.key))
-        reasons = {guess.key: known_too_late(guess, risk) for guess in guesses if guess.key != answer.key}
+        asked = [guess for guess in guesses if guess.key not in (answer.key, again)]
+        reasons = {guess.key: known_too_late(guess, risk) for guess in asked}
         late = {key: reason for key, reason in reasons.items() if reason is not None}
     name = "-".join(re.findall(r"[a-z0-9]+", fold(path.stem))) or "school"
-    text = "\n".join(_lines(_Draft(name, table, guesses, codes, period, answer, late, locale))) + "\n"
+    text = "\n".join(_lines(_Draft(name, table, guesses, codes, period, answer, late, again, locale))) + "\n"
     try:
         parse_profile(text.encode(), f"{name}.toml")
     except ProfileError as error:
@@ -306,7 +312,8 @@ def _one_task(draft: _Draft, name: str, horizon: int) -> Iterator[str]:
             guess.key for guess in draft.guesses if is_school(guess) and len(set(guess.column.texts)) >= _LEAST_SCHOOLS
         ]
         about = msg("how it is tested: rows at random, or a column whose values are kept apart, such as the school")
-        yield f"split = {_quoted(schools[0] if schools else 'rows')}" + draft.confirm(about)
+        apart = [*schools, *([draft.again] if draft.again else []), "rows"]
+        yield f"split = {_quoted(apart[0])}" + draft.confirm(about)
     if label is not None and label.unfinished:
         rules = ", ".join(
             f'{{ column = {_quoted(label.key)}, operator = "!=", value = {_quoted(word)} }}'
@@ -329,7 +336,7 @@ def _is_audited(draft: _Draft, guess: ColumnGuess) -> bool:
 
 
 def _is_feature(draft: _Draft, guess: ColumnGuess, horizon: int) -> bool:
-    if guess.kind not in ("number", "category") or guess.key == draft.period or is_sensitive(guess):
+    if guess.kind not in ("number", "category") or guess.key in (draft.period, draft.again) or is_sensitive(guess):
         return False
     if guess.kind == "category" and len(set(guess.column.texts)) > MOST_NOMINAL:
         return False
