@@ -141,7 +141,18 @@ def test_rows_at_random_keep_pupils_apart(panel: Panel, task: Task) -> None:
     np.testing.assert_array_equal(again.test.place, split.test.place)
 
 
-def test_rows_at_random_are_reported_and_may_be_used(panel: Panel) -> None:
+def test_copies_of_a_pupil_stay_on_one_side(panel: Panel) -> None:
+    school = with_task(panel.known_in(2022), replace(CURRENT, split="rows"))
+    once = school.year.size
+    doubled = school.select(np.tile(np.arange(once), 2))
+    doubled = replace(doubled, student=np.array([f"{row}" for row in range(2 * once)], dtype=np.object_))
+    task = doubled.profile.tasks["current"]
+    for fold in split_rows(doubled, task, plan_of(doubled, task), seed=0).folds:
+        assert not set((fold.train.place % once).tolist()) & set((fold.test.place % once).tolist())
+        assert fold.test.label.size > 100
+
+
+def test_rows_at_random_are_told_and_may_be_used(panel: Panel) -> None:
     school = with_task(panel.known_in(2022), replace(CURRENT, split="rows"))
     report = report_of(train(school, "current", quick=True))
     assert (report["plan"]["split"], report["promotable"]) == ("by_rows", True)

@@ -15,6 +15,7 @@ from farol.model.vocabulary import nominal_features
 from farol.profile import Task
 from farol.training.augmentation import Repetitions, TrainingSet, repetitions_of
 from farol.training.plan import FOLDS, MINIMUM_ROWS, OUR_FAULT, TEST_SHARE, Cohort, Plan
+from farol.workbook.copies import first_alike
 from farol.workbook.panel import Panel
 
 Floats = NDArray[np.float64]
@@ -62,7 +63,7 @@ def rows_of(
     return LabelledRows(
         place=np.arange(panel.year.size),
         student=panel.student,
-        unit=panel.student if plan.column is None else _values(panel, plan.column),
+        unit=_pupils(panel) if plan.column is None else _values(panel, plan.column),
         year=panel.year,
         matrix=matrix,
         label=panel.label if plan.horizon == 0 else panel.next_label,
@@ -90,6 +91,13 @@ def _answered(panel: Panel, plan: Plan, cohorts: Iterable[Cohort]) -> Mask:
     label = panel.label if plan.horizon == 0 else panel.next_label
     answered: Mask = np.isin(panel.year, [cohort.as_of for cohort in cohorts]) & ~np.isnan(label)
     return answered
+
+
+def _pupils(panel: Panel) -> NDArray[np.object_]:
+    """The pupil (n,) of each row; where each has one row, rows that say the same in every column are one pupil's."""
+    if np.unique(panel.student.astype(np.str_)).size < panel.student.size:
+        return panel.student
+    return panel.student[first_alike({**panel.columns, **panel.dates}, panel.student.size)]
 
 
 def _values(panel: Panel, column: str) -> NDArray[np.object_]:

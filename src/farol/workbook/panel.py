@@ -16,6 +16,7 @@ from farol.i18n import Message, count, msg
 from farol.profile import Condition, Profile, Task
 from farol.workbook.account import SheetAccount
 from farol.workbook.cells import Floats, Objects
+from farol.workbook.copies import copied_rows
 from farol.workbook.derived import holds, values_of
 from farol.workbook.findings import Finding
 from farol.workbook.isolated import isolated
@@ -151,7 +152,12 @@ def panel_of(book: RawWorkbook, file: str, profile: Profile, needs: SheetNeeds =
         label=label,
         next_label=next_values(profile, student, year, label),
         findings=_ordered(
-            [*book.findings, *(f for table in tables for f in table.findings), *compare_years(by_period, profile)]
+            [
+                *book.findings,
+                *(f for table in tables for f in table.findings),
+                *copied_rows(by_period),
+                *compare_years(by_period, profile),
+            ]
         ),
         fingerprint="",
         accounts=tuple(table.account for table in tables),

@@ -377,6 +377,14 @@ QUIRKS: Mapping[str, Quirk] = {
             "whether one of them belongs to another group of pupils."
         ),
     ),
+    "copied_row": Quirk(
+        "warning",
+        msg("Rows say the same as an earlier row in every column but the pupil's code."),
+        msg(
+            "Each is read as a pupil of its own. If they are copies, delete them: they make groups look larger. The "
+            "test of a model keeps rows that are alike together, so that it does not look better than it is."
+        ),
+    ),
     "repeated_sheet": Quirk(
         "error",
         msg(
