@@ -380,6 +380,22 @@ meaning = { pt = "Módulo", en = "Module" }
 )
 
 
+@pytest.mark.parametrize("name", ["class", "student"])
+def test_whose_a_row_is_can_be_no_feature_and_no_label(name: str) -> None:
+    renamed = TERMS.replace("[columns.shift]", f"[columns.{name}]").replace('"shift"', f'"{name}"')
+    parse_profile(renamed.encode(), "terms.toml")
+    asked = renamed.replace("features = [", f'features = ["{name}", ', 1)
+    with pytest.raises(ProfileError, match="says who the pupil is") as refused:
+        parse_profile(asked.encode(), "terms.toml")
+    assert refused.value.where is not None
+    assert refused.value.where.field == "tasks.current.features"
+    label = renamed.replace(
+        'column = "absences"\noperator = ">="\nvalue = 20', f'column = "{name}"\noperator = "=="\nvalue = "night"', 1
+    )
+    with pytest.raises(ProfileError, match="says who the pupil is"):
+        parse_profile(label.encode(), "terms.toml")
+
+
 def test_terms_stand_in_a_column_and_have_an_order() -> None:
     profile = parse_profile(TERMS.encode(), "terms.toml")
     assert profile.has_periods

@@ -11,6 +11,9 @@ PROFILE = Path(__file__).with_name("aurora.toml")
 TERMS = Path(__file__).with_name("terms.toml")
 """A profile of one file with terms in a column, a code of two columns, and words as features."""
 
+COHORT = Path(__file__).with_name("cohort.toml")
+"""A profile of one file without years, terms and codes."""
+
 YEARS = (2021, 2022, 2023)
 PUPILS = 300
 

@@ -8,42 +8,10 @@ from random import Random
 import numpy as np
 import pytest
 
-from farol.profile import parse_profile
+from farol.profile import load_profile
 from farol.workbook.copies import first_alike
 from farol.workbook.panel import Panel, read_panel
-
-PROFILE = """
-format = 1
-name = "copies"
-title = { pt = "Cópias", en = "Copies" }
-audit = []
-[label]
-column = "score"
-operator = "<"
-value = 40
-negative = { pt = "bem", en = "well" }
-positive = { pt = "mal", en = "ill" }
-[columns.score]
-kind = "number"
-aliases = ["score"]
-meaning = { pt = "nota", en = "score" }
-[columns.absent]
-kind = "number"
-aliases = ["absent"]
-meaning = { pt = "faltas", en = "absences" }
-[columns.shift]
-kind = "category"
-aliases = ["shift"]
-meaning = { pt = "turno", en = "shift" }
-[tasks.end]
-title = { pt = "Fim", en = "End" }
-question = { pt = "Vai mal?", en = "Ill?" }
-horizon = 0
-split = "rows"
-features = ["absent", "shift"]
-impute = false
-limits = { pt = "–", en = "–" }
-"""
+from tests.schools import COHORT
 
 
 def panel(folder: Path, most: int, copies: int) -> Panel:
@@ -52,7 +20,7 @@ def panel(folder: Path, most: int, copies: int) -> Panel:
     rows = [f"{random.randrange(most)},{random.randrange(most)},{random.choice(['a', 'b', ''])}" for _ in range(200)]
     path = folder / "copies.csv"
     path.write_text("\n".join(["score,absent,shift", *rows, *rows[:copies]]) + "\n")
-    return read_panel(path, parse_profile(PROFILE.encode(), "copies.toml"))
+    return read_panel(path, load_profile(COHORT))
 
 
 @pytest.mark.parametrize(("copies", "severity"), [(1, "info"), (80, "warning")])

@@ -345,6 +345,7 @@ def test_the_class_of_a_pupil_is_not_a_result(tmp_path: Path) -> None:
     profile = parsed(proposal)
     assert profile.columns["class"].aliases == ("Section ID",)
     assert (profile.label.column, profile.columns[profile.label.column].aliases) == ("class_result", ("Class",))
+    assert profile.tasks["end"].features == ("absent",)
 
 
 def test_words_of_few_rows_are_counted_not_written(tmp_path: Path) -> None:

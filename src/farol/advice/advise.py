@@ -21,7 +21,7 @@ from farol.advice.inputs import Advice, Facts
 from farol.advice.phrases import compared, dashboard, days, missing, name_of, names_of
 from farol.drift.figures import FeatureDrift, percent
 from farol.drift.psi import MODERATE, SEVERE
-from farol.drift.report import DriftReport
+from farol.drift.report import DriftReport, of_years
 from farol.drift.slices import most_changed
 from farol.drift.verdicts import MIN_SAMPLES, Verdict
 from farol.i18n import Message, count, decimal, msg
@@ -120,13 +120,12 @@ def _look(facts: Facts, drift: DriftReport, whole: FeatureDrift) -> Advice:
     else:
         summary = msg("Changed in {slice}: {feature}.", feature=name, slice=part.words)
         there = msg(
-            "{n} predictions of {window} with {slice}, compared with: {rows} ({m}, of {years}).",
+            "{n} predictions of {window} with {slice}, compared with: {rows} ({training}).",
             n=count(part.n),
             window=window,
             slice=part.words,
             rows=part.baseline,
-            m=count(part.reference_n),
-            years=", ".join(map(str, drift.reference_years)),
+            training=of_years(count(part.reference_n), drift.reference_names),
         )
         why = (*reasons(feature), there)
         command = f"`farol drift --task {facts.task} --slice {part.name}`"

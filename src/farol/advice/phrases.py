@@ -8,7 +8,7 @@ from functools import reduce
 from urllib.parse import quote, urlencode
 
 from farol.drift.figures import FeatureDrift, percent
-from farol.drift.report import DriftReport
+from farol.drift.report import DriftReport, of_years
 from farol.drift.windows import Window
 from farol.evaluation.metrics import MEASURES
 from farol.i18n import Message, count, day, decimal, msg
@@ -56,12 +56,11 @@ def compared(drift: DriftReport) -> Message:
     of = {
         "window": days(drift.window),
         "rows": drift.baseline,
-        "m": count(drift.reference_n),
-        "years": ", ".join(map(str, drift.reference_years)),
+        "training": of_years(count(drift.reference_n), drift.reference_names),
     }
     if drift.n == 1:
-        return msg("1 prediction of {window}, compared with: {rows} ({m}, of {years}).", **of)
-    return msg("{n} predictions of {window}, compared with: {rows} ({m}, of {years}).", n=count(drift.n), **of)
+        return msg("1 prediction of {window}, compared with: {rows} ({training}).", **of)
+    return msg("{n} predictions of {window}, compared with: {rows} ({training}).", n=count(drift.n), **of)
 
 
 def train_again() -> tuple[Message, Message]:

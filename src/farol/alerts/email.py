@@ -20,6 +20,7 @@ from babel.numbers import format_decimal
 from markupsafe import Markup
 
 from farol.alerts.channel import SECONDS, DeliveryError
+from farol.drift.report import of_years
 from farol.drift.verdicts import verdict_label
 from farol.errors import InputError, Place, reason_of
 from farol.i18n import Message, count, day, msg
@@ -148,9 +149,11 @@ class EmailChannel:
         yield self._say(msg("Window")), self._period(window)
         yield self._say(msg("Predictions")), format_decimal(data["n"], locale=self.locale)
         reference = data["reference"]
-        years = ", ".join(map(str, reference["years"]))
-        rows = msg("{n} rows of {years}", n=count(reference["n"]), years=years)
-        yield self._say(msg("Compared with")), self._say(rows)
+        rows = format_decimal(reference["n"], locale=self.locale)
+        yield (
+            self._say(msg("Compared with")),
+            self._say(msg("rows: {rows}", rows=of_years(rows, reference.get("names", ())))),
+        )
         yield self._say(msg("Model version")), data["model_version"]
 
     def _before(self, data: Mapping[str, Any]) -> str:

@@ -41,7 +41,7 @@ def _how(registry: Registry, task: str, previous: str | None) -> str:
 
 def _notice_workbook(events: Events, bundle: Bundle, now: datetime) -> None:
     fingerprint = bundle.manifest.data_fingerprint[:12]
-    years = sorted({*bundle.manifest.train_years, *bundle.manifest.test_years})
+    years = list(bundle.profile.period_names([*bundle.manifest.train_years, *bundle.manifest.test_years]))
     details: dict[str, object] = {"fingerprint": fingerprint, "years": years, "version": bundle.version}
     events.record(WORKBOOK, now, bundle.task, details, once=f"workbook {bundle.task} {fingerprint}")
 
@@ -58,6 +58,8 @@ def _sentence(event: Event, locale: str) -> Message:
             again = msg("Version {version} is in use again: rolled back.", version=version)
             return again if by == "rollback" else msg("Version {version} is now in use.", version=version)
         case "workbook", {"years": [*years]}:
+            if not years:
+                return msg("A model learned from a workbook.")
             return msg("A model learned from a workbook of {years}.", years=", ".join(map(str, years)))
         case "outcomes", {"year": int(year)}:
             return msg("What came true in {year} was recorded.", year=str(year))

@@ -170,7 +170,11 @@ def _evidence(report: DriftReport, since: Mapping[str, str], locale: str) -> dic
         "model_version": report.version,
         "window": report.window.as_dict(),
         "n": report.n,
-        "reference": {"n": report.reference_n, "years": list(report.reference_years)},
+        "reference": {
+            "n": report.reference_n,
+            "years": list(report.reference_years),
+            "names": list(report.reference_names),
+        },
         "features": [_feature(figure, since[figure.feature], locale) for figure in report.figures if figure.alarm],
     }
 

@@ -101,7 +101,8 @@ class Batch:
             given = InputForm(self.served.bundle.inputs).read(row)
         except ApiError as refusal:
             return refusal
-        year = at.astimezone(self.service.timezone).year if given.year is None else given.year
+        present = self.served.bundle.present_period(at.astimezone(self.service.timezone).year)
+        year = present if given.year is None else given.year
         return PredictRequest(
             given, at, year, hashes_of_row(self.key, self.served.bundle.task, index, given), self.reasons
         )

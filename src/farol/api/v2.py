@@ -263,7 +263,7 @@ def _infer(
         )
     wanted = outputs_wanted(document, tuple(OUTPUTS))
     at = datetime.now(UTC)
-    present = at.astimezone(service.timezone).year
+    present = served.bundle.present_period(at.astimezone(service.timezone).year)
     requests = []
     for place, row in enumerate(rows_of(document, form, most, behind)):
         try:

@@ -34,6 +34,7 @@ from farol.cli.terminal import (
     say_reading,
 )
 from farol.cli.train import ArtifactsOption, SeedOption
+from farol.drift.report import of_years
 from farol.errors import InputError
 from farol.i18n import count, msg, terminal_locale
 
@@ -291,10 +292,9 @@ def print_drift(report: DriftReport) -> None:
         )
     say(
         msg(
-            "Compared with: {rows} ({n}, of {years})",
+            "Compared with: {rows} ({training})",
             rows=report.baseline,
-            n=count(report.reference_n),
-            years=", ".join(map(str, report.reference_years)),
+            training=of_years(count(report.reference_n), report.reference_names),
         )
     )
     if not report.n:

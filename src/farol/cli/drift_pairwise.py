@@ -9,6 +9,7 @@ from rich.table import Table
 
 from farol.cli.check import Format
 from farol.cli.terminal import OUT, _, cell, print_table, say, say_json
+from farol.drift.report import of_years
 from farol.i18n import count, msg, terminal_locale
 
 if TYPE_CHECKING:
@@ -82,10 +83,9 @@ def print_pairwise(report: PairwiseReport) -> None:
     )
     say(
         msg(
-            "Compared with: {rows} ({n}, of {years})",
+            "Compared with: {rows} ({training})",
             rows=report.baseline,
-            n=count(report.reference_n),
-            years=", ".join(map(str, report.reference_years)),
+            training=of_years(count(report.reference_n), report.reference_names),
         )
     )
     say(

@@ -83,17 +83,13 @@ def show(ranked: PupilList) -> None:
     task, profile = ranked.bundle.task_spec, ranked.bundle.profile
     state, level_name = (words.in_locale(terminal_locale()) for words in (profile.label.state, profile.level_name))
     say_heading(task.question.in_locale(terminal_locale()))
-    say(
-        msg(
-            "Pupils of {year}: {n}. On the list: {places}.",
-            places=count(len(ranked.pupils)),
-            n=count(ranked.group.n),
-            year=ranked.year,
-        )
-    )
+    places, n, year = count(len(ranked.pupils)), count(ranked.group.n), profile.period_text(ranked.year)
+    of_year = msg("Pupils of {year}: {n}. On the list: {places}.", places=places, n=n, year=year)
+    say(of_year if year else msg("Pupils: {n}. On the list: {places}.", places=places, n=n))
     table = Table(box=None, pad_edge=False)
     asked = any(pupil.reasons for pupil in ranked.pupils)
-    headings = ("", _("pupil"), level_name, _("risk"), _("{state} now").format(state=state), _("tied"))
+    level_names = () if profile.level is None else (level_name,)
+    headings = ("", _("pupil"), *level_names, _("risk"), _("{state} now").format(state=state), _("tied"))
     for heading in (*headings, _("reasons")) if asked else headings:
         table.add_column(heading)
     for pupil in ranked.pupils:
@@ -102,7 +98,7 @@ def show(ranked: PupilList) -> None:
         cells = [
             cell(pupil.rank),
             pupil.student,
-            level,
+            *([] if profile.level is None else [level]),
             risk_text(pupil.probability, terminal_locale()),
             now,
             "=" if pupil.tied else "",
@@ -117,7 +113,8 @@ def show(ranked: PupilList) -> None:
         likely = msg("{low} to {high}", low=count(expected.low), high=count(expected.high)).render(terminal_locale())
         levels.add_row(f"{stage:g}", cell(expected.n), cell(round(expected.value)), likely)
     OUT.print()
-    print_table(levels)
+    if profile.level is not None:
+        print_table(levels)
     for note in ranked.notes():
         say(note)
     OUT.print(task.limits.in_locale(terminal_locale()), style="yellow", markup=False)

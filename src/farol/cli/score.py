@@ -156,7 +156,7 @@ def score(
     output = output_at(out, form, partition_by or [], work=work)
     _check_output(output, overwrite=overwrite, restart=restart)
     scorer = Scorer(open_model(settings, task, NEXT_YEAR))
-    this_year = datetime.now(UTC).astimezone(ZoneInfo(settings.timezone)).year
+    this_year = scorer.bundle.present_period(datetime.now(UTC).astimezone(ZoneInfo(settings.timezone)).year)
     parts = plan_parts(scorer.bundle, inputs, year=year, this_year=this_year, keep=keep or [])
     _require_apart(output, inputs, parts)
     tell_columns(scorer.bundle, parts)

@@ -106,7 +106,8 @@ class PairwiseReport:
     """All pairs of features of a task over one window, compared with training rows.
 
     `part` is the slice of the window ("" for all of it); `baseline` says which training rows, `reference_n` how many,
-    of `reference_years`. The window has `answers` answers; `read` of them were read, from `n` pupils.
+    of `reference_years`, whose names are `reference_names`. The window has `answers`
+    answers; `read` of them were read, from `n` pupils.
     """
 
     task: str
@@ -116,6 +117,7 @@ class PairwiseReport:
     baseline: Message
     reference_n: int
     reference_years: tuple[int, ...]
+    reference_names: tuple[str, ...]
     answers: int
     read: int
     n: int
@@ -208,6 +210,7 @@ def compare(
         else msg("training rows of {slice}", slice=slice_words(part, bundle.profile.level_name)),
         reference_n=rows,
         reference_years=bundle.served_years,
+        reference_names=bundle.served_names,
         answers=answers,
         read=read,
         n=matrix.shape[0],

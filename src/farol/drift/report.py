@@ -31,7 +31,7 @@ from farol.drift.proportions import ProportionDrift, proportion_drift
 from farol.drift.verdicts import ALPHA_SHARES, Verdict, is_alarm, worst
 from farol.drift.windows import Window
 from farol.errors import InputError
-from farol.i18n import Message, msg
+from farol.i18n import Count, Message, msg
 from farol.model.bins import MOST_BINS, FeatureBins
 from farol.model.bundle import Bundle
 from farol.model.counters import OUTSIDE, PREDICTION, SCORE, WHOLE
@@ -45,13 +45,18 @@ if TYPE_CHECKING:
     from farol.workbook.panel import Panel
 
 
+def of_years(n: Count | str, names: Sequence[str]) -> Message:
+    """How many rows, and of which years or terms, where they have any."""
+    return msg("{n}, of {years}", n=n, years=", ".join(names)) if names else msg("{n}", n=n)
+
+
 @dataclass(frozen=True, slots=True)
 class DriftReport:
     """All features of a task over one window, and its answers, compared with training rows.
 
     `part` is the slice of the window ("" for all of it); `baseline` says which training rows, `reference_n` how many,
-    of `reference_years`. `score` and `rate` (the share of answers 1) are None where no answers were counted, as for a
-    workbook.
+    of `reference_years`, whose names are `reference_names`. `score` and `rate` (the share of answers 1) are None where
+    no answers were counted, as for a workbook.
     """
 
     task: str
@@ -61,6 +66,7 @@ class DriftReport:
     baseline: Message
     reference_n: int
     reference_years: tuple[int, ...]
+    reference_names: tuple[str, ...]
     features: tuple[FeatureDrift, ...]
     score: FeatureDrift | None
     rate: ProportionDrift | None
@@ -104,6 +110,7 @@ def check(
         baseline=baseline.description,
         reference_n=round(baseline.n),
         reference_years=bundle.served_years,
+        reference_names=bundle.served_names,
         features=features_of(bundle, counts, baseline, family),
         score=score_of(baseline, bundle, counts, family),
         rate=_rate(baseline, counts),

@@ -82,6 +82,9 @@ class Manifest:
     files: Mapping[str, FileEntry]
 
 
+_YEARS = range(1900, 2101)
+"""What a period of the calendar is; others are numbers of terms."""
+
 _MANIFEST_SHAPE = TypeAdapter(Manifest)
 
 
@@ -115,6 +118,20 @@ class Bundle:
     def served_years(self) -> tuple[int, ...]:
         """The years whose rows the model in use learned from: after its test it learns once more from all there are."""
         return tuple(self.report["served"]["years"])
+
+    @property
+    def served_names(self) -> tuple[str, ...]:
+        """How readers call the years or terms of `served_years`; none where rows have neither."""
+        return self.profile.period_names(self.served_years)
+
+    def present_period(self, calendar: int) -> int:
+        """The year or term of values for which none is given; `calendar` is this year.
+
+        Terms, and rows without a year, have numbers of their own, with which a calendar's year cannot be compared: the
+        last one known counts for them.
+        """
+        last = self.manifest.last_year
+        return calendar if last in _YEARS else last
 
     @property
     def onnx(self) -> bytes:

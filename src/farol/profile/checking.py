@@ -13,6 +13,9 @@ from farol.profile.values import BY_ROWS, Kind, Profile, Task
 YEAR = "year"
 """The name by which derived columns and conditions use the row's year or term."""
 
+WHOSE = ("student", "class")
+"""Fields by which a caller says who the pupil is: columns of these names can be neither features nor the label."""
+
 
 def check_references(profile: Profile, top: Table) -> None:
     """Raise `ProfileError` for the first unknown name, and for a header that two columns have."""
@@ -30,6 +33,7 @@ def check_references(profile: Profile, top: Table) -> None:
             require_known(place, "month_fills", [column.month_fills], numbers)
     _check_derived(profile, top, numbers)
     label = profile.label
+    _check_whose(top.table("label"), "column", [label.column])
     check_condition(top.table("label"), label, profile.columns, _of_rows(profile))
     require_known(top.table("label"), "difference", _present(label.minuend, label.subtrahend), numbers)
     require_known(top, "level", _present(profile.level), numbers)
@@ -43,6 +47,7 @@ def _check_task(profile: Profile, place: Table, task: Task) -> None:
     numbers, categories = _of_kind(profile, "number"), _of_kind(profile, "category")
     require_known(place, "features", task.features, [*numbers, *profile.derived, *categories])
     require_known(place, "context", task.context, numbers)
+    _check_whose(place, "features", task.features)
     for name in task.monotone:
         if name in categories:
             raise place.wrong("monotone", msg("columns of numbers: categories have no order"), name)
@@ -57,6 +62,13 @@ def _check_task(profile: Profile, place: Table, task: Task) -> None:
         raise place.wrong("split", expected)
     if task.split not in (None, BY_ROWS):
         require_known(place, "split", [task.split], [BY_ROWS, *categories, *numbers])
+
+
+def _check_whose(place: Table, key: str, names: Iterable[str]) -> None:
+    for name in names:
+        if name in WHOSE:
+            expected = msg("a column of another name: {name} says who the pupil is, on pages and in requests", name=name)
+            raise place.wrong(key, expected, name)
 
 
 def _of_rows(profile: Profile) -> list[str]:

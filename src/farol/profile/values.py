@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Literal
 
@@ -255,6 +255,10 @@ class Profile:
         if 0 <= place < len(listed):
             return listed[place]
         return listed[0] + place if place < 0 else listed[-1] + place - len(listed) + 1
+
+    def period_names(self, periods: Iterable[int]) -> tuple[str, ...]:
+        """How readers call some periods, each once and in order; none where rows have neither year nor term."""
+        return tuple(filter(None, (self.period_text(period) for period in sorted(set(periods)))))
 
     def period_text(self, period: int) -> str:
         """How the school writes a period: "2013B"; empty where there are none."""

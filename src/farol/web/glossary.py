@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 from markupsafe import Markup
 
+from farol.profile import Profile, Text
 from farol.web.locale import Reader
 
 PATH = "/glossary"
@@ -20,20 +22,44 @@ class GlossaryEntry:
     meaning: Markup
 
 
-def glossary_values(reader: Reader) -> dict[str, object]:
+def glossary_values(reader: Reader, profile: Profile) -> dict[str, object]:
     """What the template needs: the words in the order of the reader's alphabet."""
-    return {"entries": sorted(_entries(reader), key=lambda entry: str(entry.word).casefold())}
+    entries = [*_entries(reader, profile.label.state), *_of_questions(reader, profile)]
+    return {"entries": sorted(entries, key=lambda entry: str(entry.word).casefold())}
 
 
-def _entries(reader: Reader) -> list[GlossaryEntry]:
-    _ = reader.gettext
+def _of_questions(reader: Reader, profile: Profile) -> Iterator[GlossaryEntry]:
+    """The words that only some schools' questions need."""
+    _, state = reader.gettext, profile.label.state.in_locale(reader.locale)
+    if profile.label.minuend is not None:
+        yield GlossaryEntry(
+            "lag",
+            _("Lag (defasagem)"),
+            _("The pupil is in a lower phase than the one that fits their age. It says nothing about ability."),
+        )
+    if any(task.horizon for task in profile.tasks.values()):
+        yield GlossaryEntry(
+            "onset",
+            _("New case"),
+            _("A pupil who is not {state} today and may be next year. New cases are harder to foresee.", state=state),
+        )
+        yield GlossaryEntry(
+            "recovery",
+            _("Staying case"),
+            _("A pupil who is {state} today and may still be so next year.", state=state),
+        )
+
+
+def _entries(reader: Reader, how: Text) -> list[GlossaryEntry]:
+    _, state = reader.gettext, how.in_locale(reader.locale)
     return [
         GlossaryEntry(
             "probability",
             _("Probability"),
             _(
-                "Of 100 pupils with a probability of 70%, about 70 fell behind in earlier years and about 30 "
-                "did not. It is about pupils like this one; it is no verdict on this pupil."
+                "Of 100 pupils with a probability of 70%, about 70 were {state} in earlier years and about 30 "
+                "were not. It is about pupils like this one; it is no verdict on this pupil.",
+                state=state,
             ),
         ),
         GlossaryEntry(
@@ -45,17 +71,6 @@ def _entries(reader: Reader) -> list[GlossaryEntry]:
                 "earlier years: “7 of 10”."
             ),
         ),
-        GlossaryEntry(
-            "lag",
-            _("Lag (defasagem)"),
-            _("The pupil is in a lower phase than the one that fits their age. It says nothing about ability."),
-        ),
-        GlossaryEntry(
-            "onset",
-            _("New case"),
-            _("A pupil who is not behind today and may be next year. New cases are harder to foresee."),
-        ),
-        GlossaryEntry("recovery", _("Staying case"), _("A pupil who is behind today and may still be so next year.")),
         GlossaryEntry(
             "no-answer",
             _("Without an answer"),
@@ -77,16 +92,18 @@ def _entries(reader: Reader) -> list[GlossaryEntry]:
             "false-alarm",
             _("False alarm"),
             _(
-                "A pupil who was pointed out and did not fall behind, or got help in time. Nobody knows which "
-                "of the two."
+                "A pupil who was pointed out and was not {state} in the end, or got help in time. Nobody knows "
+                "which of the two.",
+                state=state,
             ),
         ),
         GlossaryEntry(
             "missed",
             _("Missed"),
             _(
-                "A pupil who fell behind and was not pointed out. That is why the list never replaces knowing "
-                "the class."
+                "A pupil who was {state} in the end and was not pointed out. That is why the list never replaces "
+                "knowing the class.",
+                state=state,
             ),
         ),
         GlossaryEntry(

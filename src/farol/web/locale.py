@@ -15,6 +15,7 @@ from starlette.requests import Request
 
 from farol.i18n import LOCALES, day, negotiate, translate
 from farol.model.bundle import Bundle
+from farol.profile import Profile
 from farol.settings import Settings
 
 NOTHING = "–"
@@ -119,7 +120,20 @@ def served_years(bundle: Bundle) -> str:
     return year_names(bundle, bundle.served_years)
 
 
-def year_names(bundle: Bundle, years: Iterable[object]) -> str:
-    """Years in a row; where the question looks ahead, each with the year of its answer: `2022 → 2023`."""
-    ahead = bundle.task_spec.horizon
-    return ", ".join(f"{year} → {int(str(year)) + ahead}" if ahead else str(year) for year in years)
+def counts_by_period(profile: Profile, reader: Reader, counts: Iterable[tuple[int, int]]) -> str:
+    """Numbers in a row, each with its year or term if there is one: `512 (2023), 498 (2024)`."""
+    named = ((reader.number(n, 0), profile.period_text(int(period))) for period, n in counts)
+    return str(reader.listing(f"{n} ({period})" if period else n for n, period in named))
+
+
+def year_names(bundle: Bundle, years: Iterable[int]) -> str:
+    """Years in a row; where the question looks ahead, each with the year of its answer: `2022 → 2023`.
+
+    Empty where rows have neither year nor term.
+    """
+    ahead, profile = bundle.task_spec.horizon, bundle.profile
+    if not ahead:
+        return ", ".join(filter(None, map(profile.period_text, years)))
+    return ", ".join(
+        f"{profile.period_text(year)} → {profile.period_text(profile.period_after(year, ahead))}" for year in years
+    )

@@ -11,7 +11,7 @@ from farol.files import name_own_style, style_sources
 from farol.web.advice import advice_view
 from farol.web.dashboard import feature_views, name_of
 from farol.web.filters import period_words
-from farol.web.locale import Reader, served_years
+from farol.web.locale import Reader, served_years, year_names
 from farol.web.outcomes import estimate_view, part_view
 from farol.web.status import status_of_report
 from farol.web.templating import STATIC, document
@@ -62,8 +62,8 @@ def report_html(report: Report, reader: Reader, *, is_demonstration: bool) -> st
         "timeline": timeline(report.snapshots, marks, reader),
         "happenings": event_views(report.events, reader),
         "snapshots_n": reader.number(len(report.snapshots), 0),
-        "train_years": reader.listing(manifest.train_years),
-        "test_years": reader.listing(manifest.test_years),
+        "train_years": year_names(bundle, manifest.train_years),
+        "test_years": year_names(bundle, manifest.test_years),
         "headline": [
             (
                 MEASURES[name].title.render(reader.locale),

@@ -13,7 +13,7 @@ from farol.model.counters import SCORE, SHEET_SLICE
 from farol.model.reference import SCORE_BINS
 from farol.model.workbook_note import WorkbookNote
 from farol.service import Service
-from farol.web.locale import Reader
+from farol.web.locale import Reader, counts_by_period
 from farol.web.status import Status
 from farol.web.wording import link
 
@@ -61,8 +61,8 @@ def situation_of(
 def _facts(service: Service, reader: Reader, note: WorkbookNote | None, lists_of: int | None) -> Iterator[Markup]:
     _ = reader.gettext
     if note is not None and note.pupils:
-        pupils = reader.listing(f"{reader.number(n, 0)} ({year})" for year, n in note.pupils.items())
-        yield _("The model learned from {file}. Pupils in it, by year: {pupils}.", file=note.name, pupils=pupils)
+        pupils = counts_by_period(service.profile, reader, note.pupils.items())
+        yield _("The model learned from {file}. Pupils in it: {pupils}.", file=note.name, pupils=pupils)
         yield _(
             "Findings in that workbook: errors: {errors}, warnings: {warnings}.",
             errors=reader.number(note.findings.get("error", 0), 0),
@@ -74,11 +74,10 @@ def _facts(service: Service, reader: Reader, note: WorkbookNote | None, lists_of
         is_newest = lists_of is None or int(bundle.manifest.last_year) >= lists_of
         if answered and is_newest:  # else the lists above are of a later year
             yield _(
-                "{title}: forecasts stored for pupils of {year}: {n}. Expected to be {state}: about {count}.",
+                "{title}: forecasts stored for pupils: {n}. Expected to be {state}: about {count}.",
                 state=bundle.profile.label.state.in_locale(reader.locale),
                 title=bundle.task_spec.title.in_locale(reader.locale),
-                n=reader.number(sum(answered.values()), 0),
-                year=bundle.manifest.last_year,
+                n=counts_by_period(bundle.profile, reader, [(bundle.manifest.last_year, sum(answered.values()))]),
                 count=reader.number(sum(n * (bin_ + 0.5) / SCORE_BINS for bin_, n in answered.items()), 0),
             )
 

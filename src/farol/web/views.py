@@ -184,7 +184,9 @@ def about(request: Request, task: str) -> Response:
 @router.get(GLOSSARY)
 def glossary(request: Request) -> Response:
     """The words of the pages, explained."""
-    return _answer(request, lambda _service, reader: _page(request, reader, "glossary", glossary_values(reader)))
+    return _answer(
+        request, lambda service, reader: _page(request, reader, "glossary", glossary_values(reader, service.profile))
+    )
 
 
 @access(Role.read, is_page=True, duty=Duty.oversee)

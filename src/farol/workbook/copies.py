@@ -7,6 +7,7 @@ from collections.abc import Iterable, Iterator, Mapping
 import numpy as np
 from numpy.typing import NDArray
 
+from farol.profile import Severity
 from farol.workbook.cells import Floats, Objects
 from farol.workbook.findings import Finding, finding
 from farol.workbook.tables import YearTable
@@ -55,5 +56,5 @@ def copied_rows(tables: Iterable[YearTable]) -> Iterator[Finding]:
         first = first_alike({**table.numbers, **table.dates, **table.categories}, len(table.row))
         copies = np.flatnonzero(first != np.arange(len(first)))
         if len(copies):
-            severity = "warning" if len(copies) >= MANY * len(first) else "info"
+            severity: Severity = "warning" if len(copies) >= MANY * len(first) else "info"
             yield finding("copied_row", sheet=table.sheet, rows=table.row[copies].tolist(), severity=severity)

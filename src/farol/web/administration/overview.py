@@ -22,7 +22,7 @@ from farol.store.records import moment
 from farol.store.tables import audit, cases, jobs, outbox, pupil_years, users
 from farol.web.administration.retention import kept_days, rows_before
 from farol.web.advice import statuses_of
-from farol.web.locale import NOTHING, Reader, served_years
+from farol.web.locale import NOTHING, Reader, counts_by_period, served_years
 from farol.web.wording import Told, code, link, told, told_error
 
 PATH = "/administration"
@@ -107,8 +107,8 @@ def _facts(service: Service, reader: Reader) -> Iterator[tuple[str, Markup | str
         ).all()
         people = connection.execute(select(func.count()).select_from(users).where(users.c.disabled.is_(None))).scalar()
     yield (
-        _("Pupils on the pages, by year"),
-        reader.listing(f"{reader.number(n, 0)} ({year})" for year, n in years) or _("none yet"),
+        _("Pupils on the pages"),
+        counts_by_period(service.profile, reader, years) or _("none yet"),
     )
     keys = [key for key in Keys(store).all() if key.revoked is None]
     yield _("People with an account"), reader.number(people, 0)
