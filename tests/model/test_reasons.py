@@ -221,3 +221,18 @@ def test_a_hidden_feature_that_is_missing_is_no_reason(tmp_path: Path) -> None:
     assert "IAN" not in without
     row = np.array([[np.nan if value is None else value for value in answer.features.values()]])
     assert abs(scorer.contributions(row)[0, list(answer.features).index("IAN")]) >= 0.05, "it would have been one"
+
+
+def test_what_no_pupil_of_training_lacked_is_no_reason(bundle: Bundle) -> None:
+    values = {"IAA": 9.0, "phase": 3.0}
+
+    def missing(of: Bundle) -> set[str]:
+        scorer = Scorer(of)
+        reasons = reasons_for(scorer, scorer.score_one(values, 2024), 20)
+        assert {reason.feature for reason in reasons} & set(values)
+        return {reason.feature for reason in reasons if reason.value is None}
+
+    lacked = missing(bundle)
+    assert lacked
+    complete = [replace(bins, counts=(*bins.counts[:-1], 0)) for bins in bundle.reference.features]
+    assert missing(replace(bundle, reference=replace(bundle.reference, features=tuple(complete)))) == set()

@@ -174,11 +174,14 @@ def reasons_for(scorer: Scorer, answer: Answer, k: int) -> tuple[Reason, ...]:
 
 
 def _of_the_pupil(bundle: Bundle, contributions: Floats, features: Floats) -> Floats:
-    """The contributions (n, k), nothing where a hidden feature is missing: training left it out at will, so that its
-    absence says something of who asks and nothing of the pupil.
+    """The contributions (n, k), nothing where a feature is missing of which training knew no pupil without it.
+
+    Of a hidden one training left it out at will, so that its absence says something of who asks and nothing of the
+    pupil; of one that every training row had it says nothing at all.
     """
     hidden = np.isin(bundle.task_spec.features, bundle.task_spec.hidden)
-    return np.where(hidden & np.isnan(features), 0.0, contributions)
+    complete = np.array([bins.counts[-1] == 0 for bins in bundle.reference.features], dtype=np.bool_)
+    return np.where((hidden | complete) & np.isnan(features), 0.0, contributions)
 
 
 def _first(contributions: Floats, at_risk: NDArray[np.bool_], k: int) -> NDArray[np.int64]:
