@@ -209,7 +209,7 @@ def open_model(settings: Settings, task: str | None, horizon: int) -> Bundle:
     """The promoted model of a task; without a name, of the first one of that horizon, else of the first of all.
 
     Raises:
-        InputError: there is no such task.
+        InputError: there is no such task; or none was named, and another one has a model in use.
         BundleError: it has no promoted model, or that cannot be read.
     """
     from farol.model.registry import Registry
@@ -221,4 +221,16 @@ def open_model(settings: Settings, task: str | None, horizon: int) -> Bundle:
     if task is None and tasks.usual(horizon) not in registry.stamps():
         for promoted in registry.stamps():  # one that cannot be read may be why another profile is in force
             registry.load(promoted)
+        others = [name for name in tasks.specs if name in registry.stamps()]
+        if others:
+            raise InputError(
+                msg(
+                    "The question {task}, which is meant where none is named, has no model in use.",
+                    task=tasks.usual(horizon),
+                ),
+                fix=msg(
+                    "Name another one: --task {names}. Or put a model of it into use: `farol models list` names them.",
+                    names=" / ".join(others),
+                ),
+            )
     return registry.load(tasks.usual(horizon) if task is None else tasks.known(task))

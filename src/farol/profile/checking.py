@@ -67,7 +67,9 @@ def _check_task(profile: Profile, place: Table, task: Task) -> None:
 def _check_whose(place: Table, key: str, names: Iterable[str]) -> None:
     for name in names:
         if name in WHOSE:
-            expected = msg("a column of another name: {name} says who the pupil is, on pages and in requests", name=name)
+            expected = msg(
+                "a column of another name: {name} says who the pupil is, on pages and in requests", name=name
+            )
             raise place.wrong(key, expected, name)
 
 

@@ -337,7 +337,11 @@ def _is_audited(draft: _Draft, guess: ColumnGuess) -> bool:
 
 def _is_feature(draft: _Draft, guess: ColumnGuess, horizon: int) -> bool:
     # What is learned of a class holds for no other year's, and `class` in a request says who the pupil is.
-    if guess.kind not in ("number", "category") or guess.key in (draft.period, draft.again, "class") or is_sensitive(guess):
+    if (
+        guess.kind not in ("number", "category")
+        or guess.key in (draft.period, draft.again, "class")
+        or is_sensitive(guess)
+    ):
         return False
     if guess.kind == "category" and len(set(guess.column.texts)) > MOST_NOMINAL:
         return False
