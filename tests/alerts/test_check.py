@@ -100,7 +100,7 @@ def test_a_message_has_these_fields_and_both_times(store: Store, bundle: Bundle)
         *("task", "model_version", "window", "n", "reference", "features", "link"),
     }
     assert (message["since"], message["previous_since"]) == ("2024-07-01T12:00:00+00:00", "2024-06-30T12:00:00+00:00")
-    assert message["reference"] == {"n": bundle.reference.n, "years": [2022, 2023]}
+    assert message["reference"] == {"n": bundle.reference.n, "years": [2022, 2023], "names": ["2022", "2023"]}
     (feature,) = message["features"]
     assert set(feature) == {
         *("feature", "meaning", "verdict", "verdict_label", "since", "reasons", "psi", "low", "high", "critical", "n"),

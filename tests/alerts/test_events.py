@@ -45,7 +45,7 @@ def test_promotions_and_a_rollback_are_recorded_as_such(store: Store, registry: 
     assert notice_served(store, registry, registry.load("current"), NOW + timedelta(hours=2))
     assert served(store) == [(each, None, "promotion"), (two, each, "promotion"), (each, two, "rollback")]
     (workbook,) = Events(store).latest(9, "current", WORKBOOK)
-    assert workbook.details == {"fingerprint": "0" * 12, "years": [2022, 2023, 2024], "version": each}
+    assert workbook.details == {"fingerprint": "0" * 12, "years": ["2022", "2023", "2024"], "version": each}
 
 
 def test_several_workers_record_it_once(store: Store, registry: Registry) -> None:

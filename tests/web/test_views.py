@@ -59,7 +59,7 @@ def test_every_page_of_a_demonstration_says_so(invented_web: httpx.Client, web: 
 def test_the_introduction_says_where_things_stand(invented_web: httpx.Client) -> None:
     page = " ".join(re.sub(r"<[^>]+>", "", unescape(invented_web.get("/?lang=en").text)).split())
     assert "There is something to do" in page, "the answers of next-year drift"
-    assert "The model learned from our book.xlsx. Pupils in it, by year: 1,014 (2023), 562 (2024)." in page
+    assert "The model learned from our book.xlsx. Pupils in it: 1,014 (2023), 562 (2024)." in page
     assert "Findings in that workbook: errors: 0, warnings: 3." in page
     assert "To have the lists of whom to see first, send the year's workbook" in page
     assert "A model needs a look: advice." in page

@@ -20,7 +20,6 @@ from babel.numbers import format_decimal
 from markupsafe import Markup
 
 from farol.alerts.channel import SECONDS, DeliveryError
-from farol.drift.report import of_years
 from farol.drift.verdicts import verdict_label
 from farol.errors import InputError, Place, reason_of
 from farol.i18n import Message, count, day, msg
@@ -150,10 +149,10 @@ class EmailChannel:
         yield self._say(msg("Predictions")), format_decimal(data["n"], locale=self.locale)
         reference = data["reference"]
         rows = format_decimal(reference["n"], locale=self.locale)
-        yield (
-            self._say(msg("Compared with")),
-            self._say(msg("rows: {rows}", rows=of_years(rows, reference.get("names", ())))),
-        )
+        # A message that waits since before names were in it has the years alone.
+        years = ", ".join(reference.get("names", map(str, reference["years"])))
+        compared = msg("{n} rows of {years}", n=rows, years=years) if years else msg("{n} rows", n=rows)
+        yield self._say(msg("Compared with")), self._say(compared)
         yield self._say(msg("Model version")), data["model_version"]
 
     def _before(self, data: Mapping[str, Any]) -> str:
