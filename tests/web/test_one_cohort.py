@@ -61,8 +61,14 @@ def test_a_model_without_years_is_not_called_old(service: Client) -> None:
     assert "The model is too old." not in {advice["summary"] for advice in status["advice"]}
 
 
-def test_the_introduction_asks_what_the_profile_asks(service: Client) -> None:
-    assert "next year" not in service.get("/?lang=en").text
+@pytest.mark.parametrize("page", ["/", "/models/end/card"])
+def test_nothing_is_said_of_a_next_year_nobody_asks_about(service: Client, page: str) -> None:
+    text = service.get(page, params={"lang": "en"}).text
+    assert "next year" not in text
+    assert "próximo ano" not in text
+    if "card" in page:
+        assert not re.search(r"<dd>0 · ", text)
+        assert "Use it as a list to start conversations from" in text
 
 
 @pytest.mark.parametrize(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
@@ -11,6 +12,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from farol.evaluation.metrics import COMPARED, MEASURES, Estimate, Evaluation, Undefined
 from farol.files import name_own_style
 from farol.i18n import LOCALES, Message, count, msg
+from farol.profile import Profile
 from farol.training.charts import Answers, Chart, charts
 from farol.training.evaluation import Study
 from farol.training.sections import Json
@@ -154,20 +156,29 @@ class Section:
         return f"{titles[column][self.key]}: {value}"
 
 
-def card_html(study: Study, body: Json, answers: Answers) -> bytes:
+def card_html(profile: Profile, study: Study, body: Json, answers: Answers) -> bytes:
     """`card.html` of a study whose report is `body`: Portuguese, then English, with the same figures."""
     sections = [Section(locale, body, tuple(_lines(study, locale)), charts(answers, locale)) for locale in LOCALES]
     page = _ENVIRONMENT.get_template("card.html").render(
-        sections=sections, measures=tuple(MEASURES), shown=SHOWN, compared=COMPARED, years=_years
+        sections=sections,
+        measures=tuple(MEASURES),
+        shown=SHOWN,
+        compared=COMPARED,
+        years=partial(_years, profile),
+        looks_ahead=any(task.horizon for task in profile.tasks.values()),
     )
     return name_own_style(page).encode()
 
 
-def _years(cohort: Mapping[str, object]) -> str:
-    """The year of a cohort of the report, or the years from its features to its label."""
-    years = cohort["features"]
-    first = years[-1] if isinstance(years, list) else years
-    return f"{first}" if first == cohort["label"] else f"{first} → {cohort['label']}"
+def _years(profile: Profile, cohorts: Iterable[Mapping[str, Any]]) -> str:
+    """The years of cohorts of the report, each from its features to its label, before what is said of their rows.
+
+    Empty where rows have neither year nor term.
+    """
+    ends = [(cohort["features"][-1], cohort["label"]) for cohort in cohorts]
+    named = [[profile.period_text(year) for year in dict.fromkeys(pair)] for pair in ends]
+    texts = [" → ".join(names) for names in named if all(names)]
+    return f"{', '.join(texts)} · " if texts else ""
 
 
 def _lines(study: Study, locale: str) -> Iterator[MetricsRow]:

@@ -252,7 +252,7 @@ def _bundled(panel: Panel, study: Study, tested: Tested, final: models.Fitted, r
             "preprocessing.json": final.preprocessing.to_json(),
             "reference.json": reference.to_json(),
             "report.json": canonical_json(body),
-            "card.html": card_html(study, body, drawn),
+            "card.html": card_html(panel.profile, study, body, drawn),
         },
         train_years=tuple(cohort.as_of for cohort in plan.train),
         test_years=tuple(cohort.as_of for cohort in plan.test),

@@ -123,7 +123,9 @@ def home_values(service: Service, reader: Reader, viewer: Viewer, base: str, now
         "drift_days": DRIFT_DAYS,
         "example": _example(service.profile, base),
         "state": service.profile.label.state.in_locale(reader.locale),
-        "looks_ahead": any(task.horizon for task in service.profile.tasks.values()),
+        "looks_ahead": any(
+            task.horizon for task in [bundle.task_spec for bundle in served] or service.profile.tasks.values()
+        ),
         "routes": list(_routes(service, reader, viewer, served)),
     }
 

@@ -41,7 +41,7 @@ _LONGEST_HEADER = 200
 """Characters of a header that are looked at."""
 
 _LEAST_CODES = 100
-"""So many different whole numbers, one to a row, are hardly a count or a grade."""
+"""From this many on, whole numbers that all differ are neither a count nor a grade."""
 
 _LONGEST_SCALE = 25
 """Whole numbers over a longer way than this are counts or measures, not a scale."""
