@@ -149,7 +149,7 @@ def test_pupils_without_an_answer_are_named_and_not_listed(bundle: Bundle, panel
 
 def test_notes_say_in_which_years_probabilities_were_checked(scorer: Scorer, panel: Panel) -> None:
     ranked = pupil_list(scorer, panel, Capacity(10, None))
-    assert "The probabilities were checked in years when 40% to 61% of the pupils were at risk." in [
+    assert "The probabilities were checked with pupils of whom 40% to 61% were at risk." in [
         note.render("en") for note in ranked.notes()
     ]
 

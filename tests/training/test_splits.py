@@ -152,7 +152,7 @@ def test_copies_of_a_pupil_stay_on_one_side(panel: Panel) -> None:
         assert fold.test.label.size > 100
 
 
-def test_rows_at_random_are_told_and_may_be_used(panel: Panel) -> None:
+def test_rows_at_random_are_reported_and_may_be_used(panel: Panel) -> None:
     school = with_task(panel.known_in(2022), replace(CURRENT, split="rows"))
     report = report_of(train(school, "current", quick=True))
     assert (report["plan"]["split"], report["promotable"]) == ("by_rows", True)

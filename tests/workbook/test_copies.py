@@ -25,8 +25,8 @@ def panel(folder: Path, most: int, copies: int) -> Panel:
 
 @pytest.mark.parametrize(("copies", "severity"), [(1, "info"), (80, "warning")])
 def test_copied_rows_are_named(tmp_path: Path, copies: int, severity: str) -> None:
-    found = [finding for finding in panel(tmp_path, 10_000, copies).findings if finding.code == "copied_row"]
-    assert [(finding.severity, finding.rows) for finding in found] == [(severity, tuple(range(202, 202 + copies)))]
+    findings = [finding for finding in panel(tmp_path, 10_000, copies).findings if finding.code == "copied_row"]
+    assert [(finding.severity, finding.rows) for finding in findings] == [(severity, tuple(range(202, 202 + copies)))]
 
 
 @pytest.mark.parametrize(("most", "copies"), [(10_000, 0), (8, 0), (8, 80)])

@@ -98,7 +98,7 @@ def forecast(
     print_forecasts(forecasts, workbook, tell)
     if csv is not None:
         tell(msg("wrote pupils to {path}: {n}", n=count(len(forecasts.rows)), path=csv))
-    if bundle.profile.follows_pupils:
+    if bundle.profile.follows_pupils and bundle.profile.has_periods:
         tell(msg("When the next sheet arrives, `farol outcomes` says what came true."))
 
 

@@ -124,7 +124,7 @@ class PupilList:
         if shares is not None:
             low, high = (f"{share:.0%}" for share in shares)
             yield msg(
-                "The probabilities were checked in years when {low} to {high} of the pupils were at risk.",
+                "The probabilities were checked with pupils of whom {low} to {high} were at risk.",
                 low=low,
                 high=high,
             )

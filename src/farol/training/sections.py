@@ -170,7 +170,7 @@ def shown_for(train: Floats, test: Floats) -> Json:
         "prevalence": {"low": low, "high": high},
         "note": both(
             msg(
-                "The probabilities were checked in years when {low} to {high} of the pupils were at risk. "
+                "The probabilities were checked with pupils of whom {low} to {high} were at risk. "
                 "In a year or a school outside that range they may be too high or too low; "
                 "the order of the pupils changes less.",
                 low=f"{low:.0%}",
