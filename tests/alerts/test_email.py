@@ -33,7 +33,7 @@ DATA: dict[str, object] = {
     "previous_since": "2024-05-01T12:00:00+00:00",
     "window": {"name": "30d", "from": "2024-06-01", "to": "2024-06-30", "days": 30},
     "n": 1234,
-    "reference": {"n": 1365, "years": [2022, 2023]},
+    "reference": {"n": 1365, "years": [2022, 2023], "names": ["2022", "2023"]},
     "features": [
         {
             "feature": "IDA",

@@ -112,18 +112,6 @@ def test_a_file_is_replaced_only_when_asked_and_keeps_its_mode(folder: Path, tmp
     assert sorted(path.name for path in tmp_path.iterdir()) == ["kept.csv", "link.csv"]
 
 
-def test_scores_do_not_take_the_place_of_a_device(folder: Path, tmp_path: Path) -> None:
-    pipe, pupils = tmp_path / "pipe", tmp_path / "pupils.csv"
-    pupils.write_text("RA,IAA\nRA-1,7\n")
-    os.mkfifo(pipe)
-    for name in ("pipe", "alias"):
-        (tmp_path / "alias").unlink(missing_ok=True)
-        (tmp_path / "alias").symlink_to("pipe")
-        refused = farol(folder, "score", pupils, "--out", tmp_path / name, "--overwrite", "--task", "current", code=2)
-        assert "neither a file nor a folder" in refused
-    assert (pipe.is_fifo(), sorted(path.name for path in tmp_path.iterdir())) == (True, ["alias", "pipe", "pupils.csv"])
-
-
 def test_a_question_in_use_is_named_where_none_was_asked(folder: Path, tmp_path: Path) -> None:
     pupils = tmp_path / "pupils.csv"
     pupils.write_text("RA,IAA\nRA-1,7\n")

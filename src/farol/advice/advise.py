@@ -125,7 +125,7 @@ def _look(facts: Facts, drift: DriftReport, whole: FeatureDrift) -> Advice:
             window=window,
             slice=part.words,
             rows=part.baseline,
-            training=of_years(count(part.reference_n), drift.reference_names),
+            training=of_years(part.reference_n, drift.reference_names),
         )
         why = (*reasons(feature), there)
         command = f"`farol drift --task {facts.task} --slice {part.name}`"

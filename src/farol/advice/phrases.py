@@ -56,7 +56,7 @@ def compared(drift: DriftReport) -> Message:
     of = {
         "window": days(drift.window),
         "rows": drift.baseline,
-        "training": of_years(count(drift.reference_n), drift.reference_names),
+        "training": of_years(drift.reference_n, drift.reference_names),
     }
     if drift.n == 1:
         return msg("1 prediction of {window}, compared with: {rows} ({training}).", **of)

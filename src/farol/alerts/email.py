@@ -148,10 +148,8 @@ class EmailChannel:
         yield self._say(msg("Window")), self._period(window)
         yield self._say(msg("Predictions")), format_decimal(data["n"], locale=self.locale)
         reference = data["reference"]
-        rows = format_decimal(reference["n"], locale=self.locale)
-        # A message that waits since before names were in it has the years alone.
-        years = ", ".join(reference.get("names", map(str, reference["years"])))
-        compared = msg("{n} rows of {years}", n=rows, years=years) if years else msg("{n} rows", n=rows)
+        rows, years = reference["n"], ", ".join(reference["names"])
+        compared = msg("{n} rows of {years}", n=count(rows), years=years) if years else msg("{n} rows", n=count(rows))
         yield self._say(msg("Compared with")), self._say(compared)
         yield self._say(msg("Model version")), data["model_version"]
 

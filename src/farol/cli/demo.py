@@ -134,9 +134,9 @@ def print_account(panel: Panel, workbook: Path) -> None:
     from farol.workbook.doctor import as_dict, summaries
 
     for summary in summaries(panel):
-        year, n = panel.profile.period_text(summary.year), count(summary.pupils)
-        of_year = msg("{file}: pupils of {year}: {n}", file=workbook.name, n=n, year=year)
-        say(of_year if year else msg("{file}: pupils: {n}", file=workbook.name, n=n))
+        file, year = workbook.name, panel.profile.period_text(summary.year)
+        of_year = msg("{file}: pupils of {year}: {n}", file=file, n=count(summary.pupils), year=year)
+        say(of_year if year else msg("{file}: pupils: {n}", file=file, n=count(summary.pupils)))
     counts = as_dict(panel, "en")["counts"]
     assert isinstance(counts, dict)  # noqa: S101  # our own
     say(

@@ -294,7 +294,7 @@ def print_drift(report: DriftReport) -> None:
         msg(
             "Compared with: {rows} ({training})",
             rows=report.baseline,
-            training=of_years(count(report.reference_n), report.reference_names),
+            training=of_years(report.reference_n, report.reference_names),
         )
     )
     if not report.n:

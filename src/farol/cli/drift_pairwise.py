@@ -85,7 +85,7 @@ def print_pairwise(report: PairwiseReport) -> None:
         msg(
             "Compared with: {rows} ({training})",
             rows=report.baseline,
-            training=of_years(count(report.reference_n), report.reference_names),
+            training=of_years(report.reference_n, report.reference_names),
         )
     )
     say(

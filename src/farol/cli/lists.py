@@ -83,9 +83,9 @@ def show(ranked: PupilList) -> None:
     task, profile = ranked.bundle.task_spec, ranked.bundle.profile
     state, level_name = (words.in_locale(terminal_locale()) for words in (profile.label.state, profile.level_name))
     say_heading(task.question.in_locale(terminal_locale()))
-    places, n, year = count(len(ranked.pupils)), count(ranked.group.n), profile.period_text(ranked.year)
-    of_year = msg("Pupils of {year}: {n}. On the list: {places}.", places=places, n=n, year=year)
-    say(of_year if year else msg("Pupils: {n}. On the list: {places}.", places=places, n=n))
+    places, pupils, year = count(len(ranked.pupils)), ranked.group.n, profile.period_text(ranked.year)
+    of_year = msg("Pupils of {year}: {n}. On the list: {places}.", places=places, n=count(pupils), year=year)
+    say(of_year if year else msg("Pupils: {n}. On the list: {places}.", places=places, n=count(pupils)))
     table = Table(box=None, pad_edge=False)
     asked = any(pupil.reasons for pupil in ranked.pupils)
     level_names = () if profile.level is None else (level_name,)

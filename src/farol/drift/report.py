@@ -31,7 +31,7 @@ from farol.drift.proportions import ProportionDrift, proportion_drift
 from farol.drift.verdicts import ALPHA_SHARES, Verdict, is_alarm, worst
 from farol.drift.windows import Window
 from farol.errors import InputError
-from farol.i18n import Count, Message, msg
+from farol.i18n import Message, count, msg
 from farol.model.bins import MOST_BINS, FeatureBins
 from farol.model.bundle import Bundle
 from farol.model.counters import OUTSIDE, PREDICTION, SCORE, WHOLE
@@ -45,9 +45,9 @@ if TYPE_CHECKING:
     from farol.workbook.panel import Panel
 
 
-def of_years(n: Count | str, names: Sequence[str]) -> Message:
+def of_years(rows: int, names: Sequence[str]) -> Message:
     """How many rows, and of which years or terms, where they have any."""
-    return msg("{n}, of {years}", n=n, years=", ".join(names)) if names else msg("{n}", n=n)
+    return msg("{n}, of {years}", n=count(rows), years=", ".join(names)) if names else msg("{n}", n=count(rows))
 
 
 @dataclass(frozen=True, slots=True)
