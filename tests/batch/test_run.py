@@ -317,6 +317,28 @@ def test_odd_rows_of_a_csv_file_are_refused_alone(
     ]
 
 
+@pytest.mark.parametrize("ending", ["csv", "parquet", "ndjson"])
+def test_rows_of_sums_and_notes_are_no_pupils(score: Score, tmp_path: Path, ending: str) -> None:
+    codes = ["RA-1", "RA-2", "TOTAL", "Média geral", "Fonte: escola", "Ana", None, "RA-3"]
+    rows = len(codes)
+    given = write(pa.table({"RA": codes, "IAA": [7.0] * rows, "IDA": [5.0] * rows}), tmp_path / f"in.{ending}")
+    report = score([given], tmp_path / "out.parquet")
+    assert (report.rows, report.scored, report.refused) == (8, 5, 3)
+    assert [code or None for code in pq.read_table(tmp_path / "out.parquet")["RA"].to_pylist()] == [
+        "RA-1", "RA-2", "Ana", None, "RA-3"
+    ]  # fmt: skip
+    refused = (tmp_path / "out.parquet.refused.csv").read_text("utf-8").splitlines()[1:]
+    assert [line.split(",")[1:3] for line in refused] == [["3", "RA"], ["4", "RA"], ["5", "RA"]]
+    assert all(line.endswith('"The row is a sum or a note, not a pupil."') for line in refused)
+
+
+def test_words_may_be_codes_where_most_codes_are_words(score: Score, tmp_path: Path) -> None:
+    codes = ["Ana", "Total Silva", "Bia", "TOTAL", "Carla"]
+    given = write(pa.table({"RA": codes, "IAA": [7.0] * 5}), tmp_path / "in.csv")
+    report = score([given], tmp_path / "out.csv")
+    assert (report.scored, report.refused) == (4, 1)
+
+
 def test_a_quote_that_is_never_closed_costs_no_other_row(
     score: Score, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

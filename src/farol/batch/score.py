@@ -23,11 +23,12 @@ from farol.model.features import Floats
 from farol.model.reasons import explain_scores
 from farol.model.scoring import NO_ANSWER, Scorer, Scores, label_text
 from farol.model.vocabulary import Vocabulary
-from farol.profile import Column
+from farol.profile import Column, fold
 from farol.workbook.cells import Objects, number_column
 from farol.workbook.csv_parquet import plain_bytes
 from farol.workbook.periods import period_reader
 from farol.workbook.raw import FROM_TEXT
+from farol.workbook.rows import is_summary
 from farol.workbook.texts import parse_number
 
 
@@ -102,6 +103,9 @@ class BatchScorer:
             header = batch.schema.names[place]
             reasons += [RefusedRow(row, header, _LOST_DIGITS) for row in np.flatnonzero(lost).tolist()]
             refused |= lost
+            summaries = self._are_summaries(batch.column(place)) & ~refused
+            reasons += [RefusedRow(row, header, _SUMMARY) for row in np.flatnonzero(summaries).tolist()]
+            refused |= summaries
         years = self._years(batch, columns, year, refused, reasons)
         scores = self.scorer.score(values, years, in_bulk=True)
         empty = np.isnan(scores.features).all(axis=1) & ~refused
@@ -181,6 +185,23 @@ class BatchScorer:
         codes: Floats = array.cast(pa.float64()).to_numpy(zero_copy_only=False)
         return np.abs(codes) >= exact
 
+    def _are_summaries(self, array: Any) -> NDArray[np.bool_]:
+        """Which codes (n,) are words for a sum or a note, as below a table that a person made: see `is_summary`."""
+        pa = self._pa
+        summaries = np.zeros(len(array), dtype=np.bool_)
+        if pa.types.is_dictionary(array.type):
+            array = array.dictionary_decode()
+        if not _is_text(pa, array.type):
+            return summaries
+        have_digits = pa.compute.match_substring_regex(array, "[0-9]")
+        bare = np.flatnonzero(~pa.compute.fill_null(have_digits, fill_value=True).to_numpy(zero_copy_only=False))
+        if bare.size:
+            alike = 2 * bare.size > len(array)
+            words = array.take(pa.array(bare)).dictionary_encode()
+            is_word = np.array([is_summary(fold(word), alike=alike) for word in words.dictionary.to_pylist()])
+            summaries[bare] = is_word[words.indices.to_numpy()]
+        return summaries
+
     def _places(self, array: Any, vocabulary: Vocabulary) -> Floats:
         """The places (n,) of the words of a category, NaN for what is missing or unknown."""
         return _by_text(self._texts(array), vocabulary.place)
@@ -246,6 +267,7 @@ FIRST_YEAR, LAST_YEAR = 1900, 2100
 
 _NOTHING = msg("The request has no information to answer from.")
 _LOST_DIGITS = msg("The code is a number of more digits than the file keeps; write codes as text.")
+_SUMMARY = msg("The row is a sum or a note, not a pupil.")
 _NOT_ASKED = msg("This question is not asked of this pupil.")
 _ODD_CELLS = msg("The row has more or fewer cells than the headers.")
 _NO_YEAR = msg("This is not a year or term of the profile.")

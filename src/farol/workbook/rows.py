@@ -67,7 +67,7 @@ def rows_without_pupil(
             folded = fold(texts[at])
             if folded == folded_header:
                 kinds["header_row_again"].append(at)
-            elif _is_summary(folded, alike=shape == usual):
+            elif is_summary(folded, alike=shape == usual):
                 kinds["summary_row"].append(at)
     known = {at for positions in kinds.values() for at in positions}
     full = {shape for shape, positions in shapes.items() if shape and _any_full(positions, known, columns)}
@@ -223,7 +223,7 @@ def rows_without_code(headers: Sequence[str], columns: Sequence[Sequence[Cell]])
     return dict(kinds)
 
 
-def _is_summary(folded: str, *, alike: bool) -> bool:
+def is_summary(folded: str, *, alike: bool) -> bool:
     """Whether a text is a word for a sum or a note, or (not `alike`: not written like most codes) begins with one."""
     folded = folded.lstrip(_LEADING_SIGNS)
     word = _FIRST_WORD.match(folded)
