@@ -12,6 +12,7 @@ from farol.profile import load_profile
 from farol.workbook.copies import first_alike
 from farol.workbook.panel import Panel, read_panel
 from tests.schools import COHORT
+from tests.workbook.making import panel_of, pupils
 
 
 def panel(folder: Path, most: int, copies: int) -> Panel:
@@ -43,3 +44,8 @@ def test_a_row_is_like_the_first_of_its_copies() -> None:
 
 def test_a_sheet_without_rows_has_no_copies() -> None:
     assert first_alike({"score": np.array([])}, 0).tolist() == []
+
+
+def test_pupils_with_codes_are_no_copies_of_each_other(tmp_path: Path) -> None:
+    book = panel_of(tmp_path, {"PEDE2024": pupils(40)})
+    assert "copied_row" not in {finding.code for finding in book.findings}

@@ -155,7 +155,8 @@ def panel_of(book: RawWorkbook, file: str, profile: Profile, needs: SheetNeeds =
             [
                 *book.findings,
                 *(f for table in tables for f in table.findings),
-                *copied_rows(by_period),
+                # Where pupils have codes, a row of another code is another pupil, though as little be known of both.
+                *([] if profile.follows_pupils else copied_rows(by_period)),
                 *compare_years(by_period, profile),
             ]
         ),

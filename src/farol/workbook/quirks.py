@@ -379,7 +379,7 @@ QUIRKS: Mapping[str, Quirk] = {
     ),
     "copied_row": Quirk(
         "warning",
-        msg("Rows say the same as an earlier row in every column but the pupil's code."),
+        msg("Rows say the same as an earlier row in every column."),
         msg(
             "Each is read as a pupil of its own. If they are copies, delete them: they make groups look larger. The "
             "test of a model keeps rows that are alike together, so that it does not look better than it is."
