@@ -85,6 +85,11 @@ def event(kind: str, **details: object) -> Event:
             "A versão 2024-abc está em uso de novo: a troca foi desfeita.",
         ),
         (
+            event("workbook", years=[], version="2024-abc", fingerprint="5f1c"),
+            "A model learned from a workbook.",
+            "Um modelo aprendeu com uma planilha.",
+        ),
+        (
             event("workbook", years=[2022, 2023], version="2024-abc", fingerprint="5f1c"),
             "A model learned from a workbook of 2022, 2023.",
             "Um modelo aprendeu com uma planilha de 2022, 2023.",
