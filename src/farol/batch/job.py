@@ -130,14 +130,15 @@ def score_part(job: Job, place: int, blocks: ThreadPoolExecutor | None = None, a
             files = files_of_part(output, place)
             write_refused(files[1], refused)
             answers.replace(files[0])
-            known: dict[str, object] = {
+            known = {
                 "rows": rows,
                 "refused": len(refused),
                 "unanswered": unanswered,
                 "at_risk": at_risk,
+                "sizes": [path.stat().st_size for path in files],
+                "counts": counts.tolist(),
             }
-            known["sizes"] = [path.stat().st_size for path in files]
-            replace_file(finished_at(work, place), canonical_json({**known, "counts": counts.tolist()}))
+            replace_file(finished_at(work, place), canonical_json(known))
         job.progress(0, part.size - passed)
     except (MemoryError, arrow().ArrowMemoryError) as error:
         raise _too_little_memory(part) from error

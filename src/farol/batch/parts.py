@@ -6,7 +6,6 @@ scored, so that a missing column in the last file is found at once.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import PurePosixPath
@@ -14,6 +13,7 @@ from typing import Any
 
 from farol.batch.columns import ColumnMap, column_map
 from farol.batch.filesystem import files_of, stamp, without_secrets
+from farol.batch.partitions import folder_values, folder_year
 from farol.batch.reading import Piece, SourceFile, pieces_of, readable, row_groups, schema_of, source_file
 from farol.batch.score import BatchScorer
 from farol.errors import InputError, Place
@@ -23,8 +23,6 @@ from farol.workbook.headers import sheet_year
 
 PART_ROWS = 1_000_000
 """Rows of a part of a Parquet file, in whole row groups."""
-
-_PARTITION_YEAR = re.compile(r"(?:^|/)(?:year|ano)=([0-9]{4})(?:/|$)", re.IGNORECASE)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -103,19 +101,18 @@ def _planned(bundle: Bundle, path: str, *, year: int | None, this_year: int, kee
     with readable(path):
         source = source_file(path)
         schema = schema_of(source, bundle.profile)
-    said = _said_year(bundle, path, year)
+    folders = folder_values(path)
+    said = _said_year(bundle, path, folder_year(folders), year)
     of_rows = this_year if said is None else said
-    folders = list(source.folders)
     headers, name = schema.names[: len(schema.names) - len(folders)], without_secrets(path)
-    columns = column_map(bundle, headers, of_rows, keep=keep, file=name, folders=folders)
+    columns = column_map(bundle, headers, of_rows, keep=keep, file=name, folders=list(folders))
     return PlannedFile(source, seen, schema, columns, of_rows, said is not None)
 
 
-def _said_year(bundle: Bundle, path: str, year: int | None) -> int | None:
-    """The year that a partition (`year=2024`) says, else the option, else the name of a file (`PEDE2024.csv`)."""
-    partition = _PARTITION_YEAR.search(path.replace("\\", "/"))
-    if partition is not None:
-        return int(partition[1])
+def _said_year(bundle: Bundle, path: str, of_folder: int | None, year: int | None) -> int | None:
+    """The year that a folder says, else the option, else the name of a file (`PEDE2024.csv`)."""
+    if of_folder is not None:
+        return of_folder
     if year is not None:
         return year
     return sheet_year(bundle.profile.sheet_pattern, PurePosixPath(path.replace("\\", "/")).name.split(".")[0])

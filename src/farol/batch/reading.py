@@ -5,34 +5,30 @@ from __future__ import annotations
 import codecs
 import csv
 import io
-import re
 import shutil
 import tempfile
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path, PurePosixPath
 from typing import Any, Literal
-from urllib.parse import unquote
 
 import numpy as np
 from numpy.typing import NDArray
 
 from farol.batch.arrow import arrow, rewritten
-from farol.batch.columns import YEAR_HEADERS, ColumnMap
+from farol.batch.columns import ColumnMap
 from farol.batch.filesystem import is_address, open_seekable, store_errors, without_secrets
+from farol.batch.partitions import folder_field, folder_values, with_folders
 from farol.csv_form import unguarded
 from farol.errors import InputError, Place
 from farol.i18n import Message, count, msg
-from farol.profile import Profile, fold
+from farol.profile import Profile
 from farol.workbook.csv_parquet import mostly_utf_8, wide_encoding, without_stray_quotes
 from farol.workbook.panel import read_panel_isolated
 
 Kind = Literal["parquet", "csv", "ndjson", "arrow", "workbook"]
-
-NO_VALUE = "__HIVE_DEFAULT_PARTITION__"
-"""The value of a folder whose rows have none."""
 
 BATCH_ROWS = 32_768
 """Rows of a record batch. A worker holds one at a time."""
@@ -81,14 +77,6 @@ class SourceFile:
     headers: tuple[str, ...] = ()
     header_lines: int = 0
 
-    @property
-    def folders(self) -> Mapping[str, str | None]:
-        """The values that the file's folders say, as Hive names them (`state=SP/`), by the name of the column."""
-        path = unquote(self.path.partition("?")[0]) if is_address(self.path) else self.path.replace("\\", "/")
-        named = [name.partition("=") for name in path.split("/")[:-1]]
-        values = {unquote(name): unquote(value) for name, equals, value in named if name and equals}
-        return {name: None if value == NO_VALUE else value for name, value in values.items()}
-
 
 def source_file(path: str) -> SourceFile:
     """A file by its name's endings, such as `.csv.gz`. Raises InputError for another kind of file."""
@@ -115,16 +103,9 @@ def schema_of(file: SourceFile, profile: Profile) -> Any:
     Of a csv file every column is text, of a workbook the schema is that of its panel.
     """
     schema = _own_schema(file, profile)
-    for name, value in file.folders.items():
-        schema = schema.append(arrow().field(name, _folder_type(name, value)))
+    for column, value in folder_values(file.path).items():
+        schema = schema.append(folder_field(column, value))
     return schema
-
-
-def _folder_type(name: str, value: str | None) -> Any:
-    """The type of what a folder says: a year is a number, and all else a text, so that all folders have one type."""
-    pa = arrow()
-    is_year = fold(name) in YEAR_HEADERS and (value is None or re.fullmatch("[0-9]{1,9}", value))
-    return pa.int64() if is_year else pa.string()
 
 
 def _own_schema(file: SourceFile, profile: Profile) -> Any:
@@ -185,25 +166,18 @@ def pieces_of(
     """The rows of a file, or of some row groups of a Parquet file, in their order, with the columns of `schema` that
     `columns` names, in its order. Text is cut into blocks here and decoded when a piece is called.
     """
-    pa, folders = arrow(), list(file.folders.values())
+    folders = folder_values(file.path)
     width = len(schema.names) - len(folders)
-    said = [(schema.field(place), folders[place - width]) for place in columns.wanted if place >= width]
-    own = pa.schema([schema.field(place) for place in range(width)])
+    values = list(folders.values())
+    said = {schema.field(place): values[place - width] for place in columns.wanted if place >= width}
+    own = arrow().schema([schema.field(place) for place in range(width)])
 
-    def with_folders(piece: Piece) -> Rows:
-        rows, batch = (given := piece()), given.batch
-        constants = [
-            pa.repeat(pa.scalar(_folder_value(field, value), field.type), batch.num_rows) for field, value in said
-        ]
-        names = [*batch.schema.names, *(field.name for field, _ in said)]
-        return replace(rows, batch=pa.RecordBatch.from_arrays([*batch.columns, *constants], names=names))
+    def placed(piece: Piece) -> Rows:
+        rows = piece()
+        return replace(rows, batch=with_folders(rows.batch, said))
 
     for piece in _pieces_of(file, groups, columns.in_file(width), own, profile):
-        yield partial(with_folders, piece) if said else piece
-
-
-def _folder_value(field: Any, value: str | None) -> str | int | None:
-    return int(value) if value is not None and arrow().types.is_integer(field.type) else value
+        yield partial(placed, piece) if said else piece
 
 
 def _pieces_of(

@@ -10,14 +10,13 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import IO, Any, Literal, Protocol
-from urllib.parse import quote
 from uuid import uuid4
 
 import numpy as np
 from pydantic_core import to_json
 
 from farol.batch.arrow import arrow, rewritten
-from farol.batch.reading import NO_VALUE
+from farol.batch.partitions import folder_name
 from farol.csv_form import MAY_RUN, guarded
 from farol.errors import InputError, Place
 from farol.i18n import count, msg
@@ -160,8 +159,7 @@ def _partitions(batch: Any, columns: Sequence[str]) -> Iterator[tuple[str, Any]]
         rest, folders = value, []
         for name, values, size in reversed(parts):
             rest, place = divmod(rest, size)
-            text = NO_VALUE if place == size - 1 else quote(str(values[place]), safe=" ")
-            folders.append(f"{name}={text}")
+            folders.append(folder_name(name, None if place == size - 1 else values[place]))
         yield "/".join(reversed(folders)), pa.array(np.flatnonzero(number == value))
 
 
