@@ -1,4 +1,4 @@
-"""Which kind each column of an unfamiliar file probably is, and which columns say who, when and how it ended.
+"""Which kind each column of an unfamiliar file probably is, and which columns say who and when.
 
 Every guess is for a person to confirm. Of the values only that is kept by which no pupil can be known: words that many
 rows share, and limits that many rows share or that are rounded outwards.
@@ -18,7 +18,6 @@ import numpy as np
 from farol.i18n import Message, count, msg
 from farol.profile import Kind, fold
 from farol.workbook.cells import Floats
-from farol.workbook.labels import OPEN_RESULT
 from farol.workbook.unfamiliar import UnfamiliarColumn, UnfamiliarTable
 
 FREQUENT = 5
@@ -29,9 +28,6 @@ MOST_WORDS = 20
 
 MOST_NOMINAL = 50
 """Codes and texts of more values than this teach little."""
-
-TOO_LATE = 0.95
-"""A column that alone tells pupils at risk from the others as well as this (ROC AUC) may be the answer itself."""
 
 _MOSTLY = 0.9
 
@@ -64,43 +60,18 @@ _GROUP = re.compile(
     r"tch)(?:id|nr|no|code)?"
 )
 _SCHOOL = re.compile(r"(?:escola|school|sch|colegio|ecole|schule|unidade|polo|campus)(?:id|nr|no|code)?")
-_CLASS = re.compile(
-    r"(?:turma|class|classe|classroom|section|secao|seccion|grupo|klasse|класс|班级)(?:id|nr|no|code)?|id|code|codigo"
-)
 _PERIOD = re.compile(
     r"ano|year|term|semestre|semester|periodo|presentation|bimestre|trimestre|cuatrimestre|letivo|edicao|wave|annee|"
     r"jahr|schuljahr|год|семестр|学年|学期"
 )
 _NOT_PERIOD = re.compile(r"nasc|nascimento|birth|born|ingresso|entrada|entry|joined|conclusao|idade|age")
 _STAGE = re.compile(r"gr|grade|serie|fase|phase|etapa|nivel|level|wave|ciclo")
-_ENDED_WELL = re.compile(
-    r"aprovad[oa]|aprovacao|aprobad[oa]|aprobacion|pass|passed|success|sucesso|exito|completed?|completion|concluiu|"
-    r"concluido|graduated?|graduation|promovido|promoted|persist(?:ed|ence)?|admis|reussite|bestanden"
-)
-_ENDED_BADLY = re.compile(
-    r"reprovad[oa]|reprovacao|reprobad[oa]|evasao|evadiu|dropout|drop|dropped|desistencia|desercion|abandon[oe]?|"
-    r"abandonou|fail|failed|failure|withdrawn|withdrew|retido|at[_ ]?risk|risk|risco|riesgo|abbruch|echec"
-)
-_RESULT = re.compile(
-    r"resultado|situacao|situacion|status|result|resultat|ergebnis|outcome|target|label|desfecho|rendimento|"
-    rf"rendimiento|final|class|gpa|{_ENDED_WELL.pattern}|{_ENDED_BADLY.pattern}"
-)
-_NOT = re.compile(r"nao|not|non|sem|without")
-_YES = re.compile(r"1|y|yes|true|t|sim|s|si|oui|ja|wahr|verdadeiro|да|是")
-_NO = re.compile(r"0|n|no|false|f|nao|non|nein|falsch|falso|нет|否")
-_NOT_RESULT = re.compile(r"marital|civil|parents?|pais|mother|father|familia|family|socio.*")
-_BAD = re.compile(
-    r"(?:reprov|retid|evad|evas|aband|desist|cancel|insuf|baix|nao aprov|fail|drop|withdr|left|low|poor|behind|at risk)"
-    r".*|l|f|r"
-)
 _SENSITIVE = re.compile(
     r"sex|sexo|gender|genero|sx|female|male|cor|raca|race|eth|ethnic|ethnicity|etnia|geschlecht|sexe|пол|性别|"
     r"black|white|hispanic|asian|minority|religiao|religion|caste|nacionalidade|nationality|nacionalidad"
 )
-_OF_CLASS = msg("the pupils' class: pages list by the column of this name")
 _OWN_NUMBER = msg('a number of its own in every row: a pupil\'s code? if it counts something, write kind = "number"')
 _FULL_NAME = re.compile(r"[^\W\d_a-z][\w'’-]+(?: (?:d[aeo]s?|e|[^\W\d_a-z][\w'’.-]*))+")
-_LATE = re.compile(r"final|post|recuperacao|conselho|resultado|result")
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -161,7 +132,8 @@ def _header_words(header: str) -> Iterator[str]:
     yield "".join(fold(header).split())
 
 
-def _says(words: Sequence[str], pattern: re.Pattern[str]) -> bool:
+def says(words: Sequence[str], pattern: re.Pattern[str]) -> bool:
+    """Whether the words of a header say something: one of them, or all together, fits the pattern."""
     return any(pattern.fullmatch(word) for word in words)
 
 
@@ -189,7 +161,7 @@ def _of_numbers(plain: ColumnGuess, given: Floats, words: tuple[str, ...]) -> Co
     whole = bool((given == np.round(given)).all())
     texts = [text for text in plain.column.texts if text is not None]
     low, high, distinct = float(given.min()), float(given.max()), len(np.unique(given))
-    if whole and np.array_equal(given, np.arange(given[0], given[0] + len(given))) and not _says(words, _CODE):
+    if whole and np.array_equal(given, np.arange(given[0], given[0] + len(given))) and not says(words, _CODE):
         return replace(plain, is_row_number=True, reason=msg("the number of the row, not a pupil's code"))
     gaps = whole and distinct <= MOST_NOMINAL and high - low > 3 * distinct and len(given) > 20 * distinct
     if whole and (distinct == 2 or gaps or _is_group(words)):
@@ -208,7 +180,7 @@ def _of_numbers(plain: ColumnGuess, given: Floats, words: tuple[str, ...]) -> Co
 
 def _is_group(words: tuple[str, ...]) -> bool:
     """Whether a header is the number of a school or class, and not a number about it, such as its size."""
-    return _says(words, _GROUP) and all(_GROUP.fullmatch(word) or _CODE.fullmatch(word) for word in words[:-1])
+    return says(words, _GROUP) and all(_GROUP.fullmatch(word) or _CODE.fullmatch(word) for word in words[:-1])
 
 
 def _limits(given: Floats) -> tuple[float, float]:
@@ -234,11 +206,11 @@ def _is_personal(words: tuple[str, ...], values: Sequence[str], counts: Counter[
         return True
     named = sum(bool(_FULL_NAME.fullmatch(value)) for value in values) >= 0.7 * len(values)
     others = [word for word in words[:-1] if not _PUPIL.fullmatch(word)]
-    if _says(words, _PUPIL) and not _says(others, _NAME) and all(map(_LIKE_CODE.fullmatch, values)):
+    if says(words, _PUPIL) and not says(others, _NAME) and all(map(_LIKE_CODE.fullmatch, values)):
         return False
-    if _says(words, _NAME) and not _says(words, _GROUP):
+    if says(words, _NAME) and not says(words, _GROUP):
         return named or len(counts) > MOST_WORDS
-    return named and not _says(words, _GROUP) and len(counts) > MOST_WORDS
+    return named and not says(words, _GROUP) and len(counts) > MOST_WORDS
 
 
 def _with_words(plain: ColumnGuess, values: Sequence[str]) -> ColumnGuess:
@@ -251,7 +223,7 @@ def _with_words(plain: ColumnGuess, values: Sequence[str]) -> ColumnGuess:
         commonest.setdefault(fold(text), text)
     frequent = [commonest[folded] for folded, n in counts.most_common() if n >= FREQUENT]
     named = sum(bool(_FULL_NAME.fullmatch(value)) for value in values) >= 0.7 * len(values)
-    hidden = len(counts) > MOST_WORDS or (named and _says(plain.header_words, _NAME))
+    hidden = len(counts) > MOST_WORDS or (named and says(plain.header_words, _NAME))
     kept = () if hidden else tuple(frequent)
     return replace(
         plain, kind="category", words=kept, rare=len(counts) - len(kept), has_spellings=len(counts) < len(spellings)
@@ -280,7 +252,7 @@ def identifiers(guesses: Sequence[ColumnGuess], table: UnfamiliarTable, period: 
 def _may_be_code(guess: ColumnGuess, table: UnfamiliarTable) -> bool:
     column, words = guess.column, guess.header_words
     distinct = len(set(column.texts))
-    if guess.kind == "personal" or _says(words, _GROUP) or distinct < table.rows / 30 or distinct < FREQUENT:
+    if guess.kind == "personal" or says(words, _GROUP) or distinct < table.rows / 30 or distinct < FREQUENT:
         return False
     if column.texts.count(None) > table.rows / 10 or (guess.kind == "number" and not guess.integer):
         return False
@@ -294,7 +266,7 @@ def _may_be_code(guess: ColumnGuess, table: UnfamiliarTable) -> bool:
 
 
 def _is_called_code(guess: ColumnGuess) -> bool:
-    return _says(guess.header_words, _CODE) or _ENDS_LIKE_CODE.fullmatch(guess.header_words[-1]) is not None
+    return says(guess.header_words, _CODE) or _ENDS_LIKE_CODE.fullmatch(guess.header_words[-1]) is not None
 
 
 def repeated_code(guesses: Sequence[ColumnGuess], table: UnfamiliarTable, codes: Sequence[str]) -> str | None:
@@ -360,142 +332,21 @@ def period_column(guesses: Sequence[ColumnGuess], table: UnfamiliarTable) -> str
         values = {text for text in guess.column.texts if text is not None}
         if not 2 <= len(values) <= _MOST_PERIODS or guess.column.filled < 0.95 * table.rows:
             continue
-        if _says(guess.header_words, _NOT_PERIOD) or not any(re.search("[0-9]", text) for text in values):
+        if says(guess.header_words, _NOT_PERIOD) or not any(re.search("[0-9]", text) for text in values):
             continue
-        if _says(guess.header_words, _PERIOD) and all(re.search(r"(?:19|20)[0-9]{2}", text) for text in values):
+        if says(guess.header_words, _PERIOD) and all(re.search(r"(?:19|20)[0-9]{2}", text) for text in values):
             return guess.key
-        likely = _says(guess.header_words, _PERIOD) or _says(guess.header_words, _STAGE)
+        likely = says(guess.header_words, _PERIOD) or says(guess.header_words, _STAGE)
         if likely and len(identifiers(guesses, table, None)) != 1 and len(identifiers(guesses, table, guess.key)) == 1:
             return guess.key
     return None
 
 
-@dataclass(frozen=True, slots=True)
-class LabelGuess:
-    """How it ended: the column's key, the operator and value where known, and the words of rows that do not count."""
-
-    key: str
-    operator: str | None = None
-    value: float | str | tuple[str, ...] | None = None
-    unfinished: tuple[str, ...] = ()
-
-
-def label_guess(guesses: Sequence[ColumnGuess]) -> LabelGuess | None:
-    """The column that says how it ended, by its header and its few values. None where no header says so."""
-    likely = [guess for guess in guesses if _is_result(guess)]
-    few = [guess for guess in likely if guess.kind == "category" and 2 <= len(guess.words) <= 6 and not guess.rare]
-    if few:
-        return label_of_words(few[-1])
-    numbers = [guess for guess in likely if guess.kind == "number"]
-    return LabelGuess(numbers[-1].key) if numbers else None
-
-
-def _is_result(guess: ColumnGuess) -> bool:
-    says = _says(guess.header_words, _RESULT) and not _says(guess.header_words, _NOT_RESULT)
-    return says and guess.kind in ("category", "number")
-
-
-def label_of_words(guess: ColumnGuess) -> LabelGuess:
-    """At risk is a yes or a no by what the header asks, else the words that sound so, else the rarer of two, if any.
-
-    A header that asks of neither a good end nor a bad one, such as "status", says nothing of yes and no.
-    """
-    unfinished = tuple(word for word in guess.words if OPEN_RESULT.fullmatch(fold(word)))
-    counted = [word for word in guess.words if word not in unfinished]
-    bad = _yes_or_no(guess, counted) or tuple(word for word in counted if _BAD.fullmatch(fold(word)))
-    bad = bad or tuple(counted[1:] if len(counted) == 2 else ())
-    if len(bad) == 1:
-        return LabelGuess(guess.key, "==", bad[0], unfinished)
-    return LabelGuess(guess.key, "in", bad, unfinished) if bad else LabelGuess(guess.key, unfinished=unfinished)
-
-
-def _yes_or_no(guess: ColumnGuess, words: Sequence[str]) -> tuple[str, ...]:
-    """Of a yes and a no, the one that is the bad end by the header: "dropout" yes, "passed" no. Empty where unclear."""
-    well, badly = (_says(guess.header_words, pattern) for pattern in (_ENDED_WELL, _ENDED_BADLY))
-    yes, no = ([word for word in words if pattern.fullmatch(fold(word))] for pattern in (_YES, _NO))
-    if well == badly or len(words) != 2 or not (len(yes) == len(no) == 1) or _says(guess.header_words, _NOT):
-        return ()
-    return tuple(no if well else yes)
-
-
-def at_risk(label: LabelGuess, guess: ColumnGuess) -> Floats:
-    """1 at risk, 0 not, NaN unknown (n), of a label that says a value."""
-    unknown = np.array([text is None or text in label.unfinished for text in guess.column.texts])
-    if isinstance(label.value, float):
-        numbers = guess.column.numbers
-        holds = {"<": np.less, "<=": np.less_equal, ">": np.greater, ">=": np.greater_equal, "!=": np.not_equal}
-        answer = holds.get(label.operator or "", np.equal)(numbers, label.value)
-        return np.where(unknown | np.isnan(numbers), np.nan, answer.astype(np.float64))
-    wanted = {fold(word) for word in ((label.value,) if isinstance(label.value, str) else label.value or ())}
-    inside = np.array([text is not None and fold(text) in wanted for text in guess.column.texts])
-    answer = ~inside if label.operator == "!=" else inside
-    return np.where(unknown, np.nan, answer.astype(np.float64))
-
-
-def with_class(
-    guesses: Sequence[ColumnGuess], label: LabelGuess | None, others: Sequence[str | None]
-) -> tuple[list[ColumnGuess], LabelGuess | None]:
-    """The guesses and the label with the column that names each pupil's class, if there is one, called `class`.
-
-    That is the name by which pages know it, and a result that is headed "Class" gets another one. `others` are keys of
-    columns that are no classes.
-    """
-    of_label = None if label is None else label.key
-    own = [
-        guess
-        for guess in guesses
-        if guess.kind == "category" and guess.key not in (of_label, *others)
-        and all(map(_CLASS.fullmatch, guess.header_words[:-1]))
-        and any(word not in ("id", "code", "codigo") for word in guess.header_words[:-1])
-    ]  # fmt: skip
-    names = {"class": "class_result"}
-    if own:
-        names |= {own[0].key: "class"}
-    named = [replace(guess, key=names.get(guess.key, guess.key)) for guess in guesses]
-    named = [
-        replace(guess, doubts=(*guess.doubts, _OF_CLASS)) if own and guess.column is own[0].column else guess
-        for guess in named
-    ]
-    return named, None if label is None else replace(label, key=names.get(label.key, label.key))
-
-
-def known_too_late(guess: ColumnGuess, risk: Floats) -> Message | None:
-    """Why a column may be known only when the label is: it or its gaps tell almost all, or it is called so."""
-    known = ~np.isnan(risk)
-    values = guess.column.numbers
-    if guess.kind == "category":
-        texts = np.array([fold(text or "") for text in guess.column.texts])
-        names, place = np.unique(texts, return_inverse=True)
-        values = np.array([_share(risk[known & (place == n)]) for n in range(len(names))])[place]
-    given = known & ~np.isnan(values)
-    missing = np.array([text is None for text in guess.column.texts], dtype=np.float64)
-    if max(_separation(values[given], risk[given]), _separation(missing[known], risk[known])) >= TOO_LATE:
-        return msg("it tells almost alone who is at risk: is it known in time?")
-    return msg("by its name it may be known too late") if _says(guess.header_words, _LATE) else None
-
-
-def _share(answers: Floats) -> float:
-    return float(answers.mean()) if len(answers) else 0.0
-
-
-def _separation(values: Floats, risk: Floats) -> float:
-    """The ROC AUC of the values (n) for `risk` (n), in the better direction; 0.5 where it cannot be said."""
-    positive = int(np.count_nonzero(risk == 1))
-    negative = len(risk) - positive
-    if not positive or not negative:
-        return 0.5
-    place = np.unique(values, return_inverse=True)[1]
-    ill = np.bincount(place, weights=risk)
-    well = np.bincount(place, weights=1 - risk)
-    area = float((ill * (np.cumsum(well) - well / 2)).sum() / (positive * negative))
-    return max(area, 1 - area)
-
-
 def is_sensitive(guess: ColumnGuess) -> bool:
     """Whether a column says a group for which answers should be checked, and by which pupils should not be judged."""
-    return guess.kind == "category" and _says(guess.header_words, _SENSITIVE)
+    return guess.kind == "category" and says(guess.header_words, _SENSITIVE)
 
 
 def is_school(guess: ColumnGuess) -> bool:
     """Whether a category names the school, or a place, of the pupil."""
-    return guess.kind == "category" and _says(guess.header_words, _SCHOOL)
+    return guess.kind == "category" and says(guess.header_words, _SCHOOL)

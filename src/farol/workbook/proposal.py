@@ -14,20 +14,15 @@ from farol.profile import fold, parse_profile
 from farol.workbook.guesses import (
     MOST_NOMINAL,
     ColumnGuess,
-    LabelGuess,
-    at_risk,
     column_guesses,
     identifiers,
     is_school,
     is_sensitive,
-    known_too_late,
-    label_guess,
-    label_of_words,
     period_column,
     repeated_code,
-    with_class,
     without_codes,
 )
+from farol.workbook.label_guesses import LabelGuess, at_risk, known_too_late, label_guess, label_of_words, with_class
 from farol.workbook.sheets import DEFAULT_LIMITS, Limits
 from farol.workbook.texts import parse_number
 from farol.workbook.unfamiliar import UnfamiliarTable, read_unfamiliar
