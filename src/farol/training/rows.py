@@ -63,7 +63,7 @@ def rows_of(
     return LabelledRows(
         place=np.arange(panel.year.size),
         student=panel.student,
-        unit=_pupils(panel) if plan.column is None else _values(panel, plan.column),
+        unit=_units(panel, plan),
         year=panel.year,
         matrix=matrix,
         label=panel.label if plan.horizon == 0 else panel.next_label,
@@ -93,9 +93,15 @@ def _answered(panel: Panel, plan: Plan, cohorts: Iterable[Cohort]) -> Mask:
     return answered
 
 
-def _pupils(panel: Panel) -> NDArray[np.object_]:
-    """The pupil (n,) of each row; where each has one row, rows that say the same in every column are one pupil's."""
-    if np.unique(panel.student.astype(np.str_)).size < panel.student.size:
+def _units(panel: Panel, plan: Plan) -> NDArray[np.object_]:
+    """What is kept on one side of a test, of each row (n,): a value of the plan's column, or a pupil.
+
+    Where rows are parted otherwise than by time and each pupil has one, rows that say the same in every column are one
+    pupil's.
+    """
+    if plan.column is not None:
+        return _values(panel, plan.column)
+    if plan.split == "by_time" or np.unique(panel.student.astype(np.str_)).size < panel.student.size:
         return panel.student
     return panel.student[first_alike({**panel.columns, **panel.dates}, panel.student.size)]
 
