@@ -101,8 +101,9 @@ class Batch:
             given = InputForm(self.served.bundle.inputs).read(row)
         except ApiError as refusal:
             return refusal
-        present = self.served.bundle.present_period(at.astimezone(self.service.timezone).year)
-        year = present if given.year is None else given.year
+        year = given.year
+        if year is None:
+            year = self.served.bundle.present_period(at.astimezone(self.service.timezone).year)
         return PredictRequest(
             given, at, year, hashes_of_row(self.key, self.served.bundle.task, index, given), self.reasons
         )

@@ -215,8 +215,9 @@ async def _answer(
     refuse_other_than_json(scope)
     given = InputForm(served.bundle.inputs).read(parse_object(await read_body(receive)))
     hashes, at = hashes_of(scope, task, given), datetime.now(UTC)
-    present = served.bundle.present_period(at.astimezone(service.timezone).year)
-    year = present if given.year is None else given.year
+    year = given.year
+    if year is None:
+        year = served.bundle.present_period(at.astimezone(service.timezone).year)
     request = PredictRequest(given, at, year, hashes, reasons)
     scored = await scoring.score(served, request)
     content = _json(scored.answer_to(scored.row, locale))  # what cannot be written must not be stored
