@@ -247,6 +247,15 @@ def test_a_changed_workbook_is_noticed_with_what_to_do(school: Path) -> None:
     assert re.findall(r"farol (\w+) other\.xlsx", noticed.stdout) == list(steps)
 
 
+def test_a_start_says_that_its_workbook_is_away(school: Path) -> None:
+    away = command(school, "demo", "--no-serve", "--workbook", "away.xlsx")
+    assert away.returncode == 0
+    assert away.stdout.splitlines() == [
+        "There is no file away.xlsx: check its path and name.",
+        f"  The service uses the models of {school / 'our book.xlsx'}.",
+    ]
+
+
 def test_a_schools_own_and_invented_pupils_never_mix(school: Path, folder: Path) -> None:
     refused = command(school, "simulate", "--n", "1")
     assert (refused.returncode, "invented ones would be mixed with them" in refused.stderr) == (2, True)

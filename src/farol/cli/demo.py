@@ -85,7 +85,11 @@ def prepare(settings: Settings, workbook: Path) -> Settings:
         panel = open_panel(workbook, open_profile(settings), settings)
         print_account(panel, workbook)
         panel = train_workbook(workbook, settings)
-    elif workbook.exists() and note.sha256 == digest_of(workbook):
+    elif not workbook.exists():
+        say(msg("There is no file {file}: check its path and name.", file=file))
+        say(msg("  The service uses the models of {path}.", path=note.path))
+        return settings
+    elif note.sha256 == digest_of(workbook):
         say(msg("The models of {file} are there already.", file=workbook.name))
     else:
         say(msg("This workbook is not the one that the models were trained with, or it has changed since."))
